@@ -1,0 +1,78 @@
+//! The one table of WebSocket close codes that the gateway sends.
+
+use crate::error::Since;
+
+macro_rules! close_codes {
+    ($( $variant:ident $code:literal $reason:literal $since:expr, $means:literal, $client:literal; )*) => {
+        /// Why the gateway ends a socket.
+        ///
+        /// Wire form: [`code`](Self::code) and [`reason`](Self::reason) in the close frame. Source:
+        /// RFC 6455 §7.4; 4400-4499 are the product's own.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum CloseCode {
+            $( #[doc = $means] $variant, )*
+        }
+
+        impl CloseCode {
+            /// Every row, in the table's order.
+            pub const ALL: &'static [CloseCode] = &[ $( CloseCode::$variant, )* ];
+
+            /// The number on the wire.
+            pub const fn code(self) -> u16 {
+                match self { $( CloseCode::$variant => $code, )* }
+            }
+
+            /// The short text on the wire and in metrics; at most 123 bytes.
+            pub const fn reason(self) -> &'static str {
+                match self { $( CloseCode::$variant => $reason, )* }
+            }
+
+            /// What it means, for the documents.
+            pub const fn means(self) -> &'static str {
+                match self { $( CloseCode::$variant => $means, )* }
+            }
+
+            /// What the client should do, for the documents.
+            pub const fn client_should(self) -> &'static str {
+                match self { $( CloseCode::$variant => $client, )* }
+            }
+
+            /// Whether this version says it.
+            pub const fn since(self) -> Since {
+                match self { $( CloseCode::$variant => $since, )* }
+            }
+        }
+    };
+}
+
+close_codes! {
+    Done            1000 "done"              Since::Now, "done: the answer to the client's own close", "nothing";
+    GoingAway       1001 "going_away"        Since::Reserved("drain"), "the endpoint goes away", "nothing";
+    ProtocolError   1002 "protocol_error"    Since::Now, "unmasked frame, reserved bits, nested start, long control frame", "not repeat it";
+    Unsupported     1003 "unsupported"       Since::Now, "binary message", "not repeat it";
+    InvalidUtf8     1007 "invalid_utf8"      Since::Now, "text that is not UTF-8", "not repeat it";
+    PolicyViolation 1008 "bad_frames"        Since::Now, "20 bad frames (400 family) without a good one between", "mend itself";
+    TooBig          1009 "too_big"           Since::Now, "frame or message too large", "not repeat it";
+    Internal        1011 "internal"          Since::Now, "the gateway's fault", "reconnect with backoff";
+    Restart         1012 "restart"           Since::Now, "this node restarts", "reconnect after 0-5 s at random";
+    TryLater        1013 "try_later"         Since::Now, "overloaded, or the store is away", "reconnect with backoff";
+    Unauthorized    4401 "unauthorized"      Since::Now, "credential refused or revoked", "stop";
+    TokenExpired    4402 "token_expired"     Since::Now, "the token expired", "renew the token, then reconnect";
+    Suspended       4403 "tenant_suspended"  Since::Now, "the tenant is suspended", "stop";
+    SlowConsumer    4408 "slow_consumer"     Since::Now, "its outbound queue was full for 10 s", "reconnect, resume";
+    Replaced        4409 "replaced"          Since::Now, "its last bot was taken over", "not register that bot again by itself";
+    Timeout         4410 "timeout"           Since::Now, "no heartbeat, or no credential in time", "reconnect";
+    TooManyRefusals 4429 "too_many_refusals" Since::Now, "1,000 refusals in 10 s, or too many failed credentials", "reconnect after `retryAfterMs`";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_fit_a_close_frame() {
+        for close in CloseCode::ALL {
+            assert!(close.reason().len() <= 123);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What one node sends another, and what a session hands to its tenant: a message with an address.
+
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::frame::{Body, SendKind};
+use crate::ids::{ConnectionId, MessageId, Name, StreamId, TenantId};
+
+/// The wire versions of envelopes that this build reads and writes: `[min, max]`.
+pub const WIRE: [u16; 2] = [1, 1];
+
+/// A message of the family on its way to its recipient.
+///
+/// Shape on the wire: MessagePack map by member name (so that members may be added), the body as
+/// one binary run of JSON members. The tenant is copied from the sender's permit, never read from
+/// a frame.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// Whose message it is.
+    pub tenant: TenantId,
+    /// Which frame it becomes.
+    pub kind: SendKind,
+    /// The sender: a bot it holds, or its client id.
+    pub from: Name,
+    /// The sender's connection.
+    pub connection: ConnectionId,
+    /// The recipient as the sender named it.
+    pub to: Name,
+    /// Present for messages: the sender's key, or a ULID of the gateway.
+    pub message_id: Option<MessageId>,
+    /// Whether `message_id` is the sender's, and so an idempotency key.
+    pub idempotent: bool,
+    /// The stream that a partial belongs to, or that a message ends.
+    pub stream_id: Option<StreamId>,
+    /// When the gateway took it, Unix milliseconds, if the sender gave no `timestamp` of its own.
+    pub stamped_ms: Option<u64>,
+    /// The rest of `data`, verbatim.
+    #[serde(serialize_with = "body_out", deserialize_with = "body_in")]
+    pub body: Body,
+}
+
+/// Why bytes are no envelope.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvelopeError {
+    /// The first two bytes name a version outside [`WIRE`].
+    #[error("envelope of wire version {0} is not understood")]
+    Version(u16),
+    /// Fewer bytes than a version takes.
+    #[error("envelope is cut short")]
+    Short,
+    /// The rest is not MessagePack of this shape.
+    #[error("envelope is not well formed")]
+    Malformed(#[from] rmp_serde::decode::Error),
+}
+
+impl Envelope {
+    /// Writes the envelope: the wire version (two bytes, big endian), then MessagePack.
+    pub fn to_bytes(&self) -> Bytes {
+        let mut out = Vec::with_capacity(256 + self.body.len());
+        out.extend_from_slice(&WIRE[1].to_be_bytes());
+        rmp_serde::encode::write_named(&mut out, self)
+            .expect("an envelope has no unserialisable part");
+        Bytes::from(out)
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote. Unknown members are passed over.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, EnvelopeError> {
+        let (version, rest) = bytes.split_first_chunk::<2>().ok_or(EnvelopeError::Short)?;
+        let version = u16::from_be_bytes(*version);
+        if !(WIRE[0]..=WIRE[1]).contains(&version) {
+            return Err(EnvelopeError::Version(version));
+        }
+        Ok(rmp_serde::from_slice(rest)?)
+    }
+}
+
+fn body_out<S: Serializer>(body: &Body, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut runs = body.runs();
+    match (runs.next(), runs.next()) {
+        (None, _) => serializer.serialize_bytes(b""),
+        (Some(only), None) => serializer.serialize_bytes(only),
+        (Some(_), Some(_)) => {
+            serializer.serialize_bytes(body.detach().runs().next().unwrap_or(b""))
+        }
+    }
+}
+
+fn body_in<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Body, D::Error> {
+    Bytes::deserialize(deserializer).map(Body::from_members)
+}

@@ -1,0 +1,118 @@
+//! The one table of errors. What a client may see is a row of it; nothing else becomes client text.
+//!
+//! The table is also the metric label, the HTTP `reason` and the TypeScript type.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// Since when a row can be met on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// This version of the gateway says it.
+    Now,
+    /// Kept for a later version; the text says which part of the product will use it.
+    Reserved(&'static str),
+}
+
+macro_rules! error_codes {
+    ($( $variant:ident $reason:literal $status:literal $retryable:ident $since:expr, $text:literal; )*) => {
+        /// A refusal, as the client is told it.
+        ///
+        /// Wire form: its `reason`, snake case.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, TS)]
+        #[serde(rename_all = "snake_case")]
+        pub enum ErrorCode {
+            $( #[doc = $text] $variant, )*
+        }
+
+        impl ErrorCode {
+            /// Every row, in the table's order.
+            pub const ALL: &'static [ErrorCode] = &[ $( ErrorCode::$variant, )* ];
+
+            /// The wire name: `data.reason`, the metric label, `urn:t2b:error:<reason>`.
+            pub const fn reason(self) -> &'static str {
+                match self { $( ErrorCode::$variant => $reason, )* }
+            }
+
+            /// The HTTP status with the same meaning; `data.code`.
+            pub const fn status(self) -> u16 {
+                match self { $( ErrorCode::$variant => $status, )* }
+            }
+
+            /// Whether the same request may succeed later, unchanged.
+            pub const fn retryable(self) -> bool {
+                match self { $( ErrorCode::$variant => $retryable, )* }
+            }
+
+            /// The sentence a person reads; `data.message`. It echoes nothing of the request.
+            pub const fn text(self) -> &'static str {
+                match self { $( ErrorCode::$variant => $text, )* }
+            }
+
+            /// Whether this version says it.
+            pub const fn since(self) -> Since {
+                match self { $( ErrorCode::$variant => $since, )* }
+            }
+        }
+    };
+}
+
+error_codes! {
+    BadFrame           "bad_frame"            400 false Since::Now, "Frame is not one JSON object as the protocol words it";
+    UnknownType        "unknown_type"         400 false Since::Now, "Frame type is not known";
+    MissingField       "missing_field"        400 false Since::Now, "A required member is missing";
+    InvalidId          "invalid_id"           400 false Since::Now, "An id is not valid";
+    Unauthorized       "unauthorized"         401 false Since::Now, "Invalid API key or token";
+    ForbiddenScope     "forbidden_scope"      403 false Since::Now, "This credential does not allow that";
+    BotNotFound        "bot_not_found"        403 false Since::Now, "Bot not found or access denied";
+    NotYourIdentity    "not_your_identity"    403 false Since::Now, "This connection does not hold that sender";
+    TenantSuspended    "tenant_suspended"     403 false Since::Now, "This account is suspended";
+    AlreadyRegistered  "already_registered"   409 false Since::Now, "That id is in use";
+    TakeoverFlapping   "takeover_flapping"    409 false Since::Now, "Two instances keep taking this bot from each other";
+    LeaseLost          "lease_lost"           409 false Since::Reserved("tasks"), "The lease on this task was lost";
+    IdempotencyConflict "idempotency_conflict" 409 false Since::Reserved("tasks"), "That key was used for another request";
+    TooLarge           "too_large"            413 false Since::Now, "A member is over its size";
+    RateLimited        "rate_limited"         429 true  Since::Now, "Too many requests";
+    QuotaExceeded      "quota_exceeded"       429 true  Since::Now, "A count or size limit is reached";
+    Internal           "internal"             500 false Since::Now, "Internal error";
+    NotSupported       "not_supported"        501 false Since::Now, "This gateway does not support that";
+    BotOffline         "bot_offline"          503 true  Since::Now, "Bot is offline";
+    RecipientOffline   "recipient_offline"    503 true  Since::Now, "Recipient is offline";
+    RecipientBusy      "recipient_busy"       503 true  Since::Now, "Recipient is not reading fast enough";
+    Unreachable        "unreachable"          503 true  Since::Reserved("cluster"), "Recipient's node cannot be reached";
+    DeliveryUnknown    "delivery_unknown"     503 true  Since::Reserved("cluster"), "Delivery was not confirmed; repeat with the same messageId";
+    Draining           "draining"             503 true  Since::Now, "This node is shutting down";
+    StoreUnavailable   "store_unavailable"    503 true  Since::Now, "The store is not available";
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serde_and_reason_agree() {
+        for code in ErrorCode::ALL {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.reason());
+        }
+    }
+
+    #[test]
+    fn retryable_is_429_and_503() {
+        for code in ErrorCode::ALL {
+            assert_eq!(
+                code.retryable(),
+                matches!(code.status(), 429 | 503),
+                "{code}"
+            );
+        }
+    }
+}

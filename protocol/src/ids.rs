@@ -1,0 +1,277 @@
+//! Names that parse: every id on the wire is a type of its own, checked when it is made.
+//!
+//! | type | shape |
+//! | --- | --- |
+//! | [`TenantId`] | `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`, the owner |
+//! | [`BotId`] | `[A-Za-z0-9][A-Za-z0-9._:-]{0,79}`, not `conn_…` |
+//! | [`ClientId`] | `[A-Za-z0-9][A-Za-z0-9._-]{0,79}`, not `conn_…` |
+//! | [`ConnectionId`] | `conn_<ULID>`, only the gateway makes them |
+//! | [`Name`] | any of the last three, before it is known which |
+//! | [`MessageId`], [`StreamId`] | 1-64 of `[A-Za-z0-9._:-]` |
+//! | [`FrameId`] | 1-64 bytes of any text; correlates, never dedupes |
+//!
+//! Ids of up to 23 bytes live inline, longer ones behind a shared count: a clone never allocates.
+
+use std::borrow::{Borrow, Cow};
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize};
+use smol_str::SmolStr;
+
+/// Why a text is no id. The text itself is left out: it may be hostile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a valid {kind}: expected {shape}")]
+pub struct InvalidId {
+    kind: &'static str,
+    shape: &'static str,
+}
+
+/// Prefix of connection ids; nobody else's name may begin with it.
+pub const CONNECTION_PREFIX: &str = "conn_";
+
+fn is_name(text: &str, len_max: usize, extra: &[u8]) -> bool {
+    let bytes = text.as_bytes();
+    let Some(first) = bytes.first() else {
+        return false;
+    };
+    bytes.len() <= len_max
+        && first.is_ascii_alphanumeric()
+        && bytes.iter().all(|b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-') || extra.contains(b)
+        })
+}
+
+fn is_token(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-'))
+}
+
+fn is_connection(text: &str) -> bool {
+    text.strip_prefix(CONNECTION_PREFIX).is_some_and(|ulid| {
+        ulid.len() == 26
+            && ulid
+                .bytes()
+                .all(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
+    })
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $shape:literal, $pattern:literal, $valid:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(SmolStr);
+
+        impl $name {
+            /// Checks the text and copies it. Errors: [`InvalidId`] if it has not this id's shape.
+            pub fn parse(text: &str) -> Result<Self, InvalidId> {
+                let valid: fn(&str) -> bool = $valid;
+                if valid(text) {
+                    Ok(Self(SmolStr::new(text)))
+                } else {
+                    Err(InvalidId { kind: $kind, shape: $shape })
+                }
+            }
+
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(self.as_str(), f)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                self.as_str()
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                self.as_str()
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                Self::parse(text)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = Cow::<'de, str>::deserialize(deserializer)?;
+                Self::parse(&text).map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "pattern": $pattern, "description": $shape })
+            }
+        }
+    };
+}
+
+id! {
+    /// The owner of bots and clients; the seeds' `userId`. Everything is isolated by it.
+    TenantId, "tenant id", "[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+    |text| is_name(text, 64, b"")
+}
+id! {
+    /// A bot of a tenant.
+    BotId, "bot id", "[A-Za-z0-9][A-Za-z0-9._:-]{0,79}, not beginning with conn_", "^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$",
+    |text| is_name(text, 80, b":") && !text.starts_with(CONNECTION_PREFIX)
+}
+id! {
+    /// A client of a tenant: a person, on one or more devices.
+    ClientId, "client id", "[A-Za-z0-9][A-Za-z0-9._-]{0,79}, not beginning with conn_", "^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$",
+    |text| is_name(text, 80, b"") && !text.starts_with(CONNECTION_PREFIX)
+}
+id! {
+    /// One socket, for as long as it is open. Only the gateway makes them.
+    ConnectionId, "connection id", "conn_<ULID>", "^conn_[0-9A-Z]{26}$",
+    is_connection
+}
+id! {
+    /// What `to` and `from` hold before the tenant's directory says which kind of name it is.
+    Name, "name", "[A-Za-z0-9][A-Za-z0-9._:-]{0,79}", "^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$",
+    |text| is_name(text, 80, b":")
+}
+id! {
+    /// A message, chosen by its sender (then it is an idempotency key) or by the gateway (a ULID).
+    MessageId, "message id", "1-64 of [A-Za-z0-9._:-]", "^[A-Za-z0-9._:-]{1,64}$",
+    is_token
+}
+id! {
+    /// A stream of partial messages.
+    StreamId, "stream id", "1-64 of [A-Za-z0-9._:-]", "^[A-Za-z0-9._:-]{1,64}$",
+    is_token
+}
+id! {
+    /// A frame's `id`: carried back in the answer. It restarts with each connection, so it is
+    /// never a dedupe key.
+    FrameId, "frame id", "1-64 bytes of text", "^.{1,64}$",
+    |text| (1..=64).contains(&text.len())
+}
+
+impl ConnectionId {
+    /// The connection id for a ULID made elsewhere (26 characters of Crockford's base 32).
+    ///
+    /// Errors: [`InvalidId`] if it is not one.
+    pub fn from_ulid(ulid: &str) -> Result<Self, InvalidId> {
+        Self::parse(&format!("{CONNECTION_PREFIX}{ulid}"))
+    }
+}
+
+impl ClientId {
+    /// The client id of a socket that names none: `client_<tenant>`, cut to 80 bytes.
+    pub fn default_of(tenant: &TenantId) -> Self {
+        Self(SmolStr::new(format!("client_{tenant}")))
+    }
+}
+
+macro_rules! into_name {
+    ($($id:ident),*) => {$(
+        impl From<$id> for Name {
+            fn from(id: $id) -> Name {
+                Name(id.0)
+            }
+        }
+    )*};
+}
+into_name!(BotId, ClientId, ConnectionId);
+
+impl Name {
+    /// Whether this names one connection (`conn_…`) rather than a bot or a client.
+    pub fn is_connection(&self) -> bool {
+        self.0.starts_with(CONNECTION_PREFIX)
+    }
+}
+
+/// Which kind of party an [`Address`] names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A registered bot.
+    Bot,
+    /// A client id: every socket that shares it.
+    Client,
+    /// One connection.
+    Connection,
+}
+
+/// The only way a party is named outside its own tenant's map.
+///
+/// Shape: `{tenant, kind, name}`. Two tenants may use the same names; an address keeps them apart.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Address {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// What it is.
+    pub kind: Kind,
+    /// Its name within the tenant.
+    pub name: Name,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_an_exact_length_and_alphabet() {
+        let long = "a".repeat(80);
+        assert!(BotId::parse(&long).is_ok() && ClientId::parse(&long).is_ok());
+        assert!(BotId::parse(&format!("{long}a")).is_err());
+        assert!(TenantId::parse(&"a".repeat(64)).is_ok());
+        assert!(TenantId::parse(&"a".repeat(65)).is_err());
+        for bad in ["", "_a", "-a", ".a", "a b", "a/b", "a\u{0}", "ä", "conn_x"] {
+            assert!(BotId::parse(bad).is_err(), "{bad:?} is no bot id");
+            assert!(ClientId::parse(bad).is_err(), "{bad:?} is no client id");
+        }
+        assert!(BotId::parse("a:b").is_ok());
+        assert!(ClientId::parse("a:b").is_err());
+    }
+
+    #[test]
+    fn connection_ids_are_prefix_and_ulid() {
+        assert!(ConnectionId::from_ulid("01JD3ZK6M8QW4V5N7R9T2Y0ABC").is_ok());
+        assert!(ConnectionId::parse("conn_short").is_err());
+        assert!(ConnectionId::parse("conn_01jd3zk6m8qw4v5n7r9t2y0abc").is_err());
+    }
+
+    #[test]
+    fn message_and_frame_ids_take_1_to_64() {
+        assert!(MessageId::parse(&"m".repeat(64)).is_ok());
+        assert!(MessageId::parse(&"m".repeat(65)).is_err());
+        assert!(MessageId::parse("").is_err());
+        assert!(MessageId::parse("a b").is_err());
+        assert!(FrameId::parse("ä b\u{0}").is_ok());
+        assert!(FrameId::parse(&"ä".repeat(33)).is_err());
+    }
+
+    #[test]
+    fn the_default_client_id_of_the_longest_tenant_is_valid() {
+        let tenant = TenantId::parse(&"t".repeat(64)).unwrap();
+        assert!(ClientId::parse(ClientId::default_of(&tenant).as_str()).is_ok());
+    }
+}

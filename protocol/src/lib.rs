@@ -1,0 +1,30 @@
+//! Floor 0: the words that everybody on the wire speaks.
+//!
+//! Pure data: ids that validate, the frames of the T2B dialect, the tables of errors, closes and
+//! limits, the codec between bytes and frames, and the envelope between nodes. No clock, no
+//! randomness, no I/O; nothing here knows how a message is routed.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `ids.rs` | names that parse: tenants, bots, clients, connections, messages |
+//! | `error.rs`, `close.rs`, `limits.rs` | the three tables that the documents are generated from |
+//! | `connect.rs`, `presence.rs`, `frame.rs` | the frames, by column |
+//! | `json.rs`, `codec/` | one pass from text to frame, one exact-size write back |
+//! | `envelope.rs` | what one node sends another |
+
+pub mod close;
+pub mod connect;
+pub mod envelope;
+pub mod error;
+pub mod frame;
+pub mod ids;
+pub mod limits;
+pub mod presence;
+
+pub use close::CloseCode;
+pub use envelope::Envelope;
+pub use error::ErrorCode;
+pub use ids::{
+    Address, BotId, ClientId, ConnectionId, FrameId, Kind, MessageId, Name, StreamId, TenantId,
+};
+pub use limits::Limits;
