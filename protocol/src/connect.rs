@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::ids::{ClientId, ConnectionId, TenantId};
+use crate::secret::Secret;
 
 /// `auth`: the first frame of a socket that gave no credential on the upgrade.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
@@ -12,12 +13,12 @@ use crate::ids::{ClientId, ConnectionId, TenantId};
 pub struct Auth {
     /// `t2b_<userId>_<16 hex>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub api_key: Option<String>,
+    #[ts(optional, as = "Option<String>")]
+    pub api_key: Option<Secret<String>>,
     /// A client token (compact JWS), instead of `apiKey`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub token: Option<String>,
+    #[ts(optional, as = "Option<String>")]
+    pub token: Option<Secret<String>>,
     /// Name of this client; a token's own claim wins. Default: `client_<userId>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]

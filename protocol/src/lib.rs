@@ -20,6 +20,7 @@ pub mod frame;
 pub mod ids;
 pub mod limits;
 pub mod presence;
+pub mod secret;
 
 pub use close::CloseCode;
 pub use envelope::Envelope;
@@ -28,3 +29,4 @@ pub use ids::{
     Address, BotId, ClientId, ConnectionId, FrameId, Kind, MessageId, Name, StreamId, TenantId,
 };
 pub use limits::Limits;
+pub use secret::Secret;

@@ -49,6 +49,22 @@ pub const PRESENCE_FLUSH_MS: u64 = 100;
 pub const PRESENCE_FANOUT_MAX: usize = 256;
 /// How long an offline bot stays listed and a client id stays known, milliseconds.
 pub const REMEMBER_MS: u64 = 24 * 60 * 60 * 1000;
+/// Most client ids remembered a tenant; the longest absent go first.
+///
+/// Twice the sockets a tenant may have: everyone present, and as many who left today.
+pub const CLIENTS_REMEMBERED_MAX: usize = 20_000;
+/// Most operations that wait for one bot's outstanding store request.
+pub const CLAIMS_WAITING_MAX: usize = 64;
+/// Takeovers of a bot are counted over this window, milliseconds.
+pub const FLAP_WINDOW_MS: u64 = 60_000;
+/// How long a flapping newcomer is refused, milliseconds.
+pub const FLAP_REFUSAL_MS: u64 = 30_000;
+/// Longest lifetime of a client token, seconds.
+pub const TOKEN_TTL_MAX_S: u64 = 30 * 24 * 60 * 60;
+/// Lifetime of a client token if the request does not say, seconds.
+pub const TOKEN_TTL_DEFAULT_S: u64 = 60 * 60;
+/// By how much the clocks of whoever issued and whoever verifies a token may differ, seconds.
+pub const TOKEN_LEEWAY_S: u64 = 30;
 /// How long a tenant without connections stays in a node's memory, milliseconds.
 pub const TENANT_LINGER_MS: u64 = 60_000;
 /// How long a `data.messageId` is remembered for duplicates, milliseconds.
