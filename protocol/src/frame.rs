@@ -299,6 +299,17 @@ pub enum AckStatus {
     Duplicate,
 }
 
+impl AckStatus {
+    /// The word in `data.status`.
+    pub const fn wire_name(self) -> &'static str {
+        match self {
+            AckStatus::Delivered => "delivered",
+            AckStatus::Queued => "queued",
+            AckStatus::Duplicate => "duplicate",
+        }
+    }
+}
+
 /// `error`: the refusal of the frame whose `id` it carries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(rename_all = "camelCase")]

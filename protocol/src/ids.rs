@@ -8,7 +8,7 @@
 //! | [`ConnectionId`] | `conn_<ULID>`, only the gateway makes them |
 //! | [`Name`] | any of the last three, before it is known which |
 //! | [`MessageId`], [`StreamId`] | 1-64 of `[A-Za-z0-9._:-]` |
-//! | [`FrameId`] | 1-64 bytes of any text; correlates, never dedupes |
+//! | [`FrameId`] | 1-64 bytes of text without U+0000; correlates, never dedupes |
 //!
 //! Ids of up to 23 bytes live inline, longer ones behind a shared count: a clone never allocates.
 
@@ -170,8 +170,8 @@ id! {
 id! {
     /// A frame's `id`: carried back in the answer. It restarts with each connection, so it is
     /// never a dedupe key.
-    FrameId, "frame id", "1-64 bytes of text", "^.{1,64}$",
-    |text| (1..=64).contains(&text.len())
+    FrameId, "frame id", "1-64 bytes of text without U+0000", "^[^\\u0000]{1,64}$",
+    |text| (1..=64).contains(&text.len()) && !text.contains('\0')
 }
 
 impl ConnectionId {
@@ -265,7 +265,8 @@ mod tests {
         assert!(MessageId::parse(&"m".repeat(65)).is_err());
         assert!(MessageId::parse("").is_err());
         assert!(MessageId::parse("a b").is_err());
-        assert!(FrameId::parse("ä b\u{0}").is_ok());
+        assert!(FrameId::parse("ä b\n").is_ok());
+        assert!(FrameId::parse("a\u{0}").is_err());
         assert!(FrameId::parse(&"ä".repeat(33)).is_err());
     }
 

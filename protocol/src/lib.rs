@@ -13,11 +13,13 @@
 //! | `envelope.rs` | what one node sends another |
 
 pub mod close;
+pub mod codec;
 pub mod connect;
 pub mod envelope;
 pub mod error;
 pub mod frame;
 pub mod ids;
+pub mod json;
 pub mod limits;
 pub mod presence;
 pub mod secret;

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// A scanner that recurses needs a bound, and no chat body is this deep.
 pub const NESTING_MAX: usize = 64;
+/// Longest frame `id` and `requestId`, bytes: room for any UUID or counter.
+pub const FRAME_ID_BYTES_MAX: usize = 64;
 /// Largest frame before `auth_ok`, bytes: room for a token of 2 KiB and an id, and no more.
 pub const FRAME_BYTES_UNAUTHENTICATED: usize = 8 * 1024;
 /// Largest client token, bytes.

@@ -1,0 +1,124 @@
+//! From text to [`Frame`]: the frame's own members, and the choice of the request.
+
+use bytes::Bytes;
+
+use super::value::{BAD_FRAME, Refusal, given, id, missing, pick, string};
+use super::{message, requests};
+use crate::error::ErrorCode;
+use crate::frame::{Frame, Request, SendKind};
+use crate::ids::{FrameId, InvalidId, MessageId};
+use crate::json::{Malformed, Member, Span, Walk};
+
+/// A frame that is refused before anybody looks at what it asks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}")]
+pub struct Rejected {
+    /// `bad_frame`, `unknown_type`, `missing_field`, `invalid_id` or `too_large`.
+    pub code: ErrorCode,
+    /// The frame's `id`, wherever it stands, if it could be read and is given once.
+    pub id: Option<FrameId>,
+    /// `data.messageId`, likewise.
+    pub message_id: Option<MessageId>,
+    /// Which member is missing, for `missing_field`.
+    pub field: Option<&'static str>,
+}
+
+/// Reads one frame. The body of a message is a slice of `text`, not a copy.
+///
+/// `text`: UTF-8, checked by the WebSocket layer. Errors: [`Rejected`]. Source: protocol.md §4.
+pub fn decode(text: &Bytes) -> Result<Frame, Rejected> {
+    let mut walk = Walk::default();
+    let walked = walk.run(text);
+    frame(text, &walk, walked).map_err(|refusal| Rejected {
+        code: refusal.code,
+        id: only(text, &walk.frame, "id", FrameId::parse),
+        message_id: only(text, &walk.data, "messageId", MessageId::parse),
+        field: refusal.field,
+    })
+}
+
+/// `data` of a frame, where it lies in the text.
+pub(super) struct Data<'a> {
+    /// The whole frame.
+    pub(super) text: &'a Bytes,
+    /// The object, if there is one.
+    pub(super) span: Option<Span>,
+    /// Its members; their spans count from the start of the frame.
+    pub(super) members: &'a [Member],
+}
+
+fn frame(text: &Bytes, walk: &Walk, walked: Result<(), Malformed>) -> Result<Frame, Refusal> {
+    walked.map_err(|Malformed| BAD_FRAME)?;
+    let names = ["type", "data", "id", "timestamp"];
+    let [kind, data, frame_id, _timestamp] = pick(text, &walk.frame, names)?;
+    let id = frame_id
+        .map(|span| id(span.of(text), FrameId::parse))
+        .transpose()?;
+    let kind = kind.ok_or(missing("type"))?.of(text);
+    if !kind.starts_with(b"\"") {
+        return Err(BAD_FRAME);
+    }
+    let kind = string(kind).ok_or(ErrorCode::UnknownType)?;
+    let data = Data {
+        text,
+        span: data,
+        members: &walk.data,
+    };
+    let request = request(&kind, &data)?;
+    Ok(Frame { id, request })
+}
+
+fn request(kind: &str, data: &Data<'_>) -> Result<Request, Refusal> {
+    let send = |kind| message::read(kind, data).map(Request::Send);
+    match kind {
+        "message" => send(SendKind::Message),
+        "message_partial" => send(SendKind::MessagePartial),
+        "typing" => send(SendKind::Typing),
+        "ping" => Ok(Request::Ping),
+        "auth" => requests::auth(data).map(Request::Auth),
+        "register_bot" => requests::register_bot(data).map(Request::RegisterBot),
+        "unregister_bot" => requests::bot_ref(data).map(Request::UnregisterBot),
+        "subscribe" => requests::bot_ref(data).map(Request::Subscribe),
+        "unsubscribe" => requests::bot_ref(data).map(Request::Unsubscribe),
+        "list_bots" => requests::list_bots(data).map(Request::ListBots),
+        "status" => requests::status(data).map(Request::Status),
+        "received" | "task" | "task_update" => Ok(Request::Later),
+        _ => Err(ErrorCode::UnknownType.into()),
+    }
+}
+
+impl<'a> Data<'a> {
+    /// The object as written; absent: an empty one. Errors: `bad_frame` if it is another value.
+    pub(super) fn object(&self) -> Result<&'a [u8], Refusal> {
+        let Some(span) = self.span else {
+            return Ok(b"{}");
+        };
+        let object = span.of(self.text);
+        if object.starts_with(b"{") {
+            Ok(object)
+        } else {
+            Err(BAD_FRAME)
+        }
+    }
+
+    /// The values of the named members, each at most once; `null` is as if absent.
+    pub(super) fn pick<const N: usize>(
+        &self,
+        names: [&str; N],
+    ) -> Result<[Option<&'a [u8]>; N], Refusal> {
+        self.object()?;
+        let text: &'a [u8] = self.text;
+        Ok(pick(text, self.members, names)?.map(|span| given(text, span)))
+    }
+}
+
+/// The id in the one member of that name; `None` if there is none, or two, or it is not valid.
+fn only<T>(
+    text: &[u8],
+    members: &[Member],
+    name: &str,
+    parse: fn(&str) -> Result<T, InvalidId>,
+) -> Option<T> {
+    let [raw] = pick(text, members, [name]).ok()?;
+    id(raw?.of(text), parse).ok()
+}

@@ -1,0 +1,199 @@
+//! `message`, `message_partial` and `typing`: the members that the gateway must know, checked; the
+//! rest left where it lies.
+//!
+//! A reserved member is one that only the gateway writes into a delivery: it is cut out of the
+//! body, so that no sender can forge it. All others stay, in their order, as they were written.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::decode::Data;
+use super::value::{BAD_FRAME, Refusal, id, inside, missing, natural};
+use crate::error::ErrorCode;
+use crate::frame::{Body, Send, SendKind};
+use crate::ids::{InvalidId, MessageId, Name, StreamId};
+use crate::json::unescape;
+use crate::limits::PARTIAL_BYTES_MAX;
+
+/// The members of `data` that only the gateway writes.
+const RESERVED: [&str; 7] = [
+    "from",
+    "to",
+    "id",
+    "messageId",
+    "connectionId",
+    "epoch",
+    "offset",
+];
+
+/// Reads a frame of the message family.
+pub(super) fn read(kind: SendKind, data: &Data<'_>) -> Result<Send, Refusal> {
+    data.object()?;
+    let (known, body) = sort(kind, data)?;
+    let to = id(given(known.to).ok_or(missing("to"))?, Name::parse)?;
+    let from = optional_id(known.from, Name::parse)?;
+    let message_id = optional_id(known.message_id, MessageId::parse)?;
+    let stream_id = optional_id(known.stream_id, StreamId::parse)?;
+    text(known.timestamp)?;
+    match kind {
+        SendKind::Message => known.check_message()?,
+        SendKind::MessagePartial => known.check_partial()?,
+        SendKind::Typing => flag(Some(needed(known.active, "active")?))?,
+    }
+    Ok(Send {
+        kind,
+        to,
+        from,
+        message_id,
+        stream_id,
+        timestamp_given: known.timestamp.is_some(),
+        durable: known.durable == Some(b"true"),
+        body,
+    })
+}
+
+/// The members of `data` that are known of a kind, as written.
+#[derive(Default)]
+struct Known<'a> {
+    from: Option<&'a [u8]>,
+    to: Option<&'a [u8]>,
+    id: Option<&'a [u8]>,
+    message_id: Option<&'a [u8]>,
+    connection_id: Option<&'a [u8]>,
+    epoch: Option<&'a [u8]>,
+    offset: Option<&'a [u8]>,
+    timestamp: Option<&'a [u8]>,
+    text: Option<&'a [u8]>,
+    stream_id: Option<&'a [u8]>,
+    reply_to: Option<&'a [u8]>,
+    part: Option<&'a [u8]>,
+    parts: Option<&'a [u8]>,
+    ttl_ms: Option<&'a [u8]>,
+    durable: Option<&'a [u8]>,
+    seq: Option<&'a [u8]>,
+    truncated: Option<&'a [u8]>,
+    end: Option<&'a [u8]>,
+    active: Option<&'a [u8]>,
+}
+
+impl<'a> Known<'a> {
+    /// Where the value of that key belongs; `None` for a member that is foreign to the kind.
+    fn slot(&mut self, kind: SendKind, key: &str) -> Option<&mut Option<&'a [u8]>> {
+        use SendKind::{Message, MessagePartial, Typing};
+        Some(match (kind, key) {
+            (_, "from") => &mut self.from,
+            (_, "to") => &mut self.to,
+            (_, "id") => &mut self.id,
+            (_, "messageId") => &mut self.message_id,
+            (_, "connectionId") => &mut self.connection_id,
+            (_, "epoch") => &mut self.epoch,
+            (_, "offset") => &mut self.offset,
+            (_, "timestamp") => &mut self.timestamp,
+            (Message | MessagePartial, "text") => &mut self.text,
+            (Message | MessagePartial, "streamId") => &mut self.stream_id,
+            (Message, "replyTo") => &mut self.reply_to,
+            (Message, "part") => &mut self.part,
+            (Message, "parts") => &mut self.parts,
+            (Message, "ttlMs") => &mut self.ttl_ms,
+            (Message, "durable") => &mut self.durable,
+            (MessagePartial, "seq") => &mut self.seq,
+            (MessagePartial, "truncated") => &mut self.truncated,
+            (MessagePartial, "end") => &mut self.end,
+            (Typing, "active") => &mut self.active,
+            (Message | MessagePartial | Typing, _) => return None,
+        })
+    }
+
+    fn check_message(&self) -> Result<(), Refusal> {
+        text(self.text)?;
+        optional_id(self.reply_to, MessageId::parse)?;
+        optional_natural(self.ttl_ms)?;
+        flag(self.durable)?;
+        match (optional_natural(self.part)?, optional_natural(self.parts)?) {
+            (None, None) => Ok(()),
+            (Some(part), Some(parts)) if (1..=parts).contains(&part) => Ok(()),
+            (Some(_) | None, Some(_) | None) => Err(BAD_FRAME),
+        }
+    }
+
+    fn check_partial(&self) -> Result<(), Refusal> {
+        needed(self.stream_id, "streamId")?;
+        optional_natural(Some(needed(self.seq, "seq")?))?;
+        let text = inside(needed(self.text, "text")?).ok_or(BAD_FRAME)?;
+        if text.len() > PARTIAL_BYTES_MAX {
+            return Err(ErrorCode::TooLarge.into());
+        }
+        flag(self.truncated)?;
+        flag(self.end)
+    }
+}
+
+/// Sorts the members into the known ones and the body: its runs of neighbours without the reserved.
+fn sort<'a>(kind: SendKind, data: &Data<'a>) -> Result<(Known<'a>, Body), Refusal> {
+    let text: &'a [u8] = data.text;
+    let origin = data.span.map_or(0, |span| span.start);
+    let mut known = Known::default();
+    let mut runs: SmallVec<[Range<u32>; 4]> = SmallVec::new();
+    let mut joins = false;
+    for member in data.members {
+        let key = unescape(member.key.of(text)).unwrap_or_default();
+        if let Some(slot) = known.slot(kind, &key)
+            && slot.replace(member.value.of(text)).is_some()
+        {
+            return Err(BAD_FRAME);
+        }
+        if RESERVED.contains(&&*key) {
+            joins = false;
+            continue;
+        }
+        // A key's span lies within its quotes.
+        let (start, end) = (member.key.start - 1 - origin, member.value.end - origin);
+        match runs.last_mut() {
+            Some(run) if joins => run.end = end,
+            Some(_) | None => runs.push(start..end),
+        }
+        joins = true;
+    }
+    let object = data.span.map_or_else(Bytes::new, |span| {
+        data.text.slice(span.start as usize..span.end as usize)
+    });
+    Ok((known, Body::new(object, runs)))
+}
+
+/// `null` is as if the member were absent.
+fn given(raw: Option<&[u8]>) -> Option<&[u8]> {
+    raw.filter(|raw| *raw != b"null")
+}
+
+fn needed<'a>(raw: Option<&'a [u8]>, name: &'static str) -> Result<&'a [u8], Refusal> {
+    given(raw).ok_or(missing(name))
+}
+
+fn optional_id<T>(
+    raw: Option<&[u8]>,
+    parse: fn(&str) -> Result<T, InvalidId>,
+) -> Result<Option<T>, Refusal> {
+    given(raw).map(|raw| id(raw, parse)).transpose()
+}
+
+fn optional_natural(raw: Option<&[u8]>) -> Result<Option<u64>, Refusal> {
+    given(raw)
+        .map(|raw| natural(raw).ok_or(BAD_FRAME))
+        .transpose()
+}
+
+fn text(raw: Option<&[u8]>) -> Result<(), Refusal> {
+    match given(raw) {
+        Some(raw) if inside(raw).is_none() => Err(BAD_FRAME),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn flag(raw: Option<&[u8]>) -> Result<(), Refusal> {
+    match given(raw) {
+        None | Some(b"true" | b"false") => Ok(()),
+        Some(_) => Err(BAD_FRAME),
+    }
+}

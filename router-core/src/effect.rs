@@ -1,0 +1,179 @@
+//! The closed list of what the machines want done. They do nothing themselves.
+//!
+//! The shell performs a shard's effects in order, inside the shard's critical section. Those with a
+//! [`Receipt`] are reported back through [`Shard::settled`](crate::shard::Shard::settled) at once,
+//! before anything is acknowledged.
+
+use bytes::Bytes;
+use protocol::{CloseCode, ErrorCode, Name, StreamId, TenantId};
+
+use crate::auth::Credential;
+use crate::session::Notice;
+use crate::shard::{Leave, Request, Route};
+use crate::store;
+use crate::tenant::Join;
+
+/// One socket of this node, for as long as the process lives. Never used twice, so a late effect
+/// cannot reach somebody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnKey(pub u64);
+
+/// Names a delivery whose outcome the tenant waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    pub(crate) tenant: TenantId,
+    pub(crate) number: u64,
+}
+
+/// Names a question to the store, so that its reply finds the tenant that asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    /// Who asked.
+    pub tenant: TenantId,
+    pub(crate) number: u64,
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is in the connection's queue.
+    Queued,
+    /// The queue, or a budget above it, is full.
+    Full,
+    /// The connection is closing or gone.
+    Gone,
+}
+
+/// What kind of frame it is, for a queue that must choose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Class {
+    /// The answer to a request.
+    Answer,
+    /// An `error`: counted towards 4429.
+    Refusal,
+    /// A `message`; it ends the stream it names.
+    Message {
+        /// The stream it ends: its sender and id.
+        ends: Option<(Name, StreamId)>,
+    },
+    /// A `message_partial` (or `typing`, which has no stream): a newer one replaces a waiting one.
+    Partial {
+        /// Whose it is.
+        from: Name,
+        /// Which of its streams.
+        stream: Option<StreamId>,
+    },
+    /// A `bot_status`: never counts towards 4408.
+    Presence,
+}
+
+/// A finished frame: an allocation of exactly its size, shared by all recipients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outbound {
+    /// The text of the frame.
+    pub text: Bytes,
+    /// Its kind.
+    pub class: Class,
+}
+
+/// What a machine wants done.
+#[derive(Debug)]
+pub enum Effect {
+    /// Session: check this credential, then say [`Verified`](crate::session::Input::Verified).
+    Verify(Credential),
+    /// Session: bring it into its tenant.
+    Join(Box<Join>),
+    /// Session: carry a message to its recipient. Only a permit makes one.
+    Route(Box<Route>),
+    /// Session: ask its tenant.
+    Request(Box<Request>),
+    /// Session: the socket is gone.
+    Leave(Leave),
+    /// Session: send a WebSocket ping.
+    Ping,
+    /// Tenant: ask the store.
+    Ask {
+        /// Comes back with the reply.
+        ticket: Ticket,
+        /// The question.
+        request: store::Request,
+    },
+    /// Put a frame into a connection's queue.
+    Deliver {
+        /// Present if the outcome must be reported.
+        receipt: Option<Receipt>,
+        /// Whose queue.
+        conn: ConnKey,
+        /// The frame.
+        frame: Outbound,
+    },
+    /// Tenant: tell a session, after the shard's lock is released.
+    Tell {
+        /// Whose session.
+        conn: ConnKey,
+        /// What happened.
+        notice: Notice,
+    },
+    /// Close a socket behind the frames already queued for it.
+    Close {
+        /// Which.
+        conn: ConnKey,
+        /// Why.
+        close: CloseCode,
+    },
+    /// Something happened that metrics or logs want to know.
+    Note(Fact),
+}
+
+/// What metrics and logs are told. No ids but the tenant's, no payloads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// A credential was accepted and the socket belongs to a tenant now.
+    Authenticated,
+    /// A frame was refused.
+    Refused(ErrorCode),
+    /// A message was put into at least one queue, of this many bytes.
+    Delivered {
+        /// Bytes of the finished frame.
+        bytes: usize,
+    },
+    /// A message was recognised as a repetition.
+    Duplicate,
+    /// A partial or typing was dropped: rate, offline or full.
+    BestEffortDropped,
+    /// A bot got a home.
+    BotOnline,
+    /// A bot lost its home.
+    BotOffline,
+    /// A bot's home was taken by another socket.
+    Takeover,
+}
+
+/// Effects in the order they must be performed.
+#[derive(Debug, Default)]
+pub struct Effects(std::collections::VecDeque<Effect>);
+
+impl Effects {
+    /// Appends one.
+    pub fn push(&mut self, effect: Effect) {
+        self.0.push_back(effect);
+    }
+
+    /// Takes the next one.
+    pub fn pop(&mut self) -> Option<Effect> {
+        self.0.pop_front()
+    }
+
+    /// Whether nothing is left to do.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn deliver(&mut self, conn: ConnKey, text: Bytes, class: Class) {
+        self.push(Effect::Deliver {
+            receipt: None,
+            conn,
+            frame: Outbound { text, class },
+        });
+    }
+}

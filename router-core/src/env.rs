@@ -1,0 +1,116 @@
+//! What a machine may know of the world: the time, some entropy, the settings. All are arguments.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use protocol::{ConnectionId, Limits, MessageId, TenantId};
+use ulid::Ulid;
+
+/// Unix milliseconds.
+pub type Millis = u64;
+
+/// The world for one `handle`.
+#[derive(Debug, Clone, Copy)]
+pub struct Env<'a> {
+    /// The time, Unix milliseconds. It may stand still; it must not go back by more than clocks do.
+    pub now_ms: Millis,
+    /// 128 fresh bits. They make ids unique, not secret.
+    pub entropy: u128,
+    /// What the operator chose.
+    pub settings: &'a Settings,
+}
+
+impl Env<'_> {
+    /// A message id of ours: a ULID of this moment.
+    pub fn message_id(&self) -> MessageId {
+        MessageId::parse(&Ulid::from_parts(self.now_ms, self.entropy).to_string())
+            .expect("a ULID is 26 letters and digits")
+    }
+
+    /// A connection id: `conn_` and a ULID of this moment.
+    pub fn connection_id(&self) -> ConnectionId {
+        ConnectionId::from_ulid(&Ulid::from_parts(self.now_ms, self.entropy).to_string())
+            .expect("a ULID is 26 letters and digits")
+    }
+
+    /// A fraction in `[0, 1)` for jitter.
+    pub fn jitter(&self) -> f64 {
+        (self.entropy as u32) as f64 / f64::from(u32::MAX).next_up()
+    }
+}
+
+/// What the operator chose, checked and ready to use.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Limits of every tenant that has none of its own.
+    pub limits: Arc<Limits>,
+    /// Tenants with settings of their own.
+    pub tenants: BTreeMap<TenantId, TenantSettings>,
+    /// How often a socket is pinged, milliseconds.
+    pub heartbeat_ms: Millis,
+    /// How long a socket may stay without a credential, milliseconds.
+    pub handshake_timeout_ms: Millis,
+    /// Until when an unknown name is answered `bot_offline`, because the bots of a node whose
+    /// store starts empty are still coming back. Unix milliseconds; 0 = never.
+    pub grace_until_ms: Millis,
+}
+
+/// One tenant's own settings.
+#[derive(Debug, Clone, Default)]
+pub struct TenantSettings {
+    /// Its limits.
+    pub limits: Arc<Limits>,
+    /// The least key generation that is valid.
+    pub key_generation: u64,
+    /// Whether it may not connect.
+    pub suspended: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            limits: Arc::default(),
+            tenants: BTreeMap::new(),
+            heartbeat_ms: 25_000,
+            handshake_timeout_ms: 10_000,
+            grace_until_ms: 0,
+        }
+    }
+}
+
+impl Settings {
+    /// The limits of a tenant.
+    pub fn limits_of(&self, tenant: &TenantId) -> Arc<Limits> {
+        Arc::clone(
+            self.tenants
+                .get(tenant)
+                .map_or(&self.limits, |own| &own.limits),
+        )
+    }
+
+    /// What the configuration file says of a tenant: least key generation, and whether suspended.
+    pub fn policy_of(&self, tenant: &TenantId) -> (u64, bool) {
+        self.tenants
+            .get(tenant)
+            .map_or((0, false), |own| (own.key_generation, own.suspended))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jitter_stays_below_one() {
+        let settings = Settings::default();
+        for entropy in [0, 1, u128::from(u32::MAX), u128::MAX] {
+            let jitter = Env {
+                now_ms: 0,
+                entropy,
+                settings: &settings,
+            }
+            .jitter();
+            assert!((0.0..1.0).contains(&jitter), "{entropy:x} gave {jitter}");
+        }
+    }
+}

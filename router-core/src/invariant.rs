@@ -1,0 +1,45 @@
+//! The guarantees by name, and the one macro that checks them.
+//!
+//! A broken invariant panics wherever tests and simulations run (debug assertions); in a release
+//! build the check is compiled out of the hot path. Source: the table in `ARCHITECTURE.md`.
+
+/// What the product promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Invariant {
+    /// ISO-1: no envelope, event or error text crosses tenants.
+    Isolation,
+    /// DUP-1: one `data.messageId` from one sender to one recipient is delivered at most once.
+    NoDuplicate,
+    /// ACK-1: an answer is given exactly once, and "delivered" only when it is true.
+    OneAnswer,
+    /// HOME-1: a bot has at most one home, and its epoch never goes back.
+    OneHome,
+    /// BND-1: no queue exceeds its limit.
+    Bounded,
+}
+
+impl Invariant {
+    /// The short name that documents and failures use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Invariant::Isolation => "ISO-1",
+            Invariant::NoDuplicate => "DUP-1",
+            Invariant::OneAnswer => "ACK-1",
+            Invariant::OneHome => "HOME-1",
+            Invariant::Bounded => "BND-1",
+        }
+    }
+}
+
+/// Checks a named invariant in builds with debug assertions.
+///
+/// ```
+/// use router_core::{check, invariant::Invariant};
+/// check!(Invariant::Bounded, 1 <= 2, "queue holds {}", 1);
+/// ```
+#[macro_export]
+macro_rules! check {
+    ($invariant:expr, $holds:expr, $($detail:tt)+) => {
+        debug_assert!($holds, "invariant {} broken: {}", $invariant.name(), format_args!($($detail)+))
+    };
+}

@@ -1,0 +1,35 @@
+//! Floor 1: tenant-isolated routing as pure state machines.
+//!
+//! State in, effects out. No clock, no randomness, no I/O, no lock, no async: time and entropy
+//! arrive with every input, and what must be done leaves as an [`effect::Effect`].
+//!
+//! ```text
+//!  frame ─▶ Session ──Permit──▶ Shard ▶ Tenant ─▶ Deliver, Ask, Tell, Close
+//!           one per connection          one per tenant: everything of that tenant on this node
+//! ```
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `auth/`, `permit.rs` | credential → grant → permit |
+//! | `session/` | the machine of one connection |
+//! | `shard.rs`, `tenant/` | the machine of one tenant, and the map of them |
+//! | `store/` | every question to the store, and the pure model of the answers |
+//! | `effect.rs` | the closed list of what machines want done |
+//! | `gcra.rs`, `invariant.rs`, `env.rs` | rates, named guarantees, time and entropy |
+
+pub mod auth;
+pub mod effect;
+pub mod env;
+pub mod gcra;
+pub mod invariant;
+pub mod permit;
+pub mod session;
+pub mod shard;
+pub mod store;
+mod tenant;
+
+pub use effect::{ConnKey, Effect, Effects};
+pub use env::{Env, Millis, Settings};
+pub use session::Session;
+pub use shard::Shard;
+pub use tenant::Join;

@@ -1,0 +1,212 @@
+//! Who may do what: the one table of authority, and the only maker of [`Permit`]s.
+//!
+//! | action | API key | token `chat` | token `bot` |
+//! | --- | --- | --- | --- |
+//! | send | to any name of the tenant | to bots it may see | to clients and connections, as one of its bots |
+//! | register, unregister | yes | `forbidden_scope` | ids in `bots` |
+//! | speak as a bot | yes | `forbidden_scope` | ids in `bots` |
+//! | list, subscribe, presence | all | `bots` (absent = all) | `bots` |
+//!
+//! [`auth`](crate::auth) makes a [`Grant`] of a credential; a session asks [`authorize`] for every
+//! single request; a tenant asks [`may_see`] and [`may_address`] for the names it resolves.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use protocol::{BotId, ClientId, ErrorCode, Kind, Name, TenantId};
+
+use crate::effect::ConnKey;
+use crate::env::Millis;
+
+/// What kind of credential was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// An API key: the owner, or a bot's process.
+    Key,
+    /// A client token of scope `chat`: a phone or browser.
+    Chat,
+    /// A client token of scope `bot`: a process that may hold some bots.
+    Bot,
+}
+
+/// What a verified credential says of its bearer. Only [`auth`](crate::auth) makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    pub(crate) tenant: TenantId,
+    pub(crate) scope: Scope,
+    pub(crate) bots: Option<Arc<BTreeSet<BotId>>>,
+    pub(crate) client: Option<ClientId>,
+    pub(crate) generation: u64,
+    pub(crate) expires_ms: Option<Millis>,
+}
+
+impl Grant {
+    /// The tenant.
+    pub fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    /// When the socket must be closed, Unix milliseconds, if the credential ends.
+    pub fn expires_ms(&self) -> Option<Millis> {
+        self.expires_ms
+    }
+
+    /// The key generation it was made under.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+}
+
+/// What a session wants to do.
+#[derive(Debug, Clone, Copy)]
+pub enum Action<'a> {
+    /// Send a frame of the message family; `from` as the frame gives it.
+    Send {
+        /// The sender that the frame names.
+        from: Option<&'a Name>,
+        /// The connection's own client id.
+        own: &'a ClientId,
+    },
+    /// Register or unregister a bot.
+    Hold(&'a BotId),
+    /// List bots, subscribe, ask for a status.
+    Look,
+}
+
+/// The right to do one thing, once. There is no other way to reach a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Permit {
+    tenant: TenantId,
+    conn: ConnKey,
+}
+
+impl Permit {
+    /// The tenant, copied from the grant.
+    pub fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    /// The connection that asks.
+    pub fn conn(&self) -> ConnKey {
+        self.conn
+    }
+}
+
+/// Decides on one request. Errors: `forbidden_scope`; `missing_field` for a `bot` token's send
+/// without `from`.
+pub fn authorize(grant: &Grant, conn: ConnKey, action: Action<'_>) -> Result<Permit, ErrorCode> {
+    let allowed = match (grant.scope, action) {
+        (Scope::Key, _) | (_, Action::Look) => Ok(()),
+        (Scope::Chat, Action::Send { from, own }) => match from {
+            Some(from) if from.as_str() != own.as_str() => Err(ErrorCode::ForbiddenScope),
+            Some(_) | None => Ok(()),
+        },
+        (Scope::Bot, Action::Send { from, .. }) => match from {
+            None => Err(ErrorCode::MissingField),
+            Some(from) if names_bot_of(grant, from.as_str()) => Ok(()),
+            Some(_) => Err(ErrorCode::ForbiddenScope),
+        },
+        (Scope::Chat, Action::Hold(_)) => Err(ErrorCode::ForbiddenScope),
+        (Scope::Bot, Action::Hold(bot)) => {
+            if names_bot_of(grant, bot.as_str()) {
+                Ok(())
+            } else {
+                Err(ErrorCode::ForbiddenScope)
+            }
+        }
+    };
+    allowed.map(|()| Permit {
+        tenant: grant.tenant.clone(),
+        conn,
+    })
+}
+
+/// Whether the bearer may know that a bot exists: for sends, lists and presence alike.
+pub fn may_see(grant: &Grant, bot: &BotId) -> bool {
+    grant.bots.as_ref().is_none_or(|bots| bots.contains(bot))
+}
+
+/// Whether the bearer may send to a name that the tenant resolved to this kind.
+pub fn may_address(grant: &Grant, kind: Kind, name: &Name) -> bool {
+    match (grant.scope, kind) {
+        (Scope::Key, Kind::Bot | Kind::Client | Kind::Connection) => true,
+        (Scope::Chat, Kind::Bot) => grant
+            .bots
+            .as_ref()
+            .is_none_or(|bots| bots.contains(name.as_str())),
+        (Scope::Chat, Kind::Client | Kind::Connection) | (Scope::Bot, Kind::Bot) => false,
+        (Scope::Bot, Kind::Client | Kind::Connection) => true,
+    }
+}
+
+fn names_bot_of(grant: &Grant, name: &str) -> bool {
+    grant.bots.as_ref().is_some_and(|bots| bots.contains(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant(scope: Scope, bots: Option<&[&str]>) -> Grant {
+        let bots =
+            bots.map(|ids| Arc::new(ids.iter().map(|id| BotId::parse(id).unwrap()).collect()));
+        let tenant = TenantId::parse("alice").unwrap();
+        Grant {
+            tenant,
+            scope,
+            bots,
+            client: None,
+            generation: 0,
+            expires_ms: None,
+        }
+    }
+
+    fn send(grant: &Grant, from: Option<&str>) -> Result<(), ErrorCode> {
+        let from = from.map(|name| Name::parse(name).unwrap());
+        let own = ClientId::parse("phone").unwrap();
+        authorize(
+            grant,
+            ConnKey(1),
+            Action::Send {
+                from: from.as_ref(),
+                own: &own,
+            },
+        )
+        .map(|_| ())
+    }
+
+    #[test]
+    fn the_table_row_by_row() {
+        let bot = BotId::parse("bot_a").unwrap();
+        let (key, chat) = (grant(Scope::Key, None), grant(Scope::Chat, None));
+        let of_a = grant(Scope::Bot, Some(&["bot_a"]));
+        let of_b = grant(Scope::Bot, Some(&["bot_b"]));
+        let hold = |grant| authorize(grant, ConnKey(1), Action::Hold(&bot)).map(|_| ());
+
+        assert_eq!(hold(&key), Ok(()));
+        assert_eq!(hold(&chat), Err(ErrorCode::ForbiddenScope));
+        assert_eq!(hold(&of_a), Ok(()));
+        assert_eq!(hold(&of_b), Err(ErrorCode::ForbiddenScope));
+
+        assert_eq!(send(&key, Some("bot_a")), Ok(()));
+        assert_eq!(send(&chat, None), Ok(()));
+        assert_eq!(send(&chat, Some("phone")), Ok(()));
+        assert_eq!(send(&chat, Some("bot_a")), Err(ErrorCode::ForbiddenScope));
+        assert_eq!(send(&of_a, Some("bot_a")), Ok(()));
+        assert_eq!(send(&of_a, None), Err(ErrorCode::MissingField));
+        assert_eq!(send(&of_a, Some("bot_b")), Err(ErrorCode::ForbiddenScope));
+
+        let name = Name::from(bot.clone());
+        assert!(may_address(&key, Kind::Client, &name));
+        assert!(may_address(&chat, Kind::Bot, &name));
+        assert!(!may_address(&chat, Kind::Client, &name));
+        assert!(!may_address(
+            &grant(Scope::Chat, Some(&["bot_b"])),
+            Kind::Bot,
+            &name
+        ));
+        assert!(!may_address(&of_a, Kind::Bot, &name));
+        assert!(may_address(&of_a, Kind::Connection, &name));
+        assert!(may_see(&chat, &bot) && may_see(&of_a, &bot) && !may_see(&of_b, &bot));
+    }
+}

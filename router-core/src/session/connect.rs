@@ -1,0 +1,206 @@
+//! The way to an open session: credential, verification, tenant.
+
+use protocol::codec::encode;
+use protocol::connect::{Acks, Auth, AuthError as AuthErrorData, Connected, ConnectedWord};
+use protocol::frame::{ServerMessage, Status};
+use protocol::{ClientId, CloseCode, ErrorCode, FrameId, TenantId};
+
+use super::{Open, Opened, Phase, Refusal, Session};
+use crate::auth::{AuthError, Credential};
+use crate::effect::{Class, Effect, Effects, Fact};
+use crate::env::{Env, Millis};
+use crate::permit::Grant;
+use crate::tenant::Join;
+
+/// What a socket asked for when it gave its credential.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    pub id: Option<FrameId>,
+    pub client: Option<ClientId>,
+    pub acks: Acks,
+    pub resume: bool,
+    /// Set once the credential is verified.
+    pub tenant: Option<TenantId>,
+    pub grant: Option<Grant>,
+}
+
+impl Session {
+    pub(super) fn opened(&mut self, env: &Env<'_>, opened: Opened, fx: &mut Effects) {
+        let connected = Connected {
+            status: ConnectedWord::Connected,
+            connection_id: self.id.clone(),
+            timestamp: env.now_ms,
+        };
+        let message = ServerMessage::Status(Status::Connected(connected));
+        self.answer(env, None, &message, fx);
+        let Some(credential) = opened.credential else {
+            return;
+        };
+        match parse_client(opened.client.as_deref()) {
+            Ok(client) => {
+                self.wait(
+                    Asked {
+                        client,
+                        acks: opened.acks,
+                        ..Asked::default()
+                    },
+                    credential,
+                    fx,
+                );
+            }
+            Err(code) => self.refuse(env, None, Refusal::from(code), fx),
+        }
+    }
+
+    pub(super) fn auth(
+        &mut self,
+        id: Option<FrameId>,
+        auth: Auth,
+        fx: &mut Effects,
+    ) -> Result<(), Refusal> {
+        let credential = match (auth.api_key, auth.token) {
+            (Some(key), None) => Credential::ApiKey(key),
+            (None, Some(token)) => Credential::Token(token),
+            (None, None) => return Err(ErrorCode::MissingField.into()),
+            (Some(_), Some(_)) => return Err(ErrorCode::BadFrame.into()),
+        };
+        let asked = Asked {
+            id,
+            client: parse_client(auth.client_id.as_deref())?,
+            acks: auth.acks.unwrap_or_default(),
+            resume: auth.resume.is_some(),
+            ..Asked::default()
+        };
+        self.wait(asked, credential, fx);
+        Ok(())
+    }
+
+    fn wait(&mut self, asked: Asked, credential: Credential, fx: &mut Effects) {
+        let Phase::Opening { until_ms } = self.phase else {
+            return;
+        };
+        self.phase = Phase::Waiting {
+            until_ms,
+            asked: Box::new(asked),
+        };
+        fx.push(Effect::Verify(credential));
+    }
+
+    pub(super) fn verified(
+        &mut self,
+        env: &Env<'_>,
+        verdict: Result<Grant, AuthError>,
+        fx: &mut Effects,
+    ) {
+        let Phase::Waiting { asked, .. } = &mut self.phase else {
+            return;
+        };
+        match verdict {
+            Ok(grant) => {
+                asked.tenant = Some(grant.tenant.clone());
+                asked.grant = Some(grant.clone());
+                self.limits = env.settings.limits_of(&grant.tenant);
+                fx.push(Effect::Join(Box::new(Join {
+                    grant,
+                    conn: self.key,
+                    id: self.id.clone(),
+                    request_id: asked.id.clone(),
+                    client: asked.client.take(),
+                    acks: asked.acks,
+                    resume: asked.resume,
+                })));
+            }
+            Err(AuthError::Invalid) => {
+                let refusal = Refusal::from(ErrorCode::Unauthorized);
+                self.expel(env, "Invalid API key", refusal, CloseCode::Unauthorized, fx);
+            }
+            Err(AuthError::Expired) => {
+                let refusal = Refusal::from(ErrorCode::Unauthorized);
+                self.expel(env, "Token expired", refusal, CloseCode::TokenExpired, fx);
+            }
+            Err(AuthError::Throttled { retry_after_ms }) => {
+                let refusal = Refusal::rate(retry_after_ms);
+                self.expel(
+                    env,
+                    "Too many failures",
+                    refusal,
+                    CloseCode::TooManyRefusals,
+                    fx,
+                );
+            }
+        }
+    }
+
+    pub(super) fn joined(&mut self, env: &Env<'_>, client: ClientId) {
+        let Phase::Waiting { asked, .. } = &mut self.phase else {
+            return;
+        };
+        let Some(grant) = asked.grant.take() else {
+            return;
+        };
+        // The first ping comes at a random time, so that sockets that came together do not ping together.
+        let wait_ms = env.settings.heartbeat_ms as f64 * env.jitter();
+        self.ping_ms = env.now_ms + wait_ms as Millis;
+        self.bad_frames = 0;
+        self.phase = Phase::Open(Box::new(Open { grant, client }));
+    }
+
+    pub(super) fn refused_by_tenant(&mut self, env: &Env<'_>, code: ErrorCode, fx: &mut Effects) {
+        let Phase::Waiting { until_ms, asked } = &mut self.phase else {
+            return;
+        };
+        let refusal = Refusal::from(code);
+        match code.status() {
+            // The credential is good; the client may try another client id.
+            400 => {
+                let (id, until_ms) = (asked.id.take(), *until_ms);
+                self.phase = Phase::Opening { until_ms };
+                self.refuse(env, id.as_ref(), refusal, fx);
+            }
+            401 => self.expel(env, "Invalid API key", refusal, CloseCode::Unauthorized, fx),
+            403 => {
+                self.expel(env, "Account suspended", refusal, CloseCode::Suspended, fx);
+            }
+            500 => {
+                self.expel(env, "Internal error", refusal, CloseCode::Internal, fx);
+            }
+            _ => self.expel(env, code.text(), refusal, CloseCode::TryLater, fx),
+        }
+    }
+
+    /// `auth_error`, `error`, close: a browser cannot read an HTTP status, so it is told in-band.
+    fn expel(
+        &mut self,
+        env: &Env<'_>,
+        text: &str,
+        refusal: Refusal,
+        close: CloseCode,
+        fx: &mut Effects,
+    ) {
+        let Phase::Waiting { asked, .. } = &mut self.phase else {
+            return;
+        };
+        let id = asked.id.take();
+        let auth_error = ServerMessage::AuthError(AuthErrorData {
+            message: text.to_owned(),
+        });
+        self.answer(env, id.as_ref(), &auth_error, fx);
+        let error = encode::error(
+            refusal.code,
+            id.as_ref(),
+            None,
+            refusal.retry_ms,
+            env.now_ms,
+        );
+        fx.deliver(self.key, error, Class::Refusal);
+        fx.push(Effect::Note(Fact::Refused(refusal.code)));
+        self.close(close, fx);
+    }
+}
+
+fn parse_client(client: Option<&str>) -> Result<Option<ClientId>, ErrorCode> {
+    client
+        .map(ClientId::parse)
+        .transpose()
+        .map_err(|_| ErrorCode::InvalidId)
+}

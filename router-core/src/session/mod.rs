@@ -1,0 +1,375 @@
+//! One connection, from its first byte to its last: the machine that turns frames into requests.
+//!
+//! ```text
+//!            auth frame or upgrade            Verified(Ok)              Joined
+//!  Opening ───────────────────────▶ Waiting ───────────────▶ Waiting ──────────▶ Open ──▶ Closed
+//!     ▲                                │  refused: auth_error, error, close        frames become
+//!     └── wrong in shape: may try again┘                                          requests
+//! ```
+//!
+//! A session knows nobody but itself: what it may do is its [`Grant`]; who holds what is its
+//! tenant's to say. `connect.rs` has the way to `Open`, `request.rs` what an open session asks.
+//! While [`Session::is_waiting`], the reader must not hand it frames: they wait in the socket.
+
+mod connect;
+mod request;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use protocol::codec::{Rejected, decode, encode};
+use protocol::connect::{Acks, Migrate, Pong};
+use protocol::frame::{Frame, Request, ServerMessage};
+use protocol::limits::BAD_FRAMES_MAX;
+use protocol::{ClientId, CloseCode, ConnectionId, ErrorCode, FrameId, Limits};
+
+use crate::auth::{AuthError, Credential};
+use crate::effect::{Class, ConnKey, Effect, Effects, Fact};
+use crate::env::{Env, Millis};
+use crate::gcra::{Gcra, Rate};
+use crate::permit::Grant;
+use crate::shard::Leave;
+
+/// What happens to a connection.
+#[derive(Debug)]
+pub enum Input {
+    /// The socket is open; the upgrade may have brought a credential.
+    Opened(Opened),
+    /// A whole text message, valid UTF-8.
+    Text(Bytes),
+    /// A control frame: a sign of life.
+    Alive,
+    /// The answer to [`Effect::Verify`].
+    Verified(Result<Grant, AuthError>),
+    /// Word from the tenant.
+    Notice(Notice),
+    /// The node goes: tell the client, take no new messages.
+    Draining(Migrate),
+    /// [`Session::next_wakeup`] is due.
+    Wake,
+    /// The socket is gone.
+    Gone,
+}
+
+/// What the upgrade request said.
+#[derive(Debug, Default)]
+pub struct Opened {
+    /// The credential, if it brought one.
+    pub credential: Option<Credential>,
+    /// `?clientId=`.
+    pub client: Option<String>,
+    /// `?acks=`.
+    pub acks: Acks,
+}
+
+/// Word from the tenant to one of its sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// It belongs to the tenant now; `auth_ok` is in its queue.
+    Joined(ClientId),
+    /// It does not.
+    Refused(ErrorCode),
+}
+
+/// The state of one connection.
+#[derive(Debug)]
+pub struct Session {
+    key: ConnKey,
+    id: ConnectionId,
+    phase: Phase,
+    seen_ms: Millis,
+    ping_ms: Millis,
+    frames: Gcra,
+    registers: Gcra,
+    bad_frames: u32,
+    draining: bool,
+    limits: Arc<Limits>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Opening {
+        until_ms: Millis,
+    },
+    Waiting {
+        until_ms: Millis,
+        asked: Box<connect::Asked>,
+    },
+    Open(Box<Open>),
+    Closed,
+}
+
+#[derive(Debug)]
+struct Open {
+    grant: Grant,
+    client: ClientId,
+}
+
+impl Session {
+    /// A session of a socket that is about to open.
+    pub fn new(key: ConnKey, env: &Env<'_>) -> Self {
+        Self {
+            key,
+            id: env.connection_id(),
+            phase: Phase::Opening {
+                until_ms: env.now_ms + env.settings.handshake_timeout_ms,
+            },
+            seen_ms: env.now_ms,
+            ping_ms: Millis::MAX,
+            frames: Gcra::default(),
+            registers: Gcra::default(),
+            bad_frames: 0,
+            draining: false,
+            limits: Arc::clone(&env.settings.limits),
+        }
+    }
+
+    /// The connection's public id.
+    pub fn id(&self) -> &ConnectionId {
+        &self.id
+    }
+
+    /// Whether frames must wait: a credential is being checked.
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.phase, Phase::Waiting { .. })
+    }
+
+    /// Largest message it may send now, bytes.
+    pub fn frame_bytes_max(&self) -> usize {
+        match self.phase {
+            Phase::Open(_) => self.limits.frame_bytes as usize,
+            Phase::Opening { .. } | Phase::Waiting { .. } | Phase::Closed => {
+                protocol::limits::FRAME_BYTES_UNAUTHENTICATED
+            }
+        }
+    }
+
+    /// When it wants [`Input::Wake`], Unix milliseconds.
+    pub fn next_wakeup(&self, heartbeat_ms: Millis) -> Option<Millis> {
+        match &self.phase {
+            Phase::Opening { until_ms } | Phase::Waiting { until_ms, .. } => Some(*until_ms),
+            Phase::Open(open) => {
+                let silent_ms = self.seen_ms + 2 * heartbeat_ms;
+                let expires_ms = open.grant.expires_ms.unwrap_or(Millis::MAX);
+                Some(self.ping_ms.min(silent_ms).min(expires_ms))
+            }
+            Phase::Closed => None,
+        }
+    }
+
+    /// Takes one input and says what must be done about it.
+    pub fn handle(&mut self, env: &Env<'_>, input: Input, fx: &mut Effects) {
+        if matches!(self.phase, Phase::Closed) {
+            return;
+        }
+        match input {
+            Input::Opened(opened) => self.opened(env, opened, fx),
+            Input::Text(text) => {
+                self.seen_ms = env.now_ms;
+                self.text(env, &text, fx);
+            }
+            Input::Alive => self.seen_ms = env.now_ms,
+            Input::Verified(verdict) => self.verified(env, verdict, fx),
+            Input::Notice(Notice::Joined(client)) => self.joined(env, client),
+            Input::Notice(Notice::Refused(code)) => self.refused_by_tenant(env, code, fx),
+            Input::Draining(migrate) => {
+                self.draining = true;
+                self.answer(env, None, &ServerMessage::Migrate(migrate), fx);
+            }
+            Input::Wake => self.wake(env, fx),
+            Input::Gone => self.gone(fx),
+        }
+    }
+
+    fn text(&mut self, env: &Env<'_>, text: &Bytes, fx: &mut Effects) {
+        let rate = Rate {
+            per_second: self.limits.frames_per_second,
+            burst: self.limits.frames_burst,
+        };
+        let within_rate = self.frames.take(env.now_ms, rate);
+        match (decode(text), within_rate) {
+            (Err(rejected), Ok(())) => self.reject(env, &rejected, fx),
+            (Err(Rejected { id, message_id, .. }), Err(retry_ms)) => {
+                let refusal = Refusal {
+                    message_id,
+                    ..Refusal::rate(retry_ms)
+                };
+                self.refuse(env, id.as_ref(), refusal, fx);
+            }
+            (Ok(frame), Ok(())) => self.frame(env, frame, fx),
+            (Ok(frame), Err(retry_ms)) if has_answer(&frame.request) => {
+                let refusal = Refusal::rate(retry_ms).of(&frame.request);
+                self.refuse(env, frame.id.as_ref(), refusal, fx);
+            }
+            (Ok(_), Err(_)) => fx.push(Effect::Note(Fact::BestEffortDropped)),
+        }
+    }
+
+    fn frame(&mut self, env: &Env<'_>, Frame { id, request }: Frame, fx: &mut Effects) {
+        let outcome = match (&self.phase, request) {
+            (_, Request::Ping) => {
+                let pong = Pong {
+                    timestamp: env.now_ms,
+                };
+                self.answer(env, id.as_ref(), &ServerMessage::Pong(pong), fx);
+                Ok(())
+            }
+            (Phase::Opening { .. }, Request::Auth(auth)) => self.auth(id.clone(), auth, fx),
+            (Phase::Opening { .. } | Phase::Waiting { .. }, _) => {
+                Err(Refusal::from(ErrorCode::Unauthorized))
+            }
+            (Phase::Open(_), request) => self.request(env, id.clone(), request, fx),
+            (Phase::Closed, _) => return,
+        };
+        match outcome {
+            Ok(()) => self.bad_frames = 0,
+            Err(refusal) => self.refuse(env, id.as_ref(), refusal, fx),
+        }
+    }
+
+    fn reject(&mut self, env: &Env<'_>, rejected: &Rejected, fx: &mut Effects) {
+        let message_id = rejected.message_id.clone();
+        let refusal = Refusal {
+            message_id,
+            ..Refusal::from(rejected.code)
+        };
+        self.refuse(env, rejected.id.as_ref(), refusal, fx);
+    }
+
+    /// Answers with `error`; the twentieth bad frame in a row ends the socket.
+    fn refuse(&mut self, env: &Env<'_>, id: Option<&FrameId>, refusal: Refusal, fx: &mut Effects) {
+        let Refusal {
+            code,
+            message_id,
+            retry_ms,
+        } = refusal;
+        let text = encode::error(code, id, message_id.as_ref(), retry_ms, env.now_ms);
+        fx.deliver(self.key, text, Class::Refusal);
+        fx.push(Effect::Note(Fact::Refused(code)));
+        let bad = code.status() == 400 || !matches!(self.phase, Phase::Open(_));
+        if !bad {
+            return;
+        }
+        self.bad_frames += 1;
+        if self.bad_frames >= BAD_FRAMES_MAX {
+            self.close(CloseCode::PolicyViolation, fx);
+        }
+    }
+
+    fn answer(
+        &self,
+        env: &Env<'_>,
+        id: Option<&FrameId>,
+        message: &ServerMessage,
+        fx: &mut Effects,
+    ) {
+        fx.deliver(
+            self.key,
+            encode::server(message, id, env.now_ms),
+            Class::Answer,
+        );
+    }
+
+    fn wake(&mut self, env: &Env<'_>, fx: &mut Effects) {
+        let now_ms = env.now_ms;
+        match &self.phase {
+            Phase::Opening { until_ms } if now_ms >= *until_ms => {
+                self.close(CloseCode::Timeout, fx);
+            }
+            Phase::Waiting { until_ms, .. } if now_ms >= *until_ms => {
+                self.refused_by_tenant(env, ErrorCode::StoreUnavailable, fx);
+            }
+            Phase::Open(open) => {
+                if open
+                    .grant
+                    .expires_ms
+                    .is_some_and(|ends_ms| now_ms >= ends_ms)
+                {
+                    self.close(CloseCode::TokenExpired, fx);
+                } else if now_ms >= self.seen_ms + 2 * env.settings.heartbeat_ms {
+                    self.close(CloseCode::Timeout, fx);
+                } else if now_ms >= self.ping_ms {
+                    self.ping_ms = now_ms + env.settings.heartbeat_ms;
+                    fx.push(Effect::Ping);
+                }
+            }
+            Phase::Opening { .. } | Phase::Waiting { .. } | Phase::Closed => {}
+        }
+    }
+
+    /// Ends the socket behind what is queued for it. The tenant lets go of it at once.
+    fn close(&mut self, close: CloseCode, fx: &mut Effects) {
+        self.gone(fx);
+        fx.push(Effect::Close {
+            conn: self.key,
+            close,
+        });
+    }
+
+    fn gone(&mut self, fx: &mut Effects) {
+        let tenant = match std::mem::replace(&mut self.phase, Phase::Closed) {
+            Phase::Open(open) => Some(open.grant.tenant),
+            Phase::Waiting { asked, .. } => asked.tenant,
+            Phase::Opening { .. } | Phase::Closed => None,
+        };
+        if let Some(tenant) = tenant {
+            fx.push(Effect::Leave(Leave {
+                tenant,
+                conn: self.key,
+            }));
+        }
+    }
+}
+
+/// Why a request is refused, with what the `error` frame says besides.
+#[derive(Debug)]
+struct Refusal {
+    code: ErrorCode,
+    message_id: Option<protocol::MessageId>,
+    retry_ms: Option<Millis>,
+}
+
+impl Refusal {
+    fn rate(retry_ms: Millis) -> Self {
+        Self {
+            retry_ms: Some(retry_ms),
+            ..Self::from(ErrorCode::RateLimited)
+        }
+    }
+
+    fn of(self, request: &Request) -> Self {
+        let Request::Send(send) = request else {
+            return self;
+        };
+        Self {
+            message_id: send.message_id.clone(),
+            ..self
+        }
+    }
+}
+
+impl From<ErrorCode> for Refusal {
+    fn from(code: ErrorCode) -> Self {
+        Self {
+            code,
+            message_id: None,
+            retry_ms: None,
+        }
+    }
+}
+
+/// Whether the protocol promises an answer to this request.
+fn has_answer(request: &Request) -> bool {
+    match request {
+        Request::Send(send) => send.kind == protocol::frame::SendKind::Message,
+        Request::Auth(_)
+        | Request::RegisterBot(_)
+        | Request::UnregisterBot(_)
+        | Request::Subscribe(_)
+        | Request::Unsubscribe(_)
+        | Request::ListBots(_)
+        | Request::Status(_)
+        | Request::Later
+        | Request::Ping => true,
+    }
+}

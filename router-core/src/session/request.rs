@@ -1,0 +1,169 @@
+//! What an open session asks: each frame becomes one permitted request, or one refusal.
+
+use protocol::envelope::Envelope;
+use protocol::frame::{Request, Send, SendKind, StatusRequest};
+use protocol::limits::{LIST_DEFAULT, LIST_MAX};
+use protocol::presence::{BotInfo, BotRef, BotState, ListBots, RegisterBot};
+use protocol::{BotId, ErrorCode, FrameId, Name};
+use smol_str::SmolStr;
+
+use super::{Open, Phase, Refusal, Session};
+use crate::effect::{Effect, Effects};
+use crate::env::Env;
+use crate::gcra::Rate;
+use crate::permit::{Action, Permit, authorize};
+use crate::shard::{self, Command, List, Registration, Route};
+
+impl Session {
+    pub(super) fn request(
+        &mut self,
+        env: &Env<'_>,
+        id: Option<FrameId>,
+        request: Request,
+        fx: &mut Effects,
+    ) -> Result<(), Refusal> {
+        let (permit, command) = match request {
+            Request::Send(send) => return self.send(env, id, send, fx),
+            Request::RegisterBot(register) => self.register(env, register)?,
+            Request::UnregisterBot(BotRef { bot_id }) => {
+                let bot = parse_bot(&bot_id)?;
+                let permit = self.hold(env, &bot)?;
+                (permit, Command::Unregister(bot))
+            }
+            Request::Subscribe(BotRef { bot_id }) => {
+                (self.look()?, Command::Subscribe(parse_bot(&bot_id)?))
+            }
+            Request::Unsubscribe(BotRef { bot_id }) => {
+                (self.look()?, Command::Unsubscribe(parse_bot(&bot_id)?))
+            }
+            Request::ListBots(list) => (self.look()?, Command::List(parse_list(list)?)),
+            Request::Status(StatusRequest { request }) => match request.as_str() {
+                "bots" => (
+                    self.look()?,
+                    Command::List(parse_list(ListBots::default())?),
+                ),
+                "connections" | "full" => return Err(ErrorCode::NotSupported.into()),
+                _ => return Err(ErrorCode::BadFrame.into()),
+            },
+            Request::Later => return Err(ErrorCode::NotSupported.into()),
+            // A second `auth`, or a ping (answered before the phase is asked).
+            Request::Auth(_) | Request::Ping => return Err(ErrorCode::BadFrame.into()),
+        };
+        fx.push(Effect::Request(Box::new(shard::Request {
+            permit,
+            id,
+            command,
+        })));
+        Ok(())
+    }
+
+    fn send(
+        &mut self,
+        env: &Env<'_>,
+        id: Option<FrameId>,
+        send: Send,
+        fx: &mut Effects,
+    ) -> Result<(), Refusal> {
+        let Open { grant, client } = self.open()?;
+        let message_id = send.message_id.clone();
+        let refused = |code| Refusal {
+            message_id: message_id.clone(),
+            ..Refusal::from(code)
+        };
+        let is_message = send.kind == SendKind::Message;
+        let action = Action::Send {
+            from: send.from.as_ref(),
+            own: client,
+        };
+        let permit = authorize(grant, self.key, action).map_err(&refused)?;
+        if send.durable {
+            return Err(refused(ErrorCode::NotSupported));
+        }
+        if self.draining && is_message {
+            return Err(refused(ErrorCode::Draining));
+        }
+        let stamped_ms = (is_message && !send.timestamp_given).then_some(env.now_ms);
+        let envelope = Envelope {
+            tenant: permit.tenant().clone(),
+            kind: send.kind,
+            from: send.from.unwrap_or_else(|| Name::from(client.clone())),
+            connection: self.id.clone(),
+            to: send.to,
+            idempotent: is_message && send.message_id.is_some(),
+            message_id: is_message.then(|| send.message_id.unwrap_or_else(|| env.message_id())),
+            stream_id: send.stream_id,
+            stamped_ms,
+            body: send.body,
+        };
+        fx.push(Effect::Route(Box::new(Route::new(permit, id, envelope))));
+        Ok(())
+    }
+
+    fn register(
+        &mut self,
+        env: &Env<'_>,
+        register: RegisterBot,
+    ) -> Result<(Permit, Command), Refusal> {
+        let bot = parse_bot(&register.bot_id)?;
+        let permit = self.hold(env, &bot)?;
+        let info = BotInfo {
+            name: register.name.unwrap_or_else(|| bot.to_string()),
+            kind: register.kind.unwrap_or_else(|| "bot".to_owned()),
+            description: register.description.unwrap_or_default(),
+            capabilities: register.capabilities,
+            status: BotState::Offline,
+            since: 0,
+            id: bot,
+        };
+        let registration = Registration {
+            info,
+            takeover: register.takeover.unwrap_or_default(),
+            instance: register.instance.map(SmolStr::new),
+            confirm: register.confirm.unwrap_or_default(),
+        };
+        Ok((permit, Command::Register(registration)))
+    }
+
+    /// A permit to register or unregister, within the socket's rate for these.
+    fn hold(&mut self, env: &Env<'_>, bot: &BotId) -> Result<Permit, Refusal> {
+        let permit = authorize(&self.open()?.grant, self.key, Action::Hold(bot))?;
+        let rate = Rate {
+            per_second: self.limits.registers_per_second,
+            burst: self.limits.registers_burst,
+        };
+        self.registers
+            .take(env.now_ms, rate)
+            .map_err(Refusal::rate)?;
+        Ok(permit)
+    }
+
+    fn look(&self) -> Result<Permit, Refusal> {
+        Ok(authorize(&self.open()?.grant, self.key, Action::Look)?)
+    }
+
+    fn open(&self) -> Result<&Open, ErrorCode> {
+        match &self.phase {
+            Phase::Open(open) => Ok(open),
+            Phase::Opening { .. } | Phase::Waiting { .. } | Phase::Closed => {
+                Err(ErrorCode::Unauthorized)
+            }
+        }
+    }
+}
+
+fn parse_bot(bot: &str) -> Result<BotId, ErrorCode> {
+    BotId::parse(bot).map_err(|_| ErrorCode::InvalidId)
+}
+
+fn parse_list(list: ListBots) -> Result<List, ErrorCode> {
+    let limit = list.limit.unwrap_or(LIST_DEFAULT);
+    if !(1..=LIST_MAX).contains(&limit) {
+        return Err(ErrorCode::BadFrame);
+    }
+    let after = list.cursor.as_deref().map(parse_bot).transpose()?;
+    Ok(List {
+        limit: limit as usize,
+        after,
+        request_id: list.request_id,
+    })
+}

@@ -1,0 +1,215 @@
+//! Joins and leaves, and the policy that decides who may stay.
+
+use protocol::codec::encode;
+use protocol::connect::{Acks, AuthLimits, AuthOk, Resumed};
+use protocol::frame::{ServerMessage, Status, TypedStatus};
+use protocol::limits::LIST_DEFAULT;
+use protocol::presence::BotState;
+use protocol::{ClientId, CloseCode, ConnectionId, ErrorCode, FrameId, Name};
+
+use super::presence::Watch;
+use super::routes::Connection;
+use super::{Asked, Tenant, refuse_join};
+use crate::effect::{Class, ConnKey, Effect, Effects, Fact};
+use crate::env::Env;
+use crate::permit::{Grant, may_see};
+use crate::session::Notice;
+use crate::store::{Ask, Policy};
+
+/// What a gateway of this version can do, as `auth_ok` says it.
+const FEATURES: [&str; 2] = ["message", "partial"];
+
+/// A verified connection that wants to belong to its tenant.
+#[derive(Debug)]
+pub struct Join {
+    pub(crate) grant: Grant,
+    pub(crate) conn: ConnKey,
+    pub(crate) id: ConnectionId,
+    pub(crate) request_id: Option<FrameId>,
+    pub(crate) client: Option<ClientId>,
+    pub(crate) acks: Acks,
+    pub(crate) resume: bool,
+}
+
+impl Join {
+    /// Whose shard it goes to.
+    pub fn tenant(&self) -> &protocol::TenantId {
+        self.grant.tenant()
+    }
+}
+
+impl Tenant {
+    pub(crate) fn join(&mut self, env: &Env<'_>, join: Join, fx: &mut Effects) {
+        self.over_ms = None;
+        let Some(waiting) = &mut self.loading else {
+            return self.enter(env, join, fx);
+        };
+        if waiting.len() >= self.limits.sockets_per_tenant as usize {
+            return refuse_join(&join, ErrorCode::QuotaExceeded, fx);
+        }
+        waiting.push(join);
+        if self.asked.is_empty() {
+            self.ask(env, Ask::Load, Asked::Load, fx);
+        }
+    }
+
+    pub(super) fn enter(&mut self, env: &Env<'_>, join: Join, fx: &mut Effects) {
+        match self.admit(&join) {
+            Ok((client, named)) => self.welcome(env, join, client, named, fx),
+            Err(code) => refuse_join(&join, code, fx),
+        }
+    }
+
+    /// The client id that the connection gets, and whether it named it itself.
+    fn admit(&self, join: &Join) -> Result<(ClientId, bool), ErrorCode> {
+        if self.policy.suspended {
+            return Err(ErrorCode::TenantSuspended);
+        }
+        if join.grant.generation != self.policy.generation {
+            return Err(ErrorCode::Unauthorized);
+        }
+        if self.routes.connection_count() >= self.limits.sockets_per_tenant as usize {
+            return Err(ErrorCode::QuotaExceeded);
+        }
+        let asked = join.grant.client.as_ref().or(join.client.as_ref());
+        let (client, named) = match asked {
+            Some(client) => (client.clone(), true),
+            None => (ClientId::default_of(&self.id), false),
+        };
+        if self.routes.names_bot(client.as_str()) {
+            return Err(ErrorCode::InvalidId);
+        }
+        Ok((client, named))
+    }
+
+    fn welcome(
+        &mut self,
+        env: &Env<'_>,
+        join: Join,
+        client: ClientId,
+        named: bool,
+        fx: &mut Effects,
+    ) {
+        let Join {
+            grant,
+            conn,
+            id,
+            request_id,
+            acks,
+            resume,
+            ..
+        } = join;
+        let visible = self
+            .routes
+            .bots()
+            .keys()
+            .filter(|bot| may_see(&grant, bot))
+            .count();
+        let resumed = resume.then(|| Resumed {
+            recovered: false,
+            reason: Some(ErrorCode::NotSupported.reason().to_owned()),
+        });
+        let auth_ok = AuthOk {
+            user_id: self.id.clone(),
+            session_id: id.clone(),
+            connection_id: id.clone(),
+            client_id: client.clone(),
+            bot_count: u32::try_from(visible).unwrap_or(u32::MAX),
+            heartbeat_ms: env.settings.heartbeat_ms,
+            features: FEATURES.map(str::to_owned).to_vec(),
+            limits: AuthLimits {
+                frame_bytes: self.limits.frame_bytes,
+                messages_per_second: self.limits.messages_per_second,
+            },
+            resume: resumed,
+        };
+        let bots = self.page(&grant, None, LIST_DEFAULT as usize, None);
+        let connection = Connection {
+            id,
+            grant,
+            client: client.clone(),
+            named,
+            acks,
+            bots: Default::default(),
+            watch: Watch::all(),
+        };
+        self.routes.insert(conn, connection);
+        let answer = |message: &ServerMessage, id: Option<&FrameId>, fx: &mut Effects| {
+            fx.deliver(conn, encode::server(message, id, env.now_ms), Class::Answer);
+        };
+        answer(&ServerMessage::AuthOk(auth_ok), request_id.as_ref(), fx);
+        let list = ServerMessage::Status(Status::Typed(TypedStatus::BotsList(bots)));
+        answer(&list, None, fx);
+        fx.push(Effect::Note(Fact::Authenticated));
+        fx.push(Effect::Tell {
+            conn,
+            notice: Notice::Joined(client),
+        });
+    }
+
+    pub(crate) fn leave(&mut self, env: &Env<'_>, key: ConnKey, fx: &mut Effects) {
+        if let Some(waiting) = &mut self.loading {
+            waiting.retain(|join| join.conn != key);
+        }
+        if let Some((conn, was_last)) = self.routes.remove(key, env.now_ms) {
+            let mut released = Vec::with_capacity(conn.bots.len());
+            for id in conn.bots {
+                let Some(bot) = self.routes.bot_mut(&id) else {
+                    continue;
+                };
+                bot.home = None;
+                bot.info.status = BotState::Offline;
+                bot.info.since = env.now_ms;
+                released.push((id, bot.epoch));
+                self.presence.changed(&bot.info, env.now_ms);
+                fx.push(Effect::Note(Fact::BotOffline));
+            }
+            let client = was_last.then_some(conn.client);
+            if client.is_some() || !released.is_empty() {
+                let ask = Ask::Release {
+                    conn: conn.id,
+                    bots: released,
+                    client,
+                };
+                self.ask(env, ask, Asked::Release, fx);
+            }
+        }
+        self.linger(env);
+    }
+
+    /// Takes a new policy and ends the sockets that it no longer allows.
+    pub(crate) fn policy(&mut self, env: &Env<'_>, policy: Policy, fx: &mut Effects) {
+        let (file_generation, file_suspended) = env.settings.policy_of(&self.id);
+        self.policy = Policy {
+            generation: policy
+                .generation
+                .max(file_generation)
+                .max(self.policy.generation),
+            suspended: policy.suspended || file_suspended,
+        };
+        let Policy {
+            generation,
+            suspended,
+        } = self.policy;
+        let expelled: Vec<(ConnKey, CloseCode)> = self
+            .routes
+            .connections()
+            .filter_map(
+                |(key, conn)| match (suspended, conn.grant.generation < generation) {
+                    (true, _) => Some((key, CloseCode::Suspended)),
+                    (false, true) => Some((key, CloseCode::Unauthorized)),
+                    (false, false) => None,
+                },
+            )
+            .collect();
+        for (conn, close) in expelled {
+            self.leave(env, conn, fx);
+            fx.push(Effect::Close { conn, close });
+        }
+    }
+
+    /// Whether a connection may speak in a name: its own client id, or a bot it holds.
+    pub(super) fn speaks_as(&self, conn: &Connection, from: &Name) -> bool {
+        conn.client.as_str() == from.as_str() || conn.bots.contains(from.as_str())
+    }
+}

@@ -1,0 +1,264 @@
+//! Everything of one tenant on this node: who is connected, which bots there are, what is owed.
+//!
+//! The names in here mean nothing outside, and nothing outside is reachable from here: that is the
+//! isolation. A tenant loads its directory from the store once, and keeps it while it has
+//! connections and a minute longer.
+//!
+//! | file | does |
+//! | --- | --- |
+//! | `connect.rs` | joins and leaves; policy: revoked, suspended |
+//! | `routes.rs` | who is who: connections, bots, clients; what a name means |
+//! | `send.rs` | carries a message and settles its answer |
+//! | `claims.rs` | makes a connection the home of a bot |
+//! | `presence.rs` | tells of bots that came and went; lists them |
+//! | `dedupe.rs` | remembers idempotency keys |
+
+mod claims;
+mod connect;
+mod dedupe;
+mod presence;
+mod routes;
+mod send;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use protocol::codec::encode;
+use protocol::limits::{REMEMBER_MS, TENANT_LINGER_MS};
+use protocol::{BotId, ErrorCode, FrameId, Limits, MessageId, TenantId};
+
+use crate::effect::{Class, ConnKey, Effect, Effects, Fact, Ticket};
+use crate::env::{Env, Millis};
+use crate::gcra::Gcra;
+use crate::shard::{Command, HashKeys, Request};
+use crate::store::{self, Ask, Policy, Reply, Snapshot};
+use dedupe::Dedupe;
+use presence::Presence;
+use routes::Routes;
+use send::Deliveries;
+
+pub use connect::Join;
+
+/// How often a tenant forgets offline bots and absent clients that are a day old, milliseconds.
+const SWEEP_MS: Millis = 10 * 60 * 1000;
+
+/// One tenant on this node.
+#[derive(Debug)]
+pub(crate) struct Tenant {
+    id: TenantId,
+    limits: Arc<Limits>,
+    /// Absent until the store's answer: then joins wait.
+    loading: Option<Vec<Join>>,
+    policy: Policy,
+    /// The highest number of the tenant's counter that was seen.
+    ver: u64,
+    routes: Routes,
+    presence: Presence,
+    dedupe: Dedupe,
+    rate: Gcra,
+    claims: BTreeMap<BotId, claims::Queue>,
+    deliveries: Deliveries,
+    asked: BTreeMap<u64, Asked>,
+    numbers: u64,
+    sweep_ms: Millis,
+    over_ms: Option<Millis>,
+    /// The alarm that the shard keeps for this tenant.
+    pub(crate) alarm_ms: Option<Millis>,
+}
+
+/// What a store's answer is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Asked {
+    Load,
+    Claims(BotId),
+    Release,
+}
+
+impl Tenant {
+    /// A tenant that was met for the first time: it asks the store who it is.
+    pub(crate) fn new(id: TenantId, keys: HashKeys, env: &Env<'_>, fx: &mut Effects) -> Self {
+        let (generation, suspended) = env.settings.policy_of(&id);
+        let mut tenant = Self {
+            limits: env.settings.limits_of(&id),
+            loading: Some(Vec::new()),
+            policy: Policy {
+                generation,
+                suspended,
+            },
+            ver: 0,
+            routes: Routes::default(),
+            presence: Presence::default(),
+            dedupe: Dedupe::new(keys),
+            rate: Gcra::default(),
+            claims: BTreeMap::new(),
+            deliveries: Deliveries::default(),
+            asked: BTreeMap::new(),
+            numbers: 0,
+            sweep_ms: env.now_ms + SWEEP_MS,
+            over_ms: None,
+            alarm_ms: None,
+            id,
+        };
+        tenant.ask(env, Ask::Load, Asked::Load, fx);
+        tenant
+    }
+
+    /// When it wants to be woken, Unix milliseconds.
+    pub(crate) fn next_wakeup(&self) -> Option<Millis> {
+        let flush_ms = self.presence.flush_ms().unwrap_or(Millis::MAX);
+        Some(
+            self.sweep_ms
+                .min(flush_ms)
+                .min(self.over_ms.unwrap_or(Millis::MAX)),
+        )
+    }
+
+    /// Whether nothing has needed it for a minute, so that it may be forgotten.
+    pub(crate) fn is_over(&self, now_ms: Millis) -> bool {
+        self.over_ms.is_some_and(|over_ms| now_ms >= over_ms)
+    }
+
+    pub(crate) fn wake(&mut self, env: &Env<'_>, fx: &mut Effects) {
+        if env.now_ms >= self.sweep_ms {
+            self.sweep_ms = env.now_ms + SWEEP_MS;
+            self.routes
+                .forget_before(env.now_ms.saturating_sub(REMEMBER_MS));
+            self.dedupe.forget(env.now_ms);
+        }
+        self.flush_presence(env, fx);
+    }
+
+    pub(crate) fn request(&mut self, env: &Env<'_>, request: Request, fx: &mut Effects) {
+        let Request {
+            permit,
+            id,
+            command,
+        } = request;
+        let conn = permit.conn();
+        // A connection that was expelled meanwhile is owed no answer: its close is on the way.
+        if self.routes.connection(conn).is_none() {
+            return;
+        }
+        match command {
+            Command::Register(registration) => self.register(env, conn, id, registration, fx),
+            Command::Unregister(bot) => self.unregister(env, conn, id, bot, fx),
+            Command::Subscribe(bot) => self.subscribe(env, conn, id, bot, true, fx),
+            Command::Unsubscribe(bot) => self.subscribe(env, conn, id, bot, false, fx),
+            Command::List(list) => self.list(env, conn, id, list, fx),
+        }
+    }
+
+    pub(crate) fn reply(&mut self, env: &Env<'_>, number: u64, reply: Reply, fx: &mut Effects) {
+        match (self.asked.remove(&number), reply) {
+            (Some(Asked::Load), Reply::Loaded(snapshot)) => self.loaded(env, snapshot, fx),
+            (Some(Asked::Load), Reply::Refused(code)) => self.not_loaded(env, code, fx),
+            (Some(Asked::Load), Reply::Claimed { .. } | Reply::Done | Reply::Policy(_)) => {
+                self.not_loaded(env, ErrorCode::Internal, fx);
+            }
+            (Some(Asked::Claims(bot)), reply) => self.claim_answered(env, &bot, reply, fx),
+            // A release that was not done is made up for at the next load: a holder that is not
+            // one of this node's connections is no holder.
+            (Some(Asked::Release) | None, _) => {}
+        }
+    }
+
+    fn loaded(&mut self, env: &Env<'_>, snapshot: Snapshot, fx: &mut Effects) {
+        let Some(waiting) = self.loading.take() else {
+            return;
+        };
+        self.ver = self.ver.max(snapshot.ver);
+        self.policy.generation = self.policy.generation.max(snapshot.policy.generation);
+        self.policy.suspended |= snapshot.policy.suspended;
+        self.routes.load(snapshot);
+        for join in waiting {
+            self.enter(env, join, fx);
+        }
+        self.linger(env);
+    }
+
+    fn not_loaded(&mut self, env: &Env<'_>, code: ErrorCode, fx: &mut Effects) {
+        for join in self.loading.take().unwrap_or_default() {
+            refuse_join(&join, code, fx);
+        }
+        // Whoever comes next asks the store again.
+        self.over_ms = Some(env.now_ms);
+        self.loading = Some(Vec::new());
+    }
+
+    /// Starts or stops the minute after which an empty tenant is forgotten.
+    fn linger(&mut self, env: &Env<'_>) {
+        let waits = self
+            .loading
+            .as_ref()
+            .is_some_and(|waiting| !waiting.is_empty());
+        self.over_ms = match self.routes.is_empty() && !waits {
+            true => self.over_ms.or(Some(env.now_ms + TENANT_LINGER_MS)),
+            false => None,
+        };
+    }
+
+    fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    fn ask(&mut self, env: &Env<'_>, ask: Ask, asked: Asked, fx: &mut Effects) {
+        let number = self.number();
+        self.asked.insert(number, asked);
+        let ticket = Ticket {
+            tenant: self.id.clone(),
+            number,
+        };
+        let request = store::Request {
+            tenant: self.id.clone(),
+            ask,
+            now_ms: env.now_ms,
+        };
+        fx.push(Effect::Ask { ticket, request });
+    }
+
+    fn refuse(
+        &self,
+        env: &Env<'_>,
+        to: ConnKey,
+        id: Option<&FrameId>,
+        refusal: Refusal,
+        fx: &mut Effects,
+    ) {
+        let Refusal {
+            code,
+            message_id,
+            retry_ms,
+        } = refusal;
+        let text: Bytes = encode::error(code, id, message_id.as_ref(), retry_ms, env.now_ms);
+        fx.deliver(to, text, Class::Refusal);
+        fx.push(Effect::Note(Fact::Refused(code)));
+    }
+}
+
+/// Why a request is refused, with what the `error` frame says besides.
+#[derive(Debug, Clone)]
+struct Refusal {
+    code: ErrorCode,
+    message_id: Option<MessageId>,
+    retry_ms: Option<Millis>,
+}
+
+impl From<ErrorCode> for Refusal {
+    fn from(code: ErrorCode) -> Self {
+        Self {
+            code,
+            message_id: None,
+            retry_ms: None,
+        }
+    }
+}
+
+fn refuse_join(join: &Join, code: ErrorCode, fx: &mut Effects) {
+    let notice = crate::session::Notice::Refused(code);
+    fx.push(Effect::Tell {
+        conn: join.conn,
+        notice,
+    });
+}

@@ -1,0 +1,302 @@
+//! Tells of bots that came and went, and lists them.
+//!
+//! Changes gather for 100 ms, newest wins; then every socket that watches the bot gets one
+//! `bot_status`. A round over many sockets is cut into holds of the shard's lock of at most 256
+//! frames. A socket whose queue is full is owed the frame and gets it, in its newest form, with a
+//! later round.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use bytes::Bytes;
+use protocol::codec::encode;
+use protocol::frame::{ServerMessage, Status, TypedStatus};
+use protocol::limits::{LIST_BYTES_MAX, PRESENCE_FANOUT_MAX, PRESENCE_FLUSH_MS};
+use protocol::presence::{BotInfo, BotStatus, BotsList, Subscription};
+use protocol::{BotId, ErrorCode, FrameId};
+
+use super::{Refusal, Tenant};
+use crate::effect::{Class, ConnKey, Effect, Effects, Outbound, Outcome, Receipt};
+use crate::env::{Env, Millis};
+use crate::permit::{Grant, may_see};
+use crate::shard::List;
+
+/// Which bots a socket is told of.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    all: bool,
+    named: BTreeSet<BotId>,
+    muted: BTreeSet<BotId>,
+    owed: BTreeMap<BotId, BotStatus>,
+}
+
+impl Watch {
+    /// Of every bot it may see, as a socket begins.
+    pub fn all() -> Self {
+        Self {
+            all: true,
+            ..Self::default()
+        }
+    }
+
+    /// Of those it named only, as a socket that holds bots goes on: or every bot of a tenant would
+    /// be told of every other.
+    pub fn unwatch_all(&mut self) {
+        self.all = false;
+    }
+
+    fn sees(&self, bot: &BotId) -> bool {
+        self.named.contains(bot) || (self.all && !self.muted.contains(bot))
+    }
+}
+
+/// The changes of a tenant's bots that are not told yet.
+#[derive(Debug, Default)]
+pub(super) struct Presence {
+    changed: BTreeMap<BotId, BotStatus>,
+    flush_ms: Option<Millis>,
+    round: Option<Round>,
+    told: Option<Told>,
+}
+
+/// One set of changes on its way to all sockets.
+#[derive(Debug)]
+struct Round {
+    frames: Vec<(BotStatus, Bytes)>,
+    next: ConnKey,
+}
+
+/// A run of deliveries whose outcomes are awaited: receipt numbers from `first` on.
+#[derive(Debug)]
+struct Told {
+    first: u64,
+    to: Vec<(ConnKey, BotStatus)>,
+}
+
+impl Presence {
+    /// Remembers a change until the next round.
+    pub fn changed(&mut self, info: &BotInfo, now_ms: Millis) {
+        let status = BotStatus {
+            bot_id: info.id.clone(),
+            name: info.name.clone(),
+            status: info.status,
+            since: info.since,
+        };
+        self.changed.insert(info.id.clone(), status);
+        self.flush_ms.get_or_insert(now_ms + PRESENCE_FLUSH_MS);
+    }
+
+    /// When the next round, or the rest of this one, is due.
+    pub fn flush_ms(&self) -> Option<Millis> {
+        if self.round.is_some() {
+            Some(0)
+        } else {
+            self.flush_ms
+        }
+    }
+}
+
+impl Tenant {
+    pub(super) fn flush_presence(&mut self, env: &Env<'_>, fx: &mut Effects) {
+        let due = self
+            .presence
+            .flush_ms
+            .is_some_and(|at_ms| env.now_ms >= at_ms);
+        if self.presence.round.is_none() && due {
+            self.presence.flush_ms = None;
+            let changed = std::mem::take(&mut self.presence.changed);
+            let frames = changed
+                .into_values()
+                .map(|status| (status.clone(), status_frame(env, status)));
+            self.presence.round = Some(Round {
+                frames: frames.collect(),
+                next: ConnKey(0),
+            });
+        }
+        let Some(round) = self.presence.round.take() else {
+            return;
+        };
+        let sockets_max = (PRESENCE_FANOUT_MAX / round.frames.len().max(1)).max(1);
+        let mut to: Vec<(ConnKey, BotStatus)> = Vec::new();
+        let mut frames: Vec<Bytes> = Vec::new();
+        let mut rest = None;
+        for (i, (key, conn)) in self.routes.connections_from(round.next).enumerate() {
+            if i == sockets_max {
+                rest = Some(key);
+                break;
+            }
+            let mut owed = std::mem::take(&mut conn.watch.owed);
+            for (status, text) in &round.frames {
+                owed.remove(&status.bot_id);
+                if conn.watch.sees(&status.bot_id) && may_see(&conn.grant, &status.bot_id) {
+                    to.push((key, status.clone()));
+                    frames.push(text.clone());
+                }
+            }
+            for (_, status) in owed {
+                frames.push(status_frame(env, status.clone()));
+                to.push((key, status));
+            }
+        }
+        if let Some(next) = rest {
+            self.presence.round = Some(Round { next, ..round });
+        }
+        self.tell(to, frames, fx);
+    }
+
+    fn tell(&mut self, to: Vec<(ConnKey, BotStatus)>, frames: Vec<Bytes>, fx: &mut Effects) {
+        let first = self.numbers + 1;
+        for ((conn, _), text) in to.iter().zip(frames) {
+            let receipt = Some(Receipt {
+                tenant: self.id.clone(),
+                number: self.number(),
+            });
+            let frame = Outbound {
+                text,
+                class: Class::Presence,
+            };
+            fx.push(Effect::Deliver {
+                receipt,
+                conn: *conn,
+                frame,
+            });
+        }
+        self.presence.told = Some(Told { first, to });
+    }
+
+    /// Takes the outcome of a presence delivery; says whether it was one.
+    pub(super) fn presence_settled(
+        &mut self,
+        env: &Env<'_>,
+        number: u64,
+        outcome: Outcome,
+    ) -> bool {
+        let Some(told) = &self.presence.told else {
+            return false;
+        };
+        let at = number
+            .checked_sub(told.first)
+            .and_then(|at| usize::try_from(at).ok());
+        let Some((conn, status)) = at.and_then(|at| told.to.get(at)) else {
+            return false;
+        };
+        if outcome == Outcome::Full
+            && let Some(conn) = self.routes.connection_mut(*conn)
+        {
+            conn.watch
+                .owed
+                .insert(status.bot_id.clone(), status.clone());
+            self.presence
+                .flush_ms
+                .get_or_insert(env.now_ms + PRESENCE_FLUSH_MS);
+        }
+        true
+    }
+
+    pub(super) fn subscribe(
+        &mut self,
+        env: &Env<'_>,
+        key: ConnKey,
+        id: Option<FrameId>,
+        bot: BotId,
+        wanted: bool,
+        fx: &mut Effects,
+    ) {
+        let known = self.routes.bot(&bot).is_some();
+        let unknown = Refusal::from(self.unknown(env));
+        let bots_max = self.limits.bots_per_tenant as usize;
+        let Some(conn) = self.routes.connection_mut(key) else {
+            return;
+        };
+        if !known || !may_see(&conn.grant, &bot) {
+            return self.refuse(env, key, id.as_ref(), unknown, fx);
+        }
+        let Watch { named, muted, .. } = &mut conn.watch;
+        let (into, out_of) = if wanted {
+            (named, muted)
+        } else {
+            (muted, named)
+        };
+        if into.len() >= bots_max && !into.contains(&bot) {
+            let refusal = Refusal::from(ErrorCode::QuotaExceeded);
+            return self.refuse(env, key, id.as_ref(), refusal, fx);
+        }
+        out_of.remove(&bot);
+        into.insert(bot.clone());
+        let done = Subscription { bot_id: bot };
+        let status = match wanted {
+            true => TypedStatus::Subscribed(done),
+            false => TypedStatus::Unsubscribed(done),
+        };
+        self.answer(
+            env,
+            key,
+            id.as_ref(),
+            &ServerMessage::Status(Status::Typed(status)),
+            fx,
+        );
+    }
+
+    pub(super) fn list(
+        &mut self,
+        env: &Env<'_>,
+        key: ConnKey,
+        id: Option<FrameId>,
+        list: List,
+        fx: &mut Effects,
+    ) {
+        let Some(conn) = self.routes.connection(key) else {
+            return;
+        };
+        let page = self.page(
+            &conn.grant,
+            list.after.as_ref(),
+            list.limit,
+            list.request_id,
+        );
+        let status = Status::Typed(TypedStatus::BotsList(page));
+        self.answer(env, key, id.as_ref(), &ServerMessage::Status(status), fx);
+    }
+
+    /// The bots behind `after` that the bearer may see, as many as fit.
+    pub(super) fn page(
+        &self,
+        grant: &Grant,
+        after: Option<&BotId>,
+        limit: usize,
+        request_id: Option<String>,
+    ) -> BotsList {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let all = self
+            .routes
+            .bots()
+            .range::<BotId, _>((from, Bound::Unbounded));
+        let mut visible = all
+            .map(|(_, bot)| &bot.info)
+            .filter(|bot| may_see(grant, &bot.id));
+        let mut page = BotsList {
+            bots: Vec::new(),
+            next_cursor: None,
+            request_id,
+        };
+        let mut bytes = 0;
+        for info in visible.by_ref() {
+            bytes += json_bytes(info);
+            let is_full = page.bots.len() == limit || bytes > LIST_BYTES_MAX - 1024;
+            if is_full && let Some(last) = page.bots.last() {
+                page.next_cursor = Some(last.id.to_string());
+                break;
+            }
+            page.bots.push(info.clone());
+        }
+        page
+    }
+}
+
+fn status_frame(env: &Env<'_>, status: BotStatus) -> Bytes {
+    encode::server(&ServerMessage::BotStatus(status), None, env.now_ms)
+}
+
+fn json_bytes(info: &BotInfo) -> usize {
+    serde_json::to_vec(info).map_or(0, |text| text.len() + 1)
+}

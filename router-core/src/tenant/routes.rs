@@ -1,0 +1,222 @@
+//! Who is who in a tenant: connections, bots and clients, and what a name means.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::connect::Acks;
+use protocol::limits::CLIENTS_REMEMBERED_MAX;
+use protocol::presence::{BotInfo, BotState};
+use protocol::{BotId, ClientId, ConnectionId, Kind, Name};
+use smallvec::SmallVec;
+use smol_str::SmolStr;
+
+use super::presence::Watch;
+use crate::effect::ConnKey;
+use crate::env::Millis;
+use crate::permit::Grant;
+use crate::store::Snapshot;
+
+/// Connections that a message goes to.
+pub(super) type Targets = SmallVec<[ConnKey; 4]>;
+
+/// A connection of the tenant.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub id: ConnectionId,
+    pub grant: Grant,
+    pub client: ClientId,
+    /// Whether it named its client id itself: then it is a device even while it holds bots.
+    pub named: bool,
+    pub acks: Acks,
+    pub bots: BTreeSet<BotId>,
+    pub watch: Watch,
+}
+
+/// A listed bot.
+#[derive(Debug)]
+pub(super) struct Bot {
+    pub info: BotInfo,
+    pub home: Option<ConnKey>,
+    pub epoch: u64,
+    pub instance: Option<SmolStr>,
+    pub flaps: super::claims::Flaps,
+}
+
+/// A client id that is connected, or was in the last 24 h.
+#[derive(Debug, Default)]
+pub(super) struct Client {
+    conns: SmallVec<[ConnKey; 2]>,
+    seen_ms: Millis,
+}
+
+/// What a name means to the tenant, before anybody asks whether the sender may know it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Resolved {
+    pub kind: Kind,
+    pub targets: Targets,
+}
+
+/// The tenant's names.
+#[derive(Debug, Default)]
+pub(super) struct Routes {
+    connections: BTreeMap<ConnKey, Connection>,
+    by_id: BTreeMap<ConnectionId, ConnKey>,
+    bots: BTreeMap<BotId, Bot>,
+    clients: BTreeMap<ClientId, Client>,
+}
+
+impl Routes {
+    /// Takes over what the store remembers. No home is taken over: a holder that the store names
+    /// and that is not connected here is gone.
+    pub fn load(&mut self, snapshot: Snapshot) {
+        for record in snapshot.bots {
+            let info = BotInfo {
+                status: BotState::Offline,
+                ..record.info
+            };
+            let bot = Bot {
+                home: None,
+                epoch: record.epoch,
+                instance: record.instance,
+                flaps: super::claims::Flaps::default(),
+                info,
+            };
+            self.bots.insert(bot.info.id.clone(), bot);
+        }
+        for (id, seen_ms) in snapshot.clients {
+            self.clients.insert(
+                id,
+                Client {
+                    seen_ms,
+                    ..Client::default()
+                },
+            );
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.connections.is_empty()
+    }
+
+    pub fn connection_count(&self) -> usize {
+        self.connections.len()
+    }
+
+    pub fn connection(&self, key: ConnKey) -> Option<&Connection> {
+        self.connections.get(&key)
+    }
+
+    pub fn connection_mut(&mut self, key: ConnKey) -> Option<&mut Connection> {
+        self.connections.get_mut(&key)
+    }
+
+    pub fn connections(&self) -> impl Iterator<Item = (ConnKey, &Connection)> {
+        self.connections.iter().map(|(key, conn)| (*key, conn))
+    }
+
+    /// Connections from a key on, for work that goes on where it stopped.
+    pub fn connections_from(
+        &mut self,
+        key: ConnKey,
+    ) -> impl Iterator<Item = (ConnKey, &mut Connection)> {
+        self.connections
+            .range_mut(key..)
+            .map(|(key, conn)| (*key, conn))
+    }
+
+    /// Adds a connection. Its client id becomes known; the longest absent one goes if they are too many.
+    pub fn insert(&mut self, key: ConnKey, conn: Connection) {
+        if !self.clients.contains_key(&conn.client) && self.clients.len() >= CLIENTS_REMEMBERED_MAX
+        {
+            let absent = self
+                .clients
+                .iter()
+                .filter(|(_, client)| client.conns.is_empty());
+            let longest = absent
+                .min_by_key(|(_, client)| client.seen_ms)
+                .map(|(id, _)| id.clone());
+            longest.map(|id| self.clients.remove(&id));
+        }
+        self.clients
+            .entry(conn.client.clone())
+            .or_default()
+            .conns
+            .push(key);
+        self.by_id.insert(conn.id.clone(), key);
+        self.connections.insert(key, conn);
+    }
+
+    /// Removes a connection; says whether it was its client's last.
+    pub fn remove(&mut self, key: ConnKey, now_ms: Millis) -> Option<(Connection, bool)> {
+        let conn = self.connections.remove(&key)?;
+        self.by_id.remove(&conn.id);
+        let client = self.clients.entry(conn.client.clone()).or_default();
+        client.conns.retain(|other| *other != key);
+        client.seen_ms = now_ms;
+        let was_last = client.conns.is_empty();
+        Some((conn, was_last))
+    }
+
+    pub fn bot(&self, id: &BotId) -> Option<&Bot> {
+        self.bots.get(id)
+    }
+
+    pub fn bot_mut(&mut self, id: &BotId) -> Option<&mut Bot> {
+        self.bots.get_mut(id)
+    }
+
+    pub fn bots(&self) -> &BTreeMap<BotId, Bot> {
+        &self.bots
+    }
+
+    pub fn insert_bot(&mut self, bot: Bot) {
+        self.bots.insert(bot.info.id.clone(), bot);
+    }
+
+    pub fn remove_bot(&mut self, id: &BotId) -> Option<Bot> {
+        self.bots.remove(id)
+    }
+
+    pub fn names_bot(&self, name: &str) -> bool {
+        self.bots.contains_key(name)
+    }
+
+    pub fn names_client(&self, name: &str) -> bool {
+        self.clients.contains_key(name)
+    }
+
+    /// What `to` means, for a message from `sender`: a connection, else a known bot, else a known
+    /// client id. No targets = known, but nobody is there. Absent = never seen, or forgotten.
+    pub fn resolve(&self, to: &Name, sender: ConnKey) -> Option<Resolved> {
+        if to.is_connection() {
+            let key = self.by_id.get(to.as_str())?;
+            return Some(Resolved {
+                kind: Kind::Connection,
+                targets: [*key].into_iter().collect(),
+            });
+        }
+        if let Some(bot) = self.bots.get(to.as_str()) {
+            return Some(Resolved {
+                kind: Kind::Bot,
+                targets: bot.home.into_iter().collect(),
+            });
+        }
+        let client = self.clients.get(to.as_str())?;
+        let is_device = |key: &&ConnKey| {
+            let conn = self.connections.get(key);
+            **key != sender && conn.is_some_and(|conn| conn.named || conn.bots.is_empty())
+        };
+        let targets = client.conns.iter().filter(is_device).copied().collect();
+        Some(Resolved {
+            kind: Kind::Client,
+            targets,
+        })
+    }
+
+    /// Forgets bots that went offline, and clients that left, before a time.
+    pub fn forget_before(&mut self, then_ms: Millis) {
+        self.bots
+            .retain(|_, bot| bot.home.is_some() || bot.info.since >= then_ms);
+        self.clients
+            .retain(|_, client| !client.conns.is_empty() || client.seen_ms >= then_ms);
+    }
+}
