@@ -1,0 +1,272 @@
+//! The handle of one connection: what everybody but its reader sees of it.
+//!
+//! Pushing, pinging and closing only queue; [`Connection::flush`] writes. One writes at a time:
+//! who does not get the writer leaves, since the one who has it looks again after letting go.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use std::{fmt, io};
+
+use bytes::Bytes;
+use fastwebsockets::OpCode;
+use futures_util::task::AtomicWaker;
+use protocol::CloseCode;
+
+use super::mailbox::Mailbox;
+use super::queue::{Ended, Outgoing, Push, WriteLimits};
+use super::reader::ReadLimits;
+use super::stream::WriteHalf;
+use super::writer::{Drained, Writer};
+
+/// Writes that one flush does itself; a busier connection gets a task, so that no reader becomes
+/// the writer of everybody else's frames.
+const FLUSH_ROUNDS: usize = 8;
+
+/// One connection, shared by the node's tables and its own reader.
+pub struct Connection {
+    mailbox: Mailbox,
+    writer: Mutex<Writer>,
+    read_limits: Mutex<Option<ReadLimits>>,
+    signals: Signals,
+    controls_ignored: AtomicU64,
+}
+
+impl Connection {
+    /// Makes the handle of a connection that writes to `half`.
+    pub fn new(half: WriteHalf, limits: WriteLimits) -> Arc<Self> {
+        Arc::new(Self {
+            mailbox: Mailbox::new(limits),
+            writer: Mutex::new(Writer::new(half)),
+            read_limits: Mutex::new(None),
+            signals: Signals::default(),
+            controls_ignored: AtomicU64::new(0),
+        })
+    }
+
+    /// Queues a frame. No I/O: flush once every lock is released.
+    ///
+    /// `now_ms`: any clock that [`overdue`](Self::overdue) is asked with too. `Full`: waiting
+    /// partials were dropped and there is still no room; nothing was queued.
+    pub fn push(&self, frame: Outgoing, now_ms: u64) -> Push {
+        self.mailbox.push(frame, now_ms)
+    }
+
+    /// Queues a ping, ahead of all data. `payload`: at most 125 bytes.
+    pub fn ping(&self, payload: Bytes) {
+        debug_assert!(payload.len() <= protocol::limits::CONTROL_BYTES_MAX);
+        self.mailbox.push_control(OpCode::Ping, payload);
+    }
+
+    pub(super) fn pong(&self, payload: &[u8]) {
+        self.mailbox
+            .push_control(OpCode::Pong, Bytes::copy_from_slice(payload));
+    }
+
+    /// Begins to close: what is queued is still written, then the Close frame. The first call
+    /// decides the code; later pushes are `Gone`.
+    pub fn close(&self, code: CloseCode) {
+        self.end(Ended::Us(code));
+    }
+
+    pub(super) fn end(&self, why: Ended) {
+        self.mailbox.close(why);
+        self.signals.raise(CLOSING);
+    }
+
+    /// Ends one `Flow::Pause`; called before the pause is reached, it is not lost.
+    pub fn resume(&self) {
+        self.signals.raise(RESUMED);
+    }
+
+    /// Changes how much the peer may send; the reader obeys from its next frame on.
+    pub fn set_read_limits(&self, limits: ReadLimits) {
+        *lock(&self.read_limits) = Some(limits);
+        self.signals.raise(READ_LIMITS);
+    }
+
+    pub(super) fn take_read_limits(&self) -> Option<ReadLimits> {
+        self.signals
+            .take(READ_LIMITS)
+            .then(|| lock(&self.read_limits).take())
+            .flatten()
+    }
+
+    /// Changes how much may wait for the peer; false, and unchanged, if what waits does not fit
+    /// into the new budget.
+    pub fn set_write_limits(&self, limits: WriteLimits) -> bool {
+        self.mailbox.set_limits(limits)
+    }
+
+    /// Frames and bytes that wait for the peer or are being written.
+    pub fn backlog(&self) -> (usize, usize) {
+        self.mailbox.backlog()
+    }
+
+    /// Since when the queue is full: from the first `Full` until it is half empty again.
+    pub fn full_since_ms(&self) -> Option<u64> {
+        self.mailbox.full_since_ms()
+    }
+
+    /// Whether the queue has been full for `limit_ms`.
+    pub fn overdue(&self, now_ms: u64, limit_ms: u64) -> bool {
+        self.full_since_ms()
+            .is_some_and(|since| now_ms.saturating_sub(since) >= limit_ms)
+    }
+
+    /// Control frames of the peer that were ignored because they came too fast.
+    pub fn controls_ignored(&self) -> u64 {
+        self.controls_ignored.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_ignored_control(&self) {
+        self.controls_ignored.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Writes what waits, as far as the socket takes it now; a task writes the rest.
+    ///
+    /// Never blocks. Call it inside the runtime and with no lock held.
+    pub fn flush(self: &Arc<Self>) {
+        loop {
+            // Who holds the writer looks at the queue again after letting go: nothing is stranded.
+            let Ok(mut writer) = self.writer.try_lock() else {
+                return;
+            };
+            if writer.flusher.is_some() {
+                return;
+            }
+            match drain_now(&mut writer, &self.mailbox) {
+                Poll::Ready(Ok(Drained::More)) | Poll::Pending => {
+                    let task = tokio::spawn(Arc::clone(self).write_rest());
+                    writer.flusher = Some(task.abort_handle());
+                    return;
+                }
+                Poll::Ready(drained) => {
+                    drop(writer);
+                    self.note(drained);
+                }
+            }
+            if self.mailbox.is_empty() {
+                return;
+            }
+        }
+    }
+
+    async fn write_rest(self: Arc<Self>) {
+        let drained = poll_fn(|cx| {
+            let mut writer = self.writer();
+            let drained = ready!(writer.poll_drain(cx, &self.mailbox, usize::MAX));
+            writer.flusher = None;
+            Poll::Ready(drained)
+        })
+        .await;
+        self.note(drained);
+        if !self.mailbox.is_empty() {
+            self.flush();
+        }
+    }
+
+    fn note(&self, drained: io::Result<Drained>) {
+        match drained {
+            Ok(Drained::Empty | Drained::More) => {}
+            Ok(Drained::Closed) => self.signals.raise(CLOSE_WRITTEN),
+            Err(_) => {
+                self.mailbox.kill();
+                self.signals.raise(BROKEN);
+            }
+        }
+    }
+
+    /// Says to the peer that nothing more will be written.
+    pub(super) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.writer().half {
+            Some(half) => half.poll_shutdown(cx).map(|_| ()),
+            None => Poll::Ready(()),
+        }
+    }
+
+    /// Lets go of the socket and of all that waits; pushes are `Gone` from now on.
+    pub(super) fn retire(&self) {
+        self.writer().retire();
+        self.mailbox.kill();
+    }
+
+    /// Why the connection ends; `Lost` while nobody closed it.
+    pub(super) fn ended(&self) -> Ended {
+        self.mailbox.ended()
+    }
+
+    pub(super) fn signals(&self) -> &Signals {
+        &self.signals
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        lock(&self.writer)
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("backlog", &self.backlog())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Polls once, for whoever pushed: no waker, and not on the caller's cooperative budget.
+fn drain_now(writer: &mut Writer, mailbox: &Mailbox) -> Poll<io::Result<Drained>> {
+    let drain = poll_fn(|cx| writer.poll_drain(cx, mailbox, FLUSH_ROUNDS));
+    let drain = pin!(tokio::task::unconstrained(drain));
+    drain.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Somebody called `close`, or the peer's Close came.
+pub(super) const CLOSING: u8 = 1;
+/// The Close frame is written.
+pub(super) const CLOSE_WRITTEN: u8 = 2;
+/// Writing failed.
+pub(super) const BROKEN: u8 = 4;
+/// A pause is over.
+pub(super) const RESUMED: u8 = 8;
+/// There are new limits for the reader.
+pub(super) const READ_LIMITS: u8 = 16;
+
+/// What others have to say to the task that reads: bits, and its waker.
+#[derive(Default)]
+pub(super) struct Signals {
+    bits: AtomicU8,
+    waker: AtomicWaker,
+}
+
+impl Signals {
+    fn raise(&self, bit: u8) {
+        self.bits.fetch_or(bit, Ordering::AcqRel);
+        self.waker.wake();
+    }
+
+    /// Whether one of `bits` is raised.
+    pub(super) fn any(&self, bits: u8) -> bool {
+        self.bits.load(Ordering::Acquire) & bits != 0
+    }
+
+    /// Whether `bit` was raised; it is no longer.
+    pub(super) fn take(&self, bit: u8) -> bool {
+        self.any(bit) && self.bits.fetch_and(!bit, Ordering::AcqRel) & bit != 0
+    }
+
+    /// Has `cx` woken by the next signal, and says whether one of `bits` is raised.
+    pub(super) fn poll_any(&self, cx: &Context<'_>, bits: u8) -> Poll<()> {
+        self.waker.register(cx.waker());
+        if self.any(bits) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+}

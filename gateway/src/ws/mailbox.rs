@@ -1,0 +1,74 @@
+//! The bounded outbound queue of one connection, behind one short lock.
+//!
+//! The lock is a leaf: nothing else is locked while it is held, and no I/O happens under it. So a
+//! push may be made under a tenant's lock; the bytes leave when somebody flushes.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use fastwebsockets::OpCode;
+
+use super::queue::{Ended, Outgoing, Push, Queue, Sending, WriteLimits};
+
+/// A [`Queue`] that many may push to.
+pub(super) struct Mailbox(Mutex<Queue>);
+
+impl Mailbox {
+    pub(super) fn new(limits: WriteLimits) -> Self {
+        Self(Mutex::new(Queue::new(limits)))
+    }
+
+    /// A queue is never left half changed by a panic, so a poisoned lock is still good.
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_limits(&self, limits: WriteLimits) -> bool {
+        self.queue().set_limits(limits)
+    }
+
+    pub(super) fn push(&self, frame: Outgoing, now_ms: u64) -> Push {
+        self.queue().push(frame, now_ms)
+    }
+
+    pub(super) fn push_control(&self, opcode: OpCode, payload: Bytes) {
+        self.queue().push_control(opcode, payload);
+    }
+
+    pub(super) fn close(&self, why: Ended) {
+        self.queue().close(why);
+    }
+
+    pub(super) fn kill(&self) {
+        self.queue().kill();
+    }
+
+    pub(super) fn next_batch(&self, batch: &mut VecDeque<Sending>) -> bool {
+        self.queue().next_batch(batch)
+    }
+
+    pub(super) fn written(&self, frames: usize, bytes: usize) {
+        if frames > 0 {
+            self.queue().written(frames, bytes);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue().is_empty()
+    }
+
+    /// Frames and bytes that wait or are being written.
+    pub(super) fn backlog(&self) -> (usize, usize) {
+        let queue = self.queue();
+        (queue.frames(), queue.bytes())
+    }
+
+    pub(super) fn full_since_ms(&self) -> Option<u64> {
+        self.queue().full_since_ms()
+    }
+
+    pub(super) fn ended(&self) -> Ended {
+        self.queue().ended()
+    }
+}

@@ -1,0 +1,41 @@
+//! WebSocket connections: RFC 6455 from the handshake to the last byte.
+//!
+//! ```text
+//!  request --> handshake --> split_upgraded --> Reader -----> drive --> Dialect (what is said)
+//!                                     \                         |            |
+//!                                      WriteHalf                | pong,      | push to any
+//!                                          \                    | Close      | connection
+//!                                           Connection <--------+------------+
+//!                                           |- mailbox: queue with limits, one short lock
+//!                                           '- writer:  flush() writes what waits in one call
+//! ```
+//!
+//! Nothing here knows T2B frames, tenants or routing: limits are values passed in, and what the
+//! messages mean is a [`Dialect`]. An idle connection costs one task and no buffer.
+//!
+//! | full, late, broken | then |
+//! | --- | --- |
+//! | message over its limit, too many fragments | Close 1009, before room is made |
+//! | budget for incomplete messages used up | Close 1013 |
+//! | queue full | waiting partials are dropped, then `Push::Full`; [`Connection::overdue`] after a while |
+//! | control frames too fast | ignored and counted |
+//! | peer never answers our Close | 2 s, then the socket is let go |
+//! | dialect panics | Close 1011 |
+
+pub mod budget;
+mod connection;
+mod drive;
+mod frame;
+pub mod handshake;
+mod mailbox;
+mod queue;
+mod reader;
+mod stream;
+mod writer;
+
+pub use budget::Budget;
+pub use connection::Connection;
+pub use drive::{CLOSE_WAIT, Dialect, Flow, drive};
+pub use queue::{Class, Ended, Outgoing, Push, StreamKey, WriteLimits};
+pub use reader::{Message, ReadLimits, Reader};
+pub use stream::{ReadHalf, WriteHalf, split_boxed, split_plain, split_upgraded};

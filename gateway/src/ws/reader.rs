@@ -1,0 +1,287 @@
+//! From bytes to messages: frames checked, unmasked and assembled within limits.
+//!
+//! Parsing and reading are two steps: [`Reader::parse`] takes the next message out of what has
+//! arrived and never waits; [`Reader::poll_fill`] reads once and keeps nothing outside the reader,
+//! so it may be dropped and called again at any time. While a plain connection is idle the reader
+//! holds no buffer at all.
+//!
+//! The heads are parsed here and not by `fastwebsockets::WebSocketRead`: that one reserves what a
+//! peer declares before a byte of it arrives, keeps its 8 KiB (or one large message's) buffer for
+//! ever, hides the mask bit, and loses bytes when its future is dropped. Opcodes, masks and the
+//! heads we write are fastwebsockets'.
+
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use fastwebsockets::{OpCode, unmask};
+use protocol::CloseCode;
+use protocol::limits::FRAGMENT_OVERHEAD_BYTES;
+
+use super::budget::{Budget, Charge};
+use super::frame::{Head, close_code_is_valid};
+use super::stream::ReadHalf;
+
+/// Room made for one read, bytes: about 30 chat frames, so that they are answered in one write.
+const READ_BYTES: usize = 8 * 1024;
+
+/// A whole message from the peer. Payloads are slices of the read buffer: do not keep them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// Text; valid UTF-8.
+    Text(Bytes),
+    /// Binary.
+    Binary(Bytes),
+    /// A ping; the connection has answered it.
+    Ping(Bytes),
+    /// A pong.
+    Pong(Bytes),
+    /// The peer closes: code and reason (valid UTF-8), if it gave them.
+    Close(Option<(u16, Bytes)>),
+}
+
+/// How much a peer may send in one message, and who pays while it is incomplete.
+#[derive(Debug, Clone)]
+pub struct ReadLimits {
+    /// Largest message, fragments summed, bytes; one of exactly this size is accepted.
+    ///
+    /// It may come in `message_bytes / 64` fragments (8 KiB: 128; 256 KiB: 4,096).
+    pub message_bytes: usize,
+    /// Charged with the bytes of a message that has not arrived as a whole; refused: 1013.
+    pub assembly: Budget,
+}
+
+/// Where the peer's side of the conversation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Input {
+    /// Messages may come.
+    Open,
+    /// A Close came, or something forbidden: what follows is read and thrown away.
+    Over,
+    /// The stream has ended.
+    Ended,
+}
+
+/// The reading side of one connection.
+pub struct Reader {
+    stream: ReadHalf,
+    buffer: BytesMut,
+    head: Option<Head>,
+    partial: Option<Partial>,
+    message_bytes: usize,
+    held: Charge,
+    input: Input,
+}
+
+/// A fragmented message that waits for its last fragment.
+struct Partial {
+    text: bool,
+    bytes: BytesMut,
+    fragments: usize,
+    /// Bytes at the start that are known to be valid UTF-8.
+    checked: usize,
+}
+
+impl Reader {
+    /// Reads from `stream`, beginning with `buffered`, what the upgrade had already read.
+    pub fn new(stream: ReadHalf, buffered: &[u8], limits: ReadLimits) -> Self {
+        Self {
+            stream,
+            buffer: BytesMut::from(buffered),
+            head: None,
+            partial: None,
+            message_bytes: limits.message_bytes,
+            held: Charge::new(limits.assembly),
+            input: Input::Open,
+        }
+    }
+
+    /// Changes the limits; a message under way is judged by the new ones from its next frame on.
+    pub(super) fn set_limits(&mut self, limits: ReadLimits) {
+        self.message_bytes = limits.message_bytes;
+        self.held = Charge::new(limits.assembly);
+    }
+
+    pub(super) fn input(&self) -> Input {
+        self.input
+    }
+
+    /// Takes the next message out of what has arrived; `None`: more must be read.
+    ///
+    /// Errors: the code to close with, as protocol.md §5 lists them. After an error or a Close
+    /// there are no more messages.
+    pub fn parse(&mut self) -> Result<Option<Message>, CloseCode> {
+        if self.input != Input::Open {
+            self.buffer.clear();
+            return Ok(None);
+        }
+        let parsed = self.parse_open();
+        if matches!(parsed, Err(_) | Ok(Some(Message::Close(_)))) {
+            self.input = Input::Over;
+            self.head = None;
+            self.partial = None;
+        }
+        parsed
+    }
+
+    fn parse_open(&mut self) -> Result<Option<Message>, CloseCode> {
+        while let Some(head) = self.next_head()? {
+            // `admit` compared the length with a `usize`.
+            let length = head.payload as usize;
+            if self.buffer.len() < length {
+                break;
+            }
+            self.head = None;
+            let mut payload = self.buffer.split_to(length);
+            unmask(&mut payload, head.mask);
+            if let Some(message) = self.assemble(head, payload.freeze())? {
+                self.charge()?;
+                return Ok(Some(message));
+            }
+        }
+        self.charge()?;
+        Ok(None)
+    }
+
+    fn next_head(&mut self) -> Result<Option<Head>, CloseCode> {
+        if self.head.is_none()
+            && let Some(head) = Head::parse(&self.buffer)?
+        {
+            self.admit(&head)?;
+            self.buffer.advance(head.bytes);
+            self.head = Some(head);
+        }
+        Ok(self.head)
+    }
+
+    /// Judges a frame by its head, before any room is made for its payload.
+    fn admit(&self, head: &Head) -> Result<(), CloseCode> {
+        let (bytes, fragments) = match (head.opcode, &self.partial) {
+            (OpCode::Close | OpCode::Ping | OpCode::Pong, _) => return Ok(()),
+            (OpCode::Text | OpCode::Binary, None) => (0, usize::from(!head.fin)),
+            (OpCode::Continuation, Some(partial)) => (partial.bytes.len(), partial.fragments + 1),
+            (OpCode::Text | OpCode::Binary, Some(_)) | (OpCode::Continuation, None) => {
+                return Err(CloseCode::ProtocolError);
+            }
+        };
+        let room = self.message_bytes.saturating_sub(bytes) as u64;
+        if head.payload > room || fragments * FRAGMENT_OVERHEAD_BYTES > self.message_bytes {
+            return Err(CloseCode::TooBig);
+        }
+        Ok(())
+    }
+
+    fn assemble(&mut self, head: Head, payload: Bytes) -> Result<Option<Message>, CloseCode> {
+        match head.opcode {
+            OpCode::Ping => return Ok(Some(Message::Ping(payload))),
+            OpCode::Pong => return Ok(Some(Message::Pong(payload))),
+            OpCode::Close => return close_of(payload).map(Some),
+            OpCode::Text | OpCode::Binary if head.fin => {
+                return whole(head.opcode == OpCode::Text, payload).map(Some);
+            }
+            OpCode::Text | OpCode::Binary | OpCode::Continuation => {}
+        }
+        let mut partial = self.partial.take().unwrap_or_else(|| Partial {
+            text: head.opcode == OpCode::Text,
+            bytes: BytesMut::new(),
+            fragments: 0,
+            checked: 0,
+        });
+        partial.push(&payload)?;
+        if head.fin {
+            return partial.finish().map(Some);
+        }
+        self.partial = Some(partial);
+        Ok(None)
+    }
+
+    /// Charges what waits for the rest of its message: nothing at all in the common case.
+    fn charge(&mut self) -> Result<(), CloseCode> {
+        let fragments = self.partial.as_ref().map_or(0, |partial| {
+            partial.bytes.len() + partial.fragments * FRAGMENT_OVERHEAD_BYTES
+        });
+        let frame = self.head.map_or(0, |_| self.buffer.len());
+        match self.held.set((fragments + frame) as u64) {
+            true => Ok(()),
+            false => Err(CloseCode::TryLater),
+        }
+    }
+
+    /// Reads once. Ready: there is something new to parse, or [`Input::Ended`]. Cancel safe.
+    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.input == Input::Ended {
+            return Poll::Ready(());
+        }
+        if self.buffer.is_empty() && self.stream.poll_ready(cx).is_pending() {
+            self.buffer = BytesMut::new();
+            return Poll::Pending;
+        }
+        // Room grows with what has arrived, never with what was declared.
+        let missing = self
+            .head
+            .map_or(0, |head| head.payload as usize - self.buffer.len());
+        self.buffer
+            .reserve(missing.min(self.buffer.len()).max(READ_BYTES));
+        match ready!(self.stream.poll_read_buf(cx, &mut self.buffer)) {
+            Ok(0) | Err(_) => self.input = Input::Ended,
+            Ok(_) => {}
+        }
+        Poll::Ready(())
+    }
+
+    /// Reads once and throws away what came, up to the peer's Close. Cancel safe.
+    pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.poll_fill(cx));
+        while let Ok(Some(_)) = self.parse() {}
+        Poll::Ready(())
+    }
+}
+
+impl Partial {
+    fn push(&mut self, payload: &[u8]) -> Result<(), CloseCode> {
+        self.bytes.extend_from_slice(payload);
+        self.fragments += 1;
+        if !self.text {
+            return Ok(());
+        }
+        match simdutf8::compat::from_utf8(&self.bytes[self.checked..]) {
+            Ok(_) => self.checked = self.bytes.len(),
+            Err(error) if error.error_len().is_none() => self.checked += error.valid_up_to(),
+            Err(_) => return Err(CloseCode::InvalidUtf8),
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Message, CloseCode> {
+        match (self.text, self.checked == self.bytes.len()) {
+            (true, true) => Ok(Message::Text(self.bytes.freeze())),
+            (true, false) => Err(CloseCode::InvalidUtf8),
+            (false, _) => Ok(Message::Binary(self.bytes.freeze())),
+        }
+    }
+}
+
+fn whole(text: bool, payload: Bytes) -> Result<Message, CloseCode> {
+    if !text {
+        return Ok(Message::Binary(payload));
+    }
+    match simdutf8::basic::from_utf8(&payload) {
+        Ok(_) => Ok(Message::Text(payload)),
+        Err(_) => Err(CloseCode::InvalidUtf8),
+    }
+}
+
+fn close_of(mut payload: Bytes) -> Result<Message, CloseCode> {
+    if payload.is_empty() {
+        return Ok(Message::Close(None));
+    }
+    let code = payload
+        .try_get_u16()
+        .map_err(|_| CloseCode::ProtocolError)?;
+    if !close_code_is_valid(code) {
+        return Err(CloseCode::ProtocolError);
+    }
+    match simdutf8::basic::from_utf8(&payload) {
+        Ok(_) => Ok(Message::Close(Some((code, payload)))),
+        Err(_) => Err(CloseCode::InvalidUtf8),
+    }
+}

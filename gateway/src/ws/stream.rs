@@ -1,0 +1,110 @@
+//! The two halves of a connection's byte stream, plain TCP or anything else (TLS).
+//!
+//! Plain TCP is split without a lock, and its reader can wait for readiness without holding a
+//! buffer. Everything else goes through `tokio::io::split` and a box.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+
+/// The half that is read.
+pub enum ReadHalf {
+    /// A TCP socket.
+    Plain(OwnedReadHalf),
+    /// TLS, or in tests a pipe in memory.
+    Boxed(Box<dyn AsyncRead + Send + Unpin>),
+}
+
+/// The half that is written.
+pub enum WriteHalf {
+    /// A TCP socket.
+    Plain(OwnedWriteHalf),
+    /// TLS, or in tests a pipe in memory.
+    Boxed(Box<dyn AsyncWrite + Send + Unpin>),
+}
+
+/// Splits a plain socket.
+pub fn split_plain(stream: TcpStream) -> (ReadHalf, WriteHalf) {
+    let (read, write) = stream.into_split();
+    (ReadHalf::Plain(read), WriteHalf::Plain(write))
+}
+
+/// Splits any other stream.
+pub fn split_boxed<S: AsyncRead + AsyncWrite + Send + 'static>(stream: S) -> (ReadHalf, WriteHalf) {
+    let (read, write) = tokio::io::split(stream);
+    (
+        ReadHalf::Boxed(Box::new(read)),
+        WriteHalf::Boxed(Box::new(write)),
+    )
+}
+
+/// Takes the stream back from hyper after an upgrade; the bytes are those hyper had already read.
+///
+/// A connection that was served as `TokioIo<TcpStream>` becomes plain, any other boxed.
+pub fn split_upgraded(upgraded: Upgraded) -> (ReadHalf, WriteHalf, Bytes) {
+    match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => {
+            let (read, write) = split_plain(parts.io.into_inner());
+            (read, write, parts.read_buf)
+        }
+        Err(upgraded) => {
+            let (read, write) = split_boxed(TokioIo::new(upgraded));
+            (read, write, Bytes::new())
+        }
+    }
+}
+
+impl ReadHalf {
+    /// Says whether a read is worth a buffer now; a boxed stream always says yes.
+    pub(super) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(half) => half.as_ref().poll_read_ready(cx),
+            Self::Boxed(_) => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Reads into the spare room of `buffer`; 0 is the end of the stream.
+    pub(super) fn poll_read_buf(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
+        // `read_buf` holds no state of its own, so a future made anew for each poll loses nothing.
+        match self {
+            Self::Plain(half) => std::pin::pin!(half.read_buf(buffer)).poll(cx),
+            Self::Boxed(half) => std::pin::pin!(half.read_buf(buffer)).poll(cx),
+        }
+    }
+}
+
+impl WriteHalf {
+    fn inner(&mut self) -> Pin<&mut (dyn AsyncWrite + Send + Unpin)> {
+        match self {
+            Self::Plain(half) => Pin::new(half),
+            Self::Boxed(half) => Pin::new(half.as_mut()),
+        }
+    }
+
+    pub(super) fn poll_write_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.inner().poll_write_vectored(cx, slices)
+    }
+
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner().poll_flush(cx)
+    }
+
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner().poll_shutdown(cx)
+    }
+}
