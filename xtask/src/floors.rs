@@ -114,6 +114,9 @@ const UNWANTED: &[(&str, &str)] = &[
     ("log", "tracing"),
 ];
 
+/// Libraries that only one crate may name, so that what they do is done in one place.
+const KEPT_IN: &[(&str, &str)] = &[("redis", "backplane"), ("deadpool-redis", "backplane")];
+
 /// Every arrow that should not be there, one sentence each; empty if the house stands.
 pub(crate) fn breaches(members: &[Member]) -> Vec<String> {
     members.iter().flat_map(breaches_of).collect()
@@ -138,6 +141,12 @@ fn breaches_of(member: &Member) -> Vec<String> {
             found.push(format!(
                 "{name} -> {other}: not on the list of pure libraries"
             ));
+        }
+        if let Some((_, keeper)) = KEPT_IN.iter().find(|(kept, _)| kept == other)
+            && keeper != name
+            && !dependency.dev
+        {
+            found.push(format!("{name} -> {other}: only {keeper} may name it"));
         }
         if let Some((_, instead)) = UNWANTED.iter().find(|(unwanted, _)| unwanted == other) {
             found.push(format!("{name} -> {other}: use {instead} instead"));
@@ -245,6 +254,20 @@ mod tests {
     #[test]
     fn a_crate_without_a_place_is_found() {
         assert_eq!(found("cellar", "bytes", false).len(), 1);
+    }
+
+    #[test]
+    fn only_backplane_names_redis() {
+        assert_eq!(
+            found("gateway", "redis", false),
+            ["gateway -> redis: only backplane may name it"]
+        );
+        assert_eq!(found("backplane", "redis", false), Vec::<String>::new());
+        assert_eq!(
+            found("gateway", "redis", true),
+            Vec::<String>::new(),
+            "tests start their own"
+        );
     }
 
     #[test]
