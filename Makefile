@@ -2,7 +2,6 @@
 
 CARGO ?= cargo
 export PATH := $(CURDIR)/.cache/tools/bin:$(PATH)
-export T2B_KOSOKU := $(CURDIR)/.cache/kosoku-venv/bin/kosoku
 
 # A crate that is not there yet is left out.
 PURE_CRATES := $(foreach crate,protocol router-core,$(if $(wildcard $(crate)/Cargo.toml),-p $(crate)))
@@ -11,11 +10,11 @@ NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
 # nextest where it is installed; it leaves the conformance cases to their own stage.
 ifdef NEXTEST
-RUN_TESTS := $(CARGO) nextest run
+RUN_TESTS := $(CARGO) nextest run --no-fail-fast
 ALL_TESTS := $(RUN_TESTS) --workspace $(if $(CONFORMANCE),-E 'not binary(conformance)')
 else
-RUN_TESTS := $(CARGO) test
-ALL_TESTS := $(RUN_TESTS) --workspace --lib --bins --tests
+RUN_TESTS := $(CARGO) test --no-fail-fast
+ALL_TESTS := $(RUN_TESTS) --workspace --tests
 endif
 
 # In the order in which they run: the quick ones first.
@@ -46,6 +45,9 @@ generate: ## writes the generated files
 bench: ## the benchmarks
 	$(CARGO) bench -p benches
 
+deny unit conformance: tools
+unit conformance: export T2B_KOSOKU := $(CURDIR)/.cache/kosoku-venv/bin/kosoku
+
 tools: ## installs what the checks need into .cache/
 	@scripts/tools.sh
 
@@ -75,7 +77,7 @@ doctest: ## examples in docstrings
 
 conformance: ## the WebSocket conformance cases
 ifneq ($(CONFORMANCE),)
-	$(CARGO) test -p gateway --test conformance -- --nocapture
+	$(CARGO) test --workspace --test conformance -- --nocapture
 else
 	@echo "conformance: the gateway is not there yet"
 endif

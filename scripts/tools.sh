@@ -48,5 +48,3 @@ if ! .cache/kosoku-venv/bin/python -c \
     python3 -m venv .cache/kosoku-venv
     .cache/kosoku-venv/bin/python -m pip install --quiet --disable-pip-version-check "kosoku==$kosoku"
 fi
-
-echo "tools: ready"

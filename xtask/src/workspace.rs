@@ -65,13 +65,9 @@ pub(crate) fn members(root: &Path) -> anyhow::Result<Vec<Member>> {
 /// Errors: `root` is no git work tree.
 pub(crate) fn tracked_files(root: &Path) -> anyhow::Result<Vec<String>> {
     let output = Command::new("git")
-        .args([
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ])
+        // A checkout that belongs to somebody else, as in a container, is still only read.
+        .args(["-c", "safe.directory=*", "ls-files", "-z"])
+        .args(["--cached", "--others", "--exclude-standard"])
         .current_dir(root)
         .output()
         .context("git ls-files")?;
