@@ -88,3 +88,87 @@ fn body_out<S: Serializer>(body: &Body, serializer: S) -> Result<S::Ok, S::Error
 fn body_in<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Body, D::Error> {
     Bytes::deserialize(deserializer).map(Body::from_members)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn sample(body: Body) -> Envelope {
+        Envelope {
+            tenant: TenantId::parse("alice").unwrap(),
+            kind: SendKind::Message,
+            from: Name::parse("phone").unwrap(),
+            connection: ConnectionId::parse("conn_01JD3ZK6M8QW4V5N7R9T2Y0ABC").unwrap(),
+            to: Name::parse("bot_clawra").unwrap(),
+            message_id: Some(MessageId::parse("m-1").unwrap()),
+            idempotent: true,
+            stream_id: None,
+            stamped_ms: Some(1_763_695_000_000),
+            body,
+        }
+    }
+
+    fn members() -> Body {
+        Body::from_members(Bytes::from_static(br#""text":"hi \ud800","x":[1]"#))
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for body in [members(), Body::from_members(Bytes::new())] {
+            let envelope = sample(body);
+            assert_eq!(
+                Envelope::from_bytes(&envelope.to_bytes()).unwrap(),
+                envelope
+            );
+        }
+    }
+
+    #[test]
+    fn a_body_of_several_runs_arrives_as_one() {
+        let text = Bytes::from_static(br#"{"a":1,"to":"b","c":2}"#);
+        let envelope = sample(Body::new(text, [1..6, 16..21]));
+        let arrived = Envelope::from_bytes(&envelope.to_bytes()).unwrap();
+        assert_eq!(arrived.body.runs().collect::<Vec<_>>(), [br#""a":1,"c":2"#]);
+        assert_eq!(arrived.body, envelope.body.detach());
+    }
+
+    #[test]
+    fn a_member_of_a_later_build_is_passed_over() {
+        let envelope = sample(Body::from_members(Bytes::new()));
+        let mut map = serde_json::to_value(&envelope).unwrap();
+        map["hops"] = json!({ "new": [1] });
+        let mut bytes = WIRE[1].to_be_bytes().to_vec();
+        bytes.extend(rmp_serde::to_vec_named(&map).unwrap());
+        assert_eq!(Envelope::from_bytes(&bytes).unwrap(), envelope);
+    }
+
+    #[test]
+    fn a_version_outside_ours_is_named() {
+        for version in [0, WIRE[1] + 1, u16::MAX] {
+            let mut bytes = sample(members()).to_bytes().to_vec();
+            bytes[..2].copy_from_slice(&version.to_be_bytes());
+            let error = Envelope::from_bytes(&bytes).unwrap_err();
+            assert!(matches!(error, EnvelopeError::Version(named) if named == version));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn cut_or_changed_bytes_never_panic(
+            cut in any::<prop::sample::Index>(),
+            at in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+        ) {
+            let bytes = sample(members()).to_bytes();
+            prop_assert!(Envelope::from_bytes(&bytes[..cut.index(bytes.len())]).is_err());
+            let mut changed = bytes.to_vec();
+            changed[at.index(bytes.len())] = byte;
+            if let Ok(envelope) = Envelope::from_bytes(&changed) {
+                envelope.to_bytes();
+            }
+        }
+    }
+}

@@ -272,8 +272,61 @@ pub struct Delivered {
     pub connection_id: crate::ids::ConnectionId,
     /// The body: `text`, `timestamp`, `replyTo` and whatever else the sender wrote.
     #[serde(flatten)]
+    #[schemars(with = "BodyMembers")]
     #[ts(skip)]
     pub body: serde_json::Map<String, Value>,
+}
+
+/// What a body usually has; [`Delivered::body`] read as this is typed.
+///
+/// The gateway checked the types of those that the frame's type knows.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct BodyMembers {
+    /// What is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub text: Option<String>,
+    /// RFC 3339: the sender's, or else the gateway's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub timestamp: Option<String>,
+    /// The message this one answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub reply_to: Option<String>,
+    /// The stream of a partial, or that a message ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub stream_id: Option<String>,
+    /// Which part a message is, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub part: Option<u32>,
+    /// How many parts there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub parts: Option<u32>,
+    /// Rises with each partial of a stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub seq: Option<u64>,
+    /// Whether a partial's `text` is only the tail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub truncated: Option<bool>,
+    /// Whether a stream ends without a message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub end: Option<bool>,
+    /// Whether the sender of `typing` types now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub active: Option<bool>,
+    /// Whatever else the sender wrote.
+    #[serde(flatten)]
+    #[ts(skip)]
+    pub extra: serde_json::Map<String, Value>,
 }
 
 /// `message_ack`: the message is where `status` says.

@@ -11,6 +11,7 @@
 //! | `connect.rs`, `presence.rs`, `frame.rs` | the frames, by column |
 //! | `json.rs`, `codec/` | one pass from text to frame, one exact-size write back |
 //! | `envelope.rs` | what one node sends another |
+//! | `generate.rs` | the same words as JSON Schema, TypeScript and tables of the documents |
 
 pub mod close;
 pub mod codec;
@@ -18,6 +19,7 @@ pub mod connect;
 pub mod envelope;
 pub mod error;
 pub mod frame;
+pub mod generate;
 pub mod ids;
 pub mod json;
 pub mod limits;

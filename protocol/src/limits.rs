@@ -5,90 +5,103 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Deepest nesting of objects and arrays in a frame; the frame itself is level 1.
-///
-/// A scanner that recurses needs a bound, and no chat body is this deep.
-pub const NESTING_MAX: usize = 64;
-/// Longest frame `id` and `requestId`, bytes: room for any UUID or counter.
-pub const FRAME_ID_BYTES_MAX: usize = 64;
-/// Largest frame before `auth_ok`, bytes: room for a token of 2 KiB and an id, and no more.
-pub const FRAME_BYTES_UNAUTHENTICATED: usize = 8 * 1024;
-/// Largest client token, bytes.
-pub const TOKEN_BYTES_MAX: usize = 2 * 1024;
-/// Longest bot `name`, bytes.
-pub const BOT_NAME_BYTES_MAX: usize = 128;
-/// Longest bot `type`, bytes.
-pub const BOT_TYPE_BYTES_MAX: usize = 32;
-/// Most `capabilities` of a bot.
-pub const CAPABILITIES_MAX: usize = 32;
-/// Longest capability, bytes.
-pub const CAPABILITY_BYTES_MAX: usize = 64;
-/// Longest bot `description`, bytes.
-pub const DESCRIPTION_BYTES_MAX: usize = 1024;
-/// Largest bot `config`, bytes of JSON; it is read by nobody and kept nowhere.
-pub const CONFIG_BYTES_MAX: usize = 4 * 1024;
-/// Longest `instance`, bytes.
-pub const INSTANCE_BYTES_MAX: usize = 64;
-/// Longest `text` of a partial, bytes of JSON; a sender with more sends its tail.
-pub const PARTIAL_BYTES_MAX: usize = 64 * 1024;
-/// Largest `bots_list` answer, bytes; the rest comes with `nextCursor`.
-pub const LIST_BYTES_MAX: usize = 128 * 1024;
-/// Bots in one `list_bots` answer if the request does not say.
-pub const LIST_DEFAULT: u32 = 100;
-/// Most bots in one `list_bots` answer.
-pub const LIST_MAX: u32 = 1000;
-/// Bad frames (400 family) without a good one between, after which the socket is closed with 1008.
-pub const BAD_FRAMES_MAX: u32 = 20;
-/// Refusals within [`REFUSALS_WINDOW_MS`] after which the socket is closed with 4429.
-pub const REFUSALS_MAX: u32 = 1000;
-/// The window of [`REFUSALS_MAX`], milliseconds.
-pub const REFUSALS_WINDOW_MS: u64 = 10_000;
-/// How long an outbound queue may be full before the socket is closed with 4408, milliseconds.
-pub const SLOW_CONSUMER_MS: u64 = 10_000;
-/// How long presence changes are gathered before they are told, milliseconds.
-pub const PRESENCE_FLUSH_MS: u64 = 100;
-/// Most sockets told of presence in one hold of a shard's lock.
-pub const PRESENCE_FANOUT_MAX: usize = 256;
-/// How long an offline bot stays listed and a client id stays known, milliseconds.
-pub const REMEMBER_MS: u64 = 24 * 60 * 60 * 1000;
-/// Most client ids remembered a tenant; the longest absent go first.
-///
-/// Twice the sockets a tenant may have: everyone present, and as many who left today.
-pub const CLIENTS_REMEMBERED_MAX: usize = 20_000;
-/// Most operations that wait for one bot's outstanding store request.
-pub const CLAIMS_WAITING_MAX: usize = 64;
-/// Takeovers of a bot are counted over this window, milliseconds.
-pub const FLAP_WINDOW_MS: u64 = 60_000;
-/// How long a flapping newcomer is refused, milliseconds.
-pub const FLAP_REFUSAL_MS: u64 = 30_000;
-/// Longest lifetime of a client token, seconds.
-pub const TOKEN_TTL_MAX_S: u64 = 30 * 24 * 60 * 60;
-/// Lifetime of a client token if the request does not say, seconds.
-pub const TOKEN_TTL_DEFAULT_S: u64 = 60 * 60;
-/// By how much the clocks of whoever issued and whoever verifies a token may differ, seconds.
-pub const TOKEN_LEEWAY_S: u64 = 30;
-/// How long a tenant without connections stays in a node's memory, milliseconds.
-pub const TENANT_LINGER_MS: u64 = 60_000;
-/// How long a `data.messageId` is remembered for duplicates, milliseconds.
-pub const DEDUPE_MS: u64 = 10 * 60 * 1000;
-/// Most `data.messageId`s remembered a tenant; the oldest go first.
-pub const DEDUPE_MAX: usize = 100_000;
-/// Largest WebSocket control payload, bytes. Source: RFC 6455 §5.5.
-pub const CONTROL_BYTES_MAX: usize = 125;
-/// Overhead charged for each fragment of a message, bytes, so that empty ones are not free.
-pub const FRAGMENT_OVERHEAD_BYTES: usize = 64;
-/// Largest HTTP request head, bytes.
-pub const HEAD_BYTES_MAX: usize = 16 * 1024;
-/// Failed credentials a minute of one (source, claimed user) before 429.
-pub const AUTH_FAILURES_PER_MINUTE: u32 = 10;
-/// Failed credentials a minute of one source before 429.
-pub const AUTH_FAILURES_PER_SOURCE: u32 = 600;
-/// Most entries of each failure table; the oldest go first.
-pub const AUTH_FAILURE_ENTRIES_MAX: usize = 65_536;
-/// Most handshakes under way from one source.
-pub const HANDSHAKES_PER_SOURCE: usize = 256;
-/// Most handshakes under way on a node.
-pub const HANDSHAKES_MAX: usize = 4096;
+macro_rules! constants {
+    ($( $(#[doc = $doc:literal])+ $name:ident : $kind:ty = $value:expr; )*) => {
+        $( $(#[doc = $doc])+ pub const $name: $kind = $value; )*
+
+        /// Name, value and meaning of every constant above, for the documents.
+        pub fn constants() -> Vec<(&'static str, u64, &'static str)> {
+            vec![ $( (stringify!($name), $value, concat!($($doc),+).trim()), )* ]
+        }
+    };
+}
+
+constants! {
+    /// Deepest nesting of objects and arrays in a frame; the frame itself is level 1.
+    ///
+    /// A scanner that recurses needs a bound, and no chat body is this deep.
+    NESTING_MAX: usize = 64;
+    /// Longest frame `id` and `requestId`, bytes: room for any UUID or counter.
+    FRAME_ID_BYTES_MAX: usize = 64;
+    /// Largest frame before `auth_ok`, bytes: room for a token of 2 KiB and an id, and no more.
+    FRAME_BYTES_UNAUTHENTICATED: usize = 8 * 1024;
+    /// Largest client token, bytes.
+    TOKEN_BYTES_MAX: usize = 2 * 1024;
+    /// Longest bot `name`, bytes.
+    BOT_NAME_BYTES_MAX: usize = 128;
+    /// Longest bot `type`, bytes.
+    BOT_TYPE_BYTES_MAX: usize = 32;
+    /// Most `capabilities` of a bot.
+    CAPABILITIES_MAX: usize = 32;
+    /// Longest capability, bytes.
+    CAPABILITY_BYTES_MAX: usize = 64;
+    /// Longest bot `description`, bytes.
+    DESCRIPTION_BYTES_MAX: usize = 1024;
+    /// Largest bot `config`, bytes of JSON; it is read by nobody and kept nowhere.
+    CONFIG_BYTES_MAX: usize = 4 * 1024;
+    /// Longest `instance`, bytes.
+    INSTANCE_BYTES_MAX: usize = 64;
+    /// Longest `text` of a partial, bytes of JSON; a sender with more sends its tail.
+    PARTIAL_BYTES_MAX: usize = 64 * 1024;
+    /// Largest `bots_list` answer, bytes; the rest comes with `nextCursor`.
+    LIST_BYTES_MAX: usize = 128 * 1024;
+    /// Bots in one `list_bots` answer if the request does not say.
+    LIST_DEFAULT: u32 = 100;
+    /// Most bots in one `list_bots` answer.
+    LIST_MAX: u32 = 1000;
+    /// Bad frames (400 family) without a good one between, after which the socket is closed with 1008.
+    BAD_FRAMES_MAX: u32 = 20;
+    /// Refusals within [`REFUSALS_WINDOW_MS`] after which the socket is closed with 4429.
+    REFUSALS_MAX: u32 = 1000;
+    /// The window of [`REFUSALS_MAX`], milliseconds.
+    REFUSALS_WINDOW_MS: u64 = 10_000;
+    /// How long an outbound queue may be full before the socket is closed with 4408, milliseconds.
+    SLOW_CONSUMER_MS: u64 = 10_000;
+    /// How long presence changes are gathered before they are told, milliseconds.
+    PRESENCE_FLUSH_MS: u64 = 100;
+    /// Most sockets told of presence in one hold of a shard's lock.
+    PRESENCE_FANOUT_MAX: usize = 256;
+    /// How long an offline bot stays listed and a client id stays known, milliseconds.
+    REMEMBER_MS: u64 = 24 * 60 * 60 * 1000;
+    /// Most client ids remembered a tenant; the longest absent go first.
+    ///
+    /// Twice the sockets a tenant may have: everyone present, and as many who left today.
+    CLIENTS_REMEMBERED_MAX: usize = 20_000;
+    /// Most operations that wait for one bot's outstanding store request.
+    CLAIMS_WAITING_MAX: usize = 64;
+    /// Takeovers of a bot are counted over this window, milliseconds.
+    FLAP_WINDOW_MS: u64 = 60_000;
+    /// How long a flapping newcomer is refused, milliseconds.
+    FLAP_REFUSAL_MS: u64 = 30_000;
+    /// Longest lifetime of a client token, seconds.
+    TOKEN_TTL_MAX_S: u64 = 30 * 24 * 60 * 60;
+    /// Lifetime of a client token if the request does not say, seconds.
+    TOKEN_TTL_DEFAULT_S: u64 = 60 * 60;
+    /// By how much the clocks of whoever issued and whoever verifies a token may differ, seconds.
+    TOKEN_LEEWAY_S: u64 = 30;
+    /// How long a tenant without connections stays in a node's memory, milliseconds.
+    TENANT_LINGER_MS: u64 = 60_000;
+    /// How long a `data.messageId` is remembered for duplicates, milliseconds.
+    DEDUPE_MS: u64 = 10 * 60 * 1000;
+    /// Most `data.messageId`s remembered a tenant; the oldest go first.
+    DEDUPE_MAX: usize = 100_000;
+    /// Largest WebSocket control payload, bytes. Source: RFC 6455 §5.5.
+    CONTROL_BYTES_MAX: usize = 125;
+    /// Overhead charged for each fragment of a message, bytes, so that empty ones are not free.
+    FRAGMENT_OVERHEAD_BYTES: usize = 64;
+    /// Largest HTTP request head, bytes.
+    HEAD_BYTES_MAX: usize = 16 * 1024;
+    /// Failed credentials a minute of one (source, claimed user) before 429.
+    AUTH_FAILURES_PER_MINUTE: u32 = 10;
+    /// Failed credentials a minute of one source before 429.
+    AUTH_FAILURES_PER_SOURCE: u32 = 600;
+    /// Most entries of each failure table; the oldest go first.
+    AUTH_FAILURE_ENTRIES_MAX: usize = 65_536;
+    /// Most handshakes under way from one source.
+    HANDSHAKES_PER_SOURCE: usize = 256;
+    /// Most handshakes under way on a node.
+    HANDSHAKES_MAX: usize = 4096;
+}
 
 macro_rules! limits {
     ($( $(#[doc = $doc:literal])+ $field:ident : $kind:ty = $default:expr; )*) => {

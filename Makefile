@@ -1,0 +1,83 @@
+# Everything a person runs here. `make` alone lists the targets.
+
+CARGO ?= cargo
+export PATH := $(CURDIR)/.cache/tools/bin:$(PATH)
+
+# A crate that is not there yet is left out.
+PURE_CRATES := $(foreach crate,protocol router-core,$(if $(wildcard $(crate)/Cargo.toml),-p $(crate)))
+CONFORMANCE := $(wildcard gateway/tests/conformance/main.rs)
+NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
+
+# nextest where it is installed; it leaves the conformance cases to their own stage.
+ifdef NEXTEST
+RUN_TESTS := $(CARGO) nextest run --no-fail-fast
+ALL_TESTS := $(RUN_TESTS) --workspace $(if $(CONFORMANCE),-E 'not binary(conformance)')
+else
+RUN_TESTS := $(CARGO) test --no-fail-fast
+ALL_TESTS := $(RUN_TESTS) --workspace --tests
+endif
+
+# In the order in which they run: the quick ones first.
+STAGES := tools fmt-check clippy floors tidy deny unit doctest conformance
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check generate bench fmt pure $(STAGES)
+
+help: ## lists the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## a gateway, an echo bot and a client in one process: the main job
+	@$(CARGO) run --release -q -p cli --bin t2b -- demo
+
+test: export T2B_REQUIRE_TOOLS := 1
+test: ## everything that CI runs; installs what it needs
+	@MAKE="$(MAKE)" scripts/stages.sh $(STAGES)
+
+check: ## the fast loop: format, clippy, tests of the pure floors, floors, tidy
+	@MAKE="$(MAKE)" scripts/stages.sh fmt-check clippy pure floors tidy
+
+fmt: ## formats all code
+	@$(CARGO) fmt --all
+
+generate: ## writes the generated files
+	@$(CARGO) xtask generate
+
+bench: ## the benchmarks
+	$(CARGO) bench -p benches
+
+deny unit conformance: tools
+unit conformance: export T2B_KOSOKU := $(CURDIR)/.cache/kosoku-venv/bin/kosoku
+
+tools: ## installs what the checks need into .cache/
+	@scripts/tools.sh
+
+fmt-check: ## format, only looked at
+	$(CARGO) fmt --all --check
+
+clippy: ## lints; warnings are errors
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+floors: ## no crate imports upward; the pure floors stay pure
+	$(CARGO) xtask floors
+
+tidy: ## tables documented, generated files current, words, links; sizes
+	$(CARGO) xtask tidy
+
+deny: ## bans, licences, sources of all dependencies
+	$(CARGO) deny --locked check --hide-inclusion-graph bans licenses sources
+
+pure: ## unit tests of the pure floors
+	$(RUN_TESTS) $(PURE_CRATES)
+
+unit: ## unit and integration tests of all crates
+	$(ALL_TESTS)
+
+doctest: ## examples in docstrings
+	$(CARGO) test --workspace --doc
+
+conformance: ## the WebSocket conformance cases
+ifneq ($(CONFORMANCE),)
+	$(CARGO) test --workspace --test conformance -- --nocapture
+else
+	@echo "conformance: the gateway is not there yet"
+endif

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Installs what the checks need, and nothing that is already there. Asks no network when nothing is
+# missing. What it installs stays in .cache/, except Debian packages, which need root.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cargo_deny=0.20.2
+kosoku=0.1.0
+
+has() { command -v "$1" >/dev/null 2>&1; }
+fail() { printf 'tools: %s\n' "$1" >&2; exit 1; }
+
+# What the system has to give: a linker (for ring), git, and Python with venv (for kosoku).
+packages=()
+has cc || packages+=(gcc libc6-dev)
+has git || packages+=(git)
+python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
+if [ ${#packages[@]} -gt 0 ]; then
+    if [ "$(id -u)" = 0 ] && has apt-get; then
+        apt-get update -q
+        DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${packages[@]}"
+    else
+        fail "missing: install these packages and run this again: ${packages[*]}"
+    fi
+fi
+
+has cargo || fail "missing: cargo; install the stable Rust toolchain with rustup"
+for component in clippy fmt; do
+    cargo "$component" --version >/dev/null 2>&1 \
+        || fail "missing: cargo $component; run: rustup component add clippy rustfmt"
+done
+
+# cargo-deny: licences, bans and sources. Built for a short build, not for speed: it runs a second.
+if [ "$(.cache/tools/bin/cargo-deny --version 2>/dev/null)" != "cargo-deny $cargo_deny" ]; then
+    echo "tools: building cargo-deny $cargo_deny (one to three minutes)"
+    env -u CARGO_TARGET_DIR \
+        CARGO_PROFILE_RELEASE_LTO=off \
+        CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+        CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+        cargo install cargo-deny --version "$cargo_deny" --locked --quiet --force --root .cache/tools
+fi
+
+# kosoku: the WebSocket conformance cases.
+if ! .cache/kosoku-venv/bin/python -c \
+    "from importlib.metadata import version as v; assert v('kosoku') == '$kosoku'" 2>/dev/null; then
+    echo "tools: installing kosoku $kosoku"
+    rm -rf .cache/kosoku-venv
+    python3 -m venv .cache/kosoku-venv
+    .cache/kosoku-venv/bin/python -m pip install --quiet --disable-pip-version-check "kosoku==$kosoku"
+fi

@@ -1,0 +1,93 @@
+//! The tables of the code whose every name has to stand in a document, and which document that is.
+
+use protocol::{CloseCode, ErrorCode, Limits};
+
+/// Names of one table and the page that explains them.
+#[derive(Debug)]
+pub(crate) struct Documented {
+    /// What one name is, for the message.
+    pub what: &'static str,
+    /// The page, relative to the workspace.
+    pub page: &'static str,
+    /// Every name that has to stand in it, as `code` or as a word of its own.
+    pub names: Vec<String>,
+}
+
+/// Every table: **the one to extend** when the code gets another. Metrics belong to
+/// `docs/metrics.md`, configuration keys to `docs/configuration.md`.
+pub(crate) fn documented() -> Vec<Documented> {
+    let protocol = "docs/protocol.md";
+    vec![
+        table(
+            "error",
+            protocol,
+            ErrorCode::ALL.iter().map(|code| code.reason()),
+        ),
+        table(
+            "close code",
+            protocol,
+            CloseCode::ALL.iter().map(|close| close.code().to_string()),
+        ),
+        table(
+            "limit",
+            protocol,
+            Limits::table().into_iter().map(|(name, ..)| name),
+        ),
+    ]
+}
+
+fn table<N: Into<String>>(
+    what: &'static str,
+    page: &'static str,
+    names: impl IntoIterator<Item = N>,
+) -> Documented {
+    Documented {
+        what,
+        page,
+        names: names.into_iter().map(Into::into).collect(),
+    }
+}
+
+impl Documented {
+    /// One sentence for each name that `text`, the page, does not hold.
+    pub(crate) fn missing_in<'a>(&'a self, text: &'a str) -> impl Iterator<Item = String> + 'a {
+        self.names
+            .iter()
+            .filter(|name| !holds_word(text, name))
+            .map(|name| format!("{} `{name}` is not in {}", self.what, self.page))
+    }
+}
+
+/// Whether `word` stands in `text` with no letter, digit or underscore at either side.
+fn holds_word(text: &str, word: &str) -> bool {
+    let of_a_word = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(at, _)| {
+        !text[..at].ends_with(of_a_word) && !text[at + word.len()..].starts_with(of_a_word)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_no_page_explains_is_found() {
+        let errors = table("error", "docs/protocol.md", ["bad_frame", "too_large"]);
+        let missing: Vec<_> = errors.missing_in("| `bad_frame` | 400 |").collect();
+        assert_eq!(missing, ["error `too_large` is not in docs/protocol.md"]);
+    }
+
+    #[test]
+    fn a_name_inside_another_does_not_count() {
+        assert!(!holds_word("bad_frames", "bad_frame"));
+        assert!(!holds_word("14401", "4401"));
+        assert!(holds_word("bad_frames, bad_frame.", "bad_frame"));
+    }
+
+    #[test]
+    fn every_table_has_names() {
+        for table in documented() {
+            assert!(!table.names.is_empty(), "{}", table.what);
+        }
+    }
+}

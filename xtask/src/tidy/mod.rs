@@ -1,0 +1,79 @@
+//! `cargo xtask tidy`: what a careful reader would otherwise have to look up by hand.
+//!
+//! | check | finds |
+//! | --- | --- |
+//! | [`documents`] | a name of a table that its page does not explain |
+//! | [`generated`](crate::generated) | a generated file that is not current |
+//! | [`words`] | words that belong in no tracked file, sleeps in tests |
+//! | [`links`] | relative links that lead nowhere |
+//! | [`sizes`] | nothing: it only reports how large files and functions are |
+
+mod links;
+mod sizes;
+mod words;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::{generated, tables, workspace};
+
+/// The tracked text files: path relative to the workspace, and content.
+type Files = BTreeMap<String, String>;
+
+/// Runs every check, prints the report of sizes, and returns what is to be mended.
+///
+/// Errors: git cannot list the files, or one cannot be read.
+pub(crate) fn run(root: &Path) -> anyhow::Result<Vec<String>> {
+    let files = read_texts(root)?;
+    let mut findings = documents(&files);
+    findings.extend(
+        generated::files()
+            .iter()
+            .filter_map(|file| file.finding(root)),
+    );
+    findings.extend(words::findings(&files));
+    findings.extend(links::findings(&files, |path| root.join(path).exists()));
+    println!("{}", sizes::report(&files));
+    if findings.is_empty() {
+        println!("tidy: {} text files, nothing to mend", files.len());
+    }
+    Ok(findings)
+}
+
+/// Every tracked file that is UTF-8; the others are pictures and the like.
+fn read_texts(root: &Path) -> anyhow::Result<Files> {
+    let mut files = Files::new();
+    for path in workspace::tracked_files(root)? {
+        if let Ok(text) = String::from_utf8(std::fs::read(root.join(&path))?) {
+            files.insert(path, text);
+        }
+    }
+    Ok(files)
+}
+
+/// Names of the code's tables that their page does not hold.
+fn documents(files: &Files) -> Vec<String> {
+    let mut findings = Vec::new();
+    for table in tables::documented() {
+        match files.get(table.page) {
+            Some(text) => findings.extend(table.missing_in(text)),
+            None => findings.push(format!(
+                "{} is missing: it explains every {}",
+                table.page, table.what
+            )),
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_page_is_said_once_a_table() {
+        let findings = documents(&Files::new());
+        assert_eq!(findings.len(), tables::documented().len());
+        assert!(findings[0].starts_with("docs/protocol.md is missing"));
+    }
+}
