@@ -171,3 +171,26 @@ fn rfc_3339(unix_ms: u64, out: &mut [u8; 24]) -> &str {
         .expect("24 bytes are enough");
     std::str::from_utf8(out).expect("digits and marks are ASCII")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stamps_have_milliseconds_and_an_end() {
+        let stamp = |ms| rfc_3339(ms, &mut [0; 24]).to_owned();
+        assert_eq!(stamp(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(stamp(1_763_695_000_042), "2025-11-21T03:16:40.042Z");
+        assert_eq!(stamp(STAMP_MS_MAX), "9999-12-31T23:59:59.999Z");
+        assert_eq!(stamp(u64::MAX), "9999-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn ids_are_escaped_as_serde_json_does() {
+        for text in ["plain", "ä😀/\u{7f}", "\"", "\\", "\u{1f}\n\u{8}", "\"\\\""] {
+            let id = FrameId::parse(text).unwrap();
+            let quoted = format!("\"{}\"", escaped(&id));
+            assert_eq!(quoted, serde_json::to_string(text).unwrap());
+        }
+    }
+}
