@@ -25,6 +25,11 @@ pub const CLOSE_WAIT: Duration = Duration::from_secs(2);
 
 /// What is spoken on top of WebSocket messages.
 pub trait Dialect: Send {
+    /// Begins the conversation, before the first message.
+    fn on_open(&mut self) -> Flow {
+        Flow::Continue
+    }
+
     /// Takes one message. Pings and pongs come for information; the peer's Close does not come.
     ///
     /// A panic in here closes this connection with 1011 and touches no other.
@@ -105,8 +110,12 @@ enum Stop {
 impl<D: Dialect> Talk<'_, D> {
     /// Returns when the conversation is over; false: the dialect panicked.
     async fn run(&mut self) -> bool {
+        let mut stop = match guarded(|| self.dialect.on_open()) {
+            Some(flow) => self.stop_of(flow),
+            None => Some(Stop::Panicked),
+        };
         loop {
-            let stop = self.tell_all();
+            let stop = stop.take().unwrap_or_else(|| self.tell_all());
             if matches!(stop, Stop::Panicked) || guarded(|| self.dialect.on_idle()).is_none() {
                 self.connection.close(CloseCode::Internal);
                 return false;
@@ -155,12 +164,10 @@ impl<D: Dialect> Talk<'_, D> {
                 Message::Pong(_) | Message::Text(_) | Message::Binary(_) => {}
             }
             match guarded(|| self.dialect.on_message(message)) {
-                Some(Flow::Continue) => {}
-                Some(Flow::Pause) => break Stop::Paused,
-                Some(Flow::Close(code)) => {
-                    self.connection.close(code);
-                    break Stop::Over;
-                }
+                Some(flow) => match self.stop_of(flow) {
+                    Some(stop) => break stop,
+                    None => {}
+                },
                 None => break Stop::Panicked,
             }
         };
@@ -168,6 +175,17 @@ impl<D: Dialect> Talk<'_, D> {
             self.connection.flush();
         }
         stop
+    }
+
+    fn stop_of(&self, flow: Flow) -> Option<Stop> {
+        match flow {
+            Flow::Continue => None,
+            Flow::Pause => Some(Stop::Paused),
+            Flow::Close(code) => {
+                self.connection.close(code);
+                Some(Stop::Over)
+            }
+        }
     }
 
     async fn read(&mut self) {
