@@ -77,7 +77,7 @@ doctest: ## examples in docstrings
 
 conformance: ## the WebSocket conformance cases
 ifneq ($(CONFORMANCE),)
-	$(CARGO) test --workspace --test conformance -- --nocapture
+	$(CARGO) test --workspace --test conformance
 else
 	@echo "conformance: the gateway is not there yet"
 endif
