@@ -21,12 +21,18 @@ pub struct Backplane {
 impl Backplane {
     /// The store of a node that stands alone.
     pub fn memory(memory: Memory) -> Self {
-        Self { memory, fault: None }
+        Self {
+            memory,
+            fault: None,
+        }
     }
 
     /// The same, with a fault planted in it.
     pub fn with_fault(self, fault: Fault) -> Self {
-        Self { fault: Some(fault), ..self }
+        Self {
+            fault: Some(fault),
+            ..self
+        }
     }
 
     /// Asks. The reply to a request that could not be carried out is `Refused(store_unavailable)`.

@@ -61,10 +61,23 @@ impl Memory {
         let mut model = Model::new(bytes_max);
         let file = state_dir.map(|dir| dir.join(FILE));
         for (tenant, kept) in file.as_deref().map(read).transpose()?.unwrap_or_default() {
-            let Kept { generation, suspended } = kept;
-            model.restore(tenant, Policy { generation, suspended });
+            let Kept {
+                generation,
+                suspended,
+            } = kept;
+            model.restore(
+                tenant,
+                Policy {
+                    generation,
+                    suspended,
+                },
+            );
         }
-        Ok(Self { model: Mutex::new(model), file, bytes_max })
+        Ok(Self {
+            model: Mutex::new(model),
+            file,
+            bytes_max,
+        })
     }
 
     /// Answers a request. A changed policy is in the file before the answer is given; if it cannot
@@ -103,10 +116,15 @@ impl Memory {
 
 fn read(path: &Path) -> Result<BTreeMap<TenantId, Kept>, OpenError> {
     match fs::read(path) {
-        Ok(text) => serde_json::from_slice(&text)
-            .map_err(|source| OpenError::Parse { path: path.to_owned(), source }),
+        Ok(text) => serde_json::from_slice(&text).map_err(|source| OpenError::Parse {
+            path: path.to_owned(),
+            source,
+        }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
-        Err(source) => Err(OpenError::Read { path: path.to_owned(), source }),
+        Err(source) => Err(OpenError::Read {
+            path: path.to_owned(),
+            source,
+        }),
     }
 }
 
@@ -115,13 +133,26 @@ fn write(path: &Path, model: &Model) -> io::Result<()> {
     let kept: BTreeMap<&TenantId, Kept> = model
         .policies()
         .map(|(tenant, policy)| {
-            let Policy { generation, suspended } = policy;
-            (tenant, Kept { generation, suspended })
+            let Policy {
+                generation,
+                suspended,
+            } = policy;
+            (
+                tenant,
+                Kept {
+                    generation,
+                    suspended,
+                },
+            )
         })
         .collect();
     let fresh = path.with_extension("json.new");
-    let mut file =
-        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&fresh)?;
     file.write_all(&serde_json::to_vec_pretty(&kept)?)?;
     file.sync_all()?;
     fs::rename(&fresh, path)
@@ -134,7 +165,11 @@ mod tests {
     use super::*;
 
     fn ask(memory: &Memory, ask: Ask) -> Reply {
-        memory.execute(Request { tenant: TenantId::parse("alice").unwrap(), ask, now_ms: 1 })
+        memory.execute(Request {
+            tenant: TenantId::parse("alice").unwrap(),
+            ask,
+            now_ms: 1,
+        })
     }
 
     #[test]
@@ -143,9 +178,14 @@ mod tests {
         let open = || Memory::open(1 << 20, Some(dir.path())).unwrap();
         ask(&open(), Ask::Revoke);
         ask(&open(), Ask::Revoke);
-        let policy = Policy { generation: 2, suspended: true };
+        let policy = Policy {
+            generation: 2,
+            suspended: true,
+        };
         assert_eq!(ask(&open(), Ask::Suspend(true)), Reply::Policy(policy));
-        let Reply::Loaded(snapshot) = ask(&open(), Ask::Load) else { panic!() };
+        let Reply::Loaded(snapshot) = ask(&open(), Ask::Load) else {
+            panic!()
+        };
         assert_eq!(snapshot.policy, policy);
     }
 
@@ -161,6 +201,9 @@ mod tests {
     fn a_policy_that_cannot_be_kept_is_not_confirmed() {
         let dir = tempfile::tempdir().unwrap();
         let memory = Memory::open(1 << 20, Some(&dir.path().join("gone"))).unwrap();
-        assert_eq!(ask(&memory, Ask::Revoke), Reply::Refused(ErrorCode::StoreUnavailable));
+        assert_eq!(
+            ask(&memory, Ask::Revoke),
+            Reply::Refused(ErrorCode::StoreUnavailable)
+        );
     }
 }

@@ -4,7 +4,9 @@
 //! from the start, with zero. A node has a recorder of its own, so that two nodes in one process
 //! (a test, the demo) do not share theirs.
 
-use ::metrics::{Counter, Gauge, Label, Key, KeyName, Level, Metadata, Recorder, SharedString, Unit};
+use ::metrics::{
+    Counter, Gauge, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit,
+};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use protocol::{CloseCode, ErrorCode};
 
@@ -31,43 +33,130 @@ pub struct Metric {
 }
 
 const fn counter(name: &'static str, label: Option<&'static str>, help: &'static str) -> Metric {
-    Metric { name, kind: Kind::Counter, label, help }
+    Metric {
+        name,
+        kind: Kind::Counter,
+        label,
+        help,
+    }
 }
 
 const fn gauge(name: &'static str, label: Option<&'static str>, help: &'static str) -> Metric {
-    Metric { name, kind: Kind::Gauge, label, help }
+    Metric {
+        name,
+        kind: Kind::Gauge,
+        label,
+        help,
+    }
 }
 
 /// Every metric of the product.
 pub const TABLE: &[Metric] = &[
-    gauge("t2b_build_info", Some("version"), "Always 1; the label says which build runs."),
-    gauge("t2b_connections", None, "WebSocket connections that are open."),
+    gauge(
+        "t2b_build_info",
+        Some("version"),
+        "Always 1; the label says which build runs.",
+    ),
+    gauge(
+        "t2b_connections",
+        None,
+        "WebSocket connections that are open.",
+    ),
     gauge("t2b_tenants", None, "Tenants in this node's memory."),
     gauge("t2b_bots_online", None, "Bots whose home is this node."),
     gauge("t2b_draining", None, "1 while this node is shutting down."),
-    gauge("t2b_store_bytes", None, "Bytes that the memory store holds, as it estimates them."),
-    gauge("t2b_outbound_bytes", None, "Bytes that wait for all sockets to read."),
-    gauge("t2b_assembly_bytes", None, "Bytes of messages that have not arrived as a whole."),
-    counter("t2b_handshakes_total", Some("result"), "Connections by the end of their handshake: upgraded, or the status."),
-    counter("t2b_authenticated_total", None, "Connections that joined their tenant."),
-    counter("t2b_auth_failures_total", Some("reason"), "Credentials refused: invalid, expired, throttled."),
-    counter("t2b_auth_old_secret_total", None, "Credentials that a secret other than the first verified."),
+    gauge(
+        "t2b_store_bytes",
+        None,
+        "Bytes that the memory store holds, as it estimates them.",
+    ),
+    gauge(
+        "t2b_outbound_bytes",
+        None,
+        "Bytes that wait for all sockets to read.",
+    ),
+    gauge(
+        "t2b_assembly_bytes",
+        None,
+        "Bytes of messages that have not arrived as a whole.",
+    ),
+    counter(
+        "t2b_handshakes_total",
+        Some("result"),
+        "Connections by the end of their handshake: upgraded, or the status.",
+    ),
+    counter(
+        "t2b_authenticated_total",
+        None,
+        "Connections that joined their tenant.",
+    ),
+    counter(
+        "t2b_auth_failures_total",
+        Some("reason"),
+        "Credentials refused: invalid, expired, throttled.",
+    ),
+    counter(
+        "t2b_auth_old_secret_total",
+        None,
+        "Credentials that a secret other than the first verified.",
+    ),
     counter("t2b_frames_received_total", None, "Text frames received."),
-    counter("t2b_received_bytes_total", None, "Bytes of text frames received."),
-    counter("t2b_messages_delivered_total", None, "Messages put into at least one queue of their recipient."),
-    counter("t2b_delivered_bytes_total", None, "Bytes of those messages' frames, counted once a message."),
-    counter("t2b_messages_duplicate_total", None, "Messages answered as duplicates."),
-    counter("t2b_best_effort_dropped_total", None, "Partials and typing frames dropped: rate, recipient away or full."),
-    counter("t2b_refusals_total", Some("reason"), "Frames answered with `error`, by reason."),
-    counter("t2b_closes_total", Some("code"), "Connections ended: our close code, `peer`, or `lost`."),
-    counter("t2b_takeovers_total", None, "Bots taken from one connection by another."),
-    counter("t2b_control_frames_ignored_total", None, "Pings and pongs ignored because they came too fast."),
-    counter("t2b_store_full_total", None, "Store requests refused because the queue to the store was full."),
+    counter(
+        "t2b_received_bytes_total",
+        None,
+        "Bytes of text frames received.",
+    ),
+    counter(
+        "t2b_messages_delivered_total",
+        None,
+        "Messages put into at least one queue of their recipient.",
+    ),
+    counter(
+        "t2b_delivered_bytes_total",
+        None,
+        "Bytes of those messages' frames, counted once a message.",
+    ),
+    counter(
+        "t2b_messages_duplicate_total",
+        None,
+        "Messages answered as duplicates.",
+    ),
+    counter(
+        "t2b_best_effort_dropped_total",
+        None,
+        "Partials and typing frames dropped: rate, recipient away or full.",
+    ),
+    counter(
+        "t2b_refusals_total",
+        Some("reason"),
+        "Frames answered with `error`, by reason.",
+    ),
+    counter(
+        "t2b_closes_total",
+        Some("code"),
+        "Connections ended: our close code, `peer`, or `lost`.",
+    ),
+    counter(
+        "t2b_takeovers_total",
+        None,
+        "Bots taken from one connection by another.",
+    ),
+    counter(
+        "t2b_control_frames_ignored_total",
+        None,
+        "Pings and pongs ignored because they came too fast.",
+    ),
+    counter(
+        "t2b_store_full_total",
+        None,
+        "Store requests refused because the queue to the store was full.",
+    ),
 ];
 
 /// How a connection attempt ended before it was a WebSocket.
-pub(crate) const HANDSHAKES: [&str; 9] =
-    ["upgraded", "400", "403", "404", "421", "426", "429", "503", "failed"];
+pub(crate) const HANDSHAKES: [&str; 9] = [
+    "upgraded", "400", "403", "404", "421", "426", "429", "503", "failed",
+];
 
 /// The handles of a node.
 pub struct Metrics {
@@ -112,13 +201,23 @@ impl Metrics {
         let recorder = PrometheusBuilder::new().build_recorder();
         let make = Make(&recorder);
         make.describe();
-        make.gauge("t2b_build_info", Some(env!("CARGO_PKG_VERSION").into())).set(1.0);
-        let failure = |reason: &'static str| make.counter("t2b_auth_failures_total", Some(reason.into()));
+        make.gauge("t2b_build_info", Some(env!("CARGO_PKG_VERSION").into()))
+            .set(1.0);
+        let failure =
+            |reason: &'static str| make.counter("t2b_auth_failures_total", Some(reason.into()));
         let close = |code: String| make.counter("t2b_closes_total", Some(code.into()));
         let refusal = |code: &ErrorCode| {
-            (*code, make.counter("t2b_refusals_total", Some(code.reason().into())))
+            (
+                *code,
+                make.counter("t2b_refusals_total", Some(code.reason().into())),
+            )
         };
-        let handshake = |result| (result, make.counter("t2b_handshakes_total", Some(result.into())));
+        let handshake = |result: &'static str| {
+            (
+                result,
+                make.counter("t2b_handshakes_total", Some(result.into())),
+            )
+        };
         Self {
             connections: make.gauge("t2b_connections", None),
             tenants: make.gauge("t2b_tenants", None),
@@ -145,7 +244,10 @@ impl Metrics {
             lost: close("lost".to_owned()),
             handshakes: HANDSHAKES.map(handshake).into(),
             refusals: ErrorCode::ALL.iter().map(refusal).collect(),
-            closes: CloseCode::ALL.iter().map(|code| (*code, close(code.code().to_string()))).collect(),
+            closes: CloseCode::ALL
+                .iter()
+                .map(|code| (*code, close(code.code().to_string())))
+                .collect(),
             handle: recorder.handle(),
         }
     }
@@ -183,7 +285,10 @@ struct Make<'a, R>(&'a R);
 
 impl<R: Recorder> Make<'_, R> {
     fn describe(&self) {
-        for Metric { name, kind, help, .. } in TABLE {
+        for Metric {
+            name, kind, help, ..
+        } in TABLE
+        {
             let (name, help): (KeyName, SharedString) = ((*name).into(), (*help).into());
             match kind {
                 Kind::Counter => self.0.describe_counter(name, None::<Unit>, help),
@@ -221,10 +326,15 @@ mod tests {
         let text = Metrics::new().render();
         for row in TABLE {
             let has_series = text.lines().any(|line| {
-                line.strip_prefix(row.name).is_some_and(|rest| rest.starts_with([' ', '{']))
+                line.strip_prefix(row.name)
+                    .is_some_and(|rest| rest.starts_with([' ', '{']))
             });
             assert!(has_series, "{} has no series", row.name);
-            assert!(text.contains(&format!("# HELP {} ", row.name)), "{} has no help", row.name);
+            assert!(
+                text.contains(&format!("# HELP {} ", row.name)),
+                "{} has no help",
+                row.name
+            );
         }
     }
 

@@ -12,8 +12,13 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) fn start() -> Self {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { unix_ms: millis(unix), start: Instant::now() }
+        let unix = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            unix_ms: millis(unix),
+            start: Instant::now(),
+        }
     }
 
     pub(super) fn now_ms(&self) -> u64 {

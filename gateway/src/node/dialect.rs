@@ -18,7 +18,12 @@ pub(crate) struct T2b {
 
 impl T2b {
     pub(super) fn new(node: Arc<Node>, entry: Arc<Entry>, opened: Opened) -> Self {
-        Self { node, entry, opened: Some(opened), work: Work::default() }
+        Self {
+            node,
+            entry,
+            opened: Some(opened),
+            work: Work::default(),
+        }
     }
 
     /// The connection that it speaks on.
@@ -42,7 +47,10 @@ impl Dialect for T2b {
         match message {
             Message::Text(text) => {
                 self.node.metrics.frames.increment(1);
-                self.node.metrics.received_bytes.increment(text.len() as u64);
+                self.node
+                    .metrics
+                    .received_bytes
+                    .increment(text.len() as u64);
                 self.input(Input::Text(text))
             }
             Message::Ping(_) | Message::Pong(_) => self.input(Input::Alive),
@@ -71,6 +79,9 @@ impl Drop for T2b {
         self.node.finish(&mut self.work);
         lock(self.node.slot(self.entry.key)).remove(&self.entry.key);
         self.node.metrics.connections.decrement(1.0);
-        self.node.metrics.controls_ignored.increment(self.entry.socket.controls_ignored());
+        self.node
+            .metrics
+            .controls_ignored
+            .increment(self.entry.socket.controls_ignored());
     }
 }

@@ -36,7 +36,7 @@ use crate::ws::{Budget, Connection, ReadLimits, WriteLimits};
 use clock::Clock;
 pub(crate) use dialect::T2b;
 pub(crate) use perform::Work;
-pub(crate) use source::{Cidr, Sources};
+pub(crate) use source::{Sources, counted_as};
 
 /// Shards of a node: enough that two cores rarely want the same one.
 const SHARDS: usize = 32;
@@ -195,9 +195,16 @@ impl Node {
     }
 
     /// Checks a credential, unless too many from there have failed.
-    pub(crate) fn verify(&self, source: &SmolStr, credential: &Credential) -> Result<Verified, AuthError> {
+    pub(crate) fn verify(
+        &self,
+        source: &SmolStr,
+        credential: &Credential,
+    ) -> Result<Verified, AuthError> {
         let now_ms = self.clock.now_ms();
-        let attempt = Attempt { source: source.clone(), claimed: credential.claimed() };
+        let attempt = Attempt {
+            source: source.clone(),
+            claimed: credential.claimed(),
+        };
         if let Err(retry_after_ms) = lock(&self.throttle).check(&attempt, now_ms) {
             self.metrics.auth_throttled.increment(1);
             return Err(AuthError::Throttled { retry_after_ms });
@@ -215,6 +222,11 @@ impl Node {
         verdict
     }
 
+    /// The time, Unix milliseconds.
+    pub(crate) fn now_ms(&self) -> Millis {
+        self.clock.now_ms()
+    }
+
     /// How long this node has been up, milliseconds.
     pub(crate) fn uptime_ms(&self) -> Millis {
         self.clock.uptime_ms()
@@ -227,7 +239,10 @@ impl Node {
 
     /// Tenants in memory.
     pub(crate) fn tenants(&self) -> usize {
-        self.shards.iter().map(|cell| lock(&cell.state).shard.tenants()).sum()
+        self.shards
+            .iter()
+            .map(|cell| lock(&cell.state).shard.tenants())
+            .sum()
     }
 
     /// Whether it is shutting down.

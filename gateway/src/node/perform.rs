@@ -39,7 +39,10 @@ impl Refusals {
     /// Counts one; says whether they are too many.
     fn count(&mut self, now_ms: Millis) -> bool {
         if now_ms.saturating_sub(self.since_ms) >= REFUSALS_WINDOW_MS {
-            *self = Self { since_ms: now_ms, count: 0 };
+            *self = Self {
+                since_ms: now_ms,
+                count: 0,
+            };
         }
         self.count += 1;
         self.count >= REFUSALS_MAX
@@ -55,7 +58,9 @@ impl Node {
         session.handle(&env, input, &mut fx);
         self.perform(&env, entry, &mut session, fx, work);
         let wake_ms = session.next_wakeup(self.settings.heartbeat_ms);
-        entry.wake_ms.store(wake_ms.unwrap_or(u64::MAX), Ordering::Relaxed);
+        entry
+            .wake_ms
+            .store(wake_ms.unwrap_or(u64::MAX), Ordering::Relaxed);
         session.is_waiting()
     }
 
@@ -121,7 +126,13 @@ impl Node {
         }
     }
 
-    fn join(&self, env: &Env<'_>, entry: &Arc<Entry>, join: Box<router_core::Join>, work: &mut Work) {
+    fn join(
+        &self,
+        env: &Env<'_>,
+        entry: &Arc<Entry>,
+        join: Box<router_core::Join>,
+        work: &mut Work,
+    ) {
         let tenant = join.tenant();
         let index = self.shard_of(tenant);
         entry.shard.store(index, Ordering::Relaxed);
@@ -147,19 +158,35 @@ impl Node {
     /// Applies an operator's change to a tenant that is in memory.
     pub(crate) fn set_policy(&self, tenant: &TenantId, policy: router_core::store::Policy) {
         let mut work = Work::default();
-        let input = Input::Policy { tenant: tenant.clone(), policy };
+        let input = Input::Policy {
+            tenant: tenant.clone(),
+            policy,
+        };
         self.in_shard(&self.env(), self.shard_of(tenant), input, &mut work);
         self.finish(&mut work);
     }
 
-    fn handle(&self, env: &Env<'_>, index: usize, state: &mut ShardState, input: Input, work: &mut Work) {
+    fn handle(
+        &self,
+        env: &Env<'_>,
+        index: usize,
+        state: &mut ShardState,
+        input: Input,
+        work: &mut Work,
+    ) {
         let cell: &ShardCell = &self.shards[index];
-        let ShardState { shard, connections, .. } = state;
+        let ShardState {
+            shard, connections, ..
+        } = state;
         let mut fx = Effects::default();
         shard.handle(env, input, &mut fx);
         while let Some(effect) = fx.pop() {
             match effect {
-                Effect::Deliver { receipt, conn, frame } => {
+                Effect::Deliver {
+                    receipt,
+                    conn,
+                    frame,
+                } => {
                     let outcome = match connections.get(&conn) {
                         Some(entry) => self.push(env, entry, frame, work),
                         None => Outcome::Gone,
@@ -195,12 +222,16 @@ impl Node {
                 | Effect::Ping => debug_assert!(false, "only sessions want that"),
             }
         }
-        cell.wake_ms.store(shard.next_wakeup().unwrap_or(u64::MAX), Ordering::Relaxed);
+        cell.wake_ms
+            .store(shard.next_wakeup().unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     fn push(&self, env: &Env<'_>, entry: &Arc<Entry>, frame: Outbound, work: &mut Work) -> Outcome {
         let is_refusal = frame.class == Class::Refusal;
-        let pushed = entry.socket.push(Outgoing::text(frame.text, class_of(frame.class)), env.now_ms);
+        let pushed = entry.socket.push(
+            Outgoing::text(frame.text, class_of(frame.class)),
+            env.now_ms,
+        );
         work.touch(entry);
         if is_refusal && lock(&entry.refusals).count(env.now_ms) {
             close_socket(entry, CloseCode::TooManyRefusals, work);
@@ -240,7 +271,11 @@ impl Entry {
 impl Work {
     pub(super) fn touch(&mut self, entry: &Arc<Entry>) {
         // A burst to one peer is one entry here; others flushed twice find nothing to write.
-        if self.touched.last().is_none_or(|last| !Arc::ptr_eq(last, entry)) {
+        if self
+            .touched
+            .last()
+            .is_none_or(|last| !Arc::ptr_eq(last, entry))
+        {
             self.touched.push(Arc::clone(entry));
         }
     }
@@ -253,8 +288,14 @@ impl ShardState {
         let own = self.budgets.entry(tenant.clone()).or_insert_with(|| {
             let limits = node.settings.limits_of(tenant);
             TenantBudgets {
-                outbound: Budget::new(limits.outbound_bytes_per_tenant, Some(node.outbound.clone())),
-                assembly: Budget::new(limits.assembly_bytes_per_tenant, Some(node.assembly.clone())),
+                outbound: Budget::new(
+                    limits.outbound_bytes_per_tenant,
+                    Some(node.outbound.clone()),
+                ),
+                assembly: Budget::new(
+                    limits.assembly_bytes_per_tenant,
+                    Some(node.assembly.clone()),
+                ),
                 limits,
                 sockets: 0,
             }
@@ -268,7 +309,9 @@ impl ShardState {
         if self.connections.remove(&key).is_none() {
             return;
         }
-        let Some(own) = self.budgets.get_mut(tenant) else { return };
+        let Some(own) = self.budgets.get_mut(tenant) else {
+            return;
+        };
         own.sockets -= 1;
         if own.sockets == 0 {
             self.budgets.remove(tenant);
@@ -313,7 +356,9 @@ fn class_of(class: Class) -> ws::Class {
         })),
         Class::Partial { from, stream } => ws::Class::Partial(StreamKey {
             from: SmolStr::new(from.as_str()),
-            stream: stream.map(|stream| SmolStr::new(stream.as_str())).unwrap_or_default(),
+            stream: stream
+                .map(|stream| SmolStr::new(stream.as_str()))
+                .unwrap_or_default(),
         }),
     }
 }

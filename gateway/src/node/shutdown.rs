@@ -32,11 +32,15 @@ impl Node {
         let mut work = Work::default();
         self.for_each_connection(|entry| {
             let reconnect_within_ms = RECONNECT_WITHIN_MS;
-            let migrate = Migrate { reason: "restart".to_owned(), reconnect_within_ms };
+            let migrate = Migrate {
+                reason: "restart".to_owned(),
+                reconnect_within_ms,
+            };
             self.input(entry, Input::Draining(migrate), &mut work);
             self.finish(&mut work);
         });
-        self.wait(FLUSH_WAIT, |entry| entry.socket.backlog().0 == 0).await;
+        self.wait(FLUSH_WAIT, |entry| entry.socket.backlog().0 == 0)
+            .await;
         self.for_each_connection(|entry| {
             entry.socket.close(CloseCode::Restart);
             entry.socket.flush();

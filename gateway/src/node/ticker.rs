@@ -85,7 +85,9 @@ impl Node {
         self.metrics.tenants.set(self.tenants() as f64);
         self.metrics.outbound_bytes.set(self.outbound.used() as f64);
         self.metrics.assembly_bytes.set(self.assembly.used() as f64);
-        self.metrics.store_bytes.set(self.backplane.bytes().0 as f64);
+        self.metrics
+            .store_bytes
+            .set(self.backplane.bytes().0 as f64);
         self.metrics.render()
     }
 }

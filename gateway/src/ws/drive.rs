@@ -164,10 +164,11 @@ impl<D: Dialect> Talk<'_, D> {
                 Message::Pong(_) | Message::Text(_) | Message::Binary(_) => {}
             }
             match guarded(|| self.dialect.on_message(message)) {
-                Some(flow) => match self.stop_of(flow) {
-                    Some(stop) => break stop,
-                    None => {}
-                },
+                Some(flow) => {
+                    if let Some(stop) = self.stop_of(flow) {
+                        break stop;
+                    }
+                }
                 None => break Stop::Panicked,
             }
         };
