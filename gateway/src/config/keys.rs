@@ -1,0 +1,159 @@
+//! The one table of configuration keys: the flags, the environment, the file and the documents are
+//! all made from it.
+
+use protocol::error::Since;
+
+/// What a key's text means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `IP:PORT`; `localhost:PORT` is `127.0.0.1:PORT`.
+    Address,
+    /// Any text.
+    Text,
+    /// A credential: printed as `***`, never part of an error.
+    Secret,
+    /// Several credentials.
+    Secrets,
+    /// Several texts.
+    List,
+    /// A file or folder.
+    Path,
+    /// `true` or `false`.
+    Switch,
+    /// A time with its unit: `500ms`, `30s`, `5m`, `24h`, `7d`.
+    Duration,
+    /// Bytes with their unit: `512B`, `64KiB`, `1MiB`, `2GiB`.
+    Size,
+    /// A whole number.
+    Count,
+    /// A number from 0 to 1.
+    Fraction,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+}
+
+impl Kind {
+    /// Whether commas in the environment and in flags separate values.
+    pub const fn is_list(self) -> bool {
+        matches!(self, Kind::List | Kind::Secrets)
+    }
+
+    /// Whether the value is masked wherever it is printed.
+    pub const fn is_secret(self) -> bool {
+        matches!(self, Kind::Secret | Kind::Secrets)
+    }
+
+    /// What a person writes for it, as in `--listen ADDRESS`.
+    pub const fn placeholder(self) -> &'static str {
+        match self {
+            Kind::Address => "IP:PORT",
+            Kind::Text => "TEXT",
+            Kind::Secret => "SECRET",
+            Kind::Secrets => "SECRET,…",
+            Kind::List => "TEXT,…",
+            Kind::Path => "PATH",
+            Kind::Switch => "true|false",
+            Kind::Duration => "TIME",
+            Kind::Size => "SIZE",
+            Kind::Count => "NUMBER",
+            Kind::Fraction => "0..1",
+            Kind::OneOf(_) => "WORD",
+        }
+    }
+}
+
+/// One configuration key.
+#[derive(Debug)]
+pub struct Key {
+    /// As in the file; `--name-with-dashes` as a flag, `T2B_NAME` in the environment.
+    pub name: &'static str,
+    /// What holds if nobody says; empty = unset.
+    pub default: &'static str,
+    /// What its text means.
+    pub kind: Kind,
+    /// A sentence for a person.
+    pub help: &'static str,
+    /// A reserved key may only be given its default: nobody shall believe that it works.
+    pub since: Since,
+}
+
+impl Key {
+    /// The row of that name.
+    pub fn of(name: &str) -> Option<&'static Key> {
+        KEYS.iter().find(|key| key.name == name)
+    }
+
+    /// Its name in the environment.
+    pub fn variable(&self) -> String {
+        format!("T2B_{}", self.name.to_ascii_uppercase())
+    }
+
+    /// Its name as a flag, without the dashes.
+    pub fn flag(&self) -> String {
+        self.name.replace('_', "-")
+    }
+}
+
+const LOG_FORMATS: &[&str] = &["text", "json"];
+
+macro_rules! keys {
+    ($( $name:ident = $default:literal, $kind:expr, $since:expr, $help:literal; )*) => {
+        /// Every key, in the order of the documents. The tables `[limits]` and `[tenants.<id>]`
+        /// exist in the file only.
+        pub const KEYS: &[Key] = &[ $( Key {
+            name: stringify!($name), default: $default, kind: $kind, help: $help, since: $since,
+        }, )* ];
+    };
+}
+
+keys! {
+    listen            = "127.0.0.1:3000", Kind::Address, Since::Now, "Where bots and clients connect";
+    admin_listen      = "127.0.0.1:9464", Kind::Address, Since::Now, "Where operators, probes and Prometheus connect";
+    admin_token       = "", Kind::Secret, Since::Now, "Bearer token of /admin/v1; prefer admin_token_file, as others on the machine can read a flag. Unset: made in the state directory if admin_listen is loopback, else /admin/v1 is off";
+    admin_token_file  = "", Kind::Path, Since::Now, "File that holds the admin token";
+    secrets           = "", Kind::Secrets, Since::Now, "Secrets that API keys are made from: the first signs, all verify; 32 bytes or more each. Prefer secrets_file. Unset: one is made in the state directory if listen is loopback";
+    secrets_file      = "", Kind::Path, Since::Now, "File that holds the secrets, one a line";
+    state_dir         = "", Kind::Path, Since::Now, "Folder for the secret, the admin token and key generations. Unset: ~/.local/state/t2b";
+    data_dir          = "", Kind::Path, Since::Reserved("stored messages"), "Folder for stored messages";
+    redis_url         = "", Kind::Secret, Since::Reserved("cluster"), "The Redis that the nodes of a cluster share";
+    redis_prefix      = "t2b", Kind::Text, Since::Reserved("cluster"), "First part of every Redis key";
+    redis_insecure    = "false", Kind::Switch, Since::Reserved("cluster"), "Allows a Redis without password or TLS";
+    tls_cert          = "", Kind::Path, Since::Now, "Certificate chain of the public listener, PEM; with tls_key";
+    tls_key           = "", Kind::Path, Since::Now, "Private key of the public listener, PEM; with tls_cert";
+    allowed_origins   = "", Kind::List, Since::Now, "Origins of web pages that may connect beside the gateway's own; * = all";
+    allowed_hosts     = "", Kind::List, Since::Now, "Values of Host that are answered beside IP addresses and localhost";
+    trusted_proxies   = "", Kind::List, Since::Now, "Addresses or networks whose X-Forwarded-For is believed";
+    query_keys        = "true", Kind::Switch, Since::Now, "Whether ?token= on /ws is accepted, as old SDKs send it";
+    sockets_max       = "", Kind::Count, Since::Now, "Most sockets at once. Unset: the limit of open files less 256";
+    log               = "info", Kind::Text, Since::Now, "Log filter: trace, debug, info, warn, error, or per module";
+    log_format        = "text", Kind::OneOf(LOG_FORMATS), Since::Now, "Form of log lines: text or json";
+    trace_sample      = "0.01", Kind::Fraction, Since::Reserved("tracing"), "Part of the frames that are traced";
+    handshake_timeout = "10s", Kind::Duration, Since::Now, "How long TLS, the request head and the first credential may each take";
+    heartbeat         = "25s", Kind::Duration, Since::Now, "How often a socket is pinged; two without a frame close it";
+    drain_wait        = "5s", Kind::Duration, Since::Reserved("drain"), "How long the node stays reachable after it says that it is not ready";
+    drain_window      = "30s", Kind::Duration, Since::Reserved("drain"), "Over how long sockets are asked to move";
+    drain_deadline    = "60s", Kind::Duration, Since::Reserved("drain"), "When the node ends in any case";
+    ready_when_degraded = "true", Kind::Switch, Since::Reserved("cluster"), "Whether a node without Redis takes traffic";
+    isolate_after     = "60s", Kind::Duration, Since::Reserved("cluster"), "How long a node without Redis keeps its bots";
+    start_grace       = "60s", Kind::Duration, Since::Now, "How long after its start a node answers unknown bots with bot_offline, as they are still coming back; 0 = not at all";
+    store_bytes       = "256MiB", Kind::Size, Since::Now, "Most memory of the memory store";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_distinct() {
+        for (i, key) in KEYS.iter().enumerate() {
+            assert!(KEYS[..i].iter().all(|other| other.name != key.name));
+        }
+    }
+
+    #[test]
+    fn a_key_has_three_spellings() {
+        let key = Key::of("admin_token_file").unwrap();
+        assert_eq!(key.flag(), "admin-token-file");
+        assert_eq!(key.variable(), "T2B_ADMIN_TOKEN_FILE");
+    }
+}

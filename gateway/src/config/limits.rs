@@ -1,0 +1,97 @@
+//! The tables `[limits]` and `[tenants.<id>]`: what they say, over what holds otherwise.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use protocol::{Limits, TenantId};
+use router_core::env::TenantSettings;
+use serde_json::Value;
+
+use super::raw::{ConfigError, RawLimits, RawTenant, Setting};
+use super::units::parse_size;
+
+/// `base` with the fields that `raw` names.
+///
+/// Sizes are bytes, with or without a unit; rates and counts are whole numbers. Errors: a field that
+/// does not exist, is out of range, or is 0 where 0 would shut everybody out; a frame that no queue
+/// could hold.
+pub(super) fn overlay(base: &Limits, raw: &RawLimits, table: &str) -> Result<Limits, ConfigError> {
+    let mut fields = serde_json::to_value(base).expect("limits are numbers");
+    for (name, setting) in raw {
+        let wrong = |problem: &str| {
+            Err(ConfigError::new(
+                format!("{table}.{name}"),
+                &setting.place,
+                problem,
+            ))
+        };
+        let Some(field) = fields.get_mut(name) else {
+            return wrong("no such limit");
+        };
+        let Some(number) = number(setting) else {
+            return wrong("expected a whole number, or a size like 64KiB");
+        };
+        // Only this one counts from zero: "0 = no limit".
+        if number == 0 && name != "takeovers_per_minute" {
+            return wrong("must be at least 1");
+        }
+        *field = Value::from(number);
+        if serde_json::from_value::<Limits>(fields.clone()).is_err() {
+            return wrong("is too large");
+        }
+    }
+    let limits: Limits = serde_json::from_value(fields).expect("every field was checked");
+    match raw.get("frame_bytes").or(raw.get("outbound_bytes")) {
+        Some(setting) if limits.frame_bytes > limits.outbound_bytes => Err(ConfigError::new(
+            format!("{table}.frame_bytes"),
+            &setting.place,
+            "a frame of that size would not fit into outbound_bytes",
+        )),
+        Some(_) | None => Ok(limits),
+    }
+}
+
+fn number(setting: &Setting) -> Option<u64> {
+    let [text] = setting.texts.as_slice() else {
+        return None;
+    };
+    text.parse().ok().or_else(|| parse_size(text).ok())
+}
+
+/// The tenants of the file, their limits over those of the node.
+pub(super) fn tenants(
+    node: &Limits,
+    raw: &BTreeMap<String, RawTenant>,
+) -> Result<BTreeMap<TenantId, TenantSettings>, ConfigError> {
+    let tenants = raw.iter().map(|(id, raw)| {
+        let table = format!("tenants.{id}");
+        let tenant =
+            TenantId::parse(id).map_err(|e| ConfigError::new(&table, &super::Place::Default, e))?;
+        let limits = overlay(node, &raw.limits, &format!("{table}.limits"))?;
+        let settings = TenantSettings {
+            limits: Arc::new(limits),
+            key_generation: field(&table, "key_generation", raw.key_generation.as_ref())?,
+            suspended: field(&table, "suspended", raw.suspended.as_ref())?,
+        };
+        Ok((tenant, settings))
+    });
+    tenants.collect()
+}
+
+fn field<T: std::str::FromStr + Default>(
+    table: &str,
+    name: &str,
+    setting: Option<&Setting>,
+) -> Result<T, ConfigError> {
+    let Some(setting) = setting else {
+        return Ok(T::default());
+    };
+    match setting.texts.as_slice() {
+        [text] => text.parse().ok(),
+        [] | [..] => None,
+    }
+    .ok_or_else(|| {
+        let problem = "expected a whole number for key_generation, true or false for suspended";
+        ConfigError::new(format!("{table}.{name}"), &setting.place, problem)
+    })
+}

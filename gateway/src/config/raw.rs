@@ -1,0 +1,129 @@
+//! What was said, word for word, and where: texts that nobody has judged yet.
+//!
+//! No `Debug`: the texts may be credentials.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use super::keys::{KEYS, Key};
+
+/// Where a value was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// On the command line.
+    Flag(String),
+    /// In the environment.
+    Environment(String),
+    /// In the file, at this line, from 1.
+    File(PathBuf, usize),
+    /// Nowhere.
+    Default,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Flag(flag) => write!(f, "--{flag}"),
+            Place::Environment(variable) => f.write_str(variable),
+            Place::File(path, line) => write!(f, "{}:{line}", path.display()),
+            Place::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// Why there is no configuration. Exit code 64.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key} ({place}): {problem}")]
+pub struct ConfigError {
+    /// The key, or the table and field.
+    pub key: String,
+    /// Where it was given.
+    pub place: Place,
+    /// What is wrong with it, without any credential.
+    pub problem: String,
+}
+
+impl ConfigError {
+    pub(super) fn new(
+        key: impl Into<String>,
+        place: &Place,
+        problem: impl fmt::Display,
+    ) -> ConfigError {
+        ConfigError {
+            key: key.into(),
+            place: place.clone(),
+            problem: problem.to_string(),
+        }
+    }
+}
+
+/// One value: its texts (several only for lists), and where it was given.
+#[derive(Clone)]
+pub struct Setting {
+    pub(super) texts: Vec<String>,
+    pub(super) place: Place,
+}
+
+impl Setting {
+    /// The value of a flag or variable: lists are split at commas.
+    pub(super) fn from_text(key: &Key, text: &str, place: Place) -> Setting {
+        let texts = if key.kind.is_list() {
+            let parts = text.split(',').map(str::trim);
+            parts.filter(|p| !p.is_empty()).map(Into::into).collect()
+        } else {
+            vec![text.to_owned()]
+        };
+        Setting { texts, place }
+    }
+}
+
+/// Numbers of a `[limits]` table, by field.
+pub(super) type RawLimits = BTreeMap<String, Setting>;
+
+/// A `[tenants.<id>]` table.
+#[derive(Default)]
+pub(super) struct RawTenant {
+    pub limits: RawLimits,
+    pub key_generation: Option<Setting>,
+    pub suspended: Option<Setting>,
+}
+
+/// Everything that was said in one or more places.
+#[derive(Default)]
+pub struct Raw {
+    pub(super) settings: BTreeMap<&'static str, Setting>,
+    pub(super) limits: RawLimits,
+    pub(super) tenants: BTreeMap<String, RawTenant>,
+}
+
+impl Raw {
+    /// Adds a flag of the command line; what is there already stays.
+    pub fn set_flag(&mut self, key: &'static Key, text: &str) {
+        let setting = Setting::from_text(key, text, Place::Flag(key.flag()));
+        self.settings.entry(key.name).or_insert(setting);
+    }
+
+    /// Adds what `weaker` says of keys that are not set here.
+    pub(super) fn or(mut self, weaker: Raw) -> Raw {
+        for (name, setting) in weaker.settings {
+            self.settings.entry(name).or_insert(setting);
+        }
+        self.limits.extend(weaker.limits);
+        self.tenants.extend(weaker.tenants);
+        self
+    }
+
+    /// The table's defaults.
+    pub(super) fn defaults() -> Raw {
+        let set = KEYS.iter().filter(|key| !key.default.is_empty());
+        let settings = set.map(|key| {
+            let setting = Setting::from_text(key, key.default, Place::Default);
+            (key.name, setting)
+        });
+        Raw {
+            settings: settings.collect(),
+            ..Raw::default()
+        }
+    }
+}

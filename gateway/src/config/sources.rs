@@ -1,0 +1,186 @@
+//! Where configuration comes from: flags over `T2B_<NAME>` over a TOML file over defaults.
+//!
+//! The environment is an argument, so that tests need none of the process's.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::keys::{KEYS, Key};
+use super::raw::{ConfigError, Place, Raw, RawLimits, RawTenant, Setting};
+
+/// `T2B_…` variables that are no configuration keys: they belong to client commands and to tests.
+const OTHER_VARIABLES: &[&str] = &[
+    "T2B_CONFIG",
+    "T2B_KEY",
+    "T2B_KOSOKU",
+    "T2B_REQUIRE_TOOLS",
+    "T2B_URL",
+];
+
+/// Everything that configuration is made from.
+#[derive(Default)]
+pub struct Sources {
+    /// What the command line says.
+    pub flags: Raw,
+    /// The environment.
+    pub environment: BTreeMap<String, String>,
+    /// The file; `T2B_CONFIG` if none.
+    pub file: Option<PathBuf>,
+    /// How many files the process may have open; see [`raise_file_limit`](super::raise_file_limit).
+    pub file_limit: u64,
+}
+
+impl Sources {
+    /// All sources, the stronger over the weaker. Errors: a key that does not exist, a file that
+    /// cannot be read or is no TOML.
+    pub(super) fn merge(self) -> Result<Raw, ConfigError> {
+        let named = self.environment.get("T2B_CONFIG").map(PathBuf::from);
+        let file = match self.file.or(named) {
+            Some(path) => from_file(&path)?,
+            None => Raw::default(),
+        };
+        let environment = from_environment(&self.environment)?;
+        Ok(self.flags.or(environment).or(file).or(Raw::defaults()))
+    }
+}
+
+fn from_environment(environment: &BTreeMap<String, String>) -> Result<Raw, ConfigError> {
+    let mut raw = Raw::default();
+    for (variable, text) in environment.iter().filter(|(_, text)| !text.is_empty()) {
+        let Some(name) = variable.strip_prefix("T2B_") else {
+            continue;
+        };
+        let place = Place::Environment(variable.clone());
+        if let Some(key) = KEYS.iter().find(|key| key.variable() == *variable) {
+            raw.settings
+                .insert(key.name, Setting::from_text(key, text, place));
+        } else if !OTHER_VARIABLES.contains(&variable.as_str()) && !is_service_link(name) {
+            let name = name.to_ascii_lowercase();
+            return Err(ConfigError::new(name, &place, "no such key"));
+        }
+    }
+    Ok(raw)
+}
+
+/// Kubernetes puts `T2B_SERVICE_HOST`, `T2B_PORT_3000_TCP`, … into every container beside a service
+/// of the name `t2b`.
+fn is_service_link(name: &str) -> bool {
+    let name = format!("_{name}");
+    name.contains("_SERVICE_HOST") || name.contains("_SERVICE_PORT") || name.contains("_PORT")
+}
+
+fn from_file(path: &Path) -> Result<Raw, ConfigError> {
+    let place = Place::File(path.to_owned(), 1);
+    let text = std::fs::read_to_string(path).map_err(|e| ConfigError::new("config", &place, e))?;
+    let file = File { path, text: &text };
+    // Not the error's own `Display`: that prints the line, which may hold a secret.
+    let table = DeTable::parse(&text)
+        .map_err(|e| ConfigError::new("config", &file.place(e.span()), e.message()))?;
+    let mut raw = Raw::default();
+    for (name, value) in table.get_ref() {
+        match name.get_ref().as_ref() {
+            "limits" => raw.limits = file.limits("limits", value)?,
+            "tenants" => {
+                for (id, value) in file.table("tenants", value)? {
+                    let tenant = file.tenant(id.get_ref(), value)?;
+                    raw.tenants.insert(id.get_ref().to_string(), tenant);
+                }
+            }
+            known => {
+                let place = file.place(Some(name.span()));
+                let key =
+                    Key::of(known).ok_or_else(|| ConfigError::new(known, &place, "no such key"))?;
+                raw.settings.insert(key.name, file.setting(known, value)?);
+            }
+        }
+    }
+    Ok(raw)
+}
+
+/// A file under way, for the places of its errors.
+struct File<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl File<'_> {
+    fn place(&self, span: Option<Range<usize>>) -> Place {
+        let before = span.and_then(|span| self.text.get(..span.start));
+        let line = 1 + before.map_or(0, |text| text.matches('\n').count());
+        Place::File(self.path.to_owned(), line)
+    }
+
+    fn error(&self, key: &str, value: &Spanned<DeValue<'_>>, problem: &str) -> ConfigError {
+        ConfigError::new(key, &self.place(Some(value.span())), problem)
+    }
+
+    fn table<'v, 'i>(
+        &self,
+        key: &str,
+        value: &'v Spanned<DeValue<'i>>,
+    ) -> Result<&'v DeTable<'i>, ConfigError> {
+        value
+            .get_ref()
+            .as_table()
+            .ok_or_else(|| self.error(key, value, "expected a table"))
+    }
+
+    fn setting(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<Setting, ConfigError> {
+        let texts = match value.get_ref() {
+            DeValue::Array(items) => items.iter().map(|item| self.scalar(key, item)).collect(),
+            DeValue::String(_)
+            | DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_)
+            | DeValue::Table(_) => self.scalar(key, value).map(|text| vec![text]),
+        };
+        Ok(Setting {
+            texts: texts?,
+            place: self.place(Some(value.span())),
+        })
+    }
+
+    fn scalar(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<String, ConfigError> {
+        match value.get_ref() {
+            DeValue::String(text) => Ok(text.to_string()),
+            DeValue::Integer(number) if number.radix() == 10 => Ok(number.as_str().to_owned()),
+            DeValue::Float(number) => Ok(number.as_str().to_owned()),
+            DeValue::Boolean(yes) => Ok(yes.to_string()),
+            DeValue::Integer(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
+                Err(self.error(key, value, "expected a text, a number or true or false"))
+            }
+        }
+    }
+
+    fn limits(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<RawLimits, ConfigError> {
+        let fields = self.table(key, value)?.iter();
+        let settings = fields.map(|(name, value)| {
+            let setting = self.setting(&format!("{key}.{}", name.get_ref()), value)?;
+            Ok((name.get_ref().to_string(), setting))
+        });
+        settings.collect()
+    }
+
+    fn tenant(&self, id: &str, value: &Spanned<DeValue<'_>>) -> Result<RawTenant, ConfigError> {
+        let table = format!("tenants.{id}");
+        let mut tenant = RawTenant::default();
+        for (name, value) in self.table(&table, value)? {
+            let key = format!("{table}.{}", name.get_ref());
+            match name.get_ref().as_ref() {
+                "limits" => tenant.limits = self.limits(&key, value)?,
+                "key_generation" => tenant.key_generation = Some(self.setting(&key, value)?),
+                "suspended" => tenant.suspended = Some(self.setting(&key, value)?),
+                _ => {
+                    let place = self.place(Some(name.span()));
+                    return Err(ConfigError::new(key, &place, "no such key"));
+                }
+            }
+        }
+        Ok(tenant)
+    }
+}
