@@ -7,8 +7,12 @@ mod conversation;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
+mod handshake;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
 mod stalled;
+#[cfg(test)]
+mod tls;
