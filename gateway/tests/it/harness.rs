@@ -57,7 +57,10 @@ impl Server {
         let mut config = Config::for_test(Path::new(dir.path())).unwrap();
         change(&mut config);
         let keyring = config.keyring();
-        let admin_token = config.admin_token.as_ref().unwrap().reveal().clone();
+        let admin_token = config.admin_token.as_ref();
+        let admin_token = admin_token
+            .map(|token| token.reveal().clone())
+            .unwrap_or_default();
         let gateway = match fault {
             None => Gateway::bind(config).await.unwrap(),
             Some(fault) => Gateway::bind_with_fault(config, fault).await.unwrap(),
@@ -227,7 +230,11 @@ impl Socket {
         loop {
             match self.next().await {
                 Ok(_) => {}
-                Err(frame) => return frame.map_or(1006, |frame| frame.code.into()),
+                Err(frame) => {
+                    // Our half of the closing handshake is written by the next read.
+                    let _ = timeout(SOON, self.0.next()).await;
+                    return frame.map_or(1006, |frame| frame.code.into());
+                }
             }
         }
     }

@@ -1,6 +1,8 @@
 //! The gateway as its peers meet it: over real sockets.
 
 #[cfg(test)]
+mod admin;
+#[cfg(test)]
 mod closes;
 #[cfg(test)]
 mod conversation;
@@ -12,6 +14,12 @@ mod handshake;
 mod harness;
 #[cfg(test)]
 mod http;
+#[cfg(test)]
+mod ops;
+#[cfg(test)]
+mod presence;
+#[cfg(test)]
+mod shutdown;
 #[cfg(test)]
 mod stalled;
 #[cfg(test)]
