@@ -3,17 +3,27 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod bystanders;
+#[cfg(test)]
 mod closes;
 #[cfg(test)]
 mod conversation;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
+mod floods;
+#[cfg(test)]
 mod handshake;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod http;
+#[cfg(test)]
+mod leaks;
+#[cfg(test)]
+mod limits;
 #[cfg(test)]
 mod ops;
 #[cfg(test)]
