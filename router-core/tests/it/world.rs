@@ -67,6 +67,8 @@ pub struct Conn {
     /// Whether it is open.
     pub open: bool,
     pub closed: Option<CloseCode>,
+    /// How much of the log a test has taken from it.
+    pub taken: usize,
     source: String,
     side: u8,
     inbox: VecDeque<Bytes>,
@@ -126,6 +128,7 @@ impl World {
             unread: 0,
             open: true,
             closed: None,
+            taken: 0,
             source: format!("10.0.0.{side}"),
             side,
             inbox: VecDeque::new(),
@@ -190,6 +193,19 @@ impl World {
         };
         self.shard(ShardInput::Policy { tenant, policy });
         self.run();
+    }
+
+    /// What the store knows of a tenant.
+    pub fn snapshot(&mut self, tenant: &TenantId) -> store::Snapshot {
+        let request = store::Request {
+            tenant: tenant.clone(),
+            ask: Ask::Load,
+            now_ms: self.now_ms,
+        };
+        let Reply::Loaded(snapshot) = self.model.execute(request) else {
+            panic!("the store answers a load with a snapshot")
+        };
+        snapshot
     }
 
     /// Time passes; whoever wants to be woken meanwhile is, at that very moment.
