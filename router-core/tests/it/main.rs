@@ -10,4 +10,8 @@ mod talk;
 mod world;
 
 mod bots_change_hands;
+mod connecting;
 mod isolation;
+mod policy;
+mod presence_coalesced;
+mod what_a_name_means;

@@ -223,11 +223,16 @@ impl World {
                 self.input(key, SessionInput::Wake);
             }
             while self.shard.next_wakeup().is_some_and(|at| at <= self.now_ms) {
-                self.shard(ShardInput::Wake);
-                self.run();
+                self.wake_shard();
             }
         }
         self.now_ms = until_ms;
+    }
+
+    /// One hold of the shard's lock for whatever is due.
+    pub fn wake_shard(&mut self) {
+        self.shard(ShardInput::Wake);
+        self.run();
     }
 
     fn wakeup_of(&self, conn: &Conn) -> Option<Millis> {
