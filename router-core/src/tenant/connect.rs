@@ -76,7 +76,8 @@ impl Tenant {
             Some(client) => (client.clone(), true),
             None => (ClientId::default_of(&self.id), false),
         };
-        if self.routes.names_bot(client.as_str()) {
+        let is_bot = self.routes.names_bot(client.as_str());
+        if is_bot || self.claims.contains_key(client.as_str()) {
             return Err(ErrorCode::InvalidId);
         }
         Ok((client, named))

@@ -133,6 +133,7 @@ impl Tenant {
                     frames.push(text.clone());
                 }
             }
+            owed.retain(|bot, _| conn.watch.sees(bot));
             for (_, status) in owed {
                 frames.push(status_frame(env, status.clone()));
                 to.push((key, status));
