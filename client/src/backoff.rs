@@ -82,8 +82,7 @@ mod tests {
 
     #[test]
     fn a_minute_up_begins_anew() {
-        let mut backoff = Backoff::default();
-        backoff.failures = 6;
+        let mut backoff = Backoff { failures: 6 };
         let short = Duration::from_secs(59);
         assert_eq!(backoff.after_link(&Error::Lost, short, WORST), LONGEST);
         assert_eq!(backoff.after_link(&Error::Lost, GOOD, WORST), FIRST);
@@ -96,8 +95,7 @@ mod tests {
             reason: String::new(),
             retry_after: None,
         };
-        let mut backoff = Backoff::default();
-        backoff.failures = 6;
+        let mut backoff = Backoff { failures: 6 };
         assert_eq!(backoff.after(&error, WORST), RESTART);
         assert_eq!(backoff.after(&error, 0.0), Duration::ZERO);
     }

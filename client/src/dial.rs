@@ -92,7 +92,16 @@ fn unopened(error: &WsError) -> Error {
         WsError::Url(problem) => Error::Url(problem.to_string()),
         WsError::Io(problem) => Error::Unreachable(problem.to_string()),
         WsError::Tls(problem) => Error::Unreachable(format!("TLS: {problem}")),
-        _ => Error::Unreachable("it does not answer as a WebSocket server".to_owned()),
+        WsError::ConnectionClosed
+        | WsError::AlreadyClosed
+        | WsError::Capacity(_)
+        | WsError::Protocol(_)
+        | WsError::WriteBufferFull(_)
+        | WsError::Utf8(_)
+        | WsError::AttackAttempt
+        | WsError::HttpFormat(_) => {
+            Error::Unreachable("it does not answer as a WebSocket server".to_owned())
+        }
     }
 }
 

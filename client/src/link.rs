@@ -36,7 +36,7 @@ pub(crate) type Answer = oneshot::Sender<Result<ServerMessage, Error>>;
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Send this; with an answer to wait for, it gets an `id`.
-    Request(ClientMessage, Option<Answer>),
+    Request(Box<ClientMessage>, Option<Answer>),
     /// Wait for the answers that are due, then close.
     Retire,
 }
@@ -133,7 +133,7 @@ impl Link {
         let writing = async {
             while let Some(command) = next {
                 match command {
-                    Command::Request(message, answer) => self.feed(message, answer).await?,
+                    Command::Request(message, answer) => self.feed(*message, answer).await?,
                     Command::Retire => self.retire(),
                 }
                 next = commands.try_recv().ok();

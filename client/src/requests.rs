@@ -74,10 +74,11 @@ impl Client {
     /// with `acks: errors`, `Timeout`, as no answer comes: use [`post`](Self::post).
     pub async fn send(&self, mut message: SendMessage) -> Result<MessageAck, Error> {
         message.message_id.get_or_insert_with(random_id);
-        match self.retried(ClientMessage::Message(message)).await? {
-            ServerMessage::MessageAck(ack) => Ok(ack),
-            other => Err(unexpected(&other)),
-        }
+        let answer = self.retried(ClientMessage::Message(message)).await?;
+        let ServerMessage::MessageAck(ack) = answer else {
+            return Err(unexpected());
+        };
+        Ok(ack)
     }
 
     /// Sends a message without waiting for an answer; a refusal comes as [`Event::Refused`] and
@@ -125,15 +126,12 @@ impl Client {
         let bot_id = bot.bot_id.clone();
         // Before the answer: if the connection moves meanwhile, the bot moves too.
         self.bots.remember(bot.clone());
-        let registered = match self.retried(ClientMessage::RegisterBot(bot)).await {
-            Ok(ServerMessage::BotRegistered(registered)) => Ok(registered),
-            Ok(other) => Err(unexpected(&other)),
-            Err(error) => Err(error),
-        };
-        if registered.is_err() {
-            self.bots.forget(&bot_id);
+        let answer = self.retried(ClientMessage::RegisterBot(bot)).await;
+        if let Ok(ServerMessage::BotRegistered(registered)) = answer {
+            return Ok(registered);
         }
-        registered
+        self.bots.forget(&bot_id);
+        Err(answer.err().unwrap_or_else(unexpected))
     }
 
     /// Ceases to be a bot; it is no longer listed.
@@ -154,13 +152,12 @@ impl Client {
                 cursor,
                 ..ListBots::default()
             };
-            match self.retried(ClientMessage::ListBots(page)).await? {
-                ServerMessage::Status(Status::Typed(TypedStatus::BotsList(list))) => {
-                    bots.extend(list.bots);
-                    cursor = list.next_cursor;
-                }
-                other => return Err(unexpected(&other)),
-            }
+            let answer = self.retried(ClientMessage::ListBots(page)).await?;
+            let ServerMessage::Status(Status::Typed(TypedStatus::BotsList(list))) = answer else {
+                return Err(unexpected());
+            };
+            bots.extend(list.bots);
+            cursor = list.next_cursor;
             if cursor.is_none() {
                 return Ok(bots);
             }
@@ -227,7 +224,7 @@ impl Client {
     async fn tell(&self, message: ClientMessage) -> Result<(), Error> {
         let telling = async {
             let link = self.link().await?;
-            let command = Command::Request(message, None);
+            let command = Command::Request(Box::new(message), None);
             link.send(command).await.map_err(|_| Error::Lost)
         };
         timeout(self.timeout, telling)
@@ -249,9 +246,8 @@ impl Client {
     }
 }
 
-fn unexpected(message: &ServerMessage) -> Error {
-    let frame = serde_json::to_value(message).unwrap_or_default();
-    Error::Protocol(format!("unexpected {}", frame["type"]))
+fn unexpected() -> Error {
+    Error::Protocol("another frame than the request is answered with".to_owned())
 }
 
 fn random_id() -> String {

@@ -249,7 +249,7 @@ pub(crate) async fn request(
     message: ClientMessage,
 ) -> Result<ServerMessage, Error> {
     let (answer, answered) = oneshot::channel();
-    let command = Command::Request(message, Some(answer));
+    let command = Command::Request(Box::new(message), Some(answer));
     link.send(command).await.map_err(|_| Error::Lost)?;
     answered.await.map_err(|_| Error::Lost)?
 }
