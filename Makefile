@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.cache/tools/bin:$(PATH)
 
 # A crate that is not there yet is left out.
 PURE_CRATES := $(foreach crate,protocol router-core,$(if $(wildcard $(crate)/Cargo.toml),-p $(crate)))
-CONFORMANCE := $(wildcard gateway/tests/conformance/main.rs)
+CONFORMANCE := $(wildcard gateway/Cargo.toml)
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
 # nextest where it is installed; it leaves the conformance cases to their own stage.
@@ -77,7 +77,7 @@ doctest: ## examples in docstrings
 
 conformance: ## the WebSocket conformance cases
 ifneq ($(CONFORMANCE),)
-	$(CARGO) test --workspace --test conformance -- --nocapture
+	$(CARGO) test --workspace --test conformance
 else
 	@echo "conformance: the gateway is not there yet"
 endif

@@ -1,9 +1,230 @@
 //! Floor 3: the doors of a node, and the one place where effects become I/O.
 //!
-//! | folder | holds |
+//! ```text
+//!  Gateway::bind ─▶ listeners, Node, store workers, ticker ─▶ run ─▶ Shutdown::begin ─▶ drain
+//! ```
+//!
+//! | module | holds |
 //! | --- | --- |
-//! | `config/` | flags, environment and file, checked into values that are ready to use |
+//! | `config/` | from flags, environment and file to values that are ready to use |
+//! | `listener.rs`, `tls.rs` | the accept loop |
+//! | `http/` | the public and the admin door |
 //! | `ws/` | WebSocket connections: handshake, reader, mailbox, writer; knows no frames of ours |
+//! | `node/` | sessions and shards, and `perform`: the one place where effects become I/O |
+//! | `metrics.rs`, `telemetry.rs` | the one table of metrics; logs |
 
 pub mod config;
+mod http;
+mod listener;
+pub mod metrics;
+mod node;
+pub mod telemetry;
+mod tls;
 pub mod ws;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use backplane::{Backplane, Fault, Memory};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::config::Config;
+use crate::http::admin::Admin;
+use crate::http::upgrade::Public;
+use crate::listener::{Gate, Listener};
+use crate::node::{Node, NodeBytes, Sources, StoreQueue};
+
+/// Bytes of half-assembled messages on a node.
+const ASSEMBLY_BYTES: u64 = 256 * 1024 * 1024;
+/// Bytes that may wait for all sockets if the machine does not say how much memory it has.
+const OUTBOUND_BYTES_UNKNOWN: u64 = 1024 * 1024 * 1024;
+
+/// Why a gateway cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] backplane::OpenError),
+    /// The certificate or its key is not good.
+    #[error("TLS: {0}")]
+    Tls(String),
+}
+
+/// Where a gateway listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// Bots and clients.
+    pub public: SocketAddr,
+    /// Operators, Prometheus, probes.
+    pub admin: SocketAddr,
+}
+
+/// Ends a gateway from elsewhere.
+#[derive(Debug, Clone)]
+pub struct Shutdown(Arc<watch::Sender<u32>>);
+
+impl Shutdown {
+    /// The first call begins the short drain (at most 5 s); the second ends the gateway now.
+    pub fn begin(&self) {
+        self.0.send_modify(|calls| *calls += 1);
+    }
+}
+
+/// A gateway that listens. Nothing is served before [`run`](Self::run).
+pub struct Gateway {
+    node: Arc<Node>,
+    queues: Vec<StoreQueue>,
+    public: (Listener, Arc<Public>),
+    admin: (Listener, Arc<Admin>),
+    addresses: Addresses,
+    shutdown: Shutdown,
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway")
+            .field("addresses", &self.addresses)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Gateway {
+    /// Opens the store and both listeners. To be called inside the runtime.
+    ///
+    /// Errors: [`StartError`].
+    pub async fn bind(config: Config) -> Result<Self, StartError> {
+        Self::bind_with(config, None)
+    }
+
+    /// The same, with a fault planted in its store, for tests.
+    pub async fn bind_with_fault(config: Config, fault: Fault) -> Result<Self, StartError> {
+        Self::bind_with(config, Some(fault))
+    }
+
+    fn bind_with(config: Config, fault: Option<Fault>) -> Result<Self, StartError> {
+        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
+        let memory = Memory::open(config.store_bytes, Some(&config.state_dir))?;
+        let backplane = match fault {
+            None => Backplane::memory(memory),
+            Some(fault) => Backplane::memory(memory).with_fault(fault),
+        };
+        let bytes = NodeBytes {
+            outbound: outbound_bytes(),
+            assembly: ASSEMBLY_BYTES,
+        };
+        let settings = config.settings(unix_ms());
+        let (node, queues) = Node::new(settings, config.keyring(), backplane, bytes);
+
+        let listen = |address, tls, gate| {
+            Listener::bind(address, tls, config.handshake_timeout, gate)
+                .and_then(|listener| Ok((listener.address()?, listener)))
+                .map_err(|source| StartError::Listen { address, source })
+        };
+        let (public, public_listener) =
+            listen(config.listen, tls, Arc::new(Gate::new(config.sockets_max)))?;
+        let (admin, admin_listener) = listen(
+            config.admin_listen,
+            None,
+            Arc::new(Gate::new(config.sockets_max)),
+        )?;
+        let public_door = Public {
+            node: Arc::clone(&node),
+            sources: Sources::new(config.trusted_proxies),
+            allowed_origins: config.allowed_origins,
+            hosts: public
+                .ip()
+                .is_loopback()
+                .then(|| config.allowed_hosts.clone()),
+            query_keys: config.query_keys,
+            control_per_second: config.limits.control_per_second,
+        };
+        let admin_door = Admin {
+            node: Arc::clone(&node),
+            token: config.admin_token,
+            hosts: config.allowed_hosts,
+        };
+        Ok(Self {
+            node,
+            queues,
+            public: (public_listener, Arc::new(public_door)),
+            admin: (admin_listener, Arc::new(admin_door)),
+            addresses: Addresses { public, admin },
+            shutdown: Shutdown(Arc::new(watch::Sender::new(0))),
+        })
+    }
+
+    /// Where it listens; what was port 0 is a real port here.
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// A handle that ends it.
+    pub fn shutdown_handle(&self) -> Shutdown {
+        self.shutdown.clone()
+    }
+
+    /// Serves until it is shut down. Dropping the future ends it without a drain.
+    pub async fn run(self) {
+        let Self {
+            node,
+            queues,
+            public,
+            admin,
+            shutdown,
+            ..
+        } = self;
+        let mut calls = shutdown.0.subscribe();
+        let mut background = JoinSet::new();
+        background.spawn(Arc::clone(&node).tick());
+        for queue in queues {
+            background.spawn(Arc::clone(&node).answer(queue));
+        }
+        background.spawn(admin.0.serve(admin.1));
+        let accepting = background.spawn(public.0.serve(public.1));
+
+        shut_down(&mut calls, 1).await;
+        node.begin_drain();
+        accepting.abort();
+        tokio::select! {
+            () = node.drain() => {}
+            () = shut_down(&mut calls, 2) => {}
+        }
+    }
+}
+
+/// Waits for the given call of [`Shutdown::begin`].
+async fn shut_down(calls: &mut watch::Receiver<u32>, call: u32) {
+    // The sender lives as long as the gateway; should it not, there is nothing left to wait for.
+    let _ = calls.wait_for(|calls| *calls >= call).await;
+}
+
+/// A quarter of the machine's memory.
+fn outbound_bytes() -> u64 {
+    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = info.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kilobytes = total.and_then(|rest| {
+        rest.trim()
+            .trim_end_matches("kB")
+            .trim()
+            .parse::<u64>()
+            .ok()
+    });
+    kilobytes.map_or(OUTBOUND_BYTES_UNKNOWN, |kilobytes| kilobytes * 1024 / 4)
+}
+
+fn unix_ms() -> u64 {
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}

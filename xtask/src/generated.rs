@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use protocol::generate;
 
 /// One file that code writes, whole or in part.
 #[derive(Debug)]
@@ -27,7 +28,22 @@ pub(crate) enum Content {
 
 /// Every generated file: **the table to extend** when code writes another one.
 pub(crate) fn files() -> Vec<Generated> {
-    Vec::new()
+    let tables = generate::markdown_tables();
+    let page = vec![
+        ("errors", tables.errors),
+        ("closes", tables.closes),
+        ("limits", tables.limits),
+    ];
+    let whole = generate::files().map(|(path, text)| Generated {
+        path,
+        content: Content::Whole(text),
+    });
+    let mut files = Vec::from(whole);
+    files.push(Generated {
+        path: "docs/protocol.md",
+        content: Content::Sections(page),
+    });
+    files
 }
 
 impl Generated {

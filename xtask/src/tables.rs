@@ -5,7 +5,7 @@ use protocol::{CloseCode, ErrorCode, Limits};
 /// Names of one table and the page that explains them.
 #[derive(Debug)]
 pub(crate) struct Documented {
-    /// What one name is, for the message.
+    /// What the names are, for the message.
     pub what: &'static str,
     /// The page, relative to the workspace.
     pub page: &'static str,
@@ -19,17 +19,17 @@ pub(crate) fn documented() -> Vec<Documented> {
     let protocol = "docs/protocol.md";
     vec![
         table(
-            "error",
+            "errors",
             protocol,
             ErrorCode::ALL.iter().map(|code| code.reason()),
         ),
         table(
-            "close code",
+            "close codes",
             protocol,
             CloseCode::ALL.iter().map(|close| close.code().to_string()),
         ),
         table(
-            "limit",
+            "limits",
             protocol,
             Limits::table().into_iter().map(|(name, ..)| name),
         ),
@@ -49,12 +49,16 @@ fn table<N: Into<String>>(
 }
 
 impl Documented {
-    /// One sentence for each name that `text`, the page, does not hold.
-    pub(crate) fn missing_in<'a>(&'a self, text: &'a str) -> impl Iterator<Item = String> + 'a {
-        self.names
+    /// A sentence with every name that `text`, the page, does not hold; none if it holds all.
+    pub(crate) fn missing_in(&self, text: &str) -> Option<String> {
+        let missing: Vec<&str> = self
+            .names
             .iter()
+            .map(String::as_str)
             .filter(|name| !holds_word(text, name))
-            .map(|name| format!("{} `{name}` is not in {}", self.what, self.page))
+            .collect();
+        (!missing.is_empty())
+            .then(|| format!("{} not in {}: {}", self.what, self.page, missing.join(", ")))
     }
 }
 
@@ -72,9 +76,12 @@ mod tests {
 
     #[test]
     fn a_name_that_no_page_explains_is_found() {
-        let errors = table("error", "docs/protocol.md", ["bad_frame", "too_large"]);
-        let missing: Vec<_> = errors.missing_in("| `bad_frame` | 400 |").collect();
-        assert_eq!(missing, ["error `too_large` is not in docs/protocol.md"]);
+        let errors = table("errors", "docs/protocol.md", ["bad_frame", "too_large"]);
+        assert_eq!(
+            errors.missing_in("| `bad_frame` | 400 |").unwrap(),
+            "errors not in docs/protocol.md: too_large"
+        );
+        assert_eq!(errors.missing_in("`bad_frame`, `too_large`"), None);
     }
 
     #[test]

@@ -1,5 +1,10 @@
 //! The codec against the golden vectors that TypeScript shares, and against its own promises.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "these tests read the checked-in vectors and generated files"
+)]
+
 mod generated;
 mod properties;
 mod vectors;

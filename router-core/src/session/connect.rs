@@ -154,6 +154,7 @@ impl Session {
             // The credential is good; the client may try another client id.
             400 => {
                 let (id, until_ms) = (asked.id.take(), *until_ms);
+                self.gone(fx);
                 self.phase = Phase::Opening { until_ms };
                 self.refuse(env, id.as_ref(), refusal, fx);
             }

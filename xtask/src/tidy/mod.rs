@@ -58,7 +58,7 @@ fn documents(files: &Files) -> Vec<String> {
         match files.get(table.page) {
             Some(text) => findings.extend(table.missing_in(text)),
             None => findings.push(format!(
-                "{} is missing: it explains every {}",
+                "{} is missing: it explains the {}",
                 table.page, table.what
             )),
         }

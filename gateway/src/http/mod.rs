@@ -1,0 +1,35 @@
+//! The doors: what is asked over HTTP, before and besides WebSockets.
+//!
+//! | file | listener | serves |
+//! | --- | --- | --- |
+//! | `upgrade.rs` | public | `GET /ws` and an upgrade on `/` |
+//! | `admin.rs` | admin | `/admin/v1/…` |
+//! | `ops.rs` | admin | `/healthz`, `/readyz`, `/metrics` |
+
+pub(crate) mod admin;
+mod ops;
+pub(crate) mod upgrade;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+
+/// A short text for a person or a probe.
+fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    body(status, "text/plain; charset=utf-8", text)
+}
+
+/// A JSON value for a program.
+fn json(status: StatusCode, value: &serde_json::Value) -> Response<Full<Bytes>> {
+    body(status, "application/json", value.to_string())
+}
+
+fn body(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}

@@ -1,0 +1,196 @@
+//! The public door: a WebSocket upgrade on `/ws` (or `/`: old URLs have no path).
+//!
+//! The credential is looked for in `Authorization: Bearer`, `?token=`, then the subprotocol
+//! `t2b.auth.<base64url>`; the first found is the only one tried. It is not judged here: a browser
+//! cannot read an HTTP status, so the session tells it in-band.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use protocol::connect::Acks;
+use router_core::auth::Credential;
+use router_core::session::Opened;
+use smol_str::SmolStr;
+
+use super::text;
+use crate::listener::{Open, Service};
+use crate::node::{Node, Sources};
+use crate::ws::handshake::{Policy, Refusal, host_is_ours, host_of, judge};
+use crate::ws::{Connection, Reader, drive, split_upgraded};
+
+/// The subprotocol that is spoken; the one with a credential is read and never echoed.
+const SUBPROTOCOL: &str = "t2b.v1";
+const AUTH_SUBPROTOCOL: &str = "t2b.auth.";
+/// When a client refused by a draining node may come back, seconds.
+const RETRY_AFTER_S: u32 = 1;
+
+/// What the public listener accepts.
+pub(crate) struct Public {
+    pub(crate) node: Arc<Node>,
+    pub(crate) sources: Sources,
+    pub(crate) allowed_origins: Vec<String>,
+    /// Absent: any, as behind a balancer on a public address.
+    pub(crate) hosts: Option<Vec<String>>,
+    pub(crate) query_keys: bool,
+    pub(crate) control_per_second: u32,
+}
+
+impl Service for Public {
+    async fn call(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        open: Open,
+    ) -> Response<Full<Bytes>> {
+        let path = request.uri().path();
+        tracing::debug!(%peer, path, "request");
+        let answer = match (path, request.headers().contains_key(UPGRADE)) {
+            ("/ws", _) | ("/", true) => self.upgrade(request, peer, open),
+            _ if !self.is_ours(&request) => Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST)),
+            _ => Err(Refusal::new(StatusCode::NOT_FOUND)),
+        };
+        match answer {
+            Ok(response) => response,
+            Err(refusal) => {
+                self.node.metrics.handshake(refusal.status.as_str());
+                let hint = match refusal.status {
+                    StatusCode::NOT_FOUND | StatusCode::UPGRADE_REQUIRED => {
+                        "connect a WebSocket to /ws\n"
+                    }
+                    _ => "",
+                };
+                let (parts, ()) = refusal.response().into_parts();
+                let mut response = text(refusal.status, hint);
+                response.headers_mut().extend(parts.headers);
+                response
+            }
+        }
+    }
+
+    fn is_crowd(&self, peer: IpAddr) -> bool {
+        self.sources.trusts(peer)
+    }
+}
+
+impl Public {
+    fn is_ours(&self, request: &Request<Incoming>) -> bool {
+        let (parts, ()) = head_of(request);
+        host_of(&parts).is_some_and(|host| host_is_ours(&host, self.hosts.as_deref()))
+    }
+
+    fn upgrade(
+        &self,
+        mut request: Request<Incoming>,
+        peer: SocketAddr,
+        open: Open,
+    ) -> Result<Response<Full<Bytes>>, Refusal> {
+        let (parts, ()) = head_of(&request);
+        let policy = Policy {
+            subprotocols: &[SUBPROTOCOL],
+            allowed_origins: &self.allowed_origins,
+            hosts: self.hosts.as_deref(),
+        };
+        let accepted = judge(&parts, &policy)?;
+        if self.node.is_draining() {
+            return Err(Refusal::retry_after(
+                StatusCode::SERVICE_UNAVAILABLE,
+                RETRY_AFTER_S,
+            ));
+        }
+        let opened = self.opened(&parts)?;
+        let source = self.sources.source_of(peer.ip(), &parts.headers);
+        let upgraded = hyper::upgrade::on(&mut request);
+        let node = Arc::clone(&self.node);
+        let control_per_second = self.control_per_second;
+        tokio::spawn(async move {
+            let _open = open;
+            match upgraded.await {
+                Ok(upgraded) => converse(node, upgraded, source, opened, control_per_second).await,
+                Err(error) => {
+                    node.metrics.handshake("failed");
+                    tracing::debug!(%peer, %error, "upgrade failed");
+                }
+            }
+        });
+        let (parts, ()) = accepted.response().into_parts();
+        Ok(Response::from_parts(parts, Full::default()))
+    }
+
+    /// Errors: 400 for an `acks` that is neither `all` nor `errors`.
+    fn opened(&self, parts: &Parts) -> Result<Opened, Refusal> {
+        let query = parts.uri.query().unwrap_or_default();
+        let mut opened = Opened::default();
+        let mut in_query = None;
+        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+            match (&*key, &*value) {
+                ("token", token) => in_query = Some(self.query_credential(token)),
+                ("clientId", client) => opened.client = Some(client.to_owned()),
+                ("acks", "all") => opened.acks = Acks::All,
+                ("acks", "errors") => opened.acks = Acks::Errors,
+                ("acks", _) => return Err(Refusal::new(StatusCode::BAD_REQUEST)),
+                _ => {}
+            }
+        }
+        opened.credential = bearer(parts)
+            .or(in_query)
+            .or_else(|| subprotocol_credential(parts));
+        Ok(opened)
+    }
+
+    /// With `query_keys = false` no credential in a query is good, whatever it is.
+    fn query_credential(&self, token: &str) -> Credential {
+        Credential::from_bearer(if self.query_keys { token } else { "" })
+    }
+}
+
+async fn converse(
+    node: Arc<Node>,
+    upgraded: hyper::upgrade::Upgraded,
+    source: SmolStr,
+    opened: Opened,
+    control_per_second: u32,
+) {
+    let (read, write, buffered) = split_upgraded(upgraded);
+    let reader = Reader::new(read, &buffered, node.read_limits_unauthenticated());
+    node.metrics.handshake("upgraded");
+    let dialect = node.connect(|limits| Connection::new(write, limits), source, opened);
+    drive(reader, dialect.socket(), dialect, control_per_second).await;
+}
+
+fn bearer(parts: &Parts) -> Option<Credential> {
+    let value = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, credential) = value.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| Credential::from_bearer(credential.trim()))
+}
+
+fn subprotocol_credential(parts: &Parts) -> Option<Credential> {
+    let values = parts.headers.get_all(SEC_WEBSOCKET_PROTOCOL);
+    let offered = values.iter().filter_map(|value| value.to_str().ok());
+    let mut offered = offered.flat_map(|value| value.split(',')).map(str::trim);
+    let encoded = offered.find_map(|offered| offered.strip_prefix(AUTH_SUBPROTOCOL))?;
+    let decoded = URL_SAFE_NO_PAD.decode(encoded.trim_end_matches('=')).ok();
+    let text = decoded
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .unwrap_or_default();
+    Some(Credential::from_bearer(&text))
+}
+
+/// The head of a request, without its body and its upgrade.
+fn head_of(request: &Request<Incoming>) -> (Parts, ()) {
+    let mut head = Request::new(());
+    *head.method_mut() = request.method().clone();
+    *head.uri_mut() = request.uri().clone();
+    *head.version_mut() = request.version();
+    *head.headers_mut() = request.headers().clone();
+    head.into_parts()
+}

@@ -1,0 +1,322 @@
+//! The accept loop: from a TCP connection to a request head, within limits of count and time.
+//!
+//! | too much, too late | then |
+//! | --- | --- |
+//! | sockets open: `sockets_max` | 503 with `Retry-After` |
+//! | handshakes under way: 4,096 on the node | 503 with `Retry-After` |
+//! | handshakes under way: 256 from one address | 429 with `Retry-After` |
+//! | TLS and head not done within `handshake_timeout` | closed without a word |
+//! | head over 16 KiB | 431 |
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use protocol::limits::{HANDSHAKES_MAX, HANDSHAKES_PER_SOURCE, HEAD_BYTES_MAX};
+use smol_str::SmolStr;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use crate::node::counted_as;
+
+/// Wait after an accept that failed, so that a node without file descriptors does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Connections that the system keeps for us to accept.
+const BACKLOG: u32 = 4096;
+/// When a refused client may come back, seconds.
+const RETRY_AFTER_S: u32 = 1;
+
+/// What answers requests.
+pub(crate) trait Service: Send + Sync + 'static {
+    /// Answers one request. `open` is to be kept for as long as the connection is, if it outlives
+    /// the answer.
+    fn call(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        open: Open,
+    ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+
+    /// Whether many handshakes may come from this address: a proxy that is trusted.
+    fn is_crowd(&self, peer: IpAddr) -> bool;
+}
+
+/// One listening address.
+pub(crate) struct Listener {
+    tcp: TcpListener,
+    tls: Option<TlsAcceptor>,
+    handshake_timeout: Duration,
+    gate: Arc<Gate>,
+}
+
+/// Counts what is open and what is on its way.
+pub(crate) struct Gate {
+    sockets_max: usize,
+    sockets: AtomicUsize,
+    handshakes: Mutex<Handshakes>,
+}
+
+#[derive(Default)]
+struct Handshakes {
+    all: usize,
+    by_source: HashMap<SmolStr, usize>,
+}
+
+/// A socket that counts as open until this is dropped; clones count once.
+#[derive(Clone)]
+pub(crate) struct Open(#[expect(dead_code, reason = "held for its drop")] Arc<OpenSocket>);
+
+struct OpenSocket(Arc<Gate>);
+
+impl Drop for OpenSocket {
+    fn drop(&mut self) {
+        self.0.sockets.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+struct Handshake {
+    gate: Arc<Gate>,
+    source: SmolStr,
+}
+
+impl Drop for Handshake {
+    fn drop(&mut self) {
+        let mut handshakes = self.gate.handshakes();
+        handshakes.all -= 1;
+        if let Some(count) = handshakes.by_source.get_mut(&self.source) {
+            *count -= 1;
+            if *count == 0 {
+                handshakes.by_source.remove(&self.source);
+            }
+        }
+    }
+}
+
+impl Gate {
+    /// A gate that lets this many sockets be open.
+    pub(crate) fn new(sockets_max: usize) -> Self {
+        Self {
+            sockets_max,
+            sockets: AtomicUsize::new(0),
+            handshakes: Mutex::default(),
+        }
+    }
+
+    fn handshakes(&self) -> std::sync::MutexGuard<'_, Handshakes> {
+        self.handshakes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a connection in, or says with which status not.
+    fn enter(self: &Arc<Self>, peer: IpAddr, is_crowd: bool) -> Result<(Open, Handshake), u16> {
+        let source = counted_as(peer);
+        let mut handshakes = self.handshakes();
+        let from_there = handshakes
+            .by_source
+            .get(&source)
+            .copied()
+            .unwrap_or_default();
+        if from_there >= HANDSHAKES_PER_SOURCE && !is_crowd {
+            return Err(429);
+        }
+        let is_full = self.sockets.load(Ordering::Relaxed) >= self.sockets_max;
+        if handshakes.all >= HANDSHAKES_MAX || is_full {
+            return Err(503);
+        }
+        handshakes.all += 1;
+        *handshakes.by_source.entry(source.clone()).or_default() += 1;
+        drop(handshakes);
+        self.sockets.fetch_add(1, Ordering::Relaxed);
+        let open = Open(Arc::new(OpenSocket(Arc::clone(self))));
+        Ok((
+            open,
+            Handshake {
+                gate: Arc::clone(self),
+                source,
+            },
+        ))
+    }
+}
+
+impl Listener {
+    /// Listens. Errors: the address is taken, or not ours.
+    pub(crate) fn bind(
+        address: SocketAddr,
+        tls: Option<TlsAcceptor>,
+        handshake_timeout: Duration,
+        gate: Arc<Gate>,
+    ) -> io::Result<Self> {
+        let socket = socket2::Socket::new(
+            socket2::Domain::for_address(address),
+            socket2::Type::STREAM,
+            Some(socket2::Protocol::TCP),
+        )?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG.cast_signed())?;
+        let tcp = TcpListener::from_std(socket.into())?;
+        Ok(Self {
+            tcp,
+            tls,
+            handshake_timeout,
+            gate,
+        })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+
+    /// Accepts until the task is aborted.
+    pub(crate) async fn serve<S: Service>(self, service: Arc<S>) {
+        loop {
+            match self.tcp.accept().await {
+                Ok((stream, peer)) => self.accept(stream, peer, &service),
+                Err(error) => {
+                    tracing::warn!(%error, "accept failed");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn accept<S: Service>(&self, stream: TcpStream, peer: SocketAddr, service: &Arc<S>) {
+        // Frames are written whole; waiting to fill a segment would only delay them.
+        let _ = stream.set_nodelay(true);
+        let (open, handshake) = match self.gate.enter(peer.ip(), service.is_crowd(peer.ip())) {
+            Ok(entered) => entered,
+            Err(status) => return refuse(&stream, status, self.tls.is_some()),
+        };
+        let (tls, service) = (self.tls.clone(), Arc::clone(service));
+        let limit = self.handshake_timeout;
+        tokio::spawn(async move {
+            let _handshake = handshake;
+            let served = async {
+                match tls {
+                    None => serve(stream, peer, open, service, limit).await,
+                    Some(tls) => match tls.accept(stream).await {
+                        Ok(stream) => serve(stream, peer, open, service, limit).await,
+                        Err(error) => tracing::debug!(%peer, %error, "TLS handshake failed"),
+                    },
+                }
+            };
+            if timeout(limit, served).await.is_err() {
+                tracing::debug!(%peer, "handshake took too long");
+            }
+        });
+    }
+}
+
+async fn serve<S: Service>(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    peer: SocketAddr,
+    open: Open,
+    service: Arc<S>,
+    limit: Duration,
+) {
+    let answer = service_fn(move |request| {
+        let (service, open) = (Arc::clone(&service), open.clone());
+        async move {
+            let mut response = service.call(request, peer, open).await;
+            // One request a connection, so that the time limit is one for the whole of it.
+            if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                response
+                    .headers_mut()
+                    .insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limit)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), answer)
+        .with_upgrades();
+    if let Err(error) = served.await {
+        tracing::debug!(%peer, %error, "request failed");
+    }
+}
+
+/// Refuses without reading, as far as the socket takes it; under TLS there is no way to say it.
+fn refuse(stream: &TcpStream, status: u16, is_tls: bool) {
+    if is_tls {
+        return;
+    }
+    let text = if status == 429 {
+        "Too Many Requests"
+    } else {
+        "Service Unavailable"
+    };
+    let answer = format!(
+        "HTTP/1.1 {status} {text}\r\nretry-after: {RETRY_AFTER_S}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+    );
+    let _ = stream.try_write(answer.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(last: u8) -> IpAddr {
+        IpAddr::from([127, 0, 0, last])
+    }
+
+    #[test]
+    fn one_source_may_not_fill_the_gate() {
+        let gate = Arc::new(Gate::new(usize::MAX));
+        let held: Vec<_> = (0..HANDSHAKES_PER_SOURCE)
+            .map(|_| gate.enter(ip(1), false))
+            .collect();
+        assert!(held.iter().all(Result::is_ok));
+        assert_eq!(gate.enter(ip(1), false).err(), Some(429));
+        assert!(gate.enter(ip(2), false).is_ok());
+        assert!(gate.enter(ip(1), true).is_ok(), "a proxy speaks for many");
+        drop(held);
+        assert!(gate.enter(ip(1), false).is_ok());
+        assert!(gate.handshakes().by_source.is_empty());
+    }
+
+    #[test]
+    fn a_full_node_refuses_until_a_socket_is_gone() {
+        let gate = Arc::new(Gate::new(1));
+        let (open, handshake) = gate.enter(ip(1), false).ok().unwrap();
+        drop(handshake);
+        assert_eq!(
+            gate.enter(ip(1), false).err(),
+            Some(503),
+            "open sockets count, not handshakes"
+        );
+        drop(open);
+        assert!(gate.enter(ip(1), false).is_ok());
+    }
+
+    #[test]
+    fn handshakes_of_a_node_are_bounded() {
+        let gate = Arc::new(Gate::new(usize::MAX));
+        let sources = (0..HANDSHAKES_MAX / HANDSHAKES_PER_SOURCE).map(|i| ip(i as u8));
+        let held: Vec<_> = sources
+            .flat_map(|from| (0..HANDSHAKES_PER_SOURCE).map(move |_| from))
+            .map(|from| gate.enter(from, false))
+            .collect();
+        assert!(held.iter().all(Result::is_ok));
+        assert_eq!(gate.enter(ip(200), false).err(), Some(503));
+    }
+}

@@ -1,0 +1,359 @@
+//! The one table of metrics, and the handles that count.
+//!
+//! Nothing is counted anywhere else: perform and the doors hold a [`Metrics`]. Every series exists
+//! from the start, with zero. A node has a recorder of its own, so that two nodes in one process
+//! (a test, the demo) do not share theirs.
+
+use ::metrics::{
+    Counter, Gauge, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit,
+};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use protocol::{CloseCode, ErrorCode};
+
+/// What a metric is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only rises.
+    Counter,
+    /// Rises and falls.
+    Gauge,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    /// `t2b_<noun>_<unit>[_total]`.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// Its label, if it has one; a small closed set, never an id.
+    pub label: Option<&'static str>,
+    /// What it counts, and in which unit.
+    pub help: &'static str,
+}
+
+const fn counter(name: &'static str, label: Option<&'static str>, help: &'static str) -> Metric {
+    Metric {
+        name,
+        kind: Kind::Counter,
+        label,
+        help,
+    }
+}
+
+const fn gauge(name: &'static str, label: Option<&'static str>, help: &'static str) -> Metric {
+    Metric {
+        name,
+        kind: Kind::Gauge,
+        label,
+        help,
+    }
+}
+
+/// Every metric of the product.
+pub const TABLE: &[Metric] = &[
+    gauge(
+        "t2b_build_info",
+        Some("version"),
+        "Always 1; the label says which build runs.",
+    ),
+    gauge(
+        "t2b_connections",
+        None,
+        "WebSocket connections that are open.",
+    ),
+    gauge("t2b_tenants", None, "Tenants in this node's memory."),
+    gauge("t2b_bots_online", None, "Bots whose home is this node."),
+    gauge("t2b_draining", None, "1 while this node is shutting down."),
+    gauge(
+        "t2b_store_bytes",
+        None,
+        "Bytes that the memory store holds, as it estimates them.",
+    ),
+    gauge(
+        "t2b_outbound_bytes",
+        None,
+        "Bytes that wait for all sockets to read.",
+    ),
+    gauge(
+        "t2b_assembly_bytes",
+        None,
+        "Bytes of messages that have not arrived as a whole.",
+    ),
+    counter(
+        "t2b_handshakes_total",
+        Some("result"),
+        "Connections by the end of their handshake: upgraded, or the status.",
+    ),
+    counter(
+        "t2b_authenticated_total",
+        None,
+        "Connections that joined their tenant.",
+    ),
+    counter(
+        "t2b_auth_failures_total",
+        Some("reason"),
+        "Credentials refused: invalid, expired, throttled.",
+    ),
+    counter(
+        "t2b_auth_old_secret_total",
+        None,
+        "Credentials that a secret other than the first verified.",
+    ),
+    counter("t2b_frames_received_total", None, "Text frames received."),
+    counter(
+        "t2b_received_bytes_total",
+        None,
+        "Bytes of text frames received.",
+    ),
+    counter(
+        "t2b_messages_delivered_total",
+        None,
+        "Messages put into at least one queue of their recipient.",
+    ),
+    counter(
+        "t2b_delivered_bytes_total",
+        None,
+        "Bytes of those messages' frames, counted once a message.",
+    ),
+    counter(
+        "t2b_messages_duplicate_total",
+        None,
+        "Messages answered as duplicates.",
+    ),
+    counter(
+        "t2b_best_effort_dropped_total",
+        None,
+        "Partials and typing frames dropped: rate, recipient away or full.",
+    ),
+    counter(
+        "t2b_refusals_total",
+        Some("reason"),
+        "Frames answered with `error`, by reason.",
+    ),
+    counter(
+        "t2b_closes_total",
+        Some("code"),
+        "Connections ended: our close code, `peer`, or `lost`.",
+    ),
+    counter(
+        "t2b_takeovers_total",
+        None,
+        "Bots taken from one connection by another.",
+    ),
+    counter(
+        "t2b_control_frames_ignored_total",
+        None,
+        "Pings and pongs ignored because they came too fast.",
+    ),
+    counter(
+        "t2b_store_full_total",
+        None,
+        "Store requests refused because the queue to the store was full.",
+    ),
+];
+
+/// How a connection attempt ended before it was a WebSocket.
+pub(crate) const HANDSHAKES: [&str; 9] = [
+    "upgraded", "400", "403", "404", "421", "426", "429", "503", "failed",
+];
+
+/// The handles of a node.
+pub struct Metrics {
+    handle: PrometheusHandle,
+    pub(crate) connections: Gauge,
+    pub(crate) tenants: Gauge,
+    pub(crate) bots_online: Gauge,
+    pub(crate) draining: Gauge,
+    pub(crate) store_bytes: Gauge,
+    pub(crate) outbound_bytes: Gauge,
+    pub(crate) assembly_bytes: Gauge,
+    pub(crate) authenticated: Counter,
+    pub(crate) auth_invalid: Counter,
+    pub(crate) auth_expired: Counter,
+    pub(crate) auth_throttled: Counter,
+    pub(crate) auth_old_secret: Counter,
+    pub(crate) frames: Counter,
+    pub(crate) received_bytes: Counter,
+    pub(crate) delivered: Counter,
+    pub(crate) delivered_bytes: Counter,
+    pub(crate) duplicates: Counter,
+    pub(crate) best_effort_dropped: Counter,
+    pub(crate) takeovers: Counter,
+    pub(crate) controls_ignored: Counter,
+    pub(crate) store_full: Counter,
+    pub(crate) closed_by_peer: Counter,
+    pub(crate) lost: Counter,
+    handshakes: Vec<(&'static str, Counter)>,
+    refusals: Vec<(ErrorCode, Counter)>,
+    closes: Vec<(CloseCode, Counter)>,
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+impl Metrics {
+    /// A recorder with every series of the table at zero.
+    pub(crate) fn new() -> Self {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let make = Make(&recorder);
+        make.describe();
+        make.gauge("t2b_build_info", Some(env!("CARGO_PKG_VERSION").into()))
+            .set(1.0);
+        let failure =
+            |reason: &'static str| make.counter("t2b_auth_failures_total", Some(reason.into()));
+        let close = |code: String| make.counter("t2b_closes_total", Some(code.into()));
+        let refusal = |code: &ErrorCode| {
+            (
+                *code,
+                make.counter("t2b_refusals_total", Some(code.reason().into())),
+            )
+        };
+        let handshake = |result: &'static str| {
+            (
+                result,
+                make.counter("t2b_handshakes_total", Some(result.into())),
+            )
+        };
+        Self {
+            connections: make.gauge("t2b_connections", None),
+            tenants: make.gauge("t2b_tenants", None),
+            bots_online: make.gauge("t2b_bots_online", None),
+            draining: make.gauge("t2b_draining", None),
+            store_bytes: make.gauge("t2b_store_bytes", None),
+            outbound_bytes: make.gauge("t2b_outbound_bytes", None),
+            assembly_bytes: make.gauge("t2b_assembly_bytes", None),
+            authenticated: make.counter("t2b_authenticated_total", None),
+            auth_invalid: failure("invalid"),
+            auth_expired: failure("expired"),
+            auth_throttled: failure("throttled"),
+            auth_old_secret: make.counter("t2b_auth_old_secret_total", None),
+            frames: make.counter("t2b_frames_received_total", None),
+            received_bytes: make.counter("t2b_received_bytes_total", None),
+            delivered: make.counter("t2b_messages_delivered_total", None),
+            delivered_bytes: make.counter("t2b_delivered_bytes_total", None),
+            duplicates: make.counter("t2b_messages_duplicate_total", None),
+            best_effort_dropped: make.counter("t2b_best_effort_dropped_total", None),
+            takeovers: make.counter("t2b_takeovers_total", None),
+            controls_ignored: make.counter("t2b_control_frames_ignored_total", None),
+            store_full: make.counter("t2b_store_full_total", None),
+            closed_by_peer: close("peer".to_owned()),
+            lost: close("lost".to_owned()),
+            handshakes: HANDSHAKES.map(handshake).into(),
+            refusals: ErrorCode::ALL.iter().map(refusal).collect(),
+            closes: CloseCode::ALL
+                .iter()
+                .map(|code| (*code, close(code.code().to_string())))
+                .collect(),
+            handle: recorder.handle(),
+        }
+    }
+
+    /// The text that Prometheus scrapes.
+    pub(crate) fn render(&self) -> String {
+        self.handle.render()
+    }
+
+    pub(crate) fn refused(&self, code: ErrorCode) {
+        increment(&self.refusals, &code);
+    }
+
+    pub(crate) fn closed(&self, code: CloseCode) {
+        increment(&self.closes, &code);
+    }
+
+    /// `result`: one of [`HANDSHAKES`]; any other counts as `failed`.
+    pub(crate) fn handshake(&self, result: &str) {
+        let known = self.handshakes.iter().find(|(name, _)| *name == result);
+        if let Some((_, counter)) = known.or(self.handshakes.last()) {
+            counter.increment(1);
+        }
+    }
+}
+
+fn increment<K: PartialEq>(counters: &[(K, Counter)], key: &K) {
+    if let Some((_, counter)) = counters.iter().find(|(own, _)| own == key) {
+        counter.increment(1);
+    }
+}
+
+/// Makes handles of one recorder; a name that the table lacks is a bug that the test finds.
+struct Make<'a, R>(&'a R);
+
+impl<R: Recorder> Make<'_, R> {
+    fn describe(&self) {
+        for Metric {
+            name, kind, help, ..
+        } in TABLE
+        {
+            let (name, help): (KeyName, SharedString) = ((*name).into(), (*help).into());
+            match kind {
+                Kind::Counter => self.0.describe_counter(name, None::<Unit>, help),
+                Kind::Gauge => self.0.describe_gauge(name, None::<Unit>, help),
+            }
+        }
+    }
+
+    fn key(name: &'static str, value: Option<SharedString>) -> Key {
+        let row = TABLE.iter().find(|row| row.name == name);
+        debug_assert!(row.is_some(), "{name} is not in the table");
+        match (row.and_then(|row| row.label), value) {
+            (Some(label), Some(value)) => Key::from_parts(name, vec![Label::new(label, value)]),
+            (None, _) | (_, None) => Key::from_name(name),
+        }
+    }
+
+    fn counter(&self, name: &'static str, value: Option<SharedString>) -> Counter {
+        self.0.register_counter(&Self::key(name, value), &META)
+    }
+
+    fn gauge(&self, name: &'static str, value: Option<SharedString>) -> Gauge {
+        self.0.register_gauge(&Self::key(name, value), &META)
+    }
+}
+
+const META: Metadata<'static> = Metadata::new("gateway", Level::INFO, None);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_of_the_table_is_there_from_the_start() {
+        let text = Metrics::new().render();
+        for row in TABLE {
+            let has_series = text.lines().any(|line| {
+                line.strip_prefix(row.name)
+                    .is_some_and(|rest| rest.starts_with([' ', '{']))
+            });
+            assert!(has_series, "{} has no series", row.name);
+            assert!(
+                text.contains(&format!("# HELP {} ", row.name)),
+                "{} has no help",
+                row.name
+            );
+        }
+    }
+
+    #[test]
+    fn every_label_value_has_its_own_series() {
+        let metrics = Metrics::new();
+        metrics.refused(ErrorCode::BotNotFound);
+        metrics.closed(CloseCode::Replaced);
+        metrics.handshake("421");
+        metrics.handshake("418");
+        let text = metrics.render();
+        for line in [
+            r#"t2b_refusals_total{reason="bot_not_found"} 1"#,
+            r#"t2b_refusals_total{reason="internal"} 0"#,
+            r#"t2b_closes_total{code="4409"} 1"#,
+            r#"t2b_handshakes_total{result="421"} 1"#,
+            r#"t2b_handshakes_total{result="failed"} 1"#,
+        ] {
+            assert!(text.contains(line), "{line} is missing");
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! A node: its connections, its shards, and what they share.
+//!
+//! ```text
+//!  dialect (one per connection) ─▶ Session ─▶ perform ─▶ Shard ─▶ mailboxes, store queue
+//!  ticker (one) ──────────────────▶ sessions and shards that are due
+//!  store worker (one per shard) ──▶ Backplane::execute ─▶ Shard
+//! ```
+//!
+//! Locks, in this order: a session, then a shard, then one leaf (a mailbox, the throttle, a slot of
+//! the connection table). Nobody holds two sessions or two shards.
+
+mod clock;
+mod dialect;
+mod perform;
+mod shutdown;
+mod source;
+mod ticker;
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use backplane::Backplane;
+use protocol::{Limits, TenantId};
+use router_core::auth::{Attempt, AuthError, Credential, Keyring, Throttle, Verified};
+use router_core::effect::Ticket;
+use router_core::session::Opened;
+use router_core::shard::HashKeys;
+use router_core::{ConnKey, Env, Millis, Session, Settings, Shard, store};
+use smol_str::SmolStr;
+use tokio::sync::mpsc;
+
+use crate::metrics::Metrics;
+use crate::ws::{Budget, Connection, ReadLimits, WriteLimits};
+use clock::Clock;
+pub(crate) use dialect::T2b;
+pub(crate) use perform::Work;
+pub(crate) use source::{Sources, counted_as};
+
+/// Shards of a node: enough that two cores rarely want the same one.
+const SHARDS: usize = 32;
+/// Slots of the connection table: accepting and ticking lock one at a time.
+const SLOTS: usize = 64;
+/// Requests that wait for the store, a shard; full = `store_unavailable`.
+const STORE_QUEUE: usize = 8192;
+/// Bytes that may wait for a socket without a tenant: its greeting and its refusals.
+const OUTBOUND_UNAUTHENTICATED: usize = 64 * 1024;
+
+/// One process's share of the product.
+pub(crate) struct Node {
+    pub(crate) settings: Settings,
+    pub(crate) metrics: Metrics,
+    pub(crate) backplane: Backplane,
+    pub(crate) outbound: Budget,
+    pub(crate) assembly: Budget,
+    keyring: Keyring,
+    throttle: Mutex<Throttle>,
+    clock: Clock,
+    hash_keys: HashKeys,
+    shards: Vec<ShardCell>,
+    slots: Vec<Mutex<HashMap<ConnKey, Arc<Entry>>>>,
+    next_key: AtomicU64,
+    draining: AtomicBool,
+}
+
+/// A connection, as the node knows it.
+pub(crate) struct Entry {
+    pub(crate) key: ConnKey,
+    pub(crate) socket: Arc<Connection>,
+    source: SmolStr,
+    session: Mutex<Session>,
+    /// When the session wants to be woken; `u64::MAX` = never.
+    wake_ms: AtomicU64,
+    /// Index of its tenant's shard, once it has a tenant; `usize::MAX` before.
+    shard: AtomicUsize,
+    /// Its tenant's limits, between its verification and its joining.
+    limits: Mutex<Option<Box<perform::SocketLimits>>>,
+    refusals: Mutex<perform::Refusals>,
+}
+
+/// A shard, its lock, and its way to the store.
+struct ShardCell {
+    state: Mutex<ShardState>,
+    wake_ms: AtomicU64,
+    store: mpsc::Sender<(Ticket, store::Request)>,
+}
+
+struct ShardState {
+    shard: Shard,
+    connections: HashMap<ConnKey, Arc<Entry>>,
+    budgets: HashMap<TenantId, TenantBudgets>,
+}
+
+/// What all sockets of a tenant share, and how many share it.
+struct TenantBudgets {
+    outbound: Budget,
+    assembly: Budget,
+    limits: Arc<Limits>,
+    sockets: usize,
+}
+
+/// The requests to the store of one shard, for its worker.
+pub(crate) struct StoreQueue {
+    shard: usize,
+    requests: mpsc::Receiver<(Ticket, store::Request)>,
+}
+
+/// Bytes that all sockets of a node may hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NodeBytes {
+    /// Waiting to be read by peers.
+    pub(crate) outbound: u64,
+    /// Of messages that have not arrived as a whole.
+    pub(crate) assembly: u64,
+}
+
+impl Node {
+    /// A node without connections, and the queues for its store workers.
+    pub(crate) fn new(
+        settings: Settings,
+        keyring: Keyring,
+        backplane: Backplane,
+        bytes: NodeBytes,
+    ) -> (Arc<Self>, Vec<StoreQueue>) {
+        let random = RandomState::new();
+        let hash_keys = HashKeys(random.hash_one(0), random.hash_one(1));
+        let mut queues = Vec::with_capacity(SHARDS);
+        let shards = (0..SHARDS).map(|shard| {
+            let (store, requests) = mpsc::channel(STORE_QUEUE);
+            queues.push(StoreQueue { shard, requests });
+            ShardCell {
+                state: Mutex::new(ShardState {
+                    shard: Shard::new(hash_keys),
+                    connections: HashMap::new(),
+                    budgets: HashMap::new(),
+                }),
+                wake_ms: AtomicU64::new(u64::MAX),
+                store,
+            }
+        });
+        let node = Self {
+            shards: shards.collect(),
+            settings,
+            keyring,
+            backplane,
+            hash_keys,
+            metrics: Metrics::new(),
+            outbound: Budget::new(bytes.outbound, None),
+            assembly: Budget::new(bytes.assembly, None),
+            throttle: Mutex::default(),
+            clock: Clock::start(),
+            slots: (0..SLOTS).map(|_| Mutex::default()).collect(),
+            next_key: AtomicU64::new(1),
+            draining: AtomicBool::new(false),
+        };
+        (Arc::new(node), queues)
+    }
+
+    /// Makes a connection of an upgraded socket, and its dialect to drive it with.
+    pub(crate) fn connect(
+        self: &Arc<Self>,
+        socket: impl FnOnce(WriteLimits) -> Arc<Connection>,
+        source: SmolStr,
+        opened: Opened,
+    ) -> T2b {
+        let env = self.env();
+        let key = ConnKey(self.next_key.fetch_add(1, Ordering::Relaxed));
+        let limits = WriteLimits {
+            bytes: OUTBOUND_UNAUTHENTICATED,
+            frames: self.settings.limits.outbound_frames as usize,
+            budget: self.outbound.clone(),
+        };
+        let entry = Arc::new(Entry {
+            key,
+            socket: socket(limits),
+            source,
+            session: Mutex::new(Session::new(key, &env)),
+            wake_ms: AtomicU64::new(u64::MAX),
+            shard: AtomicUsize::new(usize::MAX),
+            limits: Mutex::new(None),
+            refusals: Mutex::default(),
+        });
+        lock(self.slot(key)).insert(key, Arc::clone(&entry));
+        self.metrics.connections.increment(1.0);
+        T2b::new(Arc::clone(self), entry, opened)
+    }
+
+    /// The limits of a socket before it has a tenant.
+    pub(crate) fn read_limits_unauthenticated(&self) -> ReadLimits {
+        ReadLimits {
+            message_bytes: protocol::limits::FRAME_BYTES_UNAUTHENTICATED,
+            assembly: self.assembly.clone(),
+        }
+    }
+
+    /// Checks a credential, unless too many from there have failed.
+    pub(crate) fn verify(
+        &self,
+        source: &SmolStr,
+        credential: &Credential,
+    ) -> Result<Verified, AuthError> {
+        let now_ms = self.clock.now_ms();
+        let attempt = Attempt {
+            source: source.clone(),
+            claimed: credential.claimed(),
+        };
+        if let Err(retry_after_ms) = lock(&self.throttle).check(&attempt, now_ms) {
+            self.metrics.auth_throttled.increment(1);
+            return Err(AuthError::Throttled { retry_after_ms });
+        }
+        let verdict = self.keyring.verify(credential, now_ms);
+        match &verdict {
+            Ok(verified) if verified.old_secret => self.metrics.auth_old_secret.increment(1),
+            Ok(_) => {}
+            Err(AuthError::Expired) => self.metrics.auth_expired.increment(1),
+            Err(AuthError::Invalid | AuthError::Throttled { .. }) => {
+                self.metrics.auth_invalid.increment(1);
+                lock(&self.throttle).fail(attempt, now_ms);
+            }
+        }
+        verdict
+    }
+
+    /// The time, Unix milliseconds.
+    pub(crate) fn now_ms(&self) -> Millis {
+        self.clock.now_ms()
+    }
+
+    /// How long this node has been up, milliseconds.
+    pub(crate) fn uptime_ms(&self) -> Millis {
+        self.clock.uptime_ms()
+    }
+
+    /// Connections that are open.
+    pub(crate) fn connections(&self) -> usize {
+        self.slots.iter().map(|slot| lock(slot).len()).sum()
+    }
+
+    /// Tenants in memory.
+    pub(crate) fn tenants(&self) -> usize {
+        self.shards
+            .iter()
+            .map(|cell| lock(&cell.state).shard.tenants())
+            .sum()
+    }
+
+    /// Whether it is shutting down.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    fn env(&self) -> Env<'_> {
+        Env {
+            now_ms: self.clock.now_ms(),
+            entropy: fastrand::u128(..),
+            settings: &self.settings,
+        }
+    }
+
+    fn shard_of(&self, tenant: &TenantId) -> usize {
+        // A different part of the hash than the shard's own map uses.
+        (self.hash_keys.hash_one(tenant) >> 32) as usize % SHARDS
+    }
+
+    fn slot(&self, key: ConnKey) -> &Mutex<HashMap<ConnKey, Arc<Entry>>> {
+        &self.slots[key.0 as usize % SLOTS]
+    }
+
+    /// Everybody who is connected, slot by slot.
+    fn for_each_connection(&self, mut then: impl FnMut(&Arc<Entry>)) {
+        for slot in &self.slots {
+            let entries: Vec<Arc<Entry>> = lock(slot).values().cloned().collect();
+            entries.iter().for_each(&mut then);
+        }
+    }
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").finish_non_exhaustive()
+    }
+}
+
+/// A panic is caught where it happens and closes its connection; what it locked is still good,
+/// since machines change their state in steps that are whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,364 @@
+//! The one place where effects become I/O, and where they are counted.
+//!
+//! A session's effects are performed under its own lock, a shard's inside the shard's critical
+//! section, each in order; the outcome of a push is reported back before the next effect. Nothing
+//! here waits: a push goes into a bounded queue or is refused. What must happen after the locks are
+//! released (writing sockets, telling sessions) is gathered in [`Work`].
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use protocol::limits::{REFUSALS_MAX, REFUSALS_WINDOW_MS};
+use protocol::{CloseCode, ErrorCode, TenantId};
+use router_core::effect::{Class, ConnKey, Effect, Effects, Fact, Outbound, Outcome};
+use router_core::session::{self, Notice};
+use router_core::shard::{self, Input};
+use router_core::store::Reply;
+use router_core::{Env, Millis, Session};
+use smol_str::SmolStr;
+
+use super::{Entry, Node, ShardCell, ShardState, TenantBudgets, lock};
+use crate::ws::{self, Budget, Outgoing, Push, ReadLimits, StreamKey, WriteLimits};
+
+/// What is left to do when no lock is held.
+#[derive(Default)]
+pub(crate) struct Work {
+    touched: Vec<Arc<Entry>>,
+    told: VecDeque<(Arc<Entry>, Notice)>,
+}
+
+/// How many refusals a socket got in the present window.
+#[derive(Debug, Default)]
+pub(super) struct Refusals {
+    since_ms: Millis,
+    count: u32,
+}
+
+impl Refusals {
+    /// Counts one; says whether they are too many.
+    fn count(&mut self, now_ms: Millis) -> bool {
+        if now_ms.saturating_sub(self.since_ms) >= REFUSALS_WINDOW_MS {
+            *self = Self {
+                since_ms: now_ms,
+                count: 0,
+            };
+        }
+        self.count += 1;
+        self.count >= REFUSALS_MAX
+    }
+}
+
+impl Node {
+    /// Hands a connection's session one input. Says whether its frames must wait now.
+    pub(super) fn input(&self, entry: &Arc<Entry>, input: session::Input, work: &mut Work) -> bool {
+        let env = self.env();
+        let mut session = lock(&entry.session);
+        let mut fx = Effects::default();
+        session.handle(&env, input, &mut fx);
+        self.perform(&env, entry, &mut session, fx, work);
+        let wake_ms = session.next_wakeup(self.settings.heartbeat_ms);
+        entry
+            .wake_ms
+            .store(wake_ms.unwrap_or(u64::MAX), Ordering::Relaxed);
+        session.is_waiting()
+    }
+
+    /// Does what may be done only when no lock is held: tells sessions, then writes sockets.
+    pub(super) fn finish(&self, work: &mut Work) {
+        while let Some((entry, notice)) = work.told.pop_front() {
+            let limits = lock(&entry.limits).take();
+            if let (Notice::Joined(_), Some(limits)) = (&notice, limits) {
+                entry.socket.set_read_limits(limits.read);
+                // Refused only if what waits does not fit the tenant's budget: the old ones stay.
+                entry.socket.set_write_limits(limits.write);
+            }
+            if !self.input(&entry, session::Input::Notice(notice), work) {
+                entry.socket.resume();
+            }
+        }
+        for entry in work.touched.drain(..) {
+            entry.socket.flush();
+        }
+    }
+
+    fn perform(
+        &self,
+        env: &Env<'_>,
+        entry: &Arc<Entry>,
+        session: &mut Session,
+        mut fx: Effects,
+        work: &mut Work,
+    ) {
+        while let Some(effect) = fx.pop() {
+            match effect {
+                Effect::Verify(credential) => {
+                    let verdict = self.verify(&entry.source, &credential);
+                    let verdict = verdict.map(|verified| verified.grant);
+                    session.handle(env, session::Input::Verified(verdict), &mut fx);
+                }
+                Effect::Join(join) => self.join(env, entry, join, work),
+                Effect::Route(route) => self.own_shard(env, entry, Input::Route(route), work),
+                Effect::Request(request) => {
+                    self.own_shard(env, entry, Input::Request(request), work);
+                }
+                Effect::Leave(leave) => self.leave(env, entry, leave, work),
+                Effect::Ping => {
+                    entry.socket.ping(bytes::Bytes::new());
+                    work.touch(entry);
+                }
+                Effect::Deliver { frame, conn, .. } => {
+                    debug_assert_eq!(conn, entry.key, "a session delivers to itself only");
+                    self.push(env, entry, frame, work);
+                }
+                Effect::Close { close, .. } => close_socket(entry, close, work),
+                Effect::Note(fact) => self.note(&fact),
+                Effect::Ask { .. } | Effect::Tell { .. } => {
+                    debug_assert!(false, "only tenants ask and tell");
+                }
+            }
+        }
+    }
+
+    fn own_shard(&self, env: &Env<'_>, entry: &Arc<Entry>, input: Input, work: &mut Work) {
+        if let Some(index) = entry.shard() {
+            self.in_shard(env, index, input, work);
+        }
+    }
+
+    fn join(
+        &self,
+        env: &Env<'_>,
+        entry: &Arc<Entry>,
+        join: Box<router_core::Join>,
+        work: &mut Work,
+    ) {
+        let tenant = join.tenant();
+        let index = self.shard_of(tenant);
+        entry.shard.store(index, Ordering::Relaxed);
+        let mut state = lock(&self.shards[index].state);
+        state.enter(self, tenant, entry);
+        self.handle(env, index, &mut state, Input::Join(join), work);
+    }
+
+    fn leave(&self, env: &Env<'_>, entry: &Arc<Entry>, leave: shard::Leave, work: &mut Work) {
+        let Some(index) = entry.shard() else { return };
+        let mut state = lock(&self.shards[index].state);
+        let tenant = leave.tenant.clone();
+        self.handle(env, index, &mut state, Input::Leave(leave), work);
+        state.exit(&tenant, entry.key);
+    }
+
+    /// Hands a shard one input and performs what it wants, inside its critical section.
+    pub(super) fn in_shard(&self, env: &Env<'_>, index: usize, input: Input, work: &mut Work) {
+        let mut state = lock(&self.shards[index].state);
+        self.handle(env, index, &mut state, input, work);
+    }
+
+    /// Applies an operator's change to a tenant that is in memory.
+    pub(crate) fn set_policy(&self, tenant: &TenantId, policy: router_core::store::Policy) {
+        let mut work = Work::default();
+        let input = Input::Policy {
+            tenant: tenant.clone(),
+            policy,
+        };
+        self.in_shard(&self.env(), self.shard_of(tenant), input, &mut work);
+        self.finish(&mut work);
+    }
+
+    fn handle(
+        &self,
+        env: &Env<'_>,
+        index: usize,
+        state: &mut ShardState,
+        input: Input,
+        work: &mut Work,
+    ) {
+        let cell: &ShardCell = &self.shards[index];
+        let ShardState {
+            shard, connections, ..
+        } = state;
+        let mut fx = Effects::default();
+        shard.handle(env, input, &mut fx);
+        while let Some(effect) = fx.pop() {
+            match effect {
+                Effect::Deliver {
+                    receipt,
+                    conn,
+                    frame,
+                } => {
+                    let outcome = match connections.get(&conn) {
+                        Some(entry) => self.push(env, entry, frame, work),
+                        None => Outcome::Gone,
+                    };
+                    if let Some(receipt) = receipt {
+                        shard.settled(env, receipt, outcome, &mut fx);
+                    }
+                }
+                Effect::Ask { ticket, request } => {
+                    if let Err(refused) = cell.store.try_send((ticket, request)) {
+                        self.metrics.store_full.increment(1);
+                        let (ticket, _) = refused.into_inner();
+                        let reply = Reply::Refused(ErrorCode::StoreUnavailable);
+                        shard.handle(env, Input::Reply { ticket, reply }, &mut fx);
+                    }
+                }
+                Effect::Tell { conn, notice } => {
+                    if let Some(entry) = connections.get(&conn) {
+                        work.told.push_back((Arc::clone(entry), notice));
+                    }
+                }
+                Effect::Close { conn, close } => {
+                    if let Some(entry) = connections.get(&conn) {
+                        close_socket(entry, close, work);
+                    }
+                }
+                Effect::Note(fact) => self.note(&fact),
+                Effect::Verify(_)
+                | Effect::Join(_)
+                | Effect::Route(_)
+                | Effect::Request(_)
+                | Effect::Leave(_)
+                | Effect::Ping => debug_assert!(false, "only sessions want that"),
+            }
+        }
+        cell.wake_ms
+            .store(shard.next_wakeup().unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    fn push(&self, env: &Env<'_>, entry: &Arc<Entry>, frame: Outbound, work: &mut Work) -> Outcome {
+        let is_refusal = frame.class == Class::Refusal;
+        let pushed = entry.socket.push(
+            Outgoing::text(frame.text, class_of(frame.class)),
+            env.now_ms,
+        );
+        work.touch(entry);
+        if is_refusal && lock(&entry.refusals).count(env.now_ms) {
+            close_socket(entry, CloseCode::TooManyRefusals, work);
+        }
+        match pushed {
+            Push::Queued => Outcome::Queued,
+            Push::Full => Outcome::Full,
+            Push::Gone => Outcome::Gone,
+        }
+    }
+
+    fn note(&self, fact: &Fact) {
+        let metrics = &self.metrics;
+        match fact {
+            Fact::Authenticated => metrics.authenticated.increment(1),
+            Fact::Refused(code) => metrics.refused(*code),
+            Fact::Delivered { bytes } => {
+                metrics.delivered.increment(1);
+                metrics.delivered_bytes.increment(*bytes as u64);
+            }
+            Fact::Duplicate => metrics.duplicates.increment(1),
+            Fact::BestEffortDropped => metrics.best_effort_dropped.increment(1),
+            Fact::BotOnline => metrics.bots_online.increment(1.0),
+            Fact::BotOffline => metrics.bots_online.decrement(1.0),
+            Fact::Takeover => metrics.takeovers.increment(1),
+        }
+    }
+}
+
+impl Entry {
+    fn shard(&self) -> Option<usize> {
+        let index = self.shard.load(Ordering::Relaxed);
+        (index != usize::MAX).then_some(index)
+    }
+}
+
+impl Work {
+    pub(super) fn touch(&mut self, entry: &Arc<Entry>) {
+        // A burst to one peer is one entry here; others flushed twice find nothing to write.
+        if self
+            .touched
+            .last()
+            .is_none_or(|last| !Arc::ptr_eq(last, entry))
+        {
+            self.touched.push(Arc::clone(entry));
+        }
+    }
+}
+
+impl ShardState {
+    /// Lets a connection in, so that effects can reach it, and keeps its tenant's limits for when
+    /// it has joined.
+    fn enter(&mut self, node: &Node, tenant: &TenantId, entry: &Arc<Entry>) {
+        let own = self.budgets.entry(tenant.clone()).or_insert_with(|| {
+            let limits = node.settings.limits_of(tenant);
+            TenantBudgets {
+                outbound: Budget::new(
+                    limits.outbound_bytes_per_tenant,
+                    Some(node.outbound.clone()),
+                ),
+                assembly: Budget::new(
+                    limits.assembly_bytes_per_tenant,
+                    Some(node.assembly.clone()),
+                ),
+                limits,
+                sockets: 0,
+            }
+        });
+        own.sockets += 1;
+        *lock(&entry.limits) = Some(Box::new(own.socket_limits()));
+        self.connections.insert(entry.key, Arc::clone(entry));
+    }
+
+    fn exit(&mut self, tenant: &TenantId, key: ConnKey) {
+        if self.connections.remove(&key).is_none() {
+            return;
+        }
+        let Some(own) = self.budgets.get_mut(tenant) else {
+            return;
+        };
+        own.sockets -= 1;
+        if own.sockets == 0 {
+            self.budgets.remove(tenant);
+        }
+    }
+}
+
+/// What a socket of a tenant may send and leave waiting.
+pub(super) struct SocketLimits {
+    read: ReadLimits,
+    write: WriteLimits,
+}
+
+impl TenantBudgets {
+    fn socket_limits(&self) -> SocketLimits {
+        SocketLimits {
+            read: ReadLimits {
+                message_bytes: self.limits.frame_bytes as usize,
+                assembly: self.assembly.clone(),
+            },
+            write: WriteLimits {
+                bytes: self.limits.outbound_bytes as usize,
+                frames: self.limits.outbound_frames as usize,
+                budget: self.outbound.clone(),
+            },
+        }
+    }
+}
+
+fn close_socket(entry: &Arc<Entry>, close: CloseCode, work: &mut Work) {
+    entry.socket.close(close);
+    work.touch(entry);
+}
+
+fn class_of(class: Class) -> ws::Class {
+    match class {
+        Class::Answer | Class::Refusal => ws::Class::Answer,
+        Class::Presence => ws::Class::Presence,
+        Class::Message { ends } => ws::Class::Message(ends.map(|(from, stream)| StreamKey {
+            from: SmolStr::new(from.as_str()),
+            stream: SmolStr::new(stream.as_str()),
+        })),
+        Class::Partial { from, stream } => ws::Class::Partial(StreamKey {
+            from: SmolStr::new(from.as_str()),
+            stream: stream
+                .map(|stream| SmolStr::new(stream.as_str()))
+                .unwrap_or_default(),
+        }),
+    }
+}

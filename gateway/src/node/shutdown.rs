@@ -1,0 +1,63 @@
+//! The short form of going away: tell everybody, write what waits, close.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use protocol::CloseCode;
+use protocol::connect::Migrate;
+use router_core::session::Input;
+use tokio::time::{Instant, sleep};
+
+use super::{Entry, Node, Work};
+
+/// Longest wait for queues to be read after `migrate`.
+const FLUSH_WAIT: Duration = Duration::from_secs(2);
+/// Longest wait for closing handshakes after that; together well within 5 s.
+const CLOSE_WAIT: Duration = Duration::from_millis(2500);
+/// Between two looks at what is left.
+const POLL: Duration = Duration::from_millis(20);
+/// Within how many milliseconds clients are asked to come back, each at a random time.
+const RECONNECT_WITHIN_MS: u64 = 5000;
+
+impl Node {
+    /// From now on it is not ready and takes no new messages.
+    pub(crate) fn begin_drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        self.metrics.draining.set(1.0);
+    }
+
+    /// Ends every connection: `migrate`, the rest of its queue, 1012. At most 5 s.
+    pub(crate) async fn drain(&self) {
+        let mut work = Work::default();
+        self.for_each_connection(|entry| {
+            let reconnect_within_ms = RECONNECT_WITHIN_MS;
+            let migrate = Migrate {
+                reason: "restart".to_owned(),
+                reconnect_within_ms,
+            };
+            self.input(entry, Input::Draining(migrate), &mut work);
+            self.finish(&mut work);
+        });
+        self.wait(FLUSH_WAIT, |entry| entry.socket.backlog().0 == 0)
+            .await;
+        self.for_each_connection(|entry| {
+            entry.socket.close(CloseCode::Restart);
+            entry.socket.flush();
+        });
+        self.wait(CLOSE_WAIT, |_| false).await;
+    }
+
+    /// Waits until every connection that is left is done, or too long.
+    async fn wait(&self, most: Duration, is_done: impl Fn(&Arc<Entry>) -> bool) {
+        let deadline = Instant::now() + most;
+        while Instant::now() < deadline {
+            let mut all_done = true;
+            self.for_each_connection(|entry| all_done &= is_done(entry));
+            if all_done {
+                return;
+            }
+            sleep(POLL).await;
+        }
+    }
+}

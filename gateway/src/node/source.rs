@@ -1,0 +1,106 @@
+//! Where a connection comes from, for counting failures and handshakes by.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use http::HeaderMap;
+use smol_str::{SmolStr, ToSmolStr};
+
+use crate::config::Cidr;
+
+/// The proxies whose `X-Forwarded-For` is believed.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    trusted: Vec<Cidr>,
+}
+
+impl Sources {
+    /// Believes these and nobody else.
+    pub fn new(trusted: Vec<Cidr>) -> Self {
+        Self { trusted }
+    }
+
+    /// The source of a request: the peer, or what a trusted peer says is behind it. IPv6 sources
+    /// are counted by their /64, which is what one customer gets.
+    pub fn source_of(&self, peer: IpAddr, headers: &HeaderMap) -> SmolStr {
+        counted_as(self.address_of(peer, headers))
+    }
+
+    fn address_of(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        if !self.trusts(peer) {
+            return peer;
+        }
+        let hops = headers
+            .get_all("x-forwarded-for")
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        let hops: Vec<&str> = hops
+            .flat_map(|value| value.split(','))
+            .map(str::trim)
+            .collect();
+        for hop in hops.iter().rev() {
+            match hop.parse::<IpAddr>() {
+                Ok(address) if self.trusts(address) => {}
+                Ok(address) => return address,
+                // What stands left of a thing that is no address was not written by a proxy of ours.
+                Err(_) => return peer,
+            }
+        }
+        peer
+    }
+
+    /// Whether an address is one of the proxies.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted.iter().any(|block| block.contains(address))
+    }
+}
+
+/// How an address is counted.
+pub(crate) fn counted_as(address: IpAddr) -> SmolStr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.to_smolstr(),
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).to_smolstr()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(trusted: &[&str], peer: &str, forwarded: &[&str]) -> String {
+        let sources = Sources::new(trusted.iter().map(|block| block.parse().unwrap()).collect());
+        let mut headers = HeaderMap::new();
+        for value in forwarded {
+            headers.append("x-forwarded-for", value.parse().unwrap());
+        }
+        sources
+            .source_of(peer.parse().unwrap(), &headers)
+            .to_string()
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_is_believed() {
+        let proxies = ["10.0.0.0/8"];
+        assert_eq!(source(&[], "10.1.1.1", &["1.2.3.4"]), "10.1.1.1");
+        assert_eq!(source(&proxies, "9.9.9.9", &["1.2.3.4"]), "9.9.9.9");
+        assert_eq!(source(&proxies, "10.1.1.1", &["1.2.3.4"]), "1.2.3.4");
+        assert_eq!(source(&proxies, "::ffff:10.1.1.1", &["1.2.3.4"]), "1.2.3.4");
+        // The client wrote the left one itself.
+        assert_eq!(
+            source(&proxies, "10.1.1.1", &["6.6.6.6, 1.2.3.4", "10.2.2.2"]),
+            "1.2.3.4"
+        );
+        assert_eq!(
+            source(&proxies, "10.1.1.1", &["1.2.3.4, nonsense"]),
+            "10.1.1.1"
+        );
+        assert_eq!(source(&proxies, "10.1.1.1", &[]), "10.1.1.1");
+    }
+
+    #[test]
+    fn an_ipv6_source_is_its_64() {
+        assert_eq!(source(&[], "2001:db8:1:2:3:4:5:6", &[]), "2001:db8:1:2::");
+    }
+}

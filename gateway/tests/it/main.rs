@@ -1,0 +1,6 @@
+//! The gateway as its peers meet it: over real sockets.
+
+#[cfg(test)]
+mod conversation;
+#[cfg(test)]
+mod harness;
