@@ -136,8 +136,8 @@ impl Queue {
     /// A tenant or node without room is not this connection's fault, and news of others' bots is
     /// not its business: only its own limits and what is meant for it count.
     fn refuse(&mut self, frame: &Outgoing, now_ms: u64) -> Push {
-        let is_full = self.frames >= self.frames_max
-            || self.bytes() + frame.payload.len() > self.bytes_max;
+        let is_full =
+            self.frames >= self.frames_max || self.bytes() + frame.payload.len() > self.bytes_max;
         if is_full && frame.class != Class::Presence {
             self.full_since_ms.get_or_insert(now_ms);
         }

@@ -21,10 +21,11 @@ use smol_str::SmolStr;
 use super::routes::Bot;
 use super::{Asked, Refusal, Tenant};
 use crate::check;
-use crate::effect::{Class, ConnKey, Effect, Effects, Fact};
+use crate::effect::{Class, Effect, Effects, Fact};
 use crate::env::{Env, Millis};
+use crate::ids::ConnKey;
 use crate::invariant::Invariant;
-use crate::shard::Registration;
+use crate::request::Registration;
 use crate::store::{Ask, Claim, Reply};
 
 /// What is being done about one bot.

@@ -14,8 +14,9 @@ use bytes::Bytes;
 use protocol::{CloseCode, ErrorCode, Secret, TenantId};
 use router_core::auth::{Attempt, AuthError, Credential, Keyring, Throttle};
 use router_core::effect::{Class, Fact, Outbound, Outcome, Receipt, Ticket};
+use router_core::ids::HashKeys;
 use router_core::session::{Input as SessionInput, Opened};
-use router_core::shard::{HashKeys, Input as ShardInput};
+use router_core::shard::Input as ShardInput;
 use router_core::store::{self, Ask, Model, Reply};
 use router_core::{ConnKey, Effect, Effects, Env, Millis, Session, Settings, Shard};
 
