@@ -10,12 +10,14 @@
 //! | `routes.rs` | who is who: connections, bots, clients; what a name means |
 //! | `send.rs` | carries a message and settles its answer |
 //! | `claims.rs` | makes a connection the home of a bot |
+//! | `flaps.rs` | tells two instances that fight over a bot from one that restarts |
 //! | `presence.rs` | tells of bots that came and went; lists them |
 //! | `dedupe.rs` | remembers idempotency keys |
 
 mod claims;
 mod connect;
 mod dedupe;
+mod flaps;
 mod presence;
 mod routes;
 mod send;
