@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use crate::args::Tenant;
 use crate::failure::Failure;
+use crate::term;
 
 /// An admin request is a matter of milliseconds.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -25,7 +26,7 @@ pub async fn revoke(tenant: Tenant) -> Result<(), Failure> {
     let (user, answer) = order(tenant, "revoke").await?;
     let generation = &answer["generation"];
     println!("revoked: all keys and tokens of {user} before generation {generation}");
-    eprintln!("next: t2b keys issue {user}");
+    eprintln!("{} t2b keys issue {user}", term::dim("next:"));
     Ok(())
 }
 

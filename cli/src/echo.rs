@@ -1,15 +1,21 @@
 //! `bot echo`: a bot that answers with the same text, after two partials.
 
+use std::time::Duration;
+
 use client::{Client, Event, Events, members_of};
 use protocol::BotId;
 use protocol::frame::{Delivered, SendPartial};
 use protocol::presence::RegisterBot;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::sleep;
 
 use crate::args::Echo;
 use crate::connect::connect;
 use crate::failure::Failure;
 use crate::term;
+
+/// Between two partials: sent at once, the gateway would leave out all but the newest.
+const TYPING: Duration = Duration::from_millis(40);
 
 /// Echoes until SIGTERM or Ctrl-C.
 pub async fn run(args: Echo) -> Result<(), Failure> {
@@ -98,6 +104,7 @@ async fn echo(client: &Client, message: &Delivered) -> Result<(), client::Error>
             ..SendPartial::default()
         };
         client.partial(partial).await?;
+        sleep(TYPING).await;
     }
     reply.stream_id = stream;
     client.send(reply).await.map(drop)

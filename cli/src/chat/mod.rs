@@ -36,7 +36,7 @@ fn offline(bot: &BotId, wait: Duration) -> Failure {
     let seconds = wait.as_secs();
     Failure::unavailable(
         "bot_offline",
-        format!("{bot} was not online within {seconds} s"),
+        format!("{bot} did not come online within {seconds} s"),
     )
     .or_next("t2b bots")
 }
