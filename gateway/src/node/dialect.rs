@@ -69,6 +69,10 @@ impl Dialect for T2b {
             Ended::Peer(_) => self.node.metrics.closed_by_peer.increment(1),
             Ended::Lost => self.node.metrics.lost.increment(1),
         }
+        // Not only when this is dropped: the closing handshake may take seconds, and its bots are
+        // offline now.
+        self.input(Input::Gone);
+        self.on_idle();
     }
 }
 
