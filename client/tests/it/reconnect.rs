@@ -142,7 +142,7 @@ async fn migrate_opens_the_new_connection_before_it_leaves_the_old() {
     old.say(json!({"type": "bot_unregistered", "timestamp": 1,
         "data": {"botId": "bot", "reason": "replaced", "epoch": 2}}))
         .await;
-    assert!(old.is_closed_by_client().await);
+    assert!(old.sees_a_close().await);
     assert!(matches!(next(&mut events).await, Event::Migrate(_)));
     assert!(matches!(next(&mut events).await, Event::Connected(_)));
     assert!(matches!(next(&mut events).await, Event::Registered(_)));
@@ -179,11 +179,11 @@ async fn a_bot_that_was_taken_over_is_not_registered_again() {
 async fn closing_and_dropping_both_close_the_connection() {
     let server = Server::start().await;
     let (client, _events, peer) = server.connected().await;
-    let (closed, ()) = tokio::join!(peer.is_closed_by_client(), client.close());
+    let (closed, ()) = tokio::join!(peer.sees_a_close(), client.close());
     assert!(closed);
     let (client, mut events, peer) = server.connected().await;
     drop(client);
-    assert!(peer.is_closed_by_client().await);
+    assert!(peer.sees_a_close().await);
     assert!(matches!(
         next(&mut events).await,
         Event::Disconnected { .. }

@@ -93,7 +93,9 @@ impl Peer {
             match soon(self.0.next()).await.unwrap().unwrap() {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),
                 Message::Ping(_) | Message::Pong(_) => {}
-                other => panic!("not a text: {other:?}"),
+                other @ (Message::Binary(_) | Message::Close(_) | Message::Frame(_)) => {
+                    panic!("not a text: {other:?}")
+                }
             }
         }
     }
@@ -116,7 +118,7 @@ impl Peer {
     }
 
     /// Whether the client closes in order from here on.
-    pub async fn is_closed_by_client(mut self) -> bool {
+    pub async fn sees_a_close(mut self) -> bool {
         matches!(soon(self.0.next()).await, Some(Ok(Message::Close(_))))
     }
 }
