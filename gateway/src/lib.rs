@@ -173,7 +173,7 @@ impl Gateway {
         self.shutdown.clone()
     }
 
-    /// Serves until it is shut down. Dropping the future ends it without a drain.
+    /// Serves until it is shut down. Dropping the future closes every connection without a drain.
     pub async fn run(self) {
         let Self {
             node,
@@ -183,6 +183,7 @@ impl Gateway {
             shutdown,
             ..
         } = self;
+        let _last = CloseAll(Arc::clone(&node));
         let mut calls = shutdown.0.subscribe();
         let mut background = JoinSet::new();
         background.spawn(Arc::clone(&node).tick());
@@ -199,6 +200,15 @@ impl Gateway {
             () = node.drain() => {}
             () = shut_down(&mut calls, 2) => {}
         }
+    }
+}
+
+/// However serving ends, no connection outlives it for long: each is a task of its own.
+struct CloseAll(Arc<Node>);
+
+impl Drop for CloseAll {
+    fn drop(&mut self) {
+        self.0.close_all();
     }
 }
 

@@ -31,6 +31,12 @@ impl T2b {
         Arc::clone(&self.entry.socket)
     }
 
+    /// Its tenant lets go of it; more than once is as once.
+    fn leave(&mut self) {
+        self.node.input(&self.entry, Input::Gone, &mut self.work);
+        self.node.finish(&mut self.work);
+    }
+
     fn input(&mut self, input: Input) -> Flow {
         let waits = self.node.input(&self.entry, input, &mut self.work);
         if waits { Flow::Pause } else { Flow::Continue }
@@ -69,18 +75,15 @@ impl Dialect for T2b {
             Ended::Peer(_) => self.node.metrics.closed_by_peer.increment(1),
             Ended::Lost => self.node.metrics.lost.increment(1),
         }
-        // Not only when this is dropped: the closing handshake may take seconds, and its bots are
-        // offline now.
-        self.input(Input::Gone);
-        self.on_idle();
+        // Now, not after the closing handshake: a bot that comes back at once takes nothing over.
+        self.leave();
     }
 }
 
 /// Whichever way the connection ends, also by a panic or an abort, its tenant lets go of it.
 impl Drop for T2b {
     fn drop(&mut self) {
-        self.node.input(&self.entry, Input::Gone, &mut self.work);
-        self.node.finish(&mut self.work);
+        self.leave();
         lock(self.node.slot(self.entry.key)).remove(&self.entry.key);
         self.node.metrics.connections.decrement(1.0);
         self.node

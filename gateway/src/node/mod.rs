@@ -74,8 +74,8 @@ pub(crate) struct Entry {
     wake_ms: AtomicU64,
     /// Index of its tenant's shard, once it has a tenant; `usize::MAX` before.
     shard: AtomicUsize,
-    /// Its tenant's limits, between its verification and its joining.
-    limits: Mutex<Option<Box<perform::SocketLimits>>>,
+    /// What it may send once it has joined its tenant, between its verification and that.
+    read_limits: Mutex<Option<Box<ReadLimits>>>,
     refusals: Mutex<perform::Refusals>,
 }
 
@@ -178,7 +178,7 @@ impl Node {
             session: Mutex::new(Session::new(key, &env)),
             wake_ms: AtomicU64::new(u64::MAX),
             shard: AtomicUsize::new(usize::MAX),
-            limits: Mutex::new(None),
+            read_limits: Mutex::new(None),
             refusals: Mutex::default(),
         });
         lock(self.slot(key)).insert(key, Arc::clone(&entry));

@@ -68,11 +68,9 @@ impl Node {
     /// Does what may be done only when no lock is held: tells sessions, then writes sockets.
     pub(super) fn finish(&self, work: &mut Work) {
         while let Some((entry, notice)) = work.told.pop_front() {
-            let limits = lock(&entry.limits).take();
+            let limits = lock(&entry.read_limits).take();
             if let (Notice::Joined(_), Some(limits)) = (&notice, limits) {
-                entry.socket.set_read_limits(limits.read);
-                // Refused only if what waits does not fit the tenant's budget: the old ones stay.
-                entry.socket.set_write_limits(limits.write);
+                entry.socket.set_read_limits(*limits);
             }
             if !self.input(&entry, session::Input::Notice(notice), work) {
                 entry.socket.resume();
@@ -132,7 +130,9 @@ impl Node {
         let index = self.shard_of(tenant);
         entry.shard.store(index, Ordering::Relaxed);
         let mut state = lock(&self.shards[index].state);
-        state.enter(self, tenant, entry);
+        if !state.enter(self, tenant, entry) {
+            close_socket(entry, CloseCode::TryLater, work);
+        }
         self.handle(env, index, &mut state, Input::Join(join), work);
     }
 
@@ -277,9 +277,11 @@ impl Work {
 }
 
 impl ShardState {
-    /// Lets a connection in, so that effects can reach it, and keeps its tenant's limits for when
-    /// it has joined.
-    fn enter(&mut self, node: &Node, tenant: &TenantId, entry: &Arc<Entry>) {
+    /// Lets a connection in, so that effects can reach it. What may wait for it is its tenant's to
+    /// say from now on, since its greeting is long; what it may send, only once it has joined.
+    ///
+    /// False: not even what waits already fits the tenant's budget.
+    fn enter(&mut self, node: &Node, tenant: &TenantId, entry: &Arc<Entry>) -> bool {
         let own = self.budgets.entry(tenant.clone()).or_insert_with(|| {
             let limits = node.settings.limits_of(tenant);
             TenantBudgets {
@@ -296,8 +298,9 @@ impl ShardState {
             }
         });
         own.sockets += 1;
-        *lock(&entry.limits) = Some(Box::new(own.socket_limits()));
+        *lock(&entry.read_limits) = Some(Box::new(own.read_limits()));
         self.connections.insert(entry.key, Arc::clone(entry));
+        entry.socket.set_write_limits(own.write_limits())
     }
 
     fn exit(&mut self, tenant: &TenantId, key: ConnKey) {
@@ -314,24 +317,19 @@ impl ShardState {
     }
 }
 
-/// What a socket of a tenant may send and leave waiting.
-pub(super) struct SocketLimits {
-    read: ReadLimits,
-    write: WriteLimits,
-}
-
 impl TenantBudgets {
-    fn socket_limits(&self) -> SocketLimits {
-        SocketLimits {
-            read: ReadLimits {
-                message_bytes: self.limits.frame_bytes as usize,
-                assembly: self.assembly.clone(),
-            },
-            write: WriteLimits {
-                bytes: self.limits.outbound_bytes as usize,
-                frames: self.limits.outbound_frames as usize,
-                budget: self.outbound.clone(),
-            },
+    fn read_limits(&self) -> ReadLimits {
+        ReadLimits {
+            message_bytes: self.limits.frame_bytes as usize,
+            assembly: self.assembly.clone(),
+        }
+    }
+
+    fn write_limits(&self) -> WriteLimits {
+        WriteLimits {
+            bytes: self.limits.outbound_bytes as usize,
+            frames: self.limits.outbound_frames as usize,
+            budget: self.outbound.clone(),
         }
     }
 }

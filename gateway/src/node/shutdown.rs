@@ -41,11 +41,16 @@ impl Node {
         });
         self.wait(FLUSH_WAIT, |entry| entry.socket.backlog().0 == 0)
             .await;
+        self.close_all();
+        self.wait(CLOSE_WAIT, |_| false).await;
+    }
+
+    /// Begins to close every connection that is not closing yet.
+    pub(crate) fn close_all(&self) {
         self.for_each_connection(|entry| {
             entry.socket.close(CloseCode::Restart);
             entry.socket.flush();
         });
-        self.wait(CLOSE_WAIT, |_| false).await;
     }
 
     /// Waits until every connection that is left is done, or too long.

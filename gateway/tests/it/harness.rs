@@ -1,13 +1,16 @@
 //! A real gateway on free loopback ports, and sockets that speak to it.
 
-use std::time::Duration;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::{SinkExt, StreamExt};
 use gateway::config::Config;
 use gateway::{Addresses, Gateway, Shutdown};
-use protocol::TenantId;
-use router_core::auth::Keyring;
-use serde_json::Value;
+use protocol::{BotId, ClientId, TenantId};
+use router_core::auth::{Claims, Keyring, TokenScope};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -26,7 +29,8 @@ pub struct Server {
     pub admin_token: String,
     pub shutdown: Shutdown,
     pub running: JoinHandle<()>,
-    _dir: tempfile::TempDir,
+    /// Its state directory; whoever holds a clone can start another gateway on it.
+    pub dir: Arc<tempfile::TempDir>,
 }
 
 impl Server {
@@ -42,11 +46,21 @@ impl Server {
         change: impl FnOnce(&mut Config),
         fault: Option<backplane::Fault>,
     ) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let mut config = Config::for_test(dir.path()).unwrap();
+        Self::start_in(Arc::new(tempfile::tempdir().unwrap()), change, fault).await
+    }
+
+    pub async fn start_in(
+        dir: Arc<tempfile::TempDir>,
+        change: impl FnOnce(&mut Config),
+        fault: Option<backplane::Fault>,
+    ) -> Self {
+        let mut config = Config::for_test(Path::new(dir.path())).unwrap();
         change(&mut config);
         let keyring = config.keyring();
-        let admin_token = config.admin_token.as_ref().unwrap().reveal().clone();
+        let admin_token = config.admin_token.as_ref();
+        let admin_token = admin_token
+            .map(|token| token.reveal().clone())
+            .unwrap_or_default();
         let gateway = match fault {
             None => Gateway::bind(config).await.unwrap(),
             Some(fault) => Gateway::bind_with_fault(config, fault).await.unwrap(),
@@ -59,7 +73,7 @@ impl Server {
             admin_token,
             shutdown,
             running,
-            _dir: dir,
+            dir,
         }
     }
 
@@ -70,11 +84,44 @@ impl Server {
             .clone()
     }
 
+    /// A client token of generation 0 that ends in `ttl_s` seconds; negative: it has ended.
+    pub fn token(
+        &self,
+        user: &str,
+        client: &str,
+        scope: TokenScope,
+        bots: Option<&[&str]>,
+        ttl_s: i64,
+    ) -> String {
+        let now_s = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_secs();
+        let exp = now_s.saturating_add_signed(ttl_s);
+        let claims = Claims {
+            tenant: TenantId::parse(user).unwrap(),
+            client: ClientId::parse(client).unwrap(),
+            scope: vec![scope],
+            g: 0,
+            iat: exp.min(now_s).saturating_sub(1),
+            exp,
+            bots: bots.map(|bots| bots.iter().map(|id| BotId::parse(id).unwrap()).collect()),
+        };
+        self.keyring.issue_token(&claims).reveal().clone()
+    }
+
     /// Opens a socket with a header credential and reads its greeting.
     pub async fn client(&self, user: &str, client: &str) -> Socket {
         let mut socket = self
             .open(&format!("/ws?clientId={client}"), Some(&self.key(user)))
             .await;
+        socket.greeted().await;
+        socket
+    }
+
+    /// Opens a socket with any bearer credential and reads its greeting.
+    pub async fn bearer(&self, credential: &str) -> Socket {
+        let mut socket = self.open("/ws", Some(credential)).await;
         socket.greeted().await;
         socket
     }
@@ -148,12 +195,56 @@ impl Socket {
         }
     }
 
+    /// Sends a frame and returns what comes next, `bot_status` passed over.
+    pub async fn ask(&mut self, frame: impl Into<Utf8Bytes>) -> Value {
+        self.send(frame).await;
+        loop {
+            let answer = self.next().await.expect("an answer, not a close");
+            if answer["type"] != "bot_status" {
+                return answer;
+            }
+        }
+    }
+
+    /// Sends a frame that must be refused for this reason; returns the whole `error`.
+    pub async fn refused(&mut self, frame: impl Into<Utf8Bytes>, reason: &str) -> Value {
+        let error = self.ask(frame).await;
+        assert_eq!(error["type"], "error", "{error}");
+        assert_eq!(error["data"]["reason"], reason, "{error}");
+        error
+    }
+
+    /// Sends a message that must be delivered.
+    pub async fn tell(&mut self, to: &str, text: &str) {
+        let ack = self.ask(message(to, text)).await;
+        assert_eq!(ack["data"]["status"], "delivered", "{ack}");
+    }
+
+    /// Writes bytes past the WebSocket library.
+    pub async fn write_raw(&mut self, bytes: &[u8]) {
+        self.0.get_mut().write_all(bytes).await.unwrap();
+    }
+
     /// The code of the close that comes next; frames before it are passed over.
     pub async fn closed(&mut self) -> u16 {
         loop {
             match self.next().await {
                 Ok(_) => {}
-                Err(frame) => return frame.map_or(1006, |frame| frame.code.into()),
+                Err(frame) => {
+                    // Our half of the closing handshake is written by the next read.
+                    let _ = timeout(SOON, self.0.next()).await;
+                    return frame.map_or(1006, |frame| frame.code.into());
+                }
+            }
+        }
+    }
+
+    /// The status of a bot that the next `bot_status` of it tells.
+    pub async fn expect_status(&mut self, bot: &str) -> String {
+        loop {
+            let told = self.expect("bot_status").await;
+            if told["data"]["botId"] == bot {
+                return told["data"]["status"].as_str().unwrap().to_owned();
             }
         }
     }
@@ -163,4 +254,45 @@ impl Socket {
         self.expect("auth_ok").await;
         assert_eq!(self.expect("status").await["data"]["type"], "bots_list");
     }
+}
+
+/// A `message` frame.
+pub fn message(to: &str, text: &str) -> String {
+    json!({"type": "message", "data": {"to": to, "text": text}, "id": "m"}).to_string()
+}
+
+/// A `register_bot` frame.
+pub fn register(bot: &str) -> String {
+    json!({"type": "register_bot", "data": {"botId": bot}, "id": "r"}).to_string()
+}
+
+/// Tries until it is so, or it is too late.
+pub async fn eventually<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
+    let tries = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(SOON, tries)
+        .await
+        .unwrap_or_else(|_| panic!("{what}: not in time"));
+}
+
+/// A frame of a client as it goes over the wire, with a mask of zeros.
+pub fn raw_frame(first_byte: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first_byte];
+    match payload.len() {
+        short @ 0..=125 => frame.push(0x80 | short as u8),
+        long @ 126..=0xffff => {
+            frame.push(0xfe);
+            frame.extend((long as u16).to_be_bytes());
+        }
+        longer => {
+            frame.push(0xff);
+            frame.extend((longer as u64).to_be_bytes());
+        }
+    }
+    frame.extend([0; 4]);
+    frame.extend(payload);
+    frame
 }

@@ -1,6 +1,26 @@
 //! The gateway as its peers meet it: over real sockets.
 
 #[cfg(test)]
+mod admin;
+#[cfg(test)]
+mod closes;
+#[cfg(test)]
 mod conversation;
 #[cfg(test)]
+mod errors;
+#[cfg(test)]
+mod handshake;
+#[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod http;
+#[cfg(test)]
+mod ops;
+#[cfg(test)]
+mod presence;
+#[cfg(test)]
+mod shutdown;
+#[cfg(test)]
+mod stalled;
+#[cfg(test)]
+mod tls;

@@ -1,0 +1,165 @@
+//! The admin door: who may ask, and what an order does.
+
+use std::sync::Arc;
+
+use protocol::TenantId;
+
+use crate::harness::{Server, message};
+use crate::http::exchange;
+
+#[tokio::test]
+async fn only_the_token_opens_it() {
+    let server = Server::start().await;
+    let bearer = server.admin_bearer();
+    let wrong = bearer.replace(&server.admin_token, "wrong");
+    let short = bearer.replace(&server.admin_token, &server.admin_token[1..]);
+    for (method, path, headers, status) in [
+        ("GET", "/admin/v1/status", bearer.as_str(), 200),
+        ("GET", "/admin/v1/status", "", 401),
+        ("GET", "/admin/v1/status", &wrong, 401),
+        ("GET", "/admin/v1/status", &short, 401),
+        ("GET", "/admin/v1/nothing", "", 401),
+        ("GET", "/admin/v1/nothing", &bearer, 404),
+        ("GET", "/admin/v1/tenants/alice/revoke", &bearer, 404),
+        ("POST", "/admin/v1/tenants/alice/revoke", "", 401),
+        ("POST", "/admin/v1/tenants/-alice/revoke", &bearer, 400),
+        ("GET", "/", &bearer, 404),
+        ("GET", "/healthz", "origin: http://localhost\r\n", 403),
+        (
+            "GET",
+            "/admin/v1/status",
+            &format!("{bearer}origin: http://localhost\r\n"),
+            403,
+        ),
+    ] {
+        let answer = server.admin(method, path, headers).await;
+        assert_eq!(
+            answer.status, status,
+            "{method} {path} {headers} {answer:?}"
+        );
+        assert_eq!(
+            answer.head.contains("www-authenticate: bearer"),
+            status == 401
+        );
+    }
+    for host in ["rebound.example", "localhost.evil.example", ""] {
+        let head = format!("GET /healthz HTTP/1.1\r\nhost: {host}\r\n\r\n");
+        assert_eq!(
+            exchange(server.addresses.admin, head.as_bytes())
+                .await
+                .status,
+            421,
+            "{host}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn without_a_token_it_does_not_exist() {
+    let server = Server::start_with(|config| config.admin_token = None).await;
+    for headers in [
+        "",
+        "authorization: Bearer \r\n",
+        "authorization: Bearer x\r\n",
+    ] {
+        assert_eq!(
+            server
+                .admin("GET", "/admin/v1/status", headers)
+                .await
+                .status,
+            404
+        );
+    }
+    assert_eq!(server.admin("GET", "/healthz", "").await.status, 200);
+}
+
+#[tokio::test]
+async fn the_status_counts() {
+    let server = Server::start().await;
+    let _phone = server.client("alice", "phone").await;
+    let _bot = server.bot("alice", "bot_a").await;
+    let _other = server.client("bob", "phone").await;
+    let status = server
+        .admin("GET", "/admin/v1/status", &server.admin_bearer())
+        .await
+        .json();
+    assert_eq!(
+        (&status["connections"], &status["tenants"]),
+        (&3.into(), &2.into())
+    );
+    assert_eq!(
+        (&status["draining"], &status["store"]["kind"]),
+        (&false.into(), &"memory".into())
+    );
+    assert!(status["uptime_ms"].is_u64() && status["version"].is_string());
+    let (used, most) = (&status["store"]["bytes"], &status["store"]["bytes_max"]);
+    assert!(used.as_u64().unwrap() > 0 && used.as_u64() < most.as_u64());
+}
+
+/// What the server says to a credential: the type of the frame behind `connected`.
+async fn met(server: &Server, credential: &str) -> String {
+    let mut socket = server.open("/ws", Some(credential)).await;
+    socket.expect("status").await;
+    socket.next().await.unwrap()["type"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+#[tokio::test]
+async fn a_revoked_key_stays_revoked_after_a_restart() {
+    let first = Server::start().await;
+    let (old, foreign) = (first.key("alice"), first.key("bob"));
+    assert_eq!(first.order("alice", "revoke").await["generation"], 1);
+    let new = first
+        .keyring
+        .issue_key(&TenantId::parse("alice").unwrap(), 1);
+    let second = Server::start_in(Arc::clone(&first.dir), |_| {}, None).await;
+    for server in [&first, &second] {
+        assert_eq!(met(server, &old).await, "auth_error");
+        assert_eq!(met(server, new.reveal()).await, "auth_ok");
+        assert_eq!(met(server, &foreign).await, "auth_ok");
+    }
+    assert_eq!(second.order("alice", "revoke").await["generation"], 2);
+    assert_eq!(met(&second, new.reveal()).await, "auth_error");
+}
+
+#[tokio::test]
+async fn a_suspended_tenant_is_out_until_it_is_resumed() {
+    let first = Server::start().await;
+    let key = first.key("alice");
+    let (mut phone, mut bot) = (
+        first.client("alice", "phone").await,
+        first.bot("alice", "bot_a").await,
+    );
+    let mut other = first.client("bob", "phone").await;
+    assert_eq!(first.order("alice", "suspend").await["suspended"], true);
+    assert_eq!((phone.closed().await, bot.closed().await), (4403, 4403));
+    other.refused(message("bot_a", "hi"), "bot_not_found").await;
+    let second = Server::start_in(Arc::clone(&first.dir), |_| {}, None).await;
+    assert_eq!(met(&first, &key).await, "auth_error");
+    assert_eq!(met(&second, &key).await, "auth_error");
+    assert_eq!(second.order("alice", "resume").await["suspended"], false);
+    assert_eq!(met(&second, &key).await, "auth_ok");
+}
+
+#[tokio::test]
+async fn an_order_the_store_did_not_take_is_not_confirmed() {
+    use protocol::ErrorCode;
+    use router_core::store::Reply;
+    let away = Box::new(|_: &_| Some(Reply::Refused(ErrorCode::StoreUnavailable)));
+    let server = Server::start_faulty(|_| {}, Some(away)).await;
+    let answer = server
+        .admin(
+            "POST",
+            "/admin/v1/tenants/alice/revoke",
+            &server.admin_bearer(),
+        )
+        .await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(
+        server.admin("GET", "/healthz", "").await.status,
+        200,
+        "liveness never asks the store"
+    );
+}

@@ -1,0 +1,83 @@
+//! Probes and metrics.
+
+use std::collections::BTreeSet;
+
+use gateway::metrics::{Kind, TABLE};
+
+use crate::harness::Server;
+use crate::stalled::fill;
+
+#[tokio::test]
+async fn a_draining_node_lives_and_is_not_ready() {
+    let server = Server::start().await;
+    assert_eq!(server.admin("GET", "/readyz", "").await.status, 200);
+    let _tablet = server.narrow("alice", "tablet").await;
+    let mut phone = server.client("alice", "phone").await;
+    fill(&mut phone, "tablet").await;
+    server.shutdown.begin();
+    phone.expect("migrate").await;
+    let ready = server.admin("GET", "/readyz", "").await;
+    assert_eq!((ready.status, ready.body.as_str()), (503, "draining\n"));
+    assert_eq!(server.admin("GET", "/healthz", "").await.status, 200);
+    assert_eq!(server.metric("t2b_draining").await, 1.0);
+}
+
+#[tokio::test]
+async fn the_metrics_are_those_of_the_table_and_well_formed() {
+    let server = Server::start().await;
+    let mut phone = server.client("alice", "phone").await;
+    let _bot = server.bot("alice", "bot_a").await;
+    phone.tell("bot_a", "hi").await;
+    let answer = server.admin("GET", "/metrics", "").await;
+    assert!(
+        answer
+            .head
+            .contains("content-type: text/plain; version=0.0.4"),
+        "{}",
+        answer.head
+    );
+    let mut series = BTreeSet::new();
+    let mut names = BTreeSet::new();
+    for line in answer
+        .body
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
+        let (labelled, value) = line.rsplit_once(' ').unwrap();
+        let value: f64 = value.parse().unwrap();
+        assert!(value >= 0.0 && series.insert(labelled), "{line}");
+        let (name, labels) = labelled.split_once('{').unwrap_or((labelled, ""));
+        let row = TABLE
+            .iter()
+            .find(|row| row.name == name)
+            .unwrap_or_else(|| panic!("{line}"));
+        assert_eq!(
+            row.kind == Kind::Counter,
+            name.ends_with("_total"),
+            "{line}"
+        );
+        assert_eq!(
+            row.label,
+            labels.split_once('=').map(|(label, _)| label),
+            "{line}"
+        );
+        names.insert(name);
+    }
+    assert_eq!(names, TABLE.iter().map(|row| row.name).collect());
+    for Row(name, least) in [
+        Row("t2b_connections", 2.0),
+        Row("t2b_tenants", 1.0),
+        Row("t2b_bots_online", 1.0),
+        Row("t2b_authenticated_total", 2.0),
+        Row("t2b_messages_delivered_total", 1.0),
+        Row("t2b_frames_received_total", 2.0),
+        Row(r#"t2b_handshakes_total{result="upgraded"}"#, 2.0),
+    ] {
+        assert_eq!(server.metric(name).await, least, "{name}");
+    }
+    for secret in ["alice", "bot_a", "phone", &server.key("alice")] {
+        assert!(!answer.body.contains(secret), "no id may be a label");
+    }
+}
+
+struct Row(&'static str, f64);
