@@ -9,9 +9,13 @@ mod strategies;
 mod talk;
 mod world;
 
+mod answers;
 mod bots_change_hands;
 mod connecting;
+mod every_error_code;
+mod guarantees;
 mod isolation;
+mod limits;
 mod policy;
 mod presence_coalesced;
 mod what_a_name_means;

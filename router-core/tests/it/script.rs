@@ -153,7 +153,7 @@ impl Script {
     pub fn again(&self, settings: Settings, acks: Acks, keep: impl Fn(&Step) -> bool) -> Self {
         let mut script = Script::new(settings, self.world.prompt, acks);
         for step in self.steps.iter().filter(|step| keep(step)) {
-            script.perform(step);
+            script.step(step.clone());
         }
         script
     }
@@ -162,6 +162,21 @@ impl Script {
     pub fn seen_by(&self, side: u8) -> impl Iterator<Item = &Event> {
         let log = self.world.log.iter();
         log.filter(move |event| side_of(event.conn()) == side)
+    }
+
+    /// The store answers all that it owes.
+    pub fn answer_all(&mut self) {
+        for side in [0, 1] {
+            let tenant = tenant(side);
+            while self
+                .world
+                .asks
+                .get(&tenant)
+                .is_some_and(|asks| !asks.is_empty())
+            {
+                self.step(Step::Answer(side, false));
+            }
+        }
     }
 
     pub fn play(&mut self, op: &Op) {

@@ -167,15 +167,26 @@ impl World {
 
     /// The store answers a tenant's oldest question, or refuses it.
     pub fn answer(&mut self, tenant: &TenantId, refuse: bool) {
+        self.answer_with(tenant, |model, request| {
+            if refuse {
+                Reply::Refused(ErrorCode::StoreUnavailable)
+            } else {
+                model.execute(request)
+            }
+        });
+    }
+
+    /// A tenant's oldest question gets this answer, true or not.
+    pub fn answer_with(
+        &mut self,
+        tenant: &TenantId,
+        reply: impl FnOnce(&mut Model, store::Request) -> Reply,
+    ) {
         let Some((ticket, request)) = self.asks.get_mut(tenant).and_then(VecDeque::pop_front)
         else {
             return;
         };
-        let reply = if refuse {
-            Reply::Refused(ErrorCode::StoreUnavailable)
-        } else {
-            self.model.execute(request)
-        };
+        let reply = reply(&mut self.model, request);
         self.shard(ShardInput::Reply { ticket, reply });
         self.run();
     }
@@ -193,6 +204,15 @@ impl World {
         };
         self.shard(ShardInput::Policy { tenant, policy });
         self.run();
+    }
+
+    /// Bytes of the frames sent since the log had this length.
+    pub fn frame_bytes(&self, from: usize) -> usize {
+        let bytes = |event: &Event| match event {
+            Event::Frame(_, frame) => frame.text.len(),
+            Event::Fed(..) | Event::Ping(_) | Event::Closed(..) => 0,
+        };
+        self.log[from..].iter().map(bytes).sum()
     }
 
     /// What the store knows of a tenant.
