@@ -17,6 +17,8 @@ fn a_replaced_bot_closes_only_its_last_socket() {
     assert_eq!(w.ask(new, register("bot_a")), ["bot_registered"]);
     assert_eq!(w.told(old), ["before", "bot_unregistered"]);
     assert_eq!(w.closed(old), None, "it holds another bot");
+    let as_bot = json!({"type": "message", "data": {"to": "new", "from": "bot_a"}});
+    assert_eq!(w.ask(old, as_bot), ["not_your_identity"]);
 
     assert_eq!(w.ask(new, message("bot_b", "before")), ["delivered"]);
     let epoch = {

@@ -4,15 +4,14 @@
 //! makes a [`Step`] with real keys and JSON texts. Steps can be played again without the ops, all
 //! of them or those of one side only.
 
+use protocol::TenantId;
 use protocol::connect::Acks;
-use protocol::{BotId, ClientId, Secret, TenantId};
-use router_core::auth::{Claims, Credential, TokenScope};
+use router_core::auth::Credential;
 use router_core::session::Opened;
 use router_core::store::Ask;
 use router_core::{ConnKey, Settings};
 
-use crate::hostile::HOSTILE;
-use crate::world::{CANARY, Event, KEYRING, START_MS, World};
+use crate::world::{CANARY, Event, World};
 
 /// Sockets that a side has at a time.
 pub const SLOTS: u8 = 4;
@@ -99,11 +98,11 @@ pub struct Script {
     pub world: World,
     pub steps: Vec<Step>,
     pub acks: Acks,
-    slots: [[Option<ConnKey>; SLOTS as usize]; 2],
+    pub slots: [[Option<ConnKey>; SLOTS as usize]; 2],
     opened: [u64; 2],
-    generations: [u64; 2],
+    pub generations: [u64; 2],
     said: [[Option<Say>; SLOTS as usize]; 2],
-    sent: u64,
+    pub sent: u64,
 }
 
 /// Sides have keys of their own, so that a replay without the other gives the same ones.
@@ -120,7 +119,7 @@ pub fn tenant(side: u8) -> TenantId {
 }
 
 /// Names 0-2 are bots, 3-6 clients; 2, 4 and 5 are the side's own, the others both sides use.
-fn name(side: u8, n: u8) -> String {
+pub fn name(side: u8, n: u8) -> String {
     let own = if side == 0 { "own" } else { CANARY };
     match n % 7 {
         0 => "bot_x".to_owned(),
@@ -153,7 +152,7 @@ impl Script {
     pub fn again(&self, settings: Settings, acks: Acks, keep: impl Fn(&Step) -> bool) -> Self {
         let mut script = Script::new(settings, self.world.prompt, acks);
         for step in self.steps.iter().filter(|step| keep(step)) {
-            script.perform(step);
+            script.step(step.clone());
         }
         script
     }
@@ -162,6 +161,21 @@ impl Script {
     pub fn seen_by(&self, side: u8) -> impl Iterator<Item = &Event> {
         let log = self.world.log.iter();
         log.filter(move |event| side_of(event.conn()) == side)
+    }
+
+    /// The store answers all that it owes.
+    pub fn answer_all(&mut self) {
+        for side in [0, 1] {
+            let tenant = tenant(side);
+            while self
+                .world
+                .asks
+                .get(&tenant)
+                .is_some_and(|asks| !asks.is_empty())
+            {
+                self.step(Step::Answer(side, false));
+            }
+        }
     }
 
     pub fn play(&mut self, op: &Op) {
@@ -240,114 +254,6 @@ impl Script {
             Step::Read(key) => world.read(*key),
             Step::Answer(side, refuse) => world.answer(&tenant(*side), *refuse),
             Step::Policy(side, ask) => world.policy(&tenant(*side), ask.clone()),
-        }
-    }
-
-    fn credential(&self, side: u8, cred: Cred) -> Option<Credential> {
-        let generation = self.generations[side as usize];
-        let key = |side, g| Credential::ApiKey(KEYRING.issue_key(&tenant(side), g));
-        let wrong = |side| {
-            let text = format!("t2b_{}_0123456789abcdef", tenant(side));
-            Credential::ApiKey(Secret::new(text))
-        };
-        let now_s = self.world.now_ms / 1000;
-        let token = |scope, bots: Option<u8>, iat, exp| {
-            let bots = bots.map(|n| [BotId::parse(&name(side, n)).unwrap()].into());
-            Credential::Token(KEYRING.issue_token(&Claims {
-                tenant: tenant(side),
-                client: ClientId::parse(&name(side, 4)).unwrap(),
-                scope: vec![scope],
-                g: generation,
-                iat,
-                exp,
-                bots,
-            }))
-        };
-        Some(match cred {
-            Cred::Absent => return None,
-            Cred::Key => key(side, generation),
-            Cred::OldKey => key(side, generation.wrapping_sub(1)),
-            Cred::WrongKey => wrong(side),
-            Cred::OthersKey => wrong(1 - side),
-            Cred::Chat => token(TokenScope::Chat, None, now_s, now_s + 3600),
-            Cred::ChatOfOne => token(TokenScope::Chat, Some(0), now_s, now_s + 3600),
-            Cred::Bot => token(TokenScope::Bot, Some(1), now_s, now_s + 3600),
-            Cred::Short => token(TokenScope::Chat, None, now_s, now_s + 20),
-            Cred::Expired => token(TokenScope::Chat, None, START_MS / 1000 - 90, now_s - 60),
-        })
-    }
-
-    fn target(&self, side: u8, to: To) -> String {
-        let conn = |side: u8, slot: u8| {
-            let key = self.slots[side as usize][slot as usize];
-            key.map(|key| self.world.conns[&key].session.id().to_string())
-        };
-        let known = match to {
-            To::Name(n) => Some(name(side, n)),
-            To::OthersName(n) => Some(name(1 - side, n)),
-            To::Conn(slot) => conn(side, slot),
-            To::OthersConn(slot) => conn(1 - side, slot),
-            To::NoConn => None,
-        };
-        known.unwrap_or_else(|| "conn_01JD3ZK6M8QW4V5N7R9T2Y0ABC".to_owned())
-    }
-
-    fn text(&mut self, side: u8, say: &Say) -> String {
-        self.sent += 1;
-        let n = self.sent;
-        let mark = if side == 1 { CANARY } else { "" };
-        let target = |to: &To| self.target(side, *to);
-        let from = |from: &Option<u8>| {
-            let from = from.map(|n| format!(r#""from":"{}","#, name(side, n)));
-            from.unwrap_or_default()
-        };
-        let (kind, data) = match say {
-            Say::Auth(cred) => ("auth", self.auth_data(side, *cred)),
-            Say::Register(bot, reject, instance) => {
-                let takeover = match reject {
-                    Some(true) => r#","takeover":"reject""#,
-                    Some(false) => r#","takeover":"replace""#,
-                    None => "",
-                };
-                let instance = instance.map(|i| format!(r#","instance":"i{i}{mark}""#));
-                let (id, instance) = (name(side, *bot), instance.unwrap_or_default());
-                let data = format!(r#""botId":"{id}","name":"Bot {mark}"{takeover}{instance}"#);
-                ("register_bot", data)
-            }
-            Say::Unregister(to) => ("unregister_bot", format!(r#""botId":"{}""#, target(to))),
-            Say::Message { from: own, to, key } => {
-                let key = key.map(|key| format!(r#""messageId":"k{key}","#));
-                let (own, to, key) = (from(own), target(to), key.unwrap_or_default());
-                let data = format!(r#"{own}{key}"to":"{to}","text":"{mark}","n":{n}"#);
-                ("message", data)
-            }
-            Say::Partial(own, to) => {
-                let (own, to) = (from(own), target(to));
-                let stream = format!(r#""streamId":"s","seq":{n}"#);
-                let data = format!(r#"{own}"to":"{to}",{stream},"text":"{mark}""#);
-                ("message_partial", data)
-            }
-            Say::Typing(to) => {
-                let data = format!(r#""to":"{}","active":true,"who":"{mark}""#, target(to));
-                ("typing", data)
-            }
-            Say::Subscribe(to) => ("subscribe", format!(r#""botId":"{}""#, target(to))),
-            Say::Unsubscribe(to) => ("unsubscribe", format!(r#""botId":"{}""#, target(to))),
-            Say::List(limit) => {
-                let limit = limit.map(|limit| format!(r#""limit":{limit}"#));
-                ("list_bots", limit.unwrap_or_default())
-            }
-            Say::Ping | Say::Again => ("ping", String::new()),
-            Say::Hostile(i) => return HOSTILE[i % HOSTILE.len()].to_owned(),
-        };
-        format!(r#"{{"type":"{kind}","data":{{{data}}},"id":"f{n}{mark}"}}"#)
-    }
-
-    fn auth_data(&self, side: u8, cred: Cred) -> String {
-        match self.credential(side, cred) {
-            None => String::new(),
-            Some(Credential::ApiKey(key)) => format!(r#""apiKey":"{}""#, key.reveal()),
-            Some(Credential::Token(token)) => format!(r#""token":"{}""#, token.reveal()),
         }
     }
 }

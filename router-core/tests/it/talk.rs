@@ -81,7 +81,8 @@ impl World {
 
     /// A socket opens with this in its upgrade; nothing is taken from it yet.
     pub fn arrive(&mut self, credential: Option<Credential>, client: Option<&str>) -> ConnKey {
-        let key = ConnKey(2 * (self.conns.len() as u64 + 1));
+        let last = self.conns.last_key_value().map_or(0, |(key, _)| key.0);
+        let key = ConnKey(last + 2);
         let opened = Opened {
             credential,
             client: client.map(str::to_owned),

@@ -1,24 +1,21 @@
 //! A node without sockets: sessions, one shard and the store's model under a virtual clock.
 //!
-//! It performs effects as the shell does: a shard's in order, each receipt settled at once; words
-//! to sessions after the shard's effects; a close behind the frames that are queued. Frames come in
-//! as JSON text. It is no shell: a queue here is a count that a test may fill, answers always fit
-//! in it, and the store answers when it is told to.
-//!
-//! Every effect of a shard is checked for ISO-1: it must belong to the tenant of its input.
+//! Frames come in as JSON text; `perform.rs` performs effects as the shell does. It is no shell: a
+//! queue here is a count that a test may fill, answers always fit in it, and the store answers when
+//! it is told to.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use protocol::{CloseCode, ErrorCode, Secret, TenantId};
-use router_core::auth::{Attempt, AuthError, Credential, Keyring, Throttle};
-use router_core::effect::{Class, Fact, Outbound, Outcome, Receipt, Ticket};
+use router_core::auth::{Keyring, Throttle};
+use router_core::effect::{Fact, Outbound, Ticket};
 use router_core::ids::HashKeys;
 use router_core::session::{Input as SessionInput, Opened};
 use router_core::shard::Input as ShardInput;
 use router_core::store::{self, Ask, Model, Reply};
-use router_core::{ConnKey, Effect, Effects, Env, Millis, Session, Settings, Shard};
+use router_core::{ConnKey, Env, Millis, Session, Settings, Shard};
 
 /// When every world begins, Unix milliseconds.
 pub const START_MS: Millis = 1_763_695_000_000;
@@ -70,13 +67,14 @@ pub struct Conn {
     pub closed: Option<CloseCode>,
     /// How much of the log a test has taken from it.
     pub taken: usize,
-    source: String,
-    side: u8,
-    inbox: VecDeque<Bytes>,
-    handled: u64,
+    pub source: String,
+    pub side: u8,
+    pub inbox: VecDeque<Bytes>,
+    pub handled: u64,
 }
 
-enum Work {
+/// What a session is due.
+pub enum Work {
     Session(ConnKey, SessionInput),
     NextFrame(ConnKey),
 }
@@ -93,8 +91,8 @@ pub struct World {
     /// Whether the store answers at once; else when [`World::answer`] says.
     pub prompt: bool,
     pub asks: BTreeMap<TenantId, VecDeque<(Ticket, store::Request)>>,
-    throttle: Throttle,
-    work: VecDeque<Work>,
+    pub throttle: Throttle,
+    pub work: VecDeque<Work>,
 }
 
 impl World {
@@ -168,15 +166,26 @@ impl World {
 
     /// The store answers a tenant's oldest question, or refuses it.
     pub fn answer(&mut self, tenant: &TenantId, refuse: bool) {
+        self.answer_with(tenant, |model, request| {
+            if refuse {
+                Reply::Refused(ErrorCode::StoreUnavailable)
+            } else {
+                model.execute(request)
+            }
+        });
+    }
+
+    /// A tenant's oldest question gets this answer, true or not.
+    pub fn answer_with(
+        &mut self,
+        tenant: &TenantId,
+        reply: impl FnOnce(&mut Model, store::Request) -> Reply,
+    ) {
         let Some((ticket, request)) = self.asks.get_mut(tenant).and_then(VecDeque::pop_front)
         else {
             return;
         };
-        let reply = if refuse {
-            Reply::Refused(ErrorCode::StoreUnavailable)
-        } else {
-            self.model.execute(request)
-        };
+        let reply = reply(&mut self.model, request);
         self.shard(ShardInput::Reply { ticket, reply });
         self.run();
     }
@@ -194,6 +203,15 @@ impl World {
         };
         self.shard(ShardInput::Policy { tenant, policy });
         self.run();
+    }
+
+    /// Bytes of the frames sent since the log had this length.
+    pub fn frame_bytes(&self, from: usize) -> usize {
+        let bytes = |event: &Event| match event {
+            Event::Frame(_, frame) => frame.text.len(),
+            Event::Fed(..) | Event::Ping(_) | Event::Closed(..) => 0,
+        };
+        self.log[from..].iter().map(bytes).sum()
     }
 
     /// What the store knows of a tenant.
@@ -245,212 +263,11 @@ impl World {
         let sessions = self.conns.values().filter_map(|conn| self.wakeup_of(conn));
         sessions.chain(self.shard.next_wakeup()).min()
     }
-
-    fn run(&mut self) {
-        loop {
-            while let Some(work) = self.work.pop_front() {
-                match work {
-                    Work::Session(key, input) => self.session(key, input),
-                    Work::NextFrame(key) => self.next_frame(key),
-                }
-            }
-            let asked = self.asks.iter().find(|(_, asks)| !asks.is_empty());
-            match asked.map(|(tenant, _)| tenant.clone()) {
-                Some(tenant) if self.prompt => self.answer(&tenant, false),
-                Some(_) | None => return,
-            }
-        }
-    }
-
-    fn next_frame(&mut self, key: ConnKey) {
-        let conn = self.conns.get_mut(&key).expect("it was opened");
-        if conn.session.is_waiting() || !conn.open {
-            return;
-        }
-        if let Some(text) = conn.inbox.pop_front() {
-            self.log.push(Event::Fed(key, text.clone()));
-            self.session(key, SessionInput::Text(text));
-        }
-    }
-
-    fn session(&mut self, key: ConnKey, input: SessionInput) {
-        let settings = Arc::clone(&self.settings);
-        let conn = self.conns.get_mut(&key).expect("it was opened");
-        conn.handled += 1;
-        let env = Env {
-            now_ms: self.now_ms,
-            entropy: entropy(conn.side, key, conn.handled),
-            settings: &settings,
-        };
-        let mut fx = Effects::default();
-        conn.session.handle(&env, input, &mut fx);
-        while let Some(effect) = fx.pop() {
-            match effect {
-                Effect::Verify(credential) => {
-                    let verdict = self.verify(key, &credential);
-                    let input = SessionInput::Verified(verdict);
-                    self.work.push_back(Work::Session(key, input));
-                }
-                Effect::Join(join) => {
-                    let tenant = Some(join.tenant().clone());
-                    self.conns.get_mut(&key).expect("it was opened").tenant = tenant;
-                    self.shard(ShardInput::Join(join));
-                }
-                Effect::Route(route) => self.shard(ShardInput::Route(route)),
-                Effect::Request(request) => self.shard(ShardInput::Request(request)),
-                Effect::Leave(leave) => self.shard(ShardInput::Leave(leave)),
-                Effect::Ping => self.log.push(Event::Ping(key)),
-                Effect::Deliver {
-                    receipt,
-                    conn,
-                    frame,
-                } => {
-                    assert_eq!(
-                        (conn, &receipt),
-                        (key, &None),
-                        "a session speaks to its own"
-                    );
-                    self.push(conn, &receipt, frame);
-                }
-                Effect::Close { conn, close } => self.close(conn, close),
-                Effect::Note(fact) => self.facts.push(fact),
-                Effect::Ask { .. } | Effect::Tell { .. } => panic!("a tenant's effect"),
-            }
-        }
-        if !self.conns[&key].inbox.is_empty() {
-            self.work.push_back(Work::NextFrame(key));
-        }
-    }
-
-    fn verify(
-        &mut self,
-        key: ConnKey,
-        credential: &Credential,
-    ) -> Result<router_core::permit::Grant, AuthError> {
-        let attempt = Attempt {
-            source: self.conns[&key].source.as_str().into(),
-            claimed: credential.claimed(),
-        };
-        let throttled = self.throttle.check(&attempt, self.now_ms);
-        throttled.map_err(|retry_after_ms| AuthError::Throttled { retry_after_ms })?;
-        let verdict = KEYRING.verify(credential, self.now_ms);
-        if verdict.is_err() {
-            self.throttle.fail(attempt, self.now_ms);
-        }
-        verdict.map(|verified| verified.grant)
-    }
-
-    /// The critical section of the shard.
-    fn shard(&mut self, input: ShardInput) {
-        let settings = Arc::clone(&self.settings);
-        let env = Env {
-            now_ms: self.now_ms,
-            entropy: 0,
-            settings: &settings,
-        };
-        let mut owner = tenant_of(&input);
-        let mut fx = Effects::default();
-        self.shard.handle(&env, input, &mut fx);
-        while let Some(effect) = fx.pop() {
-            if let Some(tenant) = self.addressee(&effect) {
-                let owner = owner.get_or_insert_with(|| tenant.clone());
-                assert_eq!(*owner, tenant, "ISO-1: an effect for another tenant");
-            }
-            match effect {
-                Effect::Deliver {
-                    receipt,
-                    conn,
-                    frame,
-                } => {
-                    let outcome = self.push(conn, &receipt, frame);
-                    if let Some(receipt) = receipt {
-                        self.shard.settled(&env, receipt, outcome, &mut fx);
-                    }
-                }
-                Effect::Ask { ticket, request } => {
-                    let asks = self.asks.entry(ticket.tenant.clone()).or_default();
-                    asks.push_back((ticket, request));
-                }
-                Effect::Tell { conn, notice } => {
-                    let input = SessionInput::Notice(notice);
-                    self.work.push_back(Work::Session(conn, input));
-                }
-                Effect::Close { conn, close } => self.close(conn, close),
-                Effect::Note(fact) => self.facts.push(fact),
-                Effect::Verify(_)
-                | Effect::Join(_)
-                | Effect::Route(_)
-                | Effect::Request(_)
-                | Effect::Leave(_)
-                | Effect::Ping => panic!("a session's effect"),
-            }
-        }
-    }
-
-    fn addressee(&self, effect: &Effect) -> Option<TenantId> {
-        match effect {
-            Effect::Deliver { conn, .. }
-            | Effect::Tell { conn, .. }
-            | Effect::Close { conn, .. } => self.conns[conn].tenant.clone(),
-            Effect::Ask { ticket, request } => {
-                assert_eq!(
-                    ticket.tenant, request.tenant,
-                    "ISO-1: a ticket is its asker's"
-                );
-                Some(request.tenant.clone())
-            }
-            Effect::Verify(_)
-            | Effect::Join(_)
-            | Effect::Route(_)
-            | Effect::Request(_)
-            | Effect::Leave(_)
-            | Effect::Ping
-            | Effect::Note(_) => None,
-        }
-    }
-
-    fn push(&mut self, key: ConnKey, receipt: &Option<Receipt>, frame: Outbound) -> Outcome {
-        let conn = self.conns.get_mut(&key).expect("it was opened");
-        if !conn.open {
-            return Outcome::Gone;
-        }
-        let best_effort = matches!(frame.class, Class::Partial { .. });
-        if receipt.is_some() || best_effort {
-            if conn.unread >= conn.capacity {
-                return Outcome::Full;
-            }
-            conn.unread += 1;
-        }
-        self.log.push(Event::Frame(key, frame));
-        Outcome::Queued
-    }
-
-    fn close(&mut self, key: ConnKey, close: CloseCode) {
-        let conn = self.conns.get_mut(&key).expect("it was opened");
-        if conn.open {
-            conn.open = false;
-            conn.closed = Some(close);
-            self.log.push(Event::Closed(key, close));
-            self.work.push_back(Work::Session(key, SessionInput::Gone));
-        }
-    }
-}
-
-fn tenant_of(input: &ShardInput) -> Option<TenantId> {
-    match input {
-        ShardInput::Join(join) => Some(join.tenant().clone()),
-        ShardInput::Leave(leave) => Some(leave.tenant.clone()),
-        ShardInput::Route(route) => Some(route.tenant().clone()),
-        ShardInput::Request(request) => Some(request.tenant().clone()),
-        ShardInput::Reply { ticket, .. } => Some(ticket.tenant.clone()),
-        ShardInput::Policy { tenant, .. } => Some(tenant.clone()),
-        ShardInput::Wake => None,
-    }
 }
 
 /// Fresh bits that depend on the socket alone. Those of side 1 end as the canary in a ULID, those
 /// of other sides never contain it.
-fn entropy(side: u8, ConnKey(key): ConnKey, handled: u64) -> u128 {
+pub fn entropy(side: u8, ConnKey(key): ConnKey, handled: u64) -> u128 {
     const CROCKFORD: &str = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     let digit = |c| CROCKFORD.find(c).expect("the canary is base 32") as u128;
     let canary = CANARY.chars().fold(0, |bits, c| bits << 5 | digit(c));
