@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 
 cargo_deny=0.20.2
 kosoku=0.1.0
+websockets=17.4
 
 has() { command -v "$1" >/dev/null 2>&1; }
 fail() { printf 'tools: %s\n' "$1" >&2; exit 1; }
@@ -40,11 +41,12 @@ if [ "$(.cache/tools/bin/cargo-deny --version 2>/dev/null)" != "cargo-deny $carg
         cargo install cargo-deny --version "$cargo_deny" --locked --quiet --force --root .cache/tools
 fi
 
-# kosoku: the WebSocket conformance cases.
-if ! .cache/kosoku-venv/bin/python -c \
-    "from importlib.metadata import version as v; assert v('kosoku') == '$kosoku'" 2>/dev/null; then
-    echo "tools: installing kosoku $kosoku"
-    rm -rf .cache/kosoku-venv
-    python3 -m venv .cache/kosoku-venv
-    .cache/kosoku-venv/bin/python -m pip install --quiet --disable-pip-version-check "kosoku==$kosoku"
+# kosoku has the WebSocket conformance cases; websockets is a client that somebody else wrote.
+if ! .cache/python/bin/python -c "from importlib.metadata import version as v; \
+    assert (v('kosoku'), v('websockets')) == ('$kosoku', '$websockets')" 2>/dev/null; then
+    echo "tools: installing kosoku $kosoku and websockets $websockets"
+    rm -rf .cache/python
+    python3 -m venv .cache/python
+    .cache/python/bin/python -m pip install --quiet --disable-pip-version-check \
+        "kosoku==$kosoku" "websockets==$websockets"
 fi

@@ -173,13 +173,15 @@ fn sockets_max(said: &Said<'_>, file_limit: u64) -> Result<usize, ConfigError> {
     Ok(usize::try_from(wanted).unwrap_or(usize::MAX))
 }
 
-/// What was said, plus what was worked out for the keys that say "unset".
+/// What was said, plus what was worked out for the keys that say "unset". Reserved keys do nothing,
+/// so they are left out.
 fn effective(raw: &Raw, config: &Config) -> Vec<Line> {
     let worked_out = BTreeMap::from([
         ("sockets_max", config.sockets_max.to_string()),
         ("state_dir", config.state_dir.display().to_string()),
     ]);
-    let lines = KEYS.iter().filter_map(|key| {
+    let built = KEYS.iter().filter(|key| key.since == Since::Now);
+    let lines = built.filter_map(|key| {
         if let Some(setting) = raw.settings.get(key.name) {
             return Some(Line::of(key, setting));
         }

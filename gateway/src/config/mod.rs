@@ -10,6 +10,7 @@
 //! `keys.rs` is the one table of keys. Nobody else in the product reads the environment.
 
 mod cidr;
+mod credentials;
 mod effective;
 mod keys;
 mod limits;
@@ -33,8 +34,10 @@ use router_core::auth::Keyring;
 use router_core::env::{Millis, Settings, TenantSettings};
 
 pub use cidr::Cidr;
+pub use credentials::{KeyError, KeyOwner, local_key};
 pub use keys::{KEYS, Key, Kind};
 pub use raw::{ConfigError, Place, Raw, Setting};
+pub use router_core::auth::WeakSecret;
 pub use secrets::{ADMIN_TOKEN_FILE, SECRET_FILE, kept_in, random as new_secret};
 pub use sources::Sources;
 pub use units::{parse_duration, parse_size};

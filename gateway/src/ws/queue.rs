@@ -107,7 +107,7 @@ impl Queue {
         if !self.take(frame.payload.len()) {
             self.drop_partials();
             if !self.take(frame.payload.len()) {
-                return self.refuse(frame.payload.len(), now_ms);
+                return self.refuse(&frame, now_ms);
             }
         }
         self.partials += usize::from(frame.is_partial());
@@ -119,7 +119,7 @@ impl Queue {
     fn replace(&mut self, at: usize, newer: Outgoing, now_ms: u64) -> Push {
         let total = self.bytes() - self.data[at].payload.len() + newer.payload.len();
         if total > self.bytes_max || !self.held.set(total as u64) {
-            return self.refuse(newer.payload.len(), now_ms);
+            return self.refuse(&newer, now_ms);
         }
         self.data[at] = newer;
         Push::Queued
@@ -133,9 +133,12 @@ impl Queue {
         taken
     }
 
-    /// A tenant or node without room is not this connection's fault: only its own limits count.
-    fn refuse(&mut self, bytes: usize, now_ms: u64) -> Push {
-        if self.frames >= self.frames_max || self.bytes() + bytes > self.bytes_max {
+    /// A tenant or node without room is not this connection's fault, and news of others' bots is
+    /// not its business: only its own limits and what is meant for it count.
+    fn refuse(&mut self, frame: &Outgoing, now_ms: u64) -> Push {
+        let is_full =
+            self.frames >= self.frames_max || self.bytes() + frame.payload.len() > self.bytes_max;
+        if is_full && frame.class != Class::Presence {
             self.full_since_ms.get_or_insert(now_ms);
         }
         Push::Full
@@ -413,6 +416,8 @@ mod tests {
         for _ in 0..4 {
             assert_eq!(queue.push(text(25, Class::Answer), 0), Push::Queued);
         }
+        assert_eq!(queue.push(text(1, Class::Presence), 3), Push::Full);
+        assert_eq!(queue.full_since_ms(), None, "presence never counts");
         assert_eq!(queue.push(text(1, Class::Answer), 5), Push::Full);
         assert_eq!(queue.push(text(1, Class::Answer), 9), Push::Full);
         queue.next_batch(&mut VecDeque::new());

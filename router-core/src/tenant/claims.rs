@@ -10,21 +10,21 @@ use std::collections::VecDeque;
 
 use protocol::codec::encode;
 use protocol::frame::ServerMessage;
-use protocol::limits::{CLAIMS_WAITING_MAX, FLAP_REFUSAL_MS, FLAP_WINDOW_MS};
+use protocol::limits::CLAIMS_WAITING_MAX;
 use protocol::presence::{
     BotInfo, BotRegistered, BotState, BotUnregistered, Takeover, UnregisterReason,
 };
 use protocol::{BotId, CloseCode, ConnectionId, ErrorCode, FrameId};
-use smallvec::SmallVec;
 use smol_str::SmolStr;
 
 use super::routes::Bot;
 use super::{Asked, Refusal, Tenant};
 use crate::check;
-use crate::effect::{Class, ConnKey, Effect, Effects, Fact};
+use crate::effect::{Class, Effect, Effects, Fact};
 use crate::env::{Env, Millis};
+use crate::ids::ConnKey;
 use crate::invariant::Invariant;
-use crate::shard::Registration;
+use crate::request::Registration;
 use crate::store::{Ask, Claim, Reply};
 
 /// What is being done about one bot.
@@ -46,32 +46,6 @@ struct Op {
 enum OpKind {
     Register(Registration),
     Unregister,
-}
-
-/// When a bot went from one instance to another.
-#[derive(Debug, Default)]
-pub(super) struct Flaps {
-    at_ms: SmallVec<[Millis; 4]>,
-    refused_until_ms: Millis,
-}
-
-impl Flaps {
-    /// Whether one more takeover within the window is too many. Errors: after how many
-    /// milliseconds the newcomer may try again.
-    fn check(&mut self, now_ms: Millis, limit: u32) -> Result<(), Millis> {
-        if limit == 0 {
-            return Ok(());
-        }
-        self.at_ms
-            .retain(|at_ms| now_ms.saturating_sub(*at_ms) < FLAP_WINDOW_MS);
-        if now_ms >= self.refused_until_ms && self.at_ms.len() >= limit as usize {
-            self.refused_until_ms = now_ms + FLAP_REFUSAL_MS;
-        }
-        match self.refused_until_ms.checked_sub(now_ms) {
-            None | Some(0) => Ok(()),
-            Some(retry_ms) => Err(retry_ms),
-        }
-    }
 }
 
 impl Tenant {
@@ -277,6 +251,8 @@ impl Tenant {
         self.refuse(env, op.conn, op.id.as_ref(), refusal, fx);
     }
 
+    /// The store made the claimant the home. One that is gone meanwhile held the bot for no time at
+    /// all: the old home lost it nevertheless, as the store has it.
     fn claimed(
         &mut self,
         env: &Env<'_>,
@@ -287,17 +263,14 @@ impl Tenant {
     ) {
         self.ver = self.ver.max(home.epoch);
         let bot_id = registration.info.id.clone();
-        let Some(conn) = self.routes.connection_mut(home.conn) else {
-            let bots = vec![(bot_id, home.epoch)];
-            let ask = Ask::Release {
-                conn: home.conn_id,
-                bots,
-                client: None,
-            };
-            return self.ask(env, ask, Asked::Release, fx);
+        let is_connected = match self.routes.connection_mut(home.conn) {
+            Some(conn) => {
+                conn.bots.insert(bot_id.clone());
+                conn.watch.unwatch_all();
+                true
+            }
+            None => false,
         };
-        conn.bots.insert(bot_id.clone());
-        conn.watch.unwatch_all();
         let Registration {
             info,
             instance,
@@ -305,7 +278,11 @@ impl Tenant {
             ..
         } = registration;
         let info = BotInfo {
-            status: BotState::Online,
+            status: if is_connected {
+                BotState::Online
+            } else {
+                BotState::Offline
+            },
             since: home.since_ms,
             ..info
         };
@@ -324,11 +301,11 @@ impl Tenant {
         if let Some((false, flaps)) = &mut flaps
             && old_home.is_some_and(|old| old != home.conn)
         {
-            flaps.at_ms.push(env.now_ms);
+            flaps.count(env.now_ms);
         }
         self.routes.insert_bot(Bot {
             info: info.clone(),
-            home: Some(home.conn),
+            home: is_connected.then_some(home.conn),
             epoch: home.epoch,
             instance,
             flaps: flaps.map(|(_, flaps)| flaps).unwrap_or_default(),
@@ -340,6 +317,15 @@ impl Tenant {
         }
         if !was_told {
             self.presence.changed(&info, env.now_ms);
+        }
+        if !is_connected {
+            fx.push(Effect::Note(Fact::BotOffline));
+            let ask = Ask::Release {
+                conn: home.conn_id,
+                bots: vec![(bot_id, home.epoch)],
+                client: None,
+            };
+            return self.ask(env, ask, Asked::Release, fx);
         }
         let answer = BotRegistered {
             bot: info,
@@ -449,29 +435,4 @@ fn is_same_instance(bot: &Bot, instance: Option<&SmolStr>) -> bool {
 
 fn is_told_alike(old: &BotInfo, new: &BotInfo) -> bool {
     (&old.name, old.status, old.since) == (&new.name, new.status, new.since)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_fourth_takeover_in_a_minute_is_refused_for_half_a_minute() {
-        let mut flaps = Flaps::default();
-        for at_ms in [0, 1000, 2000] {
-            assert_eq!(flaps.check(at_ms, 3), Ok(()));
-            flaps.at_ms.push(at_ms);
-        }
-        assert_eq!(flaps.check(3000, 3), Err(FLAP_REFUSAL_MS));
-        assert_eq!(flaps.check(32_999, 3), Err(1));
-        assert_eq!(flaps.check(62_001, 3), Ok(()));
-        assert_eq!(
-            Flaps {
-                at_ms: [0, 0, 0, 0].into(),
-                ..Flaps::default()
-            }
-            .check(1, 0),
-            Ok(())
-        );
-    }
 }

@@ -9,9 +9,10 @@ use protocol::{BotId, ClientId, ConnectionId, Kind, Name};
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 
+use super::flaps::Flaps;
 use super::presence::Watch;
-use crate::effect::ConnKey;
 use crate::env::Millis;
+use crate::ids::ConnKey;
 use crate::permit::Grant;
 use crate::store::Snapshot;
 
@@ -38,7 +39,7 @@ pub(super) struct Bot {
     pub home: Option<ConnKey>,
     pub epoch: u64,
     pub instance: Option<SmolStr>,
-    pub flaps: super::claims::Flaps,
+    pub flaps: Flaps,
 }
 
 /// A client id that is connected, or was in the last 24 h.
@@ -77,7 +78,7 @@ impl Routes {
                 home: None,
                 epoch: record.epoch,
                 instance: record.instance,
-                flaps: super::claims::Flaps::default(),
+                flaps: Flaps::default(),
                 info,
             };
             self.bots.insert(bot.info.id.clone(), bot);

@@ -1,0 +1,135 @@
+//! Orders to the running gateway, over its admin listener.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use bytes::Bytes;
+use gateway::config::Config;
+use http::header::{AUTHORIZATION, HOST};
+use http::{HeaderValue, Method, Request, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::args::Tenant;
+use crate::failure::Failure;
+use crate::term;
+
+/// An admin request is a matter of milliseconds.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Makes all credentials of a tenant void.
+pub async fn revoke(tenant: Tenant) -> Result<(), Failure> {
+    let (user, answer) = order(tenant, "revoke").await?;
+    let generation = &answer["generation"];
+    println!("revoked: all keys and tokens of {user} before generation {generation}");
+    eprintln!("{} t2b keys issue {user}", term::dim("next:"));
+    Ok(())
+}
+
+/// Shuts a tenant out.
+pub async fn suspend(tenant: Tenant) -> Result<(), Failure> {
+    let (user, _) = order(tenant, "suspend").await?;
+    println!("suspended: {user}");
+    Ok(())
+}
+
+/// Lets a tenant in again.
+pub async fn resume(tenant: Tenant) -> Result<(), Failure> {
+    let (user, answer) = order(tenant, "resume").await?;
+    if answer["suspended"] == true {
+        let text = format!("{user} is suspended by the configuration file");
+        return Err(Failure::failed("tenant_suspended", text));
+    }
+    println!("resumed: {user}");
+    Ok(())
+}
+
+/// `GET /admin/v1/<path>`.
+pub async fn get(config: &Config, path: &str) -> Result<Value, Failure> {
+    ask(config, Method::GET, path).await
+}
+
+async fn order(tenant: Tenant, what: &str) -> Result<(String, Value), Failure> {
+    let config = tenant.config.load()?;
+    let path = format!("tenants/{}/{what}", tenant.user);
+    let answer = ask(&config, Method::POST, &path).await?;
+    Ok((tenant.user.to_string(), answer))
+}
+
+async fn ask(config: &Config, method: Method, path: &str) -> Result<Value, Failure> {
+    let Some(token) = &config.admin_token else {
+        let text = "no admin token is configured";
+        return Err(Failure::usage("config", text).or_next("t2b gateway config"));
+    };
+    let address = reachable(config.admin_listen);
+    let bearer = format!("Bearer {}", token.reveal());
+    let mut bearer = HeaderValue::try_from(bearer)
+        .map_err(|_| Failure::usage("config", "the admin token is not one that HTTP can carry"))?;
+    bearer.set_sensitive(true);
+    let request = Request::builder()
+        .method(method)
+        .uri(format!("/admin/v1/{path}"))
+        .header(HOST, address.to_string())
+        .header(AUTHORIZATION, bearer)
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| Failure::failed("admin", error))?;
+    let (status, body) = timeout(DEADLINE, exchange(address, request))
+        .await
+        .map_err(|_| Failure::unavailable("timeout", format!("{address} does not answer")))??;
+    match status {
+        StatusCode::OK => {
+            serde_json::from_slice(&body).map_err(|error| Failure::failed("admin", error))
+        }
+        StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => {
+            let text = "the gateway does not know this admin token";
+            Err(Failure::refused("unauthorized", text).or_next("t2b gateway config"))
+        }
+        other => {
+            let text = String::from_utf8_lossy(&body);
+            Err(Failure::failed(
+                "admin",
+                format!("{other}: {}", text.trim()),
+            ))
+        }
+    }
+}
+
+async fn exchange(
+    address: SocketAddr,
+    request: Request<Empty<Bytes>>,
+) -> Result<(StatusCode, Bytes), Failure> {
+    let unreachable = |error: &dyn std::fmt::Display| {
+        Failure::unavailable("not_reachable", format!("{address}: {error}"))
+            .or_next("t2b gateway run")
+    };
+    let stream = TcpStream::connect(address)
+        .await
+        .map_err(|error| unreachable(&error))?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| unreachable(&error))?;
+    tokio::spawn(connection);
+    let response = sender.send_request(request).await;
+    let response = response.map_err(|error| unreachable(&error))?;
+    let status = response.status();
+    let body = response.into_body().collect().await;
+    Ok((
+        status,
+        body.map_err(|error| unreachable(&error))?.to_bytes(),
+    ))
+}
+
+/// An address that means "all of this machine" is asked on loopback.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}

@@ -1,0 +1,172 @@
+//! What can be said on the command line. Wrong usage exits 64.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use protocol::{BotId, ClientId, TenantId};
+
+use crate::config_args::{AllKeys, Hidden};
+use crate::failure::USAGE;
+
+/// Lets AI bots behind NAT be reached by their owners.
+#[derive(Parser)]
+#[command(name = "t2b", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Starts a gateway, an echo bot and a client, and shows a conversation
+    Demo,
+    /// Runs a gateway, or looks at one
+    #[command(subcommand)]
+    Gateway(GatewayCommand),
+    /// Makes, checks and revokes API keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Shuts a user out, and lets one in again
+    #[command(subcommand)]
+    Tenant(TenantCommand),
+    /// Lists bots
+    Bots(Bots),
+    /// Talks with a bot
+    Chat(Chat),
+    /// Runs a bot
+    #[command(subcommand)]
+    Bot(BotCommand),
+}
+
+#[derive(Subcommand)]
+pub enum GatewayCommand {
+    /// Serves until SIGTERM or Ctrl-C
+    Run(AllKeys),
+    /// Asks the running gateway how it is
+    Status(AllKeys),
+    /// Prints the configuration that holds, credentials masked
+    Config(AllKeys),
+}
+
+#[derive(Subcommand)]
+pub enum KeysCommand {
+    /// Prints a user's API key
+    Issue(Issue),
+    /// Makes all keys and tokens of a user void, on the running gateway
+    Revoke(Tenant),
+    /// Says whose key it is
+    Verify(Verify),
+    /// Prints a new random secret
+    Secret,
+}
+
+#[derive(Subcommand)]
+pub enum TenantCommand {
+    /// Closes a user's connections and refuses new ones
+    Suspend(Tenant),
+    /// Lets a suspended user connect again
+    Resume(Tenant),
+}
+
+#[derive(Subcommand)]
+pub enum BotCommand {
+    /// Answers every message with the same text
+    Echo(Echo),
+}
+
+#[derive(Args)]
+pub struct Issue {
+    /// Whose
+    pub user: TenantId,
+    /// Of which generation; without: the present one
+    #[arg(long)]
+    pub generation: Option<u64>,
+    #[command(flatten)]
+    pub config: Hidden,
+}
+
+#[derive(Args)]
+pub struct Verify {
+    /// The key; - reads it from standard input
+    pub key: String,
+    #[command(flatten)]
+    pub config: Hidden,
+}
+
+#[derive(Args)]
+pub struct Tenant {
+    /// Who
+    pub user: TenantId,
+    #[command(flatten)]
+    pub config: Hidden,
+}
+
+/// Which gateway, and as whom.
+#[derive(Args)]
+pub struct Target {
+    /// The gateway
+    #[arg(long, env = "T2B_URL", default_value = "ws://127.0.0.1:3000/ws")]
+    pub url: String,
+    /// The API key or client token; others on this machine can read it here: prefer --key-file.
+    /// Without any, and with a loopback URL: made for user `local`
+    #[arg(long, conflicts_with = "key_file")]
+    pub key: Option<String>,
+    /// File that holds the API key or client token [env: T2B_KEY is the key itself]
+    #[arg(long, value_name = "PATH")]
+    pub key_file: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Bots {
+    #[command(flatten)]
+    pub target: Target,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Chat {
+    /// With whom
+    pub bot: BotId,
+    /// Sends this, prints the answer, and ends; without: reads lines
+    #[arg(long)]
+    pub text: Option<String>,
+    /// How long to wait for the answer
+    #[arg(long, default_value = "120s", value_parser = gateway::config::parse_duration)]
+    pub timeout: Duration,
+    /// How long to wait for the bot to be online
+    #[arg(long, default_value = "30s", value_parser = gateway::config::parse_duration)]
+    pub wait: Duration,
+    /// Prints frames, one a line
+    #[arg(long)]
+    pub json: bool,
+    /// The client id that the bot answers to
+    #[arg(long, value_name = "ID")]
+    pub client_id: Option<ClientId>,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+#[derive(Args)]
+pub struct Echo {
+    /// The bot's id
+    #[arg(long)]
+    pub id: BotId,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Reads the command line. Errors: the code to exit with; all is said already.
+pub fn parse() -> Result<Command, ExitCode> {
+    Cli::try_parse().map(|cli| cli.command).map_err(|said| {
+        // Nobody is left to tell if this cannot be printed.
+        let _ = said.print();
+        match said.exit_code() {
+            0 => ExitCode::SUCCESS,
+            _ => ExitCode::from(USAGE),
+        }
+    })
+}

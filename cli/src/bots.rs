@@ -1,0 +1,37 @@
+//! `bots`: who is there.
+
+use protocol::presence::BotState;
+
+use crate::args::Bots;
+use crate::connect::connect;
+use crate::failure::Failure;
+use crate::term;
+
+/// Lists the bots of the key's owner.
+pub async fn run(args: Bots) -> Result<(), Failure> {
+    let (client, _events) = connect(&args.target, None).await?;
+    let bots = client.bots().await?;
+    client.close().await;
+    if args.json {
+        for bot in &bots {
+            let line = serde_json::to_string(bot).map_err(|e| Failure::failed("json", e))?;
+            println!("{}", term::for_stdout(&line));
+        }
+        return Ok(());
+    }
+    if bots.is_empty() {
+        eprintln!("no bots yet");
+        eprintln!("{} t2b bot echo --id bot_echo", term::dim("next:"));
+    }
+    let width = bots.iter().map(|bot| bot.id.as_str().len()).max();
+    let width = width.unwrap_or(0);
+    for bot in &bots {
+        let state = match bot.status {
+            BotState::Online => term::green("online "),
+            BotState::Offline => "offline".to_owned(),
+        };
+        let name = term::for_stdout(&bot.name);
+        println!("{:width$}  {state}  {name}", bot.id.as_str());
+    }
+    Ok(())
+}

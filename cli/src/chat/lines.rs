@@ -1,0 +1,100 @@
+//! A conversation: each line that is typed is a message, each message of the bot is a line.
+
+use std::collections::BTreeSet;
+
+use client::{Client, Event, Events, members_of};
+use protocol::BotId;
+use protocol::frame::SendMessage;
+use tokio::io::{AsyncBufReadExt, BufReader, stdin};
+use tokio::time::timeout;
+
+use super::show::Show;
+use super::{is_last_part, next};
+use crate::args::Chat;
+use crate::failure::Failure;
+use crate::term;
+
+/// Talks until the input ends and every line is answered.
+pub async fn run(
+    client: &Client,
+    events: &mut Events,
+    args: &Chat,
+    show: Show,
+) -> Result<(), Failure> {
+    if term::is_read() && !args.json {
+        eprintln!("{} is online; Ctrl-D ends", args.bot);
+    }
+    let mut talk = Talk {
+        bot: &args.bot,
+        show,
+        due: BTreeSet::new(),
+    };
+    let mut lines = BufReader::new(stdin()).lines();
+    loop {
+        tokio::select! {
+            line = lines.next_line() => match line {
+                Ok(Some(line)) if line.trim().is_empty() => {}
+                Ok(Some(line)) => talk.say(client, line).await?,
+                Ok(None) | Err(_) => break,
+            },
+            event = next(events) => talk.on_event(&event?),
+        }
+    }
+    let rest = async {
+        while !talk.due.is_empty() {
+            talk.on_event(&next(events).await?);
+        }
+        Ok(())
+    };
+    timeout(args.timeout, rest).await.unwrap_or_else(|_| {
+        Err(Failure::unavailable("timeout", "not every line was answered").or_next("t2b bots"))
+    })
+}
+
+struct Talk<'a> {
+    bot: &'a BotId,
+    show: Show,
+    /// Messages without an answer yet.
+    due: BTreeSet<String>,
+}
+
+impl Talk<'_> {
+    /// Sends a line. A refusal that concerns only this line is told and the talk goes on.
+    async fn say(&mut self, client: &Client, text: String) -> Result<(), Failure> {
+        let message = SendMessage {
+            to: self.bot.to_string(),
+            text: Some(text),
+            ..SendMessage::default()
+        };
+        match client.send(message).await {
+            Ok(ack) => {
+                self.due.insert(ack.message_id.to_string());
+                Ok(())
+            }
+            Err(client::Error::Refused(data)) => {
+                eprintln!("{} {}: {}", term::red("error:"), data.reason, data.message);
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn on_event(&mut self, event: &Event) {
+        if let Event::Message(message) = event {
+            self.show.message(message);
+            let reply_to = members_of(message).reply_to;
+            if is_last_part(message) {
+                match reply_to {
+                    Some(answered) => drop(self.due.remove(&answered)),
+                    // A bot that does not say what it answers answers in turn.
+                    None if message.from.as_str() == self.bot.as_str() => {
+                        self.due.pop_first();
+                    }
+                    None => {}
+                }
+            }
+        } else if let Event::Partial(partial) = event {
+            self.show.partial(partial);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What a conversation looks like: partials come and go on stderr, answers stay on stdout.
+
+use std::io::{IsTerminal, Write, stderr};
+
+use client::members_of;
+use protocol::frame::{Delivered, ServerMessage};
+
+use crate::term;
+
+/// Longest tail of a partial that is shown, characters: it must fit one line.
+const PARTIAL_CHARS: usize = 72;
+
+/// Prints frames or texts.
+pub struct Show {
+    json: bool,
+    partials: bool,
+    /// Whether a partial stands on the last line.
+    pending: bool,
+}
+
+impl Show {
+    /// `json`: one frame a line, instead of texts.
+    pub fn new(json: bool) -> Self {
+        Self {
+            json,
+            partials: !json && stderr().is_terminal(),
+            pending: false,
+        }
+    }
+
+    /// A frame that is shown as such or not at all.
+    pub fn frame(&self, frame: &ServerMessage) {
+        if self.json {
+            let text = serde_json::to_string(frame).expect("frames have string keys only");
+            println!("{}", term::for_stdout(&text));
+        }
+    }
+
+    /// What there is of an answer.
+    pub fn partial(&mut self, partial: &Delivered) {
+        self.frame(&ServerMessage::MessagePartial(partial.clone()));
+        let text = members_of(partial).text.unwrap_or_default();
+        if self.partials {
+            let line = text.replace(['\n', '\t'], " ");
+            let skip = line.chars().count().saturating_sub(PARTIAL_CHARS);
+            let tail: String = line.chars().skip(skip).collect();
+            self.rewrite(&term::dim(&term::escaped(&tail)));
+            self.pending = true;
+        }
+    }
+
+    /// An answer, or a part of one.
+    pub fn message(&mut self, message: &Delivered) {
+        if self.json {
+            self.frame(&ServerMessage::Message(message.clone()));
+            return;
+        }
+        if std::mem::take(&mut self.pending) {
+            self.rewrite("");
+        }
+        let text = members_of(message).text.unwrap_or_default();
+        println!("{}", term::for_stdout(&text));
+    }
+
+    fn rewrite(&self, text: &str) {
+        let mut out = stderr();
+        // A terminal that is gone needs no partials.
+        let _ = write!(out, "\r\x1b[2K{text}").and_then(|()| out.flush());
+    }
+}

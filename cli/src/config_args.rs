@@ -1,0 +1,86 @@
+//! Every configuration key as a flag, made from the gateway's table.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use gateway::config::{Config, KEYS, Raw, Sources, raise_file_limit};
+
+use crate::failure::Failure;
+
+/// The flags of `gateway …`, listed in its help.
+pub type AllKeys = ConfigArgs<false>;
+/// The same flags where few need them.
+pub type Hidden = ConfigArgs<true>;
+
+const CONFIG: &str = "config";
+
+/// `--config FILE`, and one flag for every key.
+pub struct ConfigArgs<const HIDDEN: bool> {
+    file: Option<PathBuf>,
+    flags: Raw,
+}
+
+impl<const HIDDEN: bool> ConfigArgs<HIDDEN> {
+    /// The checked configuration. Errors: exit 64.
+    pub fn load(self) -> Result<Config, Failure> {
+        let Self { file, flags } = self;
+        load(file, flags)
+    }
+}
+
+/// Flags over this process's environment over the file. Errors: exit 64.
+pub fn load(file: Option<PathBuf>, flags: Raw) -> Result<Config, Failure> {
+    Ok(Config::load(Sources {
+        flags,
+        environment: std::env::vars_os()
+            .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
+            .collect(),
+        file,
+        file_limit: raise_file_limit(),
+    })?)
+}
+
+impl<const HIDDEN: bool> Args for ConfigArgs<HIDDEN> {
+    fn augment_args(command: Command) -> Command {
+        let file = Arg::new(CONFIG)
+            .long(CONFIG)
+            .value_name("PATH")
+            .value_parser(value_parser!(PathBuf))
+            .help("Configuration file, TOML [env: T2B_CONFIG]");
+        let keys = KEYS.iter().map(|key| {
+            let default = match key.default {
+                "" => String::new(),
+                text => format!(" [default: {text}]"),
+            };
+            Arg::new(key.name)
+                .long(key.flag())
+                .value_name(key.kind.placeholder())
+                .help(format!("{}{default}", key.help))
+                // A key of a later version is an error if it is set, so it is not offered.
+                .hide(HIDDEN || key.since != protocol::error::Since::Now)
+        });
+        command.arg(file).args(keys)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl<const HIDDEN: bool> FromArgMatches for ConfigArgs<HIDDEN> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut flags = Raw::default();
+        for key in KEYS {
+            if let Some(text) = matches.get_one::<String>(key.name) {
+                flags.set_flag(key, text);
+            }
+        }
+        let file = matches.get_one(CONFIG).cloned();
+        Ok(Self { file, flags })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}

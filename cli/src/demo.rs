@@ -1,0 +1,133 @@
+//! `demo`: a gateway, a bot and a client in one process, and a message through a real socket.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+use client::{Client, Event, Options, members_of};
+use gateway::config::{Config, Key, Raw};
+use gateway::{Gateway, telemetry};
+use protocol::frame::SendMessage;
+use protocol::{BotId, TenantId};
+
+use crate::config_args::load;
+use crate::failure::Failure;
+use crate::{chat, echo, serve, term};
+
+const BOT: &str = "bot_echo";
+const QUESTION: &str = "Hello! Does this tunnel work?";
+
+/// Shows a conversation. On a terminal the gateway and the bot stay until Ctrl-C.
+pub async fn run() -> Result<(), Failure> {
+    let config = config()?;
+    telemetry::init(&config).map_err(|error| Failure::usage("config", error))?;
+    let user = TenantId::parse("local").expect("a valid id");
+    let key = config.issue_key(&user, None)?;
+    let gateway = Gateway::bind(config).await?;
+    let addresses = gateway.addresses();
+    let shutdown = gateway.shutdown_handle();
+    let url = format!("ws://{}/ws", addresses.public);
+    println!(
+        "{}   {url}, admin http://{}",
+        term::bold("gateway"),
+        addresses.admin
+    );
+    let running = tokio::spawn(gateway.run());
+
+    let bot_id = BotId::parse(BOT).expect("a valid id");
+    let (bot, bot_events) = Client::connect(Options::new(&url, key.clone())).await?;
+    echo::register(&bot, &bot_id).await?;
+    println!(
+        "{}       {BOT} dialled in and registered",
+        term::bold("bot")
+    );
+    let echoing = {
+        let bot = bot.clone();
+        tokio::spawn(async move { echo::serve(&bot, bot_events).await })
+    };
+
+    let mut options = Options::new(&url, key);
+    options.client_id = Some("demo-phone".parse().expect("a valid id"));
+    converse(options, &bot_id).await?;
+    if term::is_read() {
+        how_to_go_on(addresses.public, addresses.admin);
+        serve::end_on_signals(shutdown.clone())?;
+        let ended = running.await;
+        ended.map_err(|error| Failure::failed("gateway", error))?;
+    } else {
+        echoing.abort();
+        bot.close().await;
+        shutdown.begin();
+        running
+            .await
+            .map_err(|error| Failure::failed("gateway", error))?;
+    }
+    Ok(())
+}
+
+/// One question and its answer, as they come.
+async fn converse(options: Options, bot: &BotId) -> Result<(), Failure> {
+    let (client, mut events) = Client::connect(options).await?;
+    println!("{}    demo-phone dialled in\n", term::bold("client"));
+    chat::online(&client, &mut events, bot).await?;
+    let question = SendMessage {
+        to: bot.to_string(),
+        text: Some(QUESTION.to_owned()),
+        ..SendMessage::default()
+    };
+    println!("  demo-phone → {bot}   {QUESTION}");
+    client.send(question).await?;
+    while let Some(event) = events.next().await {
+        if let Event::Partial(partial) = &event {
+            let text = members_of(partial).text.unwrap_or_default();
+            println!(
+                "  {bot} → demo-phone   {}",
+                term::for_stdout(&format!("{text} …"))
+            );
+        } else if let Event::Message(message) = &event {
+            let text = members_of(message).text.unwrap_or_default();
+            println!(
+                "  {bot} → demo-phone   {}\n",
+                term::green(&term::for_stdout(&text))
+            );
+            client.close().await;
+            return Ok(());
+        }
+    }
+    Err(client::Error::Stopped.into())
+}
+
+/// The usual ports if they are free, else any; logs only of what is wrong.
+fn config() -> Result<Config, Failure> {
+    let mut flags = Raw::default();
+    for (name, port) in [("listen", 3000), ("admin_listen", 9464)] {
+        let key = Key::of(name).expect("a row of KEYS");
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        if TcpListener::bind(address).is_ok() {
+            flags.set_flag(key, &address.to_string());
+        } else {
+            println!("port {port} is in use; another one is taken");
+            flags.set_flag(key, "127.0.0.1:0");
+        }
+    }
+    if std::env::var_os("T2B_LOG").is_none() {
+        flags.set_flag(Key::of("log").expect("a row of KEYS"), "warn");
+    }
+    load(None, flags)
+}
+
+/// Commands for another shell; the key needs no mention, as it comes from the state directory.
+fn how_to_go_on(public: SocketAddr, admin: SocketAddr) {
+    let url = match public.port() {
+        3000 => String::new(),
+        _ => format!(" --url ws://{public}/ws"),
+    };
+    let admin = match admin.port() {
+        9464 => String::new(),
+        _ => format!(" --admin-listen {admin}"),
+    };
+    println!("In another shell:");
+    println!("  t2b chat {BOT}{url}");
+    println!("  t2b bots{url}");
+    println!("  t2b gateway status{admin}");
+    println!("  t2b keys issue alice");
+    println!("\nCtrl-C ends it.");
+}

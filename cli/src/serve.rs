@@ -1,0 +1,100 @@
+//! `gateway run`, `status`, `config`.
+
+use gateway::config::{Config, LogFormat};
+use gateway::{Addresses, Gateway, Shutdown, telemetry};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::admin;
+use crate::config_args::AllKeys;
+use crate::failure::Failure;
+use crate::term;
+
+/// Serves until SIGTERM or Ctrl-C; a second one ends it now.
+pub async fn run(config: AllKeys) -> Result<(), Failure> {
+    let config = config.load()?;
+    telemetry::init(&config).map_err(|error| Failure::usage("config", error))?;
+    let said = Said::of(&config);
+    let gateway = Gateway::bind(config).await?;
+    said.announce(gateway.addresses());
+    end_on_signals(gateway.shutdown_handle())?;
+    gateway.run().await;
+    Ok(())
+}
+
+/// Asks the running gateway how it is.
+pub async fn status(config: AllKeys) -> Result<(), Failure> {
+    let config = config.load()?;
+    let status = admin::get(&config, "status").await?;
+    let number = |value: &serde_json::Value| value.as_u64().unwrap_or(0);
+    let store = &status["store"];
+    let state = match status["draining"].as_bool() {
+        Some(true) => "draining".to_owned(),
+        Some(false) | None => term::green("serving"),
+    };
+    println!("state        {state}");
+    println!("version      {}", status["version"].as_str().unwrap_or("?"));
+    println!("uptime       {} s", number(&status["uptime_ms"]) / 1000);
+    println!("connections  {}", number(&status["connections"]));
+    println!("tenants      {}", number(&status["tenants"]));
+    println!(
+        "store        {}, {} of {} KiB",
+        store["kind"].as_str().unwrap_or("?"),
+        number(&store["bytes"]) / 1024,
+        number(&store["bytes_max"]) / 1024
+    );
+    Ok(())
+}
+
+/// Prints the configuration that holds.
+pub fn show_config(config: AllKeys) -> Result<(), Failure> {
+    print!("{}", config.load()?.effective_toml());
+    Ok(())
+}
+
+/// What the start line needs of a configuration that the gateway takes over.
+struct Said {
+    scheme: &'static str,
+    secret_file: Option<String>,
+    json: bool,
+}
+
+impl Said {
+    fn of(config: &Config) -> Self {
+        let path = config.secret_made_in.as_ref();
+        Self {
+            scheme: if config.tls.is_some() { "wss" } else { "ws" },
+            secret_file: path.map(|path| path.display().to_string()),
+            json: config.log_format == LogFormat::Json,
+        }
+    }
+
+    /// One line for a person, or one event for a collector of logs.
+    fn announce(&self, addresses: Addresses) {
+        let Addresses { public, admin } = addresses;
+        let url = format!("{}://{public}/ws", self.scheme);
+        let secret_file = self.secret_file.as_deref();
+        if self.json {
+            tracing::info!(%url, %admin, secret_file, "listening");
+            return;
+        }
+        let secret = secret_file.map_or(String::new(), |path| format!(", secret in {path}"));
+        println!("listening: {url}, admin http://{admin}{secret}");
+    }
+}
+
+/// Each SIGTERM or Ctrl-C from now on is one call of `begin`.
+pub fn end_on_signals(shutdown: Shutdown) -> Result<(), Failure> {
+    let listen = |kind| signal(kind).map_err(|error| Failure::failed("signals", error));
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            shutdown.begin();
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! The main job: a bot dials in, its owner talks with it.
+
+use crate::harness::Home;
+
+#[test]
+fn the_demo_shows_a_conversation_and_ends() {
+    let said = Home::new().run(&["demo"]).with(0);
+    let question = said.find("demo-phone → bot_echo   Hello!");
+    let answer = said.rfind("bot_echo → demo-phone   Hello!");
+    assert!(question.is_some() && question < answer, "{said}");
+}
+
+#[test]
+fn three_processes_talk() {
+    let home = Home::new();
+    let gateway = home.gateway(&[]);
+    let url = ["--url", gateway.url.as_str()];
+    let echo = [&["bot", "echo", "--id", "bot_clawra"][..], &url].concat();
+    let mut bot = home.start(&echo, &[]);
+    bot.wait_for("is online");
+
+    let chat = [&["chat", "bot_clawra", "--text", "hello"][..], &url].concat();
+    assert_eq!(home.run(&chat).stdout, "hello\n");
+    let frames = home.run(&[&chat[..], &["--json"]].concat()).stdout;
+    let kinds: Vec<String> = frames
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["type"].to_string())
+        .collect();
+    assert_eq!(kinds.first().unwrap(), "\"message_ack\"", "{frames}");
+    assert_eq!(kinds.last().unwrap(), "\"message\"", "{frames}");
+    assert!(
+        kinds.contains(&"\"message_partial\"".to_owned()),
+        "{frames}"
+    );
+
+    let listed = home.run(&[&["bots"][..], &url].concat()).with(0);
+    assert!(
+        listed.contains("bot_clawra") && listed.contains("online"),
+        "{listed}"
+    );
+    let status = ["gateway", "status", "--admin-listen", &gateway.admin];
+    assert!(home.run(&status).with(0).contains("serving"));
+
+    let admin = ["--admin-listen", gateway.admin.as_str()];
+    home.run(&[&["keys", "revoke", "local"][..], &admin].concat())
+        .with(0);
+    let lost = bot.wait().with(77);
+    assert!(lost.contains("error: unauthorized"), "{lost}");
+    home.run(&[&["bots"][..], &url].concat()).with(0);
+    gateway.process.terminate().with(0);
+}

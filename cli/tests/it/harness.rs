@@ -1,0 +1,219 @@
+//! Real `t2b` processes with a state directory of their own, and everything that they print.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// Nothing here takes so long unless it hangs.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A home without any setting but its own.
+pub struct Home(TempDir);
+
+/// How a process ended, and what it printed.
+pub struct Ended {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Home {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// A file of the state directory, as it is.
+    pub fn state(&self, name: &str) -> String {
+        let path = self.0.path().join("state").join(name);
+        std::fs::read_to_string(path).unwrap().trim().to_owned()
+    }
+
+    fn command(&self, args: &[&str], variables: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_t2b"));
+        command
+            .env_clear()
+            .env("HOME", self.0.path())
+            .env("T2B_STATE_DIR", self.0.path().join("state"))
+            .envs(variables.iter().copied())
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs to the end.
+    pub fn run(&self, args: &[&str]) -> Ended {
+        self.run_with(args, &[])
+    }
+
+    pub fn run_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Ended {
+        Process::start(self.command(args, variables)).wait()
+    }
+
+    /// Starts and goes on.
+    pub fn start(&self, args: &[&str], variables: &[(&str, &str)]) -> Process {
+        Process::start(self.command(args, variables))
+    }
+
+    /// A gateway on free ports, once it listens.
+    pub fn gateway(&self, variables: &[(&str, &str)]) -> Gateway {
+        let ports = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+        let args = [&["gateway", "run", "--start-grace", "0"][..], &ports].concat();
+        let mut process = self.start(&args, variables);
+        let line = process.wait_for("listening");
+        // As text "listening: ws://A/ws, admin http://B, …", as JSON {"url":"ws://A/ws","admin":"B",…}.
+        let between = |start: &str, ends: &[char]| {
+            let (_, rest) = line.split_once(start).unwrap();
+            rest.split(ends).next().unwrap().to_owned()
+        };
+        let public = between("ws://", &['/']);
+        let admin = match line.starts_with('{') {
+            true => between("\"admin\":\"", &['"']),
+            false => between("http://", &[',', ' ']),
+        };
+        Gateway {
+            url: format!("ws://{public}/ws"),
+            public,
+            admin,
+            process,
+        }
+    }
+}
+
+pub struct Gateway {
+    pub url: String,
+    pub public: String,
+    pub admin: String,
+    pub process: Process,
+}
+
+/// A process that is ended with its test.
+pub struct Process {
+    child: Child,
+    lines: Receiver<(bool, String)>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Process {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let (sender, lines) = channel();
+        collect(child.stdout.take().unwrap(), true, sender.clone());
+        collect(child.stderr.take().unwrap(), false, sender);
+        Self {
+            child,
+            lines,
+            stdout: String::new(),
+            stderr: String::new(),
+        }
+    }
+
+    fn keep(&mut self, (is_stdout, line): (bool, String)) {
+        let kept = if is_stdout {
+            &mut self.stdout
+        } else {
+            &mut self.stderr
+        };
+        kept.push_str(&line);
+        kept.push('\n');
+    }
+
+    /// The first line from now on that holds `text`.
+    pub fn wait_for(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok((is_stdout, line)) = self.lines.recv_timeout(left) else {
+                panic!("no {text:?} in:\n{}{}", self.stdout, self.stderr);
+            };
+            self.keep((is_stdout, line.clone()));
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// Asks it to end, as a supervisor would.
+    pub fn terminate(self) -> Ended {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(sent.unwrap().success());
+        self.wait()
+    }
+
+    /// Waits for its end; both its outputs end with it.
+    pub fn wait(mut self) -> Ended {
+        let deadline = Instant::now() + DEADLINE;
+        while let Ok(line) = self
+            .lines
+            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+        {
+            self.keep(line);
+        }
+        assert!(
+            Instant::now() < deadline,
+            "it does not end:\n{}{}",
+            self.stdout,
+            self.stderr
+        );
+        Ended {
+            status: self.child.wait().unwrap(),
+            stdout: std::mem::take(&mut self.stdout),
+            stderr: std::mem::take(&mut self.stderr),
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It has ended already if it was waited for.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn collect(from: impl Read + Send + 'static, is_stdout: bool, to: Sender<(bool, String)>) {
+    thread::spawn(move || {
+        let lines = BufReader::new(from).lines().map_while(Result::ok);
+        lines.for_each(|line| drop(to.send((is_stdout, line))));
+    });
+}
+
+impl Ended {
+    /// Checks the exit code and gives everything that was printed.
+    #[track_caller]
+    pub fn with(self, code: i32) -> String {
+        let Self {
+            status,
+            stdout,
+            stderr,
+        } = self;
+        assert_eq!(
+            status.code(),
+            Some(code),
+            "stdout: {stdout}\nstderr: {stderr}"
+        );
+        stdout + &stderr
+    }
+}
+
+/// One HTTP/1.1 request, and all that comes back until the peer closes.
+pub fn http(address: &str, head: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    write!(
+        stream,
+        "{head}\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}

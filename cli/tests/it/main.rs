@@ -1,0 +1,10 @@
+//! The program as people meet it: several processes on this machine, and what they print.
+
+#[cfg(test)]
+mod conversation;
+#[cfg(test)]
+mod credentials;
+#[cfg(test)]
+mod exit_codes;
+#[cfg(test)]
+mod harness;

@@ -1,0 +1,129 @@
+//! Keys for people, made from the same secrets and generations that the gateway checks them with.
+
+use std::io;
+use std::path::Path;
+
+use backplane::{Memory, OpenError};
+use protocol::{Secret, TenantId};
+use router_core::auth::{AuthError, Credential, Keyring};
+use router_core::store::{Ask, Reply, Request};
+
+use super::secrets::{SECRET_FILE, kept_in};
+use super::{Config, WeakSecret};
+
+/// Who a key belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyOwner {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The key's generation.
+    pub generation: u64,
+    /// The tenant's generation: a lower key was revoked.
+    pub current: u64,
+}
+
+/// Why there is no key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The key was not made from a secret of this gateway.
+    #[error("the key was not made from a secret of this gateway")]
+    Invalid,
+    /// The secret in the state directory cannot be read or made.
+    #[error("the secret in the state directory: {0}")]
+    Secret(#[from] io::Error),
+    /// The secret in the state directory is too weak.
+    #[error("the secret in the state directory: {0}")]
+    Weak(#[from] WeakSecret),
+    /// The generations in the state directory cannot be read.
+    #[error(transparent)]
+    Generation(#[from] OpenError),
+}
+
+impl Config {
+    /// The key of a tenant; without a generation, of its present one.
+    ///
+    /// Errors: the state directory's generations cannot be read.
+    pub fn issue_key(
+        &self,
+        tenant: &TenantId,
+        generation: Option<u64>,
+    ) -> Result<Secret<String>, KeyError> {
+        let generation = match generation {
+            Some(generation) => generation,
+            None => self.generation_of(tenant)?,
+        };
+        Ok(self.keyring().issue_key(tenant, generation))
+    }
+
+    /// Whose key it is. Errors: `Invalid`; the state directory's generations cannot be read.
+    pub fn verify_key(&self, key: &str) -> Result<KeyOwner, KeyError> {
+        let credential = Credential::ApiKey(Secret::new(key.to_owned()));
+        // The time is of no matter to keys.
+        let verified = self.keyring().verify(&credential, 0);
+        let grant = match verified {
+            Ok(verified) => verified.grant,
+            Err(AuthError::Invalid | AuthError::Expired | AuthError::Throttled { .. }) => {
+                return Err(KeyError::Invalid);
+            }
+        };
+        Ok(KeyOwner {
+            tenant: grant.tenant().clone(),
+            generation: grant.generation(),
+            current: self.generation_of(grant.tenant())?,
+        })
+    }
+
+    /// The highest of what the file and the state directory say.
+    fn generation_of(&self, tenant: &TenantId) -> Result<u64, KeyError> {
+        let by_file = self.tenants.get(tenant).map_or(0, |own| own.key_generation);
+        Ok(by_file.max(generation_in(&self.state_dir, tenant)?))
+    }
+}
+
+/// The present key of a tenant, from the secret that a state directory holds; made if need be.
+///
+/// Errors: the directory's files cannot be read or made.
+pub fn local_key(state_dir: &Path, tenant: &TenantId) -> Result<Secret<String>, KeyError> {
+    let keyring = Keyring::new(&[kept_in(state_dir, SECRET_FILE)?])?;
+    Ok(keyring.issue_key(tenant, generation_in(state_dir, tenant)?))
+}
+
+fn generation_in(state_dir: &Path, tenant: &TenantId) -> Result<u64, KeyError> {
+    let store = Memory::open(u64::MAX, Some(state_dir))?;
+    let asked = Request {
+        tenant: tenant.clone(),
+        ask: Ask::Load,
+        now_ms: 0,
+    };
+    match store.execute(asked) {
+        Reply::Loaded(snapshot) => Ok(snapshot.policy.generation),
+        Reply::Claimed { .. } | Reply::Done | Reply::Policy(_) | Reply::Refused(_) => Ok(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_of_the_generation_that_a_revoke_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = Config::for_test(dir.path()).unwrap();
+        let alice = TenantId::parse("alice").unwrap();
+        let first = config.issue_key(&alice, None).unwrap();
+        assert_eq!(local_key(dir.path(), &alice).unwrap(), first);
+
+        let store = Memory::open(u64::MAX, Some(dir.path())).unwrap();
+        store.execute(Request {
+            tenant: alice.clone(),
+            ask: Ask::Revoke,
+            now_ms: 0,
+        });
+        let owner = config.verify_key(first.reveal()).unwrap();
+        assert_eq!((owner.generation, owner.current), (0, 1));
+        let second = config.issue_key(&alice, None).unwrap();
+        assert_eq!(local_key(dir.path(), &alice).unwrap(), second);
+        assert_eq!(config.verify_key(second.reveal()).unwrap().generation, 1);
+        assert!(config.verify_key("t2b_alice_0123456789abcdef").is_err());
+    }
+}

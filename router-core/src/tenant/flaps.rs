@@ -1,0 +1,62 @@
+//! Two instances that keep taking a bot from each other are told apart from one that restarts.
+
+use protocol::limits::{FLAP_REFUSAL_MS, FLAP_WINDOW_MS};
+use smallvec::SmallVec;
+
+use crate::env::Millis;
+
+/// When a bot went from one instance to another.
+#[derive(Debug, Default)]
+pub(super) struct Flaps {
+    at_ms: SmallVec<[Millis; 4]>,
+    refused_until_ms: Millis,
+}
+
+impl Flaps {
+    /// Whether one more takeover within the window is too many; `limit` 0: never. Errors: after
+    /// how many milliseconds the newcomer may try again.
+    pub fn check(&mut self, now_ms: Millis, limit: u32) -> Result<(), Millis> {
+        self.at_ms
+            .retain(|at_ms| now_ms.saturating_sub(*at_ms) < FLAP_WINDOW_MS);
+        if limit == 0 {
+            return Ok(());
+        }
+        if now_ms >= self.refused_until_ms && self.at_ms.len() >= limit as usize {
+            self.refused_until_ms = now_ms + FLAP_REFUSAL_MS;
+        }
+        match self.refused_until_ms.checked_sub(now_ms) {
+            None | Some(0) => Ok(()),
+            Some(retry_ms) => Err(retry_ms),
+        }
+    }
+
+    /// Counts a takeover.
+    pub fn count(&mut self, now_ms: Millis) {
+        self.at_ms.push(now_ms);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fourth_takeover_in_a_minute_is_refused_for_half_a_minute() {
+        let mut flaps = Flaps::default();
+        for at_ms in [0, 1000, 2000] {
+            assert_eq!(flaps.check(at_ms, 3), Ok(()));
+            flaps.count(at_ms);
+        }
+        assert_eq!(flaps.check(3000, 3), Err(FLAP_REFUSAL_MS));
+        assert_eq!(flaps.check(32_999, 3), Err(1));
+        assert_eq!(flaps.check(62_001, 3), Ok(()));
+        assert_eq!(
+            Flaps {
+                at_ms: [0, 0, 0, 0].into(),
+                ..Flaps::default()
+            }
+            .check(1, 0),
+            Ok(())
+        );
+    }
+}

@@ -1,0 +1,35 @@
+//! The machines of floor 1 through their boundary: inputs in, effects out.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `world.rs`, `perform.rs` | the node that the machines live in |
+//! | `talk.rs` | how a scenario speaks with it |
+//! | `script.rs`, `words.rs`, `hostile.rs` | what random tenants do to it, and how often: `strategies.rs` |
+//!
+//! The other files are tests, named after the behaviour.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    reason = "the harness reads PROPTEST_CASES, keeps one keyring, and fails by panicking"
+)]
+
+mod hostile;
+mod perform;
+mod script;
+mod strategies;
+mod talk;
+mod words;
+mod world;
+
+mod answers;
+mod bots_change_hands;
+mod connecting;
+mod every_error_code;
+mod guarantees;
+mod isolation;
+mod limits;
+mod policy;
+mod presence_coalesced;
+mod what_a_name_means;
