@@ -27,7 +27,7 @@ help: ## lists the targets
 run: ## a gateway, an echo bot and a client in one process: the main job
 	@$(CARGO) run --release -q -p cli --bin t2b -- demo
 
-test: export T2B_REQUIRE_TOOLS := 1
+test: export TEST_REQUIRE_TOOLS := 1
 test: ## everything that CI runs; installs what it needs
 	@MAKE="$(MAKE)" scripts/stages.sh $(STAGES)
 
@@ -44,8 +44,8 @@ bench: ## the benchmarks
 	$(CARGO) bench -p benches
 
 deny unit conformance: tools
-unit conformance: export T2B_KOSOKU := $(CURDIR)/.cache/python/bin/kosoku
-unit: export T2B_PYTHON := $(CURDIR)/.cache/python/bin/python
+unit conformance: export TEST_KOSOKU := $(CURDIR)/.cache/python/bin/kosoku
+unit: export TEST_PYTHON := $(CURDIR)/.cache/python/bin/python
 
 tools: ## installs what the checks need into .cache/
 	@scripts/tools.sh

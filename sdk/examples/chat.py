@@ -17,6 +17,10 @@ from websockets.asyncio.client import connect
 WAIT_SECONDS = 30
 
 
+class Refused(Exception):
+    """What the gateway answered instead."""
+
+
 async def chat(url: str, key: str, bot: str, text: str) -> str:
     message_id = str(uuid.uuid4())
     headers = {"Authorization": f"Bearer {key}"}
@@ -30,15 +34,18 @@ async def chat(url: str, key: str, bot: str, text: str) -> str:
                     message = {"to": bot, "text": text, "messageId": message_id}
                     await socket.send(json.dumps({"type": "message", "data": message, "id": "1"}))
                 case "error":
-                    raise SystemExit(f"error: {data['reason']}: {data['message']}")
+                    raise Refused(f"{data['reason']}: {data['message']}")
                 case "message_partial":
                     print("…", data["text"], file=sys.stderr)
                 case "message" if data.get("replyTo") == message_id:
                     return data["text"]
-    raise SystemExit("error: the gateway closed the connection")
+    raise Refused("the gateway closed the connection")
 
 
 if __name__ == "__main__":
     url, bot, text = sys.argv[1:]
     reply = chat(url, os.environ["T2B_KEY"], bot, text)
-    print(asyncio.run(asyncio.wait_for(reply, WAIT_SECONDS)))
+    try:
+        print(asyncio.run(asyncio.wait_for(reply, WAIT_SECONDS)))
+    except Refused as refused:
+        raise SystemExit(f"error: {refused}") from None

@@ -49,3 +49,35 @@ fn three_processes_talk() {
     home.run(&[&["bots"][..], &url].concat()).with(0);
     gateway.process.terminate().with(0);
 }
+
+/// The example in `sdk/examples` is the Python library `websockets` and the protocol page, nothing
+/// of ours.
+#[test]
+fn a_client_that_somebody_else_wrote_talks_too() {
+    let Some(python) = std::env::var_os("TEST_PYTHON") else {
+        let required = std::env::var("TEST_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
+        assert!(
+            !required,
+            "TEST_PYTHON is unset: it names a Python with `websockets`"
+        );
+        eprintln!("skipped: TEST_PYTHON is unset; it names a Python with `websockets`");
+        return;
+    };
+    let home = Home::new();
+    let gateway = home.gateway(&[]);
+    let echo = ["bot", "echo", "--id", "bot_clawra", "--url", &gateway.url];
+    let mut bot = home.start(&echo, &[]);
+    bot.wait_for("is online");
+    let key = home.run(&["keys", "issue", "local"]).with(0);
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../sdk/examples/chat.py");
+    let said = std::process::Command::new(python)
+        .args([example, &gateway.url, "bot_clawra", "Hello from Python"])
+        .env("T2B_KEY", key.trim())
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&said.stdout),
+        "Hello from Python\n",
+        "{said:?}"
+    );
+}

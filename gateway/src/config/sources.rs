@@ -13,13 +13,7 @@ use super::keys::{KEYS, Key};
 use super::raw::{ConfigError, Place, Raw, RawLimits, RawTenant, Setting};
 
 /// `T2B_…` variables that are no configuration keys: they belong to client commands and to tests.
-const OTHER_VARIABLES: &[&str] = &[
-    "T2B_CONFIG",
-    "T2B_KEY",
-    "T2B_KOSOKU",
-    "T2B_REQUIRE_TOOLS",
-    "T2B_URL",
-];
+const OTHER_VARIABLES: &[&str] = &["T2B_CONFIG", "T2B_KEY", "T2B_URL"];
 
 /// Everything that configuration is made from.
 #[derive(Default)]

@@ -51,7 +51,8 @@ impl Service for Public {
         open: Open,
     ) -> Response<Full<Bytes>> {
         let path = request.uri().path();
-        tracing::debug!(%peer, path, "request");
+        // Only paths of ours are logged: others have been seen to carry credentials.
+        tracing::debug!(%peer, path = if matches!(path, "/" | "/ws") { path } else { "other" }, "request");
         let answer = match (path, request.headers().contains_key(UPGRADE)) {
             ("/ws", _) | ("/", true) => self.upgrade(request, peer, open),
             _ if !self.is_ours(&request) => Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST)),
