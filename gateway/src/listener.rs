@@ -53,6 +53,10 @@ pub(crate) trait Service: Send + Sync + 'static {
 
     /// Whether many handshakes may come from this address: a proxy that is trusted.
     fn is_crowd(&self, peer: IpAddr) -> bool;
+
+    /// Counts a connection that never became a request: the status it was refused with, `failed`
+    /// if it was given none.
+    fn turned_away(&self, result: &str);
 }
 
 /// One listening address.
@@ -202,24 +206,28 @@ impl Listener {
         let _ = stream.set_nodelay(true);
         let (open, handshake) = match self.gate.enter(peer.ip(), service.is_crowd(peer.ip())) {
             Ok(entered) => entered,
-            Err(status) => return refuse(&stream, status, self.tls.is_some()),
+            Err(status) => {
+                service.turned_away(if status == 429 { "429" } else { "503" });
+                return refuse(&stream, status, self.tls.is_some());
+            }
         };
         let (tls, service) = (self.tls.clone(), Arc::clone(service));
         let limit = self.handshake_timeout;
         tokio::spawn(async move {
             let _handshake = handshake;
             let served = async {
+                let service = Arc::clone(&service);
                 match tls {
                     None => serve(stream, peer, open, service, limit).await,
-                    Some(tls) => match tls.accept(stream).await {
-                        Ok(stream) => serve(stream, peer, open, service, limit).await,
-                        Err(error) => tracing::debug!(%peer, %error, "TLS handshake failed"),
-                    },
+                    Some(tls) => serve(tls.accept(stream).await?, peer, open, service, limit).await,
                 }
             };
-            if timeout(limit, served).await.is_err() {
-                tracing::debug!(%peer, "handshake took too long");
+            match timeout(limit, served).await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => tracing::debug!(%peer, %error, "handshake failed"),
+                Err(_) => tracing::debug!(%peer, "handshake took too long"),
             }
+            service.turned_away("failed");
         });
     }
 }
@@ -230,7 +238,7 @@ async fn serve<S: Service>(
     open: Open,
     service: Arc<S>,
     limit: Duration,
-) {
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let answer = service_fn(move |request| {
         let (service, open) = (Arc::clone(&service), open.clone());
         async move {
@@ -250,9 +258,7 @@ async fn serve<S: Service>(
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), answer)
         .with_upgrades();
-    if let Err(error) = served.await {
-        tracing::debug!(%peer, %error, "request failed");
-    }
+    Ok(served.await?)
 }
 
 /// Refuses without reading, as far as the socket takes it; under TLS there is no way to say it.

@@ -59,6 +59,8 @@ impl Service for Admin {
     fn is_crowd(&self, _: IpAddr) -> bool {
         false
     }
+
+    fn turned_away(&self, _: &str) {}
 }
 
 impl Admin {

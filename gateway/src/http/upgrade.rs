@@ -79,6 +79,10 @@ impl Service for Public {
     fn is_crowd(&self, peer: IpAddr) -> bool {
         self.sources.trusts(peer)
     }
+
+    fn turned_away(&self, result: &str) {
+        self.node.metrics.handshake(result);
+    }
 }
 
 impl Public {

@@ -87,6 +87,10 @@ async fn a_full_node_says_503_until_a_socket_is_gone() {
     let tablet = server.client("alice", "tablet").await;
     let refused = read_answer(TcpStream::connect(server.addresses.public).await.unwrap()).await;
     assert_eq!(refused.status, 503);
+    assert_eq!(
+        server.metric(r#"t2b_handshakes_total{result="503"}"#).await,
+        1.0
+    );
     assert!(refused.head.contains("retry-after: "), "{refused:?}");
     assert_eq!(
         server.admin("GET", "/healthz", "").await.status,
@@ -110,6 +114,10 @@ async fn one_source_may_not_fill_the_door() {
     }
     let refused = read_answer(TcpStream::connect(server.addresses.public).await.unwrap()).await;
     assert_eq!(refused.status, 429);
+    assert_eq!(
+        server.metric(r#"t2b_handshakes_total{result="429"}"#).await,
+        1.0
+    );
     assert!(refused.head.contains("retry-after: "), "{refused:?}");
     drop(held);
     let again = || async {
@@ -162,6 +170,11 @@ async fn a_slow_head_is_cut_off_without_a_word() {
         "{:?}",
         begun.elapsed()
     );
+    let failed = r#"t2b_handshakes_total{result="failed"}"#;
+    eventually("both are counted", || async {
+        server.metric(failed).await == 2.0
+    })
+    .await;
 }
 
 #[tokio::test]

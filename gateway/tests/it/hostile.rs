@@ -6,7 +6,7 @@ use router_core::auth::TokenScope;
 use serde_json::json;
 
 use crate::bystanders::Bystanders;
-use crate::harness::{Server, message, register};
+use crate::harness::{Server, message, raw_frame, register};
 
 #[tokio::test]
 async fn bad_frames_are_answered_and_nothing_more() {
@@ -254,6 +254,47 @@ async fn credentials_that_are_not_good_are_all_told_the_same() {
             "unauthorized"
         );
         assert_eq!(socket.closed().await, 4401);
+    }
+    bystanders.noticed_nothing(&server).await;
+}
+
+/// A few of the conformance cases, through the whole gateway.
+#[tokio::test]
+async fn what_is_not_websocket_is_closed_and_given_back() {
+    let server = Server::start().await;
+    let bystanders = Bystanders::of(&server).await;
+    let fragments = [raw_frame(0x01, b""), raw_frame(0x00, b"").repeat(1_000_000)].concat();
+    let nested = [raw_frame(0x01, b"{"), raw_frame(0x81, b"{}")].concat();
+    let summed = [
+        raw_frame(0x01, b""),
+        raw_frame(0x00, &[b' '; 64 * 1024]).repeat(5),
+    ]
+    .concat();
+    for (bytes, code) in [
+        (b"\x81\x02{}".to_vec(), 1002),
+        (raw_frame(0xc1, b"{}"), 1002),
+        (raw_frame(0x83, b"{}"), 1002),
+        (raw_frame(0x80, b"{}"), 1002),
+        (raw_frame(0x09, b"ping"), 1002),
+        (raw_frame(0x89, &[b'p'; 126]), 1002),
+        (nested, 1002),
+        (raw_frame(0x82, b"{}"), 1003),
+        (
+            raw_frame(0x81, "cut \u{20ac}".as_bytes().split_last().unwrap().1),
+            1007,
+        ),
+        (fragments, 1009),
+        (summed, 1009),
+        (b"\x81\xff\x80\0\0\0\0\0\0\0\0\0\0\0".to_vec(), 1009),
+        (
+            b"\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0".to_vec(),
+            1009,
+        ),
+    ] {
+        let mut socket = server.client("alice", "phone").await;
+        socket.write_raw(&bytes).await;
+        let named = &bytes[..bytes.len().min(12)];
+        assert_eq!(socket.closed().await, code, "{named:x?}");
     }
     bystanders.noticed_nothing(&server).await;
 }
