@@ -8,15 +8,9 @@ use bytes::Bytes;
 use protocol::{CloseCode, ErrorCode, Name, StreamId, TenantId};
 
 use crate::auth::Credential;
-use crate::session::Notice;
-use crate::shard::{Leave, Request, Route};
+use crate::ids::ConnKey;
+use crate::request::{Join, Leave, Notice, Request, Route};
 use crate::store;
-use crate::tenant::Join;
-
-/// One socket of this node, for as long as the process lives. Never used twice, so a late effect
-/// cannot reach somebody else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnKey(pub u64);
 
 /// Names a delivery whose outcome the tenant waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,6 +14,7 @@
 //! | `session/` | the machine of one connection |
 //! | `shard.rs`, `tenant/` | the machine of one tenant, and the map of them |
 //! | `store/` | every question to the store, and the pure model of the answers |
+//! | `request.rs` | what sessions and tenants say to each other |
 //! | `effect.rs` | the closed list of what machines want done |
 //! | `gcra.rs`, `invariant.rs`, `env.rs` | rates, named guarantees, time and entropy |
 
@@ -21,15 +22,17 @@ pub mod auth;
 pub mod effect;
 pub mod env;
 pub mod gcra;
+pub mod ids;
 pub mod invariant;
 pub mod permit;
+pub mod request;
 pub mod session;
 pub mod shard;
 pub mod store;
 mod tenant;
 
-pub use effect::{ConnKey, Effect, Effects};
+pub use effect::{Effect, Effects};
 pub use env::{Env, Millis, Settings};
+pub use ids::ConnKey;
 pub use session::Session;
 pub use shard::Shard;
-pub use tenant::Join;

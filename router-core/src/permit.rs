@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use protocol::{BotId, ClientId, ErrorCode, Kind, Name, TenantId};
 
-use crate::effect::ConnKey;
 use crate::env::Millis;
+use crate::ids::ConnKey;
 
 /// What kind of credential was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,20 +4,16 @@
 //! [`Tenant`], so isolation, limits and forgetting a tenant are the same boundary.
 
 use std::collections::BTreeSet;
-use std::hash::BuildHasher;
 
 use hashbrown::HashMap;
-use protocol::envelope::Envelope;
-use protocol::presence::{BotInfo, Takeover};
-use protocol::{BotId, FrameId, TenantId};
-use siphasher::sip::SipHasher13;
-use smol_str::SmolStr;
+use protocol::TenantId;
 
-use crate::effect::{ConnKey, Effects, Outcome, Receipt, Ticket};
+use crate::effect::{Effects, Outcome, Receipt, Ticket};
 use crate::env::{Env, Millis};
-use crate::permit::Permit;
+use crate::ids::HashKeys;
+use crate::request::{Join, Leave, Request, Route};
 use crate::store::{Policy, Reply};
-use crate::tenant::{Join, Tenant};
+use crate::tenant::Tenant;
 
 /// What happens to a shard.
 #[derive(Debug)]
@@ -46,110 +42,6 @@ pub enum Input {
     },
     /// [`Shard::next_wakeup`] is due.
     Wake,
-}
-
-/// A connection leaves its tenant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leave {
-    /// The tenant.
-    pub tenant: TenantId,
-    /// The connection.
-    pub conn: ConnKey,
-}
-
-/// A message with the right to be routed. Only a [`Permit`] makes one.
-#[derive(Debug)]
-pub struct Route {
-    pub(crate) permit: Permit,
-    pub(crate) request_id: Option<FrameId>,
-    pub(crate) envelope: Envelope,
-}
-
-impl Route {
-    pub(crate) fn new(permit: Permit, request_id: Option<FrameId>, envelope: Envelope) -> Self {
-        crate::check!(
-            crate::invariant::Invariant::Isolation,
-            permit.tenant() == &envelope.tenant,
-            "envelope of {} under a permit of {}",
-            envelope.tenant,
-            permit.tenant()
-        );
-        Self {
-            permit,
-            request_id,
-            envelope,
-        }
-    }
-
-    /// Whose shard it goes to.
-    pub fn tenant(&self) -> &TenantId {
-        self.permit.tenant()
-    }
-}
-
-/// What a connection asks of its tenant, with the right to ask it.
-#[derive(Debug)]
-pub struct Request {
-    pub(crate) permit: Permit,
-    pub(crate) id: Option<FrameId>,
-    pub(crate) command: Command,
-}
-
-impl Request {
-    /// Whose shard it goes to.
-    pub fn tenant(&self) -> &TenantId {
-        self.permit.tenant()
-    }
-}
-
-/// What can be asked of a tenant, besides carrying messages.
-#[derive(Debug)]
-pub enum Command {
-    /// Make this connection a bot's home.
-    Register(Registration),
-    /// Take a bot off the list.
-    Unregister(BotId),
-    /// Tell this connection of a bot's changes.
-    Subscribe(BotId),
-    /// Do not.
-    Unsubscribe(BotId),
-    /// One page of bots.
-    List(List),
-}
-
-/// How a bot wants to be registered.
-#[derive(Debug)]
-pub struct Registration {
-    /// As others shall see it; status and time are set by the claim.
-    pub info: BotInfo,
-    /// What happens to its present holder.
-    pub takeover: Takeover,
-    /// The bot's process.
-    pub instance: Option<SmolStr>,
-    /// Whether stored messages were asked for.
-    pub confirm: bool,
-}
-
-/// One page of bots.
-#[derive(Debug)]
-pub struct List {
-    /// Most bots.
-    pub limit: usize,
-    /// The last bot of the page before.
-    pub after: Option<BotId>,
-    /// Comes back in the answer.
-    pub request_id: Option<String>,
-}
-
-/// SipHash under keys of this process, so that nobody can choose colliding tenants.
-#[derive(Debug, Clone, Copy)]
-pub struct HashKeys(pub u64, pub u64);
-
-impl BuildHasher for HashKeys {
-    type Hasher = SipHasher13;
-    fn build_hasher(&self) -> SipHasher13 {
-        SipHasher13::new_with_keys(self.0, self.1)
-    }
 }
 
 /// Some of a node's tenants.

@@ -8,6 +8,8 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use protocol::generate;
 
+use crate::tables;
+
 /// One file that code writes, whole or in part.
 #[derive(Debug)]
 pub(crate) struct Generated {
@@ -42,6 +44,14 @@ pub(crate) fn files() -> Vec<Generated> {
     files.push(Generated {
         path: "docs/protocol.md",
         content: Content::Sections(page),
+    });
+    files.push(Generated {
+        path: "docs/metrics.md",
+        content: Content::Sections(vec![("metrics", tables::metrics_markdown())]),
+    });
+    files.push(Generated {
+        path: "docs/configuration.md",
+        content: Content::Sections(vec![("config", tables::config_markdown())]),
     });
     files
 }

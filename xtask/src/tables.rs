@@ -1,5 +1,8 @@
 //! The tables of the code whose every name has to stand in a document, and which document that is.
 
+use gateway::config::KEYS;
+use gateway::metrics::{Kind, TABLE};
+use protocol::error::Since;
 use protocol::{CloseCode, ErrorCode, Limits};
 
 /// Names of one table and the page that explains them.
@@ -33,7 +36,55 @@ pub(crate) fn documented() -> Vec<Documented> {
             protocol,
             Limits::table().into_iter().map(|(name, ..)| name),
         ),
+        table(
+            "metrics",
+            "docs/metrics.md",
+            TABLE.iter().map(|row| row.name),
+        ),
+        table(
+            "configuration keys",
+            "docs/configuration.md",
+            KEYS.iter().map(|key| key.name),
+        ),
     ]
+}
+
+/// The metrics as a table for people.
+pub(crate) fn metrics_markdown() -> String {
+    let rows = TABLE.iter().map(|row| {
+        let kind = match row.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+        };
+        let label = row
+            .label
+            .map(|label| format!("`{label}`"))
+            .unwrap_or_default();
+        format!("| `{}` | {kind} | {label} | {} |\n", row.name, row.help)
+    });
+    format!(
+        "| name | kind | label | counts |\n| --- | --- | --- | --- |\n{}",
+        rows.collect::<String>()
+    )
+}
+
+/// The configuration keys as a table for people.
+pub(crate) fn config_markdown() -> String {
+    let rows = KEYS.iter().map(|key| {
+        let default = match key.default {
+            "" => String::new(),
+            default => format!("`{default}`"),
+        };
+        let later = match key.since {
+            Since::Now => String::new(),
+            Since::Reserved(part) => format!(" *(later: {part})*"),
+        };
+        format!("| `{}` | {default} | {}{later} |\n", key.name, key.help)
+    });
+    format!(
+        "| key | default | meaning |\n| --- | --- | --- |\n{}",
+        rows.collect::<String>()
+    )
 }
 
 fn table<N: Into<String>>(

@@ -11,11 +11,12 @@ use std::sync::atomic::Ordering;
 
 use protocol::limits::{REFUSALS_MAX, REFUSALS_WINDOW_MS};
 use protocol::{CloseCode, ErrorCode, TenantId};
-use router_core::effect::{Class, ConnKey, Effect, Effects, Fact, Outbound, Outcome};
-use router_core::session::{self, Notice};
-use router_core::shard::{self, Input};
+use router_core::effect::{Class, Effect, Effects, Fact, Outbound, Outcome};
+use router_core::request::{Join, Leave, Notice};
+use router_core::session;
+use router_core::shard::Input;
 use router_core::store::Reply;
-use router_core::{Env, Millis, Session};
+use router_core::{ConnKey, Env, Millis, Session};
 use smol_str::SmolStr;
 
 use super::{Entry, Node, ShardCell, ShardState, TenantBudgets, lock};
@@ -126,13 +127,7 @@ impl Node {
         }
     }
 
-    fn join(
-        &self,
-        env: &Env<'_>,
-        entry: &Arc<Entry>,
-        join: Box<router_core::Join>,
-        work: &mut Work,
-    ) {
+    fn join(&self, env: &Env<'_>, entry: &Arc<Entry>, join: Box<Join>, work: &mut Work) {
         let tenant = join.tenant();
         let index = self.shard_of(tenant);
         entry.shard.store(index, Ordering::Relaxed);
@@ -141,7 +136,7 @@ impl Node {
         self.handle(env, index, &mut state, Input::Join(join), work);
     }
 
-    fn leave(&self, env: &Env<'_>, entry: &Arc<Entry>, leave: shard::Leave, work: &mut Work) {
+    fn leave(&self, env: &Env<'_>, entry: &Arc<Entry>, leave: Leave, work: &mut Work) {
         let Some(index) = entry.shard() else { return };
         let mut state = lock(&self.shards[index].state);
         let tenant = leave.tenant.clone();

@@ -16,7 +16,8 @@ use futures_util::task::AtomicWaker;
 use protocol::CloseCode;
 
 use super::mailbox::Mailbox;
-use super::queue::{Ended, Outgoing, Push, WriteLimits};
+use super::outgoing::{Ended, Outgoing, Push};
+use super::queue::WriteLimits;
 use super::reader::ReadLimits;
 use super::stream::WriteHalf;
 use super::writer::{Drained, Writer};

@@ -9,7 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use fastwebsockets::OpCode;
 
-use super::queue::{Ended, Outgoing, Push, Queue, Sending, WriteLimits};
+use super::outgoing::{Ended, Outgoing, Push, Sending};
+use super::queue::{Queue, WriteLimits};
 
 /// A [`Queue`] that many may push to.
 pub(super) struct Mailbox(Mutex<Queue>);

@@ -8,13 +8,11 @@
 
 use std::collections::VecDeque;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use fastwebsockets::OpCode;
-use protocol::CloseCode;
-use smol_str::SmolStr;
 
 use super::budget::{Budget, Charge};
-use super::frame::{HEAD_BYTES_MAX, head_of};
+use super::outgoing::{Class, Ended, Lane, Outgoing, Push, Sending, StreamKey};
 
 /// Most pings and pongs that wait; when full, the newest replaces the newest that waits.
 const CONTROL_FRAMES_MAX: usize = 16;
@@ -22,79 +20,6 @@ const CONTROL_FRAMES_MAX: usize = 16;
 pub(super) const BATCH_FRAMES_MAX: usize = 64;
 /// Bytes after which a batch is not filled further: control frames and newer partials get a turn.
 const BATCH_BYTES: usize = 256 * 1024;
-
-/// Which stream of text a partial, or the message that ends it, belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StreamKey {
-    /// The sender.
-    pub from: SmolStr,
-    /// The sender's name for the stream.
-    pub stream: SmolStr,
-}
-
-/// What a frame is, as far as its place in the queue depends on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Class {
-    /// An answer to the peer's own request.
-    Answer,
-    /// A message; it ends the stream it names: a partial of that stream which waits is dropped.
-    Message(Option<StreamKey>),
-    /// A stand-in for the message to come; a newer one takes the place of one that waits.
-    Partial(StreamKey),
-    /// News of bots.
-    Presence,
-}
-
-/// One finished frame; its payload is shared by all who receive it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outgoing {
-    opcode: OpCode,
-    payload: Bytes,
-    class: Class,
-}
-
-impl Outgoing {
-    /// Makes a text frame; `payload` is UTF-8 in an allocation of its own size.
-    pub fn text(payload: Bytes, class: Class) -> Self {
-        Self {
-            opcode: OpCode::Text,
-            payload,
-            class,
-        }
-    }
-
-    /// Makes a binary frame.
-    pub fn binary(payload: Bytes, class: Class) -> Self {
-        Self {
-            opcode: OpCode::Binary,
-            payload,
-            class,
-        }
-    }
-}
-
-/// What became of a frame that was pushed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub enum Push {
-    /// It waits, and will be written unless the connection breaks.
-    Queued,
-    /// There is no room: for this connection, its tenant or the node.
-    Full,
-    /// The connection is closing or gone.
-    Gone,
-}
-
-/// Why a connection ended, or is about to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// We closed it.
-    Us(CloseCode),
-    /// The peer closed it, with this code if it gave one.
-    Peer(Option<u16>),
-    /// The stream broke off without a Close frame.
-    Lost,
-}
 
 /// How much may wait for one connection.
 #[derive(Debug, Clone)]
@@ -105,35 +30,6 @@ pub struct WriteLimits {
     pub frames: usize,
     /// Charged with the bytes; the tenant's, whose parent is the node's.
     pub budget: Budget,
-}
-
-/// A frame on its way out.
-#[derive(Debug)]
-pub(super) struct Sending {
-    pub(super) head: [u8; HEAD_BYTES_MAX],
-    pub(super) head_bytes: usize,
-    pub(super) payload: Bytes,
-    pub(super) lane: Lane,
-}
-
-/// Where a frame waited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lane {
-    Control,
-    Data,
-    Close,
-}
-
-impl Sending {
-    fn new(opcode: OpCode, payload: Bytes, lane: Lane) -> Self {
-        let (head, head_bytes) = head_of(opcode, &payload);
-        Self {
-            head,
-            head_bytes,
-            payload,
-            lane,
-        }
-    }
 }
 
 /// Everything that waits for one connection.
@@ -211,10 +107,10 @@ impl Queue {
         if !self.take(frame.payload.len()) {
             self.drop_partials();
             if !self.take(frame.payload.len()) {
-                return self.refuse(frame.payload.len(), now_ms);
+                return self.refuse(&frame, now_ms);
             }
         }
-        self.partials += usize::from(is_partial(&frame));
+        self.partials += usize::from(frame.is_partial());
         self.data.push_back(frame);
         Push::Queued
     }
@@ -223,7 +119,7 @@ impl Queue {
     fn replace(&mut self, at: usize, newer: Outgoing, now_ms: u64) -> Push {
         let total = self.bytes() - self.data[at].payload.len() + newer.payload.len();
         if total > self.bytes_max || !self.held.set(total as u64) {
-            return self.refuse(newer.payload.len(), now_ms);
+            return self.refuse(&newer, now_ms);
         }
         self.data[at] = newer;
         Push::Queued
@@ -237,9 +133,12 @@ impl Queue {
         taken
     }
 
-    /// A tenant or node without room is not this connection's fault: only its own limits count.
-    fn refuse(&mut self, bytes: usize, now_ms: u64) -> Push {
-        if self.frames >= self.frames_max || self.bytes() + bytes > self.bytes_max {
+    /// A tenant or node without room is not this connection's fault, and news of others' bots is
+    /// not its business: only its own limits and what is meant for it count.
+    fn refuse(&mut self, frame: &Outgoing, now_ms: u64) -> Push {
+        let is_full =
+            self.frames >= self.frames_max || self.bytes() + frame.payload.len() > self.bytes_max;
+        if is_full && frame.class != Class::Presence {
             self.full_since_ms.get_or_insert(now_ms);
         }
         Push::Full
@@ -265,7 +164,7 @@ impl Queue {
 
     fn remove(&mut self, at: usize) {
         if let Some(frame) = self.data.remove(at) {
-            self.partials -= usize::from(is_partial(&frame));
+            self.partials -= usize::from(frame.is_partial());
             self.give(1, frame.payload.len());
         }
     }
@@ -276,7 +175,7 @@ impl Queue {
         }
         let (mut frames, mut bytes) = (0, 0);
         self.data.retain(|frame| {
-            let dropped = is_partial(frame);
+            let dropped = frame.is_partial();
             frames += usize::from(dropped);
             bytes += if dropped { frame.payload.len() } else { 0 };
             !dropped
@@ -323,13 +222,13 @@ impl Queue {
             && let Some(frame) = self.data.pop_front()
         {
             bytes += frame.payload.len();
-            self.partials -= usize::from(is_partial(&frame));
+            self.partials -= usize::from(frame.is_partial());
             batch.push_back(Sending::new(frame.opcode, frame.payload, Lane::Data));
         }
         if self.data.is_empty() {
             if let End::Closing(why) = self.end {
                 self.end = End::Closed(why);
-                batch.push_back(Sending::new(OpCode::Close, close_payload(why), Lane::Close));
+                batch.push_back(Sending::close(why));
             }
             // An idle connection keeps no room for frames.
             self.data = VecDeque::new();
@@ -374,18 +273,183 @@ impl Queue {
     }
 }
 
-fn is_partial(frame: &Outgoing) -> bool {
-    matches!(frame.class, Class::Partial(_))
-}
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use protocol::CloseCode;
 
-fn close_payload(why: Ended) -> Bytes {
-    let (code, reason) = match why {
-        Ended::Us(close) => (close.code(), close.reason()),
-        Ended::Peer(Some(code)) => (code, ""),
-        Ended::Peer(None) | Ended::Lost => return Bytes::new(),
-    };
-    let mut payload = BytesMut::with_capacity(2 + reason.len());
-    payload.put_u16(code);
-    payload.put_slice(reason.as_bytes());
-    payload.freeze()
+    use super::*;
+
+    const BYTES_MAX: usize = 100;
+    const FRAMES_MAX: usize = 8;
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Push(Outgoing),
+        Ping,
+        Take,
+        Written,
+        Close,
+        Kill,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let key = (0..3u8).prop_map(|n| StreamKey {
+            from: "bot".into(),
+            stream: format!("{n}").into(),
+        });
+        let class = prop_oneof![
+            Just(Class::Answer),
+            Just(Class::Presence),
+            proptest::option::of(key.clone()).prop_map(Class::Message),
+            key.prop_map(Class::Partial),
+        ];
+        let push = (class, 0..40usize)
+            .prop_map(|(class, bytes)| Step::Push(Outgoing::text(vec![b'x'; bytes].into(), class)));
+        prop_oneof![
+            30 => push,
+            2 => Just(Step::Ping),
+            5 => Just(Step::Take),
+            5 => Just(Step::Written),
+            1 => Just(Step::Close),
+            1 => Just(Step::Kill),
+        ]
+    }
+
+    fn queue(budget: &Budget) -> Queue {
+        Queue::new(WriteLimits {
+            bytes: BYTES_MAX,
+            frames: FRAMES_MAX,
+            budget: budget.clone(),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn never_passes_its_limits_and_gives_everything_back(
+            steps in proptest::collection::vec(step(), 1..80),
+            budget_bytes in 50..150u64,
+        ) {
+            let budget = Budget::new(budget_bytes, None);
+            let mut queue = queue(&budget);
+            let mut writing = VecDeque::new();
+            for (now_ms, step) in steps.into_iter().enumerate() {
+                let (bytes, full) = (queue.bytes(), queue.full_since_ms());
+                match step {
+                    Step::Push(frame) => {
+                        let pushed = queue.push(frame, now_ms as u64);
+                        let gone = queue.end != End::Open;
+                        prop_assert_eq!(pushed == Push::Gone, gone);
+                        prop_assert!(pushed != Push::Full || queue.bytes() <= bytes);
+                        prop_assert!(full.is_none_or(|since| queue.full_since_ms().is_none_or(|now| now == since)));
+                    }
+                    Step::Ping => queue.push_control(OpCode::Ping, Bytes::new()),
+                    Step::Take if writing.is_empty() => { queue.next_batch(&mut writing); }
+                    Step::Take => {}
+                    Step::Written => {
+                        let data = writing.drain(..).filter(|sent| sent.lane == Lane::Data);
+                        let sizes: Vec<_> = data.map(|sent| sent.payload.len()).collect();
+                        queue.written(sizes.len(), sizes.iter().sum());
+                    }
+                    Step::Close => queue.close(Ended::Us(CloseCode::Restart)),
+                    Step::Kill => queue.kill(),
+                }
+                prop_assert!(queue.frames() <= FRAMES_MAX && queue.bytes() <= BYTES_MAX);
+                prop_assert!(queue.control.len() <= CONTROL_FRAMES_MAX);
+                prop_assert_eq!(budget.used(), queue.bytes() as u64);
+                let waiting = queue.data.iter().filter(|frame| frame.is_partial()).count();
+                prop_assert_eq!(queue.partials, waiting);
+                if queue.end == End::Open && writing.is_empty() {
+                    let sum: usize = queue.data.iter().map(|frame| frame.payload.len()).sum();
+                    prop_assert_eq!((queue.frames(), queue.bytes()), (queue.data.len(), sum));
+                }
+            }
+            drop(queue);
+            prop_assert_eq!(budget.used(), 0);
+        }
+    }
+
+    fn text(bytes: usize, class: Class) -> Outgoing {
+        Outgoing::text(vec![b'x'; bytes].into(), class)
+    }
+
+    fn partial(bytes: usize) -> Outgoing {
+        text(
+            bytes,
+            Class::Partial(StreamKey {
+                from: "bot".into(),
+                stream: "s".into(),
+            }),
+        )
+    }
+
+    #[test]
+    fn the_last_byte_and_the_last_frame_fit_and_no_more() {
+        let mut queue = queue(&Budget::new(1000, None));
+        assert_eq!(queue.push(text(BYTES_MAX, Class::Answer), 0), Push::Queued);
+        assert_eq!(queue.push(text(0, Class::Answer), 0), Push::Queued);
+        assert_eq!(queue.push(text(1, Class::Answer), 0), Push::Full);
+        for _ in 2..FRAMES_MAX {
+            assert_eq!(queue.push(text(0, Class::Answer), 0), Push::Queued);
+        }
+        assert_eq!(queue.push(text(0, Class::Answer), 0), Push::Full);
+    }
+
+    #[test]
+    fn partials_give_way_to_everything_else() {
+        let mut queue = queue(&Budget::new(1000, None));
+        assert_eq!(queue.push(partial(60), 0), Push::Queued);
+        assert_eq!(queue.push(text(60, Class::Message(None)), 0), Push::Queued);
+        assert_eq!((queue.frames(), queue.bytes()), (1, 60));
+        assert_eq!(queue.push(partial(40), 0), Push::Queued);
+        assert_eq!(
+            queue.push(partial(41), 7),
+            Push::Full,
+            "the older one stays"
+        );
+        assert_eq!((queue.bytes(), queue.full_since_ms()), (100, Some(7)));
+    }
+
+    #[test]
+    fn full_ends_when_half_is_written() {
+        let mut queue = queue(&Budget::new(1000, None));
+        for _ in 0..4 {
+            assert_eq!(queue.push(text(25, Class::Answer), 0), Push::Queued);
+        }
+        assert_eq!(queue.push(text(1, Class::Presence), 3), Push::Full);
+        assert_eq!(queue.full_since_ms(), None, "presence never counts");
+        assert_eq!(queue.push(text(1, Class::Answer), 5), Push::Full);
+        assert_eq!(queue.push(text(1, Class::Answer), 9), Push::Full);
+        queue.next_batch(&mut VecDeque::new());
+        queue.written(1, 25);
+        assert_eq!(queue.full_since_ms(), Some(5));
+        queue.written(1, 25);
+        assert_eq!(queue.full_since_ms(), None);
+    }
+
+    #[test]
+    fn control_goes_first_and_close_goes_last() {
+        let mut queue = queue(&Budget::new(1000, None));
+        assert_eq!(queue.push(text(1, Class::Answer), 0), Push::Queued);
+        for n in 0..=CONTROL_FRAMES_MAX as u8 {
+            queue.push_control(OpCode::Pong, vec![n].into());
+        }
+        queue.close(Ended::Us(CloseCode::Restart));
+        queue.close(Ended::Peer(None));
+        let mut batch = VecDeque::new();
+        assert!(queue.next_batch(&mut batch) && queue.is_empty());
+        let newest = &batch[CONTROL_FRAMES_MAX - 1];
+        assert_eq!(
+            (newest.lane, &newest.payload[..]),
+            (Lane::Control, &[CONTROL_FRAMES_MAX as u8][..])
+        );
+        let lanes: Vec<_> = batch
+            .iter()
+            .skip(CONTROL_FRAMES_MAX)
+            .map(|sent| sent.lane)
+            .collect();
+        assert_eq!(lanes, [Lane::Data, Lane::Close]);
+        assert_eq!(&batch[batch.len() - 1].payload[..], b"\x03\xf4restart");
+        assert_eq!(queue.ended(), Ended::Us(CloseCode::Restart));
+    }
 }

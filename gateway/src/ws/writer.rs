@@ -11,7 +11,8 @@ use std::task::{Context, Poll, ready};
 use tokio::task::AbortHandle;
 
 use super::mailbox::Mailbox;
-use super::queue::{BATCH_FRAMES_MAX, Lane, Sending};
+use super::outgoing::{Lane, Sending};
+use super::queue::BATCH_FRAMES_MAX;
 use super::stream::WriteHalf;
 
 /// The writing side of one connection; `half` is gone once the connection is retired.

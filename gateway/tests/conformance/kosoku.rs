@@ -12,6 +12,16 @@ use crate::server::{Server, Setup, write_limits};
 /// All cases but 12.* and 13.*, which are compression, an extension that is not negotiated.
 const CASES: usize = 301;
 
+/// The cases that are not plainly `OK`: 6.4.3 and 6.4.4 cut one frame inside a bad character, and a
+/// server may judge a frame when it is whole; the others have no right answer.
+const OTHER_VERDICTS: [(&str, &str); 5] = [
+    ("6.4.3", "NON-STRICT"),
+    ("6.4.4", "NON-STRICT"),
+    ("7.1.6", "INFORMATIONAL"),
+    ("7.13.1", "INFORMATIONAL"),
+    ("7.13.2", "INFORMATIONAL"),
+];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_public_cases_pass() {
     let Ok(kosoku) = std::env::var("T2B_KOSOKU") else {
@@ -41,41 +51,41 @@ async fn all_public_cases_pass() {
         .await
         .unwrap();
     let verdicts = verdicts(reports.path());
-    let failed: Vec<_> = verdicts
+    let other: Vec<_> = verdicts
         .iter()
-        .filter(|(_, verdict)| !is_pass(verdict))
+        .filter(|(_, verdict)| *verdict != "OK")
         .collect();
-    assert!(
-        failed.is_empty(),
-        "{failed:#?}\n{}",
+    let expected = OTHER_VERDICTS.map(|(case, verdict)| (case.to_owned(), verdict.to_owned()));
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|(case, verdict)| (case, verdict))
+        .collect();
+    assert_eq!(
+        other,
+        expected,
+        "{}",
         String::from_utf8_lossy(&output.stdout)
     );
     assert_eq!(verdicts.len(), CASES);
     assert!(output.status.success(), "{output:?}");
 }
 
-/// Behaviour of each case and of its closing handshake.
-fn verdicts(reports: &Path) -> BTreeMap<String, (String, String)> {
+/// The verdict of each case: of its behaviour, or of its closing handshake if that is a failure.
+fn verdicts(reports: &Path) -> BTreeMap<String, String> {
     let index = std::fs::read(reports.join("index.json")).expect("kosoku wrote no report");
     let index: Value = serde_json::from_slice(&index).unwrap();
     let agents = index.as_object().unwrap();
     assert_eq!(agents.len(), 1, "one server was tested");
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    agents
-        .values()
-        .flat_map(|cases| cases.as_object().unwrap())
-        .map(|(case, entry)| {
-            (
-                case.clone(),
-                (text(&entry["behavior"]), text(&entry["behaviorClose"])),
-            )
-        })
+    let cases = agents.values().flat_map(|cases| cases.as_object().unwrap());
+    cases
+        .map(|(case, entry)| (case.clone(), verdict(entry)))
         .collect()
 }
 
-/// Informational cases have no right answer; anything short of `OK` in the others is a failure,
-/// but for the fail-fast cases inside one frame, where a server may wait for the frame's end.
-fn is_pass((behavior, close): &(String, String)) -> bool {
-    let behaves = matches!(behavior.as_str(), "OK" | "NON-STRICT" | "INFORMATIONAL");
-    behaves && matches!(close.as_str(), "OK" | "INFORMATIONAL")
+fn verdict(entry: &Value) -> String {
+    let text = |name: &str| entry[name].as_str().unwrap().to_owned();
+    match text("behaviorClose").as_str() {
+        "OK" | "INFORMATIONAL" => text("behavior"),
+        failed => format!("close: {failed}"),
+    }
 }

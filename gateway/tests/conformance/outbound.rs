@@ -83,6 +83,14 @@ async fn a_reader_that_never_reads_again_is_closed_within_two_waits() {
         .unwrap();
     assert_eq!(ended, gateway::ws::Ended::Us(CloseCode::SlowConsumer));
     assert_eq!(connection.backlog(), (0, 0));
+    let gone = async {
+        while std::sync::Arc::strong_count(&connection) > 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), gone)
+        .await
+        .expect("the writing task ends too");
     drop(slow);
 }
 
@@ -136,7 +144,7 @@ async fn a_newer_partial_takes_the_place_and_a_message_ends_its_stream() {
 }
 
 #[tokio::test]
-async fn pings_overtake_frames_and_many_pushers_lose_nothing() {
+async fn pings_overtake_frames() {
     let mut server = Server::start(Setup::default()).await;
     let mut raw = Raw::open(server.address).await;
     let connection = server.connection().await;
@@ -148,7 +156,45 @@ async fn pings_overtake_frames_and_many_pushers_lose_nothing() {
     connection.flush();
     raw.expect(FIN | PING, b"now").await;
     raw.expect(FIN | TEXT, b"data").await;
+}
 
+#[tokio::test]
+async fn of_two_who_push_at_once_neither_frame_is_stranded() {
+    const ROUNDS: usize = 5000;
+    let mut server = Server::start(Setup::default()).await;
+    let mut raw = Raw::open(server.address).await;
+    let connection = server.connection().await;
+    let barrier = std::sync::Arc::new(std::sync::Barrier::new(2));
+    let push = |connection: &std::sync::Arc<Connection>| {
+        assert_eq!(
+            connection.push(message(&Bytes::from_static(b"x")), 0),
+            Push::Queued
+        );
+        connection.flush();
+    };
+    let (other, gate) = (connection.clone(), barrier.clone());
+    let runtime = tokio::runtime::Handle::current();
+    let thread = std::thread::spawn(move || {
+        let _inside = runtime.enter();
+        for _ in 0..ROUNDS {
+            gate.wait();
+            push(&other);
+        }
+    });
+    for _ in 0..ROUNDS {
+        barrier.wait();
+        push(&connection);
+        raw.expect(FIN | TEXT, b"x").await;
+        raw.expect(FIN | TEXT, b"x").await;
+    }
+    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn many_pushers_lose_nothing() {
+    let mut server = Server::start(Setup::default()).await;
+    let mut raw = Raw::open(server.address).await;
+    let connection = server.connection().await;
     const PUSHERS: u32 = 8;
     const EACH: u32 = 400;
     let runtime = tokio::runtime::Handle::current();

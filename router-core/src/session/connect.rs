@@ -10,7 +10,7 @@ use crate::auth::{AuthError, Credential};
 use crate::effect::{Class, Effect, Effects, Fact};
 use crate::env::{Env, Millis};
 use crate::permit::Grant;
-use crate::tenant::Join;
+use crate::request::Join;
 
 /// What a socket asked for when it gave its credential.
 #[derive(Debug, Default)]

@@ -24,11 +24,12 @@ use protocol::limits::BAD_FRAMES_MAX;
 use protocol::{ClientId, CloseCode, ConnectionId, ErrorCode, FrameId, Limits};
 
 use crate::auth::{AuthError, Credential};
-use crate::effect::{Class, ConnKey, Effect, Effects, Fact};
+use crate::effect::{Class, Effect, Effects, Fact};
 use crate::env::{Env, Millis};
 use crate::gcra::{Gcra, Rate};
+use crate::ids::ConnKey;
 use crate::permit::Grant;
-use crate::shard::Leave;
+use crate::request::{Leave, Notice};
 
 /// What happens to a connection.
 #[derive(Debug)]
@@ -60,15 +61,6 @@ pub struct Opened {
     pub client: Option<String>,
     /// `?acks=`.
     pub acks: Acks,
-}
-
-/// Word from the tenant to one of its sessions.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
-    /// It belongs to the tenant now; `auth_ok` is in its queue.
-    Joined(ClientId),
-    /// It does not.
-    Refused(ErrorCode),
 }
 
 /// The state of one connection.

@@ -12,7 +12,7 @@ use crate::effect::{Effect, Effects};
 use crate::env::Env;
 use crate::gcra::Rate;
 use crate::permit::{Action, Permit, authorize};
-use crate::shard::{self, Command, List, Registration, Route};
+use crate::request::{self, Command, List, Registration, Route};
 
 impl Session {
     pub(super) fn request(
@@ -49,7 +49,7 @@ impl Session {
             // A second `auth`, or a ping (answered before the phase is asked).
             Request::Auth(_) | Request::Ping => return Err(ErrorCode::BadFrame.into()),
         };
-        fx.push(Effect::Request(Box::new(shard::Request {
+        fx.push(Effect::Request(Box::new(request::Request {
             permit,
             id,
             command,

@@ -21,10 +21,11 @@ use smol_str::SmolStr;
 use super::routes::Bot;
 use super::{Asked, Refusal, Tenant};
 use crate::check;
-use crate::effect::{Class, ConnKey, Effect, Effects, Fact};
+use crate::effect::{Class, Effect, Effects, Fact};
 use crate::env::{Env, Millis};
+use crate::ids::ConnKey;
 use crate::invariant::Invariant;
-use crate::shard::Registration;
+use crate::request::Registration;
 use crate::store::{Ask, Claim, Reply};
 
 /// What is being done about one bot.
@@ -277,6 +278,8 @@ impl Tenant {
         self.refuse(env, op.conn, op.id.as_ref(), refusal, fx);
     }
 
+    /// The store made the claimant the home. One that is gone meanwhile held the bot for no time at
+    /// all: the old home lost it nevertheless, as the store has it.
     fn claimed(
         &mut self,
         env: &Env<'_>,
@@ -287,17 +290,14 @@ impl Tenant {
     ) {
         self.ver = self.ver.max(home.epoch);
         let bot_id = registration.info.id.clone();
-        let Some(conn) = self.routes.connection_mut(home.conn) else {
-            let bots = vec![(bot_id, home.epoch)];
-            let ask = Ask::Release {
-                conn: home.conn_id,
-                bots,
-                client: None,
-            };
-            return self.ask(env, ask, Asked::Release, fx);
+        let is_connected = match self.routes.connection_mut(home.conn) {
+            Some(conn) => {
+                conn.bots.insert(bot_id.clone());
+                conn.watch.unwatch_all();
+                true
+            }
+            None => false,
         };
-        conn.bots.insert(bot_id.clone());
-        conn.watch.unwatch_all();
         let Registration {
             info,
             instance,
@@ -305,7 +305,11 @@ impl Tenant {
             ..
         } = registration;
         let info = BotInfo {
-            status: BotState::Online,
+            status: if is_connected {
+                BotState::Online
+            } else {
+                BotState::Offline
+            },
             since: home.since_ms,
             ..info
         };
@@ -328,7 +332,7 @@ impl Tenant {
         }
         self.routes.insert_bot(Bot {
             info: info.clone(),
-            home: Some(home.conn),
+            home: is_connected.then_some(home.conn),
             epoch: home.epoch,
             instance,
             flaps: flaps.map(|(_, flaps)| flaps).unwrap_or_default(),
@@ -340,6 +344,15 @@ impl Tenant {
         }
         if !was_told {
             self.presence.changed(&info, env.now_ms);
+        }
+        if !is_connected {
+            fx.push(Effect::Note(Fact::BotOffline));
+            let ask = Ask::Release {
+                conn: home.conn_id,
+                bots: vec![(bot_id, home.epoch)],
+                client: None,
+            };
+            return self.ask(env, ask, Asked::Release, fx);
         }
         let answer = BotRegistered {
             bot: info,

@@ -1,42 +1,24 @@
 //! Joins and leaves, and the policy that decides who may stay.
 
 use protocol::codec::encode;
-use protocol::connect::{Acks, AuthLimits, AuthOk, Resumed};
+use protocol::connect::{AuthLimits, AuthOk, Resumed};
 use protocol::frame::{ServerMessage, Status, TypedStatus};
 use protocol::limits::LIST_DEFAULT;
 use protocol::presence::BotState;
-use protocol::{ClientId, CloseCode, ConnectionId, ErrorCode, FrameId, Name};
+use protocol::{ClientId, CloseCode, ErrorCode, FrameId, Name};
 
 use super::presence::Watch;
 use super::routes::Connection;
 use super::{Asked, Tenant, refuse_join};
-use crate::effect::{Class, ConnKey, Effect, Effects, Fact};
+use crate::effect::{Class, Effect, Effects, Fact};
 use crate::env::Env;
-use crate::permit::{Grant, may_see};
-use crate::session::Notice;
+use crate::ids::ConnKey;
+use crate::permit::may_see;
+use crate::request::{Join, Notice};
 use crate::store::{Ask, Policy};
 
 /// What a gateway of this version can do, as `auth_ok` says it.
 const FEATURES: [&str; 2] = ["message", "partial"];
-
-/// A verified connection that wants to belong to its tenant.
-#[derive(Debug)]
-pub struct Join {
-    pub(crate) grant: Grant,
-    pub(crate) conn: ConnKey,
-    pub(crate) id: ConnectionId,
-    pub(crate) request_id: Option<FrameId>,
-    pub(crate) client: Option<ClientId>,
-    pub(crate) acks: Acks,
-    pub(crate) resume: bool,
-}
-
-impl Join {
-    /// Whose shard it goes to.
-    pub fn tenant(&self) -> &protocol::TenantId {
-        self.grant.tenant()
-    }
-}
 
 impl Tenant {
     pub(crate) fn join(&mut self, env: &Env<'_>, join: Join, fx: &mut Effects) {
@@ -76,7 +58,8 @@ impl Tenant {
             Some(client) => (client.clone(), true),
             None => (ClientId::default_of(&self.id), false),
         };
-        if self.routes.names_bot(client.as_str()) {
+        let is_bot = self.routes.names_bot(client.as_str());
+        if is_bot || self.claims.contains_key(client.as_str()) {
             return Err(ErrorCode::InvalidId);
         }
         Ok((client, named))

@@ -12,7 +12,7 @@ use protocol::{MessageId, Name};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::env::Millis;
-use crate::shard::HashKeys;
+use crate::ids::HashKeys;
 
 /// One (recipient, sender, message id).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -28,17 +28,16 @@ use protocol::codec::encode;
 use protocol::limits::{REMEMBER_MS, TENANT_LINGER_MS};
 use protocol::{BotId, ErrorCode, FrameId, Limits, MessageId, TenantId};
 
-use crate::effect::{Class, ConnKey, Effect, Effects, Fact, Ticket};
+use crate::effect::{Class, Effect, Effects, Fact, Ticket};
 use crate::env::{Env, Millis};
 use crate::gcra::Gcra;
-use crate::shard::{Command, HashKeys, Request};
+use crate::ids::{ConnKey, HashKeys};
+use crate::request::{Command, Join, Notice, Request};
 use crate::store::{self, Ask, Policy, Reply, Snapshot};
 use dedupe::Dedupe;
 use presence::Presence;
 use routes::Routes;
 use send::Deliveries;
-
-pub use connect::Join;
 
 /// How often a tenant forgets offline bots and absent clients that are a day old, milliseconds.
 const SWEEP_MS: Millis = 10 * 60 * 1000;
@@ -256,7 +255,7 @@ impl From<ErrorCode> for Refusal {
 }
 
 fn refuse_join(join: &Join, code: ErrorCode, fx: &mut Effects) {
-    let notice = crate::session::Notice::Refused(code);
+    let notice = Notice::Refused(code);
     fx.push(Effect::Tell {
         conn: join.conn,
         notice,

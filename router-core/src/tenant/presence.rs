@@ -16,10 +16,11 @@ use protocol::presence::{BotInfo, BotStatus, BotsList, Subscription};
 use protocol::{BotId, ErrorCode, FrameId};
 
 use super::{Refusal, Tenant};
-use crate::effect::{Class, ConnKey, Effect, Effects, Outbound, Outcome, Receipt};
+use crate::effect::{Class, Effect, Effects, Outbound, Outcome, Receipt};
 use crate::env::{Env, Millis};
+use crate::ids::ConnKey;
 use crate::permit::{Grant, may_see};
-use crate::shard::List;
+use crate::request::List;
 
 /// Which bots a socket is told of.
 #[derive(Debug, Default)]
@@ -133,6 +134,7 @@ impl Tenant {
                     frames.push(text.clone());
                 }
             }
+            owed.retain(|bot, _| conn.watch.sees(bot));
             for (_, status) in owed {
                 frames.push(status_frame(env, status.clone()));
                 to.push((key, status));

@@ -10,8 +10,8 @@ use smallvec::SmallVec;
 use smol_str::SmolStr;
 
 use super::presence::Watch;
-use crate::effect::ConnKey;
 use crate::env::Millis;
+use crate::ids::ConnKey;
 use crate::permit::Grant;
 use crate::store::Snapshot;
 

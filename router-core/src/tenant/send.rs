@@ -12,12 +12,13 @@ use super::dedupe::Key;
 use super::routes::{Connection, Targets};
 use super::{Refusal, Tenant};
 use crate::check;
-use crate::effect::{Class, ConnKey, Effect, Effects, Fact, Outbound, Outcome, Receipt};
+use crate::effect::{Class, Effect, Effects, Fact, Outbound, Outcome, Receipt};
 use crate::env::{Env, Millis};
 use crate::gcra::Rate;
+use crate::ids::ConnKey;
 use crate::invariant::Invariant;
 use crate::permit::may_address;
-use crate::shard::Route;
+use crate::request::Route;
 
 /// A message whose outcomes are not all in.
 #[derive(Debug)]

@@ -1,0 +1,32 @@
+//! An async client of the gateway, for people's programs and for bots.
+//!
+//! It keeps one connection: it dials again with full jitter when the connection is lost, moves when
+//! the gateway says `migrate`, registers its bots again, and finds the answer to each request by
+//! `id`. Not here: stored messages, and anything that several connections would share.
+//!
+//! ```text
+//!  Client ──Command──▶ link task ══WebSocket══▶ gateway
+//!    ▲  who is up? ◀── supervisor (opens, re-registers, retires links)
+//!  Events ◀──Event──── link task
+//! ```
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `options.rs`, `error.rs`, `events.rs` | what goes in, what goes wrong, what comes |
+//! | `requests.rs` | the handle: every request, and its retries |
+//! | `supervisor.rs`, `backoff.rs` | when to connect, move, give up |
+//! | `dial.rs`, `link.rs` | one connection: until `auth_ok`, and from then on |
+
+mod backoff;
+mod dial;
+mod error;
+mod events;
+mod link;
+mod options;
+mod requests;
+mod supervisor;
+
+pub use error::Error;
+pub use events::{Event, Events, members_of};
+pub use options::Options;
+pub use requests::Client;

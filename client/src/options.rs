@@ -1,0 +1,41 @@
+//! What a connection is made with.
+
+use std::time::Duration;
+
+use protocol::connect::Acks;
+use protocol::{ClientId, Secret};
+
+/// How and as whom to connect.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `ws://` or `wss://`; usually ends in `/ws`.
+    pub url: String,
+    /// An API key or a client token, sent as `Authorization: Bearer`.
+    pub credential: Secret<String>,
+    /// The client id that others send to. None: `client_<userId>`.
+    pub client_id: Option<ClientId>,
+    /// Whether successful messages are acknowledged; with `Errors`, [`Client::send`] has nothing to
+    /// wait for, and [`Client::post`] is the one to use.
+    ///
+    /// [`Client::send`]: crate::Client::send
+    /// [`Client::post`]: crate::Client::post
+    pub acks: Acks,
+    /// How long opening a connection, and how long one answer, may take.
+    pub timeout: Duration,
+    /// How many events wait for [`Events::next`](crate::Events::next) before the newest are lost.
+    pub events_max: usize,
+}
+
+impl Options {
+    /// Connects to `url` with a credential; everything else as most programs want it.
+    pub fn new(url: impl Into<String>, credential: Secret<String>) -> Self {
+        Self {
+            url: url.into(),
+            credential,
+            client_id: None,
+            acks: Acks::All,
+            timeout: Duration::from_secs(10),
+            events_max: 1024,
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The handle: what a program asks of the gateway, with retries where repeating is safe.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::connect::Acks;
+use protocol::frame::{
+    ClientMessage, Delivered, MessageAck, SendMessage, SendPartial, SendTyping, ServerMessage,
+    Status, TypedStatus,
+};
+use protocol::presence::{BotInfo, BotRef, BotRegistered, ListBots, RegisterBot};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::{sleep, timeout};
+
+use crate::backoff::Backoff;
+use crate::dial::dial;
+use crate::error::Error;
+use crate::events::{self, Events};
+use crate::link::Command;
+use crate::options::Options;
+use crate::supervisor::{Bots, State, Supervisor, request};
+
+/// How often a request is repeated that may succeed later.
+const RETRIES: usize = 3;
+/// How long [`Client::close`] waits for answers that are still due, and for the close.
+const CLOSE: Duration = Duration::from_secs(6);
+
+/// A connection to the gateway that comes back by itself. Clones share it.
+///
+/// While the connection is away, requests wait for it, each at most
+/// [`timeout`](Options::timeout). When the last clone is dropped, the connection is closed.
+#[derive(Debug, Clone)]
+pub struct Client {
+    state: watch::Receiver<State>,
+    bots: Bots,
+    stop: Arc<Notify>,
+    acks: Acks,
+    timeout: Duration,
+    /// Of this start of the program: a bot that comes back is known by it.
+    instance: Arc<str>,
+}
+
+impl Client {
+    /// Connects once; from then on the client comes back by itself.
+    ///
+    /// Errors: whatever the first attempt failed with.
+    pub async fn connect(options: Options) -> Result<(Client, Events), Error> {
+        let first = dial(&options).await?;
+        let (events, receiver) = events::queue(options.events_max);
+        let (state_tx, state) = watch::channel(State::Connecting);
+        let client = Client {
+            state,
+            bots: Bots::default(),
+            stop: Arc::new(Notify::new()),
+            acks: options.acks,
+            timeout: options.timeout,
+            instance: random_id().into(),
+        };
+        let supervisor = Supervisor {
+            options,
+            events,
+            bots: client.bots.clone(),
+            state: state_tx,
+            stop: Arc::clone(&client.stop),
+        };
+        tokio::spawn(supervisor.run(first));
+        Ok((client, receiver))
+    }
+
+    /// Sends a message and waits until the gateway has taken it.
+    ///
+    /// A `messageId` is made if there is none; with it, a refusal that may pass and a lost connection
+    /// are retried at most three times, and nothing is delivered twice. Errors: the last refusal;
+    /// with `acks: errors`, `Timeout`, as no answer comes: use [`post`](Self::post).
+    pub async fn send(&self, mut message: SendMessage) -> Result<MessageAck, Error> {
+        message.message_id.get_or_insert_with(random_id);
+        let answer = self.retried(ClientMessage::Message(message)).await?;
+        let ServerMessage::MessageAck(ack) = answer else {
+            return Err(unexpected());
+        };
+        Ok(ack)
+    }
+
+    /// Sends a message without waiting for an answer; a refusal comes as [`Event::Refused`] and
+    /// names the message only if it has a `messageId`.
+    ///
+    /// [`Event::Refused`]: crate::Event::Refused
+    pub async fn post(&self, message: SendMessage) -> Result<(), Error> {
+        self.tell(ClientMessage::Message(message)).await
+    }
+
+    /// Sends what there is of a message so far. Best effort.
+    pub async fn partial(&self, partial: SendPartial) -> Result<(), Error> {
+        self.tell(ClientMessage::MessagePartial(partial)).await
+    }
+
+    /// Says that somebody types, or no longer. Best effort.
+    pub async fn typing(&self, typing: SendTyping) -> Result<(), Error> {
+        self.tell(ClientMessage::Typing(typing)).await
+    }
+
+    /// Answers a message: to its sender on all devices, from the bot it was sent to.
+    pub async fn reply(&self, to: &Delivered, text: &str) -> Result<MessageAck, Error> {
+        self.send(self.reply_to(to, text)).await
+    }
+
+    /// The answer to a message, not sent yet.
+    pub fn reply_to(&self, to: &Delivered, text: &str) -> SendMessage {
+        let asked = to.to.as_str();
+        SendMessage {
+            to: to.from.to_string(),
+            from: self.bots.holds(asked).then(|| asked.to_owned()),
+            text: Some(text.to_owned()),
+            reply_to: to.message_id.as_ref().map(ToString::to_string),
+            ..SendMessage::default()
+        }
+    }
+
+    /// Becomes a bot, now and after every reconnect, until it is unregistered or taken over.
+    ///
+    /// An `instance` is made if there is none: it tells the gateway that it is the same bot coming
+    /// back. Errors: the refusal.
+    pub async fn register(&self, mut bot: RegisterBot) -> Result<BotRegistered, Error> {
+        bot.instance
+            .get_or_insert_with(|| self.instance.to_string());
+        let bot_id = bot.bot_id.clone();
+        // Before the answer: if the connection moves meanwhile, the bot moves too.
+        self.bots.remember(bot.clone());
+        let answer = self.retried(ClientMessage::RegisterBot(bot)).await;
+        if let Ok(ServerMessage::BotRegistered(registered)) = answer {
+            return Ok(registered);
+        }
+        self.bots.forget(&bot_id);
+        Err(answer.err().unwrap_or_else(unexpected))
+    }
+
+    /// Ceases to be a bot; it is no longer listed.
+    pub async fn unregister(&self, bot_id: &str) -> Result<(), Error> {
+        self.bots.forget(bot_id);
+        let bot_id = bot_id.to_owned();
+        self.retried(ClientMessage::UnregisterBot(BotRef { bot_id }))
+            .await
+            .map(drop)
+    }
+
+    /// Every bot that this credential may see, in id order.
+    pub async fn bots(&self) -> Result<Vec<BotInfo>, Error> {
+        let mut bots = Vec::new();
+        let mut cursor = None;
+        loop {
+            let page = ListBots {
+                cursor,
+                ..ListBots::default()
+            };
+            let answer = self.retried(ClientMessage::ListBots(page)).await?;
+            let ServerMessage::Status(Status::Typed(TypedStatus::BotsList(list))) = answer else {
+                return Err(unexpected());
+            };
+            bots.extend(list.bots);
+            cursor = list.next_cursor;
+            if cursor.is_none() {
+                return Ok(bots);
+            }
+        }
+    }
+
+    /// Asks for a bot's `bot_status`. A socket gets it of all bots unless it has registered one.
+    pub async fn subscribe(&self, bot_id: &str) -> Result<(), Error> {
+        let bot_id = bot_id.to_owned();
+        self.retried(ClientMessage::Subscribe(BotRef { bot_id }))
+            .await
+            .map(drop)
+    }
+
+    /// Asks for no more of a bot's `bot_status`.
+    pub async fn unsubscribe(&self, bot_id: &str) -> Result<(), Error> {
+        let bot_id = bot_id.to_owned();
+        self.retried(ClientMessage::Unsubscribe(BotRef { bot_id }))
+            .await
+            .map(drop)
+    }
+
+    /// Asks for a sign of life.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.ask(ClientMessage::Ping).await.map(drop)
+    }
+
+    /// Waits for the answers that are due, closes the connection, and ends all clones.
+    pub async fn close(self) {
+        self.stop.notify_one();
+        let mut state = self.state.clone();
+        let gone = async { while state.changed().await.is_ok() {} };
+        let _ = timeout(CLOSE, gone).await;
+    }
+
+    /// One request, repeated while it may succeed later.
+    async fn retried(&self, message: ClientMessage) -> Result<ServerMessage, Error> {
+        let mut backoff = Backoff::default();
+        for _ in 0..RETRIES {
+            let error = match self.ask(message.clone()).await {
+                Err(error) if error.retryable() && self.acks_of(&message) => error,
+                done => return done,
+            };
+            sleep(backoff.after(&error, fastrand::f64())).await;
+        }
+        self.ask(message).await
+    }
+
+    /// Whether this client is told of the request's success: else a missing answer says nothing.
+    fn acks_of(&self, message: &ClientMessage) -> bool {
+        self.acks == Acks::All || !matches!(message, ClientMessage::Message(_))
+    }
+
+    async fn ask(&self, message: ClientMessage) -> Result<ServerMessage, Error> {
+        let asking = async {
+            let link = self.link().await?;
+            request(&link, message).await
+        };
+        timeout(self.timeout, asking)
+            .await
+            .map_err(|_| Error::Timeout)?
+    }
+
+    async fn tell(&self, message: ClientMessage) -> Result<(), Error> {
+        let telling = async {
+            let link = self.link().await?;
+            let command = Command::Request(Box::new(message), None);
+            link.send(command).await.map_err(|_| Error::Lost)
+        };
+        timeout(self.timeout, telling)
+            .await
+            .map_err(|_| Error::Timeout)?
+    }
+
+    /// The link that is up, as soon as one is. Errors: there will be none any more.
+    async fn link(&self) -> Result<mpsc::Sender<Command>, Error> {
+        let mut state = self.state.clone();
+        let settled = state
+            .wait_for(|state| !matches!(state, State::Connecting))
+            .await;
+        match settled.as_deref() {
+            Ok(State::Up(link)) => Ok(link.clone()),
+            Ok(State::Stopped(error)) => Err(error.clone()),
+            Ok(State::Connecting) | Err(_) => Err(Error::Stopped),
+        }
+    }
+}
+
+fn unexpected() -> Error {
+    Error::Protocol("another frame than the request is answered with".to_owned())
+}
+
+fn random_id() -> String {
+    format!("{:032x}", fastrand::u128(..))
+}

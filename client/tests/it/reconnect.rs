@@ -1,0 +1,192 @@
+//! A client that lost its connection comes back, or says why it does not.
+
+use client::{Client, Error, Event};
+use protocol::frame::SendMessage;
+use protocol::presence::RegisterBot;
+use serde_json::{Value, json};
+
+use crate::server::{Peer, Server, next, reason, refusal, soon};
+
+fn bot() -> RegisterBot {
+    serde_json::from_value(json!({"botId": "bot"})).unwrap()
+}
+
+fn registered() -> Value {
+    json!({"id": "bot", "name": "bot", "type": "bot", "description": "", "capabilities": [],
+        "status": "online", "since": 1, "epoch": 1})
+}
+
+async fn register(client: &Client, peer: &mut Peer) -> Value {
+    let answering = peer.answer("bot_registered", registered());
+    let (done, asked) = tokio::join!(client.register(bot()), answering);
+    done.unwrap();
+    asked["data"]["instance"].clone()
+}
+
+/// Closes with 4429 and says to come back at once, as that keeps a test short.
+async fn throw_out(mut peer: Peer) {
+    let data = refusal("rate_limited", 429, Some(1));
+    peer.say(json!({"type": "error", "data": data, "timestamp": 1}))
+        .await;
+    peer.close(4429).await;
+}
+
+#[tokio::test]
+async fn bots_are_registered_again_as_the_same_instance() {
+    let server = Server::start().await;
+    let (client, mut events, mut peer) = server.connected().await;
+    let first = register(&client, &mut peer).await;
+    throw_out(peer).await;
+    let mut peer = server.accept(25_000).await;
+    let again = peer.answer("bot_registered", registered()).await;
+    assert_eq!(again["data"]["instance"], first);
+    assert!(first.is_string());
+    assert!(matches!(next(&mut events).await, Event::Refused(_)));
+    let Event::Disconnected { retry_in, .. } = next(&mut events).await else {
+        panic!("the loss is told");
+    };
+    assert!(
+        retry_in.is_some_and(|wait| wait.as_millis() < 10),
+        "{retry_in:?}"
+    );
+    assert!(matches!(next(&mut events).await, Event::Connected(_)));
+    assert!(matches!(next(&mut events).await, Event::Registered(_)));
+}
+
+#[tokio::test]
+async fn a_message_in_flight_is_repeated_on_the_next_connection() {
+    let server = Server::start().await;
+    let (client, _events, mut peer) = server.connected().await;
+    let message = SendMessage {
+        to: "bot".to_owned(),
+        ..SendMessage::default()
+    };
+    let serving = async {
+        let first = peer.hear().await;
+        throw_out(peer).await;
+        let mut peer = server.accept(25_000).await;
+        let again = peer.hear().await;
+        let data = json!({"messageId": again["data"]["messageId"], "status": "duplicate"});
+        peer.say(json!({"type": "message_ack", "data": data, "id": again["id"], "timestamp": 1}))
+            .await;
+        (first, again, peer)
+    };
+    let (sent, (first, again, _peer)) = tokio::join!(client.send(message), serving);
+    sent.unwrap();
+    assert_eq!(first["data"]["messageId"], again["data"]["messageId"]);
+}
+
+#[tokio::test]
+async fn four_closes_end_the_client() {
+    for code in [4401, 4402, 4403, 4409] {
+        let server = Server::start().await;
+        let (client, mut events, peer) = server.connected().await;
+        peer.close(code).await;
+        let Event::Disconnected { error, retry_in } = next(&mut events).await else {
+            panic!("{code}: the end is told");
+        };
+        assert!(matches!(error, Error::Closed { code: told, .. } if told == code));
+        assert_eq!(retry_in, None);
+        assert_eq!(soon(events.next()).await, None, "{code}");
+        assert_eq!(client.ping().await, Err(error), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_credential_is_told_with_the_gateways_reason() {
+    let server = Server::start().await;
+    let refusing = async {
+        let (mut peer, _) = server.accept_raw().await;
+        let data = refusal("unauthorized", 401, None);
+        peer.say(json!({"type": "error", "data": data, "timestamp": 1}))
+            .await;
+        peer.close(4401).await;
+    };
+    let (connected, ()) = tokio::join!(Client::connect(server.options()), refusing);
+    assert_eq!(reason(&connected.unwrap_err()), "unauthorized");
+}
+
+#[tokio::test]
+async fn nobody_there_is_unreachable() {
+    let options = Server::start().await.options();
+    let error = Client::connect(options).await.unwrap_err();
+    assert!(matches!(error, Error::Unreachable(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn silence_for_two_heartbeats_is_a_loss() {
+    let server = Server::start().await;
+    let (connected, _silent) = tokio::join!(Client::connect(server.options()), server.accept(20));
+    let (_client, mut events) = connected.unwrap();
+    assert!(matches!(next(&mut events).await, Event::Connected(_)));
+    let Event::Disconnected { error, .. } = next(&mut events).await else {
+        panic!("the loss is told");
+    };
+    assert_eq!(error, Error::Timeout);
+    server.accept(25_000).await;
+    assert!(matches!(next(&mut events).await, Event::Connected(_)));
+}
+
+#[tokio::test]
+async fn migrate_opens_the_new_connection_before_it_leaves_the_old() {
+    let server = Server::start().await;
+    let (client, mut events, mut old) = server.connected().await;
+    let instance = register(&client, &mut old).await;
+    old.say(json!({"type": "migrate", "timestamp": 1,
+        "data": {"reason": "restart", "reconnectWithinMs": 1}}))
+        .await;
+    let mut new = server.accept(25_000).await;
+    let again = new.answer("bot_registered", registered()).await;
+    assert_eq!(again["data"]["instance"], instance);
+    // What the old one loses to the new is no news.
+    old.say(json!({"type": "bot_unregistered", "timestamp": 1,
+        "data": {"botId": "bot", "reason": "replaced", "epoch": 2}}))
+        .await;
+    assert!(old.is_closed_by_client().await);
+    assert!(matches!(next(&mut events).await, Event::Migrate(_)));
+    assert!(matches!(next(&mut events).await, Event::Connected(_)));
+    assert!(matches!(next(&mut events).await, Event::Registered(_)));
+    let (pinged, _) = tokio::join!(client.ping(), new.answer("pong", json!({"timestamp": 1})));
+    pinged.unwrap();
+    client.close().await;
+    assert!(matches!(
+        next(&mut events).await,
+        Event::Disconnected {
+            error: Error::Stopped,
+            ..
+        }
+    ));
+    assert_eq!(soon(events.next()).await, None, "nothing else happened");
+}
+
+#[tokio::test]
+async fn a_bot_that_was_taken_over_is_not_registered_again() {
+    let server = Server::start().await;
+    let (client, mut events, mut peer) = server.connected().await;
+    register(&client, &mut peer).await;
+    peer.say(json!({"type": "bot_unregistered", "timestamp": 1,
+        "data": {"botId": "bot", "reason": "replaced", "epoch": 2}}))
+        .await;
+    assert!(matches!(next(&mut events).await, Event::Unregistered(_)));
+    throw_out(peer).await;
+    let mut peer = server.accept(25_000).await;
+    let (pinged, first) = tokio::join!(client.ping(), peer.answer("pong", json!({"timestamp": 1})));
+    pinged.unwrap();
+    assert_eq!(first["type"], "ping");
+}
+
+#[tokio::test]
+async fn closing_and_dropping_both_close_the_connection() {
+    let server = Server::start().await;
+    let (client, _events, peer) = server.connected().await;
+    let (closed, ()) = tokio::join!(peer.is_closed_by_client(), client.close());
+    assert!(closed);
+    let (client, mut events, peer) = server.connected().await;
+    drop(client);
+    assert!(peer.is_closed_by_client().await);
+    assert!(matches!(
+        next(&mut events).await,
+        Event::Disconnected { .. }
+    ));
+    assert_eq!(soon(events.next()).await, None);
+}

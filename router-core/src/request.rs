@@ -1,0 +1,135 @@
+//! What sessions and tenants say to each other.
+//!
+//! A session never reaches into a tenant: it sends one of these, most of them with a [`Permit`]
+//! that only [`permit`](crate::permit) makes, and the tenant answers into the connection's queue or
+//! with a [`Notice`].
+
+use protocol::connect::Acks;
+use protocol::envelope::Envelope;
+use protocol::presence::{BotInfo, Takeover};
+use protocol::{BotId, ClientId, ConnectionId, ErrorCode, FrameId, TenantId};
+use smol_str::SmolStr;
+
+use crate::ids::ConnKey;
+use crate::permit::{Grant, Permit};
+
+/// A verified connection that wants to belong to its tenant.
+#[derive(Debug)]
+pub struct Join {
+    pub(crate) grant: Grant,
+    pub(crate) conn: ConnKey,
+    pub(crate) id: ConnectionId,
+    pub(crate) request_id: Option<FrameId>,
+    pub(crate) client: Option<ClientId>,
+    pub(crate) acks: Acks,
+    pub(crate) resume: bool,
+}
+
+impl Join {
+    /// Whose shard it goes to.
+    pub fn tenant(&self) -> &protocol::TenantId {
+        self.grant.tenant()
+    }
+}
+
+/// Word from the tenant to one of its sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// It belongs to the tenant now; `auth_ok` is in its queue.
+    Joined(ClientId),
+    /// It does not.
+    Refused(ErrorCode),
+}
+
+/// A connection leaves its tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leave {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The connection.
+    pub conn: ConnKey,
+}
+
+/// A message with the right to be routed. Only a [`Permit`] makes one.
+#[derive(Debug)]
+pub struct Route {
+    pub(crate) permit: Permit,
+    pub(crate) request_id: Option<FrameId>,
+    pub(crate) envelope: Envelope,
+}
+
+impl Route {
+    pub(crate) fn new(permit: Permit, request_id: Option<FrameId>, envelope: Envelope) -> Self {
+        crate::check!(
+            crate::invariant::Invariant::Isolation,
+            permit.tenant() == &envelope.tenant,
+            "envelope of {} under a permit of {}",
+            envelope.tenant,
+            permit.tenant()
+        );
+        Self {
+            permit,
+            request_id,
+            envelope,
+        }
+    }
+
+    /// Whose shard it goes to.
+    pub fn tenant(&self) -> &TenantId {
+        self.permit.tenant()
+    }
+}
+
+/// What a connection asks of its tenant, with the right to ask it.
+#[derive(Debug)]
+pub struct Request {
+    pub(crate) permit: Permit,
+    pub(crate) id: Option<FrameId>,
+    pub(crate) command: Command,
+}
+
+impl Request {
+    /// Whose shard it goes to.
+    pub fn tenant(&self) -> &TenantId {
+        self.permit.tenant()
+    }
+}
+
+/// What can be asked of a tenant, besides carrying messages.
+#[derive(Debug)]
+pub enum Command {
+    /// Make this connection a bot's home.
+    Register(Registration),
+    /// Take a bot off the list.
+    Unregister(BotId),
+    /// Tell this connection of a bot's changes.
+    Subscribe(BotId),
+    /// Do not.
+    Unsubscribe(BotId),
+    /// One page of bots.
+    List(List),
+}
+
+/// How a bot wants to be registered.
+#[derive(Debug)]
+pub struct Registration {
+    /// As others shall see it; status and time are set by the claim.
+    pub info: BotInfo,
+    /// What happens to its present holder.
+    pub takeover: Takeover,
+    /// The bot's process.
+    pub instance: Option<SmolStr>,
+    /// Whether stored messages were asked for.
+    pub confirm: bool,
+}
+
+/// One page of bots.
+#[derive(Debug)]
+pub struct List {
+    /// Most bots.
+    pub limit: usize,
+    /// The last bot of the page before.
+    pub after: Option<BotId>,
+    /// Comes back in the answer.
+    pub request_id: Option<String>,
+}

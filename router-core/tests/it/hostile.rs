@@ -1,0 +1,33 @@
+//! Texts that no honest peer sends. They name nothing of anybody.
+
+/// Each is a whole text frame.
+pub const HOSTILE: &[&str] = &[
+    "",
+    "[]",
+    "null",
+    "{",
+    "{\"type\":\"ping\"",
+    "\u{1}",
+    r#"{"data":{}}"#,
+    r#"{"type":7}"#,
+    r#"{"type":"ping","type":"ping"}"#,
+    r#"{"type":"constructor"}"#,
+    r#"{"type":"received","data":{"epoch":1,"offset":1},"id":"h"}"#,
+    r#"{"type":"status","data":{"request":"bots"},"id":"h"}"#,
+    r#"{"type":"status","data":{"request":"full"},"id":"h"}"#,
+    r#"{"type":"status","data":{"request":"../../etc"},"id":"h"}"#,
+    r#"{"type":"list_bots","data":{"limit":1001},"id":"h"}"#,
+    r#"{"type":"list_bots","data":{"cursor":"conn_","requestId":"r"},"id":"h"}"#,
+    r#"{"type":"message","data":{"to":"bot_x","from":"phone","fr\u006fm":"desk"},"id":"h"}"#,
+    r#"{"type":"message","data":{"to":"bot_x","tenant":"x","connectionId":"c","epoch":9},"id":"h"}"#,
+    r#"{"type":"message","data":{"to":"bot_x","durable":true},"id":"h"}"#,
+    r#"{"type":"message","data":{"to":"\u0000","text":"x"},"id":"h"}"#,
+    r#"{"type":"message","data":{"to":"bot_x","text":"\ud800"},"id":"\ud800"}"#,
+    r#"{"type":"message","data":{"to":"conn_","text":"x"},"id":"h"}"#,
+    r#"{"type":"message","data":{"text":"x"},"id":"h"}"#,
+    r#"{"type":"register_bot","data":{"botId":"conn_x"},"id":"h"}"#,
+    r#"{"type":"register_bot","data":{"botId":"bot_x","config":[[[[]]]],"name":null},"id":"h"}"#,
+    r#"{"type":"unregister_bot","data":{"botId":""},"id":"h"}"#,
+    r#"{"type":"auth","data":{"apiKey":"a","token":"b"},"id":"h"}"#,
+    r#"{"type":"auth","data":{"apiKey":"t2b_x_0123456789abcdef","clientId":"a b"},"id":"h"}"#,
+];
