@@ -42,7 +42,7 @@ fmt: ## formats all code
 generate: ## writes the generated files
 	@$(CARGO) xtask generate
 
-bench: bench-relay bench-idle ## the benchmarks, about ten minutes; see benches/README.md
+bench: bench-relay bench-idle ## the benchmarks, about five minutes; see benches/README.md
 
 bench-relay: ## speed: the gateway against a raw relay, in turns
 	$(CARGO) run --release -p benches -- relay

@@ -61,7 +61,9 @@ async fn converse(mut stream: TcpStream, routes: Routes) -> Result<()> {
     while let Ok(frame) = read.read_frame(&mut no_control).await {
         let payload = match frame.payload {
             Payload::Bytes(bytes) => bytes.freeze(),
-            other => Bytes::copy_from_slice(&other),
+            other @ (Payload::BorrowedMut(_) | Payload::Borrowed(_) | Payload::Owned(_)) => {
+                Bytes::copy_from_slice(&other)
+            }
         };
         let to: Option<&Name> = payload
             .get(TO_AT..TO_AT + NAME_BYTES)
