@@ -19,7 +19,7 @@ endif
 STAGES := tools fmt-check clippy floors tidy deny unit doctest conformance
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check generate bench fmt pure $(STAGES)
+.PHONY: help run test check generate bench bench-relay bench-idle fmt pure $(STAGES)
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,8 +40,13 @@ fmt: ## formats all code
 generate: ## writes the generated files
 	@$(CARGO) xtask generate
 
-bench: ## the benchmarks
-	$(CARGO) bench -p benches
+bench: bench-relay bench-idle ## the benchmarks, about five minutes; see benches/README.md
+
+bench-relay: ## speed: the gateway against a raw relay, in turns
+	$(CARGO) run --release -p benches -- relay
+
+bench-idle: ## memory: 5,000 sockets that say nothing
+	$(CARGO) run --release -p benches -- idle
 
 deny unit conformance: tools
 unit conformance: export TEST_KOSOKU := $(CURDIR)/.cache/python/bin/kosoku

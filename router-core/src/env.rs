@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::{ConnectionId, Limits, MessageId, TenantId};
-use ulid::Ulid;
+use ulid::{ULID_LEN, Ulid};
 
 /// Unix milliseconds.
 pub type Millis = u64;
@@ -23,14 +23,20 @@ pub struct Env<'a> {
 impl Env<'_> {
     /// A message id of ours: a ULID of this moment.
     pub fn message_id(&self) -> MessageId {
-        MessageId::parse(&Ulid::from_parts(self.now_ms, self.entropy).to_string())
+        let mut text = [0; ULID_LEN];
+        MessageId::parse(self.ulid().array_to_str(&mut text))
             .expect("a ULID is 26 letters and digits")
     }
 
     /// A connection id: `conn_` and a ULID of this moment.
     pub fn connection_id(&self) -> ConnectionId {
-        ConnectionId::from_ulid(&Ulid::from_parts(self.now_ms, self.entropy).to_string())
+        let mut text = [0; ULID_LEN];
+        ConnectionId::from_ulid(self.ulid().array_to_str(&mut text))
             .expect("a ULID is 26 letters and digits")
+    }
+
+    fn ulid(&self) -> Ulid {
+        Ulid::from_parts(self.now_ms, self.entropy)
     }
 
     /// A fraction in `[0, 1)` for jitter.

@@ -81,7 +81,7 @@ impl Shard {
                 let tenant = self.tenants.entry(id.clone());
                 let tenant = tenant.or_insert_with(|| Tenant::new(id.clone(), keys, env, fx));
                 tenant.join(env, *join, fx);
-                self.rest(&id);
+                rest(&mut self.alarms, &id, tenant);
             }
             Input::Leave(Leave { tenant, conn }) => {
                 self.with(&tenant, |tenant| tenant.leave(env, conn, fx));
@@ -132,7 +132,7 @@ impl Shard {
             return;
         }
         tenant.wake(env, fx);
-        self.rest(&id);
+        rest(&mut self.alarms, &id, tenant);
     }
 
     fn with(&mut self, id: &TenantId, then: impl FnOnce(&mut Tenant)) {
@@ -140,24 +140,21 @@ impl Shard {
             return;
         };
         then(tenant);
-        self.rest(id);
+        rest(&mut self.alarms, id, tenant);
     }
+}
 
-    /// Moves the tenant's alarm if it changed.
-    fn rest(&mut self, id: &TenantId) {
-        let Some(tenant) = self.tenants.get_mut(id) else {
-            return;
-        };
-        let (old, new) = (tenant.alarm_ms, tenant.next_wakeup());
-        if old == new {
-            return;
-        }
-        tenant.alarm_ms = new;
-        if let Some(old) = old {
-            self.alarms.remove(&(old, id.clone()));
-        }
-        if let Some(new) = new {
-            self.alarms.insert((new, id.clone()));
-        }
+/// Moves the tenant's alarm if it changed.
+fn rest(alarms: &mut BTreeSet<(Millis, TenantId)>, id: &TenantId, tenant: &mut Tenant) {
+    let (old, new) = (tenant.alarm_ms, tenant.next_wakeup());
+    if old == new {
+        return;
+    }
+    tenant.alarm_ms = new;
+    if let Some(old) = old {
+        alarms.remove(&(old, id.clone()));
+    }
+    if let Some(new) = new {
+        alarms.insert((new, id.clone()));
     }
 }

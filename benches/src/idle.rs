@@ -1,0 +1,149 @@
+//! What a socket costs that says nothing: memory and CPU of the server while it is only pinged.
+//!
+//! Each socket brings its key in a header and has a client id of its own. Measured twice: all of one
+//! owner, and each of an owner of its own.
+
+use std::io::{ErrorKind, Read, Write};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+
+use crate::process::{Server, cpu_of, memory_of};
+use crate::product;
+use crate::wire::{self, PING, PONG, Socket};
+
+/// How to measure.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[arg(long, default_value_t = 5000)]
+    sockets: usize,
+    /// How long they are silent; a heartbeat is 25 s
+    #[arg(long, default_value_t = 30)]
+    seconds: u64,
+}
+
+/// Handshakes under way at once; a source may have 256.
+const AT_ONCE: usize = 64;
+/// Before the first look at the server's memory.
+const SETTLE: Duration = Duration::from_millis(500);
+
+/// Runs both and prints a table in Markdown.
+pub fn run(options: &Options) -> Result<()> {
+    rlimit::increase_nofile_limit(u64::MAX)?;
+    println!(
+        "| owners | sockets | bytes a socket | accepts/s | CPU µs an accept \
+         | CPU µs a socket and second | pings answered |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- | --- |");
+    measure(options, 1)?;
+    measure(options, options.sockets)
+}
+
+fn measure(options: &Options, owners: usize) -> Result<()> {
+    let sockets = options.sockets;
+    let folder = tempfile::tempdir()?;
+    let server = Server::gateway(&product::configure(&folder)?)?;
+    thread::sleep(SETTLE);
+    let (memory_before, cpu_before) = (memory_of(server.id())?, cpu_of(server.id())?);
+
+    let keys: Vec<String> = (0..owners)
+        .map(|owner| product::key_of(&format!("owner-{owner}")))
+        .collect::<Result<_>>()?;
+    let start = Instant::now();
+    let mut open = Vec::with_capacity(sockets);
+    while open.len() < sockets {
+        let from = open.len();
+        let to = sockets.min(from + AT_ONCE);
+        let asked = (from..to).map(|index| {
+            let path = format!("/ws?clientId=client-{index}");
+            Socket::connect(server.address, &path, Some(&keys[index % owners]))
+        });
+        let mut asked: Vec<Socket> = asked.collect::<Result<_>>()?;
+        for socket in &mut asked {
+            socket.upgraded()?;
+            socket.expect(r#""bots_list""#)?;
+        }
+        open.append(&mut asked);
+    }
+    let accepts_per_s = sockets as f64 / start.elapsed().as_secs_f64();
+    let cpu_open = cpu_of(server.id())?;
+
+    let pings = be_silent(open, Duration::from_secs(options.seconds), || {
+        Ok((memory_of(server.id())?, cpu_of(server.id())?))
+    })?;
+    let (answered, (memory_after, cpu_after)) = pings;
+    let each = |cpu: Duration| cpu.as_secs_f64() * 1e6 / sockets as f64;
+    println!(
+        "| {owners} | {sockets} | {} | {accepts_per_s:.0} | {:.0} | {:.2} | {answered} |",
+        memory_after.saturating_sub(memory_before) / sockets as u64,
+        each(cpu_open - cpu_before),
+        each(cpu_after - cpu_open) / options.seconds as f64,
+    );
+    Ok(())
+}
+
+/// Answers pings for a while, then looks, with all sockets still open.
+///
+/// Errors: the server hung up on one, or a socket got no ping although a heartbeat has passed.
+fn be_silent<T>(
+    sockets: Vec<Socket>,
+    time: Duration,
+    look: impl FnOnce() -> Result<T>,
+) -> Result<(usize, T)> {
+    let mut poll = Poll::new()?;
+    let mut streams = Vec::with_capacity(sockets.len());
+    for (index, socket) in sockets.into_iter().enumerate() {
+        socket.stream.set_nonblocking(true)?;
+        let mut stream = TcpStream::from_std(socket.stream);
+        poll.registry()
+            .register(&mut stream, Token(index), Interest::READABLE)?;
+        streams.push(stream);
+    }
+    let mut pinged = vec![false; streams.len()];
+    let deadline = Instant::now() + time;
+    let mut events = Events::with_capacity(1024);
+    while let Some(left) = deadline.checked_duration_since(Instant::now()) {
+        match poll.poll(&mut events, Some(left)) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            polled => polled?,
+        }
+        for event in &events {
+            let index = event.token().0;
+            pinged[index] |= answer(&mut streams[index])?;
+        }
+    }
+    let answered = pinged.iter().filter(|it| **it).count();
+    let heartbeat = Duration::from_secs(25);
+    ensure!(
+        time <= heartbeat || answered == streams.len(),
+        "{answered} of {} sockets were pinged",
+        streams.len()
+    );
+    Ok((answered, look()?))
+}
+
+/// Answers the pings that have arrived; says whether there was one.
+fn answer(stream: &mut TcpStream) -> Result<bool> {
+    let mut buffer = [0; 4096];
+    let count = match stream.read(&mut buffer) {
+        Ok(0) => bail!("the server hung up"),
+        Ok(count) => count,
+        Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+        Err(error) => return Err(error).context("read"),
+    };
+    let (mut at, mut pongs) = (0, Vec::new());
+    while let Some(frame) = wire::parse(&buffer[at..count]) {
+        if frame.opcode == PING {
+            let payload = &buffer[at..count][frame.payload.clone()];
+            wire::push(&mut pongs, PONG, payload);
+        }
+        at += frame.payload.end;
+    }
+    ensure!(at == count, "a frame came in pieces");
+    stream.write_all(&pongs)?;
+    Ok(!pongs.is_empty())
+}

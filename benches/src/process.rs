@@ -1,0 +1,105 @@
+//! Child processes on a core of their own, and what they use: CPU time and memory from `/proc`.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+/// The core of whatever serves.
+pub const SERVER_CORE: usize = 0;
+/// The core of whatever drives it.
+pub const LOAD_CORE: usize = 1;
+
+/// This program again, with other arguments, on one core. Needs `taskset` (util-linux).
+pub fn pinned(core: usize, arguments: &[&str]) -> Result<Command> {
+    let mut command = Command::new("taskset");
+    command
+        .args(["-c", &core.to_string()])
+        .arg(std::env::current_exe()?)
+        .args(arguments);
+    Ok(command)
+}
+
+/// A server in a process of its own; dropped, it is killed.
+pub struct Server {
+    child: Child,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+impl Server {
+    /// Starts the raw relay.
+    pub fn raw() -> Result<Self> {
+        Self::start(&["serve-raw"])
+    }
+
+    /// Starts the gateway.
+    pub fn gateway(config: &Path) -> Result<Self> {
+        let config = config.to_str().context("the folder's name is no text")?;
+        Self::start(&["serve-gateway", config])
+    }
+
+    fn start(arguments: &[&str]) -> Result<Self> {
+        let mut child = pinned(SERVER_CORE, arguments)?
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("taskset (util-linux) is needed")?;
+        let stdout = child.stdout.take().context("stdout is piped")?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        let Ok(address) = line.trim().parse() else {
+            child.kill()?;
+            bail!("the server said {line:?} instead of its address");
+        };
+        Ok(Self { child, address })
+    }
+
+    /// Its process id; `taskset` becomes the program it starts.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Already gone is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// CPU time of all threads of a process since each began.
+pub fn cpu_of(pid: u32) -> Result<Duration> {
+    let mut nanoseconds = 0;
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let text = fs::read_to_string(task?.path().join("schedstat"))?;
+        let first = text.split_whitespace().next().context("empty schedstat")?;
+        nanoseconds += first.parse::<u64>()?;
+    }
+    Ok(Duration::from_nanos(nanoseconds))
+}
+
+/// Time that all cores were busy since the machine started, in steps of 10 ms.
+pub fn cpu_of_machine() -> Result<Duration> {
+    let text = fs::read_to_string("/proc/stat")?;
+    let line = text.lines().next().context("empty /proc/stat")?;
+    let ticks = line.split_whitespace().skip(1).map(str::parse);
+    let ticks: Vec<u64> = ticks.collect::<Result<_, _>>()?;
+    let &[user, nice, system, _idle, _waiting, irq, softirq, steal, ..] = ticks.as_slice() else {
+        bail!("/proc/stat has another form: {line}");
+    };
+    let busy = user + nice + system + irq + softirq + steal;
+    Ok(Duration::from_millis(10 * busy))
+}
+
+/// Memory of a process that is in RAM, bytes.
+pub fn memory_of(pid: u32) -> Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.context("no VmRSS")?.trim().trim_end_matches(" kB");
+    Ok(1024 * kilobytes.trim().parse::<u64>()?)
+}

@@ -1,0 +1,66 @@
+//! The gateway as a server to be measured: as it is shipped, every check and counter on, with limits
+//! that nothing here reaches.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use gateway::Gateway;
+use gateway::config::{Config, Sources, raise_file_limit};
+use protocol::{Secret, TenantId};
+use router_core::auth::Keyring;
+use tempfile::TempDir;
+
+/// Signs keys for a gateway that only lives on loopback, for a minute.
+const SECRET: &str = "for-measurements-only-0123456789";
+
+/// Rates are switched off by their values, not by leaving the check out.
+const LIMITS: &str = "
+[limits]
+messages_per_second = 1000000000
+messages_burst = 1000000000
+frames_per_second = 1000000000
+frames_burst = 1000000000
+";
+
+/// The API key of a user.
+pub fn key_of(user: &str) -> Result<String> {
+    let keyring = Keyring::new(&[Secret::new(SECRET.to_owned())])?;
+    Ok(keyring
+        .issue_key(&TenantId::parse(user)?, 0)
+        .reveal()
+        .clone())
+}
+
+/// Writes a configuration and returns its file; the folder takes the gateway's state too.
+pub fn configure(folder: &TempDir) -> Result<PathBuf> {
+    let file = folder.path().join("t2b.toml");
+    let state = folder.path().join("state");
+    let text = format!(
+        "listen = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\nsecrets = [\"{SECRET}\"]\n\
+         state_dir = \"{}\"\nstart_grace = \"0s\"\nlog = \"warn\"\n{LIMITS}",
+        state.display()
+    );
+    fs::write(&file, text)?;
+    Ok(file)
+}
+
+/// Serves until it is killed; the first line of stdout is its address.
+pub fn serve(config: impl AsRef<Path>) -> Result<()> {
+    let config = Config::load(Sources {
+        file: Some(config.as_ref().to_owned()),
+        file_limit: raise_file_limit(),
+        ..Sources::default()
+    })?;
+    gateway::telemetry::init(&config)?;
+    // As many workers as cores it may use: one.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let gateway = Gateway::bind(config).await?;
+        println!("{}", gateway.addresses().public);
+        gateway.run().await;
+        Ok(())
+    })
+}

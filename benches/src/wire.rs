@@ -1,0 +1,191 @@
+//! The client's side of the wire: a handshake, masked frames out, plain frames in.
+//!
+//! Of its own, so that the generator costs as little as can be and counts what really arrived. The
+//! messages are the same for both servers: 200 bytes, T2B's form, the recipient at a fixed place.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::ops::Range;
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+
+/// Bytes of every name.
+pub const NAME_BYTES: usize = 7;
+/// Where the recipient's name stands in a message.
+pub const TO_AT: usize = r#"{"type":"message","data":{"to":""#.len();
+/// Bytes of every message.
+pub const MESSAGE_BYTES: usize = 200;
+/// Opcode of a text frame.
+pub const TEXT: u8 = 1;
+/// Opcode of a ping.
+pub const PING: u8 = 9;
+/// Opcode of a pong.
+pub const PONG: u8 = 10;
+
+/// One key for all frames: what it is makes no difference to the cost of unmasking.
+const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+const HANDSHAKE_WAIT: Duration = Duration::from_secs(10);
+
+/// One frame in a buffer.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// What it is.
+    pub opcode: u8,
+    /// Where its payload stands.
+    pub payload: Range<usize>,
+}
+
+/// The first frame of a buffer, if it is there to the end; the next one begins at `payload.end`.
+pub fn parse(buffer: &[u8]) -> Option<Frame> {
+    let (&[first, second], rest) = buffer.split_first_chunk()?;
+    let (length, head_bytes) = match second {
+        126 => (usize::from(u16::from_be_bytes(*rest.first_chunk()?)), 4),
+        127 => (u64::from_be_bytes(*rest.first_chunk()?) as usize, 10),
+        short => (usize::from(short), 2),
+    };
+    let payload = head_bytes..head_bytes + length;
+    (buffer.len() >= payload.end).then_some(Frame {
+        opcode: first & 0x0f,
+        payload,
+    })
+}
+
+/// Appends a masked frame.
+pub fn push(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
+    out.push(0x80 | opcode);
+    match u8::try_from(payload.len()) {
+        Ok(length @ 0..=125) => out.push(0x80 | length),
+        Ok(_) | Err(_) => {
+            debug_assert!(payload.len() <= usize::from(u16::MAX));
+            out.push(0x80 | 126);
+            out.extend_from_slice(&(payload.len() as u16).to_be_bytes());
+        }
+    }
+    out.extend_from_slice(&MASK);
+    let start = out.len();
+    out.extend_from_slice(payload);
+    for (index, byte) in out[start..].iter_mut().enumerate() {
+        *byte ^= MASK[index % 4];
+    }
+}
+
+/// A socket that waits for what it reads, for the time before a measurement.
+pub struct Socket {
+    /// The connection.
+    pub stream: TcpStream,
+    /// What arrived and was not looked at yet.
+    pub buffer: Vec<u8>,
+}
+
+impl Socket {
+    /// Connects and asks for the upgrade; [`upgraded`](Self::upgraded) reads the answer.
+    pub fn connect(address: SocketAddr, path: &str, bearer: Option<&str>) -> Result<Self> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(HANDSHAKE_WAIT))?;
+        let credential = bearer.map_or(String::new(), |key| {
+            format!("Authorization: Bearer {key}\r\n")
+        });
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{credential}\r\n"
+        );
+        stream.write_all(request.as_bytes())?;
+        Ok(Self {
+            stream,
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Reads up to the end of the answer's head. Errors: it is not 101.
+    pub fn upgraded(&mut self) -> Result<()> {
+        let end = loop {
+            let end = self.buffer.windows(4).position(|it| it == b"\r\n\r\n");
+            match end {
+                Some(at) => break at + 4,
+                None => self.read()?,
+            }
+        };
+        let head = String::from_utf8_lossy(&self.buffer[..end]);
+        ensure!(head.starts_with("HTTP/1.1 101"), "refused: {head}");
+        self.buffer.drain(..end);
+        Ok(())
+    }
+
+    /// Sends one text frame.
+    pub fn send(&mut self, text: &str) -> Result<()> {
+        let mut out = Vec::new();
+        push(&mut out, TEXT, text.as_bytes());
+        self.stream.write_all(&out)?;
+        Ok(())
+    }
+
+    /// Reads up to the first frame that holds `what`.
+    pub fn expect(&mut self, what: &str) -> Result<()> {
+        loop {
+            let Some(frame) = parse(&self.buffer) else {
+                self.read()?;
+                continue;
+            };
+            let text = String::from_utf8_lossy(&self.buffer[frame.payload.clone()]).into_owned();
+            self.buffer.drain(..frame.payload.end);
+            ensure!(frame.opcode == TEXT, "{what} expected, got {text}");
+            ensure!(!text.contains(r#""type":"error""#), "refused: {text}");
+            if text.contains(what) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn read(&mut self) -> Result<()> {
+        let mut chunk = [0; 16 * 1024];
+        match self.stream.read(&mut chunk)? {
+            0 => bail!("the server hung up"),
+            count => self.buffer.extend_from_slice(&chunk[..count]),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_taken_when_it_is_whole() {
+        for length in [0, 125, 126, 300, 65_536] {
+            let mut bytes = vec![0x81];
+            match length {
+                0..=125 => bytes.push(length as u8),
+                126..=65_535 => {
+                    bytes.push(126);
+                    bytes.extend((length as u16).to_be_bytes());
+                }
+                _ => {
+                    bytes.push(127);
+                    bytes.extend((length as u64).to_be_bytes());
+                }
+            }
+            let head = bytes.len();
+            bytes.resize(head + length, b'x');
+            assert_eq!(parse(&bytes[..bytes.len() - 1]), None, "{length}");
+            bytes.push(0x81);
+            let whole = Frame {
+                opcode: TEXT,
+                payload: head..head + length,
+            };
+            assert_eq!(parse(&bytes), Some(whole), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_sent_frame_is_masked() {
+        let mut out = Vec::new();
+        push(&mut out, PONG, b"abcde");
+        assert_eq!(out[..6], [0x8a, 0x85, 0x37, 0xfa, 0x21, 0x3d]);
+        let plain: Vec<u8> = (0..5).map(|at| out[6 + at] ^ MASK[at % 4]).collect();
+        assert_eq!(plain, b"abcde");
+    }
+}
