@@ -23,6 +23,8 @@ impl Flaps {
         }
         if now_ms >= self.refused_until_ms && self.at_ms.len() >= limit as usize {
             self.refused_until_ms = now_ms + FLAP_REFUSAL_MS;
+            // The count starts anew behind the refusal, so that `retryAfterMs` tells the truth.
+            self.at_ms.clear();
         }
         match self.refused_until_ms.checked_sub(now_ms) {
             None | Some(0) => Ok(()),

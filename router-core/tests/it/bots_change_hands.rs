@@ -1,6 +1,6 @@
 //! Who holds a bot: takeovers, flapping, restarts, and the claims that arrive too late.
 
-use protocol::limits::{CLAIMS_WAITING_MAX, FLAP_REFUSAL_MS, FLAP_WINDOW_MS};
+use protocol::limits::{CLAIMS_WAITING_MAX, FLAP_REFUSAL_MS};
 use protocol::{CloseCode, Limits};
 use serde_json::json;
 
@@ -92,7 +92,10 @@ fn two_instances_may_not_keep_taking_a_bot_from_each_other() {
     assert_eq!(told[0]["data"]["reason"], "takeover_flapping");
     assert_eq!(told[0]["data"]["retryAfterMs"], FLAP_REFUSAL_MS);
     assert_eq!(w.closed(holder), None);
-    w.pass_alive(FLAP_WINDOW_MS + FLAP_REFUSAL_MS);
+    w.pass_alive(FLAP_REFUSAL_MS - 1);
+    w.told(newcomer);
+    assert_eq!(w.ask(newcomer, register("bot_a")), ["takeover_flapping"]);
+    w.pass(1);
     assert_eq!(w.ask(newcomer, register("bot_a")), ["bot_registered"]);
 }
 

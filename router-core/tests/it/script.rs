@@ -14,7 +14,7 @@ use router_core::{ConnKey, Settings};
 use crate::world::{CANARY, Event, World};
 
 /// Sockets that a side has at a time.
-pub const SLOTS: u8 = 4;
+pub const SLOTS: u8 = 5;
 /// Frames that a socket's queue takes.
 const CAPACITY: usize = 6;
 

@@ -230,7 +230,10 @@ impl World {
     /// Time passes; whoever wants to be woken meanwhile is, at that very moment.
     pub fn pass(&mut self, ms: Millis) {
         let until_ms = self.now_ms + ms;
+        let mut idle = 0;
         while let Some(due_ms) = self.next_wakeup().filter(|due_ms| *due_ms <= until_ms) {
+            idle = if due_ms > self.now_ms { 0 } else { idle + 1 };
+            assert!(idle < 1000, "somebody is woken over and over");
             self.now_ms = self.now_ms.max(due_ms);
             let due = |conn: &Conn| self.wakeup_of(conn).is_some_and(|at| at <= self.now_ms);
             let due: Vec<ConnKey> = self
