@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::task::JoinHandle;
+use tokio::time::interval;
 
 use crate::harness::{Server, Socket, eventually, message};
 
@@ -40,7 +41,10 @@ impl Bystanders {
 
 async fn talk(mut phone: Socket, mut bot: Socket, stop: Arc<AtomicBool>) -> usize {
     let mut said = 0;
+    // Fifty exchanges a second, far below every rate.
+    let mut pace = interval(Duration::from_millis(20));
     while !stop.load(Ordering::Relaxed) {
+        pace.tick().await;
         let begun = Instant::now();
         phone.tell("bot_a", &format!("{said}")).await;
         assert_eq!(
@@ -55,8 +59,6 @@ async fn talk(mut phone: Socket, mut bot: Socket, stop: Arc<AtomicBool>) -> usiz
         );
         assert!(begun.elapsed() < NOTICED, "{said}: {:?}", begun.elapsed());
         said += 1;
-        // Fifty exchanges a second, far below every rate.
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     phone
         .refused(message("bot_nobody", "hi"), "bot_not_found")

@@ -52,32 +52,7 @@ async fn no_credential_is_ever_put_out() {
     let token = server.token("alice", "phone", TokenScope::Chat, None, 60);
     let protocol = URL_SAFE_NO_PAD.encode(&keys[2]);
     for set in [&keys, &wrong] {
-        drop(server.open("/ws", Some(&set[0])).await.next().await);
-        drop(
-            server
-                .open(&format!("/ws?token={}", set[1]), None)
-                .await
-                .next()
-                .await,
-        );
-        let lost = format!(
-            "GET /wss?token={} HTTP/1.1\r\nhost: localhost\r\n\r\n",
-            set[1]
-        );
-        assert_eq!(
-            exchange(server.addresses.public, lost.as_bytes())
-                .await
-                .status,
-            404
-        );
-        let mut socket = server.open("/ws", None).await;
-        socket.expect("status").await;
-        socket
-            .ask(json!({"type": "auth", "data": {"apiKey": set[3]}}).to_string())
-            .await;
-        socket
-            .ask(json!({"type": "auth", "data": {"apiKey": set[4], "token": 7}}).to_string())
-            .await;
+        use_everywhere(&server, set).await;
     }
     let mut request = format!("ws://{}/ws", server.addresses.public)
         .into_client_request()
@@ -90,22 +65,14 @@ async fn no_credential_is_ever_put_out() {
         .greeted()
         .await;
     server.bearer(&token).await;
-    let metrics = server
-        .admin("GET", "/metrics", &server.admin_bearer())
-        .await
-        .body;
-    let status = server
-        .admin("GET", "/admin/v1/status", &server.admin_bearer())
-        .await
-        .body;
-    server.order("user0", "revoke").await;
+    let answers = asked(&server).await;
 
     let logged = String::from_utf8(output.0.lock().unwrap().clone()).unwrap();
     assert!(
         logged.contains("request") && logged.contains("policy changed"),
         "{logged}"
     );
-    let all = format!("{logged}{metrics}{status}");
+    let all = logged + &answers;
     let secret = std::fs::read_to_string(server.dir.path().join("secret")).unwrap();
     let singles = [
         token,
@@ -117,4 +84,43 @@ async fn no_credential_is_ever_put_out() {
         let tail = &credential[credential.len() - 12..];
         assert!(!all.contains(tail), "{credential} in {all}");
     }
+}
+
+/// Each key in another place, where it may be and where it should not.
+async fn use_everywhere(server: &Server, keys: &[String]) {
+    drop(server.open("/ws", Some(&keys[0])).await.next().await);
+    drop(
+        server
+            .open(&format!("/ws?token={}", keys[1]), None)
+            .await
+            .next()
+            .await,
+    );
+    let lost = format!(
+        "GET /wss?token={} HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        keys[1]
+    );
+    assert_eq!(
+        exchange(server.addresses.public, lost.as_bytes())
+            .await
+            .status,
+        404
+    );
+    let mut socket = server.open("/ws", None).await;
+    socket.expect("status").await;
+    socket
+        .ask(json!({"type": "auth", "data": {"apiKey": keys[3]}}).to_string())
+        .await;
+    socket
+        .ask(json!({"type": "auth", "data": {"apiKey": keys[4], "token": 7}}).to_string())
+        .await;
+}
+
+/// What the admin door answers, an order among it.
+async fn asked(server: &Server) -> String {
+    let bearer = server.admin_bearer();
+    let metrics = server.admin("GET", "/metrics", &bearer).await.body;
+    let status = server.admin("GET", "/admin/v1/status", &bearer).await.body;
+    let order = server.order("user0", "revoke").await;
+    format!("{metrics}{status}{order}")
 }
