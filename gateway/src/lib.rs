@@ -152,6 +152,7 @@ impl Gateway {
             node: Arc::clone(&node),
             token: config.admin_token,
             hosts: config.allowed_hosts,
+            orders: tokio::sync::Mutex::default(),
         };
         Ok(Self {
             node,

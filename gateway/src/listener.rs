@@ -26,8 +26,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use protocol::limits::{HANDSHAKES_MAX, HANDSHAKES_PER_SOURCE, HEAD_BYTES_MAX};
 use smol_str::SmolStr;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
@@ -37,6 +38,10 @@ use crate::node::counted_as;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Connections that the system keeps for us to accept.
 const BACKLOG: u32 = 4096;
+/// Most refusals that are being told at once.
+const REFUSALS_MAX: usize = 256;
+/// Longest time to tell one.
+const REFUSAL_WAIT: Duration = Duration::from_secs(1);
 /// When a refused client may come back, seconds.
 const RETRY_AFTER_S: u32 = 1;
 
@@ -72,6 +77,8 @@ pub(crate) struct Gate {
     sockets_max: usize,
     sockets: AtomicUsize,
     handshakes: Mutex<Handshakes>,
+    /// Refusals that are being told; beyond them connections are dropped without a word.
+    refusals: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -117,6 +124,7 @@ impl Gate {
             sockets_max,
             sockets: AtomicUsize::new(0),
             handshakes: Mutex::default(),
+            refusals: Arc::new(Semaphore::new(REFUSALS_MAX)),
         }
     }
 
@@ -208,7 +216,15 @@ impl Listener {
             Ok(entered) => entered,
             Err(status) => {
                 service.turned_away(if status == 429 { "429" } else { "503" });
-                return refuse(&stream, status, self.tls.is_some());
+                if self.tls.is_none()
+                    && let Ok(turn) = Arc::clone(&self.gate.refusals).try_acquire_owned()
+                {
+                    tokio::spawn(async move {
+                        refuse(stream, status).await;
+                        drop(turn);
+                    });
+                }
+                return;
             }
         };
         let (tls, service) = (self.tls.clone(), Arc::clone(service));
@@ -261,11 +277,8 @@ async fn serve<S: Service>(
     Ok(served.await?)
 }
 
-/// Refuses without reading, as far as the socket takes it; under TLS there is no way to say it.
-fn refuse(stream: &TcpStream, status: u16, is_tls: bool) {
-    if is_tls {
-        return;
-    }
+/// Refuses without reading the request; under TLS there is no way to say it.
+async fn refuse(mut stream: TcpStream, status: u16) {
     let text = if status == 429 {
         "Too Many Requests"
     } else {
@@ -274,7 +287,18 @@ fn refuse(stream: &TcpStream, status: u16, is_tls: bool) {
     let answer = format!(
         "HTTP/1.1 {status} {text}\r\nretry-after: {RETRY_AFTER_S}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
     );
-    let _ = stream.try_write(answer.as_bytes());
+    // The peer may be gone, or slow: then it does not learn why.
+    let told = async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await?;
+        // Closing a socket with unread bytes sends a reset, which may overtake the answer.
+        tokio::io::copy(
+            &mut stream.take(HEAD_BYTES_MAX as u64),
+            &mut tokio::io::sink(),
+        )
+        .await
+    };
+    let _ = timeout(REFUSAL_WAIT, told).await;
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ pub(crate) struct Admin {
     pub(crate) node: Arc<Node>,
     pub(crate) token: Option<Secret<String>>,
     pub(crate) hosts: Vec<String>,
+    /// One order at a time, so that store and node see them in the same sequence.
+    pub(crate) orders: tokio::sync::Mutex<()>,
 }
 
 impl Service for Admin {
@@ -134,6 +136,7 @@ impl Admin {
             ask,
             now_ms: self.node.now_ms(),
         };
+        let _turn = self.orders.lock().await;
         let Reply::Policy(policy) = self.node.backplane.execute(request).await else {
             return text(
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -136,7 +136,9 @@ impl Public {
         let mut in_query = None;
         for (key, value) in form_urlencoded::parse(query.as_bytes()) {
             match (&*key, &*value) {
-                ("token", token) => in_query = Some(self.query_credential(token)),
+                ("token", token) if in_query.is_none() => {
+                    in_query = Some(self.query_credential(token));
+                }
                 ("clientId", client) => opened.client = Some(client.to_owned()),
                 ("acks", "all") => opened.acks = Acks::All,
                 ("acks", "errors") => opened.acks = Acks::Errors,

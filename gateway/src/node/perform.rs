@@ -223,6 +223,7 @@ impl Node {
 
     fn push(&self, env: &Env<'_>, entry: &Arc<Entry>, frame: Outbound, work: &mut Work) -> Outcome {
         let is_refusal = frame.class == Class::Refusal;
+        let is_answer = is_refusal || frame.class == Class::Answer;
         let pushed = entry.socket.push(
             Outgoing::text(frame.text, class_of(frame.class)),
             env.now_ms,
@@ -230,6 +231,16 @@ impl Node {
         work.touch(entry);
         if is_refusal && lock(&entry.refusals).count(env.now_ms) {
             close_socket(entry, CloseCode::TooManyRefusals, work);
+        }
+        // Every request is owed its answer: a socket that has no room for one cannot go on.
+        if is_answer && pushed == Push::Full {
+            let is_own_fault = entry.socket.full_since_ms().is_some();
+            let close = if is_own_fault {
+                CloseCode::SlowConsumer
+            } else {
+                CloseCode::TryLater
+            };
+            close_socket(entry, close, work);
         }
         match pushed {
             Push::Queued => Outcome::Queued,

@@ -258,3 +258,20 @@ async fn a_bot_that_registers_again_is_not_replaced() {
     assert_eq!(bot.ask(register("bot_a")).await["type"], "bot_registered");
     assert_eq!(bot.ask(r#"{"type":"ping"}"#).await["type"], "pong");
 }
+
+/// Its queue is full of messages, so the answer to its own request has no room: it is not dropped
+/// silently, and it does not take ten seconds.
+#[tokio::test]
+async fn a_socket_without_room_for_an_answer_is_closed_at_once() {
+    let few = 8;
+    let server = Server::start_with(|config| config.limits.outbound_frames = few).await;
+    let mut tablet = server.narrow("alice", "tablet").await;
+    let mut phone = server.client("alice", "phone").await;
+    fill(&mut phone, "tablet").await;
+    let begun = Instant::now();
+    for _ in 0..=few {
+        tablet.send(r#"{"type":"ping"}"#).await;
+    }
+    assert_eq!(tablet.closed().await, 4408);
+    assert!(begun.elapsed() < Duration::from_secs(9));
+}

@@ -163,6 +163,7 @@ impl Tenant {
     /// Takes a new policy and ends the sockets that it no longer allows.
     pub(crate) fn policy(&mut self, env: &Env<'_>, policy: Policy, fx: &mut Effects) {
         let (file_generation, file_suspended) = env.settings.policy_of(&self.id);
+        self.ordered = true;
         self.policy = Policy {
             generation: policy
                 .generation

@@ -52,6 +52,8 @@ pub(crate) struct Tenant {
     /// Absent until the store's answer: then joins wait.
     loading: Option<Vec<Join>>,
     policy: Policy,
+    /// Whether an operator's order has come: it is newer than a load that was under way.
+    ordered: bool,
     /// The highest number of the tenant's counter that was seen.
     ver: u64,
     routes: Routes,
@@ -83,6 +85,7 @@ impl Tenant {
         let mut tenant = Self {
             limits: env.settings.limits_of(&id),
             loading: Some(Vec::new()),
+            ordered: false,
             policy: Policy {
                 generation,
                 suspended,
@@ -170,7 +173,9 @@ impl Tenant {
         };
         self.ver = self.ver.max(snapshot.ver);
         self.policy.generation = self.policy.generation.max(snapshot.policy.generation);
-        self.policy.suspended |= snapshot.policy.suspended;
+        if !self.ordered {
+            self.policy.suspended |= snapshot.policy.suspended;
+        }
         self.routes.load(snapshot);
         for join in waiting {
             self.enter(env, join, fx);
