@@ -60,14 +60,14 @@ fn frame(text: &Bytes) -> Value {
 fn is_ack(event: &Event) -> bool {
     match event {
         Event::Frame(_, sent) => sent.text.starts_with(br#"{"type":"message_ack""#),
-        Event::Fed(..) | Event::Ping(_) | Event::Closed(..) => false,
+        Event::Fed(..) | Event::Ping(_) | Event::Closed(..) | Event::Gone(_) => false,
     }
 }
 
 fn is_auth_of(event: &Event, conn: ConnKey) -> bool {
     match event {
         Event::Fed(from, text) => *from == conn && text.starts_with(br#"{"type":"auth""#),
-        Event::Frame(..) | Event::Ping(_) | Event::Closed(..) => false,
+        Event::Frame(..) | Event::Ping(_) | Event::Closed(..) | Event::Gone(_) => false,
     }
 }
 
@@ -103,7 +103,7 @@ proptest! {
                     let owed = owed.get_mut(&(*conn, id.to_owned()));
                     owed.expect("only what was asked is answered").answers.push(answer);
                 }
-                Event::Ping(_) | Event::Closed(..) => {}
+                Event::Ping(_) | Event::Closed(..) | Event::Gone(_) => {}
             }
         }
         for ((conn, id), owed) in owed {

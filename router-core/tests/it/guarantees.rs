@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use protocol::limits::DEDUPE_MS;
 use router_core::ConnKey;
+use router_core::effect::Outbound;
 use serde_json::Value;
 
 use crate::answers::played;
@@ -16,12 +17,13 @@ use crate::world::Event;
 /// The frames that sockets got, in order.
 fn frames(script: &Script) -> impl Iterator<Item = (ConnKey, Value)> {
     script.world.log.iter().filter_map(|event| match event {
-        Event::Frame(conn, sent) => {
-            let frame = serde_json::from_slice(&sent.text).expect("frames out are JSON");
-            Some((*conn, frame))
-        }
-        Event::Fed(..) | Event::Ping(_) | Event::Closed(..) => None,
+        Event::Frame(conn, sent) => Some((*conn, json(sent))),
+        Event::Fed(..) | Event::Ping(_) | Event::Closed(..) | Event::Gone(_) => None,
     })
+}
+
+fn json(sent: &Outbound) -> Value {
+    serde_json::from_slice(&sent.text).expect("frames out are JSON")
 }
 
 /// Who is whose home, as the sockets were told.
@@ -32,6 +34,17 @@ struct Homes {
 }
 
 impl Homes {
+    fn on_event(&mut self, event: &Event) -> Result<(), TestCaseError> {
+        match event {
+            Event::Frame(conn, sent) => self.on_frame(*conn, &json(sent)),
+            Event::Closed(conn, _) | Event::Gone(conn) => {
+                self.homes.retain(|_, home| home != conn);
+                Ok(())
+            }
+            Event::Fed(..) | Event::Ping(_) => Ok(()),
+        }
+    }
+
     fn on_frame(&mut self, conn: ConnKey, frame: &Value) -> Result<(), TestCaseError> {
         let data = &frame["data"];
         match frame["type"].as_str().unwrap() {
@@ -95,12 +108,12 @@ proptest! {
     fn a_bot_has_one_home_and_the_store_knows_it(ops in ops(1, 80), prompt in any::<bool>()) {
         let mut script = played(&ops, prompt);
         let mut homes = Homes::default();
-        for (conn, frame) in frames(&script) {
-            homes.on_frame(conn, &frame)?;
+        for event in &script.world.log {
+            homes.on_event(event)?;
         }
         let world = &mut script.world;
         let bots = world.snapshot(&tenant(0)).bots;
-        for (bot, home) in homes.homes.iter().filter(|(_, home)| world.conns[home].open) {
+        for (bot, home) in &homes.homes {
             let record = bots.iter().find(|it| it.info.id.as_str() == bot);
             let holder = record.and_then(|it| it.holder.as_ref());
             prop_assert_eq!(holder, Some(world.conns[home].session.id()), "holder of {}", bot);
@@ -122,16 +135,18 @@ proptest! {
         let mut script = played(&ops, prompt);
         let limits = tight().limits;
         let (mut homes, mut joined) = (Homes::default(), Vec::new());
-        for (conn, frame) in frames(&script) {
-            homes.on_frame(conn, &frame)?;
-            if frame["type"] == "auth_ok" {
-                joined.push(conn);
-            }
+        for event in &script.world.log {
+            homes.on_event(event)?;
+            let conn = event.conn();
             let held = homes.homes.values().filter(|home| **home == conn).count();
             prop_assert!(held <= limits.bots_per_socket as usize, "{held} bots on {conn:?}");
+            match event {
+                Event::Frame(_, sent) if json(sent)["type"] == "auth_ok" => joined.push(conn),
+                Event::Closed(..) | Event::Gone(_) => joined.retain(|other| *other != conn),
+                Event::Frame(..) | Event::Fed(..) | Event::Ping(_) => {}
+            }
+            prop_assert!(joined.len() <= limits.sockets_per_tenant as usize);
         }
-        joined.retain(|conn| script.world.conns[conn].open);
-        prop_assert!(joined.len() <= limits.sockets_per_tenant as usize);
         let bots = script.world.snapshot(&tenant(0)).bots.len();
         prop_assert!(bots <= limits.bots_per_tenant as usize, "{bots} bots");
         for (conn, state) in &script.world.conns {

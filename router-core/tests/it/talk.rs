@@ -127,7 +127,11 @@ impl World {
         let from = std::mem::replace(&mut conn.taken, self.log.len());
         let frames = self.log[from..].iter().filter_map(|event| match event {
             Event::Frame(to, frame) if *to == key => Some(&frame.text),
-            Event::Frame(..) | Event::Fed(..) | Event::Ping(_) | Event::Closed(..) => None,
+            Event::Frame(..)
+            | Event::Fed(..)
+            | Event::Ping(_)
+            | Event::Closed(..)
+            | Event::Gone(_) => None,
         });
         frames
             .map(|text| serde_json::from_slice(text).unwrap())

@@ -39,6 +39,8 @@ pub enum Event {
     Ping(ConnKey),
     /// The socket was closed behind its queue.
     Closed(ConnKey, CloseCode),
+    /// The peer went.
+    Gone(ConnKey),
 }
 
 impl Event {
@@ -48,7 +50,8 @@ impl Event {
             Event::Fed(conn, _)
             | Event::Frame(conn, _)
             | Event::Ping(conn)
-            | Event::Closed(conn, _) => *conn,
+            | Event::Closed(conn, _)
+            | Event::Gone(conn) => *conn,
         }
     }
 }
@@ -156,6 +159,7 @@ impl World {
     /// The peer is gone.
     pub fn drop_conn(&mut self, key: ConnKey) {
         self.conns.get_mut(&key).expect("it was opened").open = false;
+        self.log.push(Event::Gone(key));
         self.input(key, SessionInput::Gone);
     }
 
@@ -209,7 +213,7 @@ impl World {
     pub fn frame_bytes(&self, from: usize) -> usize {
         let bytes = |event: &Event| match event {
             Event::Frame(_, frame) => frame.text.len(),
-            Event::Fed(..) | Event::Ping(_) | Event::Closed(..) => 0,
+            Event::Fed(..) | Event::Ping(_) | Event::Closed(..) | Event::Gone(_) => 0,
         };
         self.log[from..].iter().map(bytes).sum()
     }
