@@ -144,11 +144,13 @@ impl Tenant {
         if self.routes.names_client(id.as_str()) {
             return Err(ErrorCode::AlreadyRegistered.into());
         }
-        let held = self.routes.connection(conn).map_or(0, |own| own.bots.len());
+        let own = self.routes.connection(conn);
+        let held = own.map_or(0, |own| own.bots.len());
+        let holds = |id: &BotId| own.is_some_and(|own| own.bots.contains(id));
         let claiming = self
             .claims
-            .values()
-            .filter(|queue| queue.outstanding.conn == conn)
+            .iter()
+            .filter(|(id, queue)| queue.outstanding.conn == conn && !holds(id))
             .count();
         let unlisted = self
             .claims

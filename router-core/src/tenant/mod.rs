@@ -161,8 +161,7 @@ impl Tenant {
                 self.not_loaded(env, ErrorCode::Internal, fx);
             }
             (Some(Asked::Claims(bot)), reply) => self.claim_answered(env, &bot, reply, fx),
-            // A release that was not done is made up for at the next load: a holder that is not
-            // one of this node's connections is no holder.
+            // A release that was not done is made up for at the next load.
             (Some(Asked::Release) | None, _) => {}
         }
     }
@@ -176,7 +175,15 @@ impl Tenant {
         if !self.ordered {
             self.policy.suspended |= snapshot.policy.suspended;
         }
-        self.routes.load(snapshot);
+        for (conn, bot, epoch) in self.routes.load(snapshot, env.now_ms) {
+            let bots = vec![(bot, epoch)];
+            let ask = Ask::Release {
+                conn,
+                bots,
+                client: None,
+            };
+            self.ask(env, ask, Asked::Release, fx);
+        }
         for join in waiting {
             self.enter(env, join, fx);
         }

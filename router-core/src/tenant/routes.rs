@@ -67,13 +67,18 @@ pub(super) struct Routes {
 
 impl Routes {
     /// Takes over what the store remembers. No home is taken over: a holder that the store names
-    /// and that is not connected here is gone.
-    pub fn load(&mut self, snapshot: Snapshot) {
+    /// and that is not connected here is gone. Returns those holders, for the store to let go.
+    pub fn load(&mut self, snapshot: Snapshot, now_ms: Millis) -> Vec<(ConnectionId, BotId, u64)> {
+        let mut gone = Vec::new();
         for record in snapshot.bots {
-            let info = BotInfo {
+            let mut info = BotInfo {
                 status: BotState::Offline,
                 ..record.info
             };
+            if let Some(holder) = record.holder {
+                info.since = now_ms;
+                gone.push((holder, info.id.clone(), record.epoch));
+            }
             let bot = Bot {
                 home: None,
                 epoch: record.epoch,
@@ -92,6 +97,7 @@ impl Routes {
                 },
             );
         }
+        gone
     }
 
     pub fn is_empty(&self) -> bool {

@@ -1,6 +1,6 @@
 //! Who holds a bot: takeovers, flapping, restarts, and the claims that arrive too late.
 
-use protocol::limits::{CLAIMS_WAITING_MAX, FLAP_REFUSAL_MS};
+use protocol::limits::{CLAIMS_WAITING_MAX, FLAP_REFUSAL_MS, TENANT_LINGER_MS};
 use protocol::{CloseCode, Limits};
 use serde_json::json;
 
@@ -205,4 +205,18 @@ fn holder(w: &mut World, bot: &str) -> Option<protocol::ConnectionId> {
         .into_iter()
         .find(|it| it.info.id.as_str() == bot);
     record.expect("it is listed").holder
+}
+
+#[test]
+fn a_release_that_the_store_refused_is_made_up_for_at_the_next_load() {
+    let mut w = World::plain();
+    let bot = w.join_bot(&["bot_a"]);
+    w.prompt = false;
+    w.drop_conn(bot);
+    w.answer(&alice(), true);
+    assert!(w.snapshot(&alice()).bots[0].holder.is_some(), "refused");
+    w.prompt = true;
+    w.pass(2 * TENANT_LINGER_MS);
+    w.join(None);
+    assert_eq!(w.snapshot(&alice()).bots[0].holder, None);
 }

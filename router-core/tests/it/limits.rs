@@ -47,6 +47,18 @@ fn bots_of_a_socket_while_the_store_is_slow() {
 }
 
 #[test]
+fn registering_again_takes_no_place_of_another_bot() {
+    let mut w = World::limited(Limits {
+        bots_per_socket: 2,
+        ..limits()
+    });
+    let bot = w.join_bot(&["bot_1"]);
+    w.prompt = false;
+    assert!(w.ask(bot, register("bot_1")).is_empty());
+    assert!(w.ask(bot, register("bot_2")).is_empty());
+}
+
+#[test]
 fn bots_of_a_tenant_offline_ones_included() {
     let mut w = World::limited(Limits {
         bots_per_tenant: 3,
