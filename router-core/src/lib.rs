@@ -15,6 +15,7 @@
 //! | `shard.rs`, `tenant/` | the machine of one tenant, and the map of them |
 //! | `store/` | every question to the store, and the pure model of the answers |
 //! | `request.rs` | what sessions and tenants say to each other |
+//! | `refusal.rs` | the `error` frame that both send |
 //! | `effect.rs` | the closed list of what machines want done |
 //! | `gcra.rs`, `invariant.rs`, `env.rs` | rates, named guarantees, time and entropy |
 
@@ -25,6 +26,7 @@ pub mod gcra;
 pub mod ids;
 pub mod invariant;
 pub mod permit;
+mod refusal;
 pub mod request;
 pub mod session;
 pub mod shard;

@@ -5,11 +5,12 @@ use protocol::connect::{Acks, Auth, AuthError as AuthErrorData, Connected, Conne
 use protocol::frame::{ServerMessage, Status};
 use protocol::{ClientId, CloseCode, ErrorCode, FrameId, TenantId};
 
-use super::{Open, Opened, Phase, Refusal, Session};
+use super::{Open, Opened, Phase, Session};
 use crate::auth::{AuthError, Credential};
 use crate::effect::{Class, Effect, Effects, Fact};
 use crate::env::{Env, Millis};
 use crate::permit::Grant;
+use crate::refusal::Refusal;
 use crate::request::Join;
 
 /// What a socket asked for when it gave its credential.

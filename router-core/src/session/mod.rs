@@ -21,7 +21,7 @@ use protocol::codec::{Rejected, decode, encode};
 use protocol::connect::{Acks, Migrate, Pong};
 use protocol::frame::{Frame, Request, ServerMessage};
 use protocol::limits::BAD_FRAMES_MAX;
-use protocol::{ClientId, CloseCode, ConnectionId, ErrorCode, FrameId, Limits};
+use protocol::{ClientId, CloseCode, ConnectionId, ErrorCode, FrameId, Limits, MessageId};
 
 use crate::auth::{AuthError, Credential};
 use crate::effect::{Class, Effect, Effects, Fact};
@@ -29,6 +29,7 @@ use crate::env::{Env, Millis};
 use crate::gcra::{Gcra, Rate};
 use crate::ids::ConnKey;
 use crate::permit::Grant;
+use crate::refusal::Refusal;
 use crate::request::{Leave, Notice};
 
 /// What happens to a connection.
@@ -182,15 +183,12 @@ impl Session {
         match (decode(text), within_rate) {
             (Err(rejected), Ok(())) => self.reject(env, &rejected, fx),
             (Err(Rejected { id, message_id, .. }), Err(retry_ms)) => {
-                let refusal = Refusal {
-                    message_id,
-                    ..Refusal::rate(retry_ms)
-                };
+                let refusal = Refusal::rate(retry_ms).of(message_id);
                 self.refuse(env, id.as_ref(), refusal, fx);
             }
             (Ok(frame), Ok(())) => self.frame(env, frame, fx),
             (Ok(frame), Err(retry_ms)) if has_answer(&frame.request) => {
-                let refusal = Refusal::rate(retry_ms).of(&frame.request);
+                let refusal = Refusal::rate(retry_ms).of(message_id_of(&frame.request));
                 self.refuse(env, frame.id.as_ref(), refusal, fx);
             }
             (Ok(_), Err(_)) => fx.push(Effect::Note(Fact::BestEffortDropped)),
@@ -220,25 +218,15 @@ impl Session {
     }
 
     fn reject(&mut self, env: &Env<'_>, rejected: &Rejected, fx: &mut Effects) {
-        let message_id = rejected.message_id.clone();
-        let refusal = Refusal {
-            message_id,
-            ..Refusal::from(rejected.code)
-        };
+        let refusal = Refusal::from(rejected.code).of(rejected.message_id.clone());
         self.refuse(env, rejected.id.as_ref(), refusal, fx);
     }
 
     /// Answers with `error`; the twentieth bad frame in a row ends the socket.
     fn refuse(&mut self, env: &Env<'_>, id: Option<&FrameId>, refusal: Refusal, fx: &mut Effects) {
-        let Refusal {
-            code,
-            message_id,
-            retry_ms,
-        } = refusal;
-        let text = encode::error(code, id, message_id.as_ref(), retry_ms, env.now_ms);
-        fx.deliver(self.key, text, Class::Refusal);
-        fx.push(Effect::Note(Fact::Refused(code)));
-        let bad = code.status() == 400 || !matches!(self.phase, Phase::Open(_));
+        let status = refusal.code.status();
+        refusal.tell(env, self.key, id, fx);
+        let bad = status == 400 || !matches!(self.phase, Phase::Open(_));
         if !bad {
             return;
         }
@@ -313,41 +301,12 @@ impl Session {
     }
 }
 
-/// Why a request is refused, with what the `error` frame says besides.
-#[derive(Debug)]
-struct Refusal {
-    code: ErrorCode,
-    message_id: Option<protocol::MessageId>,
-    retry_ms: Option<Millis>,
-}
-
-impl Refusal {
-    fn rate(retry_ms: Millis) -> Self {
-        Self {
-            retry_ms: Some(retry_ms),
-            ..Self::from(ErrorCode::RateLimited)
-        }
-    }
-
-    fn of(self, request: &Request) -> Self {
-        let Request::Send(send) = request else {
-            return self;
-        };
-        Self {
-            message_id: send.message_id.clone(),
-            ..self
-        }
-    }
-}
-
-impl From<ErrorCode> for Refusal {
-    fn from(code: ErrorCode) -> Self {
-        Self {
-            code,
-            message_id: None,
-            retry_ms: None,
-        }
-    }
+/// The id that a message gave itself.
+fn message_id_of(request: &Request) -> Option<MessageId> {
+    let Request::Send(send) = request else {
+        return None;
+    };
+    send.message_id.clone()
 }
 
 /// Whether the protocol promises an answer to this request.

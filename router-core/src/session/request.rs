@@ -7,11 +7,12 @@ use protocol::presence::{BotInfo, BotRef, BotState, ListBots, RegisterBot};
 use protocol::{BotId, ErrorCode, FrameId, Name};
 use smol_str::SmolStr;
 
-use super::{Open, Phase, Refusal, Session};
+use super::{Open, Phase, Session};
 use crate::effect::{Effect, Effects};
 use crate::env::Env;
 use crate::gcra::Rate;
 use crate::permit::{Action, Permit, authorize};
+use crate::refusal::Refusal;
 use crate::request::{self, Command, List, Registration, Route};
 
 impl Session {
@@ -66,10 +67,7 @@ impl Session {
     ) -> Result<(), Refusal> {
         let Open { grant, client } = self.open()?;
         let message_id = send.message_id.clone();
-        let refused = |code| Refusal {
-            message_id: message_id.clone(),
-            ..Refusal::from(code)
-        };
+        let refused = |code| Refusal::from(code).of(message_id.clone());
         let is_message = send.kind == SendKind::Message;
         let action = Action::Send {
             from: send.from.as_ref(),

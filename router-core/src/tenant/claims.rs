@@ -18,12 +18,13 @@ use protocol::{BotId, CloseCode, ConnectionId, ErrorCode, FrameId};
 use smol_str::SmolStr;
 
 use super::routes::Bot;
-use super::{Asked, Refusal, Tenant};
+use super::{Asked, Tenant};
 use crate::check;
 use crate::effect::{Class, Effect, Effects, Fact};
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::invariant::Invariant;
+use crate::refusal::Refusal;
 use crate::request::Registration;
 use crate::store::{Ask, Claim, Reply};
 
@@ -105,7 +106,7 @@ impl Tenant {
             Some(queue) if queue.waiting.len() < CLAIMS_WAITING_MAX => queue.waiting.push_back(op),
             Some(_) => {
                 let refusal = Refusal::from(ErrorCode::StoreUnavailable);
-                self.refuse(env, op.conn, op.id.as_ref(), refusal, fx);
+                refusal.tell(env, op.conn, op.id.as_ref(), fx);
             }
         }
     }
@@ -118,7 +119,7 @@ impl Tenant {
             OpKind::Unregister => self.may_unregister(env, bot, op.conn),
         };
         if let Err(refusal) = verdict {
-            self.refuse(env, op.conn, op.id.as_ref(), refusal, fx);
+            refusal.tell(env, op.conn, op.id.as_ref(), fx);
             return None;
         }
         let ask = match &op.kind {
@@ -250,7 +251,7 @@ impl Tenant {
                 Refusal::from(ErrorCode::Internal)
             }
         };
-        self.refuse(env, op.conn, op.id.as_ref(), refusal, fx);
+        refusal.tell(env, op.conn, op.id.as_ref(), fx);
     }
 
     /// The store made the claimant the home. One that is gone meanwhile held the bot for no time at

@@ -25,15 +25,13 @@ mod send;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use protocol::codec::encode;
 use protocol::limits::{REMEMBER_MS, TENANT_LINGER_MS};
-use protocol::{BotId, ErrorCode, FrameId, Limits, MessageId, TenantId};
+use protocol::{BotId, ErrorCode, Limits, TenantId};
 
-use crate::effect::{Class, Effect, Effects, Fact, Ticket};
+use crate::effect::{Effect, Effects, Ticket};
 use crate::env::{Env, Millis};
 use crate::gcra::Gcra;
-use crate::ids::{ConnKey, HashKeys};
+use crate::ids::HashKeys;
 use crate::request::{Command, Join, Notice, Request};
 use crate::store::{self, Ask, Policy, Reply, Snapshot};
 use dedupe::Dedupe;
@@ -229,42 +227,6 @@ impl Tenant {
             now_ms: env.now_ms,
         };
         fx.push(Effect::Ask { ticket, request });
-    }
-
-    fn refuse(
-        &self,
-        env: &Env<'_>,
-        to: ConnKey,
-        id: Option<&FrameId>,
-        refusal: Refusal,
-        fx: &mut Effects,
-    ) {
-        let Refusal {
-            code,
-            message_id,
-            retry_ms,
-        } = refusal;
-        let text: Bytes = encode::error(code, id, message_id.as_ref(), retry_ms, env.now_ms);
-        fx.deliver(to, text, Class::Refusal);
-        fx.push(Effect::Note(Fact::Refused(code)));
-    }
-}
-
-/// Why a request is refused, with what the `error` frame says besides.
-#[derive(Debug, Clone)]
-struct Refusal {
-    code: ErrorCode,
-    message_id: Option<MessageId>,
-    retry_ms: Option<Millis>,
-}
-
-impl From<ErrorCode> for Refusal {
-    fn from(code: ErrorCode) -> Self {
-        Self {
-            code,
-            message_id: None,
-            retry_ms: None,
-        }
     }
 }
 

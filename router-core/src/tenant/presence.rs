@@ -15,11 +15,12 @@ use protocol::limits::{LIST_BYTES_MAX, PRESENCE_FANOUT_MAX, PRESENCE_FLUSH_MS};
 use protocol::presence::{BotInfo, BotStatus, BotsList, Subscription};
 use protocol::{BotId, ErrorCode, FrameId};
 
-use super::{Refusal, Tenant};
+use super::Tenant;
 use crate::effect::{Class, Effect, Effects, Outbound, Outcome, Receipt};
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::permit::{Grant, may_see};
+use crate::refusal::Refusal;
 use crate::request::List;
 
 /// Which bots a socket is told of.
@@ -211,7 +212,7 @@ impl Tenant {
             return;
         };
         if !known || !may_see(&conn.grant, &bot) {
-            return self.refuse(env, key, id.as_ref(), unknown, fx);
+            return unknown.tell(env, key, id.as_ref(), fx);
         }
         let Watch { named, muted, .. } = &mut conn.watch;
         let (into, out_of) = if wanted {
@@ -221,7 +222,7 @@ impl Tenant {
         };
         if into.len() >= bots_max && !into.contains(&bot) {
             let refusal = Refusal::from(ErrorCode::QuotaExceeded);
-            return self.refuse(env, key, id.as_ref(), refusal, fx);
+            return refusal.tell(env, key, id.as_ref(), fx);
         }
         out_of.remove(&bot);
         into.insert(bot.clone());

@@ -8,9 +8,9 @@ use protocol::connect::Acks;
 use protocol::frame::{AckStatus, SendKind};
 use protocol::{ErrorCode, FrameId, Kind, MessageId};
 
+use super::Tenant;
 use super::dedupe::Key;
 use super::routes::{Connection, Targets};
-use super::{Refusal, Tenant};
 use crate::check;
 use crate::effect::{Class, Effect, Effects, Fact, Outbound, Outcome, Receipt};
 use crate::env::{Env, Millis};
@@ -18,6 +18,7 @@ use crate::gcra::Rate;
 use crate::ids::ConnKey;
 use crate::invariant::Invariant;
 use crate::permit::may_address;
+use crate::refusal::Refusal;
 use crate::request::Route;
 
 /// A message whose outcomes are not all in.
@@ -87,7 +88,7 @@ impl Tenant {
                     message_id: own,
                     retry_ms,
                 };
-                self.refuse(env, sender, route.request_id.as_ref(), refusal, fx);
+                refusal.tell(env, sender, route.request_id.as_ref(), fx);
             }
         }
     }
@@ -231,17 +232,8 @@ impl Tenant {
             let delivery = self.deliveries.0.swap_remove(at);
             if !delivery.delivered {
                 let own = delivery.key.map(|_| delivery.message_id);
-                let refusal = Refusal {
-                    message_id: own,
-                    ..Refusal::from(delivery.error)
-                };
-                self.refuse(
-                    env,
-                    delivery.sender,
-                    delivery.request_id.as_ref(),
-                    refusal,
-                    fx,
-                );
+                let refusal = Refusal::from(delivery.error).of(own);
+                refusal.tell(env, delivery.sender, delivery.request_id.as_ref(), fx);
             }
         }
     }
