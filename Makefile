@@ -25,7 +25,7 @@ help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## a gateway, an echo bot and a client in one process: the main job
-	@$(CARGO) run --release -q -p cli --bin t2b -- demo
+	@$(CARGO) run --release -p cli --bin t2b -- demo
 
 test: export TEST_REQUIRE_TOOLS := 1
 test: ## everything that CI runs; installs what it needs

@@ -21,7 +21,7 @@ use crate::options::Options;
 use crate::supervisor::{Bots, State, Supervisor, request};
 
 /// How often a request is repeated that may succeed later.
-const RETRIES: usize = 3;
+pub(crate) const RETRIES: usize = 3;
 /// How long [`Client::close`] waits for answers that are still due, and for the close.
 const CLOSE: Duration = Duration::from_secs(6);
 

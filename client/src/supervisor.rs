@@ -25,6 +25,7 @@ use crate::error::Error;
 use crate::events::{Event, Sink};
 use crate::link::{Command, Link, Watchers};
 use crate::options::Options;
+use crate::requests::RETRIES;
 
 /// Requests that wait for a link's task. Full: the caller waits.
 const COMMANDS_MAX: usize = 1024;
@@ -212,18 +213,29 @@ impl Supervisor {
 
     async fn register_bots(&self, live: &Live) {
         for bot in self.bots.all() {
-            let bot_id = bot.bot_id.clone();
-            let registering = request(&live.commands, ClientMessage::RegisterBot(bot));
+            self.register_again(live, bot).await;
+        }
+    }
+
+    /// A refusal that may pass is waited out: a gateway that restarts refuses many at once.
+    async fn register_again(&self, live: &Live, bot: RegisterBot) {
+        let mut backoff = Backoff::default();
+        for tries_left in (0..=RETRIES).rev() {
+            let registering = request(&live.commands, ClientMessage::RegisterBot(bot.clone()));
             match timeout(self.options.timeout, registering).await {
                 Ok(Ok(ServerMessage::BotRegistered(data))) => {
-                    self.events.push(Event::Registered(data));
+                    return self.events.push(Event::Registered(data));
+                }
+                Ok(Err(error @ Error::Refused(_))) if error.retryable() && tries_left > 0 => {
+                    sleep(backoff.after(&error, fastrand::f64())).await;
                 }
                 Ok(Err(error @ Error::Refused(_))) => {
+                    let bot_id = bot.bot_id;
                     self.bots.forget(&bot_id);
-                    self.events.push(Event::RegisterFailed { bot_id, error });
+                    return self.events.push(Event::RegisterFailed { bot_id, error });
                 }
                 // The link is ending; the next one tries again.
-                Ok(Ok(_) | Err(_)) | Err(_) => {}
+                Ok(Ok(_) | Err(_)) | Err(_) => return,
             }
         }
     }

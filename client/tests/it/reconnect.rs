@@ -54,6 +54,21 @@ async fn bots_are_registered_again_as_the_same_instance() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_passes_does_not_cost_the_bot() {
+    let server = Server::start().await;
+    let (client, mut events, mut peer) = server.connected().await;
+    register(&client, &mut peer).await;
+    throw_out(peer).await;
+    let mut peer = server.accept(25_000).await;
+    for _ in 0..3 {
+        let passing = refusal("store_unavailable", 503, Some(1));
+        peer.answer("error", passing).await;
+    }
+    peer.answer("bot_registered", registered()).await;
+    while !matches!(next(&mut events).await, Event::Registered(_)) {}
+}
+
+#[tokio::test]
 async fn a_message_in_flight_is_repeated_on_the_next_connection() {
     let server = Server::start().await;
     let (client, _events, mut peer) = server.connected().await;
