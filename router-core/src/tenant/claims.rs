@@ -266,60 +266,27 @@ impl Tenant {
     ) {
         self.ver = self.ver.max(home.epoch);
         let bot_id = registration.info.id.clone();
-        let is_connected = match self.routes.connection_mut(home.conn) {
-            Some(conn) => {
-                conn.bots.insert(bot_id.clone());
-                conn.watch.unwatch_all();
-                true
-            }
-            None => false,
-        };
-        let Registration {
-            info,
-            instance,
-            confirm,
-            ..
-        } = registration;
-        let info = BotInfo {
-            status: if is_connected {
-                BotState::Online
-            } else {
-                BotState::Offline
-            },
-            since: home.since_ms,
-            ..info
-        };
-        let old = self.routes.remove_bot(&bot_id);
-        let old_home = old.as_ref().and_then(|old| old.home);
-        check!(
-            Invariant::OneHome,
-            old.as_ref().is_none_or(|old| old.epoch <= home.epoch),
-            "the epoch of {bot_id} went back to {}",
-            home.epoch
-        );
-        let was_told = old
-            .as_ref()
-            .is_some_and(|old| is_told_alike(&old.info, &info));
-        let mut flaps = old.map(|old| (is_same_instance(&old, instance.as_ref()), old.flaps));
-        if let Some((false, flaps)) = &mut flaps
-            && old_home.is_some_and(|old| old != home.conn)
-        {
-            flaps.count(env.now_ms);
+        let claimant = self.routes.connection_mut(home.conn);
+        let is_connected = claimant.is_some();
+        if let Some(conn) = claimant {
+            conn.bots.insert(bot_id.clone());
+            conn.watch.unwatch_all();
         }
-        self.routes.insert_bot(Bot {
-            info: info.clone(),
-            home: is_connected.then_some(home.conn),
-            epoch: home.epoch,
-            instance,
-            flaps: flaps.map(|(_, flaps)| flaps).unwrap_or_default(),
-        });
+        let status = if is_connected {
+            BotState::Online
+        } else {
+            BotState::Offline
+        };
+        let info = BotInfo {
+            status,
+            since: home.since_ms,
+            ..registration.info
+        };
+        let old_home = self.rehome(env, &home, &info, registration.instance);
         match old_home {
             Some(old) if old != home.conn => self.replaced(env, old, &bot_id, home.epoch, fx),
             Some(_) => {}
             None => fx.push(Effect::Note(Fact::BotOnline)),
-        }
-        if !was_told {
-            self.presence.changed(&info, env.now_ms);
         }
         if !is_connected {
             fx.push(Effect::Note(Fact::BotOffline));
@@ -330,18 +297,54 @@ impl Tenant {
             };
             return self.ask(env, ask, Asked::Release, fx);
         }
-        let answer = BotRegistered {
+        let answer = ServerMessage::BotRegistered(BotRegistered {
             bot: info,
             epoch: home.epoch,
-            confirm: confirm.then_some(false),
-        };
-        self.answer(
-            env,
-            home.conn,
-            id.as_ref(),
-            &ServerMessage::BotRegistered(answer),
-            fx,
+            confirm: registration.confirm.then_some(false),
+        });
+        self.answer(env, home.conn, id.as_ref(), &answer, fx);
+    }
+
+    /// Writes the bot's new home into the routes, and what others see of it into presence. Returns
+    /// the old home, if it had one.
+    fn rehome(
+        &mut self,
+        env: &Env<'_>,
+        home: &Home,
+        info: &BotInfo,
+        instance: Option<SmolStr>,
+    ) -> Option<ConnKey> {
+        let old = self.routes.remove_bot(&info.id);
+        check!(
+            Invariant::OneHome,
+            old.as_ref().is_none_or(|old| old.epoch <= home.epoch),
+            "the epoch of {} went back to {}",
+            info.id,
+            home.epoch
         );
+        if !old
+            .as_ref()
+            .is_some_and(|old| is_told_alike(&old.info, info))
+        {
+            self.presence.changed(info, env.now_ms);
+        }
+        let old_home = old.as_ref().and_then(|old| old.home);
+        let is_contest = old_home.is_some_and(|old| old != home.conn)
+            && !old
+                .as_ref()
+                .is_some_and(|old| is_same_instance(old, instance.as_ref()));
+        let mut flaps = old.map(|old| old.flaps).unwrap_or_default();
+        if is_contest {
+            flaps.count(env.now_ms);
+        }
+        self.routes.insert_bot(Bot {
+            info: info.clone(),
+            home: (info.status == BotState::Online).then_some(home.conn),
+            epoch: home.epoch,
+            instance,
+            flaps,
+        });
+        old_home
     }
 
     /// Tells the old home behind what is queued for it, and lets it go if it holds nothing else.
