@@ -7,7 +7,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `config/` | from flags, environment and file to values that are ready to use |
-//! | `listener.rs`, `tls.rs` | the accept loop |
+//! | `listener.rs`, `tls.rs`, `machine.rs` | the accept loop; what the machine gives |
 //! | `http/` | the public and the admin door |
 //! | `ws/` | WebSocket connections: handshake, reader, mailbox, writer; knows no frames of ours |
 //! | `node/` | sessions and shards, and `perform`: the one place where effects become I/O |
@@ -16,6 +16,7 @@
 pub mod config;
 mod http;
 mod listener;
+mod machine;
 pub mod metrics;
 mod node;
 pub mod telemetry;
@@ -219,18 +220,9 @@ async fn shut_down(calls: &mut watch::Receiver<u32>, call: u32) {
     let _ = calls.wait_for(|calls| *calls >= call).await;
 }
 
-/// A quarter of the machine's memory.
+/// A quarter of the memory.
 fn outbound_bytes() -> u64 {
-    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let total = info.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-    let kilobytes = total.and_then(|rest| {
-        rest.trim()
-            .trim_end_matches("kB")
-            .trim()
-            .parse::<u64>()
-            .ok()
-    });
-    kilobytes.map_or(OUTBOUND_BYTES_UNKNOWN, |kilobytes| kilobytes * 1024 / 4)
+    machine::memory_bytes().map_or(OUTBOUND_BYTES_UNKNOWN, |bytes| bytes / 4)
 }
 
 fn unix_ms() -> u64 {

@@ -1,0 +1,35 @@
+//! What the machine gives this process.
+
+use std::fs;
+
+/// Bytes of memory that this process may use: the machine's, or its container's if that is less.
+/// `None` where neither is said (not Linux).
+pub(crate) fn memory_bytes() -> Option<u64> {
+    let machine = fs::read_to_string("/proc/meminfo").ok();
+    let container = fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    least(machine.as_deref(), container.as_deref())
+}
+
+/// Source: proc(5) `MemTotal`, in kB; cgroup v2 `memory.max`, in bytes or `max`.
+fn least(meminfo: Option<&str>, memory_max: Option<&str>) -> Option<u64> {
+    let total =
+        meminfo.and_then(|text| text.lines().find_map(|line| line.strip_prefix("MemTotal:")));
+    let kilobytes = total.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    let machine = kilobytes.map(|kilobytes| kilobytes * 1024);
+    let container = memory_max.and_then(|text| text.trim().parse::<u64>().ok());
+    machine.into_iter().chain(container).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_may_have_less_than_its_machine() {
+        let meminfo = Some("MemTotal:       2048 kB\nMemFree:  1 kB\n");
+        assert_eq!(least(meminfo, None), Some(2 << 20));
+        assert_eq!(least(meminfo, Some("max\n")), Some(2 << 20));
+        assert_eq!(least(meminfo, Some("1048576\n")), Some(1 << 20));
+        assert_eq!(least(None, None), None);
+    }
+}
