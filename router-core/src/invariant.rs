@@ -1,13 +1,15 @@
 //! The guarantees by name, and the one macro that checks them.
 //!
-//! A broken invariant panics wherever tests and simulations run (debug assertions); in a release
-//! build the check is compiled out of the hot path. Source: the table in `ARCHITECTURE.md`.
+//! The machines check what they can see, the tests what only an onlooker sees. A broken invariant
+//! panics wherever tests run (debug assertions); a release build leaves the checks out. Source: the table in `ARCHITECTURE.md`.
 
 /// What the product promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Invariant {
     /// ISO-1: no envelope, event or error text crosses tenants.
     Isolation,
+    /// ORD-1: messages from one connection to another arrive in the order sent.
+    Ordered,
     /// DUP-1: one `data.messageId` from one sender to one recipient is delivered at most once.
     NoDuplicate,
     /// ACK-1: an answer is given exactly once, and "delivered" only when it is true.
@@ -23,6 +25,7 @@ impl Invariant {
     pub const fn name(self) -> &'static str {
         match self {
             Invariant::Isolation => "ISO-1",
+            Invariant::Ordered => "ORD-1",
             Invariant::NoDuplicate => "DUP-1",
             Invariant::OneAnswer => "ACK-1",
             Invariant::OneHome => "HOME-1",

@@ -103,7 +103,15 @@ impl Tenant {
                     );
                 }
             }
-            Some(queue) if queue.waiting.len() < CLAIMS_WAITING_MAX => queue.waiting.push_back(op),
+            Some(queue) if queue.waiting.len() < CLAIMS_WAITING_MAX => {
+                queue.waiting.push_back(op);
+                let waiting = queue.waiting.len();
+                check!(
+                    Invariant::Bounded,
+                    waiting <= CLAIMS_WAITING_MAX,
+                    "{waiting} wait"
+                );
+            }
             Some(_) => {
                 let refusal = Refusal::from(ErrorCode::StoreUnavailable);
                 refusal.tell(env, op.conn, op.id.as_ref(), fx);

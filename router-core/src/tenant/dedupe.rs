@@ -11,8 +11,10 @@ use protocol::limits::{DEDUPE_MAX, DEDUPE_MS};
 use protocol::{MessageId, Name};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use crate::check;
 use crate::env::Millis;
 use crate::ids::HashKeys;
+use crate::invariant::Invariant;
 
 /// One (recipient, sender, message id).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,15 +47,24 @@ impl Dedupe {
         self.seen.contains(key)
     }
 
-    pub fn insert(&mut self, key: Key, now_ms: Millis) {
+    /// Remembers a key; says whether it is a new one.
+    pub fn insert(&mut self, key: Key, now_ms: Millis) -> bool {
         if self.order.len() >= DEDUPE_MAX
             && let Some((_, oldest)) = self.order.pop_front()
         {
             self.seen.remove(&oldest);
         }
-        if self.seen.insert(key) {
+        let is_new = self.seen.insert(key);
+        if is_new {
             self.order.push_back((now_ms, key));
         }
+        check!(
+            Invariant::Bounded,
+            self.order.len() <= DEDUPE_MAX && self.order.len() == self.seen.len(),
+            "{} keys are remembered",
+            self.seen.len()
+        );
+        is_new
     }
 
     pub fn forget(&mut self, now_ms: Millis) {

@@ -223,7 +223,12 @@ impl Tenant {
             let (sender, bytes, key) = (delivery.sender, delivery.bytes, delivery.key);
             let (id, message) = (delivery.request_id.clone(), delivery.message_id.clone());
             if let Some(key) = key {
-                self.dedupe.insert(key, env.now_ms);
+                let is_new = self.dedupe.insert(key, env.now_ms);
+                check!(
+                    Invariant::NoDuplicate,
+                    is_new,
+                    "{message} was delivered again"
+                );
             }
             fx.push(Effect::Note(Fact::Delivered { bytes }));
             self.ack(env, sender, id.as_ref(), &message, AckStatus::Delivered, fx);

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use protocol::limits::DEDUPE_MS;
-use router_core::ConnKey;
 use router_core::effect::Outbound;
+use router_core::invariant::Invariant;
+use router_core::{ConnKey, check};
 use serde_json::Value;
 
 use crate::answers::played;
@@ -85,7 +86,8 @@ proptest! {
             let Some(n) = data["n"].as_u64() else { continue };
             let from = data["connectionId"].as_str().unwrap().to_owned();
             let before = last.insert((conn, from), n);
-            prop_assert!(before.is_none_or(|before| before < n), "{before:?} before {frame}");
+            let in_order = before.is_none_or(|before| before < n);
+            check!(Invariant::Ordered, in_order, "{before:?} before {frame}");
         }
     }
 
@@ -99,7 +101,8 @@ proptest! {
                 let at_ms = frame["timestamp"].as_u64().unwrap();
                 let key = format!("{} {} {}", data["from"], data["to"], data["messageId"]);
                 let before = seen.insert((conn, key), at_ms);
-                prop_assert!(before.is_none_or(|it| at_ms - it >= DEDUPE_MS), "again: {frame}");
+                let once = before.is_none_or(|it| at_ms - it >= DEDUPE_MS);
+                check!(Invariant::NoDuplicate, once, "again: {frame}");
             }
         }
     }
@@ -139,7 +142,8 @@ proptest! {
             homes.on_event(event)?;
             let conn = event.conn();
             let held = homes.homes.values().filter(|home| **home == conn).count();
-            prop_assert!(held <= limits.bots_per_socket as usize, "{held} bots on {conn:?}");
+            let may_hold = limits.bots_per_socket as usize;
+            check!(Invariant::Bounded, held <= may_hold, "{held} bots on {conn:?}");
             match event {
                 Event::Frame(_, sent) if json(sent)["type"] == "auth_ok" => joined.push(conn),
                 Event::Closed(..) | Event::Gone(_) => joined.retain(|other| *other != conn),
@@ -150,7 +154,7 @@ proptest! {
         let bots = script.world.snapshot(&tenant(0)).bots.len();
         prop_assert!(bots <= limits.bots_per_tenant as usize, "{bots} bots");
         for (conn, state) in &script.world.conns {
-            prop_assert!(state.unread <= state.capacity, "queue of {conn:?}");
+            check!(Invariant::Bounded, state.unread <= state.capacity, "queue of {conn:?}");
         }
     }
 }
