@@ -28,6 +28,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use backplane::{Backplane, Fault, Memory};
+use protocol::limits::ASSEMBLY_BYTES_PER_NODE;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -37,8 +38,6 @@ use crate::http::upgrade::Public;
 use crate::listener::{Gate, Listener};
 use crate::node::{Node, NodeBytes, Sources, StoreQueue};
 
-/// Bytes of half-assembled messages on a node.
-const ASSEMBLY_BYTES: u64 = 256 * 1024 * 1024;
 /// Bytes that may wait for all sockets if the machine does not say how much memory it has.
 const OUTBOUND_BYTES_UNKNOWN: u64 = 1024 * 1024 * 1024;
 
@@ -121,7 +120,7 @@ impl Gateway {
         };
         let bytes = NodeBytes {
             outbound: outbound_bytes(),
-            assembly: ASSEMBLY_BYTES,
+            assembly: ASSEMBLY_BYTES_PER_NODE,
         };
         let settings = config.settings(unix_ms());
         let (node, queues) = Node::new(settings, config.keyring(), backplane, bytes);

@@ -89,6 +89,8 @@ constants! {
     CONTROL_BYTES_MAX: usize = 125;
     /// Overhead charged for each fragment of a message, bytes, so that empty ones are not free.
     FRAGMENT_OVERHEAD_BYTES: usize = 64;
+    /// Bytes of half-assembled messages of a node; full = close 1013.
+    ASSEMBLY_BYTES_PER_NODE: u64 = 256 * 1024 * 1024;
     /// Largest HTTP request head, bytes.
     HEAD_BYTES_MAX: usize = 16 * 1024;
     /// Failed credentials a minute of one (source, claimed user) before 429.

@@ -87,7 +87,7 @@ impl Service for Public {
 
 impl Public {
     fn is_ours(&self, request: &Request<Incoming>) -> bool {
-        let (parts, ()) = head_of(request);
+        let parts = head_of(request);
         host_of(&parts).is_some_and(|host| host_is_ours(&host, self.hosts.as_deref()))
     }
 
@@ -97,7 +97,7 @@ impl Public {
         peer: SocketAddr,
         open: Open,
     ) -> Result<Response<Full<Bytes>>, Refusal> {
-        let (parts, ()) = head_of(&request);
+        let parts = head_of(&request);
         let policy = Policy {
             subprotocols: &[SUBPROTOCOL],
             allowed_origins: &self.allowed_origins,
@@ -193,11 +193,11 @@ fn subprotocol_credential(parts: &Parts) -> Option<Credential> {
 }
 
 /// The head of a request, without its body and its upgrade.
-fn head_of(request: &Request<Incoming>) -> (Parts, ()) {
+fn head_of(request: &Request<Incoming>) -> Parts {
     let mut head = Request::new(());
     *head.method_mut() = request.method().clone();
     *head.uri_mut() = request.uri().clone();
     *head.version_mut() = request.version();
     *head.headers_mut() = request.headers().clone();
-    head.into_parts()
+    head.into_parts().0
 }

@@ -164,7 +164,7 @@ impl Tenant {
                 frame,
             });
         }
-        self.presence.told = Some(Told { first, to });
+        self.presence.told = (!to.is_empty()).then_some(Told { first, to });
     }
 
     /// Takes the outcome of a presence delivery; says whether it was one.
@@ -183,6 +183,7 @@ impl Tenant {
         let Some((conn, status)) = at.and_then(|at| told.to.get(at)) else {
             return false;
         };
+        let is_last = at.is_some_and(|at| at + 1 == told.to.len());
         if outcome == Outcome::Full
             && let Some(conn) = self.routes.connection_mut(*conn)
         {
@@ -192,6 +193,9 @@ impl Tenant {
             self.presence
                 .flush_ms
                 .get_or_insert(env.now_ms + PRESENCE_FLUSH_MS);
+        }
+        if is_last {
+            self.presence.told = None;
         }
         true
     }

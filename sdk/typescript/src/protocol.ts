@@ -728,6 +728,7 @@ export const LIMITS = {
   dedupeMax: 100000,
   controlBytesMax: 125,
   fragmentOverheadBytes: 64,
+  assemblyBytesPerNode: 268435456,
   headBytesMax: 16384,
   authFailuresPerMinute: 10,
   authFailuresPerSource: 600,
