@@ -6,6 +6,7 @@
  */
 
 import type { OpenClawConfig, PluginRuntime } from "openclaw/plugin-sdk/channel-core";
+import { isAbortRequestText } from "openclaw/plugin-sdk/command-primitives-runtime";
 import { buildAgentSessionKey } from "openclaw/plugin-sdk/routing";
 
 import { CHANNEL_ID } from "./config.js";
@@ -54,7 +55,10 @@ export function admitWith(runtime: PluginRuntime, account: Account): Admit {
       command: {},
     });
     if (!ingress.senderAccess.allowed) return undefined;
-    return (sink) => run(runtime, inbound, sessionKey, ingress, sink);
+    return {
+      isUrgent: isAbortRequestText(inbound.text),
+      answer: (sink) => run(runtime, inbound, sessionKey, ingress, sink),
+    };
   };
 }
 

@@ -15,6 +15,7 @@ import {
   DEFAULT_ACCOUNT,
   isConfigured,
   sectionOf,
+  shownUrl,
 } from "./config.js";
 import { peerId } from "./ids.js";
 import { sendTo } from "./send.js";
@@ -93,7 +94,7 @@ export const tunnelPlugin = createChatChannelPlugin<Account>({
         accountId: account.accountId,
         enabled: account.enabled,
         configured: isConfigured(account),
-        extra: { dmPolicy: account.dmPolicy, baseUrl: account.serverUrl },
+        extra: { dmPolicy: account.dmPolicy, baseUrl: shownUrl(account) },
       }),
     }),
     gateway: { startAccount: runAccount },

@@ -88,6 +88,12 @@ export function urlOf(account: Account): URL {
   return url;
 }
 
+/** The address as it may be shown: without what might be a credential. */
+export function shownUrl(account: Account): string {
+  const url = URL.parse(account.serverUrl);
+  return url ? `${url.protocol}//${url.host}${url.pathname}` : "";
+}
+
 /** An agent of this OpenClaw. */
 export interface Agent {
   readonly id: string;

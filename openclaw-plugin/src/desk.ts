@@ -8,7 +8,8 @@
  * ```
  *
  * A desk lives as long as its process, connections and restarts of the channel come and go under
- * it. The messages of one client to one bot run one after the other.
+ * it. The messages of one client to one bot run one after the other; only a request to stop (`/stop`)
+ * goes ahead, since what it waits for is what it shall end.
  *
  * | too much | then |
  * | --- | --- |
@@ -32,7 +33,7 @@ export const TEXTS = {
     "It was not run again. If you still want an answer, send it as a new message.",
   failed: "The agent failed before it had an answer. The log of OpenClaw says why.",
   busy: "Too many messages are waiting for this agent. Yours was not taken; send it again later.",
-  unwritten: "Your message was not taken: OpenClaw cannot write to its disk.",
+  broken: "Your message was not taken: something went wrong in OpenClaw. Its log says what.",
   empty: "This bot reads text, and your message has none.",
   refused: (client: string) =>
     `You are not on this bot's list. Its owner can let you in: add "${client}" to allowFrom of the tunnel channel.`,
@@ -97,7 +98,7 @@ export class Desk {
       await this.#take(inbound, origin, admit);
     } catch (error) {
       this.#log.error(`a message was not taken: ${String(error)}`);
-      await this.#say(inbound, TEXTS.unwritten);
+      await this.#say(inbound, TEXTS.broken);
     } finally {
       this.#active.delete(key);
     }
@@ -110,9 +111,8 @@ export class Desk {
     if (this.#isFull(inbound)) return this.#say(inbound, TEXTS.busy);
     // Before its turn has come: should the process end now, the message is not forgotten.
     await this.#journal.start(origin);
-    await this.#inLane(laneOf(inbound), async () => {
-      await this.#keep(origin, inbound, await this.#answer(inbound, run));
-    });
+    const work = async () => this.#keep(origin, inbound, await this.#answer(inbound, run));
+    await (run.isUrgent ? work() : this.#inLane(laneOf(inbound), work));
   }
 
   async #keep(origin: Origin, inbound: Inbound, reply: Outbound[]): Promise<void> {
@@ -131,7 +131,7 @@ export class Desk {
   async #answer(inbound: Inbound, run: Run): Promise<Outbound[]> {
     const reply = new Reply(inbound, () => this.#channelOf(inbound));
     try {
-      await run(reply);
+      await run.answer(reply);
       return reply.end();
     } catch (error) {
       this.#log.error(`the agent ${inbound.bot.agentId} failed: ${String(error)}`);

@@ -77,6 +77,7 @@ export class Link {
   #lastFrameAt = Date.now();
   #lastId = 0;
   #refusal: ErrorData | undefined;
+  #isReady = false;
   #isOver = false;
 
   constructor(options: LinkOptions, events: LinkEvents) {
@@ -94,7 +95,7 @@ export class Link {
     );
     socket.addEventListener("error", (event) => {
       const { message } = event as unknown as { message?: string };
-      this.#end({ code: 0, why: message || "the connection cannot be made" });
+      this.#end({ code: 0, why: this.#isReady ? "it broke off" : message || "it cannot be made" });
     });
     const lateAt = setTimeout(() => this.#give("no answer to the handshake"), READY_MS);
     this.ready.then(
@@ -148,6 +149,7 @@ export class Link {
   #onFrame(frame: ServerFrame): void {
     switch (frame.type) {
       case "auth_ok":
+        this.#isReady = true;
         return this.#ready.resolve(frame.data.userId);
       case "message":
         if (isAddressed(frame.data)) this.#events.message(frame.data);

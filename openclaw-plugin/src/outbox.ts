@@ -20,6 +20,8 @@ interface Lane {
   backoff: Backoff;
   timer: NodeJS.Timeout | undefined;
   isBusy: boolean;
+  /** Something has changed since it began. */
+  isStale: boolean;
 }
 
 export class Outbox {
@@ -60,7 +62,8 @@ export class Outbox {
     const key = laneKey(origin);
     let lane = this.#lanes.get(key);
     if (!lane) {
-      lane = { queue: [], backoff: new Backoff(FIRST_RETRY_MS), timer: undefined, isBusy: false };
+      const backoff = new Backoff(FIRST_RETRY_MS);
+      lane = { queue: [], backoff, timer: undefined, isBusy: false, isStale: false };
       this.#lanes.set(key, lane);
     }
     return lane;
@@ -72,18 +75,23 @@ export class Outbox {
   }
 
   async #drain(lane: Lane): Promise<void> {
+    lane.isStale = true;
     if (lane.isBusy) return;
     clearTimeout(lane.timer);
     lane.isBusy = true;
-    try {
-      for (let origin = lane.queue[0]; origin; origin = lane.queue[0]) {
-        if (!(await this.#send(origin, lane))) return;
-        lane.queue.shift();
-      }
-      // Nothing waits, and nobody was added since: there is no await in between.
-      for (const [key, other] of this.#lanes) if (other === lane) this.#lanes.delete(key);
-    } finally {
-      lane.isBusy = false;
+    while (lane.isStale) {
+      lane.isStale = false;
+      await this.#sendAll(lane);
+    }
+    lane.isBusy = false;
+  }
+
+  /** Sends what waits, up to the first that must wait on. */
+  async #sendAll(lane: Lane): Promise<void> {
+    for (let origin = lane.queue[0]; origin; origin = lane.queue[0]) {
+      if (!(await this.#send(origin, lane))) return;
+      lane.queue.shift();
+      if (lane.queue.length === 0) this.#lanes.delete(laneKey(origin));
     }
   }
 
@@ -101,7 +109,9 @@ export class Outbox {
       }
       this.#log.error(`a reply cannot be delivered: ${String(error)}`);
     }
-    await this.#journal.sent(origin);
+    await this.#journal.sent(origin).catch((error: unknown) => {
+      this.#log.error(`a reply may be sent twice, the journal cannot be written: ${String(error)}`);
+    });
     return true;
   }
 

@@ -6,7 +6,6 @@ import { LinkLost, Refused } from "./frames.js";
 import { deskIfOpen } from "./process.js";
 import { targetOf } from "./target.js";
 import { partsOf } from "./text.js";
-import type { Tunnel } from "./tunnel.js";
 
 /** Sends a text to a client. Rejects with a sentence for a person if it did not arrive. */
 export async function sendTo(
@@ -16,12 +15,12 @@ export async function sendTo(
 ): Promise<{ messageId: string }> {
   const target = targetOf(to);
   if (!target) throw new Error(`"${to}" is not a client id: letters, digits, . _ and -`);
-  const tunnel = (await deskIfOpen())?.channel(accountId) as Tunnel | undefined;
-  if (!tunnel) throw new Error(`the tunnel account "${accountId}" is not running`);
-  const botId = target.botId ?? tunnel.bots[0]?.botId;
-  if (botId === undefined || !tunnel.holds(botId)) {
+  const channel = (await deskIfOpen())?.channel(accountId);
+  if (!channel) throw new Error(`the tunnel account "${accountId}" is not running`);
+  const botId = target.botId ?? channel.bots[0]?.botId;
+  if (botId === undefined || !channel.holds(botId)) {
     throw new Error(
-      botId === undefined || tunnel.place === undefined
+      botId === undefined || channel.place === undefined
         ? "the tunnel is not connected to its gateway"
         : `${botId} is not one of the bots that this account holds now`,
     );
@@ -31,7 +30,7 @@ export async function sendTo(
   for (const [at, part] of parts.entries()) {
     const numbers = parts.length > 1 ? { part: at + 1, parts: parts.length } : {};
     const messageId = `${stem}:r${at + 1}`;
-    await tunnel
+    await channel
       .send({ to: target.client, from: botId, text: part, messageId, ...numbers })
       .catch((error: unknown) => {
         throw new Error(problemOf(error, target.client));

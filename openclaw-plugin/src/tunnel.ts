@@ -12,12 +12,11 @@
  * two instances would only take it from each other.
  */
 
-import { setTimeout as sleep } from "node:timers/promises";
-
 import { Backoff } from "./backoff.js";
 import { LinkLost, Refused } from "./frames.js";
 import { type Dial, Link, type LinkEnd } from "./link.js";
 import type { Delivered, MessageAck, SendPartial } from "./protocol.js";
+import { sleep } from "./sleep.js";
 import type { Account, Bot, Channel, Log, Outbound } from "./types.js";
 
 /** How an account stands. */
@@ -168,6 +167,7 @@ export class Tunnel implements Channel {
   #adopt(link: Link): void {
     this.#link = link;
     const problems = [...this.#lost.values()];
+    this.#options.log.info(`connected: ${this.bots.map((bot) => bot.botId).join(", ")}`);
     this.#events.state({
       phase: "ready",
       bots: this.bots.map((bot) => bot.botId),
@@ -274,8 +274,8 @@ export class Tunnel implements Channel {
   }
 
   /** Sleeps; a stop ends it early. */
-  async #sleep(ms: number): Promise<void> {
-    await sleep(ms, undefined, { signal: this.#stopping.signal }).catch(() => {});
+  #sleep(ms: number): Promise<void> {
+    return sleep(ms, this.#stopping.signal);
   }
 }
 

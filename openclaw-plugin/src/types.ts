@@ -52,6 +52,8 @@ export type Outbound = SendMessage;
 export interface Channel {
   /** The gateway and tenant behind it; absent until it has been connected once. */
   readonly place: string | undefined;
+  /** The bots of the account that were not taken over, whether there is a connection or not. */
+  readonly bots: readonly Bot[];
   /** Whether this bot's messages can be sent now. */
   holds(botId: string): boolean;
   /** Sends a message; rejects with `Refused` or `LinkLost`. */
@@ -70,8 +72,13 @@ export interface ReplySink {
   piece(text: string): void;
 }
 
-/** Has the agent answer; resolves when its run is over. */
-export type Run = (sink: ReplySink) => Promise<void>;
+/** An agent that is about to answer a message. */
+export interface Run {
+  /** It must not wait for the run before it: it is there to end that one. */
+  readonly isUrgent: boolean;
+  /** Has the agent answer; resolves when its run is over. */
+  answer(sink: ReplySink): Promise<void>;
+}
 
 /** Decides on a message: the run that answers it, or nothing if its sender may not have one. */
 export type Admit = (inbound: Inbound) => Promise<Run | undefined>;
