@@ -7,7 +7,7 @@ import { resolveStateDir } from "openclaw/plugin-sdk/state-paths";
 import type { ChannelAccountSnapshot } from "openclaw/plugin-sdk/status-helpers";
 
 import { admitWith } from "./agent.js";
-import { type Agent, botsOf, ConfigError, urlOf } from "./config.js";
+import { type Agent, botsOf, ConfigError, keyOf, urlOf } from "./config.js";
 import type { Desk } from "./desk.js";
 import type { Dial } from "./link.js";
 import { instance, openDesk } from "./process.js";
@@ -33,6 +33,7 @@ export async function runAccount(ctx: AccountContext): Promise<void> {
   let desk: Desk;
   try {
     const url = urlOf(account);
+    keyOf(account);
     const bots = botsOf(account, agentsOf(ctx.cfg));
     desk = await openDesk(resolveStateDir(), log);
     tunnel = tunnelOf(ctx, url, bots, desk, log);

@@ -88,6 +88,15 @@ export function urlOf(account: Account): URL {
   return url;
 }
 
+/** The credential to give. Errors: `ConfigError` if it is only the name of one. */
+export function keyOf({ apiKey }: Account): string {
+  const [, variable] = /^\$\{(.*)\}$/.exec(apiKey) ?? [];
+  if (variable !== undefined) {
+    throw new ConfigError(`apiKey names ${variable}, which is not set where OpenClaw runs`);
+  }
+  return apiKey;
+}
+
 /** The address as it may be shown: without what might be a credential. */
 export function shownUrl(account: Account): string {
   const url = URL.parse(account.serverUrl);

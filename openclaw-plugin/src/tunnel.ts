@@ -220,7 +220,7 @@ export class Tunnel implements Channel {
     if (this.#succeeded.has(link)) return;
     const problem =
       `${botId} was taken over by another instance and is left to it; ` +
-      `stop the other one, then restart this channel to take it back`;
+      `to take it back, stop the other one and restart OpenClaw`;
     this.#lost.set(botId, problem);
     this.#options.log.warn(problem);
     if (this.#link === link && this.bots.length > 0) this.#adopt(link);

@@ -2,7 +2,15 @@ import { readFileSync } from "node:fs";
 
 import { describe, expect, test } from "vitest";
 
-import { accountIds, accountOf, botsOf, isConfigured, shownUrl, urlOf } from "../src/config.js";
+import {
+  accountIds,
+  accountOf,
+  botsOf,
+  isConfigured,
+  keyOf,
+  shownUrl,
+  urlOf,
+} from "../src/config.js";
 import { account } from "./scripted.js";
 
 const AGENTS = [
@@ -60,6 +68,11 @@ describe("addresses", () => {
       expect(shownUrl(account({ serverUrl }))).not.toMatch(/t2b_|u:p/);
     },
   );
+});
+
+test("a key that is only a name says so", () => {
+  expect(keyOf(account())).toBe("t2b_alice_0123456789abcdef");
+  expect(() => keyOf(account({ apiKey: "${TUNNEL_API_KEY}" }))).toThrow(/names TUNNEL_API_KEY/);
 });
 
 describe("bots", () => {
