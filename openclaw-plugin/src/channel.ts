@@ -45,7 +45,7 @@ export const tunnelPlugin = createChatChannelPlugin<Account>({
       reply: true,
       blockStreaming: false,
     },
-    reload: { configPrefixes: [`channels.${CHANNEL_ID}`, "agents"] },
+    reload: { configPrefixes: [`channels.${CHANNEL_ID}`] },
     config: {
       listAccountIds: (cfg) => accountIds(sectionOf(cfg)),
       defaultAccountId: (cfg) => sectionOf(cfg).defaultAccount ?? DEFAULT_ACCOUNT,
