@@ -11,6 +11,7 @@ import { buildAgentSessionKey } from "openclaw/plugin-sdk/routing";
 
 import { CHANNEL_ID } from "./config.js";
 import { peerId } from "./ids.js";
+import { writeTarget } from "./target.js";
 import type { Account, Admit, Inbound, ReplySink } from "./types.js";
 
 const DM_SCOPE = "per-account-channel-peer";
@@ -24,11 +25,6 @@ export function sessionKeyOf(agentId: string, accountId: string, client: string)
     peer: { kind: "direct", id: peerId(client) },
     dmScope: DM_SCOPE,
   });
-}
-
-/** Where an answer to a client goes: the target that `openclaw message send` takes too. */
-export function addressOf(inbound: Pick<Inbound, "bot" | "client">): string {
-  return `${CHANNEL_ID}:${inbound.bot.botId}/${inbound.client}`;
 }
 
 /** Decides with OpenClaw's own rules, and runs the agent through OpenClaw's inbound pipeline. */
@@ -79,7 +75,8 @@ async function run(
   const { accountId, bot, client, messageId, text } = inbound;
   const cfg = runtime.config.current() as OpenClawConfig;
   const peer = peerId(client);
-  const address = addressOf(inbound);
+  // Also what the agent answers to later, of its own accord.
+  const address = writeTarget({ botId: bot.botId, client });
   await runtime.channel.inbound.run({
     channel: CHANNEL_ID,
     accountId,
