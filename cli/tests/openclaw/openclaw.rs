@@ -233,6 +233,8 @@ impl OpenClaw {
                     "skipBootstrap": true,
                     "model": {"primary": "mock/main"},
                     "heartbeat": {"every": "0m"},
+                    // With two agents, somebody has to own what `openclaw message send` does.
+                    "systemAgent": {"agentId": "main"},
                 },
                 "entries": {"main": agent("main"), "coder": agent("coder")},
             },

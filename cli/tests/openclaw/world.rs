@@ -15,7 +15,7 @@ use crate::phone::Phone;
 /// Nothing here takes so long unless it hangs; OpenClaw's start has taken 25 s on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(90);
 /// How often a condition is looked at again.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// Lines of each log that are shown when a case fails.
 const TAIL: usize = 60;
 
