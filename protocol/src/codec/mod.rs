@@ -28,4 +28,4 @@ mod requests;
 mod value;
 
 pub use decode::{Rejected, decode, decode_message};
-pub use reply::Reply;
+pub use reply::{Reply, Taken};

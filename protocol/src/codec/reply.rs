@@ -26,24 +26,43 @@ struct Part {
     text: Option<Span>,
 }
 
+/// What a frame is to a reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// The last that was missing; this is the reply's whole `data`.
+    Whole(Bytes),
+    /// A message, and there is more to come.
+    Part,
+    /// No message.
+    Other,
+}
+
 impl Reply {
-    /// Takes the next delivered frame; returns the reply's `data` once nothing of it is missing.
+    /// Takes the next frame.
     ///
     /// `data` of a reply in parts is that of its first part, without `part` and `parts`, `text`
-    /// being the texts of all in order. Frames other than `message` are passed over.
-    pub fn take(&mut self, frame: &Bytes) -> Option<Bytes> {
+    /// being the texts of all in order.
+    pub fn take(&mut self, frame: &Bytes) -> Taken {
         let mut walk = Walk::default();
-        walk.run(frame).ok()?;
-        let [kind, data] = pick(frame, &walk.frame, ["type", "data"]).ok()?;
-        if kind?.of(frame) != br#""message""# {
-            return None;
+        let walked = walk.run(frame);
+        let Ok([Some(kind), Some(data)]) = pick(frame, &walk.frame, ["type", "data"]) else {
+            return Taken::Other;
+        };
+        if walked.is_err() || kind.of(frame) != br#""message""# {
+            return Taken::Other;
         }
+        match self.whole(frame, &walk, data) {
+            Some(data) => Taken::Whole(data),
+            None => Taken::Part,
+        }
+    }
+
+    fn whole(&mut self, frame: &Bytes, walk: &Walk, data: Span) -> Option<Bytes> {
         let [part, parts, text] = pick(frame, &walk.data, ["part", "parts", "text"]).ok()?;
         let number = |value| given(frame, value).and_then(natural);
         let (Some(part), Some(parts)) = (number(part), number(parts)) else {
-            let whole = data?;
             let is_first = self.have.is_empty();
-            return is_first.then(|| frame.slice(whole.start as usize..whole.end as usize));
+            return is_first.then(|| frame.slice(data.start as usize..data.end as usize));
         };
         if self.have.is_empty() {
             self.parts = parts;
@@ -90,8 +109,11 @@ mod tests {
 
     fn taken(reply: &mut Reply, data: &str) -> Option<String> {
         let frame = format!(r#"{{"type":"message","data":{data},"timestamp":1}}"#);
-        let data = reply.take(&Bytes::from(frame))?;
-        Some(String::from_utf8(data.to_vec()).unwrap())
+        match reply.take(&Bytes::from(frame)) {
+            Taken::Whole(data) => Some(String::from_utf8(data.to_vec()).unwrap()),
+            Taken::Part => None,
+            Taken::Other => panic!("{data} is a message"),
+        }
     }
 
     #[test]
@@ -100,7 +122,7 @@ mod tests {
         assert_eq!(taken(&mut Reply::default(), data).unwrap(), data);
         let mut reply = Reply::default();
         let typing = Bytes::from_static(br#"{"type":"typing","data":{"text":"no"}}"#);
-        assert_eq!(reply.take(&typing), None);
+        assert_eq!(reply.take(&typing), Taken::Other);
     }
 
     #[test]
