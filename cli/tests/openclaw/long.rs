@@ -19,7 +19,7 @@ pub async fn a_long_answer_arrives_whole(world: &mut World) {
 }
 
 /// More than a frame holds, with letters of several bytes in it, and with no two lines alike.
-fn everything() -> String {
+pub fn everything() -> String {
     let lines = (0..).map(|n| format!("line {n} of the long story, für dich\n"));
     let mut answer = String::new();
     for line in lines {

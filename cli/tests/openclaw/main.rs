@@ -22,6 +22,8 @@ mod chat;
 #[cfg(test)]
 mod gateway;
 #[cfg(test)]
+mod http;
+#[cfg(test)]
 mod interrupted;
 #[cfg(test)]
 mod isolation;
@@ -41,6 +43,8 @@ mod proactive;
 mod reconnect;
 #[cfg(test)]
 mod revoked;
+#[cfg(test)]
+mod taken;
 #[cfg(test)]
 mod world;
 
@@ -64,6 +68,8 @@ macro_rules! cases {
 const CASES: &[(&str, Case)] = cases![
     chat::a_command_prints_the_reply,
     chat::partials_come_before_the_final,
+    http::a_post_returns_the_reply,
+    http::a_post_returns_a_long_reply_whole,
     isolation::each_message_reaches_its_own_agent,
     isolation::clients_do_not_see_each_other,
     order::messages_are_answered_in_order,
@@ -73,6 +79,7 @@ const CASES: &[(&str, Case)] = cases![
     proactive::an_absent_client_is_a_clear_error,
     allowlist::a_client_that_is_not_listed_is_refused,
     interrupted::a_run_that_was_cut_is_not_run_again,
+    taken::a_bot_that_was_taken_over_is_told_and_left,
     // The last two: nothing works after them.
     revoked::a_revoked_key_is_told_to_the_owner,
     revoked::no_output_holds_the_key,
@@ -96,7 +103,11 @@ async fn a_real_openclaw_answers_through_the_tunnel() {
         }
     }
     let ending = Instant::now();
-    tell("down", ending, world.openclaw.stop().await);
+    let ended = world.openclaw.stop().await;
+    tell("down", ending, ended);
+    if !ended {
+        failed.push("down");
+    }
     tell("in all", began, failed.is_empty());
     assert_eq!(failed, Vec::<&str>::new());
 }

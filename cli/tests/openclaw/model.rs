@@ -197,8 +197,7 @@ fn said_last(request: &Value) -> String {
     let said = messages
         .filter(|message| message["role"] == "user")
         .map(|message| content_of(&message["content"]))
-        .filter(|text| !text.starts_with(INTERNAL))
-        .next_back()
+        .rfind(|text| !text.starts_with(INTERNAL))
         .unwrap_or_default();
     let said = said.split(RUNTIME).next().unwrap_or_default();
     let line = said.trim_end().lines().last().unwrap_or_default();
