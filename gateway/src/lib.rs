@@ -204,6 +204,11 @@ impl Gateway {
     }
 }
 
+/// The OpenAPI document of the HTTP API, for `docs/openapi.json`.
+pub fn openapi() -> String {
+    http::api::openapi::document()
+}
+
 /// However serving ends, no connection outlives it for long: each is a task of its own.
 struct CloseAll(Arc<Node>);
 

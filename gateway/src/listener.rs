@@ -5,8 +5,11 @@
 //! | sockets open: `sockets_max` | 503 with `Retry-After` |
 //! | handshakes under way: 4,096 on the node | 503 with `Retry-After` |
 //! | handshakes under way: 256 from one address | 429 with `Retry-After` |
-//! | TLS and head not done within `handshake_timeout` | closed without a word |
+//! | TLS and first head not done within `handshake_timeout` | closed without a word |
+//! | an answer not taken, or no next head, within `handshake_timeout` of it | closed |
 //! | head over 16 KiB | 431 |
+//!
+//! A connection is kept alive unless the answer says otherwise. A service bounds its own time.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -17,18 +20,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::CONNECTION;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use protocol::limits::{HANDSHAKES_MAX, HANDSHAKES_PER_SOURCE, HEAD_BYTES_MAX};
 use smol_str::SmolStr;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
@@ -229,22 +231,77 @@ impl Listener {
         };
         let (tls, service) = (self.tls.clone(), Arc::clone(service));
         let limit = self.handshake_timeout;
+        let turns = Arc::new(Turns::new(handshake));
         tokio::spawn(async move {
-            let _handshake = handshake;
             let served = async {
-                let service = Arc::clone(&service);
+                let (service, turns) = (Arc::clone(&service), Arc::clone(&turns));
                 match tls {
-                    None => serve(stream, peer, open, service, limit).await,
-                    Some(tls) => serve(tls.accept(stream).await?, peer, open, service, limit).await,
+                    None => serve(stream, peer, open, service, turns).await,
+                    Some(tls) => serve(tls.accept(stream).await?, peer, open, service, turns).await,
                 }
             };
-            match timeout(limit, served).await {
-                Ok(Ok(())) => return,
-                Ok(Err(error)) => tracing::debug!(%peer, %error, "handshake failed"),
-                Err(_) => tracing::debug!(%peer, "handshake took too long"),
+            tokio::select! {
+                served = served => match served {
+                    Ok(()) => return,
+                    Err(error) => tracing::debug!(%peer, %error, "connection failed"),
+                },
+                () = turns.peer_too_slow(limit) => tracing::debug!(%peer, "peer took too long"),
             }
-            service.turned_away("failed");
+            if !turns.has_begun() {
+                service.turned_away("failed");
+            }
         });
+    }
+}
+
+/// Whose turn it is on a connection: the peer's, to take an answer and send the next head, or ours.
+struct Turns {
+    ours: watch::Sender<bool>,
+    /// Given back with the first head.
+    handshake: Mutex<Option<Handshake>>,
+}
+
+impl Turns {
+    fn new(handshake: Handshake) -> Self {
+        Self {
+            ours: watch::Sender::new(false),
+            handshake: Mutex::new(Some(handshake)),
+        }
+    }
+
+    fn handshake(&self) -> std::sync::MutexGuard<'_, Option<Handshake>> {
+        self.handshake
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A head has come.
+    fn ours(&self) {
+        self.handshake().take();
+        self.ours.send_replace(true);
+    }
+
+    /// The answer goes.
+    fn peers(&self) {
+        self.ours.send_replace(false);
+    }
+
+    fn has_begun(&self) -> bool {
+        self.handshake().is_none()
+    }
+
+    /// Returns once one turn of the peer's has taken longer than `limit`.
+    async fn peer_too_slow(&self, limit: Duration) {
+        let mut turns = self.ours.subscribe();
+        loop {
+            let is_ours = *turns.borrow_and_update();
+            // The sender is `self`: it outlives this.
+            if is_ours {
+                let _ = turns.changed().await;
+            } else if timeout(limit, turns.changed()).await.is_err() {
+                return;
+            }
+        }
     }
 }
 
@@ -253,24 +310,20 @@ async fn serve<S: Service>(
     peer: SocketAddr,
     open: Open,
     service: Arc<S>,
-    limit: Duration,
+    turns: Arc<Turns>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let answer = service_fn(move |request| {
-        let (service, open) = (Arc::clone(&service), open.clone());
+        let (service, open, turns) = (Arc::clone(&service), open.clone(), Arc::clone(&turns));
         async move {
-            let mut response = service.call(request, peer, open).await;
-            // One request a connection, so that the time limit is one for the whole of it.
-            if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-                response
-                    .headers_mut()
-                    .insert(CONNECTION, HeaderValue::from_static("close"));
-            }
+            turns.ours();
+            let response = service.call(request, peer, open).await;
+            turns.peers();
             Ok::<_, Infallible>(response)
         }
     });
     let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limit)
+        // `Turns` limits the time, for the answer and for what is between two requests as well.
+        .header_read_timeout(None)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), answer)
         .with_upgrades();

@@ -26,26 +26,30 @@ pub struct Metric {
     pub name: &'static str,
     /// What it is.
     pub kind: Kind,
-    /// Its label, if it has one; a small closed set, never an id.
-    pub label: Option<&'static str>,
+    /// Its labels; each a small closed set, never an id.
+    pub labels: &'static [&'static str],
     /// What it counts, and in which unit.
     pub help: &'static str,
 }
 
-const fn counter(name: &'static str, label: Option<&'static str>, help: &'static str) -> Metric {
+const fn counter(
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Metric {
     Metric {
         name,
         kind: Kind::Counter,
-        label,
+        labels,
         help,
     }
 }
 
-const fn gauge(name: &'static str, label: Option<&'static str>, help: &'static str) -> Metric {
+const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
     Metric {
         name,
         kind: Kind::Gauge,
-        label,
+        labels,
         help,
     }
 }
@@ -54,101 +58,111 @@ const fn gauge(name: &'static str, label: Option<&'static str>, help: &'static s
 pub const TABLE: &[Metric] = &[
     gauge(
         "t2b_build_info",
-        Some("version"),
+        &["version"],
         "Always 1; the label says which build runs.",
     ),
     gauge(
         "t2b_connections",
-        None,
+        &[],
         "WebSocket connections that are open.",
     ),
-    gauge("t2b_tenants", None, "Tenants in this node's memory."),
-    gauge("t2b_bots_online", None, "Bots whose home is this node."),
-    gauge("t2b_draining", None, "1 while this node is shutting down."),
+    gauge("t2b_tenants", &[], "Tenants in this node's memory."),
+    gauge("t2b_bots_online", &[], "Bots whose home is this node."),
+    gauge("t2b_draining", &[], "1 while this node is shutting down."),
     gauge(
         "t2b_store_bytes",
-        None,
+        &[],
         "Bytes that the memory store holds, as it estimates them.",
     ),
     gauge(
         "t2b_outbound_bytes",
-        None,
+        &[],
         "Bytes that wait for all sockets to read.",
     ),
     gauge(
         "t2b_assembly_bytes",
-        None,
+        &[],
         "Bytes of messages that have not arrived as a whole.",
     ),
     counter(
         "t2b_handshakes_total",
-        Some("result"),
+        &["result"],
         "Connections by the end of their handshake: upgraded, or the status.",
     ),
     counter(
         "t2b_authenticated_total",
-        None,
-        "Connections that joined their tenant.",
+        &[],
+        "Connections and HTTP requests that joined their tenant.",
     ),
     counter(
         "t2b_auth_failures_total",
-        Some("reason"),
+        &["reason"],
         "Credentials refused: invalid, expired, throttled.",
     ),
     counter(
         "t2b_auth_old_secret_total",
-        None,
+        &[],
         "Credentials that a secret other than the first verified.",
     ),
-    counter("t2b_frames_received_total", None, "Text frames received."),
+    counter(
+        "t2b_http_requests_total",
+        &["route", "status"],
+        "Requests of the HTTP API by route and class of status.",
+    ),
+    gauge(
+        "t2b_http_waits",
+        &[],
+        "Requests of the HTTP API that wait for a reply.",
+    ),
+    counter("t2b_frames_received_total", &[], "Text frames received."),
     counter(
         "t2b_received_bytes_total",
-        None,
+        &[],
         "Bytes of text frames received.",
     ),
     counter(
         "t2b_messages_delivered_total",
-        None,
+        &[],
         "Messages put into at least one queue of their recipient.",
     ),
     counter(
         "t2b_delivered_bytes_total",
-        None,
+        &[],
         "Bytes of those messages' frames, counted once a message.",
     ),
     counter(
         "t2b_messages_duplicate_total",
-        None,
+        &[],
         "Messages answered as duplicates.",
     ),
     counter(
         "t2b_best_effort_dropped_total",
-        None,
+        &[],
         "Partials and typing frames dropped: rate, recipient away or full.",
     ),
     counter(
         "t2b_refusals_total",
-        Some("reason"),
+        &["reason"],
         "Frames answered with `error`, by reason.",
     ),
     counter(
         "t2b_closes_total",
-        Some("code"),
+        &["code"],
         "Connections ended: our close code, `peer`, or `lost`.",
     ),
     counter(
         "t2b_takeovers_total",
-        None,
+        &[],
         "Bots taken from one connection by another.",
     ),
     counter(
         "t2b_control_frames_ignored_total",
-        None,
+        &[],
         "Pings and pongs ignored because they came too fast.",
     ),
     counter(
         "t2b_store_full_total",
-        None,
+        &[],
         "Store requests refused because the queue to the store was full.",
     ),
 ];
@@ -157,6 +171,17 @@ pub const TABLE: &[Metric] = &[
 pub(crate) const HANDSHAKES: [&str; 9] = [
     "upgraded", "400", "403", "404", "421", "426", "429", "503", "failed",
 ];
+
+/// Routes of the HTTP API; every path that is none of them is `other`.
+pub(crate) const ROUTES: [&str; 6] = [
+    "/v1/bots",
+    "/v1/bots/{id}",
+    "/v1/messages",
+    "/v1/tokens",
+    "/v1/openapi.json",
+    "other",
+];
+const STATUS_CLASSES: [&str; 3] = ["2xx", "4xx", "5xx"];
 
 /// The handles of a node.
 pub struct Metrics {
@@ -185,6 +210,8 @@ pub struct Metrics {
     pub(crate) closed_by_peer: Counter,
     pub(crate) lost: Counter,
     handshakes: Vec<(&'static str, Counter)>,
+    pub(crate) http_waits: Gauge,
+    http_requests: Vec<((&'static str, &'static str), Counter)>,
     refusals: Vec<(ErrorCode, Counter)>,
     closes: Vec<(CloseCode, Counter)>,
 }
@@ -218,7 +245,19 @@ impl Metrics {
                 make.counter("t2b_handshakes_total", Some(result.into())),
             )
         };
+        let routes = ROUTES
+            .iter()
+            .flat_map(|route| STATUS_CLASSES.map(|class| (*route, class)));
+        let http_requests = routes.map(|(route, class)| {
+            let values = [route.into(), class.into()];
+            (
+                (route, class),
+                make.counter("t2b_http_requests_total", values),
+            )
+        });
         Self {
+            http_waits: make.gauge("t2b_http_waits", None),
+            http_requests: http_requests.collect(),
             connections: make.gauge("t2b_connections", None),
             tenants: make.gauge("t2b_tenants", None),
             bots_online: make.gauge("t2b_bots_online", None),
@@ -265,6 +304,16 @@ impl Metrics {
         increment(&self.closes, &code);
     }
 
+    /// `route`: one of [`ROUTES`].
+    pub(crate) fn http_request(&self, route: &'static str, status: u16) {
+        let class = match status {
+            ..400 => "2xx",
+            400..500 => "4xx",
+            500.. => "5xx",
+        };
+        increment(&self.http_requests, &(route, class));
+    }
+
     /// `result`: one of [`HANDSHAKES`]; any other counts as `failed`.
     pub(crate) fn handshake(&self, result: &str) {
         let known = self.handshakes.iter().find(|(name, _)| *name == result);
@@ -297,21 +346,25 @@ impl<R: Recorder> Make<'_, R> {
         }
     }
 
-    fn key(name: &'static str, value: Option<SharedString>) -> Key {
+    /// `values`: one for each label of the metric.
+    fn key(name: &'static str, values: impl IntoIterator<Item = SharedString>) -> Key {
         let row = TABLE.iter().find(|row| row.name == name);
         debug_assert!(row.is_some(), "{name} is not in the table");
-        match (row.and_then(|row| row.label), value) {
-            (Some(label), Some(value)) => Key::from_parts(name, vec![Label::new(label, value)]),
-            (None, _) | (_, None) => Key::from_name(name),
-        }
+        let labels = row.map_or(&[][..], |row| row.labels).iter().zip(values);
+        let labels = labels.map(|(label, value)| Label::new(*label, value));
+        Key::from_parts(name, labels.collect::<Vec<_>>())
     }
 
-    fn counter(&self, name: &'static str, value: Option<SharedString>) -> Counter {
-        self.0.register_counter(&Self::key(name, value), &META)
+    fn counter(
+        &self,
+        name: &'static str,
+        values: impl IntoIterator<Item = SharedString>,
+    ) -> Counter {
+        self.0.register_counter(&Self::key(name, values), &META)
     }
 
-    fn gauge(&self, name: &'static str, value: Option<SharedString>) -> Gauge {
-        self.0.register_gauge(&Self::key(name, value), &META)
+    fn gauge(&self, name: &'static str, values: impl IntoIterator<Item = SharedString>) -> Gauge {
+        self.0.register_gauge(&Self::key(name, values), &META)
     }
 }
 

@@ -32,6 +32,9 @@ pub struct Envelope {
     pub idempotent: bool,
     /// The stream that a partial belongs to, or that a message ends.
     pub stream_id: Option<StreamId>,
+    /// The message that it answers; it stands in the body too.
+    #[serde(default)]
+    pub reply_to: Option<MessageId>,
     /// When the gateway took it, Unix milliseconds, if the sender gave no `timestamp` of its own.
     pub stamped_ms: Option<u64>,
     /// The rest of `data`, verbatim.
@@ -106,6 +109,7 @@ mod tests {
             message_id: Some(MessageId::parse("m-1").unwrap()),
             idempotent: true,
             stream_id: None,
+            reply_to: None,
             stamped_ms: Some(1_763_695_000_000),
             body,
         }

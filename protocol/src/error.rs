@@ -62,19 +62,26 @@ macro_rules! error_codes {
 
 error_codes! {
     BadFrame           "bad_frame"            400 false Since::Now, "Frame is not one JSON object as the protocol words it";
+    BadRequest         "bad_request"          400 false Since::Now, "Query, header or body is not as the HTTP API words it";
     UnknownType        "unknown_type"         400 false Since::Now, "Frame type is not known";
     MissingField       "missing_field"        400 false Since::Now, "A required member is missing";
     InvalidId          "invalid_id"           400 false Since::Now, "An id is not valid";
     Unauthorized       "unauthorized"         401 false Since::Now, "Invalid API key or token";
     ForbiddenScope     "forbidden_scope"      403 false Since::Now, "This credential does not allow that";
+    OriginNotAllowed   "origin_not_allowed"   403 false Since::Now, "Pages of that origin may not ask this gateway";
     BotNotFound        "bot_not_found"        403 false Since::Now, "Bot not found or access denied";
     NotYourIdentity    "not_your_identity"    403 false Since::Now, "This connection does not hold that sender";
     TenantSuspended    "tenant_suspended"     403 false Since::Now, "This account is suspended";
+    NotFound           "not_found"            404 false Since::Now, "No such path";
+    MethodNotAllowed   "method_not_allowed"   405 false Since::Now, "That path has no such method";
+    RequestTimeout     "request_timeout"      408 false Since::Now, "The request did not arrive in time";
     AlreadyRegistered  "already_registered"   409 false Since::Now, "That id is in use";
     TakeoverFlapping   "takeover_flapping"    409 false Since::Now, "Two instances keep taking this bot from each other";
     LeaseLost          "lease_lost"           409 false Since::Reserved("tasks"), "The lease on this task was lost";
     IdempotencyConflict "idempotency_conflict" 409 false Since::Reserved("tasks"), "That key was used for another request";
-    TooLarge           "too_large"            413 false Since::Now, "A member is over its size";
+    TooLarge           "too_large"            413 false Since::Now, "A member, or the whole request, is over its size";
+    UnsupportedMediaType "unsupported_media_type" 415 false Since::Now, "The body must be application/json";
+    Misdirected        "misdirected"          421 false Since::Now, "The Host is not one of this gateway's";
     RateLimited        "rate_limited"         429 true  Since::Now, "Too many requests";
     QuotaExceeded      "quota_exceeded"       429 true  Since::Now, "A count or size limit is reached";
     Internal           "internal"             500 false Since::Now, "Internal error";
@@ -86,6 +93,22 @@ error_codes! {
     DeliveryUnknown    "delivery_unknown"     503 true  Since::Reserved("cluster"), "Delivery was not confirmed; repeat with the same messageId";
     Draining           "draining"             503 true  Since::Now, "This node is shutting down";
     StoreUnavailable   "store_unavailable"    503 true  Since::Now, "The store is not available";
+}
+
+impl ErrorCode {
+    /// Whether only the HTTP API says it: no frame of a socket is refused so.
+    pub const fn is_http_only(self) -> bool {
+        matches!(
+            self,
+            ErrorCode::BadRequest
+                | ErrorCode::OriginNotAllowed
+                | ErrorCode::NotFound
+                | ErrorCode::MethodNotAllowed
+                | ErrorCode::RequestTimeout
+                | ErrorCode::UnsupportedMediaType
+                | ErrorCode::Misdirected
+        )
+    }
 }
 
 impl fmt::Display for ErrorCode {

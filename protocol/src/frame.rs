@@ -93,6 +93,8 @@ pub struct Send {
     pub message_id: Option<MessageId>,
     /// The stream that a partial belongs to, or that a message ends.
     pub stream_id: Option<StreamId>,
+    /// The message that it answers.
+    pub reply_to: Option<MessageId>,
     /// Whether the sender gave a `timestamp` of its own (then it is part of the body).
     pub timestamp_given: bool,
     /// Whether it asks to be stored.

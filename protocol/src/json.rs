@@ -76,24 +76,31 @@ impl Walk {
             let is_data = !data_seen && unescape(key.of(text)).as_deref() == Some("data");
             data_seen |= is_data;
             if is_data && cursor.peek() == Some(b'{') {
-                cursor.object(2, |cursor, key| {
-                    let start = cursor.at;
-                    cursor.value(3)?;
-                    data.push(cursor.member(key, start));
-                    Ok(())
-                })?;
+                cursor.data(data)?;
             } else {
                 cursor.value(2)?;
             }
             frame.push(cursor.member(key, start));
             Ok(())
         })?;
-        cursor.space();
-        if cursor.at == text.len() {
-            Ok(())
-        } else {
-            Err(Malformed)
+        cursor.end()
+    }
+
+    /// Walks a text that is the `data` of a frame, without the frame around it, and says where the
+    /// object lies.
+    ///
+    /// Errors: as of [`run`](Self::run).
+    pub fn run_data(&mut self, text: &[u8]) -> Result<Span, Malformed> {
+        if u32::try_from(text.len()).is_err() {
+            return Err(Malformed);
         }
+        let mut cursor = Cursor { text, at: 0 };
+        cursor.space();
+        let start = cursor.at;
+        cursor.data(&mut self.data)?;
+        let object = cursor.span(start, cursor.at);
+        cursor.end()?;
+        Ok(object)
     }
 }
 
@@ -181,6 +188,26 @@ impl Cursor<'_> {
         Member {
             key,
             value: self.span(start, self.at),
+        }
+    }
+
+    /// Walks the object `data`, which is level 2 of its frame, and gathers its members.
+    fn data(&mut self, members: &mut Members) -> Result<(), Malformed> {
+        self.object(2, |cursor, key| {
+            let start = cursor.at;
+            cursor.value(3)?;
+            members.push(cursor.member(key, start));
+            Ok(())
+        })
+    }
+
+    /// Nothing but space may follow.
+    fn end(&mut self) -> Result<(), Malformed> {
+        self.space();
+        if self.at == self.text.len() {
+            Ok(())
+        } else {
+            Err(Malformed)
         }
     }
 

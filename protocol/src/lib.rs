@@ -9,6 +9,7 @@
 //! | `ids.rs` | names that parse: tenants, bots, clients, connections, messages |
 //! | `error.rs`, `close.rs`, `limits.rs` | the three tables that the documents are generated from |
 //! | `connect.rs`, `presence.rs`, `frame.rs` | the frames, by column |
+//! | `http.rs` | the bodies of the HTTP API |
 //! | `json.rs`, `codec/` | one pass from text to frame, one exact-size write back |
 //! | `envelope.rs` | what one node sends another |
 //! | `generate.rs` | the same words as JSON Schema, TypeScript and tables of the documents |
@@ -20,6 +21,7 @@ pub mod envelope;
 pub mod error;
 pub mod frame;
 pub mod generate;
+pub mod http;
 pub mod ids;
 pub mod json;
 pub mod limits;

@@ -97,6 +97,9 @@ constants! {
     AUTH_FAILURES_PER_MINUTE: u32 = 10;
     /// Failed credentials a minute of one source before 429.
     AUTH_FAILURES_PER_SOURCE: u32 = 600;
+    /// Longest `waitMs` of `POST /v1/messages`, milliseconds: below the minute after which many
+    /// proxies give up on an answer.
+    WAIT_MS_MAX: u64 = 50_000;
     /// Most entries of each failure table; the oldest go first.
     AUTH_FAILURE_ENTRIES_MAX: usize = 65_536;
     /// Most handshakes under way from one source.
@@ -140,6 +143,8 @@ limits! {
     bots_per_tenant: u32 = 1000u32;
     /// Most sockets of a tenant.
     sockets_per_tenant: u32 = 10_000u32;
+    /// Most HTTP requests of a tenant that wait for a reply.
+    waits_per_tenant: u32 = 1000u32;
     /// Messages of a tenant, a second.
     messages_per_second: u32 = 5000u32;
     /// Messages of a tenant, at once.

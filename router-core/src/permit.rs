@@ -6,6 +6,7 @@
 //! | register, unregister | yes | `forbidden_scope` | ids in `bots` |
 //! | speak as a bot | yes | `forbidden_scope` | ids in `bots` |
 //! | list, subscribe, presence | all | `bots` (absent = all) | `bots` |
+//! | issue tokens | yes | `forbidden_scope` | `forbidden_scope` |
 //!
 //! [`auth`](crate::auth) makes a [`Grant`] of a credential; a session asks [`authorize`] for every
 //! single request; a tenant asks [`may_see`] and [`may_address`] for the names it resolves.
@@ -71,6 +72,8 @@ pub enum Action<'a> {
     Hold(&'a BotId),
     /// List bots, subscribe, ask for a status.
     Look,
+    /// Make a client token.
+    Issue,
 }
 
 /// The right to do one thing, once. There is no other way to reach a tenant.
@@ -106,7 +109,9 @@ pub fn authorize(grant: &Grant, conn: ConnKey, action: Action<'_>) -> Result<Per
             Some(from) if names_bot_of(grant, from.as_str()) => Ok(()),
             Some(_) => Err(ErrorCode::ForbiddenScope),
         },
-        (Scope::Chat, Action::Hold(_)) => Err(ErrorCode::ForbiddenScope),
+        (Scope::Chat, Action::Hold(_)) | (Scope::Chat | Scope::Bot, Action::Issue) => {
+            Err(ErrorCode::ForbiddenScope)
+        }
         (Scope::Bot, Action::Hold(bot)) => {
             if names_bot_of(grant, bot.as_str()) {
                 Ok(())
@@ -187,6 +192,11 @@ mod tests {
         assert_eq!(hold(&chat), Err(ErrorCode::ForbiddenScope));
         assert_eq!(hold(&of_a), Ok(()));
         assert_eq!(hold(&of_b), Err(ErrorCode::ForbiddenScope));
+
+        let issue = |grant| authorize(grant, ConnKey(1), Action::Issue).map(|_| ());
+        assert_eq!(issue(&key), Ok(()));
+        assert_eq!(issue(&chat), Err(ErrorCode::ForbiddenScope));
+        assert_eq!(issue(&of_a), Err(ErrorCode::ForbiddenScope));
 
         assert_eq!(send(&key, Some("bot_a")), Ok(()));
         assert_eq!(send(&chat, None), Ok(()));

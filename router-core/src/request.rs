@@ -13,6 +13,18 @@ use smol_str::SmolStr;
 use crate::ids::ConnKey;
 use crate::permit::{Grant, Permit};
 
+/// What a connection is for, and so what it is told besides the answers to its requests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// A conversation over a socket: greeting, presence, all that is sent to its client id.
+    #[default]
+    Socket,
+    /// One call over HTTP: nothing besides the answer.
+    Call,
+    /// One message over HTTP: the answer and the reply, nothing else.
+    Wait,
+}
+
 /// A verified connection that wants to belong to its tenant.
 #[derive(Debug)]
 pub struct Join {
@@ -23,6 +35,7 @@ pub struct Join {
     pub(crate) client: Option<ClientId>,
     pub(crate) acks: Acks,
     pub(crate) resume: bool,
+    pub(crate) purpose: Purpose,
 }
 
 impl Join {
@@ -108,6 +121,8 @@ pub enum Command {
     Unsubscribe(BotId),
     /// One page of bots.
     List(List),
+    /// One bot, as a page of its own.
+    Find(BotId),
 }
 
 /// How a bot wants to be registered.

@@ -42,6 +42,10 @@ pub(crate) fn files() -> Vec<Generated> {
     });
     let mut files = Vec::from(whole);
     files.push(Generated {
+        path: "docs/openapi.json",
+        content: Content::Whole(gateway::openapi()),
+    });
+    files.push(Generated {
         path: "docs/protocol.md",
         content: Content::Sections(page),
     });

@@ -56,14 +56,16 @@ pub(crate) fn metrics_markdown() -> String {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
         };
-        let label = row
-            .label
+        let labels: Vec<String> = row
+            .labels
+            .iter()
             .map(|label| format!("`{label}`"))
-            .unwrap_or_default();
-        format!("| `{}` | {kind} | {label} | {} |\n", row.name, row.help)
+            .collect();
+        let labels = labels.join(", ");
+        format!("| `{}` | {kind} | {labels} | {} |\n", row.name, row.help)
     });
     format!(
-        "| name | kind | label | counts |\n| --- | --- | --- | --- |\n{}",
+        "| name | kind | labels | counts |\n| --- | --- | --- | --- |\n{}",
         rows.collect::<String>()
     )
 }

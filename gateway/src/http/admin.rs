@@ -13,7 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HOST, ORIGIN, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, CONNECTION, HOST, ORIGIN, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -43,6 +43,22 @@ impl Service for Admin {
         _: SocketAddr,
         _: Open,
     ) -> Response<Full<Bytes>> {
+        let mut response = self.answer(request).await;
+        // One question a connection.
+        let headers = response.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        response
+    }
+
+    fn is_crowd(&self, _: IpAddr) -> bool {
+        false
+    }
+
+    fn turned_away(&self, _: &str) {}
+}
+
+impl Admin {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         if let Err(status) = self.check_browser(request.headers()) {
             return text(status, "");
         }
@@ -58,14 +74,6 @@ impl Service for Admin {
         }
     }
 
-    fn is_crowd(&self, _: IpAddr) -> bool {
-        false
-    }
-
-    fn turned_away(&self, _: &str) {}
-}
-
-impl Admin {
     fn check_browser(&self, headers: &HeaderMap) -> Result<(), StatusCode> {
         let host = headers
             .get(HOST)

@@ -3,10 +3,12 @@
 //! | file | listener | serves |
 //! | --- | --- | --- |
 //! | `upgrade.rs` | public | `GET /ws` and an upgrade on `/` |
+//! | `api/` | public | `/v1/…`: bots, messages, tokens |
 //! | `admin.rs` | admin | `/admin/v1/…` |
 //! | `ops.rs` | admin | `/healthz`, `/readyz`, `/metrics` |
 
 pub(crate) mod admin;
+pub(crate) mod api;
 mod ops;
 pub(crate) mod upgrade;
 

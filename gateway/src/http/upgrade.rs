@@ -1,4 +1,5 @@
-//! The public door: a WebSocket upgrade on `/ws` (or `/`: old URLs have no path).
+//! The public door: a WebSocket upgrade on `/ws` (or `/`: old URLs have no path), and the API under
+//! `/v1/`, which `api/` serves.
 //!
 //! The credential is looked for in `Authorization: Bearer`, `?token=`, then the subprotocol
 //! `t2b.auth.<base64url>`; the first found is the only one tried. It is not judged here: a browser
@@ -20,7 +21,7 @@ use router_core::auth::Credential;
 use router_core::session::Opened;
 use smol_str::SmolStr;
 
-use super::text;
+use super::{api, text};
 use crate::listener::{Open, Service};
 use crate::node::{Node, Sources};
 use crate::ws::handshake::{Policy, Refusal, host_is_ours, host_of, judge};
@@ -52,7 +53,10 @@ impl Service for Public {
     ) -> Response<Full<Bytes>> {
         let path = request.uri().path();
         // Only paths of ours are logged: others have been seen to carry credentials.
-        tracing::debug!(%peer, path = if matches!(path, "/" | "/ws") { path } else { "other" }, "request");
+        tracing::debug!(%peer, path = if matches!(path, "/" | "/ws") { path } else { api::route_name(path) }, "request");
+        if api::is_ours(path) {
+            return api::serve(self, request, peer.ip()).await;
+        }
         let answer = match (path, request.headers().contains_key(UPGRADE)) {
             ("/ws", _) | ("/", true) => self.upgrade(request, peer, open),
             _ if !self.is_ours(&request) => Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST)),
@@ -172,7 +176,8 @@ async fn converse(
     drive(reader, dialect.socket(), dialect, control_per_second).await;
 }
 
-fn bearer(parts: &Parts) -> Option<Credential> {
+/// The credential of `Authorization: Bearer`.
+pub(super) fn bearer(parts: &Parts) -> Option<Credential> {
     let value = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, credential) = value.split_once(' ')?;
     scheme

@@ -5,41 +5,40 @@ use std::sync::Arc;
 use protocol::CloseCode;
 use router_core::session::{Input, Opened};
 
-use super::{Entry, Node, Work, lock};
+use super::member::Member;
+use crate::metrics::Metrics;
 use crate::ws::{Connection, Dialect, Ended, Flow, Message};
 
 /// What is spoken on `/ws`.
 pub(crate) struct T2b {
-    node: Arc<Node>,
-    entry: Arc<Entry>,
+    member: Member,
     opened: Option<Opened>,
-    work: Work,
 }
 
 impl T2b {
-    pub(super) fn new(node: Arc<Node>, entry: Arc<Entry>, opened: Opened) -> Self {
+    pub(super) fn new(member: Member, opened: Opened) -> Self {
+        member.node.metrics.connections.increment(1.0);
         Self {
-            node,
-            entry,
+            member,
             opened: Some(opened),
-            work: Work::default(),
         }
     }
 
     /// The connection that it speaks on.
     pub(crate) fn socket(&self) -> Arc<Connection> {
-        Arc::clone(&self.entry.socket)
+        Arc::clone(self.member.socket())
     }
 
-    /// Its tenant lets go of it; more than once is as once.
-    fn leave(&mut self) {
-        self.node.input(&self.entry, Input::Gone, &mut self.work);
-        self.node.finish(&mut self.work);
+    fn metrics(&self) -> &Metrics {
+        &self.member.node.metrics
     }
 
     fn input(&mut self, input: Input) -> Flow {
-        let waits = self.node.input(&self.entry, input, &mut self.work);
-        if waits { Flow::Pause } else { Flow::Continue }
+        if self.member.input(input) {
+            Flow::Pause
+        } else {
+            Flow::Continue
+        }
     }
 }
 
@@ -52,11 +51,8 @@ impl Dialect for T2b {
     fn on_message(&mut self, message: Message) -> Flow {
         match message {
             Message::Text(text) => {
-                self.node.metrics.frames.increment(1);
-                self.node
-                    .metrics
-                    .received_bytes
-                    .increment(text.len() as u64);
+                self.metrics().frames.increment(1);
+                self.metrics().received_bytes.increment(text.len() as u64);
                 self.input(Input::Text(text))
             }
             Message::Ping(_) | Message::Pong(_) => self.input(Input::Alive),
@@ -66,29 +62,27 @@ impl Dialect for T2b {
     }
 
     fn on_idle(&mut self) {
-        self.node.finish(&mut self.work);
+        self.member.finish();
     }
 
     fn on_end(&mut self, why: Ended) {
         match why {
-            Ended::Us(code) => self.node.metrics.closed(code),
-            Ended::Peer(_) => self.node.metrics.closed_by_peer.increment(1),
-            Ended::Lost => self.node.metrics.lost.increment(1),
+            Ended::Us(code) => self.metrics().closed(code),
+            Ended::Peer(_) => self.metrics().closed_by_peer.increment(1),
+            Ended::Lost => self.metrics().lost.increment(1),
         }
         // Now, not after the closing handshake: a bot that comes back at once takes nothing over.
-        self.leave();
+        self.member.leave();
     }
 }
 
-/// Whichever way the connection ends, also by a panic or an abort, its tenant lets go of it.
 impl Drop for T2b {
     fn drop(&mut self) {
-        self.leave();
-        lock(self.node.slot(self.entry.key)).remove(&self.entry.key);
-        self.node.metrics.connections.decrement(1.0);
-        self.node
-            .metrics
-            .controls_ignored
-            .increment(self.entry.socket.controls_ignored());
+        // Whoever sees the count fall finds its tenant without it.
+        self.member.leave();
+        let metrics = self.metrics();
+        metrics.connections.decrement(1.0);
+        let ignored = self.member.socket().controls_ignored();
+        metrics.controls_ignored.increment(ignored);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  dialect (one per connection) ─▶ Session ─▶ perform ─▶ Shard ─▶ mailboxes, store queue
+//!  caller (one per HTTP request) ─▶ the same, with frames taken by its task
 //!  ticker (one) ──────────────────▶ sessions and shards that are due
 //!  store worker (one per shard) ──▶ Backplane::execute ─▶ Shard
 //! ```
@@ -9,8 +10,10 @@
 //! Locks, in this order: a session, then a shard, then one leaf (a mailbox, the throttle, a slot of
 //! the connection table). Nobody holds two sessions or two shards.
 
+mod call;
 mod clock;
 mod dialect;
+mod member;
 mod perform;
 mod shutdown;
 mod source;
@@ -33,8 +36,10 @@ use tokio::sync::mpsc;
 
 use crate::metrics::Metrics;
 use crate::ws::{Budget, Connection, ReadLimits, WriteLimits};
+pub(crate) use call::{Caller, Refused};
 use clock::Clock;
 pub(crate) use dialect::T2b;
+use member::Member;
 pub(crate) use perform::Work;
 pub(crate) use source::{Sources, counted_as};
 
@@ -62,6 +67,8 @@ pub(crate) struct Node {
     slots: Vec<Mutex<HashMap<ConnKey, Arc<Entry>>>>,
     next_key: AtomicU64,
     draining: AtomicBool,
+    /// Requests of the HTTP API whose answer is not written yet.
+    answering: AtomicUsize,
 }
 
 /// A connection, as the node knows it.
@@ -153,6 +160,7 @@ impl Node {
             slots: (0..SLOTS).map(|_| Mutex::default()).collect(),
             next_key: AtomicU64::new(1),
             draining: AtomicBool::new(false),
+            answering: AtomicUsize::new(0),
         };
         (Arc::new(node), queues)
     }
@@ -164,6 +172,15 @@ impl Node {
         source: SmolStr,
         opened: Opened,
     ) -> T2b {
+        T2b::new(self.enter(socket, source), opened)
+    }
+
+    /// Gives a connection its place in the node.
+    fn enter(
+        self: &Arc<Self>,
+        socket: impl FnOnce(WriteLimits) -> Arc<Connection>,
+        source: SmolStr,
+    ) -> Member {
         let env = self.env();
         let key = ConnKey(self.next_key.fetch_add(1, Ordering::Relaxed));
         let limits = WriteLimits {
@@ -181,9 +198,7 @@ impl Node {
             read_limits: Mutex::new(None),
             refusals: Mutex::default(),
         });
-        lock(self.slot(key)).insert(key, Arc::clone(&entry));
-        self.metrics.connections.increment(1.0);
-        T2b::new(Arc::clone(self), entry, opened)
+        Member::new(Arc::clone(self), entry)
     }
 
     /// The limits of a socket before it has a tenant.
@@ -245,6 +260,12 @@ impl Node {
             .sum()
     }
 
+    /// Counts a request whose answer a drain waits for, until what this returns is dropped.
+    pub(crate) fn answering(self: &Arc<Self>) -> Answering {
+        self.answering.fetch_add(1, Ordering::AcqRel);
+        Answering(Arc::clone(self))
+    }
+
     /// Whether it is shutting down.
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
@@ -273,6 +294,15 @@ impl Node {
             let entries: Vec<Arc<Entry>> = lock(slot).values().cloned().collect();
             entries.iter().for_each(&mut then);
         }
+    }
+}
+
+/// A request whose answer is not written yet.
+pub(crate) struct Answering(Arc<Node>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.answering.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -53,11 +53,11 @@ impl Node {
         });
     }
 
-    /// Waits until every connection that is left is done, or too long.
+    /// Waits until every connection that is left is done and every answer is written, or too long.
     async fn wait(&self, most: Duration, is_done: impl Fn(&Arc<Entry>) -> bool) {
         let deadline = Instant::now() + most;
         while Instant::now() < deadline {
-            let mut all_done = true;
+            let mut all_done = self.answering.load(Ordering::Acquire) == 0;
             self.for_each_connection(|entry| all_done &= is_done(entry));
             if all_done {
                 return;

@@ -3,6 +3,7 @@
 //! Pushing, pinging and closing only queue; [`Connection::flush`] writes. One writes at a time:
 //! who does not get the writer leaves, since the one who has it looks again after letting go.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -16,7 +17,7 @@ use futures_util::task::AtomicWaker;
 use protocol::CloseCode;
 
 use super::mailbox::Mailbox;
-use super::outgoing::{Ended, Outgoing, Push};
+use super::outgoing::{Ended, Outgoing, Push, Sending};
 use super::queue::WriteLimits;
 use super::reader::ReadLimits;
 use super::stream::WriteHalf;
@@ -30,6 +31,7 @@ const FLUSH_ROUNDS: usize = 8;
 pub struct Connection {
     mailbox: Mailbox,
     writer: Mutex<Writer>,
+    is_local: bool,
     read_limits: Mutex<Option<ReadLimits>>,
     signals: Signals,
     controls_ignored: AtomicU64,
@@ -41,6 +43,19 @@ impl Connection {
         Arc::new(Self {
             mailbox: Mailbox::new(limits),
             writer: Mutex::new(Writer::new(half)),
+            is_local: false,
+            read_limits: Mutex::new(None),
+            signals: Signals::default(),
+            controls_ignored: AtomicU64::new(0),
+        })
+    }
+
+    /// Makes the handle of a connection without a socket; `flush` wakes whoever takes its frames.
+    pub(super) fn local(limits: WriteLimits) -> Arc<Self> {
+        Arc::new(Self {
+            mailbox: Mailbox::new(limits),
+            writer: Mutex::new(Writer::local()),
+            is_local: true,
             read_limits: Mutex::new(None),
             signals: Signals::default(),
             controls_ignored: AtomicU64::new(0),
@@ -130,6 +145,9 @@ impl Connection {
     ///
     /// Never blocks. Call it inside the runtime and with no lock held.
     pub fn flush(self: &Arc<Self>) {
+        if self.is_local {
+            return self.signals.raise(ARRIVED);
+        }
         loop {
             // Who holds the writer looks at the queue again after letting go: nothing is stranded.
             let Ok(mut writer) = self.writer.try_lock() else {
@@ -178,6 +196,11 @@ impl Connection {
                 self.signals.raise(BROKEN);
             }
         }
+    }
+
+    /// Hands out what waits, for the one who takes it instead of a socket.
+    pub(super) fn next_batch(&self, batch: &mut VecDeque<Sending>) -> bool {
+        self.mailbox.next_batch(batch)
     }
 
     /// Says to the peer that nothing more will be written.
@@ -237,6 +260,8 @@ pub(super) const BROKEN: u8 = 4;
 pub(super) const RESUMED: u8 = 8;
 /// There are new limits for the reader.
 pub(super) const READ_LIMITS: u8 = 16;
+/// Frames were pushed to a connection without a socket.
+pub(super) const ARRIVED: u8 = 32;
 
 /// What others have to say to the task that reads: bits, and its waker.
 #[derive(Default)]

@@ -166,7 +166,10 @@ pub fn host_is_ours(host: &Authority, allowed: Option<&[String]>) -> bool {
             .any(|listed| listed.eq_ignore_ascii_case(name))
 }
 
-fn origin_is_allowed(headers: &HeaderMap, host: &Authority, allowed: &[String]) -> bool {
+/// Whether a page of the request's `Origin` may talk to us; without one there is no page.
+///
+/// `allowed`: origins besides `host`'s own, as browsers write them; `*`: all.
+pub fn origin_is_allowed(headers: &HeaderMap, host: &Authority, allowed: &[String]) -> bool {
     if !headers.contains_key(ORIGIN) {
         return true;
     }
@@ -180,7 +183,7 @@ fn origin_is_allowed(headers: &HeaderMap, host: &Authority, allowed: &[String]) 
 }
 
 /// Whether host and port are equal; a port that is not said is the default of the origin's scheme.
-fn is_same_site(origin: &str, host: &Authority) -> bool {
+pub fn is_same_site(origin: &str, host: &Authority) -> bool {
     let Ok(origin) = origin.parse::<Uri>() else {
         return false;
     };

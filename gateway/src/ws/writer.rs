@@ -52,6 +52,14 @@ impl Writer {
     pub(super) fn new(half: WriteHalf) -> Self {
         Self {
             half: Some(half),
+            ..Self::local()
+        }
+    }
+
+    /// A writer without a socket, which never writes.
+    pub(super) fn local() -> Self {
+        Self {
+            half: None,
             flusher: None,
             batch: VecDeque::new(),
             sent: 0,

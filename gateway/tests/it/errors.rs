@@ -12,7 +12,7 @@ use crate::stalled::fill;
 
 #[tokio::test]
 async fn every_row_is_provoked() {
-    for code in ErrorCode::ALL {
+    for code in ErrorCode::ALL.iter().filter(|code| !code.is_http_only()) {
         let Some(error) = provoke(*code).await else {
             assert!(
                 matches!(code.since(), Since::Reserved(_)),
@@ -68,7 +68,15 @@ async fn provoke(code: ErrorCode) -> Option<Value> {
         ErrorCode::RecipientOffline => recipient_offline().await,
         ErrorCode::RecipientBusy => recipient_busy().await,
         ErrorCode::Draining => draining().await,
-        ErrorCode::LeaseLost
+        // `api.rs` provokes these.
+        ErrorCode::BadRequest
+        | ErrorCode::OriginNotAllowed
+        | ErrorCode::NotFound
+        | ErrorCode::MethodNotAllowed
+        | ErrorCode::RequestTimeout
+        | ErrorCode::UnsupportedMediaType
+        | ErrorCode::Misdirected
+        | ErrorCode::LeaseLost
         | ErrorCode::IdempotencyConflict
         | ErrorCode::Unreachable
         | ErrorCode::DeliveryUnknown => return None,

@@ -56,11 +56,11 @@ async fn the_metrics_are_those_of_the_table_and_well_formed() {
             name.ends_with("_total"),
             "{line}"
         );
-        assert_eq!(
-            row.label,
-            labels.split_once('=').map(|(label, _)| label),
-            "{line}"
-        );
+        let labels = labels
+            .split("\",")
+            .filter_map(|label| label.split_once('='));
+        let labels: Vec<&str> = labels.map(|(label, _)| label).collect();
+        assert_eq!(row.labels, labels, "{line}");
         names.insert(name);
     }
     assert_eq!(names, TABLE.iter().map(|row| row.name).collect());

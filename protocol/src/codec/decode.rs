@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::value::{BAD_FRAME, Refusal, given, id, missing, pick, string};
 use super::{message, requests};
 use crate::error::ErrorCode;
-use crate::frame::{Frame, Request, SendKind};
+use crate::frame::{Frame, Request, Send, SendKind};
 use crate::ids::{FrameId, InvalidId, MessageId};
 use crate::json::{Malformed, Member, Span, Walk};
 
@@ -32,6 +32,28 @@ pub fn decode(text: &Bytes) -> Result<Frame, Rejected> {
     frame(text, &walk, walked).map_err(|refusal| Rejected {
         code: refusal.code,
         id: only(text, &walk.frame, "id", FrameId::parse),
+        message_id: only(text, &walk.data, "messageId", MessageId::parse),
+        field: refusal.field,
+    })
+}
+
+/// Reads a message whose `data` comes without a frame around it, as over HTTP.
+///
+/// `text`: UTF-8. Errors: [`Rejected`], as of a `message` frame with that `data`.
+pub fn decode_message(text: &Bytes) -> Result<Send, Rejected> {
+    let mut walk = Walk::default();
+    let span = walk.run_data(text).map_err(|Malformed| BAD_FRAME);
+    let send = span.and_then(|span| {
+        let data = Data {
+            text,
+            span: Some(span),
+            members: &walk.data,
+        };
+        message::read(SendKind::Message, &data)
+    });
+    send.map_err(|refusal| Rejected {
+        code: refusal.code,
+        id: None,
         message_id: only(text, &walk.data, "messageId", MessageId::parse),
         field: refusal.field,
     })

@@ -36,6 +36,7 @@ pub(super) fn read(kind: SendKind, data: &Data<'_>) -> Result<Send, Refusal> {
     let from = optional_id(known.from, Name::parse)?;
     let message_id = optional_id(known.message_id, MessageId::parse)?;
     let stream_id = optional_id(known.stream_id, StreamId::parse)?;
+    let reply_to = optional_id(known.reply_to, MessageId::parse)?;
     text(known.timestamp)?;
     match kind {
         SendKind::Message => known.check_message()?,
@@ -48,6 +49,7 @@ pub(super) fn read(kind: SendKind, data: &Data<'_>) -> Result<Send, Refusal> {
         from,
         message_id,
         stream_id,
+        reply_to,
         timestamp_given: known.timestamp.is_some(),
         durable: known.durable == Some(b"true"),
         body,
@@ -108,7 +110,6 @@ impl<'a> Known<'a> {
 
     fn check_message(&self) -> Result<(), Refusal> {
         text(self.text)?;
-        optional_id(self.reply_to, MessageId::parse)?;
         optional_natural(self.ttl_ms)?;
         flag(self.durable)?;
         match (optional_natural(self.part)?, optional_natural(self.parts)?) {

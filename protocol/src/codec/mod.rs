@@ -10,6 +10,7 @@
 //! | `message.rs` | `message`, `message_partial`, `typing`: checked, the body left as it is |
 //! | `requests.rs` | the other requests, as typed values |
 //! | `value.rs` | single values of `data` |
+//! | `reply.rs` | a delivered message read again, and its parts joined, for who waits over HTTP |
 //! | `encode.rs` | frames out, each in an allocation of its exact size |
 //!
 //! Rules for members of `data`, the same for every request:
@@ -22,7 +23,9 @@
 mod decode;
 pub mod encode;
 mod message;
+mod reply;
 mod requests;
 mod value;
 
-pub use decode::{Rejected, decode};
+pub use decode::{Rejected, decode, decode_message};
+pub use reply::{Reply, Taken};

@@ -36,6 +36,7 @@ fn envelope(send: Send) -> Envelope {
         idempotent: send.message_id.is_some(),
         message_id: is_message.then(|| send.message_id.unwrap_or_else(id)),
         stream_id: send.stream_id,
+        reply_to: send.reply_to,
         stamped_ms: (!send.timestamp_given).then_some(NOW_MS),
         body: send.body,
     }

@@ -19,8 +19,9 @@ use subtle::ConstantTimeEq;
 use crate::env::Millis;
 use crate::permit::{Grant, Scope};
 
+pub use protocol::http::TokenScope;
 pub use throttle::{Attempt, Throttle};
-pub use token::{Claims, TokenScope};
+pub use token::Claims;
 
 /// Fewest bytes of a secret.
 pub const SECRET_BYTES_MIN: usize = 32;

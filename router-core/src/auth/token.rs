@@ -9,6 +9,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::Hmac;
+use protocol::http::TokenScope;
 use protocol::limits::{TOKEN_BYTES_MAX, TOKEN_LEEWAY_S, TOKEN_TTL_MAX_S};
 use protocol::{BotId, ClientId, TenantId};
 use serde::{Deserialize, Serialize};
@@ -39,16 +40,6 @@ pub struct Claims {
     /// The bots it may see; absent = all. Required for scope `bot`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bots: Option<BTreeSet<BotId>>,
-}
-
-/// A scope by its wire name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TokenScope {
-    /// Talk with bots.
-    Chat,
-    /// Be a bot.
-    Bot,
 }
 
 pub(super) struct Parts<'a> {

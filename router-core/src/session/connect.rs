@@ -11,7 +11,7 @@ use crate::effect::{Class, Effect, Effects, Fact};
 use crate::env::{Env, Millis};
 use crate::permit::Grant;
 use crate::refusal::Refusal;
-use crate::request::Join;
+use crate::request::{Join, Purpose};
 
 /// What a socket asked for when it gave its credential.
 #[derive(Debug, Default)]
@@ -27,13 +27,16 @@ pub(super) struct Asked {
 
 impl Session {
     pub(super) fn opened(&mut self, env: &Env<'_>, opened: Opened, fx: &mut Effects) {
-        let connected = Connected {
-            status: ConnectedWord::Connected,
-            connection_id: self.id.clone(),
-            timestamp: env.now_ms,
-        };
-        let message = ServerMessage::Status(Status::Connected(connected));
-        self.answer(env, None, &message, fx);
+        self.purpose = opened.purpose;
+        if self.purpose == Purpose::Socket {
+            let connected = Connected {
+                status: ConnectedWord::Connected,
+                connection_id: self.id.clone(),
+                timestamp: env.now_ms,
+            };
+            let message = ServerMessage::Status(Status::Connected(connected));
+            self.answer(env, None, &message, fx);
+        }
         let Some(credential) = opened.credential else {
             return;
         };
@@ -109,6 +112,7 @@ impl Session {
                     client: asked.client.take(),
                     acks: asked.acks,
                     resume: asked.resume,
+                    purpose: self.purpose,
                 })));
             }
             Err(AuthError::Invalid) => {
@@ -139,9 +143,11 @@ impl Session {
         let Some(grant) = asked.grant.take() else {
             return;
         };
-        // The first ping comes at a random time, so that sockets that came together do not ping together.
-        let wait_ms = env.settings.heartbeat_ms as f64 * env.jitter();
-        self.ping_ms = env.now_ms + wait_ms as Millis;
+        if self.purpose == Purpose::Socket {
+            // The first ping comes at a random time, so that sockets that came together do not ping together.
+            let wait_ms = env.settings.heartbeat_ms as f64 * env.jitter();
+            self.ping_ms = env.now_ms + wait_ms as Millis;
+        }
         self.bad_frames = 0;
         self.phase = Phase::Open(Box::new(Open { grant, client }));
     }

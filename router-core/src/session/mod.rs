@@ -13,6 +13,7 @@
 
 mod connect;
 mod request;
+mod token;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use protocol::codec::{Rejected, decode, encode};
 use protocol::connect::{Acks, Migrate, Pong};
 use protocol::frame::{Frame, Request, ServerMessage};
 use protocol::limits::BAD_FRAMES_MAX;
+use protocol::presence::ListBots;
 use protocol::{ClientId, CloseCode, ConnectionId, ErrorCode, FrameId, Limits, MessageId};
 
 use crate::auth::{AuthError, Credential};
@@ -30,7 +32,7 @@ use crate::gcra::{Gcra, Rate};
 use crate::ids::ConnKey;
 use crate::permit::Grant;
 use crate::refusal::Refusal;
-use crate::request::{Leave, Notice};
+use crate::request::{Leave, Notice, Purpose};
 
 /// What happens to a connection.
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub enum Input {
     Opened(Opened),
     /// A whole text message, valid UTF-8.
     Text(Bytes),
+    /// A request that is no frame: over HTTP.
+    Call(Call),
     /// A control frame: a sign of life.
     Alive,
     /// The answer to [`Effect::Verify`].
@@ -53,7 +57,18 @@ pub enum Input {
     Gone,
 }
 
-/// What the upgrade request said.
+/// What can be asked over HTTP. Its answer is a frame all the same.
+#[derive(Debug)]
+pub enum Call {
+    /// Carry a message; answered with `message_ack`.
+    Send(protocol::frame::Send),
+    /// One page of bots; answered with `bots_list`.
+    List(ListBots),
+    /// One bot; answered with a `bots_list` of one.
+    Find(String),
+}
+
+/// What the upgrade request said, or the head of one over HTTP.
 #[derive(Debug, Default)]
 pub struct Opened {
     /// The credential, if it brought one.
@@ -62,6 +77,8 @@ pub struct Opened {
     pub client: Option<String>,
     /// `?acks=`.
     pub acks: Acks,
+    /// What the connection is for.
+    pub purpose: Purpose,
 }
 
 /// The state of one connection.
@@ -76,6 +93,7 @@ pub struct Session {
     registers: Gcra,
     bad_frames: u32,
     draining: bool,
+    purpose: Purpose,
     limits: Arc<Limits>,
 }
 
@@ -113,6 +131,7 @@ impl Session {
             registers: Gcra::default(),
             bad_frames: 0,
             draining: false,
+            purpose: Purpose::Socket,
             limits: Arc::clone(&env.settings.limits),
         }
     }
@@ -142,7 +161,7 @@ impl Session {
         match &self.phase {
             Phase::Opening { until_ms } | Phase::Waiting { until_ms, .. } => Some(*until_ms),
             Phase::Open(open) => {
-                let silent_ms = self.seen_ms + 2 * heartbeat_ms;
+                let silent_ms = self.silent_ms(heartbeat_ms);
                 let expires_ms = open.grant.expires_ms.unwrap_or(Millis::MAX);
                 Some(self.ping_ms.min(silent_ms).min(expires_ms))
             }
@@ -161,6 +180,7 @@ impl Session {
                 self.seen_ms = env.now_ms;
                 self.text(env, &text, fx);
             }
+            Input::Call(call) => self.call(env, call, fx),
             Input::Alive => self.seen_ms = env.now_ms,
             Input::Verified(verdict) => self.verified(env, verdict, fx),
             Input::Notice(Notice::Joined(client)) => self.joined(env, client),
@@ -266,7 +286,7 @@ impl Session {
                     .is_some_and(|ends_ms| now_ms >= ends_ms)
                 {
                     self.close(CloseCode::TokenExpired, fx);
-                } else if now_ms >= self.seen_ms + 2 * env.settings.heartbeat_ms {
+                } else if now_ms >= self.silent_ms(env.settings.heartbeat_ms) {
                     self.close(CloseCode::Timeout, fx);
                 } else if now_ms >= self.ping_ms {
                     self.ping_ms = now_ms + env.settings.heartbeat_ms;
@@ -274,6 +294,14 @@ impl Session {
                 }
             }
             Phase::Opening { .. } | Phase::Waiting { .. } | Phase::Closed => {}
+        }
+    }
+
+    /// When the peer has been silent for too long. Only sockets have a heartbeat.
+    fn silent_ms(&self, heartbeat_ms: Millis) -> Millis {
+        match self.purpose {
+            Purpose::Socket => self.seen_ms + 2 * heartbeat_ms,
+            Purpose::Call | Purpose::Wait => Millis::MAX,
         }
     }
 

@@ -7,7 +7,7 @@ use protocol::presence::{BotInfo, BotRef, BotState, ListBots, RegisterBot};
 use protocol::{BotId, ErrorCode, FrameId, Name};
 use smol_str::SmolStr;
 
-use super::{Open, Phase, Session};
+use super::{Call, Open, Phase, Session};
 use crate::effect::{Effect, Effects};
 use crate::env::Env;
 use crate::gcra::Rate;
@@ -16,6 +16,29 @@ use crate::refusal::Refusal;
 use crate::request::{self, Command, List, Registration, Route};
 
 impl Session {
+    /// What is asked over HTTP.
+    pub(super) fn call(&mut self, env: &Env<'_>, call: Call, fx: &mut Effects) {
+        let outcome = match call {
+            Call::Send(send) => self.send(env, None, send, fx),
+            Call::List(list) => self.request(env, None, Request::ListBots(list), fx),
+            Call::Find(bot) => self.find(&bot, fx),
+        };
+        if let Err(refusal) = outcome {
+            self.refuse(env, None, refusal, fx);
+        }
+    }
+
+    fn find(&self, bot: &str, fx: &mut Effects) -> Result<(), Refusal> {
+        let (permit, command) = (self.look()?, Command::Find(parse_bot(bot)?));
+        let id = None;
+        fx.push(Effect::Request(Box::new(request::Request {
+            permit,
+            id,
+            command,
+        })));
+        Ok(())
+    }
+
     pub(super) fn request(
         &mut self,
         env: &Env<'_>,
@@ -90,6 +113,7 @@ impl Session {
             idempotent: is_message && send.message_id.is_some(),
             message_id: is_message.then(|| send.message_id.unwrap_or_else(|| env.message_id())),
             stream_id: send.stream_id,
+            reply_to: send.reply_to,
             stamped_ms,
             body: send.body,
         };
@@ -139,7 +163,7 @@ impl Session {
         Ok(authorize(&self.open()?.grant, self.key, Action::Look)?)
     }
 
-    fn open(&self) -> Result<&Open, ErrorCode> {
+    pub(super) fn open(&self) -> Result<&Open, ErrorCode> {
         match &self.phase {
             Phase::Open(open) => Ok(open),
             Phase::Opening { .. } | Phase::Waiting { .. } | Phase::Closed => {

@@ -5,7 +5,7 @@ use protocol::connect::{AuthLimits, AuthOk, Resumed};
 use protocol::frame::{ServerMessage, Status, TypedStatus};
 use protocol::limits::LIST_DEFAULT;
 use protocol::presence::BotState;
-use protocol::{ClientId, CloseCode, ErrorCode, FrameId, Name};
+use protocol::{ClientId, CloseCode, ErrorCode, Name};
 
 use super::presence::Watch;
 use super::routes::Connection;
@@ -14,7 +14,7 @@ use crate::effect::{Class, Effect, Effects, Fact};
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::permit::may_see;
-use crate::request::{Join, Notice};
+use crate::request::{Join, Notice, Purpose};
 use crate::store::{Ask, Policy};
 
 /// What a gateway of this version can do, as `auth_ok` says it.
@@ -53,6 +53,10 @@ impl Tenant {
         if self.routes.connection_count() >= self.limits.sockets_per_tenant as usize {
             return Err(ErrorCode::QuotaExceeded);
         }
+        let waits_max = self.limits.waits_per_tenant as usize;
+        if join.purpose == Purpose::Wait && self.routes.waits() >= waits_max {
+            return Err(ErrorCode::QuotaExceeded);
+        }
         let asked = join.grant.client.as_ref().or(join.client.as_ref());
         let (client, named) = match asked {
             Some(client) => (client.clone(), true),
@@ -73,29 +77,49 @@ impl Tenant {
         named: bool,
         fx: &mut Effects,
     ) {
-        let Join {
-            grant,
+        let (conn, purpose) = (join.conn, join.purpose);
+        if purpose == Purpose::Socket {
+            self.greet(env, &join, &client, fx);
+        }
+        let watch = match purpose {
+            Purpose::Socket => Watch::all(),
+            Purpose::Call | Purpose::Wait => Watch::default(),
+        };
+        let connection = Connection {
+            id: join.id,
+            grant: join.grant,
+            client: client.clone(),
+            named,
+            acks: join.acks,
+            bots: Default::default(),
+            watch,
+            purpose,
+            awaits: None,
+        };
+        self.routes.insert(conn, connection);
+        fx.push(Effect::Note(Fact::Authenticated));
+        fx.push(Effect::Tell {
             conn,
-            id,
-            request_id,
-            acks,
-            resume,
-            ..
-        } = join;
+            notice: Notice::Joined(client),
+        });
+    }
+
+    /// Tells a socket that it is in, and which bots there are.
+    fn greet(&self, env: &Env<'_>, join: &Join, client: &ClientId, fx: &mut Effects) {
         let visible = self
             .routes
             .bots()
             .keys()
-            .filter(|bot| may_see(&grant, bot))
+            .filter(|bot| may_see(&join.grant, bot))
             .count();
-        let resumed = resume.then(|| Resumed {
+        let resumed = join.resume.then(|| Resumed {
             recovered: false,
             reason: Some(ErrorCode::NotSupported.reason().to_owned()),
         });
         let auth_ok = AuthOk {
             user_id: self.id.clone(),
-            session_id: id.clone(),
-            connection_id: id.clone(),
+            session_id: join.id.clone(),
+            connection_id: join.id.clone(),
             client_id: client.clone(),
             bot_count: u32::try_from(visible).unwrap_or(u32::MAX),
             heartbeat_ms: env.settings.heartbeat_ms,
@@ -106,28 +130,13 @@ impl Tenant {
             },
             resume: resumed,
         };
-        let bots = self.page(&grant, None, LIST_DEFAULT as usize, None);
-        let connection = Connection {
-            id,
-            grant,
-            client: client.clone(),
-            named,
-            acks,
-            bots: Default::default(),
-            watch: Watch::all(),
-        };
-        self.routes.insert(conn, connection);
-        let answer = |message: &ServerMessage, id: Option<&FrameId>, fx: &mut Effects| {
-            fx.deliver(conn, encode::server(message, id, env.now_ms), Class::Answer);
-        };
-        answer(&ServerMessage::AuthOk(auth_ok), request_id.as_ref(), fx);
+        let bots = self.page(&join.grant, None, LIST_DEFAULT as usize, None);
         let list = ServerMessage::Status(Status::Typed(TypedStatus::BotsList(bots)));
-        answer(&list, None, fx);
-        fx.push(Effect::Note(Fact::Authenticated));
-        fx.push(Effect::Tell {
-            conn,
-            notice: Notice::Joined(client),
-        });
+        let auth_ok = ServerMessage::AuthOk(auth_ok);
+        for (message, id) in [(auth_ok, join.request_id.as_ref()), (list, None)] {
+            let text = encode::server(&message, id, env.now_ms);
+            fx.deliver(join.conn, text, Class::Answer);
+        }
     }
 
     pub(crate) fn leave(&mut self, env: &Env<'_>, key: ConnKey, fx: &mut Effects) {

@@ -148,6 +148,7 @@ impl Tenant {
             Command::Subscribe(bot) => self.subscribe(env, conn, id, bot, true, fx),
             Command::Unsubscribe(bot) => self.subscribe(env, conn, id, bot, false, fx),
             Command::List(list) => self.list(env, conn, id, list, fx),
+            Command::Find(bot) => self.find(env, conn, id, &bot, fx),
         }
     }
 

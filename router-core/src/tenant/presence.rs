@@ -265,6 +265,31 @@ impl Tenant {
         self.answer(env, key, id.as_ref(), &ServerMessage::Status(status), fx);
     }
 
+    pub(super) fn find(
+        &mut self,
+        env: &Env<'_>,
+        key: ConnKey,
+        id: Option<FrameId>,
+        bot: &BotId,
+        fx: &mut Effects,
+    ) {
+        let Some(conn) = self.routes.connection(key) else {
+            return;
+        };
+        // Unknown and out of sight are one case, so that they cannot be told apart.
+        let found = self.routes.bot(bot).filter(|_| may_see(&conn.grant, bot));
+        let Some(found) = found else {
+            return Refusal::from(self.unknown(env)).tell(env, key, id.as_ref(), fx);
+        };
+        let page = BotsList {
+            bots: vec![found.info.clone()],
+            next_cursor: None,
+            request_id: None,
+        };
+        let status = Status::Typed(TypedStatus::BotsList(page));
+        self.answer(env, key, id.as_ref(), &ServerMessage::Status(status), fx);
+    }
+
     /// The bots behind `after` that the bearer may see, as many as fit.
     pub(super) fn page(
         &self,

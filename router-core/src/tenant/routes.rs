@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::connect::Acks;
+use protocol::envelope::Envelope;
+use protocol::frame::SendKind;
 use protocol::limits::CLIENTS_REMEMBERED_MAX;
 use protocol::presence::{BotInfo, BotState};
-use protocol::{BotId, ClientId, ConnectionId, Kind, Name};
+use protocol::{BotId, ClientId, ConnectionId, Kind, MessageId, Name};
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 
@@ -14,6 +16,7 @@ use super::presence::Watch;
 use crate::env::Millis;
 use crate::ids::ConnKey;
 use crate::permit::Grant;
+use crate::request::Purpose;
 use crate::store::Snapshot;
 
 /// Connections that a message goes to.
@@ -30,6 +33,54 @@ pub(super) struct Connection {
     pub acks: Acks,
     pub bots: BTreeSet<BotId>,
     pub watch: Watch,
+    pub purpose: Purpose,
+    /// The reply that a wait is for, once it has sent its message.
+    pub awaits: Option<Awaits>,
+}
+
+/// What makes a message the reply to another one.
+#[derive(Debug)]
+pub(super) struct Awaits {
+    /// The message.
+    message_id: MessageId,
+    /// Whom it was sent to: a bot, a client id or a connection.
+    to: Name,
+}
+
+impl Connection {
+    /// Begins to wait for the reply to what it sends, if it is there to wait.
+    pub fn await_reply(&mut self, sent: &Envelope) {
+        if self.purpose == Purpose::Wait
+            && let Some(message_id) = sent.message_id.clone()
+        {
+            let to = sent.to.clone();
+            self.awaits = Some(Awaits { message_id, to });
+        }
+    }
+
+    /// Whether it wants a message that is addressed to it or its client id. For everybody else a
+    /// call is not there: what it does not want may not pass as delivered.
+    fn hears(&self, envelope: &Envelope) -> bool {
+        match self.purpose {
+            Purpose::Socket => true,
+            Purpose::Call => false,
+            Purpose::Wait => {
+                let is_message = envelope.kind == SendKind::Message;
+                let awaits = self.awaits.as_ref().filter(|_| is_message);
+                awaits.is_some_and(|awaits| awaits.is_met_by(envelope, &self.id))
+            }
+        }
+    }
+}
+
+impl Awaits {
+    fn is_met_by(&self, envelope: &Envelope, own: &ConnectionId) -> bool {
+        let is_from_there =
+            envelope.from == self.to || envelope.connection.as_str() == self.to.as_str();
+        let is_reply = envelope.reply_to.as_ref() == Some(&self.message_id)
+            || envelope.to.as_str() == own.as_str();
+        is_from_there && is_reply
+    }
 }
 
 /// A listed bot.
@@ -63,6 +114,7 @@ pub(super) struct Routes {
     by_id: BTreeMap<ConnectionId, ConnKey>,
     bots: BTreeMap<BotId, Bot>,
     clients: BTreeMap<ClientId, Client>,
+    waits: usize,
 }
 
 impl Routes {
@@ -120,6 +172,11 @@ impl Routes {
         self.connections.iter().map(|(key, conn)| (*key, conn))
     }
 
+    /// How many connections wait for a reply over HTTP.
+    pub fn waits(&self) -> usize {
+        self.waits
+    }
+
     /// Connections from a key on, for work that goes on where it stopped.
     pub fn connections_from(
         &mut self,
@@ -149,6 +206,7 @@ impl Routes {
             .conns
             .push(key);
         self.by_id.insert(conn.id.clone(), key);
+        self.waits += usize::from(conn.purpose == Purpose::Wait);
         self.connections.insert(key, conn);
     }
 
@@ -156,6 +214,7 @@ impl Routes {
     pub fn remove(&mut self, key: ConnKey, now_ms: Millis) -> Option<(Connection, bool)> {
         let conn = self.connections.remove(&key)?;
         self.by_id.remove(&conn.id);
+        self.waits -= usize::from(conn.purpose == Purpose::Wait);
         let client = self.clients.entry(conn.client.clone()).or_default();
         client.conns.retain(|other| *other != key);
         client.seen_ms = now_ms;
@@ -192,13 +251,19 @@ impl Routes {
     }
 
     /// What `to` means, for a message from `sender`: a connection, else a known bot, else a known
-    /// client id. No targets = known, but nobody is there. Absent = never seen, or forgotten.
-    pub fn resolve(&self, to: &Name, sender: ConnKey) -> Option<Resolved> {
+    /// client id. No targets = known, but nobody is there who hears it. Absent = never seen, or
+    /// forgotten.
+    pub fn resolve(&self, envelope: &Envelope, sender: ConnKey) -> Option<Resolved> {
+        let to = &envelope.to;
+        let hears = |key: &&ConnKey| {
+            let conn = self.connections.get(key);
+            conn.is_some_and(|conn| conn.hears(envelope))
+        };
         if to.is_connection() {
             let key = self.by_id.get(to.as_str())?;
             return Some(Resolved {
                 kind: Kind::Connection,
-                targets: [*key].into_iter().collect(),
+                targets: [key].into_iter().filter(hears).copied().collect(),
             });
         }
         if let Some(bot) = self.bots.get(to.as_str()) {
@@ -212,10 +277,10 @@ impl Routes {
             let conn = self.connections.get(key);
             **key != sender && conn.is_some_and(|conn| conn.named || conn.bots.is_empty())
         };
-        let targets = client.conns.iter().filter(is_device).copied().collect();
+        let devices = client.conns.iter().filter(is_device);
         Some(Resolved {
             kind: Kind::Client,
-            targets,
+            targets: devices.filter(hears).copied().collect(),
         })
     }
 

@@ -57,9 +57,11 @@ impl Tenant {
     pub(crate) fn route(&mut self, env: &Env<'_>, route: Route, fx: &mut Effects) {
         let sender = route.permit.conn();
         // A connection that was expelled meanwhile is owed no answer: its close is on the way.
-        if self.routes.connection(sender).is_none() {
+        let Some(conn) = self.routes.connection_mut(sender) else {
             return;
-        }
+        };
+        // Before the message is on its way: its reply may come at once.
+        conn.await_reply(&route.envelope);
         let is_message = route.envelope.kind == SendKind::Message;
         match self.decide(env, sender, &route) {
             Verdict::Go(plan) if is_message => self.deliver(env, route, plan, fx),
@@ -109,7 +111,7 @@ impl Tenant {
             return Verdict::Refused(ErrorCode::RateLimited, Some(retry_ms));
         }
         // Unknown and out of sight are one case, so that they cannot be told apart.
-        let resolved = self.routes.resolve(&envelope.to, sender);
+        let resolved = self.routes.resolve(envelope, sender);
         let Some(resolved) = resolved.filter(|it| may_address(&conn.grant, it.kind, &envelope.to))
         else {
             return Verdict::Refused(self.unknown(env), None);

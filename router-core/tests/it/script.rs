@@ -245,6 +245,7 @@ impl Script {
                     credential: credential.clone(),
                     client: client.clone(),
                     acks: self.acks,
+                    ..Opened::default()
                 };
                 world.open(*key, side_of(*key), opened);
                 world.conns.get_mut(key).unwrap().capacity = CAPACITY;

@@ -87,6 +87,7 @@ impl World {
             credential,
             client: client.map(str::to_owned),
             acks: Acks::All,
+            ..Opened::default()
         };
         self.open(key, 0, opened);
         key

@@ -1,0 +1,58 @@
+//! Which bots there are.
+
+use http::StatusCode;
+use protocol::ErrorCode;
+use protocol::http::BotPage;
+use protocol::presence::{BotsList, ListBots};
+use router_core::request::Purpose;
+use router_core::session::Call;
+
+use super::exchange::Exchange;
+use super::{Answer, json_of};
+
+/// Lists the bots that the credential may see, in id order.
+#[utoipa::path(
+    get,
+    path = "/v1/bots",
+    operation_id = "listBots",
+    tag = "bots",
+    params(
+        ("limit" = Option<u32>, Query, description = "Most bots in the answer. Default: 100.", minimum = 1, maximum = 1000),
+        ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before."),
+    ),
+    responses(
+        (status = 200, description = "A page of bots.", content_type = "application/json", body = ref("#/components/schemas/BotPage")),
+    ),
+    security(("bearer" = [])),
+)]
+pub(super) async fn list(exchange: Exchange<'_>) -> Answer {
+    let list = ListBots {
+        limit: exchange.query_number("limit")?,
+        cursor: exchange.query("cursor"),
+        request_id: None,
+    };
+    let mut caller = exchange.join(Purpose::Call, None).await?;
+    let BotsList {
+        bots, next_cursor, ..
+    } = caller.bots(Call::List(list)).await?;
+    json_of(StatusCode::OK, &BotPage { bots, next_cursor })
+}
+
+/// Says of one bot what the list says of it. A bot that is out of sight does not exist.
+#[utoipa::path(
+    get,
+    path = "/v1/bots/{id}",
+    operation_id = "getBot",
+    tag = "bots",
+    params(("id" = String, Path, description = "The bot.", max_length = 80)),
+    responses(
+        (status = 200, description = "The bot.", content_type = "application/json", body = ref("#/components/schemas/BotInfo")),
+    ),
+    security(("bearer" = [])),
+)]
+pub(super) async fn find(exchange: Exchange<'_>, id: &str) -> Answer {
+    let mut caller = exchange.join(Purpose::Call, None).await?;
+    let found = caller.bots(Call::Find(id.to_owned())).await?;
+    let bot = found.bots.first().ok_or(ErrorCode::Internal)?;
+    json_of(StatusCode::OK, bot)
+}

@@ -1,0 +1,133 @@
+//! One request on its way to an answer: its query, its credential, its body.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use protocol::ErrorCode;
+use router_core::request::Purpose;
+use router_core::session::Opened;
+use smol_str::SmolStr;
+use tokio::time::timeout;
+
+use crate::http::upgrade::bearer;
+use crate::node::{Caller, Node, Refused};
+use crate::ws::ReadLimits;
+use crate::ws::budget::Charge;
+
+/// A request whose head was read and whose body was not.
+pub(super) struct Exchange<'a> {
+    node: &'a Arc<Node>,
+    head: &'a Parts,
+    body: Incoming,
+    source: SmolStr,
+}
+
+impl<'a> Exchange<'a> {
+    pub(super) fn new(
+        node: &'a Arc<Node>,
+        head: &'a Parts,
+        body: Incoming,
+        source: SmolStr,
+    ) -> Self {
+        Self {
+            node,
+            head,
+            body,
+            source,
+        }
+    }
+
+    /// A member of the query; given twice, the first.
+    pub(super) fn query(&self, name: &str) -> Option<String> {
+        let query = self.head.uri.query().unwrap_or_default();
+        form_urlencoded::parse(query.as_bytes())
+            .find_map(|(key, value)| (key == name).then(|| value.into_owned()))
+    }
+
+    /// A member of the query that is a number. Errors: it is none.
+    pub(super) fn query_number<N: std::str::FromStr>(
+        &self,
+        name: &str,
+    ) -> Result<Option<N>, Refused> {
+        let number = self.query(name).map(|text| text.parse());
+        number.transpose().map_err(|_| ErrorCode::BadRequest.into())
+    }
+
+    /// A header that may be given once. Errors: twice, or no text.
+    pub(super) fn header(&self, name: &str) -> Result<Option<&'a str>, Refused> {
+        let mut values = self.head.headers.get_all(name).iter();
+        let value = values.next().map(|value| value.to_str()).transpose();
+        match (value, values.next()) {
+            (Ok(value), None) => Ok(value),
+            (Ok(_) | Err(_), _) => Err(ErrorCode::BadRequest.into()),
+        }
+    }
+
+    /// Verifies the credential and joins its tenant. Only `Authorization: Bearer` is looked at:
+    /// queries stand in the logs of proxies.
+    ///
+    /// Errors: `unauthorized` without one; else as a socket is refused.
+    pub(super) async fn join(
+        &self,
+        purpose: Purpose,
+        client: Option<String>,
+    ) -> Result<Caller, Refused> {
+        let credential = bearer(self.head).ok_or(ErrorCode::Unauthorized)?;
+        let opened = Opened {
+            credential: Some(credential),
+            client,
+            purpose,
+            ..Opened::default()
+        };
+        Caller::join(self.node, self.source.clone(), opened).await
+    }
+
+    /// The whole JSON body.
+    ///
+    /// Errors: another media type, more than the tenant's largest frame, not all there within the
+    /// handshake timeout, or no room for what other requests are still sending.
+    pub(super) async fn json_body(self, limits: &ReadLimits) -> Result<Bytes, Refused> {
+        let kind = self.header(CONTENT_TYPE.as_str())?.unwrap_or_default();
+        let essence = kind.split(';').next().unwrap_or_default().trim();
+        if !essence.eq_ignore_ascii_case("application/json") {
+            return Err(ErrorCode::UnsupportedMediaType.into());
+        }
+        let limit = Duration::from_millis(self.node.settings.handshake_timeout_ms);
+        let read = timeout(limit, read(self.body, limits)).await;
+        let body = read.map_err(|_| ErrorCode::RequestTimeout)??;
+        match simdutf8::basic::from_utf8(&body) {
+            Ok(_) => Ok(body),
+            Err(_) => Err(ErrorCode::BadFrame.into()),
+        }
+    }
+}
+
+async fn read(mut body: Incoming, limits: &ReadLimits) -> Result<Bytes, Refused> {
+    let is_too_large = |bytes: u64| bytes > limits.message_bytes as u64;
+    if is_too_large(body.size_hint().lower()) {
+        return Err(ErrorCode::TooLarge.into());
+    }
+    let mut charge = Charge::new(limits.assembly.clone());
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        // The peer broke off, or its chunks are not well formed.
+        let frame = frame.map_err(|_| ErrorCode::BadRequest)?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        let bytes = (whole.len() + data.len()) as u64;
+        if is_too_large(bytes) {
+            return Err(ErrorCode::TooLarge.into());
+        }
+        if !charge.set(bytes) {
+            return Err(ErrorCode::QuotaExceeded.into());
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole.freeze())
+}

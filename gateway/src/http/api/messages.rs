@@ -1,0 +1,89 @@
+//! Sends a message, and waits for its reply if that is wanted.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use http_body_util::Full;
+use protocol::codec::decode_message;
+use protocol::frame::AckStatus;
+use protocol::limits::WAIT_MS_MAX;
+use protocol::{ErrorCode, MessageId};
+use router_core::request::Purpose;
+
+use super::exchange::Exchange;
+use super::{Answer, json};
+
+/// Sends a message: the body is the `data` of a `message` frame, passed on as it is.
+///
+/// The sender is the credential's client id. With `waitMs` the answer waits for the reply: the
+/// first message of whom it was sent to that has its id as `replyTo`, or is addressed to the
+/// connection that the recipient sees; of a reply in `parts` all, their texts joined.
+#[utoipa::path(
+    post,
+    path = "/v1/messages",
+    operation_id = "sendMessage",
+    tag = "messages",
+    params(
+        ("waitMs" = Option<u64>, Query, description = "How long to wait for the reply, milliseconds.", minimum = 0, maximum = 50000),
+        ("clientId" = Option<String>, Query, description = "Who sends. Default: `client_<userId>`; a token's own client id wins."),
+        ("Idempotency-Key" = Option<String>, Header, description = "The message's id, if the body has none.", max_length = 64),
+    ),
+    request_body(content = ref("#/components/schemas/SendMessage"), content_type = "application/json"),
+    responses(
+        (status = 200, description = "The message and its reply.", content_type = "application/json", body = ref("#/components/schemas/MessageAnswer")),
+        (status = 202, description = "The message; with `waitMs`, no reply came in time: `reply` is null.", content_type = "application/json", body = ref("#/components/schemas/MessageAnswer")),
+    ),
+    security(("bearer" = [])),
+)]
+pub(super) async fn send(exchange: Exchange<'_>) -> Answer {
+    let wait_ms: Option<u64> = exchange.query_number("waitMs")?;
+    if wait_ms.is_some_and(|wait_ms| wait_ms > WAIT_MS_MAX) {
+        return Err(ErrorCode::BadRequest.into());
+    }
+    let purpose = match wait_ms {
+        None => Purpose::Call,
+        Some(_) => Purpose::Wait,
+    };
+    let client = exchange.query("clientId");
+    let mut caller = exchange.join(purpose, client).await?;
+    let key = exchange.header("idempotency-key")?;
+    let key = key.map(MessageId::parse).transpose();
+    let key = key.map_err(|_| ErrorCode::InvalidId)?;
+    let body = exchange.json_body(&caller.limits).await?;
+    let mut send = decode_message(&body).map_err(|rejected| rejected.code)?;
+    match (&send.message_id, key) {
+        (None, key) => send.message_id = key,
+        (Some(own), Some(key)) if *own != key => return Err(ErrorCode::BadRequest.into()),
+        (Some(_), Some(_) | None) => {}
+    }
+    let (message_id, status) = caller.send(send).await?;
+    let Some(wait_ms) = wait_ms else {
+        return Ok(answer(StatusCode::ACCEPTED, &message_id, status, None));
+    };
+    let reply = caller.reply(Duration::from_millis(wait_ms)).await?;
+    let code = match reply {
+        Some(_) => StatusCode::OK,
+        None => StatusCode::ACCEPTED,
+    };
+    let reply = reply.unwrap_or(Bytes::from_static(b"null"));
+    Ok(answer(code, &message_id, status, Some(&reply)))
+}
+
+/// The reply stands in the answer to the byte as it was delivered, whatever JSON it is.
+fn answer(
+    code: StatusCode,
+    message_id: &MessageId,
+    status: AckStatus,
+    reply: Option<&Bytes>,
+) -> Response<Full<Bytes>> {
+    let status = status.wire_name();
+    // Neither has a character that JSON escapes.
+    let mut text = format!(r#"{{"messageId":"{message_id}","status":"{status}""#).into_bytes();
+    if let Some(reply) = reply {
+        text.extend_from_slice(br#","reply":"#);
+        text.extend_from_slice(reply);
+    }
+    text.push(b'}');
+    json(code, text)
+}

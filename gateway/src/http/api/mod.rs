@@ -1,0 +1,222 @@
+//! The HTTP API, for whoever wants to talk with a bot without a socket.
+//!
+//! | request | answer |
+//! | --- | --- |
+//! | `GET /v1/bots?limit&cursor` | 200, a page of bots |
+//! | `GET /v1/bots/{id}` | 200, the bot |
+//! | `POST /v1/messages?waitMs&clientId` | 202, what became of it; with `waitMs` 200 and the reply |
+//! | `POST /v1/tokens` | 201, a client token |
+//! | `GET /v1/openapi.json` | 200, all of this for programs |
+//!
+//! Order of the checks: `Host` (421), `Origin` (403), path (404), method (405), credential (401), then
+//! what the route asks for. Every refusal is a row of the error table as `application/problem+json`;
+//! nothing of the request is echoed. Who may do what is decided by the same session and tenant that
+//! sockets have.
+
+mod bots;
+mod cors;
+mod exchange;
+mod messages;
+pub(crate) mod openapi;
+mod problem;
+mod tokens;
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, X_CONTENT_TYPE_OPTIONS};
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use percent_encoding::percent_decode_str;
+use protocol::ErrorCode;
+use serde::Serialize;
+
+use self::cors::Page;
+use self::exchange::Exchange;
+use super::upgrade::Public;
+use crate::node::Refused;
+use crate::ws::handshake::{host_is_ours, host_of};
+
+type Answer = Result<Response<Full<Bytes>>, Refused>;
+
+/// A path of the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Route<'a> {
+    Bots,
+    Bot(Cow<'a, str>),
+    Messages,
+    Tokens,
+    OpenApi,
+}
+
+impl<'a> Route<'a> {
+    fn of(path: &'a str) -> Option<Self> {
+        match path.strip_prefix("/v1/")? {
+            "bots" => Some(Route::Bots),
+            "messages" => Some(Route::Messages),
+            "tokens" => Some(Route::Tokens),
+            "openapi.json" => Some(Route::OpenApi),
+            other => {
+                let id = other.strip_prefix("bots/")?;
+                let is_one = !id.is_empty() && !id.contains('/');
+                is_one.then(|| Route::Bot(percent_decode_str(id).decode_utf8_lossy()))
+            }
+        }
+    }
+
+    /// Its row of [`ROUTES`](crate::metrics::ROUTES).
+    fn name(&self) -> &'static str {
+        match self {
+            Route::Bots => "/v1/bots",
+            Route::Bot(_) => "/v1/bots/{id}",
+            Route::Messages => "/v1/messages",
+            Route::Tokens => "/v1/tokens",
+            Route::OpenApi => "/v1/openapi.json",
+        }
+    }
+
+    fn method(&self) -> Method {
+        match self {
+            Route::Bots | Route::Bot(_) | Route::OpenApi => Method::GET,
+            Route::Messages | Route::Tokens => Method::POST,
+        }
+    }
+
+    fn allow(&self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Route::Bots | Route::Bot(_) | Route::OpenApi => "GET, OPTIONS",
+            Route::Messages | Route::Tokens => "POST, OPTIONS",
+        })
+    }
+}
+
+/// Whether the API answers for a path.
+pub(super) fn is_ours(path: &str) -> bool {
+    path.starts_with("/v1/")
+}
+
+/// A path as logs and metrics may name it: no id, nothing that a client made up.
+pub(super) fn route_name(path: &str) -> &'static str {
+    Route::of(path).map_or("other", |route| route.name())
+}
+
+/// Answers one request.
+pub(super) async fn serve(
+    door: &Public,
+    request: Request<Incoming>,
+    peer: IpAddr,
+) -> Response<Full<Bytes>> {
+    let answering = Arc::new(door.node.answering());
+    let (head, body) = request.into_parts();
+    let route = Route::of(head.uri.path());
+    let name = route.as_ref().map_or("other", Route::name);
+    let page = match is_for_us(door, &head) {
+        Ok(()) => Page::of(&head, &door.allowed_origins),
+        Err(refused) => Err(refused),
+    };
+    let (answer, page) = match page {
+        Err(refused) => (Err(refused), Page::None),
+        Ok(page) => (answer(door, &head, body, peer, route.as_ref()).await, page),
+    };
+    let mut response = answer.unwrap_or_else(problem::response);
+    let headers = response.headers_mut();
+    if let Some(route) = &route {
+        if matches!(head.method, Method::OPTIONS) {
+            page.allow(headers, route.allow());
+        }
+        headers.entry(ALLOW).or_insert_with(|| route.allow());
+    }
+    page.tell(headers);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let no_store = HeaderValue::from_static("no-store");
+    headers.entry(CACHE_CONTROL).or_insert(no_store);
+    if door.node.is_draining() {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    door.node
+        .metrics
+        .http_request(name, response.status().as_u16());
+    // Dropped when the head is written.
+    response.extensions_mut().insert(answering);
+    response
+}
+
+/// Errors: no `Host`, or one that is not ours.
+fn is_for_us(door: &Public, head: &Parts) -> Result<(), Refused> {
+    let host = host_of(head).ok_or(ErrorCode::BadRequest)?;
+    if host_is_ours(&host, door.hosts.as_deref()) {
+        Ok(())
+    } else {
+        Err(ErrorCode::Misdirected.into())
+    }
+}
+
+async fn answer(
+    door: &Public,
+    head: &Parts,
+    body: Incoming,
+    peer: IpAddr,
+    route: Option<&Route<'_>>,
+) -> Answer {
+    let route = route.ok_or(ErrorCode::NotFound)?;
+    if head.method == Method::OPTIONS {
+        return Ok(empty(StatusCode::NO_CONTENT));
+    }
+    if head.method != route.method() {
+        return Err(ErrorCode::MethodNotAllowed.into());
+    }
+    let source = door.sources.source_of(peer, &head.headers);
+    let exchange = Exchange::new(&door.node, head, body, source);
+    match route {
+        Route::Bots => bots::list(exchange).await,
+        Route::Bot(id) => bots::find(exchange, id).await,
+        Route::Messages => messages::send(exchange).await,
+        Route::Tokens => tokens::issue(exchange).await,
+        Route::OpenApi => Ok(json(StatusCode::OK, openapi::text())),
+    }
+}
+
+fn empty(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response
+}
+
+fn json(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    super::body(status, "application/json", text)
+}
+
+fn json_of(status: StatusCode, value: &impl Serialize) -> Answer {
+    let text = serde_json::to_vec(value).map_err(|_| ErrorCode::Internal)?;
+    Ok(json(status, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::ROUTES;
+
+    #[test]
+    fn paths_are_routes_or_nothing() {
+        for (path, name) in [
+            ("/v1/bots", "/v1/bots"),
+            ("/v1/bots/bot_a", "/v1/bots/{id}"),
+            ("/v1/bots/a%3Ab", "/v1/bots/{id}"),
+            ("/v1/messages", "/v1/messages"),
+            ("/v1/tokens", "/v1/tokens"),
+            ("/v1/openapi.json", "/v1/openapi.json"),
+            ("/v1/", "other"),
+            ("/v1/bots/", "other"),
+            ("/v1/bots/a/b", "other"),
+            ("/v2/bots", "other"),
+        ] {
+            assert_eq!(route_name(path), name, "{path}");
+            assert!(ROUTES.contains(&name));
+        }
+        assert_eq!(Route::of("/v1/bots/a%3Ab"), Some(Route::Bot("a:b".into())));
+    }
+}

@@ -1,0 +1,81 @@
+//! The API for programs: OpenAPI 3.1, its operations from the handlers' attributes, its schemas from
+//! the types that are on the wire.
+
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use protocol::frame::SendMessage;
+use protocol::http::{BotPage, MessageAnswer, Problem, TokenIssued, TokenRequest};
+use protocol::presence::BotInfo;
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Value, json};
+use utoipa::OpenApi;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Tunnels-to-Bots",
+        description = "Talk with your bots without a socket. Frames, errors and limits: docs/protocol.md.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    paths(
+        super::bots::list,
+        super::bots::find,
+        super::messages::send,
+        super::tokens::issue,
+    )
+)]
+struct Api;
+
+/// The document as it is served.
+pub(super) fn text() -> Bytes {
+    static TEXT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(document()));
+    TEXT.clone()
+}
+
+/// The document, ending with a line break.
+pub(crate) fn document() -> String {
+    let mut document =
+        serde_json::to_value(Api::openapi()).expect("the document has string keys only");
+    document["components"] = json!({
+        "schemas": schemas(),
+        "securitySchemes": { "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API key, or a client token.",
+        } },
+    });
+    if let Some(paths) = document["paths"].as_object_mut() {
+        let operations = paths.values_mut().filter_map(Value::as_object_mut);
+        for operation in operations.flat_map(|path| path.values_mut()) {
+            operation["responses"]["default"] = refusal();
+        }
+    }
+    format!("{document:#}\n")
+}
+
+/// What every operation may answer instead.
+fn refusal() -> Value {
+    let schema = json!({ "$ref": "#/components/schemas/Problem" });
+    json!({
+        "description": "A row of the error table.",
+        "content": { "application/problem+json": { "schema": schema } },
+    })
+}
+
+/// JSON Schema 2020-12, which is what OpenAPI 3.1 has.
+fn schemas() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.definitions_path = "/components/schemas".into();
+    });
+    let mut generator = SchemaGenerator::new(settings);
+    generator.subschema_for::<BotPage>();
+    generator.subschema_for::<BotInfo>();
+    generator.subschema_for::<SendMessage>();
+    generator.subschema_for::<MessageAnswer>();
+    generator.subschema_for::<TokenRequest>();
+    generator.subschema_for::<TokenIssued>();
+    generator.subschema_for::<Problem>();
+    Value::Object(generator.take_definitions(true))
+}

@@ -1,0 +1,66 @@
+//! Refusals as `application/problem+json`, made of the one error table. Source: RFC 9457.
+
+use bytes::Bytes;
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use protocol::ErrorCode;
+use protocol::http::Problem;
+
+use crate::node::Refused;
+
+/// When a client refused by a node that goes may ask the next one, milliseconds.
+const DRAINING_RETRY_MS: u64 = 1000;
+
+/// The response that tells a refusal.
+pub(super) fn response(refused: Refused) -> Response<Full<Bytes>> {
+    let Refused {
+        code,
+        retry_after_ms,
+    } = refused;
+    let is_draining = code == ErrorCode::Draining;
+    let retry_after_ms = retry_after_ms.or(is_draining.then_some(DRAINING_RETRY_MS));
+    let problem = Problem::of(code, retry_after_ms);
+    let text = serde_json::to_vec(&problem).expect("a problem has string keys only");
+    let status = StatusCode::from_u16(code.status()).expect("the table has HTTP statuses");
+    let mut response = crate::http::body(status, "application/problem+json", text);
+    let headers = response.headers_mut();
+    if code == ErrorCode::Unauthorized {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if let Some(retry_after_ms) = retry_after_ms {
+        headers.insert(RETRY_AFTER, retry_after_ms.div_ceil(1000).into());
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_is_said_twice_and_never_too_short() {
+        let refused = Refused {
+            code: ErrorCode::RateLimited,
+            retry_after_ms: Some(1001),
+        };
+        let told = response(refused);
+        assert_eq!(
+            (told.status().as_u16(), &told.headers()["retry-after"]),
+            (429, &"2".parse().unwrap())
+        );
+        assert_eq!(
+            response(ErrorCode::Draining.into()).headers()["retry-after"],
+            "1"
+        );
+        let told = response(ErrorCode::BotOffline.into());
+        assert!(!told.headers().contains_key("retry-after"));
+    }
+
+    #[test]
+    fn every_row_can_be_told() {
+        for code in ErrorCode::ALL {
+            assert_eq!(response((*code).into()).status().as_u16(), code.status());
+        }
+    }
+}

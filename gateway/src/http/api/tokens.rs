@@ -1,0 +1,28 @@
+//! Makes client tokens, for phones and browsers that must not hold the key.
+
+use http::StatusCode;
+use protocol::ErrorCode;
+use protocol::http::TokenRequest;
+use router_core::request::Purpose;
+
+use super::exchange::Exchange;
+use super::{Answer, json_of};
+
+/// Makes a client token. Only an API key may; a revoke of the key voids its tokens too.
+#[utoipa::path(
+    post,
+    path = "/v1/tokens",
+    operation_id = "issueToken",
+    tag = "tokens",
+    request_body(content = ref("#/components/schemas/TokenRequest"), content_type = "application/json"),
+    responses(
+        (status = 201, description = "The token.", content_type = "application/json", body = ref("#/components/schemas/TokenIssued")),
+    ),
+    security(("bearer" = [])),
+)]
+pub(super) async fn issue(exchange: Exchange<'_>) -> Answer {
+    let caller = exchange.join(Purpose::Call, None).await?;
+    let body = exchange.json_body(&caller.limits).await?;
+    let asked: TokenRequest = serde_json::from_slice(&body).map_err(|_| ErrorCode::BadRequest)?;
+    json_of(StatusCode::CREATED, &caller.issue(asked)?)
+}

@@ -1,0 +1,235 @@
+//! A call over HTTP: a short-lived connection of its tenant, with a `conn_` id of its own and the
+//! same session, permits, quotas and duplicates as a socket; only its frames are taken here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use metrics::Gauge;
+use protocol::codec::{Reply, Taken};
+use protocol::frame::{AckStatus, ServerFrame, ServerMessage, Status, TypedStatus};
+use protocol::http::{TokenIssued, TokenRequest};
+use protocol::limits::TOKEN_BYTES_MAX;
+use protocol::presence::BotsList;
+use protocol::{CloseCode, ErrorCode, MessageId};
+use router_core::session::{Call, Input, Opened};
+use smol_str::SmolStr;
+use tokio::time::timeout;
+
+use super::Node;
+use super::member::Member;
+use crate::ws::{Ended, Local, ReadLimits, Told};
+
+/// Why a call is refused: a row of the error table, and when to come back if that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) code: ErrorCode,
+    pub(crate) retry_after_ms: Option<u64>,
+}
+
+impl From<ErrorCode> for Refused {
+    fn from(code: ErrorCode) -> Self {
+        Self {
+            code,
+            retry_after_ms: None,
+        }
+    }
+}
+
+/// One who calls, verified and a member of its tenant until this is dropped.
+pub(crate) struct Caller {
+    member: Member,
+    local: Local,
+    /// How much it may send.
+    pub(crate) limits: ReadLimits,
+}
+
+impl Caller {
+    /// Verifies the credential and joins its tenant. Errors: as a socket is refused.
+    pub(crate) async fn join(
+        node: &Arc<Node>,
+        source: SmolStr,
+        opened: Opened,
+    ) -> Result<Self, Refused> {
+        if node.is_draining() {
+            return Err(ErrorCode::Draining.into());
+        }
+        let mut local = None;
+        let member = node.enter(
+            |limits| {
+                let (connection, taken) = Local::new(limits);
+                local = Some(taken);
+                connection
+            },
+            source,
+        );
+        let mut caller = Self {
+            member,
+            local: local.expect("the node makes the connection it enters"),
+            limits: node.read_limits_unauthenticated(),
+        };
+        caller.tell(Input::Opened(opened));
+        loop {
+            match caller.local.next().await {
+                Told::Resumed => break,
+                Told::Frame(frame) => drop(answer_of(&frame)?),
+                Told::Ended(why) => return Err(refused_by(why)),
+            }
+        }
+        if let Some(limits) = caller.local.take_read_limits() {
+            caller.limits = limits;
+        }
+        Ok(caller)
+    }
+
+    /// Sends a message; what became of it.
+    pub(crate) async fn send(
+        &mut self,
+        send: protocol::frame::Send,
+    ) -> Result<(MessageId, AckStatus), Refused> {
+        self.tell(Input::Call(Call::Send(send)));
+        match self.answer().await? {
+            Answer::Ack(message_id, status) => Ok((message_id, status)),
+            Answer::Bots(_) => Err(ErrorCode::Internal.into()),
+        }
+    }
+
+    /// The `data` of the reply to what was sent; nothing if it does not come in time.
+    pub(crate) async fn reply(&mut self, wait: Duration) -> Result<Option<Bytes>, Refused> {
+        let _waiting = Waiting::begin(&self.member.node.metrics.http_waits);
+        let mut reply = Reply::default();
+        let gathered = async {
+            loop {
+                match self.local.next().await {
+                    Told::Frame(frame) => match reply.take(&frame) {
+                        Taken::Whole(data) => return Ok(data),
+                        Taken::Part => {}
+                        Taken::Other => drop(answer_of(&frame)?),
+                    },
+                    Told::Resumed => {}
+                    Told::Ended(why) => return Err(refused_by(why)),
+                }
+            }
+        };
+        timeout(wait, gathered).await.ok().transpose()
+    }
+
+    /// Asks for one page of bots, or for one bot.
+    pub(crate) async fn bots(&mut self, call: Call) -> Result<BotsList, Refused> {
+        self.tell(Input::Call(call));
+        match self.answer().await? {
+            Answer::Bots(bots) => Ok(bots),
+            Answer::Ack(..) => Err(ErrorCode::Internal.into()),
+        }
+    }
+
+    /// Makes a client token of what is asked for.
+    pub(crate) fn issue(&self, asked: TokenRequest) -> Result<TokenIssued, Refused> {
+        let node = &self.member.node;
+        let env = node.env();
+        let claims = self.member.ask(|session| session.claims(&env, asked))?;
+        let token = node.keyring.issue_token(&claims);
+        // A longer one would never be verified.
+        if token.reveal().len() > TOKEN_BYTES_MAX {
+            return Err(ErrorCode::TooLarge.into());
+        }
+        Ok(TokenIssued {
+            token,
+            expires_at: claims.exp * 1000,
+        })
+    }
+
+    fn tell(&mut self, input: Input) {
+        self.member.input(input);
+        self.member.finish();
+    }
+
+    async fn answer(&mut self) -> Result<Answer, Refused> {
+        loop {
+            match self.local.next().await {
+                Told::Frame(frame) => {
+                    if let Some(answer) = answer_of(&frame)? {
+                        return Ok(answer);
+                    }
+                }
+                Told::Resumed => {}
+                Told::Ended(why) => return Err(refused_by(why)),
+            }
+        }
+    }
+}
+
+/// Counted as waiting until it is dropped, as it is when the peer goes away.
+struct Waiting(Gauge);
+
+impl Waiting {
+    fn begin(gauge: &Gauge) -> Self {
+        gauge.increment(1.0);
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
+/// What a call is answered with.
+enum Answer {
+    Ack(MessageId, AckStatus),
+    Bots(BotsList),
+}
+
+/// Reads a frame of this gateway. Errors: it is a refusal, or the node goes.
+fn answer_of(frame: &Bytes) -> Result<Option<Answer>, Refused> {
+    let frame: ServerFrame = serde_json::from_slice(frame).map_err(|_| ErrorCode::Internal)?;
+    Ok(match frame.message {
+        ServerMessage::MessageAck(ack) => Some(Answer::Ack(ack.message_id, ack.status)),
+        ServerMessage::Status(Status::Typed(TypedStatus::BotsList(bots))) => {
+            Some(Answer::Bots(bots))
+        }
+        ServerMessage::Error(error) => {
+            return Err(Refused {
+                code: error.reason,
+                retry_after_ms: error.retry_after_ms,
+            });
+        }
+        ServerMessage::Migrate(_) => return Err(ErrorCode::Draining.into()),
+        // What follows them says the reason, or they are not for calls.
+        ServerMessage::AuthError(_)
+        | ServerMessage::AuthOk(_)
+        | ServerMessage::Status(_)
+        | ServerMessage::BotRegistered(_)
+        | ServerMessage::BotUnregistered(_)
+        | ServerMessage::BotStatus(_)
+        | ServerMessage::Message(_)
+        | ServerMessage::MessagePartial(_)
+        | ServerMessage::Typing(_)
+        | ServerMessage::Pong(_) => None,
+    })
+}
+
+/// A call whose connection was closed, in words of the error table.
+fn refused_by(why: Ended) -> Refused {
+    let Ended::Us(close) = why else {
+        return ErrorCode::Internal.into();
+    };
+    let code = match close {
+        CloseCode::Unauthorized | CloseCode::TokenExpired => ErrorCode::Unauthorized,
+        CloseCode::Suspended => ErrorCode::TenantSuspended,
+        CloseCode::Restart | CloseCode::GoingAway => ErrorCode::Draining,
+        CloseCode::SlowConsumer | CloseCode::TryLater => ErrorCode::QuotaExceeded,
+        CloseCode::TooManyRefusals => ErrorCode::RateLimited,
+        CloseCode::Done
+        | CloseCode::ProtocolError
+        | CloseCode::Unsupported
+        | CloseCode::InvalidUtf8
+        | CloseCode::PolicyViolation
+        | CloseCode::TooBig
+        | CloseCode::Internal
+        | CloseCode::Replaced
+        | CloseCode::Timeout => ErrorCode::Internal,
+    };
+    code.into()
+}

@@ -1,0 +1,63 @@
+//! One connection's place in the node: how its session is told what happens, and that everybody
+//! lets go of it whichever way it ends.
+
+use std::sync::Arc;
+
+use router_core::Session;
+use router_core::session::Input;
+
+use super::{Entry, Node, Work, lock};
+use crate::ws::Connection;
+
+/// A connection that the node knows, for as long as this lives.
+pub(super) struct Member {
+    pub(super) node: Arc<Node>,
+    entry: Arc<Entry>,
+    work: Work,
+}
+
+impl Member {
+    pub(super) fn new(node: Arc<Node>, entry: Arc<Entry>) -> Self {
+        lock(node.slot(entry.key)).insert(entry.key, Arc::clone(&entry));
+        Self {
+            node,
+            entry,
+            work: Work::default(),
+        }
+    }
+
+    /// What is written to it.
+    pub(super) fn socket(&self) -> &Arc<Connection> {
+        &self.entry.socket
+    }
+
+    /// Tells its session; says whether what comes next must wait for [`Connection::resume`]. What
+    /// it sets in motion is done by the next [`finish`](Self::finish).
+    pub(super) fn input(&mut self, input: Input) -> bool {
+        self.node.input(&self.entry, input, &mut self.work)
+    }
+
+    /// Does what may be done only when no lock is held.
+    pub(super) fn finish(&mut self) {
+        self.node.finish(&mut self.work);
+    }
+
+    /// Asks its session something that changes nothing.
+    pub(super) fn ask<T>(&self, question: impl FnOnce(&Session) -> T) -> T {
+        question(&lock(&self.entry.session))
+    }
+
+    /// Its tenant lets go of it; more than once is as once.
+    pub(super) fn leave(&mut self) {
+        self.input(Input::Gone);
+        self.finish();
+    }
+}
+
+/// Also by a panic or an abort.
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.leave();
+        lock(self.node.slot(self.entry.key)).remove(&self.entry.key);
+    }
+}

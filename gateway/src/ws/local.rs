@@ -1,0 +1,130 @@
+//! A connection without a socket: its frames are taken by a task of this process, for a request
+//! that came over HTTP.
+//!
+//! What is taken stays charged to the connection's limits until it is let go: a reply in many parts
+//! can hold no more than any socket's queue, and whoever sends too much is told so.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+
+use super::connection::{ARRIVED, CLOSING, Connection, RESUMED};
+use super::outgoing::{Ended, Lane, Sending};
+use super::queue::WriteLimits;
+use super::reader::ReadLimits;
+
+/// The end that takes; the connection is let go when it is dropped.
+pub struct Local {
+    connection: Arc<Connection>,
+    batch: VecDeque<Sending>,
+}
+
+/// What a local connection is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// A text frame.
+    Frame(Bytes),
+    /// A pause is over: see [`Connection::resume`].
+    Resumed,
+    /// It was closed; nothing comes after this.
+    Ended(Ended),
+}
+
+impl Local {
+    /// A connection, and the end that takes what is pushed to it.
+    pub fn new(limits: WriteLimits) -> (Arc<Connection>, Self) {
+        let connection = Connection::local(limits);
+        let local = Self {
+            connection: Arc::clone(&connection),
+            batch: VecDeque::new(),
+        };
+        (connection, local)
+    }
+
+    /// What it may send, if that was changed since it was asked last.
+    pub fn take_read_limits(&self) -> Option<ReadLimits> {
+        self.connection.take_read_limits()
+    }
+
+    /// What it is told next, frames in their order. Cancel safe.
+    pub async fn next(&mut self) -> Told {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    fn poll_next(&mut self, cx: &Context<'_>) -> Poll<Told> {
+        let signals = self.connection.signals();
+        // Registers the waker first: what is pushed from now on wakes this task.
+        let told = signals.poll_any(cx, ARRIVED | RESUMED | CLOSING);
+        if self.batch.is_empty() {
+            signals.take(ARRIVED);
+            self.connection.next_batch(&mut self.batch);
+        }
+        while let Some(frame) = self.batch.pop_front() {
+            match frame.lane {
+                Lane::Control => {}
+                Lane::Data => return Poll::Ready(Told::Frame(frame.payload)),
+                Lane::Close => return Poll::Ready(Told::Ended(self.connection.ended())),
+            }
+        }
+        if told.is_ready() && signals.take(RESUMED) {
+            return Poll::Ready(Told::Resumed);
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        self.connection.retire();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::CloseCode;
+
+    use super::*;
+    use crate::ws::{Budget, Class, Outgoing, Push};
+
+    #[tokio::test]
+    async fn what_is_pushed_is_taken_in_order_and_stays_charged() {
+        let budget = Budget::new(10, None);
+        let (connection, mut local) = Local::new(WriteLimits {
+            bytes: 8,
+            frames: 3,
+            budget: budget.clone(),
+        });
+        let text = |text: &'static str| Outgoing::text(text.into(), Class::Answer);
+        let waiting = tokio::spawn(async move {
+            let first = local.next().await;
+            (local, first)
+        });
+        tokio::task::yield_now().await;
+        assert_eq!(connection.push(text("one"), 0), Push::Queued);
+        connection.flush();
+        let (mut local, first) = waiting.await.unwrap();
+        assert_eq!(first, Told::Frame("one".into()));
+        assert_eq!(connection.push(text("two"), 0), Push::Queued);
+        assert_eq!(
+            connection.push(text("six"), 0),
+            Push::Full,
+            "what was taken counts"
+        );
+        connection.resume();
+        connection.close(CloseCode::Restart);
+        assert_eq!(local.next().await, Told::Frame("two".into()));
+        assert_eq!(
+            local.next().await,
+            Told::Ended(Ended::Us(CloseCode::Restart))
+        );
+        assert_eq!(budget.used(), 6);
+        drop(local);
+        assert_eq!(
+            (budget.used(), connection.push(text("x"), 0)),
+            (0, Push::Gone)
+        );
+    }
+}

@@ -1,0 +1,107 @@
+//! The bodies of the HTTP API, which is otherwise made of the frames' words.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ErrorCode;
+use crate::frame::{AckStatus, Delivered};
+use crate::ids::MessageId;
+use crate::presence::BotInfo;
+use crate::secret::Secret;
+
+/// `application/problem+json`: why a request was refused. Source: RFC 9457.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    /// `urn:t2b:error:<reason>`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// A sentence for a person.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The row of the error table.
+    pub reason: ErrorCode,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
+    /// When to try again, milliseconds, if the gateway knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
+
+impl Problem {
+    /// The problem of a row.
+    pub fn of(reason: ErrorCode, retry_after_ms: Option<u64>) -> Self {
+        Self {
+            kind: format!("urn:t2b:error:{reason}"),
+            title: reason.text().to_owned(),
+            status: reason.status(),
+            reason,
+            retryable: reason.retryable(),
+            retry_after_ms,
+        }
+    }
+}
+
+/// One page of the bots that the credential may see.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BotPage {
+    /// In id order.
+    pub bots: Vec<BotInfo>,
+    /// `cursor` of the next page, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// The answer to a message, and to its reply if that was waited for.
+///
+/// The gateway writes `reply` as it was delivered, not through this type.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageAnswer {
+    /// The message: its own id, or the gateway's.
+    pub message_id: MessageId,
+    /// What became of it.
+    pub status: AckStatus,
+    /// The reply's whole `data`; `null` if none came in time; absent without `waitMs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply: Option<Delivered>,
+}
+
+/// What a client token shall be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TokenRequest {
+    /// The client id of whoever will hold it.
+    pub client: String,
+    /// The bots it may see; absent: all. Required for scope `bot`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bots: Option<Vec<String>>,
+    /// Exactly one. Default: `["chat"]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Vec<TokenScope>>,
+    /// How long it is good, seconds: 1 to 2592000 (30 days). Default: 3600.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_seconds: Option<u64>,
+}
+
+/// A scope of client tokens by its wire name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenScope {
+    /// Talk with bots.
+    Chat,
+    /// Be a bot.
+    Bot,
+}
+
+/// A client token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenIssued {
+    /// The token, a compact JWS: as good as a key for what it may do.
+    pub token: Secret<String>,
+    /// When it ends, Unix milliseconds.
+    pub expires_at: u64,
+}

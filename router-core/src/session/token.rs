@@ -1,0 +1,51 @@
+//! What a client token may claim: decided here, signed by the shell, which has the secrets.
+
+use std::collections::BTreeSet;
+
+use protocol::http::TokenRequest;
+use protocol::limits::{TOKEN_TTL_DEFAULT_S, TOKEN_TTL_MAX_S};
+use protocol::{BotId, ClientId, ErrorCode};
+
+use super::Session;
+use crate::auth::{Claims, TokenScope};
+use crate::env::Env;
+use crate::permit::{Action, authorize};
+
+impl Session {
+    /// The claims of the token that is asked for: of this session's tenant, under the generation of
+    /// its own credential, which was the tenant's when the session joined it.
+    ///
+    /// Errors: `unauthorized` before it has joined, `forbidden_scope` with a token, `invalid_id`,
+    /// `bad_request` for a lifetime or a scope that no token has, `missing_field` for scope `bot`
+    /// without `bots`.
+    pub fn claims(&self, env: &Env<'_>, asked: TokenRequest) -> Result<Claims, ErrorCode> {
+        let grant = &self.open()?.grant;
+        let permit = authorize(grant, self.key, Action::Issue)?;
+        let client = ClientId::parse(&asked.client).map_err(|_| ErrorCode::InvalidId)?;
+        let bots = asked.bots.map(|bots| {
+            let bots = bots.iter().map(|bot| BotId::parse(bot));
+            bots.collect::<Result<BTreeSet<_>, _>>()
+        });
+        let bots = bots.transpose().map_err(|_| ErrorCode::InvalidId)?;
+        let scope = match asked.scope.as_deref() {
+            None | Some([TokenScope::Chat]) => TokenScope::Chat,
+            Some([TokenScope::Bot]) if bots.is_some() => TokenScope::Bot,
+            Some([TokenScope::Bot]) => return Err(ErrorCode::MissingField),
+            Some(_) => return Err(ErrorCode::BadRequest),
+        };
+        let ttl_s = asked.ttl_seconds.unwrap_or(TOKEN_TTL_DEFAULT_S);
+        if !(1..=TOKEN_TTL_MAX_S).contains(&ttl_s) {
+            return Err(ErrorCode::BadRequest);
+        }
+        let now_s = env.now_ms / 1000;
+        Ok(Claims {
+            tenant: permit.tenant().clone(),
+            client,
+            scope: vec![scope],
+            g: grant.generation,
+            iat: now_s,
+            exp: now_s + ttl_s,
+            bots,
+        })
+    }
+}
