@@ -9,168 +9,86 @@ use crate::harness::Server;
 use crate::http::exchange;
 
 #[tokio::test]
-async fn a_request_is_judged_before_it_is_read() {
+async fn a_head_is_judged_before_the_body() {
+    let server = Server::start().await;
+    let key = format!("authorization: Bearer {}\r\n", server.key("alice"));
+    let basic = "authorization: Basic eDp5\r\n";
+    let wrong = "authorization: Bearer t2b_alice_0123456789abcdef\r\n";
+    for (request, lines, reason) in [
+        ("GET /v1/", "", "not_found"),
+        ("GET /v1/bot", &key, "not_found"),
+        ("GET /v1/bots/", &key, "not_found"),
+        ("GET /v1/bots/a/b", &key, "not_found"),
+        ("POST /v1/bots", &key, "method_not_allowed"),
+        ("GET /v1/messages", &key, "method_not_allowed"),
+        ("DELETE /v1/bots/bot_a", &key, "method_not_allowed"),
+        ("GET /v1/bots", "", "unauthorized"),
+        ("GET /v1/bots", basic, "unauthorized"),
+        ("GET /v1/bots", wrong, "unauthorized"),
+        ("POST /v1/messages", "", "unauthorized"),
+        ("GET /v1/bots?limit=0", &key, "bad_frame"),
+        ("GET /v1/bots?limit=1001", &key, "bad_frame"),
+        ("GET /v1/bots?limit=many", &key, "bad_request"),
+        ("GET /v1/bots?cursor=-", &key, "invalid_id"),
+        ("GET /v1/bots/-", &key, "invalid_id"),
+        ("GET /v1/bots/%FF", &key, "invalid_id"),
+        ("GET /v1/bots/bot_a", &key, "bot_not_found"),
+        ("POST /v1/messages", &key, "unsupported_media_type"),
+        ("POST /v1/tokens", &key, "unsupported_media_type"),
+    ] {
+        let refused = server.api(request, lines, "").await;
+        refused.problem(reason);
+        let has = |line: &str| refused.head.contains(line);
+        assert_eq!(refused.status == 405, has("\r\nallow: "), "{refused:?}");
+        let asks = has("www-authenticate: bearer");
+        assert_eq!(refused.status == 401, asks, "{refused:?}");
+        assert!(has("x-content-type-options: nosniff"), "{refused:?}");
+    }
+    let query = format!("GET /v1/bots?token={}", server.key("alice"));
+    server.api(&query, "", "").await.problem("unauthorized");
+    let head = server.api("HEAD /v1/bots", &key, "").await;
+    assert_eq!((head.status, head.body.as_str()), (405, ""));
+}
+
+#[tokio::test]
+async fn a_message_over_http_is_checked_as_on_a_socket() {
     let server = Server::start().await;
     let key = server.key("alice");
-    let bearer = format!("authorization: Bearer {key}\r\n");
-    let json = "content-type: application/json\r\n";
-    for (request, lines, body, reason) in [
-        ("GET /v1/", "", "", "not_found"),
-        ("GET /v1/bot", bearer.as_str(), "", "not_found"),
-        ("GET /v1/bots/", &bearer, "", "not_found"),
-        ("GET /v1/bots/a/b", &bearer, "", "not_found"),
-        ("POST /v1/bots", &bearer, "", "method_not_allowed"),
-        ("HEAD /v1/messages", &bearer, "", "method_not_allowed"),
-        ("GET /v1/messages", &bearer, "", "method_not_allowed"),
-        ("DELETE /v1/bots/bot_a", &bearer, "", "method_not_allowed"),
-        ("GET /v1/bots", "", "", "unauthorized"),
-        (
-            "GET /v1/bots",
-            "authorization: Basic eDp5\r\n",
-            "",
-            "unauthorized",
-        ),
-        (
-            "GET /v1/bots",
-            "authorization: Bearer t2b_alice_0123456789abcdef\r\n",
-            "",
-            "unauthorized",
-        ),
-        ("GET /v1/bots?limit=0", &bearer, "", "bad_frame"),
-        ("GET /v1/bots?limit=1001", &bearer, "", "bad_frame"),
-        ("GET /v1/bots?limit=many", &bearer, "", "bad_request"),
-        ("GET /v1/bots?cursor=-", &bearer, "", "invalid_id"),
-        ("GET /v1/bots/-", &bearer, "", "invalid_id"),
-        ("GET /v1/bots/%FF", &bearer, "", "invalid_id"),
-        ("GET /v1/bots/bot_a", &bearer, "", "bot_not_found"),
-        ("POST /v1/messages", &bearer, "{}", "unsupported_media_type"),
-        (
-            "POST /v1/messages",
-            &format!("{bearer}content-type: text/json\r\n"),
-            "{}",
-            "unsupported_media_type",
-        ),
-        (
-            "POST /v1/messages",
-            &format!("{bearer}{json}"),
-            "",
-            "bad_frame",
-        ),
-        (
-            "POST /v1/messages",
-            &format!("{bearer}{json}"),
-            "[]",
-            "bad_frame",
-        ),
-        (
-            "POST /v1/messages",
-            &format!("{bearer}{json}"),
-            r#"{"to":"a"},"id":"x""#,
-            "bad_frame",
-        ),
-        (
-            "POST /v1/messages",
-            &format!("{bearer}{json}"),
-            r#"{"to":"a","to":"b"}"#,
-            "bad_frame",
-        ),
-        (
-            "POST /v1/messages",
-            &format!("{bearer}{json}"),
-            "{}",
-            "missing_field",
-        ),
-        (
-            "POST /v1/messages",
-            &format!("{bearer}{json}"),
-            r#"{"to":"-"}"#,
-            "invalid_id",
-        ),
-        (
-            "POST /v1/messages",
-            &format!("{bearer}{json}"),
-            r#"{"to":"a","from":"b"}"#,
-            "not_your_identity",
-        ),
-        (
-            "POST /v1/messages",
-            &format!("{bearer}{json}"),
-            r#"{"to":"a","durable":true}"#,
-            "not_supported",
-        ),
-        (
-            "POST /v1/messages",
-            &format!("{bearer}{json}"),
-            r#"{"to":"a"}"#,
-            "bot_not_found",
-        ),
-        (
-            "POST /v1/messages?clientId=-",
-            &format!("{bearer}{json}"),
-            r#"{"to":"a"}"#,
-            "invalid_id",
-        ),
-        (
-            "POST /v1/messages?waitMs=50001",
-            &format!("{bearer}{json}"),
-            r#"{"to":"a"}"#,
-            "bad_request",
-        ),
-        (
-            "POST /v1/messages?waitMs=-1",
-            &format!("{bearer}{json}"),
-            r#"{"to":"a"}"#,
-            "bad_request",
-        ),
-        (
-            "POST /v1/messages?waitMs=50000",
-            &format!("{bearer}{json}"),
-            r#"{"to":"a"}"#,
-            "bot_not_found",
-        ),
+    for (query, body, reason) in [
+        ("", "", "bad_frame"),
+        ("", "[]", "bad_frame"),
+        ("", r#"{"to":"a"},"id":"x""#, "bad_frame"),
+        ("", r#"{"to":"a","to":"b"}"#, "bad_frame"),
+        ("", "{}", "missing_field"),
+        ("", r#"{"to":"-"}"#, "invalid_id"),
+        ("", r#"{"to":"a","from":"b"}"#, "not_your_identity"),
+        ("", r#"{"to":"a","durable":true}"#, "not_supported"),
+        ("", r#"{"to":"a"}"#, "bot_not_found"),
+        ("?clientId=-", r#"{"to":"a"}"#, "invalid_id"),
+        ("?waitMs=-1", r#"{"to":"a"}"#, "bad_request"),
+        ("?waitMs=49999", r#"{"to":"a"}"#, "bot_not_found"),
+        ("?waitMs=50000", r#"{"to":"a"}"#, "bot_not_found"),
+        ("?waitMs=50001", r#"{"to":"a"}"#, "bad_request"),
     ] {
-        let refused = server.api(request, lines, body).await;
-        if request.starts_with("HEAD") {
-            assert_eq!(refused.status, 405);
-            continue;
-        }
-        refused.problem(reason);
-        assert_eq!(
-            refused.status == 405,
-            refused.head.contains("allow: "),
-            "{refused:?}"
-        );
-        assert_eq!(
-            refused.status == 401,
-            refused.head.contains("www-authenticate: bearer")
-        );
-        assert!(
-            refused.head.contains("x-content-type-options: nosniff"),
-            "{refused:?}"
-        );
+        let path = format!("POST /v1/messages{query}");
+        server.call(&key, &path, body).await.problem(reason);
     }
-    let upper = format!("{bearer}content-type: Application/JSON; charset=utf-8\r\n");
-    let taken = server
-        .api("POST /v1/messages", &upper, r#"{"to":"a"}"#)
+    for (kind, reason) in [
+        ("Application/JSON; charset=utf-8", "bot_not_found"),
+        ("text/json", "unsupported_media_type"),
+        ("application/jsonp", "unsupported_media_type"),
+    ] {
+        let lines = format!("authorization: Bearer {key}\r\ncontent-type: {kind}\r\n");
+        let told = server
+            .api("POST /v1/messages", &lines, r#"{"to":"a"}"#)
+            .await;
+        told.problem(reason);
+    }
+    let mut wire = server.wire().await;
+    wire.send(head("POST /v1/messages", &lines_of(&key), 3))
         .await;
-    taken.problem("bot_not_found");
-    let invalid_utf8 = [
-        head(
-            "POST /v1/messages",
-            &format!("connection: close\r\n{}", lines_of(&key)),
-            3,
-        )
-        .as_bytes(),
-        b"{\xff}",
-    ]
-    .concat();
-    exchange(server.addresses.public, &invalid_utf8)
-        .await
-        .problem("bad_frame");
-    let query = server
-        .api(&format!("GET /v1/bots?token={key}"), "", "")
-        .await;
-    query.problem("unauthorized");
+    wire.send(b"{\"\xff").await;
+    wire.answer().await.unwrap().problem("bad_frame");
 }
 
 #[tokio::test]
