@@ -164,6 +164,21 @@ fn a_wait_hears_its_reply_and_nobody_elses() {
 }
 
 #[test]
+fn who_does_not_wait_hears_no_reply() {
+    let mut w = World::plain();
+    let bot = w.join_bot(&["bot_a"]);
+    let call = w.calls(Purpose::Call, Some("script"));
+    w.sends(call, &json!({"to": "bot_a", "messageId": "m"}));
+    let own = w.take(bot).pop().unwrap()["data"]["connectionId"].clone();
+    for to in [json!("script"), own] {
+        let reply = json!({"to": to, "from": "bot_a", "replyTo": "m"});
+        let (answer, heard) = w.says_to(bot, reply, call);
+        assert_eq!(answer["reason"], "recipient_offline");
+        assert_eq!(heard, [] as [Value; 0]);
+    }
+}
+
+#[test]
 fn a_reply_to_a_connection_comes_from_there() {
     let mut w = World::plain();
     let bot = w.join_bot(&["bot_a"]);
