@@ -3,20 +3,24 @@
 CARGO ?= cargo
 export PATH := $(CURDIR)/.cache/tools/bin:$(PATH)
 
+# Node and OpenClaw, as scripts/openclaw.sh installs them.
+NODE_BIN := $(CURDIR)/.cache/node-24.21.0/node_modules/.bin
+OPENCLAW := $(CURDIR)/.cache/openclaw-2026.9.6/node_modules/.bin/openclaw
+
 PURE_CRATES := -p protocol -p router-core
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-# nextest where it is installed; it leaves the conformance cases to their own stage.
+# nextest where it is installed. Conformance cases and OpenClaw have stages of their own.
 ifdef NEXTEST
 RUN_TESTS := $(CARGO) nextest run --no-fail-fast
-ALL_TESTS := $(RUN_TESTS) --workspace -E 'not binary(conformance)'
+ALL_TESTS := $(RUN_TESTS) --workspace -E 'not (binary(conformance) or binary(openclaw))'
 else
 RUN_TESTS := $(CARGO) test --no-fail-fast
-ALL_TESTS := $(RUN_TESTS) --workspace --tests
+ALL_TESTS := $(RUN_TESTS) --workspace --lib --bins --test it
 endif
 
 # In the order in which they run: the quick ones first.
-STAGES := tools fmt-check clippy floors tidy deny unit doctest conformance
+STAGES := tools fmt-check clippy floors tidy deny plugin unit doctest conformance e2e
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check generate bench bench-relay bench-idle fmt pure $(STAGES)
@@ -48,8 +52,8 @@ bench-relay: ## speed: the gateway against a raw relay, in turns
 bench-idle: ## memory: 5,000 sockets that say nothing
 	$(CARGO) run --release -p benches -- idle
 
-deny unit conformance: tools
-unit conformance: export TEST_KOSOKU := $(CURDIR)/.cache/python/bin/kosoku
+deny plugin unit conformance e2e: tools
+conformance: export TEST_KOSOKU := $(CURDIR)/.cache/python/bin/kosoku
 unit: export TEST_PYTHON := $(CURDIR)/.cache/python/bin/python
 
 tools: ## installs what the checks need into .cache/
@@ -70,6 +74,10 @@ tidy: ## tables documented, generated files current, words, links; sizes
 deny: ## bans, licences, sources of all dependencies
 	$(CARGO) deny --locked check --hide-inclusion-graph bans licenses sources
 
+plugin: ## builds and tests the OpenClaw plugin
+	cd openclaw-plugin && PATH="$(NODE_BIN):$$PATH" && \
+	npm ci --no-audit --no-fund --loglevel=error && npm run check && npm run build && npm test
+
 pure: ## unit tests of the pure floors
 	$(RUN_TESTS) $(PURE_CRATES)
 
@@ -81,3 +89,8 @@ doctest: ## examples in docstrings
 
 conformance: ## the WebSocket conformance cases
 	$(CARGO) test --workspace --test conformance
+
+e2e: export TEST_NODE := $(NODE_BIN)/node
+e2e: export TEST_OPENCLAW := $(OPENCLAW)
+e2e: ## a real OpenClaw behind a real gateway; needs `make plugin` before
+	$(CARGO) test -p cli --test openclaw -- --nocapture

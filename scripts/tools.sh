@@ -11,11 +11,13 @@ websockets=17.4
 has() { command -v "$1" >/dev/null 2>&1; }
 fail() { printf 'tools: %s\n' "$1" >&2; exit 1; }
 
-# What the system has to give: a linker (for ring), git, and Python with venv (for kosoku).
+# What the system has to give: a linker (for ring), git, Python with venv (for kosoku), and npm (for
+# OpenClaw).
 packages=()
 has cc || packages+=(gcc libc6-dev)
 has git || packages+=(git)
 python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
+has npm || packages+=(nodejs npm)
 if [ ${#packages[@]} -gt 0 ]; then
     if [ "$(id -u)" = 0 ] && has apt-get; then
         apt-get update -q
@@ -50,3 +52,6 @@ if ! .cache/python/bin/python -c "from importlib.metadata import version as v; \
     .cache/python/bin/python -m pip install --quiet --disable-pip-version-check \
         "kosoku==$kosoku" "websockets==$websockets"
 fi
+
+# OpenClaw, whose agents the end-to-end tests talk with, and the Node that it runs under.
+scripts/openclaw.sh

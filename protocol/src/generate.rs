@@ -17,10 +17,12 @@ use crate::frame::{BodyMembers, ClientFrame, ServerFrame};
 use crate::limits::{self, Limits};
 
 /// The generated files: path from the root of the repository, and content.
-pub fn files() -> [(&'static str, String); 2] {
+pub fn files() -> [(&'static str, String); 3] {
     [
         ("protocol/schema/t2b.schema.json", json_schema()),
         ("sdk/typescript/src/protocol.ts", typescript()),
+        // The plugin is installed by itself: it cannot reach into the SDK.
+        ("openclaw-plugin/src/protocol.ts", typescript()),
     ]
 }
 

@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write, stderr};
 use client::members_of;
 use protocol::frame::{Delivered, ServerMessage};
 
+use super::is_last_part;
 use crate::term;
 
 /// Longest tail of a partial that is shown, characters: it must fit one line.
@@ -49,7 +50,7 @@ impl Show {
         }
     }
 
-    /// An answer, or a part of one.
+    /// An answer, or a part of one; the parts come in order and make one text.
     pub fn message(&mut self, message: &Delivered) {
         if self.json {
             self.frame(&ServerMessage::Message(message.clone()));
@@ -59,7 +60,10 @@ impl Show {
             self.rewrite("");
         }
         let text = members_of(message).text.unwrap_or_default();
-        println!("{}", term::for_stdout(&text));
+        print!("{}", term::for_stdout(&text));
+        if is_last_part(message) {
+            println!();
+        }
     }
 
     fn rewrite(&self, text: &str) {

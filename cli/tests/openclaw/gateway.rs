@@ -1,0 +1,122 @@
+//! The real gateway on ports that it keeps over restarts, and `t2b` as its owner's command.
+
+use std::fs::{File, OpenOptions};
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+
+use crate::world::{Place, free_port, until};
+
+/// Whose bots and phones these are.
+pub const OWNER: &str = "alice";
+
+/// The gateway's process and what stays when it is killed: its ports and its state directory.
+pub struct Gateway {
+    home: PathBuf,
+    port: u16,
+    admin: u16,
+    log: PathBuf,
+    /// The owner's API key.
+    pub key: String,
+    process: Option<Child>,
+}
+
+impl Gateway {
+    pub async fn start(place: &Place) -> Self {
+        let mut gateway = Self {
+            home: place.folder("gateway"),
+            port: free_port(),
+            admin: free_port(),
+            log: place.file("gateway.log"),
+            key: String::new(),
+            process: None,
+        };
+        gateway.restart().await;
+        let issued = gateway.run(&["keys", "issue", OWNER]).await;
+        gateway.key = String::from_utf8(issued.stdout).unwrap().trim().to_owned();
+        gateway
+    }
+
+    /// Starts it where it was before. It keeps its grace period: it says that bots are still coming.
+    pub async fn restart(&mut self) {
+        let log = log(&self.log);
+        let listen = format!("127.0.0.1:{}", self.port);
+        let admin = format!("127.0.0.1:{}", self.admin);
+        let mut command = self.t2b(&["gateway", "run", "--log", "debug"]);
+        command
+            .args(["--listen", &listen, "--admin-listen", &admin])
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        self.process = Some(command.spawn().unwrap());
+        until("the gateway listens", async || {
+            TcpStream::connect(&listen).await.ok()
+        })
+        .await;
+    }
+
+    /// Kills it as a power cut would.
+    pub async fn kill(&mut self) {
+        let mut process = self.process.take().expect("it runs");
+        process.kill().await.unwrap();
+    }
+
+    pub fn url(&self) -> String {
+        format!("ws://127.0.0.1:{}/ws", self.port)
+    }
+
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// `t2b` with the owner's key, killed when it is dropped.
+    pub fn t2b(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_t2b"));
+        command
+            .env_clear()
+            .env("HOME", &self.home)
+            .env("T2B_STATE_DIR", self.home.join("state"))
+            .args(args)
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// A client command, with the URL and the key that it needs.
+    pub fn t2b_client(&self, args: &[&str]) -> Command {
+        let mut command = self.t2b(args);
+        command
+            .args(["--url", &self.url()])
+            .env("T2B_KEY", &self.key);
+        command
+    }
+
+    /// Runs `t2b` on this gateway's state directory; it has to succeed.
+    pub async fn run(&self, args: &[&str]) -> Output {
+        succeed(self.t2b(args)).await
+    }
+
+    /// Voids every key of the owner so far.
+    pub async fn revoke(&self) {
+        let admin = format!("127.0.0.1:{}", self.admin);
+        self.run(&["keys", "revoke", OWNER, "--admin-listen", &admin])
+            .await;
+    }
+}
+
+/// Runs to the end, which has to be a good one.
+pub async fn succeed(mut command: Command) -> Output {
+    let output = command.output().await.unwrap();
+    assert!(output.status.success(), "{command:?}: {output:?}");
+    output
+}
+
+/// A log that is written on over restarts.
+pub fn log(path: &PathBuf) -> File {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .unwrap()
+}

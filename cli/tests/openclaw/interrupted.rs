@@ -1,0 +1,31 @@
+//! OpenClaw dies while an agent runs.
+
+use crate::phone::{Phone, text_of};
+use crate::world::World;
+
+/// Whether the message did what it should nobody can know, so it is not run again: the person is
+/// told, and decides.
+pub async fn a_run_that_was_cut_is_not_run_again(world: &mut World) {
+    let (text, id) = ("pay the bill", "bill-1");
+    let hold = world.model.hold(text);
+    let mut phone = Phone::connect(&world.gateway, "payer").await;
+    phone.say("bot_main", text, id).await.unwrap();
+    world.model.asked(text).await;
+    world.openclaw.kill().await;
+    hold.release();
+    world.openclaw.start().await;
+    let answer = phone.ask("bot_main", text, id).await;
+    assert!(text_of(&answer).contains("interrupted"), "{answer:?}");
+
+    // A gateway that has forgotten the message passes the repeat on, and the plugin still knows.
+    world.gateway.kill().await;
+    world.gateway.restart().await;
+    world.bots_are_online().await;
+    let mut phone = Phone::connect(&world.gateway, "payer").await;
+    let answer = phone.ask("bot_main", text, id).await;
+    assert!(text_of(&answer).contains("interrupted"), "{answer:?}");
+
+    // Something new is answered, and nothing was run again meanwhile.
+    phone.ask("bot_main", "and now?", "bill-2").await;
+    assert_eq!(world.model.runs(text).len(), 1);
+}

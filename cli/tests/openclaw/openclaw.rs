@@ -1,0 +1,255 @@
+//! The real OpenClaw with our plugin, in a home of its own and without any network but loopback.
+//!
+//! Two agents, `main` and `coder`, each with a model of its own name. What switches what off was
+//! found by running it: the variables and the configuration below are all that it takes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::gateway::{Gateway, log};
+use crate::model::Model;
+use crate::world::{Place, free_port, until};
+
+/// How long it gets to end by itself.
+const END: Duration = Duration::from_secs(15);
+
+/// What the environment gives: programs that are installed elsewhere, and the built plugin.
+pub struct Tools {
+    node: PathBuf,
+    openclaw: PathBuf,
+    plugin: PathBuf,
+}
+
+impl Tools {
+    /// None, with a printed reason, if something is missing and need not be there.
+    pub fn find() -> Option<Self> {
+        let plugin = Path::new(env!("CARGO_MANIFEST_DIR")).join("../openclaw-plugin");
+        let missing = |what: &str| {
+            let required = std::env::var("TEST_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
+            assert!(!required, "{what}");
+            eprintln!("skipped: {what}");
+        };
+        let named = |name: &str, what: &str| {
+            let path = std::env::var_os(name).map(PathBuf::from);
+            if path.is_none() {
+                missing(&format!("{name} is unset; it names {what}"));
+            }
+            path
+        };
+        let node = named("TEST_NODE", "the program `node` of Node 24")?;
+        let openclaw = named("TEST_OPENCLAW", "the program `openclaw` 2026.9.6")?;
+        if !plugin.join("dist/index.js").exists() {
+            missing("openclaw-plugin/dist is missing; `make plugin` builds it");
+            return None;
+        }
+        Some(Self {
+            node,
+            openclaw,
+            plugin: plugin.canonicalize().unwrap(),
+        })
+    }
+}
+
+/// The process, and what stays when it is killed: its home, its port, its configuration.
+pub struct OpenClaw {
+    tools: Tools,
+    home: PathBuf,
+    port: u16,
+    log: PathBuf,
+    process: Option<Child>,
+}
+
+/// How a command ended, and all that it printed.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub said: String,
+}
+
+impl OpenClaw {
+    /// Configures it as an owner does: the plugin first, then the channel.
+    pub async fn install(tools: Tools, place: &Place, model: &Model, gateway: &Gateway) -> Self {
+        let openclaw = Self {
+            tools,
+            home: place.folder("openclaw"),
+            port: free_port(),
+            log: place.file("openclaw.log"),
+            process: None,
+        };
+        for folder in ["state", "tmp", "workspace"] {
+            fs::create_dir(openclaw.home.join(folder)).unwrap();
+        }
+        let config = openclaw.base_config(&model.url);
+        fs::write(openclaw.config_path(), config.to_string()).unwrap();
+        let plugin = openclaw.tools.plugin.to_str().unwrap();
+        let installed = openclaw
+            .run(&[
+                "plugins",
+                "install",
+                plugin,
+                "--force",
+                "--accept-capabilities",
+            ])
+            .await;
+        assert_eq!(installed.code, Some(0), "{}", installed.said);
+        openclaw.configure(|config| {
+            config["plugins"]["allow"] = json!(["tunnel"]);
+            config["channels"]["tunnel"] = json!({
+                "serverUrl": gateway.url(),
+                "apiKey": gateway.key,
+                // Short, so that five restarts do not wait for a backoff of half a minute.
+                "reconnectInterval": 200,
+            });
+        });
+        openclaw
+    }
+
+    /// Changes the configuration file. It is read at the start, and again when it changes.
+    pub fn configure(&self, change: impl FnOnce(&mut Value)) {
+        let text = fs::read_to_string(self.config_path()).unwrap();
+        let mut config = serde_json::from_str(&text).unwrap();
+        change(&mut config);
+        fs::write(self.config_path(), config.to_string()).unwrap();
+    }
+
+    /// Starts it, and waits until it serves.
+    pub async fn start(&mut self) {
+        let log = log(&self.log);
+        let mut command = self.command(&["gateway", "run"]);
+        command.stdout(log.try_clone().unwrap()).stderr(log);
+        self.process = Some(command.spawn().unwrap());
+        let address = format!("127.0.0.1:{}", self.port);
+        until("OpenClaw listens", async || {
+            let process = self.process.as_mut().expect("it was started");
+            let ended = process.try_wait().unwrap();
+            assert!(ended.is_none(), "OpenClaw ended: {ended:?}");
+            TcpStream::connect(&address).await.ok()
+        })
+        .await;
+    }
+
+    /// Kills it as a power cut would. Its helper processes end when it is gone.
+    pub async fn kill(&mut self) {
+        let mut process = self.process.take().expect("it runs");
+        process.kill().await.unwrap();
+    }
+
+    /// Asks it to end as a supervisor would, and says whether it did.
+    pub async fn stop(&mut self) -> bool {
+        let mut process = self.process.take().expect("it runs");
+        let pid = process.id().expect("it was not waited for").to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status().await;
+        assert!(asked.unwrap().success());
+        timeout(END, process.wait()).await.is_ok()
+    }
+
+    /// Runs an `openclaw` command to its end.
+    pub async fn run(&self, args: &[&str]) -> Ended {
+        let output = self.command(args).output().await.unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        Ended {
+            code: output.status.code(),
+            said: String::from_utf8_lossy(&said).into_owned(),
+        }
+    }
+
+    fn config_path(&self) -> PathBuf {
+        self.home.join("openclaw.json")
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let folder = self.tools.node.parent().expect("a program is in a folder");
+        let path = format!("{}:/usr/local/bin:/usr/bin:/bin", folder.display());
+        let mut command = Command::new(&self.tools.node);
+        command
+            .env_clear()
+            .env("PATH", path)
+            .env("HOME", &self.home)
+            .env("TMPDIR", self.home.join("tmp"))
+            .env("NO_COLOR", "1")
+            .env("OPENCLAW_HOME", &self.home)
+            .env("OPENCLAW_STATE_DIR", self.home.join("state"))
+            .env("OPENCLAW_CONFIG_PATH", self.config_path())
+            .env("OPENCLAW_OFFLINE", "1")
+            .env("OPENCLAW_NO_AUTO_UPDATE", "1")
+            .env("OPENCLAW_DISABLE_BONJOUR", "1")
+            .env("OPENCLAW_SKIP_CRON", "1")
+            .env("OPENCLAW_SKIP_GMAIL_WATCHER", "1")
+            .env("OPENCLAW_EXEC_SHELL_SNAPSHOT", "0")
+            // One process, whose id is the one to kill.
+            .env("OPENCLAW_NO_RESPAWN", "1")
+            .arg(&self.tools.openclaw)
+            .args(args)
+            .current_dir(&self.home)
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
+    fn base_config(&self, model_url: &str) -> Value {
+        let workspace = self.home.join("workspace");
+        let agent = |id: &str| {
+            json!({
+                "workspace": workspace.join(id),
+                "model": format!("mock/{id}"),
+                "utilityModel": "",
+            })
+        };
+        let model = |id: &str| {
+            json!({
+                "id": id,
+                "name": id,
+                "reasoning": false,
+                "input": ["text"],
+                "cost": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
+                "contextWindow": 1_000_000,
+                "maxTokens": 200_000,
+            })
+        };
+        json!({
+            "update": {"checkOnStart": false},
+            "telemetry": {"enabled": false},
+            "logging": {"file": self.home.join("openclaw-own.log")},
+            "discovery": {"mdns": {"mode": "off"}},
+            "cron": {"enabled": false},
+            "browser": {"enabled": false},
+            "plugins": {"enabled": true},
+            "gateway": {
+                "mode": "local",
+                "port": self.port,
+                "bind": "loopback",
+                "auth": {"mode": "token", "token": "any-token-0123456789abcdef"},
+            },
+            "agents": {
+                "ownership": "explicit",
+                "defaults": {
+                    "skipBootstrap": true,
+                    "model": {"primary": "mock/main"},
+                    "heartbeat": {"every": "0m"},
+                    // With two agents, somebody has to own what `openclaw message send` does.
+                    "systemAgent": {"agentId": "main"},
+                },
+                "entries": {"main": agent("main"), "coder": agent("coder")},
+            },
+            "models": {
+                "mode": "merge",
+                "catalogRefresh": {"enabled": false},
+                "providers": {
+                    "mock": {
+                        "baseUrl": model_url,
+                        "apiKey": "sk-local",
+                        "api": "openai-completions",
+                        "models": [model("main"), model("coder")],
+                    },
+                },
+            },
+        })
+    }
+}

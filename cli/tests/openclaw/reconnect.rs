@@ -1,0 +1,91 @@
+//! The gateway dies and comes back under a conversation.
+
+use std::time::Duration;
+
+use protocol::frame::Delivered;
+
+use crate::gateway::Gateway;
+use crate::model::echo_of;
+use crate::phone::{Phone, text_of};
+use crate::world::{World, until};
+
+const CLIENT: &str = "traveller";
+/// How long a client waits for an answer before it says its message again.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// When the gateway dies.
+#[derive(Clone, Copy)]
+enum Cut {
+    /// During a run; the repeat comes before its end and joins it.
+    RepeatJoins,
+    /// During a run, which ends while the plugin is away.
+    RunEndsMeanwhile,
+    /// Between two messages.
+    Between,
+}
+
+const CUTS: [Cut; 5] = [
+    Cut::RepeatJoins,
+    Cut::RunEndsMeanwhile,
+    Cut::Between,
+    Cut::RepeatJoins,
+    Cut::RunEndsMeanwhile,
+];
+
+/// Nobody but the client and the plugin mend what was lost.
+pub async fn every_message_runs_once_over_five_restarts(world: &mut World) {
+    for (round, cut) in CUTS.into_iter().enumerate() {
+        let (text, id) = (format!("round {round}"), format!("round-{round}"));
+        let hold = world.model.hold(&text);
+        let mut phone = Phone::connect(&world.gateway, CLIENT).await;
+        phone.say("bot_main", &text, &id).await.unwrap();
+        world.model.asked(&text).await;
+        match cut {
+            Cut::RepeatJoins => {
+                restart(world, phone).await;
+                until("the repeat has arrived", async || {
+                    let phone = Phone::try_connect(&world.gateway, CLIENT).await.ok()?;
+                    phone.say("bot_main", &text, &id).await.ok()
+                })
+                .await;
+                hold.release();
+            }
+            Cut::RunEndsMeanwhile => {
+                world.gateway.kill().await;
+                drop(phone);
+                hold.release();
+                world.gateway.restart().await;
+            }
+            Cut::Between => {
+                hold.release();
+                phone.answer_to(&id).await;
+                restart(world, phone).await;
+            }
+        }
+        let answer = persist(&world.gateway, &text, &id).await;
+        assert_eq!(text_of(&answer), echo_of(&text));
+        let message_id = answer.message_id.as_ref().map(ToString::to_string);
+        assert_eq!(message_id, Some(format!("{id}:r1")));
+    }
+    for round in 0..CUTS.len() {
+        let text = format!("round {round}");
+        assert_eq!(world.model.runs(&text).len(), 1, "runs of {text:?}");
+    }
+    world.bots_are_online().await;
+}
+
+async fn restart(world: &mut World, phone: Phone) {
+    world.gateway.kill().await;
+    drop(phone);
+    world.gateway.restart().await;
+}
+
+/// Says it again, over new connections, until it is answered.
+async fn persist(gateway: &Gateway, text: &str, id: &str) -> Delivered {
+    until(&format!("{id} is answered"), async || {
+        let mut phone = Phone::try_connect(gateway, CLIENT).await.ok()?;
+        phone.say("bot_main", text, id).await.ok()?;
+        phone.answer_within(id, PATIENCE).await
+    })
+    .await
+}

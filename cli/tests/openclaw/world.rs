@@ -1,0 +1,119 @@
+//! What all cases share: one model server, one gateway, one OpenClaw; and how to wait.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use tokio::time::interval;
+
+use crate::gateway::Gateway;
+use crate::model::Model;
+use crate::openclaw::{OpenClaw, Tools};
+use crate::phone::Phone;
+
+/// Nothing here takes so long unless it hangs; OpenClaw's start has taken 25 s on a busy machine.
+pub const DEADLINE: Duration = Duration::from_secs(90);
+/// How often a condition is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// Lines of each log that are shown when a case fails.
+const TAIL: usize = 60;
+
+/// The bots of the two agents.
+pub const BOTS: [&str; 2] = ["bot_coder", "bot_main"];
+
+pub struct World {
+    pub model: Model,
+    pub gateway: Gateway,
+    pub openclaw: OpenClaw,
+    place: Place,
+}
+
+impl World {
+    /// Everything up, both bots online.
+    pub async fn start(tools: Tools) -> Self {
+        let place = Place(tempfile::tempdir().unwrap());
+        let model = Model::start().await;
+        let gateway = Gateway::start(&place).await;
+        let openclaw = OpenClaw::install(tools, &place, &model, &gateway).await;
+        let mut world = Self {
+            model,
+            gateway,
+            openclaw,
+            place,
+        };
+        world.openclaw.start().await;
+        world.bots_are_online().await;
+        world
+    }
+
+    /// Waits until the plugin has registered every bot.
+    pub async fn bots_are_online(&self) {
+        until("both bots are online", async || {
+            let phone = Phone::try_connect(&self.gateway, "watcher").await.ok()?;
+            (phone.bots_online().await? == BOTS).then_some(())
+        })
+        .await;
+    }
+
+    /// What the processes printed last.
+    pub fn tails(&self) -> String {
+        let tail = |name: &str| {
+            let text = std::fs::read_to_string(self.place.file(name)).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            let from = lines.len().saturating_sub(TAIL);
+            format!("--- {name}\n{}\n", lines[from..].join("\n"))
+        };
+        let story = self.model.story();
+        format!(
+            "{}{}--- the model was asked\n{story}",
+            tail("gateway.log"),
+            tail("openclaw.log")
+        )
+    }
+
+    /// Everything that any process has printed.
+    pub fn printed(&self) -> String {
+        ["gateway.log", "openclaw.log"]
+            .map(|name| std::fs::read_to_string(self.place.file(name)).unwrap())
+            .concat()
+    }
+}
+
+/// A folder that goes with the test.
+pub struct Place(TempDir);
+
+impl Place {
+    pub fn folder(&self, name: &str) -> PathBuf {
+        let path = self.file(name);
+        std::fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+}
+
+/// A port that is free now, for a process that has to keep its port.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// Looks again and again until there is something.
+pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + DEADLINE;
+    let mut ticks = interval(LOOK_AGAIN);
+    loop {
+        ticks.tick().await;
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "after {} s it is still not so that {what}",
+            DEADLINE.as_secs()
+        );
+    }
+}

@@ -1,0 +1,286 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+
+import { Desk, TEXTS, WAITING_PER_CLIENT } from "../src/desk.js";
+import { Journal } from "../src/journal.js";
+import type { Admit, Inbound, ReplySink } from "../src/types.js";
+import { ScriptedChannel, silent } from "./scripted.js";
+
+let folder: string;
+let journal: Journal;
+const journals: Journal[] = [];
+let desk: Desk;
+let channel: ScriptedChannel;
+/** The runs, in order: each goes on when the test lets it. */
+let runs: { text: string; sink: ReplySink; end: () => void; fail: () => void }[];
+let mayTalk: boolean;
+
+const admit: Admit = async ({ text }) =>
+  mayTalk
+    ? {
+        isUrgent: text === "/stop",
+        answer: (sink) =>
+          new Promise((end, fail) => runs.push({ text, sink, end, fail: () => fail(new Error()) })),
+      }
+    : undefined;
+
+const inbound = (messageId: string, changes: Partial<Inbound> = {}): Inbound => ({
+  place: "ws://gateway/ws#alice",
+  accountId: "default",
+  bot: { botId: "bot_main", agentId: "main", name: "main" },
+  client: "phone",
+  messageId,
+  text: messageId,
+  ...changes,
+});
+
+async function sitDown(): Promise<void> {
+  journal = await Journal.open(join(folder, "seen.jsonl"));
+  journals.push(journal);
+  desk = await Desk.open(journal, silent);
+  channel = new ScriptedChannel();
+  desk.attach("default", channel);
+  runs = [];
+  mayTalk = true;
+}
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "desk-"));
+  await sitDown();
+});
+
+afterEach(async () => {
+  vi.useRealTimers();
+  for (const journal of journals.splice(0)) await journal.close();
+  await rm(folder, { recursive: true });
+});
+
+/** The `n`th run, as soon as it has begun. */
+const run = (n: number) =>
+  vi.waitFor(() => {
+    const begun = runs[n - 1];
+    if (!begun) throw new Error(`there are ${runs.length} runs`);
+    return begun;
+  });
+
+async function answerTo(n: number, ...pieces: string[]): Promise<void> {
+  const { sink, end } = await run(n);
+  for (const piece of pieces) sink.piece(piece);
+  end();
+}
+
+const texts = () => channel.sent.map((message) => message.text);
+const sent = (...expected: string[]) => vi.waitFor(() => expect(texts()).toEqual(expected));
+
+describe("once", () => {
+  test("a message runs the agent, and its answer names it", async () => {
+    const done = desk.receive(inbound("m-1"), admit);
+    await answerTo(1, "hello", "and bye");
+    await done;
+    await sent("hello\n\nand bye");
+    expect(channel.sent[0]).toEqual({
+      to: "phone",
+      from: "bot_main",
+      text: "hello\n\nand bye",
+      replyTo: "m-1",
+      streamId: "m-1",
+      messageId: "m-1:r1",
+    });
+    expect(channel.typings).toEqual([true, false]);
+  });
+
+  test("a repetition joins the run that goes on", async () => {
+    const both = [desk.receive(inbound("m"), admit), desk.receive(inbound("m"), admit)];
+    await answerTo(1, "once");
+    await Promise.all(both);
+    await sent("once");
+    expect(runs.length).toBe(1);
+  });
+
+  test("a repetition of what is done gets the same answer again", async () => {
+    const first = desk.receive(inbound("m"), admit);
+    await answerTo(1, "once");
+    await first;
+    await sent("once");
+    await desk.receive(inbound("m"), admit);
+    await sent("once", "once");
+    expect(channel.sent[1]).toEqual(channel.sent[0]);
+    expect(runs.length).toBe(1);
+  });
+
+  test("the same id of another client, bot or tenant is another message", async () => {
+    const others = [
+      inbound("m"),
+      inbound("m", { client: "tablet" }),
+      inbound("m", { bot: { botId: "bot_coder", agentId: "coder", name: "coder" } }),
+      inbound("m", { place: "ws://gateway/ws#bob" }),
+    ];
+    void others.map((other) => desk.receive(other, admit));
+    await run(4);
+    for (const { end } of runs) end();
+  });
+
+  test("a process that ended during a run does not run it again", async () => {
+    void desk.receive(inbound("m"), admit);
+    await run(1);
+    const before = runs;
+    await sitDown();
+    desk.connected();
+    await sent(TEXTS.interrupted);
+    expect(channel.sent[0]).toMatchObject({ replyTo: "m", messageId: "m:r1" });
+    await desk.receive(inbound("m"), admit);
+    await sent(TEXTS.interrupted, TEXTS.interrupted);
+    expect(runs.length).toBe(0);
+    before[0]?.end();
+  });
+
+  test("what waited for its turn when the process ended is answered too", async () => {
+    void desk.receive(inbound("a"), admit);
+    void desk.receive(inbound("b"), admit);
+    await run(1);
+    await vi.waitFor(() => expect(journal.all("started").length).toBe(2));
+    await sitDown();
+    desk.connected();
+    await sent(TEXTS.interrupted, TEXTS.interrupted);
+  });
+});
+
+describe("order", () => {
+  test("messages of one client run one after the other, those of others beside them", async () => {
+    for (const id of ["a", "b"]) void desk.receive(inbound(id), admit);
+    void desk.receive(inbound("c", { client: "tablet" }), admit);
+    await run(2);
+    expect(runs.map(({ text }) => text).sort()).toEqual(["a", "c"]);
+    for (const { end } of [...runs]) end();
+    expect((await run(3)).text).toBe("b");
+    runs[2]?.end();
+  });
+
+  test("a request to stop does not wait", async () => {
+    void desk.receive(inbound("a"), admit);
+    await run(1);
+    void desk.receive(inbound("s", { text: "/stop" }), admit);
+    expect((await run(2)).text).toBe("/stop");
+    for (const { end } of runs) end();
+  });
+
+  test("one too many waiting is told so, and is not taken", async () => {
+    for (let n = 0; n < WAITING_PER_CLIENT; n += 1) void desk.receive(inbound(`m${n}`), admit);
+    await vi.waitFor(() => expect(journal.all("started").length).toBe(WAITING_PER_CLIENT));
+    await run(1);
+    await desk.receive(inbound("more"), admit);
+    expect(texts()).toEqual([TEXTS.busy]);
+    expect(journal.seen(inboundOrigin("more"))).toBeUndefined();
+    await desk.receive(inbound("more", { client: "tablet", text: "" }), admit);
+  });
+});
+
+const inboundOrigin = (messageId: string) => ({
+  place: "ws://gateway/ws#alice",
+  botId: "bot_main",
+  client: "phone",
+  messageId,
+});
+
+describe("answers", () => {
+  test("an agent that fails or has nothing to say still answers", async () => {
+    const failing = desk.receive(inbound("a"), admit);
+    (await run(1)).fail();
+    await failing;
+    const silence = desk.receive(inbound("b"), admit);
+    await answerTo(2, "  ");
+    await silence;
+    await sent(TEXTS.failed, "(no answer)");
+  });
+
+  test("a message without text is not run", async () => {
+    await desk.receive(inbound("m", { text: " " }), admit);
+    expect(texts()).toEqual([TEXTS.empty]);
+    expect(journal.all("started")).toEqual([]);
+  });
+
+  test("a sender that may not talk is told so once a minute", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    mayTalk = false;
+    await desk.receive(inbound("a"), admit);
+    await desk.receive(inbound("b"), admit);
+    expect(texts()).toEqual([TEXTS.refused("phone")]);
+    await desk.receive(inbound("c", { client: "tablet" }), admit);
+    vi.advanceTimersByTime(60_000);
+    await desk.receive(inbound("d"), admit);
+    expect(texts()).toEqual([
+      TEXTS.refused("phone"),
+      TEXTS.refused("tablet"),
+      TEXTS.refused("phone"),
+    ]);
+    expect(journal.all("started")).toEqual([]);
+  });
+});
+
+describe("delivery", () => {
+  const done = async (id: string, n: number) => {
+    const received = desk.receive(inbound(id), admit);
+    await answerTo(n, id);
+    await received;
+  };
+
+  test("an answer waits for a connection", async () => {
+    channel.isUp = false;
+    await done("m", 1);
+    expect(channel.sent).toEqual([]);
+    channel.isUp = true;
+    desk.connected();
+    await sent("m");
+    await vi.waitFor(() => expect(journal.all("sent").length).toBe(1));
+  });
+
+  test("an answer waits for its tenant: another one's clients never get it", async () => {
+    channel.isUp = false;
+    await done("m", 1);
+    channel.isUp = true;
+    channel.place = "ws://gateway/ws#bob";
+    desk.connected();
+    // Reads happen in turn: after this one, nothing is under way.
+    await journal.reply(inboundOrigin("m"));
+    await vi.waitFor(() => expect(channel.sent).toEqual([]));
+    channel.place = "ws://gateway/ws#alice";
+    await desk.receive(inbound("other", { text: "" }), admit);
+    await sent(TEXTS.empty, "m");
+  });
+
+  test("answers to an absent client are tried again, in order", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });
+    const offline = { reason: "recipient_offline", retryable: true };
+    const unknown = { reason: "bot_not_found", retryable: false };
+    channel.refusals.push(offline, unknown, offline);
+    for (const [n, id] of ["a", "b"].entries()) {
+      const received = desk.receive(inbound(id), admit);
+      await vi.waitFor(() => expect(runs.length).toBe(n + 1));
+      runs[n]?.sink.piece(id);
+      runs[n]?.end();
+      await received;
+    }
+    await vi.waitFor(async () => {
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(texts()).toEqual(["a", "b"]);
+    });
+  });
+
+  test("a process that ended before an answer arrived sends it in its next life", async () => {
+    channel.isUp = false;
+    await done("m", 1);
+    await sitDown();
+    desk.connected();
+    await sent("m");
+  });
+
+  test("an answer that can never arrive does not hold up the next", async () => {
+    channel.refusals.push({ reason: "too_large", retryable: false });
+    await done("a", 1);
+    await done("b", 2);
+    await sent("b");
+  });
+});
