@@ -123,12 +123,15 @@ pub(super) async fn serve(
         Ok(page) => (answer(door, &head, body, peer, route.as_ref()).await, page),
     };
     let mut response = answer.unwrap_or_else(problem::response);
+    let status = response.status();
     let headers = response.headers_mut();
     if let Some(route) = &route {
-        if matches!(head.method, Method::OPTIONS) {
+        if head.method == Method::OPTIONS && status.is_success() {
             page.allow(headers, route.allow());
+            headers.insert(ALLOW, route.allow());
+        } else if status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(ALLOW, route.allow());
         }
-        headers.entry(ALLOW).or_insert_with(|| route.allow());
     }
     page.tell(headers);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -137,9 +140,7 @@ pub(super) async fn serve(
     if door.node.is_draining() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    door.node
-        .metrics
-        .http_request(name, response.status().as_u16());
+    door.node.metrics.http_request(name, status.as_u16());
     // Dropped when the head is written.
     response.extensions_mut().insert(answering);
     response
