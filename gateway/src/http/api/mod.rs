@@ -37,7 +37,7 @@ use serde::Serialize;
 
 use self::cors::Page;
 use self::exchange::Exchange;
-use super::upgrade::Public;
+use super::door::Door;
 use crate::node::Refused;
 use crate::ws::handshake::{host_is_ours, host_of};
 
@@ -106,7 +106,7 @@ pub(super) fn route_name(path: &str) -> &'static str {
 
 /// Answers one request.
 pub(super) async fn serve(
-    door: &Public,
+    door: &Door,
     request: Request<Incoming>,
     peer: IpAddr,
 ) -> Response<Full<Bytes>> {
@@ -147,7 +147,7 @@ pub(super) async fn serve(
 }
 
 /// Errors: no `Host`, or one that is not ours.
-fn is_for_us(door: &Public, head: &Parts) -> Result<(), Refused> {
+fn is_for_us(door: &Door, head: &Parts) -> Result<(), Refused> {
     let host = host_of(head).ok_or(ErrorCode::BadRequest)?;
     if host_is_ours(&host, door.hosts.as_deref()) {
         Ok(())
@@ -157,7 +157,7 @@ fn is_for_us(door: &Public, head: &Parts) -> Result<(), Refused> {
 }
 
 async fn answer(
-    door: &Public,
+    door: &Door,
     head: &Parts,
     body: Incoming,
     peer: IpAddr,
