@@ -36,9 +36,11 @@ pub fn tight() -> Settings {
 fn is_first(step: &Step) -> bool {
     match step {
         Step::Pass(_) => true,
-        Step::Open(key, ..) | Step::Text(key, _) | Step::Drop(key) | Step::Read(key) => {
-            side_of(*key) == 0
-        }
+        Step::Open(key, ..)
+        | Step::Text(key, _)
+        | Step::Call(key, _)
+        | Step::Drop(key)
+        | Step::Read(key) => side_of(*key) == 0,
         Step::Answer(side, _) | Step::Policy(side, _) => *side == 0,
     }
 }

@@ -4,9 +4,12 @@
 //! makes a [`Step`] with real keys and JSON texts. Steps can be played again without the ops, all
 //! of them or those of one side only.
 
+use std::collections::BTreeSet;
+
 use protocol::TenantId;
 use protocol::connect::Acks;
 use router_core::auth::Credential;
+use router_core::request::Purpose;
 use router_core::session::Opened;
 use router_core::store::Ask;
 use router_core::{ConnKey, Settings};
@@ -29,9 +32,13 @@ pub struct Op {
 pub enum Act {
     Pass(u64),
     Open(Cred, Option<u8>),
+    /// Over HTTP: a connection for this one thing, in the place of the slot's.
+    Call(Purpose, Cred, Option<u8>, Say),
     Drop,
     Read,
-    Answer { refuse: bool },
+    Answer {
+        refuse: bool,
+    },
     Revoke,
     Suspend(bool),
     Say(Say),
@@ -69,6 +76,7 @@ pub enum Say {
         from: Option<u8>,
         to: To,
         key: Option<u8>,
+        answers: Option<u8>,
     },
     Partial(Option<u8>, To),
     Typing(To),
@@ -85,8 +93,10 @@ pub enum Say {
 #[derive(Debug, Clone)]
 pub enum Step {
     Pass(u64),
-    Open(ConnKey, Option<Credential>, Option<String>),
+    Open(ConnKey, Purpose, Option<Credential>, Option<String>),
     Text(ConnKey, String),
+    /// What the frame of this text would ask.
+    Call(ConnKey, String),
     Drop(ConnKey),
     Read(ConnKey),
     Answer(u8, bool),
@@ -102,6 +112,8 @@ pub struct Script {
     opened: [u64; 2],
     pub generations: [u64; 2],
     said: [[Option<Say>; SLOTS as usize]; 2],
+    /// Connections that cannot say frames.
+    calls: BTreeSet<ConnKey>,
     pub sent: u64,
 }
 
@@ -144,6 +156,7 @@ impl Script {
             opened: [0; 2],
             generations: [0; 2],
             said: Default::default(),
+            calls: BTreeSet::new(),
             sent: 0,
         }
     }
@@ -198,16 +211,30 @@ impl Script {
                 if let Some(key) = key {
                     self.step(Step::Drop(key));
                 }
-                self.open(side, slot, *cred, *client)
+                self.open(side, slot, Purpose::Socket, *cred, *client)
+            }
+            (Act::Call(purpose, cred, client, say), key) => {
+                if let Some(key) = key {
+                    self.step(Step::Drop(key));
+                }
+                let open = self.open(side, slot, *purpose, *cred, *client);
+                let Step::Open(key, ..) = open else {
+                    unreachable!("opening is a step")
+                };
+                self.calls.insert(key);
+                self.step(open);
+                Step::Call(key, self.text(side, say))
             }
             (_, None) => self.open(
                 side,
                 slot,
+                Purpose::Socket,
                 Cred::Key,
                 [None, Some(3), Some(4)][slot as usize % 3],
             ),
             (Act::Drop, Some(key)) => Step::Drop(key),
             (Act::Read, Some(key)) => Step::Read(key),
+            (Act::Say(_), Some(key)) if self.calls.contains(&key) => Step::Drop(key),
             (Act::Say(say), Some(key)) => {
                 let said = &mut self.said[side as usize][slot as usize];
                 let say = match (say, &*said) {
@@ -227,30 +254,38 @@ impl Script {
         self.steps.push(step);
     }
 
-    fn open(&mut self, side: u8, slot: u8, cred: Cred, client: Option<u8>) -> Step {
+    fn open(
+        &mut self,
+        side: u8,
+        slot: u8,
+        purpose: Purpose,
+        cred: Cred,
+        client: Option<u8>,
+    ) -> Step {
         let opened = &mut self.opened[side as usize];
         *opened += 1;
         let key = ConnKey(*opened * 2 + u64::from(side));
         self.slots[side as usize][slot as usize] = Some(key);
         let client = client.map(|n| name(side, n));
-        Step::Open(key, self.credential(side, cred), client)
+        Step::Open(key, purpose, self.credential(side, cred), client)
     }
 
     fn perform(&mut self, step: &Step) {
         let world = &mut self.world;
         match step {
             Step::Pass(ms) => world.pass(*ms),
-            Step::Open(key, credential, client) => {
+            Step::Open(key, purpose, credential, client) => {
                 let opened = Opened {
+                    purpose: *purpose,
                     credential: credential.clone(),
                     client: client.clone(),
                     acks: self.acks,
-                    ..Opened::default()
                 };
                 world.open(*key, side_of(*key), opened);
                 world.conns.get_mut(key).unwrap().capacity = CAPACITY;
             }
             Step::Text(key, text) => world.text(*key, text.clone()),
+            Step::Call(key, text) => world.call(*key, text.clone()),
             Step::Drop(key) => world.drop_conn(*key),
             Step::Read(key) => world.read(*key),
             Step::Answer(side, refuse) => world.answer(&tenant(*side), *refuse),

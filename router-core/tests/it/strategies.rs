@@ -4,6 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use router_core::request::Purpose;
+
 use crate::hostile::HOSTILE;
 use crate::script::{Act, Cred, Op, SLOTS, Say, To};
 
@@ -28,12 +30,25 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         60 => say().prop_map(Act::Say),
         4 => (cred(), proptest::option::of(name())).prop_map(|(cred, name)| Act::Open(cred, name)),
+        8 => call(),
         16 => proptest::bool::weighted(0.1).prop_map(|refuse| Act::Answer { refuse }),
         6 => pass.prop_map(Act::Pass),
         4 => Just(Act::Read),
         2 => Just(Act::Drop),
         1 => prop_oneof![Just(Act::Revoke), proptest::bool::weighted(0.3).prop_map(Act::Suspend)],
     ]
+}
+
+fn call() -> impl Strategy<Value = Act> {
+    let purpose = select(vec![Purpose::Call, Purpose::Wait, Purpose::Wait]);
+    let key = proptest::option::of(0u8..2);
+    let say = prop_oneof![
+        6 => (to(), key).prop_map(|(to, key)| Say::Message { from: None, to, key, answers: None }),
+        1 => proptest::option::of(0u32..4).prop_map(Say::List),
+        2 => to().prop_map(Say::Subscribe),
+    ];
+    (purpose, cred(), proptest::option::of(name()), say)
+        .prop_map(|(purpose, cred, client, say)| Act::Call(purpose, cred, client, say))
 }
 
 fn cred() -> impl Strategy<Value = Cred> {
@@ -62,9 +77,10 @@ fn to() -> impl Strategy<Value = To> {
 fn say() -> impl Strategy<Value = Say> {
     use proptest::option::{of, weighted};
     let from = || weighted(0.3, name());
-    let message = (from(), to(), of(0u8..2));
+    let message = (from(), to(), of(0u8..2), weighted(0.3, 0u8..2));
     prop_oneof![
-        16 => message.prop_map(|(from, to, key)| Say::Message { from, to, key }),
+        16 => message
+            .prop_map(|(from, to, key, answers)| Say::Message { from, to, key, answers }),
         8 => (name(), of(any::<bool>()), of(0u8..2)).prop_map(|(b, t, i)| Say::Register(b, t, i)),
         2 => to().prop_map(Say::Unregister),
         2 => (from(), to()).prop_map(|(from, to)| Say::Partial(from, to)),

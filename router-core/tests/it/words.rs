@@ -80,10 +80,19 @@ impl Script {
                 ("register_bot", data)
             }
             Say::Unregister(to) => ("unregister_bot", format!(r#""botId":"{}""#, target(to))),
-            Say::Message { from: own, to, key } => {
-                let key = key.map(|key| format!(r#""messageId":"k{key}","#));
-                let (own, to, key) = (from(own), target(to), key.unwrap_or_default());
-                let data = format!(r#"{own}{key}"to":"{to}","text":"{mark}","n":{n}"#);
+            Say::Message {
+                from: own,
+                to,
+                key,
+                answers,
+            } => {
+                let id = |member, id: &Option<u8>| {
+                    let id = id.map(|id| format!(r#""{member}":"k{id}","#));
+                    id.unwrap_or_default()
+                };
+                let ids = id("messageId", key) + &id("replyTo", answers);
+                let (own, to) = (from(own), target(to));
+                let data = format!(r#"{own}{ids}"to":"{to}","text":"{mark}","n":{n}"#);
                 ("message", data)
             }
             Say::Partial(own, to) => {

@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
+use protocol::codec::decode;
+use protocol::frame::Request;
 use protocol::{CloseCode, ErrorCode, Secret, TenantId};
 use router_core::auth::{Keyring, Throttle};
 use router_core::effect::{Fact, Outbound, Ticket};
 use router_core::ids::HashKeys;
-use router_core::session::{Input as SessionInput, Opened};
+use router_core::session::{Call, Input as SessionInput, Opened};
 use router_core::shard::Input as ShardInput;
 use router_core::store::{self, Ask, Model, Reply};
 use router_core::{ConnKey, Env, Millis, Session, Settings, Shard};
@@ -147,6 +149,20 @@ impl World {
             conn.inbox.push_back(text.into());
             self.work.push_back(Work::NextFrame(key));
             self.run();
+        }
+    }
+
+    /// Somebody asks over HTTP what the frame of this text would. One that has not joined cannot.
+    pub fn call(&mut self, key: ConnKey, text: impl Into<Bytes>) {
+        let frame = decode(&text.into()).expect("calls are well formed");
+        let call = match frame.request {
+            Request::Send(send) => Call::Send(send),
+            Request::ListBots(list) => Call::List(list),
+            Request::Subscribe(bot) => Call::Find(bot.bot_id),
+            other => unreachable!("no call: {other:?}"),
+        };
+        if !self.conns[&key].session.is_waiting() {
+            self.input(key, SessionInput::Call(call));
         }
     }
 
