@@ -349,7 +349,7 @@ connectionId: string, } & BodyMembers;
  *
  * Wire form: its `reason`, snake case.
  */
-export type ErrorCode = "bad_frame" | "unknown_type" | "missing_field" | "invalid_id" | "unauthorized" | "forbidden_scope" | "bot_not_found" | "not_your_identity" | "tenant_suspended" | "already_registered" | "takeover_flapping" | "lease_lost" | "idempotency_conflict" | "too_large" | "rate_limited" | "quota_exceeded" | "internal" | "not_supported" | "bot_offline" | "recipient_offline" | "recipient_busy" | "unreachable" | "delivery_unknown" | "draining" | "store_unavailable";
+export type ErrorCode = "bad_frame" | "bad_request" | "unknown_type" | "missing_field" | "invalid_id" | "unauthorized" | "forbidden_scope" | "origin_not_allowed" | "bot_not_found" | "not_your_identity" | "tenant_suspended" | "not_found" | "method_not_allowed" | "request_timeout" | "already_registered" | "takeover_flapping" | "lease_lost" | "idempotency_conflict" | "too_large" | "unsupported_media_type" | "misdirected" | "rate_limited" | "quota_exceeded" | "internal" | "not_supported" | "bot_offline" | "recipient_offline" | "recipient_busy" | "unreachable" | "delivery_unknown" | "draining" | "store_unavailable";
 
 /**
  * `error`: the refusal of the frame whose `id` it carries.
@@ -645,19 +645,26 @@ export type UnregisterReason = "replaced";
 /** Every `data.reason` of an `error`. */
 export const ERRORS = {
   bad_frame: {"code":400,"message":"Frame is not one JSON object as the protocol words it","retryable":false,"since":"now"},
+  bad_request: {"code":400,"message":"Query, header or body is not as the HTTP API words it","retryable":false,"since":"now"},
   unknown_type: {"code":400,"message":"Frame type is not known","retryable":false,"since":"now"},
   missing_field: {"code":400,"message":"A required member is missing","retryable":false,"since":"now"},
   invalid_id: {"code":400,"message":"An id is not valid","retryable":false,"since":"now"},
   unauthorized: {"code":401,"message":"Invalid API key or token","retryable":false,"since":"now"},
   forbidden_scope: {"code":403,"message":"This credential does not allow that","retryable":false,"since":"now"},
+  origin_not_allowed: {"code":403,"message":"Pages of that origin may not ask this gateway","retryable":false,"since":"now"},
   bot_not_found: {"code":403,"message":"Bot not found or access denied","retryable":false,"since":"now"},
   not_your_identity: {"code":403,"message":"This connection does not hold that sender","retryable":false,"since":"now"},
   tenant_suspended: {"code":403,"message":"This account is suspended","retryable":false,"since":"now"},
+  not_found: {"code":404,"message":"No such path","retryable":false,"since":"now"},
+  method_not_allowed: {"code":405,"message":"That path has no such method","retryable":false,"since":"now"},
+  request_timeout: {"code":408,"message":"The request did not arrive in time","retryable":false,"since":"now"},
   already_registered: {"code":409,"message":"That id is in use","retryable":false,"since":"now"},
   takeover_flapping: {"code":409,"message":"Two instances keep taking this bot from each other","retryable":false,"since":"now"},
   lease_lost: {"code":409,"message":"The lease on this task was lost","retryable":false,"since":"later: tasks"},
   idempotency_conflict: {"code":409,"message":"That key was used for another request","retryable":false,"since":"later: tasks"},
-  too_large: {"code":413,"message":"A member is over its size","retryable":false,"since":"now"},
+  too_large: {"code":413,"message":"A member, or the whole request, is over its size","retryable":false,"since":"now"},
+  unsupported_media_type: {"code":415,"message":"The body must be application/json","retryable":false,"since":"now"},
+  misdirected: {"code":421,"message":"The Host is not one of this gateway's","retryable":false,"since":"now"},
   rate_limited: {"code":429,"message":"Too many requests","retryable":true,"since":"now"},
   quota_exceeded: {"code":429,"message":"A count or size limit is reached","retryable":true,"since":"now"},
   internal: {"code":500,"message":"Internal error","retryable":false,"since":"now"},
@@ -732,6 +739,7 @@ export const LIMITS = {
   headBytesMax: 16384,
   authFailuresPerMinute: 10,
   authFailuresPerSource: 600,
+  waitMsMax: 50000,
   authFailureEntriesMax: 65536,
   handshakesPerSource: 256,
   handshakesMax: 4096,
@@ -743,6 +751,7 @@ export const LIMIT_DEFAULTS = {
   botsPerSocket: 64,
   botsPerTenant: 1000,
   socketsPerTenant: 10000,
+  waitsPerTenant: 1000,
   messagesPerSecond: 5000,
   messagesBurst: 10000,
   framesPerSecond: 500,
