@@ -34,7 +34,7 @@ use tokio::task::JoinSet;
 
 use crate::config::Config;
 use crate::http::admin::Admin;
-use crate::http::upgrade::Public;
+use crate::http::door::Door;
 use crate::listener::{Gate, Listener};
 use crate::node::{Node, NodeBytes, Sources, StoreQueue};
 
@@ -84,7 +84,7 @@ impl Shutdown {
 pub struct Gateway {
     node: Arc<Node>,
     queues: Vec<StoreQueue>,
-    public: (Listener, Arc<Public>),
+    public: (Listener, Arc<Door>),
     admin: (Listener, Arc<Admin>),
     addresses: Addresses,
     shutdown: Shutdown,
@@ -137,7 +137,7 @@ impl Gateway {
             None,
             Arc::new(Gate::new(config.sockets_max)),
         )?;
-        let public_door = Public {
+        let public_door = Door {
             node: Arc::clone(&node),
             sources: Sources::new(config.trusted_proxies),
             allowed_origins: config.allowed_origins,

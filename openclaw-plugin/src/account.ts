@@ -60,23 +60,21 @@ function tunnelOf(
 ): Tunnel {
   const { account } = ctx;
   const admit = admitWith(getRuntime(), account);
-  const tunnel = new Tunnel(
+  return new Tunnel(
     { account, url, bots, instance: instance(), dial, log },
     {
       state: (state) => {
         ctx.setStatus(statusOf(account.accountId, state));
         if (state.phase === "ready") desk.connected();
       },
-      message: (bot, message) => {
+      message: (place, bot, message) => {
         const { accountId } = account;
         const text = typeof message.text === "string" ? message.text : "";
-        const place = tunnel.place ?? "";
         const { from: client, messageId } = message;
         void desk.receive({ place, accountId, bot, client, messageId, text }, admit);
       },
     },
   );
-  return tunnel;
 }
 
 /** Node's own client: it takes headers, which a browser's does not. */

@@ -30,7 +30,8 @@ const REFUSED_SENDERS_MAX = 1_000;
 export const TEXTS = {
   interrupted:
     "Your message was interrupted: OpenClaw stopped while its agent was working on it. " +
-    "It was not run again. If you still want an answer, send it as a new message.",
+    "It is not run a second time. OpenClaw may go on by itself where it stopped; " +
+    "if it does not, send a new message.",
   failed: "The agent failed before it had an answer. The log of OpenClaw says why.",
   busy: "Too many messages are waiting for this agent. Yours was not taken; send it again later.",
   broken: "Your message was not taken: something went wrong in OpenClaw. Its log says what.",

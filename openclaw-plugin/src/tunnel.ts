@@ -29,8 +29,8 @@ export type TunnelState =
 export interface TunnelEvents {
   /** The account stands differently now. */
   state(state: TunnelState): void;
-  /** A message for one of the bots. */
-  message(bot: Bot, message: Delivered & { messageId: string }): void;
+  /** A message for one of the bots, from this gateway and tenant. */
+  message(place: string, bot: Bot, message: Delivered & { messageId: string }): void;
 }
 
 export interface TunnelOptions {
@@ -213,7 +213,7 @@ export class Tunnel implements Channel {
 
   #onMessage(message: Delivered & { messageId: string }): void {
     const bot = this.#options.bots.find((bot) => bot.botId === message.to);
-    if (bot) this.#events.message(bot, message);
+    if (bot && this.#place !== undefined) this.#events.message(this.#place, bot, message);
   }
 
   #onReplaced(link: Link, botId: string): void {
@@ -227,10 +227,10 @@ export class Tunnel implements Channel {
   }
 
   async #register(link: Link): Promise<void> {
-    const tenant = await link.ready;
+    // Before the bots are: the first message may come with the first of them.
+    this.#place = `${this.#options.url.href}#${await link.ready}`;
     for (const bot of this.bots) await this.#registerOne(link, bot);
     if (this.bots.length === 0) throw new Blocked([...this.#lost.values()].join("; "));
-    this.#place = `${this.#options.url.href}#${tenant}`;
   }
 
   async #registerOne(link: Link, bot: Bot): Promise<void> {

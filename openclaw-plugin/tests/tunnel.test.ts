@@ -29,7 +29,8 @@ beforeEach(() => {
     },
     {
       state: (state) => states.push(state),
-      message: (bot, message) => messages.push(`${bot.agentId}: ${message.text}`),
+      message: (place, bot, message) =>
+        messages.push(`${bot.agentId} at ${place}: ${message.text}`),
     },
   );
   tunnel.start();
@@ -72,6 +73,16 @@ describe("connecting", () => {
     expect(tunnel.place).toBe("ws://gateway/ws#alice");
     expect(tunnel.holds("bot_main")).toBe(true);
     expect(tunnel.holds("bot_other")).toBe(false);
+  });
+
+  test("a message may come before the last bot is registered", async () => {
+    const socket = network.last();
+    socket.answer = () => {
+      const data = { from: "p", to: "bot_main", messageId: "m", connectionId: "c", text: "hi" };
+      socket.frame({ type: "message", data });
+    };
+    await accept(socket);
+    expect(messages).toEqual(["main at ws://gateway/ws#alice: hi"]);
   });
 
   test("a gateway that says nothing is given up", async () => {
@@ -262,7 +273,7 @@ describe("moving", () => {
       text: "hi",
     };
     old.frame({ type: "message", data });
-    expect(messages).toEqual(["coder: hi"]);
+    expect(messages).toEqual(["coder at ws://gateway/ws#alice: hi"]);
   });
 
   test("if nobody takes it in, it comes back as after any loss", async () => {

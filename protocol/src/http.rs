@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorCode;
 use crate::frame::{AckStatus, Delivered};
-use crate::ids::MessageId;
+use crate::ids::{BotId, ClientId, MessageId};
+use crate::limits::TOKEN_TTL_MAX_S;
 use crate::presence::BotInfo;
 use crate::secret::Secret;
 
@@ -74,15 +75,19 @@ pub struct MessageAnswer {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TokenRequest {
     /// The client id of whoever will hold it.
+    #[schemars(with = "ClientId")]
     pub client: String,
     /// The bots it may see; absent: all. Required for scope `bot`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<BotId>>")]
     pub bots: Option<Vec<String>>,
     /// Exactly one. Default: `["chat"]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1))]
     pub scope: Option<Vec<TokenScope>>,
     /// How long it is good, seconds: 1 to 2592000 (30 days). Default: 3600.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = TOKEN_TTL_MAX_S))]
     pub ttl_seconds: Option<u64>,
 }
 

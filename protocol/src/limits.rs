@@ -145,9 +145,9 @@ limits! {
     sockets_per_tenant: u32 = 10_000u32;
     /// Most HTTP requests of a tenant that wait for a reply.
     waits_per_tenant: u32 = 1000u32;
-    /// Messages of a tenant, a second.
+    /// Messages and HTTP calls of a tenant, a second.
     messages_per_second: u32 = 5000u32;
-    /// Messages of a tenant, at once.
+    /// Messages and HTTP calls of a tenant, at once.
     messages_burst: u32 = 10_000u32;
     /// Frames of any kind from one socket, a second.
     frames_per_second: u32 = 500u32;

@@ -120,7 +120,7 @@ keys! {
     redis_insecure    = "false", Kind::Switch, Since::Reserved("cluster"), "Allows a Redis without password or TLS";
     tls_cert          = "", Kind::Path, Since::Now, "Certificate chain of the public listener, PEM; with tls_key";
     tls_key           = "", Kind::Path, Since::Now, "Private key of the public listener, PEM; with tls_cert";
-    allowed_origins   = "", Kind::List, Since::Now, "Origins of web pages that may connect beside the gateway's own; * = all";
+    allowed_origins   = "", Kind::List, Since::Now, "Origins of web pages that may connect and use the HTTP API beside the gateway's own; * = all";
     allowed_hosts     = "", Kind::List, Since::Now, "Values of Host that are answered beside IP addresses and localhost";
     trusted_proxies   = "", Kind::List, Since::Now, "Addresses or networks whose X-Forwarded-For is believed";
     query_keys        = "true", Kind::Switch, Since::Now, "Whether ?token= on /ws is accepted, as old SDKs send it";
@@ -128,7 +128,7 @@ keys! {
     log               = "info", Kind::Text, Since::Now, "Log filter: trace, debug, info, warn, error, or per module";
     log_format        = "text", Kind::OneOf(LOG_FORMATS), Since::Now, "Form of log lines: text or json";
     trace_sample      = "0.01", Kind::Fraction, Since::Reserved("tracing"), "Part of the frames that are traced";
-    handshake_timeout = "10s", Kind::Duration, Since::Now, "How long TLS, the request head and the first credential may each take";
+    handshake_timeout = "10s", Kind::Duration, Since::Now, "How long TLS and the request head together, the first credential, and the body of an HTTP request may each take, and how long a kept-alive connection may be idle";
     heartbeat         = "25s", Kind::Duration, Since::Now, "How often a socket is pinged; two without a frame close it";
     drain_wait        = "5s", Kind::Duration, Since::Reserved("drain"), "How long the node stays reachable after it says that it is not ready";
     drain_window      = "30s", Kind::Duration, Since::Reserved("drain"), "Over how long sockets are asked to move";

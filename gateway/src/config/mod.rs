@@ -94,7 +94,8 @@ pub struct Config {
     pub log: String,
     /// Form of log lines.
     pub log_format: LogFormat,
-    /// How long TLS, the request head and the first credential may each take.
+    /// How long TLS and the request head together, the first credential, and the body of an HTTP
+    /// request may each take, and how long a kept-alive connection may be idle.
     pub handshake_timeout: Duration,
     /// How often a socket is pinged.
     pub heartbeat: Duration,

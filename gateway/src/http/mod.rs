@@ -2,6 +2,7 @@
 //!
 //! | file | listener | serves |
 //! | --- | --- | --- |
+//! | `door.rs`, `public.rs` | public | dispatches to the next two |
 //! | `upgrade.rs` | public | `GET /ws` and an upgrade on `/` |
 //! | `api/` | public | `/v1/…`: bots, messages, tokens |
 //! | `admin.rs` | admin | `/admin/v1/…` |
@@ -9,8 +10,10 @@
 
 pub(crate) mod admin;
 pub(crate) mod api;
+pub(crate) mod door;
 mod ops;
-pub(crate) mod upgrade;
+mod public;
+mod upgrade;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;

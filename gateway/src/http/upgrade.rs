@@ -1,17 +1,16 @@
-//! The public door: a WebSocket upgrade on `/ws` (or `/`: old URLs have no path), and the API under
-//! `/v1/`, which `api/` serves.
+//! A WebSocket upgrade on `/ws` (or `/`: old URLs have no path).
 //!
 //! The credential is looked for in `Authorization: Bearer`, `?token=`, then the subprotocol
 //! `t2b.auth.<base64url>`; the first found is the only one tried. It is not judged here: a browser
 //! cannot read an HTTP status, so the session tells it in-band.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
+use http::header::SEC_WEBSOCKET_PROTOCOL;
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
@@ -21,10 +20,10 @@ use router_core::auth::Credential;
 use router_core::session::Opened;
 use smol_str::SmolStr;
 
-use super::{api, text};
-use crate::listener::{Open, Service};
-use crate::node::{Node, Sources};
-use crate::ws::handshake::{Policy, Refusal, host_is_ours, host_of, judge};
+use super::door::{Door, bearer, head_of};
+use crate::listener::Open;
+use crate::node::Node;
+use crate::ws::handshake::{Policy, Refusal, judge};
 use crate::ws::{Connection, Reader, drive, split_upgraded};
 
 /// The subprotocol that is spoken; the one with a credential is read and never echoed.
@@ -33,69 +32,9 @@ const AUTH_SUBPROTOCOL: &str = "t2b.auth.";
 /// When a client refused by a draining node may come back, seconds.
 const RETRY_AFTER_S: u32 = 1;
 
-/// What the public listener accepts.
-pub(crate) struct Public {
-    pub(crate) node: Arc<Node>,
-    pub(crate) sources: Sources,
-    pub(crate) allowed_origins: Vec<String>,
-    /// Absent: any, as behind a balancer on a public address.
-    pub(crate) hosts: Option<Vec<String>>,
-    pub(crate) query_keys: bool,
-    pub(crate) control_per_second: u32,
-}
-
-impl Service for Public {
-    async fn call(
-        &self,
-        request: Request<Incoming>,
-        peer: SocketAddr,
-        open: Open,
-    ) -> Response<Full<Bytes>> {
-        let path = request.uri().path();
-        // Only paths of ours are logged: others have been seen to carry credentials.
-        tracing::debug!(%peer, path = if matches!(path, "/" | "/ws") { path } else { api::route_name(path) }, "request");
-        if api::is_ours(path) {
-            return api::serve(self, request, peer.ip()).await;
-        }
-        let answer = match (path, request.headers().contains_key(UPGRADE)) {
-            ("/ws", _) | ("/", true) => self.upgrade(request, peer, open),
-            _ if !self.is_ours(&request) => Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST)),
-            _ => Err(Refusal::new(StatusCode::NOT_FOUND)),
-        };
-        match answer {
-            Ok(response) => response,
-            Err(refusal) => {
-                self.node.metrics.handshake(refusal.status.as_str());
-                let hint = match refusal.status {
-                    StatusCode::NOT_FOUND | StatusCode::UPGRADE_REQUIRED => {
-                        "connect a WebSocket to /ws\n"
-                    }
-                    _ => "",
-                };
-                let (parts, ()) = refusal.response().into_parts();
-                let mut response = text(refusal.status, hint);
-                response.headers_mut().extend(parts.headers);
-                response
-            }
-        }
-    }
-
-    fn is_crowd(&self, peer: IpAddr) -> bool {
-        self.sources.trusts(peer)
-    }
-
-    fn turned_away(&self, result: &str) {
-        self.node.metrics.handshake(result);
-    }
-}
-
-impl Public {
-    fn is_ours(&self, request: &Request<Incoming>) -> bool {
-        let parts = head_of(request);
-        host_of(&parts).is_some_and(|host| host_is_ours(&host, self.hosts.as_deref()))
-    }
-
-    fn upgrade(
+impl Door {
+    /// Takes a WebSocket in. Errors: what the handshake is refused with.
+    pub(super) fn upgrade(
         &self,
         mut request: Request<Incoming>,
         peer: SocketAddr,
@@ -176,15 +115,6 @@ async fn converse(
     drive(reader, dialect.socket(), dialect, control_per_second).await;
 }
 
-/// The credential of `Authorization: Bearer`.
-pub(super) fn bearer(parts: &Parts) -> Option<Credential> {
-    let value = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, credential) = value.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| Credential::from_bearer(credential.trim()))
-}
-
 fn subprotocol_credential(parts: &Parts) -> Option<Credential> {
     let values = parts.headers.get_all(SEC_WEBSOCKET_PROTOCOL);
     let offered = values.iter().filter_map(|value| value.to_str().ok());
@@ -195,14 +125,4 @@ fn subprotocol_credential(parts: &Parts) -> Option<Credential> {
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .unwrap_or_default();
     Some(Credential::from_bearer(&text))
-}
-
-/// The head of a request, without its body and its upgrade.
-fn head_of(request: &Request<Incoming>) -> Parts {
-    let mut head = Request::new(());
-    *head.method_mut() = request.method().clone();
-    *head.uri_mut() = request.uri().clone();
-    *head.version_mut() = request.version();
-    *head.headers_mut() = request.headers().clone();
-    head.into_parts().0
 }

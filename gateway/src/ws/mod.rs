@@ -11,7 +11,8 @@
 //! ```
 //!
 //! Nothing here knows T2B frames, tenants or routing: limits are values passed in, and what the
-//! messages mean is a [`Dialect`]. An idle connection costs one task and no buffer.
+//! messages mean is a [`Dialect`]. An idle connection costs one task and no buffer. A [`Local`]
+//! connection has no socket: a task of this process takes what is pushed to it.
 //!
 //! | full, late, broken | then |
 //! | --- | --- |

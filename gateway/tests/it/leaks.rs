@@ -51,9 +51,15 @@ async fn no_credential_is_ever_put_out() {
         .collect();
     let token = server.token("alice", "phone", TokenScope::Chat, None, 60);
     let protocol = URL_SAFE_NO_PAD.encode(&keys[2]);
+    let mut told = String::new();
     for set in [&keys, &wrong] {
         use_everywhere(&server, set).await;
+        told += &called(&server, set).await;
     }
+    let asked_for = r#"{"client":"phone"}"#;
+    let issued = server.call(&keys[0], "POST /v1/tokens", asked_for).await;
+    let issued = issued.json()["token"].as_str().unwrap().to_owned();
+    told += &called(&server, &vec![issued.clone(); 5]).await;
     let mut request = format!("ws://{}/ws", server.addresses.public)
         .into_client_request()
         .unwrap();
@@ -65,7 +71,7 @@ async fn no_credential_is_ever_put_out() {
         .greeted()
         .await;
     server.bearer(&token).await;
-    let answers = asked(&server).await;
+    let answers = told + &asked(&server).await;
 
     let logged = String::from_utf8(output.0.lock().unwrap().clone()).unwrap();
     assert!(
@@ -76,6 +82,7 @@ async fn no_credential_is_ever_put_out() {
     let secret = std::fs::read_to_string(server.dir.path().join("secret")).unwrap();
     let singles = [
         token,
+        issued,
         protocol,
         server.admin_token.clone(),
         secret.trim().to_owned(),
@@ -114,6 +121,35 @@ async fn use_everywhere(server: &Server, keys: &[String]) {
     socket
         .ask(json!({"type": "auth", "data": {"apiKey": keys[4], "token": 7}}).to_string())
         .await;
+}
+
+/// What the HTTP API answers to each key, where it may be and where it should not.
+async fn called(server: &Server, keys: &[String]) -> String {
+    let key = &keys[3];
+    let mut told = String::new();
+    for (request, body) in [
+        ("GET /v1/bots".to_owned(), String::new()),
+        (format!("GET /v1/bots/{key}"), String::new()),
+        (
+            format!("GET /v1/bots?cursor={key}&token={key}"),
+            String::new(),
+        ),
+        (format!("GET /v1/{key}"), String::new()),
+        (format!("POST /v1/messages?clientId={key}"), key.clone()),
+        (
+            "POST /v1/messages".to_owned(),
+            json!({"to": key, "text": key}).to_string(),
+        ),
+        (
+            "POST /v1/tokens".to_owned(),
+            json!({"client": key, key: 1}).to_string(),
+        ),
+    ] {
+        let answer = server.call(key, &request, &body).await;
+        assert!(answer.status >= 200, "{answer:?}");
+        told += &format!("{}{}", answer.head, answer.body);
+    }
+    told
 }
 
 /// What the admin door answers, an order among it.

@@ -12,7 +12,7 @@ use ts_rs::TS;
 use super::StatusRequest;
 use crate::connect::{Auth, AuthError, AuthOk, Connected, Migrate, Pong};
 use crate::error::ErrorCode;
-use crate::ids::{ConnectionId, MessageId, Name};
+use crate::ids::{ConnectionId, MessageId, Name, StreamId};
 use crate::presence::{
     BotRef, BotRegistered, BotStatus, BotUnregistered, BotsList, ListBots, RegisterBot,
     Subscription,
@@ -23,6 +23,7 @@ use crate::presence::{
 #[serde(rename_all = "camelCase")]
 pub struct SendMessage {
     /// The recipient: a bot, a client id or a connection.
+    #[schemars(with = "Name")]
     pub to: String,
     /// What is said. Any other members pass too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,26 +32,32 @@ pub struct SendMessage {
     /// A bot this socket holds. Default: its own client id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
+    #[schemars(with = "Option<Name>")]
     pub from: Option<String>,
     /// An idempotency key: 1-64 of `[A-Za-z0-9._:-]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
+    #[schemars(with = "Option<MessageId>")]
     pub message_id: Option<String>,
     /// The message this one answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
+    #[schemars(with = "Option<MessageId>")]
     pub reply_to: Option<String>,
     /// The stream of partials that this message ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
+    #[schemars(with = "Option<StreamId>")]
     pub stream_id: Option<String>,
     /// Which part this is, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
+    #[schemars(range(min = 1))]
     pub part: Option<u32>,
     /// How many parts there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
+    #[schemars(range(min = 1))]
     pub parts: Option<u32>,
     /// RFC 3339. Default: the gateway's.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -156,7 +156,9 @@ impl Tenant {
                 self.presence.changed(&bot.info, env.now_ms);
                 fx.push(Effect::Note(Fact::BotOffline));
             }
-            let client = was_last.then_some(conn.client);
+            // A call leaves no trace in the store: every single one would be a write.
+            let is_remembered = was_last && conn.purpose == Purpose::Socket;
+            let client = is_remembered.then_some(conn.client);
             if client.is_some() || !released.is_empty() {
                 let ask = Ask::Release {
                     conn: conn.id,

@@ -30,9 +30,10 @@ use protocol::{BotId, ErrorCode, Limits, TenantId};
 
 use crate::effect::{Effect, Effects, Ticket};
 use crate::env::{Env, Millis};
-use crate::gcra::Gcra;
+use crate::gcra::{Gcra, Rate};
 use crate::ids::HashKeys;
-use crate::request::{Command, Join, Notice, Request};
+use crate::refusal::Refusal;
+use crate::request::{Command, Join, Notice, Purpose, Request};
 use crate::store::{self, Ask, Policy, Reply, Snapshot};
 use dedupe::Dedupe;
 use presence::Presence;
@@ -139,8 +140,14 @@ impl Tenant {
         } = request;
         let conn = permit.conn();
         // A connection that was expelled meanwhile is owed no answer: its close is on the way.
-        if self.routes.connection(conn).is_none() {
+        let Some(asking) = self.routes.connection(conn) else {
             return;
+        };
+        // A socket has a rate of its own; calls share their tenant's with its messages.
+        if asking.purpose != Purpose::Socket
+            && let Err(retry_ms) = self.rate.take(env.now_ms, message_rate(&self.limits))
+        {
+            return Refusal::rate(retry_ms).tell(env, conn, id.as_ref(), fx);
         }
         match command {
             Command::Register(registration) => self.register(env, conn, id, registration, fx),
@@ -228,6 +235,14 @@ impl Tenant {
             now_ms: env.now_ms,
         };
         fx.push(Effect::Ask { ticket, request });
+    }
+}
+
+/// How many messages and calls a tenant may make.
+fn message_rate(limits: &Limits) -> Rate {
+    Rate {
+        per_second: limits.messages_per_second,
+        burst: limits.messages_burst,
     }
 }
 

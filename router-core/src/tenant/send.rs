@@ -8,13 +8,12 @@ use protocol::connect::Acks;
 use protocol::frame::{AckStatus, SendKind};
 use protocol::{ErrorCode, FrameId, Kind, MessageId};
 
-use super::Tenant;
 use super::dedupe::Key;
 use super::routes::{Connection, Targets};
+use super::{Tenant, message_rate};
 use crate::check;
 use crate::effect::{Class, Effect, Effects, Fact, Outbound, Outcome, Receipt};
 use crate::env::{Env, Millis};
-use crate::gcra::Rate;
 use crate::ids::ConnKey;
 use crate::invariant::Invariant;
 use crate::permit::may_address;
@@ -103,11 +102,7 @@ impl Tenant {
         if !self.speaks_as(conn, &envelope.from) {
             return Verdict::Refused(ErrorCode::NotYourIdentity, None);
         }
-        let rate = Rate {
-            per_second: self.limits.messages_per_second,
-            burst: self.limits.messages_burst,
-        };
-        if let Err(retry_ms) = self.rate.take(env.now_ms, rate) {
+        if let Err(retry_ms) = self.rate.take(env.now_ms, message_rate(&self.limits)) {
             return Verdict::Refused(ErrorCode::RateLimited, Some(retry_ms));
         }
         // Unknown and out of sight are one case, so that they cannot be told apart.

@@ -25,6 +25,7 @@ mod world;
 
 mod answers;
 mod bots_change_hands;
+mod calls;
 mod connecting;
 mod every_error_code;
 mod guarantees;

@@ -18,7 +18,7 @@ use super::{Answer, json_of};
     tag = "bots",
     params(
         ("limit" = Option<u32>, Query, description = "Most bots in the answer. Default: 100.", minimum = 1, maximum = 1000),
-        ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before."),
+        ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before.", pattern = "^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$"),
     ),
     responses(
         (status = 200, description = "A page of bots.", content_type = "application/json", body = ref("#/components/schemas/BotPage")),
@@ -44,7 +44,7 @@ pub(super) async fn list(exchange: Exchange<'_>) -> Answer {
     path = "/v1/bots/{id}",
     operation_id = "getBot",
     tag = "bots",
-    params(("id" = String, Path, description = "The bot.", max_length = 80)),
+    params(("id" = String, Path, description = "The bot.", pattern = "^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$")),
     responses(
         (status = 200, description = "The bot.", content_type = "application/json", body = ref("#/components/schemas/BotInfo")),
     ),

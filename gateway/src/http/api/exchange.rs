@@ -14,7 +14,7 @@ use router_core::session::Opened;
 use smol_str::SmolStr;
 use tokio::time::timeout;
 
-use crate::http::upgrade::bearer;
+use crate::http::door::bearer;
 use crate::node::{Caller, Node, Refused};
 use crate::ws::ReadLimits;
 use crate::ws::budget::Charge;

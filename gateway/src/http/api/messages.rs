@@ -26,8 +26,8 @@ use super::{Answer, json};
     tag = "messages",
     params(
         ("waitMs" = Option<u64>, Query, description = "How long to wait for the reply, milliseconds.", minimum = 0, maximum = 50000),
-        ("clientId" = Option<String>, Query, description = "Who sends. Default: `client_<userId>`; a token's own client id wins."),
-        ("Idempotency-Key" = Option<String>, Header, description = "The message's id, if the body has none.", max_length = 64),
+        ("clientId" = Option<String>, Query, description = "Who sends. Default: `client_<userId>`; a token's own client id wins.", pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The message's id, if the body has none.", pattern = "^[A-Za-z0-9._:-]{1,64}$"),
     ),
     request_body(content = ref("#/components/schemas/SendMessage"), content_type = "application/json"),
     responses(

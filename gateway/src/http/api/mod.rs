@@ -37,7 +37,7 @@ use serde::Serialize;
 
 use self::cors::Page;
 use self::exchange::Exchange;
-use super::upgrade::Public;
+use super::door::Door;
 use crate::node::Refused;
 use crate::ws::handshake::{host_is_ours, host_of};
 
@@ -106,7 +106,7 @@ pub(super) fn route_name(path: &str) -> &'static str {
 
 /// Answers one request.
 pub(super) async fn serve(
-    door: &Public,
+    door: &Door,
     request: Request<Incoming>,
     peer: IpAddr,
 ) -> Response<Full<Bytes>> {
@@ -123,12 +123,15 @@ pub(super) async fn serve(
         Ok(page) => (answer(door, &head, body, peer, route.as_ref()).await, page),
     };
     let mut response = answer.unwrap_or_else(problem::response);
+    let status = response.status();
     let headers = response.headers_mut();
     if let Some(route) = &route {
-        if matches!(head.method, Method::OPTIONS) {
+        if head.method == Method::OPTIONS && status.is_success() {
             page.allow(headers, route.allow());
+            headers.insert(ALLOW, route.allow());
+        } else if status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(ALLOW, route.allow());
         }
-        headers.entry(ALLOW).or_insert_with(|| route.allow());
     }
     page.tell(headers);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -137,16 +140,14 @@ pub(super) async fn serve(
     if door.node.is_draining() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    door.node
-        .metrics
-        .http_request(name, response.status().as_u16());
+    door.node.metrics.http_request(name, status.as_u16());
     // Dropped when the head is written.
     response.extensions_mut().insert(answering);
     response
 }
 
 /// Errors: no `Host`, or one that is not ours.
-fn is_for_us(door: &Public, head: &Parts) -> Result<(), Refused> {
+fn is_for_us(door: &Door, head: &Parts) -> Result<(), Refused> {
     let host = host_of(head).ok_or(ErrorCode::BadRequest)?;
     if host_is_ours(&host, door.hosts.as_deref()) {
         Ok(())
@@ -156,7 +157,7 @@ fn is_for_us(door: &Public, head: &Parts) -> Result<(), Refused> {
 }
 
 async fn answer(
-    door: &Public,
+    door: &Door,
     head: &Parts,
     body: Incoming,
     peer: IpAddr,

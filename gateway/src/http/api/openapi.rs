@@ -50,6 +50,9 @@ pub(crate) fn document() -> String {
         let operations = paths.values_mut().filter_map(Value::as_object_mut);
         for operation in operations.flat_map(|path| path.values_mut()) {
             operation["responses"]["default"] = refusal();
+            if let Some(body) = operation.get_mut("requestBody") {
+                body["required"] = Value::Bool(true);
+            }
         }
     }
     format!("{document:#}\n")
@@ -78,4 +81,36 @@ fn schemas() -> Value {
     generator.subschema_for::<TokenIssued>();
     generator.subschema_for::<Problem>();
     Value::Object(generator.take_definitions(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::*;
+    use crate::http::api::Route;
+
+    #[test]
+    fn every_route_is_described_and_every_schema_is_there() {
+        let document: Value = serde_json::from_str(&document()).unwrap();
+        assert_eq!(document["openapi"], "3.1.0");
+        let paths = document["paths"].as_object().unwrap();
+        for (path, operations) in paths {
+            let route = Route::of(path).unwrap_or_else(|| panic!("{path} is no route"));
+            let methods: Vec<&String> = operations.as_object().unwrap().keys().collect();
+            assert_eq!(methods, [&route.method().as_str().to_ascii_lowercase()]);
+            assert_eq!(route.name(), path);
+            let operation = &operations[methods[0]];
+            let has_body = operation["requestBody"]["required"] == true;
+            assert_eq!(has_body, route.method() == Method::POST, "{path}");
+        }
+        // All but the document itself and what is none of them.
+        assert_eq!(paths.len(), crate::metrics::ROUTES.len() - 2);
+        let text = document.to_string();
+        let schemas = document["components"]["schemas"].as_object().unwrap();
+        for named in text.split("#/components/schemas/").skip(1) {
+            let name = named.split('"').next().unwrap();
+            assert!(schemas.contains_key(name), "{name}");
+        }
+    }
 }

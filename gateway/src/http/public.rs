@@ -1,0 +1,66 @@
+//! The public door's dispatch: a path is a WebSocket's, the API's or nobody's.
+
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::Bytes;
+use http::header::UPGRADE;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+
+use super::door::{Door, head_of};
+use super::{api, text};
+use crate::listener::{Open, Service};
+use crate::ws::handshake::{Refusal, host_is_ours, host_of};
+
+impl Service for Door {
+    async fn call(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        open: Open,
+    ) -> Response<Full<Bytes>> {
+        let path = request.uri().path();
+        // Only paths of ours are logged: others have been seen to carry credentials.
+        tracing::debug!(%peer, path = if matches!(path, "/" | "/ws") { path } else { api::route_name(path) }, "request");
+        if api::is_ours(path) {
+            return api::serve(self, request, peer.ip()).await;
+        }
+        let answer = match (path, request.headers().contains_key(UPGRADE)) {
+            ("/ws", _) | ("/", true) => self.upgrade(request, peer, open),
+            _ if !self.is_ours(&request) => Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST)),
+            _ => Err(Refusal::new(StatusCode::NOT_FOUND)),
+        };
+        match answer {
+            Ok(response) => response,
+            Err(refusal) => {
+                self.node.metrics.handshake(refusal.status.as_str());
+                let hint = match refusal.status {
+                    StatusCode::NOT_FOUND | StatusCode::UPGRADE_REQUIRED => {
+                        "connect a WebSocket to /ws\n"
+                    }
+                    _ => "",
+                };
+                let (parts, ()) = refusal.response().into_parts();
+                let mut response = text(refusal.status, hint);
+                response.headers_mut().extend(parts.headers);
+                response
+            }
+        }
+    }
+
+    fn is_crowd(&self, peer: IpAddr) -> bool {
+        self.sources.trusts(peer)
+    }
+
+    fn turned_away(&self, result: &str) {
+        self.node.metrics.handshake(result);
+    }
+}
+
+impl Door {
+    fn is_ours(&self, request: &Request<Incoming>) -> bool {
+        let parts = head_of(request);
+        host_of(&parts).is_some_and(|host| host_is_ours(&host, self.hosts.as_deref()))
+    }
+}

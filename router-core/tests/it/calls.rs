@@ -1,0 +1,336 @@
+//! Connections without a socket: what a call over HTTP hears, what it costs, what it may ask.
+
+use protocol::Limits;
+use protocol::codec::decode_message;
+use protocol::http::TokenRequest;
+use protocol::presence::ListBots;
+use protocol::{CloseCode, ErrorCode};
+use router_core::auth::{Claims, Credential, TokenScope};
+use router_core::effect::Class;
+use router_core::request::Purpose;
+use router_core::session::{Call, Input, Opened};
+use router_core::store::Ask;
+use router_core::{ConnKey, Env};
+use serde_json::{Value, json};
+
+use crate::talk::{alice, gist, key, message, token};
+use crate::world::{Event, START_MS, World};
+
+impl World {
+    /// A call of alice's that has joined her.
+    fn calls(&mut self, purpose: Purpose, client: Option<&str>) -> ConnKey {
+        self.calls_with(key("alice", 0), purpose, client)
+    }
+
+    fn calls_with(
+        &mut self,
+        credential: Credential,
+        purpose: Purpose,
+        client: Option<&str>,
+    ) -> ConnKey {
+        let last = self.conns.last_key_value().map_or(0, |(key, _)| key.0);
+        let conn = ConnKey(last + 2);
+        let opened = Opened {
+            credential: Some(credential),
+            client: client.map(str::to_owned),
+            purpose,
+            ..Opened::default()
+        };
+        self.open(conn, 0, opened);
+        conn
+    }
+
+    fn sends(&mut self, conn: ConnKey, data: &Value) -> Value {
+        let send = decode_message(&data.to_string().into()).unwrap();
+        self.input(conn, Input::Call(Call::Send(send)));
+        self.take(conn).pop().unwrap()
+    }
+
+    /// Has a bot send this; what it is answered, and what the call gets.
+    fn says_to(&mut self, bot: ConnKey, data: Value, conn: ConnKey) -> (Value, Vec<Value>) {
+        self.text(bot, json!({"type": "message", "data": data}).to_string());
+        let answer = self.take(bot).pop().unwrap();
+        (answer["data"].clone(), self.take(conn))
+    }
+
+    fn claims(&self, conn: ConnKey, asked: TokenRequest) -> Result<Claims, ErrorCode> {
+        let env = Env {
+            now_ms: self.now_ms,
+            entropy: 0,
+            settings: &self.settings,
+        };
+        self.conns[&conn].session.claims(&env, asked)
+    }
+}
+
+fn asked() -> TokenRequest {
+    TokenRequest {
+        client: "phone".to_owned(),
+        bots: None,
+        scope: None,
+        ttl_seconds: None,
+    }
+}
+
+#[test]
+fn a_call_is_told_its_answers_and_nothing_else() {
+    let mut w = World::plain();
+    for purpose in [Purpose::Call, Purpose::Wait] {
+        let conn = w.calls(purpose, None);
+        let bot = w.join_bot(&["bot_a"]);
+        w.pass(200);
+        assert_eq!(w.take(conn), [] as [Value; 0], "no greeting, no presence");
+        let ack = w.sends(conn, &json!({"to": "bot_a"}));
+        assert_eq!(ack["data"]["status"], "delivered", "{ack}");
+        w.pass(10 * 60_000);
+        assert_eq!(w.closed(conn), None, "it needs no heartbeat");
+        assert!(!w.log.contains(&Event::Ping(conn)));
+        assert_eq!(w.closed(bot), Some(CloseCode::Timeout), "as a socket does");
+    }
+}
+
+#[test]
+fn one_bot_is_found_as_the_list_has_it() {
+    let mut w = World::plain();
+    w.join_bot(&["bot_a", "bot_b"]);
+    let ask = |w: &mut World, conn, call| {
+        w.input(conn, Input::Call(call));
+        w.take(conn).pop().unwrap()
+    };
+    let conn = w.calls(Purpose::Call, None);
+    let list = ask(&mut w, conn, Call::List(ListBots::default()));
+    let found = ask(&mut w, conn, Call::Find("bot_b".to_owned()));
+    assert_eq!(found["data"]["bots"][0], list["data"]["bots"][1]);
+    let chat = token(TokenScope::Chat, Some(&["bot_a"]), START_MS, 60);
+    let chat = w.calls_with(chat, Purpose::Call, None);
+    let hidden = ask(&mut w, chat, Call::Find("bot_b".to_owned()));
+    let unknown = ask(&mut w, chat, Call::Find("bot_z".to_owned()));
+    assert_eq!(hidden["data"]["reason"], "bot_not_found");
+    assert_eq!(hidden, unknown);
+    let invalid = ask(&mut w, chat, Call::Find("-".to_owned()));
+    assert_eq!(invalid["data"]["reason"], "invalid_id");
+}
+
+#[test]
+fn a_wait_hears_its_reply_and_nobody_elses() {
+    let mut w = World::plain();
+    let bot = w.join_bot(&["bot_a"]);
+    let other = w.join_bot(&["bot_b"]);
+    let wait = w.calls(Purpose::Wait, Some("script"));
+    let early = json!({"to": "script", "from": "bot_a", "replyTo": "m"});
+    let (answer, heard) = w.says_to(bot, early, wait);
+    assert_eq!(
+        (&answer["reason"], heard.len()),
+        (&json!("recipient_offline"), 0)
+    );
+
+    w.sends(wait, &json!({"to": "bot_a", "messageId": "m"}));
+    let own = w.take(bot).pop().unwrap()["data"]["connectionId"].clone();
+    for (from, data) in [
+        (bot, json!({"to": "script", "from": "bot_a"})),
+        (
+            bot,
+            json!({"to": "script", "from": "bot_a", "replyTo": "n"}),
+        ),
+        (
+            other,
+            json!({"to": "script", "from": "bot_b", "replyTo": "m"}),
+        ),
+        (other, json!({"to": own, "from": "bot_b"})),
+    ] {
+        let (answer, heard) = w.says_to(from, data.clone(), wait);
+        assert_eq!(answer["reason"], "recipient_offline", "{data}");
+        assert_eq!(heard, [] as [Value; 0], "{data}");
+    }
+    let partial = json!({"to": "script", "from": "bot_a", "streamId": "s", "seq": 1, "text": ""});
+    w.text(
+        bot,
+        json!({"type": "message_partial", "data": partial}).to_string(),
+    );
+    assert_eq!(w.take(wait), [] as [Value; 0]);
+    for data in [
+        json!({"to": "script", "from": "bot_a", "replyTo": "m"}),
+        json!({"to": own, "from": "bot_a"}),
+    ] {
+        let (answer, heard) = w.says_to(bot, data.clone(), wait);
+        assert_eq!(answer["status"], "delivered", "{data}");
+        assert_eq!((heard.len(), &heard[0]["type"]), (1, &json!("message")));
+    }
+    // A phone of the same client id hears all of it, and the wait still its own reply only.
+    let phone = w.join(Some("script"));
+    let (answer, heard) = w.says_to(bot, json!({"to": "script", "from": "bot_a"}), wait);
+    assert_eq!((&answer["status"], heard.len()), (&json!("delivered"), 0));
+    assert_eq!(w.take(phone).len(), 1);
+}
+
+#[test]
+fn who_does_not_wait_hears_no_reply() {
+    let mut w = World::plain();
+    let bot = w.join_bot(&["bot_a"]);
+    let call = w.calls(Purpose::Call, Some("script"));
+    w.sends(call, &json!({"to": "bot_a", "messageId": "m"}));
+    let own = w.take(bot).pop().unwrap()["data"]["connectionId"].clone();
+    for to in [json!("script"), own] {
+        let reply = json!({"to": to, "from": "bot_a", "replyTo": "m"});
+        let (answer, heard) = w.says_to(bot, reply, call);
+        assert_eq!(answer["reason"], "recipient_offline");
+        assert_eq!(heard, [] as [Value; 0]);
+    }
+}
+
+#[test]
+fn a_reply_to_a_connection_comes_from_there() {
+    let mut w = World::plain();
+    let bot = w.join_bot(&["bot_a"]);
+    let phone = w.join(Some("phone"));
+    w.text(phone, message("bot_a", "hi").to_string());
+    let there = w.take(bot).pop().unwrap()["data"]["connectionId"].clone();
+    w.take(phone);
+    let wait = w.calls(Purpose::Wait, Some("script"));
+    w.sends(wait, &json!({"to": there, "messageId": "m"}));
+    let reply = json!({"to": "script", "replyTo": "m"});
+    let (answer, heard) = w.says_to(phone, reply, wait);
+    assert_eq!((&answer["status"], heard.len()), (&json!("delivered"), 1));
+}
+
+#[test]
+fn a_tenant_has_a_limit_of_waits() {
+    let limits = Limits {
+        waits_per_tenant: 3,
+        ..Limits::default()
+    };
+    let mut w = World::limited(limits);
+    let waits: Vec<ConnKey> = (0..3).map(|_| w.calls(Purpose::Wait, None)).collect();
+    assert!(waits.iter().all(|wait| w.take(*wait).is_empty()));
+    let above = w.calls(Purpose::Wait, None);
+    let errors = w.take(above);
+    assert_eq!(errors.last().unwrap()["data"]["reason"], "quota_exceeded");
+    assert_eq!(w.closed(above), Some(CloseCode::TryLater));
+    let call = w.calls(Purpose::Call, None);
+    assert_eq!(w.take(call), [] as [Value; 0], "only waits count");
+    w.drop_conn(waits[0]);
+    let again = w.calls(Purpose::Wait, None);
+    assert_eq!(w.take(again), [] as [Value; 0]);
+}
+
+#[test]
+fn calls_count_against_the_rate_of_messages() {
+    let limits = Limits {
+        messages_burst: 2,
+        messages_per_second: 1,
+        ..Limits::default()
+    };
+    let mut w = World::limited(limits);
+    let mut list = || {
+        let conn = w.calls(Purpose::Call, None);
+        w.input(conn, Input::Call(Call::List(ListBots::default())));
+        w.take(conn).pop().unwrap()
+    };
+    assert_eq!(
+        (gist(&[list()]), gist(&[list()])),
+        (vec!["bots_list"], vec!["bots_list"])
+    );
+    let refused = list();
+    assert_eq!(refused["data"]["reason"], "rate_limited");
+    assert!(
+        refused["data"]["retryAfterMs"]
+            .as_u64()
+            .is_some_and(|ms| ms <= 1000)
+    );
+}
+
+#[test]
+fn a_call_leaves_nothing_in_the_store() {
+    let mut w = World::plain();
+    let conn = w.calls(Purpose::Call, Some("script"));
+    w.drop_conn(conn);
+    assert!(w.snapshot(&alice()).clients.is_empty());
+}
+
+#[test]
+fn a_token_claims_what_was_asked_under_the_present_generation() {
+    let mut w = World::plain();
+    w.policy(&alice(), Ask::Revoke);
+    let conn = w.calls_with(key("alice", 1), Purpose::Call, None);
+    let claims = w.claims(conn, asked()).unwrap();
+    let now_s = START_MS / 1000;
+    assert_eq!((claims.g, claims.iat, claims.exp), (1, now_s, now_s + 3600));
+    assert_eq!((claims.scope, claims.bots), (vec![TokenScope::Chat], None));
+    assert_eq!((claims.tenant, claims.client.as_str()), (alice(), "phone"));
+
+    let day = 24 * 60 * 60;
+    let ttl = |s| TokenRequest {
+        ttl_seconds: Some(s),
+        ..asked()
+    };
+    let scope = |scope: &[TokenScope], bots: Option<&str>| TokenRequest {
+        scope: Some(scope.to_vec()),
+        bots: bots.map(|bot| vec![bot.to_owned()]),
+        ..asked()
+    };
+    use TokenScope::{Bot, Chat};
+    for (asked, outcome) in [
+        (ttl(0), Err(ErrorCode::BadRequest)),
+        (ttl(1), Ok(())),
+        (ttl(30 * day), Ok(())),
+        (ttl(30 * day + 1), Err(ErrorCode::BadRequest)),
+        (scope(&[], None), Err(ErrorCode::BadRequest)),
+        (
+            scope(&[Chat, Bot], Some("bot_a")),
+            Err(ErrorCode::BadRequest),
+        ),
+        (scope(&[Bot], None), Err(ErrorCode::MissingField)),
+        (scope(&[Bot], Some("bot_a")), Ok(())),
+        (scope(&[Chat], Some("-")), Err(ErrorCode::InvalidId)),
+        (
+            TokenRequest {
+                client: "conn_x".to_owned(),
+                ..asked()
+            },
+            Err(ErrorCode::InvalidId),
+        ),
+    ] {
+        assert_eq!(
+            w.claims(conn, asked.clone()).map(drop),
+            outcome,
+            "{asked:?}"
+        );
+    }
+    w.policy(&alice(), Ask::Suspend(true));
+    assert_eq!(w.closed(conn), Some(CloseCode::Suspended));
+}
+
+#[test]
+fn only_a_key_makes_tokens() {
+    let mut w = World::plain();
+    for scope in [TokenScope::Chat, TokenScope::Bot] {
+        let conn = w.calls_with(
+            token(scope, Some(&["bot_a"]), START_MS, 60),
+            Purpose::Call,
+            None,
+        );
+        assert_eq!(w.claims(conn, asked()), Err(ErrorCode::ForbiddenScope));
+    }
+    let strange = w.calls_with(key("alice", 7), Purpose::Call, None);
+    assert_eq!(w.claims(strange, asked()), Err(ErrorCode::Unauthorized));
+}
+
+#[test]
+fn a_wait_is_answered_in_the_order_of_its_frames() {
+    let mut w = World::plain();
+    let bot = w.join_bot(&["bot_a"]);
+    let wait = w.calls(Purpose::Wait, Some("script"));
+    let send = decode_message(&r#"{"to":"bot_a","messageId":"m"}"#.into()).unwrap();
+    w.input(wait, Input::Call(Call::Send(send)));
+    let reply =
+        json!({"type": "message", "data": {"to": "script", "from": "bot_a", "replyTo": "m"}});
+    w.text(bot, reply.to_string());
+    let classes = w.log.iter().filter_map(|event| match event {
+        Event::Frame(conn, frame) if *conn == wait => Some(&frame.class),
+        Event::Frame(..) | Event::Fed(..) | Event::Ping(_) | Event::Closed(..) | Event::Gone(_) => {
+            None
+        }
+    });
+    let classes: Vec<&Class> = classes.collect();
+    assert_eq!(classes, [&Class::Answer, &Class::Message { ends: None }]);
+}
