@@ -6,6 +6,7 @@ export PATH := $(CURDIR)/.cache/tools/bin:$(PATH)
 # Node and OpenClaw, as scripts/openclaw.sh installs them.
 NODE_BIN := $(CURDIR)/.cache/node-24.21.0/node_modules/.bin
 OPENCLAW := $(CURDIR)/.cache/openclaw-2026.9.6/node_modules/.bin/openclaw
+NPM := cd openclaw-plugin && PATH="$(NODE_BIN):$$PATH" npm
 
 PURE_CRATES := -p protocol -p router-core
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
@@ -23,10 +24,10 @@ endif
 STAGES := tools fmt-check clippy floors tidy deny plugin unit doctest conformance e2e
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check generate bench bench-relay bench-idle fmt pure $(STAGES)
+.PHONY: help run test check generate bench bench-relay bench-idle fmt pure plugin-build $(STAGES)
 
 help: ## lists the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## a gateway, an echo bot and a client in one process: the main job
 	@$(CARGO) run --release -p cli --bin t2b -- demo
@@ -52,7 +53,7 @@ bench-relay: ## speed: the gateway against a raw relay, in turns
 bench-idle: ## memory: 5,000 sockets that say nothing
 	$(CARGO) run --release -p benches -- idle
 
-deny plugin unit conformance e2e: tools
+deny unit conformance: tools
 conformance: export TEST_KOSOKU := $(CURDIR)/.cache/python/bin/kosoku
 unit: export TEST_PYTHON := $(CURDIR)/.cache/python/bin/python
 
@@ -74,9 +75,13 @@ tidy: ## tables documented, generated files current, words, links; sizes
 deny: ## bans, licences, sources of all dependencies
 	$(CARGO) deny --locked check --hide-inclusion-graph bans licenses sources
 
-plugin: ## builds and tests the OpenClaw plugin
-	cd openclaw-plugin && PATH="$(NODE_BIN):$$PATH" && \
-	npm ci --no-audit --no-fund --loglevel=error && npm run check && npm run build && npm test
+plugin-build: tools ## compiles the OpenClaw plugin
+	$(NPM) ci --prefer-offline --no-audit --no-fund --loglevel=error
+	$(NPM) run build
+
+plugin: plugin-build ## checks and tests the OpenClaw plugin
+	$(NPM) run check
+	$(NPM) test
 
 pure: ## unit tests of the pure floors
 	$(RUN_TESTS) $(PURE_CRATES)
@@ -92,5 +97,6 @@ conformance: ## the WebSocket conformance cases
 
 e2e: export TEST_NODE := $(NODE_BIN)/node
 e2e: export TEST_OPENCLAW := $(OPENCLAW)
-e2e: ## a real OpenClaw behind a real gateway; needs `make plugin` before
+e2e: export TEST_REQUIRE_TOOLS := 1
+e2e: plugin-build ## a real OpenClaw behind a real gateway
 	$(CARGO) test -p cli --test openclaw -- --nocapture

@@ -1,10 +1,15 @@
 //! The owner lets only some clients speak with the agents.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::model::echo_of;
 use crate::phone::{Phone, text_of};
 use crate::world::{World, until};
+
+/// A refusal is told once a minute: a message may stay without any answer.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 pub async fn a_client_that_is_not_listed_is_refused(world: &mut World) {
     set_policy(
@@ -19,7 +24,7 @@ pub async fn a_client_that_is_not_listed_is_refused(world: &mut World) {
         tries += 1;
         let (text, id) = (format!("may I? {tries}"), format!("stranger-{tries}"));
         stranger.say("bot_main", &text, &id).await.ok()?;
-        let answer = stranger.answer_to(&id).await;
+        let answer = stranger.answer_within(&id, PATIENCE).await?;
         (text_of(&answer) != echo_of(&text)).then_some((text, text_of(&answer)))
     })
     .await;
@@ -33,10 +38,7 @@ pub async fn a_client_that_is_not_listed_is_refused(world: &mut World) {
         tries += 1;
         let (text, id) = (format!("may I? {tries}"), format!("stranger-{tries}"));
         stranger.say("bot_main", &text, &id).await.ok()?;
-        // A refusal is told once a minute, so this one may say nothing.
-        stranger
-            .answer_within(&id, std::time::Duration::from_secs(2))
-            .await
+        stranger.answer_within(&id, PATIENCE).await
     })
     .await;
 }

@@ -88,34 +88,38 @@ const CASES: &[(&str, Case)] = cases![
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_real_openclaw_answers_through_the_tunnel() {
     let Some(tools) = Tools::find() else { return };
-    let wanted = std::env::var("TEST_CASE").unwrap_or_default();
+    let word = std::env::var("TEST_CASE").unwrap_or_default();
+    let wanted = CASES.iter().filter(|(name, _)| name.contains(&word));
+    let wanted: Vec<_> = wanted.collect();
+    assert!(!wanted.is_empty(), "no case has {word:?} in its name");
+
     let began = Instant::now();
-    let mut world = World::start(tools).await;
-    tell("up", began, true);
+    let mut world = World::new(tools).await;
     let mut failed = Vec::new();
-    for (name, case) in CASES.iter().filter(|(name, _)| name.contains(&wanted)) {
-        let began = Instant::now();
-        let passed = AssertUnwindSafe(case(&mut world)).catch_unwind().await;
-        tell(name, began, passed.is_ok());
-        if passed.is_err() {
-            failed.push(*name);
-            eprintln!("{}", world.tails());
+    if passes("up", world.start()).await {
+        for (name, case) in wanted {
+            if !passes(name, case(&mut world)).await {
+                failed.push(*name);
+                eprintln!("{}", world.tails());
+            }
         }
+    } else {
+        failed.push("up");
+        eprintln!("{}", world.tails());
     }
-    let ending = Instant::now();
-    let ended = world.openclaw.stop().await;
-    tell("down", ending, ended);
-    if !ended {
+    if !passes("down", world.openclaw.stop()).await {
         failed.push("down");
     }
-    tell("in all", began, failed.is_empty());
+    eprintln!("{:6.1} s          in all", began.elapsed().as_secs_f32());
     assert_eq!(failed, Vec::<&str>::new());
 }
 
-fn tell(what: &str, began: Instant, passed: bool) {
+/// Whether it ends without a panic; prints so, and how long it took.
+async fn passes(what: &str, case: impl Future<Output = ()>) -> bool {
+    let began = Instant::now();
+    let passed = AssertUnwindSafe(case).catch_unwind().await.is_ok();
     let verdict = if passed { "ok" } else { "FAILED" };
-    eprintln!(
-        "{:6.1} s  {verdict:6}  {what}",
-        began.elapsed().as_secs_f32()
-    );
+    let seconds = began.elapsed().as_secs_f32();
+    eprintln!("{seconds:6.1} s  {verdict:6}  {what}");
+    passed
 }

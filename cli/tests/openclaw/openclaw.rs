@@ -17,6 +17,10 @@ use crate::gateway::{Gateway, log};
 use crate::model::Model;
 use crate::world::{Place, free_port, until};
 
+/// OpenClaw's own log, beside what it prints.
+const OWN_LOG: &str = "own.log";
+/// Where the configuration finds the key, as the plugin's README advises.
+const KEY_VARIABLE: &str = "TUNNEL_API_KEY";
 /// How long it gets to end by itself.
 const END: Duration = Duration::from_secs(15);
 
@@ -46,7 +50,7 @@ impl Tools {
         let node = named("TEST_NODE", "the program `node` of Node 24")?;
         let openclaw = named("TEST_OPENCLAW", "the program `openclaw` 2026.9.6")?;
         if !plugin.join("dist/index.js").exists() {
-            missing("openclaw-plugin/dist is missing; `make plugin` builds it");
+            missing("openclaw-plugin/dist is missing; `make plugin-build` builds it");
             return None;
         }
         Some(Self {
@@ -61,6 +65,7 @@ impl Tools {
 pub struct OpenClaw {
     tools: Tools,
     home: PathBuf,
+    key: String,
     port: u16,
     log: PathBuf,
     process: Option<Child>,
@@ -74,11 +79,12 @@ pub struct Ended {
 }
 
 impl OpenClaw {
-    /// Configures it as an owner does: the plugin first, then the channel.
+    /// Configures it as the plugin's README says: the plugin first, then the channel.
     pub async fn install(tools: Tools, place: &Place, model: &Model, gateway: &Gateway) -> Self {
         let openclaw = Self {
             tools,
             home: place.folder("openclaw"),
+            key: gateway.key.clone(),
             port: free_port(),
             log: place.file("openclaw.log"),
             process: None,
@@ -89,24 +95,25 @@ impl OpenClaw {
         let config = openclaw.base_config(&model.url);
         fs::write(openclaw.config_path(), config.to_string()).unwrap();
         let plugin = openclaw.tools.plugin.to_str().unwrap();
-        let installed = openclaw
-            .run(&[
+        let (url, key) = (gateway.url(), format!("${{{KEY_VARIABLE}}}"));
+        for args in [
+            &[
                 "plugins",
                 "install",
                 plugin,
                 "--force",
                 "--accept-capabilities",
-            ])
-            .await;
-        assert_eq!(installed.code, Some(0), "{}", installed.said);
+            ][..],
+            &["config", "set", "channels.tunnel.serverUrl", &url],
+            &["config", "set", "channels.tunnel.apiKey", &key],
+        ] {
+            let ended = openclaw.run(args).await;
+            assert_eq!(ended.code, Some(0), "{args:?}: {}", ended.said);
+        }
         openclaw.configure(|config| {
             config["plugins"]["allow"] = json!(["tunnel"]);
-            config["channels"]["tunnel"] = json!({
-                "serverUrl": gateway.url(),
-                "apiKey": gateway.key,
-                // Short, so that five restarts do not wait for a backoff of half a minute.
-                "reconnectInterval": 200,
-            });
+            // Short, so that five restarts do not wait for a backoff of half a minute.
+            config["channels"]["tunnel"]["reconnectInterval"] = json!(200);
         });
         openclaw
     }
@@ -141,13 +148,14 @@ impl OpenClaw {
         process.kill().await.unwrap();
     }
 
-    /// Asks it to end as a supervisor would, and says whether it did.
-    pub async fn stop(&mut self) -> bool {
+    /// Asks it to end as a supervisor would, and checks that it does.
+    pub async fn stop(&mut self) {
         let mut process = self.process.take().expect("it runs");
         let pid = process.id().expect("it was not waited for").to_string();
         let asked = Command::new("kill").args(["-TERM", &pid]).status().await;
         assert!(asked.unwrap().success());
-        timeout(END, process.wait()).await.is_ok()
+        let ended = timeout(END, process.wait()).await;
+        ended.expect("it ends when it is asked to").unwrap();
     }
 
     /// Runs an `openclaw` command to its end.
@@ -158,6 +166,11 @@ impl OpenClaw {
             code: output.status.code(),
             said: String::from_utf8_lossy(&said).into_owned(),
         }
+    }
+
+    /// What it wrote to its log file.
+    pub fn own_log(&self) -> String {
+        fs::read_to_string(self.home.join(OWN_LOG)).unwrap()
     }
 
     fn config_path(&self) -> PathBuf {
@@ -174,6 +187,7 @@ impl OpenClaw {
             .env("HOME", &self.home)
             .env("TMPDIR", self.home.join("tmp"))
             .env("NO_COLOR", "1")
+            .env(KEY_VARIABLE, &self.key)
             .env("OPENCLAW_HOME", &self.home)
             .env("OPENCLAW_STATE_DIR", self.home.join("state"))
             .env("OPENCLAW_CONFIG_PATH", self.config_path())
@@ -216,7 +230,7 @@ impl OpenClaw {
         json!({
             "update": {"checkOnStart": false},
             "telemetry": {"enabled": false},
-            "logging": {"file": self.home.join("openclaw-own.log")},
+            "logging": {"file": self.home.join(OWN_LOG)},
             "discovery": {"mdns": {"mode": "off"}},
             "cron": {"enabled": false},
             "browser": {"enabled": false},

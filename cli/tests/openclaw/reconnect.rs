@@ -7,7 +7,7 @@ use protocol::frame::Delivered;
 use crate::gateway::Gateway;
 use crate::model::echo_of;
 use crate::phone::{Phone, text_of};
-use crate::world::{World, until};
+use crate::world::{BOTS, World, until};
 
 const CLIENT: &str = "traveller";
 /// How long a client waits for an answer before it says its message again.
@@ -71,7 +71,7 @@ pub async fn every_message_runs_once_over_five_restarts(world: &mut World) {
         let text = format!("round {round}");
         assert_eq!(world.model.runs(&text).len(), 1, "runs of {text:?}");
     }
-    world.bots_are_online().await;
+    world.bots_are_online(&BOTS).await;
 }
 
 async fn restart(world: &mut World, phone: Phone) {

@@ -30,28 +30,31 @@ pub struct World {
 }
 
 impl World {
-    /// Everything up, both bots online.
-    pub async fn start(tools: Tools) -> Self {
+    /// Model and gateway up, OpenClaw installed.
+    pub async fn new(tools: Tools) -> Self {
         let place = Place(tempfile::tempdir().unwrap());
         let model = Model::start().await;
         let gateway = Gateway::start(&place).await;
         let openclaw = OpenClaw::install(tools, &place, &model, &gateway).await;
-        let mut world = Self {
+        Self {
             model,
             gateway,
             openclaw,
             place,
-        };
-        world.openclaw.start().await;
-        world.bots_are_online().await;
-        world
+        }
     }
 
-    /// Waits until the plugin has registered every bot.
-    pub async fn bots_are_online(&self) {
-        until("both bots are online", async || {
+    /// Starts OpenClaw.
+    pub async fn start(&mut self) {
+        self.openclaw.start().await;
+        self.bots_are_online(&BOTS).await;
+    }
+
+    /// Waits until these bots are online, and no others. In order.
+    pub async fn bots_are_online(&self, bots: &[&str]) {
+        until(&format!("the bots online are {bots:?}"), async || {
             let phone = Phone::try_connect(&self.gateway, "watcher").await.ok()?;
-            (phone.bots_online().await? == BOTS).then_some(())
+            (phone.bots_online().await? == bots).then_some(())
         })
         .await;
     }
@@ -72,11 +75,11 @@ impl World {
         )
     }
 
-    /// Everything that any process has printed.
+    /// Everything that any process has printed or logged.
     pub fn printed(&self) -> String {
-        ["gateway.log", "openclaw.log"]
-            .map(|name| std::fs::read_to_string(self.place.file(name)).unwrap())
-            .concat()
+        let printed = |name| std::fs::read_to_string(self.place.file(name)).unwrap();
+        let own = self.openclaw.own_log();
+        [printed("gateway.log"), printed("openclaw.log"), own].concat()
     }
 }
 
