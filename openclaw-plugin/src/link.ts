@@ -12,6 +12,7 @@
 
 import { isAddressed, LinkLost, readFrame, Refused } from "./frames.js";
 import type {
+  AuthOk,
   BotRegistered,
   ClientFrame,
   Delivered,
@@ -61,8 +62,8 @@ type Waiting = {
 };
 
 export class Link {
-  /** Resolves with the tenant once the credential is accepted; rejects if the link ends before. */
-  readonly ready: Promise<string>;
+  /** Resolves once the credential is accepted; rejects if the link ends before. */
+  readonly ready: Promise<AuthOk>;
   /** Resolves when the connection is over, however that came. */
   readonly ended: Promise<LinkEnd>;
   /** Resolves when the node goes, with the milliseconds within which to connect anew. */
@@ -71,7 +72,7 @@ export class Link {
   readonly #events: LinkEvents;
   readonly #waiting = new Map<string, Waiting>();
   readonly #heartbeat: NodeJS.Timeout;
-  readonly #ready = Promise.withResolvers<string>();
+  readonly #ready = Promise.withResolvers<AuthOk>();
   readonly #ended = Promise.withResolvers<LinkEnd>();
   readonly #migrating = Promise.withResolvers<number>();
   #lastFrameAt = Date.now();
@@ -150,7 +151,7 @@ export class Link {
     switch (frame.type) {
       case "auth_ok":
         this.#isReady = true;
-        return this.#ready.resolve(frame.data.userId);
+        return this.#ready.resolve(frame.data);
       case "message":
         if (isAddressed(frame.data)) this.#events.message(frame.data);
         return;

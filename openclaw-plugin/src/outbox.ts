@@ -3,16 +3,19 @@
  * absent client or a new process loses none.
  *
  * A reply that is refused for the time being is tried again, with growing pauses, for ten minutes;
- * after that, when its client next speaks. Replies to one client go out in order.
+ * after that, when its client next speaks. Replies to one client go out in order. One that loses the
+ * connection five times is set aside until its message is repeated.
  */
 
 import { Backoff } from "./backoff.js";
-import { Refused } from "./frames.js";
+import { LinkLost, Refused } from "./frames.js";
 import type { Journal, Origin } from "./journal.js";
 import type { Channel, Log } from "./types.js";
 
 export const RETRY_FOR_MS = 10 * 60 * 1_000;
 const FIRST_RETRY_MS = 1_000;
+/** A reply that costs so many connections is set aside, so that the others have one. */
+const LOSSES_MAX = 5;
 
 /** What goes from one bot to one client. */
 interface Lane {
@@ -20,6 +23,8 @@ interface Lane {
   backoff: Backoff;
   timer: NodeJS.Timeout | undefined;
   isBusy: boolean;
+  /** Connections that were lost while its first reply was on its way. */
+  losses: number;
   /** Something has changed since it began. */
   isStale: boolean;
 }
@@ -63,7 +68,7 @@ export class Outbox {
     let lane = this.#lanes.get(key);
     if (!lane) {
       const backoff = new Backoff(FIRST_RETRY_MS);
-      lane = { queue: [], backoff, timer: undefined, isBusy: false, isStale: false };
+      lane = { queue: [], backoff, timer: undefined, losses: 0, isBusy: false, isStale: false };
       this.#lanes.set(key, lane);
     }
     return lane;
@@ -103,12 +108,18 @@ export class Outbox {
     try {
       for (const message of (await this.#journal.reply(origin)) ?? []) await channel.send(message);
     } catch (error) {
+      if (error instanceof LinkLost && ++lane.losses >= LOSSES_MAX) {
+        this.#log.error(`a reply is set aside, the connection is lost each time it is sent`);
+        lane.losses = 0;
+        return true;
+      }
       if (!isHopeless(error)) {
         this.#retry(origin, lane);
         return false;
       }
       this.#log.error(`a reply cannot be delivered: ${String(error)}`);
     }
+    lane.losses = 0;
     await this.#journal.sent(origin).catch((error: unknown) => {
       this.#log.error(`a reply may be sent twice, the journal cannot be written: ${String(error)}`);
     });

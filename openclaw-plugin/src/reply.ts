@@ -49,19 +49,20 @@ export class Reply implements ReplySink {
     clearTimeout(this.#timer);
     clearInterval(this.#typing);
     this.#type(false);
-    return finalOf(this.#inbound, text);
+    return finalOf(this.#inbound, text, this.#channel()?.partBytes);
   }
 
   #show(): void {
     this.#timer = undefined;
     if (this.#latest === undefined) return;
     const { bot, client, messageId } = this.#inbound;
-    this.#channel()?.partial({
+    const channel = this.#channel();
+    channel?.partial({
       to: client,
       from: bot.botId,
       streamId: stemOf(messageId),
       seq: ++this.#seq,
-      ...tailOf(this.#latest),
+      ...tailOf(this.#latest, channel.partBytes),
     });
     this.#latest = undefined;
     this.#shownAt = performance.now();
@@ -76,8 +77,9 @@ export class Reply implements ReplySink {
 export function finalOf(
   { bot, client, messageId }: Pick<Inbound, "client" | "messageId"> & { bot: { botId: string } },
   text: string,
+  partBytes?: number,
 ): Outbound[] {
-  const parts = partsOf(text);
+  const parts = partsOf(text, partBytes);
   return parts.map((part, at) => ({
     to: client,
     from: bot.botId,

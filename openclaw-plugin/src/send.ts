@@ -25,7 +25,7 @@ export async function sendTo(
         : `${botId} is not one of the bots that this account holds now`,
     );
   }
-  const parts = partsOf(text);
+  const parts = partsOf(text, channel.partBytes);
   const stem = randomUUID();
   for (const [at, part] of parts.entries()) {
     const numbers = parts.length > 1 ? { part: at + 1, parts: parts.length } : {};

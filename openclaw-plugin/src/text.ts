@@ -7,6 +7,11 @@ import { LIMITS } from "./protocol.js";
 /** Largest text of one message, bytes: half a frame, so that the members around it always fit. */
 export const PART_BYTES_MAX = 128 * 1024;
 
+/** Largest text of one message where frames have this limit, bytes. */
+export function partBytesOf(frameBytes: number | undefined): number {
+  return Math.min(PART_BYTES_MAX, Math.floor((frameBytes ?? 2 * PART_BYTES_MAX) / 2));
+}
+
 /** Cuts a final text into parts; joined they are the text again. */
 export function partsOf(text: string, max: number = PART_BYTES_MAX): string[] {
   const parts: string[] = [];
@@ -22,13 +27,10 @@ export function partsOf(text: string, max: number = PART_BYTES_MAX): string[] {
 /** What a partial shows of a text: all of it, or its tail. */
 export function tailOf(
   text: string,
-  max: number = LIMITS.partialBytesMax,
-): {
-  text: string;
-  truncated?: true;
-} {
+  partBytes: number = PART_BYTES_MAX,
+): { text: string; truncated?: true } {
   // Quotes are counted too: the gateway measures the string as it is written.
-  let left = max - 2;
+  let left = Math.min(LIMITS.partialBytesMax, partBytes) - 2;
   let start = text.length;
   while (start > 0) {
     const before = isPairEndingAt(text, start) ? start - 2 : start - 1;

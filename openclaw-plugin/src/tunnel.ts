@@ -17,6 +17,7 @@ import { LinkLost, Refused } from "./frames.js";
 import { type Dial, Link, type LinkEnd } from "./link.js";
 import type { Delivered, MessageAck, SendPartial } from "./protocol.js";
 import { sleep } from "./sleep.js";
+import { PART_BYTES_MAX, partBytesOf } from "./text.js";
 import type { Account, Bot, Channel, Log, Outbound } from "./types.js";
 
 /** How an account stands. */
@@ -68,6 +69,7 @@ export class Tunnel implements Channel {
   readonly #open = new Set<Link>();
   #link: Link | undefined;
   #place: string | undefined;
+  #partBytes = PART_BYTES_MAX;
   #running: Promise<void> | undefined;
 
   constructor(options: TunnelOptions, events: TunnelEvents) {
@@ -79,6 +81,10 @@ export class Tunnel implements Channel {
 
   get place(): string | undefined {
     return this.#place;
+  }
+
+  get partBytes(): number {
+    return this.#partBytes;
   }
 
   holds(botId: string): boolean {
@@ -228,7 +234,9 @@ export class Tunnel implements Channel {
 
   async #register(link: Link): Promise<void> {
     // Before the bots are: the first message may come with the first of them.
-    this.#place = `${this.#options.url.href}#${await link.ready}`;
+    const { userId, limits } = await link.ready;
+    this.#place = `${this.#options.url.href}#${userId}`;
+    this.#partBytes = partBytesOf(limits?.frameBytes);
     for (const bot of this.bots) await this.#registerOne(link, bot);
     if (this.bots.length === 0) throw new Blocked([...this.#lost.values()].join("; "));
   }

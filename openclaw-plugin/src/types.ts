@@ -52,6 +52,8 @@ export type Outbound = SendMessage;
 export interface Channel {
   /** The gateway and tenant behind it; absent until it has been connected once. */
   readonly place: string | undefined;
+  /** Largest text of one message, bytes of JSON. */
+  readonly partBytes: number;
   /** The bots of the account that were not taken over, whether there is a connection or not. */
   readonly bots: readonly Bot[];
   /** Whether this bot's messages can be sent now. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { Desk, TEXTS, WAITING_PER_CLIENT } from "../src/desk.js";
+import { LinkLost } from "../src/frames.js";
 import { Journal } from "../src/journal.js";
 import type { Admit, Inbound, ReplySink } from "../src/types.js";
 import { ScriptedChannel, silent } from "./scripted.js";
@@ -275,6 +276,33 @@ describe("delivery", () => {
     await sitDown();
     desk.connected();
     await sent("m");
+  });
+
+  test("an answer that loses every connection is set aside, and sent when it is asked for", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });
+    const send = channel.send.bind(channel);
+    let losses = 0;
+    channel.send = async (message) => {
+      if (message.text !== "poison") return send(message);
+      losses += 1;
+      throw new LinkLost("it broke off");
+    };
+    const received = desk.receive(inbound("m"), admit);
+    await vi.waitFor(() => expect(runs.length).toBe(1));
+    runs[0]?.sink.piece("poison");
+    runs[0]?.end();
+    await received;
+    await vi.waitFor(async () => {
+      desk.connected();
+      await vi.advanceTimersByTimeAsync(100);
+      expect(losses).toBe(5);
+    });
+    desk.connected();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(losses).toBe(5);
+    channel.send = send;
+    await desk.receive(inbound("m"), admit);
+    await vi.waitFor(() => expect(texts()).toEqual(["poison"]));
   });
 
   test("an answer that can never arrive does not hold up the next", async () => {

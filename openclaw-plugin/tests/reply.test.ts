@@ -53,6 +53,14 @@ test("a text that shrinks is shown as it is, a long one by its tail", () => {
   expect(channel.partials.at(-1)?.truncated).toBe(true);
 });
 
+test("a gateway with smaller frames gets smaller texts", () => {
+  channel.partBytes = 1_000;
+  reply.partial("z".repeat(3_000));
+  expect(channel.partials[0]?.text.length).toBe(998);
+  reply.piece("z".repeat(1_500));
+  expect(reply.end().map(({ text }) => text?.length)).toEqual([998, 502]);
+});
+
 test("typing is said again before it lapses, and ends with the reply", () => {
   vi.advanceTimersByTime(20_000);
   expect(channel.typings).toEqual([true, true, true, true, true]);

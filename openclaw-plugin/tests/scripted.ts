@@ -4,6 +4,7 @@ import type { Dial } from "../src/link.js";
 import type { ClientFrame } from "../src/protocol.js";
 import type { Account, Channel, Log, Outbound } from "../src/types.js";
 import { Refused } from "../src/frames.js";
+import { PART_BYTES_MAX } from "../src/text.js";
 
 /** A `WebSocket` whose peer is the test. */
 export class ScriptedSocket extends EventTarget {
@@ -35,10 +36,10 @@ export class ScriptedSocket extends EventTarget {
   }
 
   /** Opens, and lets the credential in. */
-  accept(userId = "alice"): void {
+  accept(userId = "alice", frameBytes = 262_144): void {
     this.readyState = 1;
     this.frame({ type: "status", data: { status: "connected" } });
-    this.frame({ type: "auth_ok", data: { userId } });
+    this.frame({ type: "auth_ok", data: { userId, limits: { frameBytes } } });
   }
 
   /** Registers every bot, acknowledges every message. */
@@ -86,6 +87,7 @@ export function dialler(): { dial: Dial; sockets: ScriptedSocket[]; last(): Scri
 export class ScriptedChannel implements Channel {
   place: string | undefined = "ws://gateway/ws#alice";
   readonly bots = [{ botId: "bot_main", agentId: "main", name: "main" }];
+  partBytes = PART_BYTES_MAX;
   isUp = true;
   readonly sent: Outbound[] = [];
   readonly partials: { text: string; seq: number; truncated?: boolean }[] = [];

@@ -75,6 +75,12 @@ describe("connecting", () => {
     expect(tunnel.holds("bot_other")).toBe(false);
   });
 
+  test("the gateway's frames say how large a text may be", async () => {
+    network.last().accept("alice", 65_536);
+    await settle();
+    expect(tunnel.partBytes).toBe(32_768);
+  });
+
   test("a message may come before the last bot is registered", async () => {
     const socket = network.last();
     socket.answer = () => {
