@@ -45,7 +45,7 @@ export interface TunnelOptions {
   readonly random?: () => number;
 }
 
-/** Links to register one bot before the connection is given up for this time. */
+/** Attempts to register one bot before the connection is given up for this time. */
 const REGISTER_ATTEMPTS = 3;
 /** Longest wait for the answers still owed to a connection that has a successor. */
 const RETIRE_MS = 2_000;
