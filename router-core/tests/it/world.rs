@@ -159,7 +159,13 @@ impl World {
             Request::Send(send) => Call::Send(send),
             Request::ListBots(list) => Call::List(list),
             Request::Subscribe(bot) => Call::Find(bot.bot_id),
-            other => unreachable!("no call: {other:?}"),
+            Request::Auth(_)
+            | Request::RegisterBot(_)
+            | Request::UnregisterBot(_)
+            | Request::Unsubscribe(_)
+            | Request::Status(_)
+            | Request::Later
+            | Request::Ping => unreachable!("no call"),
         };
         if !self.conns[&key].session.is_waiting() {
             self.input(key, SessionInput::Call(call));
