@@ -10,7 +10,7 @@ import { admitWith } from "./agent.js";
 import { type Agent, botsOf, ConfigError, keyOf, urlOf } from "./config.js";
 import type { Desk } from "./desk.js";
 import type { Dial } from "./link.js";
-import { instance, openDesk } from "./process.js";
+import { instance, lostBotsOf, openDesk } from "./process.js";
 import { getRuntime } from "./runtime.js";
 import { blocked, statusOf } from "./status.js";
 import { Tunnel } from "./tunnel.js";
@@ -61,7 +61,7 @@ function tunnelOf(
   const { account } = ctx;
   const admit = admitWith(getRuntime(), account);
   return new Tunnel(
-    { account, url, bots, instance: instance(), dial, log },
+    { account, url, bots, instance: instance(), lost: lostBotsOf(account), dial, log },
     {
       state: (state) => {
         ctx.setStatus(statusOf(account.accountId, state));
@@ -70,8 +70,9 @@ function tunnelOf(
       message: (place, bot, message) => {
         const { accountId } = account;
         const text = typeof message.text === "string" ? message.text : "";
-        const { from: client, messageId } = message;
-        void desk.receive({ place, accountId, bot, client, messageId, text }, admit);
+        const { from: client, messageId, replyTo } = message;
+        const isReply = replyTo !== undefined;
+        void desk.receive({ place, accountId, bot, client, messageId, text, isReply }, admit);
       },
     },
   );

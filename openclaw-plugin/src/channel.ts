@@ -13,6 +13,7 @@ import {
   accountOf,
   CHANNEL_ID,
   DEFAULT_ACCOUNT,
+  defaultAccountOf,
   isConfigured,
   sectionOf,
   shownUrl,
@@ -48,7 +49,7 @@ export const tunnelPlugin = createChatChannelPlugin<Account>({
     reload: { configPrefixes: [`channels.${CHANNEL_ID}`] },
     config: {
       listAccountIds: (cfg) => accountIds(sectionOf(cfg)),
-      defaultAccountId: (cfg) => sectionOf(cfg).defaultAccount ?? DEFAULT_ACCOUNT,
+      defaultAccountId: (cfg) => defaultAccountOf(sectionOf(cfg)),
       resolveAccount,
       isConfigured,
       isEnabled: (account) => account.enabled,
@@ -73,10 +74,10 @@ export const tunnelPlugin = createChatChannelPlugin<Account>({
         looksLikeId: (id) => targetOf(id) !== undefined,
         hint: "<client id> or <bot id>/<client id>",
       },
-      resolveOutboundSessionRoute: ({ agentId, accountId, target }) => {
+      resolveOutboundSessionRoute: ({ cfg, agentId, accountId, target }) => {
         const known = targetOf(target);
         if (!known) return null;
-        const id = accountId?.trim() || DEFAULT_ACCOUNT;
+        const id = resolveAccount(cfg, accountId).accountId;
         const sessionKey = sessionKeyOf(agentId, id, known.client);
         return {
           sessionKey,
@@ -110,7 +111,8 @@ export const tunnelPlugin = createChatChannelPlugin<Account>({
   outbound: {
     attachedResults: {
       channel: CHANNEL_ID,
-      sendText: ({ to, text, accountId }) => sendTo(accountId?.trim() || DEFAULT_ACCOUNT, to, text),
+      sendText: ({ cfg, to, text, accountId }) =>
+        sendTo(resolveAccount(cfg, accountId).accountId, to, text),
     },
     base: { deliveryMode: "gateway" },
   },

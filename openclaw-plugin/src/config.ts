@@ -47,9 +47,14 @@ export function accountIds(section: ChannelInput): string[] {
   return hasDefault ? [...new Set([DEFAULT_ACCOUNT, ...named])] : named;
 }
 
+/** The account that is meant when none is named. */
+export function defaultAccountOf(section: ChannelInput): string {
+  return section.defaultAccount ?? accountIds(section)[0] ?? DEFAULT_ACCOUNT;
+}
+
 /** One account, complete; what is not written anywhere has its default. */
 export function accountOf(section: ChannelInput, accountId?: string | null): Account {
-  const id = accountId?.trim() || section.defaultAccount || DEFAULT_ACCOUNT;
+  const id = accountId?.trim() || defaultAccountOf(section);
   const own = section.accounts?.[id] ?? {};
   const name = own.name ?? section.name;
   return {
@@ -93,6 +98,9 @@ export function keyOf({ apiKey }: Account): string {
   const [, variable] = /^\$\{(.*)\}$/.exec(apiKey) ?? [];
   if (variable !== undefined) {
     throw new ConfigError(`apiKey names ${variable}, which is not set where OpenClaw runs`);
+  }
+  if (!/^[\x21-\x7e]+$/.test(apiKey)) {
+    throw new ConfigError("apiKey has a space, a line break or another character that no key has");
   }
   return apiKey;
 }

@@ -8,13 +8,14 @@
  * ```
  *
  * A desk lives as long as its process, connections and restarts of the channel come and go under
- * it. The messages of one client to one bot run one after the other; only a request to stop (`/stop`)
+ * it. The messages of one client to one agent run one after the other; only a request to stop (`/stop`)
  * goes ahead, since what it waits for is what it shall end.
  *
  * | too much | then |
  * | --- | --- |
  * | 32 messages of one client wait, or 512 of all | it is told so; the message is not taken |
  * | a sender that may not talk | it is told so once a minute |
+ * | one of our own bots, or a bot that answers | nothing: two bots would answer each other without end |
  */
 
 import type { Journal, Origin } from "./journal.js";
@@ -93,10 +94,14 @@ export class Desk {
       this.#channelOf(inbound)?.typing(inbound.bot.botId, inbound.client, true);
       return;
     }
-    if (this.#journal.seen(origin)) return this.#outbox.deliver(origin);
+    const seen = this.#journal.seen(origin);
+    if (seen?.stage === "done" || seen?.stage === "sent") return this.#outbox.deliver(origin);
+    if (this.#isAnswer(inbound)) return;
     this.#active.add(key);
     try {
-      await this.#take(inbound, origin, admit);
+      // Begun, and yet not running: its reply could not be kept.
+      if (seen) await this.#keep(origin, inbound, interrupted(origin));
+      else await this.#take(inbound, origin, admit);
     } catch (error) {
       this.#log.error(`a message was not taken: ${String(error)}`);
       await this.#say(inbound, TEXTS.broken);
@@ -105,11 +110,20 @@ export class Desk {
     }
   }
 
+  /** Bots must not answer each other's answers without end. */
+  #isAnswer({ place, bot, client, isReply }: Inbound): boolean {
+    const channels = [...this.#channels.values()].filter((channel) => channel.place === place);
+    const isOurs = channels.some(({ bots }) => bots.some(({ botId }) => botId === client));
+    const isAnswer = isOurs || (isReply && client.startsWith("bot_"));
+    if (isAnswer) this.#log.info(`${client} wrote to ${bot.botId}: bots are not answered`);
+    return isAnswer;
+  }
+
   async #take(inbound: Inbound, origin: Origin, admit: Admit): Promise<void> {
     if (inbound.text.trim() === "") return this.#say(inbound, TEXTS.empty);
     const run = await admit(inbound);
     if (!run) return this.#refuse(inbound);
-    if (this.#isFull(inbound)) return this.#say(inbound, TEXTS.busy);
+    if (!run.isUrgent && this.#isFull(inbound)) return this.#say(inbound, TEXTS.busy);
     // Before its turn has come: should the process end now, the message is not forgotten.
     await this.#journal.start(origin);
     const work = async () => this.#keep(origin, inbound, await this.#answer(inbound, run));
@@ -192,8 +206,9 @@ function originOf({ place, bot, client, messageId }: Inbound): Origin {
   return { place, botId: bot.botId, client, messageId };
 }
 
-function laneOf({ place, bot, client }: Inbound): string {
-  return JSON.stringify([place, bot.botId, client]);
+/** Two bots of one agent share its session with a client. */
+function laneOf({ place, accountId, bot, client }: Inbound): string {
+  return JSON.stringify([place, accountId, bot.agentId, client]);
 }
 
 function interrupted({ botId, client, messageId }: Origin): Outbound[] {

@@ -13,8 +13,7 @@ export function readFrame(text: string): ServerFrame | undefined {
   } catch {
     return undefined;
   }
-  const isFrame =
-    isObject(value) && typeof value["type"] === "string" && isObject(value["data"] ?? {});
+  const isFrame = isObject(value) && typeof value["type"] === "string" && isObject(value["data"]);
   return isFrame ? (value as unknown as ServerFrame) : undefined;
 }
 
@@ -27,6 +26,7 @@ export function isAddressed(
 
 /** A request that the gateway refused: a row of the error table. */
 export class Refused extends Error {
+  override readonly name = "Refused";
   readonly reason: string;
   readonly retryable: boolean;
   readonly retryAfterMs: number;
@@ -40,7 +40,23 @@ export class Refused extends Error {
 }
 
 /** The connection ended before the answer came. */
-export class LinkLost extends Error {}
+export class LinkLost extends Error {
+  override readonly name = "LinkLost";
+}
+
+/** The answer did not come in time; the connection is still there. */
+export class AnswerLate extends Error {
+  override readonly name = "AnswerLate";
+}
+
+// By name: after a hot reload of the plugin, what an old desk holds comes from another module.
+export function isRefused(error: unknown): error is Refused {
+  return error instanceof Error && error.name === "Refused";
+}
+
+export function isLinkLost(error: unknown): error is LinkLost {
+  return error instanceof Error && error.name === "LinkLost";
+}
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

@@ -13,7 +13,7 @@
  * keeps 24 hours, at most 10,000 messages and 256 MiB, whichever is least; the oldest go first.
  */
 
-import { type FileHandle, mkdir, open, rename } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
 import type { Outbound } from "./types.js";
@@ -129,17 +129,18 @@ export class Journal {
       const text = Buffer.from(`${JSON.stringify(line)}\n`);
       try {
         await this.#file.appendFile(text);
+        if (isSynced) await this.#file.datasync();
       } catch (error) {
-        // A disk that is full may have taken half of the line.
+        // A disk that is full may have taken half of the line: it never counted.
         await this.#file.truncate(this.#size);
         throw error;
       }
       this.#note(line, this.#size, text.length);
       this.#size += text.length;
-      if (isSynced) await this.#file.datasync();
       this.#forget();
       const isLoose = this.#lines > LINES_PER_ID * Math.max(this.#entries.size, 1_000);
-      if (isLoose || this.#size > this.#limits.bytes) await this.#rewrite();
+      // What was appended holds, whether or not there is room for a new file.
+      if (isLoose || this.#size > this.#limits.bytes) await this.#rewrite().catch(() => {});
     });
   }
 
@@ -185,7 +186,25 @@ export class Journal {
   async #rewrite(): Promise<void> {
     this.#dropBytes();
     const temporary = `${this.#path}.new`;
-    const next = await open(temporary, "w", 0o600);
+    await rm(temporary, { force: true });
+    const next = await open(temporary, "a+", 0o600);
+    try {
+      const moved = await this.#copyTo(next);
+      await next.datasync();
+      await rename(temporary, this.#path);
+      for (const [entry, where] of moved.entries) Object.assign(entry, where);
+      this.#size = moved.size;
+      this.#lines = moved.lines;
+    } catch (error) {
+      await next.close();
+      throw error;
+    }
+    await this.#file.close();
+    this.#file = next;
+  }
+
+  async #copyTo(next: FileHandle) {
+    const entries: [Entry, { offset: number; bytes: number }][] = [];
     let size = 0;
     let lines = 0;
     const write = async (line: string | Buffer) => {
@@ -196,21 +215,13 @@ export class Journal {
       lines += 1;
       return { offset, bytes: bytes.length };
     };
-    const moved: [Entry, { offset: number; bytes: number }][] = [];
     for (const entry of this.#entries.values()) {
-      if (entry.bytes > 0) moved.push([entry, await write(await this.#read(entry))]);
+      if (entry.bytes > 0) entries.push([entry, await write(await this.#read(entry))]);
       const { origin, at } = entry;
       const stage = entry.stage === "interrupted" ? "started" : entry.stage;
       if (stage !== "done") await write(`${JSON.stringify({ stage, at, origin })}\n`);
     }
-    await next.datasync();
-    await next.close();
-    await rename(temporary, this.#path);
-    await this.#file.close();
-    this.#file = await open(this.#path, "a+", 0o600);
-    for (const [entry, where] of moved) Object.assign(entry, where);
-    this.#size = size;
-    this.#lines = lines;
+    return { entries, size, lines };
   }
 
   /** Half the allowance at most is kept, so that the file is not written anew all the time. */

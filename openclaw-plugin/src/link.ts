@@ -10,7 +10,7 @@
  * | more than 1 MiB waits to be written | partials and typing are dropped |
  */
 
-import { isAddressed, LinkLost, readFrame, Refused } from "./frames.js";
+import { AnswerLate, isAddressed, LinkLost, readFrame, Refused } from "./frames.js";
 import type {
   AuthOk,
   BotRegistered,
@@ -72,10 +72,11 @@ export class Link {
   readonly #events: LinkEvents;
   readonly #waiting = new Map<string, Waiting>();
   readonly #heartbeat: NodeJS.Timeout;
+  /** Runs out when no frame comes for two heartbeats. */
+  readonly #silence: NodeJS.Timeout;
   readonly #ready = Promise.withResolvers<AuthOk>();
   readonly #ended = Promise.withResolvers<LinkEnd>();
   readonly #migrating = Promise.withResolvers<number>();
-  #lastFrameAt = Date.now();
   #lastId = 0;
   #refusal: ErrorData | undefined;
   #isReady = false;
@@ -103,7 +104,10 @@ export class Link {
       () => clearTimeout(lateAt),
       () => clearTimeout(lateAt),
     );
-    this.#heartbeat = setInterval(() => this.#beat(options.heartbeatMs), options.heartbeatMs);
+    this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs);
+    this.#silence = setTimeout(() => {
+      this.#give("the gateway was silent for two heartbeats");
+    }, 2 * options.heartbeatMs);
   }
 
   /** Makes this connection the bot's home. Rejects with `Refused` or `LinkLost`. */
@@ -142,7 +146,7 @@ export class Link {
 
   #onMessage(data: unknown): void {
     if (this.#isOver) return;
-    this.#lastFrameAt = Date.now();
+    this.#silence.refresh();
     const frame = typeof data === "string" ? readFrame(data) : undefined;
     if (frame) this.#onFrame(frame);
   }
@@ -181,7 +185,7 @@ export class Link {
     const id = String(++this.#lastId);
     const { promise, resolve, reject } = Promise.withResolvers<ServerFrame["data"]>();
     const timer = setTimeout(() => {
-      this.#settle(id)?.reject(new LinkLost("the gateway did not answer in time"));
+      this.#settle(id)?.reject(new AnswerLate("the gateway did not answer in time"));
     }, ANSWER_MS);
     this.#waiting.set(id, { answered: promise, resolve, reject, timer });
     this.#socket.send(JSON.stringify({ ...frame, id }));
@@ -202,12 +206,8 @@ export class Link {
     return waiting;
   }
 
-  #beat(heartbeatMs: number): void {
-    if (Date.now() - this.#lastFrameAt >= 2 * heartbeatMs) {
-      this.#give("the gateway was silent for two heartbeats");
-    } else if (this.#socket.readyState === 1) {
-      this.#offer({ type: "ping" });
-    }
+  #beat(): void {
+    if (this.#socket.readyState === 1) this.#offer({ type: "ping" });
   }
 
   /** Gives the connection up: the peer cannot be expected to answer a close. */
@@ -228,6 +228,7 @@ export class Link {
     if (this.#isOver) return;
     this.#isOver = true;
     clearInterval(this.#heartbeat);
+    clearTimeout(this.#silence);
     const error = this.#refusal;
     const whole = error ? { ...end, error } : end;
     const lost = new LinkLost(end.why || "the connection is over");

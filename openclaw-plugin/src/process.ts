@@ -1,6 +1,6 @@
 /**
  * What there is once in a process, however often the channel, or the plugin itself, is started
- * again: the instance name, and the desk with its journal.
+ * again: the instance name, the desk with its journal, and which bots were left to others.
  */
 
 import { randomUUID } from "node:crypto";
@@ -8,11 +8,13 @@ import { join } from "node:path";
 
 import { Desk } from "./desk.js";
 import { Journal } from "./journal.js";
-import type { Log } from "./types.js";
+import type { Account, Log } from "./types.js";
 
 interface Shared {
   readonly instance: string;
   desk?: Promise<Desk>;
+  /** Of each account: its settings, and the bots that it has left to others under them. */
+  readonly lost: Map<string, { settings: string; bots: Map<string, string> }>;
 }
 
 /** Changes with what a desk is: a new version of the plugin does not sit down at an old one's. */
@@ -20,12 +22,25 @@ const SHARED = Symbol.for("tunnels-to-bots.openclaw-plugin.v1");
 
 function shared(): Shared {
   const all = globalThis as { [SHARED]?: Shared };
-  return (all[SHARED] ??= { instance: randomUUID() });
+  return (all[SHARED] ??= { instance: randomUUID(), lost: new Map() });
 }
 
 /** Random per process. */
 export function instance(): string {
   return shared().instance;
+}
+
+/**
+ * The bots that an account has left to others, and why. The host may restart an account by itself:
+ * that is no reason to take them back. New settings are.
+ */
+export function lostBotsOf(account: Account): Map<string, string> {
+  const settings = JSON.stringify(account);
+  const known = shared().lost.get(account.accountId);
+  if (known?.settings === settings) return known.bots;
+  const bots = new Map<string, string>();
+  shared().lost.set(account.accountId, { settings, bots });
+  return bots;
 }
 
 /** The desk, opened at the first call. Rejects if the journal cannot be read or written. */

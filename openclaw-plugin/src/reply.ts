@@ -24,6 +24,7 @@ export class Reply implements ReplySink {
   #seq = 0;
   #latest: string | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
 
   constructor(inbound: Inbound, channel: () => Channel | undefined) {
     this.#inbound = inbound;
@@ -34,7 +35,7 @@ export class Reply implements ReplySink {
 
   partial(text: string): void {
     this.#latest = text;
-    if (this.#timer) return;
+    if (this.#timer || this.#isOver) return;
     const wait = this.#shownAt + PARTIAL_MS - performance.now();
     if (wait <= 0) this.#show();
     else this.#timer = setTimeout(() => this.#show(), wait);
@@ -46,6 +47,7 @@ export class Reply implements ReplySink {
 
   /** Ends it: nothing but the finished messages is to be said. `text`: instead of the agent's. */
   end(text: string = this.#pieces.join("\n\n") || NOTHING): Outbound[] {
+    this.#isOver = true;
     clearTimeout(this.#timer);
     clearInterval(this.#typing);
     this.#type(false);

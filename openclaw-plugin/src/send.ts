@@ -2,7 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 
-import { LinkLost, Refused } from "./frames.js";
+import { isLinkLost, isRefused } from "./frames.js";
 import { deskIfOpen } from "./process.js";
 import { targetOf } from "./target.js";
 import { partsOf } from "./text.js";
@@ -17,6 +17,9 @@ export async function sendTo(
   if (!target) throw new Error(`"${to}" is not a client id: letters, digits, . _ and -`);
   const channel = (await deskIfOpen())?.channel(accountId);
   if (!channel) throw new Error(`the tunnel account "${accountId}" is not running`);
+  if (channel.bots.some((bot) => bot.botId === target.client)) {
+    throw new Error(`${target.client} is a bot of this OpenClaw: it cannot write to itself`);
+  }
   const botId = target.botId ?? channel.bots[0]?.botId;
   if (botId === undefined || !channel.holds(botId)) {
     throw new Error(
@@ -33,24 +36,25 @@ export async function sendTo(
     await channel
       .send({ to: target.client, from: botId, text: part, messageId, ...numbers })
       .catch((error: unknown) => {
-        throw new Error(problemOf(error, target.client));
+        const arrived = at === 0 ? "nothing was sent" : `only ${at} of ${parts.length} parts were`;
+        throw new Error(problemOf(error, target.client, arrived));
       });
   }
   return { messageId: `${stem}:r1` };
 }
 
-function problemOf(error: unknown, client: string): string {
-  if (error instanceof Refused) {
+function problemOf(error: unknown, client: string, arrived: string): string {
+  if (isRefused(error)) {
     switch (error.reason) {
       case "recipient_offline":
-        return `${client} is not connected now; nothing was sent (recipient_offline)`;
+        return `${client} is not connected now; ${arrived} (recipient_offline)`;
       case "bot_not_found":
       case "bot_offline":
-        return `${client} is not known to the gateway; nothing was sent (${error.reason})`;
+        return `${client} is not known to the gateway; ${arrived} (${error.reason})`;
     }
     return `the gateway refused the message to ${client}: ${error.message}`;
   }
-  if (error instanceof LinkLost) {
+  if (isLinkLost(error)) {
     return `the connection to the gateway was lost; whether ${client} has the message is not known`;
   }
   return String(error);

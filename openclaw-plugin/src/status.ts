@@ -26,6 +26,7 @@ export function statusOf(accountId: string, state: TunnelState): ChannelAccountS
         connected: false,
         lifecycle: "recovering",
         reconnectAttempts: state.attempts,
+        lastDisconnect: { at: Date.now(), error: state.problem },
         lastError: state.problem,
       };
     case "blocked":

@@ -7,9 +7,13 @@ import { LIMITS } from "./protocol.js";
 /** Largest text of one message, bytes: half a frame, so that the members around it always fit. */
 export const PART_BYTES_MAX = 128 * 1024;
 
+/** No gateway has frames so small; less would leave no room for a single letter. */
+const PART_BYTES_MIN = 1024;
+
 /** Largest text of one message where frames have this limit, bytes. */
 export function partBytesOf(frameBytes: number | undefined): number {
-  return Math.min(PART_BYTES_MAX, Math.floor((frameBytes ?? 2 * PART_BYTES_MAX) / 2));
+  const half = Math.floor((frameBytes ?? 2 * PART_BYTES_MAX) / 2);
+  return Math.max(PART_BYTES_MIN, Math.min(PART_BYTES_MAX, half));
 }
 
 /** Cuts a final text into parts; joined they are the text again. */

@@ -8,8 +8,8 @@
  *                                 every bot taken over (4409) or refused
  * ```
  *
- * A bot that another instance took over is not registered again before the account is restarted:
- * two instances would only take it from each other.
+ * A bot that another instance took over is not registered again before OpenClaw starts anew, or the
+ * account's settings change: two instances would only take it from each other.
  */
 
 import { Backoff } from "./backoff.js";
@@ -42,6 +42,8 @@ export interface TunnelOptions {
   readonly instance: string;
   readonly dial: Dial;
   readonly log: Log;
+  /** Bots that are not to be registered, and why; kept by whoever makes the tunnel. */
+  readonly lost?: Map<string, string>;
   readonly random?: () => number;
 }
 
@@ -52,6 +54,9 @@ const RETIRE_MS = 2_000;
 /** After 1012 everybody comes back: not all at once. */
 const RESTART_SPREAD_MS = 5_000;
 
+/** Closes after which the same credential is refused again. */
+const REFUSED_CLOSES: readonly number[] = [4401, 4402, 4403];
+
 /** There is no point in connecting again: a sentence for the owner. */
 class Blocked extends Error {}
 
@@ -61,8 +66,7 @@ export class Tunnel implements Channel {
   readonly #backoff: Backoff;
   readonly #random: () => number;
   readonly #stopping = new AbortController();
-  /** Bots that are not to be registered, and why. */
-  readonly #lost = new Map<string, string>();
+  readonly #lost: Map<string, string>;
   /** Connections that lose their bots to one of ours. */
   readonly #succeeded = new WeakSet<Link>();
   /** Those that are open, or on their way to it. */
@@ -75,6 +79,7 @@ export class Tunnel implements Channel {
   constructor(options: TunnelOptions, events: TunnelEvents) {
     this.#options = options;
     this.#events = events;
+    this.#lost = options.lost ?? new Map();
     this.#random = options.random ?? Math.random;
     this.#backoff = new Backoff(options.account.reconnectInterval, this.#random);
   }
@@ -89,7 +94,8 @@ export class Tunnel implements Channel {
 
   holds(botId: string): boolean {
     const isOurs = this.#options.bots.some((bot) => bot.botId === botId);
-    return this.#link !== undefined && isOurs && !this.#lost.has(botId);
+    const isUp = this.#link !== undefined && !this.#link.isOver;
+    return isUp && isOurs && !this.#lost.has(botId);
   }
 
   /** The bots in the order of the configuration, taken ones left out. */
@@ -138,7 +144,7 @@ export class Tunnel implements Channel {
   }
 
   async #connectAndHold(): Promise<void> {
-    const since = Date.now();
+    const since = performance.now();
     let end: LinkEnd | undefined;
     const link = this.#dial();
     try {
@@ -153,7 +159,7 @@ export class Tunnel implements Channel {
       this.#link = undefined;
     }
     if (this.#isStopping) return;
-    this.#backoff.held(Date.now() - since);
+    this.#backoff.held(performance.now() - since);
     await this.#recover(end);
   }
 
@@ -190,12 +196,11 @@ export class Tunnel implements Channel {
       if (old.isOver) return undefined;
       const link = this.#dial();
       try {
-        // From here on the old connection loses its bots to this one.
+        // From here on the old connection may lose its bots to this one, also if this one fails.
         this.#succeeded.add(old);
         await this.#register(link);
         return link;
       } catch {
-        this.#succeeded.delete(old);
         link.close("");
         wait = backoff.next();
       }
@@ -268,7 +273,8 @@ export class Tunnel implements Channel {
   /** Waits as the end of the connection asks for. Throws `Blocked` where waiting is no use. */
   async #recover(end: LinkEnd): Promise<void> {
     const problem = problemOf(end, this.#lost);
-    if (isFinal(end)) throw new Blocked(problem);
+    const isFinal = REFUSED_CLOSES.includes(end.code) || this.bots.length === 0;
+    if (isFinal) throw new Blocked(problem);
     const backoff = this.#backoff.next();
     const spread = end.code === 1012 ? this.#random() * RESTART_SPREAD_MS : 0;
     const asked = end.code === 4429 ? (end.error?.retryAfterMs ?? 0) : 0;
@@ -291,10 +297,6 @@ export class Tunnel implements Channel {
 async function retire(link: Link): Promise<void> {
   await Promise.race([link.answered(), sleep(RETIRE_MS)]);
   link.close("moved");
-}
-
-function isFinal(end: LinkEnd): boolean {
-  return [4401, 4402, 4403, 4409].includes(end.code);
 }
 
 function problemOf(end: LinkEnd, lost: ReadonlyMap<string, string>): string {

@@ -43,6 +43,8 @@ export interface Inbound {
   /** The sender's idempotency key, or the gateway's. */
   readonly messageId: string;
   readonly text: string;
+  /** Whether it names a message that it answers. */
+  readonly isReply: boolean;
 }
 
 /** A message that a bot sends, as the wire has it. */

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 
 import {
+  ConfigError,
   accountIds,
   accountOf,
   botsOf,
@@ -36,6 +37,8 @@ describe("accounts", () => {
     };
     expect(accountIds(section)).toEqual(["work", "home"]);
     expect(accountIds({ ...section, apiKey: "k" })).toEqual(["default", "work", "home"]);
+    expect(accountOf(section).accountId).toBe("work");
+    expect(accountOf({ ...section, defaultAccount: "home" }).accountId).toBe("home");
     const work = accountOf(section, "work");
     expect(work).toMatchObject({ serverUrl: "ws://g/ws", apiKey: "w", dmPolicy: "allowlist" });
     expect(work.allowFrom).toEqual([]);
@@ -48,10 +51,14 @@ describe("accounts", () => {
       readFileSync(new URL("../openclaw.plugin.json", import.meta.url), "utf8"),
     );
     const { properties } = manifest.channelConfigs.tunnel.schema;
-    const own = Object.keys(properties.accounts.additionalProperties.properties).sort();
+    const own = Object.keys(properties.accounts.additionalProperties.properties);
+    // OpenClaw's own.
+    own.splice(own.indexOf("healthMonitor"), 1);
     const { accountId: _, ...read } = account({ name: "n" });
-    expect(own).toEqual(Object.keys(read).sort());
-    expect(Object.keys(properties).sort()).toEqual([...own, "accounts", "defaultAccount"].sort());
+    expect(own.sort()).toEqual(Object.keys(read).sort());
+    expect(Object.keys(properties).sort()).toEqual(
+      [...own, "accounts", "defaultAccount", "healthMonitor"].sort(),
+    );
   });
 });
 
@@ -73,6 +80,10 @@ describe("addresses", () => {
 test("a key that is only a name says so", () => {
   expect(keyOf(account())).toBe("t2b_alice_0123456789abcdef");
   expect(() => keyOf(account({ apiKey: "${TUNNEL_API_KEY}" }))).toThrow(/names TUNNEL_API_KEY/);
+  for (const apiKey of ["t2b_alice_01 23", "t2b_alice_01\n23", "t2b_alice_\u00e9"]) {
+    expect(() => keyOf(account({ apiKey }))).toThrow(ConfigError);
+    expect(() => keyOf(account({ apiKey }))).not.toThrow(/t2b_/);
+  }
 });
 
 describe("bots", () => {

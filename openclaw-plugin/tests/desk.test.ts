@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Desk, TEXTS, WAITING_PER_CLIENT } from "../src/desk.js";
 import { LinkLost } from "../src/frames.js";
 import { Journal } from "../src/journal.js";
+import { AT_ONCE, RETRY_FOR_MS } from "../src/outbox.js";
 import type { Admit, Inbound, ReplySink } from "../src/types.js";
 import { ScriptedChannel, silent } from "./scripted.js";
 
@@ -35,6 +36,7 @@ const inbound = (messageId: string, changes: Partial<Inbound> = {}): Inbound => 
   client: "phone",
   messageId,
   text: messageId,
+  isReply: false,
   ...changes,
 });
 
@@ -160,6 +162,18 @@ describe("order", () => {
     runs[2]?.end();
   });
 
+  test("two bots of one agent share its conversation with a client", async () => {
+    void desk.receive(inbound("a"), admit);
+    const other = { botId: "bot_also", agentId: "main", name: "main" };
+    void desk.receive(inbound("b", { bot: other }), admit);
+    await vi.waitFor(() => expect(journal.all("started").length).toBe(2));
+    await run(1);
+    expect(runs.length).toBe(1);
+    runs[0]?.end();
+    expect((await run(2)).text).toBe("b");
+    runs[1]?.end();
+  });
+
   test("a request to stop does not wait", async () => {
     void desk.receive(inbound("a"), admit);
     await run(1);
@@ -175,7 +189,8 @@ describe("order", () => {
     await desk.receive(inbound("more"), admit);
     expect(texts()).toEqual([TEXTS.busy]);
     expect(journal.seen(inboundOrigin("more"))).toBeUndefined();
-    await desk.receive(inbound("more", { client: "tablet", text: "" }), admit);
+    void desk.receive(inbound("s", { text: "/stop" }), admit);
+    expect((await run(2)).text).toBe("/stop");
   });
 });
 
@@ -195,6 +210,27 @@ describe("answers", () => {
     await answerTo(2, "  ");
     await silence;
     await sent(TEXTS.failed, "(no answer)");
+  });
+
+  test("bots do not answer each other's answers", async () => {
+    await desk.receive(inbound("a", { client: "bot_main" }), admit);
+    await desk.receive(inbound("b", { client: "bot_elsewhere", isReply: true }), admit);
+    expect([runs.length, channel.sent.length]).toEqual([0, 0]);
+    void desk.receive(inbound("c", { client: "bot_elsewhere" }), admit);
+    (await run(1)).end();
+    void desk.receive(inbound("d", { isReply: true }), admit);
+    (await run(2)).end();
+  });
+
+  test("a run whose reply cannot be kept is answered once, and is not run again", async () => {
+    vi.spyOn(journal, "finish").mockRejectedValueOnce(new Error("disk full"));
+    const received = desk.receive(inbound("m"), admit);
+    await answerTo(1, "answer");
+    await received;
+    await sent("answer");
+    await desk.receive(inbound("m"), admit);
+    await sent("answer", TEXTS.interrupted);
+    expect(runs.length).toBe(1);
   });
 
   test("a message without text is not run", async () => {
@@ -268,6 +304,56 @@ describe("delivery", () => {
       await vi.advanceTimersByTimeAsync(1_000);
       expect(texts()).toEqual(["a", "b"]);
     });
+  });
+
+  test("a refusal that is not the answer's fault does not end it", async () => {
+    channel.refusals.push({ reason: "not_your_identity", retryable: false });
+    await done("m", 1);
+    await vi.waitFor(() => {
+      desk.connected();
+      expect(texts()).toEqual(["m"]);
+    });
+  });
+
+  test("eight answers are on their way at once", async () => {
+    channel.isUp = false;
+    for (let n = 1; n <= 20; n += 1) {
+      const received = desk.receive(inbound(`m${n}`, { client: `c${n}` }), admit);
+      await answerTo(n, "answer");
+      await received;
+    }
+    const waiting: (() => void)[] = [];
+    let most = 0;
+    channel.send = (message) => {
+      most = Math.max(most, waiting.length + 1);
+      return new Promise((resolve) => {
+        waiting.push(() => resolve({ messageId: message.messageId ?? "", status: "delivered" }));
+      });
+    };
+    channel.isUp = true;
+    desk.connected();
+    await vi.waitFor(() => {
+      for (const arrived of waiting.splice(0, waiting.length === AT_ONCE ? 1 : 0)) arrived();
+      expect(waiting.length).toBeGreaterThan(0);
+      expect(journal.all("sent").length).toBe(20 - AT_ONCE + 1);
+    });
+    for (const arrived of waiting.splice(0)) arrived();
+    await vi.waitFor(() => expect(journal.all("sent").length).toBe(20));
+    expect(most).toBe(AT_ONCE);
+  });
+
+  test("an old answer rests until its client is heard of", async () => {
+    channel.isUp = false;
+    await done("m", 1);
+    vi.useFakeTimers({ toFake: ["Date"] });
+    vi.advanceTimersByTime(RETRY_FOR_MS + 1);
+    await sitDown();
+    desk.connected();
+    await journal.reply(inboundOrigin("m"));
+    expect(channel.sent).toEqual([]);
+    mayTalk = false;
+    await desk.receive(inbound("n"), admit);
+    await vi.waitFor(() => expect(texts().sort()).toEqual(["m", TEXTS.refused("phone")].sort()));
   });
 
   test("a process that ended before an answer arrived sends it in its next life", async () => {

@@ -128,6 +128,13 @@ test("many lines of few messages are written anew", async () => {
   expect(lines).toBeLessThan(4_100);
 });
 
+test("what cannot be written never counted", async () => {
+  const journal = await Journal.open(path);
+  await journal.close();
+  await expect(journal.start(origin("m"))).rejects.toThrow();
+  expect(journal.seen(origin("m"))).toBeUndefined();
+});
+
 test("only its owner reads it", async () => {
   await open();
   expect((await stat(path)).mode & 0o777).toBe(0o600);

@@ -12,6 +12,7 @@ const inbound = {
   client: "phone",
   messageId: "m-1",
   text: "hi",
+  isReply: false,
 };
 
 let channel: ScriptedChannel;
@@ -74,6 +75,8 @@ test("nothing is shown after the end", () => {
   reply.partial("a");
   reply.partial("b");
   reply.end();
+  vi.advanceTimersByTime(1_000);
+  reply.partial("c");
   vi.advanceTimersByTime(1_000);
   expect(channel.partials.map(({ text }) => text)).toEqual(["a"]);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { LIMITS } from "../src/protocol.js";
-import { PART_BYTES_MAX, partsOf, tailOf } from "../src/text.js";
+import { PART_BYTES_MAX, partBytesOf, partsOf, tailOf } from "../src/text.js";
 
 const jsonBytes = (text: string) => Buffer.byteLength(JSON.stringify(text));
 
@@ -27,6 +27,17 @@ test("one part at and below the limit, two above", () => {
   expect(partsOf("a".repeat(PART_BYTES_MAX - 2)).length).toBe(1);
   expect(partsOf("a".repeat(PART_BYTES_MAX - 1)).length).toBe(2);
   expect(partsOf("")).toEqual([""]);
+});
+
+test("texts follow the gateway's frames, within reason", () => {
+  expect(partBytesOf(undefined)).toBe(PART_BYTES_MAX);
+  expect([1_000_000, 262_144, 65_536, 100, 0].map(partBytesOf)).toEqual([
+    PART_BYTES_MAX,
+    131_072,
+    32_768,
+    1_024,
+    1_024,
+  ]);
 });
 
 test("a part ends at a line's end if one is near, and never inside a pair", () => {

@@ -282,6 +282,33 @@ describe("moving", () => {
     expect(messages).toEqual(["coder at ws://gateway/ws#alice: hi"]);
   });
 
+  test("a connection that is over holds nothing, though its successor is not there yet", async () => {
+    const old = await accept();
+    migrate(old);
+    await vi.advanceTimersByTimeAsync(2_500);
+    old.end(1012, "restart");
+    expect(tunnel.holds("bot_main")).toBe(false);
+    await accept(network.last());
+    expect(tunnel.holds("bot_main")).toBe(true);
+  });
+
+  test("a successor that breaks after it took the bots is no takeover", async () => {
+    const old = await accept();
+    migrate(old);
+    await vi.advanceTimersByTimeAsync(2_500);
+    const next = network.last();
+    next.answer = () => {};
+    await accept(next);
+    next.end(1006);
+    await settle();
+    replaced(old, "bot_main");
+    replaced(old, "bot_coder");
+    old.end(4409, "replaced");
+    await vi.advanceTimersByTimeAsync(30_000);
+    await accept();
+    expect(states.at(-1)).toEqual({ phase: "ready", bots: ["bot_main", "bot_coder"] });
+  });
+
   test("if nobody takes it in, it comes back as after any loss", async () => {
     const old = await accept();
     migrate(old);
@@ -293,6 +320,27 @@ describe("moving", () => {
     await accept();
     expect(states.at(-1)?.phase).toBe("ready");
   });
+});
+
+test("what was left to others stays left when the account is restarted", async () => {
+  const lost = new Map([["bot_main", "bot_main was taken over"]]);
+  const again = dialler();
+  const restarted = new Tunnel(
+    {
+      account: account(),
+      url: new URL("ws://gateway/ws"),
+      bots: BOTS,
+      instance: "i-1",
+      lost,
+      dial: again.dial,
+      log: silent,
+    },
+    { state: () => {}, message: () => {} },
+  );
+  restarted.start();
+  await accept(again.last());
+  expect(again.last().ofType("register_bot").length).toBe(1);
+  await restarted.stop();
 });
 
 test("a stop closes the connection and says so", async () => {
