@@ -6,8 +6,9 @@ use std::process::{Output, Stdio};
 
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+use tokio::time::timeout;
 
-use crate::world::{Place, free_port, until};
+use crate::world::{DEADLINE, Place, free_port, until};
 
 /// Whose bots and phones these are.
 pub const OWNER: &str = "alice";
@@ -60,6 +61,22 @@ impl Gateway {
     pub async fn kill(&mut self) {
         let mut process = self.process.take().expect("it runs");
         process.kill().await.unwrap();
+    }
+
+    /// Asks it to end as a supervisor would: it tells everybody to move, and drains.
+    pub async fn stop(&mut self) {
+        let mut process = self.process.take().expect("it runs");
+        let pid = process.id().expect("it was not waited for").to_string();
+        let mut kill = Command::new("kill");
+        kill.args(["-TERM", &pid]);
+        succeed(kill).await;
+        let ended = timeout(DEADLINE, process.wait()).await;
+        assert!(
+            ended
+                .expect("it ends when it is asked to")
+                .unwrap()
+                .success()
+        );
     }
 
     pub fn url(&self) -> String {

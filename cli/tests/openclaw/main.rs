@@ -75,6 +75,7 @@ const CASES: &[(&str, Case)] = cases![
     order::messages_are_answered_in_order,
     long::a_long_answer_arrives_whole,
     reconnect::every_message_runs_once_over_five_restarts,
+    reconnect::a_polite_restart_loses_nothing,
     proactive::a_message_from_the_owner_arrives,
     proactive::an_absent_client_is_a_clear_error,
     allowlist::a_client_that_is_not_listed_is_refused,

@@ -74,6 +74,23 @@ pub async fn every_message_runs_once_over_five_restarts(world: &mut World) {
     world.bots_are_online(&BOTS).await;
 }
 
+/// The node says that it goes, and takes nobody in any more; OpenClaw comes back to the next one.
+pub async fn a_polite_restart_loses_nothing(world: &mut World) {
+    let (text, id) = ("before the update", "update-1");
+    let hold = world.model.hold(text);
+    let phone = Phone::connect(&world.gateway, CLIENT).await;
+    phone.say("bot_main", text, id).await.unwrap();
+    world.model.asked(text).await;
+    world.gateway.stop().await;
+    drop(phone);
+    hold.release();
+    world.gateway.restart().await;
+    let answer = persist(&world.gateway, text, id).await;
+    assert_eq!(text_of(&answer), echo_of(text));
+    assert_eq!(world.model.runs(text).len(), 1);
+    world.bots_are_online(&BOTS).await;
+}
+
 async fn restart(world: &mut World, phone: Phone) {
     world.gateway.kill().await;
     drop(phone);
