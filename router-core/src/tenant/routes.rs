@@ -36,6 +36,8 @@ pub(super) struct Connection {
     pub purpose: Purpose,
     /// The reply that a wait is for, once it has sent its message.
     pub awaits: Option<Awaits>,
+    /// Whether a message of its was acknowledged.
+    pub sent: bool,
 }
 
 /// What makes a message the reply to another one.
@@ -45,6 +47,48 @@ pub(super) struct Awaits {
     message_id: MessageId,
     /// Whom it was sent to: a bot, a client id or a connection.
     to: Name,
+    heard: Heard,
+}
+
+/// What a wait has heard of its reply: one message, or the parts of one.
+#[derive(Debug, Default)]
+enum Heard {
+    #[default]
+    Nothing,
+    Parts {
+        of: u64,
+        have: BTreeSet<u64>,
+    },
+    All,
+}
+
+impl Heard {
+    /// Whether a message, or this part of so many, is still missing.
+    fn misses(&self, part: Option<(u64, u64)>) -> bool {
+        match (self, part) {
+            (Heard::Nothing, _) => true,
+            (Heard::Parts { of, have }, Some((number, parts))) => {
+                parts == *of && !have.contains(&number)
+            }
+            (Heard::Parts { .. }, None) | (Heard::All, _) => false,
+        }
+    }
+
+    fn hear(&mut self, part: Option<(u64, u64)>) {
+        let Some((number, of)) = part else {
+            *self = Heard::All;
+            return;
+        };
+        let mut have = match std::mem::take(self) {
+            Heard::Parts { have, .. } => have,
+            Heard::Nothing | Heard::All => BTreeSet::new(),
+        };
+        have.insert(number);
+        *self = match have.len() as u64 == of {
+            true => Heard::All,
+            false => Heard::Parts { of, have },
+        };
+    }
 }
 
 impl Connection {
@@ -54,7 +98,11 @@ impl Connection {
             && let Some(message_id) = sent.message_id.clone()
         {
             let to = sent.to.clone();
-            self.awaits = Some(Awaits { message_id, to });
+            self.awaits = Some(Awaits {
+                message_id,
+                to,
+                heard: Heard::Nothing,
+            });
         }
     }
 
@@ -79,7 +127,7 @@ impl Awaits {
             envelope.from == self.to || envelope.connection.as_str() == self.to.as_str();
         let is_reply = envelope.reply_to.as_ref() == Some(&self.message_id)
             || envelope.to.as_str() == own.as_str();
-        is_from_there && is_reply
+        is_from_there && is_reply && self.heard.misses(envelope.part)
     }
 }
 
@@ -98,6 +146,8 @@ pub(super) struct Bot {
 pub(super) struct Client {
     conns: SmallVec<[ConnKey; 2]>,
     seen_ms: Millis,
+    /// Whether it stays known when the last one is gone: not for calls that sent nothing.
+    stays: bool,
 }
 
 /// What a name means to the tenant, before anybody asks whether the sender may know it.
@@ -114,6 +164,8 @@ pub(super) struct Routes {
     by_id: BTreeMap<ConnectionId, ConnKey>,
     bots: BTreeMap<BotId, Bot>,
     clients: BTreeMap<ClientId, Client>,
+    /// Those of `clients` that are not connected, the longest absent first.
+    absent: BTreeSet<(Millis, ClientId)>,
     waits: usize,
 }
 
@@ -141,13 +193,13 @@ impl Routes {
             self.bots.insert(bot.info.id.clone(), bot);
         }
         for (id, seen_ms) in snapshot.clients {
-            self.clients.insert(
-                id,
-                Client {
-                    seen_ms,
-                    ..Client::default()
-                },
-            );
+            let client = Client {
+                seen_ms,
+                stays: true,
+                ..Client::default()
+            };
+            self.absent.insert((seen_ms, id.clone()));
+            self.clients.insert(id, client);
         }
         gone
     }
@@ -177,6 +229,19 @@ impl Routes {
         self.waits
     }
 
+    /// Notes what the waits among these connections are about to hear.
+    pub fn hear(&mut self, targets: &Targets, part: Option<(u64, u64)>) {
+        if self.waits == 0 {
+            return;
+        }
+        for key in targets {
+            let conn = self.connections.get_mut(key);
+            if let Some(awaits) = conn.and_then(|conn| conn.awaits.as_mut()) {
+                awaits.heard.hear(part);
+            }
+        }
+    }
+
     /// Connections from a key on, for work that goes on where it stopped.
     pub fn connections_from(
         &mut self,
@@ -189,28 +254,24 @@ impl Routes {
 
     /// Adds a connection. Its client id becomes known; the longest absent one goes if they are too many.
     pub fn insert(&mut self, key: ConnKey, conn: Connection) {
-        if !self.clients.contains_key(&conn.client) && self.clients.len() >= CLIENTS_REMEMBERED_MAX
+        if !self.clients.contains_key(&conn.client)
+            && self.clients.len() >= CLIENTS_REMEMBERED_MAX
+            && let Some((_, longest)) = self.absent.pop_first()
         {
-            let absent = self
-                .clients
-                .iter()
-                .filter(|(_, client)| client.conns.is_empty());
-            let longest = absent
-                .min_by_key(|(_, client)| client.seen_ms)
-                .map(|(id, _)| id.clone());
-            longest.map(|id| self.clients.remove(&id));
+            self.clients.remove(&longest);
         }
-        self.clients
-            .entry(conn.client.clone())
-            .or_default()
-            .conns
-            .push(key);
+        let client = self.clients.entry(conn.client.clone()).or_default();
+        if client.conns.is_empty() {
+            self.absent.remove(&(client.seen_ms, conn.client.clone()));
+        }
+        client.conns.push(key);
         self.by_id.insert(conn.id.clone(), key);
         self.waits += usize::from(conn.purpose == Purpose::Wait);
         self.connections.insert(key, conn);
     }
 
-    /// Removes a connection; says whether it was its client's last.
+    /// Removes a connection; says whether it was its client's last. A client that only ever called,
+    /// and sent nothing, is not known any more.
     pub fn remove(&mut self, key: ConnKey, now_ms: Millis) -> Option<(Connection, bool)> {
         let conn = self.connections.remove(&key)?;
         self.by_id.remove(&conn.id);
@@ -218,7 +279,13 @@ impl Routes {
         let client = self.clients.entry(conn.client.clone()).or_default();
         client.conns.retain(|other| *other != key);
         client.seen_ms = now_ms;
-        let was_last = client.conns.is_empty();
+        client.stays |= conn.sent || conn.purpose == Purpose::Socket;
+        let (was_last, stays) = (client.conns.is_empty(), client.stays);
+        match (was_last, stays) {
+            (true, true) => drop(self.absent.insert((now_ms, conn.client.clone()))),
+            (true, false) => drop(self.clients.remove(&conn.client)),
+            (false, _) => {}
+        }
         Some((conn, was_last))
     }
 
@@ -288,7 +355,12 @@ impl Routes {
     pub fn forget_before(&mut self, then_ms: Millis) {
         self.bots
             .retain(|_, bot| bot.home.is_some() || bot.info.since >= then_ms);
-        self.clients
-            .retain(|_, client| !client.conns.is_empty() || client.seen_ms >= then_ms);
+        while let Some((seen_ms, id)) = self.absent.pop_first() {
+            if seen_ms >= then_ms {
+                self.absent.insert((seen_ms, id));
+                return;
+            }
+            self.clients.remove(&id);
+        }
     }
 }

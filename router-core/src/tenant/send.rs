@@ -9,7 +9,7 @@ use protocol::frame::{AckStatus, SendKind};
 use protocol::{ErrorCode, FrameId, Kind, MessageId};
 
 use super::dedupe::Key;
-use super::routes::{Connection, Targets};
+use super::routes::Targets;
 use super::{Tenant, message_rate};
 use crate::check;
 use crate::effect::{Class, Effect, Effects, Fact, Outbound, Outcome, Receipt};
@@ -18,7 +18,7 @@ use crate::ids::ConnKey;
 use crate::invariant::Invariant;
 use crate::permit::may_address;
 use crate::refusal::Refusal;
-use crate::request::Route;
+use crate::request::{Purpose, Route};
 
 /// A message whose outcomes are not all in.
 #[derive(Debug)]
@@ -102,7 +102,10 @@ impl Tenant {
         if !self.speaks_as(conn, &envelope.from) {
             return Verdict::Refused(ErrorCode::NotYourIdentity, None);
         }
-        if let Err(retry_ms) = self.rate.take(env.now_ms, message_rate(&self.limits)) {
+        // A call paid when it joined.
+        if conn.purpose == Purpose::Socket
+            && let Err(retry_ms) = self.rate.take(env.now_ms, message_rate(&self.limits))
+        {
             return Verdict::Refused(ErrorCode::RateLimited, Some(retry_ms));
         }
         // Unknown and out of sight are one case, so that they cannot be told apart.
@@ -145,6 +148,7 @@ impl Tenant {
         let Some(message_id) = envelope.message_id else {
             return;
         };
+        self.routes.hear(&plan.targets, envelope.part);
         let ends = envelope.stream_id.map(|stream| (envelope.from, stream));
         let number = self.number();
         self.deliveries.0.push(Delivery {
@@ -241,7 +245,7 @@ impl Tenant {
     }
 
     fn ack(
-        &self,
+        &mut self,
         env: &Env<'_>,
         to: ConnKey,
         id: Option<&FrameId>,
@@ -249,8 +253,11 @@ impl Tenant {
         status: AckStatus,
         fx: &mut Effects,
     ) {
-        let wants = |conn: &Connection| conn.acks == Acks::All;
-        if self.routes.connection(to).is_some_and(wants) {
+        let Some(conn) = self.routes.connection_mut(to) else {
+            return;
+        };
+        conn.sent = true;
+        if conn.acks == Acks::All {
             fx.deliver(
                 to,
                 encode::ack(message, status, id, env.now_ms),

@@ -57,8 +57,9 @@ async fn no_reply_in_time_is_null() {
     let part = json!({"to": "script", "from": "bot_a", "replyTo": "m", "part": 1, "parts": 2});
     assert_eq!(say(&mut bot, part).await["data"]["status"], "delivered");
     assert_eq!(
-        say(&mut bot, to_script("m")).await["data"]["status"],
-        "delivered"
+        say(&mut bot, to_script("m")).await["data"]["reason"],
+        "recipient_offline",
+        "it hears one reply"
     );
     let last = json!({"to": "script", "from": "bot_a", "replyTo": "m", "text": "two", "part": 2, "parts": 2});
     assert_eq!(say(&mut bot, last).await["data"]["status"], "delivered");
