@@ -8,12 +8,14 @@
 //! | --- | --- |
 //! | `connect.rs` | joins and leaves; policy: revoked, suspended |
 //! | `routes.rs` | who is who: connections, bots, clients; what a name means |
+//! | `awaits.rs` | tells the reply that a wait is for |
 //! | `send.rs` | carries a message and settles its answer |
 //! | `claims.rs` | makes a connection the home of a bot |
 //! | `flaps.rs` | tells two instances that fight over a bot from one that restarts |
 //! | `presence.rs` | tells of bots that came and went; lists them |
 //! | `dedupe.rs` | remembers idempotency keys |
 
+mod awaits;
 mod claims;
 mod connect;
 mod dedupe;

@@ -7,10 +7,11 @@ use protocol::envelope::Envelope;
 use protocol::frame::SendKind;
 use protocol::limits::CLIENTS_REMEMBERED_MAX;
 use protocol::presence::{BotInfo, BotState};
-use protocol::{BotId, ClientId, ConnectionId, Kind, MessageId, Name};
+use protocol::{BotId, ClientId, ConnectionId, Kind};
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 
+use super::awaits::Awaits;
 use super::flaps::Flaps;
 use super::presence::Watch;
 use crate::env::Millis;
@@ -40,57 +41,6 @@ pub(super) struct Connection {
     pub sent: bool,
 }
 
-/// What makes a message the reply to another one.
-#[derive(Debug)]
-pub(super) struct Awaits {
-    /// The message.
-    message_id: MessageId,
-    /// Whom it was sent to: a bot, a client id or a connection.
-    to: Name,
-    heard: Heard,
-}
-
-/// What a wait has heard of its reply: one message, or the parts of one.
-#[derive(Debug, Default)]
-enum Heard {
-    #[default]
-    Nothing,
-    Parts {
-        of: u64,
-        have: BTreeSet<u64>,
-    },
-    All,
-}
-
-impl Heard {
-    /// Whether a message, or this part of so many, is still missing.
-    fn misses(&self, part: Option<(u64, u64)>) -> bool {
-        match (self, part) {
-            (Heard::Nothing, _) => true,
-            (Heard::Parts { of, have }, Some((number, parts))) => {
-                parts == *of && !have.contains(&number)
-            }
-            (Heard::Parts { .. }, None) | (Heard::All, _) => false,
-        }
-    }
-
-    fn hear(&mut self, part: Option<(u64, u64)>) {
-        let Some((number, of)) = part else {
-            *self = Heard::All;
-            return;
-        };
-        let mut have = match std::mem::take(self) {
-            Heard::Parts { have, .. } => have,
-            Heard::Nothing | Heard::All => BTreeSet::new(),
-        };
-        have.insert(number);
-        *self = match have.len() as u64 == of {
-            true => Heard::All,
-            false => Heard::Parts { of, have },
-        };
-    }
-}
-
 impl Connection {
     /// Begins to wait for the reply to what it sends, if it is there to wait.
     pub fn await_reply(&mut self, sent: &Envelope) {
@@ -98,11 +48,7 @@ impl Connection {
             && let Some(message_id) = sent.message_id.clone()
         {
             let to = sent.to.clone();
-            self.awaits = Some(Awaits {
-                message_id,
-                to,
-                heard: Heard::Nothing,
-            });
+            self.awaits = Some(Awaits::new(message_id, to));
         }
     }
 
@@ -118,16 +64,6 @@ impl Connection {
                 awaits.is_some_and(|awaits| awaits.is_met_by(envelope, &self.id))
             }
         }
-    }
-}
-
-impl Awaits {
-    fn is_met_by(&self, envelope: &Envelope, own: &ConnectionId) -> bool {
-        let is_from_there =
-            envelope.from == self.to || envelope.connection.as_str() == self.to.as_str();
-        let is_reply = envelope.reply_to.as_ref() == Some(&self.message_id)
-            || envelope.to.as_str() == own.as_str();
-        is_from_there && is_reply && self.heard.misses(envelope.part)
     }
 }
 
@@ -229,16 +165,14 @@ impl Routes {
         self.waits
     }
 
-    /// Notes what the waits among these connections are about to hear.
-    pub fn hear(&mut self, targets: &Targets, part: Option<(u64, u64)>) {
+    /// Notes what a connection has in its queue, if it is a wait.
+    pub fn hear(&mut self, key: ConnKey, part: Option<(u64, u64)>) {
         if self.waits == 0 {
             return;
         }
-        for key in targets {
-            let conn = self.connections.get_mut(key);
-            if let Some(awaits) = conn.and_then(|conn| conn.awaits.as_mut()) {
-                awaits.heard.hear(part);
-            }
+        let conn = self.connections.get_mut(&key);
+        if let Some(awaits) = conn.and_then(|conn| conn.awaits.as_mut()) {
+            awaits.hear(part);
         }
     }
 

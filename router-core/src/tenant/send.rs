@@ -30,7 +30,10 @@ struct Delivery {
     /// Present if the sender gave the id.
     key: Option<Key>,
     bytes: usize,
-    waiting: usize,
+    /// Which part of how many it is.
+    part: Option<(u64, u64)>,
+    /// Whose outcomes are not in yet, the next one last.
+    waiting: Targets,
     delivered: bool,
     error: ErrorCode,
 }
@@ -148,7 +151,6 @@ impl Tenant {
         let Some(message_id) = envelope.message_id else {
             return;
         };
-        self.routes.hear(&plan.targets, envelope.part);
         let ends = envelope.stream_id.map(|stream| (envelope.from, stream));
         let number = self.number();
         self.deliveries.0.push(Delivery {
@@ -158,7 +160,8 @@ impl Tenant {
             message_id,
             key: plan.key,
             bytes: text.len(),
-            waiting: plan.targets.len(),
+            part: envelope.part,
+            waiting: plan.targets.iter().rev().copied().collect(),
             delivered: false,
             error: plan.offline,
         });
@@ -212,14 +215,19 @@ impl Tenant {
             return;
         };
         let delivery = &mut self.deliveries.0[at];
-        delivery.waiting -= 1;
+        let conn = delivery.waiting.pop();
         let mut told_now = false;
         match outcome {
-            Outcome::Queued => told_now = !std::mem::replace(&mut delivery.delivered, true),
+            Outcome::Queued => {
+                told_now = !std::mem::replace(&mut delivery.delivered, true);
+                if let Some(conn) = conn {
+                    self.routes.hear(conn, delivery.part);
+                }
+            }
             Outcome::Full => delivery.error = ErrorCode::RecipientBusy,
             Outcome::Gone => {}
         }
-        let done = delivery.waiting == 0;
+        let done = delivery.waiting.is_empty();
         if told_now {
             let (sender, bytes, key) = (delivery.sender, delivery.bytes, delivery.key);
             let (id, message) = (delivery.request_id.clone(), delivery.message_id.clone());

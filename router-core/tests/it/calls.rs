@@ -198,6 +198,21 @@ fn a_wait_hears_one_reply() {
 }
 
 #[test]
+fn what_no_queue_took_was_not_heard() {
+    let mut w = World::plain();
+    let bot = w.join_bot(&["bot_a"]);
+    let wait = w.calls(Purpose::Wait, Some("script"));
+    w.sends(wait, &json!({"to": "bot_a", "messageId": "m"}));
+    let reply = json!({"to": "script", "from": "bot_a", "replyTo": "m"});
+    w.conns.get_mut(&wait).unwrap().capacity = 0;
+    let (answer, _) = w.says_to(bot, reply.clone(), wait);
+    assert_eq!(answer["reason"], "recipient_busy");
+    w.conns.get_mut(&wait).unwrap().capacity = 9;
+    let (answer, _) = w.says_to(bot, reply, wait);
+    assert_eq!(answer["status"], "delivered");
+}
+
+#[test]
 fn who_does_not_wait_hears_no_reply() {
     let mut w = World::plain();
     let bot = w.join_bot(&["bot_a"]);
