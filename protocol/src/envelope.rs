@@ -35,6 +35,9 @@ pub struct Envelope {
     /// The message that it answers; it stands in the body too.
     #[serde(default)]
     pub reply_to: Option<MessageId>,
+    /// Which part of how many it is, if it is one: (1 to n, n); it stands in the body too.
+    #[serde(default)]
+    pub part: Option<(u64, u64)>,
     /// When the gateway took it, Unix milliseconds, if the sender gave no `timestamp` of its own.
     pub stamped_ms: Option<u64>,
     /// The rest of `data`, verbatim.
@@ -110,6 +113,7 @@ mod tests {
             idempotent: true,
             stream_id: None,
             reply_to: None,
+            part: Some((1, 2)),
             stamped_ms: Some(1_763_695_000_000),
             body,
         }

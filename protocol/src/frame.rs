@@ -95,6 +95,8 @@ pub struct Send {
     pub stream_id: Option<StreamId>,
     /// The message that it answers.
     pub reply_to: Option<MessageId>,
+    /// Which part of how many it is, if it is one: (1 to n, n).
+    pub part: Option<(u64, u64)>,
     /// Whether the sender gave a `timestamp` of its own (then it is part of the body).
     pub timestamp_given: bool,
     /// Whether it asks to be stored.

@@ -1,7 +1,7 @@
 //! The bodies of the HTTP API, which is otherwise made of the frames' words.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::ErrorCode;
 use crate::frame::{AckStatus, Delivered};
@@ -77,9 +77,13 @@ pub struct TokenRequest {
     /// The client id of whoever will hold it.
     #[schemars(with = "ClientId")]
     pub client: String,
-    /// The bots it may see; absent: all. Required for scope `bot`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<Vec<BotId>>")]
+    /// The bots it may see; absent: all, but never `null`, which may be a slip. Required for scope `bot`.
+    #[serde(
+        default,
+        deserialize_with = "not_null",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(with = "Vec<BotId>")]
     pub bots: Option<Vec<String>>,
     /// Exactly one. Default: `["chat"]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -89,6 +93,11 @@ pub struct TokenRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = TOKEN_TTL_MAX_S))]
     pub ttl_seconds: Option<u64>,
+}
+
+/// A member that may be absent, and if it is there is a list.
+fn not_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    Vec::deserialize(deserializer).map(Some)
 }
 
 /// A scope of client tokens by its wire name.

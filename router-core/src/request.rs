@@ -10,6 +10,7 @@ use protocol::presence::{BotInfo, Takeover};
 use protocol::{BotId, ClientId, ConnectionId, ErrorCode, FrameId, TenantId};
 use smol_str::SmolStr;
 
+use crate::env::Millis;
 use crate::ids::ConnKey;
 use crate::permit::{Grant, Permit};
 
@@ -51,7 +52,12 @@ pub enum Notice {
     /// It belongs to the tenant now; `auth_ok` is in its queue.
     Joined(ClientId),
     /// It does not.
-    Refused(ErrorCode),
+    Refused {
+        /// Why.
+        code: ErrorCode,
+        /// When it may, in how many milliseconds, if that is known.
+        retry_ms: Option<Millis>,
+    },
 }
 
 /// A connection leaves its tenant.

@@ -94,7 +94,11 @@ impl Caller {
         }
     }
 
-    /// The `data` of the reply to what was sent; nothing if it does not come in time.
+    /// The `data` of the reply to what was acknowledged; nothing if it does not come in time, or if
+    /// the wait cannot last so long: an error that invites to try again would have the message
+    /// delivered twice.
+    ///
+    /// Errors: the tenant was suspended, or the credential revoked.
     pub(crate) async fn reply(&mut self, wait: Duration) -> Result<Option<Bytes>, Refused> {
         let _waiting = Waiting::begin(&self.member.node.metrics.http_waits);
         let mut reply = Reply::default();
@@ -102,16 +106,19 @@ impl Caller {
             loop {
                 match self.local.next().await {
                     Told::Frame(frame) => match reply.take(&frame) {
-                        Taken::Whole(data) => return Ok(data),
+                        Taken::Whole(data) => return Ok(Some(data)),
                         Taken::Part => {}
-                        Taken::Other => drop(answer_of(&frame)?),
+                        // The node goes.
+                        Taken::Other if answer_of(&frame).is_err() => return Ok(None),
+                        Taken::Other => {}
                     },
                     Told::Resumed => {}
-                    Told::Ended(why) => return Err(refused_by(why)),
+                    Told::Ended(why) if is_for_the_caller(why) => return Err(refused_by(why)),
+                    Told::Ended(_) => return Ok(None),
                 }
             }
         };
-        timeout(wait, gathered).await.ok().transpose()
+        timeout(wait, gathered).await.unwrap_or(Ok(None))
     }
 
     /// Asks for one page of bots, or for one bot.
@@ -123,7 +130,8 @@ impl Caller {
         }
     }
 
-    /// Makes a client token of what is asked for.
+    /// Makes a client token of what is asked for. Errors: as the request is refused, or it was
+    /// expelled while its body was on the way.
     pub(crate) fn issue(&self, asked: TokenRequest) -> Result<TokenIssued, Refused> {
         let node = &self.member.node;
         let env = node.env();
@@ -132,6 +140,9 @@ impl Caller {
         // A longer one would never be verified.
         if token.reveal().len() > TOKEN_BYTES_MAX {
             return Err(ErrorCode::TooLarge.into());
+        }
+        if let Some(why) = self.local.closed() {
+            return Err(refused_by(why));
         }
         Ok(TokenIssued {
             token,
@@ -208,6 +219,30 @@ fn answer_of(frame: &Bytes) -> Result<Option<Answer>, Refused> {
         | ServerMessage::Typing(_)
         | ServerMessage::Pong(_) => None,
     })
+}
+
+/// Whether the end of a wait is more than that: its caller may not come back as it is.
+fn is_for_the_caller(why: Ended) -> bool {
+    match why {
+        Ended::Us(close) => match close {
+            CloseCode::Suspended | CloseCode::Unauthorized | CloseCode::Internal => true,
+            CloseCode::TokenExpired
+            | CloseCode::Restart
+            | CloseCode::GoingAway
+            | CloseCode::SlowConsumer
+            | CloseCode::TryLater
+            | CloseCode::TooManyRefusals
+            | CloseCode::Done
+            | CloseCode::ProtocolError
+            | CloseCode::Unsupported
+            | CloseCode::InvalidUtf8
+            | CloseCode::PolicyViolation
+            | CloseCode::TooBig
+            | CloseCode::Replaced
+            | CloseCode::Timeout => false,
+        },
+        Ended::Peer(_) | Ended::Lost => false,
+    }
 }
 
 /// A call whose connection was closed, in words of the error table.

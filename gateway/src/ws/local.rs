@@ -49,6 +49,12 @@ impl Local {
         self.connection.take_read_limits()
     }
 
+    /// Why it was closed, if it was, whatever is still to be taken.
+    pub fn closed(&self) -> Option<Ended> {
+        let why = self.connection.ended();
+        (why != Ended::Lost).then_some(why)
+    }
+
     /// What it is told next, frames in their order. Cancel safe.
     pub async fn next(&mut self) -> Told {
         poll_fn(|cx| self.poll_next(cx)).await
@@ -114,7 +120,9 @@ mod tests {
             "what was taken counts"
         );
         connection.resume();
+        assert_eq!(local.closed(), None);
         connection.close(CloseCode::Restart);
+        assert_eq!(local.closed(), Some(Ended::Us(CloseCode::Restart)));
         assert_eq!(local.next().await, Told::Frame("two".into()));
         assert_eq!(
             local.next().await,

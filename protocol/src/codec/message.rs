@@ -38,11 +38,11 @@ pub(super) fn read(kind: SendKind, data: &Data<'_>) -> Result<Send, Refusal> {
     let stream_id = optional_id(known.stream_id, StreamId::parse)?;
     let reply_to = optional_id(known.reply_to, MessageId::parse)?;
     text(known.timestamp)?;
-    match kind {
+    let part = match kind {
         SendKind::Message => known.check_message()?,
-        SendKind::MessagePartial => known.check_partial()?,
-        SendKind::Typing => flag(Some(needed(known.active, "active")?))?,
-    }
+        SendKind::MessagePartial => known.check_partial().map(|()| None)?,
+        SendKind::Typing => flag(Some(needed(known.active, "active")?)).map(|()| None)?,
+    };
     Ok(Send {
         kind,
         to,
@@ -50,6 +50,7 @@ pub(super) fn read(kind: SendKind, data: &Data<'_>) -> Result<Send, Refusal> {
         message_id,
         stream_id,
         reply_to,
+        part,
         timestamp_given: known.timestamp.is_some(),
         durable: known.durable == Some(b"true"),
         body,
@@ -108,13 +109,14 @@ impl<'a> Known<'a> {
         })
     }
 
-    fn check_message(&self) -> Result<(), Refusal> {
+    /// Which part of how many it is.
+    fn check_message(&self) -> Result<Option<(u64, u64)>, Refusal> {
         text(self.text)?;
         optional_natural(self.ttl_ms)?;
         flag(self.durable)?;
         match (optional_natural(self.part)?, optional_natural(self.parts)?) {
-            (None, None) => Ok(()),
-            (Some(part), Some(parts)) if (1..=parts).contains(&part) => Ok(()),
+            (None, None) => Ok(None),
+            (Some(part), Some(parts)) if (1..=parts).contains(&part) => Ok(Some((part, parts))),
             (Some(_) | None, Some(_) | None) => Err(BAD_FRAME),
         }
     }

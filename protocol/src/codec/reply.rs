@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::value::{given, inside, natural, pick};
-use crate::json::{Member, Span, Walk};
+use super::value::{given, inside, natural, pick, position};
+use crate::json::{Members, Span, Walk};
 
 /// A reply that is being delivered, whole or in parts.
 ///
@@ -15,15 +15,8 @@ use crate::json::{Member, Span, Walk};
 #[derive(Debug, Default)]
 pub struct Reply {
     parts: u64,
-    have: BTreeMap<u64, Part>,
-}
-
-/// One part: the frame, and where the members of its `data` lie.
-#[derive(Debug)]
-struct Part {
-    frame: Bytes,
-    members: Vec<Member>,
-    text: Option<Span>,
+    /// The frames as they came: what is found in them may be larger than they are.
+    have: BTreeMap<u64, Bytes>,
 }
 
 /// What a frame is to a reply.
@@ -58,7 +51,7 @@ impl Reply {
     }
 
     fn whole(&mut self, frame: &Bytes, walk: &Walk, data: Span) -> Option<Bytes> {
-        let [part, parts, text] = pick(frame, &walk.data, ["part", "parts", "text"]).ok()?;
+        let [part, parts] = pick(frame, &walk.data, ["part", "parts"]).ok()?;
         let number = |value| given(frame, value).and_then(natural);
         let (Some(part), Some(parts)) = (number(part), number(parts)) else {
             let is_first = self.have.is_empty();
@@ -68,39 +61,39 @@ impl Reply {
             self.parts = parts;
         }
         if parts == self.parts {
-            self.have.entry(part).or_insert(Part {
-                frame: frame.clone(),
-                members: walk.data.to_vec(),
-                text,
-            });
+            self.have.entry(part).or_insert_with(|| frame.clone());
         }
         (self.have.len() as u64 == self.parts).then(|| self.join())
     }
 
     fn join(&self) -> Bytes {
-        let mut text = Vec::from(*b"\"text\":\"");
-        for part in self.have.values() {
-            let raw = given(&part.frame, part.text).and_then(inside);
-            text.extend_from_slice(raw.unwrap_or_default());
-        }
-        text.push(b'"');
-        let mut members: Vec<&[u8]> = Vec::new();
-        if let Some(first) = self.have.values().next() {
-            let kept = first.members.iter().filter(|member| {
-                pick(&first.frame, &[**member], ["part", "parts", "text"])
-                    .is_ok_and(|found| found == [None; 3])
-            });
-            // A key's span lies within its quotes.
-            members.extend(kept.map(|member| {
-                &first.frame[member.key.start as usize - 1..member.value.end as usize]
-            }));
-        }
-        members.push(&text);
         let mut data = Vec::from(*b"{");
-        data.extend(members.join(&b','));
-        data.push(b'}');
+        if let Some(first) = self.have.values().next() {
+            for member in &members_of(first) {
+                if position(member.key.of(first), &["part", "parts", "text"]).is_none() {
+                    // A key's span lies within its quotes.
+                    let (start, end) = (member.key.start as usize - 1, member.value.end as usize);
+                    data.extend_from_slice(&first[start..end]);
+                    data.push(b',');
+                }
+            }
+        }
+        data.extend_from_slice(b"\"text\":\"");
+        for part in self.have.values() {
+            let text = pick(part, &members_of(part), ["text"]);
+            let text = text.ok().and_then(|[text]| given(part, text));
+            data.extend_from_slice(text.and_then(inside).unwrap_or_default());
+        }
+        data.extend_from_slice(b"\"}");
         Bytes::from(data)
     }
+}
+
+/// The members of `data` of a frame that was walked to its end before.
+fn members_of(frame: &Bytes) -> Members {
+    let mut walk = Walk::default();
+    walk.run(frame)
+        .map_or_else(|_| Members::default(), |()| walk.data)
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ fn envelope(send: Send) -> Envelope {
         message_id: is_message.then(|| send.message_id.unwrap_or_else(id)),
         stream_id: send.stream_id,
         reply_to: send.reply_to,
+        part: send.part,
         stamped_ms: (!send.timestamp_given).then_some(NOW_MS),
         body: send.body,
     }

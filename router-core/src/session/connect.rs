@@ -152,11 +152,11 @@ impl Session {
         self.phase = Phase::Open(Box::new(Open { grant, client }));
     }
 
-    pub(super) fn refused_by_tenant(&mut self, env: &Env<'_>, code: ErrorCode, fx: &mut Effects) {
+    pub(super) fn refused_by_tenant(&mut self, env: &Env<'_>, refusal: Refusal, fx: &mut Effects) {
         let Phase::Waiting { until_ms, asked } = &mut self.phase else {
             return;
         };
-        let refusal = Refusal::from(code);
+        let code = refusal.code;
         match code.status() {
             // The credential is good; the client may try another client id.
             400 => {

@@ -184,7 +184,13 @@ impl Session {
             Input::Alive => self.seen_ms = env.now_ms,
             Input::Verified(verdict) => self.verified(env, verdict, fx),
             Input::Notice(Notice::Joined(client)) => self.joined(env, client),
-            Input::Notice(Notice::Refused(code)) => self.refused_by_tenant(env, code, fx),
+            Input::Notice(Notice::Refused { code, retry_ms }) => {
+                let refusal = Refusal {
+                    retry_ms,
+                    ..Refusal::from(code)
+                };
+                self.refused_by_tenant(env, refusal, fx);
+            }
             Input::Draining(migrate) => {
                 self.draining = true;
                 self.answer(env, None, &ServerMessage::Migrate(migrate), fx);
@@ -277,7 +283,7 @@ impl Session {
                 self.close(CloseCode::Timeout, fx);
             }
             Phase::Waiting { until_ms, .. } if now_ms >= *until_ms => {
-                self.refused_by_tenant(env, ErrorCode::StoreUnavailable, fx);
+                self.refused_by_tenant(env, ErrorCode::StoreUnavailable.into(), fx);
             }
             Phase::Open(open) => {
                 if open

@@ -114,6 +114,7 @@ impl Session {
             message_id: is_message.then(|| send.message_id.unwrap_or_else(|| env.message_id())),
             stream_id: send.stream_id,
             reply_to: send.reply_to,
+            part: send.part,
             stamped_ms,
             body: send.body,
         };

@@ -9,11 +9,12 @@ use protocol::{ClientId, CloseCode, ErrorCode, Name};
 
 use super::presence::Watch;
 use super::routes::Connection;
-use super::{Asked, Tenant, refuse_join};
+use super::{Asked, Tenant, message_rate, refuse_join};
 use crate::effect::{Class, Effect, Effects, Fact};
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::permit::may_see;
+use crate::refusal::Refusal;
 use crate::request::{Join, Notice, Purpose};
 use crate::store::{Ask, Policy};
 
@@ -27,7 +28,7 @@ impl Tenant {
             return self.enter(env, join, fx);
         };
         if waiting.len() >= self.limits.sockets_per_tenant as usize {
-            return refuse_join(&join, ErrorCode::QuotaExceeded, fx);
+            return refuse_join(&join, ErrorCode::QuotaExceeded.into(), fx);
         }
         waiting.push(join);
         if self.asked.is_empty() {
@@ -36,26 +37,26 @@ impl Tenant {
     }
 
     pub(super) fn enter(&mut self, env: &Env<'_>, join: Join, fx: &mut Effects) {
-        match self.admit(&join) {
+        match self.admit(env, &join) {
             Ok((client, named)) => self.welcome(env, join, client, named, fx),
-            Err(code) => refuse_join(&join, code, fx),
+            Err(refusal) => refuse_join(&join, refusal, fx),
         }
     }
 
     /// The client id that the connection gets, and whether it named it itself.
-    fn admit(&self, join: &Join) -> Result<(ClientId, bool), ErrorCode> {
+    fn admit(&mut self, env: &Env<'_>, join: &Join) -> Result<(ClientId, bool), Refusal> {
         if self.policy.suspended {
-            return Err(ErrorCode::TenantSuspended);
+            return Err(ErrorCode::TenantSuspended.into());
         }
         if join.grant.generation != self.policy.generation {
-            return Err(ErrorCode::Unauthorized);
+            return Err(ErrorCode::Unauthorized.into());
         }
         if self.routes.connection_count() >= self.limits.sockets_per_tenant as usize {
-            return Err(ErrorCode::QuotaExceeded);
+            return Err(ErrorCode::QuotaExceeded.into());
         }
         let waits_max = self.limits.waits_per_tenant as usize;
         if join.purpose == Purpose::Wait && self.routes.waits() >= waits_max {
-            return Err(ErrorCode::QuotaExceeded);
+            return Err(ErrorCode::QuotaExceeded.into());
         }
         let asked = join.grant.client.as_ref().or(join.client.as_ref());
         let (client, named) = match asked {
@@ -64,7 +65,12 @@ impl Tenant {
         };
         let is_bot = self.routes.names_bot(client.as_str());
         if is_bot || self.claims.contains_key(client.as_str()) {
-            return Err(ErrorCode::InvalidId);
+            return Err(ErrorCode::InvalidId.into());
+        }
+        // A socket has a rate of its own; calls share their tenant's with its messages.
+        if join.purpose != Purpose::Socket {
+            let taken = self.rate.take(env.now_ms, message_rate(&self.limits));
+            taken.map_err(Refusal::rate)?;
         }
         Ok((client, named))
     }
@@ -95,6 +101,7 @@ impl Tenant {
             watch,
             purpose,
             awaits: None,
+            sent: false,
         };
         self.routes.insert(conn, connection);
         fx.push(Effect::Note(Fact::Authenticated));

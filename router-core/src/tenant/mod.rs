@@ -8,12 +8,14 @@
 //! | --- | --- |
 //! | `connect.rs` | joins and leaves; policy: revoked, suspended |
 //! | `routes.rs` | who is who: connections, bots, clients; what a name means |
+//! | `awaits.rs` | tells the reply that a wait is for |
 //! | `send.rs` | carries a message and settles its answer |
 //! | `claims.rs` | makes a connection the home of a bot |
 //! | `flaps.rs` | tells two instances that fight over a bot from one that restarts |
 //! | `presence.rs` | tells of bots that came and went; lists them |
 //! | `dedupe.rs` | remembers idempotency keys |
 
+mod awaits;
 mod claims;
 mod connect;
 mod dedupe;
@@ -33,7 +35,7 @@ use crate::env::{Env, Millis};
 use crate::gcra::{Gcra, Rate};
 use crate::ids::HashKeys;
 use crate::refusal::Refusal;
-use crate::request::{Command, Join, Notice, Purpose, Request};
+use crate::request::{Command, Join, Notice, Request};
 use crate::store::{self, Ask, Policy, Reply, Snapshot};
 use dedupe::Dedupe;
 use presence::Presence;
@@ -140,14 +142,8 @@ impl Tenant {
         } = request;
         let conn = permit.conn();
         // A connection that was expelled meanwhile is owed no answer: its close is on the way.
-        let Some(asking) = self.routes.connection(conn) else {
+        if self.routes.connection(conn).is_none() {
             return;
-        };
-        // A socket has a rate of its own; calls share their tenant's with its messages.
-        if asking.purpose != Purpose::Socket
-            && let Err(retry_ms) = self.rate.take(env.now_ms, message_rate(&self.limits))
-        {
-            return Refusal::rate(retry_ms).tell(env, conn, id.as_ref(), fx);
         }
         match command {
             Command::Register(registration) => self.register(env, conn, id, registration, fx),
@@ -198,7 +194,7 @@ impl Tenant {
 
     fn not_loaded(&mut self, env: &Env<'_>, code: ErrorCode, fx: &mut Effects) {
         for join in self.loading.take().unwrap_or_default() {
-            refuse_join(&join, code, fx);
+            refuse_join(&join, code.into(), fx);
         }
         // Whoever comes next asks the store again.
         self.over_ms = Some(env.now_ms);
@@ -246,8 +242,11 @@ fn message_rate(limits: &Limits) -> Rate {
     }
 }
 
-fn refuse_join(join: &Join, code: ErrorCode, fx: &mut Effects) {
-    let notice = Notice::Refused(code);
+fn refuse_join(join: &Join, refusal: Refusal, fx: &mut Effects) {
+    let notice = Notice::Refused {
+        code: refusal.code,
+        retry_ms: refusal.retry_ms,
+    };
     fx.push(Effect::Tell {
         conn: join.conn,
         notice,

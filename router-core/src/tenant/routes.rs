@@ -7,10 +7,11 @@ use protocol::envelope::Envelope;
 use protocol::frame::SendKind;
 use protocol::limits::CLIENTS_REMEMBERED_MAX;
 use protocol::presence::{BotInfo, BotState};
-use protocol::{BotId, ClientId, ConnectionId, Kind, MessageId, Name};
+use protocol::{BotId, ClientId, ConnectionId, Kind};
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 
+use super::awaits::Awaits;
 use super::flaps::Flaps;
 use super::presence::Watch;
 use crate::env::Millis;
@@ -36,15 +37,8 @@ pub(super) struct Connection {
     pub purpose: Purpose,
     /// The reply that a wait is for, once it has sent its message.
     pub awaits: Option<Awaits>,
-}
-
-/// What makes a message the reply to another one.
-#[derive(Debug)]
-pub(super) struct Awaits {
-    /// The message.
-    message_id: MessageId,
-    /// Whom it was sent to: a bot, a client id or a connection.
-    to: Name,
+    /// Whether a message of its was acknowledged.
+    pub sent: bool,
 }
 
 impl Connection {
@@ -54,7 +48,7 @@ impl Connection {
             && let Some(message_id) = sent.message_id.clone()
         {
             let to = sent.to.clone();
-            self.awaits = Some(Awaits { message_id, to });
+            self.awaits = Some(Awaits::new(message_id, to));
         }
     }
 
@@ -73,16 +67,6 @@ impl Connection {
     }
 }
 
-impl Awaits {
-    fn is_met_by(&self, envelope: &Envelope, own: &ConnectionId) -> bool {
-        let is_from_there =
-            envelope.from == self.to || envelope.connection.as_str() == self.to.as_str();
-        let is_reply = envelope.reply_to.as_ref() == Some(&self.message_id)
-            || envelope.to.as_str() == own.as_str();
-        is_from_there && is_reply
-    }
-}
-
 /// A listed bot.
 #[derive(Debug)]
 pub(super) struct Bot {
@@ -98,6 +82,8 @@ pub(super) struct Bot {
 pub(super) struct Client {
     conns: SmallVec<[ConnKey; 2]>,
     seen_ms: Millis,
+    /// Whether it stays known when the last one is gone: not for calls that sent nothing.
+    stays: bool,
 }
 
 /// What a name means to the tenant, before anybody asks whether the sender may know it.
@@ -114,6 +100,8 @@ pub(super) struct Routes {
     by_id: BTreeMap<ConnectionId, ConnKey>,
     bots: BTreeMap<BotId, Bot>,
     clients: BTreeMap<ClientId, Client>,
+    /// Those of `clients` that are not connected, the longest absent first.
+    absent: BTreeSet<(Millis, ClientId)>,
     waits: usize,
 }
 
@@ -141,13 +129,13 @@ impl Routes {
             self.bots.insert(bot.info.id.clone(), bot);
         }
         for (id, seen_ms) in snapshot.clients {
-            self.clients.insert(
-                id,
-                Client {
-                    seen_ms,
-                    ..Client::default()
-                },
-            );
+            let client = Client {
+                seen_ms,
+                stays: true,
+                ..Client::default()
+            };
+            self.absent.insert((seen_ms, id.clone()));
+            self.clients.insert(id, client);
         }
         gone
     }
@@ -177,6 +165,17 @@ impl Routes {
         self.waits
     }
 
+    /// Notes what a connection has in its queue, if it is a wait.
+    pub fn hear(&mut self, key: ConnKey, part: Option<(u64, u64)>) {
+        if self.waits == 0 {
+            return;
+        }
+        let conn = self.connections.get_mut(&key);
+        if let Some(awaits) = conn.and_then(|conn| conn.awaits.as_mut()) {
+            awaits.hear(part);
+        }
+    }
+
     /// Connections from a key on, for work that goes on where it stopped.
     pub fn connections_from(
         &mut self,
@@ -189,28 +188,24 @@ impl Routes {
 
     /// Adds a connection. Its client id becomes known; the longest absent one goes if they are too many.
     pub fn insert(&mut self, key: ConnKey, conn: Connection) {
-        if !self.clients.contains_key(&conn.client) && self.clients.len() >= CLIENTS_REMEMBERED_MAX
+        if !self.clients.contains_key(&conn.client)
+            && self.clients.len() >= CLIENTS_REMEMBERED_MAX
+            && let Some((_, longest)) = self.absent.pop_first()
         {
-            let absent = self
-                .clients
-                .iter()
-                .filter(|(_, client)| client.conns.is_empty());
-            let longest = absent
-                .min_by_key(|(_, client)| client.seen_ms)
-                .map(|(id, _)| id.clone());
-            longest.map(|id| self.clients.remove(&id));
+            self.clients.remove(&longest);
         }
-        self.clients
-            .entry(conn.client.clone())
-            .or_default()
-            .conns
-            .push(key);
+        let client = self.clients.entry(conn.client.clone()).or_default();
+        if client.conns.is_empty() {
+            self.absent.remove(&(client.seen_ms, conn.client.clone()));
+        }
+        client.conns.push(key);
         self.by_id.insert(conn.id.clone(), key);
         self.waits += usize::from(conn.purpose == Purpose::Wait);
         self.connections.insert(key, conn);
     }
 
-    /// Removes a connection; says whether it was its client's last.
+    /// Removes a connection; says whether it was its client's last. A client that only ever called,
+    /// and sent nothing, is not known any more.
     pub fn remove(&mut self, key: ConnKey, now_ms: Millis) -> Option<(Connection, bool)> {
         let conn = self.connections.remove(&key)?;
         self.by_id.remove(&conn.id);
@@ -218,7 +213,13 @@ impl Routes {
         let client = self.clients.entry(conn.client.clone()).or_default();
         client.conns.retain(|other| *other != key);
         client.seen_ms = now_ms;
-        let was_last = client.conns.is_empty();
+        client.stays |= conn.sent || conn.purpose == Purpose::Socket;
+        let (was_last, stays) = (client.conns.is_empty(), client.stays);
+        match (was_last, stays) {
+            (true, true) => drop(self.absent.insert((now_ms, conn.client.clone()))),
+            (true, false) => drop(self.clients.remove(&conn.client)),
+            (false, _) => {}
+        }
         Some((conn, was_last))
     }
 
@@ -288,7 +289,12 @@ impl Routes {
     pub fn forget_before(&mut self, then_ms: Millis) {
         self.bots
             .retain(|_, bot| bot.home.is_some() || bot.info.since >= then_ms);
-        self.clients
-            .retain(|_, client| !client.conns.is_empty() || client.seen_ms >= then_ms);
+        while let Some((seen_ms, id)) = self.absent.pop_first() {
+            if seen_ms >= then_ms {
+                self.absent.insert((seen_ms, id));
+                return;
+            }
+            self.clients.remove(&id);
+        }
     }
 }

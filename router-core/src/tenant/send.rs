@@ -9,7 +9,7 @@ use protocol::frame::{AckStatus, SendKind};
 use protocol::{ErrorCode, FrameId, Kind, MessageId};
 
 use super::dedupe::Key;
-use super::routes::{Connection, Targets};
+use super::routes::Targets;
 use super::{Tenant, message_rate};
 use crate::check;
 use crate::effect::{Class, Effect, Effects, Fact, Outbound, Outcome, Receipt};
@@ -18,7 +18,7 @@ use crate::ids::ConnKey;
 use crate::invariant::Invariant;
 use crate::permit::may_address;
 use crate::refusal::Refusal;
-use crate::request::Route;
+use crate::request::{Purpose, Route};
 
 /// A message whose outcomes are not all in.
 #[derive(Debug)]
@@ -30,7 +30,10 @@ struct Delivery {
     /// Present if the sender gave the id.
     key: Option<Key>,
     bytes: usize,
-    waiting: usize,
+    /// Which part of how many it is.
+    part: Option<(u64, u64)>,
+    /// Whose outcomes are not in yet, the next one last.
+    waiting: Targets,
     delivered: bool,
     error: ErrorCode,
 }
@@ -102,7 +105,10 @@ impl Tenant {
         if !self.speaks_as(conn, &envelope.from) {
             return Verdict::Refused(ErrorCode::NotYourIdentity, None);
         }
-        if let Err(retry_ms) = self.rate.take(env.now_ms, message_rate(&self.limits)) {
+        // A call paid when it joined.
+        if conn.purpose == Purpose::Socket
+            && let Err(retry_ms) = self.rate.take(env.now_ms, message_rate(&self.limits))
+        {
             return Verdict::Refused(ErrorCode::RateLimited, Some(retry_ms));
         }
         // Unknown and out of sight are one case, so that they cannot be told apart.
@@ -154,7 +160,8 @@ impl Tenant {
             message_id,
             key: plan.key,
             bytes: text.len(),
-            waiting: plan.targets.len(),
+            part: envelope.part,
+            waiting: plan.targets.iter().rev().copied().collect(),
             delivered: false,
             error: plan.offline,
         });
@@ -208,14 +215,19 @@ impl Tenant {
             return;
         };
         let delivery = &mut self.deliveries.0[at];
-        delivery.waiting -= 1;
+        let conn = delivery.waiting.pop();
         let mut told_now = false;
         match outcome {
-            Outcome::Queued => told_now = !std::mem::replace(&mut delivery.delivered, true),
+            Outcome::Queued => {
+                told_now = !std::mem::replace(&mut delivery.delivered, true);
+                if let Some(conn) = conn {
+                    self.routes.hear(conn, delivery.part);
+                }
+            }
             Outcome::Full => delivery.error = ErrorCode::RecipientBusy,
             Outcome::Gone => {}
         }
-        let done = delivery.waiting == 0;
+        let done = delivery.waiting.is_empty();
         if told_now {
             let (sender, bytes, key) = (delivery.sender, delivery.bytes, delivery.key);
             let (id, message) = (delivery.request_id.clone(), delivery.message_id.clone());
@@ -241,7 +253,7 @@ impl Tenant {
     }
 
     fn ack(
-        &self,
+        &mut self,
         env: &Env<'_>,
         to: ConnKey,
         id: Option<&FrameId>,
@@ -249,8 +261,11 @@ impl Tenant {
         status: AckStatus,
         fx: &mut Effects,
     ) {
-        let wants = |conn: &Connection| conn.acks == Acks::All;
-        if self.routes.connection(to).is_some_and(wants) {
+        let Some(conn) = self.routes.connection_mut(to) else {
+            return;
+        };
+        conn.sent = true;
+        if conn.acks == Acks::All {
             fx.deliver(
                 to,
                 encode::ack(message, status, id, env.now_ms),

@@ -148,19 +148,68 @@ fn a_wait_hears_its_reply_and_nobody_elses() {
         json!({"type": "message_partial", "data": partial}).to_string(),
     );
     assert_eq!(w.take(wait), [] as [Value; 0]);
-    for data in [
-        json!({"to": "script", "from": "bot_a", "replyTo": "m"}),
-        json!({"to": own, "from": "bot_a"}),
-    ] {
-        let (answer, heard) = w.says_to(bot, data.clone(), wait);
-        assert_eq!(answer["status"], "delivered", "{data}");
-        assert_eq!((heard.len(), &heard[0]["type"]), (1, &json!("message")));
-    }
+    let (answer, heard) = w.says_to(bot, json!({"to": own, "from": "bot_a"}), wait);
+    assert_eq!(answer["status"], "delivered");
+    assert_eq!((heard.len(), &heard[0]["type"]), (1, &json!("message")));
     // A phone of the same client id hears all of it, and the wait still its own reply only.
     let phone = w.join(Some("script"));
     let (answer, heard) = w.says_to(bot, json!({"to": "script", "from": "bot_a"}), wait);
     assert_eq!((&answer["status"], heard.len()), (&json!("delivered"), 0));
     assert_eq!(w.take(phone).len(), 1);
+}
+
+#[test]
+fn a_wait_hears_one_reply() {
+    let mut w = World::plain();
+    let bot = w.join_bot(&["bot_a"]);
+    let whole = (None, None);
+    let part = |n, of| (Some(n), Some(of));
+    for says in [
+        vec![(whole, true), (whole, false), (part(1, 1), false)],
+        vec![(part(1, 1), true), (whole, false)],
+        vec![
+            (part(2, 3), true),
+            (part(2, 3), false),
+            (part(1, 4), false),
+            (whole, false),
+            (part(1, 3), true),
+            (part(3, 3), true),
+            (part(3, 3), false),
+            (whole, false),
+        ],
+    ] {
+        let wait = w.calls(Purpose::Wait, Some("script"));
+        w.sends(wait, &json!({"to": "bot_a", "messageId": "m"}));
+        w.take(bot);
+        for (i, ((part, parts), is_heard)) in says.into_iter().enumerate() {
+            let data = json!({"to": "script", "from": "bot_a", "replyTo": "m", "part": part, "parts": parts});
+            let (answer, heard) = w.says_to(bot, data, wait);
+            let told = if is_heard { "status" } else { "reason" };
+            let word = if is_heard {
+                "delivered"
+            } else {
+                "recipient_offline"
+            };
+            assert_eq!(answer[told], word, "{i}: {part:?} of {parts:?}");
+            assert_eq!(heard.len(), usize::from(is_heard), "{i}");
+        }
+        w.drop_conn(wait);
+    }
+}
+
+#[test]
+fn what_no_queue_took_was_not_heard() {
+    let mut w = World::plain();
+    let bot = w.join_bot(&["bot_a"]);
+    let wait = w.calls(Purpose::Wait, Some("script"));
+    w.sends(wait, &json!({"to": "bot_a", "messageId": "m"}));
+    let reply = json!({"to": "script", "from": "bot_a", "replyTo": "m"});
+    w.conns.get_mut(&wait).unwrap().capacity = 0;
+    let (answer, _) = w.says_to(bot, reply.clone(), wait);
+    assert_eq!(answer["reason"], "recipient_busy");
+    w.conns.get_mut(&wait).unwrap().capacity = 9;
+    let (answer, _) = w.says_to(bot, reply, wait);
+    assert_eq!(answer["status"], "delivered");
 }
 
 #[test]
@@ -237,6 +286,57 @@ fn calls_count_against_the_rate_of_messages() {
             .as_u64()
             .is_some_and(|ms| ms <= 1000)
     );
+}
+
+#[test]
+fn a_call_costs_once_and_at_its_join() {
+    let limits = Limits {
+        messages_burst: 2,
+        messages_per_second: 1,
+        ..Limits::default()
+    };
+    let mut w = World::limited(limits);
+    let strange = w.calls_with(key("alice", 7), Purpose::Call, None);
+    assert_eq!(w.closed(strange), Some(CloseCode::Unauthorized));
+    for purpose in [Purpose::Call, Purpose::Wait] {
+        let conn = w.calls(purpose, None);
+        let sent = w.sends(conn, &json!({"to": "bot_a"}));
+        assert_eq!(sent["data"]["reason"], "bot_not_found", "{sent}");
+    }
+    let above = w.calls(Purpose::Call, None);
+    let refused = w.take(above).pop().unwrap();
+    assert_eq!(refused["data"]["reason"], "rate_limited");
+    assert_eq!(refused["data"]["retryAfterMs"], 1000);
+    assert_eq!(w.closed(above), Some(CloseCode::TryLater));
+    w.pass(1000);
+    let later = w.calls(Purpose::Call, None);
+    assert_eq!(w.take(later), [] as [Value; 0]);
+}
+
+#[test]
+fn a_call_that_sent_nothing_is_not_remembered() {
+    let mut w = World::plain();
+    let silent = w.calls(Purpose::Call, Some("bot_squat"));
+    w.drop_conn(silent);
+    let bot = w.join_bot(&["bot_squat"]);
+    let phone = w.join(Some("phone"));
+    w.drop_conn(phone);
+    let silent = w.calls(Purpose::Call, Some("phone"));
+    w.drop_conn(silent);
+    let call = w.calls(Purpose::Call, Some("script"));
+    w.sends(call, &json!({"to": "bot_squat"}));
+    w.drop_conn(call);
+    let refused = w.calls(Purpose::Call, Some("refused"));
+    w.sends(refused, &json!({"to": "nobody"}));
+    w.drop_conn(refused);
+    w.take(bot);
+    for (to, reason) in [
+        ("phone", "recipient_offline"),
+        ("script", "recipient_offline"),
+        ("refused", "bot_not_found"),
+    ] {
+        assert_eq!(w.ask(bot, message(to, "hi")), [reason], "{to}");
+    }
 }
 
 #[test]

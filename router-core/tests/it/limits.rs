@@ -268,13 +268,17 @@ fn pages_of_bots_by_count_and_by_bytes() {
 fn clients_that_are_remembered() {
     let mut w = World::plain();
     let desk = w.join(Some("desk"));
-    for i in 0..CLIENTS_REMEMBERED_MAX {
+    let back = w.join(Some("back"));
+    w.drop_conn(back);
+    let back = w.join(Some("back"));
+    for i in 0..CLIENTS_REMEMBERED_MAX - 1 {
         let conn = w.join(Some(&format!("client{i}")));
         w.drop_conn(conn);
         w.conns.remove(&conn);
         w.now_ms += 1;
         w.log.clear();
         w.conns.get_mut(&desk).unwrap().taken = 0;
+        w.conns.get_mut(&back).unwrap().taken = 0;
     }
     assert_eq!(
         w.ask(desk, message("client0", "hi")),
@@ -282,6 +286,7 @@ fn clients_that_are_remembered() {
         "the longest absent"
     );
     assert_eq!(w.ask(desk, message("client1", "hi")), ["recipient_offline"]);
+    assert_eq!(w.ask(desk, message("back", "hi")), ["delivered"]);
 }
 
 #[test]

@@ -21,7 +21,7 @@ impl World {
         loop {
             while let Some(work) = self.work.pop_front() {
                 match work {
-                    Work::Session(key, input) => self.session(key, input),
+                    Work::Session(key, input) => self.session(key, *input),
                     Work::NextFrame(key) => self.next_frame(key),
                 }
             }
@@ -60,7 +60,7 @@ impl World {
                 Effect::Verify(credential) => {
                     let verdict = self.verify(key, &credential);
                     let input = SessionInput::Verified(verdict);
-                    self.work.push_back(Work::Session(key, input));
+                    self.work.push_back(Work::Session(key, Box::new(input)));
                 }
                 Effect::Join(join) => {
                     let tenant = Some(join.tenant().clone());
@@ -140,7 +140,7 @@ impl World {
                 }
                 Effect::Tell { conn, notice } => {
                     let input = SessionInput::Notice(notice);
-                    self.work.push_back(Work::Session(conn, input));
+                    self.work.push_back(Work::Session(conn, Box::new(input)));
                 }
                 Effect::Close { conn, close } => self.close(conn, close),
                 Effect::Note(fact) => self.facts.push(fact),
@@ -198,7 +198,8 @@ impl World {
             conn.open = false;
             conn.closed = Some(close);
             self.log.push(Event::Closed(key, close));
-            self.work.push_back(Work::Session(key, SessionInput::Gone));
+            self.work
+                .push_back(Work::Session(key, Box::new(SessionInput::Gone)));
         }
     }
 }

@@ -80,7 +80,7 @@ pub struct Conn {
 
 /// What a session is due.
 pub enum Work {
-    Session(ConnKey, SessionInput),
+    Session(ConnKey, Box<SessionInput>),
     NextFrame(ConnKey),
 }
 
@@ -174,7 +174,7 @@ impl World {
 
     /// Anything else happens to a session.
     pub fn input(&mut self, key: ConnKey, input: SessionInput) {
-        self.work.push_back(Work::Session(key, input));
+        self.work.push_back(Work::Session(key, Box::new(input)));
         self.run();
     }
 

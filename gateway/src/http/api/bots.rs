@@ -3,6 +3,7 @@
 use http::StatusCode;
 use protocol::ErrorCode;
 use protocol::http::BotPage;
+use protocol::limits::LIST_MAX;
 use protocol::presence::{BotsList, ListBots};
 use router_core::request::Purpose;
 use router_core::session::Call;
@@ -26,8 +27,12 @@ use super::{Answer, json_of};
     security(("bearer" = [])),
 )]
 pub(super) async fn list(exchange: Exchange<'_>) -> Answer {
+    let limit: Option<u32> = exchange.query_number("limit")?;
+    if limit.is_some_and(|limit| !(1..=LIST_MAX).contains(&limit)) {
+        return Err(ErrorCode::BadRequest.into());
+    }
     let list = ListBots {
-        limit: exchange.query_number("limit")?,
+        limit,
         cursor: exchange.query("cursor"),
         request_id: None,
     };

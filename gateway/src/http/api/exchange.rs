@@ -1,6 +1,7 @@
 //! One request on its way to an answer: its query, its credential, its body.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -25,20 +26,24 @@ pub(super) struct Exchange<'a> {
     head: &'a Parts,
     body: Incoming,
     source: SmolStr,
+    joined: &'a AtomicBool,
 }
 
 impl<'a> Exchange<'a> {
+    /// `joined` is set as soon as the request has joined a tenant.
     pub(super) fn new(
         node: &'a Arc<Node>,
         head: &'a Parts,
         body: Incoming,
         source: SmolStr,
+        joined: &'a AtomicBool,
     ) -> Self {
         Self {
             node,
             head,
             body,
             source,
+            joined,
         }
     }
 
@@ -84,7 +89,9 @@ impl<'a> Exchange<'a> {
             purpose,
             ..Opened::default()
         };
-        Caller::join(self.node, self.source.clone(), opened).await
+        let caller = Caller::join(self.node, self.source.clone(), opened).await?;
+        self.joined.store(true, Ordering::Relaxed);
+        Ok(caller)
     }
 
     /// The whole JSON body.

@@ -6,13 +6,15 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use protocol::codec::decode_message;
-use protocol::frame::AckStatus;
+use protocol::frame::{AckStatus, Send};
 use protocol::limits::WAIT_MS_MAX;
 use protocol::{ErrorCode, MessageId};
 use router_core::request::Purpose;
 
 use super::exchange::Exchange;
 use super::{Answer, json};
+use crate::node::Refused;
+use crate::ws::ReadLimits;
 
 /// Sends a message: the body is the `data` of a `message` frame, passed on as it is.
 ///
@@ -46,17 +48,11 @@ pub(super) async fn send(exchange: Exchange<'_>) -> Answer {
         Some(_) => Purpose::Wait,
     };
     let client = exchange.query("clientId");
-    let mut caller = exchange.join(purpose, client).await?;
     let key = exchange.header("idempotency-key")?;
     let key = key.map(MessageId::parse).transpose();
     let key = key.map_err(|_| ErrorCode::InvalidId)?;
-    let body = exchange.json_body(&caller.limits).await?;
-    let mut send = decode_message(&body).map_err(|rejected| rejected.code)?;
-    match (&send.message_id, key) {
-        (None, key) => send.message_id = key,
-        (Some(own), Some(key)) if *own != key => return Err(ErrorCode::BadRequest.into()),
-        (Some(_), Some(_) | None) => {}
-    }
+    let mut caller = exchange.join(purpose, client).await?;
+    let send = read(exchange, &caller.limits, key).await?;
     let (message_id, status) = caller.send(send).await?;
     let Some(wait_ms) = wait_ms else {
         return Ok(answer(StatusCode::ACCEPTED, &message_id, status, None));
@@ -68,6 +64,22 @@ pub(super) async fn send(exchange: Exchange<'_>) -> Answer {
     };
     let reply = reply.unwrap_or(Bytes::from_static(b"null"));
     Ok(answer(code, &message_id, status, Some(&reply)))
+}
+
+/// The message in the body, which only the message holds from now on: a wait is long.
+async fn read(
+    exchange: Exchange<'_>,
+    limits: &ReadLimits,
+    key: Option<MessageId>,
+) -> Result<Send, Refused> {
+    let body = exchange.json_body(limits).await?;
+    let mut send = decode_message(&body).map_err(|rejected| rejected.code)?;
+    match (&send.message_id, key) {
+        (None, key) => send.message_id = key,
+        (Some(own), Some(key)) if *own != key => return Err(ErrorCode::BadRequest.into()),
+        (Some(_), Some(_) | None) => {}
+    }
+    Ok(send)
 }
 
 /// The reply stands in the answer to the byte as it was delivered, whatever JSON it is.

@@ -8,10 +8,10 @@
 //! | `POST /v1/tokens` | 201, a client token |
 //! | `GET /v1/openapi.json` | 200, all of this for programs |
 //!
-//! Order of the checks: `Host` (421), `Origin` (403), path (404), method (405), credential (401), then
-//! what the route asks for. Every refusal is a row of the error table as `application/problem+json`;
+//! Order of the checks: `Host` (421), `Origin` (403), path (404), method (405), query and
+//! `Idempotency-Key` (400), credential (401), then the body and what the route asks for. Every refusal is a row of the error table as `application/problem+json`;
 //! nothing of the request is echoed. Who may do what is decided by the same session and tenant that
-//! sockets have.
+//! sockets have. A connection is kept only for those who joined a tenant.
 
 mod bots;
 mod cors;
@@ -24,6 +24,7 @@ mod tokens;
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, X_CONTENT_TYPE_OPTIONS};
@@ -111,6 +112,7 @@ pub(super) async fn serve(
     peer: IpAddr,
 ) -> Response<Full<Bytes>> {
     let answering = Arc::new(door.node.answering());
+    let joined = AtomicBool::new(false);
     let (head, body) = request.into_parts();
     let route = Route::of(head.uri.path());
     let name = route.as_ref().map_or("other", Route::name);
@@ -120,7 +122,11 @@ pub(super) async fn serve(
     };
     let (answer, page) = match page {
         Err(refused) => (Err(refused), Page::None),
-        Ok(page) => (answer(door, &head, body, peer, route.as_ref()).await, page),
+        Ok(page) => {
+            let source = door.sources.source_of(peer, &head.headers);
+            let exchange = Exchange::new(&door.node, &head, body, source, &joined);
+            (answer(exchange, &head.method, route.as_ref()).await, page)
+        }
     };
     let mut response = answer.unwrap_or_else(problem::response);
     let status = response.status();
@@ -137,7 +143,8 @@ pub(super) async fn serve(
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let no_store = HeaderValue::from_static("no-store");
     headers.entry(CACHE_CONTROL).or_insert(no_store);
-    if door.node.is_draining() {
+    // Who belongs to no tenant is counted by none: it may not hold a connection of the node.
+    if door.node.is_draining() || !joined.load(Ordering::Relaxed) {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     door.node.metrics.http_request(name, status.as_u16());
@@ -156,22 +163,14 @@ fn is_for_us(door: &Door, head: &Parts) -> Result<(), Refused> {
     }
 }
 
-async fn answer(
-    door: &Door,
-    head: &Parts,
-    body: Incoming,
-    peer: IpAddr,
-    route: Option<&Route<'_>>,
-) -> Answer {
+async fn answer(exchange: Exchange<'_>, method: &Method, route: Option<&Route<'_>>) -> Answer {
     let route = route.ok_or(ErrorCode::NotFound)?;
-    if head.method == Method::OPTIONS {
+    if *method == Method::OPTIONS {
         return Ok(empty(StatusCode::NO_CONTENT));
     }
-    if head.method != route.method() {
+    if *method != route.method() {
         return Err(ErrorCode::MethodNotAllowed.into());
     }
-    let source = door.sources.source_of(peer, &head.headers);
-    let exchange = Exchange::new(&door.node, head, body, source);
     match route {
         Route::Bots => bots::list(exchange).await,
         Route::Bot(id) => bots::find(exchange, id).await,

@@ -17,8 +17,8 @@ async fn a_connection_is_kept_and_counts_once() {
         let body = format!(r#"{{"to":"bot_a","messageId":"m{i}"}}"#);
         wire.call(&key, "POST /v1/messages", &body).await;
         assert_eq!(wire.answer().await.unwrap().status, 202);
-        wire.call(&key, "GET /v1/nothing", "").await;
-        wire.answer().await.unwrap().problem("not_found");
+        wire.call(&key, "GET /v1/bots/bot_x", "").await;
+        wire.answer().await.unwrap().problem("bot_not_found");
         bot.expect("message").await;
     }
     let full = server.call(&key, "GET /v1/bots", "").await;
@@ -31,6 +31,30 @@ async fn a_connection_is_kept_and_counts_once() {
         server.call(&key, "GET /v1/bots", "").await.status == 200
     })
     .await;
+}
+
+#[tokio::test]
+async fn who_joined_nobody_keeps_no_connection() {
+    let server = Server::start().await;
+    let key = server.key("alice");
+    let wrong = "t2b_alice_0123456789abcdef";
+    for (credential, request, status) in [
+        (wrong, "GET /v1/bots", 401),
+        (&key, "GET /v1/nothing", 404),
+        (&key, "POST /v1/bots", 405),
+        (&key, "OPTIONS /v1/bots", 204),
+        (&key, "GET /v1/openapi.json", 200),
+        (&key, "GET /v1/bots?limit=many", 400),
+        (&key, "POST /v1/messages?clientId=-", 400),
+    ] {
+        let mut wire = server.wire().await;
+        wire.call(credential, request, "").await;
+        let answer = wire.answer().await.unwrap();
+        assert_eq!(answer.status, status, "{request} {answer:?}");
+        let is_last = answer.head.contains("connection: close");
+        assert!(is_last, "{request} {answer:?}");
+        assert!(wire.answer().await.is_none(), "{request}");
+    }
 }
 
 #[tokio::test]

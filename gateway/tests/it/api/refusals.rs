@@ -26,8 +26,8 @@ async fn a_head_is_judged_before_the_body() {
         ("GET /v1/bots", basic, "unauthorized"),
         ("GET /v1/bots", wrong, "unauthorized"),
         ("POST /v1/messages", "", "unauthorized"),
-        ("GET /v1/bots?limit=0", &key, "bad_frame"),
-        ("GET /v1/bots?limit=1001", &key, "bad_frame"),
+        ("GET /v1/bots?limit=0", &key, "bad_request"),
+        ("GET /v1/bots?limit=1001", &key, "bad_request"),
         ("GET /v1/bots?limit=many", &key, "bad_request"),
         ("GET /v1/bots?cursor=-", &key, "invalid_id"),
         ("GET /v1/bots/-", &key, "invalid_id"),
@@ -230,8 +230,14 @@ async fn calls_keep_to_their_tenants_limits() {
     let server = server.await;
     let mut bot = server.bot("alice", "bot_a").await;
     let key = server.key("alice");
-    for _ in 0..3 {
-        assert_eq!(server.call(&key, "GET /v1/bots", "").await.status, 200);
+    let bot_id = json!({"client": "bot_a"}).to_string();
+    let issued = server.call(&key, "POST /v1/tokens", &bot_id).await.json();
+    let nonsense = server.call(&key, "POST /v1/messages", "nonsense").await;
+    nonsense.problem("bad_frame");
+    assert_eq!(server.call(&key, "GET /v1/bots", "").await.status, 200);
+    for request in ["POST /v1/tokens", "POST /v1/messages"] {
+        let refused = server.call(&key, request, "nonsense").await;
+        refused.problem("rate_limited");
     }
     let refused = server.call(&key, "GET /v1/bots", "").await;
     let problem = refused.problem("rate_limited");
@@ -249,8 +255,6 @@ async fn calls_keep_to_their_tenants_limits() {
         server.metric("t2b_connections").await == 1.0
     })
     .await;
-    let bot_id = json!({"client": "bot_a"}).to_string();
-    let issued = server.call(&key, "POST /v1/tokens", &bot_id).await.json();
     let token = issued["token"].as_str().unwrap();
     server
         .call(token, "GET /v1/bots", "")

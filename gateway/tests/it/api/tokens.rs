@@ -4,7 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, message, register};
+use super::{head, lines_of};
+use crate::harness::{Server, eventually, message, register};
 
 async fn issue(server: &Server, asked: Value) -> Value {
     let issued = server
@@ -115,6 +116,24 @@ async fn a_revoke_voids_the_key_and_its_tokens() {
 }
 
 #[tokio::test]
+async fn no_token_is_made_for_whoever_was_expelled() {
+    for (order, reason) in [("suspend", "tenant_suspended"), ("revoke", "unauthorized")] {
+        let server = Server::start().await;
+        let mut wire = server.wire().await;
+        let (body, lines) = (r#"{"client":"phone"}"#, lines_of(&server.key("alice")));
+        wire.send(head("POST /v1/tokens", &lines, body.len())).await;
+        wire.send(&body[..10]).await;
+        eventually("the body is on its way", || async {
+            server.metric("t2b_assembly_bytes").await == 10.0
+        })
+        .await;
+        server.order("alice", order).await;
+        wire.send(&body[10..]).await;
+        wire.answer().await.unwrap().problem(reason);
+    }
+}
+
+#[tokio::test]
 async fn what_no_token_can_be_is_refused() {
     let server = Server::start().await;
     let bots = |count: usize| {
@@ -125,6 +144,8 @@ async fn what_no_token_can_be_is_refused() {
     for (asked, reason) in [
         (json!({}), "bad_request"),
         (json!({"client": 7}), "bad_request"),
+        // "All bots" is said by saying nothing.
+        (json!({"client": "phone", "bots": null}), "bad_request"),
         (json!({"client": "phone", "ttl": 5}), "bad_request"),
         (json!({"client": "conn_x"}), "invalid_id"),
         (json!({"client": "phone", "ttlSeconds": 0}), "bad_request"),

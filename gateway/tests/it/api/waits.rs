@@ -57,8 +57,9 @@ async fn no_reply_in_time_is_null() {
     let part = json!({"to": "script", "from": "bot_a", "replyTo": "m", "part": 1, "parts": 2});
     assert_eq!(say(&mut bot, part).await["data"]["status"], "delivered");
     assert_eq!(
-        say(&mut bot, to_script("m")).await["data"]["status"],
-        "delivered"
+        say(&mut bot, to_script("m")).await["data"]["reason"],
+        "recipient_offline",
+        "it hears one reply"
     );
     let last = json!({"to": "script", "from": "bot_a", "replyTo": "m", "text": "two", "part": 2, "parts": 2});
     assert_eq!(say(&mut bot, last).await["data"]["status"], "delivered");
@@ -143,12 +144,14 @@ async fn a_drain_ends_waits_and_takes_no_more_calls() {
     let mut wire = waiting(&server, &mut bot).await;
     server.shutdown.begin();
     let drained = wire.answer().await.unwrap();
-    let problem = drained.problem("draining");
-    assert_eq!(problem["retryAfterMs"], 1000);
+    assert_eq!(drained.status, 202, "{drained:?}");
+    let told = json!({"messageId": "m", "status": "delivered", "reply": null});
+    assert_eq!(drained.json(), told, "what was acknowledged stays so");
     assert!(drained.head.contains("connection: close"), "{drained:?}");
     assert!(wire.answer().await.is_none());
     idle.call(&key, "GET /v1/bots", "").await;
-    idle.answer().await.unwrap().problem("draining");
+    let refused = idle.answer().await.unwrap().problem("draining");
+    assert_eq!(refused["retryAfterMs"], 1000);
     stalled.closed().await;
 }
 
@@ -200,7 +203,10 @@ async fn a_token_that_ends_ends_its_wait() {
     wire.call(&token, "POST /v1/messages?waitMs=50000", HELLO)
         .await;
     bot.expect("message").await;
-    wire.answer().await.unwrap().problem("unauthorized");
+    let ended = wire.answer().await.unwrap();
+    assert_eq!(ended.status, 202, "{ended:?}");
+    let told = json!({"messageId": "m", "status": "delivered", "reply": null});
+    assert_eq!(ended.json(), told);
 }
 
 #[tokio::test]
