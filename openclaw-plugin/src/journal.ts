@@ -199,8 +199,10 @@ export class Journal {
       await next.close();
       throw error;
     }
-    await this.#file.close();
+    const old = this.#file;
     this.#file = next;
+    await old.close();
+    await syncFolder(dirname(this.#path));
   }
 
   async #copyTo(next: FileHandle) {
@@ -245,6 +247,14 @@ export class Journal {
     this.#turn = turn.catch(() => {});
     return turn;
   }
+}
+
+/** Without it a power cut could bring the file back that was renamed over. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path).catch(() => undefined);
+  // Where folders cannot be opened or synced there is nothing to be done.
+  await folder?.sync().catch(() => {});
+  await folder?.close();
 }
 
 /** Ids have no spaces. */

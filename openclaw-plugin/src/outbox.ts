@@ -77,8 +77,8 @@ export class Outbox {
   heard(origin: Origin): void {
     const key = laneKey(origin);
     if (this.#resting.delete(key)) {
-      for (const { origin } of this.#journal.all("done")) {
-        if (laneKey(origin) === key) this.deliver(origin);
+      for (const { origin: waiting } of this.#journal.all("done")) {
+        if (laneKey(waiting) === key) this.deliver(waiting);
       }
     }
     const lane = this.#lanes.get(key);

@@ -2,7 +2,8 @@
 
 use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
-use std::process::{Output, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
@@ -65,18 +66,8 @@ impl Gateway {
 
     /// Asks it to end as a supervisor would: it tells everybody to move, and drains.
     pub async fn stop(&mut self) {
-        let mut process = self.process.take().expect("it runs");
-        let pid = process.id().expect("it was not waited for").to_string();
-        let mut kill = Command::new("kill");
-        kill.args(["-TERM", &pid]);
-        succeed(kill).await;
-        let ended = timeout(DEADLINE, process.wait()).await;
-        assert!(
-            ended
-                .expect("it ends when it is asked to")
-                .unwrap()
-                .success()
-        );
+        let process = self.process.take().expect("it runs");
+        assert!(terminate(process, DEADLINE).await.success());
     }
 
     pub fn url(&self) -> String {
@@ -127,6 +118,16 @@ pub async fn succeed(mut command: Command) -> Output {
     let output = command.output().await.unwrap();
     assert!(output.status.success(), "{command:?}: {output:?}");
     output
+}
+
+/// Asks a process to end, and waits until it has.
+pub async fn terminate(mut process: Child, most: Duration) -> ExitStatus {
+    let pid = process.id().expect("it was not waited for").to_string();
+    let mut kill = Command::new("kill");
+    kill.args(["-TERM", &pid]);
+    succeed(kill).await;
+    let ended = timeout(most, process.wait()).await;
+    ended.expect("it ends when it is asked to").unwrap()
 }
 
 /// A log that is written on over restarts.

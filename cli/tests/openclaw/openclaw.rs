@@ -11,9 +11,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
-use tokio::time::timeout;
 
-use crate::gateway::{Gateway, log};
+use crate::gateway::{Gateway, log, terminate};
 use crate::model::Model;
 use crate::world::{Place, free_port, until};
 
@@ -150,12 +149,7 @@ impl OpenClaw {
 
     /// Asks it to end as a supervisor would, and checks that it does.
     pub async fn stop(&mut self) {
-        let mut process = self.process.take().expect("it runs");
-        let pid = process.id().expect("it was not waited for").to_string();
-        let asked = Command::new("kill").args(["-TERM", &pid]).status().await;
-        assert!(asked.unwrap().success());
-        let ended = timeout(END, process.wait()).await;
-        ended.expect("it ends when it is asked to").unwrap();
+        terminate(self.process.take().expect("it runs"), END).await;
     }
 
     /// Runs an `openclaw` command to its end.
