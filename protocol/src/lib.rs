@@ -7,6 +7,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `ids.rs` | names that parse: tenants, bots, clients, connections, messages |
+//! | `boot.rs` | a node's life |
 //! | `error.rs`, `close.rs`, `limits.rs` | the three tables that the documents are generated from |
 //! | `connect.rs`, `presence.rs`, `frame.rs` | the frames, by column |
 //! | `http.rs` | the bodies of the HTTP API |
@@ -14,6 +15,7 @@
 //! | `envelope.rs` | what one node sends another |
 //! | `generate.rs` | the same words as JSON Schema, TypeScript and tables of the documents |
 
+pub mod boot;
 pub mod close;
 pub mod codec;
 pub mod connect;
@@ -28,6 +30,7 @@ pub mod limits;
 pub mod presence;
 pub mod secret;
 
+pub use boot::BootId;
 pub use close::CloseCode;
 pub use envelope::Envelope;
 pub use error::ErrorCode;
