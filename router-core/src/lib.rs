@@ -14,6 +14,7 @@
 //! | `session/` | the machine of one connection |
 //! | `shard.rs`, `tenant/` | the machine of one tenant, and the map of them |
 //! | `store/` | every question to the store, and the pure model of the answers |
+//! | `node/` | the machine of the process: who else is alive |
 //! | `request.rs` | what sessions and tenants say to each other |
 //! | `refusal.rs` | the `error` frame that both send |
 //! | `effect.rs` | the closed list of what machines want done |
@@ -25,6 +26,7 @@ pub mod env;
 pub mod gcra;
 pub mod ids;
 pub mod invariant;
+pub mod node;
 pub mod permit;
 mod refusal;
 pub mod request;
