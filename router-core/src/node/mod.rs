@@ -42,6 +42,9 @@ pub use view::{Nodes, Peer, PeerState, WIRE_UNKNOWN};
 
 /// From the begin of one beat to the next, milliseconds. Never two are out.
 pub const BEAT_MS: Millis = 1000;
+/// From the begin of a beat to the next if a burial was asked for and not done, milliseconds: a
+/// whole second would be too late for GHO-1.
+pub const LOOK_AGAIN_MS: Millis = 250;
 /// Healthy time after which an unchanged beat makes suspect, milliseconds: three beats.
 pub const SUSPECT_MS: Millis = 3000;
 /// Healthy time after which an unchanged beat means death, milliseconds: six beats. With the first
@@ -228,13 +231,16 @@ impl Node {
     ) {
         match ask {
             NodeAsk::Beat { .. } => self.on_beat_answer(now_ms, entropy, reply, fx),
-            // Whoever is still there, or still unknown, is asked for again with the next beat.
             NodeAsk::Bury { boot, .. } => {
                 if reply == NodeReply::Bury(true) {
                     self.on_gone(now_ms, boot, fx);
+                } else if self.view.peers.contains_key(&boot) {
+                    // It beat after all, or another node was quicker: the beats tell which.
+                    self.look_again(now_ms);
                 }
             }
             NodeAsk::Describe(boot) => {
+                // Who is still unknown is asked for again with the next beat.
                 if let NodeReply::Hello(Some(hello)) = reply
                     && let Some(peer) = self.view.peers.get_mut(&boot)
                 {
@@ -271,6 +277,12 @@ impl Node {
         }
     }
 
+    /// Makes the next beat due soon.
+    fn look_again(&mut self, now_ms: Millis) {
+        let soon_ms = self.beat_due_ms - BEAT_MS + LOOK_AGAIN_MS;
+        self.beat_due_ms = self.beat_due_ms.min(soon_ms.max(now_ms));
+    }
+
     fn on_hello(&mut self, now_ms: Millis, hello: Hello) {
         let connections = hello.connections;
         let old = std::mem::replace(&mut self.hello, hello);
@@ -286,7 +298,6 @@ impl Node {
         self.known_generation = None;
         self.health.beat_refused();
         self.remember_dead(now_ms, old);
-        self.count_anew();
         self.beat_due_ms = now_ms;
         self.hello_due_ms = now_ms;
         fx.push(NodeEffect::Reborn { old, new });

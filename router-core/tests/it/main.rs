@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `world.rs`, `perform.rs` | the node that the machines live in |
 //! | `talk.rs` | how a scenario speaks with it |
+//! | `nodes.rs` | several node machines and their store |
 //! | `script.rs`, `words.rs`, `hostile.rs` | what random tenants do to it, and how often: `strategies.rs` |
 //!
 //! The other files are tests, named after the behaviour.
@@ -16,6 +17,7 @@
 )]
 
 mod hostile;
+mod nodes;
 mod perform;
 mod script;
 mod strategies;
@@ -27,6 +29,7 @@ mod answers;
 mod bots_change_hands;
 mod calls;
 mod connecting;
+mod dead_nodes;
 mod every_error_code;
 mod guarantees;
 mod isolation;
