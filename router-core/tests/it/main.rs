@@ -3,6 +3,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `world.rs`, `perform.rs` | the node that the machines live in |
+//! | `lane_world.rs` | two nodes with a lossy network between them |
 //! | `talk.rs` | how a scenario speaks with it |
 //! | `script.rs`, `words.rs`, `hostile.rs` | what random tenants do to it, and how often: `strategies.rs` |
 //!
@@ -16,6 +17,7 @@
 )]
 
 mod hostile;
+mod lane_world;
 mod perform;
 mod script;
 mod strategies;
@@ -30,6 +32,7 @@ mod connecting;
 mod every_error_code;
 mod guarantees;
 mod isolation;
+mod lanes;
 mod limits;
 mod policy;
 mod presence_coalesced;
