@@ -354,3 +354,6 @@ impl<'de> Deserialize<'de> for Verdict {
         Ok(Self::read(&text).unwrap_or(Verdict::Refused(ErrorCode::DeliveryUnknown)))
     }
 }
+
+#[cfg(test)]
+mod tests;

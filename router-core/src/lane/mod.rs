@@ -24,6 +24,7 @@
 //! | time in a lane | `LANE_DEADLINE_MS` |
 
 mod receiver;
+mod retry;
 mod sender;
 mod waiting;
 mod window;

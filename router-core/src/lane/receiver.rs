@@ -190,3 +190,6 @@ impl Receiver {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

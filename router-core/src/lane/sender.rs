@@ -4,12 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use protocol::lane::{Ack, Batch, Item, Packet, charge};
-use protocol::limits::{
-    LANE_BATCH_BYTES, LANE_DEADLINE_MS, LANE_RESEND_DOUBLINGS, LANE_RESEND_MS, LANE_RETRY_MS,
-    LANE_VERDICTS_MAX,
-};
+use protocol::limits::{LANE_BATCH_BYTES, LANE_DEADLINE_MS, LANE_RETRY_MS, LANE_VERDICTS_MAX};
 use protocol::{BootId, TenantId};
 
+use super::retry::Retry;
 use super::waiting::{Waiting, WaitingRoom};
 use super::window::Window;
 use super::{Full, Parcel, Settled, Status, Stream};
@@ -57,30 +55,6 @@ pub struct Sender {
     /// Best-effort bytes published since the last ack, and since when.
     unheard: (usize, Millis),
     resends: u64,
-}
-
-/// When and what to repeat.
-#[derive(Debug, Default)]
-struct Retry {
-    at_ms: Option<Millis>,
-    tries: u32,
-    /// The first unacknowledged batch is to be published once more.
-    again: bool,
-    /// A PUBLISH failed: nothing is published before the timer.
-    held: bool,
-    /// Published before the timer fired, so perhaps lost: up to here each ack calls for the next
-    /// batch, as waiting for the timer each time would take longer than the deadline.
-    suspect: u64,
-    /// The last gap that was answered. All that was on its way behind a hole reports the same gap,
-    /// and one repetition is the answer to all.
-    gap: Option<u64>,
-}
-
-impl Retry {
-    fn arm(&mut self, now_ms: Millis) {
-        let wait = LANE_RESEND_MS << self.tries.min(LANE_RESEND_DOUBLINGS);
-        self.at_ms = Some(now_ms + wait);
-    }
 }
 
 impl Sender {
@@ -180,8 +154,8 @@ impl Sender {
         }
         self.publishing = Some(self.cursor);
         self.cursor = self.cursor.max(next);
-        if self.retry.at_ms.is_none() && !self.unacked.is_empty() {
-            self.retry.arm(now_ms);
+        if !self.unacked.is_empty() {
+            self.retry.start(now_ms);
         }
         Some(Batch {
             generation: self.generation,
@@ -272,9 +246,7 @@ impl Sender {
         }
         self.cursor = self.cursor.min(cursor).max(self.acked + 1);
         self.retry.held = true;
-        if self.retry.at_ms.is_none() {
-            self.retry.arm(now_ms);
-        }
+        self.retry.start(now_ms);
     }
 
     /// An ack of this lane: settles what it decides. One of another generation, or above what was
@@ -327,13 +299,11 @@ impl Sender {
     }
 
     fn on_progress(&mut self, now_ms: Millis, ack: &Ack) {
-        self.retry.tries = 0;
-        self.retry.held = false;
-        self.retry.at_ms = None;
+        self.retry.progress();
         if self.unacked.is_empty() {
             return;
         }
-        self.retry.arm(now_ms);
+        self.retry.start(now_ms);
         // An ack that is full of verdicts may have been cut: a repetition brings the rest.
         let cut = ack.verdicts.len() >= LANE_VERDICTS_MAX;
         self.retry.again = cut || self.acked + 1 < self.retry.suspect;
@@ -347,17 +317,13 @@ impl Sender {
         {
             self.give_up(out);
         }
-        if self.retry.at_ms.is_none_or(|at| at > now_ms) {
+        if !self.retry.fires(now_ms) || self.unacked.is_empty() {
             return;
         }
-        self.retry.at_ms = None;
-        self.retry.held = false;
-        self.retry.tries += 1;
-        if !self.unacked.is_empty() {
-            self.retry.arm(now_ms);
-            self.retry.again = self.publishing.is_none();
-            self.retry.suspect = self.retry.suspect.max(self.cursor);
-        }
+        self.retry.start(now_ms);
+        // A PUBLISH that Redis still owes an answer is no loss.
+        self.retry.again = self.publishing.is_none();
+        self.retry.suspect = self.retry.suspect.max(self.cursor);
     }
 
     /// The destination is dead: everything fails at once.
@@ -390,15 +356,7 @@ impl Sender {
         self.next_seq = 1;
         self.cursor = 1;
         self.publishing = self.publishing.map(|_| 1);
-        let Retry {
-            held, tries, at_ms, ..
-        } = self.retry;
-        self.retry = Retry {
-            held,
-            tries: if held { tries } else { 0 },
-            at_ms: at_ms.filter(|_| held),
-            ..Retry::default()
-        };
+        self.retry.begin();
     }
 
     /// When [`wake`](Self::wake) is due.
@@ -423,3 +381,6 @@ impl Sender {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

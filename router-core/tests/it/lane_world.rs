@@ -66,6 +66,10 @@ pub struct Lane {
     numbers: u64,
     paused: Option<Vec<Batch>>,
     publishing: bool,
+    /// How many of the next things published are lost.
+    to_lose: usize,
+    /// Bytes of all batches that were published.
+    pub published_bytes: usize,
     /// Of each tenant: when the last thing that was handled had been pushed.
     last: BTreeMap<u8, u64>,
     out: Vec<(Receipt, Settled)>,
@@ -103,6 +107,8 @@ impl Lane {
             numbers: 0,
             paused: None,
             publishing: false,
+            to_lose: 0,
+            published_bytes: 0,
             last: BTreeMap::new(),
             out: Vec::new(),
         }
@@ -167,6 +173,10 @@ impl Lane {
         self.turn();
     }
 
+    pub fn lose(&mut self, count: usize) {
+        self.to_lose = count;
+    }
+
     /// From now on nothing goes wrong; what is under way still arrives late.
     pub fn heal(&mut self) {
         self.faults = Faults::default();
@@ -224,6 +234,7 @@ impl Lane {
         let fits = batch.bytes() <= LANE_BATCH_BYTES || batch.items.len() == 1;
         assert!(fits && !batch.items.is_empty(), "{} bytes", batch.bytes());
         self.publishing = true;
+        self.published_bytes += batch.bytes();
         let failed = self.down || self.dice.percent(self.faults.fail);
         let executed = !failed || (!self.down && self.dice.percent(50));
         if executed {
@@ -238,6 +249,10 @@ impl Lane {
 
     /// Sends something through the network: it arrives once, later, twice or never.
     fn fly(&mut self, event: impl Fn() -> Event) {
+        if self.to_lose > 0 {
+            self.to_lose -= 1;
+            return;
+        }
         let copies = match () {
             () if self.dice.percent(self.faults.drop) => 0,
             () if self.dice.percent(self.faults.double) => 2,

@@ -6,6 +6,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use protocol::limits::{LANE_BATCH_BYTES, LANE_ITEM_OVERHEAD_BYTES, LANE_WINDOW_BYTES_MAX};
 
 use crate::lane_world::{Faults, Lane};
 use crate::strategies::config;
@@ -57,6 +58,55 @@ fn faults() -> impl Strategy<Value = Faults> {
             refuse,
         },
     )
+}
+
+/// A window of four tenants, in messages of 1 KiB with their overhead.
+const WINDOW: usize = LANE_WINDOW_BYTES_MAX / 1024;
+
+fn fill(lane: &mut Lane) {
+    let bytes = 1024 - LANE_ITEM_OVERHEAD_BYTES;
+    (0..WINDOW).for_each(|n| lane.push((n % 4) as u8, bytes));
+}
+
+#[test]
+fn a_window_that_was_lost_arrives_before_the_deadline() {
+    let drop = Faults {
+        drop: 100,
+        ..Faults::default()
+    };
+    for lost_ms in [100, 600, 3000] {
+        let mut lane = Lane::new(1, drop);
+        fill(&mut lane);
+        lane.pass(lost_ms);
+        lane.heal();
+        lane.pass(6000 - lost_ms);
+        lane.everything_is_settled();
+        lane.was_delivered(0);
+    }
+}
+
+#[test]
+fn one_lost_batch_costs_one_repetition_of_what_is_behind_it() {
+    let mut lane = Lane::new(1, Faults::default());
+    lane.lose(1);
+    fill(&mut lane);
+    lane.pass(400);
+    lane.was_delivered(0);
+    assert!(lane.published_bytes <= 2 * LANE_WINDOW_BYTES_MAX);
+}
+
+#[test]
+fn a_destination_that_slept_is_not_flooded() {
+    let mut lane = Lane::new(1, Faults::default());
+    lane.pause(true);
+    fill(&mut lane);
+    lane.pass(5000);
+    let asleep = lane.published_bytes - LANE_WINDOW_BYTES_MAX;
+    assert!(asleep <= 3 * LANE_BATCH_BYTES, "{asleep} bytes repeated");
+    lane.pause(false);
+    lane.pass(1000);
+    lane.was_delivered(0);
+    assert!(lane.published_bytes <= 2 * LANE_WINDOW_BYTES_MAX + asleep);
 }
 
 proptest! {
