@@ -3,6 +3,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `world.rs`, `perform.rs` | the node that the machines live in |
+//! | `lane_world.rs` | two nodes with a lossy network between them |
 //! | `talk.rs` | how a scenario speaks with it |
 //! | `nodes.rs` | several node machines and their store |
 //! | `script.rs`, `words.rs`, `hostile.rs` | what random tenants do to it, and how often: `strategies.rs` |
@@ -17,6 +18,7 @@
 )]
 
 mod hostile;
+mod lane_world;
 mod nodes;
 mod perform;
 mod script;
@@ -33,6 +35,7 @@ mod dead_nodes;
 mod every_error_code;
 mod guarantees;
 mod isolation;
+mod lanes;
 mod limits;
 mod policy;
 mod presence_coalesced;
