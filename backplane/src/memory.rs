@@ -84,13 +84,20 @@ impl Memory {
     /// be written the answer is `store_unavailable`, and the change holds until the restart.
     pub fn execute(&self, request: Request) -> Reply {
         let mut model = self.model();
-        let reply = model.execute(request);
+        let (reply, _) = model.execute(request);
         let saved = match (&reply, &self.file) {
             (Reply::Policy(_), Some(file)) => write(file, &model),
             (Reply::Policy(_), None)
-            | (Reply::Loaded(_) | Reply::Claimed { .. } | Reply::Done | Reply::Refused(_), _) => {
-                Ok(())
-            }
+            | (
+                Reply::Loaded(_)
+                | Reply::Version(_)
+                | Reply::Claimed { .. }
+                | Reply::Asserted(_)
+                | Reply::Done
+                | Reply::Refused(_)
+                | Reply::Lost,
+                _,
+            ) => Ok(()),
         };
         match saved {
             Ok(()) => reply,
@@ -168,6 +175,7 @@ mod tests {
         memory.execute(Request {
             tenant: TenantId::parse("alice").unwrap(),
             ask,
+            known_ver: 0,
             now_ms: 1,
         })
     }
@@ -183,7 +191,10 @@ mod tests {
             suspended: true,
         };
         assert_eq!(ask(&open(), Ask::Suspend(true)), Reply::Policy(policy));
-        let Reply::Loaded(snapshot) = ask(&open(), Ask::Load) else {
+        let load = Ask::Load {
+            dead: Default::default(),
+        };
+        let Reply::Loaded(snapshot) = ask(&open(), load) else {
             panic!()
         };
         assert_eq!(snapshot.policy, policy);

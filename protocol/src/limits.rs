@@ -69,6 +69,10 @@ constants! {
     CLIENTS_REMEMBERED_MAX: usize = 20_000;
     /// Most operations that wait for one bot's outstanding store request.
     CLAIMS_WAITING_MAX: usize = 64;
+    /// Most messages of one connection to one bot that wait while the bot's route changes.
+    HELD_MAX: usize = 256;
+    /// Most bytes of them.
+    HELD_BYTES_MAX: usize = 1024 * 1024;
     /// Takeovers of a bot are counted over this window, milliseconds.
     FLAP_WINDOW_MS: u64 = 60_000;
     /// How long a flapping newcomer is refused, milliseconds.
@@ -151,6 +155,19 @@ pub const LANE_DEADLINE_MS: u64 = 7500;
 pub const LANE_RETRY_MS: u64 = 100;
 /// How long an ack may wait for more to acknowledge while a node is busy, milliseconds.
 pub const LANE_ACK_DELAY_MS: u64 = 1;
+
+/// Most nodes that a message is sent after a bot that moves.
+pub const MOVES_MAX: u64 = 4;
+/// Directory changes of a tenant that wait while its directory is read; more, and it is read again.
+pub const EVENTS_WAITING_MAX: usize = 1024;
+/// Bots and connections in one step of saying again, or of letting go.
+pub const DIRECTORY_STEP_MAX: usize = 256;
+/// How often a tenant compares its counter with the store's, milliseconds.
+pub const COMPARE_MS: u64 = 5000;
+/// How long a tenant whose store lost data waits for others to say again what they hold, milliseconds.
+pub const HEAL_MS: u64 = 6000;
+/// When a message that another node could not be reached with may be sent again, milliseconds.
+pub const UNREACHABLE_RETRY_MS: u64 = 1000;
 
 macro_rules! limits {
     ($( $(#[doc = $doc:literal])+ $field:ident : $kind:ty = $default:expr; )*) => {

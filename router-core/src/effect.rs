@@ -5,10 +5,12 @@
 //! before anything is acknowledged.
 
 use bytes::Bytes;
-use protocol::{CloseCode, ErrorCode, Name, StreamId, TenantId};
+use protocol::lane::Verdict;
+use protocol::{BootId, CloseCode, ErrorCode, Name, StreamId, TenantId};
 
 use crate::auth::Credential;
 use crate::ids::ConnKey;
+use crate::lane::Stream;
 use crate::request::{Join, Leave, Notice, Request, Route};
 use crate::store;
 
@@ -99,6 +101,30 @@ pub enum Effect {
         /// The question.
         request: store::Request,
     },
+    /// Tenant: put a message onto the lane to another node.
+    Publish {
+        /// What became of it is told under this.
+        receipt: Receipt,
+        /// The node.
+        node: BootId,
+        /// The envelope.
+        envelope: Bytes,
+    },
+    /// Tenant: put a partial or typing onto the lane to another node. Its fate is not told.
+    PublishBestEffort {
+        /// Whose.
+        tenant: TenantId,
+        /// The node.
+        node: BootId,
+        /// A newer one of the same stream replaces a waiting one.
+        stream: Stream,
+        /// The envelope.
+        envelope: Bytes,
+    },
+    /// Tenant: a message from another node is decided; nothing = delivered.
+    Decided(Option<Verdict>),
+    /// Tenant: it is forgotten here; the node need not be told of its changes any more.
+    Unload(TenantId),
     /// Put a frame into a connection's queue.
     Deliver {
         /// Present if the outcome must be reported.
@@ -148,6 +174,8 @@ pub enum Fact {
     BotOffline,
     /// A bot's home was taken by another socket.
     Takeover,
+    /// The store has less of a tenant than this node remembers.
+    StoreLostData,
 }
 
 /// Effects in the order they must be performed.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use protocol::{ConnectionId, Limits, MessageId, TenantId};
 use ulid::{ULID_LEN, Ulid};
 
+use crate::node::Nodes;
+
 /// Unix milliseconds.
 pub type Millis = u64;
 
@@ -18,6 +20,10 @@ pub struct Env<'a> {
     pub entropy: u128,
     /// What the operator chose.
     pub settings: &'a Settings,
+    /// Which nodes there are.
+    pub nodes: &'a Nodes,
+    /// How often a tenant compares its counter with the store's, milliseconds.
+    pub compare_ms: Millis,
 }
 
 impl Env<'_> {
@@ -109,11 +115,14 @@ mod tests {
     #[test]
     fn jitter_stays_below_one() {
         let settings = Settings::default();
+        let nodes = Nodes::alone(protocol::BootId::from_bits(1));
         for entropy in [0, 1, u128::from(u32::MAX), u128::MAX] {
             let jitter = Env {
                 now_ms: 0,
                 entropy,
                 settings: &settings,
+                nodes: &nodes,
+                compare_ms: 5000,
             }
             .jitter();
             assert!((0.0..1.0).contains(&jitter), "{entropy:x} gave {jitter}");

@@ -40,5 +40,6 @@ mod tenant;
 pub use effect::{Effect, Effects};
 pub use env::{Env, Millis, Settings};
 pub use ids::ConnKey;
+pub use node::Nodes;
 pub use session::Session;
 pub use shard::Shard;

@@ -6,13 +6,16 @@
 use std::collections::BTreeSet;
 
 use hashbrown::HashMap;
-use protocol::TenantId;
+use protocol::frame::SendKind;
+use protocol::lane::Verdict;
+use protocol::{BootId, Envelope, TenantId};
 
-use crate::effect::{Effects, Outcome, Receipt, Ticket};
+use crate::effect::{Effect, Effects, Outcome, Receipt, Ticket};
 use crate::env::{Env, Millis};
 use crate::ids::HashKeys;
+use crate::lane::Settled;
 use crate::request::{Join, Leave, Request, Route};
-use crate::store::{Policy, Reply};
+use crate::store::{Event, Policy, Reply};
 use crate::tenant::Tenant;
 
 /// What happens to a shard.
@@ -40,6 +43,22 @@ pub enum Input {
         /// What holds now.
         policy: Policy,
     },
+    /// A step of a tenant's directory.
+    Event {
+        /// Whose.
+        tenant: TenantId,
+        /// The step.
+        event: Event,
+    },
+    /// A message, partial or typing from another node. A message ends in one
+    /// [`Effect::Decided`], within this handling and the settling of its effects.
+    Inbound(Box<Envelope>),
+    /// A node was buried.
+    Gone(BootId),
+    /// This node was, and goes on under a new name, the one in [`Env`].
+    Reborn,
+    /// The link to the store is back, and what happened meanwhile was not told.
+    Resync,
     /// [`Shard::next_wakeup`] is due.
     Wake,
 }
@@ -103,7 +122,39 @@ impl Shard {
             Input::Policy { tenant, policy } => {
                 self.with(&tenant, |tenant| tenant.policy(env, policy, fx));
             }
+            Input::Event { tenant, event } => {
+                self.with(&tenant, |tenant| tenant.event(env, event, fx));
+            }
+            Input::Inbound(envelope) => self.inbound(env, *envelope, fx),
+            Input::Gone(boot) => self.for_each(|tenant| tenant.gone(env, boot)),
+            Input::Reborn => self.for_each(|tenant| tenant.reborn(env, fx)),
+            Input::Resync => self.for_each(|tenant| tenant.compare_soon(env)),
             Input::Wake => self.wake(env, fx),
+        }
+    }
+
+    /// Nobody of a tenant that is not in memory is here.
+    fn inbound(&mut self, env: &Env<'_>, envelope: Envelope, fx: &mut Effects) {
+        let id = envelope.tenant.clone();
+        if self.tenants.contains_key(&id) {
+            self.with(&id, |tenant| tenant.inbound(env, envelope, fx));
+        } else if envelope.kind == SendKind::Message {
+            fx.push(Effect::Decided(Some(Verdict::Offline)));
+        }
+    }
+
+    /// Reports what became of a message on its lane to another node.
+    pub fn decided(&mut self, env: &Env<'_>, receipt: Receipt, settled: Settled, fx: &mut Effects) {
+        let Receipt { tenant, number } = receipt;
+        self.with(&tenant, |tenant| tenant.decided(env, number, settled, fx));
+    }
+
+    fn for_each(&mut self, mut then: impl FnMut(&mut Tenant)) {
+        #[expect(clippy::disallowed_methods, reason = "sorted before anybody acts")]
+        let mut ids: Vec<TenantId> = self.tenants.keys().cloned().collect();
+        ids.sort_unstable();
+        for id in ids {
+            self.with(&id, &mut then);
         }
     }
 
@@ -129,6 +180,7 @@ impl Shard {
         tenant.alarm_ms = None;
         if tenant.is_over(env.now_ms) {
             self.tenants.remove(&id);
+            fx.push(Effect::Unload(id));
             return;
         }
         tenant.wake(env, fx);

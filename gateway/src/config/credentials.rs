@@ -92,13 +92,16 @@ fn generation_in(state_dir: &Path, tenant: &TenantId) -> Result<u64, KeyError> {
     let store = Memory::open(u64::MAX, Some(state_dir))?;
     let asked = Request {
         tenant: tenant.clone(),
-        ask: Ask::Load,
+        ask: Ask::Load {
+            dead: Default::default(),
+        },
+        known_ver: 0,
         now_ms: 0,
     };
-    match store.execute(asked) {
-        Reply::Loaded(snapshot) => Ok(snapshot.policy.generation),
-        Reply::Claimed { .. } | Reply::Done | Reply::Policy(_) | Reply::Refused(_) => Ok(0),
-    }
+    let Reply::Loaded(snapshot) = store.execute(asked) else {
+        return Ok(0);
+    };
+    Ok(snapshot.policy.generation)
 }
 
 #[cfg(test)]
@@ -117,6 +120,7 @@ mod tests {
         store.execute(Request {
             tenant: alice.clone(),
             ask: Ask::Revoke,
+            known_ver: 0,
             now_ms: 0,
         });
         let owner = config.verify_key(first.reveal()).unwrap();

@@ -142,6 +142,7 @@ impl Admin {
         let request = StoreRequest {
             tenant: tenant.clone(),
             ask,
+            known_ver: 0,
             now_ms: self.node.now_ms(),
         };
         let _turn = self.orders.lock().await;

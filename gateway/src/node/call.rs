@@ -134,7 +134,8 @@ impl Caller {
     /// expelled while its body was on the way.
     pub(crate) fn issue(&self, asked: TokenRequest) -> Result<TokenIssued, Refused> {
         let node = &self.member.node;
-        let env = node.env();
+        let view = node.view();
+        let env = node.env(&view);
         let claims = self.member.ask(|session| session.claims(&env, asked))?;
         let token = node.keyring.issue_token(&claims);
         // A longer one would never be verified.

@@ -24,15 +24,18 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use arc_swap::ArcSwap;
 use backplane::Backplane;
-use protocol::{Limits, TenantId};
+use protocol::limits::COMPARE_MS;
+use protocol::{BootId, Limits, TenantId};
 use router_core::auth::{Attempt, AuthError, Credential, Keyring, Throttle, Verified};
 use router_core::effect::Ticket;
 use router_core::ids::HashKeys;
 use router_core::session::Opened;
-use router_core::{ConnKey, Env, Millis, Session, Settings, Shard, store};
+use router_core::{ConnKey, Env, Millis, Nodes, Session, Settings, Shard, store};
 use smol_str::SmolStr;
 use tokio::sync::mpsc;
+use ulid::Ulid;
 
 use crate::metrics::Metrics;
 use crate::ws::{Budget, Connection, ReadLimits, WriteLimits};
@@ -62,6 +65,7 @@ pub(crate) struct Node {
     keyring: Keyring,
     throttle: Mutex<Throttle>,
     clock: Clock,
+    view: ArcSwap<Nodes>,
     hash_keys: HashKeys,
     shards: Vec<ShardCell>,
     slots: Vec<Mutex<HashMap<ConnKey, Arc<Entry>>>>,
@@ -130,6 +134,8 @@ impl Node {
         backplane: Backplane,
         bytes: NodeBytes,
     ) -> (Arc<Self>, Vec<StoreQueue>) {
+        let clock = Clock::start();
+        let boot = BootId::from_bits(Ulid::from_parts(clock.now_ms(), fastrand::u128(..)).0);
         let random = RandomState::new();
         let hash_keys = HashKeys(random.hash_one(0), random.hash_one(1));
         let mut queues = Vec::with_capacity(SHARDS);
@@ -156,7 +162,8 @@ impl Node {
             outbound: Budget::new(bytes.outbound, None),
             assembly: Budget::new(bytes.assembly, None),
             throttle: Mutex::default(),
-            clock: Clock::start(),
+            view: ArcSwap::from_pointee(Nodes::alone(boot)),
+            clock,
             slots: (0..SLOTS).map(|_| Mutex::default()).collect(),
             next_key: AtomicU64::new(1),
             draining: AtomicBool::new(false),
@@ -181,7 +188,8 @@ impl Node {
         socket: impl FnOnce(WriteLimits) -> Arc<Connection>,
         source: SmolStr,
     ) -> Member {
-        let env = self.env();
+        let view = self.view();
+        let env = self.env(&view);
         let key = ConnKey(self.next_key.fetch_add(1, Ordering::Relaxed));
         let limits = WriteLimits {
             bytes: OUTBOUND_UNAUTHENTICATED,
@@ -271,11 +279,18 @@ impl Node {
         self.draining.load(Ordering::Acquire)
     }
 
-    fn env(&self) -> Env<'_> {
+    /// The nodes as they are seen now.
+    pub(crate) fn view(&self) -> arc_swap::Guard<Arc<Nodes>> {
+        self.view.load()
+    }
+
+    fn env<'a>(&'a self, nodes: &'a Nodes) -> Env<'a> {
         Env {
             now_ms: self.clock.now_ms(),
             entropy: fastrand::u128(..),
             settings: &self.settings,
+            nodes,
+            compare_ms: COMPARE_MS,
         }
     }
 

@@ -53,7 +53,8 @@ impl Refusals {
 impl Node {
     /// Hands a connection's session one input. Says whether its frames must wait now.
     pub(super) fn input(&self, entry: &Arc<Entry>, input: session::Input, work: &mut Work) -> bool {
-        let env = self.env();
+        let view = self.view();
+        let env = self.env(&view);
         let mut session = lock(&entry.session);
         let mut fx = Effects::default();
         session.handle(&env, input, &mut fx);
@@ -112,8 +113,13 @@ impl Node {
                 }
                 Effect::Close { close, .. } => close_socket(entry, close, work),
                 Effect::Note(fact) => self.note(&fact),
-                Effect::Ask { .. } | Effect::Tell { .. } => {
-                    debug_assert!(false, "only tenants ask and tell");
+                Effect::Ask { .. }
+                | Effect::Tell { .. }
+                | Effect::Publish { .. }
+                | Effect::PublishBestEffort { .. }
+                | Effect::Decided(_)
+                | Effect::Unload(_) => {
+                    debug_assert!(false, "only tenants want that");
                 }
             }
         }
@@ -157,7 +163,12 @@ impl Node {
             tenant: tenant.clone(),
             policy,
         };
-        self.in_shard(&self.env(), self.shard_of(tenant), input, &mut work);
+        self.in_shard(
+            &self.env(&self.view()),
+            self.shard_of(tenant),
+            input,
+            &mut work,
+        );
         self.finish(&mut work);
     }
 
@@ -209,6 +220,10 @@ impl Node {
                     }
                 }
                 Effect::Note(fact) => self.note(&fact),
+                Effect::Unload(_) => {}
+                Effect::Publish { .. } | Effect::PublishBestEffort { .. } | Effect::Decided(_) => {
+                    debug_assert!(false, "there is no other node");
+                }
                 Effect::Verify(_)
                 | Effect::Join(_)
                 | Effect::Route(_)
@@ -263,6 +278,7 @@ impl Node {
             Fact::BotOnline => metrics.bots_online.increment(1.0),
             Fact::BotOffline => metrics.bots_online.decrement(1.0),
             Fact::Takeover => metrics.takeovers.increment(1),
+            Fact::StoreLostData => {}
         }
     }
 }

@@ -46,7 +46,7 @@ impl Node {
             let reply = self.backplane.execute(request).await;
             let mut work = Work::default();
             let input = Input::Reply { ticket, reply };
-            self.in_shard(&self.env(), queue.shard, input, &mut work);
+            self.in_shard(&self.env(&self.view()), queue.shard, input, &mut work);
             self.finish(&mut work);
         }
     }
@@ -58,7 +58,7 @@ impl Node {
                     break;
                 }
                 let mut work = Work::default();
-                self.in_shard(&self.env(), index, Input::Wake, &mut work);
+                self.in_shard(&self.env(&self.view()), index, Input::Wake, &mut work);
                 self.finish(&mut work);
             }
         }

@@ -85,12 +85,8 @@ async fn the_answer_to_our_own_close() -> u16 {
 
 async fn load_answered(reply: Reply) -> u16 {
     let fault: Fault = Box::new(move |request| match &request.ask {
-        Ask::Load => Some(reply.clone()),
-        Ask::Claim(_)
-        | Ask::Release { .. }
-        | Ask::Forget { .. }
-        | Ask::Revoke
-        | Ask::Suspend(_) => None,
+        Ask::Load { .. } => Some(reply.clone()),
+        _ => None,
     });
     let server = Server::start_faulty(|_| {}, Some(fault)).await;
     server

@@ -172,9 +172,7 @@ async fn quota_exceeded() -> Value {
 async fn claim_answered(reply: Reply) -> Value {
     let fault: Fault = Box::new(move |request| match &request.ask {
         Ask::Claim(_) => Some(reply.clone()),
-        Ask::Load | Ask::Release { .. } | Ask::Forget { .. } | Ask::Revoke | Ask::Suspend(_) => {
-            None
-        }
+        _ => None,
     });
     let server = Server::start_faulty(|_| {}, Some(fault)).await;
     server

@@ -148,6 +148,7 @@ impl Node {
     pub fn new(boot: BootId, now_ms: Millis, hello: Hello) -> Self {
         Self {
             view: Nodes {
+                shared: true,
                 degraded: true,
                 ..Nodes::alone(boot)
             },

@@ -20,6 +20,8 @@ pub const WIRE_UNKNOWN: [u16; 2] = [1, 1];
 pub struct Nodes {
     /// This node's present life.
     pub own: BootId,
+    /// Whether others may share the store. If not, nobody needs to be told of anything.
+    pub shared: bool,
     /// Every other node that is not dead.
     pub peers: BTreeMap<BootId, Peer>,
     /// The buried, this node's own former lives among them; ascending. What scripts take as `dead`.
@@ -51,7 +53,7 @@ pub struct Peer {
 pub enum PeerState {
     /// It does.
     Live,
-    /// It has not for [`SUSPECT_MS`]. Everything is still sent to it.
+    /// It has not for [`SUSPECT_MS`]: what is new for it is `unreachable` at once.
     Suspect,
 }
 
@@ -60,6 +62,7 @@ impl Nodes {
     pub fn alone(own: BootId) -> Self {
         Self {
             own,
+            shared: false,
             peers: BTreeMap::new(),
             dead: Arc::default(),
             degraded: false,

@@ -1,17 +1,25 @@
 //! Everything the product ever asks of its store, and what the answers mean.
 //!
-//! [`Request`] and [`Reply`] are the closed list; [`Model`] is their reference meaning, pure and in
-//! memory. The model is also the store of a single node. Nothing here knows Redis.
+//! [`Request`] and [`Reply`] are the closed list of what tenants ask; [`Model`] is their reference
+//! meaning, pure and in memory. The model is also the store of a single node. Nothing here knows
+//! Redis.
+//!
+//! A tenant's directory has one counter, `ver`: every step that changes it takes the next number
+//! and tells all nodes with an [`Event`]. `ver = max(ver + 1, known_ver + 1, now_µs)`, so that it
+//! does not go back when the store loses its last writes.
 
+mod directory;
 mod model;
 pub mod nodes;
 
-use protocol::presence::BotInfo;
 use protocol::{BotId, ClientId, ConnectionId, ErrorCode, TenantId};
-use smol_str::SmolStr;
 
 use crate::env::Millis;
 
+pub use directory::{
+    Assert, BotRecord, Change, Claim, ConnRecord, Dead, Event, Fence, Holder, Policy, Release,
+    Snapshot,
+};
 pub use model::Model;
 
 /// A question to the store. Each is one atomic step, for one tenant.
@@ -21,32 +29,51 @@ pub struct Request {
     pub tenant: TenantId,
     /// What.
     pub ask: Ask,
-    /// The asker's time, Unix milliseconds.
+    /// The highest number of the tenant's counter that the asker has seen.
+    pub known_ver: u64,
+    /// The asker's time, Unix milliseconds. A store with a clock of its own may use that.
     pub now_ms: Millis,
 }
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ask {
-    /// All that a node must know of a tenant. Reply: `Loaded`.
-    Load,
-    /// Makes a connection the home of a bot: a new epoch, unless it is its home already.
-    /// Reply: `Claimed`, or `Refused(quota_exceeded)` when the store is full.
-    Claim(Box<Claim>),
-    /// Ends a home, if `(conn, epoch)` is still the holder; the bot stays listed offline.
-    /// Reply: `Done`.
-    Release {
-        /// The holder.
-        conn: ConnectionId,
-        /// What it holds, with the epoch of each claim.
-        bots: Vec<(BotId, u64)>,
-        /// The client id that was last seen on it, if it was the client's last connection.
-        client: Option<ClientId>,
+    /// All that a node must know of a tenant, without what buried nodes left; from now on the node
+    /// is told of every change. Reply: `Loaded`.
+    Load {
+        /// Nodes that are buried: what they held is let go in the same step.
+        dead: Dead,
     },
-    /// Removes a bot from the directory, whoever holds it. Reply: `Done`.
+    /// The tenant's counter. Reply: `Version`.
+    Version,
+    /// A connection came. Reply: `Done`, or `Refused(quota_exceeded)` when the store is full.
+    Enter {
+        /// The connection.
+        conn: ConnectionId,
+        /// Where it is, and whose.
+        record: ConnRecord,
+    },
+    /// Makes a connection the home of a bot: a new epoch, unless it is its home already.
+    /// Reply: `Claimed`; `Refused(already_registered)` if the claim yields to a live holder;
+    /// `Refused(quota_exceeded)` when the store is full.
+    Claim(Box<Claim>),
+    /// Says again what a node holds: after an outage, a loss of data or a burial.
+    /// Reply: `Asserted`.
+    Assert(Box<Assert>),
+    /// Ends homes and connections. The bots stay listed offline. Reply: `Done`.
+    Release(Box<Release>),
+    /// Lets go of what buried nodes held. Reply: `Done`.
+    Reap {
+        /// The buried.
+        dead: Dead,
+    },
+    /// Removes a bot from the directory, if nobody else holds it. Reply: `Done`, or
+    /// `Refused(not_your_identity)`.
     Forget {
         /// The bot.
         bot: BotId,
+        /// What the asker holds, if it holds the bot.
+        fence: Option<Fence>,
     },
     /// Invalidates all credentials of the tenant so far. Reply: `Policy`.
     Revoke,
@@ -54,24 +81,13 @@ pub enum Ask {
     Suspend(bool),
 }
 
-/// A claim of a bot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
-    /// The claimant.
-    pub conn: ConnectionId,
-    /// The bot as it wants to be seen; `status` and `since` are the store's.
-    pub bot: BotInfo,
-    /// The claimant's process, if it said.
-    pub instance: Option<SmolStr>,
-    /// The highest number of this tenant that the asker has seen.
-    pub known_ver: u64,
-}
-
 /// The answer to a [`Request`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     /// All of a tenant.
-    Loaded(Snapshot),
+    Loaded(Box<Snapshot>),
+    /// The counter; 0 if there is none: nothing was ever written, or it was lost.
+    Version(u64),
     /// The connection is the home.
     Claimed {
         /// The claim's number: the tenant's counter at that moment.
@@ -79,45 +95,17 @@ pub enum Reply {
         /// Since when the bot is online, Unix milliseconds.
         since_ms: Millis,
     },
+    /// All was taken but these, with who holds them instead.
+    Asserted(Vec<(BotId, Option<Holder>)>),
     /// It is so now.
     Done,
     /// The tenant's policy is this now.
     Policy(Policy),
     /// It was not done.
     Refused(ErrorCode),
+    /// No answer came: it may have been done or not.
+    Lost,
 }
 
-/// All that a node must know of a tenant.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Snapshot {
-    /// The tenant's counter.
-    pub ver: u64,
-    /// Who may connect.
-    pub policy: Policy,
-    /// Every listed bot.
-    pub bots: Vec<BotRecord>,
-    /// Client ids seen in the last 24 h, with when.
-    pub clients: Vec<(ClientId, Millis)>,
-}
-
-/// Who may connect.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Policy {
-    /// Credentials of lower generations are refused.
-    pub generation: u64,
-    /// Whether all are.
-    pub suspended: bool,
-}
-
-/// A bot in the directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BotRecord {
-    /// As others see it.
-    pub info: BotInfo,
-    /// Its home, if it has one.
-    pub holder: Option<ConnectionId>,
-    /// The number of the last claim.
-    pub epoch: u64,
-    /// The process that claimed it, if it said.
-    pub instance: Option<SmolStr>,
-}
+/// A client id and when it was last seen, Unix milliseconds.
+pub type Seen = (ClientId, Millis);

@@ -3,21 +3,36 @@
 use std::collections::BTreeMap;
 
 use protocol::limits::REMEMBER_MS;
-use protocol::presence::{BotInfo, BotState};
-use protocol::{BotId, ClientId, ConnectionId, ErrorCode, TenantId};
+use protocol::presence::{BotInfo, BotState, Takeover};
+use protocol::{BootId, BotId, ClientId, ConnectionId, ErrorCode, TenantId};
 
-use super::{Ask, BotRecord, Claim, Policy, Reply, Request, Snapshot};
+use super::{
+    Ask, Assert, BotRecord, Change, Claim, ConnRecord, Event, Fence, Policy, Release, Reply,
+    Request, Snapshot,
+};
 use crate::env::Millis;
 
 /// Charged for each record besides its texts: map nodes and allocations.
 const RECORD_BYTES: u64 = 256;
 
+/// One tenant's directory.
 #[derive(Debug, Default)]
 struct Tenant {
     ver: u64,
     policy: Policy,
     bots: BTreeMap<BotId, BotRecord>,
+    conns: BTreeMap<ConnectionId, ConnRecord>,
     clients: BTreeMap<ClientId, Millis>,
+}
+
+/// A step that is being taken: what it changed so far.
+struct Step<'a> {
+    tenant: &'a mut Tenant,
+    bytes: &'a mut u64,
+    /// Bytes that were free before.
+    room: u64,
+    changes: Vec<Change>,
+    now_ms: Millis,
 }
 
 /// A store in memory, bounded in bytes: full = `quota_exceeded` for what would grow it.
@@ -58,38 +73,50 @@ impl Model {
         all.filter(|(_, policy)| *policy != Policy::default())
     }
 
-    /// Answers one request.
-    pub fn execute(&mut self, request: Request) -> Reply {
+    /// Loses everything, as a store does that restarts empty.
+    pub fn lose_all(&mut self) {
+        self.tenants.clear();
+        self.bytes = 0;
+        self.swept = None;
+    }
+
+    /// Answers one request, and says what the nodes with the tenant must be told.
+    pub fn execute(&mut self, request: Request) -> (Reply, Option<Event>) {
         let Request {
-            tenant,
+            tenant: id,
             ask,
+            known_ver,
             now_ms,
         } = request;
-        match ask {
-            Ask::Load => Reply::Loaded(self.load(&tenant, now_ms)),
-            Ask::Claim(claim) => self.claim(tenant, *claim, now_ms),
-            Ask::Release { conn, bots, client } => {
-                self.release(tenant, &conn, &bots, client, now_ms);
-                Reply::Done
-            }
-            Ask::Forget { bot } => {
-                let own = self.tenants.get_mut(&tenant);
-                if let Some(gone) = own.and_then(|own| own.bots.remove(&bot)) {
-                    self.bytes -= bot_bytes(&gone.info);
-                }
-                Reply::Done
-            }
-            Ask::Revoke => {
-                let policy = &mut self.tenants.entry(tenant).or_default().policy;
-                policy.generation += 1;
-                Reply::Policy(*policy)
-            }
-            Ask::Suspend(suspended) => {
-                let policy = &mut self.tenants.entry(tenant).or_default().policy;
-                policy.suspended = suspended;
-                Reply::Policy(*policy)
-            }
+        let is_load = matches!(ask, Ask::Load { .. });
+        if is_load {
+            self.sweep_tenant(&id, now_ms);
         }
+        let room = self.bytes_max.saturating_sub(self.bytes);
+        let mut step = Step {
+            tenant: self.tenants.entry(id.clone()).or_default(),
+            bytes: &mut self.bytes,
+            room,
+            changes: Vec::new(),
+            now_ms,
+        };
+        let prev = step.tenant.ver;
+        let ver = (prev + 1).max(known_ver + 1).max(now_ms * 1000);
+        let mut reply = step.take(ask, ver);
+        let Step {
+            tenant, changes, ..
+        } = step;
+        let event = (!changes.is_empty()).then_some(Event { prev, ver, changes });
+        if event.is_some() {
+            tenant.ver = ver;
+        }
+        if is_load {
+            reply = Reply::Loaded(Box::new(tenant.snapshot()));
+        }
+        if tenant.is_new() {
+            self.tenants.remove(&id);
+        }
+        (reply, event)
     }
 
     /// Forgets what is older than 24 h in the next `tenants_max` tenants, round and round.
@@ -111,6 +138,9 @@ impl Model {
         }
         for id in ids {
             self.sweep_tenant(&id, now_ms);
+            if self.tenants.get(&id).is_some_and(Tenant::is_idle) {
+                self.tenants.remove(&id);
+            }
         }
     }
 
@@ -130,95 +160,252 @@ impl Model {
             keep
         });
         self.bytes -= freed;
-        let nothing = tenant.bots.is_empty() && tenant.clients.is_empty();
-        if nothing && tenant.policy == Policy::default() {
-            self.tenants.remove(id);
-        }
+    }
+}
+
+impl Tenant {
+    fn is_idle(&self) -> bool {
+        let nothing = self.bots.is_empty() && self.conns.is_empty() && self.clients.is_empty();
+        nothing && self.policy == Policy::default()
     }
 
-    fn load(&mut self, id: &TenantId, now_ms: Millis) -> Snapshot {
-        self.sweep_tenant(id, now_ms);
-        let Some(tenant) = self.tenants.get(id) else {
-            return Snapshot::default();
-        };
+    fn is_new(&self) -> bool {
+        self.ver == 0 && self.is_idle()
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let conns = self.conns.iter();
+        let clients = self.clients.iter();
         Snapshot {
-            ver: tenant.ver,
-            policy: tenant.policy,
-            bots: tenant.bots.values().cloned().collect(),
-            clients: tenant
-                .clients
-                .iter()
-                .map(|(id, seen)| (id.clone(), *seen))
-                .collect(),
-        }
-    }
-
-    fn claim(&mut self, id: TenantId, claim: Claim, now_ms: Millis) -> Reply {
-        let known = self.tenants.get(&id);
-        let held = known.and_then(|own| own.bots.get(&claim.bot.id));
-        let freed = held.map_or(0, |held| bot_bytes(&held.info));
-        let bytes = self.bytes - freed + bot_bytes(&claim.bot);
-        if bytes > self.bytes_max {
-            return Reply::Refused(ErrorCode::QuotaExceeded);
-        }
-        let again = held
-            .filter(|held| held.holder.as_ref() == Some(&claim.conn))
-            .map(|held| (held.epoch, held.info.since));
-        self.bytes = bytes;
-        let tenant = self.tenants.entry(id).or_default();
-        let (epoch, since_ms) = again.unwrap_or_else(|| {
-            let next = (tenant.ver + 1).max(claim.known_ver + 1).max(now_ms * 1000);
-            tenant.ver = next;
-            (next, now_ms)
-        });
-        let info = BotInfo {
-            status: BotState::Online,
-            since: since_ms,
-            ..claim.bot
-        };
-        let record = BotRecord {
-            holder: Some(claim.conn),
-            epoch,
-            instance: claim.instance,
-            info,
-        };
-        tenant.bots.insert(record.info.id.clone(), record);
-        Reply::Claimed { epoch, since_ms }
-    }
-
-    fn release(
-        &mut self,
-        id: TenantId,
-        conn: &ConnectionId,
-        bots: &[(BotId, u64)],
-        client: Option<ClientId>,
-        now_ms: Millis,
-    ) {
-        let tenant = self.tenants.entry(id).or_default();
-        for (bot, epoch) in bots {
-            if let Some(record) = tenant.bots.get_mut(bot)
-                && record.holder.as_ref() == Some(conn)
-                && record.epoch == *epoch
-            {
-                record.holder = None;
-                record.info.status = BotState::Offline;
-                record.info.since = now_ms;
-            }
-        }
-        if let Some(client) = client {
-            let bytes = client_bytes(&client);
-            let known = tenant.clients.contains_key(&client);
-            // A full store forgets who was here; it does not refuse to let them go.
-            if known || self.bytes + bytes <= self.bytes_max {
-                self.bytes += if known { 0 } else { bytes };
-                tenant.clients.insert(client, now_ms);
-            }
+            ver: self.ver,
+            policy: self.policy,
+            bots: self.bots.values().cloned().collect(),
+            conns: conns.map(|(id, it)| (id.clone(), it.clone())).collect(),
+            clients: clients.map(|(id, seen)| (id.clone(), *seen)).collect(),
         }
     }
 }
 
+impl Step<'_> {
+    fn take(&mut self, ask: Ask, ver: u64) -> Reply {
+        match ask {
+            Ask::Load { dead } | Ask::Reap { dead } => self.reap(&dead),
+            Ask::Version => Reply::Version(self.tenant.ver),
+            Ask::Enter { conn, record } => self.enter(conn, record),
+            Ask::Claim(claim) => self.claim(*claim, ver),
+            Ask::Assert(assert) => self.assert(*assert),
+            Ask::Release(release) => self.release(*release),
+            Ask::Forget { bot, fence } => self.forget(&bot, fence.as_ref()),
+            Ask::Revoke => {
+                let generation = self.tenant.policy.generation + 1;
+                self.set_policy(Policy {
+                    generation,
+                    ..self.tenant.policy
+                })
+            }
+            Ask::Suspend(suspended) => self.set_policy(Policy {
+                suspended,
+                ..self.tenant.policy
+            }),
+        }
+    }
+
+    fn enter(&mut self, conn: ConnectionId, record: ConnRecord) -> Reply {
+        let known = self.tenant.conns.get(&conn);
+        if known == Some(&record) {
+            return Reply::Done;
+        }
+        let bytes = conn_bytes(&record);
+        if known.is_none() && bytes > self.room {
+            return Reply::Refused(ErrorCode::QuotaExceeded);
+        }
+        self.put_conn(conn, record);
+        Reply::Done
+    }
+
+    fn claim(&mut self, claim: Claim, ver: u64) -> Reply {
+        let Claim {
+            holder,
+            bot,
+            instance,
+            takeover,
+            dead,
+        } = claim;
+        let held = self.tenant.bots.get(&bot.id);
+        let freed = held.map_or(0, |held| bot_bytes(&held.info));
+        if bot_bytes(&bot) > self.room + freed {
+            return Reply::Refused(ErrorCode::QuotaExceeded);
+        }
+        let other = held.and_then(|held| held.holder.as_ref());
+        let other = other.filter(|other| other.conn != holder.conn && !dead.contains(&other.boot));
+        if other.is_some() && takeover == Takeover::Reject {
+            return Reply::Refused(ErrorCode::AlreadyRegistered);
+        }
+        let own = held.filter(|held| held.holder.as_ref() == Some(&holder));
+        let (epoch, since_ms) = own.map_or((ver, self.now_ms), |own| (own.epoch, own.info.since));
+        let info = BotInfo {
+            status: BotState::Online,
+            since: since_ms,
+            ..bot
+        };
+        self.put_bot(BotRecord {
+            info,
+            holder: Some(holder),
+            epoch,
+            instance,
+        });
+        Reply::Claimed { epoch, since_ms }
+    }
+
+    fn assert(&mut self, assert: Assert) -> Reply {
+        let mut refused = Vec::new();
+        for record in assert.bots {
+            let Some(holder) = &record.holder else {
+                continue;
+            };
+            let stored = self.tenant.bots.get(&record.info.id);
+            let gives_way = stored.is_none_or(|stored| {
+                let other = stored.holder.as_ref();
+                let same_conn = other.is_some_and(|other| other.conn == holder.conn);
+                stored.epoch < record.epoch || (stored.epoch == record.epoch && same_conn)
+            });
+            match gives_way {
+                true => self.put_bot(record),
+                false => {
+                    let other = stored.and_then(|stored| stored.holder.clone());
+                    refused.push((record.info.id, other));
+                }
+            }
+        }
+        for (conn, record) in assert.conns {
+            self.put_conn(conn, record);
+        }
+        if assert.generation > self.tenant.policy.generation {
+            self.set_policy(Policy {
+                generation: assert.generation,
+                ..self.tenant.policy
+            });
+        }
+        Reply::Asserted(refused)
+    }
+
+    fn release(&mut self, release: Release) -> Reply {
+        for (bot, fence) in release.bots {
+            let held = self.tenant.bots.get(&bot);
+            if let Some(held) = held.filter(|held| is_held_by(held, &fence)) {
+                let record = held.clone();
+                self.let_go(record);
+            }
+        }
+        for conn in release.conns {
+            if let Some(gone) = self.tenant.conns.remove(&conn) {
+                *self.bytes -= conn_bytes(&gone);
+                self.changes.push(Change::Left(conn));
+            }
+        }
+        for client in release.seen {
+            self.see(client);
+        }
+        Reply::Done
+    }
+
+    fn reap(&mut self, dead: &[BootId]) -> Reply {
+        let bots = self.tenant.bots.values();
+        let held = bots.filter(|bot| {
+            bot.holder
+                .as_ref()
+                .is_some_and(|it| dead.contains(&it.boot))
+        });
+        for record in held.cloned().collect::<Vec<_>>() {
+            self.let_go(record);
+        }
+        let conns = self.tenant.conns.iter();
+        let gone = conns.filter(|(_, record)| dead.contains(&record.boot));
+        let gone: Vec<_> = gone.map(|(id, it)| (id.clone(), it.clone())).collect();
+        for (conn, record) in gone {
+            self.tenant.conns.remove(&conn);
+            *self.bytes -= conn_bytes(&record);
+            self.changes.push(Change::Left(conn));
+            self.see(record.client);
+        }
+        Reply::Done
+    }
+
+    fn forget(&mut self, bot: &BotId, fence: Option<&Fence>) -> Reply {
+        let held = self.tenant.bots.get(bot);
+        let held = held.filter(|held| held.holder.is_some());
+        if held.is_some_and(|held| !fence.is_some_and(|fence| is_held_by(held, fence))) {
+            return Reply::Refused(ErrorCode::NotYourIdentity);
+        }
+        if let Some(gone) = self.tenant.bots.remove(bot) {
+            *self.bytes -= bot_bytes(&gone.info);
+            self.changes.push(Change::Forgotten(bot.clone()));
+        }
+        Reply::Done
+    }
+
+    fn set_policy(&mut self, policy: Policy) -> Reply {
+        if self.tenant.policy != policy {
+            self.tenant.policy = policy;
+            self.changes.push(Change::Policy(policy));
+        }
+        Reply::Policy(policy)
+    }
+
+    fn let_go(&mut self, mut record: BotRecord) {
+        record.holder = None;
+        record.info.status = BotState::Offline;
+        record.info.since = self.now_ms;
+        self.put_bot(record);
+    }
+
+    fn put_bot(&mut self, record: BotRecord) {
+        let old = self.tenant.bots.get(&record.info.id);
+        if old == Some(&record) {
+            return;
+        }
+        *self.bytes -= old.map_or(0, |old| bot_bytes(&old.info));
+        *self.bytes += bot_bytes(&record.info);
+        let id = record.info.id.clone();
+        self.tenant.bots.insert(id, record.clone());
+        self.changes.push(Change::Bot(Box::new(record)));
+    }
+
+    fn put_conn(&mut self, conn: ConnectionId, record: ConnRecord) {
+        let old = self.tenant.conns.get(&conn);
+        if old == Some(&record) {
+            return;
+        }
+        *self.bytes -= old.map_or(0, conn_bytes);
+        *self.bytes += conn_bytes(&record);
+        self.tenant.conns.insert(conn.clone(), record.clone());
+        self.changes.push(Change::Entered(conn, record));
+    }
+
+    /// A full store forgets who was here; it does not refuse to let them go.
+    fn see(&mut self, client: ClientId) {
+        let bytes = client_bytes(&client);
+        let known = self.tenant.clients.contains_key(&client);
+        if !known && bytes > self.room {
+            return;
+        }
+        *self.bytes += if known { 0 } else { bytes };
+        self.tenant.clients.insert(client.clone(), self.now_ms);
+        self.changes.push(Change::Seen(client, self.now_ms));
+    }
+}
+
+fn is_held_by(held: &BotRecord, fence: &Fence) -> bool {
+    let conn = held.holder.as_ref().map(|holder| &holder.conn);
+    (conn, held.epoch) == (Some(&fence.conn), fence.epoch)
+}
+
 fn client_bytes(client: &ClientId) -> u64 {
     RECORD_BYTES + client.as_str().len() as u64
+}
+
+fn conn_bytes(record: &ConnRecord) -> u64 {
+    RECORD_BYTES + record.client.as_str().len() as u64
 }
 
 fn bot_bytes(info: &BotInfo) -> u64 {
@@ -228,185 +415,4 @@ fn bot_bytes(info: &BotInfo) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ask(model: &mut Model, ask: Ask, now_ms: Millis) -> Reply {
-        model.execute(Request {
-            tenant: TenantId::parse("alice").unwrap(),
-            ask,
-            now_ms,
-        })
-    }
-
-    fn conn(i: u8) -> ConnectionId {
-        ConnectionId::from_ulid(&format!("{i:026}")).unwrap()
-    }
-
-    fn claim(bot: &str, by: u8) -> Ask {
-        let bot = BotInfo {
-            id: BotId::parse(bot).unwrap(),
-            name: "Bot".into(),
-            kind: "bot".into(),
-            description: String::new(),
-            capabilities: vec![],
-            status: BotState::Offline,
-            since: 0,
-        };
-        Ask::Claim(Box::new(Claim {
-            conn: conn(by),
-            bot,
-            instance: None,
-            known_ver: 0,
-        }))
-    }
-
-    fn epoch(reply: Reply) -> u64 {
-        let Reply::Claimed { epoch, .. } = reply else {
-            panic!("{reply:?}")
-        };
-        epoch
-    }
-
-    fn snapshot(model: &mut Model, now_ms: Millis) -> Snapshot {
-        let Reply::Loaded(snapshot) = ask(model, Ask::Load, now_ms) else {
-            panic!()
-        };
-        snapshot
-    }
-
-    #[test]
-    fn epochs_rise_and_the_same_connection_keeps_its_own() {
-        let mut model = Model::new(1 << 20);
-        let first = epoch(ask(&mut model, claim("bot", 1), 1000));
-        assert_eq!(first, 1_000_000);
-        assert_eq!(epoch(ask(&mut model, claim("bot", 1), 2000)), first);
-        let second = epoch(ask(&mut model, claim("bot", 2), 500));
-        assert_eq!(
-            second,
-            first + 1,
-            "a clock that went back does not take the epoch along"
-        );
-    }
-
-    #[test]
-    fn only_the_present_holder_releases() {
-        let mut model = Model::new(1 << 20);
-        let bot = BotId::parse("bot").unwrap();
-        let old = epoch(ask(&mut model, claim("bot", 1), 1000));
-        let new = epoch(ask(&mut model, claim("bot", 2), 1001));
-        let release = |conn, epoch| Ask::Release {
-            conn,
-            bots: vec![(bot.clone(), epoch)],
-            client: None,
-        };
-        for (by, epoch) in [(conn(1), old), (conn(1), new), (conn(2), old)] {
-            ask(&mut model, release(by, epoch), 1002);
-            assert_eq!(snapshot(&mut model, 1002).bots[0].holder, Some(conn(2)));
-        }
-        ask(&mut model, release(conn(2), new), 1003);
-        let bots = snapshot(&mut model, 1003).bots;
-        assert_eq!((&bots[0].holder, bots[0].info.since), (&None, 1003));
-    }
-
-    #[test]
-    fn offline_bots_and_absent_clients_are_forgotten_after_a_day() {
-        let mut model = Model::new(1 << 20);
-        let epoch = epoch(ask(&mut model, claim("bot", 1), 1000));
-        let client = ClientId::parse("phone").ok();
-        let bots = vec![(BotId::parse("bot").unwrap(), epoch)];
-        ask(
-            &mut model,
-            Ask::Release {
-                conn: conn(1),
-                bots,
-                client,
-            },
-            2000,
-        );
-        let last = 2000 + REMEMBER_MS - 1;
-        assert_eq!(snapshot(&mut model, last).clients.len(), 1);
-        assert_eq!(snapshot(&mut model, last).bots.len(), 1);
-        model.sweep(last + 1, 10);
-        assert_eq!((model.bytes(), model.tenants.len()), (0, 0));
-    }
-
-    #[test]
-    fn a_full_store_refuses_to_grow_and_shrinks_to_nothing() {
-        let mut model = Model::new(600);
-        epoch(ask(&mut model, claim("a", 1), 1000));
-        epoch(ask(&mut model, claim("b", 1), 1000));
-        assert_eq!(
-            ask(&mut model, claim("c", 1), 1000),
-            Reply::Refused(ErrorCode::QuotaExceeded)
-        );
-        for bot in ["a", "b", "c"] {
-            ask(
-                &mut model,
-                Ask::Forget {
-                    bot: BotId::parse(bot).unwrap(),
-                },
-                1000,
-            );
-        }
-        assert_eq!(model.bytes(), 0);
-    }
-
-    #[test]
-    fn policies_are_kept_by_the_highest_generation() {
-        let mut model = Model::new(1 << 20);
-        assert_eq!(
-            ask(&mut model, Ask::Revoke, 1),
-            Reply::Policy(Policy {
-                generation: 1,
-                suspended: false
-            })
-        );
-        model.restore(
-            TenantId::parse("alice").unwrap(),
-            Policy {
-                generation: 5,
-                suspended: true,
-            },
-        );
-        model.restore(
-            TenantId::parse("alice").unwrap(),
-            Policy {
-                generation: 2,
-                suspended: false,
-            },
-        );
-        assert_eq!(
-            snapshot(&mut model, 1).policy,
-            Policy {
-                generation: 5,
-                suspended: true
-            }
-        );
-        model.sweep(REMEMBER_MS * 9, 10);
-        assert_eq!(model.policies().count(), 1, "a revoked key stays revoked");
-    }
-
-    #[test]
-    fn sweeping_goes_round_all_tenants() {
-        let mut model = Model::new(1 << 20);
-        for i in 0..7 {
-            let tenant = TenantId::parse(&format!("t{i}")).unwrap();
-            let client = ClientId::parse("phone").ok();
-            let ask = Ask::Release {
-                conn: conn(1),
-                bots: vec![],
-                client,
-            };
-            model.execute(Request {
-                tenant,
-                ask,
-                now_ms: 0,
-            });
-        }
-        for _ in 0..5 {
-            model.sweep(REMEMBER_MS, 2);
-        }
-        assert_eq!(model.tenants.len(), 0);
-    }
-}
+mod tests;

@@ -17,7 +17,7 @@ use protocol::presence::{
 use protocol::{BotId, CloseCode, ConnectionId, ErrorCode, FrameId};
 use smol_str::SmolStr;
 
-use super::routes::Bot;
+use super::routes::{Bot, Home};
 use super::{Asked, Tenant};
 use crate::check;
 use crate::effect::{Class, Effect, Effects, Fact};
@@ -26,11 +26,13 @@ use crate::ids::ConnKey;
 use crate::invariant::Invariant;
 use crate::refusal::Refusal;
 use crate::request::Registration;
-use crate::store::{Ask, Claim, Reply};
+use crate::store::{Ask, BotRecord, Claim, Fence, Holder, Reply};
 
 /// What is being done about one bot.
 #[derive(Debug)]
 pub(super) struct Queue {
+    /// The question whose answer is awaited.
+    number: u64,
     outstanding: Op,
     waiting: VecDeque<Op>,
 }
@@ -46,6 +48,8 @@ struct Op {
 #[derive(Debug)]
 enum OpKind {
     Register(Registration),
+    /// The same without being asked: the store lost the claim.
+    ClaimAnew(Registration),
     Unregister,
 }
 
@@ -93,14 +97,13 @@ impl Tenant {
         };
         match self.claims.get_mut(&bot) {
             None => {
-                if let Some(outstanding) = self.start(env, &bot, op, fx) {
-                    self.claims.insert(
-                        bot,
-                        Queue {
-                            outstanding,
-                            waiting: VecDeque::new(),
-                        },
-                    );
+                if let Some((number, outstanding)) = self.start(env, &bot, op, fx) {
+                    let queue = Queue {
+                        number,
+                        outstanding,
+                        waiting: VecDeque::new(),
+                    };
+                    self.claims.insert(bot, queue);
                 }
             }
             Some(queue) if queue.waiting.len() < CLAIMS_WAITING_MAX => {
@@ -119,28 +122,68 @@ impl Tenant {
         }
     }
 
-    /// Asks the store, or refuses; returns the operation if it is outstanding now.
-    fn start(&mut self, env: &Env<'_>, bot: &BotId, op: Op, fx: &mut Effects) -> Option<Op> {
+    /// Asks the store, or refuses; returns the operation and its number if it is outstanding now.
+    fn start(&mut self, env: &Env<'_>, bot: &BotId, op: Op, fx: &mut Effects) -> Option<(u64, Op)> {
         self.routes.connection(op.conn)?;
         let verdict = match &op.kind {
+            // Nobody can be fenced now, and nobody else be told.
+            OpKind::Register(_) | OpKind::Unregister if env.nodes.degraded => {
+                Err(ErrorCode::StoreUnavailable.into())
+            }
             OpKind::Register(registration) => self.may_register(env, bot, op.conn, registration),
+            OpKind::ClaimAnew(_) => Ok(()),
             OpKind::Unregister => self.may_unregister(env, bot, op.conn),
         };
         if let Err(refusal) = verdict {
             refusal.tell(env, op.conn, op.id.as_ref(), fx);
             return None;
         }
-        let ask = match &op.kind {
-            OpKind::Register(registration) => Ask::Claim(Box::new(Claim {
-                conn: op.conn_id.clone(),
-                bot: registration.info.clone(),
-                instance: registration.instance.clone(),
-                known_ver: self.ver,
-            })),
-            OpKind::Unregister => Ask::Forget { bot: bot.clone() },
+        let holder = Holder {
+            boot: env.nodes.own,
+            conn: op.conn_id.clone(),
         };
-        self.ask(env, ask, Asked::Claims(bot.clone()), fx);
-        Some(op)
+        let ask = match &op.kind {
+            OpKind::Register(registration) | OpKind::ClaimAnew(registration) => {
+                Ask::Claim(Box::new(Claim {
+                    holder,
+                    bot: registration.info.clone(),
+                    instance: registration.instance.clone(),
+                    takeover: registration.takeover,
+                    dead: env.nodes.dead.clone(),
+                }))
+            }
+            OpKind::Unregister => {
+                let known = self.routes.bot(bot);
+                let held = known.filter(|bot| bot.here() == Some(op.conn));
+                let fence = held.map(|held| Fence {
+                    conn: op.conn_id.clone(),
+                    epoch: held.epoch,
+                });
+                let bot = bot.clone();
+                Ask::Forget { bot, fence }
+            }
+        };
+        let number = self.ask(env, ask, Asked::Claims(bot.clone()), fx);
+        Some((number, op))
+    }
+
+    /// Makes a connection that holds a bot its home again, under a new epoch: the store has no
+    /// holder for it.
+    pub(super) fn claim_anew(&mut self, env: &Env<'_>, conn: ConnKey, id: BotId, fx: &mut Effects) {
+        if self.claims.contains_key(&id) {
+            return;
+        }
+        let Some(bot) = self.routes.bot(&id) else {
+            return;
+        };
+        let registration = Registration {
+            info: bot.info.clone(),
+            // Whoever registered it meanwhile keeps it.
+            takeover: Takeover::Reject,
+            instance: bot.instance.clone(),
+            confirm: false,
+        };
+        self.queue(env, id, conn, None, OpKind::ClaimAnew(registration), fx);
     }
 
     fn may_register(
@@ -178,8 +221,8 @@ impl Tenant {
                 Ok(())
             };
         };
-        match bot.home {
-            Some(home) if home == conn => return Ok(()),
+        match &bot.home {
+            Some(Home::Here(home)) if *home == conn => return Ok(()),
             Some(_) if registration.takeover == Takeover::Reject => {
                 return Err(ErrorCode::AlreadyRegistered.into());
             }
@@ -204,62 +247,118 @@ impl Tenant {
         let Some(bot) = self.routes.bot(id) else {
             return Err(self.unknown(env).into());
         };
-        match bot.home {
-            Some(home) if home != conn => Err(ErrorCode::NotYourIdentity.into()),
+        match &bot.home {
+            Some(home) if *home != Home::Here(conn) => Err(ErrorCode::NotYourIdentity.into()),
             Some(_) | None => Ok(()),
         }
     }
 
-    /// Takes the store's answer for a bot, then starts what waited for it.
+    /// Takes the store's answer for a bot, then starts what waited for it. An answer whose event
+    /// came first finds another number here, or nothing.
     pub(super) fn claim_answered(
         &mut self,
         env: &Env<'_>,
         bot: &BotId,
+        number: u64,
         reply: Reply,
         fx: &mut Effects,
     ) {
-        let Some(Queue {
-            outstanding,
-            mut waiting,
-        }) = self.claims.remove(bot)
-        else {
+        let Some(queue) = self.claims.remove(bot) else {
             return;
         };
+        if queue.number != number {
+            self.claims.insert(bot.clone(), queue);
+            return;
+        }
+        let Queue {
+            outstanding,
+            mut waiting,
+            ..
+        } = queue;
         self.finish(env, bot, outstanding, reply, fx);
         while let Some(op) = waiting.pop_front() {
-            if let Some(outstanding) = self.start(env, bot, op, fx) {
-                self.claims.insert(
-                    bot.clone(),
-                    Queue {
-                        outstanding,
-                        waiting,
-                    },
-                );
+            if let Some((number, outstanding)) = self.start(env, bot, op, fx) {
+                let queue = Queue {
+                    number,
+                    outstanding,
+                    waiting,
+                };
+                self.claims.insert(bot.clone(), queue);
                 return;
             }
         }
     }
 
+    /// The directory says that a connection of this node is a bot's home. Whether it asked for
+    /// that, and the event is only faster than the reply.
+    pub(super) fn claim_came_true(
+        &mut self,
+        env: &Env<'_>,
+        record: &BotRecord,
+        fx: &mut Effects,
+    ) -> bool {
+        let bot = &record.info.id;
+        let Some(Queue {
+            number,
+            outstanding,
+            ..
+        }) = self.claims.get(bot)
+        else {
+            return false;
+        };
+        let is_claim = match &outstanding.kind {
+            OpKind::Register(_) | OpKind::ClaimAnew(_) => true,
+            OpKind::Unregister => false,
+        };
+        let conn = record.holder.as_ref().map(|holder| &holder.conn);
+        if !is_claim || conn != Some(&outstanding.conn_id) {
+            return false;
+        }
+        let reply = Reply::Claimed {
+            epoch: record.epoch,
+            since_ms: record.info.since,
+        };
+        self.claim_answered(env, bot, *number, reply, fx);
+        true
+    }
+
     fn finish(&mut self, env: &Env<'_>, bot: &BotId, op: Op, reply: Reply, fx: &mut Effects) {
-        let refusal = match (op.kind, reply) {
-            (OpKind::Register(registration), Reply::Claimed { epoch, since_ms }) => {
-                let home = Home {
+        let is_asked = !matches!(op.kind, OpKind::ClaimAnew(_));
+        let code = match (op.kind, reply) {
+            (
+                OpKind::Register(registration) | OpKind::ClaimAnew(registration),
+                Reply::Claimed { epoch, since_ms },
+            ) => {
+                let claimed = Claimed {
                     conn: op.conn,
                     conn_id: op.conn_id,
                     epoch,
                     since_ms,
                 };
-                return self.claimed(env, home, op.id, registration, fx);
+                let asked = is_asked.then_some(op.id);
+                return self.claimed(env, claimed, asked, registration, fx);
             }
             (OpKind::Unregister, Reply::Done) => {
                 return self.forgotten(env, op.conn, op.id, bot, fx);
             }
-            (_, Reply::Refused(code)) => Refusal::from(code),
-            (_, Reply::Loaded(_) | Reply::Claimed { .. } | Reply::Done | Reply::Policy(_)) => {
-                Refusal::from(ErrorCode::Internal)
+            (OpKind::ClaimAnew(_), Reply::Refused(ErrorCode::AlreadyRegistered)) => {
+                return self.read(env, fx);
             }
+            (OpKind::ClaimAnew(_), _) => return self.say_again_bot(bot.clone()),
+            (_, Reply::Refused(code)) => code,
+            // It may have been done: what the directory says of this node then is let go again.
+            (_, Reply::Lost) => ErrorCode::StoreUnavailable,
+            (
+                _,
+                Reply::Loaded(_)
+                | Reply::Version(_)
+                | Reply::Asserted(_)
+                | Reply::Claimed { .. }
+                | Reply::Done
+                | Reply::Policy(_),
+            ) => ErrorCode::Internal,
         };
-        refusal.tell(env, op.conn, op.id.as_ref(), fx);
+        Refusal::from(code).tell(env, op.conn, op.id.as_ref(), fx);
     }
 
     /// The store made the claimant the home. One that is gone meanwhile held the bot for no time at
@@ -267,92 +366,121 @@ impl Tenant {
     fn claimed(
         &mut self,
         env: &Env<'_>,
-        home: Home,
-        id: Option<FrameId>,
+        claimed: Claimed,
+        asked: Option<Option<FrameId>>,
         registration: Registration,
         fx: &mut Effects,
     ) {
-        self.ver = self.ver.max(home.epoch);
-        let bot_id = registration.info.id.clone();
-        let claimant = self.routes.connection_mut(home.conn);
-        let is_connected = claimant.is_some();
-        if let Some(conn) = claimant {
-            conn.bots.insert(bot_id.clone());
-            conn.watch.unwatch_all();
-        }
-        let status = if is_connected {
-            BotState::Online
-        } else {
-            BotState::Offline
+        self.directory.known_ver = self.directory.known_ver.max(claimed.epoch);
+        let known = self.routes.bot(&registration.info.id);
+        // Its event came first, and a later one behind it.
+        let is_over = known.is_some_and(|known| known.epoch > claimed.epoch);
+        let is_connected = self.routes.connection(claimed.conn).is_some();
+        let holder = Holder {
+            boot: env.nodes.own,
+            conn: claimed.conn_id.clone(),
         };
         let info = BotInfo {
-            status,
-            since: home.since_ms,
+            status: BotState::Online,
+            since: claimed.since_ms,
             ..registration.info
         };
-        let old_home = self.rehome(env, &home, &info, registration.instance);
-        match old_home {
-            Some(old) if old != home.conn => self.replaced(env, old, &bot_id, home.epoch, fx),
-            Some(_) => {}
-            None => fx.push(Effect::Note(Fact::BotOnline)),
+        let bot = info.id.clone();
+        let record = BotRecord {
+            info: info.clone(),
+            holder: Some(holder),
+            epoch: claimed.epoch,
+            instance: registration.instance,
+        };
+        if is_over {
+            let refusal = Refusal::from(ErrorCode::StoreUnavailable);
+            if let Some(id) = asked {
+                refusal.tell(env, claimed.conn, id.as_ref(), fx);
+            }
+            return;
         }
+        let home = is_connected.then_some(Home::Here(claimed.conn));
+        self.rehome(env, record, home, fx);
         if !is_connected {
-            fx.push(Effect::Note(Fact::BotOffline));
-            let ask = Ask::Release {
-                conn: home.conn_id,
-                bots: vec![(bot_id, home.epoch)],
-                client: None,
+            let fence = Fence {
+                conn: claimed.conn_id,
+                epoch: claimed.epoch,
             };
-            return self.ask(env, ask, Asked::Release, fx);
+            self.owed.let_go_bot(bot, fence);
+            return self.pay(env, fx);
         }
-        let answer = ServerMessage::BotRegistered(BotRegistered {
-            bot: info,
-            epoch: home.epoch,
-            confirm: registration.confirm.then_some(false),
-        });
-        self.answer(env, home.conn, id.as_ref(), &answer, fx);
+        if let Some(id) = asked {
+            let answer = ServerMessage::BotRegistered(BotRegistered {
+                bot: info,
+                epoch: claimed.epoch,
+                confirm: registration.confirm.then_some(false),
+            });
+            self.answer(env, claimed.conn, id.as_ref(), &answer, fx);
+        }
     }
 
-    /// Writes the bot's new home into the routes, and what others see of it into presence. Returns
-    /// the old home, if it had one.
-    fn rehome(
+    /// Writes a bot's home into the routes, and what others see of it into presence. A connection
+    /// of this node that held it until now is told.
+    pub(super) fn rehome(
         &mut self,
         env: &Env<'_>,
-        home: &Home,
-        info: &BotInfo,
-        instance: Option<SmolStr>,
-    ) -> Option<ConnKey> {
-        let old = self.routes.remove_bot(&info.id);
+        record: BotRecord,
+        home: Option<Home>,
+        fx: &mut Effects,
+    ) {
+        let BotRecord {
+            mut info,
+            epoch,
+            instance,
+            ..
+        } = record;
+        info.status = match home {
+            Some(_) => BotState::Online,
+            None => BotState::Offline,
+        };
+        let id = info.id.clone();
+        let old = self.routes.remove_bot(&id);
         check!(
             Invariant::OneHome,
-            old.as_ref().is_none_or(|old| old.epoch <= home.epoch),
-            "the epoch of {} went back to {}",
-            info.id,
-            home.epoch
+            old.as_ref().is_none_or(|old| old.epoch <= epoch),
+            "the epoch of {id} went back to {epoch}"
         );
-        if !old
+        let is_told = old
             .as_ref()
-            .is_some_and(|old| is_told_alike(&old.info, info))
-        {
-            self.presence.changed(info, env.now_ms);
+            .is_some_and(|old| is_told_alike(&old.info, &info));
+        if !is_told {
+            self.presence.changed(&info, env.now_ms);
         }
-        let old_home = old.as_ref().and_then(|old| old.home);
-        let is_contest = old_home.is_some_and(|old| old != home.conn)
-            && !old
-                .as_ref()
-                .is_some_and(|old| is_same_instance(old, instance.as_ref()));
+        let is_contest = old.as_ref().is_some_and(|old| {
+            let both = old.home.is_some() && home.is_some();
+            both && old.epoch != epoch && !is_same_instance(old, instance.as_ref())
+        });
+        let before = old.as_ref().and_then(Bot::here);
         let mut flaps = old.map(|old| old.flaps).unwrap_or_default();
         if is_contest {
             flaps.count(env.now_ms);
         }
-        self.routes.insert_bot(Bot {
-            info: info.clone(),
-            home: (info.status == BotState::Online).then_some(home.conn),
-            epoch: home.epoch,
+        let bot = Bot {
+            info,
+            home,
+            epoch,
             instance,
             flaps,
-        });
-        old_home
+        };
+        let after = bot.here();
+        self.routes.insert_bot(bot);
+        if let Some(conn) = after.and_then(|key| self.routes.connection_mut(key)) {
+            conn.bots.insert(id.clone());
+            conn.watch.unwatch_all();
+        }
+        match (before, after) {
+            (None, Some(_)) => fx.push(Effect::Note(Fact::BotOnline)),
+            (Some(_), None) => fx.push(Effect::Note(Fact::BotOffline)),
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+        if let Some(loser) = before.filter(|_| before != after) {
+            self.replaced(env, loser, &id, epoch, fx);
+        }
     }
 
     /// Tells the old home behind what is queued for it, and lets it go if it holds nothing else.
@@ -386,18 +514,7 @@ impl Tenant {
         bot: &BotId,
         fx: &mut Effects,
     ) {
-        if let Some(gone) = self.routes.remove_bot(bot) {
-            if let Some(home) = gone.home.and_then(|home| self.routes.connection_mut(home)) {
-                home.bots.remove(bot);
-                fx.push(Effect::Note(Fact::BotOffline));
-            }
-            let info = BotInfo {
-                status: BotState::Offline,
-                since: env.now_ms,
-                ..gone.info
-            };
-            self.presence.changed(&info, env.now_ms);
-        }
+        self.apply_forgotten(env, bot, fx);
         let told = BotUnregistered {
             bot_id: bot.clone(),
             reason: None,
@@ -435,7 +552,7 @@ impl Tenant {
 }
 
 /// A claim that the store accepted.
-struct Home {
+struct Claimed {
     conn: ConnKey,
     conn_id: ConnectionId,
     epoch: u64,
@@ -447,6 +564,8 @@ fn is_same_instance(bot: &Bot, instance: Option<&SmolStr>) -> bool {
     instance.is_some() && bot.instance.as_ref() == instance
 }
 
+/// Since when a bot is offline is not worth a word to those who know that it is.
 fn is_told_alike(old: &BotInfo, new: &BotInfo) -> bool {
-    (&old.name, old.status, old.since) == (&new.name, new.status, new.since)
+    let both_offline = (old.status, new.status) == (BotState::Offline, BotState::Offline);
+    (&old.name, old.status) == (&new.name, new.status) && (both_offline || old.since == new.since)
 }

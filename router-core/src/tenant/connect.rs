@@ -5,7 +5,7 @@ use protocol::connect::{AuthLimits, AuthOk, Resumed};
 use protocol::frame::{ServerMessage, Status, TypedStatus};
 use protocol::limits::LIST_DEFAULT;
 use protocol::presence::BotState;
-use protocol::{ClientId, CloseCode, ErrorCode, Name};
+use protocol::{ClientId, CloseCode, ConnectionId, ErrorCode, Name};
 
 use super::presence::Watch;
 use super::routes::Connection;
@@ -16,7 +16,15 @@ use crate::ids::ConnKey;
 use crate::permit::may_see;
 use crate::refusal::Refusal;
 use crate::request::{Join, Notice, Purpose};
-use crate::store::{Ask, Policy};
+use crate::store::{Ask, ConnRecord, Fence, Policy, Reply};
+
+/// A connection that the directory is being told of.
+#[derive(Debug)]
+pub(super) struct Entering {
+    join: Join,
+    client: ClientId,
+    named: bool,
+}
 
 /// What a gateway of this version can do, as `auth_ok` says it.
 const FEATURES: [&str; 2] = ["message", "partial"];
@@ -31,27 +39,83 @@ impl Tenant {
             return refuse_join(&join, ErrorCode::QuotaExceeded.into(), fx);
         }
         waiting.push(join);
-        if self.asked.is_empty() {
-            self.ask(env, Ask::Load, Asked::Load, fx);
-        }
+        self.read(env, fx);
     }
 
     pub(super) fn enter(&mut self, env: &Env<'_>, join: Join, fx: &mut Effects) {
-        match self.admit(env, &join) {
-            Ok((client, named)) => self.welcome(env, join, client, named, fx),
-            Err(refusal) => refuse_join(&join, refusal, fx),
+        let (client, named) = match self.admit(env, &join) {
+            Ok(admitted) => admitted,
+            Err(refusal) => return refuse_join(&join, refusal, fx),
+        };
+        // A call that waits for nothing is found by nobody, so nobody need know of it.
+        if !env.nodes.shared || join.purpose == Purpose::Call {
+            return self.welcome(env, join, client, named, fx);
         }
+        // It is greeted when the other nodes are told: else whom it writes to could not answer.
+        let conn = join.id.clone();
+        let record = ConnRecord {
+            boot: env.nodes.own,
+            client: client.clone(),
+        };
+        let key = join.conn;
+        self.entering.insert(
+            key,
+            Entering {
+                join,
+                client,
+                named,
+            },
+        );
+        self.ask(env, Ask::Enter { conn, record }, Asked::Enter(key), fx);
+    }
+
+    /// The directory has the connection, or could not be told yet: then it is told again.
+    pub(super) fn entered(&mut self, env: &Env<'_>, key: ConnKey, reply: &Reply, fx: &mut Effects) {
+        let Some(entering) = self.entering.remove(&key) else {
+            return;
+        };
+        let Entering {
+            join,
+            client,
+            named,
+        } = entering;
+        if let Reply::Refused(code) = reply
+            && *code != ErrorCode::StoreUnavailable
+        {
+            return refuse_join(&join, (*code).into(), fx);
+        }
+        let conn = join.id.clone();
+        if let Err(code) = self.is_welcome(&join) {
+            self.owed.let_go_conn(conn);
+            self.pay(env, fx);
+            return refuse_join(&join, code.into(), fx);
+        }
+        self.welcome(env, join, client, named, fx);
+        if *reply != Reply::Done {
+            self.say_again_conn(key);
+        }
+    }
+
+    pub(super) fn is_entering(&self, conn: &ConnectionId) -> bool {
+        self.entering.values().any(|it| it.join.id == *conn)
+    }
+
+    /// Whether the policy lets it in.
+    fn is_welcome(&self, join: &Join) -> Result<(), ErrorCode> {
+        if self.policy.suspended {
+            return Err(ErrorCode::TenantSuspended);
+        }
+        if join.grant.generation != self.policy.generation {
+            return Err(ErrorCode::Unauthorized);
+        }
+        Ok(())
     }
 
     /// The client id that the connection gets, and whether it named it itself.
     fn admit(&mut self, env: &Env<'_>, join: &Join) -> Result<(ClientId, bool), Refusal> {
-        if self.policy.suspended {
-            return Err(ErrorCode::TenantSuspended.into());
-        }
-        if join.grant.generation != self.policy.generation {
-            return Err(ErrorCode::Unauthorized.into());
-        }
-        if self.routes.connection_count() >= self.limits.sockets_per_tenant as usize {
+        self.is_welcome(join)?;
+        let sockets = self.routes.connection_count() + self.entering.len();
+        if sockets >= self.limits.sockets_per_tenant as usize {
             return Err(ErrorCode::QuotaExceeded.into());
         }
         let waits_max = self.limits.waits_per_tenant as usize;
@@ -69,7 +133,8 @@ impl Tenant {
         }
         // A socket has a rate of its own; calls share their tenant's with its messages.
         if join.purpose != Purpose::Socket {
-            let taken = self.rate.take(env.now_ms, message_rate(&self.limits));
+            let rate = message_rate(&self.limits, self.routes.node_count());
+            let taken = self.rate.take(env.now_ms, rate);
             taken.map_err(Refusal::rate)?;
         }
         Ok((client, named))
@@ -150,8 +215,10 @@ impl Tenant {
         if let Some(waiting) = &mut self.loading {
             waiting.retain(|join| join.conn != key);
         }
+        if let Some(gone) = self.entering.remove(&key) {
+            self.owed.let_go_conn(gone.join.id);
+        }
         if let Some((conn, was_last)) = self.routes.remove(key, env.now_ms) {
-            let mut released = Vec::with_capacity(conn.bots.len());
             for id in conn.bots {
                 let Some(bot) = self.routes.bot_mut(&id) else {
                     continue;
@@ -159,22 +226,23 @@ impl Tenant {
                 bot.home = None;
                 bot.info.status = BotState::Offline;
                 bot.info.since = env.now_ms;
-                released.push((id, bot.epoch));
+                let fence = Fence {
+                    conn: conn.id.clone(),
+                    epoch: bot.epoch,
+                };
                 self.presence.changed(&bot.info, env.now_ms);
+                self.owed.let_go_bot(id, fence);
                 fx.push(Effect::Note(Fact::BotOffline));
             }
+            if env.nodes.shared && conn.purpose != Purpose::Call {
+                self.owed.let_go_conn(conn.id);
+            }
             // A call leaves no trace in the store: every single one would be a write.
-            let is_remembered = was_last && conn.purpose == Purpose::Socket;
-            let client = is_remembered.then_some(conn.client);
-            if client.is_some() || !released.is_empty() {
-                let ask = Ask::Release {
-                    conn: conn.id,
-                    bots: released,
-                    client,
-                };
-                self.ask(env, ask, Asked::Release, fx);
+            if was_last && conn.purpose == Purpose::Socket {
+                self.owed.see(conn.client);
             }
         }
+        self.pay(env, fx);
         self.linger(env);
     }
 
@@ -182,13 +250,25 @@ impl Tenant {
     pub(crate) fn policy(&mut self, env: &Env<'_>, policy: Policy, fx: &mut Effects) {
         let (file_generation, file_suspended) = env.settings.policy_of(&self.id);
         self.ordered = true;
+        let known = self.policy.generation.max(file_generation);
         self.policy = Policy {
-            generation: policy
-                .generation
-                .max(file_generation)
-                .max(self.policy.generation),
+            generation: policy.generation.max(known),
             suspended: policy.suspended || file_suspended,
         };
+        self.expel_strangers(env, fx);
+    }
+
+    /// Takes the policy of a snapshot. An operator's order that came before counts more.
+    pub(super) fn take_policy(&mut self, env: &Env<'_>, policy: Policy) {
+        let (_, file_suspended) = env.settings.policy_of(&self.id);
+        self.policy.generation = self.policy.generation.max(policy.generation);
+        if !self.ordered {
+            self.policy.suspended = policy.suspended || file_suspended;
+        }
+    }
+
+    /// Ends the sockets that the policy does not allow.
+    pub(super) fn expel_strangers(&mut self, env: &Env<'_>, fx: &mut Effects) {
         let Policy {
             generation,
             suspended,

@@ -9,7 +9,11 @@
 //! | `connect.rs` | joins and leaves; policy: revoked, suspended |
 //! | `routes.rs` | who is who: connections, bots, clients; what a name means |
 //! | `awaits.rs` | tells the reply that a wait is for |
-//! | `send.rs` | carries a message and settles its answer |
+//! | `directory.rs` | the replica of the directory: routing never asks the store |
+//! | `owed.rs` | what the store is owed: entries to let go, entries to say again |
+//! | `send.rs` | carries a message into queues and onto lanes |
+//! | `settle.rs` | settles its answer |
+//! | `flows.rs` | keeps messages in order while a bot's route changes |
 //! | `claims.rs` | makes a connection the home of a bot |
 //! | `flaps.rs` | tells two instances that fight over a bot from one that restarts |
 //! | `presence.rs` | tells of bots that came and went; lists them |
@@ -19,10 +23,14 @@ mod awaits;
 mod claims;
 mod connect;
 mod dedupe;
+mod directory;
 mod flaps;
+mod flows;
+mod owed;
 mod presence;
 mod routes;
 mod send;
+mod settle;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,14 +41,17 @@ use protocol::{BotId, ErrorCode, Limits, TenantId};
 use crate::effect::{Effect, Effects, Ticket};
 use crate::env::{Env, Millis};
 use crate::gcra::{Gcra, Rate};
-use crate::ids::HashKeys;
+use crate::ids::{ConnKey, HashKeys};
 use crate::refusal::Refusal;
 use crate::request::{Command, Join, Notice, Request};
-use crate::store::{self, Ask, Policy, Reply, Snapshot};
+use crate::store::{self, Ask, Policy, Release, Reply, Snapshot};
 use dedupe::Dedupe;
+use directory::Directory;
+use flows::Flows;
+use owed::{Owed, Said};
 use presence::Presence;
 use routes::Routes;
-use send::Deliveries;
+use settle::Deliveries;
 
 /// How often a tenant forgets offline bots and absent clients that are a day old, milliseconds.
 const SWEEP_MS: Millis = 10 * 60 * 1000;
@@ -55,13 +66,15 @@ pub(crate) struct Tenant {
     policy: Policy,
     /// Whether an operator's order has come: it is newer than a load that was under way.
     ordered: bool,
-    /// The highest number of the tenant's counter that was seen.
-    ver: u64,
+    directory: Directory,
+    owed: Owed,
+    entering: BTreeMap<ConnKey, connect::Entering>,
     routes: Routes,
     presence: Presence,
     dedupe: Dedupe,
     rate: Gcra,
     claims: BTreeMap<BotId, claims::Queue>,
+    flows: Flows,
     deliveries: Deliveries,
     asked: BTreeMap<u64, Asked>,
     numbers: u64,
@@ -75,8 +88,13 @@ pub(crate) struct Tenant {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Asked {
     Load,
+    Version,
+    Enter(ConnKey),
     Claims(BotId),
-    Release,
+    Release(Box<Release>),
+    Assert(Box<Said>),
+    /// Nobody waits for it.
+    Step,
 }
 
 impl Tenant {
@@ -91,12 +109,15 @@ impl Tenant {
                 generation,
                 suspended,
             },
-            ver: 0,
+            directory: Directory::default(),
+            owed: Owed::default(),
+            entering: BTreeMap::new(),
             routes: Routes::default(),
             presence: Presence::default(),
             dedupe: Dedupe::new(keys),
             rate: Gcra::default(),
             claims: BTreeMap::new(),
+            flows: Flows::default(),
             deliveries: Deliveries::default(),
             asked: BTreeMap::new(),
             numbers: 0,
@@ -105,7 +126,7 @@ impl Tenant {
             alarm_ms: None,
             id,
         };
-        tenant.ask(env, Ask::Load, Asked::Load, fx);
+        tenant.read(env, fx);
         tenant
     }
 
@@ -115,6 +136,7 @@ impl Tenant {
         Some(
             self.sweep_ms
                 .min(flush_ms)
+                .min(self.directory.next_wakeup())
                 .min(self.over_ms.unwrap_or(Millis::MAX)),
         )
     }
@@ -130,6 +152,9 @@ impl Tenant {
             self.routes
                 .forget_before(env.now_ms.saturating_sub(REMEMBER_MS));
             self.dedupe.forget(env.now_ms);
+        }
+        if self.loading.is_none() {
+            self.wake_directory(env, fx);
         }
         self.flush_presence(env, fx);
     }
@@ -157,48 +182,43 @@ impl Tenant {
 
     pub(crate) fn reply(&mut self, env: &Env<'_>, number: u64, reply: Reply, fx: &mut Effects) {
         match (self.asked.remove(&number), reply) {
-            (Some(Asked::Load), Reply::Loaded(snapshot)) => self.loaded(env, snapshot, fx),
+            (Some(Asked::Load), Reply::Loaded(snapshot)) => self.loaded(env, *snapshot, fx),
             (Some(Asked::Load), Reply::Refused(code)) => self.not_loaded(env, code, fx),
-            (Some(Asked::Load), Reply::Claimed { .. } | Reply::Done | Reply::Policy(_)) => {
-                self.not_loaded(env, ErrorCode::Internal, fx);
+            (Some(Asked::Load), Reply::Lost) => {
+                self.not_loaded(env, ErrorCode::StoreUnavailable, fx);
             }
-            (Some(Asked::Claims(bot)), reply) => self.claim_answered(env, &bot, reply, fx),
-            // A release that was not done is made up for at the next load.
-            (Some(Asked::Release) | None, _) => {}
+            (Some(Asked::Load), _) => self.not_loaded(env, ErrorCode::Internal, fx),
+            (Some(Asked::Version), Reply::Version(ver)) => self.compared(env, Some(ver), fx),
+            (Some(Asked::Version), _) => self.compared(env, None, fx),
+            (Some(Asked::Enter(conn)), reply) => self.entered(env, conn, &reply, fx),
+            (Some(Asked::Claims(bot)), reply) => {
+                self.claim_answered(env, &bot, number, reply, fx);
+            }
+            (Some(Asked::Release(release)), reply) => self.released(env, *release, &reply, fx),
+            (Some(Asked::Assert(said)), reply) => self.said_again(env, *said, reply, fx),
+            (Some(Asked::Step) | None, _) => {}
         }
     }
 
     fn loaded(&mut self, env: &Env<'_>, snapshot: Snapshot, fx: &mut Effects) {
-        let Some(waiting) = self.loading.take() else {
-            return;
-        };
-        self.ver = self.ver.max(snapshot.ver);
-        self.policy.generation = self.policy.generation.max(snapshot.policy.generation);
-        if !self.ordered {
-            self.policy.suspended |= snapshot.policy.suspended;
-        }
-        for (conn, bot, epoch) in self.routes.load(snapshot, env.now_ms) {
-            let bots = vec![(bot, epoch)];
-            let ask = Ask::Release {
-                conn,
-                bots,
-                client: None,
-            };
-            self.ask(env, ask, Asked::Release, fx);
-        }
-        for join in waiting {
+        let waiting = self.loading.take();
+        self.replace(env, snapshot, fx);
+        for join in waiting.into_iter().flatten() {
             self.enter(env, join, fx);
         }
         self.linger(env);
     }
 
     fn not_loaded(&mut self, env: &Env<'_>, code: ErrorCode, fx: &mut Effects) {
-        for join in self.loading.take().unwrap_or_default() {
+        self.not_read(env);
+        let Some(waiting) = &mut self.loading else {
+            return;
+        };
+        for join in std::mem::take(waiting) {
             refuse_join(&join, code.into(), fx);
         }
         // Whoever comes next asks the store again.
         self.over_ms = Some(env.now_ms);
-        self.loading = Some(Vec::new());
     }
 
     /// Starts or stops the minute after which an empty tenant is forgotten.
@@ -207,6 +227,7 @@ impl Tenant {
             .loading
             .as_ref()
             .is_some_and(|waiting| !waiting.is_empty());
+        let waits = waits || !self.entering.is_empty();
         self.over_ms = match self.routes.is_empty() && !waits {
             true => self.over_ms.or(Some(env.now_ms + TENANT_LINGER_MS)),
             false => None,
@@ -218,7 +239,8 @@ impl Tenant {
         self.numbers
     }
 
-    fn ask(&mut self, env: &Env<'_>, ask: Ask, asked: Asked, fx: &mut Effects) {
+    /// Asks the store; returns the question's number.
+    fn ask(&mut self, env: &Env<'_>, ask: Ask, asked: Asked, fx: &mut Effects) -> u64 {
         let number = self.number();
         self.asked.insert(number, asked);
         let ticket = Ticket {
@@ -228,17 +250,20 @@ impl Tenant {
         let request = store::Request {
             tenant: self.id.clone(),
             ask,
+            known_ver: self.directory.known_ver,
             now_ms: env.now_ms,
         };
         fx.push(Effect::Ask { ticket, request });
+        number
     }
 }
 
-/// How many messages and calls a tenant may make.
-fn message_rate(limits: &Limits) -> Rate {
+/// How many messages and calls a tenant may make on one of so many nodes.
+fn message_rate(limits: &Limits, nodes: usize) -> Rate {
+    let nodes = u32::try_from(nodes).unwrap_or(u32::MAX);
     Rate {
-        per_second: limits.messages_per_second,
-        burst: limits.messages_burst,
+        per_second: (limits.messages_per_second / nodes).max(1),
+        burst: (limits.messages_burst / nodes).max(1),
     }
 }
 

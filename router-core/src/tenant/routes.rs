@@ -6,8 +6,8 @@ use protocol::connect::Acks;
 use protocol::envelope::Envelope;
 use protocol::frame::SendKind;
 use protocol::limits::CLIENTS_REMEMBERED_MAX;
-use protocol::presence::{BotInfo, BotState};
-use protocol::{BotId, ClientId, ConnectionId, Kind};
+use protocol::presence::BotInfo;
+use protocol::{BootId, BotId, ClientId, ConnectionId, Kind};
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 
@@ -18,10 +18,20 @@ use crate::env::Millis;
 use crate::ids::ConnKey;
 use crate::permit::Grant;
 use crate::request::Purpose;
-use crate::store::Snapshot;
+use crate::store::{ConnRecord, Holder, Seen};
 
-/// Connections that a message goes to.
+/// Connections of this node that a message goes to.
 pub(super) type Targets = SmallVec<[ConnKey; 4]>;
+
+/// Other nodes that a message goes to.
+pub(super) type TargetNodes = SmallVec<[BootId; 1]>;
+
+/// Where a bot is at home.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Home {
+    Here(ConnKey),
+    There(Holder),
+}
 
 /// A connection of the tenant.
 #[derive(Debug)]
@@ -71,19 +81,37 @@ impl Connection {
 #[derive(Debug)]
 pub(super) struct Bot {
     pub info: BotInfo,
-    pub home: Option<ConnKey>,
+    pub home: Option<Home>,
     pub epoch: u64,
     pub instance: Option<SmolStr>,
     pub flaps: Flaps,
+}
+
+impl Bot {
+    /// The connection of this node that holds it.
+    pub fn here(&self) -> Option<ConnKey> {
+        match self.home {
+            Some(Home::Here(conn)) => Some(conn),
+            Some(Home::There(_)) | None => None,
+        }
+    }
 }
 
 /// A client id that is connected, or was in the last 24 h.
 #[derive(Debug, Default)]
 pub(super) struct Client {
     conns: SmallVec<[ConnKey; 2]>,
+    /// Its connections on other nodes.
+    there: SmallVec<[(ConnectionId, BootId); 1]>,
     seen_ms: Millis,
     /// Whether it stays known when the last one is gone: not for calls that sent nothing.
     stays: bool,
+}
+
+impl Client {
+    fn is_absent(&self) -> bool {
+        self.conns.is_empty() && self.there.is_empty()
+    }
 }
 
 /// What a name means to the tenant, before anybody asks whether the sender may know it.
@@ -91,6 +119,7 @@ pub(super) struct Client {
 pub(super) struct Resolved {
     pub kind: Kind,
     pub targets: Targets,
+    pub nodes: TargetNodes,
 }
 
 /// The tenant's names.
@@ -103,49 +132,25 @@ pub(super) struct Routes {
     /// Those of `clients` that are not connected, the longest absent first.
     absent: BTreeSet<(Millis, ClientId)>,
     waits: usize,
+    /// Connections on other nodes.
+    there: BTreeMap<ConnectionId, ConnRecord>,
+    /// How many of them each node has.
+    nodes: BTreeMap<BootId, usize>,
 }
 
 impl Routes {
-    /// Takes over what the store remembers. No home is taken over: a holder that the store names
-    /// and that is not connected here is gone. Returns those holders, for the store to let go.
-    pub fn load(&mut self, snapshot: Snapshot, now_ms: Millis) -> Vec<(ConnectionId, BotId, u64)> {
-        let mut gone = Vec::new();
-        for record in snapshot.bots {
-            let mut info = BotInfo {
-                status: BotState::Offline,
-                ..record.info
-            };
-            if let Some(holder) = record.holder {
-                info.since = now_ms;
-                gone.push((holder, info.id.clone(), record.epoch));
-            }
-            let bot = Bot {
-                home: None,
-                epoch: record.epoch,
-                instance: record.instance,
-                flaps: Flaps::default(),
-                info,
-            };
-            self.bots.insert(bot.info.id.clone(), bot);
-        }
-        for (id, seen_ms) in snapshot.clients {
-            let client = Client {
-                seen_ms,
-                stays: true,
-                ..Client::default()
-            };
-            self.absent.insert((seen_ms, id.clone()));
-            self.clients.insert(id, client);
-        }
-        gone
-    }
-
     pub fn is_empty(&self) -> bool {
         self.connections.is_empty()
     }
 
+    /// Connections on all nodes.
     pub fn connection_count(&self) -> usize {
-        self.connections.len()
+        self.connections.len() + self.there.len()
+    }
+
+    /// Nodes that have connections of the tenant, this one included.
+    pub fn node_count(&self) -> usize {
+        self.nodes.len() + 1
     }
 
     pub fn connection(&self, key: ConnKey) -> Option<&Connection> {
@@ -188,14 +193,9 @@ impl Routes {
 
     /// Adds a connection. Its client id becomes known; the longest absent one goes if they are too many.
     pub fn insert(&mut self, key: ConnKey, conn: Connection) {
-        if !self.clients.contains_key(&conn.client)
-            && self.clients.len() >= CLIENTS_REMEMBERED_MAX
-            && let Some((_, longest)) = self.absent.pop_first()
-        {
-            self.clients.remove(&longest);
-        }
+        self.make_room(&conn.client);
         let client = self.clients.entry(conn.client.clone()).or_default();
-        if client.conns.is_empty() {
+        if client.is_absent() {
             self.absent.remove(&(client.seen_ms, conn.client.clone()));
         }
         client.conns.push(key);
@@ -214,13 +214,89 @@ impl Routes {
         client.conns.retain(|other| *other != key);
         client.seen_ms = now_ms;
         client.stays |= conn.sent || conn.purpose == Purpose::Socket;
-        let (was_last, stays) = (client.conns.is_empty(), client.stays);
-        match (was_last, stays) {
+        let was_last = client.conns.is_empty();
+        match (client.is_absent(), client.stays) {
             (true, true) => drop(self.absent.insert((now_ms, conn.client.clone()))),
             (true, false) => drop(self.clients.remove(&conn.client)),
             (false, _) => {}
         }
         Some((conn, was_last))
+    }
+
+    fn make_room(&mut self, newcomer: &ClientId) {
+        if !self.clients.contains_key(newcomer)
+            && self.clients.len() >= CLIENTS_REMEMBERED_MAX
+            && let Some((_, longest)) = self.absent.pop_first()
+        {
+            self.clients.remove(&longest);
+        }
+    }
+
+    /// Adds a connection of another node, or moves it there.
+    pub fn insert_there(&mut self, id: ConnectionId, record: ConnRecord) {
+        if self.there.get(&id) == Some(&record) {
+            return;
+        }
+        self.remove_there(&id);
+        self.make_room(&record.client);
+        let client = self.clients.entry(record.client.clone()).or_default();
+        if client.is_absent() {
+            self.absent.remove(&(client.seen_ms, record.client.clone()));
+        }
+        client.stays = true;
+        client.there.push((id.clone(), record.boot));
+        *self.nodes.entry(record.boot).or_default() += 1;
+        self.there.insert(id, record);
+    }
+
+    /// Removes a connection of another node. When its client was seen last is for others to say.
+    pub fn remove_there(&mut self, id: &ConnectionId) {
+        let Some(record) = self.there.remove(id) else {
+            return;
+        };
+        if let Some(count) = self.nodes.get_mut(&record.boot) {
+            *count -= 1;
+            if *count == 0 {
+                self.nodes.remove(&record.boot);
+            }
+        }
+        let Some(client) = self.clients.get_mut(&record.client) else {
+            return;
+        };
+        client.there.retain(|(other, _)| other != id);
+        if client.is_absent() {
+            self.absent.insert((client.seen_ms, record.client));
+        }
+    }
+
+    /// Notes when a client id was last seen.
+    pub fn see(&mut self, (id, seen_ms): Seen) {
+        self.make_room(&id);
+        let client = self.clients.entry(id.clone()).or_default();
+        let was_ms = client.seen_ms;
+        client.seen_ms = seen_ms.max(was_ms);
+        client.stays = true;
+        if client.is_absent() {
+            self.absent.remove(&(was_ms, id.clone()));
+            self.absent.insert((client.seen_ms, id));
+        }
+    }
+
+    /// The connections of this node that the directory has.
+    pub fn entered(&self) -> Vec<(ConnKey, ConnectionId)> {
+        let entered = self.connections.iter();
+        let entered = entered.filter(|(_, conn)| conn.purpose != Purpose::Call);
+        entered.map(|(key, conn)| (*key, conn.id.clone())).collect()
+    }
+
+    /// The connections of other nodes.
+    pub fn there(&self) -> &BTreeMap<ConnectionId, ConnRecord> {
+        &self.there
+    }
+
+    /// The connection of this node with an id.
+    pub fn key_of(&self, id: &ConnectionId) -> Option<ConnKey> {
+        self.by_id.get(id).copied()
     }
 
     pub fn bot(&self, id: &BotId) -> Option<&Bot> {
@@ -251,37 +327,49 @@ impl Routes {
         self.clients.contains_key(name)
     }
 
-    /// What `to` means, for a message from `sender`: a connection, else a known bot, else a known
-    /// client id. No targets = known, but nobody is there who hears it. Absent = never seen, or
-    /// forgotten.
-    pub fn resolve(&self, envelope: &Envelope, sender: ConnKey) -> Option<Resolved> {
+    /// What `to` means, for a message from `sender` (absent: it comes from another node): a
+    /// connection, else a known bot, else a known client id. No targets = known, but nobody is there
+    /// who hears it. Absent = never seen, or forgotten.
+    pub fn resolve(&self, envelope: &Envelope, sender: Option<ConnKey>) -> Option<Resolved> {
         let to = &envelope.to;
         let hears = |key: &&ConnKey| {
             let conn = self.connections.get(key);
             conn.is_some_and(|conn| conn.hears(envelope))
         };
         if to.is_connection() {
-            let key = self.by_id.get(to.as_str())?;
+            let here = self.by_id.get(to.as_str());
+            let there = self.there.get(to.as_str()).map(|record| record.boot);
+            (here.is_some() || there.is_some()).then_some(())?;
             return Some(Resolved {
                 kind: Kind::Connection,
-                targets: [key].into_iter().filter(hears).copied().collect(),
+                targets: here.into_iter().filter(hears).copied().collect(),
+                nodes: there.into_iter().collect(),
             });
         }
         if let Some(bot) = self.bots.get(to.as_str()) {
+            let there = match &bot.home {
+                Some(Home::There(holder)) => Some(holder.boot),
+                Some(Home::Here(_)) | None => None,
+            };
             return Some(Resolved {
                 kind: Kind::Bot,
-                targets: bot.home.into_iter().collect(),
+                targets: bot.here().into_iter().collect(),
+                nodes: there.into_iter().collect(),
             });
         }
         let client = self.clients.get(to.as_str())?;
         let is_device = |key: &&ConnKey| {
             let conn = self.connections.get(key);
-            **key != sender && conn.is_some_and(|conn| conn.named || conn.bots.is_empty())
+            Some(**key) != sender && conn.is_some_and(|conn| conn.named || conn.bots.is_empty())
         };
         let devices = client.conns.iter().filter(is_device);
+        let mut nodes: TargetNodes = client.there.iter().map(|(_, boot)| *boot).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
         Some(Resolved {
             kind: Kind::Client,
             targets: devices.filter(hears).copied().collect(),
+            nodes,
         })
     }
 

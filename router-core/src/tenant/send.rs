@@ -1,52 +1,41 @@
-//! Carries a message to its recipient's queues, and settles its answer.
+//! Carries a message to its recipient: into queues here, or onto lanes to other nodes.
 //!
-//! Nothing is acknowledged before a queue has it: [`Tenant::settled`] is told the outcome of every
-//! delivery, and only there is the idempotency key recorded and the ack or error emitted.
+//! ```text
+//!  route ─▶ decide ─▶ dispatch ─▶ Deliver ─▶ settled ─┐
+//!             │           └─────▶ Publish ─▶ decided ─┴─▶ ack or error
+//!             └─ a flow is turning: held, dispatched later
+//!  inbound ─────────▶ dispatch ─▶ Deliver ─▶ settled ───▶ Decided(verdict)
+//! ```
+//!
+//! Nothing is acknowledged before a queue has it; `settle.rs` takes the outcomes. What comes from
+//! another node is delivered here or nowhere: it is never published again.
 
+use bytes::Bytes;
 use protocol::codec::encode;
-use protocol::connect::Acks;
 use protocol::frame::{AckStatus, SendKind};
-use protocol::{ErrorCode, FrameId, Kind, MessageId};
+use protocol::lane::Verdict as LaneVerdict;
+use protocol::limits::UNREACHABLE_RETRY_MS;
+use protocol::{BootId, Envelope, ErrorCode, Kind};
 
 use super::dedupe::Key;
-use super::routes::Targets;
+use super::flows::{Gate, Held};
+use super::routes::{Resolved, TargetNodes, Targets};
+use super::settle::{Delivery, Origin, Sent};
 use super::{Tenant, message_rate};
-use crate::check;
-use crate::effect::{Class, Effect, Effects, Fact, Outbound, Outcome, Receipt};
+use crate::effect::{Class, Effect, Effects, Fact, Outbound, Receipt};
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
-use crate::invariant::Invariant;
+use crate::node::PeerState;
 use crate::permit::may_address;
 use crate::refusal::Refusal;
 use crate::request::{Purpose, Route};
 
-/// A message whose outcomes are not all in.
-#[derive(Debug)]
-struct Delivery {
-    number: u64,
-    sender: ConnKey,
-    request_id: Option<FrameId>,
-    message_id: MessageId,
-    /// Present if the sender gave the id.
-    key: Option<Key>,
-    bytes: usize,
-    /// Which part of how many it is.
-    part: Option<(u64, u64)>,
-    /// Whose outcomes are not in yet, the next one last.
-    waiting: Targets,
-    delivered: bool,
-    error: ErrorCode,
-}
-
-/// Messages being settled: as every outcome is reported at once, rarely more than one.
-#[derive(Debug, Default)]
-pub(super) struct Deliveries(Vec<Delivery>);
-
 /// Where a message goes.
 struct Plan {
+    kind: Kind,
     targets: Targets,
+    nodes: TargetNodes,
     key: Option<Key>,
-    offline: ErrorCode,
 }
 
 enum Verdict {
@@ -64,127 +53,225 @@ impl Tenant {
         };
         // Before the message is on its way: its reply may come at once.
         conn.await_reply(&route.envelope);
-        let is_message = route.envelope.kind == SendKind::Message;
-        match self.decide(env, sender, &route) {
-            Verdict::Go(plan) if is_message => self.deliver(env, route, plan, fx),
-            Verdict::Go(plan) => self.deliver_best_effort(env, route, plan, fx),
-            Verdict::Duplicate => {
-                fx.push(Effect::Note(Fact::Duplicate));
-                let message_id = route.envelope.message_id;
-                let Some(message_id) = message_id else { return };
-                self.ack(
-                    env,
-                    sender,
-                    route.request_id.as_ref(),
-                    &message_id,
-                    AckStatus::Duplicate,
-                    fx,
-                );
-            }
-            Verdict::Refused(..) if !is_message => fx.push(Effect::Note(Fact::BestEffortDropped)),
+        if let Err((code, retry_ms)) = self.may_send(env, sender, &route.envelope) {
+            return self.refuse_route(env, &route, code, retry_ms, fx);
+        }
+        let held = Held {
+            route,
+            moves: 0,
+            moved: None,
+        };
+        self.dispatch(env, held, fx);
+    }
+
+    fn may_send(
+        &mut self,
+        env: &Env<'_>,
+        sender: ConnKey,
+        envelope: &Envelope,
+    ) -> Result<(), (ErrorCode, Option<Millis>)> {
+        let Some(conn) = self.routes.connection(sender) else {
+            return Err((ErrorCode::NotYourIdentity, None));
+        };
+        if !self.speaks_as(conn, &envelope.from) {
+            return Err((ErrorCode::NotYourIdentity, None));
+        }
+        // A call paid when it joined.
+        if conn.purpose == Purpose::Socket {
+            let rate = message_rate(&self.limits, self.routes.node_count());
+            let taken = self.rate.take(env.now_ms, rate);
+            taken.map_err(|retry_ms| (ErrorCode::RateLimited, Some(retry_ms)))?;
+        }
+        Ok(())
+    }
+
+    /// Sends a message its way: a new one, or one that waited.
+    pub(super) fn dispatch(&mut self, env: &Env<'_>, held: Held, fx: &mut Effects) {
+        let sender = held.route.permit.conn();
+        if self.routes.connection(sender).is_none() {
+            return;
+        }
+        let is_message = held.route.envelope.kind == SendKind::Message;
+        let plan = match self.decide(env, sender, &held) {
+            Verdict::Go(plan) => plan,
+            Verdict::Duplicate => return self.duplicate(env, &held.route, fx),
             Verdict::Refused(code, retry_ms) => {
-                let own = route
-                    .envelope
-                    .message_id
-                    .filter(|_| route.envelope.idempotent);
-                let refusal = Refusal {
-                    code,
-                    message_id: own,
-                    retry_ms,
-                };
-                refusal.tell(env, sender, route.request_id.as_ref(), fx);
+                return self.refuse_route(env, &held.route, code, retry_ms, fx);
             }
+        };
+        if plan.kind == Kind::Bot {
+            let (to, node) = (&held.route.envelope.to, plan.nodes.first().copied());
+            match (self.flows.gate(sender, to, node), is_message) {
+                (Gate::Open, _) => {}
+                (Gate::Hold, true) => return self.hold(env, held, fx),
+                (Gate::Hold, false) => return fx.push(Effect::Note(Fact::BestEffortDropped)),
+            }
+        }
+        match is_message {
+            true => self.deliver(env, held, plan, fx),
+            false => self.deliver_best_effort(env, held.route.envelope, plan, fx),
         }
     }
 
-    fn decide(&mut self, env: &Env<'_>, sender: ConnKey, route: &Route) -> Verdict {
-        let envelope = &route.envelope;
+    fn decide(&mut self, env: &Env<'_>, sender: ConnKey, held: &Held) -> Verdict {
+        let envelope = &held.route.envelope;
         let Some(conn) = self.routes.connection(sender) else {
             return Verdict::Refused(ErrorCode::NotYourIdentity, None);
         };
-        if !self.speaks_as(conn, &envelope.from) {
-            return Verdict::Refused(ErrorCode::NotYourIdentity, None);
-        }
-        // A call paid when it joined.
-        if conn.purpose == Purpose::Socket
-            && let Err(retry_ms) = self.rate.take(env.now_ms, message_rate(&self.limits))
-        {
-            return Verdict::Refused(ErrorCode::RateLimited, Some(retry_ms));
-        }
         // Unknown and out of sight are one case, so that they cannot be told apart.
-        let resolved = self.routes.resolve(envelope, sender);
+        let resolved = self.routes.resolve(envelope, Some(sender));
         let Some(resolved) = resolved.filter(|it| may_address(&conn.grant, it.kind, &envelope.to))
         else {
             return Verdict::Refused(self.unknown(env), None);
         };
-        let key = match &envelope.message_id {
-            Some(id) if envelope.idempotent => {
-                let key = self.dedupe.key(&envelope.to, &envelope.from, id);
-                if self.dedupe.contains(&key, env.now_ms) {
-                    return Verdict::Duplicate;
-                }
-                Some(key)
-            }
-            Some(_) | None => None,
+        let key = self.key_of(envelope);
+        if key.is_some_and(|key| self.dedupe.contains(&key, env.now_ms)) {
+            return Verdict::Duplicate;
+        }
+        let Resolved {
+            kind,
+            targets,
+            mut nodes,
+        } = resolved;
+        // Whoever told us that the bot has moved knows more than this replica.
+        if let Some((old, new)) = held.moved
+            && nodes[..] == [old]
+        {
+            nodes[0] = new;
+        }
+        let is_suspect = |boot: &BootId| {
+            let peer = env.nodes.peers.get(boot);
+            peer.is_some_and(|peer| peer.state == PeerState::Suspect)
         };
-        let offline = match resolved.kind {
-            Kind::Bot => ErrorCode::BotOffline,
-            Kind::Client | Kind::Connection => ErrorCode::RecipientOffline,
-        };
-        if resolved.targets.is_empty() {
-            return Verdict::Refused(offline, None);
+        let known = nodes.len();
+        nodes.retain(|boot| !is_suspect(boot) && *boot != env.nodes.own);
+        if targets.is_empty() && nodes.is_empty() {
+            let code = match known {
+                0 => offline(kind),
+                _ => ErrorCode::Unreachable,
+            };
+            return Verdict::Refused(code, None);
         }
         Verdict::Go(Plan {
-            targets: resolved.targets,
+            kind,
+            targets,
+            nodes,
             key,
-            offline,
         })
     }
 
-    fn deliver(&mut self, env: &Env<'_>, route: Route, plan: Plan, fx: &mut Effects) {
+    fn hold(&mut self, env: &Env<'_>, mut held: Held, fx: &mut Effects) {
+        let sender = held.route.permit.conn();
+        let to = held.route.envelope.to.clone();
+        // What waits must not pin the buffer it was read into.
+        held.route.envelope.body = held.route.envelope.body.detach();
+        if let Err(held) = self.flows.hold(sender, &to, Box::new(held)) {
+            self.refuse_route(env, &held.route, ErrorCode::RecipientBusy, None, fx);
+        }
+    }
+
+    fn deliver(&mut self, env: &Env<'_>, held: Held, plan: Plan, fx: &mut Effects) {
+        let Held { route, moves, .. } = held;
         let Route {
             permit,
             request_id,
             envelope,
         } = route;
-        let text = encode::delivery(&envelope, env.now_ms);
-        let Some(message_id) = envelope.message_id else {
+        let Some(message_id) = envelope.message_id.clone() else {
             return;
         };
-        let ends = envelope.stream_id.map(|stream| (envelope.from, stream));
-        let number = self.number();
-        self.deliveries.0.push(Delivery {
-            number,
-            sender: permit.conn(),
+        let wire = (!plan.nodes.is_empty()).then(|| envelope.to_bytes());
+        let sender = permit.conn();
+        let to = envelope.to.clone();
+        let sent = Sent {
+            permit,
             request_id,
             message_id,
+            is_own_id: envelope.idempotent,
+            to: to.clone(),
+            wire: wire.clone().filter(|_| plan.kind == Kind::Bot),
+            node: plan.nodes.first().copied(),
+            moves,
+        };
+        let number = self.deliver_here(env, Origin::Here(sent), envelope, &plan, fx);
+        for node in plan.nodes {
+            if plan.kind == Kind::Bot {
+                self.flows.sent(sender, &to, node);
+            }
+            fx.push(Effect::Publish {
+                receipt: self.receipt(number),
+                node,
+                envelope: wire.clone().unwrap_or_default(),
+            });
+        }
+    }
+
+    /// Puts a message into queues of this node and begins to wait for all its outcomes. Returns the
+    /// number that they are told under.
+    fn deliver_here(
+        &mut self,
+        env: &Env<'_>,
+        origin: Origin,
+        envelope: Envelope,
+        plan: &Plan,
+        fx: &mut Effects,
+    ) -> u64 {
+        let text = match plan.targets.is_empty() {
+            true => Bytes::new(),
+            false => encode::delivery(&envelope, env.now_ms),
+        };
+        let number = self.number();
+        self.deliveries.begin(Delivery {
+            number,
+            origin,
             key: plan.key,
             bytes: text.len(),
             part: envelope.part,
             waiting: plan.targets.iter().rev().copied().collect(),
+            nodes: plan.nodes.len(),
             delivered: false,
-            error: plan.offline,
+            duplicate: false,
+            error: offline(plan.kind),
         });
-        for conn in plan.targets {
-            let receipt = Some(Receipt {
-                tenant: self.id.clone(),
-                number,
-            });
+        let ends = envelope.stream_id.map(|stream| (envelope.from, stream));
+        for conn in &plan.targets {
             let class = Class::Message { ends: ends.clone() };
             let frame = Outbound {
                 text: text.clone(),
                 class,
             };
             fx.push(Effect::Deliver {
-                receipt,
-                conn,
+                receipt: Some(self.receipt(number)),
+                conn: *conn,
                 frame,
             });
         }
+        number
     }
 
-    fn deliver_best_effort(&mut self, env: &Env<'_>, route: Route, plan: Plan, fx: &mut Effects) {
-        let envelope = route.envelope;
+    fn deliver_best_effort(
+        &mut self,
+        env: &Env<'_>,
+        envelope: Envelope,
+        plan: Plan,
+        fx: &mut Effects,
+    ) {
+        let wire = (!plan.nodes.is_empty()).then(|| envelope.to_bytes());
+        for node in plan.nodes {
+            fx.push(Effect::PublishBestEffort {
+                tenant: self.id.clone(),
+                node,
+                stream: (
+                    envelope.from.clone(),
+                    envelope.to.clone(),
+                    envelope.stream_id.clone(),
+                ),
+                envelope: wire.clone().unwrap_or_default(),
+            });
+        }
+        if plan.targets.is_empty() {
+            return;
+        }
         let text = encode::delivery(&envelope, env.now_ms);
         let class = Class::Partial {
             from: envelope.from,
@@ -195,82 +282,99 @@ impl Tenant {
         }
     }
 
-    /// Takes the outcome of one delivery; the first success answers, else the last outcome does.
-    pub(crate) fn settled(
-        &mut self,
-        env: &Env<'_>,
-        number: u64,
-        outcome: Outcome,
-        fx: &mut Effects,
-    ) {
-        if self.presence_settled(env, number, outcome) {
-            return;
-        }
-        let Some(at) = self.deliveries.0.iter().position(|it| it.number == number) else {
-            check!(
-                Invariant::OneAnswer,
-                false,
-                "delivery {number} was settled twice"
-            );
-            return;
-        };
-        let delivery = &mut self.deliveries.0[at];
-        let conn = delivery.waiting.pop();
-        let mut told_now = false;
-        match outcome {
-            Outcome::Queued => {
-                told_now = !std::mem::replace(&mut delivery.delivered, true);
-                if let Some(conn) = conn {
-                    self.routes.hear(conn, delivery.part);
-                }
+    /// Takes a message from another node: it is delivered here or nowhere. A message ends in one
+    /// [`Effect::Decided`], within the same hold of the shard.
+    pub(crate) fn inbound(&mut self, env: &Env<'_>, envelope: Envelope, fx: &mut Effects) {
+        let is_message = envelope.kind == SendKind::Message;
+        match (self.decide_inbound(env, &envelope), is_message) {
+            (Ok(plan), true) => {
+                self.deliver_here(env, Origin::There, envelope, &plan, fx);
             }
-            Outcome::Full => delivery.error = ErrorCode::RecipientBusy,
-            Outcome::Gone => {}
-        }
-        let done = delivery.waiting.is_empty();
-        if told_now {
-            let (sender, bytes, key) = (delivery.sender, delivery.bytes, delivery.key);
-            let (id, message) = (delivery.request_id.clone(), delivery.message_id.clone());
-            if let Some(key) = key {
-                let is_new = self.dedupe.insert(key, env.now_ms);
-                check!(
-                    Invariant::NoDuplicate,
-                    is_new,
-                    "{message} was delivered again"
-                );
-            }
-            fx.push(Effect::Note(Fact::Delivered { bytes }));
-            self.ack(env, sender, id.as_ref(), &message, AckStatus::Delivered, fx);
-        }
-        if done {
-            let delivery = self.deliveries.0.swap_remove(at);
-            if !delivery.delivered {
-                let own = delivery.key.map(|_| delivery.message_id);
-                let refusal = Refusal::from(delivery.error).of(own);
-                refusal.tell(env, delivery.sender, delivery.request_id.as_ref(), fx);
-            }
+            (Ok(plan), false) => self.deliver_best_effort(env, envelope, plan, fx),
+            (Err(verdict), true) => fx.push(Effect::Decided(Some(verdict))),
+            (Err(_), false) => fx.push(Effect::Note(Fact::BestEffortDropped)),
         }
     }
 
-    fn ack(
-        &mut self,
-        env: &Env<'_>,
-        to: ConnKey,
-        id: Option<&FrameId>,
-        message: &MessageId,
-        status: AckStatus,
-        fx: &mut Effects,
-    ) {
-        let Some(conn) = self.routes.connection_mut(to) else {
-            return;
+    fn decide_inbound(&mut self, env: &Env<'_>, envelope: &Envelope) -> Result<Plan, LaneVerdict> {
+        let resolved = self.routes.resolve(envelope, None);
+        let Some(resolved) = resolved else {
+            return Err(LaneVerdict::Offline);
         };
-        conn.sent = true;
-        if conn.acks == Acks::All {
-            fx.deliver(
-                to,
-                encode::ack(message, status, id, env.now_ms),
-                Class::Answer,
-            );
+        let Resolved {
+            kind,
+            targets,
+            nodes,
+        } = resolved;
+        let key = self.key_of(envelope);
+        if key.is_some_and(|key| self.dedupe.contains(&key, env.now_ms)) {
+            return Err(LaneVerdict::Duplicate);
+        }
+        match (targets.is_empty(), kind, nodes.first()) {
+            (false, ..) => Ok(Plan {
+                kind,
+                targets,
+                nodes: TargetNodes::new(),
+                key,
+            }),
+            (true, Kind::Bot, Some(home)) => Err(LaneVerdict::Moved(*home)),
+            (true, ..) => Err(LaneVerdict::Offline),
         }
     }
+
+    fn key_of(&self, envelope: &Envelope) -> Option<Key> {
+        let id = envelope.message_id.as_ref();
+        let id = id.filter(|_| envelope.idempotent)?;
+        Some(self.dedupe.key(&envelope.to, &envelope.from, id))
+    }
+
+    fn receipt(&self, number: u64) -> Receipt {
+        Receipt {
+            tenant: self.id.clone(),
+            number,
+        }
+    }
+
+    fn duplicate(&mut self, env: &Env<'_>, route: &Route, fx: &mut Effects) {
+        let Some(message_id) = &route.envelope.message_id else {
+            return;
+        };
+        fx.push(Effect::Note(Fact::Duplicate));
+        let (to, id) = (route.permit.conn(), route.request_id.as_ref());
+        self.ack(env, to, id, message_id, AckStatus::Duplicate, fx);
+    }
+
+    pub(super) fn refuse_route(
+        &mut self,
+        env: &Env<'_>,
+        route: &Route,
+        code: ErrorCode,
+        retry_ms: Option<Millis>,
+        fx: &mut Effects,
+    ) {
+        let envelope = &route.envelope;
+        if envelope.kind != SendKind::Message {
+            return fx.push(Effect::Note(Fact::BestEffortDropped));
+        }
+        let own = envelope.message_id.clone().filter(|_| envelope.idempotent);
+        let refusal = Refusal {
+            code,
+            message_id: own,
+            retry_ms: retry_ms.or_else(|| retry_ms_of(code)),
+        };
+        refusal.tell(env, route.permit.conn(), route.request_id.as_ref(), fx);
+    }
+}
+
+/// What a known name without anybody behind it is answered.
+fn offline(kind: Kind) -> ErrorCode {
+    match kind {
+        Kind::Bot => ErrorCode::BotOffline,
+        Kind::Client | Kind::Connection => ErrorCode::RecipientOffline,
+    }
+}
+
+/// When it makes sense to send again, if the code says.
+pub(super) fn retry_ms_of(code: ErrorCode) -> Option<Millis> {
+    (code == ErrorCode::Unreachable).then_some(UNREACHABLE_RETRY_MS)
 }

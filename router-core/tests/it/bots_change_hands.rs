@@ -204,7 +204,7 @@ fn holder(w: &mut World, bot: &str) -> Option<protocol::ConnectionId> {
         .bots
         .into_iter()
         .find(|it| it.info.id.as_str() == bot);
-    record.expect("it is listed").holder
+    record.expect("it is listed").holder.map(|it| it.conn)
 }
 
 #[test]

@@ -118,7 +118,7 @@ proptest! {
         let bots = world.snapshot(&tenant(0)).bots;
         for (bot, home) in &homes.homes {
             let record = bots.iter().find(|it| it.info.id.as_str() == bot);
-            let holder = record.and_then(|it| it.holder.as_ref());
+            let holder = record.and_then(|it| it.holder.as_ref()).map(|it| &it.conn);
             prop_assert_eq!(holder, Some(world.conns[home].session.id()), "holder of {}", bot);
             prop_assert_eq!(record.map(|it| it.epoch), homes.epochs.get(bot).copied());
         }
@@ -128,6 +128,7 @@ proptest! {
             let conns = script.world.conns.values();
             let open: Vec<_> = conns.filter(|it| it.open).map(|it| it.session.id()).collect();
             for holder in bots.iter().filter_map(|it| it.holder.as_ref()) {
+                let holder = &holder.conn;
                 prop_assert!(open.contains(&holder), "{holder} is gone and still a holder");
             }
         }

@@ -13,7 +13,7 @@ use router_core::session::Input as SessionInput;
 use router_core::shard::Input as ShardInput;
 use router_core::{ConnKey, Effect, Effects, Env};
 
-use crate::world::{Event, KEYRING, Work, World, entropy};
+use crate::world::{ALONE, Event, KEYRING, Work, World, entropy};
 
 impl World {
     /// Handles all that is due, until nothing is.
@@ -52,6 +52,8 @@ impl World {
             now_ms: self.now_ms,
             entropy: entropy(conn.side, key, conn.handled),
             settings: &settings,
+            nodes: &ALONE,
+            compare_ms: 5000,
         };
         let mut fx = Effects::default();
         conn.session.handle(&env, input, &mut fx);
@@ -85,7 +87,12 @@ impl World {
                 }
                 Effect::Close { conn, close } => self.close(conn, close),
                 Effect::Note(fact) => self.facts.push(fact),
-                Effect::Ask { .. } | Effect::Tell { .. } => panic!("a tenant's effect"),
+                Effect::Ask { .. }
+                | Effect::Tell { .. }
+                | Effect::Publish { .. }
+                | Effect::PublishBestEffort { .. }
+                | Effect::Decided(_)
+                | Effect::Unload(_) => panic!("a tenant's effect"),
             }
         }
         if !self.conns[&key].inbox.is_empty() {
@@ -114,6 +121,8 @@ impl World {
             now_ms: self.now_ms,
             entropy: 0,
             settings: &settings,
+            nodes: &ALONE,
+            compare_ms: 5000,
         };
         let mut owner = tenant_of(&input);
         let mut fx = Effects::default();
@@ -144,6 +153,10 @@ impl World {
                 }
                 Effect::Close { conn, close } => self.close(conn, close),
                 Effect::Note(fact) => self.facts.push(fact),
+                Effect::Unload(_) => {}
+                Effect::Publish { .. } | Effect::PublishBestEffort { .. } | Effect::Decided(_) => {
+                    panic!("there is no other node")
+                }
                 Effect::Verify(_)
                 | Effect::Join(_)
                 | Effect::Route(_)
@@ -172,6 +185,10 @@ impl World {
             | Effect::Request(_)
             | Effect::Leave(_)
             | Effect::Ping
+            | Effect::Publish { .. }
+            | Effect::PublishBestEffort { .. }
+            | Effect::Decided(_)
+            | Effect::Unload(_)
             | Effect::Note(_) => None,
         }
     }
@@ -212,6 +229,8 @@ fn tenant_of(input: &ShardInput) -> Option<TenantId> {
         ShardInput::Request(request) => Some(request.tenant().clone()),
         ShardInput::Reply { ticket, .. } => Some(ticket.tenant.clone()),
         ShardInput::Policy { tenant, .. } => Some(tenant.clone()),
-        ShardInput::Wake => None,
+        ShardInput::Event { tenant, .. } => Some(tenant.clone()),
+        ShardInput::Inbound(envelope) => Some(envelope.tenant.clone()),
+        ShardInput::Gone(_) | ShardInput::Reborn | ShardInput::Resync | ShardInput::Wake => None,
     }
 }

@@ -10,14 +10,14 @@ use std::sync::{Arc, LazyLock};
 use bytes::Bytes;
 use protocol::codec::decode;
 use protocol::frame::Request;
-use protocol::{CloseCode, ErrorCode, Secret, TenantId};
+use protocol::{BootId, CloseCode, ErrorCode, Secret, TenantId};
 use router_core::auth::{Keyring, Throttle};
 use router_core::effect::{Fact, Outbound, Ticket};
 use router_core::ids::HashKeys;
 use router_core::session::{Call, Input as SessionInput, Opened};
 use router_core::shard::Input as ShardInput;
 use router_core::store::{self, Ask, Model, Reply};
-use router_core::{ConnKey, Env, Millis, Session, Settings, Shard};
+use router_core::{ConnKey, Env, Millis, Nodes, Session, Settings, Shard};
 
 /// When every world begins, Unix milliseconds.
 pub const START_MS: Millis = 1_763_695_000_000;
@@ -29,6 +29,9 @@ pub static KEYRING: LazyLock<Keyring> = LazyLock::new(|| {
     let secret = Secret::new("0123456789abcdefghijklmnopqrstuvwxyz".to_owned());
     Keyring::new(&[secret]).unwrap()
 });
+
+/// A node that shares its store with nobody.
+pub static ALONE: LazyLock<Nodes> = LazyLock::new(|| Nodes::alone(BootId::from_bits(1)));
 
 /// Something a peer could see, in the order it happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,6 +127,8 @@ impl World {
             now_ms: self.now_ms,
             entropy: entropy(side, key, 0),
             settings: &settings,
+            nodes: &ALONE,
+            compare_ms: 5000,
         };
         let conn = Conn {
             session: Session::new(key, &env),
@@ -196,7 +201,7 @@ impl World {
             if refuse {
                 Reply::Refused(ErrorCode::StoreUnavailable)
             } else {
-                model.execute(request)
+                model.execute(request).0
             }
         });
     }
@@ -222,9 +227,10 @@ impl World {
         let request = store::Request {
             tenant: tenant.clone(),
             ask,
+            known_ver: 0,
             now_ms,
         };
-        let Reply::Policy(policy) = self.model.execute(request) else {
+        let (Reply::Policy(policy), _) = self.model.execute(request) else {
             panic!("the store answers a policy with a policy")
         };
         self.shard(ShardInput::Policy { tenant, policy });
@@ -244,13 +250,16 @@ impl World {
     pub fn snapshot(&mut self, tenant: &TenantId) -> store::Snapshot {
         let request = store::Request {
             tenant: tenant.clone(),
-            ask: Ask::Load,
+            ask: Ask::Load {
+                dead: Default::default(),
+            },
+            known_ver: 0,
             now_ms: self.now_ms,
         };
-        let Reply::Loaded(snapshot) = self.model.execute(request) else {
+        let (Reply::Loaded(snapshot), _) = self.model.execute(request) else {
             panic!("the store answers a load with a snapshot")
         };
-        snapshot
+        *snapshot
     }
 
     /// Time passes; whoever wants to be woken meanwhile is, at that very moment.

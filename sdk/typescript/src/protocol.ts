@@ -725,6 +725,8 @@ export const LIMITS = {
   rememberMs: 86400000,
   clientsRememberedMax: 20000,
   claimsWaitingMax: 64,
+  heldMax: 256,
+  heldBytesMax: 1048576,
   flapWindowMs: 60000,
   flapRefusalMs: 30000,
   tokenTtlMaxS: 2592000,

@@ -1,0 +1,131 @@
+//! Keeps messages in order while a bot's route changes.
+//!
+//! A flow is what one connection has under way to one bot of another node. While it is undecided
+//! there, what goes another way waits behind it: else the second message over the new route would
+//! overtake the first over the old one. What was told `moved` goes first, in its old order.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use protocol::limits::{HELD_BYTES_MAX, HELD_MAX};
+use protocol::{BootId, Name};
+
+use crate::check;
+use crate::ids::ConnKey;
+use crate::invariant::Invariant;
+use crate::request::Route;
+
+/// A message that goes its way later.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub route: Route,
+    /// How often it was told `moved`.
+    pub moves: u64,
+    /// Who told it last, and where the bot is instead.
+    pub moved: Option<(BootId, BootId)>,
+}
+
+/// What one connection has under way to one bot.
+#[derive(Debug)]
+struct Flow {
+    node: BootId,
+    undecided: usize,
+    /// Told `moved`; they go first.
+    back: Vec<Held>,
+    held: VecDeque<Held>,
+    bytes: usize,
+}
+
+/// The flows of a tenant's connections to bots of other nodes.
+#[derive(Debug, Default)]
+pub(super) struct Flows(BTreeMap<(ConnKey, Name), Flow>);
+
+/// Whether a message may go now.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Gate {
+    Open,
+    /// Something before it is undecided on another route.
+    Hold,
+}
+
+impl Flows {
+    /// Whether the next message of a flow may go to `node` (absent: a connection of this node).
+    pub fn gate(&self, from: ConnKey, to: &Name, node: Option<BootId>) -> Gate {
+        if self.0.is_empty() {
+            return Gate::Open;
+        }
+        match self.0.get(&(from, to.clone())) {
+            None => Gate::Open,
+            Some(flow) if Some(flow.node) == node && !flow.is_turning() => Gate::Open,
+            Some(_) => Gate::Hold,
+        }
+    }
+
+    /// Notes that a message went to `node`.
+    pub fn sent(&mut self, from: ConnKey, to: &Name, node: BootId) {
+        let flow = self.0.entry((from, to.clone())).or_insert(Flow {
+            node,
+            undecided: 0,
+            back: Vec::new(),
+            held: VecDeque::new(),
+            bytes: 0,
+        });
+        flow.undecided += 1;
+    }
+
+    /// Lets a message wait. Errors: the message, if too many wait already.
+    pub fn hold(&mut self, from: ConnKey, to: &Name, held: Box<Held>) -> Result<(), Box<Held>> {
+        let Some(flow) = self.0.get_mut(&(from, to.clone())) else {
+            return Err(held);
+        };
+        let bytes = held.route.envelope.body.len();
+        if flow.held.len() >= HELD_MAX || flow.bytes + bytes > HELD_BYTES_MAX {
+            return Err(held);
+        }
+        flow.bytes += bytes;
+        flow.held.push_back(*held);
+        check!(
+            Invariant::Bounded,
+            flow.held.len() <= HELD_MAX && flow.bytes <= HELD_BYTES_MAX,
+            "{} wait",
+            flow.held.len()
+        );
+        Ok(())
+    }
+
+    /// Notes that a message was delivered: those before it that are to go again cannot any more,
+    /// or they would arrive behind it.
+    pub fn delivered(&mut self, from: ConnKey, to: &Name) -> Vec<Held> {
+        let flow = self.0.get_mut(&(from, to.clone()));
+        flow.map(|flow| std::mem::take(&mut flow.back))
+            .unwrap_or_default()
+    }
+
+    /// Notes that a message must go again.
+    pub fn moved(&mut self, from: ConnKey, to: &Name, held: Held) {
+        if let Some(flow) = self.0.get_mut(&(from, to.clone())) {
+            flow.back.push(held);
+        }
+    }
+
+    /// Notes that a message is decided. Returns what may go now, in order, when it was the last.
+    pub fn decided(&mut self, from: ConnKey, to: &Name) -> Vec<Held> {
+        let key = (from, to.clone());
+        let Some(flow) = self.0.get_mut(&key) else {
+            return Vec::new();
+        };
+        flow.undecided = flow.undecided.saturating_sub(1);
+        if flow.undecided > 0 {
+            return Vec::new();
+        }
+        let Some(flow) = self.0.remove(&key) else {
+            return Vec::new();
+        };
+        flow.back.into_iter().chain(flow.held).collect()
+    }
+}
+
+impl Flow {
+    fn is_turning(&self) -> bool {
+        !self.back.is_empty() || !self.held.is_empty()
+    }
+}

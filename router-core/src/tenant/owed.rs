@@ -1,0 +1,205 @@
+//! What the store is owed by this node: entries to let go, and entries to say again.
+//!
+//! One step of each kind is under way at a time; what gathers meanwhile is the next one. So a
+//! thousand sockets that leave at once are a few steps, not a thousand. A step that was lost is
+//! owed again, and paid with the next comparison.
+
+use std::collections::BTreeSet;
+
+use protocol::limits::DIRECTORY_STEP_MAX;
+use protocol::{BotId, ClientId, ConnectionId};
+
+use super::routes::Bot;
+use super::{Asked, Tenant};
+use crate::effect::Effects;
+use crate::env::Env;
+use crate::ids::ConnKey;
+use crate::store::{Ask, Assert, BotRecord, ConnRecord, Fence, Holder, Release, Reply};
+
+/// What is to be told, and whether a step of each kind is under way.
+#[derive(Debug, Default)]
+pub(super) struct Owed {
+    bots: BTreeSet<(BotId, u64, ConnectionId)>,
+    conns: BTreeSet<ConnectionId>,
+    seen: BTreeSet<ClientId>,
+    releasing: bool,
+    again_bots: BTreeSet<BotId>,
+    again_conns: BTreeSet<ConnKey>,
+    asserting: bool,
+}
+
+/// A step of saying again, for when it is lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Said {
+    bots: Vec<BotId>,
+    conns: Vec<ConnKey>,
+}
+
+impl Owed {
+    pub fn let_go_bot(&mut self, bot: BotId, fence: Fence) {
+        self.bots.insert((bot, fence.epoch, fence.conn));
+    }
+
+    pub fn let_go_conn(&mut self, conn: ConnectionId) {
+        self.conns.insert(conn);
+    }
+
+    pub fn see(&mut self, client: ClientId) {
+        self.seen.insert(client);
+    }
+
+    /// The directory has no holder for the bot, so none need be let go.
+    pub fn confirm_bot(&mut self, bot: &BotId, epoch: u64) {
+        self.bots
+            .retain(|(other, at, _)| other != bot || *at > epoch);
+    }
+
+    pub fn confirm_conn(&mut self, conn: &ConnectionId) {
+        self.conns.remove(conn);
+    }
+
+    /// The next step of letting go, if there is one.
+    fn release(&mut self) -> Option<Release> {
+        let most = DIRECTORY_STEP_MAX;
+        let bots = take(&mut self.bots, most);
+        let conns = take(&mut self.conns, most);
+        let seen = take(&mut self.seen, most);
+        let nothing = bots.is_empty() && conns.is_empty() && seen.is_empty();
+        let fence = |(bot, epoch, conn)| (bot, Fence { conn, epoch });
+        (!nothing).then(|| Release {
+            conns,
+            bots: bots.into_iter().map(fence).collect(),
+            seen,
+        })
+    }
+
+    fn not_released(&mut self, release: Release) {
+        for (bot, fence) in release.bots {
+            self.let_go_bot(bot, fence);
+        }
+        self.conns.extend(release.conns);
+        self.seen.extend(release.seen);
+    }
+}
+
+impl Tenant {
+    /// Begins the next step of letting go, unless one is under way.
+    pub(super) fn pay(&mut self, env: &Env<'_>, fx: &mut Effects) {
+        if self.owed.releasing {
+            return;
+        }
+        if let Some(release) = self.owed.release() {
+            self.owed.releasing = true;
+            let asked = Asked::Release(Box::new(release.clone()));
+            self.ask(env, Ask::Release(Box::new(release)), asked, fx);
+        }
+    }
+
+    pub(super) fn released(
+        &mut self,
+        env: &Env<'_>,
+        release: Release,
+        reply: &Reply,
+        fx: &mut Effects,
+    ) {
+        self.owed.releasing = false;
+        match reply {
+            Reply::Done => self.pay(env, fx),
+            Reply::Loaded(_)
+            | Reply::Version(_)
+            | Reply::Claimed { .. }
+            | Reply::Asserted(_)
+            | Reply::Policy(_)
+            | Reply::Refused(_)
+            | Reply::Lost => self.owed.not_released(release),
+        }
+    }
+
+    /// A bot that is at home here must be told to the store again.
+    pub(super) fn say_again_bot(&mut self, bot: BotId) {
+        self.owed.again_bots.insert(bot);
+    }
+
+    /// The same for a connection.
+    pub(super) fn say_again_conn(&mut self, conn: ConnKey) {
+        self.owed.again_conns.insert(conn);
+    }
+
+    /// Begins the next step of saying again, unless one is under way.
+    pub(super) fn say_again(&mut self, env: &Env<'_>, fx: &mut Effects) {
+        if self.owed.asserting || !env.nodes.shared {
+            return;
+        }
+        let said = Said {
+            bots: take(&mut self.owed.again_bots, DIRECTORY_STEP_MAX),
+            conns: take(&mut self.owed.again_conns, DIRECTORY_STEP_MAX),
+        };
+        let boot = env.nodes.own;
+        let bots = said.bots.iter().filter_map(|id| {
+            let bot = self.routes.bot(id)?;
+            let conn = self.routes.connection(bot.here()?)?.id.clone();
+            Some(record_of(bot, Holder { boot, conn }))
+        });
+        let conns = said.conns.iter().filter_map(|key| {
+            let conn = self.routes.connection(*key)?;
+            let client = conn.client.clone();
+            Some((conn.id.clone(), ConnRecord { boot, client }))
+        });
+        let assert = Assert {
+            boot,
+            bots: bots.collect(),
+            conns: conns.collect(),
+            generation: self.policy.generation,
+        };
+        if assert.bots.is_empty() && assert.conns.is_empty() {
+            return;
+        }
+        self.owed.asserting = true;
+        let ask = Ask::Assert(Box::new(assert));
+        self.ask(env, ask, Asked::Assert(Box::new(said)), fx);
+    }
+
+    pub(super) fn said_again(&mut self, env: &Env<'_>, said: Said, reply: Reply, fx: &mut Effects) {
+        self.owed.asserting = false;
+        let refused = match reply {
+            Reply::Asserted(refused) => refused,
+            Reply::Loaded(_)
+            | Reply::Version(_)
+            | Reply::Claimed { .. }
+            | Reply::Done
+            | Reply::Policy(_)
+            | Reply::Refused(_)
+            | Reply::Lost => {
+                self.owed.again_bots.extend(said.bots);
+                self.owed.again_conns.extend(said.conns);
+                return;
+            }
+        };
+        for (bot, holder) in refused {
+            let other = holder.filter(|it| it.boot != env.nodes.own);
+            let is_live = other.is_some_and(|other| !env.nodes.is_dead(other.boot));
+            let here = self.routes.bot(&bot).and_then(Bot::here);
+            match (here, is_live) {
+                (None, _) => {}
+                // It was taken over; the directory says by whom.
+                (Some(_), true) => self.read(env, fx),
+                (Some(conn), false) => self.claim_anew(env, conn, bot, fx),
+            }
+        }
+        self.say_again(env, fx);
+    }
+}
+
+fn record_of(bot: &Bot, holder: Holder) -> BotRecord {
+    BotRecord {
+        info: bot.info.clone(),
+        holder: Some(holder),
+        epoch: bot.epoch,
+        instance: bot.instance.clone(),
+    }
+}
+
+/// Takes the first few of a set.
+fn take<T: Ord>(set: &mut BTreeSet<T>, most: usize) -> Vec<T> {
+    std::iter::from_fn(|| set.pop_first()).take(most).collect()
+}

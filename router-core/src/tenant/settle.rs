@@ -1,0 +1,329 @@
+//! Settles the answer of a message from the outcomes of its deliveries.
+//!
+//! The first success answers; else, when all outcomes are in, the gravest error does: busy before
+//! unknown before unreachable before offline. Only here is an idempotency key recorded, and only
+//! when a queue of this node took the message.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use protocol::codec::encode;
+use protocol::connect::Acks;
+use protocol::frame::AckStatus;
+use protocol::lane::Verdict;
+use protocol::limits::MOVES_MAX;
+use protocol::{BootId, Envelope, ErrorCode, FrameId, MessageId, Name};
+
+use super::Tenant;
+use super::dedupe::Key;
+use super::flows::Held;
+use super::routes::Targets;
+use super::send::retry_ms_of;
+use crate::check;
+use crate::effect::{Class, Effect, Effects, Fact, Outcome};
+use crate::env::Env;
+use crate::ids::ConnKey;
+use crate::invariant::Invariant;
+use crate::lane::Settled;
+use crate::permit::Permit;
+use crate::refusal::Refusal;
+use crate::request::Route;
+
+/// A message whose outcomes are not all in.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    pub number: u64,
+    pub origin: Origin,
+    /// Present if the sender gave the id.
+    pub key: Option<Key>,
+    /// Of the frame, if a connection of this node gets it.
+    pub bytes: usize,
+    /// Which part of how many it is.
+    pub part: Option<(u64, u64)>,
+    /// Connections of this node whose outcomes are not in yet, the next one last.
+    pub waiting: Targets,
+    /// How many other nodes have not decided.
+    pub nodes: usize,
+    pub delivered: bool,
+    pub duplicate: bool,
+    /// What is answered if nobody takes it.
+    pub error: ErrorCode,
+}
+
+/// Where a message came from, and so who is told what became of it.
+#[derive(Debug)]
+pub(super) enum Origin {
+    /// A connection of this node.
+    Here(Sent),
+    /// Another node, which is told a verdict.
+    There,
+}
+
+/// What the answer to a connection takes, and what a bot's message takes that must go again.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub permit: Permit,
+    pub request_id: Option<FrameId>,
+    pub message_id: MessageId,
+    /// Whether the id is the sender's.
+    pub is_own_id: bool,
+    pub to: Name,
+    /// The envelope, if it went to a bot of another node.
+    pub wire: Option<Bytes>,
+    /// That node.
+    pub node: Option<BootId>,
+    pub moves: u64,
+}
+
+/// Messages being settled, by rising number. Those for this node alone settle before the next one
+/// begins.
+#[derive(Debug, Default)]
+pub(super) struct Deliveries(VecDeque<Delivery>);
+
+impl Deliveries {
+    pub fn begin(&mut self, delivery: Delivery) {
+        self.0.push_back(delivery);
+    }
+
+    fn find(&self, number: u64) -> Option<usize> {
+        self.0.binary_search_by_key(&number, |it| it.number).ok()
+    }
+}
+
+impl Tenant {
+    /// Takes the outcome of one delivery to a connection of this node.
+    pub(crate) fn settled(
+        &mut self,
+        env: &Env<'_>,
+        number: u64,
+        outcome: Outcome,
+        fx: &mut Effects,
+    ) {
+        if self.presence_settled(env, number, outcome) {
+            return;
+        }
+        let Some(at) = self.deliveries.find(number) else {
+            check!(
+                Invariant::OneAnswer,
+                false,
+                "delivery {number} was settled twice"
+            );
+            return;
+        };
+        let delivery = &mut self.deliveries.0[at];
+        let conn = delivery.waiting.pop();
+        let mut is_first = false;
+        match outcome {
+            Outcome::Queued => {
+                is_first = !std::mem::replace(&mut delivery.delivered, true);
+                if let Some(conn) = conn {
+                    self.routes.hear(conn, delivery.part);
+                }
+            }
+            Outcome::Full => delivery.fails(ErrorCode::RecipientBusy),
+            Outcome::Gone => {}
+        }
+        if is_first {
+            let (bytes, key) = (delivery.bytes, delivery.key);
+            if let Some(key) = key {
+                let is_new = self.dedupe.insert(key, env.now_ms);
+                check!(
+                    Invariant::NoDuplicate,
+                    is_new,
+                    "delivery {number} was made before"
+                );
+            }
+            fx.push(Effect::Note(Fact::Delivered { bytes }));
+            self.tell_delivered(env, at, fx);
+        }
+        self.finish_delivery(env, at, fx);
+    }
+
+    /// Takes what became of a message on its lane to another node.
+    pub(crate) fn decided(
+        &mut self,
+        env: &Env<'_>,
+        number: u64,
+        settled: Settled,
+        fx: &mut Effects,
+    ) {
+        let Some(at) = self.deliveries.find(number) else {
+            return;
+        };
+        let delivery = &mut self.deliveries.0[at];
+        delivery.nodes = delivery.nodes.saturating_sub(1);
+        let Origin::Here(sent) = &delivery.origin else {
+            return;
+        };
+        let flow = sent
+            .wire
+            .is_some()
+            .then(|| (sent.permit.conn(), sent.to.clone()));
+        match settled {
+            Settled::Delivered => {
+                let is_first = !std::mem::replace(&mut delivery.delivered, true);
+                if is_first {
+                    self.tell_delivered(env, at, fx);
+                }
+                self.give_up_on_the_overtaken(env, flow.as_ref(), fx);
+            }
+            Settled::Verdict(Verdict::Duplicate) => delivery.duplicate = true,
+            Settled::Verdict(Verdict::Moved(to)) => return self.moved(env, at, to, fx),
+            Settled::Verdict(Verdict::Offline) => {}
+            Settled::Verdict(Verdict::Refused(code)) => delivery.fails(code),
+            Settled::Unknown => delivery.fails(ErrorCode::DeliveryUnknown),
+            Settled::Unsent => delivery.fails(ErrorCode::Unreachable),
+        }
+        self.finish_delivery(env, at, fx);
+        self.go_on(env, flow, fx);
+    }
+
+    /// The bot is at home elsewhere: the message follows it, a few times.
+    fn moved(&mut self, env: &Env<'_>, at: usize, to: BootId, fx: &mut Effects) {
+        let delivery = &mut self.deliveries.0[at];
+        let Origin::Here(sent) = &delivery.origin else {
+            return;
+        };
+        let flow = sent
+            .wire
+            .is_some()
+            .then(|| (sent.permit.conn(), sent.to.clone()));
+        let again = match (&sent.wire, sent.node) {
+            (Some(wire), Some(node)) if sent.moves < MOVES_MAX => {
+                let envelope = Envelope::from_bytes(wire).ok();
+                envelope.map(|envelope| Held {
+                    route: Route::new(sent.permit.clone(), sent.request_id.clone(), envelope),
+                    moves: sent.moves + 1,
+                    moved: Some((node, to)),
+                })
+            }
+            (Some(_) | None, _) => None,
+        };
+        match (again, &flow) {
+            (Some(held), Some((from, bot))) => {
+                self.flows.moved(*from, bot, held);
+                self.deliveries.0.remove(at);
+            }
+            (_, _) => {
+                delivery.fails(ErrorCode::Unreachable);
+                self.finish_delivery(env, at, fx);
+            }
+        }
+        self.go_on(env, flow, fx);
+    }
+
+    /// A message was delivered while earlier ones of its flow were told to go elsewhere: they would
+    /// arrive behind it, so they do not go.
+    fn give_up_on_the_overtaken(
+        &mut self,
+        env: &Env<'_>,
+        flow: Option<&(ConnKey, Name)>,
+        fx: &mut Effects,
+    ) {
+        let Some((from, to)) = flow else { return };
+        for held in self.flows.delivered(*from, to) {
+            self.refuse_route(env, &held.route, ErrorCode::Unreachable, None, fx);
+        }
+    }
+
+    /// What waited behind the last undecided message of a flow goes now.
+    fn go_on(&mut self, env: &Env<'_>, flow: Option<(ConnKey, Name)>, fx: &mut Effects) {
+        let Some((from, to)) = flow else { return };
+        for held in self.flows.decided(from, &to) {
+            self.dispatch(env, held, fx);
+        }
+    }
+
+    fn tell_delivered(&mut self, env: &Env<'_>, at: usize, fx: &mut Effects) {
+        let Origin::Here(sent) = &self.deliveries.0[at].origin else {
+            return;
+        };
+        let (to, id) = (sent.permit.conn(), sent.request_id.clone());
+        let message = sent.message_id.clone();
+        self.ack(env, to, id.as_ref(), &message, AckStatus::Delivered, fx);
+    }
+
+    /// Answers for a message whose outcomes are all in.
+    fn finish_delivery(&mut self, env: &Env<'_>, at: usize, fx: &mut Effects) {
+        let delivery = &self.deliveries.0[at];
+        if !delivery.waiting.is_empty() || delivery.nodes > 0 {
+            return;
+        }
+        let Some(delivery) = self.deliveries.0.remove(at) else {
+            return;
+        };
+        let sent = match delivery.origin {
+            Origin::Here(sent) => sent,
+            Origin::There => return fx.push(Effect::Decided(delivery.verdict())),
+        };
+        let (to, id) = (sent.permit.conn(), sent.request_id.as_ref());
+        match (delivery.delivered, delivery.duplicate) {
+            (true, _) => {}
+            (false, true) => {
+                fx.push(Effect::Note(Fact::Duplicate));
+                self.ack(env, to, id, &sent.message_id, AckStatus::Duplicate, fx);
+            }
+            (false, false) => {
+                let refusal = Refusal {
+                    code: delivery.error,
+                    message_id: sent.is_own_id.then_some(sent.message_id),
+                    retry_ms: retry_ms_of(delivery.error),
+                };
+                refusal.tell(env, to, id, fx);
+            }
+        }
+    }
+
+    pub(super) fn ack(
+        &mut self,
+        env: &Env<'_>,
+        to: ConnKey,
+        id: Option<&FrameId>,
+        message: &MessageId,
+        status: AckStatus,
+        fx: &mut Effects,
+    ) {
+        let Some(conn) = self.routes.connection_mut(to) else {
+            return;
+        };
+        conn.sent = true;
+        if conn.acks == Acks::All {
+            fx.deliver(
+                to,
+                encode::ack(message, status, id, env.now_ms),
+                Class::Answer,
+            );
+        }
+    }
+}
+
+impl Delivery {
+    /// Notes an error, if it is graver than the one before.
+    fn fails(&mut self, code: ErrorCode) {
+        if gravity(code) > gravity(self.error) {
+            self.error = code;
+        }
+    }
+
+    /// What the node that sent it is told; nothing = delivered.
+    fn verdict(&self) -> Option<Verdict> {
+        match (self.delivered, self.error) {
+            (true, _) => None,
+            (false, ErrorCode::BotOffline | ErrorCode::RecipientOffline) => Some(Verdict::Offline),
+            (false, code) => Some(Verdict::Refused(code)),
+        }
+    }
+}
+
+/// How much an error says against sending again at once: the gravest outcome is the answer.
+fn gravity(code: ErrorCode) -> u8 {
+    if code == ErrorCode::RecipientBusy {
+        4
+    } else if code == ErrorCode::DeliveryUnknown {
+        3
+    } else if code == ErrorCode::Unreachable {
+        2
+    } else {
+        u8::from(code != ErrorCode::BotOffline && code != ErrorCode::RecipientOffline)
+    }
+}
