@@ -84,10 +84,8 @@ async fn the_answer_to_our_own_close() -> u16 {
 }
 
 async fn load_answered(reply: Reply) -> u16 {
-    let fault: Fault = Box::new(move |request| match &request.ask {
-        Ask::Load { .. } => Some(reply.clone()),
-        _ => None,
-    });
+    let fault: Fault =
+        Box::new(move |request| matches!(request.ask, Ask::Load { .. }).then(|| reply.clone()));
     let server = Server::start_faulty(|_| {}, Some(fault)).await;
     server
         .open("/ws", Some(&server.key("alice")))

@@ -170,10 +170,8 @@ async fn quota_exceeded() -> Value {
 
 /// What `register_bot` comes to when the store answers the claim with this.
 async fn claim_answered(reply: Reply) -> Value {
-    let fault: Fault = Box::new(move |request| match &request.ask {
-        Ask::Claim(_) => Some(reply.clone()),
-        _ => None,
-    });
+    let fault: Fault =
+        Box::new(move |request| matches!(request.ask, Ask::Claim(_)).then(|| reply.clone()));
     let server = Server::start_faulty(|_| {}, Some(fault)).await;
     server
         .client("alice", "phone")
