@@ -49,8 +49,8 @@ pub struct Sender {
     cursor: u64,
     /// How many parcels were pushed when; the first is the oldest.
     ages: BTreeMap<Millis, usize>,
-    /// While a PUBLISH is unanswered: the cursor before it.
-    publishing: Option<u64>,
+    /// A PUBLISH is unanswered.
+    publishing: bool,
     retry: Retry,
     /// Best-effort bytes published since the last ack, and since when.
     unheard: (usize, Millis),
@@ -71,7 +71,7 @@ impl Sender {
             next_seq: 1,
             cursor: 1,
             ages: BTreeMap::new(),
-            publishing: None,
+            publishing: false,
             retry: Retry::default(),
             unheard: (0, 0),
             resends: 0,
@@ -115,8 +115,7 @@ impl Sender {
     }
 
     /// Accepts something best effort, in the place of one of the same stream that waits. False if it
-    /// was dropped, because the window or the tenant's quarter is full;
-    /// then the older one stays.
+    /// was dropped, because the window or the tenant's quarter is full; the older one stays then.
     pub fn push_best_effort(&mut self, tenant: TenantId, stream: Stream, bytes: Bytes) -> bool {
         let older = self.waiting.of_stream(&tenant, &stream).map(charge);
         let room = self
@@ -137,7 +136,7 @@ impl Sender {
     /// What to PUBLISH now; report its end to [`published`](Self::published). `None` while one is
     /// unanswered or nothing is due.
     pub fn take(&mut self, now_ms: Millis) -> Option<Batch> {
-        if self.publishing.is_some() || self.retry.held {
+        if self.publishing || self.retry.held {
             return None;
         }
         let again = std::mem::take(&mut self.retry.again);
@@ -152,7 +151,7 @@ impl Sender {
         if items.is_empty() {
             return None;
         }
-        self.publishing = Some(self.cursor);
+        self.publishing = true;
         self.cursor = self.cursor.max(next);
         if !self.unacked.is_empty() {
             self.retry.start(now_ms);
@@ -235,18 +234,13 @@ impl Sender {
     /// Redis answered the PUBLISH, or it failed. A failed one may have been executed: what it carried
     /// counts as published, and is repeated when the timer says so.
     pub fn published(&mut self, now_ms: Millis, result: Result<(), ()>) {
-        let Some(cursor) = self.publishing.take() else {
-            return;
-        };
-        if result.is_ok() {
-            if self.unacked.is_empty() {
-                self.retry.tries = 0;
-            }
-            return;
+        self.publishing = false;
+        if result.is_err() {
+            self.retry.held = true;
+            self.retry.start(now_ms);
+        } else if self.unacked.is_empty() {
+            self.retry.tries = 0;
         }
-        self.cursor = self.cursor.min(cursor).max(self.acked + 1);
-        self.retry.held = true;
-        self.retry.start(now_ms);
     }
 
     /// An ack of this lane: settles what it decides. One of another generation, or above what was
@@ -321,9 +315,11 @@ impl Sender {
             return;
         }
         self.retry.start(now_ms);
-        // A PUBLISH that Redis still owes an answer is no loss.
-        self.retry.again = self.publishing.is_none();
-        self.retry.suspect = self.retry.suspect.max(self.cursor);
+        // While Redis owes an answer, silence is no loss.
+        if !self.publishing {
+            self.retry.again = true;
+            self.retry.suspect = self.retry.suspect.max(self.cursor);
+        }
     }
 
     /// The destination is dead: everything fails at once.
@@ -355,7 +351,6 @@ impl Sender {
         self.acked = 0;
         self.next_seq = 1;
         self.cursor = 1;
-        self.publishing = self.publishing.map(|_| 1);
         self.retry.begin();
     }
 

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use protocol::lane::{Ack, Batch, Verdict};
+use protocol::lane::{Ack, Batch, LaneKeys, Packet, Verdict};
 use protocol::limits::{
     LANE_ACK_DELAY_MS, LANE_BATCH_BYTES, LANE_UNACKED_MAX, LANE_VERDICTS_MAX, LANE_WINDOW_BYTES_MAX,
 };
-use protocol::{BootId, ErrorCode, Name, StreamId, TenantId};
+use protocol::{BootId, ErrorCode, Name, Secret, StreamId, TenantId};
 use router_core::effect::Receipt;
 use router_core::lane::{Due, Full, Parcel, Receiver, Sender, Settled};
+
+/// The largest frame of these lanes: what `lanes.rs` pushes at most.
+const FRAME_BYTES: usize = 300_000;
 
 /// How often something goes wrong, percent.
 #[derive(Debug, Clone, Copy, Default)]
@@ -63,6 +66,8 @@ pub struct Lane {
     dice: Dice,
     faults: Faults,
     events: BTreeMap<(u64, u64), Event>,
+    /// Present in some lanes: everything travels as bytes.
+    keys: Option<LaneKeys>,
     numbers: u64,
     paused: Option<Vec<Batch>>,
     publishing: bool,
@@ -104,6 +109,9 @@ impl Lane {
             dice: Dice(seed),
             faults,
             events: BTreeMap::new(),
+            keys: seed
+                .is_multiple_of(8)
+                .then(|| LaneKeys::new(&[Secret::new("s".to_owned())])),
             numbers: 0,
             paused: None,
             publishing: false,
@@ -238,6 +246,8 @@ impl Lane {
         let failed = self.down || self.dice.percent(self.faults.fail);
         let executed = !failed || (!self.down && self.dice.percent(50));
         if executed {
+            let batch = self.travelled(self.sender.packet(Some(batch), None)).data;
+            let batch = batch.unwrap();
             self.fly(|| Event::Data(batch.clone()));
         }
         let after_ms = self.dice.next(3);
@@ -245,6 +255,17 @@ impl Lane {
             after_ms,
             Event::Answer(if failed { Err(()) } else { Ok(()) }),
         );
+    }
+
+    /// What is left of a packet after its travel.
+    fn travelled(&self, packet: Packet) -> Packet {
+        let Some(keys) = &self.keys else {
+            return packet;
+        };
+        let bytes = packet.to_bytes(keys);
+        let read = Packet::from_bytes(&bytes, keys, FRAME_BYTES).unwrap();
+        assert_eq!(read, packet);
+        read
     }
 
     /// Sends something through the network: it arrives once, later, twice or never.
@@ -285,6 +306,10 @@ impl Lane {
             return;
         };
         assert!(ack.verdicts.len() <= LANE_VERDICTS_MAX);
+        let ack = self
+            .travelled(self.sender.packet(None, Some(ack)))
+            .ack
+            .unwrap();
         if !self.dice.percent(self.faults.fail) {
             self.fly(|| Event::Ack(ack.clone()));
         }

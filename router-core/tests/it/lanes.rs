@@ -6,9 +6,12 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use protocol::limits::{LANE_BATCH_BYTES, LANE_ITEM_OVERHEAD_BYTES, LANE_WINDOW_BYTES_MAX};
+use protocol::limits::{
+    LANE_BATCH_BYTES, LANE_ITEM_OVERHEAD_BYTES, LANE_VERDICTS_MAX, LANE_WINDOW_BYTES_MAX,
+};
+use router_core::lane::Settled;
 
-use crate::lane_world::{Faults, Lane};
+use crate::lane_world::{Faults, Lane, Told};
 use crate::strategies::config;
 
 #[derive(Debug, Clone)]
@@ -107,6 +110,21 @@ fn a_destination_that_slept_is_not_flooded() {
     lane.pass(1000);
     lane.was_delivered(0);
     assert!(lane.published_bytes <= 2 * LANE_WINDOW_BYTES_MAX + asleep);
+}
+
+#[test]
+fn more_refusals_than_an_ack_can_carry_are_all_told_without_the_timer() {
+    let refuse = Faults {
+        refuse: 100,
+        ..Faults::default()
+    };
+    let mut lane = Lane::new(1, refuse);
+    fill(&mut lane);
+    lane.pass(400);
+    lane.everything_is_settled();
+    assert!(lane.parcels.len() > LANE_VERDICTS_MAX);
+    let refused = |told: &Told| matches!(told.settled, Some(Settled::Verdict(_)));
+    assert!(lane.parcels.iter().all(refused));
 }
 
 proptest! {

@@ -347,10 +347,12 @@ fn what_redis_never_takes_is_unsent() {
 #[test]
 fn a_slow_answer_of_redis_is_no_loss() {
     let mut lane = sender();
-    lane.pushed(1..=1);
+    lane.pushed(1..=2);
     lane.take(NOW);
     lane.woken(NOW + 500);
     lane.published(NOW + 600, Ok(()));
+    assert_eq!(lane.take(NOW + 600), None);
+    lane.heard(&ack(1));
     assert_eq!(lane.take(NOW + 600), None);
 }
 
