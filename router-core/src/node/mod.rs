@@ -135,6 +135,8 @@ pub struct Node {
     dead: Dead,
     /// The generation of the store that has the own entry; `None` if none has yet.
     known_generation: Option<u64>,
+    /// How many beats began.
+    beat: u64,
     beat_due_ms: Millis,
     /// When the beat began whose answer is not here yet.
     beat_out_ms: Option<Millis>,
@@ -159,6 +161,7 @@ impl Node {
             health: Health::new(now_ms),
             dead: Dead::default(),
             known_generation: None,
+            beat: 0,
             beat_due_ms: now_ms,
             beat_out_ms: None,
             healthy_from_ms: None,
@@ -314,11 +317,13 @@ impl Node {
             }));
         }
         if self.beat_out_ms.is_none() && now_ms >= self.beat_due_ms {
+            self.beat += 1;
             self.beat_out_ms = Some(now_ms);
             self.beat_due_ms = now_ms + BEAT_MS;
             self.health.beat_began(now_ms);
             fx.push(NodeEffect::Ask(NodeAsk::Beat {
                 boot: self.view.own,
+                beat: self.beat,
                 known_generation: self.known_generation,
                 fresh_generation: (entropy >> 64) as u64,
             }));

@@ -19,13 +19,16 @@ pub const HELLO_KEPT_MS: Millis = 24 * 60 * 60 * 1000;
 /// A question of the node machine. Asked again it does no harm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NodeAsk {
-    /// Raises the asker's own beat and reads all. Reply: `Beats`, or `Buried`.
+    /// Writes the asker's beat and reads all. Reply: `Beats`, or `Buried`.
     ///
     /// An entry that is absent is written anew, unless the asker knows this very generation: then
     /// somebody removed it.
     Beat {
         /// The asker.
         boot: BootId,
+        /// Higher with every beat of this boot id. The asker counts, not the store: after a
+        /// failover to older data a beat must not look like one that was seen before.
+        beat: u64,
         /// The generation of the last `Beats` that the asker got for this boot id.
         known_generation: Option<u64>,
         /// Random; becomes the generation if the store has none.
@@ -104,9 +107,21 @@ impl NodesModel {
         match ask {
             NodeAsk::Beat {
                 boot,
+                beat,
                 known_generation,
                 fresh_generation,
-            } => self.beat(*boot, *known_generation, *fresh_generation),
+            } => {
+                let generation = *self.generation.get_or_insert(*fresh_generation);
+                if *known_generation == Some(generation) && !self.beats.contains_key(boot) {
+                    return NodeReply::Buried;
+                }
+                self.beats.insert(*boot, *beat);
+                let beats = self.beats.iter().map(|(boot, beat)| (*boot, *beat));
+                NodeReply::Beats {
+                    generation,
+                    beats: beats.collect(),
+                }
+            }
             NodeAsk::Bury { boot, beat } => {
                 let unchanged = self.beats.get(boot) == Some(beat);
                 if unchanged {
@@ -128,22 +143,6 @@ impl NodesModel {
     pub fn beat_of(&self, boot: BootId) -> Option<u64> {
         self.beats.get(&boot).copied()
     }
-
-    fn beat(&mut self, boot: BootId, known: Option<u64>, fresh: u64) -> NodeReply {
-        let generation = *self.generation.get_or_insert(fresh);
-        if known == Some(generation) && !self.beats.contains_key(&boot) {
-            return NodeReply::Buried;
-        }
-        *self.beats.entry(boot).or_default() += 1;
-        NodeReply::Beats {
-            generation,
-            beats: self
-                .beats
-                .iter()
-                .map(|(boot, beat)| (*boot, *beat))
-                .collect(),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -153,10 +152,11 @@ mod tests {
     const A: BootId = BootId::from_bits(1);
     const B: BootId = BootId::from_bits(2);
 
-    fn beat(model: &mut NodesModel, boot: BootId, known_generation: Option<u64>) -> NodeReply {
+    fn beat(model: &mut NodesModel, boot: BootId, beat: u64, known: Option<u64>) -> NodeReply {
         let ask = NodeAsk::Beat {
             boot,
-            known_generation,
+            beat,
+            known_generation: known,
             fresh_generation: 7,
         };
         model.execute(0, &ask)
@@ -172,18 +172,18 @@ mod tests {
     }
 
     #[test]
-    fn a_beat_raises_its_own_and_reads_all() {
+    fn a_beat_writes_its_own_and_reads_all() {
         let mut model = NodesModel::default();
-        assert_eq!(beat(&mut model, A, None), beats(7, &[(A, 1)]));
-        assert_eq!(beat(&mut model, B, None), beats(7, &[(A, 1), (B, 1)]));
-        assert_eq!(beat(&mut model, A, Some(7)), beats(7, &[(A, 2), (B, 1)]));
+        assert_eq!(beat(&mut model, A, 1, None), beats(7, &[(A, 1)]));
+        assert_eq!(beat(&mut model, B, 5, None), beats(7, &[(A, 1), (B, 5)]));
+        assert_eq!(beat(&mut model, A, 2, Some(7)), beats(7, &[(A, 2), (B, 5)]));
     }
 
     #[test]
     fn only_an_unchanged_beat_is_buried_and_only_once() {
         let mut model = NodesModel::default();
-        beat(&mut model, A, None);
-        beat(&mut model, A, Some(7));
+        beat(&mut model, A, 1, None);
+        beat(&mut model, A, 2, Some(7));
         assert_eq!(bury(&mut model, A, 1), NodeReply::Bury(false));
         assert_eq!(bury(&mut model, A, 2), NodeReply::Bury(true));
         assert_eq!(bury(&mut model, A, 2), NodeReply::Bury(false));
@@ -192,13 +192,13 @@ mod tests {
     #[test]
     fn the_buried_are_told_so_unless_the_data_was_lost() {
         let mut model = NodesModel::default();
-        beat(&mut model, A, None);
+        beat(&mut model, A, 1, None);
         bury(&mut model, A, 1);
-        assert_eq!(beat(&mut model, A, Some(7)), NodeReply::Buried);
-        assert_eq!(beat(&mut model, A, Some(7)), NodeReply::Buried);
-        assert_eq!(beat(&mut model, A, Some(6)), beats(7, &[(A, 1)]));
-        bury(&mut model, A, 1);
-        assert_eq!(beat(&mut model, A, None), beats(7, &[(A, 1)]));
+        assert_eq!(beat(&mut model, A, 2, Some(7)), NodeReply::Buried);
+        assert_eq!(beat(&mut model, A, 3, Some(7)), NodeReply::Buried);
+        assert_eq!(beat(&mut model, A, 4, Some(6)), beats(7, &[(A, 4)]));
+        bury(&mut model, A, 4);
+        assert_eq!(beat(&mut model, A, 5, None), beats(7, &[(A, 5)]));
     }
 
     #[test]

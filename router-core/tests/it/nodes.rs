@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::BootId;
 use router_core::env::Millis;
-use router_core::node::{Node, NodeEffect, NodeInput};
+use router_core::node::{DEGRADED_MS, Node, NodeEffect, NodeInput};
 use router_core::store::nodes::{Hello, NodeAsk, NodeReply, NodesModel};
 
 /// How many machines there are.
@@ -74,13 +74,16 @@ pub struct World {
     loss_percent: u64,
     slow_ms: u64,
     store: NodesModel,
-    replica: NodesModel,
+    /// An older store, with its `beaten_ms`.
+    replica: (NodesModel, BTreeMap<BootId, Millis>),
     machines: Vec<Machine>,
     events: BTreeMap<(Millis, u64), (usize, Event)>,
     number: u64,
-    /// When each boot's last beat was executed.
+    /// When each boot's last beat was executed that no failover threw away.
     beaten_ms: BTreeMap<BootId, Millis>,
-    /// Whose entries vanished from the store, by burial or by loss.
+    /// When each boot last beat again after a silence.
+    woke_ms: BTreeMap<BootId, Millis>,
+    /// Who was buried, or is so new that a failover threw its entry away: dead for good.
     vanished: BTreeSet<BootId>,
     pub burials: usize,
     pub rebirths: usize,
@@ -94,11 +97,12 @@ impl World {
             loss_percent: 0,
             slow_ms: 0,
             store: NodesModel::default(),
-            replica: NodesModel::default(),
+            replica: Default::default(),
             machines: Vec::new(),
             events: BTreeMap::new(),
             number: 0,
             beaten_ms: BTreeMap::new(),
+            woke_ms: BTreeMap::new(),
             vanished: BTreeSet::new(),
             burials: 0,
             rebirths: 0,
@@ -131,9 +135,12 @@ impl World {
             }
             Op::Loss(percent) => self.loss_percent = percent,
             Op::Slow(ms) => self.slow_ms = ms,
-            Op::LoseData => self.replace_store(NodesModel::default()),
-            Op::Replicate => self.replica = self.store.clone(),
-            Op::Failover => self.replace_store(self.replica.clone()),
+            Op::LoseData => {
+                self.store = NodesModel::default();
+                self.trouble_all();
+            }
+            Op::Replicate => self.replica = (self.store.clone(), self.beaten_ms.clone()),
+            Op::Failover => self.fail_over(),
         }
     }
 
@@ -179,11 +186,17 @@ impl World {
         self.trouble(i, ms);
     }
 
-    fn replace_store(&mut self, store: NodesModel) {
-        let boots = self.beaten_ms.keys();
-        let lost = boots.filter(|boot| store.beat_of(**boot).is_none());
+    fn fail_over(&mut self) {
+        let (store, beaten_ms) = self.replica.clone();
+        let boots = self.beaten_ms.keys().copied();
+        let lost = boots.filter(|boot| store.beat_of(*boot).is_none());
         self.vanished.extend(lost);
         self.store = store;
+        self.beaten_ms = beaten_ms;
+        self.trouble_all();
+    }
+
+    fn trouble_all(&mut self) {
         (0..NODES).for_each(|i| self.trouble(i, 0));
     }
 
@@ -306,11 +319,14 @@ impl World {
         let reply = self.store.execute(self.now_ms, ask);
         match (ask, &reply) {
             (NodeAsk::Beat { boot, .. }, NodeReply::Beats { .. }) => {
+                if self.silent_ms(*boot) >= SILENCE_MS {
+                    self.woke_ms.insert(*boot, self.now_ms);
+                }
                 self.beaten_ms.insert(*boot, self.now_ms);
             }
             (NodeAsk::Bury { boot, .. }, NodeReply::Bury(true)) => {
                 self.burials += 1;
-                let again = self.vanished.contains(boot);
+                let again = self.vanished.contains(boot) || self.machines[i].gone.contains(boot);
                 assert!(
                     again || self.silent_ms(*boot) >= SILENCE_MS,
                     "node {i} buried {boot}"
@@ -323,13 +339,17 @@ impl World {
     }
 
     fn on_gone(&mut self, i: usize, boot: BootId) {
-        let just = self.vanished.contains(&boot) || self.silent_ms(boot) >= SILENCE_MS;
+        let silent = self.silent_ms(boot) >= SILENCE_MS;
+        // It was, when the store was read; the answer took its time.
+        let woke_ms = self.woke_ms.get(&boot).copied().unwrap_or_default();
+        let silent = silent || self.now_ms - woke_ms <= DEGRADED_MS;
+        let just = self.vanished.contains(&boot) || silent;
         assert!(just, "{boot} is gone from node {i} but beats");
         self.machines[i].gone.insert(boot);
     }
 
     fn silent_ms(&self, boot: BootId) -> Millis {
-        self.now_ms - self.beaten_ms[&boot]
+        self.now_ms - self.beaten_ms.get(&boot).copied().unwrap_or_default()
     }
 
     fn check(&mut self) {
@@ -342,7 +362,9 @@ impl World {
             for boot in view.peers.keys() {
                 assert!(!machine.gone.contains(boot), "{boot} returned to node {i}");
                 assert!(!view.is_dead(*boot) && view.is_live(*boot));
-                let since_ms = machine.well_since_ms.max(self.beaten_ms[boot]);
+                let since_ms = machine.well_since_ms;
+                let beaten_ms = self.beaten_ms.get(boot).copied();
+                let since_ms = since_ms.max(beaten_ms.unwrap_or_default());
                 let ghost = now_ms.saturating_sub(since_ms) >= GHOST_MS;
                 assert!(!ghost, "GHO-1: node {i} still sees {boot}");
             }

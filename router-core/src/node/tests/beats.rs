@@ -40,6 +40,7 @@ fn an_answer_that_comes_twice_counts_once() {
     let beats = vec![(Y, 1)];
     let ask = NodeAsk::Beat {
         boot: rig.node.view().own,
+        beat: 9,
         known_generation: None,
         fresh_generation: 0,
     };

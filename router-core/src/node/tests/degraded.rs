@@ -40,11 +40,14 @@ fn who_was_stopped_for_20_s_buries_nobody() {
     assert!(rig.node.view().degraded, "old news prove nothing");
     rig.beating.clear();
     let ask = the_ask(&fx, is_beat);
+    let number = rig.now_ms;
+    rig.raw(NodeInput::Probe { number });
+    assert!(rig.node.view().degraded, "no beat of today succeeded yet");
     let reply = rig.execute(&ask);
     rig.give(NodeInput::Answered { ask, reply });
     rig.pass(5500);
     assert!(!rig.node.view().degraded);
-    assert_eq!((rig.buried(), rig.unchanged_ms(X)), (0, 4000));
+    assert_eq!((rig.buried(), rig.unchanged_ms(X)), (0, 5000));
 }
 
 #[test]
@@ -143,4 +146,53 @@ fn the_link_coming_back_is_probed_at_once() {
     rig.raw(NodeInput::LinkDown);
     let fx = rig.raw(NodeInput::LinkUp);
     assert!(fx.contains(&NodeEffect::SendProbe { number: rig.now_ms }));
+}
+
+#[test]
+fn a_probe_sent_before_the_link_dropped_proves_nothing() {
+    let mut rig = Rig::with_x();
+    let number = rig.now_ms;
+    rig.now_ms += 1;
+    rig.raw(NodeInput::LinkDown);
+    rig.raw(NodeInput::LinkUp);
+    rig.probes_return = false;
+    rig.give(NodeInput::Probe { number });
+    rig.pass(1900);
+    assert!(rig.node.view().degraded);
+}
+
+#[test]
+fn an_answer_after_2_s_is_as_late_as_none() {
+    let mut rig = Rig::with_x();
+    rig.beating.clear();
+    rig.now_ms += 1000;
+    let ask = rig.take_beat();
+    for _ in 0..2 {
+        assert!(!rig.node.view().degraded);
+        rig.now_ms += DEGRADED_MS / 2 - 1;
+        let number = rig.now_ms;
+        rig.raw(NodeInput::Probe { number });
+    }
+    rig.now_ms += 2;
+    let reply = rig.execute(&ask);
+    let fx = rig.raw(NodeInput::Answered { ask, reply });
+    assert!(fx.contains(&NodeEffect::Degraded(true)));
+    assert_eq!(rig.unchanged_ms(X), 0);
+}
+
+#[test]
+fn not_even_the_dead_are_buried_again_while_degraded() {
+    let mut rig = Rig::with_x();
+    rig.beating.clear();
+    rig.pass(6000);
+    assert_eq!(rig.buried(), 1);
+    rig.probes_return = false;
+    rig.pass(3000);
+    rig.beat(X);
+    rig.pass(1000);
+    assert!(rig.node.view().is_dead(X));
+    assert_eq!(rig.buried(), 1);
+    rig.probes_return = true;
+    rig.pass(2000);
+    assert_eq!(rig.buried(), 2);
 }

@@ -38,6 +38,18 @@ fn a_changed_generation_starts_the_counts_anew_and_buries_nobody() {
 }
 
 #[test]
+fn a_beat_is_never_used_twice_even_if_the_store_goes_back() {
+    let mut rig = Rig::with_x();
+    let own = rig.node.view().own;
+    let seen = rig.store.beat_of(own).unwrap();
+    let replica = rig.store.clone();
+    rig.pass(1000);
+    rig.store = replica;
+    rig.pass(1000);
+    assert_eq!(rig.store.beat_of(own), Some(seen + 2));
+}
+
+#[test]
 fn the_first_generation_is_no_change() {
     let rig = Rig::with_x();
     assert!(rig.node.view().generation.is_some());
@@ -59,7 +71,7 @@ fn a_buried_node_goes_on_under_a_new_boot_id() {
     let view = rig.node.view();
     assert!(view.is_dead(old) && !view.is_live(old) && view.is_live(new));
     assert_eq!((view.others(), view.degraded), (1, false));
-    assert_eq!(rig.store.beat_of(new), Some(1), "it beats at once");
+    assert!(rig.store.beat_of(new).is_some(), "it beats at once");
     assert_eq!(
         rig.asked(|ask| matches!(ask, NodeAsk::Hello { boot, .. } if *boot == new)),
         1

@@ -20,6 +20,8 @@ struct Rig {
     now_ms: Millis,
     store: NodesModel,
     beating: BTreeSet<BootId>,
+    /// The last beat of others.
+    beat: u64,
     fate: fn(&NodeAsk) -> Fate,
     probes_return: bool,
     /// All that the node wanted done.
@@ -41,6 +43,7 @@ impl Rig {
             now_ms: START,
             store: NodesModel::default(),
             beating: BTreeSet::new(),
+            beat: 0,
             fate: |_| Fate::Answered,
             probes_return: true,
             effects: Vec::new(),
@@ -100,8 +103,10 @@ impl Rig {
     }
 
     fn beat(&mut self, boot: BootId) {
+        self.beat += 1;
         let ask = NodeAsk::Beat {
             boot,
+            beat: self.beat,
             known_generation: None,
             fresh_generation: 9,
         };
