@@ -9,6 +9,13 @@ use crate::ids::{ConnectionId, MessageId, Name, StreamId, TenantId};
 /// The wire versions of envelopes that this build reads and writes: `[min, max]`.
 pub const WIRE: [u16; 2] = [1, 1];
 
+/// The version to write for a node that reads `theirs`, `[min, max]`: the lower maximum. `None` if
+/// we have none in common.
+pub fn common_wire(theirs: [u16; 2]) -> Option<u16> {
+    let version = WIRE[1].min(theirs[1]);
+    (version >= WIRE[0].max(theirs[0])).then_some(version)
+}
+
 /// A message of the family on its way to its recipient.
 ///
 /// Shape on the wire: MessagePack map by member name (so that members may be added), the body as
@@ -60,10 +67,16 @@ pub enum EnvelopeError {
 }
 
 impl Envelope {
-    /// Writes the envelope: the wire version (two bytes, big endian), then MessagePack.
+    /// Writes the envelope for this build: the wire version (two bytes, big endian), then MessagePack.
     pub fn to_bytes(&self) -> Bytes {
+        self.to_bytes_at(WIRE[1])
+    }
+
+    /// Writes the envelope for a node of the wire version `version`, from
+    /// [`common_wire`]. There is one version so far, so only the number depends on it.
+    pub fn to_bytes_at(&self, version: u16) -> Bytes {
         let mut out = Vec::with_capacity(256 + self.body.len());
-        out.extend_from_slice(&WIRE[1].to_be_bytes());
+        out.extend_from_slice(&version.to_be_bytes());
         rmp_serde::encode::write_named(&mut out, self)
             .expect("an envelope has no unserialisable part");
         Bytes::from(out)
@@ -101,6 +114,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::limits::ENVELOPE_OVERHEAD_BYTES;
 
     fn sample(body: Body) -> Envelope {
         Envelope {
@@ -161,6 +175,31 @@ mod tests {
             let error = Envelope::from_bytes(&bytes).unwrap_err();
             assert!(matches!(error, EnvelopeError::Version(named) if named == version));
         }
+    }
+
+    #[test]
+    fn two_nodes_speak_the_lower_maximum() {
+        let [min, max] = WIRE;
+        assert_eq!(common_wire(WIRE), Some(max));
+        assert_eq!(common_wire([min, max + 1]), Some(max));
+        assert_eq!(common_wire([max + 1, max + 2]), None);
+        assert_eq!(common_wire([min - 1, min - 1]), None);
+        let bytes = sample(members()).to_bytes_at(max + 1);
+        let error = Envelope::from_bytes(&bytes).unwrap_err();
+        assert!(matches!(error, EnvelopeError::Version(named) if named == max + 1));
+    }
+
+    #[test]
+    fn the_longest_names_fit_the_overhead() {
+        let mut envelope = sample(Body::from_members(Bytes::new()));
+        envelope.tenant = TenantId::parse(&"t".repeat(64)).unwrap();
+        envelope.from = Name::parse(&"f".repeat(80)).unwrap();
+        envelope.to = Name::parse(&"r".repeat(80)).unwrap();
+        envelope.message_id = MessageId::parse(&"m".repeat(64)).ok();
+        envelope.stream_id = StreamId::parse(&"s".repeat(64)).ok();
+        envelope.reply_to = MessageId::parse(&"r".repeat(64)).ok();
+        envelope.part = Some((u64::MAX, u64::MAX));
+        assert!(envelope.to_bytes().len() < ENVELOPE_OVERHEAD_BYTES);
     }
 
     proptest! {

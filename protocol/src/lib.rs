@@ -11,7 +11,7 @@
 //! | `connect.rs`, `presence.rs`, `frame.rs` | the frames, by column |
 //! | `http.rs` | the bodies of the HTTP API |
 //! | `json.rs`, `codec/` | one pass from text to frame, one exact-size write back |
-//! | `envelope.rs` | what one node sends another |
+//! | `envelope.rs`, `lane.rs` | what one node sends another, and in what packets |
 //! | `generate.rs` | the same words as JSON Schema, TypeScript and tables of the documents |
 
 pub mod close;
@@ -24,6 +24,7 @@ pub mod generate;
 pub mod http;
 pub mod ids;
 pub mod json;
+pub mod lane;
 pub mod limits;
 pub mod presence;
 pub mod secret;
@@ -32,7 +33,8 @@ pub use close::CloseCode;
 pub use envelope::Envelope;
 pub use error::ErrorCode;
 pub use ids::{
-    Address, BotId, ClientId, ConnectionId, FrameId, Kind, MessageId, Name, StreamId, TenantId,
+    Address, BootId, BotId, ClientId, ConnectionId, FrameId, Kind, MessageId, Name, StreamId,
+    TenantId,
 };
 pub use limits::Limits;
 pub use secret::Secret;

@@ -108,6 +108,50 @@ constants! {
     HANDSHAKES_MAX: usize = 4096;
 }
 
+// Between nodes: no client meets these, so no table of the documents has them.
+
+/// Most bytes of an envelope beside its body: names of full length, ids, a trace context.
+pub const ENVELOPE_OVERHEAD_BYTES: usize = 1024;
+/// Most bytes of envelopes in one batch of a lane; one larger envelope is a batch of its own.
+///
+/// A PUBLISH alone costs Redis 28 µs, a message in a batch a hundredth of that.
+pub const LANE_BATCH_BYTES: usize = 64 * 1024;
+/// Charged for each envelope in a lane beside its bytes, so that small ones are not free.
+pub const LANE_ITEM_OVERHEAD_BYTES: usize = 64;
+/// Most envelopes in one batch: as many as the overhead alone lets in.
+pub const LANE_BATCH_ITEMS_MAX: usize = LANE_BATCH_BYTES / LANE_ITEM_OVERHEAD_BYTES;
+/// Most verdicts in one ack; one that would need more acknowledges fewer messages.
+pub const LANE_VERDICTS_MAX: usize = 1024;
+/// Largest ack, bytes: its verdicts at 64 bytes each.
+pub const LANE_ACK_BYTES_MAX: usize = LANE_VERDICTS_MAX * 64;
+/// Most bytes of a packet beside its envelopes and verdicts: two boot ids, names, numbers, MAC.
+pub const LANE_PACKET_OVERHEAD_BYTES: usize = 512;
+/// Largest window of a lane, bytes that wait or are not acknowledged.
+pub const LANE_WINDOW_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Least window of a lane, bytes: one frame of the default size with its overheads.
+pub const LANE_WINDOW_BYTES_MIN: usize = 258 * 1024;
+/// What all lanes to one node may have under way together, bytes.
+///
+/// Redis cuts a subscriber that has had 8 MiB to read for 60 s.
+pub const LANE_WINDOWS_BYTES: usize = 6 * 1024 * 1024;
+/// Which part of a lane's window one tenant may hold: a quarter.
+pub const LANE_TENANT_SHARE: usize = 4;
+/// Most messages of a lane that are numbered and not acknowledged: the largest window of
+/// nothing but overhead. A receiver keeps no more verdicts than this.
+pub const LANE_UNACKED_MAX: u64 = (LANE_WINDOW_BYTES_MAX / LANE_ITEM_OVERHEAD_BYTES) as u64;
+/// How long an unacknowledged batch waits for its first repetition, milliseconds; then twice
+/// as long each time.
+pub const LANE_RESEND_MS: u64 = 500;
+/// Most doublings of [`LANE_RESEND_MS`]: 4 s.
+pub const LANE_RESEND_DOUBLINGS: u32 = 3;
+/// How long a message may be in a lane before the lane gives up, milliseconds: the fourth
+/// repetition would be due then.
+pub const LANE_DEADLINE_MS: u64 = 7500;
+/// After how long a sender is told to try a full lane again, milliseconds.
+pub const LANE_RETRY_MS: u64 = 100;
+/// How long an ack may wait for more to acknowledge while a node is busy, milliseconds.
+pub const LANE_ACK_DELAY_MS: u64 = 1;
+
 macro_rules! limits {
     ($( $(#[doc = $doc:literal])+ $field:ident : $kind:ty = $default:expr; )*) => {
         /// The limits that an operator may change, per node and per tenant.

@@ -19,6 +19,13 @@ pub struct Receipt {
     pub(crate) number: u64,
 }
 
+impl Receipt {
+    /// The receipt of a tenant's delivery. Only that tenant knows what a number stands for.
+    pub const fn new(tenant: TenantId, number: u64) -> Self {
+        Self { tenant, number }
+    }
+}
+
 /// Names a question to the store, so that its reply finds the tenant that asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ticket {

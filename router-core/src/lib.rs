@@ -13,7 +13,9 @@
 //! | `auth/`, `permit.rs` | credential → grant → permit |
 //! | `session/` | the machine of one connection |
 //! | `shard.rs`, `tenant/` | the machine of one tenant, and the map of them |
+//! | `lane/` | the two ends of the pipe to another node |
 //! | `store/` | every question to the store, and the pure model of the answers |
+//! | `node/` | the machine of the process: who else is alive |
 //! | `request.rs` | what sessions and tenants say to each other |
 //! | `refusal.rs` | the `error` frame that both send |
 //! | `effect.rs` | the closed list of what machines want done |
@@ -25,6 +27,8 @@ pub mod env;
 pub mod gcra;
 pub mod ids;
 pub mod invariant;
+pub mod lane;
+pub mod node;
 pub mod permit;
 mod refusal;
 pub mod request;

@@ -8,6 +8,7 @@
 mod generated;
 mod properties;
 mod vectors;
+mod wire;
 
 use protocol::frame::{Send, SendKind};
 use protocol::{ConnectionId, Envelope, MessageId, Name, TenantId};

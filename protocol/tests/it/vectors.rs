@@ -72,6 +72,11 @@ struct LimitVector {
 }
 
 fn load<T: DeserializeOwned>(file: &str) -> Vec<T> {
+    load_one(file)
+}
+
+/// A whole file of vectors.
+pub fn load_one<T: DeserializeOwned>(file: &str) -> T {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/vectors")
         .join(file);

@@ -131,10 +131,9 @@ impl Keyring {
             if seen.iter().filter(|seen| **seen).count() < SECRET_DISTINCT_MIN {
                 return Err(WeakSecret::Uniform);
             }
-            let tokens = mac(&keyed(bytes), b"t2b/client-token/v1");
             Ok(KeySecret {
                 keys: keyed(bytes),
-                tokens: keyed(&tokens),
+                tokens: keyed(secret.derive("t2b/client-token/v1").reveal()),
             })
         });
         Ok(Self {

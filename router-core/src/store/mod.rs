@@ -4,6 +4,7 @@
 //! memory. The model is also the store of a single node. Nothing here knows Redis.
 
 mod model;
+pub mod nodes;
 
 use protocol::presence::BotInfo;
 use protocol::{BotId, ClientId, ConnectionId, ErrorCode, TenantId};

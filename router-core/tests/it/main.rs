@@ -3,7 +3,9 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `world.rs`, `perform.rs` | the node that the machines live in |
+//! | `lane_world.rs` | two nodes with a lossy network between them |
 //! | `talk.rs` | how a scenario speaks with it |
+//! | `nodes.rs` | several node machines and their store |
 //! | `script.rs`, `words.rs`, `hostile.rs` | what random tenants do to it, and how often: `strategies.rs` |
 //!
 //! The other files are tests, named after the behaviour.
@@ -16,6 +18,8 @@
 )]
 
 mod hostile;
+mod lane_world;
+mod nodes;
 mod perform;
 mod script;
 mod strategies;
@@ -27,9 +31,11 @@ mod answers;
 mod bots_change_hands;
 mod calls;
 mod connecting;
+mod dead_nodes;
 mod every_error_code;
 mod guarantees;
 mod isolation;
+mod lanes;
 mod limits;
 mod policy;
 mod presence_coalesced;

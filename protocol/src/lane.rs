@@ -1,0 +1,359 @@
+//! What two nodes say to each other: packets of numbered envelopes and of acks.
+//!
+//! ```text
+//!  src ── Packet { data: Batch { generation 3, first_seq 41, items: 41, 42, ·, 43 } } ──▶ dst
+//!  src ◀─ Packet { ack: Ack { generation 3, upto 43, verdicts: 42 offline } } ─────────── dst
+//! ```
+//!
+//! A packet is a MessagePack map by member name and the first 16 bytes of its HMAC-SHA256. Its
+//! shape is the same for every wire version, so that a node can always say what it makes of a
+//! packet: the version is each envelope's own, and one that is unknown gets the verdict
+//! `refused(not_supported)`. Members may be added; those below keep their meaning.
+//!
+//! How the two ends use these words is `router-core`'s `lane/`. Nothing here counts or repeats.
+
+use std::fmt;
+
+use bytes::Bytes;
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::Sha256;
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::error::ErrorCode;
+use crate::ids::BootId;
+use crate::limits::{
+    ENVELOPE_OVERHEAD_BYTES, LANE_ACK_BYTES_MAX, LANE_BATCH_BYTES, LANE_BATCH_ITEMS_MAX,
+    LANE_ITEM_OVERHEAD_BYTES, LANE_PACKET_OVERHEAD_BYTES, LANE_VERDICTS_MAX,
+};
+use crate::secret::Secret;
+
+/// Bytes of the MAC at the end of a packet.
+const MAC_BYTES: usize = 16;
+const PURPOSE: &str = "t2b/lane/v1";
+
+/// One PUBLISH from a node to another: data, an ack for the other direction, or both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packet {
+    /// Who sends it.
+    pub src: BootId,
+    /// Whom it is for. A node with another boot id leaves it alone.
+    pub dst: BootId,
+    /// Envelopes of the lane `src` → `dst`.
+    pub data: Option<Batch>,
+    /// What became of envelopes of the lane `dst` → `src`.
+    pub ack: Option<Ack>,
+}
+
+/// Envelopes in their order; those that are sequenced count up from `first_seq`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Which life of the lane; it only grows.
+    pub generation: u64,
+    /// The number of the first sequenced item, or of the next one to come if none is. From 1.
+    pub first_seq: u64,
+    /// The last `upto` that the sender has processed: verdicts up to it need no repetition.
+    pub seen: u64,
+    /// At least one.
+    pub items: Vec<Item>,
+}
+
+/// One envelope in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Whether it has a number and is repeated until acknowledged; else it is best effort.
+    pub sequenced: bool,
+    /// [`Envelope::to_bytes`](crate::Envelope::to_bytes), with its wire version.
+    pub envelope: Bytes,
+}
+
+/// What became of a lane's envelopes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    /// The life of the lane that it is about.
+    pub generation: u64,
+    /// Everything up to this number is decided.
+    pub upto: u64,
+    /// Something after `upto` came and was dropped, because what is between is missing.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub gap: bool,
+    /// The sender's boot id is buried: nothing it sends is delivered any more.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub buried: bool,
+    /// What was not delivered, by number, for everything above the batch's `seen`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verdicts: Vec<(u64, Verdict)>,
+}
+
+/// Why an envelope was not delivered. Those delivered have none.
+///
+/// Wire form: one text, `duplicate`, `moved:<boot id>`, `offline` or `refused:<reason>`. A text of
+/// a later build reads as `refused:delivery_unknown`: an ack must not be lost over one verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Its message id was delivered before.
+    Duplicate,
+    /// The recipient is on another node.
+    Moved(BootId),
+    /// The recipient is on no node that the receiver knows of.
+    Offline,
+    /// Anything else, as the sender's client is told it.
+    Refused(ErrorCode),
+}
+
+/// Why bytes are no packet.
+#[derive(Debug, thiserror::Error)]
+pub enum PacketError {
+    /// Fewer bytes than a MAC has, or more than a packet may have.
+    #[error("packet has {0} bytes")]
+    Size(usize),
+    /// No live secret made its MAC.
+    #[error("packet is not from a node of this cluster")]
+    Mac,
+    /// It is not MessagePack of this shape.
+    #[error("packet is not well formed")]
+    Malformed(#[from] rmp_serde::decode::Error),
+    /// More items or verdicts than a packet may have, none at all, or numbers below 1.
+    #[error("packet breaks the rule on its {0}")]
+    Count(&'static str),
+}
+
+/// The keys of packets: the first signs, all verify.
+#[derive(Clone)]
+pub struct LaneKeys(Vec<Hmac<Sha256>>);
+
+impl LaneKeys {
+    /// The keys of the live secrets, derived from them for this purpose only.
+    ///
+    /// Panics without a secret; the configuration has at least one.
+    pub fn new(secrets: &[Secret<String>]) -> Self {
+        assert!(!secrets.is_empty(), "a cluster has at least one secret");
+        let keyed = |secret: &Secret<String>| {
+            Hmac::new_from_slice(secret.derive(PURPOSE).reveal())
+                .expect("HMAC takes keys of any length")
+        };
+        Self(secrets.iter().map(keyed).collect())
+    }
+
+    fn sign(&self, message: &[u8]) -> [u8; MAC_BYTES] {
+        head(&self.0[0], message)
+    }
+
+    /// The work is the same whichever key fits, and no comparison stops early.
+    fn verify(&self, message: &[u8], mac: &[u8; MAC_BYTES]) -> bool {
+        let each = self.0.iter().map(|key| head(key, message).ct_eq(mac));
+        each.fold(Choice::from(0), |found, fits| found | fits)
+            .into()
+    }
+}
+
+impl fmt::Debug for LaneKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LaneKeys({})", self.0.len())
+    }
+}
+
+fn head(key: &Hmac<Sha256>, message: &[u8]) -> [u8; MAC_BYTES] {
+    let tag = key.clone().chain_update(message).finalize().into_bytes();
+    *tag.first_chunk().expect("SHA-256 has 32 bytes")
+}
+
+/// Largest packet of a cluster whose largest frame has `frame_bytes`.
+pub const fn packet_bytes_max(frame_bytes: usize) -> usize {
+    let one = frame_bytes + ENVELOPE_OVERHEAD_BYTES + LANE_ITEM_OVERHEAD_BYTES;
+    let data = if one > LANE_BATCH_BYTES {
+        one
+    } else {
+        LANE_BATCH_BYTES
+    };
+    data + LANE_ACK_BYTES_MAX + LANE_PACKET_OVERHEAD_BYTES
+}
+
+impl Packet {
+    /// Writes the packet: MessagePack, then its MAC.
+    pub fn to_bytes(&self, keys: &LaneKeys) -> Bytes {
+        let data: usize = self.data.iter().map(Batch::bytes).sum();
+        let verdicts = self.ack.iter().map(|ack| 64 * ack.verdicts.len());
+        let size = LANE_PACKET_OVERHEAD_BYTES + data + verdicts.sum::<usize>();
+        let mut out = Vec::with_capacity(size);
+        rmp_serde::encode::write_named(&mut out, &PacketForm::of(self))
+            .expect("a packet has no unserialisable part");
+        let mac = keys.sign(&out);
+        out.extend_from_slice(&mac);
+        Bytes::from(out)
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote. Its envelopes are slices of `bytes`.
+    ///
+    /// `frame_bytes`: the largest frame that any tenant may send. The MAC is checked before
+    /// anything is read. Unknown members are passed over.
+    pub fn from_bytes(
+        bytes: &Bytes,
+        keys: &LaneKeys,
+        frame_bytes: usize,
+    ) -> Result<Self, PacketError> {
+        if bytes.len() > packet_bytes_max(frame_bytes) {
+            return Err(PacketError::Size(bytes.len()));
+        }
+        let (message, mac) = bytes
+            .split_last_chunk()
+            .ok_or(PacketError::Size(bytes.len()))?;
+        if !keys.verify(message, mac) {
+            return Err(PacketError::Mac);
+        }
+        rmp_serde::from_slice::<PacketForm<'_>>(message)?.read(bytes)
+    }
+}
+
+impl Batch {
+    /// What its items are charged with: their bytes and an overhead each.
+    pub fn bytes(&self) -> usize {
+        self.items.iter().map(|item| charge(&item.envelope)).sum()
+    }
+}
+
+/// What an envelope is charged with in a lane, bytes.
+pub fn charge(envelope: &Bytes) -> usize {
+    envelope.len() + LANE_ITEM_OVERHEAD_BYTES
+}
+
+/// A packet as it is written: envelopes borrowed, defaults left out.
+#[derive(Serialize, Deserialize)]
+struct PacketForm<'a> {
+    src: BootId,
+    dst: BootId,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    data: Option<BatchForm<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ack: Option<Ack>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct BatchForm<'a> {
+    generation: u64,
+    first_seq: u64,
+    seen: u64,
+    #[serde(borrow)]
+    items: Vec<ItemForm<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ItemForm<'a> {
+    #[serde(default, skip_serializing_if = "is_false")]
+    best_effort: bool,
+    #[serde(borrow, serialize_with = "as_binary")]
+    envelope: &'a [u8],
+}
+
+impl<'a> PacketForm<'a> {
+    fn of(packet: &'a Packet) -> Self {
+        let item = |item: &'a Item| ItemForm {
+            best_effort: !item.sequenced,
+            envelope: &item.envelope,
+        };
+        let data = packet.data.as_ref().map(|batch| BatchForm {
+            generation: batch.generation,
+            first_seq: batch.first_seq,
+            seen: batch.seen,
+            items: batch.items.iter().map(item).collect(),
+        });
+        Self {
+            src: packet.src,
+            dst: packet.dst,
+            data,
+            ack: packet.ack.clone(),
+        }
+    }
+
+    fn read(self, bytes: &Bytes) -> Result<Packet, PacketError> {
+        let data = self.data.map(|batch| batch.read(bytes)).transpose()?;
+        if let Some(ack) = &self.ack
+            && ack.verdicts.len() > LANE_VERDICTS_MAX
+        {
+            return Err(PacketError::Count("verdicts"));
+        }
+        Ok(Packet {
+            src: self.src,
+            dst: self.dst,
+            data,
+            ack: self.ack,
+        })
+    }
+}
+
+impl BatchForm<'_> {
+    fn read(self, bytes: &Bytes) -> Result<Batch, PacketError> {
+        if !(1..=LANE_BATCH_ITEMS_MAX).contains(&self.items.len()) {
+            return Err(PacketError::Count("items"));
+        }
+        if self.generation == 0 || self.first_seq == 0 {
+            return Err(PacketError::Count("numbers"));
+        }
+        let item = |item: ItemForm<'_>| Item {
+            sequenced: !item.best_effort,
+            envelope: bytes.slice_ref(item.envelope),
+        };
+        let batch = Batch {
+            generation: self.generation,
+            first_seq: self.first_seq,
+            seen: self.seen,
+            items: self.items.into_iter().map(item).collect(),
+        };
+        if batch.items.len() > 1 && batch.bytes() > LANE_BATCH_BYTES {
+            return Err(PacketError::Count("bytes"));
+        }
+        Ok(batch)
+    }
+}
+
+/// `&[u8]` is a sequence of numbers to serde otherwise.
+fn as_binary<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Duplicate => f.write_str("duplicate"),
+            Verdict::Moved(holder) => write!(f, "moved:{holder}"),
+            Verdict::Offline => f.write_str("offline"),
+            Verdict::Refused(code) => write!(f, "refused:{code}"),
+        }
+    }
+}
+
+impl Verdict {
+    fn read(text: &str) -> Option<Self> {
+        let reason = |name: &str| {
+            let mut codes = ErrorCode::ALL.iter();
+            codes.find(|code| code.reason() == name).copied()
+        };
+        match text.split_once(':') {
+            None if text == "duplicate" => Some(Verdict::Duplicate),
+            None if text == "offline" => Some(Verdict::Offline),
+            Some(("moved", holder)) => holder.parse().ok().map(Verdict::Moved),
+            Some(("refused", name)) => reason(name).map(Verdict::Refused),
+            None | Some(_) => None,
+        }
+    }
+}
+
+impl Serialize for Verdict {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Verdict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Ok(Self::read(&text).unwrap_or(Verdict::Refused(ErrorCode::DeliveryUnknown)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! The golden vectors of what nodes send each other. Those of a wire version are kept for good: a
+//! node of the next version still reads them, and still writes them for a node of this one.
+
+use bytes::Bytes;
+use protocol::lane::{Ack, Batch, Item, LaneKeys, Packet};
+use protocol::{BootId, Envelope, Secret};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::vectors::load_one;
+
+/// What a file of a wire version holds. Bytes are in hexadecimal.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Vectors {
+    version: u16,
+    secret: String,
+    envelopes: Vec<EnvelopeVector>,
+    packets: Vec<PacketVector>,
+}
+
+/// `envelope` with its body as text.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EnvelopeVector {
+    name: String,
+    envelope: Value,
+    bytes: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PacketVector {
+    name: String,
+    packet: PacketForm,
+    bytes: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PacketForm {
+    src: BootId,
+    dst: BootId,
+    data: Option<BatchForm>,
+    ack: Option<Ack>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BatchForm {
+    generation: u64,
+    first_seq: u64,
+    seen: u64,
+    items: Vec<ItemForm>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ItemForm {
+    sequenced: bool,
+    envelope: String,
+}
+
+fn unhex(text: &str) -> Bytes {
+    let byte = |pair: &[u8]| {
+        let pair = std::str::from_utf8(pair).expect("is ASCII");
+        u8::from_str_radix(pair, 16).expect("is hexadecimal")
+    };
+    text.as_bytes().chunks(2).map(byte).collect()
+}
+
+impl EnvelopeVector {
+    fn envelope(&self) -> Envelope {
+        let mut form = self.envelope.clone();
+        let body = form["body"].as_str().expect("a body is text");
+        form["body"] = body.as_bytes().into();
+        serde_json::from_value(form).expect(&self.name)
+    }
+}
+
+impl PacketForm {
+    fn packet(self) -> Packet {
+        let item = |item: ItemForm| Item {
+            sequenced: item.sequenced,
+            envelope: unhex(&item.envelope),
+        };
+        let batch = |batch: BatchForm| Batch {
+            generation: batch.generation,
+            first_seq: batch.first_seq,
+            seen: batch.seen,
+            items: batch.items.into_iter().map(item).collect(),
+        };
+        Packet {
+            src: self.src,
+            dst: self.dst,
+            data: self.data.map(batch),
+            ack: self.ack,
+        }
+    }
+}
+
+#[test]
+fn wire_version_1() {
+    let vectors: Vectors = load_one("wire_v1.json");
+    for vector in &vectors.envelopes {
+        let (envelope, bytes) = (vector.envelope(), unhex(&vector.bytes));
+        let read = Envelope::from_bytes(&bytes).expect(&vector.name);
+        assert_eq!(read, envelope, "{}", vector.name);
+        let written = envelope.to_bytes_at(vectors.version);
+        assert_eq!(written, bytes, "{}", vector.name);
+    }
+    let keys = LaneKeys::new(&[Secret::new(vectors.secret)]);
+    for vector in vectors.packets {
+        let (packet, bytes) = (vector.packet.packet(), unhex(&vector.bytes));
+        let read = Packet::from_bytes(&bytes, &keys, 0).expect(&vector.name);
+        assert_eq!(read, packet, "{}", vector.name);
+        assert_eq!(packet.to_bytes(&keys), bytes, "{}", vector.name);
+    }
+}

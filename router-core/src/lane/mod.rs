@@ -1,0 +1,115 @@
+//! The pipe from one node to another: reliable and in order, over PUBLISH, which is neither.
+//!
+//! ```text
+//!  push ─▶ Sender ──take──▶ PUBLISH ~~~▶ arrived ─▶ Receiver ─▶ handle each, decided
+//!  settled ◀─ acked ◀──────────────────── PUBLISH ◀── ack
+//! ```
+//!
+//! Go-back-N with numbers for messages, selective verdicts, and a generation for each life of the
+//! lane. Partials and typing travel in their place between the messages, without a number: they are
+//! sent at most once. Both ends are pure; the shell publishes, reads the clock and keeps one
+//! `Sender` and one `Receiver` for every other node *until that boot id is buried*: one made anew
+//! for the same pair would count from 1 again.
+//!
+//! It is not the place of decisions: what a receiving node makes of an envelope, and what a sending
+//! node does about a verdict, is the tenant's. Packets as bytes: `protocol::lane`. Rules and reasons:
+//! each method below.
+//!
+//! | what is bounded | by |
+//! | --- | --- |
+//! | bytes that wait or are unacknowledged | the window; a tenant's by a quarter of it |
+//! | messages unacknowledged, verdicts kept | `LANE_UNACKED_MAX` |
+//! | best effort published since the last ack | a quarter of the window, or two batches |
+//! | one batch, one ack | `LANE_BATCH_BYTES`, `LANE_VERDICTS_MAX` |
+//! | time in a lane | `LANE_DEADLINE_MS` |
+
+mod receiver;
+mod retry;
+mod sender;
+mod waiting;
+mod window;
+
+use bytes::Bytes;
+use protocol::lane::Verdict;
+use protocol::limits::{LANE_WINDOW_BYTES_MAX, LANE_WINDOW_BYTES_MIN, LANE_WINDOWS_BYTES};
+use protocol::{Name, StreamId, TenantId};
+
+use crate::effect::Receipt;
+use crate::env::Millis;
+
+pub use receiver::{Due, Receiver};
+pub use sender::{Heard, Sender};
+
+/// A message for another node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parcel {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The envelope as bytes.
+    pub bytes: Bytes,
+    /// Comes back with what became of it.
+    pub receipt: Receipt,
+}
+
+/// What a best-effort envelope belongs to: sender, recipient, and the stream of a partial (`typing`
+/// has none). A newer one replaces one that waits.
+pub type Stream = (Name, Name, Option<StreamId>);
+
+/// What became of a parcel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// The receiving node put it into a queue.
+    Delivered,
+    /// The receiving node decided otherwise.
+    Verdict(Verdict),
+    /// It was published, perhaps in vain, and nothing was heard: `delivery_unknown`.
+    Unknown,
+    /// It was never published: `unreachable`.
+    Unsent,
+}
+
+/// A parcel that the lane has no room for: `unreachable`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Full {
+    /// Its receipt, to be settled by the caller.
+    pub receipt: Receipt,
+    /// When to try again.
+    pub retry_ms: Millis,
+}
+
+/// A lane as operators see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status {
+    /// Which life it is: 1, and one more for every time that it gave up.
+    pub generation: u64,
+    /// Bytes published and not acknowledged, overheads included.
+    pub unacked_bytes: usize,
+    /// Bytes not yet published, overheads included.
+    pub waiting_bytes: usize,
+    /// Messages published and not acknowledged.
+    pub unacked: usize,
+    /// Messages published again, since the lane exists.
+    pub resends: u64,
+    /// How long its oldest message is in it.
+    pub oldest_ms: Option<Millis>,
+}
+
+/// The window of each lane to a node that `others` other live nodes send to.
+pub fn window_bytes(others: usize) -> usize {
+    (LANE_WINDOWS_BYTES / others.max(1)).clamp(LANE_WINDOW_BYTES_MIN, LANE_WINDOW_BYTES_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_share_what_a_subscriber_may_have() {
+        let mib = 1024 * 1024;
+        assert_eq!(window_bytes(0), 4 * mib);
+        assert_eq!(window_bytes(1), 4 * mib);
+        assert_eq!(window_bytes(2), 3 * mib);
+        assert_eq!(window_bytes(12), mib / 2);
+        assert_eq!(window_bytes(1000), LANE_WINDOW_BYTES_MIN);
+    }
+}

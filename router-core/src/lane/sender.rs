@@ -1,0 +1,386 @@
+//! The sending end of a lane.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use protocol::lane::{Ack, Batch, Item, Packet, charge};
+use protocol::limits::{LANE_BATCH_BYTES, LANE_DEADLINE_MS, LANE_RETRY_MS, LANE_VERDICTS_MAX};
+use protocol::{BootId, TenantId};
+
+use super::retry::Retry;
+use super::waiting::{Waiting, WaitingRoom};
+use super::window::Window;
+use super::{Full, Parcel, Settled, Status, Stream};
+use crate::effect::Receipt;
+use crate::env::Millis;
+
+/// What an ack said of this node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// Nothing.
+    Nothing,
+    /// Its boot id is buried: it needs a new one.
+    Buried,
+}
+
+/// A parcel that has a number.
+#[derive(Debug)]
+struct Sent {
+    parcel: Parcel,
+    pushed_ms: Millis,
+}
+
+/// What one node sends another.
+///
+/// After every call but the questions, [`take`](Self::take) says what to publish now, and
+/// [`next_wakeup`](Self::next_wakeup) when [`wake`](Self::wake) is due.
+#[derive(Debug)]
+pub struct Sender {
+    src: BootId,
+    dst: BootId,
+    generation: u64,
+    window: Window,
+    waiting: WaitingRoom,
+    /// Parcels `acked + 1` to `next_seq - 1`.
+    unacked: VecDeque<Sent>,
+    acked: u64,
+    next_seq: u64,
+    /// The next number to publish: below `next_seq` while a lost tail is repeated.
+    cursor: u64,
+    /// How many parcels were pushed when; the first is the oldest.
+    ages: BTreeMap<Millis, usize>,
+    /// While a PUBLISH is unanswered: the cursor before it.
+    publishing: Option<u64>,
+    retry: Retry,
+    /// Best-effort bytes published since the last ack, and since when.
+    unheard: (usize, Millis),
+    resends: u64,
+}
+
+impl Sender {
+    /// The lane from this node, `src`, to `dst`, with the largest window.
+    pub fn new(src: BootId, dst: BootId) -> Self {
+        Self {
+            src,
+            dst,
+            generation: 1,
+            window: Window::new(),
+            waiting: WaitingRoom::default(),
+            unacked: VecDeque::new(),
+            acked: 0,
+            next_seq: 1,
+            cursor: 1,
+            ages: BTreeMap::new(),
+            publishing: None,
+            retry: Retry::default(),
+            unheard: (0, 0),
+            resends: 0,
+        }
+    }
+
+    /// Sets the window, as [`window_bytes`](super::window_bytes) says. What is in the lane stays.
+    pub fn set_window(&mut self, bytes: usize) {
+        self.window.resize(bytes);
+    }
+
+    /// A packet of this lane, with an ack of the lane in the other direction.
+    pub fn packet(&self, data: Option<Batch>, ack: Option<Ack>) -> Packet {
+        Packet {
+            src: self.src,
+            dst: self.dst,
+            data,
+            ack,
+        }
+    }
+
+    /// Accepts a parcel. Errors: [`Full`] if the window or the tenant's quarter of it is.
+    pub fn push(&mut self, now_ms: Millis, parcel: Parcel) -> Result<(), Full> {
+        if !self.window.enter(&parcel.tenant, charge(&parcel.bytes)) {
+            return Err(Full {
+                receipt: parcel.receipt,
+                retry_ms: self.retry_ms(now_ms),
+            });
+        }
+        *self.ages.entry(now_ms).or_default() += 1;
+        let pushed_ms = now_ms;
+        self.waiting.push(Waiting::Parcel { parcel, pushed_ms });
+        Ok(())
+    }
+
+    /// A lane that stands still has room again at the deadline of its oldest at the latest.
+    fn retry_ms(&self, now_ms: Millis) -> Millis {
+        let oldest = self.oldest().filter(|_| self.retry.tries > 0);
+        let left = oldest.map_or(0, |at| (at + LANE_DEADLINE_MS).saturating_sub(now_ms));
+        left.max(LANE_RETRY_MS)
+    }
+
+    /// Accepts something best effort, in the place of one of the same stream that waits. False if it
+    /// was dropped, because the window or the tenant's quarter is full;
+    /// then the older one stays.
+    pub fn push_best_effort(&mut self, tenant: TenantId, stream: Stream, bytes: Bytes) -> bool {
+        let older = self.waiting.of_stream(&tenant, &stream).map(charge);
+        let room = self
+            .window
+            .exchange(&tenant, older.unwrap_or(0), charge(&bytes));
+        match (room, older) {
+            (false, _) => {}
+            (true, Some(_)) => self.waiting.replace(&tenant, &stream, bytes),
+            (true, None) => self.waiting.push(Waiting::BestEffort {
+                tenant,
+                stream,
+                bytes,
+            }),
+        }
+        room
+    }
+
+    /// What to PUBLISH now; report its end to [`published`](Self::published). `None` while one is
+    /// unanswered or nothing is due.
+    pub fn take(&mut self, now_ms: Millis) -> Option<Batch> {
+        if self.publishing.is_some() || self.retry.held {
+            return None;
+        }
+        let again = std::mem::take(&mut self.retry.again);
+        let first_seq = if again { self.acked + 1 } else { self.cursor };
+        let mut items = self.numbered(first_seq);
+        let mut next = first_seq + items.len() as u64;
+        self.resends += items.len() as u64;
+        if next == self.next_seq {
+            self.fill(now_ms, &mut items);
+            next = self.next_seq;
+        }
+        if items.is_empty() {
+            return None;
+        }
+        self.publishing = Some(self.cursor);
+        self.cursor = self.cursor.max(next);
+        if !self.unacked.is_empty() {
+            self.retry.start(now_ms);
+        }
+        Some(Batch {
+            generation: self.generation,
+            first_seq,
+            seen: self.acked,
+            items,
+        })
+    }
+
+    /// A batch of what has numbers from `first_seq` on.
+    fn numbered(&self, first_seq: u64) -> Vec<Item> {
+        let mut room = LANE_BATCH_BYTES;
+        let mut items = Vec::new();
+        for sent in self.unacked.range((first_seq - self.acked - 1) as usize..) {
+            let charge = charge(&sent.parcel.bytes);
+            if charge > room && !items.is_empty() {
+                break;
+            }
+            room = room.saturating_sub(charge);
+            items.push(Item {
+                sequenced: true,
+                envelope: sent.parcel.bytes.clone(),
+            });
+        }
+        items
+    }
+
+    /// Fills the batch from those that wait, in turns, and numbers them.
+    fn fill(&mut self, now_ms: Millis, items: &mut Vec<Item>) {
+        let taken: usize = items.iter().map(|item| charge(&item.envelope)).sum();
+        let mut room = LANE_BATCH_BYTES.saturating_sub(taken);
+        loop {
+            let limit = if items.is_empty() { usize::MAX } else { room };
+            match self.waiting.pop(limit) {
+                None => return,
+                Some(Waiting::Parcel { parcel, pushed_ms }) => {
+                    let envelope = parcel.bytes.clone();
+                    room = room.saturating_sub(charge(&envelope));
+                    self.unacked.push_back(Sent { parcel, pushed_ms });
+                    self.next_seq += 1;
+                    items.push(Item {
+                        sequenced: true,
+                        envelope,
+                    });
+                }
+                Some(Waiting::BestEffort { tenant, bytes, .. }) => {
+                    let charge = charge(&bytes);
+                    self.window.leave(&tenant, charge);
+                    if self.may_fly(now_ms, charge) {
+                        room = room.saturating_sub(charge);
+                        items.push(Item {
+                            sequenced: false,
+                            envelope: bytes,
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Nothing acknowledges best effort by number, so it is counted from ack to ack: else a stream of
+    /// partials would fill what Redis keeps for a slow subscriber. The receiver acks 64 KiB of it;
+    /// if that ack is lost, the deadline's time has to do.
+    fn may_fly(&mut self, now_ms: Millis, charge: usize) -> bool {
+        let (bytes, since_ms) = self.unheard;
+        if bytes == 0 || now_ms >= since_ms + LANE_DEADLINE_MS {
+            self.unheard = (0, now_ms);
+        }
+        let most = self.window.share().max(2 * LANE_BATCH_BYTES);
+        let may = self.unheard.0 + charge <= most || self.unheard.0 == 0;
+        if may {
+            self.unheard.0 += charge;
+        }
+        may
+    }
+
+    /// Redis answered the PUBLISH, or it failed. A failed one may have been executed: what it carried
+    /// counts as published, and is repeated when the timer says so.
+    pub fn published(&mut self, now_ms: Millis, result: Result<(), ()>) {
+        let Some(cursor) = self.publishing.take() else {
+            return;
+        };
+        if result.is_ok() {
+            if self.unacked.is_empty() {
+                self.retry.tries = 0;
+            }
+            return;
+        }
+        self.cursor = self.cursor.min(cursor).max(self.acked + 1);
+        self.retry.held = true;
+        self.retry.start(now_ms);
+    }
+
+    /// An ack of this lane: settles what it decides. One of another generation, or above what was
+    /// sent, is ignored whole.
+    pub fn acked(&mut self, now_ms: Millis, ack: &Ack, out: &mut Vec<(Receipt, Settled)>) -> Heard {
+        if ack.generation != self.generation || ack.upto >= self.next_seq {
+            return Heard::Nothing;
+        }
+        self.unheard.0 = 0;
+        let progress = ack.upto > self.acked;
+        self.settle(ack, out);
+        if ack.buried {
+            self.give_up(out);
+            return Heard::Buried;
+        }
+        self.cursor = self.cursor.max(self.acked + 1);
+        if progress {
+            self.on_progress(now_ms, ack);
+        }
+        if ack.gap && ack.upto == self.acked && self.retry.gap < Some(ack.upto) {
+            self.retry.gap = Some(ack.upto);
+            self.cursor = self.acked + 1;
+        }
+        Heard::Nothing
+    }
+
+    fn settle(&mut self, ack: &Ack, out: &mut Vec<(Receipt, Settled)>) {
+        let verdicts: BTreeMap<u64, _> = ack.verdicts.iter().copied().collect();
+        while self.acked < ack.upto {
+            let Some(sent) = self.unacked.pop_front() else {
+                return;
+            };
+            self.acked += 1;
+            self.window
+                .leave(&sent.parcel.tenant, charge(&sent.parcel.bytes));
+            self.outgrow(sent.pushed_ms);
+            let verdict = verdicts.get(&self.acked);
+            let settled = verdict.map_or(Settled::Delivered, |it| Settled::Verdict(*it));
+            out.push((sent.parcel.receipt, settled));
+        }
+    }
+
+    fn outgrow(&mut self, pushed_ms: Millis) {
+        if let Some(count) = self.ages.get_mut(&pushed_ms) {
+            *count -= 1;
+            if *count == 0 {
+                self.ages.remove(&pushed_ms);
+            }
+        }
+    }
+
+    fn on_progress(&mut self, now_ms: Millis, ack: &Ack) {
+        self.retry.progress();
+        if self.unacked.is_empty() {
+            return;
+        }
+        self.retry.start(now_ms);
+        // An ack that is full of verdicts may have been cut: a repetition brings the rest.
+        let cut = ack.verdicts.len() >= LANE_VERDICTS_MAX;
+        self.retry.again = cut || self.acked + 1 < self.retry.suspect;
+    }
+
+    /// Time has passed: repeats the first unacknowledged batch, or gives up at the deadline.
+    pub fn wake(&mut self, now_ms: Millis, out: &mut Vec<(Receipt, Settled)>) {
+        if self
+            .oldest()
+            .is_some_and(|at| at + LANE_DEADLINE_MS <= now_ms)
+        {
+            self.give_up(out);
+        }
+        if !self.retry.fires(now_ms) || self.unacked.is_empty() {
+            return;
+        }
+        self.retry.start(now_ms);
+        // A PUBLISH that Redis still owes an answer is no loss.
+        self.retry.again = self.publishing.is_none();
+        self.retry.suspect = self.retry.suspect.max(self.cursor);
+    }
+
+    /// The destination is dead: everything fails at once.
+    pub fn fail(&mut self, out: &mut Vec<(Receipt, Settled)>) {
+        self.give_up(out);
+    }
+
+    /// Fails everything and begins a new generation, so that nothing of the old one is acked or
+    /// delivered behind it. A PUBLISH under way, and the pause after a failed one, outlast it.
+    fn give_up(&mut self, out: &mut Vec<(Receipt, Settled)>) {
+        for sent in std::mem::take(&mut self.unacked) {
+            self.window
+                .leave(&sent.parcel.tenant, charge(&sent.parcel.bytes));
+            out.push((sent.parcel.receipt, Settled::Unknown));
+        }
+        while let Some(waiting) = self.waiting.pop(usize::MAX) {
+            match waiting {
+                Waiting::Parcel { parcel, .. } => {
+                    self.window.leave(&parcel.tenant, charge(&parcel.bytes));
+                    out.push((parcel.receipt, Settled::Unsent));
+                }
+                Waiting::BestEffort { tenant, bytes, .. } => {
+                    self.window.leave(&tenant, charge(&bytes));
+                }
+            }
+        }
+        self.ages.clear();
+        self.generation += 1;
+        self.acked = 0;
+        self.next_seq = 1;
+        self.cursor = 1;
+        self.publishing = self.publishing.map(|_| 1);
+        self.retry.begin();
+    }
+
+    /// When [`wake`](Self::wake) is due.
+    pub fn next_wakeup(&self) -> Option<Millis> {
+        let deadline = self.oldest().map(|at| at + LANE_DEADLINE_MS);
+        [deadline, self.retry.at_ms].into_iter().flatten().min()
+    }
+
+    fn oldest(&self) -> Option<Millis> {
+        self.ages.first_key_value().map(|(at, _)| *at)
+    }
+
+    /// The lane as operators see it.
+    pub fn status(&self, now_ms: Millis) -> Status {
+        Status {
+            generation: self.generation,
+            unacked_bytes: self.window.bytes() - self.waiting.bytes(),
+            waiting_bytes: self.waiting.bytes(),
+            unacked: self.unacked.len(),
+            resends: self.resends,
+            oldest_ms: self.oldest().map(|at| now_ms.saturating_sub(at)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

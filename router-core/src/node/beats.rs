@@ -1,0 +1,143 @@
+//! What follows from the others' beats: who joined, who stands still, who is dead.
+
+use std::collections::BTreeMap;
+
+use protocol::BootId;
+
+use super::{DEAD_MS, GAP_MAX_MS, Node, NodeEffect, PEERS_MAX, Peer};
+use crate::env::Millis;
+use crate::store::nodes::NodeAsk;
+
+impl Node {
+    pub(super) fn on_beats(
+        &mut self,
+        now_ms: Millis,
+        began_ms: Millis,
+        generation: u64,
+        beats: Vec<(BootId, u64)>,
+        fx: &mut Vec<NodeEffect>,
+    ) {
+        self.health.beat_succeeded(began_ms);
+        self.judge(now_ms, fx);
+        self.on_generation(now_ms, generation, fx);
+
+        // From begin to begin: those are whole seconds apart, and a slow answer adds nothing.
+        let healthy_ms = self.healthy_from_ms.map_or(0, |from_ms| {
+            began_ms.saturating_sub(from_ms).min(GAP_MAX_MS)
+        });
+        self.healthy_from_ms = (!self.view.degraded).then_some(began_ms);
+
+        let mut beats: BTreeMap<BootId, u64> = beats.into_iter().collect();
+        beats.remove(&self.view.own);
+        self.look_at_absent(now_ms, &beats, healthy_ms, fx);
+        for (boot, beat) in beats {
+            self.look_at_present(now_ms, boot, beat, healthy_ms, fx);
+        }
+        self.describe_unknown(fx);
+        if self.dead.forget(now_ms) {
+            self.list_dead();
+        }
+    }
+
+    /// All counts start at zero, and the time until the next answer does not count.
+    pub(super) fn count_anew(&mut self) {
+        self.healthy_from_ms = None;
+        for peer in self.view.peers.values_mut() {
+            self.view_changed |= peer.count(0);
+        }
+    }
+
+    pub(super) fn on_gone(&mut self, now_ms: Millis, boot: BootId, fx: &mut Vec<NodeEffect>) {
+        if self.view.peers.remove(&boot).is_some() {
+            self.remember_dead(now_ms, boot);
+            fx.push(NodeEffect::Gone(boot));
+        }
+    }
+
+    pub(super) fn remember_dead(&mut self, now_ms: Millis, boot: BootId) {
+        self.dead.insert(now_ms, boot);
+        self.list_dead();
+    }
+
+    fn list_dead(&mut self) {
+        self.view.dead = self.dead.list();
+        self.view_changed = true;
+    }
+
+    fn on_generation(&mut self, now_ms: Millis, generation: u64, fx: &mut Vec<NodeEffect>) {
+        self.known_generation = Some(generation);
+        let old = self.view.generation.replace(generation);
+        if old == Some(generation) {
+            return;
+        }
+        self.view_changed = true;
+        if old.is_some() {
+            // Everybody has to write its entry again; until then its absence means nothing.
+            self.count_anew();
+            for peer in self.view.peers.values_mut() {
+                peer.listed = false;
+            }
+            self.hello_due_ms = now_ms;
+            fx.push(NodeEffect::GenerationChanged);
+        }
+    }
+
+    fn look_at_absent(
+        &mut self,
+        now_ms: Millis,
+        beats: &BTreeMap<BootId, u64>,
+        healthy_ms: Millis,
+        fx: &mut Vec<NodeEffect>,
+    ) {
+        let mut gone = Vec::new();
+        for (boot, peer) in &mut self.view.peers {
+            if beats.contains_key(boot) {
+                continue;
+            }
+            if peer.listed {
+                gone.push(*boot);
+                continue;
+            }
+            self.view_changed |= peer.missed(healthy_ms);
+            // Nothing to remove in the store. If it comes back it is buried then.
+            if peer.unchanged_ms >= DEAD_MS && !self.view.degraded {
+                gone.push(*boot);
+            }
+        }
+        for boot in gone {
+            self.on_gone(now_ms, boot, fx);
+        }
+    }
+
+    fn look_at_present(
+        &mut self,
+        now_ms: Millis,
+        boot: BootId,
+        beat: u64,
+        healthy_ms: Millis,
+        fx: &mut Vec<NodeEffect>,
+    ) {
+        let is_dead = self.dead.contains(boot);
+        if is_dead {
+            // Something wrote it back: a failover to older data, or its own late renewal.
+            self.dead.insert(now_ms, boot);
+        } else if let Some(peer) = self.view.peers.get_mut(&boot) {
+            self.view_changed |= peer.seen(beat, healthy_ms);
+        } else if self.view.peers.len() < PEERS_MAX {
+            self.view.peers.insert(boot, Peer::new(beat));
+            self.view_changed = true;
+            fx.push(NodeEffect::Joined(boot));
+        }
+        let peer = self.view.peers.get(&boot);
+        let stands_still = peer.is_some_and(|peer| peer.unchanged_ms >= DEAD_MS);
+        if (is_dead || stands_still) && !self.view.degraded {
+            fx.push(NodeEffect::Ask(NodeAsk::Bury { boot, beat }));
+        }
+    }
+
+    fn describe_unknown(&self, fx: &mut Vec<NodeEffect>) {
+        let peers = self.view.peers.iter();
+        let unknown = peers.filter(|(_, peer)| peer.hello.is_none());
+        fx.extend(unknown.map(|(boot, _)| NodeEffect::Ask(NodeAsk::Describe(*boot))));
+    }
+}

@@ -1,0 +1,90 @@
+//! Whether this node is DEGRADED: cut off from its store, or deaf on its own subscription.
+//!
+//! | it is, when | it is no longer, when |
+//! | --- | --- |
+//! | no own probe of the last 2 s came back | an own probe came back |
+//! | the subscription's connection is down | that is up, and a probe came back |
+//! | beats have failed for 2 s | a beat succeeded |
+//!
+//! To leave it takes both a probe and a beat that set out after it was entered: what lay in a
+//! buffer while the process stood still proves nothing.
+
+use super::DEGRADED_MS;
+use crate::env::Millis;
+
+/// What is known of the own links. All times Unix milliseconds.
+#[derive(Debug)]
+pub(super) struct Health {
+    link: bool,
+    /// When the newest probe that came back was sent.
+    heard_ms: Option<Millis>,
+    /// When the first of the beats began that failed, or are out, since the last success.
+    failing_ms: Option<Millis>,
+    /// When the newest beat began that succeeded.
+    beaten_ms: Option<Millis>,
+    degraded_ms: Option<Millis>,
+}
+
+impl Health {
+    /// Degraded until the first probe and beat. The link counts as up: a probe will prove it.
+    pub(super) fn new(now_ms: Millis) -> Self {
+        Self {
+            link: true,
+            heard_ms: None,
+            failing_ms: None,
+            beaten_ms: None,
+            degraded_ms: Some(now_ms),
+        }
+    }
+
+    pub(super) fn probe_returned(&mut self, sent_ms: Millis) {
+        self.heard_ms = self.heard_ms.max(Some(sent_ms));
+    }
+
+    pub(super) fn link_down(&mut self, now_ms: Millis) {
+        self.link = false;
+        self.degraded_ms = Some(now_ms);
+    }
+
+    pub(super) fn link_up(&mut self) {
+        self.link = true;
+        self.heard_ms = None;
+    }
+
+    pub(super) fn beat_began(&mut self, now_ms: Millis) {
+        self.failing_ms.get_or_insert(now_ms);
+    }
+
+    pub(super) fn beat_succeeded(&mut self, began_ms: Millis) {
+        self.failing_ms = None;
+        self.beaten_ms = Some(began_ms);
+    }
+
+    /// The store answered, but there is no beat.
+    pub(super) fn beat_refused(&mut self) {
+        self.failing_ms = None;
+    }
+
+    /// Looks at the clock. Returns whether the node is degraded now.
+    pub(super) fn judge(&mut self, now_ms: Millis) -> bool {
+        let over = |since_ms: Millis| now_ms >= since_ms + DEGRADED_MS;
+        let sick =
+            !self.link || self.heard_ms.is_none_or(over) || self.failing_ms.is_some_and(over);
+        self.degraded_ms = match self.degraded_ms {
+            None => sick.then_some(now_ms),
+            Some(since_ms) => {
+                let heard = self.heard_ms >= Some(since_ms);
+                let beaten = self.beaten_ms >= Some(since_ms);
+                (sick || !heard || !beaten).then_some(since_ms)
+            }
+        };
+        self.degraded_ms.is_some()
+    }
+
+    /// When silence will make it degraded.
+    pub(super) fn next_wakeup(&self) -> Option<Millis> {
+        let well = self.degraded_ms.is_none();
+        let since_ms = [self.heard_ms, self.failing_ms].into_iter().flatten();
+        since_ms.min().filter(|_| well).map(|ms| ms + DEGRADED_MS)
+    }
+}

@@ -1,0 +1,331 @@
+//! The node machine, one a process: it beats, watches the others' beats, and buries the dead.
+//!
+//! Death is observed, not read off a clock: a beat that stands still for 6 s of *this* node's
+//! healthy time is a dead node's. Who was stopped or cut off has no healthy time, so it buries
+//! nobody. Burial is an atomic step in the store, fenced by the beat, and final: who finds itself
+//! buried goes on under a new boot id.
+//!
+//! ```text
+//!              beat moves                     Bury answered true,
+//!             ┌──────────┐                    or its entry is gone
+//!  first ──▶ Live ─3 s─▶ Suspect ─6 s─▶ Ask Bury ──────────▶ dead, for good ──10 min──▶ forgotten
+//!  sight      ▲                           │ answered false: its beat will be seen to move
+//!             └───────────────────────────┘
+//! ```
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `view.rs` | [`Nodes`], what everybody else is told |
+//! | `beats.rs` | what follows from the others' beats |
+//! | `health.rs` | DEGRADED |
+//! | `dead.rs` | the buried |
+//!
+//! It is not what follows from a death: directories and lanes hear of that by
+//! [`NodeEffect::Gone`] and the view. Source: cluster.md §§3, 8.
+
+mod beats;
+mod dead;
+mod health;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use protocol::BootId;
+use ulid::Ulid;
+
+use crate::env::Millis;
+use crate::store::nodes::{Hello, NodeAsk, NodeReply};
+use dead::Dead;
+use health::Health;
+
+pub use view::{Nodes, Peer, PeerState, WIRE_UNKNOWN};
+
+/// From the begin of one beat to the next, milliseconds. Never two are out.
+pub const BEAT_MS: Millis = 1000;
+/// From the begin of a beat to the next if a burial was asked for and not done, milliseconds: a
+/// whole second would be too late for GHO-1.
+pub const LOOK_AGAIN_MS: Millis = 250;
+/// Healthy time after which an unchanged beat makes suspect, milliseconds: three beats.
+pub const SUSPECT_MS: Millis = 3000;
+/// Healthy time after which an unchanged beat means death, milliseconds: six beats. With the first
+/// sight of the last beat and the burial that stays below the 8 s of GHO-1.
+pub const DEAD_MS: Millis = 6000;
+/// Most healthy time between two beats, milliseconds: one lost answer passes, a stop does not.
+pub const GAP_MAX_MS: Millis = 2000;
+/// How often the own subscription is probed, milliseconds.
+pub const PROBE_MS: Millis = 500;
+/// Silence of the own probes, or of the store, that makes degraded, milliseconds.
+pub const DEGRADED_MS: Millis = 2000;
+/// How often the node says anew what it is, milliseconds; at once if more than its count of
+/// connections changed.
+pub const HELLO_MS: Millis = 10_000;
+/// How long the buried are remembered, milliseconds: their entries are swept from every directory
+/// long before.
+pub const DEAD_KEPT_MS: Millis = 10 * 60 * 1000;
+/// Most buried remembered; the oldest go first. Five restarts of a hundred nodes in ten minutes;
+/// every claim's script takes them as arguments.
+pub const DEAD_MAX: usize = 512;
+/// Most peers; what else beats is passed over.
+pub const PEERS_MAX: usize = 1024;
+
+/// What happens to the machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeInput {
+    /// The time of [`Node::next_wakeup`] has come.
+    Wake,
+    /// The store's answer. Each [`NodeEffect::Ask`] has exactly one, `Unavailable` if need be.
+    Answered {
+        /// The question as it was asked.
+        ask: NodeAsk,
+        /// The answer.
+        reply: NodeReply,
+    },
+    /// An own probe came back through the subscription.
+    Probe {
+        /// As it was sent.
+        number: u64,
+    },
+    /// The subscription's connection dropped.
+    LinkDown,
+    /// It is back, and everything is subscribed again. At the start it counts as up.
+    LinkUp,
+    /// This node is now as said here.
+    Hello(Hello),
+}
+
+/// What the machine wants done. In order; a [`ViewChanged`](NodeEffect::ViewChanged) comes first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeEffect {
+    /// The view has other nodes, or others' states or descriptions, or is degraded or not: publish
+    /// it. Counters in it move without this.
+    ViewChanged,
+    /// Ask the store.
+    Ask(NodeAsk),
+    /// Publish a probe to the own inbox.
+    SendProbe {
+        /// Comes back as [`NodeInput::Probe`].
+        number: u64,
+    },
+    /// A node was seen for the first time.
+    Joined(BootId),
+    /// A node was buried, by whomever: drop what it held, fail its lane.
+    Gone(BootId),
+    /// This node was buried: subscribe the new inbox, assert every claim anew. Sockets stay.
+    Reborn {
+        /// Its former boot id, which is dead.
+        old: BootId,
+        /// Its boot id from now on.
+        new: BootId,
+    },
+    /// Whether this node is cut off. It is at its start.
+    Degraded(bool),
+    /// The store lost its data. A hint: what a tenant lost is judged by its own counter.
+    GenerationChanged,
+}
+
+/// The node machine.
+#[derive(Debug)]
+pub struct Node {
+    view: Nodes,
+    view_changed: bool,
+    hello: Hello,
+    hello_due_ms: Millis,
+    hello_out: bool,
+    health: Health,
+    dead: Dead,
+    /// The generation of the store that has the own entry; `None` if none has yet.
+    known_generation: Option<u64>,
+    beat_due_ms: Millis,
+    /// When the beat began whose answer is not here yet.
+    beat_out_ms: Option<Millis>,
+    /// When the last successful beat began, if the time since then may count as healthy.
+    healthy_from_ms: Option<Millis>,
+    probe_due_ms: Millis,
+}
+
+impl Node {
+    /// A node that starts now, degraded until it heard of store and subscription. Wake it at once.
+    pub fn new(boot: BootId, now_ms: Millis, hello: Hello) -> Self {
+        Self {
+            view: Nodes {
+                degraded: true,
+                ..Nodes::alone(boot)
+            },
+            view_changed: false,
+            hello,
+            hello_due_ms: now_ms,
+            hello_out: false,
+            health: Health::new(now_ms),
+            dead: Dead::default(),
+            known_generation: None,
+            beat_due_ms: now_ms,
+            beat_out_ms: None,
+            healthy_from_ms: None,
+            probe_due_ms: now_ms,
+        }
+    }
+
+    /// The nodes as this one sees them now.
+    pub fn view(&self) -> &Nodes {
+        &self.view
+    }
+
+    /// When it wants [`NodeInput::Wake`], Unix milliseconds.
+    pub fn next_wakeup(&self) -> Millis {
+        let beat = self.beat_out_ms.is_none().then_some(self.beat_due_ms);
+        let hello = (!self.hello_out).then_some(self.hello_due_ms);
+        let others = [beat, hello, self.health.next_wakeup()];
+        let others = others.into_iter().flatten();
+        others.fold(self.probe_due_ms, Millis::min)
+    }
+
+    /// Takes one input; what is due by now is done too. `entropy`: 128 fresh bits.
+    pub fn handle(
+        &mut self,
+        now_ms: Millis,
+        entropy: u128,
+        input: NodeInput,
+        fx: &mut Vec<NodeEffect>,
+    ) {
+        let first = fx.len();
+        // Before the input: an answer that lay in a buffer must not count as of now.
+        self.judge(now_ms, fx);
+        match input {
+            NodeInput::Wake => {}
+            NodeInput::Answered { ask, reply } => self.on_answer(now_ms, entropy, ask, reply, fx),
+            NodeInput::Probe { number } => self.health.probe_returned(number.min(now_ms)),
+            NodeInput::LinkDown => self.health.link_down(now_ms),
+            NodeInput::LinkUp => {
+                self.health.link_up();
+                self.probe_due_ms = now_ms;
+            }
+            NodeInput::Hello(hello) => self.on_hello(now_ms, hello),
+        }
+        self.judge(now_ms, fx);
+        self.do_what_is_due(now_ms, entropy, fx);
+        if std::mem::take(&mut self.view_changed) {
+            fx.insert(first, NodeEffect::ViewChanged);
+        }
+    }
+
+    fn judge(&mut self, now_ms: Millis, fx: &mut Vec<NodeEffect>) {
+        let degraded = self.health.judge(now_ms);
+        if degraded == self.view.degraded {
+            return;
+        }
+        self.view.degraded = degraded;
+        self.view_changed = true;
+        fx.push(NodeEffect::Degraded(degraded));
+        if degraded {
+            self.count_anew();
+        }
+    }
+
+    fn on_answer(
+        &mut self,
+        now_ms: Millis,
+        entropy: u128,
+        ask: NodeAsk,
+        reply: NodeReply,
+        fx: &mut Vec<NodeEffect>,
+    ) {
+        match ask {
+            NodeAsk::Beat { .. } => self.on_beat_answer(now_ms, entropy, reply, fx),
+            NodeAsk::Bury { boot, .. } => {
+                if reply == NodeReply::Bury(true) {
+                    self.on_gone(now_ms, boot, fx);
+                } else if self.view.peers.contains_key(&boot) {
+                    // It beat after all, or another node was quicker: the beats tell which.
+                    self.look_again(now_ms);
+                }
+            }
+            NodeAsk::Describe(boot) => {
+                // Who is still unknown is asked for again with the next beat.
+                if let NodeReply::Hello(Some(hello)) = reply
+                    && let Some(peer) = self.view.peers.get_mut(&boot)
+                {
+                    peer.hello = Some(hello);
+                    self.view_changed = true;
+                }
+            }
+            NodeAsk::Hello { .. } => {
+                self.hello_out = false;
+                if reply != NodeReply::Done {
+                    self.hello_due_ms = self.hello_due_ms.min(now_ms + BEAT_MS);
+                }
+            }
+        }
+    }
+
+    fn on_beat_answer(
+        &mut self,
+        now_ms: Millis,
+        entropy: u128,
+        reply: NodeReply,
+        fx: &mut Vec<NodeEffect>,
+    ) {
+        let Some(began_ms) = self.beat_out_ms.take() else {
+            return;
+        };
+        match reply {
+            NodeReply::Beats { generation, beats } => {
+                self.on_beats(now_ms, began_ms, generation, beats, fx);
+            }
+            NodeReply::Buried => self.be_reborn(now_ms, entropy, fx),
+            NodeReply::Bury(_) | NodeReply::Done | NodeReply::Hello(_) | NodeReply::Unavailable => {
+            }
+        }
+    }
+
+    /// Makes the next beat due soon.
+    fn look_again(&mut self, now_ms: Millis) {
+        let soon_ms = self.beat_due_ms - BEAT_MS + LOOK_AGAIN_MS;
+        self.beat_due_ms = self.beat_due_ms.min(soon_ms.max(now_ms));
+    }
+
+    fn on_hello(&mut self, now_ms: Millis, hello: Hello) {
+        let connections = hello.connections;
+        let old = std::mem::replace(&mut self.hello, hello);
+        if self.hello != (Hello { connections, ..old }) {
+            self.hello_due_ms = now_ms;
+        }
+    }
+
+    fn be_reborn(&mut self, now_ms: Millis, entropy: u128, fx: &mut Vec<NodeEffect>) {
+        let old = self.view.own;
+        let new = BootId::from_bits(Ulid::from_parts(now_ms, entropy).into());
+        self.view.own = new;
+        self.known_generation = None;
+        self.health.beat_refused();
+        self.remember_dead(now_ms, old);
+        self.beat_due_ms = now_ms;
+        self.hello_due_ms = now_ms;
+        fx.push(NodeEffect::Reborn { old, new });
+    }
+
+    fn do_what_is_due(&mut self, now_ms: Millis, entropy: u128, fx: &mut Vec<NodeEffect>) {
+        if !self.hello_out && now_ms >= self.hello_due_ms {
+            self.hello_out = true;
+            self.hello_due_ms = now_ms + HELLO_MS;
+            fx.push(NodeEffect::Ask(NodeAsk::Hello {
+                boot: self.view.own,
+                hello: self.hello.clone(),
+            }));
+        }
+        if self.beat_out_ms.is_none() && now_ms >= self.beat_due_ms {
+            self.beat_out_ms = Some(now_ms);
+            self.beat_due_ms = now_ms + BEAT_MS;
+            self.health.beat_began(now_ms);
+            fx.push(NodeEffect::Ask(NodeAsk::Beat {
+                boot: self.view.own,
+                known_generation: self.known_generation,
+                fresh_generation: (entropy >> 64) as u64,
+            }));
+        }
+        if now_ms >= self.probe_due_ms {
+            self.probe_due_ms = now_ms + PROBE_MS;
+            // When it was sent is all that its return must tell.
+            fx.push(NodeEffect::SendProbe { number: now_ms });
+        }
+    }
+}

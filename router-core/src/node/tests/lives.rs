@@ -1,0 +1,98 @@
+//! Lost data, and being buried oneself.
+
+use super::*;
+
+#[test]
+fn a_changed_generation_starts_the_counts_anew_and_buries_nobody() {
+    let mut rig = Rig::with_x();
+    rig.beating.insert(Y);
+    rig.pass(1000);
+    rig.beating.clear();
+    rig.pass(5000);
+    let hellos = rig.asked(is_hello);
+    rig.store = NodesModel::default();
+    rig.pass(1000);
+    assert!(rig.did(&NodeEffect::GenerationChanged));
+    assert_eq!(rig.asked(is_hello), hellos + 1, "what it said was lost too");
+    assert_eq!(
+        (rig.state_of(X), rig.unchanged_ms(X)),
+        (Some(PeerState::Live), 0)
+    );
+    rig.beating.insert(X);
+    rig.pass(5000);
+    assert_eq!(rig.unchanged_ms(X), 0);
+    assert_eq!(
+        (rig.unchanged_ms(Y), rig.state_of(Y)),
+        (5000, Some(PeerState::Suspect))
+    );
+    assert!(!rig.did(&NodeEffect::Gone(Y)) && rig.buried() == 0);
+    rig.pass(1000);
+    assert!(rig.did(&NodeEffect::Gone(Y)), "it did not come back");
+    assert_eq!((rig.buried(), rig.state_of(X)), (0, Some(PeerState::Live)));
+    rig.beat(Y);
+    rig.pass(1000);
+    assert!(
+        rig.node.view().is_dead(Y) && rig.buried() == 1,
+        "it came back too late"
+    );
+}
+
+#[test]
+fn the_first_generation_is_no_change() {
+    let rig = Rig::with_x();
+    assert!(rig.node.view().generation.is_some());
+    let mut fresh = Rig::new();
+    fresh.pass(3000);
+    assert!(!fresh.did(&NodeEffect::GenerationChanged));
+}
+
+#[test]
+fn a_buried_node_goes_on_under_a_new_boot_id() {
+    let mut rig = Rig::with_x();
+    let old = rig.node.view().own;
+    let beat = rig.store.beat_of(old).unwrap();
+    rig.store
+        .execute(rig.now_ms, &NodeAsk::Bury { boot: old, beat });
+    rig.pass(1000);
+    let new = rig.node.view().own;
+    assert!(new != old && rig.did(&NodeEffect::Reborn { old, new }));
+    let view = rig.node.view();
+    assert!(view.is_dead(old) && !view.is_live(old) && view.is_live(new));
+    assert_eq!((view.others(), view.degraded), (1, false));
+    assert_eq!(rig.store.beat_of(new), Some(1), "it beats at once");
+    assert_eq!(
+        rig.asked(|ask| matches!(ask, NodeAsk::Hello { boot, .. } if *boot == new)),
+        1
+    );
+    rig.effects.clear();
+    rig.pass(20_000);
+    assert_eq!(rig.node.view().own, new);
+    assert!(!rig.did(&NodeEffect::Gone(X)));
+}
+
+#[test]
+fn its_former_life_is_dead_even_if_something_writes_it_back() {
+    let mut rig = Rig::with_x();
+    let old = rig.node.view().own;
+    let beat = rig.store.beat_of(old).unwrap();
+    rig.store
+        .execute(rig.now_ms, &NodeAsk::Bury { boot: old, beat });
+    rig.pass(1000);
+    rig.beat(old);
+    rig.pass(1000);
+    assert!(rig.node.view().is_dead(old) && !rig.did(&NodeEffect::Joined(old)));
+    assert_eq!(rig.store.beat_of(old), None);
+}
+
+#[test]
+fn its_own_burial_does_not_put_off_anothers() {
+    let mut rig = Rig::with_x();
+    rig.beating.clear();
+    rig.pass(5000);
+    let old = rig.node.view().own;
+    let beat = rig.store.beat_of(old).unwrap();
+    rig.store
+        .execute(rig.now_ms, &NodeAsk::Bury { boot: old, beat });
+    rig.pass(1000);
+    assert!(rig.node.view().is_dead(old) && rig.did(&NodeEffect::Gone(X)));
+}

@@ -1,0 +1,225 @@
+//! What nodes ask of the store about each other, and the reference meaning of the answers.
+//!
+//! Two kinds of record: `nodes`, one beat per living node beside a `generation` that is as old as
+//! the data; and `node:<boot_id>`, what a node says of itself. Which of the others is dead is not
+//! the store's to know: that is [`node`](crate::node)'s.
+//!
+//! Each question is one atomic step. Source: cluster.md §§1, 3.
+
+use std::collections::BTreeMap;
+
+use protocol::BootId;
+use smol_str::SmolStr;
+
+use crate::env::Millis;
+
+/// How long the store keeps what a node said of itself, milliseconds; saying it again renews it.
+pub const HELLO_KEPT_MS: Millis = 24 * 60 * 60 * 1000;
+
+/// A question of the node machine. Asked again it does no harm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeAsk {
+    /// Raises the asker's own beat and reads all. Reply: `Beats`, or `Buried`.
+    ///
+    /// An entry that is absent is written anew, unless the asker knows this very generation: then
+    /// somebody removed it.
+    Beat {
+        /// The asker.
+        boot: BootId,
+        /// The generation of the last `Beats` that the asker got for this boot id.
+        known_generation: Option<u64>,
+        /// Random; becomes the generation if the store has none.
+        fresh_generation: u64,
+    },
+    /// Removes a node's entry iff its beat is still this one. Reply: `Bury`.
+    Bury {
+        /// Whose.
+        boot: BootId,
+        /// Its beat when it was last seen.
+        beat: u64,
+    },
+    /// Writes what a node says of itself. Reply: `Done`.
+    Hello {
+        /// The asker.
+        boot: BootId,
+        /// What it says.
+        hello: Hello,
+    },
+    /// Reads what a node says of itself. Reply: `Hello`.
+    Describe(BootId),
+}
+
+/// The answer to a [`NodeAsk`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeReply {
+    /// All beats, the asker's raised one among them.
+    Beats {
+        /// Changes only when the store lost its data.
+        generation: u64,
+        /// In no order; each node once.
+        beats: Vec<(BootId, u64)>,
+    },
+    /// The asker was buried: this boot id is dead.
+    Buried,
+    /// Whether the entry was removed. False: its beat had moved on, or it was gone before.
+    Bury(bool),
+    /// It is written.
+    Done,
+    /// What the node says of itself; `None` if it said nothing within 24 h.
+    Hello(Option<Hello>),
+    /// The store did not answer. The question may have been executed all the same.
+    Unavailable,
+}
+
+/// What a node says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hello {
+    /// Its name for operators.
+    pub name: SmolStr,
+    /// Where operators reach it.
+    pub address: SmolStr,
+    /// Its build.
+    pub version: SmolStr,
+    /// The wire versions that it reads and writes: `[min, max]`.
+    pub wire: [u16; 2],
+    /// Whether it takes new sockets; false while it drains.
+    pub serving: bool,
+    /// Its sockets when it said this.
+    pub connections: u64,
+}
+
+/// The store's records of nodes, in memory.
+#[derive(Debug, Clone, Default)]
+pub struct NodesModel {
+    generation: Option<u64>,
+    beats: BTreeMap<BootId, u64>,
+    hellos: BTreeMap<BootId, (Hello, Millis)>,
+}
+
+impl NodesModel {
+    /// Answers one question. `now_ms`: the store's own time.
+    pub fn execute(&mut self, now_ms: Millis, ask: &NodeAsk) -> NodeReply {
+        self.hellos
+            .retain(|_, (_, said_ms)| now_ms < *said_ms + HELLO_KEPT_MS);
+        match ask {
+            NodeAsk::Beat {
+                boot,
+                known_generation,
+                fresh_generation,
+            } => self.beat(*boot, *known_generation, *fresh_generation),
+            NodeAsk::Bury { boot, beat } => {
+                let unchanged = self.beats.get(boot) == Some(beat);
+                if unchanged {
+                    self.beats.remove(boot);
+                }
+                NodeReply::Bury(unchanged)
+            }
+            NodeAsk::Hello { boot, hello } => {
+                self.hellos.insert(*boot, (hello.clone(), now_ms));
+                NodeReply::Done
+            }
+            NodeAsk::Describe(boot) => {
+                NodeReply::Hello(self.hellos.get(boot).map(|(hello, _)| hello.clone()))
+            }
+        }
+    }
+
+    /// The beat of a node, if it has an entry.
+    pub fn beat_of(&self, boot: BootId) -> Option<u64> {
+        self.beats.get(&boot).copied()
+    }
+
+    fn beat(&mut self, boot: BootId, known: Option<u64>, fresh: u64) -> NodeReply {
+        let generation = *self.generation.get_or_insert(fresh);
+        if known == Some(generation) && !self.beats.contains_key(&boot) {
+            return NodeReply::Buried;
+        }
+        *self.beats.entry(boot).or_default() += 1;
+        NodeReply::Beats {
+            generation,
+            beats: self
+                .beats
+                .iter()
+                .map(|(boot, beat)| (*boot, *beat))
+                .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: BootId = BootId::from_bits(1);
+    const B: BootId = BootId::from_bits(2);
+
+    fn beat(model: &mut NodesModel, boot: BootId, known_generation: Option<u64>) -> NodeReply {
+        let ask = NodeAsk::Beat {
+            boot,
+            known_generation,
+            fresh_generation: 7,
+        };
+        model.execute(0, &ask)
+    }
+
+    fn bury(model: &mut NodesModel, boot: BootId, beat: u64) -> NodeReply {
+        model.execute(0, &NodeAsk::Bury { boot, beat })
+    }
+
+    fn beats(generation: u64, beats: &[(BootId, u64)]) -> NodeReply {
+        let beats = beats.to_vec();
+        NodeReply::Beats { generation, beats }
+    }
+
+    #[test]
+    fn a_beat_raises_its_own_and_reads_all() {
+        let mut model = NodesModel::default();
+        assert_eq!(beat(&mut model, A, None), beats(7, &[(A, 1)]));
+        assert_eq!(beat(&mut model, B, None), beats(7, &[(A, 1), (B, 1)]));
+        assert_eq!(beat(&mut model, A, Some(7)), beats(7, &[(A, 2), (B, 1)]));
+    }
+
+    #[test]
+    fn only_an_unchanged_beat_is_buried_and_only_once() {
+        let mut model = NodesModel::default();
+        beat(&mut model, A, None);
+        beat(&mut model, A, Some(7));
+        assert_eq!(bury(&mut model, A, 1), NodeReply::Bury(false));
+        assert_eq!(bury(&mut model, A, 2), NodeReply::Bury(true));
+        assert_eq!(bury(&mut model, A, 2), NodeReply::Bury(false));
+    }
+
+    #[test]
+    fn the_buried_are_told_so_unless_the_data_was_lost() {
+        let mut model = NodesModel::default();
+        beat(&mut model, A, None);
+        bury(&mut model, A, 1);
+        assert_eq!(beat(&mut model, A, Some(7)), NodeReply::Buried);
+        assert_eq!(beat(&mut model, A, Some(7)), NodeReply::Buried);
+        assert_eq!(beat(&mut model, A, Some(6)), beats(7, &[(A, 1)]));
+        bury(&mut model, A, 1);
+        assert_eq!(beat(&mut model, A, None), beats(7, &[(A, 1)]));
+    }
+
+    #[test]
+    fn a_hello_is_kept_for_a_day_since_it_was_last_said() {
+        let hello = Hello {
+            name: "a".into(),
+            address: "10.0.0.1:8080".into(),
+            version: "0.1.0".into(),
+            wire: [1, 1],
+            serving: true,
+            connections: 3,
+        };
+        let mut model = NodesModel::default();
+        let ask = NodeAsk::Describe(A);
+        assert_eq!(model.execute(0, &ask), NodeReply::Hello(None));
+        for said_ms in [0, 1000] {
+            let hello = hello.clone();
+            model.execute(said_ms, &NodeAsk::Hello { boot: A, hello });
+        }
+        let last_ms = 1000 + HELLO_KEPT_MS - 1;
+        assert_eq!(model.execute(last_ms, &ask), NodeReply::Hello(Some(hello)));
+        assert_eq!(model.execute(last_ms + 1, &ask), NodeReply::Hello(None));
+    }
+}
