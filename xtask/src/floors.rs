@@ -7,7 +7,8 @@
 //!  0 protocol                benches, xtask -> as drawn in ROOMS
 //! ```
 //!
-//! No floor imports an annex, except `client` in gateway's tests. Judged are direct dependencies;
+//! No floor imports an annex, except `client` in gateway's tests. `fixtures` stands apart: any
+//! crate's tests may import it, nothing else may, and it imports none of ours. Judged are direct dependencies;
 //! what the pure floors pull in through others is [`purity`](crate::purity)'s.
 
 use crate::workspace::Member;
@@ -25,9 +26,11 @@ enum Place {
     Floor(u8),
     /// Imports what is listed.
     Annex(&'static [&'static str]),
+    /// For everybody's tests, and only for them; imports nothing of the workspace.
+    Tests,
 }
 
-use Place::{Annex, Floor};
+use Place::{Annex, Floor, Tests};
 
 /// Every crate of the house. One that is missing here is an error: it has to be given a place.
 const ROOMS: &[Room] = &[
@@ -74,6 +77,11 @@ const ROOMS: &[Room] = &[
     Room {
         name: "benches",
         place: Annex(&["router-core", "backplane", "gateway", "protocol", "client"]),
+        tests: &[],
+    },
+    Room {
+        name: "fixtures",
+        place: Tests,
         tests: &[],
     },
     Room {
@@ -133,7 +141,7 @@ fn breaches_of(member: &Member) -> Vec<String> {
     for dependency in &member.dependencies {
         let other = &dependency.name;
         if let Some(target) = self::room(other) {
-            let in_tests = dependency.dev && room.tests.contains(&target.name);
+            let in_tests = dependency.dev && tests_may_import(room, target);
             if !in_tests && !may_import(room, target) {
                 found.push(format!("{name} -> {other}: an arrow that is not drawn"));
             }
@@ -169,7 +177,12 @@ fn may_import(room: &Room, target: &Room) -> bool {
         (Floor(own), Floor(below)) => below < own,
         (Floor(_), Annex(_)) => false,
         (Annex(drawn), Floor(_) | Annex(_)) => drawn.contains(&target.name),
+        (Tests, Floor(_) | Annex(_) | Tests) | (Floor(_) | Annex(_), Tests) => false,
     }
+}
+
+fn tests_may_import(room: &Room, target: &Room) -> bool {
+    matches!(target.place, Tests) || room.tests.contains(&target.name)
 }
 
 #[cfg(test)]
@@ -238,6 +251,20 @@ mod tests {
         assert_eq!(found("gateway", "client", true), Vec::<String>::new());
         assert_eq!(found("gateway", "client", false).len(), 1);
         assert_eq!(found("backplane", "client", true).len(), 1);
+    }
+
+    #[test]
+    fn fixtures_are_for_tests_only() {
+        for name in ["protocol", "backplane", "gateway", "cli", "benches"] {
+            assert_eq!(found(name, "fixtures", true), Vec::<String>::new());
+            assert_eq!(
+                found(name, "fixtures", false),
+                [format!("{name} -> fixtures: an arrow that is not drawn")]
+            );
+        }
+        assert_eq!(found("fixtures", "protocol", false).len(), 1);
+        assert_eq!(found("fixtures", "client", true).len(), 1);
+        assert_eq!(found("fixtures", "tokio", false), Vec::<String>::new());
     }
 
     #[test]
