@@ -149,11 +149,7 @@ impl Node {
     /// A node that starts now, degraded until it heard of store and subscription. Wake it at once.
     pub fn new(boot: BootId, now_ms: Millis, hello: Hello) -> Self {
         Self {
-            view: Nodes {
-                shared: true,
-                degraded: true,
-                ..Nodes::alone(boot)
-            },
+            view: Nodes::starting(boot),
             view_changed: false,
             hello,
             hello_due_ms: now_ms,

@@ -70,6 +70,15 @@ impl Nodes {
         }
     }
 
+    /// The view of a node that shares its store, before it has heard of anybody.
+    pub fn starting(own: BootId) -> Self {
+        Self {
+            shared: true,
+            degraded: true,
+            ..Self::alone(own)
+        }
+    }
+
     /// Whether it is this node or a peer; a suspect is still live.
     pub fn is_live(&self, boot: BootId) -> bool {
         boot == self.own || self.peers.contains_key(&boot)

@@ -51,13 +51,17 @@ impl Tenant {
         if !env.nodes.shared || join.purpose == Purpose::Call {
             return self.welcome(env, join, client, named, fx);
         }
+        let key = join.conn;
+        if env.nodes.degraded {
+            self.welcome(env, join, client, named, fx);
+            return self.say_again_conn(key);
+        }
         // It is greeted when the other nodes are told: else whom it writes to could not answer.
         let conn = join.id.clone();
         let record = ConnRecord {
             boot: env.nodes.own,
             client: client.clone(),
         };
-        let key = join.conn;
         self.entering.insert(
             key,
             Entering {

@@ -28,6 +28,9 @@ use crate::store::{Ask, BotRecord, Change, ConnRecord, Event, Fence, Snapshot};
 /// How long a counter that is ahead may wait for the events that are on their way, milliseconds.
 const BEHIND_MS: Millis = 300;
 
+/// When to compare again if the directory could not be read, milliseconds.
+const READ_AGAIN_MS: Millis = 1000;
+
 /// Where the replica stands.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
@@ -83,6 +86,8 @@ impl Tenant {
             return;
         }
         self.directory.behind = None;
+        // What is read is newer than an order of before.
+        self.ordered = false;
         let dead = env.nodes.dead.clone();
         self.ask(env, Ask::Load { dead }, Asked::Load, fx);
     }
@@ -91,7 +96,8 @@ impl Tenant {
     pub(super) fn not_read(&mut self, env: &Env<'_>) {
         self.directory.reading = false;
         self.directory.waiting.clear();
-        self.schedule_compare(env);
+        let compares = env.nodes.shared && self.loading.is_none();
+        self.directory.compare_ms = compares.then_some(env.now_ms + READ_AGAIN_MS);
     }
 
     /// A step of the directory, as its maker told all nodes.
@@ -128,7 +134,10 @@ impl Tenant {
             Change::Forgotten(bot) => self.apply_forgotten(env, &bot, fx),
             Change::Entered(conn, record) => self.apply_conn(env, conn, record, fx),
             Change::Left(conn) => match self.routes.key_of(&conn) {
-                Some(key) => self.say_again_conn(key),
+                Some(key) => {
+                    self.say_again_conn(key);
+                    self.say_again(env, fx);
+                }
                 None => {
                     self.owed.confirm_conn(&conn);
                     self.routes.remove_there(&conn);
@@ -152,35 +161,38 @@ impl Tenant {
         let Some(holder) = record.holder.clone() else {
             return self.apply_offline(env, record, fx);
         };
-        if holder.boot != env.nodes.own {
+        let own = holder.boot == env.nodes.own;
+        let key = self.routes.key_of(&holder.conn);
+        let conn = key.and_then(|key| self.routes.connection(key));
+        if conn.is_some_and(|conn| conn.bots.contains(&record.info.id)) {
+            let bot = record.info.id.clone();
+            self.rehome(env, record, key.map(Home::Here), fx);
+            // The directory has it under an earlier name of this node.
+            if !own {
+                self.say_again_bot(bot);
+                self.say_again(env, fx);
+            }
+            return;
+        }
+        if !own {
             let is_dead = env.nodes.is_dead(holder.boot);
-            let home = (!is_dead).then_some(Home::There(holder));
             if is_dead {
                 self.reap_soon(env);
             }
+            let home = (!is_dead).then_some(Home::There(holder));
             return self.rehome(env, record, home, fx);
         }
-        let holds = |conn: &super::routes::Connection| conn.bots.contains(&record.info.id);
-        let key = self.routes.key_of(&holder.conn);
-        match key.and_then(|key| self.routes.connection(key)) {
-            Some(conn) if holds(conn) => {
-                let home = key.map(Home::Here);
-                self.rehome(env, record, home, fx);
-            }
-            Some(_) | None => {
-                if self.claim_came_true(env, &record, fx) {
-                    return;
-                }
-                let fence = Fence {
-                    conn: holder.conn,
-                    epoch: record.epoch,
-                };
-                let bot = record.info.id.clone();
-                self.apply_offline(env, record, fx);
-                self.owed.let_go_bot(bot, fence);
-                self.pay(env, fx);
-            }
+        if self.claim_came_true(env, &record, fx) {
+            return;
         }
+        let bot = record.info.id.clone();
+        let fence = Fence {
+            conn: holder.conn,
+            epoch: record.epoch,
+        };
+        self.apply_offline(env, record, fx);
+        self.owed.let_go_bot(bot, fence);
+        self.pay(env, fx);
     }
 
     /// Nobody holds a bot any more. If a connection of this node does, its claim was reaped: it

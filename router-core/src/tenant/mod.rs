@@ -137,16 +137,21 @@ impl Tenant {
             self.sweep_ms
                 .min(flush_ms)
                 .min(self.directory.next_wakeup())
+                .min(self.owed.next_wakeup())
                 .min(self.over_ms.unwrap_or(Millis::MAX)),
         )
     }
 
-    /// Whether nothing has needed it for a minute, so that it may be forgotten.
+    /// Whether nothing has needed it for a minute, and the store knows all that it must, so that it
+    /// may be forgotten.
     pub(crate) fn is_over(&self, now_ms: Millis) -> bool {
-        self.over_ms.is_some_and(|over_ms| now_ms >= over_ms)
+        self.over_ms.is_some_and(|over_ms| now_ms >= over_ms) && self.owed.is_paid()
     }
 
     pub(crate) fn wake(&mut self, env: &Env<'_>, fx: &mut Effects) {
+        if self.over_ms.is_some_and(|over_ms| env.now_ms >= over_ms) {
+            self.over_ms = Some(env.now_ms + TENANT_LINGER_MS);
+        }
         if env.now_ms >= self.sweep_ms {
             self.sweep_ms = env.now_ms + SWEEP_MS;
             self.routes
@@ -156,6 +161,7 @@ impl Tenant {
         if self.loading.is_none() {
             self.wake_directory(env, fx);
         }
+        self.wake_owed(env, fx);
         self.flush_presence(env, fx);
     }
 

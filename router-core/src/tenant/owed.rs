@@ -2,7 +2,7 @@
 //!
 //! One step of each kind is under way at a time; what gathers meanwhile is the next one. So a
 //! thousand sockets that leave at once are a few steps, not a thousand. A step that was lost is
-//! owed again, and paid with the next comparison.
+//! owed again, and paid a second later.
 
 use std::collections::BTreeSet;
 
@@ -12,9 +12,12 @@ use protocol::{BotId, ClientId, ConnectionId};
 use super::routes::Bot;
 use super::{Asked, Tenant};
 use crate::effect::Effects;
-use crate::env::Env;
+use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::store::{Ask, Assert, BotRecord, ConnRecord, Fence, Holder, Release, Reply};
+
+/// How long a step that was not taken waits, milliseconds.
+const RETRY_MS: Millis = 1000;
 
 /// What is to be told, and whether a step of each kind is under way.
 #[derive(Debug, Default)]
@@ -23,6 +26,8 @@ pub(super) struct Owed {
     conns: BTreeSet<ConnectionId>,
     seen: BTreeSet<ClientId>,
     releasing: bool,
+    /// When to pay again what was not taken.
+    retry_ms: Option<Millis>,
     again_bots: BTreeSet<BotId>,
     again_conns: BTreeSet<ConnKey>,
     asserting: bool,
@@ -58,6 +63,16 @@ impl Owed {
         self.conns.remove(conn);
     }
 
+    pub fn next_wakeup(&self) -> Millis {
+        self.retry_ms.unwrap_or(Millis::MAX)
+    }
+
+    /// Whether nothing is owed.
+    pub fn is_paid(&self) -> bool {
+        let nothing = self.bots.is_empty() && self.conns.is_empty() && self.seen.is_empty();
+        nothing && !self.releasing
+    }
+
     /// The next step of letting go, if there is one.
     fn release(&mut self) -> Option<Release> {
         let most = DIRECTORY_STEP_MAX;
@@ -88,6 +103,7 @@ impl Tenant {
         if self.owed.releasing {
             return;
         }
+        self.owed.retry_ms = None;
         if let Some(release) = self.owed.release() {
             self.owed.releasing = true;
             let asked = Asked::Release(Box::new(release.clone()));
@@ -111,7 +127,18 @@ impl Tenant {
             | Reply::Asserted(_)
             | Reply::Policy(_)
             | Reply::Refused(_)
-            | Reply::Lost => self.owed.not_released(release),
+            | Reply::Lost => {
+                self.owed.not_released(release);
+                self.owed.retry_ms = Some(env.now_ms + RETRY_MS);
+            }
+        }
+    }
+
+    pub(super) fn wake_owed(&mut self, env: &Env<'_>, fx: &mut Effects) {
+        if self.owed.retry_ms.is_some_and(|at_ms| env.now_ms >= at_ms) {
+            self.owed.retry_ms = None;
+            self.pay(env, fx);
+            self.say_again(env, fx);
         }
     }
 
@@ -172,6 +199,7 @@ impl Tenant {
             | Reply::Lost => {
                 self.owed.again_bots.extend(said.bots);
                 self.owed.again_conns.extend(said.conns);
+                self.owed.retry_ms = Some(env.now_ms + RETRY_MS);
                 return;
             }
         };
