@@ -63,7 +63,10 @@ impl Node {
     /// Waits until something is heard that fits, past what does not.
     pub async fn until<T>(&mut self, fits: impl Fn(Inbound) -> Option<T>) -> T {
         loop {
-            if let Some(found) = fits(self.hears().await) {
+            let Ok(heard) = timeout(DEADLINE, self.inbound.recv()).await else {
+                panic!("not in time; {:?}", self.backplane.state());
+            };
+            if let Some(found) = fits(heard.expect("the node listens")) {
                 return found;
             }
         }
