@@ -26,6 +26,11 @@ impl Receipt {
     pub const fn new(tenant: TenantId, number: u64) -> Self {
         Self { tenant, number }
     }
+
+    /// Whose delivery it is: the shell finds the shard by it.
+    pub const fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
 }
 
 /// Names a question to the store, so that its reply finds the tenant that asked.

@@ -71,6 +71,11 @@ impl Directory {
             .min(self.reap_ms.unwrap_or(Millis::MAX))
     }
 
+    /// The number of the last step that was applied.
+    pub fn ver(&self) -> u64 {
+        self.ver
+    }
+
     fn saw(&mut self, ver: u64) {
         self.known_ver = self.known_ver.max(ver);
     }

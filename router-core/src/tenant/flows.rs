@@ -48,6 +48,10 @@ pub(super) enum Gate {
 }
 
 impl Flows {
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether the next message of a flow may go to `node` (absent: a connection of this node).
     pub fn gate(&self, from: ConnKey, to: &Name, node: Option<BootId>) -> Gate {
         if self.0.is_empty() {

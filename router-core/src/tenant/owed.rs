@@ -36,6 +36,11 @@ pub(super) struct Said {
 }
 
 impl Owed {
+    pub fn len(&self) -> usize {
+        let going = self.bots.len() + self.conns.len() + self.seen.len();
+        going + self.again_bots.len() + self.again_conns.len()
+    }
+
     pub fn let_go_bot(&mut self, bot: BotId, fence: Fence) {
         self.bots.insert((bot, fence.epoch, fence.conn));
     }

@@ -85,6 +85,10 @@ impl Deliveries {
         self.0.push_back(delivery);
     }
 
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     fn find(&self, number: u64) -> Option<usize> {
         self.0.binary_search_by_key(&number, |it| it.number).ok()
     }
