@@ -114,15 +114,15 @@ impl Agenda {
         self.events.insert((at_ms, self.numbers), event);
     }
 
-    /// Takes what is next.
-    pub fn next(&mut self) -> Option<(Millis, Event)> {
-        self.events
-            .pop_first()
-            .map(|((at_ms, _), event)| (at_ms, event))
+    /// Takes what is next, if it is due by then.
+    pub fn next(&mut self, until_ms: Millis) -> Option<(Millis, Event)> {
+        let next = self.events.first_entry()?;
+        let at_ms = next.key().0;
+        (at_ms <= until_ms).then(|| (at_ms, next.remove()))
     }
 }
 
-/// Whether a question changes nothing, for traces.
+/// A question's name, for traces.
 pub fn name_of(ask: &Ask) -> &'static str {
     match ask {
         Ask::Load { .. } => "load",

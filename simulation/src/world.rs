@@ -111,13 +111,9 @@ impl World {
 
     fn pass(&mut self, until_ms: Millis) {
         while !self.is_over() {
-            let Some((at_ms, event)) = self.outside.agenda.next() else {
+            let Some((at_ms, event)) = self.outside.agenda.next(until_ms) else {
                 break;
             };
-            if at_ms > until_ms {
-                self.outside.agenda.add(at_ms, event);
-                break;
-            }
             self.outside.now_ms = at_ms;
             self.outside.onlooker.now_ms = at_ms;
             self.happen(event);

@@ -25,6 +25,8 @@ pub(super) struct Owed {
     releasing: bool,
     again_bots: BTreeSet<BotId>,
     again_conns: BTreeSet<ConnKey>,
+    /// The store has a lower key generation than was known here.
+    again_generation: bool,
     asserting: bool,
 }
 
@@ -33,6 +35,7 @@ pub(super) struct Owed {
 pub(super) struct Said {
     bots: Vec<BotId>,
     conns: Vec<ConnKey>,
+    generation: bool,
 }
 
 impl Owed {
@@ -130,6 +133,11 @@ impl Tenant {
         self.owed.again_conns.insert(conn);
     }
 
+    /// The same for the key generation: even who holds nothing must not let revoked keys back in.
+    pub(super) fn say_again_generation(&mut self) {
+        self.owed.again_generation = true;
+    }
+
     /// Begins the next step of saying again, unless one is under way.
     pub(super) fn say_again(&mut self, env: &Env<'_>, fx: &mut Effects) {
         if self.owed.asserting || !env.nodes.shared {
@@ -138,6 +146,7 @@ impl Tenant {
         let said = Said {
             bots: take(&mut self.owed.again_bots, DIRECTORY_STEP_MAX),
             conns: take(&mut self.owed.again_conns, DIRECTORY_STEP_MAX),
+            generation: std::mem::take(&mut self.owed.again_generation),
         };
         let boot = env.nodes.own;
         let bots = said.bots.iter().filter_map(|id| {
@@ -156,7 +165,7 @@ impl Tenant {
             conns: conns.collect(),
             generation: self.policy.generation,
         };
-        if assert.bots.is_empty() && assert.conns.is_empty() {
+        if assert.bots.is_empty() && assert.conns.is_empty() && !said.generation {
             return;
         }
         self.owed.asserting = true;
@@ -177,6 +186,7 @@ impl Tenant {
             | Reply::Lost => {
                 self.owed.again_bots.extend(said.bots);
                 self.owed.again_conns.extend(said.conns);
+                self.owed.again_generation |= said.generation;
                 return;
             }
         };

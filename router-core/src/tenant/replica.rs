@@ -22,8 +22,6 @@ pub struct Replica {
     pub flows: usize,
     /// What the store must still be told.
     pub owed: usize,
-    /// Questions to the store that are not answered.
-    pub questions: usize,
 }
 
 /// A bot of a [`Replica`].
@@ -71,7 +69,6 @@ impl Tenant {
             deliveries: self.deliveries.len(),
             flows: self.flows.len(),
             owed: self.owed.len(),
-            questions: self.asked.len(),
         })
     }
 }

@@ -25,7 +25,6 @@ impl Onlooker {
             ("deliveries", replica.deliveries),
             ("flows", replica.flows),
             ("owed", replica.owed),
-            ("questions", replica.questions),
         ];
         for (what, count) in undone {
             if count > 0 {

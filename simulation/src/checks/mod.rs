@@ -20,7 +20,7 @@ use router_core::{ConnKey, Millis};
 use crate::agenda::Process;
 
 /// Events of the trace that a failure prints.
-const TRACE_KEPT: usize = 4000;
+const TRACE_KEPT: usize = 100_000;
 
 /// What a peer said, as it knows it.
 #[derive(Debug, Clone)]
@@ -52,7 +52,6 @@ pub struct Heard {
     pub status: String,
     pub reason: String,
     pub stream: String,
-    pub seq: u64,
     pub bot: String,
     pub epoch: u64,
 }
@@ -75,7 +74,6 @@ impl Heard {
             status: text(&data["status"]),
             reason: text(&data["reason"]),
             stream: text(&data["streamId"]),
-            seq: data["seq"].as_u64().unwrap_or_default(),
             bot: text(&data[bot]),
             epoch: data["epoch"].as_u64().unwrap_or_default(),
             kind,
@@ -108,7 +106,6 @@ pub struct Sent {
 /// A socket.
 #[derive(Debug, Clone)]
 pub struct Conn {
-    pub peer: usize,
     pub tenant: usize,
     pub process: Process,
     pub id: ConnectionId,
@@ -200,7 +197,6 @@ impl Onlooker {
     ) {
         let tenant = self.tenant_of[peer];
         let conn = Conn {
-            peer,
             tenant,
             process,
             id: id.clone(),

@@ -141,7 +141,7 @@ impl Machine {
 
     /// Something arrives. A process that stands still finds it later.
     pub fn arrive(&mut self, outside: &mut Outside, arrival: Arrival) {
-        if outside.now_ms < self.paused_until_ms {
+        if outside.now_ms < self.paused_until_ms || !self.backlog.is_empty() {
             return self.backlog.push_back(arrival);
         }
         self.take(outside, arrival);

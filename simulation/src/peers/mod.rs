@@ -267,12 +267,6 @@ impl Peers {
             outside.later(WAY_MS, Event::Arrive(socket.process, arrival));
         }
     }
-
-    /// The socket of a peer that was greeted.
-    pub fn socket(&self, i: usize) -> Option<ConnKey> {
-        let socket = self.all[i].socket.as_ref();
-        socket.filter(|socket| socket.greeted).map(|it| it.key)
-    }
 }
 
 impl Peer {
