@@ -89,8 +89,8 @@ error_codes! {
     BotOffline         "bot_offline"          503 true  Since::Now, "Bot is offline";
     RecipientOffline   "recipient_offline"    503 true  Since::Now, "Recipient is offline";
     RecipientBusy      "recipient_busy"       503 true  Since::Now, "Recipient is not reading fast enough";
-    Unreachable        "unreachable"          503 true  Since::Reserved("cluster"), "Recipient's node cannot be reached";
-    DeliveryUnknown    "delivery_unknown"     503 true  Since::Reserved("cluster"), "Delivery was not confirmed; repeat with the same messageId";
+    Unreachable        "unreachable"          503 true  Since::Now, "Recipient's node cannot be reached";
+    DeliveryUnknown    "delivery_unknown"     503 true  Since::Now, "Delivery was not confirmed; repeat with the same messageId";
     Draining           "draining"             503 true  Since::Now, "This node is shutting down";
     StoreUnavailable   "store_unavailable"    503 true  Since::Now, "The store is not available";
 }

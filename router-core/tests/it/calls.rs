@@ -14,7 +14,7 @@ use router_core::{ConnKey, Env};
 use serde_json::{Value, json};
 
 use crate::talk::{alice, gist, key, message, token};
-use crate::world::{ALONE, Event, START_MS, World};
+use crate::world::{Event, START_MS, World};
 
 impl World {
     /// A call of alice's that has joined her.
@@ -58,7 +58,7 @@ impl World {
             now_ms: self.now_ms,
             entropy: 0,
             settings: &self.settings,
-            nodes: &ALONE,
+            nodes: &self.nodes,
             compare_ms: 5000,
         };
         self.conns[&conn].session.claims(&env, asked)

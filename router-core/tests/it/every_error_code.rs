@@ -7,11 +7,13 @@ use protocol::connect::Migrate;
 use protocol::error::Since;
 use protocol::{CloseCode, ErrorCode, Limits};
 use router_core::auth::{Credential, TokenScope};
+use router_core::lane::Settled;
 use router_core::session::Input;
 use router_core::store::{Ask, Reply};
 use router_core::{ConnKey, Settings};
 use serde_json::json;
 
+use crate::other_nodes::OTHER;
 use crate::talk::{alice, key, message, register, token};
 use crate::world::{START_MS, World};
 
@@ -57,6 +59,8 @@ const ROWS: &[(ErrorCode, Provoke)] = &[
         }
         says(w, &register("bot_a").to_string())
     }),
+    (ErrorCode::Unreachable, |w| far(w, Settled::Unsent)),
+    (ErrorCode::DeliveryUnknown, |w| far(w, Settled::Unknown)),
     (ErrorCode::TooLarge, |w| {
         let data = json!({"botId": "bot_b", "name": "n".repeat(129)});
         says(
@@ -170,6 +174,16 @@ const CLOSES: &[(CloseCode, Provoke)] = &[
 ];
 
 /// A socket of alice's says one thing.
+/// A message to another node comes to this.
+fn far(w: &mut World, settled: Settled) -> ConnKey {
+    w.nodes = World::of_three().nodes;
+    let conn = w.join(None);
+    w.far_bot(OTHER);
+    w.text(conn, message("bot_far", "hello").to_string());
+    w.settle(settled);
+    conn
+}
+
 fn says(w: &mut World, text: &str) -> ConnKey {
     let conn = w.join(None);
     w.text(conn, text.to_owned());

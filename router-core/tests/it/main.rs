@@ -37,6 +37,7 @@ mod guarantees;
 mod isolation;
 mod lanes;
 mod limits;
+mod other_nodes;
 mod policy;
 mod presence_coalesced;
 mod what_a_name_means;

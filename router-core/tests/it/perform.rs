@@ -5,15 +5,16 @@
 
 use std::sync::Arc;
 
-use protocol::{CloseCode, TenantId};
+use protocol::{CloseCode, Envelope, TenantId};
 use router_core::auth::{Attempt, AuthError, Credential};
 use router_core::effect::{Class, Outbound, Outcome, Receipt};
+use router_core::lane::Settled;
 use router_core::permit::Grant;
 use router_core::session::Input as SessionInput;
 use router_core::shard::Input as ShardInput;
-use router_core::{ConnKey, Effect, Effects, Env};
+use router_core::{ConnKey, Effect, Effects, Env, Shard};
 
-use crate::world::{ALONE, Event, KEYRING, Work, World, entropy};
+use crate::world::{Event, KEYRING, Work, World, entropy};
 
 impl World {
     /// Handles all that is due, until nothing is.
@@ -45,14 +46,14 @@ impl World {
     }
 
     fn session(&mut self, key: ConnKey, input: SessionInput) {
-        let settings = Arc::clone(&self.settings);
+        let (settings, nodes) = (Arc::clone(&self.settings), Arc::clone(&self.nodes));
         let conn = self.conns.get_mut(&key).expect("it was opened");
         conn.handled += 1;
         let env = Env {
             now_ms: self.now_ms,
             entropy: entropy(conn.side, key, conn.handled),
             settings: &settings,
-            nodes: &ALONE,
+            nodes: &nodes,
             compare_ms: 5000,
         };
         let mut fx = Effects::default();
@@ -116,17 +117,35 @@ impl World {
 
     /// The critical section of the shard.
     pub fn shard(&mut self, input: ShardInput) {
-        let settings = Arc::clone(&self.settings);
+        let owner = tenant_of(&input);
+        self.in_shard(owner, |shard, env, fx| shard.handle(env, input, fx));
+    }
+
+    /// The oldest message that is on its way to another node comes to this.
+    pub fn settle(&mut self, settled: Settled) {
+        let (receipt, ..) = self.published.pop_front().expect("something is published");
+        let owner = Some(receipt.tenant().clone());
+        self.in_shard(owner, |shard, env, fx| {
+            shard.decided(env, receipt, settled, fx);
+        });
+        self.run();
+    }
+
+    fn in_shard(
+        &mut self,
+        mut owner: Option<TenantId>,
+        then: impl FnOnce(&mut Shard, &Env<'_>, &mut Effects),
+    ) {
+        let (settings, nodes) = (Arc::clone(&self.settings), Arc::clone(&self.nodes));
         let env = Env {
             now_ms: self.now_ms,
             entropy: 0,
             settings: &settings,
-            nodes: &ALONE,
+            nodes: &nodes,
             compare_ms: 5000,
         };
-        let mut owner = tenant_of(&input);
         let mut fx = Effects::default();
-        self.shard.handle(&env, input, &mut fx);
+        then(&mut self.shard, &env, &mut fx);
         while let Some(effect) = fx.pop() {
             if let Some(tenant) = self.addressee(&effect) {
                 let owner = owner.get_or_insert_with(|| tenant.clone());
@@ -154,9 +173,16 @@ impl World {
                 Effect::Close { conn, close } => self.close(conn, close),
                 Effect::Note(fact) => self.facts.push(fact),
                 Effect::Unload(_) => {}
-                Effect::Publish { .. } | Effect::PublishBestEffort { .. } | Effect::Decided(_) => {
-                    panic!("there is no other node")
+                Effect::Publish {
+                    receipt,
+                    node,
+                    envelope,
+                } => {
+                    let envelope = Envelope::from_bytes(&envelope).expect("it is ours");
+                    self.published.push_back((receipt, node, envelope));
                 }
+                Effect::PublishBestEffort { .. } => panic!("no test sends partials to other nodes"),
+                Effect::Decided(verdict) => self.decided.push(verdict),
                 Effect::Verify(_)
                 | Effect::Join(_)
                 | Effect::Route(_)

@@ -10,9 +10,10 @@ use std::sync::{Arc, LazyLock};
 use bytes::Bytes;
 use protocol::codec::decode;
 use protocol::frame::Request;
-use protocol::{BootId, CloseCode, ErrorCode, Secret, TenantId};
+use protocol::lane::Verdict;
+use protocol::{BootId, CloseCode, Envelope, ErrorCode, Secret, TenantId};
 use router_core::auth::{Keyring, Throttle};
-use router_core::effect::{Fact, Outbound, Ticket};
+use router_core::effect::{Fact, Outbound, Receipt, Ticket};
 use router_core::ids::HashKeys;
 use router_core::session::{Call, Input as SessionInput, Opened};
 use router_core::shard::Input as ShardInput;
@@ -29,9 +30,6 @@ pub static KEYRING: LazyLock<Keyring> = LazyLock::new(|| {
     let secret = Secret::new("0123456789abcdefghijklmnopqrstuvwxyz".to_owned());
     Keyring::new(&[secret]).unwrap()
 });
-
-/// A node that shares its store with nobody.
-pub static ALONE: LazyLock<Nodes> = LazyLock::new(|| Nodes::alone(BootId::from_bits(1)));
 
 /// Something a peer could see, in the order it happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +89,12 @@ pub enum Work {
 pub struct World {
     pub now_ms: Millis,
     pub settings: Arc<Settings>,
+    /// Which nodes there are.
+    pub nodes: Arc<Nodes>,
+    /// What went onto lanes, and is not decided.
+    pub published: VecDeque<(Receipt, BootId, Envelope)>,
+    /// What was decided of messages from other nodes.
+    pub decided: Vec<Option<Verdict>>,
     pub shard: Shard,
     pub model: Model,
     pub conns: BTreeMap<ConnKey, Conn>,
@@ -108,6 +112,9 @@ impl World {
         Self {
             now_ms: START_MS,
             settings: Arc::new(settings),
+            nodes: Arc::new(Nodes::alone(BootId::from_bits(1))),
+            published: VecDeque::new(),
+            decided: Vec::new(),
             shard: Shard::new(HashKeys(1, 2)),
             model: Model::new(1 << 30),
             conns: BTreeMap::new(),
@@ -122,12 +129,12 @@ impl World {
 
     /// A socket opens. `side` 1 gets ids with the canary, and a source of its own.
     pub fn open(&mut self, key: ConnKey, side: u8, opened: Opened) {
-        let settings = Arc::clone(&self.settings);
+        let (settings, nodes) = (Arc::clone(&self.settings), Arc::clone(&self.nodes));
         let env = Env {
             now_ms: self.now_ms,
             entropy: entropy(side, key, 0),
             settings: &settings,
-            nodes: &ALONE,
+            nodes: &nodes,
             compare_ms: 5000,
         };
         let conn = Conn {

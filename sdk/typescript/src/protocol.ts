@@ -672,8 +672,8 @@ export const ERRORS = {
   bot_offline: {"code":503,"message":"Bot is offline","retryable":true,"since":"now"},
   recipient_offline: {"code":503,"message":"Recipient is offline","retryable":true,"since":"now"},
   recipient_busy: {"code":503,"message":"Recipient is not reading fast enough","retryable":true,"since":"now"},
-  unreachable: {"code":503,"message":"Recipient's node cannot be reached","retryable":true,"since":"later: cluster"},
-  delivery_unknown: {"code":503,"message":"Delivery was not confirmed; repeat with the same messageId","retryable":true,"since":"later: cluster"},
+  unreachable: {"code":503,"message":"Recipient's node cannot be reached","retryable":true,"since":"now"},
+  delivery_unknown: {"code":503,"message":"Delivery was not confirmed; repeat with the same messageId","retryable":true,"since":"now"},
   draining: {"code":503,"message":"This node is shutting down","retryable":true,"since":"now"},
   store_unavailable: {"code":503,"message":"The store is not available","retryable":true,"since":"now"},
 } as const;

@@ -1,0 +1,183 @@
+//! A message to a bot of another node: what its sender is told, and in which order messages go.
+
+use std::sync::Arc;
+
+use protocol::lane::Verdict;
+use protocol::presence::{BotInfo, BotState, Takeover};
+use protocol::{BootId, BotId, ConnectionId, ErrorCode};
+use router_core::lane::Settled;
+use router_core::node::{Nodes, Peer};
+use router_core::shard::Input;
+use router_core::store::{Ask, Claim, Holder, Request};
+use router_core::{ConnKey, Settings};
+use serde_json::{Value, json};
+
+use crate::talk::{alice, gist, message};
+use crate::world::World;
+
+pub const OWN: BootId = BootId::from_bits(1);
+pub const OTHER: BootId = BootId::from_bits(2);
+pub const THIRD: BootId = BootId::from_bits(3);
+
+impl World {
+    /// One of three nodes.
+    pub fn of_three() -> Self {
+        let mut world = World::new(Settings::default());
+        let mut nodes = Nodes::starting(OWN);
+        nodes.degraded = false;
+        nodes.peers = [(OTHER, Peer::new(1)), (THIRD, Peer::new(1))].into();
+        world.nodes = Arc::new(nodes);
+        world
+    }
+
+    /// A connection of another node makes `bot_far` its own.
+    pub fn far_bot(&mut self, boot: BootId) {
+        let bot = BotInfo {
+            id: BotId::parse("bot_far").unwrap(),
+            name: "Far".into(),
+            kind: "bot".into(),
+            description: String::new(),
+            capabilities: vec![],
+            status: BotState::Offline,
+            since: 0,
+        };
+        let conn = ConnectionId::from_ulid(&boot.to_string()).unwrap();
+        let claim = Claim {
+            holder: Holder { boot, conn },
+            bot,
+            instance: None,
+            takeover: Takeover::Replace,
+            dead: Arc::default(),
+        };
+        let (_, event) = self.model.execute(Request {
+            tenant: alice(),
+            ask: Ask::Claim(Box::new(claim)),
+            known_ver: 0,
+            now_ms: self.now_ms,
+        });
+        let (tenant, event) = (alice(), event.unwrap());
+        self.shard(Input::Event { tenant, event });
+        self.run();
+    }
+
+    fn to_far(&mut self, from: ConnKey, texts: &[&str]) {
+        for text in texts {
+            self.text(from, message("bot_far", text).to_string());
+        }
+    }
+
+    /// Where the messages under way go, and what they say.
+    fn under_way(&self) -> Vec<(BootId, String)> {
+        let text = |body: &protocol::frame::Body| {
+            let run = body.runs().next().unwrap_or_default();
+            let body: Value = serde_json::from_slice(&[b"{", run, b"}"].concat()).unwrap();
+            body["text"].as_str().unwrap().to_owned()
+        };
+        let all = self.published.iter();
+        all.map(|(_, node, it)| (*node, text(&it.body))).collect()
+    }
+}
+
+/// One of three nodes, with a phone that knows of a bot on the second.
+fn scene() -> (World, ConnKey) {
+    let mut w = World::of_three();
+    let phone = w.join(Some("phone"));
+    w.far_bot(OTHER);
+    w.pass(200);
+    w.take(phone);
+    (w, phone)
+}
+
+fn to(node: BootId, texts: &[&str]) -> Vec<(BootId, String)> {
+    texts
+        .iter()
+        .map(|text| (node, (*text).to_owned()))
+        .collect()
+}
+
+#[test]
+fn the_answer_is_what_became_of_it_on_the_other_node() {
+    let refused = |code: ErrorCode| Settled::Verdict(Verdict::Refused(code));
+    for (settled, told) in [
+        (Settled::Delivered, "delivered"),
+        (Settled::Verdict(Verdict::Duplicate), "duplicate"),
+        (Settled::Verdict(Verdict::Offline), "bot_offline"),
+        (refused(ErrorCode::RecipientBusy), "recipient_busy"),
+        (Settled::Unknown, "delivery_unknown"),
+        (Settled::Unsent, "unreachable"),
+    ] {
+        let (mut w, phone) = scene();
+        w.to_far(phone, &["hello"]);
+        assert_eq!(w.take(phone), Vec::<Value>::new(), "nothing is known yet");
+        w.settle(settled);
+        let frames = w.take(phone);
+        assert_eq!(gist(&frames), [told]);
+    }
+}
+
+#[test]
+fn what_is_unreachable_says_when_to_try_again() {
+    let (mut w, phone) = scene();
+    w.to_far(phone, &["hello"]);
+    w.settle(Settled::Unsent);
+    assert_eq!(w.take(phone)[0]["data"]["retryAfterMs"], json!(1000));
+}
+
+#[test]
+fn a_later_message_waits_while_an_earlier_one_is_undecided_on_another_route() {
+    let (mut w, phone) = scene();
+    w.to_far(phone, &["1"]);
+    w.far_bot(THIRD);
+    w.to_far(phone, &["2", "3"]);
+    assert_eq!(w.under_way(), to(OTHER, &["1"]));
+    w.settle(Settled::Verdict(Verdict::Moved(THIRD)));
+    assert_eq!(
+        w.under_way()[0],
+        (THIRD, "1".to_owned()),
+        "the first goes first"
+    );
+    while !w.published.is_empty() {
+        w.settle(Settled::Delivered);
+    }
+    assert_eq!(gist(&w.take(phone)), ["delivered"; 3]);
+}
+
+#[test]
+fn a_message_that_was_overtaken_does_not_go_again() {
+    let (mut w, phone) = scene();
+    w.to_far(phone, &["1", "2"]);
+    w.settle(Settled::Verdict(Verdict::Moved(THIRD)));
+    assert_eq!(w.under_way(), to(OTHER, &["2"]));
+    w.settle(Settled::Delivered);
+    let frames = w.take(phone);
+    let reasons: Vec<_> = frames
+        .iter()
+        .map(|it| it["data"]["reason"].clone())
+        .collect();
+    assert!(reasons.contains(&json!("unreachable")), "{frames:?}");
+    assert_eq!(w.under_way(), to(OTHER, &[]));
+}
+
+#[test]
+fn a_bot_that_always_moves_on_is_unreachable_in_the_end() {
+    let (mut w, phone) = scene();
+    w.to_far(phone, &["1"]);
+    let mut hops = 0;
+    while let Some((_, node, _)) = w.published.front() {
+        let other = if *node == OTHER { THIRD } else { OTHER };
+        w.settle(Settled::Verdict(Verdict::Moved(other)));
+        hops += 1;
+    }
+    assert_eq!(hops, 5);
+    assert_eq!(w.take(phone)[0]["data"]["reason"], "unreachable");
+}
+
+#[test]
+fn what_comes_from_another_node_is_never_published_again() {
+    let (mut w, phone) = scene();
+    w.to_far(phone, &["1"]);
+    let (_, _, envelope) = w.published.pop_front().unwrap();
+    w.shard(Input::Inbound(Box::new(envelope)));
+    assert_eq!(w.decided, [Some(Verdict::Moved(OTHER))]);
+    assert_eq!(w.under_way(), to(OTHER, &[]));
+}
