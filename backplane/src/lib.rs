@@ -49,8 +49,8 @@ pub struct State {
     pub last_error: Option<String>,
     /// The version of the first server, while connected.
     pub version: Option<String>,
-    /// Whether the first server writes every change to a file (AOF), while connected. `false` is
-    /// worth a warning.
+    /// Whether every master writes each change to a file (AOF), while connected. `false` is worth a
+    /// warning.
     pub persistent: Option<bool>,
 }
 

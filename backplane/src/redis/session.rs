@@ -45,7 +45,7 @@ pub(super) struct Session {
     end: CancellationToken,
     /// PUBLISH or SPUBLISH.
     pub(super) publish: &'static str,
-    /// What the first server said.
+    /// The version of the first server, and whether all persist.
     pub(super) server: server::Info,
 }
 
@@ -61,7 +61,12 @@ impl Session {
         let shards = masters.into_iter().enumerate();
         let shards = shards.map(|(index, master)| Shard::open(place, intake, &end, index, master));
         let (shards, infos): (Vec<_>, Vec<_>) = try_join_all(shards).await?.into_iter().unzip();
-        let server = infos.into_iter().next().expect("there is a master");
+        let persistent = infos.iter().all(|info| info.persistent);
+        let first = infos.into_iter().next().expect("there is a master");
+        let server = server::Info {
+            persistent,
+            ..first
+        };
         Ok(Self {
             shards,
             intake: intake.clone(),

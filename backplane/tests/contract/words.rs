@@ -48,7 +48,9 @@ pub fn claim_with(name: &str, by: u8, takeover: Takeover, buried: &[u8]) -> Ask 
     Ask::Claim(Box::new(Claim {
         holder: holder(by),
         bot: info(name),
-        instance: (by % 2 == 0).then(|| format!("instance {by}").into()),
+        instance: by
+            .is_multiple_of(2)
+            .then(|| format!("instance {by}").into()),
         takeover,
         dead: dead(buried),
     }))

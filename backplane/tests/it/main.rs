@@ -15,3 +15,5 @@ mod outages;
 mod sentinel;
 #[cfg(test)]
 mod shards;
+#[cfg(test)]
+mod tls;
