@@ -267,7 +267,8 @@ async fn store(
     };
     let until = Instant::now() + REDIS_WAIT;
     loop {
-        match Redis::connect(redis.clone()).await {
+        // Boxed: it is deep, and every start of a gateway would be as deep.
+        match Box::pin(Redis::connect(redis.clone())).await {
             Ok(redis) => {
                 let backplane = Backplane::redis(redis);
                 if backplane.state().persistent == Some(false) {

@@ -60,7 +60,7 @@ impl World {
         self.run();
     }
 
-    fn to_far(&mut self, from: ConnKey, texts: &[&str]) {
+    fn send_far(&mut self, from: ConnKey, texts: &[&str]) {
         for text in texts {
             self.text(from, message("bot_far", text).to_string());
         }
@@ -107,7 +107,7 @@ fn the_answer_is_what_became_of_it_on_the_other_node() {
         (Settled::Unsent, "unreachable"),
     ] {
         let (mut w, phone) = scene();
-        w.to_far(phone, &["hello"]);
+        w.send_far(phone, &["hello"]);
         assert_eq!(w.take(phone), Vec::<Value>::new(), "nothing is known yet");
         w.settle(settled);
         let frames = w.take(phone);
@@ -118,7 +118,7 @@ fn the_answer_is_what_became_of_it_on_the_other_node() {
 #[test]
 fn what_is_unreachable_says_when_to_try_again() {
     let (mut w, phone) = scene();
-    w.to_far(phone, &["hello"]);
+    w.send_far(phone, &["hello"]);
     w.settle(Settled::Unsent);
     assert_eq!(w.take(phone)[0]["data"]["retryAfterMs"], json!(1000));
 }
@@ -126,9 +126,9 @@ fn what_is_unreachable_says_when_to_try_again() {
 #[test]
 fn a_later_message_waits_while_an_earlier_one_is_undecided_on_another_route() {
     let (mut w, phone) = scene();
-    w.to_far(phone, &["1"]);
+    w.send_far(phone, &["1"]);
     w.far_bot(THIRD);
-    w.to_far(phone, &["2", "3"]);
+    w.send_far(phone, &["2", "3"]);
     assert_eq!(w.under_way(), to(OTHER, &["1"]));
     w.settle(Settled::Verdict(Verdict::Moved(THIRD)));
     assert_eq!(
@@ -145,7 +145,7 @@ fn a_later_message_waits_while_an_earlier_one_is_undecided_on_another_route() {
 #[test]
 fn a_message_that_was_overtaken_does_not_go_again() {
     let (mut w, phone) = scene();
-    w.to_far(phone, &["1", "2"]);
+    w.send_far(phone, &["1", "2"]);
     w.settle(Settled::Verdict(Verdict::Moved(THIRD)));
     assert_eq!(w.under_way(), to(OTHER, &["2"]));
     w.settle(Settled::Delivered);
@@ -161,7 +161,7 @@ fn a_message_that_was_overtaken_does_not_go_again() {
 #[test]
 fn a_bot_that_always_moves_on_is_unreachable_in_the_end() {
     let (mut w, phone) = scene();
-    w.to_far(phone, &["1"]);
+    w.send_far(phone, &["1"]);
     let mut hops = 0;
     while let Some((_, node, _)) = w.published.front() {
         let other = if *node == OTHER { THIRD } else { OTHER };
@@ -175,7 +175,7 @@ fn a_bot_that_always_moves_on_is_unreachable_in_the_end() {
 #[test]
 fn what_comes_from_another_node_is_never_published_again() {
     let (mut w, phone) = scene();
-    w.to_far(phone, &["1"]);
+    w.send_far(phone, &["1"]);
     let (_, _, envelope) = w.published.pop_front().unwrap();
     w.shard(Input::Inbound(Box::new(envelope)));
     assert_eq!(w.decided, [Some(Verdict::Moved(OTHER))]);
