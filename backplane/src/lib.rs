@@ -1,12 +1,21 @@
 //! Floor 2: the store and the ways between nodes, behind one closed list of questions.
 //!
-//! The gateway knows only [`Backplane`]. Today there is one kind, [`Memory`]: a single node whose
-//! store is the reference model itself.
+//! The gateway knows only [`Backplane`], of which there are two kinds: [`Memory`], a single node
+//! whose store is the reference model itself, and [`Redis`], what many nodes share.
 
+mod directory;
+mod keys;
 mod memory;
+mod redis;
+mod scripts;
 
+use bytes::Bytes;
+use protocol::{BootId, TenantId};
+use router_core::store::nodes::{NodeAsk, NodeReply};
 use router_core::store::{Reply, Request};
+use tokio::sync::mpsc;
 
+pub use self::redis::{Address, Clock, ConnectError, Inbound, Redis, RedisConfig};
 pub use memory::{Memory, OpenError};
 
 /// Answers some requests in place of the store: how a test plants a fault.
@@ -14,17 +23,51 @@ pub type Fault = Box<dyn Fn(&Request) -> Option<Reply> + Send + Sync>;
 
 /// Where a node's questions go.
 pub struct Backplane {
-    memory: Memory,
+    kind: Kind,
     fault: Option<Fault>,
+}
+
+enum Kind {
+    Memory(Memory),
+    Redis(Box<Redis>),
+}
+
+/// What operators are shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// `memory`, `redis`, `redis+sentinel` or `redis+cluster`.
+    pub kind: &'static str,
+    /// Whether there is a connection to every master.
+    pub connected: bool,
+    /// Times that all connections were replaced.
+    pub reconnects: u64,
+    /// Records and events that could not be read.
+    pub skipped_records: u64,
+    /// Times that a connection was held back because the node was behind.
+    pub full_waits: u64,
+    /// What went wrong last; without credentials.
+    pub last_error: Option<String>,
+    /// The version of the first server, while connected.
+    pub version: Option<String>,
+    /// Whether the first server writes every change to a file (AOF), while connected. `false` is
+    /// worth a warning.
+    pub persistent: Option<bool>,
 }
 
 impl Backplane {
     /// The store of a node that stands alone.
     pub fn memory(memory: Memory) -> Self {
-        Self {
-            memory,
-            fault: None,
-        }
+        Self::new(Kind::Memory(memory))
+    }
+
+    /// What a node shares with others.
+    pub fn redis(redis: Redis) -> Self {
+        Self::new(Kind::Redis(Box::new(redis)))
+    }
+
+    fn new(kind: Kind) -> Self {
+        let fault = None;
+        Self { kind, fault }
     }
 
     /// The same, with a fault planted in it.
@@ -35,22 +78,109 @@ impl Backplane {
         }
     }
 
-    /// Asks. The reply to a request that could not be carried out is `Refused(store_unavailable)`.
+    /// Asks for a tenant. A request that was not carried out is `Refused(store_unavailable)`, one
+    /// of which that is not known is `Lost`. One tenant's requests are executed in the order of
+    /// the calls (of their first polls). From `Load` on the tenant's events come in, until
+    /// [`Self::unload`].
     pub async fn execute(&self, request: Request) -> Reply {
-        match self.fault.as_ref().and_then(|fault| fault(&request)) {
-            Some(reply) => reply,
-            None => self.memory.execute(request),
+        if let Some(reply) = self.fault.as_ref().and_then(|fault| fault(&request)) {
+            return reply;
+        }
+        match &self.kind {
+            Kind::Memory(memory) => memory.execute(request),
+            Kind::Redis(redis) => redis.execute(&request).await,
         }
     }
 
-    /// Forgets what is a day old; to be called every few seconds.
-    pub fn sweep(&self, now_ms: u64) {
-        self.memory.sweep(now_ms);
+    /// Asks about nodes. A node that stands alone has none to ask about: `Unavailable`.
+    pub async fn execute_node(&self, ask: NodeAsk) -> NodeReply {
+        match &self.kind {
+            Kind::Memory(_) => NodeReply::Unavailable,
+            Kind::Redis(redis) => redis.execute_node(&ask).await,
+        }
     }
 
-    /// Bytes in use and the most there may be.
+    /// Publishes a packet to a node. Errors: it may have been published or not.
+    pub async fn publish(&self, boot: BootId, packet: Bytes) -> Result<(), ()> {
+        match &self.kind {
+            Kind::Memory(_) => Err(()),
+            Kind::Redis(redis) => redis.publish(boot, &packet).await,
+        }
+    }
+
+    /// Publishes a probe to the node itself, over every connection that listens; it comes back as
+    /// [`Inbound::Probe`]. Errors: it may not.
+    pub async fn probe(&self, boot: BootId, number: u64) -> Result<(), ()> {
+        match &self.kind {
+            Kind::Memory(_) => Err(()),
+            Kind::Redis(redis) => redis.probe(boot, number).await,
+        }
+    }
+
+    /// Subscribes a node's inbox, now and after every outage. Errors: not yet; it is before the
+    /// next [`Inbound::LinkUp`].
+    pub async fn subscribe_node(&self, boot: BootId) -> Result<(), ()> {
+        match &self.kind {
+            Kind::Memory(_) => Ok(()),
+            Kind::Redis(redis) => redis.subscribe_node(boot).await,
+        }
+    }
+
+    /// Ends [`Self::subscribe_node`].
+    pub fn unsubscribe_node(&self, boot: BootId) {
+        match &self.kind {
+            Kind::Memory(_) => {}
+            Kind::Redis(redis) => redis.unsubscribe_node(boot),
+        }
+    }
+
+    /// The node has nothing of this tenant any more: its events need not come.
+    pub fn unload(&self, tenant: &TenantId) {
+        match &self.kind {
+            Kind::Memory(_) => {}
+            Kind::Redis(redis) => redis.unload(tenant),
+        }
+    }
+
+    /// What arrives, for the one task that takes it. `None`: a node alone, or it was taken.
+    pub fn inbound(&self) -> Option<mpsc::Receiver<Inbound>> {
+        match &self.kind {
+            Kind::Memory(_) => None,
+            Kind::Redis(redis) => redis.inbound(),
+        }
+    }
+
+    /// What operators are shown.
+    pub fn state(&self) -> State {
+        match &self.kind {
+            Kind::Memory(_) => State {
+                kind: "memory",
+                connected: true,
+                reconnects: 0,
+                skipped_records: 0,
+                full_waits: 0,
+                last_error: None,
+                version: None,
+                persistent: None,
+            },
+            Kind::Redis(redis) => redis.state(),
+        }
+    }
+
+    /// Forgets what is a day old; to be called every few seconds. Redis does so itself.
+    pub fn sweep(&self, now_ms: u64) {
+        match &self.kind {
+            Kind::Memory(memory) => memory.sweep(now_ms),
+            Kind::Redis(_) => {}
+        }
+    }
+
+    /// Bytes in use and the most there may be; zeros where the store is elsewhere.
     pub fn bytes(&self) -> (u64, u64) {
-        self.memory.bytes()
+        match &self.kind {
+            Kind::Memory(memory) => memory.bytes(),
+            Kind::Redis(_) => (0, 0),
+        }
     }
 }
 

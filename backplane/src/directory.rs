@@ -1,0 +1,193 @@
+//! What a tenant's directory is as text: fields of a hash in snapshots, lines of an event.
+//!
+//! | field | value |
+//! | --- | --- |
+//! | `b:<bot>` | `<epoch> <since ms> <boot or -> <conn or -> <meta>`; meta is one line of JSON |
+//! | `c:<conn>` | `<boot> <client>` |
+//! | `s:<client>` | when it was last seen, ms |
+//! | `p` | `<key generation> <0 or 1>`, only in events |
+//!
+//! An event is `<prev> <ver>`, then a line `<field>\t<value>` for each change, or `<field>` alone
+//! for what is gone. A record that cannot be read is left out and counted: what one faulty writer
+//! wrote must not take a tenant from all the others.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use protocol::presence::{BotInfo, BotState};
+use protocol::{BotId, ClientId, ConnectionId};
+use router_core::store::{BotRecord, Change, ConnRecord, Event, Holder, Policy, Snapshot};
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+/// What is kept of a bot that the scripts do not look into. Members may be added.
+#[derive(Serialize, Deserialize)]
+struct Meta<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    description: Cow<'a, str>,
+    #[serde(default)]
+    capabilities: Cow<'a, [String]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    instance: Option<SmolStr>,
+}
+
+/// The meta text of a bot. Equal bots have equal texts.
+pub(crate) fn meta(info: &BotInfo, instance: Option<&SmolStr>) -> String {
+    let meta = Meta {
+        name: Cow::Borrowed(&info.name),
+        kind: Cow::Borrowed(&info.kind),
+        description: Cow::Borrowed(&info.description),
+        capabilities: Cow::Borrowed(&info.capabilities),
+        instance: instance.cloned(),
+    };
+    serde_json::to_string(&meta).expect("texts serialise")
+}
+
+/// A snapshot from the reply of `load`, and how many records could not be read.
+pub(crate) fn snapshot(
+    ver: u64,
+    policy: Policy,
+    fields: &[(impl AsRef<[u8]>, impl AsRef<[u8]>)],
+) -> (Snapshot, u64) {
+    let mut bots = BTreeMap::new();
+    let mut conns = BTreeMap::new();
+    let mut clients = BTreeMap::new();
+    let mut skipped = 0;
+    for (field, value) in fields {
+        match text(field)
+            .zip(text(value))
+            .and_then(|(f, v)| change(f, Some(v)))
+        {
+            Some(Change::Bot(bot)) => drop(bots.insert(bot.info.id.clone(), *bot)),
+            Some(Change::Entered(conn, record)) => drop(conns.insert(conn, record)),
+            Some(Change::Seen(client, at)) => drop(clients.insert(client, at)),
+            Some(Change::Forgotten(_) | Change::Left(_) | Change::Policy(_)) | None => skipped += 1,
+        }
+    }
+    let snapshot = Snapshot {
+        ver,
+        policy,
+        bots: bots.into_values().collect(),
+        conns: conns.into_iter().collect(),
+        clients: clients.into_iter().collect(),
+    };
+    (snapshot, skipped)
+}
+
+/// An event, and how many of its changes could not be read. `None`: not even its numbers could.
+pub(crate) fn event(bytes: &[u8]) -> Option<(Event, u64)> {
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let (prev, ver) = text(lines.next()?)?.split_once(' ')?;
+    let mut event = Event {
+        prev: number(prev)?,
+        ver: number(ver)?,
+        changes: Vec::new(),
+    };
+    let mut skipped = 0;
+    for line in lines {
+        let read = text(line).and_then(|line| match line.split_once('\t') {
+            Some((field, value)) => change(field, Some(value)),
+            None => change(line, None),
+        });
+        match read {
+            Some(change) => event.changes.push(change),
+            None => skipped += 1,
+        }
+    }
+    Some((event, skipped))
+}
+
+fn text<T: AsRef<[u8]> + ?Sized>(bytes: &T) -> Option<&str> {
+    std::str::from_utf8(bytes.as_ref()).ok()
+}
+
+/// Digits only: `parse` alone would take a sign.
+fn number(digits: &str) -> Option<u64> {
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| plain)
+}
+
+/// One field. Without a value it is gone.
+fn change(field: &str, value: Option<&str>) -> Option<Change> {
+    let (kind, id) = field.split_at_checked(2).unwrap_or((field, ""));
+    match (kind, value) {
+        ("b:", None) => BotId::parse(id).ok().map(Change::Forgotten),
+        ("b:", Some(value)) => {
+            let record = bot(BotId::parse(id).ok()?, value)?;
+            Some(Change::Bot(Box::new(record)))
+        }
+        ("c:", None) => ConnectionId::parse(id).ok().map(Change::Left),
+        ("c:", Some(value)) => {
+            let (boot, client) = value.split_once(' ')?;
+            let record = ConnRecord {
+                boot: boot.parse().ok()?,
+                client: ClientId::parse(client).ok()?,
+            };
+            Some(Change::Entered(ConnectionId::parse(id).ok()?, record))
+        }
+        ("s:", Some(value)) => Some(Change::Seen(ClientId::parse(id).ok()?, number(value)?)),
+        ("p", Some(value)) => {
+            let (generation, suspended) = value.split_once(' ')?;
+            policy(generation, suspended).map(Change::Policy)
+        }
+        _ => None,
+    }
+}
+
+/// A policy. `suspended` is `0` or `1`.
+pub(crate) fn policy(generation: &str, suspended: &str) -> Option<Policy> {
+    let suspended = match suspended {
+        "0" => false,
+        "1" => true,
+        _ => return None,
+    };
+    Some(Policy {
+        generation: number(generation)?,
+        suspended,
+    })
+}
+
+/// A holder, `-` `-` if there is none. The outer `None`: they cannot be read.
+pub(crate) fn holder(boot: &str, conn: &str) -> Option<Option<Holder>> {
+    if (boot, conn) == ("-", "-") {
+        return Some(None);
+    }
+    Some(Some(Holder {
+        boot: boot.parse().ok()?,
+        conn: ConnectionId::parse(conn).ok()?,
+    }))
+}
+
+fn bot(id: BotId, value: &str) -> Option<BotRecord> {
+    let mut words = value.splitn(5, ' ');
+    let epoch = number(words.next()?)?;
+    let since = number(words.next()?)?;
+    let holder = holder(words.next()?, words.next()?)?;
+    let meta: Meta<'_> = serde_json::from_str(words.next()?).ok()?;
+    let status = match holder {
+        Some(_) => BotState::Online,
+        None => BotState::Offline,
+    };
+    let info = BotInfo {
+        id,
+        name: meta.name.into_owned(),
+        kind: meta.kind.into_owned(),
+        description: meta.description.into_owned(),
+        capabilities: meta.capabilities.into_owned(),
+        status,
+        since,
+    };
+    Some(BotRecord {
+        info,
+        holder,
+        epoch,
+        instance: meta.instance,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! The names of keys and channels: built here and nowhere else.
+//!
+//! | name | kind | holds |
+//! | --- | --- | --- |
+//! | `<prefix>:{<tenant>}:dir` | hash | the directory, see [`directory`](crate::directory) |
+//! | `<prefix>:{<tenant>}:ver` | text | the tenant's counter |
+//! | `<prefix>:{<tenant>}:policy` | hash | `generation`, `suspended` |
+//! | `<prefix>:{<tenant>}:events` | channel | steps of the directory |
+//! | `<prefix>:nodes` | hash | boot id → beat, and `generation` |
+//! | `<prefix>:node:<boot>` | hash | what a node says of itself |
+//! | `<prefix>:inbox:<boot>` | channel | packets for a node, and its probes |
+//! | `<prefix>:probe:<boot>:<number>` | channel | probes of connections without the inbox |
+//!
+//! The tenant stands in braces, which in a Cluster puts all of it into one slot. No id contains a
+//! brace, and only bot ids contain a colon, which are in no name.
+
+use protocol::{BootId, TenantId};
+
+/// Longest prefix, bytes.
+const PREFIX_MAX: usize = 64;
+
+/// What a channel of ours is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Channel {
+    /// Steps of a tenant's directory.
+    Events(TenantId),
+    /// Packets for a node.
+    Inbox(BootId),
+    /// Probes of a node.
+    Probe(BootId),
+}
+
+/// Builds names under one prefix.
+#[derive(Debug, Clone)]
+pub(crate) struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    /// `None`: the prefix is not 1-64 of `[A-Za-z0-9._:-]`.
+    pub(crate) fn new(prefix: &str) -> Option<Self> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+        let valid = (1..=PREFIX_MAX).contains(&prefix.len()) && prefix.bytes().all(plain);
+        valid.then(|| Self {
+            prefix: prefix.to_owned(),
+        })
+    }
+
+    /// The keys of every tenant script, in their order: dir, ver, policy, events.
+    pub(crate) fn tenant(&self, tenant: &TenantId) -> Vec<String> {
+        let name = |column| format!("{}:{{{tenant}}}:{column}", self.prefix);
+        ["dir", "ver", "policy", "events"].map(name).to_vec()
+    }
+
+    /// The channel of a tenant's steps.
+    pub(crate) fn events(&self, tenant: &TenantId) -> String {
+        format!("{}:{{{tenant}}}:events", self.prefix)
+    }
+
+    /// The beats.
+    pub(crate) fn nodes(&self) -> String {
+        format!("{}:nodes", self.prefix)
+    }
+
+    /// What a node says of itself.
+    pub(crate) fn node(&self, boot: BootId) -> String {
+        format!("{}:node:{boot}", self.prefix)
+    }
+
+    /// The channel of packets for a node.
+    pub(crate) fn inbox(&self, boot: BootId) -> String {
+        format!("{}:inbox:{boot}", self.prefix)
+    }
+
+    /// A channel for probes; the number is chosen so that its slot is where the probe has to go.
+    pub(crate) fn probe(&self, boot: BootId, number: u32) -> String {
+        format!("{}:probe:{boot}:{number}", self.prefix)
+    }
+
+    /// What a channel is for. `None`: it is none of ours.
+    pub(crate) fn channel(&self, name: &str) -> Option<Channel> {
+        let rest = name.strip_prefix(&self.prefix)?.strip_prefix(':')?;
+        if let Some(tenant) = rest.strip_prefix('{') {
+            let tenant = tenant.strip_suffix("}:events")?;
+            return TenantId::parse(tenant).ok().map(Channel::Events);
+        }
+        match rest.split_once(':')? {
+            ("inbox", boot) => boot.parse().ok().map(Channel::Inbox),
+            ("probe", probe) => {
+                let (boot, _) = probe.split_once(':')?;
+                boot.parse().ok().map(Channel::Probe)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The slot of a key or a sharded channel in a Cluster: CRC16/XMODEM of its hash tag, or of all of
+/// it. Source: the Redis Cluster specification, "Key distribution model".
+pub(crate) fn slot(name: &str) -> u16 {
+    let tag = name.split_once('{').and_then(|(_, rest)| {
+        let (tag, _) = rest.split_once('}')?;
+        (!tag.is_empty()).then_some(tag)
+    });
+    crc16(tag.unwrap_or(name).as_bytes()) % 16384
+}
+
+fn crc16(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0, |crc, byte| {
+        let bit = |crc: u16, _| match crc & 0x8000 {
+            0 => crc << 1,
+            _ => (crc << 1) ^ 0x1021,
+        };
+        (0..8).fold(crc ^ (u16::from(*byte) << 8), bit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_channel_says_what_it_is_for() {
+        let keys = Keys::new("t2b").unwrap();
+        let tenant = TenantId::parse("a.b-c_d").unwrap();
+        let boot = BootId::from_bits(7);
+        let read = |name: String| keys.channel(&name);
+        assert_eq!(keys.events(&tenant), "t2b:{a.b-c_d}:events");
+        assert_eq!(keys.tenant(&tenant)[3], keys.events(&tenant));
+        assert_eq!(read(keys.events(&tenant)), Some(Channel::Events(tenant)));
+        assert_eq!(read(keys.inbox(boot)), Some(Channel::Inbox(boot)));
+        assert_eq!(read(keys.probe(boot, 3)), Some(Channel::Probe(boot)));
+        for other in [
+            "t2b:{a}:dir",
+            "t2b:{}:events",
+            "u:{a}:events",
+            "t2b:inbox:x",
+            "",
+        ] {
+            assert_eq!(keys.channel(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_a_plain_word() {
+        for (prefix, valid) in [
+            ("t2b", true),
+            ("a:b.c-d_e", true),
+            ("", false),
+            ("{a}", false),
+        ] {
+            assert_eq!(Keys::new(prefix).is_some(), valid, "{prefix}");
+        }
+        assert!(Keys::new(&"a".repeat(PREFIX_MAX)).is_some());
+        assert!(Keys::new(&"a".repeat(PREFIX_MAX + 1)).is_none());
+    }
+
+    #[test]
+    fn a_slot_is_that_of_the_tag() {
+        // The check value of the specification.
+        assert_eq!(slot("123456789"), 0x31c3);
+        assert_eq!(slot("t2b:{alice}:dir"), slot("alice"));
+        assert_eq!(slot("a{}b"), crc16(b"a{}b") % 16384);
+    }
+}

@@ -1,0 +1,181 @@
+//! A tenant's question as a call of a script, and the script's reply as the answer.
+
+use protocol::limits::REMEMBER_MS;
+use protocol::presence::Takeover;
+use protocol::{BootId, BotId, ErrorCode};
+use redis::Value;
+use router_core::store::{Ask, Assert, Claim, Release, Reply, Request};
+
+use crate::directory;
+use crate::scripts::{self, Script};
+
+/// A script and what it is given besides the keys.
+pub(super) struct Call {
+    pub(super) script: &'static Script,
+    pub(super) args: Vec<String>,
+}
+
+impl Call {
+    fn new(script: &'static Script, args: Vec<String>) -> Self {
+        Self { script, args }
+    }
+}
+
+/// The call that asks; the caller adds what every script of a tenant takes last.
+pub(super) fn call(request: &Request) -> Call {
+    match &request.ask {
+        Ask::Load { dead } => {
+            let args = vec![words(dead), REMEMBER_MS.to_string()];
+            Call::new(&scripts::LOAD, args)
+        }
+        Ask::Version => Call::new(&scripts::VERSION, vec![]),
+        Ask::Enter { conn, record } => {
+            let args = vec![
+                conn.to_string(),
+                record.boot.to_string(),
+                record.client.to_string(),
+            ];
+            Call::new(&scripts::ENTER, args)
+        }
+        Ask::Claim(claim) => Call::new(&scripts::CLAIM, claim_args(claim)),
+        Ask::Assert(assert) => Call::new(&scripts::ASSERT, assert_args(assert)),
+        Ask::Release(release) => Call::new(&scripts::RELEASE, release_args(release)),
+        Ask::Reap { dead } => Call::new(&scripts::REAP, vec![words(dead)]),
+        Ask::Forget { bot, fence } => {
+            let (epoch, conn) = match fence {
+                Some(fence) => (fence.epoch.to_string(), fence.conn.to_string()),
+                None => ("-".into(), "-".into()),
+            };
+            Call::new(&scripts::FORGET, vec![bot.to_string(), epoch, conn])
+        }
+        Ask::Revoke => Call::new(&scripts::POLICY, vec!["revoke".into()]),
+        Ask::Suspend(suspended) => {
+            let word = if *suspended { "suspend" } else { "resume" };
+            Call::new(&scripts::POLICY, vec![word.into()])
+        }
+    }
+}
+
+fn words(boots: &[BootId]) -> String {
+    let words: Vec<_> = boots.iter().map(BootId::to_string).collect();
+    words.join(" ")
+}
+
+fn claim_args(claim: &Claim) -> Vec<String> {
+    let takeover = match claim.takeover {
+        Takeover::Replace => "replace",
+        Takeover::Reject => "reject",
+    };
+    vec![
+        claim.bot.id.to_string(),
+        claim.holder.boot.to_string(),
+        claim.holder.conn.to_string(),
+        directory::meta(&claim.bot, claim.instance.as_ref()),
+        takeover.into(),
+        words(&claim.dead),
+    ]
+}
+
+fn assert_args(assert: &Assert) -> Vec<String> {
+    let held = assert.bots.iter();
+    let bots: Vec<_> = held
+        .filter_map(|bot| Some((bot, bot.holder.as_ref()?)))
+        .collect();
+    let mut args = vec![
+        assert.generation.to_string(),
+        bots.len().to_string(),
+        assert.conns.len().to_string(),
+    ];
+    for (bot, holder) in bots {
+        args.extend([
+            bot.info.id.to_string(),
+            bot.epoch.to_string(),
+            bot.info.since.to_string(),
+            holder.boot.to_string(),
+            holder.conn.to_string(),
+            directory::meta(&bot.info, bot.instance.as_ref()),
+        ]);
+    }
+    for (conn, record) in &assert.conns {
+        let client = record.client.to_string();
+        args.extend([conn.to_string(), record.boot.to_string(), client]);
+    }
+    args
+}
+
+fn release_args(release: &Release) -> Vec<String> {
+    let mut args = vec![
+        release.bots.len().to_string(),
+        release.conns.len().to_string(),
+        release.seen.len().to_string(),
+    ];
+    for (bot, fence) in &release.bots {
+        let (epoch, conn) = (fence.epoch.to_string(), fence.conn.to_string());
+        args.extend([bot.to_string(), epoch, conn]);
+    }
+    args.extend(release.conns.iter().map(ToString::to_string));
+    args.extend(release.seen.iter().map(ToString::to_string));
+    args
+}
+
+/// The answer, and how many records of a snapshot could not be read. `None`: it is no answer to
+/// this question.
+pub(super) fn reply(ask: &Ask, value: Value) -> Option<(Reply, u64)> {
+    let reply = match ask {
+        Ask::Load { .. } => return loaded(value),
+        Ask::Version => Reply::Version(redis::from_redis_value(value).ok()?),
+        Ask::Enter { .. } | Ask::Release(_) | Ask::Reap { .. } => done(value)?,
+        Ask::Forget { .. } => {
+            let said: String = redis::from_redis_value(value).ok()?;
+            match said.as_str() {
+                "done" => Reply::Done,
+                "held" => Reply::Refused(ErrorCode::NotYourIdentity),
+                _ => return None,
+            }
+        }
+        Ask::Claim(_) => claimed(value)?,
+        Ask::Assert(_) => asserted(value)?,
+        Ask::Revoke | Ask::Suspend(_) => {
+            let (generation, suspended): (String, String) = redis::from_redis_value(value).ok()?;
+            Reply::Policy(directory::policy(&generation, &suspended)?)
+        }
+    };
+    Some((reply, 0))
+}
+
+fn done(value: Value) -> Option<Reply> {
+    let said: String = redis::from_redis_value(value).ok()?;
+    (said == "done").then_some(Reply::Done)
+}
+
+fn loaded(value: Value) -> Option<(Reply, u64)> {
+    type Loaded = (u64, String, String, Vec<(Vec<u8>, Vec<u8>)>);
+    let (ver, generation, suspended, fields): Loaded = redis::from_redis_value(value).ok()?;
+    let policy = directory::policy(&generation, &suspended)?;
+    let (snapshot, skipped) = directory::snapshot(ver, policy, &fields);
+    Some((Reply::Loaded(Box::new(snapshot)), skipped))
+}
+
+fn claimed(value: Value) -> Option<Reply> {
+    let said: Vec<String> = redis::from_redis_value(value).ok()?;
+    match said.as_slice() {
+        [held] if held == "held" => Some(Reply::Refused(ErrorCode::AlreadyRegistered)),
+        [epoch, since_ms] => Some(Reply::Claimed {
+            epoch: epoch.parse().ok()?,
+            since_ms: since_ms.parse().ok()?,
+        }),
+        _ => None,
+    }
+}
+
+fn asserted(value: Value) -> Option<Reply> {
+    let said: Vec<String> = redis::from_redis_value(value).ok()?;
+    let (refused, rest) = said.as_chunks::<3>();
+    if !rest.is_empty() {
+        return None;
+    }
+    let refused = refused
+        .iter()
+        .map(|[bot, boot, conn]| Some((BotId::parse(bot).ok()?, directory::holder(boot, conn)?)));
+    refused.collect::<Option<_>>().map(Reply::Asserted)
+}

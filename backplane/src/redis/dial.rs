@@ -1,0 +1,140 @@
+//! Connections of the hot path: a socket of our own, so that it can be held back (see
+//! [`listen`](super::listen)), with redis-rs on it.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use redis::aio::MultiplexedConnection;
+use redis::{
+    AsyncConnectionConfig, Cmd, ProtocolVersion, PushInfo, PushKind, RedisConnectionInfo,
+    RedisError, Value, ValueCodec,
+};
+use rustls::pki_types::ServerName;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_util::codec::{Decoder, Framed};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::url::{Address, Login};
+use super::{CONNECT, RESPONSE};
+
+/// A socket in the clear or over TLS.
+pub(super) trait Io: AsyncRead + AsyncWrite + Send {}
+impl<T: AsyncRead + AsyncWrite + Send> Io for T {}
+
+/// A connection that speaks RESP3, for who reads it himself.
+pub(super) type Frames = Framed<Pin<Box<dyn Io>>, ValueCodec>;
+
+/// How to come to any server of the target.
+#[derive(Clone)]
+pub(super) struct Dialer {
+    pub(super) login: Login,
+    pub(super) database: i64,
+    pub(super) tls: Option<Arc<rustls::ClientConfig>>,
+}
+
+/// A connection for many commands at once. Dropped, it closes.
+pub(super) struct Commands {
+    connection: MultiplexedConnection,
+    _driver: AbortOnDropHandle<()>,
+}
+
+impl Commands {
+    /// Asks one command, once. Those that are asked in turn are written in turn.
+    pub(super) async fn ask(&self, command: &Cmd) -> Result<Value, RedisError> {
+        command.query_async(&mut self.connection.clone()).await
+    }
+}
+
+impl Dialer {
+    /// A connection for commands; `end` is told when it is gone.
+    pub(super) async fn commands(
+        &self,
+        address: &Address,
+        end: CancellationToken,
+    ) -> Result<Commands, RedisError> {
+        let settings = self.settings();
+        let opened = async {
+            let stream = self.stream(address).await?;
+            let config = AsyncConnectionConfig::new()
+                .set_response_timeout(Some(RESPONSE))
+                .set_push_sender(move |push: PushInfo| {
+                    if push.kind == PushKind::Disconnection {
+                        end.cancel();
+                    }
+                    Ok::<(), ()>(())
+                });
+            MultiplexedConnection::new_with_config(&settings, stream, config).await
+        };
+        let (connection, driver) = timeout(CONNECT, opened).await.map_err(late)??;
+        Ok(Commands {
+            connection,
+            _driver: AbortOnDropHandle::new(tokio::spawn(driver)),
+        })
+    }
+
+    /// A connection whose frames the caller reads.
+    pub(super) async fn frames(&self, address: &Address) -> Result<Frames, RedisError> {
+        let opened = async {
+            let mut frames = ValueCodec::default().framed(self.stream(address).await?);
+            let mut hello = redis::cmd("HELLO");
+            hello.arg(3);
+            if let Some(password) = &self.login.password {
+                let user = self.login.user.as_deref().unwrap_or("default");
+                hello.arg("AUTH").arg(user).arg(password.reveal());
+            }
+            send(&mut frames, &hello).await?;
+            let answer = frames.next().await.ok_or_else(closed)??;
+            answer.extract_error().map(|_: Value| frames)
+        };
+        timeout(CONNECT, opened).await.map_err(late)?
+    }
+
+    /// How redis-rs is to introduce itself.
+    pub(super) fn settings(&self) -> RedisConnectionInfo {
+        let mut settings = RedisConnectionInfo::default()
+            .set_protocol(ProtocolVersion::RESP3)
+            .set_skip_set_lib_name()
+            .set_db(self.database);
+        if let Some(password) = &self.login.password {
+            settings = settings.set_password(password.reveal());
+        }
+        if let Some(user) = &self.login.user {
+            settings = settings.set_username(user);
+        }
+        settings
+    }
+
+    async fn stream(&self, address: &Address) -> io::Result<Pin<Box<dyn Io>>> {
+        let stream = TcpStream::connect((address.host.as_str(), address.port)).await?;
+        stream.set_nodelay(true)?;
+        let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(30));
+        SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+        let Some(tls) = &self.tls else {
+            return Ok(Box::pin(stream));
+        };
+        let name = ServerName::try_from(address.host.clone()).map_err(io::Error::other)?;
+        let connector = TlsConnector::from(tls.clone());
+        Ok(Box::pin(connector.connect(name, stream).await?))
+    }
+}
+
+/// Writes one command.
+pub(super) async fn send(frames: &mut Frames, command: &Cmd) -> Result<(), RedisError> {
+    frames.send(command.get_packed_command()).await
+}
+
+fn closed() -> io::Error {
+    io::ErrorKind::UnexpectedEof.into()
+}
+
+fn late(_: tokio::time::error::Elapsed) -> RedisError {
+    io::Error::from(io::ErrorKind::TimedOut).into()
+}

@@ -1,0 +1,87 @@
+//! Why there is no connection, and what a failed command means. No text here has a credential.
+
+use protocol::ErrorCode;
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+use super::url::Address;
+
+/// Why Redis cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The URL is not one of the four kinds.
+    #[error("the Redis URL is not valid: {0}")]
+    Url(&'static str),
+    /// The prefix of the keys.
+    #[error("the Redis prefix must be 1-64 of [A-Za-z0-9._:-]")]
+    Prefix,
+    /// The certificates of the system.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+    /// It does not answer, or refuses.
+    #[error("Redis at {address}: {reason}")]
+    Refused {
+        /// Who was asked.
+        address: Address,
+        /// What it, or the system, said.
+        reason: String,
+    },
+    /// Older than 7.0.
+    #[error("Redis at {address} is version {version}; 7.0 or newer is needed")]
+    TooOld {
+        /// Who was asked.
+        address: Address,
+        /// What it says it is.
+        version: String,
+    },
+    /// A replica takes no writes.
+    #[error("Redis at {0} is a replica, not a master")]
+    Replica(Address),
+    /// The URL says one kind, the server is another.
+    #[error("Redis at {address} {is}; use a URL {use_instead}")]
+    OtherKind {
+        /// Who was asked.
+        address: Address,
+        /// What it is.
+        is: &'static str,
+        /// How its URL begins.
+        use_instead: &'static str,
+    },
+    /// Nobody who was asked knows the masters.
+    #[error("no {who} knows the master: {reason}")]
+    NoMaster {
+        /// Who was asked.
+        who: &'static str,
+        /// What the last of them said.
+        reason: String,
+    },
+}
+
+/// Why a command has no result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fail {
+    /// It may have been executed.
+    Lost,
+    /// It was not.
+    Refused(ErrorCode),
+}
+
+impl Fail {
+    /// It was never sent, or Redis could not execute it.
+    pub(super) const UNAVAILABLE: Self = Self::Refused(ErrorCode::StoreUnavailable);
+
+    /// What an error means for the command that got it.
+    pub(super) fn of(error: &RedisError) -> Self {
+        match error.code() {
+            Some("OOM") => Self::Refused(ErrorCode::QuotaExceeded),
+            Some(_) => Self::UNAVAILABLE,
+            None => Self::Lost,
+        }
+    }
+}
+
+/// Whether an error means that the master is elsewhere now.
+pub(super) fn is_moved(error: &RedisError) -> bool {
+    use ServerErrorKind::{MasterDown, Moved, ReadOnly};
+    let kinds = [Moved, ReadOnly, MasterDown].map(ErrorKind::Server);
+    kinds.contains(&error.kind())
+}

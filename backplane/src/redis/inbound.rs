@@ -1,0 +1,125 @@
+//! What a node is told by the others, and by its own probes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use protocol::TenantId;
+use router_core::store::Event;
+use tokio::sync::mpsc;
+
+use crate::directory;
+use crate::keys::{Channel, Keys};
+
+/// What begins a probe in an inbox; no packet begins so.
+const PROBE: &[u8] = b"probe ";
+/// Probes under way that are remembered.
+const PROBES: usize = 16;
+
+/// Something that arrived, in the order in which it did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inbound {
+    /// From another node's lane.
+    Packet(Bytes),
+    /// A step of a tenant's directory.
+    Event {
+        /// Whose.
+        tenant: TenantId,
+        /// The step.
+        event: Event,
+    },
+    /// A probe came back, over every connection that listens.
+    Probe {
+        /// Its number.
+        number: u64,
+    },
+    /// Messages are being lost from now on.
+    LinkDown,
+    /// Everything is subscribed again; what was published in between is lost.
+    LinkUp,
+}
+
+/// What operators are shown.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) reconnects: AtomicU64,
+    pub(super) skipped: AtomicU64,
+    pub(super) full_waits: AtomicU64,
+    last_error: Mutex<Option<String>>,
+}
+
+impl Counters {
+    /// Keeps what went wrong last.
+    pub(super) fn error(&self, text: String) {
+        let mut last = self
+            .last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *last = Some(text);
+    }
+
+    /// What went wrong last.
+    pub(super) fn last_error(&self) -> Option<String> {
+        let last = self.last_error.lock();
+        last.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Reads messages, for all connections of a node.
+pub(super) struct Intake {
+    pub(super) keys: Keys,
+    pub(super) sender: mpsc::Sender<Inbound>,
+    pub(super) counters: Counters,
+    probes: Mutex<BTreeMap<u64, BTreeSet<usize>>>,
+}
+
+impl Intake {
+    pub(super) fn new(keys: Keys, sender: mpsc::Sender<Inbound>) -> Self {
+        Self {
+            keys,
+            sender,
+            counters: Counters::default(),
+            probes: Mutex::default(),
+        }
+    }
+
+    /// Sends a probe out over `connections`, and gives its text.
+    pub(super) fn probe(&self, number: u64, connections: usize) -> Vec<u8> {
+        let mut probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
+        probes.insert(number, (0..connections).collect());
+        if probes.len() > PROBES {
+            probes.pop_first();
+        }
+        [PROBE, number.to_string().as_bytes()].concat()
+    }
+
+    /// What a message on connection `index` is. `None`: nothing, or not all of it yet.
+    pub(super) fn read(&self, index: usize, channel: &[u8], payload: Bytes) -> Option<Inbound> {
+        let channel = self.keys.channel(std::str::from_utf8(channel).ok()?)?;
+        match channel {
+            Channel::Events(tenant) => {
+                let read = directory::event(&payload);
+                let skipped = read.as_ref().map_or(1, |(_, skipped)| *skipped);
+                self.counters.skipped.fetch_add(skipped, Relaxed);
+                read.map(|(event, _)| Inbound::Event { tenant, event })
+            }
+            Channel::Inbox(_) | Channel::Probe(_) => match payload.strip_prefix(PROBE) {
+                Some(number) => self.returned(index, number),
+                None => Some(Inbound::Packet(payload)),
+            },
+        }
+    }
+
+    fn returned(&self, index: usize, number: &[u8]) -> Option<Inbound> {
+        let number = std::str::from_utf8(number).ok()?.parse().ok()?;
+        let mut probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
+        let missing = probes.get_mut(&number)?;
+        missing.remove(&index);
+        if !missing.is_empty() {
+            return None;
+        }
+        probes.remove(&number);
+        Some(Inbound::Probe { number })
+    }
+}

@@ -1,0 +1,239 @@
+//! What comes from Redis by itself: one connection with all of a server's subscriptions.
+//!
+//! One task reads, writes and hands over, so that a full inbox stops the reading: Redis then holds
+//! messages back, and cuts the connection if that goes on. Messages keep their order.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use redis::{PushKind, Value};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::dial::{self, Frames};
+use super::inbound::{Inbound, Intake};
+use super::{CONNECT, RESPONSE};
+
+/// Orders that wait for the connection.
+const ORDERS: usize = 1024;
+/// Silence after which it is asked whether it lives, and again until it is taken for dead.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// What a subscription command does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Subscribe,
+    Unsubscribe,
+    Ping,
+}
+
+struct Order {
+    verb: Verb,
+    names: Vec<String>,
+    done: Option<oneshot::Sender<()>>,
+}
+
+/// An order that was written and is not yet confirmed for all its names.
+struct Pending {
+    verb: Verb,
+    left: usize,
+    done: Option<oneshot::Sender<()>>,
+}
+
+/// A connection with subscriptions. Dropped, it closes.
+pub(super) struct Listener {
+    orders: mpsc::Sender<Order>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Listener {
+    /// Listens until `end`, which it also tells when the connection is gone. `index`: which
+    /// connection of its session this is. `sharded`: it is a node of a Cluster.
+    pub(super) fn start(
+        frames: Frames,
+        sharded: bool,
+        index: usize,
+        intake: Arc<Intake>,
+        end: CancellationToken,
+    ) -> Self {
+        let (orders, taken) = mpsc::channel(ORDERS);
+        let ear = Ear {
+            frames,
+            sharded,
+            index,
+            intake,
+            pending: VecDeque::new(),
+            heard: Instant::now(),
+        };
+        let listening = async move {
+            tokio::select! {
+                () = end.cancelled() => {}
+                _ = ear.listen(taken) => end.cancel(),
+            }
+        };
+        let task = AbortOnDropHandle::new(tokio::spawn(listening));
+        Self {
+            orders,
+            _task: task,
+        }
+    }
+
+    /// Subscribes; `Err`: that is not confirmed.
+    pub(super) async fn subscribe(&self, names: Vec<String>) -> Result<(), ()> {
+        let (done, confirmed) = oneshot::channel();
+        let order = Order {
+            verb: Verb::Subscribe,
+            names,
+            done: Some(done),
+        };
+        let ordered = async {
+            self.orders.send(order).await.map_err(drop)?;
+            confirmed.await.map_err(drop)
+        };
+        timeout(RESPONSE, ordered).await.map_err(drop)?
+    }
+
+    /// Unsubscribes some time. With too much to do it leaves that: what still comes harms nobody.
+    pub(super) fn unsubscribe(&self, names: Vec<String>) {
+        let order = Order {
+            verb: Verb::Unsubscribe,
+            names,
+            done: None,
+        };
+        // Full, or closed and so unsubscribed.
+        let _ = self.orders.try_send(order);
+    }
+
+    /// Waits until nothing comes from it any more, which its end brings about.
+    pub(super) async fn closed(&self) {
+        self.orders.closed().await;
+    }
+}
+
+/// The connection is gone, or of no use.
+struct Gone;
+
+struct Ear {
+    frames: Frames,
+    sharded: bool,
+    index: usize,
+    intake: Arc<Intake>,
+    pending: VecDeque<Pending>,
+    /// When it last heard anything, or had no time to listen.
+    heard: Instant,
+}
+
+impl Ear {
+    async fn listen(mut self, mut orders: mpsc::Receiver<Order>) -> Result<(), Gone> {
+        loop {
+            let pinged = self.pending.iter().any(|order| order.verb == Verb::Ping);
+            let patience = if pinged { CONNECT } else { IDLE };
+            tokio::select! {
+                order = orders.recv() => self.write(order.ok_or(Gone)?).await?,
+                frame = self.frames.next() => {
+                    let frame = frame.ok_or(Gone)?.map_err(|_| Gone)?;
+                    self.take(frame).await?;
+                    self.heard = Instant::now();
+                }
+                () = sleep_until(self.heard + patience) => match pinged {
+                    true => return Err(Gone),
+                    false => self.ping().await?,
+                }
+            }
+        }
+    }
+
+    async fn ping(&mut self) -> Result<(), Gone> {
+        self.heard = Instant::now();
+        self.write(Order {
+            verb: Verb::Ping,
+            names: Vec::new(),
+            done: None,
+        })
+        .await
+    }
+
+    async fn write(&mut self, order: Order) -> Result<(), Gone> {
+        let Order { verb, names, done } = order;
+        let command = match (verb, self.sharded) {
+            (Verb::Subscribe, false) => "SUBSCRIBE",
+            (Verb::Subscribe, true) => "SSUBSCRIBE",
+            (Verb::Unsubscribe, false) => "UNSUBSCRIBE",
+            (Verb::Unsubscribe, true) => "SUNSUBSCRIBE",
+            (Verb::Ping, _) => "PING",
+        };
+        let mut command = redis::cmd(command);
+        command.arg(&names);
+        let left = names.len().max(1);
+        self.pending.push_back(Pending { verb, left, done });
+        let written = timeout(CONNECT, dial::send(&mut self.frames, &command)).await;
+        written.map_err(|_| Gone)?.map_err(|_| Gone)
+    }
+
+    async fn take(&mut self, frame: Value) -> Result<(), Gone> {
+        match frame {
+            Value::Push { kind, data } => match kind {
+                PushKind::Message | PushKind::SMessage => self.message(data).await,
+                PushKind::Subscribe | PushKind::SSubscribe => self.confirmed(Verb::Subscribe),
+                // Not asked for, this says that the slot is elsewhere now.
+                PushKind::Unsubscribe | PushKind::SUnsubscribe => self.confirmed(Verb::Unsubscribe),
+                PushKind::Disconnection
+                | PushKind::Other(_)
+                | PushKind::Invalidate
+                | PushKind::PMessage
+                | PushKind::PUnsubscribe
+                | PushKind::PSubscribe => Ok(()),
+                _ => Ok(()),
+            },
+            Value::SimpleString(_) => self.confirmed(Verb::Ping),
+            // An order was refused: the slot is elsewhere, or the user may not.
+            frame => {
+                if let Err(error) = frame.extract_error() {
+                    self.intake.counters.error(error.to_string());
+                }
+                Err(Gone)
+            }
+        }
+    }
+
+    fn confirmed(&mut self, verb: Verb) -> Result<(), Gone> {
+        let first = self.pending.front_mut().filter(|order| order.verb == verb);
+        let first = first.ok_or(Gone)?;
+        first.left -= 1;
+        if first.left == 0 {
+            let done = self.pending.pop_front().and_then(|order| order.done);
+            // Whoever asked may have given up.
+            let _ = done.map(|done| done.send(()));
+        }
+        Ok(())
+    }
+
+    async fn message(&mut self, data: Vec<Value>) -> Result<(), Gone> {
+        let mut data = data.into_iter();
+        let (Some(Value::BulkString(channel)), Some(Value::BulkString(payload))) =
+            (data.next(), data.next())
+        else {
+            return Ok(());
+        };
+        let Some(inbound) = self.intake.read(self.index, &channel, Bytes::from(payload)) else {
+            return Ok(());
+        };
+        self.hand_over(inbound).await
+    }
+
+    async fn hand_over(&mut self, inbound: Inbound) -> Result<(), Gone> {
+        let full = match self.intake.sender.try_send(inbound) {
+            Ok(()) => return Ok(()),
+            Err(mpsc::error::TrySendError::Closed(_)) => return Err(Gone),
+            Err(mpsc::error::TrySendError::Full(inbound)) => inbound,
+        };
+        self.intake.counters.full_waits.fetch_add(1, Relaxed);
+        self.intake.sender.send(full).await.map_err(|_| Gone)
+    }
+}

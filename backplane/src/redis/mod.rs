@@ -1,0 +1,317 @@
+//! The store and the ways between nodes, on Redis: one server, behind sentinels, or a Cluster.
+//!
+//! ```text
+//!  Redis ── Session ── Shard (one a master) ── commands   scripts          \
+//!    │         │                            ── publishes  PUBLISH           > hot path
+//!    │         │                            ── listener   subscriptions    /
+//!    │         └─ replaced as a whole       ── admin      a pool, for the rest
+//!    └─ supervise: what fails is found again
+//! ```
+//!
+//! Nothing is repeated by itself. A command that was sent and not answered is `Lost`; one that was
+//! not sent, or that Redis refused, is `Refused(store_unavailable)`.
+
+mod admin;
+mod ask;
+mod dial;
+mod error;
+mod find;
+mod inbound;
+mod listen;
+mod nodes;
+mod server;
+mod session;
+mod supervise;
+mod tls;
+mod turns;
+mod url;
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use bytes::Bytes;
+use protocol::{BootId, ErrorCode, Secret, TenantId};
+use router_core::store::nodes::{NodeAsk, NodeReply};
+use router_core::store::{Ask, Reply, Request};
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use self::dial::Dialer;
+use self::error::Fail;
+use self::inbound::Intake;
+use self::session::Session;
+use self::turns::Turns;
+use self::url::Kind;
+use crate::State;
+use crate::keys::Keys;
+
+pub use self::error::ConnectError;
+pub use self::inbound::Inbound;
+pub use self::url::Address;
+
+/// How long an answer may take.
+const RESPONSE: Duration = Duration::from_millis(500);
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(1);
+/// Messages that wait for the node. Full, the connection is not read.
+const INBOUND: usize = 1024;
+
+/// Where Redis is and how to use it.
+#[derive(Debug, Clone)]
+pub struct RedisConfig {
+    /// `redis://`, `rediss://`, `redis+sentinel://` or `redis+cluster://`; see the operator's guide.
+    pub url: Secret<String>,
+    /// What all keys and channels begin with: 1-64 of `[A-Za-z0-9._:-]`. It separates two clusters
+    /// on one Redis; pub/sub does not know database numbers.
+    pub prefix: String,
+    /// Believe whatever certificate a `rediss` server shows.
+    pub insecure: bool,
+    /// Whose time counts.
+    pub clock: Clock,
+}
+
+/// Whose time the store goes by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Clock {
+    /// Redis's own, which is one for all nodes.
+    #[default]
+    Server,
+    /// That in the request. For comparisons with the model.
+    Asker,
+}
+
+/// What never changes.
+struct Place {
+    kind: Kind,
+    addresses: Vec<Address>,
+    dialer: Dialer,
+    /// As nobody, for sentinels without a password.
+    stranger: Dialer,
+    insecure: bool,
+    clock: Clock,
+}
+
+/// What is to be subscribed, in whatever session.
+#[derive(Default)]
+struct Wanted {
+    tenants: BTreeSet<TenantId>,
+    boots: BTreeSet<BootId>,
+}
+
+struct Inner {
+    place: Place,
+    intake: Arc<Intake>,
+    wanted: Mutex<Wanted>,
+    turns: Turns,
+    session: ArcSwapOption<Session>,
+}
+
+/// A node's Redis. Dropped, it closes all connections.
+pub struct Redis {
+    inner: Arc<Inner>,
+    inbound: Mutex<Option<mpsc::Receiver<Inbound>>>,
+    _supervisor: AbortOnDropHandle<()>,
+}
+
+impl Redis {
+    /// Connects. Errors: at once, whatever is in the way; whether to try again is the caller's.
+    pub async fn connect(config: RedisConfig) -> Result<Self, ConnectError> {
+        let keys = Keys::new(&config.prefix).ok_or(ConnectError::Prefix)?;
+        let place = Place::read(&config)?;
+        let (sender, inbound) = mpsc::channel(INBOUND);
+        let intake = Arc::new(Intake::new(keys, sender));
+        let session = Arc::new(Session::open(&place, &intake, &[]).await?);
+        let inner = Arc::new(Inner {
+            place,
+            intake,
+            wanted: Mutex::default(),
+            turns: Turns::default(),
+            session: ArcSwapOption::new(Some(session.clone())),
+        });
+        let supervisor = tokio::spawn(supervise::supervise(inner.clone(), session));
+        Ok(Self {
+            inner,
+            inbound: Mutex::new(Some(inbound)),
+            _supervisor: AbortOnDropHandle::new(supervisor),
+        })
+    }
+
+    /// Asks for a tenant. One tenant's requests are executed in the order of the calls (of their
+    /// first polls). `Load` subscribes before it reads; `Lost` and `Refused` as the module says.
+    pub async fn execute(&self, request: &Request) -> Reply {
+        match self.inner.ask(request).await {
+            Ok(reply) => reply,
+            Err(Fail::Lost) => Reply::Lost,
+            Err(Fail::Refused(code)) => Reply::Refused(code),
+        }
+    }
+
+    /// Asks about nodes.
+    pub async fn execute_node(&self, ask: &NodeAsk) -> NodeReply {
+        self.inner
+            .ask_node(ask)
+            .await
+            .unwrap_or(NodeReply::Unavailable)
+    }
+
+    /// Publishes a packet to a node. Errors: it may have been published or not.
+    pub async fn publish(&self, boot: BootId, packet: &Bytes) -> Result<(), ()> {
+        let session = self.inner.session.load_full().ok_or(())?;
+        let inbox = self.inner.intake.keys.inbox(boot);
+        session.publish(&inbox, packet).await
+    }
+
+    /// Publishes a probe to the node itself, over every connection that listens; it comes back as
+    /// [`Inbound::Probe`]. Errors: it may not.
+    pub async fn probe(&self, boot: BootId, number: u64) -> Result<(), ()> {
+        let session = self.inner.session.load_full().ok_or(())?;
+        session.probe(boot, number).await
+    }
+
+    /// Subscribes a node's inbox, now and after every outage. Errors: not yet; it is before the next
+    /// [`Inbound::LinkUp`].
+    pub async fn subscribe_node(&self, boot: BootId) -> Result<(), ()> {
+        self.inner.wanted().boots.insert(boot);
+        let session = self.inner.session.load_full().ok_or(())?;
+        let subscribed = session.subscribe(session.node_channels(boot)).await;
+        subscribed.inspect_err(|()| session.give_up())
+    }
+
+    /// Ends [`Self::subscribe_node`].
+    pub fn unsubscribe_node(&self, boot: BootId) {
+        self.inner.wanted().boots.remove(&boot);
+        if let Some(session) = self.inner.session.load_full() {
+            session.unsubscribe(session.node_channels(boot));
+        }
+    }
+
+    /// Ends what `Load` subscribed.
+    pub fn unload(&self, tenant: &TenantId) {
+        self.inner.wanted().tenants.remove(tenant);
+        if let Some(session) = self.inner.session.load_full() {
+            session.unsubscribe(vec![self.inner.intake.keys.events(tenant)]);
+        }
+    }
+
+    /// What arrives, for the one task that takes it; `None` the second time.
+    pub fn inbound(&self) -> Option<mpsc::Receiver<Inbound>> {
+        let mut inbound = self.inbound.lock().unwrap_or_else(PoisonError::into_inner);
+        inbound.take()
+    }
+
+    /// What operators are shown.
+    pub fn state(&self) -> State {
+        let session = self.inner.session.load_full();
+        let counters = &self.inner.intake.counters;
+        State {
+            kind: match &self.inner.place.kind {
+                Kind::Single => "redis",
+                Kind::Sentinel { .. } => "redis+sentinel",
+                Kind::Cluster => "redis+cluster",
+            },
+            connected: session.is_some(),
+            reconnects: counters.reconnects.load(Relaxed),
+            skipped_records: counters.skipped.load(Relaxed),
+            full_waits: counters.full_waits.load(Relaxed),
+            last_error: counters.last_error(),
+            version: session.as_ref().map(|it| it.server.version.clone()),
+            persistent: session.as_ref().map(|it| it.server.persistent),
+        }
+    }
+}
+
+impl Inner {
+    async fn ask(&self, request: &Request) -> Result<Reply, Fail> {
+        let keys = &self.intake.keys;
+        let loads = matches!(request.ask, Ask::Load { .. });
+        let _turn = self.turns.stand(&request.tenant, loads).turn().await;
+        if loads {
+            self.wanted().tenants.insert(request.tenant.clone());
+        }
+        let session = self.session.load_full().ok_or(Fail::UNAVAILABLE)?;
+        if loads {
+            let events = vec![keys.events(&request.tenant)];
+            let subscribed = session.subscribe(events).await;
+            subscribed.map_err(|()| Fail::UNAVAILABLE)?;
+        }
+        let mut call = ask::call(request);
+        let now_ms = match self.place.clock {
+            Clock::Server => 0,
+            Clock::Asker => request.now_ms,
+        };
+        let known = request.known_ver.to_string();
+        call.args
+            .extend([session.publish.to_owned(), known, now_ms.to_string()]);
+        let keys = keys.tenant(&request.tenant);
+        let value = session.run(call.script, &keys, &call.args).await;
+        let value = value.map_err(|fail| told(&request.ask, fail))?;
+        let (reply, skipped) = ask::reply(&request.ask, value).ok_or(Fail::Lost)?;
+        self.intake.counters.skipped.fetch_add(skipped, Relaxed);
+        Ok(reply)
+    }
+
+    async fn ask_node(&self, ask: &NodeAsk) -> Option<NodeReply> {
+        let session = self.session.load_full()?;
+        let value = match nodes::way(&self.intake.keys, ask) {
+            nodes::Way::Script(call) => session
+                .run(call.script, &[call.key], &call.args)
+                .await
+                .ok()?,
+            nodes::Way::Read(key) => session.read(&key).await.ok()?,
+        };
+        nodes::reply(ask, value)
+    }
+
+    fn wanted(&self) -> MutexGuard<'_, Wanted> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A full store refuses what would grow it; for the rest it is only unavailable.
+fn told(ask: &Ask, fail: Fail) -> Fail {
+    let grows = matches!(ask, Ask::Enter { .. } | Ask::Claim(_));
+    match fail {
+        Fail::Refused(ErrorCode::QuotaExceeded) if !grows => Fail::UNAVAILABLE,
+        fail => fail,
+    }
+}
+
+impl Place {
+    fn read(config: &RedisConfig) -> Result<Self, ConnectError> {
+        let target = url::parse(config.url.reveal())?;
+        let tls = match target.tls {
+            true => {
+                tls::install_provider();
+                Some(tls::config(config.insecure)?)
+            }
+            false => None,
+        };
+        let dialer = Dialer {
+            login: target.login,
+            database: target.database,
+            tls,
+        };
+        let stranger = Dialer {
+            login: url::NOBODY,
+            database: 0,
+            tls: dialer.tls.clone(),
+        };
+        Ok(Self {
+            kind: target.kind,
+            addresses: target.addresses,
+            dialer,
+            stranger,
+            insecure: config.insecure,
+            clock: config.clock,
+        })
+    }
+}
+
+impl std::fmt::Debug for Redis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Redis").finish_non_exhaustive()
+    }
+}

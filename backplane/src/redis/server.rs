@@ -1,0 +1,93 @@
+//! What a server says of itself, and whether that will do.
+
+use super::admin::Admin;
+use super::error::ConnectError;
+use super::url::{Address, Kind};
+
+/// The oldest version that will do: sharded pub/sub, functions of scripts.
+const MAJOR_MIN: u32 = 7;
+
+/// What operators want to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Info {
+    pub(super) version: String,
+    /// Whether it writes every change to a file.
+    pub(super) persistent: bool,
+}
+
+/// Errors: it is too old, a replica, or of another kind than the URL says.
+pub(super) async fn look(
+    admin: &Admin,
+    address: &Address,
+    kind: &Kind,
+) -> Result<Info, ConnectError> {
+    let text: String = admin.ask(&redis::cmd("INFO")).await?;
+    check(&text, address, kind)
+}
+
+fn check(text: &str, address: &Address, kind: &Kind) -> Result<Info, ConnectError> {
+    let field = |name: &str| {
+        let mut lines = text.lines();
+        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+    };
+    let address = address.clone();
+    let version = field("redis_version").unwrap_or("unknown").to_owned();
+    let major = version
+        .split('.')
+        .next()
+        .and_then(|major| major.parse().ok());
+    if major.is_none_or(|major: u32| major < MAJOR_MIN) {
+        return Err(ConnectError::TooOld { address, version });
+    }
+    let other = |is, use_instead| ConnectError::OtherKind {
+        address: address.clone(),
+        is,
+        use_instead,
+    };
+    if field("redis_mode") == Some("sentinel") {
+        return Err(other("is a sentinel", "redis+sentinel://"));
+    }
+    match (field("cluster_enabled") == Some("1"), kind) {
+        (true, Kind::Single | Kind::Sentinel { .. }) => {
+            return Err(other("is a node of a Cluster", "redis+cluster://"));
+        }
+        (false, Kind::Cluster) => return Err(other("is no node of a Cluster", "redis://")),
+        (true, Kind::Cluster) | (false, Kind::Single | Kind::Sentinel { .. }) => {}
+    }
+    if field("role").is_some_and(|role| role != "master") {
+        return Err(ConnectError::Replica(address));
+    }
+    let persistent = field("aof_enabled") == Some("1");
+    Ok(Info {
+        version,
+        persistent,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(text: &str, kind: &Kind) -> Result<Info, String> {
+        let address = Address {
+            host: "a".into(),
+            port: 1,
+        };
+        check(text, &address, kind).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn only_a_master_of_version_7_of_the_right_kind_will_do() {
+        let good = "# Server\r\nredis_version:7.0.15\r\nrole:master\r\naof_enabled:1\r\n";
+        let info = look(good, &Kind::Single).unwrap();
+        assert_eq!((info.version.as_str(), info.persistent), ("7.0.15", true));
+        let bad = |text: &str, kind| look(text, &kind).unwrap_err();
+        let older = bad("redis_version:6.2.1\r\n", Kind::Single);
+        assert!(older.contains("6.2.1"), "{older}");
+        let replica = bad(&good.replace("master", "slave"), Kind::Single);
+        assert!(replica.contains("replica"), "{replica}");
+        assert!(bad(good, Kind::Cluster).contains("redis://"));
+        let node = format!("{good}cluster_enabled:1\r\n");
+        assert!(bad(&node, Kind::Single).contains("redis+cluster://"));
+    }
+}

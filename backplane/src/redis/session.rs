@@ -1,0 +1,281 @@
+//! All connections of one time of health. When one of them fails, all are replaced: what is lost
+//! with one has to be compared for all, and a failover seldom touches one alone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{join_all, try_join_all};
+use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::admin::Admin;
+use super::dial::Commands;
+use super::error::{ConnectError, Fail, is_moved};
+use super::find::{self, Master};
+use super::inbound::Intake;
+use super::listen::Listener;
+use super::url::{Address, Kind};
+use super::{Place, server};
+use crate::keys;
+use crate::scripts::{self, Script};
+
+/// Names in one SUBSCRIBE.
+const BATCH: usize = 512;
+/// Between looks whether the connections answer.
+const WATCH: Duration = Duration::from_millis(500);
+/// Looks without an answer after which they are given up.
+const MISSES: u32 = 4;
+
+/// One server's connections.
+struct Shard {
+    master: Master,
+    /// Scripts.
+    commands: Commands,
+    /// PUBLISH, so that a long script's reply delays no message.
+    publishes: Commands,
+    listener: Listener,
+    admin: Admin,
+}
+
+/// The connections to every master.
+pub(super) struct Session {
+    shards: Vec<Shard>,
+    intake: Arc<Intake>,
+    end: CancellationToken,
+    /// PUBLISH or SPUBLISH.
+    pub(super) publish: &'static str,
+    /// What the first server said.
+    pub(super) server: server::Info,
+}
+
+impl Session {
+    /// Finds the masters and connects to all of them. Errors: the first one.
+    pub(super) async fn open(
+        place: &Place,
+        intake: &Arc<Intake>,
+        known: &[Address],
+    ) -> Result<Self, ConnectError> {
+        let masters = find::masters(place, known).await?;
+        let end = CancellationToken::new();
+        let shards = masters.into_iter().enumerate();
+        let shards = shards.map(|(index, master)| Shard::open(place, intake, &end, index, master));
+        let (shards, infos): (Vec<_>, Vec<_>) = try_join_all(shards).await?.into_iter().unzip();
+        let server = infos.into_iter().next().expect("there is a master");
+        Ok(Self {
+            shards,
+            intake: intake.clone(),
+            end,
+            publish: if place.kind == Kind::Cluster {
+                "SPUBLISH"
+            } else {
+                "PUBLISH"
+            },
+            server,
+        })
+    }
+
+    /// Runs a script where its first key is.
+    pub(super) async fn run(
+        &self,
+        script: &Script,
+        keys: &[String],
+        args: &[String],
+    ) -> Result<Value, Fail> {
+        let shard = self.shard(&keys[0]);
+        let answer = match shard.eval("EVALSHA", &script.sha, keys, args).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                shard.eval("EVAL", &script.text, keys, args).await
+            }
+            answer => answer,
+        };
+        answer.map_err(|error| self.failed(&error))
+    }
+
+    /// Publishes. Errors: it may have been published or not.
+    pub(super) async fn publish(&self, channel: &str, payload: &[u8]) -> Result<(), ()> {
+        let mut command = redis::cmd(self.publish);
+        command.arg(channel).arg(payload);
+        let answer = self.shard(channel).publishes.ask(&command).await;
+        answer.map(drop).map_err(|error| {
+            self.failed(&error);
+        })
+    }
+
+    /// Reads a hash beside the hot path.
+    pub(super) async fn read(&self, key: &str) -> Result<Value, ConnectError> {
+        let mut command = redis::cmd("HGETALL");
+        command.arg(key);
+        self.shard(key).admin.ask(&command).await
+    }
+
+    /// Subscribes to all of these. Errors: to some it may not be.
+    pub(super) async fn subscribe(&self, names: Vec<String>) -> Result<(), ()> {
+        for (shard, names) in self.by_shard(names) {
+            for batch in names.chunks(BATCH) {
+                shard.listener.subscribe(batch.to_vec()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Unsubscribes some time.
+    pub(super) fn unsubscribe(&self, names: Vec<String>) {
+        for (shard, names) in self.by_shard(names) {
+            shard.listener.unsubscribe(names);
+        }
+    }
+
+    /// The channels by which a node hears: its inbox, and a probe on each connection without it.
+    pub(super) fn node_channels(&self, boot: protocol::BootId) -> Vec<String> {
+        let keys = &self.intake.keys;
+        let inbox = keys.inbox(boot);
+        let home = self.index(&inbox);
+        let others = (0..self.shards.len()).filter(|index| *index != home);
+        let probes = others.map(|index| {
+            let names = (0..).map(|number| keys.probe(boot, number));
+            let mut here = names.filter(|name| self.index(name) == index);
+            here.next().expect("some number has a slot of every node")
+        });
+        std::iter::once(inbox.clone()).chain(probes).collect()
+    }
+
+    /// Sends a probe to all connections that listen.
+    pub(super) async fn probe(&self, boot: protocol::BootId, number: u64) -> Result<(), ()> {
+        let payload = self.intake.probe(number, self.shards.len());
+        let channels = self.node_channels(boot);
+        let sent = channels.iter().map(|name| self.publish(name, &payload));
+        try_join_all(sent).await.map(drop)
+    }
+
+    /// Whose these connections are.
+    pub(super) fn addresses(&self) -> Vec<Address> {
+        let masters = self.shards.iter().map(|shard| &shard.master);
+        masters.map(|master| master.address.clone()).collect()
+    }
+
+    /// The connections are of no use any more.
+    pub(super) fn give_up(&self) {
+        self.end.cancel();
+    }
+
+    /// Waits until a connection is gone, silent, or not to a master any more.
+    pub(super) async fn ended(&self) {
+        tokio::select! {
+            () = self.end.cancelled() => {}
+            () = self.silent() => self.end.cancel(),
+        }
+    }
+
+    /// Waits until nothing comes from it any more.
+    pub(super) async fn close(&self) {
+        self.end.cancel();
+        join_all(self.shards.iter().map(|shard| shard.listener.closed())).await;
+    }
+
+    async fn silent(&self) {
+        let ping = redis::cmd("PING");
+        let mut misses = 0;
+        while misses < MISSES {
+            sleep(WATCH).await;
+            let all = self
+                .shards
+                .iter()
+                .flat_map(|it| [&it.commands, &it.publishes]);
+            let answers = join_all(all.map(|commands| commands.ask(&ping))).await;
+            match answers.iter().all(Result::is_ok) {
+                true => misses = 0,
+                false => misses += 1,
+            }
+        }
+        self.intake.counters.error("Redis does not answer".into());
+    }
+
+    /// Notes an error, and what it means for the command that got it.
+    fn failed(&self, error: &RedisError) -> Fail {
+        self.intake.counters.error(error.to_string());
+        if is_moved(error) {
+            self.end.cancel();
+        }
+        Fail::of(error)
+    }
+
+    fn index(&self, name: &str) -> usize {
+        let slot = keys::slot(name);
+        let holds = |shard: &Shard| {
+            shard
+                .master
+                .slots
+                .iter()
+                .any(|(a, b)| (*a..=*b).contains(&slot))
+        };
+        self.shards
+            .iter()
+            .position(holds)
+            .expect("the masters have all slots")
+    }
+
+    fn shard(&self, name: &str) -> &Shard {
+        &self.shards[self.index(name)]
+    }
+
+    fn by_shard(&self, names: Vec<String>) -> impl Iterator<Item = (&Shard, Vec<String>)> {
+        let mut parts: Vec<Vec<String>> = vec![Vec::new(); self.shards.len()];
+        for name in names {
+            let index = self.index(&name);
+            parts[index].push(name);
+        }
+        let parts = self.shards.iter().zip(parts);
+        parts.filter(|(_, names)| !names.is_empty())
+    }
+}
+
+impl Shard {
+    async fn open(
+        place: &Place,
+        intake: &Arc<Intake>,
+        end: &CancellationToken,
+        index: usize,
+        master: Master,
+    ) -> Result<(Self, server::Info), ConnectError> {
+        let address = &master.address;
+        let refused = |error: RedisError| ConnectError::Refused {
+            address: address.clone(),
+            reason: error.to_string(),
+        };
+        let admin = Admin::new(&place.dialer, address, place.insecure)?;
+        let info = server::look(&admin, address, &place.kind).await?;
+        let commands = place.dialer.commands(address, end.clone());
+        let publishes = place.dialer.commands(address, end.clone());
+        let frames = place.dialer.frames(address);
+        let (commands, publishes, frames) =
+            tokio::try_join!(commands, publishes, frames).map_err(refused)?;
+        for script in scripts::all() {
+            let mut load = redis::cmd("SCRIPT");
+            load.arg("LOAD").arg(&script.text);
+            commands.ask(&load).await.map_err(refused)?;
+        }
+        let sharded = place.kind == Kind::Cluster;
+        let listener = Listener::start(frames, sharded, index, intake.clone(), end.clone());
+        let shard = Self {
+            master,
+            commands,
+            publishes,
+            listener,
+            admin,
+        };
+        Ok((shard, info))
+    }
+
+    async fn eval(
+        &self,
+        verb: &str,
+        script: &str,
+        keys: &[String],
+        args: &[String],
+    ) -> Result<Value, RedisError> {
+        let mut command: Cmd = redis::cmd(verb);
+        command.arg(script).arg(keys.len()).arg(keys).arg(args);
+        self.commands.ask(&command).await
+    }
+}

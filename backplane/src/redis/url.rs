@@ -1,0 +1,204 @@
+//! Where Redis is, and as whom to come: read from its URL.
+//!
+//! | URL | what is there |
+//! | --- | --- |
+//! | `redis://[user:password@]host[:port][/database]` | one server |
+//! | `redis+sentinel://[user:password@]host:port,…/master[/database]` | sentinels |
+//! | `redis+cluster://[user:password@]host:port,…` | nodes of a Cluster |
+//!
+//! `rediss` in place of `redis` is the same over TLS. User and password are percent-encoded.
+
+use std::fmt;
+
+use percent_encoding::percent_decode_str;
+use protocol::secret::Secret;
+
+use super::error::ConnectError;
+
+const PORT: u16 = 6379;
+const SENTINEL_PORT: u16 = 26379;
+
+/// A host, by name or number, and a port.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Address {
+    /// The host; an IPv6 address without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.contains(':') {
+            true => write!(f, "[{}]:{}", self.host, self.port),
+            false => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
+/// What stands at the addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    Single,
+    Sentinel { master: String },
+    Cluster,
+}
+
+/// As whom to come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Login {
+    pub(super) user: Option<String>,
+    pub(super) password: Option<Secret<String>>,
+}
+
+/// A URL, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    pub(super) kind: Kind,
+    pub(super) tls: bool,
+    pub(super) login: Login,
+    pub(super) addresses: Vec<Address>,
+    pub(super) database: i64,
+}
+
+/// Errors: [`ConnectError::Url`], which does not repeat the URL.
+pub(super) fn parse(url: &str) -> Result<Target, ConnectError> {
+    const SCHEMES: &str = "expected redis://, rediss://, redis+sentinel:// or redis+cluster://";
+    let error = ConnectError::Url;
+    let (scheme, rest) = url.split_once("://").ok_or(error(SCHEMES))?;
+    let (base, kind) = scheme.split_once('+').unwrap_or((scheme, ""));
+    let tls = match base {
+        "redis" => false,
+        "rediss" => true,
+        _ => return Err(error(SCHEMES)),
+    };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (login, hosts) = match authority.rsplit_once('@') {
+        Some((login, hosts)) => (read_login(login)?, hosts),
+        None => (NOBODY, authority),
+    };
+    let mut path = path.split('/').filter(|part| !part.is_empty());
+    let (kind, port) = match kind {
+        "" => (Kind::Single, PORT),
+        "cluster" => (Kind::Cluster, PORT),
+        "sentinel" => {
+            const MISSING: &str = "the name of the master is missing after the sentinels";
+            let master = path.next().ok_or(error(MISSING))?.to_owned();
+            (Kind::Sentinel { master }, SENTINEL_PORT)
+        }
+        _ => return Err(error(SCHEMES)),
+    };
+    let hosts = hosts.split(',').map(|host| address(host, port));
+    let addresses: Vec<_> = hosts
+        .collect::<Option<_>>()
+        .ok_or(error("a host or port"))?;
+    if kind == Kind::Single && addresses.len() > 1 {
+        return Err(error(
+            "several hosts are redis+sentinel:// or redis+cluster://",
+        ));
+    }
+    let database = match path.next() {
+        Some(number) => number
+            .parse()
+            .map_err(|_| error("the database is no number"))?,
+        None => 0,
+    };
+    if path.next().is_some() || (kind == Kind::Cluster && database != 0) {
+        return Err(error("there is too much after the hosts"));
+    }
+    Ok(Target {
+        kind,
+        tls,
+        login,
+        addresses,
+        database,
+    })
+}
+
+/// Without a login.
+pub(super) const NOBODY: Login = Login {
+    user: None,
+    password: None,
+};
+
+fn read_login(text: &str) -> Result<Login, ConnectError> {
+    let decode = |part: &str| {
+        let text = percent_decode_str(part).decode_utf8();
+        text.map(|text| text.into_owned())
+            .map_err(|_| ConnectError::Url("user and password must be UTF-8"))
+    };
+    let (user, password) = text.split_once(':').unwrap_or((text, ""));
+    let present = |part: &str| (!part.is_empty()).then(|| decode(part)).transpose();
+    Ok(Login {
+        user: present(user)?,
+        password: present(password)?.map(Secret::new),
+    })
+}
+
+fn address(text: &str, default: u16) -> Option<Address> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => rest.split_once(']')?,
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
+    };
+    let port = match port.strip_prefix(':') {
+        Some(port) => port.parse().ok()?,
+        None => port.is_empty().then_some(default)?,
+    };
+    let host = host.to_owned();
+    (!host.is_empty()).then_some(Address { host, port })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(host: &str, port: u16) -> Address {
+        let host = host.to_owned();
+        Address { host, port }
+    }
+
+    #[test]
+    fn four_kinds_are_read() {
+        let single = parse("rediss://bob:p%40ss@[::1]:7000/3").unwrap();
+        assert_eq!(
+            (single.kind, single.tls, single.database),
+            (Kind::Single, true, 3)
+        );
+        assert_eq!(single.addresses, [at("::1", 7000)]);
+        assert_eq!(single.login.user.as_deref(), Some("bob"));
+        assert_eq!(single.login.password, Some(Secret::new("p@ss".into())));
+        let plain = parse("redis://host").unwrap();
+        assert_eq!(
+            (plain.login, plain.addresses),
+            (NOBODY, vec![at("host", PORT)])
+        );
+        let sentinel = parse("redis+sentinel://:pw@a,b:1/mymaster/2").unwrap();
+        let master = "mymaster".into();
+        assert_eq!(
+            (sentinel.kind, sentinel.database),
+            (Kind::Sentinel { master }, 2)
+        );
+        assert_eq!(sentinel.addresses, [at("a", SENTINEL_PORT), at("b", 1)]);
+        assert_eq!(sentinel.login.user, None);
+        let cluster = parse("redis+cluster://a:1,b:2/").unwrap();
+        assert_eq!((cluster.kind, cluster.addresses.len()), (Kind::Cluster, 2));
+    }
+
+    #[test]
+    fn an_error_names_no_credential() {
+        for url in [
+            "http://bob:hunter2@a",
+            "redis://bob:hunter2@a:hunter2",
+            "redis://bob:hunter2@a,b",
+            "redis://bob:hunter2@",
+            "redis://bob:hunter2@a/x",
+            "redis+sentinel://bob:hunter2@a",
+            "redis+cluster://bob:hunter2@a/1",
+            "redis+other://bob:hunter2@a",
+            "bob:hunter2@a",
+        ] {
+            let error = parse(url).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{url}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+-- bury: removes a node's entry, if its beat has not moved.
+--
+-- KEYS   nodes
+-- ARGV   [1] boot id; [2] its beat when it was last seen
+-- Reply  1 if it was removed, else 0
+--
+-- Atomic, because a node that beats after the comparison lives.
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then
+  return 0
+end
+return redis.call('HDEL', KEYS[1], ARGV[1])

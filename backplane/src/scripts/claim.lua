@@ -1,0 +1,21 @@
+-- claim: makes a connection the home of a bot.
+--
+-- ARGV   [1] bot id; [2] boot id; [3] connection id; [4] meta; [5] "reject" yields to a live
+--        holder, "replace" does not; [6] buried boot ids, separated by blanks
+-- Reply  epoch, since when it is online (ms); or "held": a live holder has it
+--
+-- Atomic, because of two claims at once one must be the later one, for all. Asked again by the
+-- same connection it gives the same epoch.
+local id, boot, conn, meta = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local held = bot(id)
+local other = held and held.conn ~= '-' and held.conn ~= conn and not set(ARGV[6])[held.boot]
+if other and ARGV[5] == 'reject' then
+  return { 'held' }
+end
+local epoch, since = text(ver), now
+if held and held.boot == boot and held.conn == conn then
+  epoch, since = held.epoch, held.since
+end
+put_bot(id, { epoch = epoch, since = since, boot = boot, conn = conn, meta = meta })
+finish()
+return { epoch, since }

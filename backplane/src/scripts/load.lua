@@ -1,0 +1,19 @@
+-- load: all of a tenant, without what buried nodes left and what is older than a day.
+--
+-- ARGV   [1] buried boot ids, separated by blanks; [2] how long to remember, ms
+-- Reply  ver ("0" = none), key generation, "1" if suspended, the directory's fields and values
+--
+-- Atomic, because the snapshot's number must be that of its content: events above it are applied
+-- to it. What is swept is not told, as every node sweeps its own replica by the clock.
+local all = redis.call('HGETALL', DIR)
+for i = 1, #all, 2 do
+  local kind, value = string.sub(all[i], 1, 2), all[i + 1]
+  local since = kind == 's:' and value or (kind == 'b:' and string.match(value, '^%d+ (%d+) %- '))
+  if since and now - since >= tonumber(ARGV[2]) then
+    redis.call('HDEL', DIR, all[i])
+  end
+end
+reap(set(ARGV[1]))
+finish()
+local generation, suspended = policy()
+return { #changes > 0 and text(ver) or text(prev), generation, suspended, redis.call('HGETALL', DIR) }

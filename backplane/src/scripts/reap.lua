@@ -1,0 +1,9 @@
+-- reap: lets go of what buried nodes held.
+--
+-- ARGV   [1] buried boot ids, separated by blanks
+-- Reply  "done"
+--
+-- Atomic, because what a living node took over meanwhile must stay.
+reap(set(ARGV[1]))
+finish()
+return 'done'

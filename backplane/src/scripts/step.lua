@@ -1,0 +1,137 @@
+-- The beginning of every script of a tenant. It writes nothing by itself.
+--
+-- KEYS  dir, ver, policy, events (a channel); all in the tenant's slot.
+-- ARGV  what the script says, then: PUBLISH or SPUBLISH; the highest number that the asker has
+--       seen; the time in Unix ms, "0" = Redis's own.
+--
+-- One script is one step: it reads, writes, counts and publishes before anybody else does. Numbers
+-- are doubles, exact up to 2^53; %.0f writes them without an exponent.
+local DIR, VER, POLICY, EVENTS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local KEEP_S = 7 * 24 * 60 * 60
+
+local function text(number)
+  return string.format('%.0f', number)
+end
+
+local now, now_us = ARGV[#ARGV], nil
+if now == '0' then
+  local time = redis.call('TIME')
+  now_us = time[1] * 1000000 + time[2]
+  now = text(math.floor(now_us / 1000))
+else
+  now_us = now * 1000
+end
+local prev = tonumber(redis.call('GET', VER) or 0)
+local ver = math.max(prev + 1, ARGV[#ARGV - 1] + 1, now_us)
+
+-- What changed so far, as lines of the event.
+local changes = {}
+
+-- The words "a b c" as a set.
+local function set(words)
+  local members = {}
+  for word in string.gmatch(words, '%S+') do
+    members[word] = true
+  end
+  return members
+end
+
+-- A bot's record, nil if there is none or none that can be read.
+local function bot(id)
+  local line = redis.call('HGET', DIR, 'b:' .. id)
+  if not line then
+    return nil
+  end
+  local epoch, since, boot, conn, meta = string.match(line, '^(%d+) (%d+) (%S+) (%S+) (.*)$')
+  if not epoch then
+    return nil
+  end
+  return { epoch = epoch, since = since, boot = boot, conn = conn, meta = meta }
+end
+
+-- Writes a field of the directory, unless it is so already.
+local function put(field, value)
+  if redis.call('HGET', DIR, field) ~= value then
+    redis.call('HSET', DIR, field, value)
+    changes[#changes + 1] = field .. '\t' .. value
+  end
+end
+
+-- Takes a field out of the directory. False: it was not there.
+local function drop(field)
+  local dropped = redis.call('HDEL', DIR, field) == 1
+  if dropped then
+    changes[#changes + 1] = field
+  end
+  return dropped
+end
+
+local function put_bot(id, record)
+  local words = { record.epoch, record.since, record.boot, record.conn, record.meta }
+  put('b:' .. id, table.concat(words, ' '))
+end
+
+-- Ends a bot's home; it stays listed.
+local function let_go(id, record)
+  record.boot, record.conn, record.since = '-', '-', now
+  put_bot(id, record)
+end
+
+-- A client id is gone from a node; said even if the time is the same.
+local function see(client)
+  redis.call('HSET', DIR, 's:' .. client, now)
+  changes[#changes + 1] = 's:' .. client .. '\t' .. now
+end
+
+-- The key generation, and "1" if the tenant is suspended.
+local function policy()
+  local stored = redis.call('HMGET', POLICY, 'generation', 'suspended')
+  return stored[1] or '0', stored[2] or '0'
+end
+
+local function set_policy(generation, suspended)
+  local was_generation, was_suspended = policy()
+  if generation ~= was_generation or suspended ~= was_suspended then
+    redis.call('HSET', POLICY, 'generation', generation, 'suspended', suspended)
+    changes[#changes + 1] = 'p\t' .. generation .. ' ' .. suspended
+  end
+  return { generation, suspended }
+end
+
+-- Lets go of what the nodes in the set hold: bots first, then connections, each in id order.
+local function reap(dead)
+  if not next(dead) then
+    return
+  end
+  local all, fields = redis.call('HGETALL', DIR), {}
+  local values = {}
+  for i = 1, #all, 2 do
+    fields[#fields + 1], values[all[i]] = all[i], all[i + 1]
+  end
+  table.sort(fields)
+  for _, field in ipairs(fields) do
+    local id = string.match(field, '^b:(.*)$')
+    local boot = id and string.match(values[field], '^%d+ %d+ (%S+) ')
+    if boot and dead[boot] then
+      let_go(id, bot(id))
+    end
+  end
+  for _, field in ipairs(fields) do
+    local boot, client = string.match(values[field], '^(%S+) (%S+)$')
+    if boot and string.sub(field, 1, 2) == 'c:' and dead[boot] then
+      drop(field)
+      see(client)
+    end
+  end
+end
+
+-- Counts the step and tells it, if anything changed.
+local function finish()
+  if #changes == 0 then
+    return
+  end
+  redis.call('SET', VER, text(ver), 'EX', KEEP_S)
+  redis.call('EXPIRE', DIR, KEEP_S)
+  local head = text(prev) .. ' ' .. text(ver)
+  redis.call(ARGV[#ARGV - 2], EVENTS, head .. '\n' .. table.concat(changes, '\n'))
+end

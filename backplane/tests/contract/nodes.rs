@@ -1,0 +1,68 @@
+//! What nodes ask about each other.
+
+use router_core::store::nodes::{Hello, NodeAsk, NodesModel};
+
+use crate::harness::{Subject, on_all};
+use crate::words::boot;
+
+fn beat(i: u8, beat: u64, known_generation: Option<u64>) -> NodeAsk {
+    NodeAsk::Beat {
+        boot: boot(i),
+        beat,
+        known_generation,
+        fresh_generation: u64::MAX,
+    }
+}
+
+fn bury(i: u8, beat: u64) -> NodeAsk {
+    let boot = boot(i);
+    NodeAsk::Bury { boot, beat }
+}
+
+#[test]
+fn nodes() {
+    let hello = Hello {
+        name: "a b".into(),
+        address: "10.0.0.1:8080".into(),
+        version: "0.1.0".into(),
+        wire: [1, 3],
+        serving: true,
+        connections: 3,
+    };
+    let drains = Hello {
+        serving: false,
+        ..hello.clone()
+    };
+    let hello = |hello: &Hello| NodeAsk::Hello {
+        boot: boot(1),
+        hello: hello.clone(),
+    };
+    let steps = [
+        beat(1, 1, None),
+        beat(2, u64::MAX, None),
+        beat(1, 2, Some(u64::MAX)),
+        bury(2, 1),
+        bury(2, u64::MAX),
+        bury(2, u64::MAX),
+        beat(2, 9, Some(u64::MAX)),
+        beat(2, 10, Some(7)),
+        bury(1, 2),
+        beat(1, 3, Some(u64::MAX)),
+        beat(1, 4, None),
+        NodeAsk::Describe(boot(1)),
+        hello(&drains),
+        NodeAsk::Describe(boot(1)),
+        NodeAsk::Describe(boot(2)),
+    ];
+    on_all(|subject: Subject| {
+        let steps = steps.clone();
+        async move {
+            let mut model = NodesModel::default();
+            for step in steps {
+                let right = model.execute(1, &step);
+                let said = subject.asker.execute_node(step.clone()).await;
+                assert_eq!(said, right, "{step:?}");
+            }
+        }
+    });
+}

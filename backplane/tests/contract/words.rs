@@ -1,0 +1,130 @@
+//! Questions, written short.
+
+use protocol::presence::{BotInfo, BotState, Takeover};
+use protocol::{BootId, BotId, ClientId, ConnectionId};
+use router_core::store::{Ask, Assert, BotRecord, Claim, ConnRecord, Fence, Holder, Release};
+
+pub fn boot(i: u8) -> BootId {
+    BootId::from_bits(u128::from(i))
+}
+
+pub fn dead(boots: &[u8]) -> std::sync::Arc<[BootId]> {
+    boots.iter().map(|i| boot(*i)).collect()
+}
+
+pub fn conn(i: u8) -> ConnectionId {
+    ConnectionId::from_ulid(&format!("{i:026}")).unwrap()
+}
+
+/// Connections 1 to 9 are on node 0, 10 to 19 on node 1, ….
+pub fn holder(i: u8) -> Holder {
+    Holder {
+        boot: boot(i / 10),
+        conn: conn(i),
+    }
+}
+
+pub fn bot(name: &str) -> BotId {
+    BotId::parse(name).unwrap()
+}
+
+pub fn client(name: &str) -> ClientId {
+    ClientId::parse(name).unwrap()
+}
+
+pub fn info(name: &str) -> BotInfo {
+    BotInfo {
+        id: bot(name),
+        name: format!("The \"{name}\"\n\tof ü and more"),
+        kind: "bot".into(),
+        description: String::new(),
+        capabilities: vec!["chat".into(), "a b".into()],
+        status: BotState::Offline,
+        since: 0,
+    }
+}
+
+pub fn claim_with(name: &str, by: u8, takeover: Takeover, buried: &[u8]) -> Ask {
+    Ask::Claim(Box::new(Claim {
+        holder: holder(by),
+        bot: info(name),
+        instance: (by % 2 == 0).then(|| format!("instance {by}").into()),
+        takeover,
+        dead: dead(buried),
+    }))
+}
+
+pub fn claim(name: &str, by: u8) -> Ask {
+    claim_with(name, by, Takeover::Replace, &[])
+}
+
+pub fn fence(by: u8, epoch: u64) -> Fence {
+    Fence {
+        conn: conn(by),
+        epoch,
+    }
+}
+
+pub fn release(by: u8, bots: &[(&str, u64)], seen: &[&str]) -> Ask {
+    Ask::Release(Box::new(Release {
+        conns: vec![conn(by)],
+        bots: bots
+            .iter()
+            .map(|(id, epoch)| (bot(id), fence(by, *epoch)))
+            .collect(),
+        seen: seen.iter().map(|id| client(id)).collect(),
+    }))
+}
+
+pub fn enter(by: u8, name: &str) -> Ask {
+    let record = ConnRecord {
+        boot: boot(by / 10),
+        client: client(name),
+    };
+    Ask::Enter {
+        conn: conn(by),
+        record,
+    }
+}
+
+/// `bots`: name, connection, epoch. `conns`: connection, client.
+pub fn assert(bots: &[(&str, u8, u64)], conns: &[(u8, &str)], generation: u64) -> Ask {
+    let record = |(name, by, epoch): &(&str, u8, u64)| BotRecord {
+        info: BotInfo {
+            status: BotState::Online,
+            since: 5,
+            ..info(name)
+        },
+        holder: Some(holder(*by)),
+        epoch: *epoch,
+        instance: None,
+    };
+    let conn_record = |(by, name): &(u8, &str)| {
+        let record = ConnRecord {
+            boot: boot(by / 10),
+            client: client(name),
+        };
+        (conn(*by), record)
+    };
+    Ask::Assert(Box::new(Assert {
+        boot: boot(0),
+        bots: bots.iter().map(record).collect(),
+        conns: conns.iter().map(conn_record).collect(),
+        generation,
+    }))
+}
+
+pub fn load(buried: &[u8]) -> Ask {
+    Ask::Load { dead: dead(buried) }
+}
+
+pub fn reap(buried: &[u8]) -> Ask {
+    Ask::Reap { dead: dead(buried) }
+}
+
+pub fn forget(name: &str, fence: Option<Fence>) -> Ask {
+    Ask::Forget {
+        bot: bot(name),
+        fence,
+    }
+}
