@@ -139,11 +139,14 @@ impl Socket {
         timeout(DEADLINE, end).await.expect("a close in time")
     }
 
-    /// Every frame that is there without waiting.
+    /// Every frame that is there without waiting for long, `bot_status` left out.
     pub async fn drain(&mut self) -> Vec<Value> {
         let mut frames = Vec::new();
         while let Ok(frame) = timeout(Duration::from_millis(50), self.next()).await {
-            frames.push(frame.expect("a frame, not a close"));
+            let frame = frame.expect("a frame, not a close");
+            if frame["type"] != "bot_status" {
+                frames.push(frame);
+            }
         }
         frames
     }
