@@ -24,13 +24,17 @@ endif
 STAGES := tools fmt-check clippy floors tidy deny plugin unit doctest conformance e2e
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check generate bench bench-relay bench-idle fmt pure plugin-build $(STAGES)
+.PHONY: help run cluster test check generate bench bench-relay bench-idle fmt pure plugin-build $(STAGES)
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## a gateway, an echo bot and a client in one process: the main job
 	@$(CARGO) run --release -p cli --bin t2b -- demo
+
+cluster: tools ## redis-server, two gateways and haproxy, to play with
+	@$(CARGO) build --release -p cli --bin t2b
+	@scripts/cluster.sh "$${CARGO_TARGET_DIR:-target}/release/t2b"
 
 test: export TEST_REQUIRE_TOOLS := 1
 test: ## everything that CI runs; installs what it needs

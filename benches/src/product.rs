@@ -52,7 +52,7 @@ pub fn serve(config: impl AsRef<Path>) -> Result<()> {
         file_limit: raise_file_limit(),
         ..Sources::default()
     })?;
-    gateway::telemetry::init(&config)?;
+    let _telemetry = gateway::telemetry::init(&config)?;
     // As many workers as cores it may use: one.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

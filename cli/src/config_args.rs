@@ -52,8 +52,10 @@ impl<const HIDDEN: bool> Args for ConfigArgs<HIDDEN> {
                 "" => String::new(),
                 text => format!(" [default: {text}]"),
             };
+            let alias = (key.name == "redis_url").then_some("redis");
             Arg::new(key.name)
                 .long(key.flag())
+                .visible_aliases(alias)
                 .value_name(key.kind.placeholder())
                 .help(format!("{}{default}", key.help))
                 // A key of a later version is an error if it is set, so it is not offered.

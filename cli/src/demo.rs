@@ -18,7 +18,7 @@ const QUESTION: &str = "Hello! Does this tunnel work?";
 /// Shows a conversation. On a terminal the gateway and the bot stay until Ctrl-C.
 pub async fn run() -> Result<(), Failure> {
     let config = config()?;
-    telemetry::init(&config).map_err(|error| Failure::usage("config", error))?;
+    let _telemetry = telemetry::init(&config).map_err(|error| Failure::usage("config", error))?;
     let user = TenantId::parse("local").expect("a valid id");
     let key = config.issue_key(&user, None)?;
     let gateway = Gateway::bind(config).await?;

@@ -100,6 +100,7 @@ impl From<StartError> for Failure {
             StartError::Listen { .. } => Self::failed("listen", error)
                 .or_next("t2b gateway run --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0"),
             StartError::Store(_) => Self::failed("store", error),
+            StartError::Redis(_) => Self::unavailable("redis", error),
             StartError::Tls(_) => Self::usage("tls", error),
         }
     }

@@ -12,12 +12,13 @@ use crate::term;
 /// Serves until SIGTERM or Ctrl-C; a second one ends it now.
 pub async fn run(config: AllKeys) -> Result<(), Failure> {
     let config = config.load()?;
-    telemetry::init(&config).map_err(|error| Failure::usage("config", error))?;
+    let telemetry = telemetry::init(&config).map_err(|error| Failure::usage("config", error))?;
     let said = Said::of(&config);
     let gateway = Gateway::bind(config).await?;
     said.announce(gateway.addresses());
     end_on_signals(gateway.shutdown_handle())?;
     gateway.run().await;
+    telemetry.end().await;
     Ok(())
 }
 
@@ -36,11 +37,49 @@ pub async fn status(config: AllKeys) -> Result<(), Failure> {
     println!("uptime       {} s", number(&status["uptime_ms"]) / 1000);
     println!("connections  {}", number(&status["connections"]));
     println!("tenants      {}", number(&status["tenants"]));
+    if store["kind"] == "redis" {
+        println!("store        redis");
+        return cluster(&config).await;
+    }
     println!(
         "store        {}, {} of {} KiB",
         store["kind"].as_str().unwrap_or("?"),
         number(&store["bytes"]) / 1024,
         number(&store["bytes_max"]) / 1024
+    );
+    Ok(())
+}
+
+/// The other nodes, and the lanes to them.
+async fn cluster(config: &Config) -> Result<(), Failure> {
+    let nodes = admin::get(config, "nodes").await?;
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or("?").to_owned();
+    let number = |value: &serde_json::Value| value.as_u64().unwrap_or(0);
+    let health = match nodes["degraded"].as_bool() {
+        Some(false) => term::green("well"),
+        Some(true) | None => "degraded: the store does not answer".to_owned(),
+    };
+    println!("cluster      {health}");
+    println!("this node    {}", text(&nodes["self"]));
+    for node in nodes["nodes"].as_array().into_iter().flatten() {
+        let lanes = nodes["lanes"].as_array();
+        let lane = lanes.and_then(|lanes| lanes.iter().find(|lane| lane["to"] == node["boot"]));
+        let lane = lane.unwrap_or(&serde_json::Value::Null);
+        println!(
+            "node         {} {} {} beat {}; lane: {} B unacked, {} B waiting, {} resent",
+            text(&node["boot"]),
+            text(&node["name"]),
+            text(&node["state"]),
+            number(&node["beat"]),
+            number(&lane["unacked_bytes"]),
+            number(&lane["waiting_bytes"]),
+            number(&lane["resends"]),
+        );
+    }
+    println!(
+        "directory    {} tenants, compared every {} ms",
+        number(&nodes["directory"]["tenants"]),
+        number(&nodes["directory"]["compare_ms"])
     );
     Ok(())
 }

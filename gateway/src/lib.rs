@@ -21,25 +21,32 @@ pub mod metrics;
 mod node;
 pub mod telemetry;
 mod tls;
+mod trace;
 pub mod ws;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use backplane::{Backplane, Fault, Memory};
+use backplane::{Backplane, Clock, ConnectError, Fault, Inbound, Memory, Redis, RedisConfig};
 use protocol::limits::ASSEMBLY_BYTES_PER_NODE;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::http::admin::Admin;
 use crate::http::door::Door;
 use crate::listener::{Gate, Listener};
-use crate::node::{Node, NodeBytes, Sources, StoreQueue};
+use crate::node::{Identity, Node, NodeBytes, Own, Sources, StoreQueue};
 
 /// Bytes that may wait for all sockets if the machine does not say how much memory it has.
 const OUTBOUND_BYTES_UNKNOWN: u64 = 1024 * 1024 * 1024;
+/// How long a start waits for a Redis that does not answer.
+const REDIS_WAIT: Duration = Duration::from_secs(30);
+/// Between two tries.
+const REDIS_RETRY: Duration = Duration::from_secs(1);
 
 /// Why a gateway cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +62,9 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] backplane::OpenError),
+    /// The Redis that the nodes share cannot be used.
+    #[error("redis: {0}")]
+    Redis(#[from] backplane::ConnectError),
     /// The certificate or its key is not good.
     #[error("TLS: {0}")]
     Tls(String),
@@ -84,6 +94,7 @@ impl Shutdown {
 pub struct Gateway {
     node: Arc<Node>,
     queues: Vec<StoreQueue>,
+    cluster: Option<(Identity, mpsc::Receiver<Inbound>)>,
     public: (Listener, Arc<Door>),
     admin: (Listener, Arc<Admin>),
     addresses: Addresses,
@@ -103,27 +114,35 @@ impl Gateway {
     ///
     /// Errors: [`StartError`].
     pub async fn bind(config: Config) -> Result<Self, StartError> {
-        Self::bind_with(config, None)
+        Self::bind_with(config, None).await
     }
 
     /// The same, with a fault planted in its store, for tests.
     pub async fn bind_with_fault(config: Config, fault: Fault) -> Result<Self, StartError> {
-        Self::bind_with(config, Some(fault))
+        Self::bind_with(config, Some(fault)).await
     }
 
-    fn bind_with(config: Config, fault: Option<Fault>) -> Result<Self, StartError> {
+    async fn bind_with(config: Config, fault: Option<Fault>) -> Result<Self, StartError> {
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
-        let memory = Memory::open(config.store_bytes, Some(&config.state_dir))?;
-        let backplane = match fault {
-            None => Backplane::memory(memory),
-            Some(fault) => Backplane::memory(memory).with_fault(fault),
-        };
+        let (mut backplane, inbound) = store(&config).await?;
+        if let Some(fault) = fault {
+            backplane = backplane.with_fault(fault);
+        }
         let bytes = NodeBytes {
             outbound: outbound_bytes(),
             assembly: ASSEMBLY_BYTES_PER_NODE,
         };
         let settings = config.settings(unix_ms());
-        let (node, queues) = Node::new(settings, config.keyring(), backplane, bytes);
+        let (node, queues) = Node::new(
+            settings,
+            Own {
+                keyring: config.keyring(),
+                lane_keys: config.lane_keys(),
+                tracer: config.tracer(),
+            },
+            backplane,
+            bytes,
+        );
 
         let listen = |address, tls, gate| {
             Listener::bind(address, tls, config.handshake_timeout, gate)
@@ -137,6 +156,11 @@ impl Gateway {
             None,
             Arc::new(Gate::new(config.sockets_max)),
         )?;
+        let identity = Identity {
+            name: host_name().unwrap_or_else(|| public.to_string()),
+            address: public.to_string(),
+        };
+        let cluster = inbound.map(|inbound| (identity, inbound));
         let public_door = Door {
             node: Arc::clone(&node),
             sources: Sources::new(config.trusted_proxies),
@@ -152,11 +176,13 @@ impl Gateway {
             node: Arc::clone(&node),
             token: config.admin_token,
             hosts: config.allowed_hosts,
+            ready_when_degraded: config.ready_when_degraded,
             orders: tokio::sync::Mutex::default(),
         };
         Ok(Self {
             node,
             queues,
+            cluster,
             public: (public_listener, Arc::new(public_door)),
             admin: (admin_listener, Arc::new(admin_door)),
             addresses: Addresses { public, admin },
@@ -179,6 +205,7 @@ impl Gateway {
         let Self {
             node,
             queues,
+            cluster,
             public,
             admin,
             shutdown,
@@ -190,6 +217,9 @@ impl Gateway {
         background.spawn(Arc::clone(&node).tick());
         for queue in queues {
             background.spawn(Arc::clone(&node).answer(queue));
+        }
+        if let Some((identity, inbound)) = cluster {
+            background.spawn(Arc::clone(&node).take_part(identity, inbound));
         }
         background.spawn(admin.0.serve(admin.1));
         let accepting = background.spawn(public.0.serve(public.1));
@@ -215,7 +245,66 @@ struct CloseAll(Arc<Node>);
 impl Drop for CloseAll {
     fn drop(&mut self) {
         self.0.close_all();
+        self.0.end_lanes();
     }
+}
+
+/// Where the node's questions go, and where it hears from others if there may be any.
+///
+/// A Redis that does not answer is tried for a while: a node may start before it.
+async fn store(
+    config: &Config,
+) -> Result<(Backplane, Option<mpsc::Receiver<Inbound>>), StartError> {
+    let Some(url) = &config.redis_url else {
+        let memory = Memory::open(config.store_bytes, Some(&config.state_dir))?;
+        return Ok((Backplane::memory(memory), None));
+    };
+    let redis = RedisConfig {
+        url: url.clone(),
+        prefix: config.redis_prefix.clone(),
+        insecure: config.redis_insecure,
+        clock: Clock::Server,
+    };
+    let until = Instant::now() + REDIS_WAIT;
+    loop {
+        match Redis::connect(redis.clone()).await {
+            Ok(redis) => {
+                let backplane = Backplane::redis(redis);
+                if backplane.state().persistent == Some(false) {
+                    tracing::warn!(
+                        "redis does not persist: after its restart nodes say again what they hold, and offline bots are forgotten"
+                    );
+                }
+                let inbound = backplane.inbound();
+                return Ok((backplane, inbound));
+            }
+            Err(error) if !may_pass(&error) || Instant::now() >= until => {
+                return Err(error.into());
+            }
+            Err(error) => tracing::warn!(%error, "redis is not there yet"),
+        }
+        tokio::time::sleep(REDIS_RETRY).await;
+    }
+}
+
+/// Whether it makes sense to try again.
+fn may_pass(error: &ConnectError) -> bool {
+    match error {
+        ConnectError::Refused { .. } | ConnectError::Replica(_) | ConnectError::NoMaster { .. } => {
+            true
+        }
+        ConnectError::Url(_)
+        | ConnectError::Prefix
+        | ConnectError::Tls(_)
+        | ConnectError::TooOld { .. }
+        | ConnectError::OtherKind { .. } => false,
+    }
+}
+
+/// The machine's name: in Kubernetes, the pod's.
+fn host_name() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 /// Waits for the given call of [`Shutdown::begin`].

@@ -1,31 +1,93 @@
-//! Logs of the process: one subscriber, to stderr, filtered and formed as configured.
+//! Logs and traces of the process: one subscriber. Logs go to stderr, traces to an OTLP collector
+//! if there is one.
 
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::EnvFilter;
+use opentelemetry::KeyValue;
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::Subscriber;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::config::{Config, LogFormat};
+use crate::trace::TARGET;
 
-/// Why logs cannot be set up.
+/// Why logs or traces cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The filter is not one.
     #[error("log: {0}")]
     Filter(#[from] tracing_subscriber::filter::ParseError),
+    /// The collector's address is not one.
+    #[error("OTEL_EXPORTER_OTLP_ENDPOINT: {0}")]
+    Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
     /// The process has a subscriber already.
     #[error("logs are set up already")]
     Twice,
 }
 
-/// Sends what is logged from now on to stderr.
-pub fn init(config: &Config) -> Result<(), TelemetryError> {
+/// What is exported in the background; ended with the process.
+#[derive(Debug)]
+pub struct Telemetry(Option<SdkTracerProvider>);
+
+impl Telemetry {
+    /// Exports what is left. It waits for the collector, a few seconds at most.
+    pub async fn end(self) {
+        let Some(provider) = self.0 else { return };
+        let ended = tokio::task::spawn_blocking(move || provider.shutdown()).await;
+        if let Ok(Err(error)) = ended {
+            tracing::warn!(%error, "the last traces were not exported");
+        }
+    }
+}
+
+/// Sends what is logged from now on to stderr, and what is traced to the collector. To be called
+/// inside the runtime.
+pub fn init(config: &Config) -> Result<Telemetry, TelemetryError> {
     let filter = EnvFilter::builder().parse(&config.log)?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
-    let done = match config.log_format {
-        LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-    };
-    done.map_err(|_| TelemetryError::Twice)
+    let provider = config.otlp_endpoint.as_deref().map(exporter).transpose()?;
+    let registry = tracing_subscriber::registry().with(logs(config).with_filter(filter));
+    let traces = provider.as_ref().map(|provider| {
+        let layer = tracing_opentelemetry::layer()
+            .with_tracer(provider.tracer("t2b"))
+            .with_location(false)
+            .with_threads(false)
+            .with_tracked_inactivity(false);
+        layer.with_filter(filter_fn(|metadata| metadata.target() == TARGET))
+    });
+    let done = registry.with(traces).try_init();
+    done.map_err(|_| TelemetryError::Twice)?;
+    Ok(Telemetry(provider))
+}
+
+fn logs<S>(config: &Config) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    match config.log_format {
+        LogFormat::Text => layer.with_ansi(io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+    }
+}
+
+fn exporter(endpoint: &str) -> Result<SdkTracerProvider, opentelemetry_otlp::ExporterBuildError> {
+    let exporter = SpanExporter::builder()
+        .with_tonic()
+        .with_endpoint(endpoint)
+        .build()?;
+    let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
+    let resource = Resource::builder()
+        .with_service_name("t2b")
+        .with_attribute(version);
+    Ok(SdkTracerProvider::builder()
+        .with_batch_exporter(exporter)
+        .with_resource(resource.build())
+        .build())
 }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smol_str::SmolStr;
 
 use crate::frame::{Body, SendKind};
 use crate::ids::{ConnectionId, MessageId, Name, StreamId, TenantId};
@@ -47,6 +48,9 @@ pub struct Envelope {
     pub part: Option<(u64, u64)>,
     /// When the gateway took it, Unix milliseconds, if the sender gave no `timestamp` of its own.
     pub stamped_ms: Option<u64>,
+    /// The trace that it belongs to, if it is sampled. Source: W3C Trace Context, `traceparent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<SmolStr>,
     /// The rest of `data`, verbatim.
     #[serde(serialize_with = "body_out", deserialize_with = "body_in")]
     pub body: Body,
@@ -129,6 +133,7 @@ mod tests {
             reply_to: None,
             part: Some((1, 2)),
             stamped_ms: Some(1_763_695_000_000),
+            trace: None,
             body,
         }
     }

@@ -27,7 +27,7 @@ impl Receipt {
         Self { tenant, number }
     }
 
-    /// Whose it is.
+    /// Whose delivery it is: the shell finds the shard by it.
     pub const fn tenant(&self) -> &TenantId {
         &self.tenant
     }

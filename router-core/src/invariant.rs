@@ -16,6 +16,8 @@ pub enum Invariant {
     OneAnswer,
     /// HOME-1: a bot has at most one home, and its epoch never goes back.
     OneHome,
+    /// GHO-1: what a dead node held is gone from every healthy node's view in time.
+    NoGhost,
     /// BND-1: no queue exceeds its limit.
     Bounded,
 }
@@ -29,6 +31,7 @@ impl Invariant {
             Invariant::NoDuplicate => "DUP-1",
             Invariant::OneAnswer => "ACK-1",
             Invariant::OneHome => "HOME-1",
+            Invariant::NoGhost => "GHO-1",
             Invariant::Bounded => "BND-1",
         }
     }

@@ -97,6 +97,11 @@ impl Route {
     pub fn tenant(&self) -> &TenantId {
         self.permit.tenant()
     }
+
+    /// Makes it part of a trace: the context goes along to other nodes.
+    pub fn trace(&mut self, context: SmolStr) {
+        self.envelope.trace = Some(context);
+    }
 }
 
 /// What a connection asks of its tenant, with the right to ask it.

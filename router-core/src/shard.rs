@@ -14,9 +14,12 @@ use crate::effect::{Effect, Effects, Outcome, Receipt, Ticket};
 use crate::env::{Env, Millis};
 use crate::ids::HashKeys;
 use crate::lane::Settled;
+use crate::node::Nodes;
 use crate::request::{Join, Leave, Request, Route};
 use crate::store::{Event, Policy, Reply};
 use crate::tenant::Tenant;
+
+pub use crate::tenant::{Replica, ReplicaBot};
 
 /// What happens to a shard.
 #[derive(Debug)]
@@ -84,6 +87,11 @@ impl Shard {
     /// How many tenants it holds.
     pub fn tenants(&self) -> usize {
         self.tenants.len()
+    }
+
+    /// What it has of a tenant, on a node with this view; absent if that is not loaded.
+    pub fn replica(&self, tenant: &TenantId, nodes: &Nodes) -> Option<Replica> {
+        self.tenants.get(tenant)?.replica(nodes)
     }
 
     /// When it wants [`Input::Wake`], Unix milliseconds.

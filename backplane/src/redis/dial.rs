@@ -90,7 +90,7 @@ impl Dialer {
                 let user = self.login.user.as_deref().unwrap_or("default");
                 hello.arg("AUTH").arg(user).arg(password.reveal());
             }
-            send(&mut frames, &hello).await?;
+            frames.send(hello.get_packed_command()).await?;
             let answer = frames.next().await.ok_or_else(closed)??;
             answer.extract_error().map(|_: Value| frames)
         };
@@ -124,11 +124,6 @@ impl Dialer {
         let connector = TlsConnector::from(tls.clone());
         Ok(Box::pin(connector.connect(name, stream).await?))
     }
-}
-
-/// Writes one command.
-pub(super) async fn send(frames: &mut Frames, command: &Cmd) -> Result<(), RedisError> {
-    frames.send(command.get_packed_command()).await
 }
 
 fn closed() -> io::Error {

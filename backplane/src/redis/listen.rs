@@ -3,22 +3,23 @@
 //! One task reads, writes and hands over, so that a full inbox stops the reading: Redis then holds
 //! messages back, and cuts the connection if that goes on. Messages keep their order.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use redis::{PushKind, Value};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::dial::{self, Frames};
+use super::dial::Frames;
 use super::inbound::{Inbound, Intake};
 use super::{CONNECT, RESPONSE};
+use crate::keys;
 
 /// Orders that wait for the connection.
 const ORDERS: usize = 1024;
@@ -168,37 +169,48 @@ impl Ear {
             (Verb::Unsubscribe, true) => "SUNSUBSCRIBE",
             (Verb::Ping, _) => "PING",
         };
-        let mut command = redis::cmd(command);
-        command.arg(&names);
         let left = names.len().max(1);
         self.pending.push_back(Pending { verb, left, done });
-        let written = timeout(CONNECT, dial::send(&mut self.frames, &command)).await;
+        let mut bytes = Vec::new();
+        for names in self.in_commands(names) {
+            bytes.extend(redis::cmd(command).arg(names).get_packed_command());
+        }
+        let written = timeout(CONNECT, self.frames.send(bytes)).await;
         written.map_err(|_| Gone)?.map_err(|_| Gone)
     }
 
+    /// The names of each command: on a node of a Cluster, those of one slot.
+    fn in_commands(&self, names: Vec<String>) -> Vec<Vec<String>> {
+        if !self.sharded || names.is_empty() {
+            return vec![names];
+        }
+        let mut slots: BTreeMap<u16, Vec<String>> = BTreeMap::new();
+        for name in names {
+            slots.entry(keys::slot(&name)).or_default().push(name);
+        }
+        slots.into_values().collect()
+    }
+
     async fn take(&mut self, frame: Value) -> Result<(), Gone> {
-        match frame {
-            Value::Push { kind, data } => match kind {
-                PushKind::Message | PushKind::SMessage => self.message(data).await,
-                PushKind::Subscribe | PushKind::SSubscribe => self.confirmed(Verb::Subscribe),
-                // Not asked for, this says that the slot is elsewhere now.
-                PushKind::Unsubscribe | PushKind::SUnsubscribe => self.confirmed(Verb::Unsubscribe),
-                PushKind::Disconnection
-                | PushKind::Other(_)
-                | PushKind::Invalidate
-                | PushKind::PMessage
-                | PushKind::PUnsubscribe
-                | PushKind::PSubscribe => Ok(()),
-                _ => Ok(()),
-            },
-            Value::SimpleString(_) => self.confirmed(Verb::Ping),
+        let (kind, data) = match frame.extract_error() {
+            Ok(Value::Push { kind, data }) => (kind, data),
+            // The only other answer to a command here is that to PING.
+            Ok(_) => return self.confirmed(Verb::Ping),
             // An order was refused: the slot is elsewhere, or the user may not.
-            frame => {
-                if let Err(error) = frame.extract_error() {
-                    self.intake.counters.error(error.to_string());
-                }
-                Err(Gone)
+            Err(error) => {
+                self.intake.counters.error(error.to_string());
+                return Err(Gone);
             }
+        };
+        if matches!(kind, PushKind::Message | PushKind::SMessage) {
+            self.message(data).await
+        } else if matches!(kind, PushKind::Subscribe | PushKind::SSubscribe) {
+            self.confirmed(Verb::Subscribe)
+        } else if matches!(kind, PushKind::Unsubscribe | PushKind::SUnsubscribe) {
+            // Not asked for, this says that the slot is elsewhere now.
+            self.confirmed(Verb::Unsubscribe)
+        } else {
+            Ok(())
         }
     }
 

@@ -273,9 +273,9 @@ impl Inner {
 /// A full store refuses what would grow it; for the rest it is only unavailable.
 fn told(ask: &Ask, fail: Fail) -> Fail {
     let grows = matches!(ask, Ask::Enter { .. } | Ask::Claim(_));
-    match fail {
-        Fail::Refused(ErrorCode::QuotaExceeded) if !grows => Fail::UNAVAILABLE,
-        fail => fail,
+    match fail == Fail::Refused(ErrorCode::QuotaExceeded) && !grows {
+        true => Fail::UNAVAILABLE,
+        false => fail,
     }
 }
 

@@ -22,7 +22,18 @@ pub(super) async fn look(
     kind: &Kind,
 ) -> Result<Info, ConnectError> {
     let text: String = admin.ask(&redis::cmd("INFO")).await?;
-    check(&text, address, kind)
+    let info = check(&text, address, kind)?;
+    if *kind == Kind::Cluster {
+        let text: String = admin.ask(redis::cmd("CLUSTER").arg("INFO")).await?;
+        // A node that was away serves nothing until it has heard from the others.
+        if !text.contains("cluster_state:ok") {
+            return Err(ConnectError::Refused {
+                address: address.clone(),
+                reason: "its Cluster is down".into(),
+            });
+        }
+    }
+    Ok(info)
 }
 
 fn check(text: &str, address: &Address, kind: &Kind) -> Result<Info, ConnectError> {

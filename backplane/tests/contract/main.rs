@@ -3,10 +3,17 @@
 //!
 //! Skipped as `fixtures` says, where there is no Redis.
 
+#[cfg(test)]
 mod bots;
+#[cfg(test)]
 mod harness;
+#[cfg(test)]
 mod nodes;
+#[cfg(test)]
 mod policy;
+#[cfg(test)]
 mod presence;
+#[cfg(test)]
 mod random;
+#[cfg(test)]
 mod words;

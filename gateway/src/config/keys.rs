@@ -115,9 +115,9 @@ keys! {
     secrets_file      = "", Kind::Path, Since::Now, "File that holds the secrets, one a line";
     state_dir         = "", Kind::Path, Since::Now, "Folder for the secret, the admin token and key generations. Unset: ~/.local/state/t2b";
     data_dir          = "", Kind::Path, Since::Reserved("stored messages"), "Folder for stored messages";
-    redis_url         = "", Kind::Secret, Since::Reserved("cluster"), "The Redis that the nodes of a cluster share";
-    redis_prefix      = "t2b", Kind::Text, Since::Reserved("cluster"), "First part of every Redis key";
-    redis_insecure    = "false", Kind::Switch, Since::Reserved("cluster"), "Allows a Redis without password or TLS";
+    redis_url         = "", Kind::Secret, Since::Now, "The Redis 7 or newer that the nodes of a cluster share: redis://, rediss://, redis+sentinel://, redis+cluster://. Unset: this node stands alone. Also --redis";
+    redis_prefix      = "t2b", Kind::Text, Since::Now, "First part of every key and channel in Redis: what tells two clusters on one Redis apart";
+    redis_insecure    = "false", Kind::Switch, Since::Now, "Whether the certificate of a rediss:// server is not checked";
     tls_cert          = "", Kind::Path, Since::Now, "Certificate chain of the public listener, PEM; with tls_key";
     tls_key           = "", Kind::Path, Since::Now, "Private key of the public listener, PEM; with tls_cert";
     allowed_origins   = "", Kind::List, Since::Now, "Origins of web pages that may connect and use the HTTP API beside the gateway's own; * = all";
@@ -127,13 +127,13 @@ keys! {
     sockets_max       = "", Kind::Count, Since::Now, "Most sockets at once. Unset: the limit of open files less 256";
     log               = "info", Kind::Text, Since::Now, "Log filter: trace, debug, info, warn, error, or per module";
     log_format        = "text", Kind::OneOf(LOG_FORMATS), Since::Now, "Form of log lines: text or json";
-    trace_sample      = "0.01", Kind::Fraction, Since::Reserved("tracing"), "Part of the frames that are traced";
+    trace_sample      = "0.01", Kind::Fraction, Since::Now, "Part of the messages that are traced, if OTEL_EXPORTER_OTLP_ENDPOINT names a collector (OTLP over gRPC)";
     handshake_timeout = "10s", Kind::Duration, Since::Now, "How long TLS and the request head together, the first credential, and the body of an HTTP request may each take, and how long a kept-alive connection may be idle";
     heartbeat         = "25s", Kind::Duration, Since::Now, "How often a socket is pinged; two without a frame close it";
     drain_wait        = "5s", Kind::Duration, Since::Reserved("drain"), "How long the node stays reachable after it says that it is not ready";
     drain_window      = "30s", Kind::Duration, Since::Reserved("drain"), "Over how long sockets are asked to move";
     drain_deadline    = "60s", Kind::Duration, Since::Reserved("drain"), "When the node ends in any case";
-    ready_when_degraded = "true", Kind::Switch, Since::Reserved("cluster"), "Whether a node without Redis takes traffic";
+    ready_when_degraded = "true", Kind::Switch, Since::Now, "Whether a node whose Redis does not answer says that it is ready: if all of them left the balancer at once, that would be the outage";
     isolate_after     = "60s", Kind::Duration, Since::Reserved("cluster"), "How long a node without Redis keeps its bots";
     start_grace       = "60s", Kind::Duration, Since::Now, "How long after its start a node answers unknown bots with bot_offline, as they are still coming back; 0 = not at all";
     store_bytes       = "256MiB", Kind::Size, Since::Now, "Most memory of the memory store";

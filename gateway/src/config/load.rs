@@ -18,12 +18,15 @@ use super::sources::Sources;
 use super::units::{parse_duration, parse_size};
 use super::{Cidr, Config, FILES_RESERVED, LogFormat, TlsFiles, default_state_dir};
 
+/// Where a collector is named. Source: the OpenTelemetry specification.
+const OTLP_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// Fewest bytes of an admin token: more than anybody tries over a network.
 const ADMIN_TOKEN_BYTES_MIN: usize = 16;
 
 pub(super) fn load(sources: Sources) -> Result<Config, ConfigError> {
     let file_limit = sources.file_limit;
     let home = default_state_dir(&sources.environment);
+    let otlp_endpoint = sources.environment.get(OTLP_ENDPOINT).cloned();
     let raw = sources.merge()?;
     refuse_reserved(&raw)?;
     let said = Said(&raw);
@@ -51,6 +54,10 @@ pub(super) fn load(sources: Sources) -> Result<Config, ConfigError> {
         secrets: Vec::new(),
         secret_made_in: None,
         state_dir,
+        redis_url: said.one("redis_url", redis_url)?.map(Secret::new),
+        redis_prefix: said.required("redis_prefix", redis_prefix)?,
+        redis_insecure: said.required("redis_insecure", switch)?,
+        ready_when_degraded: said.required("ready_when_degraded", switch)?,
         tls,
         allowed_origins: said.list("allowed_origins", origin)?,
         allowed_hosts: said.list("allowed_hosts", |text| Ok(text.to_ascii_lowercase()))?,
@@ -58,6 +65,8 @@ pub(super) fn load(sources: Sources) -> Result<Config, ConfigError> {
         query_keys: said.required("query_keys", switch)?,
         sockets_max,
         log: said.required("log", |text| Ok(text.to_owned()))?,
+        trace_sample: said.required("trace_sample", fraction)?,
+        otlp_endpoint: otlp_endpoint.filter(|endpoint| !endpoint.is_empty()),
         log_format: said.required("log_format", log_format)?,
         handshake_timeout,
         heartbeat,
@@ -101,6 +110,11 @@ fn secrets(said: &Said<'_>, config: &mut Config) -> Result<(), ConfigError> {
         (None, Some(file)) => {
             config.secrets = lines_of(&file).map_err(|e| said.wrong("secrets_file", e))?;
             "secrets_file"
+        }
+        (None, None) if config.redis_url.is_some() => {
+            let problem =
+                "is needed with redis_url: every node has the same; `t2b keys secret` makes one";
+            return Err(said.wrong("secrets", problem));
         }
         (None, None) if config.listen.ip().is_loopback() => {
             let kept = kept_in(&config.state_dir, SECRET_FILE);
@@ -276,6 +290,31 @@ fn switch(text: &str) -> Result<bool, String> {
         .map_err(|_| "expected true or false".to_owned())
 }
 
+/// Errors say nothing of the text: it may hold a password.
+fn redis_url(text: &str) -> Result<String, String> {
+    let schemes = [
+        "redis://",
+        "rediss://",
+        "redis+sentinel://",
+        "redis+cluster://",
+    ];
+    match schemes.iter().any(|scheme| text.starts_with(scheme)) {
+        true => Ok(text.to_owned()),
+        false => Err(format!(
+            "expected a URL that begins with {}",
+            schemes.join(", ")
+        )),
+    }
+}
+
+fn redis_prefix(text: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
+    if (1..=64).contains(&text.len()) && text.chars().all(is_plain) {
+        return Ok(text.to_owned());
+    }
+    Err("expected 1 to 64 of letters, digits, . _ : -".to_owned())
+}
+
 fn count(text: &str) -> Result<u64, String> {
     text.parse()
         .map_err(|_| "expected a whole number".to_owned())
@@ -289,6 +328,12 @@ fn origin(text: &str) -> Result<String, String> {
         return Ok(text.to_ascii_lowercase());
     }
     Err("expected an origin, like https://app.example.org, or *".to_owned())
+}
+
+fn fraction(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok();
+    let number = number.filter(|number| (0.0..=1.0).contains(number));
+    number.ok_or_else(|| "expected a number from 0 to 1".to_owned())
 }
 
 fn log_format(text: &str) -> Result<LogFormat, String> {

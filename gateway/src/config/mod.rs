@@ -29,10 +29,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::lane::LaneKeys;
 use protocol::{Limits, Secret, TenantId};
 use router_core::auth::Keyring;
 use router_core::env::{Millis, Settings, TenantSettings};
 
+use crate::trace::Tracer;
 pub use cidr::Cidr;
 pub use credentials::{KeyError, KeyOwner, local_key};
 pub use keys::{KEYS, Key, Kind};
@@ -78,6 +80,14 @@ pub struct Config {
     pub secret_made_in: Option<PathBuf>,
     /// Folder for what must outlive the process; it may not exist yet.
     pub state_dir: PathBuf,
+    /// The Redis that the nodes share; none: this node stands alone.
+    pub redis_url: Option<Secret<String>>,
+    /// First part of every key and channel in Redis.
+    pub redis_prefix: String,
+    /// Whether the certificate of a `rediss://` server is not checked.
+    pub redis_insecure: bool,
+    /// Whether a node whose Redis does not answer is ready.
+    pub ready_when_degraded: bool,
     /// TLS of the public listener, if wanted.
     pub tls: Option<TlsFiles>,
     /// Origins that may connect beside the gateway's own; `*` = all.
@@ -92,6 +102,10 @@ pub struct Config {
     pub sockets_max: usize,
     /// Log filter, as `tracing_subscriber::EnvFilter` reads it.
     pub log: String,
+    /// Part of the messages that are traced, from 0 to 1.
+    pub trace_sample: f64,
+    /// The collector that traces go to, as `OTEL_EXPORTER_OTLP_ENDPOINT` says; none: no traces.
+    pub otlp_endpoint: Option<String>,
     /// Form of log lines.
     pub log_format: LogFormat,
     /// How long TLS and the request head together, the first credential, and the body of an HTTP
@@ -143,6 +157,17 @@ impl Config {
     /// The secrets, ready to verify and sign.
     pub fn keyring(&self) -> Keyring {
         Keyring::new(&self.secrets).expect("the secrets were checked when they were read")
+    }
+
+    /// What decides which frames are traced.
+    pub(crate) fn tracer(&self) -> Tracer {
+        let exports = self.otlp_endpoint.is_some();
+        Tracer::new(if exports { self.trace_sample } else { 0.0 })
+    }
+
+    /// What signs the packets between nodes.
+    pub fn lane_keys(&self) -> LaneKeys {
+        LaneKeys::new(&self.secrets)
     }
 
     /// What the routing machines need of it. `now_ms`: Unix milliseconds of the start.

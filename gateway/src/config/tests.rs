@@ -187,6 +187,35 @@ fn a_public_listener_needs_a_secret_and_an_admin_token_is_never_made_for_one() {
 }
 
 #[test]
+fn a_cluster_needs_a_secret_that_all_nodes_have() {
+    let home = Home::new();
+    let redis = ("redis_url", "redis://user:hunter2@127.0.0.1:6379");
+    let error = home.load(&[redis], &[], None).unwrap_err();
+    assert_eq!(error.key, "secrets");
+    let config = home.load(&[redis, ("secrets", SECRET)], &[], None);
+    let config = config.unwrap();
+    assert!(config.redis_url.is_some());
+    assert!(!config.effective_toml().contains("hunter2"), "it is masked");
+    assert!(!format!("{config:?}").contains("hunter2"), "here too");
+}
+
+#[test]
+fn what_is_no_redis_url_is_refused_without_being_repeated() {
+    let home = Home::new();
+    for (key, text) in [
+        ("redis_url", "http://user:hunter2@127.0.0.1"),
+        ("redis_url", "hunter2"),
+        ("redis_prefix", "a{hunter2}"),
+        ("redis_prefix", ""),
+    ] {
+        let error = home.load(&[(key, text), ("secrets", SECRET)], &[], None);
+        let error = error.unwrap_err();
+        assert_eq!(error.key, key, "{text}");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
 fn secrets_come_from_a_file_too_but_not_from_both() {
     let home = Home::new();
     let path = home.0.path().join("secrets");

@@ -3,6 +3,7 @@
 //! | request | answer |
 //! | --- | --- |
 //! | `GET /admin/v1/status` | version, uptime, counts, store |
+//! | `GET /admin/v1/nodes` | the other nodes, the lanes to them, the shared store |
 //! | `POST /admin/v1/tenants/{id}/revoke` | every credential so far is void; its sockets close with 4401 |
 //! | `POST /admin/v1/tenants/{id}/suspend`, `…/resume` | its sockets close with 4403; it may come back |
 //!
@@ -22,7 +23,7 @@ use router_core::store::{Ask, Reply, Request as StoreRequest};
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
-use super::{json, ops, text};
+use super::{json, nodes, ops, text};
 use crate::listener::{Open, Service};
 use crate::node::Node;
 use crate::ws::handshake::host_is_ours;
@@ -32,6 +33,7 @@ pub(crate) struct Admin {
     pub(crate) node: Arc<Node>,
     pub(crate) token: Option<Secret<String>>,
     pub(crate) hosts: Vec<String>,
+    pub(crate) ready_when_degraded: bool,
     /// One order at a time, so that store and node see them in the same sequence.
     pub(crate) orders: tokio::sync::Mutex<()>,
 }
@@ -65,7 +67,7 @@ impl Admin {
         let (method, path) = (request.method(), request.uri().path());
         match (method, path) {
             (&Method::GET, "/healthz") => ops::healthz(),
-            (&Method::GET, "/readyz") => ops::readyz(&self.node),
+            (&Method::GET, "/readyz") => ops::readyz(&self.node, self.ready_when_degraded),
             (&Method::GET, "/metrics") => ops::metrics(&self.node),
             (method, path) => match path.strip_prefix("/admin/v1/") {
                 Some(path) => self.admin(method, path, request.headers()).await,
@@ -110,6 +112,7 @@ impl Admin {
         let parts: Vec<&str> = path.split('/').collect();
         match (method, parts.as_slice()) {
             (&Method::GET, ["status"]) => json(StatusCode::OK, &self.status()),
+            (&Method::GET, ["nodes"]) => json(StatusCode::OK, &nodes::describe(&self.node)),
             (&Method::POST, ["tenants", tenant, "revoke"]) => self.order(tenant, Ask::Revoke).await,
             (&Method::POST, ["tenants", tenant, "suspend"]) => {
                 self.order(tenant, Ask::Suspend(true)).await
@@ -123,14 +126,20 @@ impl Admin {
 
     fn status(&self) -> serde_json::Value {
         let node = &self.node;
-        let (bytes, bytes_max) = node.backplane.bytes();
+        let store = match node.view().shared {
+            true => json!({ "kind": "redis" }),
+            false => {
+                let (bytes, bytes_max) = node.backplane.bytes();
+                json!({ "kind": "memory", "bytes": bytes, "bytes_max": bytes_max })
+            }
+        };
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "uptime_ms": node.uptime_ms(),
             "connections": node.connections(),
             "tenants": node.tenants(),
             "draining": node.is_draining(),
-            "store": { "kind": "memory", "bytes": bytes, "bytes_max": bytes_max },
+            "store": store,
         })
     }
 

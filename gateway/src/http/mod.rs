@@ -11,6 +11,7 @@
 pub(crate) mod admin;
 pub(crate) mod api;
 pub(crate) mod door;
+mod nodes;
 mod ops;
 mod public;
 mod upgrade;

@@ -13,10 +13,11 @@ pub(super) fn healthz() -> Response<Full<Bytes>> {
 }
 
 /// It may take traffic.
-pub(super) fn readyz(node: &Node) -> Response<Full<Bytes>> {
-    match node.is_draining() {
-        false => text(StatusCode::OK, "ready\n"),
-        true => text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+pub(super) fn readyz(node: &Node, ready_when_degraded: bool) -> Response<Full<Bytes>> {
+    match (node.is_draining(), node.is_ready(ready_when_degraded)) {
+        (false, true) => text(StatusCode::OK, "ready\n"),
+        (false, false) => text(StatusCode::SERVICE_UNAVAILABLE, "degraded\n"),
+        (true, _) => text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
     }
 }
 

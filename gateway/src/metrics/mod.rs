@@ -4,168 +4,18 @@
 //! from the start, with zero. A node has a recorder of its own, so that two nodes in one process
 //! (a test, the demo) do not share theirs.
 
+mod table;
+
 use ::metrics::{
     Counter, Gauge, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use protocol::{CloseCode, ErrorCode};
+use router_core::Nodes;
+use router_core::lane::Status;
+use router_core::node::PeerState;
 
-/// What a metric is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Only rises.
-    Counter,
-    /// Rises and falls.
-    Gauge,
-}
-
-/// One row of the table.
-#[derive(Debug, Clone, Copy)]
-pub struct Metric {
-    /// `t2b_<noun>_<unit>[_total]`.
-    pub name: &'static str,
-    /// What it is.
-    pub kind: Kind,
-    /// Its labels; each a small closed set, never an id.
-    pub labels: &'static [&'static str],
-    /// What it counts, and in which unit.
-    pub help: &'static str,
-}
-
-const fn counter(
-    name: &'static str,
-    labels: &'static [&'static str],
-    help: &'static str,
-) -> Metric {
-    Metric {
-        name,
-        kind: Kind::Counter,
-        labels,
-        help,
-    }
-}
-
-const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
-    Metric {
-        name,
-        kind: Kind::Gauge,
-        labels,
-        help,
-    }
-}
-
-/// Every metric of the product.
-pub const TABLE: &[Metric] = &[
-    gauge(
-        "t2b_build_info",
-        &["version"],
-        "Always 1; the label says which build runs.",
-    ),
-    gauge(
-        "t2b_connections",
-        &[],
-        "WebSocket connections that are open.",
-    ),
-    gauge("t2b_tenants", &[], "Tenants in this node's memory."),
-    gauge("t2b_bots_online", &[], "Bots whose home is this node."),
-    gauge("t2b_draining", &[], "1 while this node is shutting down."),
-    gauge(
-        "t2b_store_bytes",
-        &[],
-        "Bytes that the memory store holds, as it estimates them.",
-    ),
-    gauge(
-        "t2b_outbound_bytes",
-        &[],
-        "Bytes that wait for all sockets to read.",
-    ),
-    gauge(
-        "t2b_assembly_bytes",
-        &[],
-        "Bytes of messages that have not arrived as a whole.",
-    ),
-    counter(
-        "t2b_handshakes_total",
-        &["result"],
-        "Connections by the end of their handshake: upgraded, or the status.",
-    ),
-    counter(
-        "t2b_authenticated_total",
-        &[],
-        "Connections and HTTP requests that joined their tenant.",
-    ),
-    counter(
-        "t2b_auth_failures_total",
-        &["reason"],
-        "Credentials refused: invalid, expired, throttled.",
-    ),
-    counter(
-        "t2b_auth_old_secret_total",
-        &[],
-        "Credentials that a secret other than the first verified.",
-    ),
-    counter(
-        "t2b_http_requests_total",
-        &["route", "status"],
-        "Requests of the HTTP API by route and class of status.",
-    ),
-    gauge(
-        "t2b_http_waits",
-        &[],
-        "Requests of the HTTP API that wait for a reply.",
-    ),
-    counter("t2b_frames_received_total", &[], "Text frames received."),
-    counter(
-        "t2b_received_bytes_total",
-        &[],
-        "Bytes of text frames received.",
-    ),
-    counter(
-        "t2b_messages_delivered_total",
-        &[],
-        "Messages put into at least one queue of their recipient.",
-    ),
-    counter(
-        "t2b_delivered_bytes_total",
-        &[],
-        "Bytes of those messages' frames, counted once a message.",
-    ),
-    counter(
-        "t2b_messages_duplicate_total",
-        &[],
-        "Messages answered as duplicates.",
-    ),
-    counter(
-        "t2b_best_effort_dropped_total",
-        &[],
-        "Partials and typing frames dropped: rate, recipient away or full.",
-    ),
-    counter(
-        "t2b_refusals_total",
-        &["reason"],
-        "Frames answered with `error`, by reason.",
-    ),
-    counter(
-        "t2b_closes_total",
-        &["code"],
-        "Connections ended: our close code, `peer`, or `lost`.",
-    ),
-    counter(
-        "t2b_takeovers_total",
-        &[],
-        "Bots taken from one connection by another.",
-    ),
-    counter(
-        "t2b_control_frames_ignored_total",
-        &[],
-        "Pings and pongs ignored because they came too fast.",
-    ),
-    counter(
-        "t2b_store_full_total",
-        &[],
-        "Store requests refused because the queue to the store was full.",
-    ),
-];
+pub use table::{Kind, Metric, TABLE};
 
 /// How a connection attempt ended before it was a WebSocket.
 pub(crate) const HANDSHAKES: [&str; 9] = [
@@ -209,11 +59,30 @@ pub struct Metrics {
     pub(crate) store_full: Counter,
     pub(crate) closed_by_peer: Counter,
     pub(crate) lost: Counter,
+    pub(crate) tenants_healed: Counter,
+    pub(crate) packets_refused: Counter,
+    pub(crate) packets_dropped: Counter,
+    pub(crate) compare_period: Gauge,
+    lanes: LaneMetrics,
+    nodes_live: Gauge,
+    nodes_suspect: Gauge,
+    degraded: Gauge,
     handshakes: Vec<(&'static str, Counter)>,
     pub(crate) http_waits: Gauge,
     http_requests: Vec<((&'static str, &'static str), Counter)>,
     refusals: Vec<(ErrorCode, Counter)>,
     closes: Vec<(CloseCode, Counter)>,
+}
+
+/// What crosses between nodes.
+struct LaneMetrics {
+    published: Counter,
+    published_bytes: Counter,
+    received: Counter,
+    received_bytes: Counter,
+    resends: Counter,
+    unacked_bytes: Gauge,
+    waiting_bytes: Gauge,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -255,7 +124,24 @@ impl Metrics {
                 make.counter("t2b_http_requests_total", values),
             )
         });
+        let nodes = |state: &'static str| make.gauge("t2b_nodes", Some(state.into()));
         Self {
+            tenants_healed: make.counter("t2b_tenants_healed_total", None),
+            packets_refused: make.counter("t2b_lane_refused_total", None),
+            packets_dropped: make.counter("t2b_lane_dropped_total", None),
+            compare_period: make.gauge("t2b_compare_period_seconds", None),
+            lanes: LaneMetrics {
+                published: make.counter("t2b_lane_published_total", None),
+                published_bytes: make.counter("t2b_lane_published_bytes_total", None),
+                received: make.counter("t2b_lane_received_total", None),
+                received_bytes: make.counter("t2b_lane_received_bytes_total", None),
+                resends: make.counter("t2b_lane_resends_total", None),
+                unacked_bytes: make.gauge("t2b_lane_unacked_bytes", None),
+                waiting_bytes: make.gauge("t2b_lane_waiting_bytes", None),
+            },
+            nodes_live: nodes("live"),
+            nodes_suspect: nodes("suspect"),
+            degraded: make.gauge("t2b_degraded", None),
             http_waits: make.gauge("t2b_http_waits", None),
             http_requests: http_requests.collect(),
             connections: make.gauge("t2b_connections", None),
@@ -294,6 +180,38 @@ impl Metrics {
     /// The text that Prometheus scrapes.
     pub(crate) fn render(&self) -> String {
         self.handle.render()
+    }
+
+    /// A packet for another node is published.
+    pub(crate) fn published(&self, bytes: usize) {
+        self.lanes.published.increment(1);
+        self.lanes.published_bytes.increment(bytes as u64);
+    }
+
+    /// A packet of another node is taken.
+    pub(crate) fn heard(&self, bytes: usize) {
+        self.lanes.received.increment(1);
+        self.lanes.received_bytes.increment(bytes as u64);
+    }
+
+    /// How the other nodes and the lanes to them are, for a scrape.
+    pub(crate) fn cluster<'a>(&self, nodes: &Nodes, lanes: impl Iterator<Item = &'a Status>) {
+        let peers = nodes.peers.values();
+        let suspect = peers
+            .filter(|peer| peer.state == PeerState::Suspect)
+            .count();
+        self.nodes_suspect.set(suspect as f64);
+        self.nodes_live.set((nodes.peers.len() - suspect) as f64);
+        self.degraded.set(f64::from(u8::from(nodes.degraded)));
+        let (mut unacked, mut waiting, mut resends) = (0, 0, 0);
+        for lane in lanes {
+            unacked += lane.unacked_bytes;
+            waiting += lane.waiting_bytes;
+            resends += lane.resends;
+        }
+        self.lanes.unacked_bytes.set(unacked as f64);
+        self.lanes.waiting_bytes.set(waiting as f64);
+        self.lanes.resends.absolute(resends);
     }
 
     pub(crate) fn refused(&self, code: ErrorCode) {

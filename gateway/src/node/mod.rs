@@ -5,14 +5,17 @@
 //!  caller (one per HTTP request) ─▶ the same, with frames taken by its task
 //!  ticker (one) ──────────────────▶ sessions and shards that are due
 //!  store worker (one per shard) ──▶ Backplane::execute ─▶ Shard
+//!  lanes (two tasks per other node) ─▶ shards, and onto the backplane
 //! ```
 //!
-//! Locks, in this order: a session, then a shard, then one leaf (a mailbox, the throttle, a slot of
-//! the connection table). Nobody holds two sessions or two shards.
+//! Locks, in this order: a session, then a shard, then one leaf (a mailbox, the throttle, a lane, a
+//! slot of the connection table). Nobody holds two sessions or two shards.
 
 mod call;
 mod clock;
+mod cluster;
 mod dialect;
+mod lanes;
 mod member;
 mod perform;
 mod shutdown;
@@ -22,10 +25,11 @@ mod ticker;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use backplane::Backplane;
+use protocol::lane::LaneKeys;
 use protocol::limits::COMPARE_MS;
 use protocol::{BootId, Limits, TenantId};
 use router_core::auth::{Attempt, AuthError, Credential, Keyring, Throttle, Verified};
@@ -38,10 +42,13 @@ use tokio::sync::mpsc;
 use ulid::Ulid;
 
 use crate::metrics::Metrics;
+use crate::trace::Tracer;
 use crate::ws::{Budget, Connection, ReadLimits, WriteLimits};
 pub(crate) use call::{Caller, Refused};
 use clock::Clock;
+pub(crate) use cluster::Identity;
 pub(crate) use dialect::T2b;
+use lanes::Lanes;
 use member::Member;
 pub(crate) use perform::Work;
 pub(crate) use source::{Sources, counted_as};
@@ -63,9 +70,18 @@ pub(crate) struct Node {
     pub(crate) outbound: Budget,
     pub(crate) assembly: Budget,
     keyring: Keyring,
+    tracer: Tracer,
     throttle: Mutex<Throttle>,
     clock: Clock,
     view: ArcSwap<Nodes>,
+    lanes: Lanes,
+    /// Largest frame of any tenant, bytes: what a packet of another node may carry.
+    frame_bytes_max: usize,
+    /// Whether the store was ever there.
+    was_well: AtomicBool,
+    /// How often a tenant compares its counter with the store's, milliseconds.
+    compare_ms: AtomicU64,
+    me: Weak<Node>,
     hash_keys: HashKeys,
     shards: Vec<ShardCell>,
     slots: Vec<Mutex<HashMap<ConnKey, Arc<Entry>>>>,
@@ -117,6 +133,16 @@ pub(crate) struct StoreQueue {
     requests: mpsc::Receiver<(Ticket, store::Request)>,
 }
 
+/// What a node verifies, signs and traces with.
+pub(crate) struct Own {
+    /// Credentials.
+    pub(crate) keyring: Keyring,
+    /// Packets between nodes.
+    pub(crate) lane_keys: LaneKeys,
+    /// Frames.
+    pub(crate) tracer: Tracer,
+}
+
 /// Bytes that all sockets of a node may hold.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NodeBytes {
@@ -130,10 +156,15 @@ impl Node {
     /// A node without connections, and the queues for its store workers.
     pub(crate) fn new(
         settings: Settings,
-        keyring: Keyring,
+        own: Own,
         backplane: Backplane,
         bytes: NodeBytes,
     ) -> (Arc<Self>, Vec<StoreQueue>) {
+        let Own {
+            keyring,
+            lane_keys,
+            tracer,
+        } = own;
         let clock = Clock::start();
         let boot = BootId::from_bits(Ulid::from_parts(clock.now_ms(), fastrand::u128(..)).0);
         let random = RandomState::new();
@@ -152,24 +183,36 @@ impl Node {
                 store,
             }
         });
-        let node = Self {
-            shards: shards.collect(),
+        let nodes = match backplane.state().kind {
+            "memory" => Nodes::alone(boot),
+            _ => Nodes::starting(boot),
+        };
+        let shards = shards.collect();
+        let frame_bytes_max = largest_frame(&settings);
+        let node = Arc::new_cyclic(|me| Self {
+            shards,
             settings,
             keyring,
+            tracer,
             backplane,
+            lanes: Lanes::new(Weak::clone(me), lane_keys),
+            frame_bytes_max,
+            was_well: AtomicBool::new(false),
+            compare_ms: AtomicU64::new(COMPARE_MS),
+            me: Weak::clone(me),
             hash_keys,
             metrics: Metrics::new(),
             outbound: Budget::new(bytes.outbound, None),
             assembly: Budget::new(bytes.assembly, None),
             throttle: Mutex::default(),
-            view: ArcSwap::from_pointee(Nodes::alone(boot)),
+            view: ArcSwap::from_pointee(nodes),
             clock,
             slots: (0..SLOTS).map(|_| Mutex::default()).collect(),
             next_key: AtomicU64::new(1),
             draining: AtomicBool::new(false),
             answering: AtomicUsize::new(0),
-        };
-        (Arc::new(node), queues)
+        });
+        (node, queues)
     }
 
     /// Makes a connection of an upgraded socket, and its dialect to drive it with.
@@ -290,8 +333,12 @@ impl Node {
             entropy: fastrand::u128(..),
             settings: &self.settings,
             nodes,
-            compare_ms: COMPARE_MS,
+            compare_ms: self.compare_ms.load(Ordering::Relaxed),
         }
+    }
+
+    fn lane_keys(&self) -> &LaneKeys {
+        &self.lanes.keys
     }
 
     fn shard_of(&self, tenant: &TenantId) -> usize {
@@ -310,6 +357,12 @@ impl Node {
             entries.iter().for_each(&mut then);
         }
     }
+}
+
+/// The largest frame that any tenant may send, bytes.
+fn largest_frame(settings: &Settings) -> usize {
+    let own = settings.tenants.values().map(|own| own.limits.frame_bytes);
+    own.fold(settings.limits.frame_bytes, u32::max) as usize
 }
 
 /// A request whose answer is not written yet.

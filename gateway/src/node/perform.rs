@@ -9,9 +9,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use protocol::lane::Verdict;
 use protocol::limits::{REFUSALS_MAX, REFUSALS_WINDOW_MS};
 use protocol::{CloseCode, ErrorCode, TenantId};
-use router_core::effect::{Class, Effect, Effects, Fact, Outbound, Outcome};
+use router_core::effect::{Class, Effect, Effects, Fact, Outbound, Outcome, Receipt};
+use router_core::lane::Settled;
 use router_core::request::{Join, Leave, Notice};
 use router_core::session;
 use router_core::shard::Input;
@@ -25,6 +27,8 @@ use crate::ws::{self, Budget, Outgoing, Push, ReadLimits, StreamKey, WriteLimits
 /// What is left to do when no lock is held.
 #[derive(Default)]
 pub(crate) struct Work {
+    /// What a message of another node came to; nothing = delivered.
+    pub(super) decided: Option<Option<Verdict>>,
     touched: Vec<Arc<Entry>>,
     told: VecDeque<(Arc<Entry>, Notice)>,
 }
@@ -98,7 +102,14 @@ impl Node {
                     session.handle(env, session::Input::Verified(verdict), &mut fx);
                 }
                 Effect::Join(join) => self.join(env, entry, join, work),
-                Effect::Route(route) => self.own_shard(env, entry, Input::Route(route), work),
+                Effect::Route(mut route) => {
+                    let traced = self.tracer.begin();
+                    let _span = traced.map(|(span, context)| {
+                        route.trace(context);
+                        span.entered()
+                    });
+                    self.own_shard(env, entry, Input::Route(route), work);
+                }
                 Effect::Request(request) => {
                     self.own_shard(env, entry, Input::Request(request), work);
                 }
@@ -180,12 +191,38 @@ impl Node {
         input: Input,
         work: &mut Work,
     ) {
+        let mut fx = Effects::default();
+        state.shard.handle(env, input, &mut fx);
+        self.perform_shard(env, index, state, fx, work);
+    }
+
+    /// Tells a tenant what became of what it sent to another node.
+    pub(super) fn decided(
+        &self,
+        env: &Env<'_>,
+        index: usize,
+        receipt: Receipt,
+        settled: Settled,
+        work: &mut Work,
+    ) {
+        let mut state = lock(&self.shards[index].state);
+        let mut fx = Effects::default();
+        state.shard.decided(env, receipt, settled, &mut fx);
+        self.perform_shard(env, index, &mut state, fx, work);
+    }
+
+    fn perform_shard(
+        &self,
+        env: &Env<'_>,
+        index: usize,
+        state: &mut ShardState,
+        mut fx: Effects,
+        work: &mut Work,
+    ) {
         let cell: &ShardCell = &self.shards[index];
         let ShardState {
             shard, connections, ..
         } = state;
-        let mut fx = Effects::default();
-        shard.handle(env, input, &mut fx);
         while let Some(effect) = fx.pop() {
             match effect {
                 Effect::Deliver {
@@ -220,10 +257,31 @@ impl Node {
                     }
                 }
                 Effect::Note(fact) => self.note(&fact),
-                Effect::Unload(_) => {}
-                Effect::Publish { .. } | Effect::PublishBestEffort { .. } | Effect::Decided(_) => {
-                    debug_assert!(false, "there is no other node");
+                Effect::Publish {
+                    receipt,
+                    node,
+                    envelope,
+                } => {
+                    let own = env.nodes.own;
+                    let refused = self.lanes.push(env.now_ms, own, node, receipt, envelope);
+                    if let Some((receipt, settled)) = refused {
+                        shard.decided(env, receipt, settled, &mut fx);
+                    }
                 }
+                Effect::PublishBestEffort {
+                    tenant,
+                    node,
+                    stream,
+                    envelope,
+                } => {
+                    let own = env.nodes.own;
+                    let lanes = &self.lanes;
+                    if !lanes.push_best_effort(own, node, tenant, stream, envelope) {
+                        self.note(&Fact::BestEffortDropped);
+                    }
+                }
+                Effect::Decided(verdict) => work.decided = Some(verdict),
+                Effect::Unload(tenant) => self.backplane.unload(&tenant),
                 Effect::Verify(_)
                 | Effect::Join(_)
                 | Effect::Route(_)
@@ -278,7 +336,7 @@ impl Node {
             Fact::BotOnline => metrics.bots_online.increment(1.0),
             Fact::BotOffline => metrics.bots_online.decrement(1.0),
             Fact::Takeover => metrics.takeovers.increment(1),
-            Fact::StoreLostData => {}
+            Fact::StoreLostData => metrics.tenants_healed.increment(1),
         }
     }
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use protocol::CloseCode;
-use protocol::limits::SLOW_CONSUMER_MS;
+use protocol::limits::{COMPARE_MS, SLOW_CONSUMER_MS};
 use router_core::session;
 use router_core::shard::Input;
 use tokio::time::{MissedTickBehavior, interval};
@@ -20,6 +21,10 @@ const TICK: Duration = Duration::from_millis(50);
 const CONNECTION_TICKS: u64 = 5;
 /// Ticks between two sweeps of the store, and two looks at the gauges.
 const SLOW_TICKS: u64 = 100;
+/// Questions of a shard that the store has at once.
+const ASKED_AT_ONCE: usize = 64;
+/// Tenants that compare their counter with the store's in a second, at most.
+const COMPARES_PER_SECOND: u64 = 2000;
 /// Times that a shard is woken in one tick before the others get their turn.
 const WAKES_MAX: usize = 64;
 
@@ -36,14 +41,26 @@ impl Node {
             }
             if count % SLOW_TICKS == 0 {
                 self.backplane.sweep(self.clock.now_ms());
+                let least_ms = self.tenants() as u64 * 1000 / COMPARES_PER_SECOND;
+                let compare_ms = least_ms.max(COMPARE_MS);
+                self.compare_ms.store(compare_ms, Ordering::Relaxed);
             }
         }
     }
 
-    /// Asks the store what a shard's tenants want to know, one question after the other.
-    pub(crate) async fn answer(self: Arc<Self>, mut queue: StoreQueue) {
-        while let Some((ticket, request)) = queue.requests.recv().await {
-            let reply = self.backplane.execute(request).await;
+    /// Asks the store what a shard's tenants want to know: many questions at once, in their order,
+    /// and the answers in that order too.
+    pub(crate) async fn answer(self: Arc<Self>, queue: StoreQueue) {
+        let requests = stream::unfold(queue.requests, |mut requests| async {
+            let asked = requests.recv().await?;
+            Some((asked, requests))
+        });
+        let replies = requests.map(|(ticket, request)| {
+            let node = Arc::clone(&self);
+            async move { (ticket, node.backplane.execute(request).await) }
+        });
+        let mut replies = std::pin::pin!(replies.buffered(ASKED_AT_ONCE));
+        while let Some((ticket, reply)) = replies.next().await {
             let mut work = Work::default();
             let input = Input::Reply { ticket, reply };
             self.in_shard(&self.env(&self.view()), queue.shard, input, &mut work);
@@ -88,6 +105,11 @@ impl Node {
         self.metrics
             .store_bytes
             .set(self.backplane.bytes().0 as f64);
+        let period_ms = self.compare_ms.load(Ordering::Relaxed);
+        self.metrics.compare_period.set(period_ms as f64 / 1000.0);
+        let lanes = self.lane_status();
+        let lanes = lanes.iter().map(|(_, status)| status);
+        self.metrics.cluster(&self.view(), lanes);
         self.metrics.render()
     }
 }

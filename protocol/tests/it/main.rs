@@ -40,6 +40,7 @@ fn envelope(send: Send) -> Envelope {
         reply_to: send.reply_to,
         part: send.part,
         stamped_ms: (!send.timestamp_given).then_some(NOW_MS),
+        trace: None,
         body: send.body,
     }
 }

@@ -116,6 +116,7 @@ impl Session {
             reply_to: send.reply_to,
             part: send.part,
             stamped_ms,
+            trace: None,
             body: send.body,
         };
         fx.push(Effect::Route(Box::new(Route::new(permit, id, envelope))));

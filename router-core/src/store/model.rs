@@ -16,7 +16,7 @@ use crate::env::Millis;
 const RECORD_BYTES: u64 = 256;
 
 /// One tenant's directory.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Tenant {
     ver: u64,
     policy: Policy,
@@ -36,7 +36,7 @@ struct Step<'a> {
 }
 
 /// A store in memory, bounded in bytes: full = `quota_exceeded` for what would grow it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Model {
     tenants: BTreeMap<TenantId, Tenant>,
     bytes: u64,

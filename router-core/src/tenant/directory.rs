@@ -31,6 +31,10 @@ const BEHIND_MS: Millis = 300;
 /// When to compare again if the directory could not be read, milliseconds.
 const READ_AGAIN_MS: Millis = 1000;
 
+/// How long a node with entries may stay unknown, milliseconds. Who lives is seen with the next
+/// beat; who does not was buried before this process began, and is in nobody's list of the dead.
+const STRANGER_MS: Millis = 6000;
+
 /// Where the replica stands.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
@@ -49,7 +53,12 @@ pub(super) struct Directory {
     heal: Option<Heal>,
     /// When to tell the store of the buried that this replica had entries of.
     reap_ms: Option<Millis>,
+    /// Nodes with entries that nobody here knows, and until when they may show that they live.
+    strangers: BTreeMap<BootId, Millis>,
 }
+
+/// The bots of a snapshot, with their epochs.
+type Listed = BTreeMap<BotId, u64>;
 
 /// What the store lost and others must say again.
 #[derive(Debug)]
@@ -68,10 +77,17 @@ impl Directory {
         } else {
             self.compare_ms.unwrap_or(Millis::MAX)
         };
+        let stranger = self.strangers.values().min();
         compare
             .min(behind)
             .min(heal)
+            .min(stranger.copied().unwrap_or(Millis::MAX))
             .min(self.reap_ms.unwrap_or(Millis::MAX))
+    }
+
+    /// The number of the last step that was applied.
+    pub fn ver(&self) -> u64 {
+        self.ver
     }
 
     fn saw(&mut self, ver: u64) {
@@ -86,7 +102,7 @@ impl Tenant {
             return;
         }
         self.directory.behind = None;
-        // What is read is newer than an order of before.
+        // What is read from now on knows of every order before.
         self.ordered = false;
         let dead = env.nodes.dead.clone();
         self.ask(env, Ask::Load { dead }, Asked::Load, fx);
@@ -151,12 +167,12 @@ impl Tenant {
     /// A bot is this now, by an event or a snapshot.
     fn apply_bot(&mut self, env: &Env<'_>, record: BotRecord, fx: &mut Effects) {
         self.directory.saw(record.epoch);
-        if let Some(heal) = &mut self.directory.heal {
-            heal.bots.remove(&record.info.id);
-        }
         let known = self.routes.bot(&record.info.id);
         if known.is_some_and(|known| record.epoch < known.epoch) {
             return;
+        }
+        if let Some(heal) = &mut self.directory.heal {
+            heal.bots.remove(&record.info.id);
         }
         let Some(holder) = record.holder.clone() else {
             return self.apply_offline(env, record, fx);
@@ -175,11 +191,13 @@ impl Tenant {
             return;
         }
         if !own {
-            let is_dead = env.nodes.is_dead(holder.boot);
-            if is_dead {
-                self.reap_soon(env);
-            }
+            let boot = holder.boot;
+            let is_dead = env.nodes.is_dead(boot);
             let home = (!is_dead).then_some(Home::There(holder));
+            match is_dead {
+                true => self.reap_soon(env),
+                false => self.meet(env, boot),
+            }
             return self.rehome(env, record, home, fx);
         }
         if self.claim_came_true(env, &record, fx) {
@@ -245,6 +263,7 @@ impl Tenant {
             if env.nodes.is_dead(record.boot) {
                 return self.reap_soon(env);
             }
+            self.meet(env, record.boot);
             // One of an earlier life of this node is here, whatever the directory says yet.
             if self.routes.key_of(&conn).is_none() {
                 self.routes.insert_there(conn, record);
@@ -258,6 +277,40 @@ impl Tenant {
         }
     }
 
+    /// A node has entries: if nobody knows it, it has to show that it lives.
+    fn meet(&mut self, env: &Env<'_>, boot: BootId) {
+        if env.nodes.shared && !env.nodes.is_live(boot) {
+            let until_ms = env.now_ms + STRANGER_MS;
+            self.directory.strangers.entry(boot).or_insert(until_ms);
+        }
+    }
+
+    /// Who was not seen to live in all that time is dead. If that is wrong after all, it finds its
+    /// entries gone and says them again.
+    fn judge_strangers(&mut self, env: &Env<'_>, fx: &mut Effects) {
+        let now_ms = env.now_ms;
+        let strangers = &mut self.directory.strangers;
+        strangers.retain(|boot, _| !env.nodes.is_live(*boot) && !env.nodes.is_dead(*boot));
+        if env.nodes.degraded {
+            // Nobody is seen to live now.
+            strangers
+                .values_mut()
+                .for_each(|at_ms| *at_ms = now_ms + STRANGER_MS);
+            return;
+        }
+        let due = strangers.iter().filter(|(_, at_ms)| now_ms >= **at_ms);
+        let dead: Vec<BootId> = due.map(|(boot, _)| *boot).collect();
+        if dead.is_empty() {
+            return;
+        }
+        for boot in &dead {
+            self.directory.strangers.remove(boot);
+            self.gone(env, *boot);
+        }
+        let dead = dead.into();
+        self.ask(env, Ask::Reap { dead }, Asked::Step, fx);
+    }
+
     /// All of the directory, as the store has it. It replaces the replica, whatever its number; but
     /// if it is lower, the store lost data, and what is missing waits for its holders.
     pub(super) fn replace(&mut self, env: &Env<'_>, snapshot: Snapshot, fx: &mut Effects) {
@@ -267,7 +320,8 @@ impl Tenant {
         self.directory.ver = snapshot.ver;
         self.take_policy(env, snapshot.policy);
         self.expel_strangers(env, fx);
-        let listed: BTreeSet<BotId> = snapshot.bots.iter().map(|it| it.info.id.clone()).collect();
+        let bots = snapshot.bots.iter();
+        let listed: Listed = bots.map(|it| (it.info.id.clone(), it.epoch)).collect();
         let there: BTreeSet<ConnectionId> = snapshot.conns.iter().map(|it| it.0.clone()).collect();
         for seen in snapshot.clients {
             self.routes.see(seen);
@@ -276,6 +330,9 @@ impl Tenant {
             self.apply_conn(env, conn, record, fx);
         }
         for record in snapshot.bots {
+            if !lost && self.directory.heal.is_none() {
+                self.go_back(&record, snapshot.ver);
+            }
             self.apply_bot(env, record, fx);
         }
         self.missing(env, snapshot.ver, &listed, &there, lost, fx);
@@ -285,25 +342,35 @@ impl Tenant {
         self.schedule_compare(env);
     }
 
-    /// What the replica has and the store has not: own entries are said again; others' are gone, or
-    /// lost and have time to be said again.
+    /// The store lost a later claim of another node, and nobody has said it again: what is stored
+    /// holds, although it is older.
+    fn go_back(&mut self, record: &BotRecord, ver: u64) {
+        if let Some(known) = self.routes.bot_mut(&record.info.id)
+            && known.here().is_none()
+            && known.epoch <= ver
+        {
+            known.epoch = known.epoch.min(record.epoch);
+        }
+    }
+
+    /// What the replica has and the store has not, or an older claim of: own entries are said again;
+    /// others' are gone, or lost and have time to be said again.
     fn missing(
         &mut self,
         env: &Env<'_>,
         ver: u64,
-        listed: &BTreeSet<BotId>,
+        listed: &Listed,
         there: &BTreeSet<ConnectionId>,
         lost: bool,
         fx: &mut Effects,
     ) {
-        let bots = self
-            .routes
-            .bots()
-            .iter()
-            .filter(|(id, _)| !listed.contains(*id));
+        let is_missing = |id: &BotId, bot: &Bot| listed.get(id).is_none_or(|it| *it < bot.epoch);
+        let bots = self.routes.bots().iter();
+        let bots = bots.filter(|(id, bot)| is_missing(id, bot));
+        // A claim above the snapshot came after it.
+        let bots = bots.filter(|(_, bot)| lost || bot.epoch <= ver);
         let (own, others): (Vec<_>, Vec<_>) = bots.partition(|(_, bot)| bot.here().is_some());
-        let own = own.into_iter().filter(|(_, bot)| lost || bot.epoch <= ver);
-        let own: Vec<BotId> = own.map(|(id, _)| id.clone()).collect();
+        let own: Vec<BotId> = own.into_iter().map(|(id, _)| id.clone()).collect();
         let others: BTreeSet<BotId> = others.into_iter().map(|(id, _)| id.clone()).collect();
         let conns = self.routes.there().keys().filter(|id| !there.contains(*id));
         let conns: BTreeSet<ConnectionId> = conns.cloned().collect();
@@ -323,7 +390,10 @@ impl Tenant {
                 conns,
             });
             fx.push(Effect::Note(Fact::StoreLostData));
-        } else if self.directory.heal.is_none() {
+        } else if let Some(heal) = &mut self.directory.heal {
+            heal.bots.extend(others);
+            heal.conns.extend(conns);
+        } else {
             self.drop_others(env, others, conns, fx);
         }
         self.say_again(env, fx);
@@ -398,10 +468,13 @@ impl Tenant {
             .heal
             .as_ref()
             .is_some_and(|heal| now_ms >= heal.until_ms)
-            && let Some(heal) = self.directory.heal.take()
         {
-            self.drop_others(env, heal.bots, heal.conns, fx);
+            // What was not said again is gone: the store is believed again, whatever it says.
+            self.directory.heal = None;
+            self.directory.ver = 0;
+            self.read(env, fx);
         }
+        self.judge_strangers(env, fx);
         if self.directory.reap_ms.is_some_and(|at_ms| now_ms >= at_ms) {
             self.directory.reap_ms = None;
             let dead = env.nodes.dead.clone();

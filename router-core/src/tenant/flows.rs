@@ -37,7 +37,11 @@ struct Flow {
 
 /// The flows of a tenant's connections to bots of other nodes.
 #[derive(Debug, Default)]
-pub(super) struct Flows(BTreeMap<(ConnKey, Name), Flow>);
+pub(super) struct Flows {
+    flows: BTreeMap<(ConnKey, Name), Flow>,
+    /// Held no longer, in the order in which they go.
+    ready: VecDeque<Held>,
+}
 
 /// Whether a message may go now.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,12 +52,16 @@ pub(super) enum Gate {
 }
 
 impl Flows {
+    pub fn len(&self) -> usize {
+        self.flows.len()
+    }
+
     /// Whether the next message of a flow may go to `node` (absent: a connection of this node).
     pub fn gate(&self, from: ConnKey, to: &Name, node: Option<BootId>) -> Gate {
-        if self.0.is_empty() {
+        if self.flows.is_empty() {
             return Gate::Open;
         }
-        match self.0.get(&(from, to.clone())) {
+        match self.flows.get(&(from, to.clone())) {
             None => Gate::Open,
             Some(flow) if Some(flow.node) == node && !flow.is_turning() => Gate::Open,
             Some(_) => Gate::Hold,
@@ -62,7 +70,7 @@ impl Flows {
 
     /// Notes that a message went to `node`.
     pub fn sent(&mut self, from: ConnKey, to: &Name, node: BootId) {
-        let flow = self.0.entry((from, to.clone())).or_insert(Flow {
+        let flow = self.flows.entry((from, to.clone())).or_insert(Flow {
             node,
             undecided: 0,
             back: Vec::new(),
@@ -74,7 +82,7 @@ impl Flows {
 
     /// Lets a message wait. Errors: the message, if too many wait already.
     pub fn hold(&mut self, from: ConnKey, to: &Name, held: Box<Held>) -> Result<(), Box<Held>> {
-        let Some(flow) = self.0.get_mut(&(from, to.clone())) else {
+        let Some(flow) = self.flows.get_mut(&(from, to.clone())) else {
             return Err(held);
         };
         let bytes = held.route.envelope.body.len();
@@ -95,32 +103,37 @@ impl Flows {
     /// Notes that a message was delivered: those before it that are to go again cannot any more,
     /// or they would arrive behind it.
     pub fn delivered(&mut self, from: ConnKey, to: &Name) -> Vec<Held> {
-        let flow = self.0.get_mut(&(from, to.clone()));
+        let flow = self.flows.get_mut(&(from, to.clone()));
         flow.map(|flow| std::mem::take(&mut flow.back))
             .unwrap_or_default()
     }
 
     /// Notes that a message must go again.
     pub fn moved(&mut self, from: ConnKey, to: &Name, held: Held) {
-        if let Some(flow) = self.0.get_mut(&(from, to.clone())) {
+        if let Some(flow) = self.flows.get_mut(&(from, to.clone())) {
             flow.back.push(held);
         }
     }
 
-    /// Notes that a message is decided. Returns what may go now, in order, when it was the last.
-    pub fn decided(&mut self, from: ConnKey, to: &Name) -> Vec<Held> {
+    /// Notes that a message is decided. When it was the last, what waited is ready to go.
+    pub fn decided(&mut self, from: ConnKey, to: &Name) {
         let key = (from, to.clone());
-        let Some(flow) = self.0.get_mut(&key) else {
-            return Vec::new();
+        let Some(flow) = self.flows.get_mut(&key) else {
+            return;
         };
         flow.undecided = flow.undecided.saturating_sub(1);
         if flow.undecided > 0 {
-            return Vec::new();
+            return;
         }
-        let Some(flow) = self.0.remove(&key) else {
-            return Vec::new();
-        };
-        flow.back.into_iter().chain(flow.held).collect()
+        if let Some(flow) = self.flows.remove(&key) {
+            self.ready.extend(flow.back);
+            self.ready.extend(flow.held);
+        }
+    }
+
+    /// Takes the next one that may go.
+    pub fn next_ready(&mut self) -> Option<Held> {
+        self.ready.pop_front()
     }
 }
 

@@ -17,6 +17,7 @@
 //! | `claims.rs` | makes a connection the home of a bot |
 //! | `flaps.rs` | tells two instances that fight over a bot from one that restarts |
 //! | `presence.rs` | tells of bots that came and went; lists them |
+//! | `replica.rs` | shows it to operators and tests |
 //! | `dedupe.rs` | remembers idempotency keys |
 
 mod awaits;
@@ -28,6 +29,7 @@ mod flaps;
 mod flows;
 mod owed;
 mod presence;
+mod replica;
 mod routes;
 mod send;
 mod settle;
@@ -50,6 +52,7 @@ use directory::Directory;
 use flows::Flows;
 use owed::{Owed, Said};
 use presence::Presence;
+pub use replica::{Replica, ReplicaBot};
 use routes::Routes;
 use settle::Deliveries;
 

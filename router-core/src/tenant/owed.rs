@@ -30,6 +30,8 @@ pub(super) struct Owed {
     retry_ms: Option<Millis>,
     again_bots: BTreeSet<BotId>,
     again_conns: BTreeSet<ConnKey>,
+    /// The store has a lower key generation than was known here.
+    again_generation: bool,
     asserting: bool,
 }
 
@@ -38,9 +40,15 @@ pub(super) struct Owed {
 pub(super) struct Said {
     bots: Vec<BotId>,
     conns: Vec<ConnKey>,
+    generation: bool,
 }
 
 impl Owed {
+    pub fn len(&self) -> usize {
+        let going = self.bots.len() + self.conns.len() + self.seen.len();
+        going + self.again_bots.len() + self.again_conns.len()
+    }
+
     pub fn let_go_bot(&mut self, bot: BotId, fence: Fence) {
         self.bots.insert((bot, fence.epoch, fence.conn));
     }
@@ -152,6 +160,11 @@ impl Tenant {
         self.owed.again_conns.insert(conn);
     }
 
+    /// The same for the key generation: even who holds nothing must not let revoked keys back in.
+    pub(super) fn say_again_generation(&mut self) {
+        self.owed.again_generation = true;
+    }
+
     /// Begins the next step of saying again, unless one is under way.
     pub(super) fn say_again(&mut self, env: &Env<'_>, fx: &mut Effects) {
         if self.owed.asserting || !env.nodes.shared {
@@ -160,6 +173,7 @@ impl Tenant {
         let said = Said {
             bots: take(&mut self.owed.again_bots, DIRECTORY_STEP_MAX),
             conns: take(&mut self.owed.again_conns, DIRECTORY_STEP_MAX),
+            generation: std::mem::take(&mut self.owed.again_generation),
         };
         let boot = env.nodes.own;
         let bots = said.bots.iter().filter_map(|id| {
@@ -178,7 +192,7 @@ impl Tenant {
             conns: conns.collect(),
             generation: self.policy.generation,
         };
-        if assert.bots.is_empty() && assert.conns.is_empty() {
+        if assert.bots.is_empty() && assert.conns.is_empty() && !said.generation {
             return;
         }
         self.owed.asserting = true;
@@ -200,6 +214,7 @@ impl Tenant {
                 self.owed.again_bots.extend(said.bots);
                 self.owed.again_conns.extend(said.conns);
                 self.owed.retry_ms = Some(env.now_ms + RETRY_MS);
+                self.owed.again_generation |= said.generation;
                 return;
             }
         };

@@ -85,6 +85,16 @@ impl Deliveries {
         self.0.push_back(delivery);
     }
 
+    /// Whether the last one awaits an outcome of this node.
+    fn wait_here(&self) -> bool {
+        let last = self.0.back();
+        last.is_some_and(|delivery| !delivery.waiting.is_empty())
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     fn find(&self, number: u64) -> Option<usize> {
         self.0.binary_search_by_key(&number, |it| it.number).ok()
     }
@@ -137,6 +147,7 @@ impl Tenant {
             self.tell_delivered(env, at, fx);
         }
         self.finish_delivery(env, at, fx);
+        self.dispatch_ready(env, fx);
     }
 
     /// Takes what became of a message on its lane to another node.
@@ -229,7 +240,16 @@ impl Tenant {
     /// What waited behind the last undecided message of a flow goes now.
     fn go_on(&mut self, env: &Env<'_>, flow: Option<(ConnKey, Name)>, fx: &mut Effects) {
         let Some((from, to)) = flow else { return };
-        for held in self.flows.decided(from, &to) {
+        self.flows.decided(from, &to);
+        self.dispatch_ready(env, fx);
+    }
+
+    /// One at a time while they are for queues of this node: whether the next one repeats a message
+    /// shows when that is in a queue.
+    fn dispatch_ready(&mut self, env: &Env<'_>, fx: &mut Effects) {
+        while !self.deliveries.wait_here()
+            && let Some(held) = self.flows.next_ready()
+        {
             self.dispatch(env, held, fx);
         }
     }

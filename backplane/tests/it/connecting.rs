@@ -1,0 +1,78 @@
+//! Who may come in, and what is said to whom may not. No error has a password in it.
+
+use backplane::ConnectError;
+use fixtures::{Options, Redis};
+
+use crate::harness::{BOOT, Node, config, try_connect};
+
+async fn refusal(url: &str) -> ConnectError {
+    let error = try_connect(url).await.unwrap_err();
+    assert!(
+        !format!("{error} {error:?}").contains("hunter2"),
+        "{error:?}"
+    );
+    error
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_opens() {
+    let Some(redis) = Redis::start() else { return };
+    let port = redis.port();
+    redis.command(&[
+        "ACL",
+        "SETUSER",
+        "bob",
+        "on",
+        ">hunter2",
+        "~t2b-test:*",
+        "&t2b-test:*",
+        "+@all",
+    ]);
+    redis.command(&["CONFIG", "SET", "requirepass", "hunter2"]);
+    let mut node = Node::start(&format!("redis://bob:hunter2@127.0.0.1:{port}"), BOOT).await;
+    node.load("alice").await;
+    node.backplane.probe(BOOT, 1).await.unwrap();
+    node.hears().await;
+    Node::start(&format!("redis://:hunter2@127.0.0.1:{port}/1"), BOOT).await;
+    for url in [
+        format!("redis://127.0.0.1:{port}"),
+        format!("redis://:hunter22@127.0.0.1:{port}"),
+        format!("redis://eve:hunter2@127.0.0.1:{port}"),
+    ] {
+        assert!(matches!(refusal(&url).await, ConnectError::Refused { .. }));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_the_way_is_said() {
+    let Some(redis) = Redis::start() else { return };
+    let port = redis.port();
+    let other = refusal(&format!("redis+cluster://127.0.0.1:{port}")).await;
+    assert!(matches!(other, ConnectError::NoMaster { .. }), "{other:?}");
+    let nobody = refusal("redis://:hunter2@127.0.0.1:1").await;
+    assert!(matches!(nobody, ConnectError::Refused { .. }), "{nobody:?}");
+    redis.command(&["REPLICAOF", "127.0.0.1", "1"]);
+    let replica = refusal(&redis.url()).await;
+    assert!(matches!(replica, ConnectError::Replica(_)), "{replica:?}");
+    let mut bad = config(&redis.url());
+    bad.prefix = "a b".into();
+    let prefix = backplane::Redis::connect(bad).await.unwrap_err();
+    assert!(matches!(prefix, ConnectError::Prefix), "{prefix:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whether_the_server_persists_is_known() {
+    for appendonly in [true, false] {
+        let options = Options {
+            appendonly,
+            ..Options::default()
+        };
+        let Some(redis) = Redis::start_with(options) else {
+            return;
+        };
+        let node = Node::start(&redis.url(), BOOT).await;
+        let state = node.backplane.state();
+        assert_eq!((state.kind, state.persistent), ("redis", Some(appendonly)));
+        assert!(state.version.is_some_and(|version| !version.is_empty()));
+    }
+}

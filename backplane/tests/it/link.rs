@@ -1,0 +1,106 @@
+//! The connection that listens: it comes back with everything, and never silently goes deaf.
+
+use backplane::Inbound;
+use bytes::Bytes;
+use fixtures::Redis;
+
+use crate::harness::{BOOT, Node, OTHER, claim, event_of, packet};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_published_arrives_in_order() {
+    let Some(redis) = Redis::start() else { return };
+    let mut node = Node::start(&redis.url(), BOOT).await;
+    let other = Node::start(&redis.url(), OTHER).await;
+    node.load("alice").await;
+    let binary = Bytes::from_static(b"\x00\r\n\xff");
+    other.backplane.publish(BOOT, binary.clone()).await.unwrap();
+    other.ask("alice", claim("bot", 1)).await;
+    other.ask("bob", claim("bot", 1)).await;
+    node.backplane.probe(BOOT, 7).await.unwrap();
+    assert_eq!(node.hears().await, Inbound::Packet(binary));
+    assert!(
+        matches!(node.hears().await, Inbound::Event { tenant, .. } if tenant.as_str() == "alice")
+    );
+    assert_eq!(node.hears().await, Inbound::Probe { number: 7 });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_ended_is_not_heard() {
+    let Some(redis) = Redis::start() else { return };
+    let mut node = Node::start(&redis.url(), BOOT).await;
+    node.backplane.subscribe_node(OTHER).await.unwrap();
+    node.load("alice").await;
+    node.backplane.unload(&"alice".parse().unwrap());
+    node.backplane.unsubscribe_node(BOOT);
+    // Orders are confirmed in turn.
+    node.load("bob").await;
+    node.ask("alice", claim("bot", 1)).await;
+    node.backplane
+        .publish(BOOT, Bytes::from_static(b"x"))
+        .await
+        .unwrap();
+    node.backplane.probe(OTHER, 1).await.unwrap();
+    assert_eq!(node.hears().await, Inbound::Probe { number: 1 });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_subscriptions_come_back_all() {
+    // More than fit into one batch.
+    const TENANTS: usize = 600;
+    let Some(redis) = Redis::start() else { return };
+    let mut node = Node::start(&redis.url(), BOOT).await;
+    for i in 0..TENANTS {
+        node.load(&format!("t{i}")).await;
+    }
+    redis.command(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+    assert_eq!(node.hears().await, Inbound::LinkDown);
+    assert_eq!(node.hears().await, Inbound::LinkUp);
+    let channels = redis.command(&["PUBSUB", "CHANNELS"]);
+    assert_eq!(channels.members().len(), TENANTS + 1);
+    for i in [0, TENANTS - 1] {
+        let tenant = format!("t{i}");
+        node.ask(&tenant, claim("bot", 1)).await;
+        node.until(event_of(&tenant)).await;
+    }
+    node.backplane.probe(BOOT, 2).await.unwrap();
+    assert_eq!(node.hears().await, Inbound::Probe { number: 2 });
+    assert_eq!(node.backplane.state().reconnects, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_inbox_holds_the_connection_back_and_loses_nothing() {
+    const PACKETS: u32 = 5000;
+    let Some(redis) = Redis::start() else { return };
+    let mut node = Node::start(&redis.url(), BOOT).await;
+    let other = Node::start(&redis.url(), OTHER).await;
+    for i in 0..PACKETS {
+        let number = Bytes::copy_from_slice(&i.to_be_bytes());
+        other.backplane.publish(BOOT, number).await.unwrap();
+    }
+    for i in 0..PACKETS {
+        assert_eq!(node.until(packet).await, i.to_be_bytes().as_slice());
+    }
+    let state = node.backplane.state();
+    assert!(state.full_waits > 0);
+    assert_eq!(state.reconnects, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_counted_and_nothing_else() {
+    let Some(redis) = Redis::start() else { return };
+    let mut node = Node::start(&redis.url(), BOOT).await;
+    node.load("alice").await;
+    redis.command(&["PUBLISH", "t2b-test:{alice}:events", "nonsense"]);
+    redis.command(&[
+        "HSET",
+        "t2b-test:{alice}:dir",
+        "b:bot",
+        "nonsense",
+        "x",
+        "y",
+    ]);
+    node.load("alice").await;
+    assert_eq!(node.backplane.state().skipped_records, 3);
+    node.ask("alice", claim("bot", 1)).await;
+    node.until(event_of("alice")).await;
+}

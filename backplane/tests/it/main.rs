@@ -1,0 +1,17 @@
+//! What the contract does not say: outages, order, limits, and who may come in. Each against a real
+//! server; skipped as `fixtures` says, where there is none.
+
+#[cfg(test)]
+mod connecting;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod link;
+#[cfg(test)]
+mod order;
+#[cfg(test)]
+mod outages;
+#[cfg(test)]
+mod sentinel;
+#[cfg(test)]
+mod shards;

@@ -1,0 +1,53 @@
+//! One tenant's requests are executed in the order of the calls.
+
+use fixtures::Redis;
+use futures_util::future::join_all;
+use router_core::store::{Ask, Reply};
+
+use crate::harness::{BOOT, Node, claim, load};
+
+/// Claims and loads, all at once; every reply fits the order of the calls.
+async fn ask_all_at_once(node: &Node) {
+    let asks: Vec<Ask> = (1..200)
+        .map(|i| if i % 20 == 0 { load() } else { claim("bot", i) })
+        .collect();
+    let replies = join_all(asks.into_iter().map(|ask| node.ask("alice", ask))).await;
+    let mut last = 0;
+    for (number, reply) in replies.into_iter().enumerate() {
+        match reply {
+            Reply::Claimed { epoch, .. } => {
+                assert!(epoch > last, "{number}");
+                last = epoch;
+            }
+            Reply::Loaded(snapshot) => assert_eq!(snapshot.bots[0].epoch, last, "{number}"),
+            Reply::Version(_)
+            | Reply::Asserted(_)
+            | Reply::Done
+            | Reply::Policy(_)
+            | Reply::Refused(_)
+            | Reply::Lost => panic!("{number}: {reply:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_are_executed_in_turn() {
+    let Some(redis) = Redis::start() else { return };
+    let node = Node::start(&redis.url(), BOOT).await;
+    for _ in 0..5 {
+        ask_all_at_once(&node).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scripts_that_were_forgotten_are_learned_again() {
+    let Some(redis) = Redis::start() else { return };
+    let node = Node::start(&redis.url(), BOOT).await;
+    redis.command(&["SCRIPT", "FLUSH"]);
+    for _ in 0..2 {
+        let reply = node.ask("alice", claim("bot", 1)).await;
+        assert!(matches!(reply, Reply::Claimed { .. }), "{reply:?}");
+    }
+    node.load("alice").await;
+    ask_all_at_once(&node).await;
+}

@@ -1,0 +1,141 @@
+//! What a command hears when Redis is not there: lost if it may have been executed, refused if not.
+
+use std::time::Duration;
+
+use backplane::Inbound;
+use bytes::Bytes;
+use fixtures::{Proxy, Redis};
+use protocol::ErrorCode;
+use router_core::store::nodes::{NodeAsk, NodeReply};
+use router_core::store::{Ask, Reply};
+use tokio::time::Instant;
+
+use crate::harness::{BOOT, Node, OTHER, claim, event_of, load, packet};
+
+const REFUSED: Reply = Reply::Refused(ErrorCode::StoreUnavailable);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_restarts() {
+    let Some(mut redis) = Redis::start() else {
+        return;
+    };
+    let mut node = Node::start(&redis.url(), BOOT).await;
+    node.load("alice").await;
+    redis.stop();
+    assert_eq!(node.hears().await, Inbound::LinkDown);
+    assert_eq!(node.ask("alice", claim("bot", 1)).await, REFUSED);
+    assert_eq!(node.ask("alice", load()).await, REFUSED);
+    let describe = NodeAsk::Describe(BOOT);
+    assert_eq!(
+        node.backplane.execute_node(describe).await,
+        NodeReply::Unavailable
+    );
+    assert_eq!(node.backplane.publish(BOOT, Bytes::new()).await, Err(()));
+    assert_eq!(node.backplane.subscribe_node(OTHER).await, Err(()));
+    assert!(!node.backplane.state().connected);
+    redis.restart();
+    assert_eq!(node.hears().await, Inbound::LinkUp);
+    assert_eq!(node.ask("alice", Ask::Version).await, Reply::Version(0));
+    node.ask("alice", claim("bot", 1)).await;
+    node.until(event_of("alice")).await;
+    for boot in [BOOT, OTHER] {
+        node.backplane
+            .publish(boot, Bytes::from_static(b"x"))
+            .await
+            .unwrap();
+        assert_eq!(node.until(packet).await, "x");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_hangs() {
+    let Some(redis) = Redis::start() else { return };
+    let mut node = Node::start(&redis.url(), BOOT).await;
+    node.load("alice").await;
+    redis.pause();
+    let asked = Instant::now();
+    assert_eq!(node.ask("alice", claim("bot", 1)).await, Reply::Lost);
+    assert!(asked.elapsed() < Duration::from_secs(1));
+    assert_eq!(node.hears().await, Inbound::LinkDown);
+    assert!(
+        asked.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        asked.elapsed()
+    );
+    assert_eq!(node.ask("alice", claim("bot", 1)).await, REFUSED);
+    redis.resume();
+    node.until(|it| (it == Inbound::LinkUp).then_some(())).await;
+    let version = node.ask("alice", Ask::Version).await;
+    assert!(
+        matches!(version, Reply::Version(ver) if ver > 0),
+        "it was executed: {version:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_pause_breaks_nothing() {
+    let Some(redis) = Redis::start() else { return };
+    let mut node = Node::start(&redis.url(), BOOT).await;
+    redis.pause();
+    assert_eq!(node.ask("alice", claim("bot", 1)).await, Reply::Lost);
+    redis.resume();
+    node.asks_until(claim("bot", 1), |it| matches!(it, Reply::Claimed { .. }))
+        .await;
+    node.backplane.probe(BOOT, 1).await.unwrap();
+    assert_eq!(node.hears().await, Inbound::Probe { number: 1 });
+    assert_eq!(node.backplane.state().reconnects, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_while_a_command_is_under_way() {
+    let Some(redis) = Redis::start() else { return };
+    let proxy = Proxy::start(redis.port(), 1);
+    let mut node = Node::start(&proxy.url(), BOOT).await;
+    node.load("alice").await;
+    proxy.stall(true);
+    let (reply, published, ()) = tokio::join!(
+        node.ask("alice", claim("bot", 1)),
+        node.backplane.publish(BOOT, Bytes::new()),
+        proxy.cut_for(Duration::from_millis(300)),
+    );
+    assert_eq!((reply, published), (Reply::Lost, Err(())));
+    assert_eq!(node.hears().await, Inbound::LinkDown);
+    assert_eq!(node.ask("alice", claim("bot", 1)).await, REFUSED);
+    proxy.stall(false);
+    assert_eq!(node.hears().await, Inbound::LinkUp);
+    assert!(matches!(
+        node.ask("alice", claim("bot", 1)).await,
+        Reply::Claimed { .. }
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_master_that_becomes_a_replica() {
+    let Some(redis) = Redis::start() else { return };
+    let mut node = Node::start(&redis.url(), BOOT).await;
+    redis.command(&["REPLICAOF", "127.0.0.1", "1"]);
+    assert_eq!(node.ask("alice", claim("bot", 1)).await, REFUSED);
+    assert_eq!(node.hears().await, Inbound::LinkDown);
+    redis.command(&["REPLICAOF", "NO", "ONE"]);
+    assert_eq!(node.hears().await, Inbound::LinkUp);
+    assert!(matches!(
+        node.ask("alice", claim("bot", 1)).await,
+        Reply::Claimed { .. }
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_full() {
+    let Some(redis) = Redis::start() else { return };
+    let node = Node::start(&redis.url(), BOOT).await;
+    node.ask("alice", claim("bot", 1)).await;
+    redis.command(&["CONFIG", "SET", "maxmemory", "1"]);
+    let full = Reply::Refused(ErrorCode::QuotaExceeded);
+    assert_eq!(node.ask("alice", claim("bot", 2)).await, full);
+    assert_eq!(node.ask("alice", Ask::Revoke).await, REFUSED);
+    let Reply::Version(ver) = node.ask("alice", Ask::Version).await else {
+        panic!()
+    };
+    redis.command(&["CONFIG", "SET", "maxmemory", "0"]);
+    assert_eq!(node.ask("alice", Ask::Version).await, Reply::Version(ver));
+}

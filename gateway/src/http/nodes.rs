@@ -1,0 +1,85 @@
+//! `GET /admin/v1/nodes`: what this node sees of the cluster.
+//!
+//! ```json
+//! {"self": "01J…", "shared": true, "degraded": false, "generation": "17…",
+//!  "nodes": [{"boot": "01J…", "name": "pod-1", "address": "…", "state": "live", "beat": 17, "unchanged_ms": 0, …}],
+//!  "lanes": [{"to": "01J…", "generation": 1, "unacked": 0, "unacked_bytes": 0, "waiting_bytes": 0, "resends": 0, "oldest_ms": null}],
+//!  "dead": 0, "directory": {"tenants": 3, "compare_ms": 5000}, "redis": {…}}
+//! ```
+
+use backplane::State;
+use protocol::BootId;
+use router_core::lane::Status;
+use router_core::node::{Peer, PeerState};
+use serde_json::{Value, json};
+
+use crate::node::Node;
+
+/// All of it.
+pub(super) fn describe(node: &Node) -> Value {
+    let view = node.view();
+    let nodes = view
+        .peers
+        .iter()
+        .map(|(boot, peer)| describe_peer(*boot, peer));
+    let lanes = node.lane_status();
+    let lanes = lanes.iter().map(|(to, status)| describe_lane(*to, status));
+    json!({
+        "self": view.own,
+        "shared": view.shared,
+        "degraded": view.degraded,
+        // As text: it is 64 random bits, more than a JSON number holds everywhere.
+        "generation": view.generation.map(|generation| generation.to_string()),
+        "nodes": nodes.collect::<Vec<_>>(),
+        "lanes": lanes.collect::<Vec<_>>(),
+        "dead": view.dead.len(),
+        "directory": {
+            "tenants": node.tenants(),
+            "compare_ms": node.compare_ms(),
+        },
+        "redis": describe_store(&node.backplane.state()),
+    })
+}
+
+fn describe_store(state: &State) -> Value {
+    json!({
+        "kind": state.kind,
+        "connected": state.connected,
+        "reconnects": state.reconnects,
+        "skipped_records": state.skipped_records,
+        "full_waits": state.full_waits,
+        "last_error": state.last_error,
+        "version": state.version,
+        "persistent": state.persistent,
+    })
+}
+
+fn describe_peer(boot: BootId, peer: &Peer) -> Value {
+    let state = match peer.state {
+        PeerState::Live => "live",
+        PeerState::Suspect => "suspect",
+    };
+    let hello = peer.hello.as_ref();
+    json!({
+        "boot": boot,
+        "state": state,
+        "beat": peer.beat,
+        "unchanged_ms": peer.unchanged_ms,
+        "name": hello.map(|hello| hello.name.as_str()),
+        "address": hello.map(|hello| hello.address.as_str()),
+        "version": hello.map(|hello| hello.version.as_str()),
+        "wire": peer.wire(),
+    })
+}
+
+fn describe_lane(to: BootId, lane: &Status) -> Value {
+    json!({
+        "to": to,
+        "generation": lane.generation,
+        "unacked": lane.unacked,
+        "unacked_bytes": lane.unacked_bytes,
+        "waiting_bytes": lane.waiting_bytes,
+        "resends": lane.resends,
+        "oldest_ms": lane.oldest_ms,
+    })
+}

@@ -1,0 +1,223 @@
+//! The one table of metrics: name, kind, labels, help.
+
+/// What a metric is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only rises.
+    Counter,
+    /// Rises and falls.
+    Gauge,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    /// `t2b_<noun>_<unit>[_total]`.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// Its labels; each a small closed set, never an id.
+    pub labels: &'static [&'static str],
+    /// What it counts, and in which unit.
+    pub help: &'static str,
+}
+
+const fn counter(
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Metric {
+    Metric {
+        name,
+        kind: Kind::Counter,
+        labels,
+        help,
+    }
+}
+
+const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
+    Metric {
+        name,
+        kind: Kind::Gauge,
+        labels,
+        help,
+    }
+}
+
+/// Every metric of the product.
+pub const TABLE: &[Metric] = &[
+    gauge(
+        "t2b_build_info",
+        &["version"],
+        "Always 1; the label says which build runs.",
+    ),
+    gauge(
+        "t2b_connections",
+        &[],
+        "WebSocket connections that are open.",
+    ),
+    gauge("t2b_tenants", &[], "Tenants in this node's memory."),
+    gauge("t2b_bots_online", &[], "Bots whose home is this node."),
+    gauge("t2b_draining", &[], "1 while this node is shutting down."),
+    gauge(
+        "t2b_store_bytes",
+        &[],
+        "Bytes that the memory store holds, as it estimates them.",
+    ),
+    gauge(
+        "t2b_outbound_bytes",
+        &[],
+        "Bytes that wait for all sockets to read.",
+    ),
+    gauge(
+        "t2b_assembly_bytes",
+        &[],
+        "Bytes of messages that have not arrived as a whole.",
+    ),
+    counter(
+        "t2b_handshakes_total",
+        &["result"],
+        "Connections by the end of their handshake: upgraded, or the status.",
+    ),
+    counter(
+        "t2b_authenticated_total",
+        &[],
+        "Connections and HTTP requests that joined their tenant.",
+    ),
+    counter(
+        "t2b_auth_failures_total",
+        &["reason"],
+        "Credentials refused: invalid, expired, throttled.",
+    ),
+    counter(
+        "t2b_auth_old_secret_total",
+        &[],
+        "Credentials that a secret other than the first verified.",
+    ),
+    counter(
+        "t2b_http_requests_total",
+        &["route", "status"],
+        "Requests of the HTTP API by route and class of status.",
+    ),
+    gauge(
+        "t2b_http_waits",
+        &[],
+        "Requests of the HTTP API that wait for a reply.",
+    ),
+    counter("t2b_frames_received_total", &[], "Text frames received."),
+    counter(
+        "t2b_received_bytes_total",
+        &[],
+        "Bytes of text frames received.",
+    ),
+    counter(
+        "t2b_messages_delivered_total",
+        &[],
+        "Messages put into at least one queue of their recipient.",
+    ),
+    counter(
+        "t2b_delivered_bytes_total",
+        &[],
+        "Bytes of those messages' frames, counted once a message.",
+    ),
+    counter(
+        "t2b_messages_duplicate_total",
+        &[],
+        "Messages answered as duplicates.",
+    ),
+    counter(
+        "t2b_best_effort_dropped_total",
+        &[],
+        "Partials and typing frames dropped: rate, recipient away or full.",
+    ),
+    counter(
+        "t2b_refusals_total",
+        &["reason"],
+        "Frames answered with `error`, by reason.",
+    ),
+    counter(
+        "t2b_closes_total",
+        &["code"],
+        "Connections ended: our close code, `peer`, or `lost`.",
+    ),
+    counter(
+        "t2b_takeovers_total",
+        &[],
+        "Bots taken from one connection by another.",
+    ),
+    counter(
+        "t2b_control_frames_ignored_total",
+        &[],
+        "Pings and pongs ignored because they came too fast.",
+    ),
+    counter(
+        "t2b_store_full_total",
+        &[],
+        "Store requests refused because the queue to the store was full.",
+    ),
+    gauge(
+        "t2b_nodes",
+        &["state"],
+        "Other nodes of the cluster: live, or suspect as their beat stands still.",
+    ),
+    gauge(
+        "t2b_degraded",
+        &[],
+        "1 while the shared store is down, slow or deaf.",
+    ),
+    gauge(
+        "t2b_compare_period_seconds",
+        &[],
+        "How often a tenant compares its directory with the store's.",
+    ),
+    gauge(
+        "t2b_lane_unacked_bytes",
+        &[],
+        "Bytes published to other nodes and not acknowledged.",
+    ),
+    gauge(
+        "t2b_lane_waiting_bytes",
+        &[],
+        "Bytes for other nodes that are not published yet.",
+    ),
+    counter(
+        "t2b_lane_resends_total",
+        &[],
+        "Messages published again to another node.",
+    ),
+    counter(
+        "t2b_lane_published_total",
+        &[],
+        "Packets published to other nodes: batches and acks.",
+    ),
+    counter(
+        "t2b_lane_published_bytes_total",
+        &[],
+        "Bytes of those packets.",
+    ),
+    counter(
+        "t2b_lane_received_total",
+        &[],
+        "Packets of other nodes that were taken.",
+    ),
+    counter(
+        "t2b_lane_received_bytes_total",
+        &[],
+        "Bytes of those packets.",
+    ),
+    counter(
+        "t2b_lane_refused_total",
+        &[],
+        "Packets that were not understood, or not signed with a secret of ours.",
+    ),
+    counter(
+        "t2b_lane_dropped_total",
+        &[],
+        "Packets dropped because too many waited; their lane sends them again.",
+    ),
+    counter(
+        "t2b_tenants_healed_total",
+        &[],
+        "Times that the store had less of a tenant than this node.",
+    ),
+];

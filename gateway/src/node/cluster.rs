@@ -1,0 +1,307 @@
+//! Being one of several nodes: the task that drives the node machine, and the one that takes what
+//! comes from the others.
+//!
+//! ```text
+//!  backplane ─Inbound─▶ hear ─┬─ packet ─▶ its lane's listener
+//!                             ├─ event ──▶ shard
+//!                             └─ probe, link ─▶ watch ◀─ answers of the store
+//!                                                └─ view, lanes, shards
+//! ```
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use backplane::Inbound;
+use bytes::Bytes;
+use protocol::lane::{Packet, Verdict};
+use protocol::{BootId, Envelope, ErrorCode};
+use router_core::lane::{Receiver, Status};
+use router_core::node::{Node as Machine, NodeEffect, NodeInput};
+use router_core::shard::Input;
+use router_core::store::nodes::Hello;
+use tokio::sync::mpsc;
+
+use super::lanes::Outcomes;
+use super::{Node, Work};
+
+/// Inputs of the node machine that wait; more are dropped, and it asks again.
+const INPUTS_WAITING: usize = 1024;
+/// How often the node says how many connections it has.
+const HELLO: Duration = Duration::from_secs(10);
+
+/// What the gateway knows of itself that the others may know.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    /// Its name for operators.
+    pub name: String,
+    /// Where bots and clients connect.
+    pub address: String,
+}
+
+impl Node {
+    /// Watches the other nodes, and is watched by them, for as long as the node lives.
+    pub(crate) async fn take_part(
+        self: Arc<Self>,
+        identity: Identity,
+        inbound: mpsc::Receiver<Inbound>,
+    ) {
+        let own = self.view().own;
+        if self.backplane.subscribe_node(own).await.is_err() {
+            tracing::warn!("the inbox of this node is not subscribed yet");
+        }
+        let (inputs, waiting) = mpsc::channel(INPUTS_WAITING);
+        let hearing = Arc::clone(&self).hear(inbound, inputs.clone());
+        let watching = self.watch(identity, inputs, waiting);
+        tokio::join!(hearing, watching);
+    }
+
+    /// Takes what comes from the others, in its order.
+    async fn hear(
+        self: Arc<Self>,
+        mut inbound: mpsc::Receiver<Inbound>,
+        inputs: mpsc::Sender<NodeInput>,
+    ) {
+        while let Some(heard) = inbound.recv().await {
+            match heard {
+                Inbound::Packet(bytes) => self.hear_packet(&bytes),
+                Inbound::Event { tenant, event } => {
+                    let index = self.shard_of(&tenant);
+                    self.tell_shard(index, Input::Event { tenant, event });
+                }
+                Inbound::Probe { number } => drop(inputs.try_send(NodeInput::Probe { number })),
+                Inbound::LinkDown => drop(inputs.send(NodeInput::LinkDown).await),
+                Inbound::LinkUp => {
+                    drop(inputs.send(NodeInput::LinkUp).await);
+                    self.resync();
+                }
+            }
+        }
+    }
+
+    fn hear_packet(&self, bytes: &Bytes) {
+        let packet = match Packet::from_bytes(bytes, self.lane_keys(), self.frame_bytes_max) {
+            Ok(packet) => packet,
+            Err(error) => {
+                self.metrics.packets_refused.increment(1);
+                tracing::warn!(%error, "a packet of another node is not understood");
+                return;
+            }
+        };
+        let view = self.view();
+        if packet.dst != view.own {
+            return;
+        }
+        if view.is_dead(packet.src) {
+            return self.tell_buried(packet);
+        }
+        self.metrics.heard(bytes.len());
+        if !self.lanes.hand(view.own, packet) {
+            self.metrics.packets_dropped.increment(1);
+        }
+    }
+
+    /// Nothing of a buried node is handled, and it is told why.
+    fn tell_buried(&self, packet: Packet) {
+        let Some(batch) = packet.data else { return };
+        let mut receiver = Receiver::new(packet.src, packet.dst);
+        receiver.bury();
+        receiver.arrived(batch);
+        let answer = Packet {
+            src: packet.dst,
+            dst: packet.src,
+            data: None,
+            ack: receiver.ack(),
+        };
+        let bytes = answer.to_bytes(self.lane_keys());
+        if let Some(node) = self.me.upgrade() {
+            tokio::spawn(async move { node.backplane.publish(packet.src, bytes).await });
+        }
+    }
+
+    /// Handles one envelope of another node. Says what its lane must be told.
+    pub(super) fn inbound(&self, bytes: &Bytes, work: &mut Work) -> Option<Verdict> {
+        let Ok(envelope) = Envelope::from_bytes(bytes) else {
+            return Some(Verdict::Refused(ErrorCode::NotSupported));
+        };
+        let traced = envelope.trace.as_deref();
+        let span = traced.and_then(|context| self.tracer.go_on(context));
+        let _span = span.map(tracing::Span::entered);
+        let index = self.shard_of(&envelope.tenant);
+        let view = self.view();
+        self.in_shard(
+            &self.env(&view),
+            index,
+            Input::Inbound(Box::new(envelope)),
+            work,
+        );
+        // Nobody decided: it was best effort, which nobody asks about.
+        work.decided.take().unwrap_or(None)
+    }
+
+    /// Tells tenants what became of what they sent to other nodes.
+    pub(super) fn settle_remote(&self, outcomes: Outcomes) {
+        if outcomes.is_empty() {
+            return;
+        }
+        let mut work = Work::default();
+        let view = self.view();
+        for (receipt, settled) in outcomes {
+            let env = self.env(&view);
+            let index = self.shard_of(receipt.tenant());
+            self.decided(&env, index, receipt, settled, &mut work);
+        }
+        self.finish(&mut work);
+    }
+
+    /// Drives the node machine.
+    async fn watch(
+        self: Arc<Self>,
+        identity: Identity,
+        inputs: mpsc::Sender<NodeInput>,
+        mut waiting: mpsc::Receiver<NodeInput>,
+    ) {
+        let own = self.view().own;
+        let mut machine = Machine::new(own, self.now_ms(), self.hello(&identity));
+        self.act(&mut machine, NodeInput::Wake, &inputs);
+        let mut hello = tokio::time::interval(HELLO);
+        loop {
+            let wait_ms = machine.next_wakeup().saturating_sub(self.now_ms());
+            let input = tokio::select! {
+                Some(input) = waiting.recv() => input,
+                _ = hello.tick() => NodeInput::Hello(self.hello(&identity)),
+                () = tokio::time::sleep(Duration::from_millis(wait_ms)) => NodeInput::Wake,
+            };
+            self.act(&mut machine, input, &inputs);
+        }
+    }
+
+    fn hello(&self, identity: &Identity) -> Hello {
+        Hello {
+            name: identity.name.as_str().into(),
+            address: identity.address.as_str().into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            wire: protocol::envelope::WIRE,
+            serving: !self.is_draining(),
+            connections: self.connections() as u64,
+        }
+    }
+
+    fn act(&self, machine: &mut Machine, input: NodeInput, inputs: &mpsc::Sender<NodeInput>) {
+        let mut effects = Vec::new();
+        machine.handle(self.now_ms(), fastrand::u128(..), input, &mut effects);
+        // Always, as its counters move without a word.
+        self.view.store(Arc::new(machine.view().clone()));
+        for effect in effects {
+            match effect {
+                NodeEffect::ViewChanged => self.lanes.set_windows(machine.view().others()),
+                NodeEffect::Ask(ask) => self.spawn(inputs, |node| async move {
+                    let reply = node.backplane.execute_node(ask.clone()).await;
+                    Some(NodeInput::Answered { ask, reply })
+                }),
+                NodeEffect::SendProbe { number } => {
+                    let own = machine.view().own;
+                    self.spawn(inputs, move |node| async move {
+                        // One that does not come back says so by itself.
+                        let _ = node.backplane.probe(own, number).await;
+                        None
+                    });
+                }
+                NodeEffect::Joined(boot) => {
+                    tracing::info!(%boot, "a node joined");
+                    self.lanes.to(machine.view().own, boot);
+                }
+                NodeEffect::Gone(boot) => {
+                    tracing::info!(%boot, "a node is gone");
+                    self.settle_remote(self.lanes.end(boot));
+                    self.tell_shards(|| Input::Gone(boot));
+                }
+                NodeEffect::Reborn { old, new } => self.reborn(old, new, inputs),
+                NodeEffect::Degraded(degraded) => {
+                    match degraded {
+                        true => tracing::warn!("the store does not answer: degraded"),
+                        false => tracing::info!("the store answers"),
+                    }
+                    if !degraded {
+                        self.was_well.store(true, Ordering::Release);
+                        self.resync();
+                    }
+                }
+                NodeEffect::GenerationChanged => {
+                    tracing::warn!("the store lost its data");
+                    self.resync();
+                }
+            }
+        }
+    }
+
+    /// The others buried this node: it goes on under a new name, with its sockets.
+    fn reborn(&self, old: BootId, new: BootId, inputs: &mpsc::Sender<NodeInput>) {
+        tracing::warn!(%old, %new, "this node was buried, and goes on under a new name");
+        self.settle_remote(self.lanes.end_all());
+        self.spawn(inputs, move |node| async move {
+            node.backplane.unsubscribe_node(old);
+            // If not now, then before the link is up again.
+            let _ = node.backplane.subscribe_node(new).await;
+            None
+        });
+        self.tell_shards(|| Input::Reborn);
+    }
+
+    /// Every tenant looks whether it missed something.
+    fn resync(&self) {
+        self.tell_shards(|| Input::Resync);
+    }
+
+    fn tell_shards(&self, input: impl Fn() -> Input) {
+        for index in 0..self.shards.len() {
+            self.tell_shard(index, input());
+        }
+    }
+
+    fn tell_shard(&self, index: usize, input: Input) {
+        let mut work = Work::default();
+        let view = self.view();
+        self.in_shard(&self.env(&view), index, input, &mut work);
+        self.finish(&mut work);
+    }
+
+    /// Does something that takes time, and hands the machine what comes of it.
+    fn spawn<F>(&self, inputs: &mpsc::Sender<NodeInput>, what: impl FnOnce(Arc<Node>) -> F)
+    where
+        F: Future<Output = Option<NodeInput>> + Send + 'static,
+    {
+        let Some(node) = self.me.upgrade() else {
+            return;
+        };
+        let (inputs, doing) = (inputs.clone(), what(node));
+        tokio::spawn(async move {
+            if let Some(input) = doing.await {
+                // The machine ends with the node: then nobody waits.
+                drop(inputs.send(input).await);
+            }
+        });
+    }
+
+    /// Ends the lanes: nobody is there any more to speak or to listen.
+    pub(crate) fn end_lanes(&self) {
+        self.lanes.stop();
+        self.lanes.end_all();
+    }
+
+    /// Whether it may take traffic: its store is there, or was, if that is enough.
+    pub(crate) fn is_ready(&self, ready_when_degraded: bool) -> bool {
+        let was_well = self.was_well.load(Ordering::Acquire);
+        !self.view().degraded || (ready_when_degraded && was_well)
+    }
+
+    /// How often a tenant compares its directory with the store's, milliseconds.
+    pub(crate) fn compare_ms(&self) -> u64 {
+        self.compare_ms.load(Ordering::Relaxed)
+    }
+
+    /// How the lanes to the other nodes are.
+    pub(crate) fn lane_status(&self) -> Vec<(BootId, Status)> {
+        self.lanes.status(self.now_ms())
+    }
+}

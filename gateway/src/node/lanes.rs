@@ -1,0 +1,303 @@
+//! The lanes to the other nodes: for each a machine, a task that publishes and a task that listens.
+//!
+//! ```text
+//!  perform ──push──▶ Lane ──notify──▶ publisher ──PUBLISH──▶ the other node's inbox
+//!  inbound ─packet─▶ listener ─▶ shards ─▶ sockets, then the ack ──▶ publisher
+//! ```
+//!
+//! The publisher has at most one batch and one bare ack unanswered; what gathers meanwhile is the
+//! next. What a lane settles is taken out under its lock and handled after its release.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use protocol::lane::{Ack, LaneKeys, Packet};
+use protocol::{BootId, TenantId};
+use router_core::Millis;
+use router_core::effect::Receipt;
+use router_core::lane::{Parcel, Receiver, Sender, Settled, Status, Stream, window_bytes};
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::{Node, Work, lock};
+
+/// Packets of one node that wait to be handled; more are dropped, and sent again by their lane.
+const PACKETS_WAITING: usize = 256;
+
+/// What became of parcels.
+pub(super) type Outcomes = Vec<(Receipt, Settled)>;
+
+/// The lanes of a node, by the node at the other end.
+pub(super) struct Lanes {
+    lanes: RwLock<HashMap<BootId, Arc<Lane>>>,
+    node: Weak<Node>,
+    pub(super) keys: LaneKeys,
+    ended: CancellationToken,
+}
+
+/// Both ends of the pipe to another node.
+pub(super) struct Lane {
+    peer: BootId,
+    sender: Mutex<Sender>,
+    /// The newest ack that is due; it says all that an older one would.
+    ack: Mutex<Option<Ack>>,
+    work: Notify,
+    packets: mpsc::Sender<Packet>,
+    ended: CancellationToken,
+}
+
+impl Lanes {
+    pub fn new(node: Weak<Node>, keys: LaneKeys) -> Self {
+        Self {
+            lanes: RwLock::default(),
+            node,
+            keys,
+            ended: CancellationToken::new(),
+        }
+    }
+
+    /// Puts a message onto a lane. Returns it as settled if there is no room, or no such node.
+    pub fn push(
+        &self,
+        now_ms: Millis,
+        own: BootId,
+        peer: BootId,
+        receipt: Receipt,
+        bytes: Bytes,
+    ) -> Option<(Receipt, Settled)> {
+        let Some(lane) = self.to(own, peer) else {
+            return Some((receipt, Settled::Unsent));
+        };
+        let parcel = Parcel {
+            tenant: receipt.tenant().clone(),
+            bytes,
+            receipt,
+        };
+        let pushed = lock(&lane.sender).push(now_ms, parcel);
+        lane.work.notify_one();
+        pushed.err().map(|full| (full.receipt, Settled::Unsent))
+    }
+
+    /// Puts something best effort onto a lane. False: it was dropped.
+    pub fn push_best_effort(
+        &self,
+        own: BootId,
+        peer: BootId,
+        tenant: TenantId,
+        stream: Stream,
+        bytes: Bytes,
+    ) -> bool {
+        let Some(lane) = self.to(own, peer) else {
+            return false;
+        };
+        let taken = lock(&lane.sender).push_best_effort(tenant, stream, bytes);
+        lane.work.notify_one();
+        taken
+    }
+
+    /// Hands a packet of another node to the task that listens to it. False: too many wait.
+    pub fn hand(&self, own: BootId, packet: Packet) -> bool {
+        let lane = self.to(own, packet.src);
+        lane.is_some_and(|lane| lane.packets.try_send(packet).is_ok())
+    }
+
+    /// The lane to a node; it begins now if there was none.
+    pub fn to(&self, own: BootId, peer: BootId) -> Option<Arc<Lane>> {
+        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lane) = lanes.get(&peer) {
+            return Some(Arc::clone(lane));
+        }
+        drop(lanes);
+        let node = self.node.upgrade()?;
+        let view = node.view();
+        if peer == own || view.own != own || view.is_dead(peer) || self.ended.is_cancelled() {
+            return None;
+        }
+        let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
+        let lane = lanes.entry(peer).or_insert_with(|| {
+            let mut sender = Sender::new(own, peer);
+            sender.set_window(window_bytes(view.others()));
+            let (packets, waiting) = mpsc::channel(PACKETS_WAITING);
+            let lane = Arc::new(Lane {
+                peer,
+                sender: Mutex::new(sender),
+                ack: Mutex::default(),
+                work: Notify::new(),
+                packets,
+                ended: self.ended.child_token(),
+            });
+            tokio::spawn(publish(Arc::clone(&node), Arc::clone(&lane)));
+            let receiver = Receiver::new(peer, own);
+            tokio::spawn(listen(
+                Arc::clone(&node),
+                Arc::clone(&lane),
+                receiver,
+                waiting,
+            ));
+            lane
+        });
+        Some(Arc::clone(lane))
+    }
+
+    /// Ends the lane to a node that is buried.
+    pub fn end(&self, peer: BootId) -> Outcomes {
+        let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
+        let lane = lanes.remove(&peer);
+        drop(lanes);
+        lane.map(|lane| lane.end()).unwrap_or_default()
+    }
+
+    /// Ends all lanes: this node goes on under another name, or not at all.
+    pub fn end_all(&self) -> Outcomes {
+        let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
+        let ended: Vec<Arc<Lane>> = lanes.drain().map(|(_, lane)| lane).collect();
+        drop(lanes);
+        ended.iter().flat_map(|lane| lane.end()).collect()
+    }
+
+    /// No lane begins any more.
+    pub fn stop(&self) {
+        self.ended.cancel();
+    }
+
+    /// Shares what a subscriber may have among so many senders.
+    pub fn set_windows(&self, others: usize) {
+        for (_, lane) in self.all() {
+            lock(&lane.sender).set_window(window_bytes(others));
+        }
+    }
+
+    /// How each lane is.
+    pub fn status(&self, now_ms: Millis) -> Vec<(BootId, Status)> {
+        let all = self.all().into_iter();
+        let status = all.map(|(peer, lane)| (peer, lock(&lane.sender).status(now_ms)));
+        status.collect()
+    }
+
+    fn all(&self) -> Vec<(BootId, Arc<Lane>)> {
+        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = lanes.iter().map(|(id, it)| (*id, Arc::clone(it))).collect();
+        all.sort_unstable_by_key(|(id, _)| *id);
+        all
+    }
+}
+
+impl Lane {
+    fn end(&self) -> Outcomes {
+        self.ended.cancel();
+        let mut outcomes = Vec::new();
+        lock(&self.sender).fail(&mut outcomes);
+        outcomes
+    }
+
+    /// What must be published now, and when to look again.
+    fn next(&self, now_ms: Millis, busy: Busy) -> Next {
+        let mut outcomes = Vec::new();
+        let mut sender = lock(&self.sender);
+        sender.wake(now_ms, &mut outcomes);
+        let data = if busy.data { None } else { sender.take(now_ms) };
+        let carried = data.is_some() || !busy.ack;
+        let ack = carried.then(|| lock(&self.ack).take()).flatten();
+        let is_data = data.is_some();
+        let packet = (is_data || ack.is_some()).then(|| sender.packet(data, ack));
+        Next {
+            packet,
+            is_data,
+            outcomes,
+            wake_ms: sender.next_wakeup(),
+        }
+    }
+}
+
+/// Which PUBLISH are unanswered.
+#[derive(Clone, Copy, Default)]
+struct Busy {
+    data: bool,
+    ack: bool,
+}
+
+struct Next {
+    packet: Option<Packet>,
+    is_data: bool,
+    outcomes: Outcomes,
+    wake_ms: Option<Millis>,
+}
+
+/// Publishes what a lane has, until it ends.
+async fn publish(node: Arc<Node>, lane: Arc<Lane>) {
+    let mut busy = Busy::default();
+    let mut unanswered = FuturesUnordered::new();
+    loop {
+        let now_ms = node.now_ms();
+        let next = lane.next(now_ms, busy);
+        node.settle_remote(next.outcomes);
+        if let Some(packet) = next.packet {
+            let bytes = packet.to_bytes(node.lane_keys());
+            node.metrics.published(bytes.len());
+            match next.is_data {
+                true => busy.data = true,
+                false => busy.ack = true,
+            }
+            let (node, peer, is_data) = (Arc::clone(&node), lane.peer, next.is_data);
+            unanswered.push(async move { (is_data, node.backplane.publish(peer, bytes).await) });
+            continue;
+        }
+        let wait_ms = next
+            .wake_ms
+            .map_or(60_000, |at_ms| at_ms.saturating_sub(now_ms));
+        tokio::select! {
+            () = lane.work.notified() => {}
+            Some((is_data, answer)) = unanswered.next(), if !unanswered.is_empty() => {
+                if is_data {
+                    busy.data = false;
+                    lock(&lane.sender).published(node.now_ms(), answer);
+                } else {
+                    busy.ack = false;
+                }
+            }
+            () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {}
+            () = lane.ended.cancelled() => return,
+        }
+    }
+}
+
+/// Handles what another node sends, one packet after the other, until the lane ends.
+async fn listen(
+    node: Arc<Node>,
+    lane: Arc<Lane>,
+    mut receiver: Receiver,
+    mut packets: mpsc::Receiver<Packet>,
+) {
+    loop {
+        let packet = tokio::select! {
+            packet = packets.recv() => packet,
+            () = lane.ended.cancelled() => return,
+        };
+        let Some(Packet { data, ack, .. }) = packet else {
+            return;
+        };
+        if let Some(ack) = ack {
+            let mut outcomes = Vec::new();
+            lock(&lane.sender).acked(node.now_ms(), &ack, &mut outcomes);
+            node.settle_remote(outcomes);
+            lane.work.notify_one();
+        }
+        let Some(batch) = data else { continue };
+        let mut work = Work::default();
+        for (seq, bytes) in receiver.arrived(batch) {
+            let verdict = node.inbound(&bytes, &mut work);
+            if let Some(seq) = seq {
+                receiver.decided(seq, verdict);
+            }
+        }
+        node.finish(&mut work);
+        if let Some(ack) = receiver.ack() {
+            *lock(&lane.ack) = Some(ack);
+            lane.work.notify_one();
+        }
+    }
+}

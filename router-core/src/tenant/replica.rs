@@ -1,0 +1,74 @@
+//! A tenant on this node as operators and tests see it.
+
+use protocol::{BootId, BotId, ConnectionId};
+
+use super::Tenant;
+use super::routes::Home;
+use crate::node::Nodes;
+use crate::store::Holder;
+
+/// What a node has of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replica {
+    /// The number of the last step of the directory that was applied.
+    pub ver: u64,
+    /// Every listed bot, in id order.
+    pub bots: Vec<ReplicaBot>,
+    /// Connections of all nodes that the directory knows, in id order.
+    pub conns: Vec<(ConnectionId, BootId)>,
+    /// Messages whose outcomes are not all in.
+    pub deliveries: usize,
+    /// Connections that have messages to one bot under way or waiting.
+    pub flows: usize,
+    /// What the store must still be told.
+    pub owed: usize,
+}
+
+/// A bot of a [`Replica`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplicaBot {
+    /// The bot.
+    pub id: BotId,
+    /// The number of the last claim.
+    pub epoch: u64,
+    /// Its home, if it has one.
+    pub holder: Option<Holder>,
+}
+
+impl Tenant {
+    /// What this node has of it; absent until it is loaded.
+    pub(crate) fn replica(&self, nodes: &Nodes) -> Option<Replica> {
+        if self.loading.is_some() {
+            return None;
+        }
+        let own = nodes.own;
+        let bots = self.routes.bots().iter().map(|(id, bot)| {
+            let holder = match &bot.home {
+                Some(Home::There(holder)) => Some(holder.clone()),
+                Some(Home::Here(key)) => self.routes.connection(*key).map(|conn| Holder {
+                    boot: own,
+                    conn: conn.id.clone(),
+                }),
+                None => None,
+            };
+            ReplicaBot {
+                id: id.clone(),
+                epoch: bot.epoch,
+                holder,
+            }
+        });
+        let here = self.routes.entered().into_iter().map(|(_, id)| (id, own));
+        let there = self.routes.there().iter();
+        let there = there.map(|(id, record)| (id.clone(), record.boot));
+        let mut conns: Vec<(ConnectionId, BootId)> = here.chain(there).collect();
+        conns.sort_unstable();
+        Some(Replica {
+            ver: self.directory.ver(),
+            bots: bots.collect(),
+            conns,
+            deliveries: self.deliveries.len(),
+            flows: self.flows.len(),
+            owed: self.owed.len(),
+        })
+    }
+}

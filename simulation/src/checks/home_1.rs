@@ -1,0 +1,48 @@
+//! HOME-1: per bot and epoch at most one home; epochs never go back on one connection; who was told
+//! that it lost a bot is delivered nothing for it.
+
+use std::collections::BTreeMap;
+
+use router_core::ConnKey;
+
+use super::{Heard, Onlooker};
+
+/// Which connection each epoch of a bot belongs to.
+#[derive(Debug, Default)]
+pub struct Homes(BTreeMap<(usize, String, u64), ConnKey>);
+
+impl Onlooker {
+    pub(super) fn home_1(&mut self, key: ConnKey, heard: &Heard) {
+        let Some(conn) = self.conns.get_mut(&key) else {
+            return;
+        };
+        let (tenant, bot, epoch) = (conn.tenant, heard.bot.clone(), heard.epoch);
+        if heard.kind == "bot_unregistered" {
+            conn.bots.remove(&bot);
+            return;
+        }
+        let last = conn.bots.insert(bot.clone(), epoch);
+        if last.is_some_and(|last| last > epoch) {
+            self.fail(
+                "HOME-1",
+                &format!("the epoch of {bot} went back to {epoch}"),
+            );
+        }
+        let epoch = (tenant, bot.clone(), epoch);
+        let home = *self.homes.0.entry(epoch).or_insert(key);
+        if home != key {
+            let what = format!("{bot} is at home on {home:?} and {key:?}, one epoch");
+            self.fail("HOME-1", &what);
+        }
+    }
+
+    pub(super) fn home_1_delivered(&mut self, key: ConnKey, heard: &Heard) {
+        let Some(conn) = self.conns.get(&key) else {
+            return;
+        };
+        if heard.to.starts_with("bot_") && !conn.bots.contains_key(&heard.to) {
+            let what = format!("{key:?} got a message for {}, which it lost", heard.to);
+            self.fail("HOME-1", &what);
+        }
+    }
+}

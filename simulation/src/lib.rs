@@ -1,0 +1,73 @@
+//! A cluster under a seed.
+//!
+//! Two to four nodes of the product's own machines (sessions, shards, lanes, the node machine) over
+//! the store's models, in one thread, under a virtual clock. Everything between them travels as
+//! bytes, and is lost, doubled and delayed; processes crash, stop and come back; the store fails,
+//! is emptied, and goes back in time. Whoever looks on checks every guarantee by what peers saw.
+//!
+//! The same seed gives the same run, to the last frame. It is no test of the shell, of Redis or of
+//! sockets: those have tests of their own.
+//!
+//! | file | is |
+//! | --- | --- |
+//! | `world.rs` | the whole run; `agenda.rs` its queue, `dice.rs` its chance |
+//! | `machine/` | one process: the shell's part, without threads |
+//! | `outside.rs`, `redis.rs`, `faults.rs` | network and store, and what is wrong with them |
+//! | `trouble.rs` | which faults a seed has |
+//! | `peers/` | bots and clients |
+//! | `checks/` | the guarantees, one file each |
+
+mod agenda;
+mod checks;
+mod dice;
+mod faults;
+mod machine;
+mod older;
+mod outside;
+mod peers;
+mod redis;
+mod trouble;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use world::World;
+
+/// What came of a seed.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The seed.
+    pub seed: u64,
+    /// The guarantee that broke, when (seconds of the run), and how.
+    pub failure: Option<(String, f64, String)>,
+    /// Of all that happened; the same for the same seed and code.
+    pub hash: u64,
+    /// Frames that peers were sent.
+    pub frames: u64,
+    /// The last events, if they were traced.
+    pub trace: Vec<String>,
+}
+
+/// Runs a seed for so many seconds of its time. A panic of a machine is a broken guarantee.
+pub fn run(seed: u64, seconds: u64, tracing: bool) -> Outcome {
+    let mut world = World::new(seed, seconds, tracing);
+    let ended = catch_unwind(AssertUnwindSafe(|| world.run()));
+    let onlooker = &mut world.outside.onlooker;
+    if let Err(panic) = ended {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned()));
+        onlooker.fail("PANIC", &text.unwrap_or_default());
+    }
+    let start_ms = onlooker.start_ms;
+    let failure = onlooker.failure.take().map(|failure| {
+        let at_s = failure.at_ms.saturating_sub(start_ms) as f64 / 1000.0;
+        (failure.check.to_owned(), at_s, failure.what)
+    });
+    Outcome {
+        seed,
+        failure,
+        hash: onlooker.hash(),
+        frames: onlooker.frames,
+        trace: std::mem::take(&mut onlooker.traced).into(),
+    }
+}

@@ -1,0 +1,267 @@
+//! The lanes of a process: one pair of ends for every other boot id, until that is buried and after.
+//!
+//! ```text
+//!  Publish ─▶ send ─▶ Sender ─take─▶ Packet ~~~▶ packet ─▶ Receiver ─▶ Inbound, Decided ─▶ ack
+//!  shard.decided ◀── settle ◀─ acked, wake, fail ◀──────── packet ◀~~~~~~~~~~~~~~~~~~~~~~~~┘
+//! ```
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use protocol::envelope::EnvelopeError;
+use protocol::lane::{Packet, Verdict};
+use protocol::limits::{ENVELOPE_OVERHEAD_BYTES, LANE_ACK_DELAY_MS, LANE_WINDOW_BYTES_MAX};
+use protocol::{BootId, Envelope, ErrorCode, TenantId};
+use router_core::effect::{Effects, Receipt};
+use router_core::lane::{
+    Due, Full, Parcel, Receiver, Sender, Settled, Status, Stream, window_bytes,
+};
+use router_core::shard::Input as ShardInput;
+
+use super::Machine;
+use crate::agenda::{Arrival, Event};
+use crate::older::older;
+use crate::outside::Outside;
+
+/// The largest frame of the simulation, bytes.
+const FRAME_BYTES: usize = 256 * 1024;
+
+/// The two ends.
+pub(super) struct Lane {
+    /// Unlike any other of this process, so that an answer to a PUBLISH finds it.
+    number: u64,
+    pub sender: Sender,
+    receiver: Receiver,
+    buried: bool,
+}
+
+type Outcomes = Vec<(Receipt, Settled)>;
+
+impl Machine {
+    /// The lane to another node, made at first sight.
+    pub(super) fn lane(&mut self, boot: BootId) -> &mut Lane {
+        let own = self.nodes.own;
+        let is_dead = self.nodes.is_dead(boot);
+        let window = window_bytes(self.nodes.others());
+        let numbers = &mut self.lane_numbers;
+        self.lanes.entry(boot).or_insert_with(|| {
+            *numbers += 1;
+            let mut lane = Lane {
+                number: *numbers,
+                sender: Sender::new(own, boot),
+                receiver: Receiver::new(boot, own),
+                buried: is_dead,
+            };
+            lane.sender.set_window(window);
+            if is_dead {
+                lane.receiver.bury();
+            }
+            lane
+        })
+    }
+
+    pub(super) fn resize_lanes(&mut self) {
+        let window = window_bytes(self.nodes.others());
+        for lane in self.lanes.values_mut() {
+            lane.sender.set_window(window);
+        }
+    }
+
+    /// Puts a message onto a lane. Errors: the receipt, if it cannot go.
+    pub(super) fn send(
+        &mut self,
+        outside: &mut Outside,
+        node: BootId,
+        receipt: Receipt,
+        envelope: Bytes,
+    ) -> Result<(), Receipt> {
+        let now_ms = self.clock(outside);
+        let bytes = if self.older {
+            older(&envelope)
+        } else {
+            envelope
+        };
+        let tenant = receipt.tenant().clone();
+        let lane = self.lane(node);
+        if lane.buried {
+            return Err(receipt);
+        }
+        let parcel = Parcel {
+            tenant,
+            bytes,
+            receipt,
+        };
+        let pushed = lane.sender.push(now_ms, parcel);
+        pushed.map_err(|Full { receipt, .. }| receipt)
+    }
+
+    pub(super) fn send_best_effort(
+        &mut self,
+        node: BootId,
+        tenant: TenantId,
+        stream: Stream,
+        envelope: Bytes,
+    ) {
+        let lane = self.lane(node);
+        if !lane.buried {
+            lane.sender.push_best_effort(tenant, stream, envelope);
+        }
+    }
+
+    /// A packet was pushed.
+    pub(super) fn packet(&mut self, outside: &mut Outside, bytes: &Bytes) {
+        let most = FRAME_BYTES + ENVELOPE_OVERHEAD_BYTES;
+        let Ok(packet) = Packet::from_bytes(bytes, &outside.lane_keys, most) else {
+            return outside.onlooker.fail("ACK-1", "a packet is not readable");
+        };
+        if packet.dst != self.nodes.own {
+            return;
+        }
+        let src = packet.src;
+        let now_ms = self.clock(outside);
+        if let Some(ack) = &packet.ack {
+            let mut out = Outcomes::new();
+            self.lane(src).sender.acked(now_ms, ack, &mut out);
+            self.settle(outside, out);
+        }
+        let Some(batch) = packet.data else { return };
+        let items = self.lane(src).receiver.arrived(batch);
+        for (number, envelope) in items {
+            let verdict = self.inbound(outside, number.is_some(), &envelope);
+            if let Some(number) = number {
+                self.lane(src).receiver.decided(number, verdict);
+            }
+        }
+        match self.lane(src).receiver.due() {
+            Due::No => {}
+            Due::Soon if outside.dice.permille(500) => {
+                let event = Event::Arrive(self.process, Arrival::AckNow(src));
+                outside.later(LANE_ACK_DELAY_MS, event);
+            }
+            Due::Soon | Due::Now => self.acknowledge(outside, src),
+        }
+    }
+
+    /// One envelope from another node; no verdict = delivered.
+    fn inbound(
+        &mut self,
+        outside: &mut Outside,
+        is_numbered: bool,
+        envelope: &Bytes,
+    ) -> Option<Verdict> {
+        let envelope = match Envelope::from_bytes(envelope) {
+            Ok(envelope) => envelope,
+            Err(EnvelopeError::Version(_)) => {
+                return Some(Verdict::Refused(ErrorCode::NotSupported));
+            }
+            Err(EnvelopeError::Short | EnvelopeError::Malformed(_)) => {
+                return Some(Verdict::Refused(ErrorCode::Internal));
+            }
+        };
+        let at = self.shard_of(&envelope.tenant);
+        let decided = self.shard(outside, at, ShardInput::Inbound(Box::new(envelope)));
+        if decided.is_none() && is_numbered {
+            outside
+                .onlooker
+                .fail("ACK-1", "a message was not decided within its hold");
+        }
+        decided.flatten()
+    }
+
+    /// Sends the ack that is due, with data if some waits.
+    pub(super) fn acknowledge(&mut self, outside: &mut Outside, boot: BootId) {
+        let now_ms = self.clock(outside);
+        let Some(lane) = self.lanes.get_mut(&boot) else {
+            return;
+        };
+        let Some(ack) = lane.receiver.ack() else {
+            return;
+        };
+        let data = match lane.buried {
+            true => None,
+            false => lane.sender.take(now_ms),
+        };
+        let number = data.is_some().then_some(lane.number);
+        let packet = lane.sender.packet(data, Some(ack));
+        let bytes = packet.to_bytes(&outside.lane_keys);
+        outside.publish(self.process, boot, bytes, number);
+    }
+
+    /// Publishes what lanes have.
+    pub(super) fn pump_lanes(&mut self, outside: &mut Outside) {
+        let now_ms = self.clock(outside);
+        for (boot, lane) in &mut self.lanes {
+            let Some(batch) = lane.sender.take(now_ms) else {
+                continue;
+            };
+            let ack = lane.receiver.ack();
+            let packet = lane.sender.packet(Some(batch), ack);
+            let bytes = packet.to_bytes(&outside.lane_keys);
+            outside.publish(self.process, *boot, bytes, Some(lane.number));
+            let held = lane.sender.status(now_ms);
+            let bytes = held.unacked_bytes + held.waiting_bytes;
+            if bytes > LANE_WINDOW_BYTES_MAX {
+                outside
+                    .onlooker
+                    .fail("BND-1", &format!("a lane holds {bytes} bytes"));
+            }
+        }
+    }
+
+    pub(super) fn published(&mut self, outside: &mut Outside, number: u64, result: Result<(), ()>) {
+        let now_ms = self.clock(outside);
+        let lane = self.lanes.values_mut().find(|lane| lane.number == number);
+        if let Some(lane) = lane {
+            lane.sender.published(now_ms, result);
+        }
+    }
+
+    pub(super) fn wake_lanes(&mut self, outside: &mut Outside) {
+        let now_ms = self.clock(outside);
+        let mut out = Outcomes::new();
+        for lane in self.lanes.values_mut() {
+            if lane.sender.next_wakeup().is_some_and(|due| due <= now_ms) {
+                lane.sender.wake(now_ms, &mut out);
+            }
+        }
+        self.settle(outside, out);
+    }
+
+    /// A node is dead: what was on the way to it fails, what comes from it is not handled.
+    pub(super) fn bury_lane(&mut self, outside: &mut Outside, boot: BootId) {
+        let mut out = Outcomes::new();
+        let lane = self.lane(boot);
+        lane.buried = true;
+        lane.receiver.bury();
+        lane.sender.fail(&mut out);
+        self.settle(outside, out);
+    }
+
+    /// This node has a new name: its lanes were the old one's.
+    pub(super) fn fail_all_lanes(&mut self, outside: &mut Outside) {
+        let mut out = Outcomes::new();
+        for lane in std::mem::take(&mut self.lanes).values_mut() {
+            lane.sender.fail(&mut out);
+        }
+        self.settle(outside, out);
+    }
+
+    /// Tells the shards what became of their messages, after every lane is released.
+    fn settle(&mut self, outside: &mut Outside, out: Outcomes) {
+        for (receipt, settled) in out {
+            let at = self.shard_of(receipt.tenant());
+            let (settings, nodes) = (Arc::clone(&self.settings), Arc::clone(&self.nodes));
+            let env = self.env(outside, &settings, &nodes);
+            let mut fx = Effects::default();
+            self.shards[at].decided(&env, receipt, settled, &mut fx);
+            self.perform(outside, at, &env, fx);
+        }
+    }
+
+    /// How its lanes stand.
+    pub fn lane_status(&self, outside: &Outside) -> Vec<Status> {
+        let now_ms = self.clock(outside);
+        let lanes = self.lanes.values();
+        lanes.map(|lane| lane.sender.status(now_ms)).collect()
+    }
+}

@@ -1,0 +1,318 @@
+//! One machine of the cluster: the process on it, with all that the product's shell would hold.
+//!
+//! | file | does |
+//! | --- | --- |
+//! | `perform.rs` | performs what sessions and shards want, in order, inside the shard's hold |
+//! | `lanes.rs` | packets in and out; what became of messages goes back to the shards |
+//! | `sockets.rs` | queues, slow readers, closing |
+//!
+//! It decides nothing: it carries inputs to machines and effects from them. What it does is what
+//! the gateway's shell does, without threads: each arrival is handled to its end.
+
+mod lanes;
+mod perform;
+mod sockets;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use protocol::{BootId, TenantId};
+use router_core::env::Env;
+use router_core::ids::HashKeys;
+use router_core::node::{Node, NodeEffect, NodeInput, Nodes};
+use router_core::session::Input as SessionInput;
+use router_core::shard::{Input as ShardInput, Replica, Shard};
+use router_core::store::nodes::Hello;
+use router_core::{ConnKey, Millis, Settings};
+
+use crate::agenda::{Arrival, Event, Process};
+use crate::outside::Outside;
+use lanes::Lane;
+use sockets::Socket;
+
+/// How often a tenant compares its counter with the store's, milliseconds.
+const COMPARE_MS: Millis = 5000;
+
+/// A machine.
+pub struct Machine {
+    pub process: Process,
+    /// Whether a process runs.
+    pub runs: bool,
+    pub paused_until_ms: Millis,
+    backlog: VecDeque<Arrival>,
+    /// By how much its clock is ahead of the truth.
+    skew_ms: Millis,
+    /// Whether it writes envelopes as a build before ours.
+    older: bool,
+    settings: Arc<Settings>,
+    node: Node,
+    pub nodes: Arc<Nodes>,
+    shards: Vec<Shard>,
+    pub sockets: BTreeMap<ConnKey, Socket>,
+    lanes: BTreeMap<BootId, Lane>,
+    lane_numbers: u64,
+    /// What sessions are told once no shard is held.
+    words: VecDeque<(ConnKey, Box<SessionInput>)>,
+    wake_ms: Option<Millis>,
+    /// Whether it was ever well: before that the balancer sends it nobody.
+    pub ready: bool,
+    /// Since when nothing has gone wrong for it.
+    pub well_since_ms: Millis,
+}
+
+impl Machine {
+    pub fn new(outside: &mut Outside, machine: usize, settings: Arc<Settings>) -> Self {
+        let process = Process { machine, life: 0 };
+        let boot = BootId::from_bits(1);
+        let mut own = Self {
+            process,
+            runs: false,
+            paused_until_ms: 0,
+            backlog: VecDeque::new(),
+            skew_ms: 0,
+            older: machine % 2 == 1,
+            settings,
+            node: Node::new(boot, 0, hello(machine)),
+            nodes: Arc::new(Nodes::alone(boot)),
+            shards: Vec::new(),
+            sockets: BTreeMap::new(),
+            lanes: BTreeMap::new(),
+            lane_numbers: 0,
+            words: VecDeque::new(),
+            wake_ms: None,
+            ready: false,
+            well_since_ms: 0,
+        };
+        own.start(outside);
+        own
+    }
+
+    /// A process starts.
+    pub fn start(&mut self, outside: &mut Outside) {
+        self.process.life += 1;
+        self.runs = true;
+        self.paused_until_ms = 0;
+        self.backlog.clear();
+        self.skew_ms = outside.dice.below(4000);
+        let now_ms = self.clock(outside);
+        let boot = BootId::from_bits(outside.dice.entropy());
+        self.node = Node::new(boot, now_ms, hello(self.process.machine));
+        self.nodes = Arc::new(self.node.view().clone());
+        let shards = outside.dice.from_to(1, 2);
+        let keys = HashKeys(outside.dice.bits(), outside.dice.bits());
+        self.shards = (0..shards).map(|_| Shard::new(keys)).collect();
+        self.wake_ms = None;
+        self.ready = false;
+        self.well_since_ms = outside.now_ms;
+        outside.redis.start(self.process);
+        outside.onlooker.boots.insert(boot, (self.process, None));
+        outside.later(3, Event::Subscribe(self.process, boot));
+        self.wake_up(outside);
+    }
+
+    /// It dies. Peers see their sockets drop.
+    pub fn crash(&mut self, outside: &mut Outside) {
+        self.runs = false;
+        outside.redis.end(self.process.machine);
+        outside.onlooker.process_ends(self.process, outside.now_ms);
+        for (key, socket) in std::mem::take(&mut self.sockets) {
+            let after_ms = outside.dice.from_to(1, 30);
+            outside.later(after_ms, Event::HangUp(socket.peer, key));
+        }
+        self.lanes.clear();
+        self.words.clear();
+        self.backlog.clear();
+    }
+
+    /// Its own clock, Unix milliseconds.
+    fn clock(&self, outside: &Outside) -> Millis {
+        outside.now_ms + self.skew_ms
+    }
+
+    pub fn shard_of(&self, tenant: &TenantId) -> usize {
+        let sum: usize = tenant.as_str().bytes().map(usize::from).sum();
+        sum % self.shards.len()
+    }
+
+    /// What it makes of a tenant.
+    pub fn replica(&self, tenant: &TenantId) -> Option<Replica> {
+        self.shards[self.shard_of(tenant)].replica(tenant, &self.nodes)
+    }
+
+    /// Something arrives. A process that stands still finds it later.
+    pub fn arrive(&mut self, outside: &mut Outside, arrival: Arrival) {
+        if outside.now_ms < self.paused_until_ms || !self.backlog.is_empty() {
+            return self.backlog.push_back(arrival);
+        }
+        self.take(outside, arrival);
+        self.rest(outside);
+    }
+
+    /// Handles what is due, and what waited while it stood still.
+    pub fn wake(&mut self, outside: &mut Outside) {
+        if outside.now_ms < self.paused_until_ms {
+            return;
+        }
+        if self.wake_ms.is_some_and(|at_ms| at_ms <= outside.now_ms) {
+            self.wake_ms = None;
+        }
+        while let Some(arrival) = self.backlog.pop_front() {
+            self.take(outside, arrival);
+            self.talk(outside);
+        }
+        self.wake_up(outside);
+    }
+
+    fn wake_up(&mut self, outside: &mut Outside) {
+        let now_ms = self.clock(outside);
+        if self.node.next_wakeup() <= now_ms {
+            self.node_input(outside, NodeInput::Wake);
+        }
+        for at in 0..self.shards.len() {
+            while self.shards[at]
+                .next_wakeup()
+                .is_some_and(|due| due <= now_ms)
+            {
+                self.shard(outside, at, ShardInput::Wake);
+            }
+        }
+        self.wake_sessions(outside);
+        self.wake_lanes(outside);
+        self.rest(outside);
+    }
+
+    fn take(&mut self, outside: &mut Outside, arrival: Arrival) {
+        match arrival {
+            Arrival::Replied(ticket, reply) => {
+                let at = self.shard_of(&ticket.tenant);
+                self.shard(outside, at, ShardInput::Reply { ticket, reply });
+            }
+            Arrival::NodeReplied(ask, reply) => {
+                self.node_input(outside, NodeInput::Answered { ask, reply });
+            }
+            Arrival::Told(tenant, event) => {
+                let at = self.shard_of(&tenant);
+                self.shard(outside, at, ShardInput::Event { tenant, event });
+            }
+            Arrival::Packet(bytes) => self.packet(outside, &bytes),
+            Arrival::Probe(number) => self.node_input(outside, NodeInput::Probe { number }),
+            Arrival::Published(lane, result) => self.published(outside, lane, result),
+            Arrival::AckNow(boot) => self.acknowledge(outside, boot),
+            Arrival::LinkDown => self.node_input(outside, NodeInput::LinkDown),
+            Arrival::LinkUp => {
+                self.node_input(outside, NodeInput::LinkUp);
+                self.all_shards(outside, || ShardInput::Resync);
+            }
+            Arrival::Open(key, peer, opened, manner) => {
+                self.open(outside, key, peer, *opened, manner);
+            }
+            Arrival::Text(key, text, said) => self.text(outside, key, text, said),
+            Arrival::Gone(key) => self.gone(outside, key),
+        }
+    }
+
+    /// After every arrival: what sessions are owed, what lanes have, when to wake again.
+    fn rest(&mut self, outside: &mut Outside) {
+        self.talk(outside);
+        self.pump_lanes(outside);
+        let due_ms = self.next_wakeup();
+        let at_ms = due_ms.saturating_sub(self.skew_ms).max(outside.now_ms);
+        if self.wake_ms.is_none_or(|wake_ms| at_ms < wake_ms) {
+            self.wake_ms = Some(at_ms);
+            outside.agenda.add(at_ms, Event::Wake(self.process));
+        }
+    }
+
+    /// On its own clock.
+    fn next_wakeup(&self) -> Millis {
+        let heartbeat_ms = self.settings.heartbeat_ms;
+        let shards = self.shards.iter().filter_map(Shard::next_wakeup);
+        let sockets = self.sockets.values();
+        let sockets = sockets.filter_map(|socket| socket.next_wakeup(heartbeat_ms));
+        let lanes = self.lanes.values();
+        let lanes = lanes.filter_map(|lane| lane.sender.next_wakeup());
+        let all = shards.chain(sockets).chain(lanes);
+        all.fold(self.node.next_wakeup(), Millis::min)
+    }
+
+    fn node_input(&mut self, outside: &mut Outside, input: NodeInput) {
+        let now_ms = self.clock(outside);
+        let entropy = outside.dice.entropy();
+        let mut effects = Vec::new();
+        self.node.handle(now_ms, entropy, input, &mut effects);
+        for effect in effects {
+            self.node_effect(outside, effect);
+        }
+    }
+
+    fn node_effect(&mut self, outside: &mut Outside, effect: NodeEffect) {
+        let (now_ms, machine) = (outside.now_ms, self.process.machine);
+        match effect {
+            NodeEffect::ViewChanged => {
+                self.nodes = Arc::new(self.node.view().clone());
+                self.resize_lanes();
+            }
+            NodeEffect::Ask(ask) => outside.ask_node(self.process, ask),
+            NodeEffect::SendProbe { number } => outside.probe(self.process, number),
+            NodeEffect::Joined(boot) => {
+                outside
+                    .onlooker
+                    .trace(now_ms, || format!("node {machine} sees {boot}"));
+                self.lane(boot);
+            }
+            NodeEffect::Gone(boot) => {
+                outside
+                    .onlooker
+                    .trace(now_ms, || format!("node {machine}: {boot} is gone"));
+                self.bury_lane(outside, boot);
+                self.all_shards(outside, || ShardInput::Gone(boot));
+            }
+            NodeEffect::Reborn { old, new } => {
+                outside
+                    .onlooker
+                    .trace(now_ms, || format!("node {machine} was {old}, is {new}"));
+                outside.onlooker.reborn(self.process, old, new, now_ms);
+                outside.later(3, Event::Subscribe(self.process, new));
+                self.fail_all_lanes(outside);
+                self.all_shards(outside, || ShardInput::Reborn);
+            }
+            NodeEffect::Degraded(degraded) => {
+                outside
+                    .onlooker
+                    .trace(now_ms, || format!("node {machine}, degraded: {degraded}"));
+                if !degraded {
+                    self.ready = true;
+                    self.all_shards(outside, || ShardInput::Resync);
+                }
+            }
+            NodeEffect::GenerationChanged => {}
+        }
+    }
+
+    fn all_shards(&mut self, outside: &mut Outside, input: impl Fn() -> ShardInput) {
+        for at in 0..self.shards.len() {
+            self.shard(outside, at, input());
+        }
+    }
+
+    fn env<'a>(&self, outside: &mut Outside, settings: &'a Settings, nodes: &'a Nodes) -> Env<'a> {
+        Env {
+            now_ms: self.clock(outside),
+            entropy: outside.dice.entropy(),
+            settings,
+            nodes,
+            compare_ms: COMPARE_MS,
+        }
+    }
+}
+
+fn hello(machine: usize) -> Hello {
+    Hello {
+        name: format!("node-{machine}").into(),
+        address: "127.0.0.1:1".into(),
+        version: "0.1.0".into(),
+        wire: protocol::envelope::WIRE,
+        serving: true,
+        connections: 0,
+    }
+}

@@ -1,0 +1,177 @@
+//! The sockets of a process: what a peer sent waits for its session, what it is sent waits for it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use protocol::CloseCode;
+use protocol::limits::SLOW_CONSUMER_MS;
+use router_core::effect::{Class, Outbound, Outcome};
+use router_core::session::{Input as SessionInput, Opened, Session};
+use router_core::{ConnKey, Millis};
+
+use super::Machine;
+use crate::agenda::{Event, Manner};
+use crate::checks::{Heard, Said};
+use crate::outside::Outside;
+
+/// One socket.
+pub struct Socket {
+    pub session: Session,
+    pub peer: usize,
+    manner: Manner,
+    /// Frames that the session has not taken.
+    inbox: VecDeque<(Bytes, Said)>,
+    /// Frames that the peer has not read.
+    queue: VecDeque<Heard>,
+    reading: bool,
+    /// Since when its queue is full, on the process's clock.
+    full_since_ms: Option<Millis>,
+    pub closed: Option<CloseCode>,
+}
+
+impl Socket {
+    /// On the process's clock.
+    pub fn next_wakeup(&self, heartbeat_ms: Millis) -> Option<Millis> {
+        if self.closed.is_some() {
+            return None;
+        }
+        let full_ms = self.full_since_ms.map(|at_ms| at_ms + SLOW_CONSUMER_MS);
+        let session_ms = self.session.next_wakeup(heartbeat_ms);
+        [full_ms, session_ms].into_iter().flatten().min()
+    }
+}
+
+impl Machine {
+    pub(super) fn open(
+        &mut self,
+        outside: &mut Outside,
+        key: ConnKey,
+        peer: usize,
+        opened: Opened,
+        manner: Manner,
+    ) {
+        let (settings, nodes) = (Arc::clone(&self.settings), Arc::clone(&self.nodes));
+        let env = self.env(outside, &settings, &nodes);
+        let session = Session::new(key, &env);
+        let id = session.id().clone();
+        outside
+            .onlooker
+            .opened(key, peer, self.process, &id, outside.now_ms);
+        let socket = Socket {
+            session,
+            peer,
+            manner,
+            inbox: VecDeque::new(),
+            queue: VecDeque::new(),
+            reading: false,
+            full_since_ms: None,
+            closed: None,
+        };
+        self.sockets.insert(key, socket);
+        self.session(outside, key, SessionInput::Opened(opened));
+    }
+
+    pub(super) fn text(&mut self, outside: &mut Outside, key: ConnKey, text: Bytes, said: Said) {
+        if let Some(socket) = self.sockets.get_mut(&key) {
+            socket.inbox.push_back((text, said));
+            self.next_frame(outside, key);
+        }
+    }
+
+    /// Hands the session its next frame, unless its credential is being checked.
+    pub(super) fn next_frame(&mut self, outside: &mut Outside, key: ConnKey) {
+        let Some(socket) = self.sockets.get_mut(&key) else {
+            return;
+        };
+        if socket.closed.is_some() || socket.session.is_waiting() {
+            return;
+        }
+        if let Some((text, said)) = socket.inbox.pop_front() {
+            outside.onlooker.said(key, &said, outside.now_ms);
+            self.session(outside, key, SessionInput::Text(text));
+        }
+    }
+
+    pub(super) fn gone(&mut self, outside: &mut Outside, key: ConnKey) {
+        outside.onlooker.closed(key, outside.now_ms, "by its peer");
+        self.session(outside, key, SessionInput::Gone);
+        self.sockets.remove(&key);
+    }
+
+    pub(super) fn close(&mut self, outside: &mut Outside, key: ConnKey, close: CloseCode) {
+        let Some(socket) = self.sockets.get_mut(&key) else {
+            return;
+        };
+        if socket.closed.is_none() {
+            socket.closed = Some(close);
+            outside.onlooker.closed(key, outside.now_ms, close.reason());
+            self.read_soon(outside, key);
+            self.words.push_back((key, Box::new(SessionInput::Gone)));
+        }
+    }
+
+    pub(super) fn wake_sessions(&mut self, outside: &mut Outside) {
+        let now_ms = self.clock(outside);
+        let heartbeat_ms = self.settings.heartbeat_ms;
+        let sockets = self.sockets.iter();
+        let due = sockets.filter(|(_, socket)| {
+            let wakeup = socket.next_wakeup(heartbeat_ms);
+            wakeup.is_some_and(|due| due <= now_ms)
+        });
+        for key in due.map(|(key, _)| *key).collect::<Vec<_>>() {
+            let full_ms = self.sockets[&key].full_since_ms;
+            if full_ms.is_some_and(|at_ms| at_ms + SLOW_CONSUMER_MS <= now_ms) {
+                self.close(outside, key, CloseCode::SlowConsumer);
+            } else {
+                self.session(outside, key, SessionInput::Wake);
+            }
+        }
+    }
+
+    /// Puts a frame into a queue. Answers are always taken, as the shell keeps room for them.
+    pub(super) fn push(&mut self, outside: &mut Outside, key: ConnKey, frame: Outbound) -> Outcome {
+        let now_ms = self.clock(outside);
+        let Some(socket) = self.sockets.get_mut(&key) else {
+            return Outcome::Gone;
+        };
+        if socket.closed.is_some() {
+            return Outcome::Gone;
+        }
+        let is_answer = matches!(frame.class, Class::Answer | Class::Refusal);
+        if !is_answer && socket.queue.len() >= socket.manner.capacity {
+            if matches!(frame.class, Class::Message { .. }) {
+                socket.full_since_ms.get_or_insert(now_ms);
+            }
+            return Outcome::Full;
+        }
+        let heard = Heard::parse(&frame.text);
+        outside.onlooker.pushed(key, &heard, outside.now_ms);
+        socket.queue.push_back(heard);
+        self.read_soon(outside, key);
+        Outcome::Queued
+    }
+
+    fn read_soon(&mut self, outside: &mut Outside, key: ConnKey) {
+        let Some(socket) = self.sockets.get_mut(&key) else {
+            return;
+        };
+        if !std::mem::replace(&mut socket.reading, true) {
+            let after_ms = socket.manner.reads_after_ms;
+            outside.later(after_ms, Event::Read(self.process, key));
+        }
+    }
+
+    /// The peer reads all there is; and whether the socket is closed behind it.
+    pub fn read(&mut self, key: ConnKey) -> Option<(usize, Vec<Heard>, bool)> {
+        let socket = self.sockets.get_mut(&key)?;
+        socket.reading = false;
+        socket.full_since_ms = None;
+        let frames = socket.queue.drain(..).collect();
+        let (peer, closed) = (socket.peer, socket.closed.is_some());
+        if closed {
+            self.sockets.remove(&key);
+        }
+        Some((peer, frames, closed))
+    }
+}

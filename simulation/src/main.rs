@@ -1,0 +1,131 @@
+//! `simulate --seeds A..B --seconds S`: runs seeds on all cores, and says what broke.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::Instant;
+
+use simulation::{Outcome, run};
+
+const USAGE: &str =
+    "simulate [--seeds A..B] [--seconds S] [--replay SEED] [--trace] [--until-failure]";
+
+/// How many events of a failed seed are printed.
+const EVENTS_SHOWN: usize = 60;
+
+struct Args {
+    from: u64,
+    to: u64,
+    seconds: u64,
+    trace: bool,
+    until_failure: bool,
+}
+
+fn main() {
+    let Some(args) = parse(std::env::args().skip(1)) else {
+        eprintln!("{USAGE}");
+        std::process::exit(64);
+    };
+    // A panic is reported with its seed.
+    std::panic::set_hook(Box::new(|_| {}));
+    let began = Instant::now();
+    let (mut seeds, mut frames) = (0, 0);
+    let mut failed = Vec::new();
+    for outcome in outcomes(&args) {
+        seeds += 1;
+        frames += outcome.frames;
+        if outcome.failure.is_some() {
+            failed.push(outcome);
+        }
+    }
+    failed.sort_unstable_by_key(|outcome| outcome.seed);
+    for outcome in failed.iter().take(5) {
+        report(outcome, &args);
+    }
+    for outcome in failed.iter().skip(5) {
+        if let Some((check, at_s, what)) = &outcome.failure {
+            println!("seed {}: {check} at {at_s:.3} s: {what}", outcome.seed);
+        }
+    }
+    let minutes = began.elapsed().as_secs_f64() / 60.0;
+    println!(
+        "{seeds} seeds of {} s, {frames} frames, {:.0} seeds a minute; {} failed",
+        args.seconds,
+        f64::from(seeds) / minutes,
+        failed.len(),
+    );
+    std::process::exit(i32::from(!failed.is_empty()));
+}
+
+/// Runs all seeds on all cores.
+fn outcomes(args: &Args) -> impl Iterator<Item = Outcome> {
+    let (sender, receiver) = mpsc::channel();
+    let next = std::sync::Arc::new(AtomicU64::new(args.from));
+    let (to, seconds, stops) = (args.to, args.seconds, args.until_failure);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    for _ in 0..cores {
+        let (sender, next) = (sender.clone(), next.clone());
+        std::thread::spawn(move || {
+            loop {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed >= to {
+                    return;
+                }
+                let outcome = run(seed, seconds, false);
+                if stops && outcome.failure.is_some() {
+                    next.store(to, Ordering::Relaxed);
+                }
+                if sender.send(outcome).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    receiver.into_iter()
+}
+
+/// Runs a failed seed again, to tell what happened before.
+fn report(outcome: &Outcome, args: &Args) {
+    let Some((check, at_s, what)) = &outcome.failure else {
+        return;
+    };
+    let Outcome { seed, .. } = outcome;
+    let trace = run(*seed, args.seconds, true).trace;
+    let shown = if args.trace { usize::MAX } else { EVENTS_SHOWN };
+    println!("seed {seed}: {check} is broken at {at_s:.3} s");
+    for line in &trace[trace.len().saturating_sub(shown)..] {
+        println!("  {line}");
+    }
+    println!("  {check}: {what}");
+    println!(
+        "  again: make simulate REPLAY={seed} SECONDS={}\n",
+        args.seconds
+    );
+}
+
+fn parse(mut words: impl Iterator<Item = String>) -> Option<Args> {
+    let mut args = Args {
+        from: 0,
+        to: 1000,
+        seconds: 60,
+        trace: false,
+        until_failure: false,
+    };
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--seeds" => {
+                let range = words.next()?;
+                let (from, to) = range.split_once("..")?;
+                (args.from, args.to) = (from.parse().ok()?, to.parse().ok()?);
+            }
+            "--seconds" => args.seconds = words.next()?.parse().ok()?,
+            "--replay" => {
+                args.from = words.next()?.parse().ok()?;
+                args.to = args.from + 1;
+            }
+            "--trace" => args.trace = true,
+            "--until-failure" => args.until_failure = true,
+            _ => return None,
+        }
+    }
+    Some(args)
+}

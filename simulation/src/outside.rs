@@ -1,0 +1,186 @@
+//! What a process meets: time, chance, the network, Redis, and those who look on.
+
+use bytes::Bytes;
+use protocol::lane::LaneKeys;
+use protocol::{BootId, TenantId};
+use router_core::auth::Keyring;
+use router_core::effect::Ticket;
+use router_core::store::nodes::{NodeAsk, NodeReply};
+use router_core::store::{self, Reply};
+use router_core::{ConnKey, Millis};
+
+use crate::agenda::{Agenda, Arrival, Event, Process, Question, name_of};
+use crate::checks::Onlooker;
+use crate::dice::Dice;
+use crate::faults::{Answer, Faults};
+use crate::redis::Redis;
+
+/// All that is outside of the processes.
+pub struct Outside {
+    /// True time, Unix milliseconds. Processes have clocks of their own.
+    pub now_ms: Millis,
+    pub dice: Dice,
+    pub agenda: Agenda,
+    pub faults: Faults,
+    pub redis: Redis,
+    pub onlooker: Onlooker,
+    pub keyring: Keyring,
+    pub lane_keys: LaneKeys,
+    pub conns: u64,
+}
+
+impl Outside {
+    pub fn later(&mut self, ms: Millis, event: Event) {
+        self.agenda.add(self.now_ms + ms, event);
+    }
+
+    /// A key for a new socket, unlike any other of any machine.
+    pub fn new_conn(&mut self) -> ConnKey {
+        self.conns += 1;
+        ConnKey(self.conns)
+    }
+
+    /// A process asks the store for a tenant.
+    pub fn ask(&mut self, from: Process, ticket: Ticket, request: store::Request) {
+        let now_ms = self.now_ms;
+        let (machine, tenant) = (from.machine, &ticket.tenant);
+        let name = name_of(&request.ask);
+        let journey = self.faults.journey(&mut self.dice, machine, now_ms);
+        self.onlooker.trace(now_ms, || {
+            format!("node {machine} asks {name} of {tenant}, {journey:?}")
+        });
+        let (at_ms, answer) = journey.answer;
+        let reply = match answer {
+            Answer::True => None,
+            Answer::Refused => Some(Reply::Refused(protocol::ErrorCode::StoreUnavailable)),
+            Answer::Lost => Some(Reply::Lost),
+        };
+        if let Some(executed_ms) = journey.executed_ms {
+            let back_ms = reply.is_none().then_some(at_ms);
+            let question = Question::Tenant(ticket.clone(), request);
+            self.agenda
+                .add(executed_ms, Event::Execute(from, question, back_ms));
+        }
+        if let Some(reply) = reply {
+            let arrival = Arrival::Replied(ticket, reply);
+            self.agenda.add(at_ms, Event::Arrive(from, arrival));
+        }
+    }
+
+    /// The node machine of a process asks the store.
+    pub fn ask_node(&mut self, from: Process, ask: NodeAsk) {
+        let now_ms = self.now_ms;
+        let journey = self.faults.journey(&mut self.dice, from.machine, now_ms);
+        let (at_ms, answer) = journey.answer;
+        let is_true = answer == Answer::True;
+        if let Some(executed_ms) = journey.executed_ms {
+            let question = Question::Node(ask.clone());
+            let back_ms = is_true.then_some(at_ms);
+            self.agenda
+                .add(executed_ms, Event::Execute(from, question, back_ms));
+        }
+        if !is_true {
+            let arrival = Arrival::NodeReplied(ask, NodeReply::Unavailable);
+            self.agenda.add(at_ms, Event::Arrive(from, arrival));
+        }
+    }
+
+    /// A process publishes a packet; a lane is told how that ended.
+    pub fn publish(&mut self, from: Process, to: BootId, packet: Bytes, lane: Option<u64>) {
+        let journey = self
+            .faults
+            .journey(&mut self.dice, from.machine, self.now_ms);
+        if let Some(executed_ms) = journey.executed_ms {
+            self.agenda.add(executed_ms, Event::Publish(to, packet));
+        }
+        if let Some(lane) = lane {
+            let (at_ms, answer) = journey.answer;
+            let result = if answer == Answer::True {
+                Ok(())
+            } else {
+                Err(())
+            };
+            let arrival = Arrival::Published(lane, result);
+            self.agenda.add(at_ms, Event::Arrive(from, arrival));
+        }
+    }
+
+    /// A process publishes a probe to itself.
+    pub fn probe(&mut self, from: Process, number: u64) {
+        let journey = self
+            .faults
+            .journey(&mut self.dice, from.machine, self.now_ms);
+        if let Some(executed_ms) = journey.executed_ms
+            && self.redis.links[from.machine]
+        {
+            for at_ms in self.faults.push(&mut self.dice, from.machine, executed_ms) {
+                self.agenda
+                    .add(at_ms, Event::Arrive(from, Arrival::Probe(number)));
+            }
+        }
+    }
+
+    /// Redis pushes a packet to whoever listens.
+    pub fn push_packet(&mut self, to: BootId, packet: &Bytes) {
+        let Some(process) = self.redis.inbox(to) else {
+            return;
+        };
+        for at_ms in self
+            .faults
+            .push(&mut self.dice, process.machine, self.now_ms)
+        {
+            let arrival = Arrival::Packet(packet.clone());
+            self.agenda.add(at_ms, Event::Arrive(process, arrival));
+        }
+    }
+
+    /// Redis pushes a directory's step to all who listen.
+    pub fn push_event(&mut self, tenant: &TenantId, event: &store::Event) {
+        for process in self.redis.listeners(tenant) {
+            for at_ms in self
+                .faults
+                .push(&mut self.dice, process.machine, self.now_ms)
+            {
+                let arrival = Arrival::Told(tenant.clone(), event.clone());
+                self.agenda.add(at_ms, Event::Arrive(process, arrival));
+            }
+        }
+    }
+
+    /// Redis executes a question.
+    pub fn execute(&mut self, from: Process, question: Question, back_ms: Option<Millis>) {
+        if self.faults.store_down_until_ms > self.now_ms {
+            // It died with the store that had it in its buffers.
+            if let Some(at_ms) = back_ms {
+                let arrival = match question {
+                    Question::Tenant(ticket, _) => Arrival::Replied(ticket, Reply::Lost),
+                    Question::Node(ask) => Arrival::NodeReplied(ask, NodeReply::Unavailable),
+                };
+                self.agenda.add(at_ms, Event::Arrive(from, arrival));
+            }
+            return;
+        }
+        let arrival = match question {
+            Question::Tenant(ticket, request) => {
+                let tenant = ticket.tenant.clone();
+                let (reply, event) = self.redis.execute(from, request, self.now_ms);
+                self.onlooker.trace(self.now_ms, || {
+                    let machine = from.machine;
+                    format!("store, for node {machine}: {reply:?}; {event:?}")
+                });
+                if let Some(event) = event {
+                    self.push_event(&tenant, &event);
+                }
+                Arrival::Replied(ticket, reply)
+            }
+            Question::Node(ask) => {
+                let reply = self.redis.nodes.execute(self.now_ms, &ask);
+                Arrival::NodeReplied(ask, reply)
+            }
+        };
+        if let Some(at_ms) = back_ms {
+            self.agenda
+                .add(at_ms.max(self.now_ms), Event::Arrive(from, arrival));
+        }
+    }
+}

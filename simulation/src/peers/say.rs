@@ -1,0 +1,195 @@
+//! What peers say, as frames.
+
+use serde_json::json;
+
+use super::Peers;
+use crate::checks::{Heard, Said, Sent};
+use crate::outside::Outside;
+
+/// Messages that a peer remembers, to repeat one.
+const RECENT: usize = 6;
+
+/// A message that is to be said.
+#[derive(Debug, Default)]
+struct Draft {
+    from: Option<String>,
+    to: String,
+    message_id: Option<String>,
+    reply_to: Option<String>,
+    stream: Option<String>,
+}
+
+impl Peers {
+    pub(super) fn register(&mut self, outside: &mut Outside, i: usize, bot: &str) {
+        let reject = outside.dice.permille(100);
+        let Some(socket) = &mut self.all[i].socket else {
+            return;
+        };
+        socket.requests += 1;
+        socket.asked.insert(bot.to_owned());
+        let id = format!("r{}-{bot}", socket.requests);
+        let takeover = if reject { "reject" } else { "replace" };
+        let instance = &self.all[i].instance;
+        let data = json!({"botId": bot, "instance": instance, "takeover": takeover});
+        let frame = json!({"type": "register_bot", "id": id, "data": data});
+        self.say(outside, i, frame.to_string(), Said::Request(id));
+    }
+
+    /// The same bots once more, as a peer that is not sure.
+    pub(super) fn register_again(&mut self, outside: &mut Outside, i: usize) {
+        for bot in self.all[i].bots.clone() {
+            self.register(outside, i, &bot);
+        }
+    }
+
+    pub(super) fn unregister(&mut self, outside: &mut Outside, i: usize) {
+        let bot = outside.dice.one_of(&self.all[i].bots).clone();
+        let Some(socket) = &mut self.all[i].socket else {
+            return;
+        };
+        socket.requests += 1;
+        let id = format!("u{}-{bot}", socket.requests);
+        let frame = json!({"type": "unregister_bot", "id": id, "data": {"botId": bot}});
+        self.say(outside, i, frame.to_string(), Said::Request(id));
+    }
+
+    /// A few messages to one recipient at once: their order shows.
+    pub(super) fn burst(&mut self, outside: &mut Outside, i: usize) {
+        let to = self.somebody(outside, i);
+        for _ in 0..outside.dice.from_to(1, 6) {
+            let message_id = self.maybe_id(outside);
+            let draft = Draft {
+                to: to.clone(),
+                message_id,
+                ..Draft::default()
+            };
+            self.message(outside, i, draft);
+        }
+    }
+
+    /// Says something again, under its message id.
+    pub(super) fn repeat(&mut self, outside: &mut Outside, i: usize) {
+        if self.all[i].recent.is_empty() {
+            return;
+        }
+        let tag = *outside.dice.one_of(&self.all[i].recent);
+        let sent = &outside.onlooker.sent[tag];
+        let draft = Draft {
+            to: sent.to.clone(),
+            message_id: sent.message_id.clone(),
+            ..Draft::default()
+        };
+        self.message(outside, i, draft);
+    }
+
+    pub(super) fn typing(&mut self, outside: &mut Outside, i: usize) {
+        let to = self.somebody(outside, i);
+        let frame = json!({"type": "typing", "data": {"to": to, "active": true}});
+        self.say(outside, i, frame.to_string(), Said::Other);
+    }
+
+    /// A bot writes to a client by itself.
+    pub(super) fn write_to_a_client(&mut self, outside: &mut Outside, i: usize) {
+        let from = Some(outside.dice.one_of(&self.all[i].bots).clone());
+        let to = (*outside.dice.one_of(&["phone", "desk", "tv"])).to_owned();
+        let message_id = self.maybe_id(outside);
+        let draft = Draft {
+            from,
+            to,
+            message_id,
+            ..Draft::default()
+        };
+        self.message(outside, i, draft);
+    }
+
+    /// A bot answers: a few partials, then the final message that ends their stream.
+    pub(super) fn reply(&mut self, outside: &mut Outside, i: usize, heard: &Heard) {
+        let tenant = self.all[i].tenant;
+        let to_connection = outside.dice.permille(150) && !heard.connection.is_empty();
+        let to = match to_connection {
+            true => heard.connection.clone(),
+            false => heard.from.clone(),
+        };
+        if to.starts_with("bot_") {
+            return;
+        }
+        let stream = format!("s{}", outside.onlooker.sent.len());
+        for seq in 1..=outside.dice.below(4) {
+            let text = format!("{tenant}/-/{seq}");
+            let data =
+                json!({"to": to, "from": heard.to, "streamId": stream, "seq": seq, "text": text});
+            let frame = json!({"type": "message_partial", "data": data});
+            self.say(outside, i, frame.to_string(), Said::Partial);
+        }
+        let draft = Draft {
+            from: Some(heard.to.clone()),
+            to,
+            message_id: self.maybe_id(outside),
+            reply_to: Some(heard.message_id.clone()),
+            stream: Some(stream),
+        };
+        self.message(outside, i, draft);
+    }
+
+    /// One message to a bot, and its number.
+    pub fn probe(&mut self, outside: &mut Outside, i: usize, bot: &str) -> Option<usize> {
+        let draft = Draft {
+            to: bot.to_owned(),
+            ..Draft::default()
+        };
+        self.message(outside, i, draft)
+    }
+
+    fn message(&mut self, outside: &mut Outside, i: usize, draft: Draft) -> Option<usize> {
+        let peer = &mut self.all[i];
+        let conn = peer.socket.as_ref()?.key;
+        let tag = outside.onlooker.sent.len();
+        let own = peer.client.clone().unwrap_or_default();
+        if draft.message_id.is_some() && draft.from.is_none() {
+            peer.recent.push(tag);
+            if peer.recent.len() > RECENT {
+                peer.recent.remove(0);
+            }
+        }
+        let mut data = json!({"to": draft.to, "text": format!("{}/{tag}", peer.tenant)});
+        let members = [
+            ("from", &draft.from),
+            ("messageId", &draft.message_id),
+            ("replyTo", &draft.reply_to),
+            ("streamId", &draft.stream),
+        ];
+        for (name, value) in members {
+            if let Some(value) = value {
+                data[name] = json!(value);
+            }
+        }
+        let frame = json!({"type": "message", "id": format!("m{tag}"), "data": data});
+        outside.onlooker.sent.push(Sent {
+            conn,
+            tenant: peer.tenant,
+            from: draft.from.unwrap_or(own),
+            to: draft.to,
+            message_id: draft.message_id,
+            said_ms: None,
+            answers: Vec::new(),
+            queued: Vec::new(),
+        });
+        self.say(outside, i, frame.to_string(), Said::Message { tag });
+        Some(tag)
+    }
+
+    fn maybe_id(&self, outside: &mut Outside) -> Option<String> {
+        let is_named = outside.dice.permille(500);
+        is_named.then(|| format!("k{}", outside.onlooker.sent.len()))
+    }
+
+    fn somebody(&self, outside: &mut Outside, i: usize) -> String {
+        let known = &self.all[i].known;
+        match outside.dice.below(20) {
+            0..14 => format!("bot_{}", outside.dice.below(5)),
+            14..18 => (*outside.dice.one_of(&["phone", "desk", "tv"])).to_owned(),
+            18 if !known.is_empty() => outside.dice.one_of(known).clone(),
+            _ => "nobody".to_owned(),
+        }
+    }
+}

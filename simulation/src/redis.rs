@@ -1,0 +1,127 @@
+//! Redis: the store's models, who listens to what, and a replica that lags.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::{BootId, TenantId};
+use router_core::Millis;
+use router_core::store::nodes::NodesModel;
+use router_core::store::{Ask, Event, Model, Reply, Request, Snapshot};
+
+use crate::agenda::Process;
+
+/// The store and its channels.
+pub struct Redis {
+    model: Model,
+    pub nodes: NodesModel,
+    replica: (Model, NodesModel),
+    tenants: BTreeMap<TenantId, BTreeSet<usize>>,
+    inboxes: BTreeMap<BootId, Process>,
+    /// Each machine's process, if one runs.
+    processes: Vec<Option<Process>>,
+    /// Whether each machine's subscription is connected.
+    pub links: Vec<bool>,
+}
+
+impl Redis {
+    pub fn new(machines: usize) -> Self {
+        Self {
+            model: Model::new(1 << 30),
+            nodes: NodesModel::default(),
+            replica: (Model::new(1 << 30), NodesModel::default()),
+            tenants: BTreeMap::new(),
+            inboxes: BTreeMap::new(),
+            processes: vec![None; machines],
+            links: vec![true; machines],
+        }
+    }
+
+    /// A process starts.
+    pub fn start(&mut self, process: Process) {
+        self.processes[process.machine] = Some(process);
+        self.links[process.machine] = true;
+    }
+
+    /// A process is gone, and all it listened to.
+    pub fn end(&mut self, machine: usize) {
+        self.processes[machine] = None;
+        self.tenants.values_mut().for_each(|all| {
+            all.remove(&machine);
+        });
+        self.inboxes.retain(|_, process| process.machine != machine);
+    }
+
+    /// A process listens to an inbox instead of the one before.
+    pub fn subscribe(&mut self, process: Process, boot: BootId) {
+        if self.processes[process.machine] == Some(process) {
+            self.inboxes.retain(|_, other| *other != process);
+            self.inboxes.insert(boot, process);
+        }
+    }
+
+    /// A process is no more told of a tenant.
+    pub fn unsubscribe(&mut self, machine: usize, tenant: &TenantId) {
+        if let Some(machines) = self.tenants.get_mut(tenant) {
+            machines.remove(&machine);
+        }
+    }
+
+    /// Who listens to an inbox, and is connected.
+    pub fn inbox(&self, boot: BootId) -> Option<Process> {
+        let process = self.inboxes.get(&boot)?;
+        self.links[process.machine].then_some(*process)
+    }
+
+    /// Who is told of a tenant, and is connected.
+    pub fn listeners(&self, tenant: &TenantId) -> Vec<Process> {
+        let machines = self.tenants.get(tenant).into_iter().flatten();
+        let linked = machines.filter(|machine| self.links[**machine]);
+        linked
+            .filter_map(|machine| self.processes[*machine])
+            .collect()
+    }
+
+    /// One step of a tenant. Whoever loads a tenant is told of it from now on.
+    pub fn execute(
+        &mut self,
+        from: Process,
+        mut request: Request,
+        now_ms: Millis,
+    ) -> (Reply, Option<Event>) {
+        let runs = self.processes[from.machine] == Some(from);
+        if matches!(request.ask, Ask::Load { .. }) && runs {
+            let machines = self.tenants.entry(request.tenant.clone()).or_default();
+            machines.insert(from.machine);
+        }
+        request.now_ms = now_ms;
+        self.model.execute(request)
+    }
+
+    /// What the store holds of a tenant.
+    pub fn snapshot(&self, tenant: &TenantId, now_ms: Millis) -> Snapshot {
+        let request = Request {
+            tenant: tenant.clone(),
+            ask: Ask::Load {
+                dead: Default::default(),
+            },
+            known_ver: 0,
+            now_ms,
+        };
+        match self.model.clone().execute(request).0 {
+            Reply::Loaded(snapshot) => *snapshot,
+            other => unreachable!("a load is answered with a snapshot, not {other:?}"),
+        }
+    }
+
+    pub fn replicate(&mut self) {
+        self.replica = (self.model.clone(), self.nodes.clone());
+    }
+
+    pub fn fail_over(&mut self) {
+        (self.model, self.nodes) = self.replica.clone();
+    }
+
+    pub fn lose_all(&mut self) {
+        self.model.lose_all();
+        self.nodes = NodesModel::default();
+    }
+}

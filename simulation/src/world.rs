@@ -1,0 +1,312 @@
+//! The whole: machines, peers and what is outside, from the first event to the last check.
+//!
+//! ```text
+//!  0 s ── faults and peers ── S-17 s ── peers only ── S-4 s ── quiet ── S-2 s: looked at ── one word to each bot ── S
+//! ```
+
+use std::sync::Arc;
+
+use protocol::lane::LaneKeys;
+use protocol::{Limits, Secret, TenantId};
+use router_core::auth::Keyring;
+use router_core::{Millis, Settings};
+
+use crate::agenda::{Agenda, Arrival, Event, Process};
+use crate::checks::Onlooker;
+use crate::dice::Dice;
+use crate::faults::{Fault, Faults};
+use crate::machine::Machine;
+use crate::outside::Outside;
+use crate::peers::Peers;
+use crate::redis::Redis;
+use crate::trouble::Trouble;
+
+/// When every run begins, Unix milliseconds.
+const START_MS: Millis = 1_763_695_000_000;
+/// How often every machine is looked at, milliseconds.
+const LOOK_MS: Millis = 500;
+/// From the last fault to the look, milliseconds.
+pub const HEAL_MS: Millis = 15_000;
+/// For how much of that time peers go on.
+const BUSY_MS: Millis = 13_000;
+/// For the last word to each bot, milliseconds.
+const LAST_MS: Millis = 2_000;
+
+/// A run.
+pub struct World {
+    pub machines: Vec<Machine>,
+    pub peers: Peers,
+    pub outside: Outside,
+    trouble: Trouble,
+    end_ms: Millis,
+}
+
+impl World {
+    /// The world of a seed, for so many seconds of its time.
+    pub fn new(seed: u64, seconds: u64, tracing: bool) -> Self {
+        let mut dice = Dice::new(seed);
+        let machines = dice.from_to(2, 4) as usize;
+        let tenants = dice.from_to(1, 3);
+        let tenants: Vec<TenantId> = (0..tenants)
+            .map(|n| TenantId::parse(&format!("tenant-{n}")).expect("it is a name"))
+            .collect();
+        let mut limits = Limits::default();
+        if dice.permille(700) {
+            limits.takeovers_per_minute = 0;
+        }
+        let settings = Arc::new(Settings {
+            limits: Arc::new(limits),
+            ..Settings::default()
+        });
+        let trouble = Trouble::new(&mut dice, machines, tenants.len());
+        let peers = Peers::new(&mut dice, tenants);
+        let secret = Secret::new("0123456789abcdefghijklmnopqrstuvwxyz".to_owned());
+        let mut outside = Outside {
+            now_ms: START_MS,
+            dice,
+            agenda: Agenda::default(),
+            faults: Faults::none(machines),
+            redis: Redis::new(machines),
+            onlooker: Onlooker::new(START_MS, tracing),
+            keyring: Keyring::new(std::slice::from_ref(&secret)).expect("it is long"),
+            lane_keys: LaneKeys::new(&[secret]),
+            conns: 0,
+        };
+        outside.onlooker.tenant_of = peers.all.iter().map(|peer| peer.tenant).collect();
+        let machines = (0..machines)
+            .map(|at| Machine::new(&mut outside, at, Arc::clone(&settings)))
+            .collect();
+        for at in 0..peers.all.len() {
+            let after_ms = 1500 + outside.dice.below(1500);
+            outside.later(after_ms, Event::Act(at));
+        }
+        outside.later(4000, Event::NextFault);
+        outside.later(1000, Event::Replicate);
+        outside.later(LOOK_MS, Event::Look);
+        Self {
+            machines,
+            peers,
+            outside,
+            trouble,
+            end_ms: START_MS + seconds.max(25) * 1000,
+        }
+    }
+
+    /// Runs to the end, or to the first broken guarantee.
+    pub fn run(&mut self) {
+        let look_ms = self.end_ms - LAST_MS;
+        let healed_ms = look_ms - HEAL_MS;
+        self.pass(healed_ms);
+        self.heal();
+        self.pass(healed_ms + BUSY_MS);
+        self.peers.busy = false;
+        self.pass(look_ms);
+        self.look_at_all();
+        self.last_word();
+    }
+
+    fn is_over(&self) -> bool {
+        self.outside.onlooker.failure.is_some()
+    }
+
+    fn pass(&mut self, until_ms: Millis) {
+        while !self.is_over() {
+            let Some((at_ms, event)) = self.outside.agenda.next(until_ms) else {
+                break;
+            };
+            self.outside.now_ms = at_ms;
+            self.outside.onlooker.now_ms = at_ms;
+            self.happen(event);
+        }
+        self.outside.now_ms = until_ms.max(self.outside.now_ms);
+    }
+
+    fn happen(&mut self, event: Event) {
+        let outside = &mut self.outside;
+        match event {
+            Event::Execute(from, question, back_ms) => outside.execute(from, question, back_ms),
+            Event::Publish(to, packet) => outside.push_packet(to, &packet),
+            Event::Subscribe(process, boot) => outside.redis.subscribe(process, boot),
+            Event::Arrive(process, arrival) => self.arrive(process, arrival),
+            Event::Wake(process) => {
+                if let Some(machine) = running(&mut self.machines, process) {
+                    machine.wake(outside);
+                }
+            }
+            Event::Act(peer) => self.peers.act(outside, &self.machines, peer),
+            Event::Read(process, key) => {
+                let Some(machine) = running(&mut self.machines, process) else {
+                    return;
+                };
+                let Some((peer, frames, closed)) = machine.read(key) else {
+                    return;
+                };
+                for frame in frames {
+                    self.peers.heard(outside, peer, key, &frame);
+                }
+                if closed {
+                    self.peers.hung_up(outside, peer, key);
+                }
+            }
+            Event::HangUp(peer, key) => self.peers.hung_up(outside, peer, key),
+            Event::Break(fault) => self.break_it(fault),
+            Event::Mend(fault) => self.mend(fault),
+            Event::NextFault => {
+                if let Some(next_ms) = self.trouble.next(outside) {
+                    outside.later(next_ms, Event::NextFault);
+                }
+            }
+            Event::Replicate => {
+                outside.redis.replicate();
+                let next_ms = outside.dice.from_to(200, 2500);
+                outside.later(next_ms, Event::Replicate);
+            }
+            Event::Look => self.look(),
+        }
+    }
+
+    fn arrive(&mut self, process: Process, arrival: Arrival) {
+        if let Some(machine) = running(&mut self.machines, process) {
+            return machine.arrive(&mut self.outside, arrival);
+        }
+        // Nobody is there to take a connection.
+        if let Arrival::Open(key, peer, ..) = arrival {
+            self.peers.hung_up(&mut self.outside, peer, key);
+        }
+    }
+
+    fn look(&mut self) {
+        let now_ms = self.outside.now_ms;
+        for machine in &mut self.machines {
+            let troubled = self
+                .outside
+                .faults
+                .troubles(machine.process.machine, now_ms);
+            let paused = machine.paused_until_ms > now_ms;
+            if !machine.runs || machine.nodes.degraded || troubled || paused {
+                machine.well_since_ms = now_ms;
+                continue;
+            }
+            let onlooker = &mut self.outside.onlooker;
+            onlooker.gho_1(machine, &self.peers.tenants, now_ms);
+        }
+        self.outside.later(LOOK_MS, Event::Look);
+    }
+
+    fn break_it(&mut self, fault: Fault) {
+        let now_ms = self.outside.now_ms;
+        let onlooker = &mut self.outside.onlooker;
+        onlooker.trace(now_ms, || format!("breaks: {fault:?}"));
+        for machine in &mut self.machines {
+            machine.well_since_ms = now_ms;
+        }
+        let Self {
+            trouble,
+            outside,
+            machines,
+            peers,
+            ..
+        } = self;
+        trouble.break_it(outside, machines, &peers.tenants, fault);
+    }
+
+    fn mend(&mut self, fault: Fault) {
+        let now_ms = self.outside.now_ms;
+        let onlooker = &mut self.outside.onlooker;
+        onlooker.trace(now_ms, || format!("mends: {fault:?}"));
+        for machine in &mut self.machines {
+            machine.well_since_ms = now_ms;
+        }
+        let Self {
+            trouble,
+            outside,
+            machines,
+            peers,
+            ..
+        } = self;
+        trouble.mend(outside, machines, &peers.tenants, fault);
+    }
+
+    fn heal(&mut self) {
+        for fault in self.trouble.end() {
+            self.mend(fault);
+        }
+        self.outside.faults.heal();
+    }
+
+    /// Every guarantee that holds when all is quiet.
+    fn look_at_all(&mut self) {
+        if self.is_over() {
+            return;
+        }
+        let now_ms = self.outside.now_ms;
+        self.outside.onlooker.now_ms = now_ms;
+        let boots: Vec<_> = self.machines.iter().map(|it| it.nodes.own).collect();
+        for machine in &self.machines {
+            let node = machine.process.machine;
+            let view = &machine.nodes;
+            let sees_all = boots.iter().all(|boot| view.is_live(*boot));
+            if view.degraded || !sees_all || view.others() + 1 != boots.len() {
+                let what = format!("node {node} sees {:?}", view.peers.keys());
+                self.outside.onlooker.fail("HEALED", &what);
+            }
+            let lanes = machine.lane_status(&self.outside);
+            if lanes
+                .iter()
+                .any(|lane| lane.unacked > 0 || lane.waiting_bytes > 0)
+            {
+                let what = format!("node {node} has lanes that owe: {lanes:?}");
+                self.outside.onlooker.fail("HEALED", &what);
+            }
+        }
+        for (at, tenant) in self.peers.tenants.iter().enumerate() {
+            let stored = self.outside.redis.snapshot(tenant, now_ms);
+            self.outside.onlooker.healed_store(at, &stored, now_ms);
+            for machine in &self.machines {
+                self.outside
+                    .onlooker
+                    .healed_replica(machine, tenant, &stored);
+            }
+        }
+        self.outside.onlooker.ack_1_all(now_ms - 1000);
+    }
+
+    /// A client on every node writes to every bot that is online: all must be delivered.
+    fn last_word(&mut self) {
+        let mut clients = Vec::new();
+        for tenant in 0..self.peers.tenants.len() {
+            for at in 0..self.machines.len() {
+                let client = self.peers.add_client(tenant);
+                self.outside.onlooker.tenant_of.push(tenant);
+                let process = self.machines[at].process;
+                self.peers.connect_to(&mut self.outside, process, client);
+                clients.push((client, tenant));
+            }
+        }
+        self.pass(self.outside.now_ms + LAST_MS / 2);
+        let mut probes = Vec::new();
+        for (client, tenant) in clients {
+            let homes = self.outside.onlooker.homes_of(tenant);
+            let bots: Vec<String> = homes.keys().map(|bot| (*bot).to_owned()).collect();
+            for bot in bots {
+                probes.push(self.peers.probe(&mut self.outside, client, &bot));
+            }
+        }
+        self.pass(self.outside.now_ms + LAST_MS / 2);
+        for tag in probes {
+            let sent = tag.map(|tag| &self.outside.onlooker.sent[tag]);
+            let answer = sent.and_then(|sent| sent.answers.first());
+            // A bot that does not read is there all the same.
+            if !answer.is_some_and(|it| it == "delivered" || it == "recipient_busy") {
+                let what = format!("a bot is not reachable: {sent:?}");
+                return self.outside.onlooker.fail("HEALED", &what);
+            }
+        }
+    }
+}
+
+/// The machine of a process, if that still runs.
+fn running(machines: &mut [Machine], process: Process) -> Option<&mut Machine> {
+    let machine = &mut machines[process.machine];
+    (machine.runs && machine.process == process).then_some(machine)
+}
