@@ -11,17 +11,17 @@ NPM := cd openclaw-plugin && PATH="$(NODE_BIN):$$PATH" npm
 PURE_CRATES := -p protocol -p router-core
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-# nextest where it is installed. Conformance cases and OpenClaw have stages of their own.
+# nextest where it is installed. Conformance cases, clusters and OpenClaw have stages of their own.
 ifdef NEXTEST
 RUN_TESTS := $(CARGO) nextest run --no-fail-fast
-ALL_TESTS := $(RUN_TESTS) --workspace -E 'not (binary(conformance) or binary(openclaw))'
+ALL_TESTS := $(RUN_TESTS) --workspace -E 'not (binary(conformance) or binary(openclaw) or binary(cluster))'
 else
 RUN_TESTS := $(CARGO) test --no-fail-fast
 ALL_TESTS := $(RUN_TESTS) --workspace --lib --bins --test it
 endif
 
 # In the order in which they run: the quick ones first.
-STAGES := tools fmt-check clippy floors tidy deny plugin unit doctest conformance e2e
+STAGES := tools fmt-check clippy floors tidy deny plugin unit doctest conformance nodes e2e
 
 .DEFAULT_GOAL := help
 .PHONY: help run cluster test check generate bench bench-relay bench-idle fmt pure plugin-build $(STAGES)
@@ -57,10 +57,10 @@ bench-relay: ## speed: the gateway against a raw relay, in turns
 bench-idle: ## memory: 5,000 sockets that say nothing
 	$(CARGO) run --release -p benches -- idle
 
-deny unit conformance: tools
+deny unit conformance nodes: tools
 conformance: export TEST_KOSOKU := $(CURDIR)/.cache/python/bin/kosoku
 unit: export TEST_PYTHON := $(CURDIR)/.cache/python/bin/python
-unit: export TEST_REDIS := $(CURDIR)/.cache/redis/redis-server
+unit nodes: export TEST_REDIS := $(CURDIR)/.cache/redis/redis-server
 
 tools: ## installs what the checks need into .cache/
 	@scripts/tools.sh
@@ -99,6 +99,10 @@ doctest: ## examples in docstrings
 
 conformance: ## the WebSocket conformance cases
 	$(CARGO) test --workspace --test conformance
+
+nodes: export TEST_REQUIRE_TOOLS := 1
+nodes: ## several gateways on one Redis, over a bad network
+	$(CARGO) test -p cli --test cluster -- --nocapture
 
 e2e: export TEST_NODE := $(NODE_BIN)/node
 e2e: export TEST_OPENCLAW := $(OPENCLAW)

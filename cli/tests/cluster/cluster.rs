@@ -1,0 +1,172 @@
+//! Several gateways on one Redis, each behind a proxy of its own.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use fixtures::{Options, Proxy, Redis};
+use gateway::config::{Config, Sources, new_secret};
+use protocol::TenantId;
+use tempfile::TempDir;
+
+use crate::gateway::Gateway;
+use crate::socket::Socket;
+use crate::wait::until;
+
+/// Limits out of the way, as the cases are about other things. No takeover counts.
+const LIMITS: &str = "
+[limits]
+messages_per_second = 10000000
+messages_burst = 10000000
+frames_per_second = 10000000
+frames_burst = 10000000
+registers_per_second = 10000000
+registers_burst = 10000000
+outbound_bytes = 16777216
+outbound_frames = 65536
+takeovers_per_minute = 0
+";
+/// Lines of each log that are shown when a case fails.
+const TAIL: usize = 25;
+
+/// How a cluster is made. The default: three nodes, each connected to Redis directly.
+pub struct Setup {
+    pub nodes: usize,
+    /// A proxy between each node and Redis.
+    pub proxied: bool,
+    /// Redis keeps its data over a restart.
+    pub appendonly: bool,
+    /// More of the configuration, TOML.
+    pub config: &'static str,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            nodes: 3,
+            proxied: false,
+            appendonly: false,
+            config: "",
+        }
+    }
+}
+
+pub struct Cluster {
+    pub nodes: Vec<Gateway>,
+    /// One a node, if there are any.
+    pub proxies: Vec<Proxy>,
+    pub redis: Redis,
+    /// What keys are made from.
+    config: Config,
+    _place: TempDir,
+}
+
+impl Cluster {
+    /// Starts everything; then every node knows every other.
+    pub async fn start(setup: Setup) -> Self {
+        let place = tempfile::tempdir().unwrap();
+        let options = Options {
+            appendonly: setup.appendonly,
+            ..Options::default()
+        };
+        let redis = Redis::start_with(options).expect("the test looked for the program");
+        let file = |name: &str| place.path().join(name);
+        let secret = new_secret().unwrap();
+        std::fs::write(file("secrets"), secret.reveal()).unwrap();
+        let secrets = file("secrets").display().to_string();
+        let text = format!("secrets_file = {secrets:?}\nstart_grace = \"0\"\nlog = \"info\"\n");
+        std::fs::write(file("t2b.toml"), text + LIMITS + setup.config).unwrap();
+
+        let mut cluster = Self {
+            nodes: Vec::new(),
+            proxies: Vec::new(),
+            config: config_for_keys(file("keys"), secrets),
+            redis,
+            _place: place,
+        };
+        for number in 0..setup.nodes {
+            let mut url = cluster.redis.url();
+            if setup.proxied {
+                let proxy = Proxy::start(cluster.redis.port(), number as u64);
+                url = proxy.url();
+                cluster.proxies.push(proxy);
+            }
+            let home = cluster._place.path().join(format!("node-{number}"));
+            let config = cluster._place.path().join("t2b.toml");
+            cluster.nodes.push(Gateway::start(home, &config, url).await);
+        }
+        cluster.is_whole().await;
+        cluster
+    }
+
+    /// Waits until every node is ready and knows every other, and no more than those.
+    pub async fn is_whole(&self) {
+        for (number, node) in self.nodes.iter().enumerate() {
+            until(&format!("node {number} sees all others live"), async || {
+                let seen = node.nodes().await?;
+                let others = seen["nodes"].as_array()?;
+                let live = others.iter().all(|other| other["state"] == "live");
+                let ready = node.get("/readyz").await?.0 == 200 && seen["degraded"] == false;
+                (ready && live && others.len() == self.nodes.len() - 1).then_some(())
+            })
+            .await;
+        }
+    }
+
+    /// The key of a tenant that never revoked one.
+    pub fn key(&self, tenant: &str) -> String {
+        let tenant = TenantId::parse(tenant).unwrap();
+        let key = self.config.issue_key(&tenant, Some(0)).unwrap();
+        key.reveal().clone()
+    }
+
+    /// A socket of this tenant on this node, under this client id.
+    pub async fn socket(&self, node: usize, tenant: &str, client: &str) -> Socket {
+        let address = &self.nodes[node].public;
+        Socket::connect(address, &self.key(tenant), client)
+            .await
+            .unwrap()
+    }
+
+    /// A socket that holds a bot.
+    pub async fn bot(&self, node: usize, tenant: &str, bot: &str) -> Socket {
+        let mut socket = self.socket(node, tenant, &format!("{bot}-process")).await;
+        socket.register(bot).await;
+        socket
+    }
+
+    /// Waits until these bots, and no others of the tenant, are online as every node sees it.
+    pub async fn bots_online(&self, tenant: &str, bots: &[&str]) {
+        for node in 0..self.nodes.len() {
+            let mut socket = self.socket(node, tenant, "looker").await;
+            until(&format!("node {node} sees {bots:?} online"), async || {
+                (socket.bots_online().await == bots).then_some(())
+            })
+            .await;
+        }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for (number, node) in self.nodes.iter().enumerate() {
+                eprintln!("--- node {number}\n{}", node.tail(TAIL));
+            }
+        }
+    }
+}
+
+fn config_for_keys(state_dir: PathBuf, secrets_file: String) -> Config {
+    let state_dir = state_dir.display().to_string();
+    let environment = [
+        ("T2B_STATE_DIR", state_dir),
+        ("T2B_SECRETS_FILE", secrets_file),
+    ];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value));
+    Config::load(Sources {
+        environment: BTreeMap::from(environment),
+        file_limit: 1024,
+        ..Sources::default()
+    })
+    .unwrap()
+}

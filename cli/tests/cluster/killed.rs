@@ -1,0 +1,138 @@
+//! `kill -9` of a node with 2,000 bots.
+//!
+//! Four of five come back to the other nodes by themselves, as the crate `client` would; the fifth
+//! never does, and must not stay listed as online.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+use tokio::time::interval;
+
+use crate::cluster::{Cluster, Setup};
+use crate::crowd::{Bot, ComeBack, Crowd, Told, What, name, tenant};
+use crate::socket::Socket;
+use crate::wait::{DEADLINE, Times, until};
+
+pub const TENANTS: usize = 40;
+pub const BOTS: usize = 50;
+/// Bots of each tenant that come back.
+const RETURN: usize = 40;
+/// GHO-1: after so long nobody who is healthy lists what a dead node held.
+pub const FORGOTTEN: Duration = Duration::from_secs(8);
+
+/// How soon a first message is tried again.
+const AGAIN: Duration = Duration::from_millis(20);
+
+pub async fn a_killed_node_leaves_no_ghosts() -> String {
+    let mut cluster = Cluster::start(Setup::default()).await;
+    let come_back = ComeBack {
+        bots: RETURN,
+        nodes: [1, 2],
+    };
+    let mut crowd = Crowd::gather(&cluster, 0, (TENANTS, BOTS), Some(come_back)).await;
+    for node in [1, 2] {
+        crowd.watch_from(&cluster, node, TENANTS).await;
+    }
+    is_listed(&cluster, &[1, 2], BOTS).await;
+
+    let phones = Arc::new(Phones::connect(&cluster).await);
+
+    let killed = Instant::now();
+    cluster.nodes[0].kill().await;
+    let (mut looked_at, mut first) = (0, JoinSet::new());
+    crowd
+        .until("all that come back are registered", |story| {
+            for told in &story[looked_at..] {
+                if let What::Registered { node } = told.what {
+                    first.spawn(phones.clone().first_message(told.bot, node, killed));
+                }
+            }
+            looked_at = story.len();
+            first.len() >= TENANTS * RETURN
+        })
+        .await;
+    let is_back = |what: &What| matches!(what, What::Registered { .. });
+    let back = since(killed, crowd.first(killed, is_back));
+    let first: Times = first.join_all().await.into_iter().collect();
+
+    let gone = TENANTS * (BOTS - RETURN);
+    let mut detected = Times::default();
+    for watcher in [1, 2] {
+        let is_gone =
+            |what: &What| matches!(what, What::Seen { node, online: false } if *node == watcher);
+        crowd
+            .until("those that are gone are seen to be", |story| {
+                let ghosts = |told: &&Told| told.bot.1 >= RETURN && is_gone(&told.what);
+                story.iter().filter(ghosts).count() >= gone
+            })
+            .await;
+        let seen = crowd.first(killed, is_gone);
+        let seen = seen.into_iter().filter(|(bot, _)| bot.1 >= RETURN);
+        seen.for_each(|(_, at)| detected.push(at - killed));
+    }
+    assert!(detected.max() <= FORGOTTEN, "{detected}");
+    is_listed(&cluster, &[1, 2], RETURN).await;
+    // A new life of the node finds no ghosts of the old one either.
+    cluster.nodes[0].restart().await;
+    cluster.is_whole().await;
+    is_listed(&cluster, &[0], RETURN).await;
+    format!(
+        "{} bots: seen offline on the others: {detected}; registered again: {back}; first message: {first}",
+        TENANTS * BOTS
+    )
+}
+
+/// Waits until each of these nodes lists so many bots of every tenant as online, and those that it
+/// should.
+pub async fn is_listed(cluster: &Cluster, nodes: &[usize], bots: usize) {
+    let mut expected: Vec<String> = (0..bots).map(|bot| name((0, bot))).collect();
+    expected.sort();
+    for node in nodes {
+        for number in 0..TENANTS {
+            let mut socket = cluster.socket(*node, &tenant(number), "looker").await;
+            until(
+                &format!("node {node} lists {bots} bots online"),
+                async || (socket.bots_online().await == expected).then_some(()),
+            )
+            .await;
+        }
+    }
+}
+
+/// How long after `from` each of these was.
+pub fn since(from: Instant, at: BTreeMap<Bot, Instant>) -> Times {
+    at.into_values().map(|at| at - from).collect()
+}
+
+/// A socket of every tenant on both nodes that stay.
+struct Phones(Vec<[Mutex<Socket>; 2]>);
+
+impl Phones {
+    async fn connect(cluster: &Cluster) -> Self {
+        let mut phones = Vec::new();
+        for number in 0..TENANTS {
+            let phone =
+                async |node| Mutex::new(cluster.socket(node, &tenant(number), "phone").await);
+            phones.push([phone(1).await, phone(2).await]);
+        }
+        Self(phones)
+    }
+
+    /// From another node than the bot's, a message to it, again and again until it is delivered;
+    /// how long after `killed` that is.
+    async fn first_message(self: Arc<Self>, bot: Bot, home: usize, killed: Instant) -> Duration {
+        let from = 2 - home;
+        let mut tries = interval(AGAIN);
+        loop {
+            tries.tick().await;
+            let mut phone = self.0[bot.0][from].lock().await;
+            if phone.say(&name(bot), "are you back?").await == "delivered" {
+                return killed.elapsed();
+            }
+            assert!(killed.elapsed() < DEADLINE, "{bot:?} is not reached");
+        }
+    }
+}

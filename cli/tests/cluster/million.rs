@@ -1,0 +1,161 @@
+//! Many messages while the network loses, doubles and delays, Redis is cut off again and again, and
+//! the recipient moves.
+//!
+//! ```text
+//!  4 senders on node 0 ──▶ bot-main, by turns on node 1, on node 2, and sometimes on node 0
+//! ```
+//!
+//! The bot moves between sockets that stay open: each holds a bot of its own beside it. So every
+//! message that was delivered has to be found.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use fixtures::Faults;
+use tokio::task::JoinSet;
+
+use crate::cluster::{Cluster, Setup};
+use crate::load::{Recipient, messages, send_all};
+use crate::oracle::{Answers, Judgement};
+use crate::wait::{let_pass_until, until_within};
+
+const SENDERS: usize = 4;
+const FAULTS: Faults = Faults {
+    drop: 0.01,
+    double: 0.01,
+    delay: 0.01,
+    delay_ms: 200,
+};
+/// Longest and shortest cut.
+const CUT_MS: std::ops::Range<u64> = 300..3000;
+/// Where the bot is, in turns.
+const HOMES: [usize; 6] = [1, 2, 1, 2, 1, 0];
+/// What arrives late at all arrives within this: the lanes give up after 7.5 s.
+const LATE: Duration = Duration::from_secs(9);
+
+/// What is done while messages flow, when so many are answered.
+enum Trouble {
+    Move,
+    Cut(usize),
+}
+
+pub async fn messages_survive_a_bad_network() -> String {
+    let total = messages(50_000);
+    let setup = Setup {
+        proxied: true,
+        ..Setup::default()
+    };
+    let cluster = Cluster::start(setup).await;
+    let mut recipients = Vec::new();
+    for node in 0..cluster.nodes.len() {
+        let socket = cluster.bot(node, "alice", &format!("anchor-{node}")).await;
+        recipients.push(Recipient::start(socket));
+    }
+    let mut epochs = vec![recipients[HOMES[0]].take_the_bot().await];
+    cluster
+        .bots_online("alice", &["anchor-0", "anchor-1", "anchor-2", "bot-main"])
+        .await;
+    for proxy in &cluster.proxies {
+        proxy.set_faults(FAULTS);
+    }
+
+    let began = Instant::now();
+    let answered = Arc::new(AtomicUsize::new(0));
+    let mut answers: Vec<(usize, Answers)> = Vec::new();
+    let mut senders = JoinSet::new();
+    for sender in 0..SENDERS {
+        let mut socket = cluster
+            .socket(0, "alice", &format!("sender-{sender}"))
+            .await;
+        let answered = answered.clone();
+        senders.spawn(async move {
+            let share = total / SENDERS;
+            (sender, send_all(&mut socket, sender, share, answered).await)
+        });
+    }
+    for (at, trouble) in troubles(total) {
+        let most = Duration::from_secs(60) + Duration::from_millis(total as u64);
+        until_within(most, &format!("{at} are answered"), async || {
+            if let Some(ended) = senders.try_join_next() {
+                answers.push(ended.expect("no sender fails"));
+            }
+            (answered.load(Ordering::Relaxed) >= at).then_some(())
+        })
+        .await;
+        match trouble {
+            Trouble::Move => {
+                let home = HOMES[epochs.len() % HOMES.len()];
+                epochs.push(recipients[home].take_the_bot().await);
+            }
+            Trouble::Cut(number) => cut(&cluster, number).await,
+        }
+    }
+    answers.extend(senders.join_all().await);
+    let took = began.elapsed();
+    answers.sort_by_key(|(sender, _)| *sender);
+    let answers: Vec<Answers> = answers.into_iter().map(|(_, answers)| answers).collect();
+    let resent = cluster.nodes[0].metrics().await["t2b_lane_resends_total"];
+
+    let_pass_until(Instant::now() + LATE).await;
+    let mut arrivals = Vec::new();
+    for recipient in recipients {
+        arrivals.push(recipient.stop().await.0);
+    }
+    assert!(epochs.is_sorted_by(|a, b| a < b), "{epochs:?}");
+    let judgement = Judgement::of(&answers, &arrivals);
+    judgement.is_kept();
+    let counts = cluster.proxies.iter().map(|proxy| proxy.counts());
+    let (pushes, dropped, doubled, delayed, cut) = counts.fold((0, 0, 0, 0, 0), |sum, one| {
+        (
+            sum.0 + one.messages,
+            sum.1 + one.dropped,
+            sum.2 + one.doubled,
+            sum.3 + one.delayed,
+            sum.4 + one.cut,
+        )
+    });
+    let rate = total as f64 / took.as_secs_f64();
+    format!(
+        "{judgement}; {} moves, {} cuts of {cut} connections; of {pushes} pushes {dropped} dropped, {doubled} doubled, {delayed} delayed; {resent} resent; {:.0} s, {rate:.0} messages/s",
+        epochs.len() - 1,
+        cuts(total),
+        took.as_secs_f64(),
+    )
+}
+
+/// 100 moves and 10 cuts of a million messages; less of both for fewer, but some.
+fn troubles(total: usize) -> Vec<(usize, Trouble)> {
+    let (moves, cuts) = ((total / 10_000).clamp(10, 100), cuts(total));
+    let moves = (1..=moves).map(|number| (number * total / (moves + 1), Trouble::Move));
+    let cuts =
+        (0..cuts).map(|number| ((2 * number + 1) * total / (2 * cuts), Trouble::Cut(number)));
+    let mut troubles: Vec<_> = moves.chain(cuts).collect();
+    troubles.sort_by_key(|(at, _)| *at);
+    troubles
+}
+
+fn cuts(total: usize) -> usize {
+    (total / 100_000).clamp(2, 10)
+}
+
+/// Cuts one node off, or all of them, and waits for nothing.
+async fn cut(cluster: &Cluster, number: usize) {
+    let longest = number == 0;
+    let time_ms = if longest {
+        CUT_MS.end
+    } else {
+        fastrand::u64(CUT_MS)
+    };
+    let time = Duration::from_millis(time_ms);
+    let nodes = cluster.nodes.len();
+    // The first cut is of all.
+    match number % (nodes + 1) {
+        0 => {
+            for proxy in &cluster.proxies {
+                proxy.cut_for(time).await;
+            }
+        }
+        node => cluster.proxies[node - 1].cut_for(time).await,
+    }
+}

@@ -1,0 +1,98 @@
+//! Between two connections whose tenant is known, Redis sees nothing but PUBLISH.
+//!
+//! What Redis counts while messages flow, less what it counts in as long a time without any, is
+//! what the messages cost.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::cluster::{Cluster, Setup};
+use crate::load::{BOT, Recipient, messages, send_all};
+use crate::oracle::Judgement;
+use crate::wait::{let_pass_until, until};
+
+/// By how much two times of the same length may differ without any messages: beats and
+/// comparisons do not fall on the same instants.
+const NOISE: u64 = 20;
+
+/// Commands by name, and the packets that nodes say they published.
+struct Counts {
+    commands: BTreeMap<String, u64>,
+    packets: f64,
+}
+
+pub async fn redis_sees_only_publish() -> String {
+    let total = messages(20_000).min(100_000);
+    let setup = Setup {
+        nodes: 2,
+        ..Setup::default()
+    };
+    let cluster = Cluster::start(setup).await;
+    let mut sender = cluster.socket(0, "alice", "sender").await;
+    let recipient = Recipient::start(cluster.socket(1, "alice", "process").await);
+    recipient.take_the_bot().await;
+    cluster.bots_online("alice", &[BOT]).await;
+
+    let began = Instant::now();
+    let before = counts(&cluster).await;
+    let answers = send_all(&mut sender, 0, total, Arc::default()).await;
+    let after = counts(&cluster).await;
+    let took = began.elapsed();
+    let_pass_until(Instant::now() + took).await;
+    let idle = counts(&cluster).await;
+
+    until("all have arrived", async || {
+        (recipient.arrived() == total).then_some(())
+    })
+    .await;
+    let judgement = Judgement::of(&[answers], &[recipient.stop().await.0]);
+    judgement.is_kept();
+    assert_eq!(judgement.delivered, total);
+    let packets = (after.packets - before.packets) as u64;
+    let mut published = 0;
+    let mut others = BTreeMap::new();
+    for (command, count) in &after.commands {
+        let of = |counts: &Counts| counts.commands.get(command).copied().unwrap_or(0);
+        let resting = of(&idle) - count;
+        let more = (count - of(&before)).saturating_sub(resting);
+        match command.as_str() {
+            "publish" => published = more,
+            // What this test itself asks.
+            "info" | "client" | "client|setinfo" => {}
+            _ if more > NOISE => drop(others.insert(command.clone(), more)),
+            _ => {}
+        }
+    }
+    assert_eq!(
+        others,
+        BTreeMap::new(),
+        "commands of {total} messages beside PUBLISH"
+    );
+    assert!(
+        published <= packets + NOISE,
+        "{published} PUBLISH of {packets} batches and acks"
+    );
+    assert!(published > 0);
+    format!(
+        "{total} messages: {published} PUBLISH, {packets} batches and acks, nothing else; {:.1} messages a PUBLISH, {:.1} s",
+        total as f64 / published as f64,
+        took.as_secs_f64(),
+    )
+}
+
+async fn counts(cluster: &Cluster) -> Counts {
+    let info = cluster.redis.command(&["INFO", "commandstats"]);
+    // `cmdstat_publish:calls=7,usec=…`
+    let lines = info.text().lines().filter_map(|line| {
+        let (command, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+        let calls = rest.split(',').next()?.parse().ok()?;
+        Some((command.to_owned(), calls))
+    });
+    let commands = lines.collect();
+    let mut packets = 0.0;
+    for node in &cluster.nodes {
+        packets += node.metrics().await["t2b_lane_published_total"];
+    }
+    Counts { commands, packets }
+}

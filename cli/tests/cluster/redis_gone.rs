@@ -1,0 +1,131 @@
+//! Redis is away for longer than a lane waits: what a node can do alone goes on, what it cannot is
+//! refused, and then all is as before.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::cluster::{Cluster, Setup};
+use crate::flow::{Flow, Listener};
+use crate::socket::outcome_of;
+use crate::wait::{let_pass_until, until, until_within};
+
+const AWAY: Duration = Duration::from_secs(12);
+/// In so long every message has its answer.
+const ANSWERED: Duration = Duration::from_secs(8);
+/// In so long a new registration is refused.
+const REFUSED: Duration = Duration::from_secs(5);
+/// In so long everything is as before.
+const HEALED: Duration = Duration::from_secs(5);
+
+pub async fn nodes_stand_without_redis() -> String {
+    let setup = Setup {
+        appendonly: true,
+        ..Setup::default()
+    };
+    let mut cluster = Cluster::start(setup).await;
+    let bots = [
+        cluster.bot(0, "alice", "bot-0").await,
+        cluster.bot(1, "alice", "bot-1").await,
+    ]
+    .map(Listener::start);
+    let mut late = cluster.socket(0, "alice", "late").await;
+    cluster.bots_online("alice", &["bot-0", "bot-1"]).await;
+    let mut flows = Vec::new();
+    for (name, to) in [("near", "bot-0"), ("far", "bot-1")] {
+        let socket = cluster.socket(0, "alice", name).await;
+        flows.push(Flow::start(name.to_owned(), socket, to.to_owned()));
+    }
+    let [near, far] = flows.as_slice() else {
+        panic!("two flows");
+    };
+    let start = Instant::now();
+    for flow in [near, far] {
+        until("messages flow", async || flow.delivered_since(start)).await;
+    }
+
+    let gone = Instant::now();
+    cluster.redis.stop();
+    let down = Instant::now();
+    let degraded = until("every node is degraded", async || {
+        for node in &cluster.nodes {
+            let seen = node.nodes().await?;
+            (seen["degraded"] == true).then_some(())?;
+        }
+        Some(down.elapsed())
+    })
+    .await;
+    for node in &cluster.nodes {
+        assert_eq!(node.get("/healthz").await.unwrap().0, 200);
+        assert_eq!(node.get("/readyz").await.unwrap().0, 200);
+        assert_eq!(node.metrics().await["t2b_degraded"], 1.0);
+    }
+    let asked = Instant::now();
+    let answer = late.ask("register_bot", json!({"botId": "bot-new"})).await;
+    assert_eq!(outcome_of(&answer), "store_unavailable");
+    let refused = asked.elapsed();
+    assert!(refused <= REFUSED, "refused after {refused:?}");
+    let_pass_until(gone + AWAY).await;
+
+    cluster.redis.restart();
+    let back = Instant::now();
+    let mut healed = Duration::ZERO;
+    for flow in [near, far] {
+        let at = until_within(HEALED, "messages flow again", async || {
+            flow.delivered_since(back)
+        });
+        healed = healed.max(at.await - back);
+    }
+    let registered = until("a new bot can be registered", async || {
+        let answer = late.ask("register_bot", json!({"botId": "bot-new"})).await;
+        (answer["type"] == "bot_registered").then(|| back.elapsed())
+    })
+    .await;
+    cluster.is_whole().await;
+    cluster
+        .bots_online("alice", &["bot-0", "bot-1", "bot-new"])
+        .await;
+    let whole = back.elapsed();
+
+    for flow in [near, far] {
+        flow.is_sound();
+    }
+    let near_outcomes = near.outcomes(down, back);
+    assert!(
+        near_outcomes.keys().eq(["delivered"]),
+        "near: {near_outcomes:?}"
+    );
+    let slowest = is_answered(far, gone, back);
+    bots.iter().for_each(Listener::is_sound);
+    format!(
+        "{} s away: degraded after {} ms, a claim refused after {} ms; near: {near_outcomes:?}; far: {:?}, the slowest answer after {} ms; back: messages {} ms, claim {} ms, all {} ms",
+        AWAY.as_secs(),
+        degraded.as_millis(),
+        refused.as_millis(),
+        far.outcomes(down, back),
+        slowest.as_millis(),
+        healed.as_millis(),
+        registered.as_millis(),
+        whole.as_millis(),
+    )
+}
+
+/// Every message of that time was answered in time; how long the slowest took.
+#[track_caller]
+fn is_answered(flow: &Flow, from: Instant, to: Instant) -> Duration {
+    let mut slowest = Duration::ZERO;
+    let may_be = ["delivered", "unreachable", "delivery_unknown"];
+    let mut refused = 0;
+    for one in flow.attempts() {
+        if !(from..to).contains(&one.sent) {
+            continue;
+        }
+        let (at, outcome) = one.answer.expect("every message has its answer");
+        assert!(may_be.contains(&outcome.as_str()), "{outcome}");
+        refused += usize::from(outcome != "delivered");
+        slowest = slowest.max(at - one.sent);
+    }
+    assert!(refused > 0, "nothing was refused");
+    assert!(slowest <= ANSWERED, "an answer took {slowest:?}");
+    slowest
+}

@@ -1,0 +1,127 @@
+//! `kill -STOP` for 20 s of a node with 2,000 bots, as a frozen machine is: its sockets stand all the
+//! time, and meanwhile the others take it for dead.
+
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use futures_util::stream;
+
+use crate::cluster::{Cluster, Setup};
+use crate::crowd::{Crowd, What, name, tenant};
+use crate::killed::{BOTS, FORGOTTEN, TENANTS, is_listed, since};
+use crate::wait::{Times, let_pass_until, until};
+
+const STOPPED: Duration = Duration::from_secs(20);
+/// The bot of each tenant that is taken meanwhile.
+const TAKEN: usize = 7;
+/// How long until every bot that was not taken is reachable again.
+const REACHABLE: Duration = Duration::from_secs(10);
+
+pub async fn a_stopped_node_comes_back_with_its_sockets() -> String {
+    let cluster = Cluster::start(Setup::default()).await;
+    let mut crowd = Crowd::gather(&cluster, 0, (TENANTS, BOTS), None).await;
+    for node in [1, 2] {
+        crowd.watch_from(&cluster, node, TENANTS).await;
+    }
+    is_listed(&cluster, &[1, 2], BOTS).await;
+    let before = cluster.nodes[0].nodes().await.unwrap()["self"].clone();
+
+    let stopped = Instant::now();
+    cluster.nodes[0].pause().await;
+    let mut detected = Times::default();
+    for watcher in [1, 2] {
+        let is_gone =
+            |what: &What| matches!(what, What::Seen { node, online: false } if *node == watcher);
+        crowd
+            .until("all of its bots are seen offline", |story| {
+                story.iter().filter(|told| is_gone(&told.what)).count() >= TENANTS * BOTS
+            })
+            .await;
+        let seen = crowd.first(stopped, is_gone).into_values();
+        seen.for_each(|at| detected.push(at - stopped));
+    }
+    assert!(detected.max() <= FORGOTTEN, "{detected}");
+    let mut thieves = Vec::new();
+    for number in 0..TENANTS {
+        thieves.push(
+            cluster
+                .bot(1, &tenant(number), &name((number, TAKEN)))
+                .await,
+        );
+    }
+    let_pass_until(stopped + STOPPED).await;
+
+    let back = Instant::now();
+    cluster.nodes[0].resume().await;
+    let reborn = until("it has a new boot id", async || {
+        let seen = cluster.nodes[0].nodes().await?;
+        (seen["self"] != before).then(|| back.elapsed())
+    })
+    .await;
+    let mut online = Times::default();
+    for watcher in [1, 2] {
+        let is_back =
+            |what: &What| matches!(what, What::Seen { node, online: true } if *node == watcher);
+        crowd
+            .until("all that were not taken are seen online", |story| {
+                let returned = story
+                    .iter()
+                    .filter(|told| told.at >= back && told.bot.1 != TAKEN && is_back(&told.what));
+                returned.count() >= TENANTS * (BOTS - 1)
+            })
+            .await;
+        let seen = crowd.first(back, is_back).into_iter();
+        seen.filter(|(bot, _)| bot.1 != TAKEN)
+            .for_each(|(_, at)| online.push(at - back));
+    }
+    assert!(online.max() <= REACHABLE, "{online}");
+    cluster.is_whole().await;
+
+    every_bot_gets_a_message(&cluster, &mut crowd).await;
+    let messages = since(
+        back,
+        crowd.first(back, |what| matches!(what, What::Message)),
+    );
+    only_the_taken_are_closed(&crowd);
+    format!(
+        "{} bots: seen offline on the others: {detected}; new boot id after {} ms; seen online again: {online}; message to the same socket: {messages}; {} sockets closed, those whose bot was taken",
+        TENANTS * BOTS,
+        reborn.as_millis(),
+        thieves.len(),
+    )
+}
+
+/// From another node a message to each bot that was not taken, and it arrives.
+async fn every_bot_gets_a_message(cluster: &Cluster, crowd: &mut Crowd) {
+    let tenants = stream::iter(0..TENANTS).map(|number| async move {
+        let mut phone = cluster.socket(1, &tenant(number), "phone").await;
+        for bot in (0..BOTS).filter(|bot| *bot != TAKEN) {
+            until("the message is delivered", async || {
+                let outcome = phone.say(&name((number, bot)), "still there?").await;
+                (outcome == "delivered").then_some(())
+            })
+            .await;
+        }
+    });
+    tenants.buffer_unordered(8).collect::<Vec<()>>().await;
+    crowd
+        .until("every message has arrived", |story| {
+            let messages = story
+                .iter()
+                .filter(|told| matches!(told.what, What::Message));
+            messages.count() >= TENANTS * (BOTS - 1)
+        })
+        .await;
+}
+
+#[track_caller]
+fn only_the_taken_are_closed(crowd: &Crowd) {
+    let closed = crowd.story.iter().filter_map(|told| match told.what {
+        What::Closed(code) => Some((told.bot, code)),
+        What::Registered { .. } | What::Replaced | What::Message | What::Seen { .. } => None,
+    });
+    let mut closed: Vec<_> = closed.collect();
+    closed.sort();
+    let taken: Vec<_> = (0..TENANTS).map(|number| ((number, TAKEN), 4409)).collect();
+    assert_eq!(closed, taken, "sockets that were closed");
+}
