@@ -34,7 +34,7 @@ pub enum Inbound {
         /// Its number.
         number: u64,
     },
-    /// Messages are being lost from now on.
+    /// Messages are being lost from now on. The link is up from the start, without a word.
     LinkDown,
     /// Everything is subscribed again; what was published in between is lost.
     LinkUp,

@@ -23,8 +23,10 @@ use crate::keys;
 
 /// Orders that wait for the connection.
 const ORDERS: usize = 1024;
-/// Silence after which it is asked whether it lives, and again until it is taken for dead.
+/// Silence after which it is asked whether it lives.
 const IDLE: Duration = Duration::from_millis(500);
+/// Silence after that, until it is taken for dead: together, when the node itself becomes degraded.
+const DEAF: Duration = Duration::from_millis(1500);
 
 /// What a subscription command does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,8 +136,11 @@ impl Ear {
     async fn listen(mut self, mut orders: mpsc::Receiver<Order>) -> Result<(), Gone> {
         loop {
             let pinged = self.pending.iter().any(|order| order.verb == Verb::Ping);
-            let patience = if pinged { CONNECT } else { IDLE };
+            let patience = if pinged { DEAF } else { IDLE };
+            // In this order: after a pause of the whole process both the timer and the answer are
+            // ready. Orders are few.
             tokio::select! {
+                biased;
                 order = orders.recv() => self.write(order.ok_or(Gone)?).await?,
                 frame = self.frames.next() => {
                     let frame = frame.ok_or(Gone)?.map_err(|_| Gone)?;

@@ -81,7 +81,8 @@ impl Subject {
     pub async fn step(&mut self, tenant: &TenantId, step: Step) -> (Reply, Option<Event>) {
         let reply = self.asker.execute(request(tenant, step)).await;
         let probe = self.next.fetch_add(1, Relaxed);
-        self.listener.probe(LISTENER, probe).await.unwrap();
+        let probed = self.listener.probe(LISTENER, probe).await;
+        assert_eq!(probed, Ok(()), "{:?}", self.listener.state());
         let mut told = None;
         loop {
             let inbound = timeout(DEADLINE, self.heard.recv()).await.unwrap().unwrap();
@@ -92,7 +93,7 @@ impl Subject {
                     told = Some(event);
                 }
                 Inbound::Packet(_) | Inbound::Probe { .. } => panic!("{inbound:?}"),
-                Inbound::LinkDown | Inbound::LinkUp => panic!("the link broke"),
+                Inbound::LinkDown | Inbound::LinkUp => panic!("{:?}", self.listener.state()),
             }
         }
     }

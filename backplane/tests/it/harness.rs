@@ -54,19 +54,16 @@ impl Node {
     }
 
     /// The next that it hears.
-    #[track_caller]
-    pub fn hears(&mut self) -> impl Future<Output = Inbound> {
-        let heard = timeout(DEADLINE, self.inbound.recv());
-        async { heard.await.expect("in time").expect("the node listens") }
+    pub async fn hears(&mut self) -> Inbound {
+        let heard = timeout(DEADLINE, self.inbound.recv()).await;
+        let heard = heard.unwrap_or_else(|_| panic!("not in time: {:?}", self.backplane.state()));
+        heard.expect("the node listens")
     }
 
     /// Waits until something is heard that fits, past what does not.
     pub async fn until<T>(&mut self, fits: impl Fn(Inbound) -> Option<T>) -> T {
         loop {
-            let Ok(heard) = timeout(DEADLINE, self.inbound.recv()).await else {
-                panic!("not in time; {:?}", self.backplane.state());
-            };
-            if let Some(found) = fits(heard.expect("the node listens")) {
+            if let Some(found) = fits(self.hears().await) {
                 return found;
             }
         }

@@ -8,7 +8,6 @@ use fixtures::{Proxy, Redis};
 use protocol::ErrorCode;
 use router_core::store::nodes::{NodeAsk, NodeReply};
 use router_core::store::{Ask, Reply};
-use tokio::time::Instant;
 
 use crate::harness::{BOOT, Node, OTHER, claim, event_of, load, packet};
 
@@ -53,15 +52,8 @@ async fn a_server_that_hangs() {
     let mut node = Node::start(&redis.url(), BOOT).await;
     node.load("alice").await;
     redis.pause();
-    let asked = Instant::now();
     assert_eq!(node.ask("alice", claim("bot", 1)).await, Reply::Lost);
-    assert!(asked.elapsed() < Duration::from_secs(1));
     assert_eq!(node.hears().await, Inbound::LinkDown);
-    assert!(
-        asked.elapsed() < Duration::from_secs(4),
-        "{:?}",
-        asked.elapsed()
-    );
     assert_eq!(node.ask("alice", claim("bot", 1)).await, REFUSED);
     redis.resume();
     node.until(|it| (it == Inbound::LinkUp).then_some(())).await;
