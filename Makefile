@@ -24,7 +24,10 @@ endif
 STAGES := tools fmt-check clippy floors tidy deny plugin unit doctest conformance nodes e2e
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test check generate bench bench-relay bench-idle fmt pure plugin-build $(STAGES)
+SEEDS ?= 0..500
+SECONDS ?= 60
+
+.PHONY: help run cluster test check generate simulate simulate-bugs bench bench-relay bench-idle fmt pure plugin-build $(STAGES)
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +51,13 @@ fmt: ## formats all code
 
 generate: ## writes the generated files
 	@$(CARGO) xtask generate
+
+simulate: ## a cluster under SEEDS=A..B for SECONDS each, or REPLAY=seed; see simulation/README.md
+	$(CARGO) run --profile simulate -p simulation -- --seconds $(SECONDS) \
+		$(if $(REPLAY),--replay $(REPLAY) --trace,--seeds $(SEEDS))
+
+simulate-bugs: ## plants the bugs of simulation/bugs, and counts the seeds that catch each
+	@scripts/simulate-bugs.sh $(BUG_SEEDS)
 
 bench: bench-relay bench-idle ## the benchmarks, about five minutes; see benches/README.md
 

@@ -1,13 +1,13 @@
 //! `simulate --seeds A..B --seconds S`: runs seeds on all cores, and says what broke.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Instant;
 
 use simulation::{Outcome, run};
 
-const USAGE: &str =
-    "simulate [--seeds A..B] [--seconds S] [--replay SEED] [--trace] [--until-failure]";
+const USAGE: &str = "simulate [--seeds A..B] [--seconds S] [--replay SEED] [--trace] [--row]";
 
 /// How many events of a failed seed are printed.
 const EVENTS_SHOWN: usize = 60;
@@ -17,7 +17,8 @@ struct Args {
     to: u64,
     seconds: u64,
     trace: bool,
-    until_failure: bool,
+    /// Only a row of the table of planted bugs.
+    row: bool,
 }
 
 fn main() {
@@ -28,7 +29,7 @@ fn main() {
     // A panic is reported with its seed.
     std::panic::set_hook(Box::new(|_| {}));
     let began = Instant::now();
-    let (mut seeds, mut frames) = (0, 0);
+    let (mut seeds, mut frames) = (0_u32, 0);
     let mut failed = Vec::new();
     for outcome in outcomes(&args) {
         seeds += 1;
@@ -38,6 +39,9 @@ fn main() {
         }
     }
     failed.sort_unstable_by_key(|outcome| outcome.seed);
+    if args.row {
+        return print_row(&failed, seeds);
+    }
     for outcome in failed.iter().take(5) {
         report(outcome, &args);
     }
@@ -56,11 +60,21 @@ fn main() {
     std::process::exit(i32::from(!failed.is_empty()));
 }
 
+/// First seed, how many, of how many, and which checkers.
+fn print_row(failed: &[Outcome], seeds: u32) {
+    let first = failed.first().map(|outcome| outcome.seed.to_string());
+    let first = first.unwrap_or_else(|| "never".to_owned());
+    let checks = failed.iter().filter_map(|outcome| outcome.failure.as_ref());
+    let checks: BTreeSet<&str> = checks.map(|failure| failure.0.as_str()).collect();
+    let checks: Vec<&str> = checks.into_iter().collect();
+    println!("{first} | {} | {seeds} | {}", failed.len(), checks.join(", "));
+}
+
 /// Runs all seeds on all cores.
 fn outcomes(args: &Args) -> impl Iterator<Item = Outcome> {
     let (sender, receiver) = mpsc::channel();
     let next = std::sync::Arc::new(AtomicU64::new(args.from));
-    let (to, seconds, stops) = (args.to, args.seconds, args.until_failure);
+    let (to, seconds) = (args.to, args.seconds);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     for _ in 0..cores {
         let (sender, next) = (sender.clone(), next.clone());
@@ -71,9 +85,6 @@ fn outcomes(args: &Args) -> impl Iterator<Item = Outcome> {
                     return;
                 }
                 let outcome = run(seed, seconds, false);
-                if stops && outcome.failure.is_some() {
-                    next.store(to, Ordering::Relaxed);
-                }
                 if sender.send(outcome).is_err() {
                     return;
                 }
@@ -108,7 +119,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Option<Args> {
         to: 1000,
         seconds: 60,
         trace: false,
-        until_failure: false,
+        row: false,
     };
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -123,7 +134,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Option<Args> {
                 args.to = args.from + 1;
             }
             "--trace" => args.trace = true,
-            "--until-failure" => args.until_failure = true,
+            "--row" => args.row = true,
             _ => return None,
         }
     }

@@ -40,6 +40,8 @@ const STRANGER_MS: Millis = 6000;
 pub(super) struct Directory {
     /// The number of the last step that was applied.
     ver: u64,
+    /// Whether that number says nothing: what waited to be said again was not.
+    doubtful: bool,
     /// The highest number that was seen anywhere.
     pub known_ver: u64,
     /// Whether it is being read; then events wait.
@@ -130,10 +132,10 @@ impl Tenant {
     }
 
     fn apply_event(&mut self, env: &Env<'_>, event: Event, fx: &mut Effects) {
-        if event.ver <= self.directory.ver {
+        if event.ver <= self.directory.ver && !self.directory.doubtful {
             return;
         }
-        if event.prev != self.directory.ver {
+        if event.prev != self.directory.ver || self.directory.doubtful {
             self.read(env, fx);
             self.directory.waiting.insert(event.ver, event);
             return;
@@ -318,6 +320,7 @@ impl Tenant {
         self.directory.reading = false;
         self.directory.saw(snapshot.ver);
         self.directory.ver = snapshot.ver;
+        self.directory.doubtful = false;
         self.take_policy(env, snapshot.policy);
         self.expel_strangers(env, fx);
         let bots = snapshot.bots.iter();
@@ -420,7 +423,9 @@ impl Tenant {
         self.schedule_compare(env);
         let Some(ver) = ver else { return };
         let own = self.directory.ver;
-        if ver > own {
+        if self.directory.doubtful {
+            self.read(env, fx);
+        } else if ver > own {
             self.directory.behind = Some((ver, env.now_ms + BEHIND_MS));
         } else if ver < own {
             self.read(env, fx);
@@ -471,7 +476,7 @@ impl Tenant {
         {
             // What was not said again is gone: the store is believed again, whatever it says.
             self.directory.heal = None;
-            self.directory.ver = 0;
+            self.directory.doubtful = true;
             self.read(env, fx);
         }
         self.judge_strangers(env, fx);

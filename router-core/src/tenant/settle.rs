@@ -1,7 +1,7 @@
 //! Settles the answer of a message from the outcomes of its deliveries.
 //!
-//! The first success answers; else, when all outcomes are in, the gravest error does: busy before
-//! unknown before unreachable before offline. Only here is an idempotency key recorded, and only
+//! The first success answers; else, when all outcomes are in, the gravest error does: unknown before
+//! busy before unreachable before offline. Only here is an idempotency key recorded, and only
 //! when a queue of this node took the message.
 
 use std::collections::VecDeque;
@@ -335,11 +335,12 @@ impl Delivery {
     }
 }
 
-/// How much an error says against sending again at once: the gravest outcome is the answer.
+/// The gravest outcome is the answer. Unknown before all: whatever else is said means that no queue
+/// ever has the message. Then what says most against sending again at once.
 fn gravity(code: ErrorCode) -> u8 {
-    if code == ErrorCode::RecipientBusy {
+    if code == ErrorCode::DeliveryUnknown {
         4
-    } else if code == ErrorCode::DeliveryUnknown {
+    } else if code == ErrorCode::RecipientBusy {
         3
     } else if code == ErrorCode::Unreachable {
         2

@@ -126,6 +126,9 @@ impl Peers {
         let again_ms = 1 + outside.dice.below(2 * peer.pace_ms);
         outside.later(again_ms, Event::Act(i));
         let now_ms = outside.now_ms;
+        if !self.busy {
+            return;
+        }
         let Some(socket) = &peer.socket else {
             if now_ms >= peer.rests_until_ms {
                 self.connect(outside, machines, i);
@@ -139,9 +142,6 @@ impl Peers {
             return;
         }
         self.register_missing(outside, i);
-        if !self.busy {
-            return;
-        }
         let is_bot = self.all[i].client.is_none();
         match (outside.dice.below(1000), is_bot) {
             (0..15, _) => {
