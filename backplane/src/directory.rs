@@ -5,6 +5,7 @@
 //! | `b:<bot>` | `<epoch> <since ms> <boot or -> <conn or -> <meta>`; meta is one line of JSON |
 //! | `c:<conn>` | `<boot> <client>` |
 //! | `s:<client>` | when it was last seen, ms |
+//! | `born` | the number of the directory's first step, only in snapshots |
 //! | `p` | `<key generation> <0 or 1>`, only in events |
 //!
 //! An event is `<prev> <ver>`, then a line `<field>\t<value>` for each change, or `<field>` alone
@@ -19,6 +20,9 @@ use protocol::{BotId, ClientId, ConnectionId};
 use router_core::store::{BotRecord, Change, ConnRecord, Event, Holder, Policy, Snapshot};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
+
+/// The field that says when the directory began.
+const BORN: &[u8] = b"born";
 
 /// What is kept of a bot that the scripts do not look into. Members may be added.
 #[derive(Serialize, Deserialize)]
@@ -57,7 +61,12 @@ pub(crate) fn snapshot(
     let mut conns = BTreeMap::new();
     let mut clients = BTreeMap::new();
     let mut skipped = 0;
+    let mut born = 0;
     for (field, value) in fields {
+        if field.as_ref() == BORN {
+            born = text(value).and_then(number).unwrap_or_default();
+            continue;
+        }
         match text(field)
             .zip(text(value))
             .and_then(|(f, v)| change(f, Some(v)))
@@ -70,6 +79,7 @@ pub(crate) fn snapshot(
     }
     let snapshot = Snapshot {
         ver,
+        born,
         policy,
         bots: bots.into_values().collect(),
         conns: conns.into_iter().collect(),

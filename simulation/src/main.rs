@@ -67,7 +67,11 @@ fn print_row(failed: &[Outcome], seeds: u32) {
     let checks = failed.iter().filter_map(|outcome| outcome.failure.as_ref());
     let checks: BTreeSet<&str> = checks.map(|failure| failure.0.as_str()).collect();
     let checks: Vec<&str> = checks.into_iter().collect();
-    println!("{first} | {} | {seeds} | {}", failed.len(), checks.join(", "));
+    println!(
+        "{first} | {} | {seeds} | {}",
+        failed.len(),
+        checks.join(", ")
+    );
 }
 
 /// Runs all seeds on all cores.

@@ -131,6 +131,7 @@ local function finish()
     return
   end
   redis.call('SET', VER, text(ver), 'EX', KEEP_S)
+  redis.call('HSETNX', DIR, 'born', text(ver))
   redis.call('EXPIRE', DIR, KEEP_S)
   local head = text(prev) .. ' ' .. text(ver)
   redis.call(ARGV[#ARGV - 2], EVENTS, head .. '\n' .. table.concat(changes, '\n'))

@@ -99,6 +99,9 @@ pub struct Release {
 pub struct Snapshot {
     /// The tenant's counter; 0 if there is none.
     pub ver: u64,
+    /// The number of the first step that this directory has; 0 if there is none. Another one means
+    /// that all before it was lost, however high the counter is again.
+    pub born: u64,
     /// Who may connect.
     pub policy: Policy,
     /// Every listed bot, in id order.

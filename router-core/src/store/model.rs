@@ -19,6 +19,7 @@ const RECORD_BYTES: u64 = 256;
 #[derive(Debug, Clone, Default)]
 struct Tenant {
     ver: u64,
+    born: u64,
     policy: Policy,
     bots: BTreeMap<BotId, BotRecord>,
     conns: BTreeMap<ConnectionId, ConnRecord>,
@@ -109,6 +110,9 @@ impl Model {
         let event = (!changes.is_empty()).then_some(Event { prev, ver, changes });
         if event.is_some() {
             tenant.ver = ver;
+            if tenant.born == 0 {
+                tenant.born = ver;
+            }
         }
         if is_load {
             reply = Reply::Loaded(Box::new(tenant.snapshot()));
@@ -178,6 +182,7 @@ impl Tenant {
         let clients = self.clients.iter();
         Snapshot {
             ver: self.ver,
+            born: self.born,
             policy: self.policy,
             bots: self.bots.values().cloned().collect(),
             conns: conns.map(|(id, it)| (id.clone(), it.clone())).collect(),

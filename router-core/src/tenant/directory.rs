@@ -40,6 +40,8 @@ const STRANGER_MS: Millis = 6000;
 pub(super) struct Directory {
     /// The number of the last step that was applied.
     ver: u64,
+    /// The number of the first step of the directory that was read last.
+    born: u64,
     /// Whether that number says nothing: what waited to be said again was not.
     doubtful: bool,
     /// The highest number that was seen anywhere.
@@ -314,9 +316,13 @@ impl Tenant {
     }
 
     /// All of the directory, as the store has it. It replaces the replica, whatever its number; but
-    /// if it is lower, the store lost data, and what is missing waits for its holders.
+    /// if it is lower, or another directory, the store lost data, and what is missing waits for its
+    /// holders.
     pub(super) fn replace(&mut self, env: &Env<'_>, snapshot: Snapshot, fx: &mut Effects) {
-        let lost = snapshot.ver < self.directory.ver;
+        let known = &self.directory;
+        let other_birth = known.born != 0 && snapshot.born != known.born;
+        let lost = snapshot.ver < known.ver || other_birth;
+        self.directory.born = snapshot.born;
         self.directory.reading = false;
         self.directory.saw(snapshot.ver);
         self.directory.ver = snapshot.ver;

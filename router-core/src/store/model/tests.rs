@@ -116,6 +116,18 @@ fn the_counter_is_above_whatever_the_asker_has_seen() {
 }
 
 #[test]
+fn a_directory_is_known_by_its_first_step() {
+    let mut model = Model::new(1 << 20);
+    assert_eq!(snapshot(&mut model, 1).born, 0);
+    let first = epoch(ask(&mut model, claim("a", 1), 1000));
+    epoch(ask(&mut model, claim("b", 1), 2000));
+    assert_eq!(snapshot(&mut model, 2000).born, first);
+    model.lose_all();
+    let again = epoch(ask(&mut model, claim("a", 1), 3000));
+    assert_eq!(snapshot(&mut model, 3000).born, again);
+}
+
+#[test]
 fn only_the_present_holder_releases() {
     let mut model = Model::new(1 << 20);
     let old = epoch(ask(&mut model, claim("bot", 1), 1000));
