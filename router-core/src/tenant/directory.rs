@@ -143,6 +143,9 @@ impl Tenant {
             return;
         }
         self.directory.ver = event.ver;
+        if event.prev == 0 {
+            self.directory.born = event.ver;
+        }
         for change in event.changes {
             self.apply(env, change, fx);
         }

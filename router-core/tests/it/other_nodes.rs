@@ -32,8 +32,12 @@ impl World {
 
     /// A connection of another node makes `bot_far` its own.
     pub fn far_bot(&mut self, boot: BootId) {
+        self.far_claim("bot_far", boot, 0);
+    }
+
+    fn far_claim(&mut self, bot: &str, boot: BootId, known_ver: u64) {
         let bot = BotInfo {
-            id: BotId::parse("bot_far").unwrap(),
+            id: BotId::parse(bot).unwrap(),
             name: "Far".into(),
             kind: "bot".into(),
             description: String::new(),
@@ -52,7 +56,7 @@ impl World {
         let (_, event) = self.model.execute(Request {
             tenant: alice(),
             ask: Ask::Claim(Box::new(claim)),
-            known_ver: 0,
+            known_ver,
             now_ms: self.now_ms,
         });
         let (tenant, event) = (alice(), event.unwrap());
@@ -180,4 +184,29 @@ fn what_comes_from_another_node_is_never_published_again() {
     w.shard(Input::Inbound(Box::new(envelope)));
     assert_eq!(w.decided, [Some(Verdict::Moved(OTHER))]);
     assert_eq!(w.under_way(), to(OTHER, &[]));
+}
+
+#[test]
+fn what_a_store_lost_is_not_forgotten_because_another_node_is_faster_to_say_its_own_again() {
+    let (mut w, phone) = scene();
+    let ver = w.snapshot(&alice()).ver;
+    w.model.lose_all();
+    w.far_claim("bot_third", THIRD, ver + 1000);
+    w.pass_alive(5000);
+    let told = w.take(phone);
+    let of_far = |frame: &&Value| frame["data"]["botId"] == "bot_far";
+    assert_eq!(
+        told.iter().find(of_far),
+        None,
+        "it has time to be said again"
+    );
+    w.send_far(phone, &["1"]);
+    assert_eq!(w.under_way(), to(OTHER, &["1"]));
+    w.settle(Settled::Delivered);
+    w.pass_alive(2000);
+    let told = w.take(phone);
+    assert!(
+        told.iter().any(|frame| of_far(&frame)),
+        "nobody said it again"
+    );
 }
