@@ -14,9 +14,9 @@ use crate::effect::{Effect, Effects, Outcome, Receipt, Ticket};
 use crate::env::{Env, Millis};
 use crate::ids::HashKeys;
 use crate::lane::Settled;
+use crate::node::Nodes;
 use crate::request::{Join, Leave, Request, Route};
 use crate::store::{Event, Policy, Reply};
-use crate::node::Nodes;
 use crate::tenant::Tenant;
 
 pub use crate::tenant::{Replica, ReplicaBot};

@@ -67,7 +67,11 @@ fn print_row(failed: &[Outcome], seeds: u32) {
     let checks = failed.iter().filter_map(|outcome| outcome.failure.as_ref());
     let checks: BTreeSet<&str> = checks.map(|failure| failure.0.as_str()).collect();
     let checks: Vec<&str> = checks.into_iter().collect();
-    println!("{first} | {} | {seeds} | {}", failed.len(), checks.join(", "));
+    println!(
+        "{first} | {} | {seeds} | {}",
+        failed.len(),
+        checks.join(", ")
+    );
 }
 
 /// Runs all seeds on all cores.
@@ -107,7 +111,10 @@ fn report(outcome: &Outcome, args: &Args) {
         println!("  {line}");
     }
     println!("  {check}: {what}");
-    println!("  again: make simulate REPLAY={seed} SECONDS={}\n", args.seconds);
+    println!(
+        "  again: make simulate REPLAY={seed} SECONDS={}\n",
+        args.seconds
+    );
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Option<Args> {

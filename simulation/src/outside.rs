@@ -46,8 +46,9 @@ impl Outside {
         let (machine, tenant) = (from.machine, &ticket.tenant);
         let name = name_of(&request.ask);
         let journey = self.faults.journey(&mut self.dice, machine, now_ms);
-        self.onlooker
-            .trace(now_ms, || format!("node {machine} asks {name} of {tenant}, {journey:?}"));
+        self.onlooker.trace(now_ms, || {
+            format!("node {machine} asks {name} of {tenant}, {journey:?}")
+        });
         let (at_ms, answer) = journey.answer;
         let reply = match answer {
             Answer::True => None,
@@ -94,7 +95,11 @@ impl Outside {
         }
         if let Some(lane) = lane {
             let (at_ms, answer) = journey.answer;
-            let result = if answer == Answer::True { Ok(()) } else { Err(()) };
+            let result = if answer == Answer::True {
+                Ok(())
+            } else {
+                Err(())
+            };
             let arrival = Arrival::Published(lane, result);
             self.agenda.add(at_ms, Event::Arrive(from, arrival));
         }
@@ -108,10 +113,7 @@ impl Outside {
         if let Some(executed_ms) = journey.executed_ms
             && self.redis.links[from.machine]
         {
-            for at_ms in self
-                .faults
-                .push(&mut self.dice, from.machine, executed_ms)
-            {
+            for at_ms in self.faults.push(&mut self.dice, from.machine, executed_ms) {
                 self.agenda
                     .add(at_ms, Event::Arrive(from, Arrival::Probe(number)));
             }

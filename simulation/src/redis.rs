@@ -75,7 +75,9 @@ impl Redis {
     pub fn listeners(&self, tenant: &TenantId) -> Vec<Process> {
         let machines = self.tenants.get(tenant).into_iter().flatten();
         let linked = machines.filter(|machine| self.links[**machine]);
-        linked.filter_map(|machine| self.processes[*machine]).collect()
+        linked
+            .filter_map(|machine| self.processes[*machine])
+            .collect()
     }
 
     /// One step of a tenant. Whoever loads a tenant is told of it from now on.
@@ -104,10 +106,10 @@ impl Redis {
             known_ver: 0,
             now_ms,
         };
-        match self.model.clone().execute(request).0 {
-            Reply::Loaded(snapshot) => *snapshot,
-            other => unreachable!("a load is answered with a snapshot, not {other:?}"),
-        }
+        let Reply::Loaded(snapshot) = self.model.clone().execute(request).0 else {
+            unreachable!("a load is answered with a snapshot");
+        };
+        *snapshot
     }
 
     pub fn replicate(&mut self) {

@@ -45,8 +45,8 @@ impl World {
     /// The world of a seed, for so many seconds of its time.
     pub fn new(seed: u64, seconds: u64, tracing: bool) -> Self {
         let mut dice = Dice::new(seed);
-        let machines = dice.from_to(2, 4) as usize;
-        let tenants = dice.from_to(1, 3);
+        let machines = dice.between(2, 4) as usize;
+        let tenants = dice.between(1, 3);
         let tenants: Vec<TenantId> = (0..tenants)
             .map(|n| TenantId::parse(&format!("tenant-{n}")).expect("it is a name"))
             .collect();
@@ -158,7 +158,7 @@ impl World {
             }
             Event::Replicate => {
                 outside.redis.replicate();
-                let next_ms = outside.dice.from_to(200, 2500);
+                let next_ms = outside.dice.between(200, 2500);
                 outside.later(next_ms, Event::Replicate);
             }
             Event::Look => self.look(),
@@ -178,7 +178,10 @@ impl World {
     fn look(&mut self) {
         let now_ms = self.outside.now_ms;
         for machine in &mut self.machines {
-            let troubled = self.outside.faults.troubles(machine.process.machine, now_ms);
+            let troubled = self
+                .outside
+                .faults
+                .troubles(machine.process.machine, now_ms);
             let paused = machine.paused_until_ms > now_ms;
             if !machine.runs || machine.nodes.degraded || troubled || paused {
                 machine.well_since_ms = now_ms;
@@ -248,7 +251,10 @@ impl World {
                 self.outside.onlooker.fail("HEALED", &what);
             }
             let lanes = machine.lane_status(&self.outside);
-            if lanes.iter().any(|lane| lane.unacked > 0 || lane.waiting_bytes > 0) {
+            if lanes
+                .iter()
+                .any(|lane| lane.unacked > 0 || lane.waiting_bytes > 0)
+            {
                 let what = format!("node {node} has lanes that owe: {lanes:?}");
                 self.outside.onlooker.fail("HEALED", &what);
             }
@@ -257,7 +263,9 @@ impl World {
             let stored = self.outside.redis.snapshot(tenant, now_ms);
             self.outside.onlooker.healed_store(at, &stored, now_ms);
             for machine in &self.machines {
-                self.outside.onlooker.healed_replica(machine, tenant, &stored);
+                self.outside
+                    .onlooker
+                    .healed_replica(machine, tenant, &stored);
             }
         }
         self.outside.onlooker.ack_1_all(now_ms - 1000);

@@ -39,8 +39,13 @@ pub(super) struct Directory {
     ver: u64,
     /// Whether that number says nothing: what waited to be said again was not.
     doubtful: bool,
+    /// Whether the store took a step of this node since the last event: its event may be lost, and
+    /// then a store that goes back to before it is not told by the number.
+    pub unseen: bool,
     /// The highest number that was seen anywhere.
     pub known_ver: u64,
+    /// The same when the directory was last asked for: a store that has less has lost data.
+    known_when_asked: u64,
     /// Whether it is being read; then events wait.
     reading: bool,
     waiting: BTreeMap<u64, Event>,
@@ -101,6 +106,7 @@ impl Tenant {
             return;
         }
         self.directory.behind = None;
+        self.directory.known_when_asked = self.directory.known_ver;
         // What is read from now on knows of every order before.
         self.ordered = false;
         let dead = env.nodes.dead.clone();
@@ -137,6 +143,7 @@ impl Tenant {
             return;
         }
         self.directory.ver = event.ver;
+        self.directory.unseen = false;
         for change in event.changes {
             self.apply(env, change, fx);
         }
@@ -306,11 +313,13 @@ impl Tenant {
     /// All of the directory, as the store has it. It replaces the replica, whatever its number; but
     /// if it is lower, the store lost data, and what is missing waits for its holders.
     pub(super) fn replace(&mut self, env: &Env<'_>, snapshot: Snapshot, fx: &mut Effects) {
-        let lost = snapshot.ver < self.directory.ver;
+        let known_ver = self.directory.ver.max(self.directory.known_when_asked);
+        let lost = snapshot.ver < known_ver;
         self.directory.reading = false;
         self.directory.saw(snapshot.ver);
         self.directory.ver = snapshot.ver;
         self.directory.doubtful = false;
+        self.directory.unseen = false;
         self.take_policy(env, snapshot.policy);
         self.expel_strangers(env, fx);
         let bots = snapshot.bots.iter();
@@ -427,6 +436,7 @@ impl Tenant {
     /// Compares now: the link is back, and what happened meanwhile was not told.
     pub(crate) fn compare_soon(&mut self, env: &Env<'_>) {
         if self.loading.is_none() {
+            self.directory.doubtful |= self.directory.unseen;
             let wait_ms = (env.jitter() * 300.0) as Millis;
             self.directory.compare_ms = Some(env.now_ms + wait_ms);
         }

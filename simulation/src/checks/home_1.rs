@@ -23,7 +23,10 @@ impl Onlooker {
         }
         let last = conn.bots.insert(bot.clone(), epoch);
         if last.is_some_and(|last| last > epoch) {
-            self.fail("HOME-1", &format!("the epoch of {bot} went back to {epoch}"));
+            self.fail(
+                "HOME-1",
+                &format!("the epoch of {bot} went back to {epoch}"),
+            );
         }
         let epoch = (tenant, bot.clone(), epoch);
         let home = *self.homes.0.entry(epoch).or_insert(key);

@@ -63,7 +63,11 @@ impl Heard {
         let data = &frame["data"];
         let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
         let kind = text(&frame["type"]);
-        let bot = if kind == "bot_registered" { "id" } else { "botId" };
+        let bot = if kind == "bot_registered" {
+            "id"
+        } else {
+            "botId"
+        };
         Self {
             id: text(&frame["id"]),
             text: text(&data["text"]),
@@ -205,7 +209,10 @@ impl Onlooker {
             bots: BTreeMap::new(),
         };
         self.trace(now_ms, || {
-            format!("{key:?} opens: peer {peer}, tenant {tenant}, node {}, {id}", process.machine)
+            format!(
+                "{key:?} opens: peer {peer}, tenant {tenant}, node {}, {id}",
+                process.machine
+            )
         });
         self.conns.insert(key, conn);
     }
@@ -303,7 +310,11 @@ impl Onlooker {
 impl Heard {
     fn line(&self) -> String {
         let mut line = self.kind.clone();
-        let epoch = if self.epoch == 0 { String::new() } else { self.epoch.to_string() };
+        let epoch = if self.epoch == 0 {
+            String::new()
+        } else {
+            self.epoch.to_string()
+        };
         for (name, value) in [
             ("id", &self.id),
             ("text", &self.text),

@@ -76,7 +76,11 @@ impl Machine {
         envelope: Bytes,
     ) -> Result<(), Receipt> {
         let now_ms = self.clock(outside);
-        let bytes = if self.older { older(&envelope) } else { envelope };
+        let bytes = if self.older {
+            older(&envelope)
+        } else {
+            envelope
+        };
         let tenant = receipt.tenant().clone();
         let lane = self.lane(node);
         if lane.buried {
@@ -197,7 +201,9 @@ impl Machine {
             let held = lane.sender.status(now_ms);
             let bytes = held.unacked_bytes + held.waiting_bytes;
             if bytes > LANE_WINDOW_BYTES_MAX {
-                outside.onlooker.fail("BND-1", &format!("a lane holds {bytes} bytes"));
+                outside
+                    .onlooker
+                    .fail("BND-1", &format!("a lane holds {bytes} bytes"));
             }
         }
     }

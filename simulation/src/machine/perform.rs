@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use protocol::lane::Verdict;
+use router_core::ConnKey;
 use router_core::effect::{Effect, Effects};
 use router_core::env::Env;
 use router_core::lane::Settled;
 use router_core::session::Input as SessionInput;
 use router_core::shard::Input as ShardInput;
-use router_core::ConnKey;
 
 use super::Machine;
 use crate::outside::Outside;

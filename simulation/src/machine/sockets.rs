@@ -130,12 +130,7 @@ impl Machine {
     }
 
     /// Puts a frame into a queue. Answers are always taken, as the shell keeps room for them.
-    pub(super) fn push(
-        &mut self,
-        outside: &mut Outside,
-        key: ConnKey,
-        frame: Outbound,
-    ) -> Outcome {
+    pub(super) fn push(&mut self, outside: &mut Outside, key: ConnKey, frame: Outbound) -> Outcome {
         let now_ms = self.clock(outside);
         let Some(socket) = self.sockets.get_mut(&key) else {
             return Outcome::Gone;
