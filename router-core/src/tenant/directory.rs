@@ -152,7 +152,7 @@ impl Tenant {
     fn apply(&mut self, env: &Env<'_>, change: Change, fx: &mut Effects) {
         match change {
             Change::Bot(record) => self.apply_bot(env, *record, fx),
-            Change::Forgotten(bot) => self.apply_forgotten(env, &bot, fx),
+            Change::Forgotten(bot) => self.told_forgotten(env, &bot, fx),
             Change::Entered(conn, record) => self.apply_conn(env, conn, record, fx),
             Change::Left(conn) => match self.routes.key_of(&conn) {
                 Some(key) => self.say_again_conn(key),
