@@ -3,7 +3,7 @@
 #
 # One argument: how many seeds each bug gets. Prints a row a bug; fails if one is never caught.
 set -eu
-seeds="${1:-1000}"
+seeds="${1:-600}"
 root="$(cd "$(dirname "$0")/.." && pwd)"
 copy="$(mktemp -d)"
 trap 'rm -rf "$copy"' EXIT

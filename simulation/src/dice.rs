@@ -30,7 +30,7 @@ impl Dice {
     }
 
     /// A number of `from..=to`.
-    pub fn from_to(&mut self, from: u64, to: u64) -> u64 {
+    pub fn between(&mut self, from: u64, to: u64) -> u64 {
         from + self.below(to - from + 1)
     }
 

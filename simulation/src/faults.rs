@@ -135,7 +135,7 @@ impl Faults {
         let slow_ms = self.store_slow_ms;
         let flaky = dice.permille(self.flaky);
         let links = &mut self.machines[machine];
-        let way = |dice: &mut Dice| dice.from_to(1, 8) + links.clog_ms;
+        let way = |dice: &mut Dice| dice.between(1, 8) + links.clog_ms;
         let timeout_ms = now_ms + TIMEOUT_MS;
         let closed_ms = links.cut_out_ms.max(self.store_down_until_ms);
         if closed_ms > now_ms || (flaky && dice.permille(400)) {
@@ -144,7 +144,7 @@ impl Faults {
             return match dice.below(5) {
                 0 | 1 => Journey {
                     executed_ms: None,
-                    answer: (now_ms + dice.from_to(1, 50), Answer::Refused),
+                    answer: (now_ms + dice.between(1, 50), Answer::Refused),
                 },
                 2 | 3 => Journey {
                     executed_ms: None,
@@ -180,7 +180,7 @@ impl Faults {
         let mut arrivals = Vec::new();
         for _ in 0..copies {
             let late_ms = match dice.permille(self.reorder) {
-                true => dice.from_to(5, 400),
+                true => dice.between(5, 400),
                 false => 0,
             };
             let at_ms = now_ms + 2 + links.clog_ms + late_ms;

@@ -106,10 +106,10 @@ impl Redis {
             known_ver: 0,
             now_ms,
         };
-        match self.model.clone().execute(request).0 {
-            Reply::Loaded(snapshot) => *snapshot,
-            other => unreachable!("a load is answered with a snapshot, not {other:?}"),
-        }
+        let Reply::Loaded(snapshot) = self.model.clone().execute(request).0 else {
+            unreachable!("a load is answered with a snapshot");
+        };
+        *snapshot
     }
 
     pub fn replicate(&mut self) {

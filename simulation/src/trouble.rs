@@ -38,7 +38,7 @@ impl Trouble {
             machines,
             tenants,
             kinds,
-            pace_ms: dice.from_to(500, 6000),
+            pace_ms: dice.between(500, 6000),
             broken: Vec::new(),
             ended: false,
         }
@@ -53,7 +53,7 @@ impl Trouble {
         let kind = *dice.one_of(&self.kinds);
         let machine = dice.below(self.machines as u64) as usize;
         let tenant = dice.below(self.tenants as u64) as usize;
-        let rate = dice.from_to(5, 400);
+        let rate = dice.between(5, 400);
         let fault = match kind {
             0 => Fault::Loss(rate),
             1 => Fault::Double(rate),
@@ -63,9 +63,9 @@ impl Trouble {
             5 => Fault::CutIn(machine),
             6 => Fault::Deaf(machine),
             7 => Fault::Link(machine),
-            8 => Fault::Clog(machine, dice.from_to(50, 900)),
+            8 => Fault::Clog(machine, dice.between(50, 900)),
             9 => Fault::StoreDown,
-            10 => Fault::StoreSlow(dice.from_to(50, 1200)),
+            10 => Fault::StoreSlow(dice.between(50, 1200)),
             11 => Fault::Failover,
             12 => Fault::Empty(dice.permille(500)),
             13 | 14 => Fault::Crash(machine),
@@ -101,7 +101,7 @@ impl Trouble {
         }
         // Short ones are as interesting as long ones.
         let most_ms = *outside.dice.one_of(&[300, 1500, 4000, 12_000]);
-        let ms = outside.dice.from_to(50, most_ms);
+        let ms = outside.dice.between(50, most_ms);
         match fault {
             Fault::Loss(rate) => outside.faults.loss = rate,
             Fault::Double(rate) => outside.faults.double = rate,
@@ -131,7 +131,7 @@ impl Trouble {
                 machines[at].crash(outside);
             }
             Fault::Pause(at) => {
-                let ms = outside.dice.from_to(100, 20_000);
+                let ms = outside.dice.between(100, 20_000);
                 machines[at].paused_until_ms = outside.now_ms + ms;
                 self.for_ms(outside, fault, ms);
                 return;

@@ -45,8 +45,8 @@ impl World {
     /// The world of a seed, for so many seconds of its time.
     pub fn new(seed: u64, seconds: u64, tracing: bool) -> Self {
         let mut dice = Dice::new(seed);
-        let machines = dice.from_to(2, 4) as usize;
-        let tenants = dice.from_to(1, 3);
+        let machines = dice.between(2, 4) as usize;
+        let tenants = dice.between(1, 3);
         let tenants: Vec<TenantId> = (0..tenants)
             .map(|n| TenantId::parse(&format!("tenant-{n}")).expect("it is a name"))
             .collect();
@@ -158,7 +158,7 @@ impl World {
             }
             Event::Replicate => {
                 outside.redis.replicate();
-                let next_ms = outside.dice.from_to(200, 2500);
+                let next_ms = outside.dice.between(200, 2500);
                 outside.later(next_ms, Event::Replicate);
             }
             Event::Look => self.look(),

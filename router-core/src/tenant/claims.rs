@@ -322,6 +322,24 @@ impl Tenant {
         true
     }
 
+    /// The directory says that a bot is off the list. Its home asked for that, and the event is only
+    /// faster than the reply; or the reply was lost, and the home must be told.
+    pub(super) fn told_forgotten(&mut self, env: &Env<'_>, bot: &BotId, fx: &mut Effects) {
+        let here = self.routes.bot(bot).and_then(Bot::here);
+        let queue = self.claims.get(bot);
+        let asked = queue.filter(|queue| {
+            let is_unregister = matches!(queue.outstanding.kind, OpKind::Unregister);
+            is_unregister && Some(queue.outstanding.conn) == here
+        });
+        if let Some(number) = asked.map(|queue| queue.number) {
+            return self.claim_answered(env, bot, number, Reply::Done, fx);
+        }
+        match here {
+            Some(conn) => self.forgotten(env, conn, None, bot, fx),
+            None => self.apply_forgotten(env, bot, fx),
+        }
+    }
+
     fn finish(&mut self, env: &Env<'_>, bot: &BotId, op: Op, reply: Reply, fx: &mut Effects) {
         let is_asked = !matches!(op.kind, OpKind::ClaimAnew(_));
         let code = match (op.kind, reply) {

@@ -44,8 +44,13 @@ pub(super) struct Directory {
     born: u64,
     /// Whether that number says nothing: what waited to be said again was not.
     doubtful: bool,
+    /// Whether the store took a step of this node since the last event: its event may be lost, and
+    /// then a store that goes back to before it is not told by the number.
+    pub unseen: bool,
     /// The highest number that was seen anywhere.
     pub known_ver: u64,
+    /// The same when the directory was last asked for: a store that has less has lost data.
+    known_when_asked: u64,
     /// Whether it is being read; then events wait.
     reading: bool,
     waiting: BTreeMap<u64, Event>,
@@ -106,6 +111,7 @@ impl Tenant {
             return;
         }
         self.directory.behind = None;
+        self.directory.known_when_asked = self.directory.known_ver;
         // What is read from now on knows of every order before.
         self.ordered = false;
         let dead = env.nodes.dead.clone();
@@ -146,6 +152,7 @@ impl Tenant {
         if event.prev == 0 {
             self.directory.born = event.ver;
         }
+        self.directory.unseen = false;
         for change in event.changes {
             self.apply(env, change, fx);
         }
@@ -154,7 +161,7 @@ impl Tenant {
     fn apply(&mut self, env: &Env<'_>, change: Change, fx: &mut Effects) {
         match change {
             Change::Bot(record) => self.apply_bot(env, *record, fx),
-            Change::Forgotten(bot) => self.apply_forgotten(env, &bot, fx),
+            Change::Forgotten(bot) => self.told_forgotten(env, &bot, fx),
             Change::Entered(conn, record) => self.apply_conn(env, conn, record, fx),
             Change::Left(conn) => match self.routes.key_of(&conn) {
                 Some(key) => {
@@ -324,12 +331,13 @@ impl Tenant {
     pub(super) fn replace(&mut self, env: &Env<'_>, snapshot: Snapshot, fx: &mut Effects) {
         let known = &self.directory;
         let other_birth = known.born != 0 && snapshot.born != known.born;
-        let lost = snapshot.ver < known.ver || other_birth;
+        let lost = snapshot.ver < known.ver.max(known.known_when_asked) || other_birth;
         self.directory.born = snapshot.born;
         self.directory.reading = false;
         self.directory.saw(snapshot.ver);
         self.directory.ver = snapshot.ver;
         self.directory.doubtful = false;
+        self.directory.unseen = false;
         self.take_policy(env, snapshot.policy);
         self.expel_strangers(env, fx);
         let bots = snapshot.bots.iter();
@@ -446,6 +454,7 @@ impl Tenant {
     /// Compares now: the link is back, and what happened meanwhile was not told.
     pub(crate) fn compare_soon(&mut self, env: &Env<'_>) {
         if self.loading.is_none() {
+            self.directory.doubtful |= self.directory.unseen;
             let wait_ms = (env.jitter() * 300.0) as Millis;
             self.directory.compare_ms = Some(env.now_ms + wait_ms);
         }

@@ -100,6 +100,16 @@ enum Asked {
     Step,
 }
 
+impl Asked {
+    /// Whether it may have changed what the directory says of this node.
+    fn is_own_step(&self) -> bool {
+        match self {
+            Asked::Enter(_) | Asked::Claims(_) | Asked::Release(_) | Asked::Assert(_) => true,
+            Asked::Load | Asked::Version | Asked::Step => false,
+        }
+    }
+}
+
 impl Tenant {
     /// A tenant that was met for the first time: it asks the store who it is.
     pub(crate) fn new(id: TenantId, keys: HashKeys, env: &Env<'_>, fx: &mut Effects) -> Self {
@@ -190,7 +200,9 @@ impl Tenant {
     }
 
     pub(crate) fn reply(&mut self, env: &Env<'_>, number: u64, reply: Reply, fx: &mut Effects) {
-        match (self.asked.remove(&number), reply) {
+        let asked = self.asked.remove(&number);
+        self.directory.unseen |= asked.as_ref().is_some_and(Asked::is_own_step);
+        match (asked, reply) {
             (Some(Asked::Load), Reply::Loaded(snapshot)) => self.loaded(env, *snapshot, fx),
             (Some(Asked::Load), Reply::Refused(code)) => self.not_loaded(env, code, fx),
             (Some(Asked::Load), Reply::Lost) => {

@@ -98,7 +98,7 @@ impl Machine {
         let boot = BootId::from_bits(outside.dice.entropy());
         self.node = Node::new(boot, now_ms, hello(self.process.machine));
         self.nodes = Arc::new(self.node.view().clone());
-        let shards = outside.dice.from_to(1, 2);
+        let shards = outside.dice.between(1, 2);
         let keys = HashKeys(outside.dice.bits(), outside.dice.bits());
         self.shards = (0..shards).map(|_| Shard::new(keys)).collect();
         self.wake_ms = None;
@@ -116,7 +116,7 @@ impl Machine {
         outside.redis.end(self.process.machine);
         outside.onlooker.process_ends(self.process, outside.now_ms);
         for (key, socket) in std::mem::take(&mut self.sockets) {
-            let after_ms = outside.dice.from_to(1, 30);
+            let after_ms = outside.dice.between(1, 30);
             outside.later(after_ms, Event::HangUp(socket.peer, key));
         }
         self.lanes.clear();

@@ -71,9 +71,9 @@ impl Peers {
     pub fn new(dice: &mut Dice, tenants: Vec<TenantId>) -> Self {
         let mut all = Vec::new();
         let slow_seed = dice.permille(250);
-        let pace_ms = dice.from_to(60, 500);
+        let pace_ms = dice.between(60, 500);
         for tenant in 0..tenants.len() {
-            let bots = dice.from_to(2, 4);
+            let bots = dice.between(2, 4);
             for n in 0..bots {
                 let mut names = vec![format!("bot_{}", n % 3)];
                 if dice.permille(300) {
@@ -86,7 +86,7 @@ impl Peers {
                 };
                 all.push(Peer::new(tenant, None, names, instance, pace_ms));
             }
-            for n in 0..dice.from_to(2, 5) {
+            for n in 0..dice.between(2, 5) {
                 let client = Some(["phone", "desk", "phone", "tv", "desk"][n as usize].to_owned());
                 all.push(Peer::new(
                     tenant,
@@ -100,8 +100,8 @@ impl Peers {
         for peer in &mut all {
             if slow_seed && dice.permille(300) {
                 peer.manner = Manner {
-                    reads_after_ms: dice.from_to(1000, 14_000),
-                    capacity: dice.from_to(4, 20) as usize,
+                    reads_after_ms: dice.between(1000, 14_000),
+                    capacity: dice.between(4, 20) as usize,
                 };
             }
         }
@@ -221,7 +221,7 @@ impl Peers {
         let peer = &mut self.all[i];
         if peer.socket.as_ref().is_some_and(|socket| socket.key == key) {
             peer.socket = None;
-            peer.rests_until_ms = outside.now_ms + outside.dice.from_to(50, 2000);
+            peer.rests_until_ms = outside.now_ms + outside.dice.between(50, 2000);
         }
     }
 

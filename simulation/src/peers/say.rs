@@ -56,7 +56,7 @@ impl Peers {
     /// A few messages to one recipient at once: their order shows.
     pub(super) fn burst(&mut self, outside: &mut Outside, i: usize) {
         let to = self.somebody(outside, i);
-        for _ in 0..outside.dice.from_to(1, 6) {
+        for _ in 0..outside.dice.between(1, 6) {
             let message_id = self.maybe_id(outside);
             let draft = Draft {
                 to: to.clone(),
