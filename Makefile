@@ -17,7 +17,7 @@ RUN_TESTS := $(CARGO) nextest run --no-fail-fast
 ALL_TESTS := $(RUN_TESTS) --workspace -E 'not (binary(conformance) or binary(openclaw) or binary(cluster))'
 else
 RUN_TESTS := $(CARGO) test --no-fail-fast
-ALL_TESTS := $(RUN_TESTS) --workspace --lib --bins --test it
+ALL_TESTS := $(RUN_TESTS) --workspace --lib --bins --test it --test contract
 endif
 
 # In the order in which they run: the quick ones first.
