@@ -17,8 +17,8 @@ use crate::wait::until;
 pub const BOT: &str = "bot-main";
 /// Length of each text, bytes.
 const TEXT_BYTES: usize = 200;
-/// Most messages of one sender that are not answered.
-const WINDOW: usize = 256;
+/// Most messages of a fast sender that are not answered.
+pub const WINDOW: usize = 256;
 /// How long a sender rests after a refusal; then it begins again with one message.
 const REST: Duration = Duration::from_millis(100);
 /// What a sender waits for an answer at most: a lane gives up after 7.5 s.
@@ -32,15 +32,16 @@ pub fn messages(default: usize) -> usize {
     })
 }
 
-/// Sends `total` messages over one connection; `progress` counts those that are answered.
+/// Sends `total` messages over one connection, at most `most` of them unanswered; `progress` counts
+/// those that are answered.
 pub async fn send_all(
     socket: &mut Socket,
-    sender: usize,
-    total: usize,
+    (sender, total): (usize, usize),
+    most: usize,
     progress: Arc<AtomicUsize>,
 ) -> Answers {
     let mut answers = Answers::of(total);
-    let (mut sent, mut answered, mut window) = (0, 0, WINDOW);
+    let (mut sent, mut answered, mut window) = (0, 0, most);
     let mut rest_until = None;
     while answered < total {
         let resting = rest_until.filter(|until| Instant::now() < *until);
@@ -63,7 +64,7 @@ pub async fn send_all(
         };
         let outcome = outcome_of(&frame);
         if outcome == "delivered" {
-            window = (window * 2).min(WINDOW);
+            window = (window * 2).min(most);
         } else {
             window = 1;
             rest_until = Some(Instant::now() + REST);

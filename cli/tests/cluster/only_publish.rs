@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cluster::{Cluster, Setup};
-use crate::load::{BOT, Recipient, messages, send_all};
+use crate::load::{BOT, Recipient, WINDOW, messages, send_all};
 use crate::oracle::Judgement;
 use crate::wait::{let_pass_until, until};
 
@@ -36,7 +36,7 @@ pub async fn redis_sees_only_publish() -> String {
 
     let began = Instant::now();
     let before = counts(&cluster).await;
-    let answers = send_all(&mut sender, 0, total, Arc::default()).await;
+    let answers = send_all(&mut sender, (0, total), WINDOW, Arc::default()).await;
     let after = counts(&cluster).await;
     let took = began.elapsed();
     let_pass_until(Instant::now() + took).await;
