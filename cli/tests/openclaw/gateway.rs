@@ -1,4 +1,5 @@
-//! The real gateway on ports that it keeps over restarts, and `t2b` as its owner's command.
+//! The real gateway on ports that it keeps over restarts, and `t2b` as its owner's command. With
+//! `TEST_NODES=2` OpenClaw dials into it, and clients into a second node on the same Redis.
 
 use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
@@ -14,6 +15,14 @@ use crate::world::{DEADLINE, Place, free_port, until};
 /// Whose bots and phones these are.
 pub const OWNER: &str = "alice";
 
+/// A second node, for clients, and the Redis that both share.
+struct Door {
+    port: u16,
+    admin: u16,
+    _process: Child,
+    redis: fixtures::Redis,
+}
+
 /// The gateway's process and what stays when it is killed: its ports and its state directory.
 pub struct Gateway {
     home: PathBuf,
@@ -23,6 +32,7 @@ pub struct Gateway {
     /// The owner's API key.
     pub key: String,
     process: Option<Child>,
+    door: Option<Door>,
 }
 
 impl Gateway {
@@ -34,11 +44,53 @@ impl Gateway {
             log: place.file("gateway.log"),
             key: String::new(),
             process: None,
+            door: None,
         };
+        if std::env::var("TEST_NODES").is_ok_and(|nodes| nodes == "2") {
+            gateway.open_door().await;
+        }
         gateway.restart().await;
         let issued = gateway.run(&["keys", "issue", OWNER]).await;
         gateway.key = String::from_utf8(issued.stdout).unwrap().trim().to_owned();
         gateway
+    }
+
+    /// Starts Redis, and the node that clients use.
+    async fn open_door(&mut self) {
+        let redis = fixtures::Redis::start().expect("TEST_REDIS names a redis-server");
+        let secret = self.run(&["keys", "secret"]).await.stdout;
+        std::fs::write(self.home.join("secrets"), secret).unwrap();
+        self.start_door(redis, free_port(), free_port()).await;
+    }
+
+    async fn start_door(&mut self, redis: fixtures::Redis, port: u16, admin: u16) {
+        let listen = format!("127.0.0.1:{port}");
+        let admin_listen = format!("127.0.0.1:{admin}");
+        let log = log(&self.log.with_file_name("door.log"));
+        let mut command = self.t2b(&["gateway", "run", "--log", "debug"]);
+        self.share(&mut command, &redis.url());
+        command
+            .args(["--listen", &listen, "--admin-listen", &admin_listen])
+            .env("T2B_STATE_DIR", self.home.join("door"))
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        let process = command.spawn().unwrap();
+        until("the second node listens", async || {
+            TcpStream::connect(&listen).await.ok()
+        })
+        .await;
+        self.door = Some(Door {
+            port,
+            admin,
+            _process: process,
+            redis,
+        });
+    }
+
+    fn share(&self, command: &mut Command, redis: &str) {
+        command
+            .env("T2B_SECRETS_FILE", self.home.join("secrets"))
+            .env("T2B_REDIS_URL", redis);
     }
 
     /// Starts it where it was before. It keeps its grace period: it says that bots are still coming.
@@ -58,6 +110,15 @@ impl Gateway {
         .await;
     }
 
+    /// Kills it and every other node, and starts them again.
+    pub async fn forget(&mut self) {
+        self.kill().await;
+        if let Some(door) = self.door.take() {
+            self.start_door(door.redis, door.port, door.admin).await;
+        }
+        self.restart().await;
+    }
+
     /// Kills it as a power cut would.
     pub async fn kill(&mut self) {
         let mut process = self.process.take().expect("it runs");
@@ -70,12 +131,20 @@ impl Gateway {
         assert!(terminate(process, DEADLINE).await.success());
     }
 
+    /// Where OpenClaw connects.
     pub fn url(&self) -> String {
         format!("ws://127.0.0.1:{}/ws", self.port)
     }
 
-    pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+    /// Where clients connect.
+    pub fn door_url(&self) -> String {
+        format!("ws://{}/ws", self.door_address())
+    }
+
+    /// Where clients ask over HTTP.
+    pub fn door_address(&self) -> String {
+        let port = self.door.as_ref().map_or(self.port, |door| door.port);
+        format!("127.0.0.1:{port}")
     }
 
     /// `t2b` with the owner's key, killed when it is dropped.
@@ -88,6 +157,9 @@ impl Gateway {
             .args(args)
             .stdin(Stdio::null())
             .kill_on_drop(true);
+        if let Some(door) = &self.door {
+            self.share(&mut command, &door.redis.url());
+        }
         command
     }
 
@@ -95,7 +167,7 @@ impl Gateway {
     pub fn t2b_client(&self, args: &[&str]) -> Command {
         let mut command = self.t2b(args);
         command
-            .args(["--url", &self.url()])
+            .args(["--url", &self.door_url()])
             .env("T2B_KEY", &self.key);
         command
     }

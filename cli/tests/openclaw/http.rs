@@ -37,11 +37,11 @@ async fn ask(gateway: &Gateway, text: &str, message_id: &str) -> (u16, Value) {
          Content-Type: application/json\r\n\
          Content-Length: {}\r\n\
          Connection: close\r\n\r\n{body}",
-        gateway.address(),
+        gateway.door_address(),
         gateway.key,
         body.len(),
     );
-    let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+    let mut stream = TcpStream::connect(gateway.door_address()).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();

@@ -19,8 +19,7 @@ pub async fn a_run_that_was_cut_is_not_run_again(world: &mut World) {
     assert!(text_of(&answer).contains("interrupted"), "{answer:?}");
 
     // A gateway that has forgotten the message passes the repeat on, and the plugin still knows.
-    world.gateway.kill().await;
-    world.gateway.restart().await;
+    world.gateway.forget().await;
     world.bots_are_online(&BOTS).await;
     let mut phone = Phone::connect(&world.gateway, "payer").await;
     let answer = phone.ask("bot_main", text, id).await;

@@ -69,17 +69,21 @@ impl World {
         };
         let story = self.model.story();
         format!(
-            "{}{}--- the model was asked\n{story}",
+            "{}{}{}--- the model was asked\n{story}",
             tail("gateway.log"),
+            tail("door.log"),
             tail("openclaw.log")
         )
     }
 
     /// Everything that any process has printed or logged.
     pub fn printed(&self) -> String {
-        let printed = |name| std::fs::read_to_string(self.place.file(name)).unwrap();
+        let printed = |name| std::fs::read_to_string(self.place.file(name));
         let own = self.openclaw.own_log();
-        [printed("gateway.log"), printed("openclaw.log"), own].concat()
+        // There is a door only with two nodes.
+        let door = printed("door.log").unwrap_or_default();
+        let [gateway, openclaw] = ["gateway.log", "openclaw.log"].map(|log| printed(log).unwrap());
+        [gateway, openclaw, door, own].concat()
     }
 }
 

@@ -248,8 +248,9 @@ impl Node {
         self.tell_shards(|| Input::Reborn);
     }
 
-    /// Every tenant looks whether it missed something.
+    /// The store is back: every tenant looks whether it missed something, every lane goes on.
     fn resync(&self) {
+        self.lanes.resume(self.now_ms());
         self.tell_shards(|| Input::Resync);
     }
 

@@ -171,6 +171,14 @@ impl Lanes {
         }
     }
 
+    /// Redis is back: what a failed PUBLISH holds need not wait for its timer.
+    pub fn resume(&self, now_ms: Millis) {
+        for (_, lane) in self.all() {
+            lock(&lane.sender).resume(now_ms);
+            lane.work.notify_one();
+        }
+    }
+
     /// How each lane is.
     pub fn status(&self, now_ms: Millis) -> Vec<(BootId, Status)> {
         let all = self.all().into_iter();

@@ -48,6 +48,14 @@ impl Retry {
         self.tries = 0;
     }
 
+    /// What failed may work again: a timer that runs fires now.
+    pub fn resume(&mut self, now_ms: Millis) {
+        self.tries = 0;
+        if let Some(at_ms) = &mut self.at_ms {
+            *at_ms = now_ms.min(*at_ms);
+        }
+    }
+
     /// A new generation has nothing to repeat; but a Redis that failed still does.
     pub fn begin(&mut self) {
         let old = std::mem::take(self);

@@ -322,6 +322,12 @@ impl Sender {
         }
     }
 
+    /// Redis is back after an outage: what waits for a timer need not wait any longer. To be followed
+    /// by [`wake`](Self::wake).
+    pub fn resume(&mut self, now_ms: Millis) {
+        self.retry.resume(now_ms);
+    }
+
     /// The destination is dead: everything fails at once.
     pub fn fail(&mut self, out: &mut Vec<(Receipt, Settled)>) {
         self.give_up(out);

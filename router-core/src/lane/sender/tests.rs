@@ -330,6 +330,25 @@ fn a_redis_that_fails_holds_a_new_generation_too() {
 }
 
 #[test]
+fn a_redis_that_is_back_need_not_wait_for_the_timer() {
+    let mut lane = sender();
+    lane.pushed(1..=1);
+    let mut at_ms = NOW;
+    for _ in 0..3 {
+        lane.take(at_ms).unwrap();
+        lane.published(at_ms, Err(()));
+        at_ms = lane.next_wakeup().unwrap();
+        assert_eq!(lane.woken(at_ms), []);
+    }
+    lane.take(at_ms).unwrap();
+    lane.published(at_ms, Err(()));
+    assert_eq!(lane.take(at_ms + 1), None, "the timer has 4 s left");
+    lane.resume(at_ms + 1);
+    assert_eq!(lane.woken(at_ms + 1), []);
+    assert_eq!(lane.published_now(at_ms + 1), sent(1, &["a1"]));
+}
+
+#[test]
 fn what_redis_never_takes_is_unsent() {
     let mut lane = sender();
     lane.pushed(1..=1);
