@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use crate::harness::{Server, Socket, eventually, message, register};
 use crate::stalled::fill;
 
-/// Said of other nodes: `redis_gone.rs` of `cli/tests/cluster` provokes them.
+/// Said of other nodes: the router's `every_error_code.rs` provokes them, and `cli/tests/cluster`
+/// meets them on real sockets.
 const OF_A_CLUSTER: [ErrorCode; 2] = [ErrorCode::Unreachable, ErrorCode::DeliveryUnknown];
 
 #[tokio::test]
