@@ -15,6 +15,7 @@
 //! | `settle.rs` | settles its answer |
 //! | `flows.rs` | keeps messages in order while a bot's route changes |
 //! | `claims.rs` | makes a connection the home of a bot |
+//! | `homes.rs` | what a bot's home means for routes, presence and who held it before |
 //! | `flaps.rs` | tells two instances that fight over a bot from one that restarts |
 //! | `presence.rs` | tells of bots that came and went; lists them |
 //! | `replica.rs` | shows it to operators and tests |
@@ -27,6 +28,7 @@ mod dedupe;
 mod directory;
 mod flaps;
 mod flows;
+mod homes;
 mod owed;
 mod presence;
 mod replica;
