@@ -117,5 +117,7 @@ nodes: ## several gateways on one Redis, over a bad network
 e2e: export TEST_NODE := $(NODE_BIN)/node
 e2e: export TEST_OPENCLAW := $(OPENCLAW)
 e2e: export TEST_REQUIRE_TOOLS := 1
-e2e: plugin-build ## a real OpenClaw behind a real gateway
-	$(CARGO) test -p cli --test openclaw -- --nocapture
+e2e: export TEST_REDIS := $(CURDIR)/.cache/redis/redis-server
+e2e: plugin-build ## a real OpenClaw behind a real gateway, then with its clients on another node
+	TEST_NODES=1 $(CARGO) test -p cli --test openclaw -- --nocapture
+	TEST_NODES=2 $(CARGO) test -p cli --test openclaw -- --nocapture

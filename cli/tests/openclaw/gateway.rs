@@ -19,7 +19,7 @@ pub const OWNER: &str = "alice";
 struct Door {
     port: u16,
     admin: u16,
-    _process: Child,
+    process: Child,
     redis: fixtures::Redis,
 }
 
@@ -82,7 +82,7 @@ impl Gateway {
         self.door = Some(Door {
             port,
             admin,
-            _process: process,
+            process,
             redis,
         });
     }
@@ -113,7 +113,8 @@ impl Gateway {
     /// Kills it and every other node, and starts them again.
     pub async fn forget(&mut self) {
         self.kill().await;
-        if let Some(door) = self.door.take() {
+        if let Some(mut door) = self.door.take() {
+            door.process.kill().await.unwrap();
             self.start_door(door.redis, door.port, door.admin).await;
         }
         self.restart().await;
