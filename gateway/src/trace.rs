@@ -1,5 +1,6 @@
 //! Traces: a sampled frame is a span on every node that it passes, and the context rides in its
-//! envelope.
+//! envelope. It says which node (its boot id), whose tenant and what kind of frame; nothing of what
+//! is said in it.
 //!
 //! Only with an exporter (`OTEL_EXPORTER_OTLP_ENDPOINT`); without one nothing is sampled. What a
 //! client says of traces is not believed: whether its frame is sampled is ours to decide.
@@ -9,6 +10,8 @@ use std::collections::HashMap;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
+use protocol::{BootId, Envelope};
+use router_core::request::Route;
 use smol_str::SmolStr;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -31,20 +34,24 @@ impl Tracer {
         Self { sample }
     }
 
-    /// Perhaps begins the trace of a frame. Returns its span and the context for other nodes.
-    pub(crate) fn begin(self) -> Option<(Span, SmolStr)> {
+    /// Perhaps begins the trace of what a connection of this node sends: other nodes hear of it.
+    pub(crate) fn begin(self, node: BootId, route: &mut Route) -> Option<Span> {
         if self.sample <= 0.0 || fastrand::f64() >= self.sample {
             return None;
         }
-        let span = tracing::info_span!(target: TARGET, "send", otel.kind = "producer");
+        let span = tracing::info_span!(
+            target: TARGET, "send", otel.kind = "producer",
+            %node, tenant = %route.tenant(), frame = route.kind().wire_name(),
+        );
         let mut carrier = HashMap::new();
         TraceContextPropagator::new().inject_context(&span.context(), &mut carrier);
-        let context = SmolStr::new(carrier.get(TRACEPARENT)?);
-        Some((span, context))
+        route.trace(SmolStr::new(carrier.get(TRACEPARENT)?));
+        Some(span)
     }
 
-    /// Goes on with the trace of a frame that another node began.
-    pub(crate) fn go_on(self, context: &str) -> Option<Span> {
+    /// Goes on with the trace of what another node sent, if it began one.
+    pub(crate) fn go_on(self, node: BootId, envelope: &Envelope) -> Option<Span> {
+        let context = envelope.trace.as_deref()?;
         if self.sample <= 0.0 {
             return None;
         }
@@ -53,7 +60,10 @@ impl Tracer {
         if !parent.span().span_context().is_valid() {
             return None;
         }
-        let span = tracing::info_span!(target: TARGET, "deliver", otel.kind = "consumer");
+        let span = tracing::info_span!(
+            target: TARGET, "deliver", otel.kind = "consumer",
+            %node, tenant = %envelope.tenant, frame = envelope.kind.wire_name(),
+        );
         span.set_parent(parent).ok()?;
         Some(span)
     }

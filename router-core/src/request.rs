@@ -6,6 +6,7 @@
 
 use protocol::connect::Acks;
 use protocol::envelope::Envelope;
+use protocol::frame::SendKind;
 use protocol::presence::{BotInfo, Takeover};
 use protocol::{BotId, ClientId, ConnectionId, ErrorCode, FrameId, TenantId};
 use smol_str::SmolStr;
@@ -96,6 +97,11 @@ impl Route {
     /// Whose shard it goes to.
     pub fn tenant(&self) -> &TenantId {
         self.permit.tenant()
+    }
+
+    /// Which frame it is.
+    pub fn kind(&self) -> SendKind {
+        self.envelope.kind
     }
 
     /// Makes it part of a trace: the context goes along to other nodes.

@@ -8,7 +8,7 @@ use gateway::config::{Config, Sources, new_secret};
 use protocol::TenantId;
 use tempfile::TempDir;
 
-use crate::gateway::Gateway;
+use crate::gateway::{Environment, Gateway};
 use crate::socket::Socket;
 use crate::wait::until;
 
@@ -37,6 +37,8 @@ pub struct Setup {
     pub appendonly: bool,
     /// More of the configuration, TOML.
     pub config: &'static str,
+    /// More of the environment of each node.
+    pub environment: Environment,
 }
 
 impl Default for Setup {
@@ -46,6 +48,7 @@ impl Default for Setup {
             proxied: false,
             appendonly: false,
             config: "",
+            environment: Vec::new(),
         }
     }
 }
@@ -92,7 +95,9 @@ impl Cluster {
             }
             let home = cluster._place.path().join(format!("node-{number}"));
             let config = cluster._place.path().join("t2b.toml");
-            cluster.nodes.push(Gateway::start(home, &config, url).await);
+            let environment = setup.environment.clone();
+            let node = Gateway::start(home, &config, url, environment).await;
+            cluster.nodes.push(node);
         }
         cluster.is_whole().await;
         cluster

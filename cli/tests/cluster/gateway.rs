@@ -12,16 +12,21 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::wait::until;
+use crate::wait::{DEADLINE, until};
 
 /// How long an answer of the admin door may take.
 const ANSWER: Duration = Duration::from_secs(3);
+
+/// Names and values.
+pub type Environment = Vec<(&'static str, String)>;
 
 /// A process and what stays when it is killed.
 pub struct Gateway {
     home: PathBuf,
     config: PathBuf,
     redis_url: String,
+    /// Beside where its state and configuration are.
+    environment: Environment,
     /// How often it was started; each start has a log of its own.
     starts: u32,
     /// Where bots and clients connect, `IP:PORT`.
@@ -32,12 +37,18 @@ pub struct Gateway {
 
 impl Gateway {
     /// Starts it and waits until it listens. `config`: the file that all nodes share.
-    pub async fn start(home: PathBuf, config: &Path, redis_url: String) -> Self {
+    pub async fn start(
+        home: PathBuf,
+        config: &Path,
+        redis_url: String,
+        environment: Environment,
+    ) -> Self {
         std::fs::create_dir_all(&home).unwrap();
         let mut gateway = Self {
             home,
             config: config.to_owned(),
             redis_url,
+            environment,
             starts: 0,
             public: String::new(),
             admin: String::new(),
@@ -56,6 +67,7 @@ impl Gateway {
             .env_clear()
             .env("T2B_STATE_DIR", self.home.join("state"))
             .env("T2B_CONFIG", &self.config)
+            .envs(self.environment.iter().cloned())
             .args(["gateway", "run", "--redis", &self.redis_url])
             .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
             .stdin(Stdio::null())
@@ -93,6 +105,15 @@ impl Gateway {
     pub async fn kill(&mut self) {
         let mut process = self.process.take().expect("it runs");
         process.kill().await.unwrap();
+    }
+
+    /// Ends it as its operator would, and waits until it ended. Panics: it says that it failed.
+    pub async fn stop(&mut self) {
+        self.signal("-TERM").await;
+        let mut process = self.process.take().expect("it runs");
+        let status = timeout(DEADLINE, process.wait()).await;
+        let status = status.expect("it ends in time").unwrap();
+        assert!(status.success(), "{status}: {}", self.tail(10));
     }
 
     /// Lets it hang: its sockets stand, nothing is answered.

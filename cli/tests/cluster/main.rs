@@ -14,6 +14,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `cluster.rs`, `gateway.rs` | the processes |
+//! | `collector.rs` | who takes their traces |
 //! | `socket.rs`, `flow.rs`, `load.rs`, `crowd.rs` | who talks: one, again and again, as fast as it goes, thousands |
 //! | `oracle.rs` | what must have become of each message |
 //! | `wait.rs` | time: deadlines, periods, percentiles |
@@ -24,6 +25,8 @@
 mod across;
 #[cfg(test)]
 mod cluster;
+#[cfg(test)]
+mod collector;
 #[cfg(test)]
 mod crowd;
 #[cfg(test)]
@@ -53,6 +56,8 @@ mod stopped;
 #[cfg(test)]
 mod takeovers;
 #[cfg(test)]
+mod traced;
+#[cfg(test)]
 mod wait;
 
 use std::panic::AssertUnwindSafe;
@@ -71,6 +76,8 @@ macro_rules! cases {
 
 const CASES: &[(&str, Case)] = cases![
     across::conversations_cross_nodes,
+    traced::a_message_is_one_trace,
+    traced::a_collector_that_is_gone_hurts_nobody,
     directory_lag::every_node_sees_a_change_at_once,
     million::messages_survive_a_bad_network,
     takeovers::a_bot_has_one_home,

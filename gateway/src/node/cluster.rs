@@ -124,11 +124,10 @@ impl Node {
         let Ok(envelope) = Envelope::from_bytes(bytes) else {
             return Some(Verdict::Refused(ErrorCode::NotSupported));
         };
-        let traced = envelope.trace.as_deref();
-        let span = traced.and_then(|context| self.tracer.go_on(context));
+        let view = self.view();
+        let span = self.tracer.go_on(view.own, &envelope);
         let _span = span.map(tracing::Span::entered);
         let index = self.shard_of(&envelope.tenant);
-        let view = self.view();
         self.in_shard(
             &self.env(&view),
             index,

@@ -103,11 +103,8 @@ impl Node {
                 }
                 Effect::Join(join) => self.join(env, entry, join, work),
                 Effect::Route(mut route) => {
-                    let traced = self.tracer.begin();
-                    let _span = traced.map(|(span, context)| {
-                        route.trace(context);
-                        span.entered()
-                    });
+                    let span = self.tracer.begin(env.nodes.own, &mut route);
+                    let _span = span.map(tracing::Span::entered);
                     self.own_shard(env, entry, Input::Route(route), work);
                 }
                 Effect::Request(request) => {
