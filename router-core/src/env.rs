@@ -1,6 +1,7 @@
 //! What a machine may know of the world: the time, some entropy, the settings. All are arguments.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use protocol::{ConnectionId, Limits, MessageId, TenantId};
@@ -22,8 +23,8 @@ pub struct Env<'a> {
     pub settings: &'a Settings,
     /// Which nodes there are.
     pub nodes: &'a Nodes,
-    /// How often a tenant compares its counter with the store's, milliseconds.
-    pub compare_ms: Millis,
+    /// How long it takes at least until every tenant has asked the store something, milliseconds.
+    pub round_ms: Millis,
 }
 
 impl Env<'_> {
@@ -47,8 +48,19 @@ impl Env<'_> {
 
     /// A fraction in `[0, 1)` for jitter.
     pub fn jitter(&self) -> f64 {
-        (self.entropy as u32) as f64 / f64::from(u32::MAX).next_up()
+        fraction(self.entropy as u32)
     }
+
+    /// The same, another one for each of many tenants that are handled at once.
+    pub fn jitter_of(&self, tenant: &TenantId) -> f64 {
+        let mut hasher = DefaultHasher::new();
+        (self.entropy as u64, tenant).hash(&mut hasher);
+        fraction(hasher.finish() as u32)
+    }
+}
+
+fn fraction(bits: u32) -> f64 {
+    f64::from(bits) / f64::from(u32::MAX).next_up()
 }
 
 /// What the operator chose, checked and ready to use.
@@ -122,7 +134,7 @@ mod tests {
                 entropy,
                 settings: &settings,
                 nodes: &nodes,
-                compare_ms: 5000,
+                round_ms: 0,
             }
             .jitter();
             assert!((0.0..1.0).contains(&jitter), "{entropy:x} gave {jitter}");

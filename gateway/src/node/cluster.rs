@@ -15,6 +15,7 @@ use std::time::Duration;
 use backplane::Inbound;
 use bytes::Bytes;
 use protocol::lane::{Packet, Verdict};
+use protocol::limits::COMPARE_MS;
 use protocol::{BootId, Envelope, ErrorCode};
 use router_core::lane::{Receiver, Status};
 use router_core::node::{Node as Machine, NodeEffect, NodeInput};
@@ -297,7 +298,7 @@ impl Node {
 
     /// How often a tenant compares its directory with the store's, milliseconds.
     pub(crate) fn compare_ms(&self) -> u64 {
-        self.compare_ms.load(Ordering::Relaxed)
+        self.round_ms.load(Ordering::Relaxed).max(COMPARE_MS)
     }
 
     /// How the lanes to the other nodes are.

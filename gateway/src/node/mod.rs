@@ -30,7 +30,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use arc_swap::ArcSwap;
 use backplane::Backplane;
 use protocol::lane::LaneKeys;
-use protocol::limits::COMPARE_MS;
 use protocol::{BootId, Limits, TenantId};
 use router_core::auth::{Attempt, AuthError, Credential, Keyring, Throttle, Verified};
 use router_core::effect::Ticket;
@@ -79,8 +78,8 @@ pub(crate) struct Node {
     frame_bytes_max: usize,
     /// Whether the store was ever there.
     was_well: AtomicBool,
-    /// How often a tenant compares its counter with the store's, milliseconds.
-    compare_ms: AtomicU64,
+    /// How long it takes until every tenant may have asked the store something, milliseconds.
+    round_ms: AtomicU64,
     me: Weak<Node>,
     hash_keys: HashKeys,
     shards: Vec<ShardCell>,
@@ -198,7 +197,7 @@ impl Node {
             lanes: Lanes::new(Weak::clone(me), lane_keys),
             frame_bytes_max,
             was_well: AtomicBool::new(false),
-            compare_ms: AtomicU64::new(COMPARE_MS),
+            round_ms: AtomicU64::default(),
             me: Weak::clone(me),
             hash_keys,
             metrics: Metrics::new(),
@@ -333,7 +332,7 @@ impl Node {
             entropy: fastrand::u128(..),
             settings: &self.settings,
             nodes,
-            compare_ms: self.compare_ms.load(Ordering::Relaxed),
+            round_ms: self.round_ms.load(Ordering::Relaxed),
         }
     }
 

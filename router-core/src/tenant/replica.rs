@@ -63,7 +63,7 @@ impl Tenant {
         let mut conns: Vec<(ConnectionId, BootId)> = here.chain(there).collect();
         conns.sort_unstable();
         Some(Replica {
-            ver: self.directory.ver(),
+            ver: self.directory.ver,
             bots: bots.collect(),
             conns,
             deliveries: self.deliveries.len(),
