@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use protocol::{BootId, ErrorCode, Secret, TenantId};
+use protocol::{BootId, Secret, TenantId};
 use router_core::store::nodes::{NodeAsk, NodeReply};
 use router_core::store::{Ask, Reply, Request};
 use tokio::sync::mpsc;
@@ -246,8 +246,7 @@ impl Inner {
         call.args
             .extend([session.publish.to_owned(), known, now_ms.to_string()]);
         let keys = keys.tenant(&request.tenant);
-        let value = session.run(call.script, &keys, &call.args).await;
-        let value = value.map_err(|fail| told(&request.ask, fail))?;
+        let value = session.run(call.script, &keys, &call.args).await?;
         let (reply, skipped) = ask::reply(&request.ask, value).ok_or(Fail::Lost)?;
         self.intake.counters.skipped.fetch_add(skipped, Relaxed);
         Ok(reply)
@@ -267,15 +266,6 @@ impl Inner {
 
     fn wanted(&self) -> MutexGuard<'_, Wanted> {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A full store refuses what would grow it; for the rest it is only unavailable.
-fn told(ask: &Ask, fail: Fail) -> Fail {
-    let grows = matches!(ask, Ask::Enter { .. } | Ask::Claim(_));
-    match fail == Fail::Refused(ErrorCode::QuotaExceeded) && !grows {
-        true => Fail::UNAVAILABLE,
-        false => fail,
     }
 }
 

@@ -115,19 +115,3 @@ async fn a_master_that_becomes_a_replica() {
         Reply::Claimed { .. }
     ));
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_is_full() {
-    let Some(redis) = Redis::start() else { return };
-    let node = Node::start(&redis.url(), BOOT).await;
-    node.ask("alice", claim("bot", 1)).await;
-    redis.command(&["CONFIG", "SET", "maxmemory", "1"]);
-    let full = Reply::Refused(ErrorCode::QuotaExceeded);
-    assert_eq!(node.ask("alice", claim("bot", 2)).await, full);
-    assert_eq!(node.ask("alice", Ask::Revoke).await, REFUSED);
-    let Reply::Version(ver) = node.ask("alice", Ask::Version).await else {
-        panic!()
-    };
-    redis.command(&["CONFIG", "SET", "maxmemory", "0"]);
-    assert_eq!(node.ask("alice", Ask::Version).await, Reply::Version(ver));
-}
