@@ -10,6 +10,7 @@
 //! | `<prefix>:node:<boot>` | hash | what a node says of itself |
 //! | `<prefix>:inbox:<boot>` | channel | packets for a node, and its probes |
 //! | `<prefix>:probe:<boot>:<number>` | channel | probes of connections without the inbox |
+//! | `<prefix>:check:<number>` | key and channel | nothing, see `check.lua` |
 //!
 //! The tenant stands in braces, which in a Cluster puts all of it into one slot. No id contains a
 //! brace, and only bot ids contain a colon, which are in no name.
@@ -75,6 +76,12 @@ impl Keys {
     /// A channel for probes; the number is chosen so that its slot is where the probe has to go.
     pub(crate) fn probe(&self, boot: BootId, number: u32) -> String {
         format!("{}:probe:{boot}:{number}", self.prefix)
+    }
+
+    /// A key, and a channel, by which the rights of the user are tried; the number is chosen as that
+    /// of a probe.
+    pub(crate) fn check(&self, number: u32) -> String {
+        format!("{}:check:{number}", self.prefix)
     }
 
     /// What a channel is for. `None`: it is none of ours.

@@ -54,4 +54,5 @@ scripts! {
     BEAT, WHEN_FULL = "beat.lua";
     BURY, WHEN_FULL = "bury.lua";
     HELLO, WHEN_FULL = "hello.lua";
+    CHECK, WHEN_FULL = "check.lua";
 }

@@ -7,6 +7,7 @@ use super::Place;
 use super::admin::Admin;
 use super::error::ConnectError;
 use super::url::{Address, Kind};
+use crate::keys;
 
 /// Slots of a Cluster.
 const SLOTS: u16 = 16384;
@@ -16,6 +17,20 @@ const SLOTS: u16 = 16384;
 pub(super) struct Master {
     pub(super) address: Address,
     pub(super) slots: Vec<(u16, u16)>,
+}
+
+impl Master {
+    /// Whether it has the slot of this key or channel.
+    pub(super) fn has(&self, name: &str) -> bool {
+        let slot = keys::slot(name);
+        self.slots.iter().any(|(a, b)| (*a..=*b).contains(&slot))
+    }
+
+    /// The first of numbered names that is here.
+    pub(super) fn first(&self, name: impl Fn(u32) -> String) -> String {
+        let mut here = (0..).map(name).filter(|name| self.has(name));
+        here.next().expect("some number has a slot of every node")
+    }
 }
 
 /// The masters now. `known`: others that may be asked, in a Cluster whose first nodes are gone.

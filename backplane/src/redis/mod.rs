@@ -270,6 +270,14 @@ impl Inner {
 }
 
 impl Place {
+    /// How messages are published.
+    fn publish(&self) -> &'static str {
+        match self.kind {
+            Kind::Single | Kind::Sentinel { .. } => "PUBLISH",
+            Kind::Cluster => "SPUBLISH",
+        }
+    }
+
     fn read(config: &RedisConfig) -> Result<Self, ConnectError> {
         let target = url::parse(config.url.reveal())?;
         let tls = match target.tls {

@@ -17,7 +17,6 @@ use super::inbound::Intake;
 use super::listen::Listener;
 use super::url::{Address, Kind};
 use super::{Place, server};
-use crate::keys;
 use crate::scripts::{self, Script};
 
 /// Names in one SUBSCRIBE.
@@ -71,11 +70,7 @@ impl Session {
             shards,
             intake: intake.clone(),
             end,
-            publish: if place.kind == Kind::Cluster {
-                "SPUBLISH"
-            } else {
-                "PUBLISH"
-            },
+            publish: place.publish(),
             server,
         })
     }
@@ -87,10 +82,12 @@ impl Session {
         keys: &[String],
         args: &[String],
     ) -> Result<Value, Fail> {
-        let shard = self.shard(&keys[0]);
-        let answer = match shard.eval("EVALSHA", &script.sha, keys, args).await {
+        let commands = &self.shard(&keys[0]).commands;
+        let known = eval("EVALSHA", &script.sha, keys, args);
+        let answer = match commands.ask(&known).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                shard.eval("EVAL", &script.text, keys, args).await
+                let unknown = eval("EVAL", &script.text, keys, args);
+                commands.ask(&unknown).await
             }
             answer => answer,
         };
@@ -137,11 +134,8 @@ impl Session {
         let inbox = keys.inbox(boot);
         let home = self.index(&inbox);
         let others = (0..self.shards.len()).filter(|index| *index != home);
-        let probes = others.map(|index| {
-            let names = (0..).map(|number| keys.probe(boot, number));
-            let mut here = names.filter(|name| self.index(name) == index);
-            here.next().expect("some number has a slot of every node")
-        });
+        let probe = |number| keys.probe(boot, number);
+        let probes = others.map(|index| self.shards[index].master.first(probe));
         std::iter::once(inbox.clone()).chain(probes).collect()
     }
 
@@ -206,17 +200,9 @@ impl Session {
     }
 
     fn index(&self, name: &str) -> usize {
-        let slot = keys::slot(name);
-        let holds = |shard: &Shard| {
-            shard
-                .master
-                .slots
-                .iter()
-                .any(|(a, b)| (*a..=*b).contains(&slot))
-        };
         self.shards
             .iter()
-            .position(holds)
+            .position(|shard| shard.master.has(name))
             .expect("the masters have all slots")
     }
 
@@ -260,6 +246,10 @@ impl Shard {
             load.arg("LOAD").arg(&script.text);
             commands.ask(&load).await.map_err(refused)?;
         }
+        let name = master.first(|number| intake.keys.check(number));
+        let args = [place.publish().to_owned(), name.clone()];
+        let check = eval("EVALSHA", &scripts::CHECK.sha, &[name], &args);
+        commands.ask(&check).await.map_err(refused)?;
         let sharded = place.kind == Kind::Cluster;
         let listener = Listener::start(frames, sharded, index, intake.clone(), end.clone());
         let shard = Self {
@@ -271,16 +261,10 @@ impl Shard {
         };
         Ok((shard, info))
     }
+}
 
-    async fn eval(
-        &self,
-        verb: &str,
-        script: &str,
-        keys: &[String],
-        args: &[String],
-    ) -> Result<Value, RedisError> {
-        let mut command: Cmd = redis::cmd(verb);
-        command.arg(script).arg(keys.len()).arg(keys).arg(args);
-        self.commands.ask(&command).await
-    }
+fn eval(verb: &str, script: &str, keys: &[String], args: &[String]) -> Cmd {
+    let mut command = redis::cmd(verb);
+    command.arg(script).arg(keys.len()).arg(keys).arg(args);
+    command
 }

@@ -115,3 +115,17 @@ async fn a_master_that_becomes_a_replica() {
         Reply::Claimed { .. }
     ));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_within_a_script_may_have_been_written() {
+    let Some(redis) = Redis::start() else { return };
+    redis.command(&["ACL", "SETUSER", "bob", "on", ">pw", "~*", "&*", "+@all"]);
+    let url = format!("redis://bob:pw@127.0.0.1:{}", redis.port());
+    let node = Node::start(&url, BOOT).await;
+    redis.command(&["ACL", "SETUSER", "bob", "-publish"]);
+    assert_eq!(node.ask("alice", claim("bot", 1)).await, Reply::Lost);
+    let written = redis.command(&["EXISTS", "t2b-test:{alice}:dir"]);
+    assert_eq!(written.integer(), 1);
+    redis.command(&["ACL", "SETUSER", "bob", "-evalsha"]);
+    assert_eq!(node.ask("alice", claim("bot", 2)).await, REFUSED);
+}
