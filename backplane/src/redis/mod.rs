@@ -243,10 +243,12 @@ impl Inner {
             Clock::Asker => request.now_ms,
         };
         let known = request.known_ver.to_string();
+        let events = keys.events(&request.tenant);
+        let publish = session.publish.to_owned();
         call.args
-            .extend([session.publish.to_owned(), known, now_ms.to_string()]);
-        let keys = keys.tenant(&request.tenant);
-        let value = session.run(call.script, &keys, &call.args).await?;
+            .extend([events, publish, known, now_ms.to_string()]);
+        let keys = &keys.tenant(&request.tenant)[..call.keys];
+        let value = session.run(call.script, keys, &call.args).await?;
         let (reply, skipped) = ask::reply(&request.ask, value).ok_or(Fail::Lost)?;
         self.intake.counters.skipped.fetch_add(skipped, Relaxed);
         Ok(reply)
