@@ -103,9 +103,10 @@ impl Fail {
     }
 }
 
-/// Whether an error means that the master is elsewhere now.
-pub(super) fn is_moved(error: &RedisError) -> bool {
-    use ServerErrorKind::{MasterDown, Moved, ReadOnly};
-    let kinds = [Moved, ReadOnly, MasterDown].map(ErrorKind::Server);
+/// Whether an error means that the masters have to be looked for again: one is elsewhere now, or
+/// serves nobody.
+pub(super) fn is_elsewhere(error: &RedisError) -> bool {
+    use ServerErrorKind::{ClusterDown, MasterDown, Moved, ReadOnly};
+    let kinds = [Moved, ReadOnly, MasterDown, ClusterDown].map(ErrorKind::Server);
     kinds.contains(&error.kind())
 }

@@ -88,8 +88,9 @@ struct Place {
     kind: Kind,
     addresses: Vec<Address>,
     dialer: Dialer,
-    /// As nobody, for sentinels without a password.
-    stranger: Dialer,
+    /// For sentinels, which have no databases: as nobody, since most have no password and then
+    /// refuse any; and with the login.
+    sentinels: [Dialer; 2],
     insecure: bool,
     clock: Clock,
 }
@@ -294,16 +295,16 @@ impl Place {
             database: target.database,
             tls,
         };
-        let stranger = Dialer {
-            login: url::NOBODY,
+        let sentinels = [url::NOBODY, dialer.login.clone()].map(|login| Dialer {
+            login,
             database: 0,
             tls: dialer.tls.clone(),
-        };
+        });
         Ok(Self {
             kind: target.kind,
             addresses: target.addresses,
             dialer,
-            stranger,
+            sentinels,
             insecure: config.insecure,
             clock: config.clock,
         })

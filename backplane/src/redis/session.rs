@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use futures_util::future::{join_all, try_join_all};
 use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
 use tokio::time::sleep;
@@ -11,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::admin::Admin;
 use super::dial::Commands;
-use super::error::{ConnectError, Fail, is_moved};
+use super::error::{ConnectError, Fail, is_elsewhere};
 use super::find::{self, Master};
 use super::inbound::Intake;
 use super::listen::Listener;
@@ -49,13 +50,37 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Finds the masters and connects to all of them. Errors: the first one.
+    /// Finds the masters and connects to all of them; where that fails, to those that somebody else
+    /// names. Errors: of the last that were named, or of the last that was asked.
     pub(super) async fn open(
         place: &Place,
         intake: &Arc<Intake>,
         known: &[Address],
     ) -> Result<Self, ConnectError> {
-        let masters = find::masters(place, known).await?;
+        let mut views = find::views(place, known);
+        let mut tried = Vec::new();
+        let (mut named, mut asked) = (None, None);
+        while let Some(view) = views.next().await {
+            match view {
+                Ok(masters) if tried.contains(&masters) => {}
+                Ok(masters) => match Self::connect(place, intake, masters.clone()).await {
+                    Ok(session) => return Ok(session),
+                    Err(error) => {
+                        tried.push(masters);
+                        named = Some(error);
+                    }
+                },
+                Err(error) => asked = Some(error),
+            }
+        }
+        Err(named.or(asked).expect("a URL has an address"))
+    }
+
+    async fn connect(
+        place: &Place,
+        intake: &Arc<Intake>,
+        masters: Vec<Master>,
+    ) -> Result<Self, ConnectError> {
         let end = CancellationToken::new();
         let shards = masters.into_iter().enumerate();
         let shards = shards.map(|(index, master)| Shard::open(place, intake, &end, index, master));
@@ -193,7 +218,7 @@ impl Session {
     /// Notes an error, and what it means for the command that got it.
     fn failed(&self, error: &RedisError) -> Fail {
         self.intake.counters.error(error.to_string());
-        if is_moved(error) {
+        if is_elsewhere(error) {
             self.end.cancel();
         }
         Fail::of(error)

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use backplane::Inbound;
 use bytes::Bytes;
 use fixtures::RedisCluster;
-use protocol::BootId;
+use protocol::{BootId, ErrorCode};
 use router_core::store::{Ask, Reply};
 
 use crate::harness::{BOOT, Node, claim, event_of, packet};
@@ -80,4 +80,24 @@ async fn a_slot_that_moves_is_served_on() {
         "{version:?}"
     );
     assert_eq!(node.backplane.state().reconnects, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_is_down_is_left_until_it_is_well() {
+    let Some(cluster) = RedisCluster::start() else {
+        return;
+    };
+    let mut node = Node::start(&url(&cluster), BOOT).await;
+    // Without a subscription there, whose end would tell.
+    let home = cluster.node_of("{alice}");
+    let slot = home.command(&["CLUSTER", "KEYSLOT", "{alice}"]).integer();
+    let slot = slot.to_string();
+    home.command(&["CLUSTER", "DELSLOTS", &slot]);
+    let refused = Reply::Refused(ErrorCode::StoreUnavailable);
+    node.asks_until(claim("bot", 1), |it| *it == refused).await;
+    assert_eq!(node.hears().await, Inbound::LinkDown);
+    home.command(&["CLUSTER", "ADDSLOTS", &slot]);
+    assert_eq!(node.hears().await, Inbound::LinkUp);
+    let claimed = node.ask("alice", claim("bot", 1)).await;
+    assert!(matches!(claimed, Reply::Claimed { .. }), "{claimed:?}");
 }
