@@ -14,6 +14,7 @@
 mod admin;
 mod ask;
 mod dial;
+mod end;
 mod error;
 mod find;
 mod inbound;
@@ -178,7 +179,7 @@ impl Redis {
         self.inner.wanted().boots.insert(boot);
         let session = self.inner.session.load_full().ok_or(())?;
         let subscribed = session.subscribe(session.node_channels(boot)).await;
-        subscribed.inspect_err(|()| session.give_up())
+        subscribed.inspect_err(|()| session.end.because("a subscription was not confirmed"))
     }
 
     /// Ends [`Self::subscribe_node`].
@@ -201,6 +202,13 @@ impl Redis {
     pub fn inbound(&self) -> Option<mpsc::Receiver<Inbound>> {
         let mut inbound = self.inbound.lock().unwrap_or_else(PoisonError::into_inner);
         inbound.take()
+    }
+
+    /// Ends the present connections, if there are any, and makes new ones after the usual wait.
+    pub fn renew(&self) {
+        if let Some(session) = self.inner.session.load_full() {
+            session.end.because("probes did not come back");
+        }
     }
 
     /// What operators are shown.

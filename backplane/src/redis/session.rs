@@ -8,10 +8,10 @@ use futures_util::StreamExt;
 use futures_util::future::{join_all, try_join_all};
 use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 
 use super::admin::Admin;
 use super::dial::Commands;
+use super::end::End;
 use super::error::{ConnectError, Fail, is_elsewhere};
 use super::find::{self, Master};
 use super::inbound::Intake;
@@ -42,7 +42,7 @@ struct Shard {
 pub(super) struct Session {
     shards: Vec<Shard>,
     intake: Arc<Intake>,
-    end: CancellationToken,
+    pub(super) end: End,
     /// PUBLISH or SPUBLISH.
     pub(super) publish: &'static str,
     /// The version of the first server, and whether all persist.
@@ -81,7 +81,7 @@ impl Session {
         intake: &Arc<Intake>,
         masters: Vec<Master>,
     ) -> Result<Self, ConnectError> {
-        let end = CancellationToken::new();
+        let end = End::new(intake);
         let shards = masters.into_iter().enumerate();
         let shards = shards.map(|(index, master)| Shard::open(place, intake, &end, index, master));
         let (shards, infos): (Vec<_>, Vec<_>) = try_join_all(shards).await?.into_iter().unzip();
@@ -178,22 +178,17 @@ impl Session {
         masters.map(|master| master.address.clone()).collect()
     }
 
-    /// The connections are of no use any more.
-    pub(super) fn give_up(&self) {
-        self.end.cancel();
-    }
-
     /// Waits until a connection is gone, silent, or not to a master any more.
     pub(super) async fn ended(&self) {
         tokio::select! {
-            () = self.end.cancelled() => {}
-            () = self.silent() => self.end.cancel(),
+            () = self.end.come() => {}
+            () = self.silent() => self.end.because("Redis does not answer"),
         }
     }
 
     /// Waits until nothing comes from it any more.
     pub(super) async fn close(&self) {
-        self.end.cancel();
+        self.end.now();
         join_all(self.shards.iter().map(|shard| shard.listener.closed())).await;
     }
 
@@ -212,14 +207,13 @@ impl Session {
                 false => misses += 1,
             }
         }
-        self.intake.counters.error("Redis does not answer".into());
     }
 
     /// Notes an error, and what it means for the command that got it.
     fn failed(&self, error: &RedisError) -> Fail {
-        self.intake.counters.error(error.to_string());
-        if is_elsewhere(error) {
-            self.end.cancel();
+        match is_elsewhere(error) {
+            true => self.end.because(error),
+            false => self.intake.counters.error(error.to_string()),
         }
         Fail::of(error)
     }
@@ -250,7 +244,7 @@ impl Shard {
     async fn open(
         place: &Place,
         intake: &Arc<Intake>,
-        end: &CancellationToken,
+        end: &End,
         index: usize,
         master: Master,
     ) -> Result<(Self, server::Info), ConnectError> {
@@ -276,7 +270,8 @@ impl Shard {
         let check = eval("EVALSHA", &scripts::CHECK.sha, &[name], &args);
         commands.ask(&check).await.map_err(refused)?;
         let sharded = place.kind == Kind::Cluster;
-        let listener = Listener::start(frames, sharded, index, intake.clone(), end.clone());
+        let listener =
+            Listener::start(frames, address, sharded, index, intake.clone(), end.clone());
         let shard = Self {
             master,
             commands,
