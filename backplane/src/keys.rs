@@ -10,6 +10,7 @@
 //! | `<prefix>:node:<boot>` | hash | what a node says of itself |
 //! | `<prefix>:inbox:<boot>` | channel | packets for a node, and its probes |
 //! | `<prefix>:probe:<boot>:<number>` | channel | probes of connections without the inbox |
+//! | `<prefix>:check:<number>` | key and channel | nothing, see `check.lua` |
 //!
 //! The tenant stands in braces, which in a Cluster puts all of it into one slot. No id contains a
 //! brace, and only bot ids contain a colon, which are in no name.
@@ -46,10 +47,10 @@ impl Keys {
         })
     }
 
-    /// The keys of every tenant script, in their order: dir, ver, policy, events.
-    pub(crate) fn tenant(&self, tenant: &TenantId) -> Vec<String> {
+    /// The keys of a tenant script, in their order: dir, ver, policy.
+    pub(crate) fn tenant(&self, tenant: &TenantId) -> [String; 3] {
         let name = |column| format!("{}:{{{tenant}}}:{column}", self.prefix);
-        ["dir", "ver", "policy", "events"].map(name).to_vec()
+        ["dir", "ver", "policy"].map(name)
     }
 
     /// The channel of a tenant's steps.
@@ -75,6 +76,12 @@ impl Keys {
     /// A channel for probes; the number is chosen so that its slot is where the probe has to go.
     pub(crate) fn probe(&self, boot: BootId, number: u32) -> String {
         format!("{}:probe:{boot}:{number}", self.prefix)
+    }
+
+    /// A key, and a channel, by which the rights of the user are tried; the number is chosen as that
+    /// of a probe.
+    pub(crate) fn check(&self, number: u32) -> String {
+        format!("{}:check:{number}", self.prefix)
     }
 
     /// What a channel is for. `None`: it is none of ours.
@@ -126,7 +133,7 @@ mod tests {
         let boot = BootId::from_bits(7);
         let read = |name: String| keys.channel(&name);
         assert_eq!(keys.events(&tenant), "t2b:{a.b-c_d}:events");
-        assert_eq!(keys.tenant(&tenant)[3], keys.events(&tenant));
+        assert_eq!(keys.tenant(&tenant)[0], "t2b:{a.b-c_d}:dir");
         assert_eq!(read(keys.events(&tenant)), Some(Channel::Events(tenant)));
         assert_eq!(read(keys.inbox(boot)), Some(Channel::Inbox(boot)));
         assert_eq!(read(keys.probe(boot, 3)), Some(Channel::Probe(boot)));

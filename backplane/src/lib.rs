@@ -150,6 +150,16 @@ impl Backplane {
         }
     }
 
+    /// Ends the present connections to the store and makes new ones after the usual wait, between
+    /// [`Inbound::LinkDown`] and [`Inbound::LinkUp`]. For a node whose probes do not come back
+    /// although all connections seem well. Without a connection, or alone: nothing.
+    pub fn renew(&self) {
+        match &self.kind {
+            Kind::Memory(_) => {}
+            Kind::Redis(redis) => redis.renew(),
+        }
+    }
+
     /// What operators are shown.
     pub fn state(&self) -> State {
         match &self.kind {

@@ -1,4 +1,7 @@
 //! The Lua scripts: each is one question of the store. Their heads say what they take and give.
+//!
+//! A script begins with what Redis is to know of it before it runs. So all that Redis refuses it
+//! refuses at the start, and nothing is left half written.
 
 use std::sync::LazyLock;
 
@@ -18,10 +21,16 @@ impl Script {
     }
 }
 
+/// Not run by a full Redis.
+const GROWS: &str = "#!lua\n";
+/// Run by a full Redis too: it takes little or nothing, and nothing can be freed without it.
+const WHEN_FULL: &str = "#!lua flags=allow-oom\n";
+
 macro_rules! scripts {
-    ($($name:ident = $($part:literal)+;)+) => {
+    ($($name:ident, $head:ident = $($part:literal)+;)+) => {
         $(pub(crate) static $name: LazyLock<Script> = LazyLock::new(|| {
-            Script::new(concat!($(include_str!(concat!("scripts/", $part)), "\n"),+).to_owned())
+            let text = concat!($(include_str!(concat!("scripts/", $part)), "\n"),+);
+            Script::new([$head, text].concat())
         });)+
 
         /// Every script, to be loaded into a server.
@@ -33,16 +42,17 @@ macro_rules! scripts {
 
 // Those of a tenant begin with `step.lua`.
 scripts! {
-    LOAD = "step.lua" "load.lua";
-    VERSION = "step.lua" "version.lua";
-    ENTER = "step.lua" "enter.lua";
-    CLAIM = "step.lua" "claim.lua";
-    ASSERT = "step.lua" "assert.lua";
-    RELEASE = "step.lua" "release.lua";
-    REAP = "step.lua" "reap.lua";
-    FORGET = "step.lua" "forget.lua";
-    POLICY = "step.lua" "policy.lua";
-    BEAT = "beat.lua";
-    BURY = "bury.lua";
-    HELLO = "hello.lua";
+    LOAD, WHEN_FULL = "step.lua" "load.lua";
+    VERSION, WHEN_FULL = "step.lua" "version.lua";
+    ENTER, GROWS = "step.lua" "enter.lua";
+    CLAIM, GROWS = "step.lua" "claim.lua";
+    ASSERT, WHEN_FULL = "step.lua" "assert.lua";
+    RELEASE, WHEN_FULL = "step.lua" "release.lua";
+    REAP, WHEN_FULL = "step.lua" "reap.lua";
+    FORGET, WHEN_FULL = "step.lua" "forget.lua";
+    POLICY, WHEN_FULL = "step.lua" "policy.lua";
+    BEAT, WHEN_FULL = "beat.lua";
+    BURY, WHEN_FULL = "bury.lua";
+    HELLO, WHEN_FULL = "hello.lua";
+    CHECK, WHEN_FULL = "check.lua";
 }

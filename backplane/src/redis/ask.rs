@@ -9,15 +9,24 @@ use router_core::store::{Ask, Assert, Claim, Release, Reply, Request};
 use crate::directory;
 use crate::scripts::{self, Script};
 
-/// A script and what it is given besides the keys.
+/// A script, how many of the tenant's keys it has, and what else it is given.
 pub(super) struct Call {
     pub(super) script: &'static Script,
+    pub(super) keys: usize,
     pub(super) args: Vec<String>,
 }
 
 impl Call {
+    /// Of the directory and its counter.
     fn new(script: &'static Script, args: Vec<String>) -> Self {
-        Self { script, args }
+        let keys = 2;
+        Self { script, keys, args }
+    }
+
+    /// Of the policy too.
+    fn with_policy(script: &'static Script, args: Vec<String>) -> Self {
+        let keys = 3;
+        Self { script, keys, args }
     }
 }
 
@@ -26,7 +35,7 @@ pub(super) fn call(request: &Request) -> Call {
     match &request.ask {
         Ask::Load { dead } => {
             let args = vec![words(dead), REMEMBER_MS.to_string()];
-            Call::new(&scripts::LOAD, args)
+            Call::with_policy(&scripts::LOAD, args)
         }
         Ask::Version => Call::new(&scripts::VERSION, vec![]),
         Ask::Enter { conn, record } => {
@@ -38,7 +47,7 @@ pub(super) fn call(request: &Request) -> Call {
             Call::new(&scripts::ENTER, args)
         }
         Ask::Claim(claim) => Call::new(&scripts::CLAIM, claim_args(claim)),
-        Ask::Assert(assert) => Call::new(&scripts::ASSERT, assert_args(assert)),
+        Ask::Assert(assert) => Call::with_policy(&scripts::ASSERT, assert_args(assert)),
         Ask::Release(release) => Call::new(&scripts::RELEASE, release_args(release)),
         Ask::Reap { dead } => Call::new(&scripts::REAP, vec![words(dead)]),
         Ask::Forget { bot, fence } => {
@@ -48,10 +57,10 @@ pub(super) fn call(request: &Request) -> Call {
             };
             Call::new(&scripts::FORGET, vec![bot.to_string(), epoch, conn])
         }
-        Ask::Revoke => Call::new(&scripts::POLICY, vec!["revoke".into()]),
+        Ask::Revoke => Call::with_policy(&scripts::POLICY, vec!["revoke".into()]),
         Ask::Suspend(suspended) => {
             let word = if *suspended { "suspend" } else { "resume" };
-            Call::new(&scripts::POLICY, vec![word.into()])
+            Call::with_policy(&scripts::POLICY, vec![word.into()])
         }
     }
 }

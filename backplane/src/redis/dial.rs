@@ -19,9 +19,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_util::codec::{Decoder, Framed};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::end::End;
 use super::url::{Address, Login};
 use super::{CONNECT, RESPONSE};
 
@@ -58,16 +58,17 @@ impl Dialer {
     pub(super) async fn commands(
         &self,
         address: &Address,
-        end: CancellationToken,
+        end: End,
     ) -> Result<Commands, RedisError> {
         let settings = self.settings();
         let opened = async {
             let stream = self.stream(address).await?;
+            let reason = format!("Redis at {address} closed a connection for commands");
             let config = AsyncConnectionConfig::new()
                 .set_response_timeout(Some(RESPONSE))
                 .set_push_sender(move |push: PushInfo| {
                     if push.kind == PushKind::Disconnection {
-                        end.cancel();
+                        end.because(&reason);
                     }
                     Ok::<(), ()>(())
                 });

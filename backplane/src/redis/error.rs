@@ -59,11 +59,33 @@ pub enum ConnectError {
 /// Why a command has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fail {
-    /// It may have been executed.
+    /// It may have been executed, or a part of it.
     Lost,
     /// It was not.
     Refused(ErrorCode),
 }
+
+/// What Redis says before it begins: nothing was executed. Every script declares what it is
+/// (see [`scripts`](crate::scripts)), so that this holds for scripts too.
+const BEFORE: [&str; 14] = [
+    "ASK",
+    "BUSY",
+    "CLUSTERDOWN",
+    "LOADING",
+    "MASTERDOWN",
+    "MISCONF",
+    "MOVED",
+    "NOAUTH",
+    "NOPERM",
+    "NOREPLICAS",
+    "NOSCRIPT",
+    "OOM",
+    "READONLY",
+    "TRYAGAIN",
+];
+/// What Redis adds to the error of a command within a script, with the script's name and line.
+/// What the script wrote before that stays.
+const WITHIN: &str = ", on @user_script:";
 
 impl Fail {
     /// It was never sent, or Redis could not execute it.
@@ -71,7 +93,9 @@ impl Fail {
 
     /// What an error means for the command that got it.
     pub(super) fn of(error: &RedisError) -> Self {
-        match error.code() {
+        let within = error.detail().is_some_and(|text| text.contains(WITHIN));
+        let code = error.code().filter(|code| BEFORE.contains(code) && !within);
+        match code {
             Some("OOM") => Self::Refused(ErrorCode::QuotaExceeded),
             Some(_) => Self::UNAVAILABLE,
             None => Self::Lost,
@@ -79,9 +103,10 @@ impl Fail {
     }
 }
 
-/// Whether an error means that the master is elsewhere now.
-pub(super) fn is_moved(error: &RedisError) -> bool {
-    use ServerErrorKind::{MasterDown, Moved, ReadOnly};
-    let kinds = [Moved, ReadOnly, MasterDown].map(ErrorKind::Server);
+/// Whether an error means that the masters have to be looked for again: one is elsewhere now, or
+/// serves nobody.
+pub(super) fn is_elsewhere(error: &RedisError) -> bool {
+    use ServerErrorKind::{ClusterDown, MasterDown, Moved, ReadOnly};
+    let kinds = [Moved, ReadOnly, MasterDown, ClusterDown].map(ErrorKind::Server);
     kinds.contains(&error.kind())
 }

@@ -1,30 +1,62 @@
 //! Who the masters are: one server, the one that the sentinels name, or those with a Cluster's
 //! slots.
 
+use std::collections::BTreeSet;
+use std::future::ready;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 use redis::Value;
 
-use super::Place;
 use super::admin::Admin;
 use super::error::ConnectError;
 use super::url::{Address, Kind};
+use super::{Place, server};
+use crate::keys;
 
 /// Slots of a Cluster.
 const SLOTS: u16 = 16384;
 
 /// A master and its ranges of slots, first and last.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Master {
     pub(super) address: Address,
     pub(super) slots: Vec<(u16, u16)>,
 }
 
-/// The masters now. `known`: others that may be asked, in a Cluster whose first nodes are gone.
-pub(super) async fn masters(place: &Place, known: &[Address]) -> Result<Vec<Master>, ConnectError> {
-    match &place.kind {
-        Kind::Single => Ok(vec![alone(place.addresses[0].clone())]),
-        Kind::Sentinel { master } => by_sentinels(place, master).await,
-        Kind::Cluster => by_cluster(place, known).await,
+impl Master {
+    /// Whether it has the slot of this key or channel.
+    pub(super) fn has(&self, name: &str) -> bool {
+        let slot = keys::slot(name);
+        self.slots.iter().any(|(a, b)| (*a..=*b).contains(&slot))
     }
+
+    /// The first of numbered names that is here.
+    pub(super) fn first(&self, name: impl Fn(u32) -> String) -> String {
+        let mut here = (0..).map(name).filter(|name| self.has(name));
+        here.next().expect("some number has a slot of every node")
+    }
+}
+
+/// One asker's answer.
+type Answer<'a> = BoxFuture<'a, Result<Vec<Master>, ConnectError>>;
+
+/// Who the masters are, as each of the addresses says. All are asked at once and the fastest is
+/// first, so that those that are gone cost nothing. `known`: others that may be asked, in a Cluster
+/// whose first nodes are gone.
+pub(super) fn views<'a>(place: &'a Place, known: &'a [Address]) -> FuturesUnordered<Answer<'a>> {
+    let addresses: BTreeSet<_> = match &place.kind {
+        Kind::Single | Kind::Sentinel { .. } => place.addresses.iter().collect(),
+        Kind::Cluster => known.iter().chain(&place.addresses).collect(),
+    };
+    let ask = |address: &'a Address| -> Answer<'a> {
+        match &place.kind {
+            Kind::Single => Box::pin(ready(Ok(vec![alone(address.clone())]))),
+            Kind::Sentinel { master } => Box::pin(by_sentinel(place, address, master)),
+            Kind::Cluster => Box::pin(by_cluster(place, address)),
+        }
+    };
+    addresses.into_iter().map(ask).collect()
 }
 
 fn alone(address: Address) -> Master {
@@ -32,41 +64,41 @@ fn alone(address: Address) -> Master {
     Master { address, slots }
 }
 
-async fn by_sentinels(place: &Place, name: &str) -> Result<Vec<Master>, ConnectError> {
+fn no_master(who: &'static str, reason: String) -> ConnectError {
+    ConnectError::NoMaster { who, reason }
+}
+
+async fn by_sentinel(
+    place: &Place,
+    address: &Address,
+    name: &str,
+) -> Result<Vec<Master>, ConnectError> {
     let mut command = redis::cmd("SENTINEL");
     command.arg("get-master-addr-by-name").arg(name);
     let mut reason = String::new();
-    for address in &place.addresses {
-        // Most sentinels have no password, and one that has none refuses any.
-        for dialer in [&place.stranger, &place.dialer] {
-            let sentinel = Admin::new(dialer, address, place.insecure)?;
-            match sentinel.ask::<Option<(String, u16)>>(&command).await {
-                Ok(Some((host, port))) => return Ok(vec![alone(Address { host, port })]),
-                Ok(None) => reason = format!("{address} has no master of that name"),
-                Err(error) => reason = error.to_string(),
-            }
-        }
-    }
-    let who = "sentinel";
-    Err(ConnectError::NoMaster { who, reason })
-}
-
-async fn by_cluster(place: &Place, known: &[Address]) -> Result<Vec<Master>, ConnectError> {
-    let mut command = redis::cmd("CLUSTER");
-    command.arg("SLOTS");
-    let mut reason = String::new();
-    for address in known.iter().chain(&place.addresses) {
-        let node = Admin::new(&place.dialer, address, place.insecure)?;
-        match node.ask::<Vec<Value>>(&command).await {
-            Ok(ranges) => match ranges_of(address, ranges) {
-                Some(masters) => return Ok(masters),
-                None => reason = format!("{address} does not know of all slots"),
-            },
+    for dialer in &place.sentinels {
+        let sentinel = Admin::new(dialer, address, place.insecure)?;
+        match sentinel.ask::<Option<(String, u16)>>(&command).await {
+            Ok(Some((host, port))) => return Ok(vec![alone(Address { host, port })]),
+            Ok(None) => reason = format!("{address} has no master of that name"),
             Err(error) => reason = error.to_string(),
         }
     }
-    let who = "node of the Cluster";
-    Err(ConnectError::NoMaster { who, reason })
+    Err(no_master("sentinel", reason))
+}
+
+async fn by_cluster(place: &Place, address: &Address) -> Result<Vec<Master>, ConnectError> {
+    let asked = async {
+        let node = Admin::new(&place.dialer, address, place.insecure)?;
+        // One that was away, or is cut off from the others, still names the masters of then.
+        server::is_well(&node, address).await?;
+        node.ask::<Vec<Value>>(redis::cmd("CLUSTER").arg("SLOTS"))
+            .await
+    };
+    let failed = |reason| no_master("node of the Cluster", reason);
+    let ranges = asked.await.map_err(|error| failed(error.to_string()))?;
+    let masters = ranges_of(address, ranges);
+    masters.ok_or_else(|| failed(format!("{address} does not know of all slots")))
 }
 
 /// The masters in `CLUSTER SLOTS`. `None`: there are slots without one.
@@ -99,5 +131,6 @@ fn ranges_of(asked: &Address, ranges: Vec<Value>) -> Option<Vec<Master>> {
             }),
         }
     }
+    masters.sort_unstable();
     (covered == u32::from(SLOTS)).then_some(masters)
 }

@@ -13,11 +13,12 @@ use futures_util::{SinkExt, StreamExt};
 use redis::{PushKind, Value};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::dial::Frames;
+use super::end::End;
 use super::inbound::{Inbound, Intake};
+use super::url::Address;
 use super::{CONNECT, RESPONSE};
 use crate::keys;
 
@@ -60,10 +61,11 @@ impl Listener {
     /// connection of its session this is. `sharded`: it is a node of a Cluster.
     pub(super) fn start(
         frames: Frames,
+        address: &Address,
         sharded: bool,
         index: usize,
         intake: Arc<Intake>,
-        end: CancellationToken,
+        end: End,
     ) -> Self {
         let (orders, taken) = mpsc::channel(ORDERS);
         let ear = Ear {
@@ -74,10 +76,13 @@ impl Listener {
             pending: VecDeque::new(),
             heard: Instant::now(),
         };
+        let address = address.clone();
         let listening = async move {
             tokio::select! {
-                () = end.cancelled() => {}
-                _ = ear.listen(taken) => end.cancel(),
+                () = end.come() => {}
+                Gone(reason) = ear.listen(taken) => {
+                    end.because(format!("the subscriptions at {address} ended: {reason}"));
+                }
             }
         };
         let task = AbortOnDropHandle::new(tokio::spawn(listening));
@@ -119,8 +124,14 @@ impl Listener {
     }
 }
 
-/// The connection is gone, or of no use.
-struct Gone;
+/// The connection is gone, or of no use; why, without credentials.
+struct Gone(String);
+
+impl Gone {
+    fn new(reason: impl ToString) -> Self {
+        Self(reason.to_string())
+    }
+}
 
 struct Ear {
     frames: Frames,
@@ -133,24 +144,35 @@ struct Ear {
 }
 
 impl Ear {
-    async fn listen(mut self, mut orders: mpsc::Receiver<Order>) -> Result<(), Gone> {
+    async fn listen(mut self, mut orders: mpsc::Receiver<Order>) -> Gone {
         loop {
-            let pinged = self.pending.iter().any(|order| order.verb == Verb::Ping);
-            let patience = if pinged { DEAF } else { IDLE };
-            // In this order: after a pause of the whole process both the timer and the answer are
-            // ready. Orders are few.
-            tokio::select! {
-                biased;
-                order = orders.recv() => self.write(order.ok_or(Gone)?).await?,
-                frame = self.frames.next() => {
-                    let frame = frame.ok_or(Gone)?.map_err(|_| Gone)?;
-                    self.take(frame).await?;
-                    self.heard = Instant::now();
-                }
-                () = sleep_until(self.heard + patience) => match pinged {
-                    true => return Err(Gone),
-                    false => self.ping().await?,
-                }
+            if let Err(gone) = self.next(&mut orders).await {
+                return gone;
+            }
+        }
+    }
+
+    /// One order, one frame, or one silence.
+    async fn next(&mut self, orders: &mut mpsc::Receiver<Order>) -> Result<(), Gone> {
+        let pinged = self.pending.iter().any(|order| order.verb == Verb::Ping);
+        let patience = if pinged { DEAF } else { IDLE };
+        // In this order: after a pause of the whole process both the timer and the answer are ready.
+        // Orders are few.
+        tokio::select! {
+            biased;
+            order = orders.recv() => {
+                let order = order.ok_or_else(|| Gone::new("nobody uses them"))?;
+                self.write(order).await
+            }
+            frame = self.frames.next() => {
+                let frame = frame.ok_or_else(|| Gone::new("Redis closed the connection"))?;
+                self.take(frame.map_err(Gone::new)?).await?;
+                self.heard = Instant::now();
+                Ok(())
+            }
+            () = sleep_until(self.heard + patience) => match pinged {
+                true => Err(Gone::new("Redis was silent")),
+                false => self.ping().await,
             }
         }
     }
@@ -181,7 +203,7 @@ impl Ear {
             bytes.extend(redis::cmd(command).arg(names).get_packed_command());
         }
         let written = timeout(CONNECT, self.frames.send(bytes)).await;
-        written.map_err(|_| Gone)?.map_err(|_| Gone)
+        written.map_err(Gone::new)?.map_err(Gone::new)
     }
 
     /// The names of each command: on a node of a Cluster, those of one slot.
@@ -202,10 +224,7 @@ impl Ear {
             // The only other answer to a command here is that to PING.
             Ok(_) => return self.confirmed(Verb::Ping),
             // An order was refused: the slot is elsewhere, or the user may not.
-            Err(error) => {
-                self.intake.counters.error(error.to_string());
-                return Err(Gone);
-            }
+            Err(error) => return Err(Gone::new(error)),
         };
         if matches!(kind, PushKind::Message | PushKind::SMessage) {
             self.message(data).await
@@ -221,7 +240,7 @@ impl Ear {
 
     fn confirmed(&mut self, verb: Verb) -> Result<(), Gone> {
         let first = self.pending.front_mut().filter(|order| order.verb == verb);
-        let first = first.ok_or(Gone)?;
+        let first = first.ok_or_else(|| Gone::new(format!("{verb:?} was not asked for")))?;
         first.left -= 1;
         if first.left == 0 {
             let done = self.pending.pop_front().and_then(|order| order.done);
@@ -247,10 +266,16 @@ impl Ear {
     async fn hand_over(&mut self, inbound: Inbound) -> Result<(), Gone> {
         let full = match self.intake.sender.try_send(inbound) {
             Ok(()) => return Ok(()),
-            Err(mpsc::error::TrySendError::Closed(_)) => return Err(Gone),
+            Err(mpsc::error::TrySendError::Closed(_)) => {
+                return Err(Gone::new("the node does not listen"));
+            }
             Err(mpsc::error::TrySendError::Full(inbound)) => inbound,
         };
         self.intake.counters.full_waits.fetch_add(1, Relaxed);
-        self.intake.sender.send(full).await.map_err(|_| Gone)
+        self.intake
+            .sender
+            .send(full)
+            .await
+            .map_err(|_| Gone::new("the node does not listen"))
     }
 }

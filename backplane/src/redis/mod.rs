@@ -14,6 +14,7 @@
 mod admin;
 mod ask;
 mod dial;
+mod end;
 mod error;
 mod find;
 mod inbound;
@@ -33,7 +34,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use protocol::{BootId, ErrorCode, Secret, TenantId};
+use protocol::{BootId, Secret, TenantId};
 use router_core::store::nodes::{NodeAsk, NodeReply};
 use router_core::store::{Ask, Reply, Request};
 use tokio::sync::mpsc;
@@ -88,8 +89,9 @@ struct Place {
     kind: Kind,
     addresses: Vec<Address>,
     dialer: Dialer,
-    /// As nobody, for sentinels without a password.
-    stranger: Dialer,
+    /// For sentinels, which have no databases: as nobody, since most have no password and then
+    /// refuse any; and with the login.
+    sentinels: [Dialer; 2],
     insecure: bool,
     clock: Clock,
 }
@@ -177,7 +179,7 @@ impl Redis {
         self.inner.wanted().boots.insert(boot);
         let session = self.inner.session.load_full().ok_or(())?;
         let subscribed = session.subscribe(session.node_channels(boot)).await;
-        subscribed.inspect_err(|()| session.give_up())
+        subscribed.inspect_err(|()| session.end.because("a subscription was not confirmed"))
     }
 
     /// Ends [`Self::subscribe_node`].
@@ -200,6 +202,13 @@ impl Redis {
     pub fn inbound(&self) -> Option<mpsc::Receiver<Inbound>> {
         let mut inbound = self.inbound.lock().unwrap_or_else(PoisonError::into_inner);
         inbound.take()
+    }
+
+    /// Ends the present connections, if there are any, and makes new ones after the usual wait.
+    pub fn renew(&self) {
+        if let Some(session) = self.inner.session.load_full() {
+            session.end.because("probes did not come back");
+        }
     }
 
     /// What operators are shown.
@@ -243,11 +252,12 @@ impl Inner {
             Clock::Asker => request.now_ms,
         };
         let known = request.known_ver.to_string();
+        let events = keys.events(&request.tenant);
+        let publish = session.publish.to_owned();
         call.args
-            .extend([session.publish.to_owned(), known, now_ms.to_string()]);
-        let keys = keys.tenant(&request.tenant);
-        let value = session.run(call.script, &keys, &call.args).await;
-        let value = value.map_err(|fail| told(&request.ask, fail))?;
+            .extend([events, publish, known, now_ms.to_string()]);
+        let keys = &keys.tenant(&request.tenant)[..call.keys];
+        let value = session.run(call.script, keys, &call.args).await?;
         let (reply, skipped) = ask::reply(&request.ask, value).ok_or(Fail::Lost)?;
         self.intake.counters.skipped.fetch_add(skipped, Relaxed);
         Ok(reply)
@@ -270,16 +280,15 @@ impl Inner {
     }
 }
 
-/// A full store refuses what would grow it; for the rest it is only unavailable.
-fn told(ask: &Ask, fail: Fail) -> Fail {
-    let grows = matches!(ask, Ask::Enter { .. } | Ask::Claim(_));
-    match fail == Fail::Refused(ErrorCode::QuotaExceeded) && !grows {
-        true => Fail::UNAVAILABLE,
-        false => fail,
-    }
-}
-
 impl Place {
+    /// How messages are published.
+    fn publish(&self) -> &'static str {
+        match self.kind {
+            Kind::Single | Kind::Sentinel { .. } => "PUBLISH",
+            Kind::Cluster => "SPUBLISH",
+        }
+    }
+
     fn read(config: &RedisConfig) -> Result<Self, ConnectError> {
         let target = url::parse(config.url.reveal())?;
         let tls = match target.tls {
@@ -294,16 +303,16 @@ impl Place {
             database: target.database,
             tls,
         };
-        let stranger = Dialer {
-            login: url::NOBODY,
+        let sentinels = [url::NOBODY, dialer.login.clone()].map(|login| Dialer {
+            login,
             database: 0,
             tls: dialer.tls.clone(),
-        };
+        });
         Ok(Self {
             kind: target.kind,
             addresses: target.addresses,
             dialer,
-            stranger,
+            sentinels,
             insecure: config.insecure,
             clock: config.clock,
         })

@@ -24,16 +24,22 @@ pub(super) async fn look(
     let text: String = admin.ask(&redis::cmd("INFO")).await?;
     let info = check(&text, address, kind)?;
     if *kind == Kind::Cluster {
-        let text: String = admin.ask(redis::cmd("CLUSTER").arg("INFO")).await?;
-        // A node that was away serves nothing until it has heard from the others.
-        if !text.contains("cluster_state:ok") {
-            return Err(ConnectError::Refused {
-                address: address.clone(),
-                reason: "its Cluster is down".into(),
-            });
-        }
+        is_well(admin, address).await?;
     }
     Ok(info)
+}
+
+/// Errors: it is a node of a Cluster that serves nothing now, as one that was away does until it
+/// has heard from the others.
+pub(super) async fn is_well(admin: &Admin, address: &Address) -> Result<(), ConnectError> {
+    let text: String = admin.ask(redis::cmd("CLUSTER").arg("INFO")).await?;
+    if text.contains("cluster_state:ok") {
+        return Ok(());
+    }
+    Err(ConnectError::Refused {
+        address: address.clone(),
+        reason: "its Cluster is down".into(),
+    })
 }
 
 fn check(text: &str, address: &Address, kind: &Kind) -> Result<Info, ConnectError> {

@@ -4,20 +4,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use futures_util::future::{join_all, try_join_all};
 use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 
 use super::admin::Admin;
 use super::dial::Commands;
-use super::error::{ConnectError, Fail, is_moved};
+use super::end::End;
+use super::error::{ConnectError, Fail, is_elsewhere};
 use super::find::{self, Master};
 use super::inbound::Intake;
 use super::listen::Listener;
 use super::url::{Address, Kind};
 use super::{Place, server};
-use crate::keys;
 use crate::scripts::{self, Script};
 
 /// Names in one SUBSCRIBE.
@@ -42,7 +42,7 @@ struct Shard {
 pub(super) struct Session {
     shards: Vec<Shard>,
     intake: Arc<Intake>,
-    end: CancellationToken,
+    pub(super) end: End,
     /// PUBLISH or SPUBLISH.
     pub(super) publish: &'static str,
     /// The version of the first server, and whether all persist.
@@ -50,14 +50,38 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Finds the masters and connects to all of them. Errors: the first one.
+    /// Finds the masters and connects to all of them; where that fails, to those that somebody else
+    /// names. Errors: of the last that were named, or of the last that was asked.
     pub(super) async fn open(
         place: &Place,
         intake: &Arc<Intake>,
         known: &[Address],
     ) -> Result<Self, ConnectError> {
-        let masters = find::masters(place, known).await?;
-        let end = CancellationToken::new();
+        let mut views = find::views(place, known);
+        let mut tried = Vec::new();
+        let (mut named, mut asked) = (None, None);
+        while let Some(view) = views.next().await {
+            match view {
+                Ok(masters) if tried.contains(&masters) => {}
+                Ok(masters) => match Self::connect(place, intake, masters.clone()).await {
+                    Ok(session) => return Ok(session),
+                    Err(error) => {
+                        tried.push(masters);
+                        named = Some(error);
+                    }
+                },
+                Err(error) => asked = Some(error),
+            }
+        }
+        Err(named.or(asked).expect("a URL has an address"))
+    }
+
+    async fn connect(
+        place: &Place,
+        intake: &Arc<Intake>,
+        masters: Vec<Master>,
+    ) -> Result<Self, ConnectError> {
+        let end = End::new(intake);
         let shards = masters.into_iter().enumerate();
         let shards = shards.map(|(index, master)| Shard::open(place, intake, &end, index, master));
         let (shards, infos): (Vec<_>, Vec<_>) = try_join_all(shards).await?.into_iter().unzip();
@@ -71,11 +95,7 @@ impl Session {
             shards,
             intake: intake.clone(),
             end,
-            publish: if place.kind == Kind::Cluster {
-                "SPUBLISH"
-            } else {
-                "PUBLISH"
-            },
+            publish: place.publish(),
             server,
         })
     }
@@ -87,10 +107,12 @@ impl Session {
         keys: &[String],
         args: &[String],
     ) -> Result<Value, Fail> {
-        let shard = self.shard(&keys[0]);
-        let answer = match shard.eval("EVALSHA", &script.sha, keys, args).await {
+        let commands = &self.shard(&keys[0]).commands;
+        let known = eval("EVALSHA", &script.sha, keys, args);
+        let answer = match commands.ask(&known).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                shard.eval("EVAL", &script.text, keys, args).await
+                let unknown = eval("EVAL", &script.text, keys, args);
+                commands.ask(&unknown).await
             }
             answer => answer,
         };
@@ -137,11 +159,8 @@ impl Session {
         let inbox = keys.inbox(boot);
         let home = self.index(&inbox);
         let others = (0..self.shards.len()).filter(|index| *index != home);
-        let probes = others.map(|index| {
-            let names = (0..).map(|number| keys.probe(boot, number));
-            let mut here = names.filter(|name| self.index(name) == index);
-            here.next().expect("some number has a slot of every node")
-        });
+        let probe = |number| keys.probe(boot, number);
+        let probes = others.map(|index| self.shards[index].master.first(probe));
         std::iter::once(inbox.clone()).chain(probes).collect()
     }
 
@@ -159,22 +178,17 @@ impl Session {
         masters.map(|master| master.address.clone()).collect()
     }
 
-    /// The connections are of no use any more.
-    pub(super) fn give_up(&self) {
-        self.end.cancel();
-    }
-
     /// Waits until a connection is gone, silent, or not to a master any more.
     pub(super) async fn ended(&self) {
         tokio::select! {
-            () = self.end.cancelled() => {}
-            () = self.silent() => self.end.cancel(),
+            () = self.end.come() => {}
+            () = self.silent() => self.end.because("Redis does not answer"),
         }
     }
 
     /// Waits until nothing comes from it any more.
     pub(super) async fn close(&self) {
-        self.end.cancel();
+        self.end.now();
         join_all(self.shards.iter().map(|shard| shard.listener.closed())).await;
     }
 
@@ -193,30 +207,21 @@ impl Session {
                 false => misses += 1,
             }
         }
-        self.intake.counters.error("Redis does not answer".into());
     }
 
     /// Notes an error, and what it means for the command that got it.
     fn failed(&self, error: &RedisError) -> Fail {
-        self.intake.counters.error(error.to_string());
-        if is_moved(error) {
-            self.end.cancel();
+        match is_elsewhere(error) {
+            true => self.end.because(error),
+            false => self.intake.counters.error(error.to_string()),
         }
         Fail::of(error)
     }
 
     fn index(&self, name: &str) -> usize {
-        let slot = keys::slot(name);
-        let holds = |shard: &Shard| {
-            shard
-                .master
-                .slots
-                .iter()
-                .any(|(a, b)| (*a..=*b).contains(&slot))
-        };
         self.shards
             .iter()
-            .position(holds)
+            .position(|shard| shard.master.has(name))
             .expect("the masters have all slots")
     }
 
@@ -239,7 +244,7 @@ impl Shard {
     async fn open(
         place: &Place,
         intake: &Arc<Intake>,
-        end: &CancellationToken,
+        end: &End,
         index: usize,
         master: Master,
     ) -> Result<(Self, server::Info), ConnectError> {
@@ -260,8 +265,13 @@ impl Shard {
             load.arg("LOAD").arg(&script.text);
             commands.ask(&load).await.map_err(refused)?;
         }
+        let name = master.first(|number| intake.keys.check(number));
+        let args = [place.publish().to_owned(), name.clone()];
+        let check = eval("EVALSHA", &scripts::CHECK.sha, &[name], &args);
+        commands.ask(&check).await.map_err(refused)?;
         let sharded = place.kind == Kind::Cluster;
-        let listener = Listener::start(frames, sharded, index, intake.clone(), end.clone());
+        let listener =
+            Listener::start(frames, address, sharded, index, intake.clone(), end.clone());
         let shard = Self {
             master,
             commands,
@@ -271,16 +281,10 @@ impl Shard {
         };
         Ok((shard, info))
     }
+}
 
-    async fn eval(
-        &self,
-        verb: &str,
-        script: &str,
-        keys: &[String],
-        args: &[String],
-    ) -> Result<Value, RedisError> {
-        let mut command: Cmd = redis::cmd(verb);
-        command.arg(script).arg(keys.len()).arg(keys).arg(args);
-        self.commands.ask(&command).await
-    }
+fn eval(verb: &str, script: &str, keys: &[String], args: &[String]) -> Cmd {
+    let mut command = redis::cmd(verb);
+    command.arg(script).arg(keys.len()).arg(keys).arg(args);
+    command
 }

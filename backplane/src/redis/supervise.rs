@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::Inner;
 use super::inbound::Inbound;
@@ -16,27 +16,33 @@ use super::url::Address;
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 /// The longest wait.
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
+/// A session that lasted so long was of use: the wait after it is short again.
+const STEADY: Duration = Duration::from_secs(5);
 
 /// Replaces sessions, for ever.
 pub(super) async fn supervise(inner: Arc<Inner>, mut session: Arc<Session>) {
+    let mut backoff = BACKOFF_MIN;
     loop {
+        let begun = Instant::now();
         session.ended().await;
+        if begun.elapsed() >= STEADY {
+            backoff = BACKOFF_MIN;
+        }
         inner.session.store(None);
         session.close().await;
         tell(&inner, Inbound::LinkDown).await;
-        session = again(&inner, &session.addresses()).await;
+        session = again(&inner, &session.addresses(), &mut backoff).await;
         inner.intake.counters.reconnects.fetch_add(1, Relaxed);
         tell(&inner, Inbound::LinkUp).await;
     }
 }
 
 /// A session with all subscriptions, which is in use already.
-async fn again(inner: &Inner, known: &[Address]) -> Arc<Session> {
-    let mut backoff = BACKOFF_MIN;
+async fn again(inner: &Inner, known: &[Address], backoff: &mut Duration) -> Arc<Session> {
     loop {
         // Jitter: all nodes lost it at the same moment.
         sleep(backoff.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-        backoff = (backoff * 2).min(BACKOFF_MAX);
+        *backoff = (*backoff * 2).min(BACKOFF_MAX);
         match Session::open(&inner.place, &inner.intake, known).await {
             Ok(session) => {
                 let session = Arc::new(session);

@@ -1,5 +1,6 @@
 -- assert: says again what a node holds.
 --
+-- KEYS   dir, ver, policy
 -- ARGV   [1] the highest key generation it knows; [2] how many bots; [3] how many connections;
 --        then for each bot: id, epoch, since, boot id, connection id, meta; then for each
 --        connection: id, boot id, client id

@@ -1,5 +1,6 @@
 -- load: all of a tenant, without what buried nodes left and what is older than a day.
 --
+-- KEYS   dir, ver, policy
 -- ARGV   [1] buried boot ids, separated by blanks; [2] how long to remember, ms
 -- Reply  ver ("0" = none), key generation, "1" if suspended, the directory's fields and values
 --

@@ -1,5 +1,6 @@
 -- policy: who may connect.
 --
+-- KEYS   dir, ver, policy
 -- ARGV   [1] "revoke": the next key generation; "suspend", "resume"
 -- Reply  key generation, "1" if suspended
 --

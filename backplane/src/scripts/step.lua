@@ -1,12 +1,15 @@
 -- The beginning of every script of a tenant. It writes nothing by itself.
 --
--- KEYS  dir, ver, policy, events (a channel); all in the tenant's slot.
--- ARGV  what the script says, then: PUBLISH or SPUBLISH; the highest number that the asker has
---       seen; the time in Unix ms, "0" = Redis's own.
+-- KEYS  dir, ver, and policy if the script reads it; all in the tenant's slot. A slot that moves to
+--       another node answers TRYAGAIN to a script of whose keys one is missing; most tenants
+--       have no policy.
+-- ARGV  what the script says, then: the channel of events, in the tenant's slot; PUBLISH or
+--       SPUBLISH; the highest number that the asker has seen; the time in Unix ms, "0" =
+--       Redis's own.
 --
 -- One script is one step: it reads, writes, counts and publishes before anybody else does. Numbers
 -- are doubles, exact up to 2^53; %.0f writes them without an exponent.
-local DIR, VER, POLICY, EVENTS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local DIR, VER, POLICY = KEYS[1], KEYS[2], KEYS[3]
 local KEEP_S = 7 * 24 * 60 * 60
 
 local function text(number)
@@ -134,5 +137,5 @@ local function finish()
   redis.call('HSETNX', DIR, 'born', text(ver))
   redis.call('EXPIRE', DIR, KEEP_S)
   local head = text(prev) .. ' ' .. text(ver)
-  redis.call(ARGV[#ARGV - 2], EVENTS, head .. '\n' .. table.concat(changes, '\n'))
+  redis.call(ARGV[#ARGV - 2], ARGV[#ARGV - 3], head .. '\n' .. table.concat(changes, '\n'))
 end

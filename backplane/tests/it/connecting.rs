@@ -44,6 +44,24 @@ async fn a_password_opens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_user_may_not_is_said_at_once() {
+    let Some(redis) = Redis::start() else { return };
+    let mut may_not = vec!["ACL", "SETUSER", "bob", "on", ">hunter2", "+@all"];
+    let url = format!("redis://bob:hunter2@127.0.0.1:{}", redis.port());
+    for (rules, named) in [
+        (["~t2b-test:*", "&other:*", "+@all"], "PUBLISH"),
+        (["~t2b-test:*", "&t2b-test:*", "-hsetnx"], "HSETNX"),
+        (["~other:*", "&t2b-test:*", "+@all"], "key"),
+    ] {
+        may_not.extend(["resetkeys", "resetchannels"]);
+        may_not.extend(rules);
+        redis.command(&may_not);
+        let error = refusal(&url).await.to_string();
+        assert!(error.contains(named), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_in_the_way_is_said() {
     let Some(redis) = Redis::start() else { return };
     let port = redis.port();

@@ -104,20 +104,31 @@ pub fn load() -> Ask {
     Ask::Load { dead: [].into() }
 }
 
+/// A connection of [`BOOT`].
+pub fn conn(number: usize) -> ConnectionId {
+    ConnectionId::from_ulid(&format!("{number:026}")).unwrap()
+}
+
+pub fn bot(id: &str) -> BotInfo {
+    BotInfo {
+        id: BotId::parse(id).unwrap(),
+        name: id.into(),
+        kind: "bot".into(),
+        description: String::new(),
+        capabilities: vec![],
+        status: BotState::Offline,
+        since: 0,
+    }
+}
+
 /// A claim of a bot by a connection of [`BOOT`].
-pub fn claim(bot: &str, by: usize) -> Ask {
-    let conn = ConnectionId::from_ulid(&format!("{by:026}")).unwrap();
+pub fn claim(id: &str, by: usize) -> Ask {
     Ask::Claim(Box::new(Claim {
-        holder: Holder { boot: BOOT, conn },
-        bot: BotInfo {
-            id: BotId::parse(bot).unwrap(),
-            name: bot.into(),
-            kind: "bot".into(),
-            description: String::new(),
-            capabilities: vec![],
-            status: BotState::Offline,
-            since: 0,
+        holder: Holder {
+            boot: BOOT,
+            conn: conn(by),
         },
+        bot: bot(id),
         instance: None,
         takeover: Takeover::Replace,
         dead: [].into(),

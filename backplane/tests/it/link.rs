@@ -2,7 +2,7 @@
 
 use backplane::Inbound;
 use bytes::Bytes;
-use fixtures::Redis;
+use fixtures::{Proxy, Redis};
 
 use crate::harness::{BOOT, Node, OTHER, claim, event_of, packet};
 
@@ -54,6 +54,8 @@ async fn killed_subscriptions_come_back_all() {
     }
     redis.command(&["CLIENT", "KILL", "TYPE", "pubsub"]);
     assert_eq!(node.hears().await, Inbound::LinkDown);
+    let error = node.backplane.state().last_error.unwrap_or_default();
+    assert!(error.contains("Redis closed the connection"), "{error}");
     assert_eq!(node.hears().await, Inbound::LinkUp);
     let channels = redis.command(&["PUBSUB", "CHANNELS"]);
     assert_eq!(channels.members().len(), TENANTS + 1);
@@ -101,6 +103,25 @@ async fn what_cannot_be_read_is_counted_and_nothing_else() {
     ]);
     node.load("alice").await;
     assert_eq!(node.backplane.state().skipped_records, 3);
+    node.ask("alice", claim("bot", 1)).await;
+    node.until(event_of("alice")).await;
+}
+
+/// All connections stand and answer, and yet nothing comes: as after a failover behind a proxy.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_deaf_gets_new_connections() {
+    let Some(redis) = Redis::start() else { return };
+    let proxy = Proxy::start(redis.port(), 1);
+    let mut node = Node::start(&proxy.url(), BOOT).await;
+    node.load("alice").await;
+    let before = proxy.counts().connections;
+    node.backplane.renew();
+    node.link_is_back().await;
+    assert!(proxy.counts().connections >= before + 3);
+    let state = node.backplane.state();
+    let error = state.last_error.unwrap_or_default();
+    assert!(error.contains("probes"), "{error}");
+    assert_eq!(state.reconnects, 1);
     node.ask("alice", claim("bot", 1)).await;
     node.until(event_of("alice")).await;
 }

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod connecting;
 #[cfg(test)]
+mod full;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod link;

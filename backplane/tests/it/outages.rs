@@ -117,17 +117,15 @@ async fn a_master_that_becomes_a_replica() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_is_full() {
+async fn what_fails_within_a_script_may_have_been_written() {
     let Some(redis) = Redis::start() else { return };
-    let node = Node::start(&redis.url(), BOOT).await;
-    node.ask("alice", claim("bot", 1)).await;
-    redis.command(&["CONFIG", "SET", "maxmemory", "1"]);
-    let full = Reply::Refused(ErrorCode::QuotaExceeded);
-    assert_eq!(node.ask("alice", claim("bot", 2)).await, full);
-    assert_eq!(node.ask("alice", Ask::Revoke).await, REFUSED);
-    let Reply::Version(ver) = node.ask("alice", Ask::Version).await else {
-        panic!()
-    };
-    redis.command(&["CONFIG", "SET", "maxmemory", "0"]);
-    assert_eq!(node.ask("alice", Ask::Version).await, Reply::Version(ver));
+    redis.command(&["ACL", "SETUSER", "bob", "on", ">pw", "~*", "&*", "+@all"]);
+    let url = format!("redis://bob:pw@127.0.0.1:{}", redis.port());
+    let node = Node::start(&url, BOOT).await;
+    redis.command(&["ACL", "SETUSER", "bob", "-publish"]);
+    assert_eq!(node.ask("alice", claim("bot", 1)).await, Reply::Lost);
+    let written = redis.command(&["EXISTS", "t2b-test:{alice}:dir"]);
+    assert_eq!(written.integer(), 1);
+    redis.command(&["ACL", "SETUSER", "bob", "-evalsha"]);
+    assert_eq!(node.ask("alice", claim("bot", 2)).await, REFUSED);
 }

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use fixtures::{Client, Redis, redis_program};
 use router_core::store::Reply;
 use tempfile::TempDir;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::harness::{BOOT, DEADLINE, Node, claim, try_connect};
 
@@ -19,6 +19,11 @@ struct Sentinel {
 
 impl Sentinel {
     fn start(master: u16) -> Option<Self> {
+        Self::start_with(master, "")
+    }
+
+    /// With more lines of configuration.
+    fn start_with(master: u16, more: &str) -> Option<Self> {
         let program = redis_program()?;
         let directory = tempfile::tempdir().unwrap();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -27,7 +32,7 @@ impl Sentinel {
         let config = directory.path().join("sentinel.conf");
         let text = format!(
             "bind 127.0.0.1\nport {port}\nsentinel monitor main 127.0.0.1 {master} 1\n\
-             sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 2000\n"
+             sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 2000\n{more}\n"
         );
         fs::write(&config, text).unwrap();
         let child = Command::new(program)
@@ -43,6 +48,15 @@ impl Sentinel {
             child,
             _directory: directory,
         })
+    }
+
+    /// Waits until it answers.
+    async fn answers(&self) {
+        until(|| {
+            let said = Client::connect(self.port).and_then(|mut it| it.command(&["PING"]));
+            said.is_ok()
+        })
+        .await;
     }
 
     /// Waits until it knows of the master's replica.
@@ -94,4 +108,42 @@ async fn a_failover_is_followed() {
     let second = node.ask("alice", claim("bot", 2)).await;
     assert!(matches!(second, Reply::Claimed { .. }), "{second:?}");
     assert_eq!(replica.command(&["ROLE"]).members()[0].text(), "master");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sentinels_with_a_password_need_no_database() {
+    let Some(redis) = Redis::start() else { return };
+    redis.command(&["CONFIG", "SET", "requirepass", "pw"]);
+    let more = "requirepass pw\nsentinel auth-pass main pw";
+    let Some(sentinel) = Sentinel::start_with(redis.port(), more) else {
+        return;
+    };
+    sentinel.answers().await;
+    let url = format!("redis+sentinel://:pw@127.0.0.1:{}/main/1", sentinel.port);
+    let node = Node::start(&url, BOOT).await;
+    let claimed = node.ask("alice", claim("bot", 1)).await;
+    assert!(matches!(claimed, Reply::Claimed { .. }), "{claimed:?}");
+}
+
+/// More silent sentinels than there is time to wait for, and one that names a master that is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn sentinels_that_are_of_no_use_cost_nothing() {
+    let Some(redis) = Redis::start() else { return };
+    let (Some(lost), Some(good)) = (Sentinel::start(1), Sentinel::start(redis.port())) else {
+        return;
+    };
+    lost.answers().await;
+    good.answers().await;
+    // Connections are accepted by the system, and never answered.
+    let silent: Vec<_> = (0..12)
+        .map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap())
+        .collect();
+    let ports = silent.iter().map(|it| it.local_addr().unwrap().port());
+    let hosts: Vec<_> = ports
+        .chain([lost.port, good.port])
+        .map(|port| format!("127.0.0.1:{port}"))
+        .collect();
+    let url = format!("redis+sentinel://{}/main", hosts.join(","));
+    let node = timeout(DEADLINE, Node::start(&url, BOOT)).await.unwrap();
+    assert!(node.backplane.state().connected);
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use backplane::Inbound;
 use bytes::Bytes;
 use fixtures::RedisCluster;
-use protocol::BootId;
+use protocol::{BootId, ErrorCode};
+use router_core::store::{Ask, Reply};
 
-use crate::harness::{Node, claim, event_of, packet};
+use crate::harness::{BOOT, Node, claim, event_of, packet};
 
 fn url(cluster: &RedisCluster) -> String {
     let ports = cluster
@@ -51,4 +52,52 @@ async fn every_node_of_a_cluster_is_used_and_missed() {
             node.link_is_back().await;
         }
     }
+}
+
+/// An operator moves a slot to another node. Until the tenant's keys are gone from the old one, that
+/// one goes on answering for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_that_moves_is_served_on() {
+    let Some(cluster) = RedisCluster::start() else {
+        return;
+    };
+    let mut node = Node::start(&url(&cluster), BOOT).await;
+    node.load("alice").await;
+    node.ask("alice", claim("bot", 1)).await;
+    node.until(event_of("alice")).await;
+    let home = cluster.node_of("{alice}");
+    let others = cluster.nodes.iter().find(|it| it.port() != home.port());
+    let id = others.unwrap().command(&["CLUSTER", "MYID"]);
+    let slot = home.command(&["CLUSTER", "KEYSLOT", "{alice}"]).integer();
+    let slot = slot.to_string();
+    home.command(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", id.text()]);
+    let claimed = node.ask("alice", claim("bot", 2)).await;
+    assert!(matches!(claimed, Reply::Claimed { .. }), "{claimed:?}");
+    node.until(event_of("alice")).await;
+    let version = node.ask("alice", Ask::Version).await;
+    assert!(
+        matches!(version, Reply::Version(ver) if ver > 0),
+        "{version:?}"
+    );
+    assert_eq!(node.backplane.state().reconnects, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_is_down_is_left_until_it_is_well() {
+    let Some(cluster) = RedisCluster::start() else {
+        return;
+    };
+    let mut node = Node::start(&url(&cluster), BOOT).await;
+    // Without a subscription there, whose end would tell.
+    let home = cluster.node_of("{alice}");
+    let slot = home.command(&["CLUSTER", "KEYSLOT", "{alice}"]).integer();
+    let slot = slot.to_string();
+    home.command(&["CLUSTER", "DELSLOTS", &slot]);
+    let refused = Reply::Refused(ErrorCode::StoreUnavailable);
+    node.asks_until(claim("bot", 1), |it| *it == refused).await;
+    assert_eq!(node.hears().await, Inbound::LinkDown);
+    home.command(&["CLUSTER", "ADDSLOTS", &slot]);
+    assert_eq!(node.hears().await, Inbound::LinkUp);
+    let claimed = node.ask("alice", claim("bot", 1)).await;
+    assert!(matches!(claimed, Reply::Claimed { .. }), "{claimed:?}");
 }
