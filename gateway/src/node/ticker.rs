@@ -104,11 +104,9 @@ impl Node {
         self.metrics
             .store_bytes
             .set(self.backplane.bytes().0 as f64);
-        let period_ms = self.compare_ms();
-        self.metrics.compare_period.set(period_ms as f64 / 1000.0);
-        let lanes = self.lane_status();
-        let lanes = lanes.iter().map(|(_, status)| status);
-        self.metrics.cluster(&self.view(), lanes);
+        let cluster = &self.metrics.cluster;
+        cluster.lanes(&self.view(), self.lane_totals());
+        cluster.store(&self.backplane.state(), self.entries(), self.compare_ms());
         self.metrics.render()
     }
 }

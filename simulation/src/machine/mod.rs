@@ -282,7 +282,7 @@ impl Machine {
                     self.all_shards(outside, || ShardInput::Resync);
                 }
             }
-            NodeEffect::GenerationChanged => {}
+            NodeEffect::RenewLink | NodeEffect::GenerationChanged => {}
         }
     }
 
