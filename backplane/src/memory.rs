@@ -92,6 +92,7 @@ impl Memory {
                 Reply::Loaded(_)
                 | Reply::Version(_)
                 | Reply::Claimed { .. }
+                | Reply::Newer(_)
                 | Reply::Asserted(_)
                 | Reply::Done
                 | Reply::Refused(_)

@@ -728,6 +728,7 @@ export const LIMITS = {
   heldMax: 256,
   heldBytesMax: 1048576,
   heldTenantBytesMax: 16777216,
+  seenEntriesMax: 65536,
   flapWindowMs: 60000,
   flapRefusalMs: 30000,
   tokenTtlMaxS: 2592000,

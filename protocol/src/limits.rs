@@ -75,6 +75,8 @@ constants! {
     HELD_BYTES_MAX: usize = 1024 * 1024;
     /// Most bytes of all such messages of a tenant.
     HELD_TENANT_BYTES_MAX: usize = 16 * 1024 * 1024;
+    /// Most entries of a tenant's directory with which it takes in another client that has left.
+    SEEN_ENTRIES_MAX: usize = 65_536;
     /// Takeovers of a bot are counted over this window, milliseconds.
     FLAP_WINDOW_MS: u64 = 60_000;
     /// How long a flapping newcomer is refused, milliseconds.

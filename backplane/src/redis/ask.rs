@@ -168,6 +168,7 @@ fn loaded(value: Value) -> Option<(Reply, u64)> {
 fn claimed(value: Value) -> Option<Reply> {
     let said: Vec<String> = redis::from_redis_value(value).ok()?;
     match said.as_slice() {
+        [newer, epoch] if newer == "newer" => Some(Reply::Newer(epoch.parse().ok()?)),
         [held] if held == "held" => Some(Reply::Refused(ErrorCode::AlreadyRegistered)),
         [epoch, since_ms] => Some(Reply::Claimed {
             epoch: epoch.parse().ok()?,

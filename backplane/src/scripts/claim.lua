@@ -2,7 +2,9 @@
 --
 -- ARGV   [1] bot id; [2] boot id; [3] connection id; [4] meta; [5] "reject" yields to a live
 --        holder, "replace" does not; [6] buried boot ids, separated by blanks
--- Reply  epoch, since when it is online (ms); or "held": a live holder has it
+-- Reply  epoch, since when it is online (ms); or "held": a live holder has it; or "newer" and the
+--        epoch of one that claimed it with a step that the asker had not seen: the question was on
+--        its way for long, and must not undo what came after it
 --
 -- Atomic, because of two claims at once one must be the later one, for all. Asked again by the
 -- same connection it gives the same epoch.
@@ -11,6 +13,9 @@ local held = bot(id)
 local other = held and held.conn ~= '-' and held.conn ~= conn and not set(ARGV[6])[held.boot]
 if other and ARGV[5] == 'reject' then
   return { 'held' }
+end
+if other and tonumber(held.epoch) > known then
+  return { 'newer', held.epoch }
 end
 local epoch, since = text(ver), now
 if held and held.boot == boot and held.conn == conn then

@@ -11,6 +11,7 @@
 -- are doubles, exact up to 2^53; %.0f writes them without an exponent.
 local DIR, VER, POLICY = KEYS[1], KEYS[2], KEYS[3]
 local KEEP_S = 7 * 24 * 60 * 60
+local SEEN_ENTRIES_MAX = 65536
 
 local function text(number)
   return string.format('%.0f', number)
@@ -25,7 +26,8 @@ else
   now_us = now * 1000
 end
 local prev = tonumber(redis.call('GET', VER) or 0)
-local ver = math.max(prev + 1, ARGV[#ARGV - 1] + 1, now_us)
+local known = tonumber(ARGV[#ARGV - 1])
+local ver = math.max(prev + 1, known + 1, now_us)
 
 -- What changed so far, as lines of the event.
 local changes = {}
@@ -80,10 +82,15 @@ local function let_go(id, record)
   put_bot(id, record)
 end
 
--- A client id is gone from a node; said even if the time is the same.
+-- A client id is gone from a node; said even if the time is the same. A full directory takes in no
+-- other one: whoever makes up names must not make everybody wait while it is read.
 local function see(client)
-  redis.call('HSET', DIR, 's:' .. client, now)
-  changes[#changes + 1] = 's:' .. client .. '\t' .. now
+  local field = 's:' .. client
+  if redis.call('HEXISTS', DIR, field) == 0 and redis.call('HLEN', DIR) >= SEEN_ENTRIES_MAX then
+    return
+  end
+  redis.call('HSET', DIR, field, now)
+  changes[#changes + 1] = field .. '\t' .. now
 end
 
 -- The key generation, and "1" if the tenant is suspended.

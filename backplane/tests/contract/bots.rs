@@ -1,7 +1,7 @@
 //! Who is the home of a bot.
 
 use protocol::limits::REMEMBER_MS;
-use protocol::presence::Takeover::Reject;
+use protocol::presence::Takeover::{Reject, Replace};
 use router_core::store::Ask;
 
 use crate::harness::{Step, Subject, at, on_all};
@@ -26,7 +26,7 @@ fn cases() -> Vec<(&'static str, Vec<Step>)> {
             vec![
                 at(1000, claim("bot", 1)),
                 at(2000, claim("bot", 1)),
-                at(500, claim("bot", 2)),
+                known(2_000_000, at(500, claim("bot", 2))),
                 at(500, claim("other", 12)),
                 at(1, load(&[])),
             ],
@@ -38,6 +38,20 @@ fn cases() -> Vec<(&'static str, Vec<Step>)> {
                 known(1 << 50, at(1000, Ask::Version)),
                 known(1 << 50, at(1000, claim("bot", 2))),
                 at(1000, Ask::Version),
+            ],
+        ),
+        (
+            "a question that comes late does not undo what came after it",
+            vec![
+                at(1000, claim("bot", 11)),
+                known(E - 1, at(1001, claim("bot", 1))),
+                known(E - 1, at(1001, claim_with("bot", 1, Reject, &[]))),
+                known(E - 1, at(1001, claim("bot", 11))),
+                known(E - 1, at(1002, claim_with("bot", 1, Replace, &[1]))),
+                known(E, at(1003, claim("bot", 2))),
+                known(1_002_000, at(1004, claim("bot", 2))),
+                at(1005, release(2, &[("bot", 1_004_000)], &[])),
+                at(1006, claim("bot", 1)),
             ],
         ),
         (

@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
-use protocol::limits::REMEMBER_MS;
+use protocol::limits::{REMEMBER_MS, SEEN_ENTRIES_MAX};
 use protocol::presence::Takeover;
 use router_core::store::nodes::{NodeAsk, NodesModel};
 use router_core::store::{Ask, Model, Reply};
@@ -15,6 +15,8 @@ use crate::words::{assert, boot, claim, claim_with, enter, fence, forget, load, 
 
 const CASES: u32 = 150;
 const BOTS: [&str; 3] = ["a", "b.b", "c-1"];
+/// What the asker has seen: the last claim.
+const THE_LAST: u64 = u64::MAX;
 const CLIENTS: [&str; 3] = ["anna", "bert", "c.d"];
 /// Connections on three nodes.
 const CONNS: [u8; 5] = [1, 2, 11, 12, 21];
@@ -78,7 +80,8 @@ fn acts() -> impl Strategy<Value = Act> {
 /// Mostly moments apart, forward and back; at times a day.
 fn times() -> impl Strategy<Value = (u64, u64)> {
     let now_ms = prop_oneof![9 => 1..40u64, 1 => REMEMBER_MS..REMEMBER_MS + 40];
-    let known = prop_oneof![5 => Just(0u64), 1 => 1..100_000u64, 1 => Just(1 << 52)];
+    let known =
+        prop_oneof![4 => Just(THE_LAST), 2 => Just(0), 1 => 1..100_000u64, 1 => Just(1 << 52)];
     (now_ms, known)
 }
 
@@ -142,6 +145,10 @@ fn redis_answers_as_the_model_does() {
             let Some(ask) = resolve(act, &epochs) else {
                 continue;
             };
+            let known_ver = match known_ver {
+                THE_LAST => epochs.last().copied().unwrap_or(0),
+                other => other,
+            };
             let step = Step {
                 known_ver,
                 ..at(now_ms, ask)
@@ -149,7 +156,7 @@ fn redis_answers_as_the_model_does() {
             let right = model.execute(request(&tenant, step.clone()));
             let said = runtime.block_on(subject.step(&tenant, step.clone()));
             prop_assert_eq!(&said, &right, "{:?}", step);
-            if let Reply::Claimed { epoch, .. } = said.0 {
+            if let Reply::Claimed { epoch, .. } | Reply::Newer(epoch) = said.0 {
                 epochs.push(epoch);
             }
         }
@@ -197,6 +204,31 @@ fn redis_knows_nodes_as_the_model_does() {
         Ok(())
     });
     outcome.unwrap();
+}
+
+#[test]
+fn a_full_directory_takes_in_no_name_of_who_is_gone() {
+    let Some(redis) = fixtures::Redis::start() else {
+        return;
+    };
+    run(async {
+        let mut subject = Subject::connect(&redis.url()).await;
+        let tenant = subject.fresh_tenant().await;
+        let dir = format!("t2b-test:{{{tenant}}}:dir");
+        let names: Vec<String> = (0..SEEN_ENTRIES_MAX).map(|n| format!("s:c{n}")).collect();
+        for names in names.chunks(1000) {
+            let fields = names.iter().flat_map(|name| [name.as_str(), "1"]);
+            let command = ["HSET", &dir].into_iter().chain(fields);
+            redis.command(&command.collect::<Vec<_>>());
+        }
+        let gone = |name| at(1, release(1, &[], &[name]));
+        let (_, event) = subject.step(&tenant, gone("new")).await;
+        assert_eq!(event, None);
+        let (_, event) = subject.step(&tenant, gone("c1")).await;
+        assert!(event.is_some(), "a known name is kept up to date");
+        let entries = redis.command(&["HLEN", &dir]).integer();
+        assert_eq!(entries, SEEN_ENTRIES_MAX as i64 + 1, "`born` besides");
+    });
 }
 
 /// Redis keeps what was claimed last for a week, and the policy for good.

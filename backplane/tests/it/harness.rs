@@ -43,8 +43,15 @@ impl Node {
         Self { backplane, inbound }
     }
 
+    /// Asks, and asks again if there is a newer claim than it knew of.
     pub async fn ask(&self, tenant: &str, ask: Ask) -> Reply {
-        self.backplane.execute(request(tenant, ask)).await
+        let mut request = request(tenant, ask);
+        let reply = self.backplane.execute(request.clone()).await;
+        let Reply::Newer(epoch) = reply else {
+            return reply;
+        };
+        request.known_ver = epoch;
+        self.backplane.execute(request).await
     }
 
     /// Loads tenants, all of which are there.

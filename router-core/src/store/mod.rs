@@ -95,6 +95,9 @@ pub enum Reply {
         /// Since when the bot is online, Unix milliseconds.
         since_ms: Millis,
     },
+    /// Nothing was done: a live holder has claimed the bot with this number, above all that the asker
+    /// knew. Who asks again, knowing it, may take it over.
+    Newer(u64),
     /// All was taken but these, with who holds them instead.
     Asserted(Vec<(BotId, Option<Holder>)>),
     /// It is so now.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use protocol::limits::REMEMBER_MS;
+use protocol::limits::{REMEMBER_MS, SEEN_ENTRIES_MAX};
 use protocol::presence::{BotInfo, BotState, Takeover};
 use protocol::{BootId, BotId, ClientId, ConnectionId, ErrorCode, TenantId};
 
@@ -103,7 +103,7 @@ impl Model {
         };
         let prev = step.tenant.ver;
         let ver = (prev + 1).max(known_ver + 1).max(now_ms * 1000);
-        let mut reply = step.take(ask, ver);
+        let mut reply = step.take(ask, ver, known_ver);
         let Step {
             tenant, changes, ..
         } = step;
@@ -168,6 +168,11 @@ impl Model {
 }
 
 impl Tenant {
+    fn entries(&self) -> usize {
+        let born = usize::from(self.born != 0);
+        self.bots.len() + self.conns.len() + self.clients.len() + born
+    }
+
     fn is_idle(&self) -> bool {
         let nothing = self.bots.is_empty() && self.conns.is_empty() && self.clients.is_empty();
         nothing && self.policy == Policy::default()
@@ -192,12 +197,12 @@ impl Tenant {
 }
 
 impl Step<'_> {
-    fn take(&mut self, ask: Ask, ver: u64) -> Reply {
+    fn take(&mut self, ask: Ask, ver: u64, known_ver: u64) -> Reply {
         match ask {
             Ask::Load { dead } | Ask::Reap { dead } => self.reap(&dead),
             Ask::Version => Reply::Version(self.tenant.ver),
             Ask::Enter { conn, record } => self.enter(conn, record),
-            Ask::Claim(claim) => self.claim(*claim, ver),
+            Ask::Claim(claim) => self.claim(*claim, ver, known_ver),
             Ask::Assert(assert) => self.assert(*assert),
             Ask::Release(release) => self.release(*release),
             Ask::Forget { bot, fence } => self.forget(&bot, fence.as_ref()),
@@ -228,7 +233,7 @@ impl Step<'_> {
         Reply::Done
     }
 
-    fn claim(&mut self, claim: Claim, ver: u64) -> Reply {
+    fn claim(&mut self, claim: Claim, ver: u64, known_ver: u64) -> Reply {
         let Claim {
             holder,
             bot,
@@ -245,6 +250,11 @@ impl Step<'_> {
         let other = other.filter(|other| other.conn != holder.conn && !dead.contains(&other.boot));
         if other.is_some() && takeover == Takeover::Reject {
             return Reply::Refused(ErrorCode::AlreadyRegistered);
+        }
+        // A question that was on its way for long must not undo what came after it.
+        let newer = held.filter(|held| other.is_some() && held.epoch > known_ver);
+        if let Some(newer) = newer {
+            return Reply::Newer(newer.epoch);
         }
         let own = held.filter(|held| held.holder.as_ref() == Some(&holder));
         let (epoch, since_ms) = own.map_or((ver, self.now_ms), |own| (own.epoch, own.info.since));
@@ -391,7 +401,7 @@ impl Step<'_> {
     fn see(&mut self, client: ClientId) {
         let bytes = client_bytes(&client);
         let known = self.tenant.clients.contains_key(&client);
-        if !known && bytes > self.room {
+        if !known && (bytes > self.room || self.tenant.entries() >= SEEN_ENTRIES_MAX) {
             return;
         }
         *self.bytes += if known { 0 } else { bytes };

@@ -215,7 +215,13 @@ impl Tenant {
             mut waiting,
             ..
         } = queue;
-        self.finish(env, bot, outstanding, reply, fx);
+        if let Reply::Newer(epoch) = reply {
+            // Somebody was quicker: it is asked again, knowing that, if it still may.
+            self.directory.saw(epoch);
+            waiting.push_front(outstanding);
+        } else {
+            self.finish(env, bot, outstanding, reply, fx);
+        }
         while let Some(op) = waiting.pop_front() {
             if let Some((number, outstanding)) = self.start(env, bot, op, fx) {
                 let queue = Queue {
@@ -326,6 +332,7 @@ impl Tenant {
                 | Reply::Version(_)
                 | Reply::Asserted(_)
                 | Reply::Claimed { .. }
+                | Reply::Newer(_)
                 | Reply::Done
                 | Reply::Policy(_),
             ) => ErrorCode::Internal,

@@ -132,6 +132,7 @@ impl Tenant {
             Reply::Loaded(_)
             | Reply::Version(_)
             | Reply::Claimed { .. }
+            | Reply::Newer(_)
             | Reply::Asserted(_)
             | Reply::Policy(_)
             | Reply::Refused(_)
@@ -212,6 +213,7 @@ impl Tenant {
             Reply::Loaded(_)
             | Reply::Version(_)
             | Reply::Claimed { .. }
+            | Reply::Newer(_)
             | Reply::Done
             | Reply::Policy(_)
             | Reply::Refused(_)

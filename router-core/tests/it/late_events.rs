@@ -138,3 +138,19 @@ fn an_outage_leaves_nothing_to_be_paid_for_who_came_and_went() {
     let replica = w.shard.replica(&alice(), &w.nodes.clone());
     assert_eq!(replica.map(|it| it.owed), Some(0));
 }
+
+#[test]
+fn a_claim_that_somebody_was_quicker_than_is_made_again() {
+    let mut w = World::of_three();
+    let bot = w.join(None);
+    w.catch_up();
+    w.take(bot);
+    w.prompt = false;
+    w.text(bot, register("bot_far").to_string());
+    w.far_bot(THIRD);
+    let mut events = Vec::new();
+    w.answer_all(&mut events);
+    assert_eq!(w.told(bot), ["bot_registered"]);
+    let claims = events.iter().filter(|it| !it.changes.is_empty());
+    assert_eq!(claims.count(), 1, "the first was not executed");
+}

@@ -32,7 +32,8 @@ impl World {
 
     /// A connection of another node makes `bot_far` its own.
     pub fn far_bot(&mut self, boot: BootId) {
-        self.far_claim("bot_far", boot, 0);
+        let ver = self.snapshot(&alice()).ver;
+        self.far_claim("bot_far", boot, ver);
     }
 
     /// The same with another bot, and a node that has seen a later step.

@@ -14,6 +14,18 @@ fn ask(model: &mut Model, ask: Ask, now_ms: Millis) -> Reply {
     step(model, ask, now_ms).0
 }
 
+/// Takes a bot over, from whoever has it.
+fn take(model: &mut Model, bot: &str, by: u8, now_ms: Millis) -> u64 {
+    let known_ver = snapshot(model, 0).ver;
+    let (reply, _) = model.execute(Request {
+        tenant: TenantId::parse("alice").unwrap(),
+        ask: claim(bot, by),
+        known_ver,
+        now_ms,
+    });
+    epoch(reply)
+}
+
 fn conn(i: u8) -> ConnectionId {
     ConnectionId::from_ulid(&format!("{i:026}")).unwrap()
 }
@@ -94,7 +106,7 @@ fn epochs_rise_and_the_same_connection_keeps_its_own() {
     assert_eq!(first, 1_000_000);
     let (again, event) = step(&mut model, claim("bot", 1), 2000);
     assert_eq!((epoch(again), event), (first, None));
-    let second = epoch(ask(&mut model, claim("bot", 2), 500));
+    let second = take(&mut model, "bot", 2, 500);
     let why = "a clock that went back does not take the epoch along";
     assert_eq!(second, first + 1, "{why}");
 }
@@ -131,7 +143,7 @@ fn a_directory_is_known_by_its_first_step() {
 fn only_the_present_holder_releases() {
     let mut model = Model::new(1 << 20);
     let old = epoch(ask(&mut model, claim("bot", 1), 1000));
-    let new = epoch(ask(&mut model, claim("bot", 2), 1001));
+    let new = take(&mut model, "bot", 2, 1001);
     for (by, epoch) in [(1, old), (1, new), (2, old)] {
         ask(&mut model, release(by, &[("bot", epoch)], &[]), 1002);
         assert_eq!(snapshot(&mut model, 1002).bots[0].holder, Some(holder(2)));
@@ -197,7 +209,7 @@ fn an_assertion_is_taken_if_nothing_newer_stands_there() {
     let mut model = Model::new(1 << 20);
     let held = epoch(ask(&mut model, claim("held", 1), 1000));
     let taken = epoch(ask(&mut model, claim("taken", 1), 1000));
-    let newer = epoch(ask(&mut model, claim("taken", 11), 1001));
+    let newer = take(&mut model, "taken", 11, 1001);
     let reborn = BootId::from_bits(9);
     let record = |name: &str, epoch| BotRecord {
         info: BotInfo {
@@ -251,7 +263,7 @@ fn a_bot_is_forgotten_by_its_holder_or_when_it_has_none() {
     let (reply, event) = step(&mut model, forget(Some(held)), 1001);
     assert_eq!(reply, Reply::Done);
     assert_eq!(event.unwrap().changes, [Change::Forgotten(bot("bot"))]);
-    let held = epoch(ask(&mut model, claim("bot", 1), 1002));
+    let held = take(&mut model, "bot", 1, 1002);
     ask(&mut model, release(1, &[("bot", held)], &[]), 1003);
     assert_eq!(ask(&mut model, forget(None), 1004), Reply::Done);
     assert_eq!(snapshot(&mut model, 1004).bots, []);
@@ -327,4 +339,23 @@ fn sweeping_goes_round_all_tenants() {
         model.sweep(REMEMBER_MS, 2);
     }
     assert_eq!(model.tenants.len(), 0);
+}
+
+#[test]
+fn a_claim_that_comes_late_does_not_displace_a_newer_home() {
+    let mut model = Model::new(1 << 20);
+    let first = take(&mut model, "bot", 1, 1000);
+    let late = Request {
+        tenant: TenantId::parse("alice").unwrap(),
+        ask: claim("bot", 11),
+        known_ver: first,
+        now_ms: 3000,
+    };
+    let second = take(&mut model, "bot", 2, 2000);
+    let (reply, event) = model.execute(late.clone());
+    assert_eq!((reply, event), (Reply::Newer(second), None));
+    assert_eq!(snapshot(&mut model, 3000).bots[0].holder, Some(holder(2)));
+    ask(&mut model, release(2, &[("bot", second)], &[]), 3000);
+    let (reply, _) = model.execute(late);
+    assert!(epoch(reply) > second, "nobody has it now");
 }
