@@ -63,7 +63,7 @@ const INBOUND: usize = 1024;
 /// Where Redis is and how to use it.
 #[derive(Debug, Clone)]
 pub struct RedisConfig {
-    /// `redis://`, `rediss://`, `redis+sentinel://` or `redis+cluster://`; see the operator's guide.
+    /// `redis://`, `redis+sentinel://` or `redis+cluster://`, or with `rediss` for TLS.
     pub url: Secret<String>,
     /// What all keys and channels begin with: 1-64 of `[A-Za-z0-9._:-]`. It separates two clusters
     /// on one Redis; pub/sub does not know database numbers.
@@ -119,6 +119,12 @@ pub struct Redis {
 }
 
 impl Redis {
+    /// Whether this is the URL of a Redis, without asking it. Errors: [`ConnectError::Url`], which
+    /// names no credential.
+    pub fn check_url(url: &str) -> Result<(), ConnectError> {
+        url::parse(url).map(drop)
+    }
+
     /// Connects. Errors: at once, whatever is in the way; whether to try again is the caller's.
     pub async fn connect(config: RedisConfig) -> Result<Self, ConnectError> {
         let keys = Keys::new(&config.prefix).ok_or(ConnectError::Prefix)?;
