@@ -62,10 +62,12 @@ haproxy -f "$dir/haproxy.cfg" -db >"$dir/haproxy.log" 2>&1 &
 pids+=($!)
 
 for node in 1 2; do
+    ready=no
     for _ in $(seq 100); do
-        curl -sf "http://127.0.0.1:$((door + 100 + node))/readyz" >/dev/null && break
+        curl -sf "http://127.0.0.1:$((door + 100 + node))/readyz" >/dev/null && ready=yes && break
         sleep 0.1
     done
+    [ "$ready" = yes ] || fail "node $node is not ready; see $dir/node-$node.log"
 done
 key=$("$t2b" keys issue alice --secrets-file "$dir/secret")
 cat <<TEXT
@@ -74,11 +76,13 @@ The cluster is up. haproxy is at ws://127.0.0.1:$door/ws and gives every socket 
 Try, in other terminals:
 
   export T2B_KEY=$key
-  $t2b bot echo --id bot_echo --url ws://127.0.0.1:$((door + 1))/ws       a bot on node 1
+  $t2b bot echo --id bot_echo --url ws://127.0.0.1:$door/ws              a bot, on one of the nodes
+  $t2b chat bot_echo --text hello --url ws://127.0.0.1:$((door + 1))/ws   its owner on node 1
   $t2b chat bot_echo --text hello --url ws://127.0.0.1:$((door + 2))/ws   its owner on node 2
   T2B_STATE_DIR=$dir/node-1 $t2b gateway status --admin-listen 127.0.0.1:$((door + 101)) --secrets-file $dir/secret --redis redis://127.0.0.1:$((door + 379))
 
-Then kill a node by its pid and send again, or run the echo bot a second time, on the other node.
+Then kill the bot's node by its pid: the bot comes back on the other one. Or run the bot a second time,
+on the other node: the first one is told that it was replaced.
 Ctrl-C ends all of it.
 TEXT
 wait

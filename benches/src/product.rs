@@ -60,7 +60,7 @@ pub fn serve(config: impl AsRef<Path>) -> Result<()> {
     runtime.block_on(async {
         let gateway = Gateway::bind(config).await?;
         println!("{}", gateway.addresses().public);
-        gateway.run().await;
+        gateway.run().await?;
         Ok(())
     })
 }

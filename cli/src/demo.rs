@@ -50,17 +50,14 @@ pub async fn run() -> Result<(), Failure> {
     if term::is_read() {
         how_to_go_on(addresses.public, addresses.admin);
         serve::end_on_signals(shutdown.clone())?;
-        let ended = running.await;
-        ended.map_err(|error| Failure::failed("gateway", error))?;
     } else {
         echoing.abort();
         bot.close().await;
         shutdown.begin();
-        running
-            .await
-            .map_err(|error| Failure::failed("gateway", error))?;
     }
-    Ok(())
+    let ended = running.await;
+    let ended = ended.map_err(|error| Failure::failed("gateway", error))?;
+    ended.map_err(|error| Failure::failed("gateway", error))
 }
 
 /// One question and its answer, as they come.

@@ -17,9 +17,9 @@ pub async fn run(config: AllKeys) -> Result<(), Failure> {
     let gateway = Gateway::bind(config).await?;
     said.announce(gateway.addresses());
     end_on_signals(gateway.shutdown_handle())?;
-    gateway.run().await;
+    let ended = gateway.run().await;
     telemetry.end().await;
-    Ok(())
+    ended.map_err(|error| Failure::failed("gateway", error))
 }
 
 /// Asks the running gateway how it is.
@@ -59,26 +59,45 @@ async fn cluster(config: &Config) -> Result<(), Failure> {
         Some(false) => term::green("well"),
         Some(true) | None => "degraded: the store does not answer".to_owned(),
     };
+    let redis = &nodes["redis"];
+    let link = match redis["connected"].as_bool() {
+        Some(true) => "connected",
+        Some(false) | None => "not connected",
+    };
+    println!(
+        "redis        {link}, {}, version {}, {} reconnects, last error: {}",
+        text(&redis["kind"]),
+        text(&redis["version"]),
+        number(&redis["reconnects"]),
+        redis["last_error"].as_str().unwrap_or("none"),
+    );
     println!("cluster      {health}");
-    println!("this node    {}", text(&nodes["self"]));
+    println!(
+        "this node    {} beat {}",
+        text(&nodes["self"]),
+        number(&nodes["beat"])
+    );
     for node in nodes["nodes"].as_array().into_iter().flatten() {
         let lanes = nodes["lanes"].as_array();
         let lane = lanes.and_then(|lanes| lanes.iter().find(|lane| lane["to"] == node["boot"]));
         let lane = lane.unwrap_or(&serde_json::Value::Null);
         println!(
-            "node         {} {} {} beat {}; lane: {} B unacked, {} B waiting, {} resent",
+            "node         {} {} {} beat {}; lane {}: {} B unacked, {} B waiting, {} resent",
             text(&node["boot"]),
             text(&node["name"]),
             text(&node["state"]),
             number(&node["beat"]),
+            number(&lane["generation"]),
             number(&lane["unacked_bytes"]),
             number(&lane["waiting_bytes"]),
             number(&lane["resends"]),
         );
     }
     println!(
-        "directory    {} tenants, compared every {} ms",
+        "directory    {} tenants, {} bots, {} connections, compared every {} ms",
         number(&nodes["directory"]["tenants"]),
+        number(&nodes["directory"]["bots"]),
+        number(&nodes["directory"]["connections"]),
         number(&nodes["directory"]["compare_ms"])
     );
     Ok(())

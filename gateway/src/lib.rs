@@ -201,7 +201,10 @@ impl Gateway {
     }
 
     /// Serves until it is shut down. Dropping the future closes every connection without a drain.
-    pub async fn run(self) {
+    ///
+    /// Errors: a part of it failed. It ends then, as it could neither serve nor say so: whoever
+    /// supervises it starts it anew.
+    pub async fn run(self) -> Result<(), RunError> {
         let Self {
             node,
             queues,
@@ -224,15 +227,26 @@ impl Gateway {
         background.spawn(admin.0.serve(admin.1));
         let accepting = background.spawn(public.0.serve(public.1));
 
-        shut_down(&mut calls, 1).await;
+        tokio::select! {
+            () = shut_down(&mut calls, 1) => {}
+            // None of them ends by itself.
+            Some(_) = background.join_next() => return Err(RunError),
+            () = node.failed() => return Err(RunError),
+        }
         node.begin_drain();
         accepting.abort();
         tokio::select! {
             () = node.drain() => {}
             () = shut_down(&mut calls, 2) => {}
         }
+        Ok(())
     }
 }
+
+/// A task that a gateway cannot do without ended: it panicked, as the log says.
+#[derive(Debug, thiserror::Error)]
+#[error("a part of the gateway failed")]
+pub struct RunError;
 
 /// The OpenAPI document of the HTTP API, for `docs/openapi.json`.
 pub fn openapi() -> String {

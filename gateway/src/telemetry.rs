@@ -8,6 +8,7 @@ use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::tonic_types::transport::ClientTlsConfig;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithTonicConfig};
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::resource::EnvResourceDetector;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::Subscriber;
 use tracing_subscriber::filter::filter_fn;
@@ -86,11 +87,14 @@ fn exporter(endpoint: &str) -> Result<SdkTracerProvider, opentelemetry_otlp::Exp
     }
     let exporter = exporter.build()?;
     let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
-    let resource = Resource::builder()
+    let resource = Resource::builder_empty()
         .with_service_name("t2b")
-        .with_attribute(version);
+        .with_attribute(version)
+        // Behind ours, so that the environment has the last word.
+        .with_detector(Box::new(EnvResourceDetector::new()))
+        .build();
     Ok(SdkTracerProvider::builder()
         .with_batch_exporter(exporter)
-        .with_resource(resource.build())
+        .with_resource(resource)
         .build())
 }

@@ -727,6 +727,7 @@ export const LIMITS = {
   claimsWaitingMax: 64,
   heldMax: 256,
   heldBytesMax: 1048576,
+  heldTenantBytesMax: 16777216,
   flapWindowMs: 60000,
   flapRefusalMs: 30000,
   tokenTtlMaxS: 2592000,

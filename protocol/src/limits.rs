@@ -73,6 +73,8 @@ constants! {
     HELD_MAX: usize = 256;
     /// Most bytes of them.
     HELD_BYTES_MAX: usize = 1024 * 1024;
+    /// Most bytes of all such messages of a tenant.
+    HELD_TENANT_BYTES_MAX: usize = 16 * 1024 * 1024;
     /// Takeovers of a bot are counted over this window, milliseconds.
     FLAP_WINDOW_MS: u64 = 60_000;
     /// How long a flapping newcomer is refused, milliseconds.
@@ -164,6 +166,8 @@ pub const EVENTS_WAITING_MAX: usize = 1024;
 pub const DIRECTORY_STEP_MAX: usize = 256;
 /// How often a tenant compares its counter with the store's, milliseconds.
 pub const COMPARE_MS: u64 = 5000;
+/// Within how long all tenants compare when the store is back, if they are few, milliseconds.
+pub const RESYNC_MS: u64 = 300;
 /// How long a tenant whose store lost data waits for others to say again what they hold, milliseconds.
 pub const HEAL_MS: u64 = 6000;
 /// When a message that another node could not be reached with may be sent again, milliseconds.

@@ -22,8 +22,8 @@ pub struct Env<'a> {
     pub settings: &'a Settings,
     /// Which nodes there are.
     pub nodes: &'a Nodes,
-    /// How often a tenant compares its counter with the store's, milliseconds.
-    pub compare_ms: Millis,
+    /// How long it takes at least until every tenant has asked the store something, milliseconds.
+    pub round_ms: Millis,
 }
 
 impl Env<'_> {
@@ -47,8 +47,22 @@ impl Env<'_> {
 
     /// A fraction in `[0, 1)` for jitter.
     pub fn jitter(&self) -> f64 {
-        (self.entropy as u32) as f64 / f64::from(u32::MAX).next_up()
+        fraction(self.entropy as u32)
     }
+
+    /// The same, another one for each of many tenants that are handled at once.
+    pub fn jitter_of(&self, tenant: &TenantId) -> f64 {
+        // FNV-1a, as it need not be secret.
+        let bytes = tenant.as_str().bytes();
+        let mixed = bytes.fold(self.entropy as u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        fraction((mixed >> 32) as u32)
+    }
+}
+
+fn fraction(bits: u32) -> f64 {
+    f64::from(bits) / f64::from(u32::MAX).next_up()
 }
 
 /// What the operator chose, checked and ready to use.
@@ -122,7 +136,7 @@ mod tests {
                 entropy,
                 settings: &settings,
                 nodes: &nodes,
-                compare_ms: 5000,
+                round_ms: 0,
             }
             .jitter();
             assert!((0.0..1.0).contains(&jitter), "{entropy:x} gave {jitter}");

@@ -66,6 +66,24 @@ pub enum Input {
     Wake,
 }
 
+/// How much replicas of directories hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Entries {
+    /// Listed bots, offline ones included.
+    pub bots: usize,
+    /// Connections, on whatever node.
+    pub connections: usize,
+}
+
+impl std::iter::Sum for Entries {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, it| Self {
+            bots: sum.bots + it.bots,
+            connections: sum.connections + it.connections,
+        })
+    }
+}
+
 /// Some of a node's tenants.
 #[derive(Debug)]
 pub struct Shard {
@@ -87,6 +105,12 @@ impl Shard {
     /// How many tenants it holds.
     pub fn tenants(&self) -> usize {
         self.tenants.len()
+    }
+
+    /// How much its replicas of their directories hold.
+    #[expect(clippy::disallowed_methods, reason = "a sum has no order")]
+    pub fn entries(&self) -> Entries {
+        self.tenants.values().map(Tenant::entries).sum()
     }
 
     /// What it has of a tenant, on a node with this view; absent if that is not loaded.

@@ -1,10 +1,10 @@
 //! `GET /admin/v1/nodes`: what this node sees of the cluster.
 //!
 //! ```json
-//! {"self": "01J…", "shared": true, "degraded": false, "generation": "17…",
+//! {"self": "01J…", "beat": 17, "shared": true, "degraded": false, "generation": "17…",
 //!  "nodes": [{"boot": "01J…", "name": "pod-1", "address": "…", "state": "live", "beat": 17, "unchanged_ms": 0, …}],
 //!  "lanes": [{"to": "01J…", "generation": 1, "unacked": 0, "unacked_bytes": 0, "waiting_bytes": 0, "resends": 0, "oldest_ms": null}],
-//!  "dead": 0, "directory": {"tenants": 3, "compare_ms": 5000}, "redis": {…}}
+//!  "dead": 0, "directory": {"tenants": 3, "bots": 4, "connections": 7, "compare_ms": 5000}, "redis": {…}}
 //! ```
 
 use backplane::State;
@@ -18,6 +18,7 @@ use crate::node::Node;
 /// All of it.
 pub(super) fn describe(node: &Node) -> Value {
     let view = node.view();
+    let entries = node.entries();
     let nodes = view
         .peers
         .iter()
@@ -26,6 +27,7 @@ pub(super) fn describe(node: &Node) -> Value {
     let lanes = lanes.iter().map(|(to, status)| describe_lane(*to, status));
     json!({
         "self": view.own,
+        "beat": view.beat,
         "shared": view.shared,
         "degraded": view.degraded,
         // As text: it is 64 random bits, more than a JSON number holds everywhere.
@@ -35,6 +37,8 @@ pub(super) fn describe(node: &Node) -> Value {
         "dead": view.dead.len(),
         "directory": {
             "tenants": node.tenants(),
+            "bots": entries.bots,
+            "connections": entries.connections,
             "compare_ms": node.compare_ms(),
         },
         "redis": describe_store(&node.backplane.state()),

@@ -4,6 +4,7 @@
 //! from the start, with zero. A node has a recorder of its own, so that two nodes in one process
 //! (a test, the demo) do not share theirs.
 
+mod cluster;
 mod table;
 
 use ::metrics::{
@@ -11,10 +12,8 @@ use ::metrics::{
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use protocol::{CloseCode, ErrorCode};
-use router_core::Nodes;
-use router_core::lane::Status;
-use router_core::node::PeerState;
 
+use cluster::ClusterMetrics;
 pub use table::{Kind, Metric, TABLE};
 
 /// How a connection attempt ended before it was a WebSocket.
@@ -59,30 +58,12 @@ pub struct Metrics {
     pub(crate) store_full: Counter,
     pub(crate) closed_by_peer: Counter,
     pub(crate) lost: Counter,
-    pub(crate) tenants_healed: Counter,
-    pub(crate) packets_refused: Counter,
-    pub(crate) packets_dropped: Counter,
-    pub(crate) compare_period: Gauge,
-    lanes: LaneMetrics,
-    nodes_live: Gauge,
-    nodes_suspect: Gauge,
-    degraded: Gauge,
+    pub(crate) cluster: ClusterMetrics,
     handshakes: Vec<(&'static str, Counter)>,
     pub(crate) http_waits: Gauge,
     http_requests: Vec<((&'static str, &'static str), Counter)>,
     refusals: Vec<(ErrorCode, Counter)>,
     closes: Vec<(CloseCode, Counter)>,
-}
-
-/// What crosses between nodes.
-struct LaneMetrics {
-    published: Counter,
-    published_bytes: Counter,
-    received: Counter,
-    received_bytes: Counter,
-    resends: Counter,
-    unacked_bytes: Gauge,
-    waiting_bytes: Gauge,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -124,24 +105,8 @@ impl Metrics {
                 make.counter("t2b_http_requests_total", values),
             )
         });
-        let nodes = |state: &'static str| make.gauge("t2b_nodes", Some(state.into()));
         Self {
-            tenants_healed: make.counter("t2b_tenants_healed_total", None),
-            packets_refused: make.counter("t2b_lane_refused_total", None),
-            packets_dropped: make.counter("t2b_lane_dropped_total", None),
-            compare_period: make.gauge("t2b_compare_period_seconds", None),
-            lanes: LaneMetrics {
-                published: make.counter("t2b_lane_published_total", None),
-                published_bytes: make.counter("t2b_lane_published_bytes_total", None),
-                received: make.counter("t2b_lane_received_total", None),
-                received_bytes: make.counter("t2b_lane_received_bytes_total", None),
-                resends: make.counter("t2b_lane_resends_total", None),
-                unacked_bytes: make.gauge("t2b_lane_unacked_bytes", None),
-                waiting_bytes: make.gauge("t2b_lane_waiting_bytes", None),
-            },
-            nodes_live: nodes("live"),
-            nodes_suspect: nodes("suspect"),
-            degraded: make.gauge("t2b_degraded", None),
+            cluster: ClusterMetrics::new(&make),
             http_waits: make.gauge("t2b_http_waits", None),
             http_requests: http_requests.collect(),
             connections: make.gauge("t2b_connections", None),
@@ -180,38 +145,6 @@ impl Metrics {
     /// The text that Prometheus scrapes.
     pub(crate) fn render(&self) -> String {
         self.handle.render()
-    }
-
-    /// A packet for another node is published.
-    pub(crate) fn published(&self, bytes: usize) {
-        self.lanes.published.increment(1);
-        self.lanes.published_bytes.increment(bytes as u64);
-    }
-
-    /// A packet of another node is taken.
-    pub(crate) fn heard(&self, bytes: usize) {
-        self.lanes.received.increment(1);
-        self.lanes.received_bytes.increment(bytes as u64);
-    }
-
-    /// How the other nodes and the lanes to them are, for a scrape.
-    pub(crate) fn cluster<'a>(&self, nodes: &Nodes, lanes: impl Iterator<Item = &'a Status>) {
-        let peers = nodes.peers.values();
-        let suspect = peers
-            .filter(|peer| peer.state == PeerState::Suspect)
-            .count();
-        self.nodes_suspect.set(suspect as f64);
-        self.nodes_live.set((nodes.peers.len() - suspect) as f64);
-        self.degraded.set(f64::from(u8::from(nodes.degraded)));
-        let (mut unacked, mut waiting, mut resends) = (0, 0, 0);
-        for lane in lanes {
-            unacked += lane.unacked_bytes;
-            waiting += lane.waiting_bytes;
-            resends += lane.resends;
-        }
-        self.lanes.unacked_bytes.set(unacked as f64);
-        self.lanes.waiting_bytes.set(waiting as f64);
-        self.lanes.resends.absolute(resends);
     }
 
     pub(crate) fn refused(&self, code: ErrorCode) {

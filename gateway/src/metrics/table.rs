@@ -165,6 +165,36 @@ pub const TABLE: &[Metric] = &[
         &[],
         "1 while the shared store is down, slow or deaf.",
     ),
+    counter(
+        "t2b_beats_total",
+        &[],
+        "Beats that this node began: one a second.",
+    ),
+    gauge(
+        "t2b_redis_connected",
+        &[],
+        "1 while there is a connection to every Redis master; 0 without Redis.",
+    ),
+    counter(
+        "t2b_redis_reconnects_total",
+        &[],
+        "Times that all connections to Redis were replaced.",
+    ),
+    counter(
+        "t2b_redis_skipped_total",
+        &[],
+        "Records and events in Redis that could not be read.",
+    ),
+    gauge(
+        "t2b_directory_bots",
+        &[],
+        "Listed bots of the tenants in this node's memory, wherever they are.",
+    ),
+    gauge(
+        "t2b_directory_connections",
+        &[],
+        "Connections of those tenants, on whatever node.",
+    ),
     gauge(
         "t2b_compare_period_seconds",
         &[],
@@ -184,6 +214,11 @@ pub const TABLE: &[Metric] = &[
         "t2b_lane_resends_total",
         &[],
         "Messages published again to another node.",
+    ),
+    counter(
+        "t2b_lane_resets_total",
+        &[],
+        "Times that a lane failed: nothing was acknowledged for 7.5 s, or its node is gone.",
     ),
     counter(
         "t2b_lane_published_total",

@@ -15,6 +15,7 @@ use std::time::Duration;
 use backplane::Inbound;
 use bytes::Bytes;
 use protocol::lane::{Packet, Verdict};
+use protocol::limits::COMPARE_MS;
 use protocol::{BootId, Envelope, ErrorCode};
 use router_core::lane::{Receiver, Status};
 use router_core::node::{Node as Machine, NodeEffect, NodeInput};
@@ -22,11 +23,13 @@ use router_core::shard::Input;
 use router_core::store::nodes::Hello;
 use tokio::sync::mpsc;
 
-use super::lanes::Outcomes;
-use super::{Node, Work};
+use super::lanes::{LaneTotals, Outcomes};
+use super::{Node, Vital, Work};
 
 /// Inputs of the node machine that wait; more are dropped, and it asks again.
 const INPUTS_WAITING: usize = 1024;
+/// How often packets that are not understood are worth a line of the log, milliseconds.
+const REFUSED_MS: u64 = 10_000;
 /// How often the node says how many connections it has.
 const HELLO: Duration = Duration::from_secs(10);
 
@@ -83,8 +86,14 @@ impl Node {
         let packet = match Packet::from_bytes(bytes, self.lane_keys(), self.frame_bytes_max) {
             Ok(packet) => packet,
             Err(error) => {
-                self.metrics.packets_refused.increment(1);
-                tracing::warn!(%error, "a packet of another node is not understood");
+                self.metrics.cluster.refused.increment(1);
+                // One line tells it all, however many come.
+                let now_ms = self.now_ms();
+                let last_ms = self.refused_ms.load(Ordering::Relaxed);
+                if now_ms >= last_ms + REFUSED_MS {
+                    self.refused_ms.store(now_ms, Ordering::Relaxed);
+                    tracing::warn!(%error, "packets of another node are not understood");
+                }
                 return;
             }
         };
@@ -95,9 +104,9 @@ impl Node {
         if view.is_dead(packet.src) {
             return self.tell_buried(packet);
         }
-        self.metrics.heard(bytes.len());
+        self.metrics.cluster.received(bytes.len());
         if !self.lanes.hand(view.own, packet) {
-            self.metrics.packets_dropped.increment(1);
+            self.metrics.cluster.dropped.increment(1);
         }
     }
 
@@ -206,6 +215,10 @@ impl Node {
                         None
                     });
                 }
+                NodeEffect::RenewLink => {
+                    tracing::warn!("the subscription is deaf: connecting anew");
+                    self.backplane.renew();
+                }
                 NodeEffect::Joined(boot) => {
                     tracing::info!(%boot, "a node joined");
                     self.lanes.to(machine.view().own, boot);
@@ -274,8 +287,10 @@ impl Node {
         let Some(node) = self.me.upgrade() else {
             return;
         };
+        let vital = Vital(Arc::clone(&node));
         let (inputs, doing) = (inputs.clone(), what(node));
         tokio::spawn(async move {
+            let _vital = vital;
             if let Some(input) = doing.await {
                 // The machine ends with the node: then nobody waits.
                 drop(inputs.send(input).await);
@@ -297,7 +312,12 @@ impl Node {
 
     /// How often a tenant compares its directory with the store's, milliseconds.
     pub(crate) fn compare_ms(&self) -> u64 {
-        self.compare_ms.load(Ordering::Relaxed)
+        self.round_ms.load(Ordering::Relaxed).max(COMPARE_MS)
+    }
+
+    /// The same, taken together; and of lanes that ended.
+    pub(crate) fn lane_totals(&self) -> LaneTotals {
+        self.lanes.totals(self.now_ms())
     }
 
     /// How the lanes to the other nodes are.

@@ -23,7 +23,7 @@ use router_core::lane::{Parcel, Receiver, Sender, Settled, Status, Stream, windo
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::{Node, Work, lock};
+use super::{Node, Vital, Work, lock};
 
 /// Packets of one node that wait to be handled; more are dropped, and sent again by their lane.
 const PACKETS_WAITING: usize = 256;
@@ -31,11 +31,36 @@ const PACKETS_WAITING: usize = 256;
 /// What became of parcels.
 pub(super) type Outcomes = Vec<(Receipt, Settled)>;
 
+/// Lanes taken together.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct LaneTotals {
+    /// Published and not acknowledged.
+    pub unacked_bytes: usize,
+    /// Not yet published.
+    pub waiting_bytes: usize,
+    /// Messages published again, those of lanes that ended included.
+    pub resends: u64,
+    /// Times that a lane failed, at its end too.
+    pub resets: u64,
+}
+
+impl LaneTotals {
+    fn add(mut self, status: &Status) -> Self {
+        self.unacked_bytes += status.unacked_bytes;
+        self.waiting_bytes += status.waiting_bytes;
+        self.resends += status.resends;
+        self.resets += status.generation - 1;
+        self
+    }
+}
+
 /// The lanes of a node, by the node at the other end.
 pub(super) struct Lanes {
     lanes: RwLock<HashMap<BootId, Arc<Lane>>>,
     node: Weak<Node>,
     pub(super) keys: LaneKeys,
+    /// Of those that ended.
+    past: Mutex<LaneTotals>,
     ended: CancellationToken,
 }
 
@@ -56,6 +81,7 @@ impl Lanes {
             lanes: RwLock::default(),
             node,
             keys,
+            past: Mutex::default(),
             ended: CancellationToken::new(),
         }
     }
@@ -77,7 +103,13 @@ impl Lanes {
             bytes,
             receipt,
         };
-        let pushed = lock(&lane.sender).push(now_ms, parcel);
+        let mut sender = lock(&lane.sender);
+        // It may have ended since it was found: then nobody would settle what goes in.
+        if lane.ended.is_cancelled() {
+            return Some((parcel.receipt, Settled::Unsent));
+        }
+        let pushed = sender.push(now_ms, parcel);
+        drop(sender);
         lane.work.notify_one();
         pushed.err().map(|full| (full.receipt, Settled::Unsent))
     }
@@ -148,7 +180,15 @@ impl Lanes {
         let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
         let lane = lanes.remove(&peer);
         drop(lanes);
-        lane.map(|lane| lane.end()).unwrap_or_default()
+        lane.map(|lane| self.end_lane(&lane)).unwrap_or_default()
+    }
+
+    fn end_lane(&self, lane: &Lane) -> Outcomes {
+        let outcomes = lane.end();
+        let status = lock(&lane.sender).status(0);
+        let mut past = lock(&self.past);
+        *past = past.add(&status);
+        outcomes
     }
 
     /// Ends all lanes: this node goes on under another name, or not at all.
@@ -156,7 +196,8 @@ impl Lanes {
         let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
         let ended: Vec<Arc<Lane>> = lanes.drain().map(|(_, lane)| lane).collect();
         drop(lanes);
-        ended.iter().flat_map(|lane| lane.end()).collect()
+        let ended = ended.iter().flat_map(|lane| self.end_lane(lane));
+        ended.collect()
     }
 
     /// No lane begins any more.
@@ -186,6 +227,12 @@ impl Lanes {
         status.collect()
     }
 
+    /// All lanes together.
+    pub fn totals(&self, now_ms: Millis) -> LaneTotals {
+        let all = self.status(now_ms).into_iter();
+        all.fold(*lock(&self.past), |sum, (_, status)| sum.add(&status))
+    }
+
     fn all(&self) -> Vec<(BootId, Arc<Lane>)> {
         let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<_> = lanes.iter().map(|(id, it)| (*id, Arc::clone(it))).collect();
@@ -195,6 +242,7 @@ impl Lanes {
 }
 
 impl Lane {
+    /// Nothing goes in any more, and what is in fails.
     fn end(&self) -> Outcomes {
         self.ended.cancel();
         let mut outcomes = Vec::new();
@@ -237,6 +285,7 @@ struct Next {
 
 /// Publishes what a lane has, until it ends.
 async fn publish(node: Arc<Node>, lane: Arc<Lane>) {
+    let _vital = Vital(Arc::clone(&node));
     let mut busy = Busy::default();
     let mut unanswered = FuturesUnordered::new();
     loop {
@@ -245,7 +294,7 @@ async fn publish(node: Arc<Node>, lane: Arc<Lane>) {
         node.settle_remote(next.outcomes);
         if let Some(packet) = next.packet {
             let bytes = packet.to_bytes(node.lane_keys());
-            node.metrics.published(bytes.len());
+            node.metrics.cluster.published(bytes.len());
             match next.is_data {
                 true => busy.data = true,
                 false => busy.ack = true,
@@ -280,6 +329,7 @@ async fn listen(
     mut receiver: Receiver,
     mut packets: mpsc::Receiver<Packet>,
 ) {
+    let _vital = Vital(Arc::clone(&node));
     loop {
         let packet = tokio::select! {
             packet = packets.recv() => packet,

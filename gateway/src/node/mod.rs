@@ -30,15 +30,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use arc_swap::ArcSwap;
 use backplane::Backplane;
 use protocol::lane::LaneKeys;
-use protocol::limits::COMPARE_MS;
 use protocol::{BootId, Limits, TenantId};
 use router_core::auth::{Attempt, AuthError, Credential, Keyring, Throttle, Verified};
 use router_core::effect::Ticket;
 use router_core::ids::HashKeys;
 use router_core::session::Opened;
+use router_core::shard::Entries;
 use router_core::{ConnKey, Env, Millis, Nodes, Session, Settings, Shard, store};
 use smol_str::SmolStr;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
 use crate::metrics::Metrics;
@@ -48,6 +49,7 @@ pub(crate) use call::{Caller, Refused};
 use clock::Clock;
 pub(crate) use cluster::Identity;
 pub(crate) use dialect::T2b;
+pub(crate) use lanes::LaneTotals;
 use lanes::Lanes;
 use member::Member;
 pub(crate) use perform::Work;
@@ -79,8 +81,12 @@ pub(crate) struct Node {
     frame_bytes_max: usize,
     /// Whether the store was ever there.
     was_well: AtomicBool,
-    /// How often a tenant compares its counter with the store's, milliseconds.
-    compare_ms: AtomicU64,
+    /// Cancelled when a task failed that the node cannot do without.
+    failed: CancellationToken,
+    /// When the log last told of packets that are not understood, Unix milliseconds.
+    refused_ms: AtomicU64,
+    /// How long it takes until every tenant may have asked the store something, milliseconds.
+    round_ms: AtomicU64,
     me: Weak<Node>,
     hash_keys: HashKeys,
     shards: Vec<ShardCell>,
@@ -104,6 +110,17 @@ pub(crate) struct Entry {
     /// What it may send once it has joined its tenant, between its verification and that.
     read_limits: Mutex<Option<Box<ReadLimits>>>,
     refusals: Mutex<perform::Refusals>,
+}
+
+/// What a task holds that the node cannot do without: if it panics, the node fails.
+pub(crate) struct Vital(Arc<Node>);
+
+impl Drop for Vital {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.failed.cancel();
+        }
+    }
 }
 
 /// A shard, its lock, and its way to the store.
@@ -198,7 +215,9 @@ impl Node {
             lanes: Lanes::new(Weak::clone(me), lane_keys),
             frame_bytes_max,
             was_well: AtomicBool::new(false),
-            compare_ms: AtomicU64::new(COMPARE_MS),
+            failed: CancellationToken::new(),
+            refused_ms: AtomicU64::default(),
+            round_ms: AtomicU64::default(),
             me: Weak::clone(me),
             hash_keys,
             metrics: Metrics::new(),
@@ -311,6 +330,18 @@ impl Node {
             .sum()
     }
 
+    /// Waits until a task fails that the node cannot do without.
+    pub(crate) async fn failed(&self) {
+        self.failed.cancelled().await;
+    }
+
+    /// What this node has of its tenants' directories.
+    pub(crate) fn entries(&self) -> Entries {
+        let shards = self.shards.iter();
+        let entries = shards.map(|cell| lock(&cell.state).shard.entries());
+        entries.sum()
+    }
+
     /// Counts a request whose answer a drain waits for, until what this returns is dropped.
     pub(crate) fn answering(self: &Arc<Self>) -> Answering {
         self.answering.fetch_add(1, Ordering::AcqRel);
@@ -333,7 +364,7 @@ impl Node {
             entropy: fastrand::u128(..),
             settings: &self.settings,
             nodes,
-            compare_ms: self.compare_ms.load(Ordering::Relaxed),
+            round_ms: self.round_ms.load(Ordering::Relaxed),
         }
     }
 

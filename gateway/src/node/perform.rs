@@ -333,7 +333,7 @@ impl Node {
             Fact::BotOnline => metrics.bots_online.increment(1.0),
             Fact::BotOffline => metrics.bots_online.decrement(1.0),
             Fact::Takeover => metrics.takeovers.increment(1),
-            Fact::StoreLostData => metrics.tenants_healed.increment(1),
+            Fact::StoreLostData => metrics.cluster.healed.increment(1),
         }
     }
 }

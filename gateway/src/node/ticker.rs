@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use protocol::CloseCode;
-use protocol::limits::{COMPARE_MS, SLOW_CONSUMER_MS};
+use protocol::limits::SLOW_CONSUMER_MS;
 use router_core::session;
 use router_core::shard::Input;
 use tokio::time::{MissedTickBehavior, interval};
@@ -23,8 +23,8 @@ const CONNECTION_TICKS: u64 = 5;
 const SLOW_TICKS: u64 = 100;
 /// Questions of a shard that the store has at once.
 const ASKED_AT_ONCE: usize = 64;
-/// Tenants that compare their counter with the store's in a second, at most.
-const COMPARES_PER_SECOND: u64 = 2000;
+/// Tenants of this node that ask the store without need in a second, at most.
+const QUESTIONS_PER_SECOND: u64 = 2000;
 /// Times that a shard is woken in one tick before the others get their turn.
 const WAKES_MAX: usize = 64;
 
@@ -41,9 +41,8 @@ impl Node {
             }
             if count % SLOW_TICKS == 0 {
                 self.backplane.sweep(self.clock.now_ms());
-                let least_ms = self.tenants() as u64 * 1000 / COMPARES_PER_SECOND;
-                let compare_ms = least_ms.max(COMPARE_MS);
-                self.compare_ms.store(compare_ms, Ordering::Relaxed);
+                let round_ms = self.tenants() as u64 * 1000 / QUESTIONS_PER_SECOND;
+                self.round_ms.store(round_ms, Ordering::Relaxed);
             }
         }
     }
@@ -105,11 +104,9 @@ impl Node {
         self.metrics
             .store_bytes
             .set(self.backplane.bytes().0 as f64);
-        let period_ms = self.compare_ms.load(Ordering::Relaxed);
-        self.metrics.compare_period.set(period_ms as f64 / 1000.0);
-        let lanes = self.lane_status();
-        let lanes = lanes.iter().map(|(_, status)| status);
-        self.metrics.cluster(&self.view(), lanes);
+        let cluster = &self.metrics.cluster;
+        cluster.lanes(&self.view(), self.lane_totals());
+        cluster.store(&self.backplane.state(), self.entries(), self.compare_ms());
         self.metrics.render()
     }
 }

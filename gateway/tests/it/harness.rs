@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::{SinkExt, StreamExt};
 use gateway::config::Config;
-use gateway::{Addresses, Gateway, Shutdown};
+use gateway::{Addresses, Gateway, RunError, Shutdown};
 use protocol::{BotId, ClientId, TenantId};
 use router_core::auth::{Claims, Keyring, TokenScope};
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ pub struct Server {
     pub keyring: Keyring,
     pub admin_token: String,
     pub shutdown: Shutdown,
-    pub running: JoinHandle<()>,
+    pub running: JoinHandle<Result<(), RunError>>,
     /// Its state directory; whoever holds a clone can start another gateway on it.
     pub dir: Arc<tempfile::TempDir>,
 }

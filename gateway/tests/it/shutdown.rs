@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use backplane::Fault;
 use tokio::time::timeout;
 
 use crate::harness::{SOON, Server, message};
@@ -11,7 +12,18 @@ async fn ended(server: &mut Server) {
     timeout(SOON, &mut server.running)
         .await
         .expect("within 5 s")
+        .unwrap()
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_part_that_panics_ends_it_rather_than_to_serve_half() {
+    let fault: Fault = Box::new(|_| panic!("planted"));
+    let mut server = Server::start_faulty(|_| {}, Some(fault)).await;
+    let _waits = server.open("/ws", Some(&server.key("alice"))).await;
+    let ended = timeout(SOON, &mut server.running).await;
+    let ended = ended.expect("within 5 s").expect("run itself is well");
+    assert!(ended.is_err(), "whoever supervises it has to know");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@
 //! To leave it takes both a probe and a beat that set out after it was entered: what lay in a
 //! buffer while the process stood still proves nothing.
 
-use super::DEGRADED_MS;
+use super::{DEGRADED_MS, PROBES_LOST_MAX};
 use crate::env::Millis;
 
 /// What is known of the own links. All times Unix milliseconds.
@@ -18,6 +18,8 @@ pub(super) struct Health {
     link: bool,
     /// When the newest probe that came back was sent.
     heard_ms: Option<Millis>,
+    /// Probes sent since one came back, or since the link is what it is.
+    unanswered: u32,
     /// When the first of the beats began that failed, or are out, since the last success.
     failing_ms: Option<Millis>,
     /// When the newest beat began that succeeded.
@@ -31,13 +33,28 @@ impl Health {
         Self {
             link: true,
             heard_ms: None,
+            unanswered: 0,
             failing_ms: None,
             beaten_ms: None,
             degraded_ms: Some(now_ms),
         }
     }
 
+    pub(super) fn probe_sent(&mut self) {
+        self.unanswered += 1;
+    }
+
+    /// Whether it is connected and hears nothing. Said once, then counted anew.
+    pub(super) fn is_deaf(&mut self) -> bool {
+        let is_deaf = self.link && self.unanswered >= PROBES_LOST_MAX;
+        if is_deaf {
+            self.unanswered = 0;
+        }
+        is_deaf
+    }
+
     pub(super) fn probe_returned(&mut self, sent_ms: Millis) {
+        self.unanswered = 0;
         self.heard_ms = self.heard_ms.max(Some(sent_ms));
     }
 
@@ -48,6 +65,7 @@ impl Health {
 
     pub(super) fn link_up(&mut self) {
         self.link = true;
+        self.unanswered = 0;
         self.heard_ms = None;
     }
 

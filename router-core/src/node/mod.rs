@@ -56,6 +56,9 @@ pub const GAP_MAX_MS: Millis = 2000;
 pub const PROBE_MS: Millis = 500;
 /// Silence of the own probes, or of the store, that makes degraded, milliseconds.
 pub const DEGRADED_MS: Millis = 2000;
+/// Own probes in a row that do not come back although the link says that it is up, until it is
+/// made anew: connected but deaf heals by nothing else. Four seconds.
+pub const PROBES_LOST_MAX: u32 = 8;
 /// How often the node says anew what it is, milliseconds; at once if more than its count of
 /// connections changed.
 pub const HELLO_MS: Millis = 10_000;
@@ -106,6 +109,8 @@ pub enum NodeEffect {
         /// Comes back as [`NodeInput::Probe`].
         number: u64,
     },
+    /// The subscription is deaf: make it anew. [`NodeInput::LinkDown`] and `LinkUp` follow.
+    RenewLink,
     /// A node was seen for the first time.
     Joined(BootId),
     /// A node was buried, by whomever: drop what it held, fail its lane.
@@ -135,8 +140,6 @@ pub struct Node {
     dead: Dead,
     /// The generation of the store that has the own entry; `None` if none has yet.
     known_generation: Option<u64>,
-    /// How many beats began.
-    beat: u64,
     beat_due_ms: Millis,
     /// When the beat began whose answer is not here yet.
     beat_out_ms: Option<Millis>,
@@ -157,7 +160,6 @@ impl Node {
             health: Health::new(now_ms),
             dead: Dead::default(),
             known_generation: None,
-            beat: 0,
             beat_due_ms: now_ms,
             beat_out_ms: None,
             healthy_from_ms: None,
@@ -313,19 +315,23 @@ impl Node {
             }));
         }
         if self.beat_out_ms.is_none() && now_ms >= self.beat_due_ms {
-            self.beat += 1;
+            self.view.beat += 1;
             self.beat_out_ms = Some(now_ms);
             self.beat_due_ms = now_ms + BEAT_MS;
             self.health.beat_began(now_ms);
             fx.push(NodeEffect::Ask(NodeAsk::Beat {
                 boot: self.view.own,
-                beat: self.beat,
+                beat: self.view.beat,
                 known_generation: self.known_generation,
                 fresh_generation: (entropy >> 64) as u64,
             }));
         }
         if now_ms >= self.probe_due_ms {
             self.probe_due_ms = now_ms + PROBE_MS;
+            if self.health.is_deaf() {
+                fx.push(NodeEffect::RenewLink);
+            }
+            self.health.probe_sent();
             // When it was sent is all that its return must tell.
             fx.push(NodeEffect::SendProbe { number: now_ms });
         }

@@ -20,6 +20,8 @@ pub const WIRE_UNKNOWN: [u16; 2] = [1, 1];
 pub struct Nodes {
     /// This node's present life.
     pub own: BootId,
+    /// How many beats it began. It moves without a word.
+    pub beat: u64,
     /// Whether others may share the store. If not, nobody needs to be told of anything.
     pub shared: bool,
     /// Every other node that is not dead.
@@ -62,6 +64,7 @@ impl Nodes {
     pub fn alone(own: BootId) -> Self {
         Self {
             own,
+            beat: 0,
             shared: false,
             peers: BTreeMap::new(),
             dead: Arc::default(),

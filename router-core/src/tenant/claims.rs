@@ -8,18 +8,16 @@
 
 use std::collections::VecDeque;
 
-use protocol::codec::encode;
-use protocol::frame::ServerMessage;
 use protocol::limits::CLAIMS_WAITING_MAX;
-use protocol::presence::{BotInfo, BotRegistered, BotState, BotUnregistered, Takeover};
+use protocol::presence::Takeover;
 use protocol::{BotId, ConnectionId, ErrorCode, FrameId};
 
-use super::homes::is_same_instance;
-use super::routes::{Bot, Home};
+use super::homes::Claimed;
+use super::routes::Bot;
 use super::{Asked, Tenant};
 use crate::check;
-use crate::effect::{Class, Effects};
-use crate::env::{Env, Millis};
+use crate::effect::Effects;
+use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::invariant::Invariant;
 use crate::refusal::Refusal;
@@ -31,8 +29,17 @@ use crate::store::{Ask, BotRecord, Claim, Fence, Holder, Reply};
 pub(super) struct Queue {
     /// The question whose answer is awaited.
     number: u64,
+    /// The highest step of the directory that was known then: an answer is above it.
+    known_ver: u64,
     outstanding: Op,
     waiting: VecDeque<Op>,
+}
+
+impl Queue {
+    /// Whether what is outstanding was asked by this connection.
+    pub fn is_of(&self, conn: ConnKey) -> bool {
+        self.outstanding.conn == conn
+    }
 }
 
 #[derive(Debug)]
@@ -98,6 +105,7 @@ impl Tenant {
                 if let Some((number, outstanding)) = self.start(env, &bot, op, fx) {
                     let queue = Queue {
                         number,
+                        known_ver: self.directory.known_ver,
                         outstanding,
                         waiting: VecDeque::new(),
                     };
@@ -169,7 +177,8 @@ impl Tenant {
     /// holder for it.
     pub(super) fn claim_anew(&mut self, env: &Env<'_>, conn: ConnKey, id: BotId, fx: &mut Effects) {
         if self.claims.contains_key(&id) {
-            return;
+            // If nothing comes of that, the next comparison tells the store of this home.
+            return self.say_again_bot(id);
         }
         let Some(bot) = self.routes.bot(&id) else {
             return;
@@ -182,73 +191,6 @@ impl Tenant {
             confirm: false,
         };
         self.queue(env, id, conn, None, OpKind::ClaimAnew(registration), fx);
-    }
-
-    fn may_register(
-        &mut self,
-        env: &Env<'_>,
-        id: &BotId,
-        conn: ConnKey,
-        registration: &Registration,
-    ) -> Result<(), Refusal> {
-        if self.routes.names_client(id.as_str()) {
-            return Err(ErrorCode::AlreadyRegistered.into());
-        }
-        let own = self.routes.connection(conn);
-        let held = own.map_or(0, |own| own.bots.len());
-        let holds = |id: &BotId| own.is_some_and(|own| own.bots.contains(id));
-        let claiming = self
-            .claims
-            .iter()
-            .filter(|(id, queue)| queue.outstanding.conn == conn && !holds(id))
-            .count();
-        let unlisted = self
-            .claims
-            .keys()
-            .filter(|id| self.routes.bot(id).is_none())
-            .count();
-        let socket_is_full = held + claiming >= self.limits.bots_per_socket as usize;
-        let tenant_is_full =
-            self.routes.bots().len() + unlisted >= self.limits.bots_per_tenant as usize;
-        let limit = self.limits.takeovers_per_minute;
-        let Some(bot) = self.routes.bot_mut(id) else {
-            let full = socket_is_full || tenant_is_full;
-            return if full {
-                Err(ErrorCode::QuotaExceeded.into())
-            } else {
-                Ok(())
-            };
-        };
-        match &bot.home {
-            Some(Home::Here(home)) if *home == conn => return Ok(()),
-            Some(_) if registration.takeover == Takeover::Reject => {
-                return Err(ErrorCode::AlreadyRegistered.into());
-            }
-            Some(_) if is_same_instance(bot, registration.instance.as_ref()) => {}
-            Some(_) => bot
-                .flaps
-                .check(env.now_ms, limit)
-                .map_err(|retry_ms| Refusal {
-                    retry_ms: Some(retry_ms),
-                    ..Refusal::from(ErrorCode::TakeoverFlapping)
-                })?,
-            None => {}
-        }
-        if socket_is_full {
-            Err(ErrorCode::QuotaExceeded.into())
-        } else {
-            Ok(())
-        }
-    }
-
-    fn may_unregister(&self, env: &Env<'_>, id: &BotId, conn: ConnKey) -> Result<(), Refusal> {
-        let Some(bot) = self.routes.bot(id) else {
-            return Err(self.unknown(env).into());
-        };
-        match &bot.home {
-            Some(home) if *home != Home::Here(conn) => Err(ErrorCode::NotYourIdentity.into()),
-            Some(_) | None => Ok(()),
-        }
     }
 
     /// Takes the store's answer for a bot, then starts what waited for it. An answer whose event
@@ -278,6 +220,7 @@ impl Tenant {
             if let Some((number, outstanding)) = self.start(env, bot, op, fx) {
                 let queue = Queue {
                     number,
+                    known_ver: self.directory.known_ver,
                     outstanding,
                     waiting,
                 };
@@ -296,14 +239,16 @@ impl Tenant {
         fx: &mut Effects,
     ) -> bool {
         let bot = &record.info.id;
-        let Some(Queue {
+        let queue = self.claims.get(bot);
+        // An event that is late may tell of an earlier claim of the same connection.
+        let Some(queue) = queue.filter(|queue| record.epoch > queue.known_ver) else {
+            return false;
+        };
+        let Queue {
             number,
             outstanding,
             ..
-        }) = self.claims.get(bot)
-        else {
-            return false;
-        };
+        } = queue;
         let is_claim = match &outstanding.kind {
             OpKind::Register(_) | OpKind::ClaimAnew(_) => true,
             OpKind::Unregister => false,
@@ -320,10 +265,21 @@ impl Tenant {
         true
     }
 
-    /// The directory says that a bot is off the list. Its home asked for that, and the event is only
-    /// faster than the reply; or the reply was lost, and the home must be told.
-    pub(super) fn told_forgotten(&mut self, env: &Env<'_>, bot: &BotId, fx: &mut Effects) {
-        let here = self.routes.bot(bot).and_then(Bot::here);
+    /// The directory says that with step `ver` a bot is off the list. Its home asked for that, and
+    /// the event is only faster than the reply; or the reply was lost, and the home must be told. Or
+    /// the event is late, and the bot was claimed again since.
+    pub(super) fn told_forgotten(
+        &mut self,
+        env: &Env<'_>,
+        bot: &BotId,
+        ver: u64,
+        fx: &mut Effects,
+    ) {
+        let known = self.routes.bot(bot);
+        if known.is_some_and(|known| known.epoch > ver) {
+            return;
+        }
+        let here = known.and_then(Bot::here);
         let queue = self.claims.get(bot);
         let asked = queue.filter(|queue| {
             let is_unregister = matches!(queue.outstanding.kind, OpKind::Unregister);
@@ -376,114 +332,4 @@ impl Tenant {
         };
         Refusal::from(code).tell(env, op.conn, op.id.as_ref(), fx);
     }
-
-    /// The store made the claimant the home. One that is gone meanwhile held the bot for no time at
-    /// all: the old home lost it nevertheless, as the store has it.
-    fn claimed(
-        &mut self,
-        env: &Env<'_>,
-        claimed: Claimed,
-        asked: Option<Option<FrameId>>,
-        registration: Registration,
-        fx: &mut Effects,
-    ) {
-        self.directory.known_ver = self.directory.known_ver.max(claimed.epoch);
-        let known = self.routes.bot(&registration.info.id);
-        // Its event came first, and a later one behind it.
-        let is_over = known.is_some_and(|known| known.epoch > claimed.epoch);
-        let is_connected = self.routes.connection(claimed.conn).is_some();
-        let holder = Holder {
-            boot: env.nodes.own,
-            conn: claimed.conn_id.clone(),
-        };
-        let info = BotInfo {
-            status: BotState::Online,
-            since: claimed.since_ms,
-            ..registration.info
-        };
-        let bot = info.id.clone();
-        let record = BotRecord {
-            info: info.clone(),
-            holder: Some(holder),
-            epoch: claimed.epoch,
-            instance: registration.instance,
-        };
-        if is_over {
-            let refusal = Refusal::from(ErrorCode::StoreUnavailable);
-            if let Some(id) = asked {
-                refusal.tell(env, claimed.conn, id.as_ref(), fx);
-            }
-            return;
-        }
-        let home = is_connected.then_some(Home::Here(claimed.conn));
-        self.rehome(env, record, home, fx);
-        if !is_connected {
-            let fence = Fence {
-                conn: claimed.conn_id,
-                epoch: claimed.epoch,
-            };
-            self.owed.let_go_bot(bot, fence);
-            return self.pay(env, fx);
-        }
-        if let Some(id) = asked {
-            let answer = ServerMessage::BotRegistered(BotRegistered {
-                bot: info,
-                epoch: claimed.epoch,
-                confirm: registration.confirm.then_some(false),
-            });
-            self.answer(env, claimed.conn, id.as_ref(), &answer, fx);
-        }
-    }
-
-    fn forgotten(
-        &mut self,
-        env: &Env<'_>,
-        conn: ConnKey,
-        id: Option<FrameId>,
-        bot: &BotId,
-        fx: &mut Effects,
-    ) {
-        self.apply_forgotten(env, bot, fx);
-        let told = BotUnregistered {
-            bot_id: bot.clone(),
-            reason: None,
-            epoch: None,
-        };
-        self.answer(
-            env,
-            conn,
-            id.as_ref(),
-            &ServerMessage::BotUnregistered(told),
-            fx,
-        );
-    }
-
-    pub(super) fn answer(
-        &self,
-        env: &Env<'_>,
-        to: ConnKey,
-        id: Option<&FrameId>,
-        message: &ServerMessage,
-        fx: &mut Effects,
-    ) {
-        fx.deliver(to, encode::server(message, id, env.now_ms), Class::Answer);
-    }
-
-    /// What a name is answered that was never seen, or may not be: one code for both.
-    pub(super) fn unknown(&self, env: &Env<'_>) -> ErrorCode {
-        let in_grace = env.now_ms < env.settings.grace_until_ms;
-        if in_grace {
-            ErrorCode::BotOffline
-        } else {
-            ErrorCode::BotNotFound
-        }
-    }
-}
-
-/// A claim that the store accepted.
-struct Claimed {
-    conn: ConnKey,
-    conn_id: ConnectionId,
-    epoch: u64,
-    since_ms: Millis,
 }

@@ -1,5 +1,7 @@
 //! Joins and leaves, and the policy that decides who may stay.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use protocol::codec::encode;
 use protocol::connect::{AuthLimits, AuthOk, Resumed};
 use protocol::frame::{ServerMessage, Status, TypedStatus};
@@ -20,10 +22,39 @@ use crate::store::{Ask, ConnRecord, Fence, Policy, Reply};
 
 /// A connection that the directory is being told of.
 #[derive(Debug)]
-pub(super) struct Entering {
+struct Newcomer {
     join: Join,
     client: ClientId,
     named: bool,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Entering {
+    newcomers: BTreeMap<ConnKey, Newcomer>,
+    ids: BTreeSet<ConnectionId>,
+}
+
+impl Entering {
+    pub fn len(&self) -> usize {
+        self.newcomers.len()
+    }
+
+    /// Whether it is one.
+    pub fn has(&self, id: &ConnectionId) -> bool {
+        self.ids.contains(id)
+    }
+
+    fn insert(&mut self, newcomer: Newcomer) {
+        self.ids.insert(newcomer.join.id.clone());
+        self.newcomers.insert(newcomer.join.conn, newcomer);
+    }
+
+    fn remove(&mut self, key: ConnKey) -> Option<Newcomer> {
+        let newcomer = self.newcomers.remove(&key)?;
+        self.ids.remove(&newcomer.join.id);
+        Some(newcomer)
+    }
 }
 
 /// What a gateway of this version can do, as `auth_ok` says it.
@@ -49,11 +80,11 @@ impl Tenant {
         };
         // A call that waits for nothing is found by nobody, so nobody need know of it.
         if !env.nodes.shared || join.purpose == Purpose::Call {
-            return self.welcome(env, join, client, named, fx);
+            return self.welcome(env, join, client, named, false, fx);
         }
         let key = join.conn;
         if env.nodes.degraded {
-            self.welcome(env, join, client, named, fx);
+            self.welcome(env, join, client, named, false, fx);
             return self.say_again_conn(key);
         }
         // It is greeted when the other nodes are told: else whom it writes to could not answer.
@@ -62,27 +93,24 @@ impl Tenant {
             boot: env.nodes.own,
             client: client.clone(),
         };
-        self.entering.insert(
-            key,
-            Entering {
-                join,
-                client,
-                named,
-            },
-        );
+        self.entering.insert(Newcomer {
+            join,
+            client,
+            named,
+        });
         self.ask(env, Ask::Enter { conn, record }, Asked::Enter(key), fx);
     }
 
     /// The directory has the connection, or could not be told yet: then it is told again.
     pub(super) fn entered(&mut self, env: &Env<'_>, key: ConnKey, reply: &Reply, fx: &mut Effects) {
-        let Some(entering) = self.entering.remove(&key) else {
+        let Some(newcomer) = self.entering.remove(key) else {
             return;
         };
-        let Entering {
+        let Newcomer {
             join,
             client,
             named,
-        } = entering;
+        } = newcomer;
         if let Reply::Refused(code) = reply
             && *code != ErrorCode::StoreUnavailable
         {
@@ -94,14 +122,10 @@ impl Tenant {
             self.pay(env, fx);
             return refuse_join(&join, code.into(), fx);
         }
-        self.welcome(env, join, client, named, fx);
+        self.welcome(env, join, client, named, true, fx);
         if *reply != Reply::Done {
             self.say_again_conn(key);
         }
-    }
-
-    pub(super) fn is_entering(&self, conn: &ConnectionId) -> bool {
-        self.entering.values().any(|it| it.join.id == *conn)
     }
 
     /// Whether the policy lets it in.
@@ -150,6 +174,7 @@ impl Tenant {
         join: Join,
         client: ClientId,
         named: bool,
+        told: bool,
         fx: &mut Effects,
     ) {
         let (conn, purpose) = (join.conn, join.purpose);
@@ -171,6 +196,7 @@ impl Tenant {
             purpose,
             awaits: None,
             sent: false,
+            told,
         };
         self.routes.insert(conn, connection);
         fx.push(Effect::Note(Fact::Authenticated));
@@ -219,7 +245,7 @@ impl Tenant {
         if let Some(waiting) = &mut self.loading {
             waiting.retain(|join| join.conn != key);
         }
-        if let Some(gone) = self.entering.remove(&key) {
+        if let Some(gone) = self.entering.remove(key) {
             self.owed.let_go_conn(gone.join.id);
         }
         if let Some((conn, was_last)) = self.routes.remove(key, env.now_ms) {
@@ -238,11 +264,14 @@ impl Tenant {
                 self.owed.let_go_bot(id, fence);
                 fx.push(Effect::Note(Fact::BotOffline));
             }
-            if env.nodes.shared && conn.purpose != Purpose::Call {
+            self.owed.forget_conn(key);
+            // Without a store that others read, only the client's name is worth keeping. A call
+            // leaves no trace in the store: every single one would be a write.
+            if conn.told {
                 self.owed.let_go_conn(conn.id);
             }
-            // A call leaves no trace in the store: every single one would be a write.
-            if was_last && conn.purpose == Purpose::Socket {
+            let is_known = conn.told || !env.nodes.shared;
+            if was_last && is_known && conn.purpose == Purpose::Socket {
                 self.owed.see(conn.client);
             }
         }

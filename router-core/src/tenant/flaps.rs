@@ -16,8 +16,7 @@ impl Flaps {
     /// Whether one more takeover within the window is too many; `limit` 0: never. Errors: after
     /// how many milliseconds the newcomer may try again.
     pub fn check(&mut self, now_ms: Millis, limit: u32) -> Result<(), Millis> {
-        self.at_ms
-            .retain(|at_ms| now_ms.saturating_sub(*at_ms) < FLAP_WINDOW_MS);
+        self.forget(now_ms);
         if limit == 0 {
             return Ok(());
         }
@@ -34,7 +33,13 @@ impl Flaps {
 
     /// Counts a takeover.
     pub fn count(&mut self, now_ms: Millis) {
+        self.forget(now_ms);
         self.at_ms.push(now_ms);
+    }
+
+    fn forget(&mut self, now_ms: Millis) {
+        self.at_ms
+            .retain(|at_ms| now_ms.saturating_sub(*at_ms) < FLAP_WINDOW_MS);
     }
 }
 

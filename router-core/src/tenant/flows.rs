@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use protocol::limits::{HELD_BYTES_MAX, HELD_MAX};
+use protocol::limits::{HELD_BYTES_MAX, HELD_MAX, HELD_TENANT_BYTES_MAX};
 use protocol::{BootId, Name};
 
 use crate::check;
@@ -41,6 +41,8 @@ pub(super) struct Flows {
     flows: BTreeMap<(ConnKey, Name), Flow>,
     /// Held no longer, in the order in which they go.
     ready: VecDeque<Held>,
+    /// Of all that is held.
+    bytes: usize,
 }
 
 /// Whether a message may go now.
@@ -86,10 +88,12 @@ impl Flows {
             return Err(held);
         };
         let bytes = held.route.envelope.body.len();
-        if flow.held.len() >= HELD_MAX || flow.bytes + bytes > HELD_BYTES_MAX {
+        let is_full = flow.held.len() >= HELD_MAX || flow.bytes + bytes > HELD_BYTES_MAX;
+        if is_full || self.bytes + bytes > HELD_TENANT_BYTES_MAX {
             return Err(held);
         }
         flow.bytes += bytes;
+        self.bytes += bytes;
         flow.held.push_back(*held);
         check!(
             Invariant::Bounded,
@@ -126,6 +130,7 @@ impl Flows {
             return;
         }
         if let Some(flow) = self.flows.remove(&key) {
+            self.bytes -= flow.bytes;
             self.ready.extend(flow.back);
             self.ready.extend(flow.held);
         }

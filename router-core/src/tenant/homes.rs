@@ -1,20 +1,113 @@
 //! Where a bot is at home: what follows for routes, presence and the connection that held it before.
 
 use protocol::frame::ServerMessage;
-use protocol::presence::{BotInfo, BotState, BotUnregistered, UnregisterReason};
-use protocol::{BotId, CloseCode};
+use protocol::presence::{BotInfo, BotRegistered, BotState, BotUnregistered, UnregisterReason};
+use protocol::{BotId, CloseCode, ConnectionId, ErrorCode, FrameId};
 use smol_str::SmolStr;
 
 use super::Tenant;
 use super::routes::{Bot, Home};
 use crate::check;
 use crate::effect::{Effect, Effects, Fact};
-use crate::env::Env;
+use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::invariant::Invariant;
-use crate::store::BotRecord;
+use crate::refusal::Refusal;
+use crate::request::Registration;
+use crate::store::{BotRecord, Fence, Holder};
+
+/// A claim that the store accepted.
+pub(super) struct Claimed {
+    pub conn: ConnKey,
+    pub conn_id: ConnectionId,
+    pub epoch: u64,
+    pub since_ms: Millis,
+}
 
 impl Tenant {
+    /// The store made the claimant the home. One that is gone meanwhile held the bot for no time at
+    /// all: the old home lost it nevertheless, as the store has it.
+    pub(super) fn claimed(
+        &mut self,
+        env: &Env<'_>,
+        claimed: Claimed,
+        asked: Option<Option<FrameId>>,
+        registration: Registration,
+        fx: &mut Effects,
+    ) {
+        self.directory.known_ver = self.directory.known_ver.max(claimed.epoch);
+        let known = self.routes.bot(&registration.info.id);
+        // Its event came first, and a later one behind it.
+        let is_over = known.is_some_and(|known| known.epoch > claimed.epoch);
+        let is_connected = self.routes.connection(claimed.conn).is_some();
+        let holder = Holder {
+            boot: env.nodes.own,
+            conn: claimed.conn_id.clone(),
+        };
+        let info = BotInfo {
+            status: BotState::Online,
+            since: claimed.since_ms,
+            ..registration.info
+        };
+        let bot = info.id.clone();
+        let record = BotRecord {
+            info: info.clone(),
+            holder: Some(holder),
+            epoch: claimed.epoch,
+            instance: registration.instance,
+        };
+        if is_over {
+            let refusal = Refusal::from(ErrorCode::StoreUnavailable);
+            if let Some(id) = asked {
+                refusal.tell(env, claimed.conn, id.as_ref(), fx);
+            }
+            return;
+        }
+        let home = is_connected.then_some(Home::Here(claimed.conn));
+        self.rehome(env, record, home, fx);
+        let fence = Fence {
+            conn: claimed.conn_id,
+            epoch: claimed.epoch,
+        };
+        if !is_connected {
+            self.owed.let_go_bot(bot, fence);
+            return self.pay(env, fx);
+        }
+        // Asked twice by the same connection, the second time with success.
+        self.owed.keep_bot(bot, fence);
+        if let Some(id) = asked {
+            let answer = ServerMessage::BotRegistered(BotRegistered {
+                bot: info,
+                epoch: claimed.epoch,
+                confirm: registration.confirm.then_some(false),
+            });
+            self.answer(env, claimed.conn, id.as_ref(), &answer, fx);
+        }
+    }
+
+    pub(super) fn forgotten(
+        &mut self,
+        env: &Env<'_>,
+        conn: ConnKey,
+        id: Option<FrameId>,
+        bot: &BotId,
+        fx: &mut Effects,
+    ) {
+        self.apply_forgotten(env, bot, fx);
+        let told = BotUnregistered {
+            bot_id: bot.clone(),
+            reason: None,
+            epoch: None,
+        };
+        self.answer(
+            env,
+            conn,
+            id.as_ref(),
+            &ServerMessage::BotUnregistered(told),
+            fx,
+        );
+    }
+
     /// Writes a bot's home into the routes, and what others see of it into presence. A connection
     /// of this node that held it until now is told.
     pub(super) fn rehome(

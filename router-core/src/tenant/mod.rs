@@ -10,11 +10,16 @@
 //! | `routes.rs` | who is who: connections, bots, clients; what a name means |
 //! | `awaits.rs` | tells the reply that a wait is for |
 //! | `directory.rs` | the replica of the directory: routing never asks the store |
+//! | `entries.rs` | what one entry of it means for this node |
+//! | `snapshot.rs` | all of it; healing when the store lost data |
+//! | `comparison.rs` | whether the store has more, or less |
+//! | `burials.rs` | what dead nodes leave |
 //! | `owed.rs` | what the store is owed: entries to let go, entries to say again |
 //! | `send.rs` | carries a message into queues and onto lanes |
 //! | `settle.rs` | settles its answer |
 //! | `flows.rs` | keeps messages in order while a bot's route changes |
 //! | `claims.rs` | makes a connection the home of a bot |
+//! | `eligibility.rs` | who may ask for that |
 //! | `homes.rs` | what a bot's home means for routes, presence and who held it before |
 //! | `flaps.rs` | tells two instances that fight over a bot from one that restarts |
 //! | `presence.rs` | tells of bots that came and went; lists them |
@@ -22,10 +27,14 @@
 //! | `dedupe.rs` | remembers idempotency keys |
 
 mod awaits;
+mod burials;
 mod claims;
+mod comparison;
 mod connect;
 mod dedupe;
 mod directory;
+mod eligibility;
+mod entries;
 mod flaps;
 mod flows;
 mod homes;
@@ -35,20 +44,24 @@ mod replica;
 mod routes;
 mod send;
 mod settle;
+mod snapshot;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use protocol::codec::encode;
+use protocol::frame::ServerMessage;
 use protocol::limits::{REMEMBER_MS, TENANT_LINGER_MS};
-use protocol::{BotId, ErrorCode, Limits, TenantId};
+use protocol::{BotId, ErrorCode, FrameId, Limits, TenantId};
 
-use crate::effect::{Effect, Effects, Ticket};
+use crate::effect::{Class, Effect, Effects, Ticket};
 use crate::env::{Env, Millis};
 use crate::gcra::{Gcra, Rate};
 use crate::ids::{ConnKey, HashKeys};
 use crate::refusal::Refusal;
 use crate::request::{Command, Join, Notice, Request};
 use crate::store::{self, Ask, Policy, Release, Reply, Snapshot};
+use connect::Entering;
 use dedupe::Dedupe;
 use directory::Directory;
 use flows::Flows;
@@ -73,7 +86,7 @@ pub(crate) struct Tenant {
     ordered: bool,
     directory: Directory,
     owed: Owed,
-    entering: BTreeMap<ConnKey, connect::Entering>,
+    entering: Entering,
     routes: Routes,
     presence: Presence,
     dedupe: Dedupe,
@@ -126,7 +139,7 @@ impl Tenant {
             },
             directory: Directory::default(),
             owed: Owed::default(),
-            entering: BTreeMap::new(),
+            entering: Entering::default(),
             routes: Routes::default(),
             presence: Presence::default(),
             dedupe: Dedupe::new(keys),
@@ -174,7 +187,9 @@ impl Tenant {
             self.dedupe.forget(env.now_ms);
         }
         if self.loading.is_none() {
-            self.wake_directory(env, fx);
+            self.wake_comparison(env, fx);
+            self.wake_healing(env, fx);
+            self.wake_burials(env, fx);
         }
         self.wake_owed(env, fx);
         self.flush_presence(env, fx);
@@ -250,11 +265,32 @@ impl Tenant {
             .loading
             .as_ref()
             .is_some_and(|waiting| !waiting.is_empty());
-        let waits = waits || !self.entering.is_empty();
+        let waits = waits || self.entering.len() > 0;
         self.over_ms = match self.routes.is_empty() && !waits {
             true => self.over_ms.or(Some(env.now_ms + TENANT_LINGER_MS)),
             false => None,
         };
+    }
+
+    fn answer(
+        &self,
+        env: &Env<'_>,
+        to: ConnKey,
+        id: Option<&FrameId>,
+        message: &ServerMessage,
+        fx: &mut Effects,
+    ) {
+        fx.deliver(to, encode::server(message, id, env.now_ms), Class::Answer);
+    }
+
+    /// What a name is answered that was never seen, or may not be: one code for both.
+    fn unknown(&self, env: &Env<'_>) -> ErrorCode {
+        let in_grace = env.now_ms < env.settings.grace_until_ms;
+        if in_grace {
+            ErrorCode::BotOffline
+        } else {
+            ErrorCode::BotNotFound
+        }
     }
 
     fn number(&mut self) -> u64 {

@@ -57,28 +57,29 @@ impl Owed {
         self.conns.insert(conn);
     }
 
+    /// It is gone, so there is nothing to say again.
+    pub fn forget_conn(&mut self, key: ConnKey) {
+        self.again_conns.remove(&key);
+    }
+
     pub fn see(&mut self, client: ClientId) {
         self.seen.insert(client);
     }
 
-    /// The directory has no holder for the bot, so none need be let go.
-    pub fn confirm_bot(&mut self, bot: &BotId, epoch: u64) {
-        self.bots
-            .retain(|(other, at, _)| other != bot || *at > epoch);
-    }
-
-    pub fn confirm_conn(&mut self, conn: &ConnectionId) {
-        self.conns.remove(conn);
+    /// The bot is at home here after all.
+    pub fn keep_bot(&mut self, bot: BotId, fence: Fence) {
+        self.bots.remove(&(bot, fence.epoch, fence.conn));
     }
 
     pub fn next_wakeup(&self) -> Millis {
         self.retry_ms.unwrap_or(Millis::MAX)
     }
 
-    /// Whether nothing is owed.
+    /// Whether nothing is owed that nobody else could tell.
     pub fn is_paid(&self) -> bool {
         let nothing = self.bots.is_empty() && self.conns.is_empty() && self.seen.is_empty();
-        nothing && !self.releasing
+        let is_said = !self.again_generation && !self.asserting;
+        nothing && !self.releasing && is_said
     }
 
     /// The next step of letting go, if there is one.
@@ -111,7 +112,6 @@ impl Tenant {
         if self.owed.releasing {
             return;
         }
-        self.owed.retry_ms = None;
         if let Some(release) = self.owed.release() {
             self.owed.releasing = true;
             let asked = Asked::Release(Box::new(release.clone()));
@@ -194,6 +194,11 @@ impl Tenant {
         };
         if assert.bots.is_empty() && assert.conns.is_empty() && !said.generation {
             return;
+        }
+        for key in &said.conns {
+            if let Some(conn) = self.routes.connection_mut(*key) {
+                conn.told = true;
+            }
         }
         self.owed.asserting = true;
         let ask = Ask::Assert(Box::new(assert));

@@ -1,8 +1,8 @@
 //! Tells of bots that came and went, and lists them.
 //!
 //! Changes gather for 100 ms, newest wins; then every socket that watches the bot gets one
-//! `bot_status`. A round over many sockets is cut into holds of the shard's lock of at most 256
-//! frames. A socket whose queue is full is owed the frame and gets it, in its newest form, with a
+//! `bot_status`. A round over many sockets is cut into holds of the shard's lock of about 256
+//! frames, and between two of them others get their turn. A socket whose queue is full is owed the frame and gets it, in its newest form, with a
 //! later round.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +22,9 @@ use crate::ids::ConnKey;
 use crate::permit::{Grant, may_see};
 use crate::refusal::Refusal;
 use crate::request::List;
+
+/// Questions whether a socket sees a bot, in one hold.
+const LOOKS_MAX: usize = 16 * PRESENCE_FANOUT_MAX;
 
 /// Which bots a socket is told of.
 #[derive(Debug, Default)]
@@ -64,8 +67,19 @@ pub(super) struct Presence {
 /// One set of changes on its way to all sockets.
 #[derive(Debug)]
 struct Round {
+    /// By bot id.
     frames: Vec<(BotStatus, Bytes)>,
-    next: ConnKey,
+    /// The socket and the frame with which it goes on.
+    next: (ConnKey, usize),
+    /// When it was cut: it is due again behind who waits for longer.
+    cut_ms: Millis,
+}
+
+impl Round {
+    fn has(&self, bot: &BotId) -> bool {
+        let found = self.frames.binary_search_by_key(&bot, |(it, _)| &it.bot_id);
+        found.is_ok()
+    }
 }
 
 /// A run of deliveries whose outcomes are awaited: receipt numbers from `first` on.
@@ -90,11 +104,8 @@ impl Presence {
 
     /// When the next round, or the rest of this one, is due.
     pub fn flush_ms(&self) -> Option<Millis> {
-        if self.round.is_some() {
-            Some(0)
-        } else {
-            self.flush_ms
-        }
+        let round_ms = self.round.as_ref().map(|round| round.cut_ms);
+        round_ms.or(self.flush_ms)
     }
 }
 
@@ -112,37 +123,51 @@ impl Tenant {
                 .map(|status| (status.clone(), status_frame(env, status)));
             self.presence.round = Some(Round {
                 frames: frames.collect(),
-                next: ConnKey(0),
+                next: (ConnKey(0), 0),
+                cut_ms: env.now_ms,
             });
         }
         let Some(round) = self.presence.round.take() else {
             return;
         };
-        let sockets_max = (PRESENCE_FANOUT_MAX / round.frames.len().max(1)).max(1);
+        let (first, mut from) = round.next;
         let mut to: Vec<(ConnKey, BotStatus)> = Vec::new();
         let mut frames: Vec<Bytes> = Vec::new();
+        let mut looks = 0;
         let mut rest = None;
-        for (i, (key, conn)) in self.routes.connections_from(round.next).enumerate() {
-            if i == sockets_max {
-                rest = Some(key);
-                break;
+        'sockets: for (key, conn) in self.routes.connections_from(first) {
+            if key != first {
+                from = 0;
             }
-            let mut owed = std::mem::take(&mut conn.watch.owed);
-            for (status, text) in &round.frames {
-                owed.remove(&status.bot_id);
+            if from == 0 {
+                let owed = std::mem::take(&mut conn.watch.owed).into_iter();
+                for (bot, status) in owed.filter(|(bot, _)| !round.has(bot)) {
+                    if conn.watch.sees(&bot) {
+                        frames.push(status_frame(env, status.clone()));
+                        to.push((key, status));
+                    }
+                }
+            }
+            for (at, (status, text)) in round.frames.iter().enumerate().skip(from) {
+                let is_enough = to.len() >= PRESENCE_FANOUT_MAX || looks >= LOOKS_MAX;
+                // Every hold gets on, whatever a socket is owed.
+                if is_enough && (key, at) != round.next {
+                    rest = Some((key, at));
+                    break 'sockets;
+                }
+                looks += 1;
                 if conn.watch.sees(&status.bot_id) && may_see(&conn.grant, &status.bot_id) {
                     to.push((key, status.clone()));
                     frames.push(text.clone());
                 }
             }
-            owed.retain(|bot, _| conn.watch.sees(bot));
-            for (_, status) in owed {
-                frames.push(status_frame(env, status.clone()));
-                to.push((key, status));
-            }
         }
         if let Some(next) = rest {
-            self.presence.round = Some(Round { next, ..round });
+            self.presence.round = Some(Round {
+                next,
+                cut_ms: env.now_ms,
+                ..round
+            });
         }
         self.tell(to, frames, fx);
     }

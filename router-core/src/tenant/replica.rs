@@ -5,6 +5,7 @@ use protocol::{BootId, BotId, ConnectionId};
 use super::Tenant;
 use super::routes::Home;
 use crate::node::Nodes;
+use crate::shard::Entries;
 use crate::store::Holder;
 
 /// What a node has of a tenant.
@@ -36,6 +37,14 @@ pub struct ReplicaBot {
 }
 
 impl Tenant {
+    /// How much it has.
+    pub(crate) fn entries(&self) -> Entries {
+        Entries {
+            bots: self.routes.bots().len(),
+            connections: self.routes.connection_count() + self.routes.there().len(),
+        }
+    }
+
     /// What this node has of it; absent until it is loaded.
     pub(crate) fn replica(&self, nodes: &Nodes) -> Option<Replica> {
         if self.loading.is_some() {
@@ -63,7 +72,7 @@ impl Tenant {
         let mut conns: Vec<(ConnectionId, BootId)> = here.chain(there).collect();
         conns.sort_unstable();
         Some(Replica {
-            ver: self.directory.ver(),
+            ver: self.directory.ver,
             bots: bots.collect(),
             conns,
             deliveries: self.deliveries.len(),

@@ -49,6 +49,8 @@ pub(super) struct Connection {
     pub awaits: Option<Awaits>,
     /// Whether a message of its was acknowledged.
     pub sent: bool,
+    /// Whether the store was told of it, and so must be told when it is gone.
+    pub told: bool,
 }
 
 impl Connection {

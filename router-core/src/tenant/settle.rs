@@ -179,10 +179,13 @@ impl Tenant {
                 self.give_up_on_the_overtaken(env, flow.as_ref(), fx);
             }
             Settled::Verdict(Verdict::Duplicate) => delivery.duplicate = true,
-            Settled::Verdict(Verdict::Moved(to)) => return self.moved(env, at, to, fx),
+            Settled::Verdict(Verdict::Moved(to)) => return self.moved(env, at, to, flow, fx),
             Settled::Verdict(Verdict::Offline) => {}
             Settled::Verdict(Verdict::Refused(code)) => delivery.fails(code),
-            Settled::Unknown => delivery.fails(ErrorCode::DeliveryUnknown),
+            Settled::Unknown => {
+                delivery.fails(ErrorCode::DeliveryUnknown);
+                self.give_up_on_the_overtaken(env, flow.as_ref(), fx);
+            }
             Settled::Unsent => delivery.fails(ErrorCode::Unreachable),
         }
         self.finish_delivery(env, at, fx);
@@ -190,15 +193,18 @@ impl Tenant {
     }
 
     /// The bot is at home elsewhere: the message follows it, a few times.
-    fn moved(&mut self, env: &Env<'_>, at: usize, to: BootId, fx: &mut Effects) {
+    fn moved(
+        &mut self,
+        env: &Env<'_>,
+        at: usize,
+        to: BootId,
+        flow: Option<(ConnKey, Name)>,
+        fx: &mut Effects,
+    ) {
         let delivery = &mut self.deliveries.0[at];
         let Origin::Here(sent) = &delivery.origin else {
             return;
         };
-        let flow = sent
-            .wire
-            .is_some()
-            .then(|| (sent.permit.conn(), sent.to.clone()));
         let again = match (&sent.wire, sent.node) {
             (Some(wire), Some(node)) if sent.moves < MOVES_MAX => {
                 let envelope = Envelope::from_bytes(wire).ok();
@@ -223,8 +229,8 @@ impl Tenant {
         self.go_on(env, flow, fx);
     }
 
-    /// A message was delivered while earlier ones of its flow were told to go elsewhere: they would
-    /// arrive behind it, so they do not go.
+    /// A message was delivered, or may have been, while earlier ones of its flow were told to go
+    /// elsewhere: they would arrive behind it, so they do not go.
     fn give_up_on_the_overtaken(
         &mut self,
         env: &Env<'_>,

@@ -59,7 +59,7 @@ impl World {
             entropy: 0,
             settings: &self.settings,
             nodes: &self.nodes,
-            compare_ms: 5000,
+            round_ms: 0,
         };
         self.conns[&conn].session.claims(&env, asked)
     }

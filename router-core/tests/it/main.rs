@@ -36,6 +36,7 @@ mod every_error_code;
 mod guarantees;
 mod isolation;
 mod lanes;
+mod late_events;
 mod limits;
 mod other_nodes;
 mod policy;

@@ -283,6 +283,7 @@ impl World {
                     self.machines[i].gone.insert(old);
                 }
                 NodeEffect::Degraded(_)
+                | NodeEffect::RenewLink
                 | NodeEffect::GenerationChanged
                 | NodeEffect::ViewChanged => {}
             }

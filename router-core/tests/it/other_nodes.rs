@@ -35,7 +35,8 @@ impl World {
         self.far_claim("bot_far", boot, 0);
     }
 
-    fn far_claim(&mut self, bot: &str, boot: BootId, known_ver: u64) {
+    /// The same with another bot, and a node that has seen a later step.
+    pub fn far_claim(&mut self, bot: &str, boot: BootId, known_ver: u64) {
         let bot = BotInfo {
             id: BotId::parse(bot).unwrap(),
             name: "Far".into(),
@@ -64,7 +65,7 @@ impl World {
         self.run();
     }
 
-    fn send_far(&mut self, from: ConnKey, texts: &[&str]) {
+    pub fn send_far(&mut self, from: ConnKey, texts: &[&str]) {
         for text in texts {
             self.text(from, message("bot_far", text).to_string());
         }

@@ -54,7 +54,7 @@ impl World {
             entropy: entropy(conn.side, key, conn.handled),
             settings: &settings,
             nodes: &nodes,
-            compare_ms: 5000,
+            round_ms: 0,
         };
         let mut fx = Effects::default();
         conn.session.handle(&env, input, &mut fx);
@@ -142,7 +142,7 @@ impl World {
             entropy: 0,
             settings: &settings,
             nodes: &nodes,
-            compare_ms: 5000,
+            round_ms: 0,
         };
         let mut fx = Effects::default();
         then(&mut self.shard, &env, &mut fx);

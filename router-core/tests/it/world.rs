@@ -135,7 +135,7 @@ impl World {
             entropy: entropy(side, key, 0),
             settings: &settings,
             nodes: &nodes,
-            compare_ms: 5000,
+            round_ms: 0,
         };
         let conn = Conn {
             session: Session::new(key, &env),

@@ -30,9 +30,6 @@ use crate::outside::Outside;
 use lanes::Lane;
 use sockets::Socket;
 
-/// How often a tenant compares its counter with the store's, milliseconds.
-const COMPARE_MS: Millis = 5000;
-
 /// A machine.
 pub struct Machine {
     pub process: Process,
@@ -285,7 +282,7 @@ impl Machine {
                     self.all_shards(outside, || ShardInput::Resync);
                 }
             }
-            NodeEffect::GenerationChanged => {}
+            NodeEffect::RenewLink | NodeEffect::GenerationChanged => {}
         }
     }
 
@@ -301,7 +298,7 @@ impl Machine {
             entropy: outside.dice.entropy(),
             settings,
             nodes,
-            compare_ms: COMPARE_MS,
+            round_ms: 0,
         }
     }
 }

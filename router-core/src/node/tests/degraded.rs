@@ -196,3 +196,34 @@ fn not_even_the_dead_are_buried_again_while_degraded() {
     rig.pass(2000);
     assert_eq!(rig.buried(), 2);
 }
+
+#[test]
+fn a_deaf_link_is_made_anew_every_four_seconds() {
+    let mut rig = Rig::with_x();
+    rig.probes_return = false;
+    let renewed = |rig: &Rig| {
+        let all = rig.effects.iter();
+        all.filter(|it| **it == NodeEffect::RenewLink).count()
+    };
+    rig.pass(3900);
+    assert_eq!(renewed(&rig), 0, "it is degraded, and waits");
+    rig.pass(700);
+    assert_eq!(renewed(&rig), 1);
+    rig.give(NodeInput::LinkDown);
+    rig.pass(20_000);
+    assert_eq!(renewed(&rig), 1, "there is no link now");
+    rig.give(NodeInput::LinkUp);
+    rig.pass(4700);
+    assert_eq!(renewed(&rig), 2);
+    rig.probes_return = true;
+    rig.pass(20_000);
+    assert_eq!(renewed(&rig), 2, "it hears");
+}
+
+#[test]
+fn who_stood_still_is_not_deaf() {
+    let mut rig = Rig::with_x();
+    rig.now_ms += 60_000;
+    let fx = rig.raw(NodeInput::Wake);
+    assert!(!fx.contains(&NodeEffect::RenewLink));
+}

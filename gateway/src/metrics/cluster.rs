@@ -1,0 +1,109 @@
+//! What is counted of the other nodes, the lanes to them, and the store that all share.
+
+use ::metrics::{Counter, Gauge, Recorder};
+use backplane::State;
+use router_core::Nodes;
+use router_core::node::PeerState;
+use router_core::shard::Entries;
+
+use super::Make;
+use crate::node::LaneTotals;
+
+/// What crosses between nodes.
+pub(crate) struct ClusterMetrics {
+    published: Counter,
+    published_bytes: Counter,
+    received: Counter,
+    received_bytes: Counter,
+    /// Packets that are not understood.
+    pub refused: Counter,
+    /// Packets that had to wait behind too many.
+    pub dropped: Counter,
+    resends: Counter,
+    resets: Counter,
+    unacked_bytes: Gauge,
+    waiting_bytes: Gauge,
+    nodes_live: Gauge,
+    nodes_suspect: Gauge,
+    beats: Counter,
+    degraded: Gauge,
+    /// Tenants of which the store lost something.
+    pub healed: Counter,
+    directory_bots: Gauge,
+    directory_connections: Gauge,
+    compare_period: Gauge,
+    redis_connected: Gauge,
+    redis_reconnects: Counter,
+    redis_skipped: Counter,
+}
+
+impl ClusterMetrics {
+    pub(super) fn new<R: Recorder>(make: &Make<'_, R>) -> Self {
+        let counter = |name| make.counter(name, None);
+        let gauge = |name| make.gauge(name, None);
+        let nodes = |state: &'static str| make.gauge("t2b_nodes", Some(state.into()));
+        Self {
+            published: counter("t2b_lane_published_total"),
+            published_bytes: counter("t2b_lane_published_bytes_total"),
+            received: counter("t2b_lane_received_total"),
+            received_bytes: counter("t2b_lane_received_bytes_total"),
+            refused: counter("t2b_lane_refused_total"),
+            dropped: counter("t2b_lane_dropped_total"),
+            resends: counter("t2b_lane_resends_total"),
+            resets: counter("t2b_lane_resets_total"),
+            unacked_bytes: gauge("t2b_lane_unacked_bytes"),
+            waiting_bytes: gauge("t2b_lane_waiting_bytes"),
+            nodes_live: nodes("live"),
+            nodes_suspect: nodes("suspect"),
+            beats: counter("t2b_beats_total"),
+            degraded: gauge("t2b_degraded"),
+            healed: counter("t2b_tenants_healed_total"),
+            directory_bots: gauge("t2b_directory_bots"),
+            directory_connections: gauge("t2b_directory_connections"),
+            compare_period: gauge("t2b_compare_period_seconds"),
+            redis_connected: gauge("t2b_redis_connected"),
+            redis_reconnects: counter("t2b_redis_reconnects_total"),
+            redis_skipped: counter("t2b_redis_skipped_total"),
+        }
+    }
+
+    /// A packet for another node is published.
+    pub fn published(&self, bytes: usize) {
+        self.published.increment(1);
+        self.published_bytes.increment(bytes as u64);
+    }
+
+    /// A packet of another node is taken.
+    pub fn received(&self, bytes: usize) {
+        self.received.increment(1);
+        self.received_bytes.increment(bytes as u64);
+    }
+
+    /// How the other nodes and the lanes to them are, for a scrape.
+    pub fn lanes(&self, nodes: &Nodes, lanes: LaneTotals) {
+        let peers = nodes.peers.values();
+        let suspect = peers.filter(|peer| peer.state == PeerState::Suspect);
+        let suspect = suspect.count();
+        self.nodes_suspect.set(suspect as f64);
+        self.nodes_live.set((nodes.peers.len() - suspect) as f64);
+        self.beats.absolute(nodes.beat);
+        self.degraded.set(f64::from(u8::from(nodes.degraded)));
+        self.unacked_bytes.set(lanes.unacked_bytes as f64);
+        self.waiting_bytes.set(lanes.waiting_bytes as f64);
+        self.resends.absolute(lanes.resends);
+        self.resets.absolute(lanes.resets);
+    }
+
+    /// How the store is that all share, and what this node has of it.
+    pub fn store(&self, state: &State, entries: Entries, compare_ms: u64) {
+        self.directory_bots.set(entries.bots as f64);
+        self.directory_connections.set(entries.connections as f64);
+        self.compare_period.set(compare_ms as f64 / 1000.0);
+        if state.kind != "memory" {
+            self.redis_connected
+                .set(f64::from(u8::from(state.connected)));
+            self.redis_reconnects.absolute(state.reconnects);
+            self.redis_skipped.absolute(state.skipped_records);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Nodes that died: what the directory has of them goes, here at once and in the store soon. And
+//! this node's own burial, after which it says again what it holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::presence::BotState;
+use protocol::{BootId, BotId, ConnectionId};
+
+use super::routes::{Bot, Home};
+use super::{Asked, Tenant};
+use crate::effect::Effects;
+use crate::env::{Env, Millis};
+use crate::store::Ask;
+
+/// How long a node with entries may stay unknown, milliseconds. Who lives is seen with the next
+/// beat; who does not was buried before this process began, and is in nobody's list of the dead.
+const UNKNOWN_MS: Millis = 6000;
+
+/// What is still to be done about the dead.
+#[derive(Debug, Default)]
+pub(super) struct Burials {
+    /// When to tell the store of the buried that this replica had entries of.
+    reap_ms: Option<Millis>,
+    /// Nodes with entries that nobody here knows, and until when they may show that they live.
+    unknown: BTreeMap<BootId, Millis>,
+}
+
+impl Burials {
+    pub fn next_wakeup(&self) -> Millis {
+        let unknown = self.unknown.values().copied();
+        unknown.chain(self.reap_ms).min().unwrap_or(Millis::MAX)
+    }
+}
+
+impl Tenant {
+    /// A node has entries: if nobody knows it, it has to show that it lives.
+    pub(super) fn meet(&mut self, env: &Env<'_>, boot: BootId) {
+        if env.nodes.shared && !env.nodes.is_live(boot) {
+            let until_ms = env.now_ms + UNKNOWN_MS;
+            self.directory
+                .burials
+                .unknown
+                .entry(boot)
+                .or_insert(until_ms);
+        }
+    }
+
+    /// Who was not seen to live in all that time is dead. If that is wrong after all, it finds its
+    /// entries gone and says them again.
+    fn judge_unknown(&mut self, env: &Env<'_>, fx: &mut Effects) {
+        let now_ms = env.now_ms;
+        let unknown = &mut self.directory.burials.unknown;
+        unknown.retain(|boot, _| !env.nodes.is_live(*boot) && !env.nodes.is_dead(*boot));
+        if env.nodes.degraded {
+            // Nobody is seen to live now.
+            let again_ms = now_ms + UNKNOWN_MS;
+            unknown.values_mut().for_each(|at_ms| *at_ms = again_ms);
+            return;
+        }
+        let due = unknown.extract_if(.., |_, at_ms| now_ms >= *at_ms);
+        let dead: Vec<BootId> = due.map(|(boot, _)| boot).collect();
+        if dead.is_empty() {
+            return;
+        }
+        for boot in &dead {
+            self.gone(env, *boot);
+        }
+        let dead = dead.into();
+        self.ask(env, Ask::Reap { dead }, Asked::Step, fx);
+    }
+
+    pub(super) fn reap_soon(&mut self, env: &Env<'_>) {
+        // At a random time, so that the first of the nodes does it for all.
+        let wait_ms = 100 + (env.jitter_of(&self.id) * 900.0) as Millis;
+        self.directory
+            .burials
+            .reap_ms
+            .get_or_insert(env.now_ms + wait_ms);
+    }
+
+    pub(super) fn wake_burials(&mut self, env: &Env<'_>, fx: &mut Effects) {
+        self.judge_unknown(env, fx);
+        let reap_ms = &mut self.directory.burials.reap_ms;
+        if reap_ms.take_if(|at_ms| env.now_ms >= *at_ms).is_some() {
+            let dead = env.nodes.dead.clone();
+            self.ask(env, Ask::Reap { dead }, Asked::Step, fx);
+        }
+    }
+
+    /// A node was buried: what it held here is gone at once, and soon in the store.
+    pub(crate) fn gone(&mut self, env: &Env<'_>, boot: BootId) {
+        let conns = self.routes.there().iter();
+        let conns = conns.filter(|(_, record)| record.boot == boot);
+        let conns: BTreeSet<ConnectionId> = conns.map(|(id, _)| id.clone()).collect();
+        let is_there = |bot: &Bot| matches!(&bot.home, Some(Home::There(it)) if it.boot == boot);
+        let bots = self.routes.bots().iter().filter(|(_, bot)| is_there(bot));
+        let bots: Vec<BotId> = bots.map(|(id, _)| id.clone()).collect();
+        if conns.is_empty() && bots.is_empty() {
+            return;
+        }
+        self.reap_soon(env);
+        for id in bots {
+            if let Some(bot) = self.routes.bot_mut(&id) {
+                bot.home = None;
+                bot.info.status = BotState::Offline;
+                bot.info.since = env.now_ms;
+                let info = bot.info.clone();
+                self.presence.changed(&info, env.now_ms);
+            }
+        }
+        for conn in conns {
+            if let Some(record) = self.routes.there().get(&conn) {
+                let seen = (record.client.clone(), env.now_ms);
+                self.routes.remove_there(&conn);
+                self.routes.see(seen);
+            }
+        }
+    }
+
+    /// This node goes on under a new name: all that it holds is said again.
+    pub(crate) fn reborn(&mut self, env: &Env<'_>, fx: &mut Effects) {
+        let bots = self.routes.bots().iter();
+        let here = bots.filter(|(_, bot)| bot.here().is_some());
+        let here: Vec<BotId> = here.map(|(id, _)| id.clone()).collect();
+        for bot in here {
+            self.say_again_bot(bot);
+        }
+        for (key, _) in self.routes.entered() {
+            self.say_again_conn(key);
+        }
+        self.say_again(env, fx);
+    }
+}

@@ -1,0 +1,140 @@
+//! Events come later than replies, in their order: what they tell is old news here.
+
+use router_core::shard::Input;
+use router_core::store::{Event, Reply};
+
+use crate::other_nodes::{OTHER, THIRD};
+use crate::talk::{about, alice, message, register};
+use crate::world::World;
+
+impl World {
+    /// The store answers all that is asked; what it told all nodes is on its way.
+    fn answer_all(&mut self, on_their_way: &mut Vec<Event>) {
+        while self.asks.get(&alice()).is_some_and(|asks| !asks.is_empty()) {
+            self.answer_with(&alice(), |model, request| {
+                let (reply, event) = model.execute(request);
+                on_their_way.extend(event);
+                reply
+            });
+        }
+    }
+
+    /// Something happens elsewhere, and the replica is as new as the store.
+    fn catch_up(&mut self) {
+        self.far_bot(OTHER);
+        self.pass(200);
+    }
+
+    fn arrive_all(&mut self, events: Vec<Event>) {
+        for event in events {
+            let tenant = alice();
+            self.shard(Input::Event { tenant, event });
+            self.run();
+        }
+    }
+
+    fn holds(&mut self, bot: &str) -> Vec<String> {
+        let bots = self.snapshot(&alice()).bots.into_iter();
+        let held = bots.filter(|it| it.info.id.as_str() == bot);
+        held.filter_map(|it| Some(it.holder?.conn.to_string()))
+            .collect()
+    }
+}
+
+#[test]
+fn a_bot_that_was_unregistered_and_registered_again_stays() {
+    let mut w = World::of_three();
+    let (bot, phone) = (w.join(None), w.join(Some("phone")));
+    w.catch_up();
+    w.take(bot);
+    w.prompt = false;
+    let mut events = Vec::new();
+    for frame in [
+        register("bot_a"),
+        about("unregister_bot", "bot_a"),
+        register("bot_a"),
+    ] {
+        w.text(bot, frame.to_string());
+        w.answer_all(&mut events);
+    }
+    assert_eq!(
+        w.told(bot),
+        ["bot_registered", "bot_unregistered", "bot_registered"]
+    );
+    assert_eq!(events.len(), 3);
+    let holder = w.holds("bot_a");
+    w.prompt = true;
+    w.arrive_all(events);
+    assert_eq!(w.told(bot), Vec::<String>::new(), "nothing has changed");
+    assert_eq!(w.holds("bot_a"), holder);
+    w.pass(200);
+    w.take(phone);
+    assert_eq!(w.ask(phone, message("bot_a", "hello")), ["delivered"]);
+}
+
+#[test]
+fn a_claim_is_not_answered_by_the_event_of_an_earlier_one() {
+    let mut w = World::of_three();
+    let bot = w.join(None);
+    w.catch_up();
+    w.take(bot);
+    w.prompt = false;
+    let mut events = Vec::new();
+    for frame in [register("bot_a"), about("unregister_bot", "bot_a")] {
+        w.text(bot, frame.to_string());
+        w.answer_all(&mut events);
+    }
+    w.told(bot);
+    w.text(bot, register("bot_a").to_string());
+    let late = events.remove(0);
+    w.arrive_all(vec![late]);
+    assert_eq!(
+        w.told(bot),
+        Vec::<String>::new(),
+        "the store has not answered"
+    );
+    w.answer_all(&mut events);
+    w.prompt = true;
+    w.arrive_all(events);
+    w.pass(2000);
+    assert_eq!(w.told(bot), ["bot_registered"]);
+    assert_eq!(w.holds("bot_a").len(), 1);
+}
+
+#[test]
+fn a_store_that_went_back_and_on_again_has_lost_data() {
+    let mut w = World::of_three();
+    let phone = w.join(Some("phone"));
+    let older = w.model.clone();
+    w.catch_up();
+    w.take(phone);
+    let ver = w.snapshot(&alice()).ver;
+    w.model = older;
+    // Its counter is above all that was seen: only what it follows shows what happened.
+    w.far_claim("bot_third", THIRD, ver + 1000);
+    w.pass_alive(2000);
+    let frames = w.take(phone);
+    let of_far = frames.iter().find(|it| it["data"]["botId"] == "bot_far");
+    assert_eq!(of_far, None, "it has time to be said again");
+    w.send_far(phone, &["1"]);
+    assert_eq!(w.published.len(), 1);
+}
+
+#[test]
+fn an_outage_leaves_nothing_to_be_paid_for_who_came_and_went() {
+    let mut w = World::of_three();
+    w.join(Some("stays"));
+    let mut nodes = (*w.nodes).clone();
+    nodes.degraded = true;
+    w.nodes = nodes.into();
+    w.prompt = false;
+    for number in 0..100 {
+        let guest = w.join(Some(&format!("guest-{number}")));
+        w.drop_conn(guest);
+        while w.asks.get(&alice()).is_some_and(|asks| !asks.is_empty()) {
+            w.answer_with(&alice(), |_, _| Reply::Lost);
+        }
+    }
+    let replica = w.shard.replica(&alice(), &w.nodes.clone());
+    assert_eq!(replica.map(|it| it.owed), Some(0));
+}
