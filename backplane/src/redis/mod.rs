@@ -234,6 +234,7 @@ impl Redis {
             last_error: counters.last_error(),
             version: session.as_ref().map(|it| it.server.version.clone()),
             persistent: session.as_ref().map(|it| it.server.persistent),
+            evicts: session.as_ref().map(|it| it.server.evicts),
         }
     }
 }

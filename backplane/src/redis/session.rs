@@ -45,7 +45,7 @@ pub(super) struct Session {
     pub(super) end: End,
     /// PUBLISH or SPUBLISH.
     pub(super) publish: &'static str,
-    /// The version of the first server, and whether all persist.
+    /// The version of the first server; whether all persist, and whether one evicts.
     pub(super) server: server::Info,
 }
 
@@ -86,9 +86,11 @@ impl Session {
         let shards = shards.map(|(index, master)| Shard::open(place, intake, &end, index, master));
         let (shards, infos): (Vec<_>, Vec<_>) = try_join_all(shards).await?.into_iter().unzip();
         let persistent = infos.iter().all(|info| info.persistent);
+        let evicts = infos.iter().any(|info| info.evicts);
         let first = infos.into_iter().next().expect("there is a master");
         let server = server::Info {
             persistent,
+            evicts,
             ..first
         };
         Ok(Self {
