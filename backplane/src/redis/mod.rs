@@ -243,15 +243,20 @@ impl Inner {
     async fn ask(&self, request: &Request) -> Result<Reply, Fail> {
         let keys = &self.intake.keys;
         let loads = matches!(request.ask, Ask::Load { .. });
-        let _turn = self.turns.stand(&request.tenant, loads).turn().await;
+        let place = self.turns.stand(&request.tenant, loads);
         if loads {
+            // Before it waits: an `unload` that comes meanwhile is later than this.
             self.wanted().tenants.insert(request.tenant.clone());
         }
+        let _turn = place.turn().await;
         let session = self.session.load_full().ok_or(Fail::UNAVAILABLE)?;
         if loads {
             let events = vec![keys.events(&request.tenant)];
-            let subscribed = session.subscribe(events).await;
+            let subscribed = session.subscribe(events.clone()).await;
             subscribed.map_err(|()| Fail::UNAVAILABLE)?;
+            if !self.wanted().tenants.contains(&request.tenant) {
+                session.unsubscribe(events);
+            }
         }
         let mut call = ask::call(request);
         let now_ms = match self.place.clock {
