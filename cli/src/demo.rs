@@ -20,7 +20,7 @@ pub async fn run() -> Result<(), Failure> {
     let config = config()?;
     let _telemetry = telemetry::init(&config).map_err(|error| Failure::usage("config", error))?;
     let user = TenantId::parse("local").expect("a valid id");
-    let key = config.issue_key(&user, None)?;
+    let key = config.issue_key(&user, None).await?;
     let gateway = Gateway::bind(config).await?;
     let addresses = gateway.addresses();
     let shutdown = gateway.shutdown_handle();

@@ -1,4 +1,5 @@
-//! `keys issue`, `verify`, `secret`: made and checked here, nobody is asked.
+//! `keys issue`, `verify`, `secret`: made and checked here. Only a Redis is asked, if there is one:
+//! which generation is valid is there.
 
 use std::io;
 
@@ -6,17 +7,15 @@ use crate::args::{Issue, Verify};
 use crate::failure::Failure;
 
 /// Prints a user's key, alone on stdout so that a script can take it.
-pub fn issue(issue: Issue) -> Result<(), Failure> {
-    let key = issue
-        .config
-        .load()?
-        .issue_key(&issue.user, issue.generation)?;
+pub async fn issue(issue: Issue) -> Result<(), Failure> {
+    let config = issue.config.load()?;
+    let key = config.issue_key(&issue.user, issue.generation).await?;
     println!("{}", key.reveal());
     Ok(())
 }
 
 /// Says whose key it is. A revoked key exits 77 like one that was never made.
-pub fn verify(verify: Verify) -> Result<(), Failure> {
+pub async fn verify(verify: Verify) -> Result<(), Failure> {
     let mut key = verify.key;
     if key == "-" {
         key.clear();
@@ -24,7 +23,7 @@ pub fn verify(verify: Verify) -> Result<(), Failure> {
             .read_line(&mut key)
             .map_err(|error| Failure::usage("key", error))?;
     }
-    let owner = verify.config.load()?.verify_key(key.trim())?;
+    let owner = verify.config.load()?.verify_key(key.trim()).await?;
     let (user, generation) = (owner.tenant, owner.generation);
     if generation != owner.current {
         let text = format!("{user}'s key of generation {generation} was revoked");

@@ -29,7 +29,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backplane::{Backplane, Clock, ConnectError, Fault, Inbound, Memory, Redis, RedisConfig};
+use backplane::{Backplane, ConnectError, Fault, Inbound, Memory, Redis};
 use protocol::limits::ASSEMBLY_BYTES_PER_NODE;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -269,17 +269,11 @@ impl Drop for CloseAll {
 async fn store(
     config: &Config,
 ) -> Result<(Backplane, Option<mpsc::Receiver<Inbound>>), StartError> {
-    let Some(url) = &config.redis_url else {
+    let Some(redis) = config.redis() else {
         let memory = Memory::open(config.store_bytes, Some(&config.state_dir))?;
         return Ok((Backplane::memory(memory), None));
     };
-    let redis = RedisConfig {
-        url: url.clone(),
-        prefix: config.redis_prefix.clone(),
-        insecure: config.redis_insecure,
-        clock: Clock::Server,
-    };
-    if config.redis_insecure {
+    if redis.insecure {
         tracing::warn!("redis_insecure: whoever answers in place of redis is believed");
     }
     let until = Instant::now() + REDIS_WAIT;

@@ -183,8 +183,15 @@ async fn a_revoked_key_closes_everywhere(cluster: &Cluster) -> Times {
     }
     assert!(times.max() <= REVOKED, "{times}");
     let key = cluster.key("mallory");
-    let again = Socket::connect(&cluster.nodes[2].public, &key, "phone").await;
+    let node = &cluster.nodes[2].public;
+    let again = Socket::connect(node, &key, "phone").await;
     assert_eq!(again.err(), Some(4401), "the old key is void everywhere");
+    let told = cluster.keys(&["verify", &key]).await.unwrap_err();
+    assert!(told.contains("was revoked"), "{told}");
+    let next = cluster.keys(&["issue", "mallory"]).await.unwrap();
+    let said = cluster.keys(&["verify", &next]).await.unwrap();
+    assert_eq!(said, "valid: user mallory, generation 1");
+    assert!(Socket::connect(node, &next, "phone").await.is_ok());
     assert_eq!(
         stays.say("nobody", "?").await,
         "bot_not_found",

@@ -7,6 +7,7 @@ use fixtures::{Options, Proxy, Redis};
 use gateway::config::{Config, Sources, new_secret};
 use protocol::TenantId;
 use tempfile::TempDir;
+use tokio::process::Command;
 
 use crate::gateway::{Environment, Gateway};
 use crate::socket::Socket;
@@ -60,7 +61,7 @@ pub struct Cluster {
     pub redis: Redis,
     /// What keys are made from.
     config: Config,
-    _place: TempDir,
+    place: TempDir,
 }
 
 impl Cluster {
@@ -84,7 +85,7 @@ impl Cluster {
             proxies: Vec::new(),
             config: config_for_keys(file("keys"), secrets),
             redis,
-            _place: place,
+            place,
         };
         for number in 0..setup.nodes {
             let mut url = cluster.redis.url();
@@ -93,8 +94,8 @@ impl Cluster {
                 url = proxy.url();
                 cluster.proxies.push(proxy);
             }
-            let home = cluster._place.path().join(format!("node-{number}"));
-            let config = cluster._place.path().join("t2b.toml");
+            let home = cluster.place.path().join(format!("node-{number}"));
+            let config = cluster.place.path().join("t2b.toml");
             let environment = setup.environment.clone();
             let node = Gateway::start(home, &config, url, environment).await;
             cluster.nodes.push(node);
@@ -120,8 +121,24 @@ impl Cluster {
     /// The key of a tenant that never revoked one.
     pub fn key(&self, tenant: &str) -> String {
         let tenant = TenantId::parse(tenant).unwrap();
-        let key = self.config.issue_key(&tenant, Some(0)).unwrap();
-        key.reveal().clone()
+        self.config.keyring().issue_key(&tenant, 0).reveal().clone()
+    }
+
+    /// What `t2b keys` with these arguments prints, as an operator of the cluster runs it.
+    pub async fn keys(&self, args: &[&str]) -> Result<String, String> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_t2b"));
+        command.env_clear().arg("keys").args(args);
+        command.env("T2B_STATE_DIR", self.place.path().join("keys"));
+        command.args(["--redis", &self.redis.url()]);
+        command
+            .arg("--config")
+            .arg(self.place.path().join("t2b.toml"));
+        let output = command.output().await.unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap().trim().to_owned();
+        match output.status.success() {
+            true => Ok(text(output.stdout)),
+            false => Err(text(output.stderr)),
+        }
     }
 
     /// A socket of this tenant on this node, under this client id.

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use backplane::{Memory, OpenError};
+use backplane::{Backplane, ConnectError, Memory, OpenError, Redis, RedisConfig};
 use protocol::{Secret, TenantId};
 use router_core::auth::{AuthError, Credential, Keyring};
 use router_core::store::{Ask, Reply, Request};
@@ -37,26 +37,32 @@ pub enum KeyError {
     /// The generations in the state directory cannot be read.
     #[error(transparent)]
     Generation(#[from] OpenError),
+    /// The generations are in a Redis that cannot be asked.
+    #[error("{0}; --generation N does without it")]
+    Redis(#[from] Box<ConnectError>),
+    /// It does not answer.
+    #[error("redis does not say the key generation; --generation N does without it")]
+    Silent,
 }
 
 impl Config {
     /// The key of a tenant; without a generation, of its present one.
     ///
-    /// Errors: the state directory's generations cannot be read.
-    pub fn issue_key(
+    /// Errors: the generations, in the state directory or in Redis, cannot be read.
+    pub async fn issue_key(
         &self,
         tenant: &TenantId,
         generation: Option<u64>,
     ) -> Result<Secret<String>, KeyError> {
         let generation = match generation {
             Some(generation) => generation,
-            None => self.generation_of(tenant)?,
+            None => self.generation_of(tenant).await?,
         };
         Ok(self.keyring().issue_key(tenant, generation))
     }
 
-    /// Whose key it is. Errors: `Invalid`; the state directory's generations cannot be read.
-    pub fn verify_key(&self, key: &str) -> Result<KeyOwner, KeyError> {
+    /// Whose key it is. Errors: `Invalid`; the generations cannot be read.
+    pub async fn verify_key(&self, key: &str) -> Result<KeyOwner, KeyError> {
         let credential = Credential::ApiKey(Secret::new(key.to_owned()));
         // The time is of no matter to keys.
         let verified = self.keyring().verify(&credential, 0);
@@ -69,14 +75,18 @@ impl Config {
         Ok(KeyOwner {
             tenant: grant.tenant().clone(),
             generation: grant.generation(),
-            current: self.generation_of(grant.tenant())?,
+            current: self.generation_of(grant.tenant()).await?,
         })
     }
 
-    /// The highest of what the file and the state directory say.
-    fn generation_of(&self, tenant: &TenantId) -> Result<u64, KeyError> {
+    /// The highest of what the file and the store say: Redis, or else the state directory.
+    async fn generation_of(&self, tenant: &TenantId) -> Result<u64, KeyError> {
         let by_file = self.tenants.get(tenant).map_or(0, |own| own.key_generation);
-        Ok(by_file.max(generation_in(&self.state_dir, tenant)?))
+        let by_store = match self.redis() {
+            Some(redis) => generation_at(redis, tenant).await?,
+            None => generation_in(&self.state_dir, tenant)?,
+        };
+        Ok(by_file.max(by_store))
     }
 }
 
@@ -90,30 +100,43 @@ pub fn local_key(state_dir: &Path, tenant: &TenantId) -> Result<Secret<String>, 
 
 fn generation_in(state_dir: &Path, tenant: &TenantId) -> Result<u64, KeyError> {
     let store = Memory::open(u64::MAX, Some(state_dir))?;
-    let asked = Request {
+    Ok(generation_said(&store.execute(load(tenant))).unwrap_or(0))
+}
+
+async fn generation_at(redis: RedisConfig, tenant: &TenantId) -> Result<u64, KeyError> {
+    let redis = Redis::connect(redis).await.map_err(Box::new)?;
+    let reply = Backplane::redis(redis).execute(load(tenant)).await;
+    generation_said(&reply).ok_or(KeyError::Silent)
+}
+
+fn load(tenant: &TenantId) -> Request {
+    Request {
         tenant: tenant.clone(),
         ask: Ask::Load {
             dead: Default::default(),
         },
         known_ver: 0,
         now_ms: 0,
-    };
-    let Reply::Loaded(snapshot) = store.execute(asked) else {
-        return Ok(0);
-    };
-    Ok(snapshot.policy.generation)
+    }
+}
+
+fn generation_said(reply: &Reply) -> Option<u64> {
+    if let Reply::Loaded(snapshot) = reply {
+        return Some(snapshot.policy.generation);
+    }
+    None
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_key_is_of_the_generation_that_a_revoke_left() {
+    #[tokio::test]
+    async fn a_key_is_of_the_generation_that_a_revoke_left() {
         let dir = tempfile::tempdir().unwrap();
         let config = Config::for_test(dir.path()).unwrap();
         let alice = TenantId::parse("alice").unwrap();
-        let first = config.issue_key(&alice, None).unwrap();
+        let first = config.issue_key(&alice, None).await.unwrap();
         assert_eq!(local_key(dir.path(), &alice).unwrap(), first);
 
         let store = Memory::open(u64::MAX, Some(dir.path())).unwrap();
@@ -123,11 +146,19 @@ mod tests {
             known_ver: 0,
             now_ms: 0,
         });
-        let owner = config.verify_key(first.reveal()).unwrap();
+        let owner = config.verify_key(first.reveal()).await.unwrap();
         assert_eq!((owner.generation, owner.current), (0, 1));
-        let second = config.issue_key(&alice, None).unwrap();
+        let second = config.issue_key(&alice, None).await.unwrap();
         assert_eq!(local_key(dir.path(), &alice).unwrap(), second);
-        assert_eq!(config.verify_key(second.reveal()).unwrap().generation, 1);
-        assert!(config.verify_key("t2b_alice_0123456789abcdef").is_err());
+        assert_eq!(
+            config.verify_key(second.reveal()).await.unwrap().generation,
+            1
+        );
+        assert!(
+            config
+                .verify_key("t2b_alice_0123456789abcdef")
+                .await
+                .is_err()
+        );
     }
 }

@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use backplane::{Clock, RedisConfig};
 use protocol::lane::LaneKeys;
 use protocol::{Limits, Secret, TenantId};
 use router_core::auth::Keyring;
@@ -157,6 +158,16 @@ impl Config {
     /// The secrets, ready to verify and sign.
     pub fn keyring(&self) -> Keyring {
         Keyring::new(&self.secrets).expect("the secrets were checked when they were read")
+    }
+
+    /// The Redis that nodes share, if they do. Times are its own.
+    pub fn redis(&self) -> Option<RedisConfig> {
+        self.redis_url.as_ref().map(|url| RedisConfig {
+            url: url.clone(),
+            prefix: self.redis_prefix.clone(),
+            insecure: self.redis_insecure,
+            clock: Clock::Server,
+        })
     }
 
     /// What decides which frames are traced.

@@ -155,11 +155,13 @@ impl Admin {
             now_ms: self.node.now_ms(),
         };
         let _turn = self.orders.lock().await;
-        let Reply::Policy(policy) = self.node.backplane.execute(request).await else {
-            return text(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the store did not take it\n",
-            );
+        let reply = self.node.backplane.execute(request).await;
+        let Reply::Policy(policy) = reply else {
+            let said = match reply == Reply::Lost {
+                true => "the store did not answer: it may have taken it\n",
+                false => "the store did not take it\n",
+            };
+            return text(StatusCode::SERVICE_UNAVAILABLE, said);
         };
         self.node.set_policy(&tenant, policy);
         tracing::info!(%tenant, generation = policy.generation, suspended = policy.suspended, "policy changed");
