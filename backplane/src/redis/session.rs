@@ -267,7 +267,9 @@ impl Shard {
             load.arg("LOAD").arg(&script.text);
             commands.ask(&load).await.map_err(refused)?;
         }
-        let name = master.first(|number| intake.keys.check(number));
+        // Anywhere: a slot that is on its way to another node would refuse it.
+        let any = fastrand::u32(..1 << 20);
+        let name = master.first(|number| intake.keys.check(any + number));
         let args = [place.publish().to_owned(), name.clone()];
         let check = eval("EVALSHA", &scripts::CHECK.sha, &[name], &args);
         commands.ask(&check).await.map_err(refused)?;
