@@ -52,6 +52,9 @@ pub struct State {
     /// Whether every master writes each change to a file (AOF), while connected. `false` is worth a
     /// warning.
     pub persistent: Option<bool>,
+    /// Whether some master throws away keys without an end of their life when it is full
+    /// (`maxmemory-policy allkeys-*`), while connected. `true` is worth a warning: policies have none.
+    pub evicts: Option<bool>,
 }
 
 impl Backplane {
@@ -172,6 +175,7 @@ impl Backplane {
                 last_error: None,
                 version: None,
                 persistent: None,
+                evicts: None,
             },
             Kind::Redis(redis) => redis.state(),
         }

@@ -273,17 +273,16 @@ async fn store(
         let memory = Memory::open(config.store_bytes, Some(&config.state_dir))?;
         return Ok((Backplane::memory(memory), None));
     };
+    if redis.insecure {
+        tracing::warn!("redis_insecure: whoever answers in place of redis is believed");
+    }
     let until = Instant::now() + REDIS_WAIT;
     loop {
         // Boxed: it is deep, and every start of a gateway would be as deep.
         match Box::pin(Redis::connect(redis.clone())).await {
             Ok(redis) => {
                 let backplane = Backplane::redis(redis);
-                if backplane.state().persistent == Some(false) {
-                    tracing::warn!(
-                        "redis does not persist: after its restart nodes say again what they hold, and offline bots are forgotten"
-                    );
-                }
+                warn_of_loss(&backplane.state());
                 let inbound = backplane.inbound();
                 return Ok((backplane, inbound));
             }
@@ -293,6 +292,23 @@ async fn store(
             Err(error) => tracing::warn!(%error, "redis is not there yet"),
         }
         tokio::time::sleep(REDIS_RETRY).await;
+    }
+}
+
+/// Says what this Redis may lose, and what becomes of it.
+fn warn_of_loss(state: &backplane::State) {
+    if state.persistent == Some(false) {
+        tracing::warn!(
+            "redis does not persist (AOF): after its restart nodes say again what they hold; offline bots are \
+             forgotten, and so are revocations and suspensions of tenants that no node has in memory: revoked \
+             keys work again, unless key_generation in the configuration file says otherwise"
+        );
+    }
+    if state.evicts == Some(true) {
+        tracing::warn!(
+            "redis evicts any key when it is full (maxmemory-policy allkeys-*), also revocations and \
+             suspensions: revoked keys work again; set noeviction"
+        );
     }
 }
 

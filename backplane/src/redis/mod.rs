@@ -63,7 +63,7 @@ const INBOUND: usize = 1024;
 /// Where Redis is and how to use it.
 #[derive(Debug, Clone)]
 pub struct RedisConfig {
-    /// `redis://`, `rediss://`, `redis+sentinel://` or `redis+cluster://`; see the operator's guide.
+    /// `redis://`, `redis+sentinel://` or `redis+cluster://`, or with `rediss` for TLS.
     pub url: Secret<String>,
     /// What all keys and channels begin with: 1-64 of `[A-Za-z0-9._:-]`. It separates two clusters
     /// on one Redis; pub/sub does not know database numbers.
@@ -119,6 +119,12 @@ pub struct Redis {
 }
 
 impl Redis {
+    /// Whether this is the URL of a Redis, without asking it. Errors: [`ConnectError::Url`], which
+    /// names no credential.
+    pub fn check_url(url: &str) -> Result<(), ConnectError> {
+        url::parse(url).map(drop)
+    }
+
     /// Connects. Errors: at once, whatever is in the way; whether to try again is the caller's.
     pub async fn connect(config: RedisConfig) -> Result<Self, ConnectError> {
         let keys = Keys::new(&config.prefix).ok_or(ConnectError::Prefix)?;
@@ -228,6 +234,7 @@ impl Redis {
             last_error: counters.last_error(),
             version: session.as_ref().map(|it| it.server.version.clone()),
             persistent: session.as_ref().map(|it| it.server.persistent),
+            evicts: session.as_ref().map(|it| it.server.evicts),
         }
     }
 }
@@ -236,15 +243,20 @@ impl Inner {
     async fn ask(&self, request: &Request) -> Result<Reply, Fail> {
         let keys = &self.intake.keys;
         let loads = matches!(request.ask, Ask::Load { .. });
-        let _turn = self.turns.stand(&request.tenant, loads).turn().await;
+        let place = self.turns.stand(&request.tenant, loads);
         if loads {
+            // Before it waits: an `unload` that comes meanwhile is later than this.
             self.wanted().tenants.insert(request.tenant.clone());
         }
+        let _turn = place.turn().await;
         let session = self.session.load_full().ok_or(Fail::UNAVAILABLE)?;
         if loads {
             let events = vec![keys.events(&request.tenant)];
-            let subscribed = session.subscribe(events).await;
+            let subscribed = session.subscribe(events.clone()).await;
             subscribed.map_err(|()| Fail::UNAVAILABLE)?;
+            if !self.wanted().tenants.contains(&request.tenant) {
+                session.unsubscribe(events);
+            }
         }
         let mut call = ask::call(request);
         let now_ms = match self.place.clock {

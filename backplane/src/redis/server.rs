@@ -13,6 +13,8 @@ pub(super) struct Info {
     pub(super) version: String,
     /// Whether it writes every change to a file.
     pub(super) persistent: bool,
+    /// Whether it throws away any key when it is full.
+    pub(super) evicts: bool,
 }
 
 /// Errors: it is too old, a replica, or of another kind than the URL says.
@@ -74,10 +76,11 @@ fn check(text: &str, address: &Address, kind: &Kind) -> Result<Info, ConnectErro
     if field("role").is_some_and(|role| role != "master") {
         return Err(ConnectError::Replica(address));
     }
-    let persistent = field("aof_enabled") == Some("1");
+    let evicts = field("maxmemory_policy").is_some_and(|policy| policy.starts_with("allkeys-"));
     Ok(Info {
+        persistent: field("aof_enabled") == Some("1"),
+        evicts,
         version,
-        persistent,
     })
 }
 

@@ -45,7 +45,7 @@ pub(super) struct Session {
     pub(super) end: End,
     /// PUBLISH or SPUBLISH.
     pub(super) publish: &'static str,
-    /// The version of the first server, and whether all persist.
+    /// The version of the first server; whether all persist, and whether one evicts.
     pub(super) server: server::Info,
 }
 
@@ -86,9 +86,11 @@ impl Session {
         let shards = shards.map(|(index, master)| Shard::open(place, intake, &end, index, master));
         let (shards, infos): (Vec<_>, Vec<_>) = try_join_all(shards).await?.into_iter().unzip();
         let persistent = infos.iter().all(|info| info.persistent);
+        let evicts = infos.iter().any(|info| info.evicts);
         let first = infos.into_iter().next().expect("there is a master");
         let server = server::Info {
             persistent,
+            evicts,
             ..first
         };
         Ok(Self {
@@ -265,7 +267,9 @@ impl Shard {
             load.arg("LOAD").arg(&script.text);
             commands.ask(&load).await.map_err(refused)?;
         }
-        let name = master.first(|number| intake.keys.check(number));
+        // Anywhere: a slot that is on its way to another node would refuse it.
+        let any = fastrand::u32(..1 << 20);
+        let name = master.first(|number| intake.keys.check(any + number));
         let args = [place.publish().to_owned(), name.clone()];
         let check = eval("EVALSHA", &scripts::CHECK.sha, &[name], &args);
         commands.ask(&check).await.map_err(refused)?;

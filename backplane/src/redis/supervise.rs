@@ -49,6 +49,7 @@ async fn again(inner: &Inner, known: &[Address], backoff: &mut Duration) -> Arc<
                 if resubscribe(inner, &session).await.is_ok() {
                     return session;
                 }
+                session.end.because("a subscription was not confirmed");
                 inner.session.store(None);
                 session.close().await;
             }

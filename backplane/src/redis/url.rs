@@ -9,6 +9,7 @@
 //! `rediss` in place of `redis` is the same over TLS. User and password are percent-encoded.
 
 use std::fmt;
+use std::num::NonZeroU16;
 
 use percent_encoding::percent_decode_str;
 use protocol::secret::Secret;
@@ -63,7 +64,8 @@ pub(super) struct Target {
 
 /// Errors: [`ConnectError::Url`], which does not repeat the URL.
 pub(super) fn parse(url: &str) -> Result<Target, ConnectError> {
-    const SCHEMES: &str = "expected redis://, rediss://, redis+sentinel:// or redis+cluster://";
+    const SCHEMES: &str = "expected redis://, redis+sentinel:// or redis+cluster://, \
+                           or with rediss in place of redis for TLS";
     let error = ConnectError::Url;
     let (scheme, rest) = url.split_once("://").ok_or(error(SCHEMES))?;
     let (base, kind) = scheme.split_once('+').unwrap_or((scheme, ""));
@@ -91,7 +93,7 @@ pub(super) fn parse(url: &str) -> Result<Target, ConnectError> {
     let hosts = hosts.split(',').map(|host| address(host, port));
     let addresses: Vec<_> = hosts
         .collect::<Option<_>>()
-        .ok_or(error("a host or port"))?;
+        .ok_or(error("a host or port is not valid"))?;
     if kind == Kind::Single && addresses.len() > 1 {
         return Err(error(
             "several hosts are redis+sentinel:// or redis+cluster://",
@@ -99,8 +101,9 @@ pub(super) fn parse(url: &str) -> Result<Target, ConnectError> {
     }
     let database = match path.next() {
         Some(number) => number
-            .parse()
-            .map_err(|_| error("the database is no number"))?,
+            .parse::<u16>()
+            .map_err(|_| error("the database is no number"))?
+            .into(),
         None => 0,
     };
     if path.next().is_some() || (kind == Kind::Cluster && database != 0) {
@@ -136,16 +139,26 @@ fn read_login(text: &str) -> Result<Login, ConnectError> {
 }
 
 fn address(text: &str, default: u16) -> Option<Address> {
-    let (host, port) = match text.strip_prefix('[') {
-        Some(rest) => rest.split_once(']')?,
-        None => text.split_at(text.find(':').unwrap_or(text.len())),
+    let (host, port, marks) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (host, port) = rest.split_once(']')?;
+            (host, port, ":.%-_")
+        }
+        None => {
+            let (host, port) = text.split_at(text.find(':').unwrap_or(text.len()));
+            (host, port, ".-_")
+        }
     };
+    let plain = |c: char| c.is_ascii_alphanumeric() || marks.contains(c);
+    if host.is_empty() || !host.chars().all(plain) {
+        return None;
+    }
     let port = match port.strip_prefix(':') {
-        Some(port) => port.parse().ok()?,
+        Some(port) => port.parse::<NonZeroU16>().ok()?.get(),
         None => port.is_empty().then_some(default)?,
     };
     let host = host.to_owned();
-    (!host.is_empty()).then_some(Address { host, port })
+    Some(Address { host, port })
 }
 
 #[cfg(test)]
@@ -192,6 +205,13 @@ mod tests {
             "redis://bob:hunter2@a,b",
             "redis://bob:hunter2@",
             "redis://bob:hunter2@a/x",
+            "redis://bob:hunter2@a/-1",
+            "redis://bob:hunter2@a:99999",
+            "redis://bob:hunter2@a:0",
+            "redis://bob:hunter2@a?b",
+            "redis://bob:hunter2@a b",
+            "redis://bob:hunter2@[::1",
+            "redis+sentinel://bob:hunter2@a/",
             "redis+sentinel://bob:hunter2@a",
             "redis+cluster://bob:hunter2@a/1",
             "redis+other://bob:hunter2@a",

@@ -6,15 +6,19 @@
 --
 -- Atomic, because the snapshot's number must be that of its content: events above it are applied
 -- to it. What is swept is not told, as every node sweeps its own replica by the clock.
-local all = redis.call('HGETALL', DIR)
+local all, swept = redis.call('HGETALL', DIR), false
 for i = 1, #all, 2 do
   local kind, value = string.sub(all[i], 1, 2), all[i + 1]
   local since = kind == 's:' and value or (kind == 'b:' and string.match(value, '^%d+ (%d+) %- '))
   if since and now - since >= tonumber(ARGV[2]) then
     redis.call('HDEL', DIR, all[i])
+    swept = true
   end
 end
-reap(set(ARGV[1]))
+reap(set(ARGV[1]), all)
 finish()
+if swept or #changes > 0 then
+  all = redis.call('HGETALL', DIR)
+end
 local generation, suspended = policy()
-return { #changes > 0 and text(ver) or text(prev), generation, suspended, redis.call('HGETALL', DIR) }
+return { #changes > 0 and text(ver) or text(prev), generation, suspended, all }

@@ -4,6 +4,6 @@
 -- Reply  "done"
 --
 -- Atomic, because what a living node took over meanwhile must stay.
-reap(set(ARGV[1]))
+reap(set(ARGV[1]), redis.call('HGETALL', DIR))
 finish()
 return 'done'

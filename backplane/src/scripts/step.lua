@@ -108,30 +108,32 @@ local function set_policy(generation, suspended)
   return { generation, suspended }
 end
 
--- Lets go of what the nodes in the set hold: bots first, then connections, each in id order.
-local function reap(dead)
+-- Lets go of what the nodes in the set hold: bots first, then connections, each in id order. `all`:
+-- the directory's fields and values in turn.
+local function reap(dead, all)
   if not next(dead) then
     return
   end
-  local all, fields = redis.call('HGETALL', DIR), {}
-  local values = {}
+  local bots, conns, clients = {}, {}, {}
   for i = 1, #all, 2 do
-    fields[#fields + 1], values[all[i]] = all[i], all[i + 1]
-  end
-  table.sort(fields)
-  for _, field in ipairs(fields) do
-    local id = string.match(field, '^b:(.*)$')
-    local boot = id and string.match(values[field], '^%d+ %d+ (%S+) ')
-    if boot and dead[boot] then
-      let_go(id, bot(id))
+    local kind = string.sub(all[i], 1, 2)
+    if kind == 'b:' and dead[string.match(all[i + 1], '^%d+ %d+ (%S+) ')] then
+      bots[#bots + 1] = string.sub(all[i], 3)
+    elseif kind == 'c:' then
+      local boot, client = string.match(all[i + 1], '^(%S+) (%S+)$')
+      if dead[boot] then
+        conns[#conns + 1], clients[all[i]] = all[i], client
+      end
     end
   end
-  for _, field in ipairs(fields) do
-    local boot, client = string.match(values[field], '^(%S+) (%S+)$')
-    if boot and string.sub(field, 1, 2) == 'c:' and dead[boot] then
-      drop(field)
-      see(client)
-    end
+  table.sort(bots)
+  table.sort(conns)
+  for _, id in ipairs(bots) do
+    let_go(id, bot(id))
+  end
+  for _, field in ipairs(conns) do
+    drop(field)
+    see(clients[field])
   end
 end
 

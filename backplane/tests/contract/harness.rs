@@ -4,8 +4,8 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use backplane::{Backplane, Clock, Inbound, Redis, RedisConfig};
-use fixtures::RedisCluster;
+use backplane::{Backplane, Clock, Inbound, RedisConfig};
+use fixtures::{Redis, RedisCluster};
 use protocol::{BootId, TenantId};
 use router_core::store::{Ask, Event, Model, Reply, Request};
 use tokio::sync::mpsc;
@@ -45,11 +45,11 @@ pub struct Subject {
 pub async fn connect(url: &str) -> Backplane {
     let config = RedisConfig {
         url: url.to_owned().into(),
-        prefix: "t2b-test".into(),
+        prefix: "t2b".into(),
         insecure: false,
         clock: Clock::Asker,
     };
-    Backplane::redis(Redis::connect(config).await.unwrap())
+    Backplane::redis(backplane::Redis::connect(config).await.unwrap())
 }
 
 impl Subject {
@@ -129,15 +129,23 @@ pub fn on_all<F: Future<Output = ()>>(cases: impl Fn(Subject) -> F) {
             .iter()
             .map(|port| format!("127.0.0.1:{port}"))
             .collect();
-        let url = format!("redis+cluster://{}", hosts.join(","));
+        let users = cluster.nodes.each_ref().map(Redis::add_documented_user);
+        let url = format!("redis+cluster://{}@{}", users[0], hosts.join(","));
         run(async { cases(Subject::connect(&url).await).await });
     }
 }
 
+/// Where a server is, as the user that the documents describe: it may do all that a node does.
+pub fn url_of(redis: &Redis) -> String {
+    let user = redis.add_documented_user();
+    format!("redis://{user}@127.0.0.1:{}", redis.port())
+}
+
 /// Runs cases against one real server.
 pub fn on_server<F: Future<Output = ()>>(cases: impl Fn(Subject) -> F) {
-    if let Some(redis) = fixtures::Redis::start() {
-        run(async { cases(Subject::connect(&redis.url()).await).await });
+    if let Some(redis) = Redis::start() {
+        let url = url_of(&redis);
+        run(async { cases(Subject::connect(&url).await).await });
     }
 }
 

@@ -10,7 +10,7 @@ use protocol::presence::Takeover;
 use router_core::store::nodes::{NodeAsk, NodesModel};
 use router_core::store::{Ask, Model, Reply};
 
-use crate::harness::{Step, Subject, at, request, run};
+use crate::harness::{Step, Subject, at, request, run, url_of};
 use crate::words::{assert, boot, claim, claim_with, enter, fence, forget, load, reap, release};
 
 const CASES: u32 = 150;
@@ -126,7 +126,7 @@ fn redis_answers_as_the_model_does() {
         return;
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let subject = runtime.block_on(Subject::connect(&redis.url()));
+    let subject = runtime.block_on(Subject::connect(&url_of(&redis)));
     let subject = std::cell::RefCell::new(subject);
     let outcome = runner(CASES).run(&vec((acts(), times()), 1..40), |acts| {
         let mut subject = subject.borrow_mut();
@@ -187,7 +187,7 @@ fn redis_knows_nodes_as_the_model_does() {
         1..30,
     );
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let asker = runtime.block_on(crate::harness::connect(&redis.url()));
+    let asker = runtime.block_on(crate::harness::connect(&url_of(&redis)));
     let outcome = runner(CASES).run(&acts, |acts| {
         redis.command(&["FLUSHALL"]);
         let mut model = NodesModel::default();
@@ -238,10 +238,10 @@ fn what_is_kept_and_for_how_long() {
         return;
     };
     run(async {
-        let mut subject = Subject::connect(&redis.url()).await;
+        let mut subject = Subject::connect(&url_of(&redis)).await;
         let tenant = subject.fresh_tenant().await;
         let lives = |key: &str| {
-            let key = format!("t2b-test:{{{tenant}}}:{key}");
+            let key = format!("t2b:{{{tenant}}}:{key}");
             redis.command(&["TTL", &key]).integer()
         };
         let week = 7 * 24 * 60 * 60;
@@ -249,7 +249,7 @@ fn what_is_kept_and_for_how_long() {
         subject.step(&tenant, at(1, Ask::Revoke)).await;
         for key in ["dir", "ver"] {
             assert!((week - 60..=week).contains(&lives(key)), "{key}");
-            redis.command(&["EXPIRE", &format!("t2b-test:{{{tenant}}}:{key}"), "5"]);
+            redis.command(&["EXPIRE", &format!("t2b:{{{tenant}}}:{key}"), "5"]);
         }
         assert_eq!(lives("policy"), -1);
         subject.step(&tenant, at(1, Ask::Version)).await;

@@ -79,7 +79,7 @@ async fn what_is_in_the_way_is_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whether_the_server_persists_is_known() {
+async fn whether_the_server_keeps_its_data_is_known() {
     for appendonly in [true, false] {
         let options = Options {
             appendonly,
@@ -91,6 +91,10 @@ async fn whether_the_server_persists_is_known() {
         let node = Node::start(&redis.url(), BOOT).await;
         let state = node.backplane.state();
         assert_eq!((state.kind, state.persistent), ("redis", Some(appendonly)));
+        assert_eq!(state.evicts, Some(false));
         assert!(state.version.is_some_and(|version| !version.is_empty()));
+        redis.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+        let other = Node::start(&redis.url(), BOOT).await;
+        assert_eq!(other.backplane.state().evicts, Some(true));
     }
 }

@@ -43,6 +43,23 @@ async fn what_is_ended_is_not_heard() {
     assert_eq!(node.hears().await, Inbound::Probe { number: 1 });
 }
 
+/// The second load waits for the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_ended_while_a_load_waits_stays_ended() {
+    let Some(redis) = Redis::start() else { return };
+    let mut node = Node::start(&redis.url(), BOOT).await;
+    let unload = async { node.backplane.unload(&"alice".parse().unwrap()) };
+    tokio::join!(node.load("alice"), node.load("alice"), unload);
+    // Orders are confirmed in turn.
+    node.load("bob").await;
+    let channels = redis.command(&["PUBSUB", "CHANNELS", "*alice*"]);
+    assert_eq!(channels.members().len(), 0);
+    node.backplane.renew();
+    node.link_is_back().await;
+    let channels = redis.command(&["PUBSUB", "CHANNELS", "*alice*"]);
+    assert_eq!(channels.members().len(), 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_subscriptions_come_back_all() {
     // More than fit into one batch.

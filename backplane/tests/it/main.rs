@@ -2,6 +2,8 @@
 //! server; skipped as `fixtures` says, where there is none.
 
 #[cfg(test)]
+mod acl;
+#[cfg(test)]
 mod connecting;
 #[cfg(test)]
 mod full;

@@ -113,13 +113,15 @@ async fn a_failover_is_followed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sentinels_with_a_password_need_no_database() {
     let Some(redis) = Redis::start() else { return };
+    redis.command(&["ACL", "SETUSER", "t2b", "on", ">pw", "~*", "&*", "+@all"]);
     redis.command(&["CONFIG", "SET", "requirepass", "pw"]);
-    let more = "requirepass pw\nsentinel auth-pass main pw";
+    let more = "requirepass pw\nsentinel auth-pass main pw\n\
+                user t2b on >pw +sentinel|get-master-addr-by-name";
     let Some(sentinel) = Sentinel::start_with(redis.port(), more) else {
         return;
     };
     sentinel.answers().await;
-    let url = format!("redis+sentinel://:pw@127.0.0.1:{}/main/1", sentinel.port);
+    let url = format!("redis+sentinel://t2b:pw@127.0.0.1:{}/main/1", sentinel.port);
     let node = Node::start(&url, BOOT).await;
     let claimed = node.ask("alice", claim("bot", 1)).await;
     assert!(matches!(claimed, Reply::Claimed { .. }), "{claimed:?}");

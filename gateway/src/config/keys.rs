@@ -115,9 +115,9 @@ keys! {
     secrets_file      = "", Kind::Path, Since::Now, "File that holds the secrets, one a line";
     state_dir         = "", Kind::Path, Since::Now, "Folder for the secret, the admin token and key generations. Unset: ~/.local/state/t2b";
     data_dir          = "", Kind::Path, Since::Reserved("stored messages"), "Folder for stored messages";
-    redis_url         = "", Kind::Secret, Since::Now, "The Redis 7 or newer that the nodes of a cluster share: redis://, rediss://, redis+sentinel://, redis+cluster://. Unset: this node stands alone. Also --redis";
+    redis_url         = "", Kind::Secret, Since::Now, "The Redis 7 or newer that the nodes of a cluster share: redis://, redis+sentinel://, redis+cluster://, or with rediss for TLS. Unset: this node stands alone. Also --redis; with a password prefer T2B_REDIS_URL or the file, as others on the machine can read a flag";
     redis_prefix      = "t2b", Kind::Text, Since::Now, "First part of every key and channel in Redis: what tells two clusters on one Redis apart";
-    redis_insecure    = "false", Kind::Switch, Since::Now, "Whether the certificate of a rediss:// server is not checked";
+    redis_insecure    = "false", Kind::Switch, Since::Now, "Whether the certificate of a rediss server is not checked. For an authority of your own set SSL_CERT_FILE instead: its certificates are believed in place of the system's";
     tls_cert          = "", Kind::Path, Since::Now, "Certificate chain of the public listener, PEM; with tls_key";
     tls_key           = "", Kind::Path, Since::Now, "Private key of the public listener, PEM; with tls_cert";
     allowed_origins   = "", Kind::List, Since::Now, "Origins of web pages that may connect and use the HTTP API beside the gateway's own; * = all";

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use backplane::Redis;
 use protocol::error::Since;
 use protocol::{Limits, Secret};
 use router_core::auth::Keyring;
@@ -292,19 +293,8 @@ fn switch(text: &str) -> Result<bool, String> {
 
 /// Errors say nothing of the text: it may hold a password.
 fn redis_url(text: &str) -> Result<String, String> {
-    let schemes = [
-        "redis://",
-        "rediss://",
-        "redis+sentinel://",
-        "redis+cluster://",
-    ];
-    match schemes.iter().any(|scheme| text.starts_with(scheme)) {
-        true => Ok(text.to_owned()),
-        false => Err(format!(
-            "expected a URL that begins with {}",
-            schemes.join(", ")
-        )),
-    }
+    let checked = Redis::check_url(text);
+    checked.map(|()| text.to_owned()).map_err(|e| e.to_string())
 }
 
 fn redis_prefix(text: &str) -> Result<String, String> {

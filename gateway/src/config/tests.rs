@@ -205,6 +205,9 @@ fn what_is_no_redis_url_is_refused_without_being_repeated() {
     for (key, text) in [
         ("redis_url", "http://user:hunter2@127.0.0.1"),
         ("redis_url", "hunter2"),
+        ("redis_url", "redis://user:hunter2@h:99999"),
+        ("redis_url", "redis://user:hunter2@h/x"),
+        ("redis_url", "redis+sentinel://user:hunter2@h"),
         ("redis_prefix", "a{hunter2}"),
         ("redis_prefix", ""),
     ] {
@@ -212,6 +215,19 @@ fn what_is_no_redis_url_is_refused_without_being_repeated() {
         let error = error.unwrap_err();
         assert_eq!(error.key, key, "{text}");
         assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn every_kind_of_redis_may_be_behind_tls() {
+    let home = Home::new();
+    for scheme in ["redis", "rediss"] {
+        for rest in ["://h", "+sentinel://h/main/1", "+cluster://h:1,i:2"] {
+            let url = format!("{scheme}{rest}");
+            let said = [("redis_url", url.as_str()), ("secrets", SECRET)];
+            let config = home.load(&said, &[], None).unwrap();
+            assert!(config.redis_url.is_some(), "{url}");
+        }
     }
 }
 

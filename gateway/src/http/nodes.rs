@@ -55,6 +55,7 @@ fn describe_store(state: &State) -> Value {
         "last_error": state.last_error,
         "version": state.version,
         "persistent": state.persistent,
+        "evicts": state.evicts,
     })
 }
 
