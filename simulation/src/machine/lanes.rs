@@ -216,6 +216,15 @@ impl Machine {
         }
     }
 
+    /// Redis is back: what a failed PUBLISH holds need not wait for its timer.
+    pub(super) fn resume_lanes(&mut self, outside: &mut Outside) {
+        let now_ms = self.clock(outside);
+        for lane in self.lanes.values_mut() {
+            lane.sender.resume(now_ms);
+        }
+        self.wake_lanes(outside);
+    }
+
     pub(super) fn wake_lanes(&mut self, outside: &mut Outside) {
         let now_ms = self.clock(outside);
         let mut out = Outcomes::new();
