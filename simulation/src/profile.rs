@@ -1,0 +1,89 @@
+//! What a seed is about.
+//!
+//! Half of all seeds are ordinary: any fault, any pace. The others look for races that chance
+//! seldom finds, each with a workload and faults of its own, besides what the seed has anyway. The
+//! last digit decides, not the dice: so a profile changes no other seed.
+
+use router_core::Millis;
+
+use crate::trouble::Kind;
+
+/// What differs from seed to seed besides chance.
+#[derive(Debug)]
+pub struct Profile {
+    /// Kinds of fault that it has besides its own.
+    pub kinds: &'static [Kind],
+    /// Of these one is chosen: the longest that a fault lasts, milliseconds. Short ones are as
+    /// interesting as long ones.
+    pub lasts_ms: &'static [Millis],
+    /// How much later the store's answers come than what it pushes, milliseconds at most. That is
+    /// slow, and no fault: it lasts as long as peers are busy.
+    pub answers_late_ms: Millis,
+    /// How often a bot moves to another node when it acts, in a thousand, besides the usual.
+    pub moves: u64,
+    /// How long its old socket stays open then, milliseconds at most.
+    pub moves_within_ms: Millis,
+    /// How often a client reads slowly and has a queue of few frames, in a thousand, besides the
+    /// usual.
+    pub slow_clients: u64,
+}
+
+const ORDINARY: Profile = Profile {
+    kinds: &[],
+    lasts_ms: &[300, 1500, 4000, 12_000],
+    answers_late_ms: 0,
+    moves: 0,
+    moves_within_ms: 800,
+    slow_clients: 0,
+};
+
+/// Acks of a lane that gave up come while it is young again.
+const STALLS: Profile = Profile {
+    kinds: &[Kind::Stall, Kind::Stall, Kind::Clog],
+    lasts_ms: &[12_000, 26_000],
+    ..ORDINARY
+};
+
+/// Those who buried a node die before they tell anybody.
+const FUNERALS: Profile = Profile {
+    kinds: &[Kind::Funeral, Kind::Funeral, Kind::Pause],
+    ..ORDINARY
+};
+
+/// An old home lets go of a bot while a new one takes it.
+const MOVES: Profile = Profile {
+    kinds: &[Kind::StoreSlow, Kind::Clog, Kind::Link],
+    moves: 200,
+    moves_within_ms: 60,
+    ..ORDINARY
+};
+
+/// The directory changes while it is read.
+const READINGS: Profile = Profile {
+    kinds: &[Kind::Loss, Kind::Reorder, Kind::Link],
+    answers_late_ms: 700,
+    moves: 100,
+    ..ORDINARY
+};
+
+/// One connection of a client is full, and of another one nobody hears.
+const FULL: Profile = Profile {
+    kinds: &[Kind::CutOut, Kind::CutOut, Kind::CutOut, Kind::Stall],
+    lasts_ms: &[12_000],
+    slow_clients: 600,
+    ..ORDINARY
+};
+
+impl Profile {
+    /// The profile of a seed.
+    pub fn of(seed: u64) -> &'static Self {
+        match seed % 10 {
+            0 => &FUNERALS,
+            5 => &STALLS,
+            6 => &MOVES,
+            7 => &READINGS,
+            8 => &FULL,
+            _ => &ORDINARY,
+        }
+    }
+}
