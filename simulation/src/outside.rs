@@ -6,7 +6,7 @@ use protocol::{BootId, TenantId};
 use router_core::auth::Keyring;
 use router_core::effect::Ticket;
 use router_core::store::nodes::{NodeAsk, NodeReply};
-use router_core::store::{self, Reply};
+use router_core::store::{self, Ask, Reply};
 use router_core::{ConnKey, Millis};
 
 use crate::agenda::{Agenda, Arrival, Event, Process, Question, name_of};
@@ -171,12 +171,20 @@ impl Outside {
         let arrival = match question {
             Question::Tenant(ticket, request) => {
                 let tenant = ticket.tenant.clone();
+                let release = if let Ask::Release(release) = &request.ask {
+                    Some(release.clone())
+                } else {
+                    None
+                };
                 let (reply, event) = self.redis.execute(from, request, self.now_ms);
                 self.onlooker.trace(self.now_ms, || {
                     let machine = from.machine;
                     format!("store, for node {machine}: {reply:?}; {event:?}")
                 });
                 if let Some(event) = event {
+                    if let Some(release) = release {
+                        self.onlooker.home_1_released(&release, &event);
+                    }
                     self.push_event(&tenant, &event);
                 }
                 Arrival::Replied(ticket, reply)

@@ -11,7 +11,7 @@ use crate::trouble::Kind;
 /// What differs from seed to seed besides chance.
 #[derive(Debug)]
 pub struct Profile {
-    /// Kinds of fault that it has besides its own.
+    /// Every other fault is of these kinds, besides those that the seed has anyway.
     pub kinds: &'static [Kind],
     /// Of these one is chosen: the longest that a fault lasts, milliseconds. Short ones are as
     /// interesting as long ones.
@@ -40,7 +40,6 @@ const ORDINARY: Profile = Profile {
 /// Acks of a lane that gave up come while it is young again.
 const STALLS: Profile = Profile {
     kinds: &[Kind::Stall, Kind::Stall, Kind::Clog],
-    lasts_ms: &[12_000, 26_000],
     ..ORDINARY
 };
 
@@ -68,8 +67,8 @@ const READINGS: Profile = Profile {
 
 /// One connection of a client is full, and of another one nobody hears.
 const FULL: Profile = Profile {
-    kinds: &[Kind::CutOut, Kind::CutOut, Kind::CutOut, Kind::Stall],
-    lasts_ms: &[12_000],
+    kinds: &[Kind::CutOut],
+    lasts_ms: &[16_000],
     slow_clients: 600,
     ..ORDINARY
 };

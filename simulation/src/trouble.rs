@@ -60,6 +60,10 @@ const KINDS: [Kind; 18] = [
     Kind::Suspend,
 ];
 
+/// How long a stall lasts, milliseconds: up to three generations of a lane, which gives up after
+/// 7.5 s.
+const STALL_MS: (Millis, Millis) = (7000, 26_000);
+
 /// The faults of a run.
 pub struct Trouble {
     machines: usize,
@@ -81,13 +85,15 @@ impl Trouble {
         machines: usize,
         tenants: usize,
     ) -> Self {
-        let mut kinds: Vec<Kind> = match dice.below(10) {
+        let mut kinds = match dice.below(10) {
             0 => Vec::new(),
             1..4 => (0..2).map(|_| *dice.one_of(&KINDS)).collect(),
             4..8 => (0..5).map(|_| *dice.one_of(&KINDS)).collect(),
             _ => KINDS.to_vec(),
         };
-        kinds.extend(profile.kinds);
+        if kinds.is_empty() {
+            kinds.extend(profile.kinds);
+        }
         Self {
             machines,
             tenants,
@@ -101,11 +107,16 @@ impl Trouble {
 
     /// Plans the next fault; says when to plan another one.
     pub fn next(&mut self, outside: &mut Outside) -> Option<Millis> {
-        if self.kinds.is_empty() || self.ended {
+        let dice = &mut outside.dice;
+        let special = self.profile.kinds;
+        let kinds = match special.is_empty() || dice.permille(500) {
+            true => &self.kinds,
+            false => special,
+        };
+        if kinds.is_empty() || self.ended {
             return None;
         }
-        let dice = &mut outside.dice;
-        let kind = *dice.one_of(&self.kinds);
+        let kind = *dice.one_of(kinds);
         let machine = dice.below(self.machines as u64) as usize;
         let tenant = dice.below(self.tenants as u64) as usize;
         let rate = dice.between(5, 400);
@@ -166,7 +177,7 @@ impl Trouble {
             return;
         }
         let most_ms = *outside.dice.one_of(self.profile.lasts_ms);
-        let ms = outside.dice.between(50, most_ms);
+        let mut ms = outside.dice.between(50, most_ms);
         match fault {
             Fault::Loss(rate) => outside.faults.loss = rate,
             Fault::Double(rate) => outside.faults.double = rate,
@@ -178,7 +189,10 @@ impl Trouble {
             Fault::CutIn(at) => outside.faults.machines[at].cut_in_ms = outside.now_ms + ms,
             Fault::Deaf(at) => outside.faults.machines[at].deaf_ms = outside.now_ms + ms,
             Fault::StoreDown => outside.faults.store_down_until_ms = outside.now_ms + ms,
-            Fault::Stall(at) => outside.faults.machines[at].stalled = true,
+            Fault::Stall(at) => {
+                outside.faults.machines[at].stalled = true;
+                ms = outside.dice.between(STALL_MS.0, STALL_MS.1);
+            }
             Fault::Link(at) => drop_link(outside, machines[at].process),
             Fault::Failover => {
                 outside.redis.fail_over();
