@@ -125,6 +125,10 @@ impl Machine {
             self.settle(outside, out);
         }
         let Some(batch) = packet.data else { return };
+        // A dead one is told.
+        if !self.nodes.hears(src) && !self.nodes.is_dead(src) {
+            return;
+        }
         let items = self.lane(src).receiver.arrived(batch);
         for (number, envelope) in items {
             let verdict = self.inbound(outside, number.is_some(), &envelope);

@@ -248,7 +248,9 @@ impl Peers {
         match heard.kind.as_str() {
             "auth_ok" => {
                 socket.greeted = true;
-                self.register_missing(outside, i);
+                if self.busy {
+                    self.register_missing(outside, i);
+                }
             }
             // It must not take the bot back by itself, at least not for a while.
             "bot_unregistered" if heard.reason == "replaced" => {}
