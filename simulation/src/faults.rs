@@ -56,6 +56,8 @@ pub struct Faults {
     pub reorder: u64,
     pub flaky: u64,
     pub store_slow_ms: Millis,
+    /// Whether what a closed way takes always comes late, and is never lost.
+    pub buffers: bool,
     /// How much later answers come than pushes, at most. No fault: it outlasts all of them.
     pub answers_late_ms: Millis,
     pub store_down_until_ms: Millis,
@@ -104,6 +106,7 @@ impl Faults {
             reorder: 0,
             flaky: 0,
             store_slow_ms: 0,
+            buffers: false,
             answers_late_ms: 0,
             store_down_until_ms: 0,
             machines: vec![Links::default(); machines],
@@ -118,6 +121,7 @@ impl Faults {
             ..Links::default()
         });
         *self = Self {
+            buffers: self.buffers,
             answers_late_ms: self.answers_late_ms,
             machines: machines.collect(),
             ..Self::none(0)
@@ -149,7 +153,8 @@ impl Faults {
         if closed_ms > now_ms || (flaky && dice.permille(400)) {
             // It may lie in a buffer until the way is free: long after nobody waits any more.
             let late_ms = closed_ms.max(now_ms + 1) + way(dice) + dice.below(1500);
-            return match dice.below(5) {
+            let fate = if self.buffers { 4 } else { dice.below(5) };
+            return match fate {
                 0 | 1 => Journey {
                     executed_ms: None,
                     answer: (now_ms + dice.between(1, 50), Answer::Refused),

@@ -13,16 +13,17 @@ use crate::trouble::Kind;
 pub struct Profile {
     /// Every other fault is of these kinds, besides those that the seed has anyway.
     pub kinds: &'static [Kind],
-    /// Of these one is chosen: the longest that a fault lasts, milliseconds. Short ones are as
+    /// How long a fault lasts, from and to, milliseconds; one of these. Short ones are as
     /// interesting as long ones.
-    pub lasts_ms: &'static [Millis],
+    pub lasts_ms: &'static [(Millis, Millis)],
+    /// Whether all that a closed way takes lies in a buffer, and comes when it is open: else most is
+    /// lost.
+    pub buffers: bool,
     /// How much later the store's answers come than what it pushes, milliseconds at most. That is
     /// slow, and no fault: it lasts as long as peers are busy.
     pub answers_late_ms: Millis,
     /// How often a bot moves to another node when it acts, in a thousand, besides the usual.
     pub moves: u64,
-    /// How long its old socket stays open then, milliseconds at most.
-    pub moves_within_ms: Millis,
     /// How often a client reads slowly and has a queue of few frames, in a thousand, besides the
     /// usual.
     pub slow_clients: u64,
@@ -30,10 +31,10 @@ pub struct Profile {
 
 const ORDINARY: Profile = Profile {
     kinds: &[],
-    lasts_ms: &[300, 1500, 4000, 12_000],
+    lasts_ms: &[(50, 300), (50, 1500), (50, 4000), (50, 12_000)],
+    buffers: false,
     answers_late_ms: 0,
     moves: 0,
-    moves_within_ms: 800,
     slow_clients: 0,
 };
 
@@ -49,26 +50,27 @@ const FUNERALS: Profile = Profile {
     ..ORDINARY
 };
 
-/// An old home lets go of a bot while a new one takes it.
-const MOVES: Profile = Profile {
-    kinds: &[Kind::StoreSlow, Kind::Clog, Kind::Link],
-    moves: 200,
-    moves_within_ms: 60,
+/// What a node said before it was buried comes when it goes on under a new name.
+const LIVES: Profile = Profile {
+    kinds: &[Kind::CutOut],
+    // About as long as a burial takes.
+    lasts_ms: &[(6000, 9000)],
+    buffers: true,
     ..ORDINARY
 };
 
-/// The directory changes while it is read.
+/// The directory changes while it is read, and old homes let go of bots while new ones take them.
 const READINGS: Profile = Profile {
     kinds: &[Kind::Loss, Kind::Reorder, Kind::Link],
     answers_late_ms: 700,
-    moves: 100,
+    moves: 200,
     ..ORDINARY
 };
 
 /// One connection of a client is full, and of another one nobody hears.
 const FULL: Profile = Profile {
     kinds: &[Kind::CutOut],
-    lasts_ms: &[16_000],
+    lasts_ms: &[(50, 16_000)],
     slow_clients: 600,
     ..ORDINARY
 };
@@ -79,7 +81,7 @@ impl Profile {
         match seed % 10 {
             0 => &FUNERALS,
             5 => &STALLS,
-            6 => &MOVES,
+            6 => &LIVES,
             7 => &READINGS,
             8 => &FULL,
             _ => &ORDINARY,

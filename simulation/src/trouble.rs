@@ -75,6 +75,8 @@ pub struct Trouble {
     pace_ms: Millis,
     /// What is broken and will be mended.
     broken: Vec<Fault>,
+    /// When all are mended: what a closed way has in its buffer comes no later.
+    until_ms: Millis,
     ended: bool,
 }
 
@@ -84,6 +86,7 @@ impl Trouble {
         profile: &'static Profile,
         machines: usize,
         tenants: usize,
+        until_ms: Millis,
     ) -> Self {
         let mut kinds = match dice.below(10) {
             0 => Vec::new(),
@@ -101,6 +104,7 @@ impl Trouble {
             profile,
             pace_ms: dice.between(500, 6000),
             broken: Vec::new(),
+            until_ms,
             ended: false,
         }
     }
@@ -176,8 +180,9 @@ impl Trouble {
         if self.ended {
             return;
         }
-        let most_ms = *outside.dice.one_of(self.profile.lasts_ms);
-        let mut ms = outside.dice.between(50, most_ms);
+        let (from_ms, to_ms) = *outside.dice.one_of(self.profile.lasts_ms);
+        let left_ms = self.until_ms.saturating_sub(outside.now_ms);
+        let mut ms = outside.dice.between(from_ms, to_ms).min(left_ms);
         match fault {
             Fault::Loss(rate) => outside.faults.loss = rate,
             Fault::Double(rate) => outside.faults.double = rate,

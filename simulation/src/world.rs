@@ -60,7 +60,9 @@ impl World {
             ..Settings::default()
         });
         let profile = Profile::of(seed);
-        let trouble = Trouble::new(&mut dice, profile, machines, tenants.len());
+        let end_ms = START_MS + seconds.max(25) * 1000;
+        let healed_ms = end_ms - LAST_MS - HEAL_MS;
+        let trouble = Trouble::new(&mut dice, profile, machines, tenants.len(), healed_ms);
         let peers = Peers::new(&mut dice, profile, tenants);
         let secret = Secret::new("0123456789abcdefghijklmnopqrstuvwxyz".to_owned());
         let mut outside = Outside {
@@ -75,6 +77,7 @@ impl World {
             lane_keys: LaneKeys::new(&[secret]),
             conns: 0,
         };
+        outside.faults.buffers = profile.buffers;
         outside.faults.answers_late_ms = profile.answers_late_ms;
         outside.onlooker.tenant_of = peers.all.iter().map(|peer| peer.tenant).collect();
         let machines = (0..machines)
@@ -92,7 +95,7 @@ impl World {
             peers,
             outside,
             trouble,
-            end_ms: START_MS + seconds.max(25) * 1000,
+            end_ms,
         }
     }
 

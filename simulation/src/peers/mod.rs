@@ -225,7 +225,7 @@ impl Peers {
             return;
         };
         let arrival = Arrival::Gone(old.key);
-        let after_ms = outside.dice.below(self.profile.moves_within_ms);
+        let after_ms = outside.dice.below(800);
         outside.later(WAY_MS + after_ms, Event::Arrive(old.process, arrival));
         self.connect(outside, machines, i);
     }
