@@ -70,7 +70,8 @@ const READINGS: Profile = Profile {
 /// One connection of a client is full, and of another one nobody hears.
 const FULL: Profile = Profile {
     kinds: &[Kind::CutOut],
-    lasts_ms: &[(50, 16_000)],
+    // Longer than a lane waits for an ack.
+    lasts_ms: &[(50, 4000), (8000, 16_000)],
     slow_clients: 600,
     ..ORDINARY
 };
