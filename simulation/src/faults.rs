@@ -24,6 +24,8 @@ pub enum Fault {
     CutIn(usize),
     /// Pushes do not reach a machine, and nothing says so.
     Deaf(usize),
+    /// Pushes to a machine lie in a buffer, and come all at once in the end.
+    Stall(usize),
     /// A machine's subscription drops.
     Link(usize),
     /// Everything of a machine takes this much longer, milliseconds.
@@ -54,6 +56,10 @@ pub struct Faults {
     pub reorder: u64,
     pub flaky: u64,
     pub store_slow_ms: Millis,
+    /// Whether what a closed way takes always comes late, and is never lost.
+    pub buffers: bool,
+    /// How much later answers come than pushes, at most. No fault: it outlasts all of them.
+    pub answers_late_ms: Millis,
     pub store_down_until_ms: Millis,
     pub machines: Vec<Links>,
 }
@@ -65,6 +71,7 @@ pub struct Links {
     pub cut_in_ms: Millis,
     pub deaf_ms: Millis,
     pub clog_ms: Millis,
+    pub stalled: bool,
     /// When the last question is executed, and the last answer is there: both in order.
     pub executed_ms: Millis,
     pub answered_ms: Millis,
@@ -99,6 +106,8 @@ impl Faults {
             reorder: 0,
             flaky: 0,
             store_slow_ms: 0,
+            buffers: false,
+            answers_late_ms: 0,
             store_down_until_ms: 0,
             machines: vec![Links::default(); machines],
         }
@@ -112,6 +121,8 @@ impl Faults {
             ..Links::default()
         });
         *self = Self {
+            buffers: self.buffers,
+            answers_late_ms: self.answers_late_ms,
             machines: machines.collect(),
             ..Self::none(0)
         };
@@ -126,8 +137,9 @@ impl Faults {
             links.cut_in_ms,
             links.deaf_ms,
         ];
-        let rates = self.loss + self.flaky + self.reorder + self.store_slow_ms + links.clog_ms;
-        until.iter().any(|at_ms| *at_ms > now_ms) || rates > 0
+        let slow_ms = self.store_slow_ms + self.answers_late_ms + links.clog_ms;
+        let rates = self.loss + self.flaky + self.reorder + slow_ms;
+        until.iter().any(|at_ms| *at_ms > now_ms) || rates > 0 || links.stalled
     }
 
     /// What becomes of a machine's question that is asked now.
@@ -141,7 +153,8 @@ impl Faults {
         if closed_ms > now_ms || (flaky && dice.permille(400)) {
             // It may lie in a buffer until the way is free: long after nobody waits any more.
             let late_ms = closed_ms.max(now_ms + 1) + way(dice) + dice.below(1500);
-            return match dice.below(5) {
+            let fate = if self.buffers { 4 } else { dice.below(5) };
+            return match fate {
                 0 | 1 => Journey {
                     executed_ms: None,
                     answer: (now_ms + dice.between(1, 50), Answer::Refused),
@@ -158,7 +171,11 @@ impl Faults {
         }
         let executed_ms = links.executed_ms.max(now_ms + way(dice) + slow_ms);
         links.executed_ms = executed_ms;
-        let answered_ms = links.answered_ms.max(executed_ms + way(dice));
+        let late_ms = match self.answers_late_ms {
+            0 => 0,
+            most_ms => dice.below(most_ms),
+        };
+        let answered_ms = links.answered_ms.max(executed_ms + way(dice) + late_ms);
         let lost = flaky || links.cut_in_ms > answered_ms || answered_ms > timeout_ms;
         let answer = match lost {
             true => (timeout_ms, Answer::Lost),

@@ -13,7 +13,7 @@
 //! | `world.rs` | the whole run; `agenda.rs` its queue, `dice.rs` its chance |
 //! | `machine/` | one process: the shell's part, without threads |
 //! | `outside.rs`, `redis.rs`, `faults.rs` | network and store, and what is wrong with them |
-//! | `trouble.rs` | which faults a seed has |
+//! | `profile.rs`, `trouble.rs` | what a seed is about, and which faults it has |
 //! | `peers/` | bots and clients |
 //! | `checks/` | the guarantees, one file each |
 
@@ -25,6 +25,7 @@ mod machine;
 mod older;
 mod outside;
 mod peers;
+mod profile;
 mod redis;
 mod trouble;
 mod world;

@@ -6,7 +6,7 @@ use protocol::{BootId, TenantId};
 use router_core::auth::Keyring;
 use router_core::effect::Ticket;
 use router_core::store::nodes::{NodeAsk, NodeReply};
-use router_core::store::{self, Reply};
+use router_core::store::{self, Ask, Reply};
 use router_core::{ConnKey, Millis};
 
 use crate::agenda::{Agenda, Arrival, Event, Process, Question, name_of};
@@ -23,6 +23,8 @@ pub struct Outside {
     pub agenda: Agenda,
     pub faults: Faults,
     pub redis: Redis,
+    /// What each machine's stalled subscription has in its buffer.
+    pub stalled: Vec<Vec<Event>>,
     pub onlooker: Onlooker,
     pub keyring: Keyring,
     pub lane_keys: LaneKeys,
@@ -113,10 +115,7 @@ impl Outside {
         if let Some(executed_ms) = journey.executed_ms
             && self.redis.links[from.machine]
         {
-            for at_ms in self.faults.push(&mut self.dice, from.machine, executed_ms) {
-                self.agenda
-                    .add(at_ms, Event::Arrive(from, Arrival::Probe(number)));
-            }
+            self.push(from, executed_ms, || Arrival::Probe(number));
         }
     }
 
@@ -125,25 +124,34 @@ impl Outside {
         let Some(process) = self.redis.inbox(to) else {
             return;
         };
-        for at_ms in self
-            .faults
-            .push(&mut self.dice, process.machine, self.now_ms)
-        {
-            let arrival = Arrival::Packet(packet.clone());
-            self.agenda.add(at_ms, Event::Arrive(process, arrival));
-        }
+        self.push(process, self.now_ms, || Arrival::Packet(packet.clone()));
     }
 
     /// Redis pushes a directory's step to all who listen.
     pub fn push_event(&mut self, tenant: &TenantId, event: &store::Event) {
         for process in self.redis.listeners(tenant) {
-            for at_ms in self
-                .faults
-                .push(&mut self.dice, process.machine, self.now_ms)
-            {
-                let arrival = Arrival::Told(tenant.clone(), event.clone());
-                self.agenda.add(at_ms, Event::Arrive(process, arrival));
+            self.push(process, self.now_ms, || {
+                Arrival::Told(tenant.clone(), event.clone())
+            });
+        }
+    }
+
+    /// Something is pushed to a process, perhaps twice or never.
+    fn push(&mut self, to: Process, now_ms: Millis, arrival: impl Fn() -> Arrival) {
+        for at_ms in self.faults.push(&mut self.dice, to.machine, now_ms) {
+            let event = Event::Arrive(to, arrival());
+            match self.faults.machines[to.machine].stalled {
+                true => self.stalled[to.machine].push(event),
+                false => self.agenda.add(at_ms, event),
             }
+        }
+    }
+
+    /// What lay in the buffer of a machine comes, in its order.
+    pub fn flush(&mut self, machine: usize) {
+        self.faults.machines[machine].stalled = false;
+        for event in std::mem::take(&mut self.stalled[machine]) {
+            self.later(1, event);
         }
     }
 
@@ -163,12 +171,20 @@ impl Outside {
         let arrival = match question {
             Question::Tenant(ticket, request) => {
                 let tenant = ticket.tenant.clone();
+                let release = if let Ask::Release(release) = &request.ask {
+                    Some(release.clone())
+                } else {
+                    None
+                };
                 let (reply, event) = self.redis.execute(from, request, self.now_ms);
                 self.onlooker.trace(self.now_ms, || {
                     let machine = from.machine;
                     format!("store, for node {machine}: {reply:?}; {event:?}")
                 });
                 if let Some(event) = event {
+                    if let Some(release) = release {
+                        self.onlooker.home_1_released(&release, &event);
+                    }
                     self.push_event(&tenant, &event);
                 }
                 Arrival::Replied(ticket, reply)

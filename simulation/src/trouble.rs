@@ -2,6 +2,7 @@
 
 use protocol::TenantId;
 use router_core::Millis;
+use router_core::node::DEAD_MS;
 use router_core::store::{Ask, Request};
 
 use crate::agenda::{Arrival, Event, Process};
@@ -9,72 +10,152 @@ use crate::dice::Dice;
 use crate::faults::Fault;
 use crate::machine::Machine;
 use crate::outside::Outside;
+use crate::profile::Profile;
 
-/// How many kinds of fault there are.
-const KINDS: u64 = 18;
+/// What may go wrong.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    Loss,
+    Double,
+    Reorder,
+    Flaky,
+    CutOut,
+    CutIn,
+    Deaf,
+    /// Only in profiles.
+    Stall,
+    Link,
+    Clog,
+    StoreDown,
+    StoreSlow,
+    Failover,
+    Empty,
+    Crash,
+    /// One machine dies; who saw that dies when it is buried. Only in profiles.
+    Funeral,
+    Pause,
+    Revoke,
+    Suspend,
+}
+
+/// The kinds of any seed. What is here twice is twice as likely.
+const KINDS: [Kind; 18] = [
+    Kind::Loss,
+    Kind::Double,
+    Kind::Reorder,
+    Kind::Flaky,
+    Kind::CutOut,
+    Kind::CutIn,
+    Kind::Deaf,
+    Kind::Link,
+    Kind::Clog,
+    Kind::StoreDown,
+    Kind::StoreSlow,
+    Kind::Failover,
+    Kind::Empty,
+    Kind::Crash,
+    Kind::Crash,
+    Kind::Pause,
+    Kind::Revoke,
+    Kind::Suspend,
+];
+
+/// How long a stall lasts, milliseconds: up to three generations of a lane, which gives up after
+/// 7.5 s.
+const STALL_MS: (Millis, Millis) = (7000, 26_000);
 
 /// The faults of a run.
 pub struct Trouble {
     machines: usize,
     tenants: usize,
     /// The kinds that this seed has.
-    kinds: Vec<u64>,
+    kinds: Vec<Kind>,
+    profile: &'static Profile,
     /// From one fault to the next, milliseconds on average.
     pace_ms: Millis,
     /// What is broken and will be mended.
     broken: Vec<Fault>,
+    /// When all are mended: what a closed way has in its buffer comes no later.
+    until_ms: Millis,
     ended: bool,
 }
 
 impl Trouble {
-    pub fn new(dice: &mut Dice, machines: usize, tenants: usize) -> Self {
-        let kinds = match dice.below(10) {
+    pub fn new(
+        dice: &mut Dice,
+        profile: &'static Profile,
+        machines: usize,
+        tenants: usize,
+        until_ms: Millis,
+    ) -> Self {
+        let mut kinds = match dice.below(10) {
             0 => Vec::new(),
-            1..4 => (0..2).map(|_| dice.below(KINDS)).collect(),
-            4..8 => (0..5).map(|_| dice.below(KINDS)).collect(),
-            _ => (0..KINDS).collect(),
+            1..4 => (0..2).map(|_| *dice.one_of(&KINDS)).collect(),
+            4..8 => (0..5).map(|_| *dice.one_of(&KINDS)).collect(),
+            _ => KINDS.to_vec(),
         };
+        if kinds.is_empty() {
+            kinds.extend(profile.kinds);
+        }
         Self {
             machines,
             tenants,
             kinds,
+            profile,
             pace_ms: dice.between(500, 6000),
             broken: Vec::new(),
+            until_ms,
             ended: false,
         }
     }
 
     /// Plans the next fault; says when to plan another one.
     pub fn next(&mut self, outside: &mut Outside) -> Option<Millis> {
-        if self.kinds.is_empty() || self.ended {
+        let dice = &mut outside.dice;
+        let special = self.profile.kinds;
+        let kinds = match special.is_empty() || dice.permille(500) {
+            true => &self.kinds,
+            false => special,
+        };
+        if kinds.is_empty() || self.ended {
             return None;
         }
-        let dice = &mut outside.dice;
-        let kind = *dice.one_of(&self.kinds);
+        let kind = *dice.one_of(kinds);
         let machine = dice.below(self.machines as u64) as usize;
         let tenant = dice.below(self.tenants as u64) as usize;
         let rate = dice.between(5, 400);
         let fault = match kind {
-            0 => Fault::Loss(rate),
-            1 => Fault::Double(rate),
-            2 => Fault::Reorder(rate),
-            3 => Fault::Flaky(rate / 2),
-            4 => Fault::CutOut(machine),
-            5 => Fault::CutIn(machine),
-            6 => Fault::Deaf(machine),
-            7 => Fault::Link(machine),
-            8 => Fault::Clog(machine, dice.between(50, 900)),
-            9 => Fault::StoreDown,
-            10 => Fault::StoreSlow(dice.between(50, 1200)),
-            11 => Fault::Failover,
-            12 => Fault::Empty(dice.permille(500)),
-            13 | 14 => Fault::Crash(machine),
-            15 => Fault::Pause(machine),
-            16 => Fault::Revoke(tenant),
-            _ => Fault::Suspend(tenant),
+            Kind::Loss => Fault::Loss(rate),
+            Kind::Double => Fault::Double(rate),
+            Kind::Reorder => Fault::Reorder(rate),
+            Kind::Flaky => Fault::Flaky(rate / 2),
+            Kind::CutOut => Fault::CutOut(machine),
+            Kind::CutIn => Fault::CutIn(machine),
+            Kind::Deaf => Fault::Deaf(machine),
+            Kind::Link => Fault::Link(machine),
+            Kind::Clog => Fault::Clog(machine, dice.between(50, 900)),
+            Kind::StoreDown => Fault::StoreDown,
+            Kind::StoreSlow => Fault::StoreSlow(dice.between(50, 1200)),
+            Kind::Failover => Fault::Failover,
+            Kind::Empty => Fault::Empty(dice.permille(500)),
+            Kind::Stall => Fault::Stall(machine),
+            Kind::Crash => Fault::Crash(machine),
+            Kind::Funeral => self.funeral(outside, machine),
+            Kind::Pause => Fault::Pause(machine),
+            Kind::Revoke => Fault::Revoke(tenant),
+            Kind::Suspend => Fault::Suspend(tenant),
         };
         outside.later(0, Event::Break(fault));
         Some(1 + outside.dice.below(2 * self.pace_ms))
+    }
+
+    /// The others die about when they bury it: what they know of it is lost.
+    fn funeral(&self, outside: &mut Outside, dead: usize) -> Fault {
+        let after_ms = outside.dice.between(DEAD_MS, DEAD_MS + 2000);
+        for machine in 0..self.machines {
+            outside.later(after_ms, Event::Break(Fault::Crash(machine)));
+        }
+        Fault::Crash(dead)
     }
 
     /// Ends all trouble; returns what has to be mended.
@@ -99,9 +180,9 @@ impl Trouble {
         if self.ended {
             return;
         }
-        // Short ones are as interesting as long ones.
-        let most_ms = *outside.dice.one_of(&[300, 1500, 4000, 12_000]);
-        let ms = outside.dice.between(50, most_ms);
+        let (from_ms, to_ms) = *outside.dice.one_of(self.profile.lasts_ms);
+        let left_ms = self.until_ms.saturating_sub(outside.now_ms);
+        let mut ms = outside.dice.between(from_ms, to_ms).min(left_ms);
         match fault {
             Fault::Loss(rate) => outside.faults.loss = rate,
             Fault::Double(rate) => outside.faults.double = rate,
@@ -113,6 +194,10 @@ impl Trouble {
             Fault::CutIn(at) => outside.faults.machines[at].cut_in_ms = outside.now_ms + ms,
             Fault::Deaf(at) => outside.faults.machines[at].deaf_ms = outside.now_ms + ms,
             Fault::StoreDown => outside.faults.store_down_until_ms = outside.now_ms + ms,
+            Fault::Stall(at) => {
+                outside.faults.machines[at].stalled = true;
+                ms = outside.dice.between(STALL_MS.0, STALL_MS.1);
+            }
             Fault::Link(at) => drop_link(outside, machines[at].process),
             Fault::Failover => {
                 outside.redis.fail_over();
@@ -161,6 +246,7 @@ impl Trouble {
             Fault::Flaky(_) => outside.faults.flaky = 0,
             Fault::Clog(at, _) => outside.faults.machines[at].clog_ms = 0,
             Fault::StoreSlow(_) => outside.faults.store_slow_ms = 0,
+            Fault::Stall(at) => outside.flush(at),
             Fault::Link(at) => raise_link(outside, machines[at].process),
             Fault::Failover | Fault::Empty(_) => {
                 for machine in machines {
@@ -195,6 +281,7 @@ fn drop_all_links(outside: &mut Outside, machines: &[Machine]) {
 
 fn drop_link(outside: &mut Outside, process: Process) {
     if std::mem::replace(&mut outside.redis.links[process.machine], false) {
+        outside.stalled[process.machine].clear();
         outside.later(1, Event::Arrive(process, Arrival::LinkDown));
     }
 }

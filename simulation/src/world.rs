@@ -18,6 +18,7 @@ use crate::faults::{Fault, Faults};
 use crate::machine::Machine;
 use crate::outside::Outside;
 use crate::peers::Peers;
+use crate::profile::Profile;
 use crate::redis::Redis;
 use crate::trouble::Trouble;
 
@@ -58,8 +59,11 @@ impl World {
             limits: Arc::new(limits),
             ..Settings::default()
         });
-        let trouble = Trouble::new(&mut dice, machines, tenants.len());
-        let peers = Peers::new(&mut dice, tenants);
+        let profile = Profile::of(seed);
+        let end_ms = START_MS + seconds.max(25) * 1000;
+        let healed_ms = end_ms - LAST_MS - HEAL_MS;
+        let trouble = Trouble::new(&mut dice, profile, machines, tenants.len(), healed_ms);
+        let peers = Peers::new(&mut dice, profile, tenants);
         let secret = Secret::new("0123456789abcdefghijklmnopqrstuvwxyz".to_owned());
         let mut outside = Outside {
             now_ms: START_MS,
@@ -67,11 +71,14 @@ impl World {
             agenda: Agenda::default(),
             faults: Faults::none(machines),
             redis: Redis::new(machines),
+            stalled: (0..machines).map(|_| Vec::new()).collect(),
             onlooker: Onlooker::new(START_MS, tracing),
             keyring: Keyring::new(std::slice::from_ref(&secret)).expect("it is long"),
             lane_keys: LaneKeys::new(&[secret]),
             conns: 0,
         };
+        outside.faults.buffers = profile.buffers;
+        outside.faults.answers_late_ms = profile.answers_late_ms;
         outside.onlooker.tenant_of = peers.all.iter().map(|peer| peer.tenant).collect();
         let machines = (0..machines)
             .map(|at| Machine::new(&mut outside, at, Arc::clone(&settings)))
@@ -88,7 +95,7 @@ impl World {
             peers,
             outside,
             trouble,
-            end_ms: START_MS + seconds.max(25) * 1000,
+            end_ms,
         }
     }
 
@@ -100,6 +107,7 @@ impl World {
         self.heal();
         self.pass(healed_ms + BUSY_MS);
         self.peers.busy = false;
+        self.outside.faults.answers_late_ms = 0;
         self.pass(look_ms);
         self.look_at_all();
         self.last_word();

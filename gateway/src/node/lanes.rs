@@ -344,7 +344,9 @@ async fn listen(
             node.settle_remote(outcomes);
             lane.work.notify_one();
         }
-        let Some(batch) = data else { continue };
+        // An ack is of this node's own lane: it counts whoever says it.
+        let heard = data.filter(|_| node.view().hears(lane.peer));
+        let Some(batch) = heard else { continue };
         let mut work = Work::default();
         for (seq, bytes) in receiver.arrived(batch) {
             let verdict = node.inbound(&bytes, &mut work);

@@ -92,6 +92,15 @@ impl Nodes {
         self.dead.binary_search(&boot).is_ok()
     }
 
+    /// Whether what another node says is handled: not before it was seen to beat.
+    ///
+    /// A node that was buried has a new life, and what its former one published may come late. Who
+    /// sees the new one sees the former one gone, so never both are heard, and no message comes
+    /// behind a later one. Until then the lane repeats what nobody acknowledges.
+    pub fn hears(&self, boot: BootId) -> bool {
+        self.peers.contains_key(&boot)
+    }
+
     /// How many live nodes there are besides this one.
     pub fn others(&self) -> usize {
         self.peers.len()
@@ -167,9 +176,10 @@ mod tests {
         nodes.dead = Arc::from([dead]);
         for unchanged_ms in [0, SUSPECT_MS - 1, SUSPECT_MS, SUSPECT_MS * 9] {
             nodes.peers.get_mut(&peer).unwrap().count(unchanged_ms);
-            assert!(nodes.is_live(peer) && !nodes.is_dead(peer));
+            assert!(nodes.is_live(peer) && !nodes.is_dead(peer) && nodes.hears(peer));
         }
-        assert!(nodes.is_dead(dead) && !nodes.is_live(dead));
+        assert!(nodes.is_dead(dead) && !nodes.is_live(dead) && !nodes.hears(dead));
+        assert!(!nodes.hears(BootId::from_bits(4)), "it was never seen");
         assert_eq!(nodes.others(), 1);
     }
 }

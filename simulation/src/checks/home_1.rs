@@ -1,9 +1,11 @@
 //! HOME-1: per bot and epoch at most one home; epochs never go back on one connection; who was told
-//! that it lost a bot is delivered nothing for it.
+//! that it lost a bot is delivered nothing for it; and only who has an epoch lets go of it. A home
+//! that somebody else let go of claims anew at once, so that shows in the store only.
 
 use std::collections::BTreeMap;
 
 use router_core::ConnKey;
+use router_core::store::{Change, Event, Release};
 
 use super::{Heard, Onlooker};
 
@@ -33,6 +35,21 @@ impl Onlooker {
         if home != key {
             let what = format!("{bot} is at home on {home:?} and {key:?}, one epoch");
             self.fail("HOME-1", &what);
+        }
+    }
+
+    /// The store executed a release, and this is what it changed.
+    pub fn home_1_released(&mut self, release: &Release, event: &Event) {
+        for change in &event.changes {
+            let Change::Bot(record) = change else {
+                continue;
+            };
+            let (id, epoch) = (&record.info.id, record.epoch);
+            let fences = release.bots.iter().filter(|(bot, _)| bot == id);
+            if !fences.map(|(_, fence)| fence.epoch).any(|it| it == epoch) {
+                let what = format!("{release:?} let go of {id} of epoch {epoch}");
+                self.fail("HOME-1", &what);
+            }
         }
     }
 

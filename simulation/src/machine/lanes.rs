@@ -125,6 +125,10 @@ impl Machine {
             self.settle(outside, out);
         }
         let Some(batch) = packet.data else { return };
+        // A dead one is told.
+        if !self.nodes.hears(src) && !self.nodes.is_dead(src) {
+            return;
+        }
         let items = self.lane(src).receiver.arrived(batch);
         for (number, envelope) in items {
             let verdict = self.inbound(outside, number.is_some(), &envelope);
@@ -214,6 +218,15 @@ impl Machine {
         if let Some(lane) = lane {
             lane.sender.published(now_ms, result);
         }
+    }
+
+    /// Redis is back: what a failed PUBLISH holds need not wait for its timer.
+    pub(super) fn resume_lanes(&mut self, outside: &mut Outside) {
+        let now_ms = self.clock(outside);
+        for lane in self.lanes.values_mut() {
+            lane.sender.resume(now_ms);
+        }
+        self.wake_lanes(outside);
     }
 
     pub(super) fn wake_lanes(&mut self, outside: &mut Outside) {

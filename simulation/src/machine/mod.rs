@@ -198,7 +198,7 @@ impl Machine {
             Arrival::LinkDown => self.node_input(outside, NodeInput::LinkDown),
             Arrival::LinkUp => {
                 self.node_input(outside, NodeInput::LinkUp);
-                self.all_shards(outside, || ShardInput::Resync);
+                self.resync(outside);
             }
             Arrival::Open(key, peer, opened, manner) => {
                 self.open(outside, key, peer, *opened, manner);
@@ -279,11 +279,18 @@ impl Machine {
                     .trace(now_ms, || format!("node {machine}, degraded: {degraded}"));
                 if !degraded {
                     self.ready = true;
-                    self.all_shards(outside, || ShardInput::Resync);
+                    self.resync(outside);
                 }
             }
-            NodeEffect::RenewLink | NodeEffect::GenerationChanged => {}
+            NodeEffect::RenewLink => {}
+            NodeEffect::GenerationChanged => self.resync(outside),
         }
+    }
+
+    /// The store is back: every lane goes on, every tenant looks whether it missed something.
+    fn resync(&mut self, outside: &mut Outside) {
+        self.resume_lanes(outside);
+        self.all_shards(outside, || ShardInput::Resync);
     }
 
     fn all_shards(&mut self, outside: &mut Outside, input: impl Fn() -> ShardInput) {

@@ -21,6 +21,7 @@ use crate::checks::{Heard, Said};
 use crate::dice::Dice;
 use crate::machine::Machine;
 use crate::outside::Outside;
+use crate::profile::Profile;
 
 /// From a peer to its node, milliseconds; always the same, as a stream is in order.
 const WAY_MS: Millis = 3;
@@ -64,11 +65,12 @@ pub struct Peers {
     pub tenants: Vec<TenantId>,
     /// Whether they still do something by themselves.
     pub busy: bool,
+    profile: &'static Profile,
 }
 
 impl Peers {
     /// As many of each kind as the seed says.
-    pub fn new(dice: &mut Dice, tenants: Vec<TenantId>) -> Self {
+    pub fn new(dice: &mut Dice, profile: &'static Profile, tenants: Vec<TenantId>) -> Self {
         let mut all = Vec::new();
         let slow_seed = dice.permille(250);
         let pace_ms = dice.between(60, 500);
@@ -104,11 +106,19 @@ impl Peers {
                     capacity: dice.between(4, 20) as usize,
                 };
             }
+            let slow = peer.client.is_some() && profile.slow_clients > 0;
+            if slow && dice.permille(profile.slow_clients) {
+                peer.manner = Manner {
+                    reads_after_ms: dice.between(1000, 9000),
+                    capacity: dice.between(1, 4) as usize,
+                };
+            }
         }
         Self {
             all,
             tenants,
             busy: true,
+            profile,
         }
     }
 
@@ -143,6 +153,10 @@ impl Peers {
         }
         self.register_missing(outside, i);
         let is_bot = self.all[i].client.is_none();
+        let moves = self.profile.moves;
+        if is_bot && moves > 0 && outside.dice.permille(moves) {
+            return self.move_on(outside, machines, i);
+        }
         match (outside.dice.below(1000), is_bot) {
             (0..15, _) => {
                 let rest_ms = outside.dice.below(3000);
@@ -234,7 +248,9 @@ impl Peers {
         match heard.kind.as_str() {
             "auth_ok" => {
                 socket.greeted = true;
-                self.register_missing(outside, i);
+                if self.busy {
+                    self.register_missing(outside, i);
+                }
             }
             // It must not take the bot back by itself, at least not for a while.
             "bot_unregistered" if heard.reason == "replaced" => {}

@@ -83,6 +83,20 @@ fn a_buried_node_goes_on_under_a_new_boot_id() {
 }
 
 #[test]
+fn of_two_lives_of_a_node_never_both_are_heard() {
+    let mut rig = Rig::with_x();
+    let beat = rig.store.beat_of(X).unwrap();
+    rig.beating = [Y].into();
+    rig.store
+        .execute(rig.now_ms, &NodeAsk::Bury { boot: X, beat });
+    rig.beat(Y);
+    let heard = |rig: &Rig| [X, Y].map(|boot| rig.node.view().hears(boot));
+    assert_eq!(heard(&rig), [true, false], "it has not looked yet");
+    rig.pass(1000);
+    assert_eq!(heard(&rig), [false, true]);
+}
+
+#[test]
 fn its_former_life_is_dead_even_if_something_writes_it_back() {
     let mut rig = Rig::with_x();
     let old = rig.node.view().own;

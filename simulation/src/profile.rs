@@ -1,0 +1,91 @@
+//! What a seed is about.
+//!
+//! Half of all seeds are ordinary: any fault, any pace. The others look for races that chance
+//! seldom finds, each with a workload and faults of its own, besides what the seed has anyway. The
+//! last digit decides, not the dice: so a profile changes no other seed.
+
+use router_core::Millis;
+
+use crate::trouble::Kind;
+
+/// What differs from seed to seed besides chance.
+#[derive(Debug)]
+pub struct Profile {
+    /// Every other fault is of these kinds, besides those that the seed has anyway.
+    pub kinds: &'static [Kind],
+    /// How long a fault lasts, from and to, milliseconds; one of these. Short ones are as
+    /// interesting as long ones.
+    pub lasts_ms: &'static [(Millis, Millis)],
+    /// Whether all that a closed way takes lies in a buffer, and comes when it is open: else most is
+    /// lost.
+    pub buffers: bool,
+    /// How much later the store's answers come than what it pushes, milliseconds at most. That is
+    /// slow, and no fault: it lasts as long as peers are busy.
+    pub answers_late_ms: Millis,
+    /// How often a bot moves to another node when it acts, in a thousand, besides the usual.
+    pub moves: u64,
+    /// How often a client reads slowly and has a queue of few frames, in a thousand, besides the
+    /// usual.
+    pub slow_clients: u64,
+}
+
+const ORDINARY: Profile = Profile {
+    kinds: &[],
+    lasts_ms: &[(50, 300), (50, 1500), (50, 4000), (50, 12_000)],
+    buffers: false,
+    answers_late_ms: 0,
+    moves: 0,
+    slow_clients: 0,
+};
+
+/// Acks of a lane that gave up come while it is young again.
+const STALLS: Profile = Profile {
+    kinds: &[Kind::Stall, Kind::Stall, Kind::Clog],
+    ..ORDINARY
+};
+
+/// Those who buried a node die before they tell anybody.
+const FUNERALS: Profile = Profile {
+    kinds: &[Kind::Funeral, Kind::Funeral, Kind::Pause],
+    ..ORDINARY
+};
+
+/// What a node said before it was buried comes when it goes on under a new name.
+const LIVES: Profile = Profile {
+    kinds: &[Kind::CutOut],
+    // About as long as a burial takes.
+    lasts_ms: &[(6000, 9000)],
+    buffers: true,
+    ..ORDINARY
+};
+
+/// The directory changes while it is read, and old homes let go of bots while new ones take them.
+const READINGS: Profile = Profile {
+    kinds: &[Kind::Loss, Kind::Reorder, Kind::Link],
+    answers_late_ms: 700,
+    moves: 200,
+    ..ORDINARY
+};
+
+/// One connection of a client is full, and of another one nobody hears.
+const FULL: Profile = Profile {
+    kinds: &[Kind::CutOut],
+    // Longer than a lane waits for an ack.
+    lasts_ms: &[(50, 4000), (8000, 16_000)],
+    slow_clients: 600,
+    ..ORDINARY
+};
+
+impl Profile {
+    /// The profile of a seed.
+    pub fn of(seed: u64) -> &'static Self {
+        match seed % 10 {
+            0 => &FUNERALS,
+            5 => &STALLS,
+            6 => &LIVES,
+            7 => &READINGS,
+            8 => &FULL,
+            _ => &ORDINARY,
+        }
+    }
+}
