@@ -130,6 +130,8 @@ pub enum Effect {
     Decided(Option<Verdict>),
     /// Tenant: it is forgotten here; the node need not be told of its changes any more.
     Unload(TenantId),
+    /// The directory names a node that is not in the view: look whether it lives.
+    Met(BootId),
     /// Put a frame into a connection's queue.
     Deliver {
         /// Present if the outcome must be reported.

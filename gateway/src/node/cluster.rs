@@ -54,6 +54,7 @@ impl Node {
             tracing::warn!("the inbox of this node is not subscribed yet");
         }
         let (inputs, waiting) = mpsc::channel(INPUTS_WAITING);
+        self.inputs.set(inputs.clone()).expect("it takes part once");
         let hearing = Arc::clone(&self).hear(inbound, inputs.clone());
         let watching = self.watch(identity, inputs, waiting);
         tokio::join!(hearing, watching);
@@ -104,9 +105,20 @@ impl Node {
         if view.is_dead(packet.src) {
             return self.tell_buried(packet);
         }
+        if packet.data.is_some() && !view.hears(packet.src) {
+            self.met(packet.src);
+        }
         self.metrics.cluster.received(bytes.len());
         if !self.lanes.hand(view.own, packet) {
             self.metrics.cluster.dropped.increment(1);
+        }
+    }
+
+    /// Somebody names a node that is not in the view: the machine looks whether it lives. One that
+    /// cannot be told now is named again.
+    pub(super) fn met(&self, boot: BootId) {
+        if let Some(inputs) = self.inputs.get() {
+            drop(inputs.try_send(NodeInput::Met(boot)));
         }
     }
 

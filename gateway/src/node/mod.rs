@@ -25,7 +25,7 @@ mod ticker;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use backplane::Backplane;
@@ -34,6 +34,7 @@ use protocol::{BootId, Limits, TenantId};
 use router_core::auth::{Attempt, AuthError, Credential, Keyring, Throttle, Verified};
 use router_core::effect::Ticket;
 use router_core::ids::HashKeys;
+use router_core::node::NodeInput;
 use router_core::session::Opened;
 use router_core::shard::Entries;
 use router_core::{ConnKey, Env, Millis, Nodes, Session, Settings, Shard, store};
@@ -79,6 +80,8 @@ pub(crate) struct Node {
     lanes: Lanes,
     /// Largest frame of any tenant, bytes: what a packet of another node may carry.
     frame_bytes_max: usize,
+    /// To the node machine, once it runs.
+    inputs: OnceLock<mpsc::Sender<NodeInput>>,
     /// Whether the store was ever there.
     was_well: AtomicBool,
     /// Cancelled when a task failed that the node cannot do without.
@@ -214,6 +217,7 @@ impl Node {
             backplane,
             lanes: Lanes::new(Weak::clone(me), lane_keys),
             frame_bytes_max,
+            inputs: OnceLock::new(),
             was_well: AtomicBool::new(false),
             failed: CancellationToken::new(),
             refused_ms: AtomicU64::default(),

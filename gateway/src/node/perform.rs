@@ -126,6 +126,7 @@ impl Node {
                 | Effect::Publish { .. }
                 | Effect::PublishBestEffort { .. }
                 | Effect::Decided(_)
+                | Effect::Met(_)
                 | Effect::Unload(_) => {
                     debug_assert!(false, "only tenants want that");
                 }
@@ -279,6 +280,7 @@ impl Node {
                 }
                 Effect::Decided(verdict) => work.decided = Some(verdict),
                 Effect::Unload(tenant) => self.backplane.unload(&tenant),
+                Effect::Met(boot) => self.met(boot),
                 Effect::Verify(_)
                 | Effect::Join(_)
                 | Effect::Route(_)

@@ -30,6 +30,7 @@ impl Node {
         let mut beats: BTreeMap<BootId, u64> = beats.into_iter().collect();
         beats.remove(&self.view.own);
         self.look_at_absent(now_ms, &beats, healthy_ms, fx);
+        self.look_for_unknown(now_ms, began_ms, &beats, fx);
         for (boot, beat) in beats {
             self.look_at_present(now_ms, boot, beat, healthy_ms, fx);
         }
@@ -77,6 +78,7 @@ impl Node {
             for peer in self.view.peers.values_mut() {
                 peer.listed = false;
             }
+            self.unknown.count_anew(now_ms);
             self.hello_due_ms = now_ms;
             fx.push(NodeEffect::GenerationChanged);
         }
@@ -106,6 +108,31 @@ impl Node {
         }
         for boot in gone {
             self.on_gone(now_ms, boot, fx);
+        }
+    }
+
+    /// Somebody names a node that this one has never seen: it is new, or it was dead before this one
+    /// began, and nobody remembers. Whoever has an entry or a lane has beaten before.
+    pub(super) fn on_met(&mut self, now_ms: Millis, boot: BootId) {
+        let is_known = self.view.is_live(boot) || self.dead.contains(boot);
+        if !is_known && self.unknown.insert(now_ms, boot) {
+            self.look_again(now_ms);
+        }
+    }
+
+    fn look_for_unknown(
+        &mut self,
+        now_ms: Millis,
+        began_ms: Millis,
+        beats: &BTreeMap<BootId, u64>,
+        fx: &mut Vec<NodeEffect>,
+    ) {
+        if self.view.degraded {
+            return;
+        }
+        for boot in self.unknown.absent(began_ms, beats) {
+            self.remember_dead(now_ms, boot);
+            fx.push(NodeEffect::Gone(boot));
         }
     }
 

@@ -19,6 +19,7 @@
 //! | `beats.rs` | what follows from the others' beats |
 //! | `health.rs` | DEGRADED |
 //! | `dead.rs` | the buried |
+//! | `unknown.rs` | who is named and was never seen |
 //!
 //! It is not what follows from a death: directories and lanes hear of that by
 //! [`NodeEffect::Gone`] and the view. Source: cluster.md §§3, 8.
@@ -28,6 +29,7 @@ mod dead;
 mod health;
 #[cfg(test)]
 mod tests;
+mod unknown;
 mod view;
 
 use protocol::BootId;
@@ -37,6 +39,7 @@ use crate::env::Millis;
 use crate::store::nodes::{Hello, NodeAsk, NodeReply};
 use dead::Dead;
 use health::Health;
+use unknown::Unknown;
 
 pub use view::{Nodes, Peer, PeerState, WIRE_UNKNOWN};
 
@@ -92,6 +95,8 @@ pub enum NodeInput {
     LinkDown,
     /// It is back, and everything is subscribed again. At the start it counts as up.
     LinkUp,
+    /// Something of a node that is not in the view: an entry in a directory, or a packet.
+    Met(BootId),
     /// This node is now as said here.
     Hello(Hello),
 }
@@ -113,7 +118,8 @@ pub enum NodeEffect {
     RenewLink,
     /// A node was seen for the first time.
     Joined(BootId),
-    /// A node was buried, by whomever: drop what it held, fail its lane.
+    /// A node was buried, by whomever, or was dead before this one began: drop what it held, fail its
+    /// lane.
     Gone(BootId),
     /// This node was buried: subscribe the new inbox, assert every claim anew. Sockets stay.
     Reborn {
@@ -138,6 +144,7 @@ pub struct Node {
     hello_out: bool,
     health: Health,
     dead: Dead,
+    unknown: Unknown,
     /// The generation of the store that has the own entry; `None` if none has yet.
     known_generation: Option<u64>,
     beat_due_ms: Millis,
@@ -159,6 +166,7 @@ impl Node {
             hello_out: false,
             health: Health::new(now_ms),
             dead: Dead::default(),
+            unknown: Unknown::default(),
             known_generation: None,
             beat_due_ms: now_ms,
             beat_out_ms: None,
@@ -201,6 +209,7 @@ impl Node {
                 self.health.link_up();
                 self.probe_due_ms = now_ms;
             }
+            NodeInput::Met(boot) => self.on_met(now_ms, boot),
             NodeInput::Hello(hello) => self.on_hello(now_ms, hello),
         }
         self.judge(now_ms, fx);

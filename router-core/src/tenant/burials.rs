@@ -1,72 +1,48 @@
 //! Nodes that died: what the directory has of them goes, here at once and in the store soon. And
 //! this node's own burial, after which it says again what it holds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use protocol::presence::BotState;
 use protocol::{BootId, BotId, ConnectionId};
 
 use super::routes::{Bot, Home};
 use super::{Asked, Tenant};
-use crate::effect::Effects;
+use crate::effect::{Effect, Effects};
 use crate::env::{Env, Millis};
 use crate::store::Ask;
-
-/// How long a node with entries may stay unknown, milliseconds. Who lives is seen with the next
-/// beat; who does not was buried before this process began, and is in nobody's list of the dead.
-const UNKNOWN_MS: Millis = 6000;
 
 /// What is still to be done about the dead.
 #[derive(Debug, Default)]
 pub(super) struct Burials {
     /// When to tell the store of the buried that this replica had entries of.
     reap_ms: Option<Millis>,
-    /// Nodes with entries that nobody here knows, and until when they may show that they live.
-    unknown: BTreeMap<BootId, Millis>,
+    /// Nodes with entries that this one did not know when it met them.
+    unknown: BTreeSet<BootId>,
 }
 
 impl Burials {
     pub fn next_wakeup(&self) -> Millis {
-        let unknown = self.unknown.values().copied();
-        unknown.chain(self.reap_ms).min().unwrap_or(Millis::MAX)
+        self.reap_ms.unwrap_or(Millis::MAX)
     }
 }
 
 impl Tenant {
-    /// A node has entries: if nobody knows it, it has to show that it lives.
-    pub(super) fn meet(&mut self, env: &Env<'_>, boot: BootId) {
-        if env.nodes.shared && !env.nodes.is_live(boot) {
-            let until_ms = env.now_ms + UNKNOWN_MS;
-            self.directory
-                .burials
-                .unknown
-                .entry(boot)
-                .or_insert(until_ms);
+    /// A node has entries: if nobody here knows it, somebody has to look.
+    pub(super) fn meet(&mut self, env: &Env<'_>, boot: BootId, fx: &mut Effects) {
+        let is_unknown = env.nodes.shared && !env.nodes.is_live(boot);
+        if is_unknown && self.directory.burials.unknown.insert(boot) {
+            fx.push(Effect::Met(boot));
         }
     }
 
-    /// Who was not seen to live in all that time is dead. If that is wrong after all, it finds its
-    /// entries gone and says them again.
-    fn judge_unknown(&mut self, env: &Env<'_>, fx: &mut Effects) {
-        let now_ms = env.now_ms;
+    /// Asks again to look for those who are still unknown.
+    pub(super) fn meet_again(&mut self, env: &Env<'_>, fx: &mut Effects) {
         let unknown = &mut self.directory.burials.unknown;
-        unknown.retain(|boot, _| !env.nodes.is_live(*boot) && !env.nodes.is_dead(*boot));
-        if env.nodes.degraded {
-            // Nobody is seen to live now.
-            let again_ms = now_ms + UNKNOWN_MS;
-            unknown.values_mut().for_each(|at_ms| *at_ms = again_ms);
-            return;
+        unknown.retain(|boot| !env.nodes.is_live(*boot) && !env.nodes.is_dead(*boot));
+        for boot in unknown.iter() {
+            fx.push(Effect::Met(*boot));
         }
-        let due = unknown.extract_if(.., |_, at_ms| now_ms >= *at_ms);
-        let dead: Vec<BootId> = due.map(|(boot, _)| boot).collect();
-        if dead.is_empty() {
-            return;
-        }
-        for boot in &dead {
-            self.gone(env, *boot);
-        }
-        let dead = dead.into();
-        self.ask(env, Ask::Reap { dead }, Asked::Step, fx);
     }
 
     pub(super) fn reap_soon(&mut self, env: &Env<'_>) {
@@ -79,7 +55,6 @@ impl Tenant {
     }
 
     pub(super) fn wake_burials(&mut self, env: &Env<'_>, fx: &mut Effects) {
-        self.judge_unknown(env, fx);
         let reap_ms = &mut self.directory.burials.reap_ms;
         if reap_ms.take_if(|at_ms| env.now_ms >= *at_ms).is_some() {
             let dead = env.nodes.dead.clone();

@@ -47,6 +47,7 @@ impl Tenant {
     pub(super) fn compared(&mut self, env: &Env<'_>, ver: Option<u64>, fx: &mut Effects) {
         let asked = self.directory.comparison.asked.take();
         self.compare_later(env);
+        self.meet_again(env, fx);
         let (Some(ver), Some(when_asked)) = (ver, asked) else {
             return;
         };

@@ -40,7 +40,7 @@ impl Tenant {
             let home = (!is_dead).then_some(Home::There(holder));
             match is_dead {
                 true => self.reap_soon(env),
-                false => self.meet(env, boot),
+                false => self.meet(env, boot, fx),
             }
             return self.rehome(env, record, home, fx);
         }
@@ -100,7 +100,7 @@ impl Tenant {
             if env.nodes.is_dead(record.boot) {
                 return self.reap_soon(env);
             }
-            self.meet(env, record.boot);
+            self.meet(env, record.boot, fx);
             // One of an earlier life of this node is here, whatever the directory says yet.
             if self.routes.key_of(&conn).is_none() {
                 self.routes.insert_there(conn, record);

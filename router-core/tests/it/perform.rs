@@ -93,6 +93,7 @@ impl World {
                 | Effect::Publish { .. }
                 | Effect::PublishBestEffort { .. }
                 | Effect::Decided(_)
+                | Effect::Met(_)
                 | Effect::Unload(_) => panic!("a tenant's effect"),
             }
         }
@@ -172,7 +173,7 @@ impl World {
                 }
                 Effect::Close { conn, close } => self.close(conn, close),
                 Effect::Note(fact) => self.facts.push(fact),
-                Effect::Unload(_) => {}
+                Effect::Unload(_) | Effect::Met(_) => {}
                 Effect::Publish {
                     receipt,
                     node,
@@ -215,6 +216,7 @@ impl World {
             | Effect::PublishBestEffort { .. }
             | Effect::Decided(_)
             | Effect::Unload(_)
+            | Effect::Met(_)
             | Effect::Note(_) => None,
         }
     }

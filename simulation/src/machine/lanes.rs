@@ -127,6 +127,7 @@ impl Machine {
         let Some(batch) = packet.data else { return };
         // A dead one is told.
         if !self.nodes.hears(src) && !self.nodes.is_dead(src) {
+            self.met.push(src);
             return;
         }
         let items = self.lane(src).receiver.arrived(batch);

@@ -50,6 +50,8 @@ pub struct Machine {
     lane_numbers: u64,
     /// What sessions are told once no shard is held.
     words: VecDeque<(ConnKey, Box<SessionInput>)>,
+    /// Nodes that somebody named and nobody knows.
+    met: Vec<BootId>,
     wake_ms: Option<Millis>,
     /// Whether it was ever well: before that the balancer sends it nobody.
     pub ready: bool,
@@ -76,6 +78,7 @@ impl Machine {
             lanes: BTreeMap::new(),
             lane_numbers: 0,
             words: VecDeque::new(),
+            met: Vec::new(),
             wake_ms: None,
             ready: false,
             well_since_ms: 0,
@@ -98,6 +101,7 @@ impl Machine {
         let shards = outside.dice.between(1, 2);
         let keys = HashKeys(outside.dice.bits(), outside.dice.bits());
         self.shards = (0..shards).map(|_| Shard::new(keys)).collect();
+        self.met.clear();
         self.wake_ms = None;
         self.ready = false;
         self.well_since_ms = outside.now_ms;
@@ -210,6 +214,9 @@ impl Machine {
 
     /// After every arrival: what sessions are owed, what lanes have, when to wake again.
     fn rest(&mut self, outside: &mut Outside) {
+        for boot in std::mem::take(&mut self.met) {
+            self.node_input(outside, NodeInput::Met(boot));
+        }
         self.talk(outside);
         self.pump_lanes(outside);
         let due_ms = self.next_wakeup();

@@ -73,6 +73,7 @@ impl Machine {
                     self.words.push_back((conn, Box::new(input)));
                 }
                 Effect::Close { conn, close } => self.close(outside, conn, close),
+                Effect::Met(boot) => self.met.push(boot),
                 Effect::Unload(tenant) => {
                     outside.redis.unsubscribe(self.process.machine, &tenant);
                 }
@@ -139,6 +140,7 @@ impl Machine {
                 | Effect::Publish { .. }
                 | Effect::PublishBestEffort { .. }
                 | Effect::Decided(_)
+                | Effect::Met(_)
                 | Effect::Unload(_) => unreachable!("a tenant's effect"),
             }
         }

@@ -4,6 +4,7 @@ mod beats;
 mod deaths;
 mod degraded;
 mod lives;
+mod unknown;
 
 use std::collections::BTreeSet;
 
