@@ -90,7 +90,9 @@ impl From<KeyError> for Failure {
             KeyError::Secret(_) | KeyError::Weak(_) | KeyError::Generation(_) => {
                 Self::usage("state_dir", error).or_next("t2b gateway config")
             }
-            KeyError::Redis(_) | KeyError::Silent => Self::unavailable("store_unavailable", error),
+            KeyError::Redis(_) | KeyError::Silent => {
+                Self::unavailable("store_unavailable", error).or_next("t2b gateway status")
+            }
         }
     }
 }

@@ -53,7 +53,10 @@ impl Telemetry {
 /// inside the runtime.
 pub fn init(config: &Config) -> Result<Telemetry, TelemetryError> {
     let filter = EnvFilter::builder().parse(&config.log)?;
-    let provider = config.otlp_endpoint.as_deref().map(exporter).transpose()?;
+    let service = config.otlp_service.as_deref();
+    let provider = config.otlp_endpoint.as_deref();
+    let provider = provider.map(|endpoint| exporter(endpoint, service));
+    let provider = provider.transpose()?;
     let registry = tracing_subscriber::registry().with(logs(config).with_filter(filter));
     let traces = provider.as_ref().map(|provider| {
         let layer = tracing_opentelemetry::layer()
@@ -79,7 +82,10 @@ where
     }
 }
 
-fn exporter(endpoint: &str) -> Result<SdkTracerProvider, opentelemetry_otlp::ExporterBuildError> {
+fn exporter(
+    endpoint: &str,
+    service: Option<&str>,
+) -> Result<SdkTracerProvider, opentelemetry_otlp::ExporterBuildError> {
     let mut exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint);
     if endpoint.starts_with("https://") {
         // As the system trusts.
@@ -91,10 +97,13 @@ fn exporter(endpoint: &str) -> Result<SdkTracerProvider, opentelemetry_otlp::Exp
         .with_service_name("t2b")
         .with_attribute(version)
         // Behind ours, so that the environment has the last word.
-        .with_detector(Box::new(EnvResourceDetector::new()))
-        .build();
+        .with_detector(Box::new(EnvResourceDetector::new()));
+    let resource = match service {
+        Some(service) => resource.with_service_name(service.to_owned()),
+        None => resource,
+    };
     Ok(SdkTracerProvider::builder()
         .with_batch_exporter(exporter)
-        .with_resource(resource)
+        .with_resource(resource.build())
         .build())
 }

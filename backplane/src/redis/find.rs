@@ -1,8 +1,8 @@
 //! Who the masters are: one server, the one that the sentinels name, or those with a Cluster's
 //! slots.
 
-use std::collections::BTreeSet;
 use std::future::ready;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -38,25 +38,33 @@ impl Master {
     }
 }
 
+/// How long a sentinel is waited for before the next one is asked too: as long as the first ones
+/// answer, every node asks the same one.
+const NEXT_SENTINEL: Duration = Duration::from_millis(50);
+
 /// One asker's answer.
 type Answer<'a> = BoxFuture<'a, Result<Vec<Master>, ConnectError>>;
 
-/// Who the masters are, as each of the addresses says. All are asked at once and the fastest is
-/// first, so that those that are gone cost nothing. `known`: others that may be asked, in a Cluster
+/// Who the masters are, as each of the addresses says. All are asked, and the fastest is first, so
+/// that those that are gone cost next to nothing. `known`: others that may be asked, in a Cluster
 /// whose first nodes are gone.
 pub(super) fn views<'a>(place: &'a Place, known: &'a [Address]) -> FuturesUnordered<Answer<'a>> {
-    let addresses: BTreeSet<_> = match &place.kind {
-        Kind::Single | Kind::Sentinel { .. } => place.addresses.iter().collect(),
-        Kind::Cluster => known.iter().chain(&place.addresses).collect(),
+    let known: &[Address] = match &place.kind {
+        Kind::Single | Kind::Sentinel { .. } => &[],
+        Kind::Cluster => known,
     };
-    let ask = |address: &'a Address| -> Answer<'a> {
+    let addresses = known.iter().chain(&place.addresses).enumerate();
+    let ask = |(number, address): (usize, &'a Address)| -> Answer<'a> {
         match &place.kind {
             Kind::Single => Box::pin(ready(Ok(vec![alone(address.clone())]))),
-            Kind::Sentinel { master } => Box::pin(by_sentinel(place, address, master)),
+            Kind::Sentinel { master } => Box::pin(async move {
+                tokio::time::sleep(NEXT_SENTINEL * number as u32).await;
+                by_sentinel(place, address, master).await
+            }),
             Kind::Cluster => Box::pin(by_cluster(place, address)),
         }
     };
-    addresses.into_iter().map(ask).collect()
+    addresses.map(ask).collect()
 }
 
 fn alone(address: Address) -> Master {

@@ -4,7 +4,7 @@
 -- ARGV   [1] PUBLISH or SPUBLISH; [2] a channel that nobody listens to
 -- Reply  "done"; or an error that names the command
 --
--- Atomic, so that the key is gone before anybody sees it. An error in the middle of a real script
+-- Atomic, so that the key is gone before anybody sees it; or in a second, if a right is missing. An error in the middle of a real script
 -- would leave half of a step behind.
 local function try(command, ...)
   local answer = redis.pcall(command, ...)
@@ -16,9 +16,9 @@ end
 return try('TIME')
   or try('SET', KEYS[1], '', 'EX', 1)
   or try('GET', KEYS[1])
-  or try('EXPIRE', KEYS[1], 1)
   or try('PEXPIRE', KEYS[1], 0)
   or try('HSET', KEYS[1], 'a', '')
+  or try('EXPIRE', KEYS[1], 1)
   or try('HSETNX', KEYS[1], 'a', '')
   or try('HGET', KEYS[1], 'a')
   or try('HMGET', KEYS[1], 'a')

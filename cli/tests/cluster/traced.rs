@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 
 use crate::cluster::{Cluster, Setup};
-use crate::collector::Collector;
+use crate::collector::{Collector, text_of};
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const SAMPLE: &str = "T2B_TRACE_SAMPLE";
@@ -21,12 +20,17 @@ pub async fn a_message_is_one_trace() -> String {
     let spans_of = async |sample| {
         let already = collector.spans().len();
         send_all(sample, collector.endpoint.clone()).await;
-        collector.spans().split_off(already)
+        let spans = collector.spans().split_off(already).into_iter();
+        let own = spans.map(|(service, span)| {
+            assert_eq!(service, "tunnels");
+            span
+        });
+        own.collect::<Vec<_>>()
     };
     let spans = spans_of("1").await;
     let named = |name: &str| -> Vec<Span> {
         let named = spans.iter().filter(|span| span.name == name);
-        let frames = named.filter(|span| text_of(span, "frame") == "message");
+        let frames = named.filter(|span| text_of(&span.attributes, "frame") == "message");
         frames.cloned().collect()
     };
     let (sends, deliveries) = (named("send"), named("deliver"));
@@ -38,8 +42,11 @@ pub async fn a_message_is_one_trace() -> String {
         let parent = parents.find(|send| send.span_id == delivery.parent_span_id);
         let parent = parent.expect("it was sent in the same trace");
         assert_eq!(parent.trace_id, delivery.trace_id);
-        assert_eq!(text_of(parent, "tenant"), "alice");
-        assert_ne!(text_of(parent, "node"), text_of(delivery, "node"));
+        assert_eq!(text_of(&parent.attributes, "tenant"), "alice");
+        assert_ne!(
+            text_of(&parent.attributes, "node"),
+            text_of(&delivery.attributes, "node")
+        );
     }
     assert_eq!(spans_of("0").await, [], "none is wanted");
     format!("{} spans of {MESSAGES} messages", spans.len())
@@ -61,7 +68,11 @@ pub async fn a_collector_that_is_gone_hurts_nobody() -> String {
 async fn send_all(sample: &str, endpoint: String) -> (Duration, String) {
     let setup = Setup {
         nodes: 2,
-        environment: vec![(ENDPOINT, endpoint), (SAMPLE, sample.to_owned())],
+        environment: vec![
+            (ENDPOINT, endpoint),
+            (SAMPLE, sample.to_owned()),
+            ("OTEL_SERVICE_NAME", "tunnels".to_owned()),
+        ],
         ..Setup::default()
     };
     let mut cluster = Cluster::start(setup).await;
@@ -81,15 +92,4 @@ async fn send_all(sample: &str, endpoint: String) -> (Duration, String) {
     let ended = began.elapsed();
     let tails = cluster.nodes.iter().map(|node| node.tail(20));
     (ended, tails.collect())
-}
-
-/// An attribute of a span; empty if it has none of that name.
-fn text_of<'a>(span: &'a Span, name: &str) -> &'a str {
-    let mut attributes = span.attributes.iter();
-    let found = attributes.find(|attribute| attribute.key == name);
-    let value = found.and_then(|attribute| attribute.value.as_ref()?.value.as_ref());
-    match value {
-        Some(Value::StringValue(text)) => text,
-        _ => "",
-    }
 }

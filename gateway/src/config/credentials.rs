@@ -38,10 +38,10 @@ pub enum KeyError {
     #[error(transparent)]
     Generation(#[from] OpenError),
     /// The generations are in a Redis that cannot be asked.
-    #[error("{0}; --generation N does without it")]
+    #[error(transparent)]
     Redis(#[from] Box<ConnectError>),
     /// It does not answer.
-    #[error("redis does not say the key generation; --generation N does without it")]
+    #[error("redis does not say the key generation")]
     Silent,
 }
 

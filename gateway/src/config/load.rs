@@ -21,13 +21,17 @@ use super::{Cidr, Config, FILES_RESERVED, LogFormat, TlsFiles, default_state_dir
 
 /// Where a collector is named. Source: the OpenTelemetry specification.
 const OTLP_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+/// What this service is called there.
+const OTLP_SERVICE: &str = "OTEL_SERVICE_NAME";
 /// Fewest bytes of an admin token: more than anybody tries over a network.
 const ADMIN_TOKEN_BYTES_MIN: usize = 16;
 
 pub(super) fn load(sources: Sources) -> Result<Config, ConfigError> {
     let file_limit = sources.file_limit;
     let home = default_state_dir(&sources.environment);
-    let otlp_endpoint = sources.environment.get(OTLP_ENDPOINT).cloned();
+    let said = |name| sources.environment.get(name).cloned();
+    let said = |name| said(name).filter(|text| !text.is_empty());
+    let (otlp_endpoint, otlp_service) = (said(OTLP_ENDPOINT), said(OTLP_SERVICE));
     let raw = sources.merge()?;
     refuse_reserved(&raw)?;
     let said = Said(&raw);
@@ -67,7 +71,8 @@ pub(super) fn load(sources: Sources) -> Result<Config, ConfigError> {
         sockets_max,
         log: said.required("log", |text| Ok(text.to_owned()))?,
         trace_sample: said.required("trace_sample", fraction)?,
-        otlp_endpoint: otlp_endpoint.filter(|endpoint| !endpoint.is_empty()),
+        otlp_endpoint,
+        otlp_service,
         log_format: said.required("log_format", log_format)?,
         handshake_timeout,
         heartbeat,

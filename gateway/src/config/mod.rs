@@ -105,6 +105,8 @@ pub struct Config {
     pub log: String,
     /// Part of the messages that are traced, from 0 to 1.
     pub trace_sample: f64,
+    /// The name under which traces go there, as `OTEL_SERVICE_NAME` says.
+    pub otlp_service: Option<String>,
     /// The collector that traces go to, as `OTEL_EXPORTER_OTLP_ENDPOINT` says; none: no traces.
     pub otlp_endpoint: Option<String>,
     /// Form of log lines.

@@ -112,7 +112,8 @@ impl Node {
     }
 
     /// Somebody names a node that this one has never seen: it is new, or it was dead before this one
-    /// began, and nobody remembers. Whoever has an entry or a lane has beaten before.
+    /// began, and nobody remembers. Whoever has an entry or a lane has beaten before, or will within a
+    /// second if the store lost that.
     pub(super) fn on_met(&mut self, now_ms: Millis, boot: BootId) {
         let is_known = self.view.is_live(boot) || self.dead.contains(boot);
         if !is_known && self.unknown.insert(now_ms, boot) {

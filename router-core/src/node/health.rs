@@ -45,7 +45,7 @@ impl Health {
     }
 
     /// Whether it is connected and hears nothing. Said once, then counted anew.
-    pub(super) fn is_deaf(&mut self) -> bool {
+    pub(super) fn take_deaf(&mut self) -> bool {
         let is_deaf = self.link && self.unanswered >= PROBES_LOST_MAX;
         if is_deaf {
             self.unanswered = 0;

@@ -208,6 +208,8 @@ impl Node {
             NodeInput::LinkUp => {
                 self.health.link_up();
                 self.probe_due_ms = now_ms;
+                // Before tenants say anything again: who has entries has beaten.
+                self.beat_due_ms = now_ms;
             }
             NodeInput::Met(boot) => self.on_met(now_ms, boot),
             NodeInput::Hello(hello) => self.on_hello(now_ms, hello),
@@ -337,7 +339,7 @@ impl Node {
         }
         if now_ms >= self.probe_due_ms {
             self.probe_due_ms = now_ms + PROBE_MS;
-            if self.health.is_deaf() {
+            if self.health.take_deaf() {
                 fx.push(NodeEffect::RenewLink);
             }
             self.health.probe_sent();

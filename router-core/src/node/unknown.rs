@@ -12,25 +12,44 @@ const LOOKS: u64 = 2;
 /// The same when the store has lost its data since: who lives has to write its entry again.
 const LOOKS_AFTER_LOSS: u64 = DEAD_MS / BEAT_MS + 1;
 
-/// Who is unknown, since when, and in how many more looks it must be absent.
+/// Nodes that are named and not known.
 #[derive(Debug, Default)]
-pub(super) struct Unknown(BTreeMap<BootId, (Millis, u64)>);
+pub(super) struct Unknown {
+    nodes: BTreeMap<BootId, Absent>,
+    /// When the store was last seen to have lost its data.
+    lost_ms: Option<Millis>,
+}
+
+#[derive(Debug)]
+struct Absent {
+    /// A look that began before counts for nothing: a living node has a beat in between.
+    from_ms: Millis,
+    /// In how many more looks it must be absent.
+    looks: u64,
+}
 
 impl Unknown {
     /// Says whether it is new here. Too many: it is passed over.
     pub(super) fn insert(&mut self, now_ms: Millis, boot: BootId) -> bool {
-        let room = self.0.len() < PEERS_MAX;
-        let is_new = room && !self.0.contains_key(&boot);
+        let is_new = self.nodes.len() < PEERS_MAX && !self.nodes.contains_key(&boot);
         if is_new {
-            self.0.insert(boot, (now_ms, LOOKS));
+            let is_lost = |lost_ms| now_ms < lost_ms + DEAD_MS + BEAT_MS;
+            let looks = match self.lost_ms.is_some_and(is_lost) {
+                true => LOOKS_AFTER_LOSS,
+                false => LOOKS,
+            };
+            let from_ms = now_ms;
+            self.nodes.insert(boot, Absent { from_ms, looks });
         }
         is_new
     }
 
     /// The store lost its data: absence means nothing for a while.
     pub(super) fn count_anew(&mut self, now_ms: Millis) {
-        for unknown in self.0.values_mut() {
-            *unknown = (now_ms, LOOKS_AFTER_LOSS);
+        self.lost_ms = Some(now_ms);
+        for absent in self.nodes.values_mut() {
+            absent.from_ms = now_ms;
+            absent.looks = LOOKS_AFTER_LOSS;
         }
     }
 
@@ -41,11 +60,14 @@ impl Unknown {
         began_ms: Millis,
         beats: &BTreeMap<BootId, u64>,
     ) -> Vec<BootId> {
-        self.0.retain(|boot, _| !beats.contains_key(boot));
-        for (met_ms, looks) in self.0.values_mut() {
-            *looks -= u64::from(began_ms >= *met_ms);
+        self.nodes.retain(|boot, _| !beats.contains_key(boot));
+        for absent in self.nodes.values_mut() {
+            if began_ms >= absent.from_ms {
+                absent.from_ms = began_ms + BEAT_MS;
+                absent.looks -= 1;
+            }
         }
-        let dead = self.0.extract_if(.., |_, (_, looks)| *looks == 0);
+        let dead = self.nodes.extract_if(.., |_, absent| absent.looks == 0);
         dead.map(|(boot, _)| boot).collect()
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct Queue {
     number: u64,
     /// The highest step of the directory that was known then: an answer is above it.
     known_ver: u64,
+    /// Whether the directory has an earlier claim of the same connection.
+    is_listed: bool,
     outstanding: Op,
     waiting: VecDeque<Op>,
 }
@@ -106,6 +108,7 @@ impl Tenant {
                     let queue = Queue {
                         number,
                         known_ver: self.directory.known_ver,
+                        is_listed: false,
                         outstanding,
                         waiting: VecDeque::new(),
                     };
@@ -213,8 +216,13 @@ impl Tenant {
         let Queue {
             outstanding,
             mut waiting,
+            is_listed,
             ..
         } = queue;
+        if is_listed && !matches!(reply, Reply::Claimed { .. }) {
+            // Then what the directory has of it must go.
+            self.read(env, fx);
+        }
         if let Reply::Newer(epoch) = reply {
             // Somebody was quicker: it is asked again, knowing that, if it still may.
             self.directory.saw(epoch);
@@ -227,6 +235,7 @@ impl Tenant {
                 let queue = Queue {
                     number,
                     known_ver: self.directory.known_ver,
+                    is_listed: false,
                     outstanding,
                     waiting,
                 };
@@ -269,6 +278,18 @@ impl Tenant {
         };
         self.claim_answered(env, bot, *number, reply, fx);
         true
+    }
+
+    /// The directory has an earlier claim of a connection that claims again: the answer decides.
+    pub(super) fn is_claimed_again(&mut self, record: &BotRecord) -> bool {
+        let Some(queue) = self.claims.get_mut(&record.info.id) else {
+            return false;
+        };
+        let conn = record.holder.as_ref().map(|holder| &holder.conn);
+        let is_claim = !matches!(queue.outstanding.kind, OpKind::Unregister);
+        let is_again = is_claim && conn == Some(&queue.outstanding.conn_id);
+        queue.is_listed |= is_again;
+        is_again
     }
 
     /// The directory says that with step `ver` a bot is off the list. Its home asked for that, and

@@ -294,7 +294,7 @@ impl Tenant {
     /// Takes the policy of a snapshot. An operator's order that came before counts more.
     pub(super) fn take_policy(&mut self, env: &Env<'_>, policy: Policy) {
         let (_, file_suspended) = env.settings.policy_of(&self.id);
-        if policy.generation < self.policy.generation {
+        if env.nodes.shared && policy.generation < self.policy.generation {
             self.say_again_generation();
         }
         self.policy.generation = self.policy.generation.max(policy.generation);

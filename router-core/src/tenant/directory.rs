@@ -103,8 +103,10 @@ impl Tenant {
             return;
         }
         if event.prev != self.directory.ver || self.directory.doubtful {
-            // It follows a step that this replica is beyond of: the store went back.
-            self.directory.forked |= event.prev < self.directory.ver;
+            // It follows a step that this replica is beyond of, and is beyond that itself: the store
+            // went back, and then on.
+            let own = self.directory.ver;
+            self.directory.forked |= event.prev < own && own < event.ver;
             self.read(env, fx);
             self.directory.waiting.insert(event.ver, event);
             return;

@@ -44,7 +44,7 @@ impl Tenant {
             }
             return self.rehome(env, record, home, fx);
         }
-        if self.claim_came_true(env, &record, fx) {
+        if self.claim_came_true(env, &record, fx) || self.is_claimed_again(&record) {
             return;
         }
         let bot = record.info.id.clone();

@@ -2,8 +2,8 @@
 //!
 //! Changes gather for 100 ms, newest wins; then every socket that watches the bot gets one
 //! `bot_status`. A round over many sockets is cut into holds of the shard's lock of about 256
-//! frames, and between two of them others get their turn. A socket whose queue is full is owed the frame and gets it, in its newest form, with a
-//! later round.
+//! frames, and between two of them others get their turn. A socket whose queue is full is owed the
+//! frame and gets it, in its newest form, with a later round.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -139,6 +139,13 @@ impl Tenant {
             if key != first {
                 from = 0;
             }
+            let is_enough = to.len() >= PRESENCE_FANOUT_MAX || looks >= LOOKS_MAX;
+            // Every hold gets on, whatever a socket is owed.
+            if is_enough && (key, from) != round.next {
+                rest = Some((key, from));
+                break;
+            }
+            looks += 1;
             if from == 0 {
                 let owed = std::mem::take(&mut conn.watch.owed).into_iter();
                 for (bot, status) in owed.filter(|(bot, _)| !round.has(bot)) {
@@ -150,7 +157,6 @@ impl Tenant {
             }
             for (at, (status, text)) in round.frames.iter().enumerate().skip(from) {
                 let is_enough = to.len() >= PRESENCE_FANOUT_MAX || looks >= LOOKS_MAX;
-                // Every hold gets on, whatever a socket is owed.
                 if is_enough && (key, at) != round.next {
                     rest = Some((key, at));
                     break 'sockets;

@@ -41,7 +41,7 @@ impl Tenant {
     pub(crate) fn entries(&self) -> Entries {
         Entries {
             bots: self.routes.bots().len(),
-            connections: self.routes.connection_count() + self.routes.there().len(),
+            connections: self.routes.connection_count(),
         }
     }
 

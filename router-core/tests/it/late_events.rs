@@ -154,3 +154,31 @@ fn a_claim_that_somebody_was_quicker_than_is_made_again() {
     let claims = events.iter().filter(|it| !it.changes.is_empty());
     assert_eq!(claims.count(), 1, "the first was not executed");
 }
+
+#[test]
+fn a_claim_that_is_made_again_is_not_let_go_by_what_a_snapshot_says_meanwhile() {
+    let mut w = World::of_three();
+    let bot = w.join(None);
+    w.catch_up();
+    w.take(bot);
+    w.prompt = false;
+    w.text(bot, register("bot_a").to_string());
+    // It is executed, and nothing is heard of it.
+    w.answer_with(&alice(), |model, request| {
+        model.execute(request);
+        Reply::Lost
+    });
+    assert_eq!(w.told(bot), ["store_unavailable"]);
+    // A later event shows the gap, and the directory is asked for.
+    w.far_bot(THIRD);
+    w.text(bot, register("bot_a").to_string());
+    let asked = w.asks[&alice()].len();
+    assert_eq!(asked, 2, "the directory, then the claim");
+    let mut events = Vec::new();
+    w.answer_all(&mut events);
+    assert_eq!(w.told(bot), ["bot_registered"]);
+    w.pass(3000);
+    w.answer_all(&mut events);
+    assert_eq!(w.holds("bot_a").len(), 1);
+    assert_eq!(events.len(), 0, "nothing was let go");
+}

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use protocol::lane::Verdict;
 use protocol::presence::{BotInfo, BotState, Takeover};
-use protocol::{BootId, BotId, ConnectionId, ErrorCode};
+use protocol::{BootId, BotId, ClientId, ConnectionId, ErrorCode};
 use router_core::lane::Settled;
 use router_core::node::{Nodes, Peer};
-use router_core::shard::Input;
-use router_core::store::{Ask, Claim, Holder, Request};
+use router_core::shard::{Entries, Input};
+use router_core::store::{Ask, Claim, ConnRecord, Holder, Request};
 use router_core::{ConnKey, Settings};
 use serde_json::{Value, json};
 
@@ -211,4 +211,28 @@ fn what_a_store_lost_is_not_forgotten_because_another_node_is_faster_to_say_its_
         told.iter().any(|frame| of_far(&frame)),
         "nobody said it again"
     );
+}
+
+#[test]
+fn connections_of_all_nodes_are_counted_once() {
+    let (mut w, _) = scene();
+    let id = ConnectionId::from_ulid(&THIRD.to_string()).unwrap();
+    let record = ConnRecord {
+        boot: THIRD,
+        client: ClientId::parse("tablet").unwrap(),
+    };
+    let (_, event) = w.model.execute(Request {
+        tenant: alice(),
+        ask: Ask::Enter { conn: id, record },
+        known_ver: 0,
+        now_ms: w.now_ms,
+    });
+    let (tenant, event) = (alice(), event.unwrap());
+    w.shard(Input::Event { tenant, event });
+    w.run();
+    let entries = Entries {
+        bots: 1,
+        connections: 2,
+    };
+    assert_eq!(w.shard.entries(), entries);
 }

@@ -125,3 +125,30 @@ fn a_large_fan_out_is_cut_into_holds_of_the_lock() {
         assert_eq!(w.told(phone), ["online", "online"]);
     }
 }
+
+#[test]
+fn what_many_sockets_are_owed_is_cut_too() {
+    let mut w = World::plain();
+    let phones: Vec<ConnKey> = (0..600).map(|_| w.join(Some("phone"))).collect();
+    let room = |w: &mut World, capacity| {
+        for phone in &phones {
+            w.conns.get_mut(phone).unwrap().capacity = capacity;
+        }
+    };
+    room(&mut w, 0);
+    w.join_bot(&["bot_a", "bot_b"]);
+    w.pass(PRESENCE_FLUSH_MS);
+    room(&mut w, 9);
+    let before = w.log.len();
+    w.now_ms += PRESENCE_FLUSH_MS;
+    w.wake_shard();
+    let told = w.log.len() - before;
+    assert!(
+        (1..=PRESENCE_FANOUT_MAX + 2).contains(&told),
+        "{told} frames in one hold"
+    );
+    w.pass(0);
+    for phone in &phones {
+        assert_eq!(w.told(*phone), ["online", "online"]);
+    }
+}
