@@ -111,7 +111,7 @@ impl Lanes {
         let pushed = sender.push(now_ms, parcel);
         drop(sender);
         lane.work.notify_one();
-        pushed.err().map(|full| (full.receipt, Settled::Unsent))
+        pushed.err().map(|receipt| (receipt, Settled::Unsent))
     }
 
     /// Puts something best effort onto a lane. False: it was dropped.

@@ -9,7 +9,7 @@ use protocol::limits::{
 };
 use protocol::{BootId, ErrorCode, Name, Secret, StreamId, TenantId};
 use router_core::effect::Receipt;
-use router_core::lane::{Due, Full, Parcel, Receiver, Sender, Settled};
+use router_core::lane::{Due, Parcel, Receiver, Sender, Settled};
 
 /// The largest frame of these lanes: what `lanes.rs` pushes at most.
 const FRAME_BYTES: usize = 300_000;
@@ -148,8 +148,7 @@ impl Lane {
                 receipt: Receipt::new(tenant(from), parcel),
             },
         );
-        if let Err(Full { receipt, retry_ms }) = pushed {
-            assert!(retry_ms > 0);
+        if let Err(receipt) = pushed {
             self.out.push((receipt, Settled::Unsent));
         }
         self.turn();

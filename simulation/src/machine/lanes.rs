@@ -13,9 +13,7 @@ use protocol::lane::{Packet, Verdict};
 use protocol::limits::{ENVELOPE_OVERHEAD_BYTES, LANE_ACK_DELAY_MS, LANE_WINDOW_BYTES_MAX};
 use protocol::{BootId, Envelope, ErrorCode, TenantId};
 use router_core::effect::{Effects, Receipt};
-use router_core::lane::{
-    Due, Full, Parcel, Receiver, Sender, Settled, Status, Stream, window_bytes,
-};
+use router_core::lane::{Due, Parcel, Receiver, Sender, Settled, Status, Stream, window_bytes};
 use router_core::shard::Input as ShardInput;
 
 use super::Machine;
@@ -91,8 +89,7 @@ impl Machine {
             bytes,
             receipt,
         };
-        let pushed = lane.sender.push(now_ms, parcel);
-        pushed.map_err(|Full { receipt, .. }| receipt)
+        lane.sender.push(now_ms, parcel)
     }
 
     pub(super) fn send_best_effort(
