@@ -37,7 +37,7 @@ use protocol::{Name, StreamId, TenantId};
 use crate::effect::Receipt;
 use crate::env::Millis;
 
-pub use receiver::{Due, Receiver};
+pub use receiver::Receiver;
 pub use sender::Sender;
 
 /// A message for another node.

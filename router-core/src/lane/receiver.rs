@@ -10,22 +10,10 @@ use protocol::limits::{LANE_BATCH_BYTES, LANE_UNACKED_MAX, LANE_VERDICTS_MAX};
 use crate::check;
 use crate::invariant::Invariant;
 
-/// When an ack has to leave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Due {
-    /// There is nothing to say.
-    No,
-    /// At the end of the batch, or with data that is already waiting; a busy node may wait for
-    /// `LANE_ACK_DELAY_MS`.
-    Soon,
-    /// At once: the sender repeats itself, misses an answer, or is about to wait.
-    Now,
-}
-
 /// What one node hears from another.
 ///
 /// One task a source calls it: [`arrived`](Self::arrived), then [`decided`](Self::decided) for every
-/// numbered item in order, then perhaps [`ack`](Self::ack).
+/// numbered item in order, then [`ack`](Self::ack).
 #[derive(Debug)]
 pub struct Receiver {
     src: BootId,
@@ -41,8 +29,10 @@ pub struct Receiver {
     verdicts: VecDeque<(u64, Verdict)>,
     buried: bool,
     gap: bool,
-    due: Due,
-    bytes_since_ack: usize,
+    /// An ack has to leave.
+    due: bool,
+    /// Best-effort bytes since the last ack: the sender waits for one.
+    best_effort_bytes: usize,
 }
 
 impl Receiver {
@@ -58,8 +48,8 @@ impl Receiver {
             verdicts: VecDeque::new(),
             buried: false,
             gap: false,
-            due: Due::No,
-            bytes_since_ack: 0,
+            due: false,
+            best_effort_bytes: 0,
         }
     }
 
@@ -79,7 +69,7 @@ impl Receiver {
     }
 
     /// The envelopes to handle now, in this order, each with its number or none if it is best
-    /// effort. Empty for a batch that comes too early, late or twice; see [`due`](Self::due) then.
+    /// effort. Empty for a batch that comes too early, late or twice.
     pub fn arrived(&mut self, batch: Batch) -> Vec<(Option<u64>, Bytes)> {
         if batch.generation < self.generation {
             return Vec::new();
@@ -88,18 +78,17 @@ impl Receiver {
             self.begin(batch.generation);
         }
         self.forget(batch.seen);
-        if self.buried {
-            self.due = Due::Now;
-            return Vec::new();
-        }
-        if batch.first_seq > self.handed + 1 {
-            self.gap = true;
-            self.due = Due::Now;
-            return Vec::new();
-        }
         let numbered = batch.items.iter().filter(|item| item.sequenced).count() as u64;
+        let is_early = batch.first_seq > self.handed + 1;
+        self.due |= numbered > 0 || is_early || self.buried;
+        if self.buried {
+            return Vec::new();
+        }
+        if is_early {
+            self.gap = true;
+            return Vec::new();
+        }
         if numbered > 0 && batch.first_seq + numbered <= self.handed + 1 {
-            self.due = Due::Now;
             return Vec::new();
         }
         self.hand_out(batch)
@@ -143,14 +132,12 @@ impl Receiver {
                 }
                 self.handed = seq;
                 self.gap = false;
-                self.due = self.due.max(Due::Soon);
+            } else {
+                self.best_effort_bytes += charge(&item.envelope);
             }
-            self.bytes_since_ack += charge(&item.envelope);
             handed.push((number, item.envelope));
         }
-        if self.bytes_since_ack >= LANE_BATCH_BYTES {
-            self.due = Due::Now;
-        }
+        self.due |= self.best_effort_bytes >= LANE_BATCH_BYTES;
         handed
     }
 
@@ -165,19 +152,14 @@ impl Receiver {
         self.verdicts.extend(verdict.map(|verdict| (seq, verdict)));
     }
 
-    /// Whether an ack has to leave.
-    pub fn due(&self) -> Due {
-        self.due
-    }
-
-    /// Takes the ack that is due. With too many verdicts for one it ends before the first that it
+    /// Takes the ack that is due after a batch, if one is: messages call for it, and so do 64 KiB of
+    /// best effort. With too many verdicts for one it ends before the first that it
     /// cannot carry; the sender asks for the rest by repeating.
     pub fn ack(&mut self) -> Option<Ack> {
-        if self.due == Due::No {
+        if !std::mem::take(&mut self.due) {
             return None;
         }
-        self.due = Due::No;
-        self.bytes_since_ack = 0;
+        self.best_effort_bytes = 0;
         let cut = self.verdicts.get(LANE_VERDICTS_MAX);
         let gap = std::mem::take(&mut self.gap) && cut.is_none();
         let verdicts = self.verdicts.iter().take(LANE_VERDICTS_MAX);

@@ -9,15 +9,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use protocol::envelope::EnvelopeError;
-use protocol::lane::{Packet, Verdict};
-use protocol::limits::{ENVELOPE_OVERHEAD_BYTES, LANE_ACK_DELAY_MS, LANE_WINDOW_BYTES_MAX};
+use protocol::lane::{Ack, Packet, Verdict};
+use protocol::limits::{ENVELOPE_OVERHEAD_BYTES, LANE_WINDOW_BYTES_MAX};
 use protocol::{BootId, Envelope, ErrorCode, TenantId};
+use router_core::Millis;
 use router_core::effect::{Effects, Receipt};
-use router_core::lane::{Due, Parcel, Receiver, Sender, Settled, Status, Stream, window_bytes};
+use router_core::lane::{Parcel, Receiver, Sender, Settled, Status, Stream, window_bytes};
 use router_core::shard::Input as ShardInput;
 
 use super::Machine;
-use crate::agenda::{Arrival, Event};
+use crate::agenda::Publish;
 use crate::older::older;
 use crate::outside::Outside;
 
@@ -30,7 +31,27 @@ pub(super) struct Lane {
     number: u64,
     pub sender: Sender,
     receiver: Receiver,
+    /// The newest ack that is due; it says all that an older one would.
+    ack: Option<Ack>,
+    /// A bare ack is unanswered.
+    telling: bool,
     buried: bool,
+}
+
+impl Lane {
+    /// What to publish now: a batch, with the ack that is due; or a bare ack, one at a time.
+    fn next(&mut self, now_ms: Millis) -> Option<(Packet, Publish)> {
+        let data = self.sender.take(now_ms);
+        let is_data = data.is_some();
+        let carried = is_data || !self.telling;
+        let ack = carried.then(|| self.ack.take()).flatten();
+        if !is_data && ack.is_none() {
+            return None;
+        }
+        self.telling |= !is_data;
+        let lane = self.number;
+        Some((self.sender.packet(data, ack), Publish { lane, is_data }))
+    }
 }
 
 type Outcomes = Vec<(Receipt, Settled)>;
@@ -48,6 +69,8 @@ impl Machine {
                 number: *numbers,
                 sender: Sender::new(own, boot),
                 receiver: Receiver::new(boot, own),
+                ack: None,
+                telling: false,
                 buried: is_dead,
             };
             lane.sender.set_window(window);
@@ -134,13 +157,9 @@ impl Machine {
                 self.lane(src).receiver.decided(number, verdict);
             }
         }
-        match self.lane(src).receiver.due() {
-            Due::No => {}
-            Due::Soon if outside.dice.permille(500) => {
-                let event = Event::Arrive(self.process, Arrival::AckNow(src));
-                outside.later(LANE_ACK_DELAY_MS, event);
-            }
-            Due::Soon | Due::Now => self.acknowledge(outside, src),
+        let lane = self.lane(src);
+        if let Some(ack) = lane.receiver.ack() {
+            lane.ack = Some(ack);
         }
     }
 
@@ -170,36 +189,15 @@ impl Machine {
         decided.flatten()
     }
 
-    /// Sends the ack that is due, with data if some waits.
-    pub(super) fn acknowledge(&mut self, outside: &mut Outside, boot: BootId) {
-        let now_ms = self.clock(outside);
-        let Some(lane) = self.lanes.get_mut(&boot) else {
-            return;
-        };
-        let Some(ack) = lane.receiver.ack() else {
-            return;
-        };
-        let data = match lane.buried {
-            true => None,
-            false => lane.sender.take(now_ms),
-        };
-        let number = data.is_some().then_some(lane.number);
-        let packet = lane.sender.packet(data, Some(ack));
-        let bytes = packet.to_bytes(&outside.lane_keys);
-        outside.publish(self.process, boot, bytes, number);
-    }
-
     /// Publishes what lanes have.
     pub(super) fn pump_lanes(&mut self, outside: &mut Outside) {
         let now_ms = self.clock(outside);
         for (boot, lane) in &mut self.lanes {
-            let Some(batch) = lane.sender.take(now_ms) else {
+            let Some((packet, what)) = lane.next(now_ms) else {
                 continue;
             };
-            let ack = lane.receiver.ack();
-            let packet = lane.sender.packet(Some(batch), ack);
             let bytes = packet.to_bytes(&outside.lane_keys);
-            outside.publish(self.process, *boot, bytes, Some(lane.number));
+            outside.publish(self.process, *boot, bytes, what);
             let held = lane.sender.status(now_ms);
             let bytes = held.unacked_bytes + held.waiting_bytes;
             if bytes > LANE_WINDOW_BYTES_MAX {
@@ -210,11 +208,20 @@ impl Machine {
         }
     }
 
-    pub(super) fn published(&mut self, outside: &mut Outside, number: u64, result: Result<(), ()>) {
+    pub(super) fn published(
+        &mut self,
+        outside: &mut Outside,
+        what: Publish,
+        result: Result<(), ()>,
+    ) {
         let now_ms = self.clock(outside);
-        let lane = self.lanes.values_mut().find(|lane| lane.number == number);
-        if let Some(lane) = lane {
-            lane.sender.published(now_ms, result);
+        let mut lanes = self.lanes.values_mut();
+        let Some(lane) = lanes.find(|lane| lane.number == what.lane) else {
+            return;
+        };
+        match what.is_data {
+            true => lane.sender.published(now_ms, result),
+            false => lane.telling = false,
         }
     }
 

@@ -31,20 +31,17 @@ fn handle(receiver: &mut Receiver, batch: Batch) -> String {
     letters.map(|letter| char::from(*letter)).collect()
 }
 
-/// (upto, gap) of an ack that is due at once.
-fn at_once(receiver: &mut Receiver) -> Option<(u64, bool)> {
-    let due = receiver.due() == Due::Now;
-    let ack = receiver.ack().filter(|_| due)?;
-    Some((ack.upto, ack.gap))
+/// (upto, gap) of the ack that is due.
+fn acked(receiver: &mut Receiver) -> Option<(u64, bool)> {
+    receiver.ack().map(|ack| (ack.upto, ack.gap))
 }
 
 #[test]
-fn a_batch_is_numbered_from_its_first_and_acked_soon() {
+fn a_batch_is_numbered_from_its_first_and_acked() {
     let mut lane = receiver();
     let handed = lane.arrived(batch(1, "AxB"));
     let numbers: Vec<_> = handed.iter().map(|(seq, _)| *seq).collect();
     assert_eq!(numbers, [Some(1), None, Some(2)]);
-    assert_eq!(lane.due(), Due::Soon);
     lane.decided(1, None);
     lane.decided(2, Some(Verdict::Offline));
     let ack = Ack {
@@ -55,28 +52,28 @@ fn a_batch_is_numbered_from_its_first_and_acked_soon() {
         verdicts: vec![(2, Verdict::Offline)],
     };
     assert_eq!(lane.ack(), Some(ack));
-    assert_eq!((lane.due(), lane.ack()), (Due::No, None));
+    assert_eq!(lane.ack(), None, "it was taken");
 }
 
 #[test]
-fn a_batch_that_comes_twice_is_acked_at_once_and_not_handled() {
+fn a_batch_that_comes_twice_is_acked_again_and_not_handled() {
     let mut lane = receiver();
     assert_eq!(handle(&mut lane, batch(1, "ABx")), "ABx");
-    assert_eq!(at_once(&mut lane), None, "soon");
+    assert_eq!(acked(&mut lane), Some((2, false)));
     assert_eq!(handle(&mut lane, batch(1, "ABx")), "");
-    assert_eq!(at_once(&mut lane), Some((2, false)));
+    assert_eq!(acked(&mut lane), Some((2, false)));
     assert_eq!(handle(&mut lane, batch(2, "B")), "");
-    assert_eq!(at_once(&mut lane), Some((2, false)));
+    assert_eq!(acked(&mut lane), Some((2, false)));
 }
 
 #[test]
 fn behind_a_gap_nothing_is_handled() {
     let mut lane = receiver();
     assert_eq!(handle(&mut lane, batch(2, "B")), "");
-    assert_eq!(at_once(&mut lane), Some((0, true)));
+    assert_eq!(acked(&mut lane), Some((0, true)));
     assert_eq!(handle(&mut lane, batch(1, "A")), "A");
     assert_eq!(handle(&mut lane, batch(3, "x")), "", "best effort neither");
-    assert_eq!(at_once(&mut lane), Some((1, true)));
+    assert_eq!(acked(&mut lane), Some((1, true)));
 }
 
 #[test]
@@ -84,7 +81,7 @@ fn a_gap_that_is_filled_is_not_told() {
     let mut lane = receiver();
     handle(&mut lane, batch(2, "B"));
     handle(&mut lane, batch(1, "AB"));
-    assert_eq!(at_once(&mut lane), Some((2, false)));
+    assert_eq!(acked(&mut lane), Some((2, false)));
 }
 
 #[test]
@@ -100,8 +97,9 @@ fn best_effort_is_handled_only_in_its_place() {
     assert_eq!(handle(&mut lane, batch(1, "x")), "x");
     assert_eq!(handle(&mut lane, batch(1, "A")), "A");
     assert_eq!(handle(&mut lane, batch(1, "x")), "", "A may end its stream");
-    assert_eq!(lane.due(), Due::Soon);
+    assert_eq!(acked(&mut lane), Some((1, false)));
     assert_eq!(handle(&mut lane, batch(2, "y")), "y");
+    assert_eq!(acked(&mut lane), None, "nobody waits for that");
 }
 
 #[test]
@@ -113,14 +111,14 @@ fn a_lower_generation_is_dropped_and_a_higher_begins_at_1() {
     };
     handle(&mut lane, batch(1, "AB"));
     assert_eq!(handle(&mut lane, newer(3, "C")), "");
-    assert_eq!(at_once(&mut lane), Some((0, true)));
+    assert_eq!(acked(&mut lane), Some((0, true)));
     assert_eq!(handle(&mut lane, newer(1, "C")), "C");
     assert_eq!(
         lane.ack().map(|ack| (ack.generation, ack.upto)),
         Some((2, 1))
     );
     assert_eq!(handle(&mut lane, batch(3, "D")), "");
-    assert_eq!(lane.due(), Due::No, "no ack for the past");
+    assert_eq!(lane.ack(), None, "no ack for the past");
 }
 
 #[test]
@@ -178,20 +176,15 @@ fn a_buried_source_is_told_and_not_handled() {
 }
 
 #[test]
-fn an_ack_is_due_at_once_every_64_kib() {
-    let item = |bytes: usize, sequenced| Item {
-        sequenced,
-        envelope: Bytes::from(vec![0; bytes - 64]),
-    };
-    for sequenced in [true, false] {
-        let mut lane = receiver();
-        let mut half = batch(1, "");
-        half.items = vec![item(LANE_BATCH_BYTES / 2, sequenced)];
+fn an_ack_is_due_every_64_kib_of_best_effort() {
+    let mut lane = receiver();
+    let mut half = batch(1, "x");
+    half.items[0].envelope = Bytes::from(vec![0; LANE_BATCH_BYTES / 2 - 64]);
+    for _ in 0..2 {
         handle(&mut lane, half.clone());
-        assert!(lane.due() < Due::Now, "below");
-        half.first_seq += u64::from(sequenced);
-        handle(&mut lane, half);
-        assert_eq!(lane.due(), Due::Now, "at");
+        assert_eq!(acked(&mut lane), None, "below");
+        handle(&mut lane, half.clone());
+        assert_eq!(acked(&mut lane), Some((0, false)), "at");
     }
 }
 
