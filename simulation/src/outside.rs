@@ -88,21 +88,23 @@ impl Outside {
     }
 
     /// A process publishes a packet; a lane is told how that ended.
-    pub fn publish(&mut self, from: Process, to: BootId, packet: Bytes, what: Publish) {
+    pub fn publish(&mut self, from: Process, to: BootId, packet: Bytes, what: Option<Publish>) {
         let journey = self
             .faults
             .journey(&mut self.dice, from.machine, self.now_ms);
         if let Some(executed_ms) = journey.executed_ms {
             self.agenda.add(executed_ms, Event::Publish(to, packet));
         }
-        let (at_ms, answer) = journey.answer;
-        let result = if answer == Answer::True {
-            Ok(())
-        } else {
-            Err(())
-        };
-        let arrival = Arrival::Published(what, result);
-        self.agenda.add(at_ms, Event::Arrive(from, arrival));
+        if let Some(what) = what {
+            let (at_ms, answer) = journey.answer;
+            let result = if answer == Answer::True {
+                Ok(())
+            } else {
+                Err(())
+            };
+            let arrival = Arrival::Published(what, result);
+            self.agenda.add(at_ms, Event::Arrive(from, arrival));
+        }
     }
 
     /// A process publishes a probe to itself.

@@ -14,10 +14,10 @@ use std::time::Duration;
 
 use backplane::Inbound;
 use bytes::Bytes;
-use protocol::lane::{Packet, Verdict};
+use protocol::lane::{Ack, Packet, Verdict};
 use protocol::limits::COMPARE_MS;
 use protocol::{BootId, Envelope, ErrorCode};
-use router_core::lane::{Receiver, Status};
+use router_core::lane::Status;
 use router_core::node::{Node as Machine, NodeEffect, NodeInput};
 use router_core::shard::Input;
 use router_core::store::nodes::Hello;
@@ -125,14 +125,11 @@ impl Node {
     /// Nothing of a buried node is handled, and it is told why.
     fn tell_buried(&self, packet: Packet) {
         let Some(batch) = packet.data else { return };
-        let mut receiver = Receiver::new(packet.src, packet.dst);
-        receiver.bury();
-        receiver.arrived(batch);
         let answer = Packet {
             src: packet.dst,
             dst: packet.src,
             data: None,
-            ack: receiver.ack(),
+            ack: Some(Ack::buried(batch.generation)),
         };
         let bytes = answer.to_bytes(self.lane_keys());
         if let Some(node) = self.me.upgrade() {

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use protocol::BootId;
 use protocol::lane::{Ack, Batch, Verdict, charge};
 use protocol::limits::{LANE_BATCH_BYTES, LANE_UNACKED_MAX, LANE_VERDICTS_MAX};
 
@@ -14,10 +13,10 @@ use crate::invariant::Invariant;
 ///
 /// One task a source calls it: [`arrived`](Self::arrived), then [`decided`](Self::decided) for every
 /// numbered item in order, then [`ack`](Self::ack).
-#[derive(Debug)]
+///
+/// The default one has heard nothing.
+#[derive(Debug, Default)]
 pub struct Receiver {
-    src: BootId,
-    dst: BootId,
     generation: u64,
     /// The last number that was handed out; what is not above is never handed out again.
     handed: u64,
@@ -27,7 +26,6 @@ pub struct Receiver {
     seen: u64,
     /// Every verdict above `seen`: a lost ack must not turn a refusal into "delivered".
     verdicts: VecDeque<(u64, Verdict)>,
-    buried: bool,
     gap: bool,
     /// An ack has to leave.
     due: bool,
@@ -36,38 +34,6 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// The lane from `src` to this node, `dst`, before anything was heard.
-    pub fn new(src: BootId, dst: BootId) -> Self {
-        Self {
-            src,
-            dst,
-            generation: 0,
-            handed: 0,
-            upto: 0,
-            seen: 0,
-            verdicts: VecDeque::new(),
-            buried: false,
-            gap: false,
-            due: false,
-            best_effort_bytes: 0,
-        }
-    }
-
-    /// Who sends.
-    pub fn src(&self) -> BootId {
-        self.src
-    }
-
-    /// This node.
-    pub fn dst(&self) -> BootId {
-        self.dst
-    }
-
-    /// The source is buried: from now on nothing from it is handled, and it is told.
-    pub fn bury(&mut self) {
-        self.buried = true;
-    }
-
     /// The envelopes to handle now, in this order, each with its number or none if it is best
     /// effort. Empty for a batch that comes too early, late or twice.
     pub fn arrived(&mut self, batch: Batch) -> Vec<(Option<u64>, Bytes)> {
@@ -75,15 +41,15 @@ impl Receiver {
             return Vec::new();
         }
         if batch.generation > self.generation {
-            self.begin(batch.generation);
+            *self = Self {
+                generation: batch.generation,
+                ..Self::default()
+            };
         }
         self.forget(batch.seen);
         let numbered = batch.items.iter().filter(|item| item.sequenced).count() as u64;
         let is_early = batch.first_seq > self.handed + 1;
-        self.due |= numbered > 0 || is_early || self.buried;
-        if self.buried {
-            return Vec::new();
-        }
+        self.due |= numbered > 0 || is_early;
         if is_early {
             self.gap = true;
             return Vec::new();
@@ -92,14 +58,6 @@ impl Receiver {
             return Vec::new();
         }
         self.hand_out(batch)
-    }
-
-    fn begin(&mut self, generation: u64) {
-        *self = Self {
-            generation,
-            buried: self.buried,
-            ..Self::new(self.src, self.dst)
-        };
     }
 
     fn forget(&mut self, seen: u64) {
@@ -167,7 +125,7 @@ impl Receiver {
             generation: self.generation,
             upto: cut.map_or(self.upto, |(seq, _)| seq - 1),
             gap,
-            buried: self.buried,
+            buried: false,
             verdicts: verdicts.copied().collect(),
         })
     }

@@ -107,7 +107,7 @@ impl Lane {
         let (src, dst) = (BootId::from_bits(1), BootId::from_bits(2));
         Self {
             sender: Sender::new(src, dst),
-            receiver: Receiver::new(src, dst),
+            receiver: Receiver::default(),
             parcels: Vec::new(),
             down: false,
             now_ms: 1_000_000,

@@ -1,4 +1,4 @@
-//! The lanes of a process: one pair of ends for every other boot id, until that is buried and after.
+//! The lanes of a process: one pair of ends for every other boot id, until that is buried.
 //!
 //! ```text
 //!  Publish ─▶ send ─▶ Sender ─take─▶ Packet ~~~▶ packet ─▶ Receiver ─▶ Inbound, Decided ─▶ ack
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use protocol::envelope::EnvelopeError;
-use protocol::lane::{Ack, Packet, Verdict};
+use protocol::lane::{Ack, Batch, Packet, Verdict};
 use protocol::limits::{ENVELOPE_OVERHEAD_BYTES, LANE_WINDOW_BYTES_MAX};
 use protocol::{BootId, Envelope, ErrorCode, TenantId};
 use router_core::Millis;
@@ -35,7 +35,6 @@ pub(super) struct Lane {
     ack: Option<Ack>,
     /// A bare ack is unanswered.
     telling: bool,
-    buried: bool,
 }
 
 impl Lane {
@@ -57,28 +56,26 @@ impl Lane {
 type Outcomes = Vec<(Receipt, Settled)>;
 
 impl Machine {
-    /// The lane to another node, made at first sight.
-    pub(super) fn lane(&mut self, boot: BootId) -> &mut Lane {
+    /// The lane to a node; it begins now if there was none. None to itself, none to the dead.
+    pub(super) fn lane(&mut self, boot: BootId) -> Option<&mut Lane> {
         let own = self.nodes.own;
-        let is_dead = self.nodes.is_dead(boot);
+        if boot == own || self.nodes.is_dead(boot) {
+            return None;
+        }
         let window = window_bytes(self.nodes.others());
         let numbers = &mut self.lane_numbers;
-        self.lanes.entry(boot).or_insert_with(|| {
+        Some(self.lanes.entry(boot).or_insert_with(|| {
             *numbers += 1;
             let mut lane = Lane {
                 number: *numbers,
                 sender: Sender::new(own, boot),
-                receiver: Receiver::new(boot, own),
+                receiver: Receiver::default(),
                 ack: None,
                 telling: false,
-                buried: is_dead,
             };
             lane.sender.set_window(window);
-            if is_dead {
-                lane.receiver.bury();
-            }
             lane
-        })
+        }))
     }
 
     pub(super) fn resize_lanes(&mut self) {
@@ -103,10 +100,9 @@ impl Machine {
             envelope
         };
         let tenant = receipt.tenant().clone();
-        let lane = self.lane(node);
-        if lane.buried {
+        let Some(lane) = self.lane(node) else {
             return Err(receipt);
-        }
+        };
         let parcel = Parcel {
             tenant,
             bytes,
@@ -122,8 +118,7 @@ impl Machine {
         stream: Stream,
         envelope: Bytes,
     ) {
-        let lane = self.lane(node);
-        if !lane.buried {
+        if let Some(lane) = self.lane(node) {
             lane.sender.push_best_effort(tenant, stream, envelope);
         }
     }
@@ -138,29 +133,52 @@ impl Machine {
             return;
         }
         let src = packet.src;
+        if self.nodes.is_dead(src) {
+            return self.tell_buried(outside, packet);
+        }
+        if packet.data.is_some() && !self.nodes.hears(src) {
+            self.met.push(src);
+        }
         let now_ms = self.clock(outside);
         if let Some(ack) = &packet.ack {
             let mut out = Outcomes::new();
-            self.lane(src).sender.acked(now_ms, ack, &mut out);
+            if let Some(lane) = self.lane(src) {
+                lane.sender.acked(now_ms, ack, &mut out);
+            }
             self.settle(outside, out);
         }
-        let Some(batch) = packet.data else { return };
-        // A dead one is told.
-        if !self.nodes.hears(src) && !self.nodes.is_dead(src) {
-            self.met.push(src);
-            return;
+        if let Some(batch) = packet.data.filter(|_| self.nodes.hears(src)) {
+            self.batch(outside, src, batch);
         }
-        let items = self.lane(src).receiver.arrived(batch);
-        for (number, envelope) in items {
+    }
+
+    fn batch(&mut self, outside: &mut Outside, src: BootId, batch: Batch) {
+        let Some(lane) = self.lane(src) else { return };
+        // Nothing in a batch ends a lane.
+        for (number, envelope) in lane.receiver.arrived(batch) {
             let verdict = self.inbound(outside, number.is_some(), &envelope);
-            if let Some(number) = number {
-                self.lane(src).receiver.decided(number, verdict);
+            if let (Some(number), Some(lane)) = (number, self.lane(src)) {
+                lane.receiver.decided(number, verdict);
             }
         }
-        let lane = self.lane(src);
-        if let Some(ack) = lane.receiver.ack() {
+        if let Some(lane) = self.lane(src)
+            && let Some(ack) = lane.receiver.ack()
+        {
             lane.ack = Some(ack);
         }
+    }
+
+    /// Nothing of a buried node is handled, and it is told why.
+    fn tell_buried(&self, outside: &mut Outside, packet: Packet) {
+        let Some(batch) = packet.data else { return };
+        let answer = Packet {
+            src: packet.dst,
+            dst: packet.src,
+            data: None,
+            ack: Some(Ack::buried(batch.generation)),
+        };
+        let bytes = answer.to_bytes(&outside.lane_keys);
+        outside.publish(self.process, packet.src, bytes, None);
     }
 
     /// One envelope from another node; no verdict = delivered.
@@ -197,7 +215,7 @@ impl Machine {
                 continue;
             };
             let bytes = packet.to_bytes(&outside.lane_keys);
-            outside.publish(self.process, *boot, bytes, what);
+            outside.publish(self.process, *boot, bytes, Some(what));
             let held = lane.sender.status(now_ms);
             let bytes = held.unacked_bytes + held.waiting_bytes;
             if bytes > LANE_WINDOW_BYTES_MAX {
@@ -248,10 +266,9 @@ impl Machine {
     /// A node is dead: what was on the way to it fails, what comes from it is not handled.
     pub(super) fn bury_lane(&mut self, outside: &mut Outside, boot: BootId) {
         let mut out = Outcomes::new();
-        let lane = self.lane(boot);
-        lane.buried = true;
-        lane.receiver.bury();
-        lane.sender.fail(&mut out);
+        if let Some(mut lane) = self.lanes.remove(&boot) {
+            lane.sender.fail(&mut out);
+        }
         self.settle(outside, out);
     }
 
