@@ -235,7 +235,7 @@ impl Sender {
         let progress = ack.upto > self.acked;
         self.settle(ack, out);
         if ack.buried {
-            return self.give_up(out);
+            return self.fail(out);
         }
         self.cursor = self.cursor.max(self.acked + 1);
         if progress {
@@ -289,7 +289,7 @@ impl Sender {
             .oldest()
             .is_some_and(|at| at + LANE_DEADLINE_MS <= now_ms)
         {
-            self.give_up(out);
+            self.fail(out);
         }
         if !self.retry.fires(now_ms) || self.unacked.is_empty() {
             return;
@@ -308,14 +308,10 @@ impl Sender {
         self.retry.resume(now_ms);
     }
 
-    /// The destination is dead: everything fails at once.
+    /// Fails everything, because an end is dead or the deadline has passed, and begins a new
+    /// generation, so that nothing of the old one is acked or delivered behind it. A PUBLISH under
+    /// way, and the pause after a failed one, outlast it.
     pub fn fail(&mut self, out: &mut Vec<(Receipt, Settled)>) {
-        self.give_up(out);
-    }
-
-    /// Fails everything and begins a new generation, so that nothing of the old one is acked or
-    /// delivered behind it. A PUBLISH under way, and the pause after a failed one, outlast it.
-    fn give_up(&mut self, out: &mut Vec<(Receipt, Settled)>) {
         for sent in std::mem::take(&mut self.unacked) {
             self.window
                 .leave(&sent.parcel.tenant, charge(&sent.parcel.bytes));
