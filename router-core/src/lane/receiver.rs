@@ -26,6 +26,7 @@ pub struct Receiver {
     seen: u64,
     /// Every verdict above `seen`: a lost ack must not turn a refusal into "delivered".
     verdicts: VecDeque<(u64, Verdict)>,
+    /// What follows `handed` is missing: something behind it came.
     gap: bool,
     /// An ack has to leave.
     due: bool,
@@ -119,12 +120,11 @@ impl Receiver {
         }
         self.best_effort_bytes = 0;
         let cut = self.verdicts.get(LANE_VERDICTS_MAX);
-        let gap = std::mem::take(&mut self.gap) && cut.is_none();
         let verdicts = self.verdicts.iter().take(LANE_VERDICTS_MAX);
         Some(Ack {
             generation: self.generation,
             upto: cut.map_or(self.upto, |(seq, _)| seq - 1),
-            gap,
+            gap: self.gap && cut.is_none(),
             buried: false,
             verdicts: verdicts.copied().collect(),
         })

@@ -70,6 +70,10 @@ fn behind_a_gap_nothing_is_handled() {
     assert_eq!(handle(&mut lane, batch(1, "A")), "A");
     assert_eq!(handle(&mut lane, batch(3, "x")), "", "best effort neither");
     assert_eq!(acked(&mut lane), Some((1, true)));
+    handle(&mut lane, batch(1, "A"));
+    assert_eq!(acked(&mut lane), Some((1, true)), "that ack may be lost");
+    handle(&mut lane, batch(2, "B"));
+    assert_eq!(acked(&mut lane), Some((2, false)));
 }
 
 #[test]
