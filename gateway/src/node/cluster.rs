@@ -108,17 +108,24 @@ impl Node {
         if packet.data.is_some() && !view.hears(packet.src) {
             self.met(packet.src);
         }
+        if packet.ack.as_ref().is_some_and(|ack| ack.buried) {
+            self.hint(NodeInput::Buried);
+        }
         self.metrics.cluster.received(bytes.len());
         if !self.lanes.hand(view.own, packet) {
             self.metrics.cluster.dropped.increment(1);
         }
     }
 
-    /// Somebody names a node that is not in the view: the machine looks whether it lives. One that
-    /// cannot be told now is named again.
+    /// Somebody names a node that is not in the view: the machine looks whether it lives.
     pub(super) fn met(&self, boot: BootId) {
+        self.hint(NodeInput::Met(boot));
+    }
+
+    /// Tells the machine what the store will tell it later. What cannot be told now comes again.
+    fn hint(&self, input: NodeInput) {
         if let Some(inputs) = self.inputs.get() {
-            drop(inputs.try_send(NodeInput::Met(boot)));
+            drop(inputs.try_send(input));
         }
     }
 

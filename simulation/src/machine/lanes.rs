@@ -15,6 +15,7 @@ use protocol::{BootId, Envelope, ErrorCode, TenantId};
 use router_core::Millis;
 use router_core::effect::{Effects, Receipt};
 use router_core::lane::{Parcel, Receiver, Sender, Settled, Status, Stream, window_bytes};
+use router_core::node::NodeInput;
 use router_core::shard::Input as ShardInput;
 
 use super::Machine;
@@ -141,6 +142,9 @@ impl Machine {
         }
         let now_ms = self.clock(outside);
         if let Some(ack) = &packet.ack {
+            if ack.buried {
+                self.node_input(outside, NodeInput::Buried);
+            }
             let mut out = Outcomes::new();
             if let Some(lane) = self.lane(src) {
                 lane.sender.acked(now_ms, ack, &mut out);
