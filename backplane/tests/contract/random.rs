@@ -214,7 +214,7 @@ fn a_full_directory_takes_in_no_name_of_who_is_gone() {
     run(async {
         let mut subject = Subject::connect(&redis.url()).await;
         let tenant = subject.fresh_tenant().await;
-        let dir = format!("t2b-test:{{{tenant}}}:dir");
+        let dir = format!("t2b:{{{tenant}}}:dir");
         let names: Vec<String> = (0..SEEN_ENTRIES_MAX).map(|n| format!("s:c{n}")).collect();
         for names in names.chunks(1000) {
             let fields = names.iter().flat_map(|name| [name.as_str(), "1"]);

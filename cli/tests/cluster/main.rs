@@ -30,6 +30,8 @@ mod collector;
 #[cfg(test)]
 mod crowd;
 #[cfg(test)]
+mod deaf;
+#[cfg(test)]
 mod directory_lag;
 #[cfg(test)]
 mod flow;
@@ -85,6 +87,7 @@ const CASES: &[(&str, Case)] = cases![
     takeovers::a_socket_keeps_its_other_bots,
     killed::a_killed_node_leaves_no_ghosts,
     stopped::a_stopped_node_comes_back_with_its_sockets,
+    deaf::a_deaf_node_hears_again,
     redis_trouble::troubles_heal_unseen,
     redis_gone::nodes_stand_without_redis,
     only_publish::redis_sees_only_publish,
