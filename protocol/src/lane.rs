@@ -85,6 +85,19 @@ pub struct Ack {
     pub verdicts: Vec<(u64, Verdict)>,
 }
 
+impl Ack {
+    /// What a node whose boot id is buried is told, whatever it sends in this life of its lane.
+    pub fn buried(generation: u64) -> Self {
+        Self {
+            generation,
+            upto: 0,
+            gap: false,
+            buried: true,
+            verdicts: Vec::new(),
+        }
+    }
+}
+
 /// Why an envelope was not delivered. Those delivered have none.
 ///
 /// Wire form: one text, `duplicate`, `moved:<boot id>`, `offline` or `refused:<reason>`. A text of

@@ -155,10 +155,6 @@ pub const LANE_RESEND_DOUBLINGS: u32 = 3;
 /// How long a message may be in a lane before the lane gives up, milliseconds: the fourth
 /// repetition would be due then.
 pub const LANE_DEADLINE_MS: u64 = 7500;
-/// After how long a sender is told to try a full lane again, milliseconds.
-pub const LANE_RETRY_MS: u64 = 100;
-/// How long an ack may wait for more to acknowledge while a node is busy, milliseconds.
-pub const LANE_ACK_DELAY_MS: u64 = 1;
 
 /// Most nodes that a message is sent after a bot that moves.
 pub const MOVES_MAX: u64 = 4;

@@ -76,9 +76,7 @@ pub enum Arrival {
     /// An own probe, pushed.
     Probe(u64),
     /// A PUBLISH of a lane ended.
-    Published(u64, Result<(), ()>),
-    /// An ack that could wait cannot any more.
-    AckNow(BootId),
+    Published(Publish, Result<(), ()>),
     /// The subscription's connection dropped.
     LinkDown,
     /// It is back, and all is subscribed.
@@ -89,6 +87,15 @@ pub enum Arrival {
     Text(ConnKey, Bytes, Said),
     /// A peer closed its socket.
     Gone(ConnKey),
+}
+
+/// A PUBLISH of a lane.
+#[derive(Debug, Clone, Copy)]
+pub struct Publish {
+    /// The lane's number in its process.
+    pub lane: u64,
+    /// Whether it has a batch; else it is a bare ack.
+    pub is_data: bool,
 }
 
 /// How a peer treats its socket.

@@ -9,7 +9,7 @@ use router_core::store::nodes::{NodeAsk, NodeReply};
 use router_core::store::{self, Ask, Reply};
 use router_core::{ConnKey, Millis};
 
-use crate::agenda::{Agenda, Arrival, Event, Process, Question, name_of};
+use crate::agenda::{Agenda, Arrival, Event, Process, Publish, Question, name_of};
 use crate::checks::Onlooker;
 use crate::dice::Dice;
 use crate::faults::{Answer, Faults};
@@ -88,21 +88,21 @@ impl Outside {
     }
 
     /// A process publishes a packet; a lane is told how that ended.
-    pub fn publish(&mut self, from: Process, to: BootId, packet: Bytes, lane: Option<u64>) {
+    pub fn publish(&mut self, from: Process, to: BootId, packet: Bytes, what: Option<Publish>) {
         let journey = self
             .faults
             .journey(&mut self.dice, from.machine, self.now_ms);
         if let Some(executed_ms) = journey.executed_ms {
             self.agenda.add(executed_ms, Event::Publish(to, packet));
         }
-        if let Some(lane) = lane {
+        if let Some(what) = what {
             let (at_ms, answer) = journey.answer;
             let result = if answer == Answer::True {
                 Ok(())
             } else {
                 Err(())
             };
-            let arrival = Arrival::Published(lane, result);
+            let arrival = Arrival::Published(what, result);
             self.agenda.add(at_ms, Event::Arrive(from, arrival));
         }
     }

@@ -14,10 +14,10 @@ use std::time::Duration;
 
 use backplane::Inbound;
 use bytes::Bytes;
-use protocol::lane::{Packet, Verdict};
+use protocol::lane::{Ack, Packet, Verdict};
 use protocol::limits::COMPARE_MS;
 use protocol::{BootId, Envelope, ErrorCode};
-use router_core::lane::{Receiver, Status};
+use router_core::lane::Status;
 use router_core::node::{Node as Machine, NodeEffect, NodeInput};
 use router_core::shard::Input;
 use router_core::store::nodes::Hello;
@@ -108,31 +108,35 @@ impl Node {
         if packet.data.is_some() && !view.hears(packet.src) {
             self.met(packet.src);
         }
+        if packet.ack.as_ref().is_some_and(|ack| ack.buried) {
+            self.hint(NodeInput::Buried);
+        }
         self.metrics.cluster.received(bytes.len());
         if !self.lanes.hand(view.own, packet) {
             self.metrics.cluster.dropped.increment(1);
         }
     }
 
-    /// Somebody names a node that is not in the view: the machine looks whether it lives. One that
-    /// cannot be told now is named again.
+    /// Somebody names a node that is not in the view: the machine looks whether it lives.
     pub(super) fn met(&self, boot: BootId) {
+        self.hint(NodeInput::Met(boot));
+    }
+
+    /// Tells the machine what the store will tell it later. What cannot be told now comes again.
+    fn hint(&self, input: NodeInput) {
         if let Some(inputs) = self.inputs.get() {
-            drop(inputs.try_send(NodeInput::Met(boot)));
+            drop(inputs.try_send(input));
         }
     }
 
     /// Nothing of a buried node is handled, and it is told why.
     fn tell_buried(&self, packet: Packet) {
         let Some(batch) = packet.data else { return };
-        let mut receiver = Receiver::new(packet.src, packet.dst);
-        receiver.bury();
-        receiver.arrived(batch);
         let answer = Packet {
             src: packet.dst,
             dst: packet.src,
             data: None,
-            ack: receiver.ack(),
+            ack: Some(Ack::buried(batch.generation)),
         };
         let bytes = answer.to_bytes(self.lane_keys());
         if let Some(node) = self.me.upgrade() {

@@ -111,7 +111,7 @@ impl Lanes {
         let pushed = sender.push(now_ms, parcel);
         drop(sender);
         lane.work.notify_one();
-        pushed.err().map(|full| (full.receipt, Settled::Unsent))
+        pushed.err().map(|receipt| (receipt, Settled::Unsent))
     }
 
     /// Puts something best effort onto a lane. False: it was dropped.
@@ -163,13 +163,7 @@ impl Lanes {
                 ended: self.ended.child_token(),
             });
             tokio::spawn(publish(Arc::clone(&node), Arc::clone(&lane)));
-            let receiver = Receiver::new(peer, own);
-            tokio::spawn(listen(
-                Arc::clone(&node),
-                Arc::clone(&lane),
-                receiver,
-                waiting,
-            ));
+            tokio::spawn(listen(Arc::clone(&node), Arc::clone(&lane), waiting));
             lane
         });
         Some(Arc::clone(lane))
@@ -323,13 +317,9 @@ async fn publish(node: Arc<Node>, lane: Arc<Lane>) {
 }
 
 /// Handles what another node sends, one packet after the other, until the lane ends.
-async fn listen(
-    node: Arc<Node>,
-    lane: Arc<Lane>,
-    mut receiver: Receiver,
-    mut packets: mpsc::Receiver<Packet>,
-) {
+async fn listen(node: Arc<Node>, lane: Arc<Lane>, mut packets: mpsc::Receiver<Packet>) {
     let _vital = Vital(Arc::clone(&node));
+    let mut receiver = Receiver::default();
     loop {
         let packet = tokio::select! {
             packet = packets.recv() => packet,

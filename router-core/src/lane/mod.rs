@@ -37,8 +37,8 @@ use protocol::{Name, StreamId, TenantId};
 use crate::effect::Receipt;
 use crate::env::Millis;
 
-pub use receiver::{Due, Receiver};
-pub use sender::{Heard, Sender};
+pub use receiver::Receiver;
+pub use sender::Sender;
 
 /// A message for another node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,15 +66,6 @@ pub enum Settled {
     Unknown,
     /// It was never published: `unreachable`.
     Unsent,
-}
-
-/// A parcel that the lane has no room for: `unreachable`.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Full {
-    /// Its receipt, to be settled by the caller.
-    pub receipt: Receipt,
-    /// When to try again.
-    pub retry_ms: Millis,
 }
 
 /// A lane as operators see it.

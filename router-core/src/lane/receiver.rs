@@ -3,33 +3,20 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use protocol::BootId;
 use protocol::lane::{Ack, Batch, Verdict, charge};
 use protocol::limits::{LANE_BATCH_BYTES, LANE_UNACKED_MAX, LANE_VERDICTS_MAX};
 
 use crate::check;
 use crate::invariant::Invariant;
 
-/// When an ack has to leave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Due {
-    /// There is nothing to say.
-    No,
-    /// At the end of the batch, or with data that is already waiting; a busy node may wait for
-    /// `LANE_ACK_DELAY_MS`.
-    Soon,
-    /// At once: the sender repeats itself, misses an answer, or is about to wait.
-    Now,
-}
-
 /// What one node hears from another.
 ///
 /// One task a source calls it: [`arrived`](Self::arrived), then [`decided`](Self::decided) for every
-/// numbered item in order, then perhaps [`ack`](Self::ack).
-#[derive(Debug)]
+/// numbered item in order, then [`ack`](Self::ack).
+///
+/// The default one has heard nothing.
+#[derive(Debug, Default)]
 pub struct Receiver {
-    src: BootId,
-    dst: BootId,
     generation: u64,
     /// The last number that was handed out; what is not above is never handed out again.
     handed: u64,
@@ -39,78 +26,39 @@ pub struct Receiver {
     seen: u64,
     /// Every verdict above `seen`: a lost ack must not turn a refusal into "delivered".
     verdicts: VecDeque<(u64, Verdict)>,
-    buried: bool,
+    /// What follows `handed` is missing: something behind it came.
     gap: bool,
-    due: Due,
-    bytes_since_ack: usize,
+    /// An ack has to leave.
+    due: bool,
+    /// Best-effort bytes since the last ack: the sender waits for one.
+    best_effort_bytes: usize,
 }
 
 impl Receiver {
-    /// The lane from `src` to this node, `dst`, before anything was heard.
-    pub fn new(src: BootId, dst: BootId) -> Self {
-        Self {
-            src,
-            dst,
-            generation: 0,
-            handed: 0,
-            upto: 0,
-            seen: 0,
-            verdicts: VecDeque::new(),
-            buried: false,
-            gap: false,
-            due: Due::No,
-            bytes_since_ack: 0,
-        }
-    }
-
-    /// Who sends.
-    pub fn src(&self) -> BootId {
-        self.src
-    }
-
-    /// This node.
-    pub fn dst(&self) -> BootId {
-        self.dst
-    }
-
-    /// The source is buried: from now on nothing from it is handled, and it is told.
-    pub fn bury(&mut self) {
-        self.buried = true;
-    }
-
     /// The envelopes to handle now, in this order, each with its number or none if it is best
-    /// effort. Empty for a batch that comes too early, late or twice; see [`due`](Self::due) then.
+    /// effort. Empty for a batch that comes too early, late or twice.
     pub fn arrived(&mut self, batch: Batch) -> Vec<(Option<u64>, Bytes)> {
         if batch.generation < self.generation {
             return Vec::new();
         }
         if batch.generation > self.generation {
-            self.begin(batch.generation);
+            *self = Self {
+                generation: batch.generation,
+                ..Self::default()
+            };
         }
         self.forget(batch.seen);
-        if self.buried {
-            self.due = Due::Now;
-            return Vec::new();
-        }
-        if batch.first_seq > self.handed + 1 {
-            self.gap = true;
-            self.due = Due::Now;
-            return Vec::new();
-        }
         let numbered = batch.items.iter().filter(|item| item.sequenced).count() as u64;
+        let is_early = batch.first_seq > self.handed + 1;
+        self.due |= numbered > 0 || is_early;
+        if is_early {
+            self.gap = true;
+            return Vec::new();
+        }
         if numbered > 0 && batch.first_seq + numbered <= self.handed + 1 {
-            self.due = Due::Now;
             return Vec::new();
         }
         self.hand_out(batch)
-    }
-
-    fn begin(&mut self, generation: u64) {
-        *self = Self {
-            generation,
-            buried: self.buried,
-            ..Self::new(self.src, self.dst)
-        };
     }
 
     fn forget(&mut self, seen: u64) {
@@ -143,14 +91,12 @@ impl Receiver {
                 }
                 self.handed = seq;
                 self.gap = false;
-                self.due = self.due.max(Due::Soon);
+            } else {
+                self.best_effort_bytes += charge(&item.envelope);
             }
-            self.bytes_since_ack += charge(&item.envelope);
             handed.push((number, item.envelope));
         }
-        if self.bytes_since_ack >= LANE_BATCH_BYTES {
-            self.due = Due::Now;
-        }
+        self.due |= self.best_effort_bytes >= LANE_BATCH_BYTES;
         handed
     }
 
@@ -165,27 +111,21 @@ impl Receiver {
         self.verdicts.extend(verdict.map(|verdict| (seq, verdict)));
     }
 
-    /// Whether an ack has to leave.
-    pub fn due(&self) -> Due {
-        self.due
-    }
-
-    /// Takes the ack that is due. With too many verdicts for one it ends before the first that it
+    /// Takes the ack that is due after a batch, if one is: messages call for it, and so do 64 KiB of
+    /// best effort. With too many verdicts for one it ends before the first that it
     /// cannot carry; the sender asks for the rest by repeating.
     pub fn ack(&mut self) -> Option<Ack> {
-        if self.due == Due::No {
+        if !std::mem::take(&mut self.due) {
             return None;
         }
-        self.due = Due::No;
-        self.bytes_since_ack = 0;
+        self.best_effort_bytes = 0;
         let cut = self.verdicts.get(LANE_VERDICTS_MAX);
-        let gap = std::mem::take(&mut self.gap) && cut.is_none();
         let verdicts = self.verdicts.iter().take(LANE_VERDICTS_MAX);
         Some(Ack {
             generation: self.generation,
             upto: cut.map_or(self.upto, |(seq, _)| seq - 1),
-            gap,
-            buried: self.buried,
+            gap: self.gap && cut.is_none(),
+            buried: false,
             verdicts: verdicts.copied().collect(),
         })
     }

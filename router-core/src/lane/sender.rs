@@ -4,24 +4,15 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use protocol::lane::{Ack, Batch, Item, Packet, charge};
-use protocol::limits::{LANE_BATCH_BYTES, LANE_DEADLINE_MS, LANE_RETRY_MS, LANE_VERDICTS_MAX};
+use protocol::limits::{LANE_BATCH_BYTES, LANE_DEADLINE_MS, LANE_VERDICTS_MAX};
 use protocol::{BootId, TenantId};
 
 use super::retry::Retry;
 use super::waiting::{Waiting, WaitingRoom};
 use super::window::Window;
-use super::{Full, Parcel, Settled, Status, Stream};
+use super::{Parcel, Settled, Status, Stream};
 use crate::effect::Receipt;
 use crate::env::Millis;
-
-/// What an ack said of this node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heard {
-    /// Nothing.
-    Nothing,
-    /// Its boot id is buried: it needs a new one.
-    Buried,
-}
 
 /// A parcel that has a number.
 #[derive(Debug)]
@@ -93,25 +84,16 @@ impl Sender {
         }
     }
 
-    /// Accepts a parcel. Errors: [`Full`] if the window or the tenant's quarter of it is.
-    pub fn push(&mut self, now_ms: Millis, parcel: Parcel) -> Result<(), Full> {
+    /// Accepts a parcel. Errors: its receipt, for the caller to settle, if the window or the tenant's
+    /// quarter of it is full.
+    pub fn push(&mut self, now_ms: Millis, parcel: Parcel) -> Result<(), Receipt> {
         if !self.window.enter(&parcel.tenant, charge(&parcel.bytes)) {
-            return Err(Full {
-                receipt: parcel.receipt,
-                retry_ms: self.retry_ms(now_ms),
-            });
+            return Err(parcel.receipt);
         }
         *self.ages.entry(now_ms).or_default() += 1;
         let pushed_ms = now_ms;
         self.waiting.push(Waiting::Parcel { parcel, pushed_ms });
         Ok(())
-    }
-
-    /// A lane that stands still has room again at the deadline of its oldest at the latest.
-    fn retry_ms(&self, now_ms: Millis) -> Millis {
-        let oldest = self.oldest().filter(|_| self.retry.tries > 0);
-        let left = oldest.map_or(0, |at| (at + LANE_DEADLINE_MS).saturating_sub(now_ms));
-        left.max(LANE_RETRY_MS)
     }
 
     /// Accepts something best effort, in the place of one of the same stream that waits. False if it
@@ -244,17 +226,16 @@ impl Sender {
     }
 
     /// An ack of this lane: settles what it decides. One of another generation, or above what was
-    /// sent, is ignored whole.
-    pub fn acked(&mut self, now_ms: Millis, ack: &Ack, out: &mut Vec<(Receipt, Settled)>) -> Heard {
+    /// sent, is ignored whole. One that says `buried` fails the rest: nobody will deliver it.
+    pub fn acked(&mut self, now_ms: Millis, ack: &Ack, out: &mut Vec<(Receipt, Settled)>) {
         if ack.generation != self.generation || ack.upto >= self.next_seq {
-            return Heard::Nothing;
+            return;
         }
         self.unheard.0 = 0;
         let progress = ack.upto > self.acked;
         self.settle(ack, out);
         if ack.buried {
-            self.give_up(out);
-            return Heard::Buried;
+            return self.fail(out);
         }
         self.cursor = self.cursor.max(self.acked + 1);
         if progress {
@@ -264,7 +245,6 @@ impl Sender {
             self.retry.gap = Some(ack.upto);
             self.cursor = self.acked + 1;
         }
-        Heard::Nothing
     }
 
     fn settle(&mut self, ack: &Ack, out: &mut Vec<(Receipt, Settled)>) {
@@ -309,7 +289,7 @@ impl Sender {
             .oldest()
             .is_some_and(|at| at + LANE_DEADLINE_MS <= now_ms)
         {
-            self.give_up(out);
+            self.fail(out);
         }
         if !self.retry.fires(now_ms) || self.unacked.is_empty() {
             return;
@@ -328,14 +308,10 @@ impl Sender {
         self.retry.resume(now_ms);
     }
 
-    /// The destination is dead: everything fails at once.
+    /// Fails everything, because an end is dead or the deadline has passed, and begins a new
+    /// generation, so that nothing of the old one is acked or delivered behind it. A PUBLISH under
+    /// way, and the pause after a failed one, outlast it.
     pub fn fail(&mut self, out: &mut Vec<(Receipt, Settled)>) {
-        self.give_up(out);
-    }
-
-    /// Fails everything and begins a new generation, so that nothing of the old one is acked or
-    /// delivered behind it. A PUBLISH under way, and the pause after a failed one, outlast it.
-    fn give_up(&mut self, out: &mut Vec<(Receipt, Settled)>) {
         for sent in std::mem::take(&mut self.unacked) {
             self.window
                 .leave(&sent.parcel.tenant, charge(&sent.parcel.bytes));

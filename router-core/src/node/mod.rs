@@ -97,6 +97,8 @@ pub enum NodeInput {
     LinkUp,
     /// Something of a node that is not in the view: an entry in a directory, or a packet.
     Met(BootId),
+    /// Another node says that this one is buried. The store knows: it is asked soon.
+    Buried,
     /// This node is now as said here.
     Hello(Hello),
 }
@@ -212,6 +214,7 @@ impl Node {
                 self.beat_due_ms = now_ms;
             }
             NodeInput::Met(boot) => self.on_met(now_ms, boot),
+            NodeInput::Buried => self.look_again(now_ms),
             NodeInput::Hello(hello) => self.on_hello(now_ms, hello),
         }
         self.judge(now_ms, fx);

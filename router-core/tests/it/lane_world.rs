@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use protocol::lane::{Ack, Batch, LaneKeys, Packet, Verdict};
 use protocol::limits::{
-    LANE_ACK_DELAY_MS, LANE_BATCH_BYTES, LANE_UNACKED_MAX, LANE_VERDICTS_MAX, LANE_WINDOW_BYTES_MAX,
+    LANE_BATCH_BYTES, LANE_UNACKED_MAX, LANE_VERDICTS_MAX, LANE_WINDOW_BYTES_MAX,
 };
 use protocol::{BootId, ErrorCode, Name, Secret, StreamId, TenantId};
 use router_core::effect::Receipt;
-use router_core::lane::{Due, Full, Parcel, Receiver, Sender, Settled};
+use router_core::lane::{Parcel, Receiver, Sender, Settled};
 
 /// The largest frame of these lanes: what `lanes.rs` pushes at most.
 const FRAME_BYTES: usize = 300_000;
@@ -54,7 +54,8 @@ enum Event {
     Data(Batch),
     Ack(Ack),
     Answer(Result<(), ()>),
-    AckNow,
+    /// The PUBLISH of an ack ended.
+    Told,
 }
 
 pub struct Lane {
@@ -71,6 +72,10 @@ pub struct Lane {
     numbers: u64,
     paused: Option<Vec<Batch>>,
     publishing: bool,
+    /// The newest ack that is due.
+    ack: Option<Ack>,
+    /// An ack's PUBLISH is unanswered.
+    telling: bool,
     /// How many of the next things published are lost.
     to_lose: usize,
     /// Bytes of all batches that were published.
@@ -102,7 +107,7 @@ impl Lane {
         let (src, dst) = (BootId::from_bits(1), BootId::from_bits(2));
         Self {
             sender: Sender::new(src, dst),
-            receiver: Receiver::new(src, dst),
+            receiver: Receiver::default(),
             parcels: Vec::new(),
             down: false,
             now_ms: 1_000_000,
@@ -115,6 +120,8 @@ impl Lane {
             numbers: 0,
             paused: None,
             publishing: false,
+            ack: None,
+            telling: false,
             to_lose: 0,
             published_bytes: 0,
             last: BTreeMap::new(),
@@ -148,8 +155,7 @@ impl Lane {
                 receipt: Receipt::new(tenant(from), parcel),
             },
         );
-        if let Err(Full { receipt, retry_ms }) = pushed {
-            assert!(retry_ms > 0);
+        if let Err(receipt) = pushed {
             self.out.push((receipt, Settled::Unsent));
         }
         self.turn();
@@ -226,7 +232,10 @@ impl Lane {
                 self.publishing = false;
                 self.sender.published(self.now_ms, result);
             }
-            Event::AckNow => self.ack(),
+            Event::Told => {
+                self.telling = false;
+                self.tell();
+            }
         }
     }
 
@@ -293,18 +302,21 @@ impl Lane {
                 self.receiver.decided(seq, verdict);
             }
         }
-        match self.receiver.due() {
-            Due::No => {}
-            Due::Now => self.ack(),
-            Due::Soon if self.dice.percent(50) => self.ack(),
-            Due::Soon => self.at(LANE_ACK_DELAY_MS, Event::AckNow),
-        }
+        self.ack = self.receiver.ack().or(self.ack.take());
+        self.tell();
     }
 
-    fn ack(&mut self) {
-        let Some(ack) = self.receiver.ack() else {
+    /// Publishes the ack that is due, one at a time; a newer one takes the place of one that waits.
+    fn tell(&mut self) {
+        if self.telling {
+            return;
+        }
+        let Some(ack) = self.ack.take() else {
             return;
         };
+        self.telling = true;
+        let after_ms = self.dice.next(3);
+        self.at(after_ms, Event::Told);
         assert!(ack.verdicts.len() <= LANE_VERDICTS_MAX);
         let ack = self
             .travelled(self.sender.packet(None, Some(ack)))

@@ -1,4 +1,4 @@
-//! The lanes of a process: one pair of ends for every other boot id, until that is buried and after.
+//! The lanes of a process: one pair of ends for every other boot id, until that is buried.
 //!
 //! ```text
 //!  Publish ─▶ send ─▶ Sender ─take─▶ Packet ~~~▶ packet ─▶ Receiver ─▶ Inbound, Decided ─▶ ack
@@ -9,17 +9,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use protocol::envelope::EnvelopeError;
-use protocol::lane::{Packet, Verdict};
-use protocol::limits::{ENVELOPE_OVERHEAD_BYTES, LANE_ACK_DELAY_MS, LANE_WINDOW_BYTES_MAX};
+use protocol::lane::{Ack, Batch, Packet, Verdict};
+use protocol::limits::{ENVELOPE_OVERHEAD_BYTES, LANE_WINDOW_BYTES_MAX};
 use protocol::{BootId, Envelope, ErrorCode, TenantId};
+use router_core::Millis;
 use router_core::effect::{Effects, Receipt};
-use router_core::lane::{
-    Due, Full, Parcel, Receiver, Sender, Settled, Status, Stream, window_bytes,
-};
+use router_core::lane::{Parcel, Receiver, Sender, Settled, Status, Stream, window_bytes};
+use router_core::node::NodeInput;
 use router_core::shard::Input as ShardInput;
 
 use super::Machine;
-use crate::agenda::{Arrival, Event};
+use crate::agenda::Publish;
 use crate::older::older;
 use crate::outside::Outside;
 
@@ -32,32 +32,51 @@ pub(super) struct Lane {
     number: u64,
     pub sender: Sender,
     receiver: Receiver,
-    buried: bool,
+    /// The newest ack that is due; it says all that an older one would.
+    ack: Option<Ack>,
+    /// A bare ack is unanswered.
+    telling: bool,
+}
+
+impl Lane {
+    /// What to publish now: a batch, with the ack that is due; or a bare ack, one at a time.
+    fn next(&mut self, now_ms: Millis) -> Option<(Packet, Publish)> {
+        let data = self.sender.take(now_ms);
+        let is_data = data.is_some();
+        let carried = is_data || !self.telling;
+        let ack = carried.then(|| self.ack.take()).flatten();
+        if !is_data && ack.is_none() {
+            return None;
+        }
+        self.telling |= !is_data;
+        let lane = self.number;
+        Some((self.sender.packet(data, ack), Publish { lane, is_data }))
+    }
 }
 
 type Outcomes = Vec<(Receipt, Settled)>;
 
 impl Machine {
-    /// The lane to another node, made at first sight.
-    pub(super) fn lane(&mut self, boot: BootId) -> &mut Lane {
+    /// The lane to a node; it begins now if there was none. None to itself, none to the dead.
+    pub(super) fn lane(&mut self, boot: BootId) -> Option<&mut Lane> {
         let own = self.nodes.own;
-        let is_dead = self.nodes.is_dead(boot);
+        if boot == own || self.nodes.is_dead(boot) {
+            return None;
+        }
         let window = window_bytes(self.nodes.others());
         let numbers = &mut self.lane_numbers;
-        self.lanes.entry(boot).or_insert_with(|| {
+        Some(self.lanes.entry(boot).or_insert_with(|| {
             *numbers += 1;
             let mut lane = Lane {
                 number: *numbers,
                 sender: Sender::new(own, boot),
-                receiver: Receiver::new(boot, own),
-                buried: is_dead,
+                receiver: Receiver::default(),
+                ack: None,
+                telling: false,
             };
             lane.sender.set_window(window);
-            if is_dead {
-                lane.receiver.bury();
-            }
             lane
-        })
+        }))
     }
 
     pub(super) fn resize_lanes(&mut self) {
@@ -82,17 +101,15 @@ impl Machine {
             envelope
         };
         let tenant = receipt.tenant().clone();
-        let lane = self.lane(node);
-        if lane.buried {
+        let Some(lane) = self.lane(node) else {
             return Err(receipt);
-        }
+        };
         let parcel = Parcel {
             tenant,
             bytes,
             receipt,
         };
-        let pushed = lane.sender.push(now_ms, parcel);
-        pushed.map_err(|Full { receipt, .. }| receipt)
+        lane.sender.push(now_ms, parcel)
     }
 
     pub(super) fn send_best_effort(
@@ -102,8 +119,7 @@ impl Machine {
         stream: Stream,
         envelope: Bytes,
     ) {
-        let lane = self.lane(node);
-        if !lane.buried {
+        if let Some(lane) = self.lane(node) {
             lane.sender.push_best_effort(tenant, stream, envelope);
         }
     }
@@ -118,33 +134,55 @@ impl Machine {
             return;
         }
         let src = packet.src;
+        if self.nodes.is_dead(src) {
+            return self.tell_buried(outside, packet);
+        }
+        if packet.data.is_some() && !self.nodes.hears(src) {
+            self.met.push(src);
+        }
         let now_ms = self.clock(outside);
         if let Some(ack) = &packet.ack {
+            if ack.buried {
+                self.node_input(outside, NodeInput::Buried);
+            }
             let mut out = Outcomes::new();
-            self.lane(src).sender.acked(now_ms, ack, &mut out);
+            if let Some(lane) = self.lane(src) {
+                lane.sender.acked(now_ms, ack, &mut out);
+            }
             self.settle(outside, out);
         }
-        let Some(batch) = packet.data else { return };
-        // A dead one is told.
-        if !self.nodes.hears(src) && !self.nodes.is_dead(src) {
-            self.met.push(src);
-            return;
+        if let Some(batch) = packet.data.filter(|_| self.nodes.hears(src)) {
+            self.batch(outside, src, batch);
         }
-        let items = self.lane(src).receiver.arrived(batch);
-        for (number, envelope) in items {
+    }
+
+    fn batch(&mut self, outside: &mut Outside, src: BootId, batch: Batch) {
+        let Some(lane) = self.lane(src) else { return };
+        // Nothing in a batch ends a lane.
+        for (number, envelope) in lane.receiver.arrived(batch) {
             let verdict = self.inbound(outside, number.is_some(), &envelope);
-            if let Some(number) = number {
-                self.lane(src).receiver.decided(number, verdict);
+            if let (Some(number), Some(lane)) = (number, self.lane(src)) {
+                lane.receiver.decided(number, verdict);
             }
         }
-        match self.lane(src).receiver.due() {
-            Due::No => {}
-            Due::Soon if outside.dice.permille(500) => {
-                let event = Event::Arrive(self.process, Arrival::AckNow(src));
-                outside.later(LANE_ACK_DELAY_MS, event);
-            }
-            Due::Soon | Due::Now => self.acknowledge(outside, src),
+        if let Some(lane) = self.lane(src)
+            && let Some(ack) = lane.receiver.ack()
+        {
+            lane.ack = Some(ack);
         }
+    }
+
+    /// Nothing of a buried node is handled, and it is told why.
+    fn tell_buried(&self, outside: &mut Outside, packet: Packet) {
+        let Some(batch) = packet.data else { return };
+        let answer = Packet {
+            src: packet.dst,
+            dst: packet.src,
+            data: None,
+            ack: Some(Ack::buried(batch.generation)),
+        };
+        let bytes = answer.to_bytes(&outside.lane_keys);
+        outside.publish(self.process, packet.src, bytes, None);
     }
 
     /// One envelope from another node; no verdict = delivered.
@@ -173,36 +211,15 @@ impl Machine {
         decided.flatten()
     }
 
-    /// Sends the ack that is due, with data if some waits.
-    pub(super) fn acknowledge(&mut self, outside: &mut Outside, boot: BootId) {
-        let now_ms = self.clock(outside);
-        let Some(lane) = self.lanes.get_mut(&boot) else {
-            return;
-        };
-        let Some(ack) = lane.receiver.ack() else {
-            return;
-        };
-        let data = match lane.buried {
-            true => None,
-            false => lane.sender.take(now_ms),
-        };
-        let number = data.is_some().then_some(lane.number);
-        let packet = lane.sender.packet(data, Some(ack));
-        let bytes = packet.to_bytes(&outside.lane_keys);
-        outside.publish(self.process, boot, bytes, number);
-    }
-
     /// Publishes what lanes have.
     pub(super) fn pump_lanes(&mut self, outside: &mut Outside) {
         let now_ms = self.clock(outside);
         for (boot, lane) in &mut self.lanes {
-            let Some(batch) = lane.sender.take(now_ms) else {
+            let Some((packet, what)) = lane.next(now_ms) else {
                 continue;
             };
-            let ack = lane.receiver.ack();
-            let packet = lane.sender.packet(Some(batch), ack);
             let bytes = packet.to_bytes(&outside.lane_keys);
-            outside.publish(self.process, *boot, bytes, Some(lane.number));
+            outside.publish(self.process, *boot, bytes, Some(what));
             let held = lane.sender.status(now_ms);
             let bytes = held.unacked_bytes + held.waiting_bytes;
             if bytes > LANE_WINDOW_BYTES_MAX {
@@ -213,11 +230,20 @@ impl Machine {
         }
     }
 
-    pub(super) fn published(&mut self, outside: &mut Outside, number: u64, result: Result<(), ()>) {
+    pub(super) fn published(
+        &mut self,
+        outside: &mut Outside,
+        what: Publish,
+        result: Result<(), ()>,
+    ) {
         let now_ms = self.clock(outside);
-        let lane = self.lanes.values_mut().find(|lane| lane.number == number);
-        if let Some(lane) = lane {
-            lane.sender.published(now_ms, result);
+        let mut lanes = self.lanes.values_mut();
+        let Some(lane) = lanes.find(|lane| lane.number == what.lane) else {
+            return;
+        };
+        match what.is_data {
+            true => lane.sender.published(now_ms, result),
+            false => lane.telling = false,
         }
     }
 
@@ -244,10 +270,9 @@ impl Machine {
     /// A node is dead: what was on the way to it fails, what comes from it is not handled.
     pub(super) fn bury_lane(&mut self, outside: &mut Outside, boot: BootId) {
         let mut out = Outcomes::new();
-        let lane = self.lane(boot);
-        lane.buried = true;
-        lane.receiver.bury();
-        lane.sender.fail(&mut out);
+        if let Some(mut lane) = self.lanes.remove(&boot) {
+            lane.sender.fail(&mut out);
+        }
         self.settle(outside, out);
     }
 

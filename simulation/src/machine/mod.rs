@@ -160,6 +160,10 @@ impl Machine {
         while let Some(arrival) = self.backlog.pop_front() {
             self.take(outside, arrival);
             self.talk(outside);
+            // Publishers run beside: what they take up before the next packet is theirs.
+            if outside.dice.permille(500) {
+                self.pump_lanes(outside);
+            }
         }
         self.wake_up(outside);
     }
@@ -197,8 +201,7 @@ impl Machine {
             }
             Arrival::Packet(bytes) => self.packet(outside, &bytes),
             Arrival::Probe(number) => self.node_input(outside, NodeInput::Probe { number }),
-            Arrival::Published(lane, result) => self.published(outside, lane, result),
-            Arrival::AckNow(boot) => self.acknowledge(outside, boot),
+            Arrival::Published(what, result) => self.published(outside, what, result),
             Arrival::LinkDown => self.node_input(outside, NodeInput::LinkDown),
             Arrival::LinkUp => {
                 self.node_input(outside, NodeInput::LinkUp);

@@ -3,10 +3,6 @@ use protocol::lane::Item;
 
 use super::*;
 
-fn receiver() -> Receiver {
-    Receiver::new(BootId::from_bits(1), BootId::from_bits(2))
-}
-
 /// A batch of generation 1: upper case letters are messages, lower case best effort.
 fn batch(first_seq: u64, items: &str) -> Batch {
     let item = |letter: char| Item {
@@ -31,20 +27,17 @@ fn handle(receiver: &mut Receiver, batch: Batch) -> String {
     letters.map(|letter| char::from(*letter)).collect()
 }
 
-/// (upto, gap) of an ack that is due at once.
-fn at_once(receiver: &mut Receiver) -> Option<(u64, bool)> {
-    let due = receiver.due() == Due::Now;
-    let ack = receiver.ack().filter(|_| due)?;
-    Some((ack.upto, ack.gap))
+/// (upto, gap) of the ack that is due.
+fn acked(receiver: &mut Receiver) -> Option<(u64, bool)> {
+    receiver.ack().map(|ack| (ack.upto, ack.gap))
 }
 
 #[test]
-fn a_batch_is_numbered_from_its_first_and_acked_soon() {
-    let mut lane = receiver();
+fn a_batch_is_numbered_from_its_first_and_acked() {
+    let mut lane = Receiver::default();
     let handed = lane.arrived(batch(1, "AxB"));
     let numbers: Vec<_> = handed.iter().map(|(seq, _)| *seq).collect();
     assert_eq!(numbers, [Some(1), None, Some(2)]);
-    assert_eq!(lane.due(), Due::Soon);
     lane.decided(1, None);
     lane.decided(2, Some(Verdict::Offline));
     let ack = Ack {
@@ -55,77 +48,82 @@ fn a_batch_is_numbered_from_its_first_and_acked_soon() {
         verdicts: vec![(2, Verdict::Offline)],
     };
     assert_eq!(lane.ack(), Some(ack));
-    assert_eq!((lane.due(), lane.ack()), (Due::No, None));
+    assert_eq!(lane.ack(), None, "it was taken");
 }
 
 #[test]
-fn a_batch_that_comes_twice_is_acked_at_once_and_not_handled() {
-    let mut lane = receiver();
+fn a_batch_that_comes_twice_is_acked_again_and_not_handled() {
+    let mut lane = Receiver::default();
     assert_eq!(handle(&mut lane, batch(1, "ABx")), "ABx");
-    assert_eq!(at_once(&mut lane), None, "soon");
+    assert_eq!(acked(&mut lane), Some((2, false)));
     assert_eq!(handle(&mut lane, batch(1, "ABx")), "");
-    assert_eq!(at_once(&mut lane), Some((2, false)));
+    assert_eq!(acked(&mut lane), Some((2, false)));
     assert_eq!(handle(&mut lane, batch(2, "B")), "");
-    assert_eq!(at_once(&mut lane), Some((2, false)));
+    assert_eq!(acked(&mut lane), Some((2, false)));
 }
 
 #[test]
 fn behind_a_gap_nothing_is_handled() {
-    let mut lane = receiver();
+    let mut lane = Receiver::default();
     assert_eq!(handle(&mut lane, batch(2, "B")), "");
-    assert_eq!(at_once(&mut lane), Some((0, true)));
+    assert_eq!(acked(&mut lane), Some((0, true)));
     assert_eq!(handle(&mut lane, batch(1, "A")), "A");
     assert_eq!(handle(&mut lane, batch(3, "x")), "", "best effort neither");
-    assert_eq!(at_once(&mut lane), Some((1, true)));
+    assert_eq!(acked(&mut lane), Some((1, true)));
+    handle(&mut lane, batch(1, "A"));
+    assert_eq!(acked(&mut lane), Some((1, true)), "that ack may be lost");
+    handle(&mut lane, batch(2, "B"));
+    assert_eq!(acked(&mut lane), Some((2, false)));
 }
 
 #[test]
 fn a_gap_that_is_filled_is_not_told() {
-    let mut lane = receiver();
+    let mut lane = Receiver::default();
     handle(&mut lane, batch(2, "B"));
     handle(&mut lane, batch(1, "AB"));
-    assert_eq!(at_once(&mut lane), Some((2, false)));
+    assert_eq!(acked(&mut lane), Some((2, false)));
 }
 
 #[test]
 fn of_an_overlap_only_the_new_part_is_handled() {
-    let mut lane = receiver();
+    let mut lane = Receiver::default();
     handle(&mut lane, batch(1, "AB"));
     assert_eq!(handle(&mut lane, batch(1, "AxByCzD")), "yCzD");
 }
 
 #[test]
 fn best_effort_is_handled_only_in_its_place() {
-    let mut lane = receiver();
+    let mut lane = Receiver::default();
     assert_eq!(handle(&mut lane, batch(1, "x")), "x");
     assert_eq!(handle(&mut lane, batch(1, "A")), "A");
     assert_eq!(handle(&mut lane, batch(1, "x")), "", "A may end its stream");
-    assert_eq!(lane.due(), Due::Soon);
+    assert_eq!(acked(&mut lane), Some((1, false)));
     assert_eq!(handle(&mut lane, batch(2, "y")), "y");
+    assert_eq!(acked(&mut lane), None, "nobody waits for that");
 }
 
 #[test]
 fn a_lower_generation_is_dropped_and_a_higher_begins_at_1() {
-    let mut lane = receiver();
+    let mut lane = Receiver::default();
     let newer = |first_seq, items| Batch {
         generation: 2,
         ..batch(first_seq, items)
     };
     handle(&mut lane, batch(1, "AB"));
     assert_eq!(handle(&mut lane, newer(3, "C")), "");
-    assert_eq!(at_once(&mut lane), Some((0, true)));
+    assert_eq!(acked(&mut lane), Some((0, true)));
     assert_eq!(handle(&mut lane, newer(1, "C")), "C");
     assert_eq!(
         lane.ack().map(|ack| (ack.generation, ack.upto)),
         Some((2, 1))
     );
     assert_eq!(handle(&mut lane, batch(3, "D")), "");
-    assert_eq!(lane.due(), Due::No, "no ack for the past");
+    assert_eq!(lane.ack(), None, "no ack for the past");
 }
 
 #[test]
 fn verdicts_are_repeated_until_the_sender_has_seen_them() {
-    let mut lane = receiver();
+    let mut lane = Receiver::default();
     let refused = Verdict::Refused(ErrorCode::NotSupported);
     lane.arrived(batch(1, "ABC"));
     lane.decided(1, Some(refused));
@@ -150,7 +148,7 @@ fn verdicts_are_repeated_until_the_sender_has_seen_them() {
 
 #[test]
 fn what_was_not_acked_cannot_be_seen() {
-    let mut lane = receiver();
+    let mut lane = Receiver::default();
     let mut liar = batch(1, "A");
     liar.seen = u64::MAX;
     lane.arrived(liar);
@@ -159,39 +157,15 @@ fn what_was_not_acked_cannot_be_seen() {
 }
 
 #[test]
-fn a_buried_source_is_told_and_not_handled() {
-    let mut lane = receiver();
-    handle(&mut lane, batch(1, "A"));
-    lane.bury();
-    assert_eq!(handle(&mut lane, batch(2, "B")), "");
-    let ack = lane.ack().unwrap();
-    assert!(ack.buried && ack.upto == 1);
-    let newer = Batch {
-        generation: 2,
-        ..batch(1, "B")
-    };
-    assert_eq!(handle(&mut lane, newer), "");
-    assert_eq!(
-        lane.ack().map(|ack| (ack.generation, ack.buried)),
-        Some((2, true))
-    );
-}
-
-#[test]
-fn an_ack_is_due_at_once_every_64_kib() {
-    let item = |bytes: usize, sequenced| Item {
-        sequenced,
-        envelope: Bytes::from(vec![0; bytes - 64]),
-    };
-    for sequenced in [true, false] {
-        let mut lane = receiver();
-        let mut half = batch(1, "");
-        half.items = vec![item(LANE_BATCH_BYTES / 2, sequenced)];
+fn an_ack_is_due_every_64_kib_of_best_effort() {
+    let mut lane = Receiver::default();
+    let mut half = batch(1, "x");
+    half.items[0].envelope = Bytes::from(vec![0; LANE_BATCH_BYTES / 2 - 64]);
+    for _ in 0..2 {
         handle(&mut lane, half.clone());
-        assert!(lane.due() < Due::Now, "below");
-        half.first_seq += u64::from(sequenced);
-        handle(&mut lane, half);
-        assert_eq!(lane.due(), Due::Now, "at");
+        assert_eq!(acked(&mut lane), None, "below");
+        handle(&mut lane, half.clone());
+        assert_eq!(acked(&mut lane), Some((0, false)), "at");
     }
 }
 
@@ -203,7 +177,7 @@ fn an_ack_ends_before_the_first_verdict_that_it_cannot_carry() {
         (most, most + 5, LANE_VERDICTS_MAX),
         (most + 1, most, LANE_VERDICTS_MAX),
     ] {
-        let mut lane = receiver();
+        let mut lane = Receiver::default();
         for seq in 1..=most + 5 {
             lane.arrived(batch(seq, "A"));
             let offline = seq <= refused;
@@ -221,7 +195,7 @@ fn an_ack_ends_before_the_first_verdict_that_it_cannot_carry() {
 
 #[test]
 fn no_more_verdicts_are_kept_than_messages_may_be_unacked() {
-    let mut lane = receiver();
+    let mut lane = Receiver::default();
     for seq in 1..=LANE_UNACKED_MAX + 1 {
         for (seq, _) in lane.arrived(batch(seq, "A")) {
             lane.decided(seq.unwrap(), Some(Verdict::Offline));

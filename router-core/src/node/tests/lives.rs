@@ -83,6 +83,22 @@ fn a_buried_node_goes_on_under_a_new_boot_id() {
 }
 
 #[test]
+fn who_is_told_that_it_is_buried_asks_soon() {
+    let mut rig = Rig::with_x();
+    let old = rig.node.view().own;
+    rig.pass(100);
+    rig.give(NodeInput::Buried);
+    rig.pass(LOOK_AGAIN_MS);
+    assert_eq!(rig.node.view().own, old, "the store says no such thing");
+    let beat = rig.store.beat_of(old).unwrap();
+    rig.store
+        .execute(rig.now_ms, &NodeAsk::Bury { boot: old, beat });
+    rig.give(NodeInput::Buried);
+    rig.pass(LOOK_AGAIN_MS);
+    assert_ne!(rig.node.view().own, old);
+}
+
+#[test]
 fn of_two_lives_of_a_node_never_both_are_heard() {
     let mut rig = Rig::with_x();
     let beat = rig.store.beat_of(X).unwrap();
