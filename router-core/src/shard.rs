@@ -155,7 +155,12 @@ impl Shard {
                 self.with(&tenant, |tenant| tenant.policy(env, policy, fx));
             }
             Input::Event { tenant, event } => {
-                self.with(&tenant, |tenant| tenant.event(env, event, fx));
+                if self.tenants.contains_key(&tenant) {
+                    self.with(&tenant, |tenant| tenant.event(env, event, fx));
+                } else {
+                    // A question of a tenant that is forgotten since has subscribed it again.
+                    fx.push(Effect::Unload(tenant));
+                }
             }
             Input::Inbound(envelope) => self.inbound(env, *envelope, fx),
             Input::Gone(boot) => self.for_each(|tenant| tenant.gone(env, boot)),

@@ -1,5 +1,6 @@
 //! Events come later than replies, in their order: what they tell is old news here.
 
+use protocol::limits::TENANT_LINGER_MS;
 use router_core::shard::Input;
 use router_core::store::{Event, Reply};
 
@@ -181,4 +182,18 @@ fn a_claim_that_is_made_again_is_not_let_go_by_what_a_snapshot_says_meanwhile() 
     w.answer_all(&mut events);
     assert_eq!(w.holds("bot_a").len(), 1);
     assert_eq!(events.len(), 0, "nothing was let go");
+}
+
+#[test]
+fn an_event_of_a_tenant_that_is_forgotten_ends_its_subscription() {
+    let mut w = World::of_three();
+    let bot = w.join_bot(&["bot_a"]);
+    w.drop_conn(bot);
+    w.pass(2 * TENANT_LINGER_MS);
+    assert_eq!(w.unloaded, [alice()], "nobody needs it");
+    w.far_bot(OTHER);
+    assert_eq!(w.unloaded, [alice(), alice()]);
+    w.join(None);
+    w.far_bot(THIRD);
+    assert_eq!(w.unloaded.len(), 2, "it is back");
 }

@@ -173,7 +173,8 @@ impl World {
                 }
                 Effect::Close { conn, close } => self.close(conn, close),
                 Effect::Note(fact) => self.facts.push(fact),
-                Effect::Unload(_) | Effect::Met(_) => {}
+                Effect::Unload(tenant) => self.unloaded.push(tenant),
+                Effect::Met(_) => {}
                 Effect::Publish {
                     receipt,
                     node,

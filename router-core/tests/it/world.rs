@@ -93,6 +93,8 @@ pub struct World {
     pub nodes: Arc<Nodes>,
     /// What went onto lanes, and is not decided.
     pub published: VecDeque<(Receipt, BootId, Envelope)>,
+    /// Tenants whose events need not come.
+    pub unloaded: Vec<TenantId>,
     /// What was decided of messages from other nodes.
     pub decided: Vec<Option<Verdict>>,
     pub shard: Shard,
@@ -114,6 +116,7 @@ impl World {
             settings: Arc::new(settings),
             nodes: Arc::new(Nodes::alone(BootId::from_bits(1))),
             published: VecDeque::new(),
+            unloaded: Vec::new(),
             decided: Vec::new(),
             shard: Shard::new(HashKeys(1, 2)),
             model: Model::new(1 << 30),
