@@ -183,6 +183,18 @@ pub const fn packet_bytes_max(frame_bytes: usize) -> usize {
 }
 
 impl Packet {
+    /// What its source is told if that is buried: nothing that it carries is handled. Absent: it
+    /// carries nothing.
+    pub fn answer_to_buried(&self) -> Option<Packet> {
+        let batch = self.data.as_ref()?;
+        Some(Packet {
+            src: self.dst,
+            dst: self.src,
+            data: None,
+            ack: Some(Ack::buried(batch.generation)),
+        })
+    }
+
     /// Writes the packet: MessagePack, then its MAC.
     pub fn to_bytes(&self, keys: &LaneKeys) -> Bytes {
         let data: usize = self.data.iter().map(Batch::bytes).sum();

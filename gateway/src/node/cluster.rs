@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use backplane::Inbound;
 use bytes::Bytes;
-use protocol::lane::{Ack, Packet, Verdict};
+use protocol::lane::{Packet, Verdict};
 use protocol::limits::COMPARE_MS;
 use protocol::{BootId, Envelope, ErrorCode};
 use router_core::lane::Status;
@@ -103,7 +103,7 @@ impl Node {
             return;
         }
         if view.is_dead(packet.src) {
-            return self.tell_buried(packet);
+            return self.tell_buried(&packet);
         }
         if packet.data.is_some() && !view.hears(packet.src) {
             self.met(packet.src);
@@ -130,18 +130,12 @@ impl Node {
     }
 
     /// Nothing of a buried node is handled, and it is told why.
-    fn tell_buried(&self, packet: Packet) {
-        let Some(batch) = packet.data else { return };
-        let answer = Packet {
-            src: packet.dst,
-            dst: packet.src,
-            data: None,
-            ack: Some(Ack::buried(batch.generation)),
+    fn tell_buried(&self, packet: &Packet) {
+        let (Some(answer), Some(node)) = (packet.answer_to_buried(), self.me.upgrade()) else {
+            return;
         };
         let bytes = answer.to_bytes(self.lane_keys());
-        if let Some(node) = self.me.upgrade() {
-            tokio::spawn(async move { node.backplane.publish(packet.src, bytes).await });
-        }
+        tokio::spawn(async move { node.backplane.publish(answer.dst, bytes).await });
     }
 
     /// Handles one envelope of another node. Says what its lane must be told.

@@ -1,6 +1,7 @@
 //! Events come later than replies, in their order: what they tell is old news here.
 
 use protocol::limits::TENANT_LINGER_MS;
+use router_core::ConnKey;
 use router_core::shard::Input;
 use router_core::store::{Event, Reply};
 
@@ -42,6 +43,16 @@ impl World {
     }
 }
 
+/// One of three nodes, with a socket; the store answers when it is told to.
+fn scene() -> (World, ConnKey) {
+    let mut w = World::of_three();
+    let bot = w.join(None);
+    w.catch_up();
+    w.take(bot);
+    w.prompt = false;
+    (w, bot)
+}
+
 #[test]
 fn a_bot_that_was_unregistered_and_registered_again_stays() {
     let mut w = World::of_three();
@@ -75,11 +86,7 @@ fn a_bot_that_was_unregistered_and_registered_again_stays() {
 
 #[test]
 fn a_claim_is_not_answered_by_the_event_of_an_earlier_one() {
-    let mut w = World::of_three();
-    let bot = w.join(None);
-    w.catch_up();
-    w.take(bot);
-    w.prompt = false;
+    let (mut w, bot) = scene();
     let mut events = Vec::new();
     for frame in [register("bot_a"), about("unregister_bot", "bot_a")] {
         w.text(bot, frame.to_string());
@@ -142,11 +149,7 @@ fn an_outage_leaves_nothing_to_be_paid_for_who_came_and_went() {
 
 #[test]
 fn a_claim_that_somebody_was_quicker_than_is_made_again() {
-    let mut w = World::of_three();
-    let bot = w.join(None);
-    w.catch_up();
-    w.take(bot);
-    w.prompt = false;
+    let (mut w, bot) = scene();
     w.text(bot, register("bot_far").to_string());
     w.far_bot(THIRD);
     let mut events = Vec::new();
@@ -158,11 +161,7 @@ fn a_claim_that_somebody_was_quicker_than_is_made_again() {
 
 #[test]
 fn a_claim_that_is_made_again_is_not_let_go_by_what_a_snapshot_says_meanwhile() {
-    let mut w = World::of_three();
-    let bot = w.join(None);
-    w.catch_up();
-    w.take(bot);
-    w.prompt = false;
+    let (mut w, bot) = scene();
     w.text(bot, register("bot_a").to_string());
     // It is executed, and nothing is heard of it.
     w.answer_with(&alice(), |model, request| {

@@ -135,7 +135,7 @@ impl Machine {
         }
         let src = packet.src;
         if self.nodes.is_dead(src) {
-            return self.tell_buried(outside, packet);
+            return self.tell_buried(outside, &packet);
         }
         if packet.data.is_some() && !self.nodes.hears(src) {
             self.met.push(src);
@@ -173,16 +173,11 @@ impl Machine {
     }
 
     /// Nothing of a buried node is handled, and it is told why.
-    fn tell_buried(&self, outside: &mut Outside, packet: Packet) {
-        let Some(batch) = packet.data else { return };
-        let answer = Packet {
-            src: packet.dst,
-            dst: packet.src,
-            data: None,
-            ack: Some(Ack::buried(batch.generation)),
-        };
-        let bytes = answer.to_bytes(&outside.lane_keys);
-        outside.publish(self.process, packet.src, bytes, None);
+    fn tell_buried(&self, outside: &mut Outside, packet: &Packet) {
+        if let Some(answer) = packet.answer_to_buried() {
+            let bytes = answer.to_bytes(&outside.lane_keys);
+            outside.publish(self.process, answer.dst, bytes, None);
+        }
     }
 
     /// One envelope from another node; no verdict = delivered.
