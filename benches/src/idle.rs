@@ -12,9 +12,10 @@ use clap::Args;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
-use crate::process::{Server, cpu_of, memory_of};
+use crate::process::Server;
 use crate::product;
-use crate::wire::{self, PING, PONG, Socket};
+use loadtest::process::{cpu_of, memory_of};
+use loadtest::wire::{self, PING, PONG, Socket};
 
 /// How to measure.
 #[derive(Debug, Args)]

@@ -18,9 +18,12 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use serde::{Deserialize, Serialize};
 
+use loadtest::process;
+use loadtest::wire::{self, PING, PONG, Socket, TEXT};
+
+use crate::message::MESSAGE_BYTES;
+use crate::product;
 use crate::stats::percentile;
-use crate::wire::{self, MESSAGE_BYTES, PING, PONG, Socket, TEXT};
-use crate::{process, product};
 
 /// Longest wait for what is under way at the end.
 const DRAIN_WAIT: Duration = Duration::from_secs(5);
@@ -409,7 +412,7 @@ impl Usage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{NAME_BYTES, TO_AT};
+    use crate::message::{NAME_BYTES, TO_AT};
 
     #[test]
     fn a_message_has_its_size_its_recipient_and_its_number() {

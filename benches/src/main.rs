@@ -11,12 +11,12 @@
 
 mod idle;
 mod load;
+mod message;
 mod process;
 mod product;
 mod raw;
 mod relay;
 mod stats;
-mod wire;
 
 use std::path::PathBuf;
 

@@ -20,7 +20,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::wire::{NAME_BYTES, TO_AT};
+use crate::message::{NAME_BYTES, TO_AT};
 
 /// Most messages in one write.
 const BATCH_FRAMES: usize = 64;

@@ -76,7 +76,14 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "benches",
-        place: Annex(&["router-core", "backplane", "gateway", "protocol", "client"]),
+        place: Annex(&[
+            "router-core",
+            "backplane",
+            "gateway",
+            "protocol",
+            "client",
+            "loadtest",
+        ]),
         tests: &[],
     },
     Room {

@@ -1,7 +1,6 @@
 //! The client's side of the wire: a handshake, masked frames out, plain frames in.
 //!
-//! Of its own, so that the generator costs as little as can be and counts what really arrived. The
-//! messages are the same for both servers: 200 bytes, T2B's form, the recipient at a fixed place.
+//! Of its own, so that the generator costs as little as can be and counts what really arrived.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,12 +9,6 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 
-/// Bytes of every name.
-pub const NAME_BYTES: usize = 7;
-/// Where the recipient's name stands in a message.
-pub const TO_AT: usize = r#"{"type":"message","data":{"to":""#.len();
-/// Bytes of every message.
-pub const MESSAGE_BYTES: usize = 200;
 /// Opcode of a text frame.
 pub const TEXT: u8 = 1;
 /// Opcode of a ping.
