@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn a_body_of_several_runs_arrives_as_one() {
         let text = Bytes::from_static(br#"{"a":1,"to":"b","c":2}"#);
-        let envelope = sample(Body::new(text, [1..6, 16..21]));
+        let envelope = sample(Body::new(text, smallvec::smallvec![1..6, 16..21]));
         let arrived = Envelope::from_bytes(&envelope.to_bytes()).unwrap();
         assert_eq!(arrived.body.runs().collect::<Vec<_>>(), [br#""a":1,"c":2"#]);
         assert_eq!(arrived.body, envelope.body.detach());

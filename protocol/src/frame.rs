@@ -117,20 +117,20 @@ pub struct Body {
 }
 
 impl Body {
-    /// A body of the given runs of `text`. Empty runs are left out.
+    /// A body of the given runs of `text`.
     ///
-    /// Every range must lie within `text`; the codec makes them so.
-    pub fn new(text: Bytes, kept: impl IntoIterator<Item = Range<u32>>) -> Self {
-        let kept: SmallVec<[Range<u32>; 4]> =
-            kept.into_iter().filter(|run| !run.is_empty()).collect();
-        debug_assert!(kept.iter().all(|run| run.end as usize <= text.len()));
+    /// Every range must lie within `text` and not be empty; the codec makes them so.
+    pub fn new(text: Bytes, kept: SmallVec<[Range<u32>; 4]>) -> Self {
+        let within = |run: &Range<u32>| run.start < run.end && run.end as usize <= text.len();
+        debug_assert!(kept.iter().all(within));
         Self { text, kept }
     }
 
     /// A body that is one run of members, as it arrives in an envelope.
     pub fn from_members(members: Bytes) -> Self {
         let run = 0..u32::try_from(members.len()).unwrap_or(u32::MAX);
-        Self::new(members, [run])
+        let kept = (!run.is_empty()).then_some(run).into_iter().collect();
+        Self::new(members, kept)
     }
 
     /// The runs of members, in order; a comma belongs between two of them.

@@ -197,23 +197,23 @@ pub struct Effects {
 impl Effects {
     /// Appends one.
     pub fn push(&mut self, effect: Effect) {
+        if self.is_empty() {
+            self.list.clear();
+            self.next = 0;
+        }
         self.list.push(Some(effect));
     }
 
     /// Takes the next one.
     pub fn pop(&mut self) -> Option<Effect> {
-        let effect = self.list.get_mut(self.next)?.take();
+        let next = self.list.get_mut(self.next)?;
         self.next += 1;
-        if self.next == self.list.len() {
-            self.list.clear();
-            self.next = 0;
-        }
-        effect
+        next.take()
     }
 
     /// Whether nothing is left to do.
     pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.next == self.list.len()
     }
 
     pub(crate) fn deliver(&mut self, conn: ConnKey, text: Bytes, class: Class) {

@@ -3,7 +3,6 @@
 //! Pushing, pinging and closing only queue; [`Connection::flush`] writes. One writes at a time:
 //! who does not get the writer leaves, since the one who has it looks again after letting go.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -17,7 +16,7 @@ use futures_util::task::AtomicWaker;
 use protocol::CloseCode;
 
 use super::mailbox::Mailbox;
-use super::outgoing::{Ended, Outgoing, Push, Sending};
+use super::outgoing::{Batch, Ended, Outgoing, Push};
 use super::queue::WriteLimits;
 use super::reader::ReadLimits;
 use super::stream::WriteHalf;
@@ -199,8 +198,8 @@ impl Connection {
     }
 
     /// Hands out what waits, for the one who takes it instead of a socket.
-    pub(super) fn next_batch(&self, batch: &mut VecDeque<Sending>) -> bool {
-        self.mailbox.next_batch(batch)
+    pub(super) fn next_batch(&self) -> Batch {
+        self.mailbox.next_batch()
     }
 
     /// Says to the peer that nothing more will be written.

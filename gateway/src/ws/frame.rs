@@ -80,6 +80,15 @@ pub(super) fn head_of(opcode: OpCode, payload: &[u8]) -> ([u8; HEAD_BYTES_MAX], 
     (head, bytes)
 }
 
+/// Bytes of the head that [`head_of`] writes for a payload of `length` bytes.
+pub(super) const fn head_bytes(length: usize) -> usize {
+    match length {
+        0..=125 => 2,
+        126..=0xFFFF => 4,
+        _ => 10,
+    }
+}
+
 /// Whether a peer may send this close code. Source: RFC 6455 §7.4 and the IANA registry.
 pub(super) fn close_code_is_valid(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
@@ -143,6 +152,7 @@ mod tests {
     fn our_heads_are_the_shortest_form() {
         for (length, bytes) in [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
             let (head, got) = head_of(OpCode::Text, &vec![b'x'; length]);
+            assert_eq!(got, head_bytes(length));
             assert_eq!((got, head[0], head[1] & 0x80), (bytes, 0x81, 0), "{length}");
         }
     }

@@ -4,7 +4,6 @@
 //! What is taken stays charged to the connection's limits until it is let go: a reply in many parts
 //! can hold no more than any socket's queue, and whoever sends too much is told so.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,14 +11,14 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use super::connection::{ARRIVED, CLOSING, Connection, RESUMED};
-use super::outgoing::{Ended, Lane, Sending};
+use super::outgoing::{Batch, Ended};
 use super::queue::WriteLimits;
 use super::reader::ReadLimits;
 
 /// The end that takes; the connection is let go when it is dropped.
 pub struct Local {
     connection: Arc<Connection>,
-    batch: VecDeque<Sending>,
+    batch: Batch,
 }
 
 /// What a local connection is told.
@@ -39,7 +38,7 @@ impl Local {
         let connection = Connection::local(limits);
         let local = Self {
             connection: Arc::clone(&connection),
-            batch: VecDeque::new(),
+            batch: Batch::default(),
         };
         (connection, local)
     }
@@ -66,14 +65,14 @@ impl Local {
         let told = signals.poll_any(cx, ARRIVED | RESUMED | CLOSING);
         if self.batch.is_empty() {
             signals.take(ARRIVED);
-            self.connection.next_batch(&mut self.batch);
+            self.batch = self.connection.next_batch();
+            self.batch.control.clear();
         }
-        while let Some(frame) = self.batch.pop_front() {
-            match frame.lane {
-                Lane::Control => {}
-                Lane::Data => return Poll::Ready(Told::Frame(frame.payload)),
-                Lane::Close => return Poll::Ready(Told::Ended(self.connection.ended())),
-            }
+        if let Some(frame) = self.batch.data.pop_front() {
+            return Poll::Ready(Told::Frame(frame.payload));
+        }
+        if let Some(why) = self.batch.close.take() {
+            return Poll::Ready(Told::Ended(why));
         }
         if told.is_ready() && signals.take(RESUMED) {
             return Poll::Ready(Told::Resumed);

@@ -3,13 +3,12 @@
 //! The lock is a leaf: nothing else is locked while it is held, and no I/O happens under it. So a
 //! push may be made under a tenant's lock; the bytes leave when somebody flushes.
 
-use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use fastwebsockets::OpCode;
 
-use super::outgoing::{Ended, Outgoing, Push, Sending};
+use super::outgoing::{Batch, Ended, Outgoing, Push};
 use super::queue::{Queue, WriteLimits};
 
 /// A [`Queue`] that many may push to.
@@ -45,8 +44,8 @@ impl Mailbox {
         self.queue().kill();
     }
 
-    pub(super) fn next_batch(&self, batch: &mut VecDeque<Sending>) -> bool {
-        self.queue().next_batch(batch)
+    pub(super) fn next_batch(&self) -> Batch {
+        self.queue().next_batch()
     }
 
     pub(super) fn written(&self, frames: usize, bytes: usize) {

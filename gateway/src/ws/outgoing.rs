@@ -1,11 +1,11 @@
 //! Frames on their way out, and the words about them: class, verdict, end.
 
+use std::collections::VecDeque;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use fastwebsockets::OpCode;
 use protocol::CloseCode;
 use smol_str::SmolStr;
-
-use super::frame::{HEAD_BYTES_MAX, head_of};
 
 /// Which stream of text a partial, or the message that ends it, belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,41 +84,22 @@ pub enum Ended {
     Lost,
 }
 
-/// A frame on its way out.
-#[derive(Debug)]
-pub(super) struct Sending {
-    pub(super) head: [u8; HEAD_BYTES_MAX],
-    pub(super) head_bytes: usize,
-    pub(super) payload: Bytes,
-    pub(super) lane: Lane,
+/// What leaves a queue at once: control frames, then data, then the Close frame.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) control: VecDeque<(OpCode, Bytes)>,
+    pub(super) data: VecDeque<Outgoing>,
+    pub(super) close: Option<Ended>,
 }
 
-/// Where a frame waited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lane {
-    Control,
-    Data,
-    Close,
-}
-
-impl Sending {
-    pub(super) fn new(opcode: OpCode, payload: Bytes, lane: Lane) -> Self {
-        let (head, head_bytes) = head_of(opcode, &payload);
-        Self {
-            head,
-            head_bytes,
-            payload,
-            lane,
-        }
-    }
-
-    /// Makes the Close frame that tells `why`.
-    pub(super) fn close(why: Ended) -> Self {
-        Self::new(OpCode::Close, close_payload(why), Lane::Close)
+impl Batch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.control.is_empty() && self.data.is_empty() && self.close.is_none()
     }
 }
 
-fn close_payload(why: Ended) -> Bytes {
+/// The payload of the Close frame that tells `why`.
+pub(super) fn close_payload(why: Ended) -> Bytes {
     let (code, reason) = match why {
         Ended::Us(close) => (close.code(), close.reason()),
         Ended::Peer(Some(code)) => (code, ""),

@@ -12,12 +12,12 @@ use bytes::Bytes;
 use fastwebsockets::OpCode;
 
 use super::budget::{Budget, Charge};
-use super::outgoing::{Class, Ended, Lane, Outgoing, Push, Sending, StreamKey};
+use super::outgoing::{Batch, Class, Ended, Outgoing, Push, StreamKey};
 
 /// Most pings and pongs that wait; when full, the newest replaces the newest that waits.
 const CONTROL_FRAMES_MAX: usize = 16;
-/// Most frames handed to one write: each is two slices, and a system takes 1,024 of them.
-pub(super) const BATCH_FRAMES_MAX: usize = 64;
+/// Most frames handed to one write: each is at most two slices, and a system takes 1,024 of them.
+const BATCH_FRAMES_MAX: usize = 64;
 /// Bytes after which a batch is not filled further: control frames and newer partials get a turn.
 const BATCH_BYTES: usize = 256 * 1024;
 
@@ -211,30 +211,42 @@ impl Queue {
         self.held.set(0);
     }
 
-    /// Hands the next frames to the writer; false: nothing waits.
-    pub(super) fn next_batch(&mut self, batch: &mut VecDeque<Sending>) -> bool {
-        for (opcode, payload) in self.control.drain(..) {
-            batch.push_back(Sending::new(opcode, payload, Lane::Control));
+    /// Hands out what is written next; nothing, if nothing waits. An idle connection keeps no room
+    /// for frames.
+    pub(super) fn next_batch(&mut self) -> Batch {
+        let control = std::mem::take(&mut self.control);
+        let data = match self.data.len() <= BATCH_FRAMES_MAX && self.bytes() <= BATCH_BYTES {
+            true => std::mem::take(&mut self.data),
+            false => self.some(),
+        };
+        match self.data.is_empty() {
+            true => self.partials = 0,
+            false => self.partials -= data.iter().filter(|frame| frame.is_partial()).count(),
         }
-        let mut bytes = 0;
-        while batch.len() < BATCH_FRAMES_MAX
+        let mut close = None;
+        if self.data.is_empty()
+            && let End::Closing(why) = self.end
+        {
+            self.end = End::Closed(why);
+            close = Some(why);
+        }
+        Batch {
+            control,
+            data,
+            close,
+        }
+    }
+
+    fn some(&mut self) -> VecDeque<Outgoing> {
+        let (mut some, mut bytes) = (VecDeque::new(), 0);
+        while some.len() < BATCH_FRAMES_MAX
             && bytes < BATCH_BYTES
             && let Some(frame) = self.data.pop_front()
         {
             bytes += frame.payload.len();
-            self.partials -= usize::from(frame.is_partial());
-            batch.push_back(Sending::new(frame.opcode, frame.payload, Lane::Data));
+            some.push_back(frame);
         }
-        if self.data.is_empty() {
-            if let End::Closing(why) = self.end {
-                self.end = End::Closed(why);
-                batch.push_back(Sending::close(why));
-            }
-            // An idle connection keeps no room for frames.
-            self.data = VecDeque::new();
-            self.control = VecDeque::new();
-        }
-        !batch.is_empty()
+        some
     }
 
     /// Counts data frames that were written to the last byte.
@@ -332,7 +344,7 @@ mod tests {
         ) {
             let budget = Budget::new(budget_bytes, None);
             let mut queue = queue(&budget);
-            let mut writing = VecDeque::new();
+            let mut writing = Batch::default();
             for (now_ms, step) in steps.into_iter().enumerate() {
                 let (bytes, full) = (queue.bytes(), queue.full_since_ms());
                 match step {
@@ -344,11 +356,11 @@ mod tests {
                         prop_assert!(full.is_none_or(|since| queue.full_since_ms().is_none_or(|now| now == since)));
                     }
                     Step::Ping => queue.push_control(OpCode::Ping, Bytes::new()),
-                    Step::Take if writing.is_empty() => { queue.next_batch(&mut writing); }
+                    Step::Take if writing.is_empty() => writing = queue.next_batch(),
                     Step::Take => {}
                     Step::Written => {
-                        let data = writing.drain(..).filter(|sent| sent.lane == Lane::Data);
-                        let sizes: Vec<_> = data.map(|sent| sent.payload.len()).collect();
+                        let data = std::mem::take(&mut writing).data;
+                        let sizes: Vec<_> = data.iter().map(|sent| sent.payload.len()).collect();
                         queue.written(sizes.len(), sizes.iter().sum());
                     }
                     Step::Close => queue.close(Ended::Us(CloseCode::Restart)),
@@ -420,7 +432,7 @@ mod tests {
         assert_eq!(queue.full_since_ms(), None, "presence never counts");
         assert_eq!(queue.push(text(1, Class::Answer), 5), Push::Full);
         assert_eq!(queue.push(text(1, Class::Answer), 9), Push::Full);
-        queue.next_batch(&mut VecDeque::new());
+        queue.next_batch();
         queue.written(1, 25);
         assert_eq!(queue.full_since_ms(), Some(5));
         queue.written(1, 25);
@@ -436,20 +448,12 @@ mod tests {
         }
         queue.close(Ended::Us(CloseCode::Restart));
         queue.close(Ended::Peer(None));
-        let mut batch = VecDeque::new();
-        assert!(queue.next_batch(&mut batch) && queue.is_empty());
-        let newest = &batch[CONTROL_FRAMES_MAX - 1];
-        assert_eq!(
-            (newest.lane, &newest.payload[..]),
-            (Lane::Control, &[CONTROL_FRAMES_MAX as u8][..])
-        );
-        let lanes: Vec<_> = batch
-            .iter()
-            .skip(CONTROL_FRAMES_MAX)
-            .map(|sent| sent.lane)
-            .collect();
-        assert_eq!(lanes, [Lane::Data, Lane::Close]);
-        assert_eq!(&batch[batch.len() - 1].payload[..], b"\x03\xf4restart");
+        let batch = queue.next_batch();
+        assert!(queue.is_empty() && batch.control.len() == CONTROL_FRAMES_MAX);
+        let newest = &batch.control[CONTROL_FRAMES_MAX - 1];
+        assert_eq!(newest.1[..], [CONTROL_FRAMES_MAX as u8]);
+        assert_eq!(batch.data.len(), 1);
+        assert_eq!(batch.close, Some(Ended::Us(CloseCode::Restart)));
         assert_eq!(queue.ended(), Ended::Us(CloseCode::Restart));
     }
 }

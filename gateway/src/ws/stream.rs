@@ -92,6 +92,14 @@ impl WriteHalf {
         }
     }
 
+    pub(super) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.inner().poll_write(cx, bytes)
+    }
+
     pub(super) fn poll_write_vectored(
         &mut self,
         cx: &mut Context<'_>,

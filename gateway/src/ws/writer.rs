@@ -4,33 +4,44 @@
 //! one system call. Only when the socket is not ready does a task take over, until all is written.
 //! This file is the writing itself; who may write when is `connection.rs`.
 
-use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
+use fastwebsockets::OpCode;
+use smallvec::SmallVec;
 use tokio::task::AbortHandle;
 
+use super::frame::{head_bytes, head_of};
 use super::mailbox::Mailbox;
-use super::outgoing::{Lane, Sending};
-use super::queue::BATCH_FRAMES_MAX;
+use super::outgoing::{Batch, close_payload};
 use super::stream::WriteHalf;
+
+/// Payloads up to this size are copied behind each other, since a slice of its own costs the system
+/// more; larger ones stay where all their recipients share them.
+const COPIED_BYTES_MAX: usize = 4 * 1024;
 
 /// The writing side of one connection; `half` is gone once the connection is retired.
 pub(super) struct Writer {
     pub(super) half: Option<WriteHalf>,
     /// The task that waits for the socket; while it lives nobody else may write.
     pub(super) flusher: Option<AbortHandle>,
-    batch: VecDeque<Sending>,
-    /// Bytes of the first frame of `batch` that are written.
+    chunks: Chunks,
+    /// Bytes of the first chunk that are written.
     sent: usize,
     closed: bool,
 }
 
-/// A batch and the Close frame behind it.
-const SLICED_FRAMES_MAX: usize = BATCH_FRAMES_MAX + 1;
+type Chunks = SmallVec<[Chunk; 1]>;
+
+/// Bytes to be written, and what their last one completes.
+struct Chunk {
+    bytes: Bytes,
+    done: Done,
+}
 
 /// What was written to the last byte.
-#[derive(Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Done {
     frames: usize,
     bytes: usize,
@@ -61,7 +72,7 @@ impl Writer {
         Self {
             half: None,
             flusher: None,
-            batch: VecDeque::new(),
+            chunks: Chunks::new(),
             sent: 0,
             closed: false,
         }
@@ -76,8 +87,10 @@ impl Writer {
     ) -> Poll<io::Result<Drained>> {
         let half = self.half.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         for _ in 0..rounds {
-            if self.batch.is_empty() && !mailbox.next_batch(&mut self.batch) {
-                self.batch = VecDeque::new();
+            if self.chunks.is_empty() {
+                self.chunks = chunks_of(mailbox.next_batch());
+            }
+            if self.chunks.is_empty() {
                 ready!(half.poll_flush(cx))?;
                 return Poll::Ready(Ok(if self.closed {
                     Drained::Closed
@@ -85,11 +98,11 @@ impl Writer {
                     Drained::Empty
                 }));
             }
-            let written = ready!(write_batch(half, cx, &self.batch, self.sent))?;
+            let written = ready!(write(half, cx, &self.chunks, self.sent))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            let done = advance(&mut self.batch, &mut self.sent, written);
+            let done = advance(&mut self.chunks, &mut self.sent, written);
             self.closed |= done.close;
             mailbox.written(done.frames, done.bytes);
         }
@@ -102,49 +115,98 @@ impl Writer {
             flusher.abort();
         }
         self.half = None;
-        self.batch = VecDeque::new();
+        self.chunks = Chunks::new();
     }
 }
 
-fn write_batch(
+/// The bytes of a batch: as few chunks as its sizes allow, mostly one.
+fn chunks_of(batch: Batch) -> Chunks {
+    let mut chunks = Chunks::new();
+    if batch.is_empty() {
+        return chunks;
+    }
+    let copied = |payload: &Bytes| match payload.len() {
+        length @ 0..=COPIED_BYTES_MAX => head_bytes(length) + length,
+        length => head_bytes(length),
+    };
+    let control = batch.control.iter().map(|(_, payload)| copied(payload));
+    let data = batch.data.iter().map(|frame| copied(&frame.payload));
+    let close = batch.close.map(close_payload);
+    // Of exactly its size, so that it becomes `Bytes` as it is.
+    let bytes = control.chain(data).chain(close.iter().map(copied)).sum();
+    let mut text = Vec::with_capacity(bytes);
+    let mut done = Done::default();
+    for (opcode, payload) in batch.control {
+        put(&mut text, opcode, &payload);
+    }
+    for frame in batch.data {
+        done.frames += 1;
+        done.bytes += frame.payload.len();
+        if frame.payload.len() <= COPIED_BYTES_MAX {
+            put(&mut text, frame.opcode, &frame.payload);
+            continue;
+        }
+        let (head, head_bytes) = head_of(frame.opcode, &frame.payload);
+        text.extend_from_slice(&head[..head_bytes]);
+        chunks.push(Chunk {
+            bytes: std::mem::take(&mut text).into(),
+            done: Done::default(),
+        });
+        chunks.push(Chunk {
+            bytes: frame.payload,
+            done: std::mem::take(&mut done),
+        });
+    }
+    if let Some(payload) = &close {
+        put(&mut text, OpCode::Close, payload);
+        done.close = true;
+    }
+    if !text.is_empty() {
+        let bytes = text.into();
+        chunks.push(Chunk { bytes, done });
+    }
+    chunks
+}
+
+fn put(text: &mut Vec<u8>, opcode: OpCode, payload: &[u8]) {
+    let (head, head_bytes) = head_of(opcode, payload);
+    text.extend_from_slice(&head[..head_bytes]);
+    text.extend_from_slice(payload);
+}
+
+fn write(
     half: &mut WriteHalf,
     cx: &mut Context<'_>,
-    batch: &VecDeque<Sending>,
-    mut skip: usize,
+    chunks: &[Chunk],
+    sent: usize,
 ) -> Poll<io::Result<usize>> {
-    let mut slices = [IoSlice::new(&[]); 2 * SLICED_FRAMES_MAX];
-    let mut used = 0;
-    for frame in batch.iter().take(SLICED_FRAMES_MAX) {
-        for part in [&frame.head[..frame.head_bytes], &frame.payload[..]] {
-            let skipped = skip.min(part.len());
-            skip -= skipped;
-            if skipped < part.len() {
-                slices[used] = IoSlice::new(&part[skipped..]);
-                used += 1;
-            }
-        }
+    let [first, rest @ ..] = chunks else {
+        return Poll::Ready(Ok(0));
+    };
+    let first = &first.bytes[sent..];
+    if rest.is_empty() {
+        return half.poll_write(cx, first);
     }
-    half.poll_write_vectored(cx, &slices[..used])
+    let rest = rest.iter().map(|chunk| IoSlice::new(&chunk.bytes));
+    let slices: SmallVec<[IoSlice<'_>; 8]> =
+        std::iter::once(IoSlice::new(first)).chain(rest).collect();
+    half.poll_write_vectored(cx, &slices)
 }
 
-fn advance(batch: &mut VecDeque<Sending>, sent: &mut usize, written: usize) -> Done {
-    let mut done = Done::default();
+/// Lets go of the chunks that are written, and says what they completed.
+fn advance(chunks: &mut Chunks, sent: &mut usize, written: usize) -> Done {
+    let (mut all, mut complete) = (Done::default(), 0);
     *sent += written;
-    while let Some(front) = batch.front() {
-        let length = front.head_bytes + front.payload.len();
-        if *sent < length {
+    for Chunk { bytes, done } in chunks.iter() {
+        if *sent < bytes.len() {
             break;
         }
-        *sent -= length;
-        match front.lane {
-            Lane::Control => {}
-            Lane::Data => {
-                done.frames += 1;
-                done.bytes += front.payload.len();
-            }
-            Lane::Close => done.close = true,
-        }
-        batch.pop_front();
+        *sent -= bytes.len();
+        complete += 1;
+        all.frames += done.frames;
+        all.bytes += done.bytes;
+        all.close |= done.close;
     }
-    done
+    chunks.drain(..complete);
+    all
 }

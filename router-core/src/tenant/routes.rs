@@ -8,7 +8,7 @@ use protocol::frame::SendKind;
 use protocol::limits::CLIENTS_REMEMBERED_MAX;
 use protocol::presence::BotInfo;
 use protocol::{BootId, BotId, ClientId, ConnectionId, Kind};
-use smallvec::SmallVec;
+use smallvec::{Array, SmallVec};
 use smol_str::SmolStr;
 
 use super::awaits::Awaits;
@@ -344,8 +344,8 @@ impl Routes {
             (here.is_some() || there.is_some()).then_some(())?;
             return Some(Resolved {
                 kind: Kind::Connection,
-                targets: here.into_iter().filter(hears).copied().collect(),
-                nodes: there.into_iter().collect(),
+                targets: only(here.filter(hears).copied()),
+                nodes: only(there),
             });
         }
         if let Some(bot) = self.bots.get(to.as_str()) {
@@ -355,22 +355,23 @@ impl Routes {
             };
             return Some(Resolved {
                 kind: Kind::Bot,
-                targets: bot.here().into_iter().collect(),
-                nodes: there.into_iter().collect(),
+                targets: only(bot.here()),
+                nodes: only(there),
             });
         }
         let client = self.clients.get(to.as_str())?;
-        let is_device = |key: &&ConnKey| {
-            let conn = self.connections.get(key);
-            Some(**key) != sender && conn.is_some_and(|conn| conn.named || conn.bots.is_empty())
+        let is_device = |key: &ConnKey| {
+            let conn = self.connections.get(key).filter(|_| Some(*key) != sender);
+            conn.is_some_and(|conn| (conn.named || conn.bots.is_empty()) && conn.hears(envelope))
         };
-        let devices = client.conns.iter().filter(is_device);
+        let mut targets = Targets::from_slice(&client.conns);
+        targets.retain(|key| is_device(key));
         let mut nodes: TargetNodes = client.there.iter().map(|(_, boot)| *boot).collect();
         nodes.sort_unstable();
         nodes.dedup();
         Some(Resolved {
             kind: Kind::Client,
-            targets: devices.filter(hears).copied().collect(),
+            targets,
             nodes,
         })
     }
@@ -387,4 +388,13 @@ impl Routes {
             self.clients.remove(&id);
         }
     }
+}
+
+/// A list of what there is.
+fn only<A: Array>(item: Option<A::Item>) -> SmallVec<A> {
+    let mut list = SmallVec::new();
+    if let Some(item) = item {
+        list.push(item);
+    }
+    list
 }

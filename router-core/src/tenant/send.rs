@@ -235,13 +235,15 @@ impl Tenant {
     ) -> u64 {
         let number = self.number();
         let Parcel { text, ends, part } = parcel;
+        let mut waiting = Targets::from_slice(&plan.targets);
+        waiting.reverse();
         self.deliveries.begin(Delivery {
             number,
             origin,
             key: plan.key,
             bytes: text.len(),
             part,
-            waiting: plan.targets.iter().rev().copied().collect(),
+            waiting,
             nodes: plan.nodes.len(),
             delivered: false,
             duplicate: false,
