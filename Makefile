@@ -27,7 +27,7 @@ STAGES := tools fmt-check clippy floors tidy deny plugin unit doctest conformanc
 SEEDS ?= 0..500
 SECONDS ?= 60
 
-.PHONY: help run cluster test check generate simulate simulate-bugs bench bench-relay bench-idle fmt pure plugin-build $(STAGES)
+.PHONY: help peers run cluster test check generate simulate simulate-bugs bench bench-relay bench-idle fmt pure plugin-build $(STAGES)
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,8 +61,8 @@ simulate-bugs: ## plants the bugs of simulation/bugs, and counts the seeds that 
 
 bench: bench-relay bench-idle ## the benchmarks, about five minutes; see benches/README.md
 
-bench-relay: ## speed: the gateway against a raw relay, in turns
-	$(CARGO) run --release -p benches -- relay
+bench-relay: peers ## speed: the gateway against raw relays and peers, in turns; ONLY=one,two/64x16
+	$(CARGO) run --release -p benches -- relay $(if $(ONLY),--only $(ONLY))
 
 bench-idle: ## memory: 5,000 sockets that say nothing
 	$(CARGO) run --release -p benches -- idle
@@ -71,6 +71,9 @@ deny unit conformance nodes: tools
 conformance: export TEST_KOSOKU := $(CURDIR)/.cache/python/bin/kosoku
 unit: export TEST_PYTHON := $(CURDIR)/.cache/python/bin/python
 unit nodes: export TEST_REDIS := $(CURDIR)/.cache/redis/redis-server
+
+peers: ## unpacks nats-server and mosquitto into .cache/, to be measured beside the gateway
+	@scripts/peers.sh
 
 tools: ## installs what the checks need into .cache/
 	@scripts/tools.sh

@@ -12,8 +12,8 @@ use clap::Args;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
-use crate::process::Server;
-use crate::product;
+use crate::servers::gateway::key_of;
+use crate::servers::{Kind, Servers};
 use loadtest::process::{cpu_of, memory_of};
 use loadtest::wire::{self, PING, PONG, Socket};
 
@@ -34,7 +34,6 @@ const SETTLE: Duration = Duration::from_millis(500);
 
 /// Runs both and prints a table in Markdown.
 pub fn run(options: &Options) -> Result<()> {
-    rlimit::increase_nofile_limit(u64::MAX)?;
     println!(
         "| owners | sockets | bytes a socket | accepts/s | CPU µs an accept \
          | CPU µs a socket and second | pings answered |"
@@ -46,13 +45,14 @@ pub fn run(options: &Options) -> Result<()> {
 
 fn measure(options: &Options, owners: usize) -> Result<()> {
     let sockets = options.sockets;
-    let folder = tempfile::tempdir()?;
-    let server = Server::gateway(&product::configure(&folder)?)?;
+    let servers = Servers::start(Kind::Gateway)?;
+    let address = servers.clients;
+    let server = servers.ids()[0];
     thread::sleep(SETTLE);
-    let (memory_before, cpu_before) = (memory_of(server.id())?, cpu_of(server.id())?);
+    let (memory_before, cpu_before) = (memory_of(server)?, cpu_of(server)?);
 
     let keys: Vec<String> = (0..owners)
-        .map(|owner| product::key_of(&format!("owner-{owner}")))
+        .map(|owner| key_of(&format!("owner-{owner}")))
         .collect::<Result<_>>()?;
     let start = Instant::now();
     let mut open = Vec::with_capacity(sockets);
@@ -61,7 +61,7 @@ fn measure(options: &Options, owners: usize) -> Result<()> {
         let to = sockets.min(from + AT_ONCE);
         let asked = (from..to).map(|index| {
             let path = format!("/ws?clientId=client-{index}");
-            Socket::connect(server.address, &path, Some(&keys[index % owners]))
+            Socket::connect(address, &path, Some(&keys[index % owners]))
         });
         let mut asked: Vec<Socket> = asked.collect::<Result<_>>()?;
         for socket in &mut asked {
@@ -71,10 +71,10 @@ fn measure(options: &Options, owners: usize) -> Result<()> {
         open.append(&mut asked);
     }
     let accepts_per_s = sockets as f64 / start.elapsed().as_secs_f64();
-    let cpu_open = cpu_of(server.id())?;
+    let cpu_open = cpu_of(server)?;
 
     let pings = be_silent(open, Duration::from_secs(options.seconds), || {
-        Ok((memory_of(server.id())?, cpu_of(server.id())?))
+        Ok((memory_of(server)?, cpu_of(server)?))
     })?;
     let (answered, (memory_after, cpu_after)) = pings;
     let each = |cpu: Duration| cpu.as_secs_f64() * 1e6 / sockets as f64;

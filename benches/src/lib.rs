@@ -1,0 +1,18 @@
+//! Figures of speed and memory: the gateway beside a yardstick, both on one core.
+//!
+//! ```text
+//!  relay ─┬─ core 0: the servers of one side    (new processes each round, the two sides in turns)
+//!         └─ core 1: load                       (checks every delivery, counts, times)
+//!  idle  ─┬─ core 0: a gateway
+//!         └─ any:    holds the sockets, answers pings
+//! ```
+//!
+//! Not a load test of a deployment: loopback, one core. See `README.md` beside this.
+
+pub mod idle;
+pub mod load;
+mod process;
+pub mod relay;
+mod report;
+pub mod servers;
+mod stats;
