@@ -27,10 +27,10 @@ STAGES := tools fmt-check clippy floors tidy deny plugin unit doctest conformanc
 SEEDS ?= 0..500
 SECONDS ?= 60
 
-.PHONY: help peers run cluster test check generate simulate simulate-bugs bench bench-relay bench-idle fmt pure plugin-build $(STAGES)
+.PHONY: help peers run cluster test check generate simulate simulate-bugs bench bench-relay bench-idle bench-instructions fmt pure plugin-build $(STAGES)
 
 help: ## lists the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## a gateway, an echo bot and a client in one process: the main job
 	@$(CARGO) run --release -p cli --bin t2b -- demo
@@ -63,6 +63,9 @@ bench: bench-relay bench-idle ## the benchmarks, about five minutes; see benches
 
 bench-relay: peers ## speed: the gateway against raw relays and peers, in turns; ONLY=one,two/64x16
 	$(CARGO) run --release -p benches -- relay $(if $(ONLY),--only $(ONLY))
+
+bench-instructions: ## instructions a message, compared with benches/instructions.txt; needs valgrind
+	$(CARGO) run --release -p benches -- instructions
 
 bench-idle: ## memory: 5,000 sockets that say nothing
 	$(CARGO) run --release -p benches -- idle

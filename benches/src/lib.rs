@@ -5,14 +5,18 @@
 //!         └─ core 1: load                       (checks every delivery, counts, times)
 //!  idle  ─┬─ core 0: a gateway
 //!         └─ any:    holds the sockets, answers pings
+//!  instructions: valgrind around the steps of `work`, on the machines of `bare`
 //! ```
 //!
 //! Not a load test of a deployment: loopback, one core. See `README.md` beside this.
 
+pub mod bare;
 pub mod idle;
+pub mod instructions;
 pub mod load;
 mod process;
 pub mod relay;
 mod report;
 pub mod servers;
 mod stats;
+pub mod work;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use benches::servers::{gateway, raw, raw_redis};
-use benches::{idle, load, relay};
+use benches::{idle, instructions, load, relay};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -20,6 +20,10 @@ enum Command {
     Relay(relay::Options),
     /// Measures what a silent socket costs
     Idle(idle::Options),
+    /// Counts the instructions of a message, and compares them with those on file
+    Instructions(instructions::Options),
+    /// Repeats one step of a message's way (started by `instructions`)
+    RunStep(instructions::RunOptions),
     /// Serves the raw relay (started by `relay`)
     ServeRaw,
     /// Serves one of two raw relays over Redis (started by `relay`)
@@ -43,6 +47,8 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Relay(options) => relay::run(&options),
         Command::Idle(options) => idle::run(&options),
+        Command::Instructions(options) => instructions::run(&options),
+        Command::RunStep(options) => instructions::run_step(&options),
         Command::ServeRaw => raw::serve(),
         Command::ServeRawRedis { redis, own, other } => raw_redis::serve(redis, own, other),
         Command::ServeGateway { config } => gateway::serve(config),
