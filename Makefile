@@ -27,7 +27,7 @@ STAGES := tools fmt-check clippy floors tidy deny plugin unit doctest conformanc
 SEEDS ?= 0..500
 SECONDS ?= 60
 
-.PHONY: help peers run cluster test check generate simulate simulate-bugs bench bench-relay bench-idle bench-instructions fmt pure plugin-build $(STAGES)
+.PHONY: help peers run cluster test check generate simulate simulate-bugs bench bench-relay bench-idle bench-instructions bench-tenants fmt pure plugin-build $(STAGES)
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,7 +67,10 @@ bench-relay: peers ## speed: the gateway against raw relays and peers, in turns;
 bench-instructions: ## instructions a message, compared with benches/instructions.txt; needs valgrind
 	$(CARGO) run --release -p benches -- instructions
 
-bench-idle: ## memory: 5,000 sockets that say nothing
+bench-tenants: ## a node of 100,000 tenants against one of 100
+	$(CARGO) run --release -p benches -- tenants
+
+bench-idle: ## memory and CPU: 10,000 sockets that say nothing
 	$(CARGO) run --release -p benches -- idle
 
 deny unit conformance nodes: tools

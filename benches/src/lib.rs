@@ -5,6 +5,7 @@
 //!         └─ core 1: load                       (checks every delivery, counts, times)
 //!  idle  ─┬─ core 0: a gateway
 //!         └─ any:    holds the sockets, answers pings
+//!  tenants:      the machines of `bare`, with many tenants and with few
 //!  instructions: valgrind around the steps of `work`, on the machines of `bare`
 //! ```
 //!
@@ -19,4 +20,5 @@ pub mod relay;
 mod report;
 pub mod servers;
 mod stats;
+pub mod tenants;
 pub mod work;

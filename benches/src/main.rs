@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use benches::servers::{gateway, raw, raw_redis};
-use benches::{idle, instructions, load, relay};
+use benches::{idle, instructions, load, relay, tenants};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -20,6 +20,8 @@ enum Command {
     Relay(relay::Options),
     /// Measures what a silent socket costs
     Idle(idle::Options),
+    /// Compares a node of many tenants with one of few
+    Tenants(tenants::Options),
     /// Counts the instructions of a message, and compares them with those on file
     Instructions(instructions::Options),
     /// Repeats one step of a message's way (started by `instructions`)
@@ -47,6 +49,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Relay(options) => relay::run(&options),
         Command::Idle(options) => idle::run(&options),
+        Command::Tenants(options) => tenants::run(&options),
         Command::Instructions(options) => instructions::run(&options),
         Command::RunStep(options) => instructions::run_step(&options),
         Command::ServeRaw => raw::serve(),

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::thread::{CpuSet, sched_setaffinity};
 
 /// The core of whatever serves.
 pub const SERVER_CORE: usize = 0;
@@ -21,6 +22,13 @@ pub fn pinned(core: usize, program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new("taskset");
     command.args(["-c", &core.to_string()]).arg(program);
     command
+}
+
+/// Keeps this process on one core from now on. To be called before it has other threads.
+pub fn run_here_on(core: usize) -> Result<()> {
+    let mut cores = CpuSet::new();
+    cores.set(core);
+    sched_setaffinity(None, &cores).with_context(|| format!("there is no core {core}"))
 }
 
 /// This program again, on one core.

@@ -1,17 +1,17 @@
-//! What crosses from one node to the other: taken, written, signed, read, checked, handled, and
-//! acknowledged, as the gateway's `lanes.rs` does, but at once.
+//! What crosses from one node to the other: taken, handled, and acknowledged, as the gateway's
+//! `lanes.rs` does, but at once.
+//!
+//! Packets are handed over as they are: to write, sign, check and read one is a step of its own
+//! ([`work`](crate::work)), because most of that is SHA-256, for which callgrind's processor has no
+//! instructions and real ones do.
 
 use anyhow::{Context, Result};
 use protocol::Envelope;
-use protocol::lane::{Ack, Packet};
-use protocol::limits::ENVELOPE_OVERHEAD_BYTES;
+use protocol::lane::Ack;
 use router_core::effect::Effects;
 use router_core::shard::Input as ShardInput;
 
 use super::{House, shard_of};
-
-/// The largest frame that a packet may carry, bytes.
-const FRAME_BYTES: usize = 256 * 1024 + ENVELOPE_OVERHEAD_BYTES;
 
 impl House {
     /// Carries everything that waits on the lane from node `from` to the other one, and the acks
@@ -21,7 +21,6 @@ impl House {
         let mut crossed = 0;
         while let Some(batch) = self.nodes[from].sender.take(self.world.now_ms) {
             let packet = self.nodes[from].sender.packet(Some(batch), None);
-            let packet = self.carry(&packet)?;
             self.nodes[from].sender.published(self.world.now_ms, Ok(()));
             let batch = packet.data.context("the batch is lost")?;
             for (number, envelope) in self.nodes[to].receiver.arrived(batch) {
@@ -43,7 +42,7 @@ impl House {
 
     fn acknowledge(&mut self, from: usize, to: usize, ack: Ack) -> Result<()> {
         let packet = self.nodes[to].sender.packet(None, Some(ack));
-        let ack = self.carry(&packet)?.ack.context("the ack is lost")?;
+        let ack = packet.ack.context("the ack is lost")?;
         let mut settled = Vec::new();
         self.nodes[from]
             .sender
@@ -57,14 +56,5 @@ impl House {
             self.perform(from, shard, fx);
         }
         Ok(())
-    }
-
-    fn carry(&self, packet: &Packet) -> Result<Packet> {
-        let bytes = packet.to_bytes(&self.world.lane_keys);
-        Ok(Packet::from_bytes(
-            &bytes,
-            &self.world.lane_keys,
-            FRAME_BYTES,
-        )?)
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  say ─▶ Session ─▶ Shard ─▶ Deliver ─▶ counted, checked, dropped
-//!                      └─▶ Publish ─▶ Sender ═ packet ═▶ Receiver ─▶ the other node's Shard
+//!                      └─▶ Publish ─▶ Sender ─────────▶ Receiver ─▶ the other node's Shard
 //! ```
 //!
 //! | file | does |
@@ -25,7 +25,6 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use protocol::connect::Acks;
-use protocol::lane::LaneKeys;
 use protocol::{BootId, Limits, Secret, TenantId};
 use router_core::auth::{Credential, Keyring};
 use router_core::effect::Ticket;
@@ -57,7 +56,6 @@ struct World {
     model: Model,
     settings: Settings,
     keyring: Keyring,
-    lane_keys: LaneKeys,
     now_ms: Millis,
     entropy: u128,
     /// What sessions and shards are owed once nothing is being handled.
@@ -153,7 +151,6 @@ impl House {
                     ..Settings::default()
                 },
                 keyring: Keyring::new(&secrets)?,
-                lane_keys: LaneKeys::new(&secrets),
                 now_ms: START_MS,
                 entropy: 1,
                 owed: VecDeque::new(),
