@@ -19,7 +19,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
-use ulid::Ulid;
+use ulid::{ULID_LEN, Ulid};
 
 /// Why a text is no id. The text itself is left out: it may be hostile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -185,6 +185,13 @@ impl ConnectionId {
     }
 }
 
+impl MessageId {
+    /// The message id for a ULID made elsewhere.
+    pub fn from_ulid(ulid: u128) -> Self {
+        Self(SmolStr::new(Ulid(ulid).array_to_str(&mut [0; ULID_LEN])))
+    }
+}
+
 impl ClientId {
     /// The client id of a socket that names none: `client_<tenant>`, cut to 80 bytes.
     pub fn default_of(tenant: &TenantId) -> Self {
@@ -225,7 +232,7 @@ impl BootId {
 
 impl fmt::Display for BootId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; ulid::ULID_LEN];
+        let mut text = [0; ULID_LEN];
         f.pad(Ulid(self.0).array_to_str(&mut text))
     }
 }
@@ -241,7 +248,7 @@ impl FromStr for BootId {
 
     /// Errors: [`InvalidId`] if it is not the one spelling of a ULID.
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let spelled = |ulid: &Ulid| ulid.array_to_str(&mut [0; ulid::ULID_LEN]) == text;
+        let spelled = |ulid: &Ulid| ulid.array_to_str(&mut [0; ULID_LEN]) == text;
         let ulid = Ulid::from_string(text).ok().filter(spelled);
         ulid.map(|ulid| Self(ulid.0)).ok_or(InvalidId {
             kind: "boot id",

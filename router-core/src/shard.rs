@@ -139,7 +139,7 @@ impl Shard {
             }
             Input::Route(route) => {
                 let id = route.tenant().clone();
-                self.with(&id, |tenant| tenant.route(env, *route, fx));
+                self.with(&id, |tenant| tenant.route(env, route, fx));
             }
             Input::Request(request) => {
                 let id = request.tenant().clone();
