@@ -80,6 +80,14 @@ impl Process {
         )?))
     }
 
+    /// Ends it with SIGTERM and waits: who is killed cannot write what it has counted.
+    pub fn terminate(mut self) -> Result<()> {
+        let id = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM)?;
+        self.0.wait()?;
+        Ok(())
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.0.id()

@@ -181,6 +181,7 @@ mod tests {
     fn neighbours(ratios: &[f64]) -> Vec<Neighbours> {
         let round = |cpu_us| Round {
             messages_per_s: 1000.0,
+            messages_in_all: 1000,
             cpu_us,
             trips: 10,
             p50_us: 1.0,

@@ -256,15 +256,16 @@ impl Drive {
         end.flush()
     }
 
-    /// Sends nothing new until everything under way has arrived: nothing was lost.
-    pub fn drain(&mut self) -> Result<()> {
+    /// Sends nothing new until everything under way has arrived: nothing was lost. Returns how many
+    /// messages came in all.
+    pub fn drain(&mut self) -> Result<u64> {
         self.sending = false;
         let deadline = Instant::now() + DRAIN_WAIT;
         while Instant::now() < deadline && !self.is_done() {
             self.until_ms(1)?;
         }
         ensure!(self.is_done(), "messages or acks were lost");
-        Ok(())
+        Ok(self.messages)
     }
 
     fn is_done(&self) -> bool {

@@ -87,8 +87,8 @@ pub fn run(options: &Options) -> Result<()> {
     drive.start()?;
     drive.until_ms(options.warm_up_ms)?;
     let measure = Duration::from_millis(options.measure_ms);
-    let round = drive.measure(&options.servers, measure, options.trips_min)?;
-    drive.drain()?;
+    let mut round = drive.measure(&options.servers, measure, options.trips_min)?;
+    round.messages_in_all = drive.drain()?;
     println!("{}", serde_json::to_string(&round)?);
     Ok(())
 }

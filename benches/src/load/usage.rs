@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct Round {
     /// Messages that arrived, a second.
     pub messages_per_s: f64,
+    /// Messages of the whole run, also before and after the measurement.
+    pub messages_in_all: u64,
     /// CPU time of all server processes for one of them, µs.
     pub cpu_us: f64,
     /// Round trips that were timed.
@@ -65,6 +67,7 @@ impl Usage {
         let machine = self.machine.saturating_sub(before.machine).as_secs_f64();
         Round {
             messages_per_s: messages / seconds,
+            messages_in_all: self.messages,
             cpu_us: 1e6 * servers / messages,
             trips: trips.0.len(),
             p50_us: trips.percentile_us(0.5),

@@ -49,7 +49,7 @@ pub fn start(
 }
 
 /// Writes a configuration and returns its file; the folder takes the gateway's state too.
-fn configure(folder: &TempDir, name: &str, redis: Option<SocketAddr>) -> Result<PathBuf> {
+pub fn configure(folder: &TempDir, name: &str, redis: Option<SocketAddr>) -> Result<PathBuf> {
     let file = folder.path().join(format!("{name}.toml"));
     let state = folder.path().join(name);
     let store = redis.map_or(String::new(), |address| {

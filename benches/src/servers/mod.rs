@@ -12,7 +12,7 @@ pub mod gateway;
 mod peers;
 pub mod raw;
 pub mod raw_redis;
-mod redis;
+pub mod redis;
 
 use std::net::SocketAddr;
 

@@ -3,7 +3,10 @@
 //!
 //! A step is run twice under valgrind, with a few repetitions and with more; the difference, divided
 //! by the messages between, is what one message takes, without the start. Compared with the figures
-//! in `instructions.txt`: more than 5 % above one is a failure.
+//! in `instructions.txt`: more than 5 % above one is a failure. `--process` counts whole gateways too
+//! ([`process`]).
+
+mod process;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,6 +16,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
+use crate::load::Workload;
 use crate::work::{STEPS, Step, named};
 
 /// How to count.
@@ -24,6 +28,9 @@ pub struct Options {
     /// Writes the figures to `instructions.txt` instead of comparing
     #[arg(long)]
     update: bool,
+    /// Counts whole gateways too, one and two, at 16 pairs with a window of 1 and of 16; two minutes
+    #[arg(long)]
+    process: bool,
     /// Keeps callgrind's file of each step in this folder, for `callgrind_annotate`
     #[arg(long)]
     keep: Option<PathBuf>,
@@ -77,6 +84,9 @@ pub fn run(options: &Options) -> Result<()> {
         println!("| {} | {found} | {on_file} | {difference} |", step.name);
         known.insert(step.name.to_owned(), found);
     }
+    if options.process {
+        count_processes(options)?;
+    }
     if options.update {
         fs::write(file(), written(&known))?;
         return Ok(());
@@ -87,6 +97,17 @@ pub fn run(options: &Options) -> Result<()> {
         100.0 * MORE_MAX,
         worse.join(", ")
     );
+    Ok(())
+}
+
+fn count_processes(options: &Options) -> Result<()> {
+    for nodes in [1, 2] {
+        for window in [1, 16] {
+            let workload = Workload::Closed { pairs: 16, window };
+            let found = process::count(workload, nodes, options.keep.as_deref())?;
+            println!("| gateways: {nodes}, load {workload} | {found} | – | – |");
+        }
+    }
     Ok(())
 }
 
