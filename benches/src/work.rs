@@ -9,6 +9,7 @@
 //! | `ack` | as `local`, and the sender is told |
 //! | `envelope` | an envelope written and read, as on its way to another node |
 //! | `packet` | of a packet of 16 envelopes, written, signed, checked and read, one |
+//! | `lane` | of 16 envelopes that go through a lane in one batch and are acknowledged, one |
 //! | `cross` | a client's message to a bot of another node: both nodes, envelope, lane, ack; packets of 16, not their bytes |
 //! | `session` | a ping and its pong: what a session costs that routes nothing |
 //!
@@ -23,6 +24,10 @@ use protocol::connect::Acks;
 use protocol::frame::Request;
 use protocol::lane::{Batch, Item, LaneKeys, Packet};
 use protocol::{BootId, ConnectionId, Envelope, MessageId, Name, Secret, TenantId};
+
+use router_core::Millis;
+use router_core::effect::Receipt;
+use router_core::lane::{Parcel, Receiver, Sender};
 
 use crate::bare::{House, Socket};
 use crate::load::template::{Form, Template};
@@ -43,6 +48,8 @@ pub type Repeat = Box<dyn FnMut()>;
 /// Messages that cross to another node in one packet: a window of 16.
 const BATCH: u64 = 16;
 
+/// 2025-11-21, so that times have as many digits as real ones.
+const NOW_MS: Millis = 1_763_700_000_000;
 /// The largest frame that a packet may carry.
 const FRAME_BYTES: usize = 256 * 1024;
 
@@ -56,6 +63,7 @@ pub const STEPS: &[Step] = &[
     step("ack", 1, || prepare_local(Acks::All)),
     step("envelope", 1, prepare_envelope),
     step("packet", BATCH, prepare_packet),
+    step("lane", BATCH, prepare_lane),
     step("cross", BATCH, prepare_cross),
 ];
 
@@ -98,7 +106,7 @@ fn prepare_decode() -> Result<Repeat> {
 
 fn prepare_encode() -> Result<Repeat> {
     let envelope = envelope()?;
-    let mut now_ms = 1_763_700_000_000;
+    let mut now_ms = NOW_MS;
     Ok(Box::new(move || {
         now_ms += 1;
         drop(black_box(encode::delivery(black_box(&envelope), now_ms)));
@@ -139,6 +147,31 @@ fn prepare_packet() -> Result<Repeat> {
     let read = move || Packet::from_bytes(&packet.to_bytes(&keys), &keys, FRAME_BYTES);
     ensure!(read().is_ok(), "the packet is not read");
     Ok(Box::new(move || drop(black_box(read()))))
+}
+
+fn prepare_lane() -> Result<Repeat> {
+    let (owner, bytes) = (owner()?, envelope()?.to_bytes());
+    let mut sender = Sender::new(BootId::from_bits(1), BootId::from_bits(2));
+    let mut receiver = Receiver::default();
+    let mut settled = Vec::new();
+    Ok(Box::new(move || {
+        for number in 0..BATCH {
+            let parcel = Parcel {
+                tenant: owner.clone(),
+                bytes: bytes.clone(),
+                receipt: Receipt::new(owner.clone(), number),
+            };
+            sender.push(NOW_MS, parcel).expect("the lane is empty");
+        }
+        let batch = sender.take(NOW_MS).expect("something waits");
+        sender.published(NOW_MS, Ok(()));
+        for (number, _) in receiver.arrived(batch) {
+            receiver.decided(number.expect("messages are numbered"), None);
+        }
+        let ack = receiver.ack().expect("messages call for an ack");
+        sender.acked(NOW_MS, &ack, &mut settled);
+        assert_eq!(settled.drain(..).count() as u64, BATCH, "a message is lost");
+    }))
 }
 
 fn prepare_session() -> Result<Repeat> {
@@ -221,7 +254,7 @@ fn envelope() -> Result<Envelope> {
         stream_id: None,
         reply_to: None,
         part: None,
-        stamped_ms: Some(1_763_700_000_000),
+        stamped_ms: Some(NOW_MS),
         trace: None,
         body: send.body,
     })
@@ -236,7 +269,7 @@ mod tests {
         for step in STEPS {
             let mut repeat = (step.prepare)().unwrap();
             (0..3).for_each(|_| repeat());
-            assert!(std::ptr::eq(named(step.name).unwrap(), step));
+            assert_eq!(named(step.name).unwrap().name, step.name);
         }
         assert!(named("nothing").is_err());
     }
