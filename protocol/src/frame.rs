@@ -42,7 +42,7 @@ pub enum Request {
     /// Ceases to be a bot's home; the bot is no longer listed.
     UnregisterBot(BotRef),
     /// Sends a `message`, `message_partial` or `typing`.
-    Send(Send),
+    Send(Box<Send>),
     /// Asks for a bot's `bot_status`.
     Subscribe(BotRef),
     /// Asks for no more of a bot's `bot_status`.

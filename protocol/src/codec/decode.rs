@@ -42,7 +42,7 @@ pub fn decode(text: &Bytes) -> Result<Frame, Rejected> {
 /// Reads a message whose `data` comes without a frame around it, as over HTTP.
 ///
 /// `text`: UTF-8. Errors: [`Rejected`], as of a `message` frame with that `data`.
-pub fn decode_message(text: &Bytes) -> Result<Send, Rejected> {
+pub fn decode_message(text: &Bytes) -> Result<Box<Send>, Rejected> {
     let mut walk = Walk::default();
     let span = walk.run_data(text).map_err(|Malformed| BAD_FRAME);
     let send = span.and_then(|span| {

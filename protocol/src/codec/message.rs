@@ -17,7 +17,7 @@ use crate::ids::{InvalidId, MessageId, Name, StreamId};
 use crate::limits::PARTIAL_BYTES_MAX;
 
 /// Reads a frame of the message family.
-pub(super) fn read(kind: SendKind, data: &Data<'_>) -> Result<Send, Refusal> {
+pub(super) fn read(kind: SendKind, data: &Data<'_>) -> Result<Box<Send>, Refusal> {
     data.object()?;
     let (known, body) = sort(kind, data)?;
     let to = id(given(known.to).ok_or(missing("to"))?, Name::parse)?;
@@ -31,7 +31,8 @@ pub(super) fn read(kind: SendKind, data: &Data<'_>) -> Result<Send, Refusal> {
         SendKind::MessagePartial => known.check_partial().map(|()| None)?,
         SendKind::Typing => flag(Some(needed(known.active, "active")?)).map(|()| None)?,
     };
-    Ok(Send {
+    // Boxed here: it is moved often, and large.
+    Ok(Box::new(Send {
         kind,
         to,
         from,
@@ -42,7 +43,7 @@ pub(super) fn read(kind: SendKind, data: &Data<'_>) -> Result<Send, Refusal> {
         timestamp_given: known.timestamp.is_some(),
         durable: known.durable == Some(b"true"),
         body,
-    })
+    }))
 }
 
 /// The members of `data` that are known of a kind, as written.

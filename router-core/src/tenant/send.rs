@@ -71,7 +71,7 @@ enum Verdict {
 
 impl Tenant {
     pub(crate) fn route(&mut self, env: &Env<'_>, route: Box<Route>, fx: &mut Effects) {
-        let sender = route.permit.conn();
+        let sender = route.conn;
         // A connection that was expelled meanwhile is owed no answer: its close is on the way.
         let Some(conn) = self.routes.connection_mut(sender) else {
             return;
@@ -112,7 +112,7 @@ impl Tenant {
 
     /// Sends a message its way: a new one, or one that waited.
     pub(super) fn dispatch(&mut self, env: &Env<'_>, held: Held, fx: &mut Effects) {
-        let sender = held.route.permit.conn();
+        let sender = held.route.conn;
         if self.routes.connection(sender).is_none() {
             return;
         }
@@ -186,7 +186,7 @@ impl Tenant {
     }
 
     fn hold(&mut self, env: &Env<'_>, mut held: Held, fx: &mut Effects) {
-        let sender = held.route.permit.conn();
+        let sender = held.route.conn;
         let to = held.route.envelope.to.clone();
         // What waits must not pin the buffer it was read into.
         held.route.envelope.body = held.route.envelope.body.detach();
@@ -204,7 +204,7 @@ impl Tenant {
         // What is being settled must not pin the buffer it was read into.
         route.envelope.body = Body::default();
         let flow = (plan.kind == Kind::Bot && wire.is_some())
-            .then(|| (route.permit.conn(), route.envelope.to.clone()));
+            .then(|| (route.conn, route.envelope.to.clone()));
         let sent = Sent {
             route,
             wire: wire.clone().filter(|_| plan.kind == Kind::Bot),
@@ -381,7 +381,7 @@ impl Tenant {
             message_id: own,
             retry_ms: retry_ms.or_else(|| retry_ms_of(code)),
         };
-        refusal.tell(env, route.permit.conn(), route.request_id.as_ref(), fx);
+        refusal.tell(env, route.conn, route.request_id.as_ref(), fx);
     }
 }
 

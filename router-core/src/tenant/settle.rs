@@ -162,7 +162,7 @@ impl Tenant {
         let flow = sent
             .wire
             .is_some()
-            .then(|| (sent.route.permit.conn(), sent.route.envelope.to.clone()));
+            .then(|| (sent.route.conn, sent.route.envelope.to.clone()));
         match settled {
             Settled::Delivered => {
                 let is_first = !std::mem::replace(&mut delivery.delivered, true);
@@ -200,10 +200,9 @@ impl Tenant {
         };
         let again = match (&sent.wire, sent.node) {
             (Some(wire), Some(node)) if sent.moves < MOVES_MAX => {
-                let (permit, id) = (sent.route.permit.clone(), sent.route.request_id.clone());
                 let envelope = Envelope::from_bytes(wire).ok();
                 envelope.map(|envelope| Held {
-                    route: Box::new(Route::new(permit, id, envelope)),
+                    route: Box::new(sent.route.again(envelope)),
                     moves: sent.moves + 1,
                     moved: Some((node, to)),
                 })
@@ -289,7 +288,7 @@ pub(super) fn ack(
     status: AckStatus,
     fx: &mut Effects,
 ) {
-    let to = route.permit.conn();
+    let to = route.conn;
     let message_id = &route.envelope.message_id;
     let (Some(conn), Some(message_id)) = (routes.connection_mut(to), message_id) else {
         return;
