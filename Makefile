@@ -27,10 +27,10 @@ STAGES := tools fmt-check clippy floors tidy deny plugin unit doctest conformanc
 SEEDS ?= 0..500
 SECONDS ?= 60
 
-.PHONY: help run cluster test check generate simulate simulate-bugs bench bench-relay bench-idle fmt pure plugin-build $(STAGES)
+.PHONY: help peers run cluster test check generate simulate simulate-bugs bench bench-relay bench-idle bench-instructions bench-tenants bench-criterion fmt pure plugin-build $(STAGES)
 
 help: ## lists the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## a gateway, an echo bot and a client in one process: the main job
 	@$(CARGO) run --release -p cli --bin t2b -- demo
@@ -59,18 +59,30 @@ simulate: ## a cluster under SEEDS=A..B for SECONDS each, or REPLAY=seed; see si
 simulate-bugs: ## plants the bugs of simulation/bugs, and counts the seeds that catch each
 	@scripts/simulate-bugs.sh $(BUG_SEEDS)
 
-bench: bench-relay bench-idle ## the benchmarks, about five minutes; see benches/README.md
+bench: bench-instructions bench-tenants bench-criterion bench-idle bench-relay ## all benchmarks, 25 minutes; see benches/README.md
 
-bench-relay: ## speed: the gateway against a raw relay, in turns
-	$(CARGO) run --release -p benches -- relay
+bench-relay: peers ## the gateway against raw relays and peers, in turns; 18 minutes, or ONLY=one,two/64x16
+	$(CARGO) run --release -p benches -- relay $(if $(ONLY),--only $(ONLY))
 
-bench-idle: ## memory: 5,000 sockets that say nothing
+bench-instructions: ## instructions a message, compared with benches/instructions.txt; 20 seconds; needs valgrind
+	$(CARGO) run --release -p benches -- instructions
+
+bench-criterion: ## time of each step of a message's way, and of the store's scripts; 3 minutes
+	$(CARGO) bench -p benches
+
+bench-tenants: ## a node of 100,000 tenants against one of 100; 20 seconds
+	$(CARGO) run --release -p benches -- tenants
+
+bench-idle: ## memory and CPU of 10,000 sockets that say nothing; 2 minutes
 	$(CARGO) run --release -p benches -- idle
 
 deny unit conformance nodes: tools
 conformance: export TEST_KOSOKU := $(CURDIR)/.cache/python/bin/kosoku
 unit: export TEST_PYTHON := $(CURDIR)/.cache/python/bin/python
 unit nodes: export TEST_REDIS := $(CURDIR)/.cache/redis/redis-server
+
+peers: ## unpacks nats-server and mosquitto into .cache/, to be measured beside the gateway
+	@scripts/peers.sh
 
 tools: ## installs what the checks need into .cache/
 	@scripts/tools.sh

@@ -1,25 +1,10 @@
-//! Figures of speed and memory: the gateway beside a yardstick, both on one core.
-//!
-//! ```text
-//!  relay ─┬─ core 0: serve raw | serve gateway   (a new process each round, in turns)
-//!         └─ core 1: load                        (checks every delivery, counts, times)
-//!  idle  ─┬─ core 0: serve gateway
-//!         └─ any:    holds the sockets, answers pings
-//! ```
-//!
-//! Not a load test of a deployment: loopback, one core, closed loop. See `README.md` beside this.
+//! Measures the gateway; see the library of this crate.
 
-mod idle;
-mod load;
-mod message;
-mod process;
-mod product;
-mod raw;
-mod relay;
-mod stats;
-
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use benches::servers::{gateway, raw, raw_redis};
+use benches::{idle, instructions, load, relay, tenants};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -31,12 +16,24 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Compares the gateway with the raw relay, round by round
+    /// Compares the gateway with raw relays and other servers, round by round
     Relay(relay::Options),
     /// Measures what a silent socket costs
     Idle(idle::Options),
+    /// Compares a node of many tenants with one of few
+    Tenants(tenants::Options),
+    /// Counts the instructions of a message, and compares them with those on file
+    Instructions(instructions::Options),
+    /// Repeats one step of a message's way (started by `instructions`)
+    RunStep(instructions::RunOptions),
     /// Serves the raw relay (started by `relay`)
     ServeRaw,
+    /// Serves one of two raw relays over Redis (started by `relay`)
+    ServeRawRedis {
+        redis: SocketAddr,
+        own: char,
+        other: char,
+    },
     /// Serves the gateway (started by `relay` and `idle`)
     ServeGateway {
         /// Its configuration
@@ -47,11 +44,17 @@ enum Command {
 }
 
 fn main() -> anyhow::Result<()> {
+    // Servers that are started from here have it too.
+    rlimit::increase_nofile_limit(u64::MAX)?;
     match Arguments::parse().command {
         Command::Relay(options) => relay::run(&options),
         Command::Idle(options) => idle::run(&options),
+        Command::Tenants(options) => tenants::run(&options),
+        Command::Instructions(options) => instructions::run(&options),
+        Command::RunStep(options) => instructions::run_step(&options),
         Command::ServeRaw => raw::serve(),
-        Command::ServeGateway { config } => product::serve(config),
+        Command::ServeRawRedis { redis, own, other } => raw_redis::serve(redis, own, other),
+        Command::ServeGateway { config } => gateway::serve(config),
         Command::Load(options) => load::run(&options),
     }
 }

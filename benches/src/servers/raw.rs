@@ -5,6 +5,7 @@
 //! A socket's name is its path, the recipient's stands at a fixed place of the frame.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
@@ -18,9 +19,11 @@ use sha1::{Digest, Sha1};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::message::{NAME_BYTES, TO_AT};
+use crate::load::template::{NAME_BYTES, TO_AT};
+use crate::process::{Process, SERVER_CORE, pinned_self};
 
 /// Most messages in one write.
 const BATCH_FRAMES: usize = 64;
@@ -29,29 +32,75 @@ const HEAD_BYTES_MAX: usize = 16;
 const ACCEPT_SALT: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 type Name = [u8; NAME_BYTES];
-type Routes = Arc<Mutex<HashMap<Name, UnboundedSender<Bytes>>>>;
+
+/// Who is reached how.
+#[derive(Debug, Clone, Default)]
+pub struct Routes {
+    here: Arc<Mutex<HashMap<Name, UnboundedSender<Bytes>>>>,
+    /// What is for nobody here goes there, if there is another node.
+    elsewhere: Option<UnboundedSender<Bytes>>,
+}
+
+impl Routes {
+    /// For a node that gives away what is for nobody here.
+    pub fn with_other(elsewhere: UnboundedSender<Bytes>) -> Self {
+        Self {
+            elsewhere: Some(elsewhere),
+            ..Self::default()
+        }
+    }
+
+    /// Hands messages that came from the other node to their writers.
+    pub fn deliver(&self, messages: impl Iterator<Item = Bytes>) {
+        let here = lock(&self.here);
+        for message in messages {
+            if let Some(recipient) = recipient(&message).and_then(|to| here.get(to)) {
+                // As in `converse`.
+                let _ = recipient.send(message);
+            }
+        }
+    }
+}
+
+/// The name at its fixed place.
+fn recipient(message: &[u8]) -> Option<&Name> {
+    message.get(TO_AT..TO_AT + NAME_BYTES)?.try_into().ok()
+}
+
+/// Starts one on the servers' core.
+pub fn start() -> Result<(Process, SocketAddr)> {
+    let mut command = pinned_self(SERVER_CORE)?;
+    command.arg("serve-raw");
+    Process::announced(command)
+}
 
 /// Serves until it is killed; the first line of stdout is its address.
 pub fn serve() -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    runtime()?.block_on(accept(Routes::default()))
+}
+
+/// A runtime of one thread.
+pub fn runtime() -> Result<Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        println!("{}", listener.local_addr()?);
-        let routes = Routes::default();
-        loop {
-            let (stream, _) = listener.accept().await?;
-            stream.set_nodelay(true)?;
-            tokio::spawn(converse(stream, Arc::clone(&routes)));
-        }
-    })
+        .build()?)
+}
+
+/// Says its address and accepts connections for ever.
+pub async fn accept(routes: Routes) -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("{}", listener.local_addr()?);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        tokio::spawn(converse(stream, routes.clone()));
+    }
 }
 
 async fn converse(mut stream: TcpStream, routes: Routes) -> Result<()> {
     let name = shake_hands(&mut stream).await?;
     let (sender, inbox) = unbounded_channel();
-    lock(&routes).insert(name, sender);
+    lock(&routes.here).insert(name, sender);
     let (read, write) = stream.into_split();
     tokio::spawn(write_to(write, inbox));
     // Its own writer would write frame by frame; ours does not use it.
@@ -65,16 +114,14 @@ async fn converse(mut stream: TcpStream, routes: Routes) -> Result<()> {
                 Bytes::copy_from_slice(&other)
             }
         };
-        let to: Option<&Name> = payload
-            .get(TO_AT..TO_AT + NAME_BYTES)
-            .and_then(|to| to.try_into().ok());
-        let routes = lock(&routes);
-        if let Some(recipient) = to.and_then(|to| routes.get(to)) {
+        let here = lock(&routes.here);
+        let to = recipient(&payload).and_then(|to| here.get(to));
+        if let Some(recipient) = to.or(routes.elsewhere.as_ref()) {
             // A recipient that is gone loses the message: the load generator would see it.
             let _ = recipient.send(payload);
         }
     }
-    lock(&routes).remove(&name);
+    lock(&routes.here).remove(&name);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 //! that nothing here reaches.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -10,6 +11,8 @@ use gateway::config::{Config, Sources, raise_file_limit};
 use protocol::{Secret, TenantId};
 use router_core::auth::Keyring;
 use tempfile::TempDir;
+
+use crate::process::{Process, SERVER_CORE, pinned_self};
 
 /// Signs keys for a gateway that only lives on loopback, for a minute.
 const SECRET: &str = "for-measurements-only-0123456789";
@@ -32,13 +35,29 @@ pub fn key_of(user: &str) -> Result<String> {
         .clone())
 }
 
+/// Starts one on the servers' core, alone or as a node of the cluster that a Redis makes.
+pub fn start(
+    folder: &TempDir,
+    name: &str,
+    redis: Option<SocketAddr>,
+) -> Result<(Process, SocketAddr)> {
+    let mut command = pinned_self(SERVER_CORE)?;
+    command
+        .arg("serve-gateway")
+        .arg(configure(folder, name, redis)?);
+    Process::announced(command)
+}
+
 /// Writes a configuration and returns its file; the folder takes the gateway's state too.
-pub fn configure(folder: &TempDir) -> Result<PathBuf> {
-    let file = folder.path().join("t2b.toml");
-    let state = folder.path().join("state");
+pub fn configure(folder: &TempDir, name: &str, redis: Option<SocketAddr>) -> Result<PathBuf> {
+    let file = folder.path().join(format!("{name}.toml"));
+    let state = folder.path().join(name);
+    let store = redis.map_or(String::new(), |address| {
+        format!("redis_url = \"redis://{address}\"\n")
+    });
     let text = format!(
         "listen = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\nsecrets = [\"{SECRET}\"]\n\
-         state_dir = \"{}\"\nstart_grace = \"0s\"\nlog = \"warn\"\n{LIMITS}",
+         state_dir = \"{}\"\nstart_grace = \"0s\"\nlog = \"warn\"\n{store}{LIMITS}",
         state.display()
     );
     fs::write(&file, text)?;

@@ -1,0 +1,24 @@
+//! Figures of speed and memory: the gateway beside a yardstick, both on one core.
+//!
+//! ```text
+//!  relay ─┬─ core 0: the servers of one side    (new processes each round, the two sides in turns)
+//!         └─ core 1: load                       (checks every delivery, counts, times)
+//!  idle  ─┬─ core 0: a gateway
+//!         └─ any:    holds the sockets, answers pings
+//!  tenants:      the machines of `bare`, with many tenants and with few
+//!  instructions: valgrind around the steps of `work`, on the machines of `bare`
+//! ```
+//!
+//! Not a load test of a deployment: loopback, one core. See `README.md` beside this.
+
+pub mod bare;
+pub mod idle;
+pub mod instructions;
+pub mod load;
+mod process;
+pub mod relay;
+mod report;
+pub mod servers;
+mod stats;
+pub mod tenants;
+pub mod work;

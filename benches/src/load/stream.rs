@@ -1,0 +1,54 @@
+//! Protocols that are a stream of bytes inside WebSocket frames.
+
+use std::ops::Range;
+
+use anyhow::Result;
+
+use super::{mqtt, nats};
+
+/// One thing a server said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item {
+    /// A message; where its payload stands.
+    Message(Range<usize>),
+    /// It wants to be answered.
+    Ping,
+    /// Nothing that matters.
+    Other,
+}
+
+/// Which protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// NATS.
+    Nats,
+    /// MQTT 3.1.1.
+    Mqtt,
+}
+
+impl Protocol {
+    /// The first item of a stream and the bytes it takes, if it is there to the end.
+    pub fn parse(self, stream: &[u8]) -> Result<Option<(Item, usize)>> {
+        match self {
+            Self::Nats => nats::parse(stream),
+            Self::Mqtt => mqtt::parse(stream),
+        }
+    }
+
+    /// What answers a [`Item::Ping`].
+    pub fn pong(self) -> &'static [u8] {
+        match self {
+            Self::Nats => nats::PONG,
+            Self::Mqtt => &[],
+        }
+    }
+}
+
+/// What came of a stream and is not taken yet.
+#[derive(Debug)]
+pub struct Stream {
+    /// How it is read.
+    pub protocol: Protocol,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
