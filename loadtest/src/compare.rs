@@ -122,3 +122,53 @@ pub fn differences(before: &Report, after: &Report) -> Vec<String> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::sample;
+
+    fn line(lines: &[Line], name: &str) -> Line {
+        lines.iter().find(|it| it.name == name).cloned().unwrap()
+    }
+
+    #[test]
+    fn the_same_twice_is_never_worse() {
+        let lines = lines(&sample(), &sample());
+        assert!(lines.len() >= 5);
+        assert!(lines.iter().all(|it| it.worse == 0.0 && it.ratio == 1.0));
+        assert!(!render(&lines, 0.0).contains("WORSE"));
+    }
+
+    #[test]
+    fn a_lower_rate_and_a_longer_latency_are_worse() {
+        let mut after = sample();
+        after.rate_per_s = 800.0;
+        if let Some(trip) = &mut after.round_trip {
+            trip.p99_ms *= 1.5;
+            trip.p50_ms *= 0.5;
+        }
+        let found = lines(&sample(), &after);
+        let rate = line(&found, "deliveries/s");
+        assert_eq!((rate.ratio, rate.worse), (0.8, 0.25));
+        assert_eq!(line(&found, "p99 ms").worse, 0.5);
+        assert_eq!(line(&found, "p50 ms").worse, -0.5);
+        assert_eq!(render(&found, 0.3).matches("WORSE").count(), 1);
+        assert_eq!(render(&found, 0.1).matches("WORSE").count(), 2);
+    }
+
+    #[test]
+    fn an_error_where_there_was_none_is_worse_at_any_tolerance() {
+        let mut after = sample();
+        after.errors.insert("internal".to_owned(), 1);
+        let found = lines(&sample(), &after);
+        assert!(line(&found, "errors").worse > 1e9);
+    }
+
+    #[test]
+    fn other_scenarios_are_said() {
+        let mut after = sample();
+        after.scenario.message_bytes += 1;
+        assert_eq!(differences(&sample(), &after), ["the scenarios differ"]);
+    }
+}

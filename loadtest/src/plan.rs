@@ -73,6 +73,8 @@ pub struct FlowPlan {
     pub stream: Option<u64>,
     /// Whether nobody reads it, so that refusals are what is asked for.
     pub is_exempt: bool,
+    /// Size of a frame, bytes.
+    pub bytes: usize,
 }
 
 /// How long a group stays.
@@ -106,6 +108,7 @@ pub fn plan(scenario: &Scenario, nodes: usize) -> Vec<GroupPlan> {
     let mut plan = Plan {
         nodes,
         tenants: scenario.tenants,
+        bytes: scenario.message_bytes,
         groups: Vec::new(),
     };
     if let Some(it) = &scenario.pingpong {
@@ -125,7 +128,7 @@ pub fn plan(scenario: &Scenario, nodes: usize) -> Vec<GroupPlan> {
             Stay::Always,
             Pace::Scheduled(Load::Slow),
         );
-        (0..stalled).for_each(|_| plan.stalled_pair());
+        (0..stalled).for_each(|_| plan.stalled_pair(it.stalled_bytes));
     }
     if let Some(it) = &scenario.fanout {
         (0..it.bots).for_each(|_| plan.bot_with_clients(it.clients, it.devices));
@@ -158,6 +161,8 @@ pub fn plan(scenario: &Scenario, nodes: usize) -> Vec<GroupPlan> {
 struct Plan {
     nodes: usize,
     tenants: usize,
+    /// Size of a frame.
+    bytes: usize,
     groups: Vec<GroupPlan>,
 }
 
@@ -175,6 +180,19 @@ impl Plan {
             flows,
             stay,
         });
+    }
+
+    fn flow(&self, from: usize, to: usize, pace: Pace) -> FlowPlan {
+        FlowPlan {
+            from,
+            to: to..to + 1,
+            kind: Kind::Message,
+            pace,
+            other: None,
+            stream: None,
+            is_exempt: false,
+            bytes: self.bytes,
+        }
     }
 
     /// A client of the next group, on that group's gateway.
@@ -203,11 +221,11 @@ impl Plan {
         for _ in 0..pairs {
             let question = FlowPlan {
                 other: Some(1),
-                ..flow(0, 1, pace)
+                ..self.flow(0, 1, pace)
             };
             let answer = FlowPlan {
                 other: Some(0),
-                ..flow(1, 0, Pace::Answer)
+                ..self.flow(1, 0, Pace::Answer)
             };
             self.add(
                 stay,
@@ -217,10 +235,11 @@ impl Plan {
         }
     }
 
-    fn stalled_pair(&mut self) {
+    fn stalled_pair(&mut self, bytes: usize) {
         let to_the_deaf = FlowPlan {
             is_exempt: true,
-            ..flow(1, 0, Pace::Scheduled(Load::Stalled))
+            bytes,
+            ..self.flow(1, 0, Pace::Scheduled(Load::Stalled))
         };
         let client = PartyPlan {
             stalls: true,
@@ -242,7 +261,7 @@ impl Plan {
             }
             flows.push(FlowPlan {
                 to: first..first + devices,
-                ..flow(0, first, Pace::Scheduled(Load::Fanout))
+                ..self.flow(0, first, Pace::Scheduled(Load::Fanout))
             });
         }
         self.add(Stay::Always, flows, parties);
@@ -253,9 +272,9 @@ impl Plan {
             kind: Kind::Partial,
             other: Some(1),
             stream: Some(stream),
-            ..flow(1, 0, Pace::Scheduled(Load::Partials))
+            ..self.flow(1, 0, Pace::Scheduled(Load::Partials))
         };
-        let finals = flow(1, 0, Pace::Answer);
+        let finals = self.flow(1, 0, Pace::Answer);
         self.add(
             Stay::Always,
             vec![partials, finals],
@@ -266,25 +285,13 @@ impl Plan {
     fn typing_pair(&mut self) {
         let typing = FlowPlan {
             kind: Kind::Typing,
-            ..flow(0, 1, Pace::Scheduled(Load::Typing))
+            ..self.flow(0, 1, Pace::Scheduled(Load::Typing))
         };
         self.add(Stay::Always, vec![typing], vec![self.client(), self.bot()]);
     }
 
     fn silent(&mut self) {
         self.add(Stay::Always, Vec::new(), vec![self.client()]);
-    }
-}
-
-fn flow(from: usize, to: usize, pace: Pace) -> FlowPlan {
-    FlowPlan {
-        from,
-        to: to..to + 1,
-        kind: Kind::Message,
-        pace,
-        other: None,
-        stream: None,
-        is_exempt: false,
     }
 }
 

@@ -75,7 +75,7 @@ pub fn run(
         nodes,
         credentials: setting.credentials,
         tenant_prefix: setting.tenant_prefix,
-        padding: Padding::new(scenario.message_bytes),
+        padding: Padding::new(scenario.longest_message()),
     });
     let watch = setting.watch;
     let mut observer = Observer {

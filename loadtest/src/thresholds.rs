@@ -140,3 +140,54 @@ impl Thresholds {
         all.into_iter().flatten().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::sample;
+
+    fn verdicts(thresholds: Thresholds) -> Vec<(String, bool)> {
+        let judged = thresholds.judge(&sample()).into_iter();
+        judged.map(|it| (it.key, it.met)).collect()
+    }
+
+    #[test]
+    fn only_what_is_given_is_judged() {
+        assert_eq!(verdicts(Thresholds::default()), []);
+    }
+
+    #[test]
+    fn a_limit_itself_is_met_and_beyond_it_is_not() {
+        let tight = Thresholds {
+            p50_ms: Some(49.0),
+            p99_ms: Some(100.0),
+            errors: Some(0),
+            rate_min: Some(1000.0),
+            ..Thresholds::default()
+        };
+        let expected = [
+            ("p50_ms", false),
+            ("p99_ms", true),
+            ("errors", true),
+            ("rate_min", true),
+        ];
+        let expected = expected.map(|(key, met)| (key.to_owned(), met));
+        assert_eq!(verdicts(tight), expected);
+        let low = Thresholds {
+            rate_min: Some(1000.1),
+            ..Thresholds::default()
+        };
+        assert_eq!(verdicts(low), [("rate_min".to_owned(), false)]);
+    }
+
+    #[test]
+    fn what_was_not_measured_is_missed() {
+        let unknown = Thresholds {
+            cpu_us_per_message_max: Some(1e9),
+            back_s_max: Some(1e9),
+            connect_p99_ms: Some(1e9),
+            ..Thresholds::default()
+        };
+        assert!(verdicts(unknown).iter().all(|(_, met)| !met));
+    }
+}

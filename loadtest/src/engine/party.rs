@@ -96,11 +96,17 @@ impl Party {
     }
 }
 
+/// What the kernel keeps for a socket that will not read, bytes: little, so that it is felt soon.
+const STALLED_BUFFER: usize = 4096;
+
 /// Begins to connect, from `source` if one is given.
-pub fn dial(address: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
+pub fn dial(address: SocketAddr, source: Option<IpAddr>, stalls: bool) -> io::Result<TcpStream> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     socket.set_tcp_nodelay(true)?;
+    if stalls {
+        socket.set_recv_buffer_size(STALLED_BUFFER)?;
+    }
     if let Some(source) = source {
         socket.bind(&SocketAddr::new(source, 0).into())?;
     }

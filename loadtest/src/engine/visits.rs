@@ -61,11 +61,7 @@ impl Worker {
         let mut frame = Vec::new();
         empty.write(&mut frame);
         let padding = match plan.kind {
-            Kind::Message | Kind::Partial => self
-                .shared
-                .scenario
-                .message_bytes
-                .saturating_sub(frame.len()),
+            Kind::Message | Kind::Partial => plan.bytes.saturating_sub(frame.len()),
             Kind::Typing => 0,
         };
         Flow {

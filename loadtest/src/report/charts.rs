@@ -36,6 +36,8 @@ pub(super) struct Chart<'a> {
     pub warm_up: f64,
     /// How a value is written.
     pub format: fn(f64) -> String,
+    /// Whether its units are powers of 1024.
+    pub is_binary: bool,
     /// The lines.
     pub series: Vec<Series>,
 }
@@ -51,7 +53,11 @@ impl Chart<'_> {
         let points = || series.iter().flat_map(|it| &it.points);
         let x_max = points().map(|(x, _)| *x).fold(0.0, f64::max).max(1e-9);
         let y_top = points().filter_map(|(_, y)| *y).fold(0.0, f64::max);
-        let step = nice_step(y_top / 4.0);
+        let unit = match self.is_binary {
+            true => 1024_f64.powf(y_top.max(1.0).log(1024.0).floor()),
+            false => 1.0,
+        };
+        let step = nice_step(y_top / unit / 4.0) * unit;
         let y_max = (y_top / step).ceil().max(1.0) * step;
         let x_of = |x: f64| LEFT + x / x_max * (WIDTH - LEFT - RIGHT);
         let y_of = |y: f64| HEIGHT - BOTTOM - y / y_max * (HEIGHT - TOP - BOTTOM);
@@ -240,6 +246,7 @@ mod tests {
             x_marks: &[],
             warm_up: 1.0,
             format: |value| format!("{value}"),
+            is_binary: false,
             series,
         }
         .render()

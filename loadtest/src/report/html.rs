@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use time::OffsetDateTime;
+use time::macros::format_description;
+
 use super::charts::{Chart, Series, bars};
 use super::units::{bytes, count, digits, ms, percent};
 use super::{Latency, Outcome, Report, Row};
@@ -176,6 +179,7 @@ fn charts(out: &mut String, report: &Report) {
             x_marks: &[],
             warm_up,
             format,
+            is_binary: title.starts_with("Memory"),
             series,
         }
         .render()
@@ -244,8 +248,10 @@ fn series(report: &Report, name: &str, value: &dyn Fn(&Row) -> Option<f64>) -> S
 fn percentiles(report: &Report) -> String {
     let line = |name: &str, latency: &Option<Latency>| {
         let latency = latency.as_ref()?;
+        // Beyond one in all of them there is nothing to tell apart.
+        let least = 1.0 / latency.count as f64;
         let place = |percentile: f64| {
-            let left = (1.0 - percentile / 100.0).max(1e-6);
+            let left = (1.0 - percentile / 100.0).max(least);
             (-left.log10()).max(0.0)
         };
         let points = latency.curve.iter();
@@ -265,6 +271,7 @@ fn percentiles(report: &Report) -> String {
         x_marks: NINES,
         warm_up: 0.0,
         format: ms,
+        is_binary: false,
         series: series.into_iter().flatten().collect(),
     }
     .render()
@@ -369,7 +376,7 @@ fn details(out: &mut String, report: &Report) {
                 environment.cores, environment.processor, environment.kernel
             ),
         ),
-        ("started, Unix seconds", report.started_unix_s.to_string()),
+        ("started", started(report.started_unix_s)),
         (
             "run",
             format!(
@@ -417,6 +424,15 @@ fn details(out: &mut String, report: &Report) {
     let _ = write!(out, "<pre class=\"box\">{}</pre>", escape(&text));
 }
 
+fn started(unix_s: u64) -> String {
+    let seconds = i64::try_from(unix_s).unwrap_or(0);
+    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let text = at.format(format_description!(
+        "[year]-[month]-[day] [hour]:[minute]:[second] UTC"
+    ));
+    text.unwrap_or_default()
+}
+
 /// Cells are escaped.
 fn table(out: &mut String, heads: &[&str], rows: impl Iterator<Item = Vec<String>>) {
     out.push_str("<div class=\"box\"><table>");
@@ -429,4 +445,41 @@ fn table(out: &mut String, heads: &[&str], rows: impl Iterator<Item = Vec<String
         let _ = write!(out, "<tr>{cells}</tr>");
     }
     out.push_str("</table></div>\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Breach;
+    use crate::report::tests::sample;
+
+    #[test]
+    fn nothing_is_fetched_and_nothing_is_run() {
+        let page = render(&sample()).to_lowercase();
+        for bad in [
+            "http://", "https://", "src=", "href=", "@import", "url(", "<script", "onload",
+        ] {
+            assert!(!page.contains(bad), "{bad}");
+        }
+        assert!(page.contains("prefers-color-scheme: dark"));
+        assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
+        assert!(page.matches("<svg").count() >= 4);
+    }
+
+    #[test]
+    fn what_a_gateway_said_is_only_text() {
+        let mut report = sample();
+        report.breaches = vec![Breach {
+            kind: "wrong_body".to_owned(),
+            count: 1,
+            examples: vec!["<script>alert('x')</script>".to_owned()],
+        }];
+        report.errors.insert("<img src=x>".to_owned(), 3);
+        report.servers[0].name = "<b>".to_owned();
+        let page = render(&report);
+        for bad in ["<script>", "<img", "<b>\"", "alert('"] {
+            assert!(!page.contains(bad), "{bad}");
+        }
+        assert!(page.contains("&lt;script&gt;"));
+    }
 }

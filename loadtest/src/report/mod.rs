@@ -146,7 +146,7 @@ pub struct Row {
 }
 
 /// The result of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// [`VERSION`]
     pub version: u32,
@@ -295,5 +295,97 @@ impl Report {
         self.counts.typing_delivered = typing.delivered;
         let all = messages.delivered + partials.delivered + typing.delivered;
         self.rate_per_s = all as f64 / self.measured_s.max(1e-9);
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::measure::{Tally, histogram};
+
+    /// A result with a round trip of 1 to 100 ms.
+    pub(crate) fn sample() -> Report {
+        let mut trips = histogram();
+        (1..=100).for_each(|ms| trips.saturating_record(ms * 1_000_000));
+        let row = |second| Row {
+            second,
+            delivered: 1000 + second,
+            p50_ms: Some(50.0),
+            p99_ms: Some(99.0),
+            server_cores: vec![Some(0.5)],
+            server_rss: vec![Some(1 << 20)],
+            ..Row::default()
+        };
+        Report {
+            version: VERSION,
+            scenario: Scenario::load("open", &[]).unwrap(),
+            measured_s: 10.0,
+            rate_per_s: 1000.0,
+            round_trip: Latency::of(&trips),
+            timeline: (0..10).map(row).collect(),
+            servers: vec![ServerLoad {
+                name: "127.0.0.1:3000".to_owned(),
+                ..ServerLoad::default()
+            }],
+            ..Report::default()
+        }
+    }
+
+    #[test]
+    fn a_latency_is_that_of_its_histogram() {
+        let latency = sample().round_trip.unwrap();
+        assert_eq!(latency.count, 100);
+        for (found, ms) in [
+            (latency.p50_ms, 50.0),
+            (latency.p90_ms, 90.0),
+            (latency.p99_ms, 99.0),
+            (latency.max_ms, 100.0),
+        ] {
+            assert!((found / ms - 1.0).abs() < 0.002, "{found} is not {ms}");
+        }
+        assert!(latency.curve.is_sorted());
+        assert_eq!(Latency::of(&histogram()), None);
+    }
+
+    #[test]
+    fn it_is_read_as_it_was_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("it.json");
+        let report = sample();
+        fs::write(&path, serde_json::to_string(&report).unwrap()).unwrap();
+        assert_eq!(Report::read(&path).unwrap(), report);
+        fs::write(&path, r#"{"version":0}"#).unwrap();
+        let error = Report::read(&path).unwrap_err().to_string();
+        assert!(error.contains("another version"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_delivery_weighs_more_than_a_missed_threshold() {
+        let mut report = sample();
+        assert_eq!(report.outcome(), Outcome::Good);
+        report.thresholds = vec![Verdict {
+            key: "lost".to_owned(),
+            limit: 0.0,
+            found: Some(1.0),
+            met: false,
+        }];
+        assert_eq!(report.outcome(), Outcome::Missed);
+        report.breaches = vec![Breach {
+            kind: "lost".to_owned(),
+            count: 1,
+            examples: Vec::new(),
+        }];
+        assert_eq!(report.outcome(), Outcome::Wrong);
+        assert!(table::render(&report).starts_with("WRONG: 1 × lost"));
+    }
+
+    #[test]
+    fn a_rate_is_of_all_kinds() {
+        let mut report = sample();
+        let mut tally = Tally::default();
+        tally.messages.delivered = 300;
+        tally.partials.delivered = 100;
+        report.put_messages(tally.messages, tally.partials, tally.typing);
+        assert_eq!(report.rate_per_s, 40.0);
     }
 }

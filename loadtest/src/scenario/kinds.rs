@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{Scenario, Span};
+use super::{MESSAGE_BYTES_MAX, Scenario, Span};
 
 /// Pairs of a client and a bot that answer each other: a closed loop.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -87,6 +87,9 @@ pub struct Slow {
     /// Messages a second to those that stopped, together.
     #[serde(default = "hundred")]
     pub stalled_rate: f64,
+    /// Size of those messages, bytes: large, so that queues fill within a short run.
+    #[serde(default = "large")]
+    pub stalled_bytes: usize,
 }
 
 impl Slow {
@@ -125,6 +128,10 @@ fn one() -> u32 {
 
 fn one_usize() -> usize {
     1
+}
+
+fn large() -> usize {
+    32 * 1024
 }
 
 fn hundred() -> f64 {
@@ -188,6 +195,10 @@ impl Scenario {
             ensure!(
                 it.pairs >= 2 && it.stalled > 0.0 && it.stalled < 1.0,
                 "slow: at least two pairs, and stalled between 0 and 1"
+            );
+            ensure!(
+                it.stalled_bytes <= MESSAGE_BYTES_MAX,
+                "slow.stalled_bytes: at most {MESSAGE_BYTES_MAX}"
             );
         }
         if let Some(it) = &self.partials {

@@ -159,6 +159,12 @@ impl Scenario {
         Ok(scenario)
     }
 
+    /// The largest message that it sends, bytes.
+    pub fn longest_message(&self) -> usize {
+        let stalled = self.slow.as_ref().map_or(0, |it| it.stalled_bytes);
+        self.message_bytes.max(stalled)
+    }
+
     fn check(&self) -> Result<()> {
         let sockets = self.sockets();
         ensure!(
