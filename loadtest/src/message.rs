@@ -190,6 +190,18 @@ pub struct Incoming<'a> {
     pub text: &'a [u8],
 }
 
+/// The type of a frame that begins with it.
+pub fn first_type(payload: &[u8]) -> Option<&[u8]> {
+    let rest = payload.strip_prefix(b"{\"type\":\"")?;
+    Some(&rest[..memchr::memchr(b'"', rest)?])
+}
+
+/// The type of a frame, wherever it stands.
+pub fn type_slowly(payload: &[u8]) -> Option<String> {
+    let value: Value = serde_json::from_slice(payload).ok()?;
+    Some(value["type"].as_str()?.to_owned())
+}
+
 /// Takes a delivered frame apart, if it has the form that the gateway writes; else
 /// [`read_slowly`] can tell.
 pub fn read(payload: &[u8]) -> Option<Incoming<'_>> {
@@ -284,6 +296,11 @@ mod tests {
             (&b"phone"[..], &b"b1"[..], &b"hi"[..])
         );
         let turned = br#"{"data":{"text":"hi","to":"b1","from":"phone"},"type":"message"}"#;
+        assert_eq!(first_type(frame), Some(&b"message"[..]));
+        assert_eq!(
+            (first_type(turned), type_slowly(turned)),
+            (None, Some("message".to_owned()))
+        );
         let slow = read_slowly(turned).unwrap();
         assert_eq!(slow, ("phone".to_owned(), "b1".to_owned(), "hi".to_owned()));
     }

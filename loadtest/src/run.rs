@@ -301,10 +301,12 @@ impl Observer<'_> {
             }
             let interrupted = self.interrupts.load(Ordering::Relaxed) > 0;
             ensure!(!interrupted, "ended before all sockets were open");
+            let trouble = shared.control.trouble();
             ensure!(
                 start.elapsed() < shared.scenario.setup.get(),
-                "{ready} of {wanted} sockets were ready after {}",
-                shared.scenario.setup
+                "{ready} of {wanted} sockets were ready after {}; the last failure: {}",
+                shared.scenario.setup,
+                trouble.as_deref().unwrap_or("none")
             );
             thread::park_timeout(TICK / 10);
         }

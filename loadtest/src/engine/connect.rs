@@ -227,6 +227,9 @@ impl Worker {
                 self.dialing -= 1;
                 if self.phase != Phase::Close {
                     self.tally.connect_failures.add(&why);
+                    if self.phase == Phase::Setup {
+                        self.shared.control.note_trouble(&why);
+                    }
                 }
             }
         }

@@ -33,6 +33,7 @@ pub struct Control {
     stopped: AtomicBool,
     ready: AtomicUsize,
     failure: Mutex<Option<String>>,
+    trouble: Mutex<Option<String>>,
 }
 
 impl Control {
@@ -47,6 +48,7 @@ impl Control {
             stopped: AtomicBool::new(false),
             ready: AtomicUsize::new(0),
             failure: Mutex::new(None),
+            trouble: Mutex::new(None),
         }
     }
 
@@ -141,6 +143,18 @@ impl Control {
         failure.get_or_insert(why);
         drop(failure);
         self.stop(Duration::ZERO);
+    }
+
+    /// Takes note why a socket could not be opened.
+    pub fn note_trouble(&self, why: &str) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        *trouble = Some(why.to_owned());
+    }
+
+    /// Why the last socket that could not be opened was not.
+    pub fn trouble(&self) -> Option<String> {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.clone()
     }
 
     /// Why the run ended, if it failed.

@@ -122,9 +122,15 @@ impl Worker {
     }
 
     pub(super) fn on_text(&mut self, index: usize, payload: &[u8]) {
-        let kind = payload
-            .strip_prefix(b"{\"type\":\"")
-            .and_then(|rest| Some(&rest[..memchr::memchr(b'"', rest)?]));
+        // A gateway writes the type first; whoever does not is understood too.
+        let slow;
+        let kind = match message::first_type(payload) {
+            Some(kind) => Some(kind),
+            None => {
+                slow = message::type_slowly(payload);
+                slow.as_deref().map(str::as_bytes)
+            }
+        };
         match kind {
             Some(b"message") => self.on_delivery(index, Kind::Message, payload),
             Some(b"message_partial") => self.on_delivery(index, Kind::Partial, payload),

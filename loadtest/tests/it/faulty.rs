@@ -82,6 +82,7 @@ async fn serve(stream: TcpStream, hub: Arc<Hub>) {
         .lock()
         .unwrap()
         .insert(name.clone(), sender.clone());
+    // With its members turned round, as a reader must take them too.
     sender
         .send(json!({"type": "auth_ok", "data": {}}).to_string())
         .unwrap();

@@ -17,6 +17,8 @@ fn loaded(fault: Fault) -> Ran {
         "--set",
         "drain=300ms",
         "--set",
+        "setup=20s",
+        "--set",
         "thresholds.p99_ms=5000",
     ];
     run("open", &[server], secret.to_str().unwrap(), &changes)
