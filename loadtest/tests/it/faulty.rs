@@ -69,7 +69,7 @@ async fn serve(stream: TcpStream, hub: Arc<Hub>) {
         let query = request.uri().query().unwrap_or_default();
         let pairs = query.split('&').filter_map(|it| it.split_once('='));
         let client = pairs.filter(|(key, _)| *key == "clientId").map(|it| it.1);
-        name = client.last().unwrap_or_default().to_owned();
+        name = client.reduce(|_, last| last).unwrap_or_default().to_owned();
         Ok(response)
     });
     // The one who looks whether somebody listens says nothing.
