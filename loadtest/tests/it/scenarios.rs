@@ -72,6 +72,30 @@ fn idle_sockets_stay() {
 }
 
 #[test]
+fn several_source_addresses_are_taken_in_turn() {
+    let server = Server::start();
+    let changes = [
+        "source_addresses=[\"127.0.0.2\", \"127.0.0.3\"]",
+        "sockets=4",
+    ];
+    let ran = good("idle", &server, &changes);
+    assert_eq!(ran.report["sockets"], 4);
+    let nowhere = ["--source", "192.0.2.1", "--set", "setup=300ms"];
+    let ran = run(
+        "idle",
+        &[server.addresses.public],
+        &server.secret(),
+        &nowhere,
+    );
+    assert_eq!(ran.code, 69);
+    assert!(
+        ran.stderr.contains("address not available"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn fanout_reaches_every_device() {
     let server = Server::start();
     let ran = good("fanout", &server, &["clients=5", "devices=3", "rate=100"]);
