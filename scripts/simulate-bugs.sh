@@ -7,7 +7,7 @@ seeds="${1:-600}"
 root="$(cd "$(dirname "$0")/.." && pwd)"
 copy="$(mktemp -d)"
 trap 'rm -rf "$copy"' EXIT
-git -C "$root" archive HEAD Cargo.toml Cargo.lock backplane benches cli client fixtures gateway \
+git -C "$root" archive HEAD Cargo.toml Cargo.lock backplane benches cli client fixtures gateway loadtest \
     protocol router-core simulation xtask | tar -x -C "$copy"
 export CARGO_TARGET_DIR="${SIMULATE_BUGS_TARGET:-$root/target/bugs}"
 missed=0

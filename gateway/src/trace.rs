@@ -12,7 +12,6 @@ use opentelemetry::trace::TraceContextExt;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use protocol::{BootId, Envelope};
 use router_core::request::Route;
-use smol_str::SmolStr;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
@@ -45,7 +44,7 @@ impl Tracer {
         );
         let mut carrier = HashMap::new();
         TraceContextPropagator::new().inject_context(&span.context(), &mut carrier);
-        route.trace(SmolStr::new(carrier.get(TRACEPARENT)?));
+        route.trace(carrier.remove(TRACEPARENT)?.into());
         Some(span)
     }
 

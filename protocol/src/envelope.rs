@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use smol_str::SmolStr;
 
 use crate::frame::{Body, SendKind};
 use crate::ids::{ConnectionId, MessageId, Name, StreamId, TenantId};
@@ -50,7 +49,7 @@ pub struct Envelope {
     pub stamped_ms: Option<u64>,
     /// The trace that it belongs to, if it is sampled. Source: W3C Trace Context, `traceparent`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trace: Option<SmolStr>,
+    pub trace: Option<Box<str>>,
     /// The rest of `data`, verbatim.
     #[serde(serialize_with = "body_out", deserialize_with = "body_in")]
     pub body: Body,

@@ -42,7 +42,7 @@ pub enum Request {
     /// Ceases to be a bot's home; the bot is no longer listed.
     UnregisterBot(BotRef),
     /// Sends a `message`, `message_partial` or `typing`.
-    Send(Send),
+    Send(Box<Send>),
     /// Asks for a bot's `bot_status`.
     Subscribe(BotRef),
     /// Asks for no more of a bot's `bot_status`.
@@ -110,7 +110,7 @@ pub struct Send {
 /// Shape: `text` is the received `data` object (a slice of the read buffer, so a body must not
 /// outlive the `handle` it came with unless [`Body::detach`]ed); `kept` are byte ranges of it, each a run of
 /// members with the commas between them, without the reserved ones.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Body {
     text: Bytes,
     kept: SmallVec<[Range<u32>; 4]>,

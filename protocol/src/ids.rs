@@ -16,10 +16,12 @@
 use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use compact_str::{CompactString, format_compact};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use smol_str::SmolStr;
-use ulid::Ulid;
+
+use ulid::{ULID_LEN, Ulid};
 
 /// Why a text is no id. The text itself is left out: it may be hostile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -61,18 +63,17 @@ fn is_connection(text: &str) -> bool {
 }
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident, $kind:literal, $shape:literal, $pattern:literal, $valid:expr) => {
+    ($(#[$doc:meta])* $name:ident($text:ty), $kind:literal, $shape:literal, $pattern:literal, $valid:expr) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-        #[serde(transparent)]
-        pub struct $name(SmolStr);
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name($text);
 
         impl $name {
             /// Checks the text and copies it. Errors: [`InvalidId`] if it has not this id's shape.
             pub fn parse(text: &str) -> Result<Self, InvalidId> {
                 let valid: fn(&str) -> bool = $valid;
                 if valid(text) {
-                    Ok(Self(SmolStr::new(text)))
+                    Ok(Self(text.into()))
                 } else {
                     Err(InvalidId { kind: $kind, shape: $shape })
                 }
@@ -115,6 +116,12 @@ macro_rules! id {
             }
         }
 
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = Cow::<'de, str>::deserialize(deserializer)?;
@@ -136,43 +143,43 @@ macro_rules! id {
 
 id! {
     /// The owner of bots and clients; the seeds' `userId`. Everything is isolated by it.
-    TenantId, "tenant id", "[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+    TenantId(Arc<str>), "tenant id", "[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
     |text| is_name(text, 64, b"")
 }
 id! {
     /// A bot of a tenant.
-    BotId, "bot id", "[A-Za-z0-9][A-Za-z0-9._:-]{0,79}, not beginning with conn_", "^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$",
+    BotId(CompactString), "bot id", "[A-Za-z0-9][A-Za-z0-9._:-]{0,79}, not beginning with conn_", "^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$",
     |text| is_name(text, 80, b":") && !text.starts_with(CONNECTION_PREFIX)
 }
 id! {
     /// A client of a tenant: a person, on one or more devices.
-    ClientId, "client id", "[A-Za-z0-9][A-Za-z0-9._-]{0,79}, not beginning with conn_", "^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$",
+    ClientId(CompactString), "client id", "[A-Za-z0-9][A-Za-z0-9._-]{0,79}, not beginning with conn_", "^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$",
     |text| is_name(text, 80, b"") && !text.starts_with(CONNECTION_PREFIX)
 }
 id! {
     /// One socket, for as long as it is open. Only the gateway makes them.
-    ConnectionId, "connection id", "conn_<ULID>", "^conn_[0-9A-Z]{26}$",
+    ConnectionId(Arc<str>), "connection id", "conn_<ULID>", "^conn_[0-9A-Z]{26}$",
     is_connection
 }
 id! {
     /// What `to` and `from` hold before the tenant's directory says which kind of name it is.
-    Name, "name", "[A-Za-z0-9][A-Za-z0-9._:-]{0,79}", "^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$",
+    Name(CompactString), "name", "[A-Za-z0-9][A-Za-z0-9._:-]{0,79}", "^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$",
     |text| is_name(text, 80, b":")
 }
 id! {
     /// A message, chosen by its sender (then it is an idempotency key) or by the gateway (a ULID).
-    MessageId, "message id", "1-64 of [A-Za-z0-9._:-]", "^[A-Za-z0-9._:-]{1,64}$",
+    MessageId(CompactString), "message id", "1-64 of [A-Za-z0-9._:-]", "^[A-Za-z0-9._:-]{1,64}$",
     is_token
 }
 id! {
     /// A stream of partial messages.
-    StreamId, "stream id", "1-64 of [A-Za-z0-9._:-]", "^[A-Za-z0-9._:-]{1,64}$",
+    StreamId(CompactString), "stream id", "1-64 of [A-Za-z0-9._:-]", "^[A-Za-z0-9._:-]{1,64}$",
     is_token
 }
 id! {
     /// A frame's `id`: carried back in the answer. It restarts with each connection, so it is
     /// never a dedupe key.
-    FrameId, "frame id", "1-64 bytes of text without U+0000", "^[^\\u0000]{1,64}$",
+    FrameId(CompactString), "frame id", "1-64 bytes of text without U+0000", "^[^\\u0000]{1,64}$",
     |text| (1..=64).contains(&text.len()) && !text.contains('\0')
 }
 
@@ -185,23 +192,39 @@ impl ConnectionId {
     }
 }
 
-impl ClientId {
-    /// The client id of a socket that names none: `client_<tenant>`, cut to 80 bytes.
-    pub fn default_of(tenant: &TenantId) -> Self {
-        Self(SmolStr::new(format!("client_{tenant}")))
+impl MessageId {
+    /// The message id for a ULID made elsewhere.
+    pub fn from_ulid(ulid: u128) -> Self {
+        Self(CompactString::new(
+            Ulid(ulid).array_to_str(&mut [0; ULID_LEN]),
+        ))
     }
 }
 
-macro_rules! into_name {
-    ($($id:ident),*) => {$(
-        impl From<$id> for Name {
-            fn from(id: $id) -> Name {
-                Name(id.0)
-            }
-        }
-    )*};
+impl ClientId {
+    /// The client id of a socket that names none: `client_<tenant>`, cut to 80 bytes.
+    pub fn default_of(tenant: &TenantId) -> Self {
+        Self(format_compact!("client_{tenant}"))
+    }
 }
-into_name!(BotId, ClientId, ConnectionId);
+
+impl From<BotId> for Name {
+    fn from(id: BotId) -> Name {
+        Name(id.0)
+    }
+}
+
+impl From<ClientId> for Name {
+    fn from(id: ClientId) -> Name {
+        Name(id.0)
+    }
+}
+
+impl From<ConnectionId> for Name {
+    fn from(id: ConnectionId) -> Name {
+        Name(CompactString::new(id.as_str()))
+    }
+}
 
 impl Name {
     /// Whether this names one connection (`conn_…`) rather than a bot or a client.
@@ -225,7 +248,7 @@ impl BootId {
 
 impl fmt::Display for BootId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; ulid::ULID_LEN];
+        let mut text = [0; ULID_LEN];
         f.pad(Ulid(self.0).array_to_str(&mut text))
     }
 }
@@ -241,7 +264,7 @@ impl FromStr for BootId {
 
     /// Errors: [`InvalidId`] if it is not the one spelling of a ULID.
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let spelled = |ulid: &Ulid| ulid.array_to_str(&mut [0; ulid::ULID_LEN]) == text;
+        let spelled = |ulid: &Ulid| ulid.array_to_str(&mut [0; ULID_LEN]) == text;
         let ulid = Ulid::from_string(text).ok().filter(spelled);
         ulid.map(|ulid| Self(ulid.0)).ok_or(InvalidId {
             kind: "boot id",

@@ -7,6 +7,7 @@
 use bytes::Bytes;
 use protocol::lane::Verdict;
 use protocol::{BootId, CloseCode, ErrorCode, Name, StreamId, TenantId};
+use smallvec::SmallVec;
 
 use crate::auth::Credential;
 use crate::ids::ConnKey;
@@ -185,24 +186,34 @@ pub enum Fact {
     StoreLostData,
 }
 
-/// Effects in the order they must be performed.
+/// Effects in the order they must be performed. A few of them take no allocation.
 #[derive(Debug, Default)]
-pub struct Effects(std::collections::VecDeque<Effect>);
+pub struct Effects {
+    /// Those before `next` are taken.
+    list: SmallVec<[Option<Effect>; 4]>,
+    next: usize,
+}
 
 impl Effects {
     /// Appends one.
     pub fn push(&mut self, effect: Effect) {
-        self.0.push_back(effect);
+        self.list.push(Some(effect));
     }
 
     /// Takes the next one.
     pub fn pop(&mut self) -> Option<Effect> {
-        self.0.pop_front()
+        let effect = self.list.get_mut(self.next)?.take();
+        self.next += 1;
+        if self.next == self.list.len() {
+            self.list.clear();
+            self.next = 0;
+        }
+        effect
     }
 
     /// Whether nothing is left to do.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
     pub(crate) fn deliver(&mut self, conn: ConnKey, text: Bytes, class: Class) {

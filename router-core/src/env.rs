@@ -29,9 +29,7 @@ pub struct Env<'a> {
 impl Env<'_> {
     /// A message id of ours: a ULID of this moment.
     pub fn message_id(&self) -> MessageId {
-        let mut text = [0; ULID_LEN];
-        MessageId::parse(self.ulid().array_to_str(&mut text))
-            .expect("a ULID is 26 letters and digits")
+        MessageId::from_ulid(self.ulid().0)
     }
 
     /// A connection id: `conn_` and a ULID of this moment.

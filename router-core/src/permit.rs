@@ -93,6 +93,11 @@ impl Permit {
     pub fn conn(&self) -> ConnKey {
         self.conn
     }
+
+    /// Both, for what is done with it.
+    pub(crate) fn spend(self) -> (TenantId, ConnKey) {
+        (self.tenant, self.conn)
+    }
 }
 
 /// Decides on one request. Errors: `forbidden_scope`; `missing_field` for a `bot` token's send

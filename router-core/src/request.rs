@@ -70,33 +70,48 @@ pub struct Leave {
     pub conn: ConnKey,
 }
 
-/// A message with the right to be routed. Only a [`Permit`] makes one.
+/// A message with the right to be routed. Only a [`Permit`] makes one, and is used up by it.
 #[derive(Debug)]
 pub struct Route {
-    pub(crate) permit: Permit,
+    pub(crate) conn: ConnKey,
     pub(crate) request_id: Option<FrameId>,
     pub(crate) envelope: Envelope,
 }
 
 impl Route {
-    pub(crate) fn new(permit: Permit, request_id: Option<FrameId>, envelope: Envelope) -> Self {
+    /// The message that `envelope` makes for the tenant of the permit.
+    pub(crate) fn new(
+        permit: Permit,
+        request_id: Option<FrameId>,
+        envelope: impl FnOnce(TenantId) -> Envelope,
+    ) -> Self {
+        let (tenant, conn) = permit.spend();
+        Self {
+            conn,
+            request_id,
+            envelope: envelope(tenant),
+        }
+    }
+
+    /// The same message read again from the wire.
+    pub(crate) fn again(&self, envelope: Envelope) -> Self {
         crate::check!(
             crate::invariant::Invariant::Isolation,
-            permit.tenant() == &envelope.tenant,
+            self.envelope.tenant == envelope.tenant,
             "envelope of {} under a permit of {}",
             envelope.tenant,
-            permit.tenant()
+            self.envelope.tenant
         );
         Self {
-            permit,
-            request_id,
+            conn: self.conn,
+            request_id: self.request_id.clone(),
             envelope,
         }
     }
 
     /// Whose shard it goes to.
     pub fn tenant(&self) -> &TenantId {
-        self.permit.tenant()
+        &self.envelope.tenant
     }
 
     /// Which frame it is.
@@ -105,7 +120,7 @@ impl Route {
     }
 
     /// Makes it part of a trace: the context goes along to other nodes.
-    pub fn trace(&mut self, context: SmolStr) {
+    pub fn trace(&mut self, context: Box<str>) {
         self.envelope.trace = Some(context);
     }
 }

@@ -132,14 +132,17 @@ impl Shard {
                 let tenant = self.tenants.entry(id.clone());
                 let tenant = tenant.or_insert_with(|| Tenant::new(id.clone(), keys, env, fx));
                 tenant.join(env, *join, fx);
-                rest(&mut self.alarms, &id, tenant);
+                rest(&mut self.alarms, tenant);
             }
             Input::Leave(Leave { tenant, conn }) => {
                 self.with(&tenant, |tenant| tenant.leave(env, conn, fx));
             }
             Input::Route(route) => {
-                let id = route.tenant().clone();
-                self.with(&id, |tenant| tenant.route(env, *route, fx));
+                let Some(tenant) = self.tenants.get_mut(route.tenant()) else {
+                    return;
+                };
+                tenant.route(env, route, fx);
+                rest(&mut self.alarms, tenant);
             }
             Input::Request(request) => {
                 let id = request.tenant().clone();
@@ -221,7 +224,7 @@ impl Shard {
             return;
         }
         tenant.wake(env, fx);
-        rest(&mut self.alarms, &id, tenant);
+        rest(&mut self.alarms, tenant);
     }
 
     fn with(&mut self, id: &TenantId, then: impl FnOnce(&mut Tenant)) {
@@ -229,21 +232,21 @@ impl Shard {
             return;
         };
         then(tenant);
-        rest(&mut self.alarms, id, tenant);
+        rest(&mut self.alarms, tenant);
     }
 }
 
 /// Moves the tenant's alarm if it changed.
-fn rest(alarms: &mut BTreeSet<(Millis, TenantId)>, id: &TenantId, tenant: &mut Tenant) {
+fn rest(alarms: &mut BTreeSet<(Millis, TenantId)>, tenant: &mut Tenant) {
     let (old, new) = (tenant.alarm_ms, tenant.next_wakeup());
     if old == new {
         return;
     }
     tenant.alarm_ms = new;
     if let Some(old) = old {
-        alarms.remove(&(old, id.clone()));
+        alarms.remove(&(old, tenant.id().clone()));
     }
     if let Some(new) = new {
-        alarms.insert((new, id.clone()));
+        alarms.insert((new, tenant.id().clone()));
     }
 }

@@ -102,6 +102,7 @@ const ROOMS: &[Room] = &[
 const PURE: &[&str] = &[
     "base64",
     "bytes",
+    "compact_str",
     "hashbrown",
     "hmac",
     "itoa",

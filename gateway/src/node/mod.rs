@@ -135,8 +135,15 @@ struct ShardCell {
 
 struct ShardState {
     shard: Shard,
-    connections: HashMap<ConnKey, Arc<Entry>>,
+    /// Nobody chooses these keys: they are counted up.
+    connections: foldhash::HashMap<ConnKey, Arc<Entry>>,
     budgets: HashMap<TenantId, TenantBudgets>,
+}
+
+/// What time it is, and which nodes there are.
+struct Moment {
+    nodes: Arc<Nodes>,
+    now_ms: Millis,
 }
 
 /// What all sockets of a tenant share, and how many share it.
@@ -196,7 +203,7 @@ impl Node {
             ShardCell {
                 state: Mutex::new(ShardState {
                     shard: Shard::new(hash_keys),
-                    connections: HashMap::new(),
+                    connections: foldhash::HashMap::default(),
                     budgets: HashMap::new(),
                 }),
                 wake_ms: AtomicU64::new(u64::MAX),
@@ -363,8 +370,23 @@ impl Node {
     }
 
     fn env<'a>(&'a self, nodes: &'a Nodes) -> Env<'a> {
-        Env {
+        self.env_of(nodes, self.clock.now_ms())
+    }
+
+    fn moment(&self) -> Moment {
+        Moment {
+            nodes: self.view.load_full(),
             now_ms: self.clock.now_ms(),
+        }
+    }
+
+    fn env_at<'a>(&'a self, moment: &'a Moment) -> Env<'a> {
+        self.env_of(&moment.nodes, moment.now_ms)
+    }
+
+    fn env_of<'a>(&'a self, nodes: &'a Nodes, now_ms: Millis) -> Env<'a> {
+        Env {
+            now_ms,
             entropy: fastrand::u128(..),
             settings: &self.settings,
             nodes,

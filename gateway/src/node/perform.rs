@@ -21,7 +21,7 @@ use router_core::store::Reply;
 use router_core::{ConnKey, Env, Millis, Session};
 use smol_str::SmolStr;
 
-use super::{Entry, Node, ShardCell, ShardState, TenantBudgets, lock};
+use super::{Entry, Moment, Node, ShardCell, ShardState, TenantBudgets, lock};
 use crate::ws::{self, Budget, Outgoing, Push, ReadLimits, StreamKey, WriteLimits};
 
 /// What is left to do when no lock is held.
@@ -29,6 +29,8 @@ use crate::ws::{self, Budget, Outgoing, Push, ReadLimits, StreamKey, WriteLimits
 pub(crate) struct Work {
     /// What a message of another node came to; nothing = delivered.
     pub(super) decided: Option<Option<Verdict>>,
+    /// The same for all that arrived together, so that a burst asks for it once.
+    moment: Option<Moment>,
     touched: Vec<Arc<Entry>>,
     told: VecDeque<(Arc<Entry>, Notice)>,
 }
@@ -57,16 +59,17 @@ impl Refusals {
 impl Node {
     /// Hands a connection's session one input. Says whether its frames must wait now.
     pub(super) fn input(&self, entry: &Arc<Entry>, input: session::Input, work: &mut Work) -> bool {
-        let view = self.view();
-        let env = self.env(&view);
+        let moment = work.moment.take().unwrap_or_else(|| self.moment());
+        let env = self.env_at(&moment);
         let mut session = lock(&entry.session);
         let mut fx = Effects::default();
         session.handle(&env, input, &mut fx);
-        self.perform(&env, entry, &mut session, fx, work);
+        self.perform(&env, entry, &mut session, &mut fx, work);
         let wake_ms = session.next_wakeup(self.settings.heartbeat_ms);
         entry
             .wake_ms
             .store(wake_ms.unwrap_or(u64::MAX), Ordering::Relaxed);
+        work.moment = Some(moment);
         session.is_waiting()
     }
 
@@ -81,6 +84,7 @@ impl Node {
                 entry.socket.resume();
             }
         }
+        work.moment = None;
         for entry in work.touched.drain(..) {
             entry.socket.flush();
         }
@@ -91,7 +95,7 @@ impl Node {
         env: &Env<'_>,
         entry: &Arc<Entry>,
         session: &mut Session,
-        mut fx: Effects,
+        fx: &mut Effects,
         work: &mut Work,
     ) {
         while let Some(effect) = fx.pop() {
@@ -99,7 +103,7 @@ impl Node {
                 Effect::Verify(credential) => {
                     let verdict = self.verify(&entry.source, &credential);
                     let verdict = verdict.map(|verified| verified.grant);
-                    session.handle(env, session::Input::Verified(verdict), &mut fx);
+                    session.handle(env, session::Input::Verified(verdict), fx);
                 }
                 Effect::Join(join) => self.join(env, entry, join, work),
                 Effect::Route(mut route) => {
@@ -191,7 +195,7 @@ impl Node {
     ) {
         let mut fx = Effects::default();
         state.shard.handle(env, input, &mut fx);
-        self.perform_shard(env, index, state, fx, work);
+        self.perform_shard(env, index, state, &mut fx, work);
     }
 
     /// Tells a tenant what became of what it sent to another node.
@@ -206,7 +210,7 @@ impl Node {
         let mut state = lock(&self.shards[index].state);
         let mut fx = Effects::default();
         state.shard.decided(env, receipt, settled, &mut fx);
-        self.perform_shard(env, index, &mut state, fx, work);
+        self.perform_shard(env, index, &mut state, &mut fx, work);
     }
 
     fn perform_shard(
@@ -214,7 +218,7 @@ impl Node {
         env: &Env<'_>,
         index: usize,
         state: &mut ShardState,
-        mut fx: Effects,
+        fx: &mut Effects,
         work: &mut Work,
     ) {
         let cell: &ShardCell = &self.shards[index];
@@ -233,7 +237,7 @@ impl Node {
                         None => Outcome::Gone,
                     };
                     if let Some(receipt) = receipt {
-                        shard.settled(env, receipt, outcome, &mut fx);
+                        shard.settled(env, receipt, outcome, fx);
                     }
                 }
                 Effect::Ask { ticket, request } => {
@@ -241,7 +245,7 @@ impl Node {
                         self.metrics.store_full.increment(1);
                         let (ticket, _) = refused.into_inner();
                         let reply = Reply::Refused(ErrorCode::StoreUnavailable);
-                        shard.handle(env, Input::Reply { ticket, reply }, &mut fx);
+                        shard.handle(env, Input::Reply { ticket, reply }, fx);
                     }
                 }
                 Effect::Tell { conn, notice } => {
@@ -263,7 +267,7 @@ impl Node {
                     let own = env.nodes.own;
                     let refused = self.lanes.push(env.now_ms, own, node, receipt, envelope);
                     if let Some((receipt, settled)) = refused {
-                        shard.decided(env, receipt, settled, &mut fx);
+                        shard.decided(env, receipt, settled, fx);
                     }
                 }
                 Effect::PublishBestEffort {

@@ -1,13 +1,15 @@
 //! From text to [`Frame`]: the frame's own members, and the choice of the request.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
-use super::value::{BAD_FRAME, Refusal, given, id, missing, pick, string};
+use super::value::{BAD_FRAME, Refusal, given, id, inside, missing, pick};
 use super::{message, requests};
 use crate::error::ErrorCode;
 use crate::frame::{Frame, Request, Send, SendKind};
 use crate::ids::{FrameId, InvalidId, MessageId};
-use crate::json::{Malformed, Member, Span, Walk};
+use crate::json::{Malformed, Member, Span, Walk, unescape};
 
 /// A frame that is refused before anybody looks at what it asks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,7 +42,7 @@ pub fn decode(text: &Bytes) -> Result<Frame, Rejected> {
 /// Reads a message whose `data` comes without a frame around it, as over HTTP.
 ///
 /// `text`: UTF-8. Errors: [`Rejected`], as of a `message` frame with that `data`.
-pub fn decode_message(text: &Bytes) -> Result<Send, Rejected> {
+pub fn decode_message(text: &Bytes) -> Result<Box<Send>, Rejected> {
     let mut walk = Walk::default();
     let span = walk.run_data(text).map_err(|Malformed| BAD_FRAME);
     let send = span.and_then(|span| {
@@ -76,11 +78,16 @@ fn frame(text: &Bytes, walk: &Walk, walked: Result<(), Malformed>) -> Result<Fra
     let id = frame_id
         .map(|span| id(span.of(text), FrameId::parse))
         .transpose()?;
-    let kind = kind.ok_or(missing("type"))?.of(text);
-    if !kind.starts_with(b"\"") {
-        return Err(BAD_FRAME);
-    }
-    let kind = string(kind).ok_or(ErrorCode::UnknownType)?;
+    let kind = inside(kind.ok_or(missing("type"))?.of(text)).ok_or(BAD_FRAME)?;
+    let kind = match kind.contains(&b'\\') {
+        false => Cow::Borrowed(kind),
+        true => Cow::Owned(
+            unescape(kind)
+                .ok_or(ErrorCode::UnknownType)?
+                .into_owned()
+                .into_bytes(),
+        ),
+    };
     let data = Data {
         text,
         span: data,
@@ -90,21 +97,21 @@ fn frame(text: &Bytes, walk: &Walk, walked: Result<(), Malformed>) -> Result<Fra
     Ok(Frame { id, request })
 }
 
-fn request(kind: &str, data: &Data<'_>) -> Result<Request, Refusal> {
+fn request(kind: &[u8], data: &Data<'_>) -> Result<Request, Refusal> {
     let send = |kind| message::read(kind, data).map(Request::Send);
     match kind {
-        "message" => send(SendKind::Message),
-        "message_partial" => send(SendKind::MessagePartial),
-        "typing" => send(SendKind::Typing),
-        "ping" => Ok(Request::Ping),
-        "auth" => requests::auth(data).map(Request::Auth),
-        "register_bot" => requests::register_bot(data).map(Request::RegisterBot),
-        "unregister_bot" => requests::bot_ref(data).map(Request::UnregisterBot),
-        "subscribe" => requests::bot_ref(data).map(Request::Subscribe),
-        "unsubscribe" => requests::bot_ref(data).map(Request::Unsubscribe),
-        "list_bots" => requests::list_bots(data).map(Request::ListBots),
-        "status" => requests::status(data).map(Request::Status),
-        "received" | "task" | "task_update" => Ok(Request::Later),
+        b"message" => send(SendKind::Message),
+        b"message_partial" => send(SendKind::MessagePartial),
+        b"typing" => send(SendKind::Typing),
+        b"ping" => Ok(Request::Ping),
+        b"auth" => requests::auth(data).map(Request::Auth),
+        b"register_bot" => requests::register_bot(data).map(Request::RegisterBot),
+        b"unregister_bot" => requests::bot_ref(data).map(Request::UnregisterBot),
+        b"subscribe" => requests::bot_ref(data).map(Request::Subscribe),
+        b"unsubscribe" => requests::bot_ref(data).map(Request::Unsubscribe),
+        b"list_bots" => requests::list_bots(data).map(Request::ListBots),
+        b"status" => requests::status(data).map(Request::Status),
+        b"received" | b"task" | b"task_update" => Ok(Request::Later),
         _ => Err(ErrorCode::UnknownType.into()),
     }
 }

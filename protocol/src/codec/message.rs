@@ -14,22 +14,10 @@ use super::value::{BAD_FRAME, Refusal, id, inside, missing, natural};
 use crate::error::ErrorCode;
 use crate::frame::{Body, Send, SendKind};
 use crate::ids::{InvalidId, MessageId, Name, StreamId};
-use crate::json::unescape;
 use crate::limits::PARTIAL_BYTES_MAX;
 
-/// The members of `data` that only the gateway writes.
-const RESERVED: [&str; 7] = [
-    "from",
-    "to",
-    "id",
-    "messageId",
-    "connectionId",
-    "epoch",
-    "offset",
-];
-
 /// Reads a frame of the message family.
-pub(super) fn read(kind: SendKind, data: &Data<'_>) -> Result<Send, Refusal> {
+pub(super) fn read(kind: SendKind, data: &Data<'_>) -> Result<Box<Send>, Refusal> {
     data.object()?;
     let (known, body) = sort(kind, data)?;
     let to = id(given(known.to).ok_or(missing("to"))?, Name::parse)?;
@@ -43,7 +31,8 @@ pub(super) fn read(kind: SendKind, data: &Data<'_>) -> Result<Send, Refusal> {
         SendKind::MessagePartial => known.check_partial().map(|()| None)?,
         SendKind::Typing => flag(Some(needed(known.active, "active")?)).map(|()| None)?,
     };
-    Ok(Send {
+    // Boxed here: it is moved often, and large.
+    Ok(Box::new(Send {
         kind,
         to,
         from,
@@ -54,7 +43,7 @@ pub(super) fn read(kind: SendKind, data: &Data<'_>) -> Result<Send, Refusal> {
         timestamp_given: known.timestamp.is_some(),
         durable: known.durable == Some(b"true"),
         body,
-    })
+    }))
 }
 
 /// The members of `data` that are known of a kind, as written.
@@ -82,30 +71,37 @@ struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    /// Where the value of that key belongs; `None` for a member that is foreign to the kind.
-    fn slot(&mut self, kind: SendKind, key: &str) -> Option<&mut Option<&'a [u8]>> {
+    /// Where the value of a reserved member belongs: one that only the gateway writes.
+    fn reserved(&mut self, key: &[u8]) -> Option<&mut Option<&'a [u8]>> {
+        Some(match key {
+            b"from" => &mut self.from,
+            b"to" => &mut self.to,
+            b"id" => &mut self.id,
+            b"messageId" => &mut self.message_id,
+            b"connectionId" => &mut self.connection_id,
+            b"epoch" => &mut self.epoch,
+            b"offset" => &mut self.offset,
+            _ => return None,
+        })
+    }
+
+    /// Where the value of any other member belongs; `None` for one that is foreign to the kind.
+    fn checked(&mut self, kind: SendKind, key: &[u8]) -> Option<&mut Option<&'a [u8]>> {
         use SendKind::{Message, MessagePartial, Typing};
-        Some(match (kind, key) {
-            (_, "from") => &mut self.from,
-            (_, "to") => &mut self.to,
-            (_, "id") => &mut self.id,
-            (_, "messageId") => &mut self.message_id,
-            (_, "connectionId") => &mut self.connection_id,
-            (_, "epoch") => &mut self.epoch,
-            (_, "offset") => &mut self.offset,
-            (_, "timestamp") => &mut self.timestamp,
-            (Message | MessagePartial, "text") => &mut self.text,
-            (Message | MessagePartial, "streamId") => &mut self.stream_id,
-            (Message, "replyTo") => &mut self.reply_to,
-            (Message, "part") => &mut self.part,
-            (Message, "parts") => &mut self.parts,
-            (Message, "ttlMs") => &mut self.ttl_ms,
-            (Message, "durable") => &mut self.durable,
-            (MessagePartial, "seq") => &mut self.seq,
-            (MessagePartial, "truncated") => &mut self.truncated,
-            (MessagePartial, "end") => &mut self.end,
-            (Typing, "active") => &mut self.active,
-            (Message | MessagePartial | Typing, _) => return None,
+        Some(match (key, kind) {
+            (b"timestamp", _) => &mut self.timestamp,
+            (b"text", Message | MessagePartial) => &mut self.text,
+            (b"streamId", Message | MessagePartial) => &mut self.stream_id,
+            (b"replyTo", Message) => &mut self.reply_to,
+            (b"part", Message) => &mut self.part,
+            (b"parts", Message) => &mut self.parts,
+            (b"ttlMs", Message) => &mut self.ttl_ms,
+            (b"durable", Message) => &mut self.durable,
+            (b"seq", MessagePartial) => &mut self.seq,
+            (b"truncated", MessagePartial) => &mut self.truncated,
+            (b"end", MessagePartial) => &mut self.end,
+            (b"active", Typing) => &mut self.active,
+            (_, Message | MessagePartial | Typing) => return None,
         })
     }
 
@@ -141,15 +137,14 @@ fn sort<'a>(kind: SendKind, data: &Data<'a>) -> Result<(Known<'a>, Body), Refusa
     let mut runs: SmallVec<[Range<u32>; 4]> = SmallVec::new();
     let mut joins = false;
     for member in data.members {
-        let key = unescape(member.key.of(text)).unwrap_or_default();
-        if let Some(slot) = known.slot(kind, &key)
-            && slot.replace(member.value.of(text)).is_some()
-        {
-            return Err(BAD_FRAME);
-        }
-        if RESERVED.contains(&&*key) {
+        let (key, value) = (member.key(text), member.value.of(text));
+        if let Some(slot) = known.reserved(&key) {
+            once(slot, value)?;
             joins = false;
             continue;
+        }
+        if let Some(slot) = known.checked(kind, &key) {
+            once(slot, value)?;
         }
         // A key's span lies within its quotes.
         let (start, end) = (member.key.start - 1 - origin, member.value.end - origin);
@@ -163,6 +158,13 @@ fn sort<'a>(kind: SendKind, data: &Data<'a>) -> Result<(Known<'a>, Body), Refusa
         data.text.slice(span.start as usize..span.end as usize)
     });
     Ok((known, Body::new(object, runs)))
+}
+
+fn once<'a>(slot: &mut Option<&'a [u8]>, value: &'a [u8]) -> Result<(), Refusal> {
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(BAD_FRAME),
+    }
 }
 
 /// `null` is as if the member were absent.

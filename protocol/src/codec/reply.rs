@@ -70,7 +70,7 @@ impl Reply {
         let mut data = Vec::from(*b"{");
         if let Some(first) = self.have.values().next() {
             for member in &members_of(first) {
-                if position(member.key.of(first), &["part", "parts", "text"]).is_none() {
+                if position(first, member, &["part", "parts", "text"]).is_none() {
                     // A key's span lies within its quotes.
                     let (start, end) = (member.key.start as usize - 1, member.value.end as usize);
                     data.extend_from_slice(&first[start..end]);

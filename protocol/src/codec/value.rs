@@ -31,10 +31,10 @@ pub(super) fn missing(field: &'static str) -> Refusal {
     }
 }
 
-/// The place in `names` of a key as written.
-pub(super) fn position(raw_key: &[u8], names: &[&str]) -> Option<usize> {
-    let key = unescape(raw_key)?;
-    names.iter().position(|name| *name == key)
+/// The place in `names` of a member's key.
+pub(super) fn position(text: &[u8], member: &Member, names: &[&str]) -> Option<usize> {
+    let key = member.key(text);
+    names.iter().position(|name| name.as_bytes() == &*key)
 }
 
 /// The values of the named members, in the order of `names`. Errors: `bad_frame` if one is twice.
@@ -45,7 +45,7 @@ pub(super) fn pick<const N: usize>(
 ) -> Result<[Option<Span>; N], Refusal> {
     let mut found = [None; N];
     for member in members {
-        let Some(at) = position(member.key.of(text), &names) else {
+        let Some(at) = position(text, member, &names) else {
             continue;
         };
         if found[at].replace(member.value).is_some() {

@@ -104,7 +104,7 @@ proptest! {
         let Request::Send(send) = frame.request else {
             panic!("is a message");
         };
-        let envelope = envelope(send);
+        let envelope = envelope(*send);
         let out = encode::delivery(&envelope, NOW_MS);
         serde_json::from_slice::<serde::de::IgnoredAny>(&out).unwrap();
 

@@ -149,7 +149,7 @@ fn check(vector: &ClientVector) {
             } else {
                 None
             };
-            let delivery = send.map(|send| encode::delivery(&envelope(send), NOW_MS));
+            let delivery = send.map(|send| encode::delivery(&envelope(*send), NOW_MS));
             let expected = vector
                 .delivery
                 .as_ref()

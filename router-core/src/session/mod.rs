@@ -61,7 +61,7 @@ pub enum Input {
 #[derive(Debug)]
 pub enum Call {
     /// Carry a message; answered with `message_ack`.
-    Send(protocol::frame::Send),
+    Send(Box<protocol::frame::Send>),
     /// One page of bots; answered with `bots_list`.
     List(ListBots),
     /// One bot; answered with a `bots_list` of one.

@@ -85,12 +85,11 @@ impl Session {
         &mut self,
         env: &Env<'_>,
         id: Option<FrameId>,
-        send: Send,
+        send: Box<Send>,
         fx: &mut Effects,
     ) -> Result<(), Refusal> {
         let Open { grant, client } = self.open()?;
-        let message_id = send.message_id.clone();
-        let refused = |code| Refusal::from(code).of(message_id.clone());
+        let refused = |code| Refusal::from(code).of(send.message_id.clone());
         let is_message = send.kind == SendKind::Message;
         let action = Action::Send {
             from: send.from.as_ref(),
@@ -103,9 +102,10 @@ impl Session {
         if self.draining && is_message {
             return Err(refused(ErrorCode::Draining));
         }
+        let send = *send;
         let stamped_ms = (is_message && !send.timestamp_given).then_some(env.now_ms);
-        let envelope = Envelope {
-            tenant: permit.tenant().clone(),
+        let route = Route::new(permit, id, |tenant| Envelope {
+            tenant,
             kind: send.kind,
             from: send.from.unwrap_or_else(|| Name::from(client.clone())),
             connection: self.id.clone(),
@@ -118,8 +118,8 @@ impl Session {
             stamped_ms,
             trace: None,
             body: send.body,
-        };
-        fx.push(Effect::Route(Box::new(Route::new(permit, id, envelope))));
+        });
+        fx.push(Effect::Route(Box::new(route)));
         Ok(())
     }
 

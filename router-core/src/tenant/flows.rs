@@ -17,7 +17,7 @@ use crate::request::Route;
 /// A message that goes its way later.
 #[derive(Debug)]
 pub(super) struct Held {
-    pub route: Route,
+    pub route: Box<Route>,
     /// How often it was told `moved`.
     pub moves: u64,
     /// Who told it last, and where the bot is instead.
@@ -83,7 +83,7 @@ impl Flows {
     }
 
     /// Lets a message wait. Errors: the message, if too many wait already.
-    pub fn hold(&mut self, from: ConnKey, to: &Name, held: Box<Held>) -> Result<(), Box<Held>> {
+    pub fn hold(&mut self, from: ConnKey, to: &Name, held: Held) -> Result<(), Held> {
         let Some(flow) = self.flows.get_mut(&(from, to.clone())) else {
             return Err(held);
         };
@@ -94,7 +94,7 @@ impl Flows {
         }
         flow.bytes += bytes;
         self.bytes += bytes;
-        flow.held.push_back(*held);
+        flow.held.push_back(held);
         check!(
             Invariant::Bounded,
             flow.held.len() <= HELD_MAX && flow.bytes <= HELD_BYTES_MAX,

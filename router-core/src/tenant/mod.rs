@@ -158,6 +158,11 @@ impl Tenant {
         tenant
     }
 
+    /// Its name.
+    pub(crate) fn id(&self) -> &TenantId {
+        &self.id
+    }
+
     /// When it wants to be woken, Unix milliseconds.
     pub(crate) fn next_wakeup(&self) -> Option<Millis> {
         let flush_ms = self.presence.flush_ms().unwrap_or(Millis::MAX);

@@ -12,15 +12,15 @@
 
 use bytes::Bytes;
 use protocol::codec::encode;
-use protocol::frame::{AckStatus, SendKind};
+use protocol::frame::{AckStatus, Body, SendKind};
 use protocol::lane::Verdict as LaneVerdict;
 use protocol::limits::UNREACHABLE_RETRY_MS;
-use protocol::{BootId, Envelope, ErrorCode, Kind};
+use protocol::{BootId, Envelope, ErrorCode, Kind, Name, StreamId};
 
 use super::dedupe::Key;
 use super::flows::{Gate, Held};
 use super::routes::{Resolved, TargetNodes, Targets};
-use super::settle::{Delivery, Origin, Sent};
+use super::settle::{Delivery, Origin, Sent, ack};
 use super::{Tenant, message_rate};
 use crate::effect::{Class, Effect, Effects, Fact, Outbound, Receipt};
 use crate::env::{Env, Millis};
@@ -38,6 +38,31 @@ struct Plan {
     key: Option<Key>,
 }
 
+/// What the connections of this node get of a message.
+struct Parcel {
+    /// The frame; empty if there is nobody.
+    text: Bytes,
+    /// The stream that it ends.
+    ends: Option<(Name, StreamId)>,
+    /// Which part of how many it is.
+    part: Option<(u64, u64)>,
+}
+
+impl Parcel {
+    fn new(envelope: &Envelope, plan: &Plan, now_ms: Millis) -> Self {
+        let text = match plan.targets.is_empty() {
+            true => Bytes::new(),
+            false => encode::delivery(envelope, now_ms),
+        };
+        let stream = envelope.stream_id.clone();
+        Self {
+            text,
+            ends: stream.map(|stream| (envelope.from.clone(), stream)),
+            part: envelope.part,
+        }
+    }
+}
+
 enum Verdict {
     Go(Plan),
     Duplicate,
@@ -45,8 +70,8 @@ enum Verdict {
 }
 
 impl Tenant {
-    pub(crate) fn route(&mut self, env: &Env<'_>, route: Route, fx: &mut Effects) {
-        let sender = route.permit.conn();
+    pub(crate) fn route(&mut self, env: &Env<'_>, route: Box<Route>, fx: &mut Effects) {
+        let sender = route.conn;
         // A connection that was expelled meanwhile is owed no answer: its close is on the way.
         let Some(conn) = self.routes.connection_mut(sender) else {
             return;
@@ -87,7 +112,7 @@ impl Tenant {
 
     /// Sends a message its way: a new one, or one that waited.
     pub(super) fn dispatch(&mut self, env: &Env<'_>, held: Held, fx: &mut Effects) {
-        let sender = held.route.permit.conn();
+        let sender = held.route.conn;
         if self.routes.connection(sender).is_none() {
             return;
         }
@@ -161,42 +186,35 @@ impl Tenant {
     }
 
     fn hold(&mut self, env: &Env<'_>, mut held: Held, fx: &mut Effects) {
-        let sender = held.route.permit.conn();
+        let sender = held.route.conn;
         let to = held.route.envelope.to.clone();
         // What waits must not pin the buffer it was read into.
         held.route.envelope.body = held.route.envelope.body.detach();
-        if let Err(held) = self.flows.hold(sender, &to, Box::new(held)) {
+        if let Err(held) = self.flows.hold(sender, &to, held) {
             self.refuse_route(env, &held.route, ErrorCode::RecipientBusy, None, fx);
         }
     }
 
     fn deliver(&mut self, env: &Env<'_>, held: Held, plan: Plan, fx: &mut Effects) {
-        let Held { route, moves, .. } = held;
-        let Route {
-            permit,
-            request_id,
-            envelope,
-        } = route;
-        let Some(message_id) = envelope.message_id.clone() else {
-            return;
-        };
-        let wire = (!plan.nodes.is_empty()).then(|| envelope.to_bytes());
-        let sender = permit.conn();
-        let to = envelope.to.clone();
+        let Held {
+            mut route, moves, ..
+        } = held;
+        let wire = (!plan.nodes.is_empty()).then(|| route.envelope.to_bytes());
+        let parcel = Parcel::new(&route.envelope, &plan, env.now_ms);
+        // What is being settled must not pin the buffer it was read into.
+        route.envelope.body = Body::default();
+        let flow = (plan.kind == Kind::Bot && wire.is_some())
+            .then(|| (route.conn, route.envelope.to.clone()));
         let sent = Sent {
-            permit,
-            request_id,
-            message_id,
-            is_own_id: envelope.idempotent,
-            to: to.clone(),
+            route,
             wire: wire.clone().filter(|_| plan.kind == Kind::Bot),
             node: plan.nodes.first().copied(),
             moves,
         };
-        let number = self.deliver_here(env, Origin::Here(sent), envelope, &plan, fx);
+        let number = self.deliver_here(Origin::Here(sent), parcel, &plan, fx);
         for node in plan.nodes {
-            if plan.kind == Kind::Bot {
-                self.flows.sent(sender, &to, node);
+            if let Some((sender, to)) = &flow {
+                self.flows.sent(*sender, to, node);
             }
             fx.push(Effect::Publish {
                 receipt: self.receipt(number),
@@ -210,43 +228,47 @@ impl Tenant {
     /// number that they are told under.
     fn deliver_here(
         &mut self,
-        env: &Env<'_>,
         origin: Origin,
-        envelope: Envelope,
+        parcel: Parcel,
         plan: &Plan,
         fx: &mut Effects,
     ) -> u64 {
-        let text = match plan.targets.is_empty() {
-            true => Bytes::new(),
-            false => encode::delivery(&envelope, env.now_ms),
-        };
         let number = self.number();
+        let Parcel { text, ends, part } = parcel;
         self.deliveries.begin(Delivery {
             number,
             origin,
             key: plan.key,
             bytes: text.len(),
-            part: envelope.part,
+            part,
             waiting: plan.targets.iter().rev().copied().collect(),
             nodes: plan.nodes.len(),
             delivered: false,
             duplicate: false,
             error: offline(plan.kind),
         });
-        let ends = envelope.stream_id.map(|stream| (envelope.from, stream));
-        for conn in &plan.targets {
-            let class = Class::Message { ends: ends.clone() };
+        // The last one takes the frame itself: to be shared costs it an allocation.
+        let Some((last, others)) = plan.targets.split_last() else {
+            return number;
+        };
+        for conn in others {
             let frame = Outbound {
                 text: text.clone(),
-                class,
+                class: Class::Message { ends: ends.clone() },
             };
-            fx.push(Effect::Deliver {
-                receipt: Some(self.receipt(number)),
-                conn: *conn,
-                frame,
-            });
+            self.enqueue(number, *conn, frame, fx);
         }
+        let class = Class::Message { ends };
+        self.enqueue(number, *last, Outbound { text, class }, fx);
         number
+    }
+
+    fn enqueue(&self, number: u64, conn: ConnKey, frame: Outbound, fx: &mut Effects) {
+        fx.push(Effect::Deliver {
+            receipt: Some(self.receipt(number)),
+            conn,
+            frame,
+        });
     }
 
     fn deliver_best_effort(
@@ -288,7 +310,8 @@ impl Tenant {
         let is_message = envelope.kind == SendKind::Message;
         match (self.decide_inbound(env, &envelope), is_message) {
             (Ok(plan), true) => {
-                self.deliver_here(env, Origin::There, envelope, &plan, fx);
+                let parcel = Parcel::new(&envelope, &plan, env.now_ms);
+                self.deliver_here(Origin::There, parcel, &plan, fx);
             }
             (Ok(plan), false) => self.deliver_best_effort(env, envelope, plan, fx),
             (Err(verdict), true) => fx.push(Effect::Decided(Some(verdict))),
@@ -335,13 +358,9 @@ impl Tenant {
         }
     }
 
-    fn duplicate(&mut self, env: &Env<'_>, route: &Route, fx: &mut Effects) {
-        let Some(message_id) = &route.envelope.message_id else {
-            return;
-        };
+    pub(super) fn duplicate(&mut self, env: &Env<'_>, route: &Route, fx: &mut Effects) {
         fx.push(Effect::Note(Fact::Duplicate));
-        let (to, id) = (route.permit.conn(), route.request_id.as_ref());
-        self.ack(env, to, id, message_id, AckStatus::Duplicate, fx);
+        ack(&mut self.routes, env, route, AckStatus::Duplicate, fx);
     }
 
     pub(super) fn refuse_route(
@@ -362,7 +381,7 @@ impl Tenant {
             message_id: own,
             retry_ms: retry_ms.or_else(|| retry_ms_of(code)),
         };
-        refusal.tell(env, route.permit.conn(), route.request_id.as_ref(), fx);
+        refusal.tell(env, route.conn, route.request_id.as_ref(), fx);
     }
 }
 
@@ -375,6 +394,6 @@ fn offline(kind: Kind) -> ErrorCode {
 }
 
 /// When it makes sense to send again, if the code says.
-pub(super) fn retry_ms_of(code: ErrorCode) -> Option<Millis> {
+fn retry_ms_of(code: ErrorCode) -> Option<Millis> {
     (code == ErrorCode::Unreachable).then_some(UNREACHABLE_RETRY_MS)
 }

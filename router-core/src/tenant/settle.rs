@@ -12,21 +12,18 @@ use protocol::connect::Acks;
 use protocol::frame::AckStatus;
 use protocol::lane::Verdict;
 use protocol::limits::MOVES_MAX;
-use protocol::{BootId, Envelope, ErrorCode, FrameId, MessageId, Name};
+use protocol::{BootId, Envelope, ErrorCode, Name};
 
 use super::Tenant;
 use super::dedupe::Key;
 use super::flows::Held;
-use super::routes::Targets;
-use super::send::retry_ms_of;
+use super::routes::{Routes, Targets};
 use crate::check;
 use crate::effect::{Class, Effect, Effects, Fact, Outcome};
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::invariant::Invariant;
 use crate::lane::Settled;
-use crate::permit::Permit;
-use crate::refusal::Refusal;
 use crate::request::Route;
 
 /// A message whose outcomes are not all in.
@@ -62,12 +59,8 @@ pub(super) enum Origin {
 /// What the answer to a connection takes, and what a bot's message takes that must go again.
 #[derive(Debug)]
 pub(super) struct Sent {
-    pub permit: Permit,
-    pub request_id: Option<FrameId>,
-    pub message_id: MessageId,
-    /// Whether the id is the sender's.
-    pub is_own_id: bool,
-    pub to: Name,
+    /// Its body is gone.
+    pub route: Box<Route>,
     /// The envelope, if it went to a bot of another node.
     pub wire: Option<Bytes>,
     /// That node.
@@ -169,7 +162,7 @@ impl Tenant {
         let flow = sent
             .wire
             .is_some()
-            .then(|| (sent.permit.conn(), sent.to.clone()));
+            .then(|| (sent.route.conn, sent.route.envelope.to.clone()));
         match settled {
             Settled::Delivered => {
                 let is_first = !std::mem::replace(&mut delivery.delivered, true);
@@ -209,7 +202,7 @@ impl Tenant {
             (Some(wire), Some(node)) if sent.moves < MOVES_MAX => {
                 let envelope = Envelope::from_bytes(wire).ok();
                 envelope.map(|envelope| Held {
-                    route: Route::new(sent.permit.clone(), sent.request_id.clone(), envelope),
+                    route: Box::new(sent.route.again(envelope)),
                     moves: sent.moves + 1,
                     moved: Some((node, to)),
                 })
@@ -261,12 +254,9 @@ impl Tenant {
     }
 
     fn tell_delivered(&mut self, env: &Env<'_>, at: usize, fx: &mut Effects) {
-        let Origin::Here(sent) = &self.deliveries.0[at].origin else {
-            return;
-        };
-        let (to, id) = (sent.permit.conn(), sent.request_id.clone());
-        let message = sent.message_id.clone();
-        self.ack(env, to, id.as_ref(), &message, AckStatus::Delivered, fx);
+        if let Origin::Here(Sent { route, .. }) = &self.deliveries.0[at].origin {
+            ack(&mut self.routes, env, route, AckStatus::Delivered, fx);
+        }
     }
 
     /// Answers for a message whose outcomes are all in.
@@ -278,48 +268,35 @@ impl Tenant {
         let Some(delivery) = self.deliveries.0.remove(at) else {
             return;
         };
-        let sent = match delivery.origin {
-            Origin::Here(sent) => sent,
+        let route = match &delivery.origin {
+            Origin::Here(sent) => &sent.route,
             Origin::There => return fx.push(Effect::Decided(delivery.verdict())),
         };
-        let (to, id) = (sent.permit.conn(), sent.request_id.as_ref());
         match (delivery.delivered, delivery.duplicate) {
             (true, _) => {}
-            (false, true) => {
-                fx.push(Effect::Note(Fact::Duplicate));
-                self.ack(env, to, id, &sent.message_id, AckStatus::Duplicate, fx);
-            }
-            (false, false) => {
-                let refusal = Refusal {
-                    code: delivery.error,
-                    message_id: sent.is_own_id.then_some(sent.message_id),
-                    retry_ms: retry_ms_of(delivery.error),
-                };
-                refusal.tell(env, to, id, fx);
-            }
+            (false, true) => self.duplicate(env, route, fx),
+            (false, false) => self.refuse_route(env, route, delivery.error, None, fx),
         }
     }
+}
 
-    pub(super) fn ack(
-        &mut self,
-        env: &Env<'_>,
-        to: ConnKey,
-        id: Option<&FrameId>,
-        message: &MessageId,
-        status: AckStatus,
-        fx: &mut Effects,
-    ) {
-        let Some(conn) = self.routes.connection_mut(to) else {
-            return;
-        };
-        conn.sent = true;
-        if conn.acks == Acks::All {
-            fx.deliver(
-                to,
-                encode::ack(message, status, id, env.now_ms),
-                Class::Answer,
-            );
-        }
+/// Acknowledges a message to its sender, if that is still here and wants to know.
+pub(super) fn ack(
+    routes: &mut Routes,
+    env: &Env<'_>,
+    route: &Route,
+    status: AckStatus,
+    fx: &mut Effects,
+) {
+    let to = route.conn;
+    let message_id = &route.envelope.message_id;
+    let (Some(conn), Some(message_id)) = (routes.connection_mut(to), message_id) else {
+        return;
+    };
+    conn.sent = true;
+    if conn.acks == Acks::All {
+        let text = encode::ack(message_id, status, route.request_id.as_ref(), env.now_ms);
+        fx.deliver(to, text, Class::Answer);
     }
 }
 

@@ -71,7 +71,7 @@ async fn read(
     exchange: Exchange<'_>,
     limits: &ReadLimits,
     key: Option<MessageId>,
-) -> Result<Send, Refused> {
+) -> Result<Box<Send>, Refused> {
     let body = exchange.json_body(limits).await?;
     let mut send = decode_message(&body).map_err(|rejected| rejected.code)?;
     match (&send.message_id, key) {
