@@ -29,8 +29,8 @@ pub fn listener_on(port: u16) -> Option<u32> {
         })
     })?;
     let socket = format!("socket:[{inode}]");
-    let mut processes = fs::read_dir("/proc").ok()?.flatten();
-    processes.find_map(|process| {
+    let processes = fs::read_dir("/proc").ok()?.flatten();
+    let holders = processes.filter_map(|process| {
         let pid = process.file_name().to_str()?.parse().ok()?;
         let mut files = fs::read_dir(process.path().join("fd")).ok()?.flatten();
         let holds = files.any(|fd| {
@@ -38,7 +38,9 @@ pub fn listener_on(port: u16) -> Option<u32> {
             target.is_ok_and(|it| it.as_os_str() == socket.as_str())
         });
         holds.then_some(pid)
-    })
+    });
+    // A child that is about to become another program holds it too, for a moment.
+    holders.min()
 }
 
 /// CPU time of the thread that asks, nanoseconds.

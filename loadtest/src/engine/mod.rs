@@ -291,9 +291,10 @@ impl Worker {
                 Later::Ask(flow) => self.ask(flow, now),
             }
         }
-        if !matches!(self.phase, Phase::WarmUp | Phase::Measure) {
+        if matches!(self.phase, Phase::Setup | Phase::Close) {
             return;
         }
+        // In the drain, what was due before it and that a late turn has not sent yet.
         let until = self.shared.control.window().1;
         for index in 0..self.paced.len() {
             let now = self.now();
@@ -322,6 +323,16 @@ impl Worker {
         }
     }
 
+    /// When the next scheduled message is due; none if that is after the measurement.
+    fn next_due(&self) -> Option<u64> {
+        let until = self.shared.control.window().1;
+        let schedules = self.paced.iter().filter_map(|it| it.schedule.as_ref());
+        schedules
+            .map(Schedule::next_at)
+            .filter(|at| *at < until)
+            .min()
+    }
+
     fn flush(&mut self) {
         let mut dirty = std::mem::take(&mut self.dirty);
         for index in dirty.drain(..) {
@@ -337,9 +348,7 @@ impl Worker {
 
     fn wait(&mut self, events: &mut Events) -> Result<()> {
         let now = self.now();
-        let sends = matches!(self.phase, Phase::WarmUp | Phase::Measure);
-        let schedules = self.paced.iter().filter_map(|it| it.schedule.as_ref());
-        let due = schedules.map(Schedule::next_at).filter(|_| sends).min();
+        let due = self.next_due();
         let change = self.shared.control.next_change(now);
         let times = [due, self.agenda.next_at(), Some(change)];
         let at = times.into_iter().flatten().min().unwrap_or(u64::MAX);

@@ -174,7 +174,9 @@ impl Worker {
     /// Whether nothing is under way that somebody waits for.
     pub(super) fn is_drained(&self) -> bool {
         let waits = |it: &Group| it.visit_since.is_some() || it.dropped_at.is_some();
-        !self.groups.iter().any(waits) && self.flows.iter().all(Flow::is_settled)
+        self.next_due().is_none()
+            && !self.groups.iter().any(waits)
+            && self.flows.iter().all(Flow::is_settled)
     }
 
     /// Counts what never came, and who never came back.
