@@ -1,4 +1,36 @@
-//! What a load test is made of: the client's side of the wire, and what processes use.
+//! A load-test harness for gateways: scenarios, checked deliveries, reports.
+//!
+//! ```text
+//!  scenario ─▶ plan ─▶ engine (threads) ─▶ measure ─┐
+//!               servers (metrics, /proc, Redis) ────┴─▶ report ─▶ table, JSON, HTML
+//!                                                         └─▶ thresholds, compare
+//! ```
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `scenario/` | what a load test does, as TOML says it |
+//! | `credentials.rs`, `target.rs` | whose keys; which gateways |
+//! | `plan.rs` | who connects where and writes to whom |
+//! | `engine/` | the load generator: one epoll for each thread |
+//! | `message.rs`, `check.rs` | texts that can be checked; each number once and in order |
+//! | `measure.rs` | counts and histograms of a thread, and of all |
+//! | `servers/`, `process.rs` | what the gateways and Redis used |
+//! | `run.rs` | one run from its start to its report |
+//! | `report/`, `thresholds.rs`, `compare.rs` | what is made of the result |
+//! | `wire.rs` | the client's side of a WebSocket |
 
+pub mod check;
+pub mod compare;
+pub mod credentials;
+pub mod engine;
+pub mod measure;
+pub mod message;
+pub mod plan;
 pub mod process;
+pub mod report;
+pub mod run;
+pub mod scenario;
+pub mod servers;
+pub mod target;
+pub mod thresholds;
 pub mod wire;

@@ -11,6 +11,8 @@ use anyhow::{Result, bail, ensure};
 
 /// Opcode of a text frame.
 pub const TEXT: u8 = 1;
+/// Opcode of a close frame.
+pub const CLOSE: u8 = 8;
 /// Opcode of a ping.
 pub const PING: u8 = 9;
 /// Opcode of a pong.
@@ -32,12 +34,12 @@ pub struct Frame {
 /// The first frame of a buffer, if it is there to the end; the next one begins at `payload.end`.
 pub fn parse(buffer: &[u8]) -> Option<Frame> {
     let (&[first, second], rest) = buffer.split_first_chunk()?;
-    let (length, head_bytes) = match second {
+    let (length, head_bytes): (usize, usize) = match second {
         126 => (usize::from(u16::from_be_bytes(*rest.first_chunk()?)), 4),
         127 => (u64::from_be_bytes(*rest.first_chunk()?) as usize, 10),
         short => (usize::from(short), 2),
     };
-    let payload = head_bytes..head_bytes + length;
+    let payload = head_bytes..head_bytes.saturating_add(length);
     (buffer.len() >= payload.end).then_some(Frame {
         opcode: first & 0x0f,
         payload,
@@ -49,11 +51,16 @@ pub fn push(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
     out.push(0x80 | opcode);
     match u8::try_from(payload.len()) {
         Ok(length @ 0..=125) => out.push(0x80 | length),
-        Ok(_) | Err(_) => {
-            debug_assert!(payload.len() <= usize::from(u16::MAX));
-            out.push(0x80 | 126);
-            out.extend_from_slice(&(payload.len() as u16).to_be_bytes());
-        }
+        Ok(_) | Err(_) => match u16::try_from(payload.len()) {
+            Ok(length) => {
+                out.push(0x80 | 126);
+                out.extend_from_slice(&length.to_be_bytes());
+            }
+            Err(_) => {
+                out.push(0x80 | 127);
+                out.extend_from_slice(&(payload.len() as u64).to_be_bytes());
+            }
+        },
     }
     out.extend_from_slice(&MASK);
     let start = out.len();
@@ -61,6 +68,30 @@ pub fn push(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
     for (index, byte) in out[start..].iter_mut().enumerate() {
         *byte ^= MASK[index % 4];
     }
+}
+
+/// The request for an upgrade. `host` is what the server is called.
+pub fn upgrade_request(host: &str, path: &str, bearer: Option<&str>) -> String {
+    let credential = bearer.map_or(String::new(), |key| {
+        format!("Authorization: Bearer {key}\r\n")
+    });
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\n\
+         Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{credential}\r\n"
+    )
+}
+
+/// Where the head of an HTTP answer ends, if it is there.
+pub fn head_end(buffer: &[u8]) -> Option<usize> {
+    let at = buffer.windows(4).position(|it| it == b"\r\n\r\n")?;
+    Some(at + 4)
+}
+
+/// The status of an HTTP answer.
+pub fn status_of(head: &[u8]) -> Option<u16> {
+    let line = head.strip_prefix(b"HTTP/1.1 ")?;
+    std::str::from_utf8(line.get(..3)?).ok()?.parse().ok()
 }
 
 /// A socket that waits for what it reads, for the time before a measurement.
@@ -77,14 +108,7 @@ impl Socket {
         let mut stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(HANDSHAKE_WAIT))?;
-        let credential = bearer.map_or(String::new(), |key| {
-            format!("Authorization: Bearer {key}\r\n")
-        });
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\n\
-             Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{credential}\r\n"
-        );
+        let request = upgrade_request(&address.to_string(), path, bearer);
         stream.write_all(request.as_bytes())?;
         Ok(Self {
             stream,
@@ -95,9 +119,8 @@ impl Socket {
     /// Reads up to the end of the answer's head. Errors: it is not 101.
     pub fn upgraded(&mut self) -> Result<()> {
         let end = loop {
-            let end = self.buffer.windows(4).position(|it| it == b"\r\n\r\n");
-            match end {
-                Some(at) => break at + 4,
+            match head_end(&self.buffer) {
+                Some(end) => break end,
                 None => self.read()?,
             }
         };
@@ -171,6 +194,25 @@ mod tests {
             };
             assert_eq!(parse(&bytes), Some(whole), "{length}");
         }
+    }
+
+    #[test]
+    fn a_large_frame_says_its_length_in_eight_bytes() {
+        let mut out = Vec::new();
+        push(&mut out, TEXT, &vec![b'x'; 70_000]);
+        assert_eq!(out[..10], [0x81, 0xff, 0, 0, 0, 0, 0, 1, 0x11, 0x70]);
+        assert_eq!(out.len(), 14 + 70_000);
+    }
+
+    #[test]
+    fn the_status_of_an_answer_is_read() {
+        let head = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n\r\nrest";
+        assert_eq!(status_of(head), Some(503));
+        assert_eq!(head_end(head), Some(head.len() - 4));
+        assert_eq!(
+            (status_of(b"nonsense"), head_end(b"HTTP/1.1")),
+            (None, None)
+        );
     }
 
     #[test]

@@ -1,0 +1,125 @@
+//! The command line of `run`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use loadtest::credentials::{Credentials, Given};
+use protocol::Secret;
+
+/// What `run` is told.
+#[derive(Args)]
+pub struct RunArgs {
+    /// Name of a built-in scenario, or path of a TOML file
+    pub scenario: String,
+    /// Gateway; several: the ends of a pair are on different ones
+    #[arg(
+        long,
+        short,
+        default_value = "ws://127.0.0.1:3000/ws",
+        value_name = "WS_URL"
+    )]
+    pub url: Vec<String>,
+    /// Change a value of the scenario: duration=30s, pairs=500, thresholds.p99_ms=5
+    #[arg(long = "set", short = 's', value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// How long to measure: 30s, 5m
+    #[arg(long, short, value_name = "TIME")]
+    duration: Option<String>,
+    /// How long traffic runs before it is counted
+    #[arg(long, value_name = "TIME")]
+    warm_up: Option<String>,
+    /// Threads of the load generator
+    #[arg(long, short, value_name = "N")]
+    threads: Option<usize>,
+    /// Local address to connect from; several are taken in turn
+    #[arg(long, value_name = "IP")]
+    source: Vec<std::net::IpAddr>,
+
+    /// API key; several are taken in turn. Others on the machine can read a flag: prefer --keys
+    #[arg(long, value_name = "KEY", help_heading = "Credentials")]
+    key: Vec<String>,
+    /// File of API keys, one a line, `tenant,key` or `key`
+    #[arg(long, value_name = "FILE", help_heading = "Credentials")]
+    keys: Option<PathBuf>,
+    /// The gateway's secrets file: keys are made for as many tenants as are wanted
+    #[arg(
+        long,
+        env = "T2B_SECRETS_FILE",
+        value_name = "FILE",
+        help_heading = "Credentials"
+    )]
+    secrets_file: Option<PathBuf>,
+    /// The same by value; prefer the variable or the file
+    #[arg(
+        long,
+        env = "T2B_SECRETS",
+        hide_env_values = true,
+        value_name = "SECRET",
+        help_heading = "Credentials"
+    )]
+    secrets: Option<String>,
+    /// How tenants are called that keys are made for, before their number
+    #[arg(
+        long,
+        default_value = "load-",
+        value_name = "NAME",
+        help_heading = "Credentials"
+    )]
+    pub tenant_prefix: String,
+
+    /// A gateway's metrics, like http://127.0.0.1:9464/metrics; in the order of --url
+    #[arg(long, value_name = "HTTP_URL", help_heading = "Servers")]
+    pub metrics: Vec<String>,
+    /// A gateway's process; without it, gateways of this machine are found by their port
+    #[arg(long, value_name = "PID", help_heading = "Servers")]
+    pub pid: Vec<u32>,
+    /// The Redis that the gateways share: redis://[user:password@]host:port
+    #[arg(
+        long,
+        env = "T2B_REDIS_URL",
+        hide_env_values = true,
+        value_name = "REDIS_URL",
+        help_heading = "Servers"
+    )]
+    pub redis: Option<String>,
+
+    /// Write the result as JSON
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub json: Option<PathBuf>,
+    /// Write the result as a page
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub html: Option<PathBuf>,
+    /// No progress
+    #[arg(long, short, help_heading = "Output")]
+    pub quiet: bool,
+}
+
+impl RunArgs {
+    /// `--set`s, after those that the other flags stand for.
+    pub fn changes(&self) -> Vec<String> {
+        let texts = [("duration", &self.duration), ("warm_up", &self.warm_up)];
+        let texts = texts.into_iter().filter_map(|(key, value)| {
+            let value = value.as_ref()?;
+            Some(format!("{key}={value:?}"))
+        });
+        let threads = self.threads.map(|threads| format!("threads={threads}"));
+        let sources = (!self.source.is_empty()).then(|| {
+            let list: Vec<_> = self.source.iter().map(|it| format!("\"{it}\"")).collect();
+            format!("source_addresses=[{}]", list.join(","))
+        });
+        let flags = texts.chain(threads).chain(sources);
+        flags.chain(self.set.iter().cloned()).collect()
+    }
+
+    /// Where keys come from.
+    pub fn credentials(&self, is_local: bool) -> Result<Credentials> {
+        let given = Given {
+            keys: self.key.iter().cloned().map(Secret::new).collect(),
+            keys_file: self.keys.clone(),
+            secrets: self.secrets.clone().map(Secret::new),
+            secrets_file: self.secrets_file.clone(),
+        };
+        Credentials::find(given, is_local)
+    }
+}

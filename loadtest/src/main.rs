@@ -1,0 +1,195 @@
+//! `t2b-loadtest`: loads gateways, checks every delivery, reports.
+
+use std::fs;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+use loadtest::compare;
+use loadtest::report::{Outcome, Report, html, table};
+use loadtest::run::{self, Setting};
+use loadtest::scenario::{BUILT_IN, Scenario, text_of};
+use loadtest::servers::Watch;
+use loadtest::target::Node;
+
+mod args;
+mod progress;
+
+use args::RunArgs;
+
+/// Usage or scenario. Source: sysexits, as `t2b` has it.
+const USAGE: u8 = 64;
+/// Not reachable, refused, or no limits for it.
+const UNAVAILABLE: u8 = 69;
+
+#[derive(Parser)]
+#[command(
+    name = "t2b-loadtest",
+    version,
+    about = "Loads t2b gateways and checks every delivery"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a scenario: exit 0 good, 1 threshold missed, 2 wrong delivery, 64 usage, 69 cannot begin
+    Run(Box<RunArgs>),
+    /// List the scenarios that come with the program
+    List,
+    /// Print a scenario's file, to copy and change
+    Show {
+        /// Its name
+        scenario: String,
+    },
+    /// Compare two results; exit 1 if the second is worse
+    Compare {
+        /// Result of --json
+        before: PathBuf,
+        /// Another one
+        after: PathBuf,
+        /// By which share a figure may be worse, 0.1 = 10 %
+        #[arg(long, default_value_t = 0.1)]
+        tolerance: f64,
+    },
+    /// Make the page of a result
+    Report {
+        /// Result of --json
+        result: PathBuf,
+        /// Where to write it
+        #[arg(short, long, default_value = "report.html")]
+        output: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors.
+            let code = if error.use_stderr() { USAGE } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let done = match cli.command {
+        Command::Run(args) => return run(&args),
+        Command::List => list(),
+        Command::Show { scenario } => show(&scenario),
+        Command::Compare {
+            before,
+            after,
+            tolerance,
+        } => compare(&before, &after, tolerance),
+        Command::Report { result, output } => page(&result, &output),
+    };
+    done.unwrap_or_else(|error| failed(&error, USAGE))
+}
+
+fn failed(error: &anyhow::Error, code: u8) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::from(code)
+}
+
+fn run(args: &RunArgs) -> ExitCode {
+    let (scenario, setting) = match prepare(args) {
+        Ok(prepared) => prepared,
+        Err(error) => return failed(&error, USAGE),
+    };
+    let interrupts = Arc::new(AtomicUsize::new(0));
+    let counter = interrupts.clone();
+    let handled = ctrlc::set_handler(move || {
+        // Who asks twice does not want the report.
+        if counter.fetch_add(1, Ordering::Relaxed) > 0 {
+            std::process::exit(130);
+        }
+    });
+    if let Err(error) = handled {
+        return failed(&error.into(), UNAVAILABLE);
+    }
+    let mut progress = progress::for_stderr(args.quiet);
+    let result = run::run(&scenario, setting, &interrupts, progress.as_mut());
+    drop(progress);
+    let report = match result {
+        Ok(report) => report,
+        Err(error) => return failed(&error, UNAVAILABLE),
+    };
+    print!("{}", table::render(&report));
+    if let Err(error) = save(&report, args) {
+        return failed(&error, USAGE);
+    }
+    match report.outcome() {
+        Outcome::Good => ExitCode::SUCCESS,
+        Outcome::Missed => ExitCode::from(1),
+        Outcome::Wrong => ExitCode::from(2),
+    }
+}
+
+fn prepare(args: &RunArgs) -> Result<(Scenario, Setting)> {
+    let scenario = Scenario::load(&args.scenario, &args.changes())?;
+    let nodes: Vec<Node> = args
+        .url
+        .iter()
+        .map(|url| Node::parse(url))
+        .collect::<Result<_>>()?;
+    let is_local = nodes.iter().all(Node::is_local);
+    let watch = Watch::new(&args.metrics, &args.pid, args.redis.as_deref(), &nodes)?;
+    let setting = Setting {
+        credentials: args.credentials(is_local)?,
+        nodes,
+        watch,
+        tenant_prefix: args.tenant_prefix.clone(),
+    };
+    Ok((scenario, setting))
+}
+
+fn save(report: &Report, args: &RunArgs) -> Result<()> {
+    if let Some(path) = &args.json {
+        let text = serde_json::to_string_pretty(report)?;
+        fs::write(path, text + "\n").with_context(|| path.display().to_string())?;
+    }
+    if let Some(path) = &args.html {
+        fs::write(path, html::render(report)).with_context(|| path.display().to_string())?;
+    }
+    Ok(())
+}
+
+fn list() -> Result<ExitCode> {
+    for (name, _) in BUILT_IN {
+        let scenario = Scenario::load(name, &[])?;
+        println!("{name:<10} {}", scenario.about);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(name: &str) -> Result<ExitCode> {
+    print!("{}", text_of(name)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn compare(before: &Path, after: &Path, tolerance: f64) -> Result<ExitCode> {
+    let (before, after) = (Report::read(before)?, Report::read(after)?);
+    let lines = compare::lines(&before, &after);
+    print!("{}", compare::render(&lines, tolerance));
+    for difference in compare::differences(&before, &after) {
+        println!("note: {difference}");
+    }
+    let is_worse = lines.iter().any(|line| line.worse > tolerance);
+    Ok(ExitCode::from(u8::from(is_worse)))
+}
+
+fn page(result: &Path, output: &Path) -> Result<ExitCode> {
+    let report = Report::read(result)?;
+    fs::write(output, html::render(&report)).with_context(|| output.display().to_string())?;
+    if std::io::stdout().is_terminal() {
+        println!("{}", output.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}

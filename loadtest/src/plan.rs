@@ -1,0 +1,364 @@
+//! Who connects where, and who writes to whom: a scenario made into groups.
+//!
+//! A group is what belongs together: a pair, a bot with its clients, one silent socket. Nothing is
+//! sent from one group to another, so each is served by one thread and threads share nothing.
+
+use std::ops::Range;
+
+use crate::message::Kind;
+use crate::scenario::Scenario;
+
+/// One socket, as it is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartyPlan {
+    /// Under which others write to it: a bot's id, or a client id.
+    pub name: String,
+    /// Whether it registers `name` as a bot.
+    pub is_bot: bool,
+    /// Which of the gateways it connects to.
+    pub node: usize,
+    /// Whether it reads nothing once the measurement begins.
+    pub stalls: bool,
+}
+
+/// When a flow sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Whenever fewer than this are unanswered; `quota` ends it until the group connects anew.
+    Window {
+        /// Questions under way.
+        window: u32,
+        /// Most questions.
+        quota: Option<u32>,
+    },
+    /// When the schedule of this load says so.
+    Scheduled(Load),
+    /// Whenever its question arrives.
+    Answer,
+}
+
+/// Which load's schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Load {
+    /// `[open]`
+    Open,
+    /// `[fanout]`
+    Fanout,
+    /// `[slow]`: those that read.
+    Slow,
+    /// `[slow]`: to those that do not.
+    Stalled,
+    /// `[partials]`
+    Partials,
+    /// `[typing]`
+    Typing,
+    /// `[churn]`: not messages but visits.
+    Churn,
+}
+
+/// Numbered messages from one socket to the sockets of one name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlowPlan {
+    /// The sender, in the group.
+    pub from: usize,
+    /// Who gets each message, in the group; all have one name.
+    pub to: Range<usize>,
+    /// What is sent.
+    pub kind: Kind,
+    /// When.
+    pub pace: Pace,
+    /// The flow, in the group, that answers this one, or that this one answers.
+    pub other: Option<usize>,
+    /// Of every so many frames the last goes to `other` as a message.
+    pub stream: Option<u64>,
+    /// Whether nobody reads it, so that refusals are what is asked for.
+    pub is_exempt: bool,
+    /// Size of a frame, bytes.
+    pub bytes: usize,
+}
+
+/// How long a group stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stay {
+    /// For the whole run.
+    Always,
+    /// Until its questions are answered; the schedule calls it again.
+    Visit,
+    /// For the whole run, but it is dropped when the measurement begins.
+    Storm,
+}
+
+/// What belongs together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupPlan {
+    /// Its number in the run.
+    pub index: usize,
+    /// Its tenant's number.
+    pub tenant: usize,
+    /// Its sockets.
+    pub parties: Vec<PartyPlan>,
+    /// Who writes to whom.
+    pub flows: Vec<FlowPlan>,
+    /// How long it stays.
+    pub stay: Stay,
+}
+
+/// All groups of a scenario, over so many gateways.
+pub fn plan(scenario: &Scenario, nodes: usize) -> Vec<GroupPlan> {
+    let mut plan = Plan {
+        nodes,
+        tenants: scenario.tenants,
+        bytes: scenario.message_bytes,
+        groups: Vec::new(),
+    };
+    if let Some(it) = &scenario.pingpong {
+        let pace = Pace::Window {
+            window: it.window,
+            quota: None,
+        };
+        plan.pairs(it.pairs, Stay::Always, pace);
+    }
+    if let Some(it) = &scenario.open {
+        plan.pairs(it.pairs, Stay::Always, Pace::Scheduled(Load::Open));
+    }
+    if let Some(it) = &scenario.slow {
+        let stalled = it.stalled_pairs();
+        plan.pairs(
+            it.pairs - stalled,
+            Stay::Always,
+            Pace::Scheduled(Load::Slow),
+        );
+        (0..stalled).for_each(|_| plan.stalled_pair(it.stalled_bytes));
+    }
+    if let Some(it) = &scenario.fanout {
+        (0..it.bots).for_each(|_| plan.bot_with_clients(it.clients, it.devices));
+    }
+    if let Some(it) = &scenario.partials {
+        (0..it.pairs).for_each(|_| plan.streaming_pair(it.stream));
+    }
+    if let Some(it) = &scenario.typing {
+        (0..it.pairs).for_each(|_| plan.typing_pair());
+    }
+    if let Some(it) = &scenario.storm {
+        let pace = Pace::Window {
+            window: 1,
+            quota: Some(1),
+        };
+        plan.pairs(it.pairs, Stay::Storm, pace);
+    }
+    if let Some(it) = &scenario.churn {
+        let pace = Pace::Window {
+            window: 1,
+            quota: Some(it.messages),
+        };
+        plan.pairs(it.at_once, Stay::Visit, pace);
+    }
+    let idle = scenario.idle.as_ref().map_or(0, |it| it.sockets);
+    (0..idle).for_each(|_| plan.silent());
+    plan.groups
+}
+
+struct Plan {
+    nodes: usize,
+    tenants: usize,
+    /// Size of a frame.
+    bytes: usize,
+    groups: Vec<GroupPlan>,
+}
+
+impl Plan {
+    fn add(&mut self, stay: Stay, flows: Vec<FlowPlan>, parties: Vec<PartyPlan>) {
+        let index = self.groups.len();
+        let tenant = match self.tenants {
+            0 => index,
+            tenants => index % tenants,
+        };
+        self.groups.push(GroupPlan {
+            index,
+            tenant,
+            parties,
+            flows,
+            stay,
+        });
+    }
+
+    fn flow(&self, from: usize, to: usize, pace: Pace) -> FlowPlan {
+        FlowPlan {
+            from,
+            to: to..to + 1,
+            kind: Kind::Message,
+            pace,
+            other: None,
+            stream: None,
+            is_exempt: false,
+            bytes: self.bytes,
+        }
+    }
+
+    /// A client of the next group, on that group's gateway.
+    fn client(&self) -> PartyPlan {
+        let index = self.groups.len();
+        PartyPlan {
+            name: format!("c{index:06}"),
+            is_bot: false,
+            node: index % self.nodes,
+            stalls: false,
+        }
+    }
+
+    /// A bot of the next group, on another gateway than its client if there are two.
+    fn bot(&self) -> PartyPlan {
+        let index = self.groups.len();
+        PartyPlan {
+            name: format!("b{index:06}"),
+            is_bot: true,
+            node: (index + 1) % self.nodes,
+            stalls: false,
+        }
+    }
+
+    fn pairs(&mut self, pairs: usize, stay: Stay, pace: Pace) {
+        for _ in 0..pairs {
+            let question = FlowPlan {
+                other: Some(1),
+                ..self.flow(0, 1, pace)
+            };
+            let answer = FlowPlan {
+                other: Some(0),
+                ..self.flow(1, 0, Pace::Answer)
+            };
+            self.add(
+                stay,
+                vec![question, answer],
+                vec![self.client(), self.bot()],
+            );
+        }
+    }
+
+    fn stalled_pair(&mut self, bytes: usize) {
+        let to_the_deaf = FlowPlan {
+            is_exempt: true,
+            bytes,
+            ..self.flow(1, 0, Pace::Scheduled(Load::Stalled))
+        };
+        let client = PartyPlan {
+            stalls: true,
+            ..self.client()
+        };
+        self.add(Stay::Always, vec![to_the_deaf], vec![client, self.bot()]);
+    }
+
+    fn bot_with_clients(&mut self, clients: usize, devices: usize) {
+        let mut parties = vec![self.bot()];
+        let mut flows = Vec::new();
+        for client in 0..clients {
+            let first = parties.len();
+            for device in 0..devices {
+                let mut party = self.client();
+                party.name = format!("{}-{client}", party.name);
+                party.node = (party.node + client + device) % self.nodes;
+                parties.push(party);
+            }
+            flows.push(FlowPlan {
+                to: first..first + devices,
+                ..self.flow(0, first, Pace::Scheduled(Load::Fanout))
+            });
+        }
+        self.add(Stay::Always, flows, parties);
+    }
+
+    fn streaming_pair(&mut self, stream: u64) {
+        let partials = FlowPlan {
+            kind: Kind::Partial,
+            other: Some(1),
+            stream: Some(stream),
+            ..self.flow(1, 0, Pace::Scheduled(Load::Partials))
+        };
+        let finals = self.flow(1, 0, Pace::Answer);
+        self.add(
+            Stay::Always,
+            vec![partials, finals],
+            vec![self.client(), self.bot()],
+        );
+    }
+
+    fn typing_pair(&mut self) {
+        let typing = FlowPlan {
+            kind: Kind::Typing,
+            ..self.flow(0, 1, Pace::Scheduled(Load::Typing))
+        };
+        self.add(Stay::Always, vec![typing], vec![self.client(), self.bot()]);
+    }
+
+    fn silent(&mut self) {
+        self.add(Stay::Always, Vec::new(), vec![self.client()]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn planned(name: &str, nodes: usize) -> (Scenario, Vec<GroupPlan>) {
+        let scenario = Scenario::load(name, &[]).unwrap();
+        let groups = plan(&scenario, nodes);
+        (scenario, groups)
+    }
+
+    #[test]
+    fn a_plan_has_as_many_sockets_as_its_scenario_says() {
+        for (name, _) in crate::scenario::BUILT_IN {
+            let (scenario, groups) = planned(name, 2);
+            let sockets: usize = groups.iter().map(|it| it.parties.len()).sum();
+            assert_eq!(sockets, scenario.sockets(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_ends_of_a_pair_are_on_different_gateways() {
+        let (_, groups) = planned("pingpong", 3);
+        assert!(
+            groups
+                .iter()
+                .all(|it| it.parties[0].node != it.parties[1].node)
+        );
+        let mut on_first = groups.iter().filter(|it| it.parties[0].node == 0);
+        assert!(on_first.nth(40).is_some(), "and they are spread");
+        let (_, alone) = planned("pingpong", 1);
+        assert!(alone.iter().all(|it| it.parties[1].node == 0));
+    }
+
+    #[test]
+    fn every_group_has_a_tenant_of_its_own_or_one_of_the_given_number() {
+        let (mut scenario, groups) = planned("mixed", 1);
+        assert!(groups.iter().all(|it| it.tenant == it.index));
+        scenario.tenants = 7;
+        let few = plan(&scenario, 1);
+        assert_eq!(few.iter().map(|it| it.tenant).max(), Some(6));
+    }
+
+    #[test]
+    fn names_are_unique_but_for_devices_of_one_client() {
+        let (scenario, groups) = planned("fanout", 1);
+        let devices = scenario.fanout.unwrap().devices;
+        for flow in &groups[0].flows {
+            let names: Vec<_> = groups[0].parties[flow.to.clone()].iter().collect();
+            assert_eq!(names.len(), devices);
+            assert!(names.iter().all(|it| it.name == names[0].name));
+        }
+        let (_, groups) = planned("mixed", 1);
+        let mut names: Vec<_> = groups.iter().flat_map(|it| &it.parties).collect();
+        let before = names.len();
+        names.sort_by(|a, b| a.name.cmp(&b.name));
+        names.dedup_by(|a, b| a.name == b.name);
+        assert_eq!(names.len(), before);
+    }
+
+    #[test]
+    fn the_other_flow_of_a_question_is_its_answer() {
+        let (_, groups) = planned("open", 1);
+        let flows = &groups[0].flows;
+        assert_eq!((flows[0].other, flows[1].other), (Some(1), Some(0)));
+        assert_eq!((flows[0].from, &flows[0].to), (flows[1].to.start, &(1..2)));
+    }
+}

@@ -1,0 +1,175 @@
+//! All that is known of a run, as a report.
+
+use std::time::UNIX_EPOCH;
+
+use super::observer::Measured;
+use crate::engine::Shared;
+use crate::measure::{Tally, Wrongs};
+use crate::report::{
+    Breach, Environment, Generator, Latency, MessageCounts, Report, Row, StormResult, VERSION,
+};
+use crate::servers::{self, Looks, Watch};
+use crate::target::Node;
+
+/// A thread that is busier than this cannot be trusted to send and to read in time.
+const BUSY: f64 = 0.9;
+
+pub(super) fn report(
+    shared: &Shared,
+    watch: &Watch,
+    measured: Measured,
+    tallies: Vec<Tally>,
+    looks: &[Looks],
+    timeline: Vec<Row>,
+) -> Report {
+    let busy: Vec<f64> = tallies.iter().map(|tally| tally.busy).collect();
+    let mut all = Tally::default();
+    tallies.into_iter().for_each(|tally| all.merge(tally));
+    let (from, until) = shared.control.window();
+    let (before, first, last) = (&looks[0], &measured.from, &measured.to);
+    let machine = first.machine_s.zip(last.machine_s);
+    let environment = environment(shared, last);
+    let machine_busy = machine.map(|(a, b)| {
+        let seconds = servers::seconds_between(first, last);
+        (b - a) / seconds / all_cores() as f64
+    });
+    let storm = shared.scenario.storm.as_ref().map(|it| StormResult {
+        pairs: it.pairs as u64,
+        not_back: all.not_back,
+        all_back_s: (all.not_back == 0).then(|| all.back.max() as f64 / 1e9),
+        back: Latency::of(&all.back),
+    });
+    let mut report = Report {
+        version: VERSION,
+        scenario: shared.scenario.clone(),
+        environment,
+        started_unix_s: measured
+            .started
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |it| it.as_secs()),
+        gateways: shared.nodes.iter().map(|node| node.host.clone()).collect(),
+        measured_s: until.saturating_sub(from) as f64 / 1e9,
+        ended_early: measured.ended_early,
+        sockets: measured.sockets as u64,
+        setup_s: measured.setup.as_secs_f64(),
+        rate_per_s: 0.0,
+        counts: MessageCounts {
+            lost: all.absent.lost,
+            cut: all.absent.cut,
+            visits: all.visit.len(),
+            ..MessageCounts::default()
+        },
+        round_trip: Latency::of(&all.round_trip),
+        one_way: Latency::of(&all.one_way),
+        ack: Latency::of(&all.ack),
+        connect_setup: Latency::of(&all.connect_setup),
+        connect: Latency::of(&all.connect),
+        register: Latency::of(&all.register),
+        visit: Latency::of(&all.visit),
+        storm,
+        breaches: breaches(all.wrongs),
+        errors: all.errors.into_map(),
+        expected: all.expected.into_map(),
+        closes: all.closes.into_map(),
+        connect_failures: all.connect_failures.into_map(),
+        unsent: all.unsent.into_map(),
+        generator: Generator { busy },
+        machine_busy,
+        servers: servers::loads(watch, before, first, last, looks),
+        redis: servers::redis_load(first, last),
+        cpu_us_per_message: None,
+        rss_per_socket: None,
+        warnings: Vec::new(),
+        thresholds: Vec::new(),
+        timeline,
+    };
+    report.put_messages(all.messages, all.partials, all.typing);
+    put_costs(&mut report);
+    report.warnings = warnings(&report);
+    report.thresholds = shared.scenario.thresholds.judge(&report);
+    report
+}
+
+fn environment(shared: &Shared, last: &Looks) -> Environment {
+    let series = last.servers.iter().flat_map(|look| look.series.keys());
+    let versions = series.filter_map(|name| {
+        let rest = name.strip_prefix("t2b_build_info{")?;
+        let (_, version) = rest.split_once("version=\"")?;
+        Some(version.split('"').next()?.to_owned())
+    });
+    let shares_machine = shared.nodes.iter().any(Node::is_local);
+    Environment::here(versions.collect(), shares_machine)
+}
+
+/// Cores of the machine, those that this program may not use among them.
+fn all_cores() -> usize {
+    let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let cores = text.lines().filter(|line| {
+        line.strip_prefix("cpu")
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    });
+    cores.count().max(1)
+}
+
+fn breaches(wrongs: Wrongs) -> Vec<Breach> {
+    let found = wrongs.into_map().into_iter();
+    let breach = found.map(|(wrong, (count, examples))| Breach {
+        kind: wrong.name().to_owned(),
+        count,
+        examples,
+    });
+    breach.collect()
+}
+
+/// What a delivery and a socket cost, if all servers were watched.
+fn put_costs(report: &mut Report) {
+    if report.servers.is_empty() {
+        return;
+    }
+    let cpu: Option<f64> = report.servers.iter().map(|it| it.cpu_s).sum();
+    let deliveries = report.rate_per_s * report.measured_s;
+    report.cpu_us_per_message = cpu
+        .filter(|_| deliveries > 0.0)
+        .map(|it| it * 1e6 / deliveries);
+    let gained: Option<f64> = report
+        .servers
+        .iter()
+        .map(|it| Some(it.rss_max? as f64 - it.rss_before? as f64))
+        .sum();
+    let sockets = report.timeline.iter().map(|row| row.connected).max();
+    let sockets = sockets.unwrap_or(0).max(report.sockets);
+    report.rss_per_socket = gained
+        .filter(|_| sockets > 0)
+        .map(|it| it.max(0.0) / sockets as f64);
+}
+
+fn warnings(report: &Report) -> Vec<String> {
+    let mut found = Vec::new();
+    let busiest = report.generator.busy.iter().copied().fold(0.0, f64::max);
+    if busiest > BUSY {
+        found.push(
+            "the load generator was the bottleneck: figures are a lower bound; \
+             take more --threads, or another machine"
+                .to_owned(),
+        );
+    }
+    if report.machine_busy.is_some_and(|it| it > 0.95) && report.environment.shares_machine {
+        found.push(
+            "no core was idle: the load generator and the gateway took each other's time"
+                .to_owned(),
+        );
+    }
+    if report.errors.contains_key("rate_limited") {
+        found.push(
+            "the gateway's rates were reached: raise its [limits], or take more pairs or tenants"
+                .to_owned(),
+        );
+    }
+    if report.unsent_total() > 0 {
+        found.push("not everything that was due could be sent: latency leaves that out".to_owned());
+    }
+    if report.measured_s < 1.0 {
+        found.push("measured for less than a second".to_owned());
+    }
+    found
+}

@@ -1,0 +1,209 @@
+//! The kinds of load, one table of a scenario each.
+
+use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::{MESSAGE_BYTES_MAX, Scenario, Span};
+
+/// Pairs of a client and a bot that answer each other: a closed loop.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pingpong {
+    /// How many.
+    pub pairs: usize,
+    /// Questions under way in each.
+    #[serde(default = "one")]
+    pub window: u32,
+}
+
+/// Pairs whose clients ask at a fixed rate, whether they are answered or not: an open loop.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Open {
+    /// How many.
+    pub pairs: usize,
+    /// Questions a second, of all pairs together.
+    pub rate: f64,
+}
+
+/// Sockets that say nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Idle {
+    /// How many.
+    pub sockets: usize,
+}
+
+/// Bots that write to many clients.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fanout {
+    /// How many bots.
+    #[serde(default = "one_usize")]
+    pub bots: usize,
+    /// Clients of each bot.
+    pub clients: usize,
+    /// Sockets that share one client id.
+    #[serde(default = "one_usize")]
+    pub devices: usize,
+    /// Messages a second, of all bots together.
+    pub rate: f64,
+}
+
+/// Visits: a pair connects, talks and leaves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Churn {
+    /// Visits a second.
+    pub rate: f64,
+    /// Most visits under way; one more is counted as not made.
+    pub at_once: usize,
+    /// Questions of a visit.
+    #[serde(default = "one")]
+    pub messages: u32,
+}
+
+/// Everybody reconnects at once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Storm {
+    /// How many pairs of a client and a bot.
+    pub pairs: usize,
+    /// The first wait is a random part of this; each failure doubles it.
+    pub jitter: Span,
+}
+
+/// Pairs at a fixed rate, and beside them clients that do not read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slow {
+    /// How many, those that stop among them.
+    pub pairs: usize,
+    /// Questions a second of those that go on.
+    #[serde(default = "hundred")]
+    pub rate: f64,
+    /// Which share stops reading: 0 to 1, both excluded.
+    pub stalled: f64,
+    /// Messages a second to those that stopped, together.
+    #[serde(default = "hundred")]
+    pub stalled_rate: f64,
+    /// Size of those messages, bytes: large, so that queues fill within a short run.
+    #[serde(default = "large")]
+    pub stalled_bytes: usize,
+}
+
+impl Slow {
+    /// How many clients stop reading: at least one, and one goes on.
+    pub fn stalled_pairs(&self) -> usize {
+        let share = (self.pairs as f64 * self.stalled).round() as usize;
+        share.clamp(1, self.pairs.saturating_sub(1).max(1))
+    }
+}
+
+/// Bots that write as they think: each message grows before the client's eyes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Partials {
+    /// How many pairs.
+    pub pairs: usize,
+    /// Frames a second, of all pairs together.
+    pub rate: f64,
+    /// Frames of one stream; the last is the message.
+    pub stream: u64,
+}
+
+/// Clients that tell their bots that they type.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Typing {
+    /// How many pairs.
+    pub pairs: usize,
+    /// Frames a second, of all pairs together.
+    pub rate: f64,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn one_usize() -> usize {
+    1
+}
+
+fn large() -> usize {
+    32 * 1024
+}
+
+fn hundred() -> f64 {
+    100.0
+}
+
+impl Scenario {
+    /// Sockets that it opens at most.
+    pub fn sockets(&self) -> usize {
+        let pairs = [
+            self.pingpong.as_ref().map(|it| it.pairs),
+            self.open.as_ref().map(|it| it.pairs),
+            self.churn.as_ref().map(|it| it.at_once),
+            self.storm.as_ref().map(|it| it.pairs),
+            self.slow.as_ref().map(|it| it.pairs),
+            self.partials.as_ref().map(|it| it.pairs),
+            self.typing.as_ref().map(|it| it.pairs),
+        ];
+        let fanout = self.fanout.as_ref().map_or(0, |it| {
+            let clients = it.clients.saturating_mul(it.devices);
+            it.bots.saturating_mul(clients.saturating_add(1))
+        });
+        let idle = self.idle.as_ref().map_or(0, |it| it.sockets);
+        let pairs = pairs.into_iter().flatten();
+        let paired = pairs.fold(0_usize, |sum, it| sum.saturating_add(it.saturating_mul(2)));
+        paired.saturating_add(fanout).saturating_add(idle)
+    }
+
+    pub(super) fn check_kinds(&self) -> Result<()> {
+        let rates = [
+            ("open", self.open.as_ref().map(|it| it.rate)),
+            ("fanout", self.fanout.as_ref().map(|it| it.rate)),
+            ("churn", self.churn.as_ref().map(|it| it.rate)),
+            ("slow", self.slow.as_ref().map(|it| it.rate)),
+            ("slow", self.slow.as_ref().map(|it| it.stalled_rate)),
+            ("partials", self.partials.as_ref().map(|it| it.rate)),
+            ("typing", self.typing.as_ref().map(|it| it.rate)),
+        ];
+        for (table, rate) in rates {
+            ensure!(
+                rate.is_none_or(|rate| rate > 0.0 && rate <= 1e8),
+                "{table}: a rate is more than 0 and at most 1e8"
+            );
+        }
+        if let Some(it) = &self.pingpong {
+            ensure!(
+                (1..=10_000).contains(&it.window),
+                "pingpong.window: 1 to 10000"
+            );
+        }
+        if let Some(it) = &self.fanout {
+            ensure!(
+                it.bots >= 1 && it.clients >= 1 && it.devices >= 1,
+                "fanout: at least one bot, client and device"
+            );
+        }
+        if let Some(it) = &self.churn {
+            ensure!(it.messages >= 1, "churn.messages: at least 1");
+        }
+        if let Some(it) = &self.slow {
+            ensure!(
+                it.pairs >= 2 && it.stalled > 0.0 && it.stalled < 1.0,
+                "slow: at least two pairs, and stalled between 0 and 1"
+            );
+            ensure!(
+                it.stalled_bytes <= MESSAGE_BYTES_MAX,
+                "slow.stalled_bytes: at most {MESSAGE_BYTES_MAX}"
+            );
+        }
+        if let Some(it) = &self.partials {
+            ensure!(it.stream >= 2, "partials.stream: at least 2");
+        }
+        Ok(())
+    }
+}
