@@ -35,10 +35,17 @@ pub enum Scope {
 pub struct Grant {
     pub(crate) tenant: TenantId,
     pub(crate) scope: Scope,
-    pub(crate) bots: Option<Arc<BTreeSet<BotId>>>,
-    pub(crate) client: Option<ClientId>,
     pub(crate) generation: u64,
-    pub(crate) expires_ms: Option<Millis>,
+    /// A token's; a key has none. Apart, since two copies of a grant lie with each socket.
+    pub(crate) terms: Option<Arc<Terms>>,
+}
+
+/// What a token says that a key does not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Terms {
+    pub(crate) bots: Option<BTreeSet<BotId>>,
+    pub(crate) client: ClientId,
+    pub(crate) expires_ms: Millis,
 }
 
 impl Grant {
@@ -49,7 +56,17 @@ impl Grant {
 
     /// When the socket must be closed, Unix milliseconds, if the credential ends.
     pub fn expires_ms(&self) -> Option<Millis> {
-        self.expires_ms
+        self.terms.as_ref().map(|terms| terms.expires_ms)
+    }
+
+    /// The client id that it is for, if it is for one.
+    pub(crate) fn client(&self) -> Option<&ClientId> {
+        self.terms.as_ref().map(|terms| &terms.client)
+    }
+
+    /// The bots that it is for; absent: all.
+    fn bots(&self) -> Option<&BTreeSet<BotId>> {
+        self.terms.as_ref()?.bots.as_ref()
     }
 
     /// The key generation it was made under.
@@ -133,24 +150,24 @@ pub fn authorize(grant: &Grant, conn: ConnKey, action: Action<'_>) -> Result<Per
 
 /// Whether the bearer may know that a bot exists: for sends, lists and presence alike.
 pub fn may_see(grant: &Grant, bot: &BotId) -> bool {
-    grant.bots.as_ref().is_none_or(|bots| bots.contains(bot))
+    grant.bots().is_none_or(|bots| bots.contains(bot))
 }
 
 /// Whether the bearer may send to a name that the tenant resolved to this kind.
 pub fn may_address(grant: &Grant, kind: Kind, name: &Name) -> bool {
     match (grant.scope, kind) {
         (Scope::Key, Kind::Bot | Kind::Client | Kind::Connection) => true,
-        (Scope::Chat, Kind::Bot) => grant
-            .bots
-            .as_ref()
-            .is_none_or(|bots| bots.contains(name.as_str())),
+        (Scope::Chat, Kind::Bot) => {
+            let bots = grant.bots();
+            bots.is_none_or(|bots| bots.contains(name.as_str()))
+        }
         (Scope::Chat, Kind::Client | Kind::Connection) | (Scope::Bot, Kind::Bot) => false,
         (Scope::Bot, Kind::Client | Kind::Connection) => true,
     }
 }
 
 fn names_bot_of(grant: &Grant, name: &str) -> bool {
-    grant.bots.as_ref().is_some_and(|bots| bots.contains(name))
+    grant.bots().is_some_and(|bots| bots.contains(name))
 }
 
 #[cfg(test)]
@@ -158,16 +175,18 @@ mod tests {
     use super::*;
 
     fn grant(scope: Scope, bots: Option<&[&str]>) -> Grant {
-        let bots =
-            bots.map(|ids| Arc::new(ids.iter().map(|id| BotId::parse(id).unwrap()).collect()));
+        let bots = bots.map(|ids| ids.iter().map(|id| BotId::parse(id).unwrap()).collect());
+        let terms = Terms {
+            bots,
+            client: ClientId::parse("phone").unwrap(),
+            expires_ms: 1,
+        };
         let tenant = TenantId::parse("alice").unwrap();
         Grant {
             tenant,
             scope,
-            bots,
-            client: None,
             generation: 0,
-            expires_ms: None,
+            terms: (scope != Scope::Key).then(|| Arc::new(terms)),
         }
     }
 

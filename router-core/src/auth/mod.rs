@@ -180,10 +180,8 @@ impl Keyring {
         let grant = Grant {
             tenant,
             scope,
-            bots: None,
-            client: None,
             generation,
-            expires_ms: None,
+            terms: None,
         };
         Ok(Verified {
             grant,

@@ -17,7 +17,7 @@ use sha2::Sha256;
 
 use super::{AuthError, mac, unbase64};
 use crate::env::Millis;
-use crate::permit::{Grant, Scope};
+use crate::permit::{Grant, Scope, Terms};
 
 /// base64url of `{"alg":"HS256","typ":"JWT"}`.
 const HEADER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";
@@ -99,13 +99,16 @@ pub(super) fn grant_of(parts: &Parts<'_>, now_ms: Millis) -> Result<Grant, AuthE
     } else {
         latest_s
     };
+    let terms = Terms {
+        bots: claims.bots,
+        client: claims.client,
+        expires_ms: ends_s.saturating_mul(1000),
+    };
     Ok(Grant {
         tenant: claims.tenant,
         scope,
-        bots: claims.bots.map(Arc::new),
-        client: Some(claims.client),
         generation: claims.g,
-        expires_ms: Some(ends_s.saturating_mul(1000)),
+        terms: Some(Arc::new(terms)),
     })
 }
 

@@ -162,7 +162,7 @@ impl Session {
             Phase::Opening { until_ms } | Phase::Waiting { until_ms, .. } => Some(*until_ms),
             Phase::Open(open) => {
                 let silent_ms = self.silent_ms(heartbeat_ms);
-                let expires_ms = open.grant.expires_ms.unwrap_or(Millis::MAX);
+                let expires_ms = open.grant.expires_ms().unwrap_or(Millis::MAX);
                 Some(self.ping_ms.min(silent_ms).min(expires_ms))
             }
             Phase::Closed => None,
@@ -288,7 +288,7 @@ impl Session {
             Phase::Open(open) => {
                 if open
                     .grant
-                    .expires_ms
+                    .expires_ms()
                     .is_some_and(|ends_ms| now_ms >= ends_ms)
                 {
                     self.close(CloseCode::TokenExpired, fx);

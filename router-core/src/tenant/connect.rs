@@ -152,7 +152,7 @@ impl Tenant {
         if join.purpose == Purpose::Wait && self.routes.waits() >= waits_max {
             return Err(ErrorCode::QuotaExceeded.into());
         }
-        let asked = join.grant.client.as_ref().or(join.client.as_ref());
+        let asked = join.grant.client().or(join.client.as_ref());
         let (client, named) = match asked {
             Some(client) => (client.clone(), true),
             None => (ClientId::default_of(&self.id), false),

@@ -35,9 +35,12 @@ struct Flow {
     bytes: usize,
 }
 
-/// The flows of a tenant's connections to bots of other nodes.
+/// The flows of a tenant's connections to bots of other nodes; absent while there never was one.
 #[derive(Debug, Default)]
-pub(super) struct Flows {
+pub(super) struct Flows(Option<Box<Table>>);
+
+#[derive(Debug, Default)]
+struct Table {
     flows: BTreeMap<(ConnKey, Name), Flow>,
     /// Held no longer, in the order in which they go.
     ready: VecDeque<Held>,
@@ -55,15 +58,15 @@ pub(super) enum Gate {
 
 impl Flows {
     pub fn len(&self) -> usize {
-        self.flows.len()
+        self.0.as_ref().map_or(0, |table| table.flows.len())
     }
 
     /// Whether the next message of a flow may go to `node` (absent: a connection of this node).
     pub fn gate(&self, from: ConnKey, to: &Name, node: Option<BootId>) -> Gate {
-        if self.flows.is_empty() {
+        let Some(table) = self.0.as_ref().filter(|table| !table.flows.is_empty()) else {
             return Gate::Open;
-        }
-        match self.flows.get(&(from, to.clone())) {
+        };
+        match table.flows.get(&(from, to.clone())) {
             None => Gate::Open,
             Some(flow) if Some(flow.node) == node && !flow.is_turning() => Gate::Open,
             Some(_) => Gate::Hold,
@@ -72,7 +75,8 @@ impl Flows {
 
     /// Notes that a message went to `node`.
     pub fn sent(&mut self, from: ConnKey, to: &Name, node: BootId) {
-        let flow = self.flows.entry((from, to.clone())).or_insert(Flow {
+        let table = self.0.get_or_insert_default();
+        let flow = table.flows.entry((from, to.clone())).or_insert(Flow {
             node,
             undecided: 0,
             back: Vec::new(),
@@ -84,16 +88,19 @@ impl Flows {
 
     /// Lets a message wait. Errors: the message, if too many wait already.
     pub fn hold(&mut self, from: ConnKey, to: &Name, held: Held) -> Result<(), Held> {
-        let Some(flow) = self.flows.get_mut(&(from, to.clone())) else {
+        let Some(table) = &mut self.0 else {
+            return Err(held);
+        };
+        let Some(flow) = table.flows.get_mut(&(from, to.clone())) else {
             return Err(held);
         };
         let bytes = held.route.envelope.body.len();
         let is_full = flow.held.len() >= HELD_MAX || flow.bytes + bytes > HELD_BYTES_MAX;
-        if is_full || self.bytes + bytes > HELD_TENANT_BYTES_MAX {
+        if is_full || table.bytes + bytes > HELD_TENANT_BYTES_MAX {
             return Err(held);
         }
         flow.bytes += bytes;
-        self.bytes += bytes;
+        table.bytes += bytes;
         flow.held.push_back(held);
         check!(
             Invariant::Bounded,
@@ -107,14 +114,16 @@ impl Flows {
     /// Notes that a message was delivered: those before it that are to go again cannot any more,
     /// or they would arrive behind it.
     pub fn delivered(&mut self, from: ConnKey, to: &Name) -> Vec<Held> {
-        let flow = self.flows.get_mut(&(from, to.clone()));
+        let table = self.0.as_mut();
+        let flow = table.and_then(|table| table.flows.get_mut(&(from, to.clone())));
         flow.map(|flow| std::mem::take(&mut flow.back))
             .unwrap_or_default()
     }
 
     /// Notes that a message must go again.
     pub fn moved(&mut self, from: ConnKey, to: &Name, held: Held) {
-        if let Some(flow) = self.flows.get_mut(&(from, to.clone())) {
+        let table = self.0.as_mut();
+        if let Some(flow) = table.and_then(|table| table.flows.get_mut(&(from, to.clone()))) {
             flow.back.push(held);
         }
     }
@@ -122,23 +131,26 @@ impl Flows {
     /// Notes that a message is decided. When it was the last, what waited is ready to go.
     pub fn decided(&mut self, from: ConnKey, to: &Name) {
         let key = (from, to.clone());
-        let Some(flow) = self.flows.get_mut(&key) else {
+        let Some(table) = &mut self.0 else {
+            return;
+        };
+        let Some(flow) = table.flows.get_mut(&key) else {
             return;
         };
         flow.undecided = flow.undecided.saturating_sub(1);
         if flow.undecided > 0 {
             return;
         }
-        if let Some(flow) = self.flows.remove(&key) {
-            self.bytes -= flow.bytes;
-            self.ready.extend(flow.back);
-            self.ready.extend(flow.held);
+        if let Some(flow) = table.flows.remove(&key) {
+            table.bytes -= flow.bytes;
+            table.ready.extend(flow.back);
+            table.ready.extend(flow.held);
         }
     }
 
     /// Takes the next one that may go.
     pub fn next_ready(&mut self) -> Option<Held> {
-        self.ready.pop_front()
+        self.0.as_mut()?.ready.pop_front()
     }
 }
 
