@@ -36,9 +36,9 @@ pub struct Frame {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Request {
     /// Gives a credential.
-    Auth(Auth),
+    Auth(Box<Auth>),
     /// Becomes a bot's home.
-    RegisterBot(RegisterBot),
+    RegisterBot(Box<RegisterBot>),
     /// Ceases to be a bot's home; the bot is no longer listed.
     UnregisterBot(BotRef),
     /// Sends a `message`, `message_partial` or `typing`.
@@ -48,7 +48,7 @@ pub enum Request {
     /// Asks for no more of a bot's `bot_status`.
     Unsubscribe(BotRef),
     /// Asks for a page of bots.
-    ListBots(ListBots),
+    ListBots(Box<ListBots>),
     /// Asks for a status.
     Status(StatusRequest),
     /// A type that a later version will serve: `received`, `task`, `task_update`.

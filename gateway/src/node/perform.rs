@@ -19,10 +19,9 @@ use router_core::session;
 use router_core::shard::Input;
 use router_core::store::Reply;
 use router_core::{ConnKey, Env, Millis, Session};
-use smol_str::SmolStr;
 
 use super::{Entry, Moment, Node, ShardCell, ShardState, TenantBudgets, lock};
-use crate::ws::{self, Budget, Outgoing, Push, ReadLimits, StreamKey, WriteLimits};
+use crate::ws::{self, Budget, Outgoing, Push, ReadLimits, WriteLimits};
 
 /// What is left to do when no lock is held.
 #[derive(Default)]
@@ -241,7 +240,7 @@ impl Node {
                     }
                 }
                 Effect::Ask { ticket, request } => {
-                    if let Err(refused) = cell.store.try_send((ticket, request)) {
+                    if let Err(refused) = cell.store.try_send((ticket, *request)) {
                         self.metrics.store_full.increment(1);
                         let (ticket, _) = refused.into_inner();
                         let reply = Reply::Refused(ErrorCode::StoreUnavailable);
@@ -278,7 +277,7 @@ impl Node {
                 } => {
                     let own = env.nodes.own;
                     let lanes = &self.lanes;
-                    if !lanes.push_best_effort(own, node, tenant, stream, envelope) {
+                    if !lanes.push_best_effort(own, node, tenant, *stream, envelope) {
                         self.note(&Fact::BestEffortDropped);
                     }
                 }
@@ -431,15 +430,7 @@ fn class_of(class: Class) -> ws::Class {
     match class {
         Class::Answer | Class::Refusal => ws::Class::Answer,
         Class::Presence => ws::Class::Presence,
-        Class::Message { ends } => ws::Class::Message(ends.map(|(from, stream)| StreamKey {
-            from: SmolStr::new(from.as_str()),
-            stream: SmolStr::new(stream.as_str()),
-        })),
-        Class::Partial { from, stream } => ws::Class::Partial(StreamKey {
-            from: SmolStr::new(from.as_str()),
-            stream: stream
-                .map(|stream| SmolStr::new(stream.as_str()))
-                .unwrap_or_default(),
-        }),
+        Class::Message { ends } => ws::Class::Message(ends),
+        Class::Partial { of } => ws::Class::Partial(of),
     }
 }

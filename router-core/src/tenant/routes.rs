@@ -21,7 +21,7 @@ use crate::request::Purpose;
 use crate::store::{ConnRecord, Holder, Seen};
 
 /// Connections of this node that a message goes to.
-pub(super) type Targets = SmallVec<[ConnKey; 4]>;
+pub(super) type Targets = SmallVec<[ConnKey; 2]>;
 
 /// Other nodes that a message goes to.
 pub(super) type TargetNodes = SmallVec<[BootId; 1]>;
