@@ -1,7 +1,7 @@
 //! What one node sends another, and what a session hands to its tenant: a message with an address.
 
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use rmp::{decode, encode};
 
 use crate::frame::{Body, SendKind};
 use crate::ids::{ConnectionId, MessageId, Name, StreamId, TenantId};
@@ -18,10 +18,14 @@ pub fn common_wire(theirs: [u16; 2]) -> Option<u16> {
 
 /// A message of the family on its way to its recipient.
 ///
-/// Shape on the wire: MessagePack map by member name (so that members may be added), the body as
-/// one binary run of JSON members. The tenant is copied from the sender's permit, never read from
-/// a frame.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Shape on the wire: the version (two bytes, big endian), then a MessagePack array of the members
+/// in this order: `tenant`, `kind` (0 message, 1 partial, 2 typing), `from`, `connection`, `to`,
+/// `message_id`, `idempotent` (0, 1), `stream_id`, `stamped_ms`, `body` (one binary run of JSON members),
+/// `reply_to`, the two numbers of `part`, `trace`. What is absent is nil. Members may be added at the end: a reader
+/// passes over those that it does not know, and those that are missing behind `body` are absent.
+///
+/// The tenant is copied from the sender's permit, never read from a frame.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Envelope {
     /// Whose message it is.
     pub tenant: TenantId,
@@ -40,23 +44,19 @@ pub struct Envelope {
     /// The stream that a partial belongs to, or that a message ends.
     pub stream_id: Option<StreamId>,
     /// The message that it answers; it stands in the body too.
-    #[serde(default)]
     pub reply_to: Option<MessageId>,
     /// Which part of how many it is, if it is one: (1 to n, n); it stands in the body too.
-    #[serde(default)]
     pub part: Option<(u64, u64)>,
     /// When the gateway took it, Unix milliseconds, if the sender gave no `timestamp` of its own.
     pub stamped_ms: Option<u64>,
     /// The trace that it belongs to, if it is sampled. Source: W3C Trace Context, `traceparent`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<Box<str>>,
     /// The rest of `data`, verbatim.
-    #[serde(serialize_with = "body_out", deserialize_with = "body_in")]
     pub body: Body,
 }
 
 /// Why bytes are no envelope.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
     /// The first two bytes name a version outside [`WIRE`].
     #[error("envelope of wire version {0} is not understood")]
@@ -66,11 +66,17 @@ pub enum EnvelopeError {
     Short,
     /// The rest is not MessagePack of this shape.
     #[error("envelope is not well formed")]
-    Malformed(#[from] rmp_serde::decode::Error),
+    Malformed,
 }
 
+/// Members that are written.
+const MEMBERS: u32 = 14;
+/// What the members other than texts and the body take at most, with the heads of all.
+const HEADS_BYTES: usize = 80;
+const NIL: u8 = 0xc0;
+
 impl Envelope {
-    /// Writes the envelope for this build: the wire version (two bytes, big endian), then MessagePack.
+    /// Writes the envelope for this build.
     pub fn to_bytes(&self) -> Bytes {
         self.to_bytes_at(WIRE[1])
     }
@@ -78,43 +84,166 @@ impl Envelope {
     /// Writes the envelope for a node of the wire version `version`, from
     /// [`common_wire`]. There is one version so far, so only the number depends on it.
     pub fn to_bytes_at(&self, version: u16) -> Bytes {
-        let mut out = Vec::with_capacity(256 + self.body.len());
+        let mut out = Vec::with_capacity(self.bytes_max());
         out.extend_from_slice(&version.to_be_bytes());
-        rmp_serde::encode::write_named(&mut out, self)
-            .expect("an envelope has no unserialisable part");
+        self.write(&mut out).expect("a Vec takes everything");
         Bytes::from(out)
     }
 
-    /// Reads what [`to_bytes`](Self::to_bytes) wrote. Unknown members are passed over.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, EnvelopeError> {
+    /// Not less than its bytes on the wire, and hardly more.
+    fn bytes_max(&self) -> usize {
+        let ids = [
+            self.tenant.as_str(),
+            self.from.as_str(),
+            self.connection.as_str(),
+            self.to.as_str(),
+            self.message_id.as_ref().map_or("", MessageId::as_str),
+            self.stream_id.as_ref().map_or("", StreamId::as_str),
+            self.reply_to.as_ref().map_or("", MessageId::as_str),
+            self.trace.as_deref().unwrap_or(""),
+        ];
+        HEADS_BYTES + ids.iter().map(|id| id.len()).sum::<usize>() + self.body.len()
+    }
+
+    fn write(&self, out: &mut Vec<u8>) -> Result<(), encode::ValueWriteError> {
+        encode::write_array_len(out, MEMBERS)?;
+        encode::write_str(out, self.tenant.as_str())?;
+        encode::write_uint(out, kind_number(self.kind))?;
+        encode::write_str(out, self.from.as_str())?;
+        encode::write_str(out, self.connection.as_str())?;
+        encode::write_str(out, self.to.as_str())?;
+        write_text(out, self.message_id.as_ref().map(MessageId::as_str))?;
+        encode::write_uint(out, u64::from(self.idempotent))?;
+        write_text(out, self.stream_id.as_ref().map(StreamId::as_str))?;
+        write_number(out, self.stamped_ms)?;
+        let length = u32::try_from(self.body.len()).expect("a frame is far below 4 GiB");
+        encode::write_bin_len(out, length)?;
+        self.body.write(out);
+        write_text(out, self.reply_to.as_ref().map(MessageId::as_str))?;
+        write_number(out, self.part.map(|(number, _)| number))?;
+        write_number(out, self.part.map(|(_, count)| count))?;
+        write_text(out, self.trace.as_deref())
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote. The body is a slice of `bytes`, and keeps them
+    /// alive: see [`Body::detach`].
+    pub fn from_bytes(bytes: &Bytes) -> Result<Self, EnvelopeError> {
         let (version, rest) = bytes.split_first_chunk::<2>().ok_or(EnvelopeError::Short)?;
         let version = u16::from_be_bytes(*version);
         if !(WIRE[0]..=WIRE[1]).contains(&version) {
             return Err(EnvelopeError::Version(version));
         }
-        Ok(rmp_serde::from_slice(rest)?)
+        Self::read(rest, bytes).ok_or(EnvelopeError::Malformed)
+    }
+
+    fn read(mut rest: &[u8], bytes: &Bytes) -> Option<Self> {
+        let left = decode::read_array_len(&mut rest).ok()?;
+        let mut members = Members { rest, left };
+        let mut read = Self {
+            tenant: TenantId::parse(members.next(text)??).ok()?,
+            kind: kind_numbered(members.next(number)??)?,
+            from: Name::parse(members.next(text)??).ok()?,
+            connection: ConnectionId::parse(members.next(text)??).ok()?,
+            to: Name::parse(members.next(text)??).ok()?,
+            message_id: members.next(|it| MessageId::parse(text(it)?).ok())?,
+            idempotent: members.next(number)?? != 0,
+            stream_id: members.next(|it| StreamId::parse(text(it)?).ok())?,
+            stamped_ms: members.next(number)?,
+            body: Body::from_members(bytes.slice_ref(members.next(binary)??)),
+            reply_to: members.next(|it| MessageId::parse(text(it)?).ok())?,
+            part: None,
+            trace: None,
+        };
+        read.part = match (members.next(number)?, members.next(number)?) {
+            (Some(number), Some(count)) => Some((number, count)),
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => return None,
+        };
+        read.trace = members.next(text)?.map(Box::from);
+        Some(read)
     }
 }
 
-fn body_out<S: Serializer>(body: &Body, serializer: S) -> Result<S::Ok, S::Error> {
-    let mut runs = body.runs();
-    match (runs.next(), runs.next()) {
-        (None, _) => serializer.serialize_bytes(b""),
-        (Some(only), None) => serializer.serialize_bytes(only),
-        (Some(_), Some(_)) => {
-            serializer.serialize_bytes(body.detach().runs().next().unwrap_or(b""))
+fn write_text(out: &mut Vec<u8>, text: Option<&str>) -> Result<(), encode::ValueWriteError> {
+    match text {
+        Some(text) => encode::write_str(out, text)?,
+        None => out.push(NIL),
+    }
+    Ok(())
+}
+
+fn write_number(out: &mut Vec<u8>, number: Option<u64>) -> Result<(), encode::ValueWriteError> {
+    match number {
+        Some(number) => drop(encode::write_uint(out, number)?),
+        None => out.push(NIL),
+    }
+    Ok(())
+}
+
+fn kind_number(kind: SendKind) -> u64 {
+    match kind {
+        SendKind::Message => 0,
+        SendKind::MessagePartial => 1,
+        SendKind::Typing => 2,
+    }
+}
+
+fn kind_numbered(number: u64) -> Option<SendKind> {
+    match number {
+        0 => Some(SendKind::Message),
+        1 => Some(SendKind::MessagePartial),
+        2 => Some(SendKind::Typing),
+        _ => None,
+    }
+}
+
+/// The members of an array that are not read yet.
+struct Members<'a> {
+    rest: &'a [u8],
+    left: u32,
+}
+
+impl<'a> Members<'a> {
+    /// Reads the next one, which is absent if it is nil or none is left. `None`: it is something
+    /// else than `read` wants.
+    fn next<T>(&mut self, read: impl FnOnce(&mut &'a [u8]) -> Option<T>) -> Option<Option<T>> {
+        if self.left == 0 {
+            return Some(None);
+        }
+        self.left -= 1;
+        match self.rest.split_first()? {
+            (&NIL, rest) => {
+                self.rest = rest;
+                Some(None)
+            }
+            _ => read(&mut self.rest).map(Some),
         }
     }
 }
 
-fn body_in<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Body, D::Error> {
-    Bytes::deserialize(deserializer).map(Body::from_members)
+fn text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
+    let length = decode::read_str_len(rest).ok()?;
+    std::str::from_utf8(split(rest, length)?).ok()
+}
+
+fn binary<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = decode::read_bin_len(rest).ok()?;
+    split(rest, length)
+}
+
+fn number(rest: &mut &[u8]) -> Option<u64> {
+    decode::read_int(rest).ok()
+}
+
+fn split<'a>(rest: &mut &'a [u8], length: u32) -> Option<&'a [u8]> {
+    let (taken, left) = rest.split_at_checked(length as usize)?;
+    *rest = left;
+    Some(taken)
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
 
     use super::*;
     use crate::limits::ENVELOPE_OVERHEAD_BYTES;
@@ -163,12 +292,46 @@ mod tests {
 
     #[test]
     fn a_member_of_a_later_build_is_passed_over() {
-        let envelope = sample(Body::from_members(Bytes::new()));
-        let mut map = serde_json::to_value(&envelope).unwrap();
-        map["hops"] = json!({ "new": [1] });
-        let mut bytes = WIRE[1].to_be_bytes().to_vec();
-        bytes.extend(rmp_serde::to_vec_named(&map).unwrap());
-        assert_eq!(Envelope::from_bytes(&bytes).unwrap(), envelope);
+        let envelope = sample(members());
+        let mut bytes = envelope.to_bytes().to_vec();
+        bytes[2] += 1;
+        bytes.extend(rmp_serde::to_vec(&("new", [1])).unwrap());
+        assert_eq!(Envelope::from_bytes(&bytes.into()).unwrap(), envelope);
+    }
+
+    #[test]
+    fn what_an_earlier_build_does_not_say_is_absent() {
+        let envelope = Envelope {
+            part: None,
+            ..sample(members())
+        };
+        let mut bytes = envelope.to_bytes().to_vec();
+        assert!(bytes.ends_with(&[NIL; 4]));
+        bytes.truncate(bytes.len() - 4);
+        bytes[2] -= 4;
+        assert_eq!(
+            Envelope::from_bytes(&bytes.clone().into()).unwrap(),
+            envelope
+        );
+        bytes[2] -= 1;
+        assert!(Envelope::from_bytes(&bytes.into()).is_err(), "no body");
+    }
+
+    #[test]
+    fn half_a_part_is_none() {
+        let mut bytes = sample(members()).to_bytes().to_vec();
+        let at = bytes.len() - 2;
+        assert_eq!(bytes[at - 1..], [1, 2, NIL]);
+        bytes[at] = NIL;
+        assert!(Envelope::from_bytes(&bytes.into()).is_err());
+    }
+
+    #[test]
+    fn a_body_is_a_slice_of_what_came() {
+        let bytes = sample(members()).to_bytes();
+        let envelope = Envelope::from_bytes(&bytes).unwrap();
+        let body = envelope.body.runs().next().unwrap();
+        assert!(bytes.as_ptr_range().contains(&body.as_ptr()));
     }
 
     #[test]
@@ -176,8 +339,8 @@ mod tests {
         for version in [0, WIRE[1] + 1, u16::MAX] {
             let mut bytes = sample(members()).to_bytes().to_vec();
             bytes[..2].copy_from_slice(&version.to_be_bytes());
-            let error = Envelope::from_bytes(&bytes).unwrap_err();
-            assert!(matches!(error, EnvelopeError::Version(named) if named == version));
+            let error = Envelope::from_bytes(&bytes.into()).unwrap_err();
+            assert_eq!(error, EnvelopeError::Version(version));
         }
     }
 
@@ -190,7 +353,7 @@ mod tests {
         assert_eq!(common_wire([min - 1, min - 1]), None);
         let bytes = sample(members()).to_bytes_at(max + 1);
         let error = Envelope::from_bytes(&bytes).unwrap_err();
-        assert!(matches!(error, EnvelopeError::Version(named) if named == max + 1));
+        assert_eq!(error, EnvelopeError::Version(max + 1));
     }
 
     #[test]
@@ -203,7 +366,10 @@ mod tests {
         envelope.stream_id = StreamId::parse(&"s".repeat(64)).ok();
         envelope.reply_to = MessageId::parse(&"r".repeat(64)).ok();
         envelope.part = Some((u64::MAX, u64::MAX));
-        assert!(envelope.to_bytes().len() < ENVELOPE_OVERHEAD_BYTES);
+        envelope.stamped_ms = Some(u64::MAX);
+        let bytes = envelope.to_bytes().len();
+        assert!(bytes < ENVELOPE_OVERHEAD_BYTES);
+        assert!(bytes <= envelope.bytes_max(), "one allocation does");
     }
 
     proptest! {
@@ -214,10 +380,10 @@ mod tests {
             byte in any::<u8>(),
         ) {
             let bytes = sample(members()).to_bytes();
-            prop_assert!(Envelope::from_bytes(&bytes[..cut.index(bytes.len())]).is_err());
+            prop_assert!(Envelope::from_bytes(&bytes.slice(..cut.index(bytes.len()))).is_err());
             let mut changed = bytes.to_vec();
             changed[at.index(bytes.len())] = byte;
-            if let Ok(envelope) = Envelope::from_bytes(&changed) {
+            if let Ok(envelope) = Envelope::from_bytes(&changed.into()) {
                 envelope.to_bytes();
             }
         }
