@@ -1,10 +1,11 @@
 //! What one node sends another, and what a session hands to its tenant: a message with an address.
 
 use bytes::Bytes;
+use rmp::encode::ValueWriteError;
 use rmp::{decode, encode};
 
 use crate::frame::{Body, SendKind};
-use crate::ids::{ConnectionId, MessageId, Name, StreamId, TenantId};
+use crate::ids::{ConnectionId, InvalidId, MessageId, Name, StreamId, TenantId};
 
 /// The wire versions of envelopes that this build reads and writes: `[min, max]`.
 pub const WIRE: [u16; 2] = [1, 1];
@@ -18,11 +19,13 @@ pub fn common_wire(theirs: [u16; 2]) -> Option<u16> {
 
 /// A message of the family on its way to its recipient.
 ///
-/// Shape on the wire: the version (two bytes, big endian), then a MessagePack array of the members
-/// in this order: `tenant`, `kind` (0 message, 1 partial, 2 typing), `from`, `connection`, `to`,
-/// `message_id`, `idempotent` (0, 1), `stream_id`, `stamped_ms`, `body` (one binary run of JSON members),
-/// `reply_to`, the two numbers of `part`, `trace`. What is absent is nil. Members may be added at the end: a reader
-/// passes over those that it does not know, and those that are missing behind `body` are absent.
+/// Shape on the wire: the version (two bytes, big endian), then a MessagePack array. Its first
+/// member is the texts of all others, one behind the other, so that they are looked at once. The
+/// others are `tenant`, `kind` (0 message, 1 partial, 2 typing), `from`, `connection`, `to`,
+/// `message_id`, `idempotent` (0, 1), `stream_id`, `stamped_ms`, `body` (one binary run of JSON
+/// members), `reply_to`, the two numbers of `part`, `trace`: a text as its length in bytes, what is
+/// absent as nil. Members may be added at the end: a reader passes over those that it does not know,
+/// and those that are missing behind `body` are absent.
 ///
 /// The tenant is copied from the sender's permit, never read from a frame.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,9 +73,9 @@ pub enum EnvelopeError {
 }
 
 /// Members that are written.
-const MEMBERS: u32 = 14;
-/// What the members other than texts and the body take at most, with the heads of all.
-const HEADS_BYTES: usize = 80;
+const MEMBERS: u32 = 15;
+/// What the version, the numbers and the heads of all members take at most.
+const HEADS_BYTES: usize = 64;
 const NIL: u8 = 0xc0;
 
 impl Envelope {
@@ -84,45 +87,64 @@ impl Envelope {
     /// Writes the envelope for a node of the wire version `version`, from
     /// [`common_wire`]. There is one version so far, so only the number depends on it.
     pub fn to_bytes_at(&self, version: u16) -> Bytes {
-        let mut out = Vec::with_capacity(self.bytes_max());
+        let texts = self.texts().map(|text| text.map_or(0, str::len));
+        let texts_bytes: usize = texts.iter().sum();
+        let mut out = Vec::with_capacity(HEADS_BYTES + texts_bytes + self.body.len());
         out.extend_from_slice(&version.to_be_bytes());
-        self.write(&mut out).expect("a Vec takes everything");
+        let length = u32::try_from(texts_bytes).expect("ids are short");
+        self.write(length, &mut out)
+            .expect("a Vec takes everything");
         Bytes::from(out)
     }
 
-    /// Not less than its bytes on the wire, and hardly more.
-    fn bytes_max(&self) -> usize {
-        let ids = [
-            self.tenant.as_str(),
-            self.from.as_str(),
-            self.connection.as_str(),
-            self.to.as_str(),
-            self.message_id.as_ref().map_or("", MessageId::as_str),
-            self.stream_id.as_ref().map_or("", StreamId::as_str),
-            self.reply_to.as_ref().map_or("", MessageId::as_str),
-            self.trace.as_deref().unwrap_or(""),
-        ];
-        HEADS_BYTES + ids.iter().map(|id| id.len()).sum::<usize>() + self.body.len()
+    /// In the order of their members.
+    fn texts(&self) -> [Option<&str>; 8] {
+        [
+            Some(self.tenant.as_str()),
+            Some(self.from.as_str()),
+            Some(self.connection.as_str()),
+            Some(self.to.as_str()),
+            self.message_id.as_ref().map(MessageId::as_str),
+            self.stream_id.as_ref().map(StreamId::as_str),
+            self.reply_to.as_ref().map(MessageId::as_str),
+            self.trace.as_deref(),
+        ]
     }
 
-    fn write(&self, out: &mut Vec<u8>) -> Result<(), encode::ValueWriteError> {
+    fn write(&self, texts_bytes: u32, out: &mut Vec<u8>) -> Result<(), ValueWriteError> {
+        let texts = self.texts();
         encode::write_array_len(out, MEMBERS)?;
-        encode::write_str(out, self.tenant.as_str())?;
-        encode::write_uint(out, kind_number(self.kind))?;
-        encode::write_str(out, self.from.as_str())?;
-        encode::write_str(out, self.connection.as_str())?;
-        encode::write_str(out, self.to.as_str())?;
-        write_text(out, self.message_id.as_ref().map(MessageId::as_str))?;
-        encode::write_uint(out, u64::from(self.idempotent))?;
-        write_text(out, self.stream_id.as_ref().map(StreamId::as_str))?;
+        encode::write_str_len(out, texts_bytes)?;
+        for text in texts.into_iter().flatten() {
+            out.extend_from_slice(text.as_bytes());
+        }
+        let lengths = texts.map(|text| text.map(|text| text.len() as u64));
+        let [
+            tenant,
+            from,
+            connection,
+            to,
+            message,
+            stream,
+            reply_to,
+            trace,
+        ] = lengths;
+        write_number(out, tenant)?;
+        write_number(out, Some(kind_number(self.kind)))?;
+        write_number(out, from)?;
+        write_number(out, connection)?;
+        write_number(out, to)?;
+        write_number(out, message)?;
+        write_number(out, Some(self.idempotent.into()))?;
+        write_number(out, stream)?;
         write_number(out, self.stamped_ms)?;
         let length = u32::try_from(self.body.len()).expect("a frame is far below 4 GiB");
         encode::write_bin_len(out, length)?;
         self.body.write(out);
-        write_text(out, self.reply_to.as_ref().map(MessageId::as_str))?;
+        write_number(out, reply_to)?;
         write_number(out, self.part.map(|(number, _)| number))?;
         write_number(out, self.part.map(|(_, count)| count))?;
-        write_text(out, self.trace.as_deref())
+        write_number(out, trace)
     }
 
     /// Reads what [`to_bytes`](Self::to_bytes) wrote. The body is a slice of `bytes`, and keeps them
@@ -137,42 +159,36 @@ impl Envelope {
     }
 
     fn read(mut rest: &[u8], bytes: &Bytes) -> Option<Self> {
-        let left = decode::read_array_len(&mut rest).ok()?;
-        let mut members = Members { rest, left };
+        let left = decode::read_array_len(&mut rest).ok()?.checked_sub(1)?;
+        let length = decode::read_str_len(&mut rest).ok()?;
+        let texts = std::str::from_utf8(split(&mut rest, length)?).ok()?;
+        let mut members = Members { texts, rest, left };
         let mut read = Self {
-            tenant: TenantId::parse(members.next(text)??).ok()?,
-            kind: kind_numbered(members.next(number)??)?,
-            from: Name::parse(members.next(text)??).ok()?,
-            connection: ConnectionId::parse(members.next(text)??).ok()?,
-            to: Name::parse(members.next(text)??).ok()?,
-            message_id: members.next(|it| MessageId::parse(text(it)?).ok())?,
-            idempotent: members.next(number)?? != 0,
-            stream_id: members.next(|it| StreamId::parse(text(it)?).ok())?,
-            stamped_ms: members.next(number)?,
-            body: Body::from_members(bytes.slice_ref(members.next(binary)??)),
-            reply_to: members.next(|it| MessageId::parse(text(it)?).ok())?,
+            tenant: members.id(TenantId::parse)??,
+            kind: kind_numbered(members.number()??)?,
+            from: members.id(Name::parse)??,
+            connection: members.id(ConnectionId::parse)??,
+            to: members.id(Name::parse)??,
+            message_id: members.id(MessageId::parse)?,
+            idempotent: members.number()?? != 0,
+            stream_id: members.id(StreamId::parse)?,
+            stamped_ms: members.number()?,
+            body: Body::from_members(bytes.slice_ref(members.binary()??)),
+            reply_to: members.id(MessageId::parse)?,
             part: None,
             trace: None,
         };
-        read.part = match (members.next(number)?, members.next(number)?) {
+        read.part = match (members.number()?, members.number()?) {
             (Some(number), Some(count)) => Some((number, count)),
             (None, None) => None,
             (Some(_), None) | (None, Some(_)) => return None,
         };
-        read.trace = members.next(text)?.map(Box::from);
+        read.trace = members.text()?.map(Box::from);
         Some(read)
     }
 }
 
-fn write_text(out: &mut Vec<u8>, text: Option<&str>) -> Result<(), encode::ValueWriteError> {
-    match text {
-        Some(text) => encode::write_str(out, text)?,
-        None => out.push(NIL),
-    }
-    Ok(())
-}
-
-fn write_number(out: &mut Vec<u8>, number: Option<u64>) -> Result<(), encode::ValueWriteError> {
+fn write_number(out: &mut Vec<u8>, number: Option<u64>) -> Result<(), ValueWriteError> {
     match number {
         Some(number) => drop(encode::write_uint(out, number)?),
         None => out.push(NIL),
@@ -197,15 +213,15 @@ fn kind_numbered(number: u64) -> Option<SendKind> {
     }
 }
 
-/// The members of an array that are not read yet.
+/// The members of an array that are not read yet. A method says `None` if the next one is something
+/// else than it wants; `Some(None)` if it is nil, or none is left.
 struct Members<'a> {
+    texts: &'a str,
     rest: &'a [u8],
     left: u32,
 }
 
 impl<'a> Members<'a> {
-    /// Reads the next one, which is absent if it is nil or none is left. `None`: it is something
-    /// else than `read` wants.
     fn next<T>(&mut self, read: impl FnOnce(&mut &'a [u8]) -> Option<T>) -> Option<Option<T>> {
         if self.left == 0 {
             return Some(None);
@@ -219,20 +235,33 @@ impl<'a> Members<'a> {
             _ => read(&mut self.rest).map(Some),
         }
     }
-}
 
-fn text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
-    let length = decode::read_str_len(rest).ok()?;
-    std::str::from_utf8(split(rest, length)?).ok()
-}
+    fn number(&mut self) -> Option<Option<u64>> {
+        self.next(|rest| decode::read_int(rest).ok())
+    }
 
-fn binary<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let length = decode::read_bin_len(rest).ok()?;
-    split(rest, length)
-}
+    fn text(&mut self) -> Option<Option<&'a str>> {
+        let Some(length) = self.number()? else {
+            return Some(None);
+        };
+        let (text, texts) = self.texts.split_at_checked(usize::try_from(length).ok()?)?;
+        self.texts = texts;
+        Some(Some(text))
+    }
 
-fn number(rest: &mut &[u8]) -> Option<u64> {
-    decode::read_int(rest).ok()
+    fn id<T>(&mut self, parse: impl FnOnce(&str) -> Result<T, InvalidId>) -> Option<Option<T>> {
+        match self.text()? {
+            Some(text) => parse(text).ok().map(Some),
+            None => Some(None),
+        }
+    }
+
+    fn binary(&mut self) -> Option<Option<&'a [u8]>> {
+        self.next(|rest| {
+            let length = decode::read_bin_len(rest).ok()?;
+            split(rest, length)
+        })
+    }
 }
 
 fn split<'a>(rest: &mut &'a [u8], length: u32) -> Option<&'a [u8]> {
@@ -294,7 +323,7 @@ mod tests {
     fn a_member_of_a_later_build_is_passed_over() {
         let envelope = sample(members());
         let mut bytes = envelope.to_bytes().to_vec();
-        bytes[2] += 1;
+        bytes.splice(2..3, [0xdc, 0, MEMBERS as u8 + 1]);
         bytes.extend(rmp_serde::to_vec(&("new", [1])).unwrap());
         assert_eq!(Envelope::from_bytes(&bytes.into()).unwrap(), envelope);
     }
@@ -369,7 +398,9 @@ mod tests {
         envelope.stamped_ms = Some(u64::MAX);
         let bytes = envelope.to_bytes().len();
         assert!(bytes < ENVELOPE_OVERHEAD_BYTES);
-        assert!(bytes <= envelope.bytes_max(), "one allocation does");
+        let texts = envelope.texts().map(|text| text.map_or(0, str::len));
+        let most = HEADS_BYTES + texts.iter().sum::<usize>();
+        assert!(bytes <= most, "one allocation does");
     }
 
     proptest! {
