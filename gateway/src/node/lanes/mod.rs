@@ -8,36 +8,31 @@
 //! The publisher has at most one batch and one bare ack unanswered; what gathers meanwhile is the
 //! next. What a lane settles is taken out under its lock and handled after its release.
 //!
-//! An ack goes with the next batch: who is written to often answers at once. It goes alone after
-//! [`ACK_WAIT_MS`], or at once if somebody waits for what it says.
+//! | file | holds |
+//! | --- | --- |
+//! | `tasks.rs` | the two tasks |
+//! | `due.rs` | the ack that waits for a batch to go with |
+
+mod due;
+mod tasks;
 
 use std::collections::HashMap;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
-use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
-use protocol::lane::{Ack, LaneKeys, Packet};
-use protocol::limits::LANE_BATCH_BYTES;
+use protocol::lane::{LaneKeys, Packet};
 use protocol::{BootId, TenantId};
 use router_core::Millis;
 use router_core::effect::Receipt;
-use router_core::lane::{Parcel, Receiver, Sender, Settled, Status, Stream, window_bytes};
+use router_core::lane::{Parcel, Sender, Settled, Status, Stream, window_bytes};
 use tokio::sync::{Notify, mpsc};
-use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{Node, Vital, Work, lock};
+use self::due::Due;
+use super::{Node, lock};
 
 /// Packets of one node that wait to be handled; more are dropped, and sent again by their lane.
 const PACKETS_WAITING: usize = 256;
-
-/// Packets of one node that are handled before the sockets are written.
-const PACKETS_AT_ONCE: usize = 8;
-/// How long an ack that says nothing urgent waits for a batch to go with, milliseconds.
-const ACK_WAIT_MS: Millis = 1;
 
 /// What became of parcels.
 pub(super) type Outcomes = Vec<(Receipt, Settled)>;
@@ -83,40 +78,6 @@ pub(super) struct Lane {
     work: Notify,
     packets: mpsc::Sender<Packet>,
     ended: CancellationToken,
-}
-
-/// The ack that is due.
-#[derive(Default)]
-struct Due {
-    /// The newest; it says all that an older one would.
-    ack: Option<Ack>,
-    /// When it goes alone.
-    at_ms: Millis,
-    /// Bytes that came since the last one left.
-    bytes: usize,
-}
-
-impl Due {
-    /// The window of the other end is not kept closed for a millisecond, and no refusal waits.
-    fn set(&mut self, now_ms: Millis, ack: Ack, is_hurried: bool) {
-        let is_urgent =
-            is_hurried || ack.gap || !ack.verdicts.is_empty() || self.bytes >= LANE_BATCH_BYTES;
-        let at_ms = if is_urgent {
-            now_ms
-        } else {
-            now_ms + ACK_WAIT_MS
-        };
-        self.at_ms = match self.ack {
-            Some(_) => self.at_ms.min(at_ms),
-            None => at_ms,
-        };
-        self.ack = Some(ack);
-    }
-
-    fn take(&mut self) -> Option<Ack> {
-        self.bytes = 0;
-        self.ack.take()
-    }
 }
 
 impl Lanes {
@@ -206,8 +167,8 @@ impl Lanes {
                 packets,
                 ended: self.ended.child_token(),
             });
-            tokio::spawn(publish(Arc::clone(&node), Arc::clone(&lane)));
-            tokio::spawn(listen(Arc::clone(&node), Arc::clone(&lane), waiting));
+            tokio::spawn(tasks::publish(Arc::clone(&node), Arc::clone(&lane)));
+            tokio::spawn(tasks::listen(Arc::clone(&node), Arc::clone(&lane), waiting));
             lane
         });
         Some(Arc::clone(lane))
@@ -286,133 +247,5 @@ impl Lane {
         let mut outcomes = Vec::new();
         lock(&self.sender).fail(&mut outcomes);
         outcomes
-    }
-
-    /// What must be published now, and when to look again.
-    fn next(&self, now_ms: Millis, busy: Busy) -> Next {
-        let mut outcomes = Vec::new();
-        let mut sender = lock(&self.sender);
-        sender.wake(now_ms, &mut outcomes);
-        let data = if busy.data { None } else { sender.take(now_ms) };
-        let is_data = data.is_some();
-        let mut due = lock(&self.due);
-        let goes_alone = !busy.ack && due.at_ms <= now_ms;
-        let ack = (is_data || goes_alone).then(|| due.take()).flatten();
-        let is_waiting = due.ack.is_some() && !busy.ack;
-        let due_ms = is_waiting.then_some(due.at_ms);
-        drop(due);
-        let packet = (is_data || ack.is_some()).then(|| sender.packet(data, ack));
-        Next {
-            packet,
-            is_data,
-            outcomes,
-            wake_ms: sender.next_wakeup().into_iter().chain(due_ms).min(),
-        }
-    }
-}
-
-/// Which PUBLISH are unanswered.
-#[derive(Clone, Copy, Default)]
-struct Busy {
-    data: bool,
-    ack: bool,
-}
-
-struct Next {
-    packet: Option<Packet>,
-    is_data: bool,
-    outcomes: Outcomes,
-    wake_ms: Option<Millis>,
-}
-
-/// Publishes what a lane has, until it ends.
-async fn publish(node: Arc<Node>, lane: Arc<Lane>) {
-    let _vital = Vital(Arc::clone(&node));
-    let mut busy = Busy::default();
-    let mut unanswered = FuturesUnordered::new();
-    // Set only to be earlier: to be woken in vain now and then is cheaper than a timer a packet.
-    let mut timer = pin!(sleep(Duration::ZERO));
-    let mut wakes_ms = None;
-    loop {
-        let now_ms = node.now_ms();
-        let next = lane.next(now_ms, busy);
-        node.settle_remote(next.outcomes);
-        if let Some(packet) = next.packet {
-            let bytes = packet.to_bytes(node.lane_keys());
-            node.metrics.cluster.published(bytes.len());
-            match next.is_data {
-                true => busy.data = true,
-                false => busy.ack = true,
-            }
-            let (node, peer, is_data) = (Arc::clone(&node), lane.peer, next.is_data);
-            unanswered.push(async move { (is_data, node.backplane.publish(peer, bytes).await) });
-        }
-        if let Some(at_ms) = next.wake_ms
-            && wakes_ms.is_none_or(|wakes_ms| at_ms < wakes_ms)
-        {
-            let wait = Duration::from_millis(at_ms.saturating_sub(now_ms));
-            timer.as_mut().reset(Instant::now() + wait);
-            wakes_ms = Some(at_ms);
-        }
-        // In this order: a packet is written when its answer is first asked for.
-        tokio::select! {
-            biased;
-            () = lane.ended.cancelled() => return,
-            Some((is_data, answer)) = unanswered.next(), if !unanswered.is_empty() => {
-                if is_data {
-                    busy.data = false;
-                    lock(&lane.sender).published(node.now_ms(), answer);
-                } else {
-                    busy.ack = false;
-                }
-            }
-            () = lane.work.notified() => {}
-            () = &mut timer, if wakes_ms.is_some() => wakes_ms = None,
-        }
-    }
-}
-
-/// Handles what another node sends, one packet after the other, until the lane ends.
-async fn listen(node: Arc<Node>, lane: Arc<Lane>, mut packets: mpsc::Receiver<Packet>) {
-    let _vital = Vital(Arc::clone(&node));
-    let mut receiver = Receiver::default();
-    let mut arrived = Vec::with_capacity(PACKETS_AT_ONCE);
-    loop {
-        let count = tokio::select! {
-            count = packets.recv_many(&mut arrived, PACKETS_AT_ONCE) => count,
-            () = lane.ended.cancelled() => return,
-        };
-        if count == 0 {
-            return;
-        }
-        let mut work = Work::default();
-        for packet in arrived.drain(..) {
-            take(&node, &lane, &mut receiver, packet, &mut work);
-        }
-        node.finish(&mut work);
-        if let Some(ack) = receiver.ack() {
-            let is_hurried = node.is_draining();
-            lock(&lane.due).set(node.now_ms(), ack, is_hurried);
-            lane.work.notify_one();
-        }
-    }
-}
-
-fn take(node: &Node, lane: &Lane, receiver: &mut Receiver, packet: Packet, work: &mut Work) {
-    if let Some(ack) = packet.ack {
-        let mut outcomes = Vec::new();
-        lock(&lane.sender).acked(node.now_ms(), &ack, &mut outcomes);
-        node.tell_remote(outcomes, work);
-        lane.work.notify_one();
-    }
-    // An ack is of this node's own lane: it counts whoever says it.
-    let heard = packet.data.filter(|_| node.view().hears(lane.peer));
-    let Some(batch) = heard else { return };
-    lock(&lane.due).bytes += batch.bytes();
-    for (seq, bytes) in receiver.arrived(batch) {
-        let verdict = node.inbound(&bytes, work);
-        if let Some(seq) = seq {
-            receiver.decided(seq, verdict);
-        }
     }
 }
