@@ -153,13 +153,18 @@ impl Body {
     /// The same body in an allocation of exactly its size.
     pub fn detach(&self) -> Body {
         let mut members = Vec::with_capacity(self.len());
+        self.write(&mut members);
+        Body::from_members(Bytes::from(members))
+    }
+
+    /// Appends the runs with the commas between them: [`len`](Self::len) bytes.
+    pub fn write(&self, out: &mut Vec<u8>) {
         for (i, run) in self.runs().enumerate() {
             if i > 0 {
-                members.push(b',');
+                out.push(b',');
             }
-            members.extend_from_slice(run);
+            out.extend_from_slice(run);
         }
-        Body::from_members(Bytes::from(members))
     }
 }
 

@@ -58,7 +58,7 @@ impl Refusals {
 impl Node {
     /// Hands a connection's session one input. Says whether its frames must wait now.
     pub(super) fn input(&self, entry: &Arc<Entry>, input: session::Input, work: &mut Work) -> bool {
-        let moment = work.moment.take().unwrap_or_else(|| self.moment());
+        let moment = work.take_moment(self);
         let env = self.env_at(&moment);
         let mut session = lock(&entry.session);
         let mut fx = Effects::default();
@@ -68,7 +68,7 @@ impl Node {
         entry
             .wake_ms
             .store(wake_ms.unwrap_or(u64::MAX), Ordering::Relaxed);
-        work.moment = Some(moment);
+        work.keep(moment);
         session.is_waiting()
     }
 
@@ -351,6 +351,15 @@ impl Entry {
 }
 
 impl Work {
+    /// What time it is for all of this work, to be [kept](Self::keep).
+    pub(super) fn take_moment(&mut self, node: &Node) -> Moment {
+        self.moment.take().unwrap_or_else(|| node.moment())
+    }
+
+    pub(super) fn keep(&mut self, moment: Moment) {
+        self.moment = Some(moment);
+    }
+
     pub(super) fn touch(&mut self, entry: &Arc<Entry>) {
         // A burst to one peer is one entry here; others flushed twice find nothing to write.
         if self
