@@ -20,6 +20,7 @@
 //! | `refusal.rs` | the `error` frame that both send |
 //! | `effect.rs` | the closed list of what machines want done |
 //! | `gcra.rs`, `invariant.rs`, `env.rs` | rates, named guarantees, time and entropy |
+//! | `small.rs` | a map that costs next to nothing while it is small |
 
 pub mod auth;
 pub mod effect;
@@ -34,6 +35,7 @@ mod refusal;
 pub mod request;
 pub mod session;
 pub mod shard;
+mod small;
 pub mod store;
 mod tenant;
 

@@ -51,7 +51,12 @@ impl Join {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
     /// It belongs to the tenant now; `auth_ok` is in its queue.
-    Joined(ClientId),
+    Joined {
+        /// The client id that it has.
+        client: ClientId,
+        /// The tenant, as the tenant itself has it: a text that all share.
+        tenant: TenantId,
+    },
     /// It does not.
     Refused {
         /// Why.

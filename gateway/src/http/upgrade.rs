@@ -24,7 +24,7 @@ use super::door::{Door, bearer, head_of};
 use crate::listener::Open;
 use crate::node::Node;
 use crate::ws::handshake::{Policy, Refusal, judge};
-use crate::ws::{Connection, Reader, drive, split_upgraded};
+use crate::ws::{Connection, Ended, Reader, drive, split_upgraded};
 
 /// The subprotocol that is spoken; the one with a credential is read and never echoed.
 const SUBPROTOCOL: &str = "t2b.v1";
@@ -58,14 +58,24 @@ impl Door {
         let upgraded = hyper::upgrade::on(&mut request);
         let node = Arc::clone(&self.node);
         let control_per_second = self.control_per_second;
+        // In a box that goes when the conversation begins: the task is kept for as long as that lasts.
+        let begin = Box::pin(async move {
+            let upgraded = upgraded.await.inspect_err(|error| {
+                node.metrics.handshake("failed");
+                tracing::debug!(%peer, %error, "upgrade failed");
+            });
+            Some(converse(
+                &node,
+                upgraded.ok()?,
+                source,
+                opened,
+                control_per_second,
+            ))
+        });
         tokio::spawn(async move {
             let _open = open;
-            match upgraded.await {
-                Ok(upgraded) => converse(node, upgraded, source, opened, control_per_second).await,
-                Err(error) => {
-                    node.metrics.handshake("failed");
-                    tracing::debug!(%peer, %error, "upgrade failed");
-                }
+            if let Some(talk) = begin.await {
+                talk.await;
             }
         });
         let (parts, ()) = accepted.response().into_parts();
@@ -101,18 +111,19 @@ impl Door {
     }
 }
 
-async fn converse(
-    node: Arc<Node>,
+/// The conversation. Nothing of the handshake is kept in it, hyper's buffer least of all.
+fn converse(
+    node: &Arc<Node>,
     upgraded: hyper::upgrade::Upgraded,
     source: SmolStr,
     opened: Opened,
     control_per_second: u32,
-) {
+) -> impl Future<Output = Ended> + Send + use<> {
     let (read, write, buffered) = split_upgraded(upgraded);
     let reader = Reader::new(read, &buffered, node.read_limits_unauthenticated());
     node.metrics.handshake("upgraded");
     let dialect = node.connect(|limits| Connection::new(write, limits), source, opened);
-    drive(reader, dialect.socket(), dialect, control_per_second).await;
+    drive(reader, dialect.socket(), dialect, control_per_second)
 }
 
 fn subprotocol_credential(parts: &Parts) -> Option<Credential> {

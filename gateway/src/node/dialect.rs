@@ -12,7 +12,8 @@ use crate::ws::{Connection, Dialect, Ended, Flow, Message};
 /// What is spoken on `/ws`.
 pub(crate) struct T2b {
     member: Member,
-    opened: Option<Opened>,
+    /// Until it begins.
+    opened: Option<Box<Opened>>,
 }
 
 impl T2b {
@@ -20,7 +21,7 @@ impl T2b {
         member.node.metrics.connections.increment(1.0);
         Self {
             member,
-            opened: Some(opened),
+            opened: Some(Box::new(opened)),
         }
     }
 
@@ -45,7 +46,7 @@ impl T2b {
 impl Dialect for T2b {
     fn on_open(&mut self) -> Flow {
         let opened = self.opened.take().unwrap_or_default();
-        self.input(Input::Opened(opened))
+        self.input(Input::Opened(*opened))
     }
 
     fn on_message(&mut self, message: Message) -> Flow {

@@ -76,13 +76,15 @@ impl Node {
     pub(super) fn finish(&self, work: &mut Work) {
         while let Some((entry, notice)) = work.told.pop_front() {
             let limits = lock(&entry.read_limits).take();
-            if let (Notice::Joined(_), Some(limits)) = (&notice, limits) {
+            if let (Notice::Joined { .. }, Some(limits)) = (&notice, limits) {
                 entry.socket.set_read_limits(*limits);
             }
             if !self.input(&entry, session::Input::Notice(notice), work) {
                 entry.socket.resume();
             }
         }
+        // Few are ever told something: no room is kept for it.
+        work.told = VecDeque::new();
         work.moment = None;
         for entry in work.touched.drain(..) {
             entry.socket.flush();

@@ -64,11 +64,20 @@ pub fn drive<D: Dialect>(
     controls_per_second: u32,
 ) -> impl Future<Output = Ended> + Send {
     // Made outside: a task that is aborted before its first poll must let the socket go as well.
-    let retire = Retire(connection);
-    async move {
-        let controls = ControlRate::new(controls_per_second);
-        live(reader, &retire.0, dialect, controls).await
-    }
+    let mut life = Life {
+        dialect,
+        reader,
+        retire: Retire(connection),
+    };
+    // It is lent, not moved: what is moved into a future is kept twice.
+    async move { live(&mut life, ControlRate::new(controls_per_second)).await }
+}
+
+/// What a connection has while it lives, in the order in which it lets go of it.
+struct Life<D> {
+    dialect: D,
+    reader: Reader,
+    retire: Retire,
 }
 
 /// Lets the socket go when the task ends, also when it is aborted.
@@ -80,16 +89,16 @@ impl Drop for Retire {
     }
 }
 
-async fn live<D: Dialect>(
-    mut reader: Reader,
-    connection: &Arc<Connection>,
-    mut dialect: D,
-    controls: ControlRate,
-) -> Ended {
+async fn live<D: Dialect>(life: &mut Life<D>, controls: ControlRate) -> Ended {
+    let Life {
+        dialect,
+        reader,
+        retire: Retire(connection),
+    } = life;
     let mut talk = Talk {
-        reader: &mut reader,
+        reader,
         connection,
-        dialect: &mut dialect,
+        dialect,
         controls,
     };
     let healthy = talk.run().await;
@@ -98,7 +107,8 @@ async fn live<D: Dialect>(
         guarded(|| dialect.on_end(ended));
     }
     if ended != Ended::Lost {
-        finish(&mut reader, connection).await;
+        // Its timers are large, and in most lives of a connection not needed yet.
+        Box::pin(finish(reader, connection)).await;
     }
     ended
 }

@@ -7,8 +7,10 @@ use protocol::{ClientId, CloseCode, ErrorCode, FrameId, TenantId};
 
 use super::{Open, Opened, Phase, Session};
 use crate::auth::{AuthError, Credential};
+use crate::check;
 use crate::effect::{Class, Effect, Effects, Fact};
 use crate::env::{Env, Millis};
+use crate::invariant::Invariant;
 use crate::permit::Grant;
 use crate::refusal::Refusal;
 use crate::request::{Join, Purpose};
@@ -136,20 +138,27 @@ impl Session {
         }
     }
 
-    pub(super) fn joined(&mut self, env: &Env<'_>, client: ClientId) {
+    pub(super) fn joined(&mut self, env: &Env<'_>, client: ClientId, tenant: TenantId) {
         let Phase::Waiting { asked, .. } = &mut self.phase else {
             return;
         };
         let Some(grant) = asked.grant.take() else {
             return;
         };
+        check!(
+            Invariant::Isolation,
+            grant.tenant == tenant,
+            "a session of {} was let in by {tenant}",
+            grant.tenant
+        );
+        let grant = Grant { tenant, ..grant };
         if self.purpose == Purpose::Socket {
             // The first ping comes at a random time, so that sockets that came together do not ping together.
             let wait_ms = env.settings.heartbeat_ms as f64 * env.jitter();
             self.ping_ms = env.now_ms + wait_ms as Millis;
         }
         self.bad_frames = 0;
-        self.phase = Phase::Open(Box::new(Open { grant, client }));
+        self.phase = Phase::Open(Open { grant, client });
     }
 
     pub(super) fn refused_by_tenant(&mut self, env: &Env<'_>, refusal: Refusal, fx: &mut Effects) {

@@ -106,7 +106,7 @@ enum Phase {
         until_ms: Millis,
         asked: Box<connect::Asked>,
     },
-    Open(Box<Open>),
+    Open(Open),
     Closed,
 }
 
@@ -183,7 +183,7 @@ impl Session {
             Input::Call(call) => self.call(env, call, fx),
             Input::Alive => self.seen_ms = env.now_ms,
             Input::Verified(verdict) => self.verified(env, verdict, fx),
-            Input::Notice(Notice::Joined(client)) => self.joined(env, client),
+            Input::Notice(Notice::Joined { client, tenant }) => self.joined(env, client, tenant),
             Input::Notice(Notice::Refused { code, retry_ms }) => {
                 let refusal = Refusal {
                     retry_ms,

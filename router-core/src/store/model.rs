@@ -11,6 +11,7 @@ use super::{
     Request, Snapshot,
 };
 use crate::env::Millis;
+use crate::small::SmallMap;
 
 /// Charged for each record besides its texts: map nodes and allocations.
 const RECORD_BYTES: u64 = 256;
@@ -21,7 +22,7 @@ struct Tenant {
     ver: u64,
     born: u64,
     policy: Policy,
-    bots: BTreeMap<BotId, BotRecord>,
+    bots: SmallMap<BotId, Box<BotRecord>, 1>,
     conns: BTreeMap<ConnectionId, ConnRecord>,
     clients: BTreeMap<ClientId, Millis>,
 }
@@ -189,7 +190,7 @@ impl Tenant {
             ver: self.ver,
             born: self.born,
             policy: self.policy,
-            bots: self.bots.values().cloned().collect(),
+            bots: self.bots.values().map(|bot| (**bot).clone()).collect(),
             conns: conns.map(|(id, it)| (id.clone(), it.clone())).collect(),
             clients: clients.map(|(id, seen)| (id.clone(), *seen)).collect(),
         }
@@ -308,7 +309,7 @@ impl Step<'_> {
         for (bot, fence) in release.bots {
             let held = self.tenant.bots.get(&bot);
             if let Some(held) = held.filter(|held| is_held_by(held, &fence)) {
-                let record = held.clone();
+                let record = (**held).clone();
                 self.let_go(record);
             }
         }
@@ -332,7 +333,7 @@ impl Step<'_> {
                 .is_some_and(|it| dead.contains(&it.boot))
         });
         for record in held.cloned().collect::<Vec<_>>() {
-            self.let_go(record);
+            self.let_go(*record);
         }
         let conns = self.tenant.conns.iter();
         let gone = conns.filter(|(_, record)| dead.contains(&record.boot));
@@ -376,14 +377,15 @@ impl Step<'_> {
 
     fn put_bot(&mut self, record: BotRecord) {
         let old = self.tenant.bots.get(&record.info.id);
-        if old == Some(&record) {
+        if old.is_some_and(|old| **old == record) {
             return;
         }
         *self.bytes -= old.map_or(0, |old| bot_bytes(&old.info));
         *self.bytes += bot_bytes(&record.info);
         let id = record.info.id.clone();
+        let record = Box::new(record);
         self.tenant.bots.insert(id, record.clone());
-        self.changes.push(Change::Bot(Box::new(record)));
+        self.changes.push(Change::Bot(record));
     }
 
     fn put_conn(&mut self, conn: ConnectionId, record: ConnRecord) {

@@ -68,8 +68,8 @@ impl Tenant {
         let conns = conns.filter(|(_, record)| record.boot == boot);
         let conns: BTreeSet<ConnectionId> = conns.map(|(id, _)| id.clone()).collect();
         let is_there = |bot: &Bot| matches!(&bot.home, Some(Home::There(it)) if it.boot == boot);
-        let bots = self.routes.bots().iter().filter(|(_, bot)| is_there(bot));
-        let bots: Vec<BotId> = bots.map(|(id, _)| id.clone()).collect();
+        let bots = self.routes.bots().filter(|bot| is_there(bot));
+        let bots: Vec<BotId> = bots.map(|bot| bot.info.id.clone()).collect();
         if conns.is_empty() && bots.is_empty() {
             return;
         }
@@ -94,9 +94,8 @@ impl Tenant {
 
     /// This node goes on under a new name: all that it holds is said again.
     pub(crate) fn reborn(&mut self, env: &Env<'_>, fx: &mut Effects) {
-        let bots = self.routes.bots().iter();
-        let here = bots.filter(|(_, bot)| bot.here().is_some());
-        let here: Vec<BotId> = here.map(|(id, _)| id.clone()).collect();
+        let here = self.routes.bots().filter(|bot| bot.here().is_some());
+        let here: Vec<BotId> = here.map(|bot| bot.info.id.clone()).collect();
         for bot in here {
             self.say_again_bot(bot);
         }

@@ -112,7 +112,7 @@ impl Tenant {
                         outstanding,
                         waiting: VecDeque::new(),
                     };
-                    self.claims.insert(bot, queue);
+                    self.claims.insert(bot, Box::new(queue));
                 }
             }
             Some(queue) if queue.waiting.len() < CLAIMS_WAITING_MAX => {
@@ -218,7 +218,7 @@ impl Tenant {
             mut waiting,
             is_listed,
             ..
-        } = queue;
+        } = *queue;
         if is_listed && !matches!(reply, Reply::Claimed { .. }) {
             // Then what the directory has of it must go.
             self.read(env, fx);
@@ -239,7 +239,7 @@ impl Tenant {
                     outstanding,
                     waiting,
                 };
-                self.claims.insert(bot.clone(), queue);
+                self.claims.insert(bot.clone(), Box::new(queue));
                 return;
             }
         }
@@ -263,7 +263,7 @@ impl Tenant {
             number,
             outstanding,
             ..
-        } = queue;
+        } = &**queue;
         let is_claim = match &outstanding.kind {
             OpKind::Register(_) | OpKind::ClaimAnew(_) => true,
             OpKind::Unregister => false,

@@ -1,6 +1,6 @@
 //! Joins and leaves, and the policy that decides who may stay.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use protocol::codec::encode;
 use protocol::connect::{AuthLimits, AuthOk, Resumed};
@@ -15,9 +15,10 @@ use super::{Asked, Tenant, message_rate, refuse_join};
 use crate::effect::{Class, Effect, Effects, Fact};
 use crate::env::Env;
 use crate::ids::ConnKey;
-use crate::permit::may_see;
+use crate::permit::{Grant, may_see};
 use crate::refusal::Refusal;
 use crate::request::{Join, Notice, Purpose};
+use crate::small::SmallMap;
 use crate::store::{Ask, ConnRecord, Fence, Policy, Reply};
 
 /// A connection that the directory is being told of.
@@ -31,7 +32,7 @@ struct Newcomer {
 /// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Entering {
-    newcomers: BTreeMap<ConnKey, Newcomer>,
+    newcomers: SmallMap<ConnKey, Box<Newcomer>, 0>,
     ids: BTreeSet<ConnectionId>,
 }
 
@@ -47,10 +48,11 @@ impl Entering {
 
     fn insert(&mut self, newcomer: Newcomer) {
         self.ids.insert(newcomer.join.id.clone());
-        self.newcomers.insert(newcomer.join.conn, newcomer);
+        self.newcomers
+            .insert(newcomer.join.conn, Box::new(newcomer));
     }
 
-    fn remove(&mut self, key: ConnKey) -> Option<Newcomer> {
+    fn remove(&mut self, key: ConnKey) -> Option<Box<Newcomer>> {
         let newcomer = self.newcomers.remove(&key)?;
         self.ids.remove(&newcomer.join.id);
         Some(newcomer)
@@ -110,7 +112,7 @@ impl Tenant {
             join,
             client,
             named,
-        } = newcomer;
+        } = *newcomer;
         if let Reply::Refused(code) = reply
             && *code != ErrorCode::StoreUnavailable
         {
@@ -185,9 +187,13 @@ impl Tenant {
             Purpose::Socket => Watch::all(),
             Purpose::Call | Purpose::Wait => Watch::default(),
         };
+        let grant = Grant {
+            tenant: self.id.clone(),
+            ..join.grant
+        };
         let connection = Connection {
             id: join.id,
-            grant: join.grant,
+            grant,
             client: client.clone(),
             named,
             acks: join.acks,
@@ -202,7 +208,10 @@ impl Tenant {
         fx.push(Effect::Note(Fact::Authenticated));
         fx.push(Effect::Tell {
             conn,
-            notice: Notice::Joined(client),
+            notice: Notice::Joined {
+                client,
+                tenant: self.id.clone(),
+            },
         });
     }
 
@@ -211,8 +220,7 @@ impl Tenant {
         let visible = self
             .routes
             .bots()
-            .keys()
-            .filter(|bot| may_see(&join.grant, bot))
+            .filter(|bot| may_see(&join.grant, &bot.info.id))
             .count();
         let resumed = join.resume.then(|| Resumed {
             recovered: false,

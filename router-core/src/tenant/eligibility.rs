@@ -34,7 +34,7 @@ impl Tenant {
         let unlisted = unlisted.filter(|id| self.routes.bot(id).is_none()).count();
         let socket_is_full = held + claiming >= self.limits.bots_per_socket as usize;
         let tenant_is_full =
-            self.routes.bots().len() + unlisted >= self.limits.bots_per_tenant as usize;
+            self.routes.bot_count() + unlisted >= self.limits.bots_per_tenant as usize;
         let limit = self.limits.takeovers_per_minute;
         let Some(bot) = self.routes.bot_mut(id) else {
             let full = socket_is_full || tenant_is_full;

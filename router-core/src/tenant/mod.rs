@@ -46,7 +46,6 @@ mod send;
 mod settle;
 mod snapshot;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::codec::encode;
@@ -60,6 +59,7 @@ use crate::gcra::{Gcra, Rate};
 use crate::ids::{ConnKey, HashKeys};
 use crate::refusal::Refusal;
 use crate::request::{Command, Join, Notice, Request};
+use crate::small::SmallMap;
 use crate::store::{self, Ask, Policy, Release, Reply, Snapshot};
 use connect::Entering;
 use dedupe::Dedupe;
@@ -75,10 +75,21 @@ use settle::Deliveries;
 const SWEEP_MS: Millis = 10 * 60 * 1000;
 
 /// One tenant on this node.
+///
+/// Its fields lie in this order: what every message needs is together in front, so that with many
+/// tenants a message brings few lines of memory into the cache.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Tenant {
     id: TenantId,
     limits: Arc<Limits>,
+    rate: Gcra,
+    numbers: u64,
+    deliveries: Deliveries,
+    flows: Flows,
+    routes: Routes,
+    presence: Presence,
+    dedupe: Dedupe,
     /// Absent until the store's answer: then joins wait.
     loading: Option<Vec<Join>>,
     policy: Policy,
@@ -87,15 +98,8 @@ pub(crate) struct Tenant {
     directory: Directory,
     owed: Owed,
     entering: Entering,
-    routes: Routes,
-    presence: Presence,
-    dedupe: Dedupe,
-    rate: Gcra,
-    claims: BTreeMap<BotId, claims::Queue>,
-    flows: Flows,
-    deliveries: Deliveries,
-    asked: BTreeMap<u64, Asked>,
-    numbers: u64,
+    claims: SmallMap<BotId, Box<claims::Queue>, 0>,
+    asked: SmallMap<u64, Asked, 1>,
     sweep_ms: Millis,
     over_ms: Option<Millis>,
     /// The alarm that the shard keeps for this tenant.
@@ -144,10 +148,10 @@ impl Tenant {
             presence: Presence::default(),
             dedupe: Dedupe::new(keys),
             rate: Gcra::default(),
-            claims: BTreeMap::new(),
+            claims: SmallMap::default(),
             flows: Flows::default(),
             deliveries: Deliveries::default(),
-            asked: BTreeMap::new(),
+            asked: SmallMap::default(),
             numbers: 0,
             sweep_ms: env.now_ms + SWEEP_MS,
             over_ms: None,

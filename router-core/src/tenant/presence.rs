@@ -6,7 +6,6 @@
 //! frame and gets it, in its newest form, with a later round.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
 
 use bytes::Bytes;
 use protocol::codec::encode;
@@ -16,9 +15,11 @@ use protocol::presence::{BotInfo, BotStatus, BotsList, Subscription};
 use protocol::{BotId, ErrorCode, FrameId};
 
 use super::Tenant;
+use crate::check;
 use crate::effect::{Class, Effect, Effects, Outbound, Outcome, Receipt};
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
+use crate::invariant::Invariant;
 use crate::permit::{Grant, may_see};
 use crate::refusal::Refusal;
 use crate::request::List;
@@ -30,6 +31,12 @@ const LOOKS_MAX: usize = 16 * PRESENCE_FANOUT_MAX;
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     all: bool,
+    /// Absent for most sockets: they name and mute nobody, and are owed nothing.
+    lists: Option<Box<Lists>>,
+}
+
+#[derive(Debug, Default)]
+struct Lists {
     named: BTreeSet<BotId>,
     muted: BTreeSet<BotId>,
     owed: BTreeMap<BotId, BotStatus>,
@@ -40,7 +47,7 @@ impl Watch {
     pub fn all() -> Self {
         Self {
             all: true,
-            ..Self::default()
+            lists: None,
         }
     }
 
@@ -51,7 +58,19 @@ impl Watch {
     }
 
     fn sees(&self, bot: &BotId) -> bool {
-        self.named.contains(bot) || (self.all && !self.muted.contains(bot))
+        let Some(lists) = &self.lists else {
+            return self.all;
+        };
+        lists.named.contains(bot) || (self.all && !lists.muted.contains(bot))
+    }
+
+    fn lists(&mut self) -> &mut Lists {
+        self.lists.get_or_insert_default()
+    }
+
+    fn take_owed(&mut self) -> BTreeMap<BotId, BotStatus> {
+        let lists = self.lists.as_mut();
+        lists.map_or_else(BTreeMap::new, |lists| std::mem::take(&mut lists.owed))
     }
 }
 
@@ -147,7 +166,7 @@ impl Tenant {
             }
             looks += 1;
             if from == 0 {
-                let owed = std::mem::take(&mut conn.watch.owed).into_iter();
+                let owed = conn.watch.take_owed().into_iter();
                 for (bot, status) in owed.filter(|(bot, _)| !round.has(bot)) {
                     if conn.watch.sees(&bot) {
                         frames.push(status_frame(env, status.clone()));
@@ -198,29 +217,27 @@ impl Tenant {
         self.presence.told = (!to.is_empty()).then_some(Told { first, to });
     }
 
-    /// Takes the outcome of a presence delivery; says whether it was one.
-    pub(super) fn presence_settled(
-        &mut self,
-        env: &Env<'_>,
-        number: u64,
-        outcome: Outcome,
-    ) -> bool {
-        let Some(told) = &self.presence.told else {
-            return false;
+    /// Takes the outcome of a presence delivery.
+    pub(crate) fn presence_settled(&mut self, env: &Env<'_>, number: u64, outcome: Outcome) {
+        let told = self.presence.told.as_ref();
+        let at = told.and_then(|told| usize::try_from(number.checked_sub(told.first)?).ok());
+        let delivery = told.zip(at).and_then(|(told, at)| {
+            let is_last = at + 1 == told.to.len();
+            told.to.get(at).map(|delivery| (delivery, is_last))
+        });
+        let Some(((conn, status), is_last)) = delivery else {
+            check!(
+                Invariant::OneAnswer,
+                false,
+                "delivery {number} was settled twice"
+            );
+            return;
         };
-        let at = number
-            .checked_sub(told.first)
-            .and_then(|at| usize::try_from(at).ok());
-        let Some((conn, status)) = at.and_then(|at| told.to.get(at)) else {
-            return false;
-        };
-        let is_last = at.is_some_and(|at| at + 1 == told.to.len());
         if outcome == Outcome::Full
             && let Some(conn) = self.routes.connection_mut(*conn)
         {
-            conn.watch
-                .owed
-                .insert(status.bot_id.clone(), status.clone());
+            let owed = &mut conn.watch.lists().owed;
+            owed.insert(status.bot_id.clone(), status.clone());
             self.presence
                 .flush_ms
                 .get_or_insert(env.now_ms + PRESENCE_FLUSH_MS);
@@ -228,7 +245,6 @@ impl Tenant {
         if is_last {
             self.presence.told = None;
         }
-        true
     }
 
     pub(super) fn subscribe(
@@ -249,7 +265,7 @@ impl Tenant {
         if !known || !may_see(&conn.grant, &bot) {
             return unknown.tell(env, key, id.as_ref(), fx);
         }
-        let Watch { named, muted, .. } = &mut conn.watch;
+        let Lists { named, muted, .. } = conn.watch.lists();
         let (into, out_of) = if wanted {
             (named, muted)
         } else {
@@ -329,14 +345,8 @@ impl Tenant {
         limit: usize,
         request_id: Option<String>,
     ) -> BotsList {
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let all = self
-            .routes
-            .bots()
-            .range::<BotId, _>((from, Bound::Unbounded));
-        let mut visible = all
-            .map(|(_, bot)| &bot.info)
-            .filter(|bot| may_see(grant, &bot.id));
+        let all = self.routes.bots_after(after).map(|bot| &bot.info);
+        let mut visible = all.filter(|bot| may_see(grant, &bot.id));
         let mut page = BotsList {
             bots: Vec::new(),
             next_cursor: None,

@@ -40,7 +40,7 @@ impl Tenant {
     /// How much it has.
     pub(crate) fn entries(&self) -> Entries {
         Entries {
-            bots: self.routes.bots().len(),
+            bots: self.routes.bot_count(),
             connections: self.routes.connection_count(),
         }
     }
@@ -51,7 +51,7 @@ impl Tenant {
             return None;
         }
         let own = nodes.own;
-        let bots = self.routes.bots().iter().map(|(id, bot)| {
+        let bots = self.routes.bots().map(|bot| {
             let holder = match &bot.home {
                 Some(Home::There(holder)) => Some(holder.clone()),
                 Some(Home::Here(key)) => self.routes.connection(*key).map(|conn| Holder {
@@ -61,7 +61,7 @@ impl Tenant {
                 None => None,
             };
             ReplicaBot {
-                id: id.clone(),
+                id: bot.info.id.clone(),
                 epoch: bot.epoch,
                 holder,
             }

@@ -18,6 +18,7 @@ use crate::env::Millis;
 use crate::ids::ConnKey;
 use crate::permit::Grant;
 use crate::request::Purpose;
+use crate::small::SmallMap;
 use crate::store::{ConnRecord, Holder, Seen};
 
 /// Connections of this node that a message goes to.
@@ -46,7 +47,7 @@ pub(super) struct Connection {
     pub watch: Watch,
     pub purpose: Purpose,
     /// The reply that a wait is for, once it has sent its message.
-    pub awaits: Option<Awaits>,
+    pub awaits: Option<Box<Awaits>>,
     /// Whether a message of its was acknowledged.
     pub sent: bool,
     /// Whether the store was told of it, and so must be told when it is gone.
@@ -60,7 +61,7 @@ impl Connection {
             && let Some(message_id) = sent.message_id.clone()
         {
             let to = sent.to.clone();
-            self.awaits = Some(Awaits::new(message_id, to));
+            self.awaits = Some(Box::new(Awaits::new(message_id, to)));
         }
     }
 
@@ -104,7 +105,7 @@ impl Bot {
 pub(super) struct Client {
     conns: SmallVec<[ConnKey; 2]>,
     /// Its connections on other nodes.
-    there: SmallVec<[(ConnectionId, BootId); 1]>,
+    there: Vec<(ConnectionId, BootId)>,
     seen_ms: Millis,
     /// Whether it stays known when the last one is gone: not for calls that sent nothing.
     stays: bool,
@@ -124,20 +125,21 @@ pub(super) struct Resolved {
     pub nodes: TargetNodes,
 }
 
-/// The tenant's names.
+/// The tenant's names, in this order: what every message needs is in front.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct Routes {
-    connections: BTreeMap<ConnKey, Connection>,
-    by_id: BTreeMap<ConnectionId, ConnKey>,
-    bots: BTreeMap<BotId, Bot>,
-    clients: BTreeMap<ClientId, Client>,
+    connections: SmallMap<ConnKey, Box<Connection>, 2>,
+    bots: SmallMap<BotId, Box<Bot>, 1>,
+    /// How many connections each other node has.
+    nodes: BTreeMap<BootId, usize>,
+    waits: usize,
+    by_id: SmallMap<ConnectionId, ConnKey, 1>,
+    clients: SmallMap<ClientId, Client, 1>,
     /// Those of `clients` that are not connected, the longest absent first.
     absent: BTreeSet<(Millis, ClientId)>,
-    waits: usize,
     /// Connections on other nodes.
     there: BTreeMap<ConnectionId, ConnRecord>,
-    /// How many of them each node has.
-    nodes: BTreeMap<BootId, usize>,
 }
 
 impl Routes {
@@ -156,15 +158,15 @@ impl Routes {
     }
 
     pub fn connection(&self, key: ConnKey) -> Option<&Connection> {
-        self.connections.get(&key)
+        self.connections.get(&key).map(|conn| &**conn)
     }
 
     pub fn connection_mut(&mut self, key: ConnKey) -> Option<&mut Connection> {
-        self.connections.get_mut(&key)
+        self.connections.get_mut(&key).map(|conn| &mut **conn)
     }
 
     pub fn connections(&self) -> impl Iterator<Item = (ConnKey, &Connection)> {
-        self.connections.iter().map(|(key, conn)| (*key, conn))
+        self.connections.iter().map(|(key, conn)| (*key, &**conn))
     }
 
     /// How many connections wait for a reply over HTTP.
@@ -188,31 +190,30 @@ impl Routes {
         &mut self,
         key: ConnKey,
     ) -> impl Iterator<Item = (ConnKey, &mut Connection)> {
-        self.connections
-            .range_mut(key..)
-            .map(|(key, conn)| (*key, conn))
+        let connections = self.connections.iter_mut_from(key);
+        connections.map(|(key, conn)| (*key, &mut **conn))
     }
 
     /// Adds a connection. Its client id becomes known; the longest absent one goes if they are too many.
     pub fn insert(&mut self, key: ConnKey, conn: Connection) {
         self.make_room(&conn.client);
-        let client = self.clients.entry(conn.client.clone()).or_default();
+        let client = self.clients.or_default(&conn.client);
         if client.is_absent() {
             self.absent.remove(&(client.seen_ms, conn.client.clone()));
         }
         client.conns.push(key);
         self.by_id.insert(conn.id.clone(), key);
         self.waits += usize::from(conn.purpose == Purpose::Wait);
-        self.connections.insert(key, conn);
+        self.connections.insert(key, Box::new(conn));
     }
 
     /// Removes a connection; says whether it was its client's last. A client that only ever called,
     /// and sent nothing, is not known any more.
     pub fn remove(&mut self, key: ConnKey, now_ms: Millis) -> Option<(Connection, bool)> {
-        let conn = self.connections.remove(&key)?;
+        let conn = *self.connections.remove(&key)?;
         self.by_id.remove(&conn.id);
         self.waits -= usize::from(conn.purpose == Purpose::Wait);
-        let client = self.clients.entry(conn.client.clone()).or_default();
+        let client = self.clients.or_default(&conn.client);
         client.conns.retain(|other| *other != key);
         client.seen_ms = now_ms;
         client.stays |= conn.sent || conn.purpose == Purpose::Socket;
@@ -241,7 +242,7 @@ impl Routes {
         }
         self.remove_there(&id);
         self.make_room(&record.client);
-        let client = self.clients.entry(record.client.clone()).or_default();
+        let client = self.clients.or_default(&record.client);
         if client.is_absent() {
             self.absent.remove(&(client.seen_ms, record.client.clone()));
         }
@@ -274,7 +275,7 @@ impl Routes {
     /// Notes when a client id was last seen.
     pub fn see(&mut self, (id, seen_ms): Seen) {
         self.make_room(&id);
-        let client = self.clients.entry(id.clone()).or_default();
+        let client = self.clients.or_default(&id);
         let was_ms = client.seen_ms;
         client.seen_ms = seen_ms.max(was_ms);
         client.stays = true;
@@ -302,23 +303,33 @@ impl Routes {
     }
 
     pub fn bot(&self, id: &BotId) -> Option<&Bot> {
-        self.bots.get(id)
+        self.bots.get(id).map(|bot| &**bot)
     }
 
     pub fn bot_mut(&mut self, id: &BotId) -> Option<&mut Bot> {
-        self.bots.get_mut(id)
+        self.bots.get_mut(id).map(|bot| &mut **bot)
     }
 
-    pub fn bots(&self) -> &BTreeMap<BotId, Bot> {
-        &self.bots
+    pub fn bot_count(&self) -> usize {
+        self.bots.len()
+    }
+
+    /// Every listed bot, in id order.
+    pub fn bots(&self) -> impl Iterator<Item = &Bot> {
+        self.bots.iter().map(|(_, bot)| &**bot)
+    }
+
+    /// Those behind a bot; absent: all.
+    pub fn bots_after(&self, bot: Option<&BotId>) -> impl Iterator<Item = &Bot> {
+        self.bots.iter_after(bot).map(|(_, bot)| &**bot)
     }
 
     pub fn insert_bot(&mut self, bot: Bot) {
-        self.bots.insert(bot.info.id.clone(), bot);
+        self.bots.insert(bot.info.id.clone(), Box::new(bot));
     }
 
     pub fn remove_bot(&mut self, id: &BotId) -> Option<Bot> {
-        self.bots.remove(id)
+        self.bots.remove(id).map(|bot| *bot)
     }
 
     pub fn names_bot(&self, name: &str) -> bool {

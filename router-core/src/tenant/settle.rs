@@ -77,13 +77,13 @@ pub(super) struct Away {
 }
 
 /// Messages being settled, by rising number. Those for this node alone settle before the next one
-/// begins.
+/// begins. In boxes: a tenant keeps room for none while it has none.
 #[derive(Debug, Default)]
-pub(super) struct Deliveries(VecDeque<Delivery>);
+pub(super) struct Deliveries(VecDeque<Box<Delivery>>);
 
 impl Deliveries {
     pub fn begin(&mut self, delivery: Delivery) {
-        self.0.push_back(delivery);
+        self.0.push_back(Box::new(delivery));
     }
 
     /// Whether the last one awaits an outcome of this node.
@@ -110,24 +110,17 @@ impl Deliveries {
 }
 
 impl Tenant {
-    /// Takes the outcome of one delivery to a connection of this node.
+    /// Takes the outcome of one delivery of a message to a connection of this node; false: this one
+    /// is no message's.
     pub(crate) fn settled(
         &mut self,
         env: &Env<'_>,
         number: u64,
         outcome: Outcome,
         fx: &mut Effects,
-    ) {
-        if self.presence_settled(env, number, outcome) {
-            return;
-        }
+    ) -> bool {
         let Some(at) = self.deliveries.find(number) else {
-            check!(
-                Invariant::OneAnswer,
-                false,
-                "delivery {number} was settled twice"
-            );
-            return;
+            return false;
         };
         let delivery = &mut self.deliveries.0[at];
         let conn = delivery.waiting.pop();
@@ -157,6 +150,7 @@ impl Tenant {
         }
         self.finish_delivery(env, at, fx);
         self.dispatch_ready(env, fx);
+        true
     }
 
     /// Takes what became of a message on its lane to another node.

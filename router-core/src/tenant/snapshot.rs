@@ -77,14 +77,17 @@ impl Tenant {
         lost: bool,
         fx: &mut Effects,
     ) {
-        let is_missing = |id: &BotId, bot: &Bot| listed.get(id).is_none_or(|it| *it < bot.epoch);
-        let bots = self.routes.bots().iter();
-        let bots = bots.filter(|(id, bot)| is_missing(id, bot));
+        let is_missing = |bot: &&Bot| {
+            let known = listed.get(&bot.info.id);
+            known.is_none_or(|epoch| *epoch < bot.epoch)
+        };
+        let bots = self.routes.bots().filter(is_missing);
         // A claim above the snapshot came after it.
-        let bots = bots.filter(|(_, bot)| lost || bot.epoch <= ver);
-        let (own, others): (Vec<_>, Vec<_>) = bots.partition(|(_, bot)| bot.here().is_some());
-        let own: Vec<BotId> = own.into_iter().map(|(id, _)| id.clone()).collect();
-        let others: BTreeSet<BotId> = others.into_iter().map(|(id, _)| id.clone()).collect();
+        let bots = bots.filter(|bot| lost || bot.epoch <= ver);
+        let (own, others): (Vec<_>, Vec<_>) = bots.partition(|bot| bot.here().is_some());
+        let own: Vec<BotId> = own.into_iter().map(|bot| bot.info.id.clone()).collect();
+        let others = others.into_iter().map(|bot| bot.info.id.clone());
+        let others: BTreeSet<BotId> = others.collect();
         let conns = self.routes.there().keys().filter(|id| !there.contains(*id));
         let conns: BTreeSet<ConnectionId> = conns.cloned().collect();
         for bot in own {
