@@ -97,7 +97,7 @@ impl Deliveries {
     }
 
     /// Most are the last one when they are settled.
-    fn take(&mut self, at: usize) -> Option<Delivery> {
+    fn take(&mut self, at: usize) -> Option<Box<Delivery>> {
         match at + 1 == self.0.len() {
             true => self.0.pop_back(),
             false => self.0.remove(at),
