@@ -132,9 +132,9 @@ impl Shard {
         match input {
             Input::Join(join) => {
                 let (id, keys) = (join.tenant().clone(), self.keys);
-                let hash = |tenant: &Box<Tenant>| keys.hash_one(tenant.id());
-                let is_it = |tenant: &Box<Tenant>| *tenant.id() == id;
-                let tenant = self.tenants.entry(keys.hash_one(&id), is_it, hash);
+                let hash = keys.hash_one(&id);
+                let tenants = &mut self.tenants;
+                let tenant = tenants.entry(hash, |it| *it.id() == id, |it| keys.hash_one(it.id()));
                 let new = || Box::new(Tenant::new(id.clone(), keys, env, fx));
                 let tenant = tenant.or_insert_with(new).into_mut();
                 tenant.join(env, *join, fx);
