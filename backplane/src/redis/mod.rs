@@ -21,6 +21,7 @@ mod inbound;
 mod listen;
 mod nodes;
 mod publish;
+mod replies;
 mod server;
 mod session;
 mod supervise;

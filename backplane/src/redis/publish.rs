@@ -12,6 +12,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -20,11 +21,13 @@ use futures_util::{SinkExt, StreamExt};
 use redis::{RedisError, Value};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, interval};
+use tokio_util::codec::Framed;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::RESPONSE;
-use super::dial::Frames;
+use super::dial::{Frames, Io};
 use super::end::End;
+use super::replies::{Replies, Reply};
 use super::url::Address;
 
 /// Between looks for answers that are overdue.
@@ -37,7 +40,7 @@ pub(super) struct Publisher {
 }
 
 struct Line {
-    frames: Frames,
+    frames: Framed<Pin<Box<dyn Io>>, Replies>,
     /// Who waits for an answer, in the order of the commands.
     asked: VecDeque<Asked>,
     /// The socket did not take all: the driver writes the rest.
@@ -56,7 +59,7 @@ impl Publisher {
     /// Drives the connection; `end` is told when it is gone.
     pub(super) fn start(frames: Frames, address: &Address, end: End) -> Self {
         let line = Arc::new(Mutex::new(Line {
-            frames,
+            frames: frames.map_codec(Replies::new),
             asked: VecDeque::new(),
             is_behind: false,
             is_gone: false,
@@ -124,8 +127,9 @@ impl Line {
         }
         loop {
             match std::task::ready!(self.frames.poll_next_unpin(cx)) {
-                Some(Ok(Value::Push { .. })) => {}
-                Some(Ok(answer)) => self.answered(answer),
+                Some(Ok(Reply::Message { .. } | Reply::Other(Value::Push { .. }))) => {}
+                Some(Ok(Reply::Number(number))) => self.answered(Value::Int(number)),
+                Some(Ok(Reply::Other(answer))) => self.answered(answer),
                 Some(Err(error)) => return Poll::Ready(error.to_string()),
                 None => return Poll::Ready("Redis closed the connection".to_owned()),
             }
