@@ -34,10 +34,7 @@ fn main() -> ExitCode {
         Ok(command) => command,
         Err(code) => return code,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let done = match runtime {
+    let done = match gateway::machine::runtime() {
         Ok(runtime) => runtime.block_on(run(command)),
         Err(error) => Err(Failure::failed("runtime", error)),
     };

@@ -16,7 +16,7 @@
 pub mod config;
 mod http;
 mod listener;
-mod machine;
+pub mod machine;
 pub mod metrics;
 mod node;
 pub mod telemetry;

@@ -1,10 +1,11 @@
 //! What one node sends another, and what a session hands to its tenant: a message with an address.
 
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use rmp::encode::ValueWriteError;
+use rmp::{decode, encode};
 
 use crate::frame::{Body, SendKind};
-use crate::ids::{ConnectionId, MessageId, Name, StreamId, TenantId};
+use crate::ids::{ConnectionId, InvalidId, MessageId, Name, StreamId, TenantId};
 
 /// The wire versions of envelopes that this build reads and writes: `[min, max]`.
 pub const WIRE: [u16; 2] = [1, 1];
@@ -18,10 +19,16 @@ pub fn common_wire(theirs: [u16; 2]) -> Option<u16> {
 
 /// A message of the family on its way to its recipient.
 ///
-/// Shape on the wire: MessagePack map by member name (so that members may be added), the body as
-/// one binary run of JSON members. The tenant is copied from the sender's permit, never read from
-/// a frame.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Shape on the wire: the version (two bytes, big endian), then a MessagePack array. Its first
+/// member is the texts of all others, one behind the other, so that they are looked at once. The
+/// others are `tenant`, `kind` (0 message, 1 partial, 2 typing), `from`, `connection`, `to`,
+/// `message_id`, `idempotent` (0, 1), `stream_id`, `stamped_ms`, `body` (one binary run of JSON
+/// members), `reply_to`, the two numbers of `part`, `trace`: a text as its length in bytes, what is
+/// absent as nil. Members may be added at the end: a reader passes over those that it does not know,
+/// and those that are missing behind `body` are absent.
+///
+/// The tenant is copied from the sender's permit, never read from a frame.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Envelope {
     /// Whose message it is.
     pub tenant: TenantId,
@@ -40,23 +47,19 @@ pub struct Envelope {
     /// The stream that a partial belongs to, or that a message ends.
     pub stream_id: Option<StreamId>,
     /// The message that it answers; it stands in the body too.
-    #[serde(default)]
     pub reply_to: Option<MessageId>,
     /// Which part of how many it is, if it is one: (1 to n, n); it stands in the body too.
-    #[serde(default)]
     pub part: Option<(u64, u64)>,
     /// When the gateway took it, Unix milliseconds, if the sender gave no `timestamp` of its own.
     pub stamped_ms: Option<u64>,
     /// The trace that it belongs to, if it is sampled. Source: W3C Trace Context, `traceparent`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<Box<str>>,
     /// The rest of `data`, verbatim.
-    #[serde(serialize_with = "body_out", deserialize_with = "body_in")]
     pub body: Body,
 }
 
 /// Why bytes are no envelope.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
     /// The first two bytes name a version outside [`WIRE`].
     #[error("envelope of wire version {0} is not understood")]
@@ -66,11 +69,17 @@ pub enum EnvelopeError {
     Short,
     /// The rest is not MessagePack of this shape.
     #[error("envelope is not well formed")]
-    Malformed(#[from] rmp_serde::decode::Error),
+    Malformed,
 }
 
+/// Members that are written.
+const MEMBERS: u32 = 15;
+/// What the version, the numbers and the heads of all members take at most.
+const HEADS_BYTES: usize = 64;
+const NIL: u8 = 0xc0;
+
 impl Envelope {
-    /// Writes the envelope for this build: the wire version (two bytes, big endian), then MessagePack.
+    /// Writes the envelope for this build.
     pub fn to_bytes(&self) -> Bytes {
         self.to_bytes_at(WIRE[1])
     }
@@ -78,148 +87,188 @@ impl Envelope {
     /// Writes the envelope for a node of the wire version `version`, from
     /// [`common_wire`]. There is one version so far, so only the number depends on it.
     pub fn to_bytes_at(&self, version: u16) -> Bytes {
-        let mut out = Vec::with_capacity(256 + self.body.len());
+        let texts = self.texts().map(|text| text.map_or(0, str::len));
+        let texts_bytes: usize = texts.iter().sum();
+        let mut out = Vec::with_capacity(HEADS_BYTES + texts_bytes + self.body.len());
         out.extend_from_slice(&version.to_be_bytes());
-        rmp_serde::encode::write_named(&mut out, self)
-            .expect("an envelope has no unserialisable part");
+        let length = u32::try_from(texts_bytes).expect("ids are short");
+        self.write(length, &mut out)
+            .expect("a Vec takes everything");
         Bytes::from(out)
     }
 
-    /// Reads what [`to_bytes`](Self::to_bytes) wrote. Unknown members are passed over.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, EnvelopeError> {
+    /// In the order of their members.
+    fn texts(&self) -> [Option<&str>; 8] {
+        [
+            Some(self.tenant.as_str()),
+            Some(self.from.as_str()),
+            Some(self.connection.as_str()),
+            Some(self.to.as_str()),
+            self.message_id.as_ref().map(MessageId::as_str),
+            self.stream_id.as_ref().map(StreamId::as_str),
+            self.reply_to.as_ref().map(MessageId::as_str),
+            self.trace.as_deref(),
+        ]
+    }
+
+    fn write(&self, texts_bytes: u32, out: &mut Vec<u8>) -> Result<(), ValueWriteError> {
+        let texts = self.texts();
+        encode::write_array_len(out, MEMBERS)?;
+        encode::write_str_len(out, texts_bytes)?;
+        for text in texts.into_iter().flatten() {
+            out.extend_from_slice(text.as_bytes());
+        }
+        let lengths = texts.map(|text| text.map(|text| text.len() as u64));
+        let [
+            tenant,
+            from,
+            connection,
+            to,
+            message,
+            stream,
+            reply_to,
+            trace,
+        ] = lengths;
+        write_number(out, tenant)?;
+        write_number(out, Some(kind_number(self.kind)))?;
+        write_number(out, from)?;
+        write_number(out, connection)?;
+        write_number(out, to)?;
+        write_number(out, message)?;
+        write_number(out, Some(self.idempotent.into()))?;
+        write_number(out, stream)?;
+        write_number(out, self.stamped_ms)?;
+        let length = u32::try_from(self.body.len()).expect("a frame is far below 4 GiB");
+        encode::write_bin_len(out, length)?;
+        self.body.write(out);
+        write_number(out, reply_to)?;
+        write_number(out, self.part.map(|(number, _)| number))?;
+        write_number(out, self.part.map(|(_, count)| count))?;
+        write_number(out, trace)
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote. The body is a slice of `bytes`, and keeps them
+    /// alive: see [`Body::detach`].
+    pub fn from_bytes(bytes: &Bytes) -> Result<Self, EnvelopeError> {
         let (version, rest) = bytes.split_first_chunk::<2>().ok_or(EnvelopeError::Short)?;
         let version = u16::from_be_bytes(*version);
         if !(WIRE[0]..=WIRE[1]).contains(&version) {
             return Err(EnvelopeError::Version(version));
         }
-        Ok(rmp_serde::from_slice(rest)?)
+        Self::read(rest, bytes).ok_or(EnvelopeError::Malformed)
+    }
+
+    fn read(mut rest: &[u8], bytes: &Bytes) -> Option<Self> {
+        let left = decode::read_array_len(&mut rest).ok()?.checked_sub(1)?;
+        let length = decode::read_str_len(&mut rest).ok()?;
+        let texts = std::str::from_utf8(split(&mut rest, length)?).ok()?;
+        let mut members = Members { texts, rest, left };
+        let mut read = Self {
+            tenant: members.id(TenantId::parse)??,
+            kind: kind_numbered(members.number()??)?,
+            from: members.id(Name::parse)??,
+            connection: members.id(ConnectionId::parse)??,
+            to: members.id(Name::parse)??,
+            message_id: members.id(MessageId::parse)?,
+            idempotent: members.number()?? != 0,
+            stream_id: members.id(StreamId::parse)?,
+            stamped_ms: members.number()?,
+            body: Body::from_members(bytes.slice_ref(members.binary()??)),
+            reply_to: members.id(MessageId::parse)?,
+            part: None,
+            trace: None,
+        };
+        read.part = match (members.number()?, members.number()?) {
+            (Some(number), Some(count)) => Some((number, count)),
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => return None,
+        };
+        read.trace = members.text()?.map(Box::from);
+        Some(read)
     }
 }
 
-fn body_out<S: Serializer>(body: &Body, serializer: S) -> Result<S::Ok, S::Error> {
-    let mut runs = body.runs();
-    match (runs.next(), runs.next()) {
-        (None, _) => serializer.serialize_bytes(b""),
-        (Some(only), None) => serializer.serialize_bytes(only),
-        (Some(_), Some(_)) => {
-            serializer.serialize_bytes(body.detach().runs().next().unwrap_or(b""))
+fn write_number(out: &mut Vec<u8>, number: Option<u64>) -> Result<(), ValueWriteError> {
+    match number {
+        Some(number) => drop(encode::write_uint(out, number)?),
+        None => out.push(NIL),
+    }
+    Ok(())
+}
+
+fn kind_number(kind: SendKind) -> u64 {
+    match kind {
+        SendKind::Message => 0,
+        SendKind::MessagePartial => 1,
+        SendKind::Typing => 2,
+    }
+}
+
+fn kind_numbered(number: u64) -> Option<SendKind> {
+    match number {
+        0 => Some(SendKind::Message),
+        1 => Some(SendKind::MessagePartial),
+        2 => Some(SendKind::Typing),
+        _ => None,
+    }
+}
+
+/// The members of an array that are not read yet. A method says `None` if the next one is something
+/// else than it wants; `Some(None)` if it is nil, or none is left.
+struct Members<'a> {
+    texts: &'a str,
+    rest: &'a [u8],
+    left: u32,
+}
+
+impl<'a> Members<'a> {
+    fn next<T>(&mut self, read: impl FnOnce(&mut &'a [u8]) -> Option<T>) -> Option<Option<T>> {
+        if self.left == 0 {
+            return Some(None);
+        }
+        self.left -= 1;
+        match self.rest.split_first()? {
+            (&NIL, rest) => {
+                self.rest = rest;
+                Some(None)
+            }
+            _ => read(&mut self.rest).map(Some),
         }
     }
+
+    fn number(&mut self) -> Option<Option<u64>> {
+        self.next(|rest| decode::read_int(rest).ok())
+    }
+
+    fn text(&mut self) -> Option<Option<&'a str>> {
+        let Some(length) = self.number()? else {
+            return Some(None);
+        };
+        let (text, texts) = self.texts.split_at_checked(usize::try_from(length).ok()?)?;
+        self.texts = texts;
+        Some(Some(text))
+    }
+
+    fn id<T>(&mut self, parse: impl FnOnce(&str) -> Result<T, InvalidId>) -> Option<Option<T>> {
+        match self.text()? {
+            Some(text) => parse(text).ok().map(Some),
+            None => Some(None),
+        }
+    }
+
+    fn binary(&mut self) -> Option<Option<&'a [u8]>> {
+        self.next(|rest| {
+            let length = decode::read_bin_len(rest).ok()?;
+            split(rest, length)
+        })
+    }
 }
 
-fn body_in<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Body, D::Error> {
-    Bytes::deserialize(deserializer).map(Body::from_members)
+fn split<'a>(rest: &mut &'a [u8], length: u32) -> Option<&'a [u8]> {
+    let (taken, left) = rest.split_at_checked(length as usize)?;
+    *rest = left;
+    Some(taken)
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-    use crate::limits::ENVELOPE_OVERHEAD_BYTES;
-
-    fn sample(body: Body) -> Envelope {
-        Envelope {
-            tenant: TenantId::parse("alice").unwrap(),
-            kind: SendKind::Message,
-            from: Name::parse("phone").unwrap(),
-            connection: ConnectionId::parse("conn_01JD3ZK6M8QW4V5N7R9T2Y0ABC").unwrap(),
-            to: Name::parse("bot_clawra").unwrap(),
-            message_id: Some(MessageId::parse("m-1").unwrap()),
-            idempotent: true,
-            stream_id: None,
-            reply_to: None,
-            part: Some((1, 2)),
-            stamped_ms: Some(1_763_695_000_000),
-            trace: None,
-            body,
-        }
-    }
-
-    fn members() -> Body {
-        Body::from_members(Bytes::from_static(br#""text":"hi \ud800","x":[1]"#))
-    }
-
-    #[test]
-    fn what_is_written_is_read() {
-        for body in [members(), Body::from_members(Bytes::new())] {
-            let envelope = sample(body);
-            assert_eq!(
-                Envelope::from_bytes(&envelope.to_bytes()).unwrap(),
-                envelope
-            );
-        }
-    }
-
-    #[test]
-    fn a_body_of_several_runs_arrives_as_one() {
-        let text = Bytes::from_static(br#"{"a":1,"to":"b","c":2}"#);
-        let envelope = sample(Body::new(text, smallvec::smallvec![1..6, 16..21]));
-        let arrived = Envelope::from_bytes(&envelope.to_bytes()).unwrap();
-        assert_eq!(arrived.body.runs().collect::<Vec<_>>(), [br#""a":1,"c":2"#]);
-        assert_eq!(arrived.body, envelope.body.detach());
-    }
-
-    #[test]
-    fn a_member_of_a_later_build_is_passed_over() {
-        let envelope = sample(Body::from_members(Bytes::new()));
-        let mut map = serde_json::to_value(&envelope).unwrap();
-        map["hops"] = json!({ "new": [1] });
-        let mut bytes = WIRE[1].to_be_bytes().to_vec();
-        bytes.extend(rmp_serde::to_vec_named(&map).unwrap());
-        assert_eq!(Envelope::from_bytes(&bytes).unwrap(), envelope);
-    }
-
-    #[test]
-    fn a_version_outside_ours_is_named() {
-        for version in [0, WIRE[1] + 1, u16::MAX] {
-            let mut bytes = sample(members()).to_bytes().to_vec();
-            bytes[..2].copy_from_slice(&version.to_be_bytes());
-            let error = Envelope::from_bytes(&bytes).unwrap_err();
-            assert!(matches!(error, EnvelopeError::Version(named) if named == version));
-        }
-    }
-
-    #[test]
-    fn two_nodes_speak_the_lower_maximum() {
-        let [min, max] = WIRE;
-        assert_eq!(common_wire(WIRE), Some(max));
-        assert_eq!(common_wire([min, max + 1]), Some(max));
-        assert_eq!(common_wire([max + 1, max + 2]), None);
-        assert_eq!(common_wire([min - 1, min - 1]), None);
-        let bytes = sample(members()).to_bytes_at(max + 1);
-        let error = Envelope::from_bytes(&bytes).unwrap_err();
-        assert!(matches!(error, EnvelopeError::Version(named) if named == max + 1));
-    }
-
-    #[test]
-    fn the_longest_names_fit_the_overhead() {
-        let mut envelope = sample(Body::from_members(Bytes::new()));
-        envelope.tenant = TenantId::parse(&"t".repeat(64)).unwrap();
-        envelope.from = Name::parse(&"f".repeat(80)).unwrap();
-        envelope.to = Name::parse(&"r".repeat(80)).unwrap();
-        envelope.message_id = MessageId::parse(&"m".repeat(64)).ok();
-        envelope.stream_id = StreamId::parse(&"s".repeat(64)).ok();
-        envelope.reply_to = MessageId::parse(&"r".repeat(64)).ok();
-        envelope.part = Some((u64::MAX, u64::MAX));
-        assert!(envelope.to_bytes().len() < ENVELOPE_OVERHEAD_BYTES);
-    }
-
-    proptest! {
-        #[test]
-        fn cut_or_changed_bytes_never_panic(
-            cut in any::<prop::sample::Index>(),
-            at in any::<prop::sample::Index>(),
-            byte in any::<u8>(),
-        ) {
-            let bytes = sample(members()).to_bytes();
-            prop_assert!(Envelope::from_bytes(&bytes[..cut.index(bytes.len())]).is_err());
-            let mut changed = bytes.to_vec();
-            changed[at.index(bytes.len())] = byte;
-            if let Ok(envelope) = Envelope::from_bytes(&changed) {
-                envelope.to_bytes();
-            }
-        }
-    }
-}
+mod tests;

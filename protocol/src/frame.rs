@@ -36,9 +36,9 @@ pub struct Frame {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Request {
     /// Gives a credential.
-    Auth(Auth),
+    Auth(Box<Auth>),
     /// Becomes a bot's home.
-    RegisterBot(RegisterBot),
+    RegisterBot(Box<RegisterBot>),
     /// Ceases to be a bot's home; the bot is no longer listed.
     UnregisterBot(BotRef),
     /// Sends a `message`, `message_partial` or `typing`.
@@ -48,7 +48,7 @@ pub enum Request {
     /// Asks for no more of a bot's `bot_status`.
     Unsubscribe(BotRef),
     /// Asks for a page of bots.
-    ListBots(ListBots),
+    ListBots(Box<ListBots>),
     /// Asks for a status.
     Status(StatusRequest),
     /// A type that a later version will serve: `received`, `task`, `task_update`.
@@ -153,13 +153,18 @@ impl Body {
     /// The same body in an allocation of exactly its size.
     pub fn detach(&self) -> Body {
         let mut members = Vec::with_capacity(self.len());
+        self.write(&mut members);
+        Body::from_members(Bytes::from(members))
+    }
+
+    /// Appends the runs with the commas between them: [`len`](Self::len) bytes.
+    pub fn write(&self, out: &mut Vec<u8>) {
         for (i, run) in self.runs().enumerate() {
             if i > 0 {
-                members.push(b',');
+                out.push(b',');
             }
-            members.extend_from_slice(run);
+            out.extend_from_slice(run);
         }
-        Body::from_members(Bytes::from(members))
     }
 }
 

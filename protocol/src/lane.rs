@@ -235,6 +235,11 @@ impl Batch {
     pub fn bytes(&self) -> usize {
         self.items.iter().map(|item| charge(&item.envelope)).sum()
     }
+
+    fn best_effort(&self) -> impl Iterator<Item = usize> {
+        let items = self.items.iter().enumerate();
+        items.filter(|(_, item)| !item.sequenced).map(|(at, _)| at)
+    }
 }
 
 /// What an envelope is charged with in a lane, bytes.
@@ -253,34 +258,37 @@ struct PacketForm<'a> {
     ack: Option<Ack>,
 }
 
+/// What is true of few items has a list of its own: so an item is its bytes and a head of 3.
 #[derive(Serialize, Deserialize)]
 struct BatchForm<'a> {
     generation: u64,
     first_seq: u64,
     seen: u64,
     #[serde(borrow)]
-    items: Vec<ItemForm<'a>>,
+    items: Vec<Binary<'a>>,
+    /// Places among the items, from 0; what is not there is sequenced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    best_effort: Vec<usize>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct ItemForm<'a> {
-    #[serde(default, skip_serializing_if = "is_false")]
-    best_effort: bool,
-    #[serde(borrow, serialize_with = "as_binary")]
-    envelope: &'a [u8],
+/// `&[u8]` is a sequence of numbers to serde otherwise.
+#[derive(Deserialize)]
+struct Binary<'a>(#[serde(borrow)] &'a [u8]);
+
+impl Serialize for Binary<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
 }
 
 impl<'a> PacketForm<'a> {
     fn of(packet: &'a Packet) -> Self {
-        let item = |item: &'a Item| ItemForm {
-            best_effort: !item.sequenced,
-            envelope: &item.envelope,
-        };
         let data = packet.data.as_ref().map(|batch| BatchForm {
             generation: batch.generation,
             first_seq: batch.first_seq,
             seen: batch.seen,
-            items: batch.items.iter().map(item).collect(),
+            items: batch.items.iter().map(|it| Binary(&it.envelope)).collect(),
+            best_effort: batch.best_effort().collect(),
         });
         Self {
             src: packet.src,
@@ -314,26 +322,25 @@ impl BatchForm<'_> {
         if self.generation == 0 || self.first_seq == 0 {
             return Err(PacketError::Count("numbers"));
         }
-        let item = |item: ItemForm<'_>| Item {
-            sequenced: !item.best_effort,
-            envelope: bytes.slice_ref(item.envelope),
+        let item = |item: Binary<'_>| Item {
+            sequenced: true,
+            envelope: bytes.slice_ref(item.0),
         };
-        let batch = Batch {
+        let mut batch = Batch {
             generation: self.generation,
             first_seq: self.first_seq,
             seen: self.seen,
             items: self.items.into_iter().map(item).collect(),
         };
+        for at in self.best_effort {
+            let item = batch.items.get_mut(at);
+            item.ok_or(PacketError::Count("items"))?.sequenced = false;
+        }
         if batch.items.len() > 1 && batch.bytes() > LANE_BATCH_BYTES {
             return Err(PacketError::Count("bytes"));
         }
         Ok(batch)
     }
-}
-
-/// `&[u8]` is a sequence of numbers to serde otherwise.
-fn as_binary<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_bytes(bytes)
 }
 
 fn is_false(flag: &bool) -> bool {

@@ -124,6 +124,9 @@ pub const ENVELOPE_OVERHEAD_BYTES: usize = 1024;
 ///
 /// A PUBLISH alone costs Redis 28 µs, a message in a batch a hundredth of that.
 pub const LANE_BATCH_BYTES: usize = 64 * 1024;
+/// What a tenant may put into a batch before it is another one's turn, bytes; the last one may go
+/// beyond.
+pub const LANE_TURN_BYTES: usize = LANE_BATCH_BYTES / 8;
 /// Charged for each envelope in a lane beside its bytes, so that small ones are not free.
 pub const LANE_ITEM_OVERHEAD_BYTES: usize = 64;
 /// Most envelopes in one batch: as many as the overhead alone lets in.

@@ -4,6 +4,8 @@
 //! [`Receipt`] are reported back through [`Shard::settled`](crate::shard::Shard::settled) at once,
 //! before anything is acknowledged.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use protocol::lane::Verdict;
 use protocol::{BootId, CloseCode, ErrorCode, Name, StreamId, TenantId};
@@ -53,6 +55,15 @@ pub enum Outcome {
     Gone,
 }
 
+/// Names a stream of one sender, for all who receive it.
+pub type StreamKey = Arc<str>;
+
+/// The key of a sender's stream; `typing` has none. No name has a space in it.
+pub(crate) fn stream_key(from: &Name, stream: Option<&StreamId>) -> StreamKey {
+    let stream = stream.map_or("", StreamId::as_str);
+    [from.as_str(), " ", stream].concat().into()
+}
+
 /// What kind of frame it is, for a queue that must choose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Class {
@@ -62,15 +73,13 @@ pub enum Class {
     Refusal,
     /// A `message`; it ends the stream it names.
     Message {
-        /// The stream it ends: its sender and id.
-        ends: Option<(Name, StreamId)>,
+        /// The stream it ends.
+        ends: Option<StreamKey>,
     },
     /// A `message_partial` (or `typing`, which has no stream): a newer one replaces a waiting one.
     Partial {
-        /// Whose it is.
-        from: Name,
-        /// Which of its streams.
-        stream: Option<StreamId>,
+        /// The stream it belongs to.
+        of: StreamKey,
     },
     /// A `bot_status`: never counts towards 4408.
     Presence,
@@ -105,7 +114,7 @@ pub enum Effect {
         /// Comes back with the reply.
         ticket: Ticket,
         /// The question.
-        request: store::Request,
+        request: Box<store::Request>,
     },
     /// Tenant: put a message onto the lane to another node.
     Publish {
@@ -123,7 +132,7 @@ pub enum Effect {
         /// The node.
         node: BootId,
         /// A newer one of the same stream replaces a waiting one.
-        stream: Stream,
+        stream: Box<Stream>,
         /// The envelope.
         envelope: Bytes,
     },

@@ -1,23 +1,23 @@
-//! Envelopes as a build before ours wrote them: without `replyTo` and `part`.
+//! Envelopes as a build before ours wrote them: without `reply_to`, `part` and `trace`.
 //!
 //! Until there is a second wire version this is the test that a mixed cluster works: half of the
 //! machines write so, all must read it.
 
 use bytes::Bytes;
 use protocol::Envelope;
-use protocol::envelope::WIRE;
 
-/// The same envelope without the members that the older build did not know.
+/// The members that the older build did not know; they are the last.
+const UNKNOWN: u8 = 4;
+
+/// The same envelope without them.
 pub fn older(envelope: &Bytes) -> Bytes {
-    let Ok(read) = Envelope::from_bytes(envelope) else {
+    let Ok(mut read) = Envelope::from_bytes(envelope) else {
         return envelope.clone();
     };
-    let mut map = serde_json::to_value(&read).expect("an envelope is data");
-    if let Some(members) = map.as_object_mut() {
-        members.remove("reply_to");
-        members.remove("part");
-    }
-    let mut bytes = WIRE[1].to_be_bytes().to_vec();
-    bytes.extend(rmp_serde::to_vec_named(&map).expect("a map is data"));
+    (read.reply_to, read.part, read.trace) = (None, None, None);
+    let mut bytes = read.to_bytes().to_vec();
+    // Behind the version: a MessagePack array of up to 15 members. Absent ones take a byte each.
+    bytes[2] -= UNKNOWN;
+    bytes.truncate(bytes.len() - usize::from(UNKNOWN));
     Bytes::from(bytes)
 }

@@ -106,6 +106,7 @@ const PURE: &[&str] = &[
     "hashbrown",
     "hmac",
     "itoa",
+    "rmp",
     "rmp-serde",
     "schemars",
     "serde",

@@ -4,6 +4,7 @@
 //! messages back, and cuts the connection if that goes on. Messages keep their order.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -13,11 +14,13 @@ use futures_util::{SinkExt, StreamExt};
 use redis::{PushKind, Value};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::codec::Framed;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::dial::Frames;
+use super::dial::{Frames, Io};
 use super::end::End;
 use super::inbound::{Inbound, Intake};
+use super::replies::{Replies, Reply};
 use super::url::Address;
 use super::{CONNECT, RESPONSE};
 use crate::keys;
@@ -69,7 +72,7 @@ impl Listener {
     ) -> Self {
         let (orders, taken) = mpsc::channel(ORDERS);
         let ear = Ear {
-            frames,
+            frames: frames.map_codec(Replies::new),
             sharded,
             index,
             intake,
@@ -134,7 +137,7 @@ impl Gone {
 }
 
 struct Ear {
-    frames: Frames,
+    frames: Framed<Pin<Box<dyn Io>>, Replies>,
     sharded: bool,
     index: usize,
     intake: Arc<Intake>,
@@ -218,17 +221,20 @@ impl Ear {
         slots.into_values().collect()
     }
 
-    async fn take(&mut self, frame: Value) -> Result<(), Gone> {
-        let (kind, data) = match frame.extract_error() {
-            Ok(Value::Push { kind, data }) => (kind, data),
+    async fn take(&mut self, frame: Reply) -> Result<(), Gone> {
+        let value = match frame {
+            Reply::Message { channel, payload } => return self.message(&channel, payload).await,
+            Reply::Number(_) => return Ok(()),
+            Reply::Other(value) => value,
+        };
+        let kind = match value.extract_error() {
+            Ok(Value::Push { kind, .. }) => kind,
             // The only other answer to a command here is that to PING.
             Ok(_) => return self.confirmed(Verb::Ping),
             // An order was refused: the slot is elsewhere, or the user may not.
             Err(error) => return Err(Gone::new(error)),
         };
-        if matches!(kind, PushKind::Message | PushKind::SMessage) {
-            self.message(data).await
-        } else if matches!(kind, PushKind::Subscribe | PushKind::SSubscribe) {
+        if matches!(kind, PushKind::Subscribe | PushKind::SSubscribe) {
             self.confirmed(Verb::Subscribe)
         } else if matches!(kind, PushKind::Unsubscribe | PushKind::SUnsubscribe) {
             // Not asked for, this says that the slot is elsewhere now.
@@ -250,17 +256,11 @@ impl Ear {
         Ok(())
     }
 
-    async fn message(&mut self, data: Vec<Value>) -> Result<(), Gone> {
-        let mut data = data.into_iter();
-        let (Some(Value::BulkString(channel)), Some(Value::BulkString(payload))) =
-            (data.next(), data.next())
-        else {
-            return Ok(());
-        };
-        let Some(inbound) = self.intake.read(self.index, &channel, Bytes::from(payload)) else {
-            return Ok(());
-        };
-        self.hand_over(inbound).await
+    async fn message(&mut self, channel: &[u8], payload: Bytes) -> Result<(), Gone> {
+        match self.intake.read(self.index, channel, payload) {
+            Some(inbound) => self.hand_over(inbound).await,
+            None => Ok(()),
+        }
     }
 
     async fn hand_over(&mut self, inbound: Inbound) -> Result<(), Gone> {

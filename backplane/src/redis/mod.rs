@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  Redis ── Session ── Shard (one a master) ── commands   scripts          \
-//!    │         │                            ── publishes  PUBLISH           > hot path
+//!    │         │                            ── publisher  PUBLISH           > hot path
 //!    │         │                            ── listener   subscriptions    /
 //!    │         └─ replaced as a whole       ── admin      a pool, for the rest
 //!    └─ supervise: what fails is found again
@@ -20,6 +20,8 @@ mod find;
 mod inbound;
 mod listen;
 mod nodes;
+mod publish;
+mod replies;
 mod server;
 mod session;
 mod supervise;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::{join, join_all, try_join_all};
 use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
 use tokio::time::sleep;
 
@@ -16,6 +16,7 @@ use super::error::{ConnectError, Fail, is_elsewhere};
 use super::find::{self, Master};
 use super::inbound::Intake;
 use super::listen::Listener;
+use super::publish::Publisher;
 use super::url::{Address, Kind};
 use super::{Place, server};
 use crate::scripts::{self, Script};
@@ -33,7 +34,7 @@ struct Shard {
     /// Scripts.
     commands: Commands,
     /// PUBLISH, so that a long script's reply delays no message.
-    publishes: Commands,
+    publisher: Publisher,
     listener: Listener,
     admin: Admin,
 }
@@ -123,9 +124,8 @@ impl Session {
 
     /// Publishes. Errors: it may have been published or not.
     pub(super) async fn publish(&self, channel: &str, payload: &[u8]) -> Result<(), ()> {
-        let mut command = redis::cmd(self.publish);
-        command.arg(channel).arg(payload);
-        let answer = self.shard(channel).publishes.ask(&command).await;
+        let command = [self.publish.as_bytes(), channel.as_bytes(), payload];
+        let answer = self.shard(channel).publisher.ask(&command).await;
         answer.map(drop).map_err(|error| {
             self.failed(&error);
         })
@@ -199,12 +199,12 @@ impl Session {
         let mut misses = 0;
         while misses < MISSES {
             sleep(WATCH).await;
-            let all = self
-                .shards
-                .iter()
-                .flat_map(|it| [&it.commands, &it.publishes]);
-            let answers = join_all(all.map(|commands| commands.ask(&ping))).await;
-            match answers.iter().all(Result::is_ok) {
+            let all = self.shards.iter().map(|it| async {
+                let asked = join(it.commands.ask(&ping), it.publisher.ask(&[b"PING"]));
+                let (commands, publisher) = asked.await;
+                commands.is_ok() && publisher.is_ok()
+            });
+            match join_all(all).await.iter().all(|is_well| *is_well) {
                 true => misses = 0,
                 false => misses += 1,
             }
@@ -258,10 +258,10 @@ impl Shard {
         let admin = Admin::new(&place.dialer, address, place.insecure)?;
         let info = server::look(&admin, address, &place.kind).await?;
         let commands = place.dialer.commands(address, end.clone());
-        let publishes = place.dialer.commands(address, end.clone());
-        let frames = place.dialer.frames(address);
-        let (commands, publishes, frames) =
-            tokio::try_join!(commands, publishes, frames).map_err(refused)?;
+        let publishes = place.dialer.frames(address);
+        let listens = place.dialer.frames(address);
+        let (commands, publishes, listens) =
+            tokio::try_join!(commands, publishes, listens).map_err(refused)?;
         for script in scripts::all() {
             let mut load = redis::cmd("SCRIPT");
             load.arg("LOAD").arg(&script.text);
@@ -274,12 +274,18 @@ impl Shard {
         let check = eval("EVALSHA", &scripts::CHECK.sha, &[name], &args);
         commands.ask(&check).await.map_err(refused)?;
         let sharded = place.kind == Kind::Cluster;
-        let listener =
-            Listener::start(frames, address, sharded, index, intake.clone(), end.clone());
+        let listener = Listener::start(
+            listens,
+            address,
+            sharded,
+            index,
+            intake.clone(),
+            end.clone(),
+        );
         let shard = Self {
+            publisher: Publisher::start(publishes, address, end.clone()),
             master,
             commands,
-            publishes,
             listener,
             admin,
         };

@@ -164,7 +164,7 @@ impl House {
                     }
                 }
                 Effect::Ask { ticket, request } => {
-                    self.world.owed.push_back(Owed::Asked(at, ticket, request));
+                    self.world.owed.push_back(Owed::Asked(at, ticket, *request));
                 }
                 Effect::Publish {
                     receipt, envelope, ..

@@ -72,11 +72,7 @@ pub fn serve(config: impl AsRef<Path>) -> Result<()> {
         ..Sources::default()
     })?;
     let _telemetry = gateway::telemetry::init(&config)?;
-    // As many workers as cores it may use: one.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
+    gateway::machine::runtime()?.block_on(async {
         let gateway = Gateway::bind(config).await?;
         println!("{}", gateway.addresses().public);
         gateway.run().await?;

@@ -143,16 +143,13 @@ impl Node {
         let Ok(envelope) = Envelope::from_bytes(bytes) else {
             return Some(Verdict::Refused(ErrorCode::NotSupported));
         };
-        let view = self.view();
-        let span = self.tracer.go_on(view.own, &envelope);
+        let moment = work.take_moment(self);
+        let span = self.tracer.go_on(moment.nodes.own, &envelope);
         let _span = span.map(tracing::Span::entered);
         let index = self.shard_of(&envelope.tenant);
-        self.in_shard(
-            &self.env(&view),
-            index,
-            Input::Inbound(Box::new(envelope)),
-            work,
-        );
+        let input = Input::Inbound(Box::new(envelope));
+        self.in_shard(&self.env_at(&moment), index, input, work);
+        work.keep(moment);
         // Nobody decided: it was best effort, which nobody asks about.
         work.decided.take().unwrap_or(None)
     }
@@ -163,13 +160,18 @@ impl Node {
             return;
         }
         let mut work = Work::default();
-        let view = self.view();
-        for (receipt, settled) in outcomes {
-            let env = self.env(&view);
-            let index = self.shard_of(receipt.tenant());
-            self.decided(&env, index, receipt, settled, &mut work);
-        }
+        self.tell_remote(outcomes, &mut work);
         self.finish(&mut work);
+    }
+
+    /// The same, to be [finished](Self::finish) by the caller.
+    pub(super) fn tell_remote(&self, outcomes: Outcomes, work: &mut Work) {
+        let moment = work.take_moment(self);
+        for (receipt, settled) in outcomes {
+            let index = self.shard_of(receipt.tenant());
+            self.decided(&self.env_at(&moment), index, receipt, settled, work);
+        }
+        work.keep(moment);
     }
 
     /// Drives the node machine.

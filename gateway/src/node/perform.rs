@@ -19,10 +19,9 @@ use router_core::session;
 use router_core::shard::Input;
 use router_core::store::Reply;
 use router_core::{ConnKey, Env, Millis, Session};
-use smol_str::SmolStr;
 
 use super::{Entry, Moment, Node, ShardCell, ShardState, TenantBudgets, lock};
-use crate::ws::{self, Budget, Outgoing, Push, ReadLimits, StreamKey, WriteLimits};
+use crate::ws::{self, Budget, Outgoing, Push, ReadLimits, WriteLimits};
 
 /// What is left to do when no lock is held.
 #[derive(Default)]
@@ -59,7 +58,7 @@ impl Refusals {
 impl Node {
     /// Hands a connection's session one input. Says whether its frames must wait now.
     pub(super) fn input(&self, entry: &Arc<Entry>, input: session::Input, work: &mut Work) -> bool {
-        let moment = work.moment.take().unwrap_or_else(|| self.moment());
+        let moment = work.take_moment(self);
         let env = self.env_at(&moment);
         let mut session = lock(&entry.session);
         let mut fx = Effects::default();
@@ -69,7 +68,7 @@ impl Node {
         entry
             .wake_ms
             .store(wake_ms.unwrap_or(u64::MAX), Ordering::Relaxed);
-        work.moment = Some(moment);
+        work.keep(moment);
         session.is_waiting()
     }
 
@@ -243,7 +242,7 @@ impl Node {
                     }
                 }
                 Effect::Ask { ticket, request } => {
-                    if let Err(refused) = cell.store.try_send((ticket, request)) {
+                    if let Err(refused) = cell.store.try_send((ticket, *request)) {
                         self.metrics.store_full.increment(1);
                         let (ticket, _) = refused.into_inner();
                         let reply = Reply::Refused(ErrorCode::StoreUnavailable);
@@ -280,7 +279,7 @@ impl Node {
                 } => {
                     let own = env.nodes.own;
                     let lanes = &self.lanes;
-                    if !lanes.push_best_effort(own, node, tenant, stream, envelope) {
+                    if !lanes.push_best_effort(own, node, tenant, *stream, envelope) {
                         self.note(&Fact::BestEffortDropped);
                     }
                 }
@@ -354,6 +353,15 @@ impl Entry {
 }
 
 impl Work {
+    /// What time it is for all of this work, to be [kept](Self::keep).
+    pub(super) fn take_moment(&mut self, node: &Node) -> Moment {
+        self.moment.take().unwrap_or_else(|| node.moment())
+    }
+
+    pub(super) fn keep(&mut self, moment: Moment) {
+        self.moment = Some(moment);
+    }
+
     pub(super) fn touch(&mut self, entry: &Arc<Entry>) {
         // A burst to one peer is one entry here; others flushed twice find nothing to write.
         if self
@@ -433,15 +441,7 @@ fn class_of(class: Class) -> ws::Class {
     match class {
         Class::Answer | Class::Refusal => ws::Class::Answer,
         Class::Presence => ws::Class::Presence,
-        Class::Message { ends } => ws::Class::Message(ends.map(|(from, stream)| StreamKey {
-            from: SmolStr::new(from.as_str()),
-            stream: SmolStr::new(stream.as_str()),
-        })),
-        Class::Partial { from, stream } => ws::Class::Partial(StreamKey {
-            from: SmolStr::new(from.as_str()),
-            stream: stream
-                .map(|stream| SmolStr::new(stream.as_str()))
-                .unwrap_or_default(),
-        }),
+        Class::Message { ends } => ws::Class::Message(ends),
+        Class::Partial { of } => ws::Class::Partial(of),
     }
 }

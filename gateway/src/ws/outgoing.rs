@@ -1,20 +1,14 @@
 //! Frames on their way out, and the words about them: class, verdict, end.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use fastwebsockets::OpCode;
 use protocol::CloseCode;
-use smol_str::SmolStr;
 
-/// Which stream of text a partial, or the message that ends it, belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StreamKey {
-    /// The sender.
-    pub from: SmolStr,
-    /// The sender's name for the stream.
-    pub stream: SmolStr,
-}
+/// Which stream of text a partial, or the message that ends it, belongs to: any text that is its own.
+pub type StreamKey = Arc<str>;
 
 /// What a frame is, as far as its place in the queue depends on it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -306,10 +306,7 @@ mod tests {
     }
 
     fn step() -> impl Strategy<Value = Step> {
-        let key = (0..3u8).prop_map(|n| StreamKey {
-            from: "bot".into(),
-            stream: format!("{n}").into(),
-        });
+        let key = (0..3u8).prop_map(|n| StreamKey::from(format!("bot {n}")));
         let class = prop_oneof![
             Just(Class::Answer),
             Just(Class::Presence),
@@ -386,13 +383,7 @@ mod tests {
     }
 
     fn partial(bytes: usize) -> Outgoing {
-        text(
-            bytes,
-            Class::Partial(StreamKey {
-                from: "bot".into(),
-                stream: "s".into(),
-            }),
-        )
+        text(bytes, Class::Partial("bot s".into()))
     }
 
     #[test]

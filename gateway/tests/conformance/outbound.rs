@@ -14,10 +14,7 @@ fn message(payload: &Bytes) -> Outgoing {
 }
 
 fn key(stream: &str) -> StreamKey {
-    StreamKey {
-        from: "bot".into(),
-        stream: stream.into(),
-    }
+    StreamKey::from(format!("bot {stream}"))
 }
 
 fn partial(stream: &str, text: &'static str) -> Outgoing {

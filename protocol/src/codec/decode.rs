@@ -104,12 +104,16 @@ fn request(kind: &[u8], data: &Data<'_>) -> Result<Request, Refusal> {
         b"message_partial" => send(SendKind::MessagePartial),
         b"typing" => send(SendKind::Typing),
         b"ping" => Ok(Request::Ping),
-        b"auth" => requests::auth(data).map(Request::Auth),
-        b"register_bot" => requests::register_bot(data).map(Request::RegisterBot),
+        b"auth" => requests::auth(data).map(Box::new).map(Request::Auth),
+        b"register_bot" => requests::register_bot(data)
+            .map(Box::new)
+            .map(Request::RegisterBot),
         b"unregister_bot" => requests::bot_ref(data).map(Request::UnregisterBot),
         b"subscribe" => requests::bot_ref(data).map(Request::Subscribe),
         b"unsubscribe" => requests::bot_ref(data).map(Request::Unsubscribe),
-        b"list_bots" => requests::list_bots(data).map(Request::ListBots),
+        b"list_bots" => requests::list_bots(data)
+            .map(Box::new)
+            .map(Request::ListBots),
         b"status" => requests::status(data).map(Request::Status),
         b"received" | b"task" | b"task_update" => Ok(Request::Later),
         _ => Err(ErrorCode::UnknownType.into()),

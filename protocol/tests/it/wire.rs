@@ -2,10 +2,10 @@
 //! node of the next version still reads them, and still writes them for a node of this one.
 
 use bytes::Bytes;
+use protocol::frame::{Body, SendKind};
 use protocol::lane::{Ack, Batch, Item, LaneKeys, Packet};
-use protocol::{BootId, Envelope, Secret};
+use protocol::{BootId, ConnectionId, Envelope, MessageId, Name, Secret, StreamId, TenantId};
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::vectors::load_one;
 
@@ -19,13 +19,31 @@ struct Vectors {
     packets: Vec<PacketVector>,
 }
 
-/// `envelope` with its body as text.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EnvelopeVector {
     name: String,
-    envelope: Value,
+    envelope: EnvelopeForm,
     bytes: String,
+}
+
+/// An envelope with its body as text.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EnvelopeForm {
+    tenant: TenantId,
+    kind: SendKind,
+    from: Name,
+    connection: ConnectionId,
+    to: Name,
+    message_id: Option<MessageId>,
+    idempotent: bool,
+    stream_id: Option<StreamId>,
+    reply_to: Option<MessageId>,
+    part: Option<(u64, u64)>,
+    stamped_ms: Option<u64>,
+    trace: Option<Box<str>>,
+    body: String,
 }
 
 #[derive(Deserialize)]
@@ -69,12 +87,23 @@ fn unhex(text: &str) -> Bytes {
     text.as_bytes().chunks(2).map(byte).collect()
 }
 
-impl EnvelopeVector {
-    fn envelope(&self) -> Envelope {
-        let mut form = self.envelope.clone();
-        let body = form["body"].as_str().expect("a body is text");
-        form["body"] = body.as_bytes().into();
-        serde_json::from_value(form).expect(&self.name)
+impl EnvelopeForm {
+    fn envelope(self) -> Envelope {
+        Envelope {
+            tenant: self.tenant,
+            kind: self.kind,
+            from: self.from,
+            connection: self.connection,
+            to: self.to,
+            message_id: self.message_id,
+            idempotent: self.idempotent,
+            stream_id: self.stream_id,
+            reply_to: self.reply_to,
+            part: self.part,
+            stamped_ms: self.stamped_ms,
+            trace: self.trace,
+            body: Body::from_members(self.body.into()),
+        }
     }
 }
 
@@ -102,8 +131,8 @@ impl PacketForm {
 #[test]
 fn wire_version_1() {
     let vectors: Vectors = load_one("wire_v1.json");
-    for vector in &vectors.envelopes {
-        let (envelope, bytes) = (vector.envelope(), unhex(&vector.bytes));
+    for vector in vectors.envelopes {
+        let (envelope, bytes) = (vector.envelope.envelope(), unhex(&vector.bytes));
         let read = Envelope::from_bytes(&bytes).expect(&vector.name);
         assert_eq!(read, envelope, "{}", vector.name);
         let written = envelope.to_bytes_at(vectors.version);

@@ -249,6 +249,7 @@ impl Sender {
 
     fn settle(&mut self, ack: &Ack, out: &mut Vec<(Receipt, Settled)>) {
         let verdicts: BTreeMap<u64, _> = ack.verdicts.iter().copied().collect();
+        out.reserve(ack.upto.saturating_sub(self.acked) as usize);
         while self.acked < ack.upto {
             let Some(sent) = self.unacked.pop_front() else {
                 return;

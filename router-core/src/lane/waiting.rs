@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use protocol::TenantId;
 use protocol::lane::charge;
+use protocol::limits::LANE_TURN_BYTES;
 
 use super::{Parcel, Stream};
 use crate::env::Millis;
@@ -53,6 +54,8 @@ struct Queue {
 pub(super) struct WaitingRoom {
     queues: BTreeMap<TenantId, Queue>,
     turns: VecDeque<TenantId>,
+    /// What the first one in turn has had of its turn.
+    turn_bytes: usize,
     bytes: usize,
 }
 
@@ -101,7 +104,8 @@ impl WaitingRoom {
     }
 
     /// Takes the next one in turn if it has at most `room` bytes. Who has had a turn is last; who
-    /// needs more room stays first.
+    /// needs more room stays first. A turn is as many as [`LANE_TURN_BYTES`] begin: what came
+    /// together arrives together, and is written to its socket at once.
     pub fn pop(&mut self, room: usize) -> Option<Waiting> {
         let queue = self.queues.get_mut(self.turns.front()?)?;
         if charge(queue.entries.front()?.bytes()) > room {
@@ -109,15 +113,20 @@ impl WaitingRoom {
         }
         let waiting = queue.entries.pop_front()?;
         self.bytes -= charge(waiting.bytes());
+        self.turn_bytes += charge(waiting.bytes());
         if let Waiting::BestEffort { stream, .. } = &waiting {
             queue.streams.remove(stream);
         }
         queue.gone += 1;
-        let tenant = self.turns.pop_front()?;
-        if queue.entries.is_empty() {
-            self.queues.remove(&tenant);
-        } else {
-            self.turns.push_back(tenant);
+        let is_empty = queue.entries.is_empty();
+        if is_empty || self.turn_bytes >= LANE_TURN_BYTES {
+            self.turn_bytes = 0;
+            let tenant = self.turns.pop_front()?;
+            if is_empty {
+                self.queues.remove(&tenant);
+            } else {
+                self.turns.push_back(tenant);
+            }
         }
         Some(waiting)
     }

@@ -230,7 +230,7 @@ impl Session {
                 self.answer(env, id.as_ref(), &ServerMessage::Pong(pong), fx);
                 Ok(())
             }
-            (Phase::Opening { .. }, Request::Auth(auth)) => self.auth(id.clone(), auth, fx),
+            (Phase::Opening { .. }, Request::Auth(auth)) => self.auth(id.clone(), *auth, fx),
             (Phase::Opening { .. } | Phase::Waiting { .. }, _) => {
                 Err(Refusal::from(ErrorCode::Unauthorized))
             }

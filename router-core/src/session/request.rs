@@ -20,7 +20,7 @@ impl Session {
     pub(super) fn call(&mut self, env: &Env<'_>, call: Call, fx: &mut Effects) {
         let outcome = match call {
             Call::Send(send) => self.send(env, None, send, fx),
-            Call::List(list) => self.request(env, None, Request::ListBots(list), fx),
+            Call::List(list) => self.request(env, None, Request::ListBots(Box::new(list)), fx),
             Call::Find(bot) => self.find(&bot, fx),
         };
         if let Err(refusal) = outcome {
@@ -48,7 +48,7 @@ impl Session {
     ) -> Result<(), Refusal> {
         let (permit, command) = match request {
             Request::Send(send) => return self.send(env, id, send, fx),
-            Request::RegisterBot(register) => self.register(env, register)?,
+            Request::RegisterBot(register) => self.register(env, *register)?,
             Request::UnregisterBot(BotRef { bot_id }) => {
                 let bot = parse_bot(&bot_id)?;
                 let permit = self.hold(env, &bot)?;
@@ -60,7 +60,7 @@ impl Session {
             Request::Unsubscribe(BotRef { bot_id }) => {
                 (self.look()?, Command::Unsubscribe(parse_bot(&bot_id)?))
             }
-            Request::ListBots(list) => (self.look()?, Command::List(parse_list(list)?)),
+            Request::ListBots(list) => (self.look()?, Command::List(parse_list(*list)?)),
             Request::Status(StatusRequest { request }) => match request.as_str() {
                 "bots" => (
                     self.look()?,

@@ -321,6 +321,7 @@ impl Tenant {
             known_ver: self.directory.known_ver,
             now_ms: env.now_ms,
         };
+        let request = Box::new(request);
         fx.push(Effect::Ask { ticket, request });
         number
     }

@@ -22,7 +22,7 @@ use crate::small::SmallMap;
 use crate::store::{ConnRecord, Holder, Seen};
 
 /// Connections of this node that a message goes to.
-pub(super) type Targets = SmallVec<[ConnKey; 4]>;
+pub(super) type Targets = SmallVec<[ConnKey; 2]>;
 
 /// Other nodes that a message goes to.
 pub(super) type TargetNodes = SmallVec<[BootId; 1]>;

@@ -15,14 +15,14 @@ use protocol::codec::encode;
 use protocol::frame::{AckStatus, Body, SendKind};
 use protocol::lane::Verdict as LaneVerdict;
 use protocol::limits::UNREACHABLE_RETRY_MS;
-use protocol::{BootId, Envelope, ErrorCode, Kind, Name, StreamId};
+use protocol::{BootId, Envelope, ErrorCode, Kind};
 
 use super::dedupe::Key;
 use super::flows::{Gate, Held};
 use super::routes::{Resolved, TargetNodes, Targets};
-use super::settle::{Delivery, Origin, Sent, ack};
+use super::settle::{Away, Delivery, Origin, Sent, ack};
 use super::{Tenant, message_rate};
-use crate::effect::{Class, Effect, Effects, Fact, Outbound, Receipt};
+use crate::effect::{Class, Effect, Effects, Fact, Outbound, Receipt, StreamKey, stream_key};
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::node::PeerState;
@@ -43,7 +43,7 @@ struct Parcel {
     /// The frame; empty if there is nobody.
     text: Bytes,
     /// The stream that it ends.
-    ends: Option<(Name, StreamId)>,
+    ends: Option<StreamKey>,
     /// Which part of how many it is.
     part: Option<(u64, u64)>,
 }
@@ -54,10 +54,10 @@ impl Parcel {
             true => Bytes::new(),
             false => encode::delivery(envelope, now_ms),
         };
-        let stream = envelope.stream_id.clone();
+        let stream = envelope.stream_id.as_ref();
         Self {
             text,
-            ends: stream.map(|stream| (envelope.from.clone(), stream)),
+            ends: stream.map(|stream| stream_key(&envelope.from, Some(stream))),
             part: envelope.part,
         }
     }
@@ -205,11 +205,11 @@ impl Tenant {
         route.envelope.body = Body::default();
         let flow = (plan.kind == Kind::Bot && wire.is_some())
             .then(|| (route.conn, route.envelope.to.clone()));
+        let wire_of_bot = wire.clone().filter(|_| plan.kind == Kind::Bot);
+        let away = wire_of_bot.zip(plan.nodes.first().copied());
         let sent = Sent {
             route,
-            wire: wire.clone().filter(|_| plan.kind == Kind::Bot),
-            node: plan.nodes.first().copied(),
-            moves,
+            away: away.map(|(wire, node)| Box::new(Away { wire, node, moves })),
         };
         let number = self.deliver_here(Origin::Here(sent), parcel, &plan, fx);
         for node in plan.nodes {
@@ -285,11 +285,11 @@ impl Tenant {
             fx.push(Effect::PublishBestEffort {
                 tenant: self.id.clone(),
                 node,
-                stream: (
+                stream: Box::new((
                     envelope.from.clone(),
                     envelope.to.clone(),
                     envelope.stream_id.clone(),
-                ),
+                )),
                 envelope: wire.clone().unwrap_or_default(),
             });
         }
@@ -298,8 +298,7 @@ impl Tenant {
         }
         let text = encode::delivery(&envelope, env.now_ms);
         let class = Class::Partial {
-            from: envelope.from,
-            stream: envelope.stream_id,
+            of: stream_key(&envelope.from, envelope.stream_id.as_ref()),
         };
         for conn in plan.targets {
             fx.deliver(conn, text.clone(), class.clone());

@@ -61,10 +61,18 @@ pub(super) enum Origin {
 pub(super) struct Sent {
     /// Its body is gone.
     pub route: Box<Route>,
-    /// The envelope, if it went to a bot of another node.
-    pub wire: Option<Bytes>,
-    /// That node.
-    pub node: Option<BootId>,
+    /// Present if it went to a bot of another node.
+    pub away: Option<Box<Away>>,
+}
+
+/// What it takes to send a message to a bot again.
+#[derive(Debug)]
+pub(super) struct Away {
+    /// The envelope.
+    pub wire: Bytes,
+    /// Where it went.
+    pub node: BootId,
+    /// How often it was told to go elsewhere.
     pub moves: u64,
 }
 
@@ -86,6 +94,14 @@ impl Deliveries {
 
     pub fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Most are the last one when they are settled.
+    fn take(&mut self, at: usize) -> Option<Box<Delivery>> {
+        match at + 1 == self.0.len() {
+            true => self.0.pop_back(),
+            false => self.0.remove(at),
+        }
     }
 
     fn find(&self, number: u64) -> Option<usize> {
@@ -154,7 +170,7 @@ impl Tenant {
             return;
         };
         let flow = sent
-            .wire
+            .away
             .is_some()
             .then(|| (sent.route.conn, sent.route.envelope.to.clone()));
         match settled {
@@ -192,17 +208,15 @@ impl Tenant {
         let Origin::Here(sent) = &delivery.origin else {
             return;
         };
-        let again = match (&sent.wire, sent.node) {
-            (Some(wire), Some(node)) if sent.moves < MOVES_MAX => {
-                let envelope = Envelope::from_bytes(wire).ok();
-                envelope.map(|envelope| Held {
-                    route: Box::new(sent.route.again(envelope)),
-                    moves: sent.moves + 1,
-                    moved: Some((node, to)),
-                })
-            }
-            (Some(_) | None, _) => None,
-        };
+        let away = sent.away.as_ref().filter(|away| away.moves < MOVES_MAX);
+        let again = away.and_then(|away| {
+            let envelope = Envelope::from_bytes(&away.wire).ok()?;
+            Some(Held {
+                route: Box::new(sent.route.again(envelope)),
+                moves: away.moves + 1,
+                moved: Some((away.node, to)),
+            })
+        });
         match (again, &flow) {
             (Some(held), Some((from, bot))) => {
                 self.flows.moved(*from, bot, held);
@@ -259,7 +273,7 @@ impl Tenant {
         if !delivery.waiting.is_empty() || delivery.nodes > 0 {
             return;
         }
-        let Some(delivery) = self.deliveries.0.remove(at) else {
+        let Some(delivery) = self.deliveries.take(at) else {
             return;
         };
         let route = match &delivery.origin {

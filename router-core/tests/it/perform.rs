@@ -165,7 +165,7 @@ impl World {
                 }
                 Effect::Ask { ticket, request } => {
                     let asks = self.asks.entry(ticket.tenant.clone()).or_default();
-                    asks.push_back((ticket, request));
+                    asks.push_back((ticket, *request));
                 }
                 Effect::Tell { conn, notice } => {
                     let input = SessionInput::Notice(notice);

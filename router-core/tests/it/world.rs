@@ -172,7 +172,7 @@ impl World {
         let frame = decode(&text.into()).expect("calls are well formed");
         let call = match frame.request {
             Request::Send(send) => Call::Send(send),
-            Request::ListBots(list) => Call::List(list),
+            Request::ListBots(list) => Call::List(*list),
             Request::Subscribe(bot) => Call::Find(bot.bot_id),
             Request::Auth(_)
             | Request::RegisterBot(_)

@@ -192,7 +192,7 @@ impl Machine {
             Err(EnvelopeError::Version(_)) => {
                 return Some(Verdict::Refused(ErrorCode::NotSupported));
             }
-            Err(EnvelopeError::Short | EnvelopeError::Malformed(_)) => {
+            Err(EnvelopeError::Short | EnvelopeError::Malformed) => {
                 return Some(Verdict::Refused(ErrorCode::Internal));
             }
         };

@@ -51,7 +51,7 @@ impl Machine {
                         self.shards[at].settled(env, receipt, outcome, &mut fx);
                     }
                 }
-                Effect::Ask { ticket, request } => outside.ask(self.process, ticket, request),
+                Effect::Ask { ticket, request } => outside.ask(self.process, ticket, *request),
                 Effect::Publish {
                     receipt,
                     node,
@@ -66,7 +66,7 @@ impl Machine {
                     node,
                     stream,
                     envelope,
-                } => self.send_best_effort(node, tenant, stream, envelope),
+                } => self.send_best_effort(node, tenant, *stream, envelope),
                 Effect::Decided(verdict) => decided = Some(verdict),
                 Effect::Tell { conn, notice } => {
                     let input = SessionInput::Notice(notice);

@@ -1,6 +1,6 @@
 use protocol::ErrorCode;
 use protocol::lane::Verdict;
-use protocol::limits::{LANE_ITEM_OVERHEAD_BYTES, LANE_WINDOW_BYTES_MIN};
+use protocol::limits::{LANE_ITEM_OVERHEAD_BYTES, LANE_TURN_BYTES, LANE_WINDOW_BYTES_MIN};
 use protocol::{Name, StreamId};
 
 use super::*;
@@ -128,10 +128,21 @@ fn a_batch_has_64_kib_or_one_envelope() {
 #[test]
 fn batches_fill_by_turns_and_keep_the_order_of_a_tenant() {
     let mut lane = sender();
-    for (owner, number) in [("a", 1), ("a", 2), ("a", 3), ("b", 1), ("c", 1), ("b", 2)] {
-        lane.push(NOW, parcel(owner, number, 8)).unwrap();
+    let half = LANE_TURN_BYTES / 2 - LANE_ITEM_OVERHEAD_BYTES;
+    let pushed = [
+        ("a", 1, half),
+        ("a", 2, half - 1),
+        ("a", 3, half),
+        ("a", 4, half),
+        ("b", 1, half),
+        ("c", 1, half),
+        ("b", 2, half),
+        ("b", 3, half),
+    ];
+    for (owner, number, bytes) in pushed {
+        lane.push(NOW, parcel(owner, number, bytes)).unwrap();
     }
-    let turns = ["a1", "b1", "c1", "a2", "b2", "a3"];
+    let turns = ["a1", "a2", "a3", "b1", "b2", "c1", "a4", "b3"];
     assert_eq!(lane.published_now(NOW), sent(1, &turns));
 }
 

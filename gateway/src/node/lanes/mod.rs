@@ -7,23 +7,29 @@
 //!
 //! The publisher has at most one batch and one bare ack unanswered; what gathers meanwhile is the
 //! next. What a lane settles is taken out under its lock and handled after its release.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `tasks.rs` | the two tasks |
+//! | `due.rs` | the ack that waits for a batch to go with |
+
+mod due;
+mod tasks;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
-use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
-use protocol::lane::{Ack, LaneKeys, Packet};
+use protocol::lane::{LaneKeys, Packet};
 use protocol::{BootId, TenantId};
 use router_core::Millis;
 use router_core::effect::Receipt;
-use router_core::lane::{Parcel, Receiver, Sender, Settled, Status, Stream, window_bytes};
+use router_core::lane::{Parcel, Sender, Settled, Status, Stream, window_bytes};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::{Node, Vital, Work, lock};
+use self::due::Due;
+use super::{Node, lock};
 
 /// Packets of one node that wait to be handled; more are dropped, and sent again by their lane.
 const PACKETS_WAITING: usize = 256;
@@ -68,8 +74,7 @@ pub(super) struct Lanes {
 pub(super) struct Lane {
     peer: BootId,
     sender: Mutex<Sender>,
-    /// The newest ack that is due; it says all that an older one would.
-    ack: Mutex<Option<Ack>>,
+    due: Mutex<Due>,
     work: Notify,
     packets: mpsc::Sender<Packet>,
     ended: CancellationToken,
@@ -157,13 +162,13 @@ impl Lanes {
             let lane = Arc::new(Lane {
                 peer,
                 sender: Mutex::new(sender),
-                ack: Mutex::default(),
+                due: Mutex::default(),
                 work: Notify::new(),
                 packets,
                 ended: self.ended.child_token(),
             });
-            tokio::spawn(publish(Arc::clone(&node), Arc::clone(&lane)));
-            tokio::spawn(listen(Arc::clone(&node), Arc::clone(&lane), waiting));
+            tokio::spawn(tasks::publish(Arc::clone(&node), Arc::clone(&lane)));
+            tokio::spawn(tasks::listen(Arc::clone(&node), Arc::clone(&lane), waiting));
             lane
         });
         Some(Arc::clone(lane))
@@ -242,112 +247,5 @@ impl Lane {
         let mut outcomes = Vec::new();
         lock(&self.sender).fail(&mut outcomes);
         outcomes
-    }
-
-    /// What must be published now, and when to look again.
-    fn next(&self, now_ms: Millis, busy: Busy) -> Next {
-        let mut outcomes = Vec::new();
-        let mut sender = lock(&self.sender);
-        sender.wake(now_ms, &mut outcomes);
-        let data = if busy.data { None } else { sender.take(now_ms) };
-        let carried = data.is_some() || !busy.ack;
-        let ack = carried.then(|| lock(&self.ack).take()).flatten();
-        let is_data = data.is_some();
-        let packet = (is_data || ack.is_some()).then(|| sender.packet(data, ack));
-        Next {
-            packet,
-            is_data,
-            outcomes,
-            wake_ms: sender.next_wakeup(),
-        }
-    }
-}
-
-/// Which PUBLISH are unanswered.
-#[derive(Clone, Copy, Default)]
-struct Busy {
-    data: bool,
-    ack: bool,
-}
-
-struct Next {
-    packet: Option<Packet>,
-    is_data: bool,
-    outcomes: Outcomes,
-    wake_ms: Option<Millis>,
-}
-
-/// Publishes what a lane has, until it ends.
-async fn publish(node: Arc<Node>, lane: Arc<Lane>) {
-    let _vital = Vital(Arc::clone(&node));
-    let mut busy = Busy::default();
-    let mut unanswered = FuturesUnordered::new();
-    loop {
-        let now_ms = node.now_ms();
-        let next = lane.next(now_ms, busy);
-        node.settle_remote(next.outcomes);
-        if let Some(packet) = next.packet {
-            let bytes = packet.to_bytes(node.lane_keys());
-            node.metrics.cluster.published(bytes.len());
-            match next.is_data {
-                true => busy.data = true,
-                false => busy.ack = true,
-            }
-            let (node, peer, is_data) = (Arc::clone(&node), lane.peer, next.is_data);
-            unanswered.push(async move { (is_data, node.backplane.publish(peer, bytes).await) });
-            continue;
-        }
-        let wait_ms = next
-            .wake_ms
-            .map_or(60_000, |at_ms| at_ms.saturating_sub(now_ms));
-        tokio::select! {
-            () = lane.work.notified() => {}
-            Some((is_data, answer)) = unanswered.next(), if !unanswered.is_empty() => {
-                if is_data {
-                    busy.data = false;
-                    lock(&lane.sender).published(node.now_ms(), answer);
-                } else {
-                    busy.ack = false;
-                }
-            }
-            () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {}
-            () = lane.ended.cancelled() => return,
-        }
-    }
-}
-
-/// Handles what another node sends, one packet after the other, until the lane ends.
-async fn listen(node: Arc<Node>, lane: Arc<Lane>, mut packets: mpsc::Receiver<Packet>) {
-    let _vital = Vital(Arc::clone(&node));
-    let mut receiver = Receiver::default();
-    loop {
-        let packet = tokio::select! {
-            packet = packets.recv() => packet,
-            () = lane.ended.cancelled() => return,
-        };
-        let Some(Packet { data, ack, .. }) = packet else {
-            return;
-        };
-        if let Some(ack) = ack {
-            let mut outcomes = Vec::new();
-            lock(&lane.sender).acked(node.now_ms(), &ack, &mut outcomes);
-            node.settle_remote(outcomes);
-            lane.work.notify_one();
-        }
-        // An ack is of this node's own lane: it counts whoever says it.
-        let heard = data.filter(|_| node.view().hears(lane.peer));
-        let Some(batch) = heard else { continue };
-        let mut work = Work::default();
-        for (seq, bytes) in receiver.arrived(batch) {
-            let verdict = node.inbound(&bytes, &mut work);
-            if let Some(seq) = seq {
-                receiver.decided(seq, verdict);
-            }
-        }
-        node.finish(&mut work);
-        if let Some(ack) = receiver.ack() {
-            *lock(&lane.ack) = Some(ack);
-            lane.work.notify_one();
-        }
     }
 }

@@ -1,0 +1,149 @@
+//! The two tasks of a lane.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use protocol::lane::Packet;
+use router_core::Millis;
+use router_core::lane::Receiver;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+
+use super::{Lane, Outcomes};
+use crate::node::{Node, Vital, Work, lock};
+
+/// Packets of one node that are handled before the sockets are written.
+const PACKETS_AT_ONCE: usize = 8;
+
+impl Lane {
+    /// What must be published now, and when to look again.
+    fn next(&self, now_ms: Millis, busy: Busy) -> Next {
+        let mut outcomes = Vec::new();
+        let mut sender = lock(&self.sender);
+        sender.wake(now_ms, &mut outcomes);
+        let data = if busy.data { None } else { sender.take(now_ms) };
+        let is_data = data.is_some();
+        let mut due = lock(&self.due);
+        let mut alone_ms = due.alone_at().filter(|_| !busy.ack);
+        let goes = is_data || alone_ms.is_some_and(|at_ms| at_ms <= now_ms);
+        let ack = goes.then(|| due.take()).flatten();
+        drop(due);
+        alone_ms = alone_ms.filter(|_| !goes);
+        let packet = (is_data || ack.is_some()).then(|| sender.packet(data, ack));
+        Next {
+            packet,
+            is_data,
+            outcomes,
+            wake_ms: sender.next_wakeup().into_iter().chain(alone_ms).min(),
+        }
+    }
+}
+
+/// Which PUBLISH are unanswered.
+#[derive(Clone, Copy, Default)]
+struct Busy {
+    data: bool,
+    ack: bool,
+}
+
+struct Next {
+    packet: Option<Packet>,
+    is_data: bool,
+    outcomes: Outcomes,
+    wake_ms: Option<Millis>,
+}
+
+/// Publishes what a lane has, until it ends.
+pub(super) async fn publish(node: Arc<Node>, lane: Arc<Lane>) {
+    let _vital = Vital(Arc::clone(&node));
+    let mut busy = Busy::default();
+    let mut unanswered = FuturesUnordered::new();
+    // Set only to be earlier: to be woken in vain now and then is cheaper than a timer a packet.
+    let mut timer = pin!(sleep(Duration::ZERO));
+    let mut wakes_ms = None;
+    loop {
+        let now_ms = node.now_ms();
+        let next = lane.next(now_ms, busy);
+        node.settle_remote(next.outcomes);
+        if let Some(packet) = next.packet {
+            let bytes = packet.to_bytes(node.lane_keys());
+            node.metrics.cluster.published(bytes.len());
+            match next.is_data {
+                true => busy.data = true,
+                false => busy.ack = true,
+            }
+            let (node, peer, is_data) = (Arc::clone(&node), lane.peer, next.is_data);
+            unanswered.push(async move { (is_data, node.backplane.publish(peer, bytes).await) });
+        }
+        if let Some(at_ms) = next.wake_ms
+            && wakes_ms.is_none_or(|wakes_ms| at_ms < wakes_ms)
+        {
+            let wait = Duration::from_millis(at_ms.saturating_sub(now_ms));
+            timer.as_mut().reset(Instant::now() + wait);
+            wakes_ms = Some(at_ms);
+        }
+        // In this order: a packet is written when its answer is first asked for.
+        tokio::select! {
+            biased;
+            () = lane.ended.cancelled() => return,
+            Some((is_data, answer)) = unanswered.next(), if !unanswered.is_empty() => {
+                if is_data {
+                    busy.data = false;
+                    lock(&lane.sender).published(node.now_ms(), answer);
+                } else {
+                    busy.ack = false;
+                }
+            }
+            () = lane.work.notified() => {}
+            () = &mut timer, if wakes_ms.is_some() => wakes_ms = None,
+        }
+    }
+}
+
+/// Handles what another node sends, one packet after the other, until the lane ends.
+pub(super) async fn listen(node: Arc<Node>, lane: Arc<Lane>, mut packets: mpsc::Receiver<Packet>) {
+    let _vital = Vital(Arc::clone(&node));
+    let mut receiver = Receiver::default();
+    let mut arrived = Vec::with_capacity(PACKETS_AT_ONCE);
+    loop {
+        let count = tokio::select! {
+            count = packets.recv_many(&mut arrived, PACKETS_AT_ONCE) => count,
+            () = lane.ended.cancelled() => return,
+        };
+        if count == 0 {
+            return;
+        }
+        let mut work = Work::default();
+        for packet in arrived.drain(..) {
+            take(&node, &lane, &mut receiver, packet, &mut work);
+        }
+        node.finish(&mut work);
+        if let Some(ack) = receiver.ack() {
+            let is_hurried = node.is_draining();
+            lock(&lane.due).set(node.now_ms(), ack, is_hurried);
+            lane.work.notify_one();
+        }
+    }
+}
+
+fn take(node: &Node, lane: &Lane, receiver: &mut Receiver, packet: Packet, work: &mut Work) {
+    if let Some(ack) = packet.ack {
+        let mut outcomes = Vec::new();
+        lock(&lane.sender).acked(node.now_ms(), &ack, &mut outcomes);
+        node.tell_remote(outcomes, work);
+        lane.work.notify_one();
+    }
+    // An ack is of this node's own lane: it counts whoever says it.
+    let heard = packet.data.filter(|_| node.view().hears(lane.peer));
+    let Some(batch) = heard else { return };
+    lock(&lane.due).came(batch.bytes());
+    for (seq, bytes) in receiver.arrived(batch) {
+        let verdict = node.inbound(&bytes, work);
+        if let Some(seq) = seq {
+            receiver.decided(seq, verdict);
+        }
+    }
+}
