@@ -6,8 +6,8 @@ use std::{fs, io, thread};
 use tokio::runtime::{Builder, Runtime};
 
 /// The runtime that a gateway is best served by: a worker for each core that the process may use.
-/// With one core there is nobody to share work with, and a single thread spares the hand-over: up
-/// to a fifth of a message's cost. Errors: as the system makes no threads or no epoll.
+/// With one core there is nobody to share work with, and a single thread spares the hand-over.
+/// Errors: the system makes no threads, or no epoll.
 pub fn runtime() -> io::Result<Runtime> {
     let mut builder = match thread::available_parallelism().map_or(1, NonZero::get) {
         1 => Builder::new_current_thread(),
