@@ -11,7 +11,8 @@
 //! | [`BootId`] | a ULID, one start of a node |
 //! | [`FrameId`] | 1-64 bytes of text without U+0000; correlates, never dedupes |
 //!
-//! Ids of up to 23 bytes live inline, longer ones behind a shared count: a clone never allocates.
+//! Tenant and connection ids, of which there are many copies, are shared: a clone never allocates. The
+//! others are plain words of up to 24 bytes, which are cheap to move; a longer one allocates.
 
 use std::borrow::{Borrow, Cow};
 use std::fmt;

@@ -32,6 +32,9 @@ use super::url::Address;
 
 /// Between looks for answers that are overdue.
 const LOOK: Duration = Duration::from_millis(100);
+/// Commands without an answer, those that were told late included. More are refused: Redis is silent,
+/// and the connection ends soon.
+const ASKED_MAX: usize = 1024;
 
 /// A connection for PUBLISH. Dropped, it closes.
 pub(super) struct Publisher {
@@ -85,9 +88,9 @@ impl Publisher {
 }
 
 impl Line {
-    /// `None`: the connection is gone.
+    /// `None`: the connection is gone, or owes too many answers.
     fn write(&mut self, words: &[&[u8]]) -> Option<oneshot::Receiver<Result<Value, RedisError>>> {
-        if self.is_gone {
+        if self.is_gone || self.asked.len() >= ASKED_MAX {
             return None;
         }
         let out = self.frames.write_buffer_mut();
