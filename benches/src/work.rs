@@ -243,20 +243,16 @@ fn envelope() -> Result<Envelope> {
     let Request::Send(send) = frame.request else {
         anyhow::bail!("a message is no request to send");
     };
+    let mut message = send.message;
+    message.message_id = Some(MessageId::parse("01KA9ZYXWVTSRQPNMKJHGFEDCA")?);
     Ok(Envelope {
         tenant: owner()?,
-        kind: send.kind,
         from: Name::parse(CLIENT)?,
         connection: ConnectionId::from_ulid("01KA9ZYXWVTSRQPNMKJHGFEDCB")?,
-        to: send.to,
-        message_id: Some(MessageId::parse("01KA9ZYXWVTSRQPNMKJHGFEDCA")?),
         idempotent: false,
-        stream_id: None,
-        reply_to: None,
-        part: None,
         stamped_ms: Some(NOW_MS),
         trace: None,
-        body: send.body,
+        message,
     })
 }
 

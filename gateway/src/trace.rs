@@ -61,7 +61,7 @@ impl Tracer {
         }
         let span = tracing::info_span!(
             target: TARGET, "deliver", otel.kind = "consumer",
-            %node, tenant = %envelope.tenant, frame = envelope.kind.wire_name(),
+            %node, tenant = %envelope.tenant, frame = envelope.message.kind.wire_name(),
         );
         span.set_parent(parent).ok()?;
         Some(span)

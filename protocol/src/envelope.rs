@@ -4,7 +4,7 @@ use bytes::Bytes;
 use rmp::encode::ValueWriteError;
 use rmp::{decode, encode};
 
-use crate::frame::{Body, SendKind};
+use crate::frame::{Body, Message, SendKind};
 use crate::ids::{ConnectionId, InvalidId, MessageId, Name, StreamId, TenantId};
 
 /// The wire versions of envelopes that this build reads and writes: `[min, max]`.
@@ -32,30 +32,18 @@ pub fn common_wire(theirs: [u16; 2]) -> Option<u16> {
 pub struct Envelope {
     /// Whose message it is.
     pub tenant: TenantId,
-    /// Which frame it becomes.
-    pub kind: SendKind,
     /// The sender: a bot it holds, or its client id.
     pub from: Name,
     /// The sender's connection.
     pub connection: ConnectionId,
-    /// The recipient as the sender named it.
-    pub to: Name,
-    /// Present for messages: the sender's key, or a ULID of the gateway.
-    pub message_id: Option<MessageId>,
-    /// Whether `message_id` is the sender's, and so an idempotency key.
+    /// Whether the `message_id` is the sender's, and so an idempotency key.
     pub idempotent: bool,
-    /// The stream that a partial belongs to, or that a message ends.
-    pub stream_id: Option<StreamId>,
-    /// The message that it answers; it stands in the body too.
-    pub reply_to: Option<MessageId>,
-    /// Which part of how many it is, if it is one: (1 to n, n); it stands in the body too.
-    pub part: Option<(u64, u64)>,
     /// When the gateway took it, Unix milliseconds, if the sender gave no `timestamp` of its own.
     pub stamped_ms: Option<u64>,
     /// The trace that it belongs to, if it is sampled. Source: W3C Trace Context, `traceparent`.
     pub trace: Option<Box<str>>,
-    /// The rest of `data`, verbatim.
-    pub body: Body,
+    /// What is carried.
+    pub message: Box<Message>,
 }
 
 /// Why bytes are no envelope.
@@ -89,7 +77,7 @@ impl Envelope {
     pub fn to_bytes_at(&self, version: u16) -> Bytes {
         let texts = self.texts().map(|text| text.map_or(0, str::len));
         let texts_bytes: usize = texts.iter().sum();
-        let mut out = Vec::with_capacity(HEADS_BYTES + texts_bytes + self.body.len());
+        let mut out = Vec::with_capacity(HEADS_BYTES + texts_bytes + self.message.body.len());
         out.extend_from_slice(&version.to_be_bytes());
         let length = u32::try_from(texts_bytes).expect("ids are short");
         self.write(length, &mut out)
@@ -99,14 +87,15 @@ impl Envelope {
 
     /// In the order of their members.
     fn texts(&self) -> [Option<&str>; 8] {
+        let message = &self.message;
         [
             Some(self.tenant.as_str()),
             Some(self.from.as_str()),
             Some(self.connection.as_str()),
-            Some(self.to.as_str()),
-            self.message_id.as_ref().map(MessageId::as_str),
-            self.stream_id.as_ref().map(StreamId::as_str),
-            self.reply_to.as_ref().map(MessageId::as_str),
+            Some(message.to.as_str()),
+            message.message_id.as_ref().map(MessageId::as_str),
+            message.stream_id.as_ref().map(StreamId::as_str),
+            message.reply_to.as_ref().map(MessageId::as_str),
             self.trace.as_deref(),
         ]
     }
@@ -130,7 +119,7 @@ impl Envelope {
             trace,
         ] = lengths;
         write_number(out, tenant)?;
-        write_number(out, Some(kind_number(self.kind)))?;
+        write_number(out, Some(kind_number(self.message.kind)))?;
         write_number(out, from)?;
         write_number(out, connection)?;
         write_number(out, to)?;
@@ -138,12 +127,13 @@ impl Envelope {
         write_number(out, Some(self.idempotent.into()))?;
         write_number(out, stream)?;
         write_number(out, self.stamped_ms)?;
-        let length = u32::try_from(self.body.len()).expect("a frame is far below 4 GiB");
+        let Message { body, part, .. } = &*self.message;
+        let length = u32::try_from(body.len()).expect("a frame is far below 4 GiB");
         encode::write_bin_len(out, length)?;
-        self.body.write(out);
+        body.write(out);
         write_number(out, reply_to)?;
-        write_number(out, self.part.map(|(number, _)| number))?;
-        write_number(out, self.part.map(|(_, count)| count))?;
+        write_number(out, part.map(|(number, _)| number))?;
+        write_number(out, part.map(|(_, count)| count))?;
         write_number(out, trace)
     }
 
@@ -163,28 +153,40 @@ impl Envelope {
         let length = decode::read_str_len(&mut rest).ok()?;
         let texts = std::str::from_utf8(split(&mut rest, length)?).ok()?;
         let mut members = Members { texts, rest, left };
-        let mut read = Self {
-            tenant: members.id(TenantId::parse)??,
-            kind: kind_numbered(members.number()??)?,
-            from: members.id(Name::parse)??,
-            connection: members.id(ConnectionId::parse)??,
-            to: members.id(Name::parse)??,
-            message_id: members.id(MessageId::parse)?,
-            idempotent: members.number()?? != 0,
-            stream_id: members.id(StreamId::parse)?,
-            stamped_ms: members.number()?,
-            body: Body::from_members(bytes.slice_ref(members.binary()??)),
-            reply_to: members.id(MessageId::parse)?,
-            part: None,
-            trace: None,
-        };
-        read.part = match (members.number()?, members.number()?) {
+        let tenant = members.id(TenantId::parse)??;
+        let kind = kind_numbered(members.number()??)?;
+        let from = members.id(Name::parse)??;
+        let connection = members.id(ConnectionId::parse)??;
+        let to = members.id(Name::parse)??;
+        let message_id = members.id(MessageId::parse)?;
+        let idempotent = members.number()?? != 0;
+        let stream_id = members.id(StreamId::parse)?;
+        let stamped_ms = members.number()?;
+        let body = Body::from_members(bytes.slice_ref(members.binary()??));
+        let reply_to = members.id(MessageId::parse)?;
+        let part = match (members.number()?, members.number()?) {
             (Some(number), Some(count)) => Some((number, count)),
             (None, None) => None,
             (Some(_), None) | (None, Some(_)) => return None,
         };
-        read.trace = members.text()?.map(Box::from);
-        Some(read)
+        let message = Message {
+            kind,
+            to,
+            message_id,
+            stream_id,
+            reply_to,
+            part,
+            body,
+        };
+        Some(Self {
+            tenant,
+            from,
+            connection,
+            idempotent,
+            stamped_ms,
+            trace: members.text()?.map(Box::from),
+            message: Box::new(message),
+        })
     }
 }
 

@@ -42,7 +42,7 @@ pub enum Request {
     /// Ceases to be a bot's home; the bot is no longer listed.
     UnregisterBot(BotRef),
     /// Sends a `message`, `message_partial` or `typing`.
-    Send(Box<Send>),
+    Send(Send),
     /// Asks for a bot's `bot_status`.
     Subscribe(BotRef),
     /// Asks for no more of a bot's `bot_status`.
@@ -57,7 +57,7 @@ pub enum Request {
     Ping,
 }
 
-/// Which member of the message family a [`Send`] is.
+/// Which member of the message family a [`Message`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SendKind {
@@ -80,28 +80,37 @@ impl SendKind {
     }
 }
 
-/// A frame of the message family: who and what of it the gateway must know, and the body.
+/// A frame of the message family: what its sender asks, and what is to be carried.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Send {
-    /// Which frame it is.
-    pub kind: SendKind,
-    /// The recipient: a bot, a client id or a connection.
-    pub to: Name,
     /// The sender it wants to be: a bot it holds, or its own client id.
     pub from: Option<Name>,
-    /// Its idempotency key, if it gave one.
-    pub message_id: Option<MessageId>,
-    /// The stream that a partial belongs to, or that a message ends.
-    pub stream_id: Option<StreamId>,
-    /// The message that it answers.
-    pub reply_to: Option<MessageId>,
-    /// Which part of how many it is, if it is one: (1 to n, n).
-    pub part: Option<(u64, u64)>,
     /// Whether the sender gave a `timestamp` of its own (then it is part of the body).
     pub timestamp_given: bool,
     /// Whether it asks to be stored.
     pub durable: bool,
-    /// All of `data` but the reserved members.
+    /// What is carried.
+    pub message: Box<Message>,
+}
+
+/// What is carried from a sender to a recipient: who and what of it the gateway must know, and the
+/// body. It stays where it was put when it was read, all the way to the recipient's queue.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// Which frame it is.
+    pub kind: SendKind,
+    /// The recipient as the sender named it: a bot, a client id or a connection.
+    pub to: Name,
+    /// Its idempotency key, if its sender gave one; else, on its way, a ULID of the gateway. Absent
+    /// from partials and typing on their way.
+    pub message_id: Option<MessageId>,
+    /// The stream that a partial belongs to, or that a message ends.
+    pub stream_id: Option<StreamId>,
+    /// The message that it answers; it stands in the body too.
+    pub reply_to: Option<MessageId>,
+    /// Which part of how many it is, if it is one: (1 to n, n); it stands in the body too.
+    pub part: Option<(u64, u64)>,
+    /// All of `data` but the reserved members, verbatim.
     pub body: Body,
 }
 

@@ -11,14 +11,16 @@
 //! | [`BootId`] | a ULID, one start of a node |
 //! | [`FrameId`] | 1-64 bytes of text without U+0000; correlates, never dedupes |
 //!
-//! Tenant and connection ids, of which there are many copies, are shared: a clone never allocates. The
-//! others are plain words of up to 24 bytes, which are cheap to move; a longer one allocates.
+//! No clone allocates, but of a name of more than 24 bytes. A tenant id, of which there are many
+//! copies, is shared; connection and message ids are arrays, as long as the longest; the others are
+//! words of up to 24 bytes, which are cheap to move.
 
 use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use arrayvec::ArrayString;
 use compact_str::{CompactString, format_compact};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -34,33 +36,82 @@ pub struct InvalidId {
 
 /// Prefix of connection ids; nobody else's name may begin with it.
 pub const CONNECTION_PREFIX: &str = "conn_";
+/// Bytes of every connection id.
+const CONNECTION_BYTES: usize = CONNECTION_PREFIX.len() + ULID_LEN;
+/// Bytes of the longest message or stream id.
+const TOKEN_BYTES_MAX: usize = 64;
 
-fn is_name(text: &str, len_max: usize, extra: &[u8]) -> bool {
-    let bytes = text.as_bytes();
-    let Some(first) = bytes.first() else {
-        return false;
-    };
-    bytes.len() <= len_max
-        && first.is_ascii_alphanumeric()
-        && bytes.iter().all(|b| {
-            b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-') || extra.contains(b)
-        })
+/// Letters and digits.
+const ALPHANUMERIC: u8 = 1;
+/// `[A-Za-z0-9._-]`.
+const WORD: u8 = 2;
+/// `[A-Za-z0-9._:-]`.
+const WORD_OR_COLON: u8 = 4;
+/// The sets that a byte is in.
+static SETS: [u8; 256] = {
+    let mut sets = [0; 256];
+    let mut byte = 0;
+    while byte < sets.len() {
+        sets[byte] = match byte as u8 {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => ALPHANUMERIC | WORD | WORD_OR_COLON,
+            b'.' | b'_' | b'-' => WORD | WORD_OR_COLON,
+            b':' => WORD_OR_COLON,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    sets
+};
+
+/// Whether all bytes are in a set. Without a branch a byte: ids are short.
+fn all_in(text: &str, set: u8) -> bool {
+    text.bytes()
+        .fold(set, |sets, byte| sets & SETS[byte as usize])
+        != 0
+}
+
+fn is_name(text: &str, len_max: usize, set: u8) -> bool {
+    let first = text.bytes().next();
+    text.len() <= len_max
+        && first.is_some_and(|first| SETS[first as usize] & ALPHANUMERIC != 0)
+        && all_in(text, set)
 }
 
 fn is_token(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-'))
+    (1..=TOKEN_BYTES_MAX).contains(&text.len()) && all_in(text, WORD_OR_COLON)
 }
 
 fn is_connection(text: &str) -> bool {
     text.strip_prefix(CONNECTION_PREFIX).is_some_and(|ulid| {
-        ulid.len() == 26
+        ulid.len() == ULID_LEN
             && ulid
                 .bytes()
                 .all(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
     })
+}
+
+/// What keeps the text of an id.
+trait Copied: Sized {
+    /// A copy of the text; `None` if it has no room for it.
+    fn copied(text: &str) -> Option<Self>;
+}
+
+impl Copied for Arc<str> {
+    fn copied(text: &str) -> Option<Self> {
+        Some(text.into())
+    }
+}
+
+impl Copied for CompactString {
+    fn copied(text: &str) -> Option<Self> {
+        Some(text.into())
+    }
+}
+
+impl<const BYTES: usize> Copied for ArrayString<BYTES> {
+    fn copied(text: &str) -> Option<Self> {
+        Self::from(text).ok()
+    }
 }
 
 macro_rules! id {
@@ -73,11 +124,8 @@ macro_rules! id {
             /// Checks the text and copies it. Errors: [`InvalidId`] if it has not this id's shape.
             pub fn parse(text: &str) -> Result<Self, InvalidId> {
                 let valid: fn(&str) -> bool = $valid;
-                if valid(text) {
-                    Ok(Self(text.into()))
-                } else {
-                    Err(InvalidId { kind: $kind, shape: $shape })
-                }
+                let copied = valid(text).then(|| <$text>::copied(text)).flatten();
+                copied.map(Self).ok_or(InvalidId { kind: $kind, shape: $shape })
             }
 
             /// The id as text.
@@ -145,31 +193,31 @@ macro_rules! id {
 id! {
     /// The owner of bots and clients; the seeds' `userId`. Everything is isolated by it.
     TenantId(Arc<str>), "tenant id", "[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
-    |text| is_name(text, 64, b"")
+    |text| is_name(text, 64, WORD)
 }
 id! {
     /// A bot of a tenant.
     BotId(CompactString), "bot id", "[A-Za-z0-9][A-Za-z0-9._:-]{0,79}, not beginning with conn_", "^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$",
-    |text| is_name(text, 80, b":") && !text.starts_with(CONNECTION_PREFIX)
+    |text| is_name(text, 80, WORD_OR_COLON) && !text.starts_with(CONNECTION_PREFIX)
 }
 id! {
     /// A client of a tenant: a person, on one or more devices.
     ClientId(CompactString), "client id", "[A-Za-z0-9][A-Za-z0-9._-]{0,79}, not beginning with conn_", "^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$",
-    |text| is_name(text, 80, b"") && !text.starts_with(CONNECTION_PREFIX)
+    |text| is_name(text, 80, WORD) && !text.starts_with(CONNECTION_PREFIX)
 }
 id! {
     /// One socket, for as long as it is open. Only the gateway makes them.
-    ConnectionId(Arc<str>), "connection id", "conn_<ULID>", "^conn_[0-9A-Z]{26}$",
+    ConnectionId(ArrayString<CONNECTION_BYTES>), "connection id", "conn_<ULID>", "^conn_[0-9A-Z]{26}$",
     is_connection
 }
 id! {
     /// What `to` and `from` hold before the tenant's directory says which kind of name it is.
     Name(CompactString), "name", "[A-Za-z0-9][A-Za-z0-9._:-]{0,79}", "^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$",
-    |text| is_name(text, 80, b":")
+    |text| is_name(text, 80, WORD_OR_COLON)
 }
 id! {
     /// A message, chosen by its sender (then it is an idempotency key) or by the gateway (a ULID).
-    MessageId(CompactString), "message id", "1-64 of [A-Za-z0-9._:-]", "^[A-Za-z0-9._:-]{1,64}$",
+    MessageId(ArrayString<TOKEN_BYTES_MAX>), "message id", "1-64 of [A-Za-z0-9._:-]", "^[A-Za-z0-9._:-]{1,64}$",
     is_token
 }
 id! {
@@ -184,6 +232,9 @@ id! {
     |text| (1..=64).contains(&text.len()) && !text.contains('\0')
 }
 
+impl Copy for ConnectionId {}
+impl Copy for MessageId {}
+
 impl ConnectionId {
     /// The connection id for a ULID made elsewhere (26 characters of Crockford's base 32).
     ///
@@ -196,9 +247,9 @@ impl ConnectionId {
 impl MessageId {
     /// The message id for a ULID made elsewhere.
     pub fn from_ulid(ulid: u128) -> Self {
-        Self(CompactString::new(
-            Ulid(ulid).array_to_str(&mut [0; ULID_LEN]),
-        ))
+        let mut text = [0; ULID_LEN];
+        let text = Ulid(ulid).array_to_str(&mut text);
+        Self(ArrayString::from(text).expect("there is room for a ULID"))
     }
 }
 

@@ -46,11 +46,12 @@ pub struct Member {
 
 impl Member {
     /// The key's text, UTF-8; empty if a surrogate stands alone in it, which no name is.
+    #[inline]
     pub fn key(self, text: &[u8]) -> Cow<'_, [u8]> {
         let raw = self.key.of(text);
         match self.escaped {
             false => Cow::Borrowed(raw),
-            true => Cow::Owned(unescape(raw).unwrap_or_default().into_owned().into_bytes()),
+            true => Cow::Owned(unescaped_key(raw)),
         }
     }
 }
@@ -115,6 +116,11 @@ impl Walk {
         cursor.end()?;
         Ok(Span { start, end })
     }
+}
+
+#[cold]
+fn unescaped_key(raw: &[u8]) -> Vec<u8> {
+    unescape(raw).unwrap_or_default().into_owned().into_bytes()
 }
 
 /// The text of a string's bytes as written between its quotes; `None` if a surrogate stands alone.

@@ -121,7 +121,7 @@ impl Route {
 
     /// Which frame it is.
     pub fn kind(&self) -> SendKind {
-        self.envelope.kind
+        self.envelope.message.kind
     }
 
     /// Makes it part of a trace: the context goes along to other nodes.

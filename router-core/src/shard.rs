@@ -184,7 +184,7 @@ impl Shard {
         if let Some(tenant) = self.tenant_mut(&envelope.tenant) {
             tenant.inbound(env, envelope, fx);
             rest_as_it_was(tenant);
-        } else if envelope.kind == SendKind::Message {
+        } else if envelope.message.kind == SendKind::Message {
             fx.push(Effect::Decided(Some(Verdict::Offline)));
         }
     }

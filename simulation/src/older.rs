@@ -14,7 +14,7 @@ pub fn older(envelope: &Bytes) -> Bytes {
     let Ok(mut read) = Envelope::from_bytes(envelope) else {
         return envelope.clone();
     };
-    (read.reply_to, read.part, read.trace) = (None, None, None);
+    (read.message.reply_to, read.message.part, read.trace) = (None, None, None);
     let mut bytes = read.to_bytes().to_vec();
     // Behind the version: a MessagePack array of up to 15 members. Absent ones take a byte each.
     bytes[2] -= UNKNOWN;

@@ -6,6 +6,7 @@
 
 mod cluster;
 mod table;
+mod traffic;
 
 use ::metrics::{
     Counter, Gauge, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit,
@@ -15,6 +16,7 @@ use protocol::{CloseCode, ErrorCode};
 
 use cluster::ClusterMetrics;
 pub use table::{Kind, Metric, TABLE};
+pub(crate) use traffic::Traffic;
 
 /// How a connection attempt ended before it was a WebSocket.
 pub(crate) const HANDSHAKES: [&str; 9] = [
@@ -47,10 +49,10 @@ pub struct Metrics {
     pub(crate) auth_expired: Counter,
     pub(crate) auth_throttled: Counter,
     pub(crate) auth_old_secret: Counter,
-    pub(crate) frames: Counter,
-    pub(crate) received_bytes: Counter,
-    pub(crate) delivered: Counter,
-    pub(crate) delivered_bytes: Counter,
+    frames: Counter,
+    received_bytes: Counter,
+    delivered: Counter,
+    delivered_bytes: Counter,
     pub(crate) duplicates: Counter,
     pub(crate) best_effort_dropped: Counter,
     pub(crate) takeovers: Counter,

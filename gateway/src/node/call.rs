@@ -85,7 +85,7 @@ impl Caller {
     /// Sends a message; what became of it.
     pub(crate) async fn send(
         &mut self,
-        send: Box<protocol::frame::Send>,
+        send: protocol::frame::Send,
     ) -> Result<(MessageId, AckStatus), Refused> {
         self.tell(Input::Call(Call::Send(send)));
         match self.answer().await? {

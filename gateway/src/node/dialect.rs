@@ -52,8 +52,7 @@ impl Dialect for T2b {
     fn on_message(&mut self, message: Message) -> Flow {
         match message {
             Message::Text(text) => {
-                self.metrics().frames.increment(1);
-                self.metrics().received_bytes.increment(text.len() as u64);
+                self.member.count(text.len());
                 self.input(Input::Text(text))
             }
             Message::Ping(_) | Message::Pong(_) => self.input(Input::Alive),

@@ -31,6 +31,11 @@ impl Member {
         &self.entry.socket
     }
 
+    /// Counts a text frame that it sent.
+    pub(super) fn count(&mut self, bytes: usize) {
+        self.work.traffic.received(bytes);
+    }
+
     /// Tells its session; says whether what comes next must wait for [`Connection::resume`]. What
     /// it sets in motion is done by the next [`finish`](Self::finish).
     pub(super) fn input(&mut self, input: Input) -> bool {

@@ -21,6 +21,7 @@ use router_core::store::Reply;
 use router_core::{ConnKey, Env, Millis, Session};
 
 use super::{Entry, Moment, Node, ShardCell, ShardState, TenantBudgets, lock};
+use crate::metrics::Traffic;
 use crate::ws::{self, Budget, Outgoing, Push, ReadLimits, WriteLimits};
 
 /// What is left to do when no lock is held.
@@ -32,6 +33,7 @@ pub(crate) struct Work {
     moment: Option<Moment>,
     touched: Vec<Arc<Entry>>,
     told: VecDeque<(Arc<Entry>, Notice)>,
+    pub(super) traffic: Traffic,
 }
 
 /// How many refusals a socket got in the present window.
@@ -86,6 +88,7 @@ impl Node {
         // Few are ever told something: no room is kept for it.
         work.told = VecDeque::new();
         work.moment = None;
+        work.traffic.count(&self.metrics);
         for entry in work.touched.drain(..) {
             entry.socket.flush();
         }
@@ -125,7 +128,7 @@ impl Node {
                     self.push(env, entry, frame, work);
                 }
                 Effect::Close { close, .. } => close_socket(entry, close, work),
-                Effect::Note(fact) => self.note(&fact),
+                Effect::Note(fact) => self.note(&fact, work),
                 Effect::Ask { .. }
                 | Effect::Tell { .. }
                 | Effect::Publish { .. }
@@ -259,7 +262,7 @@ impl Node {
                         close_socket(entry, close, work);
                     }
                 }
-                Effect::Note(fact) => self.note(&fact),
+                Effect::Note(fact) => self.note(&fact, work),
                 Effect::Publish {
                     receipt,
                     node,
@@ -280,7 +283,7 @@ impl Node {
                     let own = env.nodes.own;
                     let lanes = &self.lanes;
                     if !lanes.push_best_effort(own, node, tenant, *stream, envelope) {
-                        self.note(&Fact::BestEffortDropped);
+                        self.note(&Fact::BestEffortDropped, work);
                     }
                 }
                 Effect::Decided(verdict) => work.decided = Some(verdict),
@@ -326,15 +329,12 @@ impl Node {
         }
     }
 
-    fn note(&self, fact: &Fact) {
+    fn note(&self, fact: &Fact, work: &mut Work) {
         let metrics = &self.metrics;
         match fact {
             Fact::Authenticated => metrics.authenticated.increment(1),
             Fact::Refused(code) => metrics.refused(*code),
-            Fact::Delivered { bytes } => {
-                metrics.delivered.increment(1);
-                metrics.delivered_bytes.increment(*bytes as u64);
-            }
+            Fact::Delivered { bytes } => work.traffic.delivered(*bytes),
             Fact::Duplicate => metrics.duplicates.increment(1),
             Fact::BestEffortDropped => metrics.best_effort_dropped.increment(1),
             Fact::BotOnline => metrics.bots_online.increment(1.0),

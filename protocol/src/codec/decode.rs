@@ -1,7 +1,5 @@
 //! From text to [`Frame`]: the frame's own members, and the choice of the request.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 
 use super::value::{BAD_FRAME, Refusal, given, id, inside, missing, pick};
@@ -42,7 +40,7 @@ pub fn decode(text: &Bytes) -> Result<Frame, Rejected> {
 /// Reads a message whose `data` comes without a frame around it, as over HTTP.
 ///
 /// `text`: UTF-8. Errors: [`Rejected`], as of a `message` frame with that `data`.
-pub fn decode_message(text: &Bytes) -> Result<Box<Send>, Rejected> {
+pub fn decode_message(text: &Bytes) -> Result<Send, Rejected> {
     let mut walk = Walk::default();
     let span = walk.run_data(text).map_err(|Malformed| BAD_FRAME);
     let send = span.and_then(|span| {
@@ -79,21 +77,20 @@ fn frame(text: &Bytes, walk: &Walk, walked: Result<(), Malformed>) -> Result<Fra
         .map(|span| id(span.of(text), FrameId::parse))
         .transpose()?;
     let kind = inside(kind.ok_or(missing("type"))?.of(text)).ok_or(BAD_FRAME)?;
-    let kind = match kind.contains(&b'\\') {
-        false => Cow::Borrowed(kind),
-        true => Cow::Owned(
-            unescape(kind)
-                .ok_or(ErrorCode::UnknownType)?
-                .into_owned()
-                .into_bytes(),
-        ),
-    };
     let data = Data {
         text,
         span: data,
         members: &walk.data,
     };
-    let request = request(&kind, &data)?;
+    let request = match request(kind, &data) {
+        // No type has a backslash in it: this one may have been escaped.
+        Err(refusal) if refusal.code == ErrorCode::UnknownType => {
+            let kind = unescape(kind).ok_or(refusal)?;
+            request(kind.as_bytes(), &data)
+        }
+        request => request,
+    };
+    let request = request?;
     Ok(Frame { id, request })
 }
 

@@ -42,16 +42,16 @@ const STAMP_MS_MAX: u64 = 253_402_300_799_999;
 /// Only a message carries `id` and `messageId`, and the gateway's `timestamp` if its sender gave
 /// none.
 pub fn delivery(envelope: &Envelope, now_ms: u64) -> Bytes {
-    let (head, is_message) = match envelope.kind {
+    let (head, is_message) = match envelope.message.kind {
         SendKind::Message => (r#"{"type":"message","data":{"from":""#, true),
         SendKind::MessagePartial => (r#"{"type":"message_partial","data":{"from":""#, false),
         SendKind::Typing => (r#"{"type":"typing","data":{"from":""#, false),
     };
     let tail = Tail::new(envelope.stamped_ms.filter(|_| is_message), now_ms);
-    let id = envelope.message_id.as_ref().filter(|_| is_message);
+    let id = envelope.message.message_id.as_ref().filter(|_| is_message);
     joined!(|out| {
         out.put(head).put(envelope.from.as_str());
-        out.put(r#"","to":""#).put(envelope.to.as_str());
+        out.put(r#"","to":""#).put(envelope.message.to.as_str());
         if let Some(id) = id {
             out.put(r#"","id":""#).put(id.as_str());
             out.put(r#"","messageId":""#).put(id.as_str());
@@ -59,7 +59,7 @@ pub fn delivery(envelope: &Envelope, now_ms: u64) -> Bytes {
         out.put(r#"","connectionId":""#)
             .put(envelope.connection.as_str());
         out.put("\"");
-        for run in envelope.body.runs() {
+        for run in envelope.message.body.runs() {
             out.put(",").put(run);
         }
         out.put(tail.bytes());

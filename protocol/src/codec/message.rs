@@ -10,40 +10,43 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::decode::Data;
-use super::value::{BAD_FRAME, Refusal, id, inside, missing, natural};
+use super::value::{BAD_FRAME, Refusal, inside, missing, natural, word};
 use crate::error::ErrorCode;
-use crate::frame::{Body, Send, SendKind};
+use crate::frame::{Body, Message, Send, SendKind};
 use crate::ids::{InvalidId, MessageId, Name, StreamId};
 use crate::limits::PARTIAL_BYTES_MAX;
 
 /// Reads a frame of the message family.
-pub(super) fn read(kind: SendKind, data: &Data<'_>) -> Result<Box<Send>, Refusal> {
+pub(super) fn read(kind: SendKind, data: &Data<'_>) -> Result<Send, Refusal> {
     data.object()?;
     let (known, body) = sort(kind, data)?;
-    let to = id(given(known.to).ok_or(missing("to"))?, Name::parse)?;
-    let from = optional_id(known.from, Name::parse)?;
-    let message_id = optional_id(known.message_id, MessageId::parse)?;
-    let stream_id = optional_id(known.stream_id, StreamId::parse)?;
-    let reply_to = optional_id(known.reply_to, MessageId::parse)?;
+    let to = word(given(known.to).ok_or(missing("to"))?, Name::parse)?;
+    let from = optional_word(known.from, Name::parse)?;
+    let message_id = optional_word(known.message_id, MessageId::parse)?;
+    let stream_id = optional_word(known.stream_id, StreamId::parse)?;
+    let reply_to = optional_word(known.reply_to, MessageId::parse)?;
     text(known.timestamp)?;
     let part = match kind {
         SendKind::Message => known.check_message()?,
         SendKind::MessagePartial => known.check_partial().map(|()| None)?,
         SendKind::Typing => flag(Some(needed(known.active, "active")?)).map(|()| None)?,
     };
-    // Boxed here: it is moved often, and large.
-    Ok(Box::new(Send {
+    let message = Message {
         kind,
         to,
-        from,
         message_id,
         stream_id,
         reply_to,
         part,
+        body,
+    };
+    Ok(Send {
+        from,
         timestamp_given: known.timestamp.is_some(),
         durable: known.durable == Some(b"true"),
-        body,
-    }))
+        // Boxed here: it is moved often, and large.
+        message: Box::new(message),
+    })
 }
 
 /// The members of `data` that are known of a kind, as written.
@@ -176,11 +179,11 @@ fn needed<'a>(raw: Option<&'a [u8]>, name: &'static str) -> Result<&'a [u8], Ref
     given(raw).ok_or(missing(name))
 }
 
-fn optional_id<T>(
+fn optional_word<T>(
     raw: Option<&[u8]>,
     parse: fn(&str) -> Result<T, InvalidId>,
 ) -> Result<Option<T>, Refusal> {
-    given(raw).map(|raw| id(raw, parse)).transpose()
+    given(raw).map(|raw| word(raw, parse)).transpose()
 }
 
 fn optional_natural(raw: Option<&[u8]>) -> Result<Option<u64>, Refusal> {

@@ -78,6 +78,15 @@ pub(super) fn id<T>(raw: &[u8], parse: fn(&str) -> Result<T, InvalidId>) -> Resu
         .ok_or_else(|| ErrorCode::InvalidId.into())
 }
 
+/// As [`id`], of an id that has no backslash in it: so most are read as they are written.
+pub(super) fn word<T>(raw: &[u8], parse: fn(&str) -> Result<T, InvalidId>) -> Result<T, Refusal> {
+    let written = inside(raw).and_then(|raw| std::str::from_utf8(raw).ok());
+    match written.map(parse) {
+        Some(Ok(word)) => Ok(word),
+        Some(Err(_)) | None => id(raw, parse),
+    }
+}
+
 /// An integer of 0 to 2^64 - 1, written with digits only; `None` for anything else.
 pub(super) fn natural(raw: &[u8]) -> Option<u64> {
     let digits = std::str::from_utf8(raw).ok()?;

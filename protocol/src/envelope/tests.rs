@@ -6,18 +6,20 @@ use crate::limits::ENVELOPE_OVERHEAD_BYTES;
 fn sample(body: Body) -> Envelope {
     Envelope {
         tenant: TenantId::parse("alice").unwrap(),
-        kind: SendKind::Message,
         from: Name::parse("phone").unwrap(),
         connection: ConnectionId::parse("conn_01JD3ZK6M8QW4V5N7R9T2Y0ABC").unwrap(),
-        to: Name::parse("bot_clawra").unwrap(),
-        message_id: Some(MessageId::parse("m-1").unwrap()),
         idempotent: true,
-        stream_id: None,
-        reply_to: None,
-        part: Some((1, 2)),
         stamped_ms: Some(1_763_695_000_000),
         trace: None,
-        body,
+        message: Box::new(Message {
+            kind: SendKind::Message,
+            to: Name::parse("bot_clawra").unwrap(),
+            message_id: Some(MessageId::parse("m-1").unwrap()),
+            stream_id: None,
+            reply_to: None,
+            part: Some((1, 2)),
+            body,
+        }),
     }
 }
 
@@ -41,8 +43,11 @@ fn a_body_of_several_runs_arrives_as_one() {
     let text = Bytes::from_static(br#"{"a":1,"to":"b","c":2}"#);
     let envelope = sample(Body::new(text, smallvec::smallvec![1..6, 16..21]));
     let arrived = Envelope::from_bytes(&envelope.to_bytes()).unwrap();
-    assert_eq!(arrived.body.runs().collect::<Vec<_>>(), [br#""a":1,"c":2"#]);
-    assert_eq!(arrived.body, envelope.body.detach());
+    assert_eq!(
+        arrived.message.body.runs().collect::<Vec<_>>(),
+        [br#""a":1,"c":2"#]
+    );
+    assert_eq!(arrived.message.body, envelope.message.body.detach());
 }
 
 #[test]
@@ -56,10 +61,8 @@ fn a_member_of_a_later_build_is_passed_over() {
 
 #[test]
 fn what_an_earlier_build_does_not_say_is_absent() {
-    let envelope = Envelope {
-        part: None,
-        ..sample(members())
-    };
+    let mut envelope = sample(members());
+    envelope.message.part = None;
     let mut bytes = envelope.to_bytes().to_vec();
     assert!(bytes.ends_with(&[NIL; 4]));
     bytes.truncate(bytes.len() - 4);
@@ -85,7 +88,7 @@ fn half_a_part_is_none() {
 fn a_body_is_a_slice_of_what_came() {
     let bytes = sample(members()).to_bytes();
     let envelope = Envelope::from_bytes(&bytes).unwrap();
-    let body = envelope.body.runs().next().unwrap();
+    let body = envelope.message.body.runs().next().unwrap();
     assert!(bytes.as_ptr_range().contains(&body.as_ptr()));
 }
 
@@ -116,11 +119,11 @@ fn the_longest_names_fit_the_overhead() {
     let mut envelope = sample(Body::from_members(Bytes::new()));
     envelope.tenant = TenantId::parse(&"t".repeat(64)).unwrap();
     envelope.from = Name::parse(&"f".repeat(80)).unwrap();
-    envelope.to = Name::parse(&"r".repeat(80)).unwrap();
-    envelope.message_id = MessageId::parse(&"m".repeat(64)).ok();
-    envelope.stream_id = StreamId::parse(&"s".repeat(64)).ok();
-    envelope.reply_to = MessageId::parse(&"r".repeat(64)).ok();
-    envelope.part = Some((u64::MAX, u64::MAX));
+    envelope.message.to = Name::parse(&"r".repeat(80)).unwrap();
+    envelope.message.message_id = MessageId::parse(&"m".repeat(64)).ok();
+    envelope.message.stream_id = StreamId::parse(&"s".repeat(64)).ok();
+    envelope.message.reply_to = MessageId::parse(&"r".repeat(64)).ok();
+    envelope.message.part = Some((u64::MAX, u64::MAX));
     envelope.stamped_ms = Some(u64::MAX);
     let bytes = envelope.to_bytes().len();
     assert!(bytes < ENVELOPE_OVERHEAD_BYTES);

@@ -24,23 +24,20 @@ const CONNECTION: &str = "conn_01JD3ZK6M8QW4V5N7R9T2Y0ABC";
 
 /// What the gateway makes of a frame that it accepts.
 fn envelope(send: Send) -> Envelope {
-    let is_message = send.kind == SendKind::Message;
+    let mut message = send.message;
+    let is_message = message.kind == SendKind::Message;
+    let idempotent = message.message_id.is_some();
     let id = || MessageId::parse(GATEWAY_ID).expect("is one");
+    message.message_id = is_message.then(|| message.message_id.unwrap_or_else(id));
     Envelope {
         tenant: TenantId::parse("alice").expect("is one"),
-        kind: send.kind,
         from: send
             .from
             .unwrap_or_else(|| Name::parse(SENDER).expect("is one")),
         connection: ConnectionId::parse(CONNECTION).expect("is one"),
-        to: send.to,
-        idempotent: send.message_id.is_some(),
-        message_id: is_message.then(|| send.message_id.unwrap_or_else(id)),
-        stream_id: send.stream_id,
-        reply_to: send.reply_to,
-        part: send.part,
+        idempotent,
         stamped_ms: (!send.timestamp_given).then_some(NOW_MS),
         trace: None,
-        body: send.body,
+        message,
     }
 }

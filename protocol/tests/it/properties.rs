@@ -104,12 +104,12 @@ proptest! {
         let Request::Send(send) = frame.request else {
             panic!("is a message");
         };
-        let envelope = envelope(*send);
+        let envelope = envelope(send);
         let out = encode::delivery(&envelope, NOW_MS);
         serde_json::from_slice::<serde::de::IgnoredAny>(&out).unwrap();
 
         let (ours, mut body) = members(&out);
-        let id = envelope.message_id.as_ref().unwrap().as_str();
+        let id = envelope.message.message_id.as_ref().unwrap().as_str();
         let written = [
             ("from", envelope.from.as_str()),
             ("to", "b"),

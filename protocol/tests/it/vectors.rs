@@ -94,11 +94,12 @@ fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
 }
 
 fn show_send(send: &Send) -> Value {
+    let message = &send.message;
     object([
-        ("to", json!(send.to)),
+        ("to", json!(message.to)),
         ("from", json!(send.from)),
-        ("messageId", json!(send.message_id)),
-        ("streamId", json!(send.stream_id)),
+        ("messageId", json!(message.message_id)),
+        ("streamId", json!(message.stream_id)),
         (
             "durable",
             if send.durable {
@@ -115,7 +116,7 @@ fn show(frame: &Frame) -> Value {
         Request::Auth(auth) => ("auth", json!(auth)),
         Request::RegisterBot(bot) => ("register_bot", json!(bot)),
         Request::UnregisterBot(bot) => ("unregister_bot", json!(bot)),
-        Request::Send(send) => (send.kind.wire_name(), show_send(send)),
+        Request::Send(send) => (send.message.kind.wire_name(), show_send(send)),
         Request::Subscribe(bot) => ("subscribe", json!(bot)),
         Request::Unsubscribe(bot) => ("unsubscribe", json!(bot)),
         Request::ListBots(list) => ("list_bots", json!(list)),
@@ -149,7 +150,7 @@ fn check(vector: &ClientVector) {
             } else {
                 None
             };
-            let delivery = send.map(|send| encode::delivery(&envelope(*send), NOW_MS));
+            let delivery = send.map(|send| encode::delivery(&envelope(send), NOW_MS));
             let expected = vector
                 .delivery
                 .as_ref()
@@ -237,6 +238,6 @@ fn a_body_is_a_slice_of_the_frame() {
     else {
         panic!("is a message");
     };
-    let run = send.body.runs().next().unwrap();
+    let run = send.message.body.runs().next().unwrap();
     assert!(text.as_ptr_range().contains(&run.as_ptr()));
 }

@@ -2,7 +2,7 @@
 //! node of the next version still reads them, and still writes them for a node of this one.
 
 use bytes::Bytes;
-use protocol::frame::{Body, SendKind};
+use protocol::frame::{Body, Message, SendKind};
 use protocol::lane::{Ack, Batch, Item, LaneKeys, Packet};
 use protocol::{BootId, ConnectionId, Envelope, MessageId, Name, Secret, StreamId, TenantId};
 use serde::Deserialize;
@@ -91,18 +91,20 @@ impl EnvelopeForm {
     fn envelope(self) -> Envelope {
         Envelope {
             tenant: self.tenant,
-            kind: self.kind,
             from: self.from,
             connection: self.connection,
-            to: self.to,
-            message_id: self.message_id,
             idempotent: self.idempotent,
-            stream_id: self.stream_id,
-            reply_to: self.reply_to,
-            part: self.part,
             stamped_ms: self.stamped_ms,
             trace: self.trace,
-            body: Body::from_members(self.body.into()),
+            message: Box::new(Message {
+                kind: self.kind,
+                to: self.to,
+                message_id: self.message_id,
+                stream_id: self.stream_id,
+                reply_to: self.reply_to,
+                part: self.part,
+                body: Body::from_members(self.body.into()),
+            }),
         }
     }
 }

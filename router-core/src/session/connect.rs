@@ -33,7 +33,7 @@ impl Session {
         if self.purpose == Purpose::Socket {
             let connected = Connected {
                 status: ConnectedWord::Connected,
-                connection_id: self.id.clone(),
+                connection_id: self.id,
                 timestamp: env.now_ms,
             };
             let message = ServerMessage::Status(Status::Connected(connected));
@@ -109,7 +109,7 @@ impl Session {
                 fx.push(Effect::Join(Box::new(Join {
                     grant,
                     conn: self.key,
-                    id: self.id.clone(),
+                    id: self.id,
                     request_id: asked.id.clone(),
                     client: asked.client.take(),
                     acks: asked.acks,

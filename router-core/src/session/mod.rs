@@ -61,7 +61,7 @@ pub enum Input {
 #[derive(Debug)]
 pub enum Call {
     /// Carry a message; answered with `message_ack`.
-    Send(Box<protocol::frame::Send>),
+    Send(protocol::frame::Send),
     /// One page of bots; answered with `bots_list`.
     List(ListBots),
     /// One bot; answered with a `bots_list` of one.
@@ -244,7 +244,7 @@ impl Session {
     }
 
     fn reject(&mut self, env: &Env<'_>, rejected: &Rejected, fx: &mut Effects) {
-        let refusal = Refusal::from(rejected.code).of(rejected.message_id.clone());
+        let refusal = Refusal::from(rejected.code).of(rejected.message_id);
         self.refuse(env, rejected.id.as_ref(), refusal, fx);
     }
 
@@ -340,13 +340,13 @@ fn message_id_of(request: &Request) -> Option<MessageId> {
     let Request::Send(send) = request else {
         return None;
     };
-    send.message_id.clone()
+    send.message.message_id
 }
 
 /// Whether the protocol promises an answer to this request.
 fn has_answer(request: &Request) -> bool {
     match request {
-        Request::Send(send) => send.kind == protocol::frame::SendKind::Message,
+        Request::Send(send) => send.message.kind == protocol::frame::SendKind::Message,
         Request::Auth(_)
         | Request::RegisterBot(_)
         | Request::UnregisterBot(_)

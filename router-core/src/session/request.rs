@@ -85,39 +85,41 @@ impl Session {
         &mut self,
         env: &Env<'_>,
         id: Option<FrameId>,
-        send: Box<Send>,
+        send: Send,
         fx: &mut Effects,
     ) -> Result<(), Refusal> {
         let Open { grant, client } = self.open()?;
-        let refused = |code| Refusal::from(code).of(send.message_id.clone());
-        let is_message = send.kind == SendKind::Message;
+        let Send {
+            from,
+            timestamp_given,
+            durable,
+            mut message,
+        } = send;
+        let is_message = message.kind == SendKind::Message;
+        let idempotent = is_message && message.message_id.is_some();
+        let refused = |code| Refusal::from(code).of(message.message_id);
         let action = Action::Send {
-            from: send.from.as_ref(),
+            from: from.as_ref(),
             own: client,
         };
         let permit = authorize(grant, self.key, action).map_err(&refused)?;
-        if send.durable {
+        if durable {
             return Err(refused(ErrorCode::NotSupported));
         }
         if self.draining && is_message {
             return Err(refused(ErrorCode::Draining));
         }
-        let send = *send;
-        let stamped_ms = (is_message && !send.timestamp_given).then_some(env.now_ms);
+        if !idempotent {
+            message.message_id = is_message.then(|| env.message_id());
+        }
         let route = Route::new(permit, id, |tenant| Envelope {
             tenant,
-            kind: send.kind,
-            from: send.from.unwrap_or_else(|| Name::from(client.clone())),
-            connection: self.id.clone(),
-            to: send.to,
-            idempotent: is_message && send.message_id.is_some(),
-            message_id: is_message.then(|| send.message_id.unwrap_or_else(|| env.message_id())),
-            stream_id: send.stream_id,
-            reply_to: send.reply_to,
-            part: send.part,
-            stamped_ms,
+            from: from.unwrap_or_else(|| Name::from(client.clone())),
+            connection: self.id,
+            idempotent,
+            stamped_ms: (is_message && !timestamp_given).then_some(env.now_ms),
             trace: None,
-            body: send.body,
+            message,
         });
         fx.push(Effect::Route(Box::new(route)));
         Ok(())

@@ -191,7 +191,7 @@ impl Tenant {
             born: self.born,
             policy: self.policy,
             bots: self.bots.values().map(|bot| (**bot).clone()).collect(),
-            conns: conns.map(|(id, it)| (id.clone(), it.clone())).collect(),
+            conns: conns.map(|(id, it)| (*id, it.clone())).collect(),
             clients: clients.map(|(id, seen)| (id.clone(), *seen)).collect(),
         }
     }
@@ -337,7 +337,7 @@ impl Step<'_> {
         }
         let conns = self.tenant.conns.iter();
         let gone = conns.filter(|(_, record)| dead.contains(&record.boot));
-        let gone: Vec<_> = gone.map(|(id, it)| (id.clone(), it.clone())).collect();
+        let gone: Vec<_> = gone.map(|(id, it)| (*id, it.clone())).collect();
         for (conn, record) in gone {
             self.tenant.conns.remove(&conn);
             *self.bytes -= conn_bytes(&record);
@@ -395,7 +395,7 @@ impl Step<'_> {
         }
         *self.bytes -= old.map_or(0, conn_bytes);
         *self.bytes += conn_bytes(&record);
-        self.tenant.conns.insert(conn.clone(), record.clone());
+        self.tenant.conns.insert(conn, record.clone());
         self.changes.push(Change::Entered(conn, record));
     }
 

@@ -42,9 +42,9 @@ impl Awaits {
     pub fn is_met_by(&self, envelope: &Envelope, own: &ConnectionId) -> bool {
         let is_from_there =
             envelope.from == self.to || envelope.connection.as_str() == self.to.as_str();
-        let is_reply = envelope.reply_to.as_ref() == Some(&self.message_id)
-            || envelope.to.as_str() == own.as_str();
-        is_from_there && is_reply && self.heard.misses(envelope.part)
+        let is_reply = envelope.message.reply_to.as_ref() == Some(&self.message_id)
+            || envelope.message.to.as_str() == own.as_str();
+        is_from_there && is_reply && self.heard.misses(envelope.message.part)
     }
 
     /// Notes that a message which met it is in the queue.

@@ -66,7 +66,7 @@ impl Tenant {
     pub(crate) fn gone(&mut self, env: &Env<'_>, boot: BootId) {
         let conns = self.routes.there().iter();
         let conns = conns.filter(|(_, record)| record.boot == boot);
-        let conns: BTreeSet<ConnectionId> = conns.map(|(id, _)| id.clone()).collect();
+        let conns: BTreeSet<ConnectionId> = conns.map(|(id, _)| *id).collect();
         let is_there = |bot: &Bot| matches!(&bot.home, Some(Home::There(it)) if it.boot == boot);
         let bots = self.routes.bots().filter(|bot| is_there(bot));
         let bots: Vec<BotId> = bots.map(|bot| bot.info.id.clone()).collect();

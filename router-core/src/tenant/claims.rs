@@ -98,7 +98,7 @@ impl Tenant {
         };
         let op = Op {
             conn,
-            conn_id: connection.id.clone(),
+            conn_id: connection.id,
             id,
             kind,
         };
@@ -149,7 +149,7 @@ impl Tenant {
         }
         let holder = Holder {
             boot: env.nodes.own,
-            conn: op.conn_id.clone(),
+            conn: op.conn_id,
         };
         let ask = match &op.kind {
             OpKind::Register(registration) | OpKind::ClaimAnew(registration) => {
@@ -165,7 +165,7 @@ impl Tenant {
                 let known = self.routes.bot(bot);
                 let held = known.filter(|bot| bot.here() == Some(op.conn));
                 let fence = held.map(|held| Fence {
-                    conn: op.conn_id.clone(),
+                    conn: op.conn_id,
                     epoch: held.epoch,
                 });
                 let bot = bot.clone();

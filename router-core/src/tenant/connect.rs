@@ -47,7 +47,7 @@ impl Entering {
     }
 
     fn insert(&mut self, newcomer: Newcomer) {
-        self.ids.insert(newcomer.join.id.clone());
+        self.ids.insert(newcomer.join.id);
         self.newcomers
             .insert(newcomer.join.conn, Box::new(newcomer));
     }
@@ -90,7 +90,7 @@ impl Tenant {
             return self.say_again_conn(key);
         }
         // It is greeted when the other nodes are told: else whom it writes to could not answer.
-        let conn = join.id.clone();
+        let conn = join.id;
         let record = ConnRecord {
             boot: env.nodes.own,
             client: client.clone(),
@@ -118,7 +118,7 @@ impl Tenant {
         {
             return refuse_join(&join, (*code).into(), fx);
         }
-        let conn = join.id.clone();
+        let conn = join.id;
         if let Err(code) = self.is_welcome(&join) {
             self.owed.let_go_conn(conn);
             self.pay(env, fx);
@@ -228,8 +228,8 @@ impl Tenant {
         });
         let auth_ok = AuthOk {
             user_id: self.id.clone(),
-            session_id: join.id.clone(),
-            connection_id: join.id.clone(),
+            session_id: join.id,
+            connection_id: join.id,
             client_id: client.clone(),
             bot_count: u32::try_from(visible).unwrap_or(u32::MAX),
             heartbeat_ms: env.settings.heartbeat_ms,
@@ -265,7 +265,7 @@ impl Tenant {
                 bot.info.status = BotState::Offline;
                 bot.info.since = env.now_ms;
                 let fence = Fence {
-                    conn: conn.id.clone(),
+                    conn: conn.id,
                     epoch: bot.epoch,
                 };
                 self.presence.changed(&bot.info, env.now_ms);

@@ -94,7 +94,7 @@ impl Flows {
         let Some(flow) = table.flows.get_mut(&(from, to.clone())) else {
             return Err(held);
         };
-        let bytes = held.route.envelope.body.len();
+        let bytes = held.route.envelope.message.body.len();
         let is_full = flow.held.len() >= HELD_MAX || flow.bytes + bytes > HELD_BYTES_MAX;
         if is_full || table.bytes + bytes > HELD_TENANT_BYTES_MAX {
             return Err(held);

@@ -42,7 +42,7 @@ impl Tenant {
         let is_connected = self.routes.connection(claimed.conn).is_some();
         let holder = Holder {
             boot: env.nodes.own,
-            conn: claimed.conn_id.clone(),
+            conn: claimed.conn_id,
         };
         let info = BotInfo {
             status: BotState::Online,

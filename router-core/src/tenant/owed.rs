@@ -179,13 +179,13 @@ impl Tenant {
         let boot = env.nodes.own;
         let bots = said.bots.iter().filter_map(|id| {
             let bot = self.routes.bot(id)?;
-            let conn = self.routes.connection(bot.here()?)?.id.clone();
+            let conn = self.routes.connection(bot.here()?)?.id;
             Some(record_of(bot, Holder { boot, conn }))
         });
         let conns = said.conns.iter().filter_map(|key| {
             let conn = self.routes.connection(*key)?;
             let client = conn.client.clone();
-            Some((conn.id.clone(), ConnRecord { boot, client }))
+            Some((conn.id, ConnRecord { boot, client }))
         });
         let assert = Assert {
             boot,

@@ -56,7 +56,7 @@ impl Tenant {
                 Some(Home::There(holder)) => Some(holder.clone()),
                 Some(Home::Here(key)) => self.routes.connection(*key).map(|conn| Holder {
                     boot: own,
-                    conn: conn.id.clone(),
+                    conn: conn.id,
                 }),
                 None => None,
             };
@@ -68,7 +68,7 @@ impl Tenant {
         });
         let here = self.routes.entered().into_iter().map(|(_, id)| (id, own));
         let there = self.routes.there().iter();
-        let there = there.map(|(id, record)| (id.clone(), record.boot));
+        let there = there.map(|(id, record)| (*id, record.boot));
         let mut conns: Vec<(ConnectionId, BootId)> = here.chain(there).collect();
         conns.sort_unstable();
         Some(Replica {

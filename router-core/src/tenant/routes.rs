@@ -58,9 +58,9 @@ impl Connection {
     /// Begins to wait for the reply to what it sends, if it is there to wait.
     pub fn await_reply(&mut self, sent: &Envelope) {
         if self.purpose == Purpose::Wait
-            && let Some(message_id) = sent.message_id.clone()
+            && let Some(message_id) = sent.message.message_id
         {
-            let to = sent.to.clone();
+            let to = sent.message.to.clone();
             self.awaits = Some(Box::new(Awaits::new(message_id, to)));
         }
     }
@@ -72,7 +72,7 @@ impl Connection {
             Purpose::Socket => true,
             Purpose::Call => false,
             Purpose::Wait => {
-                let is_message = envelope.kind == SendKind::Message;
+                let is_message = envelope.message.kind == SendKind::Message;
                 let awaits = self.awaits.as_ref().filter(|_| is_message);
                 awaits.is_some_and(|awaits| awaits.is_met_by(envelope, &self.id))
             }
@@ -202,7 +202,7 @@ impl Routes {
             self.absent.remove(&(client.seen_ms, conn.client.clone()));
         }
         client.conns.push(key);
-        self.by_id.insert(conn.id.clone(), key);
+        self.by_id.insert(conn.id, key);
         self.waits += usize::from(conn.purpose == Purpose::Wait);
         self.connections.insert(key, Box::new(conn));
     }
@@ -247,7 +247,7 @@ impl Routes {
             self.absent.remove(&(client.seen_ms, record.client.clone()));
         }
         client.stays = true;
-        client.there.push((id.clone(), record.boot));
+        client.there.push((id, record.boot));
         *self.nodes.entry(record.boot).or_default() += 1;
         self.there.insert(id, record);
     }
@@ -289,7 +289,7 @@ impl Routes {
     pub fn entered(&self) -> Vec<(ConnKey, ConnectionId)> {
         let entered = self.connections.iter();
         let entered = entered.filter(|(_, conn)| conn.purpose != Purpose::Call);
-        entered.map(|(key, conn)| (*key, conn.id.clone())).collect()
+        entered.map(|(key, conn)| (*key, conn.id)).collect()
     }
 
     /// The connections of other nodes.
@@ -344,7 +344,7 @@ impl Routes {
     /// connection, else a known bot, else a known client id. No targets = known, but nobody is there
     /// who hears it. Absent = never seen, or forgotten.
     pub fn resolve(&self, envelope: &Envelope, sender: Option<ConnKey>) -> Option<Resolved> {
-        let to = &envelope.to;
+        let to = &envelope.message.to;
         let hears = |key: &&ConnKey| {
             let conn = self.connections.get(key);
             conn.is_some_and(|conn| conn.hears(envelope))

@@ -54,11 +54,11 @@ impl Parcel {
             true => Bytes::new(),
             false => encode::delivery(envelope, now_ms),
         };
-        let stream = envelope.stream_id.as_ref();
+        let stream = envelope.message.stream_id.as_ref();
         Self {
             text,
             ends: stream.map(|stream| stream_key(&envelope.from, Some(stream))),
-            part: envelope.part,
+            part: envelope.message.part,
         }
     }
 }
@@ -116,7 +116,7 @@ impl Tenant {
         if self.routes.connection(sender).is_none() {
             return;
         }
-        let is_message = held.route.envelope.kind == SendKind::Message;
+        let is_message = held.route.envelope.message.kind == SendKind::Message;
         let plan = match self.decide(env, sender, &held) {
             Verdict::Go(plan) => plan,
             Verdict::Duplicate => return self.duplicate(env, &held.route, fx),
@@ -125,7 +125,7 @@ impl Tenant {
             }
         };
         if plan.kind == Kind::Bot {
-            let (to, node) = (&held.route.envelope.to, plan.nodes.first().copied());
+            let (to, node) = (&held.route.envelope.message.to, plan.nodes.first().copied());
             match (self.flows.gate(sender, to, node), is_message) {
                 (Gate::Open, _) => {}
                 (Gate::Hold, true) => return self.hold(env, held, fx),
@@ -145,7 +145,8 @@ impl Tenant {
         };
         // Unknown and out of sight are one case, so that they cannot be told apart.
         let resolved = self.routes.resolve(envelope, Some(sender));
-        let Some(resolved) = resolved.filter(|it| may_address(&conn.grant, it.kind, &envelope.to))
+        let Some(resolved) =
+            resolved.filter(|it| may_address(&conn.grant, it.kind, &envelope.message.to))
         else {
             return Verdict::Refused(self.unknown(env), None);
         };
@@ -187,9 +188,9 @@ impl Tenant {
 
     fn hold(&mut self, env: &Env<'_>, mut held: Held, fx: &mut Effects) {
         let sender = held.route.conn;
-        let to = held.route.envelope.to.clone();
+        let to = held.route.envelope.message.to.clone();
         // What waits must not pin the buffer it was read into.
-        held.route.envelope.body = held.route.envelope.body.detach();
+        held.route.envelope.message.body = held.route.envelope.message.body.detach();
         if let Err(held) = self.flows.hold(sender, &to, held) {
             self.refuse_route(env, &held.route, ErrorCode::RecipientBusy, None, fx);
         }
@@ -202,9 +203,9 @@ impl Tenant {
         let wire = (!plan.nodes.is_empty()).then(|| route.envelope.to_bytes());
         let parcel = Parcel::new(&route.envelope, &plan, env.now_ms);
         // What is being settled must not pin the buffer it was read into.
-        route.envelope.body = Body::default();
+        route.envelope.message.body = Body::default();
         let flow = (plan.kind == Kind::Bot && wire.is_some())
-            .then(|| (route.conn, route.envelope.to.clone()));
+            .then(|| (route.conn, route.envelope.message.to.clone()));
         let wire_of_bot = wire.clone().filter(|_| plan.kind == Kind::Bot);
         let away = wire_of_bot.zip(plan.nodes.first().copied());
         let sent = Sent {
@@ -287,8 +288,8 @@ impl Tenant {
                 node,
                 stream: Box::new((
                     envelope.from.clone(),
-                    envelope.to.clone(),
-                    envelope.stream_id.clone(),
+                    envelope.message.to.clone(),
+                    envelope.message.stream_id.clone(),
                 )),
                 envelope: wire.clone().unwrap_or_default(),
             });
@@ -298,7 +299,7 @@ impl Tenant {
         }
         let text = encode::delivery(&envelope, env.now_ms);
         let class = Class::Partial {
-            of: stream_key(&envelope.from, envelope.stream_id.as_ref()),
+            of: stream_key(&envelope.from, envelope.message.stream_id.as_ref()),
         };
         for conn in plan.targets {
             fx.deliver(conn, text.clone(), class.clone());
@@ -308,7 +309,7 @@ impl Tenant {
     /// Takes a message from another node: it is delivered here or nowhere. A message ends in one
     /// [`Effect::Decided`], within the same hold of the shard.
     pub(crate) fn inbound(&mut self, env: &Env<'_>, envelope: Envelope, fx: &mut Effects) {
-        let is_message = envelope.kind == SendKind::Message;
+        let is_message = envelope.message.kind == SendKind::Message;
         match (self.decide_inbound(env, &envelope), is_message) {
             (Ok(plan), true) => {
                 let parcel = Parcel::new(&envelope, &plan, env.now_ms);
@@ -347,9 +348,9 @@ impl Tenant {
     }
 
     fn key_of(&self, envelope: &Envelope) -> Option<Key> {
-        let id = envelope.message_id.as_ref();
+        let id = envelope.message.message_id.as_ref();
         let id = id.filter(|_| envelope.idempotent)?;
-        Some(self.dedupe.key(&envelope.to, &envelope.from, id))
+        Some(self.dedupe.key(&envelope.message.to, &envelope.from, id))
     }
 
     fn receipt(&self, number: u64) -> Receipt {
@@ -373,10 +374,10 @@ impl Tenant {
         fx: &mut Effects,
     ) {
         let envelope = &route.envelope;
-        if envelope.kind != SendKind::Message {
+        if envelope.message.kind != SendKind::Message {
             return fx.push(Effect::Note(Fact::BestEffortDropped));
         }
-        let own = envelope.message_id.clone().filter(|_| envelope.idempotent);
+        let own = envelope.message.message_id.filter(|_| envelope.idempotent);
         let refusal = Refusal {
             code,
             message_id: own,

@@ -172,7 +172,7 @@ impl Tenant {
         let flow = sent
             .away
             .is_some()
-            .then(|| (sent.route.conn, sent.route.envelope.to.clone()));
+            .then(|| (sent.route.conn, sent.route.envelope.message.to.clone()));
         match settled {
             Settled::Delivered => {
                 let is_first = !std::mem::replace(&mut delivery.delivered, true);
@@ -297,7 +297,7 @@ pub(super) fn ack(
     fx: &mut Effects,
 ) {
     let to = route.conn;
-    let message_id = &route.envelope.message_id;
+    let message_id = &route.envelope.message.message_id;
     let (Some(conn), Some(message_id)) = (routes.connection_mut(to), message_id) else {
         return;
     };

@@ -35,7 +35,7 @@ impl Tenant {
         self.expel_strangers(env, fx);
         let bots = snapshot.bots.iter();
         let listed: Listed = bots.map(|it| (it.info.id.clone(), it.epoch)).collect();
-        let there: BTreeSet<ConnectionId> = snapshot.conns.iter().map(|it| it.0.clone()).collect();
+        let there: BTreeSet<ConnectionId> = snapshot.conns.iter().map(|it| it.0).collect();
         for seen in snapshot.clients {
             self.routes.see(seen);
         }

@@ -34,7 +34,7 @@ fn answer_of(text: &Bytes) -> Option<&'static str> {
         Request::Auth(_) => Some("auth_ok"),
         Request::RegisterBot(_) => Some("bot_registered"),
         Request::UnregisterBot(_) => Some("bot_unregistered"),
-        Request::Send(send) if send.kind == SendKind::Message => Some("message_ack"),
+        Request::Send(send) if send.message.kind == SendKind::Message => Some("message_ack"),
         Request::Send(_) => None,
         Request::Subscribe(_)
         | Request::Unsubscribe(_)

@@ -80,7 +80,8 @@ impl World {
             body["text"].as_str().unwrap().to_owned()
         };
         let all = self.published.iter();
-        all.map(|(_, node, it)| (*node, text(&it.body))).collect()
+        all.map(|(_, node, it)| (*node, text(&it.message.body)))
+            .collect()
     }
 }
 

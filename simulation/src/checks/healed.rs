@@ -49,10 +49,10 @@ impl Onlooker {
             let mut lives = self.boots.iter();
             let own = lives.find(|(_, (of, ended))| *of == conn.process && ended.is_none());
             if let Some((boot, _)) = own {
-                conns.insert(conn.id.clone(), *boot);
+                conns.insert(conn.id, *boot);
             }
             for bot in conn.bots.keys() {
-                if held.insert(bot.clone(), conn.id.clone()).is_some() {
+                if held.insert(bot.clone(), conn.id).is_some() {
                     twice = Some(bot.clone());
                 }
             }
@@ -60,14 +60,14 @@ impl Onlooker {
         if let Some(bot) = twice {
             return self.fail(HEALED, &format!("{bot} of tenant {tenant} has two homes"));
         }
-        let stored_conns = stored.conns.iter().map(|(id, it)| (id.clone(), it.boot));
+        let stored_conns = stored.conns.iter().map(|(id, it)| (*id, it.boot));
         let stored_conns: BTreeMap<ConnectionId, BootId> = stored_conns.collect();
         if stored_conns != conns {
             let what = format!("tenant {tenant}: the store has {stored_conns:?}, not {conns:?}");
             return self.fail(HEALED, &what);
         }
         let stored_held = stored.bots.iter().filter_map(|bot| {
-            let conn = bot.holder.as_ref()?.conn.clone();
+            let conn = bot.holder.as_ref()?.conn;
             Some((bot.info.id.as_str().to_owned(), conn))
         });
         let stored_held: BTreeMap<String, ConnectionId> = stored_held.collect();
@@ -90,7 +90,7 @@ fn difference(replica: &Replica, stored: &Snapshot) -> Option<String> {
     if bots != own {
         return Some(format!("bots {own:?}, not {bots:?}"));
     }
-    let conns = stored.conns.iter().map(|(id, it)| (id.clone(), it.boot));
+    let conns = stored.conns.iter().map(|(id, it)| (*id, it.boot));
     let conns: Vec<(ConnectionId, BootId)> = conns.collect();
     (conns != replica.conns).then(|| format!("conns {:?}, not {conns:?}", replica.conns))
 }

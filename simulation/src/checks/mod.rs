@@ -203,7 +203,7 @@ impl Onlooker {
         let conn = Conn {
             tenant,
             process,
-            id: id.clone(),
+            id: *id,
             closed: false,
             greeted: false,
             bots: BTreeMap::new(),

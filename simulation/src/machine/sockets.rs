@@ -54,7 +54,7 @@ impl Machine {
         let (settings, nodes) = (Arc::clone(&self.settings), Arc::clone(&self.nodes));
         let env = self.env(outside, &settings, &nodes);
         let session = Session::new(key, &env);
-        let id = session.id().clone();
+        let id = *session.id();
         outside
             .onlooker
             .opened(key, peer, self.process, &id, outside.now_ms);

@@ -71,11 +71,12 @@ async fn read(
     exchange: Exchange<'_>,
     limits: &ReadLimits,
     key: Option<MessageId>,
-) -> Result<Box<Send>, Refused> {
+) -> Result<Send, Refused> {
     let body = exchange.json_body(limits).await?;
     let mut send = decode_message(&body).map_err(|rejected| rejected.code)?;
-    match (&send.message_id, key) {
-        (None, key) => send.message_id = key,
+    let message_id = &mut send.message.message_id;
+    match (&*message_id, key) {
+        (None, key) => *message_id = key,
         (Some(own), Some(key)) if *own != key => return Err(ErrorCode::BadRequest.into()),
         (Some(_), Some(_) | None) => {}
     }
