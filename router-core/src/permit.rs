@@ -32,12 +32,13 @@ pub enum Scope {
 
 /// What a verified credential says of its bearer. Only [`auth`](crate::auth) makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[repr(C)]
 pub struct Grant {
-    pub(crate) tenant: TenantId,
     pub(crate) scope: Scope,
-    pub(crate) generation: u64,
     /// A token's; a key has none. Apart, since two copies of a grant lie with each socket.
     pub(crate) terms: Option<Arc<Terms>>,
+    pub(crate) tenant: TenantId,
+    pub(crate) generation: u64,
 }
 
 /// What a token says that a key does not.

@@ -69,7 +69,7 @@ impl Tenant {
         let conns: BTreeSet<ConnectionId> = conns.map(|(id, _)| *id).collect();
         let is_there = |bot: &Bot| matches!(&bot.home, Some(Home::There(it)) if it.boot == boot);
         let bots = self.routes.bots().filter(|bot| is_there(bot));
-        let bots: Vec<BotId> = bots.map(|bot| bot.info.id.clone()).collect();
+        let bots: Vec<BotId> = bots.map(|bot| bot.about.info.id.clone()).collect();
         if conns.is_empty() && bots.is_empty() {
             return;
         }
@@ -77,9 +77,9 @@ impl Tenant {
         for id in bots {
             if let Some(bot) = self.routes.bot_mut(&id) {
                 bot.home = None;
-                bot.info.status = BotState::Offline;
-                bot.info.since = env.now_ms;
-                let info = bot.info.clone();
+                bot.about.info.status = BotState::Offline;
+                bot.about.info.since = env.now_ms;
+                let info = bot.about.info.clone();
                 self.presence.changed(&info, env.now_ms);
             }
         }
@@ -95,7 +95,7 @@ impl Tenant {
     /// This node goes on under a new name: all that it holds is said again.
     pub(crate) fn reborn(&mut self, env: &Env<'_>, fx: &mut Effects) {
         let here = self.routes.bots().filter(|bot| bot.here().is_some());
-        let here: Vec<BotId> = here.map(|bot| bot.info.id.clone()).collect();
+        let here: Vec<BotId> = here.map(|bot| bot.about.info.id.clone()).collect();
         for bot in here {
             self.say_again_bot(bot);
         }

@@ -166,7 +166,7 @@ impl Tenant {
                 let held = known.filter(|bot| bot.here() == Some(op.conn));
                 let fence = held.map(|held| Fence {
                     conn: op.conn_id,
-                    epoch: held.epoch,
+                    epoch: held.about.epoch,
                 });
                 let bot = bot.clone();
                 Ask::Forget { bot, fence }
@@ -187,10 +187,10 @@ impl Tenant {
             return;
         };
         let registration = Registration {
-            info: bot.info.clone(),
+            info: bot.about.info.clone(),
             // Whoever registered it meanwhile keeps it.
             takeover: Takeover::Reject,
-            instance: bot.instance.clone(),
+            instance: bot.about.instance.clone(),
             confirm: false,
         };
         self.queue(env, id, conn, None, OpKind::ClaimAnew(registration), fx);
@@ -303,7 +303,7 @@ impl Tenant {
         fx: &mut Effects,
     ) {
         let known = self.routes.bot(bot);
-        if known.is_some_and(|known| known.epoch > ver) {
+        if known.is_some_and(|known| known.about.epoch > ver) {
             return;
         }
         let here = known.and_then(Bot::here);

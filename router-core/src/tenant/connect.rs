@@ -220,7 +220,7 @@ impl Tenant {
         let visible = self
             .routes
             .bots()
-            .filter(|bot| may_see(&join.grant, &bot.info.id))
+            .filter(|bot| may_see(&join.grant, &bot.about.info.id))
             .count();
         let resumed = join.resume.then(|| Resumed {
             recovered: false,
@@ -262,13 +262,13 @@ impl Tenant {
                     continue;
                 };
                 bot.home = None;
-                bot.info.status = BotState::Offline;
-                bot.info.since = env.now_ms;
+                bot.about.info.status = BotState::Offline;
+                bot.about.info.since = env.now_ms;
                 let fence = Fence {
                     conn: conn.id,
-                    epoch: bot.epoch,
+                    epoch: bot.about.epoch,
                 };
-                self.presence.changed(&bot.info, env.now_ms);
+                self.presence.changed(&bot.about.info, env.now_ms);
                 self.owed.let_go_bot(id, fence);
                 fx.push(Effect::Note(Fact::BotOffline));
             }

@@ -51,6 +51,7 @@ impl Tenant {
             }
             Some(_) if is_same_instance(bot, registration.instance.as_ref()) => {}
             Some(_) => bot
+                .about
                 .flaps
                 .check(env.now_ms, limit)
                 .map_err(|retry_ms| Refusal {

@@ -15,7 +15,7 @@ impl Tenant {
     pub(super) fn apply_bot(&mut self, env: &Env<'_>, record: BotRecord, fx: &mut Effects) {
         self.directory.saw(record.epoch);
         let known = self.routes.bot(&record.info.id);
-        if known.is_some_and(|known| record.epoch < known.epoch) {
+        if known.is_some_and(|known| record.epoch < known.about.epoch) {
             return;
         }
         let Some(holder) = record.holder.clone() else {
@@ -37,7 +37,7 @@ impl Tenant {
         if !own {
             let boot = holder.boot;
             let is_dead = env.nodes.is_dead(boot);
-            let home = (!is_dead).then_some(Home::There(holder));
+            let home = (!is_dead).then(|| Home::There(Box::new(holder)));
             match is_dead {
                 true => self.reap_soon(env),
                 false => self.meet(env, boot, fx),
@@ -72,7 +72,7 @@ impl Tenant {
         let Some(gone) = self.routes.remove_bot(bot) else {
             return;
         };
-        let was_online = gone.info.status == BotState::Online;
+        let was_online = gone.about.info.status == BotState::Online;
         if let Some(home) = gone.here() {
             if let Some(conn) = self.routes.connection_mut(home) {
                 conn.bots.remove(bot);
@@ -83,7 +83,7 @@ impl Tenant {
             let info = BotInfo {
                 status: BotState::Offline,
                 since: env.now_ms,
-                ..gone.info
+                ..gone.about.info
             };
             self.presence.changed(&info, env.now_ms);
         }

@@ -6,7 +6,7 @@ use protocol::{BotId, CloseCode, ConnectionId, ErrorCode, FrameId};
 use smol_str::SmolStr;
 
 use super::Tenant;
-use super::routes::{Bot, Home};
+use super::routes::{About, Bot, Home};
 use crate::check;
 use crate::effect::{Effect, Effects, Fact};
 use crate::env::{Env, Millis};
@@ -38,7 +38,7 @@ impl Tenant {
         self.directory.known_ver = self.directory.known_ver.max(claimed.epoch);
         let known = self.routes.bot(&registration.info.id);
         // Its event came first, and a later one behind it.
-        let is_over = known.is_some_and(|known| known.epoch > claimed.epoch);
+        let is_over = known.is_some_and(|known| known.about.epoch > claimed.epoch);
         let is_connected = self.routes.connection(claimed.conn).is_some();
         let holder = Holder {
             boot: env.nodes.own,
@@ -131,30 +131,33 @@ impl Tenant {
         let old = self.routes.remove_bot(&id);
         check!(
             Invariant::OneHome,
-            old.as_ref().is_none_or(|old| old.epoch <= epoch),
+            old.as_ref().is_none_or(|old| old.about.epoch <= epoch),
             "the epoch of {id} went back to {epoch}"
         );
         let is_told = old
             .as_ref()
-            .is_some_and(|old| is_told_alike(&old.info, &info));
+            .is_some_and(|old| is_told_alike(&old.about.info, &info));
         if !is_told {
             self.presence.changed(&info, env.now_ms);
         }
         let is_contest = old.as_ref().is_some_and(|old| {
             let both = old.home.is_some() && home.is_some();
-            both && old.epoch != epoch && !is_same_instance(old, instance.as_ref())
+            both && old.about.epoch != epoch && !is_same_instance(old, instance.as_ref())
         });
         let before = old.as_ref().and_then(Bot::here);
-        let mut flaps = old.map(|old| old.flaps).unwrap_or_default();
+        let mut flaps = old.map(|old| old.about.flaps).unwrap_or_default();
         if is_contest {
             flaps.count(env.now_ms);
         }
-        let bot = Bot {
+        let about = About {
             info,
-            home,
             epoch,
             instance,
             flaps,
+        };
+        let bot = Bot {
+            home,
+            about: Box::new(about),
         };
         let after = bot.here();
         self.routes.insert_bot(bot);
@@ -198,7 +201,7 @@ impl Tenant {
 
 /// A restart of the same process is no contest.
 pub(super) fn is_same_instance(bot: &Bot, instance: Option<&SmolStr>) -> bool {
-    instance.is_some() && bot.instance.as_ref() == instance
+    instance.is_some() && bot.about.instance.as_ref() == instance
 }
 
 /// Since when a bot is offline is not worth a word to those who know that it is.

@@ -76,10 +76,10 @@ const SWEEP_MS: Millis = 10 * 60 * 1000;
 
 /// One tenant on this node.
 ///
-/// Its fields lie in this order: what every message needs is together in front, so that with many
-/// tenants a message brings few lines of memory into the cache.
+/// Its fields lie in this order, from the start of a line of memory: what every message needs is
+/// together in front, so that with many tenants a message brings few lines into the cache.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub(crate) struct Tenant {
     id: TenantId,
     limits: Arc<Limits>,

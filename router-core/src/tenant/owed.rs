@@ -242,10 +242,10 @@ impl Tenant {
 
 fn record_of(bot: &Bot, holder: Holder) -> BotRecord {
     BotRecord {
-        info: bot.info.clone(),
+        info: bot.about.info.clone(),
         holder: Some(holder),
-        epoch: bot.epoch,
-        instance: bot.instance.clone(),
+        epoch: bot.about.epoch,
+        instance: bot.about.instance.clone(),
     }
 }
 

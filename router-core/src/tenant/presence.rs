@@ -329,7 +329,7 @@ impl Tenant {
             return Refusal::from(self.unknown(env)).tell(env, key, id.as_ref(), fx);
         };
         let page = BotsList {
-            bots: vec![found.info.clone()],
+            bots: vec![found.about.info.clone()],
             next_cursor: None,
             request_id: None,
         };
@@ -345,7 +345,7 @@ impl Tenant {
         limit: usize,
         request_id: Option<String>,
     ) -> BotsList {
-        let all = self.routes.bots_after(after).map(|bot| &bot.info);
+        let all = self.routes.bots_after(after).map(|bot| &bot.about.info);
         let mut visible = all.filter(|bot| may_see(grant, &bot.id));
         let mut page = BotsList {
             bots: Vec::new(),

@@ -53,7 +53,7 @@ impl Tenant {
         let own = nodes.own;
         let bots = self.routes.bots().map(|bot| {
             let holder = match &bot.home {
-                Some(Home::There(holder)) => Some(holder.clone()),
+                Some(Home::There(holder)) => Some(Holder::clone(holder)),
                 Some(Home::Here(key)) => self.routes.connection(*key).map(|conn| Holder {
                     boot: own,
                     conn: conn.id,
@@ -61,8 +61,8 @@ impl Tenant {
                 None => None,
             };
             ReplicaBot {
-                id: bot.info.id.clone(),
-                epoch: bot.epoch,
+                id: bot.about.info.id.clone(),
+                epoch: bot.about.epoch,
                 holder,
             }
         });

@@ -31,27 +31,28 @@ pub(super) type TargetNodes = SmallVec<[BootId; 1]>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Home {
     Here(ConnKey),
-    There(Holder),
+    There(Box<Holder>),
 }
 
-/// A connection of the tenant.
+/// A connection of the tenant. What every message of its needs is in front, as in the tenant.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(super) struct Connection {
-    pub id: ConnectionId,
-    pub grant: Grant,
     pub client: ClientId,
+    pub purpose: Purpose,
+    pub acks: Acks,
     /// Whether it named its client id itself: then it is a device even while it holds bots.
     pub named: bool,
-    pub acks: Acks,
-    pub bots: BTreeSet<BotId>,
-    pub watch: Watch,
-    pub purpose: Purpose,
-    /// The reply that a wait is for, once it has sent its message.
-    pub awaits: Option<Box<Awaits>>,
     /// Whether a message of its was acknowledged.
     pub sent: bool,
     /// Whether the store was told of it, and so must be told when it is gone.
     pub told: bool,
+    pub grant: Grant,
+    pub bots: BTreeSet<BotId>,
+    /// The reply that a wait is for, once it has sent its message.
+    pub awaits: Option<Box<Awaits>>,
+    pub id: ConnectionId,
+    pub watch: Watch,
 }
 
 impl Connection {
@@ -80,11 +81,17 @@ impl Connection {
     }
 }
 
-/// A listed bot.
+/// A listed bot. A message asks for its home alone, so that what else is known of it is apart.
 #[derive(Debug)]
 pub(super) struct Bot {
-    pub info: BotInfo,
     pub home: Option<Home>,
+    pub about: Box<About>,
+}
+
+/// What is known of a bot.
+#[derive(Debug)]
+pub(super) struct About {
+    pub info: BotInfo,
     pub epoch: u64,
     pub instance: Option<SmolStr>,
     pub flaps: Flaps,
@@ -130,9 +137,13 @@ pub(super) struct Resolved {
 #[repr(C)]
 pub(super) struct Routes {
     connections: SmallMap<ConnKey, Box<Connection>, 2>,
-    bots: SmallMap<BotId, Box<Bot>, 1>,
-    /// How many connections each other node has.
-    nodes: BTreeMap<BootId, usize>,
+    /// How many connections each other node has; absent while there never was one.
+    #[expect(
+        clippy::box_collection,
+        reason = "most have none, and all pay for its place"
+    )]
+    nodes: Option<Box<BTreeMap<BootId, usize>>>,
+    bots: SmallMap<BotId, Bot, 1>,
     waits: usize,
     by_id: SmallMap<ConnectionId, ConnKey, 1>,
     clients: SmallMap<ClientId, Client, 1>,
@@ -154,7 +165,7 @@ impl Routes {
 
     /// Nodes that have connections of the tenant, this one included.
     pub fn node_count(&self) -> usize {
-        self.nodes.len() + 1
+        self.nodes.as_ref().map_or(0, |nodes| nodes.len()) + 1
     }
 
     pub fn connection(&self, key: ConnKey) -> Option<&Connection> {
@@ -248,7 +259,8 @@ impl Routes {
         }
         client.stays = true;
         client.there.push((id, record.boot));
-        *self.nodes.entry(record.boot).or_default() += 1;
+        let nodes = self.nodes.get_or_insert_default();
+        *nodes.entry(record.boot).or_default() += 1;
         self.there.insert(id, record);
     }
 
@@ -257,10 +269,12 @@ impl Routes {
         let Some(record) = self.there.remove(id) else {
             return;
         };
-        if let Some(count) = self.nodes.get_mut(&record.boot) {
+        if let Some(nodes) = &mut self.nodes
+            && let Some(count) = nodes.get_mut(&record.boot)
+        {
             *count -= 1;
             if *count == 0 {
-                self.nodes.remove(&record.boot);
+                nodes.remove(&record.boot);
             }
         }
         let Some(client) = self.clients.get_mut(&record.client) else {
@@ -303,11 +317,11 @@ impl Routes {
     }
 
     pub fn bot(&self, id: &BotId) -> Option<&Bot> {
-        self.bots.get(id).map(|bot| &**bot)
+        self.bots.get(id)
     }
 
     pub fn bot_mut(&mut self, id: &BotId) -> Option<&mut Bot> {
-        self.bots.get_mut(id).map(|bot| &mut **bot)
+        self.bots.get_mut(id)
     }
 
     pub fn bot_count(&self) -> usize {
@@ -316,20 +330,20 @@ impl Routes {
 
     /// Every listed bot, in id order.
     pub fn bots(&self) -> impl Iterator<Item = &Bot> {
-        self.bots.iter().map(|(_, bot)| &**bot)
+        self.bots.iter().map(|(_, bot)| bot)
     }
 
     /// Those behind a bot; absent: all.
     pub fn bots_after(&self, bot: Option<&BotId>) -> impl Iterator<Item = &Bot> {
-        self.bots.iter_after(bot).map(|(_, bot)| &**bot)
+        self.bots.iter_after(bot).map(|(_, bot)| bot)
     }
 
     pub fn insert_bot(&mut self, bot: Bot) {
-        self.bots.insert(bot.info.id.clone(), Box::new(bot));
+        self.bots.insert(bot.about.info.id.clone(), bot);
     }
 
     pub fn remove_bot(&mut self, id: &BotId) -> Option<Bot> {
-        self.bots.remove(id).map(|bot| *bot)
+        self.bots.remove(id)
     }
 
     pub fn names_bot(&self, name: &str) -> bool {
@@ -390,7 +404,7 @@ impl Routes {
     /// Forgets bots that went offline, and clients that left, before a time.
     pub fn forget_before(&mut self, then_ms: Millis) {
         self.bots
-            .retain(|_, bot| bot.home.is_some() || bot.info.since >= then_ms);
+            .retain(|_, bot| bot.home.is_some() || bot.about.info.since >= then_ms);
         while let Some((seen_ms, id)) = self.absent.pop_first() {
             if seen_ms >= then_ms {
                 self.absent.insert((seen_ms, id));

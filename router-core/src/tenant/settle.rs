@@ -76,36 +76,72 @@ pub(super) struct Away {
     pub moves: u64,
 }
 
-/// Messages being settled, by rising number. Those for this node alone settle before the next one
-/// begins. In boxes: a tenant keeps room for none while it has none.
+/// Messages being settled. In boxes: a tenant keeps room for none while it has none.
 #[derive(Debug, Default)]
-pub(super) struct Deliveries(VecDeque<Box<Delivery>>);
+pub(super) struct Deliveries {
+    /// One for this node alone: it settles before the next one begins, so that most tenants need no
+    /// list.
+    here: Option<Box<Delivery>>,
+    /// The others, by rising number; absent while there never was one.
+    #[expect(
+        clippy::box_collection,
+        reason = "most have none, and all pay for its place"
+    )]
+    others: Option<Box<VecDeque<Box<Delivery>>>>,
+}
+
+/// Where a delivery is.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Here,
+    Among(usize),
+}
 
 impl Deliveries {
     pub fn begin(&mut self, delivery: Delivery) {
-        self.0.push_back(Box::new(delivery));
+        let delivery = Box::new(delivery);
+        match &self.here {
+            None if delivery.nodes == 0 => self.here = Some(delivery),
+            None | Some(_) => self.others.get_or_insert_default().push_back(delivery),
+        }
     }
 
     /// Whether the last one awaits an outcome of this node.
     fn wait_here(&self) -> bool {
-        let last = self.0.back();
+        let others = self.others.as_ref();
+        let last = self.here.as_ref().or(others.and_then(|it| it.back()));
         last.is_some_and(|delivery| !delivery.waiting.is_empty())
     }
 
     pub fn len(&self) -> usize {
-        self.0.len()
+        let others = self.others.as_ref().map_or(0, |it| it.len());
+        others + usize::from(self.here.is_some())
     }
 
-    /// Most are the last one when they are settled.
-    fn take(&mut self, at: usize) -> Option<Box<Delivery>> {
-        match at + 1 == self.0.len() {
-            true => self.0.pop_back(),
-            false => self.0.remove(at),
+    fn find(&mut self, number: u64) -> Option<(Place, &mut Delivery)> {
+        let here = self.here.as_ref();
+        let place = if here.is_some_and(|it| it.number == number) {
+            Place::Here
+        } else {
+            let others = self.others.as_ref()?;
+            let found = others.binary_search_by_key(&number, |it| it.number);
+            Place::Among(found.ok()?)
+        };
+        Some((place, self.get_mut(place)?))
+    }
+
+    fn get_mut(&mut self, place: Place) -> Option<&mut Delivery> {
+        match place {
+            Place::Here => self.here.as_deref_mut(),
+            Place::Among(at) => self.others.as_mut()?.get_mut(at).map(|it| &mut **it),
         }
     }
 
-    fn find(&self, number: u64) -> Option<usize> {
-        self.0.binary_search_by_key(&number, |it| it.number).ok()
+    fn take(&mut self, place: Place) -> Option<Box<Delivery>> {
+        match place {
+            Place::Here => self.here.take(),
+            Place::Among(at) => self.others.as_mut()?.remove(at),
+        }
     }
 }
 
@@ -119,10 +155,9 @@ impl Tenant {
         outcome: Outcome,
         fx: &mut Effects,
     ) -> bool {
-        let Some(at) = self.deliveries.find(number) else {
+        let Some((place, delivery)) = self.deliveries.find(number) else {
             return false;
         };
-        let delivery = &mut self.deliveries.0[at];
         let conn = delivery.waiting.pop();
         let mut is_first = false;
         match outcome {
@@ -146,9 +181,9 @@ impl Tenant {
                 );
             }
             fx.push(Effect::Note(Fact::Delivered { bytes }));
-            self.tell_delivered(env, at, fx);
+            tell_delivered(&mut self.routes, env, delivery, fx);
         }
-        self.finish_delivery(env, at, fx);
+        self.finish_delivery(env, place, fx);
         self.dispatch_ready(env, fx);
         true
     }
@@ -161,10 +196,9 @@ impl Tenant {
         settled: Settled,
         fx: &mut Effects,
     ) {
-        let Some(at) = self.deliveries.find(number) else {
+        let Some((place, delivery)) = self.deliveries.find(number) else {
             return;
         };
-        let delivery = &mut self.deliveries.0[at];
         delivery.nodes = delivery.nodes.saturating_sub(1);
         let Origin::Here(sent) = &delivery.origin else {
             return;
@@ -177,12 +211,12 @@ impl Tenant {
             Settled::Delivered => {
                 let is_first = !std::mem::replace(&mut delivery.delivered, true);
                 if is_first {
-                    self.tell_delivered(env, at, fx);
+                    tell_delivered(&mut self.routes, env, delivery, fx);
                 }
                 self.give_up_on_the_overtaken(env, flow.as_ref(), fx);
             }
             Settled::Verdict(Verdict::Duplicate) => delivery.duplicate = true,
-            Settled::Verdict(Verdict::Moved(to)) => return self.moved(env, at, to, flow, fx),
+            Settled::Verdict(Verdict::Moved(to)) => return self.moved(env, place, to, flow, fx),
             Settled::Verdict(Verdict::Offline) => {}
             Settled::Verdict(Verdict::Refused(code)) => delivery.fails(code),
             Settled::Unknown => {
@@ -191,7 +225,7 @@ impl Tenant {
             }
             Settled::Unsent => delivery.fails(ErrorCode::Unreachable),
         }
-        self.finish_delivery(env, at, fx);
+        self.finish_delivery(env, place, fx);
         self.go_on(env, flow, fx);
     }
 
@@ -199,12 +233,14 @@ impl Tenant {
     fn moved(
         &mut self,
         env: &Env<'_>,
-        at: usize,
+        place: Place,
         to: BootId,
         flow: Option<(ConnKey, Name)>,
         fx: &mut Effects,
     ) {
-        let delivery = &mut self.deliveries.0[at];
+        let Some(delivery) = self.deliveries.get_mut(place) else {
+            return;
+        };
         let Origin::Here(sent) = &delivery.origin else {
             return;
         };
@@ -220,11 +256,11 @@ impl Tenant {
         match (again, &flow) {
             (Some(held), Some((from, bot))) => {
                 self.flows.moved(*from, bot, held);
-                self.deliveries.0.remove(at);
+                self.deliveries.take(place);
             }
             (_, _) => {
                 delivery.fails(ErrorCode::Unreachable);
-                self.finish_delivery(env, at, fx);
+                self.finish_delivery(env, place, fx);
             }
         }
         self.go_on(env, flow, fx);
@@ -261,19 +297,13 @@ impl Tenant {
         }
     }
 
-    fn tell_delivered(&mut self, env: &Env<'_>, at: usize, fx: &mut Effects) {
-        if let Origin::Here(Sent { route, .. }) = &self.deliveries.0[at].origin {
-            ack(&mut self.routes, env, route, AckStatus::Delivered, fx);
-        }
-    }
-
     /// Answers for a message whose outcomes are all in.
-    fn finish_delivery(&mut self, env: &Env<'_>, at: usize, fx: &mut Effects) {
-        let delivery = &self.deliveries.0[at];
-        if !delivery.waiting.is_empty() || delivery.nodes > 0 {
+    fn finish_delivery(&mut self, env: &Env<'_>, place: Place, fx: &mut Effects) {
+        let delivery = self.deliveries.get_mut(place);
+        if delivery.is_none_or(|it| !it.waiting.is_empty() || it.nodes > 0) {
             return;
         }
-        let Some(delivery) = self.deliveries.take(at) else {
+        let Some(delivery) = self.deliveries.take(place) else {
             return;
         };
         let route = match &delivery.origin {
@@ -285,6 +315,12 @@ impl Tenant {
             (false, true) => self.duplicate(env, route, fx),
             (false, false) => self.refuse_route(env, route, delivery.error, None, fx),
         }
+    }
+}
+
+fn tell_delivered(routes: &mut Routes, env: &Env<'_>, delivery: &Delivery, fx: &mut Effects) {
+    if let Origin::Here(Sent { route, .. }) = &delivery.origin {
+        ack(routes, env, route, AckStatus::Delivered, fx);
     }
 }
 

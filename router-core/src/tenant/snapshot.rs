@@ -60,9 +60,9 @@ impl Tenant {
     fn go_back(&mut self, record: &BotRecord, ver: u64) {
         if let Some(known) = self.routes.bot_mut(&record.info.id)
             && known.here().is_none()
-            && known.epoch <= ver
+            && known.about.epoch <= ver
         {
-            known.epoch = known.epoch.min(record.epoch);
+            known.about.epoch = known.about.epoch.min(record.epoch);
         }
     }
 
@@ -78,15 +78,18 @@ impl Tenant {
         fx: &mut Effects,
     ) {
         let is_missing = |bot: &&Bot| {
-            let known = listed.get(&bot.info.id);
-            known.is_none_or(|epoch| *epoch < bot.epoch)
+            let known = listed.get(&bot.about.info.id);
+            known.is_none_or(|epoch| *epoch < bot.about.epoch)
         };
         let bots = self.routes.bots().filter(is_missing);
         // A claim above the snapshot came after it.
-        let bots = bots.filter(|bot| lost || bot.epoch <= ver);
+        let bots = bots.filter(|bot| lost || bot.about.epoch <= ver);
         let (own, others): (Vec<_>, Vec<_>) = bots.partition(|bot| bot.here().is_some());
-        let own: Vec<BotId> = own.into_iter().map(|bot| bot.info.id.clone()).collect();
-        let others = others.into_iter().map(|bot| bot.info.id.clone());
+        let own: Vec<BotId> = own
+            .into_iter()
+            .map(|bot| bot.about.info.id.clone())
+            .collect();
+        let others = others.into_iter().map(|bot| bot.about.info.id.clone());
         let others: BTreeSet<BotId> = others.collect();
         let conns = self.routes.there().keys().filter(|id| !there.contains(*id));
         let conns: BTreeSet<ConnectionId> = conns.cloned().collect();
