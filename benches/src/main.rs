@@ -7,6 +7,10 @@ use benches::servers::{gateway, raw, raw_redis};
 use benches::{idle, instructions, load, relay, tenants};
 use clap::{Parser, Subcommand};
 
+/// The one of the program that users get: what is measured here is that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 #[command(about = "Figures of speed and memory")]
 struct Arguments {

@@ -29,6 +29,10 @@ use std::process::ExitCode;
 use args::{BotCommand, Command, GatewayCommand, KeysCommand, TenantCommand};
 use failure::Failure;
 
+/// Chosen by measurement: see docs/performance.md.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let command = match args::parse() {
         Ok(command) => command,

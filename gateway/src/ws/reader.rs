@@ -2,20 +2,23 @@
 //!
 //! Parsing and reading are two steps: [`Reader::parse`] takes the next message out of what has
 //! arrived and never waits; [`Reader::poll_fill`] reads once and keeps nothing outside the reader,
-//! so it may be dropped and called again at any time. While a plain connection is idle the reader
-//! holds no buffer at all.
+//! so it may be dropped and called again at any time. While a connection is idle the reader holds no
+//! buffer at all.
 //!
 //! The heads are parsed here and not by `fastwebsockets::WebSocketRead`: that one reserves what a
 //! peer declares before a byte of it arrives, keeps its 8 KiB (or one large message's) buffer for
 //! ever, hides the mask bit, and loses bytes when its future is dropped. Opcodes, masks and the
 //! heads we write are fastwebsockets'.
 
+use std::io;
+use std::mem::MaybeUninit;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use fastwebsockets::{OpCode, unmask};
 use protocol::CloseCode;
 use protocol::limits::FRAGMENT_OVERHEAD_BYTES;
+use tokio::io::ReadBuf;
 
 use super::budget::{Budget, Charge};
 use super::frame::{Head, close_code_is_valid};
@@ -211,21 +214,36 @@ impl Reader {
         if self.input == Input::Ended {
             return Poll::Ready(());
         }
-        if self.buffer.is_empty() && self.stream.poll_ready(cx).is_pending() {
+        if self.buffer.is_empty() {
             self.buffer = BytesMut::new();
-            return Poll::Pending;
         }
-        // Room grows with what has arrived, never with what was declared.
         let missing = self
             .head
             .map_or(0, |head| head.payload as usize - self.buffer.len());
-        self.buffer
-            .reserve(missing.min(self.buffer.len()).max(READ_BYTES));
-        match ready!(self.stream.poll_read_buf(cx, &mut self.buffer)) {
+        let read = match missing {
+            0..=READ_BYTES => self.poll_copy(cx),
+            // Room grows with what has arrived, never with what was declared.
+            _ => {
+                let room = missing.min(self.buffer.len()).max(READ_BYTES);
+                self.buffer.reserve(room);
+                self.stream.poll_read_buf(cx, &mut self.buffer)
+            }
+        };
+        match ready!(read) {
             Ok(0) | Err(_) => self.input = Input::Ended,
             Ok(_) => {}
         }
         Poll::Ready(())
+    }
+
+    /// Reads onto the stack and keeps what came: most of it is a few hundred bytes, and to copy them
+    /// is cheaper than an allocation of all the room.
+    fn poll_copy(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut room = [MaybeUninit::uninit(); READ_BYTES];
+        let mut read = ReadBuf::uninit(&mut room);
+        ready!(self.stream.poll_read(cx, &mut read))?;
+        self.buffer.extend_from_slice(read.filled());
+        Poll::Ready(Ok(read.filled().len()))
     }
 
     /// Reads once and throws away what came, up to the peer's Close. Cancel safe.

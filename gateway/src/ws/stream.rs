@@ -1,7 +1,6 @@
 //! The two halves of a connection's byte stream, plain TCP or anything else (TLS).
 //!
-//! Plain TCP is split without a lock, and its reader can wait for readiness without holding a
-//! buffer. Everything else goes through `tokio::io::split` and a box.
+//! Plain TCP is split without a lock. Everything else goes through `tokio::io::split` and a box.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -10,7 +9,7 @@ use std::task::{Context, Poll};
 use bytes::{Bytes, BytesMut};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
@@ -62,11 +61,15 @@ pub fn split_upgraded(upgraded: Upgraded) -> (ReadHalf, WriteHalf, Bytes) {
 }
 
 impl ReadHalf {
-    /// Says whether a read is worth a buffer now; a boxed stream always says yes.
-    pub(super) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Reads once; nothing is the end of the stream.
+    pub(super) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        room: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         match self {
-            Self::Plain(half) => half.as_ref().poll_read_ready(cx),
-            Self::Boxed(_) => Poll::Ready(Ok(())),
+            Self::Plain(half) => Pin::new(half).poll_read(cx, room),
+            Self::Boxed(half) => Pin::new(half).poll_read(cx, room),
         }
     }
 
