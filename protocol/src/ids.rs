@@ -11,7 +11,7 @@
 //! | [`BootId`] | a ULID, one start of a node |
 //! | [`FrameId`] | 1-64 bytes of text without U+0000; correlates, never dedupes |
 //!
-//! No clone allocates, but of a name of more than 24 bytes. A tenant id, of which there are many
+//! No clone allocates, but that of a word of more than 24 bytes. A tenant id, of which there are many
 //! copies, is shared; connection and message ids are arrays, as long as the longest; the others are
 //! words of up to 24 bytes, which are cheap to move.
 

@@ -31,6 +31,8 @@ pub enum Scope {
 }
 
 /// What a verified credential says of its bearer. Only [`auth`](crate::auth) makes one.
+///
+/// In this order: what every message asks of it is in front.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[repr(C)]
 pub struct Grant {
