@@ -2,7 +2,6 @@
 //!
 //! ```text
 //! parse all that has arrived -> dialect.on_message ...   then dialect.on_idle (flush), then read
-//! a burst                    -> before the flush, everybody else who is ready
 //! a pause                    -> nothing is parsed or read until Connection::resume
 //! close, error, peer's Close -> write the queue and Close (2 s), wait for the peer's Close or
 //!                               end of stream (2 s), throwing away what else comes
@@ -138,16 +137,7 @@ impl<D: Dialect> Talk<'_, D> {
             None => Some(Stop::Panicked),
         };
         loop {
-            let stop = match stop.take() {
-                Some(stop) => stop,
-                None => {
-                    let (stop, told) = self.tell_all();
-                    if told > 1 {
-                        others_first().await;
-                    }
-                    stop
-                }
-            };
+            let stop = stop.take().unwrap_or_else(|| self.tell_all());
             if matches!(stop, Stop::Panicked) || guarded(|| self.dialect.on_idle()).is_none() {
                 self.connection.close(CloseCode::Internal);
                 return false;
@@ -164,9 +154,9 @@ impl<D: Dialect> Talk<'_, D> {
         }
     }
 
-    /// Tells the dialect every message that has arrived, and counts them.
-    fn tell_all(&mut self) -> (Stop, usize) {
-        let (mut ponged, mut told) = (false, 0);
+    /// Tells the dialect every message that has arrived.
+    fn tell_all(&mut self) -> Stop {
+        let mut ponged = false;
         let stop = loop {
             if let Some(limits) = self.connection.take_read_limits() {
                 self.reader.set_limits(limits);
@@ -195,7 +185,6 @@ impl<D: Dialect> Talk<'_, D> {
                 }
                 Message::Pong(_) | Message::Text(_) | Message::Binary(_) => {}
             }
-            told += 1;
             match guarded(|| self.dialect.on_message(message)) {
                 Some(flow) => {
                     if let Some(stop) = self.stop_of(flow) {
@@ -208,7 +197,7 @@ impl<D: Dialect> Talk<'_, D> {
         if ponged {
             self.connection.flush();
         }
-        (stop, told)
+        stop
     }
 
     fn stop_of(&self, flow: Flow) -> Option<Stop> {
@@ -236,20 +225,6 @@ impl<D: Dialect> Talk<'_, D> {
         poll_fn(|cx| signals.poll_any(cx, RESUMED | CLOSING | BROKEN)).await;
         signals.take(RESUMED);
     }
-}
-
-/// Lets every task that is ready now go first. So while bursts come, all are read before anything is
-/// written: peers are woken less often, and frames to one of them leave together.
-async fn others_first() {
-    let mut are_done = false;
-    poll_fn(|cx| match std::mem::replace(&mut are_done, true) {
-        true => Poll::Ready(()),
-        false => {
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        }
-    })
-    .await;
 }
 
 /// Calls into the dialect; `None`: it panicked and must not be called again.
