@@ -250,8 +250,9 @@ impl Node {
             NodeAsk::Bury { boot, .. } => {
                 if reply == NodeReply::Bury(true) {
                     self.on_gone(now_ms, boot, fx);
-                } else if self.view.peers.contains_key(&boot) {
-                    // It beat after all, or another node was quicker: the beats tell which.
+                } else if self.view.peers.contains_key(&boot) || self.dead.contains(boot) {
+                    // It beat after all, or another node was quicker: the beats tell which. One that
+                    // is dead must go all the same, and not in step with its own beats.
                     self.look_again(now_ms);
                 }
             }
