@@ -235,6 +235,25 @@ impl Report {
         self.round_trip.as_ref().or(self.one_way.as_ref())
     }
 
+    /// All that were measured, by what they are called for readers.
+    pub fn latencies(&self) -> Vec<(&'static str, &Latency)> {
+        let storm = self.storm.as_ref();
+        let all = [
+            ("round trip", self.round_trip.as_ref()),
+            ("one way", self.one_way.as_ref()),
+            ("ack", self.ack.as_ref()),
+            ("connect, setup", self.connect_setup.as_ref()),
+            ("connect", self.connect.as_ref()),
+            ("register", self.register.as_ref()),
+            ("visit", self.visit.as_ref()),
+            ("back after storm", storm.and_then(|it| it.back.as_ref())),
+        ];
+        let measured = all.into_iter();
+        measured
+            .filter_map(|(name, it)| Some((name, it?)))
+            .collect()
+    }
+
     /// The connection times that a threshold is about: within the measurement, or before it.
     pub fn connects(&self) -> Option<&Latency> {
         self.connect.as_ref().or(self.connect_setup.as_ref())

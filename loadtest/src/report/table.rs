@@ -62,19 +62,7 @@ fn head(out: &mut String, report: &Report) {
 }
 
 fn latencies(out: &mut String, report: &Report) {
-    let rows = [
-        ("round trip", &report.round_trip),
-        ("one way", &report.one_way),
-        ("ack", &report.ack),
-        ("connect, setup", &report.connect_setup),
-        ("connect", &report.connect),
-        ("register", &report.register),
-        ("visit", &report.visit),
-    ];
-    let rows: Vec<_> = rows
-        .iter()
-        .filter_map(|(name, it)| Some((*name, it.as_ref()?)))
-        .collect();
+    let rows = report.latencies();
     if rows.is_empty() {
         return;
     }
@@ -100,9 +88,6 @@ fn storm(out: &mut String, report: &Report) {
     let Some(storm) = &report.storm else {
         return;
     };
-    if let Some(back) = &storm.back {
-        line(out, "back", &cells(back));
-    }
     let text = match storm.all_back_s {
         Some(seconds) => format!("all {} pairs in {} s", count(storm.pairs), digits(seconds)),
         None => format!(
