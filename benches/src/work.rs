@@ -157,9 +157,8 @@ fn prepare_lane() -> Result<Repeat> {
     Ok(Box::new(move || {
         for number in 0..BATCH {
             let parcel = Parcel {
-                tenant: owner.clone(),
-                bytes: bytes.clone(),
                 receipt: Receipt::new(owner.clone(), number),
+                bytes: bytes.clone(),
             };
             sender.push(NOW_MS, parcel).expect("the lane is empty");
         }

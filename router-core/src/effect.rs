@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 use crate::auth::Credential;
 use crate::ids::ConnKey;
-use crate::lane::Stream;
+use crate::lane::{Parcel, Stream};
 use crate::request::{Join, Leave, Notice, Request, Route};
 use crate::store;
 
@@ -118,12 +118,10 @@ pub enum Effect {
     },
     /// Tenant: put a message onto the lane to another node.
     Publish {
-        /// What became of it is told under this.
-        receipt: Receipt,
         /// The node.
         node: BootId,
-        /// The envelope.
-        envelope: Bytes,
+        /// The message.
+        parcel: Parcel,
     },
     /// Tenant: put a partial or typing onto the lane to another node. Its fate is not told.
     PublishBestEffort {

@@ -4,7 +4,6 @@
 //! [`Tenant`], so isolation, limits and forgetting a tenant are the same boundary.
 
 use std::collections::BTreeSet;
-use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
 use protocol::frame::SendKind;
@@ -13,8 +12,8 @@ use protocol::{BootId, Envelope, TenantId};
 
 use crate::effect::{Effect, Effects, Outcome, Receipt, Ticket};
 use crate::env::{Env, Millis};
-use crate::ids::HashKeys;
-use crate::lane::Settled;
+use crate::ids::{HashKeys, TableKeys};
+use crate::lane::{Parcel, Settled};
 use crate::node::Nodes;
 use crate::request::{Join, Leave, Request, Route};
 use crate::store::{Event, Policy, Reply};
@@ -92,6 +91,7 @@ pub struct Shard {
     tenants: HashTable<Box<Tenant>>,
     alarms: BTreeSet<(Millis, TenantId)>,
     keys: HashKeys,
+    table_keys: TableKeys,
 }
 
 impl Shard {
@@ -101,6 +101,7 @@ impl Shard {
             tenants: HashTable::new(),
             alarms: BTreeSet::new(),
             keys,
+            table_keys: TableKeys::new(keys),
         }
     }
 
@@ -117,7 +118,7 @@ impl Shard {
 
     /// What it has of a tenant, on a node with this view; absent if that is not loaded.
     pub fn replica(&self, tenant: &TenantId, nodes: &Nodes) -> Option<Replica> {
-        let hash = self.keys.hash_one(tenant);
+        let hash = self.table_keys.hash(tenant);
         let tenant = self.tenants.find(hash, |it| it.id() == tenant);
         tenant?.replica(nodes)
     }
@@ -131,11 +132,11 @@ impl Shard {
     pub fn handle(&mut self, env: &Env<'_>, input: Input, fx: &mut Effects) {
         match input {
             Input::Join(join) => {
-                let (id, keys) = (join.tenant().clone(), self.keys);
-                let hash = keys.hash_one(&id);
-                let tenants = &mut self.tenants;
-                let tenant = tenants.entry(hash, |it| *it.id() == id, |it| keys.hash_one(it.id()));
-                let new = || Box::new(Tenant::new(id.clone(), keys, env, fx));
+                let id = join.tenant().clone();
+                let (keys, tenants) = (&self.table_keys, &mut self.tenants);
+                let tenant =
+                    tenants.entry(keys.hash(&id), |it| *it.id() == id, |it| keys.hash(it.id()));
+                let new = || Box::new(Tenant::new(id.clone(), self.keys, env, fx));
                 let tenant = tenant.or_insert_with(new).into_mut();
                 tenant.join(env, *join, fx);
                 rest(&mut self.alarms, tenant);
@@ -190,10 +191,9 @@ impl Shard {
     }
 
     /// Reports what became of a message on its lane to another node.
-    pub fn decided(&mut self, env: &Env<'_>, receipt: Receipt, settled: Settled, fx: &mut Effects) {
-        let Receipt { tenant, number } = receipt;
-        if let Some(tenant) = self.tenant_mut(&tenant) {
-            tenant.decided(env, number, settled, fx);
+    pub fn decided(&mut self, env: &Env<'_>, parcel: Parcel, settled: Settled, fx: &mut Effects) {
+        if let Some(tenant) = self.tenant_mut(parcel.tenant()) {
+            tenant.decided(env, &parcel, settled, fx);
             rest_as_it_was(tenant);
         }
     }
@@ -210,7 +210,7 @@ impl Shard {
     /// Reports what became of a delivery, at once and in order.
     pub fn settled(&mut self, env: &Env<'_>, receipt: Receipt, outcome: Outcome, fx: &mut Effects) {
         let Receipt { tenant, number } = receipt;
-        let Some(tenant) = find(&mut self.tenants, self.keys, &tenant) else {
+        let Some(tenant) = find(&mut self.tenants, &self.table_keys, &tenant) else {
             return;
         };
         if tenant.settled(env, number, outcome, fx) {
@@ -231,12 +231,12 @@ impl Shard {
             self.alarms.insert((at_ms, id));
             return;
         }
-        let Some(tenant) = find(&mut self.tenants, self.keys, &id) else {
+        let Some(tenant) = find(&mut self.tenants, &self.table_keys, &id) else {
             return;
         };
         tenant.alarm_ms = None;
         if tenant.is_over(env.now_ms) {
-            let hash = self.keys.hash_one(&id);
+            let hash = self.table_keys.hash(&id);
             if let Ok(tenant) = self.tenants.find_entry(hash, |it| *it.id() == id) {
                 tenant.remove();
             }
@@ -248,11 +248,11 @@ impl Shard {
     }
 
     fn tenant_mut(&mut self, id: &TenantId) -> Option<&mut Tenant> {
-        find(&mut self.tenants, self.keys, id)
+        find(&mut self.tenants, &self.table_keys, id)
     }
 
     fn with(&mut self, id: &TenantId, then: impl FnOnce(&mut Tenant)) {
-        let Some(tenant) = find(&mut self.tenants, self.keys, id) else {
+        let Some(tenant) = find(&mut self.tenants, &self.table_keys, id) else {
             return;
         };
         then(tenant);
@@ -262,10 +262,10 @@ impl Shard {
 
 fn find<'a>(
     tenants: &'a mut HashTable<Box<Tenant>>,
-    keys: HashKeys,
+    keys: &TableKeys,
     id: &TenantId,
 ) -> Option<&'a mut Tenant> {
-    let found = tenants.find_mut(keys.hash_one(id), |it| it.id() == id);
+    let found = tenants.find_mut(keys.hash(id), |it| it.id() == id);
     found.map(|tenant| &mut **tenant)
 }
 

@@ -47,12 +47,12 @@ impl House {
         self.nodes[from]
             .sender
             .acked(self.world.now_ms, &ack, &mut settled);
-        for (receipt, outcome) in settled {
-            let shard = shard_of(receipt.tenant());
+        for (parcel, outcome) in settled {
+            let shard = shard_of(parcel.tenant());
             let mut fx = Effects::default();
             let bare = &mut self.nodes[from];
             let env = self.world.env(&bare.view);
-            bare.shards[shard].decided(&env, receipt, outcome, &mut fx);
+            bare.shards[shard].decided(&env, parcel, outcome, &mut fx);
             self.perform(from, shard, fx);
         }
         Ok(())

@@ -19,7 +19,6 @@ mod lanes;
 mod perform;
 
 use std::collections::VecDeque;
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
@@ -28,7 +27,7 @@ use protocol::connect::Acks;
 use protocol::{BootId, Limits, Secret, TenantId};
 use router_core::auth::{Credential, Keyring};
 use router_core::effect::Ticket;
-use router_core::ids::HashKeys;
+use router_core::ids::{HashKeys, TableKeys};
 use router_core::lane::{Receiver, Sender};
 use router_core::node::{Nodes, Peer};
 use router_core::session::{Input, Opened};
@@ -42,6 +41,7 @@ const START_MS: Millis = 1_763_700_000_000;
 const SECRET: &str = "for-measurements-only-0123456789";
 /// The same in each run, so that runs can be compared.
 const HASH_KEYS: HashKeys = HashKeys(1, 2);
+static TABLE_KEYS: TableKeys = TableKeys::new(HASH_KEYS);
 /// No limit of a measurement.
 const UNLIMITED: u32 = 1_000_000_000;
 
@@ -219,7 +219,7 @@ impl House {
 
 /// As a gateway chooses: by another part of the hash than the shard's own map uses.
 fn shard_of(tenant: &TenantId) -> usize {
-    (HASH_KEYS.hash_one(tenant) >> 32) as usize % SHARDS
+    (TABLE_KEYS.hash(tenant) >> 32) as usize % SHARDS
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use protocol::lane::Verdict;
 use router_core::effect::{Effect, Effects, Outcome};
-use router_core::lane::{Parcel, Settled};
+use router_core::lane::Settled;
 use router_core::session::Input;
 use router_core::shard::Input as ShardInput;
 use router_core::{Env, Nodes};
@@ -166,18 +166,10 @@ impl House {
                 Effect::Ask { ticket, request } => {
                     self.world.owed.push_back(Owed::Asked(at, ticket, *request));
                 }
-                Effect::Publish {
-                    receipt, envelope, ..
-                } => {
-                    let tenant = receipt.tenant().clone();
-                    let parcel = Parcel {
-                        tenant,
-                        bytes: envelope,
-                        receipt,
-                    };
-                    if let Err(receipt) = sender.push(self.world.now_ms, parcel) {
+                Effect::Publish { parcel, .. } => {
+                    if let Err(parcel) = sender.push(self.world.now_ms, parcel) {
                         let env = self.world.env(view);
-                        shard.decided(&env, receipt, Settled::Unsent, &mut fx);
+                        shard.decided(&env, parcel, Settled::Unsent, &mut fx);
                     }
                 }
                 Effect::Tell { conn, notice } => {

@@ -5,6 +5,7 @@
 //! (a test, the demo) do not share theirs.
 
 mod cluster;
+mod process;
 mod table;
 mod traffic;
 
@@ -146,7 +147,9 @@ impl Metrics {
 
     /// The text that Prometheus scrapes.
     pub(crate) fn render(&self) -> String {
-        self.handle.render()
+        let mut text = self.handle.render();
+        process::render(&mut text);
+        text
     }
 
     pub(crate) fn refused(&self, code: ErrorCode) {
@@ -201,7 +204,7 @@ impl<R: Recorder> Make<'_, R> {
 
     /// `values`: one for each label of the metric.
     fn key(name: &'static str, values: impl IntoIterator<Item = SharedString>) -> Key {
-        let row = TABLE.iter().find(|row| row.name == name);
+        let row = table::row(name);
         debug_assert!(row.is_some(), "{name} is not in the table");
         let labels = row.map_or(&[][..], |row| row.labels).iter().zip(values);
         let labels = labels.map(|(label, value)| Label::new(*label, value));

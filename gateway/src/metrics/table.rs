@@ -12,7 +12,7 @@ pub enum Kind {
 /// One row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
-    /// `t2b_<noun>_<unit>[_total]`.
+    /// `t2b_<noun>_<unit>[_total]`; those of the process have Prometheus's own names.
     pub name: &'static str,
     /// What it is.
     pub kind: Kind,
@@ -255,4 +255,31 @@ pub const TABLE: &[Metric] = &[
         &[],
         "Times that the store had less of a tenant than this node.",
     ),
+    counter(
+        "process_cpu_seconds_total",
+        &[],
+        "Seconds of CPU that the process has had, its own and the kernel's for it.",
+    ),
+    gauge(
+        "process_resident_memory_bytes",
+        &[],
+        "Memory that the process has, buffers of sockets in the kernel not included.",
+    ),
+    gauge(
+        "process_open_fds",
+        &[],
+        "Files and sockets that the process has open.",
+    ),
+    gauge("process_max_fds", &[], "How many it may have open."),
+    gauge("process_threads", &[], "Threads of the process."),
+    gauge(
+        "process_start_time_seconds",
+        &[],
+        "When the process started, Unix seconds.",
+    ),
 ];
+
+/// The row of a metric.
+pub(super) fn row(name: &str) -> Option<&'static Metric> {
+    TABLE.iter().find(|row| row.name == name)
+}

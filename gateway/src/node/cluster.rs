@@ -17,13 +17,13 @@ use bytes::Bytes;
 use protocol::lane::{Packet, Verdict};
 use protocol::limits::COMPARE_MS;
 use protocol::{BootId, Envelope, ErrorCode};
-use router_core::lane::Status;
+use router_core::lane::{Outcomes, Status};
 use router_core::node::{Node as Machine, NodeEffect, NodeInput};
 use router_core::shard::Input;
 use router_core::store::nodes::Hello;
 use tokio::sync::mpsc;
 
-use super::lanes::{LaneTotals, Outcomes};
+use super::lanes::LaneTotals;
 use super::{Node, Vital, Work};
 
 /// Inputs of the node machine that wait; more are dropped, and it asks again.
@@ -167,9 +167,9 @@ impl Node {
     /// The same, to be [finished](Self::finish) by the caller.
     pub(super) fn tell_remote(&self, outcomes: Outcomes, work: &mut Work) {
         let moment = work.take_moment(self);
-        for (receipt, settled) in outcomes {
-            let index = self.shard_of(receipt.tenant());
-            self.decided(&self.env_at(&moment), index, receipt, settled, work);
+        for (parcel, settled) in outcomes {
+            let index = self.shard_of(parcel.tenant());
+            self.decided(&self.env_at(&moment), index, parcel, settled, work);
         }
         work.keep(moment);
     }

@@ -33,7 +33,7 @@ use protocol::lane::LaneKeys;
 use protocol::{BootId, Limits, TenantId};
 use router_core::auth::{Attempt, AuthError, Credential, Keyring, Throttle, Verified};
 use router_core::effect::Ticket;
-use router_core::ids::HashKeys;
+use router_core::ids::{HashKeys, TableKeys};
 use router_core::node::NodeInput;
 use router_core::session::Opened;
 use router_core::shard::Entries;
@@ -91,7 +91,7 @@ pub(crate) struct Node {
     /// How long it takes until every tenant may have asked the store something, milliseconds.
     round_ms: AtomicU64,
     me: Weak<Node>,
-    hash_keys: HashKeys,
+    table_keys: TableKeys,
     shards: Vec<ShardCell>,
     slots: Vec<Mutex<HashMap<ConnKey, Arc<Entry>>>>,
     next_key: AtomicU64,
@@ -230,7 +230,7 @@ impl Node {
             refused_ms: AtomicU64::default(),
             round_ms: AtomicU64::default(),
             me: Weak::clone(me),
-            hash_keys,
+            table_keys: TableKeys::new(hash_keys),
             metrics: Metrics::new(),
             outbound: Budget::new(bytes.outbound, None),
             assembly: Budget::new(bytes.assembly, None),
@@ -400,7 +400,7 @@ impl Node {
 
     fn shard_of(&self, tenant: &TenantId) -> usize {
         // A different part of the hash than the shard's own map uses.
-        (self.hash_keys.hash_one(tenant) >> 32) as usize % SHARDS
+        (self.table_keys.hash(tenant) >> 32) as usize % SHARDS
     }
 
     fn slot(&self, key: ConnKey) -> &Mutex<HashMap<ConnKey, Arc<Entry>>> {

@@ -12,8 +12,8 @@ use std::sync::atomic::Ordering;
 use protocol::lane::Verdict;
 use protocol::limits::{REFUSALS_MAX, REFUSALS_WINDOW_MS};
 use protocol::{CloseCode, ErrorCode, TenantId};
-use router_core::effect::{Class, Effect, Effects, Fact, Outbound, Outcome, Receipt};
-use router_core::lane::Settled;
+use router_core::effect::{Class, Effect, Effects, Fact, Outbound, Outcome};
+use router_core::lane::{Parcel, Settled};
 use router_core::request::{Join, Leave, Notice};
 use router_core::session;
 use router_core::shard::Input;
@@ -207,13 +207,13 @@ impl Node {
         &self,
         env: &Env<'_>,
         index: usize,
-        receipt: Receipt,
+        parcel: Parcel,
         settled: Settled,
         work: &mut Work,
     ) {
         let mut state = lock(&self.shards[index].state);
         let mut fx = Effects::default();
-        state.shard.decided(env, receipt, settled, &mut fx);
+        state.shard.decided(env, parcel, settled, &mut fx);
         self.perform_shard(env, index, &mut state, &mut fx, work);
     }
 
@@ -263,15 +263,11 @@ impl Node {
                     }
                 }
                 Effect::Note(fact) => self.note(&fact, work),
-                Effect::Publish {
-                    receipt,
-                    node,
-                    envelope,
-                } => {
+                Effect::Publish { node, parcel } => {
                     let own = env.nodes.own;
-                    let refused = self.lanes.push(env.now_ms, own, node, receipt, envelope);
-                    if let Some((receipt, settled)) = refused {
-                        shard.decided(env, receipt, settled, fx);
+                    let refused = self.lanes.push(env.now_ms, own, node, parcel);
+                    if let Some((parcel, settled)) = refused {
+                        shard.decided(env, parcel, settled, fx);
                     }
                 }
                 Effect::PublishBestEffort {
@@ -282,7 +278,7 @@ impl Node {
                 } => {
                     let own = env.nodes.own;
                     let lanes = &self.lanes;
-                    if !lanes.push_best_effort(own, node, tenant, *stream, envelope) {
+                    if !lanes.push_best_effort(own, node, &tenant, *stream, envelope) {
                         self.note(&Fact::BestEffortDropped, work);
                     }
                 }

@@ -23,6 +23,7 @@
 //! | one batch, one ack | `LANE_BATCH_BYTES`, `LANE_VERDICTS_MAX` |
 //! | time in a lane | `LANE_DEADLINE_MS` |
 
+mod accounts;
 mod receiver;
 mod retry;
 mod sender;
@@ -40,16 +41,24 @@ use crate::env::Millis;
 pub use receiver::Receiver;
 pub use sender::Sender;
 
-/// A message for another node.
+/// A message for another node. It comes back with what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parcel {
-    /// Whose it is.
-    pub tenant: TenantId,
+    /// What its outcome is told under.
+    pub receipt: Receipt,
     /// The envelope as bytes.
     pub bytes: Bytes,
-    /// Comes back with what became of it.
-    pub receipt: Receipt,
 }
+
+impl Parcel {
+    /// Whose it is.
+    pub const fn tenant(&self) -> &TenantId {
+        self.receipt.tenant()
+    }
+}
+
+/// Parcels that come back, each with what became of it.
+pub type Outcomes = Vec<(Parcel, Settled)>;
 
 /// What a best-effort envelope belongs to: sender, recipient, and the stream of a partial (`typing`
 /// has none). A newer one replaces one that waits.

@@ -7,11 +7,11 @@ use protocol::lane::{Ack, Batch, Item, Packet, charge};
 use protocol::limits::{LANE_BATCH_BYTES, LANE_DEADLINE_MS, LANE_VERDICTS_MAX};
 use protocol::{BootId, TenantId};
 
+use super::accounts::{Accounts, Number};
 use super::retry::Retry;
 use super::waiting::{Waiting, WaitingRoom};
 use super::window::Window;
-use super::{Parcel, Settled, Status, Stream};
-use crate::effect::Receipt;
+use super::{Outcomes, Parcel, Settled, Status, Stream};
 use crate::env::Millis;
 
 /// A parcel that has a number.
@@ -19,6 +19,7 @@ use crate::env::Millis;
 struct Sent {
     parcel: Parcel,
     pushed_ms: Millis,
+    account: Number,
 }
 
 /// What one node sends another.
@@ -31,6 +32,7 @@ pub struct Sender {
     dst: BootId,
     generation: u64,
     window: Window,
+    accounts: Accounts,
     waiting: WaitingRoom,
     /// Parcels `acked + 1` to `next_seq - 1`.
     unacked: VecDeque<Sent>,
@@ -56,6 +58,7 @@ impl Sender {
             dst,
             generation: 1,
             window: Window::new(),
+            accounts: Accounts::default(),
             waiting: WaitingRoom::default(),
             unacked: VecDeque::new(),
             acked: 0,
@@ -84,35 +87,47 @@ impl Sender {
         }
     }
 
-    /// Accepts a parcel. Errors: its receipt, for the caller to settle, if the window or the tenant's
+    /// Accepts a parcel. Errors: the parcel, for the caller to settle, if the window or the tenant's
     /// quarter of it is full.
-    pub fn push(&mut self, now_ms: Millis, parcel: Parcel) -> Result<(), Receipt> {
-        if !self.window.enter(&parcel.tenant, charge(&parcel.bytes)) {
-            return Err(parcel.receipt);
+    pub fn push(&mut self, now_ms: Millis, parcel: Parcel) -> Result<(), Parcel> {
+        let account = self.accounts.of(parcel.tenant());
+        let held = &mut self.accounts[account].held;
+        if !self.window.enter(held, charge(&parcel.bytes)) {
+            self.accounts.settle(account);
+            return Err(parcel);
         }
         *self.ages.entry(now_ms).or_default() += 1;
         let pushed_ms = now_ms;
-        self.waiting.push(Waiting::Parcel { parcel, pushed_ms });
+        let waiting = Waiting::Parcel { parcel, pushed_ms };
+        self.waiting.push(&mut self.accounts, account, waiting);
         Ok(())
     }
 
     /// Accepts something best effort, in the place of one of the same stream that waits. False if it
     /// was dropped, because the window or the tenant's quarter is full; the older one stays then.
-    pub fn push_best_effort(&mut self, tenant: TenantId, stream: Stream, bytes: Bytes) -> bool {
-        let older = self.waiting.of_stream(&tenant, &stream).map(charge);
+    pub fn push_best_effort(&mut self, tenant: &TenantId, stream: Stream, bytes: Bytes) -> bool {
+        let number = self.accounts.of(tenant);
+        let account = &mut self.accounts[number];
+        let older = account.queue.of_stream(&stream).map(charge);
+        let held = &mut account.held;
         let room = self
             .window
-            .exchange(&tenant, older.unwrap_or(0), charge(&bytes));
+            .exchange(held, older.unwrap_or(0), charge(&bytes));
         match (room, older) {
-            (false, _) => {}
-            (true, Some(_)) => self.waiting.replace(&tenant, &stream, bytes),
-            (true, None) => self.waiting.push(Waiting::BestEffort {
-                tenant,
-                stream,
-                bytes,
-            }),
+            (false, _) => self.accounts.settle(number),
+            (true, Some(_)) => self.waiting.replace(&mut account.queue, &stream, bytes),
+            (true, None) => {
+                let waiting = Waiting::BestEffort { stream, bytes };
+                self.waiting.push(&mut self.accounts, number, waiting);
+            }
         }
         room
+    }
+
+    /// Gives back what an account held for something.
+    fn leave(&mut self, account: Number, charge: usize) {
+        self.window.leave(&mut self.accounts[account].held, charge);
+        self.accounts.settle(account);
     }
 
     /// What to PUBLISH now; report its end to [`published`](Self::published). `None` while one is
@@ -170,21 +185,25 @@ impl Sender {
         let mut room = LANE_BATCH_BYTES.saturating_sub(taken);
         loop {
             let limit = if items.is_empty() { usize::MAX } else { room };
-            match self.waiting.pop(limit) {
+            match self.waiting.pop(&mut self.accounts, limit) {
                 None => return,
-                Some(Waiting::Parcel { parcel, pushed_ms }) => {
+                Some((account, Waiting::Parcel { parcel, pushed_ms })) => {
                     let envelope = parcel.bytes.clone();
                     room = room.saturating_sub(charge(&envelope));
-                    self.unacked.push_back(Sent { parcel, pushed_ms });
+                    self.unacked.push_back(Sent {
+                        parcel,
+                        pushed_ms,
+                        account,
+                    });
                     self.next_seq += 1;
                     items.push(Item {
                         sequenced: true,
                         envelope,
                     });
                 }
-                Some(Waiting::BestEffort { tenant, bytes, .. }) => {
+                Some((account, Waiting::BestEffort { bytes, .. })) => {
                     let charge = charge(&bytes);
-                    self.window.leave(&tenant, charge);
+                    self.leave(account, charge);
                     if self.may_fly(now_ms, charge) {
                         room = room.saturating_sub(charge);
                         items.push(Item {
@@ -227,7 +246,7 @@ impl Sender {
 
     /// An ack of this lane: settles what it decides. One of another generation, or above what was
     /// sent, is ignored whole. One that says `buried` fails the rest: nobody will deliver it.
-    pub fn acked(&mut self, now_ms: Millis, ack: &Ack, out: &mut Vec<(Receipt, Settled)>) {
+    pub fn acked(&mut self, now_ms: Millis, ack: &Ack, out: &mut Outcomes) {
         if ack.generation != self.generation || ack.upto >= self.next_seq {
             return;
         }
@@ -247,7 +266,7 @@ impl Sender {
         }
     }
 
-    fn settle(&mut self, ack: &Ack, out: &mut Vec<(Receipt, Settled)>) {
+    fn settle(&mut self, ack: &Ack, out: &mut Outcomes) {
         let verdicts: BTreeMap<u64, _> = ack.verdicts.iter().copied().collect();
         out.reserve(ack.upto.saturating_sub(self.acked) as usize);
         while self.acked < ack.upto {
@@ -255,12 +274,11 @@ impl Sender {
                 return;
             };
             self.acked += 1;
-            self.window
-                .leave(&sent.parcel.tenant, charge(&sent.parcel.bytes));
+            self.leave(sent.account, charge(&sent.parcel.bytes));
             self.outgrow(sent.pushed_ms);
             let verdict = verdicts.get(&self.acked);
             let settled = verdict.map_or(Settled::Delivered, |it| Settled::Verdict(*it));
-            out.push((sent.parcel.receipt, settled));
+            out.push((sent.parcel, settled));
         }
     }
 
@@ -285,7 +303,7 @@ impl Sender {
     }
 
     /// Time has passed: repeats the first unacknowledged batch, or gives up at the deadline.
-    pub fn wake(&mut self, now_ms: Millis, out: &mut Vec<(Receipt, Settled)>) {
+    pub fn wake(&mut self, now_ms: Millis, out: &mut Outcomes) {
         if self
             .oldest()
             .is_some_and(|at| at + LANE_DEADLINE_MS <= now_ms)
@@ -312,21 +330,15 @@ impl Sender {
     /// Fails everything, because an end is dead or the deadline has passed, and begins a new
     /// generation, so that nothing of the old one is acked or delivered behind it. A PUBLISH under
     /// way, and the pause after a failed one, outlast it.
-    pub fn fail(&mut self, out: &mut Vec<(Receipt, Settled)>) {
+    pub fn fail(&mut self, out: &mut Outcomes) {
         for sent in std::mem::take(&mut self.unacked) {
-            self.window
-                .leave(&sent.parcel.tenant, charge(&sent.parcel.bytes));
-            out.push((sent.parcel.receipt, Settled::Unknown));
+            self.leave(sent.account, charge(&sent.parcel.bytes));
+            out.push((sent.parcel, Settled::Unknown));
         }
-        while let Some(waiting) = self.waiting.pop(usize::MAX) {
-            match waiting {
-                Waiting::Parcel { parcel, .. } => {
-                    self.window.leave(&parcel.tenant, charge(&parcel.bytes));
-                    out.push((parcel.receipt, Settled::Unsent));
-                }
-                Waiting::BestEffort { tenant, bytes, .. } => {
-                    self.window.leave(&tenant, charge(&bytes));
-                }
+        while let Some((account, waiting)) = self.waiting.pop(&mut self.accounts, usize::MAX) {
+            self.leave(account, charge(waiting.bytes()));
+            if let Waiting::Parcel { parcel, .. } = waiting {
+                out.push((parcel, Settled::Unsent));
             }
         }
         self.ages.clear();

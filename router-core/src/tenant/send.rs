@@ -25,6 +25,7 @@ use super::{Tenant, message_rate};
 use crate::effect::{Class, Effect, Effects, Fact, Outbound, Receipt, StreamKey, stream_key};
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
+use crate::lane;
 use crate::node::PeerState;
 use crate::permit::may_address;
 use crate::refusal::Refusal;
@@ -206,22 +207,19 @@ impl Tenant {
         route.envelope.message.body = Body::default();
         let flow = (plan.kind == Kind::Bot && wire.is_some())
             .then(|| (route.conn, route.envelope.message.to.clone()));
-        let wire_of_bot = wire.clone().filter(|_| plan.kind == Kind::Bot);
-        let away = wire_of_bot.zip(plan.nodes.first().copied());
-        let sent = Sent {
-            route,
-            away: away.map(|(wire, node)| Box::new(Away { wire, node, moves })),
-        };
+        let of_bot = plan.nodes.first().filter(|_| plan.kind == Kind::Bot);
+        let away = of_bot.map(|node| Away { node: *node, moves });
+        let sent = Sent { route, away };
         let number = self.deliver_here(Origin::Here(sent), parcel, &plan, fx);
         for node in plan.nodes {
             if let Some((sender, to)) = &flow {
                 self.flows.sent(*sender, to, node);
             }
-            fx.push(Effect::Publish {
+            let parcel = lane::Parcel {
                 receipt: self.receipt(number),
-                node,
-                envelope: wire.clone().unwrap_or_default(),
-            });
+                bytes: wire.clone().unwrap_or_default(),
+            };
+            fx.push(Effect::Publish { node, parcel });
         }
     }
 

@@ -23,7 +23,7 @@ use crate::effect::{Class, Effect, Effects, Fact, Outcome};
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::invariant::Invariant;
-use crate::lane::Settled;
+use crate::lane::{Parcel, Settled};
 use crate::request::Route;
 
 /// A message whose outcomes are not all in.
@@ -62,15 +62,12 @@ pub(super) struct Sent {
     /// Its body is gone.
     pub route: Box<Route>,
     /// Present if it went to a bot of another node.
-    pub away: Option<Box<Away>>,
+    pub away: Option<Away>,
 }
 
-/// What it takes to send a message to a bot again.
-#[derive(Debug)]
+/// Where a message to a bot went.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Away {
-    /// The envelope.
-    pub wire: Bytes,
-    /// Where it went.
     pub node: BootId,
     /// How often it was told to go elsewhere.
     pub moves: u64,
@@ -192,11 +189,11 @@ impl Tenant {
     pub(crate) fn decided(
         &mut self,
         env: &Env<'_>,
-        number: u64,
+        parcel: &Parcel,
         settled: Settled,
         fx: &mut Effects,
     ) {
-        let Some((place, delivery)) = self.deliveries.find(number) else {
+        let Some((place, delivery)) = self.deliveries.find(parcel.receipt.number) else {
             return;
         };
         delivery.nodes = delivery.nodes.saturating_sub(1);
@@ -216,7 +213,9 @@ impl Tenant {
                 self.give_up_on_the_overtaken(env, flow.as_ref(), fx);
             }
             Settled::Verdict(Verdict::Duplicate) => delivery.duplicate = true,
-            Settled::Verdict(Verdict::Moved(to)) => return self.moved(env, place, to, flow, fx),
+            Settled::Verdict(Verdict::Moved(to)) => {
+                return self.moved(env, place, (to, &parcel.bytes), flow, fx);
+            }
             Settled::Verdict(Verdict::Offline) => {}
             Settled::Verdict(Verdict::Refused(code)) => delivery.fails(code),
             Settled::Unknown => {
@@ -234,7 +233,7 @@ impl Tenant {
         &mut self,
         env: &Env<'_>,
         place: Place,
-        to: BootId,
+        (to, envelope): (BootId, &Bytes),
         flow: Option<(ConnKey, Name)>,
         fx: &mut Effects,
     ) {
@@ -244,9 +243,9 @@ impl Tenant {
         let Origin::Here(sent) = &delivery.origin else {
             return;
         };
-        let away = sent.away.as_ref().filter(|away| away.moves < MOVES_MAX);
+        let away = sent.away.filter(|away| away.moves < MOVES_MAX);
         let again = away.and_then(|away| {
-            let envelope = Envelope::from_bytes(&away.wire).ok()?;
+            let envelope = Envelope::from_bytes(envelope).ok()?;
             Some(Held {
                 route: Box::new(sent.route.again(envelope)),
                 moves: away.moves + 1,

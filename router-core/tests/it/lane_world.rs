@@ -9,7 +9,7 @@ use protocol::limits::{
 };
 use protocol::{BootId, ErrorCode, Name, Secret, StreamId, TenantId};
 use router_core::effect::Receipt;
-use router_core::lane::{Parcel, Receiver, Sender, Settled};
+use router_core::lane::{Outcomes, Parcel, Receiver, Sender, Settled};
 
 /// The largest frame of these lanes: what `lanes.rs` pushes at most.
 const FRAME_BYTES: usize = 300_000;
@@ -82,7 +82,7 @@ pub struct Lane {
     pub published_bytes: usize,
     /// Of each tenant: when the last thing that was handled had been pushed.
     last: BTreeMap<u8, u64>,
-    out: Vec<(Receipt, Settled)>,
+    out: Outcomes,
 }
 
 fn tenant(n: u8) -> TenantId {
@@ -150,13 +150,12 @@ impl Lane {
         let pushed = self.sender.push(
             self.now_ms,
             Parcel {
-                tenant: tenant(from),
-                bytes: payload(from, pushed, parcel, bytes),
                 receipt: Receipt::new(tenant(from), parcel),
+                bytes: payload(from, pushed, parcel, bytes),
             },
         );
-        if let Err(receipt) = pushed {
-            self.out.push((receipt, Settled::Unsent));
+        if let Err(parcel) = pushed {
+            self.out.push((parcel, Settled::Unsent));
         }
         self.turn();
     }
@@ -167,7 +166,7 @@ impl Lane {
         let pushed = self.number();
         let bytes = payload(from, pushed, u64::MAX, bytes);
         let stream = (name("bot"), name("phone"), Some(id));
-        self.sender.push_best_effort(tenant(from), stream, bytes);
+        self.sender.push_best_effort(&tenant(from), stream, bytes);
         self.turn();
     }
 
@@ -241,8 +240,8 @@ impl Lane {
 
     /// What the shell does after every call: takes outcomes, publishes.
     fn turn(&mut self) {
-        for (receipt, settled) in std::mem::take(&mut self.out) {
-            self.settled(&receipt, settled);
+        for (parcel, settled) in std::mem::take(&mut self.out) {
+            self.settled(&parcel.receipt, settled);
         }
         let Some(batch) = self.sender.take(self.now_ms) else {
             return;

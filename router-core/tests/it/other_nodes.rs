@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use protocol::lane::Verdict;
 use protocol::presence::{BotInfo, BotState, Takeover};
-use protocol::{BootId, BotId, ClientId, ConnectionId, ErrorCode};
-use router_core::lane::Settled;
+use protocol::{BootId, BotId, ClientId, ConnectionId, Envelope, ErrorCode};
+use router_core::lane::{Parcel, Settled};
 use router_core::node::{Nodes, Peer};
 use router_core::shard::{Entries, Input};
 use router_core::store::{Ask, Claim, ConnRecord, Holder, Request};
@@ -80,9 +80,13 @@ impl World {
             body["text"].as_str().unwrap().to_owned()
         };
         let all = self.published.iter();
-        all.map(|(_, node, it)| (*node, text(&it.message.body)))
+        all.map(|(node, parcel)| (*node, text(&read(parcel).message.body)))
             .collect()
     }
+}
+
+fn read(parcel: &Parcel) -> Envelope {
+    Envelope::from_bytes(&parcel.bytes).expect("it is ours")
 }
 
 /// One of three nodes, with a phone that knows of a bot on the second.
@@ -170,7 +174,7 @@ fn a_bot_that_always_moves_on_is_unreachable_in_the_end() {
     let (mut w, phone) = scene();
     w.send_far(phone, &["1"]);
     let mut hops = 0;
-    while let Some((_, node, _)) = w.published.front() {
+    while let Some((node, _)) = w.published.front() {
         let other = if *node == OTHER { THIRD } else { OTHER };
         w.settle(Settled::Verdict(Verdict::Moved(other)));
         hops += 1;
@@ -183,8 +187,8 @@ fn a_bot_that_always_moves_on_is_unreachable_in_the_end() {
 fn what_comes_from_another_node_is_never_published_again() {
     let (mut w, phone) = scene();
     w.send_far(phone, &["1"]);
-    let (_, _, envelope) = w.published.pop_front().unwrap();
-    w.shard(Input::Inbound(Box::new(envelope)));
+    let (_, parcel) = w.published.pop_front().unwrap();
+    w.shard(Input::Inbound(Box::new(read(&parcel))));
     assert_eq!(w.decided, [Some(Verdict::Moved(OTHER))]);
     assert_eq!(w.under_way(), to(OTHER, &[]));
 }

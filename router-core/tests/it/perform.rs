@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use protocol::{CloseCode, Envelope, TenantId};
+use protocol::{CloseCode, TenantId};
 use router_core::auth::{Attempt, AuthError, Credential};
 use router_core::effect::{Class, Outbound, Outcome, Receipt};
 use router_core::lane::Settled;
@@ -124,10 +124,10 @@ impl World {
 
     /// The oldest message that is on its way to another node comes to this.
     pub fn settle(&mut self, settled: Settled) {
-        let (receipt, ..) = self.published.pop_front().expect("something is published");
-        let owner = Some(receipt.tenant().clone());
+        let (_, parcel) = self.published.pop_front().expect("something is published");
+        let owner = Some(parcel.tenant().clone());
         self.in_shard(owner, |shard, env, fx| {
-            shard.decided(env, receipt, settled, fx);
+            shard.decided(env, parcel, settled, fx);
         });
         self.run();
     }
@@ -175,14 +175,7 @@ impl World {
                 Effect::Note(fact) => self.facts.push(fact),
                 Effect::Unload(tenant) => self.unloaded.push(tenant),
                 Effect::Met(_) => {}
-                Effect::Publish {
-                    receipt,
-                    node,
-                    envelope,
-                } => {
-                    let envelope = Envelope::from_bytes(&envelope).expect("it is ours");
-                    self.published.push_back((receipt, node, envelope));
-                }
+                Effect::Publish { node, parcel } => self.published.push_back((node, parcel)),
                 Effect::PublishBestEffort { .. } => panic!("no test sends partials to other nodes"),
                 Effect::Decided(verdict) => self.decided.push(verdict),
                 Effect::Verify(_)

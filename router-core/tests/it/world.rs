@@ -11,10 +11,11 @@ use bytes::Bytes;
 use protocol::codec::decode;
 use protocol::frame::Request;
 use protocol::lane::Verdict;
-use protocol::{BootId, CloseCode, Envelope, ErrorCode, Secret, TenantId};
+use protocol::{BootId, CloseCode, ErrorCode, Secret, TenantId};
 use router_core::auth::{Keyring, Throttle};
-use router_core::effect::{Fact, Outbound, Receipt, Ticket};
+use router_core::effect::{Fact, Outbound, Ticket};
 use router_core::ids::HashKeys;
+use router_core::lane::Parcel;
 use router_core::session::{Call, Input as SessionInput, Opened};
 use router_core::shard::Input as ShardInput;
 use router_core::store::{self, Ask, Model, Reply};
@@ -92,7 +93,7 @@ pub struct World {
     /// Which nodes there are.
     pub nodes: Arc<Nodes>,
     /// What went onto lanes, and is not decided.
-    pub published: VecDeque<(Receipt, BootId, Envelope)>,
+    pub published: VecDeque<(BootId, Parcel)>,
     /// Tenants whose events need not come.
     pub unloaded: Vec<TenantId>,
     /// What was decided of messages from other nodes.

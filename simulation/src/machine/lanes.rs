@@ -13,8 +13,8 @@ use protocol::lane::{Ack, Batch, Packet, Verdict};
 use protocol::limits::{ENVELOPE_OVERHEAD_BYTES, LANE_WINDOW_BYTES_MAX};
 use protocol::{BootId, Envelope, ErrorCode, TenantId};
 use router_core::Millis;
-use router_core::effect::{Effects, Receipt};
-use router_core::lane::{Parcel, Receiver, Sender, Settled, Status, Stream, window_bytes};
+use router_core::effect::Effects;
+use router_core::lane::{Outcomes, Parcel, Receiver, Sender, Status, Stream, window_bytes};
 use router_core::node::NodeInput;
 use router_core::shard::Input as ShardInput;
 
@@ -54,8 +54,6 @@ impl Lane {
     }
 }
 
-type Outcomes = Vec<(Receipt, Settled)>;
-
 impl Machine {
     /// The lane to a node; it begins now if there was none. None to itself, none to the dead.
     pub(super) fn lane(&mut self, boot: BootId) -> Option<&mut Lane> {
@@ -86,28 +84,19 @@ impl Machine {
         }
     }
 
-    /// Puts a message onto a lane. Errors: the receipt, if it cannot go.
+    /// Puts a message onto a lane. Errors: the parcel, if it cannot go.
     pub(super) fn send(
         &mut self,
         outside: &mut Outside,
         node: BootId,
-        receipt: Receipt,
-        envelope: Bytes,
-    ) -> Result<(), Receipt> {
+        mut parcel: Parcel,
+    ) -> Result<(), Parcel> {
         let now_ms = self.clock(outside);
-        let bytes = if self.older {
-            older(&envelope)
-        } else {
-            envelope
-        };
-        let tenant = receipt.tenant().clone();
+        if self.older {
+            parcel.bytes = older(&parcel.bytes);
+        }
         let Some(lane) = self.lane(node) else {
-            return Err(receipt);
-        };
-        let parcel = Parcel {
-            tenant,
-            bytes,
-            receipt,
+            return Err(parcel);
         };
         lane.sender.push(now_ms, parcel)
     }
@@ -120,7 +109,7 @@ impl Machine {
         envelope: Bytes,
     ) {
         if let Some(lane) = self.lane(node) {
-            lane.sender.push_best_effort(tenant, stream, envelope);
+            lane.sender.push_best_effort(&tenant, stream, envelope);
         }
     }
 
@@ -282,12 +271,12 @@ impl Machine {
 
     /// Tells the shards what became of their messages, after every lane is released.
     fn settle(&mut self, outside: &mut Outside, out: Outcomes) {
-        for (receipt, settled) in out {
-            let at = self.shard_of(receipt.tenant());
+        for (parcel, settled) in out {
+            let at = self.shard_of(parcel.tenant());
             let (settings, nodes) = (Arc::clone(&self.settings), Arc::clone(&self.nodes));
             let env = self.env(outside, &settings, &nodes);
             let mut fx = Effects::default();
-            self.shards[at].decided(&env, receipt, settled, &mut fx);
+            self.shards[at].decided(&env, parcel, settled, &mut fx);
             self.perform(outside, at, &env, fx);
         }
     }

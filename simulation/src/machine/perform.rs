@@ -52,13 +52,9 @@ impl Machine {
                     }
                 }
                 Effect::Ask { ticket, request } => outside.ask(self.process, ticket, *request),
-                Effect::Publish {
-                    receipt,
-                    node,
-                    envelope,
-                } => {
-                    if let Err(receipt) = self.send(outside, node, receipt, envelope) {
-                        self.shards[at].decided(env, receipt, Settled::Unsent, &mut fx);
+                Effect::Publish { node, parcel } => {
+                    if let Err(parcel) = self.send(outside, node, parcel) {
+                        self.shards[at].decided(env, parcel, Settled::Unsent, &mut fx);
                     }
                 }
                 Effect::PublishBestEffort {

@@ -16,15 +16,13 @@
 mod due;
 mod tasks;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use bytes::Bytes;
 use protocol::lane::{LaneKeys, Packet};
 use protocol::{BootId, TenantId};
 use router_core::Millis;
-use router_core::effect::Receipt;
-use router_core::lane::{Parcel, Sender, Settled, Status, Stream, window_bytes};
+use router_core::lane::{Outcomes, Parcel, Sender, Settled, Status, Stream, window_bytes};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -33,9 +31,6 @@ use super::{Node, lock};
 
 /// Packets of one node that wait to be handled; more are dropped, and sent again by their lane.
 const PACKETS_WAITING: usize = 256;
-
-/// What became of parcels.
-pub(super) type Outcomes = Vec<(Receipt, Settled)>;
 
 /// Lanes taken together.
 #[derive(Debug, Clone, Copy, Default)]
@@ -62,7 +57,7 @@ impl LaneTotals {
 
 /// The lanes of a node, by the node at the other end.
 pub(super) struct Lanes {
-    lanes: RwLock<HashMap<BootId, Arc<Lane>>>,
+    lanes: RwLock<foldhash::HashMap<BootId, Arc<Lane>>>,
     node: Weak<Node>,
     pub(super) keys: LaneKeys,
     /// Of those that ended.
@@ -97,26 +92,20 @@ impl Lanes {
         now_ms: Millis,
         own: BootId,
         peer: BootId,
-        receipt: Receipt,
-        bytes: Bytes,
-    ) -> Option<(Receipt, Settled)> {
+        parcel: Parcel,
+    ) -> Option<(Parcel, Settled)> {
         let Some(lane) = self.to(own, peer) else {
-            return Some((receipt, Settled::Unsent));
-        };
-        let parcel = Parcel {
-            tenant: receipt.tenant().clone(),
-            bytes,
-            receipt,
+            return Some((parcel, Settled::Unsent));
         };
         let mut sender = lock(&lane.sender);
         // It may have ended since it was found: then nobody would settle what goes in.
         if lane.ended.is_cancelled() {
-            return Some((parcel.receipt, Settled::Unsent));
+            return Some((parcel, Settled::Unsent));
         }
         let pushed = sender.push(now_ms, parcel);
         drop(sender);
         lane.work.notify_one();
-        pushed.err().map(|receipt| (receipt, Settled::Unsent))
+        pushed.err().map(|parcel| (parcel, Settled::Unsent))
     }
 
     /// Puts something best effort onto a lane. False: it was dropped.
@@ -124,7 +113,7 @@ impl Lanes {
         &self,
         own: BootId,
         peer: BootId,
-        tenant: TenantId,
+        tenant: &TenantId,
         stream: Stream,
         bytes: Bytes,
     ) -> bool {

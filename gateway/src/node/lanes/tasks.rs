@@ -8,11 +8,11 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use protocol::lane::Packet;
 use router_core::Millis;
-use router_core::lane::Receiver;
+use router_core::lane::{Outcomes, Receiver};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use super::{Lane, Outcomes};
+use super::Lane;
 use crate::node::{Node, Vital, Work, lock};
 
 /// Packets of one node that are handled before the sockets are written.

@@ -4,6 +4,7 @@ use protocol::limits::{LANE_ITEM_OVERHEAD_BYTES, LANE_TURN_BYTES, LANE_WINDOW_BY
 use protocol::{Name, StreamId};
 
 use super::*;
+use crate::effect::Receipt;
 
 const NOW: Millis = 1_000_000;
 /// The bytes of an envelope that fills a batch.
@@ -21,9 +22,8 @@ fn parcel(owner: &str, number: u64, bytes: usize) -> Parcel {
     let mut text = format!("{owner}{number}").into_bytes();
     text.resize(bytes.max(text.len()), b' ');
     Parcel {
-        tenant: tenant(owner),
-        bytes: Bytes::from(text),
         receipt: Receipt::new(tenant(owner), number),
+        bytes: Bytes::from(text),
     }
 }
 
@@ -36,7 +36,7 @@ impl Sender {
         let name = |name| Name::parse(name).unwrap();
         let stream = stream.map(|id| StreamId::parse(id).unwrap());
         let key = (name("bot"), name("phone"), stream);
-        self.push_best_effort(tenant("a"), key, Bytes::from(text.to_owned()))
+        self.push_best_effort(&tenant("a"), key, Bytes::from(text.to_owned()))
     }
 
     /// The first number and the envelopes of what is published, which Redis accepts.
@@ -66,9 +66,9 @@ fn words(batch: &Batch) -> Vec<String> {
         .collect()
 }
 
-fn told(out: Vec<(Receipt, Settled)>) -> Vec<(u64, Settled)> {
+fn told(out: Outcomes) -> Vec<(u64, Settled)> {
     let each = out.into_iter();
-    each.map(|(receipt, settled)| (receipt.number, settled))
+    each.map(|(parcel, settled)| (parcel.receipt.number, settled))
         .collect()
 }
 
@@ -476,14 +476,14 @@ fn a_flood_of_partials_waits_for_acks() {
 }
 
 #[test]
-fn a_full_lane_gives_the_receipt_back() {
+fn a_full_lane_gives_the_parcel_back() {
     let mut lane = sender();
     let bytes = LANE_WINDOW_BYTES_MIN - LANE_ITEM_OVERHEAD_BYTES;
     lane.set_window(0);
     lane.push(NOW, parcel("a", 1, bytes)).unwrap();
     lane.published_now(NOW);
-    let receipt = lane.push(NOW, parcel("b", 7, 8)).unwrap_err();
-    assert_eq!(receipt, Receipt::new(tenant("b"), 7));
+    let refused = lane.push(NOW, parcel("b", 7, 8)).unwrap_err();
+    assert_eq!(refused, parcel("b", 7, 8));
     lane.heard(&ack(1));
     lane.push(NOW, parcel("b", 7, 8)).unwrap();
 }

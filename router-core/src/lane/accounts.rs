@@ -1,0 +1,117 @@
+//! Who has what in a lane.
+//!
+//! A tenant has an account while it holds bytes of the lane. What comes is asked once whose it is;
+//! after that the account goes by its number.
+
+use std::collections::BTreeMap;
+use std::ops::{Index, IndexMut};
+
+use protocol::TenantId;
+use slab::Slab;
+
+use super::waiting::Queue;
+
+/// Names an account until that is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Number(usize);
+
+/// What a tenant has.
+#[derive(Debug)]
+pub(super) struct Account {
+    tenant: TenantId,
+    /// Bytes: of what waits, and of what is not acknowledged.
+    pub held: usize,
+    /// What waits.
+    pub queue: Queue,
+}
+
+/// The open accounts.
+#[derive(Debug, Default)]
+pub(super) struct Accounts {
+    open: Slab<Account>,
+    numbers: BTreeMap<TenantId, Number>,
+    /// The last one that was asked for. Bursts are of one tenant: it spares them the search.
+    last: Option<Number>,
+}
+
+impl Accounts {
+    /// The tenant's account; it is opened if there is none.
+    pub fn of(&mut self, tenant: &TenantId) -> Number {
+        let last = self.last.filter(|last| self[*last].tenant == *tenant);
+        let known = last.or_else(|| self.numbers.get(tenant).copied());
+        let number = known.unwrap_or_else(|| {
+            let account = Account {
+                tenant: tenant.clone(),
+                held: 0,
+                queue: Queue::default(),
+            };
+            let number = Number(self.open.insert(account));
+            self.numbers.insert(tenant.clone(), number);
+            number
+        });
+        self.last = Some(number);
+        number
+    }
+
+    /// Closes an account that holds nothing any more; one that does stays.
+    pub fn settle(&mut self, number: Number) {
+        if self[number].held > 0 {
+            return;
+        }
+        let account = self.open.remove(number.0);
+        self.numbers.remove(&account.tenant);
+        self.last = self.last.filter(|last| *last != number);
+    }
+
+    /// Whether nobody holds anything.
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty() && self.numbers.is_empty() && self.last.is_none()
+    }
+}
+
+impl Index<Number> for Accounts {
+    type Output = Account;
+
+    fn index(&self, number: Number) -> &Account {
+        &self.open[number.0]
+    }
+}
+
+impl IndexMut<Number> for Accounts {
+    fn index_mut(&mut self, number: Number) -> &mut Account {
+        &mut self.open[number.0]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tenant(name: &str) -> TenantId {
+        TenantId::parse(name).unwrap()
+    }
+
+    #[test]
+    fn an_account_is_its_tenants_until_it_holds_nothing() {
+        let mut accounts = Accounts::default();
+        let (a, b) = (accounts.of(&tenant("a")), accounts.of(&tenant("b")));
+        assert!(a != b);
+        assert_eq!(
+            (accounts.of(&tenant("a")), accounts.of(&tenant("b"))),
+            (a, b)
+        );
+        accounts[a].held = 1;
+        accounts.settle(a);
+        accounts.settle(b);
+        assert_eq!(accounts.of(&tenant("a")), a);
+        assert_eq!(accounts[accounts.numbers[&tenant("a")]].held, 1);
+        // The number is free, and may be another tenant's now.
+        let c = accounts.of(&tenant("c"));
+        assert_eq!((c, accounts[c].held), (b, 0));
+        accounts.settle(c);
+        accounts[a].held = 0;
+        accounts.settle(a);
+        assert!(accounts.is_empty());
+    }
+}
