@@ -33,11 +33,11 @@ help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## a gateway, an echo bot and a client in one process: the main job
-	@$(CARGO) run --release -p cli --bin t2b -- demo
+	@$(CARGO) run --profile quick -p cli --bin t2b -- demo
 
 cluster: tools ## redis-server, two gateways and haproxy, to play with
-	@$(CARGO) build --release -p cli --bin t2b
-	@scripts/cluster.sh "$${CARGO_TARGET_DIR:-target}/release/t2b"
+	@$(CARGO) build --profile quick -p cli --bin t2b
+	@scripts/cluster.sh "$${CARGO_TARGET_DIR:-target}/quick/t2b"
 
 test: export TEST_REQUIRE_TOOLS := 1
 test: ## everything that CI runs; installs what it needs

@@ -1,0 +1,155 @@
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::ws::{Budget, Class, Outgoing, Push, ReadLimits, WriteLimits, split_boxed};
+
+/// Remembers what it was told.
+struct Deaf(tokio::sync::mpsc::UnboundedSender<Ended>);
+
+impl Dialect for Deaf {
+    fn on_message(&mut self, _message: Message) -> Flow {
+        Flow::Continue
+    }
+
+    fn on_end(&mut self, why: Ended) {
+        self.0.send(why).unwrap();
+    }
+}
+
+struct Pair {
+    peer: DuplexStream,
+    connection: Arc<Connection>,
+    told: tokio::sync::mpsc::UnboundedReceiver<Ended>,
+    task: JoinHandle<Ended>,
+}
+
+/// A peer, and what drives its connection.
+fn ends(pipe_bytes: usize) -> (DuplexStream, Reader, Arc<Connection>) {
+    let (peer, ours) = duplex(pipe_bytes);
+    let (read, write) = split_boxed(ours);
+    let budget = Budget::new(1 << 20, None);
+    let limits = ReadLimits {
+        message_bytes: 1000,
+        assembly: budget.clone(),
+    };
+    let reader = Reader::new(read, &[], limits);
+    let connection = Connection::new(
+        write,
+        WriteLimits {
+            bytes: 1 << 20,
+            frames: 4096,
+            budget,
+        },
+    );
+    (peer, reader, connection)
+}
+
+fn pair(pipe_bytes: usize) -> Pair {
+    let (peer, reader, connection) = ends(pipe_bytes);
+    let (tell, told) = tokio::sync::mpsc::unbounded_channel();
+    let task = tokio::spawn(drive(reader, connection.clone(), Deaf(tell), 20));
+    Pair {
+        peer,
+        connection,
+        told,
+        task,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_wait_of_the_closing_handshake_is_two_seconds() {
+    // Our Close is written at once; the peer's never comes.
+    let Pair {
+        peer,
+        connection,
+        mut told,
+        task,
+    } = pair(1000);
+    let begin = Instant::now();
+    connection.close(CloseCode::Restart);
+    assert_eq!(told.recv().await, Some(Ended::Us(CloseCode::Restart)));
+    assert_eq!(
+        begin.elapsed(),
+        Duration::ZERO,
+        "the dialect is told before the wait"
+    );
+    assert_eq!(task.await.unwrap(), Ended::Us(CloseCode::Restart));
+    assert_eq!(begin.elapsed().as_secs(), 2);
+    drop(peer);
+
+    // Not even our Close can be written.
+    let Pair {
+        peer,
+        connection,
+        task,
+        ..
+    } = pair(3);
+    let begin = Instant::now();
+    connection.close(CloseCode::Restart);
+    task.await.unwrap();
+    assert_eq!(begin.elapsed().as_secs(), 2);
+    drop(peer);
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_cut_at_any_byte_leave_whole_and_in_order() {
+    for pipe_bytes in [1, 2, 3, 7, 64, 1000] {
+        let Pair {
+            mut peer,
+            connection,
+            ..
+        } = pair(pipe_bytes);
+        let mut expected = Vec::new();
+        for size in (0..200).chain([65_535, 65_536]) {
+            let payload = vec![size as u8; size];
+            match size {
+                0..126 => expected.extend([0x81, size as u8]),
+                126..65_536 => expected.extend([0x81, 126, (size >> 8) as u8, size as u8]),
+                _ => expected.extend([0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+            }
+            expected.extend(&payload);
+            let frame = Outgoing::text(payload.into(), Class::Message(None));
+            assert_eq!(connection.push(frame, 0), Push::Queued);
+            connection.flush();
+        }
+        let mut written = vec![0; expected.len()];
+        peer.read_exact(&mut written).await.unwrap();
+        assert!(written == expected, "pipe of {pipe_bytes} bytes");
+        connection.ping(Bytes::from_static(b"x"));
+        connection.flush();
+        peer.read_exact(&mut written[..3]).await.unwrap();
+        assert_eq!(
+            (&written[..3], connection.backlog()),
+            (&[0x89, 1, b'x'][..], (0, 0))
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_aborted_reader_lets_the_socket_go_though_a_task_still_writes() {
+    for polls in [0, 5] {
+        let Pair {
+            mut peer,
+            connection,
+            task,
+            ..
+        } = pair(16);
+        let frame = Outgoing::text(vec![b'x'; 100].into(), Class::Answer);
+        assert_eq!(connection.push(frame, 0), Push::Queued);
+        connection.flush();
+        for _ in 0..polls {
+            tokio::task::yield_now().await;
+        }
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+        let mut rest = Vec::new();
+        peer.read_to_end(&mut rest).await.unwrap();
+        assert!(rest.len() <= 16 && connection.backlog() == (0, 0));
+        // Only this test holds the connection: the writing task is gone too.
+        while Arc::strong_count(&connection) > 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
