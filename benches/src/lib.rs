@@ -3,6 +3,8 @@
 //! ```text
 //!  relay ─┬─ core 0: the servers of one side    (new processes each round, the two sides in turns)
 //!         └─ core 1: load                       (checks every delivery, counts, times)
+//!  builds ┬─ core 0: gateways of two builds at once
+//!         └─ core 1: a load for each
 //!  idle  ─┬─ core 0: a gateway
 //!         └─ any:    holds the sockets, answers pings
 //!  tenants:      the machines of `bare`, with many tenants and with few
@@ -12,6 +14,7 @@
 //! Not a load test of a deployment: loopback, one core. See `README.md` beside this.
 
 pub mod bare;
+pub mod builds;
 pub mod idle;
 pub mod instructions;
 pub mod load;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use benches::servers::{gateway, raw, raw_redis};
-use benches::{idle, instructions, load, relay, tenants};
+use benches::{builds, idle, instructions, load, relay, tenants};
 use clap::{Parser, Subcommand};
 
 /// The one of the program that users get: what is measured here is that.
@@ -22,6 +22,8 @@ struct Arguments {
 enum Command {
     /// Compares the gateway with raw relays and other servers, round by round
     Relay(relay::Options),
+    /// Compares the gateway of this build with that of another one, both at once
+    Builds(builds::Options),
     /// Measures what a silent socket costs
     Idle(idle::Options),
     /// Compares a node of many tenants with one of few
@@ -52,6 +54,7 @@ fn main() -> anyhow::Result<()> {
     rlimit::increase_nofile_limit(u64::MAX)?;
     match Arguments::parse().command {
         Command::Relay(options) => relay::run(&options),
+        Command::Builds(options) => builds::run(&options),
         Command::Idle(options) => idle::run(&options),
         Command::Tenants(options) => tenants::run(&options),
         Command::Instructions(options) => instructions::run(&options),

@@ -8,8 +8,7 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
-use crate::load::{Round, Talk, Workload};
-use crate::process::{LOAD_CORE, pinned_self};
+use crate::load::{Round, Talk, Times, Workload};
 use crate::report::{Bound, Figure, Neighbours, Wanted, is_wide, table, verdict};
 use crate::servers::{Kind, Servers, missing};
 
@@ -19,13 +18,8 @@ pub struct Options {
     /// Pairs of rounds of each workload
     #[arg(long, default_value_t = 7)]
     rounds: usize,
-    #[arg(long, default_value_t = 500)]
-    warm_up_ms: u64,
-    #[arg(long, default_value_t = 3000)]
-    measure_ms: u64,
-    /// A round lasts until it has so many round trips, but at most ten times as long
-    #[arg(long, default_value_t = 20_000)]
-    trips_min: usize,
+    #[command(flatten)]
+    times: Times,
     /// Neighbours are measured again if everybody else used more than this many cores meanwhile
     #[arg(long, default_value_t = 0.1)]
     foreign_max: f64,
@@ -219,17 +213,7 @@ fn compare(
 
 fn drive(side: &Side, workload: Workload, options: &Options) -> Result<Round> {
     let servers = Servers::start(side.kind)?;
-    let mut load = pinned_self(LOAD_CORE)?;
-    load.args(["load", "--talk", &side.talk.argument()])
-        .args(["--clients", &servers.clients.to_string()])
-        .args(["--bots", &servers.bots.to_string()])
-        .args(["--workload", &workload.to_string()])
-        .args(["--warm-up-ms", &options.warm_up_ms.to_string()])
-        .args(["--measure-ms", &options.measure_ms.to_string()])
-        .args(["--trips-min", &options.trips_min.to_string()]);
-    for id in servers.ids() {
-        load.args(["--server", &id.to_string()]);
-    }
+    let mut load = servers.load(side.talk, workload, &options.times)?;
     let output = load.stderr(Stdio::inherit()).output()?;
     ensure!(
         output.status.success(),

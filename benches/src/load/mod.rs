@@ -45,6 +45,20 @@ pub use workload::Workload;
 
 use drive::Drive;
 
+/// How long a round lasts.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Times {
+    /// What goes before it and is not measured
+    #[arg(long, default_value_t = 500)]
+    pub warm_up_ms: u64,
+    /// What is measured
+    #[arg(long, default_value_t = 3000)]
+    pub measure_ms: u64,
+    /// A round lasts until it has so many round trips, but at most ten times as long
+    #[arg(long, default_value_t = 20_000)]
+    pub trips_min: usize,
+}
+
 /// One round.
 #[derive(Debug, Args)]
 pub struct Options {
@@ -61,13 +75,8 @@ pub struct Options {
     servers: Vec<u32>,
     #[arg(long)]
     workload: Workload,
-    #[arg(long)]
-    warm_up_ms: u64,
-    #[arg(long)]
-    measure_ms: u64,
-    /// The measurement lasts until it has so many round trips, but at most ten times as long
-    #[arg(long)]
-    trips_min: usize,
+    #[command(flatten)]
+    times: Times,
 }
 
 /// Drives one round and prints a [`Round`] as JSON.
@@ -85,9 +94,9 @@ pub fn run(options: &Options) -> Result<()> {
     let mut drive = Drive::new(ends, options.workload, has_acks)?;
     drive.greet()?;
     drive.start()?;
-    drive.until_ms(options.warm_up_ms)?;
-    let measure = Duration::from_millis(options.measure_ms);
-    let mut round = drive.measure(&options.servers, measure, options.trips_min)?;
+    drive.until_ms(options.times.warm_up_ms)?;
+    let measure = Duration::from_millis(options.times.measure_ms);
+    let mut round = drive.measure(&options.servers, measure, options.times.trips_min)?;
     round.messages_in_all = drive.drain()?;
     println!("{}", serde_json::to_string(&round)?);
     Ok(())

@@ -12,7 +12,7 @@ use protocol::{Secret, TenantId};
 use router_core::auth::Keyring;
 use tempfile::TempDir;
 
-use crate::process::{Process, SERVER_CORE, pinned_self};
+use crate::process::{Process, SERVER_CORE, pinned};
 
 /// Signs keys for a gateway that only lives on loopback, for a minute.
 const SECRET: &str = "for-measurements-only-0123456789";
@@ -35,13 +35,15 @@ pub fn key_of(user: &str) -> Result<String> {
         .clone())
 }
 
-/// Starts one on the servers' core, alone or as a node of the cluster that a Redis makes.
+/// Starts one on the servers' core, alone or as a node of the cluster that a Redis makes. `program`: a
+/// build of this one.
 pub fn start(
+    program: &Path,
     folder: &TempDir,
     name: &str,
     redis: Option<SocketAddr>,
 ) -> Result<(Process, SocketAddr)> {
-    let mut command = pinned_self(SERVER_CORE)?;
+    let mut command = pinned(SERVER_CORE, program);
     command
         .arg("serve-gateway")
         .arg(configure(folder, name, redis)?);

@@ -14,12 +14,16 @@ pub mod raw;
 pub mod raw_redis;
 pub mod redis;
 
+use std::env::current_exe;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
 
 use anyhow::Result;
 use tempfile::TempDir;
 
-use crate::process::Process;
+use crate::load::{Talk, Times, Workload};
+use crate::process::{LOAD_CORE, Process, pinned_self};
 
 /// Which servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,10 +65,8 @@ impl Servers {
                 let (process, address) = raw::start()?;
                 Ok(Self::one(process, folder, address))
             }
-            Kind::Gateway => {
-                let (process, address) = gateway::start(&folder, "node", None)?;
-                Ok(Self::one(process, folder, address))
-            }
+            Kind::Gateway => Self::gateways(&current_exe()?, 1),
+            Kind::GatewayRedis => Self::gateways(&current_exe()?, 2),
             Kind::Nats => {
                 let (process, address) = peers::nats(&folder)?;
                 Ok(Self::one(process, folder, address))
@@ -79,17 +81,45 @@ impl Servers {
                 let (second, bots) = raw_redis::start(url, 'b', 'a')?;
                 Ok(Self::several([first, second, redis], folder, clients, bots))
             }
-            Kind::GatewayRedis => {
-                let (redis, address) = redis::start(&folder)?;
-                let (first, clients) = gateway::start(&folder, "a", Some(address))?;
-                let (second, bots) = gateway::start(&folder, "b", Some(address))?;
-                Ok(Self::several([first, second, redis], folder, clients, bots))
-            }
             Kind::NatsRoutes => {
                 let ([first, second], [clients, bots]) = peers::nats_routes(&folder)?;
                 Ok(Self::several([first, second], folder, clients, bots))
             }
         }
+    }
+
+    /// Starts gateways of a build of this program: one, or two and a Redis.
+    pub fn gateways(program: &Path, nodes: u8) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        if nodes == 1 {
+            let (process, address) = gateway::start(program, &folder, "node", None)?;
+            return Ok(Self::one(process, folder, address));
+        }
+        let (redis, address) = redis::start(&folder)?;
+        let (first, clients) = gateway::start(program, &folder, "a", Some(address))?;
+        let (second, bots) = gateway::start(program, &folder, "b", Some(address))?;
+        Ok(Self::several([first, second, redis], folder, clients, bots))
+    }
+
+    /// The command that drives them for one round, from the load's core.
+    pub fn load(&self, talk: Talk, workload: Workload, times: &Times) -> Result<Command> {
+        let mut load = pinned_self(LOAD_CORE)?;
+        load.args(["load", "--talk", &talk.argument()])
+            .args(["--clients", &self.clients.to_string()])
+            .args(["--bots", &self.bots.to_string()])
+            .args(["--workload", &workload.to_string()])
+            .args(["--warm-up-ms", &times.warm_up_ms.to_string()])
+            .args(["--measure-ms", &times.measure_ms.to_string()])
+            .args(["--trips-min", &times.trips_min.to_string()]);
+        for id in self.ids() {
+            load.args(["--server", &id.to_string()]);
+        }
+        Ok(load)
+    }
+
+    /// All their process ids.
+    pub fn ids(&self) -> Vec<u32> {
+        self.processes.iter().map(Process::id).collect()
     }
 
     fn one(process: Process, folder: TempDir, address: SocketAddr) -> Self {
@@ -108,11 +138,6 @@ impl Servers {
             clients,
             bots,
         }
-    }
-
-    /// All their process ids.
-    pub fn ids(&self) -> Vec<u32> {
-        self.processes.iter().map(Process::id).collect()
     }
 }
 
