@@ -25,8 +25,7 @@ struct Pair {
     task: JoinHandle<Ended>,
 }
 
-/// A peer, and what drives its connection.
-fn ends(pipe_bytes: usize) -> (DuplexStream, Reader, Arc<Connection>) {
+fn pair(pipe_bytes: usize) -> Pair {
     let (peer, ours) = duplex(pipe_bytes);
     let (read, write) = split_boxed(ours);
     let budget = Budget::new(1 << 20, None);
@@ -43,11 +42,6 @@ fn ends(pipe_bytes: usize) -> (DuplexStream, Reader, Arc<Connection>) {
             budget,
         },
     );
-    (peer, reader, connection)
-}
-
-fn pair(pipe_bytes: usize) -> Pair {
-    let (peer, reader, connection) = ends(pipe_bytes);
     let (tell, told) = tokio::sync::mpsc::unbounded_channel();
     let task = tokio::spawn(drive(reader, connection.clone(), Deaf(tell), 20));
     Pair {
