@@ -29,7 +29,7 @@ use router_core::Millis;
 use router_core::effect::Receipt;
 use router_core::lane::{Parcel, Receiver, Sender};
 
-use crate::bare::{House, Socket};
+use crate::bare::{HASH_KEYS, House, Socket};
 use crate::load::template::{Form, Template};
 
 /// One step of the way.
@@ -151,7 +151,7 @@ fn prepare_packet() -> Result<Repeat> {
 
 fn prepare_lane() -> Result<Repeat> {
     let (owner, bytes) = (owner()?, envelope()?.to_bytes());
-    let mut sender = Sender::new(BootId::from_bits(1), BootId::from_bits(2));
+    let mut sender = Sender::new(BootId::from_bits(1), BootId::from_bits(2), HASH_KEYS);
     let mut receiver = Receiver::default();
     let mut settled = Vec::new();
     Ok(Box::new(move || {

@@ -47,13 +47,16 @@ const ALPHANUMERIC: u8 = 1;
 const WORD: u8 = 2;
 /// `[A-Za-z0-9._:-]`.
 const WORD_OR_COLON: u8 = 4;
+/// `[0-9A-Z]`.
+const UPPERCASE: u8 = 8;
 /// The sets that a byte is in.
 static SETS: [u8; 256] = {
     let mut sets = [0; 256];
     let mut byte = 0;
     while byte < sets.len() {
         sets[byte] = match byte as u8 {
-            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => ALPHANUMERIC | WORD | WORD_OR_COLON,
+            b'0'..=b'9' | b'A'..=b'Z' => ALPHANUMERIC | WORD | WORD_OR_COLON | UPPERCASE,
+            b'a'..=b'z' => ALPHANUMERIC | WORD | WORD_OR_COLON,
             b'.' | b'_' | b'-' => WORD | WORD_OR_COLON,
             b':' => WORD_OR_COLON,
             _ => 0,
@@ -82,12 +85,8 @@ fn is_token(text: &str) -> bool {
 }
 
 fn is_connection(text: &str) -> bool {
-    text.strip_prefix(CONNECTION_PREFIX).is_some_and(|ulid| {
-        ulid.len() == ULID_LEN
-            && ulid
-                .bytes()
-                .all(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
-    })
+    let ulid = text.strip_prefix(CONNECTION_PREFIX);
+    ulid.is_some_and(|ulid| ulid.len() == ULID_LEN && all_in(ulid, UPPERCASE))
 }
 
 /// What keeps the text of an id.

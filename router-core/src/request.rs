@@ -8,7 +8,7 @@ use protocol::connect::Acks;
 use protocol::envelope::Envelope;
 use protocol::frame::SendKind;
 use protocol::presence::{BotInfo, Takeover};
-use protocol::{BotId, ClientId, ConnectionId, ErrorCode, FrameId, TenantId};
+use protocol::{BotId, ClientId, ConnectionId, ErrorCode, FrameId, MessageId, TenantId};
 use smol_str::SmolStr;
 
 use crate::env::Millis;
@@ -75,6 +75,17 @@ pub struct Leave {
     pub conn: ConnKey,
 }
 
+/// What the answer to a message takes. The message itself may be gone: of thousands under way,
+/// what is kept should stay in the processor's caches.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub conn: ConnKey,
+    pub request_id: Option<FrameId>,
+    pub message_id: Option<MessageId>,
+    /// Whether that is the sender's own.
+    pub idempotent: bool,
+}
+
 /// A message with the right to be routed. Only a [`Permit`] makes one, and is used up by it.
 #[derive(Debug)]
 pub struct Route {
@@ -98,19 +109,28 @@ impl Route {
         }
     }
 
-    /// The same message read again from the wire.
-    pub(crate) fn again(&self, envelope: Envelope) -> Self {
+    /// The same message, read again from the wire.
+    pub(crate) fn again(asked: &Asked, tenant: &TenantId, envelope: Envelope) -> Self {
         crate::check!(
             crate::invariant::Invariant::Isolation,
-            self.envelope.tenant == envelope.tenant,
-            "envelope of {} under a permit of {}",
-            envelope.tenant,
-            self.envelope.tenant
+            *tenant == envelope.tenant,
+            "envelope of {} under a permit of {tenant}",
+            envelope.tenant
         );
         Self {
+            conn: asked.conn,
+            request_id: asked.request_id.clone(),
+            envelope,
+        }
+    }
+
+    /// What is kept of it once it is on its way.
+    pub(crate) fn asked(&self) -> Asked {
+        Asked {
             conn: self.conn,
             request_id: self.request_id.clone(),
-            envelope,
+            message_id: self.envelope.message.message_id,
+            idempotent: self.envelope.idempotent,
         }
     }
 

@@ -40,7 +40,7 @@ const SHARDS: usize = 32;
 const START_MS: Millis = 1_763_700_000_000;
 const SECRET: &str = "for-measurements-only-0123456789";
 /// The same in each run, so that runs can be compared.
-const HASH_KEYS: HashKeys = HashKeys(1, 2);
+pub(crate) const HASH_KEYS: HashKeys = HashKeys(1, 2);
 static TABLE_KEYS: TableKeys = TableKeys::new(HASH_KEYS);
 /// No limit of a measurement.
 const UNLIMITED: u32 = 1_000_000_000;
@@ -129,7 +129,7 @@ impl House {
             BareNode {
                 shards: (0..SHARDS).map(|_| Shard::new(HASH_KEYS)).collect(),
                 sessions: Vec::new(),
-                sender: Sender::new(*own, *other),
+                sender: Sender::new(*own, *other, HASH_KEYS),
                 receiver: Receiver::default(),
                 view,
             }

@@ -222,7 +222,7 @@ impl Node {
             keyring,
             tracer,
             backplane,
-            lanes: Lanes::new(Weak::clone(me), lane_keys),
+            lanes: Lanes::new(Weak::clone(me), lane_keys, hash_keys),
             frame_bytes_max,
             inputs: OnceLock::new(),
             was_well: AtomicBool::new(false),

@@ -3,13 +3,15 @@
 //! A tenant has an account while it holds bytes of the lane. What comes is asked once whose it is;
 //! after that the account goes by its number.
 
-use std::collections::BTreeMap;
 use std::ops::{Index, IndexMut};
 
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use protocol::TenantId;
 use slab::Slab;
 
 use super::waiting::Queue;
+use crate::ids::{HashKeys, TableKeys};
 
 /// Names an account until that is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,31 +28,59 @@ pub(super) struct Account {
 }
 
 /// The open accounts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Accounts {
     open: Slab<Account>,
-    numbers: BTreeMap<TenantId, Number>,
+    /// By their tenants.
+    numbers: HashTable<Number>,
+    keys: TableKeys,
     /// The last one that was asked for. Bursts are of one tenant: it spares them the search.
     last: Option<Number>,
 }
 
 impl Accounts {
+    /// None. The keys should be random per process.
+    pub fn new(keys: HashKeys) -> Self {
+        Self {
+            open: Slab::new(),
+            numbers: HashTable::new(),
+            keys: TableKeys::new(keys),
+            last: None,
+        }
+    }
+
     /// The tenant's account; it is opened if there is none.
     pub fn of(&mut self, tenant: &TenantId) -> Number {
         let last = self.last.filter(|last| self[*last].tenant == *tenant);
-        let known = last.or_else(|| self.numbers.get(tenant).copied());
-        let number = known.unwrap_or_else(|| {
-            let account = Account {
-                tenant: tenant.clone(),
-                held: 0,
-                queue: Queue::default(),
-            };
-            let number = Number(self.open.insert(account));
-            self.numbers.insert(tenant.clone(), number);
-            number
-        });
+        let number = last.unwrap_or_else(|| self.find(tenant));
         self.last = Some(number);
         number
+    }
+
+    fn find(&mut self, tenant: &TenantId) -> Number {
+        let Self {
+            open,
+            numbers,
+            keys,
+            ..
+        } = self;
+        let entry = numbers.entry(
+            keys.hash(tenant),
+            |number| open[number.0].tenant == *tenant,
+            |number| keys.hash(&open[number.0].tenant),
+        );
+        match entry {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(place) => {
+                let number = Number(open.insert(Account {
+                    tenant: tenant.clone(),
+                    held: 0,
+                    queue: Queue::default(),
+                }));
+                place.insert(number);
+                number
+            }
+        }
     }
 
     /// Closes an account that holds nothing any more; one that does stays.
@@ -59,7 +89,10 @@ impl Accounts {
             return;
         }
         let account = self.open.remove(number.0);
-        self.numbers.remove(&account.tenant);
+        let hash = self.keys.hash(&account.tenant);
+        if let Ok(place) = self.numbers.find_entry(hash, |it| *it == number) {
+            place.remove();
+        }
         self.last = self.last.filter(|last| *last != number);
     }
 
@@ -94,7 +127,7 @@ mod tests {
 
     #[test]
     fn an_account_is_its_tenants_until_it_holds_nothing() {
-        let mut accounts = Accounts::default();
+        let mut accounts = Accounts::new(HashKeys(1, 2));
         let (a, b) = (accounts.of(&tenant("a")), accounts.of(&tenant("b")));
         assert!(a != b);
         assert_eq!(
@@ -105,7 +138,7 @@ mod tests {
         accounts.settle(a);
         accounts.settle(b);
         assert_eq!(accounts.of(&tenant("a")), a);
-        assert_eq!(accounts[accounts.numbers[&tenant("a")]].held, 1);
+        assert_eq!((accounts[a].held, accounts.numbers.len()), (1, 1));
         // The number is free, and may be another tenant's now.
         let c = accounts.of(&tenant("c"));
         assert_eq!((c, accounts[c].held), (b, 0));

@@ -13,6 +13,7 @@ use super::waiting::{Waiting, WaitingRoom};
 use super::window::Window;
 use super::{Outcomes, Parcel, Settled, Status, Stream};
 use crate::env::Millis;
+use crate::ids::HashKeys;
 
 /// A parcel that has a number.
 #[derive(Debug)]
@@ -51,14 +52,15 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// The lane from this node, `src`, to `dst`, with the largest window.
-    pub fn new(src: BootId, dst: BootId) -> Self {
+    /// The lane from this node, `src`, to `dst`, with the largest window. The keys should be random
+    /// per process.
+    pub fn new(src: BootId, dst: BootId, keys: HashKeys) -> Self {
         Self {
             src,
             dst,
             generation: 1,
             window: Window::new(),
-            accounts: Accounts::default(),
+            accounts: Accounts::new(keys),
             waiting: WaitingRoom::default(),
             unacked: VecDeque::new(),
             acked: 0,

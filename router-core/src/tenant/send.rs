@@ -12,7 +12,7 @@
 
 use bytes::Bytes;
 use protocol::codec::encode;
-use protocol::frame::{AckStatus, Body, SendKind};
+use protocol::frame::{AckStatus, SendKind};
 use protocol::lane::Verdict as LaneVerdict;
 use protocol::limits::UNREACHABLE_RETRY_MS;
 use protocol::{BootId, Envelope, ErrorCode, Kind};
@@ -29,7 +29,7 @@ use crate::lane;
 use crate::node::PeerState;
 use crate::permit::may_address;
 use crate::refusal::Refusal;
-use crate::request::{Purpose, Route};
+use crate::request::{Asked, Purpose, Route};
 
 /// Where a message goes.
 struct Plan {
@@ -120,7 +120,7 @@ impl Tenant {
         let is_message = held.route.envelope.message.kind == SendKind::Message;
         let plan = match self.decide(env, sender, &held) {
             Verdict::Go(plan) => plan,
-            Verdict::Duplicate => return self.duplicate(env, &held.route, fx),
+            Verdict::Duplicate => return self.duplicate(env, &held.route.asked(), fx),
             Verdict::Refused(code, retry_ms) => {
                 return self.refuse_route(env, &held.route, code, retry_ms, fx);
             }
@@ -198,23 +198,23 @@ impl Tenant {
     }
 
     fn deliver(&mut self, env: &Env<'_>, held: Held, plan: Plan, fx: &mut Effects) {
-        let Held {
-            mut route, moves, ..
-        } = held;
+        let Held { route, moves, .. } = held;
         let wire = (!plan.nodes.is_empty()).then(|| route.envelope.to_bytes());
         let parcel = Parcel::new(&route.envelope, &plan, env.now_ms);
-        // What is being settled must not pin the buffer it was read into.
-        route.envelope.message.body = Body::default();
-        let flow = (plan.kind == Kind::Bot && wire.is_some())
-            .then(|| (route.conn, route.envelope.message.to.clone()));
         let of_bot = plan.nodes.first().filter(|_| plan.kind == Kind::Bot);
-        let away = of_bot.map(|node| Away { node: *node, moves });
-        let sent = Sent { route, away };
+        let away = of_bot.map(|node| Away {
+            node: *node,
+            to: route.envelope.message.to.clone(),
+            moves,
+        });
+        if let Some(away) = &away {
+            self.flows.sent(route.conn, &away.to, away.node);
+        }
+        let asked = route.asked();
+        drop(route);
+        let sent = Sent { asked, away };
         let number = self.deliver_here(Origin::Here(sent), parcel, &plan, fx);
         for node in plan.nodes {
-            if let Some((sender, to)) = &flow {
-                self.flows.sent(*sender, to, node);
-            }
             let parcel = lane::Parcel {
                 receipt: self.receipt(number),
                 bytes: wire.clone().unwrap_or_default(),
@@ -358,9 +358,9 @@ impl Tenant {
         }
     }
 
-    pub(super) fn duplicate(&mut self, env: &Env<'_>, route: &Route, fx: &mut Effects) {
+    pub(super) fn duplicate(&mut self, env: &Env<'_>, asked: &Asked, fx: &mut Effects) {
         fx.push(Effect::Note(Fact::Duplicate));
-        ack(&mut self.routes, env, route, AckStatus::Duplicate, fx);
+        ack(&mut self.routes, env, asked, AckStatus::Duplicate, fx);
     }
 
     pub(super) fn refuse_route(
@@ -371,18 +371,27 @@ impl Tenant {
         retry_ms: Option<Millis>,
         fx: &mut Effects,
     ) {
-        let envelope = &route.envelope;
-        if envelope.message.kind != SendKind::Message {
+        if route.envelope.message.kind != SendKind::Message {
             return fx.push(Effect::Note(Fact::BestEffortDropped));
         }
-        let own = envelope.message.message_id.filter(|_| envelope.idempotent);
-        let refusal = Refusal {
-            code,
-            message_id: own,
-            retry_ms: retry_ms.or_else(|| retry_ms_of(code)),
-        };
-        refusal.tell(env, route.conn, route.request_id.as_ref(), fx);
+        refuse(env, &route.asked(), code, retry_ms, fx);
     }
+}
+
+/// Answers that a message cannot be delivered.
+pub(super) fn refuse(
+    env: &Env<'_>,
+    asked: &Asked,
+    code: ErrorCode,
+    retry_ms: Option<Millis>,
+    fx: &mut Effects,
+) {
+    let refusal = Refusal {
+        code,
+        message_id: asked.message_id.filter(|_| asked.idempotent),
+        retry_ms: retry_ms.or_else(|| retry_ms_of(code)),
+    };
+    refusal.tell(env, asked.conn, asked.request_id.as_ref(), fx);
 }
 
 /// What a known name without anybody behind it is answered.

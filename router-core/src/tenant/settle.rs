@@ -18,13 +18,14 @@ use super::Tenant;
 use super::dedupe::Key;
 use super::flows::Held;
 use super::routes::{Routes, Targets};
+use super::send::refuse;
 use crate::check;
 use crate::effect::{Class, Effect, Effects, Fact, Outcome};
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::invariant::Invariant;
 use crate::lane::{Parcel, Settled};
-use crate::request::Route;
+use crate::request::{Asked, Route};
 
 /// A message whose outcomes are not all in.
 #[derive(Debug)]
@@ -59,16 +60,17 @@ pub(super) enum Origin {
 /// What the answer to a connection takes, and what a bot's message takes that must go again.
 #[derive(Debug)]
 pub(super) struct Sent {
-    /// Its body is gone.
-    pub route: Box<Route>,
+    pub asked: Asked,
     /// Present if it went to a bot of another node.
     pub away: Option<Away>,
 }
 
 /// Where a message to a bot went.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Away {
     pub node: BootId,
+    /// The bot.
+    pub to: Name,
     /// How often it was told to go elsewhere.
     pub moves: u64,
 }
@@ -200,10 +202,8 @@ impl Tenant {
         let Origin::Here(sent) = &delivery.origin else {
             return;
         };
-        let flow = sent
-            .away
-            .is_some()
-            .then(|| (sent.route.conn, sent.route.envelope.message.to.clone()));
+        let away = sent.away.as_ref();
+        let flow = away.map(|away| (sent.asked.conn, away.to.clone()));
         match settled {
             Settled::Delivered => {
                 let is_first = !std::mem::replace(&mut delivery.delivered, true);
@@ -243,11 +243,12 @@ impl Tenant {
         let Origin::Here(sent) = &delivery.origin else {
             return;
         };
-        let away = sent.away.filter(|away| away.moves < MOVES_MAX);
+        let away = sent.away.as_ref();
+        let away = away.filter(|away| away.moves < MOVES_MAX);
         let again = away.and_then(|away| {
             let envelope = Envelope::from_bytes(envelope).ok()?;
             Some(Held {
-                route: Box::new(sent.route.again(envelope)),
+                route: Box::new(Route::again(&sent.asked, &self.id, envelope)),
                 moves: away.moves + 1,
                 moved: Some((away.node, to)),
             })
@@ -305,21 +306,21 @@ impl Tenant {
         let Some(delivery) = self.deliveries.take(place) else {
             return;
         };
-        let route = match &delivery.origin {
-            Origin::Here(sent) => &sent.route,
+        let asked = match &delivery.origin {
+            Origin::Here(sent) => &sent.asked,
             Origin::There => return fx.push(Effect::Decided(delivery.verdict())),
         };
         match (delivery.delivered, delivery.duplicate) {
             (true, _) => {}
-            (false, true) => self.duplicate(env, route, fx),
-            (false, false) => self.refuse_route(env, route, delivery.error, None, fx),
+            (false, true) => self.duplicate(env, asked, fx),
+            (false, false) => refuse(env, asked, delivery.error, None, fx),
         }
     }
 }
 
 fn tell_delivered(routes: &mut Routes, env: &Env<'_>, delivery: &Delivery, fx: &mut Effects) {
-    if let Origin::Here(Sent { route, .. }) = &delivery.origin {
-        ack(routes, env, route, AckStatus::Delivered, fx);
+    if let Origin::Here(Sent { asked, .. }) = &delivery.origin {
+        ack(routes, env, asked, AckStatus::Delivered, fx);
     }
 }
 
@@ -327,18 +328,17 @@ fn tell_delivered(routes: &mut Routes, env: &Env<'_>, delivery: &Delivery, fx: &
 pub(super) fn ack(
     routes: &mut Routes,
     env: &Env<'_>,
-    route: &Route,
+    asked: &Asked,
     status: AckStatus,
     fx: &mut Effects,
 ) {
-    let to = route.conn;
-    let message_id = &route.envelope.message.message_id;
-    let (Some(conn), Some(message_id)) = (routes.connection_mut(to), message_id) else {
+    let to = asked.conn;
+    let (Some(conn), Some(message_id)) = (routes.connection_mut(to), &asked.message_id) else {
         return;
     };
     conn.sent = true;
     if conn.acks == Acks::All {
-        let text = encode::ack(message_id, status, route.request_id.as_ref(), env.now_ms);
+        let text = encode::ack(message_id, status, asked.request_id.as_ref(), env.now_ms);
         fx.deliver(to, text, Class::Answer);
     }
 }

@@ -9,6 +9,7 @@ use protocol::limits::{
 };
 use protocol::{BootId, ErrorCode, Name, Secret, StreamId, TenantId};
 use router_core::effect::Receipt;
+use router_core::ids::HashKeys;
 use router_core::lane::{Outcomes, Parcel, Receiver, Sender, Settled};
 
 /// The largest frame of these lanes: what `lanes.rs` pushes at most.
@@ -106,7 +107,7 @@ impl Lane {
     pub fn new(seed: u64, faults: Faults) -> Self {
         let (src, dst) = (BootId::from_bits(1), BootId::from_bits(2));
         Self {
-            sender: Sender::new(src, dst),
+            sender: Sender::new(src, dst, HashKeys(1, 2)),
             receiver: Receiver::default(),
             parcels: Vec::new(),
             down: false,

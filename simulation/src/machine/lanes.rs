@@ -62,12 +62,12 @@ impl Machine {
             return None;
         }
         let window = window_bytes(self.nodes.others());
-        let numbers = &mut self.lane_numbers;
+        let (numbers, keys) = (&mut self.lane_numbers, self.hash_keys);
         Some(self.lanes.entry(boot).or_insert_with(|| {
             *numbers += 1;
             let mut lane = Lane {
                 number: *numbers,
-                sender: Sender::new(own, boot),
+                sender: Sender::new(own, boot, keys),
                 receiver: Receiver::default(),
                 ack: None,
                 telling: false,

@@ -48,6 +48,7 @@ pub struct Machine {
     pub sockets: BTreeMap<ConnKey, Socket>,
     lanes: BTreeMap<BootId, Lane>,
     lane_numbers: u64,
+    hash_keys: HashKeys,
     /// What sessions are told once no shard is held.
     words: VecDeque<(ConnKey, Box<SessionInput>)>,
     /// Nodes that somebody named and nobody knows.
@@ -77,6 +78,7 @@ impl Machine {
             sockets: BTreeMap::new(),
             lanes: BTreeMap::new(),
             lane_numbers: 0,
+            hash_keys: HashKeys(0, 0),
             words: VecDeque::new(),
             met: Vec::new(),
             wake_ms: None,
@@ -99,8 +101,9 @@ impl Machine {
         self.node = Node::new(boot, now_ms, hello(self.process.machine));
         self.nodes = Arc::new(self.node.view().clone());
         let shards = outside.dice.between(1, 2);
-        let keys = HashKeys(outside.dice.bits(), outside.dice.bits());
-        self.shards = (0..shards).map(|_| Shard::new(keys)).collect();
+        self.hash_keys = HashKeys(outside.dice.bits(), outside.dice.bits());
+        let shard = |_| Shard::new(self.hash_keys);
+        self.shards = (0..shards).map(shard).collect();
         self.met.clear();
         self.wake_ms = None;
         self.ready = false;

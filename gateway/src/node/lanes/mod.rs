@@ -22,6 +22,7 @@ use bytes::Bytes;
 use protocol::lane::{LaneKeys, Packet};
 use protocol::{BootId, TenantId};
 use router_core::Millis;
+use router_core::ids::HashKeys;
 use router_core::lane::{Outcomes, Parcel, Sender, Settled, Status, Stream, window_bytes};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -60,6 +61,7 @@ pub(super) struct Lanes {
     lanes: RwLock<foldhash::HashMap<BootId, Arc<Lane>>>,
     node: Weak<Node>,
     pub(super) keys: LaneKeys,
+    hash_keys: HashKeys,
     /// Of those that ended.
     past: Mutex<LaneTotals>,
     ended: CancellationToken,
@@ -76,11 +78,12 @@ pub(super) struct Lane {
 }
 
 impl Lanes {
-    pub fn new(node: Weak<Node>, keys: LaneKeys) -> Self {
+    pub fn new(node: Weak<Node>, keys: LaneKeys, hash_keys: HashKeys) -> Self {
         Self {
             lanes: RwLock::default(),
             node,
             keys,
+            hash_keys,
             past: Mutex::default(),
             ended: CancellationToken::new(),
         }
@@ -145,7 +148,7 @@ impl Lanes {
         }
         let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
         let lane = lanes.entry(peer).or_insert_with(|| {
-            let mut sender = Sender::new(own, peer);
+            let mut sender = Sender::new(own, peer, self.hash_keys);
             sender.set_window(window_bytes(view.others()));
             let (packets, waiting) = mpsc::channel(PACKETS_WAITING);
             let lane = Arc::new(Lane {

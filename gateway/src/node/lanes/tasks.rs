@@ -64,6 +64,8 @@ pub(super) async fn publish(node: Arc<Node>, lane: Arc<Lane>) {
     // Set only to be earlier: to be woken in vain now and then is cheaper than a timer a packet.
     let mut timer = pin!(sleep(Duration::ZERO));
     let mut wakes_ms = None;
+    let mut ended = pin!(lane.ended.cancelled());
+    let mut work = pin!(lane.work.notified());
     loop {
         let now_ms = node.now_ms();
         let next = lane.next(now_ms, busy);
@@ -88,7 +90,7 @@ pub(super) async fn publish(node: Arc<Node>, lane: Arc<Lane>) {
         // In this order: a packet is written when its answer is first asked for.
         tokio::select! {
             biased;
-            () = lane.ended.cancelled() => return,
+            () = &mut ended => return,
             Some((is_data, answer)) = unanswered.next(), if !unanswered.is_empty() => {
                 if is_data {
                     busy.data = false;
@@ -97,7 +99,7 @@ pub(super) async fn publish(node: Arc<Node>, lane: Arc<Lane>) {
                     busy.ack = false;
                 }
             }
-            () = lane.work.notified() => {}
+            () = &mut work => work.set(lane.work.notified()),
             () = &mut timer, if wakes_ms.is_some() => wakes_ms = None,
         }
     }
@@ -108,10 +110,11 @@ pub(super) async fn listen(node: Arc<Node>, lane: Arc<Lane>, mut packets: mpsc::
     let _vital = Vital(Arc::clone(&node));
     let mut receiver = Receiver::default();
     let mut arrived = Vec::with_capacity(PACKETS_AT_ONCE);
+    let mut ended = pin!(lane.ended.cancelled());
     loop {
         let count = tokio::select! {
             count = packets.recv_many(&mut arrived, PACKETS_AT_ONCE) => count,
-            () = lane.ended.cancelled() => return,
+            () = &mut ended => return,
         };
         if count == 0 {
             return;

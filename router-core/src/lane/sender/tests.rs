@@ -11,7 +11,7 @@ const NOW: Millis = 1_000_000;
 const WHOLE: usize = LANE_BATCH_BYTES - LANE_ITEM_OVERHEAD_BYTES;
 
 fn sender() -> Sender {
-    Sender::new(BootId::from_bits(1), BootId::from_bits(2))
+    Sender::new(BootId::from_bits(1), BootId::from_bits(2), HashKeys(1, 2))
 }
 
 fn tenant(name: &str) -> TenantId {
