@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 
 /// The one of the program that users get: what is measured here is that.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 #[derive(Parser)]
 #[command(about = "Figures of speed and memory")]
