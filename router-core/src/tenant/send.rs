@@ -211,6 +211,7 @@ impl Tenant {
             self.flows.sent(route.conn, &away.to, away.node);
         }
         let asked = route.asked();
+        // Now, not at the end: what comes next is given its memory, which is in the caches.
         drop(route);
         let sent = Sent { asked, away };
         let number = self.deliver_here(Origin::Here(sent), parcel, &plan, fx);
