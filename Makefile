@@ -14,7 +14,7 @@ NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 # nextest where it is installed. Conformance cases, clusters and OpenClaw have stages of their own.
 ifdef NEXTEST
 RUN_TESTS := $(CARGO) nextest run --no-fail-fast
-ALL_TESTS := $(RUN_TESTS) --workspace -E 'not (binary(conformance) or binary(openclaw) or binary(cluster))'
+ALL_TESTS := $(RUN_TESTS) --workspace -E 'not (binary(conformance) or binary(openclaw) or binary(cluster) or binary(neighbours))'
 else
 RUN_TESTS := $(CARGO) test --no-fail-fast
 ALL_TESTS := $(RUN_TESTS) --workspace --lib --bins --test it --test contract
@@ -27,7 +27,7 @@ STAGES := tools fmt-check clippy floors tidy deny plugin unit doctest conformanc
 SEEDS ?= 0..500
 SECONDS ?= 60
 
-.PHONY: help peers run cluster test check generate simulate simulate-bugs bench bench-relay bench-idle bench-instructions bench-tenants bench-criterion fmt pure plugin-build $(STAGES)
+.PHONY: help peers run cluster neighbours test check generate simulate simulate-bugs bench bench-relay bench-idle bench-instructions bench-tenants bench-criterion fmt pure plugin-build $(STAGES)
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -125,6 +125,12 @@ conformance: ## the WebSocket conformance cases
 nodes: export TEST_REQUIRE_TOOLS := 1
 nodes: ## several gateways on one Redis, over a bad network
 	$(CARGO) test -p cli --test cluster -- --nocapture
+
+neighbours-short: ## a tenant at its worst beside another, in small; part of make test
+	$(CARGO) test -p cli --test neighbours -- --nocapture
+
+neighbours: tools ## the same in full, with times judged: 8 minutes on an idle machine
+	TEST_FULL=1 $(CARGO) test -p cli --test neighbours -- --nocapture
 
 e2e: export TEST_NODE := $(NODE_BIN)/node
 e2e: export TEST_OPENCLAW := $(OPENCLAW)

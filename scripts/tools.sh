@@ -19,13 +19,15 @@ is_redis() {
     [ "${version:-0}" -ge 7 ]
 }
 
-# What the system has to give: a linker (for ring), git, Python with venv (for kosoku), and npm (for
-# OpenClaw).
+# What the system has to give: a linker (for ring), git, Python with venv (for kosoku), npm (for
+# OpenClaw) and ss (for the neighbours).
 packages=()
 has cc || packages+=(gcc libc6-dev)
 has git || packages+=(git)
 python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
 has npm || packages+=(nodejs npm)
+# ss shows what the system's side of a socket takes of the memory.
+has ss || packages+=(iproute2)
 if [ ${#packages[@]} -gt 0 ]; then
     if [ "$(id -u)" = 0 ] && has apt-get; then
         apt-get update -q

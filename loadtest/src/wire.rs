@@ -138,7 +138,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Reads up to the first frame that holds `what`.
+    /// Reads up to the first text frame that holds `what`; passes over pings and pongs.
     pub fn expect(&mut self, what: &str) -> Result<()> {
         loop {
             let Some(frame) = parse(&self.buffer) else {
@@ -147,6 +147,9 @@ impl Socket {
             };
             let text = String::from_utf8_lossy(&self.buffer[frame.payload.clone()]).into_owned();
             self.buffer.drain(..frame.payload.end);
+            if matches!(frame.opcode, PING | PONG) {
+                continue;
+            }
             ensure!(frame.opcode == TEXT, "{what} expected, got {text}");
             ensure!(!text.contains(r#""type":"error""#), "refused: {text}");
             if text.contains(what) {

@@ -62,7 +62,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "cli",
         place: Annex(&["gateway", "client", "protocol"]),
-        tests: &[],
+        tests: &["loadtest"],
     },
     Room {
         name: "loadtest",

@@ -1,0 +1,242 @@
+//! Attacks on memory: what waits for peers that do not read, and what is kept for them.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use loadtest::wire::Socket;
+
+use crate::node::key;
+use crate::peer::{ATTACKER, Flood, connect, deafen, discard, join, register, request};
+use crate::stage::Scene;
+use crate::wait::let_pass;
+
+/// Time between two looks at sockets that have nothing to do.
+const IDLE: Duration = Duration::from_millis(20);
+
+/// How long queues are filled before the attack proper.
+const FILL: Duration = Duration::from_secs(3);
+
+/// Holds what was set up, without doing anything, until the node was looked at afterwards.
+fn hold(scene: &Scene) {
+    scene.in_place();
+    while !scene.is_judged() {
+        let_pass(IDLE);
+    }
+}
+
+/// Sockets of one tenant with a client id each, that do not read.
+fn deaf(scene: &Scene, count: usize, key: &str, client: impl Fn(usize) -> String) -> Vec<Socket> {
+    let sockets = (0..count).map_while(|number| {
+        let socket = join(ATTACKER, scene.public, key, &client(number)).ok()?;
+        deafen(&socket).ok()?;
+        Some(socket)
+    });
+    sockets.collect()
+}
+
+fn message(to: &str, bytes: usize) -> String {
+    let text = "x".repeat(bytes);
+    format!(r#"{{"type":"message","data":{{"to":"{to}","text":"{text}"}}}}"#)
+}
+
+/// A bot id of 80 bytes, the longest there is.
+fn bot_id(number: usize) -> String {
+    format!("b{number:079}")
+}
+
+/// Sockets that hold so many bots, 64 each, each bot with the longest name.
+fn bots(scene: &Scene, count: usize, key: &str) -> Result<Vec<Socket>> {
+    let name = "n".repeat(128);
+    let firsts = (0..count).step_by(64);
+    let sockets = firsts.map(|first| {
+        let mut socket = join(ATTACKER, scene.public, key, &format!("host{first}"))?;
+        let numbers = first..count.min(first + 64);
+        register(&mut socket, numbers.map(bot_id), &name)?;
+        Ok(socket)
+    });
+    sockets.collect()
+}
+
+/// 1,000 bots, 500 watchers that do not read, the tenant's budget full; then all bots go.
+pub fn presence(scene: &Scene) -> Result<String> {
+    let key = key("evil", 0);
+    let bots = bots(scene, scene.count(1000), &key)?;
+    let watchers = deaf(scene, scene.count(500), &key, |_| "watcher".to_owned());
+    let mut sender = join(ATTACKER, scene.public, &key, "sender")?;
+    sender.stream.set_nonblocking(true)?;
+    let (mut flood, text) = (Flood::new(), message("watcher", 100 * 1024));
+    // As much as fills what the system takes for each of them, and the tenant's budget behind it.
+    let until = Instant::now() + FILL;
+    while Instant::now() < until && discard(&mut sender).is_ok() {
+        match flood.push(&mut sender, &text) {
+            Ok(true) => {}
+            Ok(false) => let_pass(IDLE),
+            Err(_) => break,
+        }
+    }
+    drop(bots);
+    hold(scene);
+    Ok(format!("{} watchers", watchers.len()))
+}
+
+/// 300 sockets that do not read, one client id, 3.7 MiB for each.
+pub fn send_buffers(scene: &Scene) -> Result<String> {
+    let key = key("evil", 0);
+    let sockets = deaf(scene, scene.count(300), &key, |_| "phone".to_owned());
+    let mut sender = join(ATTACKER, scene.public, &key, "sender")?;
+    sender.stream.set_nonblocking(true)?;
+    let (mut flood, text) = (Flood::new(), message("phone", 100 * 1024));
+    scene.in_place();
+    let mut sent = 0;
+    while !scene.is_over() {
+        if discard(&mut sender).is_err() {
+            break;
+        }
+        match flood.push(&mut sender, &text) {
+            Ok(true) => sent += 1,
+            Ok(false) => let_pass(IDLE),
+            Err(_) => break,
+        }
+    }
+    hold(scene);
+    Ok(format!(
+        "{} sockets, {sent} messages of 100 KiB",
+        sockets.len()
+    ))
+}
+
+/// Eight tenants whose sockets do not read what they are sent.
+pub fn slow_tenants(scene: &Scene) -> Result<String> {
+    let mut all = Vec::new();
+    let mut senders = Vec::new();
+    for tenant in 0..8 {
+        let key = key("evil", tenant);
+        all.extend(deaf(scene, scene.count(100), &key, |number| {
+            format!("phone{number}")
+        }));
+        let sender = join(ATTACKER, scene.public, &key, "sender")?;
+        sender.stream.set_nonblocking(true)?;
+        senders.push((sender, Flood::new(), 0));
+    }
+    scene.in_place();
+    let (mut sent, phones) = (0, scene.count(100));
+    while !scene.is_over() {
+        let mut idle = true;
+        senders.retain_mut(|(sender, flood, next)| {
+            let text = message(&format!("phone{next}"), 200 * 1024);
+            let pushed = discard(sender).and_then(|()| flood.push(sender, &text));
+            if let Ok(true) = pushed {
+                *next = (*next + 1) % phones;
+                sent += 1;
+                idle = false;
+            }
+            pushed.is_ok()
+        });
+        if idle {
+            let_pass(IDLE);
+        }
+    }
+    Ok(format!(
+        "{} sockets, {sent} messages of 200 KiB, {} senders left",
+        all.len(),
+        senders.len()
+    ))
+}
+
+/// 16 tenants with 64 messages each that lack their last bytes.
+pub fn half_messages(scene: &Scene) -> Result<String> {
+    use std::io::Write;
+    let mut sockets = Vec::new();
+    let mut frame = Vec::new();
+    loadtest::wire::push(&mut frame, loadtest::wire::TEXT, &vec![b'x'; 255 * 1024]);
+    for tenant in 0..16 {
+        for number in 0..scene.count(64) {
+            let key = key("evil", tenant);
+            let mut socket = join(ATTACKER, scene.public, &key, &format!("half{number}"))?;
+            // It may be closed meanwhile; that is the gateway's right.
+            let _ = socket.stream.write_all(&frame[..frame.len() - 1]);
+            sockets.push(socket);
+        }
+    }
+    hold(scene);
+    Ok(format!("{} half messages", sockets.len()))
+}
+
+/// Sockets that subscribe to each of 1,000 bots by name.
+pub fn subscriptions(scene: &Scene) -> Result<String> {
+    let key = key("evil", 0);
+    let bots = bots(scene, scene.count(1000), &key)?;
+    let mut sockets = Vec::new();
+    let mut asked = 0;
+    'sockets: for number in 0..scene.count(400) {
+        let Ok(mut socket) = join(ATTACKER, scene.public, &key, &format!("reader{number}")) else {
+            break;
+        };
+        socket.stream.set_nonblocking(true)?;
+        for bot in 0..scene.count(1000) {
+            let bot = bot_id(bot);
+            let text = format!(r#"{{"type":"subscribe","data":{{"botId":"{bot}"}}}}"#);
+            let mut flood = Flood::new();
+            loop {
+                match discard(&mut socket).and_then(|()| flood.push(&mut socket, &text)) {
+                    Ok(true) => break,
+                    Ok(false) if scene.is_over() => break 'sockets,
+                    Ok(false) => let_pass(IDLE),
+                    Err(_) => continue 'sockets,
+                }
+            }
+            asked += 1;
+        }
+        sockets.push(socket);
+        // Building up is the attack: it may take longer than a case has.
+        if number == 20 {
+            scene.in_place();
+        }
+        if scene.is_over() {
+            break;
+        }
+    }
+    hold(scene);
+    Ok(format!(
+        "{} bots, {asked} subscriptions of {} sockets",
+        64 * bots.len(),
+        sockets.len()
+    ))
+}
+
+/// 80 sockets of one `chat` token that list and do not read; the victim is of the same tenant.
+pub fn weak_token(scene: &Scene) -> Result<String> {
+    let key = key("evil", 0);
+    let bots = bots(scene, scene.count(900), &key)?;
+    let mut http = connect(ATTACKER, scene.public)?;
+    let body = r#"{"client":"guest","scope":["chat"]}"#;
+    let (status, answer) = request(&mut http, "POST", "/v1/tokens", &key, body)?;
+    anyhow::ensure!(status == 201, "{status}: {answer}");
+    let token: serde_json::Value = serde_json::from_str(&answer)?;
+    let token = token["token"].as_str().unwrap_or_default();
+    let sockets = deaf(scene, 80, token, |_| "guest".to_owned());
+    let opened = sockets.len();
+    let mut sockets: Vec<_> = sockets
+        .into_iter()
+        .map(|socket| (socket, Flood::new()))
+        .collect();
+    scene.in_place();
+    let text = r#"{"type":"list_bots","data":{"limit":1000}}"#;
+    let mut asked = 0;
+    while !scene.is_over() {
+        let mut idle = true;
+        sockets.retain_mut(|(socket, flood)| {
+            let pushed = flood.push(socket, text);
+            if let Ok(true) = pushed {
+                asked += 1;
+                idle = false;
+            }
+            pushed.is_ok()
+        });
+        if idle {
+            let_pass(IDLE);
+        }
+    }
+    drop(bots);
+    Ok(format!("{opened} of 80 sockets, {asked} lists"))
+}

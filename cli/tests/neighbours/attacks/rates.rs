@@ -1,0 +1,163 @@
+//! Attacks on work: cheap requests that cost the node much.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use loadtest::wire::Socket;
+
+use super::admission::push_all;
+use crate::node::key;
+use crate::peer::{ATTACKER, Flood, connect, discard, join, register, request, upgrade};
+use crate::stage::Scene;
+use crate::wait::let_pass;
+
+const IDLE: Duration = Duration::from_millis(1);
+
+/// Sends one frame again and again on each socket, and reads what comes back.
+fn repeat(scene: &Scene, sockets: Vec<Socket>, text: &str) -> Result<usize> {
+    let mut sockets: Vec<_> = sockets.into_iter().map(|it| (it, Flood::new())).collect();
+    for (socket, _) in &sockets {
+        socket.stream.set_nonblocking(true)?;
+    }
+    scene.in_place();
+    let mut sent = 0;
+    while !scene.is_over() {
+        let before = sent;
+        sockets.retain_mut(|(socket, flood)| {
+            let pushed = discard(socket).and_then(|()| push_all(socket, flood, text));
+            sent += pushed.as_ref().copied().unwrap_or(0);
+            pushed.is_ok()
+        });
+        if sent == before {
+            let_pass(IDLE);
+        }
+    }
+    Ok(sent)
+}
+
+/// A socket that holds 64 bots, again and again until there are so many.
+fn bots(scene: &Scene, count: usize, key: &str) -> Result<Vec<Socket>> {
+    let sockets = (0..count).step_by(64).map(|first| {
+        let mut socket = join(ATTACKER, scene.public, key, &format!("host{first}"))?;
+        let names = first..count.min(first + 64);
+        register(
+            &mut socket,
+            names.map(|number| format!("bot{number}")),
+            &"n".repeat(100),
+        )?;
+        Ok(socket)
+    });
+    sockets.collect()
+}
+
+/// 13 keys connect under ever new client ids.
+pub fn client_ids(scene: &Scene) -> Result<String> {
+    let keys: Vec<String> = (0..13).map(|tenant| key("evil", tenant)).collect();
+    let (mut joined, mut refused) = (0_usize, 0_usize);
+    scene.in_place();
+    while !scene.is_over() {
+        let key = &keys[joined % keys.len()];
+        let client = format!("invented-{joined}-{}", "i".repeat(60));
+        let path = format!("/ws?clientId={client}");
+        let greeted = upgrade(ATTACKER, scene.public, &path, Some(key))
+            .and_then(|mut socket| socket.expect("auth_ok"));
+        match greeted {
+            Ok(()) => joined += 1,
+            Err(_) => {
+                refused += 1;
+                joined += 1;
+            }
+        }
+    }
+    Ok(format!("{} joined, {refused} refused", joined - refused))
+}
+
+/// One tenant joins and leaves as fast as it can.
+pub fn joins(scene: &Scene) -> Result<String> {
+    let key = key("evil", 0);
+    let (mut joined, mut refused) = (0, 0);
+    scene.in_place();
+    while !scene.is_over() {
+        match join(ATTACKER, scene.public, &key, "phone") {
+            Ok(_) => joined += 1,
+            Err(_) => refused += 1,
+        }
+    }
+    Ok(format!("{joined} joined, {refused} refused"))
+}
+
+/// Sockets that ask for the whole list again and again, and read it.
+pub fn lists(scene: &Scene) -> Result<String> {
+    let key = key("evil", 0);
+    let bots = bots(scene, scene.count(1000), &key)?;
+    let readers = (0..16).map(|number| join(ATTACKER, scene.public, &key, &format!("r{number}")));
+    let readers: Result<Vec<_>> = readers.collect();
+    let text = r#"{"type":"list_bots","data":{"limit":1000}}"#;
+    let asked = repeat(scene, readers?, text)?;
+    drop(bots);
+    Ok(format!("{asked} lists"))
+}
+
+/// The same over HTTP.
+pub fn http_lists(scene: &Scene) -> Result<String> {
+    let key = key("evil", 0);
+    let bots = bots(scene, scene.count(1000), &key)?;
+    let mut stream = connect(ATTACKER, scene.public)?;
+    let (mut answered, mut refused) = (0, 0);
+    scene.in_place();
+    while !scene.is_over() {
+        match request(&mut stream, "GET", "/v1/bots?limit=1000", &key, "") {
+            Ok((200, _)) => answered += 1,
+            Ok(_) => refused += 1,
+            Err(_) => stream = connect(ATTACKER, scene.public)?,
+        }
+    }
+    drop(bots);
+    Ok(format!("{answered} answered, {refused} refused"))
+}
+
+/// Messages to one client id that 1,000 sockets share, which read.
+pub fn fan_out(scene: &Scene) -> Result<String> {
+    let key = key("evil", 0);
+    let mut phones = Vec::new();
+    for _ in 0..scene.count(1000) {
+        let Ok(phone) = join(ATTACKER, scene.public, &key, "phone") else {
+            break;
+        };
+        phone.stream.set_nonblocking(true)?;
+        phones.push(phone);
+    }
+    let opened = phones.len();
+    let mut sender = join(ATTACKER, scene.public, &key, "sender")?;
+    sender.stream.set_nonblocking(true)?;
+    let mut flood = Flood::new();
+    let text = r#"{"type":"message","data":{"to":"phone","text":"to all of them"}}"#;
+    scene.in_place();
+    let mut sent = 0;
+    while !scene.is_over() {
+        discard(&mut sender)?;
+        sent += push_all(&mut sender, &mut flood, text)?;
+        phones.retain_mut(|phone| discard(phone).is_ok());
+    }
+    Ok(format!("{opened} sockets, {sent} messages"))
+}
+
+/// Messages of 250 KiB between two sockets of one tenant.
+pub fn large_messages(scene: &Scene) -> Result<String> {
+    let key = key("evil", 0);
+    let mut phone = join(ATTACKER, scene.public, &key, "phone")?;
+    phone.stream.set_nonblocking(true)?;
+    let mut sender = join(ATTACKER, scene.public, &key, "sender")?;
+    sender.stream.set_nonblocking(true)?;
+    let text = "x".repeat(250 * 1024);
+    let text = format!(r#"{{"type":"message","data":{{"to":"phone","text":"{text}"}}}}"#);
+    let mut flood = Flood::new();
+    scene.in_place();
+    let mut sent = 0;
+    while !scene.is_over() {
+        discard(&mut sender)?;
+        discard(&mut phone)?;
+        sent += usize::from(flood.push(&mut sender, &text)?);
+    }
+    Ok(format!("{sent} messages of 250 KiB"))
+}

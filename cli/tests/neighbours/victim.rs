@@ -1,0 +1,122 @@
+//! A tenant that does nothing wrong, and measures what it gets.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use loadtest::wire::Socket;
+
+use crate::peer::join;
+use crate::wait::{let_pass, percentile};
+
+/// Time between two messages.
+const PACE: Duration = Duration::from_millis(5);
+/// Messages between two new connections.
+const CONNECT_EVERY: u32 = 50;
+
+/// One who talks with a bot of its own until it is ended.
+pub struct Victim {
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<Figures>>,
+}
+
+/// What the victim got.
+#[derive(Debug, Clone, Default)]
+pub struct Figures {
+    /// There and back, of every message.
+    pub times: Vec<Duration>,
+    /// New connections that got their greeting.
+    pub connected: u32,
+    /// What it was refused: messages, connections, sockets that were closed.
+    pub refused: Vec<String>,
+}
+
+impl Figures {
+    pub fn p99(&self) -> Duration {
+        percentile(&self.times, 0.99)
+    }
+}
+
+/// Who the victim is.
+#[derive(Debug, Clone)]
+pub struct Who {
+    pub from: Ipv4Addr,
+    pub key: String,
+}
+
+impl Victim {
+    /// Begins to talk.
+    pub fn begin(who: &Who, to: SocketAddr) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let (seen, who) = (Arc::clone(&over), who.clone());
+        let thread = std::thread::spawn(move || {
+            let mut figures = Figures::default();
+            while !seen.load(Ordering::Relaxed) {
+                if let Err(error) = talk(&who, to, &seen, &mut figures) {
+                    figures.refused.push(format!("{error:#}"));
+                    let_pass(PACE);
+                }
+            }
+            figures
+        });
+        Self {
+            over,
+            thread: Some(thread),
+        }
+    }
+
+    /// Ends it; what it got.
+    pub fn end(mut self) -> Figures {
+        self.over.store(true, Ordering::Relaxed);
+        let thread = self.thread.take().expect("it is ended once");
+        thread.join().unwrap()
+    }
+
+    /// What it gets in `time`, with nobody else asked to stop.
+    pub fn measure(who: &Who, to: SocketAddr, time: Duration) -> Figures {
+        let victim = Self::begin(who, to);
+        let_pass(time);
+        victim.end()
+    }
+}
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Registers a bot and sends it messages, which it answers. Errors: anything was refused.
+fn talk(who: &Who, to: SocketAddr, over: &AtomicBool, figures: &mut Figures) -> Result<()> {
+    let mut bot = join(who.from, to, &who.key, "victim-host")?;
+    bot.send(r#"{"type":"register_bot","data":{"botId":"victim-bot"}}"#)?;
+    bot.expect("bot_registered")?;
+    let mut phone = join(who.from, to, &who.key, "victim-phone")?;
+    let mut due = Instant::now();
+    let mut count = 0;
+    while !over.load(Ordering::Relaxed) {
+        if count % CONNECT_EVERY == 0 {
+            drop(join(who.from, to, &who.key, "victim-visitor")?);
+            figures.connected += 1;
+        }
+        let began = Instant::now();
+        there_and_back(&mut phone, &mut bot)?;
+        figures.times.push(began.elapsed());
+        count += 1;
+        due = (due + PACE).max(Instant::now());
+        let_pass(due.saturating_duration_since(Instant::now()));
+    }
+    Ok(())
+}
+
+fn there_and_back(phone: &mut Socket, bot: &mut Socket) -> Result<()> {
+    phone.send(r#"{"type":"message","data":{"to":"victim-bot","text":"ping"}}"#)?;
+    bot.expect(r#""text":"ping""#)?;
+    bot.send(
+        r#"{"type":"message","data":{"to":"victim-phone","from":"victim-bot","text":"pong"}}"#,
+    )?;
+    phone.expect(r#""text":"pong""#)
+}
