@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
 # A cluster to play with, on loopback: redis-server, two gateways, haproxy in front of them. Ctrl-C ends
-# it. Its files are in .cache/cluster/.
+# it. Its files are in .cache/cluster/PORT/.
 #
 # Usage: scripts/cluster.sh T2B   CLUSTER_PORT=N: haproxy listens on N, the rest on ports above it
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-dir=.cache/cluster
 redis=.cache/redis/redis-server
 t2b=$1
 fail() { printf 'cluster: %s\n' "$1" >&2; exit 1; }
@@ -35,6 +34,7 @@ else
     done
 fi
 url="redis://127.0.0.1:$((front + 379))"
+dir=.cache/cluster/$front
 
 rm -rf "$dir"
 mkdir -p "$dir"
