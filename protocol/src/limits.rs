@@ -59,7 +59,7 @@ constants! {
     SLOW_CONSUMER_MS: u64 = 10_000;
     /// How long presence changes are gathered before they are told, milliseconds.
     PRESENCE_FLUSH_MS: u64 = 100;
-    /// Frames of presence in one hold of a shard's lock, and what one socket is owed besides.
+    /// Frames of presence in one hold of a shard's lock.
     PRESENCE_FANOUT_MAX: usize = 256;
     /// How long an offline bot stays listed and a client id stays known, milliseconds.
     REMEMBER_MS: u64 = 24 * 60 * 60 * 1000;

@@ -184,7 +184,7 @@ impl Tenant {
             self.greet(env, &join, &client, fx);
         }
         let watch = match purpose {
-            Purpose::Socket => Watch::all(),
+            Purpose::Socket => Watch::all(&self.presence),
             Purpose::Call | Purpose::Wait => Watch::default(),
         };
         let grant = Grant {
@@ -256,6 +256,7 @@ impl Tenant {
         if let Some(gone) = self.entering.remove(key) {
             self.owed.let_go_conn(gone.join.id);
         }
+        self.presence.forget(key);
         if let Some((conn, was_last)) = self.routes.remove(key, env.now_ms) {
             for id in conn.bots {
                 let Some(bot) = self.routes.bot_mut(&id) else {
