@@ -26,6 +26,7 @@ has cc || packages+=(gcc libc6-dev)
 has git || packages+=(git)
 python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
 has npm || packages+=(nodejs npm)
+has ss || packages+=(iproute2)
 if [ ${#packages[@]} -gt 0 ]; then
     if [ "$(id -u)" = 0 ] && has apt-get; then
         apt-get update -q

@@ -136,7 +136,8 @@ keys! {
     ready_when_degraded = "true", Kind::Switch, Since::Now, "Whether a node whose Redis does not answer says that it is ready: if all of them left the balancer at once, that would be the outage";
     isolate_after     = "60s", Kind::Duration, Since::Reserved("cluster"), "How long a node without Redis keeps its bots";
     start_grace       = "60s", Kind::Duration, Since::Now, "How long after its start a node answers unknown bots with bot_offline, as they are still coming back; 0 = not at all";
-    store_bytes       = "256MiB", Kind::Size, Since::Now, "Most memory of the memory store";
+    memory_max        = "", Kind::Size, Since::Now, "Most memory of this process, the kernel's buffers of its sockets included; at least 128MiB. Unset: the container's limit, else the machine's memory";
+    store_bytes       = "", Kind::Size, Since::Now, "Most memory of the memory store, at most half of memory_max. Unset: 256MiB, or a quarter of memory_max if that is less";
 }
 
 #[cfg(test)]

@@ -27,6 +27,9 @@ use crate::permit::{Grant, may_see};
 use crate::refusal::Refusal;
 use crate::request::List;
 
+/// Charged for each bot that a socket named or muted, beside the bytes of its id: a place in a set, and
+/// the allocation of a long id.
+const SUBSCRIPTION_OVERHEAD_BYTES: usize = 64;
 /// Questions whether a socket sees a bot, in one hold.
 const LOOKS_MAX: usize = 16 * PRESENCE_FANOUT_MAX;
 /// Changes that are kept for slow sockets, for each bot that the tenant may have: all that are
@@ -47,6 +50,41 @@ pub(super) struct Watch {
 struct Lists {
     named: BTreeSet<BotId>,
     muted: BTreeSet<BotId>,
+    /// What both are charged with.
+    bytes: u64,
+}
+
+impl Lists {
+    /// Names a bot, or mutes it. False, and unchanged: there would be more than `most` in the list,
+    /// or it takes more bytes than are left.
+    fn subscribe(&mut self, bot: &BotId, wanted: bool, most: usize, left: u64) -> bool {
+        let Self {
+            named,
+            muted,
+            bytes,
+        } = self;
+        let (into, out_of) = match wanted {
+            true => (named, muted),
+            false => (muted, named),
+        };
+        if into.contains(bot) {
+            return true;
+        }
+        let moves = out_of.contains(bot);
+        let charge = if moves { 0 } else { charge_of(bot) };
+        if into.len() >= most || charge > left {
+            return false;
+        }
+        out_of.remove(bot);
+        into.insert(bot.clone());
+        *bytes += charge;
+        true
+    }
+}
+
+/// What a subscription is charged with, bytes.
+fn charge_of(bot: &BotId) -> u64 {
+    (bot.as_str().len() + SUBSCRIPTION_OVERHEAD_BYTES) as u64
 }
 
 impl Watch {
@@ -76,6 +114,10 @@ impl Watch {
         self.all || self.lists.as_ref().is_some_and(|it| !it.named.is_empty())
     }
 
+    fn bytes(&self) -> u64 {
+        self.lists.as_ref().map_or(0, |lists| lists.bytes)
+    }
+
     fn lists(&mut self) -> &mut Lists {
         self.lists.get_or_insert_default()
     }
@@ -99,6 +141,8 @@ pub(super) struct Presence {
     /// Sockets that have room again, and are behind.
     behind: BTreeSet<ConnKey>,
     telling: Option<Telling>,
+    /// What all subscriptions of the tenant's sockets are charged with.
+    subscribed_bytes: u64,
 }
 
 /// One pass over all sockets.
@@ -165,6 +209,7 @@ impl Presence {
             full: BTreeSet::new(),
             behind: BTreeSet::new(),
             telling: None,
+            subscribed_bytes: 0,
         }
     }
 
@@ -195,9 +240,10 @@ impl Presence {
     }
 
     /// A socket is gone.
-    pub fn forget(&mut self, conn: ConnKey) {
+    pub fn forget(&mut self, conn: ConnKey, watch: &Watch) {
         self.full.remove(&conn);
         self.behind.remove(&conn);
+        self.subscribed_bytes -= watch.bytes();
     }
 }
 
@@ -413,18 +459,14 @@ impl Tenant {
         if !known || !may_see(&conn.grant, &bot) {
             return unknown.tell(env, key, id.as_ref(), fx);
         }
-        let Lists { named, muted, .. } = conn.watch.lists();
-        let (into, out_of) = if wanted {
-            (named, muted)
-        } else {
-            (muted, named)
-        };
-        if into.len() >= bots_max && !into.contains(&bot) {
+        let before = conn.watch.bytes();
+        let most = self.limits.subscription_bytes_per_tenant;
+        let left = most.saturating_sub(self.presence.subscribed_bytes);
+        if !conn.watch.lists().subscribe(&bot, wanted, bots_max, left) {
             let refusal = Refusal::from(ErrorCode::QuotaExceeded);
             return refusal.tell(env, key, id.as_ref(), fx);
         }
-        out_of.remove(&bot);
-        into.insert(bot.clone());
+        self.presence.subscribed_bytes += conn.watch.bytes() - before;
         let done = Subscription { bot_id: bot };
         let status = match wanted {
             true => TypedStatus::Subscribed(done),

@@ -693,7 +693,7 @@ export const CLOSES = {
   4401: {"clientShould":"stop","means":"credential refused or revoked","reason":"unauthorized","since":"now"},
   4402: {"clientShould":"renew the token, then reconnect","means":"the token expired","reason":"token_expired","since":"now"},
   4403: {"clientShould":"stop","means":"the tenant is suspended","reason":"tenant_suspended","since":"now"},
-  4408: {"clientShould":"reconnect, resume","means":"its outbound queue was full for 10 s, or when it was owed an answer","reason":"slow_consumer","since":"now"},
+  4408: {"clientShould":"reconnect, resume","means":"it took nothing for 10 s, its outbound queue was full for 10 s or when it was owed an answer, or memory ran short","reason":"slow_consumer","since":"now"},
   4409: {"clientShould":"not register that bot again by itself","means":"its last bot was taken over","reason":"replaced","since":"now"},
   4410: {"clientShould":"reconnect","means":"no heartbeat, or no credential in time","reason":"timeout","since":"now"},
   4429: {"clientShould":"reconnect after `retryAfterMs`","means":"1,000 refusals in 10 s, or too many failed credentials","reason":"too_many_refusals","since":"now"},
