@@ -129,13 +129,13 @@ fn take_answer(input: &[u8]) -> Option<(usize, Option<KernelHeld>, &[u8])> {
 }
 
 fn held_of(message: &[u8]) -> Option<KernelHeld> {
-    let unacked = u64::from(word(message, WQUEUE)?);
+    let unacked = word(message, WQUEUE)?;
     let mut attributes = message.get(ANSWER..)?;
     while let (Some(length), Some(kind)) = (half(attributes, 0), half(attributes, 2)) {
         let length = usize::from(length);
         let value = attributes.get(4..length)?;
         if kind == MEMORY {
-            let memory = u64::from(word(value, 4 * WMEM_QUEUED)?);
+            let memory = word(value, 4 * WMEM_QUEUED)?;
             return Some(KernelHeld { unacked, memory });
         }
         attributes = attributes.get(length.next_multiple_of(4)..)?;
@@ -187,7 +187,7 @@ mod tests {
             let answers = diag.ask(&[ends(&idle), gone, ends(&ours)]).unwrap();
             assert_eq!(answers[..2], [Some(KernelHeld::default()), None]);
             let held = answers[2].unwrap();
-            assert!(held.unacked > 0 && held.memory >= held.unacked && sent as u64 > held.unacked);
+            assert!(held.unacked > 0 && held.memory >= held.unacked && sent as u32 > held.unacked);
             let mut read = vec![0; sent];
             theirs.read_exact(&mut read).await.unwrap();
             let all_acked = async {

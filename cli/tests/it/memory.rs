@@ -70,11 +70,16 @@ impl Peer {
             .is_ok()
     }
 
-    /// Sends a message, and reads to its answer.
-    fn tell(&mut self, to: &str, text: &str) -> String {
+    /// Sends a message; false: the gateway has closed the socket.
+    fn send(&mut self, to: &str, text: &str) -> bool {
         self.say(&format!(
             r#"{{"type":"message","id":"mine","data":{{"to":"{to}","text":"{text}"}}}}"#
-        ));
+        ))
+    }
+
+    /// Sends a message, and reads to its answer.
+    fn tell(&mut self, to: &str, text: &str) -> String {
+        self.send(to, text);
         self.until("\"id\":\"mine\"")
     }
 
@@ -267,7 +272,7 @@ fn sockets_that_do_not_read() {
         phone.tell("tablet", &bulk());
         watched.look();
     }
-    for _ in 0..1000 {
+    for _ in 0..400 {
         phone.tell("tablet", "a small one");
     }
     watched.watch(WATCHED);
@@ -290,7 +295,10 @@ fn tenants_of_slow_readers() {
         }
         for _ in 0..8 {
             for tablet in 0..8 {
-                phone.tell(&format!("tablet{tablet}"), &bulk());
+                // Its own tenant's sender may be closed, as there is no room to answer it.
+                if !phone.send(&format!("tablet{tablet}"), &bulk()) {
+                    phone = watched.peer(&key, "phone");
+                }
             }
             watched.look();
         }

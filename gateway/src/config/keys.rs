@@ -124,7 +124,7 @@ keys! {
     allowed_hosts     = "", Kind::List, Since::Now, "Values of Host that are answered beside IP addresses and localhost";
     trusted_proxies   = "", Kind::List, Since::Now, "Addresses or networks whose X-Forwarded-For is believed";
     query_keys        = "true", Kind::Switch, Since::Now, "Whether ?token= on /ws is accepted, as old SDKs send it";
-    sockets_max       = "", Kind::Count, Since::Now, "Most sockets at once. Unset: the limit of open files less 256";
+    sockets_max       = "", Kind::Count, Since::Now, "Most sockets at once. Unset: the limit of open files less 256, or what a quarter of memory_max has room for if that is less";
     log               = "info", Kind::Text, Since::Now, "Log filter: trace, debug, info, warn, error, or per module";
     log_format        = "text", Kind::OneOf(LOG_FORMATS), Since::Now, "Form of log lines: text or json";
     trace_sample      = "0.01", Kind::Fraction, Since::Now, "Part of the messages that are traced, if OTEL_EXPORTER_OTLP_ENDPOINT names a collector (OTLP over gRPC)";

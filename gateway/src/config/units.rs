@@ -34,7 +34,7 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
 
 /// Writes bytes in the largest unit that they are a whole number of.
 pub fn size_text(bytes: u64) -> String {
-    let whole = |(_, factor): &&(&str, u64)| bytes % factor == 0;
+    let whole = |(_, factor): &&(&str, u64)| bytes.is_multiple_of(*factor);
     let (unit, factor) = SIZES.iter().find(whole).unwrap_or(&("B", 1));
     format!("{}{unit}", bytes / factor)
 }

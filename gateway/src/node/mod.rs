@@ -32,7 +32,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use arc_swap::ArcSwap;
 use backplane::Backplane;
 use protocol::lane::LaneKeys;
-use protocol::{BootId, ClientId, Limits, TenantId};
+use protocol::{BootId, Limits, TenantId};
 use router_core::auth::{Attempt, AuthError, Credential, Keyring, Throttle, Verified};
 use router_core::effect::Ticket;
 use router_core::ids::{HashKeys, TableKeys};
@@ -102,6 +102,8 @@ pub(crate) struct Node {
     round_ms: AtomicU64,
     me: Weak<Node>,
     table_keys: TableKeys,
+    /// Of [`ClientHash`]es.
+    client_keys: RandomState,
     shards: Vec<ShardCell>,
     slots: Vec<Mutex<HashMap<ConnKey, Arc<Entry>>>>,
     next_key: AtomicU64,
@@ -130,8 +132,11 @@ pub(crate) struct Entry {
 /// Who is charged for a connection.
 struct Owner {
     tenant: TenantId,
-    client: ClientId,
+    client: ClientHash,
 }
+
+/// Stands for a client id where many are counted: a hash with the process's random keys.
+type ClientHash = u64;
 
 /// What a task holds that the node cannot do without: if it panics, the node fails.
 pub(crate) struct Vital(Arc<Node>);
@@ -170,12 +175,20 @@ struct TenantBudgets {
     tenant: TenantId,
     outbound: Budget,
     assembly: Budget,
-    /// What the sockets of one client id share, and how many share it.
-    clients: HashMap<ClientId, (Budget, usize)>,
+    /// Its client ids that are connected.
+    clients: foldhash::HashMap<ClientHash, ClientShare>,
     limits: Arc<Limits>,
     sockets: usize,
     /// Connections of the HTTP API between two requests.
     kept: usize,
+}
+
+/// What the sockets of one client id share.
+#[derive(Default)]
+struct ClientShare {
+    sockets: usize,
+    /// Of all sockets but the first: one alone is bounded by its queue.
+    outbound: Option<Budget>,
 }
 
 /// What all sockets without a tenant share.
@@ -253,6 +266,7 @@ impl Node {
             round_ms: AtomicU64::default(),
             me: Weak::clone(me),
             table_keys: TableKeys::new(hash_keys),
+            client_keys: random,
             metrics: Metrics::new(),
             shed_log: ShedLog::default(),
             strangers: Strangers {

@@ -5,13 +5,14 @@
 //! here waits: a push goes into a bounded queue or is refused. What must happen after the locks are
 //! released (writing sockets, telling sessions) is gathered in [`Work`].
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use protocol::lane::Verdict;
 use protocol::limits::{REFUSALS_MAX, REFUSALS_WINDOW_MS};
-use protocol::{ClientId, CloseCode, ErrorCode, TenantId};
+use protocol::{CloseCode, ErrorCode, TenantId};
 use router_core::effect::{Class, Effect, Effects, Fact, Outbound, Outcome};
 use router_core::lane::{Parcel, Settled};
 use router_core::request::{Join, Leave, Notice};
@@ -20,7 +21,7 @@ use router_core::shard::Input;
 use router_core::store::Reply;
 use router_core::{ConnKey, Env, Millis, Session};
 
-use super::{Entry, Moment, Node, Owner, ShardCell, ShardState, TenantBudgets, lock};
+use super::{ClientHash, Entry, Moment, Node, Owner, ShardCell, ShardState, TenantBudgets, lock};
 use crate::metrics::Traffic;
 use crate::ws::{self, Budget, Outgoing, Push, ReadLimits, WriteLimits};
 
@@ -153,7 +154,8 @@ impl Node {
         let index = self.shard_of(tenant);
         entry.shard.store(index, Ordering::Relaxed);
         let mut state = lock(&self.shards[index].state);
-        if !state.enter(self, tenant, join.client_id(), entry) {
+        let client = self.client_keys.hash_one(join.client_id());
+        if !state.enter(self, tenant, client, entry) {
             close_socket(entry, CloseCode::TryLater, work);
         }
         join.kept = state.budgets_of(self, join.tenant()).kept;
@@ -390,14 +392,14 @@ impl ShardState {
         &mut self,
         node: &Node,
         tenant: &TenantId,
-        client: ClientId,
+        client: ClientHash,
         entry: &Arc<Entry>,
     ) -> bool {
         let own = self.budgets_of(node, tenant);
         own.sockets += 1;
         let tenant = own.tenant.clone();
         *lock(&entry.read_limits) = Some(Box::new(own.read_limits()));
-        let limits = own.write_limits(client.clone());
+        let limits = own.write_limits(client);
         self.connections.insert(entry.key, Arc::clone(entry));
         // It joins once.
         let _ = entry.owner.set(Owner { tenant, client });
@@ -412,7 +414,7 @@ impl ShardState {
             return;
         };
         own.sockets -= 1;
-        own.exit(&owner.client);
+        own.exit(owner.client);
         self.forget_unused(tenant);
     }
 
@@ -438,19 +440,19 @@ impl TenantBudgets {
             outbound: Budget::in_pool(limits.outbound_bytes_per_tenant, &node.outbound),
             assembly: Budget::in_pool(limits.assembly_bytes_per_tenant, &node.assembly),
             tenant: tenant.clone(),
-            clients: HashMap::new(),
+            clients: foldhash::HashMap::default(),
             limits,
             sockets: 0,
             kept: 0,
         }
     }
 
-    /// Forgets the budget of a client id whose last socket this was.
-    fn exit(&mut self, client: &ClientId) {
-        if let Some((_, sockets)) = self.clients.get_mut(client) {
-            *sockets -= 1;
-            if *sockets == 0 {
-                self.clients.remove(client);
+    /// Forgets a client id whose last socket this was.
+    fn exit(&mut self, client: ClientHash) {
+        if let Some(share) = self.clients.get_mut(&client) {
+            share.sockets -= 1;
+            if share.sockets == 0 {
+                self.clients.remove(&client);
             }
         }
     }
@@ -462,12 +464,16 @@ impl TenantBudgets {
         }
     }
 
-    fn write_limits(&mut self, client: ClientId) -> WriteLimits {
+    /// The limits of one more socket of a client id.
+    fn write_limits(&mut self, client: ClientHash) -> WriteLimits {
         let (most, outbound) = (self.limits.outbound_bytes_per_client, &self.outbound);
-        let budget = || Budget::new(most, Some(outbound.clone()));
-        let own = self.clients.entry(client);
-        let (budget, sockets) = own.or_insert_with(|| (budget(), 0));
-        *sockets += 1;
+        let share = self.clients.entry(client).or_default();
+        share.sockets += 1;
+        let of_many = || Budget::new(most, Some(outbound.clone()));
+        let budget = match share.sockets {
+            1 => outbound,
+            _ => share.outbound.get_or_insert_with(of_many),
+        };
         WriteLimits {
             bytes: self.limits.outbound_bytes as usize,
             frames: self.limits.outbound_frames as usize,

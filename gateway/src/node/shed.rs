@@ -102,10 +102,12 @@ impl Node {
         // What is closed is given back when its task comes to it, so what was shed is counted here.
         let mut excess = pool.excess();
         while excess > 0
-            && let Some((_, tenant)) = holders.pop()
+            && let Some((used, tenant)) = holders.pop()
         {
-            let freed = self.shed_tenant(short, &tenant, None, excess);
-            excess = excess.saturating_sub(freed);
+            self.shed_tenant(short, &tenant, None, excess);
+            // What it holds in other ways, as bodies of HTTP requests, ends by itself: nobody who
+            // holds less loses for it.
+            excess = excess.saturating_sub(used - pool.share());
         }
     }
 
@@ -154,15 +156,9 @@ impl Node {
         }
     }
 
-    /// Closes a tenant's sockets, those that hold most first, until so much is given back. Says how
-    /// much that is. `of`: only those whose bytes count for this budget.
-    fn shed_tenant(
-        &self,
-        short: Short,
-        tenant: &TenantId,
-        of: Option<&Budget>,
-        wanted: u64,
-    ) -> u64 {
+    /// Closes a tenant's sockets, those that hold most first, until so much is given back. `of`: only
+    /// those whose bytes count for this budget.
+    fn shed_tenant(&self, short: Short, tenant: &TenantId, of: Option<&Budget>, wanted: u64) {
         let mut work = Work::default();
         let (mut freed, mut closed) = (0, 0u64);
         for (held, entry) in self.sockets_of(short, tenant, of).into_iter().rev() {
@@ -184,7 +180,6 @@ impl Node {
                 tracing::warn!(%tenant, pool, closed, freed, "memory ran short: sockets closed");
             }
         }
-        freed
     }
 
     /// A tenant's sockets that hold something, those that hold most last.

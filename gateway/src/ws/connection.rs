@@ -5,7 +5,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::{fmt, io};
@@ -37,7 +37,7 @@ pub struct Connection {
     signals: Signals,
     controls_ignored: AtomicU64,
     /// As its reader noted it last.
-    assembling: AtomicUsize,
+    assembling: AtomicU32,
 }
 
 impl Connection {
@@ -50,7 +50,7 @@ impl Connection {
             read_limits: Mutex::new(None),
             signals: Signals::default(),
             controls_ignored: AtomicU64::new(0),
-            assembling: AtomicUsize::new(0),
+            assembling: AtomicU32::new(0),
         })
     }
 
@@ -63,7 +63,7 @@ impl Connection {
             read_limits: Mutex::new(None),
             signals: Signals::default(),
             controls_ignored: AtomicU64::new(0),
-            assembling: AtomicUsize::new(0),
+            assembling: AtomicU32::new(0),
         })
     }
 
@@ -107,10 +107,11 @@ impl Connection {
 
     /// Bytes of a message that has not arrived as a whole.
     pub fn assembling(&self) -> usize {
-        self.assembling.load(Ordering::Relaxed)
+        self.assembling.load(Ordering::Relaxed) as usize
     }
 
     pub(super) fn note_assembling(&self, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.assembling.store(bytes, Ordering::Relaxed);
     }
 

@@ -53,8 +53,8 @@ pub(super) struct Queue {
     bytes_max: usize,
     frames_max: usize,
     full_since_ms: Option<u64>,
-    /// Since when a budget that others share has refused what had room here.
-    starved_since_ms: Option<u64>,
+    /// Since when a budget that others share has refused what had room here; 0 = it has not.
+    starved_since_ms: u64,
     /// Whether presence was refused, so that its tenant waits to hear of room.
     wants_room: bool,
     end: End,
@@ -97,7 +97,7 @@ impl Queue {
             bytes_max: limits.bytes,
             frames_max: limits.frames,
             full_since_ms: None,
-            starved_since_ms: None,
+            starved_since_ms: 0,
             wants_room: false,
             end: End::Open,
         }
@@ -172,7 +172,7 @@ impl Queue {
         };
         if taken {
             self.bytes = bytes;
-            self.starved_since_ms = None;
+            self.starved_since_ms = 0;
         }
         taken
     }
@@ -181,11 +181,11 @@ impl Queue {
     fn refuse(&mut self, frame: &Outgoing, now_ms: u64) -> Push {
         let is_full =
             self.frames >= self.frames_max || self.bytes + frame.payload.len() > self.bytes_max;
-        let since_ms = match is_full {
-            true => &mut self.full_since_ms,
-            false => &mut self.starved_since_ms,
-        };
-        since_ms.get_or_insert(now_ms);
+        if is_full {
+            self.full_since_ms.get_or_insert(now_ms);
+        } else if self.starved_since_ms == 0 {
+            self.starved_since_ms = now_ms;
+        }
         self.wants_room |= frame.class == Class::Presence;
         Push::Full
     }
@@ -327,8 +327,9 @@ impl Queue {
     /// still since the last look.
     pub(super) fn look(&mut self, now_ms: u64, paused_ms: u64) -> Look {
         if paused_ms > 0 {
-            for since_ms in [&mut self.full_since_ms, &mut self.starved_since_ms] {
-                *since_ms = since_ms.map(|since_ms| since_ms + paused_ms);
+            self.full_since_ms = self.full_since_ms.map(|since_ms| since_ms + paused_ms);
+            if self.starved_since_ms > 0 {
+                self.starved_since_ms += paused_ms;
             }
             self.unacked.forgive(paused_ms);
         }
@@ -350,14 +351,14 @@ impl Queue {
 
     /// Whether a budget has had no room for so long; not if there is some now.
     fn is_starved(&mut self, now_ms: u64) -> bool {
-        let Some(since_ms) = self.starved_since_ms else {
-            return false;
-        };
-        if self.held.budget().has_half() {
-            self.starved_since_ms = None;
+        if self.starved_since_ms == 0 {
             return false;
         }
-        now_ms.saturating_sub(since_ms) >= SLOW_CONSUMER_MS
+        if self.held.budget().has_half() {
+            self.starved_since_ms = 0;
+            return false;
+        }
+        now_ms.saturating_sub(self.starved_since_ms) >= SLOW_CONSUMER_MS
     }
 
     /// What the bytes are taken from.

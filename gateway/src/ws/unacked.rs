@@ -15,15 +15,15 @@ const STEP_BYTES: usize = 16 * 1024;
 /// How long a few bytes may be under way before the kernel is asked about them, milliseconds.
 const ASK_AFTER_MS: u64 = 1000;
 /// What a peer may leave unread, bytes: less is judged by the heartbeat alone.
-const STALLED_BYTES: u64 = 16 * 1024;
+const STALLED_BYTES: usize = 16 * 1024;
 
 /// What the kernel says of a socket.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KernelHeld {
     /// Bytes that were written and not acknowledged.
-    pub unacked: u64,
+    pub unacked: u32,
     /// Memory that they take.
-    pub memory: u64,
+    pub memory: u32,
 }
 
 /// A question to the kernel, and what its answer is about.
@@ -32,25 +32,26 @@ pub struct KernelAsk {
     /// The socket.
     pub ends: SocketEnds,
     /// Bytes that had been written to it.
-    pub(super) written: u64,
+    pub(super) written: u32,
 }
 
-/// How far the bytes of one connection came.
+/// How far the bytes of one connection came. Every silent socket has one, so it is small: counts of
+/// bytes wrap around.
 #[derive(Debug, Default)]
 pub(super) struct Unacked {
     /// Absent: it is no socket, or nobody asks the kernel; then nothing is charged, and nobody
     /// stalls.
     ends: Option<SocketEnds>,
     /// Bytes that the socket took.
-    written: u64,
+    written: u32,
     /// The same when the kernel was asked last.
-    asked: u64,
+    asked: u32,
     /// Bytes that the peer acknowledged, as far as is known.
-    acked: u64,
+    acked: u32,
     /// Memory of the kernel at the last answer, bytes.
-    memory: usize,
-    /// Since when nothing was acknowledged while something was outstanding.
-    since_ms: Option<u64>,
+    memory: u32,
+    /// Since when nothing was acknowledged while something was outstanding; 0 = nothing is.
+    since_ms: u64,
 }
 
 impl Unacked {
@@ -62,7 +63,8 @@ impl Unacked {
     }
 
     pub(super) fn wrote(&mut self, bytes: usize) {
-        self.written += bytes as u64;
+        // One write is far below 4 GiB.
+        self.written = self.written.wrapping_add(bytes as u32);
         if self.ends.is_none() {
             (self.asked, self.acked) = (self.written, self.written);
         }
@@ -70,21 +72,17 @@ impl Unacked {
 
     /// Memory of the kernel to charge the connection with, bytes.
     pub(super) fn charge(&self) -> usize {
-        let unasked = self.written.saturating_sub(self.asked);
-        let unasked = usize::try_from(unasked).unwrap_or(usize::MAX);
-        let most = self.memory.max(SEND_BUFFER_BYTES);
-        let estimate = self
-            .memory
-            .saturating_add(unasked / STEP_BYTES * STEP_BYTES);
-        estimate.min(most)
+        let unasked = self.written.wrapping_sub(self.asked) as usize;
+        let memory = self.memory as usize;
+        let estimate = memory + unasked / STEP_BYTES * STEP_BYTES;
+        estimate.min(memory.max(SEND_BUFFER_BYTES))
     }
 
     /// Whether the kernel should be asked now; its answer goes to [`told`](Self::told).
     pub(super) fn ask(&self, now_ms: u64) -> Option<KernelAsk> {
         let ends = self.ends?;
         let is_known = self.written == self.asked && self.memory == 0;
-        let since_ms = self.since_ms;
-        let waits = since_ms.is_none_or(|since_ms| now_ms < since_ms + ASK_AFTER_MS);
+        let waits = self.since_ms == 0 || now_ms < self.since_ms + ASK_AFTER_MS;
         if is_known || (waits && self.charge() == 0) {
             return None;
         }
@@ -98,11 +96,13 @@ impl Unacked {
     pub(super) fn told(&mut self, asked: KernelAsk, held: Option<KernelHeld>, now_ms: u64) {
         let held = held.unwrap_or_default();
         self.asked = asked.written;
-        self.memory = usize::try_from(held.memory).unwrap_or(usize::MAX);
-        let acked = asked.written.saturating_sub(held.unacked);
-        if acked > self.acked {
-            self.acked = acked;
-            self.since_ms = Some(now_ms);
+        self.memory = held.memory;
+        // Of TLS the kernel has some bytes more than were written.
+        let outstanding = asked.written.wrapping_sub(self.acked);
+        let newly = outstanding.saturating_sub(held.unacked);
+        if newly > 0 {
+            self.acked = self.acked.wrapping_add(newly);
+            self.since_ms = now_ms;
         }
     }
 
@@ -115,19 +115,23 @@ impl Unacked {
         limit_ms: u64,
         is_tight: bool,
     ) -> bool {
-        let outstanding = self.written.saturating_sub(self.acked) + waiting as u64;
+        let outstanding = self.written.wrapping_sub(self.acked) as usize + waiting;
         if outstanding == 0 || self.ends.is_none() {
-            self.since_ms = None;
+            self.since_ms = 0;
             return false;
         }
-        let since_ms = *self.since_ms.get_or_insert(now_ms);
+        if self.since_ms == 0 {
+            self.since_ms = now_ms;
+        }
         let counts = outstanding >= STALLED_BYTES || is_tight;
-        counts && now_ms.saturating_sub(since_ms) >= limit_ms
+        counts && now_ms.saturating_sub(self.since_ms) >= limit_ms
     }
 
     /// This process stood still for so long: nobody could be heard meanwhile.
     pub(super) fn forgive(&mut self, ms: u64) {
-        self.since_ms = self.since_ms.map(|since_ms| since_ms + ms);
+        if self.since_ms > 0 {
+            self.since_ms += ms;
+        }
     }
 }
 
@@ -142,7 +146,7 @@ mod tests {
         unacked
     }
 
-    fn held(unacked: u64, memory: u64) -> Option<KernelHeld> {
+    fn held(unacked: u32, memory: u32) -> Option<KernelHeld> {
         Some(KernelHeld { unacked, memory })
     }
 
@@ -173,11 +177,11 @@ mod tests {
         let mut unacked = watched();
         unacked.wrote(100_000);
         let mut left = 100_000;
-        for now_ms in (0..60_000).step_by(250) {
+        for now_ms in (250..60_000).step_by(250) {
             let is_stalled = unacked.is_stalled(0, now_ms, 10_000, false);
             assert!(!is_stalled, "at {now_ms} with {left} left");
             if let Some(number) = unacked.ask(now_ms) {
-                left -= u64::from(now_ms % 5000 == 0);
+                left -= u32::from(now_ms % 5000 == 0);
                 unacked.told(number, held(left, 120_000), now_ms);
             }
         }
@@ -197,9 +201,9 @@ mod tests {
             (0, 0, true, false),
         ] {
             let mut unacked = watched();
-            unacked.wrote(bytes as usize);
-            assert!(!unacked.is_stalled(waiting, 0, 10_000, is_tight));
-            let is_stalled = unacked.is_stalled(waiting, 10_000, 10_000, is_tight);
+            unacked.wrote(bytes);
+            assert!(!unacked.is_stalled(waiting, 1000, 10_000, is_tight));
+            let is_stalled = unacked.is_stalled(waiting, 11_000, 10_000, is_tight);
             assert_eq!(is_stalled, expected, "{bytes} {waiting} {is_tight}");
         }
     }
@@ -209,11 +213,11 @@ mod tests {
         let mut unacked = watched();
         assert_eq!(unacked.ask(0), None);
         unacked.wrote(1);
-        assert!(!unacked.is_stalled(0, 0, 10_000, false));
-        assert_eq!(unacked.ask(999), None);
-        let number = unacked.ask(1000).unwrap();
-        unacked.told(number, held(0, 0), 1000);
-        assert!(!unacked.is_stalled(0, 1000, 10_000, true));
+        assert!(!unacked.is_stalled(0, 1000, 10_000, false));
+        assert_eq!(unacked.ask(1999), None);
+        let number = unacked.ask(2000).unwrap();
+        unacked.told(number, held(0, 0), 2000);
+        assert!(!unacked.is_stalled(0, 2000, 10_000, true));
         assert_eq!(unacked.ask(10_000), None);
     }
 
@@ -228,7 +232,7 @@ mod tests {
         let mut never_asked = Unacked::default();
         never_asked.wrote(1 << 20);
         assert_eq!((never_asked.charge(), never_asked.ask(9_000)), (0, None));
-        for now_ms in [0, 10_000] {
+        for now_ms in [1000, 11_000] {
             assert!(!never_asked.is_stalled(1 << 20, now_ms, 10_000, true));
         }
     }

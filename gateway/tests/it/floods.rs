@@ -163,11 +163,11 @@ async fn small_frames_do_not_pin_large_ones() {
         }
         fast.expect("message").await;
     }
-    let more = server.metric("t2b_outbound_bytes").await - waiting;
-    assert!(
-        more > (ROUNDS * 100) as f64 && more < (ROUNDS * 600) as f64,
-        "{more} bytes wait"
-    );
+    let more = || async { server.metric("t2b_outbound_bytes").await - waiting };
+    // Until the kernel is asked, it is taken to hold what the fast one has read long ago.
+    let few = || async { more().await < (ROUNDS * 600) as f64 };
+    eventually("only the small ones wait", few).await;
+    assert!(more().await > (ROUNDS * 100) as f64);
     let grown = resident_bytes().saturating_sub(memory);
     assert!(
         grown < ROUNDS * large.len() / 2,

@@ -739,7 +739,6 @@ export const LIMITS = {
   dedupeMax: 100000,
   controlBytesMax: 125,
   fragmentOverheadBytes: 64,
-  assemblyBytesPerNode: 268435456,
   headBytesMax: 16384,
   authFailuresPerMinute: 10,
   authFailuresPerSource: 600,
@@ -765,7 +764,9 @@ export const LIMIT_DEFAULTS = {
   controlPerSecond: 20,
   outboundBytes: 1048576,
   outboundFrames: 4096,
+  outboundBytesPerClient: 16777216,
   outboundBytesPerTenant: 67108864,
+  subscriptionBytesPerTenant: 4194304,
   assemblyBytesPerTenant: 16777216,
   takeoversPerMinute: 3,
 } as const;
