@@ -8,6 +8,8 @@
 //! | --- | --- |
 //! | `config/` | from flags, environment and file to values that are ready to use |
 //! | `listener.rs`, `tls.rs`, `machine.rs` | the accept loop; what the machine gives |
+//! | `memory.rs` | how the memory is divided |
+//! | `socket_options.rs`, `sock_diag.rs` | bounds of the kernel's buffers; what it holds in them |
 //! | `http/` | the public and the admin door |
 //! | `ws/` | WebSocket connections: handshake, reader, mailbox, writer; knows no frames of ours |
 //! | `node/` | sessions and shards, and `perform`: the one place where effects become I/O |
@@ -17,8 +19,11 @@ pub mod config;
 mod http;
 mod listener;
 pub mod machine;
+pub mod memory;
 pub mod metrics;
 mod node;
+mod sock_diag;
+mod socket_options;
 pub mod telemetry;
 mod tls;
 mod trace;
@@ -30,7 +35,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backplane::{Backplane, ConnectError, Fault, Inbound, Memory, Redis};
-use protocol::limits::ASSEMBLY_BYTES_PER_NODE;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -39,10 +43,9 @@ use crate::config::Config;
 use crate::http::admin::Admin;
 use crate::http::door::Door;
 use crate::listener::{Gate, Listener};
-use crate::node::{Identity, Node, NodeBytes, Own, Sources, StoreQueue};
+use crate::memory::MemoryDivision;
+use crate::node::{Identity, Node, Own, Sources, StoreQueue};
 
-/// Bytes that may wait for all sockets if the machine does not say how much memory it has.
-const OUTBOUND_BYTES_UNKNOWN: u64 = 1024 * 1024 * 1024;
 /// How long a start waits for a Redis that does not answer.
 const REDIS_WAIT: Duration = Duration::from_secs(30);
 /// Between two tries.
@@ -128,10 +131,6 @@ impl Gateway {
         if let Some(fault) = fault {
             backplane = backplane.with_fault(fault);
         }
-        let bytes = NodeBytes {
-            outbound: outbound_bytes(),
-            assembly: ASSEMBLY_BYTES_PER_NODE,
-        };
         let settings = config.settings(unix_ms());
         let (node, queues) = Node::new(
             settings,
@@ -141,11 +140,13 @@ impl Gateway {
                 tracer: config.tracer(),
             },
             backplane,
-            bytes,
+            MemoryDivision::of(config.memory_max),
         );
 
+        node.metrics.memory_max_bytes.set(config.memory_max as f64);
         let listen = |address, tls, gate| {
-            Listener::bind(address, tls, config.handshake_timeout, gate)
+            let user_timeout = 2 * config.heartbeat;
+            Listener::bind(address, tls, config.handshake_timeout, user_timeout, gate)
                 .and_then(|listener| Ok((listener.address()?, listener)))
                 .map_err(|source| StartError::Listen { address, source })
         };
@@ -336,11 +337,6 @@ fn host_name() -> Option<String> {
 async fn shut_down(calls: &mut watch::Receiver<u32>, call: u32) {
     // The sender lives as long as the gateway; should it not, there is nothing left to wait for.
     let _ = calls.wait_for(|calls| *calls >= call).await;
-}
-
-/// A quarter of the memory.
-fn outbound_bytes() -> u64 {
-    machine::memory_bytes().map_or(OUTBOUND_BYTES_UNKNOWN, |bytes| bytes / 4)
 }
 
 fn unix_ms() -> u64 {

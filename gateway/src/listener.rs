@@ -34,7 +34,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use crate::node::counted_as;
+use crate::node::{KeptPlace, counted_as};
 
 /// Wait after an accept that failed, so that a node without file descriptors does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -91,13 +91,28 @@ struct Handshakes {
 
 /// A socket that counts as open until this is dropped; clones count once.
 #[derive(Clone)]
-pub(crate) struct Open(#[expect(dead_code, reason = "held for its drop")] Arc<OpenSocket>);
+pub(crate) struct Open(Arc<OpenSocket>);
 
-struct OpenSocket(Arc<Gate>);
+struct OpenSocket {
+    gate: Arc<Gate>,
+    /// Whose it is between two requests of a kept-alive connection.
+    kept: Mutex<Option<KeptPlace>>,
+}
+
+impl Open {
+    /// Counts the connection for a tenant until the next call or its end.
+    pub(crate) fn keep(&self, place: Option<KeptPlace>) {
+        let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *kept, place);
+        // Its drop takes a lock of the node.
+        drop(kept);
+        drop(before);
+    }
+}
 
 impl Drop for OpenSocket {
     fn drop(&mut self) {
-        self.0.sockets.fetch_sub(1, Ordering::Relaxed);
+        self.gate.sockets.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -156,7 +171,10 @@ impl Gate {
         *handshakes.by_source.entry(source.clone()).or_default() += 1;
         drop(handshakes);
         self.sockets.fetch_add(1, Ordering::Relaxed);
-        let open = Open(Arc::new(OpenSocket(Arc::clone(self))));
+        let open = Open(Arc::new(OpenSocket {
+            gate: Arc::clone(self),
+            kept: Mutex::default(),
+        }));
         Ok((
             open,
             Handshake {
@@ -168,11 +186,12 @@ impl Gate {
 }
 
 impl Listener {
-    /// Listens. Errors: the address is taken, or not ours.
+    /// Listens. `user_timeout`: how long a peer may acknowledge nothing. Errors: the address is taken, or not ours.
     pub(crate) fn bind(
         address: SocketAddr,
         tls: Option<TlsAcceptor>,
         handshake_timeout: Duration,
+        user_timeout: Duration,
         gate: Arc<Gate>,
     ) -> io::Result<Self> {
         let socket = socket2::Socket::new(
@@ -182,6 +201,7 @@ impl Listener {
         )?;
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
+        crate::socket_options::set(&socket, user_timeout)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG.cast_signed())?;
         let tcp = TcpListener::from_std(socket.into())?;
@@ -212,8 +232,6 @@ impl Listener {
     }
 
     fn accept<S: Service>(&self, stream: TcpStream, peer: SocketAddr, service: &Arc<S>) {
-        // Frames are written whole; waiting to fill a segment would only delay them.
-        let _ = stream.set_nodelay(true);
         let (open, handshake) = match self.gate.enter(peer.ip(), service.is_crowd(peer.ip())) {
             Ok(entered) => entered,
             Err(status) => {

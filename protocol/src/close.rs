@@ -59,7 +59,7 @@ close_codes! {
     Unauthorized    4401 "unauthorized"      Since::Now, "credential refused or revoked", "stop";
     TokenExpired    4402 "token_expired"     Since::Now, "the token expired", "renew the token, then reconnect";
     Suspended       4403 "tenant_suspended"  Since::Now, "the tenant is suspended", "stop";
-    SlowConsumer    4408 "slow_consumer"     Since::Now, "its outbound queue was full for 10 s, or when it was owed an answer", "reconnect, resume";
+    SlowConsumer    4408 "slow_consumer"     Since::Now, "it took nothing for 10 s, its outbound queue was full for 10 s or when it was owed an answer, or memory ran short", "reconnect, resume";
     Replaced        4409 "replaced"          Since::Now, "its last bot was taken over", "not register that bot again by itself";
     Timeout         4410 "timeout"           Since::Now, "no heartbeat, or no credential in time", "reconnect";
     TooManyRefusals 4429 "too_many_refusals" Since::Now, "1,000 refusals in 10 s, or too many failed credentials", "reconnect after `retryAfterMs`";

@@ -55,11 +55,12 @@ constants! {
     REFUSALS_MAX: u32 = 1000;
     /// The window of [`REFUSALS_MAX`], milliseconds.
     REFUSALS_WINDOW_MS: u64 = 10_000;
-    /// How long an outbound queue may be full before the socket is closed with 4408, milliseconds.
+    /// How long an outbound queue may be full, or a peer may acknowledge nothing of what it was sent,
+    /// before the socket is closed with 4408, milliseconds.
     SLOW_CONSUMER_MS: u64 = 10_000;
     /// How long presence changes are gathered before they are told, milliseconds.
     PRESENCE_FLUSH_MS: u64 = 100;
-    /// Frames of presence in one hold of a shard's lock, and what one socket is owed besides.
+    /// Frames of presence in one hold of a shard's lock.
     PRESENCE_FANOUT_MAX: usize = 256;
     /// How long an offline bot stays listed and a client id stays known, milliseconds.
     REMEMBER_MS: u64 = 24 * 60 * 60 * 1000;
@@ -97,8 +98,6 @@ constants! {
     CONTROL_BYTES_MAX: usize = 125;
     /// Overhead charged for each fragment of a message, bytes, so that empty ones are not free.
     FRAGMENT_OVERHEAD_BYTES: usize = 64;
-    /// Bytes of half-assembled messages of a node; full = close 1013.
-    ASSEMBLY_BYTES_PER_NODE: u64 = 256 * 1024 * 1024;
     /// Largest HTTP request head, bytes.
     HEAD_BYTES_MAX: usize = 16 * 1024;
     /// Failed credentials a minute of one (source, claimed user) before 429.
@@ -229,8 +228,12 @@ limits! {
     outbound_bytes: u32 = 1024 * 1024u32;
     /// Frames that wait for one socket to read.
     outbound_frames: u32 = 4096u32;
-    /// Bytes that wait for all sockets of a tenant.
+    /// Bytes that wait for all sockets of one client id, the kernel's buffers included.
+    outbound_bytes_per_client: u64 = 16 * 1024 * 1024u64;
+    /// Bytes that wait for all sockets of a tenant, the kernel's buffers included.
     outbound_bytes_per_tenant: u64 = 64 * 1024 * 1024u64;
+    /// Bytes of all subscriptions of a tenant's sockets: 64 and the id for each bot.
+    subscription_bytes_per_tenant: u64 = 4 * 1024 * 1024u64;
     /// Bytes of half-assembled messages of a tenant.
     assembly_bytes_per_tenant: u64 = 16 * 1024 * 1024u64;
     /// Takeovers of one bot between two instances within 60 s; 0 = no limit.

@@ -81,7 +81,7 @@ pub enum Class {
         /// The stream it belongs to.
         of: StreamKey,
     },
-    /// A `bot_status`: never counts towards 4408.
+    /// A `bot_status`. Refused, it is made anew once the queue has room.
     Presence,
 }
 

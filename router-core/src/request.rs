@@ -38,12 +38,20 @@ pub struct Join {
     pub(crate) acks: Acks,
     pub(crate) resume: bool,
     pub(crate) purpose: Purpose,
+    /// Connections of its tenant that are kept for another HTTP request: they count as sockets.
+    pub kept: usize,
 }
 
 impl Join {
     /// Whose shard it goes to.
     pub fn tenant(&self) -> &protocol::TenantId {
         self.grant.tenant()
+    }
+
+    /// The client id that it gets if it is let in: the token's, the one it asks for, or the default.
+    pub fn client_id(&self) -> ClientId {
+        let asked = self.grant.client().or(self.client.as_ref());
+        asked.map_or_else(|| ClientId::default_of(self.tenant()), ClientId::clone)
     }
 }
 

@@ -12,7 +12,7 @@ use protocol::{BootId, Envelope, TenantId};
 
 use crate::effect::{Effect, Effects, Outcome, Receipt, Ticket};
 use crate::env::{Env, Millis};
-use crate::ids::{HashKeys, TableKeys};
+use crate::ids::{ConnKey, HashKeys, TableKeys};
 use crate::lane::{Parcel, Settled};
 use crate::node::Nodes;
 use crate::request::{Join, Leave, Request, Route};
@@ -52,6 +52,13 @@ pub enum Input {
         tenant: TenantId,
         /// The step.
         event: Event,
+    },
+    /// The queue of a connection that answered a delivery with `Full` has room again.
+    Room {
+        /// Whose.
+        tenant: TenantId,
+        /// Which.
+        conn: ConnKey,
     },
     /// A message, partial or typing from another node. A message ends in one
     /// [`Effect::Decided`], within this handling and the settling of its effects.
@@ -172,6 +179,9 @@ impl Shard {
                     fx.push(Effect::Unload(tenant));
                 }
             }
+            Input::Room { tenant, conn } => {
+                self.with(&tenant, |tenant| tenant.room(env, conn, fx));
+            }
             Input::Inbound(envelope) => self.inbound(env, *envelope, fx),
             Input::Gone(boot) => self.for_each(|tenant| tenant.gone(env, boot)),
             Input::Reborn => self.for_each(|tenant| tenant.reborn(env, fx)),
@@ -216,7 +226,7 @@ impl Shard {
         if tenant.settled(env, number, outcome, fx) {
             rest_as_it_was(tenant);
         } else {
-            tenant.presence_settled(env, number, outcome);
+            tenant.presence_settled(env, number, outcome, fx);
             rest(&mut self.alarms, tenant);
         }
     }

@@ -149,6 +149,7 @@ impl World {
                 let Some((peer, frames, closed)) = machine.read(key) else {
                     return;
                 };
+                machine.tell_room(outside, key);
                 for frame in frames {
                     self.peers.heard(outside, peer, key, &frame);
                 }

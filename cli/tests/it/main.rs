@@ -8,3 +8,5 @@ mod credentials;
 mod exit_codes;
 #[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod memory;

@@ -124,7 +124,7 @@ keys! {
     allowed_hosts     = "", Kind::List, Since::Now, "Values of Host that are answered beside IP addresses and localhost";
     trusted_proxies   = "", Kind::List, Since::Now, "Addresses or networks whose X-Forwarded-For is believed";
     query_keys        = "true", Kind::Switch, Since::Now, "Whether ?token= on /ws is accepted, as old SDKs send it";
-    sockets_max       = "", Kind::Count, Since::Now, "Most sockets at once. Unset: the limit of open files less 256";
+    sockets_max       = "", Kind::Count, Since::Now, "Most sockets at once. Unset: the limit of open files less 256, or what a quarter of memory_max has room for if that is less";
     log               = "info", Kind::Text, Since::Now, "Log filter: trace, debug, info, warn, error, or per module";
     log_format        = "text", Kind::OneOf(LOG_FORMATS), Since::Now, "Form of log lines: text or json";
     trace_sample      = "0.01", Kind::Fraction, Since::Now, "Part of the messages that are traced, if OTEL_EXPORTER_OTLP_ENDPOINT names a collector (OTLP over gRPC)";
@@ -136,7 +136,8 @@ keys! {
     ready_when_degraded = "true", Kind::Switch, Since::Now, "Whether a node whose Redis does not answer says that it is ready: if all of them left the balancer at once, that would be the outage";
     isolate_after     = "60s", Kind::Duration, Since::Reserved("cluster"), "How long a node without Redis keeps its bots";
     start_grace       = "60s", Kind::Duration, Since::Now, "How long after its start a node answers unknown bots with bot_offline, as they are still coming back; 0 = not at all";
-    store_bytes       = "256MiB", Kind::Size, Since::Now, "Most memory of the memory store";
+    memory_max        = "", Kind::Size, Since::Now, "Most memory of this process, the kernel's buffers of its sockets included; at least 128MiB. Unset: the container's limit, else the machine's memory";
+    store_bytes       = "", Kind::Size, Since::Now, "Most memory of the memory store, at most half of memory_max. Unset: 256MiB, or a quarter of memory_max if that is less";
 }
 
 #[cfg(test)]

@@ -16,8 +16,10 @@ use super::keys::KEYS;
 use super::raw::{ConfigError, Place, Raw, Setting};
 use super::secrets::{ADMIN_TOKEN_FILE, SECRET_FILE, kept_in, lines_of};
 use super::sources::Sources;
-use super::units::{parse_duration, parse_size};
+use super::units::{parse_duration, parse_size, size_text};
 use super::{Cidr, Config, FILES_RESERVED, LogFormat, TlsFiles, default_state_dir};
+use crate::machine;
+use crate::memory::{MEMORY_BYTES_MIN, MEMORY_BYTES_UNKNOWN, MemoryDivision};
 
 /// Where a collector is named. Source: the OpenTelemetry specification.
 const OTLP_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -50,7 +52,9 @@ pub(super) fn load(sources: Sources) -> Result<Config, ConfigError> {
     let limits = super::limits::overlay(&Limits::default(), &raw.limits, "limits")?;
     let tenants = super::limits::tenants(&limits, &raw.tenants)?;
     let tls = tls(&said)?;
-    let sockets_max = sockets_max(&said, file_limit)?;
+    let memory_max = memory_max(&said)?;
+    let memory = MemoryDivision::of(memory_max);
+    let sockets_max = sockets_max(&said, file_limit, &memory)?;
 
     let mut config = Config {
         listen,
@@ -77,7 +81,8 @@ pub(super) fn load(sources: Sources) -> Result<Config, ConfigError> {
         handshake_timeout,
         heartbeat,
         start_grace: said.required("start_grace", parse_duration)?,
-        store_bytes: said.required("store_bytes", parse_size)?,
+        memory_max,
+        store_bytes: store_bytes(&said, memory_max, &memory)?,
         limits,
         tenants,
         effective: Vec::new(),
@@ -180,9 +185,39 @@ fn tls(said: &Said<'_>) -> Result<Option<TlsFiles>, ConfigError> {
     }
 }
 
-fn sockets_max(said: &Said<'_>, file_limit: u64) -> Result<usize, ConfigError> {
+/// What this process may take, if it says so or the system does.
+fn memory_max(said: &Said<'_>) -> Result<u64, ConfigError> {
+    let there = || machine::memory_bytes().unwrap_or(MEMORY_BYTES_UNKNOWN);
+    let wanted = said.one("memory_max", parse_size)?;
+    if wanted.is_some_and(|wanted| wanted < MEMORY_BYTES_MIN) {
+        let least = MEMORY_BYTES_MIN / 1024 / 1024;
+        return Err(said.wrong("memory_max", format!("must be at least {least}MiB")));
+    }
+    Ok(wanted.unwrap_or_else(|| there().max(MEMORY_BYTES_MIN)))
+}
+
+fn store_bytes(
+    said: &Said<'_>,
+    memory_max: u64,
+    memory: &MemoryDivision,
+) -> Result<u64, ConfigError> {
+    let wanted = said.one("store_bytes", parse_size)?;
+    if wanted.is_some_and(|wanted| wanted > memory_max / 2) {
+        let problem = format!("must be at most half of memory_max, which is {memory_max} bytes");
+        return Err(said.wrong("store_bytes", problem));
+    }
+    Ok(wanted.unwrap_or(memory.store))
+}
+
+/// As many as there are files for; if nobody says, no more than there is memory for.
+fn sockets_max(
+    said: &Said<'_>,
+    file_limit: u64,
+    memory: &MemoryDivision,
+) -> Result<usize, ConfigError> {
     let possible = file_limit.saturating_sub(FILES_RESERVED).max(1);
-    let wanted: u64 = said.one("sockets_max", count)?.unwrap_or(possible);
+    let wanted = said.one("sockets_max", count)?;
+    let wanted: u64 = wanted.unwrap_or(possible.min(memory.sockets));
     if wanted == 0 || wanted > possible {
         let problem = format!(
             "must be from 1 to {possible}: the limit of open files is {file_limit}, and \
@@ -197,6 +232,8 @@ fn sockets_max(said: &Said<'_>, file_limit: u64) -> Result<usize, ConfigError> {
 /// so they are left out.
 fn effective(raw: &Raw, config: &Config) -> Vec<Line> {
     let worked_out = BTreeMap::from([
+        ("memory_max", size_text(config.memory_max)),
+        ("store_bytes", size_text(config.store_bytes)),
         ("sockets_max", config.sockets_max.to_string()),
         ("state_dir", config.state_dir.display().to_string()),
     ]);

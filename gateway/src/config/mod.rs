@@ -118,6 +118,8 @@ pub struct Config {
     pub heartbeat: Duration,
     /// How long after the start unknown bots are `bot_offline`; zero = not at all.
     pub start_grace: Duration,
+    /// Most memory of this process, the kernel's buffers of its sockets included, bytes.
+    pub memory_max: u64,
     /// Most memory of the memory store, bytes.
     pub store_bytes: u64,
     /// Limits of every tenant that has none of its own.

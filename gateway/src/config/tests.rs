@@ -68,6 +68,20 @@ fn defaults_are_a_gateway_on_loopback_with_a_secret_of_its_own() {
 }
 
 #[test]
+fn what_nobody_said_follows_from_the_memory() {
+    let home = Home::new();
+    let load = |file| home.load(&[], &[], Some(file)).unwrap();
+    let small = load("memory_max = \"128MiB\"");
+    let kept = (small.memory_max, small.store_bytes, small.sockets_max);
+    assert_eq!(kept, (128 << 20, 32 << 20, 2048));
+    let said = load("memory_max = \"512MiB\"\nstore_bytes = \"256MiB\"\nsockets_max = 3000");
+    assert_eq!((said.store_bytes, said.sockets_max), (256 << 20, 3000));
+    let text = small.effective_toml();
+    assert!(text.contains("memory_max = \"128MiB\""), "{text}");
+    assert!(text.contains("sockets_max = 2048"), "{text}");
+}
+
+#[test]
 fn flags_beat_the_environment_beats_the_file_beats_defaults() {
     let home = Home::new();
     let file = "heartbeat = \"5s\"\nstart_grace = \"6s\"\nhandshake_timeout = \"7s\"\n";
@@ -122,6 +136,13 @@ fn a_wrong_value_names_its_key_and_line() {
         ("log_format = \"xml\"", "log_format", 1),
         ("store_bytes = 5", "store_bytes", 1),
         ("sockets_max = 999999", "sockets_max", 1),
+        ("memory_max = \"127MiB\"", "memory_max", 1),
+        ("memory_max = 512", "memory_max", 1),
+        (
+            "memory_max = \"512MiB\"\nstore_bytes = \"257MiB\"",
+            "store_bytes",
+            2,
+        ),
         ("allowed_origins = [\"a.example\"]", "allowed_origins", 1),
         ("trusted_proxies = [\"10.0.0.0/99\"]", "trusted_proxies", 1),
         ("listen = [\"127.0.0.1:1\", \"127.0.0.1:2\"]", "listen", 1),

@@ -32,6 +32,13 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "expected a size with its unit, like 512B, 64KiB or 1MiB".to_owned())
 }
 
+/// Writes bytes in the largest unit that they are a whole number of.
+pub fn size_text(bytes: u64) -> String {
+    let whole = |(_, factor): &&(&str, u64)| bytes.is_multiple_of(*factor);
+    let (unit, factor) = SIZES.iter().find(whole).unwrap_or(&("B", 1));
+    format!("{}{unit}", bytes / factor)
+}
+
 fn parse(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     if text == "0" {
         return Some(0);
@@ -75,6 +82,9 @@ mod tests {
             ("0", 0),
         ] {
             assert_eq!(parse_size(text), Ok(expected), "{text}");
+        }
+        for text in ["513B", "64KiB", "3MiB", "24GiB"] {
+            assert_eq!(size_text(parse_size(text).unwrap()), text);
         }
         for bad in ["", "64", "64KB", "64kib", "1e3B", "18446744073709551615GiB"] {
             assert!(parse_size(bad).is_err(), "{bad:?}");

@@ -24,7 +24,7 @@ impl Service for Door {
         // Only paths of ours are logged: others have been seen to carry credentials.
         tracing::debug!(%peer, path = if matches!(path, "/" | "/ws") { path } else { api::route_name(path) }, "request");
         if api::is_ours(path) {
-            return api::serve(self, request, peer.ip()).await;
+            return api::serve(self, request, peer.ip(), &open).await;
         }
         let answer = match (path, request.headers().contains_key(UPGRADE)) {
             ("/ws", _) | ("/", true) => self.upgrade(request, peer, open),

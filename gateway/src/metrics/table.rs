@@ -67,7 +67,18 @@ pub const TABLE: &[Metric] = &[
     gauge(
         "t2b_outbound_bytes",
         &[],
-        "Bytes that wait for all sockets to read.",
+        "Bytes that wait for all sockets to read, in queues and in the kernel.",
+    ),
+    gauge(
+        "t2b_outbound_kernel_bytes",
+        &[],
+        "The kernel's part of them, as it was asked last.",
+    ),
+    gauge("t2b_memory_max_bytes", &[], "What `memory_max` came to."),
+    counter(
+        "t2b_shed_total",
+        &["pool"],
+        "Connections closed because memory ran short: outbound, assembly.",
     ),
     gauge(
         "t2b_assembly_bytes",

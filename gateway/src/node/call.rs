@@ -11,14 +11,14 @@ use protocol::frame::{AckStatus, ServerFrame, ServerMessage, Status, TypedStatus
 use protocol::http::{TokenIssued, TokenRequest};
 use protocol::limits::TOKEN_BYTES_MAX;
 use protocol::presence::BotsList;
-use protocol::{CloseCode, ErrorCode, MessageId};
+use protocol::{CloseCode, ErrorCode, MessageId, TenantId};
 use router_core::session::{Call, Input, Opened};
 use smol_str::SmolStr;
 use tokio::time::timeout;
 
 use super::Node;
 use super::member::Member;
-use crate::ws::{Ended, Local, ReadLimits, Told};
+use crate::ws::{Budget, Ended, Local, ReadLimits, Told};
 
 /// Why a call is refused: a row of the error table, and when to come back if that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,6 +149,12 @@ impl Caller {
             token,
             expires_at: claims.exp * 1000,
         })
+    }
+
+    /// Its tenant, and what its bytes are taken from.
+    pub(crate) fn charged(&self) -> Option<(TenantId, Budget)> {
+        let tenant = self.member.tenant()?.clone();
+        Some((tenant, self.member.socket().budget()))
     }
 
     fn tell(&mut self, input: Input) {

@@ -61,6 +61,10 @@ impl Dialect for T2b {
         }
     }
 
+    fn on_room(&mut self) {
+        self.member.room();
+    }
+
     fn on_idle(&mut self) {
         self.member.finish();
     }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use protocol::TenantId;
 use router_core::Session;
 use router_core::session::Input;
 
@@ -31,6 +32,11 @@ impl Member {
         &self.entry.socket
     }
 
+    /// Its tenant, once it has one.
+    pub(super) fn tenant(&self) -> Option<&TenantId> {
+        self.entry.owner.get().map(|owner| &owner.tenant)
+    }
+
     /// Counts a text frame that it sent.
     pub(super) fn count(&mut self, bytes: usize) {
         self.work.traffic.received(bytes);
@@ -40,6 +46,11 @@ impl Member {
     /// it sets in motion is done by the next [`finish`](Self::finish).
     pub(super) fn input(&mut self, input: Input) -> bool {
         self.node.input(&self.entry, input, &mut self.work)
+    }
+
+    /// Tells its tenant that it can take presence again.
+    pub(super) fn room(&mut self) {
+        self.node.room(&self.entry, &mut self.work);
     }
 
     /// Does what may be done only when no lock is held.

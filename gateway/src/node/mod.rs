@@ -15,9 +15,11 @@ mod call;
 mod clock;
 mod cluster;
 mod dialect;
+mod kept;
 mod lanes;
 mod member;
 mod perform;
+mod shed;
 mod shutdown;
 mod source;
 mod ticker;
@@ -43,17 +45,20 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
+use crate::memory::{MemoryDivision, pool};
 use crate::metrics::Metrics;
 use crate::trace::Tracer;
-use crate::ws::{Budget, Connection, ReadLimits, WriteLimits};
+use crate::ws::{Budget, Connection, Pool, ReadLimits, WriteLimits};
 pub(crate) use call::{Caller, Refused};
 use clock::Clock;
 pub(crate) use cluster::Identity;
 pub(crate) use dialect::T2b;
+pub(crate) use kept::KeptPlace;
 pub(crate) use lanes::LaneTotals;
 use lanes::Lanes;
 use member::Member;
 pub(crate) use perform::Work;
+use shed::ShedLog;
 pub(crate) use source::{Sources, counted_as};
 
 /// Shards of a node: enough that two cores rarely want the same one.
@@ -64,14 +69,19 @@ const SLOTS: usize = 64;
 const STORE_QUEUE: usize = 8192;
 /// Bytes that may wait for a socket without a tenant: its greeting and its refusals.
 const OUTBOUND_UNAUTHENTICATED: usize = 64 * 1024;
+/// Which part of each pool all sockets without a tenant may take together: an eighth.
+const STRANGERS_PART: u64 = 8;
 
 /// One process's share of the product.
 pub(crate) struct Node {
     pub(crate) settings: Settings,
     pub(crate) metrics: Metrics,
     pub(crate) backplane: Backplane,
-    pub(crate) outbound: Budget,
-    pub(crate) assembly: Budget,
+    pub(crate) outbound: Pool,
+    pub(crate) assembly: Pool,
+    /// Of sockets without a tenant.
+    strangers: Strangers,
+    shed_log: ShedLog,
     keyring: Keyring,
     tracer: Tracer,
     throttle: Mutex<Throttle>,
@@ -92,6 +102,8 @@ pub(crate) struct Node {
     round_ms: AtomicU64,
     me: Weak<Node>,
     table_keys: TableKeys,
+    /// Of [`ClientHash`]es.
+    client_keys: RandomState,
     shards: Vec<ShardCell>,
     slots: Vec<Mutex<HashMap<ConnKey, Arc<Entry>>>>,
     next_key: AtomicU64,
@@ -110,10 +122,21 @@ pub(crate) struct Entry {
     wake_ms: AtomicU64,
     /// Index of its tenant's shard, once it has a tenant; `usize::MAX` before.
     shard: AtomicUsize,
+    /// Whose it is, once that is known.
+    owner: OnceLock<Owner>,
     /// What it may send once it has joined its tenant, between its verification and that.
     read_limits: Mutex<Option<Box<ReadLimits>>>,
     refusals: Mutex<perform::Refusals>,
 }
+
+/// Who is charged for a connection.
+struct Owner {
+    tenant: TenantId,
+    client: ClientHash,
+}
+
+/// Stands for a client id where many are counted: a hash with the process's random keys.
+type ClientHash = u64;
 
 /// What a task holds that the node cannot do without: if it panics, the node fails.
 pub(crate) struct Vital(Arc<Node>);
@@ -148,10 +171,30 @@ struct Moment {
 
 /// What all sockets of a tenant share, and how many share it.
 struct TenantBudgets {
+    /// Its name, in the one copy that all its sockets share.
+    tenant: TenantId,
     outbound: Budget,
     assembly: Budget,
+    /// Its client ids that are connected.
+    clients: foldhash::HashMap<ClientHash, ClientShare>,
     limits: Arc<Limits>,
     sockets: usize,
+    /// Connections of the HTTP API between two requests.
+    kept: usize,
+}
+
+/// What the sockets of one client id share.
+#[derive(Default)]
+struct ClientShare {
+    sockets: usize,
+    /// Of all sockets but the first: one alone is bounded by its queue.
+    outbound: Option<Budget>,
+}
+
+/// What all sockets without a tenant share.
+struct Strangers {
+    outbound: Budget,
+    assembly: Budget,
 }
 
 /// The requests to the store of one shard, for its worker.
@@ -170,22 +213,13 @@ pub(crate) struct Own {
     pub(crate) tracer: Tracer,
 }
 
-/// Bytes that all sockets of a node may hold.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct NodeBytes {
-    /// Waiting to be read by peers.
-    pub(crate) outbound: u64,
-    /// Of messages that have not arrived as a whole.
-    pub(crate) assembly: u64,
-}
-
 impl Node {
     /// A node without connections, and the queues for its store workers.
     pub(crate) fn new(
         settings: Settings,
         own: Own,
         backplane: Backplane,
-        bytes: NodeBytes,
+        memory: MemoryDivision,
     ) -> (Arc<Self>, Vec<StoreQueue>) {
         let Own {
             keyring,
@@ -215,6 +249,7 @@ impl Node {
             _ => Nodes::starting(boot),
         };
         let shards = shards.collect();
+        let (outbound, assembly) = (pool(memory.outbound), pool(memory.assembly));
         let frame_bytes_max = largest_frame(&settings);
         let node = Arc::new_cyclic(|me| Self {
             shards,
@@ -231,9 +266,15 @@ impl Node {
             round_ms: AtomicU64::default(),
             me: Weak::clone(me),
             table_keys: TableKeys::new(hash_keys),
+            client_keys: random,
             metrics: Metrics::new(),
-            outbound: Budget::new(bytes.outbound, None),
-            assembly: Budget::new(bytes.assembly, None),
+            shed_log: ShedLog::default(),
+            strangers: Strangers {
+                outbound: Budget::in_pool(memory.outbound / STRANGERS_PART, &outbound),
+                assembly: Budget::in_pool(memory.assembly / STRANGERS_PART, &assembly),
+            },
+            outbound,
+            assembly,
             throttle: Mutex::default(),
             view: ArcSwap::from_pointee(nodes),
             clock,
@@ -267,7 +308,7 @@ impl Node {
         let limits = WriteLimits {
             bytes: OUTBOUND_UNAUTHENTICATED,
             frames: self.settings.limits.outbound_frames as usize,
-            budget: self.outbound.clone(),
+            budget: self.strangers.outbound.clone(),
         };
         let entry = Arc::new(Entry {
             key,
@@ -276,9 +317,11 @@ impl Node {
             session: Mutex::new(Session::new(key, &env)),
             wake_ms: AtomicU64::new(u64::MAX),
             shard: AtomicUsize::new(usize::MAX),
+            owner: OnceLock::new(),
             read_limits: Mutex::new(None),
             refusals: Mutex::default(),
         });
+        entry.socket.watch_kernel();
         Member::new(Arc::clone(self), entry)
     }
 
@@ -286,7 +329,7 @@ impl Node {
     pub(crate) fn read_limits_unauthenticated(&self) -> ReadLimits {
         ReadLimits {
             message_bytes: protocol::limits::FRAME_BYTES_UNAUTHENTICATED,
-            assembly: self.assembly.clone(),
+            assembly: self.strangers.assembly.clone(),
         }
     }
 

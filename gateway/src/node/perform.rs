@@ -6,6 +6,7 @@
 //! released (writing sockets, telling sessions) is gathered in [`Work`].
 
 use std::collections::VecDeque;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -20,7 +21,7 @@ use router_core::shard::Input;
 use router_core::store::Reply;
 use router_core::{ConnKey, Env, Millis, Session};
 
-use super::{Entry, Moment, Node, ShardCell, ShardState, TenantBudgets, lock};
+use super::{ClientHash, Entry, Moment, Node, Owner, ShardCell, ShardState, TenantBudgets, lock};
 use crate::metrics::Traffic;
 use crate::ws::{self, Budget, Outgoing, Push, ReadLimits, WriteLimits};
 
@@ -148,14 +149,16 @@ impl Node {
         }
     }
 
-    fn join(&self, env: &Env<'_>, entry: &Arc<Entry>, join: Box<Join>, work: &mut Work) {
+    fn join(&self, env: &Env<'_>, entry: &Arc<Entry>, mut join: Box<Join>, work: &mut Work) {
         let tenant = join.tenant();
         let index = self.shard_of(tenant);
         entry.shard.store(index, Ordering::Relaxed);
         let mut state = lock(&self.shards[index].state);
-        if !state.enter(self, tenant, entry) {
+        let client = self.client_keys.hash_one(join.client_id());
+        if !state.enter(self, tenant, client, entry) {
             close_socket(entry, CloseCode::TryLater, work);
         }
+        join.kept = state.budgets_of(self, join.tenant()).kept;
         self.handle(env, index, &mut state, Input::Join(join), work);
     }
 
@@ -165,6 +168,16 @@ impl Node {
         let tenant = leave.tenant.clone();
         self.handle(env, index, &mut state, Input::Leave(leave), work);
         state.exit(&tenant, entry.key);
+    }
+
+    /// Tells a connection's tenant that its queue has room again.
+    pub(super) fn room(&self, entry: &Arc<Entry>, work: &mut Work) {
+        let (Some(owner), Some(index)) = (entry.owner.get(), entry.shard()) else {
+            return;
+        };
+        let (tenant, conn) = (owner.tenant.clone(), entry.key);
+        let input = Input::Room { tenant, conn };
+        self.in_shard(&self.env(&self.view()), index, input, work);
     }
 
     /// Hands a shard one input and performs what it wants, inside its critical section.
@@ -375,43 +388,75 @@ impl ShardState {
     /// say from now on, since its greeting is long; what it may send, only once it has joined.
     ///
     /// False: not even what waits already fits the tenant's budget.
-    fn enter(&mut self, node: &Node, tenant: &TenantId, entry: &Arc<Entry>) -> bool {
-        let own = self.budgets.entry(tenant.clone()).or_insert_with(|| {
-            let limits = node.settings.limits_of(tenant);
-            TenantBudgets {
-                outbound: Budget::new(
-                    limits.outbound_bytes_per_tenant,
-                    Some(node.outbound.clone()),
-                ),
-                assembly: Budget::new(
-                    limits.assembly_bytes_per_tenant,
-                    Some(node.assembly.clone()),
-                ),
-                limits,
-                sockets: 0,
-            }
-        });
+    fn enter(
+        &mut self,
+        node: &Node,
+        tenant: &TenantId,
+        client: ClientHash,
+        entry: &Arc<Entry>,
+    ) -> bool {
+        let own = self.budgets_of(node, tenant);
         own.sockets += 1;
+        let tenant = own.tenant.clone();
         *lock(&entry.read_limits) = Some(Box::new(own.read_limits()));
+        let limits = own.write_limits(client);
         self.connections.insert(entry.key, Arc::clone(entry));
-        entry.socket.set_write_limits(own.write_limits())
+        // It joins once.
+        let _ = entry.owner.set(Owner { tenant, client });
+        entry.socket.set_write_limits(limits)
     }
 
     fn exit(&mut self, tenant: &TenantId, key: ConnKey) {
-        if self.connections.remove(&key).is_none() {
+        let Some(entry) = self.connections.remove(&key) else {
             return;
-        }
-        let Some(own) = self.budgets.get_mut(tenant) else {
+        };
+        let (Some(own), Some(owner)) = (self.budgets.get_mut(tenant), entry.owner.get()) else {
             return;
         };
         own.sockets -= 1;
-        if own.sockets == 0 {
+        own.exit(owner.client);
+        self.forget_unused(tenant);
+    }
+
+    /// What a tenant's sockets share; made with the first of them.
+    pub(super) fn budgets_of(&mut self, node: &Node, tenant: &TenantId) -> &mut TenantBudgets {
+        let own = self.budgets.entry(tenant.clone());
+        own.or_insert_with(|| TenantBudgets::new(node, tenant))
+    }
+
+    /// Forgets what a tenant's sockets share, if it has none.
+    pub(super) fn forget_unused(&mut self, tenant: &TenantId) {
+        let own = self.budgets.get(tenant);
+        if own.is_some_and(|own| own.sockets == 0 && own.kept == 0) {
             self.budgets.remove(tenant);
         }
     }
 }
 
 impl TenantBudgets {
+    fn new(node: &Node, tenant: &TenantId) -> Self {
+        let limits = node.settings.limits_of(tenant);
+        Self {
+            outbound: Budget::in_pool(limits.outbound_bytes_per_tenant, &node.outbound),
+            assembly: Budget::in_pool(limits.assembly_bytes_per_tenant, &node.assembly),
+            tenant: tenant.clone(),
+            clients: foldhash::HashMap::default(),
+            limits,
+            sockets: 0,
+            kept: 0,
+        }
+    }
+
+    /// Forgets a client id whose last socket this was.
+    fn exit(&mut self, client: ClientHash) {
+        if let Some(share) = self.clients.get_mut(&client) {
+            share.sockets -= 1;
+            if share.sockets == 0 {
+                self.clients.remove(&client);
+            }
+        }
+    }
+
     fn read_limits(&self) -> ReadLimits {
         ReadLimits {
             message_bytes: self.limits.frame_bytes as usize,
@@ -419,11 +464,20 @@ impl TenantBudgets {
         }
     }
 
-    fn write_limits(&self) -> WriteLimits {
+    /// The limits of one more socket of a client id.
+    fn write_limits(&mut self, client: ClientHash) -> WriteLimits {
+        let (most, outbound) = (self.limits.outbound_bytes_per_client, &self.outbound);
+        let share = self.clients.entry(client).or_default();
+        share.sockets += 1;
+        let of_many = || Budget::new(most, Some(outbound.clone()));
+        let budget = match share.sockets {
+            1 => outbound,
+            _ => share.outbound.get_or_insert_with(of_many),
+        };
         WriteLimits {
             bytes: self.limits.outbound_bytes as usize,
             frames: self.limits.outbound_frames as usize,
-            budget: self.outbound.clone(),
+            budget: budget.clone(),
         }
     }
 }

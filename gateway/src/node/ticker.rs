@@ -9,13 +9,18 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use protocol::CloseCode;
-use protocol::limits::SLOW_CONSUMER_MS;
-use router_core::session;
 use router_core::shard::Input;
+use router_core::{Millis, session};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Entry, Node, StoreQueue, Work};
+use crate::sock_diag::SockDiag;
+use crate::ws::{KernelAsk, SocketEnds};
 
+/// A look at the connections that comes so late, milliseconds, comes after a pause of this process.
+const PAUSE_MS: Millis = 1000;
+/// Room for questions to the kernel that is kept between two looks.
+const ASKS_KEPT: usize = 1024;
 const TICK: Duration = Duration::from_millis(50);
 /// Ticks between two looks at the connections.
 const CONNECTION_TICKS: u64 = 5;
@@ -28,16 +33,71 @@ const QUESTIONS_PER_SECOND: u64 = 2000;
 /// Times that a shard is woken in one tick before the others get their turn.
 const WAKES_MAX: usize = 64;
 
+/// What the looks at connections share.
+struct Looks {
+    kernel: Option<SockDiag>,
+    asks: Vec<(Arc<Entry>, KernelAsk)>,
+    /// Those whose shared budget has had no room for long.
+    starved: Vec<Arc<Entry>>,
+    /// What the kernel held at the last look.
+    kernel_bytes: usize,
+    last_ms: Millis,
+}
+
+impl Looks {
+    fn new(node: &Node) -> Self {
+        let kernel = SockDiag::open().inspect_err(|error| {
+            tracing::warn!(%error, "sock_diag: the kernel's buffers of sockets are not counted");
+        });
+        Self {
+            kernel: kernel.ok(),
+            asks: Vec::new(),
+            starved: Vec::new(),
+            kernel_bytes: 0,
+            last_ms: node.clock.now_ms(),
+        }
+    }
+
+    /// How long this process stood still since the last look, beyond what is usual.
+    fn paused_ms(&mut self, now_ms: Millis) -> Millis {
+        let since_ms = now_ms.saturating_sub(std::mem::replace(&mut self.last_ms, now_ms));
+        if since_ms < PAUSE_MS { 0 } else { since_ms }
+    }
+
+    /// Asks the kernel about the connections that were noted, and tells them.
+    fn ask(&mut self, now_ms: Millis) {
+        let about: Vec<SocketEnds> = self.asks.iter().map(|(_, ask)| ask.ends).collect();
+        let answers = self.kernel.as_ref().map(|kernel| kernel.ask(&about));
+        let answers = match answers {
+            Some(Ok(answers)) => answers,
+            // What it does not tell is taken to have arrived: nobody is closed for its silence.
+            Some(Err(error)) => {
+                tracing::debug!(%error, "sock_diag: no answer");
+                vec![None; about.len()]
+            }
+            None => vec![None; about.len()],
+        };
+        self.kernel_bytes = 0;
+        for ((entry, ask), held) in self.asks.drain(..).zip(answers) {
+            entry.socket.kernel_told(ask, held, now_ms);
+            self.kernel_bytes += entry.socket.kernel_bytes();
+        }
+        self.asks.shrink_to(ASKS_KEPT);
+    }
+}
+
 impl Node {
     /// Ticks for as long as the node lives.
     pub(crate) async fn tick(self: Arc<Self>) {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looks = Looks::new(&self);
         for count in 0u64.. {
             ticks.tick().await;
             self.wake_shards();
+            self.shed_excess();
             if count % CONNECTION_TICKS == 0 {
-                self.wake_connections();
+                self.wake_connections(&mut looks);
             }
             if count % SLOW_TICKS == 0 {
                 self.backplane.sweep(self.clock.now_ms());
@@ -80,13 +140,21 @@ impl Node {
         }
     }
 
-    fn wake_connections(&self) {
+    fn wake_connections(&self, looks: &mut Looks) {
         let now_ms = self.clock.now_ms();
+        let paused_ms = looks.paused_ms(now_ms);
         let mut work = Work::default();
         self.for_each_connection(|entry: &Arc<Entry>| {
-            if entry.socket.overdue(now_ms, SLOW_CONSUMER_MS) {
+            let look = entry.socket.look(now_ms, paused_ms);
+            if look.is_slow {
                 entry.socket.close(CloseCode::SlowConsumer);
                 work.touch(entry);
+            }
+            if look.is_starved {
+                looks.starved.push(Arc::clone(entry));
+            }
+            if let Some(ask) = look.ask {
+                looks.asks.push((Arc::clone(entry), ask));
             }
             if entry.wake_ms.load(Ordering::Relaxed) <= now_ms {
                 self.input(entry, session::Input::Wake, &mut work);
@@ -94,6 +162,11 @@ impl Node {
             }
         });
         self.finish(&mut work);
+        looks.ask(now_ms);
+        self.shed_for(std::mem::take(&mut looks.starved));
+        self.metrics
+            .outbound_kernel_bytes
+            .set(looks.kernel_bytes as f64);
     }
 
     /// Brings the gauges up to date, for a scrape.

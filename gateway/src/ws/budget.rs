@@ -1,7 +1,12 @@
-//! Byte budgets: how much memory all connections of a tenant, or of a node, may hold at once.
+//! Byte budgets: how much memory all connections of a client id, a tenant or a node may hold at once.
 //!
-//! A budget is a counter with a limit and, if it has one, a parent: what a tenant takes, its node
-//! takes too. It reserves nothing and allocates nothing; it only says no.
+//! ```text
+//!  socket ─▶ client id ─▶ tenant ─▶ pool of the node
+//! ```
+//!
+//! A budget is a counter with a limit and something above it: what a tenant takes, its node's pool
+//! gives too. It allocates nothing; it only says no. The last part of a [`Pool`] is a reserve for
+//! tenants that hold less than a share: those who hold more cannot make it say no to them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,54 +19,198 @@ pub struct Budget(Arc<Inner>);
 struct Inner {
     used: AtomicU64,
     limit: u64,
-    parent: Option<Budget>,
+    above: Above,
+}
+
+#[derive(Debug)]
+enum Above {
+    Nothing,
+    Budget(Budget),
+    Pool(Pool),
+}
+
+/// What all tenants of a node share; clones count together.
+#[derive(Debug, Clone)]
+pub struct Pool(Arc<PoolInner>);
+
+#[derive(Debug)]
+struct PoolInner {
+    used: AtomicU64,
+    limit: u64,
+    /// Which part of `limit` is for whoever wants it.
+    common: u64,
+    share: u64,
+}
+
+impl Pool {
+    /// Makes a pool of `limit` bytes, half of it a reserve for holders of at most `share` bytes.
+    pub fn new(limit: u64, share: u64) -> Self {
+        Self(Arc::new(PoolInner {
+            used: AtomicU64::new(0),
+            limit,
+            common: limit - limit / 2,
+            share,
+        }))
+    }
+
+    /// Takes `bytes` for a holder that has `held` of them then.
+    fn try_take(&self, bytes: u64, held: u64) -> bool {
+        let most = match held <= self.0.share {
+            true => self.0.limit,
+            false => self.0.common,
+        };
+        raise(&self.0.used, bytes, most)
+    }
+
+    /// Bytes that must be shed now: all but three quarters of the common part, once seven eighths
+    /// of it are used; 0 before.
+    pub fn excess(&self) -> u64 {
+        let eighth = self.0.common / 8;
+        let used = self.used();
+        match used > 7 * eighth {
+            true => used - 6 * eighth,
+            false => 0,
+        }
+    }
+
+    /// What a holder may have when the common part is used up, bytes.
+    pub fn share(&self) -> u64 {
+        self.0.share
+    }
+
+    /// Bytes taken and not given back.
+    pub fn used(&self) -> u64 {
+        self.0.used.load(Ordering::Relaxed)
+    }
+
+    /// Whether so many eighths of what a holder of `held` bytes can have are not used.
+    fn has_left(&self, eighths: u64, held: u64) -> bool {
+        held <= self.0.share || self.used() <= self.0.common - self.0.common / 8 * eighths
+    }
+}
+
+/// Adds `bytes` unless there would be more than `most`.
+fn raise(used: &AtomicU64, bytes: u64, most: u64) -> bool {
+    let raised = used.try_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+        used.checked_add(bytes).filter(|total| *total <= most)
+    });
+    raised.is_ok()
 }
 
 impl Budget {
     /// Makes a budget of `limit` bytes; what it grants is also taken from `parent`.
     pub fn new(limit: u64, parent: Option<Budget>) -> Self {
+        Self::under(limit, parent.map_or(Above::Nothing, Above::Budget))
+    }
+
+    /// Makes a holder of a pool that takes at most `limit` bytes.
+    pub fn in_pool(limit: u64, pool: &Pool) -> Self {
+        Self::under(limit, Above::Pool(pool.clone()))
+    }
+
+    fn under(limit: u64, above: Above) -> Self {
         Self(Arc::new(Inner {
             used: AtomicU64::new(0),
             limit,
-            parent,
+            above,
         }))
     }
 
-    /// Takes `bytes`, or nothing at all if this budget or a parent has not that much left.
+    /// Takes `bytes`, or nothing at all if this budget or what is above it has not that much left.
     pub fn try_take(&self, bytes: u64) -> bool {
-        let granted = self
-            .0
-            .used
-            .try_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-                used.checked_add(bytes)
-                    .filter(|total| *total <= self.0.limit)
-            });
-        if granted.is_err() {
+        self.take_up_to(bytes, 8)
+    }
+
+    /// The same, of so many eighths of each budget; a pool has its own rule.
+    fn take_up_to(&self, bytes: u64, eighths: u64) -> bool {
+        let most = self.0.limit - self.0.limit / 8 * (8 - eighths);
+        if !raise(&self.0.used, bytes, most) {
             return false;
         }
-        let above = self
-            .0
-            .parent
-            .as_ref()
-            .is_none_or(|parent| parent.try_take(bytes));
+        let above = match &self.0.above {
+            Above::Nothing => true,
+            Above::Budget(parent) => parent.take_up_to(bytes, eighths),
+            Above::Pool(pool) => pool.try_take(bytes, self.used()),
+        };
         if !above {
             self.0.used.fetch_sub(bytes, Ordering::Relaxed);
         }
         above
     }
 
+    /// Takes `bytes` that are used already, whether there is room for them or not.
+    pub fn take_anyway(&self, bytes: u64) {
+        self.0.used.fetch_add(bytes, Ordering::Relaxed);
+        match &self.0.above {
+            Above::Nothing => {}
+            Above::Budget(parent) => parent.take_anyway(bytes),
+            Above::Pool(pool) => drop(pool.0.used.fetch_add(bytes, Ordering::Relaxed)),
+        }
+    }
+
     /// Gives back `bytes` that were taken.
     pub fn give(&self, bytes: u64) {
         let before = self.0.used.fetch_sub(bytes, Ordering::Relaxed);
         debug_assert!(before >= bytes, "gave back {bytes} of {before} bytes");
-        if let Some(parent) = &self.0.parent {
-            parent.give(bytes);
+        match &self.0.above {
+            Above::Nothing => {}
+            Above::Budget(parent) => parent.give(bytes),
+            Above::Pool(pool) => drop(pool.0.used.fetch_sub(bytes, Ordering::Relaxed)),
         }
+    }
+
+    /// Whether half of it is left, and of all that is above it.
+    pub fn has_half(&self) -> bool {
+        self.has_left(4)
+    }
+
+    /// Whether a quarter of it is left, and of all that is above it: enough that it makes sense to
+    /// try again.
+    pub fn has_room(&self) -> bool {
+        self.has_left(2)
+    }
+
+    fn has_left(&self, eighths: u64) -> bool {
+        self.is_below(eighths)
+            && match &self.0.above {
+                Above::Nothing => true,
+                Above::Budget(parent) => parent.has_left(eighths),
+                Above::Pool(pool) => pool.has_left(eighths, self.used()),
+            }
+    }
+
+    fn is_below(&self, eighths: u64) -> bool {
+        self.used() <= self.0.limit - self.0.limit / 8 * eighths
+    }
+
+    /// The lowest budget on the way up that is more than half used, if one is.
+    pub fn tight(&self) -> Option<&Budget> {
+        match (self.is_below(4), &self.0.above) {
+            (false, _) => Some(self),
+            (true, Above::Budget(parent)) => parent.tight(),
+            (true, Above::Nothing | Above::Pool(_)) => None,
+        }
+    }
+
+    /// Whether what is taken from this budget is also taken from `other`.
+    pub fn counts_for(&self, other: &Budget) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+            || matches!(&self.0.above, Above::Budget(parent) if parent.counts_for(other))
+    }
+
+    /// Bytes beyond half of it.
+    pub fn beyond_half(&self) -> u64 {
+        self.used().saturating_sub(self.0.limit / 2)
     }
 
     /// Bytes taken and not given back.
     pub fn used(&self) -> u64 {
         self.0.used.load(Ordering::Relaxed)
+    }
+
+    /// Whether nobody else holds it.
+    pub fn is_unshared(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
     }
 }
 
@@ -80,8 +229,17 @@ impl Charge {
 
     /// Makes the charge `bytes` in all; false, and unchanged, if the budget has not that much left.
     pub fn set(&mut self, bytes: u64) -> bool {
+        self.set_up_to(bytes, 8)
+    }
+
+    /// The same, but an eighth of every budget is left to others.
+    pub fn set_sparing(&mut self, bytes: u64) -> bool {
+        self.set_up_to(bytes, 7)
+    }
+
+    fn set_up_to(&mut self, bytes: u64, eighths: u64) -> bool {
         if bytes > self.bytes {
-            if !self.budget.try_take(bytes - self.bytes) {
+            if !self.budget.take_up_to(bytes - self.bytes, eighths) {
                 return false;
             }
         } else if bytes < self.bytes {
@@ -89,6 +247,21 @@ impl Charge {
         }
         self.bytes = bytes;
         true
+    }
+
+    /// Makes the charge `bytes` in all, whether there is room for them or not.
+    pub fn set_anyway(&mut self, bytes: u64) {
+        if bytes > self.bytes {
+            self.budget.take_anyway(bytes - self.bytes);
+        } else if bytes < self.bytes {
+            self.budget.give(self.bytes - bytes);
+        }
+        self.bytes = bytes;
+    }
+
+    /// What it is taken from.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// Bytes charged.
@@ -122,6 +295,52 @@ mod tests {
         one.give(80);
         assert_eq!(node.used(), 20);
         assert!(!two.try_take(u64::MAX), "no overflow");
+    }
+
+    #[test]
+    fn large_holders_cannot_take_the_reserve_of_small_ones() {
+        let pool = Pool::new(100, 10);
+        let large = Budget::in_pool(80, &pool);
+        while large.try_take(5) {}
+        assert_eq!((large.used(), pool.used()), (50, 50), "half");
+        let small: Vec<Budget> = (0..6).map(|_| Budget::in_pool(80, &pool)).collect();
+        for budget in &small[..5] {
+            assert!(
+                budget.try_take(10) && !budget.try_take(1),
+                "its share, no more"
+            );
+            assert!(budget.has_half() && !large.has_room());
+        }
+        assert!(!small[5].try_take(1), "the pool is full");
+        large.take_anyway(40);
+        assert_eq!(pool.used(), 140);
+        large.give(40);
+        assert_eq!((pool.used(), pool.excess()), (100, 100 - 36));
+    }
+
+    #[test]
+    fn an_eighth_is_left_to_who_does_not_spare_it() {
+        let tenant = Budget::new(80, None);
+        let client = Budget::new(800, Some(tenant.clone()));
+        let (mut one, mut two) = (Charge::new(client.clone()), Charge::new(client));
+        assert!(one.set_sparing(70) && !one.set_sparing(71));
+        assert!(two.set(10) && !two.set(11));
+        assert_eq!(tenant.used(), 80);
+    }
+
+    #[test]
+    fn the_lowest_tight_budget_is_found() {
+        let tenant = Budget::new(100, None);
+        let client = Budget::new(40, Some(tenant.clone()));
+        let other = Budget::new(100, Some(tenant.clone()));
+        assert!(client.tight().is_none());
+        assert!(other.try_take(60));
+        let tight = client.tight().unwrap();
+        assert!(other.counts_for(tight) && tight.counts_for(&tenant));
+        assert!(client.try_take(21));
+        let tight = client.tight().unwrap();
+        assert!(!other.counts_for(tight));
+        assert_eq!((tight.beyond_half(), tenant.beyond_half()), (1, 31));
     }
 
     #[test]

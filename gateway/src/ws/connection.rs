@@ -5,7 +5,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::{fmt, io};
@@ -15,11 +15,13 @@ use fastwebsockets::OpCode;
 use futures_util::task::AtomicWaker;
 use protocol::CloseCode;
 
+use super::budget::Budget;
 use super::mailbox::Mailbox;
 use super::outgoing::{Batch, Ended, Outgoing, Push};
-use super::queue::WriteLimits;
+use super::queue::{Look, WriteLimits};
 use super::reader::ReadLimits;
 use super::stream::WriteHalf;
+use super::unacked::{KernelAsk, KernelHeld};
 use super::writer::{Drained, Writer};
 
 /// Writes that one flush does itself; a busier connection gets a task, so that no reader becomes
@@ -34,6 +36,8 @@ pub struct Connection {
     read_limits: Mutex<Option<ReadLimits>>,
     signals: Signals,
     controls_ignored: AtomicU64,
+    /// As its reader noted it last.
+    assembling: AtomicU32,
 }
 
 impl Connection {
@@ -46,6 +50,7 @@ impl Connection {
             read_limits: Mutex::new(None),
             signals: Signals::default(),
             controls_ignored: AtomicU64::new(0),
+            assembling: AtomicU32::new(0),
         })
     }
 
@@ -58,6 +63,7 @@ impl Connection {
             read_limits: Mutex::new(None),
             signals: Signals::default(),
             controls_ignored: AtomicU64::new(0),
+            assembling: AtomicU32::new(0),
         })
     }
 
@@ -84,6 +90,29 @@ impl Connection {
     /// decides the code; later pushes are `Gone`.
     pub fn close(&self, code: CloseCode) {
         self.end(Ended::Us(code));
+    }
+
+    /// Drops what is queued, at once, and begins to close: others need the memory. False: it was
+    /// closing already.
+    pub fn shed(&self, code: CloseCode) -> bool {
+        let was_open = self.mailbox.shed(Ended::Us(code));
+        self.signals.raise(CLOSING);
+        was_open
+    }
+
+    /// What this connection's bytes are taken from.
+    pub fn budget(&self) -> Budget {
+        self.mailbox.budget()
+    }
+
+    /// Bytes of a message that has not arrived as a whole.
+    pub fn assembling(&self) -> usize {
+        self.assembling.load(Ordering::Relaxed) as usize
+    }
+
+    pub(super) fn note_assembling(&self, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.assembling.store(bytes, Ordering::Relaxed);
     }
 
     pub(super) fn end(&self, why: Ended) {
@@ -127,8 +156,36 @@ impl Connection {
 
     /// Whether the queue has been full for `limit_ms`.
     pub fn overdue(&self, now_ms: u64, limit_ms: u64) -> bool {
-        self.full_since_ms()
-            .is_some_and(|since| now_ms.saturating_sub(since) >= limit_ms)
+        self.mailbox.is_overdue(now_ms, limit_ms)
+    }
+
+    /// From now on whoever [looks](Self::look) asks the kernel what it holds of this connection.
+    pub fn watch_kernel(&self) {
+        let writer = self.writer();
+        if let Some(ends) = writer.half.as_ref().and_then(WriteHalf::ends) {
+            self.mailbox.watch(ends);
+        }
+    }
+
+    /// Looks whether the peer is too slow, whether there is room again for presence that was refused,
+    /// and whether the kernel is to be asked. `now_ms`: the clock of [`push`](Self::push).
+    /// `paused_ms`: how long this process stood still since the last look.
+    pub fn look(&self, now_ms: u64, paused_ms: u64) -> Look {
+        let look = self.mailbox.look(now_ms, paused_ms);
+        if look.has_room {
+            self.signals.raise(ROOM);
+        }
+        look
+    }
+
+    /// Takes the kernel's answer; none: it could not be asked.
+    pub fn kernel_told(&self, asked: KernelAsk, held: Option<KernelHeld>, now_ms: u64) {
+        self.mailbox.kernel_told(asked, held, now_ms);
+    }
+
+    /// Memory of the kernel that this connection is charged with, bytes.
+    pub fn kernel_bytes(&self) -> usize {
+        self.mailbox.kernel_bytes()
     }
 
     /// Control frames of the peer that were ignored because they came too fast.
@@ -155,7 +212,9 @@ impl Connection {
             if writer.flusher.is_some() {
                 return;
             }
-            match drain_now(&mut writer, &self.mailbox) {
+            let drained = drain_now(&mut writer, &self.mailbox);
+            self.tell_room(&mut writer);
+            match drained {
                 Poll::Ready(Ok(Drained::More)) | Poll::Pending => {
                     let task = tokio::spawn(Arc::clone(self).write_rest());
                     writer.flusher = Some(task.abort_handle());
@@ -175,7 +234,9 @@ impl Connection {
     async fn write_rest(self: Arc<Self>) {
         let drained = poll_fn(|cx| {
             let mut writer = self.writer();
-            let drained = ready!(writer.poll_drain(cx, &self.mailbox, usize::MAX));
+            let drained = writer.poll_drain(cx, &self.mailbox, usize::MAX);
+            self.tell_room(&mut writer);
+            let drained = ready!(drained);
             writer.flusher = None;
             Poll::Ready(drained)
         })
@@ -183,6 +244,12 @@ impl Connection {
         self.note(drained);
         if !self.mailbox.is_empty() {
             self.flush();
+        }
+    }
+
+    fn tell_room(&self, writer: &mut Writer) {
+        if std::mem::take(&mut writer.made_room) {
+            self.signals.raise(ROOM);
         }
     }
 
@@ -207,6 +274,13 @@ impl Connection {
         match &mut self.writer().half {
             Some(half) => half.poll_shutdown(cx).map(|_| ()),
             None => Poll::Ready(()),
+        }
+    }
+
+    /// Has the socket reset when it is let go: its peer does not read.
+    pub(super) fn abort(&self) {
+        if let Some(half) = &self.writer().half {
+            half.abort();
         }
     }
 
@@ -261,6 +335,8 @@ pub(super) const RESUMED: u8 = 8;
 pub(super) const READ_LIMITS: u8 = 16;
 /// Frames were pushed to a connection without a socket.
 pub(super) const ARRIVED: u8 = 32;
+/// There is room again for presence that was refused.
+pub(super) const ROOM: u8 = 64;
 
 /// What others have to say to the task that reads: bits, and its waker.
 #[derive(Default)]

@@ -16,7 +16,7 @@ use std::time::Duration;
 use protocol::CloseCode;
 use tokio::time::{Instant, timeout};
 
-use super::connection::{BROKEN, CLOSE_WRITTEN, CLOSING, Connection, RESUMED};
+use super::connection::{BROKEN, CLOSE_WRITTEN, CLOSING, Connection, RESUMED, ROOM};
 use super::outgoing::Ended;
 use super::reader::{Input, Message, Reader};
 
@@ -34,6 +34,9 @@ pub trait Dialect: Send {
     ///
     /// A panic in here closes this connection with 1011 and touches no other.
     fn on_message(&mut self, message: Message) -> Flow;
+
+    /// Presence that was refused with `Push::Full` has room now.
+    fn on_room(&mut self) {}
 
     /// All that has arrived was told: the time to flush every connection that was pushed to.
     fn on_idle(&mut self) {}
@@ -100,11 +103,15 @@ async fn live<D: Dialect>(life: &mut Life<D>, controls: ControlRate) -> Ended {
         connection,
         dialect,
         controls,
+        assembling: 0,
     };
     let healthy = talk.run().await;
     let ended = connection.ended();
     if healthy {
         guarded(|| dialect.on_end(ended));
+    }
+    if matches!(ended, Ended::Us(_)) && reader.assembling() > 0 {
+        reader.give_up();
     }
     if ended != Ended::Lost {
         // Its timers are large, and in most lives of a connection not needed yet.
@@ -118,6 +125,8 @@ struct Talk<'a, D> {
     connection: &'a Arc<Connection>,
     dialect: &'a mut D,
     controls: ControlRate,
+    /// As others were told it last.
+    assembling: usize,
 }
 
 /// What stops the parsing of messages.
@@ -142,6 +151,10 @@ impl<D: Dialect> Talk<'_, D> {
                 self.connection.close(CloseCode::Internal);
                 return false;
             }
+            if self.assembling != self.reader.assembling() {
+                self.assembling = self.reader.assembling();
+                self.connection.note_assembling(self.assembling);
+            }
             match stop {
                 Stop::Drained => self.read().await,
                 Stop::Paused => self.pause().await,
@@ -156,6 +169,9 @@ impl<D: Dialect> Talk<'_, D> {
 
     /// Tells the dialect every message that has arrived.
     fn tell_all(&mut self) -> Stop {
+        if self.connection.signals().take(ROOM) && guarded(|| self.dialect.on_room()).is_none() {
+            return Stop::Panicked;
+        }
         let mut ponged = false;
         let stop = loop {
             if let Some(limits) = self.connection.take_read_limits() {
@@ -213,7 +229,7 @@ impl<D: Dialect> Talk<'_, D> {
 
     async fn read(&mut self) {
         let signals = self.connection.signals();
-        poll_fn(|cx| match signals.poll_any(cx, CLOSING | BROKEN) {
+        poll_fn(|cx| match signals.poll_any(cx, CLOSING | BROKEN | ROOM) {
             Poll::Ready(()) => Poll::Ready(()),
             Poll::Pending => self.reader.poll_fill(cx),
         })
@@ -240,7 +256,7 @@ async fn finish(reader: &mut Reader, connection: &Arc<Connection>) {
     connection.flush();
     let written = timeout(CLOSE_WAIT, close_written(reader, connection)).await;
     if written.is_err() || connection.signals().any(BROKEN) {
-        return;
+        return connection.abort();
     }
     let farewell = async {
         discard(reader, |input| input != Input::Open).await;
@@ -248,7 +264,9 @@ async fn finish(reader: &mut Reader, connection: &Arc<Connection>) {
         discard(reader, |input| input == Input::Ended).await;
     };
     // Late or not, the socket is let go.
-    let _ = timeout(CLOSE_WAIT, farewell).await;
+    if timeout(CLOSE_WAIT, farewell).await.is_err() {
+        connection.abort();
+    }
 }
 
 /// Waits until the Close frame is written; reads meanwhile, lest both sides wait to write.

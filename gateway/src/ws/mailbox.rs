@@ -8,8 +8,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use fastwebsockets::OpCode;
 
+use super::budget::Budget;
 use super::outgoing::{Batch, Ended, Outgoing, Push};
-use super::queue::{Queue, WriteLimits};
+use super::queue::{Look, Queue, WriteLimits};
+use super::stream::SocketEnds;
+use super::unacked::{KernelAsk, KernelHeld};
 
 /// A [`Queue`] that many may push to.
 pub(super) struct Mailbox(Mutex<Queue>);
@@ -40,6 +43,14 @@ impl Mailbox {
         self.queue().close(why);
     }
 
+    pub(super) fn shed(&self, why: Ended) -> bool {
+        self.queue().shed(why)
+    }
+
+    pub(super) fn budget(&self) -> Budget {
+        self.queue().budget().clone()
+    }
+
     pub(super) fn kill(&self) {
         self.queue().kill();
     }
@@ -48,10 +59,29 @@ impl Mailbox {
         self.queue().next_batch()
     }
 
-    pub(super) fn written(&self, frames: usize, bytes: usize) {
-        if frames > 0 {
-            self.queue().written(frames, bytes);
-        }
+    /// Says whether who waits for room is to be told.
+    pub(super) fn written(&self, written: usize, frames: usize, bytes: usize) -> bool {
+        self.queue().written(written, frames, bytes)
+    }
+
+    pub(super) fn watch(&self, ends: SocketEnds) {
+        self.queue().watch(ends);
+    }
+
+    pub(super) fn look(&self, now_ms: u64, paused_ms: u64) -> Look {
+        self.queue().look(now_ms, paused_ms)
+    }
+
+    pub(super) fn kernel_told(&self, asked: KernelAsk, held: Option<KernelHeld>, now_ms: u64) {
+        self.queue().kernel_told(asked, held, now_ms);
+    }
+
+    pub(super) fn kernel_bytes(&self) -> usize {
+        self.queue().kernel_bytes()
+    }
+
+    pub(super) fn is_overdue(&self, now_ms: u64, limit_ms: u64) -> bool {
+        self.queue().is_overdue(now_ms, limit_ms)
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -18,7 +18,9 @@
 //! | --- | --- |
 //! | message over its limit, too many fragments | Close 1009, before room is made |
 //! | budget for incomplete messages used up | Close 1013 |
-//! | queue full | waiting partials are dropped, then `Push::Full`; [`Connection::overdue`] after a while |
+//! | queue full | waiting partials are dropped, then `Push::Full`; [`Connection::look`] finds it slow after 10 s |
+//! | peer acknowledges nothing of what the kernel and the queue hold | [`Connection::look`] finds it slow after 10 s |
+//! | peer has not taken all when the closing ends | the socket is reset, so that the kernel holds nothing for it |
 //! | control frames too fast | ignored and counted |
 //! | peer never answers our Close | 2 s, then the socket is let go |
 //! | dialect panics | Close 1011 |
@@ -34,13 +36,15 @@ mod outgoing;
 mod queue;
 mod reader;
 mod stream;
+mod unacked;
 mod writer;
 
-pub use budget::Budget;
+pub use budget::{Budget, Pool};
 pub use connection::Connection;
 pub use drive::{CLOSE_WAIT, Dialect, Flow, drive};
 pub use local::{Local, Told};
 pub use outgoing::{Class, Ended, Outgoing, Push, StreamKey};
-pub use queue::WriteLimits;
+pub use queue::{Look, WriteLimits};
 pub use reader::{Message, ReadLimits, Reader};
-pub use stream::{ReadHalf, WriteHalf, split_boxed, split_plain, split_upgraded};
+pub use stream::{ReadHalf, SocketEnds, WriteHalf, split_boxed, split_plain, split_upgraded};
+pub use unacked::{KernelAsk, KernelHeld, SEND_BUFFER_BYTES};

@@ -10,9 +10,12 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use fastwebsockets::OpCode;
+use protocol::limits::SLOW_CONSUMER_MS;
 
 use super::budget::{Budget, Charge};
 use super::outgoing::{Batch, Class, Ended, Outgoing, Push, StreamKey};
+use super::stream::SocketEnds;
+use super::unacked::{KernelAsk, KernelHeld, Unacked};
 
 /// Most pings and pongs that wait; when full, the newest replaces the newest that waits.
 const CONTROL_FRAMES_MAX: usize = 16;
@@ -42,11 +45,32 @@ pub(super) struct Queue {
     /// Frames that wait or are being written.
     frames: usize,
     /// The bytes of those frames.
+    bytes: usize,
+    /// What the kernel has of earlier ones.
+    unacked: Unacked,
+    /// Charged with both.
     held: Charge,
     bytes_max: usize,
     frames_max: usize,
     full_since_ms: Option<u64>,
+    /// Since when a budget that others share has refused what had room here; 0 = it has not.
+    starved_since_ms: u64,
+    /// Whether presence was refused, so that its tenant waits to hear of room.
+    wants_room: bool,
     end: End,
+}
+
+/// What a look at a connection finds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Its peer does not read: it is to be closed with 4408.
+    pub is_slow: bool,
+    /// A budget that it shares with others has refused its frames for 10 s.
+    pub is_starved: bool,
+    /// There is room again for presence that was refused.
+    pub(super) has_room: bool,
+    /// What the kernel is to be asked about it.
+    pub ask: Option<KernelAsk>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,10 +91,14 @@ impl Queue {
             data: VecDeque::new(),
             partials: 0,
             frames: 0,
+            bytes: 0,
+            unacked: Unacked::default(),
             held: Charge::new(limits.budget),
             bytes_max: limits.bytes,
             frames_max: limits.frames,
             full_since_ms: None,
+            starved_since_ms: 0,
+            wants_room: false,
             end: End::Open,
         }
     }
@@ -104,9 +132,9 @@ impl Queue {
             }
             Class::Answer | Class::Message(None) | Class::Presence => {}
         }
-        if !self.take(frame.payload.len()) {
+        if !self.take(&frame) {
             self.drop_partials();
-            if !self.take(frame.payload.len()) {
+            if !self.take(&frame) {
                 return self.refuse(&frame, now_ms);
             }
         }
@@ -117,40 +145,71 @@ impl Queue {
 
     /// Puts a newer partial in the place of one that waits; refused, the older one stays.
     fn replace(&mut self, at: usize, newer: Outgoing, now_ms: u64) -> Push {
-        let total = self.bytes() - self.data[at].payload.len() + newer.payload.len();
-        if total > self.bytes_max || !self.held.set(total as u64) {
+        let total = self.bytes - self.data[at].payload.len() + newer.payload.len();
+        if total > self.bytes_max || !self.charge(total, &newer.class) {
             return self.refuse(&newer, now_ms);
         }
         self.data[at] = newer;
         Push::Queued
     }
 
-    fn take(&mut self, bytes: usize) -> bool {
-        let total = self.bytes() + bytes;
-        let taken =
-            self.frames < self.frames_max && total <= self.bytes_max && self.held.set(total as u64);
+    fn take(&mut self, frame: &Outgoing) -> bool {
+        let total = self.bytes + frame.payload.len();
+        let has_room = self.frames < self.frames_max && total <= self.bytes_max;
+        let taken = has_room && self.charge(total, &frame.class);
         self.frames += usize::from(taken);
         taken
     }
 
-    /// A tenant or node without room is not this connection's fault, and news of others' bots is
-    /// not its business: only its own limits and what is meant for it count.
+    /// Makes the bytes of all frames so many, for a frame of this class; false: a budget has not that
+    /// much left. Answers find an eighth of it that nothing else takes: who asks is closed if there
+    /// is no room to answer, and others' slow readers are no reason for that.
+    fn charge(&mut self, bytes: usize, class: &Class) -> bool {
+        let total = (bytes + self.unacked.charge()) as u64;
+        let taken = match class {
+            Class::Answer => self.held.set(total),
+            Class::Message(_) | Class::Partial(_) | Class::Presence => self.held.set_sparing(total),
+        };
+        if taken {
+            self.bytes = bytes;
+            self.starved_since_ms = 0;
+        }
+        taken
+    }
+
+    /// A tenant or node without room is not this connection's fault: only its own limits count.
     fn refuse(&mut self, frame: &Outgoing, now_ms: u64) -> Push {
         let is_full =
-            self.frames >= self.frames_max || self.bytes() + frame.payload.len() > self.bytes_max;
-        if is_full && frame.class != Class::Presence {
+            self.frames >= self.frames_max || self.bytes + frame.payload.len() > self.bytes_max;
+        if is_full {
             self.full_since_ms.get_or_insert(now_ms);
+        } else if self.starved_since_ms == 0 {
+            self.starved_since_ms = now_ms;
         }
+        self.wants_room |= frame.class == Class::Presence;
         Push::Full
     }
 
     fn give(&mut self, frames: usize, bytes: usize) {
         self.frames -= frames;
-        let shrunk = self.held.set((self.bytes() - bytes) as u64);
-        debug_assert!(shrunk, "a budget cannot refuse to take back");
-        if self.frames <= self.frames_max / 2 && self.bytes() <= self.bytes_max / 2 {
+        self.bytes -= bytes;
+        // What the kernel took meanwhile is there, whether the budget has room for it or not.
+        self.held
+            .set_anyway((self.bytes + self.unacked.charge()) as u64);
+        if self.is_half_empty() {
             self.full_since_ms = None;
         }
+    }
+
+    fn is_half_empty(&self) -> bool {
+        self.frames <= self.frames_max / 2 && self.bytes <= self.bytes_max / 2
+    }
+
+    /// Whether presence was refused and there is room for it again; says so once.
+    pub(super) fn take_room(&mut self) -> bool {
+        let has_room = self.wants_room && self.is_half_empty() && self.held.budget().has_room();
+        self.wants_room &= !has_room;
+        has_room
     }
 
     fn waiting_partial(&self, key: &StreamKey) -> Option<usize> {
@@ -207,7 +266,7 @@ impl Queue {
         self.end = End::Dead(self.ended());
         self.control = VecDeque::new();
         self.data = VecDeque::new();
-        (self.partials, self.frames) = (0, 0);
+        (self.partials, self.frames, self.bytes) = (0, 0, 0);
         self.held.set(0);
     }
 
@@ -215,7 +274,7 @@ impl Queue {
     /// for frames.
     pub(super) fn next_batch(&mut self) -> Batch {
         let control = std::mem::take(&mut self.control);
-        let data = match self.data.len() <= BATCH_FRAMES_MAX && self.bytes() <= BATCH_BYTES {
+        let data = match self.data.len() <= BATCH_FRAMES_MAX && self.bytes <= BATCH_BYTES {
             true => std::mem::take(&mut self.data),
             false => self.some(),
         };
@@ -249,11 +308,94 @@ impl Queue {
         some
     }
 
-    /// Counts data frames that were written to the last byte.
-    pub(super) fn written(&mut self, frames: usize, bytes: usize) {
+    /// Counts bytes that the socket took, and data frames that were written to the last byte. Says
+    /// whether who waits for room is to be told.
+    pub(super) fn written(&mut self, written: usize, frames: usize, bytes: usize) -> bool {
+        self.unacked.wrote(written);
         if !matches!(self.end, End::Dead(_)) {
             self.give(frames, bytes);
         }
+        self.wants_room && self.take_room()
+    }
+
+    /// From now on the kernel is asked what it holds of the socket with these ends.
+    pub(super) fn watch(&mut self, ends: SocketEnds) {
+        self.unacked.begin(ends);
+    }
+
+    /// Looks after the connection, a few times a second. `paused_ms`: how long this process stood
+    /// still since the last look.
+    pub(super) fn look(&mut self, now_ms: u64, paused_ms: u64) -> Look {
+        if paused_ms > 0 {
+            self.full_since_ms = self.full_since_ms.map(|since_ms| since_ms + paused_ms);
+            if self.starved_since_ms > 0 {
+                self.starved_since_ms += paused_ms;
+            }
+            self.unacked.forgive(paused_ms);
+        }
+        let is_tight = !self.held.budget().has_half();
+        let waiting = self.bytes;
+        let limit_ms = SLOW_CONSUMER_MS;
+        let is_stalled = self.unacked.is_stalled(waiting, now_ms, limit_ms, is_tight);
+        let is_open = self.end == End::Open;
+        Look {
+            is_slow: is_open && (is_stalled || self.is_overdue(now_ms, SLOW_CONSUMER_MS)),
+            is_starved: is_open && self.is_starved(now_ms),
+            has_room: self.wants_room && self.take_room(),
+            ask: self
+                .unacked
+                .ask(now_ms)
+                .filter(|_| !matches!(self.end, End::Dead(_))),
+        }
+    }
+
+    /// Whether a budget has had no room for so long; not if there is some now.
+    fn is_starved(&mut self, now_ms: u64) -> bool {
+        if self.starved_since_ms == 0 {
+            return false;
+        }
+        if self.held.budget().has_half() {
+            self.starved_since_ms = 0;
+            return false;
+        }
+        now_ms.saturating_sub(self.starved_since_ms) >= SLOW_CONSUMER_MS
+    }
+
+    /// What the bytes are taken from.
+    pub(super) fn budget(&self) -> &Budget {
+        self.held.budget()
+    }
+
+    /// Drops what waits, at once, and ends the queue with a Close frame. False: it has ended already.
+    pub(super) fn shed(&mut self, why: Ended) -> bool {
+        if self.end != End::Open {
+            return false;
+        }
+        let bytes: usize = self.data.iter().map(|frame| frame.payload.len()).sum();
+        let frames = std::mem::take(&mut self.data).len();
+        self.partials = 0;
+        self.give(frames, bytes);
+        self.close(why);
+        true
+    }
+
+    /// Whether the queue has been full for `limit_ms`.
+    pub(super) fn is_overdue(&self, now_ms: u64, limit_ms: u64) -> bool {
+        let full_since_ms = self.full_since_ms;
+        full_since_ms.is_some_and(|since_ms| now_ms.saturating_sub(since_ms) >= limit_ms)
+    }
+
+    /// Takes what the kernel holds.
+    pub(super) fn kernel_told(&mut self, asked: KernelAsk, held: Option<KernelHeld>, now_ms: u64) {
+        self.unacked.told(asked, held, now_ms);
+        if !matches!(self.end, End::Dead(_)) {
+            self.give(0, 0);
+        }
+    }
+
+    /// Memory of the kernel that is charged, bytes.
+    pub(super) fn kernel_bytes(&self) -> usize {
+        self.unacked.charge()
     }
 
     /// Whether nothing waits for the writer.
@@ -264,7 +406,7 @@ impl Queue {
 
     /// Bytes that wait or are being written.
     pub(super) fn bytes(&self) -> usize {
-        self.held.bytes() as usize
+        self.bytes
     }
 
     /// Frames that wait or are being written.
@@ -358,7 +500,7 @@ mod tests {
                     Step::Written => {
                         let data = std::mem::take(&mut writing).data;
                         let sizes: Vec<_> = data.iter().map(|sent| sent.payload.len()).collect();
-                        queue.written(sizes.len(), sizes.iter().sum());
+                        queue.written(sizes.iter().sum(), sizes.len(), sizes.iter().sum());
                     }
                     Step::Close => queue.close(Ended::Us(CloseCode::Restart)),
                     Step::Kill => queue.kill(),
@@ -419,15 +561,51 @@ mod tests {
         for _ in 0..4 {
             assert_eq!(queue.push(text(25, Class::Answer), 0), Push::Queued);
         }
-        assert_eq!(queue.push(text(1, Class::Presence), 3), Push::Full);
-        assert_eq!(queue.full_since_ms(), None, "presence never counts");
-        assert_eq!(queue.push(text(1, Class::Answer), 5), Push::Full);
+        assert_eq!(queue.push(text(1, Class::Presence), 5), Push::Full);
+        assert_eq!(queue.full_since_ms(), Some(5), "presence counts as well");
         assert_eq!(queue.push(text(1, Class::Answer), 9), Push::Full);
         queue.next_batch();
-        queue.written(1, 25);
+        assert!(!queue.written(25, 1, 25));
         assert_eq!(queue.full_since_ms(), Some(5));
-        queue.written(1, 25);
+        assert!(queue.written(25, 1, 25), "who waits for room is told");
         assert_eq!(queue.full_since_ms(), None);
+        assert!(!queue.written(25, 1, 25), "and only once");
+    }
+
+    #[test]
+    fn room_is_told_only_when_the_budget_has_some_too() {
+        let budget = Budget::new(100, None);
+        let (mut queue, mut other) = (queue(&budget), self::queue(&budget));
+        assert_eq!(other.push(text(100, Class::Answer), 0), Push::Queued);
+        assert_eq!(queue.push(text(1, Class::Presence), 0), Push::Full);
+        assert_eq!(queue.full_since_ms(), None, "it is not its own fault");
+        assert!(!queue.take_room());
+        other.next_batch();
+        other.written(100, 1, 100);
+        assert!(queue.take_room() && !queue.take_room());
+    }
+
+    #[test]
+    fn what_waits_is_dropped_at_once_when_it_is_shed() {
+        let budget = Budget::new(1000, None);
+        let mut queue = queue(&budget);
+        for class in [Class::Answer, Class::Message(None)] {
+            assert_eq!(queue.push(text(30, class), 0), Push::Queued);
+        }
+        let writing = queue.next_batch();
+        assert_eq!(queue.push(partial(40), 0), Push::Queued);
+        assert!(queue.shed(Ended::Us(CloseCode::SlowConsumer)));
+        assert!(!queue.shed(Ended::Us(CloseCode::TryLater)));
+        assert_eq!(
+            (queue.bytes(), budget.used()),
+            (60, 60),
+            "what is being written stays"
+        );
+        queue.written(60, writing.data.len(), 60);
+        assert_eq!(queue.push(text(1, Class::Answer), 0), Push::Gone);
+        let batch = queue.next_batch();
+        assert!(batch.data.is_empty() && budget.used() == 0);
+        assert_eq!(batch.close, Some(Ended::Us(CloseCode::SlowConsumer)));
     }
 
     #[test]

@@ -108,6 +108,22 @@ impl Reader {
         self.input
     }
 
+    /// Bytes of a message that has not arrived as a whole.
+    pub(super) fn assembling(&self) -> usize {
+        self.held.bytes() as usize
+    }
+
+    /// Throws away what has not arrived as a whole, and all that follows.
+    pub(super) fn give_up(&mut self) {
+        if self.input == Input::Open {
+            self.input = Input::Over;
+        }
+        self.head = None;
+        self.partial = None;
+        self.buffer = BytesMut::new();
+        self.held.set(0);
+    }
+
     /// Takes the next message out of what has arrived; `None`: more must be read.
     ///
     /// Errors: the code to close with, as protocol.md §5 lists them. After an error or a Close

@@ -3,8 +3,10 @@
 //! Plain TCP is split without a lock. Everything else goes through `tokio::io::split` and a box.
 
 use std::io::{self, IoSlice};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use hyper::upgrade::Upgraded;
@@ -12,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio_rustls::server::TlsStream;
 
 /// The half that is read.
 pub enum ReadHalf {
@@ -26,7 +29,43 @@ pub enum WriteHalf {
     /// A TCP socket.
     Plain(OwnedWriteHalf),
     /// TLS, or in tests a pipe in memory.
-    Boxed(Box<dyn AsyncWrite + Send + Unpin>),
+    Boxed(Box<dyn AsyncWrite + Send + Unpin>, Option<SocketEnds>),
+}
+
+/// Both addresses of a TCP socket: what the kernel is asked about it by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SocketEnds {
+    pub(crate) is_v6: bool,
+    /// Address and port; of IPv4 the first four bytes.
+    pub(crate) ours: ([u8; 16], u16),
+    pub(crate) theirs: ([u8; 16], u16),
+}
+
+impl SocketEnds {
+    /// The ends of a socket with these addresses.
+    pub fn new(ours: SocketAddr, theirs: SocketAddr) -> Self {
+        Self {
+            is_v6: ours.is_ipv6(),
+            ours: (address(ours.ip()), ours.port()),
+            theirs: (address(theirs.ip()), theirs.port()),
+        }
+    }
+
+    fn of(stream: &TcpStream) -> Option<Self> {
+        Some(Self::new(
+            stream.local_addr().ok()?,
+            stream.peer_addr().ok()?,
+        ))
+    }
+}
+
+fn address(ip: IpAddr) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    match ip {
+        IpAddr::V4(ip) => bytes[..4].copy_from_slice(&ip.octets()),
+        IpAddr::V6(ip) => bytes = ip.octets(),
+    }
+    bytes
 }
 
 /// Splits a plain socket.
@@ -40,18 +79,35 @@ pub fn split_boxed<S: AsyncRead + AsyncWrite + Send + 'static>(stream: S) -> (Re
     let (read, write) = tokio::io::split(stream);
     (
         ReadHalf::Boxed(Box::new(read)),
-        WriteHalf::Boxed(Box::new(write)),
+        WriteHalf::Boxed(Box::new(write), None),
     )
 }
 
 /// Takes the stream back from hyper after an upgrade; the bytes are those hyper had already read.
 ///
-/// A connection that was served as `TokioIo<TcpStream>` becomes plain, any other boxed.
+/// A connection that was served as `TokioIo<TcpStream>` becomes plain, any other boxed; of TLS over
+/// TCP the addresses stay known.
 pub fn split_upgraded(upgraded: Upgraded) -> (ReadHalf, WriteHalf, Bytes) {
     match upgraded.downcast::<TokioIo<TcpStream>>() {
         Ok(parts) => {
             let (read, write) = split_plain(parts.io.into_inner());
             (read, write, parts.read_buf)
+        }
+        Err(upgraded) => split_tls(upgraded),
+    }
+}
+
+fn split_tls(upgraded: Upgraded) -> (ReadHalf, WriteHalf, Bytes) {
+    match upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>() {
+        Ok(parts) => {
+            let stream = parts.io.into_inner();
+            let ends = SocketEnds::of(stream.get_ref().0);
+            let (read, write) = tokio::io::split(stream);
+            (
+                ReadHalf::Boxed(Box::new(read)),
+                WriteHalf::Boxed(Box::new(write), ends),
+                parts.read_buf,
+            )
         }
         Err(upgraded) => {
             let (read, write) = split_boxed(TokioIo::new(upgraded));
@@ -91,7 +147,24 @@ impl WriteHalf {
     fn inner(&mut self) -> Pin<&mut (dyn AsyncWrite + Send + Unpin)> {
         match self {
             Self::Plain(half) => Pin::new(half),
-            Self::Boxed(half) => Pin::new(half.as_mut()),
+            Self::Boxed(half, _) => Pin::new(half.as_mut()),
+        }
+    }
+
+    /// The addresses of its socket, if it has one.
+    pub(super) fn ends(&self) -> Option<SocketEnds> {
+        match self {
+            Self::Plain(half) => SocketEnds::of(half.as_ref()),
+            Self::Boxed(_, ends) => *ends,
+        }
+    }
+
+    /// Makes the end of the socket a reset: what the kernel still holds for a peer that does not read
+    /// is freed at once, and not when it gives up.
+    pub(super) fn abort(&self) {
+        if let Self::Plain(half) = self {
+            // A socket that is broken already holds nothing.
+            let _ = socket2::SockRef::from(half.as_ref()).set_linger(Some(Duration::ZERO));
         }
     }
 

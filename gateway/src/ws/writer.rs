@@ -30,6 +30,8 @@ pub(super) struct Writer {
     /// Bytes of the first chunk that are written.
     sent: usize,
     closed: bool,
+    /// Whether what was written made room that somebody waits for.
+    pub(super) made_room: bool,
 }
 
 type Chunks = SmallVec<[Chunk; 1]>;
@@ -75,6 +77,7 @@ impl Writer {
             chunks: Chunks::new(),
             sent: 0,
             closed: false,
+            made_room: false,
         }
     }
 
@@ -104,7 +107,7 @@ impl Writer {
             }
             let done = advance(&mut self.chunks, &mut self.sent, written);
             self.closed |= done.close;
-            mailbox.written(done.frames, done.bytes);
+            self.made_room |= mailbox.written(written, done.frames, done.bytes);
         }
         Poll::Ready(Ok(Drained::More))
     }

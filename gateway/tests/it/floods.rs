@@ -1,6 +1,7 @@
 //! Too much of everything: floods, readers that stop, small frames cut out of large ones.
 
 use futures_util::SinkExt;
+use gateway::ws::SEND_BUFFER_BYTES;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -113,7 +114,8 @@ async fn readers_that_stop_hold_no_more_than_their_budgets() {
         let bytes = held().await;
         // The bystanders' frames pass through the same gauge.
         assert!(
-            bytes > (most - 2 * BULK) as f64 && bytes < (most + 4096) as f64,
+            bytes > (most - 2 * BULK) as f64
+                && bytes < (most + i * SEND_BUFFER_BYTES + 4096) as f64,
             "{i}: {bytes}"
         );
     }
@@ -135,7 +137,7 @@ async fn small_frames_do_not_pin_large_ones() {
     let mut fast = server.client("alice", "fast").await;
     let mut phone = server.client("alice", "phone").await;
     // Until something waits in the gateway and not in the system.
-    while server.metric("t2b_outbound_bytes").await < 64.0 * 1024.0 {
+    while server.metric("t2b_outbound_bytes").await < (SEND_BUFFER_BYTES + 64 * 1024) as f64 {
         phone.tell("slow", &"x".repeat(BULK)).await;
     }
     let large = "x".repeat(255 * 1024);
@@ -161,11 +163,11 @@ async fn small_frames_do_not_pin_large_ones() {
         }
         fast.expect("message").await;
     }
-    let more = server.metric("t2b_outbound_bytes").await - waiting;
-    assert!(
-        more > (ROUNDS * 100) as f64 && more < (ROUNDS * 600) as f64,
-        "{more} bytes wait"
-    );
+    let more = || async { server.metric("t2b_outbound_bytes").await - waiting };
+    // Until the kernel is asked, it is taken to hold what the fast one has read long ago.
+    let few = || async { more().await < (ROUNDS * 600) as f64 };
+    eventually("only the small ones wait", few).await;
+    assert!(more().await > (ROUNDS * 100) as f64);
     let grown = resident_bytes().saturating_sub(memory);
     assert!(
         grown < ROUNDS * large.len() / 2,

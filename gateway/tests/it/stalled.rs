@@ -13,12 +13,17 @@ pub const BULK: usize = 250 * 1024;
 impl Server {
     /// Opens a client whose system keeps little for it. It is read only when asked.
     pub async fn narrow(&self, user: &str, client: &str) -> Socket {
+        self.narrow_with(&self.key(user), client).await
+    }
+
+    /// The same with any credential.
+    pub async fn narrow_with(&self, credential: &str, client: &str) -> Socket {
         let tcp = TcpSocket::new_v4().unwrap();
         tcp.set_recv_buffer_size(4096).unwrap();
         let tcp = tcp.connect(self.addresses.public).await.unwrap();
         let url = format!("ws://{}/ws?clientId={client}", self.addresses.public);
         let mut request = url.into_client_request().unwrap();
-        let value = format!("Bearer {}", self.key(user)).parse().unwrap();
+        let value = format!("Bearer {credential}").parse().unwrap();
         request.headers_mut().insert("authorization", value);
         let (socket, _) = client_async(request, MaybeTlsStream::Plain(tcp))
             .await

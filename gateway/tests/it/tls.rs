@@ -67,9 +67,13 @@ async fn large_messages_go_both_ways() {
     socket.send(Message::text(register)).await.unwrap();
     let text = "x".repeat(200 * 1024);
     let to_itself = crate::harness::message("bot_a", &text);
-    socket.send(Message::text(to_itself)).await.unwrap();
     let mut seen = Vec::new();
     while !seen.contains(&"message_ack".to_owned()) {
+        // Before that it may not be there yet.
+        if seen.last().is_some_and(|last| last == "bot_registered") {
+            let to_itself = Message::text(to_itself.clone());
+            socket.send(to_itself).await.unwrap();
+        }
         let frame = socket.next().await.unwrap().unwrap();
         let Message::Text(frame) = frame else {
             continue;

@@ -115,6 +115,7 @@ impl Session {
                     acks: asked.acks,
                     resume: asked.resume,
                     purpose: self.purpose,
+                    kept: 0,
                 })));
             }
             Err(AuthError::Invalid) => {

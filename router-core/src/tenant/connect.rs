@@ -144,7 +144,7 @@ impl Tenant {
     /// The client id that the connection gets, and whether it named it itself.
     fn admit(&mut self, env: &Env<'_>, join: &Join) -> Result<(ClientId, bool), Refusal> {
         self.is_welcome(join)?;
-        let sockets = self.routes.connection_count() + self.entering.len();
+        let sockets = self.routes.connection_count() + self.entering.len() + join.kept;
         if sockets >= self.limits.sockets_per_tenant as usize {
             return Err(ErrorCode::QuotaExceeded.into());
         }
@@ -152,11 +152,8 @@ impl Tenant {
         if join.purpose == Purpose::Wait && self.routes.waits() >= waits_max {
             return Err(ErrorCode::QuotaExceeded.into());
         }
-        let asked = join.grant.client().or(join.client.as_ref());
-        let (client, named) = match asked {
-            Some(client) => (client.clone(), true),
-            None => (ClientId::default_of(&self.id), false),
-        };
+        let named = join.grant.client().or(join.client.as_ref()).is_some();
+        let client = join.client_id();
         let is_bot = self.routes.names_bot(client.as_str());
         if is_bot || self.claims.contains_key(client.as_str()) {
             return Err(ErrorCode::InvalidId.into());
@@ -184,7 +181,7 @@ impl Tenant {
             self.greet(env, &join, &client, fx);
         }
         let watch = match purpose {
-            Purpose::Socket => Watch::all(),
+            Purpose::Socket => Watch::all(&self.presence),
             Purpose::Call | Purpose::Wait => Watch::default(),
         };
         let grant = Grant {
@@ -257,6 +254,7 @@ impl Tenant {
             self.owed.let_go_conn(gone.join.id);
         }
         if let Some((conn, was_last)) = self.routes.remove(key, env.now_ms) {
+            self.presence.forget(key, &conn.watch);
             for id in conn.bots {
                 let Some(bot) = self.routes.bot_mut(&id) else {
                     continue;

@@ -23,11 +23,13 @@
 //! | `homes.rs` | what a bot's home means for routes, presence and who held it before |
 //! | `flaps.rs` | tells two instances that fight over a bot from one that restarts |
 //! | `presence.rs` | tells of bots that came and went; lists them |
+//! | `changes.rs` | the newest change of each bot, for those who are not told yet |
 //! | `replica.rs` | shows it to operators and tests |
 //! | `dedupe.rs` | remembers idempotency keys |
 
 mod awaits;
 mod burials;
+mod changes;
 mod claims;
 mod comparison;
 mod connect;
@@ -145,7 +147,7 @@ impl Tenant {
             owed: Owed::default(),
             entering: Entering::default(),
             routes: Routes::default(),
-            presence: Presence::default(),
+            presence: Presence::new(&env.settings.limits_of(&id)),
             dedupe: Dedupe::new(keys),
             rate: Gcra::default(),
             claims: SmallMap::default(),

@@ -2,19 +2,22 @@
 //!
 //! Changes gather for 100 ms, newest wins; then every socket that watches the bot gets one
 //! `bot_status`. A round over many sockets is cut into holds of the shard's lock of about 256
-//! frames, and between two of them others get their turn. A socket whose queue is full is owed the
-//! frame and gets it, in its newest form, with a later round.
+//! frames, and between two of them others get their turn.
+//!
+//! Frames go out one by one: the outcome of one decides what comes next. A socket whose queue has no
+//! room is not tried again before [`Input::Room`](crate::shard::Input::Room) says that it has; then it
+//! is told what changed since, in its newest form. One that is further behind than [`Changes`] reach
+//! is closed with 4408.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
-use protocol::codec::encode;
 use protocol::frame::{ServerMessage, Status, TypedStatus};
 use protocol::limits::{LIST_BYTES_MAX, PRESENCE_FANOUT_MAX, PRESENCE_FLUSH_MS};
-use protocol::presence::{BotInfo, BotStatus, BotsList, Subscription};
-use protocol::{BotId, ErrorCode, FrameId};
+use protocol::presence::{BotInfo, BotState, BotStatus, BotsList, Subscription};
+use protocol::{BotId, CloseCode, ErrorCode, FrameId, Limits};
 
 use super::Tenant;
+use super::changes::Changes;
 use crate::check;
 use crate::effect::{Class, Effect, Effects, Outbound, Outcome, Receipt};
 use crate::env::{Env, Millis};
@@ -24,14 +27,22 @@ use crate::permit::{Grant, may_see};
 use crate::refusal::Refusal;
 use crate::request::List;
 
+/// Charged for each bot that a socket named or muted, beside the bytes of its id: a place in a set, and
+/// the allocation of a long id.
+const SUBSCRIPTION_OVERHEAD_BYTES: usize = 64;
 /// Questions whether a socket sees a bot, in one hold.
 const LOOKS_MAX: usize = 16 * PRESENCE_FANOUT_MAX;
+/// Changes that are kept for slow sockets, for each bot that the tenant may have: all that are
+/// listed, and as many that are not any more.
+const CHANGES_PER_BOT: usize = 2;
 
 /// Which bots a socket is told of.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
+    /// The last change that it was told.
+    told: u64,
     all: bool,
-    /// Absent for most sockets: they name and mute nobody, and are owed nothing.
+    /// Absent for most sockets: they name and mute nobody.
     lists: Option<Box<Lists>>,
 }
 
@@ -39,13 +50,48 @@ pub(super) struct Watch {
 struct Lists {
     named: BTreeSet<BotId>,
     muted: BTreeSet<BotId>,
-    owed: BTreeMap<BotId, BotStatus>,
+    /// What both are charged with.
+    bytes: u64,
+}
+
+impl Lists {
+    /// Names a bot, or mutes it. False, and unchanged: there would be more than `most` in the list,
+    /// or it takes more bytes than are left.
+    fn subscribe(&mut self, bot: &BotId, wanted: bool, most: usize, left: u64) -> bool {
+        let Self {
+            named,
+            muted,
+            bytes,
+        } = self;
+        let (into, out_of) = match wanted {
+            true => (named, muted),
+            false => (muted, named),
+        };
+        if into.contains(bot) {
+            return true;
+        }
+        let moves = out_of.contains(bot);
+        let charge = if moves { 0 } else { charge_of(bot) };
+        if into.len() >= most || charge > left {
+            return false;
+        }
+        out_of.remove(bot);
+        into.insert(bot.clone());
+        *bytes += charge;
+        true
+    }
+}
+
+/// What a subscription is charged with, bytes.
+fn charge_of(bot: &BotId) -> u64 {
+    (bot.as_str().len() + SUBSCRIPTION_OVERHEAD_BYTES) as u64
 }
 
 impl Watch {
-    /// Of every bot it may see, as a socket begins.
-    pub fn all() -> Self {
+    /// Of every bot it may see, as a socket begins whose greeting has all changes so far.
+    pub fn all(presence: &Presence) -> Self {
         Self {
+            told: presence.changes.last(),
             all: true,
             lists: None,
         }
@@ -64,52 +110,110 @@ impl Watch {
         lists.named.contains(bot) || (self.all && !lists.muted.contains(bot))
     }
 
+    fn sees_any(&self) -> bool {
+        self.all || self.lists.as_ref().is_some_and(|it| !it.named.is_empty())
+    }
+
+    fn bytes(&self) -> u64 {
+        self.lists.as_ref().map_or(0, |lists| lists.bytes)
+    }
+
     fn lists(&mut self) -> &mut Lists {
         self.lists.get_or_insert_default()
     }
-
-    fn take_owed(&mut self) -> BTreeMap<BotId, BotStatus> {
-        let lists = self.lists.as_mut();
-        lists.map_or_else(BTreeMap::new, |lists| std::mem::take(&mut lists.owed))
-    }
 }
 
-/// The changes of a tenant's bots that are not told yet.
-#[derive(Debug, Default)]
+/// The changes of a tenant's bots, and who is told of them now.
+#[derive(Debug)]
 pub(super) struct Presence {
-    changed: BTreeMap<BotId, BotStatus>,
+    /// Not told to anybody yet; newest wins.
+    gathered: BTreeMap<BotId, BotStatus>,
     flush_ms: Option<Millis>,
+    changes: Changes,
+    changes_max: usize,
+    /// On its way over all sockets.
     round: Option<Round>,
-    told: Option<Told>,
+    /// When a round was cut, or somebody has room again: the next hold is due, behind who waits for
+    /// longer.
+    due_ms: Option<Millis>,
+    /// Sockets without room: not tried before they have some.
+    full: BTreeSet<ConnKey>,
+    /// Sockets that have room again, and are behind.
+    behind: BTreeSet<ConnKey>,
+    telling: Option<Telling>,
+    /// What all subscriptions of the tenant's sockets are charged with.
+    subscribed_bytes: u64,
 }
 
-/// One set of changes on its way to all sockets.
+/// One pass over all sockets.
 #[derive(Debug)]
 struct Round {
-    /// By bot id.
-    frames: Vec<(BotStatus, Bytes)>,
-    /// The socket and the frame with which it goes on.
-    next: (ConnKey, usize),
-    /// When it was cut: it is due again behind who waits for longer.
-    cut_ms: Millis,
+    /// The last change that it tells.
+    until: u64,
+    /// The socket with which it goes on.
+    next: ConnKey,
 }
 
-impl Round {
-    fn has(&self, bot: &BotId) -> bool {
-        let found = self.frames.binary_search_by_key(&bot, |(it, _)| &it.bot_id);
-        found.is_ok()
+/// The frame whose outcome is awaited.
+#[derive(Debug)]
+struct Telling {
+    receipt: u64,
+    conn: ConnKey,
+    change: u64,
+    hold: Hold,
+}
+
+/// What is left of one hold of the shard's lock.
+#[derive(Debug, Clone, Copy)]
+struct Hold {
+    frames: usize,
+    looks: usize,
+}
+
+impl Hold {
+    const NEW: Self = Self {
+        frames: PRESENCE_FANOUT_MAX,
+        looks: LOOKS_MAX,
+    };
+
+    /// Counts one question whether a socket sees a bot.
+    fn look(&mut self) -> Step {
+        if self.frames == 0 || self.looks == 0 {
+            return Step::Cut;
+        }
+        self.looks -= 1;
+        Step::Done
     }
 }
 
-/// A run of deliveries whose outcomes are awaited: receipt numbers from `first` on.
-#[derive(Debug)]
-struct Told {
-    first: u64,
-    to: Vec<(ConnKey, BotStatus)>,
+/// How far telling a socket came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// A frame is on its way to it.
+    Telling,
+    /// It knows all that it should.
+    Done,
+    /// The hold is used up.
+    Cut,
 }
 
 impl Presence {
-    /// Remembers a change until the next round.
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            gathered: BTreeMap::new(),
+            flush_ms: None,
+            changes: Changes::default(),
+            changes_max: CHANGES_PER_BOT * limits.bots_per_tenant as usize,
+            round: None,
+            due_ms: None,
+            full: BTreeSet::new(),
+            behind: BTreeSet::new(),
+            telling: None,
+            subscribed_bytes: 0,
+        }
+    }
+
+    /// Remembers a change until the next round. Full: news of a bot that is gone gives way.
     pub fn changed(&mut self, info: &BotInfo, now_ms: Millis) {
         let status = BotStatus {
             bot_id: info.id.clone(),
@@ -117,115 +221,202 @@ impl Presence {
             status: info.status,
             since: info.since,
         };
-        self.changed.insert(info.id.clone(), status);
+        if self.gathered.len() >= self.changes_max && !self.gathered.contains_key(&info.id) {
+            let mut gone = self.gathered.iter();
+            let gone = gone.find(|(_, status)| status.status == BotState::Offline);
+            let gone = gone.map(|(bot, _)| bot.clone());
+            gone.and_then(|bot| self.gathered.remove(&bot));
+        }
+        self.gathered.insert(info.id.clone(), status);
         self.flush_ms.get_or_insert(now_ms + PRESENCE_FLUSH_MS);
     }
 
     /// When the next round, or the rest of this one, is due.
     pub fn flush_ms(&self) -> Option<Millis> {
-        let round_ms = self.round.as_ref().map(|round| round.cut_ms);
-        round_ms.or(self.flush_ms)
+        match self.round {
+            Some(_) => self.due_ms,
+            None => self.due_ms.into_iter().chain(self.flush_ms).min(),
+        }
+    }
+
+    /// A socket is gone.
+    pub fn forget(&mut self, conn: ConnKey, watch: &Watch) {
+        self.full.remove(&conn);
+        self.behind.remove(&conn);
+        self.subscribed_bytes -= watch.bytes();
     }
 }
 
 impl Tenant {
     pub(super) fn flush_presence(&mut self, env: &Env<'_>, fx: &mut Effects) {
-        let due = self
-            .presence
-            .flush_ms
-            .is_some_and(|at_ms| env.now_ms >= at_ms);
-        if self.presence.round.is_none() && due {
-            self.presence.flush_ms = None;
-            let changed = std::mem::take(&mut self.presence.changed);
-            let frames = changed
-                .into_values()
-                .map(|status| (status.clone(), status_frame(env, status)));
-            self.presence.round = Some(Round {
-                frames: frames.collect(),
-                next: (ConnKey(0), 0),
-                cut_ms: env.now_ms,
+        let presence = &mut self.presence;
+        let due = presence.flush_ms.is_some_and(|at_ms| env.now_ms >= at_ms);
+        if presence.round.is_none() && due {
+            presence.flush_ms = None;
+            for status in std::mem::take(&mut presence.gathered).into_values() {
+                presence.changes.push(status);
+            }
+            presence.round = Some(Round {
+                until: presence.changes.last(),
+                next: ConnKey(0),
             });
+            self.close_those_far_behind(fx);
         }
-        let Some(round) = self.presence.round.take() else {
-            return;
-        };
-        let (first, mut from) = round.next;
-        let mut to: Vec<(ConnKey, BotStatus)> = Vec::new();
-        let mut frames: Vec<Bytes> = Vec::new();
-        let mut looks = 0;
-        let mut rest = None;
-        'sockets: for (key, conn) in self.routes.connections_from(first) {
-            if key != first {
-                from = 0;
-            }
-            let is_enough = to.len() >= PRESENCE_FANOUT_MAX || looks >= LOOKS_MAX;
-            // Every hold gets on, whatever a socket is owed.
-            if is_enough && (key, from) != round.next {
-                rest = Some((key, from));
-                break;
-            }
-            looks += 1;
-            if from == 0 {
-                let owed = conn.watch.take_owed().into_iter();
-                for (bot, status) in owed.filter(|(bot, _)| !round.has(bot)) {
-                    if conn.watch.sees(&bot) {
-                        frames.push(status_frame(env, status.clone()));
-                        to.push((key, status));
-                    }
-                }
-            }
-            for (at, (status, text)) in round.frames.iter().enumerate().skip(from) {
-                let is_enough = to.len() >= PRESENCE_FANOUT_MAX || looks >= LOOKS_MAX;
-                if is_enough && (key, at) != round.next {
-                    rest = Some((key, at));
-                    break 'sockets;
-                }
-                looks += 1;
-                if conn.watch.sees(&status.bot_id) && may_see(&conn.grant, &status.bot_id) {
-                    to.push((key, status.clone()));
-                    frames.push(text.clone());
-                }
-            }
-        }
-        if let Some(next) = rest {
-            self.presence.round = Some(Round {
-                next,
-                cut_ms: env.now_ms,
-                ..round
-            });
-        }
-        self.tell(to, frames, fx);
+        self.presence.due_ms = None;
+        self.tell_next(env, Hold::NEW, fx);
     }
 
-    fn tell(&mut self, to: Vec<(ConnKey, BotStatus)>, frames: Vec<Bytes>, fx: &mut Effects) {
-        let first = self.numbers + 1;
-        for ((conn, _), text) in to.iter().zip(frames) {
-            let receipt = Some(Receipt {
-                tenant: self.id.clone(),
-                number: self.number(),
-            });
-            let frame = Outbound {
-                text,
-                class: Class::Presence,
-            };
-            fx.push(Effect::Deliver {
-                receipt,
-                conn: *conn,
-                frame,
-            });
+    /// A socket's queue has room again.
+    pub(crate) fn room(&mut self, env: &Env<'_>, key: ConnKey, fx: &mut Effects) {
+        if self.presence.full.remove(&key) {
+            self.presence.behind.insert(key);
+            self.tell_next(env, Hold::NEW, fx);
         }
-        self.presence.told = (!to.is_empty()).then_some(Told { first, to });
+    }
+
+    /// Forgets what is too much, and closes the sockets that were still owed it.
+    fn close_those_far_behind(&mut self, fx: &mut Effects) {
+        let Presence {
+            changes,
+            changes_max,
+            full,
+            behind,
+            ..
+        } = &mut self.presence;
+        let mut forgotten = 0;
+        while changes.len() > *changes_max
+            && let Some(number) = changes.drop_first()
+        {
+            forgotten = number;
+        }
+        if forgotten == 0 {
+            return;
+        }
+        for key in full.iter().chain(behind.iter()).copied() {
+            let conn = self.routes.connection(key);
+            if conn.is_some_and(|conn| conn.watch.told < forgotten) {
+                let close = CloseCode::SlowConsumer;
+                fx.push(Effect::Close { conn: key, close });
+            }
+        }
+    }
+
+    /// Tells the next change to the next socket; its outcome goes on with the one after.
+    fn tell_next(&mut self, env: &Env<'_>, mut hold: Hold, fx: &mut Effects) {
+        while let Some(key) = self.presence.behind.first().copied() {
+            let until = self.presence.changes.last();
+            match self.tell_one(env, key, until, &mut hold, fx) {
+                Step::Telling => return,
+                Step::Cut => return self.presence.due_ms = Some(env.now_ms),
+                Step::Done => drop(self.presence.behind.remove(&key)),
+            }
+        }
+        while let Some(Round { until, next }) = self.presence.round {
+            let found = self.routes.connections_from(next).next();
+            let Some(key) = found.map(|(key, _)| key) else {
+                self.presence.round = None;
+                self.forget_what_all_know();
+                break;
+            };
+            let step = if self.presence.full.contains(&key) {
+                hold.look()
+            } else {
+                self.tell_one(env, key, until, &mut hold, fx)
+            };
+            let next = match step {
+                Step::Telling | Step::Cut => key,
+                Step::Done => ConnKey(key.0 + 1),
+            };
+            self.presence.round = Some(Round { until, next });
+            match step {
+                Step::Telling => return,
+                Step::Cut => return self.presence.due_ms = Some(env.now_ms),
+                Step::Done => {}
+            }
+        }
+        if self.presence.full.is_empty() && self.presence.behind.is_empty() {
+            self.presence.changes.drop_told(u64::MAX);
+        }
+    }
+
+    /// Tells a socket the next change that it sees.
+    fn tell_one(
+        &mut self,
+        env: &Env<'_>,
+        key: ConnKey,
+        until: u64,
+        hold: &mut Hold,
+        fx: &mut Effects,
+    ) -> Step {
+        let changes = &mut self.presence.changes;
+        let Some(conn) = self.routes.connection_mut(key) else {
+            return Step::Done;
+        };
+        if !conn.watch.sees_any() {
+            conn.watch.told = until;
+            return hold.look();
+        }
+        let change = loop {
+            if hold.look() == Step::Cut {
+                return Step::Cut;
+            }
+            let Some((number, bot)) = changes.next(conn.watch.told, until) else {
+                conn.watch.told = conn.watch.told.max(until);
+                return Step::Done;
+            };
+            conn.watch.told = number;
+            if conn.watch.sees(bot) && may_see(&conn.grant, bot) {
+                break number;
+            }
+        };
+        let Some(text) = changes.frame(change, env.now_ms) else {
+            return Step::Done;
+        };
+        hold.frames -= 1;
+        let number = self.number();
+        self.presence.telling = Some(Telling {
+            receipt: number,
+            conn: key,
+            change,
+            hold: *hold,
+        });
+        let receipt = Some(Receipt {
+            tenant: self.id.clone(),
+            number,
+        });
+        let class = Class::Presence;
+        let frame = Outbound { text, class };
+        fx.push(Effect::Deliver {
+            receipt,
+            conn: key,
+            frame,
+        });
+        Step::Telling
+    }
+
+    /// Only sockets that cannot take news keep the changes that a round has told.
+    fn forget_what_all_know(&mut self) {
+        let Presence {
+            changes,
+            full,
+            behind,
+            ..
+        } = &mut self.presence;
+        let slow = full.iter().chain(behind.iter());
+        let told = slow.filter_map(|key| Some(self.routes.connection(*key)?.watch.told));
+        changes.drop_told(told.min().unwrap_or(u64::MAX));
     }
 
     /// Takes the outcome of a presence delivery.
-    pub(crate) fn presence_settled(&mut self, env: &Env<'_>, number: u64, outcome: Outcome) {
-        let told = self.presence.told.as_ref();
-        let at = told.and_then(|told| usize::try_from(number.checked_sub(told.first)?).ok());
-        let delivery = told.zip(at).and_then(|(told, at)| {
-            let is_last = at + 1 == told.to.len();
-            told.to.get(at).map(|delivery| (delivery, is_last))
-        });
-        let Some(((conn, status), is_last)) = delivery else {
+    pub(crate) fn presence_settled(
+        &mut self,
+        env: &Env<'_>,
+        number: u64,
+        outcome: Outcome,
+        fx: &mut Effects,
+    ) {
+        let telling = self.presence.telling.take();
+        let Some(telling) = telling.filter(|it| it.receipt == number) else {
             check!(
                 Invariant::OneAnswer,
                 false,
@@ -233,18 +424,21 @@ impl Tenant {
             );
             return;
         };
-        if outcome == Outcome::Full
-            && let Some(conn) = self.routes.connection_mut(*conn)
-        {
-            let owed = &mut conn.watch.lists().owed;
-            owed.insert(status.bot_id.clone(), status.clone());
-            self.presence
-                .flush_ms
-                .get_or_insert(env.now_ms + PRESENCE_FLUSH_MS);
+        let Telling {
+            conn: key,
+            change,
+            hold,
+            ..
+        } = telling;
+        match (outcome, self.routes.connection_mut(key)) {
+            (Outcome::Queued, _) | (_, None) => {}
+            (Outcome::Full | Outcome::Gone, Some(conn)) => {
+                conn.watch.told = change - 1;
+                self.presence.full.insert(key);
+                self.presence.behind.remove(&key);
+            }
         }
-        if is_last {
-            self.presence.told = None;
-        }
+        self.tell_next(env, hold, fx);
     }
 
     pub(super) fn subscribe(
@@ -265,18 +459,14 @@ impl Tenant {
         if !known || !may_see(&conn.grant, &bot) {
             return unknown.tell(env, key, id.as_ref(), fx);
         }
-        let Lists { named, muted, .. } = conn.watch.lists();
-        let (into, out_of) = if wanted {
-            (named, muted)
-        } else {
-            (muted, named)
-        };
-        if into.len() >= bots_max && !into.contains(&bot) {
+        let before = conn.watch.bytes();
+        let most = self.limits.subscription_bytes_per_tenant;
+        let left = most.saturating_sub(self.presence.subscribed_bytes);
+        if !conn.watch.lists().subscribe(&bot, wanted, bots_max, left) {
             let refusal = Refusal::from(ErrorCode::QuotaExceeded);
             return refusal.tell(env, key, id.as_ref(), fx);
         }
-        out_of.remove(&bot);
-        into.insert(bot.clone());
+        self.presence.subscribed_bytes += conn.watch.bytes() - before;
         let done = Subscription { bot_id: bot };
         let status = match wanted {
             true => TypedStatus::Subscribed(done),
@@ -364,10 +554,6 @@ impl Tenant {
         }
         page
     }
-}
-
-fn status_frame(env: &Env<'_>, status: BotStatus) -> Bytes {
-    encode::server(&ServerMessage::BotStatus(status), None, env.now_ms)
 }
 
 fn json_bytes(info: &BotInfo) -> usize {

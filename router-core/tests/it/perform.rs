@@ -222,7 +222,9 @@ impl World {
         }
         let best_effort = matches!(frame.class, Class::Partial { .. });
         if receipt.is_some() || best_effort {
+            conn.pushes += 1;
             if conn.unread >= conn.capacity {
+                conn.wants_room |= frame.class == Class::Presence;
                 return Outcome::Full;
             }
             conn.unread += 1;
@@ -250,7 +252,7 @@ fn tenant_of(input: &ShardInput) -> Option<TenantId> {
         ShardInput::Route(route) => Some(route.tenant().clone()),
         ShardInput::Request(request) => Some(request.tenant().clone()),
         ShardInput::Reply { ticket, .. } => Some(ticket.tenant.clone()),
-        ShardInput::Policy { tenant, .. } => Some(tenant.clone()),
+        ShardInput::Policy { tenant, .. } | ShardInput::Room { tenant, .. } => Some(tenant.clone()),
         ShardInput::Event { tenant, .. } => Some(tenant.clone()),
         ShardInput::Inbound(envelope) => Some(envelope.tenant.clone()),
         ShardInput::Gone(_) | ShardInput::Reborn | ShardInput::Resync | ShardInput::Wake => None,

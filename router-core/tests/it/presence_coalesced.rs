@@ -1,6 +1,7 @@
 //! Who is told of bots that come and go, when, and how often.
 
 use protocol::limits::{PRESENCE_FANOUT_MAX, PRESENCE_FLUSH_MS};
+use protocol::{CloseCode, Limits};
 use router_core::ConnKey;
 use router_core::auth::TokenScope;
 use serde_json::json;
@@ -76,16 +77,19 @@ fn nobody_is_told_of_bots_they_may_not_see() {
 fn a_full_queue_is_owed_the_newest_state() {
     let mut w = World::plain();
     let (slow, quick) = (w.join(Some("slow")), w.join(Some("quick")));
-    w.conns.get_mut(&slow).unwrap().capacity = 0;
+    w.set_capacity(slow, 0);
     let bot = w.join_bot(&["bot_a", "bot_b"]);
     w.pass(PRESENCE_FLUSH_MS);
     w.text(bot, about("unregister_bot", "bot_a").to_string());
     w.pass(PRESENCE_FLUSH_MS);
     assert_eq!(w.told(quick), ["online", "online", "offline"]);
     assert!(w.told(slow).is_empty());
-    w.conns.get_mut(&slow).unwrap().capacity = 9;
-    w.pass(PRESENCE_FLUSH_MS);
-    assert_eq!(w.told(slow), ["offline", "online"]);
+    w.set_capacity(slow, 9);
+    assert_eq!(
+        w.told(slow),
+        ["online", "offline"],
+        "in the order of the changes"
+    );
     w.pass(PRESENCE_FLUSH_MS);
     assert!(w.told(slow).is_empty() && w.told(quick).is_empty());
 }
@@ -94,13 +98,12 @@ fn a_full_queue_is_owed_the_newest_state() {
 fn a_full_queue_is_owed_nothing_that_it_unsubscribed_from() {
     let mut w = World::plain();
     let slow = w.join(Some("slow"));
-    w.conns.get_mut(&slow).unwrap().capacity = 0;
+    w.set_capacity(slow, 0);
     w.join_bot(&["bot_a", "bot_b"]);
     w.pass(PRESENCE_FLUSH_MS);
     assert_eq!(w.ask(slow, about("unsubscribe", "bot_a")), ["unsubscribed"]);
     assert_eq!(w.ask(slow, register("bot_c")), ["bot_registered"]);
-    w.conns.get_mut(&slow).unwrap().capacity = 9;
-    w.pass(PRESENCE_FLUSH_MS);
+    w.set_capacity(slow, 9);
     assert!(
         w.told(slow).is_empty(),
         "nor of any once it holds a bot itself"
@@ -130,25 +133,72 @@ fn a_large_fan_out_is_cut_into_holds_of_the_lock() {
 fn what_many_sockets_are_owed_is_cut_too() {
     let mut w = World::plain();
     let phones: Vec<ConnKey> = (0..600).map(|_| w.join(Some("phone"))).collect();
-    let room = |w: &mut World, capacity| {
-        for phone in &phones {
-            w.conns.get_mut(phone).unwrap().capacity = capacity;
-        }
-    };
-    room(&mut w, 0);
-    w.join_bot(&["bot_a", "bot_b"]);
-    w.pass(PRESENCE_FLUSH_MS);
-    room(&mut w, 9);
-    let before = w.log.len();
-    w.now_ms += PRESENCE_FLUSH_MS;
-    w.wake_shard();
-    let told = w.log.len() - before;
-    assert!(
-        (1..=PRESENCE_FANOUT_MAX + 2).contains(&told),
-        "{told} frames in one hold"
-    );
-    w.pass(0);
     for phone in &phones {
-        assert_eq!(w.told(*phone), ["online", "online"]);
+        w.set_capacity(*phone, 0);
     }
+    // One phone is owed more than one hold tells.
+    let bots: Vec<String> = (0..400).map(|i| format!("bot_{i:03}")).collect();
+    for some in bots.chunks(50) {
+        w.join_bot(&some.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    w.pass(PRESENCE_FLUSH_MS);
+    let before = w.log.len();
+    w.set_capacity(phones[0], usize::MAX);
+    let told = w.log.len() - before;
+    assert_eq!(told, PRESENCE_FANOUT_MAX, "frames in one hold");
+    w.pass(0);
+    assert_eq!(w.told(phones[0]).len(), 400);
+    for phone in &phones[1..] {
+        w.set_capacity(*phone, usize::MAX);
+        w.pass(0);
+        assert_eq!(w.told(*phone).len(), 400);
+    }
+}
+
+/// 1,000 bots, watchers that do not read: nothing is pushed again before there is room.
+#[test]
+fn a_socket_without_room_is_asked_once() {
+    let mut w = World::limited(Limits {
+        registers_burst: 1000,
+        bots_per_socket: 1000,
+        ..Limits::default()
+    });
+    let slow: Vec<ConnKey> = (0..20).map(|_| w.join(Some("slow"))).collect();
+    for key in &slow {
+        w.set_capacity(*key, 0);
+    }
+    let bots: Vec<String> = (0..1000).map(|i| format!("bot_{i:03}")).collect();
+    let host = w.join_bot(&bots.iter().map(String::as_str).collect::<Vec<_>>());
+    w.drop_conn(host);
+    w.pass(100 * PRESENCE_FLUSH_MS);
+    for key in &slow {
+        assert_eq!(w.conns[key].pushes, 1);
+        w.set_capacity(*key, usize::MAX);
+        w.pass(0);
+        assert_eq!(w.told(*key).len(), 1000, "each bot's newest state, once");
+    }
+}
+
+#[test]
+fn a_socket_that_is_too_far_behind_is_closed() {
+    let mut w = World::limited(Limits {
+        bots_per_tenant: 2,
+        registers_burst: 100,
+        ..Limits::default()
+    });
+    let (slow, quick) = (w.join(Some("slow")), w.join(Some("quick")));
+    w.set_capacity(slow, 0);
+    let host = w.join(Some("host"));
+    for i in 0..5 {
+        let bot = format!("bot_{i}");
+        assert_eq!(w.closed(slow), None, "after {i} bots");
+        assert_eq!(w.ask(host, register(&bot)), ["bot_registered"]);
+        assert_eq!(
+            w.ask(host, about("unregister_bot", &bot)),
+            ["bot_unregistered"]
+        );
+        w.pass(PRESENCE_FLUSH_MS);
+    }
+    assert_eq!(w.closed(slow), Some(CloseCode::SlowConsumer));
+    assert_eq!((w.closed(quick), w.told(quick).len()), (None, 5));
 }

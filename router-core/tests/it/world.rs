@@ -69,6 +69,10 @@ pub struct Conn {
     pub capacity: usize,
     /// Frames in its queue.
     pub unread: usize,
+    /// Frames that were pushed into it, or refused by it.
+    pub pushes: usize,
+    /// Whether it refused presence, and its tenant is to be told when there is room.
+    pub wants_room: bool,
     /// Whether it is open.
     pub open: bool,
     pub closed: Option<CloseCode>,
@@ -146,6 +150,8 @@ impl World {
             tenant: None,
             capacity: usize::MAX,
             unread: 0,
+            pushes: 0,
+            wants_room: false,
             open: true,
             closed: None,
             taken: 0,
@@ -203,7 +209,22 @@ impl World {
 
     /// The peer reads all that is queued for it.
     pub fn read(&mut self, key: ConnKey) {
-        self.conns.get_mut(&key).expect("it was opened").unread = 0;
+        let conn = self.conns.get_mut(&key).expect("it was opened");
+        conn.unread = 0;
+        if std::mem::take(&mut conn.wants_room)
+            && let Some(tenant) = conn.tenant.clone()
+        {
+            self.shard(ShardInput::Room { tenant, conn: key });
+            self.run();
+        }
+    }
+
+    /// The peer's queue takes this many frames from now on.
+    pub fn set_capacity(&mut self, key: ConnKey, capacity: usize) {
+        self.conns.get_mut(&key).expect("it was opened").capacity = capacity;
+        if capacity > 0 {
+            self.read(key);
+        }
     }
 
     /// The store answers a tenant's oldest question, or refuses it.

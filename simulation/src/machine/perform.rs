@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use protocol::lane::Verdict;
 use router_core::ConnKey;
-use router_core::effect::{Effect, Effects};
+use router_core::effect::{Effect, Effects, Outcome};
 use router_core::env::Env;
 use router_core::lane::Settled;
 use router_core::session::Input as SessionInput;
@@ -48,6 +48,9 @@ impl Machine {
                 } => {
                     let outcome = self.push(outside, conn, frame);
                     if let Some(receipt) = receipt {
+                        if outcome == Outcome::Full {
+                            self.refused(conn, receipt.tenant());
+                        }
                         self.shards[at].settled(env, receipt, outcome, &mut fx);
                     }
                 }

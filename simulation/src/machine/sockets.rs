@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use protocol::CloseCode;
 use protocol::limits::SLOW_CONSUMER_MS;
+use protocol::{CloseCode, TenantId};
 use router_core::effect::{Class, Outbound, Outcome};
 use router_core::session::{Input as SessionInput, Opened, Session};
+use router_core::shard::Input as ShardInput;
 use router_core::{ConnKey, Millis};
 
 use super::Machine;
@@ -27,6 +28,8 @@ pub struct Socket {
     reading: bool,
     /// Since when its queue is full, on the process's clock.
     full_since_ms: Option<Millis>,
+    /// Whose presence it refused: that tenant is told when it has room.
+    wants_room: Option<TenantId>,
     pub closed: Option<CloseCode>,
 }
 
@@ -66,6 +69,7 @@ impl Machine {
             queue: VecDeque::new(),
             reading: false,
             full_since_ms: None,
+            wants_room: None,
             closed: None,
         };
         self.sockets.insert(key, socket);
@@ -140,7 +144,7 @@ impl Machine {
         }
         let is_answer = matches!(frame.class, Class::Answer | Class::Refusal);
         if !is_answer && socket.queue.len() >= socket.manner.capacity {
-            if matches!(frame.class, Class::Message { .. }) {
+            if matches!(frame.class, Class::Message { .. } | Class::Presence) {
                 socket.full_since_ms.get_or_insert(now_ms);
             }
             return Outcome::Full;
@@ -150,6 +154,22 @@ impl Machine {
         socket.queue.push_back(heard);
         self.read_soon(outside, key);
         Outcome::Queued
+    }
+
+    /// Notes whose delivery had no room.
+    pub(super) fn refused(&mut self, key: ConnKey, tenant: &TenantId) {
+        if let Some(socket) = self.sockets.get_mut(&key) {
+            socket.wants_room = Some(tenant.clone());
+        }
+    }
+
+    /// Tells the tenant that its socket has room, after a read.
+    pub fn tell_room(&mut self, outside: &mut Outside, key: ConnKey) {
+        let socket = self.sockets.get_mut(&key);
+        if let Some(tenant) = socket.and_then(|socket| socket.wants_room.take()) {
+            let at = self.shard_of(&tenant);
+            self.shard(outside, at, ShardInput::Room { tenant, conn: key });
+        }
     }
 
     fn read_soon(&mut self, outside: &mut Outside, key: ConnKey) {

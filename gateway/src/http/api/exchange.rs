@@ -1,7 +1,6 @@
 //! One request on its way to an answer: its query, its credential, its body.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -9,7 +8,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use protocol::ErrorCode;
+use protocol::{ErrorCode, TenantId};
 use router_core::request::Purpose;
 use router_core::session::Opened;
 use smol_str::SmolStr;
@@ -17,8 +16,8 @@ use tokio::time::timeout;
 
 use crate::http::door::bearer;
 use crate::node::{Caller, Node, Refused};
-use crate::ws::ReadLimits;
 use crate::ws::budget::Charge;
+use crate::ws::{Budget, ReadLimits};
 
 /// A request whose head was read and whose body was not.
 pub(super) struct Exchange<'a> {
@@ -26,7 +25,14 @@ pub(super) struct Exchange<'a> {
     head: &'a Parts,
     body: Incoming,
     source: SmolStr,
-    joined: &'a AtomicBool,
+    joined: &'a OnceLock<Joined>,
+}
+
+/// Whose a request is, once it has joined a tenant.
+pub(super) struct Joined {
+    pub(super) tenant: TenantId,
+    /// What is charged with its answer.
+    pub(super) outbound: Budget,
 }
 
 impl<'a> Exchange<'a> {
@@ -36,7 +42,7 @@ impl<'a> Exchange<'a> {
         head: &'a Parts,
         body: Incoming,
         source: SmolStr,
-        joined: &'a AtomicBool,
+        joined: &'a OnceLock<Joined>,
     ) -> Self {
         Self {
             node,
@@ -90,7 +96,10 @@ impl<'a> Exchange<'a> {
             ..Opened::default()
         };
         let caller = Caller::join(self.node, self.source.clone(), opened).await?;
-        self.joined.store(true, Ordering::Relaxed);
+        if let Some((tenant, outbound)) = caller.charged() {
+            // It joins once.
+            let _ = self.joined.set(Joined { tenant, outbound });
+        }
         Ok(caller)
     }
 

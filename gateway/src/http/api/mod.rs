@@ -11,7 +11,7 @@
 //! Order of the checks: `Host` (421), `Origin` (403), path (404), method (405), query and
 //! `Idempotency-Key` (400), credential (401), then the body and what the route asks for. Every refusal is a row of the error table as `application/problem+json`;
 //! nothing of the request is echoed. Who may do what is decided by the same session and tenant that
-//! sockets have. A connection is kept only for those who joined a tenant.
+//! sockets have. A connection is kept only for those who joined a tenant, and counts as one of its sockets.
 
 mod bots;
 mod cors;
@@ -23,23 +23,24 @@ mod tokens;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use protocol::ErrorCode;
 use serde::Serialize;
 
 use self::cors::Page;
-use self::exchange::Exchange;
+use self::exchange::{Exchange, Joined};
 use super::door::Door;
+use crate::listener::Open;
 use crate::node::Refused;
+use crate::ws::budget::Charge;
 use crate::ws::handshake::{host_is_ours, host_of};
 
 type Answer = Result<Response<Full<Bytes>>, Refused>;
@@ -110,9 +111,12 @@ pub(super) async fn serve(
     door: &Door,
     request: Request<Incoming>,
     peer: IpAddr,
+    open: &Open,
 ) -> Response<Full<Bytes>> {
     let answering = Arc::new(door.node.answering());
-    let joined = AtomicBool::new(false);
+    let joined = OnceLock::new();
+    // From now on the connection counts as its request.
+    open.keep(None);
     let (head, body) = request.into_parts();
     let route = Route::of(head.uri.path());
     let name = route.as_ref().map_or("other", Route::name);
@@ -127,6 +131,10 @@ pub(super) async fn serve(
             let exchange = Exchange::new(&door.node, &head, body, source, &joined);
             (answer(exchange, &head.method, route.as_ref()).await, page)
         }
+    };
+    let answer = match (answer, joined.get()) {
+        (Ok(response), Some(joined)) => charged(response, joined).await,
+        (answer, _) => answer,
     };
     let mut response = answer.unwrap_or_else(problem::response);
     let status = response.status();
@@ -143,14 +151,45 @@ pub(super) async fn serve(
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let no_store = HeaderValue::from_static("no-store");
     headers.entry(CACHE_CONTROL).or_insert(no_store);
-    // Who belongs to no tenant is counted by none: it may not hold a connection of the node.
-    if door.node.is_draining() || !joined.load(Ordering::Relaxed) {
+    // Who belongs to no tenant is counted by none: it may not hold a connection of the node. Nor may
+    // one whose tenant has as many sockets as it may.
+    let place = joined.get().and_then(|it| door.node.keep_for(&it.tenant));
+    if door.node.is_draining() || place.is_none() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    open.keep(place);
     door.node.metrics.http_request(name, status.as_u16());
     // Dropped when the head is written.
     response.extensions_mut().insert(answering);
     response
+}
+
+/// Charges the tenant with an answer until it is written. Errors: it has no room for it.
+async fn charged(response: Response<Full<Bytes>>, joined: &Joined) -> Answer {
+    let (head, body) = response.into_parts();
+    let whole = body.collect().await;
+    let body = whole.map_or_else(|never| match never {}, Collected::to_bytes);
+    let mut charge = Charge::new(joined.outbound.clone());
+    if !charge.set(body.len() as u64) {
+        return Err(ErrorCode::QuotaExceeded.into());
+    }
+    let body = Bytes::from_owner(ChargedBody {
+        body,
+        _charge: charge,
+    });
+    Ok(Response::from_parts(head, Full::new(body)))
+}
+
+/// An answer, and who is charged with it.
+struct ChargedBody {
+    body: Bytes,
+    _charge: Charge,
+}
+
+impl AsRef<[u8]> for ChargedBody {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
 }
 
 /// Errors: no `Host`, or one that is not ours.

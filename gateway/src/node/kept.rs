@@ -1,0 +1,41 @@
+//! Connections of the HTTP API that are kept alive for another request: between two of them each
+//! counts as a socket of the tenant whose credential was used last.
+
+use std::sync::Arc;
+
+use protocol::TenantId;
+
+use super::{Node, lock};
+
+/// A place among a tenant's sockets, given back when dropped.
+pub(crate) struct KeptPlace {
+    node: Arc<Node>,
+    tenant: TenantId,
+}
+
+impl Node {
+    /// A place for a connection that is kept; none: its tenant has as many sockets as it may.
+    pub(crate) fn keep_for(self: &Arc<Self>, tenant: &TenantId) -> Option<KeptPlace> {
+        let mut state = lock(&self.shards[self.shard_of(tenant)].state);
+        let own = state.budgets_of(self, tenant);
+        let most = own.limits.sockets_per_tenant as usize;
+        let has_place = own.sockets + own.kept < most;
+        own.kept += usize::from(has_place);
+        state.forget_unused(tenant);
+        has_place.then(|| KeptPlace {
+            node: Arc::clone(self),
+            tenant: tenant.clone(),
+        })
+    }
+}
+
+impl Drop for KeptPlace {
+    fn drop(&mut self) {
+        let shard = &self.node.shards[self.node.shard_of(&self.tenant)];
+        let mut state = lock(&shard.state);
+        if let Some(own) = state.budgets.get_mut(&self.tenant) {
+            own.kept -= 1;
+        }
+        state.forget_unused(&self.tenant);
+    }
+}

@@ -1,0 +1,205 @@
+//! Gives memory back when it runs short: the largest holder loses first.
+//!
+//! | runs short | loses | until |
+//! | --- | --- | --- |
+//! | the common part of the outbound pool: seven eighths | the tenant with the most bytes: its sockets with the longest queues, 4408 | three quarters |
+//! | the common part of the assembly pool: seven eighths | the same for messages under way, 1013 | three quarters |
+//! | the budget of a tenant or client id: nothing left for 10 s | its own sockets with the longest queues, 4408 | half |
+//!
+//! It is done by the ticker, shard after shard, so that who pushes never waits for it; the reserve of
+//! the pools is for what others push meanwhile.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+
+use protocol::{CloseCode, TenantId};
+use router_core::Millis;
+
+use super::{Entry, Node, Owner, TenantBudgets, Work, lock};
+use crate::ws::{Budget, Pool};
+
+/// Tenants that lose in one look at a pool, at most: the next look comes 50 ms later.
+const TENANTS_MAX: usize = 16;
+
+/// How often the log tells of one tenant, milliseconds.
+const LOG_EVERY_MS: Millis = 60_000;
+/// Tenants whose last line is remembered.
+const LOGGED_MAX: usize = 1024;
+
+/// Which memory runs short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Short {
+    Outbound,
+    Assembly,
+}
+
+impl Short {
+    fn budget(self, own: &TenantBudgets) -> &Budget {
+        match self {
+            Short::Outbound => &own.outbound,
+            Short::Assembly => &own.assembly,
+        }
+    }
+
+    /// What a connection would give back.
+    fn held(self, entry: &Entry) -> usize {
+        match self {
+            Short::Outbound => entry.socket.backlog().1 + entry.socket.kernel_bytes(),
+            Short::Assembly => entry.socket.assembling(),
+        }
+    }
+
+    fn close(self, entry: &Entry) -> bool {
+        match self {
+            Short::Outbound => entry.socket.shed(CloseCode::SlowConsumer),
+            Short::Assembly => entry.socket.shed(CloseCode::TryLater),
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Short::Outbound => "outbound",
+            Short::Assembly => "assembly",
+        }
+    }
+}
+
+/// When the log told of each tenant last, so that it tells once a minute.
+#[derive(Debug, Default)]
+pub(super) struct ShedLog(Mutex<HashMap<TenantId, Millis>>);
+
+impl ShedLog {
+    /// Whether the log is to tell of a tenant now. Too many tenants: all are told of again.
+    fn is_new(&self, tenant: &TenantId, now_ms: Millis) -> bool {
+        let mut told = lock(&self.0);
+        let last_ms = told.get(tenant).copied();
+        if last_ms.is_some_and(|last_ms| now_ms.saturating_sub(last_ms) < LOG_EVERY_MS) {
+            return false;
+        }
+        if told.len() >= LOGGED_MAX {
+            told.clear();
+        }
+        told.insert(tenant.clone(), now_ms);
+        true
+    }
+}
+
+impl Node {
+    /// Takes from the largest holders what the pools are short of.
+    pub(super) fn shed_excess(&self) {
+        for (short, pool) in [
+            (Short::Outbound, &self.outbound),
+            (Short::Assembly, &self.assembly),
+        ] {
+            if pool.excess() > 0 {
+                self.shed_largest(short, pool);
+            }
+        }
+    }
+
+    fn shed_largest(&self, short: Short, pool: &Pool) {
+        let mut holders = self.holders(short, pool.share());
+        // What is closed is given back when its task comes to it, so what was shed is counted here.
+        let mut excess = pool.excess();
+        while excess > 0
+            && let Some((used, tenant)) = holders.pop()
+        {
+            self.shed_tenant(short, &tenant, None, excess);
+            // What it holds in other ways, as bodies of HTTP requests, ends by itself: nobody who
+            // holds less loses for it.
+            excess = excess.saturating_sub(used - pool.share());
+        }
+    }
+
+    /// The largest holders, the largest last; those below their share are left alone.
+    fn holders(&self, short: Short, share: u64) -> Vec<(u64, TenantId)> {
+        let mut holders = Vec::new();
+        for cell in &self.shards {
+            let state = lock(&cell.state);
+            #[expect(clippy::iter_over_hash_type, reason = "sorted below")]
+            for (tenant, own) in &state.budgets {
+                let used = short.budget(own).used();
+                if used > share {
+                    holders.push((used, tenant.clone()));
+                }
+            }
+        }
+        holders.sort_unstable();
+        holders.drain(..holders.len().saturating_sub(TENANTS_MAX));
+        holders
+    }
+
+    /// Budgets above these connections have had no room for long: their slowest sockets lose.
+    pub(super) fn shed_for(&self, starved: Vec<Arc<Entry>>) {
+        let mut shed = BTreeSet::new();
+        for entry in starved {
+            // One look a tenant: thousands of its sockets may starve at once.
+            if entry
+                .owner
+                .get()
+                .is_some_and(|owner| shed.insert(owner.tenant.clone()))
+            {
+                self.shed_above(&entry);
+            }
+        }
+    }
+
+    fn shed_above(&self, entry: &Entry) {
+        let budget = entry.socket.budget();
+        if let (Some(owner), Some(tight)) = (entry.owner.get(), budget.tight()) {
+            self.shed_tenant(
+                Short::Outbound,
+                &owner.tenant,
+                Some(tight),
+                tight.beyond_half(),
+            );
+        }
+    }
+
+    /// Closes a tenant's sockets, those that hold most first, until so much is given back. `of`: only
+    /// those whose bytes count for this budget.
+    fn shed_tenant(&self, short: Short, tenant: &TenantId, of: Option<&Budget>, wanted: u64) {
+        let mut work = Work::default();
+        let (mut freed, mut closed) = (0, 0u64);
+        for (held, entry) in self.sockets_of(short, tenant, of).into_iter().rev() {
+            if freed >= wanted {
+                break;
+            }
+            freed += held as u64;
+            closed += u64::from(short.close(&entry));
+            work.touch(&entry);
+        }
+        self.finish(&mut work);
+        if closed > 0 {
+            match short {
+                Short::Outbound => self.metrics.shed_outbound.increment(closed),
+                Short::Assembly => self.metrics.shed_assembly.increment(closed),
+            }
+            if self.shed_log.is_new(tenant, self.now_ms()) {
+                let pool = short.word();
+                tracing::warn!(%tenant, pool, closed, freed, "memory ran short: sockets closed");
+            }
+        }
+    }
+
+    /// A tenant's sockets that hold something, those that hold most last.
+    fn sockets_of(
+        &self,
+        short: Short,
+        tenant: &TenantId,
+        of: Option<&Budget>,
+    ) -> Vec<(usize, Arc<Entry>)> {
+        let state = lock(&self.shards[self.shard_of(tenant)].state);
+        let of_tenant = state.connections.values().filter(|entry| {
+            let counts = of.is_none_or(|of| entry.socket.budget().counts_for(of));
+            let is_own = |owner: &Owner| owner.tenant == *tenant;
+            entry.owner.get().is_some_and(is_own) && counts
+        });
+        let mut sockets: Vec<(usize, Arc<Entry>)> = of_tenant
+            .map(|entry| (short.held(entry), Arc::clone(entry)))
+            .filter(|(held, _)| *held > 0)
+            .collect();
+        sockets.sort_by_key(|(held, entry)| (*held, entry.key));
+        sockets
+    }
+}
