@@ -223,7 +223,7 @@ limits! {
     registers_per_second: u32 = 5u32;
     /// `register_bot` and `unregister_bot` from one socket, at once.
     registers_burst: u32 = 128u32;
-    /// WebSocket control frames from one socket, a second and at once.
+    /// WebSocket control frames from one socket, a second and at once; ten times as many close it with 1008.
     control_per_second: u32 = 20u32;
     /// Bytes that wait for one socket to read.
     outbound_bytes: u32 = 1024 * 1024u32;

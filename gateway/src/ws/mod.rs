@@ -19,7 +19,7 @@
 //! | message over its limit, too many fragments | Close 1009, before room is made |
 //! | budget for incomplete messages used up | Close 1013 |
 //! | queue full | waiting partials are dropped, then `Push::Full`; [`Connection::overdue`] after a while |
-//! | control frames too fast | ignored and counted |
+//! | control frames too fast | ignored and counted; ten times too fast, or before the peer has shown a credential: Close 1008 |
 //! | peer never answers our Close | 2 s, then the socket is let go |
 //! | dialect panics | Close 1011 |
 
