@@ -7,13 +7,14 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `config/` | from flags, environment and file to values that are ready to use |
-//! | `listener.rs`, `tls.rs`, `machine.rs` | the accept loop; what the machine gives |
+//! | `listener.rs`, `gate.rs`, `tls.rs`, `machine.rs` | the accept loop and who it lets in; what the machine gives |
 //! | `http/` | the public and the admin door |
 //! | `ws/` | WebSocket connections: handshake, reader, mailbox, writer; knows no frames of ours |
 //! | `node/` | sessions and shards, and `perform`: the one place where effects become I/O |
 //! | `metrics.rs`, `telemetry.rs` | the one table of metrics; logs |
 
 pub mod config;
+mod gate;
 mod http;
 mod listener;
 pub mod machine;
@@ -36,9 +37,10 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::config::Config;
+use crate::gate::{Gate, GateLimits};
 use crate::http::admin::Admin;
 use crate::http::door::Door;
-use crate::listener::{Gate, Listener};
+use crate::listener::Listener;
 use crate::node::{Identity, Node, NodeBytes, Own, Sources, StoreQueue};
 
 /// Bytes that may wait for all sockets if the machine does not say how much memory it has.
@@ -149,13 +151,13 @@ impl Gateway {
                 .and_then(|listener| Ok((listener.address()?, listener)))
                 .map_err(|source| StartError::Listen { address, source })
         };
-        let (public, public_listener) =
-            listen(config.listen, tls, Arc::new(Gate::new(config.sockets_max)))?;
-        let (admin, admin_listener) = listen(
-            config.admin_listen,
-            None,
-            Arc::new(Gate::new(config.sockets_max)),
+        let (public, public_listener) = listen(
+            config.listen,
+            tls,
+            Gate::new(GateLimits::public(config.sockets_max)),
         )?;
+        let (admin, admin_listener) =
+            listen(config.admin_listen, None, Gate::new(GateLimits::admin()))?;
         let identity = Identity {
             name: host_name().unwrap_or_else(|| public.to_string()),
             address: public.to_string(),

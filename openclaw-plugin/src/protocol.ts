@@ -745,8 +745,8 @@ export const LIMITS = {
   authFailuresPerSource: 600,
   waitMsMax: 50000,
   authFailureEntriesMax: 65536,
-  handshakesPerSource: 256,
-  handshakesMax: 4096,
+  unauthenticatedPerSource: 256,
+  unauthenticatedMax: 8192,
 } as const;
 
 /** The limits that an operator may change. */

@@ -21,10 +21,12 @@ use hyper::body::Incoming;
 use protocol::{Secret, TenantId};
 use router_core::store::{Ask, Reply, Request as StoreRequest};
 use serde_json::json;
+use smol_str::SmolStr;
 use subtle::ConstantTimeEq;
 
 use super::{json, nodes, ops, text};
-use crate::listener::{Open, Service};
+use crate::gate::Open;
+use crate::listener::Service;
 use crate::node::Node;
 use crate::ws::handshake::host_is_ours;
 
@@ -43,9 +45,9 @@ impl Service for Admin {
         &self,
         request: Request<Incoming>,
         _: SocketAddr,
-        _: Open,
+        open: Open,
     ) -> Response<Full<Bytes>> {
-        let mut response = self.answer(request).await;
+        let mut response = self.answer(request, &open).await;
         // One question a connection.
         let headers = response.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -56,11 +58,13 @@ impl Service for Admin {
         false
     }
 
-    fn turned_away(&self, _: &str) {}
+    fn turned_away(&self, _: IpAddr, _: &str) {}
+
+    fn displaced(&self, _: &SmolStr) {}
 }
 
 impl Admin {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Incoming>, open: &Open) -> Response<Full<Bytes>> {
         if let Err(status) = self.check_browser(request.headers()) {
             return text(status, "");
         }
@@ -70,7 +74,7 @@ impl Admin {
             (&Method::GET, "/readyz") => ops::readyz(&self.node, self.ready_when_degraded),
             (&Method::GET, "/metrics") => ops::metrics(&self.node),
             (method, path) => match path.strip_prefix("/admin/v1/") {
-                Some(path) => self.admin(method, path, request.headers()).await,
+                Some(path) => self.admin(method, path, request.headers(), open).await,
                 None => text(StatusCode::NOT_FOUND, "not found\n"),
             },
         }
@@ -95,6 +99,7 @@ impl Admin {
         method: &Method,
         path: &str,
         headers: &HeaderMap,
+        open: &Open,
     ) -> Response<Full<Bytes>> {
         let Some(token) = &self.token else {
             return text(StatusCode::NOT_FOUND, "not found\n");
@@ -109,6 +114,7 @@ impl Admin {
                 .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             return refused;
         }
+        open.authenticated();
         let parts: Vec<&str> = path.split('/').collect();
         match (method, parts.as_slice()) {
             (&Method::GET, ["status"]) => json(StatusCode::OK, &self.status()),

@@ -80,6 +80,11 @@ pub const TABLE: &[Metric] = &[
         "Connections by the end of their handshake: upgraded, or the status.",
     ),
     counter(
+        "t2b_unauthenticated_displaced_total",
+        &[],
+        "Sockets closed before they had authenticated, to make room for others.",
+    ),
+    counter(
         "t2b_authenticated_total",
         &[],
         "Connections and HTTP requests that joined their tenant.",

@@ -43,6 +43,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
+use crate::gate::Open;
 use crate::metrics::Metrics;
 use crate::trace::Tracer;
 use crate::ws::{Budget, Connection, ReadLimits, WriteLimits};
@@ -105,6 +106,8 @@ pub(crate) struct Entry {
     pub(crate) key: ConnKey,
     pub(crate) socket: Arc<Connection>,
     source: SmolStr,
+    /// Its place at the gate, which is told when it has authenticated.
+    open: Open,
     session: Mutex<Session>,
     /// When the session wants to be woken; `u64::MAX` = never.
     wake_ms: AtomicU64,
@@ -249,10 +252,10 @@ impl Node {
     pub(crate) fn connect(
         self: &Arc<Self>,
         socket: impl FnOnce(WriteLimits) -> Arc<Connection>,
-        source: SmolStr,
+        (source, open): (SmolStr, Open),
         opened: Opened,
     ) -> T2b {
-        T2b::new(self.enter(socket, source), opened)
+        T2b::new(self.enter(socket, source, open), opened)
     }
 
     /// Gives a connection its place in the node.
@@ -260,6 +263,7 @@ impl Node {
         self: &Arc<Self>,
         socket: impl FnOnce(WriteLimits) -> Arc<Connection>,
         source: SmolStr,
+        open: Open,
     ) -> Member {
         let view = self.view();
         let env = self.env(&view);
@@ -273,6 +277,7 @@ impl Node {
             key,
             socket: socket(limits),
             source,
+            open,
             session: Mutex::new(Session::new(key, &env)),
             wake_ms: AtomicU64::new(u64::MAX),
             shard: AtomicUsize::new(usize::MAX),

@@ -81,6 +81,10 @@ impl Node {
             if let (Notice::Joined { .. }, Some(limits)) = (&notice, limits) {
                 entry.socket.set_read_limits(*limits);
             }
+            if matches!(notice, Notice::Joined { .. }) {
+                // Before its `auth_ok` is written: who has that is never displaced.
+                entry.open.authenticated();
+            }
             if !self.input(&entry, session::Input::Notice(notice), work) {
                 entry.socket.resume();
             }

@@ -15,6 +15,7 @@ use router_core::session::Opened;
 use smol_str::SmolStr;
 use tokio::time::timeout;
 
+use crate::gate::Open;
 use crate::http::door::bearer;
 use crate::node::{Caller, Node, Refused};
 use crate::ws::ReadLimits;
@@ -25,7 +26,7 @@ pub(super) struct Exchange<'a> {
     node: &'a Arc<Node>,
     head: &'a Parts,
     body: Incoming,
-    source: SmolStr,
+    peer: (SmolStr, Open),
     joined: &'a AtomicBool,
 }
 
@@ -35,14 +36,14 @@ impl<'a> Exchange<'a> {
         node: &'a Arc<Node>,
         head: &'a Parts,
         body: Incoming,
-        source: SmolStr,
+        peer: (SmolStr, Open),
         joined: &'a AtomicBool,
     ) -> Self {
         Self {
             node,
             head,
             body,
-            source,
+            peer,
             joined,
         }
     }
@@ -89,7 +90,7 @@ impl<'a> Exchange<'a> {
             purpose,
             ..Opened::default()
         };
-        let caller = Caller::join(self.node, self.source.clone(), opened).await?;
+        let caller = Caller::join(self.node, self.peer.clone(), opened).await?;
         self.joined.store(true, Ordering::Relaxed);
         Ok(caller)
     }

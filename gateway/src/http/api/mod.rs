@@ -22,7 +22,6 @@ mod problem;
 mod tokens;
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -35,10 +34,12 @@ use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use protocol::ErrorCode;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use self::cors::Page;
 use self::exchange::Exchange;
 use super::door::Door;
+use crate::gate::Open;
 use crate::node::Refused;
 use crate::ws::handshake::{host_is_ours, host_of};
 
@@ -109,7 +110,7 @@ pub(super) fn route_name(path: &str) -> &'static str {
 pub(super) async fn serve(
     door: &Door,
     request: Request<Incoming>,
-    peer: IpAddr,
+    peer: (SmolStr, Open),
 ) -> Response<Full<Bytes>> {
     let answering = Arc::new(door.node.answering());
     let joined = AtomicBool::new(false);
@@ -123,8 +124,7 @@ pub(super) async fn serve(
     let (answer, page) = match page {
         Err(refused) => (Err(refused), Page::None),
         Ok(page) => {
-            let source = door.sources.source_of(peer, &head.headers);
-            let exchange = Exchange::new(&door.node, &head, body, source, &joined);
+            let exchange = Exchange::new(&door.node, &head, body, peer, &joined);
             (answer(exchange, &head.method, route.as_ref()).await, page)
         }
     };
