@@ -7,15 +7,17 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `config/` | from flags, environment and file to values that are ready to use |
-//! | `listener.rs`, `tls.rs`, `machine.rs` | the accept loop; what the machine gives |
+//! | `listener.rs`, `gate.rs`, `tls.rs`, `machine.rs` | the accept loop and who it lets in; what the machine gives |
 //! | `memory.rs` | how the memory is divided |
 //! | `socket_options.rs`, `sock_diag.rs` | bounds of the kernel's buffers; what it holds in them |
 //! | `http/` | the public and the admin door |
 //! | `ws/` | WebSocket connections: handshake, reader, mailbox, writer; knows no frames of ours |
 //! | `node/` | sessions and shards, and `perform`: the one place where effects become I/O |
-//! | `metrics.rs`, `telemetry.rs` | the one table of metrics; logs |
+//! | `metrics.rs`, `access_log.rs`, `telemetry.rs` | the one table of metrics; what is logged of each source; where logs go |
 
+mod access_log;
 pub mod config;
+mod gate;
 mod http;
 mod listener;
 pub mod machine;
@@ -31,7 +33,7 @@ pub mod ws;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use backplane::{Backplane, ConnectError, Fault, Inbound, Memory, Redis};
@@ -40,14 +42,17 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::config::Config;
+use crate::gate::{Gate, GateLimits};
 use crate::http::admin::Admin;
 use crate::http::door::Door;
-use crate::listener::{Gate, Listener};
+use crate::listener::Listener;
 use crate::memory::MemoryDivision;
 use crate::node::{Identity, Node, Own, Sources, StoreQueue};
 
 /// How long a start waits for a Redis that does not answer.
 const REDIS_WAIT: Duration = Duration::from_secs(30);
+/// Fewer sockets than this are warned about.
+const SOCKETS_FEW: usize = 64;
 /// Between two tries.
 const REDIS_RETRY: Duration = Duration::from_secs(1);
 
@@ -126,6 +131,7 @@ impl Gateway {
     }
 
     async fn bind_with(config: Config, fault: Option<Fault>) -> Result<Self, StartError> {
+        warn_of_few_sockets(config.sockets_max);
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
         let (mut backplane, inbound) = store(&config).await?;
         if let Some(fault) = fault {
@@ -150,13 +156,13 @@ impl Gateway {
                 .and_then(|listener| Ok((listener.address()?, listener)))
                 .map_err(|source| StartError::Listen { address, source })
         };
-        let (public, public_listener) =
-            listen(config.listen, tls, Arc::new(Gate::new(config.sockets_max)))?;
-        let (admin, admin_listener) = listen(
-            config.admin_listen,
-            None,
-            Arc::new(Gate::new(config.sockets_max)),
+        let (public, public_listener) = listen(
+            config.listen,
+            tls,
+            Gate::new(GateLimits::public(config.sockets_max)),
         )?;
+        let (admin, admin_listener) =
+            listen(config.admin_listen, None, Gate::new(GateLimits::admin()))?;
         let identity = Identity {
             name: host_name().unwrap_or_else(|| public.to_string()),
             address: public.to_string(),
@@ -179,6 +185,7 @@ impl Gateway {
             hosts: config.allowed_hosts,
             ready_when_degraded: config.ready_when_degraded,
             orders: tokio::sync::Mutex::default(),
+            throttle: Mutex::default(),
         };
         Ok(Self {
             node,
@@ -293,6 +300,17 @@ async fn store(
             Err(error) => tracing::warn!(%error, "redis is not there yet"),
         }
         tokio::time::sleep(REDIS_RETRY).await;
+    }
+}
+
+/// Says that few sockets are few, as the limit of open files may be why.
+fn warn_of_few_sockets(sockets_max: usize) {
+    if sockets_max < SOCKETS_FEW {
+        tracing::warn!(
+            sockets_max,
+            "sockets_max is below 64: a quarter of it is for sockets that have not authenticated yet, so a few \
+             slow clients delay the others; raise it, or the limit of open files"
+        );
     }
 }
 

@@ -2,21 +2,19 @@
 //!
 //! | too much, too late | then |
 //! | --- | --- |
-//! | sockets open: `sockets_max` | 503 with `Retry-After` |
-//! | handshakes under way: 4,096 on the node | 503 with `Retry-After` |
-//! | handshakes under way: 256 from one address | 429 with `Retry-After` |
+//! | what the [`Gate`] does not let in | 429 or 503 with `Retry-After` |
 //! | TLS and first head not done within `handshake_timeout` | closed without a word |
 //! | an answer not taken, or no next head, within `handshake_timeout` of it | closed |
 //! | head over 16 KiB | 431 |
+//! | accept fails, as no file is free | a pause of 50 ms that doubles up to 1 s, and one line a minute |
 //!
 //! A connection is kept alive unless the answer says otherwise. A service bounds its own time.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,18 +24,23 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use protocol::limits::{HANDSHAKES_MAX, HANDSHAKES_PER_SOURCE, HEAD_BYTES_MAX};
+use protocol::limits::HEAD_BYTES_MAX;
 use smol_str::SmolStr;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use crate::node::{KeptPlace, counted_as};
+use crate::gate::{Entered, Gate, Open};
 
-/// Wait after an accept that failed, so that a node without file descriptors does not spin.
+/// Wait after an accept that failed, so that a node without file descriptors does not spin; it
+/// doubles up to [`ACCEPT_PAUSE_MAX`] until one succeeds.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Longest such wait: a client that retries connects within it once files are free.
+const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// Between two lines about accepts that fail.
+const ACCEPT_LOG_PERIOD: Duration = Duration::from_secs(60);
 /// Connections that the system keeps for us to accept.
 const BACKLOG: u32 = 4096;
 /// Most refusals that are being told at once.
@@ -45,7 +48,7 @@ const REFUSALS_MAX: usize = 256;
 /// Longest time to tell one.
 const REFUSAL_WAIT: Duration = Duration::from_secs(1);
 /// When a refused client may come back, seconds.
-const RETRY_AFTER_S: u32 = 1;
+pub(crate) const RETRY_AFTER_S: u32 = 1;
 
 /// What answers requests.
 pub(crate) trait Service: Send + Sync + 'static {
@@ -61,9 +64,12 @@ pub(crate) trait Service: Send + Sync + 'static {
     /// Whether many handshakes may come from this address: a proxy that is trusted.
     fn is_crowd(&self, peer: IpAddr) -> bool;
 
-    /// Counts a connection that never became a request: the status it was refused with, `failed`
+    /// Notes a connection that never became a request: the status it was refused with, `failed`
     /// if it was given none.
-    fn turned_away(&self, result: &str);
+    fn turned_away(&self, peer: IpAddr, result: &str);
+
+    /// Notes that a socket of this source had to make room for a new one.
+    fn displaced(&self, source: &SmolStr);
 }
 
 /// One listening address.
@@ -72,117 +78,8 @@ pub(crate) struct Listener {
     tls: Option<TlsAcceptor>,
     handshake_timeout: Duration,
     gate: Arc<Gate>,
-}
-
-/// Counts what is open and what is on its way.
-pub(crate) struct Gate {
-    sockets_max: usize,
-    sockets: AtomicUsize,
-    handshakes: Mutex<Handshakes>,
     /// Refusals that are being told; beyond them connections are dropped without a word.
     refusals: Arc<Semaphore>,
-}
-
-#[derive(Default)]
-struct Handshakes {
-    all: usize,
-    by_source: HashMap<SmolStr, usize>,
-}
-
-/// A socket that counts as open until this is dropped; clones count once.
-#[derive(Clone)]
-pub(crate) struct Open(Arc<OpenSocket>);
-
-struct OpenSocket {
-    gate: Arc<Gate>,
-    /// Whose it is between two requests of a kept-alive connection.
-    kept: Mutex<Option<KeptPlace>>,
-}
-
-impl Open {
-    /// Counts the connection for a tenant until the next call or its end.
-    pub(crate) fn keep(&self, place: Option<KeptPlace>) {
-        let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::replace(&mut *kept, place);
-        // Its drop takes a lock of the node.
-        drop(kept);
-        drop(before);
-    }
-}
-
-impl Drop for OpenSocket {
-    fn drop(&mut self) {
-        self.gate.sockets.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-struct Handshake {
-    gate: Arc<Gate>,
-    source: SmolStr,
-}
-
-impl Drop for Handshake {
-    fn drop(&mut self) {
-        let mut handshakes = self.gate.handshakes();
-        handshakes.all -= 1;
-        if let Some(count) = handshakes.by_source.get_mut(&self.source) {
-            *count -= 1;
-            if *count == 0 {
-                handshakes.by_source.remove(&self.source);
-            }
-        }
-    }
-}
-
-impl Gate {
-    /// A gate that lets this many sockets be open.
-    pub(crate) fn new(sockets_max: usize) -> Self {
-        Self {
-            sockets_max,
-            sockets: AtomicUsize::new(0),
-            handshakes: Mutex::default(),
-            refusals: Arc::new(Semaphore::new(REFUSALS_MAX)),
-        }
-    }
-
-    fn handshakes(&self) -> std::sync::MutexGuard<'_, Handshakes> {
-        self.handshakes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Lets a connection in, or says with which status not.
-    fn enter(self: &Arc<Self>, peer: IpAddr, is_crowd: bool) -> Result<(Open, Handshake), u16> {
-        let source = counted_as(peer);
-        let mut handshakes = self.handshakes();
-        let from_there = handshakes
-            .by_source
-            .get(&source)
-            .copied()
-            .unwrap_or_default();
-        if from_there >= HANDSHAKES_PER_SOURCE && !is_crowd {
-            return Err(429);
-        }
-        let is_full = self.sockets.load(Ordering::Relaxed) >= self.sockets_max;
-        if handshakes.all >= HANDSHAKES_MAX || is_full {
-            return Err(503);
-        }
-        handshakes.all += 1;
-        *handshakes.by_source.entry(source.clone()).or_default() += 1;
-        drop(handshakes);
-        self.sockets.fetch_add(1, Ordering::Relaxed);
-        let open = Open(Arc::new(OpenSocket {
-            gate: Arc::clone(self),
-            kept: Mutex::default(),
-        }));
-        Ok((
-            open,
-            Handshake {
-                gate: Arc::clone(self),
-                source,
-            },
-        ))
-    }
 }
 
 impl Listener {
@@ -210,6 +107,7 @@ impl Listener {
             tls,
             handshake_timeout,
             gate,
+            refusals: Arc::new(Semaphore::new(REFUSALS_MAX)),
         })
     }
 
@@ -220,24 +118,35 @@ impl Listener {
 
     /// Accepts until the task is aborted.
     pub(crate) async fn serve<S: Service>(self, service: Arc<S>) {
+        let mut failures = AcceptFailures::default();
         loop {
             match self.tcp.accept().await {
-                Ok((stream, peer)) => self.accept(stream, peer, &service),
+                Ok((stream, peer)) => {
+                    failures.ended();
+                    self.accept(stream, peer, &service);
+                }
                 Err(error) => {
-                    tracing::warn!(%error, "accept failed");
-                    sleep(ACCEPT_PAUSE).await;
+                    let (pause, count) = failures.next(Instant::now());
+                    if let Some(count) = count {
+                        tracing::warn!(%error, count, "accept failed");
+                    }
+                    sleep(pause).await;
                 }
             }
         }
     }
 
     fn accept<S: Service>(&self, stream: TcpStream, peer: SocketAddr, service: &Arc<S>) {
-        let (open, handshake) = match self.gate.enter(peer.ip(), service.is_crowd(peer.ip())) {
+        // Frames are written whole; waiting to fill a segment would only delay them.
+        let _ = stream.set_nodelay(true);
+        let entered = self.gate.enter(peer.ip(), service.is_crowd(peer.ip()));
+        let Entered { open, displaced } = match entered {
             Ok(entered) => entered,
-            Err(status) => {
-                service.turned_away(if status == 429 { "429" } else { "503" });
+            Err(shut) => {
+                let status = shut.status();
+                service.turned_away(peer.ip(), if status == 429 { "429" } else { "503" });
                 if self.tls.is_none()
-                    && let Ok(turn) = Arc::clone(&self.gate.refusals).try_acquire_owned()
+                    && let Ok(turn) = Arc::clone(&self.refusals).try_acquire_owned()
                 {
                     tokio::spawn(async move {
                         refuse(stream, status).await;
@@ -247,10 +156,14 @@ impl Listener {
                 return;
             }
         };
+        if let Some(source) = displaced {
+            service.displaced(&source);
+        }
         let (tls, service) = (self.tls.clone(), Arc::clone(service));
         let limit = self.handshake_timeout;
-        let turns = Arc::new(Turns::new(handshake));
-        tokio::spawn(async move {
+        let turns = Arc::new(Turns::default());
+        let held = open.clone();
+        let task = tokio::spawn(async move {
             let served = async {
                 let (service, turns) = (Arc::clone(&service), Arc::clone(&turns));
                 match tls {
@@ -266,36 +179,53 @@ impl Listener {
                 () = turns.peer_too_slow(limit) => tracing::debug!(%peer, "peer took too long"),
             }
             if !turns.has_begun() {
-                service.turned_away("failed");
+                service.turned_away(peer.ip(), "failed");
             }
         });
+        held.served_by(task.abort_handle());
+    }
+}
+
+/// Accepts that fail one after another.
+#[derive(Debug, Default)]
+struct AcceptFailures {
+    pause: Option<Duration>,
+    since_logged: u64,
+    logged: Option<Instant>,
+}
+
+impl AcceptFailures {
+    /// How long to wait after one more, and how many to tell of, if it is time to.
+    fn next(&mut self, now: Instant) -> (Duration, Option<u64>) {
+        let pause = self.pause.unwrap_or(ACCEPT_PAUSE);
+        self.pause = Some((pause * 2).min(ACCEPT_PAUSE_MAX));
+        self.since_logged += 1;
+        let is_told = |then: Instant| now.duration_since(then) < ACCEPT_LOG_PERIOD;
+        if self.logged.is_some_and(is_told) {
+            return (pause, None);
+        }
+        self.logged = Some(now);
+        (pause, Some(std::mem::take(&mut self.since_logged)))
+    }
+
+    /// One succeeded.
+    fn ended(&mut self) {
+        self.pause = None;
     }
 }
 
 /// Whose turn it is on a connection: the peer's, to take an answer and send the next head, or ours.
+#[derive(Default)]
 struct Turns {
     ours: watch::Sender<bool>,
-    /// Given back with the first head.
-    handshake: Mutex<Option<Handshake>>,
+    /// Whether the first head has come.
+    begun: AtomicBool,
 }
 
 impl Turns {
-    fn new(handshake: Handshake) -> Self {
-        Self {
-            ours: watch::Sender::new(false),
-            handshake: Mutex::new(Some(handshake)),
-        }
-    }
-
-    fn handshake(&self) -> std::sync::MutexGuard<'_, Option<Handshake>> {
-        self.handshake
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// A head has come.
     fn ours(&self) {
-        self.handshake().take();
+        self.begun.store(true, Ordering::Relaxed);
         self.ours.send_replace(true);
     }
 
@@ -305,7 +235,7 @@ impl Turns {
     }
 
     fn has_begun(&self) -> bool {
-        self.handshake().is_none()
+        self.begun.load(Ordering::Relaxed)
     }
 
     /// Returns once one turn of the peer's has taken longer than `limit`.
@@ -376,48 +306,27 @@ async fn refuse(mut stream: TcpStream, status: u16) {
 mod tests {
     use super::*;
 
-    fn ip(last: u8) -> IpAddr {
-        IpAddr::from([127, 0, 0, last])
-    }
-
     #[test]
-    fn one_source_may_not_fill_the_gate() {
-        let gate = Arc::new(Gate::new(usize::MAX));
-        let held: Vec<_> = (0..HANDSHAKES_PER_SOURCE)
-            .map(|_| gate.enter(ip(1), false))
-            .collect();
-        assert!(held.iter().all(Result::is_ok));
-        assert_eq!(gate.enter(ip(1), false).err(), Some(429));
-        assert!(gate.enter(ip(2), false).is_ok());
-        assert!(gate.enter(ip(1), true).is_ok(), "a proxy speaks for many");
-        drop(held);
-        assert!(gate.enter(ip(1), false).is_ok());
-        assert!(gate.handshakes().by_source.is_empty());
-    }
-
-    #[test]
-    fn a_full_node_refuses_until_a_socket_is_gone() {
-        let gate = Arc::new(Gate::new(1));
-        let (open, handshake) = gate.enter(ip(1), false).ok().unwrap();
-        drop(handshake);
+    fn accepts_that_fail_pause_longer_and_are_logged_once_a_minute() {
+        let mut failures = AcceptFailures::default();
+        let mut now = Instant::now();
+        let mut told = Vec::new();
+        let mut pauses = Vec::new();
+        for _ in 0..100 {
+            let (pause, count) = failures.next(now);
+            told.extend(count);
+            pauses.push(pause.as_millis());
+            now += pause;
+        }
+        assert_eq!(pauses[..7], [50, 100, 200, 400, 800, 1000, 1000]);
+        // The second line is a minute later.
+        assert_eq!(told, [1, 64], "in {pauses:?}");
+        failures.ended();
+        let (pause, count) = failures.next(now);
         assert_eq!(
-            gate.enter(ip(1), false).err(),
-            Some(503),
-            "open sockets count, not handshakes"
+            (pause.as_millis(), count),
+            (50, None),
+            "still the same minute"
         );
-        drop(open);
-        assert!(gate.enter(ip(1), false).is_ok());
-    }
-
-    #[test]
-    fn handshakes_of_a_node_are_bounded() {
-        let gate = Arc::new(Gate::new(usize::MAX));
-        let sources = (0..HANDSHAKES_MAX / HANDSHAKES_PER_SOURCE).map(|i| ip(i as u8));
-        let held: Vec<_> = sources
-            .flat_map(|from| (0..HANDSHAKES_PER_SOURCE).map(move |_| from))
-            .map(|from| gate.enter(from, false))
-            .collect();
-        assert!(held.iter().all(Result::is_ok));
-        assert_eq!(gate.enter(ip(200), false).err(), Some(503));
     }
 }

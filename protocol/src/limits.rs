@@ -109,10 +109,15 @@ constants! {
     WAIT_MS_MAX: u64 = 50_000;
     /// Most entries of each failure table; the oldest go first.
     AUTH_FAILURE_ENTRIES_MAX: usize = 65_536;
-    /// Most handshakes under way from one source.
-    HANDSHAKES_PER_SOURCE: usize = 256;
-    /// Most handshakes under way on a node.
-    HANDSHAKES_MAX: usize = 4096;
+    /// Most unauthenticated sockets of one source, and at most half of the node's; more are refused with 429.
+    ///
+    /// A mobile network puts thousands of people behind one address, and a socket authenticates in
+    /// less than a second: 256 at once are some hundred a second.
+    UNAUTHENTICATED_PER_SOURCE: usize = 256;
+    /// Most unauthenticated sockets of a node, and at most a quarter of `sockets_max`; beyond, the oldest of the source with the most is closed.
+    ///
+    /// Each may hold 16 KiB of a request head: 128 MiB altogether.
+    UNAUTHENTICATED_MAX: usize = 8192;
 }
 
 // Between nodes: no client meets these, so no table of the documents has them.
@@ -222,7 +227,7 @@ limits! {
     registers_per_second: u32 = 5u32;
     /// `register_bot` and `unregister_bot` from one socket, at once.
     registers_burst: u32 = 128u32;
-    /// WebSocket control frames from one socket, a second and at once.
+    /// WebSocket control frames from one socket, a second and at once; ten times as many close it with 1008.
     control_per_second: u32 = 20u32;
     /// Bytes that wait for one socket to read.
     outbound_bytes: u32 = 1024 * 1024u32;

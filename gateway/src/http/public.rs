@@ -7,10 +7,13 @@ use http::header::UPGRADE;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use smol_str::SmolStr;
 
 use super::door::{Door, head_of};
 use super::{api, text};
-use crate::listener::{Open, Service};
+use crate::gate::Open;
+use crate::listener::{RETRY_AFTER_S, Service};
+use crate::node::counted_as;
 use crate::ws::handshake::{Refusal, host_is_ours, host_of};
 
 impl Service for Door {
@@ -23,18 +26,26 @@ impl Service for Door {
         let path = request.uri().path();
         // Only paths of ours are logged: others have been seen to carry credentials.
         tracing::debug!(%peer, path = if matches!(path, "/" | "/ws") { path } else { api::route_name(path) }, "request");
-        if api::is_ours(path) {
-            return api::serve(self, request, peer.ip(), &open).await;
+        let source = self.sources.source_of(peer.ip(), request.headers());
+        let crowded = open.comes_from(&source).is_err();
+        if !crowded && api::is_ours(path) {
+            return api::serve(self, request, (source, open)).await;
         }
         let answer = match (path, request.headers().contains_key(UPGRADE)) {
-            ("/ws", _) | ("/", true) => self.upgrade(request, peer, open),
+            _ if crowded => Err(Refusal::retry_after(
+                StatusCode::TOO_MANY_REQUESTS,
+                RETRY_AFTER_S,
+            )),
+            ("/ws", _) | ("/", true) => self.upgrade(request, (source.clone(), open)),
             _ if !self.is_ours(&request) => Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST)),
             _ => Err(Refusal::new(StatusCode::NOT_FOUND)),
         };
         match answer {
             Ok(response) => response,
             Err(refusal) => {
-                self.node.metrics.handshake(refusal.status.as_str());
+                let status = refusal.status.as_str();
+                self.node.metrics.handshake(status);
+                self.node.access_log.refused("public", &source, status);
                 let hint = match refusal.status {
                     StatusCode::NOT_FOUND | StatusCode::UPGRADE_REQUIRED => {
                         "connect a WebSocket to /ws\n"
@@ -53,8 +64,15 @@ impl Service for Door {
         self.sources.trusts(peer)
     }
 
-    fn turned_away(&self, result: &str) {
+    fn turned_away(&self, peer: IpAddr, result: &str) {
         self.node.metrics.handshake(result);
+        let source = counted_as(peer);
+        self.node.access_log.refused("public", &source, result);
+    }
+
+    fn displaced(&self, source: &SmolStr) {
+        self.node.metrics.displaced.increment(1);
+        self.node.access_log.refused("public", source, "displaced");
     }
 }
 

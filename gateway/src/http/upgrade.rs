@@ -4,7 +4,6 @@
 //! `t2b.auth.<base64url>`; the first found is the only one tried. It is not judged here: a browser
 //! cannot read an HTTP status, so the session tells it in-band.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -21,7 +20,7 @@ use router_core::session::Opened;
 use smol_str::SmolStr;
 
 use super::door::{Door, bearer, head_of};
-use crate::listener::Open;
+use crate::gate::Open;
 use crate::node::Node;
 use crate::ws::handshake::{Policy, Refusal, judge};
 use crate::ws::{Connection, Ended, Reader, drive, split_upgraded};
@@ -37,8 +36,7 @@ impl Door {
     pub(super) fn upgrade(
         &self,
         mut request: Request<Incoming>,
-        peer: SocketAddr,
-        open: Open,
+        (source, open): (SmolStr, Open),
     ) -> Result<Response<Full<Bytes>>, Refusal> {
         let parts = head_of(&request);
         let policy = Policy {
@@ -54,11 +52,11 @@ impl Door {
             ));
         }
         let opened = self.opened(&parts)?;
-        let source = self.sources.source_of(peer.ip(), &parts.headers);
         let upgraded = hyper::upgrade::on(&mut request);
         let node = Arc::clone(&self.node);
         let control_per_second = self.control_per_second;
         // In a box that goes when the conversation begins: the task is kept for as long as that lasts.
+        let (peer, held) = (source.clone(), open.clone());
         let begin = Box::pin(async move {
             let upgraded = upgraded.await.inspect_err(|error| {
                 node.metrics.handshake("failed");
@@ -67,17 +65,19 @@ impl Door {
             Some(converse(
                 &node,
                 upgraded.ok()?,
-                source,
+                (source, held),
                 opened,
                 control_per_second,
             ))
         });
-        tokio::spawn(async move {
+        let place = open.clone();
+        let task = tokio::spawn(async move {
             let _open = open;
             if let Some(talk) = begin.await {
                 talk.await;
             }
         });
+        place.handed_to(task.abort_handle());
         let (parts, ()) = accepted.response().into_parts();
         Ok(Response::from_parts(parts, Full::default()))
     }
@@ -115,14 +115,14 @@ impl Door {
 fn converse(
     node: &Arc<Node>,
     upgraded: hyper::upgrade::Upgraded,
-    source: SmolStr,
+    peer: (SmolStr, Open),
     opened: Opened,
     control_per_second: u32,
 ) -> impl Future<Output = Ended> + Send + use<> {
     let (read, write, buffered) = split_upgraded(upgraded);
     let reader = Reader::new(read, &buffered, node.read_limits_unauthenticated());
     node.metrics.handshake("upgraded");
-    let dialect = node.connect(|limits| Connection::new(write, limits), source, opened);
+    let dialect = node.connect(|limits| Connection::new(write, limits), peer, opened);
     drive(reader, dialect.socket(), dialect, control_per_second)
 }
 

@@ -91,6 +91,11 @@ pub const TABLE: &[Metric] = &[
         "Connections by the end of their handshake: upgraded, or the status.",
     ),
     counter(
+        "t2b_unauthenticated_displaced_total",
+        &[],
+        "Sockets closed before they had authenticated, to make room for others.",
+    ),
+    counter(
         "t2b_authenticated_total",
         &[],
         "Connections and HTTP requests that joined their tenant.",
@@ -98,7 +103,7 @@ pub const TABLE: &[Metric] = &[
     counter(
         "t2b_auth_failures_total",
         &["reason"],
-        "Credentials refused: invalid, expired, throttled.",
+        "Credentials refused: invalid, expired, revoked, suspended, or throttled whatever was wrong.",
     ),
     counter(
         "t2b_auth_old_secret_total",

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use super::Node;
 use super::member::Member;
+use crate::gate::Open;
 use crate::ws::{Budget, Ended, Local, ReadLimits, Told};
 
 /// Why a call is refused: a row of the error table, and when to come back if that is known.
@@ -48,7 +49,7 @@ impl Caller {
     /// Verifies the credential and joins its tenant. Errors: as a socket is refused.
     pub(crate) async fn join(
         node: &Arc<Node>,
-        source: SmolStr,
+        (source, open): (SmolStr, Open),
         opened: Opened,
     ) -> Result<Self, Refused> {
         if node.is_draining() {
@@ -62,6 +63,7 @@ impl Caller {
                 connection
             },
             source,
+            open,
         );
         let mut caller = Self {
             member,

@@ -29,6 +29,12 @@ impl Node {
     }
 }
 
+impl std::fmt::Debug for KeptPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("KeptPlace").field(&self.tenant).finish()
+    }
+}
+
 impl Drop for KeptPlace {
     fn drop(&mut self) {
         let shard = &self.node.shards[self.node.shard_of(&self.tenant)];

@@ -15,8 +15,10 @@ mod call;
 mod clock;
 mod cluster;
 mod dialect;
+mod failures;
 mod kept;
 mod lanes;
+mod logged;
 mod member;
 mod perform;
 mod shed;
@@ -33,7 +35,7 @@ use arc_swap::ArcSwap;
 use backplane::Backplane;
 use protocol::lane::LaneKeys;
 use protocol::{BootId, Limits, TenantId};
-use router_core::auth::{Attempt, AuthError, Credential, Keyring, Throttle, Verified};
+use router_core::auth::{AuthError, Credential, Keyring, Throttle, Verified};
 use router_core::effect::Ticket;
 use router_core::ids::{HashKeys, TableKeys};
 use router_core::node::NodeInput;
@@ -45,6 +47,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
+use crate::access_log::AccessLog;
+use crate::gate::Open;
 use crate::memory::{MemoryDivision, pool};
 use crate::metrics::Metrics;
 use crate::trace::Tracer;
@@ -53,6 +57,7 @@ pub(crate) use call::{Caller, Refused};
 use clock::Clock;
 pub(crate) use cluster::Identity;
 pub(crate) use dialect::T2b;
+use failures::AuthFailure;
 pub(crate) use kept::KeptPlace;
 pub(crate) use lanes::LaneTotals;
 use lanes::Lanes;
@@ -76,6 +81,7 @@ const STRANGERS_PART: u64 = 8;
 pub(crate) struct Node {
     pub(crate) settings: Settings,
     pub(crate) metrics: Metrics,
+    pub(crate) access_log: AccessLog,
     pub(crate) backplane: Backplane,
     pub(crate) outbound: Pool,
     pub(crate) assembly: Pool,
@@ -117,6 +123,8 @@ pub(crate) struct Entry {
     pub(crate) key: ConnKey,
     pub(crate) socket: Arc<Connection>,
     source: SmolStr,
+    /// Its place at the gate, which is told when it has authenticated.
+    open: Open,
     session: Mutex<Session>,
     /// When the session wants to be woken; `u64::MAX` = never.
     wake_ms: AtomicU64,
@@ -268,6 +276,7 @@ impl Node {
             table_keys: TableKeys::new(hash_keys),
             client_keys: random,
             metrics: Metrics::new(),
+            access_log: AccessLog::default(),
             shed_log: ShedLog::default(),
             strangers: Strangers {
                 outbound: Budget::in_pool(memory.outbound / STRANGERS_PART, &outbound),
@@ -290,10 +299,10 @@ impl Node {
     pub(crate) fn connect(
         self: &Arc<Self>,
         socket: impl FnOnce(WriteLimits) -> Arc<Connection>,
-        source: SmolStr,
+        (source, open): (SmolStr, Open),
         opened: Opened,
     ) -> T2b {
-        T2b::new(self.enter(socket, source), opened)
+        T2b::new(self.enter(socket, source, open), opened)
     }
 
     /// Gives a connection its place in the node.
@@ -301,6 +310,7 @@ impl Node {
         self: &Arc<Self>,
         socket: impl FnOnce(WriteLimits) -> Arc<Connection>,
         source: SmolStr,
+        open: Open,
     ) -> Member {
         let view = self.view();
         let env = self.env(&view);
@@ -314,6 +324,7 @@ impl Node {
             key,
             socket: socket(limits),
             source,
+            open,
             session: Mutex::new(Session::new(key, &env)),
             wake_ms: AtomicU64::new(u64::MAX),
             shard: AtomicUsize::new(usize::MAX),
@@ -333,29 +344,21 @@ impl Node {
         }
     }
 
-    /// Checks a credential, unless too many from there have failed.
+    /// Checks a credential. A good one always passes; failures are counted, logged and throttled.
     pub(crate) fn verify(
         &self,
         source: &SmolStr,
         credential: &Credential,
     ) -> Result<Verified, AuthError> {
         let now_ms = self.clock.now_ms();
-        let attempt = Attempt {
-            source: source.clone(),
-            claimed: credential.claimed(),
-        };
-        if let Err(retry_after_ms) = lock(&self.throttle).check(&attempt, now_ms) {
-            self.metrics.auth_throttled.increment(1);
-            return Err(AuthError::Throttled { retry_after_ms });
-        }
         let verdict = self.keyring.verify(credential, now_ms);
         match &verdict {
             Ok(verified) if verified.old_secret => self.metrics.auth_old_secret.increment(1),
             Ok(_) => {}
-            Err(AuthError::Expired) => self.metrics.auth_expired.increment(1),
+            Err(AuthError::Expired) => self.expired(source, credential.claimed()),
             Err(AuthError::Invalid | AuthError::Throttled { .. }) => {
-                self.metrics.auth_invalid.increment(1);
-                lock(&self.throttle).fail(attempt, now_ms);
+                let claimed = credential.claimed();
+                self.auth_failed(source, claimed, AuthFailure::Invalid)?;
             }
         }
         verdict

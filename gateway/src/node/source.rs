@@ -1,22 +1,30 @@
 //! Where a connection comes from, for counting failures and handshakes by.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::HeaderMap;
 use smol_str::{SmolStr, ToSmolStr};
 
 use crate::config::Cidr;
 
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
 /// The proxies whose `X-Forwarded-For` is believed.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Sources {
     trusted: Vec<Cidr>,
+    /// Whether the log has told of a proxy that is not one of them.
+    warned: AtomicBool,
 }
 
 impl Sources {
     /// Believes these and nobody else.
     pub fn new(trusted: Vec<Cidr>) -> Self {
-        Self { trusted }
+        Self {
+            trusted,
+            warned: AtomicBool::new(false),
+        }
     }
 
     /// The source of a request: the peer, or what a trusted peer says is behind it. IPv6 sources
@@ -27,10 +35,13 @@ impl Sources {
 
     fn address_of(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         if !self.trusts(peer) {
+            if headers.contains_key(FORWARDED_FOR) {
+                self.warn_of(peer);
+            }
             return peer;
         }
         let hops = headers
-            .get_all("x-forwarded-for")
+            .get_all(FORWARDED_FOR)
             .iter()
             .filter_map(|value| value.to_str().ok());
         let hops: Vec<&str> = hops
@@ -38,20 +49,43 @@ impl Sources {
             .map(str::trim)
             .collect();
         for hop in hops.iter().rev() {
-            match hop.parse::<IpAddr>() {
-                Ok(address) if self.trusts(address) => {}
-                Ok(address) => return address,
+            match address_in(hop) {
+                Some(address) if self.trusts(address) => {}
+                Some(address) => return address,
                 // What stands left of a thing that is no address was not written by a proxy of ours.
-                Err(_) => return peer,
+                None => return peer,
             }
         }
         peer
+    }
+
+    /// Once: everybody behind a proxy that is not listed counts as one source, and a client may send
+    /// the header without any proxy.
+    fn warn_of(&self, peer: IpAddr) {
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                %peer,
+                "X-Forwarded-For is ignored, as this peer is not in trusted_proxies; if it is a proxy of yours, \
+                 add it, or all its clients count as one source"
+            );
+        }
     }
 
     /// Whether an address is one of the proxies.
     pub fn trusts(&self, address: IpAddr) -> bool {
         self.trusted.iter().any(|block| block.contains(address))
     }
+}
+
+/// The address of one entry: `1.2.3.4`, `1.2.3.4:5555`, `2001:db8::1`, `[2001:db8::1]` or
+/// `[2001:db8::1]:5555`.
+fn address_in(hop: &str) -> Option<IpAddr> {
+    let bare = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']'));
+    if let Some(bare) = bare {
+        return bare.parse().ok().map(IpAddr::V6);
+    }
+    let with_port = |hop: &str| hop.parse::<SocketAddr>().map(|address| address.ip());
+    hop.parse().or_else(|_| with_port(hop)).ok()
 }
 
 /// How an address is counted.
@@ -97,6 +131,31 @@ mod tests {
             "10.1.1.1"
         );
         assert_eq!(source(&proxies, "10.1.1.1", &[]), "10.1.1.1");
+    }
+
+    #[test]
+    fn an_entry_may_have_brackets_and_a_port() {
+        for (entry, expected) in [
+            ("1.2.3.4:5555", "1.2.3.4"),
+            ("2001:db8:1:2:3::4", "2001:db8:1:2::"),
+            ("[2001:db8:1:2:3::4]", "2001:db8:1:2::"),
+            ("[2001:db8:1:2:3::4]:5555", "2001:db8:1:2::"),
+            ("6.6.6.6:1, 1.2.3.4:2, 10.2.2.2:3", "1.2.3.4"),
+            // No entry of a proxy: everything left of it is the client's own.
+            ("1.2.3.4:", "10.1.1.1"),
+            ("1.2.3.4:65536", "10.1.1.1"),
+            ("[1.2.3.4]", "10.1.1.1"),
+            ("[2001:db8::1", "10.1.1.1"),
+            ("unknown", "10.1.1.1"),
+            ("_hidden", "10.1.1.1"),
+            ("6.6.6.6, ", "10.1.1.1"),
+        ] {
+            assert_eq!(
+                source(&["10.0.0.0/8"], "10.1.1.1", &[entry]),
+                expected,
+                "{entry}"
+            );
+        }
     }
 
     #[test]

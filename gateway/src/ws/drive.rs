@@ -3,8 +3,9 @@
 //! ```text
 //! parse all that has arrived -> dialect.on_message ...   then dialect.on_idle (flush), then read
 //! a pause                    -> nothing is parsed or read until Connection::resume
+//! control frames too fast    -> ignored; far too fast, or of an unproven peer: 1008
 //! close, error, peer's Close -> write the queue and Close (2 s), wait for the peer's Close or
-//!                               end of stream (2 s), throwing away what else comes
+//!                               end of stream (2 s), throwing away what else comes (4 MiB)
 //! ```
 
 use std::future::poll_fn;
@@ -23,6 +24,14 @@ use super::reader::{Input, Message, Reader};
 /// Longest wait for our last frames to leave, and again for the peer's Close.
 pub const CLOSE_WAIT: Duration = Duration::from_secs(2);
 
+/// Bytes thrown away while a connection closes; a peer that sends more is let go at once.
+///
+/// What it had sent before it could see our Close is read, lest a reset overtakes that; this is
+/// more than is usually under way. A flood goes on for as long as somebody reads it.
+const DISCARD_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How many times its rate of control frames a proven peer may exceed before it is closed.
+const CONTROL_FLOOD: u32 = 10;
+
 /// What is spoken on top of WebSocket messages.
 pub trait Dialect: Send {
     /// Begins the conversation, before the first message.
@@ -37,6 +46,11 @@ pub trait Dialect: Send {
 
     /// Presence that was refused with `Push::Full` has room now.
     fn on_room(&mut self) {}
+    /// Whether the peer has shown no credential yet: then it is closed with 1008 as soon as its control
+    /// frames are too fast.
+    fn is_unproven(&self) -> bool {
+        false
+    }
 
     /// All that has arrived was told: the time to flush every connection that was pushed to.
     fn on_idle(&mut self) {}
@@ -59,7 +73,8 @@ pub enum Flow {
 
 /// Reads a connection to its end and closes it; the task may be aborted at any time.
 ///
-/// `controls_per_second`: how many pings and pongs are heeded; the others are counted and ignored.
+/// `controls_per_second`: how many pings and pongs are heeded; the others are counted and ignored. Ten
+/// times as many in one second close the connection with 1008.
 pub fn drive<D: Dialect>(
     reader: Reader,
     connection: Arc<Connection>,
@@ -193,6 +208,13 @@ impl<D: Dialect> Talk<'_, D> {
                 }
                 Message::Ping(_) | Message::Pong(_) if !self.controls.admit() => {
                     self.connection.count_ignored_control();
+                    let is_flood = self.controls.is_flood()
+                        || guarded(|| self.dialect.is_unproven()).unwrap_or(true);
+                    if is_flood {
+                        self.reader.give_up();
+                        self.connection.close(CloseCode::PolicyViolation);
+                        break Stop::Over;
+                    }
                     continue;
                 }
                 Message::Ping(payload) => {
@@ -254,14 +276,15 @@ fn guarded<T>(call: impl FnOnce() -> T) -> Option<T> {
 /// sends a reset, which may overtake our Close frame.
 async fn finish(reader: &mut Reader, connection: &Arc<Connection>) {
     connection.flush();
-    let written = timeout(CLOSE_WAIT, close_written(reader, connection)).await;
+    let mut room = DISCARD_BYTES_MAX;
+    let written = timeout(CLOSE_WAIT, close_written(reader, connection, &mut room)).await;
     if written.is_err() || connection.signals().any(BROKEN) {
         return connection.abort();
     }
     let farewell = async {
-        discard(reader, |input| input != Input::Open).await;
+        discard(reader, &mut room, |input| input != Input::Open).await;
         poll_fn(|cx| connection.poll_shutdown(cx)).await;
-        discard(reader, |input| input == Input::Ended).await;
+        discard(reader, &mut room, |input| input == Input::Ended).await;
     };
     // Late or not, the socket is let go.
     if timeout(CLOSE_WAIT, farewell).await.is_err() {
@@ -269,8 +292,9 @@ async fn finish(reader: &mut Reader, connection: &Arc<Connection>) {
     }
 }
 
-/// Waits until the Close frame is written; reads meanwhile, lest both sides wait to write.
-async fn close_written(reader: &mut Reader, connection: &Connection) {
+/// Waits until the Close frame is written, or there is no room for what comes; reads meanwhile, lest
+/// both sides wait to write.
+async fn close_written(reader: &mut Reader, connection: &Connection, room: &mut usize) {
     poll_fn(|cx| {
         if connection
             .signals()
@@ -279,15 +303,24 @@ async fn close_written(reader: &mut Reader, connection: &Connection) {
         {
             return Poll::Ready(());
         }
-        while reader.input() != Input::Ended && reader.poll_discard(cx).is_ready() {}
-        Poll::Pending
+        while *room > 0 && reader.input() != Input::Ended {
+            match reader.poll_discard(cx) {
+                Poll::Ready(read) => *room = room.saturating_sub(read),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        match *room {
+            0 => Poll::Ready(()),
+            _ => Poll::Pending,
+        }
     })
     .await;
 }
 
-async fn discard(reader: &mut Reader, until: impl Fn(Input) -> bool) {
-    while !until(reader.input()) {
-        poll_fn(|cx| reader.poll_discard(cx)).await;
+async fn discard(reader: &mut Reader, room: &mut usize, until: impl Fn(Input) -> bool) {
+    while *room > 0 && !until(reader.input()) {
+        let read = poll_fn(|cx| reader.poll_discard(cx)).await;
+        *room = room.saturating_sub(read);
     }
 }
 
@@ -312,8 +345,13 @@ impl ControlRate {
             self.since = Instant::now();
             self.count = 0;
         }
-        self.count += 1;
+        self.count = self.count.saturating_add(1);
         self.count <= self.per_second
+    }
+
+    /// Whether there were far too many in this second.
+    fn is_flood(&self) -> bool {
+        self.count > self.per_second.saturating_mul(CONTROL_FLOOD)
     }
 }
 

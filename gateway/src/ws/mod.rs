@@ -21,7 +21,7 @@
 //! | queue full | waiting partials are dropped, then `Push::Full`; [`Connection::look`] finds it slow after 10 s |
 //! | peer acknowledges nothing of what the kernel and the queue hold | [`Connection::look`] finds it slow after 10 s |
 //! | peer has not taken all when the closing ends | the socket is reset, so that the kernel holds nothing for it |
-//! | control frames too fast | ignored and counted |
+//! | control frames too fast | ignored and counted; ten times too fast, or before the peer has shown a credential: Close 1008 |
 //! | peer never answers our Close | 2 s, then the socket is let go |
 //! | dialect panics | Close 1011 |
 

@@ -135,9 +135,7 @@ impl Reader {
         }
         let parsed = self.parse_open();
         if matches!(parsed, Err(_) | Ok(Some(Message::Close(_)))) {
-            self.input = Input::Over;
-            self.head = None;
-            self.partial = None;
+            self.give_up();
         }
         parsed
     }
@@ -262,11 +260,14 @@ impl Reader {
         Poll::Ready(Ok(read.filled().len()))
     }
 
-    /// Reads once and throws away what came, up to the peer's Close. Cancel safe.
-    pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Reads once and throws away what came, up to the peer's Close; says how many bytes came. Cancel
+    /// safe.
+    pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
+        let held = self.buffer.len();
         ready!(self.poll_fill(cx));
+        let read = self.buffer.len() - held;
         while let Ok(Some(_)) = self.parse() {}
-        Poll::Ready(())
+        Poll::Ready(read)
     }
 }
 

@@ -1,7 +1,11 @@
 //! The gateway as its peers meet it: over real sockets.
 
 #[cfg(test)]
+mod access_log;
+#[cfg(test)]
 mod admin;
+#[cfg(test)]
+mod admission;
 #[cfg(test)]
 mod api;
 #[cfg(test)]

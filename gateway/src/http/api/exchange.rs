@@ -14,6 +14,7 @@ use router_core::session::Opened;
 use smol_str::SmolStr;
 use tokio::time::timeout;
 
+use crate::gate::Open;
 use crate::http::door::bearer;
 use crate::node::{Caller, Node, Refused};
 use crate::ws::budget::Charge;
@@ -24,7 +25,7 @@ pub(super) struct Exchange<'a> {
     node: &'a Arc<Node>,
     head: &'a Parts,
     body: Incoming,
-    source: SmolStr,
+    peer: (SmolStr, Open),
     joined: &'a OnceLock<Joined>,
 }
 
@@ -41,14 +42,14 @@ impl<'a> Exchange<'a> {
         node: &'a Arc<Node>,
         head: &'a Parts,
         body: Incoming,
-        source: SmolStr,
+        peer: (SmolStr, Open),
         joined: &'a OnceLock<Joined>,
     ) -> Self {
         Self {
             node,
             head,
             body,
-            source,
+            peer,
             joined,
         }
     }
@@ -95,7 +96,7 @@ impl<'a> Exchange<'a> {
             purpose,
             ..Opened::default()
         };
-        let caller = Caller::join(self.node, self.source.clone(), opened).await?;
+        let caller = Caller::join(self.node, self.peer.clone(), opened).await?;
         if let Some((tenant, outbound)) = caller.charged() {
             // It joins once.
             let _ = self.joined.set(Joined { tenant, outbound });

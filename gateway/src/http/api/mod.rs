@@ -22,7 +22,6 @@ mod problem;
 mod tokens;
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -34,11 +33,12 @@ use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use protocol::ErrorCode;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use self::cors::Page;
 use self::exchange::{Exchange, Joined};
 use super::door::Door;
-use crate::listener::Open;
+use crate::gate::Open;
 use crate::node::Refused;
 use crate::ws::budget::Charge;
 use crate::ws::handshake::{host_is_ours, host_of};
@@ -110,11 +110,11 @@ pub(super) fn route_name(path: &str) -> &'static str {
 pub(super) async fn serve(
     door: &Door,
     request: Request<Incoming>,
-    peer: IpAddr,
-    open: &Open,
+    peer: (SmolStr, Open),
 ) -> Response<Full<Bytes>> {
     let answering = Arc::new(door.node.answering());
     let joined = OnceLock::new();
+    let open = peer.1.clone();
     // From now on the connection counts as its request.
     open.keep(None);
     let (head, body) = request.into_parts();
@@ -127,8 +127,7 @@ pub(super) async fn serve(
     let (answer, page) = match page {
         Err(refused) => (Err(refused), Page::None),
         Ok(page) => {
-            let source = door.sources.source_of(peer, &head.headers);
-            let exchange = Exchange::new(&door.node, &head, body, source, &joined);
+            let exchange = Exchange::new(&door.node, &head, body, peer, &joined);
             (answer(exchange, &head.method, route.as_ref()).await, page)
         }
     };

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
 
 use super::*;
@@ -146,4 +146,59 @@ async fn an_aborted_reader_lets_the_socket_go_though_a_task_still_writes() {
             tokio::task::yield_now().await;
         }
     }
+}
+
+/// Pings of a client, with a mask of zeros.
+fn pings(count: usize) -> Vec<u8> {
+    [0x89, 0x80, 0, 0, 0, 0].repeat(count)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_control_frames_is_closed_and_a_fast_pinger_is_not() {
+    // The rate is 20: ten times as many are borne in each second, one more is not.
+    for (bursts, ended) in [(&[200, 200][..], None), (&[201], Some(1008))] {
+        let Pair {
+            mut peer,
+            connection,
+            mut told,
+            ..
+        } = pair(1 << 20);
+        for burst in bursts {
+            peer.write_all(&pings(*burst)).await.unwrap();
+            // Time passes only when everybody waits.
+            tokio::time::advance(Duration::from_secs(1)).await;
+            tokio::task::yield_now().await;
+        }
+        let ignored: u64 = bursts.iter().map(|burst| *burst as u64 - 20).sum();
+        while connection.controls_ignored() < ignored {
+            tokio::task::yield_now().await;
+        }
+        let code = match told.try_recv() {
+            Ok(Ended::Us(code)) => Some(code.code()),
+            Ok(Ended::Peer(_) | Ended::Lost) | Err(_) => None,
+        };
+        assert_eq!(code, ended, "{bursts:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_behind_our_close_is_not_read_to_its_end() {
+    let Pair {
+        mut peer,
+        connection,
+        task,
+        ..
+    } = pair(1 << 16);
+    let begin = Instant::now();
+    connection.close(CloseCode::Restart);
+    let flood = pings(10_000);
+    let mut written = 0;
+    // It ends with an error as soon as the socket is let go.
+    while peer.write_all(&flood).await.is_ok() {
+        written += flood.len();
+        assert!(written < 2 * DISCARD_BYTES_MAX, "somebody reads all of it");
+    }
+    assert!(written >= DISCARD_BYTES_MAX / 2, "{written}");
+    task.await.unwrap();
+    assert!(begin.elapsed() < CLOSE_WAIT, "it did not wait for the end");
 }
