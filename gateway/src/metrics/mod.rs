@@ -24,6 +24,9 @@ pub(crate) const HANDSHAKES: [&str; 9] = [
     "upgraded", "400", "403", "404", "421", "426", "429", "503", "failed",
 ];
 
+/// Why a credential was refused.
+const AUTH_FAILURES: [&str; 5] = ["invalid", "expired", "revoked", "suspended", "throttled"];
+
 /// Routes of the HTTP API; every path that is none of them is `other`.
 pub(crate) const ROUTES: [&str; 6] = [
     "/v1/bots",
@@ -47,9 +50,7 @@ pub struct Metrics {
     pub(crate) assembly_bytes: Gauge,
     pub(crate) authenticated: Counter,
     pub(crate) displaced: Counter,
-    pub(crate) auth_invalid: Counter,
-    pub(crate) auth_expired: Counter,
-    pub(crate) auth_throttled: Counter,
+    auth_failures: Vec<(&'static str, Counter)>,
     pub(crate) auth_old_secret: Counter,
     frames: Counter,
     received_bytes: Counter,
@@ -84,8 +85,12 @@ impl Metrics {
         make.describe();
         make.gauge("t2b_build_info", Some(env!("CARGO_PKG_VERSION").into()))
             .set(1.0);
-        let failure =
-            |reason: &'static str| make.counter("t2b_auth_failures_total", Some(reason.into()));
+        let failure = |reason: &'static str| {
+            (
+                reason,
+                make.counter("t2b_auth_failures_total", Some(reason.into())),
+            )
+        };
         let close = |code: String| make.counter("t2b_closes_total", Some(code.into()));
         let refusal = |code: &ErrorCode| {
             (
@@ -122,9 +127,7 @@ impl Metrics {
             assembly_bytes: make.gauge("t2b_assembly_bytes", None),
             authenticated: make.counter("t2b_authenticated_total", None),
             displaced: make.counter("t2b_unauthenticated_displaced_total", None),
-            auth_invalid: failure("invalid"),
-            auth_expired: failure("expired"),
-            auth_throttled: failure("throttled"),
+            auth_failures: AUTH_FAILURES.map(failure).into(),
             auth_old_secret: make.counter("t2b_auth_old_secret_total", None),
             frames: make.counter("t2b_frames_received_total", None),
             received_bytes: make.counter("t2b_received_bytes_total", None),
@@ -156,6 +159,11 @@ impl Metrics {
 
     pub(crate) fn refused(&self, code: ErrorCode) {
         increment(&self.refusals, &code);
+    }
+
+    /// `reason`: one of [`AUTH_FAILURES`].
+    pub(crate) fn auth_failed(&self, reason: &'static str) {
+        increment(&self.auth_failures, &reason);
     }
 
     pub(crate) fn closed(&self, code: CloseCode) {

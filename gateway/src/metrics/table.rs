@@ -92,7 +92,7 @@ pub const TABLE: &[Metric] = &[
     counter(
         "t2b_auth_failures_total",
         &["reason"],
-        "Credentials refused: invalid, expired, throttled.",
+        "Credentials refused: invalid, expired, revoked, suspended, or throttled whatever was wrong.",
     ),
     counter(
         "t2b_auth_old_secret_total",

@@ -61,6 +61,10 @@ impl Dialect for T2b {
         }
     }
 
+    fn is_unproven(&self) -> bool {
+        self.member.ask(|session| session.member().is_none())
+    }
+
     fn on_idle(&mut self) {
         self.member.finish();
     }

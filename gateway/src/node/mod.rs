@@ -15,6 +15,7 @@ mod call;
 mod clock;
 mod cluster;
 mod dialect;
+mod failures;
 mod lanes;
 mod member;
 mod perform;
@@ -31,7 +32,7 @@ use arc_swap::ArcSwap;
 use backplane::Backplane;
 use protocol::lane::LaneKeys;
 use protocol::{BootId, Limits, TenantId};
-use router_core::auth::{Attempt, AuthError, Credential, Keyring, Throttle, Verified};
+use router_core::auth::{AuthError, Credential, Keyring, Throttle, Verified};
 use router_core::effect::Ticket;
 use router_core::ids::{HashKeys, TableKeys};
 use router_core::node::NodeInput;
@@ -51,6 +52,7 @@ pub(crate) use call::{Caller, Refused};
 use clock::Clock;
 pub(crate) use cluster::Identity;
 pub(crate) use dialect::T2b;
+use failures::AuthFailure;
 pub(crate) use lanes::LaneTotals;
 use lanes::Lanes;
 use member::Member;
@@ -295,29 +297,21 @@ impl Node {
         }
     }
 
-    /// Checks a credential, unless too many from there have failed.
+    /// Checks a credential. A good one always passes; failures are counted and throttled.
     pub(crate) fn verify(
         &self,
         source: &SmolStr,
         credential: &Credential,
     ) -> Result<Verified, AuthError> {
         let now_ms = self.clock.now_ms();
-        let attempt = Attempt {
-            source: source.clone(),
-            claimed: credential.claimed(),
-        };
-        if let Err(retry_after_ms) = lock(&self.throttle).check(&attempt, now_ms) {
-            self.metrics.auth_throttled.increment(1);
-            return Err(AuthError::Throttled { retry_after_ms });
-        }
         let verdict = self.keyring.verify(credential, now_ms);
         match &verdict {
             Ok(verified) if verified.old_secret => self.metrics.auth_old_secret.increment(1),
             Ok(_) => {}
-            Err(AuthError::Expired) => self.metrics.auth_expired.increment(1),
+            Err(AuthError::Expired) => self.metrics.auth_failed("expired"),
             Err(AuthError::Invalid | AuthError::Throttled { .. }) => {
-                self.metrics.auth_invalid.increment(1);
-                lock(&self.throttle).fail(attempt, now_ms);
+                let claimed = credential.claimed();
+                self.auth_failed(source, claimed, AuthFailure::Invalid)?;
             }
         }
         verdict

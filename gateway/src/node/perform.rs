@@ -81,11 +81,14 @@ impl Node {
             if let (Notice::Joined { .. }, Some(limits)) = (&notice, limits) {
                 entry.socket.set_read_limits(*limits);
             }
-            if matches!(notice, Notice::Joined { .. }) {
+            let joined = matches!(notice, Notice::Joined { .. });
+            let input = self.heard(&entry, notice);
+            let waits = self.input(&entry, input, work);
+            if joined {
                 // Before its `auth_ok` is written: who has that is never displaced.
                 entry.open.authenticated();
             }
-            if !self.input(&entry, session::Input::Notice(notice), work) {
+            if !waits {
                 entry.socket.resume();
             }
         }

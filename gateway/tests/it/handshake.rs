@@ -345,13 +345,13 @@ async fn a_proxy_is_believed_only_if_it_is_trusted() {
                 "auth_error"
             );
         }
-        let key = server.key("alice");
-        assert_eq!(
-            from("192.0.2.1", &key).await,
-            "auth_error",
-            "that source is locked out"
-        );
-        let other = from("192.0.2.2", &key).await;
-        assert_eq!(other, if trusted { "auth_ok" } else { "auth_error" });
+        let bad = "t2b_alice_0123456789abcdef";
+        from("192.0.2.1", bad).await;
+        from("192.0.2.2", bad).await;
+        // Only the first of them is throttled, if they are two sources.
+        let throttled = r#"t2b_auth_failures_total{reason="throttled"}"#;
+        let expected = if trusted { 1.0 } else { 2.0 };
+        assert_eq!(server.metric(throttled).await, expected);
+        assert_eq!(from("192.0.2.1", &server.key("alice")).await, "auth_ok");
     }
 }

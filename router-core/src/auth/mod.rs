@@ -20,7 +20,7 @@ use crate::env::Millis;
 use crate::permit::{Grant, Scope};
 
 pub use protocol::http::TokenScope;
-pub use throttle::{Attempt, Throttle};
+pub use throttle::{Attempt, Tally, Throttle};
 pub use token::Claims;
 
 /// Fewest bytes of a secret.
@@ -68,7 +68,7 @@ pub enum AuthError {
     /// It was one of ours, until it ended.
     #[error("token is expired")]
     Expired,
-    /// Too many failures from there; it was not looked at.
+    /// It failed, and so did too many others from there.
     #[error("too many failed credentials; retry after {retry_after_ms} ms")]
     Throttled {
         /// When to try again.

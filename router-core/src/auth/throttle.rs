@@ -1,8 +1,9 @@
 //! Failed credentials, counted by where they came from.
 //!
-//! Ten failures a minute of one (source, claimed user), 600 of one source: then credentials from
-//! there are refused without a look. Counting by user too keeps one stale plugin from locking out
-//! its whole office. Both tables forget their oldest entries beyond 65,536.
+//! After ten failures a minute of one (source, claimed user), or 600 of one source, further
+//! failures from there are answered with 429. Only failures are asked about: a credential that
+//! verifies passes whatever failed before it, so nobody locks out anybody else. Both tables forget
+//! their oldest entries beyond 65,536.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -16,13 +17,27 @@ use crate::env::Millis;
 
 const WINDOW_MS: Millis = 60_000;
 
-/// One try to authenticate.
+/// One credential that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// Where it comes from: an IPv4 address, or the /64 of an IPv6 one.
     pub source: SmolStr,
     /// Whom it claims to be.
     pub claimed: Option<TenantId>,
+}
+
+/// What becomes of a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tally {
+    /// It is answered with its own reason.
+    Counted,
+    /// There were too many from there: it is answered with 429.
+    Throttled {
+        /// When failures from there are counted anew.
+        retry_after_ms: Millis,
+        /// How many there were within the minute, this one included.
+        failures: u32,
+    },
 }
 
 #[derive(Debug)]
@@ -47,22 +62,23 @@ impl<K: Ord + Clone> Table<K> {
         }
     }
 
-    fn check(&self, key: &K, now_ms: Millis) -> Result<(), Millis> {
-        match self.entries.get(key) {
-            Some(failures) if failures.count >= self.max => {
-                let ends_ms = failures.since_ms + WINDOW_MS;
-                if now_ms < ends_ms {
-                    Err(ends_ms - now_ms)
-                } else {
-                    Ok(())
-                }
-            }
-            Some(_) | None => Ok(()),
+    /// Counts a failure. The window begins with its first failure; later ones do not prolong it.
+    fn fail(&mut self, key: &K, now_ms: Millis) -> Tally {
+        let failures = self.failures(key, now_ms);
+        failures.count = failures.count.saturating_add(1);
+        let (failures, ends_ms) = (failures.count, failures.since_ms + WINDOW_MS);
+        match failures > self.max {
+            true => Tally::Throttled {
+                retry_after_ms: ends_ms - now_ms,
+                failures,
+            },
+            false => Tally::Counted,
         }
     }
 
-    fn fail(&mut self, key: K, now_ms: Millis) {
-        if !self.entries.contains_key(&key) {
+    /// The entry of a key in its present window.
+    fn failures(&mut self, key: &K, now_ms: Millis) -> &mut Failures {
+        if !self.entries.contains_key(key) {
             if self.entries.len() >= AUTH_FAILURE_ENTRIES_MAX
                 && let Some(oldest) = self.oldest.pop_front()
             {
@@ -70,18 +86,17 @@ impl<K: Ord + Clone> Table<K> {
             }
             self.oldest.push_back(key.clone());
         }
-        let fresh = Failures {
+        let fresh = || Failures {
             count: 0,
             since_ms: now_ms,
         };
-        let failures = self.entries.entry(key).or_insert(fresh);
-        if now_ms >= failures.since_ms + WINDOW_MS {
-            *failures = Failures {
-                count: 0,
-                since_ms: now_ms,
-            };
+        let failures = self.entries.entry(key.clone()).or_insert_with(fresh);
+        // A clock that was set back ends the window too.
+        let age_ms = now_ms.checked_sub(failures.since_ms);
+        if age_ms.is_none_or(|age_ms| age_ms >= WINDOW_MS) {
+            *failures = fresh();
         }
-        failures.count += 1;
+        failures
     }
 }
 
@@ -102,17 +117,15 @@ impl Default for Throttle {
 }
 
 impl Throttle {
-    /// Whether an attempt may be looked at; else after how many milliseconds.
-    pub fn check(&self, attempt: &Attempt, now_ms: Millis) -> Result<(), Millis> {
-        self.sources.check(&attempt.source, now_ms)?;
-        self.users
-            .check(&(attempt.source.clone(), attempt.claimed.clone()), now_ms)
-    }
-
-    /// Counts a failure.
-    pub fn fail(&mut self, attempt: Attempt, now_ms: Millis) {
-        self.sources.fail(attempt.source.clone(), now_ms);
-        self.users.fail((attempt.source, attempt.claimed), now_ms);
+    /// Counts a failure and says how it is answered.
+    ///
+    /// A source over its limit gets no further entries, so that one source cannot push out the others.
+    pub fn fail(&mut self, attempt: Attempt, now_ms: Millis) -> Tally {
+        let Attempt { source, claimed } = attempt;
+        match self.sources.fail(&source, now_ms) {
+            throttled @ Tally::Throttled { .. } => throttled,
+            Tally::Counted => self.users.fail(&(source, claimed), now_ms),
+        }
     }
 }
 
@@ -127,34 +140,66 @@ mod tests {
         }
     }
 
+    const THROTTLED_AT_10: Tally = Tally::Throttled {
+        retry_after_ms: 60_000,
+        failures: 11,
+    };
+
     #[test]
-    fn a_stale_plugin_does_not_lock_out_its_office() {
+    fn only_failures_of_the_same_user_and_source_are_throttled() {
         let mut throttle = Throttle::default();
         for _ in 0..10 {
-            assert_eq!(throttle.check(&attempt("10.0.0.1", "alice"), 5), Ok(()));
-            throttle.fail(attempt("10.0.0.1", "alice"), 5);
+            assert_eq!(
+                throttle.fail(attempt("10.0.0.1", "alice"), 5),
+                Tally::Counted
+            );
         }
         assert_eq!(
-            throttle.check(&attempt("10.0.0.1", "alice"), 5),
-            Err(60_000)
+            throttle.fail(attempt("10.0.0.1", "alice"), 5),
+            THROTTLED_AT_10
         );
-        assert_eq!(throttle.check(&attempt("10.0.0.1", "bob"), 5), Ok(()));
-        assert_eq!(throttle.check(&attempt("10.0.0.2", "alice"), 5), Ok(()));
-        assert_eq!(
-            throttle.check(&attempt("10.0.0.1", "alice"), 60_005),
-            Ok(())
-        );
+        for (source, user) in [("10.0.0.1", "bob"), ("10.0.0.2", "alice")] {
+            assert_eq!(throttle.fail(attempt(source, user), 5), Tally::Counted);
+        }
     }
 
     #[test]
-    fn a_source_that_tries_many_users_is_stopped() {
+    fn a_window_is_a_minute_from_its_first_failure() {
+        let mut throttle = Throttle::default();
+        for now_ms in [5, 30_000, 60_004] {
+            for _ in 0..20 {
+                throttle.fail(attempt("10.0.0.1", "alice"), now_ms);
+            }
+        }
+        let last = throttle.fail(attempt("10.0.0.1", "alice"), 60_004);
+        let retry_after_ms = 1;
+        assert_eq!(
+            last,
+            Tally::Throttled {
+                retry_after_ms,
+                failures: 61
+            }
+        );
+        for now_ms in [60_005, 1] {
+            let fresh = throttle.fail(attempt("10.0.0.1", "alice"), now_ms);
+            assert_eq!(fresh, Tally::Counted, "at {now_ms}");
+        }
+    }
+
+    #[test]
+    fn a_source_that_tries_many_users_is_throttled() {
         let mut throttle = Throttle::default();
         for i in 0..600 {
             let attempt = attempt("10.0.0.1", &format!("user{i}"));
-            assert_eq!(throttle.check(&attempt, 5), Ok(()));
-            throttle.fail(attempt, 5);
+            assert_eq!(throttle.fail(attempt, 5), Tally::Counted);
         }
-        assert!(throttle.check(&attempt("10.0.0.1", "new"), 5).is_err());
+        let tally = throttle.fail(attempt("10.0.0.1", "new"), 5);
+        assert!(matches!(tally, Tally::Throttled { failures: 601, .. }));
+        assert_eq!(
+            throttle.users.entries.len(),
+            600,
+            "no entry beyond the limit"
+        );
     }
 
     #[test]

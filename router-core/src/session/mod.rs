@@ -23,7 +23,9 @@ use protocol::connect::{Acks, Migrate, Pong};
 use protocol::frame::{Frame, Request, ServerMessage};
 use protocol::limits::BAD_FRAMES_MAX;
 use protocol::presence::ListBots;
-use protocol::{ClientId, CloseCode, ConnectionId, ErrorCode, FrameId, Limits, MessageId};
+use protocol::{
+    ClientId, CloseCode, ConnectionId, ErrorCode, FrameId, Limits, MessageId, TenantId,
+};
 
 use crate::auth::{AuthError, Credential};
 use crate::effect::{Class, Effect, Effects, Fact};
@@ -107,7 +109,8 @@ enum Phase {
         asked: Box<connect::Asked>,
     },
     Open(Open),
-    Closed,
+    /// Who it was, if it was open: the log tells of its end after this.
+    Closed(Option<Open>),
 }
 
 #[derive(Debug)]
@@ -141,6 +144,29 @@ impl Session {
         &self.id
     }
 
+    /// Who it is, from `auth_ok` on, and who it was after its end.
+    pub fn member(&self) -> Option<(&TenantId, &ClientId)> {
+        match &self.phase {
+            Phase::Open(open) | Phase::Closed(Some(open)) => {
+                Some((open.grant.tenant(), &open.client))
+            }
+            Phase::Opening { .. } | Phase::Waiting { .. } | Phase::Closed(None) => None,
+        }
+    }
+
+    /// The tenant that a verified credential names, while its tenant has not decided about it.
+    pub fn joining(&self) -> Option<&TenantId> {
+        match &self.phase {
+            Phase::Waiting { asked, .. } => asked.tenant.as_ref(),
+            Phase::Opening { .. } | Phase::Open(_) | Phase::Closed(_) => None,
+        }
+    }
+
+    /// What it is for.
+    pub fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
     /// Whether frames must wait: a credential is being checked.
     pub fn is_waiting(&self) -> bool {
         matches!(self.phase, Phase::Waiting { .. })
@@ -150,7 +176,7 @@ impl Session {
     pub fn frame_bytes_max(&self) -> usize {
         match self.phase {
             Phase::Open(_) => self.limits.frame_bytes as usize,
-            Phase::Opening { .. } | Phase::Waiting { .. } | Phase::Closed => {
+            Phase::Opening { .. } | Phase::Waiting { .. } | Phase::Closed(_) => {
                 protocol::limits::FRAME_BYTES_UNAUTHENTICATED
             }
         }
@@ -165,13 +191,13 @@ impl Session {
                 let expires_ms = open.grant.expires_ms().unwrap_or(Millis::MAX);
                 Some(self.ping_ms.min(silent_ms).min(expires_ms))
             }
-            Phase::Closed => None,
+            Phase::Closed(_) => None,
         }
     }
 
     /// Takes one input and says what must be done about it.
     pub fn handle(&mut self, env: &Env<'_>, input: Input, fx: &mut Effects) {
-        if matches!(self.phase, Phase::Closed) {
+        if matches!(self.phase, Phase::Closed(_)) {
             return;
         }
         match input {
@@ -235,7 +261,7 @@ impl Session {
                 Err(Refusal::from(ErrorCode::Unauthorized))
             }
             (Phase::Open(_), request) => self.request(env, id.clone(), request, fx),
-            (Phase::Closed, _) => return,
+            (Phase::Closed(_), _) => return,
         };
         match outcome {
             Ok(()) => self.bad_frames = 0,
@@ -299,7 +325,7 @@ impl Session {
                     fx.push(Effect::Ping);
                 }
             }
-            Phase::Opening { .. } | Phase::Waiting { .. } | Phase::Closed => {}
+            Phase::Opening { .. } | Phase::Waiting { .. } | Phase::Closed(_) => {}
         }
     }
 
@@ -321,10 +347,14 @@ impl Session {
     }
 
     fn gone(&mut self, fx: &mut Effects) {
-        let tenant = match std::mem::replace(&mut self.phase, Phase::Closed) {
-            Phase::Open(open) => Some(open.grant.tenant),
+        let tenant = match std::mem::replace(&mut self.phase, Phase::Closed(None)) {
+            Phase::Open(open) => {
+                let tenant = open.grant.tenant.clone();
+                self.phase = Phase::Closed(Some(open));
+                Some(tenant)
+            }
             Phase::Waiting { asked, .. } => asked.tenant,
-            Phase::Opening { .. } | Phase::Closed => None,
+            Phase::Opening { .. } | Phase::Closed(_) => None,
         };
         if let Some(tenant) = tenant {
             fx.push(Effect::Leave(Leave {

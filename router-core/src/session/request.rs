@@ -170,7 +170,7 @@ impl Session {
     pub(super) fn open(&self) -> Result<&Open, ErrorCode> {
         match &self.phase {
             Phase::Open(open) => Ok(open),
-            Phase::Opening { .. } | Phase::Waiting { .. } | Phase::Closed => {
+            Phase::Opening { .. } | Phase::Waiting { .. } | Phase::Closed(_) => {
                 Err(ErrorCode::Unauthorized)
             }
         }

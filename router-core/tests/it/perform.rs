@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use protocol::{CloseCode, TenantId};
-use router_core::auth::{Attempt, AuthError, Credential};
+use router_core::auth::{Attempt, AuthError, Credential, Tally};
 use router_core::effect::{Class, Outbound, Outcome, Receipt};
 use router_core::lane::Settled;
 use router_core::permit::Grant;
@@ -103,16 +103,15 @@ impl World {
     }
 
     fn verify(&mut self, key: ConnKey, credential: &Credential) -> Result<Grant, AuthError> {
+        let verdict = KEYRING.verify(credential, self.now_ms);
         let attempt = Attempt {
             source: self.conns[&key].source.as_str().into(),
             claimed: credential.claimed(),
         };
-        let throttled = self.throttle.check(&attempt, self.now_ms);
-        throttled.map_err(|retry_after_ms| AuthError::Throttled { retry_after_ms })?;
-        let verdict = KEYRING.verify(credential, self.now_ms);
-        if verdict.is_err() {
-            self.throttle.fail(attempt, self.now_ms);
-        }
+        let verdict = verdict.map_err(|error| match self.throttle.fail(attempt, self.now_ms) {
+            Tally::Counted => error,
+            Tally::Throttled { retry_after_ms, .. } => AuthError::Throttled { retry_after_ms },
+        });
         verdict.map(|verified| verified.grant)
     }
 

@@ -212,12 +212,15 @@ async fn failed_credentials_are_counted_as_on_sockets() {
             .await;
         refused.problem("unauthorized");
     }
-    let throttled = server.call(&server.key("alice"), "GET /v1/bots", "").await;
+    let wrong = "t2b_alice_0123456789abcdef";
+    let throttled = server.call(wrong, "GET /v1/bots", "").await;
     throttled.problem("rate_limited");
-    let mut socket = server.open("/ws", Some(&server.key("alice"))).await;
+    let mut socket = server.open("/ws", Some(wrong)).await;
     assert_eq!(socket.closed().await, 4429, "one count for both doors");
-    let other = server.call(&server.key("bob"), "GET /v1/bots", "").await;
-    assert_eq!(other.status, 200);
+    for user in ["alice", "bob"] {
+        let good = server.call(&server.key(user), "GET /v1/bots", "").await;
+        assert_eq!(good.status, 200, "{user}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,91 @@
+//! Credentials that failed: counted, and throttled if there are too many of them.
+//!
+//! | failure | found by | answered with, until it is throttled |
+//! | --- | --- | --- |
+//! | not one of ours | the keyring | 401 |
+//! | of a generation before the last revoke | its tenant | 401 |
+//! | its tenant is suspended | its tenant | 403 |
+//!
+//! An expired token is counted, but not throttled: its client is told to renew it.
+
+use protocol::{ErrorCode, TenantId};
+use router_core::auth::{Attempt, AuthError, Tally};
+use router_core::request::Notice;
+use router_core::session::Input;
+use smol_str::SmolStr;
+use std::sync::Arc;
+
+use super::{Entry, Node, lock};
+
+/// What was wrong with a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AuthFailure {
+    Invalid,
+    Revoked,
+    Suspended,
+}
+
+impl AuthFailure {
+    /// Its label of `t2b_auth_failures_total`.
+    const fn reason(self) -> &'static str {
+        match self {
+            AuthFailure::Invalid => "invalid",
+            AuthFailure::Revoked => "revoked",
+            AuthFailure::Suspended => "suspended",
+        }
+    }
+
+    /// The refusal of a tenant that is one.
+    fn of(code: ErrorCode) -> Option<Self> {
+        let failures = [
+            (ErrorCode::Unauthorized, AuthFailure::Revoked),
+            (ErrorCode::TenantSuspended, AuthFailure::Suspended),
+        ];
+        failures
+            .into_iter()
+            .find_map(|(refused, failure)| (refused == code).then_some(failure))
+    }
+}
+
+impl Node {
+    /// Counts a failure. Errors: `Throttled` if there were too many from there, whatever it is.
+    pub(super) fn auth_failed(
+        &self,
+        source: &SmolStr,
+        claimed: Option<TenantId>,
+        failure: AuthFailure,
+    ) -> Result<(), AuthError> {
+        let attempt = Attempt {
+            source: source.clone(),
+            claimed,
+        };
+        let tally = lock(&self.throttle).fail(attempt, self.clock.now_ms());
+        match tally {
+            Tally::Counted => {
+                self.metrics.auth_failed(failure.reason());
+                Ok(())
+            }
+            Tally::Throttled { retry_after_ms, .. } => {
+                self.metrics.auth_failed("throttled");
+                Err(AuthError::Throttled { retry_after_ms })
+            }
+        }
+    }
+
+    /// What a session is told of its tenant's word: a refusal of its credential is a failure, and
+    /// after too many of them the answer is that.
+    pub(super) fn heard(&self, entry: &Arc<Entry>, notice: Notice) -> Input {
+        let failure = match &notice {
+            Notice::Refused { code, .. } => AuthFailure::of(*code),
+            Notice::Joined { .. } => None,
+        };
+        let Some(failure) = failure else {
+            return Input::Notice(notice);
+        };
+        let tenant = lock(&entry.session).joining().cloned();
+        match self.auth_failed(&entry.source, tenant, failure) {
+            Ok(()) => Input::Notice(notice),
+            Err(throttled) => Input::Verified(Err(throttled)),
+        }
+    }
+}
