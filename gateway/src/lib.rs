@@ -11,8 +11,9 @@
 //! | `http/` | the public and the admin door |
 //! | `ws/` | WebSocket connections: handshake, reader, mailbox, writer; knows no frames of ours |
 //! | `node/` | sessions and shards, and `perform`: the one place where effects become I/O |
-//! | `metrics.rs`, `telemetry.rs` | the one table of metrics; logs |
+//! | `metrics.rs`, `access_log.rs`, `telemetry.rs` | the one table of metrics; what is logged of each source; where logs go |
 
+mod access_log;
 pub mod config;
 mod gate;
 mod http;
@@ -27,7 +28,7 @@ pub mod ws;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use backplane::{Backplane, ConnectError, Fault, Inbound, Memory, Redis};
@@ -47,6 +48,8 @@ use crate::node::{Identity, Node, NodeBytes, Own, Sources, StoreQueue};
 const OUTBOUND_BYTES_UNKNOWN: u64 = 1024 * 1024 * 1024;
 /// How long a start waits for a Redis that does not answer.
 const REDIS_WAIT: Duration = Duration::from_secs(30);
+/// Fewer sockets than this are warned about.
+const SOCKETS_FEW: usize = 64;
 /// Between two tries.
 const REDIS_RETRY: Duration = Duration::from_secs(1);
 
@@ -125,6 +128,7 @@ impl Gateway {
     }
 
     async fn bind_with(config: Config, fault: Option<Fault>) -> Result<Self, StartError> {
+        warn_of_few_sockets(config.sockets_max);
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
         let (mut backplane, inbound) = store(&config).await?;
         if let Some(fault) = fault {
@@ -180,6 +184,7 @@ impl Gateway {
             hosts: config.allowed_hosts,
             ready_when_degraded: config.ready_when_degraded,
             orders: tokio::sync::Mutex::default(),
+            throttle: Mutex::default(),
         };
         Ok(Self {
             node,
@@ -294,6 +299,17 @@ async fn store(
             Err(error) => tracing::warn!(%error, "redis is not there yet"),
         }
         tokio::time::sleep(REDIS_RETRY).await;
+    }
+}
+
+/// Says that few sockets are few, as the limit of open files may be why.
+fn warn_of_few_sockets(sockets_max: usize) {
+    if sockets_max < SOCKETS_FEW {
+        tracing::warn!(
+            sockets_max,
+            "sockets_max is below 64: a quarter of it is for sockets that have not authenticated yet, so a few \
+             slow clients delay the others; raise it, or the limit of open files"
+        );
     }
 }
 

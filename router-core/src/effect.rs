@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use protocol::lane::Verdict;
-use protocol::{BootId, CloseCode, ErrorCode, Name, StreamId, TenantId};
+use protocol::{BootId, BotId, CloseCode, ErrorCode, Name, StreamId, TenantId};
 use smallvec::SmallVec;
 
 use crate::auth::Credential;
@@ -167,7 +167,7 @@ pub enum Effect {
     Note(Fact),
 }
 
-/// What metrics and logs are told. No ids but the tenant's, no payloads.
+/// What metrics and logs are told. Ids are for the log only; never a payload or a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fact {
     /// A credential was accepted and the socket belongs to a tenant now.
@@ -183,8 +183,13 @@ pub enum Fact {
     Duplicate,
     /// A partial or typing was dropped: rate, offline or full.
     BestEffortDropped,
-    /// A bot got a home.
-    BotOnline,
+    /// A bot that had no home here got one.
+    BotOnline {
+        /// The connection that holds it.
+        home: ConnKey,
+        /// The bot.
+        bot: BotId,
+    },
     /// A bot lost its home.
     BotOffline,
     /// A bot's home was taken by another socket.

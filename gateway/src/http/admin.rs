@@ -11,14 +11,15 @@
 //! ours is answered 421 and any `Origin` 403: no web page may talk to this port.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONNECTION, HOST, ORIGIN, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, CONNECTION, HOST, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use protocol::{Secret, TenantId};
+use router_core::auth::{Attempt, Tally, Throttle};
 use router_core::store::{Ask, Reply, Request as StoreRequest};
 use serde_json::json;
 use smol_str::SmolStr;
@@ -27,7 +28,7 @@ use subtle::ConstantTimeEq;
 use super::{json, nodes, ops, text};
 use crate::gate::Open;
 use crate::listener::Service;
-use crate::node::Node;
+use crate::node::{Node, counted_as};
 use crate::ws::handshake::host_is_ours;
 
 /// What the admin listener serves.
@@ -38,16 +39,18 @@ pub(crate) struct Admin {
     pub(crate) ready_when_degraded: bool,
     /// One order at a time, so that store and node see them in the same sequence.
     pub(crate) orders: tokio::sync::Mutex<()>,
+    /// Wrong tokens.
+    pub(crate) throttle: Mutex<Throttle>,
 }
 
 impl Service for Admin {
     async fn call(
         &self,
         request: Request<Incoming>,
-        _: SocketAddr,
+        peer: SocketAddr,
         open: Open,
     ) -> Response<Full<Bytes>> {
-        let mut response = self.answer(request, &open).await;
+        let mut response = self.answer(request, peer, &open).await;
         // One question a connection.
         let headers = response.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -58,13 +61,23 @@ impl Service for Admin {
         false
     }
 
-    fn turned_away(&self, _: IpAddr, _: &str) {}
+    fn turned_away(&self, peer: IpAddr, result: &str) {
+        let source = counted_as(peer);
+        self.node.access_log.refused("admin", &source, result);
+    }
 
-    fn displaced(&self, _: &SmolStr) {}
+    fn displaced(&self, source: &SmolStr) {
+        self.node.access_log.refused("admin", source, "displaced");
+    }
 }
 
 impl Admin {
-    async fn answer(&self, request: Request<Incoming>, open: &Open) -> Response<Full<Bytes>> {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        open: &Open,
+    ) -> Response<Full<Bytes>> {
         if let Err(status) = self.check_browser(request.headers()) {
             return text(status, "");
         }
@@ -74,7 +87,10 @@ impl Admin {
             (&Method::GET, "/readyz") => ops::readyz(&self.node, self.ready_when_degraded),
             (&Method::GET, "/metrics") => ops::metrics(&self.node),
             (method, path) => match path.strip_prefix("/admin/v1/") {
-                Some(path) => self.admin(method, path, request.headers(), open).await,
+                Some(path) => {
+                    let headers = request.headers();
+                    self.admin(method, path, headers, (peer, open)).await
+                }
                 None => text(StatusCode::NOT_FOUND, "not found\n"),
             },
         }
@@ -99,35 +115,69 @@ impl Admin {
         method: &Method,
         path: &str,
         headers: &HeaderMap,
-        open: &Open,
+        (peer, open): (SocketAddr, &Open),
     ) -> Response<Full<Bytes>> {
         let Some(token) = &self.token else {
             return text(StatusCode::NOT_FOUND, "not found\n");
         };
         if !is_bearer_of(headers, token) {
-            let mut refused = text(
-                StatusCode::UNAUTHORIZED,
-                "the admin token is missing or wrong\n",
-            );
-            refused
-                .headers_mut()
-                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            return refused;
+            return self.refuse(peer.ip(), headers.contains_key(AUTHORIZATION));
         }
         open.authenticated();
         let parts: Vec<&str> = path.split('/').collect();
         match (method, parts.as_slice()) {
             (&Method::GET, ["status"]) => json(StatusCode::OK, &self.status()),
             (&Method::GET, ["nodes"]) => json(StatusCode::OK, &nodes::describe(&self.node)),
-            (&Method::POST, ["tenants", tenant, "revoke"]) => self.order(tenant, Ask::Revoke).await,
+            (&Method::POST, ["tenants", tenant, "revoke"]) => {
+                self.order(tenant, ("revoke", Ask::Revoke), peer).await
+            }
             (&Method::POST, ["tenants", tenant, "suspend"]) => {
-                self.order(tenant, Ask::Suspend(true)).await
+                self.order(tenant, ("suspend", Ask::Suspend(true)), peer)
+                    .await
             }
             (&Method::POST, ["tenants", tenant, "resume"]) => {
-                self.order(tenant, Ask::Suspend(false)).await
+                self.order(tenant, ("resume", Ask::Suspend(false)), peer)
+                    .await
             }
             _ => text(StatusCode::NOT_FOUND, "not found\n"),
         }
+    }
+
+    /// 401; 429 once too many wrong tokens came from there. A good token always passes.
+    fn refuse(&self, peer: IpAddr, is_wrong: bool) -> Response<Full<Bytes>> {
+        let mut refused = text(
+            StatusCode::UNAUTHORIZED,
+            "the admin token is missing or wrong\n",
+        );
+        let bearer = HeaderValue::from_static("Bearer");
+        refused.headers_mut().insert(WWW_AUTHENTICATE, bearer);
+        if !is_wrong {
+            return refused;
+        }
+        let source = counted_as(peer);
+        let attempt = Attempt {
+            source: source.clone(),
+            claimed: None,
+        };
+        let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
+        let tally = throttle.fail(attempt, self.node.now_ms());
+        drop(throttle);
+        let Tally::Throttled {
+            retry_after_ms,
+            failures,
+        } = tally
+        else {
+            self.node.access_log.admin_token(&source, 1);
+            return refused;
+        };
+        self.node.access_log.admin_token(&source, failures);
+        let mut refused = text(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many wrong admin tokens from there\n",
+        );
+        let seconds = HeaderValue::from(retry_after_ms.div_ceil(1000));
+        refused.headers_mut().insert(RETRY_AFTER, seconds);
+        refused
     }
 
     fn status(&self) -> serde_json::Value {
@@ -150,7 +200,12 @@ impl Admin {
     }
 
     /// The store first, so that nobody can come back under the old policy; then who is connected.
-    async fn order(&self, tenant: &str, ask: Ask) -> Response<Full<Bytes>> {
+    async fn order(
+        &self,
+        tenant: &str,
+        (order, ask): (&str, Ask),
+        peer: SocketAddr,
+    ) -> Response<Full<Bytes>> {
         let Ok(tenant) = TenantId::parse(tenant) else {
             return text(StatusCode::BAD_REQUEST, "not a valid tenant id\n");
         };
@@ -170,7 +225,8 @@ impl Admin {
             return text(StatusCode::SERVICE_UNAVAILABLE, said);
         };
         self.node.set_policy(&tenant, policy);
-        tracing::info!(%tenant, generation = policy.generation, suspended = policy.suspended, "policy changed");
+        let by = "admin_token";
+        tracing::info!(%peer, by, order, %tenant, generation = policy.generation, suspended = policy.suspended, "policy changed");
         let (file_generation, file_suspended) = self.node.settings.policy_of(&tenant);
         let answer = json!({
             "tenant": tenant,

@@ -13,6 +13,7 @@ use super::door::{Door, head_of};
 use super::{api, text};
 use crate::gate::Open;
 use crate::listener::{RETRY_AFTER_S, Service};
+use crate::node::counted_as;
 use crate::ws::handshake::{Refusal, host_is_ours, host_of};
 
 impl Service for Door {
@@ -44,6 +45,7 @@ impl Service for Door {
             Err(refusal) => {
                 let status = refusal.status.as_str();
                 self.node.metrics.handshake(status);
+                self.node.access_log.refused("public", &source, status);
                 let hint = match refusal.status {
                     StatusCode::NOT_FOUND | StatusCode::UPGRADE_REQUIRED => {
                         "connect a WebSocket to /ws\n"
@@ -62,12 +64,15 @@ impl Service for Door {
         self.sources.trusts(peer)
     }
 
-    fn turned_away(&self, _: IpAddr, result: &str) {
+    fn turned_away(&self, peer: IpAddr, result: &str) {
         self.node.metrics.handshake(result);
+        let source = counted_as(peer);
+        self.node.access_log.refused("public", &source, result);
     }
 
-    fn displaced(&self, _: &SmolStr) {
+    fn displaced(&self, source: &SmolStr) {
         self.node.metrics.displaced.increment(1);
+        self.node.access_log.refused("public", source, "displaced");
     }
 }
 

@@ -1,6 +1,7 @@
 //! The T2B dialect of one connection: messages become session inputs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::CloseCode;
 use router_core::session::{Input, Opened};
@@ -14,12 +15,14 @@ pub(crate) struct T2b {
     member: Member,
     /// Until it begins.
     opened: Option<Box<Opened>>,
+    since_ms: u64,
 }
 
 impl T2b {
     pub(super) fn new(member: Member, opened: Opened) -> Self {
         member.node.metrics.connections.increment(1.0);
         Self {
+            since_ms: member.node.uptime_ms(),
             member,
             opened: Some(Box::new(opened)),
         }
@@ -75,6 +78,9 @@ impl Dialect for T2b {
             Ended::Peer(_) => self.metrics().closed_by_peer.increment(1),
             Ended::Lost => self.metrics().lost.increment(1),
         }
+        let lasted_ms = self.member.node.uptime_ms().saturating_sub(self.since_ms);
+        self.member
+            .log_disconnected(why, Duration::from_millis(lasted_ms));
         // Now, not after the closing handshake: a bot that comes back at once takes nothing over.
         self.member.leave();
     }

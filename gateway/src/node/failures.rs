@@ -1,4 +1,4 @@
-//! Credentials that failed: counted, and throttled if there are too many of them.
+//! Credentials that failed: counted, logged, and throttled if there are too many of them.
 //!
 //! | failure | found by | answered with, until it is throttled |
 //! | --- | --- | --- |
@@ -6,7 +6,7 @@
 //! | of a generation before the last revoke | its tenant | 401 |
 //! | its tenant is suspended | its tenant | 403 |
 //!
-//! An expired token is counted, but not throttled: its client is told to renew it.
+//! An expired token is logged and counted, but not throttled: its client is told to renew it.
 
 use protocol::{ErrorCode, TenantId};
 use router_core::auth::{Attempt, AuthError, Tally};
@@ -57,19 +57,32 @@ impl Node {
     ) -> Result<(), AuthError> {
         let attempt = Attempt {
             source: source.clone(),
-            claimed,
+            claimed: claimed.clone(),
         };
         let tally = lock(&self.throttle).fail(attempt, self.clock.now_ms());
         match tally {
             Tally::Counted => {
                 self.metrics.auth_failed(failure.reason());
+                self.access_log
+                    .credential(source, claimed.as_ref(), failure.reason());
                 Ok(())
             }
-            Tally::Throttled { retry_after_ms, .. } => {
+            Tally::Throttled {
+                retry_after_ms,
+                failures,
+            } => {
                 self.metrics.auth_failed("throttled");
+                self.access_log.throttled(source, failures);
                 Err(AuthError::Throttled { retry_after_ms })
             }
         }
+    }
+
+    /// Notes that a token has expired.
+    pub(super) fn expired(&self, source: &SmolStr, claimed: Option<TenantId>) {
+        self.metrics.auth_failed("expired");
+        self.access_log
+            .credential(source, claimed.as_ref(), "expired");
     }
 
     /// What a session is told of its tenant's word: a refusal of its credential is a failure, and

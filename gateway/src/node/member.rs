@@ -2,12 +2,13 @@
 //! lets go of it whichever way it ends.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use router_core::Session;
 use router_core::session::Input;
 
 use super::{Entry, Node, Work, lock};
-use crate::ws::Connection;
+use crate::ws::{Connection, Ended};
 
 /// A connection that the node knows, for as long as this lives.
 pub(super) struct Member {
@@ -50,6 +51,11 @@ impl Member {
     /// Asks its session something that changes nothing.
     pub(super) fn ask<T>(&self, question: impl FnOnce(&Session) -> T) -> T {
         question(&lock(&self.entry.session))
+    }
+
+    /// Says in the access log that it is gone.
+    pub(super) fn log_disconnected(&self, why: Ended, lasted: Duration) {
+        self.node.log_disconnected(&self.entry, why, lasted);
     }
 
     /// Its tenant lets go of it; more than once is as once.

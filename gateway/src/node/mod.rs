@@ -17,6 +17,7 @@ mod cluster;
 mod dialect;
 mod failures;
 mod lanes;
+mod logged;
 mod member;
 mod perform;
 mod shutdown;
@@ -44,6 +45,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
+use crate::access_log::AccessLog;
 use crate::gate::Open;
 use crate::metrics::Metrics;
 use crate::trace::Tracer;
@@ -72,6 +74,7 @@ const OUTBOUND_UNAUTHENTICATED: usize = 64 * 1024;
 pub(crate) struct Node {
     pub(crate) settings: Settings,
     pub(crate) metrics: Metrics,
+    pub(crate) access_log: AccessLog,
     pub(crate) backplane: Backplane,
     pub(crate) outbound: Budget,
     pub(crate) assembly: Budget,
@@ -237,6 +240,7 @@ impl Node {
             me: Weak::clone(me),
             table_keys: TableKeys::new(hash_keys),
             metrics: Metrics::new(),
+            access_log: AccessLog::default(),
             outbound: Budget::new(bytes.outbound, None),
             assembly: Budget::new(bytes.assembly, None),
             throttle: Mutex::default(),
@@ -297,7 +301,7 @@ impl Node {
         }
     }
 
-    /// Checks a credential. A good one always passes; failures are counted and throttled.
+    /// Checks a credential. A good one always passes; failures are counted, logged and throttled.
     pub(crate) fn verify(
         &self,
         source: &SmolStr,
@@ -308,7 +312,7 @@ impl Node {
         match &verdict {
             Ok(verified) if verified.old_secret => self.metrics.auth_old_secret.increment(1),
             Ok(_) => {}
-            Err(AuthError::Expired) => self.metrics.auth_failed("expired"),
+            Err(AuthError::Expired) => self.expired(source, credential.claimed()),
             Err(AuthError::Invalid | AuthError::Throttled { .. }) => {
                 let claimed = credential.claimed();
                 self.auth_failed(source, claimed, AuthFailure::Invalid)?;

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 
 use protocol::lane::Verdict;
 use protocol::limits::{REFUSALS_MAX, REFUSALS_WINDOW_MS};
-use protocol::{CloseCode, ErrorCode, TenantId};
+use protocol::{BotId, CloseCode, ErrorCode, TenantId};
 use router_core::effect::{Class, Effect, Effects, Fact, Outbound, Outcome};
 use router_core::lane::{Parcel, Settled};
 use router_core::request::{Join, Leave, Notice};
@@ -32,6 +32,8 @@ pub(crate) struct Work {
     /// The same for all that arrived together, so that a burst asks for it once.
     moment: Option<Moment>,
     touched: Vec<Arc<Entry>>,
+    /// For the log, which is not written under a lock.
+    registered: Vec<(Arc<Entry>, BotId)>,
     told: VecDeque<(Arc<Entry>, Notice)>,
     pub(super) traffic: Traffic,
 }
@@ -87,13 +89,18 @@ impl Node {
             if joined {
                 // Before its `auth_ok` is written: who has that is never displaced.
                 entry.open.authenticated();
+                self.log_connected(&entry);
             }
             if !waits {
                 entry.socket.resume();
             }
         }
-        // Few are ever told something: no room is kept for it.
+        for (entry, bot) in work.registered.drain(..) {
+            self.log_registered(&entry, &bot);
+        }
+        // Few are ever told something, or register: no room is kept for it.
         work.told = VecDeque::new();
+        work.registered = Vec::new();
         work.moment = None;
         work.traffic.count(&self.metrics);
         for entry in work.touched.drain(..) {
@@ -269,7 +276,14 @@ impl Node {
                         close_socket(entry, close, work);
                     }
                 }
-                Effect::Note(fact) => self.note(&fact, work),
+                Effect::Note(fact) => {
+                    if let Fact::BotOnline { home, bot } = &fact
+                        && let Some(entry) = connections.get(home)
+                    {
+                        work.registered.push((Arc::clone(entry), bot.clone()));
+                    }
+                    self.note(&fact, work);
+                }
                 Effect::Publish { node, parcel } => {
                     let own = env.nodes.own;
                     let refused = self.lanes.push(env.now_ms, own, node, parcel);
@@ -340,7 +354,7 @@ impl Node {
             Fact::Delivered { bytes } => work.traffic.delivered(*bytes),
             Fact::Duplicate => metrics.duplicates.increment(1),
             Fact::BestEffortDropped => metrics.best_effort_dropped.increment(1),
-            Fact::BotOnline => metrics.bots_online.increment(1.0),
+            Fact::BotOnline { .. } => metrics.bots_online.increment(1.0),
             Fact::BotOffline => metrics.bots_online.decrement(1.0),
             Fact::Takeover => metrics.takeovers.increment(1),
             Fact::StoreLostData => metrics.cluster.healed.increment(1),

@@ -1,10 +1,15 @@
 //! The admin door: who may ask, and what an order does.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::TenantId;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
 
-use crate::harness::{Server, message};
+use crate::harness::{Server, eventually, message};
 use crate::http::exchange;
 
 #[tokio::test]
@@ -162,4 +167,57 @@ async fn an_order_the_store_did_not_take_is_not_confirmed() {
         200,
         "liveness never asks the store"
     );
+}
+
+#[tokio::test]
+async fn wrong_tokens_are_throttled_and_the_right_one_passes() {
+    let server = Server::start().await;
+    let bearer = server.admin_bearer();
+    let wrong = bearer.replace(&server.admin_token, "wrong");
+    let status = async |headers: &str| server.admin("GET", "/admin/v1/status", headers).await;
+    for _ in 0..10 {
+        assert_eq!(status(&wrong).await.status, 401);
+    }
+    for _ in 0..2 {
+        let throttled = status(&wrong).await;
+        assert_eq!(throttled.status, 429);
+        assert!(throttled.head.contains("retry-after: "), "{throttled:?}");
+        assert_eq!(status(&bearer).await.status, 200);
+    }
+    assert_eq!(status("").await.status, 401, "no token is no guess");
+}
+
+#[tokio::test]
+async fn silent_connections_do_not_fill_the_admin_door() {
+    let server = Server::start().await;
+    let mut held = Vec::new();
+    for i in 0..200u8 {
+        let socket = TcpSocket::new_v4().unwrap();
+        let source = IpAddr::from([127, 0, 0, 10 + i % 50]);
+        socket.bind(SocketAddr::new(source, 0)).unwrap();
+        held.push(socket.connect(server.addresses.admin).await.unwrap());
+    }
+    assert_eq!(server.admin("GET", "/healthz", "").await.status, 200);
+    // What had to make room is closed.
+    let mut closed = 0;
+    for stream in &mut held {
+        let mut byte = [0];
+        if let Ok(Ok(0) | Err(_)) = timeout(Duration::ZERO, stream.read(&mut byte)).await {
+            closed += 1;
+        }
+    }
+    assert!((136..=137).contains(&closed), "{closed}");
+}
+
+#[tokio::test]
+async fn one_address_has_half_of_the_admin_door() {
+    let server = Server::start().await;
+    let mut held = Vec::new();
+    for _ in 0..32 {
+        held.push(TcpStream::connect(server.addresses.admin).await.unwrap());
+    }
+    assert_eq!(server.admin("GET", "/healthz", "").await.status, 429);
+    drop(held);
+    let again = || async { server.admin("GET", "/healthz", "").await.status == 200 };
+    eventually("there is room again", again).await;
 }

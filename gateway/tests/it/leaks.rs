@@ -15,7 +15,14 @@ use crate::harness::{Server, Socket};
 use crate::http::exchange;
 
 #[derive(Clone, Default)]
-struct Output(Arc<Mutex<Vec<u8>>>);
+pub struct Output(Arc<Mutex<Vec<u8>>>);
+
+impl Output {
+    /// What was logged so far.
+    pub fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl io::Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -73,11 +80,15 @@ async fn no_credential_is_ever_put_out() {
     server.bearer(&token).await;
     let answers = told + &asked(&server).await;
 
-    let logged = String::from_utf8(output.0.lock().unwrap().clone()).unwrap();
-    assert!(
-        logged.contains("request") && logged.contains("policy changed"),
-        "{logged}"
-    );
+    let logged = output.text();
+    for line in [
+        "request",
+        "policy changed",
+        "connected",
+        "credential refused",
+    ] {
+        assert!(logged.contains(line), "{line} is not in {logged}");
+    }
     let all = logged + &answers;
     let secret = std::fs::read_to_string(server.dir.path().join("secret")).unwrap();
     let singles = [

@@ -1,6 +1,8 @@
 //! The gateway as its peers meet it: over real sockets.
 
 #[cfg(test)]
+mod access_log;
+#[cfg(test)]
 mod admin;
 #[cfg(test)]
 mod admission;

@@ -166,7 +166,10 @@ impl Tenant {
             conn.watch.unwatch_all();
         }
         match (before, after) {
-            (None, Some(_)) => fx.push(Effect::Note(Fact::BotOnline)),
+            (None, Some(home)) => {
+                let bot = id.clone();
+                fx.push(Effect::Note(Fact::BotOnline { home, bot }));
+            }
             (Some(_), None) => fx.push(Effect::Note(Fact::BotOffline)),
             (None, None) | (Some(_), Some(_)) => {}
         }

@@ -1,0 +1,48 @@
+//! What the access log says of a socket of this node.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::BotId;
+use router_core::Session;
+use router_core::request::Purpose;
+
+use super::{Entry, Node, lock};
+use crate::access_log::Subject;
+use crate::ws::Ended;
+
+impl Node {
+    /// It got its `auth_ok`. Calls over HTTP have no line: there may be thousands a second.
+    pub(super) fn log_connected(&self, entry: &Arc<Entry>) {
+        let session = lock(&entry.session);
+        let is_socket = match session.purpose() {
+            Purpose::Socket => true,
+            Purpose::Call | Purpose::Wait => false,
+        };
+        // It may have gone while its tenant let it in.
+        if is_socket && session.member().is_some() {
+            self.access_log.connected(subject(entry, &session));
+        }
+    }
+
+    /// It holds a bot.
+    pub(super) fn log_registered(&self, entry: &Arc<Entry>, bot: &BotId) {
+        let session = lock(&entry.session);
+        self.access_log.registered(subject(entry, &session), bot);
+    }
+
+    /// It is gone.
+    pub(super) fn log_disconnected(&self, entry: &Arc<Entry>, why: Ended, lasted: Duration) {
+        let session = lock(&entry.session);
+        self.access_log
+            .disconnected(subject(entry, &session), why, lasted);
+    }
+}
+
+fn subject<'a>(entry: &'a Entry, session: &'a Session) -> Subject<'a> {
+    Subject {
+        source: &entry.source,
+        connection: session.id(),
+        member: session.member(),
+    }
+}
