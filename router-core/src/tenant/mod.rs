@@ -294,7 +294,8 @@ impl Tenant {
 
     /// What a name is answered that was never seen, or may not be: one code for both.
     fn unknown(&self, env: &Env<'_>) -> ErrorCode {
-        let in_grace = env.now_ms < env.settings.grace_until_ms;
+        // What other nodes hold is in the store: a name that it has not is unknown at once.
+        let in_grace = !env.nodes.shared && env.now_ms < env.settings.grace_until_ms;
         if in_grace {
             ErrorCode::BotOffline
         } else {
