@@ -68,7 +68,7 @@ pub struct RedisConfig {
     /// `redis://`, `redis+sentinel://` or `redis+cluster://`, or with `rediss` for TLS.
     pub url: Secret<String>,
     /// What all keys and channels begin with: 1-64 of `[A-Za-z0-9._:-]`. It separates two clusters
-    /// on one Redis; pub/sub does not know database numbers.
+    /// on one Redis, as does another database.
     pub prefix: String,
     /// Believe whatever certificate a `rediss` server shows.
     pub insecure: bool,
@@ -129,8 +129,8 @@ impl Redis {
 
     /// Connects. Errors: at once, whatever is in the way; whether to try again is the caller's.
     pub async fn connect(config: RedisConfig) -> Result<Self, ConnectError> {
-        let keys = Keys::new(&config.prefix).ok_or(ConnectError::Prefix)?;
         let place = Place::read(&config)?;
+        let keys = Keys::new(&config.prefix, place.dialer.database).ok_or(ConnectError::Prefix)?;
         let (sender, inbound) = mpsc::channel(INBOUND);
         let intake = Arc::new(Intake::new(keys, sender));
         let session = Arc::new(Session::open(&place, &intake, &[]).await?);
