@@ -49,6 +49,7 @@ use self::session::Session;
 use self::turns::Turns;
 use self::url::Kind;
 use crate::State;
+use crate::bounds::{self, Bounds};
 use crate::keys::Keys;
 
 pub use self::error::ConnectError;
@@ -141,6 +142,7 @@ impl Redis {
             turns: Turns::default(),
             session: ArcSwapOption::new(Some(session.clone())),
         });
+        inner.compare_clocks(&session).await;
         let supervisor = tokio::spawn(supervise::supervise(inner.clone(), session));
         Ok(Self {
             inner,
@@ -219,6 +221,13 @@ impl Redis {
         }
     }
 
+    /// Compares the clocks: this machine's time less the server's, milliseconds. `None`: there is no
+    /// answer in time.
+    pub async fn clock_skew(&self) -> Option<i64> {
+        let session = self.inner.session.load_full()?;
+        self.inner.compare_clocks(&session).await
+    }
+
     /// What operators are shown.
     pub fn state(&self) -> State {
         let session = self.inner.session.load_full();
@@ -272,7 +281,8 @@ impl Inner {
             .extend([events, publish, known, now_ms.to_string()]);
         let keys = &keys.tenant(&request.tenant)[..call.keys];
         let value = session.run(call.script, keys, &call.args).await?;
-        let (reply, skipped) = ask::reply(&request.ask, value).ok_or(Fail::Lost)?;
+        let bounds = Bounds::at(self.intake.clock.now_ms());
+        let (reply, skipped) = ask::reply(&request.ask, value, bounds).ok_or(Fail::Lost)?;
         self.intake.counters.skipped.fetch_add(skipped, Relaxed);
         Ok(reply)
     }
@@ -287,6 +297,14 @@ impl Inner {
             nodes::Way::Read(key) => session.read(&key).await.ok()?,
         };
         nodes::reply(ask, value)
+    }
+
+    /// `None`: there is no answer in time.
+    async fn compare_clocks(&self, session: &Session) -> Option<i64> {
+        let asked_ms = bounds::unix_ms();
+        let server_ms = session.time().await.ok()?;
+        let answered_ms = bounds::unix_ms();
+        Some(self.intake.clock.compare(asked_ms, server_ms, answered_ms))
     }
 
     fn wanted(&self) -> MutexGuard<'_, Wanted> {

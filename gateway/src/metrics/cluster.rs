@@ -35,6 +35,8 @@ pub(crate) struct ClusterMetrics {
     redis_connected: Gauge,
     redis_reconnects: Counter,
     redis_skipped: Counter,
+    /// Counters of tenants that were repaired.
+    pub repaired: Counter,
 }
 
 impl ClusterMetrics {
@@ -64,6 +66,7 @@ impl ClusterMetrics {
             redis_connected: gauge("t2b_redis_connected"),
             redis_reconnects: counter("t2b_redis_reconnects_total"),
             redis_skipped: counter("t2b_redis_skipped_total"),
+            repaired: counter("t2b_redis_repaired_total"),
         }
     }
 

@@ -185,6 +185,11 @@ pub const TABLE: &[Metric] = &[
         &[],
         "Records and events in Redis that could not be read.",
     ),
+    counter(
+        "t2b_redis_repaired_total",
+        &[],
+        "Times that a tenant's counter in Redis was no time and was repaired.",
+    ),
     gauge(
         "t2b_directory_bots",
         &[],

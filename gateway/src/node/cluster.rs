@@ -69,7 +69,15 @@ impl Node {
         while let Some(heard) = inbound.recv().await {
             match heard {
                 Inbound::Packet(bytes) => self.hear_packet(&bytes),
-                Inbound::Event { tenant, event } => {
+                Inbound::Event {
+                    tenant,
+                    event,
+                    repaired,
+                } => {
+                    if repaired {
+                        self.metrics.cluster.repaired.increment(1);
+                        tracing::warn!(%tenant, "the counter of a tenant in redis was no time: repaired");
+                    }
                     let index = self.shard_of(&tenant);
                     self.tell_shard(index, Input::Event { tenant, event });
                 }
