@@ -261,6 +261,16 @@ pub const TABLE: &[Metric] = &[
         "Times that the store had less of a tenant than this node.",
     ),
     counter(
+        "t2b_directory_reads_total",
+        &[],
+        "Times that a tenant's directory was read from the store.",
+    ),
+    counter(
+        "t2b_directory_reads_deferred_total",
+        &[],
+        "Reads of a directory that had to wait, as the last one was a moment ago.",
+    ),
+    counter(
         "process_cpu_seconds_total",
         &[],
         "Seconds of CPU that the process has had, its own and the kernel's for it.",

@@ -18,6 +18,7 @@ mod dialect;
 mod lanes;
 mod member;
 mod perform;
+mod seldom;
 mod shutdown;
 mod source;
 mod ticker;
@@ -54,6 +55,7 @@ pub(crate) use lanes::LaneTotals;
 use lanes::Lanes;
 use member::Member;
 pub(crate) use perform::Work;
+use seldom::Seldom;
 pub(crate) use source::{Sources, counted_as};
 
 /// Shards of a node: enough that two cores rarely want the same one.
@@ -88,6 +90,10 @@ pub(crate) struct Node {
     failed: CancellationToken,
     /// When the log last told of packets that are not understood, Unix milliseconds.
     refused_ms: AtomicU64,
+    /// The line about directories that are read again and again.
+    reread_line: Seldom,
+    /// The line about a system clock that differs from the store's.
+    skew_line: Seldom,
     /// How long it takes until every tenant may have asked the store something, milliseconds.
     round_ms: AtomicU64,
     me: Weak<Node>,
@@ -228,6 +234,8 @@ impl Node {
             was_well: AtomicBool::new(false),
             failed: CancellationToken::new(),
             refused_ms: AtomicU64::default(),
+            reread_line: Seldom::default(),
+            skew_line: Seldom::default(),
             round_ms: AtomicU64::default(),
             me: Weak::clone(me),
             table_keys: TableKeys::new(hash_keys),

@@ -337,6 +337,16 @@ impl Node {
             Fact::BotOffline => metrics.bots_online.decrement(1.0),
             Fact::Takeover => metrics.takeovers.increment(1),
             Fact::StoreLostData => metrics.cluster.healed.increment(1),
+            Fact::DirectoryRead => metrics.cluster.directory_reads.increment(1),
+            Fact::ReadDeferred { tenant, wait_ms } => {
+                metrics.cluster.reads_deferred.increment(1);
+                if self.reread_line.is_due(self.now_ms()) {
+                    tracing::warn!(
+                        %tenant, wait_ms,
+                        "a directory is read again and again: steps arrive that the store does not have"
+                    );
+                }
+            }
         }
     }
 }

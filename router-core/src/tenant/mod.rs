@@ -13,6 +13,7 @@
 //! | `entries.rs` | what one entry of it means for this node |
 //! | `snapshot.rs` | all of it; healing when the store lost data |
 //! | `comparison.rs` | whether the store has more, or less |
+//! | `rereads.rs` | when the directory may be read again |
 //! | `burials.rs` | what dead nodes leave |
 //! | `owed.rs` | what the store is owed: entries to let go, entries to say again |
 //! | `send.rs` | carries a message into queues and onto lanes |
@@ -41,6 +42,7 @@ mod homes;
 mod owed;
 mod presence;
 mod replica;
+mod rereads;
 mod routes;
 mod send;
 mod settle;
@@ -197,6 +199,7 @@ impl Tenant {
         }
         if self.loading.is_none() {
             self.wake_comparison(env, fx);
+            self.wake_rereads(env, fx);
             self.wake_healing(env, fx);
             self.wake_burials(env, fx);
         }

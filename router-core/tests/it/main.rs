@@ -33,6 +33,7 @@ mod calls;
 mod connecting;
 mod dead_nodes;
 mod every_error_code;
+mod false_events;
 mod guarantees;
 mod isolation;
 mod lanes;
