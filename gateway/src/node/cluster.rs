@@ -242,6 +242,7 @@ impl Node {
                 NodeEffect::Joined(boot) => {
                     tracing::info!(%boot, "a node joined");
                     self.lanes.to(machine.view().own, boot);
+                    self.joined.notify_waiters();
                 }
                 NodeEffect::Gone(boot) => {
                     tracing::info!(%boot, "a node is gone");

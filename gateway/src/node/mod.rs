@@ -40,7 +40,7 @@ use router_core::session::Opened;
 use router_core::shard::Entries;
 use router_core::{ConnKey, Env, Millis, Nodes, Session, Settings, Shard, store};
 use smol_str::SmolStr;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
@@ -80,6 +80,8 @@ pub(crate) struct Node {
     clock: Clock,
     view: ArcSwap<Nodes>,
     lanes: Lanes,
+    /// Told when another node is seen for the first time.
+    joined: Notify,
     /// Largest frame of any tenant, bytes: what a packet of another node may carry.
     frame_bytes_max: usize,
     /// To the node machine, once it runs.
@@ -230,6 +232,7 @@ impl Node {
             backplane,
             lanes: Lanes::new(Weak::clone(me), lane_keys, hash_keys),
             frame_bytes_max,
+            joined: Notify::new(),
             inputs: OnceLock::new(),
             was_well: AtomicBool::new(false),
             failed: CancellationToken::new(),
