@@ -51,6 +51,16 @@ if [ "$(.cache/tools/bin/cargo-deny --version 2>/dev/null)" != "cargo-deny $carg
         cargo install cargo-deny --version "$cargo_deny" --locked --quiet --force --root .cache/tools
 fi
 
+# libfaketime, for the test that sets a node's clock.
+if ! ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1; then
+    if [ "$(id -u)" = 0 ] && has apt-get; then
+        apt-get update -q || true
+        DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends libfaketime
+    else
+        fail "missing: libfaketime; install this package and run this again"
+    fi
+fi
+
 # kosoku has the WebSocket conformance cases; websockets is a client that somebody else wrote.
 if ! .cache/python/bin/python -c "from importlib.metadata import version as v; \
     assert (v('kosoku'), v('websockets')) == ('$kosoku', '$websockets')" 2>/dev/null; then

@@ -155,6 +155,21 @@ pub const TABLE: &[Metric] = &[
         &[],
         "Store requests refused because the queue to the store was full.",
     ),
+    counter(
+        "t2b_clock_steps_total",
+        &[],
+        "Times that the system clock was set by a second or more.",
+    ),
+    gauge(
+        "t2b_clock_skew_seconds",
+        &[],
+        "The system clock less that of Redis, as measured every 10 s; 0 without Redis.",
+    ),
+    counter(
+        "t2b_log_lines_dropped_total",
+        &[],
+        "Lines of the log that stderr did not take in time.",
+    ),
     gauge(
         "t2b_nodes",
         &["state"],

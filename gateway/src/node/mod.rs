@@ -15,6 +15,7 @@ mod call;
 mod clock;
 mod cluster;
 mod dialect;
+mod floors;
 mod lanes;
 mod member;
 mod perform;
@@ -51,6 +52,7 @@ pub(crate) use call::{Caller, Refused};
 use clock::Clock;
 pub(crate) use cluster::Identity;
 pub(crate) use dialect::T2b;
+use floors::Floors;
 pub(crate) use lanes::LaneTotals;
 use lanes::Lanes;
 use member::Member;
@@ -78,6 +80,7 @@ pub(crate) struct Node {
     tracer: Tracer,
     throttle: Mutex<Throttle>,
     clock: Clock,
+    floors: Floors,
     view: ArcSwap<Nodes>,
     lanes: Lanes,
     /// Told when another node is seen for the first time.
@@ -116,6 +119,8 @@ pub(crate) struct Entry {
     session: Mutex<Session>,
     /// When the session wants to be woken; `u64::MAX` = never.
     wake_ms: AtomicU64,
+    /// When bytes were last seen to move, on the node's clock.
+    moved_ms: AtomicU64,
     /// Index of its tenant's shard, once it has a tenant; `usize::MAX` before.
     shard: AtomicUsize,
     /// What it may send once it has joined its tenant, between its verification and that.
@@ -248,6 +253,7 @@ impl Node {
             throttle: Mutex::default(),
             view: ArcSwap::from_pointee(nodes),
             clock,
+            floors: Floors::default(),
             slots: (0..SLOTS).map(|_| Mutex::default()).collect(),
             next_key: AtomicU64::new(1),
             draining: AtomicBool::new(false),
@@ -286,6 +292,7 @@ impl Node {
             source,
             session: Mutex::new(Session::new(key, &env)),
             wake_ms: AtomicU64::new(u64::MAX),
+            moved_ms: AtomicU64::new(0),
             shard: AtomicUsize::new(usize::MAX),
             read_limits: Mutex::new(None),
             refusals: Mutex::default(),
@@ -316,7 +323,7 @@ impl Node {
             self.metrics.auth_throttled.increment(1);
             return Err(AuthError::Throttled { retry_after_ms });
         }
-        let verdict = self.keyring.verify(credential, now_ms);
+        let verdict = self.keyring.verify(credential, self.clock.unix_ms(now_ms));
         match &verdict {
             Ok(verified) if verified.old_secret => self.metrics.auth_old_secret.increment(1),
             Ok(_) => {}
@@ -329,9 +336,14 @@ impl Node {
         verdict
     }
 
-    /// The time, Unix milliseconds.
+    /// The time for deadlines, milliseconds.
     pub(crate) fn now_ms(&self) -> Millis {
         self.clock.now_ms()
+    }
+
+    /// The time of day, Unix milliseconds.
+    pub(crate) fn unix_ms(&self) -> Millis {
+        self.clock.unix_ms(self.clock.now_ms())
     }
 
     /// How long this node has been up, milliseconds.
@@ -398,6 +410,7 @@ impl Node {
     fn env_of<'a>(&'a self, nodes: &'a Nodes, now_ms: Millis) -> Env<'a> {
         Env {
             now_ms,
+            unix_ms: self.clock.unix_ms(now_ms),
             entropy: fastrand::u128(..),
             settings: &self.settings,
             nodes,

@@ -300,10 +300,10 @@ impl Node {
     fn push(&self, env: &Env<'_>, entry: &Arc<Entry>, frame: Outbound, work: &mut Work) -> Outcome {
         let is_refusal = frame.class == Class::Refusal;
         let is_answer = is_refusal || frame.class == Class::Answer;
-        let pushed = entry.socket.push(
-            Outgoing::text(frame.text, class_of(frame.class)),
-            env.now_ms,
-        );
+        let text = self.floors.raise(entry.key, env.unix_ms, frame.text);
+        let pushed = entry
+            .socket
+            .push(Outgoing::text(text, class_of(frame.class)), env.now_ms);
         work.touch(entry);
         if is_refusal && lock(&entry.refusals).count(env.now_ms) {
             close_socket(entry, CloseCode::TooManyRefusals, work);

@@ -10,8 +10,8 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use protocol::CloseCode;
 use protocol::limits::SLOW_CONSUMER_MS;
-use router_core::session;
 use router_core::shard::Input;
+use router_core::{Millis, session};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Entry, Node, StoreQueue, Work};
@@ -21,6 +21,8 @@ const TICK: Duration = Duration::from_millis(50);
 const CONNECTION_TICKS: u64 = 5;
 /// Ticks between two sweeps of the store, and two looks at the gauges.
 const SLOW_TICKS: u64 = 100;
+/// A gap between two ticks that only a pause of the process makes, milliseconds.
+const PAUSE_MS: Millis = 1000;
 /// Questions of a shard that the store has at once.
 const ASKED_AT_ONCE: usize = 64;
 /// Tenants of this node that ask the store without need in a second, at most.
@@ -33,14 +35,21 @@ impl Node {
     pub(crate) async fn tick(self: Arc<Self>) {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut ticked_ms, mut judged_from_ms) = (self.clock.now_ms(), 0);
         for count in 0u64.. {
             ticks.tick().await;
+            let now_ms = self.clock.now_ms();
+            if now_ms - std::mem::replace(&mut ticked_ms, now_ms) >= PAUSE_MS {
+                judged_from_ms = now_ms + SLOW_CONSUMER_MS;
+                self.resume_connections();
+            }
+            self.follow_clock();
             self.wake_shards();
             if count % CONNECTION_TICKS == 0 {
-                self.wake_connections();
+                self.wake_connections(judged_from_ms);
             }
             if count % SLOW_TICKS == 0 {
-                self.backplane.sweep(self.clock.now_ms());
+                self.backplane.sweep(self.unix_ms());
                 let round_ms = self.tenants() as u64 * 1000 / QUESTIONS_PER_SECOND;
                 self.round_ms.store(round_ms, Ordering::Relaxed);
             }
@@ -80,15 +89,47 @@ impl Node {
         }
     }
 
-    fn wake_connections(&self) {
+    /// Follows the system clock.
+    fn follow_clock(&self) {
+        let Some(step) = self.clock.read() else {
+            return;
+        };
+        let seconds = step.by_ms as f64 / 1000.0;
+        self.metrics.clock_steps.increment(1);
+        tracing::warn!(seconds, "the system clock was set");
+        if step.by_ms < 0 {
+            let next_key = self.next_key.load(Ordering::Relaxed);
+            self.floors
+                .step_back(next_key, step.told_ms, self.unix_ms());
+        }
+    }
+
+    /// The process, or the machine under it, stood still: nobody is judged for that time.
+    fn resume_connections(&self) {
+        tracing::warn!("this process stood still for a second or longer");
+        let mut work = Work::default();
+        self.for_each_connection(|entry| {
+            self.input(entry, session::Input::Resumed, &mut work);
+            self.finish(&mut work);
+        });
+    }
+
+    /// Before `judged_from_ms` a full queue is nobody's fault.
+    fn wake_connections(&self, judged_from_ms: Millis) {
         let now_ms = self.clock.now_ms();
+        let is_judged = now_ms >= judged_from_ms;
         let mut work = Work::default();
         self.for_each_connection(|entry: &Arc<Entry>| {
-            if entry.socket.overdue(now_ms, SLOW_CONSUMER_MS) {
+            if entry.socket.take_moved() {
+                entry.moved_ms.store(now_ms, Ordering::Relaxed);
+            }
+            if is_judged && entry.socket.overdue(now_ms, SLOW_CONSUMER_MS) {
                 entry.socket.close(CloseCode::SlowConsumer);
                 work.touch(entry);
             }
             if entry.wake_ms.load(Ordering::Relaxed) <= now_ms {
+                let at_ms = entry.moved_ms.load(Ordering::Relaxed);
+                self.input(entry, session::Input::Moved { at_ms }, &mut work);
                 self.input(entry, session::Input::Wake, &mut work);
                 self.finish(&mut work);
             }

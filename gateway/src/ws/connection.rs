@@ -5,7 +5,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::{fmt, io};
@@ -34,6 +34,8 @@ pub struct Connection {
     read_limits: Mutex<Option<ReadLimits>>,
     signals: Signals,
     controls_ignored: AtomicU64,
+    /// Whether bytes moved since somebody looked.
+    moved: AtomicBool,
 }
 
 impl Connection {
@@ -46,6 +48,7 @@ impl Connection {
             read_limits: Mutex::new(None),
             signals: Signals::default(),
             controls_ignored: AtomicU64::new(0),
+            moved: AtomicBool::new(false),
         })
     }
 
@@ -58,6 +61,7 @@ impl Connection {
             read_limits: Mutex::new(None),
             signals: Signals::default(),
             controls_ignored: AtomicU64::new(0),
+            moved: AtomicBool::new(false),
         })
     }
 
@@ -131,6 +135,17 @@ impl Connection {
             .is_some_and(|since| now_ms.saturating_sub(since) >= limit_ms)
     }
 
+    /// Bytes came from the peer, or it made room for some that waited: it lives, however long a whole
+    /// frame takes.
+    pub(super) fn note_moved(&self) {
+        self.moved.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether bytes moved since the last call.
+    pub fn take_moved(&self) -> bool {
+        self.moved.load(Ordering::Relaxed) && self.moved.swap(false, Ordering::Relaxed)
+    }
+
     /// Control frames of the peer that were ignored because they came too fast.
     pub fn controls_ignored(&self) -> u64 {
         self.controls_ignored.load(Ordering::Relaxed)
@@ -175,7 +190,11 @@ impl Connection {
     async fn write_rest(self: Arc<Self>) {
         let drained = poll_fn(|cx| {
             let mut writer = self.writer();
-            let drained = ready!(writer.poll_drain(cx, &self.mailbox, usize::MAX));
+            let drained = writer.poll_drain(cx, &self.mailbox, usize::MAX);
+            if writer.take_progress() {
+                self.note_moved();
+            }
+            let drained = ready!(drained);
             writer.flusher = None;
             Poll::Ready(drained)
         })

@@ -27,6 +27,8 @@ mod leaks;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod liveness;
+#[cfg(test)]
 mod ops;
 #[cfg(test)]
 mod presence;

@@ -194,7 +194,7 @@ impl Tenant {
         if env.now_ms >= self.sweep_ms {
             self.sweep_ms = env.now_ms + SWEEP_MS;
             self.routes
-                .forget_before(env.now_ms.saturating_sub(REMEMBER_MS));
+                .forget_before(env.unix_ms.saturating_sub(REMEMBER_MS));
             self.dedupe.forget(env.now_ms);
         }
         if self.loading.is_none() {
@@ -292,7 +292,7 @@ impl Tenant {
         message: &ServerMessage,
         fx: &mut Effects,
     ) {
-        fx.deliver(to, encode::server(message, id, env.now_ms), Class::Answer);
+        fx.deliver(to, encode::server(message, id, env.unix_ms), Class::Answer);
     }
 
     /// What a name is answered that was never seen, or may not be: one code for both.
@@ -323,7 +323,7 @@ impl Tenant {
             tenant: self.id.clone(),
             ask,
             known_ver: self.directory.known_ver,
-            now_ms: env.now_ms,
+            now_ms: env.unix_ms,
         };
         let request = Box::new(request);
         fx.push(Effect::Ask { ticket, request });

@@ -367,7 +367,7 @@ impl Tenant {
 }
 
 fn status_frame(env: &Env<'_>, status: BotStatus) -> Bytes {
-    encode::server(&ServerMessage::BotStatus(status), None, env.now_ms)
+    encode::server(&ServerMessage::BotStatus(status), None, env.unix_ms)
 }
 
 fn json_bytes(info: &BotInfo) -> usize {

@@ -47,10 +47,12 @@ impl World {
 
     fn session(&mut self, key: ConnKey, input: SessionInput) {
         let (settings, nodes) = (Arc::clone(&self.settings), Arc::clone(&self.nodes));
+        let unix_ms = self.unix_ms();
         let conn = self.conns.get_mut(&key).expect("it was opened");
         conn.handled += 1;
         let env = Env {
             now_ms: self.now_ms,
+            unix_ms,
             entropy: entropy(conn.side, key, conn.handled),
             settings: &settings,
             nodes: &nodes,
@@ -109,7 +111,7 @@ impl World {
         };
         let throttled = self.throttle.check(&attempt, self.now_ms);
         throttled.map_err(|retry_after_ms| AuthError::Throttled { retry_after_ms })?;
-        let verdict = KEYRING.verify(credential, self.now_ms);
+        let verdict = KEYRING.verify(credential, self.unix_ms());
         if verdict.is_err() {
             self.throttle.fail(attempt, self.now_ms);
         }
@@ -140,6 +142,7 @@ impl World {
         let (settings, nodes) = (Arc::clone(&self.settings), Arc::clone(&self.nodes));
         let env = Env {
             now_ms: self.now_ms,
+            unix_ms: self.unix_ms(),
             entropy: 0,
             settings: &settings,
             nodes: &nodes,
