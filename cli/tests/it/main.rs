@@ -7,4 +7,6 @@ mod credentials;
 #[cfg(test)]
 mod exit_codes;
 #[cfg(test)]
+mod full_stderr;
+#[cfg(test)]
 mod harness;

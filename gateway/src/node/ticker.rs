@@ -15,6 +15,7 @@ use router_core::{Millis, session};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Entry, Node, StoreQueue, Work};
+use crate::telemetry;
 
 const TICK: Duration = Duration::from_millis(50);
 /// Ticks between two looks at the connections.
@@ -36,6 +37,7 @@ impl Node {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut ticked_ms, mut judged_from_ms) = (self.clock.now_ms(), 0);
+        let mut told_dropped = 0;
         for count in 0u64.. {
             ticks.tick().await;
             let now_ms = self.clock.now_ms();
@@ -52,6 +54,13 @@ impl Node {
                 self.backplane.sweep(self.unix_ms());
                 let round_ms = self.tenants() as u64 * 1000 / QUESTIONS_PER_SECOND;
                 self.round_ms.store(round_ms, Ordering::Relaxed);
+                let dropped = telemetry::dropped_lines();
+                if dropped > std::mem::replace(&mut told_dropped, dropped) {
+                    tracing::warn!(
+                        lines = dropped,
+                        "lines of the log were dropped since the start: stderr did not take them"
+                    );
+                }
             }
         }
     }
@@ -145,6 +154,9 @@ impl Node {
         self.metrics
             .store_bytes
             .set(self.backplane.bytes().0 as f64);
+        self.metrics
+            .log_lines_dropped
+            .absolute(telemetry::dropped_lines());
         let cluster = &self.metrics.cluster;
         cluster.lanes(&self.view(), self.lane_totals());
         cluster.store(&self.backplane.state(), self.entries(), self.compare_ms());
