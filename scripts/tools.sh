@@ -54,6 +54,16 @@ tool_deny() {
         cargo install cargo-deny --version "$cargo_deny" --locked --quiet --force --root .cache/tools
 }
 
+# libfaketime, for the test that sets a node's clock.
+if ! ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1; then
+    if [ "$(id -u)" = 0 ] && has apt-get; then
+        apt-get update -q || true
+        DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends libfaketime
+    else
+        fail "missing: libfaketime; install this package and run this again"
+    fi
+fi
+
 # kosoku has the WebSocket conformance cases; websockets is a client that somebody else wrote.
 tool_python() {
     .cache/python/bin/python -c "from importlib.metadata import version as v; \

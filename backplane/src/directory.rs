@@ -7,10 +7,11 @@
 //! | `s:<client>` | when it was last seen, ms |
 //! | `born` | the number of the directory's first step, only in snapshots |
 //! | `p` | `<key generation> <0 or 1>`, only in events |
+//! | `r` | only in events: the counter was no time, and is repaired |
 //!
 //! An event is `<prev> <ver>`, then a line `<field>\t<value>` for each change, or `<field>` alone
 //! for what is gone. A record that cannot be read is left out and counted: what one faulty writer
-//! wrote must not take a tenant from all the others.
+//! wrote must not take a tenant from all the others. So is a number that is beyond its [`Bounds`].
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -21,8 +22,12 @@ use router_core::store::{BotRecord, Change, ConnRecord, Event, Holder, Policy, S
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use crate::bounds::Bounds;
+
 /// The field that says when the directory began.
 const BORN: &[u8] = b"born";
+/// The line of an event that says that the counter was repaired.
+const REPAIRED: &[u8] = b"r";
 
 /// What is kept of a bot that the scripts do not look into. Members may be added.
 #[derive(Serialize, Deserialize)]
@@ -56,6 +61,7 @@ pub(crate) fn snapshot(
     ver: u64,
     policy: Policy,
     fields: &[(impl AsRef<[u8]>, impl AsRef<[u8]>)],
+    bounds: Bounds,
 ) -> (Snapshot, u64) {
     let mut bots = BTreeMap::new();
     let mut conns = BTreeMap::new();
@@ -69,7 +75,7 @@ pub(crate) fn snapshot(
         }
         match text(field)
             .zip(text(value))
-            .and_then(|(f, v)| change(f, Some(v)))
+            .and_then(|(f, v)| change(f, Some(v), bounds))
         {
             Some(Change::Bot(bot)) => drop(bots.insert(bot.info.id.clone(), *bot)),
             Some(Change::Entered(conn, record)) => drop(conns.insert(conn, record)),
@@ -88,27 +94,45 @@ pub(crate) fn snapshot(
     (snapshot, skipped)
 }
 
-/// An event, and how many of its changes could not be read. `None`: not even its numbers could.
-pub(crate) fn event(bytes: &[u8]) -> Option<(Event, u64)> {
+/// An event, and what came with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReadEvent {
+    pub(crate) event: Event,
+    /// Changes that could not be read.
+    pub(crate) skipped: u64,
+    /// Whether the tenant's counter was repaired in this step.
+    pub(crate) repaired: bool,
+}
+
+/// Reads an event. `None`: not even its numbers could be read.
+pub(crate) fn event(bytes: &[u8], bounds: Bounds) -> Option<ReadEvent> {
     let mut lines = bytes.split(|byte| *byte == b'\n');
     let (prev, ver) = text(lines.next()?)?.split_once(' ')?;
     let mut event = Event {
-        prev: number(prev)?,
-        ver: number(ver)?,
+        prev: bounds.ver(number(prev)?)?,
+        ver: bounds.ver(number(ver)?)?,
         changes: Vec::new(),
     };
-    let mut skipped = 0;
+    let (mut skipped, mut repaired) = (0, false);
     for line in lines {
+        if line == REPAIRED {
+            repaired = true;
+            continue;
+        }
         let read = text(line).and_then(|line| match line.split_once('\t') {
-            Some((field, value)) => change(field, Some(value)),
-            None => change(line, None),
+            Some((field, value)) => change(field, Some(value), bounds),
+            None => change(line, None, bounds),
         });
         match read {
             Some(change) => event.changes.push(change),
             None => skipped += 1,
         }
     }
-    Some((event, skipped))
+    Some(ReadEvent {
+        event,
+        skipped,
+        repaired,
+    })
 }
 
 fn text<T: AsRef<[u8]> + ?Sized>(bytes: &T) -> Option<&str> {
@@ -122,12 +146,12 @@ fn number(digits: &str) -> Option<u64> {
 }
 
 /// One field. Without a value it is gone.
-fn change(field: &str, value: Option<&str>) -> Option<Change> {
+fn change(field: &str, value: Option<&str>, bounds: Bounds) -> Option<Change> {
     let (kind, id) = field.split_at_checked(2).unwrap_or((field, ""));
     match (kind, value) {
         ("b:", None) => BotId::parse(id).ok().map(Change::Forgotten),
         ("b:", Some(value)) => {
-            let record = bot(BotId::parse(id).ok()?, value)?;
+            let record = bot(BotId::parse(id).ok()?, value, bounds)?;
             Some(Change::Bot(Box::new(record)))
         }
         ("c:", None) => ConnectionId::parse(id).ok().map(Change::Left),
@@ -139,7 +163,10 @@ fn change(field: &str, value: Option<&str>) -> Option<Change> {
             };
             Some(Change::Entered(ConnectionId::parse(id).ok()?, record))
         }
-        ("s:", Some(value)) => Some(Change::Seen(ClientId::parse(id).ok()?, number(value)?)),
+        ("s:", Some(value)) => {
+            let seen_ms = bounds.ms(number(value)?)?;
+            Some(Change::Seen(ClientId::parse(id).ok()?, seen_ms))
+        }
         ("p", Some(value)) => {
             let (generation, suspended) = value.split_once(' ')?;
             policy(generation, suspended).map(Change::Policy)
@@ -156,7 +183,7 @@ pub(crate) fn policy(generation: &str, suspended: &str) -> Option<Policy> {
         _ => return None,
     };
     Some(Policy {
-        generation: number(generation)?,
+        generation: Bounds::generation(number(generation)?)?,
         suspended,
     })
 }
@@ -172,10 +199,10 @@ pub(crate) fn holder(boot: &str, conn: &str) -> Option<Option<Holder>> {
     }))
 }
 
-fn bot(id: BotId, value: &str) -> Option<BotRecord> {
+fn bot(id: BotId, value: &str, bounds: Bounds) -> Option<BotRecord> {
     let mut words = value.splitn(5, ' ');
-    let epoch = number(words.next()?)?;
-    let since = number(words.next()?)?;
+    let epoch = bounds.ver(number(words.next()?)?)?;
+    let since = bounds.ms(number(words.next()?)?)?;
     let holder = holder(words.next()?, words.next()?)?;
     let meta: Meta<'_> = serde_json::from_str(words.next()?).ok()?;
     let status = match holder {

@@ -14,6 +14,9 @@
 //!
 //! The tenant stands in braces, which in a Cluster puts all of it into one slot. No id contains a
 //! brace, and only bot ids contain a colon, which are in no name.
+//!
+//! Pub/sub does not know database numbers: with a database other than 0, channels begin with
+//! `<prefix>:db<number>`. Else a node would hear the steps of another database's directories.
 
 use protocol::{BootId, TenantId};
 
@@ -35,15 +38,21 @@ pub(crate) enum Channel {
 #[derive(Debug, Clone)]
 pub(crate) struct Keys {
     prefix: String,
+    /// What channels begin with.
+    channels: String,
 }
 
 impl Keys {
     /// `None`: the prefix is not 1-64 of `[A-Za-z0-9._:-]`.
-    pub(crate) fn new(prefix: &str) -> Option<Self> {
+    pub(crate) fn new(prefix: &str, database: i64) -> Option<Self> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
         let valid = (1..=PREFIX_MAX).contains(&prefix.len()) && prefix.bytes().all(plain);
         valid.then(|| Self {
             prefix: prefix.to_owned(),
+            channels: match database {
+                0 => prefix.to_owned(),
+                number => format!("{prefix}:db{number}"),
+            },
         })
     }
 
@@ -55,7 +64,7 @@ impl Keys {
 
     /// The channel of a tenant's steps.
     pub(crate) fn events(&self, tenant: &TenantId) -> String {
-        format!("{}:{{{tenant}}}:events", self.prefix)
+        format!("{}:{{{tenant}}}:events", self.channels)
     }
 
     /// The beats.
@@ -70,12 +79,12 @@ impl Keys {
 
     /// The channel of packets for a node.
     pub(crate) fn inbox(&self, boot: BootId) -> String {
-        format!("{}:inbox:{boot}", self.prefix)
+        format!("{}:inbox:{boot}", self.channels)
     }
 
     /// A channel for probes; the number is chosen so that its slot is where the probe has to go.
     pub(crate) fn probe(&self, boot: BootId, number: u32) -> String {
-        format!("{}:probe:{boot}:{number}", self.prefix)
+        format!("{}:probe:{boot}:{number}", self.channels)
     }
 
     /// A key, and a channel, by which the rights of the user are tried; the number is chosen as that
@@ -86,7 +95,7 @@ impl Keys {
 
     /// What a channel is for. `None`: it is none of ours.
     pub(crate) fn channel(&self, name: &str) -> Option<Channel> {
-        let rest = name.strip_prefix(&self.prefix)?.strip_prefix(':')?;
+        let rest = name.strip_prefix(&self.channels)?.strip_prefix(':')?;
         if let Some(tenant) = rest.strip_prefix('{') {
             let tenant = tenant.strip_suffix("}:events")?;
             return TenantId::parse(tenant).ok().map(Channel::Events);
@@ -128,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_channel_says_what_it_is_for() {
-        let keys = Keys::new("t2b").unwrap();
+        let keys = Keys::new("t2b", 0).unwrap();
         let tenant = TenantId::parse("a.b-c_d").unwrap();
         let boot = BootId::from_bits(7);
         let read = |name: String| keys.channel(&name);
@@ -156,10 +165,25 @@ mod tests {
             ("", false),
             ("{a}", false),
         ] {
-            assert_eq!(Keys::new(prefix).is_some(), valid, "{prefix}");
+            assert_eq!(Keys::new(prefix, 0).is_some(), valid, "{prefix}");
         }
-        assert!(Keys::new(&"a".repeat(PREFIX_MAX)).is_some());
-        assert!(Keys::new(&"a".repeat(PREFIX_MAX + 1)).is_none());
+        assert!(Keys::new(&"a".repeat(PREFIX_MAX), 0).is_some());
+        assert!(Keys::new(&"a".repeat(PREFIX_MAX + 1), 0).is_none());
+    }
+
+    #[test]
+    fn databases_share_keys_and_no_channel() {
+        let [zero, one] = [0, 1].map(|database| Keys::new("t2b", database).unwrap());
+        let (tenant, boot) = (TenantId::parse("alice").unwrap(), BootId::from_bits(7));
+        assert_eq!(zero.tenant(&tenant), one.tenant(&tenant));
+        assert_eq!(one.events(&tenant), "t2b:db1:{alice}:events");
+        let names = |keys: &Keys| [keys.events(&tenant), keys.inbox(boot), keys.probe(boot, 3)];
+        for (own, other) in [(&zero, &one), (&one, &zero)] {
+            for name in names(own) {
+                assert!(own.channel(&name).is_some(), "{name}");
+                assert_eq!(other.channel(&name), None, "{name}");
+            }
+        }
     }
 
     #[test]

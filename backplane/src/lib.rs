@@ -3,6 +3,7 @@
 //! The gateway knows only [`Backplane`], of which there are two kinds: [`Memory`], a single node
 //! whose store is the reference model itself, and [`Redis`], what many nodes share.
 
+mod bounds;
 mod directory;
 mod keys;
 mod memory;
@@ -178,6 +179,15 @@ impl Backplane {
                 evicts: None,
             },
             Kind::Redis(redis) => redis.state(),
+        }
+    }
+
+    /// Compares the clocks: this machine's time less that of the store that all share, milliseconds.
+    /// `None`: a node alone, or no answer.
+    pub async fn clock_skew(&self) -> Option<i64> {
+        match &self.kind {
+            Kind::Memory(_) => None,
+            Kind::Redis(redis) => redis.clock_skew().await,
         }
     }
 

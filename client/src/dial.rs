@@ -12,13 +12,15 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 
 use crate::error::Error;
+use crate::moved::{Moved, Watched};
 use crate::options::Options;
 
-pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<Watched<TcpStream>>>;
 
+const EXPECTED: &str = "expected ws://HOST:PORT/ws or wss://…";
 /// Largest message from the gateway, bytes: several times what a gateway sends by default.
 const MESSAGE_BYTES_MAX: usize = 4 << 20;
 
@@ -35,7 +37,8 @@ async fn open(options: &Options) -> Result<(Socket, AuthOk), Error> {
     let config = WebSocketConfig::default()
         .max_message_size(Some(MESSAGE_BYTES_MAX))
         .max_frame_size(Some(MESSAGE_BYTES_MAX));
-    let (mut socket, _) = connect_async_with_config(request, Some(config), true)
+    let stream = Watched::new(connect(&request).await?);
+    let (mut socket, _) = client_async_tls_with_config(request, stream, Some(config), None)
         .await
         .map_err(|error| unopened(&error))?;
     let mut refusal = None;
@@ -57,6 +60,37 @@ async fn open(options: &Options) -> Result<(Socket, AuthOk), Error> {
     }
 }
 
+/// Connects to the host of the URL.
+async fn connect(request: &Request) -> Result<TcpStream, Error> {
+    let uri = request.uri();
+    let expected = || Error::Url(EXPECTED.to_owned());
+    let host = uri.host().ok_or_else(expected)?;
+    let port = match (uri.port_u16(), uri.scheme_str()) {
+        (Some(port), _) => port,
+        (None, Some("ws")) => 80,
+        (None, Some("wss")) => 443,
+        (None, _) => return Err(expected()),
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let stream = async {
+        let stream = TcpStream::connect((host, port)).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    };
+    let stream: std::io::Result<TcpStream> = stream.await;
+    stream.map_err(|problem| Error::Unreachable(problem.to_string()))
+}
+
+/// When bytes last moved on a socket.
+pub(crate) fn moved(socket: &Socket) -> Option<Moved> {
+    match socket.get_ref() {
+        MaybeTlsStream::Plain(stream) => Some(stream.moved()),
+        MaybeTlsStream::Rustls(stream) => Some(stream.get_ref().0.moved()),
+        // The enum may grow; then only whole frames count.
+        _ => None,
+    }
+}
+
 fn request(options: &Options) -> Result<Request, Error> {
     let mut url = options.url.clone();
     let mut add = |name: &str, value: &str| {
@@ -73,7 +107,7 @@ fn request(options: &Options) -> Result<Request, Error> {
     }
     let mut request = url
         .into_client_request()
-        .map_err(|_| Error::Url("expected ws://HOST:PORT/ws or wss://…".to_owned()))?;
+        .map_err(|_| Error::Url(EXPECTED.to_owned()))?;
     let mut bearer = HeaderValue::from_str(&format!("Bearer {}", options.credential.reveal()))
         .map_err(|_| Error::Url("the credential has characters that no header takes".to_owned()))?;
     bearer.set_sensitive(true);

@@ -22,6 +22,7 @@ mod dial;
 mod error;
 mod events;
 mod link;
+mod moved;
 mod options;
 mod requests;
 mod supervisor;

@@ -2,6 +2,9 @@
 //!
 //! A link lives in a task of its own until the connection ends or the link is retired. It never
 //! reconnects; that is the supervisor's.
+//!
+//! A gateway is gone when no byte moved for two heartbeats. It is asked half a heartbeat before that:
+//! after a pause of this process its bytes may lie in the socket, unread.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,9 +22,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
-use crate::dial::{Socket, closed};
+use crate::dial::{Socket, closed, moved};
 use crate::error::Error;
 use crate::events::{Event, Sink};
+use crate::moved::Moved;
 use crate::supervisor::Bots;
 
 /// How long a retired link waits for the answers that are still due.
@@ -54,8 +58,12 @@ pub(crate) struct Watchers {
 pub(crate) struct Link {
     socket: Socket,
     watchers: Watchers,
-    silence_max: Duration,
+    heartbeat: Duration,
+    /// When the last frame came.
     heard: Instant,
+    moved: Option<Moved>,
+    /// When a silent gateway was asked whether it lives.
+    asked: Option<Instant>,
     pending: BTreeMap<String, Answer>,
     requests: u64,
     retired: Option<Instant>,
@@ -67,10 +75,12 @@ impl Link {
     /// `heartbeat`: how often the gateway says something, at least.
     pub fn new(socket: Socket, heartbeat: Duration, watchers: Watchers) -> Self {
         Self {
+            moved: moved(&socket),
             socket,
             watchers,
-            silence_max: heartbeat * 2,
+            heartbeat,
             heard: Instant::now(),
+            asked: None,
             pending: BTreeMap::new(),
             requests: 0,
             retired: None,
@@ -85,14 +95,13 @@ impl Link {
                 let _ = timeout(RETIRE, self.socket.close(None)).await;
                 break Error::Stopped;
             }
-            let deadline = self.heard + self.silence_max;
-            let deadline = self.retired.map_or(deadline, |until| until.min(deadline));
+            let deadline = self.deadline();
             let step = tokio::select! {
                 message = self.socket.next() => self.on_message(message),
                 command = commands.recv(), if self.retired.is_none() => {
                     self.on_commands(command, &mut commands).await
                 }
-                () = sleep_until(deadline) => self.on_deadline(),
+                () = sleep_until(deadline) => self.on_deadline().await,
             };
             if let Err(error) = step {
                 break error;
@@ -109,13 +118,41 @@ impl Link {
         self.retired.is_some() && self.pending.is_empty()
     }
 
-    fn on_deadline(&mut self) -> Result<(), Error> {
-        match self.retired {
-            Some(_) => {
-                self.pending.clear();
-                Ok(())
-            }
-            None => Err(Error::Timeout),
+    /// When the gateway last gave a sign of life.
+    fn lived(&self) -> Instant {
+        let moved = self.moved.as_ref().map(Moved::at);
+        moved.map_or(self.heard, |moved| moved.max(self.heard))
+    }
+
+    /// When to ask it, or to take it for gone; or when not to wait for its answers any more.
+    fn deadline(&self) -> Instant {
+        let lived = self.lived();
+        let deadline = match self.asked.filter(|asked| *asked > lived) {
+            None => lived + self.heartbeat * 3 / 2,
+            Some(asked) => (lived + self.heartbeat * 2).max(asked + self.heartbeat / 2),
+        };
+        self.retired.map_or(deadline, |until| until.min(deadline))
+    }
+
+    async fn on_deadline(&mut self) -> Result<(), Error> {
+        let now = Instant::now();
+        if self.retired.is_some_and(|until| now >= until) {
+            self.pending.clear();
+            return Ok(());
+        }
+        // Bytes came since this deadline was set.
+        if now < self.deadline() {
+            return Ok(());
+        }
+        if self.asked.is_some_and(|asked| asked > self.lived()) {
+            return Err(Error::Timeout);
+        }
+        self.asked = Some(now);
+        let ping = self.socket.send(Message::Ping(Vec::new().into()));
+        // One that cannot be written is not answered either.
+        match timeout(self.heartbeat / 2, ping).await {
+            Ok(Err(_)) => Err(Error::Lost),
+            Ok(Ok(())) | Err(_) => Ok(()),
         }
     }
 
@@ -129,7 +166,7 @@ impl Link {
         if next.is_none() {
             self.retire();
         }
-        // A gateway that does not read for so long is as good as gone.
+        let moved = self.moved.clone();
         let writing = async {
             while let Some(command) = next {
                 match command {
@@ -140,10 +177,12 @@ impl Link {
             }
             self.socket.flush().await
         };
-        let written = timeout(RETIRE * 2, writing).await;
-        written
-            .map_err(|_| Error::Timeout)?
-            .map_err(|_| Error::Lost)
+        // A gateway that takes nothing for so long is as good as gone.
+        let written = match moved {
+            Some(moved) => moved.wait(RETIRE * 2, writing).await,
+            None => timeout(RETIRE * 2, writing).await.ok(),
+        };
+        written.ok_or(Error::Timeout)?.map_err(|_| Error::Lost)
     }
 
     fn retire(&mut self) {

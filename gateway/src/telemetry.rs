@@ -1,7 +1,11 @@
 //! Logs and traces of the process: one subscriber. Logs go to stderr, traces to an OTLP collector
 //! if there is one.
+//!
+//! Nobody waits for stderr: a thread writes it, from a queue of [`LOG_LINES_MAX`] lines. What finds the
+//! queue full is dropped and counted; the log and `t2b_log_lines_dropped_total` say how many.
 
 use std::io::{self, IsTerminal};
+use std::sync::OnceLock;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider;
@@ -11,6 +15,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::resource::EnvResourceDetector;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::Subscriber;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
@@ -34,14 +39,30 @@ pub enum TelemetryError {
     Twice,
 }
 
-/// What is exported in the background; ended with the process.
+/// Lines of the log that wait for stderr: half a MiB of usual ones.
+const LOG_LINES_MAX: usize = 2048;
+
+/// Counts the lines that were dropped; the process has one log.
+static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
+
+/// Lines of the log that were dropped since the start, because stderr did not take them.
+pub(crate) fn dropped_lines() -> u64 {
+    let dropped = DROPPED.get().map_or(0, ErrorCounter::dropped_lines);
+    u64::try_from(dropped).unwrap_or(u64::MAX)
+}
+
+/// What is written and exported in the background; ended with the process.
 #[derive(Debug)]
-pub struct Telemetry(Option<SdkTracerProvider>);
+pub struct Telemetry {
+    traces: Option<SdkTracerProvider>,
+    /// Dropped, it waits for stderr to take what is left, a second at most.
+    _log: WorkerGuard,
+}
 
 impl Telemetry {
     /// Exports what is left. It waits for the collector, a few seconds at most.
     pub async fn end(self) {
-        let Some(provider) = self.0 else { return };
+        let Some(provider) = self.traces else { return };
         let ended = tokio::task::spawn_blocking(move || provider.shutdown()).await;
         if let Ok(Err(error)) = ended {
             tracing::warn!(%error, "the last traces were not exported");
@@ -57,7 +78,9 @@ pub fn init(config: &Config) -> Result<Telemetry, TelemetryError> {
     let provider = config.otlp_endpoint.as_deref();
     let provider = provider.map(|endpoint| exporter(endpoint, service));
     let provider = provider.transpose()?;
-    let registry = tracing_subscriber::registry().with(logs(config).with_filter(filter));
+    let (stderr, log) = stderr();
+    let layer = logs(config, stderr).with_filter(filter);
+    let registry = tracing_subscriber::registry().with(layer);
     let traces = provider.as_ref().map(|provider| {
         let layer = tracing_opentelemetry::layer()
             .with_tracer(provider.tracer("t2b"))
@@ -68,14 +91,27 @@ pub fn init(config: &Config) -> Result<Telemetry, TelemetryError> {
     });
     let done = registry.with(traces).try_init();
     done.map_err(|_| TelemetryError::Twice)?;
-    Ok(Telemetry(provider))
+    Ok(Telemetry {
+        traces: provider,
+        _log: log,
+    })
 }
 
-fn logs<S>(config: &Config) -> Box<dyn Layer<S> + Send + Sync>
+fn stderr() -> (NonBlocking, WorkerGuard) {
+    let (stderr, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(LOG_LINES_MAX)
+        .lossy(true)
+        .thread_name("log")
+        .finish(io::stderr());
+    DROPPED.get_or_init(|| stderr.error_counter());
+    (stderr, guard)
+}
+
+fn logs<S>(config: &Config, stderr: NonBlocking) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let layer = tracing_subscriber::fmt::layer().with_writer(stderr);
     match config.log_format {
         LogFormat::Text => layer.with_ansi(io::stderr().is_terminal()).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),

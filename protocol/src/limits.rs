@@ -173,6 +173,14 @@ pub const DIRECTORY_STEP_MAX: usize = 256;
 pub const COMPARE_MS: u64 = 5000;
 /// Within how long all tenants compare when the store is back, if they are few, milliseconds.
 pub const RESYNC_MS: u64 = 300;
+/// How far ahead of the store's clock a time from outside may be, milliseconds: a day. A later one is
+/// cut to that, or left out; a tenant's counter is repaired when it is twice as far ahead.
+pub const TIME_AHEAD_MS: u64 = 24 * 60 * 60 * 1000;
+/// How long the third read of a tenant's directory in a row waits, milliseconds; each further one waits
+/// twice as long.
+pub const REREAD_MIN_MS: u64 = 100;
+/// Longest wait between two reads of a tenant's directory, milliseconds.
+pub const REREAD_MAX_MS: u64 = 5000;
 /// How long a tenant whose store lost data waits for others to say again what they hold, milliseconds.
 pub const HEAL_MS: u64 = 6000;
 /// When a message that another node could not be reached with may be sent again, milliseconds.

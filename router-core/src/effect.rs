@@ -196,6 +196,15 @@ pub enum Fact {
     Takeover,
     /// The store has less of a tenant than this node remembers.
     StoreLostData,
+    /// A tenant's directory is read from the store.
+    DirectoryRead,
+    /// It is to be read again so soon after the last time that it waits.
+    ReadDeferred {
+        /// Whose.
+        tenant: TenantId,
+        /// How long, milliseconds.
+        wait_ms: u64,
+    },
 }
 
 /// Effects in the order they must be performed. A few of them take no allocation.

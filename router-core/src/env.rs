@@ -8,14 +8,18 @@ use ulid::{ULID_LEN, Ulid};
 
 use crate::node::Nodes;
 
-/// Unix milliseconds.
+/// Milliseconds: a moment by one of the two clocks of [`Env`], or a duration.
 pub type Millis = u64;
 
 /// The world for one `handle`.
 #[derive(Debug, Clone, Copy)]
 pub struct Env<'a> {
-    /// The time, Unix milliseconds. It may stand still; it must not go back by more than clocks do.
+    /// The time for deadlines and rates, milliseconds. It runs on whatever happens to the wall clock,
+    /// and never goes back.
     pub now_ms: Millis,
+    /// The wall clock, Unix milliseconds: for what leaves the process, and what is compared with a
+    /// time from outside. It may be set to another time, earlier or later.
+    pub unix_ms: Millis,
     /// 128 fresh bits. They make ids unique, not secret.
     pub entropy: u128,
     /// What the operator chose.
@@ -40,7 +44,7 @@ impl Env<'_> {
     }
 
     fn ulid(&self) -> Ulid {
-        Ulid::from_parts(self.now_ms, self.entropy)
+        Ulid::from_parts(self.unix_ms, self.entropy)
     }
 
     /// A fraction in `[0, 1)` for jitter.
@@ -131,6 +135,7 @@ mod tests {
         for entropy in [0, 1, u128::from(u32::MAX), u128::MAX] {
             let jitter = Env {
                 now_ms: 0,
+                unix_ms: 0,
                 entropy,
                 settings: &settings,
                 nodes: &nodes,

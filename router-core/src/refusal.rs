@@ -32,7 +32,7 @@ impl Refusal {
     /// Tells a connection that its request `id` is refused.
     pub fn tell(self, env: &Env<'_>, to: ConnKey, id: Option<&FrameId>, fx: &mut Effects) {
         let message_id = self.message_id.as_ref();
-        let text = encode::error(self.code, id, message_id, self.retry_ms, env.now_ms);
+        let text = encode::error(self.code, id, message_id, self.retry_ms, env.unix_ms);
         fx.deliver(to, text, Class::Refusal);
         fx.push(Effect::Note(Fact::Refused(self.code)));
     }

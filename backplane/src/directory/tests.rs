@@ -3,11 +3,12 @@ use protocol::BootId;
 
 use super::*;
 
+const NOW_MS: u64 = 1_763_695_000_000;
 const BOOT: &str = "00000000000000000000000007";
 const CONN: &str = "conn_00000000000000000000000001";
 
 fn fields(lines: &[(&str, &str)]) -> (Snapshot, u64) {
-    snapshot(9, Policy::default(), lines)
+    snapshot(9, Policy::default(), lines, Bounds::at(NOW_MS))
 }
 
 fn record(holder: Option<Holder>) -> BotRecord {
@@ -78,8 +79,10 @@ fn members_of_later_versions_are_no_error() {
 #[test]
 fn an_event_is_these_lines() {
     let text = format!("3 8\nb:a:b\t12 5 - - {META}\nb:a\nc:{CONN}\ns:bert\t77\np\t4 1");
-    let (event, skipped) = event(text.as_bytes()).unwrap();
-    assert_eq!((event.prev, event.ver, skipped), (3, 8, 0));
+    let read = event(text.as_bytes(), Bounds::at(NOW_MS)).unwrap();
+    let event = read.event;
+    assert_eq!((event.prev, event.ver, read.skipped), (3, 8, 0));
+    assert!(!read.repaired);
     let policy = Policy {
         generation: 4,
         suspended: true,
@@ -114,20 +117,48 @@ fn what_cannot_be_read_is_left_out_and_counted() {
         0
     );
     assert_eq!(skipped, bad.len() as u64);
-    let (event, skipped) = super::event(b"1 2\nb:a\t\xff\ns:a\t1\np\t1 2").unwrap();
-    assert_eq!((event.changes.len(), skipped), (1, 2));
+    let bounds = Bounds::at(NOW_MS);
+    let read = event(b"1 2\nb:a\t\xff\ns:a\t1\np\t1 2", bounds).unwrap();
+    assert_eq!((read.event.changes.len(), read.skipped), (1, 2));
     for bytes in [&b""[..], b"1", b"1 x", b"1 -2", b"\xff 1"] {
-        assert_eq!(super::event(bytes), None, "{bytes:?}");
+        assert_eq!(event(bytes, bounds), None, "{bytes:?}");
     }
+}
+
+#[test]
+fn numbers_beyond_all_times_are_left_out() {
+    let bounds = Bounds::at(NOW_MS);
+    let late = u64::MAX;
+    for head in [
+        format!("0 {late}"),
+        format!("{late} 5"),
+        format!("0 {}", 1u64 << 53),
+    ] {
+        assert_eq!(event(head.as_bytes(), bounds), None, "{head}");
+    }
+    let meta = r#"{"name":"n","type":"t"}"#;
+    let text = format!(
+        "1 2\nb:a\t{late} 5 - - {meta}\nb:a\t5 {late} - - {meta}\ns:bert\t{late}\np\t{late} 0\nr"
+    );
+    let read = event(text.as_bytes(), bounds).unwrap();
+    assert_eq!((read.event.changes, read.skipped), (vec![], 4));
+    assert!(read.repaired);
+    let (bot, bert) = (format!("{late} 5 - - {meta}"), late.to_string());
+    let (snapshot, skipped) = fields(&[("b:a", &bot), ("s:bert", &bert)]);
+    assert_eq!(
+        (snapshot.bots, snapshot.clients, skipped),
+        (vec![], vec![], 2)
+    );
 }
 
 proptest! {
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = event(&bytes);
-        let _ = event(&[b"1 2\n", bytes.as_slice()].concat());
+        let bounds = Bounds::at(NOW_MS);
+        let _ = event(&bytes, bounds);
+        let _ = event(&[b"1 2\n", bytes.as_slice()].concat(), bounds);
         let halves = bytes.split_at(bytes.len() / 2);
-        let _ = snapshot(1, Policy::default(), &[halves]);
+        let _ = snapshot(1, Policy::default(), &[halves], bounds);
     }
 
     #[test]
@@ -135,7 +166,8 @@ proptest! {
         field in "[bcsp]:?[a-z:]{0,3}",
         value in "[0-9]{0,25} ?[0-9]{0,25} ?[-A-Z0-9]{0,26} ?-? ?(\\{\"name\":\"\",\"type\":\"\"\\})?",
     ) {
-        let _ = event(format!("1 2\n{field}\t{value}\n{field}").as_bytes());
-        let _ = snapshot(1, Policy::default(), &[(field, value)]);
+        let bounds = Bounds::at(NOW_MS);
+        let _ = event(format!("1 2\n{field}\t{value}\n{field}").as_bytes(), bounds);
+        let _ = snapshot(1, Policy::default(), &[(field, value)], bounds);
     }
 }

@@ -6,6 +6,7 @@ use protocol::{BootId, BotId, ErrorCode};
 use redis::Value;
 use router_core::store::{Ask, Assert, Claim, Release, Reply, Request};
 
+use crate::bounds::Bounds;
 use crate::directory;
 use crate::scripts::{self, Script};
 
@@ -129,9 +130,9 @@ fn release_args(release: &Release) -> Vec<String> {
 
 /// The answer, and how many records of a snapshot could not be read. `None`: it is no answer to
 /// this question.
-pub(super) fn reply(ask: &Ask, value: Value) -> Option<(Reply, u64)> {
+pub(super) fn reply(ask: &Ask, value: Value, bounds: Bounds) -> Option<(Reply, u64)> {
     let reply = match ask {
-        Ask::Load { .. } => return loaded(value),
+        Ask::Load { .. } => return loaded(value, bounds),
         Ask::Version => Reply::Version(redis::from_redis_value(value).ok()?),
         Ask::Enter { .. } | Ask::Release(_) | Ask::Reap { .. } => done(value)?,
         Ask::Forget { .. } => {
@@ -157,11 +158,11 @@ fn done(value: Value) -> Option<Reply> {
     (said == "done").then_some(Reply::Done)
 }
 
-fn loaded(value: Value) -> Option<(Reply, u64)> {
+fn loaded(value: Value, bounds: Bounds) -> Option<(Reply, u64)> {
     type Loaded = (u64, String, String, Vec<(Vec<u8>, Vec<u8>)>);
     let (ver, generation, suspended, fields): Loaded = redis::from_redis_value(value).ok()?;
     let policy = directory::policy(&generation, &suspended)?;
-    let (snapshot, skipped) = directory::snapshot(ver, policy, &fields);
+    let (snapshot, skipped) = directory::snapshot(ver, policy, &fields, bounds);
     Some((Reply::Loaded(Box::new(snapshot)), skipped))
 }
 

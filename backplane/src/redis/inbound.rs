@@ -9,6 +9,7 @@ use protocol::TenantId;
 use router_core::store::Event;
 use tokio::sync::mpsc;
 
+use crate::bounds::{Bounds, ServerClock};
 use crate::directory;
 use crate::keys::{Channel, Keys};
 
@@ -28,6 +29,8 @@ pub enum Inbound {
         tenant: TenantId,
         /// The step.
         event: Event,
+        /// Whether the tenant's counter was no time, and was repaired in this step.
+        repaired: bool,
     },
     /// A probe came back, over every connection that listens.
     Probe {
@@ -71,6 +74,7 @@ pub(super) struct Intake {
     pub(super) keys: Keys,
     pub(super) sender: mpsc::Sender<Inbound>,
     pub(super) counters: Counters,
+    pub(super) clock: ServerClock,
     probes: Mutex<BTreeMap<u64, BTreeSet<usize>>>,
 }
 
@@ -80,6 +84,7 @@ impl Intake {
             keys,
             sender,
             counters: Counters::default(),
+            clock: ServerClock::default(),
             probes: Mutex::default(),
         }
     }
@@ -99,10 +104,15 @@ impl Intake {
         let channel = self.keys.channel(std::str::from_utf8(channel).ok()?)?;
         match channel {
             Channel::Events(tenant) => {
-                let read = directory::event(&payload);
-                let skipped = read.as_ref().map_or(1, |(_, skipped)| *skipped);
+                let bounds = Bounds::at(self.clock.now_ms());
+                let read = directory::event(&payload, bounds);
+                let skipped = read.as_ref().map_or(1, |read| read.skipped);
                 self.counters.skipped.fetch_add(skipped, Relaxed);
-                read.map(|(event, _)| Inbound::Event { tenant, event })
+                read.map(|read| Inbound::Event {
+                    tenant,
+                    event: read.event,
+                    repaired: read.repaired,
+                })
             }
             Channel::Inbox(_) | Channel::Probe(_) => match payload.strip_prefix(PROBE) {
                 Some(number) => self.returned(index, number),

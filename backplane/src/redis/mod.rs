@@ -49,6 +49,7 @@ use self::session::Session;
 use self::turns::Turns;
 use self::url::Kind;
 use crate::State;
+use crate::bounds::{self, Bounds};
 use crate::keys::Keys;
 
 pub use self::error::ConnectError;
@@ -68,7 +69,7 @@ pub struct RedisConfig {
     /// `redis://`, `redis+sentinel://` or `redis+cluster://`, or with `rediss` for TLS.
     pub url: Secret<String>,
     /// What all keys and channels begin with: 1-64 of `[A-Za-z0-9._:-]`. It separates two clusters
-    /// on one Redis; pub/sub does not know database numbers.
+    /// on one Redis, as does another database.
     pub prefix: String,
     /// Believe whatever certificate a `rediss` server shows.
     pub insecure: bool,
@@ -129,8 +130,8 @@ impl Redis {
 
     /// Connects. Errors: at once, whatever is in the way; whether to try again is the caller's.
     pub async fn connect(config: RedisConfig) -> Result<Self, ConnectError> {
-        let keys = Keys::new(&config.prefix).ok_or(ConnectError::Prefix)?;
         let place = Place::read(&config)?;
+        let keys = Keys::new(&config.prefix, place.dialer.database).ok_or(ConnectError::Prefix)?;
         let (sender, inbound) = mpsc::channel(INBOUND);
         let intake = Arc::new(Intake::new(keys, sender));
         let session = Arc::new(Session::open(&place, &intake, &[]).await?);
@@ -141,6 +142,7 @@ impl Redis {
             turns: Turns::default(),
             session: ArcSwapOption::new(Some(session.clone())),
         });
+        inner.compare_clocks(&session).await;
         let supervisor = tokio::spawn(supervise::supervise(inner.clone(), session));
         Ok(Self {
             inner,
@@ -219,6 +221,13 @@ impl Redis {
         }
     }
 
+    /// Compares the clocks: this machine's time less the server's, milliseconds. `None`: there is no
+    /// answer in time.
+    pub async fn clock_skew(&self) -> Option<i64> {
+        let session = self.inner.session.load_full()?;
+        self.inner.compare_clocks(&session).await
+    }
+
     /// What operators are shown.
     pub fn state(&self) -> State {
         let session = self.inner.session.load_full();
@@ -272,7 +281,8 @@ impl Inner {
             .extend([events, publish, known, now_ms.to_string()]);
         let keys = &keys.tenant(&request.tenant)[..call.keys];
         let value = session.run(call.script, keys, &call.args).await?;
-        let (reply, skipped) = ask::reply(&request.ask, value).ok_or(Fail::Lost)?;
+        let bounds = Bounds::at(self.intake.clock.now_ms());
+        let (reply, skipped) = ask::reply(&request.ask, value, bounds).ok_or(Fail::Lost)?;
         self.intake.counters.skipped.fetch_add(skipped, Relaxed);
         Ok(reply)
     }
@@ -287,6 +297,14 @@ impl Inner {
             nodes::Way::Read(key) => session.read(&key).await.ok()?,
         };
         nodes::reply(ask, value)
+    }
+
+    /// `None`: there is no answer in time.
+    async fn compare_clocks(&self, session: &Session) -> Option<i64> {
+        let asked_ms = bounds::unix_ms();
+        let server_ms = session.time().await.ok()?;
+        let answered_ms = bounds::unix_ms();
+        Some(self.intake.clock.compare(asked_ms, server_ms, answered_ms))
     }
 
     fn wanted(&self) -> MutexGuard<'_, Wanted> {

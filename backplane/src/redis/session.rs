@@ -138,6 +138,13 @@ impl Session {
         self.shard(key).admin.ask(&command).await
     }
 
+    /// The time of the first server, Unix milliseconds.
+    pub(super) async fn time(&self) -> Result<i64, ConnectError> {
+        let admin = &self.shards[0].admin;
+        let (seconds, micros): (i64, i64) = admin.ask(&redis::cmd("TIME")).await?;
+        Ok(seconds * 1000 + micros / 1000)
+    }
+
     /// Subscribes to all of these. Errors: to some it may not be.
     pub(super) async fn subscribe(&self, names: Vec<String>) -> Result<(), ()> {
         for (shard, names) in self.by_shard(names) {

@@ -12,9 +12,11 @@ local id, boot, conn, meta = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local held = bot(id)
 local other = held and held.conn ~= '-' and held.conn ~= conn and not set(ARGV[6])[held.boot]
 if other and ARGV[5] == 'reject' then
+  finish()
   return { 'held' }
 end
-if other and tonumber(held.epoch) > known then
+if other and math.min(tonumber(held.epoch), latest) > known then
+  finish()
   return { 'newer', held.epoch }
 end
 local epoch, since = text(ver), now

@@ -6,6 +6,7 @@
 -- Atomic, because nobody may claim it between the comparison and the removal.
 local held = bot(ARGV[1])
 if held and held.conn ~= '-' and not (held.epoch == ARGV[2] and held.conn == ARGV[3]) then
+  finish()
   return 'held'
 end
 drop('b:' .. ARGV[1])

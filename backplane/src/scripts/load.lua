@@ -10,7 +10,9 @@ local all, swept = redis.call('HGETALL', DIR), false
 for i = 1, #all, 2 do
   local kind, value = string.sub(all[i], 1, 2), all[i + 1]
   local since = kind == 's:' and value or (kind == 'b:' and string.match(value, '^%d+ (%d+) %- '))
-  if since and now - since >= tonumber(ARGV[2]) then
+  local at = since and tonumber(since)
+  -- What is no time, or one that is too far ahead, would stay for ever.
+  if since and not (at and now - at < tonumber(ARGV[2]) and at - now <= AHEAD_US / 1000) then
     redis.call('HDEL', DIR, all[i])
     swept = true
   end

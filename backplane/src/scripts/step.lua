@@ -11,6 +11,8 @@
 -- are doubles, exact up to 2^53; %.0f writes them without an exponent.
 local DIR, VER, POLICY = KEYS[1], KEYS[2], KEYS[3]
 local KEEP_S = 7 * 24 * 60 * 60
+local AHEAD_US = 24 * 60 * 60 * 1000000
+local EXACT = 9007199254740992
 local SEEN_ENTRIES_MAX = 65536
 
 local function text(number)
@@ -25,12 +27,21 @@ if now == '0' then
 else
   now_us = now * 1000
 end
-local prev = tonumber(redis.call('GET', VER) or 0)
-local known = tonumber(ARGV[#ARGV - 1])
-local ver = math.max(prev + 1, known + 1, now_us)
 
 -- What changed so far, as lines of the event.
 local changes = {}
+
+-- A number that is too far ahead of the clock is no time: nothing could come after it. One that the
+-- asker saw is cut; one that is stored is repaired, and every replica reads anew, as none has the
+-- number 1.
+local latest = now_us + AHEAD_US
+local prev = tonumber(redis.call('GET', VER) or 0)
+if not prev or not (prev >= 0 and prev <= latest + AHEAD_US) then
+  prev = 1
+  changes[1] = 'r'
+end
+local known = math.min(tonumber(ARGV[#ARGV - 1]), latest)
+local ver = math.max(prev + 1, known + 1, now_us)
 
 -- The words "a b c" as a set.
 local function set(words)
@@ -48,7 +59,7 @@ local function bot(id)
     return nil
   end
   local epoch, since, boot, conn, meta = string.match(line, '^(%d+) (%d+) (%S+) (%S+) (.*)$')
-  if not epoch then
+  if not epoch or tonumber(epoch) > EXACT then
     return nil
   end
   return { epoch = epoch, since = since, boot = boot, conn = conn, meta = meta }
@@ -129,7 +140,10 @@ local function reap(dead, all)
   table.sort(bots)
   table.sort(conns)
   for _, id in ipairs(bots) do
-    let_go(id, bot(id))
+    local held = bot(id)
+    if held then
+      let_go(id, held)
+    end
   end
   for _, field in ipairs(conns) do
     drop(field)

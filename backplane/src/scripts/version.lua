@@ -6,4 +6,5 @@
 -- in memory is asked about every few seconds, and must not expire.
 redis.call('EXPIRE', VER, KEEP_S)
 redis.call('EXPIRE', DIR, KEEP_S)
-return text(prev)
+finish()
+return #changes > 0 and text(ver) or text(prev)

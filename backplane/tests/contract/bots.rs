@@ -41,6 +41,31 @@ fn cases() -> Vec<(&'static str, Vec<Step>)> {
             ],
         ),
         (
+            "a number from nowhere is cut to a day ahead",
+            vec![
+                known(u64::MAX, at(1000, claim("bot", 1))),
+                at(1001, Ask::Version),
+                known(u64::MAX, at(1002, claim("bot", 12))),
+                known(1 << 53, at(1003, enter(12, "anna"))),
+                at(1004, load(&[])),
+            ],
+        ),
+        (
+            "a counter that is no time is repaired",
+            vec![
+                at(3 * REMEMBER_MS, claim("bot", 1)),
+                at(1, Ask::Version),
+                at(2, Ask::Version),
+                at(2, claim("bot", 12)),
+                known(3 * REMEMBER_MS * 1000, at(3, claim("bot", 12))),
+                at(3 * REMEMBER_MS, claim("other", 1)),
+                at(4, enter(12, "anna")),
+                at(3 * REMEMBER_MS, claim("other", 2)),
+                at(5, load(&[])),
+                at(6, load(&[])),
+            ],
+        ),
+        (
             "a question that comes late does not undo what came after it",
             vec![
                 at(1000, claim("bot", 11)),

@@ -88,7 +88,9 @@ impl Subject {
             let inbound = timeout(DEADLINE, self.heard.recv()).await.unwrap().unwrap();
             match inbound {
                 Inbound::Probe { number } if number == probe => return (reply, told),
-                Inbound::Event { tenant: of, event } => {
+                Inbound::Event {
+                    tenant: of, event, ..
+                } => {
                     assert_eq!((&of, &told), (tenant, &None));
                     told = Some(event);
                 }

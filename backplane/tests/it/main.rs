@@ -6,6 +6,8 @@ mod acl;
 #[cfg(test)]
 mod connecting;
 #[cfg(test)]
+mod databases;
+#[cfg(test)]
 mod full;
 #[cfg(test)]
 mod harness;

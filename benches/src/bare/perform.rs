@@ -14,6 +14,7 @@ impl World {
     pub(super) fn env<'a>(&'a self, nodes: &'a Nodes) -> Env<'a> {
         Env {
             now_ms: self.now_ms,
+            unix_ms: self.now_ms,
             entropy: self.entropy,
             settings: &self.settings,
             nodes,

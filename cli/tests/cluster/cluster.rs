@@ -40,6 +40,8 @@ pub struct Setup {
     pub config: &'static str,
     /// More of the environment of each node.
     pub environment: Environment,
+    /// More of the environment of the first node.
+    pub first: Environment,
 }
 
 impl Default for Setup {
@@ -50,6 +52,7 @@ impl Default for Setup {
             appendonly: false,
             config: "",
             environment: Vec::new(),
+            first: Vec::new(),
         }
     }
 }
@@ -96,7 +99,10 @@ impl Cluster {
             }
             let home = cluster.place.path().join(format!("node-{number}"));
             let config = cluster.place.path().join("t2b.toml");
-            let environment = setup.environment.clone();
+            let mut environment = setup.environment.clone();
+            if number == 0 {
+                environment.extend(setup.first.iter().cloned());
+            }
             let node = Gateway::start(home, &config, url, environment).await;
             cluster.nodes.push(node);
         }

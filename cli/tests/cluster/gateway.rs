@@ -101,6 +101,12 @@ impl Gateway {
         all[all.len().saturating_sub(lines)..].join("\n")
     }
 
+    /// Whether it has printed this since its last start.
+    pub fn log_has(&self, text: &str) -> bool {
+        let log = std::fs::read_to_string(self.log()).unwrap_or_default();
+        log.contains(text)
+    }
+
     /// Ends it as a power cut would.
     pub async fn kill(&mut self) {
         let mut process = self.process.take().expect("it runs");

@@ -24,6 +24,8 @@
 #[cfg(test)]
 mod across;
 #[cfg(test)]
+mod clocks;
+#[cfg(test)]
 mod cluster;
 #[cfg(test)]
 mod collector;
@@ -33,6 +35,10 @@ mod crowd;
 mod deaf;
 #[cfg(test)]
 mod directory_lag;
+#[cfg(test)]
+mod false_events;
+#[cfg(test)]
+mod first_crossing;
 #[cfg(test)]
 mod flow;
 #[cfg(test)]
@@ -47,6 +53,8 @@ mod million;
 mod only_publish;
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod paused;
 #[cfg(test)]
 mod redis_gone;
 #[cfg(test)]
@@ -91,6 +99,11 @@ const CASES: &[(&str, Case)] = cases![
     redis_trouble::troubles_heal_unseen,
     redis_gone::nodes_stand_without_redis,
     only_publish::redis_sees_only_publish,
+    false_events::a_made_up_step_costs_a_few_reads,
+    false_events::a_number_from_nowhere_is_repaired,
+    first_crossing::the_first_message_of_a_new_node_is_fast,
+    clocks::a_clock_that_is_set_is_followed,
+    paused::after_a_pause_only_the_dead_are_closed,
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -67,6 +67,31 @@ impl Home {
         let args = [&["gateway", "run", "--start-grace", "0"][..], &ports].concat();
         let mut process = self.start(&args, variables);
         let line = process.wait_for("listening");
+        Gateway::of(&line, process)
+    }
+
+    /// The same without a reader of its stderr, which is given back.
+    pub fn gateway_unread(&self, more: &[&str]) -> (Gateway, ChildStderr) {
+        let ports = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+        let args = [&["gateway", "run"][..], more, &ports].concat();
+        let mut child = self.command(&args, &[]).spawn().unwrap();
+        let stderr = child.stderr.take().unwrap();
+        let (sender, lines) = channel();
+        collect(child.stdout.take().unwrap(), true, sender);
+        let mut process = Process {
+            child,
+            lines,
+            stdout: String::new(),
+            stderr: String::new(),
+        };
+        let line = process.wait_for("listening");
+        (Gateway::of(&line, process), stderr)
+    }
+}
+
+impl Gateway {
+    /// From the line that says where it listens.
+    fn of(line: &str, process: Process) -> Self {
         // As text "listening: ws://A/ws, admin http://B, …", as JSON {"url":"ws://A/ws","admin":"B",…}.
         let between = |start: &str, ends: &[char]| {
             let (_, rest) = line.split_once(start).unwrap();
@@ -77,7 +102,7 @@ impl Home {
             true => between("\"admin\":\"", &['"']),
             false => between("http://", &[',', ' ']),
         };
-        Gateway {
+        Self {
             url: format!("ws://{public}/ws"),
             public,
             admin,

@@ -7,6 +7,8 @@ mod credentials;
 #[cfg(test)]
 mod exit_codes;
 #[cfg(test)]
+mod full_stderr;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod memory;

@@ -1,6 +1,8 @@
 //! The client against a gateway that does exactly what a test says.
 
 #[cfg(test)]
+mod liveness;
+#[cfg(test)]
 mod reconnect;
 #[cfg(test)]
 mod requests;

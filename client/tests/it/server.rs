@@ -108,6 +108,11 @@ impl Peer {
         asked
     }
 
+    /// The stream under it, for bytes that are no whole frame.
+    pub fn stream(&mut self) -> &mut TcpStream {
+        self.0.get_mut()
+    }
+
     pub async fn close(mut self, code: u16) {
         let frame = CloseFrame {
             code: code.into(),

@@ -135,7 +135,7 @@ keys! {
     drain_deadline    = "60s", Kind::Duration, Since::Reserved("drain"), "When the node ends in any case";
     ready_when_degraded = "true", Kind::Switch, Since::Now, "Whether a node whose Redis does not answer says that it is ready: if all of them left the balancer at once, that would be the outage";
     isolate_after     = "60s", Kind::Duration, Since::Reserved("cluster"), "How long a node without Redis keeps its bots";
-    start_grace       = "60s", Kind::Duration, Since::Now, "How long after its start a node answers unknown bots with bot_offline, as they are still coming back; 0 = not at all";
+    start_grace       = "60s", Kind::Duration, Since::Now, "How long after its start a node without Redis answers unknown bots with bot_offline, as they are still coming back; 0 = not at all";
     memory_max        = "", Kind::Size, Since::Now, "Most memory of this process, the kernel's buffers of its sockets included; at least 128MiB. Unset: the container's limit, else the machine's memory";
     store_bytes       = "", Kind::Size, Since::Now, "Most memory of the memory store, at most half of memory_max. Unset: 256MiB, or a quarter of memory_max if that is less";
 }

@@ -213,7 +213,7 @@ impl Admin {
             tenant: tenant.clone(),
             ask,
             known_ver: 0,
-            now_ms: self.node.now_ms(),
+            now_ms: self.node.unix_ms(),
         };
         let _turn = self.orders.lock().await;
         let reply = self.node.backplane.execute(request).await;

@@ -29,12 +29,18 @@ pub(crate) struct ClusterMetrics {
     degraded: Gauge,
     /// Tenants of which the store lost something.
     pub healed: Counter,
+    /// Reads of a tenant's directory.
+    pub directory_reads: Counter,
+    /// Those that had to wait, as the last was a moment ago.
+    pub reads_deferred: Counter,
     directory_bots: Gauge,
     directory_connections: Gauge,
     compare_period: Gauge,
     redis_connected: Gauge,
     redis_reconnects: Counter,
     redis_skipped: Counter,
+    /// Counters of tenants that were repaired.
+    pub repaired: Counter,
 }
 
 impl ClusterMetrics {
@@ -58,12 +64,15 @@ impl ClusterMetrics {
             beats: counter("t2b_beats_total"),
             degraded: gauge("t2b_degraded"),
             healed: counter("t2b_tenants_healed_total"),
+            directory_reads: counter("t2b_directory_reads_total"),
+            reads_deferred: counter("t2b_directory_reads_deferred_total"),
             directory_bots: gauge("t2b_directory_bots"),
             directory_connections: gauge("t2b_directory_connections"),
             compare_period: gauge("t2b_compare_period_seconds"),
             redis_connected: gauge("t2b_redis_connected"),
             redis_reconnects: counter("t2b_redis_reconnects_total"),
             redis_skipped: counter("t2b_redis_skipped_total"),
+            repaired: counter("t2b_redis_repaired_total"),
         }
     }
 

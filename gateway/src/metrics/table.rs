@@ -171,6 +171,21 @@ pub const TABLE: &[Metric] = &[
         &[],
         "Store requests refused because the queue to the store was full.",
     ),
+    counter(
+        "t2b_clock_steps_total",
+        &[],
+        "Times that the system clock was set by a second or more.",
+    ),
+    gauge(
+        "t2b_clock_skew_seconds",
+        &[],
+        "The system clock less that of Redis, as measured every 10 s; 0 without Redis.",
+    ),
+    counter(
+        "t2b_log_lines_dropped_total",
+        &[],
+        "Lines of the log that stderr did not take in time.",
+    ),
     gauge(
         "t2b_nodes",
         &["state"],
@@ -200,6 +215,11 @@ pub const TABLE: &[Metric] = &[
         "t2b_redis_skipped_total",
         &[],
         "Records and events in Redis that could not be read.",
+    ),
+    counter(
+        "t2b_redis_repaired_total",
+        &[],
+        "Times that a tenant's counter in Redis was no time and was repaired.",
     ),
     gauge(
         "t2b_directory_bots",
@@ -270,6 +290,16 @@ pub const TABLE: &[Metric] = &[
         "t2b_tenants_healed_total",
         &[],
         "Times that the store had less of a tenant than this node.",
+    ),
+    counter(
+        "t2b_directory_reads_total",
+        &[],
+        "Times that a tenant's directory was read from the store.",
+    ),
+    counter(
+        "t2b_directory_reads_deferred_total",
+        &[],
+        "Reads of a directory that had to wait, as the last one was a moment ago.",
     ),
     counter(
         "process_cpu_seconds_total",

@@ -30,7 +30,9 @@ use super::{Node, Vital, Work};
 const INPUTS_WAITING: usize = 1024;
 /// How often packets that are not understood are worth a line of the log, milliseconds.
 const REFUSED_MS: u64 = 10_000;
-/// How often the node says how many connections it has.
+/// A difference between the system clock and that of the store that is worth a warning, milliseconds.
+const SKEW_MS: i64 = 5000;
+/// How often the node says how many connections it has, and compares its clock with the store's.
 const HELLO: Duration = Duration::from_secs(10);
 
 /// What the gateway knows of itself that the others may know.
@@ -69,7 +71,15 @@ impl Node {
         while let Some(heard) = inbound.recv().await {
             match heard {
                 Inbound::Packet(bytes) => self.hear_packet(&bytes),
-                Inbound::Event { tenant, event } => {
+                Inbound::Event {
+                    tenant,
+                    event,
+                    repaired,
+                } => {
+                    if repaired {
+                        self.metrics.cluster.repaired.increment(1);
+                        tracing::warn!(%tenant, "the counter of a tenant in redis was no time: repaired");
+                    }
                     let index = self.shard_of(&tenant);
                     self.tell_shard(index, Input::Event { tenant, event });
                 }
@@ -189,11 +199,28 @@ impl Node {
             let wait_ms = machine.next_wakeup().saturating_sub(self.now_ms());
             let input = tokio::select! {
                 Some(input) = waiting.recv() => input,
-                _ = hello.tick() => NodeInput::Hello(self.hello(&identity)),
+                _ = hello.tick() => {
+                    self.spawn(&inputs, |node| async move { node.look_at_skew().await });
+                    NodeInput::Hello(self.hello(&identity))
+                }
                 () = tokio::time::sleep(Duration::from_millis(wait_ms)) => NodeInput::Wake,
             };
             self.act(&mut machine, input, &inputs);
         }
+    }
+
+    /// Compares the system clock with that of the store, which all nodes share.
+    async fn look_at_skew(&self) -> Option<NodeInput> {
+        let skew_ms = self.backplane.clock_skew().await?;
+        let seconds = skew_ms as f64 / 1000.0;
+        self.metrics.clock_skew.set(seconds);
+        if skew_ms.abs() > SKEW_MS && self.skew_line.is_due(self.now_ms()) {
+            tracing::warn!(
+                seconds,
+                "the system clock differs from redis: other nodes may refuse tokens of this one"
+            );
+        }
+        None
     }
 
     fn hello(&self, identity: &Identity) -> Hello {
@@ -234,6 +261,7 @@ impl Node {
                 NodeEffect::Joined(boot) => {
                     tracing::info!(%boot, "a node joined");
                     self.lanes.to(machine.view().own, boot);
+                    self.joined.notify_waiters();
                 }
                 NodeEffect::Gone(boot) => {
                     tracing::info!(%boot, "a node is gone");

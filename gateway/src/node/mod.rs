@@ -16,11 +16,13 @@ mod clock;
 mod cluster;
 mod dialect;
 mod failures;
+mod floors;
 mod kept;
 mod lanes;
 mod logged;
 mod member;
 mod perform;
+mod seldom;
 mod shed;
 mod shutdown;
 mod source;
@@ -43,7 +45,7 @@ use router_core::session::Opened;
 use router_core::shard::Entries;
 use router_core::{ConnKey, Env, Millis, Nodes, Session, Settings, Shard, store};
 use smol_str::SmolStr;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
@@ -58,11 +60,13 @@ use clock::Clock;
 pub(crate) use cluster::Identity;
 pub(crate) use dialect::T2b;
 use failures::AuthFailure;
+use floors::Floors;
 pub(crate) use kept::KeptPlace;
 pub(crate) use lanes::LaneTotals;
 use lanes::Lanes;
 use member::Member;
 pub(crate) use perform::Work;
+use seldom::Seldom;
 use shed::ShedLog;
 pub(crate) use source::{Sources, counted_as};
 
@@ -92,8 +96,11 @@ pub(crate) struct Node {
     tracer: Tracer,
     throttle: Mutex<Throttle>,
     clock: Clock,
+    floors: Floors,
     view: ArcSwap<Nodes>,
     lanes: Lanes,
+    /// Told when another node is seen for the first time.
+    joined: Notify,
     /// Largest frame of any tenant, bytes: what a packet of another node may carry.
     frame_bytes_max: usize,
     /// To the node machine, once it runs.
@@ -104,6 +111,10 @@ pub(crate) struct Node {
     failed: CancellationToken,
     /// When the log last told of packets that are not understood, Unix milliseconds.
     refused_ms: AtomicU64,
+    /// The line about directories that are read again and again.
+    reread_line: Seldom,
+    /// The line about a system clock that differs from the store's.
+    skew_line: Seldom,
     /// How long it takes until every tenant may have asked the store something, milliseconds.
     round_ms: AtomicU64,
     me: Weak<Node>,
@@ -128,6 +139,8 @@ pub(crate) struct Entry {
     session: Mutex<Session>,
     /// When the session wants to be woken; `u64::MAX` = never.
     wake_ms: AtomicU64,
+    /// When bytes were last seen to move, on the node's clock.
+    moved_ms: AtomicU64,
     /// Index of its tenant's shard, once it has a tenant; `usize::MAX` before.
     shard: AtomicUsize,
     /// Whose it is, once that is known.
@@ -267,10 +280,13 @@ impl Node {
             backplane,
             lanes: Lanes::new(Weak::clone(me), lane_keys, hash_keys),
             frame_bytes_max,
+            joined: Notify::new(),
             inputs: OnceLock::new(),
             was_well: AtomicBool::new(false),
             failed: CancellationToken::new(),
             refused_ms: AtomicU64::default(),
+            reread_line: Seldom::default(),
+            skew_line: Seldom::default(),
             round_ms: AtomicU64::default(),
             me: Weak::clone(me),
             table_keys: TableKeys::new(hash_keys),
@@ -287,6 +303,7 @@ impl Node {
             throttle: Mutex::default(),
             view: ArcSwap::from_pointee(nodes),
             clock,
+            floors: Floors::default(),
             slots: (0..SLOTS).map(|_| Mutex::default()).collect(),
             next_key: AtomicU64::new(1),
             draining: AtomicBool::new(false),
@@ -327,6 +344,7 @@ impl Node {
             open,
             session: Mutex::new(Session::new(key, &env)),
             wake_ms: AtomicU64::new(u64::MAX),
+            moved_ms: AtomicU64::new(0),
             shard: AtomicUsize::new(usize::MAX),
             owner: OnceLock::new(),
             read_limits: Mutex::new(None),
@@ -351,7 +369,7 @@ impl Node {
         credential: &Credential,
     ) -> Result<Verified, AuthError> {
         let now_ms = self.clock.now_ms();
-        let verdict = self.keyring.verify(credential, now_ms);
+        let verdict = self.keyring.verify(credential, self.clock.unix_ms(now_ms));
         match &verdict {
             Ok(verified) if verified.old_secret => self.metrics.auth_old_secret.increment(1),
             Ok(_) => {}
@@ -364,9 +382,14 @@ impl Node {
         verdict
     }
 
-    /// The time, Unix milliseconds.
+    /// The time for deadlines, milliseconds.
     pub(crate) fn now_ms(&self) -> Millis {
         self.clock.now_ms()
+    }
+
+    /// The time of day, Unix milliseconds.
+    pub(crate) fn unix_ms(&self) -> Millis {
+        self.clock.unix_ms(self.clock.now_ms())
     }
 
     /// How long this node has been up, milliseconds.
@@ -433,6 +456,7 @@ impl Node {
     fn env_of<'a>(&'a self, nodes: &'a Nodes, now_ms: Millis) -> Env<'a> {
         Env {
             now_ms,
+            unix_ms: self.clock.unix_ms(now_ms),
             entropy: fastrand::u128(..),
             settings: &self.settings,
             nodes,

@@ -334,10 +334,10 @@ impl Node {
     fn push(&self, env: &Env<'_>, entry: &Arc<Entry>, frame: Outbound, work: &mut Work) -> Outcome {
         let is_refusal = frame.class == Class::Refusal;
         let is_answer = is_refusal || frame.class == Class::Answer;
-        let pushed = entry.socket.push(
-            Outgoing::text(frame.text, class_of(frame.class)),
-            env.now_ms,
-        );
+        let text = self.floors.raise(entry.key, env.unix_ms, frame.text);
+        let pushed = entry
+            .socket
+            .push(Outgoing::text(text, class_of(frame.class)), env.now_ms);
         work.touch(entry);
         if is_refusal && lock(&entry.refusals).count(env.now_ms) {
             close_socket(entry, CloseCode::TooManyRefusals, work);
@@ -371,6 +371,16 @@ impl Node {
             Fact::BotOffline => metrics.bots_online.decrement(1.0),
             Fact::Takeover => metrics.takeovers.increment(1),
             Fact::StoreLostData => metrics.cluster.healed.increment(1),
+            Fact::DirectoryRead => metrics.cluster.directory_reads.increment(1),
+            Fact::ReadDeferred { tenant, wait_ms } => {
+                metrics.cluster.reads_deferred.increment(1);
+                if self.reread_line.is_due(self.now_ms()) {
+                    tracing::warn!(
+                        %tenant, wait_ms,
+                        "a directory is read again and again: steps arrive that the store does not have"
+                    );
+                }
+            }
         }
     }
 }

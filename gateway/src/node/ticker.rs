@@ -15,9 +15,11 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Entry, Node, StoreQueue, Work};
 use crate::sock_diag::SockDiag;
+use crate::telemetry;
 use crate::ws::{KernelAsk, SocketEnds};
 
-/// A look at the connections that comes so late, milliseconds, comes after a pause of this process.
+/// A tick, or a look at the connections, that comes so late, milliseconds, comes after a pause of this
+/// process.
 const PAUSE_MS: Millis = 1000;
 /// Room for questions to the kernel that is kept between two looks.
 const ASKS_KEPT: usize = 1024;
@@ -92,17 +94,31 @@ impl Node {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut looks = Looks::new(&self);
+        let mut ticked_ms = self.clock.now_ms();
+        let mut told_dropped = 0;
         for count in 0u64.. {
             ticks.tick().await;
+            let now_ms = self.clock.now_ms();
+            if now_ms - std::mem::replace(&mut ticked_ms, now_ms) >= PAUSE_MS {
+                self.resume_connections();
+            }
+            self.follow_clock();
             self.wake_shards();
             self.shed_excess();
             if count % CONNECTION_TICKS == 0 {
                 self.wake_connections(&mut looks);
             }
             if count % SLOW_TICKS == 0 {
-                self.backplane.sweep(self.clock.now_ms());
+                self.backplane.sweep(self.unix_ms());
                 let round_ms = self.tenants() as u64 * 1000 / QUESTIONS_PER_SECOND;
                 self.round_ms.store(round_ms, Ordering::Relaxed);
+                let dropped = telemetry::dropped_lines();
+                if dropped > std::mem::replace(&mut told_dropped, dropped) {
+                    tracing::warn!(
+                        lines = dropped,
+                        "lines of the log were dropped since the start: stderr did not take them"
+                    );
+                }
             }
         }
     }
@@ -140,11 +156,39 @@ impl Node {
         }
     }
 
+    /// Follows the system clock.
+    fn follow_clock(&self) {
+        let Some(step) = self.clock.read() else {
+            return;
+        };
+        let seconds = step.by_ms as f64 / 1000.0;
+        self.metrics.clock_steps.increment(1);
+        tracing::warn!(seconds, "the system clock was set");
+        if step.by_ms < 0 {
+            let next_key = self.next_key.load(Ordering::Relaxed);
+            self.floors
+                .step_back(next_key, step.told_ms, self.unix_ms());
+        }
+    }
+
+    /// The process, or the machine under it, stood still: nobody is judged for that time.
+    fn resume_connections(&self) {
+        tracing::warn!("this process stood still for a second or longer");
+        let mut work = Work::default();
+        self.for_each_connection(|entry| {
+            self.input(entry, session::Input::Resumed, &mut work);
+            self.finish(&mut work);
+        });
+    }
+
     fn wake_connections(&self, looks: &mut Looks) {
         let now_ms = self.clock.now_ms();
         let paused_ms = looks.paused_ms(now_ms);
         let mut work = Work::default();
         self.for_each_connection(|entry: &Arc<Entry>| {
+            if entry.socket.take_moved() {
+                entry.moved_ms.store(now_ms, Ordering::Relaxed);
+            }
             let look = entry.socket.look(now_ms, paused_ms);
             if look.is_slow {
                 entry.socket.close(CloseCode::SlowConsumer);
@@ -157,6 +201,8 @@ impl Node {
                 looks.asks.push((Arc::clone(entry), ask));
             }
             if entry.wake_ms.load(Ordering::Relaxed) <= now_ms {
+                let at_ms = entry.moved_ms.load(Ordering::Relaxed);
+                self.input(entry, session::Input::Moved { at_ms }, &mut work);
                 self.input(entry, session::Input::Wake, &mut work);
                 self.finish(&mut work);
             }
@@ -177,6 +223,9 @@ impl Node {
         self.metrics
             .store_bytes
             .set(self.backplane.bytes().0 as f64);
+        self.metrics
+            .log_lines_dropped
+            .absolute(telemetry::dropped_lines());
         let cluster = &self.metrics.cluster;
         cluster.lanes(&self.view(), self.lane_totals());
         cluster.store(&self.backplane.state(), self.entries(), self.compare_ms());

@@ -5,7 +5,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::{fmt, io};
@@ -38,6 +38,8 @@ pub struct Connection {
     controls_ignored: AtomicU64,
     /// As its reader noted it last.
     assembling: AtomicU32,
+    /// Whether bytes moved since somebody looked.
+    moved: AtomicBool,
 }
 
 impl Connection {
@@ -51,6 +53,7 @@ impl Connection {
             signals: Signals::default(),
             controls_ignored: AtomicU64::new(0),
             assembling: AtomicU32::new(0),
+            moved: AtomicBool::new(false),
         })
     }
 
@@ -64,6 +67,7 @@ impl Connection {
             signals: Signals::default(),
             controls_ignored: AtomicU64::new(0),
             assembling: AtomicU32::new(0),
+            moved: AtomicBool::new(false),
         })
     }
 
@@ -188,6 +192,17 @@ impl Connection {
         self.mailbox.kernel_bytes()
     }
 
+    /// Bytes came from the peer, or it made room for some that waited: it lives, however long a whole
+    /// frame takes.
+    pub(super) fn note_moved(&self) {
+        self.moved.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether bytes moved since the last call.
+    pub fn take_moved(&self) -> bool {
+        self.moved.load(Ordering::Relaxed) && self.moved.swap(false, Ordering::Relaxed)
+    }
+
     /// Control frames of the peer that were ignored because they came too fast.
     pub fn controls_ignored(&self) -> u64 {
         self.controls_ignored.load(Ordering::Relaxed)
@@ -236,6 +251,9 @@ impl Connection {
             let mut writer = self.writer();
             let drained = writer.poll_drain(cx, &self.mailbox, usize::MAX);
             self.tell_room(&mut writer);
+            if writer.take_progress() {
+                self.note_moved();
+            }
             let drained = ready!(drained);
             writer.flusher = None;
             Poll::Ready(drained)

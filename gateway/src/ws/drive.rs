@@ -256,6 +256,9 @@ impl<D: Dialect> Talk<'_, D> {
             Poll::Pending => self.reader.poll_fill(cx),
         })
         .await;
+        if self.reader.input() != Input::Ended {
+            self.connection.note_moved();
+        }
     }
 
     async fn pause(&mut self) {

@@ -32,6 +32,10 @@ pub(super) struct Writer {
     closed: bool,
     /// Whether what was written made room that somebody waits for.
     pub(super) made_room: bool,
+    /// The socket took no more at the last try.
+    is_full: bool,
+    /// It took some again since: the peer has acknowledged what was before.
+    progress: bool,
 }
 
 type Chunks = SmallVec<[Chunk; 1]>;
@@ -78,6 +82,8 @@ impl Writer {
             sent: 0,
             closed: false,
             made_room: false,
+            is_full: false,
+            progress: false,
         }
     }
 
@@ -101,7 +107,10 @@ impl Writer {
                     Drained::Empty
                 }));
             }
-            let written = ready!(write(half, cx, &self.chunks, self.sent))?;
+            let written = write(half, cx, &self.chunks, self.sent);
+            self.progress |= self.is_full && matches!(written, Poll::Ready(Ok(1..)));
+            self.is_full = written.is_pending();
+            let written = ready!(written)?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -110,6 +119,11 @@ impl Writer {
             self.made_room |= mailbox.written(written, done.frames, done.bytes);
         }
         Poll::Ready(Ok(Drained::More))
+    }
+
+    /// Whether a full socket took bytes since the last call.
+    pub(super) fn take_progress(&mut self) -> bool {
+        std::mem::take(&mut self.progress)
     }
 
     /// Gives up the socket and what was not written.

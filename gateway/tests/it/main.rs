@@ -30,6 +30,7 @@ mod http;
 mod leaks;
 #[cfg(test)]
 mod limits;
+mod liveness;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use protocol::BootId;
 
-use super::{DEAD_MS, GAP_MAX_MS, Node, NodeEffect, PEERS_MAX, Peer};
+use super::{DEAD_MS, GAP_MAX_MS, LOOK_FOR_NEW_MS, Node, NodeEffect, PEERS_MAX, Peer};
 use crate::env::Millis;
 use crate::store::nodes::NodeAsk;
 
@@ -117,7 +117,7 @@ impl Node {
     pub(super) fn on_met(&mut self, now_ms: Millis, boot: BootId) {
         let is_known = self.view.is_live(boot) || self.dead.contains(boot);
         if !is_known && self.unknown.insert(now_ms, boot) {
-            self.look_again(now_ms);
+            self.look_again(now_ms, LOOK_FOR_NEW_MS);
         }
     }
 

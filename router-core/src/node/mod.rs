@@ -48,6 +48,9 @@ pub const BEAT_MS: Millis = 1000;
 /// From the begin of a beat to the next if a burial was asked for and not done, milliseconds: a
 /// whole second would be too late for GHO-1.
 pub const LOOK_AGAIN_MS: Millis = 250;
+/// The same if somebody named a node that is not known, milliseconds: a new node's first message waits
+/// for that.
+pub const LOOK_FOR_NEW_MS: Millis = 10;
 /// Healthy time after which an unchanged beat makes suspect, milliseconds: three beats.
 pub const SUSPECT_MS: Millis = 3000;
 /// Healthy time after which an unchanged beat means death, milliseconds: six beats. With the first
@@ -214,7 +217,7 @@ impl Node {
                 self.beat_due_ms = now_ms;
             }
             NodeInput::Met(boot) => self.on_met(now_ms, boot),
-            NodeInput::Buried => self.look_again(now_ms),
+            NodeInput::Buried => self.look_again(now_ms, LOOK_AGAIN_MS),
             NodeInput::Hello(hello) => self.on_hello(now_ms, hello),
         }
         self.judge(now_ms, fx);
@@ -253,7 +256,7 @@ impl Node {
                 } else if self.view.peers.contains_key(&boot) || self.dead.contains(boot) {
                     // It beat after all, or another node was quicker: the beats tell which. One that
                     // is dead must go all the same, and not in step with its own beats.
-                    self.look_again(now_ms);
+                    self.look_again(now_ms, LOOK_AGAIN_MS);
                 }
             }
             NodeAsk::Describe(boot) => {
@@ -294,9 +297,9 @@ impl Node {
         }
     }
 
-    /// Makes the next beat due soon.
-    fn look_again(&mut self, now_ms: Millis) {
-        let soon_ms = self.beat_due_ms - BEAT_MS + LOOK_AGAIN_MS;
+    /// Makes the next beat due so long after the last one.
+    fn look_again(&mut self, now_ms: Millis, after_ms: Millis) {
+        let soon_ms = (self.beat_due_ms + after_ms).saturating_sub(BEAT_MS);
         self.beat_due_ms = self.beat_due_ms.min(soon_ms.max(now_ms));
     }
 

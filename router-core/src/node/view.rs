@@ -96,7 +96,7 @@ impl Nodes {
     ///
     /// A node that was buried has a new life, and what its former one published may come late. Who
     /// sees the new one sees the former one gone, so never both are heard, and no message comes
-    /// behind a later one. Until then the lane repeats what nobody acknowledges.
+    /// behind a later one. Until then what it sends waits.
     pub fn hears(&self, boot: BootId) -> bool {
         self.peers.contains_key(&boot)
     }

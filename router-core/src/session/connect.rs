@@ -34,7 +34,7 @@ impl Session {
             let connected = Connected {
                 status: ConnectedWord::Connected,
                 connection_id: self.id,
-                timestamp: env.now_ms,
+                timestamp: self.stamps.stamp(env.unix_ms),
             };
             let message = ServerMessage::Status(Status::Connected(connected));
             self.answer(env, None, &message, fx);
@@ -159,7 +159,13 @@ impl Session {
             self.ping_ms = env.now_ms + wait_ms as Millis;
         }
         self.bad_frames = 0;
-        self.phase = Phase::Open(Open { grant, client });
+        let mut open = Open {
+            grant,
+            client,
+            expires_at_ms: Millis::MAX,
+        };
+        open.look_at_clock(env);
+        self.phase = Phase::Open(open);
     }
 
     pub(super) fn refused_by_tenant(&mut self, env: &Env<'_>, refusal: Refusal, fx: &mut Effects) {
@@ -208,7 +214,7 @@ impl Session {
             id.as_ref(),
             None,
             refusal.retry_ms,
-            env.now_ms,
+            env.unix_ms,
         );
         fx.deliver(self.key, error, Class::Refusal);
         fx.push(Effect::Note(Fact::Refused(refusal.code)));

@@ -8,10 +8,12 @@
 //! ```
 //!
 //! A session knows nobody but itself: what it may do is its [`Grant`]; who holds what is its
-//! tenant's to say. `connect.rs` has the way to `Open`, `request.rs` what an open session asks.
+//! tenant's to say. `connect.rs` has the way to `Open`, `request.rs` what an open session asks,
+//! `liveness.rs` when a silent peer is gone.
 //! While [`Session::is_waiting`], the reader must not hand it frames: they wait in the socket.
 
 mod connect;
+mod liveness;
 mod request;
 mod token;
 
@@ -35,6 +37,7 @@ use crate::ids::ConnKey;
 use crate::permit::Grant;
 use crate::refusal::Refusal;
 use crate::request::{Leave, Notice, Purpose};
+use liveness::Stamps;
 
 /// What happens to a connection.
 #[derive(Debug)]
@@ -47,6 +50,14 @@ pub enum Input {
     Call(Call),
     /// A control frame: a sign of life.
     Alive,
+    /// Bytes came from the peer, or were acknowledged by it, at this time: a sign of life too, however
+    /// long a frame takes.
+    Moved {
+        /// When, on the clock of [`Env::now_ms`].
+        at_ms: Millis,
+    },
+    /// The process stood still for a while: what came meanwhile is not read yet.
+    Resumed,
     /// The answer to [`Effect::Verify`].
     Verified(Result<Grant, AuthError>),
     /// Word from the tenant.
@@ -96,6 +107,7 @@ pub struct Session {
     bad_frames: u32,
     draining: bool,
     purpose: Purpose,
+    stamps: Stamps,
     limits: Arc<Limits>,
 }
 
@@ -117,6 +129,21 @@ enum Phase {
 struct Open {
     grant: Grant,
     client: ClientId,
+    /// When to look whether its credential has expired, as the wall clock is now.
+    expires_at_ms: Millis,
+}
+
+impl Open {
+    /// Whether the credential has expired; if not, when to look again. The wall clock may have been
+    /// set since the last look.
+    fn look_at_clock(&mut self, env: &Env<'_>) -> bool {
+        let Some(expires_ms) = self.grant.expires_ms() else {
+            return false;
+        };
+        let left_ms = expires_ms.saturating_sub(env.unix_ms);
+        self.expires_at_ms = env.now_ms.saturating_add(left_ms);
+        left_ms == 0
+    }
 }
 
 impl Session {
@@ -135,6 +162,7 @@ impl Session {
             bad_frames: 0,
             draining: false,
             purpose: Purpose::Socket,
+            stamps: Stamps::default(),
             limits: Arc::clone(&env.settings.limits),
         }
     }
@@ -182,14 +210,13 @@ impl Session {
         }
     }
 
-    /// When it wants [`Input::Wake`], Unix milliseconds.
+    /// When it wants [`Input::Wake`], on the clock of [`Env::now_ms`].
     pub fn next_wakeup(&self, heartbeat_ms: Millis) -> Option<Millis> {
         match &self.phase {
             Phase::Opening { until_ms } | Phase::Waiting { until_ms, .. } => Some(*until_ms),
             Phase::Open(open) => {
                 let silent_ms = self.silent_ms(heartbeat_ms);
-                let expires_ms = open.grant.expires_ms().unwrap_or(Millis::MAX);
-                Some(self.ping_ms.min(silent_ms).min(expires_ms))
+                Some(self.ping_ms.min(silent_ms).min(open.expires_at_ms))
             }
             Phase::Closed(_) => None,
         }
@@ -208,6 +235,8 @@ impl Session {
             }
             Input::Call(call) => self.call(env, call, fx),
             Input::Alive => self.seen_ms = env.now_ms,
+            Input::Moved { at_ms } => self.seen_ms = self.seen_ms.max(at_ms),
+            Input::Resumed => self.resumed(env, fx),
             Input::Verified(verdict) => self.verified(env, verdict, fx),
             Input::Notice(Notice::Joined { client, tenant }) => self.joined(env, client, tenant),
             Input::Notice(Notice::Refused { code, retry_ms }) => {
@@ -251,7 +280,7 @@ impl Session {
         let outcome = match (&self.phase, request) {
             (_, Request::Ping) => {
                 let pong = Pong {
-                    timestamp: env.now_ms,
+                    timestamp: self.stamps.stamp(env.unix_ms),
                 };
                 self.answer(env, id.as_ref(), &ServerMessage::Pong(pong), fx);
                 Ok(())
@@ -297,14 +326,14 @@ impl Session {
     ) {
         fx.deliver(
             self.key,
-            encode::server(message, id, env.now_ms),
+            encode::server(message, id, env.unix_ms),
             Class::Answer,
         );
     }
 
     fn wake(&mut self, env: &Env<'_>, fx: &mut Effects) {
         let now_ms = env.now_ms;
-        match &self.phase {
+        match &mut self.phase {
             Phase::Opening { until_ms } if now_ms >= *until_ms => {
                 self.close(CloseCode::Timeout, fx);
             }
@@ -312,11 +341,7 @@ impl Session {
                 self.refused_by_tenant(env, ErrorCode::StoreUnavailable.into(), fx);
             }
             Phase::Open(open) => {
-                if open
-                    .grant
-                    .expires_ms()
-                    .is_some_and(|ends_ms| now_ms >= ends_ms)
-                {
+                if open.look_at_clock(env) {
                     self.close(CloseCode::TokenExpired, fx);
                 } else if now_ms >= self.silent_ms(env.settings.heartbeat_ms) {
                     self.close(CloseCode::Timeout, fx);
@@ -326,14 +351,6 @@ impl Session {
                 }
             }
             Phase::Opening { .. } | Phase::Waiting { .. } | Phase::Closed(_) => {}
-        }
-    }
-
-    /// When the peer has been silent for too long. Only sockets have a heartbeat.
-    fn silent_ms(&self, heartbeat_ms: Millis) -> Millis {
-        match self.purpose {
-            Purpose::Socket => self.seen_ms + 2 * heartbeat_ms,
-            Purpose::Call | Purpose::Wait => Millis::MAX,
         }
     }
 

@@ -88,7 +88,8 @@ impl Session {
         send: Send,
         fx: &mut Effects,
     ) -> Result<(), Refusal> {
-        let Open { grant, client } = self.open()?;
+        let stamp_ms = self.stamps.stamp(env.unix_ms);
+        let Open { grant, client, .. } = self.open()?;
         let Send {
             from,
             timestamp_given,
@@ -117,7 +118,7 @@ impl Session {
             from: from.unwrap_or_else(|| Name::from(client.clone())),
             connection: self.id,
             idempotent,
-            stamped_ms: (is_message && !timestamp_given).then_some(env.now_ms),
+            stamped_ms: (is_message && !timestamp_given).then_some(stamp_ms),
             trace: None,
             message,
         });

@@ -37,7 +37,7 @@ impl Session {
         if !(1..=TOKEN_TTL_MAX_S).contains(&ttl_s) {
             return Err(ErrorCode::BadRequest);
         }
-        let now_s = env.now_ms / 1000;
+        let now_s = env.unix_ms / 1000;
         Ok(Claims {
             tenant: permit.tenant().clone(),
             client,

@@ -6,12 +6,14 @@
 //!
 //! A tenant's directory has one counter, `ver`: every step that changes it takes the next number
 //! and tells all nodes with an [`Event`]. `ver = max(ver + 1, known_ver + 1, now_µs)`, so that it
-//! does not go back when the store loses its last writes.
+//! does not go back when the store loses its last writes. A `known_ver` of more than a day ahead
+//! counts as that; a `ver` of more than two days ahead is repaired in the next step.
 
 mod directory;
 mod model;
 pub mod nodes;
 
+use protocol::limits::TIME_AHEAD_MS;
 use protocol::{BotId, ClientId, ConnectionId, ErrorCode, TenantId};
 
 use crate::env::Millis;
@@ -109,6 +111,25 @@ pub enum Reply {
     /// No answer came: it may have been done or not.
     Lost,
 }
+
+/// The latest time from outside that counts as one, Unix milliseconds.
+pub const fn latest_time_ms(now_ms: Millis) -> Millis {
+    now_ms.saturating_add(TIME_AHEAD_MS)
+}
+
+/// The highest number that an asker may have seen; a higher one counts as this.
+const fn latest_known_ver(now_ms: Millis) -> u64 {
+    latest_time_ms(now_ms).saturating_mul(1000)
+}
+
+/// The highest number that a tenant's counter may have. A higher one is repaired: nothing could ever
+/// come after it.
+pub const fn latest_stored_ver(now_ms: Millis) -> u64 {
+    latest_time_ms(latest_time_ms(now_ms)).saturating_mul(1000)
+}
+
+/// The number that the step after a repair follows: no replica has it, so all read anew.
+const REPAIRED_VER: u64 = 1;
 
 /// A client id and when it was last seen, Unix milliseconds.
 pub type Seen = (ClientId, Millis);

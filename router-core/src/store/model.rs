@@ -7,8 +7,8 @@ use protocol::presence::{BotInfo, BotState, Takeover};
 use protocol::{BootId, BotId, ClientId, ConnectionId, ErrorCode, TenantId};
 
 use super::{
-    Ask, Assert, BotRecord, Change, Claim, ConnRecord, Event, Fence, Policy, Release, Reply,
-    Request, Snapshot,
+    Ask, Assert, BotRecord, Change, Claim, ConnRecord, Event, Fence, Policy, REPAIRED_VER, Release,
+    Reply, Request, Snapshot, latest_known_ver, latest_stored_ver, latest_time_ms,
 };
 use crate::env::Millis;
 use crate::small::SmallMap;
@@ -102,13 +102,21 @@ impl Model {
             changes: Vec::new(),
             now_ms,
         };
-        let prev = step.tenant.ver;
+        let known_ver = known_ver.min(latest_known_ver(now_ms));
+        let is_repair = step.tenant.ver > latest_stored_ver(now_ms);
+        let prev = match is_repair {
+            true => REPAIRED_VER,
+            false => step.tenant.ver,
+        };
         let ver = (prev + 1).max(known_ver + 1).max(now_ms * 1000);
+        if is_repair {
+            step.tenant.ver = ver;
+        }
         let mut reply = step.take(ask, ver, known_ver);
         let Step {
             tenant, changes, ..
         } = step;
-        let event = (!changes.is_empty()).then_some(Event { prev, ver, changes });
+        let event = (is_repair || !changes.is_empty()).then_some(Event { prev, ver, changes });
         if event.is_some() {
             tenant.ver = ver;
             if tenant.born == 0 {
@@ -153,14 +161,18 @@ impl Model {
         let Some(tenant) = self.tenants.get_mut(id) else {
             return;
         };
+        let keeps = |since_ms: Millis| {
+            let is_young = now_ms.saturating_sub(since_ms) < REMEMBER_MS;
+            is_young && since_ms <= latest_time_ms(now_ms)
+        };
         let mut freed = 0;
         tenant.bots.retain(|_, bot| {
-            let keep = bot.holder.is_some() || now_ms.saturating_sub(bot.info.since) < REMEMBER_MS;
+            let keep = bot.holder.is_some() || keeps(bot.info.since);
             freed += if keep { 0 } else { bot_bytes(&bot.info) };
             keep
         });
         tenant.clients.retain(|client, seen_ms| {
-            let keep = now_ms.saturating_sub(*seen_ms) < REMEMBER_MS;
+            let keep = keeps(*seen_ms);
             freed += if keep { 0 } else { client_bytes(client) };
             keep
         });
@@ -253,7 +265,8 @@ impl Step<'_> {
             return Reply::Refused(ErrorCode::AlreadyRegistered);
         }
         // A question that was on its way for long must not undo what came after it.
-        let newer = held.filter(|held| other.is_some() && held.epoch > known_ver);
+        let latest = latest_known_ver(self.now_ms);
+        let newer = held.filter(|held| other.is_some() && held.epoch.min(latest) > known_ver);
         if let Some(newer) = newer {
             return Reply::Newer(newer.epoch);
         }

@@ -78,14 +78,14 @@ impl Tenant {
             if let Some(bot) = self.routes.bot_mut(&id) {
                 bot.home = None;
                 bot.about.info.status = BotState::Offline;
-                bot.about.info.since = env.now_ms;
+                bot.about.info.since = env.unix_ms;
                 let info = bot.about.info.clone();
                 self.presence.changed(&info, env.now_ms);
             }
         }
         for conn in conns {
             if let Some(record) = self.routes.there().get(&conn) {
-                let seen = (record.client.clone(), env.now_ms);
+                let seen = (record.client.clone(), env.unix_ms);
                 self.routes.remove_there(&conn);
                 self.routes.see(seen);
             }

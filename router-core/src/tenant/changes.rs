@@ -18,7 +18,7 @@ use protocol::frame::ServerMessage;
 use protocol::limits::PRESENCE_FLUSH_MS;
 use protocol::presence::BotStatus;
 
-use crate::env::Millis;
+use crate::env::{Env, Millis};
 
 /// Changes in their order.
 #[derive(Debug, Default)]
@@ -68,16 +68,16 @@ impl Changes {
     }
 
     /// The frame that tells a change.
-    pub fn frame(&mut self, number: u64, now_ms: Millis) -> Option<Bytes> {
+    pub fn frame(&mut self, number: u64, env: &Env<'_>) -> Option<Bytes> {
         let change = self.by_number.get_mut(&number)?;
         if let Some((made_ms, frame)) = &change.frame
-            && now_ms.saturating_sub(*made_ms) < PRESENCE_FLUSH_MS
+            && env.now_ms.saturating_sub(*made_ms) < PRESENCE_FLUSH_MS
         {
             return Some(frame.clone());
         }
         let message = ServerMessage::BotStatus(change.status.clone());
-        let frame = encode::server(&message, None, now_ms);
-        change.frame = Some((now_ms, frame.clone()));
+        let frame = encode::server(&message, None, env.unix_ms);
+        change.frame = Some((env.now_ms, frame.clone()));
         Some(frame)
     }
 

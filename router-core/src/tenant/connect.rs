@@ -241,7 +241,7 @@ impl Tenant {
         let list = ServerMessage::Status(Status::Typed(TypedStatus::BotsList(bots)));
         let auth_ok = ServerMessage::AuthOk(auth_ok);
         for (message, id) in [(auth_ok, join.request_id.as_ref()), (list, None)] {
-            let text = encode::server(&message, id, env.now_ms);
+            let text = encode::server(&message, id, env.unix_ms);
             fx.deliver(join.conn, text, Class::Answer);
         }
     }
@@ -253,7 +253,7 @@ impl Tenant {
         if let Some(gone) = self.entering.remove(key) {
             self.owed.let_go_conn(gone.join.id);
         }
-        if let Some((conn, was_last)) = self.routes.remove(key, env.now_ms) {
+        if let Some((conn, was_last)) = self.routes.remove(key, env.unix_ms) {
             self.presence.forget(key, &conn.watch);
             for id in conn.bots {
                 let Some(bot) = self.routes.bot_mut(&id) else {
@@ -261,7 +261,7 @@ impl Tenant {
                 };
                 bot.home = None;
                 bot.about.info.status = BotState::Offline;
-                bot.about.info.since = env.now_ms;
+                bot.about.info.since = env.unix_ms;
                 let fence = Fence {
                     conn: conn.id,
                     epoch: bot.about.epoch,

@@ -1,8 +1,8 @@
 //! The replica of a tenant's directory, so that routing never asks the store.
 //!
 //! ```text
-//!  event, prev = ver ─▶ apply            event, prev ≠ ver ─▶ keep it, Load again
-//!  Loaded ─▶ replace, then the events above it
+//!  event, prev = ver ─▶ apply            event, prev ≠ ver ─▶ Load again, which has it
+//!  Loaded ─▶ replace, then the events that came meanwhile and are above it
 //!  every 5 s, and when the link is back: Version ─ behind ─▶ Load
 //!                                                └ lower, none ─▶ the store lost data: heal
 //! ```
@@ -19,8 +19,9 @@ use protocol::limits::EVENTS_WAITING_MAX;
 
 use super::burials::Burials;
 use super::comparison::{Comparison, READ_AGAIN_MS};
+use super::rereads::Rereads;
 use super::{Asked, Tenant};
-use crate::effect::Effects;
+use crate::effect::{Effect, Effects, Fact};
 use crate::env::{Env, Millis};
 use crate::store::{Ask, Change, Event};
 
@@ -42,12 +43,15 @@ pub(super) struct Directory {
     pub known_ver: u64,
     /// The same when the directory was last asked for: a store that has less has lost data.
     pub known_when_asked: u64,
+    /// A loss up to this number is over: what was not said again in time stays lost.
+    pub accepted_ver: u64,
     /// Whether it is being read; then events wait.
     pub reading: bool,
     pub waiting: BTreeMap<u64, Event>,
     /// Until when what the store lost may be said again.
     pub heal_until_ms: Option<Millis>,
     pub comparison: Comparison,
+    pub rereads: Rereads,
     pub burials: Burials,
 }
 
@@ -56,6 +60,7 @@ impl Directory {
         let heal_ms = self.heal_until_ms.unwrap_or(Millis::MAX);
         heal_ms
             .min(self.comparison.next_wakeup())
+            .min(self.rereads.next_wakeup())
             .min(self.burials.next_wakeup())
     }
 
@@ -65,15 +70,20 @@ impl Directory {
 }
 
 impl Tenant {
-    /// Reads the directory, unless it is being read.
+    /// Reads the directory, unless it is being read; soon, if it was read a moment ago.
     pub(super) fn read(&mut self, env: &Env<'_>, fx: &mut Effects) {
-        if std::mem::replace(&mut self.directory.reading, true) {
+        if self.directory.reading || !self.may_read(env, fx) {
             return;
         }
+        self.directory.reading = true;
+        // The answer has every step that is known already. One that it has not was made up, or is
+        // lost: to wait for it would mean to read for ever.
+        self.directory.waiting.clear();
         self.directory.comparison.restart();
         self.directory.known_when_asked = self.directory.known_ver;
         // What is read from now on knows of every order before.
         self.ordered = false;
+        fx.push(Effect::Note(Fact::DirectoryRead));
         let dead = env.nodes.dead.clone();
         self.ask(env, Ask::Load { dead }, Asked::Load, fx);
     }
@@ -107,9 +117,7 @@ impl Tenant {
             // went back, and then on.
             let own = self.directory.ver;
             self.directory.forked |= event.prev < own && own < event.ver;
-            self.read(env, fx);
-            self.directory.waiting.insert(event.ver, event);
-            return;
+            return self.read(env, fx);
         }
         self.directory.ver = event.ver;
         if event.prev == 0 {

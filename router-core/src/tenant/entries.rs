@@ -82,7 +82,7 @@ impl Tenant {
         if was_online {
             let info = BotInfo {
                 status: BotState::Offline,
-                since: env.now_ms,
+                since: env.unix_ms,
                 ..gone.about.info
             };
             self.presence.changed(&info, env.now_ms);

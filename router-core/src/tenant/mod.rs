@@ -13,6 +13,7 @@
 //! | `entries.rs` | what one entry of it means for this node |
 //! | `snapshot.rs` | all of it; healing when the store lost data |
 //! | `comparison.rs` | whether the store has more, or less |
+//! | `rereads.rs` | when the directory may be read again |
 //! | `burials.rs` | what dead nodes leave |
 //! | `owed.rs` | what the store is owed: entries to let go, entries to say again |
 //! | `send.rs` | carries a message into queues and onto lanes |
@@ -43,6 +44,7 @@ mod homes;
 mod owed;
 mod presence;
 mod replica;
+mod rereads;
 mod routes;
 mod send;
 mod settle;
@@ -194,11 +196,12 @@ impl Tenant {
         if env.now_ms >= self.sweep_ms {
             self.sweep_ms = env.now_ms + SWEEP_MS;
             self.routes
-                .forget_before(env.now_ms.saturating_sub(REMEMBER_MS));
+                .forget_before(env.unix_ms.saturating_sub(REMEMBER_MS));
             self.dedupe.forget(env.now_ms);
         }
         if self.loading.is_none() {
             self.wake_comparison(env, fx);
+            self.wake_rereads(env, fx);
             self.wake_healing(env, fx);
             self.wake_burials(env, fx);
         }
@@ -291,12 +294,13 @@ impl Tenant {
         message: &ServerMessage,
         fx: &mut Effects,
     ) {
-        fx.deliver(to, encode::server(message, id, env.now_ms), Class::Answer);
+        fx.deliver(to, encode::server(message, id, env.unix_ms), Class::Answer);
     }
 
     /// What a name is answered that was never seen, or may not be: one code for both.
     fn unknown(&self, env: &Env<'_>) -> ErrorCode {
-        let in_grace = env.now_ms < env.settings.grace_until_ms;
+        // What other nodes hold is in the store: a name that it has not is unknown at once.
+        let in_grace = !env.nodes.shared && env.now_ms < env.settings.grace_until_ms;
         if in_grace {
             ErrorCode::BotOffline
         } else {
@@ -321,7 +325,7 @@ impl Tenant {
             tenant: self.id.clone(),
             ask,
             known_ver: self.directory.known_ver,
-            now_ms: env.now_ms,
+            now_ms: env.unix_ms,
         };
         let request = Box::new(request);
         fx.push(Effect::Ask { ticket, request });

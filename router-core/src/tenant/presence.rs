@@ -369,7 +369,7 @@ impl Tenant {
                 break number;
             }
         };
-        let Some(text) = changes.frame(change, env.now_ms) else {
+        let Some(text) = changes.frame(change, env) else {
             return Step::Done;
         };
         hold.frames -= 1;

@@ -50,10 +50,10 @@ struct Parcel {
 }
 
 impl Parcel {
-    fn new(envelope: &Envelope, plan: &Plan, now_ms: Millis) -> Self {
+    fn new(envelope: &Envelope, plan: &Plan, unix_ms: Millis) -> Self {
         let text = match plan.targets.is_empty() {
             true => Bytes::new(),
-            false => encode::delivery(envelope, now_ms),
+            false => encode::delivery(envelope, unix_ms),
         };
         let stream = envelope.message.stream_id.as_ref();
         Self {
@@ -200,7 +200,7 @@ impl Tenant {
     fn deliver(&mut self, env: &Env<'_>, held: Held, plan: Plan, fx: &mut Effects) {
         let Held { route, moves, .. } = held;
         let wire = (!plan.nodes.is_empty()).then(|| route.envelope.to_bytes());
-        let parcel = Parcel::new(&route.envelope, &plan, env.now_ms);
+        let parcel = Parcel::new(&route.envelope, &plan, env.unix_ms);
         let of_bot = plan.nodes.first().filter(|_| plan.kind == Kind::Bot);
         let away = of_bot.map(|node| Away {
             node: *node,
@@ -296,7 +296,7 @@ impl Tenant {
         if plan.targets.is_empty() {
             return;
         }
-        let text = encode::delivery(&envelope, env.now_ms);
+        let text = encode::delivery(&envelope, env.unix_ms);
         let class = Class::Partial {
             of: stream_key(&envelope.from, envelope.message.stream_id.as_ref()),
         };
@@ -311,7 +311,7 @@ impl Tenant {
         let is_message = envelope.message.kind == SendKind::Message;
         match (self.decide_inbound(env, &envelope), is_message) {
             (Ok(plan), true) => {
-                let parcel = Parcel::new(&envelope, &plan, env.now_ms);
+                let parcel = Parcel::new(&envelope, &plan, env.unix_ms);
                 self.deliver_here(Origin::There, parcel, &plan, fx);
             }
             (Ok(plan), false) => self.deliver_best_effort(env, envelope, plan, fx),

@@ -338,7 +338,7 @@ pub(super) fn ack(
     };
     conn.sent = true;
     if conn.acks == Acks::All {
-        let text = encode::ack(message_id, status, asked.request_id.as_ref(), env.now_ms);
+        let text = encode::ack(message_id, status, asked.request_id.as_ref(), env.unix_ms);
         fx.deliver(to, text, Class::Answer);
     }
 }

@@ -22,7 +22,8 @@ impl Tenant {
     pub(super) fn replace(&mut self, env: &Env<'_>, snapshot: Snapshot, fx: &mut Effects) {
         let known = &self.directory;
         let other_birth = known.born != 0 && snapshot.born != known.born;
-        let is_older = snapshot.ver < known.ver.max(known.known_when_asked);
+        let seen_elsewhere = Some(known.known_when_asked).filter(|ver| *ver > known.accepted_ver);
+        let is_older = snapshot.ver < known.ver.max(seen_elsewhere.unwrap_or(0));
         let lost = is_older || other_birth || known.forked;
         self.directory.born = snapshot.born;
         self.directory.reading = false;
@@ -51,6 +52,10 @@ impl Tenant {
         self.missing(env, snapshot.ver, &listed, &there, lost, fx);
         for (_, event) in std::mem::take(&mut self.directory.waiting) {
             self.event(env, event, fx);
+            // What is asked for now has the rest of them.
+            if self.directory.reading {
+                break;
+            }
         }
         self.compare_later(env);
     }
@@ -130,6 +135,8 @@ impl Tenant {
         let until_ms = self.directory.heal_until_ms;
         if until_ms.is_some_and(|until_ms| env.now_ms >= until_ms) {
             self.directory.heal_until_ms = None;
+            // Else a number that the store never reaches would be a loss in every answer.
+            self.directory.accepted_ver = self.directory.known_ver;
             self.directory.doubtful = true;
             self.read(env, fx);
         }

@@ -56,6 +56,7 @@ impl World {
     fn claims(&self, conn: ConnKey, asked: TokenRequest) -> Result<Claims, ErrorCode> {
         let env = Env {
             now_ms: self.now_ms,
+            unix_ms: self.unix_ms(),
             entropy: 0,
             settings: &self.settings,
             nodes: &self.nodes,

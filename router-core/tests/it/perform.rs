@@ -47,10 +47,12 @@ impl World {
 
     fn session(&mut self, key: ConnKey, input: SessionInput) {
         let (settings, nodes) = (Arc::clone(&self.settings), Arc::clone(&self.nodes));
+        let unix_ms = self.unix_ms();
         let conn = self.conns.get_mut(&key).expect("it was opened");
         conn.handled += 1;
         let env = Env {
             now_ms: self.now_ms,
+            unix_ms,
             entropy: entropy(conn.side, key, conn.handled),
             settings: &settings,
             nodes: &nodes,
@@ -103,7 +105,7 @@ impl World {
     }
 
     fn verify(&mut self, key: ConnKey, credential: &Credential) -> Result<Grant, AuthError> {
-        let verdict = KEYRING.verify(credential, self.now_ms);
+        let verdict = KEYRING.verify(credential, self.unix_ms());
         let attempt = Attempt {
             source: self.conns[&key].source.as_str().into(),
             claimed: credential.claimed(),
@@ -139,6 +141,7 @@ impl World {
         let (settings, nodes) = (Arc::clone(&self.settings), Arc::clone(&self.nodes));
         let env = Env {
             now_ms: self.now_ms,
+            unix_ms: self.unix_ms(),
             entropy: 0,
             settings: &settings,
             nodes: &nodes,

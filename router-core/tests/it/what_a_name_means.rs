@@ -195,3 +195,14 @@ fn for_a_while_after_the_start_no_name_is_unknown() {
     w.pass(1);
     assert_eq!(w.ask(phone, message("bot_a", "hi")), ["bot_not_found"]);
 }
+
+#[test]
+fn among_several_nodes_a_name_is_unknown_from_the_start() {
+    let mut w = World::of_three();
+    w.settings = std::sync::Arc::new(Settings {
+        grace_until_ms: START_MS + 60_000,
+        ..Settings::default()
+    });
+    let phone = w.join(Some("phone"));
+    assert_eq!(w.ask(phone, message("bot_a", "hi")), ["bot_not_found"]);
+}

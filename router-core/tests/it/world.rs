@@ -93,6 +93,8 @@ pub enum Work {
 /// The node.
 pub struct World {
     pub now_ms: Millis,
+    /// The wall clock less that, milliseconds.
+    pub wall_ms: i64,
     pub settings: Arc<Settings>,
     /// Which nodes there are.
     pub nodes: Arc<Nodes>,
@@ -118,6 +120,7 @@ impl World {
     pub fn new(settings: Settings) -> Self {
         Self {
             now_ms: START_MS,
+            wall_ms: 0,
             settings: Arc::new(settings),
             nodes: Arc::new(Nodes::alone(BootId::from_bits(1))),
             published: VecDeque::new(),
@@ -135,11 +138,17 @@ impl World {
         }
     }
 
+    /// What the wall clock says.
+    pub fn unix_ms(&self) -> Millis {
+        self.now_ms.saturating_add_signed(self.wall_ms)
+    }
+
     /// A socket opens. `side` 1 gets ids with the canary, and a source of its own.
     pub fn open(&mut self, key: ConnKey, side: u8, opened: Opened) {
         let (settings, nodes) = (Arc::clone(&self.settings), Arc::clone(&self.nodes));
         let env = Env {
             now_ms: self.now_ms,
+            unix_ms: self.unix_ms(),
             entropy: entropy(side, key, 0),
             settings: &settings,
             nodes: &nodes,

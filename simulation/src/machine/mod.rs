@@ -315,6 +315,7 @@ impl Machine {
     fn env<'a>(&self, outside: &mut Outside, settings: &'a Settings, nodes: &'a Nodes) -> Env<'a> {
         Env {
             now_ms: self.clock(outside),
+            unix_ms: self.clock(outside),
             entropy: outside.dice.entropy(),
             settings,
             nodes,

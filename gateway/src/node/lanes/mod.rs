@@ -14,6 +14,7 @@
 //! | `due.rs` | the ack that waits for a batch to go with |
 
 mod due;
+mod early;
 mod tasks;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};

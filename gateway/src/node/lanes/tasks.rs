@@ -6,17 +6,20 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use protocol::lane::Packet;
+use protocol::lane::{Batch, Packet};
 use router_core::Millis;
 use router_core::lane::{Outcomes, Receiver};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::Lane;
+use super::early::Early;
 use crate::node::{Node, Vital, Work, lock};
 
 /// Packets of one node that are handled before the sockets are written.
 const PACKETS_AT_ONCE: usize = 8;
+/// Nothing arrived, but what arrived before may be handled now.
+const EARLY: usize = usize::MAX;
 
 impl Lane {
     /// What must be published now, and when to look again.
@@ -111,17 +114,34 @@ pub(super) async fn listen(node: Arc<Node>, lane: Arc<Lane>, mut packets: mpsc::
     let mut receiver = Receiver::default();
     let mut arrived = Vec::with_capacity(PACKETS_AT_ONCE);
     let mut ended = pin!(lane.ended.cancelled());
+    let mut early = Early::default();
+    let mut joined = pin!(node.joined.notified());
     loop {
         let count = tokio::select! {
             count = packets.recv_many(&mut arrived, PACKETS_AT_ONCE) => count,
+            () = &mut joined, if !early.is_empty() => EARLY,
             () = &mut ended => return,
         };
         if count == 0 {
             return;
         }
+        // Before the look at the view, so that no change is missed.
+        joined.set(node.joined.notified());
+        joined.as_mut().enable();
         let mut work = Work::default();
+        if !early.is_empty() && node.view().hears(lane.peer) {
+            for batch in early.take() {
+                handle(&node, &lane, &mut receiver, batch, &mut work);
+            }
+        }
         for packet in arrived.drain(..) {
-            take(&node, &lane, &mut receiver, packet, &mut work);
+            let batch = take(&node, &lane, packet, &mut work);
+            let Some(batch) = batch else { continue };
+            if early.is_empty() && node.view().hears(lane.peer) {
+                handle(&node, &lane, &mut receiver, batch, &mut work);
+            } else {
+                early.keep(batch);
+            }
         }
         node.finish(&mut work);
         if let Some(ack) = receiver.ack() {
@@ -132,16 +152,19 @@ pub(super) async fn listen(node: Arc<Node>, lane: Arc<Lane>, mut packets: mpsc::
     }
 }
 
-fn take(node: &Node, lane: &Lane, receiver: &mut Receiver, packet: Packet, work: &mut Work) {
+/// Takes what a packet acknowledges: that is of this node's own lane, and counts whoever says it. Gives
+/// the rest.
+fn take(node: &Node, lane: &Lane, packet: Packet, work: &mut Work) -> Option<Batch> {
     if let Some(ack) = packet.ack {
         let mut outcomes = Vec::new();
         lock(&lane.sender).acked(node.now_ms(), &ack, &mut outcomes);
         node.tell_remote(outcomes, work);
         lane.work.notify_one();
     }
-    // An ack is of this node's own lane: it counts whoever says it.
-    let heard = packet.data.filter(|_| node.view().hears(lane.peer));
-    let Some(batch) = heard else { return };
+    packet.data
+}
+
+fn handle(node: &Node, lane: &Lane, receiver: &mut Receiver, batch: Batch, work: &mut Work) {
     lock(&lane.due).came(batch.bytes());
     for (seq, bytes) in receiver.arrived(batch) {
         let verdict = node.inbound(&bytes, work);

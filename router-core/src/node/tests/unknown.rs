@@ -25,7 +25,7 @@ fn who_is_named_and_beats_is_a_new_node() {
     let mut rig = Rig::with_x();
     rig.beating.insert(Y);
     rig.give(NodeInput::Met(Y));
-    rig.pass(LOOK_AGAIN_MS);
+    rig.pass(LOOK_FOR_NEW_MS);
     assert!(rig.did(&NodeEffect::Joined(Y)));
     rig.pass(5000);
     assert!(!rig.did(&NodeEffect::Gone(Y)));

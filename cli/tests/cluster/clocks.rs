@@ -1,0 +1,127 @@
+//! The system clock of one of two nodes is two hours off when it starts, and is then set right.
+//!
+//! libfaketime stands between that node and its clock; a file says how far off it is.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, Setup};
+use crate::gateway::Environment;
+use crate::socket::Socket;
+use crate::wait::{let_pass_until, until};
+
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// How far a time that is right may be off: the way there and back on a busy machine.
+const EXACT_MS: u64 = 3000;
+
+pub async fn a_clock_that_is_set_is_followed() -> String {
+    let Some(library) = library() else {
+        return "skipped: no libfaketime".to_owned();
+    };
+    for wrong in ["-2h", "+2h"] {
+        set_right(library.clone(), wrong).await;
+    }
+    "set by two hours in both directions".to_owned()
+}
+
+/// libfaketime for programs of many threads, where Debian puts it. Panics: it has to be there and is
+/// not.
+fn library() -> Option<PathBuf> {
+    let folders = std::fs::read_dir("/usr/lib").unwrap().flatten();
+    let places = folders.map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"));
+    let found = places.into_iter().find(|path| path.exists());
+    let required = std::env::var_os("TEST_REQUIRE_TOOLS").is_some();
+    assert!(found.is_some() || !required, "no libfaketime: make tools");
+    found
+}
+
+async fn set_right(library: PathBuf, wrong: &str) {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("clock");
+    std::fs::write(&file, wrong).unwrap();
+    let first: Environment = vec![
+        ("LD_PRELOAD", library.display().to_string()),
+        ("FAKETIME_TIMESTAMP_FILE", file.display().to_string()),
+        ("FAKETIME_NO_CACHE", "1".to_owned()),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+    ];
+    let environment = vec![("T2B_HEARTBEAT", format!("{}s", HEARTBEAT.as_secs()))];
+    let cluster = Cluster::start(Setup {
+        nodes: 2,
+        environment,
+        first,
+        ..Setup::default()
+    })
+    .await;
+    let mut phone = cluster.socket(0, "alice", "phone").await;
+    let mut bot = cluster.bot(1, "alice", "bot_main").await;
+    cluster.bots_online("alice", &["bot_main"]).await;
+    let mut told = vec![pong(&mut phone).await];
+    assert!(told[0].abs_diff(unix_ms()) > 3600 * 1000, "it is wrong");
+
+    std::fs::write(&file, "+0").unwrap();
+    let is_right = |ms: u64| ms.abs_diff(unix_ms()) < EXACT_MS;
+    until("new connections are told the right time", async || {
+        let mut newcomer = cluster.socket(0, "alice", "newcomer").await;
+        is_right(pong(&mut newcomer).await).then_some(())
+    })
+    .await;
+
+    // Three heartbeats: who is judged by a clock that was set is closed by then.
+    let end = Instant::now() + 3 * HEARTBEAT;
+    while Instant::now() < end {
+        told.push(pong(&mut phone).await);
+        assert_eq!(phone.say("bot_main", "still there?").await, "delivered");
+        assert_eq!(bot.say("phone", "yes").await, "delivered");
+        let_pass_until(Instant::now() + Duration::from_millis(200)).await;
+    }
+    assert!(told.is_sorted(), "told on one connection: {told:?}");
+    if wrong.starts_with('-') {
+        assert!(is_right(*told.last().unwrap()), "it goes forward at once");
+    }
+    tokens_count_on_both(&cluster).await;
+
+    let metrics = cluster.nodes[0].metrics().await;
+    assert_eq!(metrics["t2b_clock_steps_total"], 1.0);
+    assert_eq!(metrics[r#"t2b_closes_total{code="4410"}"#], 0.0);
+    assert_eq!(metrics[r#"t2b_closes_total{code="4402"}"#], 0.0);
+    assert!(cluster.nodes[0].log_has("the system clock was set"));
+    assert!(cluster.nodes[0].log_has("the system clock differs from redis"));
+    until("the gauge says that the clocks agree", async || {
+        let metrics = cluster.nodes[0].metrics().await;
+        (metrics["t2b_clock_skew_seconds"].abs() < 1.0).then_some(())
+    })
+    .await;
+}
+
+/// A token of each node is good on the other.
+async fn tokens_count_on_both(cluster: &Cluster) {
+    for (from, to) in [(0, 1), (1, 0)] {
+        let asked = json!({"client": "tablet", "ttlSeconds": 600});
+        let key = cluster.key("alice");
+        let answer = cluster.nodes[from].post("/v1/tokens", &key, &asked).await;
+        let (status, body) = answer.expect("an answer");
+        assert_eq!(status, 201, "{body}");
+        let body: Value = serde_json::from_str(&body).unwrap();
+        let expires_ms = body["expiresAt"].as_u64().unwrap();
+        assert!(expires_ms.abs_diff(unix_ms() + 600_000) < EXACT_MS);
+        let token = body["token"].as_str().unwrap();
+        let socket = Socket::connect(&cluster.nodes[to].public, token, "tablet").await;
+        assert!(socket.is_ok(), "a token of node {from} on node {to}");
+    }
+}
+
+/// The time that a connection is told, Unix milliseconds.
+async fn pong(socket: &mut Socket) -> u64 {
+    let pong = socket.ask("ping", json!({})).await;
+    let (whole, data) = (&pong["timestamp"], &pong["data"]["timestamp"]);
+    assert!(whole.as_u64() >= data.as_u64(), "{pong}");
+    whole.as_u64().unwrap()
+}
+
+fn unix_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    u64::try_from(now.as_millis()).unwrap()
+}
