@@ -1,10 +1,12 @@
 //! What can be said on the command line. Wrong usage exits 64.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use protocol::{BotId, ClientId, TenantId};
 
 use crate::config_args::{AllKeys, Hidden};
@@ -38,6 +40,17 @@ pub enum Command {
     /// Runs a bot
     #[command(subcommand)]
     Bot(BotCommand),
+    /// Prints the completions of a shell
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
+    /// Writes a man page of every command
+    Man {
+        /// Folder to write them to; it is made if need be
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 #[derive(Subcommand)]
@@ -45,9 +58,9 @@ pub enum GatewayCommand {
     /// Serves until SIGTERM or Ctrl-C
     Run(AllKeys),
     /// Asks the running gateway how it is
-    Status(AllKeys),
+    Status(Inspect),
     /// Prints the configuration that holds, credentials masked
-    Config(AllKeys),
+    Config(Inspect),
 }
 
 #[derive(Subcommand)]
@@ -59,7 +72,7 @@ pub enum KeysCommand {
     /// Says whose key it is
     Verify(Verify),
     /// Prints a new random secret
-    Secret,
+    Secret(Output),
 }
 
 #[derive(Subcommand)]
@@ -74,6 +87,24 @@ pub enum TenantCommand {
 pub enum BotCommand {
     /// Answers every message with the same text
     Echo(Echo),
+    /// Answers every message by a program: text on its standard input, the answer on its output
+    Exec(Exec),
+}
+
+/// How facts are printed.
+#[derive(Args, Clone, Copy)]
+pub struct Output {
+    /// Prints one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Inspect {
+    #[command(flatten)]
+    pub output: Output,
+    #[command(flatten)]
+    pub config: AllKeys,
 }
 
 #[derive(Args)]
@@ -84,6 +115,8 @@ pub struct Issue {
     #[arg(long)]
     pub generation: Option<u64>,
     #[command(flatten)]
+    pub output: Output,
+    #[command(flatten)]
     pub config: Hidden,
 }
 
@@ -92,6 +125,8 @@ pub struct Verify {
     /// The key; - reads it from standard input
     pub key: String,
     #[command(flatten)]
+    pub output: Output,
+    #[command(flatten)]
     pub config: Hidden,
 }
 
@@ -99,6 +134,8 @@ pub struct Verify {
 pub struct Tenant {
     /// Who
     pub user: TenantId,
+    #[command(flatten)]
+    pub output: Output,
     #[command(flatten)]
     pub config: Hidden,
 }
@@ -137,9 +174,10 @@ pub struct Chat {
     /// How long to wait for the answer
     #[arg(long, default_value = "120s", value_parser = gateway::config::parse_duration)]
     pub timeout: Duration,
-    /// How long to wait for the bot to be online
-    #[arg(long, default_value = "30s", value_parser = gateway::config::parse_duration)]
-    pub wait: Duration,
+    /// How long to wait for the bot to be online, also for one that was never there; without: 30 s
+    /// for one that is known
+    #[arg(long, value_parser = gateway::config::parse_duration)]
+    pub wait: Option<Duration>,
     /// Prints frames, one a line
     #[arg(long)]
     pub json: bool,
@@ -157,6 +195,36 @@ pub struct Echo {
     pub id: BotId,
     #[command(flatten)]
     pub target: Target,
+}
+
+#[derive(Args)]
+pub struct Exec {
+    /// The bot's id
+    #[arg(long)]
+    pub id: BotId,
+    /// Sends what the program has written so far as partials
+    #[arg(long)]
+    pub stream: bool,
+    /// Most programs that run at the same time
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub jobs: u16,
+    /// How long a program may run
+    #[arg(long, default_value = "120s", value_parser = gateway::config::parse_duration)]
+    pub timeout: Duration,
+    /// Most that a program may write
+    #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = gateway::config::parse_size)]
+    pub output: u64,
+    #[command(flatten)]
+    pub target: Target,
+    /// The program and its arguments. It gets T2B_FROM, T2B_BOT, T2B_MESSAGE_ID, T2B_CONNECTION_ID and
+    /// T2B_REPLY_TO in its environment
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+}
+
+/// All commands, for completions and man pages.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Reads the command line. Errors: the code to exit with; all is said already.

@@ -6,21 +6,23 @@
 //! | `serve.rs`, `admin.rs` | `gateway run`, `status`, `config`, `tenant …`, `keys revoke` |
 //! | `keys.rs` | `keys issue`, `verify`, `secret` |
 //! | `connect.rs` | which gateway and key the client commands use |
-//! | `bots.rs`, `chat/`, `echo.rs` | `bots`, `chat`, `bot echo` |
-//! | `demo.rs` | `demo` |
+//! | `feed.rs` | their events, and what is told of their connection |
+//! | `bots.rs`, `chat/`, `bot/` | `bots`, `chat`, `bot …` |
+//! | `demo.rs`, `manual.rs` | `demo`; `completions`, `man` |
 //! | `failure.rs`, `term.rs` | how it ends, how it looks |
 
 mod admin;
 mod args;
+mod bot;
 mod bots;
 mod chat;
 mod config_args;
 mod connect;
 mod demo;
-mod echo;
 mod failure;
-
+mod feed;
 mod keys;
+mod manual;
 mod serve;
 mod term;
 
@@ -56,12 +58,15 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Keys(KeysCommand::Issue(issue)) => keys::issue(issue).await,
         Command::Keys(KeysCommand::Revoke(tenant)) => admin::revoke(tenant).await,
         Command::Keys(KeysCommand::Verify(verify)) => keys::verify(verify).await,
-        Command::Keys(KeysCommand::Secret) => keys::secret(),
+        Command::Keys(KeysCommand::Secret(output)) => keys::secret(output),
         Command::Tenant(TenantCommand::Suspend(tenant)) => admin::suspend(tenant).await,
         Command::Tenant(TenantCommand::Resume(tenant)) => admin::resume(tenant).await,
         Command::Bots(list) => bots::run(list).await,
         Command::Chat(chat) => chat::run(chat).await,
-        Command::Bot(BotCommand::Echo(echo)) => echo::run(echo).await,
+        Command::Bot(BotCommand::Echo(echo)) => bot::echo::run(echo).await,
+        Command::Bot(BotCommand::Exec(exec)) => bot::exec::run(exec).await,
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { folder } => manual::pages(&folder),
         Command::Demo => demo::run().await,
     }
 }

@@ -1,14 +1,25 @@
 //! The program as people meet it: several processes on this machine, and what they print.
 
 #[cfg(test)]
+mod chat;
+#[cfg(test)]
 mod conversation;
 #[cfg(test)]
 mod credentials;
+#[cfg(test)]
+mod echo;
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod exec;
 #[cfg(test)]
 mod exit_codes;
 #[cfg(test)]
 mod full_stderr;
 #[cfg(test)]
 mod harness;
+mod json;
 #[cfg(test)]
 mod memory;
+#[cfg(test)]
+mod proxy;
