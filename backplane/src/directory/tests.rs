@@ -7,7 +7,7 @@ const BOOT: &str = "00000000000000000000000007";
 const CONN: &str = "conn_00000000000000000000000001";
 
 fn fields(lines: &[(&str, &str)]) -> (Snapshot, u64) {
-    snapshot(9, Policy::default(), lines)
+    snapshot((9, 0), Policy::default(), lines)
 }
 
 fn record(holder: Option<Holder>) -> BotRecord {
@@ -127,7 +127,7 @@ proptest! {
         let _ = event(&bytes);
         let _ = event(&[b"1 2\n", bytes.as_slice()].concat());
         let halves = bytes.split_at(bytes.len() / 2);
-        let _ = snapshot(1, Policy::default(), &[halves]);
+        let _ = snapshot((1, 0), Policy::default(), &[halves]);
     }
 
     #[test]
@@ -136,6 +136,6 @@ proptest! {
         value in "[0-9]{0,25} ?[0-9]{0,25} ?[-A-Z0-9]{0,26} ?-? ?(\\{\"name\":\"\",\"type\":\"\"\\})?",
     ) {
         let _ = event(format!("1 2\n{field}\t{value}\n{field}").as_bytes());
-        let _ = snapshot(1, Policy::default(), &[(field, value)]);
+        let _ = snapshot((1, 0), Policy::default(), &[(field, value)]);
     }
 }

@@ -19,7 +19,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use protocol::{Secret, TenantId};
-use router_core::store::{Ask, Reply, Request as StoreRequest};
+use router_core::store::{Ask, DirectoryCaps, Reply, Request as StoreRequest};
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
@@ -153,6 +153,7 @@ impl Admin {
             ask,
             known_ver: 0,
             now_ms: self.node.now_ms(),
+            caps: DirectoryCaps::NONE,
         };
         let _turn = self.orders.lock().await;
         let reply = self.node.backplane.execute(request).await;

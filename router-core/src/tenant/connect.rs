@@ -205,6 +205,7 @@ impl Tenant {
             told,
         };
         self.routes.insert(conn, connection);
+        self.bound_clients();
         fx.push(Effect::Note(Fact::Authenticated));
         fx.push(Effect::Tell {
             conn,
@@ -283,8 +284,15 @@ impl Tenant {
                 self.owed.see(conn.client);
             }
         }
+        self.bound_clients();
         self.pay(env, fx);
         self.linger(env);
+    }
+
+    /// Forgets clients beyond `clients_per_tenant`.
+    pub(super) fn bound_clients(&mut self) {
+        let most = self.limits.clients_per_tenant as usize;
+        self.routes.bound_clients(most);
     }
 
     /// Takes a new policy and ends the sockets that it no longer allows.

@@ -60,7 +60,7 @@ use crate::ids::{ConnKey, HashKeys};
 use crate::refusal::Refusal;
 use crate::request::{Command, Join, Notice, Request};
 use crate::small::SmallMap;
-use crate::store::{self, Ask, Policy, Release, Reply, Snapshot};
+use crate::store::{self, Ask, DirectoryCaps, Policy, Release, Reply, Snapshot};
 use connect::Entering;
 use dedupe::Dedupe;
 use directory::Directory;
@@ -320,6 +320,7 @@ impl Tenant {
             ask,
             known_ver: self.directory.known_ver,
             now_ms: env.now_ms,
+            caps: DirectoryCaps::from(&*self.limits),
         };
         let request = Box::new(request);
         fx.push(Effect::Ask { ticket, request });
