@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use protocol::connect::Acks;
 use protocol::envelope::Envelope;
 use protocol::frame::SendKind;
-use protocol::presence::BotInfo;
 use protocol::{BootId, BotId, ClientId, ConnectionId, Kind};
 use smallvec::{Array, SmallVec};
 use smol_str::SmolStr;
 
 use super::awaits::Awaits;
 use super::flaps::Flaps;
+use super::listing::Listed;
 use super::presence::Watch;
 use crate::env::Millis;
 use crate::ids::ConnKey;
@@ -90,7 +90,7 @@ pub(super) struct Bot {
 /// What is known of a bot.
 #[derive(Debug)]
 pub(super) struct About {
-    pub info: BotInfo,
+    pub info: Listed,
     pub epoch: u64,
     pub instance: Option<SmolStr>,
     pub flaps: Flaps,

@@ -41,4 +41,5 @@ mod limits;
 mod other_nodes;
 mod policy;
 mod presence_coalesced;
+mod weights;
 mod what_a_name_means;
