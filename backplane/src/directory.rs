@@ -5,7 +5,6 @@
 //! | `b:<bot>` | `<epoch> <since ms> <boot or -> <conn or -> <meta>`; meta is one line of JSON |
 //! | `c:<conn>` | `<boot> <client>` |
 //! | `s:<client>` | when it was last seen, ms |
-//! | `born` | the number of the directory's first step, only in snapshots |
 //! | `p` | `<key generation> <0 or 1>`, only in events |
 //! | `r` | only in events: the counter was no time, and is repaired |
 //!
@@ -24,8 +23,6 @@ use smol_str::SmolStr;
 
 use crate::bounds::Bounds;
 
-/// The field that says when the directory began.
-const BORN: &[u8] = b"born";
 /// The line of an event that says that the counter was repaired.
 const REPAIRED: &[u8] = b"r";
 
@@ -56,9 +53,10 @@ pub(crate) fn meta(info: &BotInfo, instance: Option<&SmolStr>) -> String {
     serde_json::to_string(&meta).expect("texts serialise")
 }
 
-/// A snapshot from the reply of `load`, and how many records could not be read.
+/// A snapshot from the fields that `load` returned, and how many records could not be read. Of a
+/// field that is there twice the later value counts.
 pub(crate) fn snapshot(
-    ver: u64,
+    (ver, born): (u64, u64),
     policy: Policy,
     fields: &[(impl AsRef<[u8]>, impl AsRef<[u8]>)],
     bounds: Bounds,
@@ -67,12 +65,7 @@ pub(crate) fn snapshot(
     let mut conns = BTreeMap::new();
     let mut clients = BTreeMap::new();
     let mut skipped = 0;
-    let mut born = 0;
     for (field, value) in fields {
-        if field.as_ref() == BORN {
-            born = text(value).and_then(number).unwrap_or_default();
-            continue;
-        }
         match text(field)
             .zip(text(value))
             .and_then(|(f, v)| change(f, Some(v), bounds))

@@ -5,6 +5,7 @@
 //! | `<prefix>:{<tenant>}:dir` | hash | the directory, see [`directory`](crate::directory) |
 //! | `<prefix>:{<tenant>}:ver` | text | the tenant's counter |
 //! | `<prefix>:{<tenant>}:policy` | hash | `generation`, `suspended` |
+//! | `<prefix>:{<tenant>}:seen` | sorted set | client ids by when they were last seen, Unix ms |
 //! | `<prefix>:{<tenant>}:events` | channel | steps of the directory |
 //! | `<prefix>:nodes` | hash | boot id → beat, and `generation` |
 //! | `<prefix>:node:<boot>` | hash | what a node says of itself |
@@ -56,10 +57,10 @@ impl Keys {
         })
     }
 
-    /// The keys of a tenant script, in their order: dir, ver, policy.
-    pub(crate) fn tenant(&self, tenant: &TenantId) -> [String; 3] {
+    /// The keys of a tenant script, in their order.
+    pub(crate) fn tenant(&self, tenant: &TenantId, columns: &[&str]) -> Vec<String> {
         let name = |column| format!("{}:{{{tenant}}}:{column}", self.prefix);
-        ["dir", "ver", "policy"].map(name)
+        columns.iter().map(name).collect()
     }
 
     /// The channel of a tenant's steps.
@@ -142,7 +143,7 @@ mod tests {
         let boot = BootId::from_bits(7);
         let read = |name: String| keys.channel(&name);
         assert_eq!(keys.events(&tenant), "t2b:{a.b-c_d}:events");
-        assert_eq!(keys.tenant(&tenant)[0], "t2b:{a.b-c_d}:dir");
+        assert_eq!(keys.tenant(&tenant, &["dir"])[0], "t2b:{a.b-c_d}:dir");
         assert_eq!(read(keys.events(&tenant)), Some(Channel::Events(tenant)));
         assert_eq!(read(keys.inbox(boot)), Some(Channel::Inbox(boot)));
         assert_eq!(read(keys.probe(boot, 3)), Some(Channel::Probe(boot)));
@@ -175,7 +176,11 @@ mod tests {
     fn databases_share_keys_and_no_channel() {
         let [zero, one] = [0, 1].map(|database| Keys::new("t2b", database).unwrap());
         let (tenant, boot) = (TenantId::parse("alice").unwrap(), BootId::from_bits(7));
-        assert_eq!(zero.tenant(&tenant), one.tenant(&tenant));
+        let columns = ["dir", "ver"];
+        assert_eq!(
+            zero.tenant(&tenant, &columns),
+            one.tenant(&tenant, &columns)
+        );
         assert_eq!(one.events(&tenant), "t2b:db1:{alice}:events");
         let names = |keys: &Keys| [keys.events(&tenant), keys.inbox(boot), keys.probe(boot, 3)];
         for (own, other) in [(&zero, &one), (&one, &zero)] {

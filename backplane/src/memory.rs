@@ -168,7 +168,7 @@ fn write(path: &Path, model: &Model) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use router_core::store::Ask;
+    use router_core::store::{Ask, DirectoryCaps};
 
     use super::*;
 
@@ -178,6 +178,7 @@ mod tests {
             ask,
             known_ver: 0,
             now_ms: 1,
+            caps: DirectoryCaps::default(),
         })
     }
 

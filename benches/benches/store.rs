@@ -10,7 +10,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::future::join_all;
 use protocol::presence::{BotInfo, BotState, Takeover};
 use protocol::{BootId, BotId, ClientId, ConnectionId, Secret, TenantId};
-use router_core::store::{Ask, Claim, ConnRecord, Holder, Reply, Request};
+use router_core::store::{Ask, Claim, ConnRecord, DirectoryCaps, Holder, Reply, Request};
 use tokio::runtime::Runtime;
 
 /// Tenants that ask at once.
@@ -64,6 +64,7 @@ impl Store {
                 ask: ask.clone(),
                 known_ver: self.known_ver,
                 now_ms: 1,
+                caps: DirectoryCaps::default(),
             })
         });
         let replies = self.runtime.block_on(join_all(questions));

@@ -49,6 +49,11 @@ constants! {
     LIST_DEFAULT: u32 = 100;
     /// Most bots in one `list_bots` answer.
     LIST_MAX: u32 = 1000;
+    /// Bytes that weigh as much as one more frame or message: to carry 4 KiB more costs about what a
+    /// small message costs.
+    BYTES_PER_UNIT: usize = 4096;
+    /// Which part of its tenant's rates the bearers of one client's tokens have together: a quarter.
+    TOKEN_SHARE: u32 = 4;
     /// Bad frames (400 family) without a good one between, after which the socket is closed with 1008.
     BAD_FRAMES_MAX: u32 = 20;
     /// Refusals within [`REFUSALS_WINDOW_MS`] after which the socket is closed with 4429.
@@ -64,10 +69,6 @@ constants! {
     PRESENCE_FANOUT_MAX: usize = 256;
     /// How long an offline bot stays listed and a client id stays known, milliseconds.
     REMEMBER_MS: u64 = 24 * 60 * 60 * 1000;
-    /// Most client ids remembered a tenant; the longest absent go first.
-    ///
-    /// Twice the sockets a tenant may have: everyone present, and as many who left today.
-    CLIENTS_REMEMBERED_MAX: usize = 20_000;
     /// Most operations that wait for one bot's outstanding store request.
     CLAIMS_WAITING_MAX: usize = 64;
     /// Most messages of one connection to one bot that wait while the bot's route changes.
@@ -76,8 +77,6 @@ constants! {
     HELD_BYTES_MAX: usize = 1024 * 1024;
     /// Most bytes of all such messages of a tenant.
     HELD_TENANT_BYTES_MAX: usize = 16 * 1024 * 1024;
-    /// Most entries of a tenant's directory with which it takes in another client that has left.
-    SEEN_ENTRIES_MAX: usize = 65_536;
     /// Takeovers of a bot are counted over this window, milliseconds.
     FLAP_WINDOW_MS: u64 = 60_000;
     /// How long a flapping newcomer is refused, milliseconds.
@@ -163,6 +162,13 @@ pub const LANE_RESEND_DOUBLINGS: u32 = 3;
 /// repetition would be due then.
 pub const LANE_DEADLINE_MS: u64 = 7500;
 
+/// Most client ids of tokens whose rates a tenant keeps on a node; those least in use go first.
+pub const TOKEN_RATES_MAX: usize = 1024;
+/// Which part of the free bytes of a memory store one tenant may hold: an eighth.
+///
+/// So however many tenants are greedy, some of the store stays free: one alone fills a ninth of it,
+/// thirteen less than two thirds.
+pub const STORE_SHARE: u64 = 8;
 /// Most nodes that a message is sent after a bot that moves.
 pub const MOVES_MAX: u64 = 4;
 /// Directory changes of a tenant that wait while its directory is read; more, and it is read again.
@@ -221,12 +227,29 @@ limits! {
     bots_per_tenant: u32 = 1000u32;
     /// Most sockets of a tenant.
     sockets_per_tenant: u32 = 10_000u32;
+    /// Most sockets with one client id: a quarter of the tenant's.
+    ///
+    /// Bots that give no `clientId` share one, so that each of 1,000 bots may have its own socket.
+    sockets_per_client: u32 = 2500u32;
+    /// Most sockets with one client id that a token opens: room for a person's devices and tabs.
+    sockets_per_token: u32 = 32u32;
+    /// Client ids remembered of a tenant; the least recently seen is forgotten first.
+    clients_per_tenant: u32 = 10_000u32;
     /// Most HTTP requests of a tenant that wait for a reply.
     waits_per_tenant: u32 = 1000u32;
     /// Messages and HTTP calls of a tenant, a second.
     messages_per_second: u32 = 5000u32;
     /// Messages and HTTP calls of a tenant, at once.
     messages_burst: u32 = 10_000u32;
+    /// Bytes of a tenant's messages, once for each connection or node that they go to, a second.
+    bytes_per_second: u32 = 8 * 1024 * 1024u32;
+    /// Bytes of a tenant's messages, once for each connection or node that they go to, at once.
+    bytes_burst: u32 = 16 * 1024 * 1024u32;
+    /// Sockets of a tenant that join, its `register_bot` and `unregister_bot`, and in a cluster its
+    /// HTTP requests that wait, a second: each costs the store a step or two.
+    joins_per_second: u32 = 200u32;
+    /// The same at once: all sockets and bots of a tenant may come back together after a restart.
+    joins_burst: u32 = 12_000u32;
     /// Frames of any kind from one socket, a second.
     frames_per_second: u32 = 500u32;
     /// Frames of any kind from one socket, at once.

@@ -25,18 +25,52 @@ const NS_PER_MS: u64 = 1_000_000;
 impl Gcra {
     /// Takes one request, or says after how many milliseconds one would be taken (at least 1).
     pub fn take(&mut self, now_ms: Millis, rate: Rate) -> Result<(), Millis> {
+        self.take_weighed(now_ms, rate, 1)
+    }
+
+    /// Takes a request of some weight, as soon as one of weight 1 would be taken: what it weighs
+    /// beyond that is a debt, as in [`Self::charge`]. So a heavy request is never starved by light
+    /// ones.
+    pub fn take_weighed(&mut self, now_ms: Millis, rate: Rate, weight: u32) -> Result<(), Millis> {
         if rate.per_second == 0 || rate.burst == 0 {
             return Err(1000);
         }
         let now = now_ms.saturating_mul(NS_PER_MS);
         let step = 1_000_000_000 / u64::from(rate.per_second);
-        let empty_at = self.empty_at_ns.max(now).saturating_add(step);
-        let latest = now.saturating_add(step.saturating_mul(u64::from(rate.burst)));
+        let burst = step.saturating_mul(u64::from(rate.burst));
+        let used_until = self.empty_at_ns.max(now);
+        let empty_at = used_until.saturating_add(step);
+        let latest = now.saturating_add(burst);
         if empty_at > latest {
             return Err((empty_at - latest).div_ceil(NS_PER_MS).max(1));
         }
-        self.empty_at_ns = empty_at;
+        let weight = step.saturating_mul(u64::from(weight));
+        self.empty_at_ns = used_until
+            .saturating_add(weight)
+            .min(latest.saturating_add(burst));
         Ok(())
+    }
+
+    /// Charges for what was done already. The bucket may owe as much as a whole burst, and no more:
+    /// it takes requests again after at most the time that fills a burst.
+    pub fn charge(&mut self, now_ms: Millis, rate: Rate, weight: u32) {
+        let now = now_ms.saturating_mul(NS_PER_MS);
+        let step = 1_000_000_000 / u64::from(rate.per_second.max(1));
+        let burst = step.saturating_mul(u64::from(rate.burst));
+        let weight = step.saturating_mul(u64::from(weight));
+        let most = now.saturating_add(burst.saturating_mul(2));
+        let empty_at = self.empty_at_ns.max(now).saturating_add(weight);
+        self.empty_at_ns = empty_at.min(most).max(self.empty_at_ns);
+    }
+
+    /// Whether it is as a new one.
+    pub fn is_full(&self, now_ms: Millis) -> bool {
+        self.empty_at_ns <= now_ms.saturating_mul(NS_PER_MS)
+    }
+
+    /// How little is left: of two buckets of one rate the higher one is the emptier.
+    pub fn use_so_far(&self) -> u64 {
+        self.empty_at_ns
     }
 }
 
@@ -60,6 +94,29 @@ mod tests {
         assert_eq!(bucket.take(1099, RATE), Err(1));
         assert_eq!(bucket.take(1100, RATE), Ok(()));
         assert_eq!(bucket.take(1100, RATE), Err(100));
+    }
+
+    #[test]
+    fn a_heavy_request_is_taken_and_paid_for() {
+        let mut bucket = Gcra::default();
+        assert_eq!(bucket.take_weighed(1000, RATE, 5), Ok(()));
+        assert_eq!(bucket.take(1000, RATE), Err(300), "two are owed");
+        assert_eq!(bucket.take(1299, RATE), Err(1));
+        assert_eq!(bucket.take(1300, RATE), Ok(()));
+    }
+
+    #[test]
+    fn a_debt_is_at_most_a_burst() {
+        let mut bucket = Gcra::default();
+        for weight in [2, 1, 3] {
+            bucket.charge(1000, RATE, weight);
+        }
+        assert_eq!(bucket.take(1000, RATE), Err(400), "three are owed");
+        bucket.charge(1000, RATE, u32::MAX);
+        assert_eq!(bucket.take(1000, RATE), Err(400));
+        assert_eq!(bucket.take_weighed(1400, RATE, u32::MAX), Ok(()));
+        assert_eq!(bucket.take(1400, RATE), Err(400));
+        assert!(!bucket.is_full(1999) && bucket.is_full(2000));
     }
 
     #[test]

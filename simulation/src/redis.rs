@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use protocol::{BootId, TenantId};
 use router_core::Millis;
 use router_core::store::nodes::NodesModel;
-use router_core::store::{Ask, Event, Model, Reply, Request, Snapshot};
+use router_core::store::{Ask, DirectoryCaps, Event, Model, Reply, Request, Snapshot};
 
 use crate::agenda::Process;
 
@@ -105,6 +105,7 @@ impl Redis {
             },
             known_ver: 0,
             now_ms,
+            caps: DirectoryCaps::default(),
         };
         let Reply::Loaded(snapshot) = self.model.clone().execute(request).0 else {
             unreachable!("a load is answered with a snapshot");

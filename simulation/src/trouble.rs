@@ -3,7 +3,7 @@
 use protocol::TenantId;
 use router_core::Millis;
 use router_core::node::DEAD_MS;
-use router_core::store::{Ask, Request};
+use router_core::store::{Ask, DirectoryCaps, Request};
 
 use crate::agenda::{Arrival, Event, Process};
 use crate::dice::Dice;
@@ -300,6 +300,7 @@ fn tell(outside: &mut Outside, tenant: &TenantId, ask: Ask) {
         ask,
         known_ver: 0,
         now_ms: outside.now_ms,
+        caps: DirectoryCaps::default(),
     };
     let nobody = Process {
         machine: 0,

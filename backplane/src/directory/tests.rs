@@ -8,7 +8,7 @@ const BOOT: &str = "00000000000000000000000007";
 const CONN: &str = "conn_00000000000000000000000001";
 
 fn fields(lines: &[(&str, &str)]) -> (Snapshot, u64) {
-    snapshot(9, Policy::default(), lines, Bounds::at(NOW_MS))
+    snapshot((9, 0), Policy::default(), lines, Bounds::at(NOW_MS))
 }
 
 fn record(holder: Option<Holder>) -> BotRecord {
@@ -158,7 +158,7 @@ proptest! {
         let _ = event(&bytes, bounds);
         let _ = event(&[b"1 2\n", bytes.as_slice()].concat(), bounds);
         let halves = bytes.split_at(bytes.len() / 2);
-        let _ = snapshot(1, Policy::default(), &[halves], bounds);
+        let _ = snapshot((1, 0), Policy::default(), &[halves], bounds);
     }
 
     #[test]
@@ -168,6 +168,6 @@ proptest! {
     ) {
         let bounds = Bounds::at(NOW_MS);
         let _ = event(format!("1 2\n{field}\t{value}\n{field}").as_bytes(), bounds);
-        let _ = snapshot(1, Policy::default(), &[(field, value)], bounds);
+        let _ = snapshot((1, 0), Policy::default(), &[(field, value)], bounds);
     }
 }

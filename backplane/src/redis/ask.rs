@@ -6,37 +6,51 @@ use protocol::{BootId, BotId, ErrorCode};
 use redis::Value;
 use router_core::store::{Ask, Assert, Claim, Release, Reply, Request};
 
-use crate::bounds::Bounds;
+use super::pages::Page;
 use crate::directory;
 use crate::scripts::{self, Script};
 
-/// A script, how many of the tenant's keys it has, and what else it is given.
+/// A script, which of the tenant's keys it has, and what else it is given.
 pub(super) struct Call {
     pub(super) script: &'static Script,
-    pub(super) keys: usize,
+    pub(super) keys: &'static [&'static str],
     pub(super) args: Vec<String>,
 }
 
 impl Call {
     /// Of the directory and its counter.
     fn new(script: &'static Script, args: Vec<String>) -> Self {
-        let keys = 2;
+        let keys = &["dir", "ver"];
         Self { script, keys, args }
     }
 
     /// Of the policy too.
     fn with_policy(script: &'static Script, args: Vec<String>) -> Self {
-        let keys = 3;
+        let keys = &["dir", "ver", "policy"];
+        Self { script, keys, args }
+    }
+
+    /// Of the client ids too.
+    fn with_seen(script: &'static Script, args: Vec<String>) -> Self {
+        let keys = &["dir", "ver", "seen"];
+        Self { script, keys, args }
+    }
+
+    /// Of all.
+    fn with_all(script: &'static Script, args: Vec<String>) -> Self {
+        let keys = &["dir", "ver", "policy", "seen"];
         Self { script, keys, args }
     }
 }
 
-/// The call that asks; the caller adds what every script of a tenant takes last.
-pub(super) fn call(request: &Request) -> Call {
+/// The call that asks; the caller adds what every script of a tenant takes last. `page`: which part,
+/// of what is read in parts.
+pub(super) fn call(request: &Request, page: &Page) -> Call {
     match &request.ask {
         Ask::Load { dead } => {
-            let args = vec![words(dead), REMEMBER_MS.to_string()];
-            Call::with_policy(&scripts::LOAD, args)
+            let Page { part, cursor } = page.clone();
+            let args = vec![words(dead), REMEMBER_MS.to_string(), part, cursor];
+            Call::with_all(&scripts::LOAD, args)
         }
         Ask::Version => Call::new(&scripts::VERSION, vec![]),
         Ask::Enter { conn, record } => {
@@ -49,8 +63,11 @@ pub(super) fn call(request: &Request) -> Call {
         }
         Ask::Claim(claim) => Call::new(&scripts::CLAIM, claim_args(claim)),
         Ask::Assert(assert) => Call::with_policy(&scripts::ASSERT, assert_args(assert)),
-        Ask::Release(release) => Call::new(&scripts::RELEASE, release_args(release)),
-        Ask::Reap { dead } => Call::new(&scripts::REAP, vec![words(dead)]),
+        Ask::Release(release) => Call::with_seen(&scripts::RELEASE, release_args(release)),
+        Ask::Reap { dead } => {
+            let args = vec![words(dead), page.cursor.clone()];
+            Call::with_seen(&scripts::REAP, args)
+        }
         Ask::Forget { bot, fence } => {
             let (epoch, conn) = match fence {
                 Some(fence) => (fence.epoch.to_string(), fence.conn.to_string()),
@@ -128,13 +145,13 @@ fn release_args(release: &Release) -> Vec<String> {
     args
 }
 
-/// The answer, and how many records of a snapshot could not be read. `None`: it is no answer to
-/// this question.
-pub(super) fn reply(ask: &Ask, value: Value, bounds: Bounds) -> Option<(Reply, u64)> {
+/// The answer. `None`: it is no answer to this question.
+pub(super) fn reply(ask: &Ask, value: Value) -> Option<Reply> {
     let reply = match ask {
-        Ask::Load { .. } => return loaded(value, bounds),
+        // Read in pages, see `pages.rs`.
+        Ask::Load { .. } | Ask::Reap { .. } => return None,
         Ask::Version => Reply::Version(redis::from_redis_value(value).ok()?),
-        Ask::Enter { .. } | Ask::Release(_) | Ask::Reap { .. } => done(value)?,
+        Ask::Enter { .. } | Ask::Release(_) => done(value)?,
         Ask::Forget { .. } => {
             let said: String = redis::from_redis_value(value).ok()?;
             match said.as_str() {
@@ -150,26 +167,23 @@ pub(super) fn reply(ask: &Ask, value: Value, bounds: Bounds) -> Option<(Reply, u
             Reply::Policy(directory::policy(&generation, &suspended)?)
         }
     };
-    Some((reply, 0))
+    Some(reply)
 }
 
 fn done(value: Value) -> Option<Reply> {
     let said: String = redis::from_redis_value(value).ok()?;
-    (said == "done").then_some(Reply::Done)
-}
-
-fn loaded(value: Value, bounds: Bounds) -> Option<(Reply, u64)> {
-    type Loaded = (u64, String, String, Vec<(Vec<u8>, Vec<u8>)>);
-    let (ver, generation, suspended, fields): Loaded = redis::from_redis_value(value).ok()?;
-    let policy = directory::policy(&generation, &suspended)?;
-    let (snapshot, skipped) = directory::snapshot(ver, policy, &fields, bounds);
-    Some((Reply::Loaded(Box::new(snapshot)), skipped))
+    match said.as_str() {
+        "done" => Some(Reply::Done),
+        "full" => Some(Reply::Refused(ErrorCode::QuotaExceeded)),
+        _ => None,
+    }
 }
 
 fn claimed(value: Value) -> Option<Reply> {
     let said: Vec<String> = redis::from_redis_value(value).ok()?;
     match said.as_slice() {
         [newer, epoch] if newer == "newer" => Some(Reply::Newer(epoch.parse().ok()?)),
+        [full] if full == "full" => Some(Reply::Refused(ErrorCode::QuotaExceeded)),
         [held] if held == "held" => Some(Reply::Refused(ErrorCode::AlreadyRegistered)),
         [epoch, since_ms] => Some(Reply::Claimed {
             epoch: epoch.parse().ok()?,

@@ -20,6 +20,7 @@ mod find;
 mod inbound;
 mod listen;
 mod nodes;
+mod pages;
 mod publish;
 mod replies;
 mod server;
@@ -37,6 +38,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use protocol::{BootId, Secret, TenantId};
+use redis::Value;
 use router_core::store::nodes::{NodeAsk, NodeReply};
 use router_core::store::{Ask, Reply, Request};
 use tokio::sync::mpsc;
@@ -45,11 +47,12 @@ use tokio_util::task::AbortOnDropHandle;
 use self::dial::Dialer;
 use self::error::Fail;
 use self::inbound::Intake;
+use self::pages::Page;
 use self::session::Session;
 use self::turns::Turns;
 use self::url::Kind;
 use crate::State;
-use crate::bounds::{self, Bounds};
+use crate::bounds;
 use crate::keys::Keys;
 
 pub use self::error::ConnectError;
@@ -269,22 +272,41 @@ impl Inner {
                 session.unsubscribe(events);
             }
         }
-        let mut call = ask::call(request);
+        match &request.ask {
+            Ask::Load { .. } => self.load(&session, request).await,
+            Ask::Reap { .. } => self.reap(&session, request).await,
+            Ask::Version
+            | Ask::Enter { .. }
+            | Ask::Claim(_)
+            | Ask::Assert(_)
+            | Ask::Release(_)
+            | Ask::Forget { .. }
+            | Ask::Revoke
+            | Ask::Suspend(_) => {
+                let value = self.step(&session, request, &Page::first()).await?;
+                ask::reply(&request.ask, value).ok_or(Fail::Lost)
+            }
+        }
+    }
+
+    /// Runs a tenant's script.
+    async fn step(&self, session: &Session, request: &Request, page: &Page) -> Result<Value, Fail> {
+        let keys = &self.intake.keys;
+        let mut call = ask::call(request, page);
         let now_ms = match self.place.clock {
             Clock::Server => 0,
             Clock::Asker => request.now_ms,
         };
-        let known = request.known_ver.to_string();
-        let events = keys.events(&request.tenant);
-        let publish = session.publish.to_owned();
-        call.args
-            .extend([events, publish, known, now_ms.to_string()]);
-        let keys = &keys.tenant(&request.tenant)[..call.keys];
-        let value = session.run(call.script, keys, &call.args).await?;
-        let bounds = Bounds::at(self.intake.clock.now_ms());
-        let (reply, skipped) = ask::reply(&request.ask, value, bounds).ok_or(Fail::Lost)?;
-        self.intake.counters.skipped.fetch_add(skipped, Relaxed);
-        Ok(reply)
+        call.args.extend([
+            request.caps.clients.to_string(),
+            request.caps.entries.to_string(),
+            keys.events(&request.tenant),
+            session.publish.to_owned(),
+            request.known_ver.to_string(),
+            now_ms.to_string(),
+        ]);
+        let keys = keys.tenant(&request.tenant, call.keys);
+        session.run(call.script, &keys, &call.args).await
     }
 
     async fn ask_node(&self, ask: &NodeAsk) -> Option<NodeReply> {

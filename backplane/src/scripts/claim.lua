@@ -2,7 +2,8 @@
 --
 -- ARGV   [1] bot id; [2] boot id; [3] connection id; [4] meta; [5] "reject" yields to a live
 --        holder, "replace" does not; [6] buried boot ids, separated by blanks
--- Reply  epoch, since when it is online (ms); or "held": a live holder has it; or "newer" and the
+-- Reply  epoch, since when it is online (ms); or "full": the directory takes no more; or "held": a
+--        live holder has it; or "newer" and the
 --        epoch of one that claimed it with a step that the asker had not seen: the question was on
 --        its way for long, and must not undo what came after it
 --
@@ -10,6 +11,9 @@
 -- same connection it gives the same epoch.
 local id, boot, conn, meta = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local held = bot(id)
+if not held and redis.call('HEXISTS', DIR, 'b:' .. id) == 0 and is_full() then
+  return { 'full' }
+end
 local other = held and held.conn ~= '-' and held.conn ~= conn and not set(ARGV[6])[held.boot]
 if other and ARGV[5] == 'reject' then
   finish()

@@ -1,9 +1,11 @@
--- reap: lets go of what buried nodes held.
+-- reap: lets go of what buried nodes held, in one page of the directory.
 --
--- ARGV   [1] buried boot ids, separated by blanks
--- Reply  "done"
+-- KEYS   dir, ver, seen
+-- ARGV   [1] buried boot ids, separated by blanks; [2] where the page before ended, "0" at first
+-- Reply  where the next page begins, "0" = nowhere
 --
--- Atomic, because what a living node took over meanwhile must stay.
-reap(set(ARGV[1]), redis.call('HGETALL', DIR))
+-- Atomic for each page, because what a living node took over meanwhile must stay.
+local page = redis.call('HSCAN', DIR, ARGV[2], 'COUNT', PAGE)
+reap(set(ARGV[1]), page[2])
 finish()
-return 'done'
+return page[1]

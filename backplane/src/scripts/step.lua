@@ -1,19 +1,31 @@
 -- The beginning of every script of a tenant. It writes nothing by itself.
 --
--- KEYS  dir, ver, and policy if the script reads it; all in the tenant's slot. A slot that moves to
---       another node answers TRYAGAIN to a script of whose keys one is missing; most tenants
---       have no policy.
--- ARGV  what the script says, then: the channel of events, in the tenant's slot; PUBLISH or
---       SPUBLISH; the highest number that the asker has seen; the time in Unix ms, "0" =
---       Redis's own.
+-- KEYS  dir, ver, and those of policy and seen that the script reads; all in the tenant's slot. A
+--       slot that moves to another node answers TRYAGAIN to a script of whose keys one is missing;
+--       most tenants have no policy.
+-- ARGV  what the script says, then: the most client ids; the most bots and connections; the
+--       channel of events, in the tenant's slot; PUBLISH or SPUBLISH; the highest number that the
+--       asker has seen; the time in Unix ms, "0" = Redis's own.
 --
 -- One script is one step: it reads, writes, counts and publishes before anybody else does. Numbers
 -- are doubles, exact up to 2^53; %.0f writes them without an exponent.
-local DIR, VER, POLICY = KEYS[1], KEYS[2], KEYS[3]
+local DIR, VER = KEYS[1], KEYS[2]
+local POLICY, SEEN
+for i = 3, #KEYS do
+  if string.sub(KEYS[i], -5) == ':seen' then
+    SEEN = KEYS[i]
+  else
+    POLICY = KEYS[i]
+  end
+end
 local KEEP_S = 7 * 24 * 60 * 60
 local AHEAD_US = 24 * 60 * 60 * 1000000
 local EXACT = 9007199254740992
-local SEEN_ENTRIES_MAX = 65536
+local CLIENTS_MAX, ENTRIES_MAX = tonumber(ARGV[#ARGV - 5]), tonumber(ARGV[#ARGV - 4])
+-- How much of the directory one call reads, fields; about 1 ms.
+local PAGE = 512
+-- Most client ids that one call forgets, more than a page has: a lowered limit must not block Redis.
+local FORGET_MAX = 4 * PAGE
 
 local function text(number)
   return string.format('%.0f', number)
@@ -93,14 +105,38 @@ local function let_go(id, record)
   put_bot(id, record)
 end
 
--- A client id is gone from a node; said even if the time is the same. A full directory takes in no
--- other one: whoever makes up names must not make everybody wait while it is read.
+-- Whether the directory takes no further bot or connection. One of its fields is `born`.
+local function is_full()
+  return math.max(redis.call('HLEN', DIR) - 1, 0) >= ENTRIES_MAX
+end
+
+-- Client ids that this step forgot, as fields.
+local forgotten = {}
+
+-- Forgets the least recently seen client ids, until there are at most so many.
+local function forget_clients(most)
+  local over = math.min(redis.call('ZCARD', SEEN) - most, FORGET_MAX)
+  if over > 0 then
+    local gone = redis.call('ZPOPMIN', SEEN, over)
+    for i = 1, #gone, 2 do
+      forgotten['s:' .. gone[i]] = true
+    end
+  end
+end
+
+-- A client id is gone from a node; told even if the time is the same. A new one takes the place of
+-- the least recently seen. That one's end is not told, as every node bounds its own replica.
 local function see(client)
   local field = 's:' .. client
-  if redis.call('HEXISTS', DIR, field) == 0 and redis.call('HLEN', DIR) >= SEEN_ENTRIES_MAX then
-    return
+  if not redis.call('ZSCORE', SEEN, client) then
+    forget_clients(math.max(CLIENTS_MAX - 1, 0))
+    if CLIENTS_MAX == 0 then
+      return
+    end
   end
-  redis.call('HSET', DIR, field, now)
+  redis.call('ZADD', SEEN, now, client)
+  redis.call('EXPIRE', SEEN, KEEP_S)
+  forgotten[field] = nil
   changes[#changes + 1] = field .. '\t' .. now
 end
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use backplane::{Backplane, Clock, Inbound, RedisConfig};
 use fixtures::{Redis, RedisCluster};
 use protocol::{BootId, TenantId};
-use router_core::store::{Ask, Event, Model, Reply, Request};
+use router_core::store::{Ask, DirectoryCaps, Event, Model, Reply, Request};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -22,6 +22,7 @@ pub struct Step {
     pub ask: Ask,
     pub now_ms: u64,
     pub known_ver: u64,
+    pub caps: DirectoryCaps,
 }
 
 /// A question at a time.
@@ -30,6 +31,7 @@ pub fn at(now_ms: u64, ask: Ask) -> Step {
         ask,
         now_ms,
         known_ver: 0,
+        caps: DirectoryCaps::default(),
     }
 }
 
@@ -119,6 +121,7 @@ pub fn request(tenant: &TenantId, step: Step) -> Request {
         ask: step.ask,
         known_ver: step.known_ver,
         now_ms: step.now_ms,
+        caps: step.caps,
     }
 }
 

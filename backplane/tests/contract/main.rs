@@ -10,6 +10,8 @@ mod harness;
 #[cfg(test)]
 mod nodes;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod policy;
 #[cfg(test)]
 mod presence;

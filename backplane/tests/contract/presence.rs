@@ -1,9 +1,9 @@
 //! Connections and client ids.
 
-use router_core::store::Ask;
+use router_core::store::{Ask, DirectoryCaps};
 
 use crate::harness::{Step, Subject, at, on_all};
-use crate::words::{enter, load, reap, release};
+use crate::words::{assert, claim, enter, load, reap, release};
 
 #[test]
 fn presence() {
@@ -30,6 +30,37 @@ fn cases() -> Vec<(&'static str, Vec<Step>)> {
             ],
         ),
         (
+            "the least recently seen makes room",
+            vec![
+                few(at(10, release(1, &[], &["anna", "bert"]))),
+                few(at(11, release(1, &[], &["carl"]))),
+                few(at(12, release(1, &[], &["anna"]))),
+                few(at(13, load(&[]))),
+                few(at(14, release(1, &[], &["dora", "emil"]))),
+                few(at(15, load(&[]))),
+                few(at(16, enter(1, "fritz"))),
+                few(at(17, load(&[0]))),
+                at(18, release(1, &[], &["anna", "bert"])),
+                few(at(19, release(1, &[], &["carl"]))),
+                few(at(20, load(&[]))),
+            ],
+        ),
+        (
+            "as many as there is room for",
+            vec![
+                few(at(10, enter(1, "anna"))),
+                few(at(10, claim("a", 1))),
+                few(at(11, enter(2, "anna"))),
+                few(at(11, enter(11, "anna"))),
+                few(at(11, enter(2, "anna"))),
+                few(at(12, claim("b", 1))),
+                few(at(12, claim("a", 2))),
+                few(at(13, assert(&[("b", 1, 5)], &[(11, "anna")], 0))),
+                few(at(14, release(2, &[], &[]))),
+                few(at(15, load(&[]))),
+            ],
+        ),
+        (
             "with their node",
             vec![
                 at(10, enter(1, "anna")),
@@ -41,4 +72,13 @@ fn cases() -> Vec<(&'static str, Vec<Step>)> {
             ],
         ),
     ]
+}
+
+/// The same, of a tenant that may have three clients, and three bots and connections.
+fn few(step: Step) -> Step {
+    let caps = DirectoryCaps {
+        clients: 3,
+        entries: 3,
+    };
+    Step { caps, ..step }
 }

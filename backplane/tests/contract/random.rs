@@ -5,10 +5,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
-use protocol::limits::{REMEMBER_MS, SEEN_ENTRIES_MAX};
+use protocol::limits::REMEMBER_MS;
 use protocol::presence::Takeover;
 use router_core::store::nodes::{NodeAsk, NodesModel};
-use router_core::store::{Ask, Model, Reply};
+use router_core::store::{Ask, DirectoryCaps, Model, Reply};
 
 use crate::harness::{Step, Subject, at, request, run, url_of};
 use crate::words::{assert, boot, claim, claim_with, enter, fence, forget, load, reap, release};
@@ -85,6 +85,12 @@ fn times() -> impl Strategy<Value = (u64, u64)> {
     (now_ms, known)
 }
 
+/// Mostly so few that they are reached.
+fn caps() -> impl Strategy<Value = DirectoryCaps> {
+    let few = (0..4u32, 1..8u32).prop_map(|(clients, entries)| DirectoryCaps { clients, entries });
+    prop_oneof![2 => few, 1 => Just(DirectoryCaps::default())]
+}
+
 fn resolve(act: Act, epochs: &[u64]) -> Option<Ask> {
     let epoch = |pick: usize| match epochs {
         [] => 1,
@@ -128,7 +134,7 @@ fn redis_answers_as_the_model_does() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let subject = runtime.block_on(Subject::connect(&url_of(&redis)));
     let subject = std::cell::RefCell::new(subject);
-    let outcome = runner(CASES).run(&vec((acts(), times()), 1..40), |acts| {
+    let outcome = runner(CASES).run(&(vec((acts(), times()), 1..40), caps()), |(acts, caps)| {
         let mut subject = subject.borrow_mut();
         let mut model = Model::new(1 << 30);
         let mut epochs = Vec::new();
@@ -151,6 +157,7 @@ fn redis_answers_as_the_model_does() {
             };
             let step = Step {
                 known_ver,
+                caps,
                 ..at(now_ms, ask)
             };
             let right = model.execute(request(&tenant, step.clone()));
@@ -206,31 +213,6 @@ fn redis_knows_nodes_as_the_model_does() {
     outcome.unwrap();
 }
 
-#[test]
-fn a_full_directory_takes_in_no_name_of_who_is_gone() {
-    let Some(redis) = fixtures::Redis::start() else {
-        return;
-    };
-    run(async {
-        let mut subject = Subject::connect(&redis.url()).await;
-        let tenant = subject.fresh_tenant().await;
-        let dir = format!("t2b:{{{tenant}}}:dir");
-        let names: Vec<String> = (0..SEEN_ENTRIES_MAX).map(|n| format!("s:c{n}")).collect();
-        for names in names.chunks(1000) {
-            let fields = names.iter().flat_map(|name| [name.as_str(), "1"]);
-            let command = ["HSET", &dir].into_iter().chain(fields);
-            redis.command(&command.collect::<Vec<_>>());
-        }
-        let gone = |name| at(1, release(1, &[], &[name]));
-        let (_, event) = subject.step(&tenant, gone("new")).await;
-        assert_eq!(event, None);
-        let (_, event) = subject.step(&tenant, gone("c1")).await;
-        assert!(event.is_some(), "a known name is kept up to date");
-        let entries = redis.command(&["HLEN", &dir]).integer();
-        assert_eq!(entries, SEEN_ENTRIES_MAX as i64 + 1, "`born` besides");
-    });
-}
-
 /// Redis keeps what was claimed last for a week, and the policy for good.
 #[test]
 fn what_is_kept_and_for_how_long() {
@@ -247,6 +229,10 @@ fn what_is_kept_and_for_how_long() {
         let week = 7 * 24 * 60 * 60;
         subject.step(&tenant, at(1, claim("a", 1))).await;
         subject.step(&tenant, at(1, Ask::Revoke)).await;
+        subject
+            .step(&tenant, at(1, release(1, &[], &["anna"])))
+            .await;
+        assert!((week - 60..=week).contains(&lives("seen")));
         for key in ["dir", "ver"] {
             assert!((week - 60..=week).contains(&lives(key)), "{key}");
             redis.command(&["EXPIRE", &format!("t2b:{{{tenant}}}:{key}"), "5"]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use backplane::{Backplane, Clock, ConnectError, Inbound, Redis, RedisConfig};
 use protocol::presence::{BotInfo, BotState, Takeover};
 use protocol::{BootId, BotId, ConnectionId, TenantId};
-use router_core::store::{Ask, Claim, Holder, Reply, Request};
+use router_core::store::{Ask, Claim, DirectoryCaps, Holder, Reply, Request};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
@@ -104,6 +104,7 @@ pub fn request(tenant: &str, ask: Ask) -> Request {
         ask,
         known_ver: 0,
         now_ms: 1,
+        caps: DirectoryCaps::default(),
     }
 }
 

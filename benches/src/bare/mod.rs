@@ -138,6 +138,8 @@ impl House {
         let limits = Limits {
             messages_per_second: UNLIMITED,
             messages_burst: UNLIMITED,
+            bytes_per_second: UNLIMITED,
+            bytes_burst: UNLIMITED,
             frames_per_second: UNLIMITED,
             frames_burst: UNLIMITED,
             ..Limits::default()

@@ -24,6 +24,8 @@ messages_per_second = 1000000000
 messages_burst = 1000000000
 frames_per_second = 1000000000
 frames_burst = 1000000000
+bytes_per_second = 4294967295
+bytes_burst = 4294967295
 ";
 
 /// The API key of a user.

@@ -6,7 +6,7 @@ use std::path::Path;
 use backplane::{Backplane, ConnectError, Memory, OpenError, Redis, RedisConfig};
 use protocol::{Secret, TenantId};
 use router_core::auth::{AuthError, Credential, Keyring};
-use router_core::store::{Ask, Reply, Request};
+use router_core::store::{Ask, DirectoryCaps, Reply, Request};
 
 use super::secrets::{SECRET_FILE, kept_in};
 use super::{Config, WeakSecret};
@@ -117,6 +117,7 @@ fn load(tenant: &TenantId) -> Request {
         },
         known_ver: 0,
         now_ms: 0,
+        caps: DirectoryCaps::NONE,
     }
 }
 
@@ -145,6 +146,7 @@ mod tests {
             ask: Ask::Revoke,
             known_ver: 0,
             now_ms: 0,
+            caps: DirectoryCaps::NONE,
         });
         let owner = config.verify_key(first.reveal()).await.unwrap();
         assert_eq!((owner.generation, owner.current), (0, 1));

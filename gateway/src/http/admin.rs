@@ -20,7 +20,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use protocol::{Secret, TenantId};
 use router_core::auth::{Attempt, Tally, Throttle};
-use router_core::store::{Ask, Reply, Request as StoreRequest};
+use router_core::store::{Ask, DirectoryCaps, Reply, Request as StoreRequest};
 use serde_json::json;
 use smol_str::SmolStr;
 use subtle::ConstantTimeEq;
@@ -214,6 +214,7 @@ impl Admin {
             ask,
             known_ver: 0,
             now_ms: self.node.unix_ms(),
+            caps: DirectoryCaps::NONE,
         };
         let _turn = self.orders.lock().await;
         let reply = self.node.backplane.execute(request).await;

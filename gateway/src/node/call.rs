@@ -10,9 +10,11 @@ use protocol::codec::{Reply, Taken};
 use protocol::frame::{AckStatus, ServerFrame, ServerMessage, Status, TypedStatus};
 use protocol::http::{TokenIssued, TokenRequest};
 use protocol::limits::TOKEN_BYTES_MAX;
-use protocol::presence::BotsList;
+use protocol::presence::{BotsList, ListBots};
 use protocol::{CloseCode, ErrorCode, MessageId, TenantId};
 use router_core::session::{Call, Input, Opened};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use smol_str::SmolStr;
 use tokio::time::timeout;
 
@@ -123,7 +125,22 @@ impl Caller {
         timeout(wait, gathered).await.unwrap_or(Ok(None))
     }
 
-    /// Asks for one page of bots, or for one bot.
+    /// Asks for one page of bots: the JSON of a [`BotPage`](protocol::http::BotPage).
+    pub(crate) async fn list(&mut self, list: ListBots) -> Result<Vec<u8>, Refused> {
+        self.tell(Input::Call(Call::List(list)));
+        loop {
+            match self.local.next().await {
+                Told::Frame(frame) => match page_of(&frame) {
+                    Some(page) => return Ok(page),
+                    None => drop(answer_of(&frame)?),
+                },
+                Told::Resumed => {}
+                Told::Ended(why) => return Err(refused_by(why)),
+            }
+        }
+    }
+
+    /// Asks for one bot.
     pub(crate) async fn bots(&mut self, call: Call) -> Result<BotsList, Refused> {
         self.tell(Input::Call(call));
         match self.answer().await? {
@@ -199,6 +216,26 @@ impl Drop for Waiting {
 enum Answer {
     Ack(MessageId, AckStatus),
     Bots(BotsList),
+}
+
+/// The page of a `bots_list` frame, whose entries are copied and not read: a page has up to 128 KiB
+/// of them. Absent: it is another frame.
+fn page_of(frame: &Bytes) -> Option<Vec<u8>> {
+    #[derive(Deserialize)]
+    struct Frame<'a> {
+        #[serde(borrow)]
+        data: Page<'a>,
+    }
+    #[derive(Deserialize, Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Page<'a> {
+        #[serde(borrow)]
+        bots: &'a RawValue,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next_cursor: Option<&'a str>,
+    }
+    let frame: Frame<'_> = serde_json::from_slice(frame).ok()?;
+    serde_json::to_vec(&frame.data).ok()
 }
 
 /// Reads a frame of this gateway. Errors: it is a refusal, or the node goes.

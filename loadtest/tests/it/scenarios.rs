@@ -26,6 +26,8 @@ fn pingpong_counts_what_the_gateway_counts() {
     let server = Server::start_with(|config| {
         config.limits.frames_per_second = 1_000_000;
         config.limits.frames_burst = 1_000_000;
+        config.limits.bytes_per_second = u32::MAX;
+        config.limits.bytes_burst = u32::MAX;
         config.limits.messages_per_second = 1_000_000;
         config.limits.messages_burst = 1_000_000;
     });

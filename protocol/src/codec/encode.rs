@@ -103,6 +103,45 @@ pub fn error(
     server(&ServerMessage::Error(error), id, now_ms)
 }
 
+/// A page of `bots_list` whose entries are JSON already.
+#[derive(Debug, Clone, Copy)]
+pub struct ListPage<'a> {
+    /// Each a [`BotInfo`](crate::presence::BotInfo), in id order.
+    pub entries: &'a [&'a str],
+    /// Where the next page begins, if there is one.
+    pub next_cursor: Option<&'a str>,
+    /// The request's `requestId`, if it gave one.
+    pub request_id: Option<&'a str>,
+}
+
+/// `status{bots_list}`, put together from its entries.
+pub fn bots_list(page: &ListPage<'_>, id: Option<&FrameId>, now_ms: u64) -> Bytes {
+    let mut now = itoa::Buffer::new();
+    let now = now.format(now_ms);
+    let id = id.map(escaped);
+    let request_id = page.request_id.map(escaped_text);
+    joined!(|out| {
+        out.put(r#"{"type":"status","data":{"type":"bots_list","bots":["#);
+        for (at, entry) in page.entries.iter().enumerate() {
+            out.put(if at == 0 { "" } else { "," }).put(entry);
+        }
+        out.put("]");
+        if let Some(cursor) = page.next_cursor {
+            out.put(r#","nextCursor":""#).put(cursor).put("\"");
+        }
+        if let Some(request_id) = &request_id {
+            out.put(r#","requestId":""#)
+                .put(request_id.as_bytes())
+                .put("\"");
+        }
+        out.put("}");
+        if let Some(id) = &id {
+            out.put(r#","id":""#).put(id.as_bytes()).put("\"");
+        }
+        out.put(r#","timestamp":"#).put(now).put("}");
+    })
+}
+
 /// Any frame of the gateway.
 pub fn server(message: &ServerMessage, id: Option<&FrameId>, now_ms: u64) -> Bytes {
     #[derive(Serialize)]
@@ -152,7 +191,10 @@ impl Pieces for Vec<u8> {
 
 /// An id as it stands between the quotes of a JSON string. Most need no escape and no allocation.
 fn escaped(id: &FrameId) -> Cow<'_, str> {
-    let text = id.as_str();
+    escaped_text(id.as_str())
+}
+
+fn escaped_text(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\') {
         return Cow::Borrowed(text);
     }
@@ -229,6 +271,9 @@ fn rfc_3339(unix_ms: u64) -> [u8; 24] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::{Status, TypedStatus};
+    use crate::ids::BotId;
+    use crate::presence::{BotInfo, BotState, BotsList};
 
     #[test]
     fn stamps_have_milliseconds_and_an_end() {
@@ -245,6 +290,45 @@ mod tests {
             let id = FrameId::parse(text).unwrap();
             let quoted = format!("\"{}\"", escaped(&id));
             assert_eq!(quoted, serde_json::to_string(text).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_page_is_put_together_as_serde_json_does() {
+        let bot = |name: &str| BotInfo {
+            id: BotId::parse("bot_a").unwrap(),
+            name: name.to_owned(),
+            kind: "bot".to_owned(),
+            description: "a \"b\"".to_owned(),
+            capabilities: vec!["chat".to_owned()],
+            status: BotState::Online,
+            since: 7,
+        };
+        let id = FrameId::parse("i\"d").unwrap();
+        for (names, cursor, asked, id) in [
+            (&[][..], None, None, None),
+            (&["one"][..], None, Some("r\n1"), Some(&id)),
+            (&["one", "two \u{1f}"][..], Some("bot_a"), None, None),
+        ] {
+            let bots: Vec<_> = names.iter().copied().map(bot).collect();
+            let entries: Vec<_> = bots
+                .iter()
+                .map(|bot| serde_json::to_string(bot).unwrap())
+                .collect();
+            let entries: Vec<_> = entries.iter().map(String::as_str).collect();
+            let page = ListPage {
+                entries: &entries,
+                next_cursor: cursor,
+                request_id: asked,
+            };
+            let list = BotsList {
+                bots,
+                next_cursor: cursor.map(str::to_owned),
+                request_id: asked.map(str::to_owned),
+            };
+            let status = Status::Typed(TypedStatus::BotsList(list));
+            let right = server(&ServerMessage::Status(status), id, 9);
+            assert_eq!(bots_list(&page, id, 9), right);
         }
     }
 }

@@ -23,7 +23,7 @@ use bytes::Bytes;
 use protocol::codec::{Rejected, decode, encode};
 use protocol::connect::{Acks, Migrate, Pong};
 use protocol::frame::{Frame, Request, ServerMessage};
-use protocol::limits::BAD_FRAMES_MAX;
+use protocol::limits::{BAD_FRAMES_MAX, BYTES_PER_UNIT};
 use protocol::presence::ListBots;
 use protocol::{
     ClientId, CloseCode, ConnectionId, ErrorCode, FrameId, Limits, MessageId, TenantId,
@@ -256,11 +256,11 @@ impl Session {
     }
 
     fn text(&mut self, env: &Env<'_>, text: &Bytes, fx: &mut Effects) {
-        let rate = Rate {
-            per_second: self.limits.frames_per_second,
-            burst: self.limits.frames_burst,
-        };
-        let within_rate = self.frames.take(env.now_ms, rate);
+        let weight = 1 + text.len() / BYTES_PER_UNIT;
+        let weight = u32::try_from(weight).unwrap_or(u32::MAX);
+        let within_rate = self
+            .frames
+            .take_weighed(env.now_ms, self.frame_rate(), weight);
         match (decode(text), within_rate) {
             (Err(rejected), Ok(())) => self.reject(env, &rejected, fx),
             (Err(Rejected { id, message_id, .. }), Err(retry_ms)) => {
@@ -273,6 +273,13 @@ impl Session {
                 self.refuse(env, frame.id.as_ref(), refusal, fx);
             }
             (Ok(_), Err(_)) => fx.push(Effect::Note(Fact::BestEffortDropped)),
+        }
+    }
+
+    fn frame_rate(&self) -> Rate {
+        Rate {
+            per_second: self.limits.frames_per_second,
+            burst: self.limits.frames_burst,
         }
     }
 

@@ -60,7 +60,11 @@ impl Session {
             Request::Unsubscribe(BotRef { bot_id }) => {
                 (self.look()?, Command::Unsubscribe(parse_bot(&bot_id)?))
             }
-            Request::ListBots(list) => (self.look()?, Command::List(parse_list(*list)?)),
+            Request::ListBots(list) => {
+                let (permit, list) = (self.look()?, parse_list(*list)?);
+                self.charge_list(env, list.limit);
+                (permit, Command::List(list))
+            }
             Request::Status(StatusRequest { request }) => match request.as_str() {
                 "bots" => (
                     self.look()?,
@@ -162,6 +166,13 @@ impl Session {
             .take(env.now_ms, rate)
             .map_err(Refusal::rate)?;
         Ok(permit)
+    }
+
+    /// A list of more bots than usual weighs more than one frame.
+    fn charge_list(&mut self, env: &Env<'_>, limit: usize) {
+        let pages = limit.div_ceil(LIST_DEFAULT as usize);
+        let more = u32::try_from(pages.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.frames.charge(env.now_ms, self.frame_rate(), more);
     }
 
     fn look(&self) -> Result<Permit, Refusal> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::presence::{BotInfo, Takeover};
-use protocol::{BootId, BotId, ClientId, ConnectionId};
+use protocol::{BootId, BotId, ClientId, ConnectionId, Limits};
 use smol_str::SmolStr;
 
 use super::Seen;
@@ -110,6 +110,43 @@ pub struct Snapshot {
     pub conns: Vec<(ConnectionId, ConnRecord)>,
     /// Client ids seen in the last 24 h, in id order.
     pub clients: Vec<Seen>,
+}
+
+/// How much of each kind a tenant's directory may hold.
+///
+/// The nodes check the same limits against their replicas, which may lag; the store's check is
+/// exact. A node that repeats what it holds ([`Assert`]) is not refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DirectoryCaps {
+    /// Client ids; the least recently seen is forgotten first.
+    pub clients: u32,
+    /// Bots and connections together; full = `quota_exceeded`.
+    pub entries: u32,
+}
+
+impl DirectoryCaps {
+    /// For whoever asks without knowing the tenant's limits, and adds nothing.
+    pub const NONE: Self = Self {
+        clients: u32::MAX,
+        entries: u32::MAX,
+    };
+}
+
+impl From<&Limits> for DirectoryCaps {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            clients: limits.clients_per_tenant,
+            entries: limits
+                .bots_per_tenant
+                .saturating_add(limits.sockets_per_tenant),
+        }
+    }
+}
+
+impl Default for DirectoryCaps {
+    fn default() -> Self {
+        Self::from(&Limits::default())
+    }
 }
 
 /// Who may connect.

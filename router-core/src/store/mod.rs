@@ -19,8 +19,8 @@ use protocol::{BotId, ClientId, ConnectionId, ErrorCode, TenantId};
 use crate::env::Millis;
 
 pub use directory::{
-    Assert, BotRecord, Change, Claim, ConnRecord, Dead, Event, Fence, Holder, Policy, Release,
-    Snapshot,
+    Assert, BotRecord, Change, Claim, ConnRecord, Dead, DirectoryCaps, Event, Fence, Holder,
+    Policy, Release, Snapshot,
 };
 pub use model::Model;
 
@@ -35,6 +35,8 @@ pub struct Request {
     pub known_ver: u64,
     /// The asker's time, Unix milliseconds. A store with a clock of its own may use that.
     pub now_ms: Millis,
+    /// How much the tenant's directory may hold.
+    pub caps: DirectoryCaps,
 }
 
 /// What is asked.
@@ -48,7 +50,8 @@ pub enum Ask {
     },
     /// The tenant's counter. Reply: `Version`.
     Version,
-    /// A connection came. Reply: `Done`, or `Refused(quota_exceeded)` when the store is full.
+    /// A connection came. Reply: `Done`, or `Refused(quota_exceeded)` when the directory or the
+    /// store is full.
     Enter {
         /// The connection.
         conn: ConnectionId,
@@ -57,7 +60,7 @@ pub enum Ask {
     },
     /// Makes a connection the home of a bot: a new epoch, unless it is its home already.
     /// Reply: `Claimed`; `Refused(already_registered)` if the claim yields to a live holder;
-    /// `Refused(quota_exceeded)` when the store is full.
+    /// `Refused(quota_exceeded)` when the directory or the store is full.
     Claim(Box<Claim>),
     /// Says again what a node holds: after an outage, a loss of data or a burial.
     /// Reply: `Asserted`.

@@ -1,14 +1,15 @@
 //! The reference meaning of the store, and the store of a single node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::limits::{REMEMBER_MS, SEEN_ENTRIES_MAX};
+use protocol::limits::{REMEMBER_MS, STORE_SHARE};
 use protocol::presence::{BotInfo, BotState, Takeover};
 use protocol::{BootId, BotId, ClientId, ConnectionId, ErrorCode, TenantId};
 
 use super::{
-    Ask, Assert, BotRecord, Change, Claim, ConnRecord, Event, Fence, Policy, REPAIRED_VER, Release,
-    Reply, Request, Snapshot, latest_known_ver, latest_stored_ver, latest_time_ms,
+    Ask, Assert, BotRecord, Change, Claim, ConnRecord, DirectoryCaps, Event, Fence, Policy,
+    REPAIRED_VER, Release, Reply, Request, Snapshot, latest_known_ver, latest_stored_ver,
+    latest_time_ms,
 };
 use crate::env::Millis;
 use crate::small::SmallMap;
@@ -24,20 +25,80 @@ struct Tenant {
     policy: Policy,
     bots: SmallMap<BotId, Box<BotRecord>, 1>,
     conns: BTreeMap<ConnectionId, ConnRecord>,
-    clients: BTreeMap<ClientId, Millis>,
+    clients: Clients,
+    /// What it holds of the store.
+    bytes: u64,
+}
+
+/// When client ids were last seen.
+#[derive(Debug, Clone, Default)]
+struct Clients {
+    seen: BTreeMap<ClientId, Millis>,
+    /// The same, the least recently seen first.
+    by_age: BTreeSet<(Millis, ClientId)>,
+}
+
+impl Clients {
+    fn len(&self) -> usize {
+        self.seen.len()
+    }
+
+    fn has(&self, client: &ClientId) -> bool {
+        self.seen.contains_key(client)
+    }
+
+    fn see(&mut self, client: ClientId, now_ms: Millis) {
+        if let Some(was_ms) = self.seen.insert(client.clone(), now_ms) {
+            self.by_age.remove(&(was_ms, client.clone()));
+        }
+        self.by_age.insert((now_ms, client));
+    }
+
+    /// Forgets the least recently seen.
+    fn forget_oldest(&mut self) -> Option<ClientId> {
+        let (_, oldest) = self.by_age.pop_first()?;
+        self.seen.remove(&oldest);
+        Some(oldest)
+    }
+
+    /// Forgets those seen at a time or before; returns the bytes they took.
+    fn forget_until(&mut self, then_ms: Millis) -> u64 {
+        let mut freed = 0;
+        while self.by_age.first().is_some_and(|(at, _)| *at <= then_ms) {
+            freed += self.forget_oldest().map_or(0, |id| client_bytes(&id));
+        }
+        freed
+    }
+
+    /// Forgets those seen later than this, which is no time; the bytes that become free.
+    fn forget_after(&mut self, then_ms: Millis) -> u64 {
+        let mut freed = 0;
+        while let Some((at_ms, client)) = self.by_age.last().cloned()
+            && at_ms > then_ms
+        {
+            self.by_age.pop_last();
+            self.seen.remove(&client);
+            freed += client_bytes(&client);
+        }
+        freed
+    }
 }
 
 /// A step that is being taken: what it changed so far.
 struct Step<'a> {
     tenant: &'a mut Tenant,
-    bytes: &'a mut u64,
-    /// Bytes that were free before.
+    /// What the tenant holds now.
+    bytes: u64,
+    /// By how much it could grow before.
     room: u64,
     changes: Vec<Change>,
     now_ms: Millis,
+    caps: DirectoryCaps,
 }
 
-/// A store in memory, bounded in bytes: full = `quota_exceeded` for what would grow it.
+/// A store in memory, bounded in bytes. A tenant may hold as much as an eighth of what is free
+/// ([`STORE_SHARE`]): beyond that, `quota_exceeded` for what would grow it. So the store is never
+/// full for a tenant that holds little.
 #[derive(Debug, Clone)]
 pub struct Model {
     tenants: BTreeMap<TenantId, Tenant>,
@@ -89,18 +150,22 @@ impl Model {
             ask,
             known_ver,
             now_ms,
+            caps,
         } = request;
         let is_load = matches!(ask, Ask::Load { .. });
         if is_load {
             self.sweep_tenant(&id, now_ms);
         }
-        let room = self.bytes_max.saturating_sub(self.bytes);
+        let share = self.bytes_max.saturating_sub(self.bytes) / STORE_SHARE;
+        let tenant = self.tenants.entry(id.clone()).or_default();
+        let held = tenant.bytes;
         let mut step = Step {
-            tenant: self.tenants.entry(id.clone()).or_default(),
-            bytes: &mut self.bytes,
-            room,
+            bytes: held,
+            room: share.saturating_sub(held),
+            tenant,
             changes: Vec::new(),
             now_ms,
+            caps,
         };
         let known_ver = known_ver.min(latest_known_ver(now_ms));
         let is_repair = step.tenant.ver > latest_stored_ver(now_ms);
@@ -114,8 +179,13 @@ impl Model {
         }
         let mut reply = step.take(ask, ver, known_ver);
         let Step {
-            tenant, changes, ..
+            tenant,
+            changes,
+            bytes,
+            ..
         } = step;
+        tenant.bytes = bytes;
+        self.bytes = self.bytes - held + bytes;
         let event = (is_repair || !changes.is_empty()).then_some(Event { prev, ver, changes });
         if event.is_some() {
             tenant.ver = ver;
@@ -171,23 +241,18 @@ impl Model {
             freed += if keep { 0 } else { bot_bytes(&bot.info) };
             keep
         });
-        tenant.clients.retain(|client, seen_ms| {
-            let keep = keeps(*seen_ms);
-            freed += if keep { 0 } else { client_bytes(client) };
-            keep
-        });
+        if let Some(then_ms) = now_ms.checked_sub(REMEMBER_MS) {
+            freed += tenant.clients.forget_until(then_ms);
+        }
+        freed += tenant.clients.forget_after(latest_time_ms(now_ms));
+        tenant.bytes -= freed;
         self.bytes -= freed;
     }
 }
 
 impl Tenant {
-    fn entries(&self) -> usize {
-        let born = usize::from(self.born != 0);
-        self.bots.len() + self.conns.len() + self.clients.len() + born
-    }
-
     fn is_idle(&self) -> bool {
-        let nothing = self.bots.is_empty() && self.conns.is_empty() && self.clients.is_empty();
+        let nothing = self.bots.is_empty() && self.conns.is_empty() && self.clients.len() == 0;
         nothing && self.policy == Policy::default()
     }
 
@@ -197,7 +262,7 @@ impl Tenant {
 
     fn snapshot(&self) -> Snapshot {
         let conns = self.conns.iter();
-        let clients = self.clients.iter();
+        let clients = self.clients.seen.iter();
         Snapshot {
             ver: self.ver,
             born: self.born,
@@ -233,13 +298,18 @@ impl Step<'_> {
         }
     }
 
+    /// Whether the directory takes no further bot or connection.
+    fn is_full(&self) -> bool {
+        self.tenant.bots.len() + self.tenant.conns.len() >= self.caps.entries as usize
+    }
+
     fn enter(&mut self, conn: ConnectionId, record: ConnRecord) -> Reply {
         let known = self.tenant.conns.get(&conn);
         if known == Some(&record) {
             return Reply::Done;
         }
         let bytes = conn_bytes(&record);
-        if known.is_none() && bytes > self.room {
+        if known.is_none() && (bytes > self.room || self.is_full()) {
             return Reply::Refused(ErrorCode::QuotaExceeded);
         }
         self.put_conn(conn, record);
@@ -256,7 +326,8 @@ impl Step<'_> {
         } = claim;
         let held = self.tenant.bots.get(&bot.id);
         let freed = held.map_or(0, |held| bot_bytes(&held.info));
-        if bot_bytes(&bot) > self.room + freed {
+        let is_full = held.is_none() && self.is_full();
+        if is_full || bot_bytes(&bot) > self.room + freed {
             return Reply::Refused(ErrorCode::QuotaExceeded);
         }
         let other = held.and_then(|held| held.holder.as_ref());
@@ -328,7 +399,7 @@ impl Step<'_> {
         }
         for conn in release.conns {
             if let Some(gone) = self.tenant.conns.remove(&conn) {
-                *self.bytes -= conn_bytes(&gone);
+                self.bytes -= conn_bytes(&gone);
                 self.changes.push(Change::Left(conn));
             }
         }
@@ -353,7 +424,7 @@ impl Step<'_> {
         let gone: Vec<_> = gone.map(|(id, it)| (*id, it.clone())).collect();
         for (conn, record) in gone {
             self.tenant.conns.remove(&conn);
-            *self.bytes -= conn_bytes(&record);
+            self.bytes -= conn_bytes(&record);
             self.changes.push(Change::Left(conn));
             self.see(record.client);
         }
@@ -367,7 +438,7 @@ impl Step<'_> {
             return Reply::Refused(ErrorCode::NotYourIdentity);
         }
         if let Some(gone) = self.tenant.bots.remove(bot) {
-            *self.bytes -= bot_bytes(&gone.info);
+            self.bytes -= bot_bytes(&gone.info);
             self.changes.push(Change::Forgotten(bot.clone()));
         }
         Reply::Done
@@ -393,8 +464,8 @@ impl Step<'_> {
         if old.is_some_and(|old| **old == record) {
             return;
         }
-        *self.bytes -= old.map_or(0, |old| bot_bytes(&old.info));
-        *self.bytes += bot_bytes(&record.info);
+        self.bytes -= old.map_or(0, |old| bot_bytes(&old.info));
+        self.bytes += bot_bytes(&record.info);
         let id = record.info.id.clone();
         let record = Box::new(record);
         self.tenant.bots.insert(id, record.clone());
@@ -406,21 +477,32 @@ impl Step<'_> {
         if old == Some(&record) {
             return;
         }
-        *self.bytes -= old.map_or(0, conn_bytes);
-        *self.bytes += conn_bytes(&record);
+        self.bytes -= old.map_or(0, conn_bytes);
+        self.bytes += conn_bytes(&record);
         self.tenant.conns.insert(conn, record.clone());
         self.changes.push(Change::Entered(conn, record));
     }
 
-    /// A full store forgets who was here; it does not refuse to let them go.
+    /// Notes that a client left. A new one takes the place of the least recently seen when the
+    /// tenant has too many, or no room; nobody is told, as every node bounds its own replica.
     fn see(&mut self, client: ClientId) {
         let bytes = client_bytes(&client);
-        let known = self.tenant.clients.contains_key(&client);
-        if !known && (bytes > self.room || self.tenant.entries() >= SEEN_ENTRIES_MAX) {
-            return;
+        let clients = &mut self.tenant.clients;
+        if !clients.has(&client) {
+            let most = self.caps.clients as usize;
+            while (clients.len() >= most || bytes > self.room)
+                && let Some(oldest) = clients.forget_oldest()
+            {
+                self.bytes -= client_bytes(&oldest);
+                self.room += client_bytes(&oldest);
+            }
+            if most == 0 || bytes > self.room {
+                return;
+            }
+            self.bytes += bytes;
+            self.room -= bytes;
         }
-        *self.bytes += if known { 0 } else { bytes };
-        self.tenant.clients.insert(client.clone(), self.now_ms);
+        clients.see(client.clone(), self.now_ms);
         self.changes.push(Change::Seen(client, self.now_ms));
     }
 }

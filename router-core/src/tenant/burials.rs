@@ -90,6 +90,7 @@ impl Tenant {
                 self.routes.see(seen);
             }
         }
+        self.bound_clients();
     }
 
     /// This node goes on under a new name: all that it holds is said again.

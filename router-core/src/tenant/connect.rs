@@ -1,23 +1,24 @@
 //! Joins and leaves, and the policy that decides who may stay.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::codec::encode;
 use protocol::connect::{AuthLimits, AuthOk, Resumed};
-use protocol::frame::{ServerMessage, Status, TypedStatus};
-use protocol::limits::LIST_DEFAULT;
+use protocol::frame::ServerMessage;
+use protocol::limits::{LIST_DEFAULT, TOKEN_SHARE};
 use protocol::presence::BotState;
 use protocol::{ClientId, CloseCode, ConnectionId, ErrorCode, Name};
 
 use super::presence::Watch;
+use super::rates::Payer;
 use super::routes::Connection;
-use super::{Asked, Tenant, message_rate, refuse_join};
+use super::{Asked, Tenant, refuse_join};
 use crate::effect::{Class, Effect, Effects, Fact};
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::permit::{Grant, may_see};
 use crate::refusal::Refusal;
-use crate::request::{Join, Notice, Purpose};
+use crate::request::{Join, List, Notice, Purpose};
 use crate::small::SmallMap;
 use crate::store::{Ask, ConnRecord, Fence, Policy, Reply};
 
@@ -34,6 +35,8 @@ struct Newcomer {
 pub(super) struct Entering {
     newcomers: SmallMap<ConnKey, Box<Newcomer>, 0>,
     ids: BTreeSet<ConnectionId>,
+    /// How many of each client id are sockets.
+    sockets: BTreeMap<ClientId, usize>,
 }
 
 impl Entering {
@@ -46,8 +49,15 @@ impl Entering {
         self.ids.contains(id)
     }
 
+    fn sockets_of(&self, client: &ClientId) -> usize {
+        self.sockets.get(client).copied().unwrap_or_default()
+    }
+
     fn insert(&mut self, newcomer: Newcomer) {
         self.ids.insert(newcomer.join.id);
+        if newcomer.join.purpose == Purpose::Socket {
+            *self.sockets.entry(newcomer.client.clone()).or_default() += 1;
+        }
         self.newcomers
             .insert(newcomer.join.conn, Box::new(newcomer));
     }
@@ -55,6 +65,14 @@ impl Entering {
     fn remove(&mut self, key: ConnKey) -> Option<Box<Newcomer>> {
         let newcomer = self.newcomers.remove(&key)?;
         self.ids.remove(&newcomer.join.id);
+        if newcomer.join.purpose == Purpose::Socket
+            && let Some(sockets) = self.sockets.get_mut(&newcomer.client)
+        {
+            *sockets -= 1;
+            if *sockets == 0 {
+                self.sockets.remove(&newcomer.client);
+            }
+        }
         Some(newcomer)
     }
 }
@@ -158,13 +176,48 @@ impl Tenant {
         if is_bot || self.claims.contains_key(client.as_str()) {
             return Err(ErrorCode::InvalidId.into());
         }
-        // A socket has a rate of its own; calls share their tenant's with its messages.
+        self.may_share(join, &client)?;
+        let grant = Some(&join.grant);
+        let payer = Payer::new(env, &self.limits, &self.routes, grant);
+        // A socket's frames have a rate of their own; calls share their tenant's with its messages.
         if join.purpose != Purpose::Socket {
-            let rate = message_rate(&self.limits, self.routes.node_count());
-            let taken = self.rate.take(env.now_ms, rate);
-            taken.map_err(Refusal::rate)?;
+            self.rates.take_unit(payer).map_err(Refusal::rate)?;
+        }
+        // What the directory is told of costs the store two steps.
+        let is_told = match join.purpose {
+            Purpose::Socket => true,
+            Purpose::Wait => env.nodes.shared,
+            Purpose::Call => false,
+        };
+        if is_told {
+            self.rates.take_join(payer).map_err(Refusal::rate)?;
         }
         Ok((client, named))
+    }
+
+    /// Whether another connection may have this client id. Of one that a token names there may be
+    /// fewer: whoever has the token must not take all of the tenant's sockets and waits.
+    fn may_share(&self, join: &Join, client: &ClientId) -> Result<(), ErrorCode> {
+        let is_token = join.grant.client().is_some();
+        let (sockets, calls) = self.routes.shared_by(client);
+        let is_full = match join.purpose {
+            Purpose::Socket => {
+                let by_token = self.limits.sockets_per_token;
+                let most = match is_token {
+                    true => by_token.min(self.limits.sockets_per_client),
+                    false => self.limits.sockets_per_client,
+                };
+                sockets + self.entering.sockets_of(client) >= most as usize
+            }
+            Purpose::Call | Purpose::Wait => {
+                let most = (self.limits.waits_per_tenant / TOKEN_SHARE).max(1);
+                is_token && calls >= most as usize
+            }
+        };
+        match is_full {
+            true => Err(ErrorCode::QuotaExceeded),
+            false => Ok(()),
+        }
     }
 
     fn welcome(
@@ -202,6 +255,7 @@ impl Tenant {
             told,
         };
         self.routes.insert(conn, connection);
+        self.bound_clients();
         fx.push(Effect::Note(Fact::Authenticated));
         fx.push(Effect::Tell {
             conn,
@@ -237,11 +291,15 @@ impl Tenant {
             },
             resume: resumed,
         };
-        let bots = self.page(&join.grant, None, LIST_DEFAULT as usize, None);
-        let list = ServerMessage::Status(Status::Typed(TypedStatus::BotsList(bots)));
         let auth_ok = ServerMessage::AuthOk(auth_ok);
-        for (message, id) in [(auth_ok, join.request_id.as_ref()), (list, None)] {
-            let text = encode::server(&message, id, env.unix_ms);
+        let auth_ok = encode::server(&auth_ok, join.request_id.as_ref(), env.unix_ms);
+        let first = List {
+            limit: LIST_DEFAULT as usize,
+            after: None,
+            request_id: None,
+        };
+        let list = self.page(env.unix_ms, &join.grant, &first, None);
+        for text in [auth_ok, list] {
             fx.deliver(join.conn, text, Class::Answer);
         }
     }
@@ -281,8 +339,15 @@ impl Tenant {
                 self.owed.see(conn.client);
             }
         }
+        self.bound_clients();
         self.pay(env, fx);
         self.linger(env);
+    }
+
+    /// Forgets clients beyond `clients_per_tenant`.
+    pub(super) fn bound_clients(&mut self) {
+        let most = self.limits.clients_per_tenant as usize;
+        self.routes.bound_clients(most);
     }
 
     /// Takes a new policy and ends the sockets that it no longer allows.

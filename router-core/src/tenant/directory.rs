@@ -127,6 +127,7 @@ impl Tenant {
         for change in event.changes {
             self.apply(env, event.ver, change, fx);
         }
+        self.bound_clients();
     }
 
     fn apply(&mut self, env: &Env<'_>, ver: u64, change: Change, fx: &mut Effects) {

@@ -83,7 +83,7 @@ impl Tenant {
             let info = BotInfo {
                 status: BotState::Offline,
                 since: env.unix_ms,
-                ..gone.about.info
+                ..gone.about.info.into_info()
             };
             self.presence.changed(&info, env.now_ms);
         }

@@ -150,7 +150,7 @@ impl Tenant {
             flaps.count(env.now_ms);
         }
         let about = About {
-            info,
+            info: info.into(),
             epoch,
             instance,
             flaps,

@@ -23,8 +23,10 @@
 //! | `eligibility.rs` | who may ask for that |
 //! | `homes.rs` | what a bot's home means for routes, presence and who held it before |
 //! | `flaps.rs` | tells two instances that fight over a bot from one that restarts |
-//! | `presence.rs` | tells of bots that came and went; lists them |
+//! | `presence.rs` | tells of bots that came and went |
 //! | `changes.rs` | the newest change of each bot, for those who are not told yet |
+//! | `listing.rs` | lists them |
+//! | `rates.rs` | what the tenant, and one token, may do a second |
 //! | `replica.rs` | shows it to operators and tests |
 //! | `dedupe.rs` | remembers idempotency keys |
 
@@ -41,8 +43,10 @@ mod entries;
 mod flaps;
 mod flows;
 mod homes;
+mod listing;
 mod owed;
 mod presence;
+mod rates;
 mod replica;
 mod rereads;
 mod routes;
@@ -59,18 +63,18 @@ use protocol::{BotId, ErrorCode, FrameId, Limits, TenantId};
 
 use crate::effect::{Class, Effect, Effects, Ticket};
 use crate::env::{Env, Millis};
-use crate::gcra::{Gcra, Rate};
 use crate::ids::{ConnKey, HashKeys};
 use crate::refusal::Refusal;
 use crate::request::{Command, Join, Notice, Request};
 use crate::small::SmallMap;
-use crate::store::{self, Ask, Policy, Release, Reply, Snapshot};
+use crate::store::{self, Ask, DirectoryCaps, Policy, Release, Reply, Snapshot};
 use connect::Entering;
 use dedupe::Dedupe;
 use directory::Directory;
 use flows::Flows;
 use owed::{Owed, Said};
 use presence::Presence;
+use rates::{Payer, Rates};
 pub use replica::{Replica, ReplicaBot};
 use routes::Routes;
 use settle::Deliveries;
@@ -87,7 +91,7 @@ const SWEEP_MS: Millis = 10 * 60 * 1000;
 pub(crate) struct Tenant {
     id: TenantId,
     limits: Arc<Limits>,
-    rate: Gcra,
+    rates: Rates,
     numbers: u64,
     deliveries: Deliveries,
     flows: Flows,
@@ -151,7 +155,7 @@ impl Tenant {
             routes: Routes::default(),
             presence: Presence::new(&env.settings.limits_of(&id)),
             dedupe: Dedupe::new(keys),
-            rate: Gcra::default(),
+            rates: Rates::default(),
             claims: SmallMap::default(),
             flows: Flows::default(),
             deliveries: Deliveries::default(),
@@ -220,6 +224,9 @@ impl Tenant {
         if self.routes.connection(conn).is_none() {
             return;
         }
+        if let Err(retry_ms) = self.may_ask_store(env, conn, &command) {
+            return Refusal::rate(retry_ms).tell(env, conn, id.as_ref(), fx);
+        }
         match command {
             Command::Register(registration) => self.register(env, conn, id, registration, fx),
             Command::Unregister(bot) => self.unregister(env, conn, id, bot, fx),
@@ -228,6 +235,25 @@ impl Tenant {
             Command::List(list) => self.list(env, conn, id, list, fx),
             Command::Find(bot) => self.find(env, conn, id, &bot, fx),
         }
+    }
+
+    /// Whether a command that makes a step of the directory is within the tenant's rate for these.
+    fn may_ask_store(
+        &mut self,
+        env: &Env<'_>,
+        conn: ConnKey,
+        command: &Command,
+    ) -> Result<(), Millis> {
+        match command {
+            Command::Register(_) | Command::Unregister(_) => {}
+            Command::Subscribe(_)
+            | Command::Unsubscribe(_)
+            | Command::List(_)
+            | Command::Find(_) => return Ok(()),
+        }
+        let grant = self.routes.connection(conn).map(|conn| &conn.grant);
+        let payer = Payer::new(env, &self.limits, &self.routes, grant);
+        self.rates.take_join(payer)
     }
 
     pub(crate) fn reply(&mut self, env: &Env<'_>, number: u64, reply: Reply, fx: &mut Effects) {
@@ -326,19 +352,11 @@ impl Tenant {
             ask,
             known_ver: self.directory.known_ver,
             now_ms: env.unix_ms,
+            caps: DirectoryCaps::from(&*self.limits),
         };
         let request = Box::new(request);
         fx.push(Effect::Ask { ticket, request });
         number
-    }
-}
-
-/// How many messages and calls a tenant may make on one of so many nodes.
-fn message_rate(limits: &Limits, nodes: usize) -> Rate {
-    let nodes = u32::try_from(nodes).unwrap_or(u32::MAX);
-    Rate {
-        per_second: (limits.messages_per_second / nodes).max(1),
-        burst: (limits.messages_burst / nodes).max(1),
     }
 }
 

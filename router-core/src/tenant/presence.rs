@@ -1,4 +1,4 @@
-//! Tells of bots that came and went, and lists them.
+//! Tells of bots that came and went.
 //!
 //! Changes gather for 100 ms, newest wins; then every socket that watches the bot gets one
 //! `bot_status`. A round over many sockets is cut into holds of the shard's lock of about 256
@@ -12,8 +12,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::frame::{ServerMessage, Status, TypedStatus};
-use protocol::limits::{LIST_BYTES_MAX, PRESENCE_FANOUT_MAX, PRESENCE_FLUSH_MS};
-use protocol::presence::{BotInfo, BotState, BotStatus, BotsList, Subscription};
+use protocol::limits::{PRESENCE_FANOUT_MAX, PRESENCE_FLUSH_MS};
+use protocol::presence::{BotInfo, BotState, BotStatus, Subscription};
 use protocol::{BotId, CloseCode, ErrorCode, FrameId, Limits};
 
 use super::Tenant;
@@ -23,9 +23,8 @@ use crate::effect::{Class, Effect, Effects, Outbound, Outcome, Receipt};
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::invariant::Invariant;
-use crate::permit::{Grant, may_see};
+use crate::permit::may_see;
 use crate::refusal::Refusal;
-use crate::request::List;
 
 /// Charged for each bot that a socket named or muted, beside the bytes of its id: a place in a set, and
 /// the allocation of a long id.
@@ -480,82 +479,4 @@ impl Tenant {
             fx,
         );
     }
-
-    pub(super) fn list(
-        &mut self,
-        env: &Env<'_>,
-        key: ConnKey,
-        id: Option<FrameId>,
-        list: List,
-        fx: &mut Effects,
-    ) {
-        let Some(conn) = self.routes.connection(key) else {
-            return;
-        };
-        let page = self.page(
-            &conn.grant,
-            list.after.as_ref(),
-            list.limit,
-            list.request_id,
-        );
-        let status = Status::Typed(TypedStatus::BotsList(page));
-        self.answer(env, key, id.as_ref(), &ServerMessage::Status(status), fx);
-    }
-
-    pub(super) fn find(
-        &mut self,
-        env: &Env<'_>,
-        key: ConnKey,
-        id: Option<FrameId>,
-        bot: &BotId,
-        fx: &mut Effects,
-    ) {
-        let Some(conn) = self.routes.connection(key) else {
-            return;
-        };
-        // Unknown and out of sight are one case, so that they cannot be told apart.
-        let found = self.routes.bot(bot).filter(|_| may_see(&conn.grant, bot));
-        let Some(found) = found else {
-            return Refusal::from(self.unknown(env)).tell(env, key, id.as_ref(), fx);
-        };
-        let page = BotsList {
-            bots: vec![found.about.info.clone()],
-            next_cursor: None,
-            request_id: None,
-        };
-        let status = Status::Typed(TypedStatus::BotsList(page));
-        self.answer(env, key, id.as_ref(), &ServerMessage::Status(status), fx);
-    }
-
-    /// The bots behind `after` that the bearer may see, as many as fit.
-    pub(super) fn page(
-        &self,
-        grant: &Grant,
-        after: Option<&BotId>,
-        limit: usize,
-        request_id: Option<String>,
-    ) -> BotsList {
-        let all = self.routes.bots_after(after).map(|bot| &bot.about.info);
-        let mut visible = all.filter(|bot| may_see(grant, &bot.id));
-        let mut page = BotsList {
-            bots: Vec::new(),
-            next_cursor: None,
-            request_id,
-        };
-        let mut bytes = 0;
-        for info in visible.by_ref() {
-            bytes += json_bytes(info);
-            let is_full = page.bots.len() == limit || bytes > LIST_BYTES_MAX - 1024;
-            if is_full && let Some(last) = page.bots.last() {
-                page.next_cursor = Some(last.id.to_string());
-                break;
-            }
-            page.bots.push(info.clone());
-        }
-        page
-    }
-}
-
-fn json_bytes(info: &BotInfo) -> usize {
-    serde_json::to_vec(info).map_or(0, |text| text.len() + 1)
 }

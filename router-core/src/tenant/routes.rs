@@ -5,14 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use protocol::connect::Acks;
 use protocol::envelope::Envelope;
 use protocol::frame::SendKind;
-use protocol::limits::CLIENTS_REMEMBERED_MAX;
-use protocol::presence::BotInfo;
 use protocol::{BootId, BotId, ClientId, ConnectionId, Kind};
 use smallvec::{Array, SmallVec};
 use smol_str::SmolStr;
 
 use super::awaits::Awaits;
 use super::flaps::Flaps;
+use super::listing::Listed;
 use super::presence::Watch;
 use crate::env::Millis;
 use crate::ids::ConnKey;
@@ -91,7 +90,7 @@ pub(super) struct Bot {
 /// What is known of a bot.
 #[derive(Debug)]
 pub(super) struct About {
-    pub info: BotInfo,
+    pub info: Listed,
     pub epoch: u64,
     pub instance: Option<SmolStr>,
     pub flaps: Flaps,
@@ -116,6 +115,8 @@ pub(super) struct Client {
     seen_ms: Millis,
     /// Whether it stays known when the last one is gone: not for calls that sent nothing.
     stays: bool,
+    /// How many of `conns` are sockets; the others are calls.
+    sockets: u32,
 }
 
 impl Client {
@@ -205,14 +206,14 @@ impl Routes {
         connections.map(|(key, conn)| (*key, &mut **conn))
     }
 
-    /// Adds a connection. Its client id becomes known; the longest absent one goes if they are too many.
+    /// Adds a connection. Its client id becomes known.
     pub fn insert(&mut self, key: ConnKey, conn: Connection) {
-        self.make_room(&conn.client);
         let client = self.clients.or_default(&conn.client);
         if client.is_absent() {
             self.absent.remove(&(client.seen_ms, conn.client.clone()));
         }
         client.conns.push(key);
+        client.sockets += u32::from(conn.purpose == Purpose::Socket);
         self.by_id.insert(conn.id, key);
         self.waits += usize::from(conn.purpose == Purpose::Wait);
         self.connections.insert(key, Box::new(conn));
@@ -226,6 +227,7 @@ impl Routes {
         self.waits -= usize::from(conn.purpose == Purpose::Wait);
         let client = self.clients.or_default(&conn.client);
         client.conns.retain(|other| *other != key);
+        client.sockets -= u32::from(conn.purpose == Purpose::Socket);
         client.seen_ms = now_ms;
         client.stays |= conn.sent || conn.purpose == Purpose::Socket;
         let was_last = client.conns.is_empty();
@@ -237,9 +239,20 @@ impl Routes {
         Some((conn, was_last))
     }
 
-    fn make_room(&mut self, newcomer: &ClientId) {
-        if !self.clients.contains_key(newcomer)
-            && self.clients.len() >= CLIENTS_REMEMBERED_MAX
+    /// How many sockets, and how many calls, have a client id. Those of other nodes are all counted as
+    /// sockets: the directory does not say which are waits.
+    pub fn shared_by(&self, client: &ClientId) -> (usize, usize) {
+        let Some(client) = self.clients.get(client) else {
+            return (0, 0);
+        };
+        let sockets = client.sockets as usize;
+        (sockets + client.there.len(), client.conns.len() - sockets)
+    }
+
+    /// Forgets the least recently seen clients that are not connected, until there are at most
+    /// this many clients.
+    pub fn bound_clients(&mut self, most: usize) {
+        while self.clients.len() > most
             && let Some((_, longest)) = self.absent.pop_first()
         {
             self.clients.remove(&longest);
@@ -252,7 +265,6 @@ impl Routes {
             return;
         }
         self.remove_there(&id);
-        self.make_room(&record.client);
         let client = self.clients.or_default(&record.client);
         if client.is_absent() {
             self.absent.remove(&(client.seen_ms, record.client.clone()));
@@ -288,7 +300,6 @@ impl Routes {
 
     /// Notes when a client id was last seen.
     pub fn see(&mut self, (id, seen_ms): Seen) {
-        self.make_room(&id);
         let client = self.clients.or_default(&id);
         let was_ms = client.seen_ms;
         client.seen_ms = seen_ms.max(was_ms);

@@ -17,11 +17,12 @@ use protocol::lane::Verdict as LaneVerdict;
 use protocol::limits::UNREACHABLE_RETRY_MS;
 use protocol::{BootId, Envelope, ErrorCode, Kind};
 
+use super::Tenant;
 use super::dedupe::Key;
 use super::flows::{Gate, Held};
+use super::rates::{Payer, Weight};
 use super::routes::{Resolved, TargetNodes, Targets};
 use super::settle::{Away, Delivery, Origin, Sent, ack};
-use super::{Tenant, message_rate};
 use crate::effect::{Class, Effect, Effects, Fact, Outbound, Receipt, StreamKey, stream_key};
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
@@ -103,12 +104,31 @@ impl Tenant {
             return Err((ErrorCode::NotYourIdentity, None));
         }
         // A call paid when it joined.
-        if conn.purpose == Purpose::Socket {
-            let rate = message_rate(&self.limits, self.routes.node_count());
-            let taken = self.rate.take(env.now_ms, rate);
-            taken.map_err(|retry_ms| (ErrorCode::RateLimited, Some(retry_ms)))?;
+        let is_paid = conn.purpose != Purpose::Socket;
+        let grant = Some(&conn.grant);
+        let payer = Payer::new(env, &self.limits, &self.routes, grant);
+        let weight = Weight::of(envelope.message.body.len(), is_paid);
+        let taken = self.rates.take_message(payer, weight);
+        taken.map_err(|retry_ms| (ErrorCode::RateLimited, Some(retry_ms)))
+    }
+
+    /// Charges for all places that a message goes to but the first, which it paid before.
+    fn charge_copies(
+        &mut self,
+        env: &Env<'_>,
+        sender: Option<ConnKey>,
+        envelope: &Envelope,
+        plan: &Plan,
+    ) {
+        let copies = plan.targets.len() + plan.nodes.len();
+        if copies <= 1 {
+            return;
         }
-        Ok(())
+        let conn = sender.and_then(|sender| self.routes.connection(sender));
+        let grant = conn.map(|conn| &conn.grant);
+        let payer = Payer::new(env, &self.limits, &self.routes, grant);
+        let weight = Weight::of(envelope.message.body.len(), true);
+        self.rates.charge_copies(payer, weight, copies - 1);
     }
 
     /// Sends a message its way: a new one, or one that waited.
@@ -133,6 +153,7 @@ impl Tenant {
                 (Gate::Hold, false) => return fx.push(Effect::Note(Fact::BestEffortDropped)),
             }
         }
+        self.charge_copies(env, Some(sender), &held.route.envelope, &plan);
         match is_message {
             true => self.deliver(env, held, plan, fx),
             false => self.deliver_best_effort(env, held.route.envelope, plan, fx),
@@ -309,7 +330,11 @@ impl Tenant {
     /// [`Effect::Decided`], within the same hold of the shard.
     pub(crate) fn inbound(&mut self, env: &Env<'_>, envelope: Envelope, fx: &mut Effects) {
         let is_message = envelope.message.kind == SendKind::Message;
-        match (self.decide_inbound(env, &envelope), is_message) {
+        let decided = self.decide_inbound(env, &envelope);
+        if let Ok(plan) = &decided {
+            self.charge_copies(env, None, &envelope, plan);
+        }
+        match (decided, is_message) {
             (Ok(plan), true) => {
                 let parcel = Parcel::new(&envelope, &plan, env.unix_ms);
                 self.deliver_here(Origin::There, parcel, &plan, fx);

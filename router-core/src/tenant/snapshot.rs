@@ -43,6 +43,7 @@ impl Tenant {
         for (conn, record) in snapshot.conns {
             self.apply_conn(env, conn, record, fx);
         }
+        self.bound_clients();
         for record in snapshot.bots {
             if !lost && self.directory.heal_until_ms.is_none() {
                 self.go_back(&record, snapshot.ver);

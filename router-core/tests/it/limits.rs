@@ -1,8 +1,6 @@
 //! BND-1: every limit that floor 1 keeps, at it and above it; floods of each kind.
 
-use protocol::limits::{
-    CLIENTS_REMEMBERED_MAX, DEDUPE_MS, LIST_BYTES_MAX, LIST_MAX, PRESENCE_FLUSH_MS,
-};
+use protocol::limits::{DEDUPE_MS, LIST_BYTES_MAX, LIST_MAX, PRESENCE_FLUSH_MS};
 use protocol::{CloseCode, Limits};
 use serde_json::{Value, json};
 
@@ -266,27 +264,32 @@ fn pages_of_bots_by_count_and_by_bytes() {
 
 #[test]
 fn clients_that_are_remembered() {
-    let mut w = World::plain();
+    let mut w = World::limited(Limits {
+        clients_per_tenant: 5,
+        ..limits()
+    });
     let desk = w.join(Some("desk"));
     let back = w.join(Some("back"));
     w.drop_conn(back);
-    let back = w.join(Some("back"));
-    for i in 0..CLIENTS_REMEMBERED_MAX - 1 {
+    w.join(Some("back"));
+    for i in 0..4 {
         let conn = w.join(Some(&format!("client{i}")));
         w.drop_conn(conn);
-        w.conns.remove(&conn);
         w.now_ms += 1;
-        w.log.clear();
-        w.conns.get_mut(&desk).unwrap().taken = 0;
-        w.conns.get_mut(&back).unwrap().taken = 0;
     }
+    let gone = "the least recently seen";
     assert_eq!(
         w.ask(desk, message("client0", "hi")),
         ["bot_not_found"],
-        "the longest absent"
+        "{gone}"
     );
     assert_eq!(w.ask(desk, message("client1", "hi")), ["recipient_offline"]);
     assert_eq!(w.ask(desk, message("back", "hi")), ["delivered"]);
+    assert_eq!(
+        w.snapshot(&alice()).clients.len(),
+        5,
+        "the store keeps as many"
+    );
 }
 
 #[test]

@@ -44,4 +44,5 @@ mod liveness;
 mod other_nodes;
 mod policy;
 mod presence_coalesced;
+mod weights;
 mod what_a_name_means;

@@ -8,7 +8,7 @@ use protocol::{BootId, BotId, ClientId, ConnectionId, Envelope, ErrorCode};
 use router_core::lane::{Parcel, Settled};
 use router_core::node::{Nodes, Peer};
 use router_core::shard::{Entries, Input};
-use router_core::store::{Ask, Claim, ConnRecord, Holder, Request};
+use router_core::store::{Ask, Claim, ConnRecord, DirectoryCaps, Holder, Request};
 use router_core::{ConnKey, Settings};
 use serde_json::{Value, json};
 
@@ -60,6 +60,7 @@ impl World {
             ask: Ask::Claim(Box::new(claim)),
             known_ver,
             now_ms: self.now_ms,
+            caps: DirectoryCaps::default(),
         });
         let (tenant, event) = (alice(), event.unwrap());
         self.shard(Input::Event { tenant, event });
@@ -231,6 +232,7 @@ fn connections_of_all_nodes_are_counted_once() {
         ask: Ask::Enter { conn: id, record },
         known_ver: 0,
         now_ms: w.now_ms,
+        caps: DirectoryCaps::default(),
     });
     let (tenant, event) = (alice(), event.unwrap());
     w.shard(Input::Event { tenant, event });

@@ -18,7 +18,7 @@ use router_core::ids::HashKeys;
 use router_core::lane::Parcel;
 use router_core::session::{Call, Input as SessionInput, Opened};
 use router_core::shard::Input as ShardInput;
-use router_core::store::{self, Ask, Model, Reply};
+use router_core::store::{self, Ask, DirectoryCaps, Model, Reply};
 use router_core::{ConnKey, Env, Millis, Nodes, Session, Settings, Shard};
 
 /// When every world begins, Unix milliseconds.
@@ -270,6 +270,7 @@ impl World {
             ask,
             known_ver: 0,
             now_ms,
+            caps: DirectoryCaps::default(),
         };
         let (Reply::Policy(policy), _) = self.model.execute(request) else {
             panic!("the store answers a policy with a policy")
@@ -296,6 +297,7 @@ impl World {
             },
             known_ver: 0,
             now_ms: self.now_ms,
+            caps: DirectoryCaps::default(),
         };
         let (Reply::Loaded(snapshot), _) = self.model.execute(request) else {
             panic!("the store answers a load with a snapshot")

@@ -2,14 +2,13 @@
 
 use http::StatusCode;
 use protocol::ErrorCode;
-use protocol::http::BotPage;
 use protocol::limits::LIST_MAX;
-use protocol::presence::{BotsList, ListBots};
+use protocol::presence::ListBots;
 use router_core::request::Purpose;
 use router_core::session::Call;
 
 use super::exchange::Exchange;
-use super::{Answer, json_of};
+use super::{Answer, json, json_of};
 
 /// Lists the bots that the credential may see, in id order.
 #[utoipa::path(
@@ -37,10 +36,7 @@ pub(super) async fn list(exchange: Exchange<'_>) -> Answer {
         request_id: None,
     };
     let mut caller = exchange.join(Purpose::Call, None).await?;
-    let BotsList {
-        bots, next_cursor, ..
-    } = caller.bots(Call::List(list)).await?;
-    json_of(StatusCode::OK, &BotPage { bots, next_cursor })
+    Ok(json(StatusCode::OK, caller.list(list).await?))
 }
 
 /// Says of one bot what the list says of it. A bot that is out of sight does not exist.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::store::Holder;
+use crate::store::{DirectoryCaps, Holder};
 
 fn step(model: &mut Model, ask: Ask, now_ms: Millis) -> (Reply, Option<Event>) {
     model.execute(Request {
@@ -7,6 +7,7 @@ fn step(model: &mut Model, ask: Ask, now_ms: Millis) -> (Reply, Option<Event>) {
         ask,
         known_ver: 0,
         now_ms,
+        caps: DirectoryCaps::default(),
     })
 }
 
@@ -22,6 +23,7 @@ fn take(model: &mut Model, bot: &str, by: u8, now_ms: Millis) -> u64 {
         ask: claim(bot, by),
         known_ver,
         now_ms,
+        caps: DirectoryCaps::default(),
     });
     epoch(reply)
 }
@@ -120,6 +122,7 @@ fn the_counter_is_above_whatever_the_asker_has_seen() {
         ask: claim("bot", 1),
         known_ver: 5_000_000,
         now_ms: 1000,
+        caps: DirectoryCaps::default(),
     });
     assert_eq!(epoch(reply), 5_000_001);
     let event = event.unwrap();
@@ -283,7 +286,8 @@ fn offline_bots_and_absent_clients_are_forgotten_after_a_day() {
 
 #[test]
 fn a_full_store_refuses_to_grow_and_shrinks_to_nothing() {
-    let mut model = Model::new(600);
+    // A tenant alone may hold a ninth.
+    let mut model = Model::new(9 * 600);
     let epochs = ["a", "b"].map(|bot| epoch(ask(&mut model, claim(bot, 1), 1000)));
     let full = Reply::Refused(ErrorCode::QuotaExceeded);
     assert_eq!(ask(&mut model, claim("c", 1), 1000), full);
@@ -332,6 +336,7 @@ fn sweeping_goes_round_all_tenants() {
             ask: release(1, &[], &["phone"]),
             known_ver: 0,
             now_ms: 0,
+            caps: DirectoryCaps::default(),
         });
     }
     assert_eq!(model.tenants.len(), 7);
@@ -350,6 +355,7 @@ fn a_claim_that_comes_late_does_not_displace_a_newer_home() {
         ask: claim("bot", 11),
         known_ver: first,
         now_ms: 3000,
+        caps: DirectoryCaps::default(),
     };
     let second = take(&mut model, "bot", 2, 2000);
     let (reply, event) = model.execute(late.clone());
@@ -358,4 +364,93 @@ fn a_claim_that_comes_late_does_not_displace_a_newer_home() {
     ask(&mut model, release(2, &[("bot", second)], &[]), 3000);
     let (reply, _) = model.execute(late);
     assert!(epoch(reply) > second, "nobody has it now");
+}
+
+/// A question of a tenant under given caps.
+fn ask_of(model: &mut Model, tenant: &str, ask: Ask, caps: DirectoryCaps, now_ms: Millis) -> Reply {
+    let tenant = TenantId::parse(tenant).unwrap();
+    let known_ver = 0;
+    let request = Request {
+        tenant,
+        ask,
+        known_ver,
+        now_ms,
+        caps,
+    };
+    model.execute(request).0
+}
+
+#[test]
+fn the_least_recently_seen_client_makes_room() {
+    let caps = DirectoryCaps {
+        clients: 3,
+        ..DirectoryCaps::default()
+    };
+    let mut model = Model::new(1 << 20);
+    let known = |model: &mut Model| {
+        let clients = snapshot(model, 100).clients.into_iter();
+        clients.map(|(id, _)| id.to_string()).collect::<Vec<_>>()
+    };
+    for (now_ms, name) in [(1, "a"), (2, "b"), (3, "c"), (4, "a")] {
+        ask_of(&mut model, "alice", release(1, &[], &[name]), caps, now_ms);
+    }
+    assert_eq!(known(&mut model), ["a", "b", "c"], "at the limit");
+    ask_of(&mut model, "alice", release(1, &[], &["d"]), caps, 5);
+    assert_eq!(known(&mut model), ["a", "c", "d"], "above it");
+    let none = DirectoryCaps { clients: 0, ..caps };
+    ask_of(&mut model, "alice", release(1, &[], &["e"]), none, 6);
+    assert_eq!(known(&mut model), [""; 0]);
+    assert_eq!(model.bytes(), 0);
+}
+
+#[test]
+fn a_full_directory_takes_no_further_bot_or_connection() {
+    let caps = DirectoryCaps {
+        entries: 3,
+        ..DirectoryCaps::default()
+    };
+    let mut model = Model::new(1 << 20);
+    let enter = |by: u8| Ask::Enter {
+        conn: conn(by),
+        record: ConnRecord {
+            boot: holder(by).boot,
+            client: ClientId::parse("phone").unwrap(),
+        },
+    };
+    let full = Reply::Refused(ErrorCode::QuotaExceeded);
+    for by in [1, 2] {
+        let reply = ask_of(&mut model, "alice", enter(by), caps, 10);
+        assert_eq!(reply, Reply::Done);
+    }
+    epoch(ask_of(&mut model, "alice", claim("a", 1), caps, 10));
+    assert_eq!(ask_of(&mut model, "alice", enter(3), caps, 10), full);
+    let another = ask_of(&mut model, "alice", claim("b", 1), caps, 10);
+    assert_eq!(another, full);
+    let again = ask_of(&mut model, "alice", enter(2), caps, 10);
+    assert_eq!(again, Reply::Done, "a known one is no more");
+    epoch(ask_of(&mut model, "alice", claim("a", 1), caps, 10));
+}
+
+/// 13 tenants that make up client ids, as many as they like.
+#[test]
+fn invented_client_ids_do_not_fill_the_store() {
+    let greedy = DirectoryCaps {
+        clients: u32::MAX,
+        ..DirectoryCaps::default()
+    };
+    for caps in [DirectoryCaps::default(), greedy] {
+        let mut model = Model::new(16 << 20);
+        for round in 0..30 {
+            for tenant in 0..13 {
+                let names: Vec<_> = (0..256).map(|n| format!("made-up-{round}-{n}")).collect();
+                let names: Vec<_> = names.iter().map(String::as_str).collect();
+                let tenant = format!("greedy{tenant}");
+                ask_of(&mut model, &tenant, release(1, &[], &names), caps, 10);
+            }
+        }
+        assert!(model.bytes() < 11 << 20, "{} bytes", model.bytes());
+        for i in 0..100 {
+            epoch(ask(&mut model, claim(&format!("bot_{i}"), 1), 1000));
+        }
+    }
 }

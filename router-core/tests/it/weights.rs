@@ -1,0 +1,377 @@
+//! What requests weigh in the rates, and what one token and one client id may have of their tenant.
+
+use protocol::limits::{BYTES_PER_UNIT, LIST_DEFAULT, LIST_MAX};
+use protocol::presence::ListBots;
+use protocol::{CloseCode, Limits};
+use router_core::ConnKey;
+use router_core::auth::{Credential, TokenScope};
+use router_core::request::Purpose;
+use router_core::session::{Call, Input, Opened};
+use serde_json::{Value, json};
+
+use crate::talk::{about, key, message, register, token};
+use crate::world::{START_MS, World};
+
+/// What a flood is answered: how often with something else than `rate_limited`, until it is that.
+fn until_limited(w: &mut World, conn: ConnKey, frame: &Value) -> usize {
+    let answers = (0..10_000).take_while(|_| {
+        let told = w.ask(conn, frame.clone());
+        !told.iter().any(|word| word == "rate_limited")
+    });
+    answers.count()
+}
+
+fn text_of(bytes: usize) -> String {
+    "x".repeat(bytes)
+}
+
+fn phone() -> Credential {
+    token(TokenScope::Chat, None, START_MS, 3600)
+}
+
+fn list_of(limit: u32) -> Value {
+    json!({"type": "list_bots", "data": {"limit": limit}})
+}
+
+/// A tenant with so many bots whose entries are long.
+fn crowd(limits: Limits, bots: usize) -> World {
+    let mut w = World::limited(Limits {
+        bots_per_socket: 1000,
+        registers_burst: 1000,
+        ..limits
+    });
+    let home = w.join(Some("home"));
+    for i in 0..bots {
+        let data = json!({"botId": format!("bot_{i}"), "description": text_of(900)});
+        let frame = json!({"type": "register_bot", "data": data});
+        assert_eq!(w.ask(home, frame), ["bot_registered"]);
+    }
+    w
+}
+
+#[test]
+fn a_frame_weighs_its_bytes() {
+    let limits = Limits {
+        frames_per_second: 1,
+        frames_burst: 60,
+        ..Limits::default()
+    };
+    let overhead = message("bot_a", "").to_string().len();
+    for (bytes, frames) in [
+        (BYTES_PER_UNIT - 1, 60),
+        (BYTES_PER_UNIT, 30),
+        (5 * BYTES_PER_UNIT, 10),
+        (60 * BYTES_PER_UNIT, 1),
+    ] {
+        let mut w = World::limited(limits.clone());
+        let conn = w.join(None);
+        let frame = message("bot_a", &text_of(bytes - overhead));
+        assert_eq!(until_limited(&mut w, conn, &frame), frames, "{bytes}");
+    }
+}
+
+#[test]
+fn a_list_weighs_the_bots_that_it_asks_for() {
+    let limits = Limits {
+        frames_per_second: 1,
+        frames_burst: 100,
+        ..Limits::default()
+    };
+    for (limit, lists) in [
+        (1, 100),
+        (LIST_DEFAULT, 100),
+        (LIST_DEFAULT + 1, 50),
+        (LIST_MAX, 10),
+    ] {
+        let mut w = World::limited(limits.clone());
+        let conn = w.join(None);
+        assert_eq!(
+            until_limited(&mut w, conn, &list_of(limit)),
+            lists,
+            "{limit}"
+        );
+    }
+}
+
+#[test]
+fn a_list_weighs_the_bytes_of_its_answer() {
+    let limits = Limits {
+        messages_per_second: 1,
+        messages_burst: 100,
+        frames_burst: 10_000,
+        ..Limits::default()
+    };
+    for (bots, lists) in [(0, 100), (3, 100), (9, 34), (100, 4)] {
+        let mut w = crowd(limits.clone(), bots);
+        let conn = w.join(None);
+        let counted = until_limited(&mut w, conn, &list_of(LIST_MAX));
+        assert_eq!(counted, lists, "{bots} bots");
+        let other = w.join(None);
+        let told = w.ask(other, message("bot_0", "hi"));
+        assert_eq!(told, ["rate_limited"], "the rate is the tenant's");
+    }
+}
+
+#[test]
+fn a_list_over_http_weighs_the_same() {
+    let mut w = crowd(
+        Limits {
+            messages_per_second: 1,
+            messages_burst: 100,
+            ..Limits::default()
+        },
+        100,
+    );
+    let lists = (0..100).take_while(|_| {
+        let conn = calls(&mut w, key("alice", 0), None);
+        let list = ListBots {
+            limit: Some(LIST_MAX),
+            ..ListBots::default()
+        };
+        w.input(conn, Input::Call(Call::List(list)));
+        w.told(conn) == ["bots_list"]
+    });
+    assert_eq!(lists.count(), 4);
+}
+
+fn calls(w: &mut World, credential: Credential, client: Option<&str>) -> ConnKey {
+    let last = w.conns.last_key_value().map_or(0, |(key, _)| key.0);
+    let conn = ConnKey(last + 2);
+    let opened = Opened {
+        credential: Some(credential),
+        client: client.map(str::to_owned),
+        purpose: Purpose::Call,
+        ..Opened::default()
+    };
+    w.open(conn, 0, opened);
+    conn
+}
+
+#[test]
+fn a_message_weighs_its_recipients() {
+    for (devices, messages) in [(1, 1000), (2, 500), (10, 100), (1000, 1)] {
+        let mut w = World::limited(Limits {
+            messages_per_second: 1,
+            messages_burst: 1000,
+            frames_burst: 10_000,
+            ..Limits::default()
+        });
+        let bot = w.join_bot(&["bot_a"]);
+        for _ in 0..devices {
+            w.join(Some("phone"));
+        }
+        let frame = message("phone", "hi");
+        assert_eq!(until_limited(&mut w, bot, &frame), messages, "{devices}");
+        // A debt is paid within the time that fills a burst.
+        w.now_ms += 1_000_000;
+        assert_eq!(w.ask(bot, frame), ["delivered"]);
+    }
+}
+
+#[test]
+fn bytes_of_a_tenant() {
+    let mut w = World::limited(Limits {
+        bytes_per_second: 1000,
+        bytes_burst: 3000,
+        ..Limits::default()
+    });
+    w.join_bot(&["bot_a"]);
+    for _ in 0..2 {
+        w.join(Some("phone"));
+    }
+    let (client, desk) = (w.join(None), w.join(Some("desk")));
+    // A body is `"text":"…"`.
+    let frame = message("bot_a", &text_of(1000 - 9));
+    assert_eq!(until_limited(&mut w, client, &frame), 3);
+    assert_eq!(
+        w.ask(desk, message("bot_a", "hi")),
+        ["rate_limited"],
+        "all of it"
+    );
+    w.now_ms += 999;
+    let tiny = message("bot_a", "");
+    assert_eq!(w.ask(client, tiny.clone()), ["delivered"]);
+    w.now_ms += 2001;
+    let twice = message("phone", &text_of(1500 - 9));
+    assert_eq!(w.ask(desk, twice), ["delivered"]);
+    assert_eq!(
+        w.ask(client, tiny),
+        ["rate_limited"],
+        "two devices, 3,000 bytes"
+    );
+}
+
+#[test]
+fn joins_of_a_tenant() {
+    let mut w = World::limited(Limits {
+        joins_per_second: 10,
+        joins_burst: 3,
+        ..Limits::default()
+    });
+    for _ in 0..3 {
+        w.join(None);
+    }
+    let above = w.arrive(Some(key("alice", 0)), None);
+    let told = w.take(above);
+    assert_eq!(told.last().unwrap()["data"]["reason"], "rate_limited");
+    assert_eq!(told.last().unwrap()["data"]["retryAfterMs"], 100);
+    assert_eq!(w.closed(above), Some(CloseCode::TryLater));
+    let other = w.arrive(Some(key("bob", 0)), None);
+    assert_eq!(w.told(other), ["connected", "auth_ok", "bots_list"]);
+    let call = calls(&mut w, key("alice", 0), None);
+    assert_eq!(w.take(call), [] as [Value; 0], "a call joins nothing");
+    w.now_ms += 100;
+    w.join(None);
+}
+
+#[test]
+fn registrations_of_a_tenant_are_joins_too() {
+    let mut w = World::limited(Limits {
+        joins_per_second: 10,
+        joins_burst: 5,
+        ..Limits::default()
+    });
+    let (one, two) = (w.join(None), w.join(None));
+    assert_eq!(w.ask(one, register("bot_a")), ["bot_registered"]);
+    assert_eq!(w.ask(two, register("bot_b")), ["bot_registered"]);
+    assert_eq!(
+        w.ask(one, about("unregister_bot", "bot_a")),
+        ["bot_unregistered"]
+    );
+    assert_eq!(w.ask(two, register("bot_c")), ["rate_limited"]);
+    assert_eq!(
+        w.ask(two, about("unregister_bot", "bot_b")),
+        ["rate_limited"]
+    );
+    w.now_ms += 100;
+    assert_eq!(w.ask(two, register("bot_c")), ["bot_registered"]);
+}
+
+#[test]
+fn sockets_of_a_client_id() {
+    let mut w = World::limited(Limits {
+        sockets_per_client: 2,
+        ..Limits::default()
+    });
+    let first = w.join(Some("phone"));
+    w.join(Some("phone"));
+    let above = w.arrive(Some(key("alice", 0)), Some("phone"));
+    assert_eq!(w.told(above), ["connected", "auth_error", "quota_exceeded"]);
+    w.join(Some("desk"));
+    let call = calls(&mut w, key("alice", 0), Some("phone"));
+    assert_eq!(w.take(call), [] as [Value; 0], "calls are no sockets");
+    w.drop_conn(first);
+    w.join(Some("phone"));
+}
+
+#[test]
+fn sockets_of_a_token() {
+    let mut w = World::plain();
+    let mut last = None;
+    for number in 0..80 {
+        let socket = w.arrive(Some(phone()), None);
+        let told = w.told(socket);
+        match number < 32 {
+            true => assert_eq!(told, ["connected", "auth_ok", "bots_list"], "{number}"),
+            false => assert_eq!(told, ["connected", "auth_error", "quota_exceeded"]),
+        }
+        last = (number < 32).then_some(socket).or(last);
+    }
+    w.join(Some("desk"));
+    w.join(Some("phone"));
+    w.drop_conn(last.unwrap());
+    let full = w.arrive(Some(phone()), None);
+    assert_eq!(
+        w.told(full).last().unwrap(),
+        "quota_exceeded",
+        "the key's socket counts too"
+    );
+}
+
+#[test]
+fn calls_of_a_token() {
+    let mut w = World::limited(Limits {
+        waits_per_tenant: 8,
+        ..Limits::default()
+    });
+    for expected in [true, true, false] {
+        let call = calls(&mut w, phone(), None);
+        assert_eq!(w.take(call).is_empty(), expected);
+    }
+    for _ in 0..9 {
+        let call = calls(&mut w, key("alice", 0), Some("phone"));
+        assert_eq!(w.take(call), [] as [Value; 0]);
+    }
+}
+
+#[test]
+fn a_token_has_a_quarter_of_the_rates() {
+    let mut w = World::limited(Limits {
+        messages_per_second: 4,
+        messages_burst: 400,
+        bytes_per_second: 4000,
+        bytes_burst: 400_000,
+        joins_per_second: 4,
+        joins_burst: 40,
+        ..Limits::default()
+    });
+    w.join_bot(&["bot_a"]);
+    let sockets: Vec<_> = (0..4).map(|_| w.arrive(Some(phone()), None)).collect();
+    for socket in &sockets {
+        assert_eq!(w.told(*socket), ["connected", "auth_ok", "bots_list"]);
+    }
+    let sent: usize = sockets
+        .iter()
+        .map(|socket| until_limited(&mut w, *socket, &message("bot_a", "hi")))
+        .sum();
+    assert_eq!(sent, 100, "all of its sockets together");
+    let call = calls(&mut w, phone(), None);
+    assert_eq!(w.told(call).last().unwrap(), "rate_limited");
+    let desk = w.join(Some("desk"));
+    for _ in 0..290 {
+        assert_eq!(w.ask(desk, message("bot_a", "hi")), ["delivered"]);
+    }
+    for socket in sockets {
+        w.drop_conn(socket);
+    }
+    w.now_ms += 1000;
+    let back = w.arrive(Some(phone()), None);
+    w.told(back);
+    let sent = until_limited(&mut w, back, &message("bot_a", "hi"));
+    assert_eq!(sent, 1, "to come again gives no more");
+    w.now_ms += 100_000;
+    let large = message("bot_a", &text_of(60_000));
+    assert_eq!(until_limited(&mut w, back, &large), 2, "100,000 bytes");
+    let joined = (0..40).take_while(|_| {
+        let socket = w.arrive(Some(phone()), None);
+        let told = w.told(socket);
+        w.drop_conn(socket);
+        told.last().unwrap() == "bots_list"
+    });
+    assert_eq!(joined.count(), 10);
+    w.join(Some("desk"));
+}
+
+#[test]
+fn entries_of_a_list_are_encoded_anew_when_a_bot_changes() {
+    let mut w = World::plain();
+    w.join_bot(&["bot_a"]);
+    let conn = w.join(None);
+    let page = |w: &mut World| {
+        w.text(conn, list_of(5).to_string());
+        w.take(conn).pop().unwrap()["data"]["bots"].clone()
+    };
+    assert_eq!(page(&mut w)[0]["status"], "online");
+    assert_eq!(page(&mut w)[0]["name"], "bot_a");
+    let renamed = json!({"type": "register_bot", "data": {"botId": "bot_a", "name": "Anna"}});
+    w.ask(bot, renamed);
+    assert_eq!(page(&mut w)[0]["name"], "Anna");
+    w.now_ms += 5;
+    w.drop_conn(bot);
+    let left = page(&mut w);
+    assert_eq!(left[0]["status"], "offline");
+    assert_eq!(left[0]["since"], w.now_ms);
+    let back = w.join(Some("home"));
+    w.ask(back, register("bot_a"));
+    assert_eq!(page(&mut w)[0]["status"], "online");
+}
