@@ -355,7 +355,7 @@ fn a_token_has_a_quarter_of_the_rates() {
 #[test]
 fn entries_of_a_list_are_encoded_anew_when_a_bot_changes() {
     let mut w = World::plain();
-    w.join_bot(&["bot_a"]);
+    let bot = w.join_bot(&["bot_a"]);
     let conn = w.join(None);
     let page = |w: &mut World| {
         w.text(conn, list_of(5).to_string());
