@@ -9,9 +9,13 @@ mod bystanders;
 #[cfg(test)]
 mod closes;
 #[cfg(test)]
+mod conflicts;
+#[cfg(test)]
 mod conversation;
 #[cfg(test)]
 mod errors;
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod floods;
 #[cfg(test)]
@@ -27,6 +31,8 @@ mod leaks;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod numbers;
+#[cfg(test)]
 mod ops;
 #[cfg(test)]
 mod presence;
@@ -35,4 +41,8 @@ mod shutdown;
 #[cfg(test)]
 mod stalled;
 #[cfg(test)]
+mod status;
+#[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod upstream;

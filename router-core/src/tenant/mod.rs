@@ -23,6 +23,7 @@
 //! | `homes.rs` | what a bot's home means for routes, presence and who held it before |
 //! | `flaps.rs` | tells two instances that fight over a bot from one that restarts |
 //! | `presence.rs` | tells of bots that came and went; lists them |
+//! | `status.rs` | tells a tenant's owner which connections there are |
 //! | `replica.rs` | shows it to operators and tests |
 //! | `dedupe.rs` | remembers idempotency keys |
 
@@ -45,6 +46,7 @@ mod routes;
 mod send;
 mod settle;
 mod snapshot;
+mod status;
 
 use std::sync::Arc;
 
@@ -222,6 +224,7 @@ impl Tenant {
             Command::Unsubscribe(bot) => self.subscribe(env, conn, id, bot, false, fx),
             Command::List(list) => self.list(env, conn, id, list, fx),
             Command::Find(bot) => self.find(env, conn, id, &bot, fx),
+            Command::Survey(survey) => self.survey(env, conn, id, &survey, fx),
         }
     }
 

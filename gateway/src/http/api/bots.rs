@@ -1,15 +1,16 @@
 //! Which bots there are.
 
 use http::StatusCode;
-use protocol::ErrorCode;
 use protocol::http::BotPage;
 use protocol::limits::LIST_MAX;
 use protocol::presence::{BotsList, ListBots};
+use protocol::{ErrorCode, Rule};
 use router_core::request::Purpose;
 use router_core::session::Call;
 
 use super::exchange::Exchange;
 use super::{Answer, json_of};
+use crate::node::Refused;
 
 /// Lists the bots that the credential may see, in id order.
 #[utoipa::path(
@@ -27,9 +28,9 @@ use super::{Answer, json_of};
     security(("bearer" = [])),
 )]
 pub(super) async fn list(exchange: Exchange<'_>) -> Answer {
-    let limit: Option<u32> = exchange.query_number("limit")?;
+    let limit: Option<u32> = exchange.query_number(Rule::Limit)?;
     if limit.is_some_and(|limit| !(1..=LIST_MAX).contains(&limit)) {
-        return Err(ErrorCode::BadRequest.into());
+        return Err(Refused::over(ErrorCode::BadRequest, Rule::Limit));
     }
     let list = ListBots {
         limit,
