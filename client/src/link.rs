@@ -299,7 +299,12 @@ impl Link {
             }
             ServerMessage::Status(
                 Status::Connected(_)
-                | Status::Typed(TypedStatus::Subscribed(_) | TypedStatus::Unsubscribed(_)),
+                | Status::Typed(
+                    TypedStatus::Subscribed(_)
+                    | TypedStatus::Unsubscribed(_)
+                    | TypedStatus::Connections(_)
+                    | TypedStatus::Full(_),
+                ),
             )
             | ServerMessage::AuthOk(_)
             | ServerMessage::AuthError(_)

@@ -198,9 +198,11 @@ export class Link {
     this.#socket.send(JSON.stringify(frame));
   }
 
-  #settle(id: string | undefined): Waiting | undefined {
-    const waiting = id === undefined ? undefined : this.#waiting.get(id);
-    if (waiting === undefined || id === undefined) return undefined;
+  #settle(id: ServerFrame["id"]): Waiting | undefined {
+    // The ids of this link are texts.
+    if (typeof id !== "string") return undefined;
+    const waiting = this.#waiting.get(id);
+    if (waiting === undefined) return undefined;
     clearTimeout(waiting.timer);
     this.#waiting.delete(id);
     return waiting;

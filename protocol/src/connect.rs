@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::ids::{ClientId, ConnectionId, TenantId};
+use crate::integer;
 use crate::secret::Secret;
 
 /// `auth`: the first frame of a socket that gave no credential on the upgrade.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct Auth {
-    /// `t2b_<userId>_<16 hex>`.
+    /// `t2b_<userId>_<16 hex>`; after a revoke `t2b_<userId>_<g>-<16 hex>`, `g` being the key generation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional, as = "Option<String>")]
     pub api_key: Option<Secret<String>>,
@@ -48,9 +49,11 @@ pub enum Acks {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 pub struct Resume {
     /// The mailbox's epoch.
+    #[serde(deserialize_with = "integer::required")]
     #[ts(type = "number")]
     pub epoch: u64,
     /// The last offset received.
+    #[serde(deserialize_with = "integer::required")]
     #[ts(type = "number")]
     pub offset: u64,
 }
@@ -84,7 +87,7 @@ pub struct AuthOk {
     /// The tenant.
     #[ts(type = "string")]
     pub user_id: TenantId,
-    /// The same as `connectionId`, for old clients.
+    /// The same as `connectionId`, for old clients: it does not outlive the connection.
     #[ts(type = "string")]
     pub session_id: ConnectionId,
     /// This socket's id.
@@ -98,7 +101,8 @@ pub struct AuthOk {
     /// How often the gateway pings, milliseconds.
     #[ts(type = "number")]
     pub heartbeat_ms: u64,
-    /// What this gateway can do beyond registering and listing.
+    /// What this gateway can do beyond registering, listing and presence: `message`, `partial`. Later
+    /// versions have more.
     pub features: Vec<String>,
     /// The limits a client should know.
     pub limits: AuthLimits,

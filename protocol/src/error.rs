@@ -78,7 +78,7 @@ error_codes! {
     AlreadyRegistered  "already_registered"   409 false Since::Now, "That id is in use";
     TakeoverFlapping   "takeover_flapping"    409 false Since::Now, "Two instances keep taking this bot from each other";
     LeaseLost          "lease_lost"           409 false Since::Reserved("tasks"), "The lease on this task was lost";
-    IdempotencyConflict "idempotency_conflict" 409 false Since::Reserved("tasks"), "That key was used for another request";
+    IdempotencyConflict "idempotency_conflict" 409 false Since::Now, "That id was used for another request";
     TooLarge           "too_large"            413 false Since::Now, "A member, or the whole request, is over its size";
     UnsupportedMediaType "unsupported_media_type" 415 false Since::Now, "The body must be application/json";
     Misdirected        "misdirected"          421 false Since::Now, "The Host is not one of this gateway's";

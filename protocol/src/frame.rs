@@ -7,14 +7,14 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
-use ts_rs::TS;
 
 use crate::connect::Auth;
 use crate::ids::{FrameId, MessageId, Name, StreamId};
+use crate::json::walk_members;
 use crate::presence::{BotRef, ListBots, RegisterBot};
+use crate::status::StatusRequest;
 
 mod spelled;
 
@@ -50,7 +50,7 @@ pub enum Request {
     /// Asks for a page of bots.
     ListBots(Box<ListBots>),
     /// Asks for a status.
-    Status(StatusRequest),
+    Status(Box<StatusRequest>),
     /// A type that a later version will serve: `received`, `task`, `task_update`.
     Later,
     /// Asks for `pong`.
@@ -149,6 +149,19 @@ impl Body {
             .map(|run| &self.text[run.start as usize..run.end as usize])
     }
 
+    /// Calls `each` with every member: its key, unescaped, and the whole of it as it is written, from
+    /// the key's quote to the end of the value.
+    pub fn each_member(&self, mut each: impl FnMut(&[u8], &[u8])) {
+        for run in self.runs() {
+            // A run that is no JSON ends at its fault: the codec makes none.
+            let _ = walk_members(run, |member| {
+                // A key's span lies within its quotes.
+                let (start, end) = (member.key.start as usize - 1, member.value.end as usize);
+                each(&member.key(run), &run[start..end]);
+            });
+        }
+    }
+
     /// Bytes of the members, the commas between the runs included.
     pub fn len(&self) -> usize {
         self.kept.iter().map(|run| run.len()).sum::<usize>() + self.kept.len().saturating_sub(1)
@@ -175,11 +188,4 @@ impl Body {
             out.extend_from_slice(run);
         }
     }
-}
-
-/// `status`: what is asked about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
-pub struct StatusRequest {
-    /// `bots`; `connections` and `full` are for later.
-    pub request: String,
 }

@@ -15,6 +15,7 @@ use crate::close::CloseCode;
 use crate::error::{ErrorCode, Since};
 use crate::frame::{BodyMembers, ClientFrame, ServerFrame};
 use crate::limits::{self, Limits};
+use crate::rule::Rule;
 
 /// The generated files: path from the root of the repository, and content.
 pub fn files() -> [(&'static str, String); 3] {
@@ -38,7 +39,49 @@ pub fn json_schema() -> String {
         "anyOf": [client, server],
         "$defs": Value::Object(generator.take_definitions(true)),
     });
+    let schema = with_plain_enums(schema);
     format!("{schema:#}\n")
+}
+
+/// The same schema with each `oneOf` of constant texts written as one `enum`, which generators of
+/// code know as such. What was said of each text goes to the description.
+pub fn with_plain_enums(mut schema: Value) -> Value {
+    match &mut schema {
+        Value::Object(members) => {
+            for value in members.values_mut() {
+                *value = with_plain_enums(value.take());
+            }
+            let texts = members.get("oneOf").and_then(constants_of);
+            if let Some((texts, words)) = texts {
+                members.remove("oneOf");
+                let said = members.get("description").and_then(Value::as_str);
+                let said = said.map(|said| format!("{said}\n\n")).unwrap_or_default();
+                members.insert("description".to_owned(), json!(said + &words));
+                members.insert("type".to_owned(), json!("string"));
+                members.insert("enum".to_owned(), texts);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                *item = with_plain_enums(item.take());
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    schema
+}
+
+/// The texts of a `oneOf` that has nothing but constant texts, and a line about each.
+fn constants_of(one_of: &Value) -> Option<(Value, String)> {
+    let mut texts = Vec::new();
+    let mut words = Vec::new();
+    for case in one_of.as_array()? {
+        let text = case.get("const")?.as_str()?;
+        let about = case.get("description").and_then(Value::as_str);
+        words.push(format!("- `{text}`: {}", about.unwrap_or_default()));
+        texts.push(json!(text));
+    }
+    Some((Value::Array(texts), words.join("\n")))
 }
 
 /// The TypeScript types of every frame, and the tables of errors, closes and limits as objects.
@@ -113,6 +156,8 @@ pub fn typescript() -> String {
 pub struct Tables {
     /// One row per [`ErrorCode`].
     pub errors: String,
+    /// One row per [`Rule`].
+    pub rules: String,
     /// One row per [`CloseCode`].
     pub closes: String,
     /// The constants of [`limits`], then the fields of [`Limits`] with their defaults.
@@ -130,6 +175,9 @@ pub fn markdown_tables() -> Tables {
             since(code.since()),
         ]
     });
+    let rules = Rule::ALL
+        .iter()
+        .map(|rule| [format!("`{}`", rule.field()), rule.text().to_owned()]);
     let closes = CloseCode::ALL.iter().map(|close| {
         [
             close.code().to_string(),
@@ -145,6 +193,7 @@ pub fn markdown_tables() -> Tables {
         .map(|(name, value, means)| [format!("`{name}`"), value.to_string(), means.to_owned()]);
     Tables {
         errors: markdown(["reason", "code", "retry", "message", "since"], errors),
+        rules: markdown(["field", "rule"], rules),
         closes: markdown(
             ["close", "reason", "means", "client should", "since"],
             closes,
@@ -230,8 +279,21 @@ mod tests {
     }
 
     #[test]
+    fn constant_texts_become_an_enum_and_nothing_else_does() {
+        let schema = json!({"a": {"description": "A.", "oneOf": [
+            {"const": "x", "type": "string", "description": "Ex."},
+            {"const": "y", "type": "string"},
+        ]}});
+        let a = json!({"description": "A.\n\n- `x`: Ex.\n- `y`: ", "type": "string", "enum": ["x", "y"]});
+        assert_eq!(with_plain_enums(schema)["a"], a);
+        let other = json!({"oneOf": [{"const": "x"}, {"type": "object"}]});
+        assert_eq!(with_plain_enums(other.clone()), other);
+    }
+
+    #[test]
     fn tables_have_every_row() {
         let tables = markdown_tables();
+        assert_eq!(tables.rules.lines().count(), Rule::ALL.len() + 2);
         assert_eq!(tables.errors.lines().count(), ErrorCode::ALL.len() + 2);
         assert_eq!(tables.closes.lines().count(), CloseCode::ALL.len() + 2);
         assert!(

@@ -6,8 +6,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::error::ErrorCode;
 use crate::frame::{AckStatus, Delivered};
 use crate::ids::{BotId, ClientId, MessageId};
+use crate::integer;
 use crate::limits::TOKEN_TTL_MAX_S;
 use crate::presence::BotInfo;
+use crate::rule::Fault;
 use crate::secret::Secret;
 
 /// `application/problem+json`: why a request was refused. Source: RFC 9457.
@@ -17,8 +19,14 @@ pub struct Problem {
     /// `urn:t2b:error:<reason>`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// A sentence for a person.
+    /// A sentence for a person: the same for every problem of a reason.
     pub title: String,
+    /// What is wrong with the member that is to blame, if one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The member that is to blame, if one is: of the body, of the query, or a header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
     /// The HTTP status.
     pub status: u16,
     /// The row of the error table.
@@ -32,10 +40,12 @@ pub struct Problem {
 
 impl Problem {
     /// The problem of a row.
-    pub fn of(reason: ErrorCode, retry_after_ms: Option<u64>) -> Self {
+    pub fn of(reason: ErrorCode, fault: Option<Fault>, retry_after_ms: Option<u64>) -> Self {
         Self {
             kind: format!("urn:t2b:error:{reason}"),
             title: reason.text().to_owned(),
+            detail: fault.map(Fault::sentence),
+            field: fault.map(|fault| fault.field().to_owned()),
             status: reason.status(),
             reason,
             retryable: reason.retryable(),
@@ -73,6 +83,10 @@ pub struct MessageAnswer {
 /// What a client token shall be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("anyOf" = [
+    { "properties": { "scope": { "items": { "const": "chat" } } } },
+    { "required": ["bots"] },
+]))]
 pub struct TokenRequest {
     /// The client id of whoever will hold it.
     #[schemars(with = "ClientId")]
@@ -90,7 +104,11 @@ pub struct TokenRequest {
     #[schemars(length(min = 1, max = 1))]
     pub scope: Option<Vec<TokenScope>>,
     /// How long it is good, seconds: 1 to 2592000 (30 days). Default: 3600.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "integer::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(range(min = 1, max = TOKEN_TTL_MAX_S))]
     pub ttl_seconds: Option<u64>,
 }

@@ -118,6 +118,33 @@ impl Walk {
     }
 }
 
+/// Walks members without the braces around them, as a body is carried; `each` gets every one, and
+/// none if there are none.
+///
+/// The text must be a part of one that was walked before, or lie as deep as that did. Errors:
+/// [`Malformed`], after the members before the fault.
+pub fn walk_members(text: &[u8], mut each: impl FnMut(Member)) -> Result<(), Malformed> {
+    if u32::try_from(text.len()).is_err() {
+        return Err(Malformed);
+    }
+    let mut cursor = Cursor::new(text);
+    cursor.space();
+    if cursor.rest.is_empty() {
+        return Ok(());
+    }
+    loop {
+        cursor.space();
+        let mut member = cursor.key()?;
+        cursor.value(3)?;
+        member.value.end = cursor.at();
+        each(member);
+        cursor.space();
+        if !cursor.take(b',') {
+            return cursor.end();
+        }
+    }
+}
+
 #[cold]
 fn unescaped_key(raw: &[u8]) -> Vec<u8> {
     unescape(raw).unwrap_or_default().into_owned().into_bytes()
@@ -261,22 +288,28 @@ impl<'a> Cursor<'a> {
         }
         loop {
             self.space();
-            let (key, escaped) = self.string()?;
-            self.space();
-            self.expect(b':')?;
-            self.space();
-            let start = self.at();
-            let member = Member {
-                key,
-                value: Span { start, end: start },
-                escaped,
-            };
+            let member = self.key()?;
             each(self, member)?;
             self.space();
             if !self.take(b',') {
                 return self.expect(b'}');
             }
         }
+    }
+
+    /// Walks a key and its colon: a member of whose value only the start is known.
+    #[inline]
+    fn key(&mut self) -> Result<Member, Malformed> {
+        let (key, escaped) = self.string()?;
+        self.space();
+        self.expect(b':')?;
+        self.space();
+        let start = self.at();
+        Ok(Member {
+            key,
+            value: Span { start, end: start },
+            escaped,
+        })
     }
 
     fn array(&mut self, depth: usize) -> Result<(), Malformed> {

@@ -7,10 +7,10 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `ids.rs` | names that parse: tenants, bots, clients, connections, messages |
-//! | `error.rs`, `close.rs`, `limits.rs` | the three tables that the documents are generated from |
-//! | `connect.rs`, `presence.rs`, `frame.rs` | the frames, by column |
+//! | `error.rs`, `rule.rs`, `close.rs`, `limits.rs` | the tables that the documents are generated from |
+//! | `connect.rs`, `presence.rs`, `status.rs`, `frame.rs` | the frames, by column |
 //! | `http.rs` | the bodies of the HTTP API |
-//! | `json.rs`, `codec/` | one pass from text to frame, one exact-size write back |
+//! | `json.rs`, `integer.rs`, `codec/` | one pass from text to frame, one exact-size write back |
 //! | `envelope.rs`, `lane.rs` | what one node sends another, and in what packets |
 //! | `generate.rs` | the same words as JSON Schema, TypeScript and tables of the documents |
 
@@ -23,11 +23,14 @@ pub mod frame;
 pub mod generate;
 pub mod http;
 pub mod ids;
+mod integer;
 pub mod json;
 pub mod lane;
 pub mod limits;
 pub mod presence;
+pub mod rule;
 pub mod secret;
+pub mod status;
 
 pub use close::CloseCode;
 pub use envelope::Envelope;
@@ -37,4 +40,5 @@ pub use ids::{
     TenantId,
 };
 pub use limits::Limits;
+pub use rule::{Fault, Rule};
 pub use secret::Secret;

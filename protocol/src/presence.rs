@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::ids::BotId;
+use crate::integer;
 
 /// `register_bot`: this socket is the bot's home from now on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
@@ -96,7 +97,7 @@ pub struct BotRegistered {
     /// The bot as others see it.
     #[serde(flatten)]
     pub bot: BotInfo,
-    /// The claim's number; a later claim has a higher one.
+    /// The number of this claim of the bot; a later claim of it, by whomever, has a higher one.
     #[ts(type = "number")]
     pub epoch: u64,
     /// Present if `confirm` was asked: whether messages to this bot are stored.
@@ -159,7 +160,11 @@ pub struct BotStatus {
 #[serde(rename_all = "camelCase")]
 pub struct ListBots {
     /// Most bots in the answer, 1 to 1000. Default: 100.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "integer::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[ts(optional)]
     pub limit: Option<u32>,
     /// `nextCursor` of the page before.

@@ -6,6 +6,7 @@
 //! | register, unregister | yes | `forbidden_scope` | ids in `bots` |
 //! | speak as a bot | yes | `forbidden_scope` | ids in `bots` |
 //! | list, subscribe, presence | all | `bots` (absent = all) | `bots` |
+//! | list connections | yes | `forbidden_scope` | `forbidden_scope` |
 //! | issue tokens | yes | `forbidden_scope` | `forbidden_scope` |
 //!
 //! [`auth`](crate::auth) makes a [`Grant`] of a credential; a session asks [`authorize`] for every
@@ -92,6 +93,8 @@ pub enum Action<'a> {
     Hold(&'a BotId),
     /// List bots, subscribe, ask for a status.
     Look,
+    /// See the tenant's connections.
+    Survey,
     /// Make a client token.
     Issue,
 }
@@ -134,7 +137,8 @@ pub fn authorize(grant: &Grant, conn: ConnKey, action: Action<'_>) -> Result<Per
             Some(from) if names_bot_of(grant, from.as_str()) => Ok(()),
             Some(_) => Err(ErrorCode::ForbiddenScope),
         },
-        (Scope::Chat, Action::Hold(_)) | (Scope::Chat | Scope::Bot, Action::Issue) => {
+        (Scope::Chat, Action::Hold(_))
+        | (Scope::Chat | Scope::Bot, Action::Survey | Action::Issue) => {
             Err(ErrorCode::ForbiddenScope)
         }
         (Scope::Bot, Action::Hold(bot)) => {
@@ -224,6 +228,11 @@ mod tests {
         assert_eq!(issue(&key), Ok(()));
         assert_eq!(issue(&chat), Err(ErrorCode::ForbiddenScope));
         assert_eq!(issue(&of_a), Err(ErrorCode::ForbiddenScope));
+
+        let survey = |grant| authorize(grant, ConnKey(1), Action::Survey).map(|_| ());
+        assert_eq!(survey(&key), Ok(()));
+        assert_eq!(survey(&chat), Err(ErrorCode::ForbiddenScope));
+        assert_eq!(survey(&of_a), Err(ErrorCode::ForbiddenScope));
 
         assert_eq!(send(&key, Some("bot_a")), Ok(()));
         assert_eq!(send(&chat, None), Ok(()));

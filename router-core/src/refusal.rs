@@ -1,7 +1,8 @@
 //! Why a request is refused, and the `error` frame that says so: one form for sessions and tenants.
 
+use protocol::codec::Rejected;
 use protocol::codec::encode;
-use protocol::{ErrorCode, FrameId, MessageId};
+use protocol::{ErrorCode, Fault, FrameId, MessageId, Rule};
 
 use crate::effect::{Class, Effect, Effects, Fact};
 use crate::env::{Env, Millis};
@@ -11,6 +12,8 @@ use crate::ids::ConnKey;
 #[derive(Debug, Clone)]
 pub(crate) struct Refusal {
     pub code: ErrorCode,
+    /// The member that is to blame, if one is.
+    pub fault: Option<Fault>,
     pub message_id: Option<MessageId>,
     pub retry_ms: Option<Millis>,
 }
@@ -24,6 +27,14 @@ impl Refusal {
         }
     }
 
+    /// The refusal of a request over one of its members.
+    pub fn over(code: ErrorCode, rule: Rule) -> Self {
+        Self {
+            fault: Some(Fault::of(rule)),
+            ..Self::from(code)
+        }
+    }
+
     /// The same refusal, of this message.
     pub fn of(self, message_id: Option<MessageId>) -> Self {
         Self { message_id, ..self }
@@ -32,7 +43,14 @@ impl Refusal {
     /// Tells a connection that its request `id` is refused.
     pub fn tell(self, env: &Env<'_>, to: ConnKey, id: Option<&FrameId>, fx: &mut Effects) {
         let message_id = self.message_id.as_ref();
-        let text = encode::error(self.code, id, message_id, self.retry_ms, env.unix_ms);
+        let text = encode::error(
+            self.code,
+            self.fault,
+            id,
+            message_id,
+            self.retry_ms,
+            env.unix_ms,
+        );
         fx.deliver(to, text, Class::Refusal);
         fx.push(Effect::Note(Fact::Refused(self.code)));
     }
@@ -42,7 +60,19 @@ impl From<ErrorCode> for Refusal {
     fn from(code: ErrorCode) -> Self {
         Self {
             code,
+            fault: Rule::implied_by(code).map(Fault::of),
             message_id: None,
+            retry_ms: None,
+        }
+    }
+}
+
+impl From<&Rejected> for Refusal {
+    fn from(rejected: &Rejected) -> Self {
+        Self {
+            code: rejected.code,
+            fault: rejected.fault,
+            message_id: rejected.message_id,
             retry_ms: None,
         }
     }

@@ -188,6 +188,8 @@ pub enum Command {
     List(List),
     /// One bot, as a page of its own.
     Find(BotId),
+    /// What the tenant has.
+    Survey(Survey),
 }
 
 /// How a bot wants to be registered.
@@ -201,6 +203,17 @@ pub struct Registration {
     pub instance: Option<SmolStr>,
     /// Whether stored messages were asked for.
     pub confirm: bool,
+}
+
+/// One page of connections.
+#[derive(Debug)]
+pub struct Survey {
+    /// Most connections, and most bots.
+    pub limit: usize,
+    /// The last connection of the page before.
+    pub after: Option<ConnectionId>,
+    /// Whether the bots are told too.
+    pub is_full: bool,
 }
 
 /// One page of bots.

@@ -33,6 +33,7 @@ pub(crate) fn files() -> Vec<Generated> {
     let tables = generate::markdown_tables();
     let page = vec![
         ("errors", tables.errors),
+        ("rules", tables.rules),
         ("closes", tables.closes),
         ("limits", tables.limits),
     ];

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use metrics::Gauge;
-use protocol::codec::{Reply, Taken};
+use protocol::codec::{Rejected, Reply, Taken};
 use protocol::frame::{AckStatus, ServerFrame, ServerMessage, Status, TypedStatus};
 use protocol::http::{TokenIssued, TokenRequest};
 use protocol::limits::TOKEN_BYTES_MAX;
 use protocol::presence::{BotsList, ListBots};
-use protocol::{CloseCode, ErrorCode, MessageId, TenantId};
+use protocol::{CloseCode, ErrorCode, Fault, MessageId, Rule, TenantId};
 use router_core::session::{Call, Input, Opened};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -23,17 +23,40 @@ use super::member::Member;
 use crate::gate::Open;
 use crate::ws::{Budget, Ended, Local, ReadLimits, Told};
 
-/// Why a call is refused: a row of the error table, and when to come back if that is known.
+/// Why a call is refused: a row of the error table, the member that is to blame if one is, and when
+/// to come back if that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Refused {
     pub(crate) code: ErrorCode,
+    pub(crate) fault: Option<Fault>,
     pub(crate) retry_after_ms: Option<u64>,
+}
+
+impl Refused {
+    /// The refusal of a request over one of its members.
+    pub(crate) fn over(code: ErrorCode, rule: Rule) -> Self {
+        Self {
+            fault: Some(Fault::of(rule)),
+            ..Self::from(code)
+        }
+    }
 }
 
 impl From<ErrorCode> for Refused {
     fn from(code: ErrorCode) -> Self {
         Self {
             code,
+            fault: Rule::implied_by(code).map(Fault::of),
+            retry_after_ms: None,
+        }
+    }
+}
+
+impl From<Rejected> for Refused {
+    fn from(rejected: Rejected) -> Self {
+        Self {
+            code: rejected.code,
+            fault: rejected.fault,
             retry_after_ms: None,
         }
     }
@@ -155,11 +178,15 @@ impl Caller {
         let node = &self.member.node;
         let view = node.view();
         let env = node.env(&view);
-        let claims = self.member.ask(|session| session.claims(&env, asked))?;
+        let claims = self.member.ask(|session| session.claims(&env, asked));
+        let claims = claims.map_err(|(code, fault)| Refused {
+            fault,
+            ..Refused::from(code)
+        })?;
         let token = node.keyring.issue_token(&claims);
         // A longer one would never be verified.
         if token.reveal().len() > TOKEN_BYTES_MAX {
-            return Err(ErrorCode::TooLarge.into());
+            return Err(Refused::over(ErrorCode::TooLarge, Rule::Bots));
         }
         if let Some(why) = self.local.closed() {
             return Err(refused_by(why));
@@ -247,8 +274,10 @@ fn answer_of(frame: &Bytes) -> Result<Option<Answer>, Refused> {
             Some(Answer::Bots(bots))
         }
         ServerMessage::Error(error) => {
+            let sentence = error.message.split_once(": ").map(|(_, sentence)| sentence);
             return Err(Refused {
                 code: error.reason,
+                fault: sentence.and_then(Fault::told),
                 retry_after_ms: error.retry_after_ms,
             });
         }

@@ -33,7 +33,7 @@ async fn bad_frames_are_answered_and_nothing_more() {
         ),
         (r#"{"type":"ping"} {"type":"ping"}"#.to_owned(), "bad_frame"),
         (r#"{"type":"ping",}"#.to_owned(), "bad_frame"),
-        (r#"{"type":"ping","id":7}"#.to_owned(), "invalid_id"),
+        (r#"{"type":"ping","id":7.5}"#.to_owned(), "invalid_id"),
         ("[".repeat(20_000), "bad_frame"),
         (r#"{"data":"#.repeat(20_000), "bad_frame"),
         (

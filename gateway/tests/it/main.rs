@@ -13,9 +13,13 @@ mod bystanders;
 #[cfg(test)]
 mod closes;
 #[cfg(test)]
+mod conflicts;
+#[cfg(test)]
 mod conversation;
 #[cfg(test)]
 mod errors;
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod floods;
 #[cfg(test)]
@@ -34,6 +38,8 @@ mod liveness;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]
+mod numbers;
+#[cfg(test)]
 mod ops;
 #[cfg(test)]
 mod presence;
@@ -42,4 +48,8 @@ mod shutdown;
 #[cfg(test)]
 mod stalled;
 #[cfg(test)]
+mod status;
+#[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod upstream;

@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 
-use super::value::{BAD_FRAME, Refusal, given, id, inside, missing, pick};
+use super::value::{BAD_FRAME, Refusal, bad, frame_id, given, id, inside, missing, pick, wrong};
 use super::{message, requests};
 use crate::error::ErrorCode;
 use crate::frame::{Frame, Request, Send, SendKind};
-use crate::ids::{FrameId, InvalidId, MessageId};
+use crate::ids::{FrameId, MessageId};
 use crate::json::{Malformed, Member, Span, Walk, unescape};
+use crate::rule::{Fault, Rule};
 
 /// A frame that is refused before anybody looks at what it asks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,8 +20,8 @@ pub struct Rejected {
     pub id: Option<FrameId>,
     /// `data.messageId`, likewise.
     pub message_id: Option<MessageId>,
-    /// Which member is missing, for `missing_field`.
-    pub field: Option<&'static str>,
+    /// The member that is to blame, if one is.
+    pub fault: Option<Fault>,
 }
 
 /// Reads one frame. The body of a message is a slice of `text`, not a copy.
@@ -31,9 +32,9 @@ pub fn decode(text: &Bytes) -> Result<Frame, Rejected> {
     let walked = walk.run(text);
     frame(text, &walk, walked).map_err(|refusal| Rejected {
         code: refusal.code,
-        id: only(text, &walk.frame, "id", FrameId::parse),
-        message_id: only(text, &walk.data, "messageId", MessageId::parse),
-        field: refusal.field,
+        id: only(text, &walk.frame, "id", frame_id),
+        message_id: only(text, &walk.data, "messageId", message_id),
+        fault: refusal.fault,
     })
 }
 
@@ -54,8 +55,8 @@ pub fn decode_message(text: &Bytes) -> Result<Send, Rejected> {
     send.map_err(|refusal| Rejected {
         code: refusal.code,
         id: None,
-        message_id: only(text, &walk.data, "messageId", MessageId::parse),
-        field: refusal.field,
+        message_id: only(text, &walk.data, "messageId", message_id),
+        fault: refusal.fault,
     })
 }
 
@@ -69,14 +70,18 @@ pub(super) struct Data<'a> {
     pub(super) members: &'a [Member],
 }
 
+const INVALID_FRAME_ID: Refusal = wrong(ErrorCode::InvalidId, Rule::FrameId);
+
 fn frame(text: &Bytes, walk: &Walk, walked: Result<(), Malformed>) -> Result<Frame, Refusal> {
     walked.map_err(|Malformed| BAD_FRAME)?;
     let names = ["type", "data", "id", "timestamp"];
-    let [kind, data, frame_id, _timestamp] = pick(text, &walk.frame, names)?;
-    let id = frame_id
-        .map(|span| id(span.of(text), FrameId::parse))
-        .transpose()?;
-    let kind = inside(kind.ok_or(missing("type"))?.of(text)).ok_or(BAD_FRAME)?;
+    let [kind, data, id, _timestamp] = pick(text, &walk.frame, names)?;
+    let id = match id {
+        Some(span) => Some(frame_id(span.of(text)).ok_or(INVALID_FRAME_ID)?),
+        None => None,
+    };
+    let kind = kind.ok_or(missing(Rule::Type))?.of(text);
+    let kind = inside(kind).ok_or(bad(Rule::Type))?;
     let data = Data {
         text,
         span: data,
@@ -111,9 +116,9 @@ fn request(kind: &[u8], data: &Data<'_>) -> Result<Request, Refusal> {
         b"list_bots" => requests::list_bots(data)
             .map(Box::new)
             .map(Request::ListBots),
-        b"status" => requests::status(data).map(Request::Status),
+        b"status" => requests::status(data).map(Box::new).map(Request::Status),
         b"received" | b"task" | b"task_update" => Ok(Request::Later),
-        _ => Err(ErrorCode::UnknownType.into()),
+        _ => Err(wrong(ErrorCode::UnknownType, Rule::Type)),
     }
 }
 
@@ -127,7 +132,7 @@ impl<'a> Data<'a> {
         if object.starts_with(b"{") {
             Ok(object)
         } else {
-            Err(BAD_FRAME)
+            Err(bad(Rule::Data))
         }
     }
 
@@ -143,12 +148,11 @@ impl<'a> Data<'a> {
 }
 
 /// The id in the one member of that name; `None` if there is none, or two, or it is not valid.
-fn only<T>(
-    text: &[u8],
-    members: &[Member],
-    name: &str,
-    parse: fn(&str) -> Result<T, InvalidId>,
-) -> Option<T> {
+fn only<T>(text: &[u8], members: &[Member], name: &str, read: fn(&[u8]) -> Option<T>) -> Option<T> {
     let [raw] = pick(text, members, [name]).ok()?;
-    id(raw?.of(text), parse).ok()
+    read(raw?.of(text))
+}
+
+fn message_id(raw: &[u8]) -> Option<MessageId> {
+    id(raw, MessageId::parse)
 }

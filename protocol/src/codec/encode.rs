@@ -13,7 +13,8 @@ use time::UtcDateTime;
 use crate::envelope::Envelope;
 use crate::error::ErrorCode;
 use crate::frame::{AckStatus, ClientFrame, ErrorData, SendKind, ServerMessage};
-use crate::ids::{FrameId, MessageId};
+use crate::ids::{FrameId, MessageId, Written};
+use crate::rule::{self, Fault};
 
 /// The pieces that a block puts, as one text: it is run for their size first, then for themselves.
 /// Twice, and not once with a list of them, since pieces that are constant then cost next to nothing.
@@ -70,7 +71,7 @@ pub fn delivery(envelope: &Envelope, now_ms: u64) -> Bytes {
 pub fn ack(message_id: &MessageId, status: AckStatus, id: Option<&FrameId>, now_ms: u64) -> Bytes {
     let mut now = itoa::Buffer::new();
     let now = now.format(now_ms);
-    let id = id.map(escaped);
+    let id = id.map(Quoted::new);
     joined!(|out| {
         out.put(r#"{"type":"message_ack","data":{"messageId":""#)
             .put(message_id.as_str());
@@ -78,15 +79,19 @@ pub fn ack(message_id: &MessageId, status: AckStatus, id: Option<&FrameId>, now_
             .put(status.wire_name())
             .put(r#""}"#);
         if let Some(id) = &id {
-            out.put(r#","id":""#).put(id.as_bytes()).put("\"");
+            out.put(r#","id":"#)
+                .put(id.quote)
+                .put(id.text.as_bytes())
+                .put(id.quote);
         }
         out.put(r#","timestamp":"#).put(now).put("}");
     })
 }
 
-/// `error`: the refusal of a frame, in the words of the table.
+/// `error`: the refusal of a frame, in the words of the tables.
 pub fn error(
     code: ErrorCode,
+    fault: Option<Fault>,
     id: Option<&FrameId>,
     message_id: Option<&MessageId>,
     retry_after_ms: Option<u64>,
@@ -95,7 +100,8 @@ pub fn error(
     let error = ErrorData {
         code: code.status(),
         reason: code,
-        message: code.text().to_owned(),
+        message: rule::message(code, fault),
+        field: fault.map(|fault| fault.field().to_owned()),
         message_id: message_id.cloned(),
         retryable: code.retryable(),
         retry_after_ms,
@@ -118,8 +124,8 @@ pub struct ListPage<'a> {
 pub fn bots_list(page: &ListPage<'_>, id: Option<&FrameId>, now_ms: u64) -> Bytes {
     let mut now = itoa::Buffer::new();
     let now = now.format(now_ms);
-    let id = id.map(escaped);
-    let request_id = page.request_id.map(escaped_text);
+    let id = id.map(Quoted::new);
+    let request_id = page.request_id.map(escaped);
     joined!(|out| {
         out.put(r#"{"type":"status","data":{"type":"bots_list","bots":["#);
         for (at, entry) in page.entries.iter().enumerate() {
@@ -136,7 +142,10 @@ pub fn bots_list(page: &ListPage<'_>, id: Option<&FrameId>, now_ms: u64) -> Byte
         }
         out.put("}");
         if let Some(id) = &id {
-            out.put(r#","id":""#).put(id.as_bytes()).put("\"");
+            out.put(r#","id":"#)
+                .put(id.quote)
+                .put(id.text.as_bytes())
+                .put(id.quote);
         }
         out.put(r#","timestamp":"#).put(now).put("}");
     })
@@ -189,12 +198,29 @@ impl Pieces for Vec<u8> {
     }
 }
 
-/// An id as it stands between the quotes of a JSON string. Most need no escape and no allocation.
-fn escaped(id: &FrameId) -> Cow<'_, str> {
-    escaped_text(id.as_str())
+/// An id as it stands in a frame, between two quotes if it is a text.
+struct Quoted<'a> {
+    quote: &'static str,
+    text: Cow<'a, str>,
 }
 
-fn escaped_text(text: &str) -> Cow<'_, str> {
+impl<'a> Quoted<'a> {
+    fn new(id: &'a FrameId) -> Self {
+        match id.written() {
+            Written::Text(text) => Self {
+                quote: "\"",
+                text: escaped(text),
+            },
+            Written::Number(number) => Self {
+                quote: "",
+                text: Cow::Owned(number.to_string()),
+            },
+        }
+    }
+}
+
+/// A text as it stands between the quotes of a JSON string. Most need no escape and no allocation.
+fn escaped(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\') {
         return Cow::Borrowed(text);
     }
@@ -285,10 +311,20 @@ mod tests {
     }
 
     #[test]
+    fn an_integer_id_has_no_quotes() {
+        let message = MessageId::parse("m-1").unwrap();
+        let id = FrameId::parse_number("-7").unwrap();
+        let text = ack(&message, AckStatus::Delivered, Some(&id), 5);
+        let wanted = r#"{"type":"message_ack","data":{"messageId":"m-1","status":"delivered"},"id":-7,"timestamp":5}"#;
+        assert_eq!(text, wanted);
+        let error = error(ErrorCode::BotOffline, None, Some(&id), None, None, 5);
+        assert!(error.ends_with(br#","id":-7,"timestamp":5}"#), "{error:?}");
+    }
+
+    #[test]
     fn ids_are_escaped_as_serde_json_does() {
         for text in ["plain", "ä😀/\u{7f}", "\"", "\\", "\u{1f}\n\u{8}", "\"\\\""] {
-            let id = FrameId::parse(text).unwrap();
-            let quoted = format!("\"{}\"", escaped(&id));
+            let quoted = format!("\"{}\"", escaped(text));
             assert_eq!(quoted, serde_json::to_string(text).unwrap());
         }
     }

@@ -10,26 +10,28 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::decode::Data;
-use super::value::{BAD_FRAME, Refusal, inside, missing, natural, word};
+use super::value::{Refusal, bad, inside, missing, twice, word, wrong};
 use crate::error::ErrorCode;
 use crate::frame::{Body, Message, Send, SendKind};
 use crate::ids::{InvalidId, MessageId, Name, StreamId};
+use crate::integer::natural;
 use crate::limits::PARTIAL_BYTES_MAX;
+use crate::rule::Rule;
 
 /// Reads a frame of the message family.
 pub(super) fn read(kind: SendKind, data: &Data<'_>) -> Result<Send, Refusal> {
     data.object()?;
     let (known, body) = sort(kind, data)?;
-    let to = word(given(known.to).ok_or(missing("to"))?, Name::parse)?;
-    let from = optional_word(known.from, Name::parse)?;
-    let message_id = optional_word(known.message_id, MessageId::parse)?;
-    let stream_id = optional_word(known.stream_id, StreamId::parse)?;
-    let reply_to = optional_word(known.reply_to, MessageId::parse)?;
-    text(known.timestamp)?;
+    let to = needed(known.to, Rule::To)?;
+    let to = word(to, Name::parse, Rule::To)?;
+    let from = optional_word(known.from, Name::parse, Rule::From)?;
+    let message_id = optional_word(known.message_id, MessageId::parse, Rule::MessageId)?;
+    let stream_id = optional_word(known.stream_id, StreamId::parse, Rule::StreamId)?;
+    let reply_to = optional_word(known.reply_to, MessageId::parse, Rule::ReplyTo)?;
     let part = match kind {
         SendKind::Message => known.check_message()?,
         SendKind::MessagePartial => known.check_partial().map(|()| None)?,
-        SendKind::Typing => flag(Some(needed(known.active, "active")?)).map(|()| None)?,
+        SendKind::Typing => known.check_typing().map(|()| None)?,
     };
     let message = Message {
         kind,
@@ -110,25 +112,36 @@ impl<'a> Known<'a> {
 
     /// Which part of how many it is.
     fn check_message(&self) -> Result<Option<(u64, u64)>, Refusal> {
-        text(self.text)?;
-        optional_natural(self.ttl_ms)?;
-        flag(self.durable)?;
-        match (optional_natural(self.part)?, optional_natural(self.parts)?) {
+        if given(self.text).is_some_and(|raw| inside(raw).is_none()) {
+            return Err(bad(Rule::Text));
+        }
+        optional_natural(self.ttl_ms, Rule::TtlMs)?;
+        flag(self.durable, Rule::Durable)?;
+        let part = optional_natural(self.part, Rule::Part)?;
+        let parts = optional_natural(self.parts, Rule::Parts)?;
+        match (part, parts) {
             (None, None) => Ok(None),
             (Some(part), Some(parts)) if (1..=parts).contains(&part) => Ok(Some((part, parts))),
-            (Some(_) | None, Some(_) | None) => Err(BAD_FRAME),
+            (Some(_) | None, Some(_) | None) => Err(bad(Rule::Part)),
         }
     }
 
     fn check_partial(&self) -> Result<(), Refusal> {
-        needed(self.stream_id, "streamId")?;
-        optional_natural(Some(needed(self.seq, "seq")?))?;
-        let text = inside(needed(self.text, "text")?).ok_or(BAD_FRAME)?;
+        needed(self.stream_id, Rule::StreamId)?;
+        let seq = needed(self.seq, Rule::Seq)?;
+        optional_natural(Some(seq), Rule::Seq)?;
+        let text = needed(self.text, Rule::TextOfPartial)?;
+        let text = inside(text).ok_or(bad(Rule::TextOfPartial))?;
         if text.len() > PARTIAL_BYTES_MAX {
-            return Err(ErrorCode::TooLarge.into());
+            return Err(wrong(ErrorCode::TooLarge, Rule::TextOfPartial));
         }
-        flag(self.truncated)?;
-        flag(self.end)
+        flag(self.truncated, Rule::Truncated)?;
+        flag(self.end, Rule::End)
+    }
+
+    fn check_typing(&self) -> Result<(), Refusal> {
+        let active = needed(self.active, Rule::Active)?;
+        flag(Some(active), Rule::Active)
     }
 }
 
@@ -142,12 +155,16 @@ fn sort<'a>(kind: SendKind, data: &Data<'a>) -> Result<(Known<'a>, Body), Refusa
     for member in data.members {
         let (key, value) = (member.key(text), member.value.of(text));
         if let Some(slot) = known.reserved(&key) {
-            once(slot, value)?;
+            if slot.replace(value).is_some() {
+                return Err(twice(&key));
+            }
             joins = false;
             continue;
         }
-        if let Some(slot) = known.checked(kind, &key) {
-            once(slot, value)?;
+        if let Some(slot) = known.checked(kind, &key)
+            && slot.replace(value).is_some()
+        {
+            return Err(twice(&key));
         }
         // A key's span lies within its quotes.
         let (start, end) = (member.key.start - 1 - origin, member.value.end - origin);
@@ -163,45 +180,32 @@ fn sort<'a>(kind: SendKind, data: &Data<'a>) -> Result<(Known<'a>, Body), Refusa
     Ok((known, Body::new(object, runs)))
 }
 
-fn once<'a>(slot: &mut Option<&'a [u8]>, value: &'a [u8]) -> Result<(), Refusal> {
-    match slot.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(BAD_FRAME),
-    }
-}
-
 /// `null` is as if the member were absent.
 fn given(raw: Option<&[u8]>) -> Option<&[u8]> {
     raw.filter(|raw| *raw != b"null")
 }
 
-fn needed<'a>(raw: Option<&'a [u8]>, name: &'static str) -> Result<&'a [u8], Refusal> {
-    given(raw).ok_or(missing(name))
+fn needed(raw: Option<&[u8]>, rule: Rule) -> Result<&[u8], Refusal> {
+    given(raw).ok_or(missing(rule))
 }
 
 fn optional_word<T>(
     raw: Option<&[u8]>,
     parse: fn(&str) -> Result<T, InvalidId>,
+    rule: Rule,
 ) -> Result<Option<T>, Refusal> {
-    given(raw).map(|raw| word(raw, parse)).transpose()
+    given(raw).map(|raw| word(raw, parse, rule)).transpose()
 }
 
-fn optional_natural(raw: Option<&[u8]>) -> Result<Option<u64>, Refusal> {
+fn optional_natural(raw: Option<&[u8]>, rule: Rule) -> Result<Option<u64>, Refusal> {
     given(raw)
-        .map(|raw| natural(raw).ok_or(BAD_FRAME))
+        .map(|raw| natural(raw).ok_or(bad(rule)))
         .transpose()
 }
 
-fn text(raw: Option<&[u8]>) -> Result<(), Refusal> {
-    match given(raw) {
-        Some(raw) if inside(raw).is_none() => Err(BAD_FRAME),
-        Some(_) | None => Ok(()),
-    }
-}
-
-fn flag(raw: Option<&[u8]>) -> Result<(), Refusal> {
+fn flag(raw: Option<&[u8]>, rule: Rule) -> Result<(), Refusal> {
     match given(raw) {
         None | Some(b"true" | b"false") => Ok(()),
-        Some(_) => Err(BAD_FRAME),
+        Some(_) => Err(bad(rule)),
     }
 }

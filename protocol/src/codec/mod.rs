@@ -10,6 +10,7 @@
 //! | `message.rs` | `message`, `message_partial`, `typing`: checked, the body left as it is |
 //! | `requests.rs` | the other requests, as typed values |
 //! | `value.rs` | single values of `data` |
+//! | `token.rs` | the body that asks for a client token |
 //! | `reply.rs` | a delivered message read again, and its parts joined, for who waits over HTTP |
 //! | `encode.rs` | frames out, each in an allocation of its exact size |
 //!
@@ -19,13 +20,17 @@
 //! - `null` is as if an optional member were absent, and a required one: `missing_field`.
 //! - An id that is no string, or has not its shape: `invalid_id`. Any other member of the wrong type
 //!   or range: `bad_frame`; over its size: `too_large`.
+//! - A number without a fraction is an integer, however it is written.
+//! - The refusal names the member that is to blame, and its [`Rule`](crate::Rule).
 
 mod decode;
 pub mod encode;
 mod message;
 mod reply;
 mod requests;
+mod token;
 mod value;
 
 pub use decode::{Rejected, decode, decode_message};
 pub use reply::{Reply, Taken};
+pub use token::decode_token_request;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::value::{given, inside, natural, pick, position};
+use super::value::{given, inside, pick, position};
+use crate::integer::natural;
 use crate::json::{Members, Span, Walk};
 
 /// A reply that is being delivered, whole or in parts.

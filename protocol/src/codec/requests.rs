@@ -6,94 +6,134 @@
 use serde::de::DeserializeOwned;
 
 use super::decode::Data;
-use super::value::{BAD_FRAME, Refusal, missing, string};
-use crate::connect::Auth;
+use super::value::{BAD_FRAME, Refusal, bad, missing, string, wrong};
+use crate::connect::{Acks, Auth, Resume};
 use crate::error::ErrorCode;
-use crate::frame::StatusRequest;
+use crate::integer::natural;
 use crate::limits::{
     BOT_NAME_BYTES_MAX, BOT_TYPE_BYTES_MAX, CAPABILITIES_MAX, CAPABILITY_BYTES_MAX,
     CONFIG_BYTES_MAX, DESCRIPTION_BYTES_MAX, FRAME_ID_BYTES_MAX, INSTANCE_BYTES_MAX,
 };
-use crate::presence::{BotRef, ListBots, RegisterBot};
+use crate::presence::{BotRef, ListBots, RegisterBot, Takeover};
+use crate::rule::Rule;
+use crate::status::{StatusOf, StatusRequest};
 
-const AUTH: [&str; 5] = ["clientId", "apiKey", "token", "acks", "resume"];
-const REGISTER_BOT: [&str; 9] = [
-    "botId",
-    "config",
-    "name",
-    "type",
-    "capabilities",
-    "description",
-    "takeover",
-    "instance",
-    "confirm",
+/// A member that is known of a request, and the check of its value as written.
+pub(super) type Known = (Rule, fn(&[u8]) -> bool);
+
+const AUTH: [Known; 5] = [
+    (Rule::ClientId, is_text),
+    (Rule::ApiKey, is_text),
+    (Rule::Token, is_text),
+    (Rule::Acks, reads::<Acks>),
+    (Rule::Resume, reads::<Resume>),
 ];
-const BOT_REF: [&str; 1] = ["botId"];
-const LIST_BOTS: [&str; 3] = ["limit", "cursor", "requestId"];
-const STATUS: [&str; 1] = ["request"];
+const REGISTER_BOT: [Known; 9] = [
+    (Rule::BotId, is_text),
+    (Rule::Config, reads::<serde_json::Value>),
+    (Rule::Name, is_text),
+    (Rule::Kind, is_text),
+    (Rule::Capabilities, reads::<Vec<String>>),
+    (Rule::Description, is_text),
+    (Rule::Takeover, reads::<Takeover>),
+    (Rule::Instance, is_text),
+    (Rule::Confirm, reads::<bool>),
+];
+const BOT_REF: [Known; 1] = [(Rule::BotId, is_text)];
+const LIST_BOTS: [Known; 3] = [
+    (Rule::Limit, is_limit),
+    (Rule::Cursor, is_text),
+    (Rule::RequestId, is_text),
+];
+const STATUS: [Known; 3] = [
+    (Rule::StatusRequest, reads::<StatusOf>),
+    (Rule::Limit, is_limit),
+    (Rule::Cursor, is_text),
+];
 
 pub(super) fn auth(data: &Data<'_>) -> Result<Auth, Refusal> {
-    let [client_id, ..] = data.pick(AUTH)?;
-    client_id.map(is_text).transpose()?;
+    members(data, AUTH)?;
     parse(data)
 }
 
 pub(super) fn register_bot(data: &Data<'_>) -> Result<RegisterBot, Refusal> {
-    let [bot_id, config, ..] = data.pick(REGISTER_BOT)?;
-    is_text(bot_id.ok_or(missing("botId"))?)?;
-    at_most(config.map(<[u8]>::len), CONFIG_BYTES_MAX)?;
+    let [bot_id, config, ..] = members(data, REGISTER_BOT)?;
+    bot_id.ok_or(missing(Rule::BotId))?;
+    let size = config.map(<[u8]>::len);
+    at_most(size, CONFIG_BYTES_MAX, Rule::Config)?;
     let bot: RegisterBot = parse(data)?;
     let bytes = |text: &Option<String>| text.as_ref().map(String::len);
-    at_most(bytes(&bot.name), BOT_NAME_BYTES_MAX)?;
-    at_most(bytes(&bot.kind), BOT_TYPE_BYTES_MAX)?;
-    at_most(bytes(&bot.description), DESCRIPTION_BYTES_MAX)?;
-    at_most(bytes(&bot.instance), INSTANCE_BYTES_MAX)?;
-    at_most(Some(bot.capabilities.len()), CAPABILITIES_MAX)?;
-    at_most(
-        bot.capabilities.iter().map(String::len).max(),
-        CAPABILITY_BYTES_MAX,
-    )?;
+    at_most(bytes(&bot.name), BOT_NAME_BYTES_MAX, Rule::Name)?;
+    at_most(bytes(&bot.kind), BOT_TYPE_BYTES_MAX, Rule::Kind)?;
+    let size = bytes(&bot.description);
+    at_most(size, DESCRIPTION_BYTES_MAX, Rule::Description)?;
+    at_most(bytes(&bot.instance), INSTANCE_BYTES_MAX, Rule::Instance)?;
+    let count = Some(bot.capabilities.len());
+    at_most(count, CAPABILITIES_MAX, Rule::Capabilities)?;
+    let longest = bot.capabilities.iter().map(String::len).max();
+    at_most(longest, CAPABILITY_BYTES_MAX, Rule::Capabilities)?;
     Ok(bot)
 }
 
 pub(super) fn bot_ref(data: &Data<'_>) -> Result<BotRef, Refusal> {
-    let [bot_id] = data.pick(BOT_REF)?;
-    is_text(bot_id.ok_or(missing("botId"))?)?;
+    let [bot_id] = members(data, BOT_REF)?;
+    bot_id.ok_or(missing(Rule::BotId))?;
     parse(data)
 }
 
 pub(super) fn list_bots(data: &Data<'_>) -> Result<ListBots, Refusal> {
-    data.pick(LIST_BOTS)?;
+    members(data, LIST_BOTS)?;
     let list: ListBots = parse(data)?;
-    at_most(
-        list.request_id.as_ref().map(String::len),
-        FRAME_ID_BYTES_MAX,
-    )?;
+    let size = list.request_id.as_ref().map(String::len);
+    at_most(size, FRAME_ID_BYTES_MAX, Rule::RequestId)?;
     Ok(list)
 }
 
 pub(super) fn status(data: &Data<'_>) -> Result<StatusRequest, Refusal> {
-    let [request] = data.pick(STATUS)?;
-    request.ok_or(missing("request"))?;
+    let [request, ..] = members(data, STATUS)?;
+    request.ok_or(missing(Rule::StatusRequest))?;
     parse(data)
+}
+
+/// The values of the known members, in their order. Errors: the first that fails its check.
+pub(super) fn members<'a, const N: usize>(
+    data: &Data<'a>,
+    known: [Known; N],
+) -> Result<[Option<&'a [u8]>; N], Refusal> {
+    let values = data.pick(known.map(|(rule, _)| rule.field()))?;
+    for (value, (rule, is_good)) in values.iter().zip(known) {
+        if value.is_some_and(|raw| !is_good(raw)) {
+            return Err(match rule {
+                Rule::BotId | Rule::ClientId => wrong(ErrorCode::InvalidId, rule),
+                rule => bad(rule),
+            });
+        }
+    }
+    Ok(values)
 }
 
 fn parse<T: DeserializeOwned>(data: &Data<'_>) -> Result<T, Refusal> {
     serde_json::from_slice(data.object()?).map_err(|_| BAD_FRAME)
 }
 
-fn is_text(raw: &[u8]) -> Result<(), Refusal> {
-    match string(raw) {
-        Some(_) => Ok(()),
-        None => Err(ErrorCode::InvalidId.into()),
-    }
+pub(super) fn is_text(raw: &[u8]) -> bool {
+    string(raw).is_some()
 }
 
-fn at_most(size: Option<usize>, size_max: usize) -> Result<(), Refusal> {
+/// Its range is for the session to say, as of limits that come otherwise.
+fn is_limit(raw: &[u8]) -> bool {
+    natural(raw).is_some_and(|limit| u32::try_from(limit).is_ok())
+}
+
+pub(super) fn reads<T: DeserializeOwned>(raw: &[u8]) -> bool {
+    serde_json::from_slice::<T>(raw).is_ok()
+}
+
+fn at_most(size: Option<usize>, size_max: usize, rule: Rule) -> Result<(), Refusal> {
     if size.unwrap_or(0) <= size_max {
         Ok(())
     } else {
-        Err(ErrorCode::TooLarge.into())
+        Err(wrong(ErrorCode::TooLarge, rule))
     }
 }
 
@@ -103,18 +143,18 @@ mod tests {
 
     use super::*;
 
-    fn check<T: JsonSchema>(names: &[&str]) {
+    fn check<T: JsonSchema>(known: &[Known]) {
         let schema = schema_for!(T);
         let properties = schema.get("properties").unwrap().as_object().unwrap();
         let mut members: Vec<_> = properties.keys().map(String::as_str).collect();
-        let mut names = names.to_vec();
+        let mut names: Vec<_> = known.iter().map(|(rule, _)| rule.field()).collect();
         members.sort_unstable();
         names.sort_unstable();
         assert_eq!(members, names);
     }
 
     #[test]
-    fn every_member_of_a_request_is_watched_for_doubles() {
+    fn every_member_of_a_request_is_checked() {
         check::<Auth>(&AUTH);
         check::<RegisterBot>(&REGISTER_BOT);
         check::<BotRef>(&BOT_REF);

@@ -3,31 +3,47 @@
 use std::borrow::Cow;
 
 use crate::error::ErrorCode;
-use crate::ids::InvalidId;
+use crate::ids::{FrameId, InvalidId};
 use crate::json::{Member, Span, unescape};
+use crate::rule::{Fault, Rule};
 
 /// Why a frame is refused; [`Rejected`](super::Rejected) adds whose frame it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) code: ErrorCode,
-    pub(super) field: Option<&'static str>,
+    pub(super) fault: Option<Fault>,
 }
 
-impl From<ErrorCode> for Refusal {
-    fn from(code: ErrorCode) -> Self {
-        Refusal { code, field: None }
-    }
-}
-
+/// The text is no frame, and no member alone is to blame.
 pub(super) const BAD_FRAME: Refusal = Refusal {
     code: ErrorCode::BadFrame,
-    field: None,
+    fault: None,
 };
 
-pub(super) fn missing(field: &'static str) -> Refusal {
+/// A member that breaks its rule.
+pub(super) const fn wrong(code: ErrorCode, rule: Rule) -> Refusal {
+    let fault = Some(Fault::of(rule));
+    Refusal { code, fault }
+}
+
+/// A member that is of another type or out of its range.
+pub(super) const fn bad(rule: Rule) -> Refusal {
+    wrong(ErrorCode::BadFrame, rule)
+}
+
+/// A member that is needed and absent.
+pub(super) const fn missing(rule: Rule) -> Refusal {
+    wrong(ErrorCode::MissingField, rule)
+}
+
+/// A member of ours that is given again.
+#[cold]
+pub(super) fn twice(name: &[u8]) -> Refusal {
+    let mut rules = Rule::ALL.iter();
+    let rule = rules.find(|rule| rule.field().as_bytes() == name);
     Refusal {
-        code: ErrorCode::MissingField,
-        field: Some(field),
+        code: ErrorCode::BadFrame,
+        fault: rule.copied().map(Fault::twice),
     }
 }
 
@@ -49,7 +65,7 @@ pub(super) fn pick<const N: usize>(
             continue;
         };
         if found[at].replace(member.value).is_some() {
-            return Err(BAD_FRAME);
+            return Err(twice(names[at].as_bytes()));
         }
     }
     Ok(found)
@@ -71,24 +87,29 @@ pub(super) fn string(raw: &[u8]) -> Option<Cow<'_, str>> {
     unescape(inside(raw)?)
 }
 
-/// An id. Errors: `invalid_id` if it is no string or has not the id's shape.
-pub(super) fn id<T>(raw: &[u8], parse: fn(&str) -> Result<T, InvalidId>) -> Result<T, Refusal> {
-    string(raw)
-        .and_then(|text| parse(&text).ok())
-        .ok_or_else(|| ErrorCode::InvalidId.into())
+/// An id; absent if it is no string or has not the id's shape.
+pub(super) fn id<T>(raw: &[u8], parse: fn(&str) -> Result<T, InvalidId>) -> Option<T> {
+    string(raw).and_then(|text| parse(&text).ok())
 }
 
-/// As [`id`], of an id that has no backslash in it: so most are read as they are written.
-pub(super) fn word<T>(raw: &[u8], parse: fn(&str) -> Result<T, InvalidId>) -> Result<T, Refusal> {
+/// As [`id`], of an id that has no backslash in it: so most are read as they are written. Errors:
+/// `invalid_id` by `rule`.
+pub(super) fn word<T>(
+    raw: &[u8],
+    parse: fn(&str) -> Result<T, InvalidId>,
+    rule: Rule,
+) -> Result<T, Refusal> {
     let written = inside(raw).and_then(|raw| std::str::from_utf8(raw).ok());
     match written.map(parse) {
         Some(Ok(word)) => Ok(word),
-        Some(Err(_)) | None => id(raw, parse),
+        Some(Err(_)) | None => id(raw, parse).ok_or(wrong(ErrorCode::InvalidId, rule)),
     }
 }
 
-/// An integer of 0 to 2^64 - 1, written with digits only; `None` for anything else.
-pub(super) fn natural(raw: &[u8]) -> Option<u64> {
-    let digits = std::str::from_utf8(raw).ok()?;
-    digits.parse().ok()
+/// A frame's `id`: a string or an integer.
+pub(super) fn frame_id(raw: &[u8]) -> Option<FrameId> {
+    match inside(raw) {
+        Some(_) => id(raw, FrameId::parse),
+        None => FrameId::parse_number(std::str::from_utf8(raw).ok()?).ok(),
+    }
 }

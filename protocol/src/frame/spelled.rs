@@ -9,18 +9,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ts_rs::TS;
 
-use super::StatusRequest;
 use crate::connect::{Auth, AuthError, AuthOk, Connected, Migrate, Pong};
 use crate::error::ErrorCode;
-use crate::ids::{ConnectionId, MessageId, Name, StreamId};
+use crate::ids::{ConnectionId, FrameId, MessageId, Name, StreamId};
+use crate::integer;
 use crate::presence::{
     BotRef, BotRegistered, BotStatus, BotUnregistered, BotsList, ListBots, RegisterBot,
     Subscription,
 };
+use crate::status::{ConnectionsList, FullStatus, StatusRequest};
 
 /// `message`, as a sender writes it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("dependentRequired" = { "part": ["parts"], "parts": ["part"] }))]
 pub struct SendMessage {
     /// The recipient: a bot, a client id or a connection.
     #[schemars(with = "Name")]
@@ -49,7 +51,7 @@ pub struct SendMessage {
     #[ts(optional)]
     #[schemars(with = "Option<StreamId>")]
     pub stream_id: Option<String>,
-    /// Which part this is, from 1.
+    /// Which part this is, from 1 to `parts`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     #[schemars(range(min = 1))]
@@ -59,10 +61,10 @@ pub struct SendMessage {
     #[ts(optional)]
     #[schemars(range(min = 1))]
     pub parts: Option<u32>,
-    /// RFC 3339. Default: the gateway's.
+    /// When it was said, as the sender likes to write it. Default: the gateway's time, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub timestamp: Option<String>,
+    #[ts(optional, type = "unknown")]
+    pub timestamp: Option<Value>,
     /// Everything else, passed on as it is.
     #[serde(flatten)]
     #[ts(skip)]
@@ -148,10 +150,10 @@ pub struct BodyMembers {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub text: Option<String>,
-    /// RFC 3339: the sender's, or else the gateway's.
+    /// The sender's, any JSON value; or else the gateway's, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub timestamp: Option<String>,
+    #[ts(optional, type = "unknown")]
+    pub timestamp: Option<Value>,
     /// The message this one answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
@@ -161,15 +163,27 @@ pub struct BodyMembers {
     #[ts(optional)]
     pub stream_id: Option<String>,
     /// Which part a message is, from 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "integer::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[ts(optional)]
     pub part: Option<u32>,
     /// How many parts there are.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "integer::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[ts(optional)]
     pub parts: Option<u32>,
     /// Rises with each partial of a stream.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "integer::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[ts(optional, type = "number")]
     pub seq: Option<u64>,
     /// Whether a partial's `text` is only the tail.
@@ -232,8 +246,12 @@ pub struct ErrorData {
     pub code: u16,
     /// The row of the error table.
     pub reason: ErrorCode,
-    /// A sentence for a person.
+    /// A sentence for a person; with `field`, it ends with what that member must be.
     pub message: String,
+    /// The member that is to blame, if one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub field: Option<String>,
     /// The message that was refused, if it was one that named itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional, type = "string")]
@@ -252,9 +270,10 @@ pub struct ClientFrame {
     /// `type` and `data`.
     #[serde(flatten)]
     pub message: ClientMessage,
-    /// 1-64 bytes; comes back in the answer.
+    /// Text of 1-64 bytes or an integer; comes back in the answer. This program's are texts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
+    #[ts(optional, type = "string | number")]
+    #[schemars(with = "Option<FrameId>")]
     pub id: Option<String>,
 }
 
@@ -292,9 +311,10 @@ pub struct ServerFrame {
     /// `type` and `data`.
     #[serde(flatten)]
     pub message: ServerMessage,
-    /// The `id` of the request that this answers.
+    /// The `id` of the request that this answers: texts, as [`ClientFrame`] has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
+    #[ts(optional, type = "string | number")]
+    #[schemars(with = "Option<FrameId>")]
     pub id: Option<String>,
     /// Unix milliseconds of the gateway.
     #[ts(type = "number")]
@@ -349,6 +369,10 @@ pub enum Status {
 pub enum TypedStatus {
     /// A page of bots.
     BotsList(BotsList),
+    /// A page of connections.
+    Connections(ConnectionsList),
+    /// What the tenant has.
+    Full(FullStatus),
     /// The answer to `subscribe`.
     Subscribed(Subscription),
     /// The answer to `unsubscribe`.

@@ -3,7 +3,7 @@
 use protocol::codec::encode;
 use protocol::connect::{Acks, Auth, AuthError as AuthErrorData, Connected, ConnectedWord};
 use protocol::frame::{ServerMessage, Status};
-use protocol::{ClientId, CloseCode, ErrorCode, FrameId, TenantId};
+use protocol::{ClientId, CloseCode, ErrorCode, Fault, FrameId, Rule, TenantId};
 
 use super::{Open, Opened, Phase, Session};
 use crate::auth::{AuthError, Credential};
@@ -54,7 +54,7 @@ impl Session {
                     fx,
                 );
             }
-            Err(code) => self.refuse(env, None, Refusal::from(code), fx),
+            Err(refusal) => self.refuse(env, None, refusal, fx),
         }
     }
 
@@ -67,8 +67,8 @@ impl Session {
         let credential = match (auth.api_key, auth.token) {
             (Some(key), None) => Credential::ApiKey(key),
             (None, Some(token)) => Credential::Token(token),
-            (None, None) => return Err(ErrorCode::MissingField.into()),
-            (Some(_), Some(_)) => return Err(ErrorCode::BadFrame.into()),
+            (None, None) => return Err(Refusal::over(ErrorCode::MissingField, Rule::ApiKey)),
+            (Some(_), Some(_)) => return Err(Refusal::over(ErrorCode::BadFrame, Rule::Token)),
         };
         let asked = Asked {
             id,
@@ -177,6 +177,10 @@ impl Session {
             // The credential is good; the client may try another client id.
             400 => {
                 let (id, until_ms) = (asked.id.take(), *until_ms);
+                let refusal = Refusal {
+                    fault: Some(Fault::of(Rule::ClientIdFree)),
+                    ..refusal
+                };
                 self.gone(fx);
                 self.phase = Phase::Opening { until_ms };
                 self.refuse(env, id.as_ref(), refusal, fx);
@@ -211,6 +215,7 @@ impl Session {
         self.answer(env, id.as_ref(), &auth_error, fx);
         let error = encode::error(
             refusal.code,
+            refusal.fault,
             id.as_ref(),
             None,
             refusal.retry_ms,
@@ -222,9 +227,9 @@ impl Session {
     }
 }
 
-fn parse_client(client: Option<&str>) -> Result<Option<ClientId>, ErrorCode> {
+fn parse_client(client: Option<&str>) -> Result<Option<ClientId>, Refusal> {
     client
         .map(ClientId::parse)
         .transpose()
-        .map_err(|_| ErrorCode::InvalidId)
+        .map_err(|_| Refusal::over(ErrorCode::InvalidId, Rule::ClientId))
 }

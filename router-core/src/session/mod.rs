@@ -306,8 +306,7 @@ impl Session {
     }
 
     fn reject(&mut self, env: &Env<'_>, rejected: &Rejected, fx: &mut Effects) {
-        let refusal = Refusal::from(rejected.code).of(rejected.message_id);
-        self.refuse(env, rejected.id.as_ref(), refusal, fx);
+        self.refuse(env, rejected.id.as_ref(), Refusal::from(rejected), fx);
     }
 
     /// Answers with `error`; the twentieth bad frame in a row ends the socket.

@@ -1,10 +1,11 @@
 //! What an open session asks: each frame becomes one permitted request, or one refusal.
 
 use protocol::envelope::Envelope;
-use protocol::frame::{Request, Send, SendKind, StatusRequest};
+use protocol::frame::{Request, Send, SendKind};
 use protocol::limits::{LIST_DEFAULT, LIST_MAX};
 use protocol::presence::{BotInfo, BotRef, BotState, ListBots, RegisterBot};
-use protocol::{BotId, ErrorCode, FrameId, Name};
+use protocol::status::{StatusOf, StatusRequest};
+use protocol::{BotId, ConnectionId, ErrorCode, FrameId, Name, Rule};
 use smol_str::SmolStr;
 
 use super::{Call, Open, Phase, Session};
@@ -13,7 +14,7 @@ use crate::env::Env;
 use crate::gcra::Rate;
 use crate::permit::{Action, Permit, authorize};
 use crate::refusal::Refusal;
-use crate::request::{self, Command, List, Registration, Route};
+use crate::request::{self, Command, List, Registration, Route, Survey};
 
 impl Session {
     /// What is asked over HTTP.
@@ -65,17 +66,13 @@ impl Session {
                 self.charge_list(env, list.limit);
                 (permit, Command::List(list))
             }
-            Request::Status(StatusRequest { request }) => match request.as_str() {
-                "bots" => (
-                    self.look()?,
-                    Command::List(parse_list(ListBots::default())?),
-                ),
-                "connections" | "full" => return Err(ErrorCode::NotSupported.into()),
-                _ => return Err(ErrorCode::BadFrame.into()),
-            },
+            Request::Status(status) => self.status(env, *status)?,
             Request::Later => return Err(ErrorCode::NotSupported.into()),
-            // A second `auth`, or a ping (answered before the phase is asked).
-            Request::Auth(_) | Request::Ping => return Err(ErrorCode::BadFrame.into()),
+            Request::Auth(_) => {
+                return Err(Refusal::over(ErrorCode::BadFrame, Rule::AuthOnce));
+            }
+            // Answered before the phase is asked.
+            Request::Ping => return Err(ErrorCode::BadFrame.into()),
         };
         fx.push(Effect::Request(Box::new(request::Request {
             permit,
@@ -83,6 +80,38 @@ impl Session {
             command,
         })));
         Ok(())
+    }
+
+    fn status(
+        &mut self,
+        env: &Env<'_>,
+        status: StatusRequest,
+    ) -> Result<(Permit, Command), Refusal> {
+        let StatusRequest {
+            request,
+            limit,
+            cursor,
+        } = status;
+        if request == StatusOf::Bots {
+            let list = ListBots {
+                limit,
+                cursor,
+                request_id: None,
+            };
+            let (permit, list) = (self.look()?, parse_list(list)?);
+            self.charge_list(env, list.limit);
+            return Ok((permit, Command::List(list)));
+        }
+        let permit = authorize(&self.open()?.grant, self.key, Action::Survey)?;
+        let after = cursor.as_deref().map(ConnectionId::parse).transpose();
+        let survey = Survey {
+            limit: parse_limit(limit)?,
+            after: after.map_err(|_| Refusal::over(ErrorCode::InvalidId, Rule::Cursor))?,
+            is_full: request == StatusOf::Full,
+        };
+        // A full one has two pages: connections and bots.
+        self.charge_list(env, survey.limit << usize::from(survey.is_full));
+        Ok((permit, Command::Survey(survey)))
     }
 
     fn send(
@@ -107,9 +136,13 @@ impl Session {
             from: from.as_ref(),
             own: client,
         };
-        let permit = authorize(grant, self.key, action).map_err(&refused)?;
+        let permit = authorize(grant, self.key, action).map_err(|code| {
+            // Whoever may not send may not send as this sender.
+            Refusal::over(code, Rule::FromOfToken).of(message.message_id)
+        })?;
         if durable {
-            return Err(refused(ErrorCode::NotSupported));
+            let refusal = Refusal::over(ErrorCode::NotSupported, Rule::DurableLater);
+            return Err(refusal.of(message.message_id));
         }
         if self.draining && is_message {
             return Err(refused(ErrorCode::Draining));
@@ -189,19 +222,23 @@ impl Session {
     }
 }
 
-fn parse_bot(bot: &str) -> Result<BotId, ErrorCode> {
-    BotId::parse(bot).map_err(|_| ErrorCode::InvalidId)
+fn parse_bot(bot: &str) -> Result<BotId, Refusal> {
+    BotId::parse(bot).map_err(|_| Refusal::over(ErrorCode::InvalidId, Rule::BotId))
 }
 
-fn parse_list(list: ListBots) -> Result<List, ErrorCode> {
-    let limit = list.limit.unwrap_or(LIST_DEFAULT);
+fn parse_limit(limit: Option<u32>) -> Result<usize, Refusal> {
+    let limit = limit.unwrap_or(LIST_DEFAULT);
     if !(1..=LIST_MAX).contains(&limit) {
-        return Err(ErrorCode::BadFrame);
+        return Err(Refusal::over(ErrorCode::BadFrame, Rule::Limit));
     }
-    let after = list.cursor.as_deref().map(parse_bot).transpose()?;
+    Ok(limit as usize)
+}
+
+fn parse_list(list: ListBots) -> Result<List, Refusal> {
+    let after = list.cursor.as_deref().map(BotId::parse).transpose();
     Ok(List {
-        limit: limit as usize,
-        after,
+        limit: parse_limit(list.limit)?,
+        after: after.map_err(|_| Refusal::over(ErrorCode::InvalidId, Rule::Cursor))?,
         request_id: list.request_id,
     })
 }

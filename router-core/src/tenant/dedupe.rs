@@ -1,12 +1,16 @@
 //! Idempotency keys that were delivered, for ten minutes or the last 100,000.
 //!
 //! A key is the 128-bit keyed SipHash of (recipient, sender, `data.messageId`): 16 bytes each
-//! instead of three texts, and nobody outside can make two collide.
+//! instead of three texts, and nobody outside can make two collide. With it goes a hash of the body,
+//! 8 bytes, so that the same id with another body is told from a repeat.
 
 use std::collections::VecDeque;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash, Hasher};
 
-use hashbrown::HashSet;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
+use protocol::frame::Body;
 use protocol::limits::{DEDUPE_MAX, DEDUPE_MS};
 use protocol::{MessageId, Name};
 use siphasher::sip128::{Hasher128, SipHasher13};
@@ -16,13 +20,37 @@ use crate::env::Millis;
 use crate::ids::HashKeys;
 use crate::invariant::Invariant;
 
-/// One (recipient, sender, message id).
+/// One (recipient, sender, message id). Two halves, since a whole would be aligned to 16 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Key(u128);
+struct Key([u64; 2]);
+
+/// A hash of a body's members but `timestamp`, which a repeat may write anew.
+///
+/// Whoever makes two bodies collide fools nobody but himself: that needs no secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Digest(u64);
+
+/// What a message is known again by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Print {
+    key: Key,
+    digest: Digest,
+}
+
+/// What a message is to those that were delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// Its id is a new one.
+    New,
+    /// It repeats one.
+    Repeat,
+    /// It has the id of one, and another body.
+    Conflict,
+}
 
 #[derive(Debug)]
 pub(super) struct Dedupe {
-    seen: HashSet<Key, HashKeys>,
+    seen: HashMap<Key, Digest, HashKeys>,
     order: VecDeque<(Millis, Key)>,
     keys: HashKeys,
 }
@@ -30,34 +58,46 @@ pub(super) struct Dedupe {
 impl Dedupe {
     pub fn new(keys: HashKeys) -> Self {
         Self {
-            seen: HashSet::with_hasher(keys),
+            seen: HashMap::with_hasher(keys),
             order: VecDeque::new(),
             keys,
         }
     }
 
-    pub fn key(&self, recipient: &Name, sender: &Name, message: &MessageId) -> Key {
+    pub fn print(&self, recipient: &Name, sender: &Name, id: &MessageId, body: &Body) -> Print {
         let mut hasher = SipHasher13::new_with_keys(self.keys.0, self.keys.1);
-        (recipient, sender, message).hash(&mut hasher);
-        Key(hasher.finish128().as_u128())
+        (recipient, sender, id).hash(&mut hasher);
+        let hash = hasher.finish128();
+        Print {
+            key: Key([hash.h1, hash.h2]),
+            digest: Digest::of(body),
+        }
     }
 
-    pub fn contains(&mut self, key: &Key, now_ms: Millis) -> bool {
+    pub fn look(&mut self, print: &Print, now_ms: Millis) -> Known {
         self.forget(now_ms);
-        self.seen.contains(key)
+        match self.seen.get(&print.key) {
+            None => Known::New,
+            Some(digest) if *digest == print.digest => Known::Repeat,
+            Some(_) => Known::Conflict,
+        }
     }
 
-    /// Remembers a key; says whether it is a new one.
-    pub fn insert(&mut self, key: Key, now_ms: Millis) -> bool {
+    /// Remembers a message; says whether its id is a new one.
+    pub fn insert(&mut self, Print { key, digest }: Print, now_ms: Millis) -> bool {
         if self.order.len() >= DEDUPE_MAX
             && let Some((_, oldest)) = self.order.pop_front()
         {
             self.seen.remove(&oldest);
         }
-        let is_new = self.seen.insert(key);
-        if is_new {
-            self.order.push_back((now_ms, key));
-        }
+        let is_new = match self.seen.entry(key) {
+            Entry::Vacant(place) => {
+                place.insert(digest);
+                self.order.push_back((now_ms, key));
+                true
+            }
+            Entry::Occupied(_) => false,
+        };
         check!(
             Invariant::Bounded,
             self.order.len() <= DEDUPE_MAX && self.order.len() == self.seen.len(),
@@ -77,40 +117,88 @@ impl Dedupe {
     }
 }
 
+impl Digest {
+    /// Member by member, so that neither spaces between them nor their order matter, nor what stood
+    /// between them that only the gateway writes.
+    fn of(body: &Body) -> Self {
+        let mut sum: u64 = 0;
+        body.each_member(|key, member| {
+            if key != b"timestamp" {
+                let mut hasher = FixedState::default().build_hasher();
+                hasher.write(member);
+                sum = sum.wrapping_add(hasher.finish());
+            }
+        });
+        Self(sum)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn key(dedupe: &Dedupe, to: &str, from: &str, id: &str) -> Key {
+    fn print(dedupe: &Dedupe, to: &str, from: &str, id: &str) -> Print {
         let (to, from) = (Name::parse(to).unwrap(), Name::parse(from).unwrap());
-        dedupe.key(&to, &from, &MessageId::parse(id).unwrap())
+        let body = Body::from_members(r#""text":"hi""#.into());
+        dedupe.print(&to, &from, &MessageId::parse(id).unwrap(), &body)
     }
 
     #[test]
     fn a_key_is_all_three_and_lasts_ten_minutes() {
         let mut dedupe = Dedupe::new(HashKeys(1, 2));
-        let seen = key(&dedupe, "a", "b", "1");
+        let seen = print(&dedupe, "a", "b", "1");
         dedupe.insert(seen, 1000);
         for other in [
-            key(&dedupe, "b", "a", "1"),
-            key(&dedupe, "a", "b", "2"),
-            key(&dedupe, "ab", "b", "1"),
+            print(&dedupe, "b", "a", "1"),
+            print(&dedupe, "a", "b", "2"),
+            print(&dedupe, "ab", "b", "1"),
         ] {
-            assert!(!dedupe.contains(&other, 1000));
+            assert_eq!(dedupe.look(&other, 1000), Known::New);
         }
-        assert!(dedupe.contains(&seen, 1000 + DEDUPE_MS - 1));
-        assert!(!dedupe.contains(&seen, 1000 + DEDUPE_MS));
+        assert_eq!(dedupe.look(&seen, 1000 + DEDUPE_MS - 1), Known::Repeat);
+        assert_eq!(dedupe.look(&seen, 1000 + DEDUPE_MS), Known::New);
         assert!(dedupe.seen.is_empty() && dedupe.order.is_empty());
+    }
+
+    #[test]
+    fn a_digest_is_of_the_members_but_the_timestamp() {
+        let digest = |members: &str| Digest::of(&Body::from_members(members.to_owned().into()));
+        let body = digest(r#""text":"hi","x":[1,{"timestamp":2}]"#);
+        for same in [
+            r#""text":"hi" , "x":[1,{"timestamp":2}]"#,
+            r#""x":[1,{"timestamp":2}],"text":"hi""#,
+            r#""text":"hi","timestamp":"2026","x":[1,{"timestamp":2}]"#,
+            r#""t\u0069mestamp":7,"text":"hi","x":[1,{"timestamp":2}]"#,
+        ] {
+            assert_eq!(digest(same), body, "{same}");
+        }
+        for other in [
+            "",
+            r#""text":"hi""#,
+            r#""text":"hi","x":[1,{"timestamp":3}]"#,
+            r#""text":"x","hi":[1,{"timestamp":2}]"#,
+            r#""text":"hi","x":[1,{"timestamp":2}],"x":[1,{"timestamp":2}]"#,
+        ] {
+            assert_ne!(digest(other), body, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_digest_costs_eight_bytes() {
+        assert_eq!(size_of::<(Key, Digest)>(), 16 + 8);
+        assert_eq!(size_of::<(Millis, Key)>(), 16 + 8);
     }
 
     #[test]
     fn the_oldest_goes_first_when_there_are_too_many() {
         let mut dedupe = Dedupe::new(HashKeys(1, 2));
         for i in 0..=DEDUPE_MAX {
-            dedupe.insert(key(&dedupe, "a", "b", &i.to_string()), 5);
+            dedupe.insert(print(&dedupe, "a", "b", &i.to_string()), 5);
         }
         assert_eq!(dedupe.seen.len(), DEDUPE_MAX);
-        let (first, second) = (key(&dedupe, "a", "b", "0"), key(&dedupe, "a", "b", "1"));
-        assert!(!dedupe.contains(&first, 5) && dedupe.contains(&second, 5));
+        let first = print(&dedupe, "a", "b", "0");
+        let second = print(&dedupe, "a", "b", "1");
+        assert_eq!(dedupe.look(&first, 5), Known::New);
+        assert_eq!(dedupe.look(&second, 5), Known::Repeat);
     }
 }

@@ -84,7 +84,7 @@ impl Tenant {
         {
             return Refusal::rate(retry_ms).tell(env, key, id.as_ref(), fx);
         }
-        let page = self.page(env.now_ms, &conn.grant, &list, id.as_ref());
+        let page = self.page(env.unix_ms, &conn.grant, &list, id.as_ref());
         self.rates.charge_list(payer, page.len());
         fx.deliver(key, page, Class::Answer);
     }
@@ -110,40 +110,43 @@ impl Tenant {
             next_cursor: None,
             request_id: None,
         };
-        let text = encode::bots_list(&page, id.as_ref(), env.now_ms);
+        let text = encode::bots_list(&page, id.as_ref(), env.unix_ms);
         fx.deliver(key, text, Class::Answer);
     }
 
-    /// The bots behind a cursor that the bearer may see, as many as fit.
+    /// The bots behind a cursor that the bearer may see, as many as fit, as a finished frame.
     pub(super) fn page(
         &self,
-        now_ms: Millis,
+        unix_ms: Millis,
         grant: &Grant,
         list: &List,
         id: Option<&FrameId>,
     ) -> Bytes {
-        let all = self.routes.bots_after(list.after.as_ref());
-        let all = all.map(|bot| &bot.about.info);
-        let visible = all.filter(|info| may_see(grant, &info.id));
-        let (mut entries, mut bytes) = (Vec::new(), 0);
-        let (mut last, mut next_cursor) = (None, None);
-        for info in visible {
-            let entry = info.json();
-            bytes += entry.len() + 1;
-            let is_full =
-                entries.len() == list.limit || bytes > LIST_BYTES_MAX - PAGE_OVERHEAD_BYTES;
-            if is_full && last.is_some() {
-                next_cursor = last;
-                break;
-            }
-            last = Some(info.id.as_str());
-            entries.push(entry);
-        }
+        let (listed, next_cursor) = self.listed(grant, list);
+        let entries: Vec<&str> = listed.iter().map(|it| it.json()).collect();
         let page = ListPage {
             entries: &entries,
             next_cursor,
             request_id: list.request_id.as_deref(),
         };
-        encode::bots_list(&page, id, now_ms)
+        encode::bots_list(&page, id, unix_ms)
+    }
+
+    /// The same bots, and the cursor of the next page if there is one.
+    pub(super) fn listed(&self, grant: &Grant, list: &List) -> (Vec<&Listed>, Option<&str>) {
+        let all = self.routes.bots_after(list.after.as_ref());
+        let all = all.map(|bot| &bot.about.info);
+        let (mut listed, mut bytes) = (Vec::<&Listed>::new(), 0);
+        for info in all.filter(|info| may_see(grant, &info.id)) {
+            bytes += info.json().len() + 1;
+            let is_full =
+                listed.len() == list.limit || bytes > LIST_BYTES_MAX - PAGE_OVERHEAD_BYTES;
+            if is_full && let Some(last) = listed.last() {
+                let cursor = last.id.as_str();
+                return (listed, Some(cursor));
+            }
+            listed.push(info);
+        }
+        (listed, None)
     }
 }

@@ -27,6 +27,7 @@
 //! | `changes.rs` | the newest change of each bot, for those who are not told yet |
 //! | `listing.rs` | lists them |
 //! | `rates.rs` | what the tenant, and one token, may do a second |
+//! | `status.rs` | tells a tenant's owner which connections there are |
 //! | `replica.rs` | shows it to operators and tests |
 //! | `dedupe.rs` | remembers idempotency keys |
 
@@ -53,6 +54,7 @@ mod routes;
 mod send;
 mod settle;
 mod snapshot;
+mod status;
 
 use std::sync::Arc;
 
@@ -234,6 +236,7 @@ impl Tenant {
             Command::Unsubscribe(bot) => self.subscribe(env, conn, id, bot, false, fx),
             Command::List(list) => self.list(env, conn, id, list, fx),
             Command::Find(bot) => self.find(env, conn, id, &bot, fx),
+            Command::Survey(survey) => self.survey(env, conn, id, &survey, fx),
         }
     }
 
@@ -249,7 +252,8 @@ impl Tenant {
             Command::Subscribe(_)
             | Command::Unsubscribe(_)
             | Command::List(_)
-            | Command::Find(_) => return Ok(()),
+            | Command::Find(_)
+            | Command::Survey(_) => return Ok(()),
         }
         let grant = self.routes.connection(conn).map(|conn| &conn.grant);
         let payer = Payer::new(env, &self.limits, &self.routes, grant);

@@ -1,6 +1,7 @@
 //! Who is who in a tenant: connections, bots and clients, and what a name means.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use protocol::connect::Acks;
 use protocol::envelope::Envelope;
@@ -320,6 +321,21 @@ impl Routes {
     /// The connections of other nodes.
     pub fn there(&self) -> &BTreeMap<ConnectionId, ConnRecord> {
         &self.there
+    }
+
+    /// The connections of this node behind an id, in id order; absent: all.
+    pub fn ids_after(&self, id: Option<&ConnectionId>) -> impl Iterator<Item = ConnKey> {
+        self.by_id.iter_after(id).map(|(_, key)| *key)
+    }
+
+    /// The connections of other nodes behind an id, in id order; absent: all.
+    pub fn there_after(
+        &self,
+        id: Option<&ConnectionId>,
+    ) -> impl Iterator<Item = (&ConnectionId, &ConnRecord)> {
+        let from = id.map_or(Bound::Unbounded, Bound::Excluded);
+        self.there
+            .range::<ConnectionId, _>((from, Bound::Unbounded))
     }
 
     /// The connection of this node with an id.

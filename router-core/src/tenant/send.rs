@@ -18,7 +18,7 @@ use protocol::limits::UNREACHABLE_RETRY_MS;
 use protocol::{BootId, Envelope, ErrorCode, Kind};
 
 use super::Tenant;
-use super::dedupe::Key;
+use super::dedupe::{Known, Print};
 use super::flows::{Gate, Held};
 use super::rates::{Payer, Weight};
 use super::routes::{Resolved, TargetNodes, Targets};
@@ -37,7 +37,7 @@ struct Plan {
     kind: Kind,
     targets: Targets,
     nodes: TargetNodes,
-    key: Option<Key>,
+    print: Option<Print>,
 }
 
 /// What the connections of this node get of a message.
@@ -172,9 +172,11 @@ impl Tenant {
         else {
             return Verdict::Refused(self.unknown(env), None);
         };
-        let key = self.key_of(envelope);
-        if key.is_some_and(|key| self.dedupe.contains(&key, env.now_ms)) {
-            return Verdict::Duplicate;
+        let print = self.print_of(envelope);
+        match self.known(env, print.as_ref()) {
+            Known::New => {}
+            Known::Repeat => return Verdict::Duplicate,
+            Known::Conflict => return Verdict::Refused(ErrorCode::IdempotencyConflict, None),
         }
         let Resolved {
             kind,
@@ -204,7 +206,7 @@ impl Tenant {
             kind,
             targets,
             nodes,
-            key,
+            print,
         })
     }
 
@@ -261,7 +263,7 @@ impl Tenant {
         self.deliveries.begin(Delivery {
             number,
             origin,
-            key: plan.key,
+            print: plan.print,
             bytes: text.len(),
             part,
             waiting,
@@ -355,26 +357,36 @@ impl Tenant {
             targets,
             nodes,
         } = resolved;
-        let key = self.key_of(envelope);
-        if key.is_some_and(|key| self.dedupe.contains(&key, env.now_ms)) {
-            return Err(LaneVerdict::Duplicate);
+        let print = self.print_of(envelope);
+        match self.known(env, print.as_ref()) {
+            Known::New => {}
+            Known::Repeat => return Err(LaneVerdict::Duplicate),
+            Known::Conflict => return Err(LaneVerdict::Refused(ErrorCode::IdempotencyConflict)),
         }
         match (targets.is_empty(), kind, nodes.first()) {
             (false, ..) => Ok(Plan {
                 kind,
                 targets,
                 nodes: TargetNodes::new(),
-                key,
+                print,
             }),
             (true, Kind::Bot, Some(home)) => Err(LaneVerdict::Moved(*home)),
             (true, ..) => Err(LaneVerdict::Offline),
         }
     }
 
-    fn key_of(&self, envelope: &Envelope) -> Option<Key> {
-        let id = envelope.message.message_id.as_ref();
+    fn print_of(&self, envelope: &Envelope) -> Option<Print> {
+        let message = &envelope.message;
+        let id = message.message_id.as_ref();
         let id = id.filter(|_| envelope.idempotent)?;
-        Some(self.dedupe.key(&envelope.message.to, &envelope.from, id))
+        let print = self
+            .dedupe
+            .print(&message.to, &envelope.from, id, &message.body);
+        Some(print)
+    }
+
+    fn known(&mut self, env: &Env<'_>, print: Option<&Print>) -> Known {
+        print.map_or(Known::New, |print| self.dedupe.look(print, env.now_ms))
     }
 
     fn receipt(&self, number: u64) -> Receipt {
@@ -413,9 +425,9 @@ pub(super) fn refuse(
     fx: &mut Effects,
 ) {
     let refusal = Refusal {
-        code,
         message_id: asked.message_id.filter(|_| asked.idempotent),
         retry_ms: retry_ms.or_else(|| retry_ms_of(code)),
+        ..Refusal::from(code)
     };
     refusal.tell(env, asked.conn, asked.request_id.as_ref(), fx);
 }

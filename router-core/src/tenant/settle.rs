@@ -15,7 +15,7 @@ use protocol::limits::MOVES_MAX;
 use protocol::{BootId, Envelope, ErrorCode, Name};
 
 use super::Tenant;
-use super::dedupe::Key;
+use super::dedupe::Print;
 use super::flows::Held;
 use super::routes::{Routes, Targets};
 use super::send::refuse;
@@ -33,7 +33,7 @@ pub(super) struct Delivery {
     pub number: u64,
     pub origin: Origin,
     /// Present if the sender gave the id.
-    pub key: Option<Key>,
+    pub print: Option<Print>,
     /// Of the frame, if a connection of this node gets it.
     pub bytes: usize,
     /// Which part of how many it is.
@@ -170,9 +170,9 @@ impl Tenant {
             Outcome::Gone => {}
         }
         if is_first {
-            let (bytes, key) = (delivery.bytes, delivery.key);
-            if let Some(key) = key {
-                let is_new = self.dedupe.insert(key, env.now_ms);
+            let (bytes, print) = (delivery.bytes, delivery.print);
+            if let Some(print) = print {
+                let is_new = self.dedupe.insert(print, env.now_ms);
                 check!(
                     Invariant::NoDuplicate,
                     is_new,
@@ -310,7 +310,9 @@ impl Tenant {
             Origin::Here(sent) => &sent.asked,
             Origin::There => return fx.push(Effect::Decided(delivery.verdict())),
         };
-        match (delivery.delivered, delivery.duplicate) {
+        // A repeat for one node and a conflict for another: not what was delivered before.
+        let is_conflict = delivery.error == ErrorCode::IdempotencyConflict;
+        match (delivery.delivered, delivery.duplicate && !is_conflict) {
             (true, _) => {}
             (false, true) => self.duplicate(env, asked, fx),
             (false, false) => refuse(env, asked, delivery.error, None, fx),

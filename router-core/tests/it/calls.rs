@@ -62,7 +62,8 @@ impl World {
             nodes: &self.nodes,
             round_ms: 0,
         };
-        self.conns[&conn].session.claims(&env, asked)
+        let claims = self.conns[&conn].session.claims(&env, asked);
+        claims.map_err(|(code, _)| code)
     }
 }
 

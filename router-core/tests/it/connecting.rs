@@ -250,7 +250,6 @@ fn what_is_not_built_yet_says_so() {
     for later in [
         json!({"type": "received", "data": {"epoch": 1, "offset": 1}}),
         json!({"type": "task"}),
-        json!({"type": "status", "data": {"request": "connections"}}),
         json!({"type": "message", "data": {"to": "bot_a", "durable": true}}),
     ] {
         assert_eq!(w.ask(conn, later), ["not_supported"]);

@@ -59,6 +59,14 @@ const ROWS: &[(ErrorCode, Provoke)] = &[
         }
         says(w, &register("bot_a").to_string())
     }),
+    (ErrorCode::IdempotencyConflict, |w| {
+        let conn = w.join(None);
+        for text in ["one", "two"] {
+            let data = json!({"to": "bot_a", "messageId": "m-1", "text": text});
+            w.text(conn, json!({"type": "message", "data": data}).to_string());
+        }
+        conn
+    }),
     (ErrorCode::Unreachable, |w| far(w, Settled::Unsent)),
     (ErrorCode::DeliveryUnknown, |w| far(w, Settled::Unknown)),
     (ErrorCode::TooLarge, |w| {
@@ -207,7 +215,14 @@ fn every_error_is_provoked_and_worded_as_the_table_has_it() {
         let data = &error["data"];
         assert_eq!(data["reason"], code.reason(), "{error}");
         assert_eq!(data["code"], code.status());
-        assert_eq!(data["message"], code.text());
+        let told = data["message"].as_str().unwrap();
+        match data["field"].as_str() {
+            None => assert_eq!(told, code.text()),
+            Some(field) => {
+                let told = told.strip_prefix(code.text()).unwrap();
+                assert!(told.starts_with(&format!(": `{field}` must ")), "{error}");
+            }
+        }
         assert_eq!(data["retryable"], code.retryable());
     }
     let provoked: BTreeSet<_> = ROWS.iter().map(|(code, _)| *code).collect();

@@ -36,6 +36,28 @@ impl World {
         self.far_claim("bot_far", boot, ver);
     }
 
+    /// A connection of another node, that which `far_bot` makes the bot's, is in the directory.
+    pub fn far_conn(&mut self, boot: BootId, client: &str) {
+        let record = ConnRecord {
+            boot,
+            client: ClientId::parse(client).unwrap(),
+        };
+        let known_ver = self.snapshot(&alice()).ver;
+        let (_, event) = self.model.execute(Request {
+            tenant: alice(),
+            ask: Ask::Enter {
+                conn: ConnectionId::from_ulid(&boot.to_string()).unwrap(),
+                record,
+            },
+            known_ver,
+            now_ms: self.now_ms,
+            caps: DirectoryCaps::default(),
+        });
+        let (tenant, event) = (alice(), event.unwrap());
+        self.shard(Input::Event { tenant, event });
+        self.run();
+    }
+
     /// The same with another bot, and a node that has seen a later step.
     pub fn far_claim(&mut self, bot: &str, boot: BootId, known_ver: u64) {
         let bot = BotInfo {

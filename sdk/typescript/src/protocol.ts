@@ -15,7 +15,7 @@ export type Acks = "all" | "errors";
  */
 export type Auth = {
 /**
- * `t2b_<userId>_<16 hex>`.
+ * `t2b_<userId>_<16 hex>`; after a revoke `t2b_<userId>_<g>-<16 hex>`, `g` being the key generation.
  */
 apiKey?: string,
 /**
@@ -66,7 +66,7 @@ export type AuthOk = {
  */
 userId: string,
 /**
- * The same as `connectionId`, for old clients.
+ * The same as `connectionId`, for old clients: it does not outlive the connection.
  */
 sessionId: string,
 /**
@@ -86,7 +86,8 @@ botCount: number,
  */
 heartbeatMs: number,
 /**
- * What this gateway can do beyond registering and listing.
+ * What this gateway can do beyond registering, listing and presence: `message`, `partial`. Later
+ * versions have more.
  */
 features: Array<string>,
 /**
@@ -109,9 +110,9 @@ export type BodyMembers = {
  */
 text?: string,
 /**
- * RFC 3339: the sender's, or else the gateway's.
+ * The sender's, any JSON value; or else the gateway's, RFC 3339.
  */
-timestamp?: string,
+timestamp?: unknown,
 /**
  * The message this one answers.
  */
@@ -192,7 +193,7 @@ botId: string, };
  */
 export type BotRegistered = {
 /**
- * The claim's number; a later claim has a higher one.
+ * The number of this claim of the bot; a later claim of it, by whomever, has a higher one.
  */
 epoch: number,
 /**
@@ -293,9 +294,9 @@ requestId?: string, };
  */
 export type ClientFrame = {
 /**
- * 1-64 bytes; comes back in the answer.
+ * Text of 1-64 bytes or an integer; comes back in the answer. This program's are texts.
  */
-id?: string, } & ({ "type": "auth", "data": Auth } | { "type": "register_bot", "data": RegisterBot } | { "type": "unregister_bot", "data": BotRef } | { "type": "message", "data": SendMessage } | { "type": "message_partial", "data": SendPartial } | { "type": "typing", "data": SendTyping } | { "type": "subscribe", "data": BotRef } | { "type": "unsubscribe", "data": BotRef } | { "type": "list_bots", "data": ListBots } | { "type": "status", "data": StatusRequest } | { "type": "ping" });
+id?: string | number, } & ({ "type": "auth", "data": Auth } | { "type": "register_bot", "data": RegisterBot } | { "type": "unregister_bot", "data": BotRef } | { "type": "message", "data": SendMessage } | { "type": "message_partial", "data": SendPartial } | { "type": "typing", "data": SendTyping } | { "type": "subscribe", "data": BotRef } | { "type": "unsubscribe", "data": BotRef } | { "type": "list_bots", "data": ListBots } | { "type": "status", "data": StatusRequest } | { "type": "ping" });
 
 /**
  * `status{connected}`: the first frame on every socket.
@@ -318,6 +319,44 @@ timestamp: number, };
  * The word `connected`.
  */
 export type ConnectedWord = "connected";
+
+/**
+ * A connection as its owner sees it.
+ */
+export type ConnectionInfo = {
+/**
+ * The connection.
+ */
+id: string,
+/**
+ * Its client id.
+ */
+clientId: string,
+/**
+ * When it was opened, Unix milliseconds.
+ */
+since: number,
+/**
+ * The bots that it holds.
+ */
+bots: Array<string>, };
+
+/**
+ * The data of `status{connections}`.
+ */
+export type ConnectionsList = {
+/**
+ * How many connections the tenant has on all nodes, HTTP requests under way included.
+ */
+count: number,
+/**
+ * In id order, the longest open first; without HTTP requests that wait for no reply.
+ */
+connections: Array<ConnectionInfo>,
+/**
+ * Where the next page begins, if there is one.
+ */
+nextCursor?: string, };
 
 /**
  * `message`, `message_partial` and `typing`, as the recipient gets them.
@@ -364,9 +403,13 @@ code: number,
  */
 reason: ErrorCode,
 /**
- * A sentence for a person.
+ * A sentence for a person; with `field`, it ends with what that member must be.
  */
 message: string,
+/**
+ * The member that is to blame, if one is.
+ */
+field?: string,
 /**
  * The message that was refused, if it was one that named itself.
  */
@@ -379,6 +422,35 @@ retryable: boolean,
  * When to try again, milliseconds, if the gateway knows.
  */
 retryAfterMs?: number, };
+
+/**
+ * The data of `status{full}`.
+ */
+export type FullStatus = {
+/**
+ * How many bots the tenant has, offline ones included.
+ */
+botCount: number,
+/**
+ * The first of them, in id order.
+ */
+bots: Array<BotInfo>,
+/**
+ * `cursor` for the next page of bots, if there is one.
+ */
+nextBots?: string,
+/**
+ * How many connections the tenant has on all nodes, HTTP requests under way included.
+ */
+connectionCount: number,
+/**
+ * The first of them, in id order.
+ */
+connections: Array<ConnectionInfo>,
+/**
+ * `cursor` for the next page of connections, if there is one.
+ */
+nextConnections?: string, };
 
 /**
  * `list_bots`: one page of the bots this credential may see.
@@ -529,7 +601,7 @@ replyTo?: string,
  */
 streamId?: string,
 /**
- * Which part this is, from 1.
+ * Which part this is, from 1 to `parts`.
  */
 part?: number,
 /**
@@ -537,9 +609,9 @@ part?: number,
  */
 parts?: number,
 /**
- * RFC 3339. Default: the gateway's.
+ * When it was said, as the sender likes to write it. Default: the gateway's time, RFC 3339.
  */
-timestamp?: string, } & { [member: string]: unknown };
+timestamp?: unknown, } & { [member: string]: unknown };
 
 /**
  * `message_partial`, as a sender writes it.
@@ -596,9 +668,9 @@ active: boolean, };
  */
 export type ServerFrame = {
 /**
- * The `id` of the request that this answers.
+ * The `id` of the request that this answers: texts, as [`ClientFrame`] has.
  */
-id?: string,
+id?: string | number,
 /**
  * Unix milliseconds of the gateway.
  */
@@ -610,13 +682,26 @@ timestamp: number, } & ({ "type": "status", "data": Status } | { "type": "auth_o
 export type Status = Connected | TypedStatus;
 
 /**
+ * What a `status` can be about.
+ */
+export type StatusOf = "bots" | "connections" | "full";
+
+/**
  * `status`: what is asked about.
  */
 export type StatusRequest = {
 /**
- * `bots`; `connections` and `full` are for later.
+ * What the answer tells.
  */
-request: string, };
+request: StatusOf,
+/**
+ * Most bots and most connections in the answer, 1 to 1000. Default: 100.
+ */
+limit?: number,
+/**
+ * `nextCursor` of the page before, for `bots` and `connections`.
+ */
+cursor?: string, };
 
 /**
  * The data of `status{subscribed}` and `status{unsubscribed}`.
@@ -635,7 +720,7 @@ export type Takeover = "replace" | "reject";
 /**
  * The data of the `status` frames that have a `type` of their own.
  */
-export type TypedStatus = { "type": "bots_list" } & BotsList | { "type": "subscribed" } & Subscription | { "type": "unsubscribed" } & Subscription;
+export type TypedStatus = { "type": "bots_list" } & BotsList | { "type": "connections" } & ConnectionsList | { "type": "full" } & FullStatus | { "type": "subscribed" } & Subscription | { "type": "unsubscribed" } & Subscription;
 
 /**
  * Why a socket lost a bot.
@@ -661,7 +746,7 @@ export const ERRORS = {
   already_registered: {"code":409,"message":"That id is in use","retryable":false,"since":"now"},
   takeover_flapping: {"code":409,"message":"Two instances keep taking this bot from each other","retryable":false,"since":"now"},
   lease_lost: {"code":409,"message":"The lease on this task was lost","retryable":false,"since":"later: tasks"},
-  idempotency_conflict: {"code":409,"message":"That key was used for another request","retryable":false,"since":"later: tasks"},
+  idempotency_conflict: {"code":409,"message":"That id was used for another request","retryable":false,"since":"now"},
   too_large: {"code":413,"message":"A member, or the whole request, is over its size","retryable":false,"since":"now"},
   unsupported_media_type: {"code":415,"message":"The body must be application/json","retryable":false,"since":"now"},
   misdirected: {"code":421,"message":"The Host is not one of this gateway's","retryable":false,"since":"now"},

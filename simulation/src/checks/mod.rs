@@ -70,7 +70,11 @@ impl Heard {
         };
         Self {
             id: text(&frame["id"]),
-            text: text(&data["text"]),
+            // A repeat has the text of the first, and its own number as its time.
+            text: match text(&data["timestamp"]) {
+                own if own.contains('/') => own,
+                _ => text(&data["text"]),
+            },
             from: text(&data["from"]),
             to: text(&data["to"]),
             message_id: text(&data["messageId"]),
@@ -97,6 +101,8 @@ pub struct Sent {
     pub tenant: usize,
     pub from: String,
     pub to: String,
+    /// The message whose body it has: itself, unless it is a repeat.
+    pub body: usize,
     /// Its own, if it gave one.
     pub message_id: Option<String>,
     /// When a session took it: before that nothing is promised.

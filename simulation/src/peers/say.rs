@@ -15,6 +15,8 @@ struct Draft {
     from: Option<String>,
     to: String,
     message_id: Option<String>,
+    /// The message that it repeats, by number.
+    body: Option<usize>,
     reply_to: Option<String>,
     stream: Option<String>,
 }
@@ -77,6 +79,7 @@ impl Peers {
         let draft = Draft {
             to: sent.to.clone(),
             message_id: sent.message_id.clone(),
+            body: Some(sent.body),
             ..Draft::default()
         };
         self.message(outside, i, draft);
@@ -127,6 +130,7 @@ impl Peers {
             message_id: self.maybe_id(outside),
             reply_to: Some(heard.message_id.clone()),
             stream: Some(stream),
+            body: None,
         };
         self.message(outside, i, draft);
     }
@@ -151,7 +155,11 @@ impl Peers {
                 peer.recent.remove(0);
             }
         }
-        let mut data = json!({"to": draft.to, "text": format!("{}/{tag}", peer.tenant)});
+        let body = draft.body.unwrap_or(tag);
+        let mut data = json!({"to": draft.to, "text": format!("{}/{body}", peer.tenant)});
+        if body != tag {
+            data["timestamp"] = json!(format!("{}/{tag}", peer.tenant));
+        }
         let members = [
             ("from", &draft.from),
             ("messageId", &draft.message_id),
@@ -169,6 +177,7 @@ impl Peers {
             tenant: peer.tenant,
             from: draft.from.unwrap_or(own),
             to: draft.to,
+            body,
             message_id: draft.message_id,
             said_ms: None,
             answers: Vec::new(),

@@ -1,14 +1,15 @@
 //! Which bots there are.
 
 use http::StatusCode;
-use protocol::ErrorCode;
 use protocol::limits::LIST_MAX;
 use protocol::presence::ListBots;
+use protocol::{ErrorCode, Rule};
 use router_core::request::Purpose;
 use router_core::session::Call;
 
 use super::exchange::Exchange;
 use super::{Answer, json, json_of};
+use crate::node::Refused;
 
 /// Lists the bots that the credential may see, in id order.
 #[utoipa::path(
@@ -26,9 +27,9 @@ use super::{Answer, json, json_of};
     security(("bearer" = [])),
 )]
 pub(super) async fn list(exchange: Exchange<'_>) -> Answer {
-    let limit: Option<u32> = exchange.query_number("limit")?;
+    let limit: Option<u32> = exchange.query_number(Rule::Limit)?;
     if limit.is_some_and(|limit| !(1..=LIST_MAX).contains(&limit)) {
-        return Err(ErrorCode::BadRequest.into());
+        return Err(Refused::over(ErrorCode::BadRequest, Rule::Limit));
     }
     let list = ListBots {
         limit,

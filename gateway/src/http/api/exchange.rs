@@ -8,7 +8,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use protocol::{ErrorCode, TenantId};
+use protocol::{ErrorCode, Rule, TenantId};
 use router_core::request::Purpose;
 use router_core::session::Opened;
 use smol_str::SmolStr;
@@ -61,13 +61,14 @@ impl<'a> Exchange<'a> {
             .find_map(|(key, value)| (key == name).then(|| value.into_owned()))
     }
 
-    /// A member of the query that is a number. Errors: it is none.
+    /// The member of the query that a rule is about, a number. Errors: it is none.
     pub(super) fn query_number<N: std::str::FromStr>(
         &self,
-        name: &str,
+        rule: Rule,
     ) -> Result<Option<N>, Refused> {
-        let number = self.query(name).map(|text| text.parse());
-        number.transpose().map_err(|_| ErrorCode::BadRequest.into())
+        let number = self.query(rule.field()).map(|text| text.parse());
+        let number = number.transpose();
+        number.map_err(|_| Refused::over(ErrorCode::BadRequest, rule))
     }
 
     /// A header that may be given once. Errors: twice, or no text.

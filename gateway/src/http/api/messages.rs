@@ -8,7 +8,7 @@ use http_body_util::Full;
 use protocol::codec::decode_message;
 use protocol::frame::{AckStatus, Send};
 use protocol::limits::WAIT_MS_MAX;
-use protocol::{ErrorCode, MessageId};
+use protocol::{ErrorCode, MessageId, Rule};
 use router_core::request::Purpose;
 
 use super::exchange::Exchange;
@@ -29,7 +29,7 @@ use crate::ws::ReadLimits;
     params(
         ("waitMs" = Option<u64>, Query, description = "How long to wait for the reply, milliseconds.", minimum = 0, maximum = 50000),
         ("clientId" = Option<String>, Query, description = "Who sends. Default: `client_<userId>`; a token's own client id wins.", pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"),
-        ("Idempotency-Key" = Option<String>, Header, description = "The message's id, if the body has none.", pattern = "^[A-Za-z0-9._:-]{1,64}$"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The message's id, if the body has none; else it must be the same.", pattern = "^[A-Za-z0-9._:-]{1,64}$"),
     ),
     request_body(content = ref("#/components/schemas/SendMessage"), content_type = "application/json"),
     responses(
@@ -39,18 +39,16 @@ use crate::ws::ReadLimits;
     security(("bearer" = [])),
 )]
 pub(super) async fn send(exchange: Exchange<'_>) -> Answer {
-    let wait_ms: Option<u64> = exchange.query_number("waitMs")?;
+    let wait_ms: Option<u64> = exchange.query_number(Rule::WaitMs)?;
     if wait_ms.is_some_and(|wait_ms| wait_ms > WAIT_MS_MAX) {
-        return Err(ErrorCode::BadRequest.into());
+        return Err(Refused::over(ErrorCode::BadRequest, Rule::WaitMs));
     }
     let purpose = match wait_ms {
         None => Purpose::Call,
         Some(_) => Purpose::Wait,
     };
     let client = exchange.query("clientId");
-    let key = exchange.header("idempotency-key")?;
-    let key = key.map(MessageId::parse).transpose();
-    let key = key.map_err(|_| ErrorCode::InvalidId)?;
+    let key = idempotency_key(&exchange)?;
     let mut caller = exchange.join(purpose, client).await?;
     let send = read(exchange, &caller.limits, key).await?;
     let (message_id, status) = caller.send(send).await?;
@@ -66,6 +64,15 @@ pub(super) async fn send(exchange: Exchange<'_>) -> Answer {
     Ok(answer(code, &message_id, status, Some(&reply)))
 }
 
+/// Errors: `invalid_id` if it is no message id, `bad_request` if there are two.
+fn idempotency_key(exchange: &Exchange<'_>) -> Result<Option<MessageId>, Refused> {
+    let over = |code| Refused::over(code, Rule::IdempotencyKey);
+    let key = exchange.header(Rule::IdempotencyKey.field());
+    let key = key.map_err(|refused| over(refused.code))?;
+    let key = key.map(MessageId::parse).transpose();
+    key.map_err(|_| over(ErrorCode::InvalidId))
+}
+
 /// The message in the body, which only the message holds from now on: a wait is long.
 async fn read(
     exchange: Exchange<'_>,
@@ -73,11 +80,13 @@ async fn read(
     key: Option<MessageId>,
 ) -> Result<Send, Refused> {
     let body = exchange.json_body(limits).await?;
-    let mut send = decode_message(&body).map_err(|rejected| rejected.code)?;
+    let mut send = decode_message(&body)?;
     let message_id = &mut send.message.message_id;
     match (&*message_id, key) {
         (None, key) => *message_id = key,
-        (Some(own), Some(key)) if *own != key => return Err(ErrorCode::BadRequest.into()),
+        (Some(own), Some(key)) if *own != key => {
+            return Err(Refused::over(ErrorCode::BadRequest, Rule::IdempotencyKey));
+        }
         (Some(_), Some(_) | None) => {}
     }
     Ok(send)

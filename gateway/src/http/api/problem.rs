@@ -16,11 +16,12 @@ const DRAINING_RETRY_MS: u64 = 1000;
 pub(super) fn response(refused: Refused) -> Response<Full<Bytes>> {
     let Refused {
         code,
+        fault,
         retry_after_ms,
     } = refused;
     let is_draining = code == ErrorCode::Draining;
     let retry_after_ms = retry_after_ms.or(is_draining.then_some(DRAINING_RETRY_MS));
-    let problem = Problem::of(code, retry_after_ms);
+    let problem = Problem::of(code, fault, retry_after_ms);
     let text = serde_json::to_vec(&problem).expect("a problem has string keys only");
     let status = StatusCode::from_u16(code.status()).expect("the table has HTTP statuses");
     let mut response = crate::http::body(status, "application/problem+json", text);
@@ -41,8 +42,8 @@ mod tests {
     #[test]
     fn the_wait_is_said_twice_and_never_too_short() {
         let refused = Refused {
-            code: ErrorCode::RateLimited,
             retry_after_ms: Some(1001),
+            ..Refused::from(ErrorCode::RateLimited)
         };
         let told = response(refused);
         assert_eq!(

@@ -1,8 +1,7 @@
 //! Makes client tokens, for phones and browsers that must not hold the key.
 
 use http::StatusCode;
-use protocol::ErrorCode;
-use protocol::http::TokenRequest;
+use protocol::codec::decode_token_request;
 use router_core::request::Purpose;
 
 use super::exchange::Exchange;
@@ -23,6 +22,6 @@ use super::{Answer, json_of};
 pub(super) async fn issue(exchange: Exchange<'_>) -> Answer {
     let caller = exchange.join(Purpose::Call, None).await?;
     let body = exchange.json_body(&caller.limits).await?;
-    let asked: TokenRequest = serde_json::from_slice(&body).map_err(|_| ErrorCode::BadRequest)?;
+    let asked = decode_token_request(&body)?;
     json_of(StatusCode::CREATED, &caller.issue(asked)?)
 }
