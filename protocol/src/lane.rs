@@ -12,13 +12,12 @@
 //!
 //! How the two ends use these words is `router-core`'s `lane/`. Nothing here counts or repeats.
 
+mod keys;
+
 use std::fmt;
 
 use bytes::Bytes;
-use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use sha2::Sha256;
-use subtle::{Choice, ConstantTimeEq};
 
 use crate::error::ErrorCode;
 use crate::ids::BootId;
@@ -26,11 +25,8 @@ use crate::limits::{
     ENVELOPE_OVERHEAD_BYTES, LANE_ACK_BYTES_MAX, LANE_BATCH_BYTES, LANE_BATCH_ITEMS_MAX,
     LANE_ITEM_OVERHEAD_BYTES, LANE_PACKET_OVERHEAD_BYTES, LANE_VERDICTS_MAX,
 };
-use crate::secret::Secret;
 
-/// Bytes of the MAC at the end of a packet.
-const MAC_BYTES: usize = 16;
-const PURPOSE: &str = "t2b/lane/v1";
+pub use keys::LaneKeys;
 
 /// One PUBLISH from a node to another: data, an ack for the other direction, or both.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,46 +125,6 @@ pub enum PacketError {
     /// More items or verdicts than a packet may have, none at all, or numbers below 1.
     #[error("packet breaks the rule on its {0}")]
     Count(&'static str),
-}
-
-/// The keys of packets: the first signs, all verify.
-#[derive(Clone)]
-pub struct LaneKeys(Vec<Hmac<Sha256>>);
-
-impl LaneKeys {
-    /// The keys of the live secrets, derived from them for this purpose only.
-    ///
-    /// Panics without a secret; the configuration has at least one.
-    pub fn new(secrets: &[Secret<String>]) -> Self {
-        assert!(!secrets.is_empty(), "a cluster has at least one secret");
-        let keyed = |secret: &Secret<String>| {
-            Hmac::new_from_slice(secret.derive(PURPOSE).reveal())
-                .expect("HMAC takes keys of any length")
-        };
-        Self(secrets.iter().map(keyed).collect())
-    }
-
-    fn sign(&self, message: &[u8]) -> [u8; MAC_BYTES] {
-        head(&self.0[0], message)
-    }
-
-    /// The work is the same whichever key fits, and no comparison stops early.
-    fn verify(&self, message: &[u8], mac: &[u8; MAC_BYTES]) -> bool {
-        let each = self.0.iter().map(|key| head(key, message).ct_eq(mac));
-        each.fold(Choice::from(0), |found, fits| found | fits)
-            .into()
-    }
-}
-
-impl fmt::Debug for LaneKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "LaneKeys({})", self.0.len())
-    }
-}
-
-fn head(key: &Hmac<Sha256>, message: &[u8]) -> [u8; MAC_BYTES] {
-    let tag = key.clone().chain_update(message).finalize().into_bytes();
-    *tag.first_chunk().expect("SHA-256 has 32 bytes")
 }
 
 /// Largest packet of a cluster whose largest frame has `frame_bytes`.

@@ -1,7 +1,9 @@
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::keys::MAC_BYTES;
 use super::*;
+use crate::secret::Secret;
 
 const FRAME: usize = 256 * 1024;
 
