@@ -30,8 +30,8 @@ use ulid::{ULID_LEN, Ulid};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a valid {kind}: expected {shape}")]
 pub struct InvalidId {
-    kind: &'static str,
-    shape: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) shape: &'static str,
 }
 
 /// Prefix of connection ids; nobody else's name may begin with it.

@@ -5,14 +5,16 @@
 //!  src ◀─ Packet { ack: Ack { generation 3, upto 43, verdicts: 42 offline } } ─────────── dst
 //! ```
 //!
-//! A packet is a MessagePack map by member name and the first 16 bytes of its HMAC-SHA256. Its
-//! shape is the same for every wire version, so that a node can always say what it makes of a
-//! packet: the version is each envelope's own, and one that is unknown gets the verdict
-//! `refused(not_supported)`. Members may be added; those below keep their meaning.
+//! A packet is a head, a MessagePack map by member name, and the first 16 bytes of its HMAC-SHA256.
+//! The head, in `lane/head.rs`, has the packet's wire version and the id of the key that signed it.
+//! Each envelope has its own version; one that is unknown gets the verdict `refused(not_supported)`.
+//! A sender writes both as [`Terms`] say. Members may be added; those below keep their meaning.
 //!
 //! How the two ends use these words is `router-core`'s `lane/`. Nothing here counts or repeats.
 
+mod head;
 mod keys;
+mod terms;
 
 use std::fmt;
 
@@ -26,7 +28,9 @@ use crate::limits::{
     LANE_ITEM_OVERHEAD_BYTES, LANE_PACKET_OVERHEAD_BYTES, LANE_VERDICTS_MAX,
 };
 
-pub use keys::LaneKeys;
+use keys::MAC_BYTES;
+pub use keys::{KeyId, LaneKeys};
+pub use terms::{Mismatch, Terms};
 
 /// One PUBLISH from a node to another: data, an ack for the other direction, or both.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,8 +120,14 @@ pub enum PacketError {
     /// Fewer bytes than a MAC has, or more than a packet may have.
     #[error("packet has {0} bytes")]
     Size(usize),
+    /// Its head names a wire version that this build does not read.
+    #[error("packet of wire version {0} is not understood")]
+    Version(u16),
+    /// Its head names a key of a secret that this node does not have.
+    #[error("packet is signed with the secret {0}, which this node does not have")]
+    Key(KeyId),
     /// No live secret made its MAC.
-    #[error("packet is not from a node of this cluster")]
+    #[error("packet is not signed with a secret of this node")]
     Mac,
     /// It is not MessagePack of this shape.
     #[error("packet is not well formed")]
@@ -138,6 +148,22 @@ pub const fn packet_bytes_max(frame_bytes: usize) -> usize {
     data + LANE_ACK_BYTES_MAX + LANE_PACKET_OVERHEAD_BYTES
 }
 
+impl PacketError {
+    /// The metric label of each kind of error.
+    pub const REASONS: [&'static str; 5] = ["size", "wire", "secret", "signature", "malformed"];
+
+    /// Which of [`REASONS`](Self::REASONS) it is.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            PacketError::Size(_) => "size",
+            PacketError::Version(_) => "wire",
+            PacketError::Key(_) => "secret",
+            PacketError::Mac => "signature",
+            PacketError::Malformed(_) | PacketError::Count(_) => "malformed",
+        }
+    }
+}
+
 impl Packet {
     /// What its source is told if that is buried: nothing that it carries is handled. Absent: it
     /// carries nothing.
@@ -151,20 +177,26 @@ impl Packet {
         })
     }
 
-    /// Writes the packet: MessagePack, then its MAC.
+    /// Writes the packet for a node of this build that has the first of `keys`.
     pub fn to_bytes(&self, keys: &LaneKeys) -> Bytes {
+        self.to_bytes_at(keys, Terms::NEWEST)
+    }
+
+    /// Writes the packet: its head, MessagePack, its MAC.
+    pub fn to_bytes_at(&self, keys: &LaneKeys, terms: Terms) -> Bytes {
         let data: usize = self.data.iter().map(Batch::bytes).sum();
         let verdicts = self.ack.iter().map(|ack| 64 * ack.verdicts.len());
         let size = LANE_PACKET_OVERHEAD_BYTES + data + verdicts.sum::<usize>();
         let mut out = Vec::with_capacity(size);
+        head::write(terms.wire, keys.signer_id(terms.key), &mut out);
         rmp_serde::encode::write_named(&mut out, &PacketForm::of(self))
             .expect("a packet has no unserialisable part");
-        let mac = keys.sign(&out);
+        let mac = keys.sign(terms.key, &out);
         out.extend_from_slice(&mac);
         Bytes::from(out)
     }
 
-    /// Reads what [`to_bytes`](Self::to_bytes) wrote. Its envelopes are slices of `bytes`.
+    /// Reads what [`to_bytes_at`](Self::to_bytes_at) wrote. Its envelopes are slices of `bytes`.
     ///
     /// `frame_bytes`: the largest frame that any tenant may send. The MAC is checked before
     /// anything is read. Unknown members are passed over.
@@ -176,13 +208,14 @@ impl Packet {
         if bytes.len() > packet_bytes_max(frame_bytes) {
             return Err(PacketError::Size(bytes.len()));
         }
-        let (message, mac) = bytes
-            .split_last_chunk()
-            .ok_or(PacketError::Size(bytes.len()))?;
-        if !keys.verify(message, mac) {
-            return Err(PacketError::Mac);
-        }
+        let message = head::verified(bytes, keys)?;
         rmp_serde::from_slice::<PacketForm<'_>>(message)?.read(bytes)
+    }
+
+    /// The node that these bytes say they are from, if that can be read. Nobody has verified it: it
+    /// is for the log only.
+    pub fn claimed_src(bytes: &[u8]) -> Option<BootId> {
+        head::claimed_src(bytes)
     }
 }
 

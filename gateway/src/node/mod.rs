@@ -17,6 +17,7 @@ mod cluster;
 mod dialect;
 mod lanes;
 mod member;
+mod peers;
 mod perform;
 mod shutdown;
 mod source;
@@ -53,6 +54,8 @@ pub(crate) use dialect::T2b;
 pub(crate) use lanes::LaneTotals;
 use lanes::Lanes;
 use member::Member;
+use peers::Misread;
+pub(crate) use peers::{MISREAD, key_list};
 pub(crate) use perform::Work;
 pub(crate) use source::{Sources, counted_as};
 
@@ -86,8 +89,8 @@ pub(crate) struct Node {
     was_well: AtomicBool,
     /// Cancelled when a task failed that the node cannot do without.
     failed: CancellationToken,
-    /// When the log last told of packets that are not understood, Unix milliseconds.
-    refused_ms: AtomicU64,
+    /// When the log last told of packets of whom that are not understood.
+    misread: Mutex<Misread>,
     /// How long it takes until every tenant may have asked the store something, milliseconds.
     round_ms: AtomicU64,
     me: Weak<Node>,
@@ -227,7 +230,7 @@ impl Node {
             inputs: OnceLock::new(),
             was_well: AtomicBool::new(false),
             failed: CancellationToken::new(),
-            refused_ms: AtomicU64::default(),
+            misread: Mutex::default(),
             round_ms: AtomicU64::default(),
             me: Weak::clone(me),
             table_keys: TableKeys::new(hash_keys),

@@ -107,6 +107,6 @@ impl Node {
         let cluster = &self.metrics.cluster;
         cluster.lanes(&self.view(), self.lane_totals());
         cluster.store(&self.backplane.state(), self.entries(), self.compare_ms());
-        self.metrics.render()
+        self.metrics.render(&self.view())
     }
 }

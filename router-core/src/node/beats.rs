@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use protocol::BootId;
 
-use super::{DEAD_MS, GAP_MAX_MS, Node, NodeEffect, PEERS_MAX, Peer};
+use super::{DEAD_MS, DESCRIBE_AGAIN_MS, GAP_MAX_MS, Node, NodeEffect, PEERS_MAX, Peer};
 use crate::env::Millis;
 use crate::store::nodes::NodeAsk;
 
@@ -34,7 +34,7 @@ impl Node {
         for (boot, beat) in beats {
             self.look_at_present(now_ms, boot, beat, healthy_ms, fx);
         }
-        self.describe_unknown(fx);
+        self.describe(now_ms, fx);
         if self.dead.forget(now_ms) {
             self.list_dead();
         }
@@ -163,9 +163,15 @@ impl Node {
         }
     }
 
-    fn describe_unknown(&self, fx: &mut Vec<NodeEffect>) {
+    /// Asks what peers say of themselves: those that are unknown, and now and then those that do not
+    /// fit this node.
+    fn describe(&self, now_ms: Millis, fx: &mut Vec<NodeEffect>) {
         let peers = self.view.peers.iter();
-        let unknown = peers.filter(|(_, peer)| peer.hello.is_none());
-        fx.extend(unknown.map(|(boot, _)| NodeEffect::Ask(NodeAsk::Describe(*boot))));
+        let wanted = peers.filter(|(_, peer)| {
+            let does_fit = peer.terms.is_ok() && !self.view.secret_gap(peer).is_wrong_order();
+            let is_old = now_ms >= peer.described_ms + DESCRIBE_AGAIN_MS;
+            peer.hello.is_none() || (!does_fit && is_old)
+        });
+        fx.extend(wanted.map(|(boot, _)| NodeEffect::Ask(NodeAsk::Describe(*boot))));
     }
 }

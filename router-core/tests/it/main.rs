@@ -38,6 +38,7 @@ mod isolation;
 mod lanes;
 mod late_events;
 mod limits;
+mod node_terms;
 mod other_nodes;
 mod policy;
 mod presence_coalesced;
