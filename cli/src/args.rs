@@ -73,6 +73,8 @@ pub enum KeysCommand {
     Verify(Verify),
     /// Prints a new random secret
     Secret(Output),
+    /// Lists the users of the running gateway whose connections use an old secret
+    UsingOld(UsingOld),
 }
 
 #[derive(Subcommand)]
@@ -126,6 +128,12 @@ pub struct Verify {
     pub key: String,
     #[command(flatten)]
     pub output: Output,
+    #[command(flatten)]
+    pub config: Hidden,
+}
+
+#[derive(Args)]
+pub struct UsingOld {
     #[command(flatten)]
     pub config: Hidden,
 }

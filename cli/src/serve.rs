@@ -86,12 +86,17 @@ async fn cluster(config: &Config) -> Result<(), Failure> {
         text(&nodes["self"]),
         number(&nodes["beat"])
     );
+    println!(
+        "secrets      {}; wire {}",
+        text(&nodes["secrets"]),
+        nodes["wire"]
+    );
     for node in nodes["nodes"].as_array().into_iter().flatten() {
         let lanes = nodes["lanes"].as_array();
         let lane = lanes.and_then(|lanes| lanes.iter().find(|lane| lane["to"] == node["boot"]));
         let lane = lane.unwrap_or(&serde_json::Value::Null);
         println!(
-            "node         {} {} {} beat {}; lane {}: {} B unacked, {} B waiting, {} resent",
+            "node         {} {} {} beat {}; lane {}: {} B unacked, {} B waiting, {} resent; secrets {}; wire {}",
             text(&node["boot"]),
             text(&node["name"]),
             text(&node["state"]),
@@ -100,7 +105,10 @@ async fn cluster(config: &Config) -> Result<(), Failure> {
             number(&lane["unacked_bytes"]),
             number(&lane["waiting_bytes"]),
             number(&lane["resends"]),
+            text(&node["secrets"]),
+            node["speaks"],
         );
+        misfit(node);
     }
     println!(
         "directory    {} tenants, {} bots, {} connections, compared every {} ms",
@@ -110,6 +118,20 @@ async fn cluster(config: &Config) -> Result<(), Failure> {
         number(&nodes["directory"]["compare_ms"])
     );
     Ok(())
+}
+
+/// Says why a node cannot be reached, or whose credentials are refused where.
+fn misfit(node: &serde_json::Value) {
+    if let Some(reason) = node["unreachable"].as_str() {
+        let wire = &node["wire"];
+        println!("             unreachable: {reason}; it reads wire versions {wire}");
+    }
+    if node["refuses_our_credentials"] == true {
+        println!("             it refuses credentials issued here: it lacks our first secret");
+    }
+    if node["credentials_refused_here"] == true {
+        println!("             its credentials are refused here: we lack its first secret");
+    }
 }
 
 /// Prints the configuration that holds.

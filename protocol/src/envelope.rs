@@ -7,14 +7,30 @@ use rmp::{decode, encode};
 use crate::frame::{Body, Message, SendKind};
 use crate::ids::{ConnectionId, InvalidId, MessageId, Name, StreamId, TenantId};
 
-/// The wire versions of envelopes that this build reads and writes: `[min, max]`.
-pub const WIRE: [u16; 2] = [1, 1];
+/// The wire versions of packets and envelopes that this build reads and writes: `[min, max]`.
+///
+/// | version | what it changed |
+/// | --- | --- |
+/// | 1 | the first |
+/// | 2 | a packet has a head, with its version and the id of its key |
+///
+/// Whatever changes the bytes of either is a new version, with vectors of its own in
+/// `protocol/tests/vectors/`.
+pub const WIRE: [u16; 2] = [1, 2];
 
-/// The version to write for a node that reads `theirs`, `[min, max]`: the lower maximum. `None` if
-/// we have none in common.
-pub fn common_wire(theirs: [u16; 2]) -> Option<u16> {
-    let version = WIRE[1].min(theirs[1]);
-    (version >= WIRE[0].max(theirs[0])).then_some(version)
+/// The version that a node with `ours`, `[min, max]`, writes for a node that reads `theirs`: the
+/// lower maximum. `None` if they have none in common.
+pub const fn common_wire(ours: [u16; 2], theirs: [u16; 2]) -> Option<u16> {
+    let max = if ours[1] < theirs[1] {
+        ours[1]
+    } else {
+        theirs[1]
+    };
+    if max >= ours[0] && max >= theirs[0] {
+        Some(max)
+    } else {
+        None
+    }
 }
 
 /// A message of the family on its way to its recipient.
@@ -72,8 +88,8 @@ impl Envelope {
         self.to_bytes_at(WIRE[1])
     }
 
-    /// Writes the envelope for a node of the wire version `version`, from
-    /// [`common_wire`]. There is one version so far, so only the number depends on it.
+    /// Writes the envelope in the wire version `version`, from [`common_wire`]. Versions 1 and 2
+    /// differ in the number alone.
     pub fn to_bytes_at(&self, version: u16) -> Bytes {
         let texts = self.texts().map(|text| text.map_or(0, str::len));
         let texts_bytes: usize = texts.iter().sum();

@@ -34,8 +34,8 @@ pub use frame_id::{FrameId, Written};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a valid {kind}: expected {shape}")]
 pub struct InvalidId {
-    kind: &'static str,
-    shape: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) shape: &'static str,
 }
 
 /// Prefix of connection ids; nobody else's name may begin with it.

@@ -5,20 +5,21 @@
 //!  src ◀─ Packet { ack: Ack { generation 3, upto 43, verdicts: 42 offline } } ─────────── dst
 //! ```
 //!
-//! A packet is a MessagePack map by member name and the first 16 bytes of its HMAC-SHA256. Its
-//! shape is the same for every wire version, so that a node can always say what it makes of a
-//! packet: the version is each envelope's own, and one that is unknown gets the verdict
-//! `refused(not_supported)`. Members may be added; those below keep their meaning.
+//! A packet is a head, a MessagePack map by member name, and the first 16 bytes of its HMAC-SHA256.
+//! The head, in `lane/head.rs`, has the packet's wire version and the id of the key that signed it.
+//! Each envelope has its own version; one that is unknown gets the verdict `refused(not_supported)`.
+//! A sender writes both as [`Terms`] say. Members may be added; those below keep their meaning.
 //!
 //! How the two ends use these words is `router-core`'s `lane/`. Nothing here counts or repeats.
+
+mod head;
+mod keys;
+mod terms;
 
 use std::fmt;
 
 use bytes::Bytes;
-use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use sha2::Sha256;
-use subtle::{Choice, ConstantTimeEq};
 
 use crate::error::ErrorCode;
 use crate::ids::BootId;
@@ -26,11 +27,10 @@ use crate::limits::{
     ENVELOPE_OVERHEAD_BYTES, LANE_ACK_BYTES_MAX, LANE_BATCH_BYTES, LANE_BATCH_ITEMS_MAX,
     LANE_ITEM_OVERHEAD_BYTES, LANE_PACKET_OVERHEAD_BYTES, LANE_VERDICTS_MAX,
 };
-use crate::secret::Secret;
 
-/// Bytes of the MAC at the end of a packet.
-const MAC_BYTES: usize = 16;
-const PURPOSE: &str = "t2b/lane/v1";
+use keys::MAC_BYTES;
+pub use keys::{KeyId, LaneKeys};
+pub use terms::{Mismatch, Terms};
 
 /// One PUBLISH from a node to another: data, an ack for the other direction, or both.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,8 +120,14 @@ pub enum PacketError {
     /// Fewer bytes than a MAC has, or more than a packet may have.
     #[error("packet has {0} bytes")]
     Size(usize),
+    /// Its head names a wire version that this build does not read.
+    #[error("packet of wire version {0} is not understood")]
+    Version(u16),
+    /// Its head names a key of a secret that this node does not have.
+    #[error("packet is signed with the secret {0}, which this node does not have")]
+    Key(KeyId),
     /// No live secret made its MAC.
-    #[error("packet is not from a node of this cluster")]
+    #[error("packet is not signed with a secret of this node")]
     Mac,
     /// It is not MessagePack of this shape.
     #[error("packet is not well formed")]
@@ -129,46 +135,6 @@ pub enum PacketError {
     /// More items or verdicts than a packet may have, none at all, or numbers below 1.
     #[error("packet breaks the rule on its {0}")]
     Count(&'static str),
-}
-
-/// The keys of packets: the first signs, all verify.
-#[derive(Clone)]
-pub struct LaneKeys(Vec<Hmac<Sha256>>);
-
-impl LaneKeys {
-    /// The keys of the live secrets, derived from them for this purpose only.
-    ///
-    /// Panics without a secret; the configuration has at least one.
-    pub fn new(secrets: &[Secret<String>]) -> Self {
-        assert!(!secrets.is_empty(), "a cluster has at least one secret");
-        let keyed = |secret: &Secret<String>| {
-            Hmac::new_from_slice(secret.derive(PURPOSE).reveal())
-                .expect("HMAC takes keys of any length")
-        };
-        Self(secrets.iter().map(keyed).collect())
-    }
-
-    fn sign(&self, message: &[u8]) -> [u8; MAC_BYTES] {
-        head(&self.0[0], message)
-    }
-
-    /// The work is the same whichever key fits, and no comparison stops early.
-    fn verify(&self, message: &[u8], mac: &[u8; MAC_BYTES]) -> bool {
-        let each = self.0.iter().map(|key| head(key, message).ct_eq(mac));
-        each.fold(Choice::from(0), |found, fits| found | fits)
-            .into()
-    }
-}
-
-impl fmt::Debug for LaneKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "LaneKeys({})", self.0.len())
-    }
-}
-
-fn head(key: &Hmac<Sha256>, message: &[u8]) -> [u8; MAC_BYTES] {
-    let tag = key.clone().chain_update(message).finalize().into_bytes();
-    *tag.first_chunk().expect("SHA-256 has 32 bytes")
 }
 
 /// Largest packet of a cluster whose largest frame has `frame_bytes`.
@@ -180,6 +146,22 @@ pub const fn packet_bytes_max(frame_bytes: usize) -> usize {
         LANE_BATCH_BYTES
     };
     data + LANE_ACK_BYTES_MAX + LANE_PACKET_OVERHEAD_BYTES
+}
+
+impl PacketError {
+    /// The metric label of each kind of error.
+    pub const REASONS: [&'static str; 5] = ["size", "wire", "secret", "signature", "malformed"];
+
+    /// Which of [`REASONS`](Self::REASONS) it is.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            PacketError::Size(_) => "size",
+            PacketError::Version(_) => "wire",
+            PacketError::Key(_) => "secret",
+            PacketError::Mac => "signature",
+            PacketError::Malformed(_) | PacketError::Count(_) => "malformed",
+        }
+    }
 }
 
 impl Packet {
@@ -195,20 +177,26 @@ impl Packet {
         })
     }
 
-    /// Writes the packet: MessagePack, then its MAC.
+    /// Writes the packet for a node of this build that has the first of `keys`.
     pub fn to_bytes(&self, keys: &LaneKeys) -> Bytes {
+        self.to_bytes_at(keys, Terms::NEWEST)
+    }
+
+    /// Writes the packet: its head, MessagePack, its MAC.
+    pub fn to_bytes_at(&self, keys: &LaneKeys, terms: Terms) -> Bytes {
         let data: usize = self.data.iter().map(Batch::bytes).sum();
         let verdicts = self.ack.iter().map(|ack| 64 * ack.verdicts.len());
         let size = LANE_PACKET_OVERHEAD_BYTES + data + verdicts.sum::<usize>();
         let mut out = Vec::with_capacity(size);
+        head::write(terms.wire, keys.signer_id(terms.key), &mut out);
         rmp_serde::encode::write_named(&mut out, &PacketForm::of(self))
             .expect("a packet has no unserialisable part");
-        let mac = keys.sign(&out);
+        let mac = keys.sign(terms.key, &out);
         out.extend_from_slice(&mac);
         Bytes::from(out)
     }
 
-    /// Reads what [`to_bytes`](Self::to_bytes) wrote. Its envelopes are slices of `bytes`.
+    /// Reads what [`to_bytes_at`](Self::to_bytes_at) wrote. Its envelopes are slices of `bytes`.
     ///
     /// `frame_bytes`: the largest frame that any tenant may send. The MAC is checked before
     /// anything is read. Unknown members are passed over.
@@ -220,13 +208,14 @@ impl Packet {
         if bytes.len() > packet_bytes_max(frame_bytes) {
             return Err(PacketError::Size(bytes.len()));
         }
-        let (message, mac) = bytes
-            .split_last_chunk()
-            .ok_or(PacketError::Size(bytes.len()))?;
-        if !keys.verify(message, mac) {
-            return Err(PacketError::Mac);
-        }
+        let message = head::verified(bytes, keys)?;
         rmp_serde::from_slice::<PacketForm<'_>>(message)?.read(bytes)
+    }
+
+    /// The node that these bytes say they are from, if that can be read. Nobody has verified it: it
+    /// is for the log only.
+    pub fn claimed_src(bytes: &[u8]) -> Option<BootId> {
+        head::claimed_src(bytes)
     }
 }
 

@@ -38,6 +38,8 @@ pub enum Scope {
 #[repr(C)]
 pub struct Grant {
     pub(crate) scope: Scope,
+    /// Whether a secret other than the first verified it.
+    pub(crate) old_secret: bool,
     /// A token's; a key has none. Apart, since two copies of a grant lie with each socket.
     pub(crate) terms: Option<Arc<Terms>>,
     pub(crate) tenant: TenantId,
@@ -194,6 +196,7 @@ mod tests {
             scope,
             generation: 0,
             terms: (scope != Scope::Key).then(|| Arc::new(terms)),
+            old_secret: false,
         }
     }
 

@@ -1,12 +1,17 @@
 //! A node's question as a call of a script, and the reply as the answer.
 
 use protocol::BootId;
+use protocol::lane::KeyId;
 use redis::Value;
 use router_core::store::nodes::{HELLO_KEPT_MS, Hello, NodeAsk, NodeReply};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::keys::Keys;
 use crate::scripts::{self, Script};
+
+/// Most keys of a node that are read; a node with more secrets is reached by these.
+const KEYS_MAX: usize = 16;
 
 /// A question of the hot path: a script, its key and its arguments.
 pub(super) struct Call {
@@ -48,12 +53,14 @@ pub(super) fn way(keys: &Keys, ask: &NodeAsk) -> Way {
 }
 
 fn hello_args(hello: &Hello) -> Vec<String> {
-    let fields: [(&str, String); 7] = [
+    let keys: Vec<String> = hello.keys.iter().map(KeyId::to_string).collect();
+    let fields: [(&str, String); 8] = [
         ("name", hello.name.to_string()),
         ("address", hello.address.to_string()),
         ("version", hello.version.to_string()),
         ("wire_min", hello.wire[0].to_string()),
         ("wire_max", hello.wire[1].to_string()),
+        ("keys", keys.join(",")),
         ("serving", u8::from(hello.serving).to_string()),
         ("connections", hello.connections.to_string()),
     ];
@@ -112,7 +119,14 @@ fn hello(value: Value) -> Option<Hello> {
             field("wire_min")?.parse().ok()?,
             field("wire_max")?.parse().ok()?,
         ],
+        keys: field("keys").map_or_else(Arc::default, |keys| keys_of(keys)),
         serving: field("serving")? == "1",
         connections: field("connections")?.parse().ok()?,
     })
+}
+
+/// What cannot be read is a key that this build does not know.
+fn keys_of(text: &str) -> Arc<[KeyId]> {
+    let keys = text.split(',').filter_map(|key| key.parse().ok());
+    keys.take(KEYS_MAX).collect()
 }

@@ -1,5 +1,6 @@
 //! What nodes ask about each other.
 
+use protocol::lane::KeyId;
 use router_core::store::nodes::{Hello, NodeAsk, NodesModel};
 
 use crate::harness::{Subject, on_all};
@@ -26,13 +27,16 @@ fn nodes() {
         address: "10.0.0.1:8080".into(),
         version: "0.1.0".into(),
         wire: [1, 3],
+        keys: [1, u32::MAX].map(KeyId::from_bits).into(),
         serving: true,
         connections: 3,
     };
     let drains = Hello {
         serving: false,
+        keys: [].into(),
         ..hello.clone()
     };
+    let serves = hello.clone();
     let hello = |hello: &Hello| NodeAsk::Hello {
         boot: boot(1),
         hello: hello.clone(),
@@ -49,6 +53,8 @@ fn nodes() {
         bury(1, 2),
         beat(1, 3, Some(u64::MAX)),
         beat(1, 4, None),
+        NodeAsk::Describe(boot(1)),
+        hello(&serves),
         NodeAsk::Describe(boot(1)),
         hello(&drains),
         NodeAsk::Describe(boot(1)),

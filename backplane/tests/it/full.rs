@@ -113,6 +113,7 @@ async fn the_rest_goes_on() {
             address: "b".into(),
             version: "c".into(),
             wire: [1, 1],
+            keys: [].into(),
             serving: false,
             connections: 0,
         },

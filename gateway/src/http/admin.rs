@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `GET /admin/v1/status` | version, uptime, counts, store |
 //! | `GET /admin/v1/nodes` | the other nodes, the lanes to them, the shared store |
+//! | `GET /admin/v1/keys/using-old` | tenants whose open sockets an old secret verified |
 //! | `POST /admin/v1/tenants/{id}/revoke` | every credential so far is void; its sockets close with 4401 |
 //! | `POST /admin/v1/tenants/{id}/suspend`, `…/resume` | its sockets close with 4403; it may come back |
 //!
@@ -25,7 +26,7 @@ use serde_json::json;
 use smol_str::SmolStr;
 use subtle::ConstantTimeEq;
 
-use super::{json, nodes, ops, text};
+use super::{json, nodes, ops, secrets, text};
 use crate::gate::Open;
 use crate::listener::Service;
 use crate::node::{Node, counted_as};
@@ -88,8 +89,8 @@ impl Admin {
             (&Method::GET, "/metrics") => ops::metrics(&self.node),
             (method, path) => match path.strip_prefix("/admin/v1/") {
                 Some(path) => {
-                    let headers = request.headers();
-                    self.admin(method, path, headers, (peer, open)).await
+                    let (query, headers) = (request.uri().query(), request.headers());
+                    self.admin(method, path, query, headers, (peer, open)).await
                 }
                 None => text(StatusCode::NOT_FOUND, "not found\n"),
             },
@@ -114,6 +115,7 @@ impl Admin {
         &self,
         method: &Method,
         path: &str,
+        query: Option<&str>,
         headers: &HeaderMap,
         (peer, open): (SocketAddr, &Open),
     ) -> Response<Full<Bytes>> {
@@ -131,6 +133,7 @@ impl Admin {
             (&Method::POST, ["tenants", tenant, "revoke"]) => {
                 self.order(tenant, ("revoke", Ask::Revoke), peer).await
             }
+            (&Method::GET, ["keys", "using-old"]) => secrets::using_old(&self.node, query),
             (&Method::POST, ["tenants", tenant, "suspend"]) => {
                 self.order(tenant, ("suspend", Ask::Suspend(true)), peer)
                     .await

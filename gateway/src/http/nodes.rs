@@ -2,18 +2,22 @@
 //!
 //! ```json
 //! {"self": "01J…", "beat": 17, "shared": true, "degraded": false, "generation": "17…",
-//!  "nodes": [{"boot": "01J…", "name": "pod-1", "address": "…", "state": "live", "beat": 17, "unchanged_ms": 0, …}],
+//!  "nodes": [{"boot": "01J…", "name": "pod-1", "address": "…", "state": "live", "beat": 17, "unchanged_ms": 0,
+//!             "wire": [1, 2], "speaks": 2, "unreachable": null, "secrets": "1f…,a0…", …}],
 //!  "lanes": [{"to": "01J…", "generation": 1, "unacked": 0, "unacked_bytes": 0, "waiting_bytes": 0, "resends": 0, "oldest_ms": null}],
 //!  "dead": 0, "directory": {"tenants": 3, "bots": 4, "connections": 7, "compare_ms": 5000}, "redis": {…}}
 //! ```
 
 use backplane::State;
 use protocol::BootId;
+use protocol::envelope::WIRE;
+use protocol::lane::Mismatch;
+use router_core::Nodes;
 use router_core::lane::Status;
 use router_core::node::{Peer, PeerState};
 use serde_json::{Value, json};
 
-use crate::node::Node;
+use crate::node::{Node, key_list};
 
 /// All of it.
 pub(super) fn describe(node: &Node) -> Value {
@@ -22,12 +26,14 @@ pub(super) fn describe(node: &Node) -> Value {
     let nodes = view
         .peers
         .iter()
-        .map(|(boot, peer)| describe_peer(*boot, peer));
+        .map(|(boot, peer)| describe_peer(&view, *boot, peer));
     let lanes = node.lane_status();
     let lanes = lanes.iter().map(|(to, status)| describe_lane(*to, status));
     json!({
         "self": view.own,
         "beat": view.beat,
+        "wire": WIRE,
+        "secrets": key_list(&view.keys),
         "shared": view.shared,
         "degraded": view.degraded,
         // As text: it is 64 random bits, more than a JSON number holds everywhere.
@@ -59,12 +65,13 @@ fn describe_store(state: &State) -> Value {
     })
 }
 
-fn describe_peer(boot: BootId, peer: &Peer) -> Value {
+fn describe_peer(view: &Nodes, boot: BootId, peer: &Peer) -> Value {
     let state = match peer.state {
         PeerState::Live => "live",
         PeerState::Suspect => "suspect",
     };
     let hello = peer.hello.as_ref();
+    let gap = view.secret_gap(peer);
     json!({
         "boot": boot,
         "state": state,
@@ -73,7 +80,12 @@ fn describe_peer(boot: BootId, peer: &Peer) -> Value {
         "name": hello.map(|hello| hello.name.as_str()),
         "address": hello.map(|hello| hello.address.as_str()),
         "version": hello.map(|hello| hello.version.as_str()),
-        "wire": peer.wire(),
+        "wire": hello.map(|hello| hello.wire),
+        "speaks": peer.terms.ok().map(|terms| terms.wire),
+        "unreachable": peer.terms.err().map(Mismatch::reason),
+        "secrets": hello.map(|hello| key_list(&hello.keys)),
+        "refuses_our_credentials": gap.ours_unknown_there,
+        "credentials_refused_here": gap.theirs_unknown_here,
     })
 }
 

@@ -7,7 +7,7 @@ use router_core::node::PeerState;
 use router_core::shard::Entries;
 
 use super::Make;
-use crate::node::LaneTotals;
+use crate::node::{LaneTotals, MISREAD};
 
 /// What crosses between nodes.
 pub(crate) struct ClusterMetrics {
@@ -15,8 +15,8 @@ pub(crate) struct ClusterMetrics {
     published_bytes: Counter,
     received: Counter,
     received_bytes: Counter,
-    /// Packets that are not understood.
-    pub refused: Counter,
+    /// Packets and envelopes that are not understood.
+    misread: Vec<(&'static str, Counter)>,
     /// Packets that had to wait behind too many.
     pub dropped: Counter,
     resends: Counter,
@@ -25,6 +25,10 @@ pub(crate) struct ClusterMetrics {
     waiting_bytes: Gauge,
     nodes_live: Gauge,
     nodes_suspect: Gauge,
+    /// Nodes that lack this node's first secret.
+    gap_there: Gauge,
+    /// Nodes whose first secret this node lacks.
+    gap_here: Gauge,
     beats: Counter,
     degraded: Gauge,
     /// Tenants of which the store lost something.
@@ -48,12 +52,17 @@ impl ClusterMetrics {
         let counter = |name| make.counter(name, None);
         let gauge = |name| make.gauge(name, None);
         let nodes = |state: &'static str| make.gauge("t2b_nodes", Some(state.into()));
+        let misread =
+            |reason: &'static str| make.counter("t2b_lane_refused_total", Some(reason.into()));
+        let gap = |at: &'static str| make.gauge("t2b_nodes_secret_gap", Some(at.into()));
         Self {
+            gap_there: gap("there"),
+            gap_here: gap("here"),
             published: counter("t2b_lane_published_total"),
             published_bytes: counter("t2b_lane_published_bytes_total"),
             received: counter("t2b_lane_received_total"),
             received_bytes: counter("t2b_lane_received_bytes_total"),
-            refused: counter("t2b_lane_refused_total"),
+            misread: MISREAD.map(|reason| (reason, misread(reason))).into(),
             dropped: counter("t2b_lane_dropped_total"),
             resends: counter("t2b_lane_resends_total"),
             resets: counter("t2b_lane_resets_total"),
@@ -76,6 +85,11 @@ impl ClusterMetrics {
         }
     }
 
+    /// Something of another node is not understood. `reason`: one of [`MISREAD`].
+    pub fn misread(&self, reason: &'static str) {
+        super::increment(&self.misread, &reason);
+    }
+
     /// A packet for another node is published.
     pub fn published(&self, bytes: usize) {
         self.published.increment(1);
@@ -95,6 +109,15 @@ impl ClusterMetrics {
         let suspect = suspect.count();
         self.nodes_suspect.set(suspect as f64);
         self.nodes_live.set((nodes.peers.len() - suspect) as f64);
+        let peers = nodes.peers.values().filter(|peer| peer.is_sure());
+        let gaps = peers.map(|peer| nodes.secret_gap(peer));
+        let (mut there, mut here) = (0, 0);
+        for gap in gaps {
+            there += u32::from(gap.ours_unknown_there);
+            here += u32::from(gap.theirs_unknown_here);
+        }
+        self.gap_there.set(f64::from(there));
+        self.gap_here.set(f64::from(here));
         self.beats.absolute(nodes.beat);
         self.degraded.set(f64::from(u8::from(nodes.degraded)));
         self.unacked_bytes.set(lanes.unacked_bytes as f64);

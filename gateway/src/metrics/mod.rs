@@ -5,6 +5,7 @@
 //! (a test, the demo) do not share theirs.
 
 mod cluster;
+mod peers;
 mod process;
 mod table;
 mod traffic;
@@ -14,6 +15,7 @@ use ::metrics::{
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use protocol::{CloseCode, ErrorCode};
+use router_core::Nodes;
 
 use cluster::ClusterMetrics;
 pub use table::{Kind, Metric, TABLE};
@@ -56,6 +58,8 @@ pub struct Metrics {
     pub(crate) displaced: Counter,
     auth_failures: Vec<(&'static str, Counter)>,
     pub(crate) auth_old_secret: Counter,
+    /// Sockets that the first secret verified, and those that another did.
+    pub(crate) by_secret: [Gauge; 2],
     frames: Counter,
     received_bytes: Counter,
     delivered: Counter,
@@ -140,6 +144,8 @@ impl Metrics {
             displaced: make.counter("t2b_unauthenticated_displaced_total", None),
             auth_failures: AUTH_FAILURES.map(failure).into(),
             auth_old_secret: make.counter("t2b_auth_old_secret_total", None),
+            by_secret: ["first", "other"]
+                .map(|secret| make.gauge("t2b_connections_by_secret", Some(secret.into()))),
             frames: make.counter("t2b_frames_received_total", None),
             received_bytes: make.counter("t2b_received_bytes_total", None),
             delivered: make.counter("t2b_messages_delivered_total", None),
@@ -165,8 +171,9 @@ impl Metrics {
     }
 
     /// The text that Prometheus scrapes.
-    pub(crate) fn render(&self) -> String {
+    pub(crate) fn render(&self, nodes: &Nodes) -> String {
         let mut text = self.handle.render();
+        peers::render(nodes, &mut text);
         process::render(&mut text);
         text
     }
@@ -254,9 +261,13 @@ const META: Metadata<'static> = Metadata::new("gateway", Level::INFO, None);
 mod tests {
     use super::*;
 
+    fn alone() -> Nodes {
+        Nodes::alone(protocol::BootId::from_bits(1))
+    }
+
     #[test]
     fn every_row_of_the_table_is_there_from_the_start() {
-        let text = Metrics::new().render();
+        let text = Metrics::new().render(&alone());
         for row in TABLE {
             let has_series = text.lines().any(|line| {
                 line.strip_prefix(row.name)
@@ -278,7 +289,7 @@ mod tests {
         metrics.closed(CloseCode::Replaced);
         metrics.handshake("421");
         metrics.handshake("418");
-        let text = metrics.render();
+        let text = metrics.render(&alone());
         for line in [
             r#"t2b_refusals_total{reason="bot_not_found"} 1"#,
             r#"t2b_refusals_total{reason="internal"} 0"#,

@@ -110,6 +110,11 @@ pub const TABLE: &[Metric] = &[
         &[],
         "Credentials that a secret other than the first verified.",
     ),
+    gauge(
+        "t2b_connections_by_secret",
+        &["secret"],
+        "WebSocket connections by the secret that verified their credential: `first`, or `other`.",
+    ),
     counter(
         "t2b_http_requests_total",
         &["route", "status"],
@@ -278,8 +283,18 @@ pub const TABLE: &[Metric] = &[
     ),
     counter(
         "t2b_lane_refused_total",
-        &[],
-        "Packets that were not understood, or not signed with a secret of ours.",
+        &["reason"],
+        "Packets and envelopes of other nodes that were not understood, or not signed with a secret of this node.",
+    ),
+    gauge(
+        "t2b_nodes_unreachable",
+        &["reason", "node"],
+        "1 for each live node that has no secret or no wire version in common with this one.",
+    ),
+    gauge(
+        "t2b_nodes_secret_gap",
+        &["at"],
+        "Live nodes that lack this node's first secret (`there`), or whose first secret this node lacks (`here`).",
     ),
     counter(
         "t2b_lane_dropped_total",

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use backplane::Inbound;
 use bytes::Bytes;
-use protocol::lane::{Packet, Verdict};
+use protocol::lane::{Packet, Terms, Verdict};
 use protocol::limits::COMPARE_MS;
 use protocol::{BootId, Envelope, ErrorCode};
 use router_core::lane::{Outcomes, Status};
@@ -24,12 +24,11 @@ use router_core::store::nodes::Hello;
 use tokio::sync::mpsc;
 
 use super::lanes::LaneTotals;
+use super::peers::ENVELOPE;
 use super::{Node, Vital, Work};
 
 /// Inputs of the node machine that wait; more are dropped, and it asks again.
 const INPUTS_WAITING: usize = 1024;
-/// How often packets that are not understood are worth a line of the log, milliseconds.
-const REFUSED_MS: u64 = 10_000;
 /// A difference between the system clock and that of the store that is worth a warning, milliseconds.
 const SKEW_MS: i64 = 5000;
 /// How often the node says how many connections it has, and compares its clock with the store's.
@@ -97,15 +96,8 @@ impl Node {
         let packet = match Packet::from_bytes(bytes, self.lane_keys(), self.frame_bytes_max) {
             Ok(packet) => packet,
             Err(error) => {
-                self.metrics.cluster.refused.increment(1);
-                // One line tells it all, however many come.
-                let now_ms = self.now_ms();
-                let last_ms = self.refused_ms.load(Ordering::Relaxed);
-                if now_ms >= last_ms + REFUSED_MS {
-                    self.refused_ms.store(now_ms, Ordering::Relaxed);
-                    tracing::warn!(%error, "packets of another node are not understood");
-                }
-                return;
+                let src = Packet::claimed_src(bytes);
+                return self.report_misread(src, error.reason(), &error);
             }
         };
         let view = self.view();
@@ -144,14 +136,19 @@ impl Node {
         let (Some(answer), Some(node)) = (packet.answer_to_buried(), self.me.upgrade()) else {
             return;
         };
-        let bytes = answer.to_bytes(self.lane_keys());
+        // Of a dead node nothing is known any more.
+        let bytes = answer.to_bytes_at(self.lane_keys(), Terms::UNKNOWN);
         tokio::spawn(async move { node.backplane.publish(answer.dst, bytes).await });
     }
 
     /// Handles one envelope of another node. Says what its lane must be told.
-    pub(super) fn inbound(&self, bytes: &Bytes, work: &mut Work) -> Option<Verdict> {
-        let Ok(envelope) = Envelope::from_bytes(bytes) else {
-            return Some(Verdict::Refused(ErrorCode::NotSupported));
+    pub(super) fn inbound(&self, src: BootId, bytes: &Bytes, work: &mut Work) -> Option<Verdict> {
+        let envelope = match Envelope::from_bytes(bytes) {
+            Ok(envelope) => envelope,
+            Err(error) => {
+                self.report_misread(Some(src), ENVELOPE, &error);
+                return Some(Verdict::Refused(ErrorCode::NotSupported));
+            }
         };
         let moment = work.take_moment(self);
         let span = self.tracer.go_on(moment.nodes.own, &envelope);
@@ -229,6 +226,7 @@ impl Node {
             address: identity.address.as_str().into(),
             version: env!("CARGO_PKG_VERSION").into(),
             wire: protocol::envelope::WIRE,
+            keys: self.lane_keys().ids().into(),
             serving: !self.is_draining(),
             connections: self.connections() as u64,
         }
@@ -241,7 +239,7 @@ impl Node {
         self.view.store(Arc::new(machine.view().clone()));
         for effect in effects {
             match effect {
-                NodeEffect::ViewChanged => self.lanes.set_windows(machine.view().others()),
+                NodeEffect::ViewChanged => self.settle_remote(self.lanes.follow(machine.view())),
                 NodeEffect::Ask(ask) => self.spawn(inputs, |node| async move {
                     let reply = node.backplane.execute_node(ask.clone()).await;
                     Some(NodeInput::Answered { ask, reply })
@@ -263,6 +261,7 @@ impl Node {
                     self.lanes.to(machine.view().own, boot);
                     self.joined.notify_waiters();
                 }
+                NodeEffect::Described(boot) => self.report_described(machine.view(), boot),
                 NodeEffect::Gone(boot) => {
                     tracing::info!(%boot, "a node is gone");
                     self.settle_remote(self.lanes.end(boot));

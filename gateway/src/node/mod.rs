@@ -21,7 +21,9 @@ mod kept;
 mod lanes;
 mod logged;
 mod member;
+mod peers;
 mod perform;
+mod secrets;
 mod seldom;
 mod shed;
 mod shutdown;
@@ -65,7 +67,10 @@ pub(crate) use kept::KeptPlace;
 pub(crate) use lanes::LaneTotals;
 use lanes::Lanes;
 use member::Member;
+use peers::Misread;
+pub(crate) use peers::{MISREAD, key_list};
 pub(crate) use perform::Work;
+pub(crate) use secrets::UsingOld;
 use seldom::Seldom;
 use shed::ShedLog;
 pub(crate) use source::{Sources, counted_as};
@@ -109,12 +114,12 @@ pub(crate) struct Node {
     was_well: AtomicBool,
     /// Cancelled when a task failed that the node cannot do without.
     failed: CancellationToken,
-    /// When the log last told of packets that are not understood, Unix milliseconds.
-    refused_ms: AtomicU64,
     /// The line about directories that are read again and again.
     reread_line: Seldom,
     /// The line about a system clock that differs from the store's.
     skew_line: Seldom,
+    /// When the log last told of packets of whom that are not understood.
+    misread: Mutex<Misread>,
     /// How long it takes until every tenant may have asked the store something, milliseconds.
     round_ms: AtomicU64,
     me: Weak<Node>,
@@ -284,9 +289,9 @@ impl Node {
             inputs: OnceLock::new(),
             was_well: AtomicBool::new(false),
             failed: CancellationToken::new(),
-            refused_ms: AtomicU64::default(),
             reread_line: Seldom::default(),
             skew_line: Seldom::default(),
+            misread: Mutex::default(),
             round_ms: AtomicU64::default(),
             me: Weak::clone(me),
             table_keys: TableKeys::new(hash_keys),
@@ -374,7 +379,7 @@ impl Node {
             Ok(verified) if verified.old_secret => self.metrics.auth_old_secret.increment(1),
             Ok(_) => {}
             Err(AuthError::Expired) => self.expired(source, credential.claimed()),
-            Err(AuthError::Invalid | AuthError::Throttled { .. }) => {
+            Err(AuthError::Invalid | AuthError::Later | AuthError::Throttled { .. }) => {
                 let claimed = credential.claimed();
                 self.auth_failed(source, claimed, AuthFailure::Invalid)?;
             }

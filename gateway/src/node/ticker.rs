@@ -226,9 +226,12 @@ impl Node {
         self.metrics
             .log_lines_dropped
             .absolute(telemetry::dropped_lines());
+        for (gauge, sockets) in self.metrics.by_secret.iter().zip(self.sockets_by_secret()) {
+            gauge.set(sockets as f64);
+        }
         let cluster = &self.metrics.cluster;
         cluster.lanes(&self.view(), self.lane_totals());
         cluster.store(&self.backplane.state(), self.entries(), self.compare_ms());
-        self.metrics.render()
+        self.metrics.render(&self.view())
     }
 }

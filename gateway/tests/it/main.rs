@@ -40,6 +40,8 @@ mod memory;
 #[cfg(test)]
 mod numbers;
 #[cfg(test)]
+mod old_secrets;
+#[cfg(test)]
 mod ops;
 #[cfg(test)]
 mod presence;

@@ -105,10 +105,10 @@ fn a_version_outside_ours_is_named() {
 #[test]
 fn two_nodes_speak_the_lower_maximum() {
     let [min, max] = WIRE;
-    assert_eq!(common_wire(WIRE), Some(max));
-    assert_eq!(common_wire([min, max + 1]), Some(max));
-    assert_eq!(common_wire([max + 1, max + 2]), None);
-    assert_eq!(common_wire([min - 1, min - 1]), None);
+    assert_eq!(common_wire(WIRE, WIRE), Some(max));
+    assert_eq!(common_wire(WIRE, [min, max + 1]), Some(max));
+    assert_eq!(common_wire(WIRE, [max + 1, max + 2]), None);
+    assert_eq!(common_wire(WIRE, [min - 1, min - 1]), None);
     let bytes = sample(members()).to_bytes_at(max + 1);
     let error = Envelope::from_bytes(&bytes).unwrap_err();
     assert_eq!(error, EnvelopeError::Version(max + 1));

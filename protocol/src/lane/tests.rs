@@ -2,6 +2,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::envelope::WIRE;
+use crate::secret::Secret;
 
 const FRAME: usize = 256 * 1024;
 
@@ -58,7 +60,7 @@ fn again(packet: &Packet) -> Result<Packet, PacketError> {
 /// Anything, as a node that has the secret would sign it.
 fn signed(mut message: Vec<u8>) -> Result<Packet, PacketError> {
     let keys = keys(&["secret"]);
-    let mac = keys.sign(&message);
+    let mac = keys.sign(None, &message);
     message.extend(mac);
     Packet::from_bytes(&Bytes::from(message), &keys, FRAME)
 }
@@ -86,7 +88,55 @@ fn every_live_secret_verifies_and_the_first_signs() {
     assert_eq!(read(&["new", "old"], &["new"]).unwrap(), packet);
     assert_eq!(read(&["old"], &["new", "old"]).unwrap(), packet);
     for (by, with) in [(["new", "old"], ["old"]), (["other", "new"], ["new"])] {
-        assert!(matches!(read(&by, &with), Err(PacketError::Mac)));
+        assert!(matches!(read(&by, &with), Err(PacketError::Key(id)) if id == keys(&by).ids()[0]));
+    }
+}
+
+#[test]
+fn any_secret_signs_if_the_terms_say_so() {
+    let packet = batch(vec![item(1, true)]);
+    let own = keys(&["new", "old"]);
+    for (at, secret) in ["new", "old"].into_iter().enumerate() {
+        for wire in WIRE[0]..=WIRE[1] {
+            let key = Some(own.ids()[at]);
+            let bytes = packet.to_bytes_at(&own, Terms { wire, key });
+            let read = Packet::from_bytes(&bytes, &keys(&[secret]), FRAME);
+            assert_eq!(read.unwrap(), packet, "{secret} {wire}");
+            let other = Packet::from_bytes(&bytes, &keys(&["other"]), FRAME);
+            assert!(other.is_err(), "{secret} {wire}");
+        }
+    }
+}
+
+#[test]
+fn a_key_id_without_its_key_proves_nothing() {
+    let packet = batch(vec![item(1, true)]);
+    let (own, forger) = (keys(&["secret"]), keys(&["forger"]));
+    let mut bytes = packet.to_bytes(&forger).to_vec();
+    bytes[3..7].copy_from_slice(&own.ids()[0].0);
+    let read = Packet::from_bytes(&bytes.into(), &own, FRAME);
+    assert!(matches!(read, Err(PacketError::Mac)));
+}
+
+#[test]
+fn the_sender_of_a_packet_that_is_not_understood_can_be_read() {
+    let packet = batch(vec![item(1, true)]);
+    let own = keys(&["secret"]);
+    for wire in [1, 2, 3, u16::MAX] {
+        let bytes = packet.to_bytes_at(&own, Terms { wire, key: None });
+        assert_eq!(Packet::claimed_src(&bytes), Some(packet.src), "{wire}");
+        let read = Packet::from_bytes(&bytes, &own, FRAME);
+        match wire {
+            1 | 2 => assert_eq!(read.unwrap(), packet),
+            _ => assert!(matches!(read, Err(PacketError::Version(told)) if told == wire)),
+        }
+        for cut in 0..bytes.len() {
+            let src = Packet::claimed_src(&bytes[..cut]);
+            assert!(src.is_none() || src == Some(packet.src));
+        }
+    }
+    for junk in [&b""[..], b"\xc1", b"\x83\xa3src\xba", &[0xff; 64]] {
+        assert_eq!(Packet::claimed_src(junk), None);
     }
 }
 
@@ -244,7 +294,10 @@ proptest! {
         let mut changed = bytes.to_vec();
         changed[at.index(bytes.len())] ^= flip;
         let read = Packet::from_bytes(&Bytes::from(changed), &keys, FRAME);
-        prop_assert!(matches!(read, Err(PacketError::Mac)));
+        prop_assert!(matches!(
+            read,
+            Err(PacketError::Mac | PacketError::Key(_) | PacketError::Version(_))
+        ));
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //! node of the next version still reads them, and still writes them for a node of this one.
 
 use bytes::Bytes;
+use protocol::envelope::WIRE;
 use protocol::frame::{Body, Message, SendKind};
-use protocol::lane::{Ack, Batch, Item, LaneKeys, Packet};
+use protocol::lane::{Ack, Batch, Item, LaneKeys, Packet, Terms};
 use protocol::{BootId, ConnectionId, Envelope, MessageId, Name, Secret, StreamId, TenantId};
 use serde::Deserialize;
 
@@ -132,19 +133,39 @@ impl PacketForm {
 
 #[test]
 fn wire_version_1() {
-    let vectors: Vectors = load_one("wire_v1.json");
+    check("wire_v1.json", 1);
+}
+
+#[test]
+fn wire_version_2() {
+    check("wire_v2.json", 2);
+}
+
+/// What is written is these bytes, and these bytes are read.
+fn check(file: &str, wire: u16) {
+    let vectors: Vectors = load_one(file);
+    assert_eq!(vectors.version, wire, "{file}");
     for vector in vectors.envelopes {
         let (envelope, bytes) = (vector.envelope.envelope(), unhex(&vector.bytes));
         let read = Envelope::from_bytes(&bytes).expect(&vector.name);
         assert_eq!(read, envelope, "{}", vector.name);
-        let written = envelope.to_bytes_at(vectors.version);
-        assert_eq!(written, bytes, "{}", vector.name);
+        assert_eq!(envelope.to_bytes_at(wire), bytes, "{}", vector.name);
     }
     let keys = LaneKeys::new(&[Secret::new(vectors.secret)]);
     for vector in vectors.packets {
         let (packet, bytes) = (vector.packet.packet(), unhex(&vector.bytes));
         let read = Packet::from_bytes(&bytes, &keys, 0).expect(&vector.name);
         assert_eq!(read, packet, "{}", vector.name);
-        assert_eq!(packet.to_bytes(&keys), bytes, "{}", vector.name);
+        let terms = Terms { wire, key: None };
+        assert_eq!(packet.to_bytes_at(&keys, terms), bytes, "{}", vector.name);
     }
+}
+
+#[test]
+fn every_wire_version_has_vectors() {
+    let of = |wire: u16| format!("tests/vectors/wire_v{wire}.json");
+    for wire in 1..=WIRE[1] {
+        assert!(std::path::Path::new(&of(wire)).exists(), "{}", of(wire));
+    }
+    assert!(!std::path::Path::new(&of(WIRE[1] + 1)).exists());
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use protocol::BootId;
 
-use super::{DEAD_MS, GAP_MAX_MS, LOOK_FOR_NEW_MS, Node, NodeEffect, PEERS_MAX, Peer};
+use super::{
+    DEAD_MS, DESCRIBE_AGAIN_MS, GAP_MAX_MS, LOOK_FOR_NEW_MS, Node, NodeEffect, PEERS_MAX, Peer,
+};
 use crate::env::Millis;
 use crate::store::nodes::NodeAsk;
 
@@ -34,7 +36,7 @@ impl Node {
         for (boot, beat) in beats {
             self.look_at_present(now_ms, boot, beat, healthy_ms, fx);
         }
-        self.describe_unknown(fx);
+        self.describe(now_ms, fx);
         if self.dead.forget(now_ms) {
             self.list_dead();
         }
@@ -150,7 +152,11 @@ impl Node {
             // Something wrote it back: a failover to older data, or its own late renewal.
             self.dead.insert(now_ms, boot);
         } else if let Some(peer) = self.view.peers.get_mut(&boot) {
+            let had_moved = peer.has_moved;
             self.view_changed |= peer.seen(beat, healthy_ms);
+            if !had_moved && peer.has_moved && peer.hello.is_some() {
+                fx.push(NodeEffect::Described(boot));
+            }
         } else if self.view.peers.len() < PEERS_MAX {
             self.view.peers.insert(boot, Peer::new(beat));
             self.view_changed = true;
@@ -163,9 +169,15 @@ impl Node {
         }
     }
 
-    fn describe_unknown(&self, fx: &mut Vec<NodeEffect>) {
+    /// Asks what peers say of themselves: those that are unknown, and now and then those that do not
+    /// fit this node.
+    fn describe(&self, now_ms: Millis, fx: &mut Vec<NodeEffect>) {
         let peers = self.view.peers.iter();
-        let unknown = peers.filter(|(_, peer)| peer.hello.is_none());
-        fx.extend(unknown.map(|(boot, _)| NodeEffect::Ask(NodeAsk::Describe(*boot))));
+        let wanted = peers.filter(|(_, peer)| {
+            let does_fit = peer.terms.is_ok() && !self.view.secret_gap(peer).is_wrong_order();
+            let is_old = now_ms >= peer.described_ms + DESCRIBE_AGAIN_MS;
+            peer.hello.is_none() || (!does_fit && is_old)
+        });
+        fx.extend(wanted.map(|(boot, _)| NodeEffect::Ask(NodeAsk::Describe(*boot))));
     }
 }

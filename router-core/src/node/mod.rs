@@ -32,6 +32,8 @@ mod tests;
 mod unknown;
 mod view;
 
+use std::sync::Arc;
+
 use protocol::BootId;
 use ulid::Ulid;
 
@@ -41,7 +43,7 @@ use dead::Dead;
 use health::Health;
 use unknown::Unknown;
 
-pub use view::{Nodes, Peer, PeerState, WIRE_UNKNOWN};
+pub use view::{Nodes, Peer, PeerState, SecretGap};
 
 /// From the begin of one beat to the next, milliseconds. Never two are out.
 pub const BEAT_MS: Millis = 1000;
@@ -68,6 +70,9 @@ pub const PROBES_LOST_MAX: u32 = 8;
 /// How often the node says anew what it is, milliseconds; at once if more than its count of
 /// connections changed.
 pub const HELLO_MS: Millis = 10_000;
+/// How often a peer whose secrets or wire versions do not fit is described again, milliseconds: and
+/// so, how often the log tells of it.
+pub const DESCRIBE_AGAIN_MS: Millis = 60_000;
 /// How long the buried are remembered, milliseconds: their entries are swept from every directory
 /// long before.
 pub const DEAD_KEPT_MS: Millis = 10 * 60 * 1000;
@@ -123,6 +128,9 @@ pub enum NodeEffect {
     RenewLink,
     /// A node was seen for the first time.
     Joined(BootId),
+    /// It is known what a peer that certainly runs says of itself; anew each [`DESCRIBE_AGAIN_MS`] if that does not fit
+    /// this node.
+    Described(BootId),
     /// A node was buried, by whomever, or was dead before this one began: drop what it held, fail its
     /// lane.
     Gone(BootId),
@@ -163,8 +171,10 @@ pub struct Node {
 impl Node {
     /// A node that starts now, degraded until it heard of store and subscription. Wake it at once.
     pub fn new(boot: BootId, now_ms: Millis, hello: Hello) -> Self {
+        let mut view = Nodes::starting(boot);
+        view.keys = Arc::clone(&hello.keys);
         Self {
-            view: Nodes::starting(boot),
+            view,
             view_changed: false,
             hello,
             hello_due_ms: now_ms,
@@ -264,8 +274,13 @@ impl Node {
                 if let NodeReply::Hello(Some(hello)) = reply
                     && let Some(peer) = self.view.peers.get_mut(&boot)
                 {
+                    peer.terms = self.hello.terms_for(&hello);
                     peer.hello = Some(hello);
+                    peer.described_ms = now_ms;
                     self.view_changed = true;
+                    if peer.has_moved {
+                        fx.push(NodeEffect::Described(boot));
+                    }
                 }
             }
             NodeAsk::Hello { .. } => {

@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::BootId;
+use protocol::lane::{KeyId, Mismatch, Terms};
 
 use super::SUSPECT_MS;
 use crate::env::Millis;
 use crate::store::nodes::Hello;
-
-/// The wire versions of a node that has not said which it knows.
-pub const WIRE_UNKNOWN: [u16; 2] = [1, 1];
 
 /// The nodes as this one sees them. A value: the shell clones it into an `Arc` when it changes.
 ///
@@ -20,6 +18,8 @@ pub const WIRE_UNKNOWN: [u16; 2] = [1, 1];
 pub struct Nodes {
     /// This node's present life.
     pub own: BootId,
+    /// The ids of this node's secrets, the one that signs what it issues first.
+    pub keys: Arc<[KeyId]>,
     /// How many beats it began. It moves without a word.
     pub beat: u64,
     /// Whether others may share the store. If not, nobody needs to be told of anything.
@@ -45,6 +45,14 @@ pub struct Peer {
     pub unchanged_ms: Millis,
     /// What it said of itself when it was first asked.
     pub hello: Option<Hello>,
+    /// How to write to it, or why that makes no sense: messages for it are `unreachable` at once.
+    /// Until it is described, as every build reads.
+    pub terms: Result<Terms, Mismatch>,
+    /// Whether its beat was seen to move. Until then it may be what a node left that has ended, so
+    /// nobody is warned of it.
+    pub has_moved: bool,
+    /// When it was described last.
+    pub(super) described_ms: Millis,
     /// Whether its entry was seen in data of the present generation. If so, its absence means that
     /// somebody removed it.
     pub(super) listed: bool,
@@ -64,6 +72,7 @@ impl Nodes {
     pub fn alone(own: BootId) -> Self {
         Self {
             own,
+            keys: Arc::default(),
             beat: 0,
             shared: false,
             peers: BTreeMap::new(),
@@ -101,9 +110,57 @@ impl Nodes {
         self.peers.contains_key(&boot)
     }
 
+    /// How to write to a node; as every build reads if it is not in the view.
+    pub fn terms(&self, boot: BootId) -> Result<Terms, Mismatch> {
+        let peer = self.peers.get(&boot);
+        peer.map_or(Ok(Terms::UNKNOWN), |peer| peer.terms)
+    }
+
+    /// How the secrets of a peer differ from this node's. They do not if it does not publish them.
+    pub fn secret_gap(&self, peer: &Peer) -> SecretGap {
+        let theirs = peer.hello.as_ref().map_or(&[][..], |hello| &hello.keys);
+        if theirs.is_empty() {
+            return SecretGap::default();
+        }
+        let is_unknown = |key: &KeyId| !self.keys.contains(key);
+        SecretGap {
+            ours_unknown_there: self.keys.first().is_some_and(|key| !theirs.contains(key)),
+            theirs_unknown_here: theirs.first().is_some_and(is_unknown),
+            some_unknown_here: theirs.iter().any(is_unknown),
+        }
+    }
+
+    /// Whether some peer verifies a secret that this node does not have: then a credential that is
+    /// good there may be refused here.
+    pub fn lacks_a_secret(&self) -> bool {
+        // Also of one that may have ended: to come back once more costs less than to stop.
+        let peers = self.peers.values();
+        let mut peers = peers.filter(|peer| peer.state == PeerState::Live);
+        peers.any(|peer| self.secret_gap(peer).some_unknown_here)
+    }
+
     /// How many live nodes there are besides this one.
     pub fn others(&self) -> usize {
         self.peers.len()
+    }
+}
+
+/// How the secrets of a peer differ from this node's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SecretGap {
+    /// The peer lacks this node's first secret: it refuses the credentials that this node issues.
+    pub ours_unknown_there: bool,
+    /// This node lacks the peer's first secret: it refuses the credentials that the peer issues.
+    pub theirs_unknown_here: bool,
+    /// This node lacks one of the peer's secrets, the first or another.
+    pub some_unknown_here: bool,
+}
+
+impl SecretGap {
+    /// Whether a credential that one of the two issues is refused by the other. The documented order
+    /// of a rotation never leads there.
+    pub const fn is_wrong_order(self) -> bool {
+        self.ours_unknown_there || self.theirs_unknown_here
     }
 }
 
@@ -115,18 +172,27 @@ impl Peer {
             beat,
             unchanged_ms: 0,
             hello: None,
+            terms: Ok(Terms::UNKNOWN),
+            has_moved: false,
+            described_ms: 0,
             listed: true,
         }
     }
 
-    /// The wire versions it understands: `[min, max]`.
-    pub fn wire(&self) -> [u16; 2] {
-        self.hello.as_ref().map_or(WIRE_UNKNOWN, |hello| hello.wire)
+    /// Whether a message for it has a chance: its beat moves, and both ends speak alike.
+    pub fn is_reachable(&self) -> bool {
+        self.state == PeerState::Live && self.terms.is_ok()
+    }
+
+    /// Whether it certainly runs: its beat has moved, and does.
+    pub fn is_sure(&self) -> bool {
+        self.has_moved && self.state == PeerState::Live
     }
 
     /// Its entry was read, after this much more healthy time. Returns whether the state changed.
     pub(super) fn seen(&mut self, beat: u64, healthy_ms: Millis) -> bool {
         let same = self.listed && self.beat == beat;
+        self.has_moved |= self.beat != beat;
         self.listed = true;
         self.beat = beat;
         let unchanged_ms = if same {
@@ -181,5 +247,49 @@ mod tests {
         assert!(nodes.is_dead(dead) && !nodes.is_live(dead) && !nodes.hears(dead));
         assert!(!nodes.hears(BootId::from_bits(4)), "it was never seen");
         assert_eq!(nodes.others(), 1);
+    }
+
+    #[test]
+    fn a_secret_gap_is_what_makes_credentials_refused() {
+        let [old, new] = [1, 2].map(KeyId::from_bits);
+        let gap = |ours: &[KeyId], theirs: &[KeyId]| {
+            let mut nodes = Nodes::alone(BootId::from_bits(1));
+            nodes.keys = ours.into();
+            let mut peer = Peer::new(1);
+            peer.has_moved = true;
+            peer.hello = Some(Hello {
+                name: "a".into(),
+                address: "a:1".into(),
+                version: "1".into(),
+                wire: [1, 1],
+                keys: theirs.into(),
+                serving: true,
+                connections: 0,
+            });
+            let gap = nodes.secret_gap(&peer);
+            nodes.peers.insert(BootId::from_bits(2), peer);
+            assert_eq!(nodes.lacks_a_secret(), gap.some_unknown_here);
+            gap
+        };
+        // Every pair of neighbouring steps of the documented rotation.
+        for (one, other) in [
+            (&[old][..], &[old, new][..]),
+            (&[old, new], &[new, old]),
+            (&[new, old], &[new]),
+        ] {
+            assert!(!gap(one, other).is_wrong_order(), "{one:?} {other:?}");
+            assert!(!gap(other, one).is_wrong_order(), "{one:?} {other:?}");
+        }
+        assert!(gap(&[old], &[old, new]).some_unknown_here);
+        assert!(!gap(&[old, new], &[old]).some_unknown_here);
+        let short = gap(&[old], &[new, old]);
+        assert!(short.theirs_unknown_here && !short.ours_unknown_there);
+        let short = gap(&[new, old], &[old]);
+        assert!(short.ours_unknown_there && !short.theirs_unknown_here);
+        assert_eq!(
+            gap(&[new, old], &[]),
+            SecretGap::default(),
+            "it says nothing"
+        );
     }
 }

@@ -7,8 +7,10 @@
 //! Each question is one atomic step. Source: cluster.md §§1, 3.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use protocol::BootId;
+use protocol::lane::{KeyId, Mismatch, Terms};
 use smol_str::SmolStr;
 
 use crate::env::Millis;
@@ -85,10 +87,20 @@ pub struct Hello {
     pub version: SmolStr,
     /// The wire versions that it reads and writes: `[min, max]`.
     pub wire: [u16; 2],
+    /// The ids of the secrets that it verifies, the one that signs what it issues first. Empty: its
+    /// build does not publish them.
+    pub keys: Arc<[KeyId]>,
     /// Whether it takes new sockets; false while it drains.
     pub serving: bool,
     /// Its sockets when it said this.
     pub connections: u64,
+}
+
+impl Hello {
+    /// What the node that says this writes to a node that says `theirs` with.
+    pub fn terms_for(&self, theirs: &Hello) -> Result<Terms, Mismatch> {
+        Terms::between((self.wire, &self.keys), (theirs.wire, &theirs.keys))
+    }
 }
 
 /// The store's records of nodes, in memory.
@@ -208,6 +220,7 @@ mod tests {
             address: "10.0.0.1:8080".into(),
             version: "0.1.0".into(),
             wire: [1, 1],
+            keys: [KeyId::from_bits(7)].into(),
             serving: true,
             connections: 3,
         };

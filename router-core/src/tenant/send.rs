@@ -13,9 +13,10 @@
 use bytes::Bytes;
 use protocol::codec::encode;
 use protocol::frame::{AckStatus, SendKind};
-use protocol::lane::Verdict as LaneVerdict;
+use protocol::lane::{Terms, Verdict as LaneVerdict};
 use protocol::limits::UNREACHABLE_RETRY_MS;
 use protocol::{BootId, Envelope, ErrorCode, Kind};
+use smallvec::SmallVec;
 
 use super::Tenant;
 use super::dedupe::{Known, Print};
@@ -27,7 +28,7 @@ use crate::effect::{Class, Effect, Effects, Fact, Outbound, Receipt, StreamKey, 
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::lane;
-use crate::node::PeerState;
+use crate::node::Peer;
 use crate::permit::may_address;
 use crate::refusal::Refusal;
 use crate::request::{Asked, Purpose, Route};
@@ -189,12 +190,12 @@ impl Tenant {
         {
             nodes[0] = new;
         }
-        let is_suspect = |boot: &BootId| {
+        let is_reachable = |boot: &BootId| {
             let peer = env.nodes.peers.get(boot);
-            peer.is_some_and(|peer| peer.state == PeerState::Suspect)
+            peer.is_none_or(Peer::is_reachable)
         };
         let known = nodes.len();
-        nodes.retain(|boot| !is_suspect(boot) && *boot != env.nodes.own);
+        nodes.retain(|boot| is_reachable(boot) && *boot != env.nodes.own);
         if targets.is_empty() && nodes.is_empty() {
             let code = match known {
                 0 => offline(kind),
@@ -222,7 +223,7 @@ impl Tenant {
 
     fn deliver(&mut self, env: &Env<'_>, held: Held, plan: Plan, fx: &mut Effects) {
         let Held { route, moves, .. } = held;
-        let wire = (!plan.nodes.is_empty()).then(|| route.envelope.to_bytes());
+        let forms = wire_forms(env, &route.envelope, &plan.nodes);
         let parcel = Parcel::new(&route.envelope, &plan, env.unix_ms);
         let of_bot = plan.nodes.first().filter(|_| plan.kind == Kind::Bot);
         let away = of_bot.map(|node| Away {
@@ -238,10 +239,10 @@ impl Tenant {
         drop(route);
         let sent = Sent { asked, away };
         let number = self.deliver_here(Origin::Here(sent), parcel, &plan, fx);
-        for node in plan.nodes {
+        for (node, (_, bytes)) in plan.nodes.into_iter().zip(forms) {
             let parcel = lane::Parcel {
                 receipt: self.receipt(number),
-                bytes: wire.clone().unwrap_or_default(),
+                bytes,
             };
             fx.push(Effect::Publish { node, parcel });
         }
@@ -303,8 +304,8 @@ impl Tenant {
         plan: Plan,
         fx: &mut Effects,
     ) {
-        let wire = (!plan.nodes.is_empty()).then(|| envelope.to_bytes());
-        for node in plan.nodes {
+        let forms = wire_forms(env, &envelope, &plan.nodes);
+        for (node, (_, bytes)) in plan.nodes.into_iter().zip(forms) {
             fx.push(Effect::PublishBestEffort {
                 tenant: self.id.clone(),
                 node,
@@ -313,7 +314,7 @@ impl Tenant {
                     envelope.message.to.clone(),
                     envelope.message.stream_id.clone(),
                 )),
-                envelope: wire.clone().unwrap_or_default(),
+                envelope: bytes,
             });
         }
         if plan.targets.is_empty() {
@@ -414,6 +415,24 @@ impl Tenant {
         }
         refuse(env, &route.asked(), code, retry_ms, fx);
     }
+}
+
+/// An envelope as bytes, in a wire version.
+type WireForm = (u16, Bytes);
+
+/// The envelope for each of these nodes, in the version that it reads. Neighbours of one version
+/// share their bytes.
+fn wire_forms(env: &Env<'_>, envelope: &Envelope, nodes: &[BootId]) -> SmallVec<[WireForm; 1]> {
+    let mut forms: SmallVec<[WireForm; 1]> = SmallVec::new();
+    for node in nodes {
+        let wire = env.nodes.terms(*node).unwrap_or(Terms::UNKNOWN).wire;
+        let bytes = match forms.last() {
+            Some((same, bytes)) if *same == wire => bytes.clone(),
+            Some(_) | None => envelope.to_bytes_at(wire),
+        };
+        forms.push((wire, bytes));
+    }
+    forms
 }
 
 /// Answers that a message cannot be delivered.

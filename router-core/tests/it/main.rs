@@ -42,6 +42,7 @@ mod lanes;
 mod late_events;
 mod limits;
 mod liveness;
+mod node_terms;
 mod other_nodes;
 mod policy;
 mod presence_coalesced;

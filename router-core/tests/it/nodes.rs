@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::BootId;
+use protocol::lane::KeyId;
 use router_core::env::Millis;
 use router_core::node::{DEGRADED_MS, Node, NodeEffect, NodeInput};
 use router_core::store::nodes::{Hello, NodeAsk, NodeReply, NodesModel};
@@ -170,7 +171,8 @@ impl World {
             let mut seen: BTreeSet<BootId> = view.peers.keys().copied().collect();
             seen.insert(view.own);
             assert_eq!(seen, boots, "{} sees others", view.own);
-            let described = view.peers.values().all(|peer| peer.wire() == [1, 2]);
+            let mut terms = view.peers.values().map(|peer| peer.terms);
+            let described = terms.all(|terms| terms.is_ok_and(|terms| terms.wire == 2));
             assert!(described, "{} does not know its peers", view.own);
         }
     }
@@ -283,6 +285,7 @@ impl World {
                     self.machines[i].gone.insert(old);
                 }
                 NodeEffect::Degraded(_)
+                | NodeEffect::Described(_)
                 | NodeEffect::RenewLink
                 | NodeEffect::GenerationChanged
                 | NodeEffect::ViewChanged => {}
@@ -412,6 +415,7 @@ impl Machine {
             address: "127.0.0.1:1".into(),
             version: "0.1.0".into(),
             wire: [1, 2],
+            keys: [KeyId::from_bits(1)].into(),
             serving: true,
             connections: 0,
         };

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use protocol::envelope::EnvelopeError;
-use protocol::lane::{Ack, Batch, Packet, Verdict};
+use protocol::lane::{Ack, Batch, Packet, Terms, Verdict};
 use protocol::limits::{ENVELOPE_OVERHEAD_BYTES, LANE_WINDOW_BYTES_MAX};
 use protocol::{BootId, Envelope, ErrorCode, TenantId};
 use router_core::Millis;
@@ -20,7 +20,7 @@ use router_core::shard::Input as ShardInput;
 
 use super::Machine;
 use crate::agenda::Publish;
-use crate::older::older;
+use crate::older::{is_older_envelope, is_older_packet, older};
 use crate::outside::Outside;
 
 /// The largest frame of the simulation, bytes.
@@ -116,6 +116,9 @@ impl Machine {
     /// A packet was pushed.
     pub(super) fn packet(&mut self, outside: &mut Outside, bytes: &Bytes) {
         let most = FRAME_BYTES + ENVELOPE_OVERHEAD_BYTES;
+        if self.older && !is_older_packet(bytes) {
+            return outside.onlooker.fail("ACK-1", "a packet is too new");
+        }
         let Ok(packet) = Packet::from_bytes(bytes, &outside.lane_keys, most) else {
             return outside.onlooker.fail("ACK-1", "a packet is not readable");
         };
@@ -164,7 +167,7 @@ impl Machine {
     /// Nothing of a buried node is handled, and it is told why.
     fn tell_buried(&self, outside: &mut Outside, packet: &Packet) {
         if let Some(answer) = packet.answer_to_buried() {
-            let bytes = answer.to_bytes(&outside.lane_keys);
+            let bytes = answer.to_bytes_at(&outside.lane_keys, Terms::UNKNOWN);
             outside.publish(self.process, answer.dst, bytes, None);
         }
     }
@@ -176,6 +179,9 @@ impl Machine {
         is_numbered: bool,
         envelope: &Bytes,
     ) -> Option<Verdict> {
+        if self.older && !is_older_envelope(envelope) {
+            outside.onlooker.fail("ACK-1", "an envelope is too new");
+        }
         let envelope = match Envelope::from_bytes(envelope) {
             Ok(envelope) => envelope,
             Err(EnvelopeError::Version(_)) => {
@@ -202,7 +208,8 @@ impl Machine {
             let Some((packet, what)) = lane.next(now_ms) else {
                 continue;
             };
-            let bytes = packet.to_bytes(&outside.lane_keys);
+            let terms = self.nodes.terms(*boot).unwrap_or(Terms::UNKNOWN);
+            let bytes = packet.to_bytes_at(&outside.lane_keys, terms);
             outside.publish(self.process, *boot, bytes, Some(what));
             let held = lane.sender.status(now_ms);
             let bytes = held.unacked_bytes + held.waiting_bytes;

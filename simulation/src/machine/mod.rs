@@ -16,6 +16,7 @@ mod sockets;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use protocol::envelope::WIRE;
 use protocol::{BootId, TenantId};
 use router_core::env::Env;
 use router_core::ids::HashKeys;
@@ -26,6 +27,7 @@ use router_core::store::nodes::Hello;
 use router_core::{ConnKey, Millis, Settings};
 
 use crate::agenda::{Arrival, Event, Process};
+use crate::older::OLDER_WIRE;
 use crate::outside::Outside;
 use lanes::Lane;
 use sockets::Socket;
@@ -39,7 +41,7 @@ pub struct Machine {
     backlog: VecDeque<Arrival>,
     /// By how much its clock is ahead of the truth.
     skew_ms: Millis,
-    /// Whether it writes envelopes as a build before ours.
+    /// Whether it reads and writes as a build before ours.
     older: bool,
     settings: Arc<Settings>,
     node: Node,
@@ -70,7 +72,7 @@ impl Machine {
             paused_until_ms: 0,
             backlog: VecDeque::new(),
             skew_ms: 0,
-            older: machine % 2 == 1,
+            older: is_older(machine),
             settings,
             node: Node::new(boot, 0, hello(machine)),
             nodes: Arc::new(Nodes::alone(boot)),
@@ -295,7 +297,7 @@ impl Machine {
                     self.resync(outside);
                 }
             }
-            NodeEffect::RenewLink => {}
+            NodeEffect::RenewLink | NodeEffect::Described(_) => {}
             NodeEffect::GenerationChanged => self.resync(outside),
         }
     }
@@ -324,12 +326,21 @@ impl Machine {
     }
 }
 
+/// Every other machine runs a build before ours.
+fn is_older(machine: usize) -> bool {
+    machine % 2 == 1
+}
+
 fn hello(machine: usize) -> Hello {
     Hello {
         name: format!("node-{machine}").into(),
         address: "127.0.0.1:1".into(),
         version: "0.1.0".into(),
-        wire: protocol::envelope::WIRE,
+        wire: match is_older(machine) {
+            true => OLDER_WIRE,
+            false => WIRE,
+        },
+        keys: Arc::default(),
         serving: true,
         connections: 0,
     }

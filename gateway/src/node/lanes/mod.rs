@@ -17,14 +17,15 @@ mod due;
 mod early;
 mod tasks;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use bytes::Bytes;
 use protocol::lane::{LaneKeys, Packet};
 use protocol::{BootId, TenantId};
-use router_core::Millis;
 use router_core::ids::HashKeys;
 use router_core::lane::{Outcomes, Parcel, Sender, Settled, Status, Stream, window_bytes};
+use router_core::{Millis, Nodes};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -76,6 +77,9 @@ pub(super) struct Lane {
     work: Notify,
     packets: mpsc::Sender<Packet>,
     ended: CancellationToken,
+    /// Whether the node at the other end cannot understand this one. Changed under the sender's lock:
+    /// what goes in behind it would wait for its deadline.
+    closed: AtomicBool,
 }
 
 impl Lanes {
@@ -103,7 +107,7 @@ impl Lanes {
         };
         let mut sender = lock(&lane.sender);
         // It may have ended since it was found: then nobody would settle what goes in.
-        if lane.ended.is_cancelled() {
+        if lane.ended.is_cancelled() || lane.closed.load(Ordering::Relaxed) {
             return Some((parcel, Settled::Unsent));
         }
         let pushed = sender.push(now_ms, parcel);
@@ -159,6 +163,7 @@ impl Lanes {
                 work: Notify::new(),
                 packets,
                 ended: self.ended.child_token(),
+                closed: AtomicBool::new(view.terms(peer).is_err()),
             });
             tokio::spawn(tasks::publish(Arc::clone(&node), Arc::clone(&lane)));
             tokio::spawn(tasks::listen(Arc::clone(&node), Arc::clone(&lane), waiting));
@@ -197,11 +202,20 @@ impl Lanes {
         self.ended.cancel();
     }
 
-    /// Shares what a subscriber may have among so many senders.
-    pub fn set_windows(&self, others: usize) {
-        for (_, lane) in self.all() {
-            lock(&lane.sender).set_window(window_bytes(others));
+    /// Follows the view: shares what a subscriber may have among its senders, and closes the lanes to
+    /// nodes that cannot understand this one. What was in those comes back.
+    pub fn follow(&self, view: &Nodes) -> Outcomes {
+        let mut outcomes = Vec::new();
+        for (peer, lane) in self.all() {
+            let mut sender = lock(&lane.sender);
+            sender.set_window(window_bytes(view.others()));
+            let is_closed = view.terms(peer).is_err();
+            if is_closed && !lane.closed.swap(is_closed, Ordering::Relaxed) {
+                sender.fail(&mut outcomes);
+            }
+            lane.closed.store(is_closed, Ordering::Relaxed);
         }
+        outcomes
     }
 
     /// Redis is back: what a failed PUBLISH holds need not wait for its timer.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use protocol::lane::{Batch, Packet};
+use protocol::lane::{Batch, Packet, Terms};
 use router_core::Millis;
 use router_core::lane::{Outcomes, Receiver};
 use tokio::sync::mpsc;
@@ -74,7 +74,9 @@ pub(super) async fn publish(node: Arc<Node>, lane: Arc<Lane>) {
         let next = lane.next(now_ms, busy);
         node.settle_remote(next.outcomes);
         if let Some(packet) = next.packet {
-            let bytes = packet.to_bytes(node.lane_keys());
+            // A closed lane has nothing to say but acks, which are lost on the other end.
+            let terms = node.view().terms(lane.peer).unwrap_or(Terms::UNKNOWN);
+            let bytes = packet.to_bytes_at(node.lane_keys(), terms);
             node.metrics.cluster.published(bytes.len());
             match next.is_data {
                 true => busy.data = true,
@@ -167,7 +169,7 @@ fn take(node: &Node, lane: &Lane, packet: Packet, work: &mut Work) -> Option<Bat
 fn handle(node: &Node, lane: &Lane, receiver: &mut Receiver, batch: Batch, work: &mut Work) {
     lock(&lane.due).came(batch.bytes());
     for (seq, bytes) in receiver.arrived(batch) {
-        let verdict = node.inbound(&bytes, work);
+        let verdict = node.inbound(lane.peer, &bytes, work);
         if let Some(seq) = seq {
             receiver.decided(seq, verdict);
         }

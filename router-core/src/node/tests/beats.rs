@@ -1,5 +1,7 @@
 //! Its own beats, and whom it meets by them.
 
+use protocol::lane::Terms;
+
 use super::*;
 
 #[test]
@@ -60,7 +62,7 @@ fn a_new_node_joins_at_first_sight_and_is_described_until_known() {
     rig.pass(3500);
     assert!(rig.did(&NodeEffect::Joined(X)) && rig.did(&NodeEffect::ViewChanged));
     assert_eq!(rig.asked(|ask| *ask == NodeAsk::Describe(X)), 4);
-    assert_eq!(rig.node.view().peers[&X].wire(), [1, 1]);
+    assert_eq!(rig.node.view().terms(X), Ok(Terms::UNKNOWN));
     let said = NodeAsk::Hello {
         boot: X,
         hello: hello(5),
@@ -69,7 +71,7 @@ fn a_new_node_joins_at_first_sight_and_is_described_until_known() {
     rig.effects.clear();
     rig.pass(3000);
     assert_eq!(rig.asked(|ask| *ask == NodeAsk::Describe(X)), 1);
-    assert_eq!(rig.node.view().peers[&X].wire(), [1, 3]);
+    assert_eq!(rig.node.view().terms(X).map(|terms| terms.wire), Ok(3));
     assert!(rig.did(&NodeEffect::ViewChanged) && !rig.did(&NodeEffect::Joined(X)));
 }
 

@@ -4,9 +4,12 @@ mod beats;
 mod deaths;
 mod degraded;
 mod lives;
+mod terms;
 mod unknown;
 
 use std::collections::BTreeSet;
+
+use protocol::lane::KeyId;
 
 use super::*;
 use crate::store::nodes::NodesModel;
@@ -159,6 +162,7 @@ fn hello(connections: u64) -> Hello {
         address: "127.0.0.1:1".into(),
         version: "0.1.0".into(),
         wire: [1, 3],
+        keys: [KeyId::from_bits(1)].into(),
         serving: true,
         connections,
     }

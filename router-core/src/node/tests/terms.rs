@@ -1,0 +1,101 @@
+//! What follows from what peers say of their wire versions and secrets.
+
+use protocol::lane::{Mismatch, Terms};
+
+use super::*;
+
+const OTHER: KeyId = KeyId::from_bits(2);
+
+/// A node that knows X, which says this of itself.
+fn rig_with(said: Hello) -> Rig {
+    let mut rig = Rig::new();
+    rig.beating.insert(X);
+    say(&mut rig, said);
+    rig.pass(2000);
+    rig
+}
+
+fn say(rig: &mut Rig, hello: Hello) {
+    let ask = NodeAsk::Hello { boot: X, hello };
+    rig.store.execute(rig.now_ms, &ask);
+}
+
+fn described(rig: &Rig) -> usize {
+    let effects = rig.effects.iter();
+    effects
+        .filter(|effect| **effect == NodeEffect::Described(X))
+        .count()
+}
+
+#[test]
+fn the_lower_version_and_a_common_key_are_the_terms() {
+    let own = hello(0).keys[0];
+    let said = Hello {
+        wire: [2, 2],
+        keys: [OTHER, own].into(),
+        ..hello(0)
+    };
+    let mut rig = rig_with(said);
+    let key = Some(own);
+    assert_eq!(rig.node.view().terms(X), Ok(Terms { wire: 2, key }));
+    assert_eq!(*rig.node.view().keys, [own]);
+    assert!(rig.node.view().peers[&X].is_reachable());
+    // X issues credentials that are refused here, so it is looked at again.
+    rig.pass(DESCRIBE_AGAIN_MS);
+    assert_eq!(described(&rig), 2);
+}
+
+#[test]
+fn nobody_is_told_of_what_a_node_left_that_has_ended() {
+    let mut rig = Rig::new();
+    rig.beat(X);
+    say(
+        &mut rig,
+        Hello {
+            keys: [OTHER].into(),
+            ..hello(0)
+        },
+    );
+    rig.pass(2500);
+    assert_eq!(rig.node.view().terms(X), Err(Mismatch::Key));
+    assert_eq!(described(&rig), 0);
+    rig.beat(X);
+    rig.pass(1000);
+    assert_eq!(described(&rig), 1);
+    assert!(rig.node.view().lacks_a_secret());
+    rig.pass(SUSPECT_MS);
+    assert!(!rig.node.view().lacks_a_secret(), "it stands still");
+}
+
+#[test]
+fn who_fits_is_described_once() {
+    let mut rig = rig_with(hello(0));
+    rig.pass(5 * DESCRIBE_AGAIN_MS);
+    assert_eq!(described(&rig), 1);
+}
+
+#[test]
+fn who_does_not_fit_is_unreachable_and_described_each_minute() {
+    let wire = Hello {
+        wire: [4, 9],
+        ..hello(0)
+    };
+    let key = Hello {
+        keys: [OTHER].into(),
+        ..hello(0)
+    };
+    for (said, mismatch) in [(wire, Mismatch::Wire), (key, Mismatch::Key)] {
+        let mut rig = rig_with(said);
+        assert_eq!(rig.node.view().terms(X), Err(mismatch));
+        let peer = &rig.node.view().peers[&X];
+        assert!(peer.state == PeerState::Live && !peer.is_reachable());
+        assert_eq!(described(&rig), 1);
+        rig.pass(3 * DESCRIBE_AGAIN_MS);
+        assert_eq!(described(&rig), 4);
+        // It changed its secrets without a new life.
+        say(&mut rig, hello(0));
+        rig.pass(DESCRIBE_AGAIN_MS);
+        assert!(rig.node.view().peers[&X].is_reachable());
+        assert!(rig.did(&NodeEffect::ViewChanged));
+    }
+}
