@@ -18,8 +18,11 @@ mod exit_codes;
 mod full_stderr;
 #[cfg(test)]
 mod harness;
+#[cfg(test)]
 mod json;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]
 mod proxy;
+#[cfg(test)]
+mod readme;
