@@ -601,7 +601,7 @@ replyTo?: string,
  */
 streamId?: string,
 /**
- * Which part this is, from 1.
+ * Which part this is, from 1 to `parts`.
  */
 part?: number,
 /**

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use protocol::frame::SendMessage;
+use protocol::generate::with_plain_enums;
 use protocol::http::{BotPage, MessageAnswer, Problem, TokenIssued, TokenRequest};
 use protocol::presence::BotInfo;
 use schemars::SchemaGenerator;
@@ -18,6 +19,10 @@ use utoipa::OpenApi;
         title = "Tunnels-to-Bots",
         description = "Talk with your bots without a socket. Frames, errors and limits: docs/protocol.md.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    servers(
+        (url = "/", description = "The gateway that serves this document."),
+        (url = "http://127.0.0.1:3000", description = "A gateway as it starts by itself."),
     ),
     paths(
         super::bots::list,
@@ -55,6 +60,7 @@ pub(crate) fn document() -> String {
             }
         }
     }
+    let document = with_plain_enums(document);
     format!("{document:#}\n")
 }
 
@@ -80,7 +86,11 @@ fn schemas() -> Value {
     generator.subschema_for::<TokenRequest>();
     generator.subschema_for::<TokenIssued>();
     generator.subschema_for::<Problem>();
-    Value::Object(generator.take_definitions(true))
+    let mut schemas = Value::Object(generator.take_definitions(true));
+    schemas["SendMessage"]["properties"]["from"]["description"] = json!(
+        "The sender's own client id, as `clientId` has it. A bot speaks over its socket only."
+    );
+    schemas
 }
 
 #[cfg(test)]
