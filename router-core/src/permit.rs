@@ -190,6 +190,7 @@ mod tests {
         Grant {
             tenant,
             scope,
+            old_secret: false,
             generation: 0,
             terms: (scope != Scope::Key).then(|| Arc::new(terms)),
         }
