@@ -194,6 +194,7 @@ mod tests {
         Grant {
             tenant,
             scope,
+            old_secret: false,
             generation: 0,
             terms: (scope != Scope::Key).then(|| Arc::new(terms)),
             old_secret: false,
