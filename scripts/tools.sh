@@ -54,16 +54,6 @@ tool_deny() {
         cargo install cargo-deny --version "$cargo_deny" --locked --quiet --force --root .cache/tools
 }
 
-# libfaketime, for the test that sets a node's clock.
-if ! ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1; then
-    if [ "$(id -u)" = 0 ] && has apt-get; then
-        apt-get update -q || true
-        DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends libfaketime
-    else
-        fail "missing: libfaketime; install this package and run this again"
-    fi
-fi
-
 # kosoku has the WebSocket conformance cases; websockets is a client that somebody else wrote.
 tool_python() {
     .cache/python/bin/python -c "from importlib.metadata import version as v; \
@@ -109,9 +99,9 @@ tool_haproxy() {
     has haproxy || [ -x /usr/sbin/haproxy ] || install haproxy
 }
 
-# libfaketime steps the clock of one process.
+# libfaketime, for the test that sets a node's clock.
 tool_faketime() {
-    has faketime || install faketime
+    ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || install libfaketime
 }
 
 # OpenClaw, whose agents the end-to-end tests talk with, and the Node that it runs under.
