@@ -56,7 +56,11 @@ impl ProxyRules {
         let matcher = || {
             let (https, http) = (proxy("HTTPS_PROXY")?, proxy("HTTP_PROXY")?);
             let all = proxy("ALL_PROXY")?;
-            let no = variable("NO_PROXY").unwrap_or_default();
+            let mut no = variable("NO_PROXY").unwrap_or_default();
+            if no.split(',').any(|host| host.trim() == "*") {
+                // To the matcher a star is every name, but no address.
+                no.push_str(",0.0.0.0/0,::/0");
+            }
             let matcher = Matcher::builder().https(https).http(http).all(all).no(no);
             Ok(Arc::new(matcher.build()))
         };
@@ -202,6 +206,13 @@ mod tests {
         for no in ["far.example", ".example", "*", "10.0.0.0/8, far.example"] {
             let variables = [("ALL_PROXY", "http://a:1"), ("NO_PROXY", no)];
             check(&variables, "http://far.example/", None);
+        }
+        for gateway in ["http://192.0.2.1/", "http://[2001:db8::1]/"] {
+            check(
+                &[("ALL_PROXY", "http://a:1"), ("NO_PROXY", "*")],
+                gateway,
+                None,
+            );
         }
         let variables = [("ALL_PROXY", "http://a:1"), ("NO_PROXY", "r.example")];
         check(&variables, "http://far.example/", Some("http://a:1/"));

@@ -35,6 +35,9 @@ const PARTIALS: Duration = Duration::from_millis(100);
 /// Credentials of whoever started the bot. They are not the program's.
 const WITHHELD: [&str; 3] = ["T2B_KEY", "T2B_SECRETS", "T2B_ADMIN_TOKEN"];
 
+/// Where the system looks for a program if there is no PATH.
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
 /// Answers by the program until SIGTERM or Ctrl-C.
 pub async fn run(args: Exec) -> Result<(), Failure> {
     let program = &args.command[0];
@@ -65,7 +68,7 @@ fn is_program(name: &OsStr) -> bool {
     if path.components().count() > 1 {
         return executable(path);
     }
-    let folders = env::var_os("PATH").unwrap_or_default();
+    let folders = env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
     env::split_paths(&folders).any(|folder| executable(&folder.join(path)))
 }
 
