@@ -137,9 +137,10 @@ pub struct Chat {
     /// How long to wait for the answer
     #[arg(long, default_value = "120s", value_parser = gateway::config::parse_duration)]
     pub timeout: Duration,
-    /// How long to wait for the bot to be online
-    #[arg(long, default_value = "30s", value_parser = gateway::config::parse_duration)]
-    pub wait: Duration,
+    /// How long to wait for the bot to be online, also for one that was never there; without: 30 s
+    /// for one that is known
+    #[arg(long, value_parser = gateway::config::parse_duration)]
+    pub wait: Option<Duration>,
     /// Prints frames, one a line
     #[arg(long)]
     pub json: bool,

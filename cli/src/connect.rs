@@ -31,8 +31,10 @@ pub async fn connect(
                     .or_next("t2b gateway run")
             }
             client::Error::Url(_)
+            | client::Error::Proxy(_)
             | client::Error::Upgrade { .. }
             | client::Error::Refused(_)
+            | client::Error::TooLarge { .. }
             | client::Error::Closed { .. }
             | client::Error::Lost
             | client::Error::Timeout

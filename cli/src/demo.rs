@@ -2,15 +2,18 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use client::{Client, Event, Options, members_of};
+use client::{Client, Event, Options, ProxyRules, members_of};
 use gateway::config::{Config, Key, Raw};
 use gateway::{Gateway, telemetry};
 use protocol::frame::SendMessage;
-use protocol::{BotId, TenantId};
+use protocol::{BotId, Secret, TenantId};
 
+use crate::bot::{echo, serve};
 use crate::config_args::load;
 use crate::failure::Failure;
-use crate::{chat, echo, serve, term};
+use crate::feed::Feed;
+use crate::serve::end_on_signals;
+use crate::{chat, term};
 
 const BOT: &str = "bot_echo";
 const QUESTION: &str = "Hello! Does this tunnel work?";
@@ -33,23 +36,24 @@ pub async fn run() -> Result<(), Failure> {
     let running = tokio::spawn(gateway.run());
 
     let bot_id = BotId::parse(BOT).expect("a valid id");
-    let (bot, bot_events) = Client::connect(Options::new(&url, key.clone())).await?;
-    echo::register(&bot, &bot_id).await?;
+    let (bot, bot_events) = Client::connect(beside(&url, &key)).await?;
+    bot.register(echo::bot(&bot_id)).await?;
     println!(
         "{}       {BOT} dialled in and registered",
         term::bold("bot")
     );
     let echoing = {
         let bot = bot.clone();
-        tokio::spawn(async move { echo::serve(&bot, bot_events).await })
+        let feed = Feed::new(bot_events);
+        tokio::spawn(async move { serve(&bot, feed, echo::SameText).await })
     };
 
-    let mut options = Options::new(&url, key);
+    let mut options = beside(&url, &key);
     options.client_id = Some("demo-phone".parse().expect("a valid id"));
     converse(options, &bot_id).await?;
     if term::is_read() {
         how_to_go_on(addresses.public, addresses.admin);
-        serve::end_on_signals(shutdown.clone())?;
+        end_on_signals(shutdown.clone())?;
     } else {
         echoing.abort();
         bot.close().await;
@@ -60,11 +64,19 @@ pub async fn run() -> Result<(), Failure> {
     ended.map_err(|error| Failure::failed("gateway", error))
 }
 
+/// The gateway of this process is reached directly, whatever the environment says of proxies.
+fn beside(url: &str, key: &Secret<String>) -> Options {
+    let mut options = Options::new(url, key.clone());
+    options.proxy = ProxyRules::direct();
+    options
+}
+
 /// One question and its answer, as they come.
 async fn converse(options: Options, bot: &BotId) -> Result<(), Failure> {
-    let (client, mut events) = Client::connect(options).await?;
+    let (client, events) = Client::connect(options).await?;
+    let mut feed = Feed::new(events);
     println!("{}    demo-phone dialled in\n", term::bold("client"));
-    chat::online(&client, &mut events, bot).await?;
+    chat::online(&client, &mut feed, bot).await?;
     let question = SendMessage {
         to: bot.to_string(),
         text: Some(QUESTION.to_owned()),
@@ -72,7 +84,8 @@ async fn converse(options: Options, bot: &BotId) -> Result<(), Failure> {
     };
     println!("  demo-phone → {bot}   {QUESTION}");
     client.send(question).await?;
-    while let Some(event) = events.next().await {
+    loop {
+        let event = feed.next().await?;
         if let Event::Partial(partial) = &event {
             let text = members_of(partial).text.unwrap_or_default();
             println!(
@@ -89,7 +102,6 @@ async fn converse(options: Options, bot: &BotId) -> Result<(), Failure> {
             return Ok(());
         }
     }
-    Err(client::Error::Stopped.into())
 }
 
 /// The usual ports if they are free, else any; logs only of what is wrong.

@@ -113,9 +113,10 @@ impl From<client::Error> for Failure {
     fn from(error: client::Error) -> Self {
         let exit = match &error {
             client::Error::Url(_) => USAGE,
-            client::Error::Unreachable(_) | client::Error::Timeout | client::Error::Lost => {
-                UNAVAILABLE
-            }
+            client::Error::Unreachable(_)
+            | client::Error::Proxy(_)
+            | client::Error::Timeout
+            | client::Error::Lost => UNAVAILABLE,
             client::Error::Refused(data) => of_status(data.code),
             client::Error::Upgrade { status } => of_status(*status),
             client::Error::Closed { code, .. } => match code {
@@ -123,7 +124,9 @@ impl From<client::Error> for Failure {
                 1011..=1013 | 4408 | 4410 | 4429 => UNAVAILABLE,
                 _ => FAILED,
             },
-            client::Error::Protocol(_) | client::Error::Stopped => FAILED,
+            client::Error::TooLarge { .. }
+            | client::Error::Protocol(_)
+            | client::Error::Stopped => FAILED,
         };
         let failure = Self::new(exit, error.reason(), &error);
         match exit {

@@ -6,20 +6,21 @@
 //! | `serve.rs`, `admin.rs` | `gateway run`, `status`, `config`, `tenant …`, `keys revoke` |
 //! | `keys.rs` | `keys issue`, `verify`, `secret` |
 //! | `connect.rs` | which gateway and key the client commands use |
-//! | `bots.rs`, `chat/`, `echo.rs` | `bots`, `chat`, `bot echo` |
+//! | `feed.rs` | their events, and what is told of their connection |
+//! | `bots.rs`, `chat/`, `bot/` | `bots`, `chat`, `bot …` |
 //! | `demo.rs` | `demo` |
 //! | `failure.rs`, `term.rs` | how it ends, how it looks |
 
 mod admin;
 mod args;
+mod bot;
 mod bots;
 mod chat;
 mod config_args;
 mod connect;
 mod demo;
-mod echo;
 mod failure;
-
+mod feed;
 mod keys;
 mod serve;
 mod term;
@@ -61,7 +62,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Tenant(TenantCommand::Resume(tenant)) => admin::resume(tenant).await,
         Command::Bots(list) => bots::run(list).await,
         Command::Chat(chat) => chat::run(chat).await,
-        Command::Bot(BotCommand::Echo(echo)) => echo::run(echo).await,
+        Command::Bot(BotCommand::Echo(echo)) => bot::echo::run(echo).await,
         Command::Demo => demo::run().await,
     }
 }

@@ -50,8 +50,10 @@ impl Backoff {
             Error::Closed { .. }
             | Error::Url(_)
             | Error::Unreachable(_)
+            | Error::Proxy(_)
             | Error::Upgrade { .. }
             | Error::Refused(_)
+            | Error::TooLarge { .. }
             | Error::Lost
             | Error::Timeout
             | Error::Protocol(_)

@@ -8,11 +8,13 @@ use protocol::frame::{ServerFrame, ServerMessage};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
-use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
+use tokio_tungstenite::tungstenite::http::{HeaderValue, Uri};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, client_async_tls_with_config, connect_async_with_config,
+};
 
 use crate::error::Error;
 use crate::options::Options;
@@ -35,9 +37,12 @@ async fn open(options: &Options) -> Result<(Socket, AuthOk), Error> {
     let config = WebSocketConfig::default()
         .max_message_size(Some(MESSAGE_BYTES_MAX))
         .max_frame_size(Some(MESSAGE_BYTES_MAX));
-    let (mut socket, _) = connect_async_with_config(request, Some(config), true)
-        .await
-        .map_err(|error| unopened(&error))?;
+    let secure = request.uri().scheme_str() == Some("wss");
+    let opened = match options.proxy.connect(request.uri()).await? {
+        Some(tunnel) => client_async_tls_with_config(request, tunnel, Some(config), None).await,
+        None => connect_async_with_config(request, Some(config), true).await,
+    };
+    let (mut socket, _) = opened.map_err(|error| unopened(&error, secure))?;
     let mut refusal = None;
     loop {
         let text = match socket.next().await {
@@ -71,9 +76,14 @@ fn request(options: &Options) -> Result<Request, Error> {
         Acks::All => {}
         Acks::Errors => add("acks", "errors"),
     }
-    let mut request = url
-        .into_client_request()
-        .map_err(|_| Error::Url("expected ws://HOST:PORT/ws or wss://…".to_owned()))?;
+    if let Some(right) = of_http(&options.url) {
+        return Err(Error::Url(format!("use {right}")));
+    }
+    let expected = || Error::Url("expected ws://HOST:PORT/ws or wss://…".to_owned());
+    let mut request = url.into_client_request().map_err(|_| expected())?;
+    if !matches!(request.uri().scheme_str(), Some("ws" | "wss")) {
+        return Err(expected());
+    }
     let mut bearer = HeaderValue::from_str(&format!("Bearer {}", options.credential.reveal()))
         .map_err(|_| Error::Url("the credential has characters that no header takes".to_owned()))?;
     bearer.set_sensitive(true);
@@ -83,13 +93,39 @@ fn request(options: &Options) -> Result<Request, Error> {
     Ok(request)
 }
 
+/// For a URL of HTTP: that of the same gateway's WebSocket, without its query, which may hold a credential.
+fn of_http(url: &str) -> Option<String> {
+    let uri: Uri = url.parse().ok()?;
+    let scheme = match uri.scheme_str()? {
+        "http" => "ws",
+        "https" => "wss",
+        _ => return None,
+    };
+    let port = uri.port().map_or(String::new(), |port| format!(":{port}"));
+    let path = match uri.path() {
+        "/" => "/ws",
+        path => path,
+    };
+    Some(format!("{scheme}://{}{port}{path}", uri.host()?))
+}
+
+/// What a failed TLS handshake says if the peer does not speak TLS at all.
+fn is_plain(problem: &std::io::Error) -> bool {
+    let cause = problem.get_ref();
+    let tls = cause.and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    matches!(tls, Some(rustls::Error::InvalidMessage(_)))
+}
+
 /// Only kinds and texts of the system: an error of the library may print a whole request.
-fn unopened(error: &WsError) -> Error {
+fn unopened(error: &WsError, secure: bool) -> Error {
     match error {
         WsError::Http(response) => Error::Upgrade {
             status: response.status().as_u16(),
         },
         WsError::Url(problem) => Error::Url(problem.to_string()),
+        WsError::Io(problem) if secure && is_plain(problem) => Error::Unreachable(
+            "the port does not speak TLS; try ws:// instead of wss://".to_owned(),
+        ),
         WsError::Io(problem) => Error::Unreachable(problem.to_string()),
         WsError::Tls(problem) => Error::Unreachable(format!("TLS: {problem}")),
         WsError::ConnectionClosed
@@ -99,9 +135,10 @@ fn unopened(error: &WsError) -> Error {
         | WsError::WriteBufferFull(_)
         | WsError::Utf8(_)
         | WsError::AttackAttempt
-        | WsError::HttpFormat(_) => {
-            Error::Unreachable("it does not answer as a WebSocket server".to_owned())
-        }
+        | WsError::HttpFormat(_) => Error::Unreachable(match secure {
+            true => "it does not answer as a WebSocket server".to_owned(),
+            false => "it does not answer as a WebSocket server; a TLS port needs wss://".to_owned(),
+        }),
     }
 }
 

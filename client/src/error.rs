@@ -14,7 +14,10 @@ pub enum Error {
     /// Nobody answers there, or not as a WebSocket server would.
     #[error("{0}")]
     Unreachable(String),
-    /// The gateway answered the upgrade with an HTTP error.
+    /// The proxy does not lead to the gateway.
+    #[error("{0}")]
+    Proxy(String),
+    /// The gateway, or a proxy before it, answered the upgrade with an HTTP error.
     #[error("the gateway answered HTTP {status} instead of a WebSocket")]
     Upgrade {
         /// The HTTP status.
@@ -23,6 +26,14 @@ pub enum Error {
     /// The gateway refused the request, or the credential.
     #[error("{}", .0.message)]
     Refused(ErrorData),
+    /// The frame is larger than the gateway takes; it was not sent.
+    #[error("the frame has {bytes} bytes; the gateway takes at most {max}")]
+    TooLarge {
+        /// Its bytes.
+        bytes: usize,
+        /// `limits.frameBytes` of `auth_ok`.
+        max: usize,
+    },
     /// The gateway closed the connection.
     #[error("the gateway closed the connection: {code} {reason}")]
     Closed {
@@ -53,8 +64,10 @@ impl Error {
         match self {
             Error::Url(_) => "bad_url",
             Error::Unreachable(_) => "not_reachable",
+            Error::Proxy(_) => "proxy_failed",
             Error::Upgrade { .. } => "upgrade_refused",
             Error::Refused(data) => data.reason.reason(),
+            Error::TooLarge { .. } => ErrorCode::TooLarge.reason(),
             Error::Closed { reason, .. } if reason.is_empty() => "closed",
             Error::Closed { reason, .. } => reason,
             Error::Lost => "connection_lost",
@@ -68,10 +81,14 @@ impl Error {
     pub fn retryable(&self) -> bool {
         match self {
             Error::Refused(data) => data.retryable,
-            Error::Lost | Error::Timeout | Error::Closed { .. } => !self.stops(),
+            Error::Lost | Error::Timeout | Error::Closed { .. } => {
+                !self.stops() && !self.forbids_repetition()
+            }
             Error::Url(_)
             | Error::Unreachable(_)
+            | Error::Proxy(_)
             | Error::Upgrade { .. }
+            | Error::TooLarge { .. }
             | Error::Protocol(_)
             | Error::Stopped => false,
         }
@@ -84,7 +101,9 @@ impl Error {
             Error::Closed { retry_after, .. } => *retry_after,
             Error::Url(_)
             | Error::Unreachable(_)
+            | Error::Proxy(_)
             | Error::Upgrade { .. }
+            | Error::TooLarge { .. }
             | Error::Lost
             | Error::Timeout
             | Error::Protocol(_)
@@ -92,21 +111,50 @@ impl Error {
         }
     }
 
-    /// Whether connecting again with the same options is of no use, or not wanted.
+    /// Whether a client that was connected with the same options before gives up.
+    ///
+    /// Only the gateway's own word ends it. An HTTP status may be of a proxy before a gateway that
+    /// restarts, whatever its number.
     pub(crate) fn stops(&self) -> bool {
         match self {
             Error::Url(_) | Error::Stopped => true,
-            Error::Upgrade { status } => !matches!(status, 429 | 500..),
-            Error::Closed { code, .. } => STOP.iter().any(|stop| stop.code() == *code),
+            Error::Closed { code, .. } => is_among(&STOP, *code),
             Error::Refused(data) => {
                 matches!(
                     data.reason,
                     ErrorCode::Unauthorized | ErrorCode::TenantSuspended
                 )
             }
-            Error::Unreachable(_) | Error::Lost | Error::Timeout | Error::Protocol(_) => false,
+            Error::Unreachable(_)
+            | Error::Proxy(_)
+            | Error::Upgrade { .. }
+            | Error::TooLarge { .. }
+            | Error::Lost
+            | Error::Timeout
+            | Error::Protocol(_) => false,
         }
     }
+
+    /// Whether what was in flight must not be sent again: it would end the next connection too.
+    pub(crate) fn forbids_repetition(&self) -> bool {
+        match self {
+            Error::Closed { code, .. } => is_among(&NOT_AGAIN, *code),
+            Error::TooLarge { .. } => true,
+            Error::Url(_)
+            | Error::Unreachable(_)
+            | Error::Proxy(_)
+            | Error::Upgrade { .. }
+            | Error::Refused(_)
+            | Error::Lost
+            | Error::Timeout
+            | Error::Protocol(_)
+            | Error::Stopped => false,
+        }
+    }
+}
+
+fn is_among(rows: &[CloseCode], code: u16) -> bool {
+    rows.iter().any(|row| row.code() == code)
 }
 
 /// Close codes after which a client does not come back by itself.
@@ -115,6 +163,14 @@ const STOP: [CloseCode; 4] = [
     CloseCode::TokenExpired,
     CloseCode::Suspended,
     CloseCode::Replaced,
+];
+
+/// Close codes of which the table says that the client should not repeat what it sent.
+const NOT_AGAIN: [CloseCode; 4] = [
+    CloseCode::ProtocolError,
+    CloseCode::Unsupported,
+    CloseCode::InvalidUtf8,
+    CloseCode::TooBig,
 ];
 
 #[cfg(test)]
@@ -131,7 +187,16 @@ mod tests {
             };
             let stops = matches!(close.code(), 4401..=4403 | 4409);
             assert_eq!(error.stops(), stops, "{close:?}");
-            assert_eq!(error.retryable(), !stops, "{close:?}");
+            let not_again = close.client_should() == "not repeat it";
+            assert_eq!(error.forbids_repetition(), not_again, "{close:?}");
+            assert_eq!(error.retryable(), !stops && !not_again, "{close:?}");
+        }
+    }
+
+    #[test]
+    fn no_http_status_stops_a_client() {
+        for status in 300..600 {
+            assert!(!Error::Upgrade { status }.stops(), "{status}");
         }
     }
 }

@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use protocol::connect::{AuthOk, Migrate};
-use protocol::frame::{BodyMembers, Delivered, ErrorData};
+use protocol::frame::{BodyMembers, Delivered, ErrorData, SendKind};
 use protocol::presence::{BotRegistered, BotStatus, BotUnregistered, BotsList};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
 use crate::error::Error;
+use crate::unreadable::Unreadable;
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +26,8 @@ pub enum Event {
     Partial(Box<Delivered>),
     /// Somebody types.
     Typing(Box<Delivered>),
+    /// A message, partial or typing whose body cannot be read: it is there as it came.
+    Unreadable(Box<Unreadable>),
     /// A bot came, went or changed.
     BotStatus(BotStatus),
     /// A bot of ours is registered, again after each reconnect.
@@ -99,7 +102,8 @@ pub(crate) fn queue(events_max: usize) -> (Sink, Events) {
 impl Sink {
     /// Adds an event; never waits.
     pub fn push(&self, event: Event) {
-        let best_effort = matches!(event, Event::Partial(_) | Event::Typing(_));
+        let best_effort = matches!(&event, Event::Partial(_) | Event::Typing(_))
+            || matches!(&event, Event::Unreadable(frame) if frame.kind != SendKind::Message);
         if let Err(mpsc::error::TrySendError::Full(_)) = self.queue.try_send(event)
             && !best_effort
         {
@@ -108,10 +112,19 @@ impl Sink {
     }
 }
 
-/// The members of a delivered body that the protocol knows.
+/// The members of a delivered body that the protocol knows. One of another type than the protocol's
+/// is left out.
 pub fn members_of(delivered: &Delivered) -> BodyMembers {
     // The gateway checked the members of a frame's own type; others may have any shape.
-    serde_json::from_value(Value::Object(delivered.body.clone())).unwrap_or_default()
+    let read = |body: Map<String, Value>| serde_json::from_value(Value::Object(body));
+    read(delivered.body.clone()).unwrap_or_else(|_| {
+        let members = delivered.body.clone().into_iter();
+        let fits = |name: &String, value: &Value| {
+            let one = Map::from_iter([(name.clone(), value.clone())]);
+            read(one).is_ok_and(|_: BodyMembers| true)
+        };
+        read(members.filter(|(name, value)| fits(name, value)).collect()).unwrap_or_default()
+    })
 }
 
 #[cfg(test)]

@@ -15,7 +15,8 @@
 //! | `options.rs`, `error.rs`, `events.rs` | what goes in, what goes wrong, what comes |
 //! | `requests.rs` | the handle: every request, and its retries |
 //! | `supervisor.rs`, `backoff.rs` | when to connect, move, give up |
-//! | `dial.rs`, `link.rs` | one connection: until `auth_ok`, and from then on |
+//! | `dial.rs`, `proxy.rs` | one connection until `auth_ok`, and by which way |
+//! | `outlet.rs`, `link.rs`, `unreadable.rs` | one connection from then on: what is sent, what is read, what cannot be read |
 
 mod backoff;
 mod dial;
@@ -23,10 +24,15 @@ mod error;
 mod events;
 mod link;
 mod options;
+mod outlet;
+mod proxy;
 mod requests;
 mod supervisor;
+mod unreadable;
 
 pub use error::Error;
 pub use events::{Event, Events, members_of};
 pub use options::Options;
+pub use proxy::ProxyRules;
 pub use requests::Client;
+pub use unreadable::Unreadable;

@@ -9,12 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use protocol::codec::encode;
 use protocol::connect::Migrate;
-use protocol::frame::{
-    ClientFrame, ClientMessage, ServerFrame, ServerMessage, Status, TypedStatus,
-};
-use serde_json::Value;
+use protocol::frame::{ServerFrame, ServerMessage, Status, TypedStatus};
+use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
@@ -23,9 +20,12 @@ use crate::dial::{Socket, closed};
 use crate::error::Error;
 use crate::events::{Event, Sink};
 use crate::supervisor::Bots;
+use crate::unreadable::unreadable;
 
 /// How long a retired link waits for the answers that are still due.
 const RETIRE: Duration = Duration::from_secs(5);
+/// How long a link whose socket takes no more waits for the close frame that says why.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// From so many requests on, those that nobody waits for any more are swept.
 const PENDING_SWEEP: usize = 1024;
 
@@ -35,10 +35,17 @@ pub(crate) type Answer = oneshot::Sender<Result<ServerMessage, Error>>;
 /// What a link is told.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Send this; with an answer to wait for, it gets an `id`.
-    Request(Box<ClientMessage>, Option<Answer>),
+    /// Send this.
+    Send(QueuedFrame),
     /// Wait for the answers that are due, then close.
     Retire,
+}
+
+/// A frame to send, and its `id` and who waits for its answer if it has one.
+#[derive(Debug)]
+pub(crate) struct QueuedFrame {
+    pub text: String,
+    pub answer: Option<(String, Answer)>,
 }
 
 /// What a link shares with those who watch it.
@@ -57,7 +64,6 @@ pub(crate) struct Link {
     silence_max: Duration,
     heard: Instant,
     pending: BTreeMap<String, Answer>,
-    requests: u64,
     retired: Option<Instant>,
     /// What the last refusal said of coming back: a close may follow.
     retry_after: Option<Duration>,
@@ -72,7 +78,6 @@ impl Link {
             silence_max: heartbeat * 2,
             heard: Instant::now(),
             pending: BTreeMap::new(),
-            requests: 0,
             retired: None,
             retry_after: None,
         }
@@ -98,9 +103,14 @@ impl Link {
                 break error;
             }
         };
-        // A request in flight may or may not have arrived: repeating it with its messageId is safe.
+        // A request in flight may or may not have arrived: repeating it with its messageId is safe,
+        // but not if the connection ended for what one of them holds.
+        let answered = match error.forbids_repetition() {
+            true => error.clone(),
+            false => Error::Lost,
+        };
         for (_, answer) in std::mem::take(&mut self.pending) {
-            let _ = answer.send(Err(Error::Lost));
+            let _ = answer.send(Err(answered.clone()));
         }
         error
     }
@@ -133,7 +143,7 @@ impl Link {
         let writing = async {
             while let Some(command) = next {
                 match command {
-                    Command::Request(message, answer) => self.feed(*message, answer).await?,
+                    Command::Send(frame) => self.feed(frame).await?,
                     Command::Retire => self.retire(),
                 }
                 next = commands.try_recv().ok();
@@ -141,31 +151,38 @@ impl Link {
             self.socket.flush().await
         };
         let written = timeout(RETIRE * 2, writing).await;
-        written
-            .map_err(|_| Error::Timeout)?
-            .map_err(|_| Error::Lost)
+        match written {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(self.last_words().await),
+            Err(_) => Err(Error::Timeout),
+        }
+    }
+
+    /// Why the socket takes no more: a gateway that refuses a frame half way says it in a close frame.
+    async fn last_words(&mut self) -> Error {
+        let reading = async {
+            loop {
+                let message = self.socket.next().await;
+                if let Err(error) = self.on_message(message) {
+                    return error;
+                }
+            }
+        };
+        timeout(LAST_WORDS, reading).await.unwrap_or(Error::Lost)
     }
 
     fn retire(&mut self) {
         self.retired.get_or_insert(Instant::now() + RETIRE);
     }
 
-    async fn feed(
-        &mut self,
-        message: ClientMessage,
-        answer: Option<Answer>,
-    ) -> Result<(), WsError> {
-        let id = answer.map(|answer| {
-            self.requests += 1;
-            let id = self.requests.to_string();
+    async fn feed(&mut self, frame: QueuedFrame) -> Result<(), WsError> {
+        if let Some((id, answer)) = frame.answer {
             if self.pending.len() >= PENDING_SWEEP {
                 self.pending.retain(|_, answer| !answer.is_closed());
             }
-            self.pending.insert(id.clone(), answer);
-            id
-        });
-        let text = encode::client(&ClientFrame { message, id });
-        self.socket.feed(Message::text(text)).await
+            self.pending.insert(id, answer);
+        }
+        self.socket.feed(Message::text(frame.text)).await
     }
 
     fn on_message(&mut self, message: Option<Result<Message, WsError>>) -> Result<(), Error> {
@@ -184,6 +201,12 @@ impl Link {
     }
 
     fn on_text(&mut self, text: &str) {
+        if let Some(frame) = unreadable(text) {
+            return self
+                .watchers
+                .events
+                .push(Event::Unreadable(Box::new(frame)));
+        }
         let (id, result) = match serde_json::from_str::<ServerFrame>(text) {
             Ok(frame) => {
                 if let ServerMessage::Error(data) = &frame.message {
@@ -246,7 +269,13 @@ impl Link {
     }
 }
 
+/// The `id` of a frame, whatever else stands in it.
 fn id_of(text: &str) -> Option<String> {
-    let frame: Value = serde_json::from_str(text).ok()?;
-    frame.get("id")?.as_str().map(Into::into)
+    #[derive(Deserialize)]
+    struct Answer {
+        id: String,
+    }
+    serde_json::from_str(text)
+        .ok()
+        .map(|answer: Answer| answer.id)
 }

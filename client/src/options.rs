@@ -5,6 +5,8 @@ use std::time::Duration;
 use protocol::connect::Acks;
 use protocol::{ClientId, Secret};
 
+use crate::proxy::ProxyRules;
+
 /// How and as whom to connect.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -22,12 +24,14 @@ pub struct Options {
     pub acks: Acks,
     /// How long opening a connection, and how long one answer, may take.
     pub timeout: Duration,
+    /// By which way the gateway is reached.
+    pub proxy: ProxyRules,
     /// How many events wait for [`Events::next`](crate::Events::next) before the newest are lost.
     pub events_max: usize,
 }
 
 impl Options {
-    /// Connects to `url` with a credential; everything else as most programs want it.
+    /// Connects to `url` with a credential, through the proxy that the environment names; everything else as most programs want it.
     pub fn new(url: impl Into<String>, credential: Secret<String>) -> Self {
         Self {
             url: url.into(),
@@ -35,6 +39,7 @@ impl Options {
             client_id: None,
             acks: Acks::All,
             timeout: Duration::from_secs(10),
+            proxy: ProxyRules::from_env(),
             events_max: 1024,
         }
     }

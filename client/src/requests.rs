@@ -9,16 +9,16 @@ use protocol::frame::{
     Status, TypedStatus,
 };
 use protocol::presence::{BotInfo, BotRef, BotRegistered, ListBots, RegisterBot};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::backoff::Backoff;
 use crate::dial::dial;
 use crate::error::Error;
 use crate::events::{self, Events};
-use crate::link::Command;
 use crate::options::Options;
-use crate::supervisor::{Bots, State, Supervisor, request};
+use crate::outlet::Outlet;
+use crate::supervisor::{Bots, State, Supervisor};
 
 /// How often a request is repeated that may succeed later.
 pub(crate) const RETRIES: usize = 3;
@@ -71,6 +71,8 @@ impl Client {
     ///
     /// A `messageId` is made if there is none; with it, a refusal that may pass and a lost connection
     /// are retried at most three times, and nothing is delivered twice. Errors: the last refusal;
+    /// `TooLarge`, before anything is sent; `Closed` if the gateway closed the connection with a code
+    /// that forbids to repeat what was in flight;
     /// with `acks: errors`, `Timeout`, as no answer comes: use [`post`](Self::post).
     pub async fn send(&self, mut message: SendMessage) -> Result<MessageAck, Error> {
         message.message_id.get_or_insert_with(random_id);
@@ -172,6 +174,15 @@ impl Client {
             .map(drop)
     }
 
+    /// The same, asked once: a gateway that cannot know yet whether there is such a bot refuses with
+    /// `bot_offline`.
+    pub async fn subscribe_once(&self, bot_id: &str) -> Result<(), Error> {
+        let bot_id = bot_id.to_owned();
+        self.ask(ClientMessage::Subscribe(BotRef { bot_id }))
+            .await
+            .map(drop)
+    }
+
     /// Asks for no more of a bot's `bot_status`.
     pub async fn unsubscribe(&self, bot_id: &str) -> Result<(), Error> {
         let bot_id = bot_id.to_owned();
@@ -214,7 +225,7 @@ impl Client {
     async fn ask(&self, message: ClientMessage) -> Result<ServerMessage, Error> {
         let asking = async {
             let link = self.link().await?;
-            request(&link, message).await
+            link.ask(message).await
         };
         timeout(self.timeout, asking)
             .await
@@ -224,8 +235,7 @@ impl Client {
     async fn tell(&self, message: ClientMessage) -> Result<(), Error> {
         let telling = async {
             let link = self.link().await?;
-            let command = Command::Request(Box::new(message), None);
-            link.send(command).await.map_err(|_| Error::Lost)
+            link.tell(message).await
         };
         timeout(self.timeout, telling)
             .await
@@ -233,7 +243,7 @@ impl Client {
     }
 
     /// The link that is up, as soon as one is. Errors: there will be none any more.
-    async fn link(&self) -> Result<mpsc::Sender<Command>, Error> {
+    async fn link(&self) -> Result<Outlet, Error> {
         let mut state = self.state.clone();
         let settled = state
             .wait_for(|state| !matches!(state, State::Connecting))

@@ -15,7 +15,7 @@ use std::time::Duration;
 use protocol::connect::{AuthOk, Migrate};
 use protocol::frame::{ClientMessage, ServerMessage};
 use protocol::presence::RegisterBot;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -23,12 +23,11 @@ use crate::backoff::Backoff;
 use crate::dial::{Socket, dial};
 use crate::error::Error;
 use crate::events::{Event, Sink};
-use crate::link::{Command, Link, Watchers};
+use crate::link::{Link, Watchers};
 use crate::options::Options;
+use crate::outlet::Outlet;
 use crate::requests::RETRIES;
 
-/// Requests that wait for a link's task. Full: the caller waits.
-const COMMANDS_MAX: usize = 1024;
 /// A shorter heartbeat is taken for this: a gateway that says 0 shall not be dialled in a circle.
 const HEARTBEAT_MS_MIN: u64 = 10;
 
@@ -38,7 +37,7 @@ pub(crate) enum State {
     /// Nowhere; they wait.
     Connecting,
     /// To this link.
-    Up(mpsc::Sender<Command>),
+    Up(Outlet),
     /// Nowhere, for good.
     Stopped(Error),
 }
@@ -71,7 +70,7 @@ impl Bots {
 
 /// A link as the supervisor sees it.
 struct Live {
-    commands: mpsc::Sender<Command>,
+    outlet: Outlet,
     task: JoinHandle<Error>,
     migrate: mpsc::Receiver<Migrate>,
     superseded: Arc<AtomicBool>,
@@ -103,7 +102,7 @@ impl Supervisor {
         };
         self.state.send_replace(State::Stopped(error.clone()));
         if let Some(live) = current {
-            retire(&live).await;
+            live.outlet.retire().await;
             let _ = live.task.await;
         }
         self.events.push(Event::Disconnected {
@@ -179,7 +178,7 @@ impl Supervisor {
 
     /// Makes an opened connection the current link: its bots first, so that nobody is refused.
     async fn adopt(&self, (socket, auth): (Socket, AuthOk), current: &mut Option<Live>) {
-        let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
+        let (outlet, inbox) = Outlet::new(auth.limits.frame_bytes as usize);
         let (migrate_tx, migrate) = mpsc::channel(1);
         let superseded = Arc::new(AtomicBool::new(false));
         let watchers = Watchers {
@@ -191,7 +190,7 @@ impl Supervisor {
         let heartbeat = Duration::from_millis(auth.heartbeat_ms.max(HEARTBEAT_MS_MIN));
         let link = Link::new(socket, heartbeat, watchers);
         let live = Live {
-            commands,
+            outlet,
             task: tokio::spawn(link.run(inbox)),
             migrate,
             superseded,
@@ -204,10 +203,10 @@ impl Supervisor {
         }
         if let Some(live) = current {
             self.register_bots(live).await;
-            self.state.send_replace(State::Up(live.commands.clone()));
+            self.state.send_replace(State::Up(live.outlet.clone()));
         }
         if let Some(old) = old {
-            retire(&old).await;
+            old.outlet.retire().await;
         }
     }
 
@@ -221,7 +220,7 @@ impl Supervisor {
     async fn register_again(&self, live: &Live, bot: RegisterBot) {
         let mut backoff = Backoff::default();
         for tries_left in (0..=RETRIES).rev() {
-            let registering = request(&live.commands, ClientMessage::RegisterBot(bot.clone()));
+            let registering = live.outlet.ask(ClientMessage::RegisterBot(bot.clone()));
             match timeout(self.options.timeout, registering).await {
                 Ok(Ok(ServerMessage::BotRegistered(data))) => {
                     return self.events.push(Event::Registered(data));
@@ -229,7 +228,10 @@ impl Supervisor {
                 Ok(Err(error @ Error::Refused(_))) if error.retryable() && tries_left > 0 => {
                     sleep(backoff.after(&error, fastrand::f64())).await;
                 }
-                Ok(Err(error @ Error::Refused(_))) => {
+                // Also what ended the connection would end the next: nothing else is in flight here.
+                Ok(Err(error))
+                    if matches!(error, Error::Refused(_)) || error.forbids_repetition() =>
+                {
                     let bot_id = bot.bot_id;
                     self.bots.forget(&bot_id);
                     return self.events.push(Event::RegisterFailed { bot_id, error });
@@ -248,20 +250,4 @@ async fn next(live: &mut Live) -> Next {
             Next::Move(Duration::from_millis(migrate.reconnect_within_ms))
         }
     }
-}
-
-async fn retire(live: &Live) {
-    // A link that is gone already needs no telling.
-    let _ = live.commands.send(Command::Retire).await;
-}
-
-/// Sends one request over a link and waits for its answer.
-pub(crate) async fn request(
-    link: &mpsc::Sender<Command>,
-    message: ClientMessage,
-) -> Result<ServerMessage, Error> {
-    let (answer, answered) = oneshot::channel();
-    let command = Command::Request(Box::new(message), Some(answer));
-    link.send(command).await.map_err(|_| Error::Lost)?;
-    answered.await.map_err(|_| Error::Lost)?
 }

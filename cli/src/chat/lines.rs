@@ -2,25 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use client::{Client, Event, Events, members_of};
+use client::{Client, Event, members_of};
 use protocol::BotId;
-use protocol::frame::SendMessage;
+use protocol::frame::{SendKind, SendMessage};
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 use tokio::time::timeout;
 
+use super::is_last_part;
 use super::show::Show;
-use super::{is_last_part, next};
 use crate::args::Chat;
 use crate::failure::Failure;
+use crate::feed::Feed;
 use crate::term;
 
 /// Talks until the input ends and every line is answered.
-pub async fn run(
-    client: &Client,
-    events: &mut Events,
-    args: &Chat,
-    show: Show,
-) -> Result<(), Failure> {
+pub async fn run(client: &Client, feed: &mut Feed, args: &Chat, show: Show) -> Result<(), Failure> {
     if term::is_read() && !args.json {
         eprintln!("{} is online; Ctrl-D ends", args.bot);
     }
@@ -37,12 +33,12 @@ pub async fn run(
                 Ok(Some(line)) => talk.say(client, line).await?,
                 Ok(None) | Err(_) => break,
             },
-            event = next(events) => talk.on_event(&event?),
+            event = feed.next() => talk.on_event(&event?),
         }
     }
     let rest = async {
         while !talk.due.is_empty() {
-            talk.on_event(&next(events).await?);
+            talk.on_event(&feed.next().await?);
         }
         Ok(())
     };
@@ -71,8 +67,8 @@ impl Talk<'_> {
                 self.due.insert(ack.message_id.to_string());
                 Ok(())
             }
-            Err(client::Error::Refused(data)) => {
-                eprintln!("{} {}: {}", term::red("error:"), data.reason, data.message);
+            Err(error @ (client::Error::Refused(_) | client::Error::TooLarge { .. })) => {
+                tell(error.reason(), &error.to_string());
                 Ok(())
             }
             Err(error) => Err(error.into()),
@@ -95,6 +91,23 @@ impl Talk<'_> {
             }
         } else if let Event::Partial(partial) = event {
             self.show.partial(partial);
+        } else if let Event::Unreadable(message) = event
+            && message.kind == SendKind::Message
+        {
+            self.show.unreadable(message);
+            tell("unreadable", &message.problem);
+            if message.from.as_deref() == Some(self.bot.as_str()) {
+                // Which line it answers stands in what cannot be read.
+                self.due.pop_first();
+            }
         }
     }
+}
+
+fn tell(reason: &str, text: &str) {
+    eprintln!(
+        "{} {reason}: {}",
+        term::red("error:"),
+        term::for_stderr(text)
+    );
 }

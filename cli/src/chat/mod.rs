@@ -5,31 +5,65 @@ mod show;
 
 use std::time::Duration;
 
-use client::{Client, Event, Events, members_of};
-use protocol::BotId;
-use protocol::frame::{Delivered, SendMessage, ServerMessage};
-use protocol::presence::BotState;
+use client::{Client, Event, Unreadable, members_of};
+use protocol::frame::{Delivered, SendKind, SendMessage, ServerMessage};
+use protocol::presence::{BotInfo, BotState};
+use protocol::{BotId, ErrorCode};
 use tokio::time::timeout;
 
 use crate::args::Chat;
 use crate::connect::connect;
 use crate::failure::Failure;
+use crate::feed::Feed;
 use show::Show;
+
+/// How long a bot that is known is waited for if nobody says.
+const WAIT: Duration = Duration::from_secs(30);
 
 /// Waits for the bot, then talks with it.
 pub async fn run(args: Chat) -> Result<(), Failure> {
-    let (client, mut events) = connect(&args.target, args.client_id.clone()).await?;
-    let show = Show::new(args.json);
-    let done = match timeout(args.wait, online(&client, &mut events, &args.bot)).await {
-        Ok(Ok(())) => match &args.text {
-            Some(text) => ask(&client, &mut events, &args, text, show).await,
-            None => lines::run(&client, &mut events, &args, show).await,
-        },
-        Ok(Err(failure)) => Err(failure),
-        Err(_) => Err(offline(&args.bot, args.wait)),
-    };
+    let (client, events) = connect(&args.target, args.client_id.clone()).await?;
+    let mut feed = Feed::new(events);
+    let done = talk(&client, &mut feed, &args).await;
     client.close().await;
     done
+}
+
+async fn talk(client: &Client, feed: &mut Feed, args: &Chat) -> Result<(), Failure> {
+    let show = Show::new(args.json);
+    let limit = args.wait.unwrap_or(WAIT);
+    if !is_online(client, &args.bot).await? {
+        let (bot, seconds) = (&args.bot, limit.as_secs());
+        let waiting = async {
+            let known = is_known(client, bot);
+            // Who says how long to wait may mean a bot that is yet to register for the first time.
+            if args.wait.is_none() && !known.await? {
+                return Err(unknown(bot));
+            }
+            eprintln!("waiting for {bot} to come online, at most {seconds} s");
+            online(client, feed, bot).await
+        };
+        let waited = timeout(limit, waiting).await;
+        waited.unwrap_or_else(|_| Err(offline(bot, limit)))?;
+    }
+    match &args.text {
+        Some(text) => ask(client, feed, args, text, show).await,
+        None => lines::run(client, feed, args, show).await,
+    }
+}
+
+/// Whether the gateway has seen the bot, or cannot know it yet: after its start bots come back.
+async fn is_known(client: &Client, bot: &BotId) -> Result<bool, Failure> {
+    match client.subscribe_once(bot.as_str()).await {
+        Ok(()) => Ok(true),
+        Err(client::Error::Refused(data)) => Ok(data.reason != ErrorCode::BotNotFound),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn unknown(bot: &BotId) -> Failure {
+    let text = format!("{bot} is no bot of yours; --wait 30s waits for one of that name");
+    Failure::refused(ErrorCode::BotNotFound.reason(), text).or_next("t2b bots")
 }
 
 fn offline(bot: &BotId, wait: Duration) -> Failure {
@@ -41,16 +75,22 @@ fn offline(bot: &BotId, wait: Duration) -> Failure {
     .or_next("t2b bots")
 }
 
-/// Waits until the bot is online. Errors: the connection ended for good.
-pub async fn online(client: &Client, events: &mut Events, bot: &BotId) -> Result<(), Failure> {
-    let is_online = |id: &BotId, status| id == bot && status == BotState::Online;
-    // Presence is told from `auth_ok` on, so nothing is missed between this and the events.
+/// Whether the bot is online now.
+async fn is_online(client: &Client, bot: &BotId) -> Result<bool, Failure> {
     let bots = client.bots().await?;
-    if bots.iter().any(|known| is_online(&known.id, known.status)) {
+    let online = |known: &BotInfo| known.id == *bot && known.status == BotState::Online;
+    Ok(bots.iter().any(online))
+}
+
+/// Waits until the bot is online. Errors: the connection ended for good.
+pub async fn online(client: &Client, feed: &mut Feed, bot: &BotId) -> Result<(), Failure> {
+    // Presence is told from `auth_ok` on, so nothing is missed between this and the events.
+    if self::is_online(client, bot).await? {
         return Ok(());
     }
+    let is_online = |id: &BotId, status| id == bot && status == BotState::Online;
     loop {
-        match next(events).await? {
+        match feed.next().await? {
             Event::BotStatus(known) if is_online(&known.bot_id, known.status) => return Ok(()),
             Event::Bots(list) if list.bots.iter().any(|b| is_online(&b.id, b.status)) => {
                 return Ok(());
@@ -61,6 +101,7 @@ pub async fn online(client: &Client, events: &mut Events, bot: &BotId) -> Result
             | Event::Message(_)
             | Event::Partial(_)
             | Event::Typing(_)
+            | Event::Unreadable(_)
             | Event::Registered(_)
             | Event::Unregistered(_)
             | Event::RegisterFailed { .. }
@@ -72,21 +113,9 @@ pub async fn online(client: &Client, events: &mut Events, bot: &BotId) -> Result
     }
 }
 
-/// The next event. Errors: the connection ended for good.
-async fn next(events: &mut Events) -> Result<Event, Failure> {
-    match events.next().await {
-        Some(Event::Disconnected {
-            error,
-            retry_in: None,
-        }) => Err(error.into()),
-        Some(event) => Ok(event),
-        None => Err(client::Error::Stopped.into()),
-    }
-}
-
 async fn ask(
     client: &Client,
-    events: &mut Events,
+    feed: &mut Feed,
     args: &Chat,
     text: &str,
     mut show: Show,
@@ -101,14 +130,20 @@ async fn ask(
     show.frame(&ServerMessage::MessageAck(ack));
     let answer = async {
         loop {
-            let event = next(events).await?;
+            let event = feed.next().await?;
             if let Event::Message(message) = &event
                 && answers(message, &args.bot, &asked)
             {
                 show.message(message);
                 if is_last_part(message) {
-                    return Ok(());
+                    return trouble_of(message).map_or(Ok(()), Err);
                 }
+            } else if let Event::Unreadable(answer) = &event
+                && answer.from.as_deref() == Some(args.bot.as_str())
+                && answer.kind == SendKind::Message
+            {
+                show.unreadable(answer);
+                return Err(unreadable(answer));
             } else if let Event::Partial(partial) = &event
                 && partial.from.as_str() == args.bot.as_str()
             {
@@ -129,6 +164,20 @@ fn answers(message: &Delivered, bot: &BotId, asked: &str) -> bool {
         Some(reply_to) => reply_to == asked,
         None => message.from.as_str() == bot.as_str(),
     }
+}
+
+/// The failure that an answer reports: see `bot/mod.rs`.
+fn trouble_of(answer: &Delivered) -> Option<Failure> {
+    let error = answer.body.get("error")?.as_object()?;
+    let (reason, text) = (
+        error.get("reason")?.as_str()?,
+        error.get("message")?.as_str()?,
+    );
+    Some(Failure::failed(reason, text))
+}
+
+fn unreadable(message: &Unreadable) -> Failure {
+    Failure::failed("unreadable", &message.problem)
 }
 
 fn is_last_part(message: &Delivered) -> bool {

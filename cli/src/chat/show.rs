@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write, stderr};
 
-use client::members_of;
+use client::{Unreadable, members_of};
 use protocol::frame::{Delivered, ServerMessage};
 
 use super::is_last_part;
@@ -64,6 +64,14 @@ impl Show {
         if is_last_part(message) {
             println!();
         }
+    }
+
+    /// A message whose body cannot be read: the frame as it came.
+    pub fn unreadable(&mut self, message: &Unreadable) {
+        if std::mem::take(&mut self.pending) {
+            self.rewrite("");
+        }
+        println!("{}", term::for_stdout(&message.frame));
     }
 
     fn rewrite(&self, text: &str) {

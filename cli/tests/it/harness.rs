@@ -56,6 +56,21 @@ impl Home {
         Process::start(self.command(args, variables)).wait()
     }
 
+    /// Runs to the end of `input`, which is all that is typed.
+    pub fn run_typing(&self, args: &[&str], input: &str) -> Ended {
+        let mut process = self.start_typing(args);
+        input.lines().for_each(|line| process.type_line(line));
+        process.end_input();
+        process.wait()
+    }
+
+    /// Starts and goes on, with a standard input to type into.
+    pub fn start_typing(&self, args: &[&str]) -> Process {
+        let mut command = self.command(args, &[]);
+        command.stdin(Stdio::piped());
+        Process::start(command)
+    }
+
     /// Starts and goes on.
     pub fn start(&self, args: &[&str], variables: &[(&str, &str)]) -> Process {
         Process::start(self.command(args, variables))
@@ -63,8 +78,17 @@ impl Home {
 
     /// A gateway on free ports, once it listens.
     pub fn gateway(&self, variables: &[(&str, &str)]) -> Gateway {
-        let ports = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
-        let args = [&["gateway", "run", "--start-grace", "0"][..], &ports].concat();
+        self.gateway_at("127.0.0.1:0", variables)
+    }
+
+    /// A gateway on that address, once it listens: one that comes back.
+    pub fn gateway_at(&self, listen: &str, variables: &[(&str, &str)]) -> Gateway {
+        self.gateway_with(&["--listen", listen, "--start-grace", "0"], variables)
+    }
+
+    pub fn gateway_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Gateway {
+        let run = ["gateway", "run", "--admin-listen", "127.0.0.1:0"];
+        let args = [&run[..], args].concat();
         let mut process = self.start(&args, variables);
         let line = process.wait_for("listening");
         // As text "listening: ws://A/ws, admin http://B, …", as JSON {"url":"ws://A/ws","admin":"B",…}.
@@ -102,7 +126,7 @@ pub struct Process {
 }
 
 impl Process {
-    fn start(mut command: Command) -> Self {
+    pub fn start(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let (sender, lines) = channel();
         collect(child.stdout.take().unwrap(), true, sender.clone());
@@ -123,6 +147,15 @@ impl Process {
         };
         kept.push_str(&line);
         kept.push('\n');
+    }
+
+    pub fn type_line(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().unwrap();
+        writeln!(input, "{line}").unwrap();
+    }
+
+    pub fn end_input(&mut self) {
+        drop(self.child.stdin.take());
     }
 
     /// The first line from now on that holds `text`.
@@ -204,13 +237,27 @@ impl Ended {
     }
 }
 
+/// One POST of JSON, and all that comes back.
+pub fn http_post(address: &str, path: &str, key: &str, body: &str) -> String {
+    let len = body.len();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nAuthorization: Bearer {key}\r\n\
+         Content-Type: application/json\r\nContent-Length: {len}"
+    );
+    exchange(address, &head, body)
+}
+
 /// One HTTP/1.1 request, and all that comes back until the peer closes.
 pub fn http(address: &str, head: &str) -> String {
+    exchange(address, head, "")
+}
+
+fn exchange(address: &str, head: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     write!(
         stream,
-        "{head}\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        "{head}\r\nHost: {address}\r\nConnection: close\r\n\r\n{body}"
     )
     .unwrap();
     let mut answer = Vec::new();

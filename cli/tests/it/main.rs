@@ -1,10 +1,16 @@
 //! The program as people meet it: several processes on this machine, and what they print.
 
 #[cfg(test)]
+mod chat;
+#[cfg(test)]
 mod conversation;
 #[cfg(test)]
 mod credentials;
 #[cfg(test)]
+mod echo;
+#[cfg(test)]
 mod exit_codes;
 #[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod proxy;

@@ -6,3 +6,7 @@ mod reconnect;
 mod requests;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod too_large;
+#[cfg(test)]
+mod unreadable;

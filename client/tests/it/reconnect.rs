@@ -107,6 +107,51 @@ async fn four_closes_end_the_client() {
     }
 }
 
+/// What a proxy says while the gateway behind it restarts. None of it is the gateway's own word.
+const PASSING: [&str; 6] = [
+    "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 302 Found\r\nLocation: https://sorry.invalid/\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n",
+    "this is no HTTP\r\n\r\n",
+];
+
+#[tokio::test]
+async fn what_a_proxy_says_during_a_restart_does_not_end_the_client() {
+    let cases = PASSING.map(async |answer| {
+        let server = Server::start().await;
+        let (client, mut events, peer) = server.connected().await;
+        throw_out(peer).await;
+        server.answer_instead(answer.as_bytes()).await;
+        let mut peer = server.accept(25_000).await;
+        let (pinged, _) = tokio::join!(client.ping(), peer.answer("pong", json!({"timestamp": 1})));
+        pinged.unwrap();
+        let mut reasons = Vec::new();
+        let mut event = next(&mut events).await;
+        while !matches!(event, Event::Connected(_)) {
+            if let Event::Disconnected { error, retry_in } = event {
+                assert!(retry_in.is_some(), "{answer}: {error}");
+                reasons.push(error.to_string());
+            }
+            event = next(&mut events).await;
+        }
+        let status = answer.split(' ').nth(1).unwrap();
+        let shown = reasons.last().unwrap();
+        let names_it = shown.contains(status) || shown.contains("not answer as a WebSocket");
+        assert!(names_it, "{answer}: {reasons:?}");
+    });
+    futures_util::future::join_all(cases).await;
+}
+
+#[tokio::test]
+async fn the_first_attempt_fails_with_what_was_answered() {
+    let server = Server::start().await;
+    let refusing = server.answer_instead(PASSING[0].as_bytes());
+    let (connected, ()) = tokio::join!(Client::connect(server.options()), refusing);
+    assert_eq!(connected.unwrap_err(), Error::Upgrade { status: 404 });
+}
+
 #[tokio::test]
 async fn a_refused_credential_is_told_with_the_gateways_reason() {
     let server = Server::start().await;

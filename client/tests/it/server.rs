@@ -5,6 +5,7 @@ use std::time::Duration;
 use client::{Client, Error, Event, Events, Options};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -54,6 +55,18 @@ impl Server {
         (peer, asked)
     }
 
+    /// The next connection, its request answered with `bytes` and closed: what stands before a gateway
+    /// that restarts.
+    pub async fn answer_instead(&self, bytes: &[u8]) {
+        let (mut stream, _) = soon(self.0.accept()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(soon(stream.read_u8()).await.unwrap());
+        }
+        stream.write_all(bytes).await.unwrap();
+        stream.shutdown().await.unwrap();
+    }
+
     /// The next connection, authenticated; it pings every `heartbeat_ms`, so it says.
     pub async fn accept(&self, heartbeat_ms: u64) -> Peer {
         let (mut peer, _) = self.accept_raw().await;
@@ -83,8 +96,12 @@ pub struct Peer(WebSocketStream<TcpStream>);
 
 impl Peer {
     pub async fn say(&mut self, frame: Value) {
-        let text = Message::text(frame.to_string());
-        self.0.send(text).await.unwrap();
+        self.say_text(&frame.to_string()).await;
+    }
+
+    /// A frame as it stands: also one that no JSON library would write.
+    pub async fn say_text(&mut self, frame: &str) {
+        self.0.send(Message::text(frame)).await.unwrap();
     }
 
     /// The next text frame.

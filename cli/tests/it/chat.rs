@@ -1,0 +1,110 @@
+//! `chat` says what it waits for, what it cannot send, and what it cannot read.
+
+use std::time::{Duration, Instant};
+
+use crate::harness::{Home, http_post};
+
+/// Far below the 30 s for which a known bot is waited for.
+const AT_ONCE: Duration = Duration::from_secs(10);
+
+#[test]
+fn a_name_that_nobody_has_is_reported_at_once() {
+    let home = Home::new();
+    let gateway = home.gateway(&[]);
+    let chat = ["chat", "bot_typo", "--text", "x", "--url", &gateway.url];
+    let begun = Instant::now();
+    let said = home.run(&chat).with(77);
+    assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
+    assert!(said.contains("error: bot_not_found: bot_typo"), "{said}");
+    assert!(said.contains("next: t2b bots"), "{said}");
+}
+
+#[test]
+fn it_says_what_it_waits_for() {
+    let home = Home::new();
+    let gateway = home.gateway(&[]);
+    let url = ["--url", gateway.url.as_str()];
+    // With --wait the bot may register for the first time while chat waits.
+    let chat = ["chat", "bot_late", "--text", "hi", "--wait", "25s"];
+    let mut waiting = home.start(&[&chat[..], &url].concat(), &[]);
+    waiting.wait_for("waiting for bot_late to come online, at most 25 s");
+    let echo = ["bot", "echo", "--id", "bot_late"];
+    let mut bot = home.start(&[&echo[..], &url].concat(), &[]);
+    bot.wait_for("is online");
+    assert!(waiting.wait().with(0).contains("hi"));
+
+    bot.terminate().with(0);
+    let chat = ["chat", "bot_late", "--text", "hi", "--wait", "1s"];
+    let said = home.run(&[&chat[..], &url].concat()).with(69);
+    assert!(said.contains("waiting for bot_late"), "{said}");
+    assert!(said.contains("error: bot_offline: bot_late"), "{said}");
+}
+
+/// A gateway that has just started cannot know yet which names nobody has.
+#[test]
+fn during_the_start_grace_a_name_is_waited_for() {
+    let home = Home::new();
+    let grace = ["--listen", "127.0.0.1:0", "--start-grace", "60s"];
+    let gateway = home.gateway_with(&grace, &[]);
+    let chat = ["chat", "bot_typo", "--text", "x", "--url", &gateway.url];
+    let mut waiting = home.start(&chat, &[]);
+    waiting.wait_for("waiting for bot_typo to come online, at most 30 s");
+    waiting.terminate();
+}
+
+#[test]
+fn a_text_over_the_limit_is_refused_before_it_is_sent() {
+    let home = Home::new();
+    let gateway = home.gateway(&[]);
+    let url = ["--url", gateway.url.as_str()];
+    let echo = ["bot", "echo", "--id", "bot_clawra"];
+    let mut bot = home.start(&[&echo[..], &url].concat(), &[]);
+    bot.wait_for("is online");
+    let chat = ["chat", "bot_clawra"];
+    let long = "x".repeat(262_144);
+    let lines = format!("before\n{long}\nbehind\n");
+    let said = home.run_typing(&[&chat[..], &url].concat(), &lines);
+    assert_eq!(said.stdout, "before\nbehind\n");
+    let told = said.with(0);
+    assert!(
+        told.contains("error: too_large: the frame has 262"),
+        "{told}"
+    );
+}
+
+#[test]
+fn it_says_why_the_connection_is_lost_and_when_it_is_back() {
+    let home = Home::new();
+    let gateway = home.gateway(&[]);
+    let url = ["--url", gateway.url.as_str()];
+    let chat = ["chat", "bot_late", "--text", "hi", "--wait", "30s"];
+    let mut waiting = home.start(&[&chat[..], &url].concat(), &[]);
+    waiting.wait_for("waiting for bot_late");
+    let public = gateway.public.clone();
+    gateway.process.terminate().with(0);
+    waiting.wait_for("again in");
+    let _again = home.gateway_at(&public, &[]);
+    waiting.wait_for("connected again");
+}
+
+/// A bot that is a script may answer with what no JSON library reads.
+#[test]
+fn an_answer_that_cannot_be_read_is_shown_as_it_came() {
+    let home = Home::new();
+    let gateway = home.gateway(&[]);
+    let key = home.run(&["keys", "issue", "local"]).with(0);
+    let url = ["--url", gateway.url.as_str()];
+    let echo = ["bot", "echo", "--id", "bot_clawra"];
+    let mut bot = home.start(&[&echo[..], &url].concat(), &[]);
+    bot.wait_for("is online");
+    let listening = ["chat", "bot_clawra", "--client-id", "phone", "--json"];
+    let mut phone = home.start_typing(&[&listening[..], &url].concat());
+    phone.type_line("hello");
+    phone.wait_for("hello");
+    let body = r#"{"to":"phone","text":"cut \ud83d"}"#;
+    http_post(&gateway.public, "/v1/messages", key.trim(), body);
+    assert!(phone.wait_for(r"cut \ud83d").starts_with('{'));
+    phone.end_input();
+    let said = phone.wait().with(0);
+    assert!(said.contains("error: unreadable: "), "{said}");
+}

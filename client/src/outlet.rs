@@ -1,0 +1,76 @@
+//! Where the requests of one connection go: each is written as text, measured and numbered here.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use protocol::codec::encode;
+use protocol::frame::{ClientFrame, ClientMessage, ServerMessage};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::Error;
+use crate::link::{Command, QueuedFrame};
+
+/// Requests that wait for a link's task. Full: the caller waits.
+const COMMANDS_MAX: usize = 1024;
+
+/// The way to one link. Clones share its numbers.
+#[derive(Debug, Clone)]
+pub(crate) struct Outlet {
+    commands: mpsc::Sender<Command>,
+    /// Largest frame that the gateway takes.
+    frame_bytes: usize,
+    requests: Arc<AtomicU64>,
+}
+
+impl Outlet {
+    /// An outlet, and what its link reads.
+    pub fn new(frame_bytes: usize) -> (Self, mpsc::Receiver<Command>) {
+        let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
+        let outlet = Self {
+            commands,
+            frame_bytes,
+            requests: Arc::default(),
+        };
+        (outlet, inbox)
+    }
+
+    /// Sends a request and waits for its answer. Errors: `TooLarge`, before anything is sent; the
+    /// refusal; the connection ended.
+    pub async fn ask(&self, message: ClientMessage) -> Result<ServerMessage, Error> {
+        let id = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        let id = id.to_string();
+        let text = self.written(message, Some(id.clone()))?;
+        let (answer, answered) = oneshot::channel();
+        let answer = Some((id, answer));
+        self.command(Command::Send(QueuedFrame { text, answer }))
+            .await?;
+        answered.await.map_err(|_| Error::Lost)?
+    }
+
+    /// Sends what has no answer. Errors: `TooLarge`; the connection ended.
+    pub async fn tell(&self, message: ClientMessage) -> Result<(), Error> {
+        let text = self.written(message, None)?;
+        let answer = None;
+        self.command(Command::Send(QueuedFrame { text, answer }))
+            .await
+    }
+
+    /// Lets the link wait for the answers that are due, then close.
+    pub async fn retire(&self) {
+        // A link that is gone already needs no telling.
+        let _ = self.command(Command::Retire).await;
+    }
+
+    fn written(&self, message: ClientMessage, id: Option<String>) -> Result<String, Error> {
+        let text = encode::client(&ClientFrame { message, id });
+        let (bytes, max) = (text.len(), self.frame_bytes);
+        if bytes > max {
+            return Err(Error::TooLarge { bytes, max });
+        }
+        Ok(text)
+    }
+
+    async fn command(&self, command: Command) -> Result<(), Error> {
+        self.commands.send(command).await.map_err(|_| Error::Lost)
+    }
+}
