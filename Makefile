@@ -79,6 +79,7 @@ bench-idle: ## memory and CPU of 10,000 sockets that say nothing; 2 minutes
 deny unit conformance nodes: tools
 conformance: export TEST_KOSOKU := $(CURDIR)/.cache/python/bin/kosoku
 unit: export TEST_PYTHON := $(CURDIR)/.cache/python/bin/python
+unit: export TEST_NODE := $(NODE_BIN)/node
 unit nodes: export TEST_REDIS := $(CURDIR)/.cache/redis/redis-server
 
 peers: ## unpacks nats-server and mosquitto into .cache/, to be measured beside the gateway

@@ -1,5 +1,6 @@
 //! What can be said on the command line. Wrong usage exits 64.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -74,6 +75,8 @@ pub enum TenantCommand {
 pub enum BotCommand {
     /// Answers every message with the same text
     Echo(Echo),
+    /// Answers every message by a program: text on its standard input, the answer on its output
+    Exec(Exec),
 }
 
 #[derive(Args)]
@@ -158,6 +161,31 @@ pub struct Echo {
     pub id: BotId,
     #[command(flatten)]
     pub target: Target,
+}
+
+#[derive(Args)]
+pub struct Exec {
+    /// The bot's id
+    #[arg(long)]
+    pub id: BotId,
+    /// Sends what the program has written so far as partials
+    #[arg(long)]
+    pub stream: bool,
+    /// Most programs that run at the same time
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub jobs: u16,
+    /// How long a program may run
+    #[arg(long, default_value = "120s", value_parser = gateway::config::parse_duration)]
+    pub timeout: Duration,
+    /// Most that a program may write
+    #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = gateway::config::parse_size)]
+    pub output: u64,
+    #[command(flatten)]
+    pub target: Target,
+    /// The program and its arguments. It gets T2B_FROM, T2B_BOT, T2B_MESSAGE_ID, T2B_CONNECTION_ID and
+    /// T2B_REPLY_TO in its environment
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
 }
 
 /// Reads the command line. Errors: the code to exit with; all is said already.

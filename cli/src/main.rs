@@ -63,6 +63,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Bots(list) => bots::run(list).await,
         Command::Chat(chat) => chat::run(chat).await,
         Command::Bot(BotCommand::Echo(echo)) => bot::echo::run(echo).await,
+        Command::Bot(BotCommand::Exec(exec)) => bot::exec::run(exec).await,
         Command::Demo => demo::run().await,
     }
 }

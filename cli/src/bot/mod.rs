@@ -1,10 +1,11 @@
-//! `bot …`: a bot of this machine. What it answers is `echo.rs`'s; here is what all have
+//! `bot …`: a bot of this machine. What it answers is `echo.rs`'s or `exec.rs`'s; here is what all have
 //! in common: it registers, takes messages in turns, and answers each, at the least with an error.
 //!
 //! An answer that reports a failure is a message like any other, with one member more:
 //! `"error": {"reason", "message"}`. `chat` ends with it as an error.
 
 pub mod echo;
+pub mod exec;
 mod turns;
 
 use std::sync::Arc;

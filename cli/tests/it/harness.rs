@@ -27,6 +27,10 @@ impl Home {
         Self(tempfile::tempdir().unwrap())
     }
 
+    pub fn path(&self) -> &std::path::Path {
+        self.0.path()
+    }
+
     /// A file of the state directory, as it is.
     pub fn state(&self, name: &str) -> String {
         let path = self.0.path().join("state").join(name);

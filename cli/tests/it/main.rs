@@ -9,6 +9,10 @@ mod credentials;
 #[cfg(test)]
 mod echo;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod exec;
+#[cfg(test)]
 mod exit_codes;
 #[cfg(test)]
 mod harness;

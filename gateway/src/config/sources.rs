@@ -12,8 +12,18 @@ use toml::de::{DeTable, DeValue};
 use super::keys::{KEYS, Key};
 use super::raw::{ConfigError, Place, Raw, RawLimits, RawTenant, Setting};
 
-/// `T2B_…` variables that are no configuration keys: they belong to client commands and to tests.
-const OTHER_VARIABLES: &[&str] = &["T2B_CONFIG", "T2B_KEY", "T2B_URL"];
+/// `T2B_…` variables that are no configuration keys: they belong to client commands, to tests, and to the
+/// programs that `t2b bot exec` starts.
+const OTHER_VARIABLES: &[&str] = &[
+    "T2B_CONFIG",
+    "T2B_KEY",
+    "T2B_URL",
+    "T2B_BOT",
+    "T2B_CONNECTION_ID",
+    "T2B_FROM",
+    "T2B_MESSAGE_ID",
+    "T2B_REPLY_TO",
+];
 
 /// Everything that configuration is made from.
 #[derive(Default)]

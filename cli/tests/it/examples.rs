@@ -1,0 +1,61 @@
+//! The bots in `sdk/examples`: somebody else's WebSocket library and the protocol page, nothing of ours.
+
+use std::ffi::OsString;
+use std::process::{Command, Stdio};
+
+use crate::harness::{Home, Process};
+
+/// The program that an environment variable names; none: the test is skipped.
+fn program(variable: &str) -> Option<OsString> {
+    let program = std::env::var_os(variable);
+    let required = std::env::var("TEST_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
+    assert!(program.is_some() || !required, "{variable} is unset");
+    if program.is_none() {
+        eprintln!("skipped: {variable} is unset");
+    }
+    program
+}
+
+#[track_caller]
+fn check(variable: &str, file: &str) {
+    let Some(program) = program(variable) else {
+        return;
+    };
+    let home = Home::new();
+    let gateway = home.gateway(&[]);
+    let key = home.run(&["keys", "issue", "local"]).with(0);
+    let start = |url: &str, key: &str| {
+        let path = format!("{}/../sdk/examples/{file}", env!("CARGO_MANIFEST_DIR"));
+        let mut command = Command::new(&program);
+        command
+            .args([&path, url, "bot_loud"])
+            .env("T2B_KEY", key)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Process::start(command)
+    };
+    let mut bot = start(&gateway.url, key.trim());
+    bot.wait_for("bot_loud is online");
+    let chat = ["chat", "bot_loud", "--text", "hello", "--url", &gateway.url];
+    assert_eq!(home.run(&chat).stdout, "HELLO\n");
+
+    // A restart is survived; a refused key is not.
+    let public = gateway.public.clone();
+    gateway.process.terminate().with(0);
+    bot.wait_for("connection lost");
+    let gateway = home.gateway_at(&public, &[]);
+    bot.wait_for("bot_loud is online");
+    let refused = start(&gateway.url, "t2b_local_0123456789abcdef");
+    let said = refused.wait().with(1);
+    assert!(said.contains("4401"), "{said}");
+}
+
+#[test]
+fn a_bot_in_python() {
+    check("TEST_PYTHON", "bot.py");
+}
+
+#[test]
+fn a_bot_in_javascript() {
+    check("TEST_NODE", "bot.mjs");
+}
