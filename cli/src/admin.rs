@@ -10,7 +10,7 @@ use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -23,7 +23,12 @@ const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Makes all credentials of a tenant void.
 pub async fn revoke(tenant: Tenant) -> Result<(), Failure> {
+    let json = tenant.output.json;
     let (user, answer) = order(tenant, "revoke").await?;
+    if json {
+        term::print_json(&json!({"user": user, "generation": answer["generation"]}));
+        return Ok(());
+    }
     let generation = &answer["generation"];
     println!("revoked: all keys and tokens of {user} before generation {generation}");
     eprintln!("{} t2b keys issue {user}", term::dim("next:"));
@@ -32,17 +37,27 @@ pub async fn revoke(tenant: Tenant) -> Result<(), Failure> {
 
 /// Shuts a tenant out.
 pub async fn suspend(tenant: Tenant) -> Result<(), Failure> {
+    let json = tenant.output.json;
     let (user, _) = order(tenant, "suspend").await?;
+    if json {
+        term::print_json(&json!({"user": user, "suspended": true}));
+        return Ok(());
+    }
     println!("suspended: {user}");
     Ok(())
 }
 
 /// Lets a tenant in again.
 pub async fn resume(tenant: Tenant) -> Result<(), Failure> {
+    let json = tenant.output.json;
     let (user, answer) = order(tenant, "resume").await?;
     if answer["suspended"] == true {
         let text = format!("{user} is suspended by the configuration file");
         return Err(Failure::failed("tenant_suspended", text));
+    }
+    if json {
+        term::print_json(&json!({"user": user, "suspended": false}));
+        return Ok(());
     }
     println!("resumed: {user}");
     Ok(())

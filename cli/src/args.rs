@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use protocol::{BotId, ClientId, TenantId};
 
 use crate::config_args::{AllKeys, Hidden};
@@ -39,6 +40,17 @@ pub enum Command {
     /// Runs a bot
     #[command(subcommand)]
     Bot(BotCommand),
+    /// Prints the completions of a shell
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
+    /// Writes a man page of every command
+    Man {
+        /// Folder to write them to; it is made if need be
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 #[derive(Subcommand)]
@@ -46,9 +58,9 @@ pub enum GatewayCommand {
     /// Serves until SIGTERM or Ctrl-C
     Run(AllKeys),
     /// Asks the running gateway how it is
-    Status(AllKeys),
+    Status(Inspect),
     /// Prints the configuration that holds, credentials masked
-    Config(AllKeys),
+    Config(Inspect),
 }
 
 #[derive(Subcommand)]
@@ -60,7 +72,7 @@ pub enum KeysCommand {
     /// Says whose key it is
     Verify(Verify),
     /// Prints a new random secret
-    Secret,
+    Secret(Output),
 }
 
 #[derive(Subcommand)]
@@ -79,6 +91,22 @@ pub enum BotCommand {
     Exec(Exec),
 }
 
+/// How facts are printed.
+#[derive(Args, Clone, Copy)]
+pub struct Output {
+    /// Prints one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Inspect {
+    #[command(flatten)]
+    pub output: Output,
+    #[command(flatten)]
+    pub config: AllKeys,
+}
+
 #[derive(Args)]
 pub struct Issue {
     /// Whose
@@ -86,6 +114,8 @@ pub struct Issue {
     /// Of which generation; without: the present one
     #[arg(long)]
     pub generation: Option<u64>,
+    #[command(flatten)]
+    pub output: Output,
     #[command(flatten)]
     pub config: Hidden,
 }
@@ -95,6 +125,8 @@ pub struct Verify {
     /// The key; - reads it from standard input
     pub key: String,
     #[command(flatten)]
+    pub output: Output,
+    #[command(flatten)]
     pub config: Hidden,
 }
 
@@ -102,6 +134,8 @@ pub struct Verify {
 pub struct Tenant {
     /// Who
     pub user: TenantId,
+    #[command(flatten)]
+    pub output: Output,
     #[command(flatten)]
     pub config: Hidden,
 }
@@ -186,6 +220,11 @@ pub struct Exec {
     /// T2B_REPLY_TO in its environment
     #[arg(last = true, required = true, value_name = "CMD")]
     pub command: Vec<OsString>,
+}
+
+/// All commands, for completions and man pages.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Reads the command line. Errors: the code to exit with; all is said already.

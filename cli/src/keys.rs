@@ -3,13 +3,22 @@
 
 use std::io;
 
-use crate::args::{Issue, Verify};
+use serde_json::json;
+
+use crate::args::{Issue, Output, Verify};
 use crate::failure::Failure;
+use crate::term;
 
 /// Prints a user's key, alone on stdout so that a script can take it.
 pub async fn issue(issue: Issue) -> Result<(), Failure> {
     let config = issue.config.load()?;
     let key = config.issue_key(&issue.user, issue.generation).await?;
+    if issue.output.json {
+        let owner = config.verify_key(key.reveal()).await?;
+        let (user, generation) = (owner.tenant, owner.generation);
+        term::print_json(&json!({"user": user, "generation": generation, "key": key.reveal()}));
+        return Ok(());
+    }
     println!("{}", key.reveal());
     Ok(())
 }
@@ -25,19 +34,33 @@ pub async fn verify(verify: Verify) -> Result<(), Failure> {
     }
     let owner = verify.config.load()?.verify_key(key.trim()).await?;
     let (user, generation) = (owner.tenant, owner.generation);
-    if generation != owner.current {
-        let text = format!("{user}'s key of generation {generation} was revoked");
+    let current = owner.current;
+    if generation != current {
+        let text = match generation < current {
+            true => format!("{user}'s key of generation {generation} was revoked"),
+            false => format!(
+                "{user}'s key of generation {generation} was not issued yet: the current one is {current}"
+            ),
+        };
         return Err(
             Failure::refused("unauthorized", text).or_next(format!("t2b keys issue {user}"))
         );
+    }
+    if verify.output.json {
+        term::print_json(&json!({"user": user, "generation": generation, "current": current}));
+        return Ok(());
     }
     println!("valid: user {user}, generation {generation}");
     Ok(())
 }
 
 /// Prints a new random secret.
-pub fn secret() -> Result<(), Failure> {
+pub fn secret(output: Output) -> Result<(), Failure> {
     let secret = gateway::config::new_secret().map_err(|e| Failure::failed("randomness", e))?;
+    if output.json {
+        term::print_json(&json!({"secret": secret.reveal()}));
+        return Ok(());
+    }
     println!("{}", secret.reveal());
     Ok(())
 }

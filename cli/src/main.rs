@@ -8,7 +8,7 @@
 //! | `connect.rs` | which gateway and key the client commands use |
 //! | `feed.rs` | their events, and what is told of their connection |
 //! | `bots.rs`, `chat/`, `bot/` | `bots`, `chat`, `bot …` |
-//! | `demo.rs` | `demo` |
+//! | `demo.rs`, `manual.rs` | `demo`; `completions`, `man` |
 //! | `failure.rs`, `term.rs` | how it ends, how it looks |
 
 mod admin;
@@ -22,6 +22,7 @@ mod demo;
 mod failure;
 mod feed;
 mod keys;
+mod manual;
 mod serve;
 mod term;
 
@@ -57,13 +58,15 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Keys(KeysCommand::Issue(issue)) => keys::issue(issue).await,
         Command::Keys(KeysCommand::Revoke(tenant)) => admin::revoke(tenant).await,
         Command::Keys(KeysCommand::Verify(verify)) => keys::verify(verify).await,
-        Command::Keys(KeysCommand::Secret) => keys::secret(),
+        Command::Keys(KeysCommand::Secret(output)) => keys::secret(output),
         Command::Tenant(TenantCommand::Suspend(tenant)) => admin::suspend(tenant).await,
         Command::Tenant(TenantCommand::Resume(tenant)) => admin::resume(tenant).await,
         Command::Bots(list) => bots::run(list).await,
         Command::Chat(chat) => chat::run(chat).await,
         Command::Bot(BotCommand::Echo(echo)) => bot::echo::run(echo).await,
         Command::Bot(BotCommand::Exec(exec)) => bot::exec::run(exec).await,
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { folder } => manual::pages(&folder),
         Command::Demo => demo::run().await,
     }
 }

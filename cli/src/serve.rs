@@ -5,6 +5,7 @@ use gateway::{Addresses, Gateway, Shutdown, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::admin;
+use crate::args::Inspect;
 use crate::config_args::AllKeys;
 use crate::failure::Failure;
 use crate::term;
@@ -23,9 +24,17 @@ pub async fn run(config: AllKeys) -> Result<(), Failure> {
 }
 
 /// Asks the running gateway how it is.
-pub async fn status(config: AllKeys) -> Result<(), Failure> {
-    let config = config.load()?;
-    let status = admin::get(&config, "status").await?;
+pub async fn status(inspect: Inspect) -> Result<(), Failure> {
+    let json = inspect.output.json;
+    let config = inspect.config.load()?;
+    let mut status = admin::get(&config, "status").await?;
+    if json {
+        if status["store"]["kind"] == "redis" {
+            status["cluster"] = admin::get(&config, "nodes").await?;
+        }
+        term::print_json(&status);
+        return Ok(());
+    }
     let number = |value: &serde_json::Value| value.as_u64().unwrap_or(0);
     let store = &status["store"];
     let state = match status["draining"].as_bool() {
@@ -104,8 +113,14 @@ async fn cluster(config: &Config) -> Result<(), Failure> {
 }
 
 /// Prints the configuration that holds.
-pub fn show_config(config: AllKeys) -> Result<(), Failure> {
-    print!("{}", config.load()?.effective_toml());
+pub fn show_config(inspect: Inspect) -> Result<(), Failure> {
+    let text = inspect.config.load()?.effective_toml();
+    if inspect.output.json {
+        let facts = toml::from_str(&text).map_err(|error| Failure::failed("json", error))?;
+        term::print_json(&facts);
+        return Ok(());
+    }
+    print!("{text}");
     Ok(())
 }
 

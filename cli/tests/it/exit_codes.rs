@@ -42,6 +42,32 @@ fn wrong_usage_is_64_and_help_is_0() {
 }
 
 #[test]
+fn a_url_of_another_kind_is_answered_with_the_right_one() {
+    let home = Home::new();
+    let said = |url: &str, code: i32| {
+        home.run(&["bots", "--url", url, "--key", WRONG_KEY])
+            .with(code)
+    };
+    for (url, right) in [
+        ("http://127.0.0.1:3000", "ws://127.0.0.1:3000/ws"),
+        (
+            "https://gateway.invalid/ws?token=x",
+            "wss://gateway.invalid/ws",
+        ),
+    ] {
+        let said = said(url, 64);
+        assert!(said.contains(&format!("use {right}\n")), "{said}");
+    }
+    let said_nothing = said("127.0.0.1:3000", 64);
+    assert!(said_nothing.contains("expected ws://"), "{said_nothing}");
+
+    let gateway = home.gateway(&[]);
+    let said = said(&format!("wss://{}/ws", gateway.public), 69);
+    assert!(said.contains("does not speak TLS"), "{said}");
+    assert!(said.contains("ws:// instead of wss://"), "{said}");
+}
+
+#[test]
 fn nobody_there_is_69() {
     let home = Home::new();
     let address = nowhere();
@@ -99,7 +125,11 @@ fn keys_are_made_and_checked_without_a_gateway() {
     let newer = home
         .run(&["keys", "issue", "alice", "--generation", "3"])
         .with(0);
-    home.run(&["keys", "verify", newer.trim()]).with(77);
+    let said = home.run(&["keys", "verify", newer.trim()]).with(77);
+    assert!(
+        said.contains("generation 3 was not issued yet: the current one is 0"),
+        "{said}"
+    );
     let secret = home.run(&["keys", "secret"]).with(0);
     assert_eq!(secret.trim().len(), 43);
 }

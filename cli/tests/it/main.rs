@@ -17,4 +17,6 @@ mod exit_codes;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod json;
+#[cfg(test)]
 mod proxy;

@@ -1,0 +1,89 @@
+//! `--json`: every command that prints facts prints them for programs too.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::harness::Home;
+
+/// The one line that a command prints.
+#[track_caller]
+fn said(home: &Home, args: &[&str]) -> Value {
+    let ended = home.run(&[args, &["--json"]].concat());
+    let (stdout, all) = (ended.stdout.clone(), ended.with(0));
+    let mut lines = stdout.lines();
+    let first = lines
+        .next()
+        .and_then(|line| serde_json::from_str(line).ok());
+    assert_eq!(lines.next(), None, "{args:?}: {all}");
+    first.unwrap_or_else(|| panic!("{args:?}: no JSON: {all}"))
+}
+
+#[test]
+fn keys_and_the_configuration() {
+    let home = Home::new();
+    let issued = said(&home, &["keys", "issue", "alice"]);
+    assert_eq!(issued["user"], "alice");
+    assert_eq!(issued["generation"], 0);
+    let key = issued["key"].as_str().unwrap();
+    let verified = said(&home, &["keys", "verify", key]);
+    let expected = json!({"user": "alice", "generation": 0, "current": 0});
+    assert_eq!(verified, expected);
+    let secret = said(&home, &["keys", "secret"]);
+    assert_eq!(secret["secret"].as_str().unwrap().len(), 43);
+    let config = said(&home, &["gateway", "config", "--heartbeat", "8s"]);
+    assert_eq!(config["heartbeat"], "8s");
+    assert_eq!(config["limits"]["bots_per_socket"], 64);
+}
+
+#[test]
+fn the_running_gateway_and_its_tenants() {
+    let home = Home::new();
+    let gateway = home.gateway(&[]);
+    let admin = ["--admin-listen", gateway.admin.as_str()];
+    let ask = |args: &[&str]| said(&home, &[args, &admin].concat());
+    let status = ask(&["gateway", "status"]);
+    assert_eq!(status["draining"], false);
+    assert_eq!(status["store"]["kind"], "memory");
+    let expected = json!({"user": "alice", "suspended": true});
+    assert_eq!(ask(&["tenant", "suspend", "alice"]), expected);
+    let expected = json!({"user": "alice", "suspended": false});
+    assert_eq!(ask(&["tenant", "resume", "alice"]), expected);
+    let expected = json!({"user": "alice", "generation": 1});
+    assert_eq!(ask(&["keys", "revoke", "alice"]), expected);
+}
+
+#[test]
+fn completions_know_every_command() {
+    let home = Home::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = home.run(&["completions", shell]).with(0);
+        for word in ["completions", "verify", "exec", "--admin-listen"] {
+            let word = match shell {
+                "fish" => word.trim_start_matches('-'),
+                _ => word,
+            };
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+    }
+    home.run(&["completions", "tcsh"]).with(64);
+}
+
+#[test]
+fn every_command_has_a_man_page() {
+    let home = Home::new();
+    let dir = home.path().join("man");
+    home.run(&["man", dir.to_str().unwrap()]).with(0);
+    for page in [
+        "t2b",
+        "t2b-gateway-run",
+        "t2b-keys-verify",
+        "t2b-bot-exec",
+        "t2b-chat",
+    ] {
+        let text = fs::read_to_string(dir.join(format!("{page}.1"))).unwrap();
+        assert!(text.contains(".TH ") && text.contains(".SH NAME"), "{page}");
+    }
+    let pages = fs::read_dir(&dir).unwrap().count();
+    assert!(pages >= 16, "{pages}");
+}
