@@ -197,7 +197,6 @@ mod tests {
             old_secret: false,
             generation: 0,
             terms: (scope != Scope::Key).then(|| Arc::new(terms)),
-            old_secret: false,
         }
     }
 
