@@ -25,11 +25,11 @@ pub(super) struct Exchange<'a> {
     head: &'a Parts,
     body: Incoming,
     source: SmolStr,
-    joined: &'a OnceLock<Joined>,
+    joined: &'a OnceLock<JoinedTenant>,
 }
 
 /// Whose a request is, once it has joined a tenant.
-pub(super) struct Joined {
+pub(super) struct JoinedTenant {
     pub(super) tenant: TenantId,
     /// What is charged with its answer.
     pub(super) outbound: Budget,
@@ -42,7 +42,7 @@ impl<'a> Exchange<'a> {
         head: &'a Parts,
         body: Incoming,
         source: SmolStr,
-        joined: &'a OnceLock<Joined>,
+        joined: &'a OnceLock<JoinedTenant>,
     ) -> Self {
         Self {
             node,
@@ -98,7 +98,7 @@ impl<'a> Exchange<'a> {
         let caller = Caller::join(self.node, self.source.clone(), opened).await?;
         if let Some((tenant, outbound)) = caller.charged() {
             // It joins once.
-            let _ = self.joined.set(Joined { tenant, outbound });
+            let _ = self.joined.set(JoinedTenant { tenant, outbound });
         }
         Ok(caller)
     }
