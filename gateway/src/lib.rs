@@ -137,6 +137,15 @@ impl Gateway {
         if let Some(fault) = fault {
             backplane = backplane.with_fault(fault);
         }
+        let memory = MemoryDivision::of(config.memory_max);
+        if config.sockets_max as u64 > memory.sockets {
+            let (sockets_max, has_room_for) = (config.sockets_max, memory.sockets);
+            tracing::warn!(
+                sockets_max,
+                has_room_for,
+                "memory_max has no room for so many sockets"
+            );
+        }
         let settings = config.settings(unix_ms());
         let (node, queues) = Node::new(
             settings,
@@ -146,7 +155,7 @@ impl Gateway {
                 tracer: config.tracer(),
             },
             backplane,
-            MemoryDivision::of(config.memory_max),
+            memory,
         );
 
         node.metrics.memory_max_bytes.set(config.memory_max as f64);

@@ -149,14 +149,14 @@ pub(crate) struct Entry {
     /// Index of its tenant's shard, once it has a tenant; `usize::MAX` before.
     shard: AtomicUsize,
     /// Whose it is, once that is known.
-    owner: OnceLock<Owner>,
+    owner: OnceLock<SocketOwner>,
     /// What it may send once it has joined its tenant, between its verification and that.
     read_limits: Mutex<Option<Box<ReadLimits>>>,
     refusals: Mutex<perform::Refusals>,
 }
 
 /// Who is charged for a connection.
-struct Owner {
+struct SocketOwner {
     tenant: TenantId,
     client: ClientHash,
 }

@@ -21,7 +21,9 @@ use router_core::shard::Input;
 use router_core::store::Reply;
 use router_core::{ConnKey, Env, Millis, Session};
 
-use super::{ClientHash, Entry, Moment, Node, Owner, ShardCell, ShardState, TenantBudgets, lock};
+use super::{
+    ClientHash, Entry, Moment, Node, ShardCell, ShardState, SocketOwner, TenantBudgets, lock,
+};
 use crate::metrics::Traffic;
 use crate::ws::{self, Budget, Outgoing, Push, ReadLimits, WriteLimits};
 
@@ -434,7 +436,7 @@ impl ShardState {
         let limits = own.write_limits(client);
         self.connections.insert(entry.key, Arc::clone(entry));
         // It joins once.
-        let _ = entry.owner.set(Owner { tenant, client });
+        let _ = entry.owner.set(SocketOwner { tenant, client });
         entry.socket.set_write_limits(limits)
     }
 

@@ -6,8 +6,8 @@
 //! | the common part of the assembly pool: seven eighths | the same for messages under way, 1013 | three quarters |
 //! | the budget of a tenant or client id: nothing left for 10 s | its own sockets with the longest queues, 4408 | half |
 //!
-//! It is done by the ticker, shard after shard, so that who pushes never waits for it; the reserve of
-//! the pools is for what others push meanwhile.
+//! The ticker does it, one shard at a time, so that a push never waits for it. Until then other
+//! tenants push into the reserve of the pool.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use protocol::{CloseCode, TenantId};
 use router_core::Millis;
 
-use super::{Entry, Node, Owner, TenantBudgets, Work, lock};
+use super::{Entry, Node, SocketOwner, TenantBudgets, Work, lock};
 use crate::ws::{Budget, Pool};
 
 /// Tenants that lose in one look at a pool, at most: the next look comes 50 ms later.
@@ -28,38 +28,38 @@ const LOGGED_MAX: usize = 1024;
 
 /// Which memory runs short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Short {
+enum ScarceMemory {
     Outbound,
     Assembly,
 }
 
-impl Short {
+impl ScarceMemory {
     fn budget(self, own: &TenantBudgets) -> &Budget {
         match self {
-            Short::Outbound => &own.outbound,
-            Short::Assembly => &own.assembly,
+            ScarceMemory::Outbound => &own.outbound,
+            ScarceMemory::Assembly => &own.assembly,
         }
     }
 
     /// What a connection would give back.
     fn held(self, entry: &Entry) -> usize {
         match self {
-            Short::Outbound => entry.socket.backlog().1 + entry.socket.kernel_bytes(),
-            Short::Assembly => entry.socket.assembling(),
+            ScarceMemory::Outbound => entry.socket.backlog().1 + entry.socket.kernel_bytes(),
+            ScarceMemory::Assembly => entry.socket.assembling(),
         }
     }
 
     fn close(self, entry: &Entry) -> bool {
         match self {
-            Short::Outbound => entry.socket.shed(CloseCode::SlowConsumer),
-            Short::Assembly => entry.socket.shed(CloseCode::TryLater),
+            ScarceMemory::Outbound => entry.socket.shed(CloseCode::SlowConsumer),
+            ScarceMemory::Assembly => entry.socket.shed(CloseCode::TryLater),
         }
     }
 
     fn word(self) -> &'static str {
         match self {
-            Short::Outbound => "outbound",
-            Short::Assembly => "assembly",
+            ScarceMemory::Outbound => "outbound",
+            ScarceMemory::Assembly => "assembly",
         }
     }
 }
@@ -88,8 +88,8 @@ impl Node {
     /// Takes from the largest holders what the pools are short of.
     pub(super) fn shed_excess(&self) {
         for (short, pool) in [
-            (Short::Outbound, &self.outbound),
-            (Short::Assembly, &self.assembly),
+            (ScarceMemory::Outbound, &self.outbound),
+            (ScarceMemory::Assembly, &self.assembly),
         ] {
             if pool.excess() > 0 {
                 self.shed_largest(short, pool);
@@ -97,7 +97,7 @@ impl Node {
         }
     }
 
-    fn shed_largest(&self, short: Short, pool: &Pool) {
+    fn shed_largest(&self, short: ScarceMemory, pool: &Pool) {
         let mut holders = self.holders(short, pool.share());
         // What is closed is given back when its task comes to it, so what was shed is counted here.
         let mut excess = pool.excess();
@@ -105,14 +105,14 @@ impl Node {
             && let Some((used, tenant)) = holders.pop()
         {
             self.shed_tenant(short, &tenant, None, excess);
-            // What it holds in other ways, as bodies of HTTP requests, ends by itself: nobody who
-            // holds less loses for it.
+            // A tenant may hold memory that no socket can give back: bodies of HTTP requests. Those
+            // end by themselves, and a smaller holder does not lose a socket for them.
             excess = excess.saturating_sub(used - pool.share());
         }
     }
 
     /// The largest holders, the largest last; those below their share are left alone.
-    fn holders(&self, short: Short, share: u64) -> Vec<(u64, TenantId)> {
+    fn holders(&self, short: ScarceMemory, share: u64) -> Vec<(u64, TenantId)> {
         let mut holders = Vec::new();
         for cell in &self.shards {
             let state = lock(&cell.state);
@@ -148,7 +148,7 @@ impl Node {
         let budget = entry.socket.budget();
         if let (Some(owner), Some(tight)) = (entry.owner.get(), budget.tight()) {
             self.shed_tenant(
-                Short::Outbound,
+                ScarceMemory::Outbound,
                 &owner.tenant,
                 Some(tight),
                 tight.beyond_half(),
@@ -158,7 +158,13 @@ impl Node {
 
     /// Closes a tenant's sockets, those that hold most first, until so much is given back. `of`: only
     /// those whose bytes count for this budget.
-    fn shed_tenant(&self, short: Short, tenant: &TenantId, of: Option<&Budget>, wanted: u64) {
+    fn shed_tenant(
+        &self,
+        short: ScarceMemory,
+        tenant: &TenantId,
+        of: Option<&Budget>,
+        wanted: u64,
+    ) {
         let mut work = Work::default();
         let (mut freed, mut closed) = (0, 0u64);
         for (held, entry) in self.sockets_of(short, tenant, of).into_iter().rev() {
@@ -172,8 +178,8 @@ impl Node {
         self.finish(&mut work);
         if closed > 0 {
             match short {
-                Short::Outbound => self.metrics.shed_outbound.increment(closed),
-                Short::Assembly => self.metrics.shed_assembly.increment(closed),
+                ScarceMemory::Outbound => self.metrics.shed_outbound.increment(closed),
+                ScarceMemory::Assembly => self.metrics.shed_assembly.increment(closed),
             }
             if self.shed_log.is_new(tenant, self.now_ms()) {
                 let pool = short.word();
@@ -185,14 +191,14 @@ impl Node {
     /// A tenant's sockets that hold something, those that hold most last.
     fn sockets_of(
         &self,
-        short: Short,
+        short: ScarceMemory,
         tenant: &TenantId,
         of: Option<&Budget>,
     ) -> Vec<(usize, Arc<Entry>)> {
         let state = lock(&self.shards[self.shard_of(tenant)].state);
         let of_tenant = state.connections.values().filter(|entry| {
             let counts = of.is_none_or(|of| entry.socket.budget().counts_for(of));
-            let is_own = |owner: &Owner| owner.tenant == *tenant;
+            let is_own = |owner: &SocketOwner| owner.tenant == *tenant;
             entry.owner.get().is_some_and(is_own) && counts
         });
         let mut sockets: Vec<(usize, Arc<Entry>)> = of_tenant

@@ -36,7 +36,7 @@ const QUESTIONS_PER_SECOND: u64 = 2000;
 const WAKES_MAX: usize = 64;
 
 /// What the looks at connections share.
-struct Looks {
+struct SocketLooks {
     kernel: Option<SockDiag>,
     asks: Vec<(Arc<Entry>, KernelAsk)>,
     /// Those whose shared budget has had no room for long.
@@ -46,7 +46,7 @@ struct Looks {
     last_ms: Millis,
 }
 
-impl Looks {
+impl SocketLooks {
     fn new(node: &Node) -> Self {
         let kernel = SockDiag::open().inspect_err(|error| {
             tracing::warn!(%error, "sock_diag: the kernel's buffers of sockets are not counted");
@@ -93,7 +93,7 @@ impl Node {
     pub(crate) async fn tick(self: Arc<Self>) {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut looks = Looks::new(&self);
+        let mut looks = SocketLooks::new(&self);
         let mut ticked_ms = self.clock.now_ms();
         let mut told_dropped = 0;
         for count in 0u64.. {

@@ -37,7 +37,7 @@ pub struct Pool(Arc<PoolInner>);
 struct PoolInner {
     used: AtomicU64,
     limit: u64,
-    /// Which part of `limit` is for whoever wants it.
+    /// Which part of `limit` every holder may take from.
     common: u64,
     share: u64,
 }
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn an_eighth_is_left_to_who_does_not_spare_it() {
+    fn sparing_charges_leave_an_eighth_to_the_others() {
         let tenant = Budget::new(80, None);
         let client = Budget::new(800, Some(tenant.clone()));
         let (mut one, mut two) = (Charge::new(client.clone()), Charge::new(client));

@@ -18,7 +18,7 @@ use protocol::CloseCode;
 use super::budget::Budget;
 use super::mailbox::Mailbox;
 use super::outgoing::{Batch, Ended, Outgoing, Push};
-use super::queue::{Look, WriteLimits};
+use super::queue::{SocketLook, WriteLimits};
 use super::reader::ReadLimits;
 use super::stream::WriteHalf;
 use super::unacked::{KernelAsk, KernelHeld};
@@ -174,7 +174,7 @@ impl Connection {
     /// Looks whether the peer is too slow, whether there is room again for presence that was refused,
     /// and whether the kernel is to be asked. `now_ms`: the clock of [`push`](Self::push).
     /// `paused_ms`: how long this process stood still since the last look.
-    pub fn look(&self, now_ms: u64, paused_ms: u64) -> Look {
+    pub fn look(&self, now_ms: u64, paused_ms: u64) -> SocketLook {
         let look = self.mailbox.look(now_ms, paused_ms);
         if look.has_room {
             self.signals.raise(ROOM);

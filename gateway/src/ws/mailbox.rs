@@ -10,7 +10,7 @@ use fastwebsockets::OpCode;
 
 use super::budget::Budget;
 use super::outgoing::{Batch, Ended, Outgoing, Push};
-use super::queue::{Look, Queue, WriteLimits};
+use super::queue::{Queue, SocketLook, WriteLimits};
 use super::stream::SocketEnds;
 use super::unacked::{KernelAsk, KernelHeld};
 
@@ -59,7 +59,7 @@ impl Mailbox {
         self.queue().next_batch()
     }
 
-    /// Says whether who waits for room is to be told.
+    /// Says whether there is room again for presence that was refused.
     pub(super) fn written(&self, written: usize, frames: usize, bytes: usize) -> bool {
         self.queue().written(written, frames, bytes)
     }
@@ -68,7 +68,7 @@ impl Mailbox {
         self.queue().watch(ends);
     }
 
-    pub(super) fn look(&self, now_ms: u64, paused_ms: u64) -> Look {
+    pub(super) fn look(&self, now_ms: u64, paused_ms: u64) -> SocketLook {
         self.queue().look(now_ms, paused_ms)
     }
 

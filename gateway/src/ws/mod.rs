@@ -44,7 +44,7 @@ pub use connection::Connection;
 pub use drive::{CLOSE_WAIT, Dialect, Flow, drive};
 pub use local::{Local, Told};
 pub use outgoing::{Class, Ended, Outgoing, Push, StreamKey};
-pub use queue::{Look, WriteLimits};
+pub use queue::{SocketLook, WriteLimits};
 pub use reader::{Message, ReadLimits, Reader};
 pub use stream::{ReadHalf, SocketEnds, WriteHalf, split_boxed, split_plain, split_upgraded};
 pub use unacked::{KernelAsk, KernelHeld, SEND_BUFFER_BYTES};

@@ -62,7 +62,7 @@ pub(super) struct Queue {
 
 /// What a look at a connection finds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Look {
+pub struct SocketLook {
     /// Its peer does not read: it is to be closed with 4408.
     pub is_slow: bool,
     /// A budget that it shares with others has refused its frames for 10 s.
@@ -309,7 +309,7 @@ impl Queue {
     }
 
     /// Counts bytes that the socket took, and data frames that were written to the last byte. Says
-    /// whether who waits for room is to be told.
+    /// whether there is room again for presence that was refused.
     pub(super) fn written(&mut self, written: usize, frames: usize, bytes: usize) -> bool {
         self.unacked.wrote(written);
         if !matches!(self.end, End::Dead(_)) {
@@ -325,7 +325,7 @@ impl Queue {
 
     /// Looks after the connection, a few times a second. `paused_ms`: how long this process stood
     /// still since the last look.
-    pub(super) fn look(&mut self, now_ms: u64, paused_ms: u64) -> Look {
+    pub(super) fn look(&mut self, now_ms: u64, paused_ms: u64) -> SocketLook {
         if paused_ms > 0 {
             self.full_since_ms = self.full_since_ms.map(|since_ms| since_ms + paused_ms);
             if self.starved_since_ms > 0 {
@@ -338,7 +338,7 @@ impl Queue {
         let limit_ms = SLOW_CONSUMER_MS;
         let is_stalled = self.unacked.is_stalled(waiting, now_ms, limit_ms, is_tight);
         let is_open = self.end == End::Open;
-        Look {
+        SocketLook {
             is_slow: is_open && (is_stalled || self.is_overdue(now_ms, SLOW_CONSUMER_MS)),
             is_starved: is_open && self.is_starved(now_ms),
             has_room: self.wants_room && self.take_room(),

@@ -30,7 +30,7 @@ pub(super) struct Writer {
     /// Bytes of the first chunk that are written.
     sent: usize,
     closed: bool,
-    /// Whether what was written made room that somebody waits for.
+    /// Whether the last writes made room for presence that was refused.
     pub(super) made_room: bool,
     /// The socket took no more at the last try.
     is_full: bool,

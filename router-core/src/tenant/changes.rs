@@ -20,22 +20,22 @@ use protocol::presence::BotStatus;
 
 use crate::env::{Env, Millis};
 
-/// Changes in their order.
+/// BotChanges in their order.
 #[derive(Debug, Default)]
-pub(super) struct Changes {
-    by_number: BTreeMap<u64, Change>,
+pub(super) struct BotChanges {
+    by_number: BTreeMap<u64, BotChange>,
     of_bot: BTreeMap<BotId, u64>,
     last: u64,
 }
 
 #[derive(Debug)]
-struct Change {
+struct BotChange {
     status: BotStatus,
     /// The frame that was made last, and when: all who are told in the same round share it.
     frame: Option<(Millis, Bytes)>,
 }
 
-impl Changes {
+impl BotChanges {
     /// The number of the last change.
     pub fn last(&self) -> u64 {
         self.last
@@ -51,7 +51,7 @@ impl Changes {
         if let Some(older) = self.of_bot.insert(status.bot_id.clone(), self.last) {
             self.by_number.remove(&older);
         }
-        let change = Change {
+        let change = BotChange {
             status,
             frame: None,
         };

@@ -6,7 +6,7 @@
 //!
 //! Frames go out one by one: the outcome of one decides what comes next. A socket whose queue has no
 //! room is not tried again before [`Input::Room`](crate::shard::Input::Room) says that it has; then it
-//! is told what changed since, in its newest form. One that is further behind than [`Changes`] reach
+//! is told what changed since, in its newest form. One that is further behind than [`BotChanges`] reach
 //! is closed with 4408.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +17,7 @@ use protocol::presence::{BotInfo, BotState, BotStatus, Subscription};
 use protocol::{BotId, CloseCode, ErrorCode, FrameId, Limits};
 
 use super::Tenant;
-use super::changes::Changes;
+use super::changes::BotChanges;
 use crate::check;
 use crate::effect::{Class, Effect, Effects, Outbound, Outcome, Receipt};
 use crate::env::{Env, Millis};
@@ -31,7 +31,7 @@ use crate::refusal::Refusal;
 const SUBSCRIPTION_OVERHEAD_BYTES: usize = 64;
 /// Questions whether a socket sees a bot, in one hold.
 const LOOKS_MAX: usize = 16 * PRESENCE_FANOUT_MAX;
-/// Changes that are kept for slow sockets, for each bot that the tenant may have: all that are
+/// BotChanges that are kept for slow sockets, for each bot that the tenant may have: all that are
 /// listed, and as many that are not any more.
 const CHANGES_PER_BOT: usize = 2;
 
@@ -128,7 +128,7 @@ pub(super) struct Presence {
     /// Not told to anybody yet; newest wins.
     gathered: BTreeMap<BotId, BotStatus>,
     flush_ms: Option<Millis>,
-    changes: Changes,
+    changes: BotChanges,
     changes_max: usize,
     /// On its way over all sockets.
     round: Option<Round>,
@@ -139,7 +139,7 @@ pub(super) struct Presence {
     full: BTreeSet<ConnKey>,
     /// Sockets that have room again, and are behind.
     behind: BTreeSet<ConnKey>,
-    telling: Option<Telling>,
+    telling: Option<PendingTell>,
     /// What all subscriptions of the tenant's sockets are charged with.
     subscribed_bytes: u64,
 }
@@ -155,39 +155,39 @@ struct Round {
 
 /// The frame whose outcome is awaited.
 #[derive(Debug)]
-struct Telling {
+struct PendingTell {
     receipt: u64,
     conn: ConnKey,
     change: u64,
-    hold: Hold,
+    hold: TellBudget,
 }
 
 /// What is left of one hold of the shard's lock.
 #[derive(Debug, Clone, Copy)]
-struct Hold {
+struct TellBudget {
     frames: usize,
     looks: usize,
 }
 
-impl Hold {
+impl TellBudget {
     const NEW: Self = Self {
         frames: PRESENCE_FANOUT_MAX,
         looks: LOOKS_MAX,
     };
 
     /// Counts one question whether a socket sees a bot.
-    fn look(&mut self) -> Step {
+    fn look(&mut self) -> TellStep {
         if self.frames == 0 || self.looks == 0 {
-            return Step::Cut;
+            return TellStep::Cut;
         }
         self.looks -= 1;
-        Step::Done
+        TellStep::Done
     }
 }
 
 /// How far telling a socket came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum TellStep {
     /// A frame is on its way to it.
     Telling,
     /// It knows all that it should.
@@ -201,7 +201,7 @@ impl Presence {
         Self {
             gathered: BTreeMap::new(),
             flush_ms: None,
-            changes: Changes::default(),
+            changes: BotChanges::default(),
             changes_max: CHANGES_PER_BOT * limits.bots_per_tenant as usize,
             round: None,
             due_ms: None,
@@ -262,14 +262,14 @@ impl Tenant {
             self.close_those_far_behind(fx);
         }
         self.presence.due_ms = None;
-        self.tell_next(env, Hold::NEW, fx);
+        self.tell_next(env, TellBudget::NEW, fx);
     }
 
     /// A socket's queue has room again.
     pub(crate) fn room(&mut self, env: &Env<'_>, key: ConnKey, fx: &mut Effects) {
         if self.presence.full.remove(&key) {
             self.presence.behind.insert(key);
-            self.tell_next(env, Hold::NEW, fx);
+            self.tell_next(env, TellBudget::NEW, fx);
         }
     }
 
@@ -301,13 +301,13 @@ impl Tenant {
     }
 
     /// Tells the next change to the next socket; its outcome goes on with the one after.
-    fn tell_next(&mut self, env: &Env<'_>, mut hold: Hold, fx: &mut Effects) {
+    fn tell_next(&mut self, env: &Env<'_>, mut hold: TellBudget, fx: &mut Effects) {
         while let Some(key) = self.presence.behind.first().copied() {
             let until = self.presence.changes.last();
             match self.tell_one(env, key, until, &mut hold, fx) {
-                Step::Telling => return,
-                Step::Cut => return self.presence.due_ms = Some(env.now_ms),
-                Step::Done => drop(self.presence.behind.remove(&key)),
+                TellStep::Telling => return,
+                TellStep::Cut => return self.presence.due_ms = Some(env.now_ms),
+                TellStep::Done => drop(self.presence.behind.remove(&key)),
             }
         }
         while let Some(Round { until, next }) = self.presence.round {
@@ -323,14 +323,14 @@ impl Tenant {
                 self.tell_one(env, key, until, &mut hold, fx)
             };
             let next = match step {
-                Step::Telling | Step::Cut => key,
-                Step::Done => ConnKey(key.0 + 1),
+                TellStep::Telling | TellStep::Cut => key,
+                TellStep::Done => ConnKey(key.0 + 1),
             };
             self.presence.round = Some(Round { until, next });
             match step {
-                Step::Telling => return,
-                Step::Cut => return self.presence.due_ms = Some(env.now_ms),
-                Step::Done => {}
+                TellStep::Telling => return,
+                TellStep::Cut => return self.presence.due_ms = Some(env.now_ms),
+                TellStep::Done => {}
             }
         }
         if self.presence.full.is_empty() && self.presence.behind.is_empty() {
@@ -344,24 +344,24 @@ impl Tenant {
         env: &Env<'_>,
         key: ConnKey,
         until: u64,
-        hold: &mut Hold,
+        hold: &mut TellBudget,
         fx: &mut Effects,
-    ) -> Step {
+    ) -> TellStep {
         let changes = &mut self.presence.changes;
         let Some(conn) = self.routes.connection_mut(key) else {
-            return Step::Done;
+            return TellStep::Done;
         };
         if !conn.watch.sees_any() {
             conn.watch.told = until;
             return hold.look();
         }
         let change = loop {
-            if hold.look() == Step::Cut {
-                return Step::Cut;
+            if hold.look() == TellStep::Cut {
+                return TellStep::Cut;
             }
             let Some((number, bot)) = changes.next(conn.watch.told, until) else {
                 conn.watch.told = conn.watch.told.max(until);
-                return Step::Done;
+                return TellStep::Done;
             };
             conn.watch.told = number;
             if conn.watch.sees(bot) && may_see(&conn.grant, bot) {
@@ -369,11 +369,11 @@ impl Tenant {
             }
         };
         let Some(text) = changes.frame(change, env) else {
-            return Step::Done;
+            return TellStep::Done;
         };
         hold.frames -= 1;
         let number = self.number();
-        self.presence.telling = Some(Telling {
+        self.presence.telling = Some(PendingTell {
             receipt: number,
             conn: key,
             change,
@@ -390,7 +390,7 @@ impl Tenant {
             conn: key,
             frame,
         });
-        Step::Telling
+        TellStep::Telling
     }
 
     /// Only sockets that cannot take news keep the changes that a round has told.
@@ -423,7 +423,7 @@ impl Tenant {
             );
             return;
         };
-        let Telling {
+        let PendingTell {
             conn: key,
             change,
             hold,

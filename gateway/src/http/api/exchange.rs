@@ -26,11 +26,11 @@ pub(super) struct Exchange<'a> {
     head: &'a Parts,
     body: Incoming,
     peer: (SmolStr, Open),
-    joined: &'a OnceLock<Joined>,
+    joined: &'a OnceLock<JoinedTenant>,
 }
 
 /// Whose a request is, once it has joined a tenant.
-pub(super) struct Joined {
+pub(super) struct JoinedTenant {
     pub(super) tenant: TenantId,
     /// What is charged with its answer.
     pub(super) outbound: Budget,
@@ -43,7 +43,7 @@ impl<'a> Exchange<'a> {
         head: &'a Parts,
         body: Incoming,
         peer: (SmolStr, Open),
-        joined: &'a OnceLock<Joined>,
+        joined: &'a OnceLock<JoinedTenant>,
     ) -> Self {
         Self {
             node,
@@ -100,7 +100,7 @@ impl<'a> Exchange<'a> {
         let caller = Caller::join(self.node, self.peer.clone(), opened).await?;
         if let Some((tenant, outbound)) = caller.charged() {
             // It joins once.
-            let _ = self.joined.set(Joined { tenant, outbound });
+            let _ = self.joined.set(JoinedTenant { tenant, outbound });
         }
         Ok(caller)
     }

@@ -36,7 +36,7 @@ use serde::Serialize;
 use smol_str::SmolStr;
 
 use self::cors::Page;
-use self::exchange::{Exchange, Joined};
+use self::exchange::{Exchange, JoinedTenant};
 use super::door::Door;
 use crate::gate::Open;
 use crate::node::Refused;
@@ -164,7 +164,7 @@ pub(super) async fn serve(
 }
 
 /// Charges the tenant with an answer until it is written. Errors: it has no room for it.
-async fn charged(response: Response<Full<Bytes>>, joined: &Joined) -> Answer {
+async fn charged(response: Response<Full<Bytes>>, joined: &JoinedTenant) -> Answer {
     let (head, body) = response.into_parts();
     let whole = body.collect().await;
     let body = whole.map_or_else(|never| match never {}, Collected::to_bytes);
