@@ -181,7 +181,7 @@ impl Node {
         });
     }
 
-    fn wake_connections(&self, looks: &mut Looks) {
+    fn wake_connections(&self, looks: &mut SocketLooks) {
         let now_ms = self.clock.now_ms();
         let paused_ms = looks.paused_ms(now_ms);
         let mut work = Work::default();
