@@ -18,7 +18,7 @@ struct Peer(TcpStream);
 
 impl Peer {
     /// Opens it and reads its greeting.
-    fn open(gateway: &Gateway, key: &str, client: &str) -> Self {
+    fn open(gateway: &Gateway, key: &str, client: &str) -> Option<Self> {
         let mut stream = TcpStream::connect(&gateway.public).unwrap();
         stream.set_read_timeout(Some(ANSWER)).unwrap();
         stream.set_write_timeout(Some(ANSWER)).unwrap();
@@ -40,8 +40,7 @@ impl Peer {
             String::from_utf8_lossy(&answer)
         );
         let mut peer = Self(stream);
-        peer.until("bots_list");
-        peer
+        peer.read_until("bots_list").map(|_| peer)
     }
 
     /// The bytes of a frame, with a mask of zeros.
@@ -85,11 +84,15 @@ impl Peer {
 
     /// Reads frames up to one that holds this; that one.
     fn until(&mut self, what: &str) -> String {
+        let found = self.read_until(what);
+        found.unwrap_or_else(|| panic!("closed before {what}"))
+    }
+
+    /// The same; none: the gateway closes the socket.
+    fn read_until(&mut self, what: &str) -> Option<String> {
         loop {
             let mut head = [0; 2];
-            self.0
-                .read_exact(&mut head)
-                .unwrap_or_else(|e| panic!("no {what}: {e}"));
+            self.0.read_exact(&mut head).ok()?;
             let mut length = [0; 8];
             let bytes = match head[1] {
                 126 => &mut length[6..],
@@ -103,9 +106,11 @@ impl Peer {
             let mut payload = vec![0; u64::from_be_bytes(length) as usize];
             self.0.read_exact(&mut payload).unwrap();
             let text = String::from_utf8_lossy(&payload).into_owned();
-            assert!(head[0] != 0x88, "closed before {what}: {:?}", &payload[..2]);
+            if head[0] == 0x88 {
+                return None;
+            }
             if text.contains(what) {
-                return text;
+                return Some(text);
             }
         }
     }
@@ -129,10 +134,10 @@ impl Watched {
             .stdout
             .trim()
             .to_owned();
-        let mut bot = Peer::open(&gateway, &key, "process");
+        let mut bot = Peer::open(&gateway, &key, "process").expect("it is greeted");
         bot.say(r#"{"type":"register_bot","data":{"botId":"bot_a"}}"#);
         bot.until("bot_registered");
-        let phone = Peer::open(&gateway, &key, "phone");
+        let phone = Peer::open(&gateway, &key, "phone").expect("it is greeted");
         Self {
             home,
             gateway,
@@ -151,6 +156,11 @@ impl Watched {
     }
 
     fn peer(&self, key: &str, client: &str) -> Peer {
+        self.try_peer(key, client).expect("it is greeted")
+    }
+
+    /// None: its tenant has no room for a greeting.
+    fn try_peer(&self, key: &str, client: &str) -> Option<Peer> {
         Peer::open(&self.gateway, key, client)
     }
 
@@ -296,8 +306,10 @@ fn tenants_of_slow_readers() {
         for _ in 0..8 {
             for tablet in 0..8 {
                 // Its own tenant's sender may be closed, as there is no room to answer it.
-                if !phone.send(&format!("tablet{tablet}"), &bulk()) {
-                    phone = watched.peer(&key, "phone");
+                if !phone.send(&format!("tablet{tablet}"), &bulk())
+                    && let Some(again) = watched.try_peer(&key, "phone")
+                {
+                    phone = again;
                 }
             }
             watched.look();

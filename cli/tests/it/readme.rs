@@ -142,10 +142,15 @@ impl Shell {
         loop {
             let line = self.lines.recv_timeout(self.deadline);
             let line = line.unwrap_or_else(|_| panic!("{command}: no end after {printed:?}"));
-            if line.starts_with(END) {
-                return printed;
+            // A program may not end its last line.
+            let Some((last, _)) = line.split_once(END) else {
+                printed.push(line);
+                continue;
+            };
+            if !last.is_empty() {
+                printed.push(last.to_owned());
             }
-            printed.push(line);
+            return printed;
         }
     }
 
@@ -153,7 +158,9 @@ impl Shell {
     fn serve(&mut self, command: &str, lines: usize) -> Vec<String> {
         self.jobs += 1;
         let file = self.home.path().join(format!("job-{}", self.jobs));
-        self.type_line(&format!("{command} >{} &", file.display()))
+        let errors = file.with_extension("log");
+        let (out, errors) = (file.display(), errors.display());
+        self.type_line(&format!("{command} >{out} 2>{errors} &"))
             .unwrap();
         let began = Instant::now();
         loop {

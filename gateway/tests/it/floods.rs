@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::bystanders::Bystanders;
-use crate::harness::{Server, Socket, eventually, message, register};
+use crate::harness::{Server, Socket, eventually, message, register, unlimited_rates};
 use crate::stalled::{BULK, fill};
 
 /// Frames of one flood: the burst, and twice as many refusals as are borne.
@@ -131,7 +131,10 @@ async fn readers_that_stop_hold_no_more_than_their_budgets() {
 #[tokio::test]
 async fn small_frames_do_not_pin_large_ones() {
     const ROUNDS: usize = 200;
-    let server = Server::start().await;
+    let server = Server::start_with(|config| {
+        unlimited_rates(&mut config.limits);
+    })
+    .await;
     let bystanders = Bystanders::of(&server).await;
     let mut slow = server.narrow("alice", "slow").await;
     let mut fast = server.client("alice", "fast").await;

@@ -297,3 +297,10 @@ pub fn raw_frame(first_byte: u8, payload: &[u8]) -> Vec<u8> {
     frame.extend(payload);
     frame
 }
+
+/// For tests that send much and are about something else.
+pub fn unlimited_rates(limits: &mut protocol::Limits) {
+    (limits.bytes_per_second, limits.bytes_burst) = (u32::MAX, u32::MAX);
+    (limits.frames_per_second, limits.frames_burst) = (u32::MAX, u32::MAX);
+    (limits.messages_per_second, limits.messages_burst) = (u32::MAX, u32::MAX);
+}

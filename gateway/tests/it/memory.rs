@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::time::interval;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::{Server, eventually, message, raw_frame, register};
+use crate::harness::{Server, eventually, message, raw_frame, register, unlimited_rates};
 use crate::stalled::{BULK, fill};
 
 const SLOW: &str = r#"t2b_closes_total{code="4408"}"#;
@@ -121,7 +121,11 @@ async fn watchers_that_do_not_read_are_closed() {
 #[tokio::test]
 async fn slow_readers_of_some_tenants_refuse_nobody_else() {
     let memory_max = 128 * 1024 * 1024;
-    let server = Server::start_with(|config| config.memory_max = memory_max).await;
+    let server = Server::start_with(|config| {
+        config.memory_max = memory_max;
+        unlimited_rates(&mut config.limits);
+    })
+    .await;
     let mut bot = server.bot("eve", "bot_a").await;
     let mut victim = server.client("eve", "phone").await;
     let mut sockets = Vec::new();

@@ -848,7 +848,7 @@ export const LIMIT_DEFAULTS = {
   bytesPerSecond: 8388608,
   bytesBurst: 16777216,
   joinsPerSecond: 200,
-  joinsBurst: 10000,
+  joinsBurst: 12000,
   framesPerSecond: 500,
   framesBurst: 1000,
   registersPerSecond: 5,
