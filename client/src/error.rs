@@ -25,7 +25,7 @@ pub enum Error {
     },
     /// The gateway refused the request, or the credential.
     #[error("{}", .0.message)]
-    Refused(ErrorData),
+    Refused(Box<ErrorData>),
     /// The frame is larger than the gateway takes; it was not sent.
     #[error("the frame has {bytes} bytes; the gateway takes at most {max}")]
     TooLarge {
