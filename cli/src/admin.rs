@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::args::Tenant;
+use crate::args::{Tenant, UsingOld};
 use crate::failure::Failure;
 use crate::term;
 
@@ -46,6 +46,26 @@ pub async fn resume(tenant: Tenant) -> Result<(), Failure> {
     }
     println!("resumed: {user}");
     Ok(())
+}
+
+/// Lists the tenants whose open connections an old secret verified, one a line with their number.
+pub async fn using_old(asked: UsingOld) -> Result<(), Failure> {
+    let config = asked.config.load()?;
+    let mut path = "keys/using-old?limit=1000".to_owned();
+    loop {
+        let page = get(&config, &path).await?;
+        for tenant in page["tenants"].as_array().into_iter().flatten() {
+            let id = tenant["tenant"].as_str().unwrap_or("?");
+            println!("{id} {}", tenant["connections"]);
+        }
+        let Some(next) = page["next"].as_str() else {
+            let connections = &page["connections"];
+            let (first, other) = (&connections["first"], &connections["other"]);
+            eprintln!("{other} connections of this node use an old secret, {first} the first one");
+            return Ok(());
+        };
+        path = format!("keys/using-old?limit=1000&after={next}");
+    }
 }
 
 /// `GET /admin/v1/<path>`.

@@ -60,6 +60,8 @@ pub enum KeysCommand {
     Verify(Verify),
     /// Prints a new random secret
     Secret,
+    /// Lists the users of the running gateway whose connections use an old secret
+    UsingOld(UsingOld),
 }
 
 #[derive(Subcommand)]
@@ -91,6 +93,12 @@ pub struct Issue {
 pub struct Verify {
     /// The key; - reads it from standard input
     pub key: String,
+    #[command(flatten)]
+    pub config: Hidden,
+}
+
+#[derive(Args)]
+pub struct UsingOld {
     #[command(flatten)]
     pub config: Hidden,
 }

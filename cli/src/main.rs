@@ -57,6 +57,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Keys(KeysCommand::Revoke(tenant)) => admin::revoke(tenant).await,
         Command::Keys(KeysCommand::Verify(verify)) => keys::verify(verify).await,
         Command::Keys(KeysCommand::Secret) => keys::secret(),
+        Command::Keys(KeysCommand::UsingOld(asked)) => admin::using_old(asked).await,
         Command::Tenant(TenantCommand::Suspend(tenant)) => admin::suspend(tenant).await,
         Command::Tenant(TenantCommand::Resume(tenant)) => admin::resume(tenant).await,
         Command::Bots(list) => bots::run(list).await,

@@ -37,6 +37,8 @@ pub enum Scope {
 #[repr(C)]
 pub struct Grant {
     pub(crate) scope: Scope,
+    /// Whether a secret other than the first verified it.
+    pub(crate) old_secret: bool,
     /// A token's; a key has none. Apart, since two copies of a grant lie with each socket.
     pub(crate) terms: Option<Arc<Terms>>,
     pub(crate) tenant: TenantId,
@@ -188,6 +190,7 @@ mod tests {
         Grant {
             tenant,
             scope,
+            old_secret: false,
             generation: 0,
             terms: (scope != Scope::Key).then(|| Arc::new(terms)),
         }

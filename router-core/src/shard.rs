@@ -116,6 +116,26 @@ impl Shard {
         self.tenants.iter().map(|tenant| tenant.entries()).sum()
     }
 
+    /// How many of its sockets the first secret verified, and how many another.
+    #[expect(clippy::disallowed_methods, reason = "a sum has no order")]
+    pub fn sockets_by_secret(&self) -> [u64; 2] {
+        let each = self.tenants.iter().map(|tenant| tenant.sockets_by_secret());
+        each.fold([0, 0], |[first, other], [one, more]| {
+            [first + u64::from(one), other + u64::from(more)]
+        })
+    }
+
+    /// The tenants of which sockets are open that a secret other than the first verified, and how
+    /// many; in no order.
+    #[expect(clippy::disallowed_methods, reason = "the caller sorts them")]
+    pub fn using_old_secrets(&self) -> impl Iterator<Item = (&TenantId, u32)> {
+        let each = self
+            .tenants
+            .iter()
+            .map(|tenant| (tenant.id(), tenant.sockets_by_secret()));
+        each.filter_map(|(id, [_, other])| (other > 0).then_some((id, other)))
+    }
+
     /// What it has of a tenant, on a node with this view; absent if that is not loaded.
     pub fn replica(&self, tenant: &TenantId, nodes: &Nodes) -> Option<Replica> {
         let hash = self.table_keys.hash(tenant);

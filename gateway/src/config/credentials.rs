@@ -68,7 +68,12 @@ impl Config {
         let verified = self.keyring().verify(&credential, 0);
         let grant = match verified {
             Ok(verified) => verified.grant,
-            Err(AuthError::Invalid | AuthError::Expired | AuthError::Throttled { .. }) => {
+            Err(
+                AuthError::Invalid
+                | AuthError::Expired
+                | AuthError::Later
+                | AuthError::Throttled { .. },
+            ) => {
                 return Err(KeyError::Invalid);
             }
         };

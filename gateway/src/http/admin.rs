@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `GET /admin/v1/status` | version, uptime, counts, store |
 //! | `GET /admin/v1/nodes` | the other nodes, the lanes to them, the shared store |
+//! | `GET /admin/v1/keys/using-old` | tenants whose open sockets an old secret verified |
 //! | `POST /admin/v1/tenants/{id}/revoke` | every credential so far is void; its sockets close with 4401 |
 //! | `POST /admin/v1/tenants/{id}/suspend`, `…/resume` | its sockets close with 4403; it may come back |
 //!
@@ -23,7 +24,7 @@ use router_core::store::{Ask, Reply, Request as StoreRequest};
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
-use super::{json, nodes, ops, text};
+use super::{json, nodes, ops, secrets, text};
 use crate::listener::{Open, Service};
 use crate::node::Node;
 use crate::ws::handshake::host_is_ours;
@@ -70,7 +71,10 @@ impl Admin {
             (&Method::GET, "/readyz") => ops::readyz(&self.node, self.ready_when_degraded),
             (&Method::GET, "/metrics") => ops::metrics(&self.node),
             (method, path) => match path.strip_prefix("/admin/v1/") {
-                Some(path) => self.admin(method, path, request.headers()).await,
+                Some(path) => {
+                    let query = request.uri().query();
+                    self.admin(method, path, query, request.headers()).await
+                }
                 None => text(StatusCode::NOT_FOUND, "not found\n"),
             },
         }
@@ -94,6 +98,7 @@ impl Admin {
         &self,
         method: &Method,
         path: &str,
+        query: Option<&str>,
         headers: &HeaderMap,
     ) -> Response<Full<Bytes>> {
         let Some(token) = &self.token else {
@@ -113,6 +118,7 @@ impl Admin {
         match (method, parts.as_slice()) {
             (&Method::GET, ["status"]) => json(StatusCode::OK, &self.status()),
             (&Method::GET, ["nodes"]) => json(StatusCode::OK, &nodes::describe(&self.node)),
+            (&Method::GET, ["keys", "using-old"]) => secrets::using_old(&self.node, query),
             (&Method::POST, ["tenants", tenant, "revoke"]) => self.order(tenant, Ask::Revoke).await,
             (&Method::POST, ["tenants", tenant, "suspend"]) => {
                 self.order(tenant, Ask::Suspend(true)).await

@@ -14,6 +14,7 @@ pub(crate) mod door;
 mod nodes;
 mod ops;
 mod public;
+mod secrets;
 mod upgrade;
 
 use bytes::Bytes;

@@ -52,6 +52,8 @@ pub struct Metrics {
     pub(crate) auth_expired: Counter,
     pub(crate) auth_throttled: Counter,
     pub(crate) auth_old_secret: Counter,
+    /// Sockets that the first secret verified, and those that another did.
+    pub(crate) by_secret: [Gauge; 2],
     frames: Counter,
     received_bytes: Counter,
     delivered: Counter,
@@ -126,6 +128,8 @@ impl Metrics {
             auth_expired: failure("expired"),
             auth_throttled: failure("throttled"),
             auth_old_secret: make.counter("t2b_auth_old_secret_total", None),
+            by_secret: ["first", "other"]
+                .map(|secret| make.gauge("t2b_connections_by_secret", Some(secret.into()))),
             frames: make.counter("t2b_frames_received_total", None),
             received_bytes: make.counter("t2b_received_bytes_total", None),
             delivered: make.counter("t2b_messages_delivered_total", None),

@@ -94,6 +94,11 @@ pub const TABLE: &[Metric] = &[
         &[],
         "Credentials that a secret other than the first verified.",
     ),
+    gauge(
+        "t2b_connections_by_secret",
+        &["secret"],
+        "WebSocket connections by the secret that verified their credential: `first`, or `other`.",
+    ),
     counter(
         "t2b_http_requests_total",
         &["route", "status"],

@@ -19,6 +19,7 @@ mod lanes;
 mod member;
 mod peers;
 mod perform;
+mod secrets;
 mod shutdown;
 mod source;
 mod ticker;
@@ -57,6 +58,7 @@ use member::Member;
 use peers::Misread;
 pub(crate) use peers::{MISREAD, key_list};
 pub(crate) use perform::Work;
+pub(crate) use secrets::UsingOld;
 pub(crate) use source::{Sources, counted_as};
 
 /// Shards of a node: enough that two cores rarely want the same one.
@@ -313,7 +315,7 @@ impl Node {
             Ok(verified) if verified.old_secret => self.metrics.auth_old_secret.increment(1),
             Ok(_) => {}
             Err(AuthError::Expired) => self.metrics.auth_expired.increment(1),
-            Err(AuthError::Invalid | AuthError::Throttled { .. }) => {
+            Err(AuthError::Invalid | AuthError::Later | AuthError::Throttled { .. }) => {
                 self.metrics.auth_invalid.increment(1);
                 lock(&self.throttle).fail(attempt, now_ms);
             }

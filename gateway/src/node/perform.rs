@@ -107,6 +107,7 @@ impl Node {
                 Effect::Verify(credential) => {
                     let verdict = self.verify(&entry.source, &credential);
                     let verdict = verdict.map(|verified| verified.grant);
+                    let verdict = verdict.map_err(|error| self.or_later(error, &credential));
                     session.handle(env, session::Input::Verified(verdict), fx);
                 }
                 Effect::Join(join) => self.join(env, entry, join, work),

@@ -104,6 +104,9 @@ impl Node {
         self.metrics
             .store_bytes
             .set(self.backplane.bytes().0 as f64);
+        for (gauge, sockets) in self.metrics.by_secret.iter().zip(self.sockets_by_secret()) {
+            gauge.set(sockets as f64);
+        }
         let cluster = &self.metrics.cluster;
         cluster.lanes(&self.view(), self.lane_totals());
         cluster.store(&self.backplane.state(), self.entries(), self.compare_ms());

@@ -68,6 +68,10 @@ pub enum AuthError {
     /// It was one of ours, until it ended.
     #[error("token is expired")]
     Expired,
+    /// No secret of this node made it, but another node has a secret that this one lacks: it may be
+    /// good there, and here soon.
+    #[error("credential cannot be checked by this node yet")]
+    Later,
     /// Too many failures from there; it was not looked at.
     #[error("too many failed credentials; retry after {retry_after_ms} ms")]
     Throttled {
@@ -176,17 +180,15 @@ impl Keyring {
                 .ct_eq(tag.as_bytes())
         });
         let used = used.ok_or(AuthError::Invalid)?;
-        let scope = Scope::Key;
+        let old_secret = used > 0;
         let grant = Grant {
             tenant,
-            scope,
+            scope: Scope::Key,
+            old_secret,
             generation,
             terms: None,
         };
-        Ok(Verified {
-            grant,
-            old_secret: used > 0,
-        })
+        Ok(Verified { grant, old_secret })
     }
 
     fn verify_token(&self, token: &str, now_ms: Millis) -> Result<Verified, AuthError> {
@@ -195,11 +197,12 @@ impl Keyring {
             mac(&secret.tokens, parts.signed.as_bytes()).ct_eq(&parts.signature)
         });
         let used = used.ok_or(AuthError::Invalid)?;
-        let grant = token::grant_of(&parts, now_ms)?;
-        Ok(Verified {
-            grant,
-            old_secret: used > 0,
-        })
+        let old_secret = used > 0;
+        let grant = Grant {
+            old_secret,
+            ..token::grant_of(&parts, now_ms)?
+        };
+        Ok(Verified { grant, old_secret })
     }
 
     fn first_match(&self, matches: impl Fn(&KeySecret) -> subtle::Choice) -> Option<usize> {

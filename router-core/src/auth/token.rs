@@ -107,6 +107,7 @@ pub(super) fn grant_of(parts: &Parts<'_>, now_ms: Millis) -> Result<Grant, AuthE
     Ok(Grant {
         tenant: claims.tenant,
         scope,
+        old_secret: false,
         generation: claims.g,
         terms: Some(Arc::new(terms)),
     })

@@ -125,6 +125,11 @@ impl Session {
                 let refusal = Refusal::from(ErrorCode::Unauthorized);
                 self.expel(env, "Token expired", refusal, CloseCode::TokenExpired, fx);
             }
+            Err(AuthError::Later) => {
+                let refusal = Refusal::from(ErrorCode::StoreUnavailable);
+                let text = "This node cannot check that credential yet";
+                self.expel(env, text, refusal, CloseCode::TryLater, fx);
+            }
             Err(AuthError::Throttled { retry_after_ms }) => {
                 let refusal = Refusal::rate(retry_after_ms);
                 self.expel(

@@ -45,6 +45,11 @@ impl Tenant {
         }
     }
 
+    /// How many of its sockets here the first secret verified, and how many another.
+    pub(crate) fn sockets_by_secret(&self) -> [u32; 2] {
+        self.routes.sockets_by_secret()
+    }
+
     /// What this node has of it; absent until it is loaded.
     pub(crate) fn replica(&self, nodes: &Nodes) -> Option<Replica> {
         if self.loading.is_some() {

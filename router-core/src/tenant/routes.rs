@@ -145,6 +145,8 @@ pub(super) struct Routes {
     nodes: Option<Box<BTreeMap<BootId, usize>>>,
     bots: SmallMap<BotId, Bot, 1>,
     waits: usize,
+    /// Sockets by the secret that verified their credential: the first, or another.
+    sockets_by_secret: [u32; 2],
     by_id: SmallMap<ConnectionId, ConnKey, 1>,
     clients: SmallMap<ClientId, Client, 1>,
     /// Those of `clients` that are not connected, the longest absent first.
@@ -185,6 +187,16 @@ impl Routes {
         self.waits
     }
 
+    /// How many sockets of this node the first secret verified, and how many another.
+    pub fn sockets_by_secret(&self) -> [u32; 2] {
+        self.sockets_by_secret
+    }
+
+    fn count_by_secret(&mut self, conn: &Connection) -> Option<&mut u32> {
+        let is_socket = conn.purpose == Purpose::Socket;
+        is_socket.then(|| &mut self.sockets_by_secret[usize::from(conn.grant.old_secret)])
+    }
+
     /// Notes what a connection has in its queue, if it is a wait.
     pub fn hear(&mut self, key: ConnKey, part: Option<(u64, u64)>) {
         if self.waits == 0 {
@@ -215,6 +227,9 @@ impl Routes {
         client.conns.push(key);
         self.by_id.insert(conn.id, key);
         self.waits += usize::from(conn.purpose == Purpose::Wait);
+        if let Some(count) = self.count_by_secret(&conn) {
+            *count += 1;
+        }
         self.connections.insert(key, Box::new(conn));
     }
 
@@ -224,6 +239,9 @@ impl Routes {
         let conn = *self.connections.remove(&key)?;
         self.by_id.remove(&conn.id);
         self.waits -= usize::from(conn.purpose == Purpose::Wait);
+        if let Some(count) = self.count_by_secret(&conn) {
+            *count -= 1;
+        }
         let client = self.clients.or_default(&conn.client);
         client.conns.retain(|other| *other != key);
         client.seen_ms = now_ms;
