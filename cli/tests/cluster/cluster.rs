@@ -124,6 +124,25 @@ impl Cluster {
         self.config.keyring().issue_key(&tenant, 0).reveal().clone()
     }
 
+    /// Writes these secrets to a file of this name, the first first; its path.
+    pub fn write_secrets(&self, name: &str, secrets: &[&str]) -> String {
+        let path = self.place.path().join(name);
+        std::fs::write(&path, secrets.join("\n")).unwrap();
+        path.display().to_string()
+    }
+
+    /// The secret that all nodes start with.
+    pub fn first_secret(&self) -> String {
+        std::fs::read_to_string(self.place.path().join("secrets")).unwrap()
+    }
+
+    /// The key of a tenant, made from the first secret of this file.
+    pub fn key_by(&self, secrets_file: &str, tenant: &str) -> String {
+        let config = config_for_keys(self.place.path().join("keys"), secrets_file.to_owned());
+        let tenant = TenantId::parse(tenant).unwrap();
+        config.keyring().issue_key(&tenant, 0).reveal().clone()
+    }
+
     /// What `t2b keys` with these arguments prints, as an operator of the cluster runs it.
     pub async fn keys(&self, args: &[&str]) -> Result<String, String> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_t2b"));

@@ -29,6 +29,8 @@ pub struct Gateway {
     environment: Environment,
     /// How often it was started; each start has a log of its own.
     starts: u32,
+    /// The program that the next start runs.
+    pub program: PathBuf,
     /// Where bots and clients connect, `IP:PORT`.
     pub public: String,
     admin: String,
@@ -50,6 +52,7 @@ impl Gateway {
             redis_url,
             environment,
             starts: 0,
+            program: own_program(),
             public: String::new(),
             admin: String::new(),
             process: None,
@@ -62,7 +65,7 @@ impl Gateway {
     pub async fn restart(&mut self) {
         self.starts += 1;
         let log = File::create(self.log()).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_t2b"));
+        let mut command = Command::new(&self.program);
         command
             .env_clear()
             .env("T2B_STATE_DIR", self.home.join("state"))
@@ -88,6 +91,42 @@ impl Gateway {
         };
         self.public = between("ws://", &['/']);
         self.admin = between("http://", &[',', ' ']);
+    }
+
+    /// Gives the next start another value of a variable.
+    pub fn set(&mut self, name: &'static str, value: String) {
+        self.environment.retain(|(known, _)| *known != name);
+        self.environment.push((name, value));
+    }
+
+    /// What `t2b gateway status` prints of it.
+    pub async fn status(&self) -> String {
+        self.ask(&["gateway", "status"]).await
+    }
+
+    /// What `t2b keys using-old` prints of it.
+    pub async fn using_old(&self) -> String {
+        self.ask(&["keys", "using-old"]).await
+    }
+
+    async fn ask(&self, args: &[&str]) -> String {
+        let mut command = Command::new(own_program());
+        command
+            .env_clear()
+            .env("T2B_STATE_DIR", self.home.join("state"))
+            .env("T2B_CONFIG", &self.config)
+            .env("T2B_ADMIN_LISTEN", &self.admin)
+            .env("T2B_REDIS_URL", &self.redis_url)
+            .args(args);
+        let output = command.output().await.unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{args:?}: {stderr}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// All that it printed since it was started.
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(self.log()).unwrap_or_default()
     }
 
     fn log(&self) -> PathBuf {
@@ -176,6 +215,11 @@ impl Gateway {
         );
         http(&self.public, &head, &body.to_string()).await
     }
+}
+
+/// The program under test.
+fn own_program() -> PathBuf {
+    env!("CARGO_BIN_EXE_t2b").into()
 }
 
 /// One request, and the answer's status and body; `None`: none came in time.

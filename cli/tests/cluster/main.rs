@@ -16,6 +16,7 @@
 //! | `cluster.rs`, `gateway.rs` | the processes |
 //! | `collector.rs` | who takes their traces |
 //! | `socket.rs`, `flow.rs`, `load.rs`, `crowd.rs` | who talks: one, again and again, as fast as it goes, thousands |
+//! | `relogin.rs` | who comes back after a close, and says again what was not answered |
 //! | `oracle.rs` | what must have become of each message |
 //! | `wait.rs` | time: deadlines, periods, percentiles |
 //! | the others | the cases |
@@ -23,6 +24,8 @@
 // `cfg(test)` is always true here; it tells clippy that helpers of tests may unwrap.
 #[cfg(test)]
 mod across;
+#[cfg(test)]
+mod builds;
 #[cfg(test)]
 mod cluster;
 #[cfg(test)]
@@ -52,9 +55,15 @@ mod redis_gone;
 #[cfg(test)]
 mod redis_trouble;
 #[cfg(test)]
+mod relogin;
+#[cfg(test)]
+mod rotation;
+#[cfg(test)]
 mod socket;
 #[cfg(test)]
 mod stopped;
+#[cfg(test)]
+mod strangers;
 #[cfg(test)]
 mod takeovers;
 #[cfg(test)]
@@ -91,6 +100,11 @@ const CASES: &[(&str, Case)] = cases![
     redis_trouble::troubles_heal_unseen,
     redis_gone::nodes_stand_without_redis,
     only_publish::redis_sees_only_publish,
+    rotation::secrets_are_rotated_under_load,
+    rotation::the_wrong_order_is_harmless,
+    rotation::no_common_secret_is_named,
+    strangers::an_incompatible_node_is_named,
+    builds::two_builds_are_one_cluster,
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
