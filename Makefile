@@ -27,7 +27,7 @@ STAGES := tools fmt-check clippy floors tidy deny plugin unit doctest conformanc
 SEEDS ?= 0..500
 SECONDS ?= 60
 
-.PHONY: help peers run cluster test check generate simulate simulate-bugs bench bench-relay bench-idle bench-instructions bench-tenants bench-criterion fmt pure plugin-build $(STAGES)
+.PHONY: help peers run cluster test check generate simulate simulate-bugs bench bench-relay bench-idle bench-instructions bench-tenants bench-criterion fmt pure plugin-build nightly builds $(STAGES)
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -125,6 +125,14 @@ conformance: ## the WebSocket conformance cases
 nodes: export TEST_REQUIRE_TOOLS := 1
 nodes: ## several gateways on one Redis, over a bad network
 	$(CARGO) test -p cli --test cluster -- --nocapture
+
+nightly: builds ## what is too long for every push
+
+builds: export TEST_REQUIRE_TOOLS := 1
+builds: export TEST_REDIS := $(CURDIR)/.cache/redis/redis-server
+builds: export TEST_CASE := builds
+builds: tools ## the commit of simulation/previous-release and this one as one cluster
+	TEST_PREVIOUS="$$(scripts/previous.sh)" $(CARGO) test -p cli --test cluster -- --nocapture
 
 e2e: export TEST_NODE := $(NODE_BIN)/node
 e2e: export TEST_OPENCLAW := $(OPENCLAW)
