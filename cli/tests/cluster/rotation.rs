@@ -102,8 +102,11 @@ pub async fn secrets_are_rotated_under_load() -> String {
     // The old secret is worth nothing now.
     let old_key = cluster.key("alice");
     let address = &cluster.nodes[0].public;
-    let refused = Socket::connect(address, &old_key, "late").await;
-    assert_eq!(refused.err(), Some(4401));
+    until("the old key is void", async || {
+        let refused = Socket::connect(address, &old_key, "late").await.err();
+        (refused == Some(4401)).then_some(())
+    })
+    .await;
     format!("9 restarts, 0 packets refused, {outcome}")
 }
 
@@ -160,10 +163,13 @@ pub async fn the_wrong_order_is_harmless() -> String {
     ] {
         let series = format!(r#"t2b_nodes_secret_gap{{at="{side}"}}"#);
         let gateway = &cluster.nodes[node];
-        assert_eq!(gateway.metrics().await[&series], 1.0, "{series}");
+        until(&series, async || {
+            let is_told = gateway.said().contains("wrong order");
+            (is_told && gateway.metrics().await[&series] == 1.0).then_some(())
+        })
+        .await;
         let status = gateway.status().await;
         assert!(status.contains(told), "{status}");
-        assert!(gateway.said().contains("wrong order"), "{}", gateway.said());
     }
     // It ends well: the other node follows.
     cluster.nodes[1].stop().await;
@@ -199,11 +205,16 @@ pub async fn no_common_secret_is_named() -> String {
     assert_eq!(phone.say("bot", "hello").await, "unreachable");
     let answered = began.elapsed();
     assert!(answered < AT_ONCE, "{answered:?}");
+    let is_it =
+        |name: &str| name.starts_with(r#"t2b_nodes_unreachable{reason="no_common_secret",node=""#);
     for gateway in &cluster.nodes {
+        until("the node is named", async || {
+            let metrics = gateway.metrics().await;
+            let mut named = metrics.iter().filter(|(name, _)| is_it(name));
+            named.any(|(_, value)| *value == 1.0).then_some(())
+        })
+        .await;
         let metrics = gateway.metrics().await;
-        let is_it = |name: &str| {
-            name.starts_with(r#"t2b_nodes_unreachable{reason="no_common_secret",node=""#)
-        };
         let named = metrics
             .iter()
             .filter(|(name, value)| is_it(name) && **value == 1.0);
@@ -216,7 +227,11 @@ pub async fn no_common_secret_is_named() -> String {
             gateway.said()
         );
         let nodes = gateway.nodes().await.unwrap();
-        assert_eq!(nodes["nodes"][0]["unreachable"], "no_common_secret");
+        let mut all = nodes["nodes"].as_array().unwrap().iter();
+        assert!(
+            all.any(|node| node["unreachable"] == "no_common_secret"),
+            "{nodes}"
+        );
     }
     format!("answered after {} ms", answered.as_millis())
 }

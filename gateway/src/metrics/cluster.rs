@@ -100,7 +100,8 @@ impl ClusterMetrics {
         let suspect = suspect.count();
         self.nodes_suspect.set(suspect as f64);
         self.nodes_live.set((nodes.peers.len() - suspect) as f64);
-        let gaps = nodes.peers.values().map(|peer| nodes.secret_gap(peer));
+        let peers = nodes.peers.values().filter(|peer| peer.is_sure());
+        let gaps = peers.map(|peer| nodes.secret_gap(peer));
         let (mut there, mut here) = (0, 0);
         for gap in gaps {
             there += u32::from(gap.ours_unknown_there);

@@ -27,6 +27,8 @@ mod leaks;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod old_secrets;
+#[cfg(test)]
 mod ops;
 #[cfg(test)]
 mod presence;

@@ -150,7 +150,11 @@ impl Node {
             // Something wrote it back: a failover to older data, or its own late renewal.
             self.dead.insert(now_ms, boot);
         } else if let Some(peer) = self.view.peers.get_mut(&boot) {
+            let had_moved = peer.has_moved;
             self.view_changed |= peer.seen(beat, healthy_ms);
+            if !had_moved && peer.has_moved && peer.hello.is_some() {
+                fx.push(NodeEffect::Described(boot));
+            }
         } else if self.view.peers.len() < PEERS_MAX {
             self.view.peers.insert(boot, Peer::new(beat));
             self.view_changed = true;

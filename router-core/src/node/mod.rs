@@ -125,7 +125,7 @@ pub enum NodeEffect {
     RenewLink,
     /// A node was seen for the first time.
     Joined(BootId),
-    /// It is known what a peer says of itself; anew each [`DESCRIBE_AGAIN_MS`] if that does not fit
+    /// It is known what a peer that certainly runs says of itself; anew each [`DESCRIBE_AGAIN_MS`] if that does not fit
     /// this node.
     Described(BootId),
     /// A node was buried, by whomever, or was dead before this one began: drop what it held, fail its
@@ -275,7 +275,9 @@ impl Node {
                     peer.hello = Some(hello);
                     peer.described_ms = now_ms;
                     self.view_changed = true;
-                    fx.push(NodeEffect::Described(boot));
+                    if peer.has_moved {
+                        fx.push(NodeEffect::Described(boot));
+                    }
                 }
             }
             NodeAsk::Hello { .. } => {

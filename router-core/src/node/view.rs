@@ -48,6 +48,9 @@ pub struct Peer {
     /// How to write to it, or why that makes no sense: messages for it are `unreachable` at once.
     /// Until it is described, as every build reads.
     pub terms: Result<Terms, Mismatch>,
+    /// Whether its beat was seen to move. Until then it may be what a node left that has ended, so
+    /// nobody is warned of it.
+    pub has_moved: bool,
     /// When it was described last.
     pub(super) described_ms: Millis,
     /// Whether its entry was seen in data of the present generation. If so, its absence means that
@@ -130,7 +133,9 @@ impl Nodes {
     /// Whether some peer verifies a secret that this node does not have: then a credential that is
     /// good there may be refused here.
     pub fn lacks_a_secret(&self) -> bool {
-        let mut peers = self.peers.values();
+        // Also of one that may have ended: to come back once more costs less than to stop.
+        let peers = self.peers.values();
+        let mut peers = peers.filter(|peer| peer.state == PeerState::Live);
         peers.any(|peer| self.secret_gap(peer).some_unknown_here)
     }
 
@@ -168,6 +173,7 @@ impl Peer {
             unchanged_ms: 0,
             hello: None,
             terms: Ok(Terms::UNKNOWN),
+            has_moved: false,
             described_ms: 0,
             listed: true,
         }
@@ -178,9 +184,15 @@ impl Peer {
         self.state == PeerState::Live && self.terms.is_ok()
     }
 
+    /// Whether it certainly runs: its beat has moved, and does.
+    pub fn is_sure(&self) -> bool {
+        self.has_moved && self.state == PeerState::Live
+    }
+
     /// Its entry was read, after this much more healthy time. Returns whether the state changed.
     pub(super) fn seen(&mut self, beat: u64, healthy_ms: Millis) -> bool {
         let same = self.listed && self.beat == beat;
+        self.has_moved |= self.beat != beat;
         self.listed = true;
         self.beat = beat;
         let unchanged_ms = if same {
@@ -244,6 +256,7 @@ mod tests {
             let mut nodes = Nodes::alone(BootId::from_bits(1));
             nodes.keys = ours.into();
             let mut peer = Peer::new(1);
+            peer.has_moved = true;
             peer.hello = Some(Hello {
                 name: "a".into(),
                 address: "a:1".into(),

@@ -46,6 +46,28 @@ fn the_lower_version_and_a_common_key_are_the_terms() {
 }
 
 #[test]
+fn nobody_is_told_of_what_a_node_left_that_has_ended() {
+    let mut rig = Rig::new();
+    rig.beat(X);
+    say(
+        &mut rig,
+        Hello {
+            keys: [OTHER].into(),
+            ..hello(0)
+        },
+    );
+    rig.pass(2500);
+    assert_eq!(rig.node.view().terms(X), Err(Mismatch::Key));
+    assert_eq!(described(&rig), 0);
+    rig.beat(X);
+    rig.pass(1000);
+    assert_eq!(described(&rig), 1);
+    assert!(rig.node.view().lacks_a_secret());
+    rig.pass(SUSPECT_MS);
+    assert!(!rig.node.view().lacks_a_secret(), "it stands still");
+}
+
+#[test]
 fn who_fits_is_described_once() {
     let mut rig = rig_with(hello(0));
     rig.pass(5 * DESCRIBE_AGAIN_MS);
