@@ -21,7 +21,7 @@ ALL_TESTS := $(RUN_TESTS) --workspace --lib --bins --test it --test contract
 endif
 
 # In the order in which they run: the quick ones first.
-STAGES := tools fmt-check clippy floors tidy deny plugin unit doctest conformance nodes e2e
+STAGES := tools fmt-check clippy floors tidy deny plugin unit doctest conformance neighbours-short nodes e2e
 
 .DEFAULT_GOAL := help
 SEEDS ?= 0..500

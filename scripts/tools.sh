@@ -2,7 +2,7 @@
 # Installs what the checks need, and nothing that is already there. Asks no network when nothing is
 # missing. What it installs stays in .cache/, except Debian packages, which need root.
 #
-# Usage: scripts/tools.sh [TOOL...]   TOOL: system deny python redis haproxy faketime openclaw; none: all
+# Usage: scripts/tools.sh [TOOL...]   TOOL: system deny python redis haproxy faketime openclaw; none: all but haproxy
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -94,7 +94,7 @@ tool_redis() {
     is_redis "$redis" || fail "missing: redis-server 7.0 or newer; install it and run this again"
 }
 
-# haproxy, for the cluster to play with and the tests behind a balancer.
+# haproxy, for the cluster to play with.
 tool_haproxy() {
     has haproxy || [ -x /usr/sbin/haproxy ] || install haproxy
 }
@@ -109,7 +109,7 @@ tool_openclaw() {
     scripts/openclaw.sh
 }
 
-[ $# -gt 0 ] || set -- system deny python redis haproxy faketime openclaw
+[ $# -gt 0 ] || set -- system deny python redis faketime openclaw
 for tool in "$@"; do
     declare -F "tool_$tool" >/dev/null || fail "unknown tool: $tool"
     "tool_$tool"
