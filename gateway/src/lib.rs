@@ -156,6 +156,7 @@ impl Gateway {
             },
             backplane,
             memory,
+            config.sockets_max,
         );
 
         node.metrics.memory_max_bytes.set(config.memory_max as f64);

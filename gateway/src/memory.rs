@@ -54,9 +54,39 @@ pub(crate) fn pool(bytes: u64) -> Pool {
     Pool::new(bytes, (bytes / SHARES).max(SHARE_BYTES_MIN))
 }
 
+/// Fewer sockets than this are not divided: there is nothing to share.
+const SOCKETS_DIVIDED_MIN: u64 = 64;
+/// Places of the reserve that one tenant may have at least: a bot, some devices, a script.
+const SHARE_PLACES_MIN: u64 = 8;
+
+/// The places of authenticated sockets. A quarter of all places is for those that have not
+/// authenticated; an eighth of the rest is a reserve for tenants that have few.
+pub(crate) fn places(sockets_max: usize) -> Pool {
+    let all = sockets_max as u64;
+    if all < SOCKETS_DIVIDED_MIN {
+        return Pool::with_reserve(all, 0, all);
+    }
+    let places = all - all / 4;
+    let reserve = places / 8;
+    Pool::with_reserve(places, reserve, (reserve / 64).max(SHARE_PLACES_MIN))
+}
+
 #[cfg(test)]
 mod tests {
+    use crate::ws::Budget;
+
     use super::*;
+
+    #[test]
+    fn a_tenant_with_many_sockets_leaves_places_for_others() {
+        let places = places(2048);
+        let tenant = || Budget::in_pool(u64::MAX, &places);
+        let (many, few) = (tenant(), tenant());
+        let taken = (0..2048).take_while(|_| many.try_take(1)).count();
+        assert_eq!(taken, 1344, "seven eighths of 1,536");
+        assert!((0..8).all(|_| few.try_take(1)));
+        assert!(!few.try_take(1), "more than a share");
+    }
 
     #[test]
     fn the_parts_are_no_more_than_seven_eighths() {

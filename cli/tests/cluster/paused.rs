@@ -56,7 +56,8 @@ pub async fn after_a_pause_only_the_dead_are_closed() -> String {
     }
     let gone_after = gone_after.expect("the half-open socket is closed within two heartbeats");
     assert_eq!(closed().await, 1.0, "and no other");
-    assert_eq!(half_open.closed().await, 4410);
+    // It is reset if it has not read the close frame within the wait for its answer.
+    assert!(matches!(half_open.closed().await, 4410 | 1006));
     format!(
         "{} sockets stayed; one that does not answer was closed after {} ms",
         healthy.len(),

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use protocol::TenantId;
 
 use super::{Node, lock};
+use crate::ws::budget::Charge;
 
 /// A place among a tenant's sockets, given back when dropped.
 pub(crate) struct KeptPlace {
     node: Arc<Node>,
     tenant: TenantId,
+    _place: Charge,
 }
 
 impl Node {
@@ -19,12 +21,14 @@ impl Node {
         let mut state = lock(&self.shards[self.shard_of(tenant)].state);
         let own = state.budgets_of(self, tenant);
         let most = own.limits.sockets_per_tenant as usize;
-        let has_place = own.sockets + own.kept < most;
+        let mut place = Charge::new(own.places.clone());
+        let has_place = own.sockets + own.kept < most && place.set(1);
         own.kept += usize::from(has_place);
         state.forget_unused(tenant);
         has_place.then(|| KeptPlace {
             node: Arc::clone(self),
             tenant: tenant.clone(),
+            _place: place,
         })
     }
 }

@@ -53,9 +53,10 @@ use ulid::Ulid;
 
 use crate::access_log::AccessLog;
 use crate::gate::Open;
-use crate::memory::{MemoryDivision, pool};
+use crate::memory::{MemoryDivision, places, pool};
 use crate::metrics::Metrics;
 use crate::trace::Tracer;
+use crate::ws::budget::Charge;
 use crate::ws::{Budget, Connection, Pool, ReadLimits, WriteLimits};
 pub(crate) use call::{Caller, Refused};
 use clock::Clock;
@@ -94,6 +95,7 @@ pub(crate) struct Node {
     pub(crate) backplane: Backplane,
     pub(crate) outbound: Pool,
     pub(crate) assembly: Pool,
+    places: Pool,
     /// Of sockets without a tenant.
     strangers: Strangers,
     shed_log: ShedLog,
@@ -150,6 +152,8 @@ pub(crate) struct Entry {
     shard: AtomicUsize,
     /// Whose it is, once that is known.
     owner: OnceLock<SocketOwner>,
+    /// Its place among its tenant's sockets, until it is gone.
+    place: OnceLock<Charge>,
     /// What it may send once it has joined its tenant, between its verification and that.
     read_limits: Mutex<Option<Box<ReadLimits>>>,
     refusals: Mutex<perform::Refusals>,
@@ -201,6 +205,8 @@ struct TenantBudgets {
     tenant: TenantId,
     outbound: Budget,
     assembly: Budget,
+    /// Sockets and kept connections, each one.
+    places: Budget,
     /// Its client ids that are connected.
     clients: foldhash::HashMap<ClientHash, ClientShare>,
     limits: Arc<Limits>,
@@ -246,6 +252,7 @@ impl Node {
         own: Own,
         backplane: Backplane,
         memory: MemoryDivision,
+        sockets_max: usize,
     ) -> (Arc<Self>, Vec<StoreQueue>) {
         let Own {
             keyring,
@@ -298,6 +305,7 @@ impl Node {
             client_keys: random,
             metrics: Metrics::new(),
             access_log: AccessLog::default(),
+            places: places(sockets_max),
             shed_log: ShedLog::default(),
             strangers: Strangers {
                 outbound: Budget::in_pool(memory.outbound / STRANGERS_PART, &outbound),
@@ -352,6 +360,7 @@ impl Node {
             moved_ms: AtomicU64::new(0),
             shard: AtomicUsize::new(usize::MAX),
             owner: OnceLock::new(),
+            place: OnceLock::new(),
             read_limits: Mutex::new(None),
             refusals: Mutex::default(),
         });

@@ -25,6 +25,7 @@ use super::{
     ClientHash, Entry, Moment, Node, ShardCell, ShardState, SocketOwner, TenantBudgets, lock,
 };
 use crate::metrics::Traffic;
+use crate::ws::budget::Charge;
 use crate::ws::{self, Budget, Outgoing, Push, ReadLimits, WriteLimits};
 
 /// What is left to do when no lock is held.
@@ -421,7 +422,7 @@ impl ShardState {
     /// Lets a connection in, so that effects can reach it. What may wait for it is its tenant's to
     /// say from now on, since its greeting is long; what it may send, only once it has joined.
     ///
-    /// False: not even what waits already fits the tenant's budget.
+    /// False: its tenant has no place for it, or not even what waits already fits its budget.
     fn enter(
         &mut self,
         node: &Node,
@@ -431,13 +432,16 @@ impl ShardState {
     ) -> bool {
         let own = self.budgets_of(node, tenant);
         own.sockets += 1;
+        let mut place = Charge::new(own.places.clone());
+        let has_place = place.set(1);
+        let _ = entry.place.set(place);
         let tenant = own.tenant.clone();
         *lock(&entry.read_limits) = Some(Box::new(own.read_limits()));
         let limits = own.write_limits(client);
         self.connections.insert(entry.key, Arc::clone(entry));
         // It joins once.
         let _ = entry.owner.set(SocketOwner { tenant, client });
-        entry.socket.set_write_limits(limits)
+        has_place && entry.socket.set_write_limits(limits)
     }
 
     fn exit(&mut self, tenant: &TenantId, key: ConnKey) {
@@ -473,6 +477,8 @@ impl TenantBudgets {
         Self {
             outbound: Budget::in_pool(limits.outbound_bytes_per_tenant, &node.outbound),
             assembly: Budget::in_pool(limits.assembly_bytes_per_tenant, &node.assembly),
+            // The limit of a tenant's sockets is of all nodes: that is the tenant machine's.
+            places: Budget::in_pool(u64::MAX, &node.places),
             tenant: tenant.clone(),
             clients: foldhash::HashMap::default(),
             limits,

@@ -45,10 +45,15 @@ struct PoolInner {
 impl Pool {
     /// Makes a pool of `limit` bytes, half of it a reserve for holders of at most `share` bytes.
     pub fn new(limit: u64, share: u64) -> Self {
+        Self::with_reserve(limit, limit / 2, share)
+    }
+
+    /// Makes a pool of which so much is a reserve for holders of at most `share`.
+    pub fn with_reserve(limit: u64, reserve: u64, share: u64) -> Self {
         Self(Arc::new(PoolInner {
             used: AtomicU64::new(0),
             limit,
-            common: limit - limit / 2,
+            common: limit - reserve,
             share,
         }))
     }
