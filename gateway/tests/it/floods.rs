@@ -1,6 +1,7 @@
 //! Too much of everything: floods, readers that stop, small frames cut out of large ones.
 
 use futures_util::SinkExt;
+use protocol::Limits;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -95,10 +96,18 @@ async fn a_flood_before_the_credential_is_ended() {
     .await;
 }
 
+/// Queues and memory are what these tests fill; a rate would stop the sender first.
+fn without_rates(limits: &mut Limits) {
+    limits.frames_burst = u32::MAX;
+    limits.messages_burst = u32::MAX;
+    limits.bytes_burst = u32::MAX;
+}
+
 #[tokio::test]
 async fn readers_that_stop_hold_no_more_than_their_budgets() {
     let server = Server::start_with(|config| {
         config.limits.outbound_bytes_per_tenant = 5 * 512 * 1024;
+        without_rates(&mut config.limits);
     });
     let server = server.await;
     let bystanders = Bystanders::of(&server).await;
@@ -129,7 +138,7 @@ async fn readers_that_stop_hold_no_more_than_their_budgets() {
 #[tokio::test]
 async fn small_frames_do_not_pin_large_ones() {
     const ROUNDS: usize = 200;
-    let server = Server::start().await;
+    let server = Server::start_with(|config| without_rates(&mut config.limits)).await;
     let bystanders = Bystanders::of(&server).await;
     let mut slow = server.narrow("alice", "slow").await;
     let mut fast = server.client("alice", "fast").await;

@@ -101,7 +101,7 @@ fn a_list_weighs_the_bytes_of_its_answer() {
         frames_burst: 10_000,
         ..Limits::default()
     };
-    for (bots, lists) in [(0, 100), (3, 100), (9, 34), (100, 4)] {
+    for (bots, lists) in [(0, 100), (3, 100), (9, 50), (100, 8)] {
         let mut w = crowd(limits.clone(), bots);
         let conn = w.join(None);
         let counted = until_limited(&mut w, conn, &list_of(LIST_MAX));
@@ -131,7 +131,7 @@ fn a_list_over_http_weighs_the_same() {
         w.input(conn, Input::Call(Call::List(list)));
         w.told(conn) == ["bots_list"]
     });
-    assert_eq!(lists.count(), 4);
+    assert_eq!(lists.count(), 8);
 }
 
 fn calls(w: &mut World, credential: Credential, client: Option<&str>) -> ConnKey {
@@ -175,7 +175,7 @@ fn bytes_of_a_tenant() {
         bytes_burst: 3000,
         ..Limits::default()
     });
-    let bot = w.join_bot(&["bot_a"]);
+    w.join_bot(&["bot_a"]);
     for _ in 0..2 {
         w.join(Some("phone"));
     }
@@ -315,7 +315,7 @@ fn a_token_has_a_quarter_of_the_rates() {
         joins_burst: 40,
         ..Limits::default()
     });
-    let bot = w.join_bot(&["bot_a"]);
+    w.join_bot(&["bot_a"]);
     let sockets: Vec<_> = (0..4).map(|_| w.arrive(Some(phone()), None)).collect();
     for socket in &sockets {
         assert_eq!(w.told(*socket), ["connected", "auth_ok", "bots_list"]);
@@ -350,7 +350,6 @@ fn a_token_has_a_quarter_of_the_rates() {
     });
     assert_eq!(joined.count(), 10);
     w.join(Some("desk"));
-    drop(bot);
 }
 
 #[test]
