@@ -100,6 +100,7 @@ async fn a_flood_before_the_credential_is_ended() {
 async fn readers_that_stop_hold_no_more_than_their_budgets() {
     let server = Server::start_with(|config| {
         config.limits.outbound_bytes_per_tenant = 5 * 512 * 1024;
+        unlimited_rates(&mut config.limits);
     });
     let server = server.await;
     let bystanders = Bystanders::of(&server).await;

@@ -2,10 +2,10 @@
 //!
 //! | done | weighs, in `messages_per_second` | and |
 //! | --- | --- | --- |
-//! | a message, partial or typing | 1, and 1 for each 4 KiB | its bytes, in `bytes_per_second` |
+//! | a message, partial or typing | 1, and 1 for each 8 KiB | its bytes, in `bytes_per_second` |
 //! | each further connection or node that it goes to | the same again | its bytes again |
 //! | a call over HTTP | 1 | |
-//! | a list of bots | 1, and 1 for each 4 KiB of the answer | |
+//! | a list of bots | 1, and 1 for each 8 KiB of the answer | |
 //! | a socket that joins, a wait in a cluster, a registration | | 1, in `joins_per_second` |
 //!
 //! What is known beforehand is asked for and may be refused; what shows later is a debt that later

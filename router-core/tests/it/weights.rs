@@ -101,7 +101,7 @@ fn a_list_weighs_the_bytes_of_its_answer() {
         frames_burst: 10_000,
         ..Limits::default()
     };
-    for (bots, lists) in [(0, 100), (3, 100), (9, 34), (100, 4)] {
+    for (bots, lists) in [(0, 100), (3, 100), (9, 50), (100, 8)] {
         let mut w = crowd(limits.clone(), bots);
         let conn = w.join(None);
         let counted = until_limited(&mut w, conn, &list_of(LIST_MAX));
@@ -131,7 +131,7 @@ fn a_list_over_http_weighs_the_same() {
         w.input(conn, Input::Call(Call::List(list)));
         w.told(conn) == ["bots_list"]
     });
-    assert_eq!(lists.count(), 4);
+    assert_eq!(lists.count(), 8);
 }
 
 fn calls(w: &mut World, credential: Credential, client: Option<&str>) -> ConnKey {

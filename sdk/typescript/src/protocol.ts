@@ -801,7 +801,7 @@ export const LIMITS = {
   listBytesMax: 131072,
   listDefault: 100,
   listMax: 1000,
-  bytesPerUnit: 4096,
+  bytesPerUnit: 8192,
   tokenShare: 4,
   badFramesMax: 20,
   refusalsMax: 1000,
