@@ -50,7 +50,7 @@ async fn open(options: &Options) -> Result<(Socket, AuthOk), Error> {
         };
         match serde_json::from_str::<ServerFrame>(&text).map(|frame| frame.message) {
             Ok(ServerMessage::AuthOk(auth)) => return Ok((socket, auth)),
-            Ok(ServerMessage::Error(data)) => refusal = Some(Error::Refused(data)),
+            Ok(ServerMessage::Error(data)) => refusal = Some(Error::Refused(data.into())),
             // `status{connected}` and `auth_error` come before; anything else is for later versions.
             Ok(_) | Err(_) => {}
         }

@@ -22,7 +22,7 @@ pub enum Error {
     },
     /// The gateway refused the request, or the credential.
     #[error("{}", .0.message)]
-    Refused(ErrorData),
+    Refused(Box<ErrorData>),
     /// The gateway closed the connection.
     #[error("the gateway closed the connection: {code} {reason}")]
     Closed {

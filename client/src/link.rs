@@ -197,7 +197,7 @@ impl Link {
         if let Some(id) = id {
             if let Some(answer) = self.pending.remove(&id) {
                 let _ = answer.send(match result {
-                    Ok(ServerMessage::Error(data)) => Err(Error::Refused(data)),
+                    Ok(ServerMessage::Error(data)) => Err(Error::Refused(data.into())),
                     answered => answered,
                 });
             }

@@ -103,9 +103,10 @@ pub(super) fn members<'a, const N: usize>(
     let values = data.pick(known.map(|(rule, _)| rule.field()))?;
     for (value, (rule, is_good)) in values.iter().zip(known) {
         if value.is_some_and(|raw| !is_good(raw)) {
-            return Err(match rule {
-                Rule::BotId | Rule::ClientId => wrong(ErrorCode::InvalidId, rule),
-                rule => bad(rule),
+            let is_id = matches!(rule, Rule::BotId | Rule::ClientId);
+            return Err(match is_id {
+                true => wrong(ErrorCode::InvalidId, rule),
+                false => bad(rule),
             });
         }
     }
