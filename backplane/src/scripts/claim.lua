@@ -12,6 +12,8 @@
 local id, boot, conn, meta = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local held = bot(id)
 if not held and redis.call('HEXISTS', DIR, 'b:' .. id) == 0 and is_full() then
+  -- It may repair the counter.
+  finish()
   return { 'full' }
 end
 local other = held and held.conn ~= '-' and held.conn ~= conn and not set(ARGV[6])[held.boot]

@@ -5,6 +5,8 @@
 --
 -- Atomic: the record, its number and its event.
 if redis.call('HEXISTS', DIR, 'c:' .. ARGV[1]) == 0 and is_full() then
+  -- It may repair the counter.
+  finish()
   return 'full'
 end
 put('c:' .. ARGV[1], ARGV[2] .. ' ' .. ARGV[3])
