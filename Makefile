@@ -131,7 +131,7 @@ nodes: ## several gateways on one Redis, over a bad network
 neighbours-short: ## a tenant at its worst beside another, in small; part of make test
 	$(CARGO) test -p cli --test neighbours -- --nocapture
 
-neighbours: tools ## the same in full, with times judged: 8 minutes on an idle machine
+neighbours: tools ## the same in full, with times judged; wants an idle machine
 	TEST_FULL=1 $(CARGO) test -p cli --test neighbours -- --nocapture
 nightly: builds ## what is too long for every push
 
