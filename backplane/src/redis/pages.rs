@@ -117,7 +117,7 @@ impl Inner {
         Ok(Some(Reply::Loaded(Box::new(snapshot))))
     }
 
-    /// Lets go of what buried nodes held.
+    /// Releases what dead nodes held.
     pub(super) async fn reap(&self, session: &Session, request: &Request) -> Result<Reply, Fail> {
         let mut page = Page::first();
         for _ in 0..PAGES_MAX {

@@ -10,7 +10,7 @@
 -- call takes long; other steps come between them. The reader takes the number of the first page
 -- and applies all events above it, which end in the directory as it is: what is present from the
 -- first page to the last one is returned at least once, and each change between them is an event.
--- What is swept is not told, as every node sweeps its own replica by the clock.
+-- A sweep publishes no event: every node sweeps its own replica by the clock.
 -- What is no time, or one too far ahead, is swept too: it would stay for ever.
 local from, cursor, oldest = ARGV[3], ARGV[4], now - tonumber(ARGV[2])
 local latest_ms = now + AHEAD_US / 1000

@@ -1,4 +1,4 @@
--- reap: lets go of what buried nodes held, in one page of the directory.
+-- reap: releases what dead nodes held, in one page of the directory.
 --
 -- KEYS   dir, ver, seen
 -- ARGV   [1] buried boot ids, separated by blanks; [2] where the page before ended, "0" at first

@@ -125,7 +125,7 @@ local function forget_clients(most)
 end
 
 -- A client id is gone from a node; told even if the time is the same. A new one takes the place of
--- the least recently seen. That one's end is not told, as every node bounds its own replica.
+-- the least recently seen. Its end is no event: every node bounds its own replica.
 local function see(client)
   local field = 's:' .. client
   if not redis.call('ZSCORE', SEEN, client) then

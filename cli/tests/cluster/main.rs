@@ -16,7 +16,7 @@
 //! | `cluster.rs`, `gateway.rs` | the processes |
 //! | `collector.rs` | who takes their traces |
 //! | `socket.rs`, `flow.rs`, `load.rs`, `crowd.rs` | who talks: one, again and again, as fast as it goes, thousands |
-//! | `relogin.rs` | who comes back after a close, and says again what was not answered |
+//! | `relogin.rs` | which load sockets reconnect after a close and repeat what was not answered |
 //! | `oracle.rs` | what must have become of each message |
 //! | `wait.rs` | time: deadlines, periods, percentiles |
 //! | the others | the cases |

@@ -126,7 +126,7 @@ async fn one_address_cannot_take_every_place() {
                 upgraded += 1;
                 held.push(stream);
             }
-            // Let go of: only so many are told at once.
+            // The others are dropped: only so many are refused with an answer at once.
             status => assert_eq!(status, 429),
         }
     }

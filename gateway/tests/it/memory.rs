@@ -265,7 +265,7 @@ async fn subscriptions_are_bounded() {
         "again is not more"
     );
     first.0.send(Message::Close(None)).await.unwrap();
-    // It is answered after its tenant has let go of it.
+    // It is answered after its tenant has released it.
     first.closed().await;
     assert_eq!(second.ask(about(2)).await["data"]["type"], "subscribed");
 }

@@ -67,7 +67,7 @@ pub enum Ask {
     Assert(Box<Assert>),
     /// Ends homes and connections. The bots stay listed offline. Reply: `Done`.
     Release(Box<Release>),
-    /// Lets go of what buried nodes held. Reply: `Done`.
+    /// Releases what dead nodes held. Reply: `Done`.
     Reap {
         /// The buried.
         dead: Dead,

@@ -484,7 +484,7 @@ impl Step<'_> {
     }
 
     /// Notes that a client left. A new one takes the place of the least recently seen when the
-    /// tenant has too many, or no room; nobody is told, as every node bounds its own replica.
+    /// tenant has too many, or no room. It is no event: every node bounds its own replica.
     fn see(&mut self, client: ClientId) {
         let bytes = client_bytes(&client);
         let clients = &mut self.tenant.clients;
