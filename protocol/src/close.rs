@@ -51,7 +51,7 @@ close_codes! {
     ProtocolError   1002 "protocol_error"    Since::Now, "unmasked frame, reserved bits, nested start, long control frame", "not repeat it";
     Unsupported     1003 "unsupported"       Since::Now, "binary message", "not repeat it";
     InvalidUtf8     1007 "invalid_utf8"      Since::Now, "text that is not UTF-8", "not repeat it";
-    PolicyViolation 1008 "bad_frames"        Since::Now, "20 bad frames (400 family) without a good one between; a flood of control frames, or more than `control_per_second` before `auth_ok`", "mend itself";
+    PolicyViolation 1008 "bad_frames"        Since::Now, "20 bad frames (400 family) without a good one between; a flood of control frames, or more than `control_per_second` before `auth_ok`", "fix its frames";
     TooBig          1009 "too_big"           Since::Now, "frame or message too large", "not repeat it";
     Internal        1011 "internal"          Since::Now, "the gateway's fault", "reconnect with backoff";
     Restart         1012 "restart"           Since::Now, "this node restarts", "reconnect after 0-5 s at random";

@@ -770,7 +770,7 @@ export const CLOSES = {
   1002: {"clientShould":"not repeat it","means":"unmasked frame, reserved bits, nested start, long control frame","reason":"protocol_error","since":"now"},
   1003: {"clientShould":"not repeat it","means":"binary message","reason":"unsupported","since":"now"},
   1007: {"clientShould":"not repeat it","means":"text that is not UTF-8","reason":"invalid_utf8","since":"now"},
-  1008: {"clientShould":"mend itself","means":"20 bad frames (400 family) without a good one between; a flood of control frames, or more than `control_per_second` before `auth_ok`","reason":"bad_frames","since":"now"},
+  1008: {"clientShould":"fix its frames","means":"20 bad frames (400 family) without a good one between; a flood of control frames, or more than `control_per_second` before `auth_ok`","reason":"bad_frames","since":"now"},
   1009: {"clientShould":"not repeat it","means":"frame or message too large","reason":"too_big","since":"now"},
   1011: {"clientShould":"reconnect with backoff","means":"the gateway's fault","reason":"internal","since":"now"},
   1012: {"clientShould":"reconnect after 0-5 s at random","means":"this node restarts","reason":"restart","since":"now"},
