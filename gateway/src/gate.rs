@@ -107,7 +107,7 @@ struct OpenSocket {
     /// Spares the requests of a kept-alive connection the gate's lock.
     authenticated: AtomicBool,
     /// Whose it is between two requests of a kept-alive connection.
-    kept: Mutex<Option<KeptPlace>>,
+    kept: Mutex<Option<Box<KeptPlace>>>,
 }
 
 impl Drop for OpenSocket {
@@ -207,7 +207,7 @@ impl Open {
     /// Counts the connection for a tenant until the next call or its end.
     pub(crate) fn keep(&self, place: Option<KeptPlace>) {
         let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::replace(&mut *kept, place);
+        let before = std::mem::replace(&mut *kept, place.map(Box::new));
         // Its drop takes a lock of the node.
         drop(kept);
         drop(before);

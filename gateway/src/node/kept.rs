@@ -6,13 +6,13 @@ use std::sync::Arc;
 use protocol::TenantId;
 
 use super::{Node, lock};
-use crate::ws::budget::Charge;
+use crate::ws::budget::Place;
 
 /// A place among a tenant's sockets, given back when dropped.
 pub(crate) struct KeptPlace {
     node: Arc<Node>,
     tenant: TenantId,
-    _place: Charge,
+    _place: Place,
 }
 
 impl Node {
@@ -21,14 +21,14 @@ impl Node {
         let mut state = lock(&self.shards[self.shard_of(tenant)].state);
         let own = state.budgets_of(self, tenant);
         let most = own.limits.sockets_per_tenant as usize;
-        let mut place = Charge::new(own.places.clone());
-        let has_place = own.sockets + own.kept < most && place.set(1);
-        own.kept += usize::from(has_place);
+        let has_place = own.sockets + own.kept < most;
+        let place = has_place.then(|| own.places.place()).flatten();
+        own.kept += usize::from(place.is_some());
         state.forget_unused(tenant);
-        has_place.then(|| KeptPlace {
+        Some(KeptPlace {
             node: Arc::clone(self),
             tenant: tenant.clone(),
-            _place: place,
+            _place: place?,
         })
     }
 }

@@ -56,7 +56,7 @@ use crate::gate::Open;
 use crate::memory::{MemoryDivision, places, pool};
 use crate::metrics::Metrics;
 use crate::trace::Tracer;
-use crate::ws::budget::Charge;
+use crate::ws::budget::Place;
 use crate::ws::{Budget, Connection, Pool, ReadLimits, WriteLimits};
 pub(crate) use call::{Caller, Refused};
 use clock::Clock;
@@ -152,8 +152,6 @@ pub(crate) struct Entry {
     shard: AtomicUsize,
     /// Whose it is, once that is known.
     owner: OnceLock<SocketOwner>,
-    /// Its place among its tenant's sockets, until it is gone.
-    place: OnceLock<Charge>,
     /// What it may send once it has joined its tenant, between its verification and that.
     read_limits: Mutex<Option<Box<ReadLimits>>>,
     refusals: Mutex<perform::Refusals>,
@@ -163,6 +161,8 @@ pub(crate) struct Entry {
 struct SocketOwner {
     tenant: TenantId,
     client: ClientHash,
+    /// Its place among its tenant's sockets, until it is gone; absent: there was none.
+    _place: Option<Place>,
 }
 
 /// Stands for a client id where many are counted: a hash with the process's random keys.
@@ -347,7 +347,7 @@ impl Node {
         let key = ConnKey(self.next_key.fetch_add(1, Ordering::Relaxed));
         let limits = WriteLimits {
             bytes: OUTBOUND_UNAUTHENTICATED,
-            frames: self.settings.limits.outbound_frames as usize,
+            frames: self.settings.limits.outbound_frames,
             budget: self.strangers.outbound.clone(),
         };
         let entry = Arc::new(Entry {
@@ -360,7 +360,6 @@ impl Node {
             moved_ms: AtomicU64::new(0),
             shard: AtomicUsize::new(usize::MAX),
             owner: OnceLock::new(),
-            place: OnceLock::new(),
             read_limits: Mutex::new(None),
             refusals: Mutex::default(),
         });

@@ -25,7 +25,6 @@ use super::{
     ClientHash, Entry, Moment, Node, ShardCell, ShardState, SocketOwner, TenantBudgets, lock,
 };
 use crate::metrics::Traffic;
-use crate::ws::budget::Charge;
 use crate::ws::{self, Budget, Outgoing, Push, ReadLimits, WriteLimits};
 
 /// What is left to do when no lock is held.
@@ -432,15 +431,18 @@ impl ShardState {
     ) -> bool {
         let own = self.budgets_of(node, tenant);
         own.sockets += 1;
-        let mut place = Charge::new(own.places.clone());
-        let has_place = place.set(1);
-        let _ = entry.place.set(place);
+        let place = own.places.place();
+        let has_place = place.is_some();
         let tenant = own.tenant.clone();
         *lock(&entry.read_limits) = Some(Box::new(own.read_limits()));
         let limits = own.write_limits(client);
         self.connections.insert(entry.key, Arc::clone(entry));
         // It joins once.
-        let _ = entry.owner.set(SocketOwner { tenant, client });
+        let _ = entry.owner.set(SocketOwner {
+            tenant,
+            client,
+            _place: place,
+        });
         has_place && entry.socket.set_write_limits(limits)
     }
 
@@ -516,7 +518,7 @@ impl TenantBudgets {
         };
         WriteLimits {
             bytes: self.limits.outbound_bytes as usize,
-            frames: self.limits.outbound_frames as usize,
+            frames: self.limits.outbound_frames,
             budget: budget.clone(),
         }
     }

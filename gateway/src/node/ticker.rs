@@ -38,7 +38,7 @@ const WAKES_MAX: usize = 64;
 /// What the looks at connections share.
 struct SocketLooks {
     kernel: Option<SockDiag>,
-    asks: Vec<(Arc<Entry>, KernelAsk)>,
+    asks: Vec<(Arc<Entry>, SocketEnds, KernelAsk)>,
     /// Those whose shared budget has had no room for long.
     starved: Vec<Arc<Entry>>,
     /// What the kernel held at the last look.
@@ -68,7 +68,7 @@ impl SocketLooks {
 
     /// Asks the kernel about the connections that were noted, and tells them.
     fn ask(&mut self, now_ms: Millis) {
-        let about: Vec<SocketEnds> = self.asks.iter().map(|(_, ask)| ask.ends).collect();
+        let about: Vec<SocketEnds> = self.asks.iter().map(|(_, ends, _)| *ends).collect();
         let answers = self.kernel.as_ref().map(|kernel| kernel.ask(&about));
         let answers = match answers {
             Some(Ok(answers)) => answers,
@@ -80,7 +80,7 @@ impl SocketLooks {
             None => vec![None; about.len()],
         };
         self.kernel_bytes = 0;
-        for ((entry, ask), held) in self.asks.drain(..).zip(answers) {
+        for ((entry, _, ask), held) in self.asks.drain(..).zip(answers) {
             entry.socket.kernel_told(ask, held, now_ms);
             self.kernel_bytes += entry.socket.kernel_bytes();
         }
@@ -197,8 +197,10 @@ impl Node {
             if look.is_starved {
                 looks.starved.push(Arc::clone(entry));
             }
-            if let Some(ask) = look.ask {
-                looks.asks.push((Arc::clone(entry), ask));
+            if let Some(ask) = look.ask
+                && let Some(ends) = entry.socket.ends()
+            {
+                looks.asks.push((Arc::clone(entry), ends, ask));
             }
             if entry.wake_ms.load(Ordering::Relaxed) <= now_ms {
                 let at_ms = entry.moved_ms.load(Ordering::Relaxed);

@@ -143,6 +143,11 @@ impl Budget {
         above
     }
 
+    /// Takes one place, if there is one left.
+    pub fn place(&self) -> Option<Place> {
+        self.try_take(1).then(|| Place(self.clone()))
+    }
+
     /// Takes `bytes` that are used already, whether there is room for them or not.
     pub fn take_anyway(&self, bytes: u64) {
         self.0.used.fetch_add(bytes, Ordering::Relaxed);
@@ -216,6 +221,16 @@ impl Budget {
     /// Whether nobody else holds it.
     pub fn is_unshared(&self) -> bool {
         Arc::strong_count(&self.0) == 1
+    }
+}
+
+/// One unit of a [`Budget`] that counts places; given back when dropped.
+#[derive(Debug)]
+pub struct Place(Budget);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.give(1);
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::{fmt, io};
@@ -16,11 +16,11 @@ use futures_util::task::AtomicWaker;
 use protocol::CloseCode;
 
 use super::budget::Budget;
+use super::held::{SocketLook, WriteLimits};
 use super::mailbox::Mailbox;
 use super::outgoing::{Batch, Ended, Outgoing, Push};
-use super::queue::{SocketLook, WriteLimits};
 use super::reader::ReadLimits;
-use super::stream::WriteHalf;
+use super::stream::{SocketEnds, WriteHalf};
 use super::unacked::{KernelAsk, KernelHeld};
 use super::writer::{Drained, Writer};
 
@@ -35,7 +35,7 @@ pub struct Connection {
     is_local: bool,
     read_limits: Mutex<Option<ReadLimits>>,
     signals: Signals,
-    controls_ignored: AtomicU64,
+    controls_ignored: AtomicU32,
     /// As its reader noted it last.
     assembling: AtomicU32,
     /// Whether bytes moved since somebody looked.
@@ -51,7 +51,7 @@ impl Connection {
             is_local: false,
             read_limits: Mutex::new(None),
             signals: Signals::default(),
-            controls_ignored: AtomicU64::new(0),
+            controls_ignored: AtomicU32::new(0),
             assembling: AtomicU32::new(0),
             moved: AtomicBool::new(false),
         })
@@ -65,7 +65,7 @@ impl Connection {
             is_local: true,
             read_limits: Mutex::new(None),
             signals: Signals::default(),
-            controls_ignored: AtomicU64::new(0),
+            controls_ignored: AtomicU32::new(0),
             assembling: AtomicU32::new(0),
             moved: AtomicBool::new(false),
         })
@@ -165,10 +165,14 @@ impl Connection {
 
     /// From now on whoever [looks](Self::look) asks the kernel what it holds of this connection.
     pub fn watch_kernel(&self) {
-        let writer = self.writer();
-        if let Some(ends) = writer.half.as_ref().and_then(WriteHalf::ends) {
-            self.mailbox.watch(ends);
+        if self.ends().is_some() {
+            self.mailbox.watch_kernel();
         }
+    }
+
+    /// The addresses that the kernel is asked by; none: it is no socket, or no more.
+    pub fn ends(&self) -> Option<SocketEnds> {
+        self.writer().half.as_ref().and_then(WriteHalf::ends)
     }
 
     /// Looks whether the peer is too slow, whether there is room again for presence that was refused,
@@ -205,7 +209,7 @@ impl Connection {
 
     /// Control frames of the peer that were ignored because they came too fast.
     pub fn controls_ignored(&self) -> u64 {
-        self.controls_ignored.load(Ordering::Relaxed)
+        self.controls_ignored.load(Ordering::Relaxed).into()
     }
 
     pub(super) fn count_ignored_control(&self) {

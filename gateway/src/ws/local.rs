@@ -11,8 +11,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use super::connection::{ARRIVED, CLOSING, Connection, RESUMED};
+use super::held::WriteLimits;
 use super::outgoing::{Batch, Ended};
-use super::queue::WriteLimits;
+
 use super::reader::ReadLimits;
 
 /// The end that takes; the connection is let go when it is dropped.

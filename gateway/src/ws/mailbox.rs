@@ -9,9 +9,9 @@ use bytes::Bytes;
 use fastwebsockets::OpCode;
 
 use super::budget::Budget;
+use super::held::{SocketLook, WriteLimits};
 use super::outgoing::{Batch, Ended, Outgoing, Push};
-use super::queue::{Queue, SocketLook, WriteLimits};
-use super::stream::SocketEnds;
+use super::queue::Queue;
 use super::unacked::{KernelAsk, KernelHeld};
 
 /// A [`Queue`] that many may push to.
@@ -28,7 +28,7 @@ impl Mailbox {
     }
 
     pub(super) fn set_limits(&self, limits: WriteLimits) -> bool {
-        self.queue().set_limits(limits)
+        self.queue().held_mut().set_limits(limits)
     }
 
     pub(super) fn push(&self, frame: Outgoing, now_ms: u64) -> Push {
@@ -48,7 +48,7 @@ impl Mailbox {
     }
 
     pub(super) fn budget(&self) -> Budget {
-        self.queue().budget().clone()
+        self.queue().held().budget().clone()
     }
 
     pub(super) fn kill(&self) {
@@ -64,8 +64,8 @@ impl Mailbox {
         self.queue().written(written, frames, bytes)
     }
 
-    pub(super) fn watch(&self, ends: SocketEnds) {
-        self.queue().watch(ends);
+    pub(super) fn watch_kernel(&self) {
+        self.queue().held_mut().watch_kernel();
     }
 
     pub(super) fn look(&self, now_ms: u64, paused_ms: u64) -> SocketLook {
@@ -73,15 +73,15 @@ impl Mailbox {
     }
 
     pub(super) fn kernel_told(&self, asked: KernelAsk, held: Option<KernelHeld>, now_ms: u64) {
-        self.queue().kernel_told(asked, held, now_ms);
+        self.queue().held_mut().kernel_told(asked, held, now_ms);
     }
 
     pub(super) fn kernel_bytes(&self) -> usize {
-        self.queue().kernel_bytes()
+        self.queue().held().kernel_bytes()
     }
 
     pub(super) fn is_overdue(&self, now_ms: u64, limit_ms: u64) -> bool {
-        self.queue().is_overdue(now_ms, limit_ms)
+        self.queue().held().is_overdue(now_ms, limit_ms)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -91,11 +91,11 @@ impl Mailbox {
     /// Frames and bytes that wait or are being written.
     pub(super) fn backlog(&self) -> (usize, usize) {
         let queue = self.queue();
-        (queue.frames(), queue.bytes())
+        (queue.held().frames(), queue.held().bytes())
     }
 
     pub(super) fn full_since_ms(&self) -> Option<u64> {
-        self.queue().full_since_ms()
+        self.queue().held().full_since_ms()
     }
 
     pub(super) fn ended(&self) -> Ended {

@@ -29,7 +29,14 @@ pub enum WriteHalf {
     /// A TCP socket.
     Plain(OwnedWriteHalf),
     /// TLS, or in tests a pipe in memory.
-    Boxed(Box<dyn AsyncWrite + Send + Unpin>, Option<SocketEnds>),
+    Boxed(Box<BoxedWrite>),
+}
+
+/// The written half of a stream that is not plain TCP.
+pub struct BoxedWrite {
+    stream: Box<dyn AsyncWrite + Send + Unpin>,
+    /// Of the TCP socket below, if there is one.
+    ends: Option<SocketEnds>,
 }
 
 /// Both addresses of a TCP socket: what the kernel is asked about it by.
@@ -76,10 +83,18 @@ pub fn split_plain(stream: TcpStream) -> (ReadHalf, WriteHalf) {
 
 /// Splits any other stream.
 pub fn split_boxed<S: AsyncRead + AsyncWrite + Send + 'static>(stream: S) -> (ReadHalf, WriteHalf) {
+    split_over(stream, None)
+}
+
+fn split_over<S>(stream: S, ends: Option<SocketEnds>) -> (ReadHalf, WriteHalf)
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
     let (read, write) = tokio::io::split(stream);
+    let stream = Box::new(write);
     (
         ReadHalf::Boxed(Box::new(read)),
-        WriteHalf::Boxed(Box::new(write), None),
+        WriteHalf::Boxed(Box::new(BoxedWrite { stream, ends })),
     )
 }
 
@@ -102,12 +117,8 @@ fn split_tls(upgraded: Upgraded) -> (ReadHalf, WriteHalf, Bytes) {
         Ok(parts) => {
             let stream = parts.io.into_inner();
             let ends = SocketEnds::of(stream.get_ref().0);
-            let (read, write) = tokio::io::split(stream);
-            (
-                ReadHalf::Boxed(Box::new(read)),
-                WriteHalf::Boxed(Box::new(write), ends),
-                parts.read_buf,
-            )
+            let (read, write) = split_over(stream, ends);
+            (read, write, parts.read_buf)
         }
         Err(upgraded) => {
             let (read, write) = split_boxed(TokioIo::new(upgraded));
@@ -147,7 +158,7 @@ impl WriteHalf {
     fn inner(&mut self) -> Pin<&mut (dyn AsyncWrite + Send + Unpin)> {
         match self {
             Self::Plain(half) => Pin::new(half),
-            Self::Boxed(half, _) => Pin::new(half.as_mut()),
+            Self::Boxed(half) => Pin::new(half.stream.as_mut()),
         }
     }
 
@@ -155,7 +166,7 @@ impl WriteHalf {
     pub(super) fn ends(&self) -> Option<SocketEnds> {
         match self {
             Self::Plain(half) => SocketEnds::of(half.as_ref()),
-            Self::Boxed(_, ends) => *ends,
+            Self::Boxed(half) => half.ends,
         }
     }
 

@@ -5,8 +5,6 @@
 //! to hold all that was written since the last one, as far as its send buffer can: counted in steps
 //! of 16 KiB, so that small messages cost no atomic operation.
 
-use super::stream::SocketEnds;
-
 /// What the kernel takes for one socket at most, bytes with its own overhead: `SO_SNDBUF` as it reads
 /// back. Enough for 1 MB/s over 100 ms of round trip.
 pub const SEND_BUFFER_BYTES: usize = 128 * 1024;
@@ -29,9 +27,7 @@ pub struct KernelHeld {
 /// A question to the kernel, and what its answer is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KernelAsk {
-    /// The socket.
-    pub ends: SocketEnds,
-    /// Bytes that had been written to it.
+    /// Bytes that had been written to the socket.
     pub(super) written: u32,
 }
 
@@ -39,9 +35,9 @@ pub struct KernelAsk {
 /// bytes wrap around.
 #[derive(Debug, Default)]
 pub(super) struct Unacked {
-    /// Absent: it is no socket, or nobody asks the kernel; then nothing is charged, and nobody
+    /// Not so: it is no socket, or nobody asks the kernel; then nothing is charged, and nobody
     /// stalls.
-    ends: Option<SocketEnds>,
+    is_watched: bool,
     /// Bytes that the socket took.
     written: u32,
     /// The same when the kernel was asked last.
@@ -56,8 +52,8 @@ pub(super) struct Unacked {
 
 impl Unacked {
     /// From now on the kernel is asked.
-    pub(super) fn begin(&mut self, ends: SocketEnds) {
-        self.ends = Some(ends);
+    pub(super) fn begin(&mut self) {
+        self.is_watched = true;
         self.asked = self.written;
         self.acked = self.written;
     }
@@ -65,7 +61,7 @@ impl Unacked {
     pub(super) fn wrote(&mut self, bytes: usize) {
         // One write is far below 4 GiB.
         self.written = self.written.wrapping_add(bytes as u32);
-        if self.ends.is_none() {
+        if !self.is_watched {
             (self.asked, self.acked) = (self.written, self.written);
         }
     }
@@ -80,14 +76,12 @@ impl Unacked {
 
     /// Whether the kernel should be asked now; its answer goes to [`told`](Self::told).
     pub(super) fn ask(&self, now_ms: u64) -> Option<KernelAsk> {
-        let ends = self.ends?;
         let is_known = self.written == self.asked && self.memory == 0;
         let waits = self.since_ms == 0 || now_ms < self.since_ms + ASK_AFTER_MS;
-        if is_known || (waits && self.charge() == 0) {
+        if !self.is_watched || is_known || (waits && self.charge() == 0) {
             return None;
         }
         Some(KernelAsk {
-            ends,
             written: self.written,
         })
     }
@@ -116,7 +110,7 @@ impl Unacked {
         is_tight: bool,
     ) -> bool {
         let outstanding = self.written.wrapping_sub(self.acked) as usize + waiting;
-        if outstanding == 0 || self.ends.is_none() {
+        if outstanding == 0 || !self.is_watched {
             self.since_ms = 0;
             return false;
         }
@@ -141,8 +135,7 @@ mod tests {
 
     fn watched() -> Unacked {
         let mut unacked = Unacked::default();
-        let end = "127.0.0.1:1".parse().unwrap();
-        unacked.begin(SocketEnds::new(end, end));
+        unacked.begin();
         unacked
     }
 

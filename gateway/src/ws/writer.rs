@@ -28,7 +28,7 @@ pub(super) struct Writer {
     pub(super) flusher: Option<AbortHandle>,
     chunks: Chunks,
     /// Bytes of the first chunk that are written.
-    sent: usize,
+    sent: u32,
     closed: bool,
     /// Whether the last writes made room for presence that was refused.
     pub(super) made_room: bool,
@@ -107,7 +107,7 @@ impl Writer {
                     Drained::Empty
                 }));
             }
-            let written = write(half, cx, &self.chunks, self.sent);
+            let written = write(half, cx, &self.chunks, self.sent as usize);
             self.progress |= self.is_full && matches!(written, Poll::Ready(Ok(1..)));
             self.is_full = written.is_pending();
             let written = ready!(written)?;
@@ -211,19 +211,21 @@ fn write(
 }
 
 /// Lets go of the chunks that are written, and says what they completed.
-fn advance(chunks: &mut Chunks, sent: &mut usize, written: usize) -> Done {
+fn advance(chunks: &mut Chunks, sent: &mut u32, written: usize) -> Done {
     let (mut all, mut complete) = (Done::default(), 0);
-    *sent += written;
+    let mut left = *sent as usize + written;
     for Chunk { bytes, done } in chunks.iter() {
-        if *sent < bytes.len() {
+        if left < bytes.len() {
             break;
         }
-        *sent -= bytes.len();
+        left -= bytes.len();
         complete += 1;
         all.frames += done.frames;
         all.bytes += done.bytes;
         all.close |= done.close;
     }
     chunks.drain(..complete);
+    // A chunk is a few frames, or one: far below 4 GiB.
+    *sent = left as u32;
     all
 }

@@ -43,7 +43,7 @@ impl Default for Setup {
     }
 }
 
-pub(crate) fn write_limits(bytes: usize, frames: usize) -> WriteLimits {
+pub(crate) fn write_limits(bytes: usize, frames: u32) -> WriteLimits {
     WriteLimits {
         bytes,
         frames,

@@ -20,8 +20,8 @@ use protocol::presence::BotStatus;
 
 use crate::env::{Env, Millis};
 
-/// BotChanges in their order.
-#[derive(Debug, Default)]
+/// Changes in their order.
+#[derive(Debug)]
 pub(super) struct BotChanges {
     by_number: BTreeMap<u64, BotChange>,
     of_bot: BTreeMap<BotId, u64>,
@@ -36,6 +36,15 @@ struct BotChange {
 }
 
 impl BotChanges {
+    /// None yet, behind this number.
+    pub fn after(last: u64) -> Self {
+        Self {
+            by_number: BTreeMap::new(),
+            of_bot: BTreeMap::new(),
+            last,
+        }
+    }
+
     /// The number of the last change.
     pub fn last(&self) -> u64 {
         self.last

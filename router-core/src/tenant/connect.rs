@@ -9,9 +9,9 @@ use protocol::limits::{LIST_DEFAULT, TOKEN_SHARE};
 use protocol::presence::BotState;
 use protocol::{ClientId, CloseCode, ConnectionId, ErrorCode, Name};
 
-use super::presence::Watch;
 use super::rates::Payer;
 use super::routes::Connection;
+use super::subscriptions::Watch;
 use super::{Asked, Tenant, refuse_join};
 use crate::effect::{Class, Effect, Effects, Fact};
 use crate::env::Env;

@@ -24,6 +24,8 @@
 //! | `homes.rs` | what a bot's home means for routes, presence and who held it before |
 //! | `flaps.rs` | tells two instances that fight over a bot from one that restarts |
 //! | `presence.rs` | tells of bots that came and went |
+//! | `news.rs` | what somebody is not told yet |
+//! | `subscriptions.rs` | which bots a socket is told of |
 //! | `changes.rs` | the newest change of each bot, for those who are not told yet |
 //! | `listing.rs` | lists them |
 //! | `rates.rs` | what the tenant, and one token, may do a second |
@@ -45,6 +47,7 @@ mod flaps;
 mod flows;
 mod homes;
 mod listing;
+mod news;
 mod owed;
 mod presence;
 mod rates;
@@ -55,6 +58,7 @@ mod send;
 mod settle;
 mod snapshot;
 mod status;
+mod subscriptions;
 
 use std::sync::Arc;
 
@@ -204,6 +208,7 @@ impl Tenant {
             self.routes
                 .forget_before(env.unix_ms.saturating_sub(REMEMBER_MS));
             self.dedupe.forget(env.now_ms);
+            self.rates.forget(env.now_ms);
         }
         if self.loading.is_none() {
             self.wake_comparison(env, fx);

@@ -13,8 +13,6 @@
 //! nodes that have connections of it. The bearers of one client's tokens have a quarter of that
 //! together ([`TOKEN_SHARE`]), so that a weak token cannot exhaust its tenant.
 
-use std::collections::BTreeMap;
-
 use protocol::limits::{BYTES_PER_UNIT, TOKEN_RATES_MAX, TOKEN_SHARE};
 use protocol::{ClientId, Limits};
 
@@ -22,39 +20,44 @@ use super::routes::Routes;
 use crate::env::{Env, Millis};
 use crate::gcra::{Gcra, Rate};
 use crate::permit::Grant;
+use crate::small::SmallMap;
 
-/// The rates of one tenant on one of its nodes.
+/// The rates of one tenant on one of its nodes, or of one token there.
 #[derive(Debug, Clone, Copy)]
-struct Allowance {
-    work: Rate,
-    bytes: Rate,
-    joins: Rate,
+struct Allowance<'a> {
+    limits: &'a Limits,
+    /// The rates are divided by so much.
+    divisor: u32,
 }
 
-impl Allowance {
-    fn of(limits: &Limits, nodes: usize) -> Self {
-        let nodes = u32::try_from(nodes).unwrap_or(u32::MAX).max(1);
-        Self {
-            work: part(limits.messages_per_second, limits.messages_burst, nodes),
-            bytes: part(limits.bytes_per_second, limits.bytes_burst, nodes),
-            joins: part(limits.joins_per_second, limits.joins_burst, nodes),
-        }
+impl<'a> Allowance<'a> {
+    fn of(limits: &'a Limits, nodes: usize) -> Self {
+        let divisor = u32::try_from(nodes).unwrap_or(u32::MAX).max(1);
+        Self { limits, divisor }
     }
 
     fn of_token(self) -> Self {
-        let share = |rate: Rate| part(rate.per_second, rate.burst, TOKEN_SHARE);
-        Self {
-            work: share(self.work),
-            bytes: share(self.bytes),
-            joins: share(self.joins),
-        }
+        let divisor = self.divisor.saturating_mul(TOKEN_SHARE);
+        Self { divisor, ..self }
     }
-}
 
-fn part(per_second: u32, burst: u32, of: u32) -> Rate {
-    Rate {
-        per_second: (per_second / of).max(1),
-        burst: (burst / of).max(1),
+    fn work(self) -> Rate {
+        self.part(self.limits.messages_per_second, self.limits.messages_burst)
+    }
+
+    fn bytes(self) -> Rate {
+        self.part(self.limits.bytes_per_second, self.limits.bytes_burst)
+    }
+
+    fn joins(self) -> Rate {
+        self.part(self.limits.joins_per_second, self.limits.joins_burst)
+    }
+
+    fn part(self, per_second: u32, burst: u32) -> Rate {
+        Rate {
+            per_second: (per_second / self.divisor).max(1),
+            burst: (burst / self.divisor).max(1),
+        }
     }
 }
 
@@ -70,22 +73,22 @@ impl Buckets {
     fn take_message(
         &mut self,
         now_ms: Millis,
-        allowed: Allowance,
+        allowed: Allowance<'_>,
         message: Weight,
     ) -> Result<(), Millis> {
         if message.is_paid {
-            self.work.charge(now_ms, allowed.work, message.units - 1);
+            self.work.charge(now_ms, allowed.work(), message.units - 1);
         } else {
             self.work
-                .take_weighed(now_ms, allowed.work, message.units)?;
+                .take_weighed(now_ms, allowed.work(), message.units)?;
         }
         self.bytes
-            .take_weighed(now_ms, allowed.bytes, message.bytes)
+            .take_weighed(now_ms, allowed.bytes(), message.bytes)
     }
 
-    fn charge(&mut self, now_ms: Millis, allowed: Allowance, units: u32, bytes: u32) {
-        self.work.charge(now_ms, allowed.work, units);
-        self.bytes.charge(now_ms, allowed.bytes, bytes);
+    fn charge(&mut self, now_ms: Millis, allowed: Allowance<'_>, units: u32, bytes: u32) {
+        self.work.charge(now_ms, allowed.work(), units);
+        self.bytes.charge(now_ms, allowed.bytes(), bytes);
     }
 
     fn is_full(&self, now_ms: Millis) -> bool {
@@ -122,12 +125,8 @@ pub(super) fn units_of(bytes: usize) -> u32 {
 #[derive(Debug, Default)]
 pub(super) struct Rates {
     all: Buckets,
-    /// By the client ids of tokens; absent while there never was one.
-    #[expect(
-        clippy::box_collection,
-        reason = "most have none, and all pay for its place"
-    )]
-    tokens: Option<Box<BTreeMap<ClientId, Buckets>>>,
+    /// By the client ids of tokens.
+    tokens: SmallMap<ClientId, Buckets, 0>,
 }
 
 /// Whose buckets, on how many nodes, and when.
@@ -155,7 +154,7 @@ impl<'a> Payer<'a> {
         }
     }
 
-    fn allowed(&self) -> Allowance {
+    fn allowed(&self) -> Allowance<'a> {
         Allowance::of(self.limits, self.nodes)
     }
 }
@@ -175,18 +174,18 @@ impl Rates {
     pub fn take_unit(&mut self, payer: Payer<'_>) -> Result<(), Millis> {
         let (now_ms, allowed) = (payer.now_ms, payer.allowed());
         if let Some(token) = self.token(payer) {
-            token.work.take(now_ms, allowed.of_token().work)?;
+            token.work.take(now_ms, allowed.of_token().work())?;
         }
-        self.all.work.take(now_ms, allowed.work)
+        self.all.work.take(now_ms, allowed.work())
     }
 
     /// Takes a join, or a registration. Errors: when it may be tried again.
     pub fn take_join(&mut self, payer: Payer<'_>) -> Result<(), Millis> {
         let (now_ms, allowed) = (payer.now_ms, payer.allowed());
         if let Some(token) = self.token(payer) {
-            token.joins.take(now_ms, allowed.of_token().joins)?;
+            token.joins.take(now_ms, allowed.of_token().joins())?;
         }
-        self.all.joins.take(now_ms, allowed.joins)
+        self.all.joins.take(now_ms, allowed.joins())
     }
 
     /// Charges for the further places that a message goes to.
@@ -212,23 +211,27 @@ impl Rates {
 
     fn token(&mut self, payer: Payer<'_>) -> Option<&mut Buckets> {
         let client = payer.grant?.client()?;
-        let tokens = self.tokens.get_or_insert_default();
-        if !tokens.contains_key(client) {
-            make_room(tokens, payer.now_ms);
-            tokens.insert(client.clone(), Buckets::default());
+        if !self.tokens.contains_key(client) {
+            make_room(&mut self.tokens, payer.now_ms);
+            self.tokens.insert(client.clone(), Buckets::default());
         }
-        tokens.get_mut(client)
+        self.tokens.get_mut(client)
+    }
+
+    /// Forgets the buckets that are full: they say nothing.
+    pub fn forget(&mut self, now_ms: Millis) {
+        self.tokens.retain(|_, buckets| !buckets.is_full(now_ms));
     }
 
     /// How many client ids have buckets of their own.
     #[cfg(test)]
     fn tokens(&self) -> usize {
-        self.tokens.as_ref().map_or(0, |tokens| tokens.len())
+        self.tokens.len()
     }
 }
 
 /// Full buckets say nothing and go; with none of them, those go of which most is left.
-fn make_room(tokens: &mut BTreeMap<ClientId, Buckets>, now_ms: Millis) {
+fn make_room(tokens: &mut SmallMap<ClientId, Buckets, 0>, now_ms: Millis) {
     if tokens.len() < TOKEN_RATES_MAX {
         return;
     }
@@ -252,8 +255,11 @@ mod tests {
 
     #[test]
     fn buckets_of_tokens_are_bounded_and_the_fullest_go() {
-        let mut tokens = BTreeMap::new();
-        let rate = part(10, 10, 1);
+        let mut tokens = SmallMap::default();
+        let rate = Rate {
+            per_second: 10,
+            burst: 10,
+        };
         for i in 0..TOKEN_RATES_MAX {
             make_room(&mut tokens, 1000);
             let mut buckets = Buckets::default();

@@ -13,7 +13,7 @@ use smol_str::SmolStr;
 use super::awaits::Awaits;
 use super::flaps::Flaps;
 use super::listing::Listed;
-use super::presence::Watch;
+use super::subscriptions::Watch;
 use crate::env::Millis;
 use crate::ids::ConnKey;
 use crate::permit::Grant;

@@ -223,7 +223,8 @@ impl Tenant {
 
     fn deliver(&mut self, env: &Env<'_>, held: Held, plan: Plan, fx: &mut Effects) {
         let Held { route, moves, .. } = held;
-        let forms = wire_forms(env, &route.envelope, &plan.nodes);
+        let copies =
+            (!plan.nodes.is_empty()).then(|| wire_copies(env, &route.envelope, &plan.nodes));
         let parcel = Parcel::new(&route.envelope, &plan, env.unix_ms);
         let of_bot = plan.nodes.first().filter(|_| plan.kind == Kind::Bot);
         let away = of_bot.map(|node| Away {
@@ -239,7 +240,7 @@ impl Tenant {
         drop(route);
         let sent = Sent { asked, away };
         let number = self.deliver_here(Origin::Here(sent), parcel, &plan, fx);
-        for (node, (_, bytes)) in plan.nodes.into_iter().zip(forms) {
+        for WireCopy { node, bytes, .. } in copies.into_iter().flatten() {
             let parcel = lane::Parcel {
                 receipt: self.receipt(number),
                 bytes,
@@ -304,8 +305,7 @@ impl Tenant {
         plan: Plan,
         fx: &mut Effects,
     ) {
-        let forms = wire_forms(env, &envelope, &plan.nodes);
-        for (node, (_, bytes)) in plan.nodes.into_iter().zip(forms) {
+        for WireCopy { node, bytes, .. } in wire_copies(env, &envelope, &plan.nodes) {
             fx.push(Effect::PublishBestEffort {
                 tenant: self.id.clone(),
                 node,
@@ -417,22 +417,27 @@ impl Tenant {
     }
 }
 
-/// An envelope as bytes, in a wire version.
-type WireForm = (u16, Bytes);
+/// An envelope for another node.
+struct WireCopy {
+    node: BootId,
+    /// The version that the node reads.
+    wire: u16,
+    bytes: Bytes,
+}
 
 /// The envelope for each of these nodes, in the version that it reads. Neighbours of one version
 /// share their bytes.
-fn wire_forms(env: &Env<'_>, envelope: &Envelope, nodes: &[BootId]) -> SmallVec<[WireForm; 1]> {
-    let mut forms: SmallVec<[WireForm; 1]> = SmallVec::new();
-    for node in nodes {
-        let wire = env.nodes.terms(*node).unwrap_or(Terms::UNKNOWN).wire;
-        let bytes = match forms.last() {
-            Some((same, bytes)) if *same == wire => bytes.clone(),
+fn wire_copies(env: &Env<'_>, envelope: &Envelope, nodes: &[BootId]) -> SmallVec<[WireCopy; 1]> {
+    let mut copies: SmallVec<[WireCopy; 1]> = SmallVec::new();
+    for node in nodes.iter().copied() {
+        let wire = env.nodes.terms(node).unwrap_or(Terms::UNKNOWN).wire;
+        let bytes = match copies.last() {
+            Some(same) if same.wire == wire => same.bytes.clone(),
             Some(_) | None => envelope.to_bytes_at(wire),
         };
-        forms.push((wire, bytes));
+        copies.push(WireCopy { node, wire, bytes });
     }
-    forms
+    copies
 }
 
 /// Answers that a message cannot be delivered.
