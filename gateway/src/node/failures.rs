@@ -9,7 +9,7 @@
 //! An expired token is logged and counted, but not throttled: its client is told to renew it.
 
 use protocol::{ErrorCode, TenantId};
-use router_core::auth::{Attempt, AuthError, Tally};
+use router_core::auth::{Attempt, AuthError, Credential, Tally, Verified};
 use router_core::request::Notice;
 use router_core::session::Input;
 use smol_str::SmolStr;
@@ -48,6 +48,26 @@ impl AuthFailure {
 }
 
 impl Node {
+    /// Checks a credential. A good one always passes; failures are counted, logged and throttled.
+    pub(crate) fn verify(
+        &self,
+        source: &SmolStr,
+        credential: &Credential,
+    ) -> Result<Verified, AuthError> {
+        let now_ms = self.clock.now_ms();
+        let verdict = self.keyring.verify(credential, self.clock.unix_ms(now_ms));
+        match &verdict {
+            Ok(verified) if verified.old_secret => self.metrics.auth_old_secret.increment(1),
+            Ok(_) => {}
+            Err(AuthError::Expired) => self.expired(source, credential.claimed()),
+            Err(AuthError::Invalid | AuthError::Later | AuthError::Throttled { .. }) => {
+                let claimed = credential.claimed();
+                self.auth_failed(source, claimed, AuthFailure::Invalid)?;
+            }
+        }
+        verdict
+    }
+
     /// Counts a failure. Errors: `Throttled` if there were too many from there, whatever it is.
     pub(super) fn auth_failed(
         &self,

@@ -15,6 +15,7 @@ mod call;
 mod clock;
 mod cluster;
 mod dialect;
+mod entry;
 mod failures;
 mod floors;
 mod kept;
@@ -28,7 +29,9 @@ mod seldom;
 mod shed;
 mod shutdown;
 mod source;
+mod tenant_budgets;
 mod ticker;
+mod work;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -38,8 +41,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use arc_swap::ArcSwap;
 use backplane::Backplane;
 use protocol::lane::LaneKeys;
-use protocol::{BootId, Limits, TenantId};
-use router_core::auth::{AuthError, Credential, Keyring, Throttle, Verified};
+use protocol::{BootId, TenantId};
+use router_core::auth::{Keyring, Throttle};
 use router_core::effect::Ticket;
 use router_core::ids::{HashKeys, TableKeys};
 use router_core::node::NodeInput;
@@ -56,13 +59,12 @@ use crate::gate::Open;
 use crate::memory::{MemoryDivision, places, pool};
 use crate::metrics::Metrics;
 use crate::trace::Tracer;
-use crate::ws::budget::Place;
 use crate::ws::{Budget, Connection, Pool, ReadLimits, WriteLimits};
 pub(crate) use call::{Caller, Refused};
 use clock::Clock;
 pub(crate) use cluster::Identity;
 pub(crate) use dialect::T2b;
-use failures::AuthFailure;
+pub(crate) use entry::Entry;
 use floors::Floors;
 pub(crate) use kept::KeptPlace;
 pub(crate) use lanes::LaneTotals;
@@ -70,11 +72,12 @@ use lanes::Lanes;
 use member::Member;
 use peers::Misread;
 pub(crate) use peers::{MISREAD, key_list};
-pub(crate) use perform::Work;
 pub(crate) use secrets::UsingOld;
 use seldom::Seldom;
 use shed::ShedLog;
 pub(crate) use source::{Sources, counted_as};
+use tenant_budgets::{SocketOwner, TenantBudgets};
+pub(crate) use work::Work;
 
 /// Shards of a node: enough that two cores rarely want the same one.
 const SHARDS: usize = 32;
@@ -136,38 +139,6 @@ pub(crate) struct Node {
     answering: AtomicUsize,
 }
 
-/// A connection, as the node knows it.
-pub(crate) struct Entry {
-    pub(crate) key: ConnKey,
-    pub(crate) socket: Arc<Connection>,
-    source: SmolStr,
-    /// Its place at the gate, which is told when it has authenticated.
-    open: Open,
-    session: Mutex<Session>,
-    /// When the session wants to be woken; `u64::MAX` = never.
-    wake_ms: AtomicU64,
-    /// When bytes were last seen to move, on the node's clock.
-    moved_ms: AtomicU64,
-    /// Index of its tenant's shard, once it has a tenant; `usize::MAX` before.
-    shard: AtomicUsize,
-    /// Whose it is, once that is known.
-    owner: OnceLock<SocketOwner>,
-    /// What it may send once it has joined its tenant, between its verification and that.
-    read_limits: Mutex<Option<Box<ReadLimits>>>,
-    refusals: Mutex<perform::Refusals>,
-}
-
-/// Who is charged for a connection.
-struct SocketOwner {
-    tenant: TenantId,
-    client: ClientHash,
-    /// Its place among its tenant's sockets, until it is gone; absent: there was none.
-    _place: Option<Place>,
-}
-
-/// Stands for a client id where many are counted: a hash with the process's random keys.
-type ClientHash = u64;
-
 /// What a task holds that the node cannot do without: if it panics, the node fails.
 pub(crate) struct Vital(Arc<Node>);
 
@@ -197,30 +168,6 @@ struct ShardState {
 struct Moment {
     nodes: Arc<Nodes>,
     now_ms: Millis,
-}
-
-/// What all sockets of a tenant share, and how many share it.
-struct TenantBudgets {
-    /// Its name, in the one copy that all its sockets share.
-    tenant: TenantId,
-    outbound: Budget,
-    assembly: Budget,
-    /// Sockets and kept connections, each one.
-    places: Budget,
-    /// Its client ids that are connected.
-    clients: foldhash::HashMap<ClientHash, ClientShare>,
-    limits: Arc<Limits>,
-    sockets: usize,
-    /// Connections of the HTTP API between two requests.
-    kept: usize,
-}
-
-/// What the sockets of one client id share.
-#[derive(Default)]
-struct ClientShare {
-    sockets: usize,
-    /// Of all sockets but the first: one alone is bounded by its queue.
-    outbound: Option<Budget>,
 }
 
 /// What all sockets without a tenant share.
@@ -373,26 +320,6 @@ impl Node {
             message_bytes: protocol::limits::FRAME_BYTES_UNAUTHENTICATED,
             assembly: self.strangers.assembly.clone(),
         }
-    }
-
-    /// Checks a credential. A good one always passes; failures are counted, logged and throttled.
-    pub(crate) fn verify(
-        &self,
-        source: &SmolStr,
-        credential: &Credential,
-    ) -> Result<Verified, AuthError> {
-        let now_ms = self.clock.now_ms();
-        let verdict = self.keyring.verify(credential, self.clock.unix_ms(now_ms));
-        match &verdict {
-            Ok(verified) if verified.old_secret => self.metrics.auth_old_secret.increment(1),
-            Ok(_) => {}
-            Err(AuthError::Expired) => self.expired(source, credential.claimed()),
-            Err(AuthError::Invalid | AuthError::Later | AuthError::Throttled { .. }) => {
-                let claimed = credential.claimed();
-                self.auth_failed(source, claimed, AuthFailure::Invalid)?;
-            }
-        }
-        verdict
     }
 
     /// The time for deadlines, milliseconds.

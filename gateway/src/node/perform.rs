@@ -10,57 +10,17 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use protocol::lane::Verdict;
-use protocol::limits::{REFUSALS_MAX, REFUSALS_WINDOW_MS};
-use protocol::{BotId, CloseCode, ErrorCode, TenantId};
+use protocol::{CloseCode, ErrorCode, TenantId};
 use router_core::effect::{Class, Effect, Effects, Fact, Outbound, Outcome};
 use router_core::lane::{Parcel, Settled};
 use router_core::request::{Join, Leave, Notice};
 use router_core::session;
 use router_core::shard::Input;
 use router_core::store::Reply;
-use router_core::{ConnKey, Env, Millis, Session};
+use router_core::{Env, Session};
 
-use super::{
-    ClientHash, Entry, Moment, Node, ShardCell, ShardState, SocketOwner, TenantBudgets, lock,
-};
-use crate::metrics::Traffic;
-use crate::ws::{self, Budget, Outgoing, Push, ReadLimits, WriteLimits};
-
-/// What is left to do when no lock is held.
-#[derive(Default)]
-pub(crate) struct Work {
-    /// What a message of another node came to; nothing = delivered.
-    pub(super) decided: Option<Option<Verdict>>,
-    /// The same for all that arrived together, so that a burst asks for it once.
-    moment: Option<Moment>,
-    touched: Vec<Arc<Entry>>,
-    /// For the log, which is not written under a lock.
-    registered: Vec<(Arc<Entry>, BotId)>,
-    told: VecDeque<(Arc<Entry>, Notice)>,
-    pub(super) traffic: Traffic,
-}
-
-/// How many refusals a socket got in the present window.
-#[derive(Debug, Default)]
-pub(super) struct Refusals {
-    since_ms: Millis,
-    count: u32,
-}
-
-impl Refusals {
-    /// Counts one; says whether they are too many.
-    fn count(&mut self, now_ms: Millis) -> bool {
-        if now_ms.saturating_sub(self.since_ms) >= REFUSALS_WINDOW_MS {
-            *self = Self {
-                since_ms: now_ms,
-                count: 0,
-            };
-        }
-        self.count += 1;
-        self.count >= REFUSALS_MAX
-    }
-}
+use super::{Entry, Node, ShardCell, ShardState, Work, lock};
+use crate::ws::{self, Outgoing, Push};
 
 impl Node {
     /// Hands a connection's session one input. Says whether its frames must wait now.
@@ -384,142 +344,6 @@ impl Node {
                     );
                 }
             }
-        }
-    }
-}
-
-impl Entry {
-    fn shard(&self) -> Option<usize> {
-        let index = self.shard.load(Ordering::Relaxed);
-        (index != usize::MAX).then_some(index)
-    }
-}
-
-impl Work {
-    /// What time it is for all of this work, to be [kept](Self::keep).
-    pub(super) fn take_moment(&mut self, node: &Node) -> Moment {
-        self.moment.take().unwrap_or_else(|| node.moment())
-    }
-
-    pub(super) fn keep(&mut self, moment: Moment) {
-        self.moment = Some(moment);
-    }
-
-    pub(super) fn touch(&mut self, entry: &Arc<Entry>) {
-        // A burst to one peer is one entry here; others flushed twice find nothing to write.
-        if self
-            .touched
-            .last()
-            .is_none_or(|last| !Arc::ptr_eq(last, entry))
-        {
-            self.touched.push(Arc::clone(entry));
-        }
-    }
-}
-
-impl ShardState {
-    /// Lets a connection in, so that effects can reach it. What may wait for it is its tenant's to
-    /// say from now on, since its greeting is long; what it may send, only once it has joined.
-    ///
-    /// False: its tenant has no place for it, or not even what waits already fits its budget.
-    fn enter(
-        &mut self,
-        node: &Node,
-        tenant: &TenantId,
-        client: ClientHash,
-        entry: &Arc<Entry>,
-    ) -> bool {
-        let own = self.budgets_of(node, tenant);
-        own.sockets += 1;
-        let place = own.places.place();
-        let has_place = place.is_some();
-        let tenant = own.tenant.clone();
-        *lock(&entry.read_limits) = Some(Box::new(own.read_limits()));
-        let limits = own.write_limits(client);
-        self.connections.insert(entry.key, Arc::clone(entry));
-        // It joins once.
-        let _ = entry.owner.set(SocketOwner {
-            tenant,
-            client,
-            _place: place,
-        });
-        has_place && entry.socket.set_write_limits(limits)
-    }
-
-    fn exit(&mut self, tenant: &TenantId, key: ConnKey) {
-        let Some(entry) = self.connections.remove(&key) else {
-            return;
-        };
-        let (Some(own), Some(owner)) = (self.budgets.get_mut(tenant), entry.owner.get()) else {
-            return;
-        };
-        own.sockets -= 1;
-        own.exit(owner.client);
-        self.forget_unused(tenant);
-    }
-
-    /// What a tenant's sockets share; made with the first of them.
-    pub(super) fn budgets_of(&mut self, node: &Node, tenant: &TenantId) -> &mut TenantBudgets {
-        let own = self.budgets.entry(tenant.clone());
-        own.or_insert_with(|| TenantBudgets::new(node, tenant))
-    }
-
-    /// Forgets what a tenant's sockets share, if it has none.
-    pub(super) fn forget_unused(&mut self, tenant: &TenantId) {
-        let own = self.budgets.get(tenant);
-        if own.is_some_and(|own| own.sockets == 0 && own.kept == 0) {
-            self.budgets.remove(tenant);
-        }
-    }
-}
-
-impl TenantBudgets {
-    fn new(node: &Node, tenant: &TenantId) -> Self {
-        let limits = node.settings.limits_of(tenant);
-        Self {
-            outbound: Budget::in_pool(limits.outbound_bytes_per_tenant, &node.outbound),
-            assembly: Budget::in_pool(limits.assembly_bytes_per_tenant, &node.assembly),
-            // The limit of a tenant's sockets is of all nodes: that is the tenant machine's.
-            places: Budget::in_pool(u64::MAX, &node.places),
-            tenant: tenant.clone(),
-            clients: foldhash::HashMap::default(),
-            limits,
-            sockets: 0,
-            kept: 0,
-        }
-    }
-
-    /// Forgets a client id whose last socket this was.
-    fn exit(&mut self, client: ClientHash) {
-        if let Some(share) = self.clients.get_mut(&client) {
-            share.sockets -= 1;
-            if share.sockets == 0 {
-                self.clients.remove(&client);
-            }
-        }
-    }
-
-    fn read_limits(&self) -> ReadLimits {
-        ReadLimits {
-            message_bytes: self.limits.frame_bytes as usize,
-            assembly: self.assembly.clone(),
-        }
-    }
-
-    /// The limits of one more socket of a client id.
-    fn write_limits(&mut self, client: ClientHash) -> WriteLimits {
-        let (most, outbound) = (self.limits.outbound_bytes_per_client, &self.outbound);
-        let share = self.clients.entry(client).or_default();
-        share.sockets += 1;
-        let of_many = || Budget::new(most, Some(outbound.clone()));
-        let budget = match share.sockets {
-            1 => outbound,
-            _ => share.outbound.get_or_insert_with(of_many),
-        };
-        WriteLimits {
-            bytes: self.limits.outbound_bytes as usize,
-            frames: self.limits.outbound_frames,
-            budget: budget.clone(),
         }
     }
 }

@@ -40,6 +40,8 @@ pub struct Connection {
     assembling: AtomicU32,
     /// Whether bytes moved since somebody looked.
     moved: AtomicBool,
+    /// Whether the last look found nothing that could change without a push: then none is needed.
+    is_quiet: AtomicBool,
 }
 
 impl Connection {
@@ -54,6 +56,7 @@ impl Connection {
             controls_ignored: AtomicU32::new(0),
             assembling: AtomicU32::new(0),
             moved: AtomicBool::new(false),
+            is_quiet: AtomicBool::new(false),
         })
     }
 
@@ -68,6 +71,7 @@ impl Connection {
             controls_ignored: AtomicU32::new(0),
             assembling: AtomicU32::new(0),
             moved: AtomicBool::new(false),
+            is_quiet: AtomicBool::new(false),
         })
     }
 
@@ -76,10 +80,14 @@ impl Connection {
     /// `now_ms`: any clock that [`overdue`](Self::overdue) is asked with too. `Full`: waiting
     /// partials were dropped and there is still no room; nothing was queued.
     pub fn push(&self, frame: Outgoing, now_ms: u64) -> Push {
-        self.mailbox.push(frame, now_ms)
+        let pushed = self.mailbox.push(frame, now_ms);
+        // Behind the push: a look that misses the frame has set the flag before this.
+        self.is_quiet.store(false, Ordering::Release);
+        pushed
     }
 
-    /// Queues a ping, ahead of all data. `payload`: at most 125 bytes.
+    /// Queues a ping, ahead of all data. `payload`: at most 125 bytes. What the kernel holds of pings
+    /// alone is too little to look after.
     pub fn ping(&self, payload: Bytes) {
         debug_assert!(payload.len() <= protocol::limits::CONTROL_BYTES_MAX);
         self.mailbox.push_control(OpCode::Ping, payload);
@@ -88,6 +96,7 @@ impl Connection {
     pub(super) fn pong(&self, payload: &[u8]) {
         self.mailbox
             .push_control(OpCode::Pong, Bytes::copy_from_slice(payload));
+        self.is_quiet.store(false, Ordering::Release);
     }
 
     /// Begins to close: what is queued is still written, then the Close frame. The first call
@@ -179,7 +188,10 @@ impl Connection {
     /// and whether the kernel is to be asked. `now_ms`: the clock of [`push`](Self::push).
     /// `paused_ms`: how long this process stood still since the last look.
     pub fn look(&self, now_ms: u64, paused_ms: u64) -> SocketLook {
-        let look = self.mailbox.look(now_ms, paused_ms);
+        if self.is_quiet.load(Ordering::Acquire) {
+            return SocketLook::default();
+        }
+        let look = self.mailbox.look(now_ms, paused_ms, &self.is_quiet);
         if look.has_room {
             self.signals.raise(ROOM);
         }

@@ -229,6 +229,15 @@ impl HeldFrames {
         }
     }
 
+    /// Whether nothing waits, here or in the kernel, and nobody was refused.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.frames == 0
+            && self.unacked.is_known()
+            && self.full == Since::default()
+            && self.starved == Since::default()
+            && !self.wants_room
+    }
+
     /// Whether its own limits have had no room for `limit_ms`.
     pub(super) fn is_overdue(&self, now_ms: u64, limit_ms: u64) -> bool {
         self.full.is_for(limit_ms, now_ms)

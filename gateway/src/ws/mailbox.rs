@@ -3,6 +3,7 @@
 //! The lock is a leaf: nothing else is locked while it is held, and no I/O happens under it. So a
 //! push may be made under a tenant's lock; the bytes leave when somebody flushes.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -68,8 +69,12 @@ impl Mailbox {
         self.queue().held_mut().watch_kernel();
     }
 
-    pub(super) fn look(&self, now_ms: u64, paused_ms: u64) -> SocketLook {
-        self.queue().look(now_ms, paused_ms)
+    /// Looks, and notes under the lock whether the next look is not needed.
+    pub(super) fn look(&self, now_ms: u64, paused_ms: u64, is_quiet: &AtomicBool) -> SocketLook {
+        let mut queue = self.queue();
+        let look = queue.look(now_ms, paused_ms);
+        is_quiet.store(queue.held().is_quiet(), Ordering::Release);
+        look
     }
 
     pub(super) fn kernel_told(&self, asked: KernelAsk, held: Option<KernelHeld>, now_ms: u64) {

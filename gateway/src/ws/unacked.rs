@@ -76,14 +76,18 @@ impl Unacked {
 
     /// Whether the kernel should be asked now; its answer goes to [`told`](Self::told).
     pub(super) fn ask(&self, now_ms: u64) -> Option<KernelAsk> {
-        let is_known = self.written == self.asked && self.memory == 0;
         let waits = self.since_ms == 0 || now_ms < self.since_ms + ASK_AFTER_MS;
-        if !self.is_watched || is_known || (waits && self.charge() == 0) {
+        if !self.is_watched || self.is_known() || (waits && self.charge() == 0) {
             return None;
         }
         Some(KernelAsk {
             written: self.written,
         })
+    }
+
+    /// Whether the kernel holds nothing, as it said after the last write.
+    pub(super) fn is_known(&self) -> bool {
+        self.written == self.asked && self.memory == 0
     }
 
     /// Takes the kernel's answer; none: it could not be asked, and nothing is charged.

@@ -1,0 +1,70 @@
+//! What a task has still to do for the node, gathered under locks and done without one.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use protocol::BotId;
+use protocol::lane::Verdict;
+use protocol::limits::{REFUSALS_MAX, REFUSALS_WINDOW_MS};
+use router_core::Millis;
+use router_core::request::Notice;
+
+use super::{Entry, Moment, Node};
+use crate::metrics::Traffic;
+
+/// What is left to do when no lock is held.
+#[derive(Default)]
+pub(crate) struct Work {
+    /// What a message of another node came to; nothing = delivered.
+    pub(super) decided: Option<Option<Verdict>>,
+    /// The same for all that arrived together, so that a burst asks for it once.
+    pub(super) moment: Option<Moment>,
+    pub(super) touched: Vec<Arc<Entry>>,
+    /// For the log, which is not written under a lock.
+    pub(super) registered: Vec<(Arc<Entry>, BotId)>,
+    pub(super) told: VecDeque<(Arc<Entry>, Notice)>,
+    pub(super) traffic: Traffic,
+}
+
+/// How many refusals a socket got in the present window.
+#[derive(Debug, Default)]
+pub(super) struct Refusals {
+    since_ms: Millis,
+    count: u32,
+}
+
+impl Refusals {
+    /// Counts one; says whether they are too many.
+    pub(super) fn count(&mut self, now_ms: Millis) -> bool {
+        if now_ms.saturating_sub(self.since_ms) >= REFUSALS_WINDOW_MS {
+            *self = Self {
+                since_ms: now_ms,
+                count: 0,
+            };
+        }
+        self.count += 1;
+        self.count >= REFUSALS_MAX
+    }
+}
+
+impl Work {
+    /// What time it is for all of this work, to be [kept](Self::keep).
+    pub(super) fn take_moment(&mut self, node: &Node) -> Moment {
+        self.moment.take().unwrap_or_else(|| node.moment())
+    }
+
+    pub(super) fn keep(&mut self, moment: Moment) {
+        self.moment = Some(moment);
+    }
+
+    pub(super) fn touch(&mut self, entry: &Arc<Entry>) {
+        // A burst to one peer is one entry here; others flushed twice find nothing to write.
+        if self
+            .touched
+            .last()
+            .is_none_or(|last| !Arc::ptr_eq(last, entry))
+        {
+            self.touched.push(Arc::clone(entry));
+        }
+    }
+}
