@@ -26,11 +26,13 @@ pub async fn revoke(tenant: Tenant) -> Result<(), Failure> {
     let json = tenant.output.json;
     let (user, answer) = order(tenant, "revoke").await?;
     if json {
-        term::print_json(&json!({"user": user, "generation": answer["generation"]}));
+        let (generation, persisted) = (&answer["generation"], is_persisted(&answer));
+        term::print_json(&json!({"user": user, "generation": generation, "persisted": persisted}));
         return Ok(());
     }
     let generation = &answer["generation"];
     println!("revoked: all keys and tokens of {user} before generation {generation}");
+    warn_if_not_persisted(&answer);
     eprintln!("{} t2b keys issue {user}", term::dim("next:"));
     Ok(())
 }
@@ -38,12 +40,14 @@ pub async fn revoke(tenant: Tenant) -> Result<(), Failure> {
 /// Shuts a tenant out.
 pub async fn suspend(tenant: Tenant) -> Result<(), Failure> {
     let json = tenant.output.json;
-    let (user, _) = order(tenant, "suspend").await?;
+    let (user, answer) = order(tenant, "suspend").await?;
     if json {
-        term::print_json(&json!({"user": user, "suspended": true}));
+        let persisted = is_persisted(&answer);
+        term::print_json(&json!({"user": user, "suspended": true, "persisted": persisted}));
         return Ok(());
     }
     println!("suspended: {user}");
+    warn_if_not_persisted(&answer);
     Ok(())
 }
 
@@ -56,11 +60,29 @@ pub async fn resume(tenant: Tenant) -> Result<(), Failure> {
         return Err(Failure::failed("tenant_suspended", text));
     }
     if json {
-        term::print_json(&json!({"user": user, "suspended": false}));
+        let persisted = is_persisted(&answer);
+        term::print_json(&json!({"user": user, "suspended": false, "persisted": persisted}));
         return Ok(());
     }
     println!("resumed: {user}");
+    warn_if_not_persisted(&answer);
     Ok(())
+}
+
+/// Whether the order outlives the gateway's process. An older gateway says nothing: it took the order
+/// only if it had written it.
+fn is_persisted(answer: &Value) -> bool {
+    answer["persisted"] != false
+}
+
+fn warn_if_not_persisted(answer: &Value) {
+    if !is_persisted(answer) {
+        eprintln!(
+            "{} it ends with the next restart of the gateway, which cannot write its state directory; \
+             its log says why",
+            term::yellow("warning:")
+        );
+    }
 }
 
 /// Lists the tenants whose open connections an old secret verified, one a line with their number.

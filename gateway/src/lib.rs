@@ -289,6 +289,13 @@ async fn store(
 ) -> Result<(Backplane, Option<mpsc::Receiver<Inbound>>), StartError> {
     let Some(redis) = config.redis() else {
         let memory = Memory::open(config.store_bytes, Some(&config.state_dir))?;
+        if let Err(error) = memory.check_file() {
+            tracing::warn!(
+                %error,
+                "a revoke or suspend holds only until this process ends; name a directory that can be \
+                 written by state_dir"
+            );
+        }
         return Ok((Backplane::memory(memory), None));
     };
     if redis.insecure {

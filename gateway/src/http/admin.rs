@@ -229,13 +229,23 @@ impl Admin {
             return text(StatusCode::SERVICE_UNAVAILABLE, said);
         };
         self.node.set_policy(&tenant, policy);
+        let unsaved = self.node.backplane.unsaved_policies();
         let by = "admin_token";
-        tracing::info!(%peer, by, order, %tenant, generation = policy.generation, suspended = policy.suspended, "policy changed");
+        let (generation, suspended) = (policy.generation, policy.suspended);
+        match &unsaved {
+            None => {
+                tracing::info!(%peer, by, order, %tenant, generation, suspended, "policy changed");
+            }
+            Some(error) => {
+                tracing::warn!(%peer, by, order, %tenant, generation, suspended, error, "policy changed in memory only");
+            }
+        }
         let (file_generation, file_suspended) = self.node.settings.policy_of(&tenant);
         let answer = json!({
             "tenant": tenant,
             "generation": policy.generation.max(file_generation),
             "suspended": policy.suspended || file_suspended,
+            "persisted": unsaved.is_none(),
         });
         json(StatusCode::OK, &answer)
     }
