@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use gateway::config::Config;
+use gateway::config::{Config, Purpose};
 use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
@@ -87,7 +87,7 @@ fn warn_if_not_persisted(answer: &Value) {
 
 /// Lists the tenants whose open connections an old secret verified, one a line with their number.
 pub async fn using_old(asked: UsingOld) -> Result<(), Failure> {
-    let config = asked.config.load()?;
+    let config = asked.config.load(Purpose::Admin)?;
     let mut path = "keys/using-old?limit=1000".to_owned();
     loop {
         let page = get(&config, &path).await?;
@@ -111,7 +111,7 @@ pub async fn get(config: &Config, path: &str) -> Result<Value, Failure> {
 }
 
 async fn order(tenant: Tenant, what: &str) -> Result<(String, Value), Failure> {
-    let config = tenant.config.load()?;
+    let config = tenant.config.load(Purpose::Admin)?;
     let path = format!("tenants/{}/{what}", tenant.user);
     let answer = ask(&config, Method::POST, &path).await?;
     Ok((tenant.user.to_string(), answer))

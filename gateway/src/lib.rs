@@ -288,7 +288,7 @@ async fn store(
     config: &Config,
 ) -> Result<(Backplane, Option<mpsc::Receiver<Inbound>>), StartError> {
     let Some(redis) = config.redis() else {
-        let memory = Memory::open(config.store_bytes, Some(&config.state_dir))?;
+        let memory = Memory::open(config.store_bytes, config.state_dir.as_deref())?;
         if let Err(error) = memory.check_file() {
             tracing::warn!(
                 %error,

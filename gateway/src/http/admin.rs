@@ -27,6 +27,7 @@ use smol_str::SmolStr;
 use subtle::ConstantTimeEq;
 
 use super::{json, nodes, ops, secrets, text};
+use crate::config::HostPattern;
 use crate::gate::Open;
 use crate::listener::Service;
 use crate::node::{Node, counted_as};
@@ -36,7 +37,7 @@ use crate::ws::handshake::host_is_ours;
 pub(crate) struct Admin {
     pub(crate) node: Arc<Node>,
     pub(crate) token: Option<Secret<String>>,
-    pub(crate) hosts: Vec<String>,
+    pub(crate) hosts: Vec<HostPattern>,
     pub(crate) ready_when_degraded: bool,
     /// One order at a time, so that store and node see them in the same sequence.
     pub(crate) orders: tokio::sync::Mutex<()>,
