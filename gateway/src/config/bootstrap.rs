@@ -19,6 +19,9 @@ use super::{Config, Purpose};
 /// Fewest bytes of an admin token: more than anybody tries over a network.
 const ADMIN_TOKEN_BYTES_MIN: usize = 16;
 
+const TOKEN_RULE: &str =
+    "an admin token is 16 bytes or more of printable ASCII without space, as a header carries it";
+
 /// Sets `secrets`. Errors: they are weak, cannot be read or made, or have to be given.
 pub(super) fn secrets(
     said: &Said<'_>,
@@ -29,6 +32,7 @@ pub(super) fn secrets(
         return Ok(());
     }
     let (setting, file) = (said.get("secrets"), said.one("secrets_file", path)?);
+    let mut source = file.clone();
     let key = match (setting, file) {
         (Some(_), Some(_)) => return Err(said.conflict("secrets_file", "secrets is set too")),
         (Some(setting), None) => {
@@ -54,29 +58,28 @@ pub(super) fn secrets(
             let kept = kept(said, config, SECRET_FILE, "secrets_file")?;
             config.secrets = vec![kept];
             let dir = config.state_dir.as_ref();
-            config.secret_made_in = dir.map(|dir| dir.join(SECRET_FILE));
-            "secrets"
+            source = dir.map(|dir| dir.join(SECRET_FILE));
+            config.secret_made_in.clone_from(&source);
+            "state_dir"
         }
     };
-    check_secrets(said, key, &config.secrets)
+    check_secrets(&config.secrets).map_err(|problem| match source {
+        Some(path) => said.conflict(key, format!("{}: {problem}", path.display())),
+        None => said.conflict(key, problem),
+    })
 }
 
-fn check_secrets(
-    said: &Said<'_>,
-    key: &'static str,
-    secrets: &[Secret<String>],
-) -> Result<(), ConfigError> {
+fn check_secrets(secrets: &[Secret<String>]) -> Result<(), String> {
     if secrets.is_empty() {
-        return Err(said.conflict(key, WeakSecret::None));
+        return Err(WeakSecret::None.to_string());
     }
     for (index, secret) in secrets.iter().enumerate() {
         let number = index + 1;
         if !fits_a_line(secret.reveal()) {
             let problem = "has a line break or control character, or space at its ends";
-            return Err(said.conflict(key, format!("secret {number} {problem}")));
+            return Err(format!("secret {number} {problem}"));
         }
-        Keyring::new(slice::from_ref(secret))
-            .map_err(|weak| said.conflict(key, format!("secret {number}: {weak}")))?;
+        Keyring::new(slice::from_ref(secret)).map_err(|weak| format!("secret {number}: {weak}"))?;
     }
     Ok(())
 }
@@ -117,16 +120,23 @@ pub(super) fn admin_token(
         }
         (None, None) if config.admin_listen.ip().is_loopback() && purpose.makes_admin_token() => {
             let token = kept(said, config, ADMIN_TOKEN_FILE, "admin_token_file")?;
-            (token, "admin_token")
+            (token, "state_dir")
         }
         (None, None) => return Ok(None),
     };
-    let text = token.reveal();
-    if text.len() < ADMIN_TOKEN_BYTES_MIN || !text.chars().all(|c| c.is_ascii_graphic()) {
-        let problem = "an admin token is 16 bytes or more of printable ASCII without space, as a header carries it";
-        return Err(said.conflict(key, problem));
+    if is_token(token.reveal()) {
+        return Ok(Some(token));
     }
-    Ok(Some(token))
+    let dir = config.state_dir.as_ref().filter(|_| key == "state_dir");
+    Err(match dir.map(|dir| dir.join(ADMIN_TOKEN_FILE)) {
+        Some(path) => said.conflict(key, format!("{}: {TOKEN_RULE}", path.display())),
+        None => said.conflict(key, TOKEN_RULE),
+    })
+}
+
+/// Whether a header can carry it, and nobody guesses it.
+fn is_token(text: &str) -> bool {
+    text.len() >= ADMIN_TOKEN_BYTES_MIN && text.chars().all(|c| c.is_ascii_graphic())
 }
 
 fn credentials(

@@ -129,7 +129,7 @@ keys! {
     log_format        = "text", Kind::OneOf(LOG_FORMATS), Since::Now, "Form of log lines: text or json";
     trace_sample      = "0.01", Kind::Fraction, Since::Now, "Part of the messages that are traced, if OTEL_EXPORTER_OTLP_ENDPOINT names a collector (OTLP over gRPC)";
     handshake_timeout = "10s", Kind::Duration, Since::Now, "How long TLS and the request head together, the first credential, and the body of an HTTP request may each take, and how long a kept-alive connection may be idle";
-    heartbeat         = "25s", Kind::Duration, Since::Now, "How often a socket is pinged; two without a frame close it";
+    heartbeat         = "25s", Kind::Duration, Since::Now, "How often a socket is pinged, from 1s to 24h; two without a frame close it";
     drain_wait        = "5s", Kind::Duration, Since::Reserved("drain"), "How long the node stays reachable after it says that it is not ready";
     drain_window      = "30s", Kind::Duration, Since::Reserved("drain"), "Over how long sockets are asked to move";
     drain_deadline    = "60s", Kind::Duration, Since::Reserved("drain"), "When the node ends in any case";

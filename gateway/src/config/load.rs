@@ -15,8 +15,7 @@ use super::said::Said;
 use super::sources::Sources;
 use super::units::{parse_duration, parse_size, size_text};
 use super::values::{
-    address, at_least_a_second, count, fraction, log_format, path, readable, redis_prefix,
-    redis_url, switch,
+    address, count, fraction, log_format, path, patience, readable, redis_prefix, redis_url, switch,
 };
 use super::{
     Cidr, Config, FILES_RESERVED, HostPattern, OriginPattern, TlsFiles, bootstrap,
@@ -46,8 +45,8 @@ pub(super) fn load(sources: Sources) -> Result<Config, ConfigError> {
         return Err(said.wrong("admin_listen", "is the same as listen"));
     }
     let state_dir = said.one("state_dir", path)?.or(home);
-    let heartbeat = said.required("heartbeat", at_least_a_second)?;
-    let handshake_timeout = said.required("handshake_timeout", at_least_a_second)?;
+    let heartbeat = said.required("heartbeat", patience)?;
+    let handshake_timeout = said.required("handshake_timeout", patience)?;
     let limits = super::limits::overlay(&Limits::default(), &raw.limits, "limits")?;
     let tenants = super::limits::tenants(&limits, &raw.tenants)?;
     let tls = tls(&said)?;

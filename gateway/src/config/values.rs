@@ -9,6 +9,11 @@ use backplane::Redis;
 use super::LogFormat;
 use super::units::parse_duration;
 
+/// Below it, a slow network would count as a silent peer.
+const PATIENCE_MIN: Duration = Duration::from_secs(1);
+/// Twice as much is the TCP user timeout, of which the kernel takes at most 24 days.
+const PATIENCE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     let text = match text.strip_prefix("localhost:") {
         Some(port) => format!("127.0.0.1:{port}"),
@@ -18,10 +23,11 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| "expected an address and a port, like 127.0.0.1:3000 or [::]:3000".to_owned())
 }
 
-pub(super) fn at_least_a_second(text: &str) -> Result<Duration, String> {
+/// How long a peer may say nothing.
+pub(super) fn patience(text: &str) -> Result<Duration, String> {
     let time = parse_duration(text)?;
-    if time < Duration::from_secs(1) {
-        return Err("must be at least 1s".to_owned());
+    if !(PATIENCE_MIN..=PATIENCE_MAX).contains(&time) {
+        return Err("must be from 1s to 24h".to_owned());
     }
     Ok(time)
 }

@@ -73,6 +73,9 @@ fn a_file_without_a_credential_or_with_two_tokens_is_refused() {
             assert!(error.problem.contains("credentials: "), "{error}");
         }
     }
+    let error = load_file("secrets_file", &format!("{SECRET}\nshort\n")).unwrap_err();
+    let expected = "credentials: secret 2: a secret needs at least 32 bytes";
+    assert!(error.problem.ends_with(expected), "{error}");
     let error = load_file("admin_token_file", &format!("{TOKEN}\n{TOKEN}2\n")).unwrap_err();
     assert_eq!(error.key, "admin_token_file");
 }

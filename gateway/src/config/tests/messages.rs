@@ -19,7 +19,7 @@ fn an_error_in_the_file_names_line_key_value_and_rule() {
         ),
         (
             "heartbeat = \"10ms\"",
-            "heartbeat (FILE:1): must be at least 1s; got \"10ms\"",
+            "heartbeat (FILE:1): must be from 1s to 24h; got \"10ms\"",
         ),
         (
             "store_bytes = \"5MB\"",

@@ -161,6 +161,33 @@ fn space_around_a_value_is_left_out() {
 }
 
 #[test]
+fn a_time_that_no_socket_can_have_is_refused() {
+    for key in ["heartbeat", "handshake_timeout"] {
+        for text in ["0", "999ms", "25h", "99999999d"] {
+            refused(key, text);
+        }
+    }
+}
+
+#[test]
+fn a_credential_of_the_state_directory_is_named_by_its_path() {
+    let home = Home::new();
+    let dir = home.0.path().join(".local/state/t2b");
+    let bootstrap = home.load(&[], &[], None).unwrap();
+    assert!(bootstrap.admin_token.is_some());
+    for name in ["admin-token", "secret"] {
+        for text in ["short", ""] {
+            fs::write(dir.join(name), text).unwrap();
+            let error = home.load(&[], &[], None).unwrap_err();
+            let path = dir.join(name).display().to_string();
+            assert_eq!(error.key, "state_dir");
+            assert!(error.problem.starts_with(&path), "{error}");
+            assert!(!error.problem.contains("short"), "{error}");
+        }
+    }
+}
+
+#[test]
 fn an_empty_path_is_refused() {
     for key in [
         "state_dir",
