@@ -199,6 +199,15 @@ impl Backplane {
         }
     }
 
+    /// Why policies that hold now would end with this process: the state directory cannot be written.
+    /// `None`: they are kept, there or by Redis.
+    pub fn unsaved_policies(&self) -> Option<String> {
+        match &self.kind {
+            Kind::Memory(memory) => memory.unsaved_policies(),
+            Kind::Redis(_) => None,
+        }
+    }
+
     /// Bytes in use and the most there may be; zeros where the store is elsewhere.
     pub fn bytes(&self) -> (u64, u64) {
         match &self.kind {

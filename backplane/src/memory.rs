@@ -6,15 +6,17 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use protocol::{ErrorCode, TenantId};
+use protocol::TenantId;
 use router_core::store::{Model, Policy, Reply, Request};
 use serde::{Deserialize, Serialize};
 
 const FILE: &str = "policies.json";
+/// Why nothing can be written without one.
+const NO_DIRECTORY: &str = "there is no state directory";
 /// Tenants looked at in one sweep, so that one hold of the lock stays short.
 const SWEEP_TENANTS: usize = 256;
 
@@ -50,9 +52,16 @@ struct Kept {
 /// The model behind a lock, and the file of its policies.
 #[derive(Debug)]
 pub struct Memory {
-    model: Mutex<Model>,
+    state: Mutex<State>,
     file: Option<PathBuf>,
     bytes_max: u64,
+}
+
+#[derive(Debug)]
+struct State {
+    model: Model,
+    /// Why the file lacks a policy of the model.
+    unsaved: Option<String>,
 }
 
 impl Memory {
@@ -74,51 +83,74 @@ impl Memory {
             );
         }
         Ok(Self {
-            model: Mutex::new(model),
+            state: Mutex::new(State {
+                model,
+                unsaved: None,
+            }),
             file,
             bytes_max,
         })
     }
 
     /// Answers a request. A changed policy is in the file before the answer is given; if it cannot
-    /// be written the answer is `store_unavailable`, and the change holds until the restart.
+    /// be written it holds all the same, and [`Self::unsaved_policies`] says why.
     pub fn execute(&self, request: Request) -> Reply {
-        let mut model = self.model();
-        let (reply, _) = model.execute(request);
-        let saved = match (&reply, &self.file) {
-            (Reply::Policy(_), Some(file)) => write(file, &model),
-            (Reply::Policy(_), None)
-            | (
-                Reply::Loaded(_)
-                | Reply::Version(_)
-                | Reply::Claimed { .. }
-                | Reply::Newer(_)
-                | Reply::Asserted(_)
-                | Reply::Done
-                | Reply::Refused(_)
-                | Reply::Lost,
-                _,
-            ) => Ok(()),
-        };
-        match saved {
-            Ok(()) => reply,
-            Err(_) => Reply::Refused(ErrorCode::StoreUnavailable),
+        let mut state = self.state();
+        let (reply, _) = state.model.execute(request);
+        match reply {
+            Reply::Policy(_) => self.save(&mut state),
+            Reply::Loaded(_)
+            | Reply::Version(_)
+            | Reply::Claimed { .. }
+            | Reply::Newer(_)
+            | Reply::Asserted(_)
+            | Reply::Done
+            | Reply::Refused(_)
+            | Reply::Lost => {}
+        }
+        reply
+    }
+
+    /// Why policies that hold now would not outlive the process; `None`: all are in the file.
+    pub fn unsaved_policies(&self) -> Option<String> {
+        self.state().unsaved.clone()
+    }
+
+    /// Whether policies can be kept; makes the state directory. Errors: why not, with the path.
+    pub fn check_file(&self) -> Result<(), String> {
+        let file = self.file.as_ref().ok_or(NO_DIRECTORY)?;
+        let _turn = self.state();
+        let fresh = fresh(file);
+        open(&fresh)
+            .and_then(|_| fs::remove_file(&fresh))
+            .map_err(|error| not_written(file, &error))
+    }
+
+    /// Forgets what is a day old, some tenants at a time; writes policies that could not be written.
+    pub fn sweep(&self, now_ms: u64) {
+        let mut state = self.state();
+        state.model.sweep(now_ms, SWEEP_TENANTS);
+        if state.unsaved.is_some() {
+            self.save(&mut state);
         }
     }
 
-    /// Forgets what is a day old, some tenants at a time.
-    pub fn sweep(&self, now_ms: u64) {
-        self.model().sweep(now_ms, SWEEP_TENANTS);
+    fn save(&self, state: &mut State) {
+        let saved = match &self.file {
+            Some(file) => write(file, &state.model).map_err(|error| not_written(file, &error)),
+            None => Err(NO_DIRECTORY.to_owned()),
+        };
+        state.unsaved = saved.err();
     }
 
     /// Bytes in use and the most there may be.
     pub fn bytes(&self) -> (u64, u64) {
-        (self.model().bytes(), self.bytes_max)
+        (self.state().model.bytes(), self.bytes_max)
     }
 
     /// The model is never left half changed by a panic, so a poisoned lock is still good.
-    fn model(&self) -> MutexGuard<'_, Model> {
-        self.model.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -128,7 +160,14 @@ fn read(path: &Path) -> Result<BTreeMap<TenantId, Kept>, OpenError> {
             path: path.to_owned(),
             source,
         }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(BTreeMap::new())
+        }
         Err(source) => Err(OpenError::Read {
             path: path.to_owned(),
             source,
@@ -154,16 +193,36 @@ fn write(path: &Path, model: &Model) -> io::Result<()> {
             )
         })
         .collect();
-    let fresh = path.with_extension("json.new");
-    let mut file = fs::OpenOptions::new()
+    let fresh = fresh(path);
+    let mut file = open(&fresh)?;
+    file.write_all(&serde_json::to_vec_pretty(&kept)?)?;
+    file.sync_all()?;
+    fs::rename(&fresh, path)
+}
+
+/// Where the next version of the file is written.
+fn fresh(path: &Path) -> PathBuf {
+    path.with_extension("json.new")
+}
+
+/// An empty file, mode 0600, in a folder that is made, mode 0700, if it is not there.
+fn open(path: &Path) -> io::Result<fs::File> {
+    if let Some(dir) = path.parent() {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)?;
+    }
+    fs::OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
-        .open(&fresh)?;
-    file.write_all(&serde_json::to_vec_pretty(&kept)?)?;
-    file.sync_all()?;
-    fs::rename(&fresh, path)
+        .open(path)
+}
+
+fn not_written(file: &Path, error: &io::Error) -> String {
+    format!("cannot write {}: {error}", file.display())
 }
 
 #[cfg(test)]
@@ -211,12 +270,35 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_that_cannot_be_kept_is_not_confirmed() {
+    fn a_policy_that_cannot_be_written_holds_until_it_can() {
         let dir = tempfile::tempdir().unwrap();
-        let memory = Memory::open(1 << 20, Some(&dir.path().join("gone"))).unwrap();
-        assert_eq!(
-            ask(&memory, Ask::Revoke),
-            Reply::Refused(ErrorCode::StoreUnavailable)
-        );
+        let file = dir.path().join("state");
+        fs::write(&file, "").unwrap();
+        let memory = Memory::open(1 << 20, Some(&file)).unwrap();
+        assert!(memory.check_file().is_err());
+        let policy = Policy {
+            generation: 1,
+            suspended: false,
+        };
+        assert_eq!(ask(&memory, Ask::Revoke), Reply::Policy(policy));
+        let why = memory.unsaved_policies().unwrap();
+        assert!(why.contains(file.to_str().unwrap()), "{why}");
+        fs::remove_file(&file).unwrap();
+        memory.sweep(1);
+        assert_eq!(memory.unsaved_policies(), None);
+        let kept = Memory::open(1 << 20, Some(&file)).unwrap();
+        assert_eq!(ask(&kept, Ask::Suspend(false)), Reply::Policy(policy));
+    }
+
+    #[test]
+    fn a_check_leaves_nothing_but_the_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("deep/state");
+        Memory::open(1, Some(&state)).unwrap().check_file().unwrap();
+        assert_eq!(fs::read_dir(&state).unwrap().count(), 0);
+        let none = Memory::open(1, None).unwrap();
+        assert!(none.check_file().is_err());
+        ask(&none, Ask::Suspend(true));
+        assert!(none.unsaved_policies().is_some());
     }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use gateway::config::Config;
+use gateway::config::{Config, Purpose};
 use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
@@ -26,11 +26,13 @@ pub async fn revoke(tenant: Tenant) -> Result<(), Failure> {
     let json = tenant.output.json;
     let (user, answer) = order(tenant, "revoke").await?;
     if json {
-        term::print_json(&json!({"user": user, "generation": answer["generation"]}));
+        let (generation, persisted) = (&answer["generation"], is_persisted(&answer));
+        term::print_json(&json!({"user": user, "generation": generation, "persisted": persisted}));
         return Ok(());
     }
     let generation = &answer["generation"];
     println!("revoked: all keys and tokens of {user} before generation {generation}");
+    warn_if_not_persisted(&answer);
     eprintln!("{} t2b keys issue {user}", term::dim("next:"));
     Ok(())
 }
@@ -38,12 +40,14 @@ pub async fn revoke(tenant: Tenant) -> Result<(), Failure> {
 /// Shuts a tenant out.
 pub async fn suspend(tenant: Tenant) -> Result<(), Failure> {
     let json = tenant.output.json;
-    let (user, _) = order(tenant, "suspend").await?;
+    let (user, answer) = order(tenant, "suspend").await?;
     if json {
-        term::print_json(&json!({"user": user, "suspended": true}));
+        let persisted = is_persisted(&answer);
+        term::print_json(&json!({"user": user, "suspended": true, "persisted": persisted}));
         return Ok(());
     }
     println!("suspended: {user}");
+    warn_if_not_persisted(&answer);
     Ok(())
 }
 
@@ -56,16 +60,34 @@ pub async fn resume(tenant: Tenant) -> Result<(), Failure> {
         return Err(Failure::failed("tenant_suspended", text));
     }
     if json {
-        term::print_json(&json!({"user": user, "suspended": false}));
+        let persisted = is_persisted(&answer);
+        term::print_json(&json!({"user": user, "suspended": false, "persisted": persisted}));
         return Ok(());
     }
     println!("resumed: {user}");
+    warn_if_not_persisted(&answer);
     Ok(())
+}
+
+/// Whether the order outlives the gateway's process. An older gateway says nothing: it took the order
+/// only if it had written it.
+fn is_persisted(answer: &Value) -> bool {
+    answer["persisted"] != false
+}
+
+fn warn_if_not_persisted(answer: &Value) {
+    if !is_persisted(answer) {
+        eprintln!(
+            "{} it ends with the next restart of the gateway, which cannot write its state directory; \
+             its log says why",
+            term::yellow("warning:")
+        );
+    }
 }
 
 /// Lists the tenants whose open connections an old secret verified, one a line with their number.
 pub async fn using_old(asked: UsingOld) -> Result<(), Failure> {
-    let config = asked.config.load()?;
+    let config = asked.config.load(Purpose::Admin)?;
     let mut path = "keys/using-old?limit=1000".to_owned();
     loop {
         let page = get(&config, &path).await?;
@@ -89,7 +111,7 @@ pub async fn get(config: &Config, path: &str) -> Result<Value, Failure> {
 }
 
 async fn order(tenant: Tenant, what: &str) -> Result<(String, Value), Failure> {
-    let config = tenant.config.load()?;
+    let config = tenant.config.load(Purpose::Admin)?;
     let path = format!("tenants/{}/{what}", tenant.user);
     let answer = ask(&config, Method::POST, &path).await?;
     Ok((tenant.user.to_string(), answer))

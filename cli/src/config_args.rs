@@ -1,11 +1,13 @@
 //! Every configuration key as a flag, made from the gateway's table.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
-use gateway::config::{Config, KEYS, Raw, Sources, raise_file_limit};
+use gateway::config::{Config, KEYS, Purpose, Raw, Sources, raise_file_limit};
 
 use crate::failure::Failure;
+use crate::term;
 
 /// The flags of `gateway …`, listed in its help.
 pub type AllKeys = ConfigArgs<false>;
@@ -21,23 +23,51 @@ pub struct ConfigArgs<const HIDDEN: bool> {
 }
 
 impl<const HIDDEN: bool> ConfigArgs<HIDDEN> {
-    /// The checked configuration. Errors: exit 64.
-    pub fn load(self) -> Result<Config, Failure> {
+    /// The checked configuration; its warnings are told on stderr. Errors: exit 64.
+    pub fn load(self, purpose: Purpose) -> Result<Config, Failure> {
+        let config = self.load_silently(purpose)?;
+        for warning in &config.warnings {
+            eprintln!("{} {}", term::yellow("warning:"), term::for_stderr(warning));
+        }
+        Ok(config)
+    }
+
+    /// The checked configuration, for a caller that tells its warnings. Errors: exit 64.
+    pub fn load_silently(self, purpose: Purpose) -> Result<Config, Failure> {
         let Self { file, flags } = self;
-        load(file, flags)
+        load(file, flags, purpose)
     }
 }
 
 /// Flags over this process's environment over the file. Errors: exit 64.
-pub fn load(file: Option<PathBuf>, flags: Raw) -> Result<Config, Failure> {
+pub fn load(file: Option<PathBuf>, flags: Raw, purpose: Purpose) -> Result<Config, Failure> {
     Ok(Config::load(Sources {
         flags,
-        environment: std::env::vars_os()
-            .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
-            .collect(),
+        environment: environment()?,
         file,
         file_limit: raise_file_limit(),
+        purpose,
     })?)
+}
+
+/// Errors: a variable of ours is no UTF-8. Others are left out.
+fn environment() -> Result<BTreeMap<String, String>, Failure> {
+    let mut environment = BTreeMap::new();
+    for (name, text) in std::env::vars_os() {
+        let Ok(name) = name.into_string() else {
+            continue;
+        };
+        match text.into_string() {
+            Ok(text) => {
+                environment.insert(name, text);
+            }
+            Err(_) if name.starts_with("T2B_") => {
+                return Err(Failure::usage("config", format!("{name}: is not UTF-8")));
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(environment)
 }
 
 impl<const HIDDEN: bool> Args for ConfigArgs<HIDDEN> {

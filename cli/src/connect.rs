@@ -16,6 +16,9 @@ use crate::failure::Failure;
 /// The user that a machine's own gateway is used as.
 const LOCAL_USER: &str = "local";
 
+/// What replaces a key from the state directory of the home.
+const OTHER_KEYS: &str = "give --key, --key-file or T2B_KEY, or another directory by T2B_STATE_DIR";
+
 /// Connects, or says what to do.
 pub async fn connect(
     target: &Target,
@@ -52,7 +55,9 @@ fn key(target: &Target) -> Result<Secret<String>, Failure> {
     if let Some(path) = &target.key_file {
         let text = fs::read_to_string(path);
         let text = text.map_err(|e| Failure::usage("key_file", format!("{}: {e}", path.display())));
-        return Ok(Secret::new(text?.trim().to_owned()));
+        // Some shells and editors put a byte order mark before a text.
+        let key = text?.trim_start_matches('\u{feff}').trim().to_owned();
+        return Ok(Secret::new(key));
     }
     if let Some(key) = env::var("T2B_KEY").ok().filter(|key| !key.is_empty()) {
         return Ok(Secret::new(key));
@@ -62,7 +67,10 @@ fn key(target: &Target) -> Result<Secret<String>, Failure> {
         return Err(Failure::usage("key", text).or_next("t2b keys issue USER, on the gateway"));
     }
     let user = TenantId::parse(LOCAL_USER).expect("a valid id");
-    Ok(local_key(&state_dir()?, &user)?)
+    local_key(&state_dir()?, &user).map_err(|error| {
+        let text = format!("none given, and none can be made: {error}; {OTHER_KEYS}");
+        Failure::usage("key", text)
+    })
 }
 
 /// The state directory that the gateway of this machine uses too.
@@ -75,7 +83,10 @@ fn state_dir() -> Result<PathBuf, Failure> {
     named
         .map(PathBuf::from)
         .or_else(|| default_state_dir(&variables))
-        .ok_or_else(|| Failure::usage("key", "none given, and there is no HOME to look in"))
+        .ok_or_else(|| {
+            let text = format!("none given, and there is no HOME to make one in; {OTHER_KEYS}");
+            Failure::usage("key", text)
+        })
 }
 
 fn is_loopback(url: &str) -> bool {

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use client::{Client, Event, Options, ProxyRules, members_of};
-use gateway::config::{Config, Key, Raw};
+use gateway::config::{Config, Key, Purpose, Raw};
 use gateway::{Gateway, telemetry};
 use protocol::frame::SendMessage;
 use protocol::{BotId, Secret, TenantId};
@@ -120,7 +120,7 @@ fn config() -> Result<Config, Failure> {
     if std::env::var_os("T2B_LOG").is_none() {
         flags.set_flag(Key::of("log").expect("a row of KEYS"), "warn");
     }
-    load(None, flags)
+    load(None, flags, Purpose::Serve)
 }
 
 /// Commands for another shell; the key needs no mention, as it comes from the state directory.

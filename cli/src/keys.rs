@@ -3,6 +3,7 @@
 
 use std::io;
 
+use gateway::config::Purpose;
 use serde_json::json;
 
 use crate::args::{Issue, Output, Verify};
@@ -11,7 +12,7 @@ use crate::term;
 
 /// Prints a user's key, alone on stdout so that a script can take it.
 pub async fn issue(issue: Issue) -> Result<(), Failure> {
-    let config = issue.config.load()?;
+    let config = issue.config.load(Purpose::Keys)?;
     let key = config.issue_key(&issue.user, issue.generation).await?;
     if issue.output.json {
         let owner = config.verify_key(key.reveal()).await?;
@@ -32,7 +33,8 @@ pub async fn verify(verify: Verify) -> Result<(), Failure> {
             .read_line(&mut key)
             .map_err(|error| Failure::usage("key", error))?;
     }
-    let owner = verify.config.load()?.verify_key(key.trim()).await?;
+    let config = verify.config.load(Purpose::Keys)?;
+    let owner = config.verify_key(key.trim()).await?;
     let (user, generation) = (owner.tenant, owner.generation);
     let current = owner.current;
     if generation != current {

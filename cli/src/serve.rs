@@ -1,6 +1,6 @@
 //! `gateway run`, `status`, `config`.
 
-use gateway::config::{Config, LogFormat};
+use gateway::config::{Config, LogFormat, Purpose};
 use gateway::{Addresses, Gateway, Shutdown, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -12,8 +12,11 @@ use crate::term;
 
 /// Serves until SIGTERM or Ctrl-C; a second one ends it now.
 pub async fn run(config: AllKeys) -> Result<(), Failure> {
-    let config = config.load()?;
+    let config = config.load_silently(Purpose::Serve)?;
     let telemetry = telemetry::init(&config).map_err(|error| Failure::usage("config", error))?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
     let said = Said::of(&config);
     let gateway = Gateway::bind(config).await?;
     said.announce(gateway.addresses());
@@ -26,7 +29,7 @@ pub async fn run(config: AllKeys) -> Result<(), Failure> {
 /// Asks the running gateway how it is.
 pub async fn status(inspect: Inspect) -> Result<(), Failure> {
     let json = inspect.output.json;
-    let config = inspect.config.load()?;
+    let config = inspect.config.load(Purpose::Admin)?;
     let mut status = admin::get(&config, "status").await?;
     if json {
         if status["store"]["kind"] == "redis" {
@@ -136,7 +139,7 @@ fn misfit(node: &serde_json::Value) {
 
 /// Prints the configuration that holds.
 pub fn show_config(inspect: Inspect) -> Result<(), Failure> {
-    let text = inspect.config.load()?.effective_toml();
+    let text = inspect.config.load(Purpose::Show)?.effective_toml();
     if inspect.output.json {
         let facts = toml::from_str(&text).map_err(|error| Failure::failed("json", error))?;
         term::print_json(&facts);

@@ -51,6 +51,11 @@ pub fn red(text: &str) -> String {
     coloured(stderr().is_terminal(), "31;1", text)
 }
 
+/// For warnings, on stderr.
+pub fn yellow(text: &str) -> String {
+    coloured(stderr().is_terminal(), "33;1", text)
+}
+
 /// For what matters less, on stderr.
 pub fn dim(text: &str) -> String {
     coloured(stderr().is_terminal(), "2", text)

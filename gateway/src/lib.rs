@@ -288,7 +288,14 @@ async fn store(
     config: &Config,
 ) -> Result<(Backplane, Option<mpsc::Receiver<Inbound>>), StartError> {
     let Some(redis) = config.redis() else {
-        let memory = Memory::open(config.store_bytes, Some(&config.state_dir))?;
+        let memory = Memory::open(config.store_bytes, config.state_dir.as_deref())?;
+        if let Err(error) = memory.check_file() {
+            tracing::warn!(
+                %error,
+                "a revoke or suspend holds only until this process ends; name a directory that can be \
+                 written by state_dir"
+            );
+        }
         return Ok((Backplane::memory(memory), None));
     };
     if redis.insecure {

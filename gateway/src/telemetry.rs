@@ -7,6 +7,7 @@
 use std::io::{self, IsTerminal};
 use std::sync::OnceLock;
 
+use http::Uri;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::tonic_types::transport::ClientTlsConfig;
@@ -34,6 +35,9 @@ pub enum TelemetryError {
     /// The collector's address is not one.
     #[error("OTEL_EXPORTER_OTLP_ENDPOINT: {0}")]
     Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
+    /// The collector's address has no scheme or host. The text, unless it has a login.
+    #[error("OTEL_EXPORTER_OTLP_ENDPOINT: expected http://HOST:PORT or https://HOST:PORT{got}", got = got(.0))]
+    Endpoint(String),
     /// The process has a subscriber already.
     #[error("logs are set up already")]
     Twice,
@@ -76,6 +80,9 @@ pub fn init(config: &Config) -> Result<Telemetry, TelemetryError> {
     let filter = EnvFilter::builder().parse(&config.log)?;
     let service = config.otlp_service.as_deref();
     let provider = config.otlp_endpoint.as_deref();
+    if let Some(endpoint) = provider.filter(|endpoint| !is_endpoint(endpoint)) {
+        return Err(TelemetryError::Endpoint(endpoint.to_owned()));
+    }
     let provider = provider.map(|endpoint| exporter(endpoint, service));
     let provider = provider.transpose()?;
     let (stderr, log) = stderr();
@@ -95,6 +102,21 @@ pub fn init(config: &Config) -> Result<Telemetry, TelemetryError> {
         traces: provider,
         _log: log,
     })
+}
+
+/// The exporter takes text without a scheme, and then reaches nobody.
+fn is_endpoint(text: &str) -> bool {
+    let uri: Option<Uri> = text.parse().ok();
+    uri.is_some_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()
+    })
+}
+
+fn got(endpoint: &str) -> String {
+    match endpoint.contains('@') {
+        true => String::new(),
+        false => format!("; got {endpoint:?}"),
+    }
 }
 
 fn stderr() -> (NonBlocking, WorkerGuard) {

@@ -6,7 +6,8 @@
 //! | `redis+sentinel://[user:password@]host:port,…/master[/database]` | sentinels |
 //! | `redis+cluster://[user:password@]host:port,…` | nodes of a Cluster |
 //!
-//! `rediss` in place of `redis` is the same over TLS. User and password are percent-encoded.
+//! `rediss` in place of `redis` is the same over TLS. User and password are percent-encoded. A user
+//! without a password, `bot@` or `bot:@`, logs in with an empty one, as the rule `nopass` has it.
 
 use std::fmt;
 use std::num::NonZeroU16;
@@ -132,9 +133,12 @@ fn read_login(text: &str) -> Result<Login, ConnectError> {
     };
     let (user, password) = text.split_once(':').unwrap_or((text, ""));
     let present = |part: &str| (!part.is_empty()).then(|| decode(part)).transpose();
+    let user = present(user)?;
+    // Redis has no login without a password: it takes any for a user with `nopass`.
+    let password = present(password)?.or(user.is_some().then(String::new));
     Ok(Login {
-        user: present(user)?,
-        password: present(password)?.map(Secret::new),
+        user,
+        password: password.map(Secret::new),
     })
 }
 
@@ -195,6 +199,24 @@ mod tests {
         assert_eq!(sentinel.login.user, None);
         let cluster = parse("redis+cluster://a:1,b:2/").unwrap();
         assert_eq!((cluster.kind, cluster.addresses.len()), (Kind::Cluster, 2));
+    }
+
+    #[test]
+    fn a_user_without_a_password_has_an_empty_one() {
+        let empty = Some(Secret::new(String::new()));
+        for url in [
+            "redis://bot@a",
+            "redis://bot:@a",
+            "redis+sentinel://bot@a/main",
+            "redis+cluster://bot@a,b",
+        ] {
+            let login = parse(url).unwrap().login;
+            assert_eq!(login.user.as_deref(), Some("bot"), "{url}");
+            assert_eq!(login.password, empty, "{url}");
+        }
+        for url in ["redis://@a", "redis://:@a", "redis://a"] {
+            assert_eq!(parse(url).unwrap().login, NOBODY, "{url}");
+        }
     }
 
     #[test]

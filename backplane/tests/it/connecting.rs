@@ -1,7 +1,7 @@
 //! Who may come in, and what is said to whom may not. No error has a password in it.
 
 use backplane::ConnectError;
-use fixtures::{Options, Redis};
+use fixtures::{Options, Redis, Value};
 
 use crate::harness::{BOOT, Node, config, try_connect};
 
@@ -40,6 +40,36 @@ async fn a_password_opens() {
         format!("redis://eve:hunter2@127.0.0.1:{port}"),
     ] {
         assert!(matches!(refusal(&url).await, ConnectError::Refused { .. }));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_without_a_password_logs_in() {
+    let Some(redis) = Redis::start() else { return };
+    let mut admin = redis.client();
+    for rules in [
+        &["ACL", "SETUSER", "admin", "on", ">pw", "+@all"][..],
+        &["AUTH", "admin", "pw"],
+        &["ACL", "SETUSER", "bot", "on", "nopass", "~*", "&*", "+@all"],
+        &["ACL", "SETUSER", "default", "off"],
+    ] {
+        let answer = admin.command(rules).unwrap();
+        assert!(!matches!(answer, Value::Error(_)), "{rules:?} {answer:?}");
+    }
+    let port = redis.port();
+    for login in ["bot", "bot:", "b%6ft"] {
+        let url = format!("redis://{login}@127.0.0.1:{port}");
+        let mut node = Node::start(&url, BOOT).await;
+        node.load("alice").await;
+        node.backplane.probe(BOOT, 1).await.unwrap();
+        node.hears().await;
+    }
+    for login in ["", ":", "eve", "eve:"] {
+        let error = refusal(&format!("redis://{login}@127.0.0.1:{port}")).await;
+        assert!(
+            matches!(error, ConnectError::Refused { .. }),
+            "{login} {error:?}"
+        );
     }
 }
 

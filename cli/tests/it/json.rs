@@ -45,11 +45,11 @@ fn the_running_gateway_and_its_tenants() {
     let status = ask(&["gateway", "status"]);
     assert_eq!(status["draining"], false);
     assert_eq!(status["store"]["kind"], "memory");
-    let expected = json!({"user": "alice", "suspended": true});
+    let expected = json!({"user": "alice", "suspended": true, "persisted": true});
     assert_eq!(ask(&["tenant", "suspend", "alice"]), expected);
-    let expected = json!({"user": "alice", "suspended": false});
+    let expected = json!({"user": "alice", "suspended": false, "persisted": true});
     assert_eq!(ask(&["tenant", "resume", "alice"]), expected);
-    let expected = json!({"user": "alice", "generation": 1});
+    let expected = json!({"user": "alice", "generation": 1, "persisted": true});
     assert_eq!(ask(&["keys", "revoke", "alice"]), expected);
 }
 

@@ -26,3 +26,7 @@ mod memory;
 mod proxy;
 #[cfg(test)]
 mod readme;
+#[cfg(test)]
+mod settings;
+#[cfg(test)]
+mod state_dir;

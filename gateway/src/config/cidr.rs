@@ -46,7 +46,14 @@ impl FromStr for Cidr {
         if prefix > longest {
             return Err(wrong());
         }
-        Ok(Self { address, prefix })
+        // Peers are compared by their canonical address.
+        Ok(match address.to_canonical() {
+            IpAddr::V4(v4) if address.is_ipv6() && prefix >= 96 => Self {
+                address: IpAddr::V4(v4),
+                prefix: prefix - 96,
+            },
+            IpAddr::V4(_) | IpAddr::V6(_) => Self { address, prefix },
+        })
     }
 }
 

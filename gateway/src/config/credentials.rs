@@ -28,7 +28,7 @@ pub enum KeyError {
     /// The key was not made from a secret of this gateway.
     #[error("the key was not made from a secret of this gateway")]
     Invalid,
-    /// The secret in the state directory cannot be read or made.
+    /// The secret in the state directory cannot be read or made. The error has its path.
     #[error("the secret in the state directory: {0}")]
     Secret(#[from] io::Error),
     /// The secret in the state directory is too weak.
@@ -89,7 +89,7 @@ impl Config {
         let by_file = self.tenants.get(tenant).map_or(0, |own| own.key_generation);
         let by_store = match self.redis() {
             Some(redis) => generation_at(redis, tenant).await?,
-            None => generation_in(&self.state_dir, tenant)?,
+            None => generation_in(self.state_dir.as_deref(), tenant)?,
         };
         Ok(by_file.max(by_store))
     }
@@ -100,11 +100,12 @@ impl Config {
 /// Errors: the directory's files cannot be read or made.
 pub fn local_key(state_dir: &Path, tenant: &TenantId) -> Result<Secret<String>, KeyError> {
     let keyring = Keyring::new(&[kept_in(state_dir, SECRET_FILE)?])?;
-    Ok(keyring.issue_key(tenant, generation_in(state_dir, tenant)?))
+    Ok(keyring.issue_key(tenant, generation_in(Some(state_dir), tenant)?))
 }
 
-fn generation_in(state_dir: &Path, tenant: &TenantId) -> Result<u64, KeyError> {
-    let store = Memory::open(u64::MAX, Some(state_dir))?;
+/// 0 without a directory: nothing was revoked that outlives a gateway.
+fn generation_in(state_dir: Option<&Path>, tenant: &TenantId) -> Result<u64, KeyError> {
+    let store = Memory::open(u64::MAX, state_dir)?;
     Ok(generation_said(&store.execute(load(tenant))).unwrap_or(0))
 }
 

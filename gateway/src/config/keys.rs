@@ -109,10 +109,10 @@ macro_rules! keys {
 keys! {
     listen            = "127.0.0.1:3000", Kind::Address, Since::Now, "Where bots and clients connect";
     admin_listen      = "127.0.0.1:9464", Kind::Address, Since::Now, "Where operators, probes and Prometheus connect";
-    admin_token       = "", Kind::Secret, Since::Now, "Bearer token of /admin/v1; prefer admin_token_file, as others on the machine can read a flag. Unset: made in the state directory if admin_listen is loopback, else /admin/v1 is off";
-    admin_token_file  = "", Kind::Path, Since::Now, "File that holds the admin token";
+    admin_token       = "", Kind::Secret, Since::Now, "Bearer token of /admin/v1, 16 bytes or more of printable ASCII without space; prefer admin_token_file, as others on the machine can read a flag. Unset: made in the state directory if admin_listen is loopback, else /admin/v1 is off";
+    admin_token_file  = "", Kind::Path, Since::Now, "File that holds the admin token, alone on a line; lines that begin with # are comments";
     secrets           = "", Kind::Secrets, Since::Now, "Secrets that API keys are made from: the first signs, all verify; 32 bytes or more each. Prefer secrets_file. Unset: one is made in the state directory if listen is loopback";
-    secrets_file      = "", Kind::Path, Since::Now, "File that holds the secrets, one a line";
+    secrets_file      = "", Kind::Path, Since::Now, "File that holds the secrets, one a line; lines that begin with # are comments";
     state_dir         = "", Kind::Path, Since::Now, "Folder for the secret, the admin token and key generations. Unset: ~/.local/state/t2b";
     data_dir          = "", Kind::Path, Since::Reserved("stored messages"), "Folder for stored messages";
     redis_url         = "", Kind::Secret, Since::Now, "The Redis 7 or newer that the nodes of a cluster share: redis://, redis+sentinel://, redis+cluster://, or with rediss for TLS. Unset: this node stands alone. Also --redis; with a password prefer T2B_REDIS_URL or the file, as others on the machine can read a flag";
@@ -120,16 +120,16 @@ keys! {
     redis_insecure    = "false", Kind::Switch, Since::Now, "Whether the certificate of a rediss server is not checked. For an authority of your own set SSL_CERT_FILE instead: its certificates are believed in place of the system's";
     tls_cert          = "", Kind::Path, Since::Now, "Certificate chain of the public listener, PEM; with tls_key";
     tls_key           = "", Kind::Path, Since::Now, "Private key of the public listener, PEM; with tls_cert";
-    allowed_origins   = "", Kind::List, Since::Now, "Origins of web pages that may connect and use the HTTP API beside the gateway's own; * = all";
-    allowed_hosts     = "", Kind::List, Since::Now, "Values of Host that are answered beside IP addresses and localhost";
+    allowed_origins   = "", Kind::List, Since::Now, "Origins of web pages that may connect and use the HTTP API beside the gateway's own, like https://app.example.org or https://*.example.org; null = pages without an origin; * = all";
+    allowed_hosts     = "", Kind::List, Since::Now, "Values of Host that are answered beside IP addresses and localhost, like bots.example.org, *.example.org or bots.example.org:8443; * = all";
     trusted_proxies   = "", Kind::List, Since::Now, "Addresses or networks whose X-Forwarded-For is believed";
     query_keys        = "true", Kind::Switch, Since::Now, "Whether ?token= on /ws is accepted, as old SDKs send it";
     sockets_max       = "", Kind::Count, Since::Now, "Most sockets at once. Unset: the limit of open files less 256, or what a quarter of memory_max has room for if that is less";
-    log               = "info", Kind::Text, Since::Now, "Log filter: trace, debug, info, warn, error, or per module";
+    log               = "info", Kind::Text, Since::Now, "Log filter: off, error, warn, info, debug or trace, or module=level, several separated by commas";
     log_format        = "text", Kind::OneOf(LOG_FORMATS), Since::Now, "Form of log lines: text or json";
     trace_sample      = "0.01", Kind::Fraction, Since::Now, "Part of the messages that are traced, if OTEL_EXPORTER_OTLP_ENDPOINT names a collector (OTLP over gRPC)";
     handshake_timeout = "10s", Kind::Duration, Since::Now, "How long TLS and the request head together, the first credential, and the body of an HTTP request may each take, and how long a kept-alive connection may be idle";
-    heartbeat         = "25s", Kind::Duration, Since::Now, "How often a socket is pinged; two without a frame close it";
+    heartbeat         = "25s", Kind::Duration, Since::Now, "How often a socket is pinged, from 1s to 24h; two without a frame close it";
     drain_wait        = "5s", Kind::Duration, Since::Reserved("drain"), "How long the node stays reachable after it says that it is not ready";
     drain_window      = "30s", Kind::Duration, Since::Reserved("drain"), "Over how long sockets are asked to move";
     drain_deadline    = "60s", Kind::Duration, Since::Reserved("drain"), "When the node ends in any case";

@@ -8,6 +8,7 @@ use router_core::env::TenantSettings;
 use serde_json::Value;
 
 use super::raw::{ConfigError, RawLimits, RawTenant, Setting};
+use super::said::with_value;
 use super::units::parse_size;
 
 /// `base` with the fields that `raw` names.
@@ -18,15 +19,10 @@ use super::units::parse_size;
 pub(super) fn overlay(base: &Limits, raw: &RawLimits, table: &str) -> Result<Limits, ConfigError> {
     let mut fields = serde_json::to_value(base).expect("limits are numbers");
     for (name, setting) in raw {
-        let wrong = |problem: &str| {
-            Err(ConfigError::new(
-                format!("{table}.{name}"),
-                &setting.place,
-                problem,
-            ))
-        };
+        let wrong = |rule: &str| Err(wrong_field(table, name, setting, rule));
         let Some(field) = fields.get_mut(name) else {
-            return wrong("no such limit");
+            let key = format!("{table}.{name}");
+            return Err(ConfigError::new(key, &setting.place, "no such limit"));
         };
         let Some(number) = number(setting) else {
             return wrong("expected a whole number, or a size like 64KiB");
@@ -37,7 +33,7 @@ pub(super) fn overlay(base: &Limits, raw: &RawLimits, table: &str) -> Result<Lim
         }
         *field = Value::from(number);
         if serde_json::from_value::<Limits>(fields.clone()).is_err() {
-            return wrong("is too large");
+            return wrong(&format!("must be at most {}", u32::MAX));
         }
     }
     let limits: Limits = serde_json::from_value(fields).expect("every field was checked");
@@ -65,13 +61,20 @@ pub(super) fn tenants(
 ) -> Result<BTreeMap<TenantId, TenantSettings>, ConfigError> {
     let tenants = raw.iter().map(|(id, raw)| {
         let table = format!("tenants.{id}");
-        let tenant =
-            TenantId::parse(id).map_err(|e| ConfigError::new(&table, &super::Place::Default, e))?;
+        let tenant = TenantId::parse(id).map_err(|e| ConfigError::new(&table, &raw.place, e))?;
         let limits = overlay(node, &raw.limits, &format!("{table}.limits"))?;
         let settings = TenantSettings {
             limits: Arc::new(limits),
-            key_generation: field(&table, "key_generation", raw.key_generation.as_ref())?,
-            suspended: field(&table, "suspended", raw.suspended.as_ref())?,
+            key_generation: field(
+                (&table, "key_generation"),
+                raw.key_generation.as_ref(),
+                "expected a whole number",
+            )?,
+            suspended: field(
+                (&table, "suspended"),
+                raw.suspended.as_ref(),
+                "expected true or false",
+            )?,
         };
         Ok((tenant, settings))
     });
@@ -79,9 +82,9 @@ pub(super) fn tenants(
 }
 
 fn field<T: std::str::FromStr + Default>(
-    table: &str,
-    name: &str,
+    (table, name): (&str, &str),
     setting: Option<&Setting>,
+    rule: &str,
 ) -> Result<T, ConfigError> {
     let Some(setting) = setting else {
         return Ok(T::default());
@@ -90,8 +93,14 @@ fn field<T: std::str::FromStr + Default>(
         [text] => text.parse().ok(),
         [] | [..] => None,
     }
-    .ok_or_else(|| {
-        let problem = "expected a whole number for key_generation, true or false for suspended";
-        ConfigError::new(format!("{table}.{name}"), &setting.place, problem)
-    })
+    .ok_or_else(|| wrong_field(table, name, setting, rule))
+}
+
+/// The rule, and what was given in its place.
+fn wrong_field(table: &str, name: &str, setting: &Setting, rule: &str) -> ConfigError {
+    let problem = match setting.texts.as_slice() {
+        [text] => with_value(rule, text),
+        [] | [..] => rule.to_owned(),
+    };
+    ConfigError::new(format!("{table}.{name}"), &setting.place, problem)
 }

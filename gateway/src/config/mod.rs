@@ -9,16 +9,22 @@
 //!
 //! `keys.rs` is the one table of keys. Nobody else in the product reads the environment.
 
+mod bootstrap;
 mod cidr;
+mod credential_file;
 mod credentials;
 mod effective;
+mod hosts;
 mod keys;
 mod limits;
 mod load;
+mod log_filter;
 mod raw;
+mod said;
 mod secrets;
 mod sources;
 mod units;
+mod values;
 
 #[cfg(test)]
 mod tests;
@@ -38,11 +44,12 @@ use router_core::env::{Millis, Settings, TenantSettings};
 use crate::trace::Tracer;
 pub use cidr::Cidr;
 pub use credentials::{KeyError, KeyOwner, local_key};
+pub use hosts::{HostPattern, OriginPattern};
 pub use keys::{KEYS, Key, Kind};
 pub use raw::{ConfigError, Place, Raw, Setting};
 pub use router_core::auth::WeakSecret;
 pub use secrets::{ADMIN_TOKEN_FILE, SECRET_FILE, kept_in, random as new_secret};
-pub use sources::Sources;
+pub use sources::{Purpose, Sources};
 pub use units::{parse_duration, parse_size};
 
 /// Open files that are not sockets of clients: listeners, log, state files, probes.
@@ -75,12 +82,13 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// Bearer token of `/admin/v1`; none: `/admin/v1` answers 404.
     pub admin_token: Option<Secret<String>>,
-    /// At least one, each strong enough: the first signs, all verify.
+    /// Each strong enough: the first signs, all verify. None only for a [`Purpose`] that needs none.
     pub secrets: Vec<Secret<String>>,
     /// The file that the secret was kept in, if nobody gave one: for the start line.
     pub secret_made_in: Option<PathBuf>,
-    /// Folder for what must outlive the process; it may not exist yet.
-    pub state_dir: PathBuf,
+    /// Folder for what must outlive the process; it may not exist yet. None: nobody named one, and
+    /// there is no home.
+    pub state_dir: Option<PathBuf>,
     /// The Redis that the nodes share; none: this node stands alone.
     pub redis_url: Option<Secret<String>>,
     /// First part of every key and channel in Redis.
@@ -91,10 +99,10 @@ pub struct Config {
     pub ready_when_degraded: bool,
     /// TLS of the public listener, if wanted.
     pub tls: Option<TlsFiles>,
-    /// Origins that may connect beside the gateway's own; `*` = all.
-    pub allowed_origins: Vec<String>,
-    /// Hosts that are answered beside IP addresses and localhost, lower case.
-    pub allowed_hosts: Vec<String>,
+    /// Origins that may connect beside the gateway's own.
+    pub allowed_origins: Vec<OriginPattern>,
+    /// Hosts that are answered beside IP addresses and localhost.
+    pub allowed_hosts: Vec<HostPattern>,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Cidr>,
     /// Whether `?token=` on `/ws` is accepted.
@@ -126,12 +134,14 @@ pub struct Config {
     pub limits: Limits,
     /// Tenants with settings of their own.
     pub tenants: BTreeMap<TenantId, TenantSettings>,
+    /// What is doubtful and no error, a sentence each, without credentials: for the log or stderr.
+    pub warnings: Vec<String>,
     /// What each key came to, and where from; credentials masked.
     effective: Vec<effective::Line>,
 }
 
 impl Config {
-    /// Reads and checks everything; makes the state directory's credentials if they are needed.
+    /// Reads and checks everything; makes the state directory's credentials if the purpose needs them.
     ///
     /// Errors: the first key that is wrong, with its place.
     pub fn load(sources: Sources) -> Result<Config, ConfigError> {

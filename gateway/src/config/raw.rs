@@ -63,6 +63,8 @@ impl ConfigError {
 pub struct Setting {
     pub(super) texts: Vec<String>,
     pub(super) place: Place,
+    /// Where each text was given, if they may be in several lines.
+    pub(super) places: Vec<Place>,
 }
 
 impl Setting {
@@ -74,7 +76,11 @@ impl Setting {
         } else {
             vec![text.to_owned()]
         };
-        Setting { texts, place }
+        Setting {
+            texts,
+            place,
+            places: Vec::new(),
+        }
     }
 }
 
@@ -82,8 +88,8 @@ impl Setting {
 pub(super) type RawLimits = BTreeMap<String, Setting>;
 
 /// A `[tenants.<id>]` table.
-#[derive(Default)]
 pub(super) struct RawTenant {
+    pub place: Place,
     pub limits: RawLimits,
     pub key_generation: Option<Setting>,
     pub suspended: Option<Setting>,

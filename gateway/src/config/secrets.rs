@@ -1,4 +1,4 @@
-//! Credentials from files, and those that a gateway makes for itself in its state directory.
+//! Credentials that a gateway makes for itself in its state directory.
 //!
 //! Texts read here are never part of an error.
 
@@ -10,6 +10,8 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use protocol::Secret;
+
+use super::credential_file::BYTE_ORDER_MARK;
 
 /// File in the state directory that API keys are made from.
 pub const SECRET_FILE: &str = "secret";
@@ -28,10 +30,16 @@ pub fn random() -> io::Result<Secret<String>> {
 /// The credential that `dir/name` holds; it is made there if there is none yet.
 ///
 /// Shape: one line, mode 0600, in a folder of mode 0700. Two processes that start at the same
-/// moment get the same one. Errors: the file cannot be read or made, or others may read it.
+/// moment get the same one. Errors, with the path: the file cannot be read or made, or others may
+/// read it.
 pub fn kept_in(dir: &Path, name: &str) -> io::Result<Secret<String>> {
     let path = dir.join(name);
-    match read_private(&path) {
+    kept_at(dir, name, &path)
+        .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))
+}
+
+fn kept_at(dir: &Path, name: &str, path: &Path) -> io::Result<Secret<String>> {
+    match read_private(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         done => return done,
     }
@@ -41,11 +49,11 @@ pub fn kept_in(dir: &Path, name: &str) -> io::Result<Secret<String>> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     writeln!(options.open(&aside)?, "{}", random()?.reveal())?;
-    let linked = fs::hard_link(&aside, &path);
+    let linked = fs::hard_link(&aside, path);
     fs::remove_file(&aside)?;
     match linked {
         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),
-        _ => read_private(&path),
+        _ => read_private(path),
     }
 }
 
@@ -55,14 +63,10 @@ fn read_private(path: &Path) -> io::Result<Secret<String>> {
         let problem = "others may read it; say: chmod 600";
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, problem));
     }
-    Ok(Secret::new(text.trim().to_owned()))
-}
-
-/// The credentials of a file, one a line; empty lines are left out. Errors: it cannot be read.
-pub fn lines_of(path: &Path) -> io::Result<Vec<Secret<String>>> {
-    let text = fs::read_to_string(path)?;
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    Ok(lines.map(|line| Secret::new(line.to_owned())).collect())
+    match text.trim_start_matches(BYTE_ORDER_MARK).trim() {
+        "" => Err(io::Error::new(io::ErrorKind::InvalidData, "is empty")),
+        text => Ok(Secret::new(text.to_owned())),
+    }
 }
 
 #[cfg(test)]

@@ -12,10 +12,13 @@ use toml::de::{DeTable, DeValue};
 use super::keys::{KEYS, Key};
 use super::raw::{ConfigError, Place, Raw, RawLimits, RawTenant, Setting};
 
+/// Names the file.
+const CONFIG_VARIABLE: &str = "T2B_CONFIG";
+
 /// `T2B_…` variables that are no configuration keys: they belong to client commands, to tests, and to the
 /// programs that `t2b bot exec` starts.
 const OTHER_VARIABLES: &[&str] = &[
-    "T2B_CONFIG",
+    CONFIG_VARIABLE,
     "T2B_KEY",
     "T2B_URL",
     "T2B_BOT",
@@ -24,6 +27,45 @@ const OTHER_VARIABLES: &[&str] = &[
     "T2B_MESSAGE_ID",
     "T2B_REPLY_TO",
 ];
+
+/// What a command does with the configuration: no other credentials are read, or made in the state
+/// directory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// Runs a gateway: the secrets and the admin token.
+    #[default]
+    Serve,
+    /// Issues and verifies keys: the secrets.
+    Keys,
+    /// Asks a running gateway: the admin token.
+    Admin,
+    /// Prints the configuration: what is given is checked, and nothing is made.
+    Show,
+}
+
+impl Purpose {
+    pub(super) fn reads_secrets(self) -> bool {
+        match self {
+            Purpose::Serve | Purpose::Keys | Purpose::Show => true,
+            Purpose::Admin => false,
+        }
+    }
+
+    pub(super) fn makes_secrets(self) -> bool {
+        self.reads_secrets() && self != Purpose::Show
+    }
+
+    pub(super) fn reads_admin_token(self) -> bool {
+        match self {
+            Purpose::Serve | Purpose::Admin | Purpose::Show => true,
+            Purpose::Keys => false,
+        }
+    }
+
+    pub(super) fn makes_admin_token(self) -> bool {
+        self.reads_admin_token() && self != Purpose::Show
+    }
+}
 
 /// Everything that configuration is made from.
 #[derive(Default)]
@@ -36,16 +78,22 @@ pub struct Sources {
     pub file: Option<PathBuf>,
     /// How many files the process may have open; see [`raise_file_limit`](super::raise_file_limit).
     pub file_limit: u64,
+    /// What the configuration is for.
+    pub purpose: Purpose,
 }
 
 impl Sources {
     /// All sources, the stronger over the weaker. Errors: a key that does not exist, a file that
     /// cannot be read or is no TOML.
     pub(super) fn merge(self) -> Result<Raw, ConfigError> {
-        let named = self.environment.get("T2B_CONFIG").map(PathBuf::from);
-        let file = match self.file.or(named) {
-            Some(path) => from_file(&path)?,
-            None => Raw::default(),
+        let named = self.environment.get(CONFIG_VARIABLE);
+        let file = match (self.file, named) {
+            (Some(path), _) => from_file(&path, &Place::Flag("config".to_owned()))?,
+            (None, Some(path)) if !path.is_empty() => {
+                let place = Place::Environment(CONFIG_VARIABLE.to_owned());
+                from_file(Path::new(path), &place)?
+            }
+            (None, _) => Raw::default(),
         };
         let environment = from_environment(&self.environment)?;
         Ok(self.flags.or(environment).or(file).or(Raw::defaults()))
@@ -77,9 +125,12 @@ fn is_service_link(name: &str) -> bool {
     name.contains("_SERVICE_HOST") || name.contains("_SERVICE_PORT") || name.contains("_PORT")
 }
 
-fn from_file(path: &Path) -> Result<Raw, ConfigError> {
-    let place = Place::File(path.to_owned(), 1);
-    let text = std::fs::read_to_string(path).map_err(|e| ConfigError::new("config", &place, e))?;
+/// `named`: where the file was named.
+fn from_file(path: &Path, named: &Place) -> Result<Raw, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        let problem = format!("{}: {e}", path.display());
+        ConfigError::new("config", named, problem)
+    })?;
     let file = File { path, text: &text };
     // Not the error's own `Display`: that prints the line, which may hold a secret.
     let table = DeTable::parse(&text)
@@ -90,7 +141,8 @@ fn from_file(path: &Path) -> Result<Raw, ConfigError> {
             "limits" => raw.limits = file.limits("limits", value)?,
             "tenants" => {
                 for (id, value) in file.table("tenants", value)? {
-                    let tenant = file.tenant(id.get_ref(), value)?;
+                    let place = file.place(Some(id.span()));
+                    let tenant = file.tenant(id.get_ref(), place, value)?;
                     raw.tenants.insert(id.get_ref().to_string(), tenant);
                 }
             }
@@ -134,8 +186,13 @@ impl File<'_> {
     }
 
     fn setting(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<Setting, ConfigError> {
+        let mut places = Vec::new();
         let texts = match value.get_ref() {
-            DeValue::Array(items) => items.iter().map(|item| self.scalar(key, item)).collect(),
+            DeValue::Array(items) => {
+                let spans = items.iter().map(|item| self.place(Some(item.span())));
+                places = spans.collect();
+                items.iter().map(|item| self.scalar(key, item)).collect()
+            }
             DeValue::String(_)
             | DeValue::Integer(_)
             | DeValue::Float(_)
@@ -146,6 +203,7 @@ impl File<'_> {
         Ok(Setting {
             texts: texts?,
             place: self.place(Some(value.span())),
+            places,
         })
     }
 
@@ -170,9 +228,19 @@ impl File<'_> {
         settings.collect()
     }
 
-    fn tenant(&self, id: &str, value: &Spanned<DeValue<'_>>) -> Result<RawTenant, ConfigError> {
+    fn tenant(
+        &self,
+        id: &str,
+        place: Place,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<RawTenant, ConfigError> {
         let table = format!("tenants.{id}");
-        let mut tenant = RawTenant::default();
+        let mut tenant = RawTenant {
+            place,
+            limits: RawLimits::default(),
+            key_generation: None,
+            suspended: None,
+        };
         for (name, value) in self.table(&table, value)? {
             let key = format!("{table}.{}", name.get_ref());
             match name.get_ref().as_ref() {

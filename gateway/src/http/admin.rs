@@ -27,6 +27,7 @@ use smol_str::SmolStr;
 use subtle::ConstantTimeEq;
 
 use super::{json, nodes, ops, secrets, text};
+use crate::config::HostPattern;
 use crate::gate::Open;
 use crate::listener::Service;
 use crate::node::{Node, counted_as};
@@ -36,7 +37,7 @@ use crate::ws::handshake::host_is_ours;
 pub(crate) struct Admin {
     pub(crate) node: Arc<Node>,
     pub(crate) token: Option<Secret<String>>,
-    pub(crate) hosts: Vec<String>,
+    pub(crate) hosts: Vec<HostPattern>,
     pub(crate) ready_when_degraded: bool,
     /// One order at a time, so that store and node see them in the same sequence.
     pub(crate) orders: tokio::sync::Mutex<()>,
@@ -229,13 +230,23 @@ impl Admin {
             return text(StatusCode::SERVICE_UNAVAILABLE, said);
         };
         self.node.set_policy(&tenant, policy);
+        let unsaved = self.node.backplane.unsaved_policies();
         let by = "admin_token";
-        tracing::info!(%peer, by, order, %tenant, generation = policy.generation, suspended = policy.suspended, "policy changed");
+        let (generation, suspended) = (policy.generation, policy.suspended);
+        match &unsaved {
+            None => {
+                tracing::info!(%peer, by, order, %tenant, generation, suspended, "policy changed");
+            }
+            Some(error) => {
+                tracing::warn!(%peer, by, order, %tenant, generation, suspended, error, "policy changed in memory only");
+            }
+        }
         let (file_generation, file_suspended) = self.node.settings.policy_of(&tenant);
         let answer = json!({
             "tenant": tenant,
             "generation": policy.generation.max(file_generation),
             "suspended": policy.suspended || file_suspended,
+            "persisted": unsaved.is_none(),
         });
         json(StatusCode::OK, &answer)
     }

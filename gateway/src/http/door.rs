@@ -8,15 +8,16 @@ use http::request::Parts;
 use hyper::body::Incoming;
 use router_core::auth::Credential;
 
+use crate::config::{HostPattern, OriginPattern};
 use crate::node::{Node, Sources};
 
 /// What the public listener accepts.
 pub(crate) struct Door {
     pub(crate) node: Arc<Node>,
     pub(crate) sources: Sources,
-    pub(crate) allowed_origins: Vec<String>,
+    pub(crate) allowed_origins: Vec<OriginPattern>,
     /// Absent: any, as behind a balancer on a public address.
-    pub(crate) hosts: Option<Vec<String>>,
+    pub(crate) hosts: Option<Vec<HostPattern>>,
     pub(crate) query_keys: bool,
     pub(crate) control_per_second: u32,
 }

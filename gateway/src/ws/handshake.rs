@@ -24,6 +24,8 @@ use http::uri::Authority;
 use http::{Method, Response, StatusCode, Uri, Version};
 use sha1::{Digest, Sha1};
 
+use crate::config::{HostPattern, OriginPattern};
+
 /// Appended to the peer's key. Source: RFC 6455 §1.3.
 const ACCEPT_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
@@ -32,10 +34,10 @@ const ACCEPT_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 pub struct Policy<'a> {
     /// Subprotocols that we speak. Never list one that carries a credential: it would be echoed.
     pub subprotocols: &'a [&'a str],
-    /// Origins accepted besides the `Host`'s own, as browsers write them; `*`: all.
-    pub allowed_origins: &'a [String],
+    /// Origins accepted besides the `Host`'s own.
+    pub allowed_origins: &'a [OriginPattern],
     /// Names by which we may be called; `None`: any.
-    pub hosts: Option<&'a [String]>,
+    pub hosts: Option<&'a [HostPattern]>,
 }
 
 /// A handshake that may go on.
@@ -152,8 +154,8 @@ pub fn host_of(parts: &Parts) -> Option<Authority> {
 
 /// Whether the peer called us by a name of ours: an IP literal, `localhost`, or a listed one.
 ///
-/// `allowed`: names without a port; `None`: every name is ours.
-pub fn host_is_ours(host: &Authority, allowed: Option<&[String]>) -> bool {
+/// `allowed`: `None`: every name is ours.
+pub fn host_is_ours(host: &Authority, allowed: Option<&[HostPattern]>) -> bool {
     let Some(allowed) = allowed else {
         return true;
     };
@@ -161,25 +163,20 @@ pub fn host_is_ours(host: &Authority, allowed: Option<&[String]>) -> bool {
     let bare = name.trim_start_matches('[').trim_end_matches(']');
     bare.parse::<IpAddr>().is_ok()
         || name.eq_ignore_ascii_case("localhost")
-        || allowed
-            .iter()
-            .any(|listed| listed.eq_ignore_ascii_case(name))
+        || allowed.iter().any(|listed| listed.matches(host))
 }
 
 /// Whether a page of the request's `Origin` may talk to us; without one there is no page.
 ///
-/// `allowed`: origins besides `host`'s own, as browsers write them; `*`: all.
-pub fn origin_is_allowed(headers: &HeaderMap, host: &Authority, allowed: &[String]) -> bool {
+/// `allowed`: origins besides `host`'s own.
+pub fn origin_is_allowed(headers: &HeaderMap, host: &Authority, allowed: &[OriginPattern]) -> bool {
     if !headers.contains_key(ORIGIN) {
         return true;
     }
     let Some(origin) = only(headers, ORIGIN) else {
         return false;
     };
-    allowed
-        .iter()
-        .any(|listed| listed == "*" || listed.eq_ignore_ascii_case(origin))
-        || is_same_site(origin, host)
+    allowed.iter().any(|listed| listed.matches(origin)) || is_same_site(origin, host)
 }
 
 /// Whether host and port are equal; a port that is not said is the default of the origin's scheme.
@@ -263,10 +260,7 @@ mod tests {
 
     #[test]
     fn an_origin_is_the_hosts_own_or_listed() {
-        let listed = [
-            "capacitor://localhost".to_owned(),
-            "https://app.example".to_owned(),
-        ];
+        let listed = ["capacitor://localhost", "https://app.example"].map(|it| it.parse().unwrap());
         let cases = [
             ("gw.example", "https://gw.example", true),
             ("gw.example:443", "https://gw.example", true),
@@ -307,7 +301,7 @@ mod tests {
             judge(
                 &parts,
                 &Policy {
-                    allowed_origins: &["*".to_owned()],
+                    allowed_origins: &["*".parse().unwrap()],
                     ..ANY
                 }
             )
@@ -323,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_host_is_an_address_or_a_name_of_ours() {
-        let ours = ["bots.example".to_owned()];
+        let ours = ["bots.example".parse().unwrap()];
         let cases = [
             ("127.0.0.1:3000", true),
             ("[::1]", true),

@@ -103,7 +103,7 @@ async fn bad_heads_are_refused_with_the_status_that_names_the_fault() {
     ];
     for (what, from, to, status, header) in cases {
         let setup = Setup {
-            hosts: Some(vec!["bots.example".to_owned()]),
+            hosts: Some(vec!["bots.example".parse().unwrap()]),
             ..Setup::default()
         };
         let answer = answer(setup, &HEAD.replacen(from, to, 1)).await;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use gateway::config::{HostPattern, OriginPattern};
 use gateway::ws::handshake::{Policy, judge};
 use gateway::ws::{
     Budget, Class, Connection, Dialect, Ended, Flow, Message, Outgoing, Push, ReadLimits, Reader,
@@ -26,8 +27,8 @@ pub(crate) struct Setup {
     pub(crate) assembly: Budget,
     pub(crate) write: WriteLimits,
     pub(crate) controls_per_second: u32,
-    pub(crate) origins: Vec<String>,
-    pub(crate) hosts: Option<Vec<String>>,
+    pub(crate) origins: Vec<OriginPattern>,
+    pub(crate) hosts: Option<Vec<HostPattern>>,
 }
 
 impl Default for Setup {

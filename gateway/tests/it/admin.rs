@@ -221,3 +221,54 @@ async fn one_address_has_half_of_the_admin_door() {
     let again = || async { server.admin("GET", "/healthz", "").await.status == 200 };
     eventually("there is room again", again).await;
 }
+
+/// A state directory that cannot be written, whoever the process runs as.
+fn replaced_by_a_file(server: &Server) {
+    let dir = server.dir.path();
+    std::fs::remove_dir_all(dir).unwrap();
+    std::fs::write(dir, "").unwrap();
+}
+
+/// Room for the temporary directory's own clean-up.
+fn made_again(server: &Server) {
+    let dir = server.dir.path();
+    std::fs::remove_file(dir).unwrap();
+    std::fs::create_dir(dir).unwrap();
+}
+
+#[tokio::test]
+async fn an_order_that_cannot_be_written_holds_in_memory_and_says_so() {
+    let server = Server::start().await;
+    let old = server.key("alice");
+    let mut phone = server.client("alice", "phone").await;
+    assert_eq!(server.order("bob", "suspend").await["persisted"], true);
+    replaced_by_a_file(&server);
+    let answer = server.order("alice", "revoke").await;
+    assert_eq!(
+        (&answer["generation"], &answer["persisted"]),
+        (&1.into(), &false.into())
+    );
+    assert_eq!(phone.closed().await, 4401);
+    assert_eq!(met(&server, &old).await, "auth_error");
+    let answer = server.order("alice", "suspend").await;
+    assert_eq!(
+        (&answer["suspended"], &answer["persisted"]),
+        (&true.into(), &false.into())
+    );
+    made_again(&server);
+    assert_eq!(server.order("carol", "suspend").await["persisted"], true);
+    let kept = std::fs::read_to_string(server.dir.path().join("policies.json")).unwrap();
+    for tenant in ["alice", "bob", "carol"] {
+        assert!(kept.contains(tenant), "{kept}");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_is_written_once_the_directory_can_be() {
+    let server = Server::start().await;
+    replaced_by_a_file(&server);
+    server.order("alice", "revoke").await;
+    made_again(&server);
+    let path = server.dir.path().join("policies.json");
+    eventually("it is written", || async { path.exists() }).await;
+}

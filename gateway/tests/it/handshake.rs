@@ -13,9 +13,9 @@ use crate::harness::{Server, Socket, eventually, message};
 use crate::http::{Answer, exchange, read_answer};
 
 /// A good upgrade, line by line; what a test changes is one of these.
-const UPGRADE: &str = "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+pub const UPGRADE: &str = "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
-async fn get(server: &Server, path: &str, lines: &str) -> Answer {
+pub async fn get(server: &Server, path: &str, lines: &str) -> Answer {
     let head = format!("GET {path} HTTP/1.1\r\n{lines}\r\n");
     exchange(server.addresses.public, head.as_bytes()).await
 }
@@ -23,7 +23,7 @@ async fn get(server: &Server, path: &str, lines: &str) -> Answer {
 #[tokio::test]
 async fn a_head_is_judged_before_the_upgrade() {
     let server = Server::start_with(|config| {
-        config.allowed_origins = vec!["capacitor://localhost".to_owned()];
+        config.allowed_origins = vec!["capacitor://localhost".parse().unwrap()];
     });
     let server = server.await;
     let with = |lines: &str| format!("host: localhost:3000\r\n{UPGRADE}{lines}");
@@ -69,7 +69,8 @@ async fn a_head_is_judged_before_the_upgrade() {
 #[tokio::test]
 async fn a_listed_host_is_ours() {
     let server =
-        Server::start_with(|config| config.allowed_hosts = vec!["bots.example".to_owned()]).await;
+        Server::start_with(|config| config.allowed_hosts = vec!["bots.example".parse().unwrap()])
+            .await;
     let lines = format!("host: bots.example:8443\r\n{UPGRADE}");
     assert_eq!(get(&server, "/ws", &lines).await.status, 101);
     assert_eq!(

@@ -29,6 +29,8 @@ mod harness;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod hosts;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod leaks;

@@ -16,7 +16,10 @@ const NEW: &str = "new-0123456789abcdefghijklmnopqrstuvwxyz";
 async fn server() -> Server {
     Server::start_with(|config| {
         let environment = [
-            ("T2B_STATE_DIR", config.state_dir.display().to_string()),
+            (
+                "T2B_STATE_DIR",
+                config.state_dir.as_ref().unwrap().display().to_string(),
+            ),
             ("T2B_SECRETS", format!("{NEW},{OLD}")),
             ("T2B_LISTEN", "127.0.0.1:0".to_owned()),
             ("T2B_ADMIN_LISTEN", "127.0.0.1:0".to_owned()),

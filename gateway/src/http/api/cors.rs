@@ -11,6 +11,7 @@ use http::header::{
 use http::request::Parts;
 use protocol::ErrorCode;
 
+use crate::config::OriginPattern;
 use crate::node::Refused;
 use crate::ws::handshake::{host_of, is_same_site, origin_is_allowed};
 
@@ -28,7 +29,7 @@ pub(super) enum Page {
 
 impl Page {
     /// The page that a request comes from. Errors: an origin that is neither ours nor listed.
-    pub(super) fn of(head: &Parts, allowed: &[String]) -> Result<Self, Refused> {
+    pub(super) fn of(head: &Parts, allowed: &[OriginPattern]) -> Result<Self, Refused> {
         let Some(origin) = head.headers.get(ORIGIN) else {
             return Ok(Page::None);
         };

@@ -5,7 +5,7 @@ use crate::harness::Server;
 
 async fn server() -> Server {
     Server::start_with(|config| {
-        config.allowed_origins = vec!["https://app.example".to_owned()];
+        config.allowed_origins = vec!["https://app.example".parse().unwrap()];
     })
     .await
 }

@@ -94,7 +94,8 @@ async fn a_message_over_http_is_checked_as_on_a_socket() {
 #[tokio::test]
 async fn hosts_are_judged_as_for_sockets() {
     let server =
-        Server::start_with(|config| config.allowed_hosts = vec!["bots.example".to_owned()]).await;
+        Server::start_with(|config| config.allowed_hosts = vec!["bots.example".parse().unwrap()])
+            .await;
     for (hosts, status) in [
         ("host: 127.0.0.1:3000\r\n", 200),
         ("host: bots.example\r\n", 200),

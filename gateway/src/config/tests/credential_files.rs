@@ -1,0 +1,90 @@
+//! The files of secrets and of the admin token, as editors and shells leave them.
+
+use super::*;
+
+const OTHER: &str = "zyxwvutsrqponmlkjihgfedcba9876543210";
+const TOKEN: &str = "an-admin-token-of-mine";
+
+#[track_caller]
+fn load_file(key: &str, content: &str) -> Result<Config, ConfigError> {
+    let home = Home::new();
+    let path = home.0.path().join("credentials");
+    fs::write(&path, content).unwrap();
+    home.load(&[(key, path.to_str().unwrap())], &[], None)
+}
+
+#[track_caller]
+fn reads(content: &str, expected: &[&str]) {
+    let config = load_file("secrets_file", content).unwrap();
+    let secrets: Vec<_> = config
+        .secrets
+        .iter()
+        .map(|secret| secret.reveal())
+        .collect();
+    assert_eq!(secrets, expected, "{content:?}");
+}
+
+#[test]
+fn comments_blank_lines_a_bom_and_crlf_are_skipped() {
+    reads(&format!("# of 2026\n{SECRET}\n"), &[SECRET]);
+    reads(&format!("\u{feff}{SECRET}\n"), &[SECRET]);
+    reads(
+        &format!("\u{feff}# new\r\n\r\n{SECRET}\r\n  # old\r\n{OTHER}"),
+        &[SECRET, OTHER],
+    );
+    reads(
+        &format!("\n \t \n{SECRET}\n\u{feff}{OTHER}\n"),
+        &[SECRET, OTHER],
+    );
+}
+
+#[test]
+fn the_file_of_the_admin_token_is_read_the_same_way() {
+    let content = format!("\u{feff}# for operators\r\n\r\n{TOKEN}\r\n");
+    let config = load_file("admin_token_file", &content).unwrap();
+    assert_eq!(config.admin_token.unwrap().reveal(), TOKEN);
+}
+
+#[test]
+fn a_line_that_looks_like_prose_is_refused_by_its_number() {
+    for (content, line) in [
+        (format!("{SECRET}\nthe old secret is {OTHER}\n"), "line 2"),
+        (format!("\n{SECRET} # the new one\n"), "line 2"),
+        (format!("{SECRET}\u{a0}{OTHER}\n"), "line 1"),
+        (format!("{SECRET}\u{0}{OTHER}\n"), "line 1"),
+    ] {
+        let error = load_file("secrets_file", &content).unwrap_err();
+        assert_eq!(error.key, "secrets_file");
+        let error = error.to_string();
+        assert!(error.contains(line), "{error}");
+        assert!(!error.contains("0123") && !error.contains("zyx"), "{error}");
+    }
+    let error = load_file("admin_token_file", "# t\nthe token is not here\n").unwrap_err();
+    assert!(error.problem.contains("line 2"), "{error}");
+    assert!(!error.problem.contains("not here"), "{error}");
+}
+
+#[test]
+fn a_file_without_a_credential_or_with_two_tokens_is_refused() {
+    for content in ["", "# nothing\n", "\u{feff}\r\n"] {
+        for key in ["secrets_file", "admin_token_file"] {
+            let error = load_file(key, content).unwrap_err();
+            assert_eq!(error.key, key, "{content:?}");
+            assert!(error.problem.contains("credentials: "), "{error}");
+        }
+    }
+    let error = load_file("secrets_file", &format!("{SECRET}\nshort\n")).unwrap_err();
+    let expected = "credentials: secret 2: a secret needs at least 32 bytes";
+    assert!(error.problem.ends_with(expected), "{error}");
+    let error = load_file("admin_token_file", &format!("{TOKEN}\n{TOKEN}2\n")).unwrap_err();
+    assert_eq!(error.key, "admin_token_file");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    for key in ["secrets_file", "admin_token_file"] {
+        let error = Home::new().load(&[(key, "/nonexistent/credentials")], &[], None);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("/nonexistent/credentials: "), "{error}");
+    }
+}

@@ -1,0 +1,84 @@
+//! From the text of a value to the value. Errors: the rule, without the text.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use backplane::Redis;
+
+use super::LogFormat;
+use super::units::parse_duration;
+
+/// Below it, a slow network would count as a silent peer.
+const PATIENCE_MIN: Duration = Duration::from_secs(1);
+/// Twice as much is the TCP user timeout, of which the kernel takes at most 24 days.
+const PATIENCE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    let text = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    text.parse()
+        .map_err(|_| "expected an address and a port, like 127.0.0.1:3000 or [::]:3000".to_owned())
+}
+
+/// How long a peer may say nothing.
+pub(super) fn patience(text: &str) -> Result<Duration, String> {
+    let time = parse_duration(text)?;
+    if !(PATIENCE_MIN..=PATIENCE_MAX).contains(&time) {
+        return Err("must be from 1s to 24h".to_owned());
+    }
+    Ok(time)
+}
+
+pub(super) fn path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() {
+        return Err("expected a path".to_owned());
+    }
+    Ok(PathBuf::from(text))
+}
+
+/// A file that can be opened.
+pub(super) fn readable(text: &str) -> Result<PathBuf, String> {
+    let path = path(text)?;
+    std::fs::File::open(&path).map_err(|e| format!("cannot be read: {e}"))?;
+    Ok(path)
+}
+
+pub(super) fn switch(text: &str) -> Result<bool, String> {
+    text.parse()
+        .map_err(|_| "expected true or false".to_owned())
+}
+
+pub(super) fn redis_url(text: &str) -> Result<String, String> {
+    let checked = Redis::check_url(text);
+    checked.map(|()| text.to_owned()).map_err(|e| e.to_string())
+}
+
+pub(super) fn redis_prefix(text: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
+    if (1..=64).contains(&text.len()) && text.chars().all(is_plain) {
+        return Ok(text.to_owned());
+    }
+    Err("expected 1 to 64 of letters, digits, . _ : -".to_owned())
+}
+
+pub(super) fn count(text: &str) -> Result<u64, String> {
+    text.parse()
+        .map_err(|_| "expected a whole number".to_owned())
+}
+
+pub(super) fn fraction(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok();
+    let number = number.filter(|number| (0.0..=1.0).contains(number));
+    number.ok_or_else(|| "expected a number from 0 to 1".to_owned())
+}
+
+pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("expected text or json".to_owned()),
+    }
+}
