@@ -26,3 +26,5 @@ mod memory;
 mod proxy;
 #[cfg(test)]
 mod readme;
+#[cfg(test)]
+mod start;

@@ -67,6 +67,7 @@ pub(super) fn load(sources: Sources) -> Result<Config, ConfigError> {
         redis_prefix: said.required("redis_prefix", redis_prefix)?,
         redis_insecure: said.required("redis_insecure", switch)?,
         ready_when_degraded: said.required("ready_when_degraded", switch)?,
+        base_path: said.one("base_path", base_path)?.unwrap_or_default(),
         tls,
         allowed_origins: said.list("allowed_origins", origin)?,
         allowed_hosts: said.list("allowed_hosts", |text| Ok(text.to_ascii_lowercase()))?,
@@ -345,6 +346,19 @@ fn redis_prefix(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err("expected 1 to 64 of letters, digits, . _ : -".to_owned())
+}
+
+fn base_path(text: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
+    let is_part =
+        |part: &str| !part.is_empty() && part != "." && part != ".." && part.chars().all(is_plain);
+    match text.strip_prefix('/') {
+        Some(parts) if parts.split('/').all(is_part) => Ok(text.to_owned()),
+        Some(_) | None => Err(
+            "expected a path like /t2b, without a slash at its end: letters, digits, - . _ ~"
+                .to_owned(),
+        ),
+    }
 }
 
 fn count(text: &str) -> Result<u64, String> {
