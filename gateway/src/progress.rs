@@ -111,22 +111,22 @@ impl Turns {
         if !self.has_begun() {
             return sleep_until(last + limit).await;
         }
-        let mut taken = self.written.load(Ordering::Relaxed);
-        let mut counted = taken;
+        // Of the first look on: before it the kernel may hold bytes of an earlier answer.
+        let mut taken = None;
+        // All that had been written when nothing was left to take.
+        let mut settled = None;
         loop {
             let now = Instant::now();
             sleep_until((now + limit / LOOKS).min(last + limit)).await;
             let written = self.written.load(Ordering::Relaxed);
-            // Nothing new was written, and all of it is taken: the kernel need not be asked.
-            if written != counted || taken < written {
-                counted = written;
+            if settled != Some(written) {
                 let now_taken = written.saturating_sub(unacked(ends));
-                let is_whole = now_taken == written && taken < written;
-                if is_whole || now_taken.saturating_sub(taken) >= PROGRESS_BYTES {
-                    taken = now_taken;
-                    last = Instant::now();
-                    continue;
+                let is_whole = now_taken == written;
+                let newly = now_taken.saturating_sub(*taken.get_or_insert(now_taken));
+                if newly >= PROGRESS_BYTES || (is_whole && newly > 0) {
+                    (taken, last) = (Some(now_taken), Instant::now());
                 }
+                settled = is_whole.then_some(written);
             }
             if last.elapsed() >= limit {
                 return;

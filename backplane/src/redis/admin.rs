@@ -64,7 +64,10 @@ impl Admin {
         let connection = self.pool.get().await;
         let mut connection = connection.map_err(|error| match error {
             PoolError::Backend(error) => ConnectError::of(&self.address, &error),
-            error => refused(&self.address, error.to_string()),
+            error @ (PoolError::Timeout(_)
+            | PoolError::Closed
+            | PoolError::NoRuntimeSpecified
+            | PoolError::PostCreateHook(_)) => refused(&self.address, error.to_string()),
         })?;
         let answer = command.query_async(&mut connection).await;
         answer.map_err(|error| ConnectError::of(&self.address, &error))
