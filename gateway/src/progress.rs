@@ -7,7 +7,7 @@
 //! | peer's turn | ends the connection |
 //! | --- | --- |
 //! | TLS and the first head | `handshake_timeout` after accept, whatever arrives: bytes that trickle do not prolong it |
-//! | the answer | `handshake_timeout` after the last [`PROGRESS_BYTES`] that the peer took |
+//! | the answer | within `handshake_timeout` after the last [`PROGRESS_BYTES`] that the peer took |
 //! | the next head | `handshake_timeout` after the peer took the whole answer |
 //!
 //! Taken is what the peer's system has acknowledged: what was written to the socket less what the
@@ -115,9 +115,14 @@ impl Turns {
         let mut taken = None;
         // All that had been written when nothing was left to take.
         let mut settled = None;
+        // Progress of an answer is seen up to one look late.
+        let allowed = |settled: Option<u64>| match settled {
+            Some(_) => limit,
+            None => limit - limit / LOOKS,
+        };
         loop {
-            let now = Instant::now();
-            sleep_until((now + limit / LOOKS).min(last + limit)).await;
+            let next_look = Instant::now() + limit / LOOKS;
+            sleep_until(next_look.min(last + allowed(settled))).await;
             let written = self.written.load(Ordering::Relaxed);
             if settled != Some(written) {
                 let now_taken = written.saturating_sub(unacked(ends));
@@ -128,7 +133,7 @@ impl Turns {
                 }
                 settled = is_whole.then_some(written);
             }
-            if last.elapsed() >= limit {
+            if last.elapsed() >= allowed(settled) {
                 return;
             }
         }

@@ -79,25 +79,18 @@ fn the_first_process_of_a_container_ends_and_survives_a_hangup() {
         return;
     };
     let home = Home::new();
-    for command in [&["gateway", "run"][..], &["demo"]] {
-        let args = match command {
-            ["demo"] => command.to_vec(),
-            _ => [command, &LOOPBACK].concat(),
-        };
-        // The demo stays only where its terminal is read.
-        if command == ["demo"] {
-            home.start_in(&wrapper, &args, &[]).wait().with(0);
-            continue;
-        }
-        let mut process = home.start_in(&wrapper, &args, &[]);
-        process.wait_for("listening");
-        process.signal_innermost("-HUP");
-        process.wait_for("SIGHUP");
-        let sent = Instant::now();
-        process.signal_innermost("-TERM");
-        process.wait().with(0);
-        assert!(sent.elapsed() < END, "{:?}", sent.elapsed());
-    }
+    // Without a terminal the demo ends by itself.
+    home.start_in(&wrapper, &["demo"], &[]).wait().with(0);
+
+    let args = [&["gateway", "run"][..], &LOOPBACK].concat();
+    let mut process = home.start_in(&wrapper, &args, &[]);
+    process.wait_for("listening");
+    process.signal_innermost("-HUP");
+    process.wait_for("SIGHUP");
+    let sent = Instant::now();
+    process.signal_innermost("-TERM");
+    process.wait().with(0);
+    assert!(sent.elapsed() < END, "{:?}", sent.elapsed());
 }
 
 /// Redis is away for 3 looks of the gateway, or `TEST_REDIS_AWAY_S` seconds.
@@ -128,22 +121,7 @@ fn a_redis_that_comes_later_is_waited_for() {
     let lives = begun.elapsed();
     assert!(lives < Duration::from_secs(1), "{lives:?}");
 
-    until("it says what it waits for", || {
-        let ready = http(&admin, "GET /readyz HTTP/1.1");
-        assert!(ready.contains(" 503 "), "{ready}");
-        ready.contains("waiting for Redis: Redis at 127.0.0.1:")
-    });
-    let metrics = http(&admin, "GET /metrics HTTP/1.1");
-    assert!(
-        metrics.contains(" 200 ") && metrics.contains("t2b_connections 0"),
-        "{metrics}"
-    );
-    let status = http(&admin, "GET /admin/v1/status HTTP/1.1");
-    assert!(status.contains(" 503 "), "{status}");
-    assert!(
-        std::net::TcpStream::connect(&public).is_err(),
-        "nobody listens yet"
-    );
+    is_starting(&admin, &public);
 
     process.wait_for("redis is not there yet");
     for _ in 0..3 {
@@ -169,6 +147,26 @@ fn a_redis_that_comes_later_is_waited_for() {
     let waits = said.matches("redis is not there yet").count() as u64;
     assert!((1..=1 + away / 60).contains(&waits), "{said}");
     assert_eq!(said.matches("redis is there").count(), 1, "{said}");
+}
+
+/// What a node answers while its Redis is away.
+fn is_starting(admin: &str, public: &str) {
+    until("it says what it waits for", || {
+        let ready = http(admin, "GET /readyz HTTP/1.1");
+        assert!(ready.contains(" 503 "), "{ready}");
+        ready.contains("waiting for Redis: Redis at 127.0.0.1:")
+    });
+    let metrics = http(admin, "GET /metrics HTTP/1.1");
+    assert!(
+        metrics.contains(" 200 ") && metrics.contains("t2b_connections 0"),
+        "{metrics}"
+    );
+    let status = http(admin, "GET /admin/v1/status HTTP/1.1");
+    assert!(status.contains(" 503 "), "{status}");
+    assert!(
+        std::net::TcpStream::connect(public).is_err(),
+        "nobody listens yet"
+    );
 }
 
 #[test]

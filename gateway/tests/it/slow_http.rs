@@ -89,7 +89,8 @@ async fn an_answer_that_nobody_takes_is_given_up() {
     })
     .await;
     let waited = stopped.elapsed();
-    assert!((LIMIT / 2..LIMIT * 3).contains(&waited), "{waited:?}");
+    // The limit, and what it takes to notice it here.
+    assert!((LIMIT / 2..LIMIT * 2).contains(&waited), "{waited:?}");
 }
 
 #[tokio::test]
