@@ -4,30 +4,51 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use client::{Client, Event, Options, ProxyRules, members_of};
 use gateway::config::{Config, Key, Purpose, Raw};
-use gateway::{Gateway, telemetry};
+use gateway::{RunError, Shutdown, Starting, telemetry};
 use protocol::frame::SendMessage;
 use protocol::{BotId, Secret, TenantId};
+use tokio::task::JoinHandle;
 
 use crate::bot::{echo, serve};
 use crate::config_args::load;
 use crate::failure::Failure;
 use crate::feed::Feed;
-use crate::serve::end_on_signals;
-use crate::{chat, term};
+use crate::{chat, signals, term};
 
 const BOT: &str = "bot_echo";
+/// Where the other commands look for a gateway.
+const DEFAULT_URL: &str = "ws://127.0.0.1:3000/ws";
 const QUESTION: &str = "Hello! Does this tunnel work?";
 
 /// Shows a conversation. On a terminal the gateway and the bot stay until Ctrl-C.
 pub async fn run() -> Result<(), Failure> {
+    let shutdown = signals::handle()?;
     let config = config()?;
     let _telemetry = telemetry::init(&config).map_err(|error| Failure::usage("config", error))?;
+    let shown = tokio::select! {
+        shown = show(config, &shutdown) => shown?,
+        () = shutdown.begun() => None,
+    };
+    let Some(running) = shown else { return Ok(()) };
+    let ended = running.await;
+    let ended = ended.map_err(|error| Failure::failed("gateway", error))?;
+    ended.map_err(|error| Failure::failed("gateway", error))
+}
+
+/// The gateway that runs, once the conversation is over. None: it was shut down before it served.
+async fn show(
+    config: Config,
+    shutdown: &Shutdown,
+) -> Result<Option<JoinHandle<Result<(), RunError>>>, Failure> {
     let user = TenantId::parse("local").expect("a valid id");
     let key = config.issue_key(&user, None).await?;
-    let gateway = Gateway::bind(config).await?;
+    let base_path = config.base_path.clone();
+    let starting = Starting::begin(config, shutdown.clone())?;
+    let Some(gateway) = starting.finish().await? else {
+        return Ok(None);
+    };
     let addresses = gateway.addresses();
-    let shutdown = gateway.shutdown_handle();
-    let url = format!("ws://{}/ws", addresses.public);
+    let url = format!("ws://{}{base_path}/ws", addresses.public);
     println!(
         "{}   {url}, admin http://{}",
         term::bold("gateway"),
@@ -52,16 +73,13 @@ pub async fn run() -> Result<(), Failure> {
     options.client_id = Some("demo-phone".parse().expect("a valid id"));
     converse(options, &bot_id).await?;
     if term::is_read() {
-        how_to_go_on(addresses.public, addresses.admin);
-        end_on_signals(shutdown.clone())?;
+        how_to_go_on(&url, addresses.admin);
     } else {
         echoing.abort();
         bot.close().await;
         shutdown.begin();
     }
-    let ended = running.await;
-    let ended = ended.map_err(|error| Failure::failed("gateway", error))?;
-    ended.map_err(|error| Failure::failed("gateway", error))
+    Ok(Some(running))
 }
 
 /// The gateway of this process is reached directly, whatever the environment says of proxies.
@@ -124,10 +142,10 @@ fn config() -> Result<Config, Failure> {
 }
 
 /// Commands for another shell; the key needs no mention, as it comes from the state directory.
-fn how_to_go_on(public: SocketAddr, admin: SocketAddr) {
-    let url = match public.port() {
-        3000 => String::new(),
-        _ => format!(" --url ws://{public}/ws"),
+fn how_to_go_on(url: &str, admin: SocketAddr) {
+    let url = match url {
+        DEFAULT_URL => String::new(),
+        url => format!(" --url {url}"),
     };
     let admin = match admin.port() {
         9464 => String::new(),

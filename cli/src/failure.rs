@@ -10,8 +10,8 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 
-use gateway::StartError;
 use gateway::config::{ConfigError, KeyError};
+use gateway::{ConnectError, StartError};
 
 use crate::term;
 
@@ -103,6 +103,7 @@ impl From<StartError> for Failure {
             StartError::Listen { .. } => Self::failed("listen", error)
                 .or_next("t2b gateway run --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0"),
             StartError::Store(_) => Self::failed("store", error),
+            StartError::Redis(ConnectError::Credentials { .. }) => Self::refused("redis", error),
             StartError::Redis(_) => Self::unavailable("redis", error),
             StartError::Tls(_) => Self::usage("tls", error),
         }

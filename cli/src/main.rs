@@ -3,6 +3,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `args.rs`, `config_args.rs` | what can be said on the command line |
+//! | `signals.rs` | what ends the commands that serve |
 //! | `serve.rs`, `admin.rs` | `gateway run`, `status`, `config`, `tenant …`, `keys revoke` |
 //! | `keys.rs` | `keys issue`, `verify`, `secret` |
 //! | `connect.rs` | which gateway and key the client commands use |
@@ -24,9 +25,11 @@ mod feed;
 mod keys;
 mod manual;
 mod serve;
+mod signals;
 mod term;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use args::{BotCommand, Command, GatewayCommand, KeysCommand, TenantCommand};
 use failure::Failure;
@@ -35,13 +38,21 @@ use failure::Failure;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
+/// How long threads that the system holds (a name being resolved, a file being read) may keep a
+/// command that is done.
+const THREADS_WAIT: Duration = Duration::from_millis(200);
+
 fn main() -> ExitCode {
     let command = match args::parse() {
         Ok(command) => command,
         Err(code) => return code,
     };
     let done = match gateway::machine::runtime() {
-        Ok(runtime) => runtime.block_on(run(command)),
+        Ok(runtime) => {
+            let done = runtime.block_on(run(command));
+            runtime.shutdown_timeout(THREADS_WAIT);
+            done
+        }
         Err(error) => Err(Failure::failed("runtime", error)),
     };
     match done {

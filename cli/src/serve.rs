@@ -1,29 +1,51 @@
 //! `gateway run`, `status`, `config`.
 
 use gateway::config::{Config, LogFormat, Purpose};
-use gateway::{Addresses, Gateway, Shutdown, telemetry};
-use tokio::signal::unix::{SignalKind, signal};
+use gateway::{Addresses, Shutdown, Starting, telemetry};
 
 use crate::admin;
 use crate::args::Inspect;
 use crate::config_args::AllKeys;
 use crate::failure::Failure;
-use crate::term;
+use crate::{signals, term};
 
-/// Serves until SIGTERM or Ctrl-C; a second one ends it now.
+/// Serves until SIGTERM or Ctrl-C; a second one ends it now. Redis is waited for as long as it takes.
 pub async fn run(config: AllKeys) -> Result<(), Failure> {
-    let config = config.load_silently(Purpose::Serve)?;
+    let shutdown = signals::handle()?;
+    let Some(config) = loaded(config, &shutdown).await? else {
+        return Ok(());
+    };
     let telemetry = telemetry::init(&config).map_err(|error| Failure::usage("config", error))?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let said = Said::of(&config);
-    let gateway = Gateway::bind(config).await?;
-    said.announce(gateway.addresses());
-    end_on_signals(gateway.shutdown_handle())?;
-    let ended = gateway.run().await;
+    let ended = serve(config, shutdown).await;
     telemetry.end().await;
+    ended
+}
+
+async fn serve(config: Config, shutdown: Shutdown) -> Result<(), Failure> {
+    let said = Said::of(&config);
+    let starting = Starting::begin(config, shutdown)?;
+    let Some(gateway) = starting.finish().await? else {
+        return Ok(());
+    };
+    said.announce(gateway.addresses());
+    let ended = gateway.run().await;
     ended.map_err(|error| Failure::failed("gateway", error))
+}
+
+/// The checked configuration; none: it was shut down before. Files are read beside the runtime, as one
+/// of them may be a pipe or on a disk that is away.
+async fn loaded(config: AllKeys, shutdown: &Shutdown) -> Result<Option<Config>, Failure> {
+    let load = tokio::task::spawn_blocking(move || config.load_silently(Purpose::Serve));
+    tokio::select! {
+        loaded = load => match loaded {
+            Ok(loaded) => loaded.map(Some),
+            Err(error) => Err(Failure::failed("config", error)),
+        },
+        () = shutdown.begun() => Ok(None),
+    }
 }
 
 /// Asks the running gateway how it is.
@@ -152,6 +174,7 @@ pub fn show_config(inspect: Inspect) -> Result<(), Failure> {
 /// What the start line needs of a configuration that the gateway takes over.
 struct Said {
     scheme: &'static str,
+    base_path: String,
     secret_file: Option<String>,
     json: bool,
 }
@@ -161,6 +184,7 @@ impl Said {
         let path = config.secret_made_in.as_ref();
         Self {
             scheme: if config.tls.is_some() { "wss" } else { "ws" },
+            base_path: config.base_path.clone(),
             secret_file: path.map(|path| path.display().to_string()),
             json: config.log_format == LogFormat::Json,
         }
@@ -169,7 +193,7 @@ impl Said {
     /// One line for a person, or one event for a collector of logs.
     fn announce(&self, addresses: Addresses) {
         let Addresses { public, admin } = addresses;
-        let url = format!("{}://{public}/ws", self.scheme);
+        let url = format!("{}://{public}{}/ws", self.scheme, self.base_path);
         let secret_file = self.secret_file.as_deref();
         if self.json {
             tracing::info!(%url, %admin, secret_file, "listening");
@@ -178,21 +202,4 @@ impl Said {
         let secret = secret_file.map_or(String::new(), |path| format!(", secret in {path}"));
         println!("listening: {url}, admin http://{admin}{secret}");
     }
-}
-
-/// Each SIGTERM or Ctrl-C from now on is one call of `begin`.
-pub fn end_on_signals(shutdown: Shutdown) -> Result<(), Failure> {
-    let listen = |kind| signal(kind).map_err(|error| Failure::failed("signals", error));
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            shutdown.begin();
-        }
-    });
-    Ok(())
 }

@@ -1,13 +1,15 @@
 //! Floor 3: the doors of a node, and the one place where effects become I/O.
 //!
 //! ```text
-//!  Gateway::bind ─▶ listeners, Node, store workers, ticker ─▶ run ─▶ Shutdown::begin ─▶ drain
+//!  Starting ─▶ ports, probes, store, Node ─▶ Gateway::run ─▶ store workers, ticker ─▶ Shutdown::begin ─▶ drain
 //! ```
 //!
 //! | module | holds |
 //! | --- | --- |
 //! | `config/` | from flags, environment and file to values that are ready to use |
+//! | `start.rs` | from a configuration to a gateway that listens; what is waited for |
 //! | `listener.rs`, `gate.rs`, `tls.rs`, `machine.rs` | the accept loop and who it lets in; what the machine gives |
+//! | `progress.rs` | how long a peer may take for heads and answers |
 //! | `memory.rs` | how the memory is divided |
 //! | `socket_options.rs`, `sock_diag.rs` | bounds of the kernel's buffers; what it holds in them |
 //! | `http/` | the public and the admin door |
@@ -24,59 +26,30 @@ pub mod machine;
 pub mod memory;
 pub mod metrics;
 mod node;
+mod progress;
 mod sock_diag;
 mod socket_options;
+mod start;
 pub mod telemetry;
 mod tls;
 mod trace;
 pub mod ws;
 
-use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
-use backplane::{Backplane, ConnectError, Fault, Inbound, Memory, Redis};
+pub use backplane::ConnectError;
+use backplane::{Fault, Inbound};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 use crate::config::Config;
-use crate::gate::{Gate, GateLimits};
 use crate::http::admin::Admin;
 use crate::http::door::Door;
+use crate::http::probes::AdminDoor;
 use crate::listener::Listener;
-use crate::memory::MemoryDivision;
-use crate::node::{Identity, Node, Own, Sources, StoreQueue};
-
-/// How long a start waits for a Redis that does not answer.
-const REDIS_WAIT: Duration = Duration::from_secs(30);
-/// Fewer sockets than this are warned about.
-const SOCKETS_FEW: usize = 64;
-/// Between two tries.
-const REDIS_RETRY: Duration = Duration::from_secs(1);
-
-/// Why a gateway cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The store cannot be opened.
-    #[error(transparent)]
-    Store(#[from] backplane::OpenError),
-    /// The Redis that the nodes share cannot be used.
-    #[error("redis: {0}")]
-    Redis(#[from] backplane::ConnectError),
-    /// The certificate or its key is not good.
-    #[error("TLS: {0}")]
-    Tls(String),
-}
+use crate::node::{Identity, Node, StoreQueue};
+pub use crate::start::{StartError, Starting};
 
 /// Where a gateway listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,24 +60,37 @@ pub struct Addresses {
     pub admin: SocketAddr,
 }
 
-/// Ends a gateway from elsewhere.
+/// Ends a gateway from elsewhere, also while it starts.
 #[derive(Debug, Clone)]
 pub struct Shutdown(Arc<watch::Sender<u32>>);
 
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(0)))
+    }
+}
+
 impl Shutdown {
+    /// Returns once [`begin`](Self::begin) was called.
+    pub async fn begun(&self) {
+        shut_down(&mut self.0.subscribe(), 1).await;
+    }
+
     /// The first call begins the short drain (at most 5 s); the second ends the gateway now.
     pub fn begin(&self) {
         self.0.send_modify(|calls| *calls += 1);
     }
 }
 
-/// A gateway that listens. Nothing is served before [`run`](Self::run).
+/// A gateway that listens. Nothing but probes is served before [`run`](Self::run).
 pub struct Gateway {
     node: Arc<Node>,
     queues: Vec<StoreQueue>,
     cluster: Option<(Identity, mpsc::Receiver<Inbound>)>,
     public: (Listener, Arc<Door>),
-    admin: (Listener, Arc<Admin>),
+    admin: (Arc<AdminDoor>, Admin),
+    /// Serves the admin listener already.
+    background: JoinSet<()>,
     addresses: Addresses,
     shutdown: Shutdown,
 }
@@ -118,7 +104,7 @@ impl std::fmt::Debug for Gateway {
 }
 
 impl Gateway {
-    /// Opens the store and both listeners. To be called inside the runtime.
+    /// Takes both addresses, waits for the store and listens. To be called inside the runtime.
     ///
     /// Errors: [`StartError`].
     pub async fn bind(config: Config) -> Result<Self, StartError> {
@@ -131,81 +117,9 @@ impl Gateway {
     }
 
     async fn bind_with(config: Config, fault: Option<Fault>) -> Result<Self, StartError> {
-        warn_of_few_sockets(config.sockets_max);
-        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
-        let (mut backplane, inbound) = store(&config).await?;
-        if let Some(fault) = fault {
-            backplane = backplane.with_fault(fault);
-        }
-        let memory = MemoryDivision::of(config.memory_max);
-        if config.sockets_max as u64 > memory.sockets {
-            let (sockets_max, has_room_for) = (config.sockets_max, memory.sockets);
-            tracing::warn!(
-                sockets_max,
-                has_room_for,
-                "memory_max has no room for so many sockets"
-            );
-        }
-        let settings = config.settings(unix_ms());
-        let (node, queues) = Node::new(
-            settings,
-            Own {
-                keyring: config.keyring(),
-                lane_keys: config.lane_keys(),
-                tracer: config.tracer(),
-            },
-            backplane,
-            memory,
-            config.sockets_max,
-        );
-
-        node.metrics.memory_max_bytes.set(config.memory_max as f64);
-        let listen = |address, tls, gate| {
-            let user_timeout = 2 * config.heartbeat;
-            Listener::bind(address, tls, config.handshake_timeout, user_timeout, gate)
-                .and_then(|listener| Ok((listener.address()?, listener)))
-                .map_err(|source| StartError::Listen { address, source })
-        };
-        let (public, public_listener) = listen(
-            config.listen,
-            tls,
-            Gate::new(GateLimits::public(config.sockets_max)),
-        )?;
-        let (admin, admin_listener) =
-            listen(config.admin_listen, None, Gate::new(GateLimits::admin()))?;
-        let identity = Identity {
-            name: host_name().unwrap_or_else(|| public.to_string()),
-            address: public.to_string(),
-        };
-        let cluster = inbound.map(|inbound| (identity, inbound));
-        let public_door = Door {
-            node: Arc::clone(&node),
-            sources: Sources::new(config.trusted_proxies),
-            allowed_origins: config.allowed_origins,
-            hosts: public
-                .ip()
-                .is_loopback()
-                .then(|| config.allowed_hosts.clone()),
-            query_keys: config.query_keys,
-            control_per_second: config.limits.control_per_second,
-        };
-        let admin_door = Admin {
-            node: Arc::clone(&node),
-            token: config.admin_token,
-            hosts: config.allowed_hosts,
-            ready_when_degraded: config.ready_when_degraded,
-            orders: tokio::sync::Mutex::default(),
-            throttle: Mutex::default(),
-        };
-        Ok(Self {
-            node,
-            queues,
-            cluster,
-            public: (public_listener, Arc::new(public_door)),
-            admin: (admin_listener, Arc::new(admin_door)),
-            addresses: Addresses { public, admin },
-            shutdown: Shutdown(Arc::new(watch::Sender::new(0))),
-        })
+        let starting = Starting::begin(config, Shutdown::default())?;
+        let bound = starting.finish_with(fault).await?;
+        Ok(bound.expect("nobody else has its shutdown"))
     }
 
     /// Where it listens; what was port 0 is a real port here.
@@ -228,13 +142,13 @@ impl Gateway {
             queues,
             cluster,
             public,
-            admin,
+            admin: (admin_door, admin),
+            mut background,
             shutdown,
             ..
         } = self;
         let _last = CloseAll(Arc::clone(&node));
         let mut calls = shutdown.0.subscribe();
-        let mut background = JoinSet::new();
         background.spawn(Arc::clone(&node).tick());
         for queue in queues {
             background.spawn(Arc::clone(&node).answer(queue));
@@ -242,8 +156,8 @@ impl Gateway {
         if let Some((identity, inbound)) = cluster {
             background.spawn(Arc::clone(&node).take_part(identity, inbound));
         }
-        background.spawn(admin.0.serve(admin.1));
         let accepting = background.spawn(public.0.serve(public.1));
+        admin_door.serves(admin);
 
         tokio::select! {
             () = shut_down(&mut calls, 1) => {}
@@ -268,7 +182,7 @@ pub struct RunError;
 
 /// The OpenAPI document of the HTTP API, for `docs/openapi.json`.
 pub fn openapi() -> String {
-    http::api::openapi::document()
+    http::api::openapi::document("")
 }
 
 /// However serving ends, no connection outlives it for long: each is a task of its own.
@@ -281,102 +195,8 @@ impl Drop for CloseAll {
     }
 }
 
-/// Where the node's questions go, and where it hears from others if there may be any.
-///
-/// A Redis that does not answer is tried for a while: a node may start before it.
-async fn store(
-    config: &Config,
-) -> Result<(Backplane, Option<mpsc::Receiver<Inbound>>), StartError> {
-    let Some(redis) = config.redis() else {
-        let memory = Memory::open(config.store_bytes, config.state_dir.as_deref())?;
-        if let Err(error) = memory.check_file() {
-            tracing::warn!(
-                %error,
-                "a revoke or suspend holds only until this process ends; name a directory that can be \
-                 written by state_dir"
-            );
-        }
-        return Ok((Backplane::memory(memory), None));
-    };
-    if redis.insecure {
-        tracing::warn!("redis_insecure: whoever answers in place of redis is believed");
-    }
-    let until = Instant::now() + REDIS_WAIT;
-    loop {
-        // Boxed: it is deep, and every start of a gateway would be as deep.
-        match Box::pin(Redis::connect(redis.clone())).await {
-            Ok(redis) => {
-                let backplane = Backplane::redis(redis);
-                warn_of_loss(&backplane.state());
-                let inbound = backplane.inbound();
-                return Ok((backplane, inbound));
-            }
-            Err(error) if !may_pass(&error) || Instant::now() >= until => {
-                return Err(error.into());
-            }
-            Err(error) => tracing::warn!(%error, "redis is not there yet"),
-        }
-        tokio::time::sleep(REDIS_RETRY).await;
-    }
-}
-
-/// Says that few sockets are few, as the limit of open files may be why.
-fn warn_of_few_sockets(sockets_max: usize) {
-    if sockets_max < SOCKETS_FEW {
-        tracing::warn!(
-            sockets_max,
-            "sockets_max is below 64: a quarter of it is for sockets that have not authenticated yet, so a few \
-             slow clients delay the others; raise it, or the limit of open files"
-        );
-    }
-}
-
-/// Says what this Redis may lose, and what becomes of it.
-fn warn_of_loss(state: &backplane::State) {
-    if state.persistent == Some(false) {
-        tracing::warn!(
-            "redis does not persist (AOF): after its restart nodes say again what they hold; offline bots are \
-             forgotten, and so are revocations and suspensions of tenants that no node has in memory: revoked \
-             keys work again, unless key_generation in the configuration file says otherwise"
-        );
-    }
-    if state.evicts == Some(true) {
-        tracing::warn!(
-            "redis evicts any key when it is full (maxmemory-policy allkeys-*), also revocations and \
-             suspensions: revoked keys work again; set noeviction"
-        );
-    }
-}
-
-/// Whether it makes sense to try again.
-fn may_pass(error: &ConnectError) -> bool {
-    match error {
-        ConnectError::Refused { .. } | ConnectError::Replica(_) | ConnectError::NoMaster { .. } => {
-            true
-        }
-        ConnectError::Url(_)
-        | ConnectError::Prefix
-        | ConnectError::Tls(_)
-        | ConnectError::TooOld { .. }
-        | ConnectError::OtherKind { .. } => false,
-    }
-}
-
-/// The machine's name: in Kubernetes, the pod's.
-fn host_name() -> Option<String> {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
-    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
-}
-
 /// Waits for the given call of [`Shutdown::begin`].
 async fn shut_down(calls: &mut watch::Receiver<u32>, call: u32) {
     // The sender lives as long as the gateway; should it not, there is nothing left to wait for.
     let _ = calls.wait_for(|calls| *calls >= call).await;
-}
-
-fn unix_ms() -> u64 {
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | what the [`Gate`] does not let in | 429 or 503 with `Retry-After` |
 //! | TLS and first head not done within `handshake_timeout` | closed without a word |
-//! | an answer not taken, or no next head, within `handshake_timeout` of it | closed |
+//! | an answer that is not taken on, or no next head, for `handshake_timeout`: see [`Turns`] | closed |
 //! | head over 16 KiB | 431 |
 //! | accept fails, as no file is free | a pause of 50 ms that doubles up to 1 s, and one line a minute |
 //!
@@ -14,7 +14,6 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,11 +27,13 @@ use protocol::limits::HEAD_BYTES_MAX;
 use smol_str::SmolStr;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::gate::{Entered, Gate, Open};
+use crate::progress::{PacedStream, Turns};
+use crate::ws::SocketEnds;
 
 /// Wait after an accept that failed, so that a node without file descriptors does not spin; it
 /// doubles up to [`ACCEPT_PAUSE_MAX`] until one succeeds.
@@ -72,6 +73,36 @@ pub(crate) trait Service: Send + Sync + 'static {
     fn displaced(&self, source: &SmolStr);
 }
 
+/// An address that is taken and does not listen yet: whoever connects is refused by the system.
+pub(crate) struct BoundSocket {
+    socket: socket2::Socket,
+    address: SocketAddr,
+}
+
+impl BoundSocket {
+    /// Takes an address. `user_timeout`: how long a peer may acknowledge nothing. Errors: the address
+    /// is in use, or not ours.
+    pub(crate) fn bind(address: SocketAddr, user_timeout: Duration) -> io::Result<Self> {
+        let socket = socket2::Socket::new(
+            socket2::Domain::for_address(address),
+            socket2::Type::STREAM,
+            Some(socket2::Protocol::TCP),
+        )?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        crate::socket_options::set(&socket, user_timeout)?;
+        socket.bind(&address.into())?;
+        let bound = socket.local_addr()?.as_socket();
+        let address = bound.ok_or(io::ErrorKind::AddrNotAvailable)?;
+        Ok(Self { socket, address })
+    }
+
+    /// The address; what was port 0 is a real port here.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
 /// One listening address.
 pub(crate) struct Listener {
     tcp: TcpListener,
@@ -83,25 +114,15 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Listens. `user_timeout`: how long a peer may acknowledge nothing. Errors: the address is taken, or not ours.
-    pub(crate) fn bind(
-        address: SocketAddr,
+    /// Listens. Errors: another one listens there since the address was taken.
+    pub(crate) fn listen(
+        bound: BoundSocket,
         tls: Option<TlsAcceptor>,
         handshake_timeout: Duration,
-        user_timeout: Duration,
         gate: Arc<Gate>,
     ) -> io::Result<Self> {
-        let socket = socket2::Socket::new(
-            socket2::Domain::for_address(address),
-            socket2::Type::STREAM,
-            Some(socket2::Protocol::TCP),
-        )?;
-        socket.set_reuse_address(true)?;
-        socket.set_nonblocking(true)?;
-        crate::socket_options::set(&socket, user_timeout)?;
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG.cast_signed())?;
-        let tcp = TcpListener::from_std(socket.into())?;
+        bound.socket.listen(BACKLOG.cast_signed())?;
+        let tcp = TcpListener::from_std(bound.socket.into())?;
         Ok(Self {
             tcp,
             tls,
@@ -109,11 +130,6 @@ impl Listener {
             gate,
             refusals: Arc::new(Semaphore::new(REFUSALS_MAX)),
         })
-    }
-
-    /// Where it listens.
-    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
-        self.tcp.local_addr()
     }
 
     /// Accepts until the task is aborted.
@@ -162,6 +178,8 @@ impl Listener {
         let (tls, service) = (self.tls.clone(), Arc::clone(service));
         let limit = self.handshake_timeout;
         let turns = Arc::new(Turns::default());
+        let ends = stream.local_addr().ok();
+        let ends = ends.map(|ours| SocketEnds::new(ours, peer));
         let held = open.clone();
         let task = tokio::spawn(async move {
             let served = async {
@@ -176,7 +194,7 @@ impl Listener {
                     Ok(()) => return,
                     Err(error) => tracing::debug!(%peer, %error, "connection failed"),
                 },
-                () = turns.peer_too_slow(limit) => tracing::debug!(%peer, "peer took too long"),
+                () = turns.peer_too_slow(limit, ends) => tracing::debug!(%peer, "peer took too long"),
             }
             if !turns.has_begun() {
                 service.turned_away(peer.ip(), "failed");
@@ -214,45 +232,6 @@ impl AcceptFailures {
     }
 }
 
-/// Whose turn it is on a connection: the peer's, to take an answer and send the next head, or ours.
-#[derive(Default)]
-struct Turns {
-    ours: watch::Sender<bool>,
-    /// Whether the first head has come.
-    begun: AtomicBool,
-}
-
-impl Turns {
-    /// A head has come.
-    fn ours(&self) {
-        self.begun.store(true, Ordering::Relaxed);
-        self.ours.send_replace(true);
-    }
-
-    /// The answer goes.
-    fn peers(&self) {
-        self.ours.send_replace(false);
-    }
-
-    fn has_begun(&self) -> bool {
-        self.begun.load(Ordering::Relaxed)
-    }
-
-    /// Returns once one turn of the peer's has taken longer than `limit`.
-    async fn peer_too_slow(&self, limit: Duration) {
-        let mut turns = self.ours.subscribe();
-        loop {
-            let is_ours = *turns.borrow_and_update();
-            // The sender is `self`: it outlives this.
-            if is_ours {
-                let _ = turns.changed().await;
-            } else if timeout(limit, turns.changed()).await.is_err() {
-                return;
-            }
-        }
-    }
-}
-
 async fn serve<S: Service>(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     peer: SocketAddr,
@@ -260,8 +239,10 @@ async fn serve<S: Service>(
     service: Arc<S>,
     turns: Arc<Turns>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let answer = service_fn(move |request| {
+    let stream = PacedStream::new(stream, Arc::clone(&turns));
+    let answer = service_fn(move |mut request: Request<Incoming>| {
         let (service, open, turns) = (Arc::clone(&service), open.clone(), Arc::clone(&turns));
+        request.extensions_mut().insert(Arc::clone(&turns));
         async move {
             turns.ours();
             let response = service.call(request, peer, open).await;

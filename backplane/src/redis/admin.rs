@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deadpool_redis::{Manager, Pool, Runtime};
+use deadpool_redis::{Manager, Pool, PoolError, Runtime};
 use redis::{AsyncConnectionConfig, Cmd, ConnectionAddr, FromRedisValue, IntoConnectionInfo};
 
 use super::dial::Dialer;
@@ -62,10 +62,15 @@ impl Admin {
     /// Asks one command.
     pub(super) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, ConnectError> {
         let connection = self.pool.get().await;
-        let mut connection =
-            connection.map_err(|error| refused(&self.address, error.to_string()))?;
+        let mut connection = connection.map_err(|error| match error {
+            PoolError::Backend(error) => ConnectError::of(&self.address, &error),
+            error @ (PoolError::Timeout(_)
+            | PoolError::Closed
+            | PoolError::NoRuntimeSpecified
+            | PoolError::PostCreateHook(_)) => refused(&self.address, error.to_string()),
+        })?;
         let answer = command.query_async(&mut connection).await;
-        answer.map_err(|error| refused(&self.address, error.to_string()))
+        answer.map_err(|error| ConnectError::of(&self.address, &error))
     }
 }
 

@@ -14,8 +14,8 @@ pub enum ConnectError {
     /// The prefix of the keys.
     #[error("the Redis prefix must be 1-64 of [A-Za-z0-9._:-]")]
     Prefix,
-    /// The certificates of the system.
-    #[error("TLS cannot be set up: {0}")]
+    /// The certificates of the system, or the server's.
+    #[error("TLS: {0}")]
     Tls(String),
     /// It does not answer, or refuses.
     #[error("Redis at {address}: {reason}")]
@@ -23,6 +23,14 @@ pub enum ConnectError {
         /// Who was asked.
         address: Address,
         /// What it, or the system, said.
+        reason: String,
+    },
+    /// It answers, and does not take the user or the password, or the user may not do what is needed.
+    #[error("Redis at {address}: {reason}")]
+    Credentials {
+        /// Who was asked.
+        address: Address,
+        /// What it said.
         reason: String,
     },
     /// Older than 7.0.
@@ -54,6 +62,23 @@ pub enum ConnectError {
         /// What the last of them said.
         reason: String,
     },
+}
+
+impl ConnectError {
+    /// Why `address` cannot be used, as its client says.
+    pub(super) fn of(address: &Address, error: &RedisError) -> Self {
+        let (address, reason) = (address.clone(), error.to_string());
+        let is_refused = matches!(error.code(), Some("WRONGPASS" | "NOAUTH" | "NOPERM"))
+            || error.kind() == ErrorKind::AuthenticationFailed;
+        if is_refused {
+            return Self::Credentials { address, reason };
+        }
+        // The client gives the error of rustls as a text only.
+        if error.is_io_error() && reason.contains("invalid peer certificate") {
+            return Self::Tls(format!("Redis at {address}: {reason}"));
+        }
+        Self::Refused { address, reason }
+    }
 }
 
 /// Why a command has no result.

@@ -76,6 +76,19 @@ fn no_master(who: &'static str, reason: String) -> ConnectError {
     ConnectError::NoMaster { who, reason }
 }
 
+/// What Redis says to `CLUSTER` if it is no node of one.
+const NO_CLUSTER: &str = "cluster support disabled";
+/// What it says to `SENTINEL` if it is none.
+const NO_SENTINEL: &str = "unknown command";
+
+fn is_other(address: &Address, is: &'static str) -> ConnectError {
+    ConnectError::OtherKind {
+        address: address.clone(),
+        is,
+        use_instead: "redis://",
+    }
+}
+
 async fn by_sentinel(
     place: &Place,
     address: &Address,
@@ -89,6 +102,9 @@ async fn by_sentinel(
         match sentinel.ask::<Option<(String, u16)>>(&command).await {
             Ok(Some((host, port))) => return Ok(vec![alone(Address { host, port })]),
             Ok(None) => reason = format!("{address} has no master of that name"),
+            Err(error) if error.to_string().contains(NO_SENTINEL) => {
+                return Err(is_other(address, "is no sentinel"));
+            }
             Err(error) => reason = error.to_string(),
         }
     }
@@ -104,7 +120,17 @@ async fn by_cluster(place: &Place, address: &Address) -> Result<Vec<Master>, Con
             .await
     };
     let failed = |reason| no_master("node of the Cluster", reason);
-    let ranges = asked.await.map_err(|error| failed(error.to_string()))?;
+    let ranges = asked.await.map_err(|error| match error.to_string() {
+        text if text.contains(NO_CLUSTER) => is_other(address, "is no node of a Cluster"),
+        _ if matches!(
+            error,
+            ConnectError::Credentials { .. } | ConnectError::Tls(_)
+        ) =>
+        {
+            error
+        }
+        text => failed(text),
+    })?;
     let masters = ranges_of(address, ranges);
     masters.ok_or_else(|| failed(format!("{address} does not know of all slots")))
 }

@@ -73,6 +73,11 @@ fn check(text: &str, address: &Address, kind: &Kind) -> Result<Info, ConnectErro
         (false, Kind::Cluster) => return Err(other("is no node of a Cluster", "redis://")),
         (true, Kind::Cluster) | (false, Kind::Single | Kind::Sentinel { .. }) => {}
     }
+    // It answers INFO, and refuses everything that a node needs.
+    if field("loading") == Some("1") {
+        let reason = "it is loading its data".into();
+        return Err(ConnectError::Refused { address, reason });
+    }
     if field("role").is_some_and(|role| role != "master") {
         return Err(ConnectError::Replica(address));
     }
@@ -106,6 +111,9 @@ mod tests {
         assert!(older.contains("6.2.1"), "{older}");
         let replica = bad(&good.replace("master", "slave"), Kind::Single);
         assert!(replica.contains("replica"), "{replica}");
+        let loading = bad(&format!("{good}loading:1\r\n"), Kind::Single);
+        assert!(loading.contains("loading"), "{loading}");
+        assert!(look(&format!("{good}loading:0\r\n"), &Kind::Single).is_ok());
         assert!(bad(good, Kind::Cluster).contains("redis://"));
         let node = format!("{good}cluster_enabled:1\r\n");
         assert!(bad(&node, Kind::Single).contains("redis+cluster://"));

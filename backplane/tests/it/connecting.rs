@@ -39,7 +39,11 @@ async fn a_password_opens() {
         format!("redis://:hunter22@127.0.0.1:{port}"),
         format!("redis://eve:hunter2@127.0.0.1:{port}"),
     ] {
-        assert!(matches!(refusal(&url).await, ConnectError::Refused { .. }));
+        let refused = refusal(&url).await;
+        assert!(
+            matches!(refused, ConnectError::Credentials { .. }),
+            "{refused:?}"
+        );
     }
 }
 
@@ -95,8 +99,13 @@ async fn what_the_user_may_not_is_said_at_once() {
 async fn what_is_in_the_way_is_said() {
     let Some(redis) = Redis::start() else { return };
     let port = redis.port();
-    let other = refusal(&format!("redis+cluster://127.0.0.1:{port}")).await;
-    assert!(matches!(other, ConnectError::NoMaster { .. }), "{other:?}");
+    for url in [
+        format!("redis+cluster://127.0.0.1:{port}"),
+        format!("redis+sentinel://127.0.0.1:{port}/master"),
+    ] {
+        let other = refusal(&url).await;
+        assert!(matches!(other, ConnectError::OtherKind { .. }), "{other:?}");
+    }
     let nobody = refusal("redis://:hunter2@127.0.0.1:1").await;
     assert!(matches!(nobody, ConnectError::Refused { .. }), "{nobody:?}");
     redis.command(&["REPLICAOF", "127.0.0.1", "1"]);

@@ -80,6 +80,27 @@ impl Home {
         Process::start(self.command(args, variables))
     }
 
+    /// The same behind a program that starts it.
+    pub fn start_in(&self, wrapper: &[&str], args: &[&str], variables: &[(&str, &str)]) -> Process {
+        let own = self.command(args, variables);
+        let Some((program, rest)) = wrapper.split_first() else {
+            return Process::start(own);
+        };
+        let mut command = Command::new(program);
+        command
+            .args(rest)
+            .arg(own.get_program())
+            .args(own.get_args())
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let variables = own.get_envs();
+        command.envs(variables.filter_map(|(name, value)| Some((name, value?))));
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        Process::start(command)
+    }
+
     /// A gateway on free ports, once it listens.
     pub fn gateway(&self, variables: &[(&str, &str)]) -> Gateway {
         self.gateway_at("127.0.0.1:0", variables)
@@ -125,13 +146,14 @@ impl Gateway {
             let (_, rest) = line.split_once(start).unwrap();
             rest.split(ends).next().unwrap().to_owned()
         };
+        let url = format!("ws://{}", between("ws://", &['"', ',', ' ']));
         let public = between("ws://", &['/']);
         let admin = match line.starts_with('{') {
             true => between("\"admin\":\"", &['"']),
             false => between("http://", &[',', ' ']),
         };
         Self {
-            url: format!("ws://{public}/ws"),
+            url,
             public,
             admin,
             process,
@@ -202,11 +224,25 @@ impl Process {
         }
     }
 
+    /// Sends it a signal, like `-HUP`.
+    pub fn signal(&self, signal: &str) {
+        send(signal, self.child.id());
+    }
+
+    /// The same to the last of its descendants, each the only child of the one before.
+    pub fn signal_innermost(&self, signal: &str) {
+        let child_of = |pid: u32| -> Option<u32> {
+            let path = format!("/proc/{pid}/task/{pid}/children");
+            let children = std::fs::read_to_string(path).ok()?;
+            children.split_whitespace().next()?.parse().ok()
+        };
+        let pids = std::iter::successors(Some(self.child.id()), |pid| child_of(*pid));
+        send(signal, pids.last().expect("there is the first"));
+    }
+
     /// Asks it to end, as a supervisor would.
     pub fn terminate(self) -> Ended {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(sent.unwrap().success());
+        self.signal("-TERM");
         self.wait()
     }
 
@@ -239,6 +275,13 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn send(signal: &str, pid: u32) {
+    let sent = Command::new("kill")
+        .args([signal, &pid.to_string()])
+        .status();
+    assert!(sent.unwrap().success());
 }
 
 fn collect(from: impl Read + Send + 'static, is_stdout: bool, to: Sender<(bool, String)>) {
@@ -279,6 +322,12 @@ pub fn http_post(address: &str, path: &str, key: &str, body: &str) -> String {
 /// One HTTP/1.1 request, and all that comes back until the peer closes.
 pub fn http(address: &str, head: &str) -> String {
     exchange(address, head, "")
+}
+
+/// The same; none if nobody listens.
+pub fn http_try(address: &str, head: &str) -> Option<String> {
+    drop(TcpStream::connect(address).ok()?);
+    Some(http(address, head))
 }
 
 fn exchange(address: &str, head: &str, body: &str) -> String {

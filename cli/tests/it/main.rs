@@ -29,4 +29,6 @@ mod readme;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]
+mod start;
+#[cfg(test)]
 mod state_dir;

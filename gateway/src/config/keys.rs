@@ -118,6 +118,7 @@ keys! {
     redis_url         = "", Kind::Secret, Since::Now, "The Redis 7 or newer that the nodes of a cluster share: redis://, redis+sentinel://, redis+cluster://, or with rediss for TLS. Unset: this node stands alone. Also --redis; with a password prefer T2B_REDIS_URL or the file, as others on the machine can read a flag";
     redis_prefix      = "t2b", Kind::Text, Since::Now, "First part of every key and channel in Redis: what tells two clusters on one Redis apart";
     redis_insecure    = "false", Kind::Switch, Since::Now, "Whether the certificate of a rediss server is not checked. For an authority of your own set SSL_CERT_FILE instead: its certificates are believed in place of the system's";
+    base_path         = "", Kind::Text, Since::Now, "What the paths of the public listener begin with, like /t2b: then WebSockets connect to /t2b/ws, and the HTTP API is below /t2b/v1";
     tls_cert          = "", Kind::Path, Since::Now, "Certificate chain of the public listener, PEM; with tls_key";
     tls_key           = "", Kind::Path, Since::Now, "Private key of the public listener, PEM; with tls_cert";
     allowed_origins   = "", Kind::List, Since::Now, "Origins of web pages that may connect and use the HTTP API beside the gateway's own, like https://app.example.org or https://*.example.org; null = pages without an origin; * = all";
@@ -128,7 +129,7 @@ keys! {
     log               = "info", Kind::Text, Since::Now, "Log filter: off, error, warn, info, debug or trace, or module=level, several separated by commas";
     log_format        = "text", Kind::OneOf(LOG_FORMATS), Since::Now, "Form of log lines: text or json";
     trace_sample      = "0.01", Kind::Fraction, Since::Now, "Part of the messages that are traced, if OTEL_EXPORTER_OTLP_ENDPOINT names a collector (OTLP over gRPC)";
-    handshake_timeout = "10s", Kind::Duration, Since::Now, "How long TLS and the request head together, the first credential, and the body of an HTTP request may each take, and how long a kept-alive connection may be idle";
+    handshake_timeout = "10s", Kind::Duration, Since::Now, "How long TLS and the request head together, and the first credential, may each take; how long the body of an HTTP request and the answer may stand still; how long a kept-alive connection may be idle";
     heartbeat         = "25s", Kind::Duration, Since::Now, "How often a socket is pinged, from 1s to 24h; two without a frame close it";
     drain_wait        = "5s", Kind::Duration, Since::Reserved("drain"), "How long the node stays reachable after it says that it is not ready";
     drain_window      = "30s", Kind::Duration, Since::Reserved("drain"), "Over how long sockets are asked to move";

@@ -15,7 +15,8 @@ use super::said::Said;
 use super::sources::Sources;
 use super::units::{parse_duration, parse_size, size_text};
 use super::values::{
-    address, count, fraction, log_format, path, patience, readable, redis_prefix, redis_url, switch,
+    address, base_path, count, fraction, log_format, path, patience, readable, redis_prefix,
+    redis_url, switch,
 };
 use super::{
     Cidr, Config, FILES_RESERVED, HostPattern, OriginPattern, TlsFiles, bootstrap,
@@ -65,6 +66,7 @@ pub(super) fn load(sources: Sources) -> Result<Config, ConfigError> {
         redis_prefix: said.required("redis_prefix", redis_prefix)?,
         redis_insecure: said.required("redis_insecure", switch)?,
         ready_when_degraded: said.required("ready_when_degraded", switch)?,
+        base_path: said.one("base_path", base_path)?.unwrap_or_default(),
         tls,
         allowed_origins: said.list("allowed_origins", OriginPattern::from_str)?,
         allowed_hosts: said.list("allowed_hosts", HostPattern::from_str)?,

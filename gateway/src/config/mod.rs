@@ -97,6 +97,8 @@ pub struct Config {
     pub redis_insecure: bool,
     /// Whether a node whose Redis does not answer is ready.
     pub ready_when_degraded: bool,
+    /// What the paths of the public listener begin with, like `/t2b`; empty: nothing.
+    pub base_path: String,
     /// TLS of the public listener, if wanted.
     pub tls: Option<TlsFiles>,
     /// Origins that may connect beside the gateway's own.
@@ -119,8 +121,9 @@ pub struct Config {
     pub otlp_endpoint: Option<String>,
     /// Form of log lines.
     pub log_format: LogFormat,
-    /// How long TLS and the request head together, the first credential, and the body of an HTTP
-    /// request may each take, and how long a kept-alive connection may be idle.
+    /// How long TLS and the request head together, and the first credential, may each take; how long
+    /// the body of an HTTP request and the answer may stand still; how long a kept-alive connection may be
+    /// idle.
     pub handshake_timeout: Duration,
     /// How often a socket is pinged.
     pub heartbeat: Duration,

@@ -56,6 +56,20 @@ pub(super) fn redis_url(text: &str) -> Result<String, String> {
     checked.map(|()| text.to_owned()).map_err(|e| e.to_string())
 }
 
+/// What all paths of the public listener begin with.
+pub(super) fn base_path(text: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
+    let is_part =
+        |part: &str| !part.is_empty() && part != "." && part != ".." && part.chars().all(is_plain);
+    match text.strip_prefix('/') {
+        Some(parts) if parts.split('/').all(is_part) => Ok(text.to_owned()),
+        Some(_) | None => Err(
+            "expected a path like /t2b, without a slash at its end: letters, digits, - . _ ~"
+                .to_owned(),
+        ),
+    }
+}
+
 pub(super) fn redis_prefix(text: &str) -> Result<String, String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
     if (1..=64).contains(&text.len()) && text.chars().all(is_plain) {

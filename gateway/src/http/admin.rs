@@ -1,4 +1,4 @@
-//! The admin door: what operators ask and order.
+//! The admin API: what operators ask and order.
 //!
 //! | request | answer |
 //! | --- | --- |
@@ -8,14 +8,14 @@
 //! | `POST /admin/v1/tenants/{id}/revoke` | every credential so far is void; its sockets close with 4401 |
 //! | `POST /admin/v1/tenants/{id}/suspend`, `…/resume` | its sockets close with 4403; it may come back |
 //!
-//! All need the admin token; without one configured they do not exist (404). A `Host` that is not
-//! ours is answered 421 and any `Origin` 403: no web page may talk to this port.
+//! All need the admin token; without one configured they do not exist (404). HEAD is GET without its
+//! body. What every request of the listener needs is in `probes.rs`.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONNECTION, HOST, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -23,21 +23,16 @@ use protocol::{Secret, TenantId};
 use router_core::auth::{Attempt, Tally, Throttle};
 use router_core::store::{Ask, DirectoryCaps, Reply, Request as StoreRequest};
 use serde_json::json;
-use smol_str::SmolStr;
 use subtle::ConstantTimeEq;
 
-use super::{json, nodes, ops, secrets, text};
-use crate::config::HostPattern;
+use super::{as_get, json, nodes, secrets, text};
 use crate::gate::Open;
-use crate::listener::Service;
 use crate::node::{Node, counted_as};
-use crate::ws::handshake::host_is_ours;
 
-/// What the admin listener serves.
+/// The admin API of a node that serves.
 pub(crate) struct Admin {
     pub(crate) node: Arc<Node>,
     pub(crate) token: Option<Secret<String>>,
-    pub(crate) hosts: Vec<HostPattern>,
     pub(crate) ready_when_degraded: bool,
     /// One order at a time, so that store and node see them in the same sequence.
     pub(crate) orders: tokio::sync::Mutex<()>,
@@ -45,81 +40,15 @@ pub(crate) struct Admin {
     pub(crate) throttle: Mutex<Throttle>,
 }
 
-impl Service for Admin {
-    async fn call(
-        &self,
-        request: Request<Incoming>,
-        peer: SocketAddr,
-        open: Open,
-    ) -> Response<Full<Bytes>> {
-        let mut response = self.answer(request, peer, &open).await;
-        // One question a connection.
-        let headers = response.headers_mut();
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        response
-    }
-
-    fn is_crowd(&self, _: IpAddr) -> bool {
-        false
-    }
-
-    fn turned_away(&self, peer: IpAddr, result: &str) {
-        let source = counted_as(peer);
-        self.node.access_log.refused("admin", &source, result);
-    }
-
-    fn displaced(&self, source: &SmolStr) {
-        self.node.access_log.refused("admin", source, "displaced");
-    }
-}
-
 impl Admin {
-    async fn answer(
+    /// Answers a request. `path`: what follows `/admin/v1/`.
+    pub(super) async fn answer(
         &self,
-        request: Request<Incoming>,
-        peer: SocketAddr,
-        open: &Open,
-    ) -> Response<Full<Bytes>> {
-        if let Err(status) = self.check_browser(request.headers()) {
-            return text(status, "");
-        }
-        let (method, path) = (request.method(), request.uri().path());
-        match (method, path) {
-            (&Method::GET, "/healthz") => ops::healthz(),
-            (&Method::GET, "/readyz") => ops::readyz(&self.node, self.ready_when_degraded),
-            (&Method::GET, "/metrics") => ops::metrics(&self.node),
-            (method, path) => match path.strip_prefix("/admin/v1/") {
-                Some(path) => {
-                    let (query, headers) = (request.uri().query(), request.headers());
-                    self.admin(method, path, query, headers, (peer, open)).await
-                }
-                None => text(StatusCode::NOT_FOUND, "not found\n"),
-            },
-        }
-    }
-
-    fn check_browser(&self, headers: &HeaderMap) -> Result<(), StatusCode> {
-        let host = headers
-            .get(HOST)
-            .and_then(|host| host.to_str().ok()?.parse().ok());
-        if !host.is_some_and(|host| host_is_ours(&host, Some(&self.hosts))) {
-            return Err(StatusCode::MISDIRECTED_REQUEST);
-        }
-        if headers.contains_key(ORIGIN) {
-            Err(StatusCode::FORBIDDEN)
-        } else {
-            Ok(())
-        }
-    }
-
-    async fn admin(
-        &self,
-        method: &Method,
+        request: &Request<Incoming>,
         path: &str,
-        query: Option<&str>,
-        headers: &HeaderMap,
         (peer, open): (SocketAddr, &Open),
     ) -> Response<Full<Bytes>> {
+        let (method, headers) = (as_get(request.method()), request.headers());
         let Some(token) = &self.token else {
             return text(StatusCode::NOT_FOUND, "not found\n");
         };
@@ -134,7 +63,9 @@ impl Admin {
             (&Method::POST, ["tenants", tenant, "revoke"]) => {
                 self.order(tenant, ("revoke", Ask::Revoke), peer).await
             }
-            (&Method::GET, ["keys", "using-old"]) => secrets::using_old(&self.node, query),
+            (&Method::GET, ["keys", "using-old"]) => {
+                secrets::using_old(&self.node, request.uri().query())
+            }
             (&Method::POST, ["tenants", tenant, "suspend"]) => {
                 self.order(tenant, ("suspend", Ask::Suspend(true)), peer)
                     .await

@@ -5,22 +5,30 @@
 //! | `door.rs`, `public.rs` | public | dispatches to the next two |
 //! | `upgrade.rs` | public | `GET /ws` and an upgrade on `/` |
 //! | `api/` | public | `/v1/…`: bots, messages, tokens |
+//! | `probes.rs` | admin | `/healthz`, `/readyz`, `/metrics`, also while the node starts; then dispatches to the next |
 //! | `admin.rs` | admin | `/admin/v1/…` |
-//! | `ops.rs` | admin | `/healthz`, `/readyz`, `/metrics` |
 
 pub(crate) mod admin;
 pub(crate) mod api;
 pub(crate) mod door;
 mod nodes;
-mod ops;
+pub(crate) mod probes;
 mod public;
 mod secrets;
 mod upgrade;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::Full;
+
+/// The method that decides about an answer: HEAD is GET, and hyper leaves out the body.
+fn as_get(method: &Method) -> &Method {
+    match *method {
+        Method::HEAD => &Method::GET,
+        _ => method,
+    }
+}
 
 /// A short text for a person or a probe.
 fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {

@@ -23,9 +23,9 @@ impl Service for Door {
         peer: SocketAddr,
         open: Open,
     ) -> Response<Full<Bytes>> {
-        let path = request.uri().path();
+        let path = self.paths.within(request.uri().path()).unwrap_or_default();
         // Only paths of ours are logged: others have been seen to carry credentials.
-        tracing::debug!(%peer, path = if matches!(path, "/" | "/ws") { path } else { api::route_name(path) }, "request");
+        tracing::debug!(%peer, path = if matches!(path, "/" | "/ws" | "/ws/") { path } else { api::route_name(path) }, "request");
         let source = self.sources.source_of(peer.ip(), request.headers());
         let crowded = open.comes_from(&source).is_err();
         if !crowded && api::is_ours(path) {
@@ -36,7 +36,7 @@ impl Service for Door {
                 StatusCode::TOO_MANY_REQUESTS,
                 RETRY_AFTER_S,
             )),
-            ("/ws", _) | ("/", true) => self.upgrade(request, (source.clone(), open)),
+            ("/ws" | "/ws/", _) | ("/", true) => self.upgrade(request, (source.clone(), open)),
             _ if !self.is_ours(&request) => Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST)),
             _ => Err(Refusal::new(StatusCode::NOT_FOUND)),
         };
@@ -48,9 +48,9 @@ impl Service for Door {
                 self.node.access_log.refused("public", &source, status);
                 let hint = match refusal.status {
                     StatusCode::NOT_FOUND | StatusCode::UPGRADE_REQUIRED => {
-                        "connect a WebSocket to /ws\n"
+                        format!("connect a WebSocket to {}\n", self.paths.socket())
                     }
-                    _ => "",
+                    _ => String::new(),
                 };
                 let (parts, ()) = refusal.response().into_parts();
                 let mut response = text(refusal.status, hint);

@@ -1,4 +1,4 @@
-//! A WebSocket upgrade on `/ws` (or `/`: old URLs have no path).
+//! A WebSocket upgrade on `/ws`, `/ws/` or `/`: old URLs have no path.
 //!
 //! The credential is looked for in `Authorization: Bearer`, `?token=`, then the subprotocol
 //! `t2b.auth.<base64url>`; the first found is the only one tried. It is not judged here: a browser

@@ -93,7 +93,7 @@ const STRANGERS_PART: u64 = 8;
 /// One process's share of the product.
 pub(crate) struct Node {
     pub(crate) settings: Settings,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) access_log: AccessLog,
     pub(crate) backplane: Backplane,
     pub(crate) outbound: Pool,
@@ -182,7 +182,7 @@ pub(crate) struct StoreQueue {
     requests: mpsc::Receiver<(Ticket, store::Request)>,
 }
 
-/// What a node verifies, signs and traces with.
+/// What a node verifies, signs, traces and counts with.
 pub(crate) struct Own {
     /// Credentials.
     pub(crate) keyring: Keyring,
@@ -190,6 +190,8 @@ pub(crate) struct Own {
     pub(crate) lane_keys: LaneKeys,
     /// Frames.
     pub(crate) tracer: Tracer,
+    /// What it does.
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Node {
@@ -205,6 +207,7 @@ impl Node {
             keyring,
             lane_keys,
             tracer,
+            metrics,
         } = own;
         let clock = Clock::start();
         let boot = BootId::from_bits(Ulid::from_parts(clock.now_ms(), fastrand::u128(..)).0);
@@ -250,7 +253,7 @@ impl Node {
             me: Weak::clone(me),
             table_keys: TableKeys::new(hash_keys),
             client_keys: random,
-            metrics: Metrics::new(),
+            metrics,
             access_log: AccessLog::default(),
             places: places(sockets_max),
             shed_log: ShedLog::default(),

@@ -119,11 +119,13 @@ pub fn judge(parts: &Parts, policy: &Policy<'_>) -> Result<Accepted, Refusal> {
     if !host_is_ours(&host, policy.hosts) {
         return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST));
     }
-    if parts.method != Method::GET || parts.version != Version::HTTP_11 {
+    let is_head = parts.method == Method::HEAD;
+    if parts.method != Method::GET && !is_head || parts.version != Version::HTTP_11 {
         return Err(bad());
     }
     let headers = &parts.headers;
-    if !tokens(headers, UPGRADE).any(|token| token.eq_ignore_ascii_case("websocket")) {
+    // HEAD asks what GET would be answered, and never upgrades.
+    if is_head || !tokens(headers, UPGRADE).any(|it| it.eq_ignore_ascii_case("websocket")) {
         let websocket = HeaderValue::from_static("websocket");
         return Err(Refusal::new(StatusCode::UPGRADE_REQUIRED).with(UPGRADE, websocket));
     }

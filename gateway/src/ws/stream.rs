@@ -16,6 +16,8 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio_rustls::server::TlsStream;
 
+use crate::progress::PacedStream;
+
 /// The half that is read.
 pub enum ReadHalf {
     /// A TCP socket.
@@ -100,31 +102,42 @@ where
 
 /// Takes the stream back from hyper after an upgrade; the bytes are those hyper had already read.
 ///
-/// A connection that was served as `TokioIo<TcpStream>` becomes plain, any other boxed; of TLS over
-/// TCP the addresses stay known.
+/// A connection that was served as `TokioIo<TcpStream>`, or as our listener serves it, becomes plain,
+/// any other boxed; of TLS over TCP the addresses stay known.
 pub fn split_upgraded(upgraded: Upgraded) -> (ReadHalf, WriteHalf, Bytes) {
-    match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => {
-            let (read, write) = split_plain(parts.io.into_inner());
-            (read, write, parts.read_buf)
-        }
-        Err(upgraded) => split_tls(upgraded),
-    }
-}
-
-fn split_tls(upgraded: Upgraded) -> (ReadHalf, WriteHalf, Bytes) {
-    match upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>() {
-        Ok(parts) => {
-            let stream = parts.io.into_inner();
-            let ends = SocketEnds::of(stream.get_ref().0);
-            let (read, write) = split_over(stream, ends);
-            (read, write, parts.read_buf)
-        }
+    let upgraded = match stream_of::<PacedStream<TcpStream>>(upgraded) {
+        Ok((stream, read)) => return with_plain(stream.into_inner(), read),
+        Err(upgraded) => upgraded,
+    };
+    let upgraded = match stream_of::<PacedStream<TlsStream<TcpStream>>>(upgraded) {
+        Ok((stream, read)) => return with_tls(stream.into_inner(), read),
+        Err(upgraded) => upgraded,
+    };
+    match stream_of::<TcpStream>(upgraded) {
+        Ok((stream, read)) => with_plain(stream, read),
         Err(upgraded) => {
             let (read, write) = split_boxed(TokioIo::new(upgraded));
             (read, write, Bytes::new())
         }
     }
+}
+
+fn stream_of<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+    upgraded: Upgraded,
+) -> Result<(S, Bytes), Upgraded> {
+    let parts = upgraded.downcast::<TokioIo<S>>()?;
+    Ok((parts.io.into_inner(), parts.read_buf))
+}
+
+fn with_plain(stream: TcpStream, read_already: Bytes) -> (ReadHalf, WriteHalf, Bytes) {
+    let (read, write) = split_plain(stream);
+    (read, write, read_already)
+}
+
+fn with_tls(stream: TlsStream<TcpStream>, read_already: Bytes) -> (ReadHalf, WriteHalf, Bytes) {
+    let ends = SocketEnds::of(stream.get_ref().0);
+    let (read, write) = split_over(stream, ends);
+    (read, write, read_already)
 }
 
 impl ReadHalf {

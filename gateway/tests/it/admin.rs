@@ -48,7 +48,7 @@ async fn only_the_token_opens_it() {
         );
     }
     for host in ["rebound.example", "localhost.evil.example", ""] {
-        let head = format!("GET /healthz HTTP/1.1\r\nhost: {host}\r\n\r\n");
+        let head = format!("GET /admin/v1/status HTTP/1.1\r\nhost: {host}\r\n{bearer}\r\n");
         assert_eq!(
             exchange(server.addresses.admin, head.as_bytes())
                 .await

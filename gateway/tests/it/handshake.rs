@@ -131,6 +131,26 @@ async fn one_source_may_not_fill_the_door() {
 }
 
 #[tokio::test]
+async fn a_slash_at_the_end_of_the_path_changes_nothing() {
+    let server = Server::start().await;
+    let mut phone = server
+        .open("/ws/?clientId=phone", Some(&server.key("alice")))
+        .await;
+    phone.greeted().await;
+    // A path of the HTTP API is what it is: `/v1/bots/` would be a bot without a name.
+    let key = server.key("alice");
+    for path in [
+        "GET /v1/bots/",
+        "GET /v1/bots/bot_a/",
+        "GET /v1/openapi.json/",
+    ] {
+        server.call(&key, path, "").await.problem("not_found");
+    }
+    let lines = format!("host: localhost\r\n{UPGRADE}");
+    assert_eq!(get(&server, "/ws//", &lines).await.status, 404);
+}
+
+#[tokio::test]
 async fn a_slow_head_is_cut_off_without_a_word() {
     let limit = Duration::from_millis(300);
     let server = Server::start_with(|config| config.handshake_timeout = limit).await;

@@ -23,6 +23,8 @@ mod faults;
 #[cfg(test)]
 mod floods;
 #[cfg(test)]
+mod half_close;
+#[cfg(test)]
 mod handshake;
 #[cfg(test)]
 mod harness;
@@ -48,7 +50,11 @@ mod ops;
 #[cfg(test)]
 mod presence;
 #[cfg(test)]
+mod probes;
+#[cfg(test)]
 mod shutdown;
+#[cfg(test)]
+mod slow_http;
 #[cfg(test)]
 mod stalled;
 #[cfg(test)]

@@ -8,7 +8,8 @@ use futures_util::{SinkExt, StreamExt};
 use gateway::config::TlsFiles;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -124,4 +125,50 @@ async fn a_certificate_that_is_not_one_is_named() {
         error.starts_with("TLS: ") && error.contains("missing.pem"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn an_answer_that_is_taken_slowly_arrives_whole() {
+    let (server, tls) = start(Duration::from_millis(500)).await;
+    let mut bot = open(&server, &tls).await;
+    let register = r#"{"type":"register_bot","data":{"botId":"bot_a"}}"#;
+    bot.send(Message::text(register)).await.unwrap();
+    let tcp = crate::slow_http::narrow(&server).await;
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut wire = tls.connect(name, tcp).await.unwrap();
+    let lines = crate::api::lines_of(&server.key("alice"));
+    let body = r#"{"to":"bot_a","text":"hello","messageId":"m"}"#;
+    let path = "POST /v1/messages?waitMs=50000&clientId=script";
+    let head = crate::api::head(path, &lines, body.len());
+    // Before that it may not be there yet.
+    next_of(&mut bot, "bot_registered").await;
+    wire.write_all(format!("{head}{body}").as_bytes())
+        .await
+        .unwrap();
+    wire.flush().await.unwrap();
+    next_of(&mut bot, "message").await;
+    for part in 1..=4 {
+        let text = "x".repeat(230 * 1024);
+        let data = json!({"to": "script", "from": "bot_a", "replyTo": "m", "text": text, "part": part, "parts": 4});
+        let frame = json!({"type": "message", "data": data}).to_string();
+        bot.send(Message::text(frame)).await.unwrap();
+        next_of(&mut bot, "message_ack").await;
+    }
+    let all = crate::slow_http::read_slowly(&mut wire, 920 * 1024).await;
+    assert!(all.len() >= 920 * 1024, "cut after {} bytes", all.len());
+}
+
+/// The next frame of this type; others are passed over.
+async fn next_of(socket: &mut WebSocketStream<TlsStream<TcpStream>>, kind: &str) -> Value {
+    loop {
+        let frame = socket.next().await.unwrap().unwrap();
+        let Message::Text(frame) = frame else {
+            continue;
+        };
+        let frame: Value = serde_json::from_str(&frame).unwrap();
+        assert_ne!(frame["type"], "error", "{frame}");
+        if frame["type"] == kind {
+            return frame;
+        }
+    }
 }

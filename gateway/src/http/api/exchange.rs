@@ -1,5 +1,6 @@
 //! One request on its way to an answer: its query, its credential, its body.
 
+use std::future::pending;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -7,18 +8,22 @@ use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body, Frame, Incoming};
 use protocol::{ErrorCode, Rule, TenantId};
 use router_core::request::Purpose;
 use router_core::session::Opened;
 use smol_str::SmolStr;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::gate::Open;
 use crate::http::door::bearer;
 use crate::node::{Caller, Node, Refused};
+use crate::progress::{PROGRESS_BYTES, Turns};
 use crate::ws::budget::Charge;
 use crate::ws::{Budget, ReadLimits};
+
+/// How long a body may still go on after the end of its stream was seen: it is in this process.
+const LAST_FRAME: Duration = Duration::from_millis(200);
 
 /// A request whose head was read and whose body was not.
 pub(super) struct Exchange<'a> {
@@ -105,10 +110,21 @@ impl<'a> Exchange<'a> {
         Ok(caller)
     }
 
+    /// What its connection shares with it; the listener put it there.
+    fn turns(&self) -> Option<&'a Turns> {
+        self.head.extensions.get::<Arc<Turns>>().map(Arc::as_ref)
+    }
+
+    /// Returns once the peer has ended its sending side.
+    pub(super) fn input_ended(&self) -> impl Future<Output = ()> + use<'a> {
+        input_ended(self.turns())
+    }
+
     /// The whole JSON body.
     ///
-    /// Errors: another media type, more than the tenant's largest frame, not all there within the
-    /// handshake timeout, or no room for what other requests are still sending.
+    /// Errors: another media type, more than the tenant's largest frame, less than
+    /// [`PROGRESS_BYTES`] more within a handshake timeout before it is all there, its end missing, or no
+    /// room for what other requests are still sending.
     pub(super) async fn json_body(self, limits: &ReadLimits) -> Result<Bytes, Refused> {
         let kind = self.header(CONTENT_TYPE.as_str())?.unwrap_or_default();
         let essence = kind.split(';').next().unwrap_or_default().trim();
@@ -116,8 +132,8 @@ impl<'a> Exchange<'a> {
             return Err(ErrorCode::UnsupportedMediaType.into());
         }
         let limit = Duration::from_millis(self.node.settings.handshake_timeout_ms);
-        let read = timeout(limit, read(self.body, limits)).await;
-        let body = read.map_err(|_| ErrorCode::RequestTimeout)??;
+        let turns = self.turns();
+        let body = read(self.body, limits, limit, turns).await?;
         match simdutf8::basic::from_utf8(&body) {
             Ok(_) => Ok(body),
             Err(_) => Err(ErrorCode::BadFrame.into()),
@@ -125,16 +141,27 @@ impl<'a> Exchange<'a> {
     }
 }
 
-async fn read(mut body: Incoming, limits: &ReadLimits) -> Result<Bytes, Refused> {
+async fn input_ended(turns: Option<&Turns>) {
+    match turns {
+        Some(turns) => turns.input_ended().await,
+        None => pending().await,
+    }
+}
+
+async fn read(
+    mut body: Incoming,
+    limits: &ReadLimits,
+    limit: Duration,
+    turns: Option<&Turns>,
+) -> Result<Bytes, Refused> {
     let is_too_large = |bytes: u64| bytes > limits.message_bytes as u64;
     if is_too_large(body.size_hint().lower()) {
         return Err(ErrorCode::TooLarge.into());
     }
     let mut charge = Charge::new(limits.assembly.clone());
     let mut whole = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        // The peer broke off, or its chunks are not well formed.
-        let frame = frame.map_err(|_| ErrorCode::BadRequest)?;
+    let (mut deadline, mut counted) = (Instant::now() + limit, 0);
+    while let Some(frame) = next_frame(&mut body, deadline, turns).await? {
         let Ok(data) = frame.into_data() else {
             continue;
         };
@@ -146,6 +173,32 @@ async fn read(mut body: Incoming, limits: &ReadLimits) -> Result<Bytes, Refused>
             return Err(ErrorCode::QuotaExceeded.into());
         }
         whole.extend_from_slice(&data);
+        if bytes - counted >= PROGRESS_BYTES {
+            (deadline, counted) = (Instant::now() + limit, bytes);
+        }
     }
     Ok(whole.freeze())
+}
+
+/// The next part of a body; none: it is all there.
+///
+/// Errors: nothing by the deadline; the peer broke off, or its chunks are not well formed.
+async fn next_frame(
+    body: &mut Incoming,
+    deadline: Instant,
+    turns: Option<&Turns>,
+) -> Result<Option<Frame<Bytes>>, Refused> {
+    let broken_off = async {
+        input_ended(turns).await;
+        // What came before the end may still be on its way from hyper to here.
+        sleep(LAST_FRAME).await;
+    };
+    let frame = tokio::select! {
+        biased;
+        frame = timeout_at(deadline, body.frame()) => {
+            frame.map_err(|_| ErrorCode::RequestTimeout)?.transpose()
+        }
+        () = broken_off => return Err(ErrorCode::BadRequest.into()),
+    };
+    frame.map_err(|_| ErrorCode::BadRequest.into())
 }

@@ -49,13 +49,19 @@ pub(super) async fn send(exchange: Exchange<'_>) -> Answer {
     };
     let client = exchange.query("clientId");
     let key = idempotency_key(&exchange)?;
+    let ended = exchange.input_ended();
     let mut caller = exchange.join(purpose, client).await?;
     let send = read(exchange, &caller.limits, key).await?;
     let (message_id, status) = caller.send(send).await?;
     let Some(wait_ms) = wait_ms else {
         return Ok(answer(StatusCode::ACCEPTED, &message_id, status, None));
     };
-    let reply = caller.reply(Duration::from_millis(wait_ms)).await?;
+    // Whoever ends its side may be gone, which nobody can tell before something is written to it. What
+    // it sent is acknowledged, and no reply is taken from the sockets of its client id.
+    let reply = tokio::select! {
+        reply = caller.reply(Duration::from_millis(wait_ms)) => reply?,
+        () = ended => None,
+    };
     let code = match reply {
         Some(_) => StatusCode::OK,
         None => StatusCode::ACCEPTED,

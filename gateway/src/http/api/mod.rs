@@ -11,7 +11,7 @@
 //! Order of the checks: `Host` (421), `Origin` (403), path (404), method (405), query and
 //! `Idempotency-Key` (400), credential (401), then the body and what the route asks for. Every refusal is a row of the error table as `application/problem+json`;
 //! nothing of the request is echoed. Who may do what is decided by the same session and tenant that
-//! sockets have. A connection is kept only for those who joined a tenant, and counts as one of its sockets.
+//! sockets have. HEAD is GET without its body. A connection is kept only for those who joined a tenant, and counts as one of its sockets.
 
 mod bots;
 mod cors;
@@ -37,6 +37,7 @@ use smol_str::SmolStr;
 
 use self::cors::Page;
 use self::exchange::{Exchange, JoinedTenant};
+use super::as_get;
 use super::door::Door;
 use crate::gate::Open;
 use crate::node::Refused;
@@ -90,7 +91,7 @@ impl<'a> Route<'a> {
 
     fn allow(&self) -> HeaderValue {
         HeaderValue::from_static(match self {
-            Route::Bots | Route::Bot(_) | Route::OpenApi => "GET, OPTIONS",
+            Route::Bots | Route::Bot(_) | Route::OpenApi => "GET, HEAD, OPTIONS",
             Route::Messages | Route::Tokens => "POST, OPTIONS",
         })
     }
@@ -118,7 +119,8 @@ pub(super) async fn serve(
     // From now on the connection counts as its request.
     open.keep(None);
     let (head, body) = request.into_parts();
-    let route = Route::of(head.uri.path());
+    let path = door.paths.within(head.uri.path());
+    let route = path.and_then(Route::of);
     let name = route.as_ref().map_or("other", Route::name);
     let page = match is_for_us(door, &head) {
         Ok(()) => Page::of(&head, &door.allowed_origins),
@@ -128,7 +130,8 @@ pub(super) async fn serve(
         Err(refused) => (Err(refused), Page::None),
         Ok(page) => {
             let exchange = Exchange::new(&door.node, &head, body, peer, &joined);
-            (answer(exchange, &head.method, route.as_ref()).await, page)
+            let answer = answer(exchange, &head.method, route.as_ref(), &door.openapi);
+            (answer.await, page)
         }
     };
     let answer = match (answer, joined.get()) {
@@ -201,12 +204,17 @@ fn is_for_us(door: &Door, head: &Parts) -> Result<(), Refused> {
     }
 }
 
-async fn answer(exchange: Exchange<'_>, method: &Method, route: Option<&Route<'_>>) -> Answer {
+async fn answer(
+    exchange: Exchange<'_>,
+    method: &Method,
+    route: Option<&Route<'_>>,
+    document: &Bytes,
+) -> Answer {
     let route = route.ok_or(ErrorCode::NotFound)?;
     if *method == Method::OPTIONS {
         return Ok(empty(StatusCode::NO_CONTENT));
     }
-    if *method != route.method() {
+    if as_get(method) != route.method() {
         return Err(ErrorCode::MethodNotAllowed.into());
     }
     match route {
@@ -214,7 +222,7 @@ async fn answer(exchange: Exchange<'_>, method: &Method, route: Option<&Route<'_
         Route::Bot(id) => bots::find(exchange, id).await,
         Route::Messages => messages::send(exchange).await,
         Route::Tokens => tokens::issue(exchange).await,
-        Route::OpenApi => Ok(json(StatusCode::OK, openapi::text())),
+        Route::OpenApi => Ok(json(StatusCode::OK, document.clone())),
     }
 }
 

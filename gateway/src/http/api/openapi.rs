@@ -1,9 +1,6 @@
 //! The API for programs: OpenAPI 3.1, its operations from the handlers' attributes, its schemas from
 //! the types that are on the wire.
 
-use std::sync::LazyLock;
-
-use bytes::Bytes;
 use protocol::frame::SendMessage;
 use protocol::generate::with_plain_enums;
 use protocol::http::{BotPage, MessageAnswer, Problem, TokenIssued, TokenRequest};
@@ -33,16 +30,14 @@ use utoipa::OpenApi;
 )]
 struct Api;
 
-/// The document as it is served.
-pub(super) fn text() -> Bytes {
-    static TEXT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(document()));
-    TEXT.clone()
-}
-
-/// The document, ending with a line break.
-pub(crate) fn document() -> String {
+/// The document of a gateway with this base path, ending with a line break.
+pub(crate) fn document(base_path: &str) -> String {
     let mut document =
         serde_json::to_value(Api::openapi()).expect("the document has string keys only");
+    if !base_path.is_empty() {
+        // The second one is a gateway as it starts by itself, without a base path.
+        document["servers"][0]["url"] = json!(base_path);
+    }
     document["components"] = json!({
         "schemas": schemas(),
         "securitySchemes": { "bearer": {
@@ -102,7 +97,7 @@ mod tests {
 
     #[test]
     fn every_route_is_described_and_every_schema_is_there() {
-        let document: Value = serde_json::from_str(&document()).unwrap();
+        let document: Value = serde_json::from_str(&document("")).unwrap();
         assert_eq!(document["openapi"], "3.1.0");
         let paths = document["paths"].as_object().unwrap();
         for (path, operations) in paths {

@@ -58,7 +58,7 @@ async fn a_preflight_says_what_may_be_sent() {
     let listed = format!("origin: https://app.example\r\n{asks}");
     for (path, methods) in [
         ("/v1/messages", "post, options"),
-        ("/v1/bots/bot_a", "get, options"),
+        ("/v1/bots/bot_a", "get, head, options"),
     ] {
         let answer = server.api(&format!("OPTIONS {path}"), &listed, "").await;
         assert_eq!(

@@ -46,7 +46,7 @@ async fn a_head_is_judged_before_the_body() {
     }
     let query = format!("GET /v1/bots?token={}", server.key("alice"));
     server.api(&query, "", "").await.problem("unauthorized");
-    let head = server.api("HEAD /v1/bots", &key, "").await;
+    let head = server.api("HEAD /v1/messages", &key, "").await;
     assert_eq!((head.status, head.body.as_str()), (405, ""));
 }
 
