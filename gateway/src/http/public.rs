@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use http::header::UPGRADE;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use smol_str::SmolStr;
@@ -37,6 +37,10 @@ impl Service for Door {
                 RETRY_AFTER_S,
             )),
             ("/ws" | "/ws/", _) | ("/", true) => self.upgrade(request, (source.clone(), open)),
+            // A check of a balancer whose configuration names no path.
+            ("/", false) if request.method() == Method::OPTIONS => {
+                return text(StatusCode::NO_CONTENT, "");
+            }
             _ if !self.is_ours(&request) => Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST)),
             _ => Err(Refusal::new(StatusCode::NOT_FOUND)),
         };

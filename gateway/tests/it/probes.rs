@@ -139,10 +139,12 @@ async fn haproxy_finds_a_node_well() {
     };
     let config = format!(
         "defaults\n  timeout connect 5s\n  timeout client 5s\n  timeout server 5s\n\
-         frontend stats\n  mode http\n  bind {stats}\n  stats enable\n  stats uri /\n{}{}{}",
+         frontend stats\n  mode http\n  bind {stats}\n  stats enable\n  stats uri /\n{}{}{}{}{}",
         backend("get", "GET /readyz"),
         backend("head", "HEAD /healthz"),
         backend("options", "/readyz"),
+        backend("plain", ""),
+        backend("public", "").replace(&format!(" port {admin}"), ""),
     );
     let file = server.dir.path().join("haproxy.cfg");
     std::fs::write(&file, config).unwrap();
@@ -162,13 +164,13 @@ async fn haproxy_finds_a_node_well() {
         drop(stream);
         exchange(stats, request).await.body
     };
-    for name in ["get", "head", "options"] {
+    for name in ["get", "head", "options", "plain", "public"] {
         let line = format!("{name},{name},");
-        // `check_status` and `check_code`: a check that the node answered with 200.
+        // `check_status` and `check_code`: a check that the node answered with 200 or 204.
         eventually(name, || async {
             let table = csv().await;
             let mut lines = table.lines();
-            lines.any(|it| it.starts_with(&line) && it.contains(",UP,") && it.contains("L7OK,200"))
+            lines.any(|it| it.starts_with(&line) && it.contains(",UP,") && it.contains("L7OK,20"))
         })
         .await;
     }
