@@ -51,7 +51,7 @@ constants! {
     LIST_MAX: u32 = 1000;
     /// Bytes that weigh as much as one more frame or message: to carry 8 KiB more costs about what a
     /// small message costs.
-    BYTES_PER_UNIT: usize = 8192;
+    BYTES_PER_UNIT: u32 = 8 * 1024;
     /// Which part of its tenant's rates the bearers of one client's tokens have together: a quarter.
     TOKEN_SHARE: u32 = 4;
     /// Bad frames (400 family) without a good one between, after which the socket is closed with 1008.

@@ -217,6 +217,7 @@ pub struct Effects {
 
 impl Effects {
     /// Appends one.
+    #[inline]
     pub fn push(&mut self, effect: Effect) {
         if self.is_empty() {
             self.list.clear();

@@ -21,6 +21,7 @@ pub struct Gcra {
 }
 
 const NS_PER_MS: u64 = 1_000_000;
+const NS_PER_S: u64 = 1_000_000_000;
 
 impl Gcra {
     /// Takes one request, or says after how many milliseconds one would be taken (at least 1).
@@ -32,19 +33,19 @@ impl Gcra {
     /// beyond that is a debt, as in [`Self::charge`]. So a heavy request is never starved by light
     /// ones.
     pub fn take_weighed(&mut self, now_ms: Millis, rate: Rate, weight: u32) -> Result<(), Millis> {
-        if rate.per_second == 0 || rate.burst == 0 {
+        let Some(step) = NS_PER_S.checked_div(u64::from(rate.per_second)) else {
             return Err(1000);
-        }
+        };
         let now = now_ms.saturating_mul(NS_PER_MS);
-        let step = 1_000_000_000 / u64::from(rate.per_second);
-        let burst = step.saturating_mul(u64::from(rate.burst));
+        // At most 10⁹ times 2³²: far below the largest number. So is the weight's product.
+        let burst = step * u64::from(rate.burst);
         let used_until = self.empty_at_ns.max(now);
         let empty_at = used_until.saturating_add(step);
         let latest = now.saturating_add(burst);
         if empty_at > latest {
             return Err((empty_at - latest).div_ceil(NS_PER_MS).max(1));
         }
-        let weight = step.saturating_mul(u64::from(weight));
+        let weight = step * u64::from(weight);
         self.empty_at_ns = used_until
             .saturating_add(weight)
             .min(latest.saturating_add(burst));
@@ -55,10 +56,10 @@ impl Gcra {
     /// it takes requests again after at most the time that fills a burst.
     pub fn charge(&mut self, now_ms: Millis, rate: Rate, weight: u32) {
         let now = now_ms.saturating_mul(NS_PER_MS);
-        let step = 1_000_000_000 / u64::from(rate.per_second.max(1));
-        let burst = step.saturating_mul(u64::from(rate.burst));
-        let weight = step.saturating_mul(u64::from(weight));
-        let most = now.saturating_add(burst.saturating_mul(2));
+        let step = NS_PER_S / u64::from(rate.per_second.max(1));
+        let burst = step * u64::from(rate.burst);
+        let weight = step * u64::from(weight);
+        let most = now.saturating_add(2 * burst);
         let empty_at = self.empty_at_ns.max(now).saturating_add(weight);
         self.empty_at_ns = empty_at.min(most).max(self.empty_at_ns);
     }

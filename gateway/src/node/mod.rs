@@ -161,7 +161,7 @@ struct ShardState {
     shard: Shard,
     /// Nobody chooses these keys: they are counted up.
     connections: foldhash::HashMap<ConnKey, Arc<Entry>>,
-    budgets: HashMap<TenantId, TenantBudgets>,
+    budgets: HashMap<TenantId, Box<TenantBudgets>>,
 }
 
 /// What time it is, and which nodes there are.

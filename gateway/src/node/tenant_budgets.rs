@@ -48,30 +48,38 @@ pub(super) struct ClientShare {
 #[derive(Default)]
 pub(super) struct ClientShares {
     first: Option<(ClientHash, ClientShare)>,
-    others: foldhash::HashMap<ClientHash, ClientShare>,
+    others: Option<Box<foldhash::HashMap<ClientHash, ClientShare>>>,
 }
 
 impl ClientShares {
     fn get_mut(&mut self, client: ClientHash) -> Option<&mut ClientShare> {
         match &mut self.first {
             Some((first, share)) if *first == client => Some(share),
-            Some(_) | None => self.others.get_mut(&client),
+            Some(_) | None => self.others.as_mut()?.get_mut(&client),
         }
     }
 
     fn or_default(&mut self, client: ClientHash) -> &mut ClientShare {
-        if self.first.is_none() && self.others.is_empty() {
-            self.first = Some((client, ClientShare::default()));
+        if self.others.is_none() {
+            self.first
+                .get_or_insert_with(|| (client, ClientShare::default()));
         }
         match &mut self.first {
             Some((first, share)) if *first == client => share,
-            Some(_) | None => self.others.entry(client).or_default(),
+            Some(_) | None => {
+                let others = self.others.get_or_insert_default();
+                others.entry(client).or_default()
+            }
         }
     }
 
     fn remove(&mut self, client: ClientHash) {
-        if self.first.take_if(|(first, _)| *first == client).is_none() {
-            self.others.remove(&client);
+        if self.first.take_if(|(first, _)| *first == client).is_some() {
+            return;
+        }
+        if let Some(others) = &mut self.others {
+            others.remove(&client);
+            self.others.take_if(|others| others.is_empty());
         }
     }
 }
@@ -120,7 +128,7 @@ impl ShardState {
     /// What a tenant's sockets share; made with the first of them.
     pub(super) fn budgets_of(&mut self, node: &Node, tenant: &TenantId) -> &mut TenantBudgets {
         let own = self.budgets.entry(tenant.clone());
-        own.or_insert_with(|| TenantBudgets::new(node, tenant))
+        own.or_insert_with(|| Box::new(TenantBudgets::new(node, tenant)))
     }
 
     /// Forgets what a tenant's sockets share, if it has none.

@@ -256,8 +256,7 @@ impl Session {
     }
 
     fn text(&mut self, env: &Env<'_>, text: &Bytes, fx: &mut Effects) {
-        let weight = 1 + text.len() / BYTES_PER_UNIT;
-        let weight = u32::try_from(weight).unwrap_or(u32::MAX);
+        let weight = 1 + u32::try_from(text.len()).unwrap_or(u32::MAX) / BYTES_PER_UNIT;
         let within_rate = self
             .frames
             .take_weighed(env.now_ms, self.frame_rate(), weight);

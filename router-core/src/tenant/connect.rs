@@ -1,6 +1,6 @@
 //! Joins and leaves, and the policy that decides who may stay.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use protocol::codec::encode;
 use protocol::connect::{AuthLimits, AuthOk, Resumed};
@@ -36,7 +36,7 @@ pub(super) struct Entering {
     newcomers: SmallMap<ConnKey, Box<Newcomer>, 0>,
     ids: BTreeSet<ConnectionId>,
     /// How many of each client id are sockets.
-    sockets: BTreeMap<ClientId, usize>,
+    sockets: SmallMap<ClientId, usize, 0>,
 }
 
 impl Entering {
@@ -56,7 +56,7 @@ impl Entering {
     fn insert(&mut self, newcomer: Newcomer) {
         self.ids.insert(newcomer.join.id);
         if newcomer.join.purpose == Purpose::Socket {
-            *self.sockets.entry(newcomer.client.clone()).or_default() += 1;
+            *self.sockets.or_default(&newcomer.client) += 1;
         }
         self.newcomers
             .insert(newcomer.join.conn, Box::new(newcomer));
@@ -65,6 +65,10 @@ impl Entering {
     fn remove(&mut self, key: ConnKey) -> Option<Box<Newcomer>> {
         let newcomer = self.newcomers.remove(&key)?;
         self.ids.remove(&newcomer.join.id);
+        if self.ids.is_empty() {
+            // An emptied set keeps memory.
+            self.ids = BTreeSet::new();
+        }
         if newcomer.join.purpose == Purpose::Socket
             && let Some(sockets) = self.sockets.get_mut(&newcomer.client)
         {

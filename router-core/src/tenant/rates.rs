@@ -22,6 +22,10 @@ use crate::gcra::{Gcra, Rate};
 use crate::permit::Grant;
 use crate::small::SmallMap;
 
+/// Most bytes that a bucket is behind, and which part of a burst at most.
+const BYTES_STEP: u32 = 8 * 1024;
+const BYTES_STEPS: u32 = 64;
+
 /// The rates of one tenant on one of its nodes, or of one token there.
 #[derive(Debug, Clone, Copy)]
 struct Allowance<'a> {
@@ -31,8 +35,9 @@ struct Allowance<'a> {
 }
 
 impl<'a> Allowance<'a> {
-    fn of(limits: &'a Limits, nodes: usize) -> Self {
-        let divisor = u32::try_from(nodes).unwrap_or(u32::MAX).max(1);
+    /// `nodes`: at least 1.
+    fn of(limits: &'a Limits, nodes: u32) -> Self {
+        let divisor = nodes;
         Self { limits, divisor }
     }
 
@@ -49,11 +54,20 @@ impl<'a> Allowance<'a> {
         self.part(self.limits.bytes_per_second, self.limits.bytes_burst)
     }
 
+    /// Bytes that gather while their bucket is full, before they are taken together: so most small
+    /// messages take from one bucket only.
+    fn bytes_step(self) -> u32 {
+        BYTES_STEP.min(self.limits.bytes_burst / BYTES_STEPS)
+    }
+
     fn joins(self) -> Rate {
         self.part(self.limits.joins_per_second, self.limits.joins_burst)
     }
 
     fn part(self, per_second: u32, burst: u32) -> Rate {
+        if self.divisor == 1 {
+            return Rate { per_second, burst };
+        }
         Rate {
             per_second: (per_second / self.divisor).max(1),
             burst: (burst / self.divisor).max(1),
@@ -66,10 +80,13 @@ impl<'a> Allowance<'a> {
 struct Buckets {
     work: Gcra,
     bytes: Gcra,
+    /// Bytes that are not taken from `bytes` yet.
+    bytes_left_out: u32,
     joins: Gcra,
 }
 
 impl Buckets {
+    #[inline]
     fn take_message(
         &mut self,
         now_ms: Millis,
@@ -82,8 +99,14 @@ impl Buckets {
             self.work
                 .take_weighed(now_ms, allowed.work(), message.units)?;
         }
-        self.bytes
-            .take_weighed(now_ms, allowed.bytes(), message.bytes)
+        let bytes = self.bytes_left_out.saturating_add(message.bytes);
+        if bytes < allowed.bytes_step() && self.bytes.is_full(now_ms) {
+            self.bytes_left_out = bytes;
+            return Ok(());
+        }
+        self.bytes.take_weighed(now_ms, allowed.bytes(), bytes)?;
+        self.bytes_left_out = 0;
+        Ok(())
     }
 
     fn charge(&mut self, now_ms: Millis, allowed: Allowance<'_>, units: u32, bytes: u32) {
@@ -108,9 +131,10 @@ pub(super) struct Weight {
 
 impl Weight {
     pub fn of(bytes: usize, is_paid: bool) -> Self {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         Self {
-            units: 1 + units_of(bytes),
-            bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+            units: 1 + bytes / BYTES_PER_UNIT,
+            bytes,
             is_paid,
         }
     }
@@ -118,7 +142,7 @@ impl Weight {
 
 /// What so many bytes weigh.
 pub(super) fn units_of(bytes: usize) -> u32 {
-    u32::try_from(bytes / BYTES_PER_UNIT).unwrap_or(u32::MAX)
+    u32::try_from(bytes).unwrap_or(u32::MAX) / BYTES_PER_UNIT
 }
 
 /// The buckets of a tenant, and of the tokens that are in use.
@@ -133,7 +157,7 @@ pub(super) struct Rates {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Payer<'a> {
     limits: &'a Limits,
-    nodes: usize,
+    nodes: u32,
     /// The credential; absent: another node asks.
     grant: Option<&'a Grant>,
     now_ms: Millis,
@@ -148,7 +172,8 @@ impl<'a> Payer<'a> {
     ) -> Self {
         Self {
             limits,
-            nodes: routes.node_count(),
+            // Far fewer than 4 billion.
+            nodes: routes.node_count() as u32,
             grant,
             now_ms: env.now_ms,
         }
@@ -209,6 +234,7 @@ impl Rates {
         self.all.charge(now_ms, allowed, units, bytes);
     }
 
+    #[inline]
     fn token(&mut self, payer: Payer<'_>) -> Option<&mut Buckets> {
         let client = payer.grant?.client()?;
         if !self.tokens.contains_key(client) {

@@ -240,7 +240,8 @@ impl Tenant {
         drop(route);
         let sent = Sent { asked, away };
         let number = self.deliver_here(Origin::Here(sent), parcel, &plan, fx);
-        for WireCopy { node, bytes, .. } in copies.into_iter().flatten() {
+        let Some(copies) = copies else { return };
+        for WireCopy { node, bytes, .. } in copies {
             let parcel = lane::Parcel {
                 receipt: self.receipt(number),
                 bytes,
@@ -376,6 +377,7 @@ impl Tenant {
         }
     }
 
+    #[inline]
     fn print_of(&self, envelope: &Envelope) -> Option<Print> {
         let message = &envelope.message;
         let id = message.message_id.as_ref();
@@ -386,8 +388,12 @@ impl Tenant {
         Some(print)
     }
 
+    #[inline]
     fn known(&mut self, env: &Env<'_>, print: Option<&Print>) -> Known {
-        print.map_or(Known::New, |print| self.dedupe.look(print, env.now_ms))
+        match print {
+            Some(print) => self.dedupe.look(print, env.now_ms),
+            None => Known::New,
+        }
     }
 
     fn receipt(&self, number: u64) -> Receipt {

@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 use crate::talk::{about, key, message, register, token};
 use crate::world::{START_MS, World};
 
+/// Bytes that weigh as much as one more message.
+const UNIT: usize = BYTES_PER_UNIT as usize;
+
 /// What a flood is answered: how often with something else than `rate_limited`, until it is that.
 fn until_limited(w: &mut World, conn: ConnKey, frame: &Value) -> usize {
     let answers = (0..10_000).take_while(|_| {
@@ -57,12 +60,7 @@ fn a_frame_weighs_its_bytes() {
         ..Limits::default()
     };
     let overhead = message("bot_a", "").to_string().len();
-    for (bytes, frames) in [
-        (BYTES_PER_UNIT - 1, 60),
-        (BYTES_PER_UNIT, 30),
-        (5 * BYTES_PER_UNIT, 10),
-        (60 * BYTES_PER_UNIT, 1),
-    ] {
+    for (bytes, frames) in [(UNIT - 1, 60), (UNIT, 30), (5 * UNIT, 10), (60 * UNIT, 1)] {
         let mut w = World::limited(limits.clone());
         let conn = w.join(None);
         let frame = message("bot_a", &text_of(bytes - overhead));
