@@ -183,13 +183,9 @@ pub enum Fact {
     Duplicate,
     /// A partial or typing was dropped: rate, offline or full.
     BestEffortDropped,
-    /// A bot that had no home here got one.
-    BotOnline {
-        /// The connection that holds it.
-        home: ConnKey,
-        /// The bot.
-        bot: BotId,
-    },
+    /// A bot that had no home here got one: the connection that holds it, and the bot. In a box, as
+    /// a fact is part of every effect, and these are few.
+    BotOnline(Box<(ConnKey, BotId)>),
     /// A bot lost its home.
     BotOffline,
     /// A bot's home was taken by another socket.
@@ -198,13 +194,9 @@ pub enum Fact {
     StoreLostData,
     /// A tenant's directory is read from the store.
     DirectoryRead,
-    /// It is to be read again so soon after the last time that it waits.
-    ReadDeferred {
-        /// Whose.
-        tenant: TenantId,
-        /// How long, milliseconds.
-        wait_ms: u64,
-    },
+    /// It is to be read again so soon after the last time that it waits: whose, and how long,
+    /// milliseconds.
+    ReadDeferred(Box<(TenantId, u64)>),
 }
 
 /// Effects in the order they must be performed. A few of them take no allocation.

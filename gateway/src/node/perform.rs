@@ -253,7 +253,8 @@ impl Node {
                     }
                 }
                 Effect::Note(fact) => {
-                    if let Fact::BotOnline { home, bot } = &fact
+                    if let Fact::BotOnline(online) = &fact
+                        && let (home, bot) = &**online
                         && let Some(entry) = connections.get(home)
                     {
                         work.registered.push((Arc::clone(entry), bot.clone()));
@@ -330,12 +331,13 @@ impl Node {
             Fact::Delivered { bytes } => work.traffic.delivered(*bytes),
             Fact::Duplicate => metrics.duplicates.increment(1),
             Fact::BestEffortDropped => metrics.best_effort_dropped.increment(1),
-            Fact::BotOnline { .. } => metrics.bots_online.increment(1.0),
+            Fact::BotOnline(_) => metrics.bots_online.increment(1.0),
             Fact::BotOffline => metrics.bots_online.decrement(1.0),
             Fact::Takeover => metrics.takeovers.increment(1),
             Fact::StoreLostData => metrics.cluster.healed.increment(1),
             Fact::DirectoryRead => metrics.cluster.directory_reads.increment(1),
-            Fact::ReadDeferred { tenant, wait_ms } => {
+            Fact::ReadDeferred(deferred) => {
+                let (tenant, wait_ms) = &**deferred;
                 metrics.cluster.reads_deferred.increment(1);
                 if self.reread_line.is_due(self.now_ms()) {
                     tracing::warn!(

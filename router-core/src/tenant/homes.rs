@@ -167,8 +167,8 @@ impl Tenant {
         }
         match (before, after) {
             (None, Some(home)) => {
-                let bot = id.clone();
-                fx.push(Effect::Note(Fact::BotOnline { home, bot }));
+                let fact = Fact::BotOnline(Box::new((home, id.clone())));
+                fx.push(Effect::Note(fact));
             }
             (Some(_), None) => fx.push(Effect::Note(Fact::BotOffline)),
             (None, None) | (Some(_), Some(_)) => {}

@@ -56,10 +56,9 @@ impl Tenant {
         }
         if rereads.due_ms.is_none() {
             rereads.due_ms = Some(rereads.allowed_ms);
-            fx.push(Effect::Note(Fact::ReadDeferred {
-                tenant: self.id.clone(),
-                wait_ms: rereads.allowed_ms - env.now_ms,
-            }));
+            let wait_ms = rereads.allowed_ms - env.now_ms;
+            let fact = Fact::ReadDeferred(Box::new((self.id.clone(), wait_ms)));
+            fx.push(Effect::Note(fact));
         }
         false
     }

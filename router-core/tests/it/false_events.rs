@@ -81,7 +81,7 @@ fn many_of_them_are_read_for_less_and_less_often() {
     // Twice at once, then after 100, 200, 400, 800, 1600, 3200, 5000, 5000, … ms, give or take a quarter.
     assert!((5..=12).contains(&reads), "{reads} reads in 20 s");
     let deferred = w.facts.iter().any(|fact| {
-        matches!(fact, Fact::ReadDeferred { tenant, wait_ms } if *tenant == alice() && *wait_ms > 1000)
+        matches!(fact, Fact::ReadDeferred(deferred) if deferred.0 == alice() && deferred.1 > 1000)
     });
     assert!(deferred, "the shell is told");
     reads = w.answer_reads_for(60_000);
