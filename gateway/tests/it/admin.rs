@@ -9,7 +9,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use crate::harness::{Server, eventually, message};
+use crate::harness::{SOON, Server, eventually, message, within};
 use crate::http::exchange;
 
 #[tokio::test]
@@ -270,5 +270,6 @@ async fn a_policy_is_written_once_the_directory_can_be() {
     server.order("alice", "revoke").await;
     made_again(&server);
     let path = server.dir.path().join("policies.json");
-    eventually("it is written", || async { path.exists() }).await;
+    // It is tried again every 5 s.
+    within(3 * SOON, "it is written", || async { path.exists() }).await;
 }

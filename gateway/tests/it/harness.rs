@@ -267,14 +267,23 @@ pub fn register(bot: &str) -> String {
 }
 
 /// Tries until it is so, or it is too late.
-pub async fn eventually<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
+pub async fn eventually<F: Future<Output = bool>>(what: &str, is_so: impl FnMut() -> F) {
+    within(SOON, what, is_so).await;
+}
+
+/// The same, for what takes longer than other things.
+pub async fn within<F: Future<Output = bool>>(
+    limit: Duration,
+    what: &str,
+    mut is_so: impl FnMut() -> F,
+) {
     let mut looks = interval(Duration::from_millis(5));
     let tries = async {
         while !is_so().await {
             looks.tick().await;
         }
     };
-    timeout(SOON, tries)
+    timeout(limit, tries)
         .await
         .unwrap_or_else(|_| panic!("{what}: not in time"));
 }
