@@ -94,19 +94,7 @@ async fn set_right(library: PathBuf, wrong: &str, setup: Setup) {
     })
     .await;
 
-    // Three heartbeats: who is judged by a clock that was set is closed by then.
-    let (begun, pings) = (Instant::now(), tablet.pings);
-    while begun.elapsed() < 3 * HEARTBEAT {
-        told.push(pong(&mut phone).await);
-        assert_eq!(phone.say("bot_main", "still there?").await, "delivered");
-        assert_eq!(bot.say("phone", "yes").await, "delivered");
-        // It says nothing but what answers a ping.
-        tablet.drain().await;
-        let_pass_until(Instant::now() + Duration::from_millis(200)).await;
-    }
-    let due = begun.elapsed().as_secs() / HEARTBEAT.as_secs();
-    let pings = u64::from(tablet.pings - pings);
-    assert!((2..=due + 1).contains(&pings), "{pings} pings of {due}");
+    told.extend(three_heartbeats(&mut phone, &mut bot, &mut tablet).await);
     assert!(told.is_sorted(), "told on one connection: {told:?}");
     if wrong.starts_with('-') {
         assert!(is_right(*told.last().unwrap()), "it goes forward at once");
@@ -128,6 +116,24 @@ async fn set_right(library: PathBuf, wrong: &str, setup: Setup) {
         (metrics["t2b_clock_skew_seconds"].abs() < 1.0).then_some(())
     })
     .await;
+}
+
+/// Three heartbeats of talk, which gives the times told: who is judged by a clock that was set is closed
+/// by then. The quiet one says nothing but what answers a ping.
+async fn three_heartbeats(phone: &mut Socket, bot: &mut Socket, quiet: &mut Socket) -> Vec<u64> {
+    let mut told = Vec::new();
+    let (begun, pings) = (Instant::now(), quiet.pings);
+    while begun.elapsed() < 3 * HEARTBEAT {
+        told.push(pong(phone).await);
+        assert_eq!(phone.say("bot_main", "still there?").await, "delivered");
+        assert_eq!(bot.say("phone", "yes").await, "delivered");
+        quiet.drain().await;
+        let_pass_until(Instant::now() + Duration::from_millis(200)).await;
+    }
+    let due = begun.elapsed().as_secs() / HEARTBEAT.as_secs();
+    let pings = u64::from(quiet.pings - pings);
+    assert!((2..=due + 1).contains(&pings), "{pings} pings of {due}");
+    told
 }
 
 /// A token that a node makes, and when it ends, Unix milliseconds.
