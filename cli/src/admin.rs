@@ -89,20 +89,32 @@ fn warn_if_not_persisted(answer: &Value) {
 pub async fn using_old(asked: UsingOld) -> Result<(), Failure> {
     let config = asked.config.load(Purpose::Admin)?;
     let mut path = "keys/using-old?limit=1000".to_owned();
-    loop {
-        let page = get(&config, &path).await?;
+    let mut users = Vec::new();
+    let connections = loop {
+        let mut page = get(&config, &path).await?;
         for tenant in page["tenants"].as_array().into_iter().flatten() {
             let id = tenant["tenant"].as_str().unwrap_or("?");
-            println!("{id} {}", tenant["connections"]);
+            users.push((id.to_owned(), tenant["connections"].clone()));
         }
-        let Some(next) = page["next"].as_str() else {
-            let connections = &page["connections"];
-            let (first, other) = (&connections["first"], &connections["other"]);
-            eprintln!("{other} connections of this node use an old secret, {first} the first one");
-            return Ok(());
-        };
-        path = format!("keys/using-old?limit=1000&after={next}");
+        match page["next"].as_str() {
+            Some(next) => path = format!("keys/using-old?limit=1000&after={next}"),
+            None => break page["connections"].take(),
+        }
+    };
+    if asked.output.json {
+        let users = users
+            .iter()
+            .map(|(user, connections)| json!({"user": user, "connections": connections}));
+        let users: Vec<_> = users.collect();
+        term::print_json(&json!({"connections": connections, "users": users}));
+        return Ok(());
     }
+    for (user, connections) in users {
+        println!("{user} {connections}");
+    }
+    let (first, other) = (&connections["first"], &connections["other"]);
+    eprintln!("{other} connections of this node use an old secret, {first} the first one");
+    Ok(())
 }
 
 /// `GET /admin/v1/<path>`.

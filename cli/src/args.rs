@@ -135,6 +135,8 @@ pub struct Verify {
 #[derive(Args)]
 pub struct UsingOld {
     #[command(flatten)]
+    pub output: Output,
+    #[command(flatten)]
     pub config: Hidden,
 }
 

@@ -11,10 +11,10 @@ mod turns;
 use std::sync::Arc;
 
 use client::{Client, Event, Unreadable};
-use protocol::BotId;
 use protocol::frame::{Delivered, SendMessage, SendPartial};
 use protocol::limits::PARTIAL_BYTES_MAX;
 use protocol::presence::RegisterBot;
+use protocol::{BotId, ConnectionId};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -31,6 +31,9 @@ use turns::Turns;
 const RUNNING_MAX: usize = 64;
 /// Messages that wait. Full: a message is answered with `busy` at once.
 const WAITING_MAX: usize = 256;
+
+/// Messages in turns, by the connection that they come from.
+type WaitingMessages = Turns<ConnectionId, Box<Delivered>>;
 
 /// What a bot says to a message.
 pub trait Answer: Send + Sync + 'static {
@@ -53,12 +56,13 @@ pub struct Trouble {
 pub async fn run(target: &Target, bot: RegisterBot, answer: impl Answer) -> Result<(), Failure> {
     let (client, events) = connect(target, None).await?;
     let id = bot.bot_id.clone();
-    client.register(bot).await?;
+    let mut feed = Feed::new(events);
+    feed.during(client.register(bot)).await?;
     println!("{} is online; Ctrl-C ends it", term::bold(&id));
     let mut terminate =
         signal(SignalKind::terminate()).map_err(|error| Failure::failed("signals", error))?;
     let ended = tokio::select! {
-        ended = serve(&client, Feed::new(events), answer) => ended,
+        ended = serve(&client, feed, answer) => ended,
         _ = terminate.recv() => Ok(()),
         _ = tokio::signal::ctrl_c() => Ok(()),
     };
@@ -87,7 +91,7 @@ pub fn described(id: &BotId, name: &str, kind: &str, description: &str) -> Regis
 /// is cancelled too.
 pub async fn serve(client: &Client, mut feed: Feed, answer: impl Answer) -> Result<(), Failure> {
     let answer = Arc::new(answer);
-    let mut turns: Turns<_, Box<Delivered>> = Turns::new(RUNNING_MAX, WAITING_MAX);
+    let mut turns = WaitingMessages::new(RUNNING_MAX, WAITING_MAX);
     let mut running = JoinSet::new();
     loop {
         while let Some((sender, message)) = turns.start() {
@@ -99,13 +103,7 @@ pub async fn serve(client: &Client, mut feed: Feed, answer: impl Answer) -> Resu
         }
         tokio::select! {
             event = feed.next() => {
-                let Some(message) = message_of(client, event?).await? else {
-                    continue;
-                };
-                if let Err(message) = turns.push(message.connection_id, message) {
-                    let text = "too many messages wait".to_owned();
-                    refuse(client, &message, Trouble { reason: "busy", text }).await;
-                }
+                feed.during(on_event(client, &mut turns, event?)).await?;
             }
             Some(ended) = running.join_next() => {
                 turns.ended(ended.map_err(|error| Failure::failed("internal", error))?);
@@ -114,13 +112,23 @@ pub async fn serve(client: &Client, mut feed: Feed, answer: impl Answer) -> Resu
     }
 }
 
-/// The message that an event brings. Errors: the bot is lost.
-async fn message_of(client: &Client, event: Event) -> Result<Option<Box<Delivered>>, Failure> {
+/// Takes the message that an event brings, or refuses it. Errors: the bot is lost.
+async fn on_event(
+    client: &Client,
+    turns: &mut WaitingMessages,
+    event: Event,
+) -> Result<(), Failure> {
     match event {
-        Event::Message(message) => Ok(Some(message)),
+        Event::Message(message) => {
+            if let Err(message) = turns.push(message.connection_id, message) {
+                let (reason, text) = ("busy", "too many messages wait".to_owned());
+                refuse(client, &message, Trouble { reason, text }).await;
+            }
+            Ok(())
+        }
         Event::Unreadable(unreadable) => {
             refuse_unreadable(client, &unreadable).await;
-            Ok(None)
+            Ok(())
         }
         Event::Unregistered(_) => Err(Failure::failed("replaced", "another process took the bot")),
         Event::RegisterFailed { error, .. } => Err(error.into()),
@@ -133,7 +141,7 @@ async fn message_of(client: &Client, event: Event) -> Result<Option<Box<Delivere
         | Event::BotStatus(_)
         | Event::Registered(_)
         | Event::Refused(_)
-        | Event::Migrate(_) => Ok(None),
+        | Event::Migrate(_) => Ok(()),
     }
 }
 

@@ -30,7 +30,7 @@ pub async fn run(client: &Client, feed: &mut Feed, args: &Chat, show: Show) -> R
         tokio::select! {
             line = lines.next_line() => match line {
                 Ok(Some(line)) if line.trim().is_empty() => {}
-                Ok(Some(line)) => talk.say(client, line).await?,
+                Ok(Some(line)) => talk.say(client, feed, line).await?,
                 Ok(None) | Err(_) => break,
             },
             event = feed.next() => talk.on_event(&event?),
@@ -56,13 +56,13 @@ struct Talk<'a> {
 
 impl Talk<'_> {
     /// Sends a line. A refusal that concerns only this line is told and the talk goes on.
-    async fn say(&mut self, client: &Client, text: String) -> Result<(), Failure> {
+    async fn say(&mut self, client: &Client, feed: &mut Feed, text: String) -> Result<(), Failure> {
         let message = SendMessage {
             to: self.bot.to_string(),
             text: Some(text),
             ..SendMessage::default()
         };
-        match client.send(message).await {
+        match feed.during(client.send(message)).await {
             Ok(ack) => {
                 self.due.insert(ack.message_id.to_string());
                 Ok(())

@@ -32,12 +32,11 @@ pub async fn run(args: Chat) -> Result<(), Failure> {
 async fn talk(client: &Client, feed: &mut Feed, args: &Chat) -> Result<(), Failure> {
     let show = Show::new(args.json);
     let limit = args.wait.unwrap_or(WAIT);
-    if !is_online(client, &args.bot).await? {
+    if !feed.during(is_online(client, &args.bot)).await? {
         let (bot, seconds) = (&args.bot, limit.as_secs());
         let waiting = async {
-            let known = is_known(client, bot);
             // Who says how long to wait may mean a bot that is yet to register for the first time.
-            if args.wait.is_none() && !known.await? {
+            if args.wait.is_none() && !feed.during(is_known(client, bot)).await? {
                 return Err(unknown(bot));
             }
             eprintln!("waiting for {bot} to come online, at most {seconds} s");
@@ -85,7 +84,7 @@ async fn is_online(client: &Client, bot: &BotId) -> Result<bool, Failure> {
 /// Waits until the bot is online. Errors: the connection ended for good.
 pub async fn online(client: &Client, feed: &mut Feed, bot: &BotId) -> Result<(), Failure> {
     // Presence is told from `auth_ok` on, so nothing is missed between this and the events.
-    if self::is_online(client, bot).await? {
+    if feed.during(self::is_online(client, bot)).await? {
         return Ok(());
     }
     let is_online = |id: &BotId, status| id == bot && status == BotState::Online;
@@ -125,7 +124,7 @@ async fn ask(
         text: Some(text.to_owned()),
         ..SendMessage::default()
     };
-    let ack = client.send(question).await?;
+    let ack = feed.during(client.send(question)).await?;
     let asked = ack.message_id.to_string();
     show.frame(&ServerMessage::MessageAck(ack));
     let answer = async {

@@ -1,4 +1,5 @@
-//! The system clock of one of two nodes is two hours off when it starts, and is then set right.
+//! The system clock of a node is two hours off when it starts, and is then set right: of one of two
+//! nodes, and of a node alone.
 //!
 //! libfaketime stands between that node and its clock; a file says how far off it is.
 
@@ -15,13 +16,33 @@ use crate::wait::{let_pass_until, until};
 const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How far a time that is right may be off: the way there and back on a busy machine.
 const EXACT_MS: u64 = 3000;
+/// How long tokens live, seconds; the longer ones outlive a step forward.
+const SHORT_S: u64 = 600;
+const LONG_S: u64 = 3 * 3600;
 
 pub async fn a_clock_that_is_set_is_followed() -> String {
+    in_both_directions(|| Setup {
+        nodes: 2,
+        ..Setup::default()
+    })
+    .await
+}
+
+pub async fn a_node_alone_follows_its_clock() -> String {
+    in_both_directions(|| Setup {
+        nodes: 1,
+        alone: true,
+        ..Setup::default()
+    })
+    .await
+}
+
+async fn in_both_directions(setup: fn() -> Setup) -> String {
     let Some(library) = library() else {
         return "skipped: no libfaketime".to_owned();
     };
     for wrong in ["-2h", "+2h"] {
-        set_right(library.clone(), wrong).await;
+        set_right(library.clone(), wrong, setup()).await;
     }
     "set by two hours in both directions".to_owned()
 }
@@ -37,7 +58,7 @@ fn library() -> Option<PathBuf> {
     found
 }
 
-async fn set_right(library: PathBuf, wrong: &str) {
+async fn set_right(library: PathBuf, wrong: &str, setup: Setup) {
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("clock");
     std::fs::write(&file, wrong).unwrap();
@@ -48,18 +69,22 @@ async fn set_right(library: PathBuf, wrong: &str) {
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
     ];
     let environment = vec![("T2B_HEARTBEAT", format!("{}s", HEARTBEAT.as_secs()))];
+    let alone = setup.alone;
     let cluster = Cluster::start(Setup {
-        nodes: 2,
         environment,
         first,
-        ..Setup::default()
+        ..setup
     })
     .await;
+    let last = cluster.nodes.len() - 1;
     let mut phone = cluster.socket(0, "alice", "phone").await;
-    let mut bot = cluster.bot(1, "alice", "bot_main").await;
+    let mut bot = cluster.bot(last, "alice", "bot_main").await;
     cluster.bots_online("alice", &["bot_main"]).await;
     let mut told = vec![pong(&mut phone).await];
     assert!(told[0].abs_diff(unix_ms()) > 3600 * 1000, "it is wrong");
+    let (long, _) = token(&cluster, 0, LONG_S).await;
+    let public = &cluster.nodes[0].public;
+    let mut tablet = Socket::connect(public, &long, "tablet").await.unwrap();
 
     std::fs::write(&file, "+0").unwrap();
     let is_right = |ms: u64| ms.abs_diff(unix_ms()) < EXACT_MS;
@@ -69,26 +94,23 @@ async fn set_right(library: PathBuf, wrong: &str) {
     })
     .await;
 
-    // Three heartbeats: who is judged by a clock that was set is closed by then.
-    let end = Instant::now() + 3 * HEARTBEAT;
-    while Instant::now() < end {
-        told.push(pong(&mut phone).await);
-        assert_eq!(phone.say("bot_main", "still there?").await, "delivered");
-        assert_eq!(bot.say("phone", "yes").await, "delivered");
-        let_pass_until(Instant::now() + Duration::from_millis(200)).await;
-    }
+    told.extend(three_heartbeats(&mut phone, &mut bot, &mut tablet).await);
     assert!(told.is_sorted(), "told on one connection: {told:?}");
     if wrong.starts_with('-') {
         assert!(is_right(*told.last().unwrap()), "it goes forward at once");
+        let again = Socket::connect(public, &long, "tablet").await;
+        assert!(again.is_ok(), "a token that has not ended yet");
     }
-    tokens_count_on_both(&cluster).await;
+    tokens_count_everywhere(&cluster).await;
+    pong(&mut tablet).await;
 
     let metrics = cluster.nodes[0].metrics().await;
     assert_eq!(metrics["t2b_clock_steps_total"], 1.0);
     assert_eq!(metrics[r#"t2b_closes_total{code="4410"}"#], 0.0);
     assert_eq!(metrics[r#"t2b_closes_total{code="4402"}"#], 0.0);
     assert!(cluster.nodes[0].log_has("the system clock was set"));
-    assert!(cluster.nodes[0].log_has("the system clock differs from redis"));
+    let differs = cluster.nodes[0].log_has("the system clock differs from redis");
+    assert_eq!(differs, !alone);
     until("the gauge says that the clocks agree", async || {
         let metrics = cluster.nodes[0].metrics().await;
         (metrics["t2b_clock_skew_seconds"].abs() < 1.0).then_some(())
@@ -96,20 +118,45 @@ async fn set_right(library: PathBuf, wrong: &str) {
     .await;
 }
 
-/// A token of each node is good on the other.
-async fn tokens_count_on_both(cluster: &Cluster) {
-    for (from, to) in [(0, 1), (1, 0)] {
-        let asked = json!({"client": "tablet", "ttlSeconds": 600});
-        let key = cluster.key("alice");
-        let answer = cluster.nodes[from].post("/v1/tokens", &key, &asked).await;
-        let (status, body) = answer.expect("an answer");
-        assert_eq!(status, 201, "{body}");
-        let body: Value = serde_json::from_str(&body).unwrap();
-        let expires_ms = body["expiresAt"].as_u64().unwrap();
-        assert!(expires_ms.abs_diff(unix_ms() + 600_000) < EXACT_MS);
-        let token = body["token"].as_str().unwrap();
-        let socket = Socket::connect(&cluster.nodes[to].public, token, "tablet").await;
-        assert!(socket.is_ok(), "a token of node {from} on node {to}");
+/// Three heartbeats of talk, which gives the times told: who is judged by a clock that was set is closed
+/// by then. The quiet one says nothing but what answers a ping.
+async fn three_heartbeats(phone: &mut Socket, bot: &mut Socket, quiet: &mut Socket) -> Vec<u64> {
+    let mut told = Vec::new();
+    let (begun, pings) = (Instant::now(), quiet.pings);
+    while begun.elapsed() < 3 * HEARTBEAT {
+        told.push(pong(phone).await);
+        assert_eq!(phone.say("bot_main", "still there?").await, "delivered");
+        assert_eq!(bot.say("phone", "yes").await, "delivered");
+        quiet.drain().await;
+        let_pass_until(Instant::now() + Duration::from_millis(200)).await;
+    }
+    let due = begun.elapsed().as_secs() / HEARTBEAT.as_secs();
+    let pings = u64::from(quiet.pings - pings);
+    assert!((2..=due + 1).contains(&pings), "{pings} pings of {due}");
+    told
+}
+
+/// A token that a node makes, and when it ends, Unix milliseconds.
+async fn token(cluster: &Cluster, node: usize, ttl_s: u64) -> (String, u64) {
+    let asked = json!({"client": "tablet", "ttlSeconds": ttl_s});
+    let key = cluster.key("alice");
+    let answer = cluster.nodes[node].post("/v1/tokens", &key, &asked).await;
+    let (status, body) = answer.expect("an answer");
+    assert_eq!(status, 201, "{body}");
+    let body: Value = serde_json::from_str(&body).unwrap();
+    let token = body["token"].as_str().unwrap().to_owned();
+    (token, body["expiresAt"].as_u64().unwrap())
+}
+
+/// A token of each node is good on every node.
+async fn tokens_count_everywhere(cluster: &Cluster) {
+    for from in 0..cluster.nodes.len() {
+        let (token, expires_ms) = token(cluster, from, SHORT_S).await;
+        assert!(expires_ms.abs_diff(unix_ms() + SHORT_S * 1000) < EXACT_MS);
+        for (to, node) in cluster.nodes.iter().enumerate() {
+            let socket = Socket::connect(&node.public, &token, "tablet").await;
+            assert!(socket.is_ok(), "a token of node {from} on node {to}");
+        }
     }
 }
 

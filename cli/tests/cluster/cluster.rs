@@ -34,6 +34,8 @@ const TAIL: usize = 25;
 /// How a cluster is made. The default: three nodes, each connected to Redis directly.
 pub struct Setup {
     pub nodes: usize,
+    /// No node is told of Redis.
+    pub alone: bool,
     /// A proxy between each node and Redis.
     pub proxied: bool,
     /// Redis keeps its data over a restart.
@@ -50,6 +52,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             nodes: 3,
+            alone: false,
             proxied: false,
             appendonly: false,
             config: "",
@@ -105,6 +108,7 @@ impl Cluster {
             if number == 0 {
                 environment.extend(setup.first.iter().cloned());
             }
+            let url = (!setup.alone).then_some(url);
             let node = Gateway::start(home, &config, url, environment).await;
             cluster.nodes.push(node);
         }

@@ -24,7 +24,8 @@ pub type Environment = Vec<(&'static str, String)>;
 pub struct Gateway {
     home: PathBuf,
     config: PathBuf,
-    redis_url: String,
+    /// None: it stands alone.
+    redis_url: Option<String>,
     /// Beside where its state and configuration are.
     environment: Environment,
     /// How often it was started; each start has a log of its own.
@@ -42,7 +43,7 @@ impl Gateway {
     pub async fn start(
         home: PathBuf,
         config: &Path,
-        redis_url: String,
+        redis_url: Option<String>,
         environment: Environment,
     ) -> Self {
         std::fs::create_dir_all(&home).unwrap();
@@ -70,8 +71,9 @@ impl Gateway {
             .env_clear()
             .env("T2B_STATE_DIR", self.home.join("state"))
             .env("T2B_CONFIG", &self.config)
+            .envs(self.redis_url.iter().map(|url| ("T2B_REDIS_URL", url)))
             .envs(self.environment.iter().cloned())
-            .args(["gateway", "run", "--redis", &self.redis_url])
+            .args(["gateway", "run"])
             .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
@@ -116,7 +118,7 @@ impl Gateway {
             .env("T2B_STATE_DIR", self.home.join("state"))
             .env("T2B_CONFIG", &self.config)
             .env("T2B_ADMIN_LISTEN", &self.admin)
-            .env("T2B_REDIS_URL", &self.redis_url)
+            .envs(self.redis_url.iter().map(|url| ("T2B_REDIS_URL", url)))
             .args(args);
         let output = command.output().await.unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -111,6 +111,7 @@ const CASES: &[(&str, Case)] = cases![
     false_events::a_number_from_nowhere_is_repaired,
     first_crossing::the_first_message_of_a_new_node_is_fast,
     clocks::a_clock_that_is_set_is_followed,
+    clocks::a_node_alone_follows_its_clock,
     paused::after_a_pause_only_the_dead_are_closed,
     rotation::secrets_are_rotated_under_load,
     rotation::the_wrong_order_is_harmless,

@@ -21,6 +21,8 @@ pub struct Socket {
     /// Frames that came while an answer was waited for.
     early: VecDeque<Value>,
     asked: u64,
+    /// Pings that came; the library answers them.
+    pub pings: u32,
     pub connection_id: String,
 }
 
@@ -46,6 +48,7 @@ impl Socket {
             ws,
             early: VecDeque::new(),
             asked: 0,
+            pings: 0,
             connection_id: String::new(),
         };
         let auth = socket.read("auth_ok").await?;
@@ -70,9 +73,8 @@ impl Socket {
         loop {
             match self.ws.next().await {
                 Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
-                Some(Ok(
-                    Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_),
-                )) => {}
+                Some(Ok(Message::Ping(_))) => self.pings += 1,
+                Some(Ok(Message::Pong(_) | Message::Binary(_) | Message::Frame(_))) => {}
                 Some(Ok(Message::Close(frame))) => {
                     // Our half of the closing handshake is written by the next read.
                     let _ = timeout(Duration::from_secs(1), self.ws.next()).await;

@@ -87,6 +87,26 @@ fn it_says_why_the_connection_is_lost_and_when_it_is_back() {
     waiting.wait_for("connected again");
 }
 
+#[test]
+fn the_loss_is_told_while_a_line_is_under_way() {
+    let home = Home::new();
+    let gateway = home.gateway(&[]);
+    let url = ["--url", gateway.url.as_str()];
+    let echo = ["bot", "echo", "--id", "bot_clawra"];
+    let mut bot = home.start(&[&echo[..], &url].concat(), &[]);
+    bot.wait_for("is online");
+    let mut phone = home.start_typing(&[&["chat", "bot_clawra"][..], &url].concat());
+    phone.type_line("answered");
+    phone.wait_for("answered");
+    // Its socket still takes the next line, and no answer comes.
+    gateway.process.signal("-STOP");
+    phone.type_line("not answered");
+    gateway.process.signal("-KILL");
+    phone.wait_for("again in");
+    let _again = home.gateway_at(&gateway.public, &[]);
+    phone.wait_for("connected again");
+}
+
 /// A bot that is a script may answer with what no JSON library reads.
 #[test]
 fn an_answer_that_cannot_be_read_is_shown_as_it_came() {

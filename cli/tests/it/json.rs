@@ -54,6 +54,31 @@ fn the_running_gateway_and_its_tenants() {
 }
 
 #[test]
+fn who_uses_an_old_secret() {
+    let home = Home::new();
+    let old = said(&home, &["keys", "secret"]);
+    let new = said(&home, &["keys", "secret"]);
+    let (old, new) = (
+        old["secret"].as_str().unwrap(),
+        new["secret"].as_str().unwrap(),
+    );
+    let gateway = home.gateway(&[("T2B_SECRETS", &format!("{new},{old}"))]);
+    let ask = || {
+        let admin = ["--admin-listen", gateway.admin.as_str()];
+        said(&home, &[&["keys", "using-old"][..], &admin].concat())
+    };
+    let nobody = json!({"connections": {"first": 0, "other": 0}, "users": []});
+    assert_eq!(ask(), nobody);
+    let key = home.run_with(&["keys", "issue", "alice"], &[("T2B_SECRETS", old)]);
+    let echo = ["bot", "echo", "--id", "bot_a", "--url", &gateway.url];
+    let mut bot = home.start(&echo, &[("T2B_KEY", key.stdout.trim())]);
+    bot.wait_for("is online");
+    let alice = json!({"user": "alice", "connections": 1});
+    let expected = json!({"connections": {"first": 0, "other": 1}, "users": [alice]});
+    assert_eq!(ask(), expected);
+}
+
+#[test]
 fn completions_know_every_command() {
     let home = Home::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {

@@ -21,8 +21,6 @@ mod harness;
 #[cfg(test)]
 mod json;
 #[cfg(test)]
-mod memory;
-#[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod readme;

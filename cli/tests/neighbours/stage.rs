@@ -29,6 +29,8 @@ pub struct Case {
     pub shares_address: bool,
     /// Whether the victim is of the attacker's tenant, `evil0`.
     pub shares_tenant: bool,
+    /// Whether the short form has the full size too: what memory is bounded for.
+    pub is_whole: bool,
     /// Attacks until [`Scene::is_over`]; what it says goes into the table.
     pub attack: fn(&Scene) -> anyhow::Result<String>,
 }
@@ -37,7 +39,7 @@ pub struct Case {
 pub struct Scene {
     pub public: std::net::SocketAddr,
     pub admin: std::net::SocketAddr,
-    /// Part of the full size, 1 in `make neighbours`.
+    /// Part of the full size.
     pub scale: f64,
     flags: Arc<Flags>,
 }
@@ -174,7 +176,7 @@ pub fn play(case: &Case, form: Form, redis_url: Option<&str>) -> Row {
     let scene = Scene {
         public: node.public,
         admin: node.admin,
-        scale: form.scale,
+        scale: if case.is_whole { 1.0 } else { form.scale },
         flags: Arc::clone(&flags),
     };
     let attack = case.attack;

@@ -79,20 +79,21 @@ pub fn presence(scene: &Scene) -> Result<String> {
     Ok(format!("{} watchers", watchers.len()))
 }
 
-/// 300 sockets that do not read, one client id, 3.7 MiB for each.
+/// 300 sockets that do not read, one client id, 3.7 MiB for each; between large messages small ones.
 pub fn send_buffers(scene: &Scene) -> Result<String> {
     let key = key("evil", 0);
     let sockets = deaf(scene, scene.count(300), &key, |_| "phone".to_owned());
     let mut sender = join(ATTACKER, scene.public, &key, "sender")?;
     sender.stream.set_nonblocking(true)?;
-    let (mut flood, text) = (Flood::new(), message("phone", 100 * 1024));
+    let mut flood = Flood::new();
+    let texts = [message("phone", 100 * 1024), message("phone", 11)];
     scene.in_place();
     let mut sent = 0;
     while !scene.is_over() {
         if discard(&mut sender).is_err() {
             break;
         }
-        match flood.push(&mut sender, &text) {
+        match flood.push(&mut sender, &texts[sent % 2]) {
             Ok(true) => sent += 1,
             Ok(false) => let_pass(IDLE),
             Err(_) => break,
@@ -100,61 +101,77 @@ pub fn send_buffers(scene: &Scene) -> Result<String> {
     }
     hold(scene);
     Ok(format!(
-        "{} sockets, {sent} messages of 100 KiB",
+        "{} sockets, {sent} messages, half of 100 KiB",
         sockets.len()
     ))
 }
 
-/// Eight tenants whose sockets do not read what they are sent.
+/// Eight tenants of 25 client ids whose four sockets each do not read what they are sent. A sender that
+/// is closed comes back: there may be no room for the answers to it.
 pub fn slow_tenants(scene: &Scene) -> Result<String> {
     let mut all = Vec::new();
     let mut senders = Vec::new();
+    let sender = |key: &str| {
+        let sender = join(ATTACKER, scene.public, key, "sender")?;
+        sender.stream.set_nonblocking(true)?;
+        anyhow::Ok((sender, Flood::new()))
+    };
     for tenant in 0..8 {
         let key = key("evil", tenant);
         all.extend(deaf(scene, scene.count(100), &key, |number| {
-            format!("phone{number}")
+            format!("phone{}", number / 4)
         }));
-        let sender = join(ATTACKER, scene.public, &key, "sender")?;
-        sender.stream.set_nonblocking(true)?;
-        senders.push((sender, Flood::new(), 0));
+        senders.push((sender(&key)?, key, 0));
     }
     scene.in_place();
-    let (mut sent, phones) = (0, scene.count(100));
+    let (mut sent, mut closed, phones) = (0, 0, scene.count(25));
     while !scene.is_over() {
         let mut idle = true;
-        senders.retain_mut(|(sender, flood, next)| {
+        for ((socket, flood), key, next) in &mut senders {
             let text = message(&format!("phone{next}"), 200 * 1024);
-            let pushed = discard(sender).and_then(|()| flood.push(sender, &text));
-            if let Ok(true) = pushed {
-                *next = (*next + 1) % phones;
-                sent += 1;
-                idle = false;
+            match discard(socket).and_then(|()| flood.push(socket, &text)) {
+                Ok(true) => {
+                    *next = (*next + 1) % phones;
+                    sent += 1;
+                    idle = false;
+                }
+                Ok(false) => {}
+                Err(_) => {
+                    closed += 1;
+                    if let Ok(again) = sender(key) {
+                        (*socket, *flood) = again;
+                    }
+                }
             }
-            pushed.is_ok()
-        });
+        }
         if idle {
             let_pass(IDLE);
         }
     }
     Ok(format!(
-        "{} sockets, {sent} messages of 200 KiB, {} senders left",
+        "{} sockets, {sent} messages of 200 KiB, senders closed {closed} times",
         all.len(),
-        senders.len()
     ))
 }
 
-/// 16 tenants with 64 messages each that lack their last bytes.
+/// 16 tenants with 64 messages each that lack their last byte, or their last frame.
 pub fn half_messages(scene: &Scene) -> Result<String> {
     use std::io::Write;
     let mut sockets = Vec::new();
     let mut frame = Vec::new();
     loadtest::wire::push(&mut frame, loadtest::wire::TEXT, &vec![b'x'; 255 * 1024]);
+    // The same without FIN.
+    let mut first = frame.clone();
+    first[0] = loadtest::wire::TEXT;
     for tenant in 0..16 {
         for number in 0..scene.count(64) {
             let key = key("evil", tenant);
             let mut socket = join(ATTACKER, scene.public, &key, &format!("half{number}"))?;
             // It may be closed meanwhile; that is the gateway's right.
-            let _ = socket.stream.write_all(&frame[..frame.len() - 1]);
+            let _ = match number % 2 {
+                0 => socket.stream.write_all(&frame[..frame.len() - 1]),
+                _ => socket.stream.write_all(&first),
+            };
             sockets.push(socket);
         }
     }
@@ -204,7 +221,8 @@ pub fn subscriptions(scene: &Scene) -> Result<String> {
     ))
 }
 
-/// 80 sockets of one `chat` token that list and do not read; the victim is of the same tenant.
+/// 80 sockets of one client id that list and do not read, as many as may be by one `chat` token; the
+/// victim is of the same tenant.
 pub fn weak_token(scene: &Scene) -> Result<String> {
     let key = key("evil", 0);
     let bots = bots(scene, scene.count(900), &key)?;
@@ -214,7 +232,10 @@ pub fn weak_token(scene: &Scene) -> Result<String> {
     anyhow::ensure!(status == 201, "{status}: {answer}");
     let token: serde_json::Value = serde_json::from_str(&answer)?;
     let token = token["token"].as_str().unwrap_or_default();
-    let sockets = deaf(scene, 80, token, |_| "guest".to_owned());
+    let guest = |_| "guest".to_owned();
+    let mut sockets = deaf(scene, 80, token, guest);
+    let by_token = sockets.len();
+    sockets.extend(deaf(scene, 80 - by_token, &key, guest));
     let opened = sockets.len();
     let mut sockets: Vec<_> = sockets
         .into_iter()
@@ -238,5 +259,7 @@ pub fn weak_token(scene: &Scene) -> Result<String> {
         }
     }
     drop(bots);
-    Ok(format!("{opened} of 80 sockets, {asked} lists"))
+    Ok(format!(
+        "{opened} sockets, {by_token} by token, {asked} lists"
+    ))
 }

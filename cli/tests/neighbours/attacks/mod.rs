@@ -12,6 +12,7 @@ const CASE: Case = Case {
     config: "",
     shares_address: false,
     shares_tenant: false,
+    is_whole: false,
     attack: |_| unreachable!("every case has an attack"),
 };
 
@@ -20,21 +21,25 @@ pub const CASES: &[Case] = &[
     Case {
         name: "presence",
         attack: memory::presence,
+        is_whole: true,
         ..CASE
     },
     Case {
         name: "send_buffers",
         attack: memory::send_buffers,
+        is_whole: true,
         ..CASE
     },
     Case {
         name: "slow_tenants",
         attack: memory::slow_tenants,
+        is_whole: true,
         ..CASE
     },
     Case {
         name: "half_messages",
         attack: memory::half_messages,
+        is_whole: true,
         ..CASE
     },
     Case {
