@@ -18,6 +18,7 @@
 //! | `metrics.rs`, `access_log.rs`, `telemetry.rs` | the one table of metrics; what is logged of each source; where logs go |
 
 mod access_log;
+mod collector;
 pub mod config;
 mod gate;
 mod http;
