@@ -182,8 +182,9 @@ impl Gateway {
 pub struct RunError;
 
 /// The OpenAPI document of the HTTP API, for `docs/openapi.json`.
+#[cfg(feature = "generate")]
 pub fn openapi() -> String {
-    http::api::openapi::document("")
+    http::api::describe::generated()
 }
 
 /// However serving ends, no connection outlives it for long: each is a task of its own.
