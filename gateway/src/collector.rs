@@ -108,11 +108,9 @@ where
     tokio::select! {
         biased;
         answer = &mut exchanged => answer,
-        // It ends before the answer is read only if it fails, or when all of it has arrived.
-        ended = &mut connection => match ended {
-            Ok(()) => exchanged.await,
-            Err(error) => Err(error.into()),
-        },
+        // It may have read the whole answer and the end of the stream at once. Its error, if the
+        // answer is not whole, is the answer's too.
+        _ = &mut connection => exchanged.await,
     }
 }
 
