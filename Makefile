@@ -8,6 +8,9 @@ NODE_BIN := $(CURDIR)/.cache/node-24.21.0/node_modules/.bin
 OPENCLAW := $(CURDIR)/.cache/openclaw-2026.9.6/node_modules/.bin/openclaw
 NPM := cd openclaw-plugin && PATH="$(NODE_BIN):$$PATH" npm
 
+# To try things out: t2b without jemalloc, whose C code takes long to build.
+QUICK := --profile quick --no-default-features -p cli --bin t2b
+
 PURE_CRATES := -p protocol -p router-core
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
@@ -33,11 +36,11 @@ help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## a gateway, an echo bot and a client in one process: the main job
-	@$(CARGO) run --profile quick -p cli --bin t2b -- demo
+	@$(CARGO) run $(QUICK) -- demo
 
 cluster: ## redis-server, two gateways and haproxy, to play with
 	@scripts/tools.sh system redis haproxy
-	@$(CARGO) build --profile quick -p cli --bin t2b
+	@$(CARGO) build $(QUICK)
 	@scripts/cluster.sh "$${CARGO_TARGET_DIR:-target}/quick/t2b"
 
 test: export TEST_REQUIRE_TOOLS := 1

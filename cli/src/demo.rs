@@ -19,6 +19,9 @@ const BOT: &str = "bot_echo";
 /// Where the other commands look for a gateway.
 const DEFAULT_URL: &str = "ws://127.0.0.1:3000/ws";
 const QUESTION: &str = "Hello! Does this tunnel work?";
+/// Why it ends by itself.
+const NO_TERMINAL: &str =
+    "stdout is not a terminal: the demo ends here; on a terminal it serves until Ctrl-C";
 
 /// Shows a conversation. On a terminal the gateway and the bot stay until Ctrl-C.
 pub async fn run() -> Result<(), Failure> {
@@ -75,6 +78,7 @@ async fn show(
     if term::is_read() {
         how_to_go_on(&url, addresses.admin);
     } else {
+        println!("{NO_TERMINAL}");
         echoing.abort();
         bot.close().await;
         shutdown.begin();

@@ -35,6 +35,7 @@ use args::{BotCommand, Command, GatewayCommand, KeysCommand, TenantCommand};
 use failure::Failure;
 
 /// Chosen by measurement: see docs/performance.md.
+#[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -18,6 +18,7 @@
 //! | `metrics.rs`, `access_log.rs`, `telemetry.rs` | the one table of metrics; what is logged of each source; where logs go |
 
 mod access_log;
+mod collector;
 pub mod config;
 mod gate;
 mod http;
@@ -181,8 +182,9 @@ impl Gateway {
 pub struct RunError;
 
 /// The OpenAPI document of the HTTP API, for `docs/openapi.json`.
+#[cfg(feature = "generate")]
 pub fn openapi() -> String {
-    http::api::openapi::document("")
+    http::api::describe::generated()
 }
 
 /// However serving ends, no connection outlives it for long: each is a task of its own.

@@ -10,8 +10,7 @@ use std::sync::OnceLock;
 use http::Uri;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider;
-use opentelemetry_otlp::tonic_types::transport::ClientTlsConfig;
-use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithTonicConfig};
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::resource::EnvResourceDetector;
 use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -23,7 +22,8 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-use crate::config::{Config, LogFormat};
+use crate::collector::CollectorClient;
+use crate::config::{Config, LogFormat, OtlpExport};
 use crate::trace::TARGET;
 
 /// Why logs or traces cannot be set up.
@@ -38,6 +38,12 @@ pub enum TelemetryError {
     /// The collector's address has no scheme or host. The text, unless it has a login.
     #[error("OTEL_EXPORTER_OTLP_ENDPOINT: expected http://HOST:PORT or https://HOST:PORT{got}", got = got(.0))]
     Endpoint(String),
+    /// The collector's certificate cannot be checked.
+    #[error("OTEL_EXPORTER_OTLP_ENDPOINT: {0}")]
+    Certificates(io::Error),
+    /// A protocol other than the one there is.
+    #[error("{0}: expected http/protobuf; got {1:?}")]
+    Protocol(&'static str, String),
     /// The process has a subscriber already.
     #[error("logs are set up already")]
     Twice,
@@ -45,6 +51,13 @@ pub enum TelemetryError {
 
 /// Lines of the log that wait for stderr: half a MiB of usual ones.
 const LOG_LINES_MAX: usize = 2048;
+
+/// Where the collector takes traces, below its endpoint.
+const TRACES: &str = "/v1/traces";
+/// The one protocol, by the name that OpenTelemetry gives it.
+const PROTOCOL: &str = "http/protobuf";
+/// The port that collectors have for OTLP over gRPC.
+const GRPC_PORT: u16 = 4317;
 
 /// Counts the lines that were dropped; the process has one log.
 static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
@@ -78,12 +91,10 @@ impl Telemetry {
 /// inside the runtime.
 pub fn init(config: &Config) -> Result<Telemetry, TelemetryError> {
     let filter = EnvFilter::builder().parse(&config.log)?;
-    let service = config.otlp_service.as_deref();
-    let provider = config.otlp_endpoint.as_deref();
-    if let Some(endpoint) = provider.filter(|endpoint| !is_endpoint(endpoint)) {
-        return Err(TelemetryError::Endpoint(endpoint.to_owned()));
-    }
-    let provider = provider.map(|endpoint| exporter(endpoint, service));
+    let endpoint = config.otlp.endpoint.as_deref();
+    let endpoint = endpoint.map(endpoint_of).transpose()?;
+    let provider = endpoint.as_ref();
+    let provider = provider.map(|endpoint| exporter(endpoint, &config.otlp));
     let provider = provider.transpose()?;
     let (stderr, log) = stderr();
     let layer = logs(config, stderr).with_filter(filter);
@@ -98,6 +109,12 @@ pub fn init(config: &Config) -> Result<Telemetry, TelemetryError> {
     });
     let done = registry.with(traces).try_init();
     done.map_err(|_| TelemetryError::Twice)?;
+    if endpoint.is_some_and(|endpoint| endpoint.port_u16() == Some(GRPC_PORT)) {
+        tracing::warn!(
+            "OTEL_EXPORTER_OTLP_ENDPOINT: collectors expect gRPC on port 4317; \
+             t2b sends OTLP over HTTP, which collectors expect on port 4318"
+        );
+    }
     Ok(Telemetry {
         traces: provider,
         _log: log,
@@ -105,11 +122,10 @@ pub fn init(config: &Config) -> Result<Telemetry, TelemetryError> {
 }
 
 /// The exporter takes text without a scheme, and then reaches nobody.
-fn is_endpoint(text: &str) -> bool {
+fn endpoint_of(text: &str) -> Result<Uri, TelemetryError> {
     let uri: Option<Uri> = text.parse().ok();
-    uri.is_some_and(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()
-    })
+    uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
+        .ok_or_else(|| TelemetryError::Endpoint(text.to_owned()))
 }
 
 fn got(endpoint: &str) -> String {
@@ -140,24 +156,32 @@ where
     }
 }
 
-fn exporter(
-    endpoint: &str,
-    service: Option<&str>,
-) -> Result<SdkTracerProvider, opentelemetry_otlp::ExporterBuildError> {
-    let mut exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint);
-    if endpoint.starts_with("https://") {
-        // As the system trusts.
-        exporter = exporter.with_tls_config(ClientTlsConfig::new().with_enabled_roots());
+fn exporter(endpoint: &Uri, otlp: &OtlpExport) -> Result<SdkTracerProvider, TelemetryError> {
+    if let Some((variable, protocol)) = &otlp.protocol
+        && protocol != PROTOCOL
+    {
+        return Err(TelemetryError::Protocol(variable, protocol.clone()));
     }
-    let exporter = exporter.build()?;
+    let is_tls = endpoint.scheme_str() == Some("https");
+    let client = CollectorClient::new(is_tls, otlp.timeout);
+    let client = client.map_err(TelemetryError::Certificates)?;
+    // An endpoint that is set here is taken as it is.
+    let endpoint = endpoint.to_string();
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_http_client(client)
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(format!("{}{TRACES}", endpoint.trim_end_matches('/')))
+        .with_timeout(otlp.timeout)
+        .build()?;
     let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
     let resource = Resource::builder_empty()
         .with_service_name("t2b")
         .with_attribute(version)
         // Behind ours, so that the environment has the last word.
         .with_detector(Box::new(EnvResourceDetector::new()));
-    let resource = match service {
-        Some(service) => resource.with_service_name(service.to_owned()),
+    let resource = match &otlp.service {
+        Some(service) => resource.with_service_name(service.clone()),
         None => resource,
     };
     Ok(SdkTracerProvider::builder()

@@ -1,21 +1,25 @@
-//! A collector of traces: the OTLP service, over gRPC, that keeps what it gets.
+//! A collector of traces: OTLP over HTTP, in protobuf, that keeps what it gets.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
-    TraceService, TraceServiceServer,
-};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderName};
+use axum::routing::post;
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
-use tonic::{Request, Response, Status};
+
+/// The media type of OTLP in protobuf.
+const PROTOBUF: &str = "application/x-protobuf";
 
 /// Spans, each with the name of the service that it is of.
 type Spans = Arc<Mutex<Vec<(String, Span)>>>;
@@ -32,11 +36,11 @@ impl Collector {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let spans = Spans::default();
-        let service = TraceServiceServer::new(Service(Arc::clone(&spans)));
-        let server = Server::builder().add_service(service);
+        let service = Router::new().route("/v1/traces", post(export));
+        let service = service.with_state(Arc::clone(&spans));
         let serves = tokio::spawn(async move {
-            let served = server.serve_with_incoming(TcpIncoming::from(listener));
-            served.await.expect("the collector serves");
+            let served = axum::serve(listener, service).await;
+            served.expect("the collector serves");
         });
         Self {
             endpoint,
@@ -60,26 +64,25 @@ impl Drop for Collector {
     }
 }
 
-struct Service(Spans);
-
-#[tonic::async_trait]
-impl TraceService for Service {
-    async fn export(
-        &self,
-        request: Request<ExportTraceServiceRequest>,
-    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let resources = request.into_inner().resource_spans.into_iter();
-        let spans = resources.flat_map(|resource| {
-            let attributes = resource.resource.unwrap_or_default().attributes;
-            let service = text_of(&attributes, "service.name").to_owned();
-            let scopes = resource.scope_spans.into_iter();
-            let spans = scopes.flat_map(|scope| scope.spans);
-            spans.map(move |span| (service.clone(), span))
-        });
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.extend(spans);
-        Ok(Response::new(ExportTraceServiceResponse::default()))
-    }
+async fn export(
+    State(kept): State<Spans>,
+    head: HeaderMap,
+    body: Bytes,
+) -> ([(HeaderName, &'static str); 1], Vec<u8>) {
+    assert_eq!(head[CONTENT_TYPE], PROTOBUF);
+    let request = ExportTraceServiceRequest::decode(body).expect("an export of traces");
+    let resources = request.resource_spans.into_iter();
+    let spans = resources.flat_map(|resource| {
+        let attributes = resource.resource.unwrap_or_default().attributes;
+        let service = text_of(&attributes, "service.name").to_owned();
+        let scopes = resource.scope_spans.into_iter();
+        let spans = scopes.flat_map(|scope| scope.spans);
+        spans.map(move |span| (service.clone(), span))
+    });
+    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.extend(spans);
+    let response = ExportTraceServiceResponse::default().encode_to_vec();
+    ([(CONTENT_TYPE, PROTOBUF)], response)
 }
 
 /// An attribute; empty if there is none of that name.

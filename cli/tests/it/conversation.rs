@@ -3,11 +3,13 @@
 use crate::harness::Home;
 
 #[test]
-fn the_demo_shows_a_conversation_and_ends() {
+fn the_demo_shows_a_conversation_and_says_why_it_ends() {
     let said = Home::new().run(&["demo"]).with(0);
     let question = said.find("demo-phone → bot_echo   Hello!");
     let answer = said.rfind("bot_echo → demo-phone   Hello!");
+    let end = said.find("stdout is not a terminal: the demo ends here");
     assert!(question.is_some() && question < answer, "{said}");
+    assert!(answer < end, "{said}");
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn values_that_cannot_work_end_with_64_and_their_rule() {
             "proxy.example",
             "expected an IP address",
         ),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4317", "http://"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318", "http://"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "not a url", "http://"),
     ] {
         let said = home
@@ -62,6 +62,31 @@ fn the_log_filter_warning_shows_warnings() {
     ];
     let variables = [("T2B_LOG", "warning"), ("T2B_SOCKETS_MAX", "8")];
     home.start(&args, &variables).wait_for("WARN");
+}
+
+#[test]
+fn traces_go_over_http_only() {
+    let home = Home::new();
+    let args = [
+        "gateway",
+        "run",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin-listen",
+        "127.0.0.1:0",
+    ];
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317");
+    for name in [
+        "OTEL_EXPORTER_OTLP_PROTOCOL",
+        "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+    ] {
+        let said = home.run_with(&args, &[endpoint, (name, "grpc")]).with(64);
+        let rule = format!("{name}: expected http/protobuf; got \"grpc\"");
+        assert!(said.contains(&rule), "{said}");
+    }
+    let protocol = ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+    home.start(&args, &[endpoint, protocol])
+        .wait_for("port 4318");
 }
 
 #[test]

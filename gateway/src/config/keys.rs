@@ -128,7 +128,7 @@ keys! {
     sockets_max       = "", Kind::Count, Since::Now, "Most sockets at once. Unset: the limit of open files less 256, or what a quarter of memory_max has room for if that is less";
     log               = "info", Kind::Text, Since::Now, "Log filter: off, error, warn, info, debug or trace, or module=level, several separated by commas";
     log_format        = "text", Kind::OneOf(LOG_FORMATS), Since::Now, "Form of log lines: text or json";
-    trace_sample      = "0.01", Kind::Fraction, Since::Now, "Part of the messages that are traced, if OTEL_EXPORTER_OTLP_ENDPOINT names a collector (OTLP over gRPC)";
+    trace_sample      = "0.01", Kind::Fraction, Since::Now, "Part of the messages that are traced, if OTEL_EXPORTER_OTLP_ENDPOINT names a collector (OTLP over HTTP)";
     handshake_timeout = "10s", Kind::Duration, Since::Now, "How long TLS and the request head together, and the first credential, may each take; how long the body of an HTTP request and the answer may stand still; how long a kept-alive connection may be idle";
     heartbeat         = "25s", Kind::Duration, Since::Now, "How often a socket is pinged, from 1s to 24h; two without a frame close it";
     drain_wait        = "5s", Kind::Duration, Since::Reserved("drain"), "How long the node stays reachable after it says that it is not ready";

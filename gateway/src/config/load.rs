@@ -19,23 +19,16 @@ use super::values::{
     redis_url, switch,
 };
 use super::{
-    Cidr, Config, FILES_RESERVED, HostPattern, OriginPattern, TlsFiles, bootstrap,
+    Cidr, Config, FILES_RESERVED, HostPattern, OriginPattern, OtlpExport, TlsFiles, bootstrap,
     default_state_dir,
 };
 use crate::machine;
 use crate::memory::{MEMORY_BYTES_MIN, MEMORY_BYTES_UNKNOWN, MemoryDivision};
 
-/// Where a collector is named. Source: the OpenTelemetry specification.
-const OTLP_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
-/// What this service is called there.
-const OTLP_SERVICE: &str = "OTEL_SERVICE_NAME";
-
 pub(super) fn load(sources: Sources) -> Result<Config, ConfigError> {
     let (file_limit, purpose) = (sources.file_limit, sources.purpose);
     let home = default_state_dir(&sources.environment);
-    let said = |name| sources.environment.get(name).cloned();
-    let said = |name| said(name).filter(|text| !text.is_empty());
-    let (otlp_endpoint, otlp_service) = (said(OTLP_ENDPOINT), said(OTLP_SERVICE));
+    let otlp = OtlpExport::of(&sources.environment);
     let raw = sources.merge()?;
     refuse_reserved(&raw)?;
     let said = Said(&raw);
@@ -75,8 +68,7 @@ pub(super) fn load(sources: Sources) -> Result<Config, ConfigError> {
         sockets_max,
         log: said.required("log", log_filter)?,
         trace_sample: said.required("trace_sample", fraction)?,
-        otlp_endpoint,
-        otlp_service,
+        otlp,
         log_format: said.required("log_format", log_format)?,
         handshake_timeout,
         heartbeat,

@@ -19,6 +19,7 @@ mod keys;
 mod limits;
 mod load;
 mod log_filter;
+mod otlp;
 mod raw;
 mod said;
 mod secrets;
@@ -46,6 +47,7 @@ pub use cidr::Cidr;
 pub use credentials::{KeyError, KeyOwner, local_key};
 pub use hosts::{HostPattern, OriginPattern};
 pub use keys::{KEYS, Key, Kind};
+pub use otlp::OtlpExport;
 pub use raw::{ConfigError, Place, Raw, Setting};
 pub use router_core::auth::WeakSecret;
 pub use secrets::{ADMIN_TOKEN_FILE, SECRET_FILE, kept_in, random as new_secret};
@@ -115,10 +117,8 @@ pub struct Config {
     pub log: String,
     /// Part of the messages that are traced, from 0 to 1.
     pub trace_sample: f64,
-    /// The name under which traces go there, as `OTEL_SERVICE_NAME` says.
-    pub otlp_service: Option<String>,
-    /// The collector that traces go to, as `OTEL_EXPORTER_OTLP_ENDPOINT` says; none: no traces.
-    pub otlp_endpoint: Option<String>,
+    /// The collector that traces go to, as the `OTEL_…` variables say.
+    pub otlp: OtlpExport,
     /// Form of log lines.
     pub log_format: LogFormat,
     /// How long TLS and the request head together, and the first credential, may each take; how long
@@ -189,7 +189,7 @@ impl Config {
 
     /// What decides which frames are traced.
     pub(crate) fn tracer(&self) -> Tracer {
-        let exports = self.otlp_endpoint.is_some();
+        let exports = self.otlp.endpoint.is_some();
         Tracer::new(if exports { self.trace_sample } else { 0.0 })
     }
 

@@ -12,7 +12,7 @@ use super::{Answer, json, json_of};
 use crate::node::Refused;
 
 /// Lists the bots that the credential may see, in id order.
-#[utoipa::path(
+#[cfg_attr(feature = "generate", utoipa::path(
     get,
     path = "/v1/bots",
     operation_id = "listBots",
@@ -25,7 +25,7 @@ use crate::node::Refused;
         (status = 200, description = "A page of bots.", content_type = "application/json", body = ref("#/components/schemas/BotPage")),
     ),
     security(("bearer" = [])),
-)]
+))]
 pub(super) async fn list(exchange: Exchange<'_>) -> Answer {
     let limit: Option<u32> = exchange.query_number(Rule::Limit)?;
     if limit.is_some_and(|limit| !(1..=LIST_MAX).contains(&limit)) {
@@ -41,7 +41,7 @@ pub(super) async fn list(exchange: Exchange<'_>) -> Answer {
 }
 
 /// Says of one bot what the list says of it. A bot that is out of sight does not exist.
-#[utoipa::path(
+#[cfg_attr(feature = "generate", utoipa::path(
     get,
     path = "/v1/bots/{id}",
     operation_id = "getBot",
@@ -51,7 +51,7 @@ pub(super) async fn list(exchange: Exchange<'_>) -> Answer {
         (status = 200, description = "The bot.", content_type = "application/json", body = ref("#/components/schemas/BotInfo")),
     ),
     security(("bearer" = [])),
-)]
+))]
 pub(super) async fn find(exchange: Exchange<'_>, id: &str) -> Answer {
     let mut caller = exchange.join(Purpose::Call, None).await?;
     let found = caller.bots(Call::Find(id.to_owned())).await?;

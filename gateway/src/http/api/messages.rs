@@ -21,7 +21,7 @@ use crate::ws::ReadLimits;
 /// The sender is the credential's client id. With `waitMs` the answer waits for the reply: the
 /// first message of whom it was sent to that has its id as `replyTo`, or is addressed to the
 /// connection that the recipient sees; of a reply in `parts` all, their texts joined.
-#[utoipa::path(
+#[cfg_attr(feature = "generate", utoipa::path(
     post,
     path = "/v1/messages",
     operation_id = "sendMessage",
@@ -37,7 +37,7 @@ use crate::ws::ReadLimits;
         (status = 202, description = "The message; with `waitMs`, no reply came in time: `reply` is null.", content_type = "application/json", body = ref("#/components/schemas/MessageAnswer")),
     ),
     security(("bearer" = [])),
-)]
+))]
 pub(super) async fn send(exchange: Exchange<'_>) -> Answer {
     let wait_ms: Option<u64> = exchange.query_number(Rule::WaitMs)?;
     if wait_ms.is_some_and(|wait_ms| wait_ms > WAIT_MS_MAX) {

@@ -15,6 +15,8 @@
 
 mod bots;
 mod cors;
+#[cfg(feature = "generate")]
+pub(crate) mod describe;
 mod exchange;
 mod messages;
 pub(crate) mod openapi;

@@ -8,7 +8,7 @@ use super::exchange::Exchange;
 use super::{Answer, json_of};
 
 /// Makes a client token. Only an API key may; a revoke of the key voids its tokens too.
-#[utoipa::path(
+#[cfg_attr(feature = "generate", utoipa::path(
     post,
     path = "/v1/tokens",
     operation_id = "issueToken",
@@ -18,7 +18,7 @@ use super::{Answer, json_of};
         (status = 201, description = "The token.", content_type = "application/json", body = ref("#/components/schemas/TokenIssued")),
     ),
     security(("bearer" = [])),
-)]
+))]
 pub(super) async fn issue(exchange: Exchange<'_>) -> Answer {
     let caller = exchange.join(Purpose::Call, None).await?;
     let body = exchange.json_body(&caller.limits).await?;
