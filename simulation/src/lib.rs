@@ -45,6 +45,8 @@ pub struct Outcome {
     pub hash: u64,
     /// Frames that peers were sent.
     pub frames: u64,
+    /// Refusals to the noisy tenant, if the seed has one.
+    pub refused_to_noisy: u64,
     /// The last events, if they were traced.
     pub trace: Vec<String>,
 }
@@ -69,6 +71,7 @@ pub fn run(seed: u64, seconds: u64, tracing: bool) -> Outcome {
         failure,
         hash: onlooker.hash(),
         frames: onlooker.frames,
+        refused_to_noisy: onlooker.refused_to_noisy,
         trace: std::mem::take(&mut onlooker.traced).into(),
     }
 }

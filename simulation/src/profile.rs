@@ -4,9 +4,13 @@
 //! seldom finds, each with a workload and faults of its own, besides what the seed has anyway. The
 //! last digit decides, not the dice: so a profile changes no other seed.
 
+use protocol::Limits;
 use router_core::Millis;
 
 use crate::trouble::Kind;
+
+/// The tenant that asks for more than its rates, if a profile has one.
+pub const NOISY_TENANT: usize = 0;
 
 /// What differs from seed to seed besides chance.
 #[derive(Debug)]
@@ -27,6 +31,8 @@ pub struct Profile {
     /// How often a client reads slowly and has a queue of few frames, in a thousand, besides the
     /// usual.
     pub slow_clients: u64,
+    /// Whether the first of at least two tenants asks for far more than its rates.
+    pub is_noisy: bool,
 }
 
 const ORDINARY: Profile = Profile {
@@ -36,6 +42,7 @@ const ORDINARY: Profile = Profile {
     answers_late_ms: 0,
     moves: 0,
     slow_clients: 0,
+    is_noisy: false,
 };
 
 /// Acks of a lane that gave up come while it is young again.
@@ -76,10 +83,30 @@ const FULL: Profile = Profile {
     ..ORDINARY
 };
 
+/// One tenant is refused most of what it asks, and the others nothing for that reason.
+const NOISY: Profile = Profile {
+    is_noisy: true,
+    ..ORDINARY
+};
+
+/// The limits of the noisy tenant: what its peers do without a flood, and little more.
+pub fn noisy_limits(usual: &Limits) -> Limits {
+    Limits {
+        messages_per_second: 400,
+        messages_burst: 400,
+        bytes_per_second: 8000,
+        bytes_burst: 8000,
+        joins_per_second: 5,
+        joins_burst: 10,
+        ..usual.clone()
+    }
+}
+
 impl Profile {
     /// The profile of a seed.
     pub fn of(seed: u64) -> &'static Self {
         match seed % 10 {
+            3 if seed / 10 % 2 == 1 => &NOISY,
             0 => &FUNERALS,
             5 => &STALLS,
             6 => &LIVES,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use protocol::lane::LaneKeys;
 use protocol::{Limits, Secret, TenantId};
 use router_core::auth::Keyring;
+use router_core::env::TenantSettings;
 use router_core::{Millis, Settings};
 
 use crate::agenda::{Agenda, Arrival, Event, Process};
@@ -18,7 +19,7 @@ use crate::faults::{Fault, Faults};
 use crate::machine::Machine;
 use crate::outside::Outside;
 use crate::peers::Peers;
-use crate::profile::Profile;
+use crate::profile::{NOISY_TENANT, Profile, noisy_limits};
 use crate::redis::Redis;
 use crate::trouble::Trouble;
 
@@ -47,7 +48,8 @@ impl World {
     pub fn new(seed: u64, seconds: u64, tracing: bool) -> Self {
         let mut dice = Dice::new(seed);
         let machines = dice.between(2, 4) as usize;
-        let tenants = dice.between(1, 3);
+        let profile = Profile::of(seed);
+        let tenants = dice.between(1, 3).max(1 + u64::from(profile.is_noisy));
         let tenants: Vec<TenantId> = (0..tenants)
             .map(|n| TenantId::parse(&format!("tenant-{n}")).expect("it is a name"))
             .collect();
@@ -55,11 +57,16 @@ impl World {
         if dice.permille(700) {
             limits.takeovers_per_minute = 0;
         }
-        let settings = Arc::new(Settings {
-            limits: Arc::new(limits),
-            ..Settings::default()
-        });
-        let profile = Profile::of(seed);
+        let mut settings = Settings::default();
+        if profile.is_noisy {
+            let own = TenantSettings {
+                limits: Arc::new(noisy_limits(&limits)),
+                ..TenantSettings::default()
+            };
+            settings.tenants.insert(tenants[NOISY_TENANT].clone(), own);
+        }
+        settings.limits = Arc::new(limits);
+        let settings = Arc::new(settings);
         let end_ms = START_MS + seconds.max(25) * 1000;
         let healed_ms = end_ms - LAST_MS - HEAL_MS;
         let trouble = Trouble::new(&mut dice, profile, machines, tenants.len(), healed_ms);
@@ -79,6 +86,7 @@ impl World {
         };
         outside.faults.buffers = profile.buffers;
         outside.faults.answers_late_ms = profile.answers_late_ms;
+        outside.onlooker.is_noisy = profile.is_noisy;
         outside.onlooker.tenant_of = peers.all.iter().map(|peer| peer.tenant).collect();
         let machines = (0..machines)
             .map(|at| Machine::new(&mut outside, at, Arc::clone(&settings)))
@@ -105,6 +113,7 @@ impl World {
         let healed_ms = look_ms - HEAL_MS;
         self.pass(healed_ms);
         self.heal();
+        self.peers.is_noisy = false;
         self.pass(healed_ms + BUSY_MS);
         self.peers.busy = false;
         self.outside.faults.answers_late_ms = 0;

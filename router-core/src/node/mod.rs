@@ -233,6 +233,7 @@ impl Node {
         self.judge(now_ms, fx);
         self.do_what_is_due(now_ms, entropy, fx);
         if std::mem::take(&mut self.view_changed) {
+            self.view.count_running();
             fx.insert(first, NodeEffect::ViewChanged);
         }
     }

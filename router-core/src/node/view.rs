@@ -26,6 +26,8 @@ pub struct Nodes {
     pub shared: bool,
     /// Every other node that is not dead.
     pub peers: BTreeMap<BootId, Peer>,
+    /// This node and the peers that certainly run, as of the last change of the view.
+    pub running: u32,
     /// The buried, this node's own former lives among them; ascending. What scripts take as `dead`.
     pub dead: Arc<[BootId]>,
     /// Whether the store or the own subscription does not answer. True until both did once.
@@ -76,6 +78,7 @@ impl Nodes {
             beat: 0,
             shared: false,
             peers: BTreeMap::new(),
+            running: 1,
             dead: Arc::default(),
             degraded: false,
             generation: None,
@@ -139,6 +142,13 @@ impl Nodes {
         peers.any(|peer| self.secret_gap(peer).some_unknown_here)
     }
 
+    /// Counts the nodes that certainly run.
+    pub(super) fn count_running(&mut self) {
+        let running = self.peers.values().filter(|peer| peer.is_sure()).count();
+        // Far fewer than 4 billion.
+        self.running = 1 + running as u32;
+    }
+
     /// How many live nodes there are besides this one.
     pub fn others(&self) -> usize {
         self.peers.len()
@@ -189,10 +199,12 @@ impl Peer {
         self.has_moved && self.state == PeerState::Live
     }
 
-    /// Its entry was read, after this much more healthy time. Returns whether the state changed.
+    /// Its entry was read, after this much more healthy time. Returns whether the state changed, or it
+    /// has moved for the first time.
     pub(super) fn seen(&mut self, beat: u64, healthy_ms: Millis) -> bool {
         let same = self.listed && self.beat == beat;
-        self.has_moved |= self.beat != beat;
+        let moves_first = !self.has_moved && self.beat != beat;
+        self.has_moved |= moves_first;
         self.listed = true;
         self.beat = beat;
         let unchanged_ms = if same {
@@ -200,7 +212,7 @@ impl Peer {
         } else {
             0
         };
-        self.count(unchanged_ms)
+        self.count(unchanged_ms) || moves_first
     }
 
     /// Its entry is still to come after a loss of data. Returns whether the state changed.
@@ -247,6 +259,30 @@ mod tests {
         assert!(nodes.is_dead(dead) && !nodes.is_live(dead) && !nodes.hears(dead));
         assert!(!nodes.hears(BootId::from_bits(4)), "it was never seen");
         assert_eq!(nodes.others(), 1);
+    }
+
+    #[test]
+    fn who_was_never_seen_to_beat_or_stopped_does_not_run() {
+        let [own, started, beating] = [1, 2, 3].map(BootId::from_bits);
+        let mut nodes = Nodes::starting(own);
+        nodes.peers = [(started, Peer::new(5)), (beating, Peer::new(5))].into();
+        let peer = |nodes: &mut Nodes, beat, healthy_ms| {
+            let changed = nodes
+                .peers
+                .get_mut(&beating)
+                .unwrap()
+                .seen(beat, healthy_ms);
+            nodes.count_running();
+            (changed, nodes.running)
+        };
+        assert_eq!(
+            peer(&mut nodes, 6, 500),
+            (true, 2),
+            "the first beat is news"
+        );
+        assert_eq!(peer(&mut nodes, 7, 500), (false, 2));
+        assert_eq!(peer(&mut nodes, 7, SUSPECT_MS), (true, 1));
+        assert_eq!(peer(&mut nodes, 8, 500), (true, 2));
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //!
 //! What is known beforehand is asked for and may be refused; what shows later is a debt that later
 //! requests pay ([`Gcra::charge`]). Each node grants a tenant its part of the rates: by the number of
-//! nodes that have connections of it. The bearers of one client's tokens have a quarter of that
+//! running nodes that have connections of it. The bearers of one client's tokens have a quarter of that
 //! together ([`TOKEN_SHARE`]), so that a weak token cannot exhaust its tenant.
 
 use protocol::limits::{BYTES_PER_UNIT, TOKEN_RATES_MAX, TOKEN_SHARE};
@@ -172,8 +172,8 @@ impl<'a> Payer<'a> {
     ) -> Self {
         Self {
             limits,
-            // Far fewer than 4 billion.
-            nodes: routes.node_count() as u32,
+            // Entries of a node that has ended stay until it is buried: it serves nobody.
+            nodes: (routes.node_count() as u32).min(env.nodes.running),
             grant,
             now_ms: env.now_ms,
         }

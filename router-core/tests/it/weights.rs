@@ -1,5 +1,7 @@
 //! What requests weigh in the rates, and what one token and one client id may have of their tenant.
 
+use std::sync::Arc;
+
 use protocol::limits::{BYTES_PER_UNIT, LIST_DEFAULT, LIST_MAX};
 use protocol::presence::ListBots;
 use protocol::{CloseCode, Limits};
@@ -9,6 +11,7 @@ use router_core::request::Purpose;
 use router_core::session::{Call, Input, Opened};
 use serde_json::{Value, json};
 
+use crate::other_nodes::{OTHER, THIRD};
 use crate::talk::{about, key, message, register, token};
 use crate::world::{START_MS, World};
 
@@ -197,6 +200,25 @@ fn bytes_of_a_tenant() {
         ["rate_limited"],
         "two devices, 3,000 bytes"
     );
+}
+
+#[test]
+fn running_nodes_of_a_tenant_share_its_rate() {
+    for (running, most) in [(1, 12), (2, 6), (3, 4), (4, 4)] {
+        let mut w = World::limited(Limits {
+            messages_per_second: 1,
+            messages_burst: 12,
+            ..Limits::default()
+        });
+        w.join_bot(&["bot_a"]);
+        let client = w.join(Some("phone"));
+        // Of two nodes there are entries, whether they run or not.
+        w.far_conn(OTHER, "desk");
+        w.far_conn(THIRD, "tv");
+        Arc::make_mut(&mut w.nodes).running = running;
+        let frame = message("bot_a", "hi");
+        assert_eq!(until_limited(&mut w, client, &frame), most, "{running}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod ack_1;
 mod dup_1;
+mod fair_1;
 mod gho_1;
 mod healed;
 mod home_1;
@@ -155,6 +156,10 @@ pub struct Onlooker {
     pub start_ms: Millis,
     /// Frames that were pushed.
     pub frames: u64,
+    /// Whether the [noisy tenant](crate::profile::NOISY_TENANT) is one.
+    pub is_noisy: bool,
+    /// How often it was refused for that.
+    pub refused_to_noisy: u64,
 }
 
 impl Onlooker {
@@ -274,6 +279,7 @@ impl Onlooker {
         self.note(heard.text.as_bytes());
         self.note(heard.id.as_bytes());
         self.trace(now_ms, || format!("{key:?} gets {}", heard.line()));
+        self.fair_1(key, heard);
         match heard.kind.as_str() {
             "message" => {
                 self.iso_1(key, heard);
@@ -286,7 +292,7 @@ impl Onlooker {
                 self.iso_1(key, heard);
                 self.ord_1_partial(key, heard);
             }
-            "message_ack" | "error" => self.ack_1_answered(key, heard),
+            "message_ack" | "error" | "status" => self.ack_1_answered(key, heard),
             "bot_registered" | "bot_unregistered" => {
                 self.home_1(key, heard);
                 self.ack_1_answered(key, heard);

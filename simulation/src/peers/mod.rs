@@ -21,7 +21,7 @@ use crate::checks::{Heard, Said};
 use crate::dice::Dice;
 use crate::machine::Machine;
 use crate::outside::Outside;
-use crate::profile::Profile;
+use crate::profile::{NOISY_TENANT, Profile};
 
 /// From a peer to its node, milliseconds; always the same, as a stream is in order.
 const WAY_MS: Millis = 3;
@@ -65,6 +65,8 @@ pub struct Peers {
     pub tenants: Vec<TenantId>,
     /// Whether they still do something by themselves.
     pub busy: bool,
+    /// Whether the noisy tenant asks for more than its rates.
+    pub is_noisy: bool,
     profile: &'static Profile,
 }
 
@@ -118,6 +120,7 @@ impl Peers {
             all,
             tenants,
             busy: true,
+            is_noisy: profile.is_noisy,
             profile,
         }
     }
@@ -170,6 +173,9 @@ impl Peers {
             (700..850, false) => self.repeat(outside, i),
             (850..900, false) => self.typing(outside, i),
             (_, _) => {}
+        }
+        if self.is_noisy && self.all[i].tenant == NOISY_TENANT {
+            self.flood(outside, i);
         }
     }
 

@@ -69,6 +69,26 @@ impl Peers {
         }
     }
 
+    /// More than the rates of the noisy tenant allow: messages, lists, and bots registered anew.
+    pub(super) fn flood(&mut self, outside: &mut Outside, i: usize) {
+        for _ in 0..outside.dice.between(5, 20) {
+            let to = self.somebody(outside, i);
+            let draft = Draft {
+                from: self.all[i].bots.first().cloned(),
+                to,
+                ..Draft::default()
+            };
+            self.message(outside, i, draft);
+        }
+        if let Some(socket) = &mut self.all[i].socket {
+            socket.requests += 1;
+            let id = format!("l{}", socket.requests);
+            let frame = json!({"type": "list_bots", "id": id, "data": {"limit": 1000}});
+            self.say(outside, i, frame.to_string(), Said::Request(id));
+        }
+        self.register_again(outside, i);
+    }
+
     /// Says something again, under its message id.
     pub(super) fn repeat(&mut self, outside: &mut Outside, i: usize) {
         if self.all[i].recent.is_empty() {

@@ -15,6 +15,14 @@ fn a_seed_gives_the_same_run_again() {
 }
 
 #[test]
+fn a_noisy_tenant_is_refused_and_no_other() {
+    let noisy = simulation::run(13, 25, false);
+    assert!(noisy.failure.is_none(), "{:?}", noisy.failure);
+    assert!(noisy.refused_to_noisy > 1000, "{}", noisy.refused_to_noisy);
+    assert_eq!(simulation::run(3, 25, false).refused_to_noisy, 0);
+}
+
+#[test]
 fn seeds_differ() {
     let hashes = [1, 2].map(|seed| simulation::run(seed, 25, false).hash);
     assert_ne!(hashes[0], hashes[1]);
