@@ -233,7 +233,9 @@ async fn store(
         return Ok((Backplane::memory(memory), None));
     };
     if redis.insecure {
-        tracing::warn!("redis_insecure: whoever answers in place of redis is believed");
+        tracing::warn!(
+            "redis_insecure is set: the certificate of Redis is not checked, so an attacker on the network can pose as Redis"
+        );
     }
     let redis = connect(redis, door, admin).await?;
     let backplane = Backplane::redis(redis);
@@ -319,9 +321,9 @@ fn warn_of_little_memory(sockets_max: usize, memory: &MemoryDivision) {
 fn warn_of_loss(state: &backplane::State) {
     if state.persistent == Some(false) {
         tracing::warn!(
-            "redis does not persist (AOF): after its restart nodes say again what they hold; offline bots are \
-             forgotten, and so are revocations and suspensions of tenants that no node has in memory: revoked \
-             keys work again, unless key_generation in the configuration file says otherwise"
+            "redis does not persist (AOF): after it restarts, each node registers its connections and bots again. Offline \
+             bots are lost, and so are revocations and suspensions of tenants that no node has in memory: revoked \
+             keys work again, unless key_generation in the configuration file revokes them"
         );
     }
     if state.evicts == Some(true) {

@@ -9,7 +9,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, Signatur
 
 use super::error::ConnectError;
 
-/// How to speak TLS. `insecure`: whoever answers is believed.
+/// How to speak TLS. `insecure`: the certificate is not checked.
 pub(super) fn config(insecure: bool) -> Result<Arc<ClientConfig>, ConnectError> {
     let provider = Arc::new(crypto::ring::default_provider());
     let algorithms = provider.signature_verification_algorithms;

@@ -1,4 +1,4 @@
-//! Over TLS: a certificate that nobody vouches for is believed only on demand.
+//! Over TLS: an untrusted certificate is accepted only with `redis_insecure`.
 
 use std::sync::Arc;
 

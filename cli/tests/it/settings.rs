@@ -9,6 +9,16 @@ use crate::harness::{Home, Process};
 
 const SECRET: &str = "0123456789abcdefghijklmnopqrstuvwxyz";
 
+/// Starts a gateway on free ports.
+const RUN: [&str; 6] = [
+    "gateway",
+    "run",
+    "--listen",
+    "127.0.0.1:0",
+    "--admin-listen",
+    "127.0.0.1:0",
+];
+
 #[test]
 fn values_that_cannot_work_end_with_64_and_their_rule() {
     let home = Home::new();
@@ -52,40 +62,24 @@ fn values_that_cannot_work_end_with_64_and_their_rule() {
 #[test]
 fn the_log_filter_warning_shows_warnings() {
     let home = Home::new();
-    let args = [
-        "gateway",
-        "run",
-        "--listen",
-        "127.0.0.1:0",
-        "--admin-listen",
-        "127.0.0.1:0",
-    ];
     let variables = [("T2B_LOG", "warning"), ("T2B_SOCKETS_MAX", "8")];
-    home.start(&args, &variables).wait_for("WARN");
+    home.start(&RUN, &variables).wait_for("WARN");
 }
 
 #[test]
 fn traces_go_over_http_only() {
     let home = Home::new();
-    let args = [
-        "gateway",
-        "run",
-        "--listen",
-        "127.0.0.1:0",
-        "--admin-listen",
-        "127.0.0.1:0",
-    ];
     let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317");
     for name in [
         "OTEL_EXPORTER_OTLP_PROTOCOL",
         "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
     ] {
-        let said = home.run_with(&args, &[endpoint, (name, "grpc")]).with(64);
+        let said = home.run_with(&RUN, &[endpoint, (name, "grpc")]).with(64);
         let rule = format!("{name}: expected http/protobuf; got \"grpc\"");
         assert!(said.contains(&rule), "{said}");
     }
     let protocol = ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
-    home.start(&args, &[endpoint, protocol])
+    home.start(&RUN, &[endpoint, protocol])
         .wait_for("port 4318");
 }
 
@@ -131,15 +125,7 @@ fn a_gateway_logs_the_same_warnings() {
     fs::write(&path, format!("{SECRET}\n")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
     let file = path.to_str().unwrap();
-    let args = [
-        "gateway",
-        "run",
-        "--listen",
-        "127.0.0.1:0",
-        "--admin-listen",
-        "127.0.0.1:0",
-    ];
-    let mut gateway = home.start(&args, &[("T2B_SECRETS_FILE", file)]);
+    let mut gateway = home.start(&RUN, &[("T2B_SECRETS_FILE", file)]);
     let line = gateway.wait_for("mode 0666");
     assert!(line.contains("WARN") && line.contains(file), "{line}");
 }

@@ -123,7 +123,7 @@ keys! {
     tls_key           = "", Kind::Path, Since::Now, "Private key of the public listener, PEM; with tls_cert";
     allowed_origins   = "", Kind::List, Since::Now, "Origins of web pages that may connect and use the HTTP API beside the gateway's own, like https://app.example.org or https://*.example.org; null = pages without an origin; * = all";
     allowed_hosts     = "", Kind::List, Since::Now, "Values of Host that are answered beside IP addresses and localhost, like bots.example.org, *.example.org or bots.example.org:8443; * = all";
-    trusted_proxies   = "", Kind::List, Since::Now, "Addresses or networks whose X-Forwarded-For is believed";
+    trusted_proxies   = "", Kind::List, Since::Now, "Addresses or networks whose X-Forwarded-For is trusted";
     query_keys        = "true", Kind::Switch, Since::Now, "Whether ?token= on /ws is accepted, as old SDKs send it";
     sockets_max       = "", Kind::Count, Since::Now, "Most sockets at once. Unset: the limit of open files less 256, or what a quarter of memory_max has room for if that is less";
     log               = "info", Kind::Text, Since::Now, "Log filter: off, error, warn, info, debug or trace, or module=level, several separated by commas";

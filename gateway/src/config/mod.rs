@@ -107,7 +107,7 @@ pub struct Config {
     pub allowed_origins: Vec<OriginPattern>,
     /// Hosts that are answered beside IP addresses and localhost.
     pub allowed_hosts: Vec<HostPattern>,
-    /// Whose `X-Forwarded-For` is believed.
+    /// Whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<Cidr>,
     /// Whether `?token=` on `/ws` is accepted.
     pub query_keys: bool,

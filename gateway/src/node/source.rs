@@ -10,7 +10,7 @@ use crate::config::Cidr;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// The proxies whose `X-Forwarded-For` is believed.
+/// The proxies whose `X-Forwarded-For` is trusted.
 #[derive(Debug, Default)]
 pub struct Sources {
     trusted: Vec<Cidr>,

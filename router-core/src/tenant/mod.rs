@@ -24,7 +24,7 @@
 //! | `homes.rs` | what a bot's home means for routes, presence and who held it before |
 //! | `flaps.rs` | tells two instances that fight over a bot from one that restarts |
 //! | `presence.rs` | tells of bots that came and went |
-//! | `news.rs` | what somebody is not told yet |
+//! | `news.rs` | presence changes that are not delivered to every socket yet |
 //! | `subscriptions.rs` | which bots a socket is told of |
 //! | `changes.rs` | the newest change of each bot, for those who are not told yet |
 //! | `listing.rs` | lists them |

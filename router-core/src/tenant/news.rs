@@ -1,4 +1,4 @@
-//! Changes of a tenant's bots that somebody is not told yet, and how far telling them has come.
+//! Presence changes of a tenant that are not delivered to every socket yet, and how far their delivery is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -99,7 +99,7 @@ impl News {
         }
     }
 
-    /// Whether everybody knows everything.
+    /// Whether every socket has been sent every change.
     pub fn is_over(&self) -> bool {
         self.flush_ms.is_none()
             && self.round.is_none()

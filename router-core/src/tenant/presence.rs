@@ -31,7 +31,7 @@ const CHANGES_PER_BOT: usize = 2;
 /// What a tenant keeps to tell of its bots.
 #[derive(Debug)]
 pub(super) struct Presence {
-    /// Absent while everybody knows everything: most tenants, most of the time.
+    /// Absent while no change is pending: most tenants, most of the time.
     news: Option<Box<News>>,
     /// The number of the last change, while there are no news.
     last: u64,
@@ -89,7 +89,7 @@ impl Presence {
         self.rest();
     }
 
-    /// Lets go of the news once everybody knows them.
+    /// Frees the changes once every socket has been sent them.
     fn rest(&mut self) {
         if let Some(news) = self.news.take_if(|news| news.is_over()) {
             self.last = news.changes.last();

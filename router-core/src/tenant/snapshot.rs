@@ -131,7 +131,7 @@ impl Tenant {
         }
     }
 
-    /// What was not said again in time is gone: the store is believed again, whatever it says.
+    /// What no node registered again in time is removed. From then on the store counts, whatever it holds.
     pub(super) fn wake_healing(&mut self, env: &Env<'_>, fx: &mut Effects) {
         let until_ms = self.directory.heal_until_ms;
         if until_ms.is_some_and(|until_ms| env.now_ms >= until_ms) {
