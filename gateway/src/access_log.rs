@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use protocol::{BotId, ClientId, ConnectionId, TenantId};
-use smol_str::SmolStr;
+use router_core::auth::Source;
 use tokio::time::Instant;
 use tracing::{Level, enabled, info, warn};
 
@@ -27,8 +27,6 @@ const PERIOD: Duration = Duration::from_secs(60);
 const LINES_MAX: u32 = 20;
 /// Pairs of kind and source that are told apart: about 100 bytes each.
 const ENTRIES_MAX: usize = 4096;
-/// A source that is none: what all those share that found no entry of their own.
-const OTHERS: SmolStr = SmolStr::new_static("");
 
 /// What a line is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,7 +57,7 @@ impl Kind {
 /// Which socket a line is about.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subject<'a> {
-    pub(crate) source: &'a SmolStr,
+    pub(crate) source: Source,
     pub(crate) connection: &'a ConnectionId,
     /// Absent before `auth_ok`.
     pub(crate) member: Option<(&'a TenantId, &'a ClientId)>,
@@ -124,14 +122,14 @@ impl AccessLog {
 
     /// A connection was refused before it was a WebSocket or a call. `status`: as in
     /// `t2b_handshakes_total`.
-    pub(crate) fn refused(&self, listener: &str, source: &SmolStr, status: &str) {
+    pub(crate) fn refused(&self, listener: &str, source: Source, status: &str) {
         if let Some(left_out) = self.admit(Kind::Refused, source) {
             info!(%source, listener, status, left_out, "refused");
         }
     }
 
     /// A credential failed. `reason`: as in `t2b_auth_failures_total`.
-    pub(crate) fn credential(&self, source: &SmolStr, claimed: Option<&TenantId>, reason: &str) {
+    pub(crate) fn credential(&self, source: Source, claimed: Option<&TenantId>, reason: &str) {
         let Some(left_out) = self.admit(Kind::Credential, source) else {
             return;
         };
@@ -142,21 +140,21 @@ impl AccessLog {
     }
 
     /// Failed credentials of a source are answered with 429. `failures`: within the minute.
-    pub(crate) fn throttled(&self, source: &SmolStr, failures: u32) {
+    pub(crate) fn throttled(&self, source: Source, failures: u32) {
         if let Some(left_out) = self.admit(Kind::Throttled, source) {
             warn!(%source, failures, left_out, "credentials throttled");
         }
     }
 
     /// Somebody gave a wrong admin token.
-    pub(crate) fn admin_token(&self, source: &SmolStr, failures: u32) {
+    pub(crate) fn admin_token(&self, source: Source, failures: u32) {
         if let Some(left_out) = self.admit(Kind::AdminToken, source) {
             warn!(%source, failures, left_out, "admin token refused");
         }
     }
 
     /// How many lines were left out before this one; `None`: this one is left out too.
-    fn admit(&self, kind: Kind, source: &SmolStr) -> Option<u64> {
+    fn admit(&self, kind: Kind, source: Source) -> Option<u64> {
         let (lines_max, is_read) = kind.lines_max();
         if !is_read {
             return None;
@@ -175,7 +173,8 @@ fn texts<'a>(member: Option<(&'a TenantId, &'a ClientId)>) -> (Option<&'a str>, 
 /// What was written in the present period of each kind and source.
 #[derive(Debug, Default)]
 struct Allowances {
-    entries: HashMap<(Kind, SmolStr), Allowance>,
+    /// No source: what all those share that found no entry of their own.
+    entries: HashMap<(Kind, Option<Source>), Allowance>,
     swept: Option<Instant>,
 }
 
@@ -190,14 +189,14 @@ impl Allowances {
     fn admit(
         &mut self,
         (kind, lines_max): (Kind, u32),
-        source: &SmolStr,
+        source: Source,
         now: Instant,
     ) -> Option<u64> {
-        let mut key = (kind, source.clone());
+        let mut key = (kind, Some(source));
         if self.entries.len() >= ENTRIES_MAX && !self.entries.contains_key(&key) {
             self.sweep(now);
             if self.entries.len() >= ENTRIES_MAX {
-                key.1 = OTHERS;
+                key.1 = None;
             }
         }
         let allowance = self.entries.entry(key).or_insert(Allowance {
@@ -233,42 +232,46 @@ impl Allowances {
 mod tests {
     use super::*;
 
+    fn source(address: [u8; 4]) -> Source {
+        Source::of(address.into())
+    }
+
     #[test]
     fn a_source_is_written_of_so_often_and_then_counted() {
         let (mut allowances, now) = (Allowances::default(), Instant::now());
-        let (one, other) = (SmolStr::new("10.0.0.1"), SmolStr::new("10.0.0.2"));
+        let (one, other) = (source([10, 0, 0, 1]), source([10, 0, 0, 2]));
         for _ in 0..LINES_MAX {
             assert_eq!(
-                allowances.admit((Kind::Connected, LINES_MAX), &one, now),
+                allowances.admit((Kind::Connected, LINES_MAX), one, now),
                 Some(0)
             );
         }
         for _ in 0..5 {
             assert_eq!(
-                allowances.admit((Kind::Connected, LINES_MAX), &one, now),
+                allowances.admit((Kind::Connected, LINES_MAX), one, now),
                 None
             );
         }
         assert_eq!(
-            allowances.admit((Kind::Refused, LINES_MAX), &one, now),
+            allowances.admit((Kind::Refused, LINES_MAX), one, now),
             Some(0)
         );
         assert_eq!(
-            allowances.admit((Kind::Connected, LINES_MAX), &other, now),
+            allowances.admit((Kind::Connected, LINES_MAX), other, now),
             Some(0)
         );
         let almost = now + PERIOD - Duration::from_millis(1);
         assert_eq!(
-            allowances.admit((Kind::Connected, LINES_MAX), &one, almost),
+            allowances.admit((Kind::Connected, LINES_MAX), one, almost),
             None
         );
         let later = now + PERIOD;
         assert_eq!(
-            allowances.admit((Kind::Connected, LINES_MAX), &one, later),
+            allowances.admit((Kind::Connected, LINES_MAX), one, later),
             Some(6)
         );
         assert_eq!(
-            allowances.admit((Kind::Connected, LINES_MAX), &one, later),
+            allowances.admit((Kind::Connected, LINES_MAX), one, later),
             Some(0)
         );
     }
@@ -276,11 +279,11 @@ mod tests {
     #[test]
     fn throttling_is_written_of_once_a_period() {
         let (mut allowances, now) = (Allowances::default(), Instant::now());
-        let source = SmolStr::new("10.0.0.1");
+        let source = source([10, 0, 0, 1]);
         for (kind, left_out) in [(Kind::Throttled, 1), (Kind::AdminToken, 1)] {
-            assert_eq!(allowances.admit((kind, 1), &source, now), Some(0));
-            assert_eq!(allowances.admit((kind, 1), &source, now), None);
-            let next = allowances.admit((kind, 1), &source, now + PERIOD);
+            assert_eq!(allowances.admit((kind, 1), source, now), Some(0));
+            assert_eq!(allowances.admit((kind, 1), source, now), None);
+            let next = allowances.admit((kind, 1), source, now + PERIOD);
             assert_eq!(next, Some(left_out));
         }
     }
@@ -288,12 +291,12 @@ mod tests {
     #[test]
     fn many_sources_share_one_allowance_and_are_forgotten() {
         let (mut allowances, now) = (Allowances::default(), Instant::now());
-        let source = |i: usize| SmolStr::from(format!("s{i}"));
+        let source = |i: usize| source([10, 0, (i >> 8) as u8, i as u8]);
         let lines = |allowances: &mut Allowances, now, sources: std::ops::Range<usize>| {
             sources
                 .filter(|i| {
                     allowances
-                        .admit((Kind::Refused, LINES_MAX), &source(*i), now)
+                        .admit((Kind::Refused, LINES_MAX), source(*i), now)
                         .is_some()
                 })
                 .count()

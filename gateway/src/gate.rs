@@ -17,10 +17,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::limits::{UNAUTHENTICATED_MAX, UNAUTHENTICATED_PER_SOURCE};
-use smol_str::SmolStr;
+use router_core::auth::Source;
 use tokio::task::AbortHandle;
 
-use crate::node::{KeptPlace, counted_as};
+use crate::node::KeptPlace;
 
 /// Which part of `sockets_max` may be unauthenticated: a quarter.
 const UNAUTHENTICATED_SHARE: usize = 4;
@@ -93,7 +93,7 @@ pub(crate) struct Gate {
 pub(crate) struct Entered {
     pub(crate) open: Open,
     /// The source of the one that had to make room for it.
-    pub(crate) displaced: Option<SmolStr>,
+    pub(crate) displaced: Option<Source>,
 }
 
 /// A socket that counts as open until this is dropped; clones count once.
@@ -131,9 +131,9 @@ impl Gate {
 
     /// Lets a connection in. `is_proxy`: it is not known yet where it comes from.
     pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr, is_proxy: bool) -> Result<Entered, Shut> {
-        let source = counted_as(peer);
+        let source = Source::of(peer);
         let mut unauthenticated = self.unauthenticated();
-        if !is_proxy && unauthenticated.count(&source) >= self.limits.per_source {
+        if !is_proxy && unauthenticated.count(source) >= self.limits.per_source {
             return Err(Shut::Source);
         }
         let open = self.sockets.load(Ordering::Relaxed);
@@ -190,7 +190,7 @@ impl Open {
     }
 
     /// Counts the socket for the source that the head of its request names. Errors: too many from there.
-    pub(crate) fn comes_from(&self, source: &SmolStr) -> Result<(), Shut> {
+    pub(crate) fn comes_from(&self, source: Source) -> Result<(), Shut> {
         let OpenSocket {
             gate,
             id,
@@ -227,48 +227,48 @@ struct Unauthenticated {
     /// Counted up, so that the least id is the oldest socket.
     next_id: u64,
     sockets: HashMap<u64, Waiting>,
-    sources: HashMap<SmolStr, BTreeSet<u64>>,
+    sources: HashMap<Source, BTreeSet<u64>>,
     /// The sources by their number of sockets, and among equals by the age of the oldest.
-    ranks: BTreeMap<(usize, Reverse<u64>), SmolStr>,
+    ranks: BTreeMap<(usize, Reverse<u64>), Source>,
 }
 
 #[derive(Debug)]
 struct Waiting {
-    source: SmolStr,
+    source: Source,
     task: Option<AbortHandle>,
 }
 
 impl Unauthenticated {
-    fn count(&self, source: &SmolStr) -> usize {
-        self.sources.get(source).map_or(0, BTreeSet::len)
+    fn count(&self, source: Source) -> usize {
+        self.sources.get(&source).map_or(0, BTreeSet::len)
     }
 
-    fn insert(&mut self, source: SmolStr) -> u64 {
+    fn insert(&mut self, source: Source) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
-        self.change(&source, |ids| ids.insert(id));
+        self.change(source, |ids| ids.insert(id));
         self.sockets.insert(id, Waiting { source, task: None });
         id
     }
 
     fn remove(&mut self, id: u64) -> Option<Waiting> {
         let waiting = self.sockets.remove(&id)?;
-        self.change(&waiting.source, |ids| ids.remove(&id));
+        self.change(waiting.source, |ids| ids.remove(&id));
         Some(waiting)
     }
 
-    fn moved(&mut self, id: u64, source: &SmolStr, per_source: usize) -> Result<(), Shut> {
+    fn moved(&mut self, id: u64, source: Source, per_source: usize) -> Result<(), Shut> {
         let Some(waiting) = self.sockets.get_mut(&id) else {
             return Ok(());
         };
-        if waiting.source == *source {
+        if waiting.source == source {
             return Ok(());
         }
-        if self.sources.get(source).map_or(0, BTreeSet::len) >= per_source {
+        if self.sources.get(&source).map_or(0, BTreeSet::len) >= per_source {
             return Err(Shut::Source);
         }
-        let old = std::mem::replace(&mut waiting.source, source.clone());
-        self.change(&old, |ids| ids.remove(&id));
+        let old = std::mem::replace(&mut waiting.source, source);
+        self.change(old, |ids| ids.remove(&id));
         self.change(source, |ids| ids.insert(id));
         Ok(())
     }
@@ -280,15 +280,15 @@ impl Unauthenticated {
     }
 
     /// Changes the sockets of a source, and its rank with them.
-    fn change(&mut self, source: &SmolStr, change: impl FnOnce(&mut BTreeSet<u64>) -> bool) {
-        let mut ids = self.sources.remove(source).unwrap_or_default();
+    fn change(&mut self, source: Source, change: impl FnOnce(&mut BTreeSet<u64>) -> bool) {
+        let mut ids = self.sources.remove(&source).unwrap_or_default();
         if let Some(rank) = rank_of(&ids) {
             self.ranks.remove(&rank);
         }
         change(&mut ids);
         if let Some(rank) = rank_of(&ids) {
-            self.ranks.insert(rank, source.clone());
-            self.sources.insert(source.clone(), ids);
+            self.ranks.insert(rank, source);
+            self.sources.insert(source, ids);
         }
     }
 }
@@ -305,6 +305,10 @@ mod tests {
         IpAddr::from([127, 0, 0, last])
     }
 
+    fn source(text: &str) -> Source {
+        Source::of(text.parse().unwrap())
+    }
+
     fn gate(sockets: usize, unauthenticated: usize, per_source: usize) -> Arc<Gate> {
         Gate::new(GateLimits {
             sockets,
@@ -318,7 +322,7 @@ mod tests {
     }
 
     /// The source of the one that made room, if one had to.
-    fn displaced_by(gate: &Arc<Gate>, last: u8) -> (Open, Option<SmolStr>) {
+    fn displaced_by(gate: &Arc<Gate>, last: u8) -> (Open, Option<Source>) {
         let Entered { open, displaced } = gate.enter(ip(last), false).unwrap();
         (open, displaced)
     }
@@ -368,12 +372,12 @@ mod tests {
             .collect();
         // 2 and 3 have two each; 2 has the older one.
         let (_fourth, displaced) = displaced_by(&gate, 4);
-        assert_eq!(displaced.as_deref(), Some("127.0.0.2"));
+        assert_eq!(displaced, Some(source("127.0.0.2")));
         let (_fifth, displaced) = displaced_by(&gate, 5);
-        assert_eq!(displaced.as_deref(), Some("127.0.0.3"));
+        assert_eq!(displaced, Some(source("127.0.0.3")));
         // Now everybody has one.
         let (_sixth, displaced) = displaced_by(&gate, 6);
-        assert_eq!(displaced.as_deref(), Some("127.0.0.1"));
+        assert_eq!(displaced, Some(source("127.0.0.1")));
         // What is displaced counts as open until it is gone, and goes without a trace.
         assert_eq!(gate.sockets.load(Ordering::Relaxed), 8);
         drop(entered);
@@ -386,7 +390,7 @@ mod tests {
         let (one, two) = (enter(&gate, 1).unwrap(), enter(&gate, 1).unwrap());
         one.authenticated();
         let (three, displaced) = displaced_by(&gate, 2);
-        assert_eq!(displaced.as_deref(), Some("127.0.0.1"), "not the first");
+        assert_eq!(displaced, Some(source("127.0.0.1")), "not the first");
         drop(two);
         three.authenticated();
         assert_eq!(enter(&gate, 3).err(), Some(Shut::Full));
@@ -410,21 +414,21 @@ mod tests {
     fn behind_a_proxy_the_named_source_counts() {
         let gate = gate(100, 100, 2);
         let proxied = || gate.enter(ip(9), true).unwrap().open;
-        let (source, other) = (SmolStr::new("192.0.2.1"), SmolStr::new("192.0.2.2"));
+        let (one, other) = (source("192.0.2.1"), source("192.0.2.2"));
         let held = [proxied(), proxied(), proxied()];
-        assert_eq!(held[0].comes_from(&source), Ok(()));
-        assert_eq!(held[1].comes_from(&source), Ok(()));
-        assert_eq!(held[1].comes_from(&source), Ok(()), "twice is once");
-        assert_eq!(held[2].comes_from(&source), Err(Shut::Source));
-        assert_eq!(held[2].comes_from(&other), Ok(()));
+        assert_eq!(held[0].comes_from(one), Ok(()));
+        assert_eq!(held[1].comes_from(one), Ok(()));
+        assert_eq!(held[1].comes_from(one), Ok(()), "twice is once");
+        assert_eq!(held[2].comes_from(one), Err(Shut::Source));
+        assert_eq!(held[2].comes_from(other), Ok(()));
         held[0].authenticated();
-        assert_eq!(held[0].comes_from(&other), Ok(()), "it counts no more");
-        assert_eq!(proxied().comes_from(&source), Ok(()));
-        let nobody_named = SmolStr::new("127.0.0.9");
+        assert_eq!(held[0].comes_from(other), Ok(()), "it counts no more");
+        assert_eq!(proxied().comes_from(one), Ok(()));
+        let nobody_named = source("127.0.0.9");
         let through: Vec<_> = (0..5).map(|_| proxied()).collect();
         let counted: Vec<_> = through
             .iter()
-            .map(|open| open.comes_from(&nobody_named))
+            .map(|open| open.comes_from(nobody_named))
             .collect();
         assert_eq!(counted, [Ok(()); 5], "the proxy itself has no limit");
     }

@@ -24,7 +24,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use protocol::limits::HEAD_BYTES_MAX;
-use smol_str::SmolStr;
+use router_core::auth::Source;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -70,7 +70,7 @@ pub(crate) trait Service: Send + Sync + 'static {
     fn turned_away(&self, peer: IpAddr, result: &str);
 
     /// Notes that a socket of this source had to make room for a new one.
-    fn displaced(&self, source: &SmolStr);
+    fn displaced(&self, source: Source);
 }
 
 /// An address that is taken and does not listen yet: whoever connects is refused by the system.
@@ -173,7 +173,7 @@ impl Listener {
             }
         };
         if let Some(source) = displaced {
-            service.displaced(&source);
+            service.displaced(source);
         }
         let (tls, service) = (self.tls.clone(), Arc::clone(service));
         let limit = self.handshake_timeout;

@@ -20,14 +20,14 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use protocol::{Secret, TenantId};
-use router_core::auth::{Attempt, Tally, Throttle};
+use router_core::auth::{Attempt, Source, Tally, Throttle};
 use router_core::store::{Ask, DirectoryCaps, Reply, Request as StoreRequest};
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use super::{as_get, json, nodes, secrets, text};
 use crate::gate::Open;
-use crate::node::{Node, counted_as};
+use crate::node::Node;
 
 /// The admin API of a node that serves.
 pub(crate) struct Admin {
@@ -89,9 +89,9 @@ impl Admin {
         if !is_wrong {
             return refused;
         }
-        let source = counted_as(peer);
+        let source = Source::of(peer);
         let attempt = Attempt {
-            source: source.clone(),
+            source,
             claimed: None,
         };
         let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -102,10 +102,10 @@ impl Admin {
             failures,
         } = tally
         else {
-            self.node.access_log.admin_token(&source, 1);
+            self.node.access_log.admin_token(source, 1);
             return refused;
         };
-        self.node.access_log.admin_token(&source, failures);
+        self.node.access_log.admin_token(source, failures);
         let mut refused = text(
             StatusCode::TOO_MANY_REQUESTS,
             "too many wrong admin tokens from there\n",

@@ -22,7 +22,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use protocol::BootId;
 use router_core::Nodes;
-use smol_str::SmolStr;
+use router_core::auth::Source;
 
 use super::admin::Admin;
 use super::{as_get, body, text};
@@ -30,7 +30,7 @@ use crate::config::HostPattern;
 use crate::gate::Open;
 use crate::listener::Service;
 use crate::metrics::Metrics;
-use crate::node::{Node, counted_as};
+use crate::node::Node;
 use crate::ws::handshake::host_is_ours;
 
 /// What the admin listener serves.
@@ -175,12 +175,12 @@ impl Service for AdminDoor {
 
     fn turned_away(&self, peer: IpAddr, result: &str) {
         if let Some(admin) = self.admin.get() {
-            let source = counted_as(peer);
-            admin.node.access_log.refused("admin", &source, result);
+            let source = Source::of(peer);
+            admin.node.access_log.refused("admin", source, result);
         }
     }
 
-    fn displaced(&self, source: &SmolStr) {
+    fn displaced(&self, source: Source) {
         if let Some(admin) = self.admin.get() {
             let log = &admin.node.access_log;
             log.refused("admin", source, "displaced");

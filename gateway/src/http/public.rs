@@ -7,13 +7,13 @@ use http::header::UPGRADE;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use smol_str::SmolStr;
 
 use super::door::{Door, head_of};
 use super::{api, text};
+use router_core::auth::Source;
+
 use crate::gate::Open;
 use crate::listener::{RETRY_AFTER_S, Service};
-use crate::node::counted_as;
 use crate::ws::handshake::{Refusal, host_is_ours, host_of};
 
 impl Service for Door {
@@ -27,7 +27,7 @@ impl Service for Door {
         // Only paths of ours are logged: others have been seen to carry credentials.
         tracing::debug!(%peer, path = if matches!(path, "/" | "/ws" | "/ws/") { path } else { api::route_name(path) }, "request");
         let source = self.sources.source_of(peer.ip(), request.headers());
-        let crowded = open.comes_from(&source).is_err();
+        let crowded = open.comes_from(source).is_err();
         if !crowded && api::is_ours(path) {
             return api::serve(self, request, (source, open)).await;
         }
@@ -36,7 +36,7 @@ impl Service for Door {
                 StatusCode::TOO_MANY_REQUESTS,
                 RETRY_AFTER_S,
             )),
-            ("/ws" | "/ws/", _) | ("/", true) => self.upgrade(request, (source.clone(), open)),
+            ("/ws" | "/ws/", _) | ("/", true) => self.upgrade(request, (source, open)),
             // A check of a balancer whose configuration names no path.
             ("/", false) if request.method() == Method::OPTIONS => {
                 return text(StatusCode::NO_CONTENT, "");
@@ -49,7 +49,7 @@ impl Service for Door {
             Err(refusal) => {
                 let status = refusal.status.as_str();
                 self.node.metrics.handshake(status);
-                self.node.access_log.refused("public", &source, status);
+                self.node.access_log.refused("public", source, status);
                 let hint = match refusal.status {
                     StatusCode::NOT_FOUND | StatusCode::UPGRADE_REQUIRED => {
                         format!("connect a WebSocket to {}\n", self.paths.socket())
@@ -70,11 +70,11 @@ impl Service for Door {
 
     fn turned_away(&self, peer: IpAddr, result: &str) {
         self.node.metrics.handshake(result);
-        let source = counted_as(peer);
-        self.node.access_log.refused("public", &source, result);
+        let source = Source::of(peer);
+        self.node.access_log.refused("public", source, result);
     }
 
-    fn displaced(&self, source: &SmolStr) {
+    fn displaced(&self, source: Source) {
         self.node.metrics.displaced.increment(1);
         self.node.access_log.refused("public", source, "displaced");
     }

@@ -15,9 +15,8 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use protocol::connect::Acks;
-use router_core::auth::Credential;
+use router_core::auth::{Credential, Source};
 use router_core::session::Opened;
-use smol_str::SmolStr;
 
 use super::door::{Door, bearer, head_of};
 use crate::gate::Open;
@@ -36,7 +35,7 @@ impl Door {
     pub(super) fn upgrade(
         &self,
         mut request: Request<Incoming>,
-        (source, open): (SmolStr, Open),
+        (source, open): (Source, Open),
     ) -> Result<Response<Full<Bytes>>, Refusal> {
         let parts = head_of(&request);
         let policy = Policy {
@@ -56,7 +55,7 @@ impl Door {
         let node = Arc::clone(&self.node);
         let control_per_second = self.control_per_second;
         // In a box that goes when the conversation begins: the task is kept for as long as that lasts.
-        let (peer, held) = (source.clone(), open.clone());
+        let (peer, held) = (source, open.clone());
         let begin = Box::pin(async move {
             let upgraded = upgraded.await.inspect_err(|error| {
                 node.metrics.handshake("failed");
@@ -115,7 +114,7 @@ impl Door {
 fn converse(
     node: &Arc<Node>,
     upgraded: hyper::upgrade::Upgraded,
-    peer: (SmolStr, Open),
+    peer: (Source, Open),
     opened: Opened,
     control_per_second: u32,
 ) -> impl Future<Output = Ended> + Send + use<> {

@@ -12,10 +12,10 @@ use protocol::http::{TokenIssued, TokenRequest};
 use protocol::limits::TOKEN_BYTES_MAX;
 use protocol::presence::{BotsList, ListBots};
 use protocol::{CloseCode, ErrorCode, Fault, MessageId, Rule, TenantId};
+use router_core::auth::Source;
 use router_core::session::{Call, Input, Opened};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use smol_str::SmolStr;
 use tokio::time::timeout;
 
 use super::Node;
@@ -74,7 +74,7 @@ impl Caller {
     /// Verifies the credential and joins its tenant. Errors: as a socket is refused.
     pub(crate) async fn join(
         node: &Arc<Node>,
-        (source, open): (SmolStr, Open),
+        (source, open): (Source, Open),
         opened: Opened,
     ) -> Result<Self, Refused> {
         if node.is_draining() {

@@ -1,21 +1,21 @@
 //! A connection, as the node knows it.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use router_core::auth::Source;
 use router_core::{ConnKey, Session};
-use smol_str::SmolStr;
 
+use super::refusal_count::RefusalCount;
 use super::tenant_budgets::SocketOwner;
-use super::work::Refusals;
 use crate::gate::Open;
-use crate::ws::{Connection, ReadLimits};
+use crate::ws::Connection;
 
 /// A connection, as the node knows it.
 pub(crate) struct Entry {
     pub(crate) key: ConnKey,
     pub(crate) socket: Arc<Connection>,
-    pub(super) source: SmolStr,
+    pub(super) source: Source,
     /// Its place at the gate, which is told when it has authenticated.
     pub(super) open: Open,
     pub(super) session: Mutex<Session>,
@@ -23,18 +23,41 @@ pub(crate) struct Entry {
     pub(super) wake_ms: AtomicU64,
     /// When bytes were last seen to move, on the node's clock.
     pub(super) moved_ms: AtomicU64,
-    /// Index of its tenant's shard, once it has a tenant; `usize::MAX` before.
-    pub(super) shard: AtomicUsize,
+    /// Index of its tenant's shard, once it has a tenant; `u32::MAX` before.
+    shard: AtomicU32,
     /// Whose it is, once that is known.
     pub(super) owner: OnceLock<SocketOwner>,
-    /// What it may send once it has joined its tenant, between its verification and that.
-    pub(super) read_limits: Mutex<Option<Box<ReadLimits>>>,
-    pub(super) refusals: Mutex<Refusals>,
+    pub(super) refusals: RefusalCount,
 }
 
 impl Entry {
+    pub(super) fn new(
+        key: ConnKey,
+        session: Session,
+        (source, open): (Source, Open),
+        socket: Arc<Connection>,
+    ) -> Self {
+        Self {
+            key,
+            socket,
+            source,
+            open,
+            session: Mutex::new(session),
+            wake_ms: AtomicU64::new(u64::MAX),
+            moved_ms: AtomicU64::new(0),
+            shard: AtomicU32::new(u32::MAX),
+            owner: OnceLock::new(),
+            refusals: RefusalCount::default(),
+        }
+    }
+
     pub(super) fn shard(&self) -> Option<usize> {
         let index = self.shard.load(Ordering::Relaxed);
-        (index != usize::MAX).then_some(index)
+        (index != u32::MAX).then_some(index as usize)
+    }
+
+    /// `index`: of the shard of its tenant.
+    pub(super) fn set_shard(&self, index: usize) {
+        self.shard.store(index as u32, Ordering::Relaxed);
     }
 }

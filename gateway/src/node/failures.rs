@@ -9,10 +9,9 @@
 //! An expired token is logged and counted, but not throttled: its client is told to renew it.
 
 use protocol::{ErrorCode, TenantId};
-use router_core::auth::{Attempt, AuthError, Credential, Tally, Verified};
+use router_core::auth::{Attempt, AuthError, Credential, Source, Tally, Verified};
 use router_core::request::Notice;
 use router_core::session::Input;
-use smol_str::SmolStr;
 use std::sync::Arc;
 
 use super::{Entry, Node, lock};
@@ -51,7 +50,7 @@ impl Node {
     /// Checks a credential. A good one always passes; failures are counted, logged and throttled.
     pub(crate) fn verify(
         &self,
-        source: &SmolStr,
+        source: Source,
         credential: &Credential,
     ) -> Result<Verified, AuthError> {
         let now_ms = self.clock.now_ms();
@@ -71,12 +70,12 @@ impl Node {
     /// Counts a failure. Errors: `Throttled` if there were too many from there, whatever it is.
     pub(super) fn auth_failed(
         &self,
-        source: &SmolStr,
+        source: Source,
         claimed: Option<TenantId>,
         failure: AuthFailure,
     ) -> Result<(), AuthError> {
         let attempt = Attempt {
-            source: source.clone(),
+            source,
             claimed: claimed.clone(),
         };
         let tally = lock(&self.throttle).fail(attempt, self.clock.now_ms());
@@ -99,7 +98,7 @@ impl Node {
     }
 
     /// Notes that a token has expired.
-    pub(super) fn expired(&self, source: &SmolStr, claimed: Option<TenantId>) {
+    pub(super) fn expired(&self, source: Source, claimed: Option<TenantId>) {
         self.metrics.auth_failed("expired");
         self.access_log
             .credential(source, claimed.as_ref(), "expired");
@@ -116,7 +115,7 @@ impl Node {
             return Input::Notice(notice);
         };
         let tenant = lock(&entry.session).joining().cloned();
-        match self.auth_failed(&entry.source, tenant, failure) {
+        match self.auth_failed(entry.source, tenant, failure) {
             Ok(()) => Input::Notice(notice),
             Err(throttled) => Input::Verified(Err(throttled)),
         }

@@ -41,7 +41,7 @@ impl Node {
 
 fn subject<'a>(entry: &'a Entry, session: &'a Session) -> Subject<'a> {
     Subject {
-        source: &entry.source,
+        source: entry.source,
         connection: session.id(),
         member: session.member(),
     }

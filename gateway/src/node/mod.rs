@@ -24,6 +24,7 @@ mod logged;
 mod member;
 mod peers;
 mod perform;
+mod refusal_count;
 mod secrets;
 mod seldom;
 mod shed;
@@ -42,14 +43,13 @@ use arc_swap::ArcSwap;
 use backplane::Backplane;
 use protocol::lane::LaneKeys;
 use protocol::{BootId, TenantId};
-use router_core::auth::{Keyring, Throttle};
+use router_core::auth::{Keyring, Source, Throttle};
 use router_core::effect::Ticket;
 use router_core::ids::{HashKeys, TableKeys};
 use router_core::node::NodeInput;
 use router_core::session::Opened;
 use router_core::shard::Entries;
 use router_core::{ConnKey, Env, Millis, Nodes, Session, Settings, Shard, store};
-use smol_str::SmolStr;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
@@ -75,7 +75,7 @@ pub(crate) use peers::{MISREAD, key_list};
 pub(crate) use secrets::UsingOld;
 use seldom::Seldom;
 use shed::ShedLog;
-pub(crate) use source::{Sources, counted_as};
+pub(crate) use source::Sources;
 use tenant_budgets::{SocketOwner, TenantBudgets};
 pub(crate) use work::Work;
 
@@ -279,7 +279,7 @@ impl Node {
     pub(crate) fn connect(
         self: &Arc<Self>,
         socket: impl FnOnce(WriteLimits) -> Arc<Connection>,
-        (source, open): (SmolStr, Open),
+        (source, open): (Source, Open),
         opened: Opened,
     ) -> T2b {
         T2b::new(self.enter(socket, source, open), opened)
@@ -289,7 +289,7 @@ impl Node {
     fn enter(
         self: &Arc<Self>,
         socket: impl FnOnce(WriteLimits) -> Arc<Connection>,
-        source: SmolStr,
+        source: Source,
         open: Open,
     ) -> Member {
         let view = self.view();
@@ -300,19 +300,8 @@ impl Node {
             frames: self.settings.limits.outbound_frames,
             budget: self.strangers.outbound.clone(),
         };
-        let entry = Arc::new(Entry {
-            key,
-            socket: socket(limits),
-            source,
-            open,
-            session: Mutex::new(Session::new(key, &env)),
-            wake_ms: AtomicU64::new(u64::MAX),
-            moved_ms: AtomicU64::new(0),
-            shard: AtomicUsize::new(usize::MAX),
-            owner: OnceLock::new(),
-            read_limits: Mutex::new(None),
-            refusals: Mutex::default(),
-        });
+        let session = Session::new(key, &env);
+        let entry = Arc::new(Entry::new(key, session, (source, open), socket(limits)));
         entry.socket.watch_kernel();
         Member::new(Arc::clone(self), entry)
     }

@@ -42,11 +42,10 @@ impl Node {
     /// Does what may be done only when no lock is held: tells sessions, then writes sockets.
     pub(super) fn finish(&self, work: &mut Work) {
         while let Some((entry, notice)) = work.told.pop_front() {
-            let limits = lock(&entry.read_limits).take();
-            if let (Notice::Joined { .. }, Some(limits)) = (&notice, limits) {
-                entry.socket.set_read_limits(*limits);
-            }
             let joined = matches!(notice, Notice::Joined { .. });
+            if joined {
+                entry.socket.apply_read_limits();
+            }
             let input = self.heard(&entry, notice);
             let waits = self.input(&entry, input, work);
             if joined {
@@ -82,7 +81,7 @@ impl Node {
         while let Some(effect) = fx.pop() {
             match effect {
                 Effect::Verify(credential) => {
-                    let verdict = self.verify(&entry.source, &credential);
+                    let verdict = self.verify(entry.source, &credential);
                     let verdict = verdict.map(|verified| verified.grant);
                     let verdict = verdict.map_err(|error| self.or_later(error, &credential));
                     session.handle(env, session::Input::Verified(verdict), fx);
@@ -129,7 +128,7 @@ impl Node {
     fn join(&self, env: &Env<'_>, entry: &Arc<Entry>, mut join: Box<Join>, work: &mut Work) {
         let tenant = join.tenant();
         let index = self.shard_of(tenant);
-        entry.shard.store(index, Ordering::Relaxed);
+        entry.set_shard(index);
         let mut state = lock(&self.shards[index].state);
         let client = self.client_keys.hash_one(join.client_id());
         if !state.enter(self, tenant, client, entry) {
@@ -303,7 +302,7 @@ impl Node {
             .socket
             .push(Outgoing::text(text, class_of(frame.class)), env.now_ms);
         work.touch(entry);
-        if is_refusal && lock(&entry.refusals).count(env.now_ms) {
+        if is_refusal && entry.refusals.count(env.now_ms) {
             close_socket(entry, CloseCode::TooManyRefusals, work);
         }
         // Every request is owed its answer: a socket that has no room for one cannot go on.

@@ -1,10 +1,10 @@
 //! Where a connection comes from, for counting failures and handshakes by.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::HeaderMap;
-use smol_str::{SmolStr, ToSmolStr};
+use router_core::auth::Source;
 
 use crate::config::Cidr;
 
@@ -27,10 +27,9 @@ impl Sources {
         }
     }
 
-    /// The source of a request: the peer, or what a trusted peer says is behind it. IPv6 sources
-    /// are counted by their /64, which is what one customer gets.
-    pub fn source_of(&self, peer: IpAddr, headers: &HeaderMap) -> SmolStr {
-        counted_as(self.address_of(peer, headers))
+    /// The source of a request: the peer, or what a trusted peer says is behind it.
+    pub fn source_of(&self, peer: IpAddr, headers: &HeaderMap) -> Source {
+        Source::of(self.address_of(peer, headers))
     }
 
     fn address_of(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
@@ -86,17 +85,6 @@ fn address_in(hop: &str) -> Option<IpAddr> {
     }
     let with_port = |hop: &str| hop.parse::<SocketAddr>().map(|address| address.ip());
     hop.parse().or_else(|_| with_port(hop)).ok()
-}
-
-/// How an address is counted.
-pub(crate) fn counted_as(address: IpAddr) -> SmolStr {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => v4.to_smolstr(),
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).to_smolstr()
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use protocol::{Limits, TenantId};
 use router_core::ConnKey;
 
-use super::{Entry, Node, ShardState, lock};
+use super::{Entry, Node, ShardState};
 use crate::ws::budget::Place;
 use crate::ws::{Budget, ReadLimits, WriteLimits};
 
@@ -101,7 +101,7 @@ impl ShardState {
         let place = own.places.place();
         let has_place = place.is_some();
         let tenant = own.tenant.clone();
-        *lock(&entry.read_limits) = Some(Box::new(own.read_limits()));
+        entry.socket.set_read_limits(own.read_limits());
         let limits = own.write_limits(client);
         self.connections.insert(entry.key, Arc::clone(entry));
         // It joins once.

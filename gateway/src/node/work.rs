@@ -5,8 +5,6 @@ use std::sync::Arc;
 
 use protocol::BotId;
 use protocol::lane::Verdict;
-use protocol::limits::{REFUSALS_MAX, REFUSALS_WINDOW_MS};
-use router_core::Millis;
 use router_core::request::Notice;
 
 use super::{Entry, Moment, Node};
@@ -24,27 +22,6 @@ pub(crate) struct Work {
     pub(super) registered: Vec<(Arc<Entry>, BotId)>,
     pub(super) told: VecDeque<(Arc<Entry>, Notice)>,
     pub(super) traffic: Traffic,
-}
-
-/// How many refusals a socket got in the present window.
-#[derive(Debug, Default)]
-pub(super) struct Refusals {
-    since_ms: Millis,
-    count: u32,
-}
-
-impl Refusals {
-    /// Counts one; says whether they are too many.
-    pub(super) fn count(&mut self, now_ms: Millis) -> bool {
-        if now_ms.saturating_sub(self.since_ms) >= REFUSALS_WINDOW_MS {
-            *self = Self {
-                since_ms: now_ms,
-                count: 0,
-            };
-        }
-        self.count += 1;
-        self.count >= REFUSALS_MAX
-    }
 }
 
 impl Work {

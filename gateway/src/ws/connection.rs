@@ -138,9 +138,13 @@ impl Connection {
         self.signals.raise(RESUMED);
     }
 
-    /// Changes how much the peer may send; the reader obeys from its next frame on.
+    /// Says how much the peer may send once [`apply_read_limits`](Self::apply_read_limits) is called.
     pub fn set_read_limits(&self, limits: ReadLimits) {
         *lock(&self.read_limits) = Some(limits);
+    }
+
+    /// Changes how much the peer may send to what was set last; the reader obeys from its next frame on.
+    pub fn apply_read_limits(&self) {
         self.signals.raise(READ_LIMITS);
     }
 

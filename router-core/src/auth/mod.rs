@@ -4,8 +4,9 @@
 //! revoke it is `t2b_<userId>_<g>-<16 hex>` over `userId:g`. The MAC is checked here, before
 //! anything is looked up; whether `g` is still the tenant's generation is the tenant's to say.
 //!
-//! `token.rs` has client tokens, `throttle.rs` counts failures.
+//! `token.rs` has client tokens, `throttle.rs` counts failures by their `source.rs`.
 
+mod source;
 mod throttle;
 mod token;
 
@@ -20,6 +21,7 @@ use crate::env::Millis;
 use crate::permit::{Grant, Scope};
 
 pub use protocol::http::TokenScope;
+pub use source::Source;
 pub use throttle::{Attempt, Tally, Throttle};
 pub use token::Claims;
 

@@ -11,8 +11,8 @@ use protocol::TenantId;
 use protocol::limits::{
     AUTH_FAILURE_ENTRIES_MAX, AUTH_FAILURES_PER_MINUTE, AUTH_FAILURES_PER_SOURCE,
 };
-use smol_str::SmolStr;
 
+use super::Source;
 use crate::env::Millis;
 
 const WINDOW_MS: Millis = 60_000;
@@ -20,8 +20,8 @@ const WINDOW_MS: Millis = 60_000;
 /// One credential that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
-    /// Where it comes from: an IPv4 address, or the /64 of an IPv6 one.
-    pub source: SmolStr,
+    /// Where it comes from.
+    pub source: Source,
     /// Whom it claims to be.
     pub claimed: Option<TenantId>,
 }
@@ -103,8 +103,8 @@ impl<K: Ord + Clone> Table<K> {
 /// The failures of a node.
 #[derive(Debug)]
 pub struct Throttle {
-    users: Table<(SmolStr, Option<TenantId>)>,
-    sources: Table<SmolStr>,
+    users: Table<(Source, Option<TenantId>)>,
+    sources: Table<Source>,
 }
 
 impl Default for Throttle {
@@ -135,7 +135,7 @@ mod tests {
 
     fn attempt(source: &str, user: &str) -> Attempt {
         Attempt {
-            source: source.into(),
+            source: Source::of(source.parse().unwrap()),
             claimed: TenantId::parse(user).ok(),
         }
     }
@@ -206,7 +206,13 @@ mod tests {
     fn the_tables_stay_bounded() {
         let mut throttle = Throttle::default();
         for i in 0..AUTH_FAILURE_ENTRIES_MAX + 100 {
-            throttle.fail(attempt(&format!("s{i}"), "alice"), 5);
+            throttle.fail(
+                attempt(
+                    &format!("10.{}.{}.{}", i >> 16, i >> 8 & 255, i & 255),
+                    "alice",
+                ),
+                5,
+            );
         }
         assert_eq!(throttle.users.entries.len(), AUTH_FAILURE_ENTRIES_MAX);
         assert_eq!(throttle.sources.oldest.len(), AUTH_FAILURE_ENTRIES_MAX);

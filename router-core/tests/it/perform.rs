@@ -107,7 +107,7 @@ impl World {
     fn verify(&mut self, key: ConnKey, credential: &Credential) -> Result<Grant, AuthError> {
         let verdict = KEYRING.verify(credential, self.unix_ms());
         let attempt = Attempt {
-            source: self.conns[&key].source.as_str().into(),
+            source: self.conns[&key].source,
             claimed: credential.claimed(),
         };
         let verdict = verdict.map_err(|error| match self.throttle.fail(attempt, self.now_ms) {

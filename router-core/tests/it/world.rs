@@ -12,7 +12,7 @@ use protocol::codec::decode;
 use protocol::frame::Request;
 use protocol::lane::Verdict;
 use protocol::{BootId, CloseCode, ErrorCode, Secret, TenantId};
-use router_core::auth::{Keyring, Throttle};
+use router_core::auth::{Keyring, Source, Throttle};
 use router_core::effect::{Fact, Outbound, Ticket};
 use router_core::ids::HashKeys;
 use router_core::lane::Parcel;
@@ -78,7 +78,7 @@ pub struct Conn {
     pub closed: Option<CloseCode>,
     /// How much of the log a test has taken from it.
     pub taken: usize,
-    pub source: String,
+    pub source: Source,
     pub side: u8,
     pub inbox: VecDeque<Bytes>,
     pub handled: u64,
@@ -164,7 +164,7 @@ impl World {
             open: true,
             closed: None,
             taken: 0,
-            source: format!("10.0.0.{side}"),
+            source: Source::of([10, 0, 0, side].into()),
             side,
             inbox: VecDeque::new(),
             handled: 0,

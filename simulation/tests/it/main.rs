@@ -16,10 +16,10 @@ fn a_seed_gives_the_same_run_again() {
 
 #[test]
 fn a_noisy_tenant_is_refused_and_no_other() {
-    let noisy = simulation::run(13, 25, false);
+    let noisy = simulation::run(13, SECONDS, false);
     assert!(noisy.failure.is_none(), "{:?}", noisy.failure);
     assert!(noisy.refused_to_noisy > 1000, "{}", noisy.refused_to_noisy);
-    assert_eq!(simulation::run(3, 25, false).refused_to_noisy, 0);
+    assert_eq!(simulation::run(3, SECONDS, false).refused_to_noisy, 0);
 }
 
 #[test]

@@ -10,9 +10,9 @@ use http::request::Parts;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
 use protocol::{ErrorCode, Rule, TenantId};
+use router_core::auth::Source;
 use router_core::request::Purpose;
 use router_core::session::Opened;
-use smol_str::SmolStr;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::gate::Open;
@@ -30,7 +30,7 @@ pub(super) struct Exchange<'a> {
     node: &'a Arc<Node>,
     head: &'a Parts,
     body: Incoming,
-    peer: (SmolStr, Open),
+    peer: (Source, Open),
     joined: &'a OnceLock<JoinedTenant>,
 }
 
@@ -47,7 +47,7 @@ impl<'a> Exchange<'a> {
         node: &'a Arc<Node>,
         head: &'a Parts,
         body: Incoming,
-        peer: (SmolStr, Open),
+        peer: (Source, Open),
         joined: &'a OnceLock<JoinedTenant>,
     ) -> Self {
         Self {

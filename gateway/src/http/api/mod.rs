@@ -34,8 +34,8 @@ use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use protocol::ErrorCode;
+use router_core::auth::Source;
 use serde::Serialize;
-use smol_str::SmolStr;
 
 use self::cors::Page;
 use self::exchange::{Exchange, JoinedTenant};
@@ -113,7 +113,7 @@ pub(super) fn route_name(path: &str) -> &'static str {
 pub(super) async fn serve(
     door: &Door,
     request: Request<Incoming>,
-    peer: (SmolStr, Open),
+    peer: (Source, Open),
 ) -> Response<Full<Bytes>> {
     let answering = Arc::new(door.node.answering());
     let joined = OnceLock::new();
