@@ -38,13 +38,18 @@ const REDIS_RETRY: Duration = Duration::from_millis(500);
 const REDIS_LOG_PERIOD: Duration = Duration::from_secs(60);
 /// Fewer sockets than this are warned about.
 const SOCKETS_FEW: usize = 64;
+/// The configuration keys of the two addresses, for errors.
+const PUBLIC_KEY: &str = "listen";
+const ADMIN_KEY: &str = "admin_listen";
 
 /// Why a gateway cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address} ({key}): {source}")]
     Listen {
+        /// The configuration key.
+        key: &'static str,
         /// The address.
         address: SocketAddr,
         /// What the system said.
@@ -90,11 +95,16 @@ impl Starting {
     pub fn begin(config: Config, shutdown: Shutdown) -> Result<Self, StartError> {
         warn_of_few_sockets(config.sockets_max);
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
-        let bind = |address| {
+        let bind = |key, address| {
             let bound = BoundSocket::bind(address, 2 * config.heartbeat);
-            bound.map_err(|source| StartError::Listen { address, source })
+            bound.map_err(|source| StartError::Listen {
+                key,
+                address,
+                source,
+            })
         };
-        let (public, admin) = (bind(config.listen)?, bind(config.admin_listen)?);
+        let public = bind(PUBLIC_KEY, config.listen)?;
+        let admin = bind(ADMIN_KEY, config.admin_listen)?;
         let addresses = Addresses {
             public: public.address(),
             admin: admin.address(),
@@ -104,7 +114,7 @@ impl Starting {
         let door = AdminDoor::new(config.allowed_hosts.clone(), Arc::clone(&metrics));
         let door = Arc::new(door);
         let gate = Gate::new(GateLimits::admin());
-        let admin = listen(admin, None, &config, gate)?;
+        let admin = listen((ADMIN_KEY, admin), None, &config, gate)?;
         let mut background = JoinSet::new();
         background.spawn(admin.serve(Arc::clone(&door)));
         Ok(Self {
@@ -163,7 +173,7 @@ impl Starting {
         let settings = config.settings(unix_ms());
         let (node, queues) = Node::new(settings, own, backplane, memory, config.sockets_max);
         let gate = Gate::new(GateLimits::public(config.sockets_max));
-        let listener = listen(self.public, self.tls, &config, gate)?;
+        let listener = listen((PUBLIC_KEY, self.public), self.tls, &config, gate)?;
         let public = self.addresses.public;
         let identity = Identity {
             name: host_name().unwrap_or_else(|| public.to_string()),
@@ -205,14 +215,18 @@ fn public_door(config: Config, node: Arc<Node>, address: SocketAddr) -> Door {
 }
 
 fn listen(
-    bound: BoundSocket,
+    (key, bound): (&'static str, BoundSocket),
     tls: Option<TlsAcceptor>,
     config: &Config,
     gate: Arc<Gate>,
 ) -> Result<Listener, StartError> {
     let address = bound.address();
     let listener = Listener::listen(bound, tls, config.handshake_timeout, gate);
-    listener.map_err(|source| StartError::Listen { address, source })
+    listener.map_err(|source| StartError::Listen {
+        key,
+        address,
+        source,
+    })
 }
 
 /// Where the node's questions go, and where it hears from others if there may be any.

@@ -26,7 +26,18 @@ fn a_wrong_configuration_is_64_before_a_port_is_bound() {
     );
     assert!(said.contains("next: "), "{said}");
     let said = home.run(&["gateway", "run", "--listen", &address]).with(1);
-    assert!(said.contains("error: listen: cannot listen on"), "{said}");
+    let expected = |key| format!("error: listen: cannot listen on {address} ({key}): ");
+    assert!(said.contains(&expected("listen")), "{said}");
+    let args = [
+        "gateway",
+        "run",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin-listen",
+        &address,
+    ];
+    let said = home.run(&args).with(1);
+    assert!(said.contains(&expected("admin_listen")), "{said}");
 }
 
 #[test]
