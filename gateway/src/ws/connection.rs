@@ -177,15 +177,22 @@ impl Connection {
     }
 
     /// From now on whoever [looks](Self::look) asks the kernel what it holds of this connection.
-    pub fn watch_kernel(&self) {
+    pub fn watch_kernel(self: &Arc<Self>) {
         if self.ends().is_some() {
             self.mailbox.watch_kernel();
         }
     }
 
     /// The addresses that the kernel is asked by; none: it is no socket, or no more.
-    pub fn ends(&self) -> Option<SocketEnds> {
-        self.writer().half.as_ref().and_then(WriteHalf::ends)
+    ///
+    /// Call it inside the runtime and with no lock held, as [`flush`](Self::flush).
+    pub fn ends(self: &Arc<Self>) -> Option<SocketEnds> {
+        let ends = self.writer().half.as_ref().and_then(WriteHalf::ends);
+        // Whoever pushed meanwhile did not get the writer, and left what it pushed to this.
+        if !self.mailbox.is_empty() {
+            self.flush();
+        }
+        ends
     }
 
     /// Looks whether the peer is too slow, whether there is room again for presence that was refused,
@@ -240,7 +247,8 @@ impl Connection {
             return self.signals.raise(ARRIVED);
         }
         loop {
-            // Who holds the writer looks at the queue again after letting go: nothing is stranded.
+            // Whoever holds the writer looks at the queue again after letting go of it, or ends the
+            // connection: nothing is stranded.
             let Ok(mut writer) = self.writer.try_lock() else {
                 return;
             };
@@ -409,3 +417,6 @@ impl Signals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
