@@ -1,4 +1,4 @@
-# Everything a person runs here. `make` alone lists the targets.
+# The commands of this repository. `make` alone lists the targets.
 
 CARGO ?= cargo
 export PATH := $(CURDIR)/.cache/tools/bin:$(PATH)
@@ -38,7 +38,7 @@ help: ## lists the targets
 run: ## a gateway, an echo bot and a client in one process: the main job
 	@$(CARGO) run $(QUICK) -- demo
 
-cluster: ## redis-server, two gateways and haproxy, to play with
+cluster: ## redis-server, two gateways and haproxy, to try out
 	@scripts/tools.sh system redis haproxy
 	@$(CARGO) build $(QUICK)
 	@scripts/cluster.sh "$${CARGO_TARGET_DIR:-target}/quick/t2b"
@@ -77,7 +77,7 @@ bench-criterion: ## time of each step of a message's way, and of the store's scr
 bench-tenants: ## a node of 100,000 tenants against one of 100; 20 seconds
 	$(CARGO) run --release -p benches -- tenants
 
-bench-idle: ## memory and CPU of 10,000 sockets that say nothing; 2 minutes
+bench-idle: ## memory and CPU of 10,000 idle sockets; 2 minutes
 	$(CARGO) run --release -p benches -- idle
 
 deny unit conformance nodes: tools
@@ -92,7 +92,7 @@ peers: ## unpacks nats-server and mosquitto into .cache/, to be measured beside 
 tools: ## installs what the checks need into .cache/
 	@scripts/tools.sh
 
-fmt-check: ## format, only looked at
+fmt-check: ## checks the format
 	$(CARGO) fmt --all --check
 
 clippy: ## lints; warnings are errors
@@ -131,12 +131,13 @@ nodes: export TEST_REQUIRE_TOOLS := 1
 nodes: ## several gateways on one Redis, over a bad network
 	$(CARGO) test -p cli --test cluster -- --nocapture
 
-neighbours-short: ## a tenant at its worst beside another, in small; part of make test
+neighbours-short: ## noisy-neighbour tests, short version; part of make test
 	$(CARGO) test -p cli --test neighbours -- --nocapture
 
-neighbours: tools ## the same in full, with times judged; wants an idle machine
+neighbours: tools ## noisy-neighbour tests in full; times must pass, so it needs an idle machine
 	TEST_FULL=1 $(CARGO) test -p cli --test neighbours -- --nocapture
-nightly: builds ## what is too long for every push
+
+nightly: builds ## the tests that are too slow for every push
 
 builds: export TEST_REQUIRE_TOOLS := 1
 builds: export TEST_REDIS := $(CURDIR)/.cache/redis/redis-server

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A cluster to play with, on loopback: redis-server, two gateways, haproxy in front of them. Ctrl-C ends
+# A cluster to try out, on loopback: redis-server, two gateways, haproxy in front of them. Ctrl-C ends
 # it. Its files are in .cache/cluster/PORT/.
 #
 # Usage: scripts/cluster.sh T2B   CLUSTER_PORT=N: haproxy listens on N, the rest on ports above it
@@ -55,7 +55,7 @@ pids+=($!)
 for node in 1 2; do
     T2B_STATE_DIR="$dir/node-$node" "$t2b" gateway run \
         --listen "127.0.0.1:$((front + node))" --admin-listen "127.0.0.1:$((front + 100 + node))" \
-        --secrets-file "$dir/secret" --redis "$url" >"$dir/node-$node.log" 2>&1 &
+        --secrets-file "$dir/secret" --redis "$url" --trusted-proxies 127.0.0.1 >"$dir/node-$node.log" 2>&1 &
     pids+=($!)
     echo "node $node: pid $!, ws://127.0.0.1:$((front + node))/ws"
 done
@@ -67,6 +67,7 @@ defaults
     timeout client 60s
     timeout server 60s
     timeout tunnel 1h
+    option forwardfor
 frontend public
     bind 127.0.0.1:$front
     default_backend nodes

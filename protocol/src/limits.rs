@@ -37,7 +37,7 @@ constants! {
     CAPABILITY_BYTES_MAX: usize = 64;
     /// Longest bot `description`, bytes.
     DESCRIPTION_BYTES_MAX: usize = 1024;
-    /// Largest bot `config`, bytes of JSON; it is read by nobody and kept nowhere.
+    /// Largest bot `config`, bytes of JSON; the gateway neither reads nor stores it.
     CONFIG_BYTES_MAX: usize = 4 * 1024;
     /// Longest `instance`, bytes.
     INSTANCE_BYTES_MAX: usize = 64;
@@ -85,7 +85,7 @@ constants! {
     TOKEN_TTL_MAX_S: u64 = 30 * 24 * 60 * 60;
     /// Lifetime of a client token if the request does not say, seconds.
     TOKEN_TTL_DEFAULT_S: u64 = 60 * 60;
-    /// By how much the clocks of whoever issued and whoever verifies a token may differ, seconds.
+    /// How much the clocks of a token's issuer and its verifier may differ, seconds.
     TOKEN_LEEWAY_S: u64 = 30;
     /// How long a tenant without connections stays in a node's memory, milliseconds.
     TENANT_LINGER_MS: u64 = 60_000;

@@ -74,7 +74,7 @@ pub const TABLE: &[Metric] = &[
         &[],
         "The kernel's part of them, as it was asked last.",
     ),
-    gauge("t2b_memory_max_bytes", &[], "What `memory_max` came to."),
+    gauge("t2b_memory_max_bytes", &[], "The effective `memory_max`."),
     counter(
         "t2b_shed_total",
         &["pool"],
@@ -83,7 +83,7 @@ pub const TABLE: &[Metric] = &[
     gauge(
         "t2b_assembly_bytes",
         &[],
-        "Bytes of messages that have not arrived as a whole.",
+        "Bytes of partially received messages.",
     ),
     counter(
         "t2b_handshakes_total",
@@ -199,7 +199,7 @@ pub const TABLE: &[Metric] = &[
     gauge(
         "t2b_degraded",
         &[],
-        "1 while the shared store is down, slow or deaf.",
+        "1 while the shared store is down or slow, or its subscription delivers nothing.",
     ),
     counter(
         "t2b_beats_total",
@@ -224,7 +224,7 @@ pub const TABLE: &[Metric] = &[
     counter(
         "t2b_redis_repaired_total",
         &[],
-        "Times that a tenant's counter in Redis was no time and was repaired.",
+        "Times that a tenant's counter in Redis was not a valid timestamp and was repaired.",
     ),
     gauge(
         "t2b_directory_bots",
