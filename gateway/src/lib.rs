@@ -151,6 +151,7 @@ impl Gateway {
         let _last = CloseAll(Arc::clone(&node));
         let mut calls = shutdown.0.subscribe();
         background.spawn(Arc::clone(&node).tick());
+        background.spawn(Arc::clone(&node).wake_shards());
         for queue in queues {
             background.spawn(Arc::clone(&node).answer(queue));
         }

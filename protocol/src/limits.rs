@@ -56,10 +56,16 @@ constants! {
     TOKEN_SHARE: u32 = 4;
     /// Bad frames (400 family) without a good one between, after which the socket is closed with 1008.
     BAD_FRAMES_MAX: u32 = 20;
-    /// Refusals within [`REFUSALS_WINDOW_MS`] after which the socket is closed with 4429.
-    REFUSALS_MAX: u32 = 1000;
-    /// The window of [`REFUSALS_MAX`], milliseconds.
-    REFUSALS_WINDOW_MS: u64 = 10_000;
+    /// Refusals and pongs within [`UNPAID_ANSWERS_WINDOW_MS`] after which the socket is closed with 4429:
+    /// no rate of its tenant pays for them.
+    UNPAID_ANSWERS_MAX: u32 = 1000;
+    /// The same of all sockets of a tenant on a node: then those are closed that have more than
+    /// [`UNPAID_ANSWERS_FEW`] of them.
+    UNPAID_ANSWERS_PER_TENANT: u32 = 20_000;
+    /// As many of them no socket is closed for.
+    UNPAID_ANSWERS_FEW: u32 = 10;
+    /// The window of [`UNPAID_ANSWERS_MAX`], milliseconds.
+    UNPAID_ANSWERS_WINDOW_MS: u64 = 10_000;
     /// How long an outbound queue may be full, or a peer may acknowledge nothing of what it was sent,
     /// before the socket is closed with 4408, milliseconds.
     SLOW_CONSUMER_MS: u64 = 10_000;

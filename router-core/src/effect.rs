@@ -71,6 +71,8 @@ pub enum Class {
     Answer,
     /// An `error`: counted towards 4429.
     Refusal,
+    /// A `pong`: counted towards 4429, as no rate of the tenant pays for it.
+    Pong,
     /// A `message`; it ends the stream it names.
     Message {
         /// The stream it ends.

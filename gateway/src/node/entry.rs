@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use router_core::auth::Source;
-use router_core::{ConnKey, Session};
+use router_core::{ConnKey, Millis, Session};
 
-use super::refusal_count::RefusalCount;
 use super::tenant_budgets::SocketOwner;
+use super::unpaid_answers::UnpaidAnswers;
 use crate::gate::Open;
 use crate::ws::Connection;
 
@@ -27,7 +27,7 @@ pub(crate) struct Entry {
     shard: AtomicU32,
     /// Whose it is, once that is known.
     pub(super) owner: OnceLock<SocketOwner>,
-    pub(super) refusals: RefusalCount,
+    unpaid: UnpaidAnswers,
 }
 
 impl Entry {
@@ -47,13 +47,19 @@ impl Entry {
             moved_ms: AtomicU64::new(0),
             shard: AtomicU32::new(u32::MAX),
             owner: OnceLock::new(),
-            refusals: RefusalCount::default(),
+            unpaid: UnpaidAnswers::default(),
         }
     }
 
     pub(super) fn shard(&self) -> Option<usize> {
         let index = self.shard.load(Ordering::Relaxed);
         (index != u32::MAX).then_some(index as usize)
+    }
+
+    /// Counts an answer that no rate pays for; says whether that closes the socket.
+    pub(super) fn has_too_many_unpaid(&self, now_ms: Millis) -> bool {
+        let of_tenant = self.owner.get().map(|owner| &owner.share.unpaid);
+        self.unpaid.are_too_many(of_tenant, now_ms)
     }
 
     /// `index`: of the shard of its tenant.

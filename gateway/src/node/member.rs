@@ -35,7 +35,7 @@ impl Member {
 
     /// Its tenant, once it has one.
     pub(super) fn tenant(&self) -> Option<&TenantId> {
-        self.entry.owner.get().map(|owner| &owner.tenant)
+        self.entry.owner.get().map(|owner| owner.tenant())
     }
 
     /// Counts a text frame that it sent.

@@ -24,7 +24,6 @@ mod logged;
 mod member;
 mod peers;
 mod perform;
-mod refusal_count;
 mod secrets;
 mod seldom;
 mod shed;
@@ -32,6 +31,7 @@ mod shutdown;
 mod source;
 mod tenant_budgets;
 mod ticker;
+mod unpaid_answers;
 mod work;
 
 use std::collections::HashMap;

@@ -151,7 +151,7 @@ impl Node {
         let (Some(owner), Some(index)) = (entry.owner.get(), entry.shard()) else {
             return;
         };
-        let (tenant, conn) = (owner.tenant.clone(), entry.key);
+        let (tenant, conn) = (owner.tenant().clone(), entry.key);
         let input = Input::Room { tenant, conn };
         self.in_shard(&self.env(&self.view()), index, input, work);
     }
@@ -295,15 +295,19 @@ impl Node {
     }
 
     fn push(&self, env: &Env<'_>, entry: &Arc<Entry>, frame: Outbound, work: &mut Work) -> Outcome {
-        let is_refusal = frame.class == Class::Refusal;
-        let is_answer = is_refusal || frame.class == Class::Answer;
+        let is_unpaid = matches!(frame.class, Class::Refusal | Class::Pong);
+        let is_answer = is_unpaid || frame.class == Class::Answer;
         let text = self.floors.raise(entry.key, env.unix_ms, frame.text);
         let pushed = entry
             .socket
             .push(Outgoing::text(text, class_of(frame.class)), env.now_ms);
         work.touch(entry);
-        if is_refusal && entry.refusals.count(env.now_ms) {
-            close_socket(entry, CloseCode::TooManyRefusals, work);
+        if is_unpaid && entry.has_too_many_unpaid(env.now_ms) {
+            let close = match entry.owner.get() {
+                Some(_) => CloseCode::TooManyRefusals,
+                None => CloseCode::PolicyViolation,
+            };
+            close_socket(entry, close, work);
         }
         // Every request is owed its answer: a socket that has no room for one cannot go on.
         if is_answer && pushed == Push::Full {
@@ -356,7 +360,7 @@ fn close_socket(entry: &Arc<Entry>, close: CloseCode, work: &mut Work) {
 
 fn class_of(class: Class) -> ws::Class {
     match class {
-        Class::Answer | Class::Refusal => ws::Class::Answer,
+        Class::Answer | Class::Refusal | Class::Pong => ws::Class::Answer,
         Class::Presence => ws::Class::Presence,
         Class::Message { ends } => ws::Class::Message(ends),
         Class::Partial { of } => ws::Class::Partial(of),

@@ -137,7 +137,7 @@ impl Node {
             if entry
                 .owner
                 .get()
-                .is_some_and(|owner| shed.insert(owner.tenant.clone()))
+                .is_some_and(|owner| shed.insert(owner.tenant().clone()))
             {
                 self.shed_above(&entry);
             }
@@ -149,7 +149,7 @@ impl Node {
         if let (Some(owner), Some(tight)) = (entry.owner.get(), budget.tight()) {
             self.shed_tenant(
                 ScarceMemory::Outbound,
-                &owner.tenant,
+                owner.tenant(),
                 Some(tight),
                 tight.beyond_half(),
             );
@@ -198,7 +198,7 @@ impl Node {
         let state = lock(&self.shards[self.shard_of(tenant)].state);
         let of_tenant = state.connections.values().filter(|entry| {
             let counts = of.is_none_or(|of| entry.socket.budget().counts_for(of));
-            let is_own = |owner: &SocketOwner| owner.tenant == *tenant;
+            let is_own = |owner: &SocketOwner| owner.tenant() == tenant;
             entry.owner.get().is_some_and(is_own) && counts
         });
         let mut sockets: Vec<(usize, Arc<Entry>)> = of_tenant

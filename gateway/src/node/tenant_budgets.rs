@@ -5,16 +5,30 @@ use std::sync::Arc;
 use protocol::{Limits, TenantId};
 use router_core::ConnKey;
 
+use super::unpaid_answers::UnpaidAnswers;
 use super::{Entry, Node, ShardState};
 use crate::ws::budget::Place;
 use crate::ws::{Budget, ReadLimits, WriteLimits};
 
 /// Who is charged for a connection.
 pub(super) struct SocketOwner {
-    pub(super) tenant: TenantId,
+    pub(super) share: Arc<TenantShare>,
     pub(super) client: ClientHash,
     /// Its place among its tenant's sockets, until it is gone; absent: there was none.
     _place: Option<Place>,
+}
+
+impl SocketOwner {
+    pub(super) fn tenant(&self) -> &TenantId {
+        &self.share.tenant
+    }
+}
+
+/// What the sockets of a tenant share without their shard's lock.
+pub(super) struct TenantShare {
+    /// Its name, in the one copy that all its sockets share.
+    pub(super) tenant: TenantId,
+    pub(super) unpaid: UnpaidAnswers,
 }
 
 /// Stands for a client id where many are counted: a hash with the process's random keys.
@@ -22,8 +36,7 @@ pub(super) type ClientHash = u64;
 
 /// What all sockets of a tenant share, and how many share it.
 pub(super) struct TenantBudgets {
-    /// Its name, in the one copy that all its sockets share.
-    pub(super) tenant: TenantId,
+    share: Arc<TenantShare>,
     pub(super) outbound: Budget,
     pub(super) assembly: Budget,
     /// Sockets and kept connections, each one.
@@ -100,13 +113,13 @@ impl ShardState {
         own.sockets += 1;
         let place = own.places.place();
         let has_place = place.is_some();
-        let tenant = own.tenant.clone();
+        let share = Arc::clone(&own.share);
         entry.socket.set_read_limits(own.read_limits());
         let limits = own.write_limits(client);
         self.connections.insert(entry.key, Arc::clone(entry));
         // It joins once.
         let _ = entry.owner.set(SocketOwner {
-            tenant,
+            share,
             client,
             _place: place,
         });
@@ -148,7 +161,10 @@ impl TenantBudgets {
             assembly: Budget::in_pool(limits.assembly_bytes_per_tenant, &node.assembly),
             // The limit of a tenant's sockets is of all nodes: that is the tenant machine's.
             places: Budget::in_pool(u64::MAX, &node.places),
-            tenant: tenant.clone(),
+            share: Arc::new(TenantShare {
+                tenant: tenant.clone(),
+                unpaid: UnpaidAnswers::default(),
+            }),
             clients: ClientShares::default(),
             limits,
             sockets: 0,

@@ -1,7 +1,8 @@
-//! Time for everybody: one task wakes sessions and shards that are due, not one timer each.
+//! Time for everybody: two tasks wake sessions and shards that are due, not one timer each.
 //!
 //! Shards are looked at every 50 ms (presence is gathered for 100), connections every 250 ms. A
-//! look is an atomic load; only what is due is locked.
+//! look is an atomic load; only what is due is locked. Shards have a task of their own, since a round
+//! of presence can take long, and others are not to be judged late for that.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -103,7 +104,6 @@ impl Node {
                 self.resume_connections();
             }
             self.follow_clock();
-            self.wake_shards();
             self.shed_excess();
             if count % CONNECTION_TICKS == 0 {
                 self.wake_connections(&mut looks);
@@ -143,15 +143,23 @@ impl Node {
         }
     }
 
-    fn wake_shards(&self) {
-        for (index, cell) in self.shards.iter().enumerate() {
-            for _ in 0..WAKES_MAX {
-                if cell.wake_ms.load(Ordering::Relaxed) > self.clock.now_ms() {
-                    break;
+    /// Wakes shards that are due, for as long as the node lives.
+    pub(crate) async fn wake_shards(self: Arc<Self>) {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            for (index, cell) in self.shards.iter().enumerate() {
+                for _ in 0..WAKES_MAX {
+                    if cell.wake_ms.load(Ordering::Relaxed) > self.clock.now_ms() {
+                        break;
+                    }
+                    let mut work = Work::default();
+                    self.in_shard(&self.env(&self.view()), index, Input::Wake, &mut work);
+                    self.finish(&mut work);
+                    // It may have written to hundreds of sockets: other tasks of this thread go first.
+                    tokio::task::yield_now().await;
                 }
-                let mut work = Work::default();
-                self.in_shard(&self.env(&self.view()), index, Input::Wake, &mut work);
-                self.finish(&mut work);
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use futures_util::SinkExt;
 use gateway::ws::SEND_BUFFER_BYTES;
+use protocol::Limits;
+use protocol::limits::UNPAID_ANSWERS_MAX;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -77,6 +79,21 @@ async fn floods_of_every_frame_type_are_ended_or_dropped() {
     }
     assert!(server.metric("t2b_best_effort_dropped_total").await >= 2.0 * FLOOD as f64);
     bystanders.noticed_nothing(&server).await;
+}
+
+#[tokio::test]
+async fn pings_within_the_rate_of_frames_are_ended_too() {
+    let server = Server::start().await;
+    let pings = UNPAID_ANSWERS_MAX as usize;
+    assert!(pings <= Limits::default().frames_burst as usize);
+    let mut socket = server.client("alice", "phone").await;
+    for _ in 0..pings {
+        socket.send(r#"{"type":"ping"}"#).await;
+    }
+    for _ in 1..pings {
+        socket.expect("pong").await;
+    }
+    assert_eq!(socket.closed().await, 4429);
 }
 
 #[tokio::test]

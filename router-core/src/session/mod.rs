@@ -288,7 +288,8 @@ impl Session {
                 let pong = Pong {
                     timestamp: self.stamps.stamp(env.unix_ms),
                 };
-                self.answer(env, id.as_ref(), &ServerMessage::Pong(pong), fx);
+                let text = encode::server(&ServerMessage::Pong(pong), id.as_ref(), env.unix_ms);
+                fx.deliver(self.key, text, Class::Pong);
                 Ok(())
             }
             (Phase::Opening { .. }, Request::Auth(auth)) => self.auth(id.clone(), *auth, fx),

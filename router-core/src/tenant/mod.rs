@@ -231,7 +231,7 @@ impl Tenant {
         if self.routes.connection(conn).is_none() {
             return;
         }
-        if let Err(retry_ms) = self.may_ask_store(env, conn, &command) {
+        if let Err(retry_ms) = self.take_cost(env, conn, &command) {
             return Refusal::rate(retry_ms).tell(env, conn, id.as_ref(), fx);
         }
         match command {
@@ -245,24 +245,16 @@ impl Tenant {
         }
     }
 
-    /// Whether a command that makes a step of the directory is within the tenant's rate for these.
-    fn may_ask_store(
-        &mut self,
-        env: &Env<'_>,
-        conn: ConnKey,
-        command: &Command,
-    ) -> Result<(), Millis> {
-        match command {
-            Command::Register(_) | Command::Unregister(_) => {}
-            Command::Subscribe(_)
-            | Command::Unsubscribe(_)
-            | Command::List(_)
-            | Command::Find(_)
-            | Command::Survey(_) => return Ok(()),
-        }
+    /// Takes what a command costs from its tenant's rate: one that makes a step of the directory from
+    /// that for joins. Lists and surveys take theirs where their answer is made.
+    fn take_cost(&mut self, env: &Env<'_>, conn: ConnKey, command: &Command) -> Result<(), Millis> {
         let grant = self.routes.connection(conn).map(|conn| &conn.grant);
         let payer = Payer::new(env, &self.limits, &self.routes, grant);
-        self.rates.take_join(payer)
+        match command {
+            Command::Register(_) | Command::Unregister(_) => self.rates.take_join(payer),
+            Command::Subscribe(_) | Command::Unsubscribe(_) => self.rates.take_unit(payer),
+            Command::List(_) | Command::Find(_) | Command::Survey(_) => Ok(()),
+        }
     }
 
     pub(crate) fn reply(&mut self, env: &Env<'_>, number: u64, reply: Reply, fx: &mut Effects) {

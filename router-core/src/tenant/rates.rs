@@ -6,6 +6,7 @@
 //! | each further connection or node that it goes to | the same again | its bytes again |
 //! | a call over HTTP | 1 | |
 //! | a list of bots | 1, and 1 for each 8 KiB of the answer | |
+//! | a subscription begun or ended, a `status` request | 1 | |
 //! | a socket that joins, a wait in a cluster, a registration | | 1, in `joins_per_second` |
 //!
 //! What is known beforehand is asked for and may be refused; what shows later is a debt that later

@@ -245,6 +245,25 @@ fn joins_of_a_tenant() {
 }
 
 #[test]
+fn subscriptions_of_a_tenant() {
+    let mut w = World::limited(Limits {
+        messages_per_second: 10,
+        messages_burst: 4,
+        ..Limits::default()
+    });
+    let (one, two) = (w.join(None), w.join(None));
+    assert_eq!(w.ask(one, register("bot_a")), ["bot_registered"]);
+    for conn in [one, two] {
+        assert_eq!(w.ask(conn, about("subscribe", "bot_a")), ["subscribed"]);
+        assert_eq!(w.ask(conn, about("unsubscribe", "bot_a")), ["unsubscribed"]);
+    }
+    assert_eq!(w.ask(two, about("subscribe", "bot_a")), ["rate_limited"]);
+    assert_eq!(w.ask(one, about("unsubscribe", "x")), ["rate_limited"]);
+    w.now_ms += 100;
+    assert_eq!(w.ask(two, about("subscribe", "bot_a")), ["subscribed"]);
+}
+
+#[test]
 fn registrations_of_a_tenant_are_joins_too() {
     let mut w = World::limited(Limits {
         joins_per_second: 10,

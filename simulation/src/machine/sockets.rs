@@ -142,7 +142,7 @@ impl Machine {
         if socket.closed.is_some() {
             return Outcome::Gone;
         }
-        let is_answer = matches!(frame.class, Class::Answer | Class::Refusal);
+        let is_answer = matches!(frame.class, Class::Answer | Class::Refusal | Class::Pong);
         if !is_answer && socket.queue.len() >= socket.manner.capacity {
             if matches!(frame.class, Class::Message { .. } | Class::Presence) {
                 socket.full_since_ms.get_or_insert(now_ms);

@@ -107,6 +107,16 @@ pub const CASES: &[Case] = &[
         ..CASE
     },
     Case {
+        name: "pings",
+        attack: rates::pings,
+        ..CASE
+    },
+    Case {
+        name: "renamed_bots",
+        attack: rates::renamed_bots,
+        ..CASE
+    },
+    Case {
         name: "large_messages",
         attack: rates::large_messages,
         ..CASE

@@ -1,6 +1,6 @@
 //! Attacks on work: cheap requests that cost the node much.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use loadtest::wire::Socket;
@@ -12,6 +12,11 @@ use crate::stage::Scene;
 use crate::wait::let_pass;
 
 const IDLE: Duration = Duration::from_millis(1);
+/// A socket's pings: 480 a second.
+const PINGS_AT_ONCE: usize = 24;
+const PINGS_EVERY: Duration = Duration::from_millis(50);
+/// Between two registrations of a socket: five a second.
+const RENAMED_EVERY: Duration = Duration::from_millis(200);
 
 /// Sends one frame again and again on each socket, and reads what comes back.
 fn repeat(scene: &Scene, sockets: Vec<Socket>, text: &str) -> Result<usize> {
@@ -114,6 +119,83 @@ pub fn http_lists(scene: &Scene) -> Result<String> {
     }
     drop(bots);
     Ok(format!("{answered} answered, {refused} refused"))
+}
+
+/// `ping` frames on 300 sockets, each within its rate of frames.
+pub fn pings(scene: &Scene) -> Result<String> {
+    let key = key("evil", 0);
+    let text = r#"{"type":"ping"}"#;
+    let mut sockets = Vec::new();
+    scene.in_place();
+    let (mut sent, mut closed) = (0, 0);
+    let mut turn = Instant::now();
+    while !scene.is_over() {
+        // Whoever is closed comes back, as far as joins have a rate.
+        while sockets.len() < scene.count(300) {
+            let number = sockets.len();
+            let Ok(socket) = join(ATTACKER, scene.public, &key, &format!("p{number}")) else {
+                break;
+            };
+            socket.stream.set_nonblocking(true)?;
+            sockets.push((socket, Flood::new()));
+        }
+        let before = sockets.len();
+        sockets.retain_mut(|(socket, flood)| {
+            let alive = discard(socket).is_ok();
+            let pushed = (0..PINGS_AT_ONCE).map_while(|_| flood.push(socket, text).ok());
+            sent += pushed.filter(|out| *out).count();
+            alive
+        });
+        closed += before - sockets.len();
+        let_pass(PINGS_EVERY.saturating_sub(turn.elapsed()));
+        turn = Instant::now();
+    }
+    Ok(format!("{sent} pings, {closed} sockets closed"))
+}
+
+/// Sixteen sockets that give their bots new names, beside 1,200 that watch and read.
+pub fn renamed_bots(scene: &Scene) -> Result<String> {
+    let key = key("evil", 0);
+    let mut watchers = Vec::new();
+    for number in 0..scene.count(1200) {
+        let Ok(watcher) = join(ATTACKER, scene.public, &key, &format!("w{number}")) else {
+            break;
+        };
+        watcher.stream.set_nonblocking(true)?;
+        watchers.push(watcher);
+    }
+    let opened = watchers.len();
+    let mut hosts = (0..16)
+        .map(|number| {
+            let host = join(ATTACKER, scene.public, &key, &format!("h{number}"))?;
+            host.stream.set_nonblocking(true)?;
+            Ok((host, Flood::new()))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    scene.in_place();
+    let mut renamed = 0;
+    while !scene.is_over() {
+        for (host, (socket, flood)) in hosts.iter_mut().enumerate() {
+            let bot = renamed % 5;
+            let name = "n".repeat(100);
+            let data = format!(r#"{{"botId":"bot{host}_{bot}","name":"{renamed}{name}"}}"#);
+            discard(socket)?;
+            flood.push(
+                socket,
+                &format!(r#"{{"type":"register_bot","data":{data}}}"#),
+            )?;
+        }
+        renamed += 1;
+        let until = Instant::now() + RENAMED_EVERY;
+        while Instant::now() < until {
+            watchers.retain_mut(|watcher| discard(watcher).is_ok());
+            let_pass(IDLE);
+        }
+    }
+    Ok(format!(
+        "{opened} watchers, {} names",
+        renamed * hosts.len()
+    ))
 }
 
 /// Messages to one client id that 1,000 sockets share, which read.
