@@ -96,10 +96,10 @@ The cluster is up. haproxy listens on ws://127.0.0.1:$front/ws and gives each so
 Try this in other terminals:
 
   export T2B_KEY=$key
-  $t2b bot echo --id bot_echo --url ws://127.0.0.1:$front/ws              a bot, on one of the nodes
+  $t2b bot echo --id bot_echo --url ws://127.0.0.1:$front/ws       a bot, on one of the nodes
   $t2b chat bot_echo --text hello --url ws://127.0.0.1:$((front + 1))/ws   its owner on node 1
   $t2b chat bot_echo --text hello --url ws://127.0.0.1:$((front + 2))/ws   its owner on node 2
-  T2B_STATE_DIR=$dir/node-1 $t2b gateway status --admin-listen 127.0.0.1:$((front + 101)) --secrets-file $dir/secret --redis $url
+  T2B_STATE_DIR=$dir/node-1 $t2b gateway status --admin-listen 127.0.0.1:$((front + 101))
 
 Then kill the bot's node by its pid: the bot reconnects to the other one. Or run the bot a second time,
 on the other node: the first one is replaced and says so.

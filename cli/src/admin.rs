@@ -1,22 +1,25 @@
 //! Orders to the running gateway, over its admin listener.
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gateway::config::{Config, Purpose};
+use gateway::config::{ADMIN_TOKEN_FILE, Config, Purpose};
 use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use protocol::Secret;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::args::{Tenant, UsingOld};
 use crate::failure::Failure;
-use crate::term;
+use crate::out::{self, say, tell};
 
 /// An admin request is a matter of milliseconds.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -27,13 +30,13 @@ pub async fn revoke(tenant: Tenant) -> Result<(), Failure> {
     let (user, answer) = order(tenant, "revoke").await?;
     if json {
         let (generation, persisted) = (&answer["generation"], is_persisted(&answer));
-        term::print_json(&json!({"user": user, "generation": generation, "persisted": persisted}));
+        out::json(&json!({"user": user, "generation": generation, "persisted": persisted}))?;
         return Ok(());
     }
     let generation = &answer["generation"];
-    println!("revoked: all keys and tokens of {user} before generation {generation}");
+    say!("revoked: all keys and tokens of {user} before generation {generation}")?;
     warn_if_not_persisted(&answer);
-    eprintln!("{} t2b keys issue {user}", term::dim("next:"));
+    out::tell_next(format_args!("t2b keys issue {user}"));
     Ok(())
 }
 
@@ -43,10 +46,10 @@ pub async fn suspend(tenant: Tenant) -> Result<(), Failure> {
     let (user, answer) = order(tenant, "suspend").await?;
     if json {
         let persisted = is_persisted(&answer);
-        term::print_json(&json!({"user": user, "suspended": true, "persisted": persisted}));
+        out::json(&json!({"user": user, "suspended": true, "persisted": persisted}))?;
         return Ok(());
     }
-    println!("suspended: {user}");
+    say!("suspended: {user}")?;
     warn_if_not_persisted(&answer);
     Ok(())
 }
@@ -61,10 +64,10 @@ pub async fn resume(tenant: Tenant) -> Result<(), Failure> {
     }
     if json {
         let persisted = is_persisted(&answer);
-        term::print_json(&json!({"user": user, "suspended": false, "persisted": persisted}));
+        out::json(&json!({"user": user, "suspended": false, "persisted": persisted}))?;
         return Ok(());
     }
-    println!("resumed: {user}");
+    say!("resumed: {user}")?;
     warn_if_not_persisted(&answer);
     Ok(())
 }
@@ -77,10 +80,9 @@ fn is_persisted(answer: &Value) -> bool {
 
 fn warn_if_not_persisted(answer: &Value) {
     if !is_persisted(answer) {
-        eprintln!(
-            "{} it ends with the next restart of the gateway, which cannot write its state directory; \
+        out::tell_warning(
+            "it ends with the next restart of the gateway, which cannot write its state directory; \
              its log says why",
-            term::yellow("warning:")
         );
     }
 }
@@ -106,14 +108,17 @@ pub async fn using_old(asked: UsingOld) -> Result<(), Failure> {
             .iter()
             .map(|(user, connections)| json!({"user": user, "connections": connections}));
         let users: Vec<_> = users.collect();
-        term::print_json(&json!({"connections": connections, "users": users}));
+        out::json(&json!({"connections": connections, "users": users}))?;
         return Ok(());
     }
     for (user, connections) in users {
-        println!("{user} {connections}");
+        say!("{user} {connections}")?;
     }
-    let (first, other) = (&connections["first"], &connections["other"]);
-    eprintln!("{other} connections of this node use an old secret, {first} the first one");
+    let (first, other) = (&connections["first"], connections["other"].as_u64());
+    let other = other.unwrap_or(0);
+    let verb = if other == 1 { "uses" } else { "use" };
+    let other = out::count(other, "connection");
+    tell!("{other} of this node {verb} an old secret, {first} the first one");
     Ok(())
 }
 
@@ -154,7 +159,8 @@ async fn ask(config: &Config, method: Method, path: &str) -> Result<Value, Failu
             serde_json::from_slice(&body).map_err(|error| Failure::failed("admin", error))
         }
         StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => {
-            let text = "the gateway does not know this admin token";
+            let source = token_source(config, token);
+            let text = format!("the gateway does not know the admin token {source}");
             Err(Failure::refused("unauthorized", text).or_next("t2b gateway config"))
         }
         other => {
@@ -164,6 +170,25 @@ async fn ask(config: &Config, method: Method, path: &str) -> Result<Value, Failu
                 format!("{other}: {}", text.trim()),
             ))
         }
+    }
+}
+
+/// Where the token is from, in words.
+fn token_source(config: &Config, token: &Secret<String>) -> String {
+    let kept = config
+        .state_dir
+        .as_ref()
+        .map(|dir| dir.join(ADMIN_TOKEN_FILE));
+    let is_it = |path: &PathBuf| {
+        let text = fs::read_to_string(path);
+        text.is_ok_and(|text| text.contains(token.reveal()))
+    };
+    match kept.filter(is_it) {
+        Some(path) => format!(
+            "in {}; set state_dir as the gateway has it, or admin_token_file",
+            path.display()
+        ),
+        None => "that admin_token or admin_token_file gives".to_owned(),
     }
 }
 

@@ -11,6 +11,7 @@ use protocol::{BotId, ClientId, TenantId};
 
 use crate::config_args::{AllKeys, Hidden};
 use crate::failure::USAGE;
+use crate::out;
 
 /// Lets AI bots behind NAT be reached by their owners.
 #[derive(Parser)]
@@ -63,25 +64,39 @@ pub enum GatewayCommand {
     Config(Inspect),
 }
 
+/// The help of commands that make or check keys.
+const BY_SECRETS: &str = "Reads the gateway's configuration: --config, and each flag and T2B_ variable \
+    of `t2b gateway run --help`. What counts here: --secrets-file, --state-dir, and --redis with \
+    --redis-prefix and --redis-insecure.";
+/// The help of commands that ask the running gateway.
+const BY_TOKEN: &str = "Reads the gateway's configuration: --config, and each flag and T2B_ variable \
+    of `t2b gateway run --help`. What counts here: --admin-listen, --admin-token-file, --state-dir.";
+
 #[derive(Subcommand)]
 pub enum KeysCommand {
     /// Prints a user's API key
+    #[command(after_help = BY_SECRETS)]
     Issue(Issue),
     /// Makes all keys and tokens of a user void, on the running gateway
+    #[command(after_help = BY_TOKEN)]
     Revoke(Tenant),
     /// Says whose key it is
+    #[command(after_help = BY_SECRETS)]
     Verify(Verify),
     /// Prints a new random secret
     Secret(Output),
     /// Lists the users of the running gateway whose connections use an old secret
+    #[command(after_help = BY_TOKEN)]
     UsingOld(UsingOld),
 }
 
 #[derive(Subcommand)]
 pub enum TenantCommand {
     /// Closes a user's connections and refuses new ones
+    #[command(after_help = BY_TOKEN)]
     Suspend(Tenant),
     /// Lets a suspended user connect again
+    #[command(after_help = BY_TOKEN)]
     Resume(Tenant),
 }
 
@@ -240,11 +255,14 @@ pub fn command() -> clap::Command {
 /// Reads the command line. Errors: the code to exit with; all is said already.
 pub fn parse() -> Result<Command, ExitCode> {
     Cli::try_parse().map(|cli| cli.command).map_err(|said| {
-        // Nobody is left to tell if this cannot be printed.
-        let _ = said.print();
-        match said.exit_code() {
-            0 => ExitCode::SUCCESS,
-            _ => ExitCode::from(USAGE),
+        let printed = said.print();
+        if said.use_stderr() {
+            // Nobody is left to tell if this cannot be printed.
+            return ExitCode::from(USAGE);
+        }
+        match out::written(printed) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => failure.report(),
         }
     })
 }

@@ -5,6 +5,7 @@ use protocol::presence::BotState;
 use crate::args::Bots;
 use crate::connect::connect;
 use crate::failure::Failure;
+use crate::out::{self, say, tell};
 use crate::term;
 
 /// Lists the bots of the key's owner.
@@ -15,13 +16,13 @@ pub async fn run(args: Bots) -> Result<(), Failure> {
     if args.json {
         for bot in &bots {
             let line = serde_json::to_string(bot).map_err(|e| Failure::failed("json", e))?;
-            println!("{}", term::for_stdout(&line));
+            say!("{}", term::for_stdout(&line))?;
         }
         return Ok(());
     }
     if bots.is_empty() {
-        eprintln!("no bots yet");
-        eprintln!("{} t2b bot echo --id bot_echo", term::dim("next:"));
+        tell!("no bots yet");
+        out::tell_next("t2b bot echo --id bot_echo");
     }
     let width = bots.iter().map(|bot| bot.id.as_str().len()).max();
     let width = width.unwrap_or(0);
@@ -31,7 +32,7 @@ pub async fn run(args: Bots) -> Result<(), Failure> {
             BotState::Offline => "offline".to_owned(),
         };
         let name = term::for_stdout(&bot.name);
-        println!("{:width$}  {state}  {name}", bot.id.as_str());
+        say!("{:width$}  {state}  {name}", bot.id.as_str())?;
     }
     Ok(())
 }

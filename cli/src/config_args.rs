@@ -7,7 +7,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use gateway::config::{Config, KEYS, Purpose, Raw, Sources, raise_file_limit};
 
 use crate::failure::Failure;
-use crate::term;
+use crate::out;
 
 /// The flags of `gateway …`, listed in its help.
 pub type AllKeys = ConfigArgs<false>;
@@ -27,7 +27,7 @@ impl<const HIDDEN: bool> ConfigArgs<HIDDEN> {
     pub fn load(self, purpose: Purpose) -> Result<Config, Failure> {
         let config = self.load_silently(purpose)?;
         for warning in &config.warnings {
-            eprintln!("{} {}", term::yellow("warning:"), term::for_stderr(warning));
+            out::tell_warning(warning);
         }
         Ok(config)
     }

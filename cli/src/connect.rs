@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use client::{Client, Events, Options};
-use gateway::config::{default_state_dir, local_key};
+use gateway::config::{SECRET_FILE, default_state_dir, local_key};
 use http::Uri;
 use protocol::{ClientId, Secret, TenantId};
 
@@ -17,59 +17,103 @@ use crate::failure::Failure;
 const LOCAL_USER: &str = "local";
 
 /// What replaces a key from the state directory of the home.
-const OTHER_KEYS: &str = "give --key, --key-file or T2B_KEY, or another directory by T2B_STATE_DIR";
+const OTHER_KEYS: &str =
+    "give --key, --key-file or T2B_KEY, or set T2B_STATE_DIR as the gateway has it";
+
+/// A key, and the file of the secret that it was made from, if it was made here.
+struct OwnKey {
+    key: Secret<String>,
+    made_from: Option<PathBuf>,
+}
+
+impl OwnKey {
+    fn given(key: String) -> Self {
+        Self {
+            key: Secret::new(key),
+            made_from: None,
+        }
+    }
+}
 
 /// Connects, or says what to do.
 pub async fn connect(
     target: &Target,
     client_id: Option<ClientId>,
 ) -> Result<(Client, Events), Failure> {
-    let mut options = Options::new(&target.url, key(target)?);
+    let OwnKey { key, made_from } = key(target)?;
+    let mut options = Options::new(&target.url, key);
     options.client_id = client_id;
-    Client::connect(options).await.map_err(|error| {
-        let text = error.to_string();
-        match error {
-            client::Error::Unreachable(_) => {
-                Failure::unavailable("not_reachable", format!("{}: {text}", target.url))
-                    .or_next("t2b gateway run")
-            }
-            client::Error::Url(_)
-            | client::Error::Proxy(_)
-            | client::Error::Upgrade { .. }
-            | client::Error::Refused(_)
-            | client::Error::TooLarge { .. }
-            | client::Error::Closed { .. }
-            | client::Error::Lost
-            | client::Error::Timeout
-            | client::Error::Protocol(_)
-            | client::Error::Stopped => error.into(),
+    Client::connect(options)
+        .await
+        .map_err(|error| unconnected(error, &target.url, made_from.as_deref()))
+}
+
+/// Why there is no connection, as far as the URL and the key explain it.
+fn unconnected(error: client::Error, url: &str, made_from: Option<&Path>) -> Failure {
+    if let client::Error::Certificate(_) | client::Error::NoWebSocket(_) = error {
+        return Failure::from(error).at(url);
+    }
+    if let client::Error::Unreachable(_) = error {
+        let failure = Failure::from(error).at(url);
+        return match is_loopback(url) {
+            true => failure.or_next("t2b gateway run"),
+            false => failure,
+        };
+    }
+    match made_from {
+        Some(secret) if error.reason() == "unauthorized" => {
+            let secret = secret.display();
+            let text = format!(
+                "the key was made from {secret}, which this gateway does not use; set T2B_STATE_DIR \
+                 as the gateway has it, or give a key: `t2b keys issue USER` makes one from the \
+                 gateway's secrets_file"
+            );
+            Failure::refused("unauthorized", text)
         }
-    })
+        Some(_) | None => error.into(),
+    }
 }
 
 /// `--key`, else `--key-file`, else `T2B_KEY`, else for a loopback URL one of this machine's own.
-fn key(target: &Target) -> Result<Secret<String>, Failure> {
+fn key(target: &Target) -> Result<OwnKey, Failure> {
     if let Some(key) = &target.key {
-        return Ok(Secret::new(key.clone()));
+        return Ok(OwnKey::given(key.clone()));
     }
     if let Some(path) = &target.key_file {
         let text = fs::read_to_string(path);
         let text = text.map_err(|e| Failure::usage("key_file", format!("{}: {e}", path.display())));
         // Some shells and editors put a byte order mark before a text.
         let key = text?.trim_start_matches('\u{feff}').trim().to_owned();
-        return Ok(Secret::new(key));
+        return Ok(OwnKey::given(key));
     }
     if let Some(key) = env::var("T2B_KEY").ok().filter(|key| !key.is_empty()) {
-        return Ok(Secret::new(key));
+        return Ok(OwnKey::given(key));
     }
     if !is_loopback(&target.url) {
         let text = "none given, and the gateway is not on this machine";
         return Err(Failure::usage("key", text).or_next("t2b keys issue USER, on the gateway"));
     }
+    made(&state_dir()?)
+}
+
+/// The key of the local user, from the secret that the gateway of this machine has made.
+///
+/// No secret is made here: a gateway would not know it.
+fn made(state_dir: &Path) -> Result<OwnKey, Failure> {
+    let secret = state_dir.join(SECRET_FILE);
+    let none = |why: String| Failure::usage("key", format!("none given, and {why}; {OTHER_KEYS}"));
+    if !secret.exists() {
+        let secret = secret.display();
+        return Err(none(format!(
+            "there is no {secret} to make one from: `t2b gateway run` makes it on its first start"
+        )));
+    }
     let user = TenantId::parse(LOCAL_USER).expect("a valid id");
-    local_key(&state_dir()?, &user).map_err(|error| {
-        let text = format!("none given, and none can be made: {error}; {OTHER_KEYS}");
-        Failure::usage("key", text)
+    let key =
+        local_key(state_dir, &user).map_err(|error| none(format!("none can be made: {error}")))?;
+    Ok(OwnKey {
+        key,
+        made_from: Some(secret),
     })
 }
 

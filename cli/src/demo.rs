@@ -7,12 +7,13 @@ use gateway::config::{Config, Key, Purpose, Raw};
 use gateway::{RunError, Shutdown, Starting, telemetry};
 use protocol::frame::SendMessage;
 use protocol::{BotId, Secret, TenantId};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
 use crate::bot::{echo, serve};
 use crate::config_args::load;
 use crate::failure::Failure;
 use crate::feed::Feed;
+use crate::out::say;
 use crate::{chat, signals, term};
 
 const BOT: &str = "bot_echo";
@@ -29,43 +30,72 @@ pub async fn run() -> Result<(), Failure> {
     let config = config()?;
     let _telemetry = telemetry::init(&config).map_err(|error| Failure::usage("config", error))?;
     let shown = tokio::select! {
-        shown = show(config, &shutdown) => shown?,
+        shown = show(config) => shown?,
         () = shutdown.begun() => None,
     };
-    let Some(running) = shown else { return Ok(()) };
-    let ended = running.await;
+    let Some(mut parts) = shown else {
+        return Ok(());
+    };
+    if term::is_read() {
+        tokio::select! {
+            () = shutdown.begun() => {}
+            ended = &mut parts.running => return of_gateway(ended),
+        }
+    }
+    parts.end().await
+}
+
+/// What runs once the conversation is over.
+struct Parts {
+    running: JoinHandle<Result<(), RunError>>,
+    /// Ends the gateway.
+    shutdown: Shutdown,
+    bot: Client,
+    echoing: JoinHandle<Result<(), Failure>>,
+}
+
+impl Parts {
+    /// The bot first: it would tell that the gateway closes its connection.
+    async fn end(self) -> Result<(), Failure> {
+        signals::pass_to(&self.shutdown)?;
+        self.echoing.abort();
+        self.bot.close().await;
+        self.shutdown.begin();
+        of_gateway(self.running.await)
+    }
+}
+
+fn of_gateway(ended: Result<Result<(), RunError>, JoinError>) -> Result<(), Failure> {
     let ended = ended.map_err(|error| Failure::failed("gateway", error))?;
     ended.map_err(|error| Failure::failed("gateway", error))
 }
 
-/// The gateway that runs, once the conversation is over. None: it was shut down before it served.
-async fn show(
-    config: Config,
-    shutdown: &Shutdown,
-) -> Result<Option<JoinHandle<Result<(), RunError>>>, Failure> {
+/// Shows it. None: the gateway was shut down before it served.
+async fn show(config: Config) -> Result<Option<Parts>, Failure> {
     let user = TenantId::parse("local").expect("a valid id");
     let key = config.issue_key(&user, None).await?;
     let base_path = config.base_path.clone();
+    let shutdown = Shutdown::default();
     let starting = Starting::begin(config, shutdown.clone())?;
     let Some(gateway) = starting.finish().await? else {
         return Ok(None);
     };
     let addresses = gateway.addresses();
     let url = format!("ws://{}{base_path}/ws", addresses.public);
-    println!(
+    say!(
         "{}   {url}, admin http://{}",
         term::bold("gateway"),
         addresses.admin
-    );
+    )?;
     let running = tokio::spawn(gateway.run());
 
     let bot_id = BotId::parse(BOT).expect("a valid id");
     let (bot, bot_events) = Client::connect(beside(&url, &key)).await?;
     bot.register(echo::bot(&bot_id)).await?;
-    println!(
+    say!(
         "{}       {BOT} dialled in and registered",
         term::bold("bot")
-    );
+    )?;
     let echoing = {
         let bot = bot.clone();
         let feed = Feed::new(bot_events);
@@ -75,15 +105,16 @@ async fn show(
     let mut options = beside(&url, &key);
     options.client_id = Some("demo-phone".parse().expect("a valid id"));
     converse(options, &bot_id).await?;
-    if term::is_read() {
-        how_to_go_on(&url, addresses.admin);
-    } else {
-        println!("{NO_TERMINAL}");
-        echoing.abort();
-        bot.close().await;
-        shutdown.begin();
+    match term::is_read() {
+        true => how_to_go_on(&url, addresses.admin)?,
+        false => say!("{NO_TERMINAL}")?,
     }
-    Ok(Some(running))
+    Ok(Some(Parts {
+        running,
+        shutdown,
+        bot,
+        echoing,
+    }))
 }
 
 /// The gateway of this process is reached directly, whatever the environment says of proxies.
@@ -97,29 +128,29 @@ fn beside(url: &str, key: &Secret<String>) -> Options {
 async fn converse(options: Options, bot: &BotId) -> Result<(), Failure> {
     let (client, events) = Client::connect(options).await?;
     let mut feed = Feed::new(events);
-    println!("{}    demo-phone dialled in\n", term::bold("client"));
+    say!("{}    demo-phone dialled in\n", term::bold("client"))?;
     chat::online(&client, &mut feed, bot).await?;
     let question = SendMessage {
         to: bot.to_string(),
         text: Some(QUESTION.to_owned()),
         ..SendMessage::default()
     };
-    println!("  demo-phone → {bot}   {QUESTION}");
+    say!("  demo-phone → {bot}   {QUESTION}")?;
     client.send(question).await?;
     loop {
         let event = feed.next().await?;
         if let Event::Partial(partial) = &event {
             let text = members_of(partial).text.unwrap_or_default();
-            println!(
+            say!(
                 "  {bot} → demo-phone   {}",
                 term::for_stdout(&format!("{text} …"))
-            );
+            )?;
         } else if let Event::Message(message) = &event {
             let text = members_of(message).text.unwrap_or_default();
-            println!(
+            say!(
                 "  {bot} → demo-phone   {}\n",
                 term::green(&term::for_stdout(&text))
-            );
+            )?;
             client.close().await;
             return Ok(());
         }
@@ -135,7 +166,7 @@ fn config() -> Result<Config, Failure> {
         if TcpListener::bind(address).is_ok() {
             flags.set_flag(key, &address.to_string());
         } else {
-            println!("port {port} is in use; another one is taken");
+            say!("port {port} is in use; another one is taken")?;
             flags.set_flag(key, "127.0.0.1:0");
         }
     }
@@ -146,7 +177,7 @@ fn config() -> Result<Config, Failure> {
 }
 
 /// Commands for another shell; the key needs no mention, as it comes from the state directory.
-fn how_to_go_on(url: &str, admin: SocketAddr) {
+fn how_to_go_on(url: &str, admin: SocketAddr) -> Result<(), Failure> {
     let url = match url {
         DEFAULT_URL => String::new(),
         url => format!(" --url {url}"),
@@ -155,10 +186,10 @@ fn how_to_go_on(url: &str, admin: SocketAddr) {
         9464 => String::new(),
         _ => format!(" --admin-listen {admin}"),
     };
-    println!("In another shell:");
-    println!("  t2b chat {BOT}{url}");
-    println!("  t2b bots{url}");
-    println!("  t2b gateway status{admin}");
-    println!("  t2b keys issue alice");
-    println!("\nCtrl-C ends it.");
+    say!("In another shell:")?;
+    say!("  t2b chat {BOT}{url}")?;
+    say!("  t2b bots{url}")?;
+    say!("  t2b gateway status{admin}")?;
+    say!("  t2b keys issue alice")?;
+    say!("\nCtrl-C ends it.")
 }

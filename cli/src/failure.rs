@@ -2,18 +2,20 @@
 //!
 //! | exit | means |
 //! | --- | --- |
+//! | 0 | whoever reads stdout has enough: see `out.rs` |
 //! | 1 | failed |
 //! | 64 | wrong usage or configuration |
 //! | 69 | not reachable, offline, or too late |
 //! | 77 | refused |
 
-use std::fmt::Display;
+use std::fmt::{self, Display, Formatter};
 use std::process::ExitCode;
 
+use client::CertificateError;
 use gateway::config::{ConfigError, KeyError};
 use gateway::{ConnectError, StartError};
 
-use crate::term;
+use crate::out;
 
 const FAILED: u8 = 1;
 /// Exit code of wrong usage or configuration.
@@ -25,8 +27,8 @@ const REFUSED: u8 = 77;
 #[derive(Debug)]
 pub struct Failure {
     exit: u8,
-    reason: String,
-    text: String,
+    /// One word for it, and a text. None: nothing is left to tell.
+    told: Option<(String, String)>,
     next: Option<String>,
 }
 
@@ -34,10 +36,27 @@ impl Failure {
     fn new(exit: u8, reason: &str, text: impl Display) -> Self {
         Self {
             exit,
-            reason: reason.to_owned(),
-            text: text.to_string(),
+            told: Some((reason.to_owned(), text.to_string())),
             next: None,
         }
+    }
+
+    fn silent(exit: u8) -> Self {
+        Self {
+            exit,
+            told: None,
+            next: None,
+        }
+    }
+
+    /// Nobody reads stdout any more.
+    pub fn unread() -> Self {
+        Self::silent(0)
+    }
+
+    /// It did not work, which was told when it was seen.
+    pub fn failed_as_told() -> Self {
+        Self::silent(FAILED)
     }
 
     /// It was tried and did not work.
@@ -60,6 +79,14 @@ impl Failure {
         Self::new(REFUSED, reason, text)
     }
 
+    /// Says first where it was.
+    pub fn at(mut self, place: &str) -> Self {
+        self.told = self
+            .told
+            .map(|(reason, text)| (reason, format!("{place}: {text}")));
+        self
+    }
+
     /// What to try next, a command, unless it is known already.
     pub fn or_next(mut self, command: impl Into<String>) -> Self {
         self.next.get_or_insert_with(|| command.into());
@@ -68,12 +95,22 @@ impl Failure {
 
     /// Tells it on stderr.
     pub fn report(self) -> ExitCode {
-        let (reason, text) = (&self.reason, term::for_stderr(&self.text));
-        eprintln!("{} {reason}: {text}", term::red("error:"));
+        if let Some((reason, text)) = &self.told {
+            out::tell_error(reason, text);
+        }
         if let Some(next) = &self.next {
-            eprintln!("{} {}", term::dim("next:"), term::for_stderr(next));
+            out::tell_next(next);
         }
         ExitCode::from(self.exit)
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.told {
+            Some((_, text)) => f.write_str(text),
+            None => f.write_str("nobody reads it"),
+        }
     }
 }
 
@@ -115,6 +152,8 @@ impl From<client::Error> for Failure {
         let exit = match &error {
             client::Error::Url(_) => USAGE,
             client::Error::Unreachable(_)
+            | client::Error::Certificate(_)
+            | client::Error::NoWebSocket(_)
             | client::Error::Proxy(_)
             | client::Error::Timeout
             | client::Error::Lost => UNAVAILABLE,
@@ -130,13 +169,37 @@ impl From<client::Error> for Failure {
             | client::Error::Stopped => FAILED,
         };
         let failure = Self::new(exit, error.reason(), &error);
-        match exit {
-            UNAVAILABLE if matches!(error, client::Error::Unreachable(_)) => {
-                failure.or_next("t2b gateway run")
-            }
-            REFUSED if error.reason() == "unauthorized" => failure.or_next("t2b keys issue USER"),
-            _ => failure,
+        match next_after(&error) {
+            Some(next) => failure.or_next(next),
+            None => failure,
         }
+    }
+}
+
+/// What to try next, if it is the same whatever the URL and wherever the key is from.
+fn next_after(error: &client::Error) -> Option<&'static str> {
+    match error {
+        client::Error::Certificate(CertificateError::UnknownIssuer) => {
+            Some("SSL_CERT_FILE=ca.pem t2b …, where ca.pem holds the certificate of the authority")
+        }
+        client::Error::Refused(_) | client::Error::Closed { .. }
+            if error.reason() == "unauthorized" =>
+        {
+            Some("t2b keys issue USER")
+        }
+        client::Error::Certificate(_)
+        | client::Error::Refused(_)
+        | client::Error::Closed { .. }
+        | client::Error::Unreachable(_)
+        | client::Error::NoWebSocket(_)
+        | client::Error::Url(_)
+        | client::Error::Proxy(_)
+        | client::Error::Upgrade { .. }
+        | client::Error::TooLarge { .. }
+        | client::Error::Lost
+        | client::Error::Timeout
+        | client::Error::Protocol(_)
+        | client::Error::Stopped => None,
     }
 }
 

@@ -6,6 +6,7 @@ use std::pin::pin;
 use client::{Event, Events};
 
 use crate::failure::Failure;
+use crate::out::tell;
 use crate::term;
 
 /// Events that are kept while a request is under way. Full: the client's own queue keeps the next ones,
@@ -75,13 +76,13 @@ impl Feed {
                 self.lost = true;
                 let (text, seconds) = (error.to_string(), wait.as_secs_f32());
                 let text = term::for_stderr(&text);
-                eprintln!("{}: {text}; again in {seconds:.1} s", error.reason());
+                tell!("{}: {text}; again in {seconds:.1} s", error.reason());
             }
             Event::Connected(_) if self.lost => {
                 self.lost = false;
-                eprintln!("connected again");
+                tell!("connected again");
             }
-            Event::Lagged { lost } => eprintln!("{lost} events came too fast and are lost"),
+            Event::Lagged { lost } => tell!("{lost} events came too fast and are lost"),
             Event::Connected(_)
             | Event::Bots(_)
             | Event::Message(_)

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::args::{Issue, Output, Verify};
 use crate::failure::Failure;
-use crate::term;
+use crate::out::{self, say};
 
 /// Prints a user's key, alone on stdout so that a script can take it.
 pub async fn issue(issue: Issue) -> Result<(), Failure> {
@@ -17,10 +17,10 @@ pub async fn issue(issue: Issue) -> Result<(), Failure> {
     if issue.output.json {
         let owner = config.verify_key(key.reveal()).await?;
         let (user, generation) = (owner.tenant, owner.generation);
-        term::print_json(&json!({"user": user, "generation": generation, "key": key.reveal()}));
+        out::json(&json!({"user": user, "generation": generation, "key": key.reveal()}))?;
         return Ok(());
     }
-    println!("{}", key.reveal());
+    say!("{}", key.reveal())?;
     Ok(())
 }
 
@@ -49,10 +49,10 @@ pub async fn verify(verify: Verify) -> Result<(), Failure> {
         );
     }
     if verify.output.json {
-        term::print_json(&json!({"user": user, "generation": generation, "current": current}));
+        out::json(&json!({"user": user, "generation": generation, "current": current}))?;
         return Ok(());
     }
-    println!("valid: user {user}, generation {generation}");
+    say!("valid: user {user}, generation {generation}")?;
     Ok(())
 }
 
@@ -60,9 +60,9 @@ pub async fn verify(verify: Verify) -> Result<(), Failure> {
 pub fn secret(output: Output) -> Result<(), Failure> {
     let secret = gateway::config::new_secret().map_err(|e| Failure::failed("randomness", e))?;
     if output.json {
-        term::print_json(&json!({"secret": secret.reveal()}));
+        out::json(&json!({"secret": secret.reveal()}))?;
         return Ok(());
     }
-    println!("{}", secret.reveal());
+    say!("{}", secret.reveal())?;
     Ok(())
 }

@@ -10,7 +10,10 @@
 //! | `feed.rs` | their events, and what is told of their connection |
 //! | `bots.rs`, `chat/`, `bot/` | `bots`, `chat`, `bot …` |
 //! | `demo.rs`, `manual.rs` | `demo`; `completions`, `man` |
-//! | `failure.rs`, `term.rs` | how it ends, how it looks |
+//! | `out.rs`, `term.rs`, `failure.rs` | what is printed, how it looks, how it ends |
+
+// They panic if nobody reads: `out.rs` prints.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod admin;
 mod args;
@@ -24,6 +27,7 @@ mod failure;
 mod feed;
 mod keys;
 mod manual;
+mod out;
 mod serve;
 mod signals;
 mod term;

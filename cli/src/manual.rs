@@ -6,8 +6,8 @@ use std::path::Path;
 
 use clap_complete::Shell;
 
-use crate::args;
 use crate::failure::Failure;
+use crate::{args, out};
 
 const NAME: &str = "t2b";
 
@@ -15,8 +15,8 @@ const NAME: &str = "t2b";
 pub fn completions(shell: Shell) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut args::command(), NAME, &mut script);
-    let written = stdout().write_all(&script);
-    written.map_err(|error| Failure::failed("stdout", error))
+    let mut out = stdout().lock();
+    out::written(out.write_all(&script).and_then(|()| out.flush()))
 }
 
 /// Writes a page of every command into a folder.

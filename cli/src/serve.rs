@@ -7,6 +7,7 @@ use crate::admin;
 use crate::args::Inspect;
 use crate::config_args::AllKeys;
 use crate::failure::Failure;
+use crate::out::{self, say};
 use crate::{signals, term};
 
 /// Serves until SIGTERM or Ctrl-C; a second one ends it now. Redis is waited for as long as it takes.
@@ -30,7 +31,10 @@ async fn serve(config: Config, shutdown: Shutdown) -> Result<(), Failure> {
     let Some(gateway) = starting.finish().await? else {
         return Ok(());
     };
-    said.announce(gateway.addresses());
+    // The log has the reason, if the line cannot be printed: it serves on.
+    if let Err(failure) = said.announce(gateway.addresses()) {
+        tracing::warn!("the line that says where it listens cannot be printed: {failure}");
+    }
     let ended = gateway.run().await;
     ended.map_err(|error| Failure::failed("gateway", error))
 }
@@ -57,7 +61,7 @@ pub async fn status(inspect: Inspect) -> Result<(), Failure> {
         if status["store"]["kind"] == "redis" {
             status["cluster"] = admin::get(&config, "nodes").await?;
         }
-        term::print_json(&status);
+        out::json(&status)?;
         return Ok(());
     }
     let number = |value: &serde_json::Value| value.as_u64().unwrap_or(0);
@@ -66,21 +70,21 @@ pub async fn status(inspect: Inspect) -> Result<(), Failure> {
         Some(true) => "draining".to_owned(),
         Some(false) | None => term::green("serving"),
     };
-    println!("state        {state}");
-    println!("version      {}", status["version"].as_str().unwrap_or("?"));
-    println!("uptime       {} s", number(&status["uptime_ms"]) / 1000);
-    println!("connections  {}", number(&status["connections"]));
-    println!("tenants      {}", number(&status["tenants"]));
+    say!("state        {state}")?;
+    say!("version      {}", status["version"].as_str().unwrap_or("?"))?;
+    say!("uptime       {} s", number(&status["uptime_ms"]) / 1000)?;
+    say!("connections  {}", number(&status["connections"]))?;
+    say!("tenants      {}", number(&status["tenants"]))?;
     if store["kind"] == "redis" {
-        println!("store        redis");
+        say!("store        redis")?;
         return cluster(&config).await;
     }
-    println!(
+    say!(
         "store        {}, {} of {} KiB",
         store["kind"].as_str().unwrap_or("?"),
         number(&store["bytes"]) / 1024,
         number(&store["bytes_max"]) / 1024
-    );
+    )?;
     Ok(())
 }
 
@@ -89,38 +93,35 @@ async fn cluster(config: &Config) -> Result<(), Failure> {
     let nodes = admin::get(config, "nodes").await?;
     let text = |value: &serde_json::Value| value.as_str().unwrap_or("?").to_owned();
     let number = |value: &serde_json::Value| value.as_u64().unwrap_or(0);
-    let health = match nodes["degraded"].as_bool() {
-        Some(false) => term::green("well"),
-        Some(true) | None => "degraded: the store does not answer".to_owned(),
-    };
+    let health = health(&nodes);
     let redis = &nodes["redis"];
     let link = match redis["connected"].as_bool() {
         Some(true) => "connected",
         Some(false) | None => "not connected",
     };
-    println!(
+    say!(
         "redis        {link}, {}, version {}, {} reconnects, last error: {}",
         text(&redis["kind"]),
         text(&redis["version"]),
         number(&redis["reconnects"]),
         redis["last_error"].as_str().unwrap_or("none"),
-    );
-    println!("cluster      {health}");
-    println!(
+    )?;
+    say!("cluster      {health}")?;
+    say!(
         "this node    {} beat {}",
         text(&nodes["self"]),
         number(&nodes["beat"])
-    );
-    println!(
+    )?;
+    say!(
         "secrets      {}; wire {}",
         text(&nodes["secrets"]),
         nodes["wire"]
-    );
+    )?;
     for node in nodes["nodes"].as_array().into_iter().flatten() {
         let lanes = nodes["lanes"].as_array();
         let lane = lanes.and_then(|lanes| lanes.iter().find(|lane| lane["to"] == node["boot"]));
         let lane = lane.unwrap_or(&serde_json::Value::Null);
-        println!(
+        say!(
             "node         {} {} {} beat {}; lane {}: {} B unacked, {} B waiting, {} resent; secrets {}; wire {}",
             text(&node["boot"]),
             text(&node["name"]),
@@ -132,31 +133,43 @@ async fn cluster(config: &Config) -> Result<(), Failure> {
             number(&lane["resends"]),
             text(&node["secrets"]),
             node["speaks"],
-        );
-        misfit(node);
+        )?;
+        misfit(node)?;
     }
-    println!(
+    say!(
         "directory    {} tenants, {} bots, {} connections, compared every {} ms",
         number(&nodes["directory"]["tenants"]),
         number(&nodes["directory"]["bots"]),
         number(&nodes["directory"]["connections"]),
         number(&nodes["directory"]["compare_ms"])
-    );
+    )?;
     Ok(())
 }
 
+/// The cluster in a few words.
+fn health(nodes: &serde_json::Value) -> String {
+    let listed = nodes["nodes"].as_array().into_iter().flatten();
+    let unreachable = listed.filter(|node| node["unreachable"].is_string());
+    match (nodes["degraded"].as_bool(), unreachable.count()) {
+        (Some(false), 0) => term::green("well"),
+        (Some(false), number) => format!("{} unreachable", out::count(number as u64, "node")),
+        (Some(true) | None, _) => "degraded: the store does not answer".to_owned(),
+    }
+}
+
 /// Says why a node cannot be reached, or whose credentials are refused where.
-fn misfit(node: &serde_json::Value) {
+fn misfit(node: &serde_json::Value) -> Result<(), Failure> {
     if let Some(reason) = node["unreachable"].as_str() {
         let wire = &node["wire"];
-        println!("             unreachable: {reason}; it reads wire versions {wire}");
+        say!("             unreachable: {reason}; it reads wire versions {wire}")?;
     }
     if node["refuses_our_credentials"] == true {
-        println!("             it refuses credentials issued here: it lacks our first secret");
+        say!("             it refuses credentials issued here: it lacks our first secret")?;
     }
     if node["credentials_refused_here"] == true {
-        println!("             its credentials are refused here: we lack its first secret");
+        say!("             its credentials are refused here: we lack its first secret")?;
     }
+    Ok(())
 }
 
 /// Prints the configuration that holds.
@@ -164,11 +177,10 @@ pub fn show_config(inspect: Inspect) -> Result<(), Failure> {
     let text = inspect.config.load(Purpose::Show)?.effective_toml();
     if inspect.output.json {
         let facts = toml::from_str(&text).map_err(|error| Failure::failed("json", error))?;
-        term::print_json(&facts);
+        out::json(&facts)?;
         return Ok(());
     }
-    print!("{text}");
-    Ok(())
+    out::raw(format_args!("{text}"))
 }
 
 /// What the start line needs of a configuration that the gateway takes over.
@@ -191,15 +203,38 @@ impl Said {
     }
 
     /// One line for a person, or one event for a collector of logs.
-    fn announce(&self, addresses: Addresses) {
+    fn announce(&self, addresses: Addresses) -> Result<(), Failure> {
         let Addresses { public, admin } = addresses;
         let url = format!("{}://{public}{}/ws", self.scheme, self.base_path);
         let secret_file = self.secret_file.as_deref();
         if self.json {
             tracing::info!(%url, %admin, secret_file, "listening");
-            return;
+            return Ok(());
         }
         let secret = secret_file.map_or(String::new(), |path| format!(", secret in {path}"));
-        println!("listening: {url}, admin http://{admin}{secret}");
+        say!("listening: {url}, admin http://{admin}{secret}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(degraded: bool, unreachable: [Value; 2], expected: &str) {
+        let nodes = unreachable.map(|reason| json!({"boot": "b", "unreachable": reason}));
+        let nodes = json!({"degraded": degraded, "nodes": nodes});
+        assert!(health(&nodes).contains(expected), "{}", health(&nodes));
+    }
+
+    #[test]
+    fn a_cluster_with_an_unreachable_node_is_not_well() {
+        let no_secret = || json!("no_common_secret");
+        check(false, [Value::Null, Value::Null], "well");
+        check(false, [Value::Null, no_secret()], "1 node unreachable");
+        check(false, [no_secret(), no_secret()], "2 nodes unreachable");
+        check(true, [no_secret(), no_secret()], "degraded");
     }
 }

@@ -15,11 +15,17 @@ use crate::failure::Failure;
 
 /// Handles them from now on. To be called inside the runtime.
 pub fn handle() -> Result<Shutdown, Failure> {
+    let shutdown = Shutdown::default();
+    pass_to(&shutdown)?;
+    Ok(shutdown)
+}
+
+/// Lets the signals from now on end this too.
+pub fn pass_to(shutdown: &Shutdown) -> Result<(), Failure> {
     let listen = |kind| signal(kind).map_err(|error| Failure::failed("signals", error));
     let mut terminate = listen(SignalKind::terminate())?;
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut hangup = listen(SignalKind::hangup())?;
-    let shutdown = Shutdown::default();
     let begins = shutdown.clone();
     tokio::spawn(async move {
         loop {
@@ -32,5 +38,5 @@ pub fn handle() -> Result<Shutdown, Failure> {
             }
         }
     });
-    Ok(shutdown)
+    Ok(())
 }

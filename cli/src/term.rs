@@ -24,11 +24,6 @@ fn escaped_if(terminal: bool, text: &str) -> Cow<'_, str> {
     if terminal { escaped(text) } else { text.into() }
 }
 
-/// Facts for a program, one object a line.
-pub fn print_json(facts: &serde_json::Value) {
-    println!("{}", for_stdout(&facts.to_string()));
-}
-
 /// Every control character but newline and tab as `\u001b`, which is also how JSON writes it.
 pub fn escaped(text: &str) -> Cow<'_, str> {
     let steers = |c: char| c.is_control() && c != '\n' && c != '\t';

@@ -50,6 +50,8 @@ impl Backoff {
             Error::Closed { .. }
             | Error::Url(_)
             | Error::Unreachable(_)
+            | Error::Certificate(_)
+            | Error::NoWebSocket(_)
             | Error::Proxy(_)
             | Error::Upgrade { .. }
             | Error::Refused(_)

@@ -143,11 +143,19 @@ fn of_http(url: &str) -> Option<String> {
     Some(format!("{scheme}://{}{port}{path}", uri.host()?))
 }
 
-/// What a failed TLS handshake says if the peer does not speak TLS at all.
-fn is_plain(problem: &std::io::Error) -> bool {
+/// What a failed TLS handshake means: the peer does not speak TLS at all, or its certificate is not
+/// accepted.
+fn of_tls(problem: &std::io::Error) -> Option<Error> {
     let cause = problem.get_ref();
     let tls = cause.and_then(|cause| cause.downcast_ref::<rustls::Error>());
-    matches!(tls, Some(rustls::Error::InvalidMessage(_)))
+    if let Some(rustls::Error::InvalidMessage(_)) = tls {
+        let text = "the port does not speak TLS; try ws:// instead of wss://";
+        return Some(Error::NoWebSocket(text.to_owned()));
+    }
+    if let Some(rustls::Error::InvalidCertificate(problem)) = tls {
+        return Some(Error::Certificate(problem.into()));
+    }
+    None
 }
 
 /// Only kinds and texts of the system: an error of the library may print a whole request.
@@ -157,11 +165,10 @@ fn unopened(error: &WsError, secure: bool) -> Error {
             status: response.status().as_u16(),
         },
         WsError::Url(problem) => Error::Url(problem.to_string()),
-        WsError::Io(problem) if secure && is_plain(problem) => Error::Unreachable(
-            "the port does not speak TLS; try ws:// instead of wss://".to_owned(),
-        ),
-        WsError::Io(problem) => Error::Unreachable(problem.to_string()),
-        WsError::Tls(problem) => Error::Unreachable(format!("TLS: {problem}")),
+        WsError::Io(problem) => {
+            of_tls(problem).unwrap_or_else(|| Error::Unreachable(problem.to_string()))
+        }
+        WsError::Tls(problem) => Error::NoWebSocket(format!("TLS: {problem}")),
         WsError::ConnectionClosed
         | WsError::AlreadyClosed
         | WsError::Capacity(_)
@@ -169,7 +176,7 @@ fn unopened(error: &WsError, secure: bool) -> Error {
         | WsError::WriteBufferFull(_)
         | WsError::Utf8(_)
         | WsError::AttackAttempt
-        | WsError::HttpFormat(_) => Error::Unreachable(match secure {
+        | WsError::HttpFormat(_) => Error::NoWebSocket(match secure {
             true => "it does not answer as a WebSocket server".to_owned(),
             false => "it does not answer as a WebSocket server; a TLS port needs wss://".to_owned(),
         }),

@@ -5,20 +5,28 @@ use std::time::Duration;
 use protocol::frame::ErrorData;
 use protocol::{CloseCode, ErrorCode};
 
+use crate::certificate::CertificateError;
+
 /// Why a connection or a request failed. No text in it holds a credential.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Error {
     /// The URL cannot be used.
     #[error("not a usable URL: {0}")]
     Url(String),
-    /// Nobody answers there, or not as a WebSocket server would.
+    /// Nobody answers there.
     #[error("{0}")]
     Unreachable(String),
+    /// Somebody answers there, with a certificate that is not accepted.
+    #[error("{0}")]
+    Certificate(CertificateError),
+    /// Somebody answers there, but not as a WebSocket server would.
+    #[error("{0}")]
+    NoWebSocket(String),
     /// The proxy does not lead to the gateway.
     #[error("{0}")]
     Proxy(String),
     /// The gateway, or a proxy before it, answered the upgrade with an HTTP error.
-    #[error("the gateway answered HTTP {status} instead of a WebSocket")]
+    #[error("the gateway answered HTTP {status} instead of a WebSocket{}", hint(*status))]
     Upgrade {
         /// The HTTP status.
         status: u16,
@@ -63,7 +71,9 @@ impl Error {
     pub fn reason(&self) -> &str {
         match self {
             Error::Url(_) => "bad_url",
-            Error::Unreachable(_) => "not_reachable",
+            Error::Unreachable(_) | Error::Certificate(_) | Error::NoWebSocket(_) => {
+                "not_reachable"
+            }
             Error::Proxy(_) => "proxy_failed",
             Error::Upgrade { .. } => "upgrade_refused",
             Error::Refused(data) => data.reason.reason(),
@@ -86,6 +96,8 @@ impl Error {
             }
             Error::Url(_)
             | Error::Unreachable(_)
+            | Error::Certificate(_)
+            | Error::NoWebSocket(_)
             | Error::Proxy(_)
             | Error::Upgrade { .. }
             | Error::TooLarge { .. }
@@ -101,6 +113,8 @@ impl Error {
             Error::Closed { retry_after, .. } => *retry_after,
             Error::Url(_)
             | Error::Unreachable(_)
+            | Error::Certificate(_)
+            | Error::NoWebSocket(_)
             | Error::Proxy(_)
             | Error::Upgrade { .. }
             | Error::TooLarge { .. }
@@ -126,6 +140,8 @@ impl Error {
                 )
             }
             Error::Unreachable(_)
+            | Error::Certificate(_)
+            | Error::NoWebSocket(_)
             | Error::Proxy(_)
             | Error::Upgrade { .. }
             | Error::TooLarge { .. }
@@ -142,6 +158,8 @@ impl Error {
             Error::TooLarge { .. } => true,
             Error::Url(_)
             | Error::Unreachable(_)
+            | Error::Certificate(_)
+            | Error::NoWebSocket(_)
             | Error::Proxy(_)
             | Error::Upgrade { .. }
             | Error::Refused(_)
@@ -150,6 +168,17 @@ impl Error {
             | Error::Protocol(_)
             | Error::Stopped => false,
         }
+    }
+}
+
+/// What an HTTP status at the upgrade usually means.
+fn hint(status: u16) -> &'static str {
+    match status {
+        404 => {
+            ": there is none at this path; it is usually /ws; is this the admin listener, or is there a base_path?"
+        }
+        421 => ": it does not answer for this host name; add it to its allowed_hosts",
+        _ => "",
     }
 }
 
@@ -191,6 +220,14 @@ mod tests {
             assert_eq!(error.forbids_repetition(), not_again, "{close:?}");
             assert_eq!(error.retryable(), !stops && !not_again, "{close:?}");
         }
+    }
+
+    #[test]
+    fn a_status_that_a_setting_explains_names_the_setting() {
+        let said = |status| Error::Upgrade { status }.to_string();
+        assert!(said(404).contains("HTTP 404") && said(404).contains("base_path"));
+        assert!(said(421).contains("HTTP 421") && said(421).contains("allowed_hosts"));
+        assert!(said(500).ends_with("instead of a WebSocket"));
     }
 
     #[test]

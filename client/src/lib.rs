@@ -12,13 +12,14 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `options.rs`, `error.rs`, `events.rs` | what goes in, what goes wrong, what comes |
+//! | `options.rs`, `error.rs`, `certificate.rs`, `events.rs` | what goes in, what goes wrong, what comes |
 //! | `requests.rs` | the handle: every request, and its retries |
 //! | `supervisor.rs`, `backoff.rs` | when to connect, move, give up |
 //! | `dial.rs`, `proxy.rs` | one connection until `auth_ok`, and by which way |
 //! | `outlet.rs`, `link.rs`, `unreadable.rs` | one connection from then on: what is sent, what is read, what cannot be read |
 
 mod backoff;
+mod certificate;
 mod dial;
 mod error;
 mod events;
@@ -31,6 +32,7 @@ mod requests;
 mod supervisor;
 mod unreadable;
 
+pub use certificate::CertificateError;
 pub use error::Error;
 pub use events::{Event, Events, members_of};
 pub use options::Options;

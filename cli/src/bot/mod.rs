@@ -23,6 +23,7 @@ use crate::args::Target;
 use crate::connect::connect;
 use crate::failure::Failure;
 use crate::feed::Feed;
+use crate::out::{say, tell};
 use crate::term;
 use turns::Turns;
 
@@ -58,7 +59,8 @@ pub async fn run(target: &Target, bot: RegisterBot, answer: impl Answer) -> Resu
     let id = bot.bot_id.clone();
     let mut feed = Feed::new(events);
     feed.during(client.register(bot)).await?;
-    println!("{} is online; Ctrl-C ends it", term::bold(&id));
+    // It answers also if nobody reads this.
+    let _ = say!("{} is online; Ctrl-C ends it", term::bold(&id));
     let mut terminate =
         signal(SignalKind::terminate()).map_err(|error| Failure::failed("signals", error))?;
     let ended = tokio::select! {
@@ -199,7 +201,7 @@ async fn send_trouble(client: &Client, mut reply: SendMessage, trouble: Trouble)
 }
 
 fn not_answered(reason: &str, text: &str) {
-    eprintln!("not answered: {reason}: {}", term::for_stderr(text));
+    tell!("not answered: {reason}: {}", term::for_stderr(text));
 }
 
 /// The id of a message; it names the stream of its answer too, as both have one shape.

@@ -8,22 +8,25 @@ use protocol::frame::{SendKind, SendMessage};
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 use tokio::time::timeout;
 
-use super::is_last_part;
 use super::show::Show;
+use super::{is_last_part, shown};
 use crate::args::Chat;
 use crate::failure::Failure;
 use crate::feed::Feed;
+use crate::out::{self, tell};
 use crate::term;
 
-/// Talks until the input ends and every line is answered.
+/// Talks until the input ends and every line is answered. Errors: also one line that was not sent, or
+/// one answer that is an error.
 pub async fn run(client: &Client, feed: &mut Feed, args: &Chat, show: Show) -> Result<(), Failure> {
     if term::is_read() && !args.json {
-        eprintln!("{} is online; Ctrl-D ends", args.bot);
+        tell!("{} is online; Ctrl-D ends", args.bot);
     }
     let mut talk = Talk {
         bot: &args.bot,
         show,
         due: BTreeSet::new(),
+        failed: false,
     };
     let mut lines = BufReader::new(stdin()).lines();
     loop {
@@ -33,14 +36,17 @@ pub async fn run(client: &Client, feed: &mut Feed, args: &Chat, show: Show) -> R
                 Ok(Some(line)) => talk.say(client, feed, line).await?,
                 Ok(None) | Err(_) => break,
             },
-            event = feed.next() => talk.on_event(&event?),
+            event = feed.next() => talk.on_event(&event?)?,
         }
     }
     let rest = async {
         while !talk.due.is_empty() {
-            talk.on_event(&feed.next().await?);
+            talk.on_event(&feed.next().await?)?;
         }
-        Ok(())
+        match talk.failed {
+            true => Err(Failure::failed_as_told()),
+            false => Ok(()),
+        }
     };
     timeout(args.timeout, rest).await.unwrap_or_else(|_| {
         Err(Failure::unavailable("timeout", "not every line was answered").or_next("t2b bots"))
@@ -52,6 +58,8 @@ struct Talk<'a> {
     show: Show,
     /// Messages without an answer yet.
     due: BTreeSet<String>,
+    /// Whether an error was told, of a line or of an answer.
+    failed: bool,
 }
 
 impl Talk<'_> {
@@ -68,16 +76,20 @@ impl Talk<'_> {
                 Ok(())
             }
             Err(error @ (client::Error::Refused(_) | client::Error::TooLarge { .. })) => {
-                tell(error.reason(), &error.to_string());
+                out::tell_error(error.reason(), &error.to_string());
+                self.failed = true;
                 Ok(())
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    fn on_event(&mut self, event: &Event) {
+    fn on_event(&mut self, event: &Event) -> Result<(), Failure> {
         if let Event::Message(message) = event {
-            self.show.message(message);
+            if let Some(trouble) = shown(&mut self.show, message)? {
+                trouble.report();
+                self.failed = true;
+            }
             let reply_to = members_of(message).reply_to;
             if is_last_part(message) {
                 match reply_to {
@@ -90,24 +102,18 @@ impl Talk<'_> {
                 }
             }
         } else if let Event::Partial(partial) = event {
-            self.show.partial(partial);
+            self.show.partial(partial)?;
         } else if let Event::Unreadable(message) = event
             && message.kind == SendKind::Message
         {
-            self.show.unreadable(message);
-            tell("unreadable", &message.problem);
+            self.show.unreadable(message)?;
+            out::tell_error("unreadable", &message.problem);
+            self.failed = true;
             if message.from.as_deref() == Some(self.bot.as_str()) {
                 // Which line it answers stands in what cannot be read.
                 self.due.pop_first();
             }
         }
+        Ok(())
     }
-}
-
-fn tell(reason: &str, text: &str) {
-    eprintln!(
-        "{} {reason}: {}",
-        term::red("error:"),
-        term::for_stderr(text)
-    );
 }

@@ -15,6 +15,7 @@ use crate::args::Chat;
 use crate::connect::connect;
 use crate::failure::Failure;
 use crate::feed::Feed;
+use crate::out::tell;
 use show::Show;
 
 /// How long a bot that is known is waited for if nobody says.
@@ -39,7 +40,7 @@ async fn talk(client: &Client, feed: &mut Feed, args: &Chat) -> Result<(), Failu
             if args.wait.is_none() && !feed.during(is_known(client, bot)).await? {
                 return Err(unknown(bot));
             }
-            eprintln!("waiting for {bot} to come online, at most {seconds} s");
+            tell!("waiting for {bot} to come online, at most {seconds} s");
             online(client, feed, bot).await
         };
         let waited = timeout(limit, waiting).await;
@@ -126,27 +127,27 @@ async fn ask(
     };
     let ack = feed.during(client.send(question)).await?;
     let asked = ack.message_id.to_string();
-    show.frame(&ServerMessage::MessageAck(ack));
+    show.frame(&ServerMessage::MessageAck(ack))?;
     let answer = async {
         loop {
             let event = feed.next().await?;
             if let Event::Message(message) = &event
                 && answers(message, &args.bot, &asked)
             {
-                show.message(message);
+                let trouble = shown(&mut show, message)?;
                 if is_last_part(message) {
-                    return trouble_of(message).map_or(Ok(()), Err);
+                    return trouble.map_or(Ok(()), Err);
                 }
             } else if let Event::Unreadable(answer) = &event
                 && answer.from.as_deref() == Some(args.bot.as_str())
                 && answer.kind == SendKind::Message
             {
-                show.unreadable(answer);
+                show.unreadable(answer)?;
                 return Err(unreadable(answer));
             } else if let Event::Partial(partial) = &event
                 && partial.from.as_str() == args.bot.as_str()
             {
-                show.partial(partial);
+                show.partial(partial)?;
             }
         }
     };
@@ -163,6 +164,16 @@ fn answers(message: &Delivered, bot: &BotId, asked: &str) -> bool {
         Some(reply_to) => reply_to == asked,
         None => message.from.as_str() == bot.as_str(),
     }
+}
+
+/// Shows a message, or gives the failure that it reports: as text that is told on stderr only.
+fn shown(show: &mut Show, message: &Delivered) -> Result<Option<Failure>, Failure> {
+    let trouble = trouble_of(message);
+    match trouble.is_some() && show.is_text() {
+        true => show.clear(),
+        false => show.message(message)?,
+    }
+    Ok(trouble)
 }
 
 /// The failure that an answer reports: see `bot/mod.rs`.

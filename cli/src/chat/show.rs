@@ -6,6 +6,8 @@ use client::{Unreadable, members_of};
 use protocol::frame::{Delivered, ServerMessage};
 
 use super::is_last_part;
+use crate::failure::Failure;
+use crate::out::{self, say};
 use crate::term;
 
 /// Longest tail of a partial that is shown, characters: it must fit one line.
@@ -30,16 +32,17 @@ impl Show {
     }
 
     /// A frame that is shown as such or not at all.
-    pub fn frame(&self, frame: &ServerMessage) {
+    pub fn frame(&self, frame: &ServerMessage) -> Result<(), Failure> {
         if self.json {
             let text = serde_json::to_string(frame).expect("frames have string keys only");
-            println!("{}", term::for_stdout(&text));
+            say!("{}", term::for_stdout(&text))?;
         }
+        Ok(())
     }
 
     /// What there is of an answer.
-    pub fn partial(&mut self, partial: &Delivered) {
-        self.frame(&ServerMessage::MessagePartial(partial.clone()));
+    pub fn partial(&mut self, partial: &Delivered) -> Result<(), Failure> {
+        self.frame(&ServerMessage::MessagePartial(partial.clone()))?;
         let text = members_of(partial).text.unwrap_or_default();
         if self.partials {
             let line = text.replace(['\n', '\t'], " ");
@@ -48,30 +51,36 @@ impl Show {
             self.rewrite(&term::dim(&term::escaped(&tail)));
             self.pending = true;
         }
+        Ok(())
+    }
+
+    /// Whether texts are shown, not frames.
+    pub fn is_text(&self) -> bool {
+        !self.json
     }
 
     /// An answer, or a part of one; the parts come in order and make one text.
-    pub fn message(&mut self, message: &Delivered) {
+    pub fn message(&mut self, message: &Delivered) -> Result<(), Failure> {
         if self.json {
-            self.frame(&ServerMessage::Message(message.clone()));
-            return;
+            return self.frame(&ServerMessage::Message(message.clone()));
         }
+        self.clear();
+        let text = members_of(message).text.unwrap_or_default();
+        let end = if is_last_part(message) { "\n" } else { "" };
+        out::raw(format_args!("{}{end}", term::for_stdout(&text)))
+    }
+
+    /// Takes away the partial on the last line, for what comes there next.
+    pub fn clear(&mut self) {
         if std::mem::take(&mut self.pending) {
             self.rewrite("");
-        }
-        let text = members_of(message).text.unwrap_or_default();
-        print!("{}", term::for_stdout(&text));
-        if is_last_part(message) {
-            println!();
         }
     }
 
     /// A message whose body cannot be read: the frame as it came.
-    pub fn unreadable(&mut self, message: &Unreadable) {
-        if std::mem::take(&mut self.pending) {
-            self.rewrite("");
-        }
-        println!("{}", term::for_stdout(&message.frame));
+    pub fn unreadable(&mut self, message: &Unreadable) -> Result<(), Failure> {
+        self.clear();
+        say!("{}", term::for_stdout(&message.frame))
     }
 
     fn rewrite(&self, text: &str) {

@@ -65,7 +65,7 @@ fn a_text_over_the_limit_is_refused_before_it_is_sent() {
     let lines = format!("before\n{long}\nbehind\n");
     let said = home.run_typing(&[&chat[..], &url].concat(), &lines);
     assert_eq!(said.stdout, "before\nbehind\n");
-    let told = said.with(0);
+    let told = said.with(1);
     assert!(
         told.contains("error: too_large: the frame has 262"),
         "{told}"
@@ -125,6 +125,6 @@ fn an_answer_that_cannot_be_read_is_shown_as_it_came() {
     http_post(&gateway.public, "/v1/messages", key.trim(), body);
     assert!(phone.wait_for(r"cut \ud83d").starts_with('{'));
     phone.end_input();
-    let said = phone.wait().with(0);
+    let said = phone.wait().with(1);
     assert!(said.contains("error: unreadable: "), "{said}");
 }

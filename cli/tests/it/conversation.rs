@@ -1,6 +1,8 @@
 //! The main job: a bot dials in, its owner talks with it.
 
-use crate::harness::Home;
+use std::process::{Command, Stdio};
+
+use crate::harness::{Home, Process};
 
 #[test]
 fn the_demo_shows_a_conversation_and_says_why_it_ends() {
@@ -10,6 +12,35 @@ fn the_demo_shows_a_conversation_and_says_why_it_ends() {
     let end = said.find("stdout is not a terminal: the demo ends here");
     assert!(question.is_some() && question < answer, "{said}");
     assert!(answer < end, "{said}");
+}
+
+/// `script` gives it a terminal.
+#[test]
+fn the_demo_on_a_terminal_ends_without_a_word() {
+    let home = Home::new();
+    let demo = home.command(&["demo"], &[]);
+    let mut command = Command::new("script");
+    let program = format!("{} demo", demo.get_program().display());
+    command.args(["-qec", &program, "/dev/null"]).env_clear();
+    let variables = demo.get_envs();
+    command.envs(variables.filter_map(|(name, value)| Some((name, value?))));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    command.env("PATH", path).env("SHELL", "/bin/sh");
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    if Command::new("script").arg("--version").output().is_err() {
+        let required = std::env::var("TEST_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
+        assert!(!required, "no program `script`");
+        return;
+    }
+    let mut demo = Process::start(command);
+    demo.wait_for("Ctrl-C ends it");
+    demo.signal_innermost("-INT");
+    let said = demo.wait().with(0);
+    let (_, after) = said.split_once("Ctrl-C ends it.").unwrap();
+    assert_eq!(after.trim(), "", "{said}");
 }
 
 #[test]

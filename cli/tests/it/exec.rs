@@ -89,8 +89,24 @@ fn a_program_that_fails_is_answered_with_an_error() {
     bot.wait_for("why");
 
     let chat = ["chat", "bot_sh", "--text", "x", "--url", &scene.gateway.url];
-    let said = scene.home.run(&chat).with(1);
-    assert!(said.contains("error: command_failed: "), "{said}");
+    let ended = scene.home.run(&chat);
+    assert_eq!(ended.stdout, "", "the error is told once");
+    let said = ended.with(1);
+    assert_eq!(said.matches("command_failed").count(), 1, "{said}");
+    assert!(said.starts_with("error: command_failed: "), "{said}");
+    let lines = ["chat", "bot_sh", "--url", &scene.gateway.url];
+    let ended = scene.home.run_typing(&lines, "x\ny\n");
+    assert_eq!(ended.stdout, "");
+    let said = ended.with(1);
+    assert_eq!(said.matches("error: command_failed: ").count(), 2, "{said}");
+    let frames = [&chat[..], &["--json"]].concat();
+    let ended = scene.home.run(&frames);
+    assert!(
+        ended.stdout.contains(r#""reason":"command_failed""#),
+        "{}",
+        ended.stdout
+    );
+    assert!(ended.with(1).contains("error: command_failed: "));
     drop(bot);
     let exec = ["bot", "exec", "--id", "b", "--url", &scene.gateway.url];
     let said = scene

@@ -76,12 +76,40 @@ fn a_url_of_another_kind_is_answered_with_the_right_one() {
     let said = said(&format!("wss://{}/ws", gateway.public), 69);
     assert!(said.contains("does not speak TLS"), "{said}");
     assert!(said.contains("ws:// instead of wss://"), "{said}");
+    assert!(!said.contains("next: "), "{said}");
+
+    // The admin listener has no WebSocket.
+    let url = format!("ws://{}/ws", gateway.admin);
+    let said = home
+        .run(&["bots", "--url", &url, "--key", WRONG_KEY])
+        .with(1);
+    assert!(
+        said.contains("HTTP 404") && said.contains("admin listener"),
+        "{said}"
+    );
+}
+
+/// Somebody else runs a gateway that is elsewhere.
+#[test]
+fn nobody_at_another_machine_is_no_reason_to_start_a_gateway_here() {
+    let home = Home::new();
+    let bots = [
+        "bots",
+        "--url",
+        "ws://gateway.invalid/ws",
+        "--key",
+        WRONG_KEY,
+    ];
+    let said = home.run(&bots).with(69);
+    assert!(said.contains("error: not_reachable: "), "{said}");
+    assert!(!said.contains("next: "), "{said}");
 }
 
 #[test]
 fn nobody_there_is_69() {
     let home = Home::new();
     let address = nowhere();
+    home.run(&["keys", "issue", "local"]).with(0);
     let said = home
         .run(&["bots", "--url", &format!("ws://{address}/ws")])
         .with(69);

@@ -37,7 +37,8 @@ impl Home {
         std::fs::read_to_string(path).unwrap().trim().to_owned()
     }
 
-    fn command(&self, args: &[&str], variables: &[(&str, &str)]) -> Command {
+    /// The program with this home, not started yet.
+    pub fn command(&self, args: &[&str], variables: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_t2b"));
         command
             .env_clear()
@@ -140,7 +141,7 @@ impl Home {
 
 impl Gateway {
     /// From the line that says where it listens.
-    fn of(line: &str, process: Process) -> Self {
+    pub fn of(line: &str, process: Process) -> Self {
         // As text "listening: ws://A/ws, admin http://B, …", as JSON {"url":"ws://A/ws","admin":"B",…}.
         let between = |start: &str, ends: &[char]| {
             let (_, rest) = line.split_once(start).unwrap();

@@ -76,6 +76,43 @@ fn who_uses_an_old_secret() {
     let alice = json!({"user": "alice", "connections": 1});
     let expected = json!({"connections": {"first": 0, "other": 1}, "users": [alice]});
     assert_eq!(ask(), expected);
+    let using_old = ["keys", "using-old", "--admin-listen", &gateway.admin];
+    let said = home.run(&using_old).with(0);
+    let expected = "1 connection of this node uses an old secret, 0 the first one";
+    assert!(said.contains(expected), "{said}");
+}
+
+/// Which of the gateway's settings count is said where its flags are not listed.
+#[test]
+fn the_help_of_keys_and_tenants_names_the_settings_that_count() {
+    let home = Home::new();
+    let keys = [
+        "--config",
+        "--state-dir",
+        "--secrets-file",
+        "--redis",
+        "T2B_",
+    ];
+    let admin = [
+        "--config",
+        "--state-dir",
+        "--admin-listen",
+        "--admin-token-file",
+        "T2B_",
+    ];
+    for (args, settings) in [
+        (["keys", "issue"], keys),
+        (["keys", "verify"], keys),
+        (["keys", "revoke"], admin),
+        (["keys", "using-old"], admin),
+        (["tenant", "suspend"], admin),
+        (["tenant", "resume"], admin),
+    ] {
+        let said = home.run(&[&args[..], &["--help"]].concat()).with(0);
+        for setting in settings {
+            assert!(said.contains(setting), "{args:?}: no {setting} in {said}");
+        }
+    }
 }
 
 #[test]

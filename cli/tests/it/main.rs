@@ -21,6 +21,10 @@ mod harness;
 #[cfg(test)]
 mod json;
 #[cfg(test)]
+mod local_key;
+#[cfg(test)]
+mod outputs;
+#[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod readme;
@@ -30,3 +34,5 @@ mod settings;
 mod start;
 #[cfg(test)]
 mod state_dir;
+#[cfg(test)]
+mod tls;
