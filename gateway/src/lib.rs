@@ -167,6 +167,7 @@ impl Gateway {
             Some(_) = background.join_next() => return Err(RunError),
             () = node.failed() => return Err(RunError),
         }
+        tracing::info!("shutting down: clients are told, requests under way are answered");
         node.begin_drain();
         accepting.abort();
         tokio::select! {

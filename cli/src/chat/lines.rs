@@ -28,13 +28,13 @@ pub async fn run(client: &Client, feed: &mut Feed, args: &Chat, show: Show) -> R
         due: BTreeSet::new(),
         failed: false,
     };
-    let mut lines = BufReader::new(stdin()).lines();
+    let mut lines = BufReader::new(stdin()).split(b'\n');
     loop {
         tokio::select! {
-            line = lines.next_line() => match line {
-                Ok(Some(line)) if line.trim().is_empty() => {}
-                Ok(Some(line)) => talk.say(client, feed, line).await?,
-                Ok(None) | Err(_) => break,
+            line = lines.next_segment() => match line {
+                Ok(Some(line)) => talk.read(client, feed, line).await?,
+                Ok(None) => break,
+                Err(error) => return Err(Failure::failed("stdin", error)),
             },
             event = feed.next() => talk.on_event(&event?)?,
         }
@@ -63,6 +63,25 @@ struct Talk<'a> {
 }
 
 impl Talk<'_> {
+    /// Sends a line, unless nothing is on it. One that is no text is told and the talk goes on.
+    async fn read(
+        &mut self,
+        client: &Client,
+        feed: &mut Feed,
+        line: Vec<u8>,
+    ) -> Result<(), Failure> {
+        let Ok(line) = String::from_utf8(line) else {
+            out::tell_error("stdin", "a line is not UTF-8: it is not sent");
+            self.failed = true;
+            return Ok(());
+        };
+        let line = line.strip_suffix('\r').unwrap_or(&line);
+        match line.trim() {
+            "" => Ok(()),
+            _ => self.say(client, feed, line.to_owned()).await,
+        }
+    }
+
     /// Sends a line. A refusal that concerns only this line is told and the talk goes on.
     async fn say(&mut self, client: &Client, feed: &mut Feed, text: String) -> Result<(), Failure> {
         let message = SendMessage {

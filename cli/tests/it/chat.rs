@@ -107,6 +107,22 @@ fn the_loss_is_told_while_a_line_is_under_way() {
     phone.wait_for("connected again");
 }
 
+#[test]
+fn a_line_that_is_no_text_is_told_and_the_others_are_sent() {
+    let home = Home::new();
+    let gateway = home.gateway(&[]);
+    let url = ["--url", gateway.url.as_str()];
+    let echo = ["bot", "echo", "--id", "bot_clawra"];
+    let mut bot = home.start(&[&echo[..], &url].concat(), &[]);
+    bot.wait_for("is online");
+    let mut phone = home.start_typing(&[&["chat", "bot_clawra"][..], &url].concat());
+    phone.type_bytes(b"\xff\xfe\nafter it\r\n");
+    assert_eq!(phone.wait_for("after it"), "after it");
+    phone.end_input();
+    let said = phone.wait().with(1);
+    assert!(said.contains("error: stdin: a line is not UTF-8"), "{said}");
+}
+
 /// A bot that is a script may answer with what no JSON library reads.
 #[test]
 fn an_answer_that_cannot_be_read_is_shown_as_it_came() {

@@ -202,8 +202,12 @@ impl Process {
     }
 
     pub fn type_line(&mut self, line: &str) {
+        self.type_bytes(format!("{line}\n").as_bytes());
+    }
+
+    pub fn type_bytes(&mut self, bytes: &[u8]) {
         let input = self.child.stdin.as_mut().unwrap();
-        writeln!(input, "{line}").unwrap();
+        input.write_all(bytes).unwrap();
     }
 
     pub fn end_input(&mut self) {

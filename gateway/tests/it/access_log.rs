@@ -76,6 +76,19 @@ async fn a_refusal_and_a_failed_credential_are_told_with_their_source() {
     assert_eq!(exchange(server.addresses.public, request).await.status, 404);
     let words = ["INFO", "refused", r#"status="404""#, "source=127.0.0.1"];
     line(&output, &words).await;
+    for (head, status) in [
+        ("GET /v1/bots HTTP/1.1\r\nhost: evil.example", 421),
+        (
+            "GET /v1/bots HTTP/1.1\r\nhost: localhost\r\norigin: http://evil.example",
+            403,
+        ),
+        ("PUT /v1/bots HTTP/1.1\r\nhost: localhost", 405),
+    ] {
+        let request = format!("{head}\r\n\r\n");
+        let answer = exchange(server.addresses.public, request.as_bytes()).await;
+        assert_eq!(answer.status, status);
+        line(&output, &["refused", &format!(r#"status="{status}""#)]).await;
+    }
     let wrong = "t2b_alice_0123456789abcdef";
     server.open("/ws", Some(wrong)).await.closed().await;
     let words = ["INFO", "credential refused", "source=127.0.0.1"];

@@ -117,7 +117,7 @@ pub(super) async fn serve(
 ) -> Response<Full<Bytes>> {
     let answering = Arc::new(door.node.answering());
     let joined = OnceLock::new();
-    let open = peer.1.clone();
+    let (source, open) = peer.clone();
     // From now on the connection counts as its request.
     open.keep(None);
     let (head, body) = request.into_parts();
@@ -128,6 +128,7 @@ pub(super) async fn serve(
         Ok(()) => Page::of(&head, &door.allowed_origins),
         Err(refused) => Err(refused),
     };
+    let is_foreign = page.is_err();
     let (answer, page) = match page {
         Err(refused) => (Err(refused), Page::None),
         Ok(page) => {
@@ -142,6 +143,11 @@ pub(super) async fn serve(
     };
     let mut response = answer.unwrap_or_else(problem::response);
     let status = response.status();
+    let is_misrouted = status == StatusCode::METHOD_NOT_ALLOWED || route.is_none();
+    if is_foreign || is_misrouted {
+        let log = &door.node.access_log;
+        log.refused("public", source, status.as_str());
+    }
     let headers = response.headers_mut();
     if let Some(route) = &route {
         if head.method == Method::OPTIONS && status.is_success() {
