@@ -27,6 +27,15 @@ local PAGE = 512
 -- Most client ids that one call forgets, more than a page has: a lowered limit must not block Redis.
 local FORGET_MAX = 4 * PAGE
 
+-- A key of another type is named, and nothing is begun.
+local first_reads = { { 'GET', VER }, { 'HLEN', DIR }, { 'HLEN', POLICY }, { 'ZCARD', SEEN } }
+for _, read in ipairs(first_reads) do
+  local said = read[2] and redis.pcall(read[1], read[2])
+  if type(said) == 'table' and said.err and string.sub(said.err, 1, 9) == 'WRONGTYPE' then
+    return redis.error_reply('WRONGKEY ' .. read[2])
+  end
+end
+
 local function text(number)
   return string.format('%.0f', number)
 end
