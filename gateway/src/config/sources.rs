@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::bounded_file::{CONFIG_BYTES_MAX, read_text};
 use super::keys::{KEYS, Key};
 use super::raw::{ConfigError, Place, Raw, RawLimits, RawTenant, Setting};
 
@@ -127,7 +128,7 @@ fn is_service_link(name: &str) -> bool {
 
 /// `named`: where the file was named.
 fn from_file(path: &Path, named: &Place) -> Result<Raw, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|e| {
+    let text = read_text(path, CONFIG_BYTES_MAX).map_err(|e| {
         let problem = format!("{}: {e}", path.display());
         ConfigError::new("config", named, problem)
     })?;
