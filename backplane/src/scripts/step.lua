@@ -29,11 +29,13 @@ local FORGET_MAX = 4 * PAGE
 
 -- A key of another type is named, and nothing is begun.
 local first_reads = { { 'GET', VER }, { 'HLEN', DIR }, { 'HLEN', POLICY }, { 'ZCARD', SEEN } }
-for _, read in ipairs(first_reads) do
+local first_answers = {}
+for i, read in ipairs(first_reads) do
   local said = read[2] and redis.pcall(read[1], read[2])
-  if type(said) == 'table' and said.err and string.sub(said.err, 1, 9) == 'WRONGTYPE' then
+  if type(said) == 'table' and string.find(said.err, '^WRONGTYPE') then
     return redis.error_reply('WRONGKEY ' .. read[2])
   end
+  first_answers[i] = said
 end
 
 local function text(number)
@@ -56,7 +58,7 @@ local changes = {}
 -- asker saw is cut; one that is stored is repaired, and every replica reads anew, as none has the
 -- number 1.
 local latest = now_us + AHEAD_US
-local prev = tonumber(redis.call('GET', VER) or 0)
+local prev = tonumber(first_answers[1] or 0)
 if not prev or not (prev >= 0 and prev <= latest + AHEAD_US) then
   prev = 1
   changes[1] = 'r'
