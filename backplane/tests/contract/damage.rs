@@ -223,8 +223,10 @@ fn nodes_of_another_type_are_not_understood() {
             error.contains("t2b:nodes") && error.contains("not understood"),
             "{error}"
         );
+        assert!(node.state().misread_nodes);
         redis.command(&["DEL", "t2b:nodes"]);
         let said = node.execute_node(beat(1, 3, Some(GENERATION), FRESH)).await;
         assert_eq!(said, beats(FRESH, &[(1, 3)]));
+        assert!(!node.state().misread_nodes);
     });
 }
