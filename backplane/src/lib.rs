@@ -46,6 +46,9 @@ pub struct State {
     pub skipped_records: u64,
     /// Times that a connection was held back because the node was behind.
     pub full_waits: u64,
+    /// Whether the last answer about the nodes was not understood: their key is not as this program
+    /// writes it.
+    pub misread_nodes: bool,
     /// What went wrong last; without credentials.
     pub last_error: Option<String>,
     /// The version of the first server, while connected.
@@ -173,6 +176,7 @@ impl Backplane {
                 reconnects: 0,
                 skipped_records: 0,
                 full_waits: 0,
+                misread_nodes: false,
                 last_error: None,
                 version: None,
                 persistent: None,

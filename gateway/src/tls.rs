@@ -1,5 +1,6 @@
 //! TLS of the public listener, from a certificate and a key in files.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
@@ -8,15 +9,19 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
 use crate::StartError;
-use crate::config::TlsFiles;
+use crate::config::{PEM_BYTES_MAX, TlsFiles, read_bytes};
 
-/// Reads the files. Errors: one of them is missing or is not PEM, or they do not belong together.
+/// Reads the files. Errors: one of them is missing, too long or not PEM, or they do not belong together.
 pub(crate) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, StartError> {
     let tls = |problem: String| StartError::Tls(problem);
-    let certs = CertificateDer::pem_file_iter(&files.cert)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+    let read = |path: &Path| {
+        let bytes = read_bytes(path, PEM_BYTES_MAX);
+        bytes.map_err(|error| tls(format!("{}: {error}", path.display())))
+    };
+    let certs = CertificateDer::pem_slice_iter(&read(&files.cert)?)
+        .collect::<Result<Vec<_>, _>>()
         .map_err(|error| tls(format!("{}: {error}", files.cert.display())))?;
-    let key = PrivateKeyDer::from_pem_file(&files.key)
+    let key = PrivateKeyDer::from_pem_slice(&read(&files.key)?)
         .map_err(|error| tls(format!("{}: {error}", files.key.display())))?;
     // Named, as another crate of the process may have brought another provider.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -28,4 +33,18 @@ pub(crate) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, StartError> {
         .map_err(|error| tls(error.to_string()))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_end_is_refused() {
+        let [cert, key] = ["/dev/zero", "/dev/zero"].map(Into::into);
+        let Err(StartError::Tls(problem)) = acceptor(&TlsFiles { cert, key }) else {
+            panic!("it is no PEM");
+        };
+        assert_eq!(problem, "/dev/zero: is longer than 1048576 bytes");
+    }
 }

@@ -86,13 +86,20 @@ impl ConnectError {
 pub(super) enum Fail {
     /// It may have been executed, or a part of it.
     Lost,
+    /// It may have been executed, and what the store has is not as this program writes it: repeated,
+    /// it fails again.
+    Misread,
     /// It was not.
     Refused(ErrorCode),
 }
 
+/// What `step.lua` says before it begins, and the key: its type is not what the scripts make it.
+const WRONG_KEY: &str = "WRONGKEY";
+/// What Redis says to a command on a key of another type.
+const WRONG_TYPE: &str = "WRONGTYPE";
 /// What Redis says before it begins: nothing was executed. Every script declares what it is
 /// (see [`scripts`](crate::scripts)), so that this holds for scripts too.
-const BEFORE: [&str; 14] = [
+const BEFORE: [&str; 15] = [
     "ASK",
     "BUSY",
     "CLUSTERDOWN",
@@ -107,6 +114,7 @@ const BEFORE: [&str; 14] = [
     "OOM",
     "READONLY",
     "TRYAGAIN",
+    WRONG_KEY,
 ];
 /// What Redis adds to the error of a command within a script, with the script's name and line.
 /// What the script wrote before that stays.
@@ -121,6 +129,7 @@ impl Fail {
         let within = error.detail().is_some_and(|text| text.contains(WITHIN));
         let code = error.code().filter(|code| BEFORE.contains(code) && !within);
         match code {
+            None if error.code() == Some(WRONG_TYPE) => Self::Misread,
             Some("OOM") => Self::Refused(ErrorCode::QuotaExceeded),
             Some(_) => Self::UNAVAILABLE,
             None => Self::Lost,
@@ -134,4 +143,17 @@ pub(super) fn is_elsewhere(error: &RedisError) -> bool {
     use ServerErrorKind::{ClusterDown, MasterDown, Moved, ReadOnly};
     let kinds = [Moved, ReadOnly, MasterDown, ClusterDown].map(ErrorKind::Server);
     kinds.contains(&error.kind())
+}
+
+/// Whether an error means that `key`, or the key that it names, is of another type: nothing that the
+/// store does mends that. Then the text for operators.
+pub(super) fn wrong_type(error: &RedisError, key: &str) -> Option<String> {
+    let key = match error.code()? {
+        WRONG_KEY => error.detail()?,
+        WRONG_TYPE => key,
+        _ => return None,
+    };
+    Some(format!(
+        "the key {key} was not understood: it is of another type than this program writes"
+    ))
 }

@@ -1,13 +1,15 @@
 //! What a node is told by the others, and by its own probes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::TenantId;
 use router_core::store::Event;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::bounds::{Bounds, ServerClock};
 use crate::directory;
@@ -17,6 +19,10 @@ use crate::keys::{Channel, Keys};
 const PROBE: &[u8] = b"probe ";
 /// Probes under way that are remembered.
 const PROBES: usize = 16;
+/// How long a problem of the store's content is not logged again.
+const QUIET: Duration = Duration::from_secs(10 * 60);
+/// Such problems that are logged within that time; each is a tenant's, or the nodes'.
+const PROBLEMS: usize = 16;
 
 /// Something that arrived, in the order in which it did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +56,10 @@ pub(super) struct Counters {
     pub(super) skipped: AtomicU64,
     pub(super) full_waits: AtomicU64,
     last_error: Mutex<Option<String>>,
+    /// Whether the last answer about the nodes was not understood.
+    pub(super) misread_nodes: AtomicBool,
+    /// Problems of the store's content, and when each was logged.
+    logged: Mutex<Vec<(String, Instant)>>,
 }
 
 impl Counters {
@@ -60,6 +70,25 @@ impl Counters {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         *last = Some(text);
+    }
+
+    /// Keeps and logs what in the store is not as this program writes it. Such a problem stays until
+    /// somebody mends it, and every question meets it: the log has it once in ten minutes.
+    pub(super) fn misread(&self, problem: String) {
+        if self.is_due(&problem) {
+            tracing::warn!("redis: {problem}");
+        }
+        self.error(problem);
+    }
+
+    fn is_due(&self, problem: &str) -> bool {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        logged.retain(|(_, at)| at.elapsed() < QUIET);
+        let is_due = logged.len() < PROBLEMS && logged.iter().all(|(last, _)| last != problem);
+        if is_due {
+            logged.push((problem.to_owned(), Instant::now()));
+        }
+        is_due
     }
 
     /// What went wrong last.
@@ -131,5 +160,24 @@ impl Intake {
         }
         probes.remove(&number);
         Some(Inbound::Probe { number })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_problem_is_logged_once_in_ten_minutes_and_few_of_them() {
+        let counters = Counters::default();
+        let due = |from: usize, to: usize| {
+            let problems = (from..to).map(|number| counters.is_due(&number.to_string()));
+            problems.filter(|is_due| *is_due).count()
+        };
+        assert_eq!((due(0, 1), due(0, 1)), (1, 0));
+        tokio::time::advance(QUIET / 2).await;
+        assert_eq!(due(0, PROBLEMS + 5), PROBLEMS - 1);
+        tokio::time::advance(QUIET / 2).await;
+        assert_eq!((due(0, 2), due(0, 2)), (1, 0), "only the first is over");
     }
 }

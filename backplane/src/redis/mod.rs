@@ -159,17 +159,20 @@ impl Redis {
     pub async fn execute(&self, request: &Request) -> Reply {
         match self.inner.ask(request).await {
             Ok(reply) => reply,
-            Err(Fail::Lost) => Reply::Lost,
+            Err(Fail::Lost | Fail::Misread) => Reply::Lost,
             Err(Fail::Refused(code)) => Reply::Refused(code),
         }
     }
 
     /// Asks about nodes.
     pub async fn execute_node(&self, ask: &NodeAsk) -> NodeReply {
-        self.inner
-            .ask_node(ask)
-            .await
-            .unwrap_or(NodeReply::Unavailable)
+        let answer = self.inner.ask_node(ask).await;
+        if let NodeAsk::Beat { .. } = ask {
+            let is_misread = matches!(answer, Err(Fail::Misread));
+            let misread = &self.inner.intake.counters.misread_nodes;
+            misread.store(is_misread, Relaxed);
+        }
+        answer.unwrap_or(NodeReply::Unavailable)
     }
 
     /// Publishes a packet to a node. Errors: it may have been published or not.
@@ -245,6 +248,7 @@ impl Redis {
             reconnects: counters.reconnects.load(Relaxed),
             skipped_records: counters.skipped.load(Relaxed),
             full_waits: counters.full_waits.load(Relaxed),
+            misread_nodes: counters.misread_nodes.load(Relaxed),
             last_error: counters.last_error(),
             version: session.as_ref().map(|it| it.server.version.clone()),
             persistent: session.as_ref().map(|it| it.server.persistent),
@@ -284,7 +288,7 @@ impl Inner {
             | Ask::Revoke
             | Ask::Suspend(_) => {
                 let value = self.step(&session, request, &Page::first()).await?;
-                ask::reply(&request.ask, value).ok_or(Fail::Lost)
+                ask::reply(&request.ask, value).ok_or_else(|| self.misread(&request.tenant))
             }
         }
     }
@@ -309,16 +313,41 @@ impl Inner {
         session.run(call.script, &keys, &call.args).await
     }
 
-    async fn ask_node(&self, ask: &NodeAsk) -> Option<NodeReply> {
-        let session = self.session.load_full()?;
-        let value = match nodes::way(&self.intake.keys, ask) {
-            nodes::Way::Script(call) => session
-                .run(call.script, &[call.key], &call.args)
-                .await
-                .ok()?,
-            nodes::Way::Read(key) => session.read(&key).await.ok()?,
+    /// An answer of a tenant's script that is none: somebody else wrote what it is made of.
+    fn misread(&self, tenant: &TenantId) -> Fail {
+        let problem = format!("an answer about the tenant {tenant} was not understood");
+        self.intake.counters.misread(problem);
+        Fail::Misread
+    }
+
+    async fn ask_node(&self, ask: &NodeAsk) -> Result<NodeReply, Fail> {
+        let session = self.session.load_full().ok_or(Fail::UNAVAILABLE)?;
+        let (key, value) = match nodes::way(&self.intake.keys, ask) {
+            nodes::Way::Script(nodes::Call { script, key, args }) => {
+                let keys = [key];
+                let value = session.run(script, &keys, &args).await?;
+                let [key] = keys;
+                (key, value)
+            }
+            nodes::Way::Read(key) => {
+                let value = session.read(&key).await.map_err(|_| Fail::UNAVAILABLE)?;
+                (key, value)
+            }
         };
-        nodes::reply(ask, value)
+        let counters = &self.intake.counters;
+        let Some(answer) = nodes::answer(ask, value) else {
+            counters.misread(format!("the key {key} was not understood"));
+            return Err(Fail::Misread);
+        };
+        if answer.repaired {
+            let problem = format!("the field generation of {key} was no number: repaired");
+            counters.misread(problem);
+        }
+        if answer.skipped > 0 {
+            counters.skipped.fetch_add(answer.skipped, Relaxed);
+            counters.misread(format!("fields of {key} that are no node are passed over"));
+        }
+        Ok(answer.reply)
     }
 
     /// `None`: there is no answer in time.

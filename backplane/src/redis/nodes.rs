@@ -5,6 +5,7 @@ use protocol::lane::KeyId;
 use redis::Value;
 use router_core::store::nodes::{HELLO_KEPT_MS, Hello, NodeAsk, NodeReply};
 use std::collections::HashMap;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::keys::Keys;
@@ -73,44 +74,88 @@ fn hello_args(hello: &Hello) -> Vec<String> {
         .collect()
 }
 
-/// The answer. `None`: it is no answer to this question.
-pub(super) fn reply(ask: &NodeAsk, value: Value) -> Option<NodeReply> {
-    match ask {
-        NodeAsk::Beat { .. } => beats(value),
-        NodeAsk::Bury { .. } => {
-            let removed: u8 = redis::from_redis_value(value).ok()?;
-            Some(NodeReply::Bury(removed == 1))
+/// An answer, and what in it is not what this program writes.
+pub(super) struct Answer {
+    pub(super) reply: NodeReply,
+    /// Pairs that are no node.
+    pub(super) skipped: u64,
+    /// The generation was none.
+    pub(super) repaired: bool,
+}
+
+impl From<NodeReply> for Answer {
+    fn from(reply: NodeReply) -> Self {
+        Self {
+            reply,
+            skipped: 0,
+            repaired: false,
         }
-        NodeAsk::Hello { .. } => Some(NodeReply::Done),
-        NodeAsk::Describe(_) => Some(NodeReply::Hello(hello(value))),
     }
 }
 
-fn beats(value: Value) -> Option<NodeReply> {
-    let said: Vec<String> = redis::from_redis_value(value).ok()?;
-    if said == ["buried"] {
-        return Some(NodeReply::Buried);
-    }
-    let (fields, _) = said.as_chunks::<2>();
-    let mut generation = None;
-    let mut beats = Vec::new();
-    for [field, value] in fields {
-        match (field.as_str(), field.parse::<BootId>()) {
-            ("generation", _) => generation = value.parse().ok(),
+/// The answer. `None`: it is no answer to this question.
+pub(super) fn answer(ask: &NodeAsk, value: Value) -> Option<Answer> {
+    let reply = match ask {
+        NodeAsk::Beat { .. } => return beats(value),
+        NodeAsk::Bury { .. } => {
+            let removed: u8 = redis::from_redis_value(value).ok()?;
+            NodeReply::Bury(removed == 1)
+        }
+        NodeAsk::Hello { .. } => NodeReply::Done,
+        NodeAsk::Describe(_) => NodeReply::Hello(hello(value)),
+    };
+    Some(reply.into())
+}
+
+type Pair = (Vec<u8>, Vec<u8>);
+
+fn beats(value: Value) -> Option<Answer> {
+    let Value::Array(mut parts) = value else {
+        return None;
+    };
+    let fields = (parts.len() == 2).then(|| parts.pop()).flatten();
+    let said: String = redis::from_redis_value(parts.pop()?).ok()?;
+    let repaired = match said.as_str() {
+        "buried" => return Some(NodeReply::Buried.into()),
+        "beats" => false,
+        "repaired" => true,
+        _ => return None,
+    };
+    let fields: Vec<Pair> = redis::from_redis_value(fields?).ok()?;
+    let (mut generation, mut beats, mut skipped) = (None, Vec::new(), 0);
+    for (field, value) in &fields {
+        match (&**field, read::<BootId>(field), read(value)) {
+            (b"generation", _, number) => generation = number,
+            (_, Some(boot), Some(beat)) => beats.push((boot, beat)),
             // What cannot be read is no node.
-            (_, boot) => beats.extend(boot.ok().zip(value.parse().ok())),
+            (_, None, _) | (_, _, None) => skipped += 1,
         }
     }
     // The model's order.
     beats.sort_unstable();
     let generation = generation?;
-    Some(NodeReply::Beats { generation, beats })
+    Some(Answer {
+        reply: NodeReply::Beats { generation, beats },
+        skipped,
+        repaired,
+    })
 }
 
-/// `None`: the node said nothing, or nothing that can be read.
+/// A text that Redis has, read. Anybody may have written it.
+fn read<T: FromStr>(text: &[u8]) -> Option<T> {
+    str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// `None`: the node said nothing, or nothing that can be read. Other fields are another build's, or
+/// nobody's.
 fn hello(value: Value) -> Option<Hello> {
-    let fields: HashMap<String, String> = redis::from_redis_value(value).ok()?;
-    let field = |name: &str| fields.get(name);
+    let fields: Vec<Pair> = redis::from_redis_value(value).ok()?;
+    let fields = fields.iter().filter_map(|(name, value)| {
+        let name = str::from_utf8(name).ok()?;
+        Some((name, str::from_utf8(value).ok()?))
+    });
+    let fields: HashMap<&str, &str> = fields.collect();
+    let field = |name: &str| fields.get(name).copied();
     Some(Hello {
         name: field("name")?.into(),
         address: field("address")?.into(),
@@ -119,7 +164,7 @@ fn hello(value: Value) -> Option<Hello> {
             field("wire_min")?.parse().ok()?,
             field("wire_max")?.parse().ok()?,
         ],
-        keys: field("keys").map_or_else(Arc::default, |keys| keys_of(keys)),
+        keys: field("keys").map_or_else(Arc::default, keys_of),
         serving: field("serving")? == "1",
         connections: field("connections")?.parse().ok()?,
     })

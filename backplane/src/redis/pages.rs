@@ -93,13 +93,14 @@ impl Inner {
 
     /// `None`: the store lost its data meanwhile.
     async fn load_once(&self, session: &Session, request: &Request) -> Result<Option<Reply>, Fail> {
+        let misread = || self.misread(&request.tenant);
         let value = self.step(session, request, &Page::first()).await?;
-        let mut first = Loaded::read(value).ok_or(Fail::Lost)?;
+        let mut first = Loaded::read(value).ok_or_else(misread)?;
         let (mut next, mut last_ver) = (first.next.take(), first.ver);
         for _ in 1..PAGES_MAX {
             let Some(page) = next else { break };
             let value = self.step(session, request, &page).await?;
-            let loaded = Loaded::read(value).ok_or(Fail::Lost)?;
+            let loaded = Loaded::read(value).ok_or_else(misread)?;
             if !loaded.continues(&first, last_ver) {
                 return Ok(None);
             }
@@ -109,7 +110,8 @@ impl Inner {
             first.fields.extend(loaded.fields);
             next = loaded.next;
         }
-        let policy = directory::policy(&first.generation, &first.suspended).ok_or(Fail::Lost)?;
+        let policy = directory::policy(&first.generation, &first.suspended);
+        let policy = policy.ok_or_else(misread)?;
         let numbers = (first.ver, first.born);
         let bounds = Bounds::at(self.intake.clock.now_ms());
         let (snapshot, skipped) = directory::snapshot(numbers, policy, &first.fields, bounds);
@@ -122,7 +124,8 @@ impl Inner {
         let mut page = Page::first();
         for _ in 0..PAGES_MAX {
             let value = self.step(session, request, &page).await?;
-            page.cursor = redis::from_redis_value(value).map_err(|_| Fail::Lost)?;
+            page.cursor =
+                redis::from_redis_value(value).map_err(|_| self.misread(&request.tenant))?;
             if page.cursor == "0" {
                 break;
             }

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use super::admin::Admin;
 use super::dial::Commands;
 use super::end::End;
-use super::error::{ConnectError, Fail, is_elsewhere};
+use super::error::{ConnectError, Fail, is_elsewhere, wrong_type};
 use super::find::{self, Master};
 use super::inbound::Intake;
 use super::listen::Listener;
@@ -119,7 +119,7 @@ impl Session {
             }
             answer => answer,
         };
-        answer.map_err(|error| self.failed(&error))
+        answer.map_err(|error| self.failed(&error, &keys[0]))
     }
 
     /// Publishes. Errors: it may have been published or not.
@@ -127,7 +127,7 @@ impl Session {
         let command = [self.publish.as_bytes(), channel.as_bytes(), payload];
         let answer = self.shard(channel).publisher.ask(&command).await;
         answer.map(drop).map_err(|error| {
-            self.failed(&error);
+            self.failed(&error, channel);
         })
     }
 
@@ -218,11 +218,15 @@ impl Session {
         }
     }
 
-    /// Notes an error, and what it means for the command that got it.
-    fn failed(&self, error: &RedisError) -> Fail {
-        match is_elsewhere(error) {
-            true => self.end.because(error),
-            false => self.intake.counters.error(error.to_string()),
+    /// Notes an error, and what it means for the command that got it. `name`: the first key, or the
+    /// channel.
+    fn failed(&self, error: &RedisError, name: &str) -> Fail {
+        if let Some(problem) = wrong_type(error, name) {
+            self.intake.counters.misread(problem);
+        } else if is_elsewhere(error) {
+            self.end.because(error);
+        } else {
+            self.intake.counters.error(error.to_string());
         }
         Fail::of(error)
     }

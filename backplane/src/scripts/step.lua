@@ -27,6 +27,17 @@ local PAGE = 512
 -- Most client ids that one call forgets, more than a page has: a lowered limit must not block Redis.
 local FORGET_MAX = 4 * PAGE
 
+-- A key of another type is named, and nothing is begun.
+local first_reads = { { 'GET', VER }, { 'HLEN', DIR }, { 'HLEN', POLICY }, { 'ZCARD', SEEN } }
+local first_answers = {}
+for i, read in ipairs(first_reads) do
+  local said = read[2] and redis.pcall(read[1], read[2])
+  if type(said) == 'table' and string.find(said.err, '^WRONGTYPE') then
+    return redis.error_reply('WRONGKEY ' .. read[2])
+  end
+  first_answers[i] = said
+end
+
 local function text(number)
   return string.format('%.0f', number)
 end
@@ -47,7 +58,7 @@ local changes = {}
 -- asker saw is cut; one that is stored is repaired, and every replica reads anew, as none has the
 -- number 1.
 local latest = now_us + AHEAD_US
-local prev = tonumber(redis.call('GET', VER) or 0)
+local prev = tonumber(first_answers[1] or 0)
 if not prev or not (prev >= 0 and prev <= latest + AHEAD_US) then
   prev = 1
   changes[1] = 'r'

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod bots;
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod nodes;

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use protocol::Secret;
 
+use super::bounded_file::{CREDENTIAL_BYTES_MAX, read_text};
+
 /// The widest mode without a warning is 0640: the owner writes, a group may read.
 const MODE_WIDE: u32 = 0o777 & !0o740;
 /// What editors and shells of some systems put before a text.
@@ -20,11 +22,11 @@ pub(super) struct CredentialFile {
 }
 
 impl CredentialFile {
-    /// Reads it. Errors: it cannot be read, holds no credential, or has a line that is none: these
+    /// Reads it. Errors: it cannot be read or is too long, holds no credential, or has a line that is none: these
     /// have no space inside.
     pub(super) fn read(path: &Path) -> Result<Self, String> {
         let shown = path.display();
-        let text = fs::read_to_string(path).map_err(|e| format!("{shown}: {e}"))?;
+        let text = read_text(path, CREDENTIAL_BYTES_MAX).map_err(|e| format!("{shown}: {e}"))?;
         let mode = fs::metadata(path).map(|it| it.permissions().mode() & 0o777);
         let mut warnings = Vec::new();
         if let Ok(mode) = mode

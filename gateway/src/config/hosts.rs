@@ -107,7 +107,7 @@ impl FromStr for OriginPattern {
     fn from_str(text: &str) -> Result<Self, String> {
         let origins = match text {
             "*" => Some(Origins::Any),
-            "null" => Some(Origins::Opaque),
+            text if text.eq_ignore_ascii_case("null") => Some(Origins::Opaque),
             text => site_pattern(text),
         };
         origins.map(Self).ok_or_else(|| ORIGIN_RULE.to_owned())
@@ -293,7 +293,9 @@ mod tests {
             &["http://[::1]:3000"],
             &["http://[::1]"],
         );
-        origin("null", &["null"], &["", "https://null"]);
+        for pattern in ["null", "NULL", "Null"] {
+            origin(pattern, &["null"], &["", "https://null"]);
+        }
         origin("*", &["null", "app://."], &[]);
         origin("app://.", &["app://."], &["app://", "app://a"]);
         let extension = ["chrome-extension://abc", "Chrome-Extension://def"];

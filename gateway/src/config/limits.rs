@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::raw::{ConfigError, RawLimits, RawTenant, Setting};
 use super::said::with_value;
 use super::units::parse_size;
+use super::values::{key_generation, switch, whole};
 
 /// `base` with the fields that `raw` names.
 ///
@@ -51,7 +52,7 @@ fn number(setting: &Setting) -> Option<u64> {
     let [text] = setting.texts.as_slice() else {
         return None;
     };
-    text.parse().ok().or_else(|| parse_size(text).ok())
+    whole(text).or_else(|| parse_size(text).ok())
 }
 
 /// The tenants of the file, their limits over those of the node.
@@ -68,32 +69,28 @@ pub(super) fn tenants(
             key_generation: field(
                 (&table, "key_generation"),
                 raw.key_generation.as_ref(),
-                "expected a whole number",
+                key_generation,
             )?,
-            suspended: field(
-                (&table, "suspended"),
-                raw.suspended.as_ref(),
-                "expected true or false",
-            )?,
+            suspended: field((&table, "suspended"), raw.suspended.as_ref(), switch)?,
         };
         Ok((tenant, settings))
     });
     tenants.collect()
 }
 
-fn field<T: std::str::FromStr + Default>(
+fn field<T: Default>(
     (table, name): (&str, &str),
     setting: Option<&Setting>,
-    rule: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
 ) -> Result<T, ConfigError> {
     let Some(setting) = setting else {
         return Ok(T::default());
     };
-    match setting.texts.as_slice() {
-        [text] => text.parse().ok(),
-        [] | [..] => None,
-    }
-    .ok_or_else(|| wrong_field(table, name, setting, rule))
+    let parsed = match setting.texts.as_slice() {
+        [text] => parse(text),
+        [] | [..] => Err("expected one value".to_owned()),
+    };
+    parsed.map_err(|rule| wrong_field(table, name, setting, &rule))
 }
 
 /// The rule, and what was given in its place.

@@ -10,6 +10,7 @@
 //! `keys.rs` is the one table of keys. Nobody else in the product reads the environment.
 
 mod bootstrap;
+mod bounded_file;
 mod cidr;
 mod credential_file;
 mod credentials;
@@ -43,6 +44,7 @@ use router_core::auth::Keyring;
 use router_core::env::{Millis, Settings, TenantSettings};
 
 use crate::trace::Tracer;
+pub(crate) use bounded_file::{PEM_BYTES_MAX, read_bytes};
 pub use cidr::Cidr;
 pub use credentials::{KeyError, KeyOwner, local_key};
 pub use hosts::{HostPattern, OriginPattern};

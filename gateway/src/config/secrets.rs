@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use protocol::Secret;
 
+use super::bounded_file::{CREDENTIAL_BYTES_MAX, read_text};
 use super::credential_file::BYTE_ORDER_MARK;
 
 /// File in the state directory that API keys are made from.
@@ -58,7 +59,7 @@ fn kept_at(dir: &Path, name: &str, path: &Path) -> io::Result<Secret<String>> {
 }
 
 fn read_private(path: &Path) -> io::Result<Secret<String>> {
-    let text = fs::read_to_string(path)?;
+    let text = read_text(path, CREDENTIAL_BYTES_MAX)?;
     if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
         let problem = "others may read it; say: chmod 600";
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, problem));

@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{KEYS, Key};
+use super::bounded_file::{CONFIG_BYTES_MAX, read_text};
+use super::keys::{KEYS, Key, Kind};
 use super::raw::{ConfigError, Place, Raw, RawLimits, RawTenant, Setting};
+use super::said::with_value;
 
 /// Names the file.
 const CONFIG_VARIABLE: &str = "T2B_CONFIG";
@@ -127,7 +129,7 @@ fn is_service_link(name: &str) -> bool {
 
 /// `named`: where the file was named.
 fn from_file(path: &Path, named: &Place) -> Result<Raw, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|e| {
+    let text = read_text(path, CONFIG_BYTES_MAX).map_err(|e| {
         let problem = format!("{}: {e}", path.display());
         ConfigError::new("config", named, problem)
     })?;
@@ -150,6 +152,9 @@ fn from_file(path: &Path, named: &Place) -> Result<Raw, ConfigError> {
                 let place = file.place(Some(name.span()));
                 let key =
                     Key::of(known).ok_or_else(|| ConfigError::new(known, &place, "no such key"))?;
+                if let Kind::List = key.kind {
+                    file.only_texts(known, value)?;
+                }
                 raw.settings.insert(key.name, file.setting(known, value)?);
             }
         }
@@ -205,6 +210,23 @@ impl File<'_> {
             place: self.place(Some(value.span())),
             places,
         })
+    }
+
+    /// Errors: an item that is no text: a number would be taken for a name.
+    fn only_texts(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<(), ConfigError> {
+        let items = match value.get_ref().as_array() {
+            Some(items) => items.iter().collect(),
+            None => vec![value],
+        };
+        let mut numbered = (1..).zip(items);
+        match numbered.find(|(_, item)| item.get_ref().as_str().is_none()) {
+            None => Ok(()),
+            Some((number, item)) => {
+                let rule = format!("item {number}: expected a text in quotes");
+                let problem = with_value(rule, &self.scalar(key, item)?);
+                Err(self.error(key, item, &problem))
+            }
+        }
     }
 
     fn scalar(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<String, ConfigError> {

@@ -14,6 +14,9 @@ const PATIENCE_MIN: Duration = Duration::from_secs(1);
 /// Twice as much is the TCP user timeout, of which the kernel takes at most 24 days.
 const PATIENCE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// The scripts in Redis count in doubles, which are exact up to here.
+const KEY_GENERATION_MAX: u64 = (1 << 53) - 1;
+
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     let text = match text.strip_prefix("localhost:") {
         Some(port) => format!("127.0.0.1:{port}"),
@@ -79,8 +82,21 @@ pub(super) fn redis_prefix(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn count(text: &str) -> Result<u64, String> {
-    text.parse()
-        .map_err(|_| "expected a whole number".to_owned())
+    whole(text).ok_or_else(|| "expected a whole number".to_owned())
+}
+
+/// A number of digits only: the standard library reads a plus sign too.
+pub(super) fn whole(text: &str) -> Option<u64> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_plain)
+}
+
+pub(super) fn key_generation(text: &str) -> Result<u64, String> {
+    let generation = count(text)?;
+    if generation > KEY_GENERATION_MAX {
+        return Err(format!("must be at most {KEY_GENERATION_MAX}"));
+    }
+    Ok(generation)
 }
 
 pub(super) fn fraction(text: &str) -> Result<f64, String> {

@@ -270,6 +270,11 @@ impl Node {
                 NodeEffect::Reborn { old, new } => self.reborn(old, new, inputs),
                 NodeEffect::Degraded(degraded) => {
                     match degraded {
+                        true if self.backplane.state().misread_nodes => {
+                            tracing::warn!(
+                                "what the store has of the nodes is not understood: degraded"
+                            );
+                        }
                         true => tracing::warn!("the store does not answer: degraded"),
                         false => tracing::info!("the store answers"),
                     }

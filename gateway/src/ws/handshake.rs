@@ -2,15 +2,15 @@
 //!
 //! | refused with | because |
 //! | --- | --- |
-//! | 400 | not a GET of HTTP/1.1, no or two `Host`, `Connection` without `upgrade`, a bad key |
+//! | 400 | not a GET of HTTP/1.1, no or two `Host` or a malformed one, `Connection` without `upgrade`, a bad key |
 //! | 403 | an `Origin` that is neither the `Host` nor listed |
-//! | 421 | a `Host` that is not ours (DNS rebinding) |
+//! | 421 | a `Host`, or an authority in the target, that is not ours (DNS rebinding) |
 //! | 426 | no `Upgrade: websocket`, or another version than 13 |
 //!
 //! Credentials are not looked at: they are told in-band. Extensions are not negotiated. The caller
 //! refuses with 429 and 503 through [`Refusal::retry_after`]; 431 is hyper's. Source: RFC 6455 §4.2.
 
-use std::net::IpAddr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -149,9 +149,38 @@ pub fn judge(parts: &Parts, policy: &Policy<'_>) -> Result<Accepted, Refusal> {
     })
 }
 
-/// The authority that the peer meant to reach; `None`: not exactly one, or malformed.
+/// The authority that the peer meant to reach: that of the target, if it has one, replaces `Host`.
+/// `None`: there is not exactly one `Host`, or one of the two is malformed. Source: RFC 9112 §3.2.
 pub fn host_of(parts: &Parts) -> Option<Authority> {
-    only(&parts.headers, HOST)?.parse().ok()
+    let host = only(&parts.headers, HOST)?.parse().ok().filter(is_host)?;
+    match parts.uri.authority() {
+        Some(target) => Some(target.clone()).filter(is_host),
+        None => Some(host),
+    }
+}
+
+/// Whether it is a name or an address and a port or none: the parser takes more than that.
+fn is_host(authority: &Authority) -> bool {
+    let name = authority.host();
+    let is_name = match in_brackets(name) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => !name.is_empty() && !name.contains(['[', ']']),
+    };
+    // It does not begin with the name if it begins with a user.
+    let is_port = match authority.as_str().strip_prefix(name) {
+        Some("" | ":") => true,
+        Some(rest) => rest.strip_prefix(':').is_some_and(is_port),
+        None => false,
+    };
+    is_name && is_port
+}
+
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
+}
+
+fn in_brackets(name: &str) -> Option<&str> {
+    name.strip_prefix('[')?.strip_suffix(']')
 }
 
 /// Whether the peer called us by a name of ours: an IP literal, `localhost`, or a listed one.
@@ -162,10 +191,14 @@ pub fn host_is_ours(host: &Authority, allowed: Option<&[HostPattern]>) -> bool {
         return true;
     };
     let name = host.host();
-    let bare = name.trim_start_matches('[').trim_end_matches(']');
-    bare.parse::<IpAddr>().is_ok()
-        || name.eq_ignore_ascii_case("localhost")
-        || allowed.iter().any(|listed| listed.matches(host))
+    let is_address = match in_brackets(name) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => name.parse::<Ipv4Addr>().is_ok(),
+    };
+    is_host(host)
+        && (is_address
+            || name.eq_ignore_ascii_case("localhost")
+            || allowed.iter().any(|listed| listed.matches(host)))
 }
 
 /// Whether a page of the request's `Origin` may talk to us; without one there is no page.
@@ -328,12 +361,77 @@ mod tests {
             ("evil.example", false),
             ("bots.example.evil", false),
             ("127.0.0.1.evil.example", false),
+            ("[::1]:3000", true),
+            ("[2001:db8::1]", true),
+            ("[127.0.0.1]", false),
+            ("[::1]x", false),
+            ("[localhost]", false),
         ];
         for (host, expected) in cases {
             let authority = host.parse().unwrap();
             assert_eq!(host_is_ours(&authority, Some(&ours)), expected, "{host}");
             assert!(host_is_ours(&authority, None));
         }
+    }
+
+    #[test]
+    fn a_host_is_one_name_with_a_port_or_none() {
+        let cases = [
+            ("gw.example", true),
+            ("gw.example:", true),
+            ("gw.example:65535", true),
+            ("127.0.0.1:80", true),
+            ("[::1]", true),
+            ("[::1]:80", true),
+            ("[::1]x", false),
+            ("[::1]x:80", false),
+            ("[::1]80", false),
+            ("x[::1]", false),
+            ("[::1", false),
+            ("[]", false),
+            ("[x]", false),
+            ("[::1]:x", false),
+            ("gw.example:65536", false),
+            ("gw.example:+80", false),
+            ("gw.example:80:80", false),
+            ("bob@gw.example", false),
+            (":80", false),
+            ("", false),
+        ];
+        for (host, expected) in cases {
+            let parts = request(&[("Host", host)]);
+            assert_eq!(host_of(&parts).is_some(), expected, "{host:?}");
+        }
+    }
+
+    #[test]
+    fn the_authority_of_the_target_replaces_the_host() {
+        let ours = ["bots.example".parse().unwrap()];
+        let cases = [
+            ("http://evil.example/ws", "bots.example", Some(false)),
+            ("http://bots.example/ws", "evil.example", Some(true)),
+            ("http://bots.example:80/ws", "bots.example", Some(true)),
+            ("http://evil.example/ws", "127.0.0.1", Some(false)),
+            ("/ws", "evil.example", Some(false)),
+            ("/ws", "bots.example", Some(true)),
+            ("http://[::1]x/ws", "bots.example", None),
+            ("http://bob@bots.example/ws", "bots.example", None),
+            ("http://bots.example/ws", "[::1]x", None),
+            ("http://bots.example/ws", "", None),
+        ];
+        for (target, host, expected) in cases {
+            let mut parts = request(&[("Host", host)]);
+            let Ok(uri) = target.parse() else {
+                assert_eq!(expected, None, "{target}");
+                continue;
+            };
+            parts.uri = uri;
+            let judged = host_of(&parts).map(|host| host_is_ours(&host, Some(&ours)));
+            assert_eq!(judged, expected, "{target} {host}");
+        }
+        let mut parts = request(&[]);
+        parts.uri = "http://bots.example/ws".parse().unwrap();
+        assert_eq!(host_of(&parts), None, "HTTP/1.1 has a Host");
     }
 
     #[test]

@@ -14,11 +14,15 @@ use protocol::frame::Body;
 use protocol::limits::{DEDUPE_MAX, DEDUPE_MS};
 use protocol::{MessageId, Name};
 use siphasher::sip128::{Hasher128, SipHasher13};
+use smallvec::SmallVec;
 
 use crate::check;
 use crate::env::Millis;
 use crate::ids::HashKeys;
 use crate::invariant::Invariant;
+
+/// Members of a body that are hashed without an allocation; most have fewer.
+const MEMBERS: usize = 16;
 
 /// One (recipient, sender, message id). Two halves, since a whole would be aligned to 16 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -118,18 +122,25 @@ impl Dedupe {
 }
 
 impl Digest {
-    /// Member by member, so that neither spaces between them nor their order matter, nor what stood
-    /// between them that only the gateway writes.
+    /// Member by member, so that neither spaces between them matter nor what stood between them that
+    /// only the gateway writes, nor their order: but that of members of one name, of which a reader
+    /// may take the first or the last.
     fn of(body: &Body) -> Self {
-        let mut sum: u64 = 0;
+        let hash = |bytes: &[u8]| {
+            let mut hasher = FixedState::default().build_hasher();
+            hasher.write(bytes);
+            hasher.finish()
+        };
+        let mut members: SmallVec<[(u64, u64); MEMBERS]> = SmallVec::new();
         body.each_member(|key, member| {
             if key != b"timestamp" {
-                let mut hasher = FixedState::default().build_hasher();
-                hasher.write(member);
-                sum = sum.wrapping_add(hasher.finish());
+                members.push((hash(key), hash(member)));
             }
         });
-        Self(sum)
+        // By name; those of one name stay as they were.
+        members.sort_by_key(|(name, _)| *name);
+        let hasher = FixedState::default();
+        Self(hasher.hash_one(&*members))
     }
 }
 
@@ -181,6 +192,27 @@ mod tests {
         ] {
             assert_ne!(digest(other), body, "{other}");
         }
+    }
+
+    #[test]
+    fn the_order_of_members_of_one_name_counts() {
+        let digest = |members: &str| Digest::of(&Body::from_members(members.to_owned().into()));
+        let body = digest(r#""text":"hi","y":1,"y":2"#);
+        for same in [r#""y":1,"text":"hi","y":2"#, r#""y":1,"y":2,"text":"hi""#] {
+            assert_eq!(digest(same), body, "{same}");
+        }
+        for other in [
+            r#""text":"hi","y":2,"y":1"#,
+            r#""y":2,"text":"hi","\u0079":1"#,
+            r#""text":"hi","y":2"#,
+            r#""text":"hi","y":1,"y":1,"y":2"#,
+        ] {
+            assert_ne!(digest(other), body, "{other}");
+        }
+        assert_ne!(
+            digest(r#""y":1,"y":2,"y":3"#),
+            digest(r#""y":1,"y":3,"y":2"#)
+        );
     }
 
     #[test]

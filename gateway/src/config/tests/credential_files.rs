@@ -1,5 +1,7 @@
 //! The files of secrets and of the admin token, as editors and shells leave them.
 
+use std::os::unix::fs::PermissionsExt;
+
 use super::*;
 
 const OTHER: &str = "zyxwvutsrqponmlkjihgfedcba9876543210";
@@ -87,4 +89,49 @@ fn a_file_that_cannot_be_read_is_named() {
         let error = error.unwrap_err().to_string();
         assert!(error.contains("/nonexistent/credentials: "), "{error}");
     }
+}
+
+#[test]
+fn a_file_without_end_is_refused() {
+    let rule = "is longer than 65536 bytes";
+    for key in ["secrets_file", "admin_token_file"] {
+        let error = Home::new().load(&[(key, "/dev/zero")], &[], None);
+        let error = error.unwrap_err();
+        assert_eq!(error.key, key);
+        assert_eq!(error.problem, format!("/dev/zero: {rule}"));
+    }
+    let home = Home::new();
+    let error = home.load(&[], &[("T2B_CONFIG", "/dev/zero")], None);
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.starts_with("config (T2B_CONFIG): /dev/zero: is longer than "),
+        "{error}"
+    );
+    let dir = home.0.path().join("state");
+    fs::create_dir(&dir).unwrap();
+    for name in ["secret", "admin-token"] {
+        let path = dir.join(name);
+        fs::write(&path, SECRET).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let state = [("state_dir", dir.to_str().unwrap())];
+        assert!(home.load(&state, &[], None).is_ok());
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        let error = home.load(&state, &[], None).unwrap_err();
+        let expected = format!("{}: {rule}", path.display());
+        assert!(error.problem.starts_with(&expected), "{error}");
+        fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
+fn the_longest_file_is_64_kib() {
+    let padded = |bytes: usize| format!("{SECRET}\n{}", "#".repeat(bytes - SECRET.len() - 1));
+    assert!(load_file("secrets_file", &padded(65_535)).is_ok());
+    assert!(load_file("secrets_file", &padded(65_536)).is_ok());
+    let error = load_file("secrets_file", &padded(65_537)).unwrap_err();
+    assert!(
+        error.problem.ends_with("is longer than 65536 bytes"),
+        "{error}"
+    );
 }

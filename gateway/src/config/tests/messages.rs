@@ -46,6 +46,34 @@ fn an_error_in_the_file_names_line_key_value_and_rule() {
             "trusted_proxies (FILE:3): item 2: expected an IP address or a network like 10.0.0.0/8; got \"proxy.example\"",
         ),
         (
+            "allowed_hosts = [\n\"a.example\",\n1]",
+            "allowed_hosts (FILE:3): item 2: expected a text in quotes; got \"1\"",
+        ),
+        (
+            "allowed_origins = true",
+            "allowed_origins (FILE:1): item 1: expected a text in quotes; got \"true\"",
+        ),
+        (
+            "trusted_proxies = [1.5]",
+            "trusted_proxies (FILE:1): item 1: expected a text in quotes; got \"1.5\"",
+        ),
+        (
+            "sockets_max = \"+5\"",
+            "sockets_max (FILE:1): expected a whole number; got \"+5\"",
+        ),
+        (
+            "[limits]\nbots_per_socket = \"+5\"",
+            "limits.bots_per_socket (FILE:2): expected a whole number, or a size like 64KiB; got \"+5\"",
+        ),
+        (
+            "[tenants.alice]\nkey_generation = \"+1\"",
+            "tenants.alice.key_generation (FILE:2): expected a whole number; got \"+1\"",
+        ),
+        (
+            "[tenants.alice]\nkey_generation = 9007199254740992",
+            "tenants.alice.key_generation (FILE:2): must be at most 9007199254740991; got \"9007199254740992\"",
+        ),
+        (
             "allowed_hosts = [\"a.example\", \"\"]",
             "allowed_hosts (FILE:1): item 2: expected a host, like bots.example, *.bots.example or bots.example:8443, or *; got \"\"",
         ),
@@ -109,6 +137,14 @@ fn an_error_of_a_flag_or_variable_names_it() {
         error.starts_with("config (T2B_CONFIG): /nonexistent/t2b.toml: "),
         "{error}"
     );
+}
+
+#[test]
+fn the_highest_key_generation_is_the_one_that_redis_can_count() {
+    let file = "[tenants.alice]\nkey_generation = 9007199254740991";
+    let config = Home::new().load(&[], &[], Some(file)).unwrap();
+    let alice = config.tenants.values().next().unwrap();
+    assert_eq!(alice.key_generation, (1 << 53) - 1);
 }
 
 #[test]
