@@ -16,7 +16,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HOST, HeaderMap, ORIGIN};
+use http::header::{CONNECTION, ORIGIN};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -25,13 +25,14 @@ use router_core::Nodes;
 use router_core::auth::Source;
 
 use super::admin::Admin;
+use super::door::head_of;
 use super::{as_get, body, text};
 use crate::config::HostPattern;
 use crate::gate::Open;
 use crate::listener::Service;
 use crate::metrics::Metrics;
 use crate::node::Node;
-use crate::ws::handshake::host_is_ours;
+use crate::ws::handshake::{host_is_ours, host_of};
 
 /// What the admin listener serves.
 pub(crate) struct AdminDoor {
@@ -103,7 +104,7 @@ impl AdminDoor {
         if let Some(probe) = Probe::of(request.method(), path) {
             return self.probe(probe);
         }
-        if !self.is_called(request.headers()) {
+        if !self.is_called(&request) {
             return text(StatusCode::MISDIRECTED_REQUEST, "");
         }
         match (path.strip_prefix("/admin/v1/"), self.admin.get()) {
@@ -139,9 +140,8 @@ impl AdminDoor {
         text(StatusCode::SERVICE_UNAVAILABLE, format!("{waits_for}\n"))
     }
 
-    fn is_called(&self, headers: &HeaderMap) -> bool {
-        let host = headers.get(HOST);
-        let host = host.and_then(|host| host.to_str().ok()?.parse().ok());
+    fn is_called(&self, request: &Request<Incoming>) -> bool {
+        let host = host_of(&head_of(request));
         host.is_some_and(|host| host_is_ours(&host, Some(&self.hosts)))
     }
 }

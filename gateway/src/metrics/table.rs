@@ -219,7 +219,7 @@ pub const TABLE: &[Metric] = &[
     counter(
         "t2b_redis_skipped_total",
         &[],
-        "Records and events in Redis that could not be read.",
+        "Records, events and entries of nodes in Redis that could not be read.",
     ),
     counter(
         "t2b_redis_repaired_total",
