@@ -26,14 +26,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use protocol::limits::HEAD_BYTES_MAX;
 use router_core::auth::Source;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::gate::{Entered, Gate, Open};
-use crate::progress::{PacedStream, Turns};
+use crate::progress::{PacedStream, Transport, Turns};
 use crate::ws::SocketEnds;
 
 /// Wait after an accept that failed, so that a node without file descriptors does not spin; it
@@ -235,7 +235,7 @@ impl AcceptFailures {
 }
 
 async fn serve<S: Service>(
-    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    stream: impl Transport,
     peer: SocketAddr,
     open: Open,
     service: Arc<S>,

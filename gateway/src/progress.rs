@@ -23,9 +23,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
+use tokio_rustls::server::TlsStream;
 
 use crate::sock_diag::SockDiag;
 use crate::ws::SocketEnds;
@@ -112,8 +115,13 @@ impl Turns {
         self.untaken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the peer has not taken an answer that somebody is charged with.
+    fn is_owed(&self) -> bool {
+        !self.untaken().is_empty()
+    }
+
     fn look_at_untaken(&self) {
-        if !self.untaken().is_empty() {
+        if self.is_owed() {
             self.taken_but(unacked(self.ends));
         }
     }
@@ -180,9 +188,9 @@ impl Turns {
             Some(_) => limit,
             None => limit - limit / LOOKS,
         };
-        let mut wait = match self.untaken().is_empty() {
-            true => limit / LOOKS,
-            false => FIRST_LOOK.min(limit / LOOKS),
+        let mut wait = match self.is_owed() {
+            true => FIRST_LOOK.min(limit / LOOKS),
+            false => limit / LOOKS,
         };
         loop {
             let next_look = Instant::now() + std::mem::replace(&mut wait, limit / LOOKS);
@@ -230,6 +238,9 @@ fn unacked(ends: Option<SocketEnds>) -> u64 {
 /// What a peer sends behind a request that is not answered is read here, as hyper leaves it to the
 /// kernel, which would hold as much as its buffer takes. More than [`AHEAD_BYTES_MAX`] is an error.
 ///
+/// It is not shut before the peer has taken what its tenant is charged with: of a closed socket the kernel
+/// keeps the answer, and nobody would be charged with that.
+///
 /// hyper takes the end of a request's stream for a peer that is gone, and drops the answer. A peer may
 /// end its sending side and still read, as `nc -N` does; one that is gone resets the connection as
 /// soon as something is written to it.
@@ -238,6 +249,28 @@ pub(crate) struct PacedStream<S> {
     stream: S,
     turns: Arc<Turns>,
     ahead: BytesMut,
+    /// Whether its end is a reset, so that the kernel does not go on holding an answer.
+    resets: bool,
+    /// Whether nothing more is written.
+    is_shut: bool,
+}
+
+/// What a [`PacedStream`] is made of.
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    /// The socket below.
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Transport for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Transport for TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
 }
 
 impl<S> PacedStream<S> {
@@ -246,11 +279,17 @@ impl<S> PacedStream<S> {
             stream,
             turns,
             ahead: BytesMut::new(),
+            resets: false,
+            is_shut: false,
         }
     }
 
-    /// The stream as it was, and what was read of it: `read` is what hyper has.
-    pub(crate) fn into_inner(self, read: Bytes) -> (S, Bytes) {
+    /// The stream as it was, with its end as usual, and what was read of it: `read` is what hyper has.
+    pub(crate) fn into_inner(mut self, read: Bytes) -> (S, Bytes)
+    where
+        S: Transport,
+    {
+        self.reset_at_end(false);
         if self.ahead.is_empty() {
             return (self.stream, read);
         }
@@ -260,10 +299,39 @@ impl<S> PacedStream<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> PacedStream<S> {
+impl<S: Transport> PacedStream<S> {
+    /// Has the stream end with a reset, or as usual.
+    fn reset_at_end(&mut self, resets: bool) {
+        if self.resets != resets {
+            let linger = resets.then_some(Duration::ZERO);
+            // A socket that is broken already holds nothing.
+            let _ = SockRef::from(self.stream.tcp()).set_linger(linger);
+            self.resets = resets;
+        }
+    }
+
+    fn after_write(
+        &mut self,
+        polled: &Poll<io::Result<usize>>,
+        cx: &mut Context<'_>,
+    ) -> io::Result<()> {
+        match polled {
+            Poll::Ready(Ok(bytes)) => {
+                self.turns.wrote(*bytes);
+                if self.turns.is_owed() {
+                    self.reset_at_end(true);
+                }
+                Ok(())
+            }
+            Poll::Ready(Err(_)) => Ok(()),
+            // hyper does not flush before it has written.
+            Poll::Pending => self.read_ahead(cx),
+        }
+    }
+
     /// Reads what nobody else reads now. Errors: the peer sends too much of it.
     fn read_ahead(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        while self.turns.is_deaf() && !*self.turns.ended.borrow() {
+        while (self.is_shut || self.turns.is_deaf()) && !*self.turns.ended.borrow() {
             let mut room = [0; AHEAD_READ_BYTES];
             let mut room = ReadBuf::new(&mut room);
             if Pin::new(&mut self.stream)
@@ -316,19 +384,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for PacedStream<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PacedStream<S> {
+impl<S: Transport> AsyncWrite for PacedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        match polled {
-            Poll::Ready(Ok(bytes)) => self.turns.wrote(bytes),
-            Poll::Ready(Err(_)) => {}
-            // hyper does not flush before it has written.
-            Poll::Pending => self.read_ahead(cx)?,
-        }
+        self.after_write(&polled, cx)?;
         polled
     }
 
@@ -338,12 +401,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PacedStream<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        match polled {
-            Poll::Ready(Ok(bytes)) => self.turns.wrote(bytes),
-            Poll::Ready(Err(_)) => {}
-            // hyper does not flush before it has written.
-            Poll::Pending => self.read_ahead(cx)?,
-        }
+        self.after_write(&polled, cx)?;
         polled
     }
 
@@ -362,6 +420,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PacedStream<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        if !self.is_shut {
+            std::task::ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            self.is_shut = true;
+        }
+        if self.turns.is_owed() {
+            self.read_ahead(cx)?;
+            if *self.turns.ended.borrow() {
+                self.turns.look_at_untaken();
+            }
+        }
+        // The end of the stream wakes this, and each look at what the peer has taken.
+        if self.turns.is_owed() {
+            return Poll::Pending;
+        }
+        self.reset_at_end(false);
+        Poll::Ready(Ok(()))
     }
 }

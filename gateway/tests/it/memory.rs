@@ -45,11 +45,23 @@ fn queued(port: u16) -> (usize, usize) {
     of_port.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
 }
 
+/// Whether our end of a connection of this port is written and not taken: its state is `FIN_WAIT1`.
+fn has_ended(port: u16) -> bool {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    table.lines().any(|line| {
+        let columns: Vec<_> = line.split_whitespace().take(4).collect();
+        columns.len() == 4 && columns[1].ends_with(&format!(":{port:04X}")) && columns[3] == "04"
+    })
+}
+
 /// The receive buffers of a port's connections, bytes. Source: ss(8), `skmem`, `rb`.
 pub fn receive_buffers(port: u16) -> Vec<usize> {
     let filter = format!("sport = :{port}");
-    let output = std::process::Command::new("ss").args(["-tmnHO", &filter]);
-    let output = output.output().expect("ss, of iproute2, is installed");
+    let mut ss = std::process::Command::new("ss");
+    let output = ss
+        .args(["-tmnHO", &filter])
+        .output()
+        .expect("ss, of iproute2, is installed");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let of_line = |line: &str| line.split_once(",rb")?.1.split(',').next()?.parse().ok();
     text.lines().filter_map(of_line).collect()
@@ -156,6 +168,33 @@ async fn an_answer_is_charged_until_it_is_taken() {
     .await;
     let mut all = vec![0; reply.len()];
     wire.read_exact(&mut all).await.unwrap();
+    let none = || async { server.metric("t2b_outbound_bytes").await == 0.0 };
+    eventually("it is given back", none).await;
+}
+
+/// The same of a connection that ends with the answer: the kernel would hold it for a closed socket.
+#[tokio::test]
+async fn an_answer_is_charged_until_it_is_taken_though_it_is_the_last() {
+    let server = Server::start().await;
+    let port = server.addresses.public.port();
+    let mut bot = server.bot("alice", "bot_a").await;
+    let mut wire = narrow(&server).await;
+    let body = r#"{"to":"bot_a","text":"hello","messageId":"m"}"#;
+    let request = "POST /v1/messages?waitMs=50000&clientId=script";
+    let lines = format!("connection: close\r\n{}", lines_of(&server.key("alice")));
+    let text = format!("{}{body}", head(request, &lines, body.len()));
+    wire.write_all(text.as_bytes()).await.unwrap();
+    bot.expect("message").await;
+    let reply = "x".repeat(56 * 1024);
+    let data = json!({"to": "script", "from": "bot_a", "replyTo": "m", "text": reply});
+    say(&mut bot, data).await;
+    eventually("its end is written", || async { has_ended(port) }).await;
+    let held = kernel_bytes(port) as f64;
+    let charged = server.metric("t2b_outbound_bytes").await;
+    assert!(held > 0.0 && charged >= held, "{charged} for {held}");
+    let mut all = Vec::new();
+    wire.read_to_end(&mut all).await.unwrap();
+    assert!(all.len() > reply.len(), "whole");
     let none = || async { server.metric("t2b_outbound_bytes").await == 0.0 };
     eventually("it is given back", none).await;
 }
