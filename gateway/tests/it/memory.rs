@@ -22,57 +22,66 @@ const SLOW: &str = r#"t2b_closes_total{code="4408"}"#;
 /// When a peer that takes nothing must be closed: after 10 s, and more on a machine that is busy.
 const CLOSED: Duration = Duration::from_secs(20);
 
+/// What the kernel tells of one connection of a port. Source: ss(8), whose filter the kernel applies: the
+/// table of proc(5) has the sockets of all processes.
+#[derive(Debug)]
+struct KernelSocket {
+    state: String,
+    /// Bytes that we have not read.
+    unread: usize,
+    /// Bytes that the peer has not taken.
+    untaken: usize,
+    /// `SO_RCVBUF` as it reads back.
+    receive_buffer: usize,
+}
+
+fn kernel_sockets(port: u16) -> Vec<KernelSocket> {
+    let filter = format!("sport = :{port}");
+    let mut ss = std::process::Command::new("ss");
+    let output = ss.args(["-tmnHO", &filter]).output();
+    let text = output.expect("ss, of iproute2, is installed").stdout;
+    let of_line = |line: &str| {
+        let mut columns = line.split_whitespace();
+        Some(KernelSocket {
+            state: columns.next()?.to_owned(),
+            unread: columns.next()?.parse().ok()?,
+            untaken: columns.next()?.parse().ok()?,
+            receive_buffer: line.split_once(",rb")?.1.split(',').next()?.parse().ok()?,
+        })
+    };
+    let text = String::from_utf8_lossy(&text);
+    text.lines().filter_map(of_line).collect()
+}
+
 /// Bytes that the kernel holds for peers of this port which have not taken them.
 fn kernel_bytes(port: u16) -> usize {
-    queued(port).0
+    kernel_sockets(port).iter().map(|it| it.untaken).sum()
 }
 
 /// Bytes of peers of this port that the kernel holds and nobody has read.
 fn unread_bytes(port: u16) -> usize {
-    queued(port).1
+    kernel_sockets(port).iter().map(|it| it.unread).sum()
 }
 
-/// Both queues of all sockets of a port. Source: proc(5), net/tcp, `tx_queue` and `rx_queue`.
-fn queued(port: u16) -> (usize, usize) {
-    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-    let of_port = table.lines().filter_map(|line| {
-        let mut columns = line.split_whitespace().skip(1);
-        let ours = columns.next()?.ends_with(&format!(":{port:04X}"));
-        let (sent, received) = columns.nth(2)?.split_once(':')?;
-        let bytes = |text| usize::from_str_radix(text, 16).ok();
-        ours.then_some((bytes(sent)?, bytes(received)?))
-    });
-    of_port.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
-}
-
-/// Whether our end of a connection of this port is written and not taken: its state is `FIN_WAIT1`.
+/// Whether our end of a connection of this port is written and not taken.
 fn has_ended(port: u16) -> bool {
-    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-    table.lines().any(|line| {
-        let columns: Vec<_> = line.split_whitespace().take(4).collect();
-        columns.len() == 4 && columns[1].ends_with(&format!(":{port:04X}")) && columns[3] == "04"
-    })
+    kernel_sockets(port)
+        .iter()
+        .any(|it| it.state == "FIN-WAIT-1")
 }
 
-/// The receive buffers of a port's connections, bytes. Source: ss(8), `skmem`, `rb`.
-pub fn receive_buffers(port: u16) -> Vec<usize> {
-    let filter = format!("sport = :{port}");
-    let mut ss = std::process::Command::new("ss");
-    let output = ss
-        .args(["-tmnHO", &filter])
-        .output()
-        .expect("ss, of iproute2, is installed");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let of_line = |line: &str| line.split_once(",rb")?.1.split(',').next()?.parse().ok();
-    text.lines().filter_map(of_line).collect()
+/// The receive buffers of a port's connections, bytes.
+fn receive_buffers(port: u16) -> Vec<usize> {
+    let sockets = kernel_sockets(port);
+    sockets.iter().map(|it| it.receive_buffer).collect()
 }
 
 /// A request of alice's that waits for `bot_a`; the bot has it.
-async fn wait_for_bot(server: &Server, bot: &mut Socket) -> Wire {
+async fn wait_for_bot(server: &Server, bot: &mut Socket, id: &str) -> Wire {
     let mut wire = server.wire().await;
-    let body = r#"{"to":"bot_a","text":"hello","messageId":"m"}"#;
+    let body = json!({"to": "bot_a", "text": "hello", "messageId": id}).to_string();
     let request = "POST /v1/messages?waitMs=50000&clientId=script";
-    wire.call(&server.key("alice"), request, body).await;
+    wire.call(&server.key("alice"), request, &body).await;
     bot.expect("message").await;
     wire
 }
@@ -99,8 +108,8 @@ async fn the_kernel_holds_nothing_behind_a_request_that_waits() {
     let port = server.addresses.public.port();
     let mut bot = server.bot("alice", "bot_a").await;
     let mut wires = Vec::new();
-    for _ in 0..8 {
-        let wire = wait_for_bot(&server, &mut bot).await;
+    for i in 0..8 {
+        let wire = wait_for_bot(&server, &mut bot, &format!("m{i}")).await;
         flood(&wire.stream).await;
         wires.push(wire);
     }
@@ -129,7 +138,7 @@ async fn little_behind_a_request_that_waits_is_kept() {
     let server = Server::start().await;
     let port = server.addresses.public.port();
     let mut bot = server.bot("alice", "bot_a").await;
-    let mut wire = wait_for_bot(&server, &mut bot).await;
+    let mut wire = wait_for_bot(&server, &mut bot, "m").await;
     let padding = format!("x-padding: {}\r\n", "x".repeat(5000));
     let lines = format!("{}{padding}", lines_of(&server.key("alice")));
     let next = head("GET /v1/bots", &lines, 0);
@@ -189,8 +198,9 @@ async fn an_answer_is_charged_until_it_is_taken_though_it_is_the_last() {
     let data = json!({"to": "script", "from": "bot_a", "replyTo": "m", "text": reply});
     say(&mut bot, data).await;
     eventually("its end is written", || async { has_ended(port) }).await;
-    let held = kernel_bytes(port) as f64;
+    // In this order: what is held can only become less.
     let charged = server.metric("t2b_outbound_bytes").await;
+    let held = kernel_bytes(port) as f64;
     assert!(held > 0.0 && charged >= held, "{charged} for {held}");
     let mut all = Vec::new();
     wire.read_to_end(&mut all).await.unwrap();
