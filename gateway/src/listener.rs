@@ -6,6 +6,7 @@
 //! | TLS and first head not done within `handshake_timeout` | closed without a word |
 //! | an answer that is not taken on, or no next head, for `handshake_timeout`: see [`Turns`] | closed |
 //! | head over 16 KiB | 431 |
+//! | bytes behind a request that is not answered: see [`PacedStream`] | closed |
 //! | accept fails, as no file is free | a pause of 50 ms that doubles up to 1 s, and one line a minute |
 //!
 //! A connection is kept alive unless the answer says otherwise. A service bounds its own time.
@@ -19,20 +20,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use protocol::limits::HEAD_BYTES_MAX;
 use router_core::auth::Source;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::gate::{Entered, Gate, Open};
-use crate::progress::{PacedStream, Turns};
+use crate::progress::{PacedStream, Transport, Turns};
 use crate::ws::SocketEnds;
 
 /// Wait after an accept that failed, so that a node without file descriptors does not spin; it
@@ -175,11 +176,12 @@ impl Listener {
         if let Some(source) = displaced {
             service.displaced(source);
         }
+        crate::socket_options::for_http(&stream);
         let (tls, service) = (self.tls.clone(), Arc::clone(service));
         let limit = self.handshake_timeout;
-        let turns = Arc::new(Turns::default());
         let ends = stream.local_addr().ok();
         let ends = ends.map(|ours| SocketEnds::new(ours, peer));
+        let turns = Arc::new(Turns::new(ends));
         let held = open.clone();
         let task = tokio::spawn(async move {
             let served = async {
@@ -194,7 +196,7 @@ impl Listener {
                     Ok(()) => return,
                     Err(error) => tracing::debug!(%peer, %error, "connection failed"),
                 },
-                () = turns.peer_too_slow(limit, ends) => tracing::debug!(%peer, "peer took too long"),
+                () = turns.peer_too_slow(limit) => tracing::debug!(%peer, "peer took too long"),
             }
             if !turns.has_begun() {
                 service.turned_away(peer.ip(), "failed");
@@ -233,7 +235,7 @@ impl AcceptFailures {
 }
 
 async fn serve<S: Service>(
-    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    stream: impl Transport,
     peer: SocketAddr,
     open: Open,
     service: Arc<S>,
@@ -244,7 +246,7 @@ async fn serve<S: Service>(
         let (service, open, turns) = (Arc::clone(&service), open.clone(), Arc::clone(&turns));
         request.extensions_mut().insert(Arc::clone(&turns));
         async move {
-            turns.ours();
+            turns.ours(request.body().is_end_stream());
             let response = service.call(request, peer, open).await;
             turns.peers();
             Ok::<_, Infallible>(response)

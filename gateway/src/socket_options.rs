@@ -7,14 +7,19 @@
 //! | --- | --- | --- |
 //! | `SO_SNDBUF` | 64 KiB, which the kernel doubles | a peer that does not read costs 128 KiB, not 4 MiB |
 //! | `TCP_NOTSENT_LOWAT` | 32 KiB | what waits for the network waits in a queue that is charged |
-//! | `SO_RCVBUF` | 128 KiB, which the kernel doubles | a flood waits with its sender |
+//! | `SO_RCVBUF` | 128 KiB, which the kernel doubles | a flood waits with its sender; the window can grow as far |
 //! | `TCP_USER_TIMEOUT` | two heartbeats | a peer that acknowledges nothing is given up when the heartbeat gives it up |
 //! | `TCP_NODELAY` | on | frames are written whole; to fill a segment would only delay them |
+//!
+//! An accepted socket has less of `SO_RCVBUF` for as long as it speaks HTTP: hyper does not read while a
+//! request is handled. It is not set on the listening socket, as the scale of the window is chosen from
+//! that one when a peer connects, for good.
 
 use std::io;
 use std::time::Duration;
 
-use socket2::Socket;
+use socket2::{SockRef, Socket};
+use tokio::net::TcpStream;
 
 use crate::ws::SEND_BUFFER_BYTES;
 
@@ -22,6 +27,9 @@ use crate::ws::SEND_BUFFER_BYTES;
 const NOTSENT_BYTES: u32 = 32 * 1024;
 /// Half of what the kernel may hold of bytes that we have not read.
 const RECEIVE_BUFFER_BYTES: usize = 128 * 1024;
+/// The same while the connection speaks HTTP: with less the kernel would drop some of the 64 KiB that a
+/// peer may send before it learns of another window, and they come again 200 ms later.
+const HTTP_RECEIVE_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Sets them. Errors: the system does not have one of them.
 pub(crate) fn set(listening: &Socket, user_timeout: Duration) -> io::Result<()> {
@@ -37,11 +45,22 @@ pub(crate) fn set(listening: &Socket, user_timeout: Duration) -> io::Result<()> 
     Ok(())
 }
 
+/// Has the kernel hold little that we have not read: the connection speaks HTTP.
+pub(crate) fn for_http(accepted: &TcpStream) {
+    // A socket that is broken already holds nothing.
+    let _ = SockRef::from(accepted).set_recv_buffer_size(HTTP_RECEIVE_BUFFER_BYTES);
+}
+
+/// Gives the socket the receive buffer that it was accepted with: it has become a WebSocket.
+pub(crate) fn for_websocket(accepted: &TcpStream) {
+    let _ = SockRef::from(accepted).set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
 
-    use socket2::{Domain, Protocol, SockRef, Type};
+    use socket2::{Domain, Protocol, Type};
 
     use super::*;
 

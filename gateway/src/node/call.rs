@@ -261,8 +261,11 @@ fn page_of(frame: &Bytes) -> Option<Vec<u8>> {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next_cursor: Option<&'a str>,
     }
+    // A page is shorter than its frame. A buffer that grows would take up to twice what is charged.
+    let mut page = Vec::with_capacity(frame.len());
     let frame: Frame<'_> = serde_json::from_slice(frame).ok()?;
-    serde_json::to_vec(&frame.data).ok()
+    serde_json::to_writer(&mut page, &frame.data).ok()?;
+    Some(page)
 }
 
 /// Reads a frame of this gateway. Errors: it is a refusal, or the node goes.

@@ -17,6 +17,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio_rustls::server::TlsStream;
 
 use crate::progress::PacedStream;
+use crate::socket_options;
 
 /// The half that is read.
 pub enum ReadHalf {
@@ -106,11 +107,19 @@ where
 /// any other boxed; of TLS over TCP the addresses stay known.
 pub fn split_upgraded(upgraded: Upgraded) -> (ReadHalf, WriteHalf, Bytes) {
     let upgraded = match stream_of::<PacedStream<TcpStream>>(upgraded) {
-        Ok((stream, read)) => return with_plain(stream.into_inner(), read),
+        Ok((stream, read)) => {
+            let (stream, read) = stream.into_inner(read);
+            socket_options::for_websocket(&stream);
+            return with_plain(stream, read);
+        }
         Err(upgraded) => upgraded,
     };
     let upgraded = match stream_of::<PacedStream<TlsStream<TcpStream>>>(upgraded) {
-        Ok((stream, read)) => return with_tls(stream.into_inner(), read),
+        Ok((stream, read)) => {
+            let (stream, read) = stream.into_inner(read);
+            socket_options::for_websocket(stream.get_ref().0);
+            return with_tls(stream, read);
+        }
         Err(upgraded) => upgraded,
     };
     match stream_of::<TcpStream>(upgraded) {

@@ -179,6 +179,53 @@ pub fn half_messages(scene: &Scene) -> Result<String> {
     Ok(format!("{} half messages", sockets.len()))
 }
 
+/// 1,000 HTTP connections of one tenant whose request waits for a bot that says nothing, and which go on
+/// writing. One that is closed comes back.
+pub fn pipelined(scene: &Scene) -> Result<String> {
+    use std::io::{ErrorKind, Write};
+    let key = key("evil", 0);
+    let mut bot = join(ATTACKER, scene.public, &key, "host")?;
+    register(&mut bot, ["bot_s".to_owned()].into_iter(), "s")?;
+    bot.stream.set_nonblocking(true)?;
+    let body = r#"{"to":"bot_s","text":"hi"}"#;
+    let request = format!(
+        "POST /v1/messages?waitMs=50000 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let behind = vec![b'x'; 64 * 1024];
+    let (mut streams, mut opened, mut closed) = (Vec::new(), 0, 0);
+    while !scene.is_over() {
+        if streams.len() < scene.count(1000) {
+            let stream = connect(ATTACKER, scene.public).and_then(|mut stream| {
+                stream.write_all(request.as_bytes())?;
+                stream.set_nonblocking(true)?;
+                Ok(stream)
+            });
+            streams.extend(stream);
+            opened += 1;
+        } else {
+            scene.in_place();
+        }
+        discard(&mut bot)?;
+        // The request has arrived; what comes now comes behind it.
+        let_pass(Duration::from_millis(1));
+        streams.retain_mut(|stream| {
+            let is_open = match stream.write(&behind) {
+                Ok(_) => true,
+                Err(error) => error.kind() == ErrorKind::WouldBlock,
+            };
+            closed += usize::from(!is_open);
+            is_open
+        });
+        if closed >= scene.count(1000) {
+            scene.in_place();
+        }
+    }
+    hold(scene);
+    Ok(format!("{opened} opened, {closed} closed"))
+}
+
 /// Sockets that subscribe to each of 1,000 bots by name.
 pub fn subscriptions(scene: &Scene) -> Result<String> {
     let key = key("evil", 0);

@@ -43,6 +43,11 @@ pub const CASES: &[Case] = &[
         ..CASE
     },
     Case {
+        name: "pipelined",
+        attack: memory::pipelined,
+        ..CASE
+    },
+    Case {
         name: "subscriptions",
         attack: memory::subscriptions,
         ..CASE

@@ -110,9 +110,8 @@ impl<'a> Exchange<'a> {
         Ok(caller)
     }
 
-    /// What its connection shares with it; the listener put it there.
     fn turns(&self) -> Option<&'a Turns> {
-        self.head.extensions.get::<Arc<Turns>>().map(Arc::as_ref)
+        super::turns_of(self.head)
     }
 
     /// Returns once the peer has ended its sending side.
@@ -176,6 +175,9 @@ async fn read(
         if bytes - counted >= PROGRESS_BYTES {
             (deadline, counted) = (Instant::now() + limit, bytes);
         }
+    }
+    if let Some(turns) = turns {
+        turns.body_ended();
     }
     Ok(whole.freeze())
 }

@@ -43,8 +43,12 @@ use super::as_get;
 use super::door::Door;
 use crate::gate::Open;
 use crate::node::Refused;
+use crate::progress::Turns;
 use crate::ws::budget::Charge;
 use crate::ws::handshake::{host_is_ours, host_of};
+
+/// Bytes of an answer in the kernel that are part of what every socket costs.
+const KERNEL_BYTES_FREE: u64 = 4096;
 
 type Answer = Result<Response<Full<Bytes>>, Refused>;
 
@@ -138,7 +142,7 @@ pub(super) async fn serve(
         }
     };
     let answer = match (answer, joined.get()) {
-        (Ok(response), Some(joined)) => charged(response, joined).await,
+        (Ok(response), Some(joined)) => charged(response, joined, turns_of(&head)).await,
         (answer, _) => answer,
     };
     let mut response = answer.unwrap_or_else(problem::response);
@@ -174,14 +178,30 @@ pub(super) async fn serve(
     response
 }
 
-/// Charges the tenant with an answer until it is written. Errors: it has no room for it.
-async fn charged(response: Response<Full<Bytes>>, joined: &JoinedTenant) -> Answer {
+/// What the connection of a request shares with it; the listener put it there.
+fn turns_of(head: &Parts) -> Option<&Turns> {
+    head.extensions.get::<Arc<Turns>>().map(Arc::as_ref)
+}
+
+/// Charges the tenant with an answer until it is written, with a large one until the peer has taken it
+/// from the kernel. Errors: it has no room for it.
+async fn charged(
+    response: Response<Full<Bytes>>,
+    joined: &JoinedTenant,
+    turns: Option<&Turns>,
+) -> Answer {
     let (head, body) = response.into_parts();
     let whole = body.collect().await;
     let body = whole.map_or_else(|never| match never {}, Collected::to_bytes);
     let mut charge = Charge::new(joined.outbound.clone());
     if !charge.set(body.len() as u64) {
         return Err(ErrorCode::QuotaExceeded.into());
+    }
+    if let Some(turns) = turns
+        && charge.bytes() >= KERNEL_BYTES_FREE
+    {
+        turns.charge_until_taken(charge);
+        return Ok(Response::from_parts(head, Full::new(body)));
     }
     let body = Bytes::from_owner(ChargedBody {
         body,
@@ -245,7 +265,9 @@ fn json(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
 }
 
 fn json_of(status: StatusCode, value: &impl Serialize) -> Answer {
-    let text = serde_json::to_vec(value).map_err(|_| ErrorCode::Internal)?;
+    let mut text = serde_json::to_vec(value).map_err(|_| ErrorCode::Internal)?;
+    // Its length is charged: what it grew by beyond that is up to as much again.
+    text.shrink_to_fit();
     Ok(json(status, text))
 }
 
