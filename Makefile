@@ -135,7 +135,7 @@ neighbours-short: ## noisy-neighbour tests, short version; part of make test
 	$(CARGO) test -p cli --test neighbours -- --nocapture
 
 neighbours: tools ## noisy-neighbour tests in full; times must pass, so it needs an idle machine
-	TEST_FULL=1 $(CARGO) test -p cli --test neighbours -- --nocapture
+	TEST_FULL=1 $(CARGO) test --profile quick --no-default-features -p cli --test neighbours -- --nocapture
 
 nightly: builds ## the tests that are too slow for every push
 

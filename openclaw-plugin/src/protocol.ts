@@ -781,7 +781,7 @@ export const CLOSES = {
   4408: {"clientShould":"reconnect, resume","means":"it took nothing for 10 s, its outbound queue was full for 10 s or when it was owed an answer, or memory ran short","reason":"slow_consumer","since":"now"},
   4409: {"clientShould":"not register that bot again by itself","means":"its last bot was taken over","reason":"replaced","since":"now"},
   4410: {"clientShould":"reconnect","means":"no heartbeat, or no credential in time","reason":"timeout","since":"now"},
-  4429: {"clientShould":"reconnect after `retryAfterMs`","means":"1,000 refusals and pongs in 10 s, fewer if the user's sockets have 20,000 together, or too many failed credentials","reason":"too_many_refusals","since":"now"},
+  4429: {"clientShould":"reconnect after `retryAfterMs`","means":"1,000 refusals and pongs in 10 s, fewer if the user's sockets have 2,000 in a second, or too many failed credentials","reason":"too_many_refusals","since":"now"},
 } as const;
 
 /** The limits that are the same everywhere. */
@@ -805,7 +805,7 @@ export const LIMITS = {
   tokenShare: 4,
   badFramesMax: 20,
   unpaidAnswersMax: 1000,
-  unpaidAnswersPerTenant: 20000,
+  unpaidAnswersPerTenant: 2000,
   unpaidAnswersFew: 10,
   unpaidAnswersWindowMs: 10000,
   slowConsumerMs: 10000,

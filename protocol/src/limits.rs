@@ -59,9 +59,9 @@ constants! {
     /// Refusals and pongs within [`UNPAID_ANSWERS_WINDOW_MS`] after which the socket is closed with 4429:
     /// no rate of its tenant pays for them.
     UNPAID_ANSWERS_MAX: u32 = 1000;
-    /// The same of all sockets of a tenant on a node: then those are closed that have more than
-    /// [`UNPAID_ANSWERS_FEW`] of them.
-    UNPAID_ANSWERS_PER_TENANT: u32 = 20_000;
+    /// The same of all sockets of a tenant on a node within a second: then those are closed that have
+    /// more than [`UNPAID_ANSWERS_FEW`] of them.
+    UNPAID_ANSWERS_PER_TENANT: u32 = 2000;
     /// As many of them no socket is closed for.
     UNPAID_ANSWERS_FEW: u32 = 10;
     /// The window of [`UNPAID_ANSWERS_MAX`], milliseconds.

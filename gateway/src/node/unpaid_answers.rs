@@ -9,6 +9,8 @@ use router_core::Millis;
 
 /// Bits of the count, under those of the time: a million answers, and 500 years since any epoch.
 const COUNT_BITS: u32 = 20;
+/// A tenant's window is shorter, as what many sockets cause at once delays others.
+const TENANT_WINDOW_MS: Millis = 1000;
 const COUNT_MAX: u64 = (1 << COUNT_BITS) - 1;
 
 /// When the present window began, and the answers in it: one word, as every socket has one.
@@ -16,10 +18,10 @@ const COUNT_MAX: u64 = (1 << COUNT_BITS) - 1;
 pub(super) struct UnpaidAnswers(AtomicU64);
 
 impl UnpaidAnswers {
-    /// Counts one; says how many there are in the window.
-    fn count(&self, now_ms: Millis) -> u32 {
+    /// Counts one; says how many there are in a window of so many milliseconds.
+    fn count(&self, window_ms: Millis, now_ms: Millis) -> u32 {
         let counted = |old: u64| {
-            let is_over = now_ms.saturating_sub(old >> COUNT_BITS) >= UNPAID_ANSWERS_WINDOW_MS;
+            let is_over = now_ms.saturating_sub(old >> COUNT_BITS) >= window_ms;
             match is_over {
                 true => (now_ms << COUNT_BITS) + 1,
                 false if old & COUNT_MAX == COUNT_MAX => old,
@@ -36,8 +38,8 @@ impl UnpaidAnswers {
     /// Counts one of a socket and of its tenant, if it has one; says whether the socket is closed for
     /// it: alone it has too many, or its tenant has and it has more than a few.
     pub(super) fn are_too_many(&self, of_tenant: Option<&Self>, now_ms: Millis) -> bool {
-        let own = self.count(now_ms);
-        let all = of_tenant.map_or(0, |tenant| tenant.count(now_ms));
+        let own = self.count(UNPAID_ANSWERS_WINDOW_MS, now_ms);
+        let all = of_tenant.map_or(0, |tenant| tenant.count(TENANT_WINDOW_MS, now_ms));
         own >= UNPAID_ANSWERS_MAX || (own > UNPAID_ANSWERS_FEW && all >= UNPAID_ANSWERS_PER_TENANT)
     }
 }
@@ -61,9 +63,9 @@ mod tests {
     #[test]
     fn of_a_tenant_with_too_many_those_with_more_than_a_few_are_closed() {
         let (tenant, quiet) = (UnpaidAnswers::default(), UnpaidAnswers::default());
-        let loud: Vec<UnpaidAnswers> = (0..1000).map(|_| UnpaidAnswers::default()).collect();
+        let loud: Vec<UnpaidAnswers> = (0..100).map(|_| UnpaidAnswers::default()).collect();
         let mut closed = 0;
-        for _ in 0..UNPAID_ANSWERS_PER_TENANT / 1000 {
+        for _ in 0..UNPAID_ANSWERS_PER_TENANT / 100 {
             let each = loud.iter();
             closed += each
                 .filter(|one| one.are_too_many(Some(&tenant), 5))
@@ -72,5 +74,6 @@ mod tests {
         assert_eq!(closed, 1, "the last one reaches the limit");
         assert!(!quiet.are_too_many(Some(&tenant), 5));
         assert!(loud[7].are_too_many(Some(&tenant), 5));
+        assert!(!loud[7].are_too_many(Some(&tenant), 5 + TENANT_WINDOW_MS));
     }
 }

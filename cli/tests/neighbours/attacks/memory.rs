@@ -1,5 +1,6 @@
 //! Attacks on memory: what waits for peers that do not read, and what is kept for them.
 
+use std::io::{ErrorKind, Write};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -182,7 +183,6 @@ pub fn half_messages(scene: &Scene) -> Result<String> {
 /// 1,000 HTTP connections of one tenant whose request waits for a bot that says nothing, and which go on
 /// writing. One that is closed comes back.
 pub fn pipelined(scene: &Scene) -> Result<String> {
-    use std::io::{ErrorKind, Write};
     let key = key("evil", 0);
     let mut bot = join(ATTACKER, scene.public, &key, "host")?;
     register(&mut bot, ["bot_s".to_owned()].into_iter(), "s")?;
