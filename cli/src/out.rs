@@ -1,12 +1,12 @@
 //! What is printed: every line of stdout and stderr goes through here.
 //!
-//! | what is wrong | stdout | stderr |
+//! | error | on stdout | on stderr |
 //! | --- | --- | --- |
-//! | nobody reads it any more | the command ends quietly with 0 | nobody is told |
-//! | it cannot be written, like on a full disk | the command ends with 1 | nobody is told |
+//! | broken pipe | the command exits with 0 | ignored |
+//! | any other, like a full disk | the command exits with 1 | ignored |
 //!
-//! 0 and not 141, the code of a program that SIGPIPE ends: whoever reads has all that it wants, and
-//! `t2b bots | head -1` is no failure in a script with `set -o pipefail`.
+//! The code is 0 and not 141, which stands for SIGPIPE: the reader has what it wants, and
+//! `t2b bots | head -1` succeeds in a script with `set -o pipefail`.
 
 use std::fmt::{Arguments, Display};
 use std::io::{self, Write, stderr, stdout};

@@ -239,7 +239,7 @@ fn unacked(ends: Option<SocketEnds>) -> u64 {
 /// kernel, which would hold as much as its buffer takes. More than [`AHEAD_BYTES_MAX`] is an error.
 ///
 /// It is not shut before the peer has taken what its tenant is charged with: of a closed socket the kernel
-/// keeps the answer, and nobody would be charged with that.
+/// keeps the answer, and no tenant would be charged with it.
 ///
 /// hyper takes the end of a request's stream for a peer that is gone, and drops the answer. A peer may
 /// end its sending side and still read, as `nc -N` does; one that is gone resets the connection as

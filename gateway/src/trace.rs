@@ -3,7 +3,7 @@
 //! is said in it.
 //!
 //! Only with an exporter (`OTEL_EXPORTER_OTLP_ENDPOINT`); without one nothing is sampled. What a
-//! client says of traces is not believed: whether its frame is sampled is ours to decide.
+//! client sends about traces is ignored: the gateway decides which frames are sampled.
 
 use std::collections::HashMap;
 

@@ -19,7 +19,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Believes these and nobody else.
+    /// Trusts these proxies only.
     pub fn new(trusted: Vec<Cidr>) -> Self {
         Self {
             trusted,
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_trusted_proxy_is_believed() {
+    fn only_a_trusted_proxy_names_the_source() {
         let proxies = ["10.0.0.0/8"];
         assert_eq!(source(&[], "10.1.1.1", &["1.2.3.4"]), "10.1.1.1");
         assert_eq!(source(&proxies, "9.9.9.9", &["1.2.3.4"]), "9.9.9.9");
