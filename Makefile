@@ -129,10 +129,10 @@ conformance: ## the WebSocket conformance cases
 
 nodes: export TEST_REQUIRE_TOOLS := 1
 nodes: ## several gateways on one Redis, over a bad network
-	$(CARGO) test -p cli --test cluster -- --nocapture
+	$(CARGO) test --workspace --test cluster -- --nocapture
 
 neighbours-short: ## noisy-neighbour tests, short version; part of make test
-	$(CARGO) test -p cli --test neighbours -- --nocapture
+	$(CARGO) test --workspace --test neighbours -- --nocapture
 
 neighbours: tools ## noisy-neighbour tests in full; times must pass, so it needs an idle machine
 	TEST_FULL=1 $(CARGO) test --profile quick --no-default-features -p cli --test neighbours -- --nocapture
@@ -143,12 +143,12 @@ builds: export TEST_REQUIRE_TOOLS := 1
 builds: export TEST_REDIS := $(CURDIR)/.cache/redis/redis-server
 builds: export TEST_CASE := builds
 builds: tools ## the commit of simulation/previous-release and this one as one cluster
-	TEST_PREVIOUS="$$(scripts/previous.sh)" $(CARGO) test -p cli --test cluster -- --nocapture
+	TEST_PREVIOUS="$$(scripts/previous.sh)" $(CARGO) test --workspace --test cluster -- --nocapture
 
 e2e: export TEST_NODE := $(NODE_BIN)/node
 e2e: export TEST_OPENCLAW := $(OPENCLAW)
 e2e: export TEST_REQUIRE_TOOLS := 1
 e2e: export TEST_REDIS := $(CURDIR)/.cache/redis/redis-server
 e2e: plugin-build ## a real OpenClaw behind a real gateway, then with its clients on another node
-	TEST_NODES=1 $(CARGO) test -p cli --test openclaw -- --nocapture
-	TEST_NODES=2 $(CARGO) test -p cli --test openclaw -- --nocapture
+	TEST_NODES=1 $(CARGO) test --workspace --test openclaw -- --nocapture
+	TEST_NODES=2 $(CARGO) test --workspace --test openclaw -- --nocapture

@@ -81,8 +81,8 @@ fn is_persisted(answer: &Value) -> bool {
 fn warn_if_not_persisted(answer: &Value) {
     if !is_persisted(answer) {
         out::tell_warning(
-            "it ends with the next restart of the gateway, which cannot write its state directory; \
-             its log says why",
+            "this lasts only until the gateway restarts, as the gateway cannot write its state \
+             directory; see its log",
         );
     }
 }
@@ -118,7 +118,7 @@ pub async fn using_old(asked: UsingOld) -> Result<(), Failure> {
     let other = other.unwrap_or(0);
     let verb = if other == 1 { "uses" } else { "use" };
     let other = out::count(other, "connection");
-    tell!("{other} of this node {verb} an old secret, {first} the first one");
+    tell!("{other} on this node {verb} an old secret; on the first secret: {first}");
     Ok(())
 }
 
@@ -160,7 +160,7 @@ async fn ask(config: &Config, method: Method, path: &str) -> Result<Value, Failu
         }
         StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => {
             let source = token_source(config, token);
-            let text = format!("the gateway does not know the admin token {source}");
+            let text = format!("the gateway refused the admin token {source}");
             Err(Failure::refused("unauthorized", text).or_next("t2b gateway config"))
         }
         other => {
@@ -185,10 +185,10 @@ fn token_source(config: &Config, token: &Secret<String>) -> String {
     };
     match kept.filter(is_it) {
         Some(path) => format!(
-            "in {}; set state_dir as the gateway has it, or admin_token_file",
+            "in {}; set state_dir to the gateway's state directory, or set admin_token_file",
             path.display()
         ),
-        None => "that admin_token or admin_token_file gives".to_owned(),
+        None => "from admin_token or admin_token_file".to_owned(),
     }
 }
 

@@ -31,7 +31,7 @@ pub enum Command {
     /// Makes, checks and revokes API keys
     #[command(subcommand)]
     Keys(KeysCommand),
-    /// Shuts a user out, and lets one in again
+    /// Suspends and resumes users
     #[command(subcommand)]
     Tenant(TenantCommand),
     /// Lists bots
@@ -58,29 +58,29 @@ pub enum Command {
 pub enum GatewayCommand {
     /// Serves until SIGTERM or Ctrl-C
     Run(AllKeys),
-    /// Asks the running gateway how it is
+    /// Shows the status of the running gateway
     Status(Inspect),
-    /// Prints the configuration that holds, credentials masked
+    /// Prints the effective configuration, with credentials masked
     Config(Inspect),
 }
 
 /// The help of commands that make or check keys.
 const BY_SECRETS: &str = "Reads the gateway's configuration: --config, and each flag and T2B_ variable \
-    of `t2b gateway run --help`. What counts here: --secrets-file, --state-dir, and --redis with \
+    of `t2b gateway run --help`. This command uses only --secrets-file, --state-dir, and --redis with \
     --redis-prefix and --redis-insecure.";
 /// The help of commands that ask the running gateway.
 const BY_TOKEN: &str = "Reads the gateway's configuration: --config, and each flag and T2B_ variable \
-    of `t2b gateway run --help`. What counts here: --admin-listen, --admin-token-file, --state-dir.";
+    of `t2b gateway run --help`. This command uses only --admin-listen, --admin-token-file and --state-dir.";
 
 #[derive(Subcommand)]
 pub enum KeysCommand {
     /// Prints a user's API key
     #[command(after_help = BY_SECRETS)]
     Issue(Issue),
-    /// Makes all keys and tokens of a user void, on the running gateway
+    /// Revokes all keys and tokens of a user, on the running gateway
     #[command(after_help = BY_TOKEN)]
     Revoke(Tenant),
-    /// Says whose key it is
+    /// Verifies a key and prints its user
     #[command(after_help = BY_SECRETS)]
     Verify(Verify),
     /// Prints a new random secret
@@ -102,9 +102,9 @@ pub enum TenantCommand {
 
 #[derive(Subcommand)]
 pub enum BotCommand {
-    /// Answers every message with the same text
+    /// Echoes every message
     Echo(Echo),
-    /// Answers every message by a program: text on its standard input, the answer on its output
+    /// Runs a program for every message: it gets the text on standard input, and its output is the answer
     Exec(Exec),
 }
 
@@ -126,9 +126,9 @@ pub struct Inspect {
 
 #[derive(Args)]
 pub struct Issue {
-    /// Whose
+    /// The user
     pub user: TenantId,
-    /// Of which generation; without: the present one
+    /// Key generation [default: the current one]
     #[arg(long)]
     pub generation: Option<u64>,
     #[command(flatten)]
@@ -157,7 +157,7 @@ pub struct UsingOld {
 
 #[derive(Args)]
 pub struct Tenant {
-    /// Who
+    /// The user
     pub user: TenantId,
     #[command(flatten)]
     pub output: Output,
@@ -171,8 +171,8 @@ pub struct Target {
     /// The gateway
     #[arg(long, env = "T2B_URL", default_value = "ws://127.0.0.1:3000/ws")]
     pub url: String,
-    /// The API key or client token; others on this machine can read it here: prefer --key-file.
-    /// Without any, and with a loopback URL: made for user `local`
+    /// The API key or client token. Prefer --key-file, as others on this machine can read a flag.
+    /// If you give no key and the URL is loopback, t2b makes one for the user `local`
     #[arg(long, conflicts_with = "key_file")]
     pub key: Option<String>,
     /// File that holds the API key or client token [env: T2B_KEY is the key itself]
@@ -191,22 +191,22 @@ pub struct Bots {
 
 #[derive(Args)]
 pub struct Chat {
-    /// With whom
+    /// The bot's id
     pub bot: BotId,
-    /// Sends this, prints the answer, and ends; without: reads lines
+    /// Sends this text, prints the answer and exits. Without it, sends each line of standard input
     #[arg(long)]
     pub text: Option<String>,
     /// How long to wait for the answer
     #[arg(long, default_value = "120s", value_parser = gateway::config::parse_duration)]
     pub timeout: Duration,
-    /// How long to wait for the bot to be online, also for one that was never there; without: 30 s
-    /// for one that is known
+    /// How long to wait for the bot to come online, even if the gateway does not know it
+    /// [default: 30s for a known bot, none for an unknown one]
     #[arg(long, value_parser = gateway::config::parse_duration)]
     pub wait: Option<Duration>,
-    /// Prints frames, one a line
+    /// Prints each frame as one line of JSON
     #[arg(long)]
     pub json: bool,
-    /// The client id that the bot answers to
+    /// Your client id; the bot sends its answers to it
     #[arg(long, value_name = "ID")]
     pub client_id: Option<ClientId>,
     #[command(flatten)]

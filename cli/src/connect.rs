@@ -18,7 +18,7 @@ const LOCAL_USER: &str = "local";
 
 /// What replaces a key from the state directory of the home.
 const OTHER_KEYS: &str =
-    "give --key, --key-file or T2B_KEY, or set T2B_STATE_DIR as the gateway has it";
+    "give --key, --key-file or T2B_KEY, or set T2B_STATE_DIR to the gateway's state directory";
 
 /// A key, and the file of the secret that it was made from, if it was made here.
 struct OwnKey {
@@ -65,7 +65,7 @@ fn unconnected(error: client::Error, url: &str, made_from: Option<&Path>) -> Fai
             let secret = secret.display();
             let text = format!(
                 "the key was made from {secret}, which this gateway does not use; set T2B_STATE_DIR \
-                 as the gateway has it, or give a key: `t2b keys issue USER` makes one from the \
+                 to the gateway's state directory, or give a key: `t2b keys issue USER` makes one from the \
                  gateway's secrets_file"
             );
             Failure::refused("unauthorized", text)
@@ -128,7 +128,7 @@ fn state_dir() -> Result<PathBuf, Failure> {
         .map(PathBuf::from)
         .or_else(|| default_state_dir(&variables))
         .ok_or_else(|| {
-            let text = format!("none given, and there is no HOME to make one in; {OTHER_KEYS}");
+            let text = format!("none given, and HOME is not set, so there is no secret to make one from; {OTHER_KEYS}");
             Failure::usage("key", text)
         })
 }

@@ -166,7 +166,7 @@ fn config() -> Result<Config, Failure> {
         if TcpListener::bind(address).is_ok() {
             flags.set_flag(key, &address.to_string());
         } else {
-            say!("port {port} is in use; another one is taken")?;
+            say!("port {port} is in use; using another one")?;
             flags.set_flag(key, "127.0.0.1:0");
         }
     }

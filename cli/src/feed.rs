@@ -76,13 +76,15 @@ impl Feed {
                 self.lost = true;
                 let (text, seconds) = (error.to_string(), wait.as_secs_f32());
                 let text = term::for_stderr(&text);
-                tell!("{}: {text}; again in {seconds:.1} s", error.reason());
+                tell!("{}: {text}; retrying in {seconds:.1} s", error.reason());
             }
             Event::Connected(_) if self.lost => {
                 self.lost = false;
-                tell!("connected again");
+                tell!("reconnected");
             }
-            Event::Lagged { lost } => tell!("{lost} events came too fast and are lost"),
+            Event::Lagged { lost } => {
+                tell!("{lost} events were dropped because they came too fast")
+            }
             Event::Connected(_)
             | Event::Bots(_)
             | Event::Message(_)

@@ -151,7 +151,7 @@ fn health(nodes: &serde_json::Value) -> String {
     let listed = nodes["nodes"].as_array().into_iter().flatten();
     let unreachable = listed.filter(|node| node["unreachable"].is_string());
     match (nodes["degraded"].as_bool(), unreachable.count()) {
-        (Some(false), 0) => term::green("well"),
+        (Some(false), 0) => term::green("healthy"),
         (Some(false), number) => format!("{} unreachable", out::count(number as u64, "node")),
         (Some(true) | None, _) => "degraded: the store does not answer".to_owned(),
     }
@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn a_cluster_with_an_unreachable_node_is_not_well() {
         let no_secret = || json!("no_common_secret");
-        check(false, [Value::Null, Value::Null], "well");
+        check(false, [Value::Null, Value::Null], "healthy");
         check(false, [Value::Null, no_secret()], "1 node unreachable");
         check(false, [no_secret(), no_secret()], "2 nodes unreachable");
         check(true, [no_secret(), no_secret()], "degraded");

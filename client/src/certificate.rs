@@ -6,7 +6,7 @@ use rustls::CertificateError as Problem;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateError {
     /// Nobody that this machine trusts has signed it.
-    #[error("the gateway's certificate is of an authority that this machine does not trust")]
+    #[error("the gateway's certificate is signed by an authority that this machine does not trust")]
     UnknownIssuer,
     /// It is for other names than that of the URL.
     #[error("the gateway's certificate is not valid for {wanted}, only for {valid}")]

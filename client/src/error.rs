@@ -175,7 +175,7 @@ impl Error {
 fn hint(status: u16) -> &'static str {
     match status {
         404 => {
-            ": there is none at this path; it is usually /ws; is this the admin listener, or is there a base_path?"
+            ": nothing at this path accepts WebSockets. The path is usually /ws, below base_path if that is set; the admin listener has none"
         }
         421 => ": it does not answer for this host name; add it to its allowed_hosts",
         _ => "",

@@ -729,8 +729,8 @@ export type UnregisterReason = "replaced";
 
 /** Every `data.reason` of an `error`. */
 export const ERRORS = {
-  bad_frame: {"code":400,"message":"Frame is not one JSON object as the protocol words it","retryable":false,"since":"now"},
-  bad_request: {"code":400,"message":"Query, header or body is not as the HTTP API words it","retryable":false,"since":"now"},
+  bad_frame: {"code":400,"message":"Frame is not a valid JSON object of this protocol","retryable":false,"since":"now"},
+  bad_request: {"code":400,"message":"Query, header or body is not valid for the HTTP API","retryable":false,"since":"now"},
   unknown_type: {"code":400,"message":"Frame type is not known","retryable":false,"since":"now"},
   missing_field: {"code":400,"message":"A required member is missing","retryable":false,"since":"now"},
   invalid_id: {"code":400,"message":"An id is not valid","retryable":false,"since":"now"},
@@ -770,7 +770,7 @@ export const CLOSES = {
   1002: {"clientShould":"not repeat it","means":"unmasked frame, reserved bits, nested start, long control frame","reason":"protocol_error","since":"now"},
   1003: {"clientShould":"not repeat it","means":"binary message","reason":"unsupported","since":"now"},
   1007: {"clientShould":"not repeat it","means":"text that is not UTF-8","reason":"invalid_utf8","since":"now"},
-  1008: {"clientShould":"fix its frames","means":"20 bad frames (400 family) without a good one between; a flood of control frames, or more than `control_per_second` before `auth_ok`","reason":"bad_frames","since":"now"},
+  1008: {"clientShould":"fix its frames","means":"20 bad frames (400 family) without a good one between; a flood of control frames; before `auth_ok`, more than `control_per_second` control frames, or 1,000 refusals and pongs in 10 s","reason":"bad_frames","since":"now"},
   1009: {"clientShould":"not repeat it","means":"frame or message too large","reason":"too_big","since":"now"},
   1011: {"clientShould":"reconnect with backoff","means":"the gateway's fault","reason":"internal","since":"now"},
   1012: {"clientShould":"reconnect after 0-5 s at random","means":"this node restarts","reason":"restart","since":"now"},
@@ -778,10 +778,10 @@ export const CLOSES = {
   4401: {"clientShould":"stop","means":"credential refused or revoked","reason":"unauthorized","since":"now"},
   4402: {"clientShould":"renew the token, then reconnect","means":"the token expired","reason":"token_expired","since":"now"},
   4403: {"clientShould":"stop","means":"the tenant is suspended","reason":"tenant_suspended","since":"now"},
-  4408: {"clientShould":"reconnect, resume","means":"it took nothing for 10 s, its outbound queue was full for 10 s or when it was owed an answer, or memory ran short","reason":"slow_consumer","since":"now"},
+  4408: {"clientShould":"reconnect, resume","means":"the peer took nothing for 10 s, its outbound queue was full for 10 s or had no room for an answer, or memory ran short","reason":"slow_consumer","since":"now"},
   4409: {"clientShould":"not register that bot again by itself","means":"its last bot was taken over","reason":"replaced","since":"now"},
   4410: {"clientShould":"reconnect","means":"no heartbeat, or no credential in time","reason":"timeout","since":"now"},
-  4429: {"clientShould":"reconnect after `retryAfterMs`","means":"1,000 refusals and pongs in 10 s, fewer if the user's sockets have 2,000 in a second, or too many failed credentials","reason":"too_many_refusals","since":"now"},
+  4429: {"clientShould":"reconnect after `retryAfterMs`","means":"1,000 refusals and pongs on this socket in 10 s; or more than 10 while all sockets of the user have 2,000 in a second; or too many failed credentials","reason":"too_many_refusals","since":"now"},
 } as const;
 
 /** The limits that are the same everywhere. */

@@ -51,7 +51,7 @@ close_codes! {
     ProtocolError   1002 "protocol_error"    Since::Now, "unmasked frame, reserved bits, nested start, long control frame", "not repeat it";
     Unsupported     1003 "unsupported"       Since::Now, "binary message", "not repeat it";
     InvalidUtf8     1007 "invalid_utf8"      Since::Now, "text that is not UTF-8", "not repeat it";
-    PolicyViolation 1008 "bad_frames"        Since::Now, "20 bad frames (400 family) without a good one between; a flood of control frames, or more than `control_per_second` before `auth_ok`", "fix its frames";
+    PolicyViolation 1008 "bad_frames"        Since::Now, "20 bad frames (400 family) without a good one between; a flood of control frames; before `auth_ok`, more than `control_per_second` control frames, or 1,000 refusals and pongs in 10 s", "fix its frames";
     TooBig          1009 "too_big"           Since::Now, "frame or message too large", "not repeat it";
     Internal        1011 "internal"          Since::Now, "the gateway's fault", "reconnect with backoff";
     Restart         1012 "restart"           Since::Now, "this node restarts", "reconnect after 0-5 s at random";
@@ -59,10 +59,10 @@ close_codes! {
     Unauthorized    4401 "unauthorized"      Since::Now, "credential refused or revoked", "stop";
     TokenExpired    4402 "token_expired"     Since::Now, "the token expired", "renew the token, then reconnect";
     Suspended       4403 "tenant_suspended"  Since::Now, "the tenant is suspended", "stop";
-    SlowConsumer    4408 "slow_consumer"     Since::Now, "it took nothing for 10 s, its outbound queue was full for 10 s or when it was owed an answer, or memory ran short", "reconnect, resume";
+    SlowConsumer    4408 "slow_consumer"     Since::Now, "the peer took nothing for 10 s, its outbound queue was full for 10 s or had no room for an answer, or memory ran short", "reconnect, resume";
     Replaced        4409 "replaced"          Since::Now, "its last bot was taken over", "not register that bot again by itself";
     Timeout         4410 "timeout"           Since::Now, "no heartbeat, or no credential in time", "reconnect";
-    TooManyRefusals 4429 "too_many_refusals" Since::Now, "1,000 refusals and pongs in 10 s, fewer if the user's sockets have 2,000 in a second, or too many failed credentials", "reconnect after `retryAfterMs`";
+    TooManyRefusals 4429 "too_many_refusals" Since::Now, "1,000 refusals and pongs on this socket in 10 s; or more than 10 while all sockets of the user have 2,000 in a second; or too many failed credentials", "reconnect after `retryAfterMs`";
 }
 
 #[cfg(test)]

@@ -61,8 +61,8 @@ macro_rules! error_codes {
 }
 
 error_codes! {
-    BadFrame           "bad_frame"            400 false Since::Now, "Frame is not one JSON object as the protocol words it";
-    BadRequest         "bad_request"          400 false Since::Now, "Query, header or body is not as the HTTP API words it";
+    BadFrame           "bad_frame"            400 false Since::Now, "Frame is not a valid JSON object of this protocol";
+    BadRequest         "bad_request"          400 false Since::Now, "Query, header or body is not valid for the HTTP API";
     UnknownType        "unknown_type"         400 false Since::Now, "Frame type is not known";
     MissingField       "missing_field"        400 false Since::Now, "A required member is missing";
     InvalidId          "invalid_id"           400 false Since::Now, "An id is not valid";

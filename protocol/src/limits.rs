@@ -59,10 +59,11 @@ constants! {
     /// Refusals and pongs within [`UNPAID_ANSWERS_WINDOW_MS`] after which the socket is closed with 4429:
     /// no rate of its tenant pays for them.
     UNPAID_ANSWERS_MAX: u32 = 1000;
-    /// The same of all sockets of a tenant on a node within a second: then those are closed that have
-    /// more than [`UNPAID_ANSWERS_FEW`] of them.
+    /// Refusals and pongs that all sockets of a tenant on one node may cause within a second. Beyond that,
+    /// each socket with more than [`UNPAID_ANSWERS_FEW`] of them is closed.
     UNPAID_ANSWERS_PER_TENANT: u32 = 2000;
-    /// As many of them no socket is closed for.
+    /// A socket with at most this many of them within [`UNPAID_ANSWERS_WINDOW_MS`] is not closed for its
+    /// tenant's limit.
     UNPAID_ANSWERS_FEW: u32 = 10;
     /// The window of [`UNPAID_ANSWERS_MAX`], milliseconds.
     UNPAID_ANSWERS_WINDOW_MS: u64 = 10_000;
@@ -117,7 +118,7 @@ constants! {
     /// Most unauthenticated sockets of one source, and at most half of the node's; more are refused with 429.
     ///
     /// A mobile network puts thousands of people behind one address, and a socket authenticates in
-    /// less than a second: 256 at once are some hundred a second.
+    /// less than a second: 256 at once allow more than 256 new sockets a second.
     UNAUTHENTICATED_PER_SOURCE: usize = 256;
     /// Most unauthenticated sockets of a node, and at most a quarter of `sockets_max`; beyond, the oldest of the source with the most is closed.
     ///

@@ -45,9 +45,9 @@ rules! {
     MessageIdUsed   "messageId"      "must be a new one for another body";
     ReplyTo         "replyTo"        "must be 1 to 64 of [A-Za-z0-9._:-]";
     StreamId        "streamId"       "must be 1 to 64 of [A-Za-z0-9._:-]";
-    ConnectionId    "connectionId"   "must be left to the gateway";
-    Epoch           "epoch"          "must be left to the gateway";
-    Offset          "offset"         "must be left to the gateway";
+    ConnectionId    "connectionId"   "must be given once at most; the gateway drops the value";
+    Epoch           "epoch"          "must be given once at most; the gateway drops the value";
+    Offset          "offset"         "must be given once at most; the gateway drops the value";
     Text            "text"           "must be a string";
     TextOfPartial   "text"           "must be a string of at most 65536 bytes of JSON";
     Part            "part"           "must be an integer of 1 to `parts`, and `parts` be given too";

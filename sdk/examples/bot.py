@@ -70,6 +70,9 @@ async def main(url: str, key: str, bot: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3 or "T2B_KEY" not in os.environ:
+        print("usage: T2B_KEY=… python bot.py URL BOT", file=sys.stderr)
+        raise SystemExit(64)
     try:
         asyncio.run(main(sys.argv[1], os.environ["T2B_KEY"], sys.argv[2]))
     except KeyboardInterrupt:

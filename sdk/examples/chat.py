@@ -13,6 +13,7 @@ import sys
 import uuid
 
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 WAIT_SECONDS = 30
 
@@ -43,9 +44,14 @@ async def chat(url: str, key: str, bot: str, text: str) -> str:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 4 or "T2B_KEY" not in os.environ:
+        print("usage: T2B_KEY=… python chat.py URL BOT TEXT", file=sys.stderr)
+        raise SystemExit(64)
     url, bot, text = sys.argv[1:]
     reply = chat(url, os.environ["T2B_KEY"], bot, text)
     try:
         print(asyncio.run(asyncio.wait_for(reply, WAIT_SECONDS)))
-    except Refused as refused:
-        raise SystemExit(f"error: {refused}") from None
+    except asyncio.TimeoutError:
+        raise SystemExit(f"error: no answer within {WAIT_SECONDS} s") from None
+    except (Refused, OSError, ConnectionClosed, InvalidHandshake) as failed:
+        raise SystemExit(f"error: {failed}") from None

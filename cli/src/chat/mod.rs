@@ -62,7 +62,7 @@ async fn is_known(client: &Client, bot: &BotId) -> Result<bool, Failure> {
 }
 
 fn unknown(bot: &BotId) -> Failure {
-    let text = format!("{bot} is no bot of yours; --wait 30s waits for one of that name");
+    let text = format!("you have no bot {bot}; to wait until it registers, give --wait 30s");
     Failure::refused(ErrorCode::BotNotFound.reason(), text).or_next("t2b bots")
 }
 

@@ -15,7 +15,10 @@ fn a_name_that_nobody_has_is_reported_at_once() {
     let begun = Instant::now();
     let said = home.run(&chat).with(77);
     assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
-    assert!(said.contains("error: bot_not_found: bot_typo"), "{said}");
+    assert!(
+        said.contains("error: bot_not_found: you have no bot bot_typo"),
+        "{said}"
+    );
     assert!(said.contains("next: t2b bots"), "{said}");
 }
 
@@ -82,9 +85,9 @@ fn it_says_why_the_connection_is_lost_and_when_it_is_back() {
     waiting.wait_for("waiting for bot_late");
     let public = gateway.public.clone();
     gateway.process.terminate().with(0);
-    waiting.wait_for("again in");
+    waiting.wait_for("retrying in");
     let _again = home.gateway_at(&public, &[]);
-    waiting.wait_for("connected again");
+    waiting.wait_for("reconnected");
 }
 
 #[test]
@@ -102,9 +105,9 @@ fn the_loss_is_told_while_a_line_is_under_way() {
     gateway.process.signal("-STOP");
     phone.type_line("not answered");
     gateway.process.signal("-KILL");
-    phone.wait_for("again in");
+    phone.wait_for("retrying in");
     let _again = home.gateway_at(&gateway.public, &[]);
-    phone.wait_for("connected again");
+    phone.wait_for("reconnected");
 }
 
 #[test]

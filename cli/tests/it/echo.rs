@@ -53,9 +53,9 @@ fn it_says_when_it_is_connected_again() {
     bot.wait_for("is online");
     let public = gateway.public.clone();
     gateway.process.terminate().with(0);
-    bot.wait_for("again in");
+    bot.wait_for("retrying in");
     let _again = home.gateway_at(&public, &[]);
-    bot.wait_for("connected again");
+    bot.wait_for("reconnected");
 }
 
 /// The answer to the longest question has no room for what an answer says besides.

@@ -59,3 +59,21 @@ fn a_bot_in_python() {
 fn a_bot_in_javascript() {
     check("TEST_NODE", "bot.mjs");
 }
+
+#[test]
+fn without_arguments_they_print_their_usage() {
+    for (variable, file) in [
+        ("TEST_PYTHON", "bot.py"),
+        ("TEST_PYTHON", "chat.py"),
+        ("TEST_NODE", "bot.mjs"),
+    ] {
+        let Some(program) = program(variable) else {
+            continue;
+        };
+        let path = format!("{}/../sdk/examples/{file}", env!("CARGO_MANIFEST_DIR"));
+        let ended = Command::new(program).arg(path).output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(64), "{said}");
+        assert!(said.starts_with("usage: T2B_KEY=… "), "{said}");
+    }
+}

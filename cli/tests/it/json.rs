@@ -78,7 +78,7 @@ fn who_uses_an_old_secret() {
     assert_eq!(ask(), expected);
     let using_old = ["keys", "using-old", "--admin-listen", &gateway.admin];
     let said = home.run(&using_old).with(0);
-    let expected = "1 connection of this node uses an old secret, 0 the first one";
+    let expected = "1 connection on this node uses an old secret; on the first secret: 0";
     assert!(said.contains(expected), "{said}");
 }
 

@@ -20,7 +20,7 @@ use super::{Config, Purpose};
 const ADMIN_TOKEN_BYTES_MIN: usize = 16;
 
 const TOKEN_RULE: &str =
-    "an admin token is 16 bytes or more of printable ASCII without space, as a header carries it";
+    "an admin token must be at least 16 printable ASCII characters without spaces";
 
 /// Sets `secrets`. Errors: they are weak, cannot be read or made, or have to be given.
 pub(super) fn secrets(
@@ -45,12 +45,11 @@ pub(super) fn secrets(
             "secrets_file"
         }
         (None, None) if config.redis_url.is_some() => {
-            let problem =
-                "is needed with redis_url: every node has the same; `t2b keys secret` makes one";
+            let problem = "is required with redis_url, and must be the same on every node; `t2b keys secret` makes one";
             return Err(said.conflict("secrets", problem));
         }
         (None, None) if !config.listen.ip().is_loopback() => {
-            let problem = "is needed, as listen is not loopback; `t2b keys secret` makes one";
+            let problem = "is required if listen is not loopback; `t2b keys secret` makes one";
             return Err(said.conflict("secrets", problem));
         }
         (None, None) if !purpose.makes_secrets() => return Ok(()),

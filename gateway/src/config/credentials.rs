@@ -41,7 +41,7 @@ pub enum KeyError {
     #[error(transparent)]
     Redis(#[from] Box<ConnectError>),
     /// It does not answer.
-    #[error("redis does not say the key generation")]
+    #[error("Redis did not return the key generation")]
     Silent,
 }
 

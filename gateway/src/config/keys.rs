@@ -118,14 +118,14 @@ keys! {
     redis_url         = "", Kind::Secret, Since::Now, "The Redis 7 or newer that the nodes of a cluster share: redis://, redis+sentinel://, redis+cluster://, or with rediss for TLS. Unset: a single node. Also --redis; with a password prefer T2B_REDIS_URL or the file, as others on the machine can read a flag";
     redis_prefix      = "t2b", Kind::Text, Since::Now, "Prefix of every key and channel in Redis; it separates two clusters on one Redis";
     redis_insecure    = "false", Kind::Switch, Since::Now, "Skips verification of the Redis server's certificate. For a private CA set SSL_CERT_FILE instead; it replaces the system's CAs";
-    base_path         = "", Kind::Text, Since::Now, "What the paths of the public listener begin with, like /t2b: then WebSockets connect to /t2b/ws, and the HTTP API is below /t2b/v1";
+    base_path         = "", Kind::Text, Since::Now, "Path prefix of the public listener, like /t2b: WebSockets then connect to /t2b/ws, and the HTTP API is below /t2b/v1";
     tls_cert          = "", Kind::Path, Since::Now, "Certificate chain of the public listener, PEM; with tls_key";
     tls_key           = "", Kind::Path, Since::Now, "Private key of the public listener, PEM; with tls_cert";
-    allowed_origins   = "", Kind::List, Since::Now, "Origins of web pages that may connect and use the HTTP API beside the gateway's own, like https://app.example.org or https://*.example.org; null = pages without an origin; * = all";
-    allowed_hosts     = "", Kind::List, Since::Now, "Values of Host that are answered beside IP addresses and localhost, like bots.example.org, *.example.org or bots.example.org:8443; * = all";
+    allowed_origins   = "", Kind::List, Since::Now, "Origins of web pages that may connect and use the HTTP API in addition to the gateway's own, like https://app.example.org or https://*.example.org; null = pages without an origin; * = all";
+    allowed_hosts     = "", Kind::List, Since::Now, "Values of Host that a gateway on loopback accepts in addition to IP addresses and localhost, like bots.example.org, *.example.org or bots.example.org:8443; * = all. Without effect if listen is not loopback";
     trusted_proxies   = "", Kind::List, Since::Now, "Addresses or networks whose X-Forwarded-For is trusted";
     query_keys        = "true", Kind::Switch, Since::Now, "Whether ?token= on /ws is accepted, as old SDKs send it";
-    sockets_max       = "", Kind::Count, Since::Now, "Most sockets at once. Unset: the smaller of two numbers: the open-file limit minus 256; a quarter of memory_max divided by 16 KiB";
+    sockets_max       = "", Kind::Count, Since::Now, "Maximum number of open sockets. Unset: the open-file limit minus 256, or a quarter of memory_max divided by 16 KiB, whichever is smaller";
     log               = "info", Kind::Text, Since::Now, "Log filter: off, error, warn, info, debug or trace, or module=level, several separated by commas";
     log_format        = "text", Kind::OneOf(LOG_FORMATS), Since::Now, "Format of log lines: text or json";
     trace_sample      = "0.01", Kind::Fraction, Since::Now, "Fraction of the messages that are traced, if OTEL_EXPORTER_OTLP_ENDPOINT names a collector (OTLP over HTTP)";

@@ -61,7 +61,7 @@ fn kept_at(dir: &Path, name: &str, path: &Path) -> io::Result<Secret<String>> {
 fn read_private(path: &Path) -> io::Result<Secret<String>> {
     let text = read_text(path, CREDENTIAL_BYTES_MAX)?;
     if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
-        let problem = "others may read it; say: chmod 600";
+        let problem = "other users can read it; run chmod 600 on it";
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, problem));
     }
     match text.trim_start_matches(BYTE_ORDER_MARK).trim() {

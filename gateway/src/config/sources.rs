@@ -222,7 +222,7 @@ impl File<'_> {
         match numbered.find(|(_, item)| item.get_ref().as_str().is_none()) {
             None => Ok(()),
             Some((number, item)) => {
-                let rule = format!("item {number}: expected a text in quotes");
+                let rule = format!("item {number}: expected a quoted string");
                 let problem = with_value(rule, &self.scalar(key, item)?);
                 Err(self.error(key, item, &problem))
             }
@@ -236,7 +236,7 @@ impl File<'_> {
             DeValue::Float(number) => Ok(number.as_str().to_owned()),
             DeValue::Boolean(yes) => Ok(yes.to_string()),
             DeValue::Integer(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
-                Err(self.error(key, value, "expected a text, a number or true or false"))
+                Err(self.error(key, value, "expected a string, a number, true or false"))
             }
         }
     }

@@ -72,7 +72,7 @@ pub const TABLE: &[Metric] = &[
     gauge(
         "t2b_outbound_kernel_bytes",
         &[],
-        "The kernel's part of them, as it was asked last.",
+        "The part of `t2b_outbound_bytes` that the kernel holds, as last measured.",
     ),
     gauge("t2b_memory_max_bytes", &[], "The effective `memory_max`."),
     counter(
@@ -304,7 +304,7 @@ pub const TABLE: &[Metric] = &[
     counter(
         "t2b_tenants_healed_total",
         &[],
-        "Times that the store had less of a tenant than this node.",
+        "Times that this node found that the store had lost entries of a tenant.",
     ),
     counter(
         "t2b_directory_reads_total",

@@ -47,15 +47,15 @@ fn an_error_in_the_file_names_line_key_value_and_rule() {
         ),
         (
             "allowed_hosts = [\n\"a.example\",\n1]",
-            "allowed_hosts (FILE:3): item 2: expected a text in quotes; got \"1\"",
+            "allowed_hosts (FILE:3): item 2: expected a quoted string; got \"1\"",
         ),
         (
             "allowed_origins = true",
-            "allowed_origins (FILE:1): item 1: expected a text in quotes; got \"true\"",
+            "allowed_origins (FILE:1): item 1: expected a quoted string; got \"true\"",
         ),
         (
             "trusted_proxies = [1.5]",
-            "trusted_proxies (FILE:1): item 1: expected a text in quotes; got \"1.5\"",
+            "trusted_proxies (FILE:1): item 1: expected a quoted string; got \"1.5\"",
         ),
         (
             "sockets_max = \"+5\"",
