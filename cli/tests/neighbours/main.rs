@@ -13,7 +13,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `stage.rs` | the course of a case, its verdict and its row |
-//! | `victim.rs`, `peer.rs` | those who talk |
+//! | `victim.rs`, `peer.rs`, `sender.rs` | those who talk |
 //! | `node.rs`, `memory.rs`, `wait.rs` | the process, what it uses, time |
 //! | `attacks/` | the attacks, a file for each kind of resource |
 
@@ -26,6 +26,8 @@ mod memory;
 mod node;
 #[cfg(test)]
 mod peer;
+#[cfg(test)]
+mod sender;
 #[cfg(test)]
 mod stage;
 #[cfg(test)]

@@ -101,6 +101,15 @@ impl Flood {
     }
 }
 
+/// What has arrived and was not expected: a refusal, as a rule.
+pub fn unread(socket: &mut Socket) -> String {
+    let mut chunk = [0; 4096];
+    let _ = socket.stream.set_nonblocking(true);
+    let read = socket.stream.read(&mut chunk).unwrap_or_default();
+    socket.buffer.extend_from_slice(&chunk[..read]);
+    String::from_utf8_lossy(&socket.buffer).into_owned()
+}
+
 /// Throws away what has arrived. Errors: the peer closed.
 pub fn discard(socket: &mut Socket) -> Result<()> {
     let mut chunk = [0; 64 * 1024];

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use loadtest::wire::Socket;
 
-use crate::peer::join;
+use crate::peer::{join, unread};
 use crate::wait::{let_pass, percentile};
 
 /// Time between two messages.
@@ -114,9 +114,14 @@ fn talk(who: &Who, to: SocketAddr, over: &AtomicBool, figures: &mut Figures) -> 
 
 fn there_and_back(phone: &mut Socket, bot: &mut Socket) -> Result<()> {
     phone.send(r#"{"type":"message","data":{"to":"victim-bot","text":"ping"}}"#)?;
-    bot.expect(r#""text":"ping""#)?;
+    if let Err(error) = bot.expect(r#""text":"ping""#) {
+        bail!("no ping: {error:#}; the phone has {}", unread(phone));
+    }
     bot.send(
         r#"{"type":"message","data":{"to":"victim-phone","from":"victim-bot","text":"pong"}}"#,
     )?;
-    phone.expect(r#""text":"pong""#)
+    if let Err(error) = phone.expect(r#""text":"pong""#) {
+        bail!("no pong: {error:#}; the bot has {}", unread(bot));
+    }
+    Ok(())
 }

@@ -36,29 +36,18 @@ impl T2b {
     fn metrics(&self) -> &Metrics {
         &self.member.node.metrics
     }
-
-    fn input(&mut self, input: Input) -> Flow {
-        if self.member.input(input) {
-            Flow::Pause
-        } else {
-            Flow::Continue
-        }
-    }
 }
 
 impl Dialect for T2b {
     fn on_open(&mut self) -> Flow {
         let opened = self.opened.take().unwrap_or_default();
-        self.input(Input::Opened(*opened))
+        self.member.input(Input::Opened(*opened))
     }
 
     fn on_message(&mut self, message: Message) -> Flow {
         match message {
-            Message::Text(text) => {
-                self.member.count(text.len());
-                self.input(Input::Text(text))
-            }
-            Message::Ping(_) | Message::Pong(_) => self.input(Input::Alive),
+            Message::Text(text) => self.member.text(text),
+            Message::Ping(_) | Message::Pong(_) => self.member.input(Input::Alive),
             Message::Binary(_) => Flow::Close(CloseCode::Unsupported),
             Message::Close(_) => Flow::Continue,
         }

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use protocol::TenantId;
 use router_core::Session;
 use router_core::session::Input;
 
-use super::{Entry, Node, Work, lock};
-use crate::ws::{Connection, Ended};
+use super::{Entry, Node, Work, lock, refused_frames};
+use crate::ws::{Connection, Ended, Flow};
 
 /// A connection that the node knows, for as long as this lives.
 pub(super) struct Member {
@@ -38,15 +39,35 @@ impl Member {
         self.entry.owner.get().map(|owner| owner.tenant())
     }
 
-    /// Counts a text frame that it sent.
-    pub(super) fn count(&mut self, bytes: usize) {
+    /// Counts a text frame that it sent, and tells its session; says how to go on.
+    pub(super) fn text(&mut self, text: Bytes) -> Flow {
+        let bytes = text.len();
         self.work.traffic.received(bytes);
+        if !refused_frames::is_large(bytes) {
+            return self.input(Input::Text(text));
+        }
+        let before = self.refused_mark();
+        let flow = self.input(Input::Text(text));
+        match self.entry.owner.get() {
+            Some(owner) if flow == Flow::Continue && self.refused_mark() != before => {
+                Flow::Wait(owner.share.refused.charge(bytes, self.node.uptime_ms()))
+            }
+            _ => flow,
+        }
     }
 
-    /// Tells its session; says whether what comes next must wait for [`Connection::resume`]. What
-    /// it sets in motion is done by the next [`finish`](Self::finish).
-    pub(super) fn input(&mut self, input: Input) -> bool {
-        self.node.input(&self.entry, input, &mut self.work)
+    /// A number that changes when one of its frames is refused or dropped.
+    fn refused_mark(&self) -> (u64, u64) {
+        (self.entry.unpaid_mark(), self.work.dropped)
+    }
+
+    /// Tells its session; says how to go on. What it sets in motion is done by the next
+    /// [`finish`](Self::finish).
+    pub(super) fn input(&mut self, input: Input) -> Flow {
+        match self.node.input(&self.entry, input, &mut self.work) {
+            true => Flow::Pause,
+            false => Flow::Continue,
+        }
     }
 
     /// Tells its tenant that it can take presence again.

@@ -24,6 +24,7 @@ mod logged;
 mod member;
 mod peers;
 mod perform;
+mod refused_frames;
 mod secrets;
 mod seldom;
 mod shed;

@@ -333,7 +333,10 @@ impl Node {
             Fact::Refused(code) => metrics.refused(*code),
             Fact::Delivered { bytes } => work.traffic.delivered(*bytes),
             Fact::Duplicate => metrics.duplicates.increment(1),
-            Fact::BestEffortDropped => metrics.best_effort_dropped.increment(1),
+            Fact::BestEffortDropped => {
+                metrics.best_effort_dropped.increment(1);
+                work.dropped += 1;
+            }
             Fact::BotOnline(_) => metrics.bots_online.increment(1.0),
             Fact::BotOffline => metrics.bots_online.decrement(1.0),
             Fact::Takeover => metrics.takeovers.increment(1),

@@ -3,6 +3,7 @@
 //! ```text
 //! parse all that has arrived -> dialect.on_message ...   then dialect.on_idle (flush), then read
 //! a pause                    -> nothing is parsed or read until Connection::resume
+//! a wait                     -> nothing is parsed or read until it is over
 //! control frames too fast    -> ignored; far too fast, or of an unproven peer: 1008
 //! close, error, peer's Close -> write the queue and Close (2 s), wait for the peer's Close or
 //!                               end of stream (2 s), throwing away what else comes (4 MiB)
@@ -67,6 +68,8 @@ pub enum Flow {
     Continue,
     /// Not before one call of [`Connection::resume`]; later frames wait.
     Pause,
+    /// Not before this time has passed; later frames wait.
+    Wait(Duration),
     /// By closing, after all that is queued.
     Close(CloseCode),
 }
@@ -149,6 +152,7 @@ enum Stop {
     /// Nothing more has arrived.
     Drained,
     Paused,
+    Waits(Duration),
     Over,
     Panicked,
 }
@@ -173,6 +177,7 @@ impl<D: Dialect> Talk<'_, D> {
             match stop {
                 Stop::Drained => self.read().await,
                 Stop::Paused => self.pause().await,
+                Stop::Waits(time) => self.wait(time).await,
                 Stop::Over | Stop::Panicked => return true,
             }
             let lost = self.reader.input() == Input::Ended;
@@ -242,6 +247,7 @@ impl<D: Dialect> Talk<'_, D> {
         match flow {
             Flow::Continue => None,
             Flow::Pause => Some(Stop::Paused),
+            Flow::Wait(time) => Some(Stop::Waits(time)),
             Flow::Close(code) => {
                 self.connection.close(code);
                 Some(Stop::Over)
@@ -265,6 +271,13 @@ impl<D: Dialect> Talk<'_, D> {
         let signals = self.connection.signals();
         poll_fn(|cx| signals.poll_any(cx, RESUMED | CLOSING | BROKEN)).await;
         signals.take(RESUMED);
+    }
+
+    async fn wait(&mut self, time: Duration) {
+        let signals = self.connection.signals();
+        // Its timer is large, and few connections ever need one.
+        let over = poll_fn(|cx| signals.poll_any(cx, CLOSING | BROKEN));
+        let _ = Box::pin(timeout(time, over)).await;
     }
 }
 

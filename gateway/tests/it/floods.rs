@@ -1,9 +1,11 @@
 //! Too much of everything: floods, readers that stop, small frames cut out of large ones.
 
+use std::time::{Duration, Instant};
+
 use futures_util::SinkExt;
 use gateway::ws::SEND_BUFFER_BYTES;
 use protocol::Limits;
-use protocol::limits::UNPAID_ANSWERS_MAX;
+use protocol::limits::{BYTES_PER_UNIT, REFUSED_UNIT_MS, UNPAID_ANSWERS_MAX};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -13,6 +15,8 @@ use crate::stalled::{BULK, fill};
 
 /// Frames of one flood: the burst, and twice as many refusals as are borne.
 const FLOOD: usize = 3000;
+/// Large frames of one socket, fewer than its own rate takes.
+const FEW: u32 = 12;
 
 /// Sends a flood and says how the socket ended; `None`: it lives and is still answered.
 async fn flood(mut socket: Socket, frame: &str) -> Option<u16> {
@@ -94,6 +98,42 @@ async fn pings_within_the_rate_of_frames_are_ended_too() {
         socket.expect("pong").await;
     }
     assert_eq!(socket.closed().await, 4429);
+}
+
+/// A frame that costs much to read and is refused or dropped is followed by a wait, and the sockets
+/// of a tenant take turns: what they send beyond their rates cannot keep the node busy.
+#[tokio::test]
+async fn large_frames_beyond_the_rate_are_read_slowly() {
+    let server = Server::start_with(|config| {
+        (
+            config.limits.messages_per_second,
+            config.limits.messages_burst,
+        ) = (1, 1);
+    })
+    .await;
+    let text = "x".repeat(25 * BYTES_PER_UNIT as usize);
+    let partial = json!({"to": "nobody", "streamId": "s", "seq": 1, "text": &text[..60_000]});
+    let partial = json!({"type": "message_partial", "data": partial}).to_string();
+    for (frame, units) in [(message("nobody", &text), 25), (partial, 7)] {
+        let mut pair = [
+            server.client("alice", "phone").await,
+            server.client("alice", "desk").await,
+        ];
+        // What is left of the rate.
+        while pair[0].ask(message("nobody", "x")).await["data"]["reason"] != "rate_limited" {}
+        let begun = Instant::now();
+        for _ in 0..FEW {
+            for socket in &mut pair {
+                socket.send(frame.as_str()).await;
+            }
+        }
+        for socket in &mut pair {
+            socket.send(r#"{"type":"ping","id":"last"}"#).await;
+            while socket.next().await.expect("it stays open")["id"] != "last" {}
+        }
+        let least = Duration::from_millis(units * REFUSED_UNIT_MS * 2 * u64::from(FEW));
+        assert!(begun.elapsed() >= least, "{units}: {:?}", begun.elapsed());
+    }
 }
 
 #[tokio::test]

@@ -802,6 +802,8 @@ export const LIMITS = {
   listDefault: 100,
   listMax: 1000,
   bytesPerUnit: 8192,
+  refusedUnitMs: 1,
+  refusedWaitMsMax: 10000,
   tokenShare: 4,
   badFramesMax: 20,
   unpaidAnswersMax: 1000,

@@ -8,7 +8,7 @@ use anyhow::Result;
 use loadtest::wire::{self, PING, Socket};
 
 use crate::node::{ADMIN_TOKEN, key};
-use crate::peer::{ATTACKER, Flood, connect, discard, request, upgrade};
+use crate::peer::{ATTACKER, connect, discard, request, upgrade};
 use crate::stage::Scene;
 use crate::wait::let_pass;
 
@@ -165,13 +165,4 @@ pub fn admin_listener(scene: &Scene) -> Result<String> {
     let (status, _) = request(&mut stream, "GET", "/admin/v1/nodes", ADMIN_TOKEN, "")?;
     anyhow::ensure!(status == 200, "the good token gets {status}");
     Ok(format!("{tries} bad tokens answered"))
-}
-
-/// Sends as many text frames as the socket takes now; for attacks of other files.
-pub fn push_all(socket: &mut Socket, flood: &mut Flood, text: &str) -> Result<usize> {
-    let mut count = 0;
-    while count < 64 && flood.push(socket, text)? {
-        count += 1;
-    }
-    Ok(count)
 }

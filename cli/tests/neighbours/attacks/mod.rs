@@ -126,4 +126,9 @@ pub const CASES: &[Case] = &[
         attack: rates::large_messages,
         ..CASE
     },
+    Case {
+        name: "large_bodies",
+        attack: rates::large_bodies,
+        ..CASE
+    },
 ];

@@ -5,39 +5,39 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use loadtest::wire::Socket;
 
-use super::admission::push_all;
 use crate::node::key;
 use crate::peer::{ATTACKER, Flood, connect, discard, join, register, request, upgrade};
+use crate::sender::{SteadySender, closed};
 use crate::stage::Scene;
 use crate::wait::let_pass;
 
 const IDLE: Duration = Duration::from_millis(1);
+/// Of a large message.
+const LARGE_BYTES: usize = 250 * 1024;
 /// A socket's pings: 480 a second.
 const PINGS_AT_ONCE: usize = 24;
 const PINGS_EVERY: Duration = Duration::from_millis(50);
 /// Between two registrations of a socket: five a second.
 const RENAMED_EVERY: Duration = Duration::from_millis(200);
 
-/// Sends one frame again and again on each socket, and reads what comes back.
-fn repeat(scene: &Scene, sockets: Vec<Socket>, text: &str) -> Result<usize> {
-    let mut sockets: Vec<_> = sockets.into_iter().map(|it| (it, Flood::new())).collect();
-    for (socket, _) in &sockets {
-        socket.stream.set_nonblocking(true)?;
-    }
+/// Has each of them send one frame again and again; says how often, and how often they were closed.
+fn repeat(scene: &Scene, senders: &mut [SteadySender], text: &str) -> (usize, usize) {
     scene.in_place();
     let mut sent = 0;
     while !scene.is_over() {
-        let before = sent;
-        sockets.retain_mut(|(socket, flood)| {
-            let pushed = discard(socket).and_then(|()| push_all(socket, flood, text));
-            sent += pushed.as_ref().copied().unwrap_or(0);
-            pushed.is_ok()
-        });
-        if sent == before {
+        let now: usize = senders.iter_mut().map(|sender| sender.push(text)).sum();
+        sent += now;
+        if now == 0 {
             let_pass(IDLE);
         }
     }
-    Ok(sent)
+    (sent, closed(senders))
+}
+
+/// Clients of one tenant with a socket each.
+fn senders(scene: &Scene, count: usize, key: &str) -> Result<Vec<SteadySender>> {
+    let all = (0..count).map(|i| SteadySender::begin(scene.public, key, &format!("sender{i}")));
+    all.collect()
 }
 
 /// A socket that holds 64 bots, again and again until there are so many.
@@ -95,12 +95,11 @@ pub fn joins(scene: &Scene) -> Result<String> {
 pub fn lists(scene: &Scene) -> Result<String> {
     let key = key("evil", 0);
     let bots = bots(scene, scene.count(1000), &key)?;
-    let readers = (0..16).map(|number| join(ATTACKER, scene.public, &key, &format!("r{number}")));
-    let readers: Result<Vec<_>> = readers.collect();
+    let mut readers = senders(scene, 16, &key)?;
     let text = r#"{"type":"list_bots","data":{"limit":1000}}"#;
-    let asked = repeat(scene, readers?, text)?;
+    let (asked, closed) = repeat(scene, &mut readers, text);
     drop(bots);
-    Ok(format!("{asked} lists"))
+    Ok(format!("{asked} lists, closed {closed} times"))
 }
 
 /// The same over HTTP.
@@ -210,36 +209,74 @@ pub fn fan_out(scene: &Scene) -> Result<String> {
         phones.push(phone);
     }
     let opened = phones.len();
-    let mut sender = join(ATTACKER, scene.public, &key, "sender")?;
-    sender.stream.set_nonblocking(true)?;
-    let mut flood = Flood::new();
+    let mut sender = SteadySender::begin(scene.public, &key, "sender")?;
     let text = r#"{"type":"message","data":{"to":"phone","text":"to all of them"}}"#;
     scene.in_place();
     let mut sent = 0;
     while !scene.is_over() {
-        discard(&mut sender)?;
-        sent += push_all(&mut sender, &mut flood, text)?;
+        sent += sender.push(text);
         phones.retain_mut(|phone| discard(phone).is_ok());
     }
-    Ok(format!("{opened} sockets, {sent} messages"))
+    Ok(format!(
+        "{opened} sockets, {sent} messages, sender closed {} times",
+        sender.closed
+    ))
 }
 
-/// Messages of 250 KiB between two sockets of one tenant.
+/// Messages of 250 KiB from 64 sockets to one that reads, far beyond the tenant's rates.
 pub fn large_messages(scene: &Scene) -> Result<String> {
     let key = key("evil", 0);
     let mut phone = join(ATTACKER, scene.public, &key, "phone")?;
     phone.stream.set_nonblocking(true)?;
-    let mut sender = join(ATTACKER, scene.public, &key, "sender")?;
-    sender.stream.set_nonblocking(true)?;
-    let text = "x".repeat(250 * 1024);
+    let mut senders = senders(scene, 64, &key)?;
+    let text = "x".repeat(LARGE_BYTES);
     let text = format!(r#"{{"type":"message","data":{{"to":"phone","text":"{text}"}}}}"#);
-    let mut flood = Flood::new();
     scene.in_place();
     let mut sent = 0;
     while !scene.is_over() {
-        discard(&mut sender)?;
-        discard(&mut phone)?;
-        sent += usize::from(flood.push(&mut sender, &text)?);
+        let before = sent;
+        for sender in &mut senders {
+            sent += sender.push(&text);
+            discard(&mut phone)?;
+        }
+        if sent == before {
+            let_pass(IDLE);
+        }
     }
-    Ok(format!("{sent} messages of 250 KiB"))
+    let closed = closed(&senders);
+    Ok(format!("{sent} messages, senders closed {closed} times"))
+}
+
+/// The same over HTTP, on eight kept connections.
+pub fn large_bodies(scene: &Scene) -> Result<String> {
+    let key = key("evil", 0);
+    let mut phone = join(ATTACKER, scene.public, &key, "phone")?;
+    phone.stream.set_nonblocking(true)?;
+    let text = "x".repeat(LARGE_BYTES);
+    let body = format!(r#"{{"to":"phone","text":"{text}"}}"#);
+    scene.in_place();
+    let post = || -> Result<(usize, usize)> {
+        let mut stream = connect(ATTACKER, scene.public)?;
+        let (mut accepted, mut refused) = (0, 0);
+        while !scene.is_over() {
+            match request(&mut stream, "POST", "/v1/messages", &key, &body) {
+                Ok((200..300, _)) => accepted += 1,
+                Ok(_) => refused += 1,
+                Err(_) => stream = connect(ATTACKER, scene.public)?,
+            }
+        }
+        Ok((accepted, refused))
+    };
+    let (accepted, refused) = std::thread::scope(|scope| {
+        let posts: Vec<_> = (0..8).map(|_| scope.spawn(post)).collect();
+        while !scene.is_over() {
+            discard(&mut phone)?;
+            let_pass(IDLE);
+        }
+        posts.into_iter().try_fold((0, 0), |sum, post| {
+            let (accepted, refused) = post.join().expect("no panic")?;
+            anyhow::Ok((sum.0 + accepted, sum.1 + refused))
+        })
+    })?;
+    Ok(format!("{accepted} accepted, {refused} refused"))
 }

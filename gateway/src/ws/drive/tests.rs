@@ -26,6 +26,20 @@ struct Pair {
 }
 
 fn pair(pipe_bytes: usize) -> Pair {
+    let (tell, told) = tokio::sync::mpsc::unbounded_channel();
+    let (peer, connection, task) = speak(pipe_bytes, Deaf(tell));
+    Pair {
+        peer,
+        connection,
+        told,
+        task,
+    }
+}
+
+fn speak<D: Dialect + 'static>(
+    pipe_bytes: usize,
+    dialect: D,
+) -> (DuplexStream, Arc<Connection>, JoinHandle<Ended>) {
     let (peer, ours) = duplex(pipe_bytes);
     let (read, write) = split_boxed(ours);
     let budget = Budget::new(1 << 20, None);
@@ -42,14 +56,35 @@ fn pair(pipe_bytes: usize) -> Pair {
             budget,
         },
     );
-    let (tell, told) = tokio::sync::mpsc::unbounded_channel();
-    let task = tokio::spawn(drive(reader, connection.clone(), Deaf(tell), 20));
-    Pair {
-        peer,
-        connection,
-        told,
-        task,
+    let task = tokio::spawn(drive(reader, connection.clone(), dialect, 20));
+    (peer, connection, task)
+}
+
+/// Waits a second after each message.
+struct Slow(tokio::sync::mpsc::UnboundedSender<Instant>);
+
+impl Dialect for Slow {
+    fn on_message(&mut self, _message: Message) -> Flow {
+        self.0.send(Instant::now()).unwrap();
+        Flow::Wait(Duration::from_secs(1))
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_told_during_a_wait_and_a_close_ends_it() {
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (mut peer, connection, task) = speak(1000, Slow(tell));
+    let empty_text = [0x81, 0x80, 0, 0, 0, 0];
+    peer.write_all(&empty_text.repeat(3)).await.unwrap();
+    let first = told.recv().await.unwrap();
+    for seconds in 1..3 {
+        let later = told.recv().await.unwrap();
+        assert_eq!(later - first, Duration::from_secs(seconds));
+    }
+    connection.close(CloseCode::Restart);
+    drop(peer);
+    task.await.unwrap();
+    assert_eq!(first.elapsed(), Duration::from_secs(2));
 }
 
 #[tokio::test(start_paused = true)]
