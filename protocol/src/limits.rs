@@ -52,11 +52,10 @@ constants! {
     /// Bytes that weigh as much as one more frame or message: to carry 8 KiB more costs about what a
     /// small message costs.
     BYTES_PER_UNIT: u32 = 8 * 1024;
-    /// How long a socket is not read after a refused or dropped frame, milliseconds for each 8 KiB of it:
-    /// no rate pays for what it cost to read. The sockets of a tenant take turns.
-    REFUSED_UNIT_MS: u64 = 1;
-    /// Longest such wait, milliseconds.
-    REFUSED_WAIT_MS_MAX: u64 = 10_000;
+    /// Bytes of frames that a node reads of a tenant beyond its rates, a second: their sockets take turns.
+    UNPAID_BYTES_PER_SECOND: u64 = 8 * 1024 * 1024;
+    /// Longest that a socket waits for its turn, milliseconds; one whose turn is later is closed with 4429.
+    UNPAID_WAIT_MS_MAX: u64 = 1000;
     /// Which part of its tenant's rates the bearers of one client's tokens have together: a quarter.
     TOKEN_SHARE: u32 = 4;
     /// Bad frames (400 family) without a good one between, after which the socket is closed with 1008.

@@ -62,11 +62,6 @@ impl Entry {
         self.unpaid.are_too_many(of_tenant, now_ms)
     }
 
-    /// A number that changes with each refusal and pong that it gets.
-    pub(super) fn unpaid_mark(&self) -> u64 {
-        self.unpaid.mark()
-    }
-
     /// `index`: of the shard of its tenant.
     pub(super) fn set_shard(&self, index: usize) {
         self.shard.store(index as u32, Ordering::Relaxed);

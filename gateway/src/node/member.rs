@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::TenantId;
+use protocol::{CloseCode, TenantId};
 use router_core::Session;
 use router_core::session::Input;
 
-use super::{Entry, Node, Work, lock, refused_frames};
+use super::unpaid_frames::Turn;
+use super::{Entry, Node, Work, lock};
 use crate::ws::{Connection, Ended, Flow};
 
 /// A connection that the node knows, for as long as this lives.
@@ -43,22 +44,21 @@ impl Member {
     pub(super) fn text(&mut self, text: Bytes) -> Flow {
         let bytes = text.len();
         self.work.traffic.received(bytes);
-        if !refused_frames::is_large(bytes) {
-            return self.input(Input::Text(text));
-        }
-        let before = self.refused_mark();
+        self.work.is_unpaid = false;
         let flow = self.input(Input::Text(text));
-        match self.entry.owner.get() {
-            Some(owner) if flow == Flow::Continue && self.refused_mark() != before => {
-                Flow::Wait(owner.share.refused.charge(bytes, self.node.uptime_ms()))
-            }
-            _ => flow,
+        if flow != Flow::Continue || !self.work.is_unpaid {
+            return flow;
         }
-    }
-
-    /// A number that changes when one of its frames is refused or dropped.
-    fn refused_mark(&self) -> (u64, u64) {
-        (self.entry.unpaid_mark(), self.work.dropped)
+        // Before it has a tenant it may send little, and is closed soon.
+        let Some(owner) = self.entry.owner.get() else {
+            return flow;
+        };
+        let unpaid = &owner.share.unpaid_frames;
+        match unpaid.charge(bytes, self.node.uptime_ms()) {
+            Turn::Now => flow,
+            Turn::In(wait) => Flow::Wait(wait),
+            Turn::TooLate => Flow::Close(CloseCode::TooManyRefusals),
+        }
     }
 
     /// Tells its session; says how to go on. What it sets in motion is done by the next

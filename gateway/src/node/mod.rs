@@ -24,7 +24,6 @@ mod logged;
 mod member;
 mod peers;
 mod perform;
-mod refused_frames;
 mod secrets;
 mod seldom;
 mod shed;
@@ -33,6 +32,7 @@ mod source;
 mod tenant_budgets;
 mod ticker;
 mod unpaid_answers;
+mod unpaid_frames;
 mod work;
 
 use std::collections::HashMap;

@@ -330,13 +330,14 @@ impl Node {
         let metrics = &self.metrics;
         match fact {
             Fact::Authenticated => metrics.authenticated.increment(1),
-            Fact::Refused(code) => metrics.refused(*code),
+            Fact::Refused(code) => {
+                metrics.refused(*code);
+                work.is_unpaid |= *code == ErrorCode::RateLimited;
+            }
             Fact::Delivered { bytes } => work.traffic.delivered(*bytes),
             Fact::Duplicate => metrics.duplicates.increment(1),
-            Fact::BestEffortDropped => {
-                metrics.best_effort_dropped.increment(1);
-                work.dropped += 1;
-            }
+            Fact::BestEffortDropped => metrics.best_effort_dropped.increment(1),
+            Fact::Unpaid => work.is_unpaid = true,
             Fact::BotOnline(_) => metrics.bots_online.increment(1.0),
             Fact::BotOffline => metrics.bots_online.decrement(1.0),
             Fact::Takeover => metrics.takeovers.increment(1),

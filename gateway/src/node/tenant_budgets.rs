@@ -5,8 +5,8 @@ use std::sync::Arc;
 use protocol::{Limits, TenantId};
 use router_core::ConnKey;
 
-use super::refused_frames::RefusedFrames;
 use super::unpaid_answers::UnpaidAnswers;
+use super::unpaid_frames::UnpaidFrames;
 use super::{Entry, Node, ShardState};
 use crate::ws::budget::Place;
 use crate::ws::{Budget, ReadLimits, WriteLimits};
@@ -30,7 +30,7 @@ pub(super) struct TenantShare {
     /// Its name, in the one copy that all its sockets share.
     pub(super) tenant: TenantId,
     pub(super) unpaid: UnpaidAnswers,
-    pub(super) refused: RefusedFrames,
+    pub(super) unpaid_frames: UnpaidFrames,
 }
 
 /// Stands for a client id where many are counted: a hash with the process's random keys.
@@ -166,7 +166,7 @@ impl TenantBudgets {
             share: Arc::new(TenantShare {
                 tenant: tenant.clone(),
                 unpaid: UnpaidAnswers::default(),
-                refused: RefusedFrames::default(),
+                unpaid_frames: UnpaidFrames::default(),
             }),
             clients: ClientShares::default(),
             limits,

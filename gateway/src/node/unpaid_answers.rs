@@ -35,11 +35,6 @@ impl UnpaidAnswers {
         (counted(old) & COUNT_MAX) as u32
     }
 
-    /// A number that changes with each one that is counted.
-    pub(super) fn mark(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
     /// Counts one of a socket and of its tenant, if it has one; says whether the socket is closed for
     /// it: alone it has too many, or its tenant has and it has more than a few.
     pub(super) fn are_too_many(&self, of_tenant: Option<&Self>, now_ms: Millis) -> bool {

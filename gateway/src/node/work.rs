@@ -22,8 +22,8 @@ pub(crate) struct Work {
     pub(super) registered: Vec<(Arc<Entry>, BotId)>,
     pub(super) told: VecDeque<(Arc<Entry>, Notice)>,
     pub(super) traffic: Traffic,
-    /// How many partials and typing signals were dropped.
-    pub(super) dropped: u64,
+    /// Whether a frame was not paid for by a rate of its tenant.
+    pub(super) is_unpaid: bool,
 }
 
 impl Work {

@@ -3,7 +3,7 @@
 //! ```text
 //! parse all that has arrived -> dialect.on_message ...   then dialect.on_idle (flush), then read
 //! a pause                    -> nothing is parsed or read until Connection::resume
-//! a wait                     -> nothing is parsed or read until it is over
+//! a wait                     -> nothing is parsed or read until it is over, or the connection closes
 //! control frames too fast    -> ignored; far too fast, or of an unproven peer: 1008
 //! close, error, peer's Close -> write the queue and Close (2 s), wait for the peer's Close or
 //!                               end of stream (2 s), throwing away what else comes (4 MiB)
@@ -169,6 +169,10 @@ impl<D: Dialect> Talk<'_, D> {
             if matches!(stop, Stop::Panicked) || guarded(|| self.dialect.on_idle()).is_none() {
                 self.connection.close(CloseCode::Internal);
                 return false;
+            }
+            if matches!(stop, Stop::Waits(_)) && !self.reader.leave_unread() {
+                self.connection.close(CloseCode::TooManyRefusals);
+                return true;
             }
             if self.assembling != self.reader.assembling() {
                 self.assembling = self.reader.assembling();

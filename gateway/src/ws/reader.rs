@@ -23,6 +23,7 @@ use tokio::io::ReadBuf;
 use super::budget::{Budget, Charge};
 use super::frame::{Head, close_code_is_valid};
 use super::stream::ReadHalf;
+use crate::socket_options::UNREAD_BYTES_MAX;
 
 /// Room made for one read, bytes: about 30 chat frames, so that they are answered in one write.
 const READ_BYTES: usize = 8 * 1024;
@@ -213,14 +214,27 @@ impl Reader {
 
     /// Charges what waits for the rest of its message: nothing at all in the common case.
     fn charge(&mut self) -> Result<(), CloseCode> {
-        let fragments = self.partial.as_ref().map_or(0, |partial| {
-            partial.bytes.len() + partial.fragments * FRAGMENT_OVERHEAD_BYTES
-        });
         let frame = self.head.map_or(0, |_| self.buffer.len());
-        match self.held.set((fragments + frame) as u64) {
+        match self.held.set((self.fragment_bytes() + frame) as u64) {
             true => Ok(()),
             false => Err(CloseCode::TryLater),
         }
+    }
+
+    fn fragment_bytes(&self) -> usize {
+        self.partial.as_ref().map_or(0, |partial| {
+            partial.bytes.len() + partial.fragments * FRAGMENT_OVERHEAD_BYTES
+        })
+    }
+
+    /// Gives back the room of what was parsed, and charges for what follows it, which is not read for a while,
+    /// here and in the kernel. False: there is no room for it.
+    pub(super) fn leave_unread(&mut self) -> bool {
+        // A slice of the old buffer would hold all of it.
+        self.buffer = BytesMut::from(&self.buffer[..]);
+        let fragments = self.fragment_bytes();
+        self.held
+            .set((fragments + self.buffer.len() + UNREAD_BYTES_MAX) as u64)
     }
 
     /// Reads once. Ready: there is something new to parse, or [`Input::Ended`]. Cancel safe.

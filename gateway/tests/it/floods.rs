@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::SinkExt;
 use gateway::ws::SEND_BUFFER_BYTES;
 use protocol::Limits;
-use protocol::limits::{BYTES_PER_UNIT, REFUSED_UNIT_MS, UNPAID_ANSWERS_MAX};
+use protocol::limits::{UNPAID_ANSWERS_MAX, UNPAID_BYTES_PER_SECOND};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -100,8 +100,8 @@ async fn pings_within_the_rate_of_frames_are_ended_too() {
     assert_eq!(socket.closed().await, 4429);
 }
 
-/// A frame that costs much to read and is refused or dropped is followed by a wait, and the sockets
-/// of a tenant take turns: what they send beyond their rates cannot keep the node busy.
+/// A frame that costs much to read, and that no rate pays for, is followed by a wait, and the sockets of
+/// a tenant take turns: what they send beyond their rates cannot keep the node busy.
 #[tokio::test]
 async fn large_frames_beyond_the_rate_are_read_slowly() {
     let server = Server::start_with(|config| {
@@ -111,10 +111,11 @@ async fn large_frames_beyond_the_rate_are_read_slowly() {
         ) = (1, 1);
     })
     .await;
-    let text = "x".repeat(25 * BYTES_PER_UNIT as usize);
+    let text = "x".repeat(200 * 1024);
     let partial = json!({"to": "nobody", "streamId": "s", "seq": 1, "text": &text[..60_000]});
     let partial = json!({"type": "message_partial", "data": partial}).to_string();
-    for (frame, units) in [(message("nobody", &text), 25), (partial, 7)] {
+    let padded = json!({"type": "ping", "padding": &text}).to_string();
+    for frame in [message("nobody", &text), partial, padded] {
         let mut pair = [
             server.client("alice", "phone").await,
             server.client("alice", "desk").await,
@@ -131,8 +132,9 @@ async fn large_frames_beyond_the_rate_are_read_slowly() {
             socket.send(r#"{"type":"ping","id":"last"}"#).await;
             while socket.next().await.expect("it stays open")["id"] != "last" {}
         }
-        let least = Duration::from_millis(units * REFUSED_UNIT_MS * 2 * u64::from(FEW));
-        assert!(begun.elapsed() >= least, "{units}: {:?}", begun.elapsed());
+        let bytes = frame.len() as u64 * 2 * u64::from(FEW);
+        let least = Duration::from_millis(1000 * bytes / UNPAID_BYTES_PER_SECOND - 1);
+        assert!(begun.elapsed() >= least, "{least:?}: {:?}", begun.elapsed());
     }
 }
 

@@ -260,7 +260,12 @@ impl Session {
         let within_rate = self
             .frames
             .take_weighed(env.now_ms, self.frame_rate(), weight);
-        match (decode(text), within_rate) {
+        let decoded = decode(text);
+        let paid = decoded.as_ref().map_or(0, |it| message_bytes(&it.request));
+        if text.len() - paid.min(text.len()) >= BYTES_PER_UNIT as usize {
+            fx.push(Effect::Note(Fact::Unpaid));
+        }
+        match (decoded, within_rate) {
             (Err(rejected), Ok(())) => self.reject(env, &rejected, fx),
             (Err(Rejected { id, message_id, .. }), Err(retry_ms)) => {
                 let refusal = Refusal::rate(retry_ms).of(message_id);
@@ -271,7 +276,10 @@ impl Session {
                 let refusal = Refusal::rate(retry_ms).of(message_id_of(&frame.request));
                 self.refuse(env, frame.id.as_ref(), refusal, fx);
             }
-            (Ok(_), Err(_)) => fx.push(Effect::Note(Fact::BestEffortDropped)),
+            (Ok(_), Err(_)) => {
+                fx.push(Effect::Note(Fact::BestEffortDropped));
+                fx.push(Effect::Note(Fact::Unpaid));
+            }
         }
     }
 
@@ -397,6 +405,15 @@ fn message_id_of(request: &Request) -> Option<MessageId> {
 }
 
 /// Whether the protocol promises an answer to this request.
+/// Bytes of a frame that its tenant's rates weigh.
+fn message_bytes(request: &Request) -> usize {
+    if let Request::Send(send) = request {
+        send.message.body.len()
+    } else {
+        0
+    }
+}
+
 fn has_answer(request: &Request) -> bool {
     match request {
         Request::Send(send) => send.message.kind == protocol::frame::SendKind::Message,

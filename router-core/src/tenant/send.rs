@@ -417,6 +417,9 @@ impl Tenant {
         fx: &mut Effects,
     ) {
         if route.envelope.message.kind != SendKind::Message {
+            if code == ErrorCode::RateLimited {
+                fx.push(Effect::Note(Fact::Unpaid));
+            }
             return fx.push(Effect::Note(Fact::BestEffortDropped));
         }
         refuse(env, &route.asked(), code, retry_ms, fx);

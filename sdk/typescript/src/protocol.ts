@@ -781,7 +781,7 @@ export const CLOSES = {
   4408: {"clientShould":"reconnect, resume","means":"the peer took nothing for 10 s, its outbound queue was full for 10 s or had no room for an answer, or memory ran short","reason":"slow_consumer","since":"now"},
   4409: {"clientShould":"not register that bot again by itself","means":"its last bot was taken over","reason":"replaced","since":"now"},
   4410: {"clientShould":"reconnect","means":"no heartbeat, or no credential in time","reason":"timeout","since":"now"},
-  4429: {"clientShould":"reconnect after `retryAfterMs`","means":"1,000 refusals and pongs on this socket in 10 s; or more than 10 while all sockets of the user have 2,000 in a second; or too many failed credentials","reason":"too_many_refusals","since":"now"},
+  4429: {"clientShould":"reconnect after `retryAfterMs`","means":"1,000 refusals and pongs on this socket in 10 s; or more than 10 while all sockets of the user have 2,000 in a second; frames beyond the rates that would be read more than a second late; or too many failed credentials","reason":"too_many_refusals","since":"now"},
 } as const;
 
 /** The limits that are the same everywhere. */
@@ -802,8 +802,8 @@ export const LIMITS = {
   listDefault: 100,
   listMax: 1000,
   bytesPerUnit: 8192,
-  refusedUnitMs: 1,
-  refusedWaitMsMax: 10000,
+  unpaidBytesPerSecond: 8388608,
+  unpaidWaitMsMax: 1000,
   tokenShare: 4,
   badFramesMax: 20,
   unpaidAnswersMax: 1000,

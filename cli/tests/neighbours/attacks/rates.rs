@@ -223,12 +223,12 @@ pub fn fan_out(scene: &Scene) -> Result<String> {
     ))
 }
 
-/// Messages of 250 KiB from 64 sockets to one that reads, far beyond the tenant's rates.
+/// Messages of 250 KiB from 500 sockets to one that reads, far beyond the tenant's rates.
 pub fn large_messages(scene: &Scene) -> Result<String> {
     let key = key("evil", 0);
     let mut phone = join(ATTACKER, scene.public, &key, "phone")?;
     phone.stream.set_nonblocking(true)?;
-    let mut senders = senders(scene, 64, &key)?;
+    let mut senders = senders(scene, scene.count(500), &key)?;
     let text = "x".repeat(LARGE_BYTES);
     let text = format!(r#"{{"type":"message","data":{{"to":"phone","text":"{text}"}}}}"#);
     scene.in_place();
@@ -247,7 +247,7 @@ pub fn large_messages(scene: &Scene) -> Result<String> {
     Ok(format!("{sent} messages, senders closed {closed} times"))
 }
 
-/// The same over HTTP, on eight kept connections.
+/// The same over HTTP, on eight kept connections; half of them send what is no JSON in the end.
 pub fn large_bodies(scene: &Scene) -> Result<String> {
     let key = key("evil", 0);
     let mut phone = join(ATTACKER, scene.public, &key, "phone")?;
@@ -255,11 +255,12 @@ pub fn large_bodies(scene: &Scene) -> Result<String> {
     let text = "x".repeat(LARGE_BYTES);
     let body = format!(r#"{{"to":"phone","text":"{text}"}}"#);
     scene.in_place();
-    let post = || -> Result<(usize, usize)> {
+    let post = |is_whole: bool| -> Result<(usize, usize)> {
+        let body = &body[..body.len() - usize::from(!is_whole)];
         let mut stream = connect(ATTACKER, scene.public)?;
         let (mut accepted, mut refused) = (0, 0);
         while !scene.is_over() {
-            match request(&mut stream, "POST", "/v1/messages", &key, &body) {
+            match request(&mut stream, "POST", "/v1/messages", &key, body) {
                 Ok((200..300, _)) => accepted += 1,
                 Ok(_) => refused += 1,
                 Err(_) => stream = connect(ATTACKER, scene.public)?,
@@ -268,7 +269,9 @@ pub fn large_bodies(scene: &Scene) -> Result<String> {
         Ok((accepted, refused))
     };
     let (accepted, refused) = std::thread::scope(|scope| {
-        let posts: Vec<_> = (0..8).map(|_| scope.spawn(post)).collect();
+        let posts: Vec<_> = (0..8)
+            .map(|i| scope.spawn(move || post(i % 2 == 0)))
+            .collect();
         while !scene.is_over() {
             discard(&mut phone)?;
             let_pass(IDLE);

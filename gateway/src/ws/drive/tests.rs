@@ -3,6 +3,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::socket_options::UNREAD_BYTES_MAX;
 use crate::ws::{Budget, Class, Outgoing, Push, ReadLimits, WriteLimits, split_boxed};
 
 /// Remembers what it was told.
@@ -77,6 +78,9 @@ async fn nothing_is_told_during_a_wait_and_a_close_ends_it() {
     let empty_text = [0x81, 0x80, 0, 0, 0, 0];
     peer.write_all(&empty_text.repeat(3)).await.unwrap();
     let first = told.recv().await.unwrap();
+    tokio::task::yield_now().await;
+    let unread = 2 * empty_text.len() + UNREAD_BYTES_MAX;
+    assert_eq!(connection.assembling(), unread, "charged while it waits");
     for seconds in 1..3 {
         let later = told.recv().await.unwrap();
         assert_eq!(later - first, Duration::from_secs(seconds));
