@@ -260,18 +260,24 @@ impl Session {
         let within_rate = self
             .frames
             .take_weighed(env.now_ms, self.frame_rate(), weight);
-        let decoded = decode(text);
-        let paid = decoded.as_ref().map_or(0, |it| message_bytes(&it.request));
-        if text.len() - paid.min(text.len()) >= BYTES_PER_UNIT as usize {
-            fx.push(Effect::Note(Fact::Unpaid));
-        }
-        match (decoded, within_rate) {
-            (Err(rejected), Ok(())) => self.reject(env, &rejected, fx),
+        let is_large = weight > 1;
+        match (decode(text), within_rate) {
+            (Err(rejected), Ok(())) => {
+                if is_large {
+                    fx.push(Effect::Note(Fact::Unpaid));
+                }
+                self.reject(env, &rejected, fx);
+            }
             (Err(Rejected { id, message_id, .. }), Err(retry_ms)) => {
                 let refusal = Refusal::rate(retry_ms).of(message_id);
                 self.refuse(env, id.as_ref(), refusal, fx);
             }
-            (Ok(frame), Ok(())) => self.frame(env, frame, fx),
+            (Ok(frame), Ok(())) => {
+                if is_large && !is_message(text, &frame.request) {
+                    fx.push(Effect::Note(Fact::Unpaid));
+                }
+                self.frame(env, frame, fx);
+            }
             (Ok(frame), Err(retry_ms)) if has_answer(&frame.request) => {
                 let refusal = Refusal::rate(retry_ms).of(message_id_of(&frame.request));
                 self.refuse(env, frame.id.as_ref(), refusal, fx);
@@ -405,13 +411,21 @@ fn message_id_of(request: &Request) -> Option<MessageId> {
 }
 
 /// Whether the protocol promises an answer to this request.
-/// Bytes of a frame that its tenant's rates weigh.
-fn message_bytes(request: &Request) -> usize {
-    if let Request::Send(send) = request {
-        send.message.body.len()
-    } else {
-        0
-    }
+/// Whether all of a frame but less than 8 KiB is a message, which its tenant's rates weigh.
+fn is_message(text: &Bytes, request: &Request) -> bool {
+    let paid = match request {
+        Request::Send(send) => send.message.body.len(),
+        Request::Auth(_)
+        | Request::RegisterBot(_)
+        | Request::UnregisterBot(_)
+        | Request::Subscribe(_)
+        | Request::Unsubscribe(_)
+        | Request::ListBots(_)
+        | Request::Status(_)
+        | Request::Later
+        | Request::Ping => 0,
+    };
+    text.len() < paid + BYTES_PER_UNIT as usize
 }
 
 fn has_answer(request: &Request) -> bool {
