@@ -22,6 +22,7 @@ pub async fn two_builds_are_one_cluster() -> String {
     assert!(previous.exists(), "{} is not there", previous.display());
     let mut cluster = Cluster::start(Setup {
         nodes: 2,
+        for_previous: true,
         ..Setup::default()
     })
     .await;

@@ -20,13 +20,15 @@ messages_per_second = 10000000
 messages_burst = 10000000
 frames_per_second = 10000000
 frames_burst = 10000000
-bytes_per_second = 4294967295
-bytes_burst = 4294967295
 registers_per_second = 10000000
 registers_burst = 10000000
 outbound_bytes = 16777216
 outbound_frames = 65536
 takeovers_per_minute = 0
+";
+/// More of them, which the previous release does not know.
+const NEW_LIMITS: &str = "bytes_per_second = 4294967295
+bytes_burst = 4294967295
 ";
 /// Lines of each log that are shown when a case fails.
 const TAIL: usize = 25;
@@ -42,6 +44,8 @@ pub struct Setup {
     pub appendonly: bool,
     /// More of the configuration, TOML.
     pub config: &'static str,
+    /// Whether the previous release reads the configuration too.
+    pub for_previous: bool,
     /// More of the environment of each node.
     pub environment: Environment,
     /// More of the environment of the first node.
@@ -56,6 +60,7 @@ impl Default for Setup {
             proxied: false,
             appendonly: false,
             config: "",
+            for_previous: false,
             environment: Vec::new(),
             first: Vec::new(),
         }
@@ -86,7 +91,8 @@ impl Cluster {
         std::fs::write(file("secrets"), secret.reveal()).unwrap();
         let secrets = file("secrets").display().to_string();
         let text = format!("secrets_file = {secrets:?}\nstart_grace = \"0\"\nlog = \"info\"\n");
-        std::fs::write(file("t2b.toml"), text + LIMITS + setup.config).unwrap();
+        let new_limits = if setup.for_previous { "" } else { NEW_LIMITS };
+        std::fs::write(file("t2b.toml"), text + LIMITS + new_limits + setup.config).unwrap();
 
         let mut cluster = Self {
             nodes: Vec::new(),
