@@ -11,6 +11,7 @@
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -277,11 +278,13 @@ impl<D: Dialect> Talk<'_, D> {
         signals.take(RESUMED);
     }
 
-    async fn wait(&mut self, time: Duration) {
+    /// In a box: its timer is large, and few connections ever need one.
+    fn wait(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         let signals = self.connection.signals();
-        // Its timer is large, and few connections ever need one.
-        let over = poll_fn(|cx| signals.poll_any(cx, CLOSING | BROKEN));
-        let _ = Box::pin(timeout(time, over)).await;
+        let over = poll_fn(move |cx| signals.poll_any(cx, CLOSING | BROKEN));
+        Box::pin(async move {
+            let _ = timeout(time, over).await;
+        })
     }
 }
 
