@@ -11,13 +11,12 @@
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use protocol::CloseCode;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::connection::{BROKEN, CLOSE_WRITTEN, CLOSING, Connection, RESUMED, ROOM};
 use super::outgoing::Ended;
@@ -153,7 +152,7 @@ enum Stop {
     /// Nothing more has arrived.
     Drained,
     Paused,
-    Waits(Duration),
+    Waits,
     Over,
     Panicked,
 }
@@ -171,7 +170,7 @@ impl<D: Dialect> Talk<'_, D> {
                 self.connection.close(CloseCode::Internal);
                 return false;
             }
-            if matches!(stop, Stop::Waits(_)) && !self.reader.leave_unread() {
+            if matches!(stop, Stop::Waits) && !self.reader.leave_unread() {
                 self.connection.close(CloseCode::TooManyRefusals);
                 return true;
             }
@@ -181,8 +180,7 @@ impl<D: Dialect> Talk<'_, D> {
             }
             match stop {
                 Stop::Drained => self.read().await,
-                Stop::Paused => self.pause().await,
-                Stop::Waits(time) => self.wait(time).await,
+                Stop::Paused | Stop::Waits => self.pause().await,
                 Stop::Over | Stop::Panicked => return true,
             }
             let lost = self.reader.input() == Input::Ended;
@@ -252,7 +250,15 @@ impl<D: Dialect> Talk<'_, D> {
         match flow {
             Flow::Continue => None,
             Flow::Pause => Some(Stop::Paused),
-            Flow::Wait(time) => Some(Stop::Waits(time)),
+            Flow::Wait(time) => {
+                let connection = Arc::clone(self.connection);
+                // In a task of its own: a timer in this one would be a part of every connection's.
+                tokio::spawn(async move {
+                    sleep(time).await;
+                    connection.resume();
+                });
+                Some(Stop::Waits)
+            }
             Flow::Close(code) => {
                 self.connection.close(code);
                 Some(Stop::Over)
@@ -276,15 +282,6 @@ impl<D: Dialect> Talk<'_, D> {
         let signals = self.connection.signals();
         poll_fn(|cx| signals.poll_any(cx, RESUMED | CLOSING | BROKEN)).await;
         signals.take(RESUMED);
-    }
-
-    /// In a box: its timer is large, and few connections ever need one.
-    fn wait(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        let signals = self.connection.signals();
-        let over = poll_fn(move |cx| signals.poll_any(cx, CLOSING | BROKEN));
-        Box::pin(async move {
-            let _ = timeout(time, over).await;
-        })
     }
 }
 
