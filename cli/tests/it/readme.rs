@@ -106,6 +106,8 @@ impl Shell {
             .env("HOME", home.path())
             .env("PATH", path)
             .env("NO_COLOR", "1")
+            // What a build needs is there already; cargo would wait for the network that is not.
+            .env("CARGO_NET_OFFLINE", "true")
             .current_dir(repository)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
