@@ -108,6 +108,8 @@ impl Shell {
             .env("NO_COLOR", "1")
             // What a build needs is there already; cargo would wait for the network that is not.
             .env("CARGO_NET_OFFLINE", "true")
+            // The README does not show what cargo says of a build.
+            .env("CARGO_TERM_QUIET", "true")
             .current_dir(repository)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
