@@ -410,24 +410,17 @@ fn message_id_of(request: &Request) -> Option<MessageId> {
     send.message.message_id
 }
 
-/// Whether the protocol promises an answer to this request.
 /// Whether all of a frame but less than 8 KiB is a message, which its tenant's rates weigh.
 fn is_message(text: &Bytes, request: &Request) -> bool {
-    let paid = match request {
-        Request::Send(send) => send.message.body.len(),
-        Request::Auth(_)
-        | Request::RegisterBot(_)
-        | Request::UnregisterBot(_)
-        | Request::Subscribe(_)
-        | Request::Unsubscribe(_)
-        | Request::ListBots(_)
-        | Request::Status(_)
-        | Request::Later
-        | Request::Ping => 0,
+    let paid = if let Request::Send(send) = request {
+        send.message.body.len()
+    } else {
+        0
     };
     text.len() < paid + BYTES_PER_UNIT as usize
 }
 
+/// Whether the protocol promises an answer to this request.
 fn has_answer(request: &Request) -> bool {
     match request {
         Request::Send(send) => send.message.kind == protocol::frame::SendKind::Message,
