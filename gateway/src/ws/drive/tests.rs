@@ -28,7 +28,7 @@ struct Pair {
 
 fn pair(pipe_bytes: usize) -> Pair {
     let (tell, told) = tokio::sync::mpsc::unbounded_channel();
-    let (peer, connection, task) = speak(pipe_bytes, Deaf(tell));
+    let (peer, connection, task) = speak(pipe_bytes, 1 << 20, Deaf(tell));
     Pair {
         peer,
         connection,
@@ -39,6 +39,7 @@ fn pair(pipe_bytes: usize) -> Pair {
 
 fn speak<D: Dialect + 'static>(
     pipe_bytes: usize,
+    assembly_bytes: u64,
     dialect: D,
 ) -> (DuplexStream, Arc<Connection>, JoinHandle<Ended>) {
     let (peer, ours) = duplex(pipe_bytes);
@@ -46,7 +47,7 @@ fn speak<D: Dialect + 'static>(
     let budget = Budget::new(1 << 20, None);
     let limits = ReadLimits {
         message_bytes: 1000,
-        assembly: budget.clone(),
+        assembly: Budget::new(assembly_bytes, None),
     };
     let reader = Reader::new(read, &[], limits);
     let connection = Connection::new(
@@ -74,7 +75,7 @@ impl Dialect for Slow {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_told_during_a_wait_and_a_close_ends_it() {
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let (mut peer, connection, task) = speak(1000, Slow(tell));
+    let (mut peer, connection, task) = speak(1000, 1 << 20, Slow(tell));
     let empty_text = [0x81, 0x80, 0, 0, 0, 0];
     peer.write_all(&empty_text.repeat(3)).await.unwrap();
     let first = told.recv().await.unwrap();
@@ -89,6 +90,18 @@ async fn nothing_is_told_during_a_wait_and_a_close_ends_it() {
     drop(peer);
     task.await.unwrap();
     assert_eq!(first.elapsed(), Duration::from_secs(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_room_for_what_stays_unread_a_wait_closes() {
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (mut peer, _, task) = speak(1000, UNREAD_BYTES_MAX as u64 - 1, Slow(tell));
+    let empty_text = [0x81, 0x80, 0, 0, 0, 0];
+    peer.write_all(&empty_text.repeat(2)).await.unwrap();
+    told.recv().await.unwrap();
+    let ended = task.await.unwrap();
+    assert_eq!(ended, Ended::Us(CloseCode::TooManyRefusals));
+    assert!(told.recv().await.is_none(), "the second one is not told");
 }
 
 #[tokio::test(start_paused = true)]
