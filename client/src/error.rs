@@ -175,7 +175,7 @@ impl Error {
 fn hint(status: u16) -> &'static str {
     match status {
         404 => {
-            ": nothing at this path accepts WebSockets. The path is usually /ws, below base_path if that is set; the admin listener has none"
+            ": nothing at this path accepts WebSockets. The path is usually /ws, or BASE_PATH/ws if base_path is set. The admin listener accepts no WebSockets"
         }
         421 => ": it does not answer for this host name; add it to its allowed_hosts",
         _ => "",

@@ -30,7 +30,8 @@ const RECEIVE_BUFFER_BYTES: usize = 128 * 1024;
 /// The same while the connection speaks HTTP: with less the kernel would drop some of the 64 KiB that a
 /// peer may send before it learns of another window, and they come again 200 ms later.
 const HTTP_RECEIVE_BUFFER_BYTES: usize = 64 * 1024;
-/// Most that the kernel holds of a WebSocket while nobody reads it: it doubles what is set.
+/// Most bytes that the kernel holds for a WebSocket that is not read. The kernel doubles the size that is
+/// set.
 pub(crate) const UNREAD_BYTES_MAX: usize = 2 * RECEIVE_BUFFER_BYTES;
 
 /// Sets them. Errors: the system does not have one of them.

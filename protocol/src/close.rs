@@ -62,7 +62,7 @@ close_codes! {
     SlowConsumer    4408 "slow_consumer"     Since::Now, "the peer took nothing for 10 s, its outbound queue was full for 10 s or had no room for an answer, or memory ran short", "reconnect, resume";
     Replaced        4409 "replaced"          Since::Now, "its last bot was taken over", "not register that bot again by itself";
     Timeout         4410 "timeout"           Since::Now, "no heartbeat, or no credential in time", "reconnect";
-    TooManyRefusals 4429 "too_many_refusals" Since::Now, "1,000 refusals and pongs on this socket in 10 s; or more than 10 while all sockets of the user have 2,000 in a second; frames beyond the rates that would be read more than a second late; or too many failed credentials", "reconnect after `retryAfterMs`";
+    TooManyRefusals 4429 "too_many_refusals" Since::Now, "1,000 refusals and pongs on this socket in 10 s; more than 10 of them on this socket in 10 s while the tenant's sockets have 2,000 in a second; a frame beyond the rates that would make the socket wait more than a second, or for whose wait no memory is left; too many failed credentials", "reconnect after `retryAfterMs`";
 }
 
 #[cfg(test)]

@@ -52,7 +52,8 @@ constants! {
     /// Bytes that weigh as much as one more frame or message: to carry 8 KiB more costs about what a
     /// small message costs.
     BYTES_PER_UNIT: u32 = 8 * 1024;
-    /// Bytes of frames that a node reads of a tenant beyond its rates, a second: their sockets take turns.
+    /// Bytes a second that a node reads of a tenant's frames that no rate pays for. The tenant's sockets take
+    /// turns.
     UNPAID_BYTES_PER_SECOND: u64 = 8 * 1024 * 1024;
     /// Longest that a socket waits for its turn, milliseconds; one whose turn is later is closed with 4429.
     UNPAID_WAIT_MS_MAX: u64 = 1000;
@@ -63,13 +64,14 @@ constants! {
     /// Refusals and pongs within [`UNPAID_ANSWERS_WINDOW_MS`] after which the socket is closed with 4429:
     /// no rate of its tenant pays for them.
     UNPAID_ANSWERS_MAX: u32 = 1000;
-    /// Refusals and pongs that all sockets of a tenant on one node may cause within a second. Beyond that,
-    /// each socket with more than [`UNPAID_ANSWERS_FEW`] of them is closed.
+    /// Refusals and pongs that all sockets of a tenant on one node may cause within a second. From this
+    /// number on, a socket that causes another one is closed with 4429 if it has more than
+    /// [`UNPAID_ANSWERS_FEW`].
     UNPAID_ANSWERS_PER_TENANT: u32 = 2000;
     /// A socket with at most this many of them within [`UNPAID_ANSWERS_WINDOW_MS`] is not closed for its
     /// tenant's limit.
     UNPAID_ANSWERS_FEW: u32 = 10;
-    /// The window of [`UNPAID_ANSWERS_MAX`], milliseconds.
+    /// The window of [`UNPAID_ANSWERS_MAX`] and [`UNPAID_ANSWERS_FEW`], milliseconds.
     UNPAID_ANSWERS_WINDOW_MS: u64 = 10_000;
     /// How long an outbound queue may be full, or a peer may acknowledge nothing of what it was sent,
     /// before the socket is closed with 4408, milliseconds.

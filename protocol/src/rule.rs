@@ -45,9 +45,9 @@ rules! {
     MessageIdUsed   "messageId"      "must be a new one for another body";
     ReplyTo         "replyTo"        "must be 1 to 64 of [A-Za-z0-9._:-]";
     StreamId        "streamId"       "must be 1 to 64 of [A-Za-z0-9._:-]";
-    ConnectionId    "connectionId"   "must be given once at most; the gateway drops the value";
-    Epoch           "epoch"          "must be given once at most; the gateway drops the value";
-    Offset          "offset"         "must be given once at most; the gateway drops the value";
+    ConnectionId    "connectionId"   "must not be repeated; the gateway ignores its value";
+    Epoch           "epoch"          "must not be repeated; the gateway ignores its value";
+    Offset          "offset"         "must not be repeated; the gateway ignores its value";
     Text            "text"           "must be a string";
     TextOfPartial   "text"           "must be a string of at most 65536 bytes of JSON";
     Part            "part"           "must be an integer of 1 to `parts`, and `parts` be given too";

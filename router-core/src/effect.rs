@@ -185,8 +185,9 @@ pub enum Fact {
     Duplicate,
     /// A partial or typing was dropped: rate, offline or full.
     BestEffortDropped,
-    /// A frame that no rate of its tenant pays for: it is beyond one and has no answer, or 8 KiB and more
-    /// of it are no message. One that is refused with `rate_limited` is another.
+    /// A frame that no rate of its tenant pays for: a rate dropped it without an answer, or 8 KiB or more of
+    /// it are outside the body of a message. A refusal with `rate_limited` is unpaid too; [`Fact::Refused`]
+    /// reports it.
     Unpaid,
     /// A bot that had no home here got one: the connection that holds it, and the bot. In a box, as
     /// a fact is part of every effect, and these are few.

@@ -101,7 +101,7 @@ impl Flood {
     }
 }
 
-/// What has arrived and was not expected: a refusal, as a rule.
+/// Returns the text that arrived unexpectedly, usually a refusal.
 pub fn unread(socket: &mut Socket) -> String {
     let mut chunk = [0; 4096];
     let _ = socket.stream.set_nonblocking(true);

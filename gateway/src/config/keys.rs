@@ -122,7 +122,7 @@ keys! {
     tls_cert          = "", Kind::Path, Since::Now, "Certificate chain of the public listener, PEM; with tls_key";
     tls_key           = "", Kind::Path, Since::Now, "Private key of the public listener, PEM; with tls_cert";
     allowed_origins   = "", Kind::List, Since::Now, "Origins of web pages that may connect and use the HTTP API in addition to the gateway's own, like https://app.example.org or https://*.example.org; null = pages without an origin; * = all";
-    allowed_hosts     = "", Kind::List, Since::Now, "Values of Host that a gateway on loopback accepts in addition to IP addresses and localhost, like bots.example.org, *.example.org or bots.example.org:8443; * = all. Without effect if listen is not loopback";
+    allowed_hosts     = "", Kind::List, Since::Now, "Values of Host that the gateway accepts in addition to IP addresses and localhost, like bots.example.org, *.example.org or bots.example.org:8443; * = all. The public listener checks Host only if listen is loopback; the admin listener always checks it";
     trusted_proxies   = "", Kind::List, Since::Now, "Addresses or networks whose X-Forwarded-For is trusted";
     query_keys        = "true", Kind::Switch, Since::Now, "Whether ?token= on /ws is accepted, as old SDKs send it";
     sockets_max       = "", Kind::Count, Since::Now, "Maximum number of open sockets. Unset: the open-file limit minus 256, or a quarter of memory_max divided by 16 KiB, whichever is smaller";

@@ -3,7 +3,8 @@
 
 use super::Metrics;
 
-/// What one burst adds. Nothing is lost but by a panic. Every socket has one: no burst has 2³² frames.
+/// What one burst adds. Only a panic loses it. Every socket has one, so the counts are `u32` to save memory;
+/// no burst has 2³² frames.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
     frames: u32,

@@ -1,5 +1,5 @@
-//! How fast frames of a tenant are read that none of its rates pays for: refused with `rate_limited`,
-//! dropped without an answer, or large and no message.
+//! Limits how fast the node reads a tenant's frames that none of its rates pays for: frames refused with
+//! `rate_limited`, dropped without an answer, or large without being a message.
 //!
 //! A frame costs the node its bytes before it can be refused. So the socket is not read for a while
 //! afterwards, and the sockets of a tenant take turns.
@@ -13,8 +13,8 @@ use router_core::Millis;
 /// Bytes for each millisecond.
 const BYTES_PER_MS: u64 = UNPAID_BYTES_PER_SECOND / 1000;
 
-/// Until when a tenant's unpaid frames keep their sockets waiting: bytes, each of which takes its part of
-/// a millisecond on the node's clock.
+/// The time at which the tenant's last turn ends, on the node's clock, in units of 1/`BYTES_PER_MS` of a
+/// millisecond: one unit is one byte.
 #[derive(Debug, Default)]
 pub(super) struct UnpaidFrames(AtomicU64);
 

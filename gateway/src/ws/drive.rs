@@ -252,7 +252,8 @@ impl<D: Dialect> Talk<'_, D> {
             Flow::Pause => Some(Stop::Paused),
             Flow::Wait(time) => {
                 let connection = Arc::clone(self.connection);
-                // In a task of its own: a timer in this one would be a part of every connection's.
+                // The timer runs in a task of its own: in this task it would enlarge the future of every
+                // connection.
                 tokio::spawn(async move {
                     sleep(time).await;
                     connection.resume();

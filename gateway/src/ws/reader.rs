@@ -227,8 +227,8 @@ impl Reader {
         })
     }
 
-    /// Gives back the room of what was parsed, and charges for what follows it, which is not read for a while,
-    /// here and in the kernel. False: there is no room for it.
+    /// Frees the memory of parsed bytes. Charges for the bytes that stay unread during a wait, in this buffer
+    /// and in the kernel. False: the budget has no room for them.
     pub(super) fn leave_unread(&mut self) -> bool {
         // A slice of the old buffer would hold all of it.
         self.buffer = BytesMut::from(&self.buffer[..]);

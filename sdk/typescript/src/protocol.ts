@@ -781,7 +781,7 @@ export const CLOSES = {
   4408: {"clientShould":"reconnect, resume","means":"the peer took nothing for 10 s, its outbound queue was full for 10 s or had no room for an answer, or memory ran short","reason":"slow_consumer","since":"now"},
   4409: {"clientShould":"not register that bot again by itself","means":"its last bot was taken over","reason":"replaced","since":"now"},
   4410: {"clientShould":"reconnect","means":"no heartbeat, or no credential in time","reason":"timeout","since":"now"},
-  4429: {"clientShould":"reconnect after `retryAfterMs`","means":"1,000 refusals and pongs on this socket in 10 s; or more than 10 while all sockets of the user have 2,000 in a second; frames beyond the rates that would be read more than a second late; or too many failed credentials","reason":"too_many_refusals","since":"now"},
+  4429: {"clientShould":"reconnect after `retryAfterMs`","means":"1,000 refusals and pongs on this socket in 10 s; more than 10 of them on this socket in 10 s while the tenant's sockets have 2,000 in a second; a frame beyond the rates that would make the socket wait more than a second, or for whose wait no memory is left; too many failed credentials","reason":"too_many_refusals","since":"now"},
 } as const;
 
 /** The limits that are the same everywhere. */

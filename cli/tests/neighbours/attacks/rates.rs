@@ -247,7 +247,7 @@ pub fn large_messages(scene: &Scene) -> Result<String> {
     Ok(format!("{sent} messages, senders closed {closed} times"))
 }
 
-/// The same over HTTP, on eight kept connections; half of them send what is no JSON in the end.
+/// The same over HTTP, on eight kept connections; four of them send JSON that lacks its last byte.
 pub fn large_bodies(scene: &Scene) -> Result<String> {
     let key = key("evil", 0);
     let mut phone = join(ATTACKER, scene.public, &key, "phone")?;
