@@ -99,7 +99,8 @@ async fn without_room_for_what_stays_unread_a_wait_closes() {
     let empty_text = [0x81, 0x80, 0, 0, 0, 0];
     peer.write_all(&empty_text.repeat(2)).await.unwrap();
     told.recv().await.unwrap();
-    let ended = task.await.unwrap();
+    let ended = timeout(Duration::from_secs(60), task).await;
+    let ended = ended.expect("it is closed").unwrap();
     assert_eq!(ended, Ended::Us(CloseCode::TooManyRefusals));
     assert!(told.recv().await.is_none(), "the second one is not told");
 }
