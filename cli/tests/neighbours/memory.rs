@@ -81,7 +81,8 @@ impl Drop for MemoryWatch {
 /// Memory of the sockets whose local port this is: the gateway's ends, not those of its peers.
 ///
 /// Source: ss(8), `skmem`: `r` and `w` are bytes in the receive and the send queue with their
-/// overhead, `f` what is set aside for the next.
+/// overhead, `f` what is set aside for the next. That one is signed in the system and printed without a
+/// sign: while a buffer is freed it may be below zero.
 fn kernel_bytes(port: u16) -> u64 {
     let filter = format!("sport = :{port}");
     let output = Command::new("ss").args(["-tmnHO", &filter]).output();
@@ -97,9 +98,10 @@ fn bytes_of(line: &str) -> u64 {
     let fields = fields.split([',', ')']);
     let value = |field: &str| {
         let number = field.strip_prefix(['r', 'w', 'f'])?;
-        number.parse::<u64>().ok()
+        number.parse::<u32>().ok().map(u32::cast_signed).map(i64::from)
     };
-    fields.filter_map(value).sum()
+    let bytes: i64 = fields.filter_map(value).sum();
+    u64::try_from(bytes).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -110,5 +112,9 @@ mod tests {
     fn only_what_is_held_counts() {
         let line = "ESTAB 0 9 1:1 1:2 skmem:(r1,rb131072,t0,tb87040,f3823,w277,o0,bl0,d0)";
         assert_eq!(bytes_of(line), 1 + 3823 + 277);
+        let below_zero = line.replace("f3823", "f4294963200");
+        assert_eq!(bytes_of(&below_zero), 0);
+        let below_zero = below_zero.replace("r1,", "r5000,");
+        assert_eq!(bytes_of(&below_zero), 5000 + 277 - 4096);
     }
 }

@@ -19,8 +19,8 @@ pub async fn a_run_that_was_cut_is_not_run_again(world: &mut World) {
     assert!(text_of(&answer).contains("interrupted"), "{answer:?}");
 
     // A gateway that has forgotten the message passes the repeat on, and the plugin still knows.
-    // The plugin may send its answer again as soon as it is connected: to a phone that comes back
-    // before the next one is there, it would be told once and for all.
+    // Without this phone: if it reconnects first, it may get the answer, and the next phone gets none, as
+    // the gateway drops the repeat of an answer that was delivered.
     drop(phone);
     world.gateway.forget().await;
     world.bots_are_online(&BOTS).await;
