@@ -1,8 +1,6 @@
-//! The closed list of what the machines want done. They do nothing themselves.
+//! What the machines want done: a closed list for each kind of machine. They do nothing themselves.
 //!
-//! The shell performs a shard's effects in order, inside the shard's critical section. Those with a
-//! [`Receipt`] are reported back through [`Shard::settled`](crate::shard::Shard::settled) at once,
-//! before anything is acknowledged.
+//! [`dispatch`](crate::dispatch) hands each effect to a performer, in order.
 
 use std::sync::Arc;
 
@@ -96,36 +94,47 @@ pub struct Outbound {
     pub class: Class,
 }
 
-/// What a machine wants done.
+/// What a session wants done.
 #[derive(Debug)]
-pub enum Effect {
-    /// Session: check this credential, then say [`Verified`](crate::session::Input::Verified).
+pub enum SessionEffect {
+    /// Check this credential, then say [`Verified`](crate::session::Input::Verified).
     Verify(Credential),
-    /// Session: bring it into its tenant.
+    /// Bring it into its tenant.
     Join(Box<Join>),
-    /// Session: carry a message to its recipient. Only a permit makes one.
+    /// Carry a message to its recipient. Only a permit makes one.
     Route(Box<Route>),
-    /// Session: ask its tenant.
+    /// Ask its tenant.
     Request(Box<Request>),
-    /// Session: the socket is gone.
+    /// The socket is gone.
     Leave(Leave),
-    /// Session: send a WebSocket ping.
+    /// Send a WebSocket ping.
     Ping,
-    /// Tenant: ask the store.
+    /// Put a frame into its own queue.
+    Deliver(Outbound),
+    /// Close its socket behind the frames already queued for it.
+    Close(CloseCode),
+    /// Something happened that metrics or logs want to know.
+    Note(Fact),
+}
+
+/// What a tenant wants done.
+#[derive(Debug)]
+pub enum TenantEffect {
+    /// Ask the store.
     Ask {
         /// Comes back with the reply.
         ticket: Ticket,
         /// The question.
         request: Box<store::Request>,
     },
-    /// Tenant: put a message onto the lane to another node.
+    /// Put a message onto the lane to another node.
     Publish {
         /// The node.
         node: BootId,
         /// The message.
         parcel: Parcel,
     },
-    /// Tenant: put a partial or typing onto the lane to another node. Its fate is not told.
+    /// Put a partial or typing onto the lane to another node. Nobody is told what became of it.
     PublishBestEffort {
         /// Whose.
         tenant: TenantId,
@@ -136,9 +145,9 @@ pub enum Effect {
         /// The envelope.
         envelope: Bytes,
     },
-    /// Tenant: a message from another node is decided; nothing = delivered.
+    /// A message from another node is decided; nothing = delivered.
     Decided(Option<Verdict>),
-    /// Tenant: it is forgotten here; the node need not be told of its changes any more.
+    /// The tenant is forgotten here; the node need not be told of its changes any more.
     Unload(TenantId),
     /// The directory names a node that is not in the view: look whether it lives.
     Met(BootId),
@@ -151,7 +160,7 @@ pub enum Effect {
         /// The frame.
         frame: Outbound,
     },
-    /// Tenant: tell a session, after the shard's lock is released.
+    /// Tell a session, after the shard's lock is released.
     Tell {
         /// Whose session.
         conn: ConnKey,
@@ -206,17 +215,32 @@ pub enum Fact {
 }
 
 /// Effects in the order they must be performed. A few of them take no allocation.
-#[derive(Debug, Default)]
-pub struct Effects {
+#[derive(Debug)]
+pub struct Effects<E> {
     /// Those before `next` are taken.
-    list: SmallVec<[Option<Effect>; 4]>,
+    list: SmallVec<[Option<E>; 4]>,
     next: usize,
 }
 
-impl Effects {
+/// What one session wants done.
+pub type SessionEffects = Effects<SessionEffect>;
+
+/// What the tenants of one shard want done.
+pub type TenantEffects = Effects<TenantEffect>;
+
+impl<E> Default for Effects<E> {
+    fn default() -> Self {
+        Self {
+            list: SmallVec::new(),
+            next: 0,
+        }
+    }
+}
+
+impl<E> Effects<E> {
     /// Appends one.
     #[inline]
-    pub fn push(&mut self, effect: Effect) {
+    pub fn push(&mut self, effect: E) {
         if self.is_empty() {
             self.list.clear();
             self.next = 0;
@@ -225,7 +249,8 @@ impl Effects {
     }
 
     /// Takes the next one.
-    pub fn pop(&mut self) -> Option<Effect> {
+    #[inline]
+    pub fn pop(&mut self) -> Option<E> {
         let next = self.list.get_mut(self.next)?;
         self.next += 1;
         next.take()
@@ -235,9 +260,17 @@ impl Effects {
     pub fn is_empty(&self) -> bool {
         self.next == self.list.len()
     }
+}
 
+impl SessionEffects {
+    pub(crate) fn deliver(&mut self, text: Bytes, class: Class) {
+        self.push(SessionEffect::Deliver(Outbound { text, class }));
+    }
+}
+
+impl TenantEffects {
     pub(crate) fn deliver(&mut self, conn: ConnKey, text: Bytes, class: Class) {
-        self.push(Effect::Deliver {
+        self.push(TenantEffect::Deliver {
             receipt: None,
             conn,
             frame: Outbound { text, class },

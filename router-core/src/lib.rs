@@ -1,7 +1,7 @@
 //! Floor 1: tenant-isolated routing as pure state machines.
 //!
 //! State in, effects out. No clock, no randomness, no I/O, no lock, no async: time and entropy
-//! arrive with every input, and what must be done leaves as an [`effect::Effect`].
+//! arrive with every input, and what must be done leaves as an [effect](effect).
 //!
 //! ```text
 //!  frame ─▶ Session ──Permit──▶ Shard ▶ Tenant ─▶ Deliver, Ask, Tell, Close
@@ -18,11 +18,13 @@
 //! | `node/` | the machine of the process: who else is alive |
 //! | `request.rs` | what sessions and tenants say to each other |
 //! | `refusal.rs` | the `error` frame that both send |
-//! | `effect.rs` | the closed list of what machines want done |
+//! | `effect.rs` | what sessions and tenants want done: a closed list for each |
+//! | `dispatch.rs` | the loop that has it done |
 //! | `gcra.rs`, `invariant.rs`, `env.rs` | rates, named guarantees, time and entropy |
 //! | `small.rs` | a map that costs next to nothing while it is small |
 
 pub mod auth;
+pub mod dispatch;
 pub mod effect;
 pub mod env;
 pub mod gcra;
@@ -39,7 +41,6 @@ mod small;
 pub mod store;
 mod tenant;
 
-pub use effect::{Effect, Effects};
 pub use env::{Env, Millis, Settings};
 pub use ids::ConnKey;
 pub use node::Nodes;

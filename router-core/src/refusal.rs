@@ -4,7 +4,7 @@ use protocol::codec::Rejected;
 use protocol::codec::encode;
 use protocol::{ErrorCode, Fault, FrameId, MessageId, Rule};
 
-use crate::effect::{Class, Effect, Effects, Fact};
+use crate::effect::{Class, Fact, Outbound, TenantEffect, TenantEffects};
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 
@@ -40,8 +40,8 @@ impl Refusal {
         Self { message_id, ..self }
     }
 
-    /// Tells a connection that its request `id` is refused.
-    pub fn tell(self, env: &Env<'_>, to: ConnKey, id: Option<&FrameId>, fx: &mut Effects) {
+    /// The frame that tells of it, as the answer to the request `id`.
+    pub fn to_frame(&self, env: &Env<'_>, id: Option<&FrameId>) -> Outbound {
         let message_id = self.message_id.as_ref();
         let text = encode::error(
             self.code,
@@ -51,8 +51,18 @@ impl Refusal {
             self.retry_ms,
             env.unix_ms,
         );
-        fx.deliver(to, text, Class::Refusal);
-        fx.push(Effect::Note(Fact::Refused(self.code)));
+        let class = Class::Refusal;
+        Outbound { text, class }
+    }
+
+    /// Tells a connection of the tenant that its request `id` is refused.
+    pub fn tell(&self, env: &Env<'_>, conn: ConnKey, id: Option<&FrameId>, fx: &mut TenantEffects) {
+        fx.push(TenantEffect::Deliver {
+            receipt: None,
+            conn,
+            frame: self.to_frame(env, id),
+        });
+        fx.push(TenantEffect::Note(Fact::Refused(self.code)));
     }
 }
 

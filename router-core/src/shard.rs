@@ -10,7 +10,7 @@ use protocol::frame::SendKind;
 use protocol::lane::Verdict;
 use protocol::{BootId, Envelope, TenantId};
 
-use crate::effect::{Effect, Effects, Outcome, Receipt, Ticket};
+use crate::effect::{Outcome, Receipt, TenantEffect, TenantEffects, Ticket};
 use crate::env::{Env, Millis};
 use crate::ids::{ConnKey, HashKeys, TableKeys};
 use crate::lane::{Parcel, Settled};
@@ -32,7 +32,7 @@ pub enum Input {
     Route(Box<Route>),
     /// Anything else a connection asks.
     Request(Box<Request>),
-    /// The store's answer to [`Effect::Ask`](crate::effect::Effect::Ask).
+    /// The store's answer to [`TenantEffect::Ask`].
     Reply {
         /// The question's ticket.
         ticket: Ticket,
@@ -61,8 +61,22 @@ pub enum Input {
         conn: ConnKey,
     },
     /// A message, partial or typing from another node. A message ends in one
-    /// [`Effect::Decided`], within this handling and the settling of its effects.
+    /// [`TenantEffect::Decided`], within this handling and the settling of its effects.
     Inbound(Box<Envelope>),
+    /// What became of a delivery, at once and in order.
+    Settled {
+        /// Names the delivery.
+        receipt: Receipt,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// What became of a message on its lane to another node.
+    Decided {
+        /// The message.
+        parcel: Parcel,
+        /// What became of it.
+        settled: Settled,
+    },
     /// A node was buried.
     Gone(BootId),
     /// This node was, and goes on under a new name, the one in [`Env`].
@@ -156,7 +170,7 @@ impl Shard {
     }
 
     /// Takes one input and says what must be done about it.
-    pub fn handle(&mut self, env: &Env<'_>, input: Input, fx: &mut Effects) {
+    pub fn handle(&mut self, env: &Env<'_>, input: Input, fx: &mut TenantEffects) {
         match input {
             Input::Join(join) => {
                 let id = join.tenant().clone();
@@ -196,13 +210,20 @@ impl Shard {
                     self.with(&tenant, |tenant| tenant.event(env, event, fx));
                 } else {
                     // A question of a tenant that is forgotten since has subscribed it again.
-                    fx.push(Effect::Unload(tenant));
+                    fx.push(TenantEffect::Unload(tenant));
                 }
             }
             Input::Room { tenant, conn } => {
                 self.with(&tenant, |tenant| tenant.room(env, conn, fx));
             }
             Input::Inbound(envelope) => self.inbound(env, *envelope, fx),
+            Input::Settled { receipt, outcome } => self.settled(env, &receipt, outcome, fx),
+            Input::Decided { parcel, settled } => {
+                if let Some(tenant) = self.tenant_mut(parcel.tenant()) {
+                    tenant.decided(env, &parcel, settled, fx);
+                    rest_as_it_was(tenant);
+                }
+            }
             Input::Gone(boot) => self.for_each(|tenant| tenant.gone(env, boot)),
             Input::Reborn => self.for_each(|tenant| tenant.reborn(env, fx)),
             Input::Resync => self.for_each(|tenant| tenant.compare_soon(env)),
@@ -211,20 +232,12 @@ impl Shard {
     }
 
     /// Nobody of a tenant that is not in memory is here.
-    fn inbound(&mut self, env: &Env<'_>, envelope: Envelope, fx: &mut Effects) {
+    fn inbound(&mut self, env: &Env<'_>, envelope: Envelope, fx: &mut TenantEffects) {
         if let Some(tenant) = self.tenant_mut(&envelope.tenant) {
             tenant.inbound(env, envelope, fx);
             rest_as_it_was(tenant);
         } else if envelope.message.kind == SendKind::Message {
-            fx.push(Effect::Decided(Some(Verdict::Offline)));
-        }
-    }
-
-    /// Reports what became of a message on its lane to another node.
-    pub fn decided(&mut self, env: &Env<'_>, parcel: Parcel, settled: Settled, fx: &mut Effects) {
-        if let Some(tenant) = self.tenant_mut(parcel.tenant()) {
-            tenant.decided(env, &parcel, settled, fx);
-            rest_as_it_was(tenant);
+            fx.push(TenantEffect::Decided(Some(Verdict::Offline)));
         }
     }
 
@@ -237,23 +250,27 @@ impl Shard {
         }
     }
 
-    /// Reports what became of a delivery, at once and in order.
-    pub fn settled(&mut self, env: &Env<'_>, receipt: Receipt, outcome: Outcome, fx: &mut Effects) {
-        let Receipt { tenant, number } = receipt;
-        let Some(tenant) = find(&mut self.tenants, &self.table_keys, &tenant) else {
+    fn settled(
+        &mut self,
+        env: &Env<'_>,
+        Receipt { tenant, number }: &Receipt,
+        outcome: Outcome,
+        fx: &mut TenantEffects,
+    ) {
+        let Some(tenant) = find(&mut self.tenants, &self.table_keys, tenant) else {
             return;
         };
-        if tenant.settled(env, number, outcome, fx) {
+        if tenant.settled(env, *number, outcome, fx) {
             rest_as_it_was(tenant);
         } else {
-            tenant.presence_settled(env, number, outcome, fx);
+            tenant.presence_settled(env, *number, outcome, fx);
             rest(&mut self.alarms, tenant);
         }
     }
 
     /// Wakes the one tenant that has waited longest, so that one hold of the lock stays short; the
     /// caller comes back while [`next_wakeup`](Self::next_wakeup) is due.
-    fn wake(&mut self, env: &Env<'_>, fx: &mut Effects) {
+    fn wake(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
         let Some((at_ms, id)) = self.alarms.pop_first() else {
             return;
         };
@@ -270,7 +287,7 @@ impl Shard {
             if let Ok(tenant) = self.tenants.find_entry(hash, |it| *it.id() == id) {
                 tenant.remove();
             }
-            fx.push(Effect::Unload(id));
+            fx.push(TenantEffect::Unload(id));
             return;
         }
         tenant.wake(env, fx);

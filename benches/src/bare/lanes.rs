@@ -8,7 +8,6 @@
 use anyhow::{Context, Result};
 use protocol::Envelope;
 use protocol::lane::Ack;
-use router_core::effect::Effects;
 use router_core::shard::Input as ShardInput;
 
 use super::{House, shard_of};
@@ -43,17 +42,13 @@ impl House {
     fn acknowledge(&mut self, from: usize, to: usize, ack: Ack) -> Result<()> {
         let packet = self.nodes[to].sender.packet(None, Some(ack));
         let ack = packet.ack.context("the ack is lost")?;
-        let mut settled = Vec::new();
+        let mut outcomes = Vec::new();
         self.nodes[from]
             .sender
-            .acked(self.world.now_ms, &ack, &mut settled);
-        for (parcel, outcome) in settled {
+            .acked(self.world.now_ms, &ack, &mut outcomes);
+        for (parcel, settled) in outcomes {
             let shard = shard_of(parcel.tenant());
-            let mut fx = Effects::default();
-            let bare = &mut self.nodes[from];
-            let env = self.world.env(&bare.view);
-            bare.shards[shard].decided(&env, parcel, outcome, &mut fx);
-            self.perform(from, shard, fx);
+            self.shard(from, shard, ShardInput::Decided { parcel, settled });
         }
         Ok(())
     }

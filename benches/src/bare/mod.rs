@@ -8,7 +8,7 @@
 //!
 //! | file | does |
 //! | --- | --- |
-//! | `perform.rs` | performs effects, as the gateway's `perform.rs` does |
+//! | `perform.rs` | performs effects |
 //! | `lanes.rs` | carries packets between two nodes |
 //!
 //! Everything runs on the caller's thread and is done when a call returns; what crosses to the
@@ -54,7 +54,7 @@ pub struct House {
 /// What all nodes share.
 struct World {
     model: Model,
-    settings: Settings,
+    settings: Arc<Settings>,
     keyring: Keyring,
     now_ms: Millis,
     entropy: u128,
@@ -83,7 +83,7 @@ pub struct Delivered {
 
 /// A node.
 struct BareNode {
-    view: Nodes,
+    view: Arc<Nodes>,
     shards: Vec<Shard>,
     /// By connection key.
     sessions: Vec<BareSession>,
@@ -131,7 +131,7 @@ impl House {
                 sessions: Vec::new(),
                 sender: Sender::new(*own, *other, HASH_KEYS),
                 receiver: Receiver::default(),
-                view,
+                view: Arc::new(view),
             }
         };
         let secrets = [Secret::new(SECRET.to_owned())];
@@ -148,10 +148,10 @@ impl House {
             nodes: boots.iter().map(node).collect(),
             world: World {
                 model: Model::new(u64::MAX),
-                settings: Settings {
+                settings: Arc::new(Settings {
                     limits: Arc::new(limits),
                     ..Settings::default()
-                },
+                }),
                 keyring: Keyring::new(&secrets)?,
                 now_ms: START_MS,
                 entropy: 1,
@@ -172,7 +172,7 @@ impl House {
         let credential = Credential::ApiKey(self.world.keyring.issue_key(owner, 0));
         let bare = self.nodes.get_mut(node).context("no such node")?;
         let key = ConnKey(bare.sessions.len() as u64);
-        let env = self.world.env(&bare.view);
+        let env = self.world.env(&self.world.settings, &bare.view);
         let session = Session::new(key, &env);
         bare.sessions.push(BareSession { session, shard: 0 });
         let socket = Socket { node, key };

@@ -1,22 +1,30 @@
 //! Effects become inputs of other machines, or are counted.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use protocol::lane::Verdict;
-use router_core::effect::{Effect, Effects, Outcome};
-use router_core::lane::Settled;
+use protocol::{BootId, CloseCode, TenantId};
+use router_core::auth::{AuthError, Credential};
+use router_core::dispatch::{self, SessionPerformer, TenantPerformer};
+use router_core::effect::{Fact, Outbound, Outcome, Ticket};
+use router_core::lane::{Parcel, Settled, Stream};
+use router_core::permit::Grant;
+use router_core::request::{Join, Leave, Notice, Request, Route};
 use router_core::session::Input;
 use router_core::shard::Input as ShardInput;
-use router_core::{Env, Nodes};
+use router_core::{ConnKey, Env, Nodes, Session, Settings, Shard, store};
 
-use super::{BareNode, BareSession, House, Owed, Socket, World, shard_of};
+use super::{BareSession, House, Owed, Socket, World, shard_of};
 
 impl World {
     /// The world for one `handle`.
-    pub(super) fn env<'a>(&'a self, nodes: &'a Nodes) -> Env<'a> {
+    pub(super) fn env<'a>(&self, settings: &'a Settings, nodes: &'a Nodes) -> Env<'a> {
         Env {
             now_ms: self.now_ms,
             unix_ms: self.now_ms,
             entropy: self.entropy,
-            settings: &self.settings,
+            settings,
             nodes,
             round_ms: 0,
         }
@@ -32,11 +40,10 @@ impl World {
         self.entropy = self.entropy << 64 | u128::from(next);
     }
 
-    fn deliver(&mut self, to: Socket, text: bytes::Bytes) -> Outcome {
+    fn deliver(&mut self, to: Socket, text: Bytes) {
         self.delivered.frames += 1;
         self.delivered.bytes += text.len() as u64;
         self.delivered.last = Some((to, text));
-        Outcome::Queued
     }
 }
 
@@ -65,57 +72,12 @@ impl House {
     }
 
     fn session(&mut self, socket: Socket, input: Input) {
-        let Socket { node: at, key } = socket;
         self.world.stir();
-        let mut fx = Effects::default();
-        let bare = &mut self.nodes[at];
-        let env = self.world.env(&bare.view);
-        let BareSession { session, shard } = &mut bare.sessions[key.0 as usize];
-        session.handle(&env, input, &mut fx);
-        let shard = *shard;
-        while let Some(effect) = fx.pop() {
-            match effect {
-                Effect::Verify(credential) => {
-                    let verdict = self.world.keyring.verify(&credential, self.world.now_ms);
-                    let verdict = verdict.map(|verified| verified.grant);
-                    let input = Box::new(Input::Verified(verdict));
-                    self.world.owed.push_back(Owed::Told(socket, input));
-                }
-                Effect::Join(join) => {
-                    let shard = shard_of(join.tenant());
-                    self.nodes[at].sessions[key.0 as usize].shard = shard;
-                    self.shard(at, shard, ShardInput::Join(join));
-                }
-                Effect::Route(route) => {
-                    self.shard(at, shard, ShardInput::Route(route));
-                }
-                Effect::Request(request) => {
-                    self.shard(at, shard, ShardInput::Request(request));
-                }
-                Effect::Leave(leave) => {
-                    self.shard(at, shard, ShardInput::Leave(leave));
-                }
-                Effect::Deliver { conn, frame, .. } => {
-                    self.world.deliver(
-                        Socket {
-                            node: at,
-                            key: conn,
-                        },
-                        frame.text,
-                    );
-                }
-                Effect::Ping
-                | Effect::Close { .. }
-                | Effect::Note(_)
-                | Effect::Ask { .. }
-                | Effect::Publish { .. }
-                | Effect::PublishBestEffort { .. }
-                | Effect::Decided(_)
-                | Effect::Unload(_)
-                | Effect::Met(_)
-                | Effect::Tell { .. } => {}
-            }
-        }
+        let settings = Arc::clone(&self.world.settings);
+        let view = Arc::clone(&self.nodes[socket.node].view);
+        let env = self.world.env(&settings, &view);
+        let house = self;
+        dispatch::session(&env, input, &mut SessionHold { house, socket });
     }
 
     /// One hold of a tenant's shard. Returns what was decided about a message of the other node.
@@ -125,80 +87,121 @@ impl House {
         shard: usize,
         input: ShardInput,
     ) -> Option<Option<Verdict>> {
-        let mut fx = Effects::default();
-        let bare = &mut self.nodes[at];
-        let env = self.world.env(&bare.view);
-        bare.shards[shard].handle(&env, input, &mut fx);
-        self.perform(at, shard, fx)
+        let settings = Arc::clone(&self.world.settings);
+        let view = Arc::clone(&self.nodes[at].view);
+        let env = self.world.env(&settings, &view);
+        let house = self;
+        dispatch::shard(&env, input, &mut ShardHold { house, at, shard })
+    }
+}
+
+/// A session that is handled.
+struct SessionHold<'a> {
+    house: &'a mut House,
+    socket: Socket,
+}
+
+impl SessionHold<'_> {
+    fn bare(&mut self) -> &mut BareSession {
+        let Socket { node, key } = self.socket;
+        &mut self.house.nodes[node].sessions[key.0 as usize]
     }
 
-    pub(super) fn perform(
-        &mut self,
-        at: usize,
-        shard: usize,
-        mut fx: Effects,
-    ) -> Option<Option<Verdict>> {
-        let BareNode {
-            view,
-            shards,
-            sender,
-            ..
-        } = &mut self.nodes[at];
-        let shard = &mut shards[shard];
-        let mut decided = None;
-        while let Some(effect) = fx.pop() {
-            match effect {
-                Effect::Deliver {
-                    receipt,
-                    conn,
-                    frame,
-                } => {
-                    let outcome = self.world.deliver(
-                        Socket {
-                            node: at,
-                            key: conn,
-                        },
-                        frame.text,
-                    );
-                    if let Some(receipt) = receipt {
-                        shard.settled(&self.world.env(view), receipt, outcome, &mut fx);
-                    }
-                }
-                Effect::Ask { ticket, request } => {
-                    self.world.owed.push_back(Owed::Asked(at, ticket, *request));
-                }
-                Effect::Publish { parcel, .. } => {
-                    if let Err(parcel) = sender.push(self.world.now_ms, parcel) {
-                        let env = self.world.env(view);
-                        shard.decided(&env, parcel, Settled::Unsent, &mut fx);
-                    }
-                }
-                Effect::Tell { conn, notice } => {
-                    let (socket, input) = (
-                        Socket {
-                            node: at,
-                            key: conn,
-                        },
-                        Input::Notice(notice),
-                    );
-                    self.world
-                        .owed
-                        .push_back(Owed::Told(socket, Box::new(input)));
-                }
-                Effect::Decided(verdict) => decided = Some(verdict),
-                Effect::PublishBestEffort { .. }
-                | Effect::Unload(_)
-                | Effect::Met(_)
-                | Effect::Close { .. }
-                | Effect::Note(_)
-                | Effect::Verify(_)
-                | Effect::Join(_)
-                | Effect::Route(_)
-                | Effect::Request(_)
-                | Effect::Leave(_)
-                | Effect::Ping => {}
-            }
-        }
-        decided
+    fn hand_to_shard(&mut self, input: ShardInput) {
+        let shard = self.bare().shard;
+        self.house.shard(self.socket.node, shard, input);
     }
+}
+
+impl SessionPerformer for SessionHold<'_> {
+    fn session(&mut self) -> &mut Session {
+        &mut self.bare().session
+    }
+
+    fn verify(&mut self, credential: &Credential) -> Result<Grant, AuthError> {
+        let World {
+            keyring, now_ms, ..
+        } = &self.house.world;
+        let verdict = keyring.verify(credential, *now_ms);
+        verdict.map(|verified| verified.grant)
+    }
+
+    fn join(&mut self, join: Box<Join>) {
+        self.bare().shard = shard_of(join.tenant());
+        self.hand_to_shard(ShardInput::Join(join));
+    }
+
+    fn route(&mut self, route: Box<Route>) {
+        self.hand_to_shard(ShardInput::Route(route));
+    }
+
+    fn request(&mut self, request: Box<Request>) {
+        self.hand_to_shard(ShardInput::Request(request));
+    }
+
+    fn leave(&mut self, leave: Leave) {
+        self.hand_to_shard(ShardInput::Leave(leave));
+    }
+
+    fn push(&mut self, frame: Outbound) {
+        self.house.world.deliver(self.socket, frame.text);
+    }
+
+    fn ping(&mut self) {}
+
+    fn close(&mut self, _: CloseCode) {}
+
+    fn note(&mut self, _: Fact) {}
+}
+
+/// A shard that is handled.
+struct ShardHold<'a> {
+    house: &'a mut House,
+    at: usize,
+    shard: usize,
+}
+
+impl ShardHold<'_> {
+    fn socket(&self, key: ConnKey) -> Socket {
+        Socket { node: self.at, key }
+    }
+}
+
+impl TenantPerformer for ShardHold<'_> {
+    fn shard(&mut self) -> &mut Shard {
+        &mut self.house.nodes[self.at].shards[self.shard]
+    }
+
+    fn push(&mut self, conn: ConnKey, frame: Outbound) -> Outcome {
+        let socket = self.socket(conn);
+        self.house.world.deliver(socket, frame.text);
+        Outcome::Queued
+    }
+
+    fn ask(&mut self, ticket: Ticket, request: Box<store::Request>) -> Result<(), Ticket> {
+        let asked = Owed::Asked(self.at, ticket, *request);
+        self.house.world.owed.push_back(asked);
+        Ok(())
+    }
+
+    fn publish(&mut self, _: BootId, parcel: Parcel) -> Result<(), (Parcel, Settled)> {
+        let House { nodes, world } = &mut *self.house;
+        let pushed = nodes[self.at].sender.push(world.now_ms, parcel);
+        pushed.map_err(|parcel| (parcel, Settled::Unsent))
+    }
+
+    fn tell(&mut self, conn: ConnKey, notice: Notice) {
+        let told = Owed::Told(self.socket(conn), Box::new(Input::Notice(notice)));
+        self.house.world.owed.push_back(told);
+    }
+
+    fn publish_best_effort(&mut self, _: TenantId, _: BootId, _: Stream, _: Bytes) {}
+
+    fn close(&mut self, _: ConnKey, _: CloseCode) {}
+
+    fn met(&mut self, _: BootId) {}
+
+    fn unload(&mut self, _: TenantId) {}
+
+    fn note(&mut self, _: Fact) {}
 }

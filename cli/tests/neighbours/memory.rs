@@ -98,7 +98,11 @@ fn bytes_of(line: &str) -> u64 {
     let fields = fields.split([',', ')']);
     let value = |field: &str| {
         let number = field.strip_prefix(['r', 'w', 'f'])?;
-        number.parse::<u32>().ok().map(u32::cast_signed).map(i64::from)
+        number
+            .parse::<u32>()
+            .ok()
+            .map(u32::cast_signed)
+            .map(i64::from)
     };
     let bytes: i64 = fields.filter_map(value).sum();
     u64::try_from(bytes).unwrap_or(0)

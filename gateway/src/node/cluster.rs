@@ -155,10 +155,10 @@ impl Node {
         let _span = span.map(tracing::Span::entered);
         let index = self.shard_of(&envelope.tenant);
         let input = Input::Inbound(Box::new(envelope));
-        self.in_shard(&self.env_at(&moment), index, input, work);
+        let decided = self.in_shard(&self.env_at(&moment), index, input, work);
         work.keep(moment);
         // Nobody decided: it was best effort, which nobody asks about.
-        work.decided.take().unwrap_or(None)
+        decided.flatten()
     }
 
     /// Tells tenants what became of what they sent to other nodes.
@@ -176,7 +176,8 @@ impl Node {
         let moment = work.take_moment(self);
         for (parcel, settled) in outcomes {
             let index = self.shard_of(parcel.tenant());
-            self.decided(&self.env_at(&moment), index, parcel, settled, work);
+            let input = Input::Decided { parcel, settled };
+            self.in_shard(&self.env_at(&moment), index, input, work);
         }
         work.keep(moment);
     }

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use protocol::BotId;
-use protocol::lane::Verdict;
 use router_core::request::Notice;
 
 use super::{Entry, Moment, Node};
@@ -13,8 +12,6 @@ use crate::metrics::Traffic;
 /// What is left to do when no lock is held.
 #[derive(Default)]
 pub(crate) struct Work {
-    /// What a message of another node came to; nothing = delivered.
-    pub(super) decided: Option<Option<Verdict>>,
     /// The same for all that arrived together, so that a burst asks for it once.
     pub(super) moment: Option<Moment>,
     pub(super) touched: Vec<Arc<Entry>>,

@@ -1,6 +1,5 @@
 //! The way to an open session: credential, verification, tenant.
 
-use protocol::codec::encode;
 use protocol::connect::{Acks, Auth, AuthError as AuthErrorData, Connected, ConnectedWord};
 use protocol::frame::{ServerMessage, Status};
 use protocol::{ClientId, CloseCode, ErrorCode, Fault, FrameId, Rule, TenantId};
@@ -8,7 +7,7 @@ use protocol::{ClientId, CloseCode, ErrorCode, Fault, FrameId, Rule, TenantId};
 use super::{Open, Opened, Phase, Session};
 use crate::auth::{AuthError, Credential};
 use crate::check;
-use crate::effect::{Class, Effect, Effects, Fact};
+use crate::effect::{Fact, SessionEffect, SessionEffects};
 use crate::env::{Env, Millis};
 use crate::invariant::Invariant;
 use crate::permit::Grant;
@@ -28,7 +27,7 @@ pub(super) struct Asked {
 }
 
 impl Session {
-    pub(super) fn opened(&mut self, env: &Env<'_>, opened: Opened, fx: &mut Effects) {
+    pub(super) fn opened(&mut self, env: &Env<'_>, opened: Opened, fx: &mut SessionEffects) {
         self.purpose = opened.purpose;
         if self.purpose == Purpose::Socket {
             let connected = Connected {
@@ -62,7 +61,7 @@ impl Session {
         &mut self,
         id: Option<FrameId>,
         auth: Auth,
-        fx: &mut Effects,
+        fx: &mut SessionEffects,
     ) -> Result<(), Refusal> {
         let credential = match (auth.api_key, auth.token) {
             (Some(key), None) => Credential::ApiKey(key),
@@ -81,7 +80,7 @@ impl Session {
         Ok(())
     }
 
-    fn wait(&mut self, asked: Asked, credential: Credential, fx: &mut Effects) {
+    fn wait(&mut self, asked: Asked, credential: Credential, fx: &mut SessionEffects) {
         let Phase::Opening { until_ms } = self.phase else {
             return;
         };
@@ -89,14 +88,14 @@ impl Session {
             until_ms,
             asked: Box::new(asked),
         };
-        fx.push(Effect::Verify(credential));
+        fx.push(SessionEffect::Verify(credential));
     }
 
     pub(super) fn verified(
         &mut self,
         env: &Env<'_>,
         verdict: Result<Grant, AuthError>,
-        fx: &mut Effects,
+        fx: &mut SessionEffects,
     ) {
         let Phase::Waiting { asked, .. } = &mut self.phase else {
             return;
@@ -106,7 +105,7 @@ impl Session {
                 asked.tenant = Some(grant.tenant.clone());
                 asked.grant = Some(grant.clone());
                 self.limits = env.settings.limits_of(&grant.tenant);
-                fx.push(Effect::Join(Box::new(Join {
+                fx.push(SessionEffect::Join(Box::new(Join {
                     grant,
                     conn: self.key,
                     id: self.id,
@@ -173,7 +172,12 @@ impl Session {
         self.phase = Phase::Open(open);
     }
 
-    pub(super) fn refused_by_tenant(&mut self, env: &Env<'_>, refusal: Refusal, fx: &mut Effects) {
+    pub(super) fn refused_by_tenant(
+        &mut self,
+        env: &Env<'_>,
+        refusal: Refusal,
+        fx: &mut SessionEffects,
+    ) {
         let Phase::Waiting { until_ms, asked } = &mut self.phase else {
             return;
         };
@@ -208,7 +212,7 @@ impl Session {
         text: &str,
         refusal: Refusal,
         close: CloseCode,
-        fx: &mut Effects,
+        fx: &mut SessionEffects,
     ) {
         let Phase::Waiting { asked, .. } = &mut self.phase else {
             return;
@@ -218,16 +222,8 @@ impl Session {
             message: text.to_owned(),
         });
         self.answer(env, id.as_ref(), &auth_error, fx);
-        let error = encode::error(
-            refusal.code,
-            refusal.fault,
-            id.as_ref(),
-            None,
-            refusal.retry_ms,
-            env.unix_ms,
-        );
-        fx.deliver(self.key, error, Class::Refusal);
-        fx.push(Effect::Note(Fact::Refused(refusal.code)));
+        fx.push(SessionEffect::Deliver(refusal.to_frame(env, id.as_ref())));
+        fx.push(SessionEffect::Note(Fact::Refused(refusal.code)));
         self.close(close, fx);
     }
 }

@@ -5,7 +5,7 @@
 //! lie in the socket, unread. Then it is asked first, and has one heartbeat to answer.
 
 use super::{Phase, Session};
-use crate::effect::{Effect, Effects};
+use crate::effect::{SessionEffect, SessionEffects};
 use crate::env::{Env, Millis};
 use crate::request::Purpose;
 
@@ -31,7 +31,7 @@ impl Session {
     }
 
     /// The process stood still: every deadline that the peer has to keep begins anew.
-    pub(super) fn resumed(&mut self, env: &Env<'_>, fx: &mut Effects) {
+    pub(super) fn resumed(&mut self, env: &Env<'_>, fx: &mut SessionEffects) {
         let heartbeat_ms = env.settings.heartbeat_ms;
         let is_quiet = self.silent_ms(heartbeat_ms) < env.now_ms.saturating_add(heartbeat_ms);
         match &mut self.phase {
@@ -41,7 +41,7 @@ impl Session {
             Phase::Open(_) if is_quiet => {
                 self.seen_ms = env.now_ms.saturating_sub(heartbeat_ms);
                 self.ping_ms = env.now_ms + heartbeat_ms;
-                fx.push(Effect::Ping);
+                fx.push(SessionEffect::Ping);
             }
             Phase::Open(_) | Phase::Closed(_) => {}
         }

@@ -30,7 +30,7 @@ use protocol::{
 };
 
 use crate::auth::{AuthError, Credential};
-use crate::effect::{Class, Effect, Effects, Fact};
+use crate::effect::{Class, Fact, SessionEffect, SessionEffects};
 use crate::env::{Env, Millis};
 use crate::gcra::{Gcra, Rate};
 use crate::ids::ConnKey;
@@ -58,7 +58,7 @@ pub enum Input {
     },
     /// The process stood still for a while: what came meanwhile is not read yet.
     Resumed,
-    /// The answer to [`Effect::Verify`].
+    /// The answer to [`SessionEffect::Verify`].
     Verified(Result<Grant, AuthError>),
     /// Word from the tenant.
     Notice(Notice),
@@ -223,7 +223,7 @@ impl Session {
     }
 
     /// Takes one input and says what must be done about it.
-    pub fn handle(&mut self, env: &Env<'_>, input: Input, fx: &mut Effects) {
+    pub fn handle(&mut self, env: &Env<'_>, input: Input, fx: &mut SessionEffects) {
         if matches!(self.phase, Phase::Closed(_)) {
             return;
         }
@@ -255,7 +255,7 @@ impl Session {
         }
     }
 
-    fn text(&mut self, env: &Env<'_>, text: &Bytes, fx: &mut Effects) {
+    fn text(&mut self, env: &Env<'_>, text: &Bytes, fx: &mut SessionEffects) {
         let weight = 1 + u32::try_from(text.len()).unwrap_or(u32::MAX) / BYTES_PER_UNIT;
         let within_rate = self
             .frames
@@ -264,7 +264,7 @@ impl Session {
         match (decode(text), within_rate) {
             (Err(rejected), Ok(())) => {
                 if is_large {
-                    fx.push(Effect::Note(Fact::Unpaid));
+                    fx.push(SessionEffect::Note(Fact::Unpaid));
                 }
                 self.reject(env, &rejected, fx);
             }
@@ -274,7 +274,7 @@ impl Session {
             }
             (Ok(frame), Ok(())) => {
                 if is_large && !is_message(text, &frame.request) {
-                    fx.push(Effect::Note(Fact::Unpaid));
+                    fx.push(SessionEffect::Note(Fact::Unpaid));
                 }
                 self.frame(env, frame, fx);
             }
@@ -283,8 +283,8 @@ impl Session {
                 self.refuse(env, frame.id.as_ref(), refusal, fx);
             }
             (Ok(_), Err(_)) => {
-                fx.push(Effect::Note(Fact::BestEffortDropped));
-                fx.push(Effect::Note(Fact::Unpaid));
+                fx.push(SessionEffect::Note(Fact::BestEffortDropped));
+                fx.push(SessionEffect::Note(Fact::Unpaid));
             }
         }
     }
@@ -296,14 +296,14 @@ impl Session {
         }
     }
 
-    fn frame(&mut self, env: &Env<'_>, Frame { id, request }: Frame, fx: &mut Effects) {
+    fn frame(&mut self, env: &Env<'_>, Frame { id, request }: Frame, fx: &mut SessionEffects) {
         let outcome = match (&self.phase, request) {
             (_, Request::Ping) => {
                 let pong = Pong {
                     timestamp: self.stamps.stamp(env.unix_ms),
                 };
                 let text = encode::server(&ServerMessage::Pong(pong), id.as_ref(), env.unix_ms);
-                fx.deliver(self.key, text, Class::Pong);
+                fx.deliver(text, Class::Pong);
                 Ok(())
             }
             (Phase::Opening { .. }, Request::Auth(auth)) => self.auth(id.clone(), *auth, fx),
@@ -319,14 +319,21 @@ impl Session {
         }
     }
 
-    fn reject(&mut self, env: &Env<'_>, rejected: &Rejected, fx: &mut Effects) {
+    fn reject(&mut self, env: &Env<'_>, rejected: &Rejected, fx: &mut SessionEffects) {
         self.refuse(env, rejected.id.as_ref(), Refusal::from(rejected), fx);
     }
 
     /// Answers with `error`; the twentieth bad frame in a row ends the socket.
-    fn refuse(&mut self, env: &Env<'_>, id: Option<&FrameId>, refusal: Refusal, fx: &mut Effects) {
+    fn refuse(
+        &mut self,
+        env: &Env<'_>,
+        id: Option<&FrameId>,
+        refusal: Refusal,
+        fx: &mut SessionEffects,
+    ) {
         let status = refusal.code.status();
-        refusal.tell(env, self.key, id, fx);
+        fx.push(SessionEffect::Deliver(refusal.to_frame(env, id)));
+        fx.push(SessionEffect::Note(Fact::Refused(refusal.code)));
         let bad = status == 400 || !matches!(self.phase, Phase::Open(_));
         if !bad {
             return;
@@ -342,16 +349,12 @@ impl Session {
         env: &Env<'_>,
         id: Option<&FrameId>,
         message: &ServerMessage,
-        fx: &mut Effects,
+        fx: &mut SessionEffects,
     ) {
-        fx.deliver(
-            self.key,
-            encode::server(message, id, env.unix_ms),
-            Class::Answer,
-        );
+        fx.deliver(encode::server(message, id, env.unix_ms), Class::Answer);
     }
 
-    fn wake(&mut self, env: &Env<'_>, fx: &mut Effects) {
+    fn wake(&mut self, env: &Env<'_>, fx: &mut SessionEffects) {
         let now_ms = env.now_ms;
         match &mut self.phase {
             Phase::Opening { until_ms } if now_ms >= *until_ms => {
@@ -367,7 +370,7 @@ impl Session {
                     self.close(CloseCode::Timeout, fx);
                 } else if now_ms >= self.ping_ms {
                     self.ping_ms = now_ms + env.settings.heartbeat_ms;
-                    fx.push(Effect::Ping);
+                    fx.push(SessionEffect::Ping);
                 }
             }
             Phase::Opening { .. } | Phase::Waiting { .. } | Phase::Closed(_) => {}
@@ -375,15 +378,12 @@ impl Session {
     }
 
     /// Ends the socket behind what is queued for it. The tenant lets go of it at once.
-    fn close(&mut self, close: CloseCode, fx: &mut Effects) {
+    fn close(&mut self, close: CloseCode, fx: &mut SessionEffects) {
         self.gone(fx);
-        fx.push(Effect::Close {
-            conn: self.key,
-            close,
-        });
+        fx.push(SessionEffect::Close(close));
     }
 
-    fn gone(&mut self, fx: &mut Effects) {
+    fn gone(&mut self, fx: &mut SessionEffects) {
         let tenant = match std::mem::replace(&mut self.phase, Phase::Closed(None)) {
             Phase::Open(open) => {
                 let tenant = open.grant.tenant.clone();
@@ -394,7 +394,7 @@ impl Session {
             Phase::Opening { .. } | Phase::Closed(_) => None,
         };
         if let Some(tenant) = tenant {
-            fx.push(Effect::Leave(Leave {
+            fx.push(SessionEffect::Leave(Leave {
                 tenant,
                 conn: self.key,
             }));

@@ -9,7 +9,7 @@ use protocol::{BotId, ConnectionId, ErrorCode, FrameId, Name, Rule};
 use smol_str::SmolStr;
 
 use super::{Call, Open, Phase, Session};
-use crate::effect::{Effect, Effects};
+use crate::effect::{SessionEffect, SessionEffects};
 use crate::env::Env;
 use crate::gcra::Rate;
 use crate::permit::{Action, Permit, authorize};
@@ -18,7 +18,7 @@ use crate::request::{self, Command, List, Registration, Route, Survey};
 
 impl Session {
     /// What is asked over HTTP.
-    pub(super) fn call(&mut self, env: &Env<'_>, call: Call, fx: &mut Effects) {
+    pub(super) fn call(&mut self, env: &Env<'_>, call: Call, fx: &mut SessionEffects) {
         let outcome = match call {
             Call::Send(send) => self.send(env, None, send, fx),
             Call::List(list) => self.request(env, None, Request::ListBots(Box::new(list)), fx),
@@ -29,10 +29,10 @@ impl Session {
         }
     }
 
-    fn find(&self, bot: &str, fx: &mut Effects) -> Result<(), Refusal> {
+    fn find(&self, bot: &str, fx: &mut SessionEffects) -> Result<(), Refusal> {
         let (permit, command) = (self.look()?, Command::Find(parse_bot(bot)?));
         let id = None;
-        fx.push(Effect::Request(Box::new(request::Request {
+        fx.push(SessionEffect::Request(Box::new(request::Request {
             permit,
             id,
             command,
@@ -45,7 +45,7 @@ impl Session {
         env: &Env<'_>,
         id: Option<FrameId>,
         request: Request,
-        fx: &mut Effects,
+        fx: &mut SessionEffects,
     ) -> Result<(), Refusal> {
         let (permit, command) = match request {
             Request::Send(send) => return self.send(env, id, send, fx),
@@ -74,7 +74,7 @@ impl Session {
             // Answered before the phase is asked.
             Request::Ping => return Err(ErrorCode::BadFrame.into()),
         };
-        fx.push(Effect::Request(Box::new(request::Request {
+        fx.push(SessionEffect::Request(Box::new(request::Request {
             permit,
             id,
             command,
@@ -119,7 +119,7 @@ impl Session {
         env: &Env<'_>,
         id: Option<FrameId>,
         send: Send,
-        fx: &mut Effects,
+        fx: &mut SessionEffects,
     ) -> Result<(), Refusal> {
         let stamp_ms = self.stamps.stamp(env.unix_ms);
         let Open { grant, client, .. } = self.open()?;
@@ -159,7 +159,7 @@ impl Session {
             trace: None,
             message,
         });
-        fx.push(Effect::Route(Box::new(route)));
+        fx.push(SessionEffect::Route(Box::new(route)));
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use protocol::{BootId, BotId, ConnectionId};
 
 use super::routes::{Bot, Home};
 use super::{Asked, Tenant};
-use crate::effect::{Effect, Effects};
+use crate::effect::{TenantEffect, TenantEffects};
 use crate::env::{Env, Millis};
 use crate::store::Ask;
 
@@ -29,19 +29,19 @@ impl Burials {
 
 impl Tenant {
     /// A node has entries: if nobody here knows it, somebody has to look.
-    pub(super) fn meet(&mut self, env: &Env<'_>, boot: BootId, fx: &mut Effects) {
+    pub(super) fn meet(&mut self, env: &Env<'_>, boot: BootId, fx: &mut TenantEffects) {
         let is_unknown = env.nodes.shared && !env.nodes.is_live(boot);
         if is_unknown && self.directory.burials.unknown.insert(boot) {
-            fx.push(Effect::Met(boot));
+            fx.push(TenantEffect::Met(boot));
         }
     }
 
     /// Asks again to look for those who are still unknown.
-    pub(super) fn meet_again(&mut self, env: &Env<'_>, fx: &mut Effects) {
+    pub(super) fn meet_again(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
         let unknown = &mut self.directory.burials.unknown;
         unknown.retain(|boot| !env.nodes.is_live(*boot) && !env.nodes.is_dead(*boot));
         for boot in unknown.iter() {
-            fx.push(Effect::Met(*boot));
+            fx.push(TenantEffect::Met(*boot));
         }
     }
 
@@ -54,7 +54,7 @@ impl Tenant {
             .get_or_insert(env.now_ms + wait_ms);
     }
 
-    pub(super) fn wake_burials(&mut self, env: &Env<'_>, fx: &mut Effects) {
+    pub(super) fn wake_burials(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
         let reap_ms = &mut self.directory.burials.reap_ms;
         if reap_ms.take_if(|at_ms| env.now_ms >= *at_ms).is_some() {
             let dead = env.nodes.dead.clone();
@@ -94,7 +94,7 @@ impl Tenant {
     }
 
     /// This node goes on under a new name: all that it holds is said again.
-    pub(crate) fn reborn(&mut self, env: &Env<'_>, fx: &mut Effects) {
+    pub(crate) fn reborn(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
         let here = self.routes.bots().filter(|bot| bot.here().is_some());
         let here: Vec<BotId> = here.map(|bot| bot.about.info.id.clone()).collect();
         for bot in here {

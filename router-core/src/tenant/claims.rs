@@ -16,7 +16,7 @@ use super::homes::Claimed;
 use super::routes::Bot;
 use super::{Asked, Tenant};
 use crate::check;
-use crate::effect::Effects;
+use crate::effect::TenantEffects;
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::invariant::Invariant;
@@ -67,7 +67,7 @@ impl Tenant {
         conn: ConnKey,
         id: Option<FrameId>,
         registration: Registration,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) {
         let bot = registration.info.id.clone();
         self.queue(env, bot, conn, id, OpKind::Register(registration), fx);
@@ -79,7 +79,7 @@ impl Tenant {
         conn: ConnKey,
         id: Option<FrameId>,
         bot: BotId,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) {
         self.queue(env, bot, conn, id, OpKind::Unregister, fx);
     }
@@ -91,7 +91,7 @@ impl Tenant {
         conn: ConnKey,
         id: Option<FrameId>,
         kind: OpKind,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) {
         let Some(connection) = self.routes.connection(conn) else {
             return;
@@ -132,7 +132,13 @@ impl Tenant {
     }
 
     /// Asks the store, or refuses; returns the operation and its number if it is outstanding now.
-    fn start(&mut self, env: &Env<'_>, bot: &BotId, op: Op, fx: &mut Effects) -> Option<(u64, Op)> {
+    fn start(
+        &mut self,
+        env: &Env<'_>,
+        bot: &BotId,
+        op: Op,
+        fx: &mut TenantEffects,
+    ) -> Option<(u64, Op)> {
         self.routes.connection(op.conn)?;
         let verdict = match &op.kind {
             // Nobody can be fenced now, and nobody else be told.
@@ -178,7 +184,13 @@ impl Tenant {
 
     /// Makes a connection that holds a bot its home again, under a new epoch: the store has no
     /// holder for it.
-    pub(super) fn claim_anew(&mut self, env: &Env<'_>, conn: ConnKey, id: BotId, fx: &mut Effects) {
+    pub(super) fn claim_anew(
+        &mut self,
+        env: &Env<'_>,
+        conn: ConnKey,
+        id: BotId,
+        fx: &mut TenantEffects,
+    ) {
         if self.claims.contains_key(&id) {
             // If nothing comes of that, the next comparison tells the store of this home.
             return self.say_again_bot(id);
@@ -204,7 +216,7 @@ impl Tenant {
         bot: &BotId,
         number: u64,
         reply: Reply,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) {
         let Some(queue) = self.claims.remove(bot) else {
             return;
@@ -251,7 +263,7 @@ impl Tenant {
         &mut self,
         env: &Env<'_>,
         record: &BotRecord,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) -> bool {
         let bot = &record.info.id;
         let queue = self.claims.get(bot);
@@ -300,7 +312,7 @@ impl Tenant {
         env: &Env<'_>,
         bot: &BotId,
         ver: u64,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) {
         let known = self.routes.bot(bot);
         if known.is_some_and(|known| known.about.epoch > ver) {
@@ -321,7 +333,7 @@ impl Tenant {
         }
     }
 
-    fn finish(&mut self, env: &Env<'_>, bot: &BotId, op: Op, reply: Reply, fx: &mut Effects) {
+    fn finish(&mut self, env: &Env<'_>, bot: &BotId, op: Op, reply: Reply, fx: &mut TenantEffects) {
         let is_asked = !matches!(op.kind, OpKind::ClaimAnew(_));
         let code = match (op.kind, reply) {
             (

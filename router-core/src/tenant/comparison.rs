@@ -6,7 +6,7 @@
 use protocol::limits::{COMPARE_MS, RESYNC_MS};
 
 use super::{Asked, Tenant};
-use crate::effect::Effects;
+use crate::effect::TenantEffects;
 use crate::env::{Env, Millis};
 use crate::store::Ask;
 
@@ -44,7 +44,7 @@ impl Comparison {
 
 impl Tenant {
     /// The store's number; absent: it could not say.
-    pub(super) fn compared(&mut self, env: &Env<'_>, ver: Option<u64>, fx: &mut Effects) {
+    pub(super) fn compared(&mut self, env: &Env<'_>, ver: Option<u64>, fx: &mut TenantEffects) {
         let asked = self.directory.comparison.asked.take();
         self.compare_later(env);
         self.meet_again(env, fx);
@@ -84,7 +84,7 @@ impl Tenant {
         self.directory.comparison.at_ms = compares.then_some(env.now_ms + wait_ms);
     }
 
-    pub(super) fn wake_comparison(&mut self, env: &Env<'_>, fx: &mut Effects) {
+    pub(super) fn wake_comparison(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
         let is_due = |at_ms: Millis| env.now_ms >= at_ms;
         let ver = self.directory.ver;
         let comparison = &mut self.directory.comparison;

@@ -13,7 +13,7 @@ use super::rates::Payer;
 use super::routes::Connection;
 use super::subscriptions::Watch;
 use super::{Asked, Tenant, refuse_join};
-use crate::effect::{Class, Effect, Effects, Fact};
+use crate::effect::{Class, Fact, TenantEffect, TenantEffects};
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::permit::{Grant, may_see};
@@ -85,7 +85,7 @@ impl Entering {
 const FEATURES: [&str; 2] = ["message", "partial"];
 
 impl Tenant {
-    pub(crate) fn join(&mut self, env: &Env<'_>, join: Join, fx: &mut Effects) {
+    pub(crate) fn join(&mut self, env: &Env<'_>, join: Join, fx: &mut TenantEffects) {
         self.over_ms = None;
         let Some(waiting) = &mut self.loading else {
             return self.enter(env, join, fx);
@@ -97,7 +97,7 @@ impl Tenant {
         self.read(env, fx);
     }
 
-    pub(super) fn enter(&mut self, env: &Env<'_>, join: Join, fx: &mut Effects) {
+    pub(super) fn enter(&mut self, env: &Env<'_>, join: Join, fx: &mut TenantEffects) {
         let (client, named) = match self.admit(env, &join) {
             Ok(admitted) => admitted,
             Err(refusal) => return refuse_join(&join, refusal, fx),
@@ -126,7 +126,13 @@ impl Tenant {
     }
 
     /// The directory has the connection, or could not be told yet: then it is told again.
-    pub(super) fn entered(&mut self, env: &Env<'_>, key: ConnKey, reply: &Reply, fx: &mut Effects) {
+    pub(super) fn entered(
+        &mut self,
+        env: &Env<'_>,
+        key: ConnKey,
+        reply: &Reply,
+        fx: &mut TenantEffects,
+    ) {
         let Some(newcomer) = self.entering.remove(key) else {
             return;
         };
@@ -231,7 +237,7 @@ impl Tenant {
         client: ClientId,
         named: bool,
         told: bool,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) {
         let (conn, purpose) = (join.conn, join.purpose);
         if purpose == Purpose::Socket {
@@ -260,8 +266,8 @@ impl Tenant {
         };
         self.routes.insert(conn, connection);
         self.bound_clients();
-        fx.push(Effect::Note(Fact::Authenticated));
-        fx.push(Effect::Tell {
+        fx.push(TenantEffect::Note(Fact::Authenticated));
+        fx.push(TenantEffect::Tell {
             conn,
             notice: Notice::Joined {
                 client,
@@ -271,7 +277,7 @@ impl Tenant {
     }
 
     /// Tells a socket that it is in, and which bots there are.
-    fn greet(&self, env: &Env<'_>, join: &Join, client: &ClientId, fx: &mut Effects) {
+    fn greet(&self, env: &Env<'_>, join: &Join, client: &ClientId, fx: &mut TenantEffects) {
         let visible = self
             .routes
             .bots()
@@ -308,7 +314,7 @@ impl Tenant {
         }
     }
 
-    pub(crate) fn leave(&mut self, env: &Env<'_>, key: ConnKey, fx: &mut Effects) {
+    pub(crate) fn leave(&mut self, env: &Env<'_>, key: ConnKey, fx: &mut TenantEffects) {
         if let Some(waiting) = &mut self.loading {
             waiting.retain(|join| join.conn != key);
         }
@@ -330,7 +336,7 @@ impl Tenant {
                 };
                 self.presence.changed(&bot.about.info, env.now_ms);
                 self.owed.let_go_bot(id, fence);
-                fx.push(Effect::Note(Fact::BotOffline));
+                fx.push(TenantEffect::Note(Fact::BotOffline));
             }
             self.owed.forget_conn(key);
             // Without a store that others read, only the client's name is worth keeping. A call
@@ -355,7 +361,7 @@ impl Tenant {
     }
 
     /// Takes a new policy and ends the sockets that it no longer allows.
-    pub(crate) fn policy(&mut self, env: &Env<'_>, policy: Policy, fx: &mut Effects) {
+    pub(crate) fn policy(&mut self, env: &Env<'_>, policy: Policy, fx: &mut TenantEffects) {
         let (file_generation, file_suspended) = env.settings.policy_of(&self.id);
         self.ordered = true;
         let known = self.policy.generation.max(file_generation);
@@ -379,7 +385,7 @@ impl Tenant {
     }
 
     /// Ends the sockets that the policy does not allow.
-    pub(super) fn expel_strangers(&mut self, env: &Env<'_>, fx: &mut Effects) {
+    pub(super) fn expel_strangers(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
         let Policy {
             generation,
             suspended,
@@ -397,7 +403,7 @@ impl Tenant {
             .collect();
         for (conn, close) in expelled {
             self.leave(env, conn, fx);
-            fx.push(Effect::Close { conn, close });
+            fx.push(TenantEffect::Close { conn, close });
         }
     }
 

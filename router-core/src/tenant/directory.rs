@@ -21,7 +21,7 @@ use super::burials::Burials;
 use super::comparison::{Comparison, READ_AGAIN_MS};
 use super::rereads::Rereads;
 use super::{Asked, Tenant};
-use crate::effect::{Effect, Effects, Fact};
+use crate::effect::{Fact, TenantEffect, TenantEffects};
 use crate::env::{Env, Millis};
 use crate::store::{Ask, Change, Event};
 
@@ -71,7 +71,7 @@ impl Directory {
 
 impl Tenant {
     /// Reads the directory, unless it is being read; soon, if it was read a moment ago.
-    pub(super) fn read(&mut self, env: &Env<'_>, fx: &mut Effects) {
+    pub(super) fn read(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
         if self.directory.reading || !self.may_read(env, fx) {
             return;
         }
@@ -83,7 +83,7 @@ impl Tenant {
         self.directory.known_when_asked = self.directory.known_ver;
         // What is read from now on knows of every order before.
         self.ordered = false;
-        fx.push(Effect::Note(Fact::DirectoryRead));
+        fx.push(TenantEffect::Note(Fact::DirectoryRead));
         let dead = env.nodes.dead.clone();
         self.ask(env, Ask::Load { dead }, Asked::Load, fx);
     }
@@ -96,7 +96,7 @@ impl Tenant {
     }
 
     /// A step of the directory, as its maker told all nodes.
-    pub(crate) fn event(&mut self, env: &Env<'_>, event: Event, fx: &mut Effects) {
+    pub(crate) fn event(&mut self, env: &Env<'_>, event: Event, fx: &mut TenantEffects) {
         self.directory.saw(event.ver);
         if self.directory.reading || self.loading.is_some() {
             // Too many: those that are missing will show as a gap.
@@ -108,7 +108,7 @@ impl Tenant {
         self.apply_event(env, event, fx);
     }
 
-    fn apply_event(&mut self, env: &Env<'_>, event: Event, fx: &mut Effects) {
+    fn apply_event(&mut self, env: &Env<'_>, event: Event, fx: &mut TenantEffects) {
         if event.ver <= self.directory.ver && !self.directory.doubtful {
             return;
         }
@@ -130,7 +130,7 @@ impl Tenant {
         self.bound_clients();
     }
 
-    fn apply(&mut self, env: &Env<'_>, ver: u64, change: Change, fx: &mut Effects) {
+    fn apply(&mut self, env: &Env<'_>, ver: u64, change: Change, fx: &mut TenantEffects) {
         match change {
             Change::Bot(record) => self.apply_bot(env, *record, fx),
             Change::Forgotten(bot) => self.told_forgotten(env, &bot, ver, fx),

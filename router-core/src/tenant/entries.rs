@@ -6,13 +6,13 @@ use protocol::{BotId, ConnectionId};
 
 use super::Tenant;
 use super::routes::{Bot, Home};
-use crate::effect::{Effect, Effects, Fact};
+use crate::effect::{Fact, TenantEffect, TenantEffects};
 use crate::env::Env;
 use crate::store::{BotRecord, ConnRecord, Fence};
 
 impl Tenant {
     /// A bot is this now, by an event or a snapshot.
-    pub(super) fn apply_bot(&mut self, env: &Env<'_>, record: BotRecord, fx: &mut Effects) {
+    pub(super) fn apply_bot(&mut self, env: &Env<'_>, record: BotRecord, fx: &mut TenantEffects) {
         self.directory.saw(record.epoch);
         let known = self.routes.bot(&record.info.id);
         if known.is_some_and(|known| record.epoch < known.about.epoch) {
@@ -59,7 +59,7 @@ impl Tenant {
 
     /// Nobody holds a bot any more. If a connection of this node does, its claim was reaped: it
     /// claims anew.
-    fn apply_offline(&mut self, env: &Env<'_>, record: BotRecord, fx: &mut Effects) {
+    fn apply_offline(&mut self, env: &Env<'_>, record: BotRecord, fx: &mut TenantEffects) {
         let bot = &record.info.id;
         let here = self.routes.bot(bot).and_then(Bot::here);
         if let Some(conn) = here {
@@ -68,7 +68,7 @@ impl Tenant {
         self.rehome(env, record, None, fx);
     }
 
-    pub(super) fn apply_forgotten(&mut self, env: &Env<'_>, bot: &BotId, fx: &mut Effects) {
+    pub(super) fn apply_forgotten(&mut self, env: &Env<'_>, bot: &BotId, fx: &mut TenantEffects) {
         let Some(gone) = self.routes.remove_bot(bot) else {
             return;
         };
@@ -77,7 +77,7 @@ impl Tenant {
             if let Some(conn) = self.routes.connection_mut(home) {
                 conn.bots.remove(bot);
             }
-            fx.push(Effect::Note(Fact::BotOffline));
+            fx.push(TenantEffect::Note(Fact::BotOffline));
         }
         if was_online {
             let info = BotInfo {
@@ -94,7 +94,7 @@ impl Tenant {
         env: &Env<'_>,
         conn: ConnectionId,
         record: ConnRecord,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) {
         if record.boot != env.nodes.own {
             if env.nodes.is_dead(record.boot) {

@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 use super::Tenant;
 use super::routes::{About, Bot, Home};
 use crate::check;
-use crate::effect::{Effect, Effects, Fact};
+use crate::effect::{Fact, TenantEffect, TenantEffects};
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::invariant::Invariant;
@@ -33,7 +33,7 @@ impl Tenant {
         claimed: Claimed,
         asked: Option<Option<FrameId>>,
         registration: Registration,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) {
         self.directory.known_ver = self.directory.known_ver.max(claimed.epoch);
         let known = self.routes.bot(&registration.info.id);
@@ -91,7 +91,7 @@ impl Tenant {
         conn: ConnKey,
         id: Option<FrameId>,
         bot: &BotId,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) {
         self.apply_forgotten(env, bot, fx);
         let told = BotUnregistered {
@@ -115,7 +115,7 @@ impl Tenant {
         env: &Env<'_>,
         record: BotRecord,
         home: Option<Home>,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) {
         let BotRecord {
             mut info,
@@ -168,9 +168,9 @@ impl Tenant {
         match (before, after) {
             (None, Some(home)) => {
                 let fact = Fact::BotOnline(Box::new((home, id.clone())));
-                fx.push(Effect::Note(fact));
+                fx.push(TenantEffect::Note(fact));
             }
-            (Some(_), None) => fx.push(Effect::Note(Fact::BotOffline)),
+            (Some(_), None) => fx.push(TenantEffect::Note(Fact::BotOffline)),
             (None, None) | (Some(_), Some(_)) => {}
         }
         if let Some(loser) = before.filter(|_| before != after) {
@@ -179,8 +179,15 @@ impl Tenant {
     }
 
     /// Tells the old home behind what is queued for it, and lets it go if it holds nothing else.
-    fn replaced(&mut self, env: &Env<'_>, old: ConnKey, bot: &BotId, epoch: u64, fx: &mut Effects) {
-        fx.push(Effect::Note(Fact::Takeover));
+    fn replaced(
+        &mut self,
+        env: &Env<'_>,
+        old: ConnKey,
+        bot: &BotId,
+        epoch: u64,
+        fx: &mut TenantEffects,
+    ) {
+        fx.push(TenantEffect::Note(Fact::Takeover));
         let Some(conn) = self.routes.connection_mut(old) else {
             return;
         };
@@ -194,7 +201,7 @@ impl Tenant {
         self.answer(env, old, None, &ServerMessage::BotUnregistered(told), fx);
         if was_last {
             self.leave(env, old, fx);
-            fx.push(Effect::Close {
+            fx.push(TenantEffect::Close {
                 conn: old,
                 close: CloseCode::Replaced,
             });

@@ -11,7 +11,7 @@ use protocol::{BotId, FrameId};
 
 use super::Tenant;
 use super::rates::Payer;
-use crate::effect::{Class, Effects};
+use crate::effect::{Class, TenantEffects};
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::permit::{Grant, may_see};
@@ -71,7 +71,7 @@ impl Tenant {
         key: ConnKey,
         id: Option<FrameId>,
         list: List,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) {
         let Some(conn) = self.routes.connection(key) else {
             return;
@@ -95,7 +95,7 @@ impl Tenant {
         key: ConnKey,
         id: Option<FrameId>,
         bot: &BotId,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) {
         let Some(conn) = self.routes.connection(key) else {
             return;

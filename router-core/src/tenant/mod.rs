@@ -67,7 +67,7 @@ use protocol::frame::ServerMessage;
 use protocol::limits::{REMEMBER_MS, TENANT_LINGER_MS};
 use protocol::{BotId, ErrorCode, FrameId, Limits, TenantId};
 
-use crate::effect::{Class, Effect, Effects, Ticket};
+use crate::effect::{Class, TenantEffect, TenantEffects, Ticket};
 use crate::env::{Env, Millis};
 use crate::ids::{ConnKey, HashKeys};
 use crate::refusal::Refusal;
@@ -145,7 +145,7 @@ impl Asked {
 
 impl Tenant {
     /// A tenant that was met for the first time: it asks the store who it is.
-    pub(crate) fn new(id: TenantId, keys: HashKeys, env: &Env<'_>, fx: &mut Effects) -> Self {
+    pub(crate) fn new(id: TenantId, keys: HashKeys, env: &Env<'_>, fx: &mut TenantEffects) -> Self {
         let (generation, suspended) = env.settings.policy_of(&id);
         let mut tenant = Self {
             limits: env.settings.limits_of(&id),
@@ -199,7 +199,7 @@ impl Tenant {
         self.over_ms.is_some_and(|over_ms| now_ms >= over_ms) && self.owed.is_paid()
     }
 
-    pub(crate) fn wake(&mut self, env: &Env<'_>, fx: &mut Effects) {
+    pub(crate) fn wake(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
         if self.over_ms.is_some_and(|over_ms| env.now_ms >= over_ms) {
             self.over_ms = Some(env.now_ms + TENANT_LINGER_MS);
         }
@@ -220,7 +220,7 @@ impl Tenant {
         self.flush_presence(env, fx);
     }
 
-    pub(crate) fn request(&mut self, env: &Env<'_>, request: Request, fx: &mut Effects) {
+    pub(crate) fn request(&mut self, env: &Env<'_>, request: Request, fx: &mut TenantEffects) {
         let Request {
             permit,
             id,
@@ -257,7 +257,13 @@ impl Tenant {
         }
     }
 
-    pub(crate) fn reply(&mut self, env: &Env<'_>, number: u64, reply: Reply, fx: &mut Effects) {
+    pub(crate) fn reply(
+        &mut self,
+        env: &Env<'_>,
+        number: u64,
+        reply: Reply,
+        fx: &mut TenantEffects,
+    ) {
         let asked = self.asked.remove(&number);
         self.directory.unseen |= asked.as_ref().is_some_and(Asked::is_own_step);
         match (asked, reply) {
@@ -279,7 +285,7 @@ impl Tenant {
         }
     }
 
-    fn loaded(&mut self, env: &Env<'_>, snapshot: Snapshot, fx: &mut Effects) {
+    fn loaded(&mut self, env: &Env<'_>, snapshot: Snapshot, fx: &mut TenantEffects) {
         let waiting = self.loading.take();
         self.replace(env, snapshot, fx);
         for join in waiting.into_iter().flatten() {
@@ -288,7 +294,7 @@ impl Tenant {
         self.linger(env);
     }
 
-    fn not_loaded(&mut self, env: &Env<'_>, code: ErrorCode, fx: &mut Effects) {
+    fn not_loaded(&mut self, env: &Env<'_>, code: ErrorCode, fx: &mut TenantEffects) {
         self.not_read(env);
         let Some(waiting) = &mut self.loading else {
             return;
@@ -319,7 +325,7 @@ impl Tenant {
         to: ConnKey,
         id: Option<&FrameId>,
         message: &ServerMessage,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) {
         fx.deliver(to, encode::server(message, id, env.unix_ms), Class::Answer);
     }
@@ -341,7 +347,7 @@ impl Tenant {
     }
 
     /// Asks the store; returns the question's number.
-    fn ask(&mut self, env: &Env<'_>, ask: Ask, asked: Asked, fx: &mut Effects) -> u64 {
+    fn ask(&mut self, env: &Env<'_>, ask: Ask, asked: Asked, fx: &mut TenantEffects) -> u64 {
         let number = self.number();
         self.asked.insert(number, asked);
         let ticket = Ticket {
@@ -356,17 +362,17 @@ impl Tenant {
             caps: DirectoryCaps::from(&*self.limits),
         };
         let request = Box::new(request);
-        fx.push(Effect::Ask { ticket, request });
+        fx.push(TenantEffect::Ask { ticket, request });
         number
     }
 }
 
-fn refuse_join(join: &Join, refusal: Refusal, fx: &mut Effects) {
+fn refuse_join(join: &Join, refusal: Refusal, fx: &mut TenantEffects) {
     let notice = Notice::Refused {
         code: refusal.code,
         retry_ms: refusal.retry_ms,
     };
-    fx.push(Effect::Tell {
+    fx.push(TenantEffect::Tell {
         conn: join.conn,
         notice,
     });

@@ -11,7 +11,7 @@ use protocol::{BotId, ClientId, ConnectionId};
 
 use super::routes::Bot;
 use super::{Asked, Tenant};
-use crate::effect::Effects;
+use crate::effect::TenantEffects;
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::store::{Ask, Assert, BotRecord, ConnRecord, Fence, Holder, Release, Reply};
@@ -108,7 +108,7 @@ impl Owed {
 
 impl Tenant {
     /// Begins the next step of letting go, unless one is under way.
-    pub(super) fn pay(&mut self, env: &Env<'_>, fx: &mut Effects) {
+    pub(super) fn pay(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
         if self.owed.releasing {
             return;
         }
@@ -124,7 +124,7 @@ impl Tenant {
         env: &Env<'_>,
         release: Release,
         reply: &Reply,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) {
         self.owed.releasing = false;
         match reply {
@@ -143,7 +143,7 @@ impl Tenant {
         }
     }
 
-    pub(super) fn wake_owed(&mut self, env: &Env<'_>, fx: &mut Effects) {
+    pub(super) fn wake_owed(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
         if self.owed.retry_ms.is_some_and(|at_ms| env.now_ms >= at_ms) {
             self.owed.retry_ms = None;
             self.pay(env, fx);
@@ -167,7 +167,7 @@ impl Tenant {
     }
 
     /// Begins the next step of saying again, unless one is under way.
-    pub(super) fn say_again(&mut self, env: &Env<'_>, fx: &mut Effects) {
+    pub(super) fn say_again(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
         if self.owed.asserting || !env.nodes.shared {
             return;
         }
@@ -206,7 +206,13 @@ impl Tenant {
         self.ask(env, ask, Asked::Assert(Box::new(said)), fx);
     }
 
-    pub(super) fn said_again(&mut self, env: &Env<'_>, said: Said, reply: Reply, fx: &mut Effects) {
+    pub(super) fn said_again(
+        &mut self,
+        env: &Env<'_>,
+        said: Said,
+        reply: Reply,
+        fx: &mut TenantEffects,
+    ) {
         self.owed.asserting = false;
         let refused = match reply {
             Reply::Asserted(refused) => refused,

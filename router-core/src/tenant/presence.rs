@@ -18,7 +18,7 @@ use super::Tenant;
 use super::news::{News, PendingTell, Round, TellBudget, TellStep};
 use super::subscriptions::Watch;
 use crate::check;
-use crate::effect::{Class, Effect, Effects, Outbound, Outcome, Receipt};
+use crate::effect::{Class, Outbound, Outcome, Receipt, TenantEffect, TenantEffects};
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::invariant::Invariant;
@@ -98,7 +98,7 @@ impl Presence {
 }
 
 impl Tenant {
-    pub(super) fn flush_presence(&mut self, env: &Env<'_>, fx: &mut Effects) {
+    pub(super) fn flush_presence(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
         let Some(news) = &mut self.presence.news else {
             return;
         };
@@ -111,7 +111,7 @@ impl Tenant {
     }
 
     /// A socket's queue has room again.
-    pub(crate) fn room(&mut self, env: &Env<'_>, key: ConnKey, fx: &mut Effects) {
+    pub(crate) fn room(&mut self, env: &Env<'_>, key: ConnKey, fx: &mut TenantEffects) {
         if let Some(news) = &mut self.presence.news
             && news.full.remove(&key)
         {
@@ -121,7 +121,7 @@ impl Tenant {
     }
 
     /// Forgets what is too much, and closes the sockets that were still owed it.
-    fn close_those_far_behind(&mut self, fx: &mut Effects) {
+    fn close_those_far_behind(&mut self, fx: &mut TenantEffects) {
         let Some(news) = &mut self.presence.news else {
             return;
         };
@@ -130,13 +130,13 @@ impl Tenant {
             let conn = self.routes.connection(key);
             if conn.is_some_and(|conn| conn.watch.told < forgotten) {
                 let close = CloseCode::SlowConsumer;
-                fx.push(Effect::Close { conn: key, close });
+                fx.push(TenantEffect::Close { conn: key, close });
             }
         }
     }
 
     /// Tells the next change to the next socket; its outcome goes on with the one after.
-    fn tell_next(&mut self, env: &Env<'_>, mut hold: TellBudget, fx: &mut Effects) {
+    fn tell_next(&mut self, env: &Env<'_>, mut hold: TellBudget, fx: &mut TenantEffects) {
         let Some(mut news) = self.presence.news.take() else {
             return;
         };
@@ -164,7 +164,7 @@ impl Tenant {
         env: &Env<'_>,
         news: &mut News,
         hold: &mut TellBudget,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) -> TellStep {
         while let Some(key) = news.behind.first().copied() {
             let until = news.changes.last();
@@ -202,7 +202,7 @@ impl Tenant {
         news: &mut News,
         (key, until): (ConnKey, u64),
         hold: &mut TellBudget,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) -> TellStep {
         let Some(conn) = self.routes.connection_mut(key) else {
             return TellStep::Done;
@@ -241,7 +241,7 @@ impl Tenant {
         });
         let class = Class::Presence;
         let frame = Outbound { text, class };
-        fx.push(Effect::Deliver {
+        fx.push(TenantEffect::Deliver {
             receipt,
             conn: key,
             frame,
@@ -255,7 +255,7 @@ impl Tenant {
         env: &Env<'_>,
         number: u64,
         outcome: Outcome,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) {
         let news = self.presence.news.as_mut();
         let telling = news.and_then(|news| news.telling.take());

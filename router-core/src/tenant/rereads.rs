@@ -7,7 +7,7 @@
 use protocol::limits::{REREAD_MAX_MS, REREAD_MIN_MS};
 
 use super::Tenant;
-use crate::effect::{Effect, Effects, Fact};
+use crate::effect::{Fact, TenantEffect, TenantEffects};
 use crate::env::{Env, Millis};
 
 /// How long no read must have been wanted so that the next one is made at once, milliseconds.
@@ -47,7 +47,7 @@ impl Rereads {
 
 impl Tenant {
     /// Whether the directory may be read now. If not, it is read later.
-    pub(super) fn may_read(&mut self, env: &Env<'_>, fx: &mut Effects) -> bool {
+    pub(super) fn may_read(&mut self, env: &Env<'_>, fx: &mut TenantEffects) -> bool {
         let rereads = &mut self.directory.rereads;
         // What waits for the first load is answered or refused at once.
         if self.loading.is_some() || env.now_ms >= rereads.allowed_ms {
@@ -58,12 +58,12 @@ impl Tenant {
             rereads.due_ms = Some(rereads.allowed_ms);
             let wait_ms = rereads.allowed_ms - env.now_ms;
             let fact = Fact::ReadDeferred(Box::new((self.id.clone(), wait_ms)));
-            fx.push(Effect::Note(fact));
+            fx.push(TenantEffect::Note(fact));
         }
         false
     }
 
-    pub(super) fn wake_rereads(&mut self, env: &Env<'_>, fx: &mut Effects) {
+    pub(super) fn wake_rereads(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
         let due_ms = &mut self.directory.rereads.due_ms;
         if due_ms.take_if(|due_ms| env.now_ms >= *due_ms).is_some() {
             self.read(env, fx);

@@ -24,7 +24,9 @@ use super::flows::{Gate, Held};
 use super::rates::{Payer, Weight};
 use super::routes::{Resolved, TargetNodes, Targets};
 use super::settle::{Away, Delivery, Origin, Sent, ack};
-use crate::effect::{Class, Effect, Effects, Fact, Outbound, Receipt, StreamKey, stream_key};
+use crate::effect::{
+    Class, Fact, Outbound, Receipt, StreamKey, TenantEffect, TenantEffects, stream_key,
+};
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::lane;
@@ -73,7 +75,7 @@ enum Verdict {
 }
 
 impl Tenant {
-    pub(crate) fn route(&mut self, env: &Env<'_>, route: Box<Route>, fx: &mut Effects) {
+    pub(crate) fn route(&mut self, env: &Env<'_>, route: Box<Route>, fx: &mut TenantEffects) {
         let sender = route.conn;
         // A connection that was expelled meanwhile is owed no answer: its close is on the way.
         let Some(conn) = self.routes.connection_mut(sender) else {
@@ -133,7 +135,7 @@ impl Tenant {
     }
 
     /// Sends a message its way: a new one, or one that waited.
-    pub(super) fn dispatch(&mut self, env: &Env<'_>, held: Held, fx: &mut Effects) {
+    pub(super) fn dispatch(&mut self, env: &Env<'_>, held: Held, fx: &mut TenantEffects) {
         let sender = held.route.conn;
         if self.routes.connection(sender).is_none() {
             return;
@@ -151,7 +153,7 @@ impl Tenant {
             match (self.flows.gate(sender, to, node), is_message) {
                 (Gate::Open, _) => {}
                 (Gate::Hold, true) => return self.hold(env, held, fx),
-                (Gate::Hold, false) => return fx.push(Effect::Note(Fact::BestEffortDropped)),
+                (Gate::Hold, false) => return fx.push(TenantEffect::Note(Fact::BestEffortDropped)),
             }
         }
         self.charge_copies(env, Some(sender), &held.route.envelope, &plan);
@@ -211,7 +213,7 @@ impl Tenant {
         })
     }
 
-    fn hold(&mut self, env: &Env<'_>, mut held: Held, fx: &mut Effects) {
+    fn hold(&mut self, env: &Env<'_>, mut held: Held, fx: &mut TenantEffects) {
         let sender = held.route.conn;
         let to = held.route.envelope.message.to.clone();
         // What waits must not pin the buffer it was read into.
@@ -221,7 +223,7 @@ impl Tenant {
         }
     }
 
-    fn deliver(&mut self, env: &Env<'_>, held: Held, plan: Plan, fx: &mut Effects) {
+    fn deliver(&mut self, env: &Env<'_>, held: Held, plan: Plan, fx: &mut TenantEffects) {
         let Held { route, moves, .. } = held;
         let copies =
             (!plan.nodes.is_empty()).then(|| wire_copies(env, &route.envelope, &plan.nodes));
@@ -246,7 +248,7 @@ impl Tenant {
                 receipt: self.receipt(number),
                 bytes,
             };
-            fx.push(Effect::Publish { node, parcel });
+            fx.push(TenantEffect::Publish { node, parcel });
         }
     }
 
@@ -257,7 +259,7 @@ impl Tenant {
         origin: Origin,
         parcel: Parcel,
         plan: &Plan,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) -> u64 {
         let number = self.number();
         let Parcel { text, ends, part } = parcel;
@@ -291,8 +293,8 @@ impl Tenant {
         number
     }
 
-    fn enqueue(&self, number: u64, conn: ConnKey, frame: Outbound, fx: &mut Effects) {
-        fx.push(Effect::Deliver {
+    fn enqueue(&self, number: u64, conn: ConnKey, frame: Outbound, fx: &mut TenantEffects) {
+        fx.push(TenantEffect::Deliver {
             receipt: Some(self.receipt(number)),
             conn,
             frame,
@@ -304,10 +306,10 @@ impl Tenant {
         env: &Env<'_>,
         envelope: Envelope,
         plan: Plan,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) {
         for WireCopy { node, bytes, .. } in wire_copies(env, &envelope, &plan.nodes) {
-            fx.push(Effect::PublishBestEffort {
+            fx.push(TenantEffect::PublishBestEffort {
                 tenant: self.id.clone(),
                 node,
                 stream: Box::new((
@@ -331,8 +333,8 @@ impl Tenant {
     }
 
     /// Takes a message from another node: it is delivered here or nowhere. A message ends in one
-    /// [`Effect::Decided`], within the same hold of the shard.
-    pub(crate) fn inbound(&mut self, env: &Env<'_>, envelope: Envelope, fx: &mut Effects) {
+    /// [`TenantEffect::Decided`], within the same hold of the shard.
+    pub(crate) fn inbound(&mut self, env: &Env<'_>, envelope: Envelope, fx: &mut TenantEffects) {
         let is_message = envelope.message.kind == SendKind::Message;
         let decided = self.decide_inbound(env, &envelope);
         if let Ok(plan) = &decided {
@@ -344,8 +346,8 @@ impl Tenant {
                 self.deliver_here(Origin::There, parcel, &plan, fx);
             }
             (Ok(plan), false) => self.deliver_best_effort(env, envelope, plan, fx),
-            (Err(verdict), true) => fx.push(Effect::Decided(Some(verdict))),
-            (Err(_), false) => fx.push(Effect::Note(Fact::BestEffortDropped)),
+            (Err(verdict), true) => fx.push(TenantEffect::Decided(Some(verdict))),
+            (Err(_), false) => fx.push(TenantEffect::Note(Fact::BestEffortDropped)),
         }
     }
 
@@ -403,8 +405,8 @@ impl Tenant {
         }
     }
 
-    pub(super) fn duplicate(&mut self, env: &Env<'_>, asked: &Asked, fx: &mut Effects) {
-        fx.push(Effect::Note(Fact::Duplicate));
+    pub(super) fn duplicate(&mut self, env: &Env<'_>, asked: &Asked, fx: &mut TenantEffects) {
+        fx.push(TenantEffect::Note(Fact::Duplicate));
         ack(&mut self.routes, env, asked, AckStatus::Duplicate, fx);
     }
 
@@ -414,13 +416,13 @@ impl Tenant {
         route: &Route,
         code: ErrorCode,
         retry_ms: Option<Millis>,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) {
         if route.envelope.message.kind != SendKind::Message {
             if code == ErrorCode::RateLimited {
-                fx.push(Effect::Note(Fact::Unpaid));
+                fx.push(TenantEffect::Note(Fact::Unpaid));
             }
-            return fx.push(Effect::Note(Fact::BestEffortDropped));
+            return fx.push(TenantEffect::Note(Fact::BestEffortDropped));
         }
         refuse(env, &route.asked(), code, retry_ms, fx);
     }
@@ -455,7 +457,7 @@ pub(super) fn refuse(
     asked: &Asked,
     code: ErrorCode,
     retry_ms: Option<Millis>,
-    fx: &mut Effects,
+    fx: &mut TenantEffects,
 ) {
     let refusal = Refusal {
         message_id: asked.message_id.filter(|_| asked.idempotent),

@@ -20,7 +20,7 @@ use super::flows::Held;
 use super::routes::{Routes, Targets};
 use super::send::refuse;
 use crate::check;
-use crate::effect::{Class, Effect, Effects, Fact, Outcome};
+use crate::effect::{Class, Fact, Outcome, TenantEffect, TenantEffects};
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::invariant::Invariant;
@@ -152,7 +152,7 @@ impl Tenant {
         env: &Env<'_>,
         number: u64,
         outcome: Outcome,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) -> bool {
         let Some((place, delivery)) = self.deliveries.find(number) else {
             return false;
@@ -179,7 +179,7 @@ impl Tenant {
                     "delivery {number} was made before"
                 );
             }
-            fx.push(Effect::Note(Fact::Delivered { bytes }));
+            fx.push(TenantEffect::Note(Fact::Delivered { bytes }));
             tell_delivered(&mut self.routes, env, delivery, fx);
         }
         self.finish_delivery(env, place, fx);
@@ -193,7 +193,7 @@ impl Tenant {
         env: &Env<'_>,
         parcel: &Parcel,
         settled: Settled,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) {
         let Some((place, delivery)) = self.deliveries.find(parcel.receipt.number) else {
             return;
@@ -235,7 +235,7 @@ impl Tenant {
         place: Place,
         (to, envelope): (BootId, &Bytes),
         flow: Option<(ConnKey, Name)>,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) {
         let Some(delivery) = self.deliveries.get_mut(place) else {
             return;
@@ -272,7 +272,7 @@ impl Tenant {
         &mut self,
         env: &Env<'_>,
         flow: Option<&(ConnKey, Name)>,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) {
         let Some((from, to)) = flow else { return };
         for held in self.flows.delivered(*from, to) {
@@ -281,7 +281,7 @@ impl Tenant {
     }
 
     /// What waited behind the last undecided message of a flow goes now.
-    fn go_on(&mut self, env: &Env<'_>, flow: Option<(ConnKey, Name)>, fx: &mut Effects) {
+    fn go_on(&mut self, env: &Env<'_>, flow: Option<(ConnKey, Name)>, fx: &mut TenantEffects) {
         let Some((from, to)) = flow else { return };
         self.flows.decided(from, &to);
         self.dispatch_ready(env, fx);
@@ -289,7 +289,7 @@ impl Tenant {
 
     /// One at a time while they are for queues of this node: whether the next one repeats a message
     /// shows when that is in a queue.
-    fn dispatch_ready(&mut self, env: &Env<'_>, fx: &mut Effects) {
+    fn dispatch_ready(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
         while !self.deliveries.wait_here()
             && let Some(held) = self.flows.next_ready()
         {
@@ -298,7 +298,7 @@ impl Tenant {
     }
 
     /// Answers for a message whose outcomes are all in.
-    fn finish_delivery(&mut self, env: &Env<'_>, place: Place, fx: &mut Effects) {
+    fn finish_delivery(&mut self, env: &Env<'_>, place: Place, fx: &mut TenantEffects) {
         let delivery = self.deliveries.get_mut(place);
         if delivery.is_none_or(|it| !it.waiting.is_empty() || it.nodes > 0) {
             return;
@@ -308,7 +308,7 @@ impl Tenant {
         };
         let asked = match &delivery.origin {
             Origin::Here(sent) => &sent.asked,
-            Origin::There => return fx.push(Effect::Decided(delivery.verdict())),
+            Origin::There => return fx.push(TenantEffect::Decided(delivery.verdict())),
         };
         // A repeat for one node and a conflict for another: not what was delivered before.
         let is_conflict = delivery.error == ErrorCode::IdempotencyConflict;
@@ -320,7 +320,7 @@ impl Tenant {
     }
 }
 
-fn tell_delivered(routes: &mut Routes, env: &Env<'_>, delivery: &Delivery, fx: &mut Effects) {
+fn tell_delivered(routes: &mut Routes, env: &Env<'_>, delivery: &Delivery, fx: &mut TenantEffects) {
     if let Origin::Here(Sent { asked, .. }) = &delivery.origin {
         ack(routes, env, asked, AckStatus::Delivered, fx);
     }
@@ -332,7 +332,7 @@ pub(super) fn ack(
     env: &Env<'_>,
     asked: &Asked,
     status: AckStatus,
-    fx: &mut Effects,
+    fx: &mut TenantEffects,
 ) {
     let to = asked.conn;
     let (Some(conn), Some(message_id)) = (routes.connection_mut(to), &asked.message_id) else {

@@ -8,7 +8,7 @@ use protocol::{BotId, ConnectionId};
 
 use super::Tenant;
 use super::routes::Bot;
-use crate::effect::{Effect, Effects, Fact};
+use crate::effect::{Fact, TenantEffect, TenantEffects};
 use crate::env::Env;
 use crate::store::{BotRecord, Snapshot};
 
@@ -19,7 +19,7 @@ impl Tenant {
     /// All of the directory, as the store has it. It replaces the replica, whatever its number; but
     /// if it is lower, or another directory, the store lost data, and what is missing waits for its
     /// holders.
-    pub(super) fn replace(&mut self, env: &Env<'_>, snapshot: Snapshot, fx: &mut Effects) {
+    pub(super) fn replace(&mut self, env: &Env<'_>, snapshot: Snapshot, fx: &mut TenantEffects) {
         let known = &self.directory;
         let other_birth = known.born != 0 && snapshot.born != known.born;
         let seen_elsewhere = Some(known.known_when_asked).filter(|ver| *ver > known.accepted_ver);
@@ -81,7 +81,7 @@ impl Tenant {
         listed: &Listed,
         there: &BTreeSet<ConnectionId>,
         lost: bool,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) {
         let is_missing = |bot: &&Bot| {
             let known = listed.get(&bot.about.info.id);
@@ -109,7 +109,7 @@ impl Tenant {
         }
         if lost {
             self.directory.heal_until_ms = Some(env.now_ms + HEAL_MS);
-            fx.push(Effect::Note(Fact::StoreLostData));
+            fx.push(TenantEffect::Note(Fact::StoreLostData));
         } else if self.directory.heal_until_ms.is_none() {
             self.drop_others(env, others, conns, fx);
         }
@@ -121,7 +121,7 @@ impl Tenant {
         env: &Env<'_>,
         bots: BTreeSet<BotId>,
         conns: BTreeSet<ConnectionId>,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) {
         for bot in bots {
             self.apply_forgotten(env, &bot, fx);
@@ -132,7 +132,7 @@ impl Tenant {
     }
 
     /// What no node registered again in time is removed. From then on the store counts, whatever it holds.
-    pub(super) fn wake_healing(&mut self, env: &Env<'_>, fx: &mut Effects) {
+    pub(super) fn wake_healing(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
         let until_ms = self.directory.heal_until_ms;
         if until_ms.is_some_and(|until_ms| env.now_ms >= until_ms) {
             self.directory.heal_until_ms = None;

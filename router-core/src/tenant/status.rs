@@ -14,7 +14,7 @@ use protocol::{BotId, ConnectionId, FrameId};
 use super::Tenant;
 use super::rates::Payer;
 use super::routes::Home;
-use crate::effect::{Class, Effects};
+use crate::effect::{Class, TenantEffects};
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::refusal::Refusal;
@@ -32,7 +32,7 @@ impl Tenant {
         key: ConnKey,
         id: Option<FrameId>,
         survey: &Survey,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) {
         let Some(conn) = self.routes.connection(key) else {
             return;

@@ -8,7 +8,7 @@ use protocol::{BotId, ErrorCode, FrameId};
 
 use super::Tenant;
 use super::presence::Presence;
-use crate::effect::Effects;
+use crate::effect::TenantEffects;
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::permit::may_see;
@@ -113,7 +113,7 @@ impl Tenant {
         id: Option<FrameId>,
         bot: BotId,
         wanted: bool,
-        fx: &mut Effects,
+        fx: &mut TenantEffects,
     ) {
         let known = self.routes.bot(&bot).is_some();
         let unknown = Refusal::from(self.unknown(env));

@@ -1,20 +1,21 @@
-//! Where effects are performed, as the shell does it.
-//!
-//! A shard's effects in order, each receipt settled before the next; words to sessions after them.
-//! Every effect of a shard is checked for ISO-1: it must belong to the tenant of its input.
+//! Where effects are performed, in the order of the loop that the gateway has too; words to sessions
+//! after them. Every effect of a shard is checked for ISO-1: it must belong to the tenant of its input.
 
 use std::sync::Arc;
 
-use protocol::{CloseCode, TenantId};
+use bytes::Bytes;
+use protocol::{BootId, CloseCode, TenantId};
 use router_core::auth::{Attempt, AuthError, Credential, Tally};
-use router_core::effect::{Class, Outbound, Outcome, Receipt};
-use router_core::lane::Settled;
+use router_core::dispatch::{self, SessionPerformer, TenantPerformer};
+use router_core::effect::{Class, Fact, Outbound, Outcome, Ticket};
+use router_core::lane::{Parcel, Settled, Stream};
 use router_core::permit::Grant;
+use router_core::request::{Join, Leave, Notice, Request, Route};
 use router_core::session::Input as SessionInput;
 use router_core::shard::Input as ShardInput;
-use router_core::{ConnKey, Effect, Effects, Env, Shard};
+use router_core::{ConnKey, Env, Session, Shard, store};
 
-use crate::world::{Event, KEYRING, Work, World, entropy};
+use crate::world::{Conn, Event, KEYRING, Work, World, entropy};
 
 impl World {
     /// Handles all that is due, until nothing is.
@@ -58,86 +59,15 @@ impl World {
             nodes: &nodes,
             round_ms: 0,
         };
-        let mut fx = Effects::default();
-        conn.session.handle(&env, input, &mut fx);
-        while let Some(effect) = fx.pop() {
-            match effect {
-                Effect::Verify(credential) => {
-                    let verdict = self.verify(key, &credential);
-                    let input = SessionInput::Verified(verdict);
-                    self.work.push_back(Work::Session(key, Box::new(input)));
-                }
-                Effect::Join(join) => {
-                    let tenant = Some(join.tenant().clone());
-                    self.conns.get_mut(&key).expect("it was opened").tenant = tenant;
-                    self.shard(ShardInput::Join(join));
-                }
-                Effect::Route(route) => self.shard(ShardInput::Route(route)),
-                Effect::Request(request) => self.shard(ShardInput::Request(request)),
-                Effect::Leave(leave) => self.shard(ShardInput::Leave(leave)),
-                Effect::Ping => self.log.push(Event::Ping(key)),
-                Effect::Deliver {
-                    receipt,
-                    conn,
-                    frame,
-                } => {
-                    assert_eq!(
-                        (conn, &receipt),
-                        (key, &None),
-                        "a session speaks to its own"
-                    );
-                    self.push(conn, &receipt, frame);
-                }
-                Effect::Close { conn, close } => self.close(conn, close),
-                Effect::Note(fact) => self.facts.push(fact),
-                Effect::Ask { .. }
-                | Effect::Tell { .. }
-                | Effect::Publish { .. }
-                | Effect::PublishBestEffort { .. }
-                | Effect::Decided(_)
-                | Effect::Met(_)
-                | Effect::Unload(_) => panic!("a tenant's effect"),
-            }
-        }
+        dispatch::session(&env, input, &mut SessionHold { world: self, key });
         if !self.conns[&key].inbox.is_empty() {
             self.work.push_back(Work::NextFrame(key));
         }
     }
 
-    fn verify(&mut self, key: ConnKey, credential: &Credential) -> Result<Grant, AuthError> {
-        let verdict = KEYRING.verify(credential, self.unix_ms());
-        let attempt = Attempt {
-            source: self.conns[&key].source,
-            claimed: credential.claimed(),
-        };
-        let verdict = verdict.map_err(|error| match self.throttle.fail(attempt, self.now_ms) {
-            Tally::Counted => error,
-            Tally::Throttled { retry_after_ms, .. } => AuthError::Throttled { retry_after_ms },
-        });
-        verdict.map(|verified| verified.grant)
-    }
-
     /// The critical section of the shard.
     pub fn shard(&mut self, input: ShardInput) {
         let owner = tenant_of(&input);
-        self.in_shard(owner, |shard, env, fx| shard.handle(env, input, fx));
-    }
-
-    /// The oldest message that is on its way to another node comes to this.
-    pub fn settle(&mut self, settled: Settled) {
-        let (_, parcel) = self.published.pop_front().expect("something is published");
-        let owner = Some(parcel.tenant().clone());
-        self.in_shard(owner, |shard, env, fx| {
-            shard.decided(env, parcel, settled, fx);
-        });
-        self.run();
-    }
-
-    fn in_shard(
-        &mut self,
-        mut owner: Option<TenantId>,
-        then: impl FnOnce(&mut Shard, &Env<'_>, &mut Effects),
-    ) {
         let (settings, nodes) = (Arc::clone(&self.settings), Arc::clone(&self.nodes));
         let env = Env {
             now_ms: self.now_ms,
@@ -147,83 +77,24 @@ impl World {
             nodes: &nodes,
             round_ms: 0,
         };
-        let mut fx = Effects::default();
-        then(&mut self.shard, &env, &mut fx);
-        while let Some(effect) = fx.pop() {
-            if let Some(tenant) = self.addressee(&effect) {
-                let owner = owner.get_or_insert_with(|| tenant.clone());
-                assert_eq!(*owner, tenant, "ISO-1: an effect for another tenant");
-            }
-            match effect {
-                Effect::Deliver {
-                    receipt,
-                    conn,
-                    frame,
-                } => {
-                    let outcome = self.push(conn, &receipt, frame);
-                    if let Some(receipt) = receipt {
-                        self.shard.settled(&env, receipt, outcome, &mut fx);
-                    }
-                }
-                Effect::Ask { ticket, request } => {
-                    let asks = self.asks.entry(ticket.tenant.clone()).or_default();
-                    asks.push_back((ticket, *request));
-                }
-                Effect::Tell { conn, notice } => {
-                    let input = SessionInput::Notice(notice);
-                    self.work.push_back(Work::Session(conn, Box::new(input)));
-                }
-                Effect::Close { conn, close } => self.close(conn, close),
-                Effect::Note(fact) => self.facts.push(fact),
-                Effect::Unload(tenant) => self.unloaded.push(tenant),
-                Effect::Met(_) => {}
-                Effect::Publish { node, parcel } => self.published.push_back((node, parcel)),
-                Effect::PublishBestEffort { .. } => panic!("no test sends partials to other nodes"),
-                Effect::Decided(verdict) => self.decided.push(verdict),
-                Effect::Verify(_)
-                | Effect::Join(_)
-                | Effect::Route(_)
-                | Effect::Request(_)
-                | Effect::Leave(_)
-                | Effect::Ping => panic!("a session's effect"),
-            }
-        }
+        let decided = dispatch::shard(&env, input, &mut ShardHold { world: self, owner });
+        self.decided.extend(decided);
     }
 
-    fn addressee(&self, effect: &Effect) -> Option<TenantId> {
-        match effect {
-            Effect::Deliver { conn, .. }
-            | Effect::Tell { conn, .. }
-            | Effect::Close { conn, .. } => self.conns[conn].tenant.clone(),
-            Effect::Ask { ticket, request } => {
-                assert_eq!(
-                    ticket.tenant, request.tenant,
-                    "ISO-1: a ticket is its asker's"
-                );
-                Some(request.tenant.clone())
-            }
-            Effect::Verify(_)
-            | Effect::Join(_)
-            | Effect::Route(_)
-            | Effect::Request(_)
-            | Effect::Leave(_)
-            | Effect::Ping
-            | Effect::Publish { .. }
-            | Effect::PublishBestEffort { .. }
-            | Effect::Decided(_)
-            | Effect::Unload(_)
-            | Effect::Met(_)
-            | Effect::Note(_) => None,
-        }
+    /// The oldest message that is on its way to another node comes to this.
+    pub fn settle(&mut self, settled: Settled) {
+        let (_, parcel) = self.published.pop_front().expect("something is published");
+        self.shard(ShardInput::Decided { parcel, settled });
+        self.run();
     }
 
-    fn push(&mut self, key: ConnKey, receipt: &Option<Receipt>, frame: Outbound) -> Outcome {
+    fn push(&mut self, key: ConnKey, frame: Outbound) -> Outcome {
         let conn = self.conns.get_mut(&key).expect("it was opened");
         if !conn.open {
             return Outcome::Gone;
         }
-        let best_effort = matches!(frame.class, Class::Partial { .. });
-        if receipt.is_some() || best_effort {
+        let is_answer = matches!(frame.class, Class::Answer | Class::Refusal | Class::Pong);
+        if !is_answer {
             conn.pushes += 1;
             if conn.unread >= conn.capacity {
                 conn.wants_room |= frame.class == Class::Presence;
@@ -247,6 +118,144 @@ impl World {
     }
 }
 
+/// A session that is handled.
+struct SessionHold<'a> {
+    world: &'a mut World,
+    key: ConnKey,
+}
+
+impl SessionHold<'_> {
+    fn conn(&mut self) -> &mut Conn {
+        self.world.conns.get_mut(&self.key).expect("it was opened")
+    }
+}
+
+impl SessionPerformer for SessionHold<'_> {
+    fn session(&mut self) -> &mut Session {
+        &mut self.conn().session
+    }
+
+    fn verify(&mut self, credential: &Credential) -> Result<Grant, AuthError> {
+        let attempt = Attempt {
+            source: self.conn().source,
+            claimed: credential.claimed(),
+        };
+        let now_ms = self.world.now_ms;
+        let verdict = KEYRING.verify(credential, self.world.unix_ms());
+        let verdict = verdict.map_err(|error| match self.world.throttle.fail(attempt, now_ms) {
+            Tally::Counted => error,
+            Tally::Throttled { retry_after_ms, .. } => AuthError::Throttled { retry_after_ms },
+        });
+        verdict.map(|verified| verified.grant)
+    }
+
+    fn join(&mut self, join: Box<Join>) {
+        self.conn().tenant = Some(join.tenant().clone());
+        self.world.shard(ShardInput::Join(join));
+    }
+
+    fn route(&mut self, route: Box<Route>) {
+        self.world.shard(ShardInput::Route(route));
+    }
+
+    fn request(&mut self, request: Box<Request>) {
+        self.world.shard(ShardInput::Request(request));
+    }
+
+    fn leave(&mut self, leave: Leave) {
+        self.world.shard(ShardInput::Leave(leave));
+    }
+
+    fn ping(&mut self) {
+        self.world.log.push(Event::Ping(self.key));
+    }
+
+    fn push(&mut self, frame: Outbound) {
+        self.world.push(self.key, frame);
+    }
+
+    fn close(&mut self, close: CloseCode) {
+        self.world.close(self.key, close);
+    }
+
+    fn note(&mut self, fact: Fact) {
+        self.world.facts.push(fact);
+    }
+}
+
+/// The shard while it is handled.
+struct ShardHold<'a> {
+    world: &'a mut World,
+    /// The tenant of the input, or of the first effect of an input that is for all tenants.
+    owner: Option<TenantId>,
+}
+
+impl ShardHold<'_> {
+    fn belongs_to(&mut self, tenant: &TenantId) {
+        let owner = self.owner.get_or_insert_with(|| tenant.clone());
+        assert_eq!(owner, tenant, "ISO-1: an effect for another tenant");
+    }
+
+    fn belongs_to_tenant_of(&mut self, conn: ConnKey) {
+        if let Some(tenant) = self.world.conns[&conn].tenant.clone() {
+            self.belongs_to(&tenant);
+        }
+    }
+}
+
+impl TenantPerformer for ShardHold<'_> {
+    fn shard(&mut self) -> &mut Shard {
+        &mut self.world.shard
+    }
+
+    fn push(&mut self, conn: ConnKey, frame: Outbound) -> Outcome {
+        self.belongs_to_tenant_of(conn);
+        self.world.push(conn, frame)
+    }
+
+    fn ask(&mut self, ticket: Ticket, request: Box<store::Request>) -> Result<(), Ticket> {
+        assert_eq!(
+            ticket.tenant, request.tenant,
+            "ISO-1: a ticket is its asker's"
+        );
+        self.belongs_to(&request.tenant);
+        let asks = self.world.asks.entry(ticket.tenant.clone()).or_default();
+        asks.push_back((ticket, *request));
+        Ok(())
+    }
+
+    fn publish(&mut self, node: BootId, parcel: Parcel) -> Result<(), (Parcel, Settled)> {
+        self.belongs_to(parcel.tenant());
+        self.world.published.push_back((node, parcel));
+        Ok(())
+    }
+
+    fn publish_best_effort(&mut self, _: TenantId, _: BootId, _: Stream, _: Bytes) {
+        panic!("no test sends partials to other nodes");
+    }
+
+    fn tell(&mut self, conn: ConnKey, notice: Notice) {
+        self.belongs_to_tenant_of(conn);
+        let input = Box::new(SessionInput::Notice(notice));
+        self.world.work.push_back(Work::Session(conn, input));
+    }
+
+    fn close(&mut self, conn: ConnKey, close: CloseCode) {
+        self.belongs_to_tenant_of(conn);
+        self.world.close(conn, close);
+    }
+
+    fn met(&mut self, _: BootId) {}
+
+    fn unload(&mut self, tenant: TenantId) {
+        self.world.unloaded.push(tenant);
+    }
+
+    fn note(&mut self, fact: Fact) {
+        self.world.facts.push(fact);
+    }
+}
+
 fn tenant_of(input: &ShardInput) -> Option<TenantId> {
     match input {
         ShardInput::Join(join) => Some(join.tenant().clone()),
@@ -257,6 +266,8 @@ fn tenant_of(input: &ShardInput) -> Option<TenantId> {
         ShardInput::Policy { tenant, .. } | ShardInput::Room { tenant, .. } => Some(tenant.clone()),
         ShardInput::Event { tenant, .. } => Some(tenant.clone()),
         ShardInput::Inbound(envelope) => Some(envelope.tenant.clone()),
+        ShardInput::Settled { receipt, .. } => Some(receipt.tenant().clone()),
+        ShardInput::Decided { parcel, .. } => Some(parcel.tenant().clone()),
         ShardInput::Gone(_) | ShardInput::Reborn | ShardInput::Resync | ShardInput::Wake => None,
     }
 }

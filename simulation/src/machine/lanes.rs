@@ -2,10 +2,8 @@
 //!
 //! ```text
 //!  Publish ─▶ send ─▶ Sender ─take─▶ Packet ~~~▶ packet ─▶ Receiver ─▶ Inbound, Decided ─▶ ack
-//!  shard.decided ◀── settle ◀─ acked, wake, fail ◀──────── packet ◀~~~~~~~~~~~~~~~~~~~~~~~~┘
+//!  Decided ◀──── settle ◀─ acked, wake, fail ◀──────── packet ◀~~~~~~~~~~~~~~~~~~~~~~~~┘
 //! ```
-
-use std::sync::Arc;
 
 use bytes::Bytes;
 use protocol::envelope::EnvelopeError;
@@ -13,7 +11,6 @@ use protocol::lane::{Ack, Batch, Packet, Terms, Verdict};
 use protocol::limits::{ENVELOPE_OVERHEAD_BYTES, LANE_WINDOW_BYTES_MAX};
 use protocol::{BootId, Envelope, ErrorCode, TenantId};
 use router_core::Millis;
-use router_core::effect::Effects;
 use router_core::lane::{Outcomes, Parcel, Receiver, Sender, Status, Stream, window_bytes};
 use router_core::node::NodeInput;
 use router_core::shard::Input as ShardInput;
@@ -280,11 +277,7 @@ impl Machine {
     fn settle(&mut self, outside: &mut Outside, out: Outcomes) {
         for (parcel, settled) in out {
             let at = self.shard_of(parcel.tenant());
-            let (settings, nodes) = (Arc::clone(&self.settings), Arc::clone(&self.nodes));
-            let env = self.env(outside, &settings, &nodes);
-            let mut fx = Effects::default();
-            self.shards[at].decided(&env, parcel, settled, &mut fx);
-            self.perform(outside, at, &env, fx);
+            self.shard(outside, at, ShardInput::Decided { parcel, settled });
         }
     }
 

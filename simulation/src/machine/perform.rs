@@ -1,17 +1,21 @@
 //! Performs what sessions and shards want.
 //!
-//! A shard's effects are performed in order, inside its hold; each delivery is settled before the
-//! next effect. Words to sessions wait until no shard is held.
+//! A shard's effects are performed inside its hold. Words to sessions wait until no shard is held.
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use protocol::lane::Verdict;
-use router_core::ConnKey;
-use router_core::effect::{Effect, Effects, Outcome};
-use router_core::env::Env;
-use router_core::lane::Settled;
+use protocol::{BootId, CloseCode, TenantId};
+use router_core::auth::{AuthError, Credential};
+use router_core::dispatch::{self, SessionPerformer, TenantPerformer};
+use router_core::effect::{Fact, Outbound, Outcome, Ticket};
+use router_core::lane::{Parcel, Settled, Stream};
+use router_core::permit::Grant;
+use router_core::request::{Join, Leave, Notice, Request, Route};
 use router_core::session::Input as SessionInput;
 use router_core::shard::Input as ShardInput;
+use router_core::{ConnKey, Session, Shard, store};
 
 use super::Machine;
 use crate::outside::Outside;
@@ -26,66 +30,13 @@ impl Machine {
     ) -> Option<Option<Verdict>> {
         let (settings, nodes) = (Arc::clone(&self.settings), Arc::clone(&self.nodes));
         let env = self.env(outside, &settings, &nodes);
-        let mut fx = Effects::default();
-        self.shards[at].handle(&env, input, &mut fx);
-        self.perform(outside, at, &env, fx)
-    }
-
-    pub(super) fn perform(
-        &mut self,
-        outside: &mut Outside,
-        at: usize,
-        env: &Env<'_>,
-        mut fx: Effects,
-    ) -> Option<Option<Verdict>> {
-        let mut decided = None;
-        while let Some(effect) = fx.pop() {
-            match effect {
-                Effect::Deliver {
-                    receipt,
-                    conn,
-                    frame,
-                } => {
-                    let outcome = self.push(outside, conn, frame);
-                    if let Some(receipt) = receipt {
-                        if outcome == Outcome::Full {
-                            self.refused(conn, receipt.tenant());
-                        }
-                        self.shards[at].settled(env, receipt, outcome, &mut fx);
-                    }
-                }
-                Effect::Ask { ticket, request } => outside.ask(self.process, ticket, *request),
-                Effect::Publish { node, parcel } => {
-                    if let Err(parcel) = self.send(outside, node, parcel) {
-                        self.shards[at].decided(env, parcel, Settled::Unsent, &mut fx);
-                    }
-                }
-                Effect::PublishBestEffort {
-                    tenant,
-                    node,
-                    stream,
-                    envelope,
-                } => self.send_best_effort(node, tenant, *stream, envelope),
-                Effect::Decided(verdict) => decided = Some(verdict),
-                Effect::Tell { conn, notice } => {
-                    let input = SessionInput::Notice(notice);
-                    self.words.push_back((conn, Box::new(input)));
-                }
-                Effect::Close { conn, close } => self.close(outside, conn, close),
-                Effect::Met(boot) => self.met.push(boot),
-                Effect::Unload(tenant) => {
-                    outside.redis.unsubscribe(self.process.machine, &tenant);
-                }
-                Effect::Note(_) => {}
-                Effect::Verify(_)
-                | Effect::Join(_)
-                | Effect::Route(_)
-                | Effect::Request(_)
-                | Effect::Leave(_)
-                | Effect::Ping => unreachable!("a session's effect"),
-            }
-        }
-        decided
+        let machine = self;
+        let mut hold = ShardHold {
+            machine,
+            outside,
+            at,
+        };
+        dispatch::shard(&env, input, &mut hold)
     }
 
     /// Tells sessions what they are owed, until they are owed nothing.
@@ -96,53 +47,139 @@ impl Machine {
     }
 
     pub(super) fn session(&mut self, outside: &mut Outside, key: ConnKey, input: SessionInput) {
+        if !self.sockets.contains_key(&key) {
+            return;
+        }
         let (settings, nodes) = (Arc::clone(&self.settings), Arc::clone(&self.nodes));
         let env = self.env(outside, &settings, &nodes);
-        let Some(socket) = self.sockets.get_mut(&key) else {
-            return;
+        let mut hold = SessionHold {
+            machine: self,
+            outside,
+            key,
         };
-        let mut fx = Effects::default();
-        socket.session.handle(&env, input, &mut fx);
-        while let Some(effect) = fx.pop() {
-            match effect {
-                Effect::Verify(credential) => {
-                    let verdict = outside.keyring.verify(&credential, outside.now_ms);
-                    let verdict = verdict.map(|verified| verified.grant);
-                    let input = SessionInput::Verified(verdict);
-                    self.words.push_back((key, Box::new(input)));
-                }
-                Effect::Join(join) => {
-                    let at = self.shard_of(join.tenant());
-                    self.shard(outside, at, ShardInput::Join(join));
-                }
-                Effect::Route(route) => {
-                    let at = self.shard_of(route.tenant());
-                    self.shard(outside, at, ShardInput::Route(route));
-                }
-                Effect::Request(request) => {
-                    let at = self.shard_of(request.tenant());
-                    self.shard(outside, at, ShardInput::Request(request));
-                }
-                Effect::Leave(leave) => {
-                    let at = self.shard_of(&leave.tenant);
-                    self.shard(outside, at, ShardInput::Leave(leave));
-                }
-                // Its peer answers pings.
-                Effect::Ping => self.words.push_back((key, Box::new(SessionInput::Alive))),
-                Effect::Deliver { conn, frame, .. } => {
-                    self.push(outside, conn, frame);
-                }
-                Effect::Close { conn, close } => self.close(outside, conn, close),
-                Effect::Note(_) => {}
-                Effect::Ask { .. }
-                | Effect::Tell { .. }
-                | Effect::Publish { .. }
-                | Effect::PublishBestEffort { .. }
-                | Effect::Decided(_)
-                | Effect::Met(_)
-                | Effect::Unload(_) => unreachable!("a tenant's effect"),
-            }
-        }
+        dispatch::session(&env, input, &mut hold);
         self.next_frame(outside, key);
     }
+}
+
+/// A shard that is handled.
+struct ShardHold<'a> {
+    machine: &'a mut Machine,
+    outside: &'a mut Outside,
+    at: usize,
+}
+
+impl TenantPerformer for ShardHold<'_> {
+    fn shard(&mut self) -> &mut Shard {
+        &mut self.machine.shards[self.at]
+    }
+
+    fn push(&mut self, conn: ConnKey, frame: Outbound) -> Outcome {
+        self.machine.push(self.outside, conn, frame)
+    }
+
+    fn ask(&mut self, ticket: Ticket, request: Box<store::Request>) -> Result<(), Ticket> {
+        self.outside.ask(self.machine.process, ticket, *request);
+        Ok(())
+    }
+
+    fn publish(&mut self, node: BootId, parcel: Parcel) -> Result<(), (Parcel, Settled)> {
+        let sent = self.machine.send(self.outside, node, parcel);
+        sent.map_err(|parcel| (parcel, Settled::Unsent))
+    }
+
+    fn publish_best_effort(
+        &mut self,
+        tenant: TenantId,
+        node: BootId,
+        stream: Stream,
+        envelope: Bytes,
+    ) {
+        self.machine
+            .send_best_effort(node, tenant, stream, envelope);
+    }
+
+    fn tell(&mut self, conn: ConnKey, notice: Notice) {
+        let input = SessionInput::Notice(notice);
+        self.machine.words.push_back((conn, Box::new(input)));
+    }
+
+    fn close(&mut self, conn: ConnKey, close: CloseCode) {
+        self.machine.close(self.outside, conn, close);
+    }
+
+    fn met(&mut self, node: BootId) {
+        self.machine.met.push(node);
+    }
+
+    fn unload(&mut self, tenant: TenantId) {
+        let machine = self.machine.process.machine;
+        self.outside.redis.unsubscribe(machine, &tenant);
+    }
+
+    fn note(&mut self, _: Fact) {}
+}
+
+/// A session that is handled.
+struct SessionHold<'a> {
+    machine: &'a mut Machine,
+    outside: &'a mut Outside,
+    key: ConnKey,
+}
+
+impl SessionHold<'_> {
+    fn hand_to_shard(&mut self, tenant: &TenantId, input: ShardInput) {
+        let at = self.machine.shard_of(tenant);
+        self.machine.shard(self.outside, at, input);
+    }
+}
+
+impl SessionPerformer for SessionHold<'_> {
+    fn session(&mut self) -> &mut Session {
+        let socket = self.machine.sockets.get_mut(&self.key);
+        &mut socket
+            .expect("a socket outlives what is done for it")
+            .session
+    }
+
+    fn verify(&mut self, credential: &Credential) -> Result<Grant, AuthError> {
+        let verdict = self.outside.keyring.verify(credential, self.outside.now_ms);
+        verdict.map(|verified| verified.grant)
+    }
+
+    fn join(&mut self, join: Box<Join>) {
+        let tenant = join.tenant().clone();
+        self.hand_to_shard(&tenant, ShardInput::Join(join));
+    }
+
+    fn route(&mut self, route: Box<Route>) {
+        let tenant = route.tenant().clone();
+        self.hand_to_shard(&tenant, ShardInput::Route(route));
+    }
+
+    fn request(&mut self, request: Box<Request>) {
+        let tenant = request.tenant().clone();
+        self.hand_to_shard(&tenant, ShardInput::Request(request));
+    }
+
+    fn leave(&mut self, leave: Leave) {
+        let tenant = leave.tenant.clone();
+        self.hand_to_shard(&tenant, ShardInput::Leave(leave));
+    }
+
+    /// Its peer answers pings.
+    fn ping(&mut self) {
+        let input = Box::new(SessionInput::Alive);
+        self.machine.words.push_back((self.key, input));
+    }
+
+    fn push(&mut self, frame: Outbound) {
+        self.machine.push(self.outside, self.key, frame);
+    }
+
+    fn close(&mut self, close: CloseCode) {
+        self.machine.close(self.outside, self.key, close);
+    }
+
+    fn note(&mut self, _: Fact) {}
 }

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use protocol::CloseCode;
 use protocol::limits::SLOW_CONSUMER_MS;
-use protocol::{CloseCode, TenantId};
 use router_core::effect::{Class, Outbound, Outcome};
 use router_core::session::{Input as SessionInput, Opened, Session};
 use router_core::shard::Input as ShardInput;
@@ -28,8 +28,8 @@ pub struct Socket {
     reading: bool,
     /// Since when its queue is full, on the process's clock.
     full_since_ms: Option<Millis>,
-    /// Whose presence it refused: that tenant is told when it has room.
-    wants_room: Option<TenantId>,
+    /// Whether it refused a delivery: its tenant is told when it has room.
+    wants_room: bool,
     pub closed: Option<CloseCode>,
 }
 
@@ -69,7 +69,7 @@ impl Machine {
             queue: VecDeque::new(),
             reading: false,
             full_since_ms: None,
-            wants_room: None,
+            wants_room: false,
             closed: None,
         };
         self.sockets.insert(key, socket);
@@ -146,6 +146,7 @@ impl Machine {
         if !is_answer && socket.queue.len() >= socket.manner.capacity {
             if matches!(frame.class, Class::Message { .. } | Class::Presence) {
                 socket.full_since_ms.get_or_insert(now_ms);
+                socket.wants_room = true;
             }
             return Outcome::Full;
         }
@@ -156,17 +157,15 @@ impl Machine {
         Outcome::Queued
     }
 
-    /// Notes whose delivery had no room.
-    pub(super) fn refused(&mut self, key: ConnKey, tenant: &TenantId) {
-        if let Some(socket) = self.sockets.get_mut(&key) {
-            socket.wants_room = Some(tenant.clone());
-        }
-    }
-
     /// Tells the tenant that its socket has room, after a read.
     pub fn tell_room(&mut self, outside: &mut Outside, key: ConnKey) {
         let socket = self.sockets.get_mut(&key);
-        if let Some(tenant) = socket.and_then(|socket| socket.wants_room.take()) {
+        let Some(socket) = socket.filter(|socket| socket.wants_room) else {
+            return;
+        };
+        if let Some((tenant, _)) = socket.session.member() {
+            let tenant = tenant.clone();
+            socket.wants_room = false;
             let at = self.shard_of(&tenant);
             self.shard(outside, at, ShardInput::Room { tenant, conn: key });
         }

@@ -101,19 +101,19 @@ impl Lanes {
         own: BootId,
         peer: BootId,
         parcel: Parcel,
-    ) -> Option<(Parcel, Settled)> {
+    ) -> Result<(), (Parcel, Settled)> {
         let Some(lane) = self.to(own, peer) else {
-            return Some((parcel, Settled::Unsent));
+            return Err((parcel, Settled::Unsent));
         };
         let mut sender = lock(&lane.sender);
         // It may have ended since it was found: then nobody would settle what goes in.
         if lane.ended.is_cancelled() || lane.closed.load(Ordering::Relaxed) {
-            return Some((parcel, Settled::Unsent));
+            return Err((parcel, Settled::Unsent));
         }
         let pushed = sender.push(now_ms, parcel);
         drop(sender);
         lane.work.notify_one();
-        pushed.err().map(|parcel| (parcel, Settled::Unsent))
+        pushed.map_err(|parcel| (parcel, Settled::Unsent))
     }
 
     /// Puts something best effort onto a lane. False: it was dropped.

@@ -1,0 +1,97 @@
+//! What a session wants, done under its lock.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use protocol::CloseCode;
+use router_core::auth::{AuthError, Credential};
+use router_core::dispatch::SessionPerformer;
+use router_core::effect::{Fact, Outbound};
+use router_core::permit::Grant;
+use router_core::request::{Join, Leave, Request, Route};
+use router_core::shard::Input;
+use router_core::{Env, Session};
+
+use super::close_socket;
+use crate::node::{Entry, Node, Work, lock};
+
+/// A session whose lock is held.
+pub(super) struct SessionHold<'a> {
+    pub node: &'a Node,
+    pub env: &'a Env<'a>,
+    pub entry: &'a Arc<Entry>,
+    pub session: &'a mut Session,
+    pub work: &'a mut Work,
+}
+
+impl SessionHold<'_> {
+    fn hand_to_shard(&mut self, input: Input) {
+        if let Some(index) = self.entry.shard() {
+            self.node.in_shard(self.env, index, input, self.work);
+        }
+    }
+}
+
+impl SessionPerformer for SessionHold<'_> {
+    fn session(&mut self) -> &mut Session {
+        self.session
+    }
+
+    fn verify(&mut self, credential: &Credential) -> Result<Grant, AuthError> {
+        let verdict = self.node.verify(self.entry.source, credential);
+        let verdict = verdict.map(|verified| verified.grant);
+        verdict.map_err(|error| self.node.or_later(error, credential))
+    }
+
+    fn join(&mut self, mut join: Box<Join>) {
+        let node = self.node;
+        let tenant = join.tenant();
+        let index = node.shard_of(tenant);
+        self.entry.set_shard(index);
+        let mut state = lock(&node.shards[index].state);
+        let client = node.client_keys.hash_one(join.client_id());
+        if !state.enter(node, tenant, client, self.entry) {
+            close_socket(self.entry, CloseCode::TryLater, self.work);
+        }
+        join.kept = state.budgets_of(node, join.tenant()).kept;
+        node.handle(self.env, index, &mut state, Input::Join(join), self.work);
+    }
+
+    fn route(&mut self, mut route: Box<Route>) {
+        let span = self.node.tracer.begin(self.env.nodes.own, &mut route);
+        let _span = span.map(tracing::Span::entered);
+        self.hand_to_shard(Input::Route(route));
+    }
+
+    fn request(&mut self, request: Box<Request>) {
+        self.hand_to_shard(Input::Request(request));
+    }
+
+    fn leave(&mut self, leave: Leave) {
+        let Some(index) = self.entry.shard() else {
+            return;
+        };
+        let node = self.node;
+        let mut state = lock(&node.shards[index].state);
+        let tenant = leave.tenant.clone();
+        node.handle(self.env, index, &mut state, Input::Leave(leave), self.work);
+        state.exit(&tenant, self.entry.key);
+    }
+
+    fn ping(&mut self) {
+        self.entry.socket.ping(bytes::Bytes::new());
+        self.work.touch(self.entry);
+    }
+
+    fn push(&mut self, frame: Outbound) {
+        self.node.push(self.env, self.entry, frame, self.work);
+    }
+
+    fn close(&mut self, close: CloseCode) {
+        close_socket(self.entry, close, self.work);
+    }
+
+    fn note(&mut self, fact: Fact) {
+        self.node.note(&fact, self.work);
+    }
+}

@@ -1,0 +1,95 @@
+//! What the tenants of a shard want, done inside the shard's critical section.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use protocol::{BootId, CloseCode, TenantId};
+use router_core::dispatch::TenantPerformer;
+use router_core::effect::{Fact, Outbound, Outcome, Ticket};
+use router_core::lane::{Parcel, Settled, Stream};
+use router_core::request::Notice;
+use router_core::{ConnKey, Env, Shard, store};
+
+use super::close_socket;
+use crate::node::{Entry, Node, ShardCell, Work};
+
+/// A shard whose lock is held.
+pub(super) struct ShardHold<'a> {
+    pub node: &'a Node,
+    pub env: &'a Env<'a>,
+    pub cell: &'a ShardCell,
+    pub shard: &'a mut Shard,
+    pub connections: &'a foldhash::HashMap<ConnKey, Arc<Entry>>,
+    pub work: &'a mut Work,
+}
+
+impl TenantPerformer for ShardHold<'_> {
+    fn shard(&mut self) -> &mut Shard {
+        self.shard
+    }
+
+    fn push(&mut self, conn: ConnKey, frame: Outbound) -> Outcome {
+        match self.connections.get(&conn) {
+            Some(entry) => self.node.push(self.env, entry, frame, self.work),
+            None => Outcome::Gone,
+        }
+    }
+
+    fn ask(&mut self, ticket: Ticket, request: Box<store::Request>) -> Result<(), Ticket> {
+        self.cell
+            .store
+            .try_send((ticket, *request))
+            .map_err(|refused| {
+                self.node.metrics.store_full.increment(1);
+                refused.into_inner().0
+            })
+    }
+
+    fn publish(&mut self, node: BootId, parcel: Parcel) -> Result<(), (Parcel, Settled)> {
+        let own = self.env.nodes.own;
+        self.node.lanes.push(self.env.now_ms, own, node, parcel)
+    }
+
+    fn publish_best_effort(
+        &mut self,
+        tenant: TenantId,
+        node: BootId,
+        stream: Stream,
+        envelope: Bytes,
+    ) {
+        let (own, lanes) = (self.env.nodes.own, &self.node.lanes);
+        if !lanes.push_best_effort(own, node, &tenant, stream, envelope) {
+            self.node.note(&Fact::BestEffortDropped, self.work);
+        }
+    }
+
+    fn tell(&mut self, conn: ConnKey, notice: Notice) {
+        if let Some(entry) = self.connections.get(&conn) {
+            self.work.told.push_back((Arc::clone(entry), notice));
+        }
+    }
+
+    fn close(&mut self, conn: ConnKey, close: CloseCode) {
+        if let Some(entry) = self.connections.get(&conn) {
+            close_socket(entry, close, self.work);
+        }
+    }
+
+    fn met(&mut self, node: BootId) {
+        self.node.met(node);
+    }
+
+    fn unload(&mut self, tenant: TenantId) {
+        self.node.backplane.unload(&tenant);
+    }
+
+    fn note(&mut self, fact: Fact) {
+        if let Fact::BotOnline(online) = &fact
+            && let (home, bot) = &**online
+            && let Some(entry) = self.connections.get(home)
+        {
+            self.work.registered.push((Arc::clone(entry), bot.clone()));
+        }
+        self.node.note(&fact, self.work);
+    }
+}

@@ -1,0 +1,161 @@
+//! The loop that hands effects to whoever performs them, and reports back what came of them.
+//!
+//! The gateway, the simulation, the benchmarks and the tests drive their machines through it, so
+//! that all of them perform effects in the same order. A performer has one method for each effect.
+//!
+//! Effects are performed in the order in which the machine wants them. What a performer reports is
+//! handled before the next effect: the answer to a message follows from the outcomes of all its
+//! deliveries, so nothing may come between a push and its outcome.
+
+use bytes::Bytes;
+use protocol::lane::Verdict;
+use protocol::{BootId, CloseCode, ErrorCode, TenantId};
+
+use crate::auth::{AuthError, Credential};
+use crate::effect::{Effects, Fact, Outbound, Outcome, SessionEffect, TenantEffect, Ticket};
+use crate::env::Env;
+use crate::ids::ConnKey;
+use crate::lane::{Parcel, Settled, Stream};
+use crate::permit::Grant;
+use crate::request::{Join, Leave, Notice, Request, Route};
+use crate::store::{self, Reply};
+use crate::{Session, Shard, session, shard};
+
+/// Has one session, and does what it wants.
+pub trait SessionPerformer {
+    /// The session.
+    fn session(&mut self) -> &mut Session;
+    /// Verifies a credential.
+    fn verify(&mut self, credential: &Credential) -> Result<Grant, AuthError>;
+    /// Hands the connection to its tenant.
+    fn join(&mut self, join: Box<Join>);
+    /// Hands a message to its tenant.
+    fn route(&mut self, route: Box<Route>);
+    /// Hands a request to its tenant.
+    fn request(&mut self, request: Box<Request>);
+    /// Takes the connection from its tenant.
+    fn leave(&mut self, leave: Leave);
+    /// Sends a WebSocket ping.
+    fn ping(&mut self);
+    /// Puts a frame into the connection's queue.
+    fn push(&mut self, frame: Outbound);
+    /// Closes the socket behind the frames already queued for it.
+    fn close(&mut self, close: CloseCode);
+    /// Counts or logs.
+    fn note(&mut self, fact: Fact);
+}
+
+/// Has one shard, and does what its tenants want, inside the shard's critical section: it never waits.
+pub trait TenantPerformer {
+    /// The shard.
+    fn shard(&mut self) -> &mut Shard;
+    /// Puts a frame into a connection's queue.
+    fn push(&mut self, conn: ConnKey, frame: Outbound) -> Outcome;
+    /// Asks the store.
+    ///
+    /// # Errors
+    ///
+    /// The ticket, if the queue to the store is full: the tenant is told `store_unavailable`.
+    fn ask(&mut self, ticket: Ticket, request: Box<store::Request>) -> Result<(), Ticket>;
+    /// Puts a message onto the lane to another node.
+    ///
+    /// # Errors
+    ///
+    /// The message and what is to be said of it, if the lane does not take it.
+    fn publish(&mut self, node: BootId, parcel: Parcel) -> Result<(), (Parcel, Settled)>;
+    /// Puts a partial or typing onto the lane to another node, or drops it.
+    fn publish_best_effort(
+        &mut self,
+        tenant: TenantId,
+        node: BootId,
+        stream: Stream,
+        envelope: Bytes,
+    );
+    /// Tells a session, once the shard's lock is released.
+    fn tell(&mut self, conn: ConnKey, notice: Notice);
+    /// Closes a socket behind the frames already queued for it.
+    fn close(&mut self, conn: ConnKey, close: CloseCode);
+    /// Looks whether a node lives that is not in the view.
+    fn met(&mut self, node: BootId);
+    /// Ends the subscription to a tenant's changes.
+    fn unload(&mut self, tenant: TenantId);
+    /// Counts or logs.
+    fn note(&mut self, fact: Fact);
+}
+
+/// Hands a session one input, and performs all that follows from it.
+pub fn session(env: &Env<'_>, input: session::Input, performer: &mut impl SessionPerformer) {
+    let mut fx = Effects::default();
+    performer.session().handle(env, input, &mut fx);
+    while let Some(effect) = fx.pop() {
+        match effect {
+            SessionEffect::Verify(credential) => {
+                let verdict = performer.verify(&credential);
+                let input = session::Input::Verified(verdict);
+                performer.session().handle(env, input, &mut fx);
+            }
+            SessionEffect::Join(join) => performer.join(join),
+            SessionEffect::Route(route) => performer.route(route),
+            SessionEffect::Request(request) => performer.request(request),
+            SessionEffect::Leave(leave) => performer.leave(leave),
+            SessionEffect::Ping => performer.ping(),
+            SessionEffect::Deliver(frame) => performer.push(frame),
+            SessionEffect::Close(close) => performer.close(close),
+            SessionEffect::Note(fact) => performer.note(fact),
+        }
+    }
+}
+
+/// Hands a shard one input, and performs all that follows from it. Returns what is to be said to
+/// the node that an [`Inbound`](shard::Input::Inbound) message came from: the verdict, in which
+/// nothing means delivered. Partials and typing have none.
+pub fn shard(
+    env: &Env<'_>,
+    input: shard::Input,
+    performer: &mut impl TenantPerformer,
+) -> Option<Option<Verdict>> {
+    let mut decided = None;
+    let mut fx = Effects::default();
+    performer.shard().handle(env, input, &mut fx);
+    while let Some(effect) = fx.pop() {
+        match effect {
+            TenantEffect::Deliver {
+                receipt,
+                conn,
+                frame,
+            } => {
+                let outcome = performer.push(conn, frame);
+                if let Some(receipt) = receipt {
+                    let input = shard::Input::Settled { receipt, outcome };
+                    performer.shard().handle(env, input, &mut fx);
+                }
+            }
+            TenantEffect::Ask { ticket, request } => {
+                if let Err(ticket) = performer.ask(ticket, request) {
+                    let reply = Reply::Refused(ErrorCode::StoreUnavailable);
+                    let input = shard::Input::Reply { ticket, reply };
+                    performer.shard().handle(env, input, &mut fx);
+                }
+            }
+            TenantEffect::Publish { node, parcel } => {
+                if let Err((parcel, settled)) = performer.publish(node, parcel) {
+                    let input = shard::Input::Decided { parcel, settled };
+                    performer.shard().handle(env, input, &mut fx);
+                }
+            }
+            TenantEffect::PublishBestEffort {
+                tenant,
+                node,
+                stream,
+                envelope,
+            } => performer.publish_best_effort(tenant, node, *stream, envelope),
+            TenantEffect::Decided(verdict) => decided = Some(verdict),
+            TenantEffect::Tell { conn, notice } => performer.tell(conn, notice),
+            TenantEffect::Close { conn, close } => performer.close(conn, close),
+            TenantEffect::Met(node) => performer.met(node),
+            TenantEffect::Unload(tenant) => performer.unload(tenant),
+            TenantEffect::Note(fact) => performer.note(fact),
+        }
+    }
+    decided
+}
