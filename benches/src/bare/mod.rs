@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
+use protocol::codec::decode;
 use protocol::connect::Acks;
 use protocol::{BootId, Limits, Secret, TenantId};
 use router_core::auth::{Credential, Keyring};
@@ -30,7 +31,7 @@ use router_core::effect::Ticket;
 use router_core::ids::{HashKeys, TableKeys};
 use router_core::lane::{Receiver, Sender};
 use router_core::node::{Nodes, Peer};
-use router_core::session::{Input, Opened};
+use router_core::session::{Input, Opened, Received};
 use router_core::store::{Model, Request};
 use router_core::{ConnKey, Millis, Session, Settings, Shard};
 
@@ -205,7 +206,11 @@ impl House {
 
     /// A frame from a socket.
     pub fn say(&mut self, socket: Socket, text: Bytes) {
-        self.input(socket, Input::Text(text));
+        let received = Received {
+            bytes: text.len(),
+            frame: decode(&text),
+        };
+        self.input(socket, Input::Received(received));
     }
 
     /// Time goes on.

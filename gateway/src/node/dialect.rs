@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::CloseCode;
-use router_core::session::{Input, Opened};
+use protocol::codec::decode;
+use router_core::session::{Input, Opened, Received};
 
 use super::member::Member;
 use crate::metrics::Metrics;
@@ -46,7 +47,10 @@ impl Dialect for T2b {
 
     fn on_message(&mut self, message: Message) -> Flow {
         match message {
-            Message::Text(text) => self.member.text(text),
+            Message::Text(text) => self.member.received(Received {
+                bytes: text.len(),
+                frame: decode(&text),
+            }),
             Message::Ping(_) | Message::Pong(_) => self.member.input(Input::Alive),
             Message::Binary(_) => Flow::Close(CloseCode::Unsupported),
             Message::Close(_) => Flow::Continue,

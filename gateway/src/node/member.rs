@@ -4,10 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use protocol::{CloseCode, TenantId};
 use router_core::Session;
-use router_core::session::Input;
+use router_core::session::{Input, Received};
 
 use super::unpaid_frames::Turn;
 use super::{Entry, Node, Work, lock};
@@ -40,12 +39,12 @@ impl Member {
         self.entry.owner.get().map(|owner| owner.tenant())
     }
 
-    /// Counts a text frame that it sent, and tells its session; says how to go on.
-    pub(super) fn text(&mut self, text: Bytes) -> Flow {
-        let bytes = text.len();
+    /// Counts a message that it sent, and tells its session; says how to go on.
+    pub(super) fn received(&mut self, received: Received) -> Flow {
+        let bytes = received.bytes;
         self.work.traffic.received(bytes);
         self.work.is_unpaid = false;
-        let flow = self.input(Input::Text(text));
+        let flow = self.input(Input::Received(received));
         if flow != Flow::Continue || !self.work.is_unpaid {
             return flow;
         }

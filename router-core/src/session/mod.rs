@@ -19,8 +19,7 @@ mod token;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use protocol::codec::{Rejected, decode, encode};
+use protocol::codec::{Rejected, encode};
 use protocol::connect::{Acks, Migrate, Pong};
 use protocol::frame::{Frame, Request, ServerMessage};
 use protocol::limits::{BAD_FRAMES_MAX, BYTES_PER_UNIT};
@@ -44,8 +43,8 @@ use liveness::Stamps;
 pub enum Input {
     /// The socket is open; the upgrade may have brought a credential.
     Opened(Opened),
-    /// A whole text message, valid UTF-8.
-    Text(Bytes),
+    /// A message of the peer.
+    Received(Received),
     /// A request that is no frame: over HTTP.
     Call(Call),
     /// A control frame: a sign of life.
@@ -68,6 +67,15 @@ pub enum Input {
     Wake,
     /// The socket is gone.
     Gone,
+}
+
+/// A message of the peer, as its dialect understands it.
+#[derive(Debug)]
+pub struct Received {
+    /// How long the message is, bytes: a long one weighs more than one frame.
+    pub bytes: usize,
+    /// What is asked, or why that is not understood.
+    pub frame: Result<Frame, Rejected>,
 }
 
 /// What can be asked over HTTP. Its answer is a frame all the same.
@@ -229,9 +237,9 @@ impl Session {
         }
         match input {
             Input::Opened(opened) => self.opened(env, opened, fx),
-            Input::Text(text) => {
+            Input::Received(received) => {
                 self.seen_ms = env.now_ms;
-                self.text(env, &text, fx);
+                self.received(env, received, fx);
             }
             Input::Call(call) => self.call(env, call, fx),
             Input::Alive => self.seen_ms = env.now_ms,
@@ -255,13 +263,14 @@ impl Session {
         }
     }
 
-    fn text(&mut self, env: &Env<'_>, text: &Bytes, fx: &mut SessionEffects) {
-        let weight = 1 + u32::try_from(text.len()).unwrap_or(u32::MAX) / BYTES_PER_UNIT;
+    fn received(&mut self, env: &Env<'_>, received: Received, fx: &mut SessionEffects) {
+        let Received { bytes, frame } = received;
+        let weight = 1 + u32::try_from(bytes).unwrap_or(u32::MAX) / BYTES_PER_UNIT;
         let within_rate = self
             .frames
             .take_weighed(env.now_ms, self.frame_rate(), weight);
         let is_large = weight > 1;
-        match (decode(text), within_rate) {
+        match (frame, within_rate) {
             (Err(rejected), Ok(())) => {
                 if is_large {
                     fx.push(SessionEffect::Note(Fact::Unpaid));
@@ -273,7 +282,7 @@ impl Session {
                 self.refuse(env, id.as_ref(), refusal, fx);
             }
             (Ok(frame), Ok(())) => {
-                if is_large && !is_message(text, &frame.request) {
+                if is_large && !is_message(bytes, &frame.request) {
                     fx.push(SessionEffect::Note(Fact::Unpaid));
                 }
                 self.frame(env, frame, fx);
@@ -411,13 +420,13 @@ fn message_id_of(request: &Request) -> Option<MessageId> {
 }
 
 /// Whether all of a frame but less than 8 KiB is a message, which its tenant's rates weigh.
-fn is_message(text: &Bytes, request: &Request) -> bool {
+fn is_message(bytes: usize, request: &Request) -> bool {
     let paid = if let Request::Send(send) = request {
         send.message.body.len()
     } else {
         0
     };
-    text.len() < paid + BYTES_PER_UNIT as usize
+    bytes < paid + BYTES_PER_UNIT as usize
 }
 
 /// Whether the protocol promises an answer to this request.

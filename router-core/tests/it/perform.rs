@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use protocol::codec::decode;
 use protocol::{BootId, CloseCode, TenantId};
 use router_core::auth::{Attempt, AuthError, Credential, Tally};
 use router_core::dispatch::{self, SessionPerformer, TenantPerformer};
@@ -11,7 +12,7 @@ use router_core::effect::{Class, Fact, Outbound, Outcome, Ticket};
 use router_core::lane::{Parcel, Settled, Stream};
 use router_core::permit::Grant;
 use router_core::request::{Join, Leave, Notice, Request, Route};
-use router_core::session::Input as SessionInput;
+use router_core::session::{Input as SessionInput, Received};
 use router_core::shard::Input as ShardInput;
 use router_core::{ConnKey, Env, Session, Shard, store};
 
@@ -42,7 +43,11 @@ impl World {
         }
         if let Some(text) = conn.inbox.pop_front() {
             self.log.push(Event::Fed(key, text.clone()));
-            self.session(key, SessionInput::Text(text));
+            let received = Received {
+                bytes: text.len(),
+                frame: decode(&text),
+            };
+            self.session(key, SessionInput::Received(received));
         }
     }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use protocol::CloseCode;
+use protocol::codec::decode;
 use protocol::limits::SLOW_CONSUMER_MS;
 use router_core::effect::{Class, Outbound, Outcome};
-use router_core::session::{Input as SessionInput, Opened, Session};
+use router_core::session::{Input as SessionInput, Opened, Received, Session};
 use router_core::shard::Input as ShardInput;
 use router_core::{ConnKey, Millis};
 
@@ -93,7 +94,11 @@ impl Machine {
         }
         if let Some((text, said)) = socket.inbox.pop_front() {
             outside.onlooker.said(key, &said, outside.now_ms);
-            self.session(outside, key, SessionInput::Text(text));
+            let received = Received {
+                bytes: text.len(),
+                frame: decode(&text),
+            };
+            self.session(outside, key, SessionInput::Received(received));
         }
     }
 
