@@ -3,10 +3,13 @@
 //! ```text
 //!  0 s ── faults and peers ── S-17 s ── peers only ── S-4 s ── quiet ── S-2 s: looked at ── one word to each bot ── S
 //! ```
+//!
+//! The look waits until no connection was closed for a second, for ten seconds at most.
 
 use std::sync::Arc;
 
 use protocol::lane::LaneKeys;
+use protocol::limits::SLOW_CONSUMER_MS;
 use protocol::{Limits, Secret, TenantId};
 use router_core::auth::Keyring;
 use router_core::env::TenantSettings;
@@ -31,6 +34,8 @@ const LOOK_MS: Millis = 500;
 pub const HEAL_MS: Millis = 15_000;
 /// For how much of that time peers go on.
 const BUSY_MS: Millis = 13_000;
+/// From the last close to the look, milliseconds.
+const SETTLE_MS: Millis = 1_000;
 /// For the last word to each bot, milliseconds.
 const LAST_MS: Millis = 2_000;
 
@@ -118,6 +123,7 @@ impl World {
         self.peers.busy = false;
         self.outside.faults.answers_late_ms = 0;
         self.pass(look_ms);
+        self.pass_until_settled(look_ms + SLOW_CONSUMER_MS);
         self.look_at_all();
         self.last_word();
     }
@@ -136,6 +142,18 @@ impl World {
             self.happen(event);
         }
         self.outside.now_ms = until_ms.max(self.outside.now_ms);
+    }
+
+    /// Until no connection was closed for [`SETTLE_MS`]: one that is closed for being slow is still in the
+    /// directory for a moment.
+    fn pass_until_settled(&mut self, latest_ms: Millis) {
+        while !self.is_over() && self.outside.now_ms < latest_ms {
+            let settled_ms = self.outside.onlooker.last_close_ms + SETTLE_MS;
+            if self.outside.now_ms >= settled_ms {
+                break;
+            }
+            self.pass(settled_ms.min(latest_ms));
+        }
     }
 
     fn happen(&mut self, event: Event) {

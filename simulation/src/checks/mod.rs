@@ -141,6 +141,8 @@ pub struct Onlooker {
     pub now_ms: Millis,
     pub sent: Vec<Sent>,
     pub conns: BTreeMap<ConnKey, Conn>,
+    /// When a connection was closed last.
+    pub last_close_ms: Millis,
     /// Which tenant each peer is of.
     pub tenant_of: Vec<usize>,
     /// Every boot id: whose, and when it ended.
@@ -230,6 +232,7 @@ impl Onlooker {
 
     pub fn closed(&mut self, key: ConnKey, now_ms: Millis, why: &str) {
         self.trace(now_ms, || format!("{key:?} is closed: {why}"));
+        self.last_close_ms = now_ms;
         if let Some(conn) = self.conns.get_mut(&key) {
             conn.closed = true;
         }
