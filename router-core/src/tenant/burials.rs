@@ -10,7 +10,7 @@ use super::routes::{Bot, Home};
 use super::{Asked, Tenant};
 use crate::effect::{TenantEffect, TenantEffects};
 use crate::env::{Env, Millis};
-use crate::store::Ask;
+use crate::store::{Ask, Reply};
 
 /// What is still to be done about the dead.
 #[derive(Debug, Default)]
@@ -58,7 +58,14 @@ impl Tenant {
         let reap_ms = &mut self.directory.burials.reap_ms;
         if reap_ms.take_if(|at_ms| env.now_ms >= *at_ms).is_some() {
             let dead = env.nodes.dead.clone();
-            self.ask(env, Ask::Reap { dead }, Asked::Step, fx);
+            self.ask(env, Ask::Reap { dead }, Asked::Reap, fx);
+        }
+    }
+
+    /// The store released what the dead had, or could not: then it is told again, as nothing else tells it.
+    pub(super) fn reaped(&mut self, env: &Env<'_>, reply: &Reply) {
+        if *reply != Reply::Done {
+            self.reap_soon(env);
         }
     }
 

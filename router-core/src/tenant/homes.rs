@@ -25,8 +25,8 @@ pub(super) struct Claimed {
 }
 
 impl Tenant {
-    /// The store made the claimant the home. One that is gone meanwhile held the bot for no time at
-    /// all: the old home lost it nevertheless, as the store has it.
+    /// The store made the claimant the home. One that is gone meanwhile, or was told that it lost the bot,
+    /// held it for no time at all: the old home lost it nevertheless, as the store has it.
     pub(super) fn claimed(
         &mut self,
         env: &Env<'_>,
@@ -39,7 +39,11 @@ impl Tenant {
         let known = self.routes.bot(&registration.info.id);
         // Its event came first, and a later one behind it.
         let is_over = known.is_some_and(|known| known.about.epoch > claimed.epoch);
-        let is_connected = self.routes.connection(claimed.conn).is_some();
+        // A claim that nobody asked for is made for a socket that holds the bot. One that lost it meanwhile
+        // was told so, and must not be its home again without a word.
+        let conn = self.routes.connection(claimed.conn);
+        let is_home =
+            conn.is_some_and(|conn| asked.is_some() || conn.bots.contains(&registration.info.id));
         let holder = Holder {
             boot: env.nodes.own,
             conn: claimed.conn_id,
@@ -63,13 +67,13 @@ impl Tenant {
             }
             return;
         }
-        let home = is_connected.then_some(Home::Here(claimed.conn));
+        let home = is_home.then_some(Home::Here(claimed.conn));
         self.rehome(env, record, home, fx);
         let fence = Fence {
             conn: claimed.conn_id,
             epoch: claimed.epoch,
         };
-        if !is_connected {
+        if !is_home {
             self.owed.let_go_bot(bot, fence);
             return self.pay(env, fx);
         }

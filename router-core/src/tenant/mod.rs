@@ -129,8 +129,7 @@ enum Asked {
     Claims(BotId),
     Release(Box<Release>),
     Assert(Box<Said>),
-    /// Nobody waits for it.
-    Step,
+    Reap,
 }
 
 impl Asked {
@@ -138,7 +137,7 @@ impl Asked {
     fn is_own_step(&self) -> bool {
         match self {
             Asked::Enter(_) | Asked::Claims(_) | Asked::Release(_) | Asked::Assert(_) => true,
-            Asked::Load | Asked::Version | Asked::Step => false,
+            Asked::Load | Asked::Version | Asked::Reap => false,
         }
     }
 }
@@ -281,7 +280,8 @@ impl Tenant {
             }
             (Some(Asked::Release(release)), reply) => self.released(env, *release, &reply, fx),
             (Some(Asked::Assert(said)), reply) => self.said_again(env, *said, reply, fx),
-            (Some(Asked::Step) | None, _) => {}
+            (Some(Asked::Reap), reply) => self.reaped(env, &reply),
+            (None, _) => {}
         }
     }
 

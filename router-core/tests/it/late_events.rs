@@ -1,9 +1,11 @@
 //! Events come later than replies, in their order: what they tell is old news here.
 
+use std::sync::Arc;
+
 use protocol::limits::TENANT_LINGER_MS;
-use router_core::ConnKey;
 use router_core::shard::Input;
-use router_core::store::{Event, Reply};
+use router_core::store::{Ask, Event, Reply};
+use router_core::{ConnKey, Nodes};
 
 use crate::other_nodes::{OTHER, THIRD};
 use crate::talk::{about, alice, message, register};
@@ -33,6 +35,28 @@ impl World {
             self.shard(Input::Event { tenant, event });
             self.run();
         }
+    }
+
+    /// Answers what is asked until the next question is a certain one.
+    fn answer_until(&mut self, is_it: impl Fn(&Ask) -> bool) {
+        for _ in 0..100 {
+            let asks = self.asks.get(&alice());
+            let next = asks.and_then(|asks| asks.front());
+            match next.map(|(_, request)| is_it(&request.ask)) {
+                Some(true) => return,
+                Some(false) => self.answer(&alice(), false),
+                None => self.pass(100),
+            }
+        }
+        panic!("it is not asked within ten seconds");
+    }
+
+    /// The second of three nodes was buried.
+    fn bury_other(&mut self) {
+        let mut nodes = Nodes::clone(&self.nodes);
+        nodes.peers.remove(&OTHER);
+        nodes.dead = [OTHER].into();
+        self.nodes = Arc::new(nodes);
     }
 
     fn holds(&mut self, bot: &str) -> Vec<String> {
@@ -195,4 +219,45 @@ fn an_event_of_a_tenant_that_is_forgotten_ends_its_subscription() {
     w.join(None);
     w.far_bot(THIRD);
     assert_eq!(w.unloaded.len(), 2, "it is back");
+}
+
+/// The node claims a bot again whose claim a dead node's burial took from it. Meanwhile the dead one,
+/// which does not know yet that it is dead, claims the bot too, and the socket is told that it lost it.
+#[test]
+fn a_bot_that_was_lost_while_its_node_claimed_it_again_is_released() {
+    let mut w = World::of_three();
+    let bot = w.join_bot(&["bot_a", "bot_b"]);
+    let phone = w.join(Some("phone"));
+    w.bury_other();
+    w.prompt = false;
+    let ver = w.snapshot(&alice()).ver;
+    w.far_step("bot_a", OTHER, ver);
+    w.shard(Input::Resync);
+    w.run();
+    w.answer_until(|ask| matches!(ask, Ask::Claim(_)));
+    let ver = w.snapshot(&alice()).ver;
+    w.far_claim("bot_a", OTHER, ver);
+    assert_eq!(w.told(bot), ["bot_unregistered"]);
+    w.prompt = true;
+    w.run();
+    w.take(phone);
+    assert_eq!(w.holds("bot_a"), Vec::<String>::new());
+    assert_eq!(w.ask(phone, message("bot_a", "hello")), ["bot_offline"]);
+    assert_eq!(w.told(bot), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_dead_node_left_is_released_although_the_store_refused_at_first() {
+    let mut w = World::of_three();
+    w.join(None);
+    w.far_conn(OTHER, "desk");
+    w.bury_other();
+    w.prompt = false;
+    w.shard(Input::Gone(OTHER));
+    for refuse in [true, true, false] {
+        w.answer_until(|ask| matches!(ask, Ask::Reap { .. }));
+        w.answer(&alice(), refuse);
+    }
+    let conns = w.snapshot(&alice()).conns;
+    assert!(conns.iter().all(|(_, conn)| conn.boot != OTHER));
 }

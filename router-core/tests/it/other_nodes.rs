@@ -8,7 +8,7 @@ use protocol::{BootId, BotId, ClientId, ConnectionId, Envelope, ErrorCode};
 use router_core::lane::{Parcel, Settled};
 use router_core::node::{Nodes, Peer};
 use router_core::shard::{Entries, Input};
-use router_core::store::{Ask, Claim, ConnRecord, DirectoryCaps, Holder, Request};
+use router_core::store::{Ask, Claim, ConnRecord, DirectoryCaps, Event, Holder, Request};
 use router_core::{ConnKey, Settings};
 use serde_json::{Value, json};
 
@@ -60,6 +60,13 @@ impl World {
 
     /// The same with another bot, and a node that has seen a later step.
     pub fn far_claim(&mut self, bot: &str, boot: BootId, known_ver: u64) {
+        let (tenant, event) = (alice(), self.far_step(bot, boot, known_ver));
+        self.shard(Input::Event { tenant, event });
+        self.run();
+    }
+
+    /// The same, and nobody here is told.
+    pub fn far_step(&mut self, bot: &str, boot: BootId, known_ver: u64) -> Event {
         let bot = BotInfo {
             id: BotId::parse(bot).unwrap(),
             name: "Far".into(),
@@ -84,9 +91,7 @@ impl World {
             now_ms: self.now_ms,
             caps: DirectoryCaps::default(),
         });
-        let (tenant, event) = (alice(), event.unwrap());
-        self.shard(Input::Event { tenant, event });
-        self.run();
+        event.unwrap()
     }
 
     pub fn send_far(&mut self, from: ConnKey, texts: &[&str]) {
