@@ -9,6 +9,7 @@
 //! | `ids.rs` | names that parse: tenants, bots, clients, connections, messages |
 //! | `error.rs`, `rule.rs`, `close.rs`, `limits.rs` | the tables that the documents are generated from |
 //! | `connect.rs`, `presence.rs`, `status.rs`, `frame.rs` | the frames, by column |
+//! | `outbound.rs` | what a connection is told, before a dialect puts it into words |
 //! | `http.rs` | the bodies of the HTTP API |
 //! | `json.rs`, `integer.rs`, `codec/` | one pass from text to frame, one exact-size write back |
 //! | `envelope.rs`, `lane.rs` | what one node sends another, and in what packets |
@@ -27,6 +28,7 @@ mod integer;
 pub mod json;
 pub mod lane;
 pub mod limits;
+pub mod outbound;
 pub mod presence;
 pub mod rule;
 pub mod secret;
@@ -40,5 +42,6 @@ pub use ids::{
     TenantId,
 };
 pub use limits::Limits;
+pub use outbound::{Answer, Outbound, OutboundKind, Refusal, Shared};
 pub use rule::{Fault, Rule};
 pub use secret::Secret;

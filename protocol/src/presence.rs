@@ -81,6 +81,28 @@ pub struct BotInfo {
     pub since: u64,
 }
 
+impl BotInfo {
+    /// How long it is as JSON, bytes: what a page of bots, which has a limit, is made up of.
+    pub fn written_bytes(&self) -> usize {
+        const MEMBERS: usize = r#"{"id":"","name":"","type":"","description":"","capabilities":[],"status":"offline","since":}"#.len();
+        let texts = [self.id.as_str(), &self.name, &self.kind, &self.description];
+        let texts: usize = texts.into_iter().map(escaped_bytes).sum();
+        // Two quotes and a comma each.
+        let capabilities = self.capabilities.iter().map(|it| escaped_bytes(it) + 3);
+        MEMBERS + texts + capabilities.sum::<usize>() + itoa::Buffer::new().format(self.since).len()
+    }
+}
+
+/// How long a text is between the quotes of a JSON string, bytes.
+fn escaped_bytes(text: &str) -> usize {
+    let bytes = text.bytes().map(|byte| match byte {
+        b'"' | b'\\' | 0x08 | 0x09 | 0x0a | 0x0c | 0x0d => 2,
+        0..0x20 => 6,
+        _ => 1,
+    });
+    bytes.sum()
+}
+
 /// Whether a bot can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(rename_all = "lowercase")]
@@ -200,4 +222,32 @@ pub struct Subscription {
     /// The bot.
     #[ts(type = "string")]
     pub bot_id: BotId,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bot_is_at_most_as_long_as_it_says() {
+        for (text, capabilities) in [
+            ("", vec![]),
+            ("plain", vec!["chat"]),
+            ("\"\\\u{8}\t\n\u{c}\r\u{1f}/\u{7f}ä😀", vec!["\u{0}", "b"]),
+        ] {
+            let bot = BotInfo {
+                id: BotId::parse("bot_a").unwrap(),
+                name: text.to_owned(),
+                kind: text.to_owned(),
+                description: text.to_owned(),
+                capabilities: capabilities.iter().map(|it| (*it).to_owned()).collect(),
+                status: BotState::Offline,
+                since: 1_763_695_000_042,
+            };
+            let written = serde_json::to_string(&bot).unwrap().len();
+            // A list of several has a comma less than texts.
+            let most = written + usize::from(!capabilities.is_empty());
+            assert_eq!(bot.written_bytes(), most);
+        }
+    }
 }

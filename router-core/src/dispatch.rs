@@ -9,10 +9,10 @@
 
 use bytes::Bytes;
 use protocol::lane::Verdict;
-use protocol::{BootId, CloseCode, ErrorCode, TenantId};
+use protocol::{BootId, CloseCode, ErrorCode, Outbound, TenantId};
 
 use crate::auth::{AuthError, Credential};
-use crate::effect::{Effects, Fact, Outbound, Outcome, SessionEffect, TenantEffect, Ticket};
+use crate::effect::{Effects, Fact, Outcome, SessionEffect, TenantEffect, Ticket};
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::lane::{Parcel, Settled, Stream};
@@ -37,8 +37,8 @@ pub trait SessionPerformer {
     fn leave(&mut self, leave: Leave);
     /// Sends a WebSocket ping.
     fn ping(&mut self);
-    /// Puts a frame into the connection's queue.
-    fn push(&mut self, frame: Outbound);
+    /// Tells its peer something.
+    fn push(&mut self, outbound: Outbound);
     /// Closes the socket behind the frames already queued for it.
     fn close(&mut self, close: CloseCode);
     /// Counts or logs.
@@ -49,8 +49,8 @@ pub trait SessionPerformer {
 pub trait TenantPerformer {
     /// The shard.
     fn shard(&mut self) -> &mut Shard;
-    /// Puts a frame into a connection's queue.
-    fn push(&mut self, conn: ConnKey, frame: Outbound) -> Outcome;
+    /// Tells a connection's peer something.
+    fn push(&mut self, conn: ConnKey, outbound: Outbound) -> Outcome;
     /// Asks the store.
     ///
     /// # Errors
@@ -99,7 +99,7 @@ pub fn session(env: &Env<'_>, input: session::Input, performer: &mut impl Sessio
             SessionEffect::Request(request) => performer.request(request),
             SessionEffect::Leave(leave) => performer.leave(leave),
             SessionEffect::Ping => performer.ping(),
-            SessionEffect::Deliver(frame) => performer.push(frame),
+            SessionEffect::Deliver(outbound) => performer.push(outbound),
             SessionEffect::Close(close) => performer.close(close),
             SessionEffect::Note(fact) => performer.note(fact),
         }
@@ -122,9 +122,9 @@ pub fn shard(
             TenantEffect::Deliver {
                 receipt,
                 conn,
-                frame,
+                outbound,
             } => {
-                let outcome = performer.push(conn, frame);
+                let outcome = performer.push(conn, outbound);
                 if let Some(receipt) = receipt {
                     let input = shard::Input::Settled { receipt, outcome };
                     performer.shard().handle(env, input, &mut fx);

@@ -2,11 +2,9 @@
 //!
 //! [`dispatch`](crate::dispatch) hands each effect to a performer, in order.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use protocol::lane::Verdict;
-use protocol::{BootId, BotId, CloseCode, ErrorCode, Name, StreamId, TenantId};
+use protocol::{Answer, BootId, BotId, CloseCode, ErrorCode, FrameId, Outbound, Refusal, TenantId};
 use smallvec::SmallVec;
 
 use crate::auth::Credential;
@@ -46,52 +44,14 @@ pub struct Ticket {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// It is in the connection's queue.
-    Queued,
+    Queued {
+        /// How long it is there, bytes.
+        bytes: usize,
+    },
     /// The queue, or a budget above it, is full.
     Full,
     /// The connection is closing or gone.
     Gone,
-}
-
-/// Names a stream of one sender, for all who receive it.
-pub type StreamKey = Arc<str>;
-
-/// The key of a sender's stream; `typing` has none. No name has a space in it.
-pub(crate) fn stream_key(from: &Name, stream: Option<&StreamId>) -> StreamKey {
-    let stream = stream.map_or("", StreamId::as_str);
-    [from.as_str(), " ", stream].concat().into()
-}
-
-/// What kind of frame it is, for a queue that must choose.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Class {
-    /// The answer to a request.
-    Answer,
-    /// An `error`: counted towards 4429.
-    Refusal,
-    /// A `pong`: counted towards 4429, as no rate of the tenant pays for it.
-    Pong,
-    /// A `message`; it ends the stream it names.
-    Message {
-        /// The stream it ends.
-        ends: Option<StreamKey>,
-    },
-    /// A `message_partial` (or `typing`, which has no stream): a newer one replaces a waiting one.
-    Partial {
-        /// The stream it belongs to.
-        of: StreamKey,
-    },
-    /// A `bot_status`. Refused, it is made anew once the queue has room.
-    Presence,
-}
-
-/// A finished frame: an allocation of exactly its size, shared by all recipients.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outbound {
-    /// The text of the frame.
-    pub text: Bytes,
-    /// Its kind.
-    pub class: Class,
 }
 
 /// What a session wants done.
@@ -109,7 +69,7 @@ pub enum SessionEffect {
     Leave(Leave),
     /// Send a WebSocket ping.
     Ping,
-    /// Put a frame into its own queue.
+    /// Tell its peer this.
     Deliver(Outbound),
     /// Close its socket behind the frames already queued for it.
     Close(CloseCode),
@@ -151,14 +111,14 @@ pub enum TenantEffect {
     Unload(TenantId),
     /// The directory names a node that is not in the view: look whether it lives.
     Met(BootId),
-    /// Put a frame into a connection's queue.
+    /// Tell a connection's peer this.
     Deliver {
         /// Present if the outcome must be reported.
         receipt: Option<Receipt>,
-        /// Whose queue.
+        /// Whose peer.
         conn: ConnKey,
-        /// The frame.
-        frame: Outbound,
+        /// What it is told.
+        outbound: Outbound,
     },
     /// Tell a session, after the shard's lock is released.
     Tell {
@@ -263,17 +223,41 @@ impl<E> Effects<E> {
 }
 
 impl SessionEffects {
-    pub(crate) fn deliver(&mut self, text: Bytes, class: Class) {
-        self.push(SessionEffect::Deliver(Outbound { text, class }));
+    pub(crate) fn answer(&mut self, id: Option<&FrameId>, answer: Answer) {
+        self.push(SessionEffect::Deliver(Outbound::Answer {
+            id: id.cloned(),
+            answer: Box::new(answer),
+        }));
+    }
+
+    pub(crate) fn refuse(&mut self, id: Option<&FrameId>, refusal: Refusal) {
+        let note = SessionEffect::Note(Fact::Refused(refusal.code));
+        self.push(SessionEffect::Deliver(Outbound::Refusal {
+            id: id.cloned(),
+            refusal: Box::new(refusal),
+        }));
+        self.push(note);
     }
 }
 
 impl TenantEffects {
-    pub(crate) fn deliver(&mut self, conn: ConnKey, text: Bytes, class: Class) {
+    pub(crate) fn deliver(&mut self, conn: ConnKey, outbound: Outbound) {
         self.push(TenantEffect::Deliver {
             receipt: None,
             conn,
-            frame: Outbound { text, class },
+            outbound,
         });
+    }
+
+    pub(crate) fn answer(&mut self, conn: ConnKey, id: Option<&FrameId>, answer: Answer) {
+        let (id, answer) = (id.cloned(), Box::new(answer));
+        self.deliver(conn, Outbound::Answer { id, answer });
+    }
+
+    pub(crate) fn refuse(&mut self, conn: ConnKey, id: Option<&FrameId>, refusal: Refusal) {
+        let note = TenantEffect::Note(Fact::Refused(refusal.code));
+        let (id, refusal) = (id.cloned(), Box::new(refusal));
+        self.deliver(conn, Outbound::Refusal { id, refusal });
+        self.push(note);
     }
 }

@@ -17,7 +17,6 @@
 //! | `store/` | every question to the store, and the pure model of the answers |
 //! | `node/` | the machine of the process: who else is alive |
 //! | `request.rs` | what sessions and tenants say to each other |
-//! | `refusal.rs` | the `error` frame that both send |
 //! | `effect.rs` | what sessions and tenants want done: a closed list for each |
 //! | `dispatch.rs` | the loop that has it done |
 //! | `gcra.rs`, `invariant.rs`, `env.rs` | rates, named guarantees, time and entropy |
@@ -33,7 +32,6 @@ pub mod invariant;
 pub mod lane;
 pub mod node;
 pub mod permit;
-mod refusal;
 pub mod request;
 pub mod session;
 pub mod shard;

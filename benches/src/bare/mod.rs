@@ -208,7 +208,7 @@ impl House {
     pub fn say(&mut self, socket: Socket, text: Bytes) {
         let received = Received {
             bytes: text.len(),
-            frame: decode(&text),
+            frame: decode(&text).map_err(Box::new),
         };
         self.input(socket, Input::Received(received));
     }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use protocol::codec::encode;
 use protocol::lane::Verdict;
-use protocol::{BootId, CloseCode, TenantId};
+use protocol::{BootId, CloseCode, Outbound, TenantId};
 use router_core::auth::{AuthError, Credential};
 use router_core::dispatch::{self, SessionPerformer, TenantPerformer};
-use router_core::effect::{Fact, Outbound, Outcome, Ticket};
+use router_core::effect::{Fact, Outcome, Ticket};
 use router_core::lane::{Parcel, Settled, Stream};
 use router_core::permit::Grant;
 use router_core::request::{Join, Leave, Notice, Request, Route};
@@ -40,10 +41,13 @@ impl World {
         self.entropy = self.entropy << 64 | u128::from(next);
     }
 
-    fn deliver(&mut self, to: Socket, text: Bytes) {
+    fn deliver(&mut self, to: Socket, outbound: Outbound) -> Outcome {
+        let text = encode::outbound(outbound, self.now_ms);
+        let bytes = text.len();
         self.delivered.frames += 1;
-        self.delivered.bytes += text.len() as u64;
+        self.delivered.bytes += bytes as u64;
         self.delivered.last = Some((to, text));
+        Outcome::Queued { bytes }
     }
 }
 
@@ -143,8 +147,8 @@ impl SessionPerformer for SessionHold<'_> {
         self.hand_to_shard(ShardInput::Leave(leave));
     }
 
-    fn push(&mut self, frame: Outbound) {
-        self.house.world.deliver(self.socket, frame.text);
+    fn push(&mut self, outbound: Outbound) {
+        self.house.world.deliver(self.socket, outbound);
     }
 
     fn ping(&mut self) {}
@@ -172,10 +176,9 @@ impl TenantPerformer for ShardHold<'_> {
         &mut self.house.nodes[self.at].shards[self.shard]
     }
 
-    fn push(&mut self, conn: ConnKey, frame: Outbound) -> Outcome {
+    fn push(&mut self, conn: ConnKey, outbound: Outbound) -> Outcome {
         let socket = self.socket(conn);
-        self.house.world.deliver(socket, frame.text);
-        Outcome::Queued
+        self.house.world.deliver(socket, outbound)
     }
 
     fn ask(&mut self, ticket: Ticket, request: Box<store::Request>) -> Result<(), Ticket> {

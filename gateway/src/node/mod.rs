@@ -61,7 +61,7 @@ use crate::memory::{MemoryDivision, places, pool};
 use crate::metrics::Metrics;
 use crate::trace::Tracer;
 use crate::ws::{Budget, Connection, Pool, ReadLimits, WriteLimits};
-pub(crate) use call::{Caller, Refused};
+pub(crate) use call::Caller;
 use clock::Clock;
 pub(crate) use cluster::Identity;
 pub(crate) use dialect::T2b;

@@ -1,4 +1,4 @@
-//! A connection without a socket: its frames are taken by a task of this process, for a request
+//! A connection without a socket: what it is told is taken by a task of this process, for a request
 //! that came over HTTP.
 //!
 //! What is taken stays charged to the connection's limits until it is let go: a reply in many parts
@@ -8,12 +8,11 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use protocol::Outbound;
 
 use super::connection::{ARRIVED, CLOSING, Connection, RESUMED};
 use super::held::WriteLimits;
-use super::outgoing::{Batch, Ended};
-
+use super::outgoing::{Batch, Ended, Payload};
 use super::reader::ReadLimits;
 
 /// The end that takes; the connection is let go when it is dropped.
@@ -23,10 +22,10 @@ pub struct Local {
 }
 
 /// What a local connection is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Told {
-    /// A text frame.
-    Frame(Bytes),
+    /// What a socket's peer would be sent.
+    Outbound(Outbound),
     /// A pause is over: see [`Connection::resume`].
     Resumed,
     /// It was closed; nothing comes after this.
@@ -55,7 +54,7 @@ impl Local {
         (why != Ended::Lost).then_some(why)
     }
 
-    /// What it is told next, frames in their order. Cancel safe.
+    /// What it is told next, in order. Cancel safe.
     pub async fn next(&mut self) -> Told {
         poll_fn(|cx| self.poll_next(cx)).await
     }
@@ -69,8 +68,10 @@ impl Local {
             self.batch = self.connection.next_batch();
             self.batch.control.clear();
         }
-        if let Some(frame) = self.batch.data.pop_front() {
-            return Poll::Ready(Told::Frame(frame.payload));
+        while let Some(frame) = self.batch.data.pop_front() {
+            if let Payload::Outbound(told) = frame.payload {
+                return Poll::Ready(Told::Outbound(told.0));
+            }
         }
         if let Some(why) = self.batch.close.take() {
             return Poll::Ready(Told::Ended(why));
@@ -91,6 +92,7 @@ impl Drop for Local {
 #[cfg(test)]
 mod tests {
     use protocol::CloseCode;
+    use protocol::connect::Pong;
 
     use super::*;
     use crate::ws::{Budget, Class, Outgoing, Push};
@@ -103,19 +105,22 @@ mod tests {
             frames: 3,
             budget: budget.clone(),
         });
-        let text = |text: &'static str| Outgoing::text(text.into(), Class::Answer);
+        let told = |ms| {
+            let pong = Pong { timestamp: ms };
+            Outgoing::outbound(Outbound::Pong { id: None, pong }, 3, Class::Answer)
+        };
         let waiting = tokio::spawn(async move {
             let first = local.next().await;
             (local, first)
         });
         tokio::task::yield_now().await;
-        assert_eq!(connection.push(text("one"), 0), Push::Queued);
+        assert_eq!(connection.push(told(1), 0), Push::Queued);
         connection.flush();
         let (mut local, first) = waiting.await.unwrap();
-        assert_eq!(first, Told::Frame("one".into()));
-        assert_eq!(connection.push(text("two"), 0), Push::Queued);
+        assert_eq!(ms_of(first), 1);
+        assert_eq!(connection.push(told(2), 0), Push::Queued);
         assert_eq!(
-            connection.push(text("six"), 0),
+            connection.push(told(6), 0),
             Push::Full,
             "what was taken counts"
         );
@@ -123,16 +128,23 @@ mod tests {
         assert_eq!(local.closed(), None);
         connection.close(CloseCode::Restart);
         assert_eq!(local.closed(), Some(Ended::Us(CloseCode::Restart)));
-        assert_eq!(local.next().await, Told::Frame("two".into()));
-        assert_eq!(
+        assert_eq!(ms_of(local.next().await), 2);
+        assert!(matches!(
             local.next().await,
             Told::Ended(Ended::Us(CloseCode::Restart))
-        );
+        ));
         assert_eq!(budget.used(), 6);
         drop(local);
         assert_eq!(
-            (budget.used(), connection.push(text("x"), 0)),
+            (budget.used(), connection.push(told(0), 0)),
             (0, Push::Gone)
         );
+    }
+
+    fn ms_of(told: Told) -> u64 {
+        let Told::Outbound(Outbound::Pong { pong, .. }) = told else {
+            panic!("it is told no pong: {told:?}");
+        };
+        pong.timestamp
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use fastwebsockets::OpCode;
-use protocol::CloseCode;
+use protocol::{CloseCode, Outbound};
 
 /// Which stream of text a partial, or the message that ends it, belongs to: any text that is its own.
 pub type StreamKey = Arc<str>;
@@ -23,12 +23,48 @@ pub enum Class {
     Presence,
 }
 
-/// One finished frame; its payload is shared by all who receive it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One finished frame; its payload is shared by all who receive it. Or, for a connection without a
+/// socket, what its peer is told.
+#[derive(Debug, Clone)]
 pub struct Outgoing {
     pub(super) opcode: OpCode,
-    pub(super) payload: Bytes,
+    pub(super) payload: Payload,
     pub(super) class: Class,
+}
+
+/// What a frame carries.
+#[derive(Debug, Clone)]
+pub(super) enum Payload {
+    /// What is written to a socket.
+    Bytes(Bytes),
+    /// What a [`Local`](super::Local) connection is told, and what it is charged with, bytes.
+    Outbound(Box<(Outbound, usize)>),
+}
+
+impl Payload {
+    /// What it is charged with, bytes.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Payload::Bytes(bytes) => bytes.len(),
+            Payload::Outbound(told) => told.1,
+        }
+    }
+
+    /// What is written to a socket: what has none is told nothing there.
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Payload::Bytes(bytes) => bytes,
+            Payload::Outbound(_) => &[],
+        }
+    }
+
+    /// The same, to be kept.
+    pub(super) fn into_bytes(self) -> Bytes {
+        match self {
+            Payload::Bytes(bytes) => bytes,
+            Payload::Outbound(_) => Bytes::new(),
+        }
+    }
 }
 
 impl Outgoing {
@@ -36,7 +72,16 @@ impl Outgoing {
     pub fn text(payload: Bytes, class: Class) -> Self {
         Self {
             opcode: OpCode::Text,
-            payload,
+            payload: Payload::Bytes(payload),
+            class,
+        }
+    }
+
+    /// Makes what a connection without a socket is told. `bytes`: what it is charged with.
+    pub fn outbound(outbound: Outbound, bytes: usize, class: Class) -> Self {
+        Self {
+            opcode: OpCode::Text,
+            payload: Payload::Outbound(Box::new((outbound, bytes))),
             class,
         }
     }
@@ -45,7 +90,7 @@ impl Outgoing {
     pub fn binary(payload: Bytes, class: Class) -> Self {
         Self {
             opcode: OpCode::Binary,
-            payload,
+            payload: Payload::Bytes(payload),
             class,
         }
     }

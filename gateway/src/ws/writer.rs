@@ -142,15 +142,18 @@ fn chunks_of(batch: Batch) -> Chunks {
     if batch.is_empty() {
         return chunks;
     }
-    let copied = |payload: &Bytes| match payload.len() {
+    let copied = |payload: &[u8]| match payload.len() {
         length @ 0..=COPIED_BYTES_MAX => head_bytes(length) + length,
         length => head_bytes(length),
     };
     let control = batch.control.iter().map(|(_, payload)| copied(payload));
-    let data = batch.data.iter().map(|frame| copied(&frame.payload));
+    let data = batch.data.iter().map(|frame| copied(frame.payload.bytes()));
     let close = batch.close.map(close_payload);
     // Of exactly its size, so that it becomes `Bytes` as it is.
-    let bytes = control.chain(data).chain(close.iter().map(copied)).sum();
+    let bytes = control
+        .chain(data)
+        .chain(close.iter().map(|payload| copied(payload)))
+        .sum();
     let mut text = Vec::with_capacity(bytes);
     let mut done = Done::default();
     for (opcode, payload) in batch.control {
@@ -160,17 +163,17 @@ fn chunks_of(batch: Batch) -> Chunks {
         done.frames += 1;
         done.bytes += frame.payload.len();
         if frame.payload.len() <= COPIED_BYTES_MAX {
-            put(&mut text, frame.opcode, &frame.payload);
+            put(&mut text, frame.opcode, frame.payload.bytes());
             continue;
         }
-        let (head, head_bytes) = head_of(frame.opcode, &frame.payload);
+        let (head, head_bytes) = head_of(frame.opcode, frame.payload.bytes());
         text.extend_from_slice(&head[..head_bytes]);
         chunks.push(Chunk {
             bytes: std::mem::take(&mut text).into(),
             done: Done::default(),
         });
         chunks.push(Chunk {
-            bytes: frame.payload,
+            bytes: frame.payload.into_bytes(),
             done: std::mem::take(&mut done),
         });
     }

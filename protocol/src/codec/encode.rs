@@ -11,10 +11,13 @@ use serde::Serialize;
 use time::UtcDateTime;
 
 use crate::envelope::Envelope;
-use crate::error::ErrorCode;
-use crate::frame::{AckStatus, ClientFrame, ErrorData, SendKind, ServerMessage};
+use crate::frame::{
+    AckStatus, ClientFrame, ErrorData, SendKind, ServerMessage, Status, TypedStatus,
+};
 use crate::ids::{FrameId, MessageId, Written};
-use crate::rule::{self, Fault};
+use crate::outbound::{Answer, BotsPage, Outbound, Refusal, Shared};
+use crate::presence::BotInfo;
+use crate::rule;
 
 /// The pieces that a block puts, as one text: it is run for their size first, then for themselves.
 /// Twice, and not once with a list of them, since pieces that are constant then cost next to nothing.
@@ -37,6 +40,42 @@ macro_rules! joined {
 
 /// The last millisecond of the year 9999, where RFC 3339 ends.
 const STAMP_MS_MAX: u64 = 253_402_300_799_999;
+
+/// The frame that tells a connection this.
+pub fn outbound(outbound: Outbound, now_ms: u64) -> Bytes {
+    match outbound {
+        Outbound::Delivery(envelope) => Shared::t2b(envelope, |it| delivery(it, now_ms)),
+        Outbound::Ack {
+            id,
+            message_id,
+            status,
+        } => ack(&message_id, status, id.as_ref(), now_ms),
+        Outbound::Pong { id, pong } => server(&ServerMessage::Pong(pong), id.as_ref(), now_ms),
+        Outbound::Refusal { id, refusal } => error(&refusal, id.as_ref(), now_ms),
+        Outbound::Presence(status) => Shared::t2b(status, |it| {
+            server(&ServerMessage::BotStatus(it.clone()), None, now_ms)
+        }),
+        Outbound::Answer { id, answer } => answer_to(id.as_ref(), *answer, now_ms),
+    }
+}
+
+fn answer_to(id: Option<&FrameId>, answer: Answer, now_ms: u64) -> Bytes {
+    let typed = |status| ServerMessage::Status(Status::Typed(status));
+    let message = match answer {
+        Answer::Bots(page) => return bots_list(&page, id, now_ms),
+        Answer::Connected(it) => ServerMessage::Status(Status::Connected(it)),
+        Answer::AuthOk(it) => ServerMessage::AuthOk(it),
+        Answer::AuthError(it) => ServerMessage::AuthError(it),
+        Answer::BotRegistered(it) => ServerMessage::BotRegistered(it),
+        Answer::BotUnregistered(it) => ServerMessage::BotUnregistered(it),
+        Answer::Subscribed(it) => typed(TypedStatus::Subscribed(it)),
+        Answer::Unsubscribed(it) => typed(TypedStatus::Unsubscribed(it)),
+        Answer::Connections(it) => typed(TypedStatus::Connections(it)),
+        Answer::Full(it) => typed(TypedStatus::Full(it)),
+        Answer::Migrate(it) => ServerMessage::Migrate(it),
+    };
+    server(&message, id, now_ms)
+}
 
 /// The frame that the recipient of an envelope gets: ours first, then the body as it was sent.
 ///
@@ -67,6 +106,14 @@ pub fn delivery(envelope: &Envelope, now_ms: u64) -> Bytes {
     })
 }
 
+/// The `data` of the frame that the recipient of an envelope gets.
+pub(super) fn delivered_data(envelope: &Envelope) -> Bytes {
+    let frame = delivery(envelope, 0);
+    // `{"type":"message","data":` before it, `,"timestamp":0}` behind it.
+    let head = r#"{"type":"","data":"#.len() + envelope.message.kind.wire_name().len();
+    frame.slice(head..frame.len() - r#","timestamp":0}"#.len())
+}
+
 /// `message_ack`: the answer to a message that is accepted.
 pub fn ack(message_id: &MessageId, status: AckStatus, id: Option<&FrameId>, now_ms: u64) -> Bytes {
     let mut now = itoa::Buffer::new();
@@ -89,51 +136,40 @@ pub fn ack(message_id: &MessageId, status: AckStatus, id: Option<&FrameId>, now_
 }
 
 /// `error`: the refusal of a frame, in the words of the tables.
-pub fn error(
-    code: ErrorCode,
-    fault: Option<Fault>,
-    id: Option<&FrameId>,
-    message_id: Option<&MessageId>,
-    retry_after_ms: Option<u64>,
-    now_ms: u64,
-) -> Bytes {
+pub fn error(refusal: &Refusal, id: Option<&FrameId>, now_ms: u64) -> Bytes {
+    let Refusal {
+        code,
+        fault,
+        message_id,
+        retry_ms,
+    } = *refusal;
     let error = ErrorData {
         code: code.status(),
         reason: code,
         message: rule::message(code, fault),
         field: fault.map(|fault| fault.field().to_owned()),
-        message_id: message_id.cloned(),
+        message_id,
         retryable: code.retryable(),
-        retry_after_ms,
+        retry_after_ms: retry_ms,
     };
     server(&ServerMessage::Error(error), id, now_ms)
 }
 
-/// A page of `bots_list` whose entries are JSON already.
-#[derive(Debug, Clone, Copy)]
-pub struct ListPage<'a> {
-    /// Each a [`BotInfo`](crate::presence::BotInfo), in id order.
-    pub entries: &'a [&'a str],
-    /// Where the next page begins, if there is one.
-    pub next_cursor: Option<&'a str>,
-    /// The request's `requestId`, if it gave one.
-    pub request_id: Option<&'a str>,
-}
-
-/// `status{bots_list}`, put together from its entries.
-pub fn bots_list(page: &ListPage<'_>, id: Option<&FrameId>, now_ms: u64) -> Bytes {
+/// `status{bots_list}`, put together from its entries, each of which is written once a change.
+fn bots_list(page: &BotsPage, id: Option<&FrameId>, now_ms: u64) -> Bytes {
     let mut now = itoa::Buffer::new();
     let now = now.format(now_ms);
     let id = id.map(Quoted::new);
-    let request_id = page.request_id.map(escaped);
+    let request_id = page.request_id.as_deref().map(escaped);
+    let entries: Vec<&Bytes> = page.bots.iter().map(|bot| bot.t2b_kept(bot_info)).collect();
     joined!(|out| {
         out.put(r#"{"type":"status","data":{"type":"bots_list","bots":["#);
-        for (at, entry) in page.entries.iter().enumerate() {
+        for (at, entry) in entries.iter().enumerate() {
             out.put(if at == 0 { "" } else { "," }).put(entry);
         }
         out.put("]");
-        if let Some(cursor) = page.next_cursor {
-            out.put(r#","nextCursor":""#).put(cursor).put("\"");
+        if let Some(cursor) = &page.next_cursor {
+            out.put(r#","nextCursor":""#).put(cursor.as_str()).put("\"");
         }
         if let Some(request_id) = &request_id {
             out.put(r#","requestId":""#)
@@ -148,6 +184,22 @@ pub fn bots_list(page: &ListPage<'_>, id: Option<&FrameId>, now_ms: u64) -> Byte
                 .put(id.quote);
         }
         out.put(r#","timestamp":"#).put(now).put("}");
+    })
+}
+
+/// The body of the HTTP API that has a page of bots: a [`BotPage`](crate::http::BotPage).
+pub fn bot_page(page: &BotsPage) -> Bytes {
+    let entries: Vec<&Bytes> = page.bots.iter().map(|bot| bot.t2b_kept(bot_info)).collect();
+    joined!(|out| {
+        out.put(r#"{"bots":["#);
+        for (at, entry) in entries.iter().enumerate() {
+            out.put(if at == 0 { "" } else { "," }).put(entry);
+        }
+        out.put("]");
+        if let Some(cursor) = &page.next_cursor {
+            out.put(r#","nextCursor":""#).put(cursor.as_str()).put("\"");
+        }
+        out.put("}");
     })
 }
 
@@ -168,6 +220,11 @@ pub fn server(message: &ServerMessage, id: Option<&FrameId>, now_ms: u64) -> Byt
         timestamp,
     };
     let text = serde_json::to_vec(&out).expect("frames have string keys only");
+    Bytes::from(text.into_boxed_slice())
+}
+
+fn bot_info(bot: &BotInfo) -> Bytes {
+    let text = serde_json::to_vec(bot).expect("texts serialise");
     Bytes::from(text.into_boxed_slice())
 }
 
@@ -296,10 +353,13 @@ fn rfc_3339(unix_ms: u64) -> [u8; 24] {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::frame::{Status, TypedStatus};
+
+    use crate::error::ErrorCode;
     use crate::ids::BotId;
-    use crate::presence::{BotInfo, BotState, BotsList};
+    use crate::presence::{BotState, BotsList};
 
     #[test]
     fn stamps_have_milliseconds_and_an_end() {
@@ -317,7 +377,7 @@ mod tests {
         let text = ack(&message, AckStatus::Delivered, Some(&id), 5);
         let wanted = r#"{"type":"message_ack","data":{"messageId":"m-1","status":"delivered"},"id":-7,"timestamp":5}"#;
         assert_eq!(text, wanted);
-        let error = error(ErrorCode::BotOffline, None, Some(&id), None, None, 5);
+        let error = error(&ErrorCode::BotOffline.into(), Some(&id), 5);
         assert!(error.ends_with(br#","id":-7,"timestamp":5}"#), "{error:?}");
     }
 
@@ -347,15 +407,15 @@ mod tests {
             (&["one", "two \u{1f}"][..], Some("bot_a"), None, None),
         ] {
             let bots: Vec<_> = names.iter().copied().map(bot).collect();
-            let entries: Vec<_> = bots
-                .iter()
-                .map(|bot| serde_json::to_string(bot).unwrap())
-                .collect();
-            let entries: Vec<_> = entries.iter().map(String::as_str).collect();
-            let page = ListPage {
-                entries: &entries,
-                next_cursor: cursor,
-                request_id: asked,
+            let page = BotsPage {
+                bots: bots
+                    .iter()
+                    .cloned()
+                    .map(Shared::new)
+                    .map(Arc::new)
+                    .collect(),
+                next_cursor: cursor.map(|it| BotId::parse(it).unwrap()),
+                request_id: asked.map(str::to_owned),
             };
             let list = BotsList {
                 bots,

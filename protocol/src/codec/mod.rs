@@ -11,7 +11,7 @@
 //! | `requests.rs` | the other requests, as typed values |
 //! | `value.rs` | single values of `data` |
 //! | `token.rs` | the body that asks for a client token |
-//! | `reply.rs` | a delivered message read again, and its parts joined, for who waits over HTTP |
+//! | `reply.rs` | the reply that a call over HTTP waits for, its parts joined |
 //! | `encode.rs` | frames out, each in an allocation of its exact size |
 //!
 //! Rules for members of `data`, the same for every request:
@@ -32,5 +32,5 @@ mod token;
 mod value;
 
 pub use decode::{Rejected, decode, decode_message};
-pub use reply::{Reply, Taken};
+pub use reply::Reply;
 pub use token::decode_token_request;

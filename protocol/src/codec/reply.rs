@@ -1,13 +1,17 @@
-//! A delivered message read again, for whoever waits for it without a socket: the whole `data`, or
-//! that of several parts joined. Not a client's parser: it reads frames that this gateway wrote.
+//! The reply that a call waits for: the whole `data` of a delivered message, or that of several parts
+//! joined.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::value::{given, inside, pick, position};
-use crate::integer::natural;
-use crate::json::{Members, Span, Walk};
+use super::encode::delivered_data;
+use super::value::inside;
+use crate::envelope::Envelope;
+use crate::frame::{Body, SendKind};
+use crate::json::walk_members;
+use crate::outbound::Shared;
 
 /// A reply that is being delivered, whole or in parts.
 ///
@@ -16,133 +20,125 @@ use crate::json::{Members, Span, Walk};
 #[derive(Debug, Default)]
 pub struct Reply {
     parts: u64,
-    /// The frames as they came: what is found in them may be larger than they are.
-    have: BTreeMap<u64, Bytes>,
-}
-
-/// What a frame is to a reply.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Taken {
-    /// The last that was missing; this is the reply's whole `data`.
-    Whole(Bytes),
-    /// A message, and there is more to come.
-    Part,
-    /// No message.
-    Other,
+    have: BTreeMap<u64, Arc<Shared<Envelope>>>,
 }
 
 impl Reply {
-    /// Takes the next frame.
+    /// Takes the next delivery. Returns the reply's whole `data` if this is the last that was missing;
+    /// partials and typing are no part of it.
     ///
     /// `data` of a reply in parts is that of its first part, without `part` and `parts`, `text`
     /// being the texts of all in order.
-    pub fn take(&mut self, frame: &Bytes) -> Taken {
-        let mut walk = Walk::default();
-        let walked = walk.run(frame);
-        let Ok([Some(kind), Some(data)]) = pick(frame, &walk.frame, ["type", "data"]) else {
-            return Taken::Other;
-        };
-        if walked.is_err() || kind.of(frame) != br#""message""# {
-            return Taken::Other;
+    pub fn take(&mut self, envelope: Arc<Shared<Envelope>>) -> Option<Bytes> {
+        if envelope.message.kind != SendKind::Message {
+            return None;
         }
-        match self.whole(frame, &walk, data) {
-            Some(data) => Taken::Whole(data),
-            None => Taken::Part,
-        }
-    }
-
-    fn whole(&mut self, frame: &Bytes, walk: &Walk, data: Span) -> Option<Bytes> {
-        let [part, parts] = pick(frame, &walk.data, ["part", "parts"]).ok()?;
-        let number = |value| given(frame, value).and_then(natural);
-        let (Some(part), Some(parts)) = (number(part), number(parts)) else {
-            let is_first = self.have.is_empty();
-            return is_first.then(|| frame.slice(data.start as usize..data.end as usize));
+        let Some((part, parts)) = envelope.message.part else {
+            return self.have.is_empty().then(|| delivered_data(&envelope));
         };
         if self.have.is_empty() {
             self.parts = parts;
         }
         if parts == self.parts {
-            self.have.entry(part).or_insert_with(|| frame.clone());
+            self.have.entry(part).or_insert(envelope);
         }
         (self.have.len() as u64 == self.parts).then(|| self.join())
     }
 
     fn join(&self) -> Bytes {
-        let mut data = Vec::from(*b"{");
+        let mut data = Vec::new();
         if let Some(first) = self.have.values().next() {
-            for member in &members_of(first) {
-                if position(first, member, &["part", "parts", "text"]).is_none() {
-                    // A key's span lies within its quotes.
-                    let (start, end) = (member.key.start as usize - 1, member.value.end as usize);
-                    data.extend_from_slice(&first[start..end]);
+            // Without its body, which is cut.
+            let mut envelope = Envelope::clone(first);
+            envelope.message.body = Body::default();
+            data.extend_from_slice(&delivered_data(&envelope));
+            data.pop();
+            first.message.body.each_member(|key, member| {
+                if !matches!(key, b"part" | b"parts" | b"text") {
                     data.push(b',');
+                    data.extend_from_slice(member);
                 }
-            }
+            });
         }
-        data.extend_from_slice(b"\"text\":\"");
+        data.extend_from_slice(b",\"text\":\"");
         for part in self.have.values() {
-            let text = pick(part, &members_of(part), ["text"]);
-            let text = text.ok().and_then(|[text]| given(part, text));
-            data.extend_from_slice(text.and_then(inside).unwrap_or_default());
+            append_text(&part.message.body, &mut data);
         }
         data.extend_from_slice(b"\"}");
         Bytes::from(data)
     }
 }
 
-/// The members of `data` of a frame that was walked to its end before.
-fn members_of(frame: &Bytes) -> Members {
-    let mut walk = Walk::default();
-    walk.run(frame)
-        .map_or_else(|_| Members::default(), |()| walk.data)
+/// Appends what is between the quotes of a body's `text`, if that is a text.
+fn append_text(body: &Body, out: &mut Vec<u8>) {
+    for run in body.runs() {
+        // A run that is no JSON ends at its fault: the codec makes none.
+        let _ = walk_members(run, |member| {
+            if &*member.key(run) == b"text" {
+                let text = &run[member.value.start as usize..member.value.end as usize];
+                out.extend_from_slice(inside(text).unwrap_or_default());
+            }
+        });
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::decode_message;
+    use crate::ids::{ConnectionId, Name, TenantId};
 
-    fn taken(reply: &mut Reply, data: &str) -> Option<String> {
-        let frame = format!(r#"{{"type":"message","data":{data},"timestamp":1}}"#);
-        match reply.take(&Bytes::from(frame)) {
-            Taken::Whole(data) => Some(String::from_utf8(data.to_vec()).unwrap()),
-            Taken::Part => None,
-            Taken::Other => panic!("{data} is a message"),
-        }
+    fn envelope(data: &str) -> Arc<Shared<Envelope>> {
+        let mut send = decode_message(&Bytes::from(data.to_owned())).unwrap();
+        send.message.message_id = None;
+        Arc::new(Shared::new(Envelope {
+            tenant: TenantId::parse("alice").unwrap(),
+            from: Name::parse("bot_a").unwrap(),
+            connection: ConnectionId::from_ulid(&"0".repeat(26)).unwrap(),
+            idempotent: false,
+            stamped_ms: None,
+            trace: None,
+            message: send.message,
+        }))
+    }
+
+    fn taken(reply: &mut Reply, members: &str) -> Option<String> {
+        let data = reply.take(envelope(&format!(r#"{{"to":"me",{members}}}"#)))?;
+        let text = String::from_utf8(data.to_vec()).unwrap();
+        let head = r#"{"from":"bot_a","to":"me","connectionId":"conn_00000000000000000000000000","#;
+        Some(text.strip_prefix(head).expect(&text).to_owned())
     }
 
     #[test]
     fn a_whole_reply_is_its_data_to_the_byte() {
-        let data = r#"{"from":"bot_a", "text":"\ud800 \u0041","x":1,"x":{ }}"#;
-        assert_eq!(taken(&mut Reply::default(), data).unwrap(), data);
-        let mut reply = Reply::default();
-        let typing = Bytes::from_static(br#"{"type":"typing","data":{"text":"no"}}"#);
-        assert_eq!(reply.take(&typing), Taken::Other);
+        let members = r#""text":"\ud800 \u0041","x":1,"x":{ }"#;
+        let whole = taken(&mut Reply::default(), members).unwrap();
+        assert_eq!(whole, format!("{members}}}"));
+        let mut typing = Envelope::clone(&envelope(r#"{"to":"me","text":"no"}"#));
+        typing.message.kind = SendKind::Typing;
+        let typing = Arc::new(Shared::new(typing));
+        assert_eq!(Reply::default().take(typing), None);
     }
 
     #[test]
     fn parts_are_joined_in_their_order_whichever_comes_first() {
         let mut reply = Reply::default();
-        let part =
-            |n, text| format!(r#"{{"id":"m:{n}","text":{text},"part":{n},"p\u0061rts":3,"z":0}}"#);
+        let part = |n, text| format!(r#""text":{text},"part":{n},"p\u0061rts":3,"z":0"#);
         assert_eq!(taken(&mut reply, &part(3, r#""\ude00!""#)), None);
         assert_eq!(taken(&mut reply, &part(3, r#""again""#)), None);
         assert_eq!(taken(&mut reply, &part(1, "null")), None);
-        assert_eq!(taken(&mut reply, r#"{"text":"whole"}"#), None);
-        assert_eq!(
-            taken(&mut reply, r#"{"text":"of four","part":2,"parts":4}"#),
-            None
-        );
+        assert_eq!(taken(&mut reply, r#""text":"whole""#), None);
+        let of_four = r#""text":"of four","part":2,"parts":4"#;
+        assert_eq!(taken(&mut reply, of_four), None);
         let joined = taken(&mut reply, &part(2, r#""a\"\ud83d""#)).unwrap();
-        assert_eq!(joined, r#"{"id":"m:1","z":0,"text":"a\"\ud83d\ude00!"}"#);
-        assert_eq!(
-            serde_json::from_str::<serde_json::Value>(&joined).unwrap()["text"],
-            "a\"😀!"
-        );
+        assert_eq!(joined, r#""z":0,"text":"a\"\ud83d\ude00!"}"#);
+        let value: serde_json::Value = serde_json::from_str(&format!("{{{joined}")).unwrap();
+        assert_eq!(value["text"], "a\"😀!");
     }
 
     #[test]
     fn one_part_of_one_is_whole() {
-        let joined = taken(&mut Reply::default(), r#"{"part":1,"parts":1}"#).unwrap();
-        assert_eq!(joined, r#"{"text":""}"#);
+        let joined = taken(&mut Reply::default(), r#""part":1,"parts":1"#).unwrap();
+        assert_eq!(joined, r#""text":""}"#);
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use bytes::Bytes;
 use protocol::codec::{Rejected, decode, encode};
 use protocol::frame::{ClientFrame, Frame, Request, Send, ServerFrame, ServerMessage};
-use protocol::{Fault, FrameId};
+use protocol::{Fault, FrameId, Refusal};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -210,11 +210,14 @@ fn server_frames() {
             assert_eq!(by_hand, vector.frame, "{}", vector.name);
         }
         if let ServerMessage::Error(error) = &frame.message {
-            let message_id = error.message_id.as_ref();
             let fault = error.message.split_once(": ");
-            let fault = fault.and_then(|(_, sentence)| Fault::told(sentence));
-            let wait = error.retry_after_ms;
-            let by_table = encode::error(error.reason, fault, id, message_id, wait, now);
+            let refusal = Refusal {
+                code: error.reason,
+                fault: fault.and_then(|(_, sentence)| Fault::told(sentence)),
+                message_id: error.message_id,
+                retry_ms: error.retry_after_ms,
+            };
+            let by_table = encode::error(&refusal, id, now);
             assert_eq!(by_table, vector.frame, "{}", vector.name);
         }
     }

@@ -1,17 +1,15 @@
 //! The way to an open session: credential, verification, tenant.
 
 use protocol::connect::{Acks, Auth, AuthError as AuthErrorData, Connected, ConnectedWord};
-use protocol::frame::{ServerMessage, Status};
-use protocol::{ClientId, CloseCode, ErrorCode, Fault, FrameId, Rule, TenantId};
+use protocol::{Answer, ClientId, CloseCode, ErrorCode, Fault, FrameId, Refusal, Rule, TenantId};
 
 use super::{Open, Opened, Phase, Session};
 use crate::auth::{AuthError, Credential};
 use crate::check;
-use crate::effect::{Fact, SessionEffect, SessionEffects};
+use crate::effect::{SessionEffect, SessionEffects};
 use crate::env::{Env, Millis};
 use crate::invariant::Invariant;
 use crate::permit::Grant;
-use crate::refusal::Refusal;
 use crate::request::{Join, Purpose};
 
 /// What a socket asked for when it gave its credential.
@@ -35,8 +33,7 @@ impl Session {
                 connection_id: self.id,
                 timestamp: self.stamps.stamp(env.unix_ms),
             };
-            let message = ServerMessage::Status(Status::Connected(connected));
-            self.answer(env, None, &message, fx);
+            fx.answer(None, Answer::Connected(connected));
         }
         let Some(credential) = opened.credential else {
             return;
@@ -53,7 +50,7 @@ impl Session {
                     fx,
                 );
             }
-            Err(refusal) => self.refuse(env, None, refusal, fx),
+            Err(refusal) => self.refuse(None, refusal, fx),
         }
     }
 
@@ -119,26 +116,20 @@ impl Session {
             }
             Err(AuthError::Invalid) => {
                 let refusal = Refusal::from(ErrorCode::Unauthorized);
-                self.expel(env, "Invalid API key", refusal, CloseCode::Unauthorized, fx);
+                self.expel("Invalid API key", refusal, CloseCode::Unauthorized, fx);
             }
             Err(AuthError::Expired) => {
                 let refusal = Refusal::from(ErrorCode::Unauthorized);
-                self.expel(env, "Token expired", refusal, CloseCode::TokenExpired, fx);
+                self.expel("Token expired", refusal, CloseCode::TokenExpired, fx);
             }
             Err(AuthError::Later) => {
                 let refusal = Refusal::from(ErrorCode::StoreUnavailable);
                 let text = "This node cannot check that credential yet";
-                self.expel(env, text, refusal, CloseCode::TryLater, fx);
+                self.expel(text, refusal, CloseCode::TryLater, fx);
             }
             Err(AuthError::Throttled { retry_after_ms }) => {
                 let refusal = Refusal::rate(retry_after_ms);
-                self.expel(
-                    env,
-                    "Too many failures",
-                    refusal,
-                    CloseCode::TooManyRefusals,
-                    fx,
-                );
+                self.expel("Too many failures", refusal, CloseCode::TooManyRefusals, fx);
             }
         }
     }
@@ -172,12 +163,7 @@ impl Session {
         self.phase = Phase::Open(open);
     }
 
-    pub(super) fn refused_by_tenant(
-        &mut self,
-        env: &Env<'_>,
-        refusal: Refusal,
-        fx: &mut SessionEffects,
-    ) {
+    pub(super) fn refused_by_tenant(&mut self, refusal: Refusal, fx: &mut SessionEffects) {
         let Phase::Waiting { until_ms, asked } = &mut self.phase else {
             return;
         };
@@ -192,38 +178,30 @@ impl Session {
                 };
                 self.gone(fx);
                 self.phase = Phase::Opening { until_ms };
-                self.refuse(env, id.as_ref(), refusal, fx);
+                self.refuse(id.as_ref(), refusal, fx);
             }
-            401 => self.expel(env, "Invalid API key", refusal, CloseCode::Unauthorized, fx),
+            401 => self.expel("Invalid API key", refusal, CloseCode::Unauthorized, fx),
             403 => {
-                self.expel(env, "Account suspended", refusal, CloseCode::Suspended, fx);
+                self.expel("Account suspended", refusal, CloseCode::Suspended, fx);
             }
             500 => {
-                self.expel(env, "Internal error", refusal, CloseCode::Internal, fx);
+                self.expel("Internal error", refusal, CloseCode::Internal, fx);
             }
-            _ => self.expel(env, code.text(), refusal, CloseCode::TryLater, fx),
+            _ => self.expel(code.text(), refusal, CloseCode::TryLater, fx),
         }
     }
 
     /// `auth_error`, `error`, close: a browser cannot read an HTTP status, so it is told in-band.
-    fn expel(
-        &mut self,
-        env: &Env<'_>,
-        text: &str,
-        refusal: Refusal,
-        close: CloseCode,
-        fx: &mut SessionEffects,
-    ) {
+    fn expel(&mut self, text: &str, refusal: Refusal, close: CloseCode, fx: &mut SessionEffects) {
         let Phase::Waiting { asked, .. } = &mut self.phase else {
             return;
         };
         let id = asked.id.take();
-        let auth_error = ServerMessage::AuthError(AuthErrorData {
+        let auth_error = AuthErrorData {
             message: text.to_owned(),
-        });
-        self.answer(env, id.as_ref(), &auth_error, fx);
-        fx.push(SessionEffect::Deliver(refusal.to_frame(env, id.as_ref())));
-        fx.push(SessionEffect::Note(Fact::Refused(refusal.code)));
+        };
+        fx.answer(id.as_ref(), Answer::AuthError(auth_error));
+        fx.refuse(id.as_ref(), refusal);
         self.close(close, fx);
     }
 }

@@ -19,22 +19,22 @@ mod token;
 
 use std::sync::Arc;
 
-use protocol::codec::{Rejected, encode};
+use protocol::codec::Rejected;
 use protocol::connect::{Acks, Migrate, Pong};
-use protocol::frame::{Frame, Request, ServerMessage};
+use protocol::frame::{Frame, Request};
 use protocol::limits::{BAD_FRAMES_MAX, BYTES_PER_UNIT};
 use protocol::presence::ListBots;
 use protocol::{
-    ClientId, CloseCode, ConnectionId, ErrorCode, FrameId, Limits, MessageId, TenantId,
+    Answer, ClientId, CloseCode, ConnectionId, ErrorCode, FrameId, Limits, MessageId, Outbound,
+    Refusal, TenantId,
 };
 
 use crate::auth::{AuthError, Credential};
-use crate::effect::{Class, Fact, SessionEffect, SessionEffects};
+use crate::effect::{Fact, SessionEffect, SessionEffects};
 use crate::env::{Env, Millis};
 use crate::gcra::{Gcra, Rate};
 use crate::ids::ConnKey;
 use crate::permit::Grant;
-use crate::refusal::Refusal;
 use crate::request::{Leave, Notice, Purpose};
 use liveness::Stamps;
 
@@ -74,8 +74,8 @@ pub enum Input {
 pub struct Received {
     /// How long the message is, bytes: a long one weighs more than one frame.
     pub bytes: usize,
-    /// What is asked, or why that is not understood.
-    pub frame: Result<Frame, Rejected>,
+    /// What is asked, or why that is not understood. In a box, as few are, and all are moved.
+    pub frame: Result<Frame, Box<Rejected>>,
 }
 
 /// What can be asked over HTTP. Its answer is a frame all the same.
@@ -252,11 +252,11 @@ impl Session {
                     retry_ms,
                     ..Refusal::from(code)
                 };
-                self.refused_by_tenant(env, refusal, fx);
+                self.refused_by_tenant(refusal, fx);
             }
             Input::Draining(migrate) => {
                 self.draining = true;
-                self.answer(env, None, &ServerMessage::Migrate(migrate), fx);
+                fx.answer(None, Answer::Migrate(migrate));
             }
             Input::Wake => self.wake(env, fx),
             Input::Gone => self.gone(fx),
@@ -275,11 +275,11 @@ impl Session {
                 if is_large {
                     fx.push(SessionEffect::Note(Fact::Unpaid));
                 }
-                self.reject(env, &rejected, fx);
+                self.reject(*rejected, fx);
             }
-            (Err(Rejected { id, message_id, .. }), Err(retry_ms)) => {
-                let refusal = Refusal::rate(retry_ms).of(message_id);
-                self.refuse(env, id.as_ref(), refusal, fx);
+            (Err(rejected), Err(retry_ms)) => {
+                let refusal = Refusal::rate(retry_ms).of(rejected.message_id);
+                self.refuse(rejected.id.as_ref(), refusal, fx);
             }
             (Ok(frame), Ok(())) => {
                 if is_large && !is_message(bytes, &frame.request) {
@@ -289,7 +289,7 @@ impl Session {
             }
             (Ok(frame), Err(retry_ms)) if has_answer(&frame.request) => {
                 let refusal = Refusal::rate(retry_ms).of(message_id_of(&frame.request));
-                self.refuse(env, frame.id.as_ref(), refusal, fx);
+                self.refuse(frame.id.as_ref(), refusal, fx);
             }
             (Ok(_), Err(_)) => {
                 fx.push(SessionEffect::Note(Fact::BestEffortDropped));
@@ -311,8 +311,10 @@ impl Session {
                 let pong = Pong {
                     timestamp: self.stamps.stamp(env.unix_ms),
                 };
-                let text = encode::server(&ServerMessage::Pong(pong), id.as_ref(), env.unix_ms);
-                fx.deliver(text, Class::Pong);
+                fx.push(SessionEffect::Deliver(Outbound::Pong {
+                    id: id.clone(),
+                    pong,
+                }));
                 Ok(())
             }
             (Phase::Opening { .. }, Request::Auth(auth)) => self.auth(id.clone(), *auth, fx),
@@ -324,25 +326,19 @@ impl Session {
         };
         match outcome {
             Ok(()) => self.bad_frames = 0,
-            Err(refusal) => self.refuse(env, id.as_ref(), refusal, fx),
+            Err(refusal) => self.refuse(id.as_ref(), refusal, fx),
         }
     }
 
-    fn reject(&mut self, env: &Env<'_>, rejected: &Rejected, fx: &mut SessionEffects) {
-        self.refuse(env, rejected.id.as_ref(), Refusal::from(rejected), fx);
+    fn reject(&mut self, rejected: Rejected, fx: &mut SessionEffects) {
+        let id = rejected.id.clone();
+        self.refuse(id.as_ref(), Refusal::from(rejected), fx);
     }
 
     /// Answers with `error`; the twentieth bad frame in a row ends the socket.
-    fn refuse(
-        &mut self,
-        env: &Env<'_>,
-        id: Option<&FrameId>,
-        refusal: Refusal,
-        fx: &mut SessionEffects,
-    ) {
+    fn refuse(&mut self, id: Option<&FrameId>, refusal: Refusal, fx: &mut SessionEffects) {
         let status = refusal.code.status();
-        fx.push(SessionEffect::Deliver(refusal.to_frame(env, id)));
-        fx.push(SessionEffect::Note(Fact::Refused(refusal.code)));
+        fx.refuse(id, refusal);
         let bad = status == 400 || !matches!(self.phase, Phase::Open(_));
         if !bad {
             return;
@@ -353,16 +349,6 @@ impl Session {
         }
     }
 
-    fn answer(
-        &self,
-        env: &Env<'_>,
-        id: Option<&FrameId>,
-        message: &ServerMessage,
-        fx: &mut SessionEffects,
-    ) {
-        fx.deliver(encode::server(message, id, env.unix_ms), Class::Answer);
-    }
-
     fn wake(&mut self, env: &Env<'_>, fx: &mut SessionEffects) {
         let now_ms = env.now_ms;
         match &mut self.phase {
@@ -370,7 +356,7 @@ impl Session {
                 self.close(CloseCode::Timeout, fx);
             }
             Phase::Waiting { until_ms, .. } if now_ms >= *until_ms => {
-                self.refused_by_tenant(env, ErrorCode::StoreUnavailable.into(), fx);
+                self.refused_by_tenant(ErrorCode::StoreUnavailable.into(), fx);
             }
             Phase::Open(open) => {
                 if open.look_at_clock(env) {

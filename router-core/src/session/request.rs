@@ -5,7 +5,7 @@ use protocol::frame::{Request, Send, SendKind};
 use protocol::limits::{LIST_DEFAULT, LIST_MAX};
 use protocol::presence::{BotInfo, BotRef, BotState, ListBots, RegisterBot};
 use protocol::status::{StatusOf, StatusRequest};
-use protocol::{BotId, ConnectionId, ErrorCode, FrameId, Name, Rule};
+use protocol::{BotId, ConnectionId, ErrorCode, FrameId, Name, Refusal, Rule};
 use smol_str::SmolStr;
 
 use super::{Call, Open, Phase, Session};
@@ -13,7 +13,6 @@ use crate::effect::{SessionEffect, SessionEffects};
 use crate::env::Env;
 use crate::gcra::Rate;
 use crate::permit::{Action, Permit, authorize};
-use crate::refusal::Refusal;
 use crate::request::{self, Command, List, Registration, Route, Survey};
 
 impl Session {
@@ -25,7 +24,7 @@ impl Session {
             Call::Find(bot) => self.find(&bot, fx),
         };
         if let Err(refusal) = outcome {
-            self.refuse(env, None, refusal, fx);
+            self.refuse(None, refusal, fx);
         }
     }
 

@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 
 use protocol::http::TokenRequest;
 use protocol::limits::{TOKEN_TTL_DEFAULT_S, TOKEN_TTL_MAX_S};
-use protocol::{BotId, ClientId, ErrorCode, Fault, Rule};
+use protocol::{BotId, ClientId, ErrorCode, Fault, Refusal, Rule};
 
 use super::Session;
 use crate::auth::{Claims, TokenScope};
 use crate::env::Env;
 use crate::permit::{Action, authorize};
-use crate::refusal::Refusal;
 
 impl Session {
     /// The claims of the token that is asked for: of this session's tenant, under the generation of

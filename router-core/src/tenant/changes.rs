@@ -10,13 +10,11 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use bytes::Bytes;
-use protocol::BotId;
-use protocol::codec::encode;
-use protocol::frame::ServerMessage;
 use protocol::limits::PRESENCE_FLUSH_MS;
 use protocol::presence::BotStatus;
+use protocol::{BotId, Shared};
 
 use crate::env::{Env, Millis};
 
@@ -30,9 +28,10 @@ pub(super) struct BotChanges {
 
 #[derive(Debug)]
 struct BotChange {
-    status: BotStatus,
-    /// The frame that was made last, and when: all who are told in the same round share it.
-    frame: Option<(Millis, Bytes)>,
+    /// What all share who are told in the same round.
+    status: Arc<Shared<BotStatus>>,
+    /// When the first of them was told: a text that was written then has that time in it.
+    told_ms: Option<Millis>,
 }
 
 impl BotChanges {
@@ -61,8 +60,8 @@ impl BotChanges {
             self.by_number.remove(&older);
         }
         let change = BotChange {
-            status,
-            frame: None,
+            status: Arc::new(Shared::new(status)),
+            told_ms: None,
         };
         self.by_number.insert(self.last, change);
     }
@@ -76,18 +75,15 @@ impl BotChanges {
         Some((*number, &change.status.bot_id))
     }
 
-    /// The frame that tells a change.
-    pub fn frame(&mut self, number: u64, env: &Env<'_>) -> Option<Bytes> {
+    /// What tells a change.
+    pub fn tell(&mut self, number: u64, env: &Env<'_>) -> Option<Arc<Shared<BotStatus>>> {
         let change = self.by_number.get_mut(&number)?;
-        if let Some((made_ms, frame)) = &change.frame
-            && env.now_ms.saturating_sub(*made_ms) < PRESENCE_FLUSH_MS
-        {
-            return Some(frame.clone());
+        let told_ms = *change.told_ms.get_or_insert(env.now_ms);
+        if env.now_ms.saturating_sub(told_ms) >= PRESENCE_FLUSH_MS {
+            change.told_ms = Some(env.now_ms);
+            change.status = Arc::new(Shared::clone(&change.status));
         }
-        let message = ServerMessage::BotStatus(change.status.clone());
-        let frame = encode::server(&message, None, env.unix_ms);
-        change.frame = Some((env.now_ms, frame.clone()));
-        Some(frame)
+        Some(Arc::clone(&change.status))
     }
 
     /// Forgets the oldest one; returns its number.

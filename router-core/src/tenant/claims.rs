@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 
 use protocol::limits::CLAIMS_WAITING_MAX;
 use protocol::presence::Takeover;
-use protocol::{BotId, ConnectionId, ErrorCode, FrameId};
+use protocol::{BotId, ConnectionId, ErrorCode, FrameId, Refusal};
 
 use super::homes::Claimed;
 use super::routes::Bot;
@@ -20,7 +20,6 @@ use crate::effect::TenantEffects;
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::invariant::Invariant;
-use crate::refusal::Refusal;
 use crate::request::Registration;
 use crate::store::{Ask, BotRecord, Claim, Fence, Holder, Reply};
 
@@ -126,7 +125,7 @@ impl Tenant {
             }
             Some(_) => {
                 let refusal = Refusal::from(ErrorCode::StoreUnavailable);
-                refusal.tell(env, op.conn, op.id.as_ref(), fx);
+                fx.refuse(op.conn, op.id.as_ref(), refusal);
             }
         }
     }
@@ -150,7 +149,7 @@ impl Tenant {
             OpKind::Unregister => self.may_unregister(env, bot, op.conn),
         };
         if let Err(refusal) = verdict {
-            refusal.tell(env, op.conn, op.id.as_ref(), fx);
+            fx.refuse(op.conn, op.id.as_ref(), refusal);
             return None;
         }
         let holder = Holder {
@@ -370,6 +369,6 @@ impl Tenant {
                 | Reply::Policy(_),
             ) => ErrorCode::Internal,
         };
-        Refusal::from(code).tell(env, op.conn, op.id.as_ref(), fx);
+        fx.refuse(op.conn, op.id.as_ref(), Refusal::from(code));
     }
 }

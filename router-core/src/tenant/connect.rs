@@ -2,22 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use protocol::codec::encode;
 use protocol::connect::{AuthLimits, AuthOk, Resumed};
-use protocol::frame::ServerMessage;
 use protocol::limits::{LIST_DEFAULT, TOKEN_SHARE};
 use protocol::presence::BotState;
-use protocol::{ClientId, CloseCode, ConnectionId, ErrorCode, Name};
+use protocol::{Answer, ClientId, CloseCode, ConnectionId, ErrorCode, Name, Refusal};
 
 use super::rates::Payer;
 use super::routes::Connection;
 use super::subscriptions::Watch;
 use super::{Asked, Tenant, refuse_join};
-use crate::effect::{Class, Fact, TenantEffect, TenantEffects};
+use crate::effect::{Fact, TenantEffect, TenantEffects};
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::permit::{Grant, may_see};
-use crate::refusal::Refusal;
 use crate::request::{Join, List, Notice, Purpose};
 use crate::small::SmallMap;
 use crate::store::{Ask, ConnRecord, Fence, Policy, Reply};
@@ -301,17 +298,14 @@ impl Tenant {
             },
             resume: resumed,
         };
-        let auth_ok = ServerMessage::AuthOk(auth_ok);
-        let auth_ok = encode::server(&auth_ok, join.request_id.as_ref(), env.unix_ms);
         let first = List {
             limit: LIST_DEFAULT as usize,
             after: None,
             request_id: None,
         };
-        let list = self.page(env.unix_ms, &join.grant, &first, None);
-        for text in [auth_ok, list] {
-            fx.deliver(join.conn, text, Class::Answer);
-        }
+        let (bots, _) = self.page(&join.grant, first);
+        fx.answer(join.conn, join.request_id.as_ref(), Answer::AuthOk(auth_ok));
+        fx.answer(join.conn, None, Answer::Bots(bots));
     }
 
     pub(crate) fn leave(&mut self, env: &Env<'_>, key: ConnKey, fx: &mut TenantEffects) {

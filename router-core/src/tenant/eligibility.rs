@@ -1,14 +1,13 @@
 //! Who may ask for a bot, and who may give it up.
 
 use protocol::presence::Takeover;
-use protocol::{BotId, ErrorCode};
+use protocol::{BotId, ErrorCode, Refusal};
 
 use super::Tenant;
 use super::homes::is_same_instance;
 use super::routes::Home;
 use crate::env::Env;
 use crate::ids::ConnKey;
-use crate::refusal::Refusal;
 use crate::request::Registration;
 
 impl Tenant {

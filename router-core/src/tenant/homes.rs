@@ -1,8 +1,7 @@
 //! Where a bot is at home: what follows for routes, presence and the connection that held it before.
 
-use protocol::frame::ServerMessage;
 use protocol::presence::{BotInfo, BotRegistered, BotState, BotUnregistered, UnregisterReason};
-use protocol::{BotId, CloseCode, ConnectionId, ErrorCode, FrameId};
+use protocol::{Answer, BotId, CloseCode, ConnectionId, ErrorCode, FrameId, Refusal};
 use smol_str::SmolStr;
 
 use super::Tenant;
@@ -12,7 +11,6 @@ use crate::effect::{Fact, TenantEffect, TenantEffects};
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::invariant::Invariant;
-use crate::refusal::Refusal;
 use crate::request::Registration;
 use crate::store::{BotRecord, Fence, Holder};
 
@@ -63,7 +61,7 @@ impl Tenant {
         if is_over {
             let refusal = Refusal::from(ErrorCode::StoreUnavailable);
             if let Some(id) = asked {
-                refusal.tell(env, claimed.conn, id.as_ref(), fx);
+                fx.refuse(claimed.conn, id.as_ref(), refusal);
             }
             return;
         }
@@ -80,12 +78,12 @@ impl Tenant {
         // Asked twice by the same connection, the second time with success.
         self.owed.keep_bot(bot, fence);
         if let Some(id) = asked {
-            let answer = ServerMessage::BotRegistered(BotRegistered {
+            let answer = Answer::BotRegistered(BotRegistered {
                 bot: info,
                 epoch: claimed.epoch,
                 confirm: registration.confirm.then_some(false),
             });
-            self.answer(env, claimed.conn, id.as_ref(), &answer, fx);
+            fx.answer(claimed.conn, id.as_ref(), answer);
         }
     }
 
@@ -103,13 +101,7 @@ impl Tenant {
             reason: None,
             epoch: None,
         };
-        self.answer(
-            env,
-            conn,
-            id.as_ref(),
-            &ServerMessage::BotUnregistered(told),
-            fx,
-        );
+        fx.answer(conn, id.as_ref(), Answer::BotUnregistered(told));
     }
 
     /// Writes a bot's home into the routes, and what others see of it into presence. A connection
@@ -202,7 +194,7 @@ impl Tenant {
             reason: Some(UnregisterReason::Replaced),
             epoch: Some(epoch),
         };
-        self.answer(env, old, None, &ServerMessage::BotUnregistered(told), fx);
+        fx.answer(old, None, Answer::BotUnregistered(told));
         if was_last {
             self.leave(env, old, fx);
             fx.push(TenantEffect::Close {

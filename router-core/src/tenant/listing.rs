@@ -1,51 +1,51 @@
-//! Lists a tenant's bots: pages of entries that are encoded once for each change of a bot.
+//! Lists a tenant's bots, a page at a time. What a page has of a bot is shared, so that a dialect
+//! writes it once for each change of the bot.
 
 use std::cell::OnceCell;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
-use bytes::Bytes;
-use protocol::codec::encode::{self, ListPage};
 use protocol::limits::LIST_BYTES_MAX;
+use protocol::outbound::BotsPage;
 use protocol::presence::BotInfo;
-use protocol::{BotId, FrameId};
+use protocol::{Answer, BotId, FrameId, Refusal, Shared};
 
 use super::Tenant;
 use super::rates::Payer;
-use crate::effect::{Class, TenantEffects};
-use crate::env::{Env, Millis};
+use crate::effect::TenantEffects;
+use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::permit::{Grant, may_see};
-use crate::refusal::Refusal;
 use crate::request::{List, Purpose};
 
 /// Room for what a page has besides its entries.
 const PAGE_OVERHEAD_BYTES: usize = 1024;
 
-/// A bot as others see it, and the same as JSON once somebody has asked. Whoever changes it loses
-/// the text.
+/// A bot as others see it, and how long that is once somebody has asked. Whoever changes it makes both
+/// anew.
 #[derive(Debug)]
 pub(super) struct Listed {
-    info: BotInfo,
-    json: OnceCell<Box<str>>,
+    info: Arc<Shared<BotInfo>>,
+    bytes: OnceCell<usize>,
 }
 
 impl Listed {
-    fn json(&self) -> &str {
-        self.json.get_or_init(|| {
-            let text = serde_json::to_string(&self.info);
-            text.expect("texts serialise").into_boxed_str()
-        })
+    /// How long it is when it is written, bytes.
+    fn bytes(&self) -> usize {
+        *self.bytes.get_or_init(|| self.info.written_bytes())
     }
 
     pub fn into_info(self) -> BotInfo {
-        self.info
+        Arc::unwrap_or_clone(self.info).into_inner()
     }
 }
 
 impl From<BotInfo> for Listed {
     fn from(info: BotInfo) -> Self {
-        let json = OnceCell::new();
-        Self { info, json }
+        Self {
+            info: Arc::new(Shared::new(info)),
+            bytes: OnceCell::new(),
+        }
     }
 }
 
@@ -59,8 +59,8 @@ impl Deref for Listed {
 
 impl DerefMut for Listed {
     fn deref_mut(&mut self) -> &mut BotInfo {
-        self.json.take();
-        &mut self.info
+        self.bytes.take();
+        Arc::make_mut(&mut self.info).get_mut()
     }
 }
 
@@ -82,11 +82,11 @@ impl Tenant {
         if conn.purpose == Purpose::Socket
             && let Err(retry_ms) = self.rates.take_unit(payer)
         {
-            return Refusal::rate(retry_ms).tell(env, key, id.as_ref(), fx);
+            return fx.refuse(key, id.as_ref(), Refusal::rate(retry_ms));
         }
-        let page = self.page(env.unix_ms, &conn.grant, &list, id.as_ref());
-        self.rates.charge_list(payer, page.len());
-        fx.deliver(key, page, Class::Answer);
+        let (page, bytes) = self.page(&conn.grant, list);
+        self.rates.charge_list(payer, bytes);
+        fx.answer(key, id.as_ref(), Answer::Bots(page));
     }
 
     pub(super) fn find(
@@ -103,46 +103,39 @@ impl Tenant {
         // Unknown and out of sight are one case, so that they cannot be told apart.
         let found = self.routes.bot(bot).filter(|_| may_see(&conn.grant, bot));
         let Some(found) = found else {
-            return Refusal::from(self.unknown(env)).tell(env, key, id.as_ref(), fx);
+            return fx.refuse(key, id.as_ref(), Refusal::from(self.unknown(env)));
         };
-        let page = ListPage {
-            entries: &[found.about.info.json()],
+        let page = BotsPage {
+            bots: vec![Arc::clone(&found.about.info.info)],
             next_cursor: None,
             request_id: None,
         };
-        let text = encode::bots_list(&page, id.as_ref(), env.unix_ms);
-        fx.deliver(key, text, Class::Answer);
+        fx.answer(key, id.as_ref(), Answer::Bots(page));
     }
 
-    /// The bots behind a cursor that the bearer may see, as many as fit, as a finished frame.
-    pub(super) fn page(
-        &self,
-        unix_ms: Millis,
-        grant: &Grant,
-        list: &List,
-        id: Option<&FrameId>,
-    ) -> Bytes {
-        let (listed, next_cursor) = self.listed(grant, list);
-        let entries: Vec<&str> = listed.iter().map(|it| it.json()).collect();
-        let page = ListPage {
-            entries: &entries,
-            next_cursor,
-            request_id: list.request_id.as_deref(),
+    /// The bots behind a cursor that the bearer may see, as many as fit, and how long the page is, bytes.
+    pub(super) fn page(&self, grant: &Grant, list: List) -> (BotsPage, usize) {
+        let (listed, next_cursor) = self.listed(grant, &list);
+        let bytes = listed.iter().map(|it| it.bytes() + 1).sum::<usize>();
+        let page = BotsPage {
+            bots: listed.iter().map(|it| Arc::clone(&it.info)).collect(),
+            next_cursor: next_cursor.cloned(),
+            request_id: list.request_id,
         };
-        encode::bots_list(&page, id, unix_ms)
+        (page, bytes)
     }
 
     /// The same bots, and the cursor of the next page if there is one.
-    pub(super) fn listed(&self, grant: &Grant, list: &List) -> (Vec<&Listed>, Option<&str>) {
+    pub(super) fn listed(&self, grant: &Grant, list: &List) -> (Vec<&Listed>, Option<&BotId>) {
         let all = self.routes.bots_after(list.after.as_ref());
         let all = all.map(|bot| &bot.about.info);
         let (mut listed, mut bytes) = (Vec::<&Listed>::new(), 0);
         for info in all.filter(|info| may_see(grant, &info.id)) {
-            bytes += info.json().len() + 1;
+            bytes += info.bytes() + 1;
             let is_full =
                 listed.len() == list.limit || bytes > LIST_BYTES_MAX - PAGE_OVERHEAD_BYTES;
             if is_full && let Some(last) = listed.last() {
-                let cursor = last.id.as_str();
+                let cursor = &last.id;
                 return (listed, Some(cursor));
             }
             listed.push(info);

@@ -62,15 +62,12 @@ mod subscriptions;
 
 use std::sync::Arc;
 
-use protocol::codec::encode;
-use protocol::frame::ServerMessage;
 use protocol::limits::{REMEMBER_MS, TENANT_LINGER_MS};
-use protocol::{BotId, ErrorCode, FrameId, Limits, TenantId};
+use protocol::{BotId, ErrorCode, Limits, Refusal, TenantId};
 
-use crate::effect::{Class, TenantEffect, TenantEffects, Ticket};
+use crate::effect::{TenantEffect, TenantEffects, Ticket};
 use crate::env::{Env, Millis};
 use crate::ids::{ConnKey, HashKeys};
-use crate::refusal::Refusal;
 use crate::request::{Command, Join, Notice, Request};
 use crate::small::SmallMap;
 use crate::store::{self, Ask, DirectoryCaps, Policy, Release, Reply, Snapshot};
@@ -231,7 +228,7 @@ impl Tenant {
             return;
         }
         if let Err(retry_ms) = self.take_cost(env, conn, &command) {
-            return Refusal::rate(retry_ms).tell(env, conn, id.as_ref(), fx);
+            return fx.refuse(conn, id.as_ref(), Refusal::rate(retry_ms));
         }
         match command {
             Command::Register(registration) => self.register(env, conn, id, registration, fx),
@@ -317,17 +314,6 @@ impl Tenant {
             true => self.over_ms.or(Some(env.now_ms + TENANT_LINGER_MS)),
             false => None,
         };
-    }
-
-    fn answer(
-        &self,
-        env: &Env<'_>,
-        to: ConnKey,
-        id: Option<&FrameId>,
-        message: &ServerMessage,
-        fx: &mut TenantEffects,
-    ) {
-        fx.deliver(to, encode::server(message, id, env.unix_ms), Class::Answer);
     }
 
     /// What a name is answered that was never seen, or may not be: one code for both.

@@ -11,14 +11,14 @@
 
 use protocol::limits::PRESENCE_FLUSH_MS;
 use protocol::presence::{BotInfo, BotStatus};
-use protocol::{CloseCode, Limits};
+use protocol::{CloseCode, Limits, Outbound};
 
 use super::Tenant;
 
 use super::news::{News, PendingTell, Round, TellBudget, TellStep};
 use super::subscriptions::Watch;
 use crate::check;
-use crate::effect::{Class, Outbound, Outcome, Receipt, TenantEffect, TenantEffects};
+use crate::effect::{Outcome, Receipt, TenantEffect, TenantEffects};
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::invariant::Invariant;
@@ -224,7 +224,7 @@ impl Tenant {
                 break number;
             }
         };
-        let Some(text) = news.changes.frame(change, env) else {
+        let Some(status) = news.changes.tell(change, env) else {
             return TellStep::Done;
         };
         hold.frames -= 1;
@@ -239,12 +239,10 @@ impl Tenant {
             tenant: self.id.clone(),
             number,
         });
-        let class = Class::Presence;
-        let frame = Outbound { text, class };
         fx.push(TenantEffect::Deliver {
             receipt,
             conn: key,
-            frame,
+            outbound: Outbound::Presence(status),
         });
         TellStep::Telling
     }

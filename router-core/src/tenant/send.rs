@@ -10,12 +10,13 @@
 //! Nothing is acknowledged before a queue has it; `settle.rs` takes the outcomes. What comes from
 //! another node is delivered here or nowhere: it is never published again.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use protocol::codec::encode;
 use protocol::frame::{AckStatus, SendKind};
 use protocol::lane::{Terms, Verdict as LaneVerdict};
 use protocol::limits::UNREACHABLE_RETRY_MS;
-use protocol::{BootId, Envelope, ErrorCode, Kind};
+use protocol::{BootId, Envelope, ErrorCode, Kind, Outbound, Refusal, Shared};
 use smallvec::SmallVec;
 
 use super::Tenant;
@@ -24,15 +25,12 @@ use super::flows::{Gate, Held};
 use super::rates::{Payer, Weight};
 use super::routes::{Resolved, TargetNodes, Targets};
 use super::settle::{Away, Delivery, Origin, Sent, ack};
-use crate::effect::{
-    Class, Fact, Outbound, Receipt, StreamKey, TenantEffect, TenantEffects, stream_key,
-};
+use crate::effect::{Fact, Receipt, TenantEffect, TenantEffects};
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::lane;
 use crate::node::Peer;
 use crate::permit::may_address;
-use crate::refusal::Refusal;
 use crate::request::{Asked, Purpose, Route};
 
 /// Where a message goes.
@@ -41,31 +39,6 @@ struct Plan {
     targets: Targets,
     nodes: TargetNodes,
     print: Option<Print>,
-}
-
-/// What the connections of this node get of a message.
-struct Parcel {
-    /// The frame; empty if there is nobody.
-    text: Bytes,
-    /// The stream that it ends.
-    ends: Option<StreamKey>,
-    /// Which part of how many it is.
-    part: Option<(u64, u64)>,
-}
-
-impl Parcel {
-    fn new(envelope: &Envelope, plan: &Plan, unix_ms: Millis) -> Self {
-        let text = match plan.targets.is_empty() {
-            true => Bytes::new(),
-            false => encode::delivery(envelope, unix_ms),
-        };
-        let stream = envelope.message.stream_id.as_ref();
-        Self {
-            text,
-            ends: stream.map(|stream| stream_key(&envelope.from, Some(stream))),
-            part: envelope.message.part,
-        }
-    }
 }
 
 enum Verdict {
@@ -84,7 +57,7 @@ impl Tenant {
         // Before the message is on its way: its reply may come at once.
         conn.await_reply(&route.envelope);
         if let Err((code, retry_ms)) = self.may_send(env, sender, &route.envelope) {
-            return self.refuse_route(env, &route, code, retry_ms, fx);
+            return self.refuse_route(&route, code, retry_ms, fx);
         }
         let held = Held {
             route,
@@ -143,16 +116,16 @@ impl Tenant {
         let is_message = held.route.envelope.message.kind == SendKind::Message;
         let plan = match self.decide(env, sender, &held) {
             Verdict::Go(plan) => plan,
-            Verdict::Duplicate => return self.duplicate(env, &held.route.asked(), fx),
+            Verdict::Duplicate => return self.duplicate(&held.route.asked(), fx),
             Verdict::Refused(code, retry_ms) => {
-                return self.refuse_route(env, &held.route, code, retry_ms, fx);
+                return self.refuse_route(&held.route, code, retry_ms, fx);
             }
         };
         if plan.kind == Kind::Bot {
             let (to, node) = (&held.route.envelope.message.to, plan.nodes.first().copied());
             match (self.flows.gate(sender, to, node), is_message) {
                 (Gate::Open, _) => {}
-                (Gate::Hold, true) => return self.hold(env, held, fx),
+                (Gate::Hold, true) => return self.hold(held, fx),
                 (Gate::Hold, false) => return fx.push(TenantEffect::Note(Fact::BestEffortDropped)),
             }
         }
@@ -213,13 +186,13 @@ impl Tenant {
         })
     }
 
-    fn hold(&mut self, env: &Env<'_>, mut held: Held, fx: &mut TenantEffects) {
+    fn hold(&mut self, mut held: Held, fx: &mut TenantEffects) {
         let sender = held.route.conn;
         let to = held.route.envelope.message.to.clone();
         // What waits must not pin the buffer it was read into.
         held.route.envelope.message.body = held.route.envelope.message.body.detach();
         if let Err(held) = self.flows.hold(sender, &to, held) {
-            self.refuse_route(env, &held.route, ErrorCode::RecipientBusy, None, fx);
+            self.refuse_route(&held.route, ErrorCode::RecipientBusy, None, fx);
         }
     }
 
@@ -227,7 +200,6 @@ impl Tenant {
         let Held { route, moves, .. } = held;
         let copies =
             (!plan.nodes.is_empty()).then(|| wire_copies(env, &route.envelope, &plan.nodes));
-        let parcel = Parcel::new(&route.envelope, &plan, env.unix_ms);
         let of_bot = plan.nodes.first().filter(|_| plan.kind == Kind::Bot);
         let away = of_bot.map(|node| Away {
             node: *node,
@@ -238,10 +210,8 @@ impl Tenant {
             self.flows.sent(route.conn, &away.to, away.node);
         }
         let asked = route.asked();
-        // Now, not at the end: what comes next is given its memory, which is in the caches.
-        drop(route);
         let sent = Sent { asked, away };
-        let number = self.deliver_here(Origin::Here(sent), parcel, &plan, fx);
+        let number = self.deliver_here(Origin::Here(sent), route.envelope, &plan, fx);
         let Some(copies) = copies else { return };
         for WireCopy { node, bytes, .. } in copies {
             let parcel = lane::Parcel {
@@ -257,47 +227,47 @@ impl Tenant {
     fn deliver_here(
         &mut self,
         origin: Origin,
-        parcel: Parcel,
+        envelope: Envelope,
         plan: &Plan,
         fx: &mut TenantEffects,
     ) -> u64 {
         let number = self.number();
-        let Parcel { text, ends, part } = parcel;
         let mut waiting = Targets::from_slice(&plan.targets);
         waiting.reverse();
         self.deliveries.begin(Delivery {
             number,
             origin,
             print: plan.print,
-            bytes: text.len(),
-            part,
+            part: envelope.message.part,
             waiting,
             nodes: plan.nodes.len(),
             delivered: false,
             duplicate: false,
             error: offline(plan.kind),
         });
-        // The last one takes the frame itself: to be shared costs it an allocation.
+        // The last one takes the message along: then its text is nobody else's.
         let Some((last, others)) = plan.targets.split_last() else {
             return number;
         };
+        let envelope = Arc::new(Shared::new(envelope));
         for conn in others {
-            let frame = Outbound {
-                text: text.clone(),
-                class: Class::Message { ends: ends.clone() },
-            };
-            self.enqueue(number, *conn, frame, fx);
+            self.enqueue(number, *conn, Arc::clone(&envelope), fx);
         }
-        let class = Class::Message { ends };
-        self.enqueue(number, *last, Outbound { text, class }, fx);
+        self.enqueue(number, *last, envelope, fx);
         number
     }
 
-    fn enqueue(&self, number: u64, conn: ConnKey, frame: Outbound, fx: &mut TenantEffects) {
+    fn enqueue(
+        &self,
+        number: u64,
+        conn: ConnKey,
+        envelope: Arc<Shared<Envelope>>,
+        fx: &mut TenantEffects,
+    ) {
         fx.push(TenantEffect::Deliver {
             receipt: Some(self.receipt(number)),
             conn,
-            frame,
+            outbound: Outbound::Delivery(envelope),
         });
     }
 
@@ -323,12 +293,9 @@ impl Tenant {
         if plan.targets.is_empty() {
             return;
         }
-        let text = encode::delivery(&envelope, env.unix_ms);
-        let class = Class::Partial {
-            of: stream_key(&envelope.from, envelope.message.stream_id.as_ref()),
-        };
+        let envelope = Arc::new(Shared::new(envelope));
         for conn in plan.targets {
-            fx.deliver(conn, text.clone(), class.clone());
+            fx.deliver(conn, Outbound::Delivery(Arc::clone(&envelope)));
         }
     }
 
@@ -342,8 +309,7 @@ impl Tenant {
         }
         match (decided, is_message) {
             (Ok(plan), true) => {
-                let parcel = Parcel::new(&envelope, &plan, env.unix_ms);
-                self.deliver_here(Origin::There, parcel, &plan, fx);
+                self.deliver_here(Origin::There, envelope, &plan, fx);
             }
             (Ok(plan), false) => self.deliver_best_effort(env, envelope, plan, fx),
             (Err(verdict), true) => fx.push(TenantEffect::Decided(Some(verdict))),
@@ -405,14 +371,13 @@ impl Tenant {
         }
     }
 
-    pub(super) fn duplicate(&mut self, env: &Env<'_>, asked: &Asked, fx: &mut TenantEffects) {
+    pub(super) fn duplicate(&mut self, asked: &Asked, fx: &mut TenantEffects) {
         fx.push(TenantEffect::Note(Fact::Duplicate));
-        ack(&mut self.routes, env, asked, AckStatus::Duplicate, fx);
+        ack(&mut self.routes, asked, AckStatus::Duplicate, fx);
     }
 
     pub(super) fn refuse_route(
         &mut self,
-        env: &Env<'_>,
         route: &Route,
         code: ErrorCode,
         retry_ms: Option<Millis>,
@@ -424,7 +389,7 @@ impl Tenant {
             }
             return fx.push(TenantEffect::Note(Fact::BestEffortDropped));
         }
-        refuse(env, &route.asked(), code, retry_ms, fx);
+        refuse(&route.asked(), code, retry_ms, fx);
     }
 }
 
@@ -453,7 +418,6 @@ fn wire_copies(env: &Env<'_>, envelope: &Envelope, nodes: &[BootId]) -> SmallVec
 
 /// Answers that a message cannot be delivered.
 pub(super) fn refuse(
-    env: &Env<'_>,
     asked: &Asked,
     code: ErrorCode,
     retry_ms: Option<Millis>,
@@ -464,7 +428,7 @@ pub(super) fn refuse(
         retry_ms: retry_ms.or_else(|| retry_ms_of(code)),
         ..Refusal::from(code)
     };
-    refusal.tell(env, asked.conn, asked.request_id.as_ref(), fx);
+    fx.refuse(asked.conn, asked.request_id.as_ref(), refusal);
 }
 
 /// What a known name without anybody behind it is answered.

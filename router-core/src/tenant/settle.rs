@@ -7,12 +7,11 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use protocol::codec::encode;
 use protocol::connect::Acks;
 use protocol::frame::AckStatus;
 use protocol::lane::Verdict;
 use protocol::limits::MOVES_MAX;
-use protocol::{BootId, Envelope, ErrorCode, Name};
+use protocol::{BootId, Envelope, ErrorCode, Name, Outbound};
 
 use super::Tenant;
 use super::dedupe::Print;
@@ -20,7 +19,7 @@ use super::flows::Held;
 use super::routes::{Routes, Targets};
 use super::send::refuse;
 use crate::check;
-use crate::effect::{Class, Fact, Outcome, TenantEffect, TenantEffects};
+use crate::effect::{Fact, Outcome, TenantEffect, TenantEffects};
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::invariant::Invariant;
@@ -34,8 +33,6 @@ pub(super) struct Delivery {
     pub origin: Origin,
     /// Present if the sender gave the id.
     pub print: Option<Print>,
-    /// Of the frame, if a connection of this node gets it.
-    pub bytes: usize,
     /// Which part of how many it is.
     pub part: Option<(u64, u64)>,
     /// Connections of this node whose outcomes are not in yet, the next one last.
@@ -158,10 +155,11 @@ impl Tenant {
             return false;
         };
         let conn = delivery.waiting.pop();
-        let mut is_first = false;
+        let mut first_bytes = None;
         match outcome {
-            Outcome::Queued => {
-                is_first = !std::mem::replace(&mut delivery.delivered, true);
+            Outcome::Queued { bytes } => {
+                let is_first = !std::mem::replace(&mut delivery.delivered, true);
+                first_bytes = is_first.then_some(bytes);
                 if let Some(conn) = conn {
                     self.routes.hear(conn, delivery.part);
                 }
@@ -169,9 +167,8 @@ impl Tenant {
             Outcome::Full => delivery.fails(ErrorCode::RecipientBusy),
             Outcome::Gone => {}
         }
-        if is_first {
-            let (bytes, print) = (delivery.bytes, delivery.print);
-            if let Some(print) = print {
+        if let Some(bytes) = first_bytes {
+            if let Some(print) = delivery.print {
                 let is_new = self.dedupe.insert(print, env.now_ms);
                 check!(
                     Invariant::NoDuplicate,
@@ -180,9 +177,9 @@ impl Tenant {
                 );
             }
             fx.push(TenantEffect::Note(Fact::Delivered { bytes }));
-            tell_delivered(&mut self.routes, env, delivery, fx);
+            tell_delivered(&mut self.routes, delivery, fx);
         }
-        self.finish_delivery(env, place, fx);
+        self.finish_delivery(place, fx);
         self.dispatch_ready(env, fx);
         true
     }
@@ -208,9 +205,9 @@ impl Tenant {
             Settled::Delivered => {
                 let is_first = !std::mem::replace(&mut delivery.delivered, true);
                 if is_first {
-                    tell_delivered(&mut self.routes, env, delivery, fx);
+                    tell_delivered(&mut self.routes, delivery, fx);
                 }
-                self.give_up_on_the_overtaken(env, flow.as_ref(), fx);
+                self.give_up_on_the_overtaken(flow.as_ref(), fx);
             }
             Settled::Verdict(Verdict::Duplicate) => delivery.duplicate = true,
             Settled::Verdict(Verdict::Moved(to)) => {
@@ -220,11 +217,11 @@ impl Tenant {
             Settled::Verdict(Verdict::Refused(code)) => delivery.fails(code),
             Settled::Unknown => {
                 delivery.fails(ErrorCode::DeliveryUnknown);
-                self.give_up_on_the_overtaken(env, flow.as_ref(), fx);
+                self.give_up_on_the_overtaken(flow.as_ref(), fx);
             }
             Settled::Unsent => delivery.fails(ErrorCode::Unreachable),
         }
-        self.finish_delivery(env, place, fx);
+        self.finish_delivery(place, fx);
         self.go_on(env, flow, fx);
     }
 
@@ -260,7 +257,7 @@ impl Tenant {
             }
             (_, _) => {
                 delivery.fails(ErrorCode::Unreachable);
-                self.finish_delivery(env, place, fx);
+                self.finish_delivery(place, fx);
             }
         }
         self.go_on(env, flow, fx);
@@ -268,15 +265,10 @@ impl Tenant {
 
     /// A message was delivered, or may have been, while earlier ones of its flow were told to go
     /// elsewhere: they would arrive behind it, so they do not go.
-    fn give_up_on_the_overtaken(
-        &mut self,
-        env: &Env<'_>,
-        flow: Option<&(ConnKey, Name)>,
-        fx: &mut TenantEffects,
-    ) {
+    fn give_up_on_the_overtaken(&mut self, flow: Option<&(ConnKey, Name)>, fx: &mut TenantEffects) {
         let Some((from, to)) = flow else { return };
         for held in self.flows.delivered(*from, to) {
-            self.refuse_route(env, &held.route, ErrorCode::Unreachable, None, fx);
+            self.refuse_route(&held.route, ErrorCode::Unreachable, None, fx);
         }
     }
 
@@ -298,7 +290,7 @@ impl Tenant {
     }
 
     /// Answers for a message whose outcomes are all in.
-    fn finish_delivery(&mut self, env: &Env<'_>, place: Place, fx: &mut TenantEffects) {
+    fn finish_delivery(&mut self, place: Place, fx: &mut TenantEffects) {
         let delivery = self.deliveries.get_mut(place);
         if delivery.is_none_or(|it| !it.waiting.is_empty() || it.nodes > 0) {
             return;
@@ -314,34 +306,32 @@ impl Tenant {
         let is_conflict = delivery.error == ErrorCode::IdempotencyConflict;
         match (delivery.delivered, delivery.duplicate && !is_conflict) {
             (true, _) => {}
-            (false, true) => self.duplicate(env, asked, fx),
-            (false, false) => refuse(env, asked, delivery.error, None, fx),
+            (false, true) => self.duplicate(asked, fx),
+            (false, false) => refuse(asked, delivery.error, None, fx),
         }
     }
 }
 
-fn tell_delivered(routes: &mut Routes, env: &Env<'_>, delivery: &Delivery, fx: &mut TenantEffects) {
+fn tell_delivered(routes: &mut Routes, delivery: &Delivery, fx: &mut TenantEffects) {
     if let Origin::Here(Sent { asked, .. }) = &delivery.origin {
-        ack(routes, env, asked, AckStatus::Delivered, fx);
+        ack(routes, asked, AckStatus::Delivered, fx);
     }
 }
 
 /// Acknowledges a message to its sender, if that is still here and wants to know.
-pub(super) fn ack(
-    routes: &mut Routes,
-    env: &Env<'_>,
-    asked: &Asked,
-    status: AckStatus,
-    fx: &mut TenantEffects,
-) {
+pub(super) fn ack(routes: &mut Routes, asked: &Asked, status: AckStatus, fx: &mut TenantEffects) {
     let to = asked.conn;
     let (Some(conn), Some(message_id)) = (routes.connection_mut(to), &asked.message_id) else {
         return;
     };
     conn.sent = true;
     if conn.acks == Acks::All {
-        let text = encode::ack(message_id, status, asked.request_id.as_ref(), env.unix_ms);
-        fx.deliver(to, text, Class::Answer);
+        let ack = Outbound::Ack {
+            id: asked.request_id.clone(),
+            message_id: *message_id,
+            status,
+        };
+        fx.deliver(to, ack);
     }
 }
 

@@ -5,19 +5,17 @@
 
 use std::collections::BTreeMap;
 
-use protocol::codec::encode;
-use protocol::frame::{ServerMessage, Status, TypedStatus};
 use protocol::limits::LIST_BYTES_MAX;
+use protocol::presence::BotInfo;
 use protocol::status::{ConnectionInfo, ConnectionsList, FullStatus};
-use protocol::{BotId, ConnectionId, FrameId};
+use protocol::{Answer, BotId, ConnectionId, FrameId, Refusal};
 
 use super::Tenant;
 use super::rates::Payer;
 use super::routes::Home;
-use crate::effect::{Class, TenantEffects};
+use crate::effect::TenantEffects;
 use crate::env::Env;
 use crate::ids::ConnKey;
-use crate::refusal::Refusal;
 use crate::request::{List, Purpose, Survey};
 
 /// What one connection takes in the answer beside its names, bytes: member names, id and time.
@@ -39,36 +37,36 @@ impl Tenant {
         };
         let payer = Payer::new(env, &self.limits, &self.routes, Some(&conn.grant));
         if let Err(retry_ms) = self.rates.take_unit(payer) {
-            return Refusal::rate(retry_ms).tell(env, key, id.as_ref(), fx);
+            return fx.refuse(key, id.as_ref(), Refusal::rate(retry_ms));
         }
-        let page = self.connections_page(survey);
-        let status = match survey.is_full {
-            false => TypedStatus::Connections(page),
+        let (page, mut bytes) = self.connections_page(survey);
+        let answer = match survey.is_full {
+            false => Answer::Connections(page),
             true => {
                 let first = List {
                     limit: survey.limit,
                     after: None,
                     request_id: None,
                 };
-                let (bots, next_bots) = self.listed(&conn.grant, &first);
-                TypedStatus::Full(FullStatus {
+                let (page_of_bots, bytes_of_bots) = self.page(&conn.grant, first);
+                bytes += bytes_of_bots;
+                let bots = page_of_bots.bots.iter();
+                Answer::Full(FullStatus {
                     bot_count: count(self.routes.bot_count()),
-                    bots: bots.into_iter().map(|bot| (**bot).clone()).collect(),
-                    next_bots: next_bots.map(str::to_owned),
+                    bots: bots.map(|bot| BotInfo::clone(bot)).collect(),
+                    next_bots: page_of_bots.next_cursor.map(|bot| bot.to_string()),
                     connection_count: page.count,
                     connections: page.connections,
                     next_connections: page.next_cursor,
                 })
             }
         };
-        let status = ServerMessage::Status(Status::Typed(status));
-        let text = encode::server(&status, id.as_ref(), env.unix_ms);
-        self.rates.charge_list(payer, text.len());
-        fx.deliver(key, text, Class::Answer);
+        self.rates.charge_list(payer, bytes);
+        fx.answer(key, id.as_ref(), answer);
     }
 
-    /// The connections behind the survey's cursor, as many as fit.
-    fn connections_page(&self, survey: &Survey) -> ConnectionsList {
+    /// The connections behind the survey's cursor, as many as fit, and how long that is, bytes.
+    fn connections_page(&self, survey: &Survey) -> (ConnectionsList, usize) {
         // One more than the page holds shows whether there is another page.
         let wanted = survey.limit + 1;
         let mut found: Vec<ConnectionInfo> = self.here(survey).take(wanted).collect();
@@ -81,15 +79,16 @@ impl Tenant {
         };
         let mut bytes = 0;
         for info in found {
-            bytes += json_bytes(&info);
-            let is_full = page.connections.len() == survey.limit || bytes > LIST_BYTES_MAX;
+            let more = json_bytes(&info);
+            let is_full = page.connections.len() == survey.limit || bytes + more > LIST_BYTES_MAX;
             if is_full && let Some(last) = page.connections.last() {
                 page.next_cursor = Some(last.id.to_string());
                 break;
             }
+            bytes += more;
             page.connections.push(info);
         }
-        page
+        (page, bytes)
     }
 
     /// Those of this node that the directory has too, in id order.

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use protocol::frame::{ServerMessage, Status, TypedStatus};
 use protocol::presence::Subscription;
-use protocol::{BotId, ErrorCode, FrameId};
+use protocol::{Answer, BotId, ErrorCode, FrameId, Refusal};
 
 use super::Tenant;
 use super::presence::Presence;
@@ -12,7 +11,6 @@ use crate::effect::TenantEffects;
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::permit::may_see;
-use crate::refusal::Refusal;
 
 /// Charged for each bot that a socket named or muted, beside the bytes of its id: a place in a set, and
 /// the allocation of a long id.
@@ -122,27 +120,21 @@ impl Tenant {
             return;
         };
         if !known || !may_see(&conn.grant, &bot) {
-            return unknown.tell(env, key, id.as_ref(), fx);
+            return fx.refuse(key, id.as_ref(), unknown);
         }
         let before = conn.watch.bytes();
         let most = self.limits.subscription_bytes_per_tenant;
         let left = most.saturating_sub(self.presence.subscribed_bytes);
         if !conn.watch.lists().subscribe(&bot, wanted, bots_max, left) {
             let refusal = Refusal::from(ErrorCode::QuotaExceeded);
-            return refusal.tell(env, key, id.as_ref(), fx);
+            return fx.refuse(key, id.as_ref(), refusal);
         }
         self.presence.subscribed_bytes += conn.watch.bytes() - before;
         let done = Subscription { bot_id: bot };
-        let status = match wanted {
-            true => TypedStatus::Subscribed(done),
-            false => TypedStatus::Unsubscribed(done),
+        let answer = match wanted {
+            true => Answer::Subscribed(done),
+            false => Answer::Unsubscribed(done),
         };
-        self.answer(
-            env,
-            key,
-            id.as_ref(),
-            &ServerMessage::Status(Status::Typed(status)),
-            fx,
-        );
+        fx.answer(key, id.as_ref(), answer);
     }
 }

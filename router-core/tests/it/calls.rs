@@ -4,9 +4,8 @@ use protocol::Limits;
 use protocol::codec::decode_message;
 use protocol::http::TokenRequest;
 use protocol::presence::ListBots;
-use protocol::{CloseCode, ErrorCode};
+use protocol::{CloseCode, ErrorCode, OutboundKind};
 use router_core::auth::{Claims, Credential, TokenScope};
-use router_core::effect::Class;
 use router_core::request::Purpose;
 use router_core::session::{Call, Input, Opened};
 use router_core::store::Ask;
@@ -429,12 +428,12 @@ fn a_wait_is_answered_in_the_order_of_its_frames() {
     let reply =
         json!({"type": "message", "data": {"to": "script", "from": "bot_a", "replyTo": "m"}});
     w.text(bot, reply.to_string());
-    let classes = w.log.iter().filter_map(|event| match event {
-        Event::Frame(conn, frame) if *conn == wait => Some(&frame.class),
+    let kinds = w.log.iter().filter_map(|event| match event {
+        Event::Frame(conn, frame) if *conn == wait => Some(frame.kind),
         Event::Frame(..) | Event::Fed(..) | Event::Ping(_) | Event::Closed(..) | Event::Gone(_) => {
             None
         }
     });
-    let classes: Vec<&Class> = classes.collect();
-    assert_eq!(classes, [&Class::Answer, &Class::Message { ends: None }]);
+    let kinds: Vec<OutboundKind> = kinds.collect();
+    assert_eq!(kinds, [OutboundKind::Answer, OutboundKind::Message]);
 }

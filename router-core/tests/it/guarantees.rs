@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use protocol::limits::DEDUPE_MS;
-use router_core::effect::Outbound;
 use router_core::invariant::Invariant;
 use router_core::{ConnKey, check};
 use serde_json::Value;
@@ -13,7 +12,7 @@ use crate::answers::played;
 use crate::isolation::tight;
 use crate::script::{Script, Step, tenant};
 use crate::strategies::{config, ops};
-use crate::world::Event;
+use crate::world::{Event, Frame};
 
 /// The frames that sockets got, in order.
 fn frames(script: &Script) -> impl Iterator<Item = (ConnKey, Value)> {
@@ -23,7 +22,7 @@ fn frames(script: &Script) -> impl Iterator<Item = (ConnKey, Value)> {
     })
 }
 
-fn json(sent: &Outbound) -> Value {
+fn json(sent: &Frame) -> Value {
     serde_json::from_slice(&sent.text).expect("frames out are JSON")
 }
 

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use protocol::codec::decode;
-use protocol::{BootId, CloseCode, TenantId};
+use protocol::codec::{decode, encode};
+use protocol::{BootId, CloseCode, Outbound, OutboundKind, TenantId};
 use router_core::auth::{Attempt, AuthError, Credential, Tally};
 use router_core::dispatch::{self, SessionPerformer, TenantPerformer};
-use router_core::effect::{Class, Fact, Outbound, Outcome, Ticket};
+use router_core::effect::{Fact, Outcome, Ticket};
 use router_core::lane::{Parcel, Settled, Stream};
 use router_core::permit::Grant;
 use router_core::request::{Join, Leave, Notice, Request, Route};
@@ -16,7 +16,7 @@ use router_core::session::{Input as SessionInput, Received};
 use router_core::shard::Input as ShardInput;
 use router_core::{ConnKey, Env, Session, Shard, store};
 
-use crate::world::{Conn, Event, KEYRING, Work, World, entropy};
+use crate::world::{Conn, Event, Frame, KEYRING, Work, World, entropy};
 
 impl World {
     /// Handles all that is due, until nothing is.
@@ -45,7 +45,7 @@ impl World {
             self.log.push(Event::Fed(key, text.clone()));
             let received = Received {
                 bytes: text.len(),
-                frame: decode(&text),
+                frame: decode(&text).map_err(Box::new),
             };
             self.session(key, SessionInput::Received(received));
         }
@@ -93,22 +93,28 @@ impl World {
         self.run();
     }
 
-    fn push(&mut self, key: ConnKey, frame: Outbound) -> Outcome {
+    fn push(&mut self, key: ConnKey, outbound: Outbound) -> Outcome {
         let conn = self.conns.get_mut(&key).expect("it was opened");
         if !conn.open {
             return Outcome::Gone;
         }
-        let is_answer = matches!(frame.class, Class::Answer | Class::Refusal | Class::Pong);
+        let kind = outbound.kind();
+        let is_answer = matches!(
+            kind,
+            OutboundKind::Answer | OutboundKind::Refusal | OutboundKind::Pong
+        );
         if !is_answer {
             conn.pushes += 1;
             if conn.unread >= conn.capacity {
-                conn.wants_room |= frame.class == Class::Presence;
+                conn.wants_room |= kind == OutboundKind::Presence;
                 return Outcome::Full;
             }
             conn.unread += 1;
         }
-        self.log.push(Event::Frame(key, frame));
-        Outcome::Queued
+        let text = encode::outbound(outbound, self.unix_ms());
+        let bytes = text.len();
+        self.log.push(Event::Frame(key, Frame { text, kind }));
+        Outcome::Queued { bytes }
     }
 
     fn close(&mut self, key: ConnKey, close: CloseCode) {
@@ -175,8 +181,8 @@ impl SessionPerformer for SessionHold<'_> {
         self.world.log.push(Event::Ping(self.key));
     }
 
-    fn push(&mut self, frame: Outbound) {
-        self.world.push(self.key, frame);
+    fn push(&mut self, outbound: Outbound) {
+        self.world.push(self.key, outbound);
     }
 
     fn close(&mut self, close: CloseCode) {
@@ -213,9 +219,9 @@ impl TenantPerformer for ShardHold<'_> {
         &mut self.world.shard
     }
 
-    fn push(&mut self, conn: ConnKey, frame: Outbound) -> Outcome {
+    fn push(&mut self, conn: ConnKey, outbound: Outbound) -> Outcome {
         self.belongs_to_tenant_of(conn);
-        self.world.push(conn, frame)
+        self.world.push(conn, outbound)
     }
 
     fn ask(&mut self, ticket: Ticket, request: Box<store::Request>) -> Result<(), Ticket> {

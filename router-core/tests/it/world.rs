@@ -11,9 +11,9 @@ use bytes::Bytes;
 use protocol::codec::decode;
 use protocol::frame::Request;
 use protocol::lane::Verdict;
-use protocol::{BootId, CloseCode, ErrorCode, Secret, TenantId};
+use protocol::{BootId, CloseCode, ErrorCode, OutboundKind, Secret, TenantId};
 use router_core::auth::{Keyring, Source, Throttle};
-use router_core::effect::{Fact, Outbound, Ticket};
+use router_core::effect::{Fact, Ticket};
 use router_core::ids::HashKeys;
 use router_core::lane::Parcel;
 use router_core::session::{Call, Input as SessionInput, Opened};
@@ -38,7 +38,7 @@ pub enum Event {
     /// A text frame of the peer was handed to its session.
     Fed(ConnKey, Bytes),
     /// A frame was put into the peer's queue.
-    Frame(ConnKey, Outbound),
+    Frame(ConnKey, Frame),
     /// The peer was pinged.
     Ping(ConnKey),
     /// The socket was closed behind its queue.
@@ -58,6 +58,13 @@ impl Event {
             | Event::Gone(conn) => *conn,
         }
     }
+}
+
+/// A frame as its socket gets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    pub text: Bytes,
+    pub kind: OutboundKind,
 }
 
 /// One socket.

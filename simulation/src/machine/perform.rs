@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use protocol::lane::Verdict;
-use protocol::{BootId, CloseCode, TenantId};
+use protocol::{BootId, CloseCode, Outbound, TenantId};
 use router_core::auth::{AuthError, Credential};
 use router_core::dispatch::{self, SessionPerformer, TenantPerformer};
-use router_core::effect::{Fact, Outbound, Outcome, Ticket};
+use router_core::effect::{Fact, Outcome, Ticket};
 use router_core::lane::{Parcel, Settled, Stream};
 use router_core::permit::Grant;
 use router_core::request::{Join, Leave, Notice, Request, Route};
@@ -74,8 +74,8 @@ impl TenantPerformer for ShardHold<'_> {
         &mut self.machine.shards[self.at]
     }
 
-    fn push(&mut self, conn: ConnKey, frame: Outbound) -> Outcome {
-        self.machine.push(self.outside, conn, frame)
+    fn push(&mut self, conn: ConnKey, outbound: Outbound) -> Outcome {
+        self.machine.push(self.outside, conn, outbound)
     }
 
     fn ask(&mut self, ticket: Ticket, request: Box<store::Request>) -> Result<(), Ticket> {
@@ -173,8 +173,8 @@ impl SessionPerformer for SessionHold<'_> {
         self.machine.words.push_back((self.key, input));
     }
 
-    fn push(&mut self, frame: Outbound) {
-        self.machine.push(self.outside, self.key, frame);
+    fn push(&mut self, outbound: Outbound) {
+        self.machine.push(self.outside, self.key, outbound);
     }
 
     fn close(&mut self, close: CloseCode) {

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use protocol::CloseCode;
-use protocol::codec::decode;
+use protocol::codec::{decode, encode};
 use protocol::limits::SLOW_CONSUMER_MS;
-use router_core::effect::{Class, Outbound, Outcome};
+use protocol::{CloseCode, Outbound, OutboundKind};
+use router_core::effect::Outcome;
 use router_core::session::{Input as SessionInput, Opened, Received, Session};
 use router_core::shard::Input as ShardInput;
 use router_core::{ConnKey, Millis};
@@ -96,7 +96,7 @@ impl Machine {
             outside.onlooker.said(key, &said, outside.now_ms);
             let received = Received {
                 bytes: text.len(),
-                frame: decode(&text),
+                frame: decode(&text).map_err(Box::new),
             };
             self.session(outside, key, SessionInput::Received(received));
         }
@@ -139,7 +139,12 @@ impl Machine {
     }
 
     /// Puts a frame into a queue. Answers are always taken, as the shell keeps room for them.
-    pub(super) fn push(&mut self, outside: &mut Outside, key: ConnKey, frame: Outbound) -> Outcome {
+    pub(super) fn push(
+        &mut self,
+        outside: &mut Outside,
+        key: ConnKey,
+        outbound: Outbound,
+    ) -> Outcome {
         let now_ms = self.clock(outside);
         let Some(socket) = self.sockets.get_mut(&key) else {
             return Outcome::Gone;
@@ -147,19 +152,24 @@ impl Machine {
         if socket.closed.is_some() {
             return Outcome::Gone;
         }
-        let is_answer = matches!(frame.class, Class::Answer | Class::Refusal | Class::Pong);
+        let kind = outbound.kind();
+        let is_answer = matches!(
+            kind,
+            OutboundKind::Answer | OutboundKind::Refusal | OutboundKind::Pong
+        );
         if !is_answer && socket.queue.len() >= socket.manner.capacity {
-            if matches!(frame.class, Class::Message { .. } | Class::Presence) {
+            if matches!(kind, OutboundKind::Message | OutboundKind::Presence) {
                 socket.full_since_ms.get_or_insert(now_ms);
                 socket.wants_room = true;
             }
             return Outcome::Full;
         }
-        let heard = Heard::parse(&frame.text);
+        let text = encode::outbound(outbound, now_ms);
+        let heard = Heard::parse(&text);
         outside.onlooker.pushed(key, &heard, outside.now_ms);
         socket.queue.push_back(heard);
         self.read_soon(outside, key);
-        Outcome::Queued
+        Outcome::Queued { bytes: text.len() }
     }
 
     /// Tells the tenant that its socket has room, after a read.

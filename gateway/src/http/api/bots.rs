@@ -1,15 +1,15 @@
 //! Which bots there are.
 
 use http::StatusCode;
+use protocol::codec::encode;
 use protocol::limits::LIST_MAX;
 use protocol::presence::ListBots;
-use protocol::{ErrorCode, Rule};
+use protocol::{ErrorCode, Refusal, Rule};
 use router_core::request::Purpose;
 use router_core::session::Call;
 
 use super::exchange::Exchange;
 use super::{Answer, json, json_of};
-use crate::node::Refused;
 
 /// Lists the bots that the credential may see, in id order.
 #[cfg_attr(feature = "generate", utoipa::path(
@@ -29,7 +29,7 @@ use crate::node::Refused;
 pub(super) async fn list(exchange: Exchange<'_>) -> Answer {
     let limit: Option<u32> = exchange.query_number(Rule::Limit)?;
     if limit.is_some_and(|limit| !(1..=LIST_MAX).contains(&limit)) {
-        return Err(Refused::over(ErrorCode::BadRequest, Rule::Limit));
+        return Err(Refusal::over(ErrorCode::BadRequest, Rule::Limit));
     }
     let list = ListBots {
         limit,
@@ -37,7 +37,8 @@ pub(super) async fn list(exchange: Exchange<'_>) -> Answer {
         request_id: None,
     };
     let mut caller = exchange.join(Purpose::Call, None).await?;
-    Ok(json(StatusCode::OK, caller.list(list).await?))
+    let page = caller.bots(Call::List(list)).await?;
+    Ok(json(StatusCode::OK, encode::bot_page(&page)))
 }
 
 /// Says of one bot what the list says of it. A bot that is out of sight does not exist.
@@ -56,5 +57,5 @@ pub(super) async fn find(exchange: Exchange<'_>, id: &str) -> Answer {
     let mut caller = exchange.join(Purpose::Call, None).await?;
     let found = caller.bots(Call::Find(id.to_owned())).await?;
     let bot = found.bots.first().ok_or(ErrorCode::Internal)?;
-    json_of(StatusCode::OK, bot)
+    json_of(StatusCode::OK, &***bot)
 }

@@ -9,10 +9,9 @@ use http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HeaderMap, ORIGIN, VARY,
 };
 use http::request::Parts;
-use protocol::ErrorCode;
+use protocol::{ErrorCode, Refusal};
 
 use crate::config::OriginPattern;
-use crate::node::Refused;
 use crate::ws::handshake::{host_of, is_same_site, origin_is_allowed};
 
 /// How long a browser may remember what it was allowed, seconds.
@@ -29,7 +28,7 @@ pub(super) enum Page {
 
 impl Page {
     /// The page that a request comes from. Errors: an origin that is neither ours nor listed.
-    pub(super) fn of(head: &Parts, allowed: &[OriginPattern]) -> Result<Self, Refused> {
+    pub(super) fn of(head: &Parts, allowed: &[OriginPattern]) -> Result<Self, Refusal> {
         let Some(origin) = head.headers.get(ORIGIN) else {
             return Ok(Page::None);
         };

@@ -9,7 +9,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
-use protocol::{ErrorCode, Rule, TenantId};
+use protocol::{ErrorCode, Refusal, Rule, TenantId};
 use router_core::auth::Source;
 use router_core::request::Purpose;
 use router_core::session::Opened;
@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::gate::Open;
 use crate::http::door::bearer;
-use crate::node::{Caller, Node, Refused};
+use crate::node::{Caller, Node};
 use crate::progress::{PROGRESS_BYTES, Turns};
 use crate::ws::budget::Charge;
 use crate::ws::{Budget, ReadLimits};
@@ -70,14 +70,14 @@ impl<'a> Exchange<'a> {
     pub(super) fn query_number<N: std::str::FromStr>(
         &self,
         rule: Rule,
-    ) -> Result<Option<N>, Refused> {
+    ) -> Result<Option<N>, Refusal> {
         let number = self.query(rule.field()).map(|text| text.parse());
         let number = number.transpose();
-        number.map_err(|_| Refused::over(ErrorCode::BadRequest, rule))
+        number.map_err(|_| Refusal::over(ErrorCode::BadRequest, rule))
     }
 
     /// A header that may be given once. Errors: twice, or no text.
-    pub(super) fn header(&self, name: &str) -> Result<Option<&'a str>, Refused> {
+    pub(super) fn header(&self, name: &str) -> Result<Option<&'a str>, Refusal> {
         let mut values = self.head.headers.get_all(name).iter();
         let value = values.next().map(|value| value.to_str()).transpose();
         match (value, values.next()) {
@@ -94,7 +94,7 @@ impl<'a> Exchange<'a> {
         &self,
         purpose: Purpose,
         client: Option<String>,
-    ) -> Result<Caller, Refused> {
+    ) -> Result<Caller, Refusal> {
         let credential = bearer(self.head).ok_or(ErrorCode::Unauthorized)?;
         let opened = Opened {
             credential: Some(credential),
@@ -124,7 +124,7 @@ impl<'a> Exchange<'a> {
     /// Errors: another media type, more than the tenant's largest frame, less than
     /// [`PROGRESS_BYTES`] more within a handshake timeout before it is all there, its end missing, or no
     /// room for what other requests are still sending.
-    pub(super) async fn json_body(self, limits: &ReadLimits) -> Result<Bytes, Refused> {
+    pub(super) async fn json_body(self, limits: &ReadLimits) -> Result<Bytes, Refusal> {
         let kind = self.header(CONTENT_TYPE.as_str())?.unwrap_or_default();
         let essence = kind.split(';').next().unwrap_or_default().trim();
         if !essence.eq_ignore_ascii_case("application/json") {
@@ -152,7 +152,7 @@ async fn read(
     limits: &ReadLimits,
     limit: Duration,
     turns: Option<&Turns>,
-) -> Result<Bytes, Refused> {
+) -> Result<Bytes, Refusal> {
     let is_too_large = |bytes: u64| bytes > limits.message_bytes as u64;
     if is_too_large(body.size_hint().lower()) {
         return Err(ErrorCode::TooLarge.into());
@@ -189,7 +189,7 @@ async fn next_frame(
     body: &mut Incoming,
     deadline: Instant,
     turns: Option<&Turns>,
-) -> Result<Option<Frame<Bytes>>, Refused> {
+) -> Result<Option<Frame<Bytes>>, Refusal> {
     let broken_off = async {
         input_ended(turns).await;
         // What came before the end may still be on its way from hyper to here.

@@ -8,12 +8,11 @@ use http_body_util::Full;
 use protocol::codec::decode_message;
 use protocol::frame::{AckStatus, Send};
 use protocol::limits::WAIT_MS_MAX;
-use protocol::{ErrorCode, MessageId, Rule};
+use protocol::{ErrorCode, MessageId, Refusal, Rule};
 use router_core::request::Purpose;
 
 use super::exchange::Exchange;
 use super::{Answer, json};
-use crate::node::Refused;
 use crate::ws::ReadLimits;
 
 /// Sends a message: the body is the `data` of a `message` frame, passed on as it is.
@@ -41,7 +40,7 @@ use crate::ws::ReadLimits;
 pub(super) async fn send(exchange: Exchange<'_>) -> Answer {
     let wait_ms: Option<u64> = exchange.query_number(Rule::WaitMs)?;
     if wait_ms.is_some_and(|wait_ms| wait_ms > WAIT_MS_MAX) {
-        return Err(Refused::over(ErrorCode::BadRequest, Rule::WaitMs));
+        return Err(Refusal::over(ErrorCode::BadRequest, Rule::WaitMs));
     }
     let purpose = match wait_ms {
         None => Purpose::Call,
@@ -71,8 +70,8 @@ pub(super) async fn send(exchange: Exchange<'_>) -> Answer {
 }
 
 /// Errors: `invalid_id` if it is no message id, `bad_request` if there are two.
-fn idempotency_key(exchange: &Exchange<'_>) -> Result<Option<MessageId>, Refused> {
-    let over = |code| Refused::over(code, Rule::IdempotencyKey);
+fn idempotency_key(exchange: &Exchange<'_>) -> Result<Option<MessageId>, Refusal> {
+    let over = |code| Refusal::over(code, Rule::IdempotencyKey);
     let key = exchange.header(Rule::IdempotencyKey.field());
     let key = key.map_err(|refused| over(refused.code))?;
     let key = key.map(MessageId::parse).transpose();
@@ -84,14 +83,14 @@ async fn read(
     exchange: Exchange<'_>,
     limits: &ReadLimits,
     key: Option<MessageId>,
-) -> Result<Send, Refused> {
+) -> Result<Send, Refusal> {
     let body = exchange.json_body(limits).await?;
     let mut send = decode_message(&body)?;
     let message_id = &mut send.message.message_id;
     match (&*message_id, key) {
         (None, key) => *message_id = key,
         (Some(own), Some(key)) if *own != key => {
-            return Err(Refused::over(ErrorCode::BadRequest, Rule::IdempotencyKey));
+            return Err(Refusal::over(ErrorCode::BadRequest, Rule::IdempotencyKey));
         }
         (Some(_), Some(_) | None) => {}
     }

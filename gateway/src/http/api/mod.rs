@@ -33,7 +33,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
-use protocol::ErrorCode;
+use protocol::{ErrorCode, Refusal};
 use router_core::auth::Source;
 use serde::Serialize;
 
@@ -42,7 +42,6 @@ use self::exchange::{Exchange, JoinedTenant};
 use super::as_get;
 use super::door::Door;
 use crate::gate::Open;
-use crate::node::Refused;
 use crate::progress::Turns;
 use crate::ws::budget::Charge;
 use crate::ws::handshake::{host_is_ours, host_of};
@@ -50,7 +49,7 @@ use crate::ws::handshake::{host_is_ours, host_of};
 /// Bytes of an answer in the kernel that are part of what every socket costs.
 const KERNEL_BYTES_FREE: u64 = 4096;
 
-type Answer = Result<Response<Full<Bytes>>, Refused>;
+type Answer = Result<Response<Full<Bytes>>, Refusal>;
 
 /// A path of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,7 +222,7 @@ impl AsRef<[u8]> for ChargedBody {
 }
 
 /// Errors: no `Host`, or one that is not ours.
-fn is_for_us(door: &Door, head: &Parts) -> Result<(), Refused> {
+fn is_for_us(door: &Door, head: &Parts) -> Result<(), Refusal> {
     let host = host_of(head).ok_or(ErrorCode::BadRequest)?;
     if host_is_ours(&host, door.hosts.as_deref()) {
         Ok(())

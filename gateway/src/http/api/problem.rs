@@ -4,23 +4,23 @@ use bytes::Bytes;
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
-use protocol::ErrorCode;
 use protocol::http::Problem;
-
-use crate::node::Refused;
+use protocol::{ErrorCode, Refusal};
 
 /// When a client refused by a node that goes may ask the next one, milliseconds.
 const DRAINING_RETRY_MS: u64 = 1000;
 
 /// The response that tells a refusal.
-pub(super) fn response(refused: Refused) -> Response<Full<Bytes>> {
-    let Refused {
+pub(super) fn response(refused: Refusal) -> Response<Full<Bytes>> {
+    let Refusal {
         code,
         fault,
-        retry_after_ms,
+        retry_ms,
+        // The caller knows which message it sent.
+        message_id: _,
     } = refused;
     let is_draining = code == ErrorCode::Draining;
-    let retry_after_ms = retry_after_ms.or(is_draining.then_some(DRAINING_RETRY_MS));
+    let retry_after_ms = retry_ms.or(is_draining.then_some(DRAINING_RETRY_MS));
     let problem = Problem::of(code, fault, retry_after_ms);
     let text = serde_json::to_vec(&problem).expect("a problem has string keys only");
     let status = StatusCode::from_u16(code.status()).expect("the table has HTTP statuses");
@@ -41,9 +41,9 @@ mod tests {
 
     #[test]
     fn the_wait_is_said_twice_and_never_too_short() {
-        let refused = Refused {
-            retry_after_ms: Some(1001),
-            ..Refused::from(ErrorCode::RateLimited)
+        let refused = Refusal {
+            retry_ms: Some(1001),
+            ..Refusal::from(ErrorCode::RateLimited)
         };
         let told = response(refused);
         assert_eq!(

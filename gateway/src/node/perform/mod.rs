@@ -16,9 +16,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use protocol::codec::encode;
+use protocol::frame::SendKind;
 use protocol::lane::Verdict;
-use protocol::{CloseCode, ErrorCode, TenantId};
-use router_core::effect::{Class, Fact, Outbound, Outcome};
+use protocol::{CloseCode, ErrorCode, Name, Outbound, OutboundKind, StreamId, TenantId};
+use router_core::effect::{Fact, Outcome};
 use router_core::request::Notice;
 use router_core::session::Input as SessionInput;
 use router_core::shard::Input;
@@ -28,7 +30,7 @@ use session::SessionHold;
 use tenant::ShardHold;
 
 use super::{Entry, Node, ShardState, Work, lock};
-use crate::ws::{self, Outgoing, Push};
+use crate::ws::{self, Outgoing, Push, StreamKey};
 
 impl Node {
     /// Hands a connection's session one input. Says whether its frames must wait now.
@@ -146,13 +148,28 @@ impl Node {
         decided
     }
 
-    fn push(&self, env: &Env<'_>, entry: &Arc<Entry>, frame: Outbound, work: &mut Work) -> Outcome {
-        let is_unpaid = matches!(frame.class, Class::Refusal | Class::Pong);
-        let is_answer = is_unpaid || frame.class == Class::Answer;
-        let text = self.floors.raise(entry.key, env.unix_ms, frame.text);
-        let pushed = entry
-            .socket
-            .push(Outgoing::text(text, class_of(frame.class)), env.now_ms);
+    fn push(
+        &self,
+        env: &Env<'_>,
+        entry: &Arc<Entry>,
+        outbound: Outbound,
+        work: &mut Work,
+    ) -> Outcome {
+        let kind = outbound.kind();
+        let is_unpaid = matches!(kind, OutboundKind::Refusal | OutboundKind::Pong);
+        let is_answer = is_unpaid || kind == OutboundKind::Answer;
+        let class = class_of(&outbound);
+        let (outgoing, bytes) = if entry.socket.is_local() {
+            let bytes = outbound.charged_bytes();
+            let told = Outgoing::outbound(outbound.detach(), bytes, class);
+            (told, bytes)
+        } else {
+            let text = encode::outbound(outbound, env.unix_ms);
+            let text = self.floors.raise(entry.key, env.unix_ms, text);
+            let bytes = text.len();
+            (Outgoing::text(text, class), bytes)
+        };
+        let pushed = entry.socket.push(outgoing, env.now_ms);
         work.touch(entry);
         if is_unpaid && entry.has_too_many_unpaid(env.now_ms) {
             let close = match entry.owner.get() {
@@ -172,7 +189,7 @@ impl Node {
             close_socket(entry, close, work);
         }
         match pushed {
-            Push::Queued => Outcome::Queued,
+            Push::Queued => Outcome::Queued { bytes },
             Push::Full => Outcome::Full,
             Push::Gone => Outcome::Gone,
         }
@@ -214,11 +231,31 @@ fn close_socket(entry: &Arc<Entry>, close: CloseCode, work: &mut Work) {
     work.touch(entry);
 }
 
-fn class_of(class: Class) -> ws::Class {
-    match class {
-        Class::Answer | Class::Refusal | Class::Pong => ws::Class::Answer,
-        Class::Presence => ws::Class::Presence,
-        Class::Message { ends } => ws::Class::Message(ends),
-        Class::Partial { of } => ws::Class::Partial(of),
+/// Its place in a queue.
+fn class_of(outbound: &Outbound) -> ws::Class {
+    match outbound {
+        Outbound::Answer { .. }
+        | Outbound::Ack { .. }
+        | Outbound::Pong { .. }
+        | Outbound::Refusal { .. } => ws::Class::Answer,
+        Outbound::Presence(_) => ws::Class::Presence,
+        Outbound::Delivery(envelope) => {
+            let stream = envelope.message.stream_id.as_ref();
+            match envelope.message.kind {
+                SendKind::Message => {
+                    let ends = stream.map(|stream| stream_key(&envelope.from, Some(stream)));
+                    ws::Class::Message(ends)
+                }
+                SendKind::MessagePartial | SendKind::Typing => {
+                    ws::Class::Partial(stream_key(&envelope.from, stream))
+                }
+            }
+        }
     }
+}
+
+/// The key of a sender's stream; `typing` has none. No name has a space in it.
+fn stream_key(from: &Name, stream: Option<&StreamId>) -> StreamKey {
+    let stream = stream.map_or("", StreamId::as_str);
+    [from.as_str(), " ", stream].concat().into()
 }

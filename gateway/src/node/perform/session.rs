@@ -3,10 +3,10 @@
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use protocol::CloseCode;
+use protocol::{CloseCode, Outbound};
 use router_core::auth::{AuthError, Credential};
 use router_core::dispatch::SessionPerformer;
-use router_core::effect::{Fact, Outbound};
+use router_core::effect::Fact;
 use router_core::permit::Grant;
 use router_core::request::{Join, Leave, Request, Route};
 use router_core::shard::Input;
@@ -83,8 +83,8 @@ impl SessionPerformer for SessionHold<'_> {
         self.work.touch(self.entry);
     }
 
-    fn push(&mut self, frame: Outbound) {
-        self.node.push(self.env, self.entry, frame, self.work);
+    fn push(&mut self, outbound: Outbound) {
+        self.node.push(self.env, self.entry, outbound, self.work);
     }
 
     fn close(&mut self, close: CloseCode) {

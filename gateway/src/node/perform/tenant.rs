@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use protocol::{BootId, CloseCode, TenantId};
+use protocol::{BootId, CloseCode, Outbound, TenantId};
 use router_core::dispatch::TenantPerformer;
-use router_core::effect::{Fact, Outbound, Outcome, Ticket};
+use router_core::effect::{Fact, Outcome, Ticket};
 use router_core::lane::{Parcel, Settled, Stream};
 use router_core::request::Notice;
 use router_core::{ConnKey, Env, Shard, store};
@@ -28,9 +28,9 @@ impl TenantPerformer for ShardHold<'_> {
         self.shard
     }
 
-    fn push(&mut self, conn: ConnKey, frame: Outbound) -> Outcome {
+    fn push(&mut self, conn: ConnKey, outbound: Outbound) -> Outcome {
         match self.connections.get(&conn) {
-            Some(entry) => self.node.push(self.env, entry, frame, self.work),
+            Some(entry) => self.node.push(self.env, entry, outbound, self.work),
             None => Outcome::Gone,
         }
     }

@@ -1,0 +1,301 @@
+//! What the gateway tells one connection: meanings, which a dialect puts into words.
+//!
+//! Routing makes them and knows no dialect. What several connections are told is [`Shared`]: a
+//! dialect writes it once.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::codec::Rejected;
+use crate::connect::{AuthError, AuthOk, Connected, Migrate, Pong};
+use crate::envelope::Envelope;
+use crate::error::ErrorCode;
+use crate::frame::{AckStatus, SendKind};
+use crate::ids::{BotId, FrameId, MessageId};
+use crate::presence::{BotInfo, BotRegistered, BotStatus, BotUnregistered, Subscription};
+use crate::rule::{Fault, Rule};
+use crate::status::{ConnectionsList, FullStatus};
+
+/// What one connection is told.
+#[derive(Debug, Clone)]
+pub enum Outbound {
+    /// The answer to the request `id`, or what nobody asked for.
+    Answer {
+        /// The request.
+        id: Option<FrameId>,
+        /// What it is told.
+        answer: Box<Answer>,
+    },
+    /// A message is where `status` says.
+    Ack {
+        /// The request.
+        id: Option<FrameId>,
+        /// The message.
+        message_id: MessageId,
+        /// What became of it.
+        status: AckStatus,
+    },
+    /// The answer to `ping`.
+    Pong {
+        /// The request.
+        id: Option<FrameId>,
+        /// What it says.
+        pong: Pong,
+    },
+    /// The request `id` is refused.
+    Refusal {
+        /// The request.
+        id: Option<FrameId>,
+        /// Why.
+        refusal: Box<Refusal>,
+    },
+    /// A message, a partial or typing for it.
+    Delivery(Arc<Shared<Envelope>>),
+    /// A bot came, went or changed.
+    Presence(Arc<Shared<BotStatus>>),
+}
+
+/// What a connection is told that is no message, acknowledgement, refusal or presence.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// The socket is open.
+    Connected(Connected),
+    /// The credential is good.
+    AuthOk(AuthOk),
+    /// The credential is refused; the refusal follows.
+    AuthError(AuthError),
+    /// It is the bot's home.
+    BotRegistered(BotRegistered),
+    /// It is no longer the bot's home.
+    BotUnregistered(BotUnregistered),
+    /// It is told of the bot's changes.
+    Subscribed(Subscription),
+    /// It is not.
+    Unsubscribed(Subscription),
+    /// A page of bots.
+    Bots(BotsPage),
+    /// A page of connections.
+    Connections(ConnectionsList),
+    /// What the tenant has.
+    Full(FullStatus),
+    /// This node goes.
+    Migrate(Migrate),
+}
+
+/// A page of bots.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BotsPage {
+    /// In id order.
+    pub bots: Vec<Arc<Shared<BotInfo>>>,
+    /// The last bot of the page, if there is another page.
+    pub next_cursor: Option<BotId>,
+    /// The request's `requestId`, if it gave one.
+    pub request_id: Option<String>,
+}
+
+/// Why a request is refused: a row of the error table, and what the answer says besides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The row.
+    pub code: ErrorCode,
+    /// The member that is to blame, if one is.
+    pub fault: Option<Fault>,
+    /// The message that is refused, if it was one that named itself.
+    pub message_id: Option<MessageId>,
+    /// When it makes sense to try again, in milliseconds, if that is known.
+    pub retry_ms: Option<u64>,
+}
+
+/// What kind of thing a connection is told, for a queue that must choose and for rates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutboundKind {
+    /// The answer to a request.
+    Answer,
+    /// A refusal: counted towards 4429.
+    Refusal,
+    /// A `pong`: counted towards 4429, as no rate of the tenant pays for it.
+    Pong,
+    /// A message; it ends the stream it names.
+    Message,
+    /// A partial or typing: a newer one of its stream replaces a waiting one.
+    Partial,
+    /// A bot's change. Refused, it is made anew once the queue has room.
+    Presence,
+}
+
+impl Outbound {
+    /// What kind of thing it is.
+    #[inline]
+    pub fn kind(&self) -> OutboundKind {
+        match self {
+            Outbound::Answer { .. } | Outbound::Ack { .. } => OutboundKind::Answer,
+            Outbound::Pong { .. } => OutboundKind::Pong,
+            Outbound::Refusal { .. } => OutboundKind::Refusal,
+            Outbound::Delivery(envelope) => match envelope.message.kind {
+                SendKind::Message => OutboundKind::Message,
+                SendKind::MessagePartial | SendKind::Typing => OutboundKind::Partial,
+            },
+            Outbound::Presence(_) => OutboundKind::Presence,
+        }
+    }
+}
+
+/// What is told in a few words is charged with, bytes.
+const SMALL_BYTES: usize = 256;
+
+impl Outbound {
+    /// How much it holds until it is taken by whoever is told it as it is, bytes. Bots of a page are the
+    /// tenant's own and shared.
+    pub fn charged_bytes(&self) -> usize {
+        let more = match self {
+            Outbound::Delivery(envelope) => envelope.message.body.len(),
+            Outbound::Answer { answer, .. } => match &**answer {
+                Answer::Bots(page) => page.bots.iter().map(|bot| bot.written_bytes()).sum(),
+                Answer::Connected(_)
+                | Answer::AuthOk(_)
+                | Answer::AuthError(_)
+                | Answer::BotRegistered(_)
+                | Answer::BotUnregistered(_)
+                | Answer::Subscribed(_)
+                | Answer::Unsubscribed(_)
+                | Answer::Connections(_)
+                | Answer::Full(_)
+                | Answer::Migrate(_) => 0,
+            },
+            Outbound::Ack { .. }
+            | Outbound::Pong { .. }
+            | Outbound::Refusal { .. }
+            | Outbound::Presence(_) => 0,
+        };
+        SMALL_BYTES + more
+    }
+
+    /// The same, to be kept: a body lies in the buffer that it was read into.
+    #[must_use]
+    pub fn detach(self) -> Self {
+        let Outbound::Delivery(envelope) = self else {
+            return self;
+        };
+        let mut envelope = Arc::unwrap_or_clone(envelope);
+        let message = &mut envelope.get_mut().message;
+        message.body = message.body.detach();
+        Outbound::Delivery(Arc::new(envelope))
+    }
+}
+
+impl Refusal {
+    /// The refusal of a request that comes too fast.
+    pub fn rate(retry_ms: u64) -> Self {
+        Self {
+            retry_ms: Some(retry_ms),
+            ..Self::from(ErrorCode::RateLimited)
+        }
+    }
+
+    /// The refusal of a request over one of its members.
+    pub fn over(code: ErrorCode, rule: Rule) -> Self {
+        Self {
+            fault: Some(Fault::of(rule)),
+            ..Self::from(code)
+        }
+    }
+
+    /// The same refusal, of this message.
+    #[must_use]
+    pub fn of(self, message_id: Option<MessageId>) -> Self {
+        Self { message_id, ..self }
+    }
+}
+
+impl From<ErrorCode> for Refusal {
+    fn from(code: ErrorCode) -> Self {
+        Self {
+            code,
+            fault: Rule::implied_by(code).map(Fault::of),
+            message_id: None,
+            retry_ms: None,
+        }
+    }
+}
+
+impl From<Rejected> for Refusal {
+    fn from(rejected: Rejected) -> Self {
+        Self {
+            code: rejected.code,
+            fault: rejected.fault,
+            message_id: rejected.message_id,
+            retry_ms: None,
+        }
+    }
+}
+
+/// A text that is written once. Two who ask for it at the same time write it one after the other:
+/// nobody waits for more than that.
+#[expect(
+    clippy::disallowed_types,
+    reason = "what is shared by connections is written by whichever thread comes first"
+)]
+type WrittenOnce = std::sync::OnceLock<Bytes>;
+
+/// A value that several connections are told, and the text of it, which a dialect writes once.
+#[derive(Debug, Default)]
+pub struct Shared<T> {
+    value: T,
+    /// As the T2B dialect writes it.
+    t2b: WrittenOnce,
+}
+
+impl<T> Shared<T> {
+    /// A value that nobody has written yet.
+    pub fn new(value: T) -> Self {
+        let t2b = WrittenOnce::new();
+        Self { value, t2b }
+    }
+
+    /// The value, to be changed: its text is forgotten.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.t2b.take();
+        &mut self.value
+    }
+
+    /// The value alone.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+
+    /// The text for one of those who are told; the last of them takes it along.
+    pub(crate) fn t2b(mut shared: Arc<Self>, write: impl FnOnce(&T) -> Bytes) -> Bytes {
+        // A text that two have costs an allocation more, and most messages have one recipient.
+        if let Some(Self { value, t2b }) = Arc::get_mut(&mut shared) {
+            return t2b.take().unwrap_or_else(|| write(value));
+        }
+        shared.t2b.get_or_init(|| write(&shared.value)).clone()
+    }
+
+    /// The same, kept for those who are told later.
+    pub(crate) fn t2b_kept(&self, write: impl FnOnce(&T) -> Bytes) -> &Bytes {
+        self.t2b.get_or_init(|| write(&self.value))
+    }
+}
+
+impl<T: Clone> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self::new(self.value.clone())
+    }
+}
+
+impl<T: PartialEq> PartialEq for Shared<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl<T> Deref for Shared<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
