@@ -6,10 +6,15 @@
 //!  sockets ──▶ t2b gateway run ──▶ proxy ──┘
 //! ```
 //!
-//! One test of many cases, in turns, as each wants the machine for itself; each starts a cluster of
-//! its own and prints its figures in one line. A case that fails does not keep the next from
-//! running. `TEST_CASE=million` runs the cases whose name holds that word; `TEST_MESSAGES` says how
-//! many messages those send that send many.
+//! One test of many cases. Each starts a cluster of its own and prints its figures in one line. A
+//! case that fails does not keep the others from running. Cases that are `alone` run in turns; cases
+//! that are `beside` run beside each other.
+//!
+//! | variable | effect |
+//! | --- | --- |
+//! | `TEST_CASE=million` | runs the cases whose name contains that word |
+//! | `TEST_PLACE=alone` | runs the cases with that place |
+//! | `TEST_MESSAGES=1000000` | sets how many messages the large cases send |
 //!
 //! | file | holds |
 //! | --- | --- |
@@ -78,7 +83,8 @@ mod traced;
 #[cfg(test)]
 mod wait;
 
-use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::thread;
 use std::time::Instant;
 
 use futures_util::FutureExt;
@@ -87,65 +93,93 @@ use futures_util::future::LocalBoxFuture;
 /// A behaviour that is looked at; it gives its figures.
 type Case = fn() -> LocalBoxFuture<'static, String>;
 
-/// Pairs of a path and the function there.
+/// Where a case runs: `alone` if it measures rates or latencies, or uses much CPU; `beside` the others
+/// if it waits most of its time.
 macro_rules! cases {
-    ($($case:path),* $(,)?) => { &[$((stringify!($case), || $case().boxed_local())),*] };
+    ($($place:ident $case:path),* $(,)?) => {
+        &[$((stringify!($case), stringify!($place), || $case().boxed_local())),*]
+    };
 }
 
-const CASES: &[(&str, Case)] = cases![
-    across::conversations_cross_nodes,
-    traced::a_message_is_one_trace,
-    traced::a_collector_that_is_gone_hurts_nobody,
-    directory_lag::every_node_sees_a_change_at_once,
-    million::messages_survive_a_bad_network,
-    takeovers::a_bot_has_one_home,
-    takeovers::two_that_fight_are_stopped,
-    takeovers::a_socket_keeps_its_other_bots,
-    killed::a_killed_node_leaves_no_ghosts,
-    stopped::a_stopped_node_comes_back_with_its_sockets,
-    deaf::a_deaf_node_hears_again,
-    redis_trouble::troubles_heal_unseen,
-    redis_gone::nodes_stand_without_redis,
-    only_publish::redis_sees_only_publish,
-    false_events::a_made_up_step_costs_a_few_reads,
-    false_events::a_number_from_nowhere_is_repaired,
-    first_crossing::the_first_message_of_a_new_node_is_fast,
-    clocks::a_clock_that_is_set_is_followed,
-    clocks::a_node_alone_follows_its_clock,
-    paused::after_a_pause_only_the_dead_are_closed,
-    rotation::secrets_are_rotated_under_load,
-    rotation::the_wrong_order_is_harmless,
-    rotation::no_common_secret_is_named,
-    strangers::an_incompatible_node_is_named,
-    builds::two_builds_are_one_cluster,
+const CASES: &[(&str, &str, Case)] = cases![
+    alone across::conversations_cross_nodes,
+    beside traced::a_message_is_one_trace,
+    beside traced::a_collector_that_is_gone_hurts_nobody,
+    alone directory_lag::every_node_sees_a_change_at_once,
+    alone million::messages_survive_a_bad_network,
+    alone takeovers::a_bot_has_one_home,
+    beside takeovers::two_that_fight_are_stopped,
+    beside takeovers::a_socket_keeps_its_other_bots,
+    alone killed::a_killed_node_leaves_no_ghosts,
+    alone stopped::a_stopped_node_comes_back_with_its_sockets,
+    beside deaf::a_deaf_node_hears_again,
+    beside redis_trouble::troubles_heal_unseen,
+    beside redis_gone::nodes_stand_without_redis,
+    alone only_publish::redis_sees_only_publish,
+    beside false_events::a_made_up_step_costs_a_few_reads,
+    beside false_events::a_number_from_nowhere_is_repaired,
+    alone first_crossing::the_first_message_of_a_new_node_is_fast,
+    beside clocks::a_clock_that_is_set_is_followed,
+    beside clocks::a_node_alone_follows_its_clock,
+    beside paused::after_a_pause_only_the_dead_are_closed,
+    alone rotation::secrets_are_rotated_under_load,
+    beside rotation::the_wrong_order_is_harmless,
+    beside rotation::no_common_secret_is_named,
+    beside strangers::an_incompatible_node_is_named,
+    alone builds::two_builds_are_one_cluster,
 ];
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn several_gateways_are_one() {
+#[test]
+fn several_gateways_are_one() {
     if fixtures::redis_program().is_none() {
         return;
     }
     ::gateway::config::raise_file_limit();
-    let word = std::env::var("TEST_CASE").unwrap_or_default();
-    let wanted = CASES.iter().filter(|(name, _)| name.contains(&word));
-    let wanted: Vec<_> = wanted.collect();
-    assert!(!wanted.is_empty(), "no case has {word:?} in its name");
+    let asked = |name| std::env::var(name).unwrap_or_default();
+    let (word, place) = (asked("TEST_CASE"), asked("TEST_PLACE"));
+    let wanted = |at: &str| {
+        let cases = CASES.iter().filter(|(name, _, _)| name.contains(&word));
+        let cases = cases.filter(|(_, own, _)| *own == at && own.contains(&place));
+        cases.copied().collect::<Vec<_>>()
+    };
+    let (alone, beside) = (wanted("alone"), wanted("beside"));
+    assert!(
+        !alone.is_empty() || !beside.is_empty(),
+        "no case has {word:?} in its name and {place:?} as its place"
+    );
 
     let began = Instant::now();
     let mut failed = Vec::new();
-    for (name, case) in wanted {
-        if !passes(name, case()).await {
-            failed.push(*name);
+    for (name, _, case) in alone {
+        if !passes(name, case) {
+            failed.push(name);
         }
     }
+    thread::scope(|scope| {
+        let running = beside.iter().map(|(name, _, case)| {
+            let thread = thread::Builder::new().name((*name).to_owned());
+            let running = thread.spawn_scoped(scope, || passes(name, *case));
+            (name, running.expect("the system has a thread left"))
+        });
+        for (name, running) in running.collect::<Vec<_>>() {
+            if !running.join().expect("a panic of a case is caught") {
+                failed.push(name);
+            }
+        }
+    });
     eprintln!("{:6.1} s          in all", began.elapsed().as_secs_f32());
     assert_eq!(failed, Vec::<&str>::new());
 }
 
-/// Whether it ends without a panic; prints so, how long it took, and its figures.
-async fn passes(what: &str, case: impl Future<Output = String>) -> bool {
+/// Whether it ends without a panic; prints so, how long it took, and its figures. Each case has a
+/// runtime of its own: nothing that one leaves behind runs on in the next.
+fn passes(what: &str, case: Case) -> bool {
     let began = Instant::now();
-    let ended = AssertUnwindSafe(case).catch_unwind().await;
+    let ended = catch_unwind(|| {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(2).enable_all().build();
+        runtime.expect("a runtime starts").block_on(case())
+    });
     let (verdict, figures) = match &ended {
         Ok(figures) => ("ok", figures.as_str()),
         Err(_) => ("FAILED", ""),
