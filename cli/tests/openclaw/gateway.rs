@@ -1,5 +1,5 @@
 //! The real gateway on ports that it keeps over restarts, and `t2b` as its owner's command. With
-//! `TEST_NODES=2` OpenClaw dials into it, and clients into a second node on the same Redis.
+//! [`Nodes::Two`] OpenClaw dials into it, and clients into a second node on the same Redis.
 
 use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
@@ -14,6 +14,13 @@ use crate::world::{DEADLINE, Place, free_port, until};
 
 /// Whose bots and phones these are.
 pub const OWNER: &str = "alice";
+
+/// Whether clients use the node of OpenClaw or another one.
+#[derive(Debug, Clone, Copy)]
+pub enum Nodes {
+    One,
+    Two,
+}
 
 /// A second node, for clients, and the Redis that both share.
 struct Door {
@@ -36,7 +43,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    pub async fn start(place: &Place) -> Self {
+    pub async fn start(place: &Place, nodes: Nodes) -> Self {
         let mut gateway = Self {
             home: place.folder("gateway"),
             port: free_port(),
@@ -46,8 +53,9 @@ impl Gateway {
             process: None,
             door: None,
         };
-        if std::env::var("TEST_NODES").is_ok_and(|nodes| nodes == "2") {
-            gateway.open_door().await;
+        match nodes {
+            Nodes::One => {}
+            Nodes::Two => gateway.open_door().await,
         }
         gateway.restart().await;
         let issued = gateway.run(&["keys", "issue", OWNER]).await;

@@ -4,9 +4,10 @@
 //!  phones, `t2b chat`, HTTP ──▶ t2b gateway run ◀── plugin in OpenClaw ──▶ model server (ours)
 //! ```
 //!
-//! One test of many cases, as OpenClaw takes half a minute to start: all cases share one process,
-//! in this order, and only the case that kills it starts it again. A case that fails does not keep
-//! the next from running. `TEST_CASE=isolation` runs the cases whose name holds that word.
+//! Two tests of the same cases: with one node, and with a second node for clients. They run beside
+//! each other. OpenClaw takes half a minute to start, so all cases of a test share one process, in
+//! this order, and only the case that kills it starts it again. A case that fails does not keep the
+//! next from running. `TEST_CASE=isolation` runs the cases whose name holds that word.
 //!
 //! | file | holds |
 //! | --- | --- |
@@ -54,6 +55,7 @@ use std::time::Instant;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
+use gateway::Nodes;
 use openclaw::Tools;
 use world::World;
 
@@ -87,7 +89,16 @@ const CASES: &[(&str, Case)] = cases![
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_real_openclaw_answers_through_the_tunnel() {
+async fn a_real_openclaw_answers_through_one_node() {
+    every_case(Nodes::One).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_real_openclaw_answers_through_two_nodes() {
+    every_case(Nodes::Two).await;
+}
+
+async fn every_case(nodes: Nodes) {
     let Some(tools) = Tools::find() else { return };
     let word = std::env::var("TEST_CASE").unwrap_or_default();
     let wanted = CASES.iter().filter(|(name, _)| name.contains(&word));
@@ -95,11 +106,11 @@ async fn a_real_openclaw_answers_through_the_tunnel() {
     assert!(!wanted.is_empty(), "no case has {word:?} in its name");
 
     let began = Instant::now();
-    let mut world = World::new(tools).await;
+    let mut world = World::new(tools, nodes).await;
     let mut failed = Vec::new();
-    if passes("up", world.start()).await {
+    if passes(nodes, "up", world.start()).await {
         for (name, case) in wanted {
-            if !passes(name, case(&mut world)).await {
+            if !passes(nodes, name, case(&mut world)).await {
                 failed.push(*name);
                 eprintln!("{}", world.tails());
             }
@@ -108,19 +119,20 @@ async fn a_real_openclaw_answers_through_the_tunnel() {
         failed.push("up");
         eprintln!("{}", world.tails());
     }
-    if !passes("down", world.openclaw.stop()).await {
+    if !passes(nodes, "down", world.openclaw.stop()).await {
         failed.push("down");
     }
-    eprintln!("{:6.1} s          in all", began.elapsed().as_secs_f32());
+    let seconds = began.elapsed().as_secs_f32();
+    eprintln!("{seconds:6.1} s          {nodes:?}: in all");
     assert_eq!(failed, Vec::<&str>::new());
 }
 
 /// Whether it ends without a panic; prints so, and how long it took.
-async fn passes(what: &str, case: impl Future<Output = ()>) -> bool {
+async fn passes(nodes: Nodes, what: &str, case: impl Future<Output = ()>) -> bool {
     let began = Instant::now();
     let passed = AssertUnwindSafe(case).catch_unwind().await.is_ok();
     let verdict = if passed { "ok" } else { "FAILED" };
     let seconds = began.elapsed().as_secs_f32();
-    eprintln!("{seconds:6.1} s  {verdict:6}  {what}");
+    eprintln!("{seconds:6.1} s  {verdict:6}  {nodes:?}: {what}");
     passed
 }

@@ -181,6 +181,8 @@ impl OpenClaw {
             .env("HOME", &self.home)
             .env("TMPDIR", self.home.join("tmp"))
             .env("NO_COLOR", "1")
+            // In a new home the cache is empty: to fill it takes longer than it saves.
+            .env("NODE_DISABLE_COMPILE_CACHE", "1")
             .env(KEY_VARIABLE, &self.key)
             .env("OPENCLAW_HOME", &self.home)
             .env("OPENCLAW_STATE_DIR", self.home.join("state"))
@@ -233,6 +235,7 @@ impl OpenClaw {
                 "mode": "local",
                 "port": self.port,
                 "bind": "loopback",
+                "controlUi": {"enabled": false},
                 "auth": {"mode": "token", "token": "any-token-0123456789abcdef"},
             },
             "agents": {

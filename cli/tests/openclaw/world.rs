@@ -1,5 +1,6 @@
 //! What all cases share: one model server, one gateway, one OpenClaw; and how to wait.
 
+use std::iter;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::time::interval;
 
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, Nodes};
 use crate::model::Model;
 use crate::openclaw::{OpenClaw, Tools};
 use crate::phone::Phone;
@@ -31,10 +32,10 @@ pub struct World {
 
 impl World {
     /// Model and gateway up, OpenClaw installed.
-    pub async fn new(tools: Tools) -> Self {
+    pub async fn new(tools: Tools, nodes: Nodes) -> Self {
         let place = Place(tempfile::tempdir().unwrap());
         let model = Model::start().await;
-        let gateway = Gateway::start(&place).await;
+        let gateway = Gateway::start(&place, nodes).await;
         let openclaw = OpenClaw::install(tools, &place, &model, &gateway).await;
         Self {
             model,
@@ -102,10 +103,12 @@ impl Place {
     }
 }
 
-/// A port that is free now, for a process that has to keep its port.
+/// A port that is free now, for a process that has to keep its port. Linux gives out 32768 and above
+/// to everybody else.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    let mut drawn = iter::repeat_with(|| fastrand::u16(10_000..30_000));
+    let free = drawn.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    free.expect("the draws do not end")
 }
 
 /// Looks again and again until there is something.
