@@ -22,7 +22,8 @@ use anyhow::Context;
 
 const USAGE: &str = "usage: cargo xtask floors | tidy | generate";
 
-fn main() -> ExitCode {
+/// Runs the command that the program is called with.
+pub fn main() -> ExitCode {
     let command = std::env::args().nth(1).unwrap_or_default();
     match run(&command) {
         Ok(findings) if findings.is_empty() => ExitCode::SUCCESS,
