@@ -14,23 +14,37 @@ QUICK := --profile quick --no-default-features -p cli --bin t2b
 PURE_CRATES := -p protocol -p router-core
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
+# Clippy compiles the crates of the workspace for the tests, so lints need no compilation of their own.
+# Warnings are errors. Clippy switches rustc's MIR optimisations off: nothing that is measured or shipped is
+# built this way.
+LINTED_CARGO := RUSTC_WORKSPACE_WRAPPER=clippy-driver \
+	CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__ $(CARGO)
+
+# Most tests wait, for processes or for time.
+THREADS := $(shell echo $$((4 * $$(getconf _NPROCESSORS_ONLN))))
+export NEXTEST_TEST_THREADS := $(THREADS)
+export RUST_TEST_THREADS := $(THREADS)
+
 # nextest where it is installed. Conformance cases, clusters and OpenClaw have stages of their own.
 ifdef NEXTEST
-RUN_TESTS := $(CARGO) nextest run --no-fail-fast
+RUN_TESTS := $(LINTED_CARGO) nextest run --no-fail-fast
 ALL_TESTS := $(RUN_TESTS) --workspace -E 'not (binary(conformance) or binary(openclaw) or binary(cluster) or binary(neighbours))'
 else
-RUN_TESTS := $(CARGO) test --no-fail-fast
+RUN_TESTS := $(LINTED_CARGO) test --no-fail-fast
 ALL_TESTS := $(RUN_TESTS) --workspace --lib --bins --test it --test contract
 endif
 
-# In the order in which they run: the quick ones first.
-STAGES := tools fmt-check clippy floors tidy deny plugin unit doctest conformance neighbours-short nodes e2e
+# In the order in which they run: the quick ones first. Those that are joined by `+` mostly wait, and run
+# beside each other.
+STAGES := tools fmt-check compile floors tidy deny plugin unit doctest conformance neighbours-short \
+	nodes-alone nodes-beside+e2e
 
 .DEFAULT_GOAL := help
 SEEDS ?= 0..500
 SECONDS ?= 60
 
-.PHONY: help peers run cluster neighbours test check generate simulate simulate-bugs bench bench-relay bench-idle bench-instructions bench-tenants bench-criterion fmt pure plugin-build nightly builds $(STAGES)
+.PHONY: help peers run cluster neighbours test check generate simulate simulate-bugs bench bench-relay bench-idle bench-instructions bench-tenants bench-criterion fmt pure plugin-build nightly builds clippy nodes cold \
+	$(subst +, ,$(STAGES))
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +61,9 @@ test: export TEST_REQUIRE_TOOLS := 1
 test: ## everything that CI runs; installs what it needs
 	@MAKE="$(MAKE)" scripts/stages.sh $(STAGES)
 
+cold: ## make test in a fresh clone of this commit, where nothing is built or installed
+	@scripts/cold.sh
+
 check: ## the fast loop: format, clippy, tests of the pure floors, floors, tidy
 	@MAKE="$(MAKE)" scripts/stages.sh fmt-check clippy pure floors tidy
 
@@ -54,7 +71,7 @@ fmt: ## formats all code
 	@$(CARGO) fmt --all
 
 generate: ## writes the generated files
-	@$(CARGO) xtask generate
+	@$(LINTED_CARGO) xtask generate
 
 simulate: ## a cluster under SEEDS=A..B for SECONDS each, or REPLAY=seed; see simulation/README.md
 	$(CARGO) run --profile simulate -p simulation -- --seconds $(SECONDS) \
@@ -80,11 +97,11 @@ bench-tenants: ## a node of 100,000 tenants against one of 100; 20 seconds
 bench-idle: ## memory and CPU of 10,000 idle sockets; 2 minutes
 	$(CARGO) run --release -p benches -- idle
 
-deny unit conformance nodes: tools
+deny unit conformance nodes nodes-alone nodes-beside: tools
 conformance: export TEST_KOSOKU := $(CURDIR)/.cache/python/bin/kosoku
 unit: export TEST_PYTHON := $(CURDIR)/.cache/python/bin/python
 unit: export TEST_NODE := $(NODE_BIN)/node
-unit nodes: export TEST_REDIS := $(CURDIR)/.cache/redis/redis-server
+unit nodes nodes-alone nodes-beside: export TEST_REDIS := $(CURDIR)/.cache/redis/redis-server
 
 peers: ## unpacks nats-server and mosquitto into .cache/, to be measured beside the gateway
 	@scripts/peers.sh
@@ -95,20 +112,27 @@ tools: ## installs what the checks need into .cache/
 fmt-check: ## checks the format
 	$(CARGO) fmt --all --check
 
-clippy: ## lints; warnings are errors
+compile: ## compiles all crates and tests, with lints; warnings are errors
+	$(LINTED_CARGO) build --workspace --all-targets --locked
+
+clippy: ## lints without compiling; warnings are errors
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 floors: ## no crate imports upward; the pure floors stay pure
-	$(CARGO) xtask floors
+	$(LINTED_CARGO) xtask floors
 
 tidy: ## tables documented, generated files current, words, links; sizes
-	$(CARGO) xtask tidy
+	$(LINTED_CARGO) xtask tidy
 
 deny: ## bans, licences, sources of all dependencies
 	$(CARGO) deny --locked check --hide-inclusion-graph bans licenses sources
 
-plugin-build: tools ## compiles the OpenClaw plugin
+# npm writes this file when all is installed.
+PLUGIN_MODULES := openclaw-plugin/node_modules/.package-lock.json
+$(PLUGIN_MODULES): openclaw-plugin/package-lock.json | tools
 	$(NPM) ci --prefer-offline --no-audit --no-fund --loglevel=error
+
+plugin-build: tools $(PLUGIN_MODULES) ## compiles the OpenClaw plugin
 	$(NPM) run build
 
 plugin: plugin-build ## checks and tests the OpenClaw plugin
@@ -122,17 +146,20 @@ unit: ## unit and integration tests of all crates
 	$(ALL_TESTS)
 
 doctest: ## examples in docstrings
-	$(CARGO) test --workspace --doc
+	$(LINTED_CARGO) test --workspace --doc
 
 conformance: ## the WebSocket conformance cases
-	$(CARGO) test --workspace --test conformance
+	$(LINTED_CARGO) test --workspace --test conformance
 
-nodes: export TEST_REQUIRE_TOOLS := 1
+nodes nodes-alone nodes-beside: export TEST_REQUIRE_TOOLS := 1
+nodes-alone: export TEST_PLACE := alone
+nodes-beside: export TEST_PLACE := beside
 nodes: ## several gateways on one Redis, over a bad network
-	$(CARGO) test --workspace --test cluster -- --nocapture
+nodes nodes-alone nodes-beside:
+	$(LINTED_CARGO) test --workspace --test cluster -- --nocapture
 
 neighbours-short: ## noisy-neighbour tests, short version; part of make test
-	$(CARGO) test --workspace --test neighbours -- --nocapture
+	$(LINTED_CARGO) test --workspace --test neighbours -- --nocapture
 
 neighbours: tools ## noisy-neighbour tests in full; times must pass, so it needs an idle machine
 	TEST_FULL=1 $(CARGO) test --profile quick --no-default-features -p cli --test neighbours -- --nocapture
@@ -143,12 +170,11 @@ builds: export TEST_REQUIRE_TOOLS := 1
 builds: export TEST_REDIS := $(CURDIR)/.cache/redis/redis-server
 builds: export TEST_CASE := builds
 builds: tools ## the commit of simulation/previous-release and this one as one cluster
-	TEST_PREVIOUS="$$(scripts/previous.sh)" $(CARGO) test --workspace --test cluster -- --nocapture
+	TEST_PREVIOUS="$$(scripts/previous.sh)" $(LINTED_CARGO) test --workspace --test cluster -- --nocapture
 
 e2e: export TEST_NODE := $(NODE_BIN)/node
 e2e: export TEST_OPENCLAW := $(OPENCLAW)
 e2e: export TEST_REQUIRE_TOOLS := 1
 e2e: export TEST_REDIS := $(CURDIR)/.cache/redis/redis-server
 e2e: plugin-build ## a real OpenClaw behind a real gateway, then with its clients on another node
-	TEST_NODES=1 $(CARGO) test --workspace --test openclaw -- --nocapture
-	TEST_NODES=2 $(CARGO) test --workspace --test openclaw -- --nocapture
+	$(LINTED_CARGO) test --workspace --test openclaw -- --nocapture
