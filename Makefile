@@ -17,13 +17,12 @@ NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 # Clippy compiles the crates of the workspace for the tests, so lints need no compilation of their own.
 # Warnings are errors. Clippy switches rustc's MIR optimisations off: nothing that is measured or shipped is
 # built this way.
-LINTED_CARGO := RUSTC_WORKSPACE_WRAPPER=clippy-driver \
+LINTED_CARGO ?= RUSTC_WORKSPACE_WRAPPER=clippy-driver \
 	CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__ $(CARGO)
 
-# Most tests wait, for processes or for time.
-THREADS := $(shell echo $$((4 * $$(getconf _NPROCESSORS_ONLN))))
-export NEXTEST_TEST_THREADS := $(THREADS)
-export RUST_TEST_THREADS := $(THREADS)
+# Most tests wait, for processes or for time. Only for nextest, where each test is a process: one test of
+# loadtest counts the threads of its process.
+export NEXTEST_TEST_THREADS := $(shell echo $$((4 * $$(getconf _NPROCESSORS_ONLN))))
 
 # nextest where it is installed. Conformance cases, clusters and OpenClaw have stages of their own.
 ifdef NEXTEST
@@ -64,6 +63,8 @@ test: ## everything that CI runs; installs what it needs
 cold: ## make test in a fresh clone of this commit, where nothing is built or installed
 	@scripts/cold.sh
 
+# Clippy has a stage of its own here, so the tests are compiled without lints.
+check: export LINTED_CARGO := $(CARGO)
 check: ## the fast loop: format, clippy, tests of the pure floors, floors, tidy
 	@MAKE="$(MAKE)" scripts/stages.sh fmt-check clippy pure floors tidy
 
