@@ -54,7 +54,12 @@ pub fn cpu_of_this_thread() -> Result<u64> {
 pub fn switches_of(pid: u32) -> Result<(u64, u64)> {
     let mut sum = (0, 0);
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-        let text = fs::read_to_string(task?.path().join("status"))?;
+        let text = match fs::read_to_string(task?.path().join("status")) {
+            Ok(text) => text,
+            // The thread ended meanwhile.
+            Err(error) if is_gone(&error) => continue,
+            Err(error) => return Err(error.into()),
+        };
         let value = |name: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(name));
             line.and_then(|it| it.trim().parse::<u64>().ok())
@@ -64,6 +69,13 @@ pub fn switches_of(pid: u32) -> Result<(u64, u64)> {
         sum.1 += value("nonvoluntary_ctxt_switches:");
     }
     Ok(sum)
+}
+
+/// Whether the thread that a file of /proc is about has ended: before the file was opened, or behind
+/// that (`ESRCH`).
+fn is_gone(error: &std::io::Error) -> bool {
+    const ESRCH: i32 = 3;
+    error.kind() == std::io::ErrorKind::NotFound || error.raw_os_error() == Some(ESRCH)
 }
 
 /// Time that all cores were busy since the machine started, in steps of 10 ms.
