@@ -57,7 +57,7 @@ pub enum Outbound {
     Presence(Arc<Shared<BotStatus>>),
 }
 
-/// What a connection is told that is no message, acknowledgement, refusal or presence.
+/// The less frequent things that a connection is told.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     /// The socket is open.
@@ -72,7 +72,7 @@ pub enum Answer {
     BotUnregistered(BotUnregistered),
     /// It is told of the bot's changes.
     Subscribed(Subscription),
-    /// It is not.
+    /// It is no longer told of them.
     Unsubscribed(Subscription),
     /// A page of bots.
     Bots(BotsPage),
@@ -121,7 +121,7 @@ pub enum OutboundKind {
     Message,
     /// A partial or typing: a newer one of its stream replaces a waiting one.
     Partial,
-    /// A bot's change. Refused, it is made anew once the queue has room.
+    /// A bot's change. If the queue is full, the newest one is sent once there is room.
     Presence,
 }
 
@@ -142,12 +142,11 @@ impl Outbound {
     }
 }
 
-/// What is told in a few words is charged with, bytes.
+/// What every value is charged for its members other than a body or a page, bytes.
 const SMALL_BYTES: usize = 256;
 
 impl Outbound {
-    /// How much it holds until it is taken by whoever is told it as it is, bytes. Bots of a page are the
-    /// tenant's own and shared.
+    /// What a queue is charged for it if it is queued as a value, not as a frame, bytes.
     pub fn charged_bytes(&self) -> usize {
         let more = match self {
             Outbound::Delivery(envelope) => envelope.message.body.len(),
@@ -172,7 +171,8 @@ impl Outbound {
         SMALL_BYTES + more
     }
 
-    /// The same, to be kept: a body lies in the buffer that it was read into.
+    /// The same with a body of its own. The body of a delivery is a slice of the read buffer, which
+    /// must not be kept.
     #[must_use]
     pub fn detach(self) -> Self {
         let Outbound::Delivery(envelope) = self else {
@@ -231,11 +231,11 @@ impl From<Rejected> for Refusal {
     }
 }
 
-/// A text that is written once. Two who ask for it at the same time write it one after the other:
-/// nobody waits for more than that.
+/// A text that is written once. If two threads ask for it at the same time, one writes it and the other
+/// waits for that.
 #[expect(
     clippy::disallowed_types,
-    reason = "what is shared by connections is written by whichever thread comes first"
+    reason = "threads share the value, and the first one writes its text"
 )]
 type WrittenOnce = std::sync::OnceLock<Bytes>;
 
@@ -265,16 +265,16 @@ impl<T> Shared<T> {
         self.value
     }
 
-    /// The text for one of those who are told; the last of them takes it along.
+    /// The text for one recipient. The last recipient takes it out of the value.
     pub(crate) fn t2b(mut shared: Arc<Self>, write: impl FnOnce(&T) -> Bytes) -> Bytes {
-        // A text that two have costs an allocation more, and most messages have one recipient.
+        // To share a text costs one more allocation, and most messages have one recipient.
         if let Some(Self { value, t2b }) = Arc::get_mut(&mut shared) {
             return t2b.take().unwrap_or_else(|| write(value));
         }
         shared.t2b.get_or_init(|| write(&shared.value)).clone()
     }
 
-    /// The same, kept for those who are told later.
+    /// The text, which stays in the value.
     pub(crate) fn t2b_kept(&self, write: impl FnOnce(&T) -> Bytes) -> &Bytes {
         self.t2b.get_or_init(|| write(&self.value))
     }

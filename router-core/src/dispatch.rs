@@ -1,4 +1,4 @@
-//! The loop that hands effects to whoever performs them, and reports back what came of them.
+//! The loop that hands effects to a performer and reports their outcomes to the machine.
 //!
 //! The gateway, the simulation, the benchmarks and the tests drive their machines through it, so
 //! that all of them perform effects in the same order. A performer has one method for each effect.
@@ -25,7 +25,7 @@ use crate::{Session, Shard, session, shard};
 pub trait SessionPerformer {
     /// The session.
     fn session(&mut self) -> &mut Session;
-    /// Verifies a credential.
+    /// Verifies a credential. Errors: why it is refused.
     fn verify(&mut self, credential: &Credential) -> Result<Grant, AuthError>;
     /// Hands the connection to its tenant.
     fn join(&mut self, join: Box<Join>);
@@ -61,7 +61,7 @@ pub trait TenantPerformer {
     ///
     /// # Errors
     ///
-    /// The message and what is to be said of it, if the lane does not take it.
+    /// The message and its outcome, if the lane does not take it.
     fn publish(&mut self, node: BootId, parcel: Parcel) -> Result<(), (Parcel, Settled)>;
     /// Puts a partial or typing onto the lane to another node, or drops it.
     fn publish_best_effort(

@@ -94,7 +94,7 @@ pub enum TenantEffect {
         /// The message.
         parcel: Parcel,
     },
-    /// Put a partial or typing onto the lane to another node. Nobody is told what became of it.
+    /// Put a partial or typing onto the lane to another node. Its outcome is not reported.
     PublishBestEffort {
         /// Whose.
         tenant: TenantId,

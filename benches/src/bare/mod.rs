@@ -208,7 +208,7 @@ impl House {
     pub fn say(&mut self, socket: Socket, text: Bytes) {
         let received = Received {
             bytes: text.len(),
-            frame: decode(&text).map_err(Box::new),
+            frame: decode(&text),
         };
         self.input(socket, Input::Received(received));
     }

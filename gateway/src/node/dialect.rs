@@ -49,7 +49,7 @@ impl Dialect for T2b {
         match message {
             Message::Text(text) => self.member.received(Received {
                 bytes: text.len(),
-                frame: decode(&text).map_err(Box::new),
+                frame: decode(&text),
             }),
             Message::Ping(_) | Message::Pong(_) => self.member.input(Input::Alive),
             Message::Binary(_) => Flow::Close(CloseCode::Unsupported),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::value::{BAD_FRAME, Refusal, bad, frame_id, given, id, inside, missing, pick, wrong};
+use super::value::{BAD_FRAME, FrameFault, bad, frame_id, given, id, inside, missing, pick, wrong};
 use super::{message, requests};
 use crate::error::ErrorCode;
 use crate::frame::{Frame, Request, Send, SendKind};
@@ -70,9 +70,9 @@ pub(super) struct Data<'a> {
     pub(super) members: &'a [Member],
 }
 
-const INVALID_FRAME_ID: Refusal = wrong(ErrorCode::InvalidId, Rule::FrameId);
+const INVALID_FRAME_ID: FrameFault = wrong(ErrorCode::InvalidId, Rule::FrameId);
 
-fn frame(text: &Bytes, walk: &Walk, walked: Result<(), Malformed>) -> Result<Frame, Refusal> {
+fn frame(text: &Bytes, walk: &Walk, walked: Result<(), Malformed>) -> Result<Frame, FrameFault> {
     walked.map_err(|Malformed| BAD_FRAME)?;
     let names = ["type", "data", "id", "timestamp"];
     let [kind, data, id, _timestamp] = pick(text, &walk.frame, names)?;
@@ -99,7 +99,7 @@ fn frame(text: &Bytes, walk: &Walk, walked: Result<(), Malformed>) -> Result<Fra
     Ok(Frame { id, request })
 }
 
-fn request(kind: &[u8], data: &Data<'_>) -> Result<Request, Refusal> {
+fn request(kind: &[u8], data: &Data<'_>) -> Result<Request, FrameFault> {
     let send = |kind| message::read(kind, data).map(Request::Send);
     match kind {
         b"message" => send(SendKind::Message),
@@ -124,7 +124,7 @@ fn request(kind: &[u8], data: &Data<'_>) -> Result<Request, Refusal> {
 
 impl<'a> Data<'a> {
     /// The object as written; absent: an empty one. Errors: `bad_frame` if it is another value.
-    pub(super) fn object(&self) -> Result<&'a [u8], Refusal> {
+    pub(super) fn object(&self) -> Result<&'a [u8], FrameFault> {
         let Some(span) = self.span else {
             return Ok(b"{}");
         };
@@ -140,7 +140,7 @@ impl<'a> Data<'a> {
     pub(super) fn pick<const N: usize>(
         &self,
         names: [&str; N],
-    ) -> Result<[Option<&'a [u8]>; N], Refusal> {
+    ) -> Result<[Option<&'a [u8]>; N], FrameFault> {
         self.object()?;
         let text: &'a [u8] = self.text;
         Ok(pick(text, self.members, names)?.map(|span| given(text, span)))

@@ -14,7 +14,7 @@ use crate::envelope::Envelope;
 use crate::frame::{
     AckStatus, ClientFrame, ErrorData, SendKind, ServerMessage, Status, TypedStatus,
 };
-use crate::ids::{FrameId, MessageId, Written};
+use crate::ids::{BotId, FrameId, MessageId, Written};
 use crate::outbound::{Answer, BotsPage, Outbound, Refusal, Shared};
 use crate::presence::BotInfo;
 use crate::rule;
@@ -163,14 +163,8 @@ fn bots_list(page: &BotsPage, id: Option<&FrameId>, now_ms: u64) -> Bytes {
     let request_id = page.request_id.as_deref().map(escaped);
     let entries: Vec<&Bytes> = page.bots.iter().map(|bot| bot.t2b_kept(bot_info)).collect();
     joined!(|out| {
-        out.put(r#"{"type":"status","data":{"type":"bots_list","bots":["#);
-        for (at, entry) in entries.iter().enumerate() {
-            out.put(if at == 0 { "" } else { "," }).put(entry);
-        }
-        out.put("]");
-        if let Some(cursor) = &page.next_cursor {
-            out.put(r#","nextCursor":""#).put(cursor.as_str()).put("\"");
-        }
+        out.put(r#"{"type":"status","data":{"type":"bots_list","#);
+        put_bots(out, &entries, page.next_cursor.as_ref());
         if let Some(request_id) = &request_id {
             out.put(r#","requestId":""#)
                 .put(request_id.as_bytes())
@@ -191,16 +185,21 @@ fn bots_list(page: &BotsPage, id: Option<&FrameId>, now_ms: u64) -> Bytes {
 pub fn bot_page(page: &BotsPage) -> Bytes {
     let entries: Vec<&Bytes> = page.bots.iter().map(|bot| bot.t2b_kept(bot_info)).collect();
     joined!(|out| {
-        out.put(r#"{"bots":["#);
-        for (at, entry) in entries.iter().enumerate() {
-            out.put(if at == 0 { "" } else { "," }).put(entry);
-        }
-        out.put("]");
-        if let Some(cursor) = &page.next_cursor {
-            out.put(r#","nextCursor":""#).put(cursor.as_str()).put("\"");
-        }
+        out.put("{");
+        put_bots(out, &entries, page.next_cursor.as_ref());
         out.put("}");
     })
+}
+
+fn put_bots(out: &mut impl Pieces, entries: &[&Bytes], next_cursor: Option<&BotId>) {
+    out.put(r#""bots":["#);
+    for (at, entry) in entries.iter().enumerate() {
+        out.put(if at == 0 { "" } else { "," }).put(entry);
+    }
+    out.put("]");
+    if let Some(cursor) = next_cursor {
+        out.put(r#","nextCursor":""#).put(cursor.as_str()).put("\"");
+    }
 }
 
 /// Any frame of the gateway.
@@ -358,7 +357,6 @@ mod tests {
     use super::*;
 
     use crate::error::ErrorCode;
-    use crate::ids::BotId;
     use crate::presence::{BotState, BotsList};
 
     #[test]

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::decode::Data;
-use super::value::{Refusal, bad, inside, missing, twice, word, wrong};
+use super::value::{FrameFault, bad, inside, missing, twice, word, wrong};
 use crate::error::ErrorCode;
 use crate::frame::{Body, Message, Send, SendKind};
 use crate::ids::{InvalidId, MessageId, Name, StreamId};
@@ -19,7 +19,7 @@ use crate::limits::PARTIAL_BYTES_MAX;
 use crate::rule::Rule;
 
 /// Reads a frame of the message family.
-pub(super) fn read(kind: SendKind, data: &Data<'_>) -> Result<Send, Refusal> {
+pub(super) fn read(kind: SendKind, data: &Data<'_>) -> Result<Send, FrameFault> {
     data.object()?;
     let (known, body) = sort(kind, data)?;
     let to = needed(known.to, Rule::To)?;
@@ -111,7 +111,7 @@ impl<'a> Known<'a> {
     }
 
     /// Which part of how many it is.
-    fn check_message(&self) -> Result<Option<(u64, u64)>, Refusal> {
+    fn check_message(&self) -> Result<Option<(u64, u64)>, FrameFault> {
         if given(self.text).is_some_and(|raw| inside(raw).is_none()) {
             return Err(bad(Rule::Text));
         }
@@ -126,7 +126,7 @@ impl<'a> Known<'a> {
         }
     }
 
-    fn check_partial(&self) -> Result<(), Refusal> {
+    fn check_partial(&self) -> Result<(), FrameFault> {
         needed(self.stream_id, Rule::StreamId)?;
         let seq = needed(self.seq, Rule::Seq)?;
         optional_natural(Some(seq), Rule::Seq)?;
@@ -139,14 +139,14 @@ impl<'a> Known<'a> {
         flag(self.end, Rule::End)
     }
 
-    fn check_typing(&self) -> Result<(), Refusal> {
+    fn check_typing(&self) -> Result<(), FrameFault> {
         let active = needed(self.active, Rule::Active)?;
         flag(Some(active), Rule::Active)
     }
 }
 
 /// Sorts the members into the known ones and the body: its runs of neighbours without the reserved.
-fn sort<'a>(kind: SendKind, data: &Data<'a>) -> Result<(Known<'a>, Body), Refusal> {
+fn sort<'a>(kind: SendKind, data: &Data<'a>) -> Result<(Known<'a>, Body), FrameFault> {
     let text: &'a [u8] = data.text;
     let origin = data.span.map_or(0, |span| span.start);
     let mut known = Known::default();
@@ -185,7 +185,7 @@ fn given(raw: Option<&[u8]>) -> Option<&[u8]> {
     raw.filter(|raw| *raw != b"null")
 }
 
-fn needed(raw: Option<&[u8]>, rule: Rule) -> Result<&[u8], Refusal> {
+fn needed(raw: Option<&[u8]>, rule: Rule) -> Result<&[u8], FrameFault> {
     given(raw).ok_or(missing(rule))
 }
 
@@ -193,17 +193,17 @@ fn optional_word<T>(
     raw: Option<&[u8]>,
     parse: fn(&str) -> Result<T, InvalidId>,
     rule: Rule,
-) -> Result<Option<T>, Refusal> {
+) -> Result<Option<T>, FrameFault> {
     given(raw).map(|raw| word(raw, parse, rule)).transpose()
 }
 
-fn optional_natural(raw: Option<&[u8]>, rule: Rule) -> Result<Option<u64>, Refusal> {
+fn optional_natural(raw: Option<&[u8]>, rule: Rule) -> Result<Option<u64>, FrameFault> {
     given(raw)
         .map(|raw| natural(raw).ok_or(bad(rule)))
         .transpose()
 }
 
-fn flag(raw: Option<&[u8]>, rule: Rule) -> Result<(), Refusal> {
+fn flag(raw: Option<&[u8]>, rule: Rule) -> Result<(), FrameFault> {
     match given(raw) {
         None | Some(b"true" | b"false") => Ok(()),
         Some(_) => Err(bad(rule)),

@@ -6,7 +6,7 @@
 use serde::de::DeserializeOwned;
 
 use super::decode::Data;
-use super::value::{BAD_FRAME, Refusal, bad, missing, string, wrong};
+use super::value::{BAD_FRAME, FrameFault, bad, missing, string, wrong};
 use crate::connect::{Acks, Auth, Resume};
 use crate::error::ErrorCode;
 use crate::integer::natural;
@@ -51,12 +51,12 @@ const STATUS: [Known; 3] = [
     (Rule::Cursor, is_text),
 ];
 
-pub(super) fn auth(data: &Data<'_>) -> Result<Auth, Refusal> {
+pub(super) fn auth(data: &Data<'_>) -> Result<Auth, FrameFault> {
     members(data, AUTH)?;
     parse(data)
 }
 
-pub(super) fn register_bot(data: &Data<'_>) -> Result<RegisterBot, Refusal> {
+pub(super) fn register_bot(data: &Data<'_>) -> Result<RegisterBot, FrameFault> {
     let [bot_id, config, ..] = members(data, REGISTER_BOT)?;
     bot_id.ok_or(missing(Rule::BotId))?;
     let size = config.map(<[u8]>::len);
@@ -75,13 +75,13 @@ pub(super) fn register_bot(data: &Data<'_>) -> Result<RegisterBot, Refusal> {
     Ok(bot)
 }
 
-pub(super) fn bot_ref(data: &Data<'_>) -> Result<BotRef, Refusal> {
+pub(super) fn bot_ref(data: &Data<'_>) -> Result<BotRef, FrameFault> {
     let [bot_id] = members(data, BOT_REF)?;
     bot_id.ok_or(missing(Rule::BotId))?;
     parse(data)
 }
 
-pub(super) fn list_bots(data: &Data<'_>) -> Result<ListBots, Refusal> {
+pub(super) fn list_bots(data: &Data<'_>) -> Result<ListBots, FrameFault> {
     members(data, LIST_BOTS)?;
     let list: ListBots = parse(data)?;
     let size = list.request_id.as_ref().map(String::len);
@@ -89,7 +89,7 @@ pub(super) fn list_bots(data: &Data<'_>) -> Result<ListBots, Refusal> {
     Ok(list)
 }
 
-pub(super) fn status(data: &Data<'_>) -> Result<StatusRequest, Refusal> {
+pub(super) fn status(data: &Data<'_>) -> Result<StatusRequest, FrameFault> {
     let [request, ..] = members(data, STATUS)?;
     request.ok_or(missing(Rule::StatusRequest))?;
     parse(data)
@@ -99,7 +99,7 @@ pub(super) fn status(data: &Data<'_>) -> Result<StatusRequest, Refusal> {
 pub(super) fn members<'a, const N: usize>(
     data: &Data<'a>,
     known: [Known; N],
-) -> Result<[Option<&'a [u8]>; N], Refusal> {
+) -> Result<[Option<&'a [u8]>; N], FrameFault> {
     let values = data.pick(known.map(|(rule, _)| rule.field()))?;
     for (value, (rule, is_good)) in values.iter().zip(known) {
         if value.is_some_and(|raw| !is_good(raw)) {
@@ -113,7 +113,7 @@ pub(super) fn members<'a, const N: usize>(
     Ok(values)
 }
 
-fn parse<T: DeserializeOwned>(data: &Data<'_>) -> Result<T, Refusal> {
+fn parse<T: DeserializeOwned>(data: &Data<'_>) -> Result<T, FrameFault> {
     serde_json::from_slice(data.object()?).map_err(|_| BAD_FRAME)
 }
 
@@ -130,7 +130,7 @@ pub(super) fn reads<T: DeserializeOwned>(raw: &[u8]) -> bool {
     serde_json::from_slice::<T>(raw).is_ok()
 }
 
-fn at_most(size: Option<usize>, size_max: usize, rule: Rule) -> Result<(), Refusal> {
+fn at_most(size: Option<usize>, size_max: usize, rule: Rule) -> Result<(), FrameFault> {
     if size.unwrap_or(0) <= size_max {
         Ok(())
     } else {

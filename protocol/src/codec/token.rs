@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::Rejected;
 use super::decode::Data;
 use super::requests::{Known, is_text, members, reads};
-use super::value::{BAD_FRAME, Refusal, bad, position};
+use super::value::{BAD_FRAME, FrameFault, bad, position};
 use crate::error::ErrorCode;
 use crate::http::{TokenRequest, TokenScope};
 use crate::integer::natural;
@@ -38,7 +38,7 @@ pub fn decode_token_request(text: &Bytes) -> Result<TokenRequest, Rejected> {
     })
 }
 
-fn read(data: &Data<'_>) -> Result<TokenRequest, Refusal> {
+fn read(data: &Data<'_>) -> Result<TokenRequest, FrameFault> {
     let Some(span) = data.span else {
         return Err(BAD_FRAME);
     };

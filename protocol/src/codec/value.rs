@@ -9,39 +9,39 @@ use crate::rule::{Fault, Rule};
 
 /// Why a frame is refused; [`Rejected`](super::Rejected) adds whose frame it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct FrameFault {
     pub(super) code: ErrorCode,
     pub(super) fault: Option<Fault>,
 }
 
 /// The text is no frame, and no member alone is to blame.
-pub(super) const BAD_FRAME: Refusal = Refusal {
+pub(super) const BAD_FRAME: FrameFault = FrameFault {
     code: ErrorCode::BadFrame,
     fault: None,
 };
 
 /// A member that breaks its rule.
-pub(super) const fn wrong(code: ErrorCode, rule: Rule) -> Refusal {
+pub(super) const fn wrong(code: ErrorCode, rule: Rule) -> FrameFault {
     let fault = Some(Fault::of(rule));
-    Refusal { code, fault }
+    FrameFault { code, fault }
 }
 
 /// A member that is of another type or out of its range.
-pub(super) const fn bad(rule: Rule) -> Refusal {
+pub(super) const fn bad(rule: Rule) -> FrameFault {
     wrong(ErrorCode::BadFrame, rule)
 }
 
 /// A member that is needed and absent.
-pub(super) const fn missing(rule: Rule) -> Refusal {
+pub(super) const fn missing(rule: Rule) -> FrameFault {
     wrong(ErrorCode::MissingField, rule)
 }
 
 /// A member of ours that is given again.
 #[cold]
-pub(super) fn twice(name: &[u8]) -> Refusal {
+pub(super) fn twice(name: &[u8]) -> FrameFault {
     let mut rules = Rule::ALL.iter();
     let rule = rules.find(|rule| rule.field().as_bytes() == name);
-    Refusal {
+    FrameFault {
         code: ErrorCode::BadFrame,
         fault: rule.copied().map(Fault::twice),
     }
@@ -58,7 +58,7 @@ pub(super) fn pick<const N: usize>(
     text: &[u8],
     members: &[Member],
     names: [&str; N],
-) -> Result<[Option<Span>; N], Refusal> {
+) -> Result<[Option<Span>; N], FrameFault> {
     let mut found = [None; N];
     for member in members {
         let Some(at) = position(text, member, &names) else {
@@ -98,7 +98,7 @@ pub(super) fn word<T>(
     raw: &[u8],
     parse: fn(&str) -> Result<T, InvalidId>,
     rule: Rule,
-) -> Result<T, Refusal> {
+) -> Result<T, FrameFault> {
     let written = inside(raw).and_then(|raw| std::str::from_utf8(raw).ok());
     match written.map(parse) {
         Some(Ok(word)) => Ok(word),

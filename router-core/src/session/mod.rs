@@ -74,8 +74,8 @@ pub enum Input {
 pub struct Received {
     /// How long the message is, bytes: a long one weighs more than one frame.
     pub bytes: usize,
-    /// What is asked, or why that is not understood. In a box, as few are, and all are moved.
-    pub frame: Result<Frame, Box<Rejected>>,
+    /// What is asked, or why that is not understood.
+    pub frame: Result<Frame, Rejected>,
 }
 
 /// What can be asked over HTTP. Its answer is a frame all the same.
@@ -275,7 +275,7 @@ impl Session {
                 if is_large {
                     fx.push(SessionEffect::Note(Fact::Unpaid));
                 }
-                self.reject(*rejected, fx);
+                self.reject(rejected, fx);
             }
             (Err(rejected), Err(retry_ms)) => {
                 let refusal = Refusal::rate(retry_ms).of(rejected.message_id);

@@ -62,7 +62,7 @@ impl Tenant {
         }
     }
 
-    /// The store released what the dead had, or could not: then it is told again, as nothing else tells it.
+    /// Asks the store again if it did not release what dead nodes held: nothing else repeats that request.
     pub(super) fn reaped(&mut self, env: &Env<'_>, reply: &Reply) {
         if *reply != Reply::Done {
             self.reap_soon(env);

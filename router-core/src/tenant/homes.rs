@@ -38,7 +38,7 @@ impl Tenant {
         // Its event came first, and a later one behind it.
         let is_over = known.is_some_and(|known| known.about.epoch > claimed.epoch);
         // A claim that nobody asked for is made for a socket that holds the bot. One that lost it meanwhile
-        // was told so, and must not be its home again without a word.
+        // was told so, and must not become its home again silently.
         let conn = self.routes.connection(claimed.conn);
         let is_home =
             conn.is_some_and(|conn| asked.is_some() || conn.bots.contains(&registration.info.id));

@@ -221,8 +221,9 @@ fn an_event_of_a_tenant_that_is_forgotten_ends_its_subscription() {
     assert_eq!(w.unloaded.len(), 2, "it is back");
 }
 
-/// The node claims a bot again whose claim a dead node's burial took from it. Meanwhile the dead one,
-/// which does not know yet that it is dead, claims the bot too, and the socket is told that it lost it.
+/// The store released the bot, as its last holder was a node that was removed. So this node claims it again for
+/// its own socket. Before the store answers, the removed node claims the bot too, and the socket is told
+/// that it lost the bot.
 #[test]
 fn a_bot_that_was_lost_while_its_node_claimed_it_again_is_released() {
     let mut w = World::of_three();

@@ -45,7 +45,7 @@ impl World {
             self.log.push(Event::Fed(key, text.clone()));
             let received = Received {
                 bytes: text.len(),
-                frame: decode(&text).map_err(Box::new),
+                frame: decode(&text),
             };
             self.session(key, SessionInput::Received(received));
         }

@@ -96,7 +96,7 @@ impl Machine {
             outside.onlooker.said(key, &said, outside.now_ms);
             let received = Received {
                 bytes: text.len(),
-                frame: decode(&text).map_err(Box::new),
+                frame: decode(&text),
             };
             self.session(outside, key, SessionInput::Received(received));
         }
