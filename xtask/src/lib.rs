@@ -4,11 +4,13 @@
 //! | --- | --- |
 //! | `floors` | no crate imports upward; the pure floors stay pure ([`floors`]) |
 //! | `tidy` | tables documented, generated files current, no forbidden words, links whole ([`tidy`]) |
+//! | `structure` | imports between files, type names, visibility, sizes ([`tidy::structure`]) |
 //! | `generate` | writes every generated file ([`generated`]) |
 //!
 //! What compilers, clippy and cargo-deny can check is not repeated here. The order in which all
 //! checks run is the Makefile's.
 
+mod code;
 mod floors;
 mod generated;
 mod purity;
@@ -20,7 +22,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-const USAGE: &str = "usage: cargo xtask floors | tidy | generate";
+const USAGE: &str = "usage: cargo xtask floors | tidy | structure | generate";
 
 /// Runs the command that the program is called with.
 pub fn main() -> ExitCode {
@@ -55,6 +57,7 @@ fn run(command: &str) -> anyhow::Result<Vec<String>> {
             Ok(findings)
         }
         "tidy" => tidy::run(&root),
+        "structure" => tidy::structure(&root),
         "generate" => {
             for file in generated::files() {
                 let path = root.join(file.path);

@@ -1,6 +1,6 @@
 //! Relative links in Markdown lead to a file that is there. Anchors and other sites are not looked at.
 
-use super::Files;
+use crate::code::Files;
 
 /// One sentence for each relative link that leads nowhere; `exists` answers for a path of the
 /// workspace, files and folders alike.

@@ -6,19 +6,22 @@
 //! | [`generated`](crate::generated) | a generated file that is not current |
 //! | [`words`] | words that belong in no tracked file, sleeps in tests |
 //! | [`links`] | relative links that lead nowhere |
-//! | [`sizes`] | nothing: it only reports how large files and functions are |
+//! | [`cycles`] | files of a crate that import each other |
+//! | [`type_names`] | a type name that a package has twice |
+//! | [`visibility`] | a public item that no other crate names |
+//! | [`sizes`] | files and functions that are too large |
 
+mod cycles;
 mod links;
 mod sizes;
+mod type_names;
+mod visibility;
 mod words;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::code::{self, Files};
 use crate::{generated, tables, workspace};
-
-/// The tracked text files: path relative to the workspace, and content.
-type Files = BTreeMap<String, String>;
 
 /// Runs every check, prints the report of sizes, and returns what is to be mended.
 ///
@@ -33,10 +36,24 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<Vec<String>> {
     );
     findings.extend(words::findings(&files));
     findings.extend(links::findings(&files, |path| root.join(path).exists()));
-    println!("{}", sizes::report(&files));
     if findings.is_empty() {
         println!("tidy: {} text files, nothing to mend", files.len());
     }
+    Ok(findings)
+}
+
+/// Checks the structure of the code, prints the report of sizes, and returns what is to be mended.
+///
+/// Errors: as [`run`], and a Rust file that the grammar does not allow.
+pub(crate) fn structure(root: &Path) -> anyhow::Result<Vec<String>> {
+    let files = read_texts(root)?;
+    let crates = code::crates(&files)?;
+    let mut findings = cycles::findings(&crates);
+    findings.extend(type_names::findings(&crates));
+    findings.extend(visibility::findings(&crates, &files));
+    let sizes = sizes::Sizes::measure(&files)?;
+    findings.extend(sizes.findings());
+    println!("{}", sizes.report());
     Ok(findings)
 }
 

@@ -1,86 +1,128 @@
-//! How large the source files and functions are: reported, never judged.
+//! How large the Rust files and functions are.
 //!
-//! The code is formatted, so a function ends at the first `}` in the column where it began: no
-//! parser is needed.
+//! | rule | limit |
+//! | --- | --- |
+//! | a file | at most 400 lines |
+//! | half of the files | at most 130 lines |
+//! | 99 of 100 functions | at most 50 lines, signature and braces included |
 
 use std::fmt::Write as _;
 
-use super::Files;
+use anyhow::Context;
+use syn::visit::{self, Visit};
 
-/// A function longer than this does not fit a screen, lines.
-const SCREEN_LINES: usize = 60;
+use crate::code::Files;
 
-/// Median, 90th percentile and the largest five Rust files, and every function over a screen.
-pub(crate) fn report(files: &Files) -> String {
-    let sources = || files.iter().filter(|(path, _)| path.ends_with(".rs"));
-    let mut sizes: Vec<(usize, &str)> = sources()
-        .map(|(path, text)| (text.lines().count(), path.as_str()))
-        .collect();
-    sizes.sort_unstable();
-    let at = |percent: usize| {
-        sizes
-            .get(sizes.len() * percent / 100)
-            .map_or(0, |(lines, _)| *lines)
-    };
+const FILE_LINES_MAX: usize = 400;
+const FILE_LINES_MEDIAN: usize = 130;
+const FUNCTION_LINES_P99: usize = 50;
+/// How many of the largest functions the report names.
+const NAMED: usize = 10;
 
-    let mut out = format!(
-        "sizes: {} .rs files, median {} lines, p90 {}",
-        sizes.len(),
-        at(50),
-        at(90)
-    );
-    for (lines, path) in sizes.iter().rev().take(5) {
-        let _ = write!(out, "\n  {lines:>5} {path}");
-    }
-    let mut long: Vec<(usize, String)> = sources()
-        .flat_map(|(path, text)| {
-            long_functions(text)
-                .into_iter()
-                .map(move |(line, lines)| (lines, format!("{path}:{line}")))
-        })
-        .collect();
-    long.sort_unstable_by(|a, b| b.cmp(a));
-    let _ = write!(
-        out,
-        "\nsizes: {} functions over {SCREEN_LINES} lines",
-        long.len()
-    );
-    for (lines, place) in &long {
-        let _ = write!(out, "\n  {lines:>5} {place}");
-    }
-    out
+/// The sizes of all files and functions, largest first.
+pub(crate) struct Sizes {
+    files: Vec<(usize, String)>,
+    functions: Vec<(usize, String)>,
 }
 
-/// Line number (from 1) and length of every function longer than a screen.
-fn long_functions(text: &str) -> Vec<(usize, usize)> {
-    let lines: Vec<&str> = text.lines().collect();
-    let mut long = Vec::new();
-    for (start, line) in lines
-        .iter()
-        .enumerate()
-        .filter(|(_, line)| begins_function(line))
-    {
-        let end = format!("{}}}", " ".repeat(indent(line)));
-        let length = lines[start..]
-            .iter()
-            .position(|line| *line == end)
-            .map_or(0, |last| last + 1);
-        if length > SCREEN_LINES && !line.ends_with('}') {
-            long.push((start + 1, length));
+impl Sizes {
+    /// Measures every Rust file. Errors: a file that Rust's grammar does not allow.
+    pub(crate) fn measure(files: &Files) -> anyhow::Result<Self> {
+        let mut sizes = Self {
+            files: Vec::new(),
+            functions: Vec::new(),
+        };
+        for (path, text) in files.iter().filter(|(path, _)| path.ends_with(".rs")) {
+            sizes.files.push((text.lines().count(), path.clone()));
+            let parsed = syn::parse_file(text).with_context(|| path.clone())?;
+            let mut lengths = FunctionLengths::default();
+            lengths.visit_file(&parsed);
+            let placed = lengths.0.into_iter();
+            let placed = placed.map(|(line, lines)| (lines, format!("{path}:{line}")));
+            sizes.functions.extend(placed);
         }
+        sizes.files.sort_unstable_by(|a, b| b.cmp(a));
+        sizes.functions.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(sizes)
     }
-    long
+
+    /// One sentence for every rule that is broken.
+    pub(crate) fn findings(&self) -> Vec<String> {
+        let large = self.files.iter();
+        let large = large.take_while(|(lines, _)| *lines > FILE_LINES_MAX);
+        let mut findings: Vec<String> = large
+            .map(|(lines, path)| format!("{path} has {lines} lines; at most {FILE_LINES_MAX}"))
+            .collect();
+        let median = at(&self.files, 50);
+        if median > FILE_LINES_MEDIAN {
+            findings.push(format!(
+                "the median file has {median} lines; at most {FILE_LINES_MEDIAN}"
+            ));
+        }
+        let p99 = at(&self.functions, 99);
+        if p99 > FUNCTION_LINES_P99 {
+            findings.push(format!(
+                "1 of 100 functions has {p99} lines or more; at most {FUNCTION_LINES_P99}"
+            ));
+        }
+        findings
+    }
+
+    /// Medians, percentiles, and the longest functions.
+    pub(crate) fn report(&self) -> String {
+        let (files, functions) = (&self.files, &self.functions);
+        let mut report = format!(
+            "sizes: {} files, median {} lines, p90 {}, largest {}\nsizes: {} functions, median {} lines, p99 {}, longest:",
+            files.len(),
+            at(files, 50),
+            at(files, 90),
+            at(files, 100),
+            functions.len(),
+            at(functions, 50),
+            at(functions, 99),
+        );
+        for (lines, place) in functions.iter().take(NAMED) {
+            let _ = write!(report, "\n  {lines:>5} {place}");
+        }
+        report
+    }
 }
 
-fn begins_function(line: &str) -> bool {
-    let words = line.split_whitespace().take_while(|word| {
-        matches!(*word, "const" | "async" | "extern" | "fn") || word.starts_with("pub")
-    });
-    words.last() == Some("fn")
+/// The size that `percent` of all are at most; `sizes` is in falling order.
+fn at(sizes: &[(usize, String)], percent: usize) -> usize {
+    let above = sizes.len() * (100 - percent) / 100;
+    sizes.get(above).map_or(0, |(lines, _)| *lines)
 }
 
-fn indent(line: &str) -> usize {
-    line.len() - line.trim_start().len()
+/// First line, from 1, and length of every function with a body.
+#[derive(Default)]
+struct FunctionLengths(Vec<(usize, usize)>);
+
+impl FunctionLengths {
+    fn add(&mut self, signature: &syn::Signature, body: &syn::Block) {
+        let first = signature.fn_token.span.start().line;
+        let last = body.brace_token.span.close().end().line;
+        self.0.push((first, last + 1 - first));
+    }
+}
+
+impl<'ast> Visit<'ast> for FunctionLengths {
+    fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
+        self.add(&function.sig, &function.block);
+        visit::visit_item_fn(self, function);
+    }
+
+    fn visit_impl_item_fn(&mut self, function: &'ast syn::ImplItemFn) {
+        self.add(&function.sig, &function.block);
+        visit::visit_impl_item_fn(self, function);
+    }
+
+    fn visit_trait_item_fn(&mut self, function: &'ast syn::TraitItemFn) {
+        if let Some(body) = &function.default {
+            self.add(&function.sig, body);
+        }
+        visit::visit_trait_item_fn(self, function);
+    }
 }
 
 #[cfg(test)]
@@ -94,24 +136,40 @@ mod tests {
         )
     }
 
+    fn measure(files: &[(&str, String)]) -> Sizes {
+        let files = files.iter();
+        let files = files.map(|(path, text)| ((*path).to_owned(), text.clone()));
+        Sizes::measure(&files.collect()).unwrap()
+    }
+
     #[test]
-    fn a_function_over_a_screen_is_listed() {
-        assert_eq!(long_functions(&source(SCREEN_LINES - 2)), []);
+    fn sizes_at_the_limits_pass_and_above_are_found() {
+        let small = source(FUNCTION_LINES_P99 - 2);
+        assert_eq!(measure(&[("a.rs", small)]).findings(), [""; 0]);
+        let long = measure(&[("a.rs", source(FUNCTION_LINES_P99 - 1))]);
         assert_eq!(
-            long_functions(&source(SCREEN_LINES - 1)),
-            [(2, SCREEN_LINES + 1)]
+            long.findings(),
+            ["1 of 100 functions has 51 lines or more; at most 50"]
+        );
+        let large = measure(&[
+            ("a.rs", "\n".repeat(401)),
+            ("b.rs", source(1)),
+            ("c.rs", source(1)),
+        ]);
+        assert_eq!(large.findings(), ["a.rs has 401 lines; at most 400"]);
+        let median = measure(&[("a.rs", "\n".repeat(131)), ("b.txt", String::new())]);
+        assert_eq!(
+            median.findings(),
+            ["the median file has 131 lines; at most 130"]
         );
     }
 
     #[test]
-    fn the_report_names_the_largest_file() {
-        let files = Files::from([
-            ("a.rs".to_owned(), source(1)),
-            ("b.rs".to_owned(), source(100)),
-            ("c.md".to_owned(), "x\n".repeat(1000)),
-        ]);
-        let report = report(&files);
-        assert!(report.starts_with("sizes: 2 .rs files, median 104 lines, p90 104\n    104 b.rs"));
-        assert!(report.ends_with("sizes: 1 functions over 60 lines\n    102 b.rs:2"));
+    fn the_report_names_the_longest_function() {
+        let report = measure(&[("a.rs", source(1)), ("b.rs", source(40))]).report();
+        assert!(
+            report.ends_with("longest:\n     42 b.rs:2\n      3 a.rs:2"),
+            "{report}"
+        );
     }
 }

@@ -9,7 +9,7 @@
 //!
 //! The words are written in pieces here, so that this file does not hold what it looks for.
 
-use super::Files;
+use crate::code::Files;
 
 /// Hosts of package registries.
 const HOSTS: &[&str] = &[
