@@ -29,6 +29,7 @@ mod seldom;
 mod shed;
 mod shutdown;
 mod source;
+mod store_worker;
 mod tenant_budgets;
 mod ticker;
 mod unpaid_answers;
@@ -45,12 +46,11 @@ use backplane::Backplane;
 use protocol::lane::LaneKeys;
 use protocol::{BootId, TenantId};
 use router_core::auth::{Keyring, Source, Throttle};
-use router_core::effect::Ticket;
 use router_core::ids::{HashKeys, TableKeys};
 use router_core::node::NodeInput;
 use router_core::session::Opened;
 use router_core::shard::Entries;
-use router_core::{ConnKey, Env, Millis, Nodes, Session, Settings, Shard, store};
+use router_core::{ConnKey, Env, Millis, Nodes, Session, Settings, Shard};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
@@ -77,6 +77,8 @@ pub(crate) use secrets::UsingOld;
 use seldom::Seldom;
 use shed::ShedLog;
 pub(crate) use source::Sources;
+pub(crate) use store_worker::StoreQueue;
+use store_worker::StoreSender;
 use tenant_budgets::{SocketOwner, TenantBudgets};
 pub(crate) use work::Work;
 
@@ -84,8 +86,6 @@ pub(crate) use work::Work;
 const SHARDS: usize = 32;
 /// Slots of the connection table: accepting and ticking lock one at a time.
 const SLOTS: usize = 64;
-/// Requests that wait for the store, a shard; full = `store_unavailable`.
-const STORE_QUEUE: usize = 8192;
 /// Bytes that may wait for a socket without a tenant: its greeting and its refusals.
 const OUTBOUND_UNAUTHENTICATED: usize = 64 * 1024;
 /// Which part of each pool all sockets without a tenant may take together: an eighth.
@@ -155,7 +155,7 @@ impl Drop for Vital {
 struct ShardCell {
     state: Mutex<ShardState>,
     wake_ms: AtomicU64,
-    store: mpsc::Sender<(Ticket, store::Request)>,
+    store: StoreSender,
 }
 
 struct ShardState {
@@ -175,12 +175,6 @@ struct Moment {
 struct Strangers {
     outbound: Budget,
     assembly: Budget,
-}
-
-/// The requests to the store of one shard, for its worker.
-pub(crate) struct StoreQueue {
-    shard: usize,
-    requests: mpsc::Receiver<(Ticket, store::Request)>,
 }
 
 /// What a node verifies, signs, traces and counts with.
@@ -216,8 +210,8 @@ impl Node {
         let hash_keys = HashKeys(random.hash_one(0), random.hash_one(1));
         let mut queues = Vec::with_capacity(SHARDS);
         let shards = (0..SHARDS).map(|shard| {
-            let (store, requests) = mpsc::channel(STORE_QUEUE);
-            queues.push(StoreQueue { shard, requests });
+            let (store, queue) = store_worker::queue(shard);
+            queues.push(queue);
             ShardCell {
                 state: Mutex::new(ShardState {
                     shard: Shard::new(hash_keys),

@@ -8,13 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
 use protocol::CloseCode;
 use router_core::shard::Input;
 use router_core::{Millis, session};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{Entry, Node, StoreQueue, Work};
+use super::{Entry, Node, Work};
 use crate::sock_diag::SockDiag;
 use crate::telemetry;
 use crate::ws::{KernelAsk, SocketEnds};
@@ -29,8 +28,6 @@ const TICK: Duration = Duration::from_millis(50);
 const CONNECTION_TICKS: u64 = 5;
 /// Ticks between two sweeps of the store, and two looks at the gauges.
 const SLOW_TICKS: u64 = 100;
-/// Questions of a shard that the store has at once.
-const ASKED_AT_ONCE: usize = 64;
 /// Tenants of this node that ask the store without need in a second, at most.
 const QUESTIONS_PER_SECOND: u64 = 2000;
 /// Times that a shard is woken in one tick before the others get their turn.
@@ -120,26 +117,6 @@ impl Node {
                     );
                 }
             }
-        }
-    }
-
-    /// Asks the store what a shard's tenants want to know: many questions at once, in their order,
-    /// and the answers in that order too.
-    pub(crate) async fn answer(self: Arc<Self>, queue: StoreQueue) {
-        let requests = stream::unfold(queue.requests, |mut requests| async {
-            let asked = requests.recv().await?;
-            Some((asked, requests))
-        });
-        let replies = requests.map(|(ticket, request)| {
-            let node = Arc::clone(&self);
-            async move { (ticket, node.backplane.execute(request).await) }
-        });
-        let mut replies = std::pin::pin!(replies.buffered(ASKED_AT_ONCE));
-        while let Some((ticket, reply)) = replies.next().await {
-            let mut work = Work::default();
-            let input = Input::Reply { ticket, reply };
-            self.in_shard(&self.env(&self.view()), queue.shard, input, &mut work);
-            self.finish(&mut work);
         }
     }
 
