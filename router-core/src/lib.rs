@@ -16,6 +16,7 @@
 //! | `lane/` | the two ends of the pipe to another node |
 //! | `store/` | every question to the store, and the pure model of the answers |
 //! | `node/` | the machine of the process: who else is alive |
+//! | `capabilities.rs` | what a connection receives, and how it pays |
 //! | `request.rs` | what sessions and tenants say to each other |
 //! | `effect.rs` | what sessions and tenants want done: a closed list for each |
 //! | `dispatch.rs` | the loop that has it done |
@@ -23,6 +24,7 @@
 //! | `small.rs` | a map that costs next to nothing while it is small |
 
 pub mod auth;
+pub mod capabilities;
 pub mod dispatch;
 pub mod effect;
 pub mod env;
@@ -39,6 +41,7 @@ mod small;
 pub mod store;
 mod tenant;
 
+pub use capabilities::Capabilities;
 pub use env::{Env, Millis, Settings};
 pub use ids::ConnKey;
 pub use node::Nodes;

@@ -11,21 +11,10 @@ use protocol::presence::{BotInfo, Takeover};
 use protocol::{BotId, ClientId, ConnectionId, ErrorCode, FrameId, MessageId, TenantId};
 use smol_str::SmolStr;
 
+use crate::capabilities::Capabilities;
 use crate::env::Millis;
 use crate::ids::ConnKey;
 use crate::permit::{Grant, Permit};
-
-/// What a connection is for, and so what it is told besides the answers to its requests.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Purpose {
-    /// A conversation over a socket: greeting, presence, all that is sent to its client id.
-    #[default]
-    Socket,
-    /// One call over HTTP: nothing besides the answer.
-    Call,
-    /// One message over HTTP: the answer and the reply, nothing else.
-    Wait,
-}
 
 /// A verified connection that wants to belong to its tenant.
 #[derive(Debug)]
@@ -37,7 +26,7 @@ pub struct Join {
     pub(crate) client: Option<ClientId>,
     pub(crate) acks: Acks,
     pub(crate) resume: bool,
-    pub(crate) purpose: Purpose,
+    pub(crate) capabilities: Capabilities,
     /// Connections of its tenant that are kept for another HTTP request: they count as sockets.
     pub kept: usize,
 }

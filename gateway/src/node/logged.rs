@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use protocol::BotId;
 use router_core::Session;
-use router_core::request::Purpose;
 
 use super::{Entry, Node, lock};
 use crate::access_log::Subject;
@@ -15,12 +14,8 @@ impl Node {
     /// It got its `auth_ok`. Calls over HTTP have no line: there may be thousands a second.
     pub(super) fn log_connected(&self, entry: &Arc<Entry>) {
         let session = lock(&entry.session);
-        let is_socket = match session.purpose() {
-            Purpose::Socket => true,
-            Purpose::Call | Purpose::Wait => false,
-        };
         // It may have gone while its tenant let it in.
-        if is_socket && session.member().is_some() {
+        if session.capabilities().lasts && session.member().is_some() {
             self.access_log.connected(subject(entry, &session));
         }
     }

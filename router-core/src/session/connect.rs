@@ -10,7 +10,7 @@ use crate::effect::{SessionEffect, SessionEffects};
 use crate::env::{Env, Millis};
 use crate::invariant::Invariant;
 use crate::permit::Grant;
-use crate::request::{Join, Purpose};
+use crate::request::Join;
 
 /// What a socket asked for when it gave its credential.
 #[derive(Debug, Default)]
@@ -26,8 +26,8 @@ pub(super) struct Asked {
 
 impl Session {
     pub(super) fn opened(&mut self, env: &Env<'_>, opened: Opened, fx: &mut SessionEffects) {
-        self.purpose = opened.purpose;
-        if self.purpose == Purpose::Socket {
+        self.capabilities = opened.capabilities;
+        if self.capabilities.greeting {
             let connected = Connected {
                 status: ConnectedWord::Connected,
                 connection_id: self.id,
@@ -110,7 +110,7 @@ impl Session {
                     client: asked.client.take(),
                     acks: asked.acks,
                     resume: asked.resume,
-                    purpose: self.purpose,
+                    capabilities: self.capabilities,
                     kept: 0,
                 })));
             }
@@ -148,7 +148,7 @@ impl Session {
             grant.tenant
         );
         let grant = Grant { tenant, ..grant };
-        if self.purpose == Purpose::Socket {
+        if self.capabilities.lasts {
             // The first ping comes at a random time, so that sockets that came together do not ping together.
             let wait_ms = env.settings.heartbeat_ms as f64 * env.jitter();
             self.ping_ms = env.now_ms + wait_ms as Millis;

@@ -7,7 +7,6 @@
 use super::{Phase, Session};
 use crate::effect::{SessionEffect, SessionEffects};
 use crate::env::{Env, Millis};
-use crate::request::Purpose;
 
 /// The last time that a session wrote into a frame.
 #[derive(Debug, Default)]
@@ -22,11 +21,11 @@ impl Stamps {
 }
 
 impl Session {
-    /// When the peer has been silent for too long. Only sockets have a heartbeat.
+    /// When the peer has been silent for too long. Only a connection that lasts has a heartbeat.
     pub(super) fn silent_ms(&self, heartbeat_ms: Millis) -> Millis {
-        match self.purpose {
-            Purpose::Socket => self.seen_ms + 2 * heartbeat_ms,
-            Purpose::Call | Purpose::Wait => Millis::MAX,
+        match self.capabilities.lasts {
+            true => self.seen_ms + 2 * heartbeat_ms,
+            false => Millis::MAX,
         }
     }
 

@@ -30,12 +30,13 @@ use protocol::{
 };
 
 use crate::auth::{AuthError, Credential};
+use crate::capabilities::Capabilities;
 use crate::effect::{Fact, SessionEffect, SessionEffects};
 use crate::env::{Env, Millis};
 use crate::gcra::{Gcra, Rate};
 use crate::ids::ConnKey;
 use crate::permit::Grant;
-use crate::request::{Leave, Notice, Purpose};
+use crate::request::{Leave, Notice};
 use liveness::Stamps;
 
 /// What happens to a connection.
@@ -98,8 +99,8 @@ pub struct Opened {
     pub client: Option<String>,
     /// `?acks=`.
     pub acks: Acks,
-    /// What the connection is for.
-    pub purpose: Purpose,
+    /// What the connection receives, and how it pays.
+    pub capabilities: Capabilities,
 }
 
 /// The state of one connection.
@@ -114,7 +115,7 @@ pub struct Session {
     registers: Gcra,
     bad_frames: u32,
     draining: bool,
-    purpose: Purpose,
+    capabilities: Capabilities,
     stamps: Stamps,
     limits: Arc<Limits>,
 }
@@ -169,7 +170,7 @@ impl Session {
             registers: Gcra::default(),
             bad_frames: 0,
             draining: false,
-            purpose: Purpose::Socket,
+            capabilities: Capabilities::default(),
             stamps: Stamps::default(),
             limits: Arc::clone(&env.settings.limits),
         }
@@ -198,9 +199,9 @@ impl Session {
         }
     }
 
-    /// What it is for.
-    pub fn purpose(&self) -> Purpose {
-        self.purpose
+    /// What it receives, and how it pays.
+    pub fn capabilities(&self) -> Capabilities {
+        self.capabilities
     }
 
     /// Whether frames must wait: a credential is being checked.

@@ -15,7 +15,7 @@ use crate::effect::{Fact, TenantEffect, TenantEffects};
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::permit::{Grant, may_see};
-use crate::request::{Join, List, Notice, Purpose};
+use crate::request::{Join, List, Notice};
 use crate::small::SmallMap;
 use crate::store::{Ask, ConnRecord, Fence, Policy, Reply};
 
@@ -52,7 +52,7 @@ impl Entering {
 
     fn insert(&mut self, newcomer: Newcomer) {
         self.ids.insert(newcomer.join.id);
-        if newcomer.join.purpose == Purpose::Socket {
+        if newcomer.join.capabilities.lasts {
             *self.sockets.or_default(&newcomer.client) += 1;
         }
         self.newcomers
@@ -66,7 +66,7 @@ impl Entering {
             // An emptied set keeps memory.
             self.ids = BTreeSet::new();
         }
-        if newcomer.join.purpose == Purpose::Socket
+        if newcomer.join.capabilities.lasts
             && let Some(sockets) = self.sockets.get_mut(&newcomer.client)
         {
             *sockets -= 1;
@@ -99,8 +99,7 @@ impl Tenant {
             Ok(admitted) => admitted,
             Err(refusal) => return refuse_join(&join, refusal, fx),
         };
-        // A call that waits for nothing is found by nobody, so nobody need know of it.
-        if !env.nodes.shared || join.purpose == Purpose::Call {
+        if !env.nodes.shared || !join.capabilities.is_listed() {
             return self.welcome(env, join, client, named, false, fx);
         }
         let key = join.conn;
@@ -174,7 +173,7 @@ impl Tenant {
             return Err(ErrorCode::QuotaExceeded.into());
         }
         let waits_max = self.limits.waits_per_tenant as usize;
-        if join.purpose == Purpose::Wait && self.routes.waits() >= waits_max {
+        if join.capabilities.awaits_reply() && self.routes.waits() >= waits_max {
             return Err(ErrorCode::QuotaExceeded.into());
         }
         let named = join.grant.client().or(join.client.as_ref()).is_some();
@@ -187,16 +186,12 @@ impl Tenant {
         let grant = Some(&join.grant);
         let payer = Payer::new(env, &self.limits, &self.routes, grant);
         // A socket's frames have a rate of their own; calls share their tenant's with its messages.
-        if join.purpose != Purpose::Socket {
+        if join.capabilities.pays_when_it_joins() {
             self.rates.take_unit(payer).map_err(Refusal::rate)?;
         }
         // What the directory is told of costs the store two steps.
-        let is_told = match join.purpose {
-            Purpose::Socket => true,
-            Purpose::Wait => env.nodes.shared,
-            Purpose::Call => false,
-        };
-        if is_told {
+        let is_told = env.nodes.shared && join.capabilities.is_listed();
+        if is_told || join.capabilities.lasts {
             self.rates.take_join(payer).map_err(Refusal::rate)?;
         }
         Ok((client, named))
@@ -207,8 +202,8 @@ impl Tenant {
     fn may_share(&self, join: &Join, client: &ClientId) -> Result<(), ErrorCode> {
         let is_token = join.grant.client().is_some();
         let (sockets, calls) = self.routes.shared_by(client);
-        let is_full = match join.purpose {
-            Purpose::Socket => {
+        let is_full = match join.capabilities.lasts {
+            true => {
                 let by_token = self.limits.sockets_per_token;
                 let most = match is_token {
                     true => by_token.min(self.limits.sockets_per_client),
@@ -216,7 +211,7 @@ impl Tenant {
                 };
                 sockets + self.entering.sockets_of(client) >= most as usize
             }
-            Purpose::Call | Purpose::Wait => {
+            false => {
                 let most = (self.limits.waits_per_tenant / TOKEN_SHARE).max(1);
                 is_token && calls >= most as usize
             }
@@ -236,13 +231,13 @@ impl Tenant {
         told: bool,
         fx: &mut TenantEffects,
     ) {
-        let (conn, purpose) = (join.conn, join.purpose);
-        if purpose == Purpose::Socket {
+        let (conn, capabilities) = (join.conn, join.capabilities);
+        if capabilities.greeting {
             self.greet(env, &join, &client, fx);
         }
-        let watch = match purpose {
-            Purpose::Socket => Watch::all(&self.presence),
-            Purpose::Call | Purpose::Wait => Watch::default(),
+        let watch = match capabilities.presence {
+            true => Watch::all(&self.presence),
+            false => Watch::default(),
         };
         let grant = Grant {
             tenant: self.id.clone(),
@@ -256,7 +251,7 @@ impl Tenant {
             acks: join.acks,
             bots: Default::default(),
             watch,
-            purpose,
+            capabilities,
             awaits: None,
             sent: false,
             told,
@@ -339,7 +334,7 @@ impl Tenant {
                 self.owed.let_go_conn(conn.id);
             }
             let is_known = conn.told || !env.nodes.shared;
-            if was_last && is_known && conn.purpose == Purpose::Socket {
+            if was_last && is_known && conn.capabilities.lasts {
                 self.owed.see(conn.client);
             }
         }

@@ -16,7 +16,7 @@ use crate::effect::TenantEffects;
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::permit::{Grant, may_see};
-use crate::request::{List, Purpose};
+use crate::request::List;
 
 /// Room for what a page has besides its entries.
 const PAGE_OVERHEAD_BYTES: usize = 1024;
@@ -79,7 +79,7 @@ impl Tenant {
         let grant = Some(&conn.grant);
         let payer = Payer::new(env, &self.limits, &self.routes, grant);
         // A call paid when it joined.
-        if conn.purpose == Purpose::Socket
+        if !conn.capabilities.pays_when_it_joins()
             && let Err(retry_ms) = self.rates.take_unit(payer)
         {
             return fx.refuse(key, id.as_ref(), Refusal::rate(retry_ms));

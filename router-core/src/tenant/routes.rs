@@ -14,10 +14,10 @@ use super::awaits::Awaits;
 use super::flaps::Flaps;
 use super::listing::Listed;
 use super::subscriptions::Watch;
+use crate::capabilities::{Capabilities, MessageReach};
 use crate::env::Millis;
 use crate::ids::ConnKey;
 use crate::permit::Grant;
-use crate::request::Purpose;
 use crate::small::SmallMap;
 use crate::store::{ConnRecord, Holder, Seen};
 
@@ -39,7 +39,7 @@ pub(super) enum Home {
 #[repr(C, align(64))]
 pub(super) struct Connection {
     pub client: ClientId,
-    pub purpose: Purpose,
+    pub capabilities: Capabilities,
     pub acks: Acks,
     /// Whether it named its client id itself: then it is a device even while it holds bots.
     pub named: bool,
@@ -58,7 +58,7 @@ pub(super) struct Connection {
 impl Connection {
     /// Begins to wait for the reply to what it sends, if it is there to wait.
     pub fn await_reply(&mut self, sent: &Envelope) {
-        if self.purpose == Purpose::Wait
+        if self.capabilities.awaits_reply()
             && let Some(message_id) = sent.message.message_id
         {
             let to = sent.message.to.clone();
@@ -69,10 +69,10 @@ impl Connection {
     /// Whether it wants a message that is addressed to it or its client id. For everybody else a
     /// call is not there: what it does not want may not pass as delivered.
     fn hears(&self, envelope: &Envelope) -> bool {
-        match self.purpose {
-            Purpose::Socket => true,
-            Purpose::Call => false,
-            Purpose::Wait => {
+        match self.capabilities.messages {
+            MessageReach::All => true,
+            MessageReach::None => false,
+            MessageReach::OneReply => {
                 let is_message = envelope.message.kind == SendKind::Message;
                 let awaits = self.awaits.as_ref().filter(|_| is_message);
                 awaits.is_some_and(|awaits| awaits.is_met_by(envelope, &self.id))
@@ -195,7 +195,7 @@ impl Routes {
     }
 
     fn count_by_secret(&mut self, conn: &Connection) -> Option<&mut u32> {
-        let is_socket = conn.purpose == Purpose::Socket;
+        let is_socket = conn.capabilities.lasts;
         is_socket.then(|| &mut self.sockets_by_secret[usize::from(conn.grant.old_secret)])
     }
 
@@ -226,9 +226,9 @@ impl Routes {
             self.absent.remove(&(client.seen_ms, conn.client.clone()));
         }
         client.conns.push(key);
-        client.sockets += u32::from(conn.purpose == Purpose::Socket);
+        client.sockets += u32::from(conn.capabilities.lasts);
         self.by_id.insert(conn.id, key);
-        self.waits += usize::from(conn.purpose == Purpose::Wait);
+        self.waits += usize::from(conn.capabilities.awaits_reply());
         if let Some(count) = self.count_by_secret(&conn) {
             *count += 1;
         }
@@ -240,15 +240,15 @@ impl Routes {
     pub fn remove(&mut self, key: ConnKey, now_ms: Millis) -> Option<(Connection, bool)> {
         let conn = *self.connections.remove(&key)?;
         self.by_id.remove(&conn.id);
-        self.waits -= usize::from(conn.purpose == Purpose::Wait);
+        self.waits -= usize::from(conn.capabilities.awaits_reply());
         if let Some(count) = self.count_by_secret(&conn) {
             *count -= 1;
         }
         let client = self.clients.or_default(&conn.client);
         client.conns.retain(|other| *other != key);
-        client.sockets -= u32::from(conn.purpose == Purpose::Socket);
+        client.sockets -= u32::from(conn.capabilities.lasts);
         client.seen_ms = now_ms;
-        client.stays |= conn.sent || conn.purpose == Purpose::Socket;
+        client.stays |= conn.sent || conn.capabilities.lasts;
         let was_last = client.conns.is_empty();
         match (client.is_absent(), client.stays) {
             (true, true) => drop(self.absent.insert((now_ms, conn.client.clone()))),
@@ -332,7 +332,7 @@ impl Routes {
     /// The connections of this node that the directory has.
     pub fn entered(&self) -> Vec<(ConnKey, ConnectionId)> {
         let entered = self.connections.iter();
-        let entered = entered.filter(|(_, conn)| conn.purpose != Purpose::Call);
+        let entered = entered.filter(|(_, conn)| conn.capabilities.is_listed());
         entered.map(|(key, conn)| (*key, conn.id)).collect()
     }
 

@@ -31,7 +31,7 @@ use crate::ids::ConnKey;
 use crate::lane;
 use crate::node::Peer;
 use crate::permit::may_address;
-use crate::request::{Asked, Purpose, Route};
+use crate::request::{Asked, Route};
 
 /// Where a message goes.
 struct Plan {
@@ -80,7 +80,7 @@ impl Tenant {
             return Err((ErrorCode::NotYourIdentity, None));
         }
         // A call paid when it joined.
-        let is_paid = conn.purpose != Purpose::Socket;
+        let is_paid = conn.capabilities.pays_when_it_joins();
         let grant = Some(&conn.grant);
         let payer = Payer::new(env, &self.limits, &self.routes, grant);
         let weight = Weight::of(envelope.message.body.len(), is_paid);

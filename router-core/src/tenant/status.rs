@@ -16,7 +16,7 @@ use super::routes::Home;
 use crate::effect::TenantEffects;
 use crate::env::Env;
 use crate::ids::ConnKey;
-use crate::request::{List, Purpose, Survey};
+use crate::request::{List, Survey};
 
 /// What one connection takes in the answer beside its names, bytes: member names, id and time.
 const INFO_BYTES: usize = 100;
@@ -95,7 +95,7 @@ impl Tenant {
     fn here(&self, survey: &Survey) -> impl Iterator<Item = ConnectionInfo> {
         let keys = self.routes.ids_after(survey.after.as_ref());
         let conns = keys.filter_map(|key| self.routes.connection(key));
-        let entered = conns.filter(|conn| conn.purpose != Purpose::Call);
+        let entered = conns.filter(|conn| conn.capabilities.is_listed());
         entered.map(|conn| ConnectionInfo {
             id: conn.id,
             client_id: conn.client.clone(),

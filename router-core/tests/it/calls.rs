@@ -5,8 +5,8 @@ use protocol::codec::decode_message;
 use protocol::http::TokenRequest;
 use protocol::presence::ListBots;
 use protocol::{CloseCode, ErrorCode, OutboundKind};
+use router_core::Capabilities;
 use router_core::auth::{Claims, Credential, TokenScope};
-use router_core::request::Purpose;
 use router_core::session::{Call, Input, Opened};
 use router_core::store::Ask;
 use router_core::{ConnKey, Env};
@@ -17,14 +17,14 @@ use crate::world::{Event, START_MS, World};
 
 impl World {
     /// A call of alice's that has joined her.
-    fn calls(&mut self, purpose: Purpose, client: Option<&str>) -> ConnKey {
-        self.calls_with(key("alice", 0), purpose, client)
+    fn calls(&mut self, capabilities: Capabilities, client: Option<&str>) -> ConnKey {
+        self.calls_with(key("alice", 0), capabilities, client)
     }
 
     fn calls_with(
         &mut self,
         credential: Credential,
-        purpose: Purpose,
+        capabilities: Capabilities,
         client: Option<&str>,
     ) -> ConnKey {
         let last = self.conns.last_key_value().map_or(0, |(key, _)| key.0);
@@ -32,7 +32,7 @@ impl World {
         let opened = Opened {
             credential: Some(credential),
             client: client.map(str::to_owned),
-            purpose,
+            capabilities,
             ..Opened::default()
         };
         self.open(conn, 0, opened);
@@ -78,8 +78,8 @@ fn asked() -> TokenRequest {
 #[test]
 fn a_call_is_told_its_answers_and_nothing_else() {
     let mut w = World::plain();
-    for purpose in [Purpose::Call, Purpose::Wait] {
-        let conn = w.calls(purpose, None);
+    for capabilities in [Capabilities::call(), Capabilities::waiting_call()] {
+        let conn = w.calls(capabilities, None);
         let bot = w.join_bot(&["bot_a"]);
         w.pass(200);
         assert_eq!(w.take(conn), [] as [Value; 0], "no greeting, no presence");
@@ -100,12 +100,12 @@ fn one_bot_is_found_as_the_list_has_it() {
         w.input(conn, Input::Call(call));
         w.take(conn).pop().unwrap()
     };
-    let conn = w.calls(Purpose::Call, None);
+    let conn = w.calls(Capabilities::call(), None);
     let list = ask(&mut w, conn, Call::List(ListBots::default()));
     let found = ask(&mut w, conn, Call::Find("bot_b".to_owned()));
     assert_eq!(found["data"]["bots"][0], list["data"]["bots"][1]);
     let chat = token(TokenScope::Chat, Some(&["bot_a"]), START_MS, 60);
-    let chat = w.calls_with(chat, Purpose::Call, None);
+    let chat = w.calls_with(chat, Capabilities::call(), None);
     let hidden = ask(&mut w, chat, Call::Find("bot_b".to_owned()));
     let unknown = ask(&mut w, chat, Call::Find("bot_z".to_owned()));
     assert_eq!(hidden["data"]["reason"], "bot_not_found");
@@ -119,7 +119,7 @@ fn a_wait_hears_its_reply_and_nobody_elses() {
     let mut w = World::plain();
     let bot = w.join_bot(&["bot_a"]);
     let other = w.join_bot(&["bot_b"]);
-    let wait = w.calls(Purpose::Wait, Some("script"));
+    let wait = w.calls(Capabilities::waiting_call(), Some("script"));
     let early = json!({"to": "script", "from": "bot_a", "replyTo": "m"});
     let (answer, heard) = w.says_to(bot, early, wait);
     assert_eq!(
@@ -181,7 +181,7 @@ fn a_wait_hears_one_reply() {
             (whole, false),
         ],
     ] {
-        let wait = w.calls(Purpose::Wait, Some("script"));
+        let wait = w.calls(Capabilities::waiting_call(), Some("script"));
         w.sends(wait, &json!({"to": "bot_a", "messageId": "m"}));
         w.take(bot);
         for (i, ((part, parts), is_heard)) in says.into_iter().enumerate() {
@@ -204,7 +204,7 @@ fn a_wait_hears_one_reply() {
 fn what_no_queue_took_was_not_heard() {
     let mut w = World::plain();
     let bot = w.join_bot(&["bot_a"]);
-    let wait = w.calls(Purpose::Wait, Some("script"));
+    let wait = w.calls(Capabilities::waiting_call(), Some("script"));
     w.sends(wait, &json!({"to": "bot_a", "messageId": "m"}));
     let reply = json!({"to": "script", "from": "bot_a", "replyTo": "m"});
     w.conns.get_mut(&wait).unwrap().capacity = 0;
@@ -219,7 +219,7 @@ fn what_no_queue_took_was_not_heard() {
 fn who_does_not_wait_hears_no_reply() {
     let mut w = World::plain();
     let bot = w.join_bot(&["bot_a"]);
-    let call = w.calls(Purpose::Call, Some("script"));
+    let call = w.calls(Capabilities::call(), Some("script"));
     w.sends(call, &json!({"to": "bot_a", "messageId": "m"}));
     let own = w.take(bot).pop().unwrap()["data"]["connectionId"].clone();
     for to in [json!("script"), own] {
@@ -238,7 +238,7 @@ fn a_reply_to_a_connection_comes_from_there() {
     w.text(phone, message("bot_a", "hi").to_string());
     let there = w.take(bot).pop().unwrap()["data"]["connectionId"].clone();
     w.take(phone);
-    let wait = w.calls(Purpose::Wait, Some("script"));
+    let wait = w.calls(Capabilities::waiting_call(), Some("script"));
     w.sends(wait, &json!({"to": there, "messageId": "m"}));
     let reply = json!({"to": "script", "replyTo": "m"});
     let (answer, heard) = w.says_to(phone, reply, wait);
@@ -252,16 +252,18 @@ fn a_tenant_has_a_limit_of_waits() {
         ..Limits::default()
     };
     let mut w = World::limited(limits);
-    let waits: Vec<ConnKey> = (0..3).map(|_| w.calls(Purpose::Wait, None)).collect();
+    let waits: Vec<ConnKey> = (0..3)
+        .map(|_| w.calls(Capabilities::waiting_call(), None))
+        .collect();
     assert!(waits.iter().all(|wait| w.take(*wait).is_empty()));
-    let above = w.calls(Purpose::Wait, None);
+    let above = w.calls(Capabilities::waiting_call(), None);
     let errors = w.take(above);
     assert_eq!(errors.last().unwrap()["data"]["reason"], "quota_exceeded");
     assert_eq!(w.closed(above), Some(CloseCode::TryLater));
-    let call = w.calls(Purpose::Call, None);
+    let call = w.calls(Capabilities::call(), None);
     assert_eq!(w.take(call), [] as [Value; 0], "only waits count");
     w.drop_conn(waits[0]);
-    let again = w.calls(Purpose::Wait, None);
+    let again = w.calls(Capabilities::waiting_call(), None);
     assert_eq!(w.take(again), [] as [Value; 0]);
 }
 
@@ -274,7 +276,7 @@ fn calls_count_against_the_rate_of_messages() {
     };
     let mut w = World::limited(limits);
     let mut list = || {
-        let conn = w.calls(Purpose::Call, None);
+        let conn = w.calls(Capabilities::call(), None);
         w.input(conn, Input::Call(Call::List(ListBots::default())));
         w.take(conn).pop().unwrap()
     };
@@ -299,37 +301,37 @@ fn a_call_costs_once_and_at_its_join() {
         ..Limits::default()
     };
     let mut w = World::limited(limits);
-    let strange = w.calls_with(key("alice", 7), Purpose::Call, None);
+    let strange = w.calls_with(key("alice", 7), Capabilities::call(), None);
     assert_eq!(w.closed(strange), Some(CloseCode::Unauthorized));
-    for purpose in [Purpose::Call, Purpose::Wait] {
-        let conn = w.calls(purpose, None);
+    for capabilities in [Capabilities::call(), Capabilities::waiting_call()] {
+        let conn = w.calls(capabilities, None);
         let sent = w.sends(conn, &json!({"to": "bot_a"}));
         assert_eq!(sent["data"]["reason"], "bot_not_found", "{sent}");
     }
-    let above = w.calls(Purpose::Call, None);
+    let above = w.calls(Capabilities::call(), None);
     let refused = w.take(above).pop().unwrap();
     assert_eq!(refused["data"]["reason"], "rate_limited");
     assert_eq!(refused["data"]["retryAfterMs"], 1000);
     assert_eq!(w.closed(above), Some(CloseCode::TryLater));
     w.pass(1000);
-    let later = w.calls(Purpose::Call, None);
+    let later = w.calls(Capabilities::call(), None);
     assert_eq!(w.take(later), [] as [Value; 0]);
 }
 
 #[test]
 fn a_call_that_sent_nothing_is_not_remembered() {
     let mut w = World::plain();
-    let silent = w.calls(Purpose::Call, Some("bot_squat"));
+    let silent = w.calls(Capabilities::call(), Some("bot_squat"));
     w.drop_conn(silent);
     let bot = w.join_bot(&["bot_squat"]);
     let phone = w.join(Some("phone"));
     w.drop_conn(phone);
-    let silent = w.calls(Purpose::Call, Some("phone"));
+    let silent = w.calls(Capabilities::call(), Some("phone"));
     w.drop_conn(silent);
-    let call = w.calls(Purpose::Call, Some("script"));
+    let call = w.calls(Capabilities::call(), Some("script"));
     w.sends(call, &json!({"to": "bot_squat"}));
     w.drop_conn(call);
-    let refused = w.calls(Purpose::Call, Some("refused"));
+    let refused = w.calls(Capabilities::call(), Some("refused"));
     w.sends(refused, &json!({"to": "nobody"}));
     w.drop_conn(refused);
     w.take(bot);
@@ -345,7 +347,7 @@ fn a_call_that_sent_nothing_is_not_remembered() {
 #[test]
 fn a_call_leaves_nothing_in_the_store() {
     let mut w = World::plain();
-    let conn = w.calls(Purpose::Call, Some("script"));
+    let conn = w.calls(Capabilities::call(), Some("script"));
     w.drop_conn(conn);
     assert!(w.snapshot(&alice()).clients.is_empty());
 }
@@ -354,7 +356,7 @@ fn a_call_leaves_nothing_in_the_store() {
 fn a_token_claims_what_was_asked_under_the_present_generation() {
     let mut w = World::plain();
     w.policy(&alice(), Ask::Revoke);
-    let conn = w.calls_with(key("alice", 1), Purpose::Call, None);
+    let conn = w.calls_with(key("alice", 1), Capabilities::call(), None);
     let claims = w.claims(conn, asked()).unwrap();
     let now_s = START_MS / 1000;
     assert_eq!((claims.g, claims.iat, claims.exp), (1, now_s, now_s + 3600));
@@ -409,12 +411,12 @@ fn only_a_key_makes_tokens() {
     for scope in [TokenScope::Chat, TokenScope::Bot] {
         let conn = w.calls_with(
             token(scope, Some(&["bot_a"]), START_MS, 60),
-            Purpose::Call,
+            Capabilities::call(),
             None,
         );
         assert_eq!(w.claims(conn, asked()), Err(ErrorCode::ForbiddenScope));
     }
-    let strange = w.calls_with(key("alice", 7), Purpose::Call, None);
+    let strange = w.calls_with(key("alice", 7), Capabilities::call(), None);
     assert_eq!(w.claims(strange, asked()), Err(ErrorCode::Unauthorized));
 }
 
@@ -422,7 +424,7 @@ fn only_a_key_makes_tokens() {
 fn a_wait_is_answered_in_the_order_of_its_frames() {
     let mut w = World::plain();
     let bot = w.join_bot(&["bot_a"]);
-    let wait = w.calls(Purpose::Wait, Some("script"));
+    let wait = w.calls(Capabilities::waiting_call(), Some("script"));
     let send = decode_message(&r#"{"to":"bot_a","messageId":"m"}"#.into()).unwrap();
     w.input(wait, Input::Call(Call::Send(send)));
     let reply =

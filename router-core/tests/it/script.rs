@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use protocol::TenantId;
 use protocol::connect::Acks;
+use router_core::Capabilities;
 use router_core::auth::Credential;
-use router_core::request::Purpose;
 use router_core::session::Opened;
 use router_core::store::Ask;
 use router_core::{ConnKey, Settings};
@@ -33,7 +33,7 @@ pub enum Act {
     Pass(u64),
     Open(Cred, Option<u8>),
     /// Over HTTP: a connection for this one thing, in the place of the slot's.
-    Call(Purpose, Cred, Option<u8>, Say),
+    Call(Capabilities, Cred, Option<u8>, Say),
     Drop,
     Read,
     Answer {
@@ -93,7 +93,7 @@ pub enum Say {
 #[derive(Debug, Clone)]
 pub enum Step {
     Pass(u64),
-    Open(ConnKey, Purpose, Option<Credential>, Option<String>),
+    Open(ConnKey, Capabilities, Option<Credential>, Option<String>),
     Text(ConnKey, String),
     /// What the frame of this text would ask.
     Call(ConnKey, String),
@@ -211,13 +211,13 @@ impl Script {
                 if let Some(key) = key {
                     self.step(Step::Drop(key));
                 }
-                self.open(side, slot, Purpose::Socket, *cred, *client)
+                self.open(side, slot, Capabilities::lasting(), *cred, *client)
             }
-            (Act::Call(purpose, cred, client, say), key) => {
+            (Act::Call(capabilities, cred, client, say), key) => {
                 if let Some(key) = key {
                     self.step(Step::Drop(key));
                 }
-                let open = self.open(side, slot, *purpose, *cred, *client);
+                let open = self.open(side, slot, *capabilities, *cred, *client);
                 let Step::Open(key, ..) = open else {
                     unreachable!("opening is a step")
                 };
@@ -228,7 +228,7 @@ impl Script {
             (_, None) => self.open(
                 side,
                 slot,
-                Purpose::Socket,
+                Capabilities::lasting(),
                 Cred::Key,
                 [None, Some(3), Some(4)][slot as usize % 3],
             ),
@@ -258,7 +258,7 @@ impl Script {
         &mut self,
         side: u8,
         slot: u8,
-        purpose: Purpose,
+        capabilities: Capabilities,
         cred: Cred,
         client: Option<u8>,
     ) -> Step {
@@ -267,16 +267,16 @@ impl Script {
         let key = ConnKey(*opened * 2 + u64::from(side));
         self.slots[side as usize][slot as usize] = Some(key);
         let client = client.map(|n| name(side, n));
-        Step::Open(key, purpose, self.credential(side, cred), client)
+        Step::Open(key, capabilities, self.credential(side, cred), client)
     }
 
     fn perform(&mut self, step: &Step) {
         let world = &mut self.world;
         match step {
             Step::Pass(ms) => world.pass(*ms),
-            Step::Open(key, purpose, credential, client) => {
+            Step::Open(key, capabilities, credential, client) => {
                 let opened = Opened {
-                    purpose: *purpose,
+                    capabilities: *capabilities,
                     credential: credential.clone(),
                     client: client.clone(),
                     acks: self.acks,

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use router_core::request::Purpose;
+use router_core::Capabilities;
 
 use crate::hostile::HOSTILE;
 use crate::script::{Act, Cred, Op, SLOTS, Say, To};
@@ -40,15 +40,19 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 fn call() -> impl Strategy<Value = Act> {
-    let purpose = select(vec![Purpose::Call, Purpose::Wait, Purpose::Wait]);
+    let capabilities = select(vec![
+        Capabilities::call(),
+        Capabilities::waiting_call(),
+        Capabilities::waiting_call(),
+    ]);
     let key = proptest::option::of(0u8..2);
     let say = prop_oneof![
         6 => (to(), key).prop_map(|(to, key)| Say::Message { from: None, to, key, answers: None }),
         1 => proptest::option::of(0u32..4).prop_map(Say::List),
         2 => to().prop_map(Say::Subscribe),
     ];
-    (purpose, cred(), proptest::option::of(name()), say)
-        .prop_map(|(purpose, cred, client, say)| Act::Call(purpose, cred, client, say))
+    (capabilities, cred(), proptest::option::of(name()), say)
+        .prop_map(|(capabilities, cred, client, say)| Act::Call(capabilities, cred, client, say))
 }
 
 fn cred() -> impl Strategy<Value = Cred> {

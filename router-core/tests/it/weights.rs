@@ -5,9 +5,9 @@ use std::sync::Arc;
 use protocol::limits::{BYTES_PER_UNIT, LIST_DEFAULT, LIST_MAX};
 use protocol::presence::ListBots;
 use protocol::{CloseCode, Limits};
+use router_core::Capabilities;
 use router_core::ConnKey;
 use router_core::auth::{Credential, TokenScope};
-use router_core::request::Purpose;
 use router_core::session::{Call, Input, Opened};
 use serde_json::{Value, json};
 
@@ -141,7 +141,7 @@ fn calls(w: &mut World, credential: Credential, client: Option<&str>) -> ConnKey
     let opened = Opened {
         credential: Some(credential),
         client: client.map(str::to_owned),
-        purpose: Purpose::Call,
+        capabilities: Capabilities::call(),
         ..Opened::default()
     };
     w.open(conn, 0, opened);

@@ -5,7 +5,7 @@ use protocol::codec::encode;
 use protocol::limits::LIST_MAX;
 use protocol::presence::ListBots;
 use protocol::{ErrorCode, Refusal, Rule};
-use router_core::request::Purpose;
+use router_core::Capabilities;
 use router_core::session::Call;
 
 use super::exchange::Exchange;
@@ -36,7 +36,7 @@ pub(super) async fn list(exchange: Exchange<'_>) -> Answer {
         cursor: exchange.query("cursor"),
         request_id: None,
     };
-    let mut caller = exchange.join(Purpose::Call, None).await?;
+    let mut caller = exchange.join(Capabilities::call(), None).await?;
     let page = caller.bots(Call::List(list)).await?;
     Ok(json(StatusCode::OK, encode::bot_page(&page)))
 }
@@ -54,7 +54,7 @@ pub(super) async fn list(exchange: Exchange<'_>) -> Answer {
     security(("bearer" = [])),
 ))]
 pub(super) async fn find(exchange: Exchange<'_>, id: &str) -> Answer {
-    let mut caller = exchange.join(Purpose::Call, None).await?;
+    let mut caller = exchange.join(Capabilities::call(), None).await?;
     let found = caller.bots(Call::Find(id.to_owned())).await?;
     let bot = found.bots.first().ok_or(ErrorCode::Internal)?;
     json_of(StatusCode::OK, &***bot)

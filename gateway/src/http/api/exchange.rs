@@ -10,8 +10,8 @@ use http::request::Parts;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
 use protocol::{ErrorCode, Refusal, Rule, TenantId};
+use router_core::Capabilities;
 use router_core::auth::Source;
-use router_core::request::Purpose;
 use router_core::session::Opened;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -92,14 +92,14 @@ impl<'a> Exchange<'a> {
     /// Errors: `unauthorized` without one; else as a socket is refused.
     pub(super) async fn join(
         &self,
-        purpose: Purpose,
+        capabilities: Capabilities,
         client: Option<String>,
     ) -> Result<Caller, Refusal> {
         let credential = bearer(self.head).ok_or(ErrorCode::Unauthorized)?;
         let opened = Opened {
             credential: Some(credential),
             client,
-            purpose,
+            capabilities,
             ..Opened::default()
         };
         let caller = Caller::join(self.node, self.peer.clone(), opened).await?;

@@ -9,7 +9,7 @@ use protocol::codec::decode_message;
 use protocol::frame::{AckStatus, Send};
 use protocol::limits::WAIT_MS_MAX;
 use protocol::{ErrorCode, MessageId, Refusal, Rule};
-use router_core::request::Purpose;
+use router_core::Capabilities;
 
 use super::exchange::Exchange;
 use super::{Answer, json};
@@ -42,14 +42,14 @@ pub(super) async fn send(exchange: Exchange<'_>) -> Answer {
     if wait_ms.is_some_and(|wait_ms| wait_ms > WAIT_MS_MAX) {
         return Err(Refusal::over(ErrorCode::BadRequest, Rule::WaitMs));
     }
-    let purpose = match wait_ms {
-        None => Purpose::Call,
-        Some(_) => Purpose::Wait,
+    let capabilities = match wait_ms {
+        None => Capabilities::call(),
+        Some(_) => Capabilities::waiting_call(),
     };
     let client = exchange.query("clientId");
     let key = idempotency_key(&exchange)?;
     let ended = exchange.input_ended();
-    let mut caller = exchange.join(purpose, client).await?;
+    let mut caller = exchange.join(capabilities, client).await?;
     let send = read(exchange, &caller.limits, key).await?;
     let (message_id, status) = caller.send(send).await?;
     let Some(wait_ms) = wait_ms else {

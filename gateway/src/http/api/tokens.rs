@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use protocol::codec::decode_token_request;
-use router_core::request::Purpose;
+use router_core::Capabilities;
 
 use super::exchange::Exchange;
 use super::{Answer, json_of};
@@ -20,7 +20,7 @@ use super::{Answer, json_of};
     security(("bearer" = [])),
 ))]
 pub(super) async fn issue(exchange: Exchange<'_>) -> Answer {
-    let caller = exchange.join(Purpose::Call, None).await?;
+    let caller = exchange.join(Capabilities::call(), None).await?;
     let body = exchange.json_body(&caller.limits).await?;
     let asked = decode_token_request(&body)?;
     json_of(StatusCode::CREATED, &caller.issue(asked)?)
