@@ -19,10 +19,10 @@ use std::hint::black_box;
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
-use protocol::codec::{decode, encode};
 use protocol::connect::Acks;
-use protocol::frame::Request;
 use protocol::lane::{Batch, Item, LaneKeys, Packet};
+use protocol::request::Request;
+use protocol::t2b::{decode, encode};
 use protocol::{BootId, ConnectionId, Envelope, MessageId, Name, Secret, TenantId};
 
 use router_core::Millis;

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use client::{Client, Event, Options, ProxyRules, members_of};
 use gateway::config::{Config, Key, Purpose, Raw};
 use gateway::{RunError, Shutdown, Starting, telemetry};
-use protocol::frame::SendMessage;
+use protocol::t2b::frames::SendMessage;
 use protocol::{BotId, Secret, TenantId};
 use tokio::task::{JoinError, JoinHandle};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use protocol::connect::{Acks, AuthOk};
-use protocol::frame::{ServerFrame, ServerMessage};
+use protocol::t2b::frames::{ServerFrame, ServerMessage};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;

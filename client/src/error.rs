@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::frame::ErrorData;
+use protocol::t2b::frames::ErrorData;
 use protocol::{CloseCode, ErrorCode};
 
 use crate::certificate::CertificateError;

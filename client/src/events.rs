@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use protocol::connect::{AuthOk, Migrate};
-use protocol::frame::{BodyMembers, Delivered, ErrorData, SendKind};
+use protocol::message::SendKind;
 use protocol::presence::{BotRegistered, BotStatus, BotUnregistered, BotsList};
+use protocol::t2b::frames::{BodyMembers, Delivered, ErrorData};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use protocol::connect::Migrate;
-use protocol::frame::{ServerFrame, ServerMessage, Status, TypedStatus};
+use protocol::t2b::frames::{ServerFrame, ServerMessage, Status, TypedStatus};
 use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use protocol::codec::encode;
-use protocol::frame::{ClientFrame, ClientMessage, ServerMessage};
+use protocol::t2b::encode;
+use protocol::t2b::frames::{ClientFrame, ClientMessage, ServerMessage};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::Error;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::connect::Acks;
-use protocol::frame::{
+use protocol::presence::{BotInfo, BotRef, BotRegistered, ListBots, RegisterBot};
+use protocol::t2b::frames::{
     ClientMessage, Delivered, MessageAck, SendMessage, SendPartial, SendTyping, ServerMessage,
     Status, TypedStatus,
 };
-use protocol::presence::{BotInfo, BotRef, BotRegistered, ListBots, RegisterBot};
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 

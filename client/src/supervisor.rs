@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use protocol::connect::{AuthOk, Migrate};
-use protocol::frame::{ClientMessage, ServerMessage};
 use protocol::presence::RegisterBot;
+use protocol::t2b::frames::{ClientMessage, ServerMessage};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};

@@ -280,7 +280,7 @@ mod tests {
                 ..outgoing(b"and so on")
             }
             .write(&mut frame);
-            let read: protocol::frame::ClientFrame = serde_json::from_slice(&frame).unwrap();
+            let read: protocol::t2b::frames::ClientFrame = serde_json::from_slice(&frame).unwrap();
             let text = serde_json::to_value(read).unwrap();
             assert_eq!(text["type"], kind.wire_name());
             assert_eq!(text["data"]["from"], "bot");

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use rmp::encode::ValueWriteError;
 use rmp::{decode, encode};
 
-use crate::frame::{Body, Message, SendKind};
 use crate::ids::{ConnectionId, InvalidId, MessageId, Name, StreamId, TenantId};
+use crate::message::{Body, Message, SendKind};
 
 /// The wire versions of packets and envelopes that this build reads and writes: `[min, max]`.
 ///

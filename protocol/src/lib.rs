@@ -8,19 +8,19 @@
 //! | --- | --- |
 //! | `ids.rs` | names that parse: tenants, bots, clients, connections, messages |
 //! | `error.rs`, `rule.rs`, `close.rs`, `limits.rs` | the tables that the documents are generated from |
-//! | `connect.rs`, `presence.rs`, `status.rs`, `frame.rs` | the frames, by column |
-//! | `outbound.rs` | what a connection is told, before a dialect puts it into words |
-//! | `http.rs` | the bodies of the HTTP API |
-//! | `json.rs`, `integer.rs`, `codec/` | one pass from text to frame, one exact-size write back |
-//! | `envelope.rs`, `lane.rs` | what one node sends another, and in what packets |
-//! | `generate.rs` | the same words as JSON Schema, TypeScript and tables of the documents |
+//! | `connect.rs`, `presence.rs`, `status.rs`, `message.rs`, `token.rs` | what is asked and answered, by feature |
+//! | `request.rs` | what a connection asks, once its dialect has decoded it |
+//! | `outbound.rs` | what a connection is told, before its dialect encodes it |
+//! | `envelope.rs`, `lane/` | what one node sends another, and in what packets |
+//! | `t2b/` | the T2B dialect: everything that knows its JSON |
+//! | `http/` | the bodies of the HTTP API |
+//! | `json/`, `integer.rs` | the grammar of JSON, for dialects and bodies |
+//! | `generate/` | the same words as JSON Schema, TypeScript and tables of the documents |
 
 pub mod close;
-pub mod codec;
 pub mod connect;
 pub mod envelope;
 pub mod error;
-pub mod frame;
 pub mod generate;
 pub mod http;
 pub mod ids;
@@ -28,11 +28,15 @@ mod integer;
 pub mod json;
 pub mod lane;
 pub mod limits;
+pub mod message;
 pub mod outbound;
 pub mod presence;
+pub mod request;
 pub mod rule;
 pub mod secret;
 pub mod status;
+pub mod t2b;
+pub mod token;
 
 pub use close::CloseCode;
 pub use envelope::Envelope;

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::codec::Rejected;
 use crate::connect::{AuthError, AuthOk, Connected, Migrate, Pong};
 use crate::envelope::Envelope;
 use crate::error::ErrorCode;
-use crate::frame::{AckStatus, SendKind};
 use crate::ids::{BotId, FrameId, MessageId};
+use crate::message::{AckStatus, SendKind};
 use crate::presence::{BotInfo, BotRegistered, BotStatus, BotUnregistered, Subscription};
+use crate::request::Rejected;
 use crate::rule::{Fault, Rule};
 use crate::status::{ConnectionsList, FullStatus};
 

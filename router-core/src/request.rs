@@ -6,7 +6,7 @@
 
 use protocol::connect::Acks;
 use protocol::envelope::Envelope;
-use protocol::frame::SendKind;
+use protocol::message::SendKind;
 use protocol::presence::{BotInfo, Takeover};
 use protocol::{BotId, ClientId, ConnectionId, ErrorCode, FrameId, MessageId, TenantId};
 use smol_str::SmolStr;

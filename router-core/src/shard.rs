@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use hashbrown::HashTable;
-use protocol::frame::SendKind;
 use protocol::lane::Verdict;
+use protocol::message::SendKind;
 use protocol::{BootId, Envelope, TenantId};
 
 use crate::effect::{Outcome, Receipt, TenantEffect, TenantEffects, Ticket};

@@ -23,8 +23,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
-use protocol::codec::decode;
 use protocol::connect::Acks;
+use protocol::t2b::decode;
 use protocol::{BootId, Limits, Secret, TenantId};
 use router_core::auth::{Credential, Keyring};
 use router_core::effect::Ticket;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use protocol::codec::encode;
 use protocol::lane::Verdict;
+use protocol::t2b::encode;
 use protocol::{BootId, CloseCode, Outbound, TenantId};
 use router_core::auth::{AuthError, Credential};
 use router_core::dispatch::{self, SessionPerformer, TenantPerformer};

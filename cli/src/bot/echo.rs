@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use client::{Client, members_of};
 use protocol::BotId;
-use protocol::frame::Delivered;
 use protocol::presence::RegisterBot;
+use protocol::t2b::frames::Delivered;
 use tokio::time::sleep;
 
 use super::{Answer, Trouble, described, partial};

@@ -11,9 +11,9 @@ mod turns;
 use std::sync::Arc;
 
 use client::{Client, Event, Unreadable};
-use protocol::frame::{Delivered, SendMessage, SendPartial};
 use protocol::limits::PARTIAL_BYTES_MAX;
 use protocol::presence::RegisterBot;
+use protocol::t2b::frames::{Delivered, SendMessage, SendPartial};
 use protocol::{BotId, ConnectionId};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use client::{Client, Event, members_of};
 use protocol::BotId;
-use protocol::frame::{SendKind, SendMessage};
+use protocol::message::SendKind;
+use protocol::t2b::frames::SendMessage;
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 use tokio::time::timeout;
 

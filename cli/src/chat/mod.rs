@@ -6,8 +6,9 @@ mod show;
 use std::time::Duration;
 
 use client::{Client, Event, Unreadable, members_of};
-use protocol::frame::{Delivered, SendKind, SendMessage, ServerMessage};
+use protocol::message::SendKind;
 use protocol::presence::{BotInfo, BotState};
+use protocol::t2b::frames::{Delivered, SendMessage, ServerMessage};
 use protocol::{BotId, ErrorCode};
 use tokio::time::timeout;
 

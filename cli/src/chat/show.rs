@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write, stderr};
 
 use client::{Unreadable, members_of};
-use protocol::frame::{Delivered, ServerMessage};
+use protocol::t2b::frames::{Delivered, ServerMessage};
 
 use super::is_last_part;
 use crate::failure::Failure;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use client::{Client, Error, Event, Events, Options, members_of};
-use protocol::frame::{Delivered, SendMessage};
 use protocol::presence::BotState;
+use protocol::t2b::frames::{Delivered, SendMessage};
 use protocol::{ClientId, Secret};
 use tokio::time::timeout;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::frame::Delivered;
+use protocol::t2b::frames::Delivered;
 
 use crate::gateway::Gateway;
 use crate::model::echo_of;

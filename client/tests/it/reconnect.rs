@@ -1,8 +1,8 @@
 //! A client that lost its connection comes back, or says why it does not.
 
 use client::{Client, Error, Event};
-use protocol::frame::SendMessage;
 use protocol::presence::RegisterBot;
+use protocol::t2b::frames::SendMessage;
 use serde_json::{Value, json};
 
 use crate::server::{Peer, Server, next, reason, refusal, soon};

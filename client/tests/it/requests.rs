@@ -2,8 +2,9 @@
 
 use client::{Client, Error, Event, members_of};
 use protocol::connect::Acks;
-use protocol::frame::{AckStatus, SendMessage};
+use protocol::message::AckStatus;
 use protocol::presence::RegisterBot;
+use protocol::t2b::frames::SendMessage;
 use serde_json::{Value, json};
 
 use crate::server::{Server, next, reason, refusal, soon};

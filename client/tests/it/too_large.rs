@@ -2,7 +2,7 @@
 //! not sent again.
 
 use client::Error;
-use protocol::frame::SendMessage;
+use protocol::t2b::frames::SendMessage;
 use serde_json::json;
 
 use crate::server::{Server, next, reason, soon};

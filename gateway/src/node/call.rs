@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use metrics::Gauge;
-use protocol::codec::Reply;
-use protocol::frame::AckStatus;
-use protocol::http::{TokenIssued, TokenRequest};
+use protocol::http::Reply;
+use protocol::http::TokenIssued;
 use protocol::limits::TOKEN_BYTES_MAX;
+use protocol::message::AckStatus;
 use protocol::outbound::BotsPage;
+use protocol::token::TokenRequest;
 use protocol::{Answer, CloseCode, ErrorCode, MessageId, Outbound, Refusal, Rule, TenantId};
 use router_core::auth::Source;
 use router_core::session::{Call, Input, Opened};
@@ -72,7 +73,7 @@ impl Caller {
     /// Sends a message; what became of it.
     pub(crate) async fn send(
         &mut self,
-        send: protocol::frame::Send,
+        send: protocol::message::Send,
     ) -> Result<(MessageId, AckStatus), Refusal> {
         self.tell(Input::Call(Call::Send(send)));
         match self.answer().await? {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::CloseCode;
-use protocol::codec::decode;
+use protocol::t2b::decode;
 use router_core::session::{Input, Opened, Received};
 
 use super::member::Member;

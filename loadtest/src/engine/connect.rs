@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::frame::{ErrorData, ServerFrame, ServerMessage};
+use protocol::t2b::frames::{ErrorData, ServerFrame, ServerMessage};
 
 use super::party::{self, State};
 use super::timer::Later;

@@ -7,7 +7,7 @@ use compact_str::CompactString;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::InvalidId;
+use super::invalid::InvalidId;
 use crate::integer::signed_of;
 use crate::limits::FRAME_ID_BYTES_MAX;
 

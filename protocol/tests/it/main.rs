@@ -10,7 +10,7 @@ mod properties;
 mod vectors;
 mod wire;
 
-use protocol::frame::{Send, SendKind};
+use protocol::message::{Send, SendKind};
 use protocol::{ConnectionId, Envelope, MessageId, Name, TenantId};
 
 /// The clock of all tests, Unix milliseconds: 2025-11-21T03:16:40Z.

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use protocol::codec::{decode, encode};
-use protocol::frame::Request;
-use protocol::json::{Walk, unescape};
+use protocol::json::unescape;
+use protocol::request::Request;
+use protocol::t2b::walk::Walk;
+use protocol::t2b::{decode, encode};
 
 use crate::{NOW_MS, envelope};
 

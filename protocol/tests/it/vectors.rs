@@ -4,8 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use bytes::Bytes;
-use protocol::codec::{Rejected, decode, encode};
-use protocol::frame::{ClientFrame, Frame, Request, Send, ServerFrame, ServerMessage};
+use protocol::message::Send;
+use protocol::request::Rejected;
+use protocol::request::{Frame, Request};
+use protocol::t2b::frames::{ClientFrame, ServerFrame, ServerMessage};
+use protocol::t2b::{decode, encode};
 use protocol::{Fault, FrameId, Refusal};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

@@ -3,8 +3,8 @@
 
 use bytes::Bytes;
 use protocol::envelope::WIRE;
-use protocol::frame::{Body, Message, SendKind};
 use protocol::lane::{Ack, Batch, Item, LaneKeys, Packet, Terms};
+use protocol::message::{Body, Message, SendKind};
 use protocol::{BootId, ConnectionId, Envelope, MessageId, Name, Secret, StreamId, TenantId};
 use serde::Deserialize;
 

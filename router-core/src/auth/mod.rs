@@ -20,7 +20,7 @@ use subtle::ConstantTimeEq;
 use crate::env::Millis;
 use crate::permit::{Grant, Scope};
 
-pub use protocol::http::TokenScope;
+pub use protocol::token::TokenScope;
 pub use source::Source;
 pub use throttle::{Attempt, Tally, Throttle};
 pub use token::Claims;

@@ -19,11 +19,11 @@ mod token;
 
 use std::sync::Arc;
 
-use protocol::codec::Rejected;
 use protocol::connect::{Acks, Migrate, Pong};
-use protocol::frame::{Frame, Request};
 use protocol::limits::{BAD_FRAMES_MAX, BYTES_PER_UNIT};
 use protocol::presence::ListBots;
+use protocol::request::Rejected;
+use protocol::request::{Frame, Request};
 use protocol::{
     Answer, ClientId, CloseCode, ConnectionId, ErrorCode, FrameId, Limits, MessageId, Outbound,
     Refusal, TenantId,
@@ -83,7 +83,7 @@ pub struct Received {
 #[derive(Debug)]
 pub enum Call {
     /// Carry a message; answered with `message_ack`.
-    Send(protocol::frame::Send),
+    Send(protocol::message::Send),
     /// One page of bots; answered with `bots_list`.
     List(ListBots),
     /// One bot; answered with a `bots_list` of one.
@@ -419,7 +419,7 @@ fn is_message(bytes: usize, request: &Request) -> bool {
 /// Whether the protocol promises an answer to this request.
 fn has_answer(request: &Request) -> bool {
     match request {
-        Request::Send(send) => send.message.kind == protocol::frame::SendKind::Message,
+        Request::Send(send) => send.message.kind == protocol::message::SendKind::Message,
         Request::Auth(_)
         | Request::RegisterBot(_)
         | Request::UnregisterBot(_)

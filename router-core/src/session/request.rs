@@ -1,9 +1,10 @@
 //! What an open session asks: each frame becomes one permitted request, or one refusal.
 
 use protocol::envelope::Envelope;
-use protocol::frame::{Request, Send, SendKind};
 use protocol::limits::{LIST_DEFAULT, LIST_MAX};
+use protocol::message::{Send, SendKind};
 use protocol::presence::{BotInfo, BotRef, BotState, ListBots, RegisterBot};
+use protocol::request::Request;
 use protocol::status::{StatusOf, StatusRequest};
 use protocol::{BotId, ConnectionId, ErrorCode, FrameId, Name, Refusal, Rule};
 use smol_str::SmolStr;

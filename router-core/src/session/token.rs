@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use protocol::http::TokenRequest;
 use protocol::limits::{TOKEN_TTL_DEFAULT_S, TOKEN_TTL_MAX_S};
+use protocol::token::TokenRequest;
 use protocol::{BotId, ClientId, ErrorCode, Fault, Refusal, Rule};
 
 use super::Session;

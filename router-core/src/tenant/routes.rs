@@ -5,7 +5,7 @@ use std::ops::Bound;
 
 use protocol::connect::Acks;
 use protocol::envelope::Envelope;
-use protocol::frame::SendKind;
+use protocol::message::SendKind;
 use protocol::{BootId, BotId, ClientId, ConnectionId, Kind};
 use smallvec::{Array, SmallVec};
 use smol_str::SmolStr;

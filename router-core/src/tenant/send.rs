@@ -13,9 +13,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use protocol::frame::{AckStatus, SendKind};
 use protocol::lane::{Terms, Verdict as LaneVerdict};
 use protocol::limits::UNREACHABLE_RETRY_MS;
+use protocol::message::{AckStatus, SendKind};
 use protocol::{BootId, Envelope, ErrorCode, Kind, Outbound, Refusal, Shared};
 use smallvec::SmallVec;
 

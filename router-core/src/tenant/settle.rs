@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use protocol::connect::Acks;
-use protocol::frame::AckStatus;
 use protocol::lane::Verdict;
 use protocol::limits::MOVES_MAX;
+use protocol::message::AckStatus;
 use protocol::{BootId, Envelope, ErrorCode, Name, Outbound};
 
 use super::Tenant;

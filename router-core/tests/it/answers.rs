@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use protocol::codec::decode;
 use protocol::connect::Acks;
-use protocol::frame::{Request, SendKind};
+use protocol::message::SendKind;
+use protocol::request::Request;
+use protocol::t2b::decode;
 use router_core::ConnKey;
 use serde_json::Value;
 

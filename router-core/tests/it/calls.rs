@@ -1,9 +1,9 @@
 //! Connections without a socket: what a call over HTTP hears, what it costs, what it may ask.
 
 use protocol::Limits;
-use protocol::codec::decode_message;
-use protocol::http::TokenRequest;
+use protocol::http::decode_message;
 use protocol::presence::ListBots;
+use protocol::token::TokenRequest;
 use protocol::{CloseCode, ErrorCode, OutboundKind};
 use router_core::Capabilities;
 use router_core::auth::{Claims, Credential, TokenScope};

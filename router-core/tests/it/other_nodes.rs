@@ -102,7 +102,7 @@ impl World {
 
     /// Where the messages under way go, and what they say.
     fn under_way(&self) -> Vec<(BootId, String)> {
-        let text = |body: &protocol::frame::Body| {
+        let text = |body: &protocol::message::Body| {
             let run = body.runs().next().unwrap_or_default();
             let body: Value = serde_json::from_slice(&[b"{", run, b"}"].concat()).unwrap();
             body["text"].as_str().unwrap().to_owned()

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use protocol::codec::{decode, encode};
+use protocol::t2b::{decode, encode};
 use protocol::{BootId, CloseCode, Outbound, OutboundKind, TenantId};
 use router_core::auth::{Attempt, AuthError, Credential, Tally};
 use router_core::dispatch::{self, SessionPerformer, TenantPerformer};

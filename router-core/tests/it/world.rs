@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
-use protocol::codec::decode;
-use protocol::frame::Request;
 use protocol::lane::Verdict;
+use protocol::request::Request;
+use protocol::t2b::decode;
 use protocol::{BootId, CloseCode, ErrorCode, OutboundKind, Secret, TenantId};
 use router_core::auth::{Keyring, Source, Throttle};
 use router_core::effect::{Fact, Ticket};

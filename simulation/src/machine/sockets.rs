@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use protocol::codec::{decode, encode};
 use protocol::limits::SLOW_CONSUMER_MS;
+use protocol::t2b::{decode, encode};
 use protocol::{CloseCode, Outbound, OutboundKind};
 use router_core::effect::Outcome;
 use router_core::session::{Input as SessionInput, Opened, Received, Session};

@@ -1,7 +1,7 @@
 //! Which bots there are.
 
 use http::StatusCode;
-use protocol::codec::encode;
+use protocol::http::bot_page;
 use protocol::limits::LIST_MAX;
 use protocol::presence::ListBots;
 use protocol::{ErrorCode, Refusal, Rule};
@@ -38,7 +38,7 @@ pub(super) async fn list(exchange: Exchange<'_>) -> Answer {
     };
     let mut caller = exchange.join(Capabilities::call(), None).await?;
     let page = caller.bots(Call::List(list)).await?;
-    Ok(json(StatusCode::OK, encode::bot_page(&page)))
+    Ok(json(StatusCode::OK, bot_page(&page)))
 }
 
 /// Says of one bot what the list says of it. A bot that is out of sight does not exist.

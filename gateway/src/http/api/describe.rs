@@ -1,10 +1,11 @@
 //! The API for programs, as OpenAPI 3.1: its operations from the handlers' attributes, its schemas
 //! from the types that are on the wire. Only `cargo xtask generate` and `tidy` need it.
 
-use protocol::frame::SendMessage;
 use protocol::generate::with_plain_enums;
-use protocol::http::{BotPage, MessageAnswer, Problem, TokenIssued, TokenRequest};
+use protocol::http::{BotPage, MessageAnswer, Problem, TokenIssued};
 use protocol::presence::BotInfo;
+use protocol::t2b::frames::SendMessage;
+use protocol::token::TokenRequest;
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};

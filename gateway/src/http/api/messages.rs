@@ -5,9 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body_util::Full;
-use protocol::codec::decode_message;
-use protocol::frame::{AckStatus, Send};
+use protocol::http::decode_message;
 use protocol::limits::WAIT_MS_MAX;
+use protocol::message::{AckStatus, Send};
 use protocol::{ErrorCode, MessageId, Refusal, Rule};
 use router_core::Capabilities;
 

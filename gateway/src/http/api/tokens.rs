@@ -1,7 +1,7 @@
 //! Makes client tokens, for phones and browsers that must not hold the key.
 
 use http::StatusCode;
-use protocol::codec::decode_token_request;
+use protocol::http::decode_token_request;
 use router_core::Capabilities;
 
 use super::exchange::Exchange;

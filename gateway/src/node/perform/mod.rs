@@ -16,9 +16,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use protocol::codec::encode;
-use protocol::frame::SendKind;
 use protocol::lane::Verdict;
+use protocol::message::SendKind;
+use protocol::t2b::encode;
 use protocol::{CloseCode, ErrorCode, Name, Outbound, OutboundKind, StreamId, TenantId};
 use router_core::effect::{Fact, Outcome};
 use router_core::request::Notice;

@@ -12,14 +12,14 @@ use smallvec::SmallVec;
 use super::decode::Data;
 use super::value::{FrameFault, bad, inside, missing, twice, word, wrong};
 use crate::error::ErrorCode;
-use crate::frame::{Body, Message, Send, SendKind};
 use crate::ids::{InvalidId, MessageId, Name, StreamId};
 use crate::integer::natural;
 use crate::limits::PARTIAL_BYTES_MAX;
+use crate::message::{Body, Message, Send, SendKind};
 use crate::rule::Rule;
 
 /// Reads a frame of the message family.
-pub(super) fn read(kind: SendKind, data: &Data<'_>) -> Result<Send, FrameFault> {
+pub(crate) fn read(kind: SendKind, data: &Data<'_>) -> Result<Send, FrameFault> {
     data.object()?;
     let (known, body) = sort(kind, data)?;
     let to = needed(known.to, Rule::To)?;

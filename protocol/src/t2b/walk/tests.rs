@@ -1,9 +1,13 @@
 //! The walk against serde_json, and its spans.
 
+use std::borrow::Cow;
+
 use proptest::prelude::*;
 use serde::de::IgnoredAny;
 
 use super::*;
+use crate::json::{Span, unescape};
+use crate::limits::NESTING_MAX;
 
 fn accepts(text: &[u8]) -> bool {
     Walk::default().run(text).is_ok()

@@ -19,7 +19,7 @@ use crate::rule::Rule;
 use crate::status::{StatusOf, StatusRequest};
 
 /// A member that is known of a request, and the check of its value as written.
-pub(super) type Known = (Rule, fn(&[u8]) -> bool);
+pub(crate) type Known = (Rule, fn(&[u8]) -> bool);
 
 const AUTH: [Known; 5] = [
     (Rule::ClientId, is_text),
@@ -51,12 +51,12 @@ const STATUS: [Known; 3] = [
     (Rule::Cursor, is_text),
 ];
 
-pub(super) fn auth(data: &Data<'_>) -> Result<Auth, FrameFault> {
+pub(crate) fn auth(data: &Data<'_>) -> Result<Auth, FrameFault> {
     members(data, AUTH)?;
     parse(data)
 }
 
-pub(super) fn register_bot(data: &Data<'_>) -> Result<RegisterBot, FrameFault> {
+pub(crate) fn register_bot(data: &Data<'_>) -> Result<RegisterBot, FrameFault> {
     let [bot_id, config, ..] = members(data, REGISTER_BOT)?;
     bot_id.ok_or(missing(Rule::BotId))?;
     let size = config.map(<[u8]>::len);
@@ -75,13 +75,13 @@ pub(super) fn register_bot(data: &Data<'_>) -> Result<RegisterBot, FrameFault> {
     Ok(bot)
 }
 
-pub(super) fn bot_ref(data: &Data<'_>) -> Result<BotRef, FrameFault> {
+pub(crate) fn bot_ref(data: &Data<'_>) -> Result<BotRef, FrameFault> {
     let [bot_id] = members(data, BOT_REF)?;
     bot_id.ok_or(missing(Rule::BotId))?;
     parse(data)
 }
 
-pub(super) fn list_bots(data: &Data<'_>) -> Result<ListBots, FrameFault> {
+pub(crate) fn list_bots(data: &Data<'_>) -> Result<ListBots, FrameFault> {
     members(data, LIST_BOTS)?;
     let list: ListBots = parse(data)?;
     let size = list.request_id.as_ref().map(String::len);
@@ -89,14 +89,14 @@ pub(super) fn list_bots(data: &Data<'_>) -> Result<ListBots, FrameFault> {
     Ok(list)
 }
 
-pub(super) fn status(data: &Data<'_>) -> Result<StatusRequest, FrameFault> {
+pub(crate) fn status(data: &Data<'_>) -> Result<StatusRequest, FrameFault> {
     let [request, ..] = members(data, STATUS)?;
     request.ok_or(missing(Rule::StatusRequest))?;
     parse(data)
 }
 
 /// The values of the known members, in their order. Errors: the first that fails its check.
-pub(super) fn members<'a, const N: usize>(
+pub(crate) fn members<'a, const N: usize>(
     data: &Data<'a>,
     known: [Known; N],
 ) -> Result<[Option<&'a [u8]>; N], FrameFault> {
@@ -117,7 +117,7 @@ fn parse<T: DeserializeOwned>(data: &Data<'_>) -> Result<T, FrameFault> {
     serde_json::from_slice(data.object()?).map_err(|_| BAD_FRAME)
 }
 
-pub(super) fn is_text(raw: &[u8]) -> bool {
+pub(crate) fn is_text(raw: &[u8]) -> bool {
     string(raw).is_some()
 }
 
@@ -126,7 +126,7 @@ fn is_limit(raw: &[u8]) -> bool {
     natural(raw).is_some_and(|limit| u32::try_from(limit).is_ok())
 }
 
-pub(super) fn reads<T: DeserializeOwned>(raw: &[u8]) -> bool {
+pub(crate) fn reads<T: DeserializeOwned>(raw: &[u8]) -> bool {
     serde_json::from_slice::<T>(raw).is_ok()
 }
 

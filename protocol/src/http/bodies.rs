@@ -1,16 +1,15 @@
 //! The bodies of the HTTP API, which is otherwise made of the frames' words.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorCode;
-use crate::frame::{AckStatus, Delivered};
-use crate::ids::{BotId, ClientId, MessageId};
-use crate::integer;
-use crate::limits::TOKEN_TTL_MAX_S;
+use crate::ids::MessageId;
+use crate::message::AckStatus;
 use crate::presence::BotInfo;
 use crate::rule::Fault;
 use crate::secret::Secret;
+use crate::t2b::frames::Delivered;
 
 /// `application/problem+json`: why a request was refused. Source: RFC 9457.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -78,54 +77,6 @@ pub struct MessageAnswer {
     /// The reply's whole `data`; `null` if none came in time; absent without `waitMs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply: Option<Delivered>,
-}
-
-/// What a client token shall be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(extend("anyOf" = [
-    { "properties": { "scope": { "items": { "const": "chat" } } } },
-    { "required": ["bots"] },
-]))]
-pub struct TokenRequest {
-    /// The client id of whoever will hold it.
-    #[schemars(with = "ClientId")]
-    pub client: String,
-    /// The bots it may see; absent: all, but never `null`, which may be a slip. Required for scope `bot`.
-    #[serde(
-        default,
-        deserialize_with = "not_null",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[schemars(with = "Vec<BotId>")]
-    pub bots: Option<Vec<String>>,
-    /// Exactly one. Default: `["chat"]`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 1))]
-    pub scope: Option<Vec<TokenScope>>,
-    /// How long it is good, seconds: 1 to 2592000 (30 days). Default: 3600.
-    #[serde(
-        default,
-        deserialize_with = "integer::optional",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[schemars(range(min = 1, max = TOKEN_TTL_MAX_S))]
-    pub ttl_seconds: Option<u64>,
-}
-
-/// A member that may be absent, and if it is there is a list.
-fn not_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
-    Vec::deserialize(deserializer).map(Some)
-}
-
-/// A scope of client tokens by its wire name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum TokenScope {
-    /// Talk with bots.
-    Chat,
-    /// Be a bot.
-    Bot,
 }
 
 /// A client token.

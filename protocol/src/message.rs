@@ -1,61 +1,15 @@
-//! The frames of the T2B dialect.
-//!
-//! Two views of one wire. [`Frame`] is what the gateway decodes: checked, with the message body as
-//! untouched slices of the received text. [`ClientFrame`] and [`ServerFrame`] are the same frames
-//! spelled out as types, for clients, tests, the JSON Schema and the TypeScript types.
+//! The message family: what its sender asks, what is carried, and what becomes of it.
 
 use std::ops::Range;
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
+use ts_rs::TS;
 
-use crate::connect::Auth;
-use crate::ids::{FrameId, MessageId, Name, StreamId};
+use crate::ids::{MessageId, Name, StreamId};
 use crate::json::walk_members;
-use crate::presence::{BotRef, ListBots, RegisterBot};
-use crate::status::StatusRequest;
-
-mod spelled;
-
-pub use spelled::{
-    AckStatus, BodyMembers, ClientFrame, ClientMessage, Delivered, ErrorData, MessageAck,
-    SendMessage, SendPartial, SendTyping, ServerFrame, ServerMessage, Status, TypedStatus,
-};
-
-/// A frame from a socket, as the gateway understands it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Frame {
-    /// Comes back in the answer.
-    pub id: Option<FrameId>,
-    /// What is asked.
-    pub request: Request,
-}
-
-/// What a socket asks. The closed list: a new frame type makes the compiler point at every decision.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Request {
-    /// Gives a credential.
-    Auth(Box<Auth>),
-    /// Becomes a bot's home.
-    RegisterBot(Box<RegisterBot>),
-    /// Ceases to be a bot's home; the bot is no longer listed.
-    UnregisterBot(BotRef),
-    /// Sends a `message`, `message_partial` or `typing`.
-    Send(Send),
-    /// Asks for a bot's `bot_status`.
-    Subscribe(BotRef),
-    /// Asks for no more of a bot's `bot_status`.
-    Unsubscribe(BotRef),
-    /// Asks for a page of bots.
-    ListBots(Box<ListBots>),
-    /// Asks for a status.
-    Status(Box<StatusRequest>),
-    /// A type that a later version will serve: `received`, `task`, `task_update`.
-    Later,
-    /// Asks for `pong`.
-    Ping,
-}
 
 /// Which member of the message family a [`Message`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -186,6 +140,29 @@ impl Body {
                 out.push(b',');
             }
             out.extend_from_slice(run);
+        }
+    }
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum AckStatus {
+    /// In the queue of a live connection of the recipient.
+    Delivered,
+    /// Stored for the recipient (later).
+    Queued,
+    /// Its `messageId` was seen before; nothing was delivered now.
+    Duplicate,
+}
+
+impl AckStatus {
+    /// The word in `data.status`.
+    pub const fn wire_name(self) -> &'static str {
+        match self {
+            AckStatus::Delivered => "delivered",
+            AckStatus::Queued => "queued",
+            AckStatus::Duplicate => "duplicate",
         }
     }
 }

@@ -2,15 +2,16 @@
 
 use bytes::Bytes;
 
-use super::Rejected;
-use super::decode::Data;
-use super::requests::{Known, is_text, members, reads};
-use super::value::{BAD_FRAME, FrameFault, bad, position};
 use crate::error::ErrorCode;
-use crate::http::{TokenRequest, TokenScope};
 use crate::integer::natural;
-use crate::json::{Member, Walk};
+use crate::json::Member;
+use crate::request::Rejected;
 use crate::rule::Rule;
+use crate::t2b::decode::Data;
+use crate::t2b::requests::{Known, is_text, members, reads};
+use crate::t2b::value::{BAD_FRAME, FrameFault, bad, position};
+use crate::t2b::walk::Walk;
+use crate::token::{TokenRequest, TokenScope};
 
 const TOKEN: [Known; 4] = [
     (Rule::Client, is_text),

@@ -1,19 +1,4 @@
-//! Names that parse: every id on the wire is a type of its own, checked when it is made.
-//!
-//! | type | shape |
-//! | --- | --- |
-//! | [`TenantId`] | `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`, the owner |
-//! | [`BotId`] | `[A-Za-z0-9][A-Za-z0-9._:-]{0,79}`, not `conn_…` |
-//! | [`ClientId`] | `[A-Za-z0-9][A-Za-z0-9._-]{0,79}`, not `conn_…` |
-//! | [`ConnectionId`] | `conn_<ULID>`, only the gateway makes them |
-//! | [`Name`] | any of the last three, before it is known which |
-//! | [`MessageId`], [`StreamId`] | 1-64 of `[A-Za-z0-9._:-]` |
-//! | [`BootId`] | a ULID, one start of a node |
-//! | [`FrameId`] | 1-64 bytes of text without U+0000, or an integer; correlates, never dedupes |
-//!
-//! No clone allocates, but that of a word of more than 24 bytes. A tenant id, of which there are many
-//! copies, is shared; connection and message ids are arrays, as long as the longest; the others are
-//! words of up to 24 bytes, which are cheap to move.
+//! The ids that are names or words.
 
 use std::borrow::{Borrow, Cow};
 use std::fmt;
@@ -23,75 +8,13 @@ use std::sync::Arc;
 use arrayvec::ArrayString;
 use compact_str::{CompactString, format_compact};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use ulid::{ULID_LEN, Ulid};
 
-mod frame_id;
-
-pub use frame_id::{FrameId, Written};
-
-/// Why a text is no id. The text itself is left out: it may be hostile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a valid {kind}: expected {shape}")]
-pub struct InvalidId {
-    pub(crate) kind: &'static str,
-    pub(crate) shape: &'static str,
-}
-
-/// Prefix of connection ids; nobody else's name may begin with it.
-pub const CONNECTION_PREFIX: &str = "conn_";
-/// Bytes of every connection id.
-const CONNECTION_BYTES: usize = CONNECTION_PREFIX.len() + ULID_LEN;
-/// Bytes of the longest message or stream id.
-const TOKEN_BYTES_MAX: usize = 64;
-
-/// Letters and digits.
-const ALPHANUMERIC: u8 = 1;
-/// `[A-Za-z0-9._-]`.
-const WORD: u8 = 2;
-/// `[A-Za-z0-9._:-]`.
-const WORD_OR_COLON: u8 = 4;
-/// `[0-9A-Z]`.
-const UPPERCASE: u8 = 8;
-/// The sets that a byte is in.
-static SETS: [u8; 256] = {
-    let mut sets = [0; 256];
-    let mut byte = 0;
-    while byte < sets.len() {
-        sets[byte] = match byte as u8 {
-            b'0'..=b'9' | b'A'..=b'Z' => ALPHANUMERIC | WORD | WORD_OR_COLON | UPPERCASE,
-            b'a'..=b'z' => ALPHANUMERIC | WORD | WORD_OR_COLON,
-            b'.' | b'_' | b'-' => WORD | WORD_OR_COLON,
-            b':' => WORD_OR_COLON,
-            _ => 0,
-        };
-        byte += 1;
-    }
-    sets
+use super::alphabet::{
+    CONNECTION_BYTES, CONNECTION_PREFIX, TOKEN_BYTES_MAX, WORD, WORD_OR_COLON, is_connection,
+    is_name, is_token,
 };
-
-/// Whether all bytes are in a set. Without a branch a byte: ids are short.
-fn all_in(text: &str, set: u8) -> bool {
-    text.bytes()
-        .fold(set, |sets, byte| sets & SETS[byte as usize])
-        != 0
-}
-
-fn is_name(text: &str, len_max: usize, set: u8) -> bool {
-    let first = text.bytes().next();
-    text.len() <= len_max
-        && first.is_some_and(|first| SETS[first as usize] & ALPHANUMERIC != 0)
-        && all_in(text, set)
-}
-
-fn is_token(text: &str) -> bool {
-    (1..=TOKEN_BYTES_MAX).contains(&text.len()) && all_in(text, WORD_OR_COLON)
-}
-
-fn is_connection(text: &str) -> bool {
-    let ulid = text.strip_prefix(CONNECTION_PREFIX);
-    ulid.is_some_and(|ulid| ulid.len() == ULID_LEN && all_in(ulid, UPPERCASE))
-}
+use super::invalid::InvalidId;
 
 /// What keeps the text of an id.
 trait Copied: Sized {
@@ -288,84 +211,6 @@ impl Name {
     }
 }
 
-/// A node's life: new at every start, and again after a burial. It never returns.
-///
-/// Wire form: its ULID as 26 letters and digits, upper case.
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BootId(u128);
-
-impl BootId {
-    /// The boot id of a ULID made elsewhere.
-    pub const fn from_bits(bits: u128) -> Self {
-        Self(bits)
-    }
-}
-
-impl fmt::Display for BootId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; ULID_LEN];
-        f.pad(Ulid(self.0).array_to_str(&mut text))
-    }
-}
-
-impl fmt::Debug for BootId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for BootId {
-    type Err = InvalidId;
-
-    /// Errors: [`InvalidId`] if it is not the one spelling of a ULID.
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let spelled = |ulid: &Ulid| ulid.array_to_str(&mut [0; ULID_LEN]) == text;
-        let ulid = Ulid::from_string(text).ok().filter(spelled);
-        ulid.map(|ulid| Self(ulid.0)).ok_or(InvalidId {
-            kind: "boot id",
-            shape: "a ULID of 26 letters and digits",
-        })
-    }
-}
-
-impl Serialize for BootId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for BootId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-/// Which kind of party an [`Address`] names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// A registered bot.
-    Bot,
-    /// A client id: every socket that shares it.
-    Client,
-    /// One connection.
-    Connection,
-}
-
-/// The only way a party is named outside its own tenant's map.
-///
-/// Shape: `{tenant, kind, name}`. Two tenants may use the same names; an address keeps them apart.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Address {
-    /// Whose it is.
-    pub tenant: TenantId,
-    /// What it is.
-    pub kind: Kind,
-    /// Its name within the tenant.
-    pub name: Name,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -392,30 +237,6 @@ mod tests {
         assert_eq!(made.unwrap().made_ms(), 1_763_695_000_042);
         assert!(ConnectionId::parse("conn_short").is_err());
         assert!(ConnectionId::parse("conn_01jd3zk6m8qw4v5n7r9t2y0abc").is_err());
-    }
-
-    #[test]
-    fn boot_ids_have_one_spelling() {
-        for bits in [0, 1, 0x0191_b4c5_0000_1234_5678_9abc_def0_1234, u128::MAX] {
-            let boot = BootId::from_bits(bits);
-            let text = boot.to_string();
-            assert_eq!((text.len(), text.parse()), (26, Ok(boot)));
-            assert_eq!(serde_json::to_value(boot).unwrap(), text);
-            assert_eq!(serde_json::from_value::<BootId>(text.into()).unwrap(), boot);
-        }
-        let good = "01JD3ZK6M8QW4V5N7R9T2Y0ABC";
-        assert!(good.parse::<BootId>().is_ok());
-        for bad in [
-            "",
-            &good[1..],
-            &good.to_lowercase(),
-            &format!("{good}0"),
-            "81JD3ZK6M8QW4V5N7R9T2Y0ABC",
-            "01JD3ZK6M8QW4V5N7R9T2Y0ABU",
-            "01JD3ZK6M8QW4V5N7R9T2Y0ABé",
-        ] {
-            assert!(bad.parse::<BootId>().is_err(), "{bad:?} is no boot id");
-        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Between text and frames: [`decode`] what a socket says, encode what the gateway says.
+//! The T2B dialect, between text and meanings: [`decode`] what a socket says, [`encode`] what the
+//! gateway says.
 //!
 //! The body of a message is never parsed into values nor written anew: decoding finds where it
 //! lies, encoding copies it once into the outgoing frame. What is not here: who may send what
@@ -6,13 +7,13 @@
 //!
 //! | file | holds |
 //! | --- | --- |
+//! | `frames/` | the frames spelled out as types |
+//! | `walk.rs` | where the members of a frame and of its `data` lie |
 //! | `decode.rs` | the frame: `type`, `id`, and which request it is |
 //! | `message.rs` | `message`, `message_partial`, `typing`: checked, the body left as it is |
 //! | `requests.rs` | the other requests, as typed values |
 //! | `value.rs` | single values of `data` |
-//! | `token.rs` | the body that asks for a client token |
-//! | `reply.rs` | the reply that a call over HTTP waits for, its parts joined |
-//! | `encode.rs` | frames out, each in an allocation of its exact size |
+//! | `encode/` | frames out, each in an allocation of its exact size |
 //!
 //! Rules for members of `data`, the same for every request:
 //!
@@ -23,14 +24,12 @@
 //! - A number without a fraction is an integer, however it is written.
 //! - The refusal names the member that is to blame, and its [`Rule`](crate::Rule).
 
-mod decode;
+pub(crate) mod decode;
 pub mod encode;
-mod message;
-mod reply;
-mod requests;
-mod token;
-mod value;
+pub mod frames;
+pub(crate) mod message;
+pub(crate) mod requests;
+pub(crate) mod value;
+pub mod walk;
 
-pub use decode::{Rejected, decode, decode_message};
-pub use reply::Reply;
-pub use token::decode_token_request;
+pub use decode::decode;

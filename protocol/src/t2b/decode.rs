@@ -3,26 +3,14 @@
 use bytes::Bytes;
 
 use super::value::{BAD_FRAME, FrameFault, bad, frame_id, given, id, inside, missing, pick, wrong};
+use super::walk::Walk;
 use super::{message, requests};
 use crate::error::ErrorCode;
-use crate::frame::{Frame, Request, Send, SendKind};
-use crate::ids::{FrameId, MessageId};
-use crate::json::{Malformed, Member, Span, Walk, unescape};
-use crate::rule::{Fault, Rule};
-
-/// A frame that is refused before anybody looks at what it asks.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{code}")]
-pub struct Rejected {
-    /// `bad_frame`, `unknown_type`, `missing_field`, `invalid_id` or `too_large`.
-    pub code: ErrorCode,
-    /// The frame's `id`, wherever it stands, if it could be read and is given once.
-    pub id: Option<FrameId>,
-    /// `data.messageId`, likewise.
-    pub message_id: Option<MessageId>,
-    /// The member that is to blame, if one is.
-    pub fault: Option<Fault>,
-}
+use crate::ids::MessageId;
+use crate::json::{Malformed, Member, Span, unescape};
+use crate::message::SendKind;
+use crate::request::{Frame, Rejected, Request};
+use crate::rule::Rule;
 
 /// Reads one frame. The body of a message is a slice of `text`, not a copy.
 ///
@@ -38,36 +26,14 @@ pub fn decode(text: &Bytes) -> Result<Frame, Rejected> {
     })
 }
 
-/// Reads a message whose `data` comes without a frame around it, as over HTTP.
-///
-/// `text`: UTF-8. Errors: [`Rejected`], as of a `message` frame with that `data`.
-pub fn decode_message(text: &Bytes) -> Result<Send, Rejected> {
-    let mut walk = Walk::default();
-    let span = walk.run_data(text).map_err(|Malformed| BAD_FRAME);
-    let send = span.and_then(|span| {
-        let data = Data {
-            text,
-            span: Some(span),
-            members: &walk.data,
-        };
-        message::read(SendKind::Message, &data)
-    });
-    send.map_err(|refusal| Rejected {
-        code: refusal.code,
-        id: None,
-        message_id: only(text, &walk.data, "messageId", message_id),
-        fault: refusal.fault,
-    })
-}
-
 /// `data` of a frame, where it lies in the text.
-pub(super) struct Data<'a> {
+pub(crate) struct Data<'a> {
     /// The whole frame.
-    pub(super) text: &'a Bytes,
+    pub(crate) text: &'a Bytes,
     /// The object, if there is one.
-    pub(super) span: Option<Span>,
+    pub(crate) span: Option<Span>,
     /// Its members; their spans count from the start of the frame.
-    pub(super) members: &'a [Member],
+    pub(crate) members: &'a [Member],
 }
 
 const INVALID_FRAME_ID: FrameFault = wrong(ErrorCode::InvalidId, Rule::FrameId);
@@ -124,7 +90,7 @@ fn request(kind: &[u8], data: &Data<'_>) -> Result<Request, FrameFault> {
 
 impl<'a> Data<'a> {
     /// The object as written; absent: an empty one. Errors: `bad_frame` if it is another value.
-    pub(super) fn object(&self) -> Result<&'a [u8], FrameFault> {
+    pub(crate) fn object(&self) -> Result<&'a [u8], FrameFault> {
         let Some(span) = self.span else {
             return Ok(b"{}");
         };
@@ -137,7 +103,7 @@ impl<'a> Data<'a> {
     }
 
     /// The values of the named members, each at most once; `null` is as if absent.
-    pub(super) fn pick<const N: usize>(
+    pub(crate) fn pick<const N: usize>(
         &self,
         names: [&str; N],
     ) -> Result<[Option<&'a [u8]>; N], FrameFault> {
@@ -148,11 +114,17 @@ impl<'a> Data<'a> {
 }
 
 /// The id in the one member of that name; `None` if there is none, or two, or it is not valid.
-fn only<T>(text: &[u8], members: &[Member], name: &str, read: fn(&[u8]) -> Option<T>) -> Option<T> {
+pub(crate) fn only<T>(
+    text: &[u8],
+    members: &[Member],
+    name: &str,
+    read: fn(&[u8]) -> Option<T>,
+) -> Option<T> {
     let [raw] = pick(text, members, [name]).ok()?;
     read(raw?.of(text))
 }
 
-fn message_id(raw: &[u8]) -> Option<MessageId> {
+/// A message id as written.
+pub(crate) fn message_id(raw: &[u8]) -> Option<MessageId> {
     id(raw, MessageId::parse)
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::encode::delivered_data;
-use super::value::inside;
 use crate::envelope::Envelope;
-use crate::frame::{Body, SendKind};
 use crate::json::walk_members;
+use crate::message::{Body, SendKind};
 use crate::outbound::Shared;
+use crate::t2b::encode::delivered_data;
+use crate::t2b::value::inside;
 
 /// A reply that is being delivered, whole or in parts.
 ///
@@ -85,7 +85,7 @@ fn append_text(body: &Body, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::decode_message;
+    use crate::http::decode_message;
     use crate::ids::{ConnectionId, Name, TenantId};
 
     fn envelope(data: &str) -> Arc<Shared<Envelope>> {
