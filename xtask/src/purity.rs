@@ -65,6 +65,8 @@ fn tree(root: &Path, name: &str) -> anyhow::Result<String> {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["tree", "--package", name])
         .args(edges)
+        // Features of the whole workspace would be blamed on one crate.
+        .env_remove("CARGO_RESOLVER_FEATURE_UNIFICATION")
         .current_dir(root)
         .output()
         .context("cargo tree")?;
