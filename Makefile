@@ -35,7 +35,7 @@ endif
 
 # In the order in which they run: the quick ones first. Those that are joined by `+` mostly wait, and run
 # beside each other.
-STAGES := tools fmt-check compile floors tidy deny plugin unit doctest conformance neighbours-short \
+STAGES := tools fmt-check compile layers tidy deny plugin unit doctest conformance neighbours-short \
 	nodes-alone nodes-beside+e2e
 
 .DEFAULT_GOAL := help
@@ -65,8 +65,8 @@ cold: ## make test in a fresh clone of this commit, where nothing is built or in
 
 # Clippy has a stage of its own here, so the tests are compiled without lints.
 check: export LINTED_CARGO := $(CARGO)
-check: ## the fast loop: format, clippy, tests of the pure floors, floors, tidy
-	@MAKE="$(MAKE)" scripts/stages.sh fmt-check clippy pure floors tidy
+check: ## the fast loop: format, clippy, tests of the pure layers, layers, tidy
+	@MAKE="$(MAKE)" scripts/stages.sh fmt-check clippy pure layers tidy
 
 fmt: ## formats all code
 	@$(CARGO) fmt --all
@@ -119,8 +119,8 @@ compile: ## compiles all crates and tests, with lints; warnings are errors
 clippy: ## lints without compiling; warnings are errors
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
-floors: ## no crate imports upward; the pure floors stay pure
-	$(LINTED_CARGO) xtask floors
+layers: ## no crate imports upward; the pure layers stay pure
+	$(LINTED_CARGO) xtask layers
 
 tidy: ## tables documented, generated files current, words, links; sizes
 	$(LINTED_CARGO) xtask tidy
@@ -140,7 +140,7 @@ plugin: plugin-build ## checks and tests the OpenClaw plugin
 	$(NPM) run check
 	$(NPM) test
 
-pure: ## unit tests of the pure floors
+pure: ## unit tests of the pure layers
 	$(RUN_TESTS) $(PURE_CRATES)
 
 unit: ## unit and integration tests of all crates

@@ -1,8 +1,8 @@
-//! The house's own checks, as a program: `cargo xtask <command>`.
+//! The workspace's own checks, as a program: `cargo xtask <command>`.
 //!
 //! | command | does |
 //! | --- | --- |
-//! | `floors` | no crate imports upward; the pure floors stay pure ([`floors`]) |
+//! | `layers` | no crate imports upward, the pure layers stay pure, routing knows no dialect ([`layers`]) |
 //! | `tidy` | tables documented, generated files current, no forbidden words, links whole ([`tidy`]) |
 //! | `structure` | imports between files, type names, visibility, sizes ([`tidy::structure`]) |
 //! | `generate` | writes every generated file ([`generated`]) |
@@ -11,9 +11,8 @@
 //! checks run is the Makefile's.
 
 mod code;
-mod floors;
 mod generated;
-mod purity;
+mod layers;
 mod tables;
 mod tidy;
 mod workspace;
@@ -22,7 +21,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-const USAGE: &str = "usage: cargo xtask floors | tidy | structure | generate";
+const USAGE: &str = "usage: cargo xtask layers | tidy | structure | generate";
 
 /// Runs the command that the program is called with.
 pub fn main() -> ExitCode {
@@ -47,15 +46,7 @@ pub fn main() -> ExitCode {
 fn run(command: &str) -> anyhow::Result<Vec<String>> {
     let root = workspace::root();
     match command {
-        "floors" => {
-            let members = workspace::members(&root)?;
-            let mut findings = floors::breaches(&members);
-            findings.extend(purity::breaches(&root, &members)?);
-            if findings.is_empty() {
-                println!("floors: {} crates, every arrow points down", members.len());
-            }
-            Ok(findings)
-        }
+        "layers" => layers::run(&root, &workspace::read_texts(&root)?),
         "tidy" => tidy::run(&root),
         "structure" => tidy::structure(&root),
         "generate" => {

@@ -8,6 +8,8 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
+use crate::code::Files;
+
 /// One crate of the workspace.
 #[derive(Debug, Clone)]
 pub(crate) struct Member {
@@ -84,5 +86,15 @@ pub(crate) fn tracked_files(root: &Path) -> anyhow::Result<Vec<String>> {
         .collect();
     files.sort();
     files.dedup();
+    Ok(files)
+}
+/// Every tracked file that is UTF-8; the others are pictures and the like.
+pub(crate) fn read_texts(root: &Path) -> anyhow::Result<Files> {
+    let mut files = Files::new();
+    for path in tracked_files(root)? {
+        if let Ok(text) = String::from_utf8(std::fs::read(root.join(&path))?) {
+            files.insert(path, text);
+        }
+    }
     Ok(files)
 }

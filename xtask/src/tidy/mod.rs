@@ -27,7 +27,7 @@ use crate::{generated, tables, workspace};
 ///
 /// Errors: git cannot list the files, or one cannot be read.
 pub(crate) fn run(root: &Path) -> anyhow::Result<Vec<String>> {
-    let files = read_texts(root)?;
+    let files = workspace::read_texts(root)?;
     let mut findings = documents(&files);
     findings.extend(
         generated::files()
@@ -46,7 +46,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<Vec<String>> {
 ///
 /// Errors: as [`run`], and a Rust file that the grammar does not allow.
 pub(crate) fn structure(root: &Path) -> anyhow::Result<Vec<String>> {
-    let files = read_texts(root)?;
+    let files = workspace::read_texts(root)?;
     let crates = code::crates(&files)?;
     let mut findings = cycles::findings(&crates);
     findings.extend(type_names::findings(&crates));
@@ -55,17 +55,6 @@ pub(crate) fn structure(root: &Path) -> anyhow::Result<Vec<String>> {
     findings.extend(sizes.findings());
     println!("{}", sizes.report());
     Ok(findings)
-}
-
-/// Every tracked file that is UTF-8; the others are pictures and the like.
-fn read_texts(root: &Path) -> anyhow::Result<Files> {
-    let mut files = Files::new();
-    for path in workspace::tracked_files(root)? {
-        if let Ok(text) = String::from_utf8(std::fs::read(root.join(&path))?) {
-            files.insert(path, text);
-        }
-    }
-    Ok(files)
 }
 
 /// Names of the code's tables that their page does not hold.

@@ -1,80 +1,80 @@
-//! The rule of floors: a crate imports only from lower floors.
+//! The rule of layers: a crate imports only from lower layers.
 //!
 //! ```text
 //!  3 gateway        annexes: client -> protocol      cli -> gateway, client, protocol
 //!  2 backplane               loadtest -> client, protocol
 //!  1 router-core             simulation -> router-core, protocol
-//!  0 protocol                benches, xtask -> as drawn in ROOMS
+//!  0 protocol                benches, xtask -> as listed in PLACES
 //! ```
 //!
-//! No floor imports an annex, except `client` in gateway's tests; loadtest's tests start a gateway. `fixtures` stands apart: any
-//! crate's tests may import it, nothing else may, and it imports none of ours. Judged are direct dependencies;
-//! what the pure floors pull in through others is [`purity`](crate::purity)'s.
+//! No layer imports an annex, except `client` in the tests of gateway. The tests of loadtest start a gateway. The tests of
+//! any crate may import `fixtures`, nothing else may, and it imports no crate of the workspace. The rule is about direct
+//! dependencies; [`purity`](super::purity) looks at what the pure layers pull in through others.
 
 use crate::workspace::Member;
 
 /// Where a crate of the workspace stands and what of the workspace it may import.
-struct Room {
+struct CratePlace {
     name: &'static str,
-    place: Place,
+    place: PlaceKind,
     /// What its tests may import beside that.
     tests: &'static [&'static str],
 }
 
-enum Place {
-    /// Imports every floor below.
-    Floor(u8),
+enum PlaceKind {
+    /// Imports every layer below.
+    Layer(u8),
     /// Imports what is listed.
     Annex(&'static [&'static str]),
-    /// For everybody's tests, and only for them; imports nothing of the workspace.
+    /// For the tests of all crates, and only for them. Imports nothing of the workspace.
     Tests,
 }
 
-use Place::{Annex, Floor, Tests};
+use PlaceKind::{Annex, Layer, Tests};
 
-/// Every crate of the house. One that is missing here is an error: it has to be given a place.
-const ROOMS: &[Room] = &[
-    Room {
+/// Every crate of the workspace. A crate that is missing here is an error.
+const PLACES: &[CratePlace] = &[
+    CratePlace {
         name: "protocol",
-        place: Floor(0),
+        place: Layer(0),
         tests: &[],
     },
-    Room {
+    CratePlace {
         name: "router-core",
-        place: Floor(1),
+        place: Layer(1),
         tests: &[],
     },
-    Room {
+    CratePlace {
         name: "backplane",
-        place: Floor(2),
+        place: Layer(2),
         tests: &[],
     },
-    Room {
+    CratePlace {
         name: "gateway",
-        place: Floor(3),
+        place: Layer(3),
         tests: &["client"],
     },
-    Room {
+    CratePlace {
         name: "client",
         place: Annex(&["protocol"]),
         tests: &[],
     },
-    Room {
+    CratePlace {
         name: "cli",
         place: Annex(&["gateway", "client", "protocol"]),
         tests: &["loadtest"],
     },
-    Room {
+    CratePlace {
         name: "loadtest",
         place: Annex(&["client", "protocol"]),
         tests: &["gateway"],
     },
-    Room {
+    CratePlace {
         name: "simulation",
         place: Annex(&["router-core", "protocol"]),
         tests: &[],
     },
-    Room {
+    CratePlace {
         name: "benches",
         place: Annex(&[
             "router-core",
@@ -86,19 +86,19 @@ const ROOMS: &[Room] = &[
         ]),
         tests: &[],
     },
-    Room {
+    CratePlace {
         name: "fixtures",
         place: Tests,
         tests: &[],
     },
-    Room {
+    CratePlace {
         name: "xtask",
         place: Annex(&["protocol", "gateway"]),
         tests: &[],
     },
 ];
 
-/// What the pure floors may use from outside: data, text and arithmetic, nothing that acts.
+/// What the pure layers may use from outside: data, text and arithmetic, nothing that acts.
 const PURE: &[&str] = &[
     "arrayvec",
     "base64",
@@ -125,8 +125,8 @@ const PURE: &[&str] = &[
     "ulid",
 ];
 
-/// Crates that nobody here names directly, with what to use instead. Others may pull them in,
-/// which is why cargo-deny cannot say this.
+/// Crates that no crate of the workspace names, with what to use instead. Other dependencies may pull them in, so
+/// cargo-deny cannot forbid them.
 const UNWANTED: &[(&str, &str)] = &[
     ("lazy_static", "std::sync::LazyLock"),
     ("once_cell", "std::sync::OnceLock or LazyLock"),
@@ -137,25 +137,27 @@ const UNWANTED: &[(&str, &str)] = &[
 /// Libraries that only one crate may name, so that what they do is done in one place.
 const KEPT_IN: &[(&str, &str)] = &[("redis", "backplane"), ("deadpool-redis", "backplane")];
 
-/// Every arrow that should not be there, one sentence each; empty if the house stands.
-pub(crate) fn breaches(members: &[Member]) -> Vec<String> {
+/// Every dependency that the rule forbids, one sentence each.
+pub(super) fn breaches(members: &[Member]) -> Vec<String> {
     members.iter().flat_map(breaches_of).collect()
 }
 
 fn breaches_of(member: &Member) -> Vec<String> {
     let name = &member.name;
-    let Some(room) = room(name) else {
+    let Some(own) = place_of(name) else {
         return vec![format!(
-            "{name} has no place: add it to ROOMS in xtask/src/floors.rs"
+            "{name} has no place: add it to PLACES in xtask/src/layers/arrows.rs"
         )];
     };
     let mut found = Vec::new();
     for dependency in &member.dependencies {
         let other = &dependency.name;
-        if let Some(target) = self::room(other) {
-            let in_tests = dependency.dev && tests_may_import(room, target);
-            if !in_tests && !may_import(room, target) {
-                found.push(format!("{name} -> {other}: an arrow that is not drawn"));
+        if let Some(target) = place_of(other) {
+            let in_tests = dependency.dev && tests_may_import(own, target);
+            if !in_tests && !may_import(own, target) {
+                found.push(format!(
+                    "{name} -> {other}: not allowed by the rule of layers"
+                ));
             }
         } else if !dependency.dev && is_pure(name) && !PURE.contains(&other.as_str()) {
             found.push(format!(
@@ -175,26 +177,26 @@ fn breaches_of(member: &Member) -> Vec<String> {
     found
 }
 
-/// Whether `name` is a floor without clock, randomness and I/O.
-pub(crate) fn is_pure(name: &str) -> bool {
-    room(name).is_some_and(|room| matches!(room.place, Floor(0 | 1)))
+/// Whether `name` is a layer without clock, randomness and I/O.
+pub(super) fn is_pure(name: &str) -> bool {
+    place_of(name).is_some_and(|own| matches!(own.place, Layer(0 | 1)))
 }
 
-fn room(name: &str) -> Option<&'static Room> {
-    ROOMS.iter().find(|room| room.name == name)
+fn place_of(name: &str) -> Option<&'static CratePlace> {
+    PLACES.iter().find(|place| place.name == name)
 }
 
-fn may_import(room: &Room, target: &Room) -> bool {
-    match (&room.place, &target.place) {
-        (Floor(own), Floor(below)) => below < own,
-        (Floor(_), Annex(_)) => false,
-        (Annex(drawn), Floor(_) | Annex(_)) => drawn.contains(&target.name),
-        (Tests, Floor(_) | Annex(_) | Tests) | (Floor(_) | Annex(_), Tests) => false,
+fn may_import(own: &CratePlace, target: &CratePlace) -> bool {
+    match (&own.place, &target.place) {
+        (Layer(own), Layer(below)) => below < own,
+        (Layer(_), Annex(_)) => false,
+        (Annex(listed), Layer(_) | Annex(_)) => listed.contains(&target.name),
+        (Tests, Layer(_) | Annex(_) | Tests) | (Layer(_) | Annex(_), Tests) => false,
     }
 }
 
-fn tests_may_import(room: &Room, target: &Room) -> bool {
-    matches!(target.place, Tests) || room.tests.contains(&target.name)
+fn tests_may_import(own: &CratePlace, target: &CratePlace) -> bool {
+    matches!(target.place, Tests) || own.tests.contains(&target.name)
 }
 
 #[cfg(test)]
@@ -224,7 +226,7 @@ mod tests {
     fn an_upward_arrow_is_found() {
         assert_eq!(
             found("protocol", "router-core", false),
-            ["protocol -> router-core: an arrow that is not drawn"]
+            ["protocol -> router-core: not allowed by the rule of layers"]
         );
         assert_eq!(found("router-core", "backplane", false).len(), 1);
         assert_eq!(found("backplane", "gateway", false).len(), 1);
@@ -251,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn an_annex_imports_only_as_drawn() {
+    fn an_annex_imports_only_what_is_listed() {
         assert_eq!(found("client", "protocol", false), Vec::<String>::new());
         assert_eq!(found("cli", "client", false), Vec::<String>::new());
         assert_eq!(found("client", "gateway", false).len(), 1);
@@ -259,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_floor_imports_an_annex_only_in_gateways_tests() {
+    fn a_layer_imports_an_annex_only_in_gateways_tests() {
         assert_eq!(found("gateway", "client", true), Vec::<String>::new());
         assert_eq!(found("gateway", "client", false).len(), 1);
         assert_eq!(found("backplane", "client", true).len(), 1);
@@ -271,7 +273,9 @@ mod tests {
             assert_eq!(found(name, "fixtures", true), Vec::<String>::new());
             assert_eq!(
                 found(name, "fixtures", false),
-                [format!("{name} -> fixtures: an arrow that is not drawn")]
+                [format!(
+                    "{name} -> fixtures: not allowed by the rule of layers"
+                )]
             );
         }
         assert_eq!(found("fixtures", "protocol", false).len(), 1);
@@ -280,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pure_floor_uses_only_pure_libraries() {
+    fn a_pure_layer_uses_only_pure_libraries() {
         assert_eq!(found("router-core", "bytes", false), Vec::<String>::new());
         assert_eq!(found("router-core", "proptest", true), Vec::<String>::new());
         assert_eq!(
@@ -292,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_crate_without_a_place_is_found() {
-        assert_eq!(found("cellar", "bytes", false).len(), 1);
+        assert_eq!(found("unlisted", "bytes", false).len(), 1);
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! What the pure floors pull in through others must not act either.
+//! What the pure layers pull in through others must not act either.
 //!
 //! `cargo tree -p <crate>` resolves features for that crate alone, which `cargo metadata` does not:
-//! there, a feature that the gateway turns on would be blamed on the floors below it. Procedural
+//! there, a feature that the gateway turns on would be blamed on the layers below it. Procedural
 //! macros are left out: they run in the compiler, not in the product.
 
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 
-use crate::floors;
+use super::arrows;
 use crate::workspace::Member;
 
 /// Crates that bring a clock, randomness, sockets, threads or global state.
@@ -35,12 +35,12 @@ const ACTING: &[&str] = &[
     "tracing",
 ];
 
-/// Every acting crate in the tree of a pure floor, one sentence each. Errors: `cargo tree` failed.
-pub(crate) fn breaches(root: &Path, members: &[Member]) -> anyhow::Result<Vec<String>> {
+/// Every acting crate in the tree of a pure layer, one sentence each. Errors: `cargo tree` failed.
+pub(super) fn breaches(root: &Path, members: &[Member]) -> anyhow::Result<Vec<String>> {
     let mut found = Vec::new();
     for member in members
         .iter()
-        .filter(|member| floors::is_pure(&member.name))
+        .filter(|member| arrows::is_pure(&member.name))
     {
         let tree = tree(root, &member.name)?;
         found.extend(acting_in(&tree).map(|name| {
@@ -91,7 +91,7 @@ mod tests {
     use crate::workspace;
 
     #[test]
-    fn the_pure_floors_pull_in_nothing_that_acts() {
+    fn the_pure_layers_pull_in_nothing_that_acts() {
         let root = workspace::root();
         let members = workspace::members(&root).unwrap();
         assert_eq!(breaches(&root, &members).unwrap(), Vec::<String>::new());
