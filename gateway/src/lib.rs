@@ -14,12 +14,14 @@
 //! | `socket_options.rs`, `sock_diag.rs` | bounds of the kernel's buffers; what it holds in them |
 //! | `http/` | the public and the admin door |
 //! | `ws/` | WebSocket connections: handshake, reader, mailbox, writer; knows no frames of ours |
+//! | `dialect/` | how messages become requests, and meanings become frames |
 //! | `node/` | sessions and shards, and `perform`: the one place where effects become I/O |
 //! | `metrics.rs`, `access_log.rs`, `telemetry.rs` | the one table of metrics; what is logged of each source; where logs go |
 
 mod access_log;
 mod collector;
 pub mod config;
+mod dialect;
 mod gate;
 mod http;
 mod listener;

@@ -10,8 +10,9 @@
 //! | `error.rs`, `rule.rs`, `close.rs`, `limits.rs` | the tables that the documents are generated from |
 //! | `connect.rs`, `presence.rs`, `status.rs`, `message.rs`, `token.rs` | what is asked and answered, by feature |
 //! | `request.rs` | what a connection asks, once its dialect has decoded it |
-//! | `outbound.rs` | what a connection is told, before its dialect encodes it |
+//! | `outbound.rs`, `shared.rs` | what a connection is told, before its dialect encodes it |
 //! | `envelope.rs`, `lane/` | what one node sends another, and in what packets |
+//! | `dialect.rs` | which dialects there are |
 //! | `t2b/` | the T2B dialect: everything that knows its JSON |
 //! | `http/` | the bodies of the HTTP API |
 //! | `json/`, `integer.rs` | the grammar of JSON, for dialects and bodies |
@@ -19,6 +20,7 @@
 
 pub mod close;
 pub mod connect;
+pub mod dialect;
 pub mod envelope;
 pub mod error;
 pub mod generate;
@@ -34,11 +36,13 @@ pub mod presence;
 pub mod request;
 pub mod rule;
 pub mod secret;
+mod shared;
 pub mod status;
 pub mod t2b;
 pub mod token;
 
 pub use close::CloseCode;
+pub use dialect::DialectKind;
 pub use envelope::Envelope;
 pub use error::ErrorCode;
 pub use ids::{
@@ -46,6 +50,7 @@ pub use ids::{
     TenantId,
 };
 pub use limits::Limits;
-pub use outbound::{Answer, Outbound, OutboundKind, Refusal, Shared};
+pub use outbound::{Answer, Outbound, OutboundKind, Refusal};
 pub use rule::{Fault, Rule};
 pub use secret::Secret;
+pub use shared::Shared;

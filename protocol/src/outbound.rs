@@ -1,12 +1,9 @@
-//! What the gateway tells one connection: meanings, which a dialect puts into words.
+//! What the gateway tells one connection: meanings, which the dialect of the connection encodes.
 //!
-//! Routing makes them and knows no dialect. What several connections are told is [`Shared`]: a
-//! dialect writes it once.
+//! Routing makes them and knows no dialect. What several connections are told is [`Shared`]: it is
+//! encoded once for each dialect.
 
-use std::ops::Deref;
 use std::sync::Arc;
-
-use bytes::Bytes;
 
 use crate::connect::{AuthError, AuthOk, Connected, Migrate, Pong};
 use crate::envelope::Envelope;
@@ -16,6 +13,7 @@ use crate::message::{AckStatus, SendKind};
 use crate::presence::{BotInfo, BotRegistered, BotStatus, BotUnregistered, Subscription};
 use crate::request::Rejected;
 use crate::rule::{Fault, Rule};
+use crate::shared::Shared;
 use crate::status::{ConnectionsList, FullStatus};
 
 /// What one connection is told.
@@ -228,74 +226,5 @@ impl From<Rejected> for Refusal {
             message_id: rejected.message_id,
             retry_ms: None,
         }
-    }
-}
-
-/// A text that is written once. If two threads ask for it at the same time, one writes it and the other
-/// waits for that.
-#[expect(
-    clippy::disallowed_types,
-    reason = "threads share the value, and the first one writes its text"
-)]
-type WrittenOnce = std::sync::OnceLock<Bytes>;
-
-/// A value that several connections are told, and the text of it, which a dialect writes once.
-#[derive(Debug, Default)]
-pub struct Shared<T> {
-    value: T,
-    /// As the T2B dialect writes it.
-    t2b: WrittenOnce,
-}
-
-impl<T> Shared<T> {
-    /// A value that nobody has written yet.
-    pub fn new(value: T) -> Self {
-        let t2b = WrittenOnce::new();
-        Self { value, t2b }
-    }
-
-    /// The value, to be changed: its text is forgotten.
-    pub fn get_mut(&mut self) -> &mut T {
-        self.t2b.take();
-        &mut self.value
-    }
-
-    /// The value alone.
-    pub fn into_inner(self) -> T {
-        self.value
-    }
-
-    /// The text for one recipient. The last recipient takes it out of the value.
-    pub(crate) fn t2b(mut shared: Arc<Self>, write: impl FnOnce(&T) -> Bytes) -> Bytes {
-        // To share a text costs one more allocation, and most messages have one recipient.
-        if let Some(Self { value, t2b }) = Arc::get_mut(&mut shared) {
-            return t2b.take().unwrap_or_else(|| write(value));
-        }
-        shared.t2b.get_or_init(|| write(&shared.value)).clone()
-    }
-
-    /// The text, which stays in the value.
-    pub(crate) fn t2b_kept(&self, write: impl FnOnce(&T) -> Bytes) -> &Bytes {
-        self.t2b.get_or_init(|| write(&self.value))
-    }
-}
-
-impl<T: Clone> Clone for Shared<T> {
-    fn clone(&self) -> Self {
-        Self::new(self.value.clone())
-    }
-}
-
-impl<T: PartialEq> PartialEq for Shared<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.value == other.value
-    }
-}
-
-impl<T> Deref for Shared<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.value
     }
 }

@@ -19,6 +19,7 @@ use router_core::auth::{Credential, Source};
 use router_core::session::Opened;
 
 use super::door::{Door, bearer, head_of};
+use crate::dialect::Dialect;
 use crate::gate::Open;
 use crate::node::Node;
 use crate::ws::handshake::{Policy, Refusal, judge};
@@ -121,8 +122,13 @@ fn converse(
     let (read, write, buffered) = split_upgraded(upgraded);
     let reader = Reader::new(read, &buffered, node.read_limits_unauthenticated());
     node.metrics.handshake("upgraded");
-    let dialect = node.connect(|limits| Connection::new(write, limits), peer, opened);
-    drive(reader, dialect.socket(), dialect, control_per_second)
+    let handler = node.connect(
+        Dialect::T2b,
+        |limits| Connection::new(write, limits),
+        peer,
+        opened,
+    );
+    drive(reader, handler.socket(), handler, control_per_second)
 }
 
 fn subprotocol_credential(parts: &Parts) -> Option<Credential> {

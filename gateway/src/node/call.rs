@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use super::Node;
 use super::member::Member;
+use crate::dialect::Dialect;
 use crate::gate::Open;
 use crate::ws::{Budget, Ended, Local, ReadLimits, Told};
 
@@ -43,6 +44,7 @@ impl Caller {
         }
         let mut local = None;
         let member = node.enter(
+            Dialect::Http,
             |limits| {
                 let (connection, taken) = Local::new(limits);
                 local = Some(taken);

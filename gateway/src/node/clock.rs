@@ -6,7 +6,7 @@
 //!
 //! A correction backwards of less than a second is waited out: `unix_ms` stands still for as long. A
 //! larger one is a step: times that are told on connections from before it stand still
-//! ([`floors`](super::floors)), those on newer ones are right at once.
+//! ([`clock_steps`](super::clock_steps)), those on newer ones are right at once.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

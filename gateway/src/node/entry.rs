@@ -8,6 +8,7 @@ use router_core::{ConnKey, Millis, Session};
 
 use super::tenant_budgets::SocketOwner;
 use super::unpaid_answers::UnpaidAnswers;
+use crate::dialect::Dialect;
 use crate::gate::Open;
 use crate::ws::Connection;
 
@@ -15,6 +16,8 @@ use crate::ws::Connection;
 pub(crate) struct Entry {
     pub(crate) key: ConnKey,
     pub(crate) socket: Arc<Connection>,
+    /// What is spoken on it.
+    pub(super) dialect: Dialect,
     pub(super) source: Source,
     /// Its place at the gate, which is told when it has authenticated.
     pub(super) open: Open,
@@ -35,11 +38,12 @@ impl Entry {
         key: ConnKey,
         session: Session,
         (source, open): (Source, Open),
-        socket: Arc<Connection>,
+        (dialect, socket): (Dialect, Arc<Connection>),
     ) -> Self {
         Self {
             key,
             socket,
+            dialect,
             source,
             open,
             session: Mutex::new(session),

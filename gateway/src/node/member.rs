@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use protocol::{CloseCode, TenantId};
 use router_core::Session;
 use router_core::session::{Input, Received};
@@ -39,10 +40,21 @@ impl Member {
         self.entry.owner.get().map(|owner| owner.tenant())
     }
 
-    /// Counts a message that it sent, and tells its session; says how to go on.
-    pub(super) fn received(&mut self, received: Received) -> Flow {
+    /// Counts a message that it sent, and hands its session what that asks; says how to go on.
+    pub(super) fn received(&mut self, text: &Bytes) -> Flow {
+        self.work.traffic.received(text.len());
+        let entry = Arc::clone(&self.entry);
+        let (mut flow, mut bytes) = (Flow::Continue, text.len());
+        entry.dialect.decode(text, |frame| {
+            // All requests of a message together are charged for its bytes.
+            let bytes = std::mem::take(&mut bytes);
+            flow = flow.and(self.asked(Received { bytes, frame }));
+        });
+        flow
+    }
+
+    fn asked(&mut self, received: Received) -> Flow {
         let bytes = received.bytes;
-        self.work.traffic.received(bytes);
         self.work.is_unpaid = false;
         let flow = self.input(Input::Received(received));
         if flow != Flow::Continue || !self.work.is_unpaid {

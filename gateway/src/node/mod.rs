@@ -1,7 +1,7 @@
 //! A node: its connections, its shards, and what they share.
 //!
 //! ```text
-//!  dialect (one per connection) ─▶ Session ─▶ perform ─▶ Shard ─▶ mailboxes, store queue
+//!  handler (one per socket) ──────▶ Session ─▶ perform ─▶ Shard ─▶ mailboxes, store queue
 //!  caller (one per HTTP request) ─▶ the same, with frames taken by its task
 //!  ticker (one) ──────────────────▶ sessions and shards that are due
 //!  store worker (one per shard) ──▶ Backplane::execute ─▶ Shard
@@ -13,11 +13,11 @@
 
 mod call;
 mod clock;
+mod clock_steps;
 mod cluster;
-mod dialect;
 mod entry;
 mod failures;
-mod floors;
+mod handler;
 mod kept;
 mod lanes;
 mod logged;
@@ -56,6 +56,7 @@ use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
 use crate::access_log::AccessLog;
+use crate::dialect::Dialect;
 use crate::gate::Open;
 use crate::memory::{MemoryDivision, places, pool};
 use crate::metrics::Metrics;
@@ -63,10 +64,10 @@ use crate::trace::Tracer;
 use crate::ws::{Budget, Connection, Pool, ReadLimits, WriteLimits};
 pub(crate) use call::Caller;
 use clock::Clock;
+use clock_steps::ClockSteps;
 pub(crate) use cluster::Identity;
-pub(crate) use dialect::T2b;
 pub(crate) use entry::Entry;
-use floors::Floors;
+pub(crate) use handler::SessionHandler;
 pub(crate) use kept::KeptPlace;
 pub(crate) use lanes::LaneTotals;
 use lanes::Lanes;
@@ -107,7 +108,7 @@ pub(crate) struct Node {
     tracer: Tracer,
     throttle: Mutex<Throttle>,
     clock: Clock,
-    floors: Floors,
+    clock_steps: ClockSteps,
     view: ArcSwap<Nodes>,
     lanes: Lanes,
     /// Told when another node is seen for the first time.
@@ -261,7 +262,7 @@ impl Node {
             throttle: Mutex::default(),
             view: ArcSwap::from_pointee(nodes),
             clock,
-            floors: Floors::default(),
+            clock_steps: ClockSteps::default(),
             slots: (0..SLOTS).map(|_| Mutex::default()).collect(),
             next_key: AtomicU64::new(1),
             draining: AtomicBool::new(false),
@@ -270,19 +271,21 @@ impl Node {
         (node, queues)
     }
 
-    /// Makes a connection of an upgraded socket, and its dialect to drive it with.
+    /// Makes a connection of an upgraded socket, and what to drive it with.
     pub(crate) fn connect(
         self: &Arc<Self>,
+        dialect: Dialect,
         socket: impl FnOnce(WriteLimits) -> Arc<Connection>,
         (source, open): (Source, Open),
         opened: Opened,
-    ) -> T2b {
-        T2b::new(self.enter(socket, source, open), opened)
+    ) -> SessionHandler {
+        SessionHandler::new(self.enter(dialect, socket, source, open), opened)
     }
 
     /// Gives a connection its place in the node.
     fn enter(
         self: &Arc<Self>,
+        dialect: Dialect,
         socket: impl FnOnce(WriteLimits) -> Arc<Connection>,
         source: Source,
         open: Open,
@@ -296,7 +299,12 @@ impl Node {
             budget: self.strangers.outbound.clone(),
         };
         let session = Session::new(key, &env);
-        let entry = Arc::new(Entry::new(key, session, (source, open), socket(limits)));
+        let entry = Arc::new(Entry::new(
+            key,
+            session,
+            (source, open),
+            (dialect, socket(limits)),
+        ));
         entry.socket.watch_kernel();
         Member::new(Arc::clone(self), entry)
     }

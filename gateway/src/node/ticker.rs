@@ -151,7 +151,7 @@ impl Node {
         tracing::warn!(seconds, "the system clock was set");
         if step.by_ms < 0 {
             let next_key = self.next_key.load(Ordering::Relaxed);
-            self.floors
+            self.clock_steps
                 .step_back(next_key, step.told_ms, self.unix_ms());
         }
     }

@@ -75,11 +75,6 @@ impl Connection {
         })
     }
 
-    /// Whether it has no socket: then it is told meanings, not frames.
-    pub fn is_local(&self) -> bool {
-        self.is_local
-    }
-
     /// Queues a frame. No I/O: flush once every lock is released.
     ///
     /// `now_ms`: any clock that [`overdue`](Self::overdue) is asked with too. `Full`: waiting

@@ -1,7 +1,7 @@
-//! The life of one connection: read, tell the dialect, flush, and in the end close properly.
+//! The life of one connection: read, tell the handler, flush, and in the end close properly.
 //!
 //! ```text
-//! parse all that has arrived -> dialect.on_message ...   then dialect.on_idle (flush), then read
+//! parse all that has arrived -> handler.on_message ...   then handler.on_idle (flush), then read
 //! a pause                    -> nothing is parsed or read until Connection::resume
 //! a wait                     -> nothing is parsed or read until it is over, or the connection closes
 //! control frames too fast    -> ignored; far too fast, or of an unproven peer: 1008
@@ -33,8 +33,8 @@ const DISCARD_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How many times its rate of control frames a proven peer may exceed before it is closed.
 const CONTROL_FLOOD: u32 = 10;
 
-/// What is spoken on top of WebSocket messages.
-pub trait Dialect: Send {
+/// Who is told what happens on a socket.
+pub trait SocketHandler: Send {
     /// Begins the conversation, before the first message.
     fn on_open(&mut self) -> Flow {
         Flow::Continue
@@ -74,19 +74,35 @@ pub enum Flow {
     Close(CloseCode),
 }
 
+impl Flow {
+    /// How to go on after two requests of one message: as the stricter of both says.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Flow::Close(code), _) | (_, Flow::Close(code)) => Flow::Close(code),
+            (Flow::Pause, _) | (_, Flow::Pause) => Flow::Pause,
+            (Flow::Wait(one), Flow::Wait(two)) => Flow::Wait(one.max(two)),
+            (Flow::Wait(time), Flow::Continue) | (Flow::Continue, Flow::Wait(time)) => {
+                Flow::Wait(time)
+            }
+            (Flow::Continue, Flow::Continue) => Flow::Continue,
+        }
+    }
+}
+
 /// Reads a connection to its end and closes it; the task may be aborted at any time.
 ///
 /// `controls_per_second`: how many pings and pongs are heeded; the others are counted and ignored. Ten
 /// times as many in one second close the connection with 1008.
-pub fn drive<D: Dialect>(
+pub fn drive<H: SocketHandler>(
     reader: Reader,
     connection: Arc<Connection>,
-    dialect: D,
+    handler: H,
     controls_per_second: u32,
 ) -> impl Future<Output = Ended> + Send {
     // Made outside: a task that is aborted before its first poll must let the socket go as well.
     let mut life = Life {
-        dialect,
+        handler,
         reader,
         retire: Retire(connection),
     };
@@ -95,8 +111,8 @@ pub fn drive<D: Dialect>(
 }
 
 /// What a connection has while it lives, in the order in which it lets go of it.
-struct Life<D> {
-    dialect: D,
+struct Life<H> {
+    handler: H,
     reader: Reader,
     retire: Retire,
 }
@@ -110,23 +126,23 @@ impl Drop for Retire {
     }
 }
 
-async fn live<D: Dialect>(life: &mut Life<D>, controls: ControlRate) -> Ended {
+async fn live<H: SocketHandler>(life: &mut Life<H>, controls: ControlRate) -> Ended {
     let Life {
-        dialect,
+        handler,
         reader,
         retire: Retire(connection),
     } = life;
     let mut talk = Talk {
         reader,
         connection,
-        dialect,
+        handler,
         controls,
         assembling: 0,
     };
     let healthy = talk.run().await;
     let ended = connection.ended();
     if healthy {
-        guarded(|| dialect.on_end(ended));
+        guarded(|| handler.on_end(ended));
     }
     if matches!(ended, Ended::Us(_)) && reader.assembling() > 0 {
         reader.give_up();
@@ -138,10 +154,10 @@ async fn live<D: Dialect>(life: &mut Life<D>, controls: ControlRate) -> Ended {
     ended
 }
 
-struct Talk<'a, D> {
+struct Talk<'a, H> {
     reader: &'a mut Reader,
     connection: &'a Arc<Connection>,
-    dialect: &'a mut D,
+    handler: &'a mut H,
     controls: ControlRate,
     /// As others were told it last.
     assembling: usize,
@@ -157,16 +173,16 @@ enum Stop {
     Panicked,
 }
 
-impl<D: Dialect> Talk<'_, D> {
-    /// Returns when the conversation is over; false: the dialect panicked.
+impl<H: SocketHandler> Talk<'_, H> {
+    /// Returns when the conversation is over; false: the handler panicked.
     async fn run(&mut self) -> bool {
-        let mut stop = match guarded(|| self.dialect.on_open()) {
+        let mut stop = match guarded(|| self.handler.on_open()) {
             Some(flow) => self.stop_of(flow),
             None => Some(Stop::Panicked),
         };
         loop {
             let stop = stop.take().unwrap_or_else(|| self.tell_all());
-            if matches!(stop, Stop::Panicked) || guarded(|| self.dialect.on_idle()).is_none() {
+            if matches!(stop, Stop::Panicked) || guarded(|| self.handler.on_idle()).is_none() {
                 self.connection.close(CloseCode::Internal);
                 return false;
             }
@@ -190,9 +206,9 @@ impl<D: Dialect> Talk<'_, D> {
         }
     }
 
-    /// Tells the dialect every message that has arrived.
+    /// Tells the handler every message that has arrived.
     fn tell_all(&mut self) -> Stop {
-        if self.connection.signals().take(ROOM) && guarded(|| self.dialect.on_room()).is_none() {
+        if self.connection.signals().take(ROOM) && guarded(|| self.handler.on_room()).is_none() {
             return Stop::Panicked;
         }
         let mut ponged = false;
@@ -217,7 +233,7 @@ impl<D: Dialect> Talk<'_, D> {
                 Message::Ping(_) | Message::Pong(_) if !self.controls.admit() => {
                     self.connection.count_ignored_control();
                     let is_flood = self.controls.is_flood()
-                        || guarded(|| self.dialect.is_unproven()).unwrap_or(true);
+                        || guarded(|| self.handler.is_unproven()).unwrap_or(true);
                     if is_flood {
                         self.reader.give_up();
                         self.connection.close(CloseCode::PolicyViolation);
@@ -231,7 +247,7 @@ impl<D: Dialect> Talk<'_, D> {
                 }
                 Message::Pong(_) | Message::Text(_) | Message::Binary(_) => {}
             }
-            match guarded(|| self.dialect.on_message(message)) {
+            match guarded(|| self.handler.on_message(message)) {
                 Some(flow) => {
                     if let Some(stop) = self.stop_of(flow) {
                         break stop;
@@ -286,7 +302,7 @@ impl<D: Dialect> Talk<'_, D> {
     }
 }
 
-/// Calls into the dialect; `None`: it panicked and must not be called again.
+/// Calls into the handler; `None`: it panicked and must not be called again.
 fn guarded<T>(call: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(call)).ok()
 }

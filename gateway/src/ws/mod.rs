@@ -1,7 +1,7 @@
 //! WebSocket connections: RFC 6455 from the handshake to the last byte.
 //!
 //! ```text
-//!  request --> handshake --> split_upgraded --> Reader -----> drive --> Dialect (what is said)
+//!  request --> handshake --> split_upgraded --> Reader -----> drive --> SocketHandler    
 //!                                     \                         |            |
 //!                                      WriteHalf                | pong,      | push to any
 //!                                          \                    | Close      | connection
@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Nothing here knows T2B frames, tenants or routing: limits are values passed in, and what the
-//! messages mean is a [`Dialect`]. An idle connection costs one task and no buffer. A [`Local`]
+//! messages mean, a [`SocketHandler`] knows. An idle connection costs one task and no buffer. A [`Local`]
 //! connection has no socket: a task of this process takes what is pushed to it.
 //!
 //! | full, late, broken | then |
@@ -23,7 +23,7 @@
 //! | peer has not taken all when the closing ends | the socket is reset, so that the kernel holds nothing for it |
 //! | control frames too fast | ignored and counted; ten times too fast, or before the peer has shown a credential: Close 1008 |
 //! | peer never answers our Close | 2 s, then the socket is let go |
-//! | dialect panics | Close 1011 |
+//! | handler panics | Close 1011 |
 
 pub mod budget;
 mod connection;
@@ -42,7 +42,7 @@ mod writer;
 
 pub use budget::{Budget, Pool};
 pub use connection::Connection;
-pub use drive::{CLOSE_WAIT, Dialect, Flow, drive};
+pub use drive::{CLOSE_WAIT, Flow, SocketHandler, drive};
 pub use held::{SocketLook, WriteLimits};
 pub use local::{Local, Told};
 pub use outgoing::{Class, Ended, Outgoing, Push, StreamKey};

@@ -95,6 +95,11 @@ impl Outgoing {
         }
     }
 
+    /// What a queue is charged for it, bytes.
+    pub fn bytes(&self) -> usize {
+        self.payload.len()
+    }
+
     pub(super) fn is_partial(&self) -> bool {
         matches!(self.class, Class::Partial(_))
     }

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use gateway::config::{HostPattern, OriginPattern};
 use gateway::ws::handshake::{Policy, judge};
 use gateway::ws::{
-    Budget, Class, Connection, Dialect, Ended, Flow, Message, Outgoing, Push, ReadLimits, Reader,
-    WriteLimits, drive, split_upgraded,
+    Budget, Class, Connection, Ended, Flow, Message, Outgoing, Push, ReadLimits, Reader,
+    SocketHandler, WriteLimits, drive, split_upgraded,
 };
 use http_body_util::Empty;
 use hyper::body::Incoming;
@@ -159,7 +159,7 @@ struct Echo {
     connection: Arc<Connection>,
 }
 
-impl Dialect for Echo {
+impl SocketHandler for Echo {
     fn on_message(&mut self, message: Message) -> Flow {
         let frame = match message {
             Message::Text(text) if &text[..] == b"!panic" => panic!("the planted fault"),

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::envelope::Envelope;
 use crate::json::walk_members;
 use crate::message::{Body, SendKind};
-use crate::outbound::Shared;
+use crate::shared::Shared;
 use crate::t2b::encode::delivered_data;
 use crate::t2b::value::inside;
 

@@ -15,10 +15,16 @@ use crate::rule::Rule;
 /// Reads one frame. The body of a message is a slice of `text`, not a copy.
 ///
 /// `text`: UTF-8, checked by the WebSocket layer. Errors: [`Rejected`]. Source: protocol.md §4.
-pub fn decode(text: &Bytes) -> Result<Frame, Rejected> {
+pub fn decode(text: &Bytes) -> Result<Frame, Box<Rejected>> {
     let mut walk = Walk::default();
     let walked = walk.run(text);
-    frame(text, &walk, walked).map_err(|refusal| Rejected {
+    frame(text, &walk, walked).map_err(|refusal| rejected(text, &walk, refusal))
+}
+
+/// Boxed: a frame is moved through every call, and few are rejected.
+#[cold]
+fn rejected(text: &[u8], walk: &Walk, refusal: FrameFault) -> Box<Rejected> {
+    Box::new(Rejected {
         code: refusal.code,
         id: only(text, &walk.frame, "id", frame_id),
         message_id: only(text, &walk.data, "messageId", message_id),

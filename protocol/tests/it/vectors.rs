@@ -86,7 +86,7 @@ pub fn load_one<T: DeserializeOwned>(file: &str) -> T {
     serde_json::from_str(&fs::read_to_string(path).expect("is there")).expect("has this shape")
 }
 
-fn read(text: &str) -> Result<Frame, Rejected> {
+fn read(text: &str) -> Result<Frame, Box<Rejected>> {
     decode(&Bytes::copy_from_slice(text.as_bytes()))
 }
 

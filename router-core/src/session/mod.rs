@@ -76,7 +76,7 @@ pub struct Received {
     /// How long the message is, bytes: a long one weighs more than one frame.
     pub bytes: usize,
     /// What is asked, or why that is not understood.
-    pub frame: Result<Frame, Rejected>,
+    pub frame: Result<Frame, Box<Rejected>>,
 }
 
 /// What can be asked over HTTP. Its answer is a frame all the same.
@@ -331,9 +331,9 @@ impl Session {
         }
     }
 
-    fn reject(&mut self, rejected: Rejected, fx: &mut SessionEffects) {
-        let id = rejected.id.clone();
-        self.refuse(id.as_ref(), Refusal::from(rejected), fx);
+    fn reject(&mut self, mut rejected: Box<Rejected>, fx: &mut SessionEffects) {
+        let id = rejected.id.take();
+        self.refuse(id.as_ref(), Refusal::from(*rejected), fx);
     }
 
     /// Answers with `error`; the twentieth bad frame in a row ends the socket.

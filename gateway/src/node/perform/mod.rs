@@ -18,7 +18,6 @@ use std::sync::atomic::Ordering;
 
 use protocol::lane::Verdict;
 use protocol::message::SendKind;
-use protocol::t2b::encode;
 use protocol::{CloseCode, ErrorCode, Name, Outbound, OutboundKind, StreamId, TenantId};
 use router_core::effect::{Fact, Outcome};
 use router_core::request::Notice;
@@ -30,7 +29,8 @@ use session::SessionHold;
 use tenant::ShardHold;
 
 use super::{Entry, Node, ShardState, Work, lock};
-use crate::ws::{self, Outgoing, Push, StreamKey};
+use crate::dialect::FrameTime;
+use crate::ws::{self, Push, StreamKey};
 
 impl Node {
     /// Hands a connection's session one input. Says whether its frames must wait now.
@@ -159,18 +159,19 @@ impl Node {
         let is_unpaid = matches!(kind, OutboundKind::Refusal | OutboundKind::Pong);
         let is_answer = is_unpaid || kind == OutboundKind::Answer;
         let class = class_of(&outbound);
-        let (outgoing, bytes) = if entry.socket.is_local() {
-            let bytes = outbound.charged_bytes();
-            let told = Outgoing::outbound(outbound.detach(), bytes, class);
-            (told, bytes)
-        } else {
-            let text = encode::outbound(outbound, env.unix_ms);
-            let text = self.floors.raise(entry.key, env.unix_ms, text);
-            let bytes = text.len();
-            (Outgoing::text(text, class), bytes)
+        let time = FrameTime {
+            now_ms: env.unix_ms,
+            least_ms: self.clock_steps.least_ms(entry.key, env.unix_ms),
         };
-        let pushed = entry.socket.push(outgoing, env.now_ms);
-        work.touch(entry);
+        let (pushed, bytes) = match entry.dialect.encode(outbound, class, time) {
+            Some(outgoing) => {
+                let bytes = outgoing.bytes();
+                let pushed = entry.socket.push(outgoing, env.now_ms);
+                work.touch(entry);
+                (pushed, bytes)
+            }
+            None => (Push::Queued, 0),
+        };
         if is_unpaid && entry.has_too_many_unpaid(env.now_ms) {
             let close = match entry.owner.get() {
                 Some(_) => CloseCode::TooManyRefusals,

@@ -9,7 +9,7 @@ use crate::ws::{Budget, Class, Outgoing, Push, ReadLimits, WriteLimits, split_bo
 /// Remembers what it was told.
 struct Deaf(tokio::sync::mpsc::UnboundedSender<Ended>);
 
-impl Dialect for Deaf {
+impl SocketHandler for Deaf {
     fn on_message(&mut self, _message: Message) -> Flow {
         Flow::Continue
     }
@@ -37,10 +37,10 @@ fn pair(pipe_bytes: usize) -> Pair {
     }
 }
 
-fn speak<D: Dialect + 'static>(
+fn speak<H: SocketHandler + 'static>(
     pipe_bytes: usize,
     assembly_bytes: u64,
-    dialect: D,
+    handler: H,
 ) -> (DuplexStream, Arc<Connection>, JoinHandle<Ended>) {
     let (peer, ours) = duplex(pipe_bytes);
     let (read, write) = split_boxed(ours);
@@ -58,14 +58,14 @@ fn speak<D: Dialect + 'static>(
             budget,
         },
     );
-    let task = tokio::spawn(drive(reader, connection.clone(), dialect, 20));
+    let task = tokio::spawn(drive(reader, connection.clone(), handler, 20));
     (peer, connection, task)
 }
 
 /// Waits a second after each message.
 struct Slow(tokio::sync::mpsc::UnboundedSender<Instant>);
 
-impl Dialect for Slow {
+impl SocketHandler for Slow {
     fn on_message(&mut self, _message: Message) -> Flow {
         self.0.send(Instant::now()).unwrap();
         Flow::Wait(Duration::from_secs(1))

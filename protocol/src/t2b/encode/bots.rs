@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use super::pieces::{Pieces, Quoted, Size, escaped, joined};
+use super::pieces::{Pieces, Quoted, Size, escaped, joined, put_end};
+use crate::dialect::DialectKind;
 use crate::ids::{BotId, FrameId};
 use crate::outbound::BotsPage;
 use crate::presence::BotInfo;
@@ -23,19 +24,16 @@ pub(super) fn bots_list(page: &BotsPage, id: Option<&FrameId>, now_ms: u64) -> B
                 .put("\"");
         }
         out.put("}");
-        if let Some(id) = &id {
-            out.put(r#","id":"#)
-                .put(id.quote)
-                .put(id.text.as_bytes())
-                .put(id.quote);
-        }
-        out.put(r#","timestamp":"#).put(now).put("}");
+        put_end(out, id.as_ref(), now);
     })
 }
 
 /// The entries of a page, each as it stands in the list.
 pub(crate) fn entries_of(page: &BotsPage) -> Vec<&Bytes> {
-    page.bots.iter().map(|bot| bot.t2b_kept(bot_info)).collect()
+    page.bots
+        .iter()
+        .map(|bot| bot.kept_text(DialectKind::T2b, bot_info))
+        .collect()
 }
 
 /// Puts the members that a page has in every dialect.
@@ -60,8 +58,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::super::typed::server;
-    use crate::outbound::Shared;
     use crate::presence::{BotState, BotsList};
+    use crate::shared::Shared;
     use crate::t2b::frames::{ServerMessage, Status, TypedStatus};
 
     use super::*;

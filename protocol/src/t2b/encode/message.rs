@@ -1,9 +1,10 @@
-//! Deliveries and acks: the hot path.
+//! Deliveries, acks and pongs: the hot path.
 
 use bytes::Bytes;
 
-use super::pieces::{Pieces, Quoted, Size, joined};
+use super::pieces::{Pieces, Quoted, Size, joined, put_end};
 use super::stamp::Tail;
+use crate::connect::Pong;
 use crate::envelope::Envelope;
 use crate::ids::{FrameId, MessageId};
 use crate::message::{AckStatus, SendKind};
@@ -56,12 +57,19 @@ pub fn ack(message_id: &MessageId, status: AckStatus, id: Option<&FrameId>, now_
         out.put(r#"","status":""#)
             .put(status.wire_name())
             .put(r#""}"#);
-        if let Some(id) = &id {
-            out.put(r#","id":"#)
-                .put(id.quote)
-                .put(id.text.as_bytes())
-                .put(id.quote);
-        }
-        out.put(r#","timestamp":"#).put(now).put("}");
+        put_end(out, id.as_ref(), now);
+    })
+}
+
+/// `pong`: the answer to `ping`.
+pub(super) fn pong(pong: &Pong, id: Option<&FrameId>, now_ms: u64) -> Bytes {
+    let (mut told, mut now) = (itoa::Buffer::new(), itoa::Buffer::new());
+    let (told, now) = (told.format(pong.timestamp), now.format(now_ms));
+    let id = id.map(Quoted::new);
+    joined!(|out| {
+        out.put(r#"{"type":"pong","data":{"timestamp":"#)
+            .put(told)
+            .put("}");
+        put_end(out, id.as_ref(), now);
     })
 }

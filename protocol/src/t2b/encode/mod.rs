@@ -14,25 +14,31 @@ use bytes::Bytes;
 
 use self::bots::bots_list;
 pub(crate) use self::message::delivered_data;
+use self::message::pong;
 pub use self::message::{ack, delivery};
+pub use self::stamp::restamped;
 pub use self::typed::{client, server};
 use super::frames::{ErrorData, ServerMessage, Status, TypedStatus};
+use crate::dialect::DialectKind;
 use crate::ids::FrameId;
-use crate::outbound::{Answer, Outbound, Refusal, Shared};
+use crate::outbound::{Answer, Outbound, Refusal};
 use crate::rule;
+use crate::shared::Shared;
 
 /// The frame that tells a connection this.
 pub fn outbound(outbound: Outbound, now_ms: u64) -> Bytes {
     match outbound {
-        Outbound::Delivery(envelope) => Shared::t2b(envelope, |it| delivery(it, now_ms)),
+        Outbound::Delivery(envelope) => {
+            Shared::text(envelope, DialectKind::T2b, |it| delivery(it, now_ms))
+        }
         Outbound::Ack {
             id,
             message_id,
             status,
         } => ack(&message_id, status, id.as_ref(), now_ms),
-        Outbound::Pong { id, pong } => server(&ServerMessage::Pong(pong), id.as_ref(), now_ms),
+        Outbound::Pong { id, pong: it } => pong(&it, id.as_ref(), now_ms),
         Outbound::Refusal { id, refusal } => error(&refusal, id.as_ref(), now_ms),
-        Outbound::Presence(status) => Shared::t2b(status, |it| {
+        Outbound::Presence(status) => Shared::text(status, DialectKind::T2b, |it| {
             server(&ServerMessage::BotStatus(it.clone()), None, now_ms)
         }),
         Outbound::Answer { id, answer } => answer_to(id.as_ref(), *answer, now_ms),
@@ -79,6 +85,7 @@ pub fn error(refusal: &Refusal, id: Option<&FrameId>, now_ms: u64) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use crate::connect::Pong;
     use crate::error::ErrorCode;
     use crate::ids::MessageId;
     use crate::message::AckStatus;
@@ -94,5 +101,15 @@ mod tests {
         assert_eq!(text, wanted);
         let error = error(&ErrorCode::BotOffline.into(), Some(&id), 5);
         assert!(error.ends_with(br#","id":-7,"timestamp":5}"#), "{error:?}");
+    }
+
+    #[test]
+    fn a_pong_is_put_together_as_serde_json_does() {
+        let id = FrameId::parse("i\"d").unwrap();
+        for id in [None, Some(&id)] {
+            let it = Pong { timestamp: 7 };
+            let right = server(&ServerMessage::Pong(it.clone()), id, 9);
+            assert_eq!(pong(&it, id, 9), right);
+        }
     }
 }

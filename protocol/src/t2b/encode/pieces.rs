@@ -68,6 +68,17 @@ impl<'a> Quoted<'a> {
     }
 }
 
+/// Puts the end of a frame, behind its `data`.
+pub(super) fn put_end(out: &mut impl Pieces, id: Option<&Quoted<'_>>, now: &str) {
+    if let Some(id) = id {
+        out.put(r#","id":"#)
+            .put(id.quote)
+            .put(id.text.as_bytes())
+            .put(id.quote);
+    }
+    out.put(r#","timestamp":"#).put(now).put("}");
+}
+
 /// A text as it stands between the quotes of a JSON string. Most need no escape and no allocation.
 pub(super) fn escaped(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\') {

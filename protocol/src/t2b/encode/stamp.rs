@@ -1,9 +1,13 @@
-//! The end of a delivery, with its timestamps.
+//! Timestamps of frames.
 
+use bytes::Bytes;
 use time::UtcDateTime;
 
 /// The last millisecond of the year 9999, where RFC 3339 ends.
 const STAMP_MS_MAX: u64 = 253_402_300_799_999;
+
+/// What a frame ends with, before the time and the brace.
+const TIMESTAMP: &[u8] = b",\"timestamp\":";
 
 /// The end of a delivery, all digits: `,"timestamp":"<RFC 3339>"},"timestamp":<Unix ms>}`.
 pub(super) struct Tail {
@@ -69,6 +73,17 @@ fn rfc_3339(unix_ms: u64) -> [u8; 24] {
     out
 }
 
+/// The frame with another `timestamp`. `None`: it ends with none.
+pub fn restamped(frame: &[u8], now_ms: u64) -> Option<Bytes> {
+    let head = frame.strip_suffix(b"}")?;
+    let digits = head.iter().rev().take_while(|byte| byte.is_ascii_digit());
+    let head = &head[..head.len() - digits.count()];
+    head.ends_with(TIMESTAMP).then(|| {
+        let digits = now_ms.to_string();
+        [head, digits.as_bytes(), b"}"].concat().into()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,5 +95,15 @@ mod tests {
         assert_eq!(stamp(1_763_695_000_042), "2025-11-21T03:16:40.042Z");
         assert_eq!(stamp(STAMP_MS_MAX), "9999-12-31T23:59:59.999Z");
         assert_eq!(stamp(u64::MAX), "9999-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn only_a_frame_with_a_timestamp_is_restamped() {
+        let frame = br#"{"type":"pong","data":{"timestamp":1},"timestamp":1763695000000}"#;
+        let later = br#"{"type":"pong","data":{"timestamp":1},"timestamp":1763702200001}"#;
+        assert_eq!(restamped(frame, 1_763_702_200_001).unwrap(), &later[..]);
+        for frame in [&b"{}"[..], b"", br#"{"timestamp":"5"}"#, b"x}"] {
+            assert_eq!(restamped(frame, 5), None);
+        }
     }
 }

@@ -1,25 +1,24 @@
-//! The T2B dialect of one connection: messages become session inputs.
+//! What a socket's messages and its end mean to the node.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::CloseCode;
-use protocol::t2b::decode;
-use router_core::session::{Input, Opened, Received};
+use router_core::session::{Input, Opened};
 
 use super::member::Member;
 use crate::metrics::Metrics;
-use crate::ws::{Connection, Dialect, Ended, Flow, Message};
+use crate::ws::{Connection, Ended, Flow, Message, SocketHandler};
 
-/// What is spoken on `/ws`.
-pub(crate) struct T2b {
+/// Hands what happens on a socket to its session.
+pub(crate) struct SessionHandler {
     member: Member,
     /// Until it begins.
     opened: Option<Box<Opened>>,
     since_ms: u64,
 }
 
-impl T2b {
+impl SessionHandler {
     pub(super) fn new(member: Member, opened: Opened) -> Self {
         member.node.metrics.connections.increment(1.0);
         Self {
@@ -29,7 +28,7 @@ impl T2b {
         }
     }
 
-    /// The connection that it speaks on.
+    /// Its connection.
     pub(crate) fn socket(&self) -> Arc<Connection> {
         Arc::clone(self.member.socket())
     }
@@ -39,7 +38,7 @@ impl T2b {
     }
 }
 
-impl Dialect for T2b {
+impl SocketHandler for SessionHandler {
     fn on_open(&mut self) -> Flow {
         let opened = self.opened.take().unwrap_or_default();
         self.member.input(Input::Opened(*opened))
@@ -47,10 +46,7 @@ impl Dialect for T2b {
 
     fn on_message(&mut self, message: Message) -> Flow {
         match message {
-            Message::Text(text) => self.member.received(Received {
-                bytes: text.len(),
-                frame: decode(&text),
-            }),
+            Message::Text(text) => self.member.received(&text),
             Message::Ping(_) | Message::Pong(_) => self.member.input(Input::Alive),
             Message::Binary(_) => Flow::Close(CloseCode::Unsupported),
             Message::Close(_) => Flow::Continue,
@@ -83,7 +79,7 @@ impl Dialect for T2b {
     }
 }
 
-impl Drop for T2b {
+impl Drop for SessionHandler {
     fn drop(&mut self) {
         // Whoever sees the count fall finds its tenant without it.
         self.member.leave();
