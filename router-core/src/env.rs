@@ -6,7 +6,7 @@ use std::sync::Arc;
 use protocol::{ConnectionId, Limits, MessageId, TenantId};
 use ulid::{ULID_LEN, Ulid};
 
-use crate::node::Nodes;
+use crate::membership::Nodes;
 
 /// Milliseconds: a moment by one of the two clocks of [`Env`], or a duration.
 pub type Millis = u64;

@@ -15,7 +15,7 @@
 //! | `shard.rs`, `tenant/` | the machine of one tenant, and the map of them |
 //! | `lane/` | the two ends of the pipe to another node |
 //! | `store/` | every question to the store, and the pure model of the answers |
-//! | `node/` | the machine of the process: who else is alive |
+//! | `membership/` | the machine of the process: who else is alive |
 //! | `capabilities.rs` | what a connection receives, and how it pays |
 //! | `request.rs` | what sessions and tenants say to each other |
 //! | `effect.rs` | what sessions and tenants want done: a closed list for each |
@@ -32,7 +32,7 @@ pub mod gcra;
 pub mod ids;
 pub mod invariant;
 pub mod lane;
-pub mod node;
+pub mod membership;
 pub mod permit;
 pub mod request;
 pub mod session;
@@ -44,6 +44,6 @@ mod tenant;
 pub use capabilities::Capabilities;
 pub use env::{Env, Millis, Settings};
 pub use ids::ConnKey;
-pub use node::Nodes;
+pub use membership::Nodes;
 pub use session::Session;
 pub use shard::Shard;

@@ -14,7 +14,7 @@ use crate::effect::{Outcome, Receipt, TenantEffect, TenantEffects, Ticket};
 use crate::env::{Env, Millis};
 use crate::ids::{ConnKey, HashKeys, TableKeys};
 use crate::lane::{Parcel, Settled};
-use crate::node::Nodes;
+use crate::membership::Nodes;
 use crate::request::{Join, Leave, Request, Route};
 use crate::store::{Event, Policy, Reply};
 use crate::tenant::Tenant;

@@ -2,7 +2,7 @@
 
 use protocol::TenantId;
 use router_core::Millis;
-use router_core::node::DEAD_MS;
+use router_core::membership::DEAD_MS;
 use router_core::store::{Ask, DirectoryCaps, Request};
 
 use crate::agenda::{Arrival, Event, Process};

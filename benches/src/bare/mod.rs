@@ -30,7 +30,7 @@ use router_core::auth::{Credential, Keyring};
 use router_core::effect::Ticket;
 use router_core::ids::{HashKeys, TableKeys};
 use router_core::lane::{Receiver, Sender};
-use router_core::node::{Nodes, Peer};
+use router_core::membership::{Nodes, Peer};
 use router_core::session::{Input, Opened, Received};
 use router_core::store::{Model, Request};
 use router_core::{ConnKey, Millis, Session, Settings, Shard};

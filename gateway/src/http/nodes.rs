@@ -14,7 +14,7 @@ use protocol::envelope::WIRE;
 use protocol::lane::Mismatch;
 use router_core::Nodes;
 use router_core::lane::Status;
-use router_core::node::{Peer, PeerState};
+use router_core::membership::{Peer, PeerState};
 use serde_json::{Value, json};
 
 use crate::node::{Node, key_list};

@@ -3,7 +3,7 @@
 use ::metrics::{Counter, Gauge, Recorder};
 use backplane::State;
 use router_core::Nodes;
-use router_core::node::PeerState;
+use router_core::membership::PeerState;
 use router_core::shard::Entries;
 
 use super::Make;

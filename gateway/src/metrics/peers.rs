@@ -64,7 +64,7 @@ fn escaped(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use protocol::BootId;
-    use router_core::node::Peer;
+    use router_core::membership::Peer;
     use router_core::store::nodes::Hello;
 
     use super::*;

@@ -18,7 +18,7 @@ use protocol::lane::{Packet, Terms, Verdict};
 use protocol::limits::COMPARE_MS;
 use protocol::{BootId, Envelope, ErrorCode};
 use router_core::lane::{Outcomes, Status};
-use router_core::node::{Node as Machine, NodeEffect, NodeInput};
+use router_core::membership::{Node as Machine, NodeEffect, NodeInput};
 use router_core::shard::Input;
 use router_core::store::nodes::Hello;
 use tokio::sync::mpsc;

@@ -47,7 +47,7 @@ use protocol::lane::LaneKeys;
 use protocol::{BootId, TenantId};
 use router_core::auth::{Keyring, Source, Throttle};
 use router_core::ids::{HashKeys, TableKeys};
-use router_core::node::NodeInput;
+use router_core::membership::NodeInput;
 use router_core::session::Opened;
 use router_core::shard::Entries;
 use router_core::{ConnKey, Env, Millis, Nodes, Session, Settings, Shard};

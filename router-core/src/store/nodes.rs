@@ -2,7 +2,7 @@
 //!
 //! Two kinds of record: `nodes`, one beat per living node beside a `generation` that is as old as
 //! the data; and `node:<boot_id>`, what a node says of itself. Which of the others is dead is not
-//! the store's to know: that is [`node`](crate::node)'s.
+//! the store's to know: that is [`membership`](crate::membership)'s.
 //!
 //! Each question is one atomic step. Source: cluster.md §§1, 3.
 

@@ -4,7 +4,7 @@ use protocol::{BootId, BotId, ConnectionId};
 
 use super::Tenant;
 use super::routes::Home;
-use crate::node::Nodes;
+use crate::membership::Nodes;
 use crate::shard::Entries;
 use crate::store::Holder;
 

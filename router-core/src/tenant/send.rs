@@ -29,7 +29,7 @@ use crate::effect::{Fact, Receipt, TenantEffect, TenantEffects};
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::lane;
-use crate::node::Peer;
+use crate::membership::Peer;
 use crate::permit::may_address;
 use crate::request::{Asked, Route};
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use protocol::BootId;
 use protocol::lane::KeyId;
 use router_core::env::Millis;
-use router_core::node::{DEGRADED_MS, Node, NodeEffect, NodeInput};
+use router_core::membership::{DEGRADED_MS, Node, NodeEffect, NodeInput};
 use router_core::store::nodes::{Hello, NodeAsk, NodeReply, NodesModel};
 
 /// How many machines there are.

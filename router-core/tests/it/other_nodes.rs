@@ -6,7 +6,7 @@ use protocol::lane::Verdict;
 use protocol::presence::{BotInfo, BotState, Takeover};
 use protocol::{BootId, BotId, ClientId, ConnectionId, Envelope, ErrorCode};
 use router_core::lane::{Parcel, Settled};
-use router_core::node::{Nodes, Peer};
+use router_core::membership::{Nodes, Peer};
 use router_core::shard::{Entries, Input};
 use router_core::store::{Ask, Claim, ConnRecord, DirectoryCaps, Event, Holder, Request};
 use router_core::{ConnKey, Settings};

@@ -12,7 +12,7 @@ use protocol::limits::{ENVELOPE_OVERHEAD_BYTES, LANE_WINDOW_BYTES_MAX};
 use protocol::{BootId, Envelope, ErrorCode, TenantId};
 use router_core::Millis;
 use router_core::lane::{Outcomes, Parcel, Receiver, Sender, Status, Stream, window_bytes};
-use router_core::node::NodeInput;
+use router_core::membership::NodeInput;
 use router_core::shard::Input as ShardInput;
 
 use super::Machine;
