@@ -76,7 +76,7 @@ pub trait TenantPerformer {
     /// Closes a socket behind the frames already queued for it.
     fn close(&mut self, conn: ConnKey, close: CloseCode);
     /// Looks whether a node lives that is not in the view.
-    fn met(&mut self, node: BootId);
+    fn discover(&mut self, node: BootId);
     /// Ends the subscription to a tenant's changes.
     fn unload(&mut self, tenant: TenantId);
     /// Counts or logs.
@@ -152,7 +152,7 @@ pub fn shard(
             TenantEffect::Decided(verdict) => decided = Some(verdict),
             TenantEffect::Tell { conn, notice } => performer.tell(conn, notice),
             TenantEffect::Close { conn, close } => performer.close(conn, close),
-            TenantEffect::Met(node) => performer.met(node),
+            TenantEffect::Discover(node) => performer.discover(node),
             TenantEffect::Unload(tenant) => performer.unload(tenant),
             TenantEffect::Note(fact) => performer.note(fact),
         }

@@ -110,7 +110,7 @@ pub enum TenantEffect {
     /// The tenant is forgotten here; the node need not be told of its changes any more.
     Unload(TenantId),
     /// The directory names a node that is not in the view: look whether it lives.
-    Met(BootId),
+    Discover(BootId),
     /// Tell a connection's peer this.
     Deliver {
         /// Present if the outcome must be reported.

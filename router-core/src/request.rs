@@ -75,7 +75,7 @@ pub struct Leave {
 /// What the answer to a message takes. The message itself may be gone: of thousands under way,
 /// what is kept should stay in the processor's caches.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct AckContext {
     pub conn: ConnKey,
     pub request_id: Option<FrameId>,
     pub message_id: Option<MessageId>,
@@ -107,7 +107,7 @@ impl Route {
     }
 
     /// The same message, read again from the wire.
-    pub(crate) fn again(asked: &Asked, tenant: &TenantId, envelope: Envelope) -> Self {
+    pub(crate) fn again(asked: &AckContext, tenant: &TenantId, envelope: Envelope) -> Self {
         crate::check!(
             crate::invariant::Invariant::Isolation,
             *tenant == envelope.tenant,
@@ -122,8 +122,8 @@ impl Route {
     }
 
     /// What is kept of it once it is on its way.
-    pub(crate) fn asked(&self) -> Asked {
-        Asked {
+    pub(crate) fn ack_context(&self) -> AckContext {
+        AckContext {
             conn: self.conn,
             request_id: self.request_id.clone(),
             message_id: self.envelope.message.message_id,

@@ -77,10 +77,10 @@ pub enum Input {
         /// What became of it.
         settled: Settled,
     },
-    /// A node was buried.
-    Gone(BootId),
-    /// This node was, and goes on under a new name, the one in [`Env`].
-    Reborn,
+    /// Another node is dead: what it held goes.
+    NodeDied(BootId),
+    /// This node was taken for dead, and goes on under a new name, the one in [`Env`].
+    Rejoined,
     /// The link to the store is back, and what happened meanwhile was not told.
     Resync,
     /// [`Shard::next_wakeup`] is due.
@@ -180,7 +180,7 @@ impl Shard {
                 let new = || Box::new(Tenant::new(id.clone(), self.keys, env, fx));
                 let tenant = tenant.or_insert_with(new).into_mut();
                 tenant.join(env, *join, fx);
-                rest(&mut self.alarms, tenant);
+                reschedule(&mut self.alarms, tenant);
             }
             Input::Leave(Leave { tenant, conn }) => {
                 self.with(&tenant, |tenant| tenant.leave(env, conn, fx));
@@ -190,7 +190,7 @@ impl Shard {
                     return;
                 };
                 tenant.route(env, route, fx);
-                rest_as_it_was(tenant);
+                check_alarm(tenant);
             }
             Input::Request(request) => {
                 let id = request.tenant().clone();
@@ -221,11 +221,11 @@ impl Shard {
             Input::Decided { parcel, settled } => {
                 if let Some(tenant) = self.tenant_mut(parcel.tenant()) {
                     tenant.decided(env, &parcel, settled, fx);
-                    rest_as_it_was(tenant);
+                    check_alarm(tenant);
                 }
             }
-            Input::Gone(boot) => self.for_each(|tenant| tenant.gone(env, boot)),
-            Input::Reborn => self.for_each(|tenant| tenant.reborn(env, fx)),
+            Input::NodeDied(boot) => self.for_each(|tenant| tenant.node_died(env, boot)),
+            Input::Rejoined => self.for_each(|tenant| tenant.rejoined(env, fx)),
             Input::Resync => self.for_each(|tenant| tenant.compare_soon(env)),
             Input::Wake => self.wake(env, fx),
         }
@@ -235,7 +235,7 @@ impl Shard {
     fn inbound(&mut self, env: &Env<'_>, envelope: Envelope, fx: &mut TenantEffects) {
         if let Some(tenant) = self.tenant_mut(&envelope.tenant) {
             tenant.inbound(env, envelope, fx);
-            rest_as_it_was(tenant);
+            check_alarm(tenant);
         } else if envelope.message.kind == SendKind::Message {
             fx.push(TenantEffect::Decided(Some(Verdict::Offline)));
         }
@@ -261,10 +261,10 @@ impl Shard {
             return;
         };
         if tenant.settled(env, *number, outcome, fx) {
-            rest_as_it_was(tenant);
+            check_alarm(tenant);
         } else {
             tenant.presence_settled(env, *number, outcome, fx);
-            rest(&mut self.alarms, tenant);
+            reschedule(&mut self.alarms, tenant);
         }
     }
 
@@ -291,7 +291,7 @@ impl Shard {
             return;
         }
         tenant.wake(env, fx);
-        rest(&mut self.alarms, tenant);
+        reschedule(&mut self.alarms, tenant);
     }
 
     fn tenant_mut(&mut self, id: &TenantId) -> Option<&mut Tenant> {
@@ -303,7 +303,7 @@ impl Shard {
             return;
         };
         then(tenant);
-        rest(&mut self.alarms, tenant);
+        reschedule(&mut self.alarms, tenant);
     }
 }
 
@@ -317,7 +317,7 @@ fn find<'a>(
 }
 
 /// A message on its way changes no alarm: to look for one would touch all of a tenant.
-fn rest_as_it_was(tenant: &Tenant) {
+fn check_alarm(tenant: &Tenant) {
     debug_assert_eq!(
         tenant.alarm_ms,
         tenant.next_wakeup(),
@@ -326,7 +326,7 @@ fn rest_as_it_was(tenant: &Tenant) {
 }
 
 /// Moves the tenant's alarm if it changed.
-fn rest(alarms: &mut BTreeSet<(Millis, TenantId)>, tenant: &mut Tenant) {
+fn reschedule(alarms: &mut BTreeSet<(Millis, TenantId)>, tenant: &mut Tenant) {
     let (old, new) = (tenant.alarm_ms, tenant.next_wakeup());
     if old == new {
         return;

@@ -202,7 +202,7 @@ impl TenantPerformer for ShardHold<'_> {
 
     fn close(&mut self, _: ConnKey, _: CloseCode) {}
 
-    fn met(&mut self, _: BootId) {}
+    fn discover(&mut self, _: BootId) {}
 
     fn unload(&mut self, _: TenantId) {}
 

@@ -266,7 +266,7 @@ impl Node {
                 NodeEffect::Gone(boot) => {
                     tracing::info!(%boot, "a node is gone");
                     self.settle_remote(self.lanes.end(boot));
-                    self.tell_shards(|| Input::Gone(boot));
+                    self.tell_shards(|| Input::NodeDied(boot));
                 }
                 NodeEffect::Reborn { old, new } => self.reborn(old, new, inputs),
                 NodeEffect::Degraded(degraded) => {
@@ -302,7 +302,7 @@ impl Node {
             let _ = node.backplane.subscribe_node(new).await;
             None
         });
-        self.tell_shards(|| Input::Reborn);
+        self.tell_shards(|| Input::Rejoined);
     }
 
     /// The store is back: every tenant looks whether it missed something, every lane goes on.

@@ -1,50 +1,80 @@
-//! What one entry of the directory, from an event or a snapshot, means for this node: for its
-//! routes, and for what it holds itself.
+//! What a change of the directory, from an event or a snapshot, means for this node: for its replica,
+//! and for what it holds itself.
 
-use protocol::presence::{BotInfo, BotState};
-use protocol::{BotId, ConnectionId};
+use protocol::ConnectionId;
 
 use super::Tenant;
-use super::routes::{Bot, Home};
-use crate::effect::{Fact, TenantEffect, TenantEffects};
+use super::bots::bot::Home;
+use super::context::TenantContext;
+use crate::effect::TenantEffects;
 use crate::env::Env;
-use crate::store::{BotRecord, ConnRecord, Fence};
+use crate::store::{BotRecord, Change, ConnRecord, Event, Fence};
 
 impl Tenant {
-    /// A bot is this now, by an event or a snapshot.
+    /// A step of the directory, as its maker told all nodes.
+    pub(crate) fn event(&mut self, env: &Env<'_>, event: Event, fx: &mut TenantEffects) {
+        let ctx = TenantContext::new(env, &self.receipts, &self.limits);
+        let ver = event.ver;
+        let Some(changes) = self.directory.take_event(&ctx, event, fx) else {
+            return;
+        };
+        for change in changes {
+            self.apply(env, ver, change, fx);
+        }
+        self.bound_clients();
+    }
+
+    fn apply(&mut self, env: &Env<'_>, ver: u64, change: Change, fx: &mut TenantEffects) {
+        match change {
+            Change::Bot(record) => self.apply_bot(env, *record, fx),
+            Change::Forgotten(bot) => self.told_unlisted(env, &bot, ver, fx),
+            Change::Entered(conn, record) => self.apply_conn(env, conn, record, fx),
+            Change::Left(conn) => match self.members.key_of(&conn) {
+                Some(key) => {
+                    self.directory.outbox_mut().reassert_conn(key);
+                    self.reassert(env, fx);
+                }
+                None => self.members.remove_remote(&conn),
+            },
+            Change::Seen(client, at_ms) => self.members.see((client, at_ms)),
+            Change::Policy(policy) => self.policy(env, policy, fx),
+        }
+    }
+
+    /// A bot is this now.
     pub(super) fn apply_bot(&mut self, env: &Env<'_>, record: BotRecord, fx: &mut TenantEffects) {
         self.directory.saw(record.epoch);
-        let known = self.routes.bot(&record.info.id);
-        if known.is_some_and(|known| record.epoch < known.about.epoch) {
+        let known = self.bots.get(record.info.id.as_str());
+        if known.is_some_and(|known| record.epoch < known.details.epoch) {
             return;
         }
         let Some(holder) = record.holder.clone() else {
             return self.apply_offline(env, record, fx);
         };
         let own = holder.boot == env.nodes.own;
-        let key = self.routes.key_of(&holder.conn);
-        let conn = key.and_then(|key| self.routes.connection(key));
+        let key = self.members.key_of(&holder.conn);
+        let conn = key.and_then(|key| self.members.connection(key));
         if conn.is_some_and(|conn| conn.bots.contains(&record.info.id)) {
             let bot = record.info.id.clone();
             self.rehome(env, record, key.map(Home::Here), fx);
             // The directory has it under an earlier name of this node.
             if !own {
-                self.say_again_bot(bot);
-                self.say_again(env, fx);
+                self.directory.outbox_mut().reassert_bot(bot);
+                self.reassert(env, fx);
             }
             return;
         }
         if !own {
-            let boot = holder.boot;
-            let is_dead = env.nodes.is_dead(boot);
-            let home = (!is_dead).then(|| Home::There(Box::new(holder)));
+            let ctx = TenantContext::new(env, &self.receipts, &self.limits);
+            let is_dead = env.nodes.is_dead(holder.boot);
             match is_dead {
-                true => self.reap_soon(env),
-                false => self.meet(env, boot, fx),
+                true => self.directory.expire_soon(&ctx),
+                false => self.directory.discover(&ctx, holder.boot, fx),
             }
+            let home = (!is_dead).then(|| Home::There(Box::new(holder)));
             return self.rehome(env, record, home, fx);
         }
-        if self.claim_came_true(env, &record, fx) || self.is_claimed_again(&record) {
+        if self.claim_came_true(env, &record, fx) || self.bots.claims_mut().note_earlier(&record) {
             return;
         }
         let bot = record.info.id.clone();
@@ -53,42 +83,21 @@ impl Tenant {
             epoch: record.epoch,
         };
         self.apply_offline(env, record, fx);
-        self.owed.let_go_bot(bot, fence);
-        self.pay(env, fx);
+        self.directory.outbox_mut().release_bot(bot, fence);
+        self.release(env, fx);
     }
 
-    /// Nobody holds a bot any more. If a connection of this node does, its claim was reaped: it
-    /// claims anew.
+    /// Nobody holds a bot any more. If a connection of this node does, its claim expired: it claims
+    /// anew.
     fn apply_offline(&mut self, env: &Env<'_>, record: BotRecord, fx: &mut TenantEffects) {
         let bot = &record.info.id;
-        let here = self.routes.bot(bot).and_then(Bot::here);
-        if let Some(conn) = here {
-            return self.claim_anew(env, conn, bot.clone(), fx);
+        if let Some(conn) = self.bots.home_here(bot) {
+            return self.reclaim(env, conn, bot.clone(), fx);
         }
         self.rehome(env, record, None, fx);
     }
 
-    pub(super) fn apply_forgotten(&mut self, env: &Env<'_>, bot: &BotId, fx: &mut TenantEffects) {
-        let Some(gone) = self.routes.remove_bot(bot) else {
-            return;
-        };
-        let was_online = gone.about.info.status == BotState::Online;
-        if let Some(home) = gone.here() {
-            if let Some(conn) = self.routes.connection_mut(home) {
-                conn.bots.remove(bot);
-            }
-            fx.push(TenantEffect::Note(Fact::BotOffline));
-        }
-        if was_online {
-            let info = BotInfo {
-                status: BotState::Offline,
-                since: env.unix_ms,
-                ..gone.about.info.into_info()
-            };
-            self.presence.changed(&info, env.now_ms);
-        }
-    }
-
+    /// A connection is in the directory.
     pub(super) fn apply_conn(
         &mut self,
         env: &Env<'_>,
@@ -97,20 +106,20 @@ impl Tenant {
         fx: &mut TenantEffects,
     ) {
         if record.boot != env.nodes.own {
+            let ctx = TenantContext::new(env, &self.receipts, &self.limits);
             if env.nodes.is_dead(record.boot) {
-                return self.reap_soon(env);
+                return self.directory.expire_soon(&ctx);
             }
-            self.meet(env, record.boot, fx);
+            self.directory.discover(&ctx, record.boot, fx);
             // One of an earlier life of this node is here, whatever the directory says yet.
-            if self.routes.key_of(&conn).is_none() {
-                self.routes.insert_there(conn, record);
+            if self.members.key_of(&conn).is_none() {
+                self.members.insert_remote(conn, record);
             }
             return;
         }
-        let is_here = self.routes.key_of(&conn).is_some() || self.entering.has(&conn);
-        if !is_here {
-            self.owed.let_go_conn(conn);
-            self.pay(env, fx);
+        if !self.members.is_here(&conn) {
+            self.directory.outbox_mut().release_conn(conn);
+            self.release(env, fx);
         }
     }
 }

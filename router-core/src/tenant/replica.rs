@@ -3,7 +3,7 @@
 use protocol::{BootId, BotId, ConnectionId};
 
 use super::Tenant;
-use super::routes::Home;
+use super::bots::bot::Home;
 use crate::membership::Nodes;
 use crate::shard::Entries;
 use crate::store::Holder;
@@ -40,49 +40,49 @@ impl Tenant {
     /// How much it has.
     pub(crate) fn entries(&self) -> Entries {
         Entries {
-            bots: self.routes.bot_count(),
-            connections: self.routes.connection_count(),
+            bots: self.bots.len(),
+            connections: self.members.connection_count(),
         }
     }
 
     /// How many of its sockets here the first secret verified, and how many another.
     pub(crate) fn sockets_by_secret(&self) -> [u32; 2] {
-        self.routes.sockets_by_secret()
+        self.members.sockets_by_secret()
     }
 
     /// What this node has of it; absent until it is loaded.
     pub(crate) fn replica(&self, nodes: &Nodes) -> Option<Replica> {
-        if self.loading.is_some() {
+        if !self.directory.is_loaded() {
             return None;
         }
         let own = nodes.own;
-        let bots = self.routes.bots().map(|bot| {
+        let bots = self.bots.iter().map(|bot| {
             let holder = match &bot.home {
                 Some(Home::There(holder)) => Some(Holder::clone(holder)),
-                Some(Home::Here(key)) => self.routes.connection(*key).map(|conn| Holder {
+                Some(Home::Here(key)) => self.members.connection(*key).map(|conn| Holder {
                     boot: own,
                     conn: conn.id,
                 }),
                 None => None,
             };
             ReplicaBot {
-                id: bot.about.info.id.clone(),
-                epoch: bot.about.epoch,
+                id: bot.details.info.id.clone(),
+                epoch: bot.details.epoch,
                 holder,
             }
         });
-        let here = self.routes.entered().into_iter().map(|(_, id)| (id, own));
-        let there = self.routes.there().iter();
+        let here = self.members.listed().into_iter().map(|(_, id)| (id, own));
+        let there = self.members.remote();
         let there = there.map(|(id, record)| (*id, record.boot));
         let mut conns: Vec<(ConnectionId, BootId)> = here.chain(there).collect();
         conns.sort_unstable();
         Some(Replica {
-            ver: self.directory.ver,
+            ver: self.directory.ver(),
             bots: bots.collect(),
             conns,
-            deliveries: self.deliveries.len(),
-            flows: self.flows.len(),
-            owed: self.owed.len(),
+            deliveries: self.delivery.pending_count(),
+            flows: self.delivery.flow_count(),
+            owed: self.directory.outbox().len(),
         })
     }
 }

@@ -254,7 +254,7 @@ fn what_a_dead_node_left_is_released_although_the_store_refused_at_first() {
     w.far_conn(OTHER, "desk");
     w.bury_other();
     w.prompt = false;
-    w.shard(Input::Gone(OTHER));
+    w.shard(Input::NodeDied(OTHER));
     for refuse in [true, true, false] {
         w.answer_until(|ask| matches!(ask, Ask::Reap { .. }));
         w.answer(&alice(), refuse);

@@ -256,7 +256,7 @@ impl TenantPerformer for ShardHold<'_> {
         self.world.close(conn, close);
     }
 
-    fn met(&mut self, _: BootId) {}
+    fn discover(&mut self, _: BootId) {}
 
     fn unload(&mut self, tenant: TenantId) {
         self.world.unloaded.push(tenant);
@@ -279,6 +279,8 @@ fn tenant_of(input: &ShardInput) -> Option<TenantId> {
         ShardInput::Inbound(envelope) => Some(envelope.tenant.clone()),
         ShardInput::Settled { receipt, .. } => Some(receipt.tenant().clone()),
         ShardInput::Decided { parcel, .. } => Some(parcel.tenant().clone()),
-        ShardInput::Gone(_) | ShardInput::Reborn | ShardInput::Resync | ShardInput::Wake => None,
+        ShardInput::NodeDied(_) | ShardInput::Rejoined | ShardInput::Resync | ShardInput::Wake => {
+            None
+        }
     }
 }

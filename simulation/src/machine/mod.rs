@@ -277,7 +277,7 @@ impl Machine {
                     .onlooker
                     .trace(now_ms, || format!("node {machine}: {boot} is gone"));
                 self.bury_lane(outside, boot);
-                self.all_shards(outside, || ShardInput::Gone(boot));
+                self.all_shards(outside, || ShardInput::NodeDied(boot));
             }
             NodeEffect::Reborn { old, new } => {
                 outside
@@ -286,7 +286,7 @@ impl Machine {
                 outside.onlooker.reborn(self.process, old, new, now_ms);
                 outside.later(3, Event::Subscribe(self.process, new));
                 self.fail_all_lanes(outside);
-                self.all_shards(outside, || ShardInput::Reborn);
+                self.all_shards(outside, || ShardInput::Rejoined);
             }
             NodeEffect::Degraded(degraded) => {
                 outside

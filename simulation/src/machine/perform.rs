@@ -108,7 +108,7 @@ impl TenantPerformer for ShardHold<'_> {
         self.machine.close(self.outside, conn, close);
     }
 
-    fn met(&mut self, node: BootId) {
+    fn discover(&mut self, node: BootId) {
         self.machine.met.push(node);
     }
 

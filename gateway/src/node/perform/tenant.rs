@@ -75,7 +75,7 @@ impl TenantPerformer for ShardHold<'_> {
         }
     }
 
-    fn met(&mut self, node: BootId) {
+    fn discover(&mut self, node: BootId) {
         self.node.met(node);
     }
 

@@ -1,0 +1,75 @@
+//! What the sender of a message is told.
+
+use protocol::connect::Acks;
+use protocol::message::{AckStatus, SendKind};
+use protocol::limits::UNREACHABLE_RETRY_MS;
+use protocol::{ErrorCode, Outbound, Refusal};
+
+use crate::effect::{Fact, TenantEffect, TenantEffects};
+use crate::env::Millis;
+use crate::request::{AckContext, Route};
+use crate::tenant::members::Members;
+
+/// Acknowledges a message to its sender, if that is still here and wants to know.
+pub(super) fn ack(
+    members: &mut Members,
+    asked: &AckContext,
+    status: AckStatus,
+    fx: &mut TenantEffects,
+) {
+    let to = asked.conn;
+    let (Some(conn), Some(message_id)) = (members.connection_mut(to), &asked.message_id) else {
+        return;
+    };
+    conn.sent = true;
+    if conn.acks == Acks::All {
+        let ack = Outbound::Ack {
+            id: asked.request_id.clone(),
+            message_id: *message_id,
+            status,
+        };
+        fx.deliver(to, ack);
+    }
+}
+
+/// Acknowledges a message that was delivered before.
+pub(super) fn ack_duplicate(members: &mut Members, asked: &AckContext, fx: &mut TenantEffects) {
+    fx.push(TenantEffect::Note(Fact::Duplicate));
+    ack(members, asked, AckStatus::Duplicate, fx);
+}
+
+/// Answers that a message cannot be delivered.
+pub(super) fn refuse(
+    asked: &AckContext,
+    code: ErrorCode,
+    retry_ms: Option<Millis>,
+    fx: &mut TenantEffects,
+) {
+    let refusal = Refusal {
+        message_id: asked.message_id.filter(|_| asked.idempotent),
+        retry_ms: retry_ms.or_else(|| retry_ms_of(code)),
+        ..Refusal::from(code)
+    };
+    fx.refuse(asked.conn, asked.request_id.as_ref(), refusal);
+}
+
+/// Answers that a message, partial or typing does not go on its way. Only a message is answered.
+pub(super) fn refuse_route(
+    route: &Route,
+    code: ErrorCode,
+    retry_ms: Option<Millis>,
+    fx: &mut TenantEffects,
+) {
+    if route.envelope.message.kind != SendKind::Message {
+        if code == ErrorCode::RateLimited {
+            fx.push(TenantEffect::Note(Fact::Unpaid));
+        }
+        return fx.push(TenantEffect::Note(Fact::BestEffortDropped));
+    }
+    refuse(&route.ack_context(), code, retry_ms, fx);
+}
+
+/// When it makes sense to send again, if the code says.
+fn retry_ms_of(code: ErrorCode) -> Option<Millis> {
+    (code == ErrorCode::Unreachable).then_some(UNREACHABLE_RETRY_MS)
+}

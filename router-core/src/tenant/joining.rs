@@ -1,0 +1,176 @@
+//! How a connection joins its tenant.
+//!
+//! ```text
+//!  join ─▶ the directory is loaded ─▶ enter ─▶ admitted ─▶ Ask(Enter) ─▶ welcome: greeting, Joined
+//!    └─ it is not: waits                  └─ refused          └─ nobody need know, or can be told now
+//! ```
+
+use protocol::connect::{AuthLimits, AuthOk, Resumed};
+use protocol::limits::LIST_DEFAULT;
+use protocol::{Answer, ClientId, ErrorCode, Refusal};
+
+use super::Tenant;
+use super::context::TenantContext;
+use super::directory::queries::PendingQuery;
+use super::members::connection::Connection;
+use super::members::newcomers::Newcomer;
+use super::members::survey::as_count;
+use super::presence::watch::Watch;
+use crate::effect::{Fact, TenantEffect, TenantEffects};
+use crate::env::Env;
+use crate::ids::ConnKey;
+use crate::permit::Grant;
+use crate::request::{Join, List, Notice};
+use crate::store::{Ask, ConnRecord, Reply};
+
+/// What a gateway of this version can do, as `auth_ok` says it.
+const FEATURES: [&str; 2] = ["message", "partial"];
+
+impl Tenant {
+    pub(crate) fn join(&mut self, env: &Env<'_>, join: Join, fx: &mut TenantEffects) {
+        self.over_ms = None;
+        if self.directory.is_loaded() {
+            return self.enter(env, join, fx);
+        }
+        if !self.members.may_wait(&self.limits) {
+            return refuse_join(&join, ErrorCode::QuotaExceeded.into(), fx);
+        }
+        self.members.wait_for_load(join);
+        self.read(env, fx);
+    }
+
+    pub(super) fn enter(&mut self, env: &Env<'_>, join: Join, fx: &mut TenantEffects) {
+        let ctx = TenantContext::new(env, &self.receipts, &self.limits);
+        let newcomer = Newcomer::new(join);
+        let is_bot = self.bots.reserves(newcomer.client.as_str());
+        let name = (&newcomer.client, is_bot);
+        if let Err(refusal) = self.members.admit(&ctx, &newcomer.join, name) {
+            return refuse_join(&newcomer.join, refusal, fx);
+        }
+        if !env.nodes.shared || !newcomer.join.capabilities.is_listed() {
+            return self.welcome(env, newcomer, false, fx);
+        }
+        let key = newcomer.join.conn;
+        if env.nodes.degraded {
+            self.welcome(env, newcomer, false, fx);
+            return self.directory.outbox_mut().reassert_conn(key);
+        }
+        // It is greeted when the other nodes are told: else whom it writes to could not answer.
+        let conn = newcomer.join.id;
+        let record = ConnRecord {
+            boot: env.nodes.own,
+            client: newcomer.client.clone(),
+        };
+        self.members.insert_newcomer(newcomer);
+        let query = PendingQuery::Enter(key);
+        self.ask(env, Ask::Enter { conn, record }, query, fx);
+    }
+
+    /// The directory has the connection, or could not be told yet: then it is told again.
+    pub(super) fn entered(
+        &mut self,
+        env: &Env<'_>,
+        key: ConnKey,
+        reply: &Reply,
+        fx: &mut TenantEffects,
+    ) {
+        let Some(newcomer) = self.members.remove_newcomer(key) else {
+            return;
+        };
+        if let Reply::Refused(code) = reply
+            && *code != ErrorCode::StoreUnavailable
+        {
+            return refuse_join(&newcomer.join, (*code).into(), fx);
+        }
+        if let Err(code) = self.members.is_welcome(&newcomer.join) {
+            self.directory.outbox_mut().release_conn(newcomer.join.id);
+            self.release(env, fx);
+            return refuse_join(&newcomer.join, code.into(), fx);
+        }
+        self.welcome(env, newcomer, true, fx);
+        if *reply != Reply::Done {
+            self.directory.outbox_mut().reassert_conn(key);
+        }
+    }
+
+    fn welcome(&mut self, env: &Env<'_>, newcomer: Newcomer, told: bool, fx: &mut TenantEffects) {
+        let Newcomer {
+            join,
+            client,
+            named,
+        } = newcomer;
+        let (conn, capabilities) = (join.conn, join.capabilities);
+        if capabilities.greeting {
+            self.greet(env, &join, &client, fx);
+        }
+        let watch = match capabilities.presence {
+            true => self.presence.watch_all(),
+            false => Watch::default(),
+        };
+        let grant = Grant {
+            tenant: self.id().clone(),
+            ..join.grant
+        };
+        let connection = Connection {
+            id: join.id,
+            grant,
+            client: client.clone(),
+            named,
+            acks: join.acks,
+            bots: Default::default(),
+            watch,
+            capabilities,
+            reply: None,
+            sent: false,
+            told,
+        };
+        self.members.insert(conn, connection);
+        self.bound_clients();
+        fx.push(TenantEffect::Note(Fact::Authenticated));
+        let tenant = self.id().clone();
+        let notice = Notice::Joined { client, tenant };
+        fx.push(TenantEffect::Tell { conn, notice });
+    }
+
+    /// Tells a connection that it is in, and which bots there are.
+    fn greet(&self, env: &Env<'_>, join: &Join, client: &ClientId, fx: &mut TenantEffects) {
+        let resumed = join.resume.then(|| Resumed {
+            recovered: false,
+            reason: Some(ErrorCode::NotSupported.reason().to_owned()),
+        });
+        let auth_ok = AuthOk {
+            user_id: self.id().clone(),
+            session_id: join.id,
+            connection_id: join.id,
+            client_id: client.clone(),
+            bot_count: as_count(self.bots.count_visible(&join.grant)),
+            heartbeat_ms: env.settings.heartbeat_ms,
+            features: FEATURES.map(str::to_owned).to_vec(),
+            limits: AuthLimits {
+                frame_bytes: self.limits.frame_bytes,
+                messages_per_second: self.limits.messages_per_second,
+            },
+            resume: resumed,
+        };
+        let first = List {
+            limit: LIST_DEFAULT as usize,
+            after: None,
+            request_id: None,
+        };
+        let (bots, _) = self.bots.page(&join.grant, first);
+        fx.answer(join.conn, join.request_id.as_ref(), Answer::AuthOk(auth_ok));
+        fx.answer(join.conn, None, Answer::Bots(bots));
+    }
+}
+
+/// Tells a session that its tenant does not let it in.
+pub(super) fn refuse_join(join: &Join, refusal: Refusal, fx: &mut TenantEffects) {
+    let notice = Notice::Refused {
+        code: refusal.code,
+        retry_ms: refusal.retry_ms,
+    };
+    fx.push(TenantEffect::Tell {
+        conn: join.conn,
+        notice,
+    });
+}

@@ -1,0 +1,89 @@
+//! How a connection leaves its tenant: by itself, or because the policy does not allow it any more.
+
+use protocol::limits::TENANT_LINGER_MS;
+
+use super::Tenant;
+use super::context::TenantContext;
+use crate::effect::{Fact, TenantEffect, TenantEffects};
+use crate::env::Env;
+use crate::ids::ConnKey;
+use crate::store::{Fence, Policy};
+
+impl Tenant {
+    pub(crate) fn leave(&mut self, env: &Env<'_>, key: ConnKey, fx: &mut TenantEffects) {
+        self.members.stop_waiting(key);
+        let outbox = self.directory.outbox_mut();
+        if let Some(gone) = self.members.remove_newcomer(key) {
+            outbox.release_conn(gone.join.id);
+        }
+        if let Some((conn, was_last)) = self.members.remove(key, env.unix_ms) {
+            self.presence.forget(key, &conn.watch);
+            for id in conn.bots {
+                let Some(bot) = self.bots.lose_home(&id, env.unix_ms) else {
+                    continue;
+                };
+                let fence = Fence {
+                    conn: conn.id,
+                    epoch: bot.details.epoch,
+                };
+                self.presence.changed(&bot.details.info, env.now_ms);
+                outbox.release_bot(id, fence);
+                fx.push(TenantEffect::Note(Fact::BotOffline));
+            }
+            outbox.forget_conn(key);
+            // Without a store that others read, only the client's name is worth keeping. A call
+            // leaves no trace in the store: every single one would be a write.
+            if conn.told {
+                outbox.release_conn(conn.id);
+            }
+            let is_known = conn.told || !env.nodes.shared;
+            if was_last && is_known && conn.capabilities.lasts {
+                outbox.see(conn.client);
+            }
+        }
+        self.bound_clients();
+        self.release(env, fx);
+        self.linger(env);
+    }
+
+    /// Forgets clients beyond `clients_per_tenant`.
+    pub(super) fn bound_clients(&mut self) {
+        let most = self.limits.clients_per_tenant as usize;
+        self.members.bound_clients(most);
+    }
+
+    /// Starts or stops the minute after which an empty tenant is forgotten.
+    pub(super) fn linger(&mut self, env: &Env<'_>) {
+        self.over_ms = match self.members.is_deserted() {
+            true => self.over_ms.or(Some(env.now_ms + TENANT_LINGER_MS)),
+            false => None,
+        };
+    }
+
+    /// Takes a new policy and ends the sockets that it no longer allows.
+    pub(crate) fn policy(&mut self, env: &Env<'_>, policy: Policy, fx: &mut TenantEffects) {
+        let ctx = TenantContext::new(env, &self.receipts, &self.limits);
+        self.directory.note_order();
+        self.members.take_order(&ctx, policy);
+        self.expel_strangers(env, fx);
+    }
+
+    /// Takes the policy of a snapshot, and ends the sockets that it no longer allows.
+    pub(super) fn stored_policy(&mut self, env: &Env<'_>, policy: Policy, fx: &mut TenantEffects) {
+        let ctx = TenantContext::new(env, &self.receipts, &self.limits);
+        if env.nodes.shared && policy.generation < self.members.key_generation() {
+            self.directory.outbox_mut().reassert_generation();
+        }
+        let is_outdated = self.directory.is_older_than_order();
+        self.members.take_stored_policy(&ctx, policy, is_outdated);
+        self.expel_strangers(env, fx);
+    }
+
+    /// Ends the sockets that the policy does not allow.
+    fn expel_strangers(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
+        for (conn, close) in self.members.strangers() {
+            self.leave(env, conn, fx);
+            fx.push(TenantEffect::Close { conn, close });
+        }
+    }
+}

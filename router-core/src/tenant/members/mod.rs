@@ -1,0 +1,232 @@
+//! Who belongs to a tenant: its connections on all nodes, its client ids, and what they may do a
+//! second.
+
+mod admission;
+mod charging;
+mod clients;
+pub(super) mod connection;
+pub(super) mod newcomers;
+mod rates;
+mod remote;
+pub(super) mod survey;
+
+use protocol::{BootId, ClientId, ConnectionId};
+
+use crate::env::Millis;
+use crate::ids::ConnKey;
+use crate::request::Join;
+use crate::small::SmallMap;
+use crate::store::{ConnRecord, Policy, Seen};
+use clients::{ClientEntry, ClientList};
+use connection::Connection;
+use newcomers::NewcomerList;
+use rates::Rates;
+use remote::RemoteConnections;
+
+/// The members of a tenant, in this order: what every message needs is in front.
+#[derive(Debug)]
+#[repr(C)]
+pub(super) struct Members {
+    rates: Rates,
+    connections: SmallMap<ConnKey, Box<Connection>, 2>,
+    remote: RemoteConnections,
+    /// How many connections wait for a reply.
+    waits: usize,
+    /// Sockets by the secret that verified their credential: the first, or another.
+    sockets_by_secret: [u32; 2],
+    by_id: SmallMap<ConnectionId, ConnKey, 1>,
+    clients: ClientList,
+    newcomers: NewcomerList,
+    /// Joins that wait until the directory is loaded.
+    waiting: Vec<Join>,
+    policy: Policy,
+}
+
+impl Members {
+    /// No members yet, under the policy of the configuration file.
+    pub fn new(policy: Policy) -> Self {
+        Self {
+            rates: Rates::default(),
+            connections: SmallMap::default(),
+            remote: RemoteConnections::default(),
+            waits: 0,
+            sockets_by_secret: [0, 0],
+            by_id: SmallMap::default(),
+            clients: ClientList::default(),
+            newcomers: NewcomerList::default(),
+            waiting: Vec::new(),
+            policy,
+        }
+    }
+}
+
+// === connections of this node ===
+
+impl Members {
+    pub fn connection(&self, key: ConnKey) -> Option<&Connection> {
+        self.connections.get(&key).map(|conn| &**conn)
+    }
+
+    pub fn connection_mut(&mut self, key: ConnKey) -> Option<&mut Connection> {
+        self.connections.get_mut(&key).map(|conn| &mut **conn)
+    }
+
+    pub fn connections(&self) -> impl Iterator<Item = (ConnKey, &Connection)> {
+        self.connections.iter().map(|(key, conn)| (*key, &**conn))
+    }
+
+    /// The first connection from a key on, for work that goes on where it stopped.
+    pub fn next_connection(&mut self, key: ConnKey) -> Option<ConnKey> {
+        let mut connections = self.connections.iter_mut_from(key);
+        connections.next().map(|(key, _)| *key)
+    }
+
+    /// The connections that the directory has.
+    pub fn listed(&self) -> Vec<(ConnKey, ConnectionId)> {
+        let listed = self.connections.iter();
+        let listed = listed.filter(|(_, conn)| conn.capabilities.is_listed());
+        listed.map(|(key, conn)| (*key, conn.id)).collect()
+    }
+
+    /// The connection with an id.
+    pub fn key_of(&self, id: &ConnectionId) -> Option<ConnKey> {
+        self.by_id.get(id).copied()
+    }
+
+    /// The connection with an id that is given as text.
+    pub fn key_of_text(&self, id: &str) -> Option<ConnKey> {
+        self.by_id.get(id).copied()
+    }
+
+    /// Whether this node has a connection, or is telling the directory of it.
+    pub fn is_here(&self, id: &ConnectionId) -> bool {
+        self.by_id.contains_key(id) || self.newcomers.has(id)
+    }
+
+    /// How many sockets the first secret verified, and how many another.
+    pub fn sockets_by_secret(&self) -> [u32; 2] {
+        self.sockets_by_secret
+    }
+
+    /// Notes what a connection has in its queue, if it waits for a reply.
+    pub fn note_queued(&mut self, key: ConnKey, part: Option<(u64, u64)>) {
+        if self.waits == 0 {
+            return;
+        }
+        let conn = self.connections.get_mut(&key);
+        if let Some(reply) = conn.and_then(|conn| conn.reply.as_mut()) {
+            reply.note_queued(part);
+        }
+    }
+
+    /// Adds a connection. Its client id becomes known.
+    pub fn insert(&mut self, key: ConnKey, conn: Connection) {
+        self.clients.join(key, &conn);
+        self.by_id.insert(conn.id, key);
+        self.waits += usize::from(conn.capabilities.awaits_reply());
+        if let Some(count) = self.count_by_secret(&conn) {
+            *count += 1;
+        }
+        self.connections.insert(key, Box::new(conn));
+    }
+
+    /// Removes a connection; says whether it was its client's last on this node.
+    pub fn remove(&mut self, key: ConnKey, now_ms: Millis) -> Option<(Connection, bool)> {
+        let conn = *self.connections.remove(&key)?;
+        self.by_id.remove(&conn.id);
+        self.waits -= usize::from(conn.capabilities.awaits_reply());
+        if let Some(count) = self.count_by_secret(&conn) {
+            *count -= 1;
+        }
+        let was_last = self.clients.leave(key, &conn, now_ms);
+        Some((conn, was_last))
+    }
+
+    fn count_by_secret(&mut self, conn: &Connection) -> Option<&mut u32> {
+        let is_socket = conn.capabilities.lasts;
+        is_socket.then(|| &mut self.sockets_by_secret[usize::from(conn.grant.old_secret)])
+    }
+}
+
+// === connections of other nodes ===
+
+impl Members {
+    /// The node of a connection, if that is another node.
+    pub fn node_of(&self, id: &str) -> Option<BootId> {
+        self.remote.node_of(id)
+    }
+
+    /// All of them, in id order.
+    pub fn remote(&self) -> impl Iterator<Item = (&ConnectionId, &ConnRecord)> {
+        self.remote.iter()
+    }
+
+    /// Adds a connection, or moves it to another node.
+    pub fn insert_remote(&mut self, id: ConnectionId, record: ConnRecord) {
+        if self.remote.has(&id, &record) {
+            return;
+        }
+        self.remove_remote(&id);
+        self.clients.join_there(&record.client, id, record.boot);
+        self.remote.insert(id, record);
+    }
+
+    pub fn remove_remote(&mut self, id: &ConnectionId) {
+        if let Some(record) = self.remote.remove(id) {
+            self.clients.leave_there(record.client, id);
+        }
+    }
+
+    /// Removes those of a node, whose clients were seen until now. Says whether there were any.
+    pub fn remove_node(&mut self, boot: BootId, unix_ms: Millis) -> bool {
+        let conns = self.remote.iter();
+        let conns = conns.filter(|(_, record)| record.boot == boot);
+        let conns: Vec<(ConnectionId, ClientId)> = conns
+            .map(|(id, record)| (*id, record.client.clone()))
+            .collect();
+        for (conn, client) in &conns {
+            self.remove_remote(conn);
+            self.clients.see((client.clone(), unix_ms));
+        }
+        !conns.is_empty()
+    }
+}
+
+// === of all nodes ===
+
+impl Members {
+    /// How many connections there are.
+    pub fn connection_count(&self) -> usize {
+        self.connections.len() + self.remote.len()
+    }
+
+    /// Nodes that have connections of the tenant, this one included.
+    pub fn node_count(&self) -> usize {
+        self.remote.node_count() + 1
+    }
+
+    /// A client id that is known.
+    pub fn client(&self, name: &str) -> Option<&ClientEntry> {
+        self.clients.get(name)
+    }
+
+    pub fn names_client(&self, name: &str) -> bool {
+        self.clients.contains(name)
+    }
+
+    /// Notes when a client id was last seen.
+    pub fn see(&mut self, seen: Seen) {
+        self.clients.see(seen);
+    }
+
+    /// Forgets the least recently seen clients that are not connected, until there are at most
+    /// this many clients.
+    pub fn bound_clients(&mut self, most: usize) {
+        self.clients.bound(most);
+    }
+
+    /// Forgets clients that left before a time.
+    pub fn forget_before(&mut self, then_ms: Millis) {
+        self.clients.forget_before(then_ms);
+    }
+}
