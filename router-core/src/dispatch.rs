@@ -15,9 +15,9 @@ use crate::auth::{AuthError, Credential};
 use crate::effect::{Effects, Fact, Outcome, SessionEffect, TenantEffect, Ticket};
 use crate::env::Env;
 use crate::ids::ConnKey;
-use crate::lane::{Parcel, Settled, Stream};
+use crate::lane::{LaneOutcome, Parcel, Stream};
 use crate::permit::Grant;
-use crate::request::{Join, Leave, Notice, Request, Route};
+use crate::request::{Join, Leave, Notice, Route, TenantRequest};
 use crate::store::{self, Reply};
 use crate::{Session, Shard, session, shard};
 
@@ -32,7 +32,7 @@ pub trait SessionPerformer {
     /// Hands a message to its tenant.
     fn route(&mut self, route: Box<Route>);
     /// Hands a request to its tenant.
-    fn request(&mut self, request: Box<Request>);
+    fn request(&mut self, request: Box<TenantRequest>);
     /// Takes the connection from its tenant.
     fn leave(&mut self, leave: Leave);
     /// Sends a WebSocket ping.
@@ -62,7 +62,7 @@ pub trait TenantPerformer {
     /// # Errors
     ///
     /// The message and its outcome, if the lane does not take it.
-    fn publish(&mut self, node: BootId, parcel: Parcel) -> Result<(), (Parcel, Settled)>;
+    fn publish(&mut self, node: BootId, parcel: Parcel) -> Result<(), (Parcel, LaneOutcome)>;
     /// Puts a partial or typing onto the lane to another node, or drops it.
     fn publish_best_effort(
         &mut self,

@@ -10,35 +10,10 @@ use smallvec::SmallVec;
 use crate::auth::Credential;
 use crate::ids::ConnKey;
 use crate::lane::{Parcel, Stream};
-use crate::request::{Join, Leave, Notice, Request, Route};
+use crate::request::{Join, Leave, Notice, Route, TenantRequest};
 use crate::store;
 
-/// Names a delivery whose outcome the tenant waits for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
-    pub(crate) tenant: TenantId,
-    pub(crate) number: u64,
-}
-
-impl Receipt {
-    /// The receipt of a tenant's delivery. Only that tenant knows what a number stands for.
-    pub const fn new(tenant: TenantId, number: u64) -> Self {
-        Self { tenant, number }
-    }
-
-    /// Whose delivery it is: the shell finds the shard by it.
-    pub const fn tenant(&self) -> &TenantId {
-        &self.tenant
-    }
-}
-
-/// Names a question to the store, so that its reply finds the tenant that asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ticket {
-    /// Who asked.
-    pub tenant: TenantId,
-    pub(crate) number: u64,
-}
+pub use crate::ids::{Receipt, Ticket};
 
 /// What became of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +39,7 @@ pub enum SessionEffect {
     /// Carry a message to its recipient. Only a permit makes one.
     Route(Box<Route>),
     /// Ask its tenant.
-    Request(Box<Request>),
+    Request(Box<TenantRequest>),
     /// The socket is gone.
     Leave(Leave),
     /// Send a WebSocket ping.

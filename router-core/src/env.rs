@@ -8,8 +8,7 @@ use ulid::{ULID_LEN, Ulid};
 
 use crate::membership::Nodes;
 
-/// Milliseconds: a moment by one of the two clocks of [`Env`], or a duration.
-pub type Millis = u64;
+pub use crate::time::Millis;
 
 /// The world for one `handle`.
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +52,7 @@ impl Env<'_> {
     }
 
     /// The same, another one for each of many tenants that are handled at once.
-    pub fn jitter_of(&self, tenant: &TenantId) -> f64 {
+    pub(crate) fn jitter_of(&self, tenant: &TenantId) -> f64 {
         // FNV-1a, as it need not be secret.
         let bytes = tenant.as_str().bytes();
         let mixed = bytes.fold(self.entropy as u64, |hash, byte| {

@@ -7,16 +7,16 @@ use crate::env::Millis;
 
 /// How much is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
+pub(crate) struct Rate {
     /// Requests a second, in the long run; 0 = none at all.
-    pub per_second: u32,
+    pub(crate) per_second: u32,
     /// Requests at once.
-    pub burst: u32,
+    pub(crate) burst: u32,
 }
 
 /// One bucket. It starts full: a whole burst may be taken at once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Gcra {
+pub(crate) struct Gcra {
     empty_at_ns: u64,
 }
 
@@ -25,14 +25,19 @@ const NS_PER_S: u64 = 1_000_000_000;
 
 impl Gcra {
     /// Takes one request, or says after how many milliseconds one would be taken (at least 1).
-    pub fn take(&mut self, now_ms: Millis, rate: Rate) -> Result<(), Millis> {
+    pub(crate) fn take(&mut self, now_ms: Millis, rate: Rate) -> Result<(), Millis> {
         self.take_weighed(now_ms, rate, 1)
     }
 
     /// Takes a request of some weight, as soon as one of weight 1 would be taken: what it weighs
     /// beyond that is a debt, as in [`Self::charge`]. So a heavy request is never starved by light
     /// ones.
-    pub fn take_weighed(&mut self, now_ms: Millis, rate: Rate, weight: u32) -> Result<(), Millis> {
+    pub(crate) fn take_weighed(
+        &mut self,
+        now_ms: Millis,
+        rate: Rate,
+        weight: u32,
+    ) -> Result<(), Millis> {
         let Some(step) = NS_PER_S.checked_div(u64::from(rate.per_second)) else {
             return Err(1000);
         };
@@ -54,7 +59,7 @@ impl Gcra {
 
     /// Charges for what was done already. The bucket may owe as much as a whole burst, and no more:
     /// it takes requests again after at most the time that fills a burst.
-    pub fn charge(&mut self, now_ms: Millis, rate: Rate, weight: u32) {
+    pub(crate) fn charge(&mut self, now_ms: Millis, rate: Rate, weight: u32) {
         let now = now_ms.saturating_mul(NS_PER_MS);
         let step = NS_PER_S / u64::from(rate.per_second.max(1));
         let burst = step * u64::from(rate.burst);
@@ -65,12 +70,12 @@ impl Gcra {
     }
 
     /// Whether it is as a new one.
-    pub fn is_full(&self, now_ms: Millis) -> bool {
+    pub(crate) fn is_full(&self, now_ms: Millis) -> bool {
         self.empty_at_ns <= now_ms.saturating_mul(NS_PER_MS)
     }
 
     /// How little is left: of two buckets of one rate the higher one is the emptier.
-    pub fn use_so_far(&self) -> u64 {
+    pub(crate) fn use_so_far(&self) -> u64 {
         self.empty_at_ns
     }
 }

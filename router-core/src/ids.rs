@@ -12,6 +12,33 @@ use siphasher::sip::SipHasher13;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnKey(pub u64);
 
+/// Names a delivery whose outcome the tenant waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    pub(crate) tenant: TenantId,
+    pub(crate) number: u64,
+}
+
+impl Receipt {
+    /// The receipt of a tenant's delivery. Only that tenant knows what a number stands for.
+    pub const fn new(tenant: TenantId, number: u64) -> Self {
+        Self { tenant, number }
+    }
+
+    /// Whose delivery it is: the shell finds the shard by it.
+    pub const fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+}
+
+/// Names a question to the store, so that its reply finds the tenant that asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    /// Who asked.
+    pub tenant: TenantId,
+    pub(crate) number: u64,
+}
+
 /// SipHash under keys of this process, so that nobody outside can make two texts collide.
 #[derive(Debug, Clone, Copy)]
 pub struct HashKeys(pub u64, pub u64);

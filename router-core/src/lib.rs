@@ -28,7 +28,7 @@ pub mod capabilities;
 pub mod dispatch;
 pub mod effect;
 pub mod env;
-pub mod gcra;
+mod gcra;
 pub mod ids;
 pub mod invariant;
 pub mod lane;
@@ -40,6 +40,7 @@ pub mod shard;
 mod small;
 pub mod store;
 mod tenant;
+mod time;
 
 pub use capabilities::Capabilities;
 pub use env::{Env, Millis, Settings};

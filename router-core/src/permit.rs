@@ -83,7 +83,7 @@ impl Grant {
 
 /// What a session wants to do.
 #[derive(Debug, Clone, Copy)]
-pub enum Action<'a> {
+pub(crate) enum Action<'a> {
     /// Send a frame of the message family; `from` as the frame gives it.
     Send {
         /// The sender that the frame names.
@@ -103,7 +103,7 @@ pub enum Action<'a> {
 
 /// The right to do one thing, once. There is no other way to reach a tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Permit {
+pub(crate) struct Permit {
     tenant: TenantId,
     conn: ConnKey,
 }
@@ -127,7 +127,11 @@ impl Permit {
 
 /// Decides on one request. Errors: `forbidden_scope`; `missing_field` for a `bot` token's send
 /// without `from`.
-pub fn authorize(grant: &Grant, conn: ConnKey, action: Action<'_>) -> Result<Permit, ErrorCode> {
+pub(crate) fn authorize(
+    grant: &Grant,
+    conn: ConnKey,
+    action: Action<'_>,
+) -> Result<Permit, ErrorCode> {
     let allowed = match (grant.scope, action) {
         (Scope::Key, _) | (_, Action::Look) => Ok(()),
         (Scope::Chat, Action::Send { from, own }) => match from {
@@ -158,12 +162,12 @@ pub fn authorize(grant: &Grant, conn: ConnKey, action: Action<'_>) -> Result<Per
 }
 
 /// Whether the bearer may know that a bot exists: for sends, lists and presence alike.
-pub fn may_see(grant: &Grant, bot: &BotId) -> bool {
+pub(crate) fn may_see(grant: &Grant, bot: &BotId) -> bool {
     grant.bots().is_none_or(|bots| bots.contains(bot))
 }
 
 /// Whether the bearer may send to a name that the tenant resolved to this kind.
-pub fn may_address(grant: &Grant, kind: Kind, name: &Name) -> bool {
+pub(crate) fn may_address(grant: &Grant, kind: Kind, name: &Name) -> bool {
     match (grant.scope, kind) {
         (Scope::Key, Kind::Bot | Kind::Client | Kind::Connection) => true,
         (Scope::Chat, Kind::Bot) => {

@@ -149,13 +149,13 @@ impl Route {
 
 /// What a connection asks of its tenant, with the right to ask it.
 #[derive(Debug)]
-pub struct Request {
+pub struct TenantRequest {
     pub(crate) permit: Permit,
     pub(crate) id: Option<FrameId>,
     pub(crate) command: Command,
 }
 
-impl Request {
+impl TenantRequest {
     /// Whose shard it goes to.
     pub fn tenant(&self) -> &TenantId {
         self.permit.tenant()

@@ -13,13 +13,13 @@ use protocol::{BootId, Envelope, TenantId};
 use crate::effect::{Outcome, Receipt, TenantEffect, TenantEffects, Ticket};
 use crate::env::{Env, Millis};
 use crate::ids::{ConnKey, HashKeys, TableKeys};
-use crate::lane::{Parcel, Settled};
+use crate::lane::{LaneOutcome, Parcel};
 use crate::membership::Nodes;
-use crate::request::{Join, Leave, Request, Route};
+use crate::request::{Join, Leave, Route, TenantRequest};
 use crate::store::{Event, Policy, Reply};
 use crate::tenant::Tenant;
 
-pub use crate::tenant::{Replica, ReplicaBot};
+pub use crate::tenant::{Entries, Replica, ReplicaBot};
 
 /// What happens to a shard.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub enum Input {
     /// A message for somebody.
     Route(Box<Route>),
     /// Anything else a connection asks.
-    Request(Box<Request>),
+    Request(Box<TenantRequest>),
     /// The store's answer to [`TenantEffect::Ask`].
     Reply {
         /// The question's ticket.
@@ -75,7 +75,7 @@ pub enum Input {
         /// The message.
         parcel: Parcel,
         /// What became of it.
-        settled: Settled,
+        settled: LaneOutcome,
     },
     /// Another node is dead: what it held goes.
     NodeDied(BootId),
@@ -85,24 +85,6 @@ pub enum Input {
     Resync,
     /// [`Shard::next_wakeup`] is due.
     Wake,
-}
-
-/// How much replicas of directories hold.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Entries {
-    /// Listed bots, offline ones included.
-    pub bots: usize,
-    /// Connections, on whatever node.
-    pub connections: usize,
-}
-
-impl std::iter::Sum for Entries {
-    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
-        all.fold(Self::default(), |sum, it| Self {
-            bots: sum.bots + it.bots,
-            connections: sum.connections + it.connections,
-        })
-    }
 }
 
 /// Some of a node's tenants.

@@ -9,9 +9,9 @@ use protocol::{BootId, CloseCode, Outbound, TenantId};
 use router_core::auth::{AuthError, Credential};
 use router_core::dispatch::{self, SessionPerformer, TenantPerformer};
 use router_core::effect::{Fact, Outcome, Ticket};
-use router_core::lane::{Parcel, Settled, Stream};
+use router_core::lane::{LaneOutcome, Parcel, Stream};
 use router_core::permit::Grant;
-use router_core::request::{Join, Leave, Notice, Request, Route};
+use router_core::request::{Join, Leave, Notice, Route, TenantRequest};
 use router_core::session::Input;
 use router_core::shard::Input as ShardInput;
 use router_core::{ConnKey, Env, Nodes, Session, Settings, Shard, store};
@@ -139,7 +139,7 @@ impl SessionPerformer for SessionHold<'_> {
         self.hand_to_shard(ShardInput::Route(route));
     }
 
-    fn request(&mut self, request: Box<Request>) {
+    fn request(&mut self, request: Box<TenantRequest>) {
         self.hand_to_shard(ShardInput::Request(request));
     }
 
@@ -187,10 +187,10 @@ impl TenantPerformer for ShardHold<'_> {
         Ok(())
     }
 
-    fn publish(&mut self, _: BootId, parcel: Parcel) -> Result<(), (Parcel, Settled)> {
+    fn publish(&mut self, _: BootId, parcel: Parcel) -> Result<(), (Parcel, LaneOutcome)> {
         let House { nodes, world } = &mut *self.house;
         let pushed = nodes[self.at].sender.push(world.now_ms, parcel);
-        pushed.map_err(|parcel| (parcel, Settled::Unsent))
+        pushed.map_err(|parcel| (parcel, LaneOutcome::Unsent))
     }
 
     fn tell(&mut self, conn: ConnKey, notice: Notice) {

@@ -13,7 +13,7 @@ use protocol::BootId;
 use protocol::envelope::WIRE;
 use protocol::lane::Mismatch;
 use router_core::Nodes;
-use router_core::lane::Status;
+use router_core::lane::LaneStatus;
 use router_core::membership::{Peer, PeerState};
 use serde_json::{Value, json};
 
@@ -89,7 +89,7 @@ fn describe_peer(view: &Nodes, boot: BootId, peer: &Peer) -> Value {
     })
 }
 
-fn describe_lane(to: BootId, lane: &Status) -> Value {
+fn describe_lane(to: BootId, lane: &LaneStatus) -> Value {
     json!({
         "to": to,
         "generation": lane.generation,

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use protocol::lane::{Packet, Terms, Verdict};
 use protocol::limits::COMPARE_MS;
 use protocol::{BootId, Envelope, ErrorCode};
-use router_core::lane::{Outcomes, Status};
+use router_core::lane::{LaneStatus, Outcomes};
 use router_core::membership::{Node as Machine, NodeEffect, NodeInput};
 use router_core::shard::Input;
 use router_core::store::nodes::Hello;
@@ -366,7 +366,7 @@ impl Node {
     }
 
     /// How the lanes to the other nodes are.
-    pub(crate) fn lane_status(&self) -> Vec<(BootId, Status)> {
+    pub(crate) fn lane_status(&self) -> Vec<(BootId, LaneStatus)> {
         self.lanes.status(self.now_ms())
     }
 }

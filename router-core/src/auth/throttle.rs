@@ -12,7 +12,7 @@ use protocol::limits::{
     AUTH_FAILURE_ENTRIES_MAX, AUTH_FAILURES_PER_MINUTE, AUTH_FAILURES_PER_SOURCE,
 };
 
-use super::Source;
+use super::source::Source;
 use crate::env::Millis;
 
 const WINDOW_MS: Millis = 60_000;

@@ -15,7 +15,8 @@ use protocol::{BotId, ClientId, TenantId};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use super::{AuthError, mac, unbase64};
+use super::error::AuthError;
+use super::mac::{mac, unbase64};
 use crate::env::Millis;
 use crate::permit::{Grant, Scope, Terms};
 
@@ -42,7 +43,8 @@ pub struct Claims {
     pub bots: Option<BTreeSet<BotId>>,
 }
 
-pub(super) struct Parts<'a> {
+/// A token that has the right form.
+pub(super) struct TokenParts<'a> {
     pub signed: &'a str,
     pub signature: Vec<u8>,
     claims: &'a str,
@@ -55,13 +57,13 @@ pub(super) fn sign(key: &Hmac<Sha256>, claims: &Claims) -> String {
     format!("{signed}.{signature}")
 }
 
-pub(super) fn split(token: &str) -> Option<Parts<'_>> {
+pub(super) fn split(token: &str) -> Option<TokenParts<'_>> {
     if token.len() > TOKEN_BYTES_MAX {
         return None;
     }
     let (signed, signature) = token.rsplit_once('.')?;
     let claims = signed.strip_prefix(HEADER)?.strip_prefix('.')?;
-    Some(Parts {
+    Some(TokenParts {
         signed,
         signature: unbase64(signature)?,
         claims,
@@ -74,7 +76,7 @@ pub(super) fn claimed(token: &str) -> Option<TenantId> {
 }
 
 /// The grant of a token whose signature was verified.
-pub(super) fn grant_of(parts: &Parts<'_>, now_ms: Millis) -> Result<Grant, AuthError> {
+pub(super) fn grant_of(parts: &TokenParts<'_>, now_ms: Millis) -> Result<Grant, AuthError> {
     let claims = parse_claims(parts.claims).ok_or(AuthError::Invalid)?;
     let now_s = now_ms / 1000;
     let lives = claims
@@ -121,8 +123,8 @@ fn parse_claims(claims: &str) -> Option<Claims> {
 mod tests {
     use protocol::Secret;
 
-    use super::super::{Credential, Keyring};
     use super::*;
+    use crate::auth::{Credential, Keyring};
 
     const NOW_S: u64 = 1_763_695_000;
 

@@ -10,12 +10,12 @@ use hashbrown::hash_table::Entry;
 use protocol::TenantId;
 use slab::Slab;
 
-use super::waiting::Queue;
+use super::queue::TenantQueue;
 use crate::ids::{HashKeys, TableKeys};
 
 /// Names an account until that is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Number(usize);
+pub(super) struct AccountNumber(usize);
 
 /// What a tenant has.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) struct Account {
     /// Bytes: of what waits, and of what is not acknowledged.
     pub held: usize,
     /// What waits.
-    pub queue: Queue,
+    pub queue: TenantQueue,
 }
 
 /// The open accounts.
@@ -32,10 +32,10 @@ pub(super) struct Account {
 pub(super) struct Accounts {
     open: Slab<Account>,
     /// By their tenants.
-    numbers: HashTable<Number>,
+    numbers: HashTable<AccountNumber>,
     keys: TableKeys,
     /// The last one that was asked for. Bursts are of one tenant: it spares them the search.
-    last: Option<Number>,
+    last: Option<AccountNumber>,
 }
 
 impl Accounts {
@@ -50,14 +50,14 @@ impl Accounts {
     }
 
     /// The tenant's account; it is opened if there is none.
-    pub fn of(&mut self, tenant: &TenantId) -> Number {
+    pub fn of(&mut self, tenant: &TenantId) -> AccountNumber {
         let last = self.last.filter(|last| self[*last].tenant == *tenant);
         let number = last.unwrap_or_else(|| self.find(tenant));
         self.last = Some(number);
         number
     }
 
-    fn find(&mut self, tenant: &TenantId) -> Number {
+    fn find(&mut self, tenant: &TenantId) -> AccountNumber {
         let Self {
             open,
             numbers,
@@ -72,10 +72,10 @@ impl Accounts {
         match entry {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(place) => {
-                let number = Number(open.insert(Account {
+                let number = AccountNumber(open.insert(Account {
                     tenant: tenant.clone(),
                     held: 0,
-                    queue: Queue::default(),
+                    queue: TenantQueue::default(),
                 }));
                 place.insert(number);
                 number
@@ -84,7 +84,7 @@ impl Accounts {
     }
 
     /// Closes an account that holds nothing any more; one that does stays.
-    pub fn settle(&mut self, number: Number) {
+    pub fn settle(&mut self, number: AccountNumber) {
         if self[number].held > 0 {
             return;
         }
@@ -103,16 +103,16 @@ impl Accounts {
     }
 }
 
-impl Index<Number> for Accounts {
+impl Index<AccountNumber> for Accounts {
     type Output = Account;
 
-    fn index(&self, number: Number) -> &Account {
+    fn index(&self, number: AccountNumber) -> &Account {
         &self.open[number.0]
     }
 }
 
-impl IndexMut<Number> for Accounts {
-    fn index_mut(&mut self, number: Number) -> &mut Account {
+impl IndexMut<AccountNumber> for Accounts {
+    fn index_mut(&mut self, number: AccountNumber) -> &mut Account {
         &mut self.open[number.0]
     }
 }

@@ -24,62 +24,25 @@
 //! | time in a lane | `LANE_DEADLINE_MS` |
 
 mod accounts;
+mod parcel;
+mod queue;
 mod receiver;
 mod retry;
 mod sender;
-mod waiting;
+mod turns;
 mod window;
 
-use bytes::Bytes;
-use protocol::lane::Verdict;
 use protocol::limits::{LANE_WINDOW_BYTES_MAX, LANE_WINDOW_BYTES_MIN, LANE_WINDOWS_BYTES};
-use protocol::{Name, StreamId, TenantId};
 
-use crate::effect::Receipt;
 use crate::env::Millis;
 
+pub use parcel::{LaneOutcome, Outcomes, Parcel, Stream};
 pub use receiver::Receiver;
 pub use sender::Sender;
 
-/// A message for another node. It comes back with what became of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parcel {
-    /// What its outcome is told under.
-    pub receipt: Receipt,
-    /// The envelope as bytes.
-    pub bytes: Bytes,
-}
-
-impl Parcel {
-    /// Whose it is.
-    pub const fn tenant(&self) -> &TenantId {
-        self.receipt.tenant()
-    }
-}
-
-/// Parcels that come back, each with what became of it.
-pub type Outcomes = Vec<(Parcel, Settled)>;
-
-/// What a best-effort envelope belongs to: sender, recipient, and the stream of a partial (`typing`
-/// has none). A newer one replaces one that waits.
-pub type Stream = (Name, Name, Option<StreamId>);
-
-/// What became of a parcel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settled {
-    /// The receiving node put it into a queue.
-    Delivered,
-    /// The receiving node decided otherwise.
-    Verdict(Verdict),
-    /// It was published, perhaps in vain, and nothing was heard: `delivery_unknown`.
-    Unknown,
-    /// It was never published: `unreachable`.
-    Unsent,
-}
-
 /// A lane as operators see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Status {
+pub struct LaneStatus {
     /// Which life it is: 1, and one more for every time that it gave up.
     pub generation: u64,
     /// Bytes published and not acknowledged, overheads included.

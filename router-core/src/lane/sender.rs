@@ -7,11 +7,13 @@ use protocol::lane::{Ack, Batch, Item, Packet, charge};
 use protocol::limits::{LANE_BATCH_BYTES, LANE_DEADLINE_MS, LANE_VERDICTS_MAX};
 use protocol::{BootId, TenantId};
 
-use super::accounts::{Accounts, Number};
+use super::LaneStatus;
+use super::accounts::{AccountNumber, Accounts};
+use super::parcel::{LaneOutcome, Outcomes, Parcel, Stream};
+use super::queue::WaitingItem;
 use super::retry::Retry;
-use super::waiting::{Waiting, WaitingRoom};
+use super::turns::TurnQueue;
 use super::window::Window;
-use super::{Outcomes, Parcel, Settled, Status, Stream};
 use crate::env::Millis;
 use crate::ids::HashKeys;
 
@@ -20,7 +22,7 @@ use crate::ids::HashKeys;
 struct Sent {
     parcel: Parcel,
     pushed_ms: Millis,
-    account: Number,
+    account: AccountNumber,
 }
 
 /// What one node sends another.
@@ -34,7 +36,7 @@ pub struct Sender {
     generation: u64,
     window: Window,
     accounts: Accounts,
-    waiting: WaitingRoom,
+    waiting: TurnQueue,
     /// Parcels `acked + 1` to `next_seq - 1`.
     unacked: VecDeque<Sent>,
     acked: u64,
@@ -61,7 +63,7 @@ impl Sender {
             generation: 1,
             window: Window::new(),
             accounts: Accounts::new(keys),
-            waiting: WaitingRoom::default(),
+            waiting: TurnQueue::default(),
             unacked: VecDeque::new(),
             acked: 0,
             next_seq: 1,
@@ -100,7 +102,7 @@ impl Sender {
         }
         *self.ages.entry(now_ms).or_default() += 1;
         let pushed_ms = now_ms;
-        let waiting = Waiting::Parcel { parcel, pushed_ms };
+        let waiting = WaitingItem::Parcel { parcel, pushed_ms };
         self.waiting.push(&mut self.accounts, account, waiting);
         Ok(())
     }
@@ -119,7 +121,7 @@ impl Sender {
             (false, _) => self.accounts.settle(number),
             (true, Some(_)) => self.waiting.replace(&mut account.queue, &stream, bytes),
             (true, None) => {
-                let waiting = Waiting::BestEffort { stream, bytes };
+                let waiting = WaitingItem::BestEffort { stream, bytes };
                 self.waiting.push(&mut self.accounts, number, waiting);
             }
         }
@@ -127,7 +129,7 @@ impl Sender {
     }
 
     /// Gives back what an account held for something.
-    fn leave(&mut self, account: Number, charge: usize) {
+    fn leave(&mut self, account: AccountNumber, charge: usize) {
         self.window.leave(&mut self.accounts[account].held, charge);
         self.accounts.settle(account);
     }
@@ -189,7 +191,7 @@ impl Sender {
             let limit = if items.is_empty() { usize::MAX } else { room };
             match self.waiting.pop(&mut self.accounts, limit) {
                 None => return,
-                Some((account, Waiting::Parcel { parcel, pushed_ms })) => {
+                Some((account, WaitingItem::Parcel { parcel, pushed_ms })) => {
                     let envelope = parcel.bytes.clone();
                     room = room.saturating_sub(charge(&envelope));
                     self.unacked.push_back(Sent {
@@ -203,7 +205,7 @@ impl Sender {
                         envelope,
                     });
                 }
-                Some((account, Waiting::BestEffort { bytes, .. })) => {
+                Some((account, WaitingItem::BestEffort { bytes, .. })) => {
                     let charge = charge(&bytes);
                     self.leave(account, charge);
                     if self.may_fly(now_ms, charge) {
@@ -279,7 +281,7 @@ impl Sender {
             self.leave(sent.account, charge(&sent.parcel.bytes));
             self.outgrow(sent.pushed_ms);
             let verdict = verdicts.get(&self.acked);
-            let settled = verdict.map_or(Settled::Delivered, |it| Settled::Verdict(*it));
+            let settled = verdict.map_or(LaneOutcome::Delivered, |it| LaneOutcome::Verdict(*it));
             out.push((sent.parcel, settled));
         }
     }
@@ -335,12 +337,12 @@ impl Sender {
     pub fn fail(&mut self, out: &mut Outcomes) {
         for sent in std::mem::take(&mut self.unacked) {
             self.leave(sent.account, charge(&sent.parcel.bytes));
-            out.push((sent.parcel, Settled::Unknown));
+            out.push((sent.parcel, LaneOutcome::Unknown));
         }
         while let Some((account, waiting)) = self.waiting.pop(&mut self.accounts, usize::MAX) {
             self.leave(account, charge(waiting.bytes()));
-            if let Waiting::Parcel { parcel, .. } = waiting {
-                out.push((parcel, Settled::Unsent));
+            if let WaitingItem::Parcel { parcel, .. } = waiting {
+                out.push((parcel, LaneOutcome::Unsent));
             }
         }
         self.ages.clear();
@@ -362,8 +364,8 @@ impl Sender {
     }
 
     /// The lane as operators see it.
-    pub fn status(&self, now_ms: Millis) -> Status {
-        Status {
+    pub fn status(&self, now_ms: Millis) -> LaneStatus {
+        LaneStatus {
             generation: self.generation,
             unacked_bytes: self.window.bytes() - self.waiting.bytes(),
             waiting_bytes: self.waiting.bytes(),

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use protocol::BootId;
 
-use super::{
-    DEAD_MS, DESCRIBE_AGAIN_MS, GAP_MAX_MS, LOOK_FOR_NEW_MS, Node, NodeEffect, PEERS_MAX, Peer,
-};
+use super::times::{DEAD_MS, DESCRIBE_AGAIN_MS, GAP_MAX_MS, LOOK_FOR_NEW_MS, PEERS_MAX};
+use super::{Node, NodeEffect, Peer};
 use crate::env::Millis;
 use crate::store::nodes::NodeAsk;
 

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use protocol::BootId;
 
-use super::{DEAD_KEPT_MS, DEAD_MAX};
+use super::times::{DEAD_KEPT_MS, DEAD_MAX};
 use crate::check;
 use crate::env::Millis;
 use crate::invariant::Invariant;
 
 /// Who was buried, and when it was last certain.
 #[derive(Debug, Default)]
-pub(super) struct Dead(BTreeMap<BootId, Millis>);
+pub(super) struct DeadNodes(BTreeMap<BootId, Millis>);
 
-impl Dead {
+impl DeadNodes {
     pub(super) fn contains(&self, boot: BootId) -> bool {
         self.0.contains_key(&boot)
     }
@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn the_dead_are_kept_for_ten_minutes_since_last_certain() {
         let [a, b] = [1, 2].map(BootId::from_bits);
-        let mut dead = Dead::default();
+        let mut dead = DeadNodes::default();
         dead.insert(0, a);
         dead.insert(0, b);
         dead.insert(1000, b);
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn when_full_the_oldest_goes() {
-        let mut dead = Dead::default();
+        let mut dead = DeadNodes::default();
         let boots: Vec<BootId> = (0..=DEAD_MAX as u128)
             .rev()
             .map(BootId::from_bits)

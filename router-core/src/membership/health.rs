@@ -9,7 +9,7 @@
 //! To leave it takes both a probe and a beat that set out after it was entered: what lay in a
 //! buffer while the process stood still proves nothing.
 
-use super::{DEGRADED_MS, PROBES_LOST_MAX};
+use super::times::{DEGRADED_MS, PROBES_LOST_MAX};
 use crate::env::Millis;
 
 /// What is known of the own links. All times Unix milliseconds.

@@ -16,6 +16,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `view.rs` | [`Nodes`], what everybody else is told |
+//! | `times.rs` | how often and how long |
 //! | `beats.rs` | what follows from the others' beats |
 //! | `health.rs` | DEGRADED |
 //! | `dead.rs` | the buried |
@@ -29,6 +30,7 @@ mod dead;
 mod health;
 #[cfg(test)]
 mod tests;
+mod times;
 mod unknown;
 mod view;
 
@@ -39,48 +41,13 @@ use ulid::Ulid;
 
 use crate::env::Millis;
 use crate::store::nodes::{Hello, NodeAsk, NodeReply};
-use dead::Dead;
+use dead::DeadNodes;
 use health::Health;
-use unknown::Unknown;
+use times::{BEAT_MS, HELLO_MS, LOOK_AGAIN_MS, PROBE_MS};
+use unknown::UnknownNodes;
 
+pub use times::{DEAD_MS, DEGRADED_MS};
 pub use view::{Nodes, Peer, PeerState, SecretGap};
-
-/// From the begin of one beat to the next, milliseconds. Never two are out.
-pub const BEAT_MS: Millis = 1000;
-/// From the begin of a beat to the next if a burial was asked for and not done, milliseconds: a
-/// whole second would be too late for GHO-1.
-pub const LOOK_AGAIN_MS: Millis = 250;
-/// The same if somebody named a node that is not known, milliseconds: a new node's first message waits
-/// for that.
-pub const LOOK_FOR_NEW_MS: Millis = 10;
-/// Healthy time after which an unchanged beat makes suspect, milliseconds: three beats.
-pub const SUSPECT_MS: Millis = 3000;
-/// Healthy time after which an unchanged beat means death, milliseconds: six beats. With the first
-/// sight of the last beat and the burial that stays below the 8 s of GHO-1.
-pub const DEAD_MS: Millis = 6000;
-/// Most healthy time between two beats, milliseconds: one lost answer passes, a stop does not.
-pub const GAP_MAX_MS: Millis = 2000;
-/// How often the own subscription is probed, milliseconds.
-pub const PROBE_MS: Millis = 500;
-/// Silence of the own probes, or of the store, that makes degraded, milliseconds.
-pub const DEGRADED_MS: Millis = 2000;
-/// Own probes in a row that do not come back although the link says that it is up, until it is
-/// made anew: connected but deaf heals by nothing else. Four seconds.
-pub const PROBES_LOST_MAX: u32 = 8;
-/// How often the node says anew what it is, milliseconds; at once if more than its count of
-/// connections changed.
-pub const HELLO_MS: Millis = 10_000;
-/// How often a peer whose secrets or wire versions do not fit is described again, milliseconds: and
-/// so, how often the log tells of it.
-pub const DESCRIBE_AGAIN_MS: Millis = 60_000;
-/// How long the buried are remembered, milliseconds: their entries are swept from every directory
-/// long before.
-pub const DEAD_KEPT_MS: Millis = 10 * 60 * 1000;
-/// Most buried remembered; the oldest go first. Five restarts of a hundred nodes in ten minutes;
-/// every claim's script takes them as arguments.
-pub const DEAD_MAX: usize = 512;
-/// Most peers; what else beats is passed over.
-pub const PEERS_MAX: usize = 1024;
 
 /// What happens to the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,8 +95,8 @@ pub enum NodeEffect {
     RenewLink,
     /// A node was seen for the first time.
     Joined(BootId),
-    /// It is known what a peer that certainly runs says of itself; anew each [`DESCRIBE_AGAIN_MS`] if that does not fit
-    /// this node.
+    /// It is known what a peer that certainly runs says of itself; anew each minute if that does not fit this
+    /// node.
     Described(BootId),
     /// A node was buried, by whomever, or was dead before this one began: drop what it held, fail its
     /// lane.
@@ -156,8 +123,8 @@ pub struct Node {
     hello_due_ms: Millis,
     hello_out: bool,
     health: Health,
-    dead: Dead,
-    unknown: Unknown,
+    dead: DeadNodes,
+    unknown: UnknownNodes,
     /// The generation of the store that has the own entry; `None` if none has yet.
     known_generation: Option<u64>,
     beat_due_ms: Millis,
@@ -180,8 +147,8 @@ impl Node {
             hello_due_ms: now_ms,
             hello_out: false,
             health: Health::new(now_ms),
-            dead: Dead::default(),
-            unknown: Unknown::default(),
+            dead: DeadNodes::default(),
+            unknown: UnknownNodes::default(),
             known_generation: None,
             beat_due_ms: now_ms,
             beat_out_ms: None,

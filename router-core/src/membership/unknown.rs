@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use protocol::BootId;
 
-use super::{BEAT_MS, DEAD_MS, PEERS_MAX};
+use super::times::{BEAT_MS, DEAD_MS, PEERS_MAX};
 use crate::env::Millis;
 
 /// In how many looks an unknown node is absent before it counts as dead.
@@ -14,21 +14,21 @@ const LOOKS_AFTER_LOSS: u64 = DEAD_MS / BEAT_MS + 1;
 
 /// Nodes that are named and not known.
 #[derive(Debug, Default)]
-pub(super) struct Unknown {
-    nodes: BTreeMap<BootId, Absent>,
+pub(super) struct UnknownNodes {
+    nodes: BTreeMap<BootId, AbsentNode>,
     /// When the store was last seen to have lost its data.
     lost_ms: Option<Millis>,
 }
 
 #[derive(Debug)]
-struct Absent {
+struct AbsentNode {
     /// A look that began before counts for nothing: a living node has a beat in between.
     from_ms: Millis,
     /// In how many more looks it must be absent.
     looks: u64,
 }
 
-impl Unknown {
+impl UnknownNodes {
     /// Says whether it is new here. Too many: it is passed over.
     pub(super) fn insert(&mut self, now_ms: Millis, boot: BootId) -> bool {
         let is_new = self.nodes.len() < PEERS_MAX && !self.nodes.contains_key(&boot);
@@ -39,7 +39,7 @@ impl Unknown {
                 false => LOOKS,
             };
             let from_ms = now_ms;
-            self.nodes.insert(boot, Absent { from_ms, looks });
+            self.nodes.insert(boot, AbsentNode { from_ms, looks });
         }
         is_new
     }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use protocol::BootId;
 use protocol::lane::{KeyId, Mismatch, Terms};
 
-use super::SUSPECT_MS;
+use super::times::SUSPECT_MS;
 use crate::env::Millis;
 use crate::store::nodes::Hello;
 
 /// The nodes as this one sees them. A value: the shell clones it into an `Arc` when it changes.
 ///
 /// A boot id is the own one, a peer's, dead, or unknown: new here, or dead for longer than
-/// [`DEAD_KEPT_MS`](super::DEAD_KEPT_MS).
+/// ten minutes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nodes {
     /// This node's present life.
@@ -65,7 +65,7 @@ pub struct Peer {
 pub enum PeerState {
     /// It does.
     Live,
-    /// It has not for [`SUSPECT_MS`]: what is new for it is `unreachable` at once.
+    /// It has not for three seconds: what is new for it is `unreachable` at once.
     Suspect,
 }
 
@@ -190,7 +190,7 @@ impl Peer {
     }
 
     /// Whether a message for it has a chance: its beat moves, and both ends speak alike.
-    pub fn is_reachable(&self) -> bool {
+    pub(crate) fn is_reachable(&self) -> bool {
         self.state == PeerState::Live && self.terms.is_ok()
     }
 

@@ -1,9 +1,11 @@
 //! The way to an open session: credential, verification, tenant.
 
-use protocol::connect::{Acks, Auth, AuthError as AuthErrorData, Connected, ConnectedWord};
+use protocol::connect::{Auth, AuthError as AuthErrorData, Connected, ConnectedWord};
 use protocol::{Answer, ClientId, CloseCode, ErrorCode, Fault, FrameId, Refusal, Rule, TenantId};
 
-use super::{Open, Opened, Phase, Session};
+use super::Session;
+use super::input::Opened;
+use super::phase::{OpenSession, PendingAuth, SessionPhase};
 use crate::auth::{AuthError, Credential};
 use crate::check;
 use crate::effect::{SessionEffect, SessionEffects};
@@ -11,18 +13,6 @@ use crate::env::{Env, Millis};
 use crate::invariant::Invariant;
 use crate::permit::Grant;
 use crate::request::Join;
-
-/// What a socket asked for when it gave its credential.
-#[derive(Debug, Default)]
-pub(super) struct Asked {
-    pub id: Option<FrameId>,
-    pub client: Option<ClientId>,
-    pub acks: Acks,
-    pub resume: bool,
-    /// Set once the credential is verified.
-    pub tenant: Option<TenantId>,
-    pub grant: Option<Grant>,
-}
 
 impl Session {
     pub(super) fn opened(&mut self, env: &Env<'_>, opened: Opened, fx: &mut SessionEffects) {
@@ -41,10 +31,10 @@ impl Session {
         match parse_client(opened.client.as_deref()) {
             Ok(client) => {
                 self.wait(
-                    Asked {
+                    PendingAuth {
                         client,
                         acks: opened.acks,
-                        ..Asked::default()
+                        ..PendingAuth::default()
                     },
                     credential,
                     fx,
@@ -66,22 +56,22 @@ impl Session {
             (None, None) => return Err(Refusal::over(ErrorCode::MissingField, Rule::ApiKey)),
             (Some(_), Some(_)) => return Err(Refusal::over(ErrorCode::BadFrame, Rule::Token)),
         };
-        let asked = Asked {
+        let asked = PendingAuth {
             id,
             client: parse_client(auth.client_id.as_deref())?,
             acks: auth.acks.unwrap_or_default(),
             resume: auth.resume.is_some(),
-            ..Asked::default()
+            ..PendingAuth::default()
         };
         self.wait(asked, credential, fx);
         Ok(())
     }
 
-    fn wait(&mut self, asked: Asked, credential: Credential, fx: &mut SessionEffects) {
-        let Phase::Opening { until_ms } = self.phase else {
+    fn wait(&mut self, asked: PendingAuth, credential: Credential, fx: &mut SessionEffects) {
+        let SessionPhase::Opening { until_ms } = self.phase else {
             return;
         };
-        self.phase = Phase::Waiting {
+        self.phase = SessionPhase::Waiting {
             until_ms,
             asked: Box::new(asked),
         };
@@ -94,7 +84,7 @@ impl Session {
         verdict: Result<Grant, AuthError>,
         fx: &mut SessionEffects,
     ) {
-        let Phase::Waiting { asked, .. } = &mut self.phase else {
+        let SessionPhase::Waiting { asked, .. } = &mut self.phase else {
             return;
         };
         match verdict {
@@ -135,7 +125,7 @@ impl Session {
     }
 
     pub(super) fn joined(&mut self, env: &Env<'_>, client: ClientId, tenant: TenantId) {
-        let Phase::Waiting { asked, .. } = &mut self.phase else {
+        let SessionPhase::Waiting { asked, .. } = &mut self.phase else {
             return;
         };
         let Some(grant) = asked.grant.take() else {
@@ -154,17 +144,17 @@ impl Session {
             self.ping_ms = env.now_ms + wait_ms as Millis;
         }
         self.bad_frames = 0;
-        let mut open = Open {
+        let mut open = OpenSession {
             grant,
             client,
             expires_at_ms: Millis::MAX,
         };
         open.look_at_clock(env);
-        self.phase = Phase::Open(open);
+        self.phase = SessionPhase::Open(open);
     }
 
     pub(super) fn refused_by_tenant(&mut self, refusal: Refusal, fx: &mut SessionEffects) {
-        let Phase::Waiting { until_ms, asked } = &mut self.phase else {
+        let SessionPhase::Waiting { until_ms, asked } = &mut self.phase else {
             return;
         };
         let code = refusal.code;
@@ -177,7 +167,7 @@ impl Session {
                     ..refusal
                 };
                 self.gone(fx);
-                self.phase = Phase::Opening { until_ms };
+                self.phase = SessionPhase::Opening { until_ms };
                 self.refuse(id.as_ref(), refusal, fx);
             }
             401 => self.expel("Invalid API key", refusal, CloseCode::Unauthorized, fx),
@@ -193,7 +183,7 @@ impl Session {
 
     /// `auth_error`, `error`, close: a browser cannot read an HTTP status, so it is told in-band.
     fn expel(&mut self, text: &str, refusal: Refusal, close: CloseCode, fx: &mut SessionEffects) {
-        let Phase::Waiting { asked, .. } = &mut self.phase else {
+        let SessionPhase::Waiting { asked, .. } = &mut self.phase else {
             return;
         };
         let id = asked.id.take();

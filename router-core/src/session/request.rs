@@ -9,12 +9,14 @@ use protocol::status::{StatusOf, StatusRequest};
 use protocol::{BotId, ConnectionId, ErrorCode, FrameId, Name, Refusal, Rule};
 use smol_str::SmolStr;
 
-use super::{Call, Open, Phase, Session};
+use super::Session;
+use super::input::Call;
+use super::phase::{OpenSession, SessionPhase};
 use crate::effect::{SessionEffect, SessionEffects};
 use crate::env::Env;
 use crate::gcra::Rate;
 use crate::permit::{Action, Permit, authorize};
-use crate::request::{self, Command, List, Registration, Route, Survey};
+use crate::request::{Command, List, Registration, Route, Survey, TenantRequest};
 
 impl Session {
     /// What is asked over HTTP.
@@ -32,7 +34,7 @@ impl Session {
     fn find(&self, bot: &str, fx: &mut SessionEffects) -> Result<(), Refusal> {
         let (permit, command) = (self.look()?, Command::Find(parse_bot(bot)?));
         let id = None;
-        fx.push(SessionEffect::Request(Box::new(request::Request {
+        fx.push(SessionEffect::Request(Box::new(TenantRequest {
             permit,
             id,
             command,
@@ -74,7 +76,7 @@ impl Session {
             // Answered before the phase is asked.
             Request::Ping => return Err(ErrorCode::BadFrame.into()),
         };
-        fx.push(SessionEffect::Request(Box::new(request::Request {
+        fx.push(SessionEffect::Request(Box::new(TenantRequest {
             permit,
             id,
             command,
@@ -122,7 +124,7 @@ impl Session {
         fx: &mut SessionEffects,
     ) -> Result<(), Refusal> {
         let stamp_ms = self.stamps.stamp(env.unix_ms);
-        let Open { grant, client, .. } = self.open()?;
+        let OpenSession { grant, client, .. } = self.open()?;
         let Send {
             from,
             timestamp_given,
@@ -212,12 +214,12 @@ impl Session {
         Ok(authorize(&self.open()?.grant, self.key, Action::Look)?)
     }
 
-    pub(super) fn open(&self) -> Result<&Open, ErrorCode> {
+    pub(super) fn open(&self) -> Result<&OpenSession, ErrorCode> {
         match &self.phase {
-            Phase::Open(open) => Ok(open),
-            Phase::Opening { .. } | Phase::Waiting { .. } | Phase::Closed(_) => {
-                Err(ErrorCode::Unauthorized)
-            }
+            SessionPhase::Open(open) => Ok(open),
+            SessionPhase::Opening { .. }
+            | SessionPhase::Waiting { .. }
+            | SessionPhase::Closed(_) => Err(ErrorCode::Unauthorized),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::presence::telling::Audience;
 use crate::effect::{Outcome, TenantEffects};
 use crate::env::Env;
 use crate::ids::ConnKey;
-use crate::lane::{Parcel, Settled};
+use crate::lane::{LaneOutcome, Parcel};
 use crate::request::Route;
 
 impl Tenant {
@@ -43,7 +43,7 @@ impl Tenant {
         &mut self,
         env: &Env<'_>,
         parcel: &Parcel,
-        settled: Settled,
+        settled: LaneOutcome,
         fx: &mut TenantEffects,
     ) {
         let (delivery, ctx) = self.delivery(env);

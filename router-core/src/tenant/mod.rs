@@ -60,7 +60,7 @@ use directory::Directory;
 use directory::queries::PendingQuery;
 use members::Members;
 use presence::Presence;
-pub use replica::{Replica, ReplicaBot};
+pub use replica::{Entries, Replica, ReplicaBot};
 
 /// How often a tenant forgets offline bots and absent clients that are a day old, milliseconds.
 const SWEEP_MS: Millis = 10 * 60 * 1000;

@@ -5,8 +5,25 @@ use protocol::{BootId, BotId, ConnectionId};
 use super::Tenant;
 use super::bots::bot::Home;
 use crate::membership::Nodes;
-use crate::shard::Entries;
 use crate::store::Holder;
+
+/// How much replicas of directories hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Entries {
+    /// Listed bots, offline ones included.
+    pub bots: usize,
+    /// Connections, on whatever node.
+    pub connections: usize,
+}
+
+impl std::iter::Sum for Entries {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, it| Self {
+            bots: sum.bots + it.bots,
+            connections: sum.connections + it.connections,
+        })
+    }
+}
 
 /// What a node has of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]

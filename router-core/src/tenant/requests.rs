@@ -12,14 +12,19 @@ use crate::effect::TenantEffects;
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::permit::may_see;
-use crate::request::{Command, List, Request, Survey};
+use crate::request::{Command, List, Survey, TenantRequest};
 
 /// A request whose answer is awaited: of which connection, with which id.
 type Asker = (ConnKey, Option<FrameId>);
 
 impl Tenant {
-    pub(crate) fn request(&mut self, env: &Env<'_>, request: Request, fx: &mut TenantEffects) {
-        let Request {
+    pub(crate) fn request(
+        &mut self,
+        env: &Env<'_>,
+        request: TenantRequest,
+        fx: &mut TenantEffects,
+    ) {
+        let TenantRequest {
             permit,
             id,
             command,

@@ -1,15 +1,13 @@
-//! Connections without a socket: what a call over HTTP hears, what it costs, what it may ask.
+//! Connections without a socket: what a call over HTTP receives, what it costs.
 
 use protocol::Limits;
 use protocol::http::decode_message;
 use protocol::presence::ListBots;
-use protocol::token::TokenRequest;
-use protocol::{CloseCode, ErrorCode, OutboundKind};
+use protocol::{CloseCode, OutboundKind};
 use router_core::Capabilities;
-use router_core::auth::{Claims, Credential, TokenScope};
+use router_core::ConnKey;
+use router_core::auth::{Credential, TokenScope};
 use router_core::session::{Call, Input, Opened};
-use router_core::store::Ask;
-use router_core::{ConnKey, Env};
 use serde_json::{Value, json};
 
 use crate::talk::{alice, gist, key, message, token};
@@ -17,11 +15,11 @@ use crate::world::{Event, START_MS, World};
 
 impl World {
     /// A call of alice's that has joined her.
-    fn calls(&mut self, capabilities: Capabilities, client: Option<&str>) -> ConnKey {
+    pub fn calls(&mut self, capabilities: Capabilities, client: Option<&str>) -> ConnKey {
         self.calls_with(key("alice", 0), capabilities, client)
     }
 
-    fn calls_with(
+    pub fn calls_with(
         &mut self,
         credential: Credential,
         capabilities: Capabilities,
@@ -50,28 +48,6 @@ impl World {
         self.text(bot, json!({"type": "message", "data": data}).to_string());
         let answer = self.take(bot).pop().unwrap();
         (answer["data"].clone(), self.take(conn))
-    }
-
-    fn claims(&self, conn: ConnKey, asked: TokenRequest) -> Result<Claims, ErrorCode> {
-        let env = Env {
-            now_ms: self.now_ms,
-            unix_ms: self.unix_ms(),
-            entropy: 0,
-            settings: &self.settings,
-            nodes: &self.nodes,
-            round_ms: 0,
-        };
-        let claims = self.conns[&conn].session.claims(&env, asked);
-        claims.map_err(|(code, _)| code)
-    }
-}
-
-fn asked() -> TokenRequest {
-    TokenRequest {
-        client: "phone".to_owned(),
-        bots: None,
-        scope: None,
-        ttl_seconds: None,
     }
 }
 
@@ -350,74 +326,6 @@ fn a_call_leaves_nothing_in_the_store() {
     let conn = w.calls(Capabilities::call(), Some("script"));
     w.drop_conn(conn);
     assert!(w.snapshot(&alice()).clients.is_empty());
-}
-
-#[test]
-fn a_token_claims_what_was_asked_under_the_present_generation() {
-    let mut w = World::plain();
-    w.policy(&alice(), Ask::Revoke);
-    let conn = w.calls_with(key("alice", 1), Capabilities::call(), None);
-    let claims = w.claims(conn, asked()).unwrap();
-    let now_s = START_MS / 1000;
-    assert_eq!((claims.g, claims.iat, claims.exp), (1, now_s, now_s + 3600));
-    assert_eq!((claims.scope, claims.bots), (vec![TokenScope::Chat], None));
-    assert_eq!((claims.tenant, claims.client.as_str()), (alice(), "phone"));
-
-    let day = 24 * 60 * 60;
-    let ttl = |s| TokenRequest {
-        ttl_seconds: Some(s),
-        ..asked()
-    };
-    let scope = |scope: &[TokenScope], bots: Option<&str>| TokenRequest {
-        scope: Some(scope.to_vec()),
-        bots: bots.map(|bot| vec![bot.to_owned()]),
-        ..asked()
-    };
-    use TokenScope::{Bot, Chat};
-    for (asked, outcome) in [
-        (ttl(0), Err(ErrorCode::BadRequest)),
-        (ttl(1), Ok(())),
-        (ttl(30 * day), Ok(())),
-        (ttl(30 * day + 1), Err(ErrorCode::BadRequest)),
-        (scope(&[], None), Err(ErrorCode::BadRequest)),
-        (
-            scope(&[Chat, Bot], Some("bot_a")),
-            Err(ErrorCode::BadRequest),
-        ),
-        (scope(&[Bot], None), Err(ErrorCode::MissingField)),
-        (scope(&[Bot], Some("bot_a")), Ok(())),
-        (scope(&[Chat], Some("-")), Err(ErrorCode::InvalidId)),
-        (
-            TokenRequest {
-                client: "conn_x".to_owned(),
-                ..asked()
-            },
-            Err(ErrorCode::InvalidId),
-        ),
-    ] {
-        assert_eq!(
-            w.claims(conn, asked.clone()).map(drop),
-            outcome,
-            "{asked:?}"
-        );
-    }
-    w.policy(&alice(), Ask::Suspend(true));
-    assert_eq!(w.closed(conn), Some(CloseCode::Suspended));
-}
-
-#[test]
-fn only_a_key_makes_tokens() {
-    let mut w = World::plain();
-    for scope in [TokenScope::Chat, TokenScope::Bot] {
-        let conn = w.calls_with(
-            token(scope, Some(&["bot_a"]), START_MS, 60),
-            Capabilities::call(),
-            None,
-        );
-        assert_eq!(w.claims(conn, asked()), Err(ErrorCode::ForbiddenScope));
-    }
-    let strange = w.calls_with(key("alice", 7), Capabilities::call(), None);
-    assert_eq!(w.claims(strange, asked()), Err(ErrorCode::Unauthorized));
 }
 
 #[test]

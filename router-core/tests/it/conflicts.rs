@@ -2,7 +2,7 @@
 
 use protocol::lane::Verdict;
 use protocol::{Envelope, ErrorCode};
-use router_core::lane::{Parcel, Settled};
+use router_core::lane::{LaneOutcome, Parcel};
 use router_core::shard::Input;
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ fn keyed(to: &str, text: &str, timestamp: u64) -> String {
 }
 
 /// What the node that a phone is on tells it, when the bot's node says `verdict`.
-fn told(settled: Settled) -> Value {
+fn told(settled: LaneOutcome) -> Value {
     let mut w = World::of_three();
     let phone = w.join(Some("phone"));
     w.far_bot(OTHER);
@@ -43,7 +43,7 @@ fn arrive(home: &mut World, parcel: &Parcel) {
 #[test]
 fn the_sender_hears_of_a_conflict_on_the_bots_node() {
     let code = ErrorCode::IdempotencyConflict;
-    let data = told(Settled::Verdict(Verdict::Refused(code)));
+    let data = told(LaneOutcome::Verdict(Verdict::Refused(code)));
     assert_eq!(data["reason"], "idempotency_conflict", "{data}");
     assert_eq!(
         (&data["field"], &data["messageId"]),

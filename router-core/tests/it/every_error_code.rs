@@ -7,7 +7,7 @@ use protocol::connect::Migrate;
 use protocol::error::Since;
 use protocol::{CloseCode, ErrorCode, Limits};
 use router_core::auth::{Credential, TokenScope};
-use router_core::lane::Settled;
+use router_core::lane::LaneOutcome;
 use router_core::session::Input;
 use router_core::store::{Ask, Reply};
 use router_core::{ConnKey, Settings};
@@ -67,8 +67,8 @@ const ROWS: &[(ErrorCode, Provoke)] = &[
         }
         conn
     }),
-    (ErrorCode::Unreachable, |w| far(w, Settled::Unsent)),
-    (ErrorCode::DeliveryUnknown, |w| far(w, Settled::Unknown)),
+    (ErrorCode::Unreachable, |w| far(w, LaneOutcome::Unsent)),
+    (ErrorCode::DeliveryUnknown, |w| far(w, LaneOutcome::Unknown)),
     (ErrorCode::TooLarge, |w| {
         let data = json!({"botId": "bot_b", "name": "n".repeat(129)});
         says(
@@ -183,7 +183,7 @@ const CLOSES: &[(CloseCode, Provoke)] = &[
 
 /// A socket of alice's says one thing.
 /// A message to another node comes to this.
-fn far(w: &mut World, settled: Settled) -> ConnKey {
+fn far(w: &mut World, settled: LaneOutcome) -> ConnKey {
     w.nodes = World::of_three().nodes;
     let conn = w.join(None);
     w.far_bot(OTHER);

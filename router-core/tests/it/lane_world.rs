@@ -10,7 +10,7 @@ use protocol::limits::{
 use protocol::{BootId, ErrorCode, Name, Secret, StreamId, TenantId};
 use router_core::effect::Receipt;
 use router_core::ids::HashKeys;
-use router_core::lane::{Outcomes, Parcel, Receiver, Sender, Settled};
+use router_core::lane::{LaneOutcome, Outcomes, Parcel, Receiver, Sender};
 
 /// The largest frame of these lanes: what `lanes.rs` pushes at most.
 const FRAME_BYTES: usize = 300_000;
@@ -48,7 +48,7 @@ pub struct Told {
     tenant: u8,
     handled: bool,
     said: Option<Verdict>,
-    pub settled: Option<Settled>,
+    pub settled: Option<LaneOutcome>,
 }
 
 enum Event {
@@ -156,7 +156,7 @@ impl Lane {
             },
         );
         if let Err(parcel) = pushed {
-            self.out.push((parcel, Settled::Unsent));
+            self.out.push((parcel, LaneOutcome::Unsent));
         }
         self.turn();
     }
@@ -353,7 +353,7 @@ impl Lane {
         told.said
     }
 
-    fn settled(&mut self, receipt: &Receipt, settled: Settled) {
+    fn settled(&mut self, receipt: &Receipt, settled: LaneOutcome) {
         let n = (0..self.parcels.len())
             .rev()
             .find(|n| Receipt::new(tenant(self.parcels[*n].tenant), *n as u64) == *receipt)
@@ -363,10 +363,10 @@ impl Lane {
         told.settled = Some(settled);
         let truth = (told.handled, told.said);
         match settled {
-            Settled::Delivered => assert_eq!(truth, (true, None)),
-            Settled::Verdict(verdict) => assert_eq!(truth, (true, Some(verdict))),
-            Settled::Unsent => assert!(!told.handled),
-            Settled::Unknown => {}
+            LaneOutcome::Delivered => assert_eq!(truth, (true, None)),
+            LaneOutcome::Verdict(verdict) => assert_eq!(truth, (true, Some(verdict))),
+            LaneOutcome::Unsent => assert!(!told.handled),
+            LaneOutcome::Unknown => {}
         }
     }
 
@@ -380,7 +380,7 @@ impl Lane {
         let unsettled = self.parcels.iter().filter(|it| it.settled.is_none());
         assert_eq!(unsettled.count() == 0, status.oldest_ms.is_none());
         for told in &self.parcels {
-            let never = told.settled == Some(Settled::Unsent);
+            let never = told.settled == Some(LaneOutcome::Unsent);
             assert!(!(never && told.handled), "unsent and handled: {told:?}");
         }
     }
@@ -394,7 +394,7 @@ impl Lane {
 
     pub fn was_delivered(&self, from: usize) {
         for told in &self.parcels[from..] {
-            assert_eq!(told.settled, Some(Settled::Delivered));
+            assert_eq!(told.settled, Some(LaneOutcome::Delivered));
         }
     }
 }

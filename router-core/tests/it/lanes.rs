@@ -9,7 +9,7 @@ use proptest::sample::select;
 use protocol::limits::{
     LANE_BATCH_BYTES, LANE_ITEM_OVERHEAD_BYTES, LANE_VERDICTS_MAX, LANE_WINDOW_BYTES_MAX,
 };
-use router_core::lane::Settled;
+use router_core::lane::LaneOutcome;
 
 use crate::lane_world::{Faults, Lane, Told};
 use crate::strategies::config;
@@ -123,7 +123,7 @@ fn more_refusals_than_an_ack_can_carry_are_all_told_without_the_timer() {
     lane.pass(400);
     lane.everything_is_settled();
     assert!(lane.parcels.len() > LANE_VERDICTS_MAX);
-    let refused = |told: &Told| matches!(told.settled, Some(Settled::Verdict(_)));
+    let refused = |told: &Told| matches!(told.settled, Some(LaneOutcome::Verdict(_)));
     assert!(lane.parcels.iter().all(refused));
 }
 

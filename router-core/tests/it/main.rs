@@ -19,6 +19,7 @@
 
 mod hostile;
 mod lane_world;
+mod node_machine;
 mod nodes;
 mod perform;
 mod script;
@@ -29,6 +30,7 @@ mod world;
 
 mod answers;
 mod bots_change_hands;
+mod call_tokens;
 mod calls;
 mod clock_steps;
 mod conflicts;
@@ -47,5 +49,6 @@ mod other_nodes;
 mod policy;
 mod presence_coalesced;
 mod status;
+mod token_weights;
 mod weights;
 mod what_a_name_means;

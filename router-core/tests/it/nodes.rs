@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::BootId;
-use protocol::lane::KeyId;
 use router_core::env::Millis;
-use router_core::membership::{DEGRADED_MS, Node, NodeEffect, NodeInput};
-use router_core::store::nodes::{Hello, NodeAsk, NodeReply, NodesModel};
+use router_core::membership::{DEGRADED_MS, NodeEffect, NodeInput};
+use router_core::store::nodes::{NodeAsk, NodeReply, NodesModel};
+
+use crate::node_machine::{Event, Machine};
 
 /// How many machines there are.
 pub const NODES: usize = 3;
@@ -50,23 +51,6 @@ pub enum Op {
     Replicate,
     /// The replica takes over.
     Failover,
-}
-
-enum Event {
-    Execute(NodeAsk, Option<Millis>),
-    Input(NodeInput),
-}
-
-struct Machine {
-    node: Node,
-    wake_ms: Millis,
-    paused_until_ms: Millis,
-    cut_until_ms: Millis,
-    deaf_until_ms: Millis,
-    backlog: Vec<Event>,
-    /// Since when nothing has gone wrong for it.
-    well_since_ms: Millis,
-    gone: BTreeSet<BootId>,
 }
 
 pub struct World {
@@ -405,34 +389,5 @@ impl World {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
-    }
-}
-
-impl Machine {
-    fn new(now_ms: Millis, boot: BootId, name: &str) -> Self {
-        let hello = Hello {
-            name: name.into(),
-            address: "127.0.0.1:1".into(),
-            version: "0.1.0".into(),
-            wire: [1, 2],
-            keys: [KeyId::from_bits(1)].into(),
-            serving: true,
-            connections: 0,
-        };
-        Self {
-            node: Node::new(boot, now_ms, hello),
-            wake_ms: now_ms,
-            paused_until_ms: now_ms,
-            cut_until_ms: now_ms,
-            deaf_until_ms: now_ms,
-            backlog: Vec::new(),
-            well_since_ms: now_ms,
-            gone: BTreeSet::new(),
-        }
-    }
-
-    /// When it runs next, if nothing else happens.
-    fn next_ms(&self) -> Millis {
-        self.wake_ms.max(self.paused_until_ms)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use protocol::lane::Verdict;
 use protocol::presence::{BotInfo, BotState, Takeover};
 use protocol::{BootId, BotId, ClientId, ConnectionId, Envelope, ErrorCode};
-use router_core::lane::{Parcel, Settled};
+use router_core::lane::{LaneOutcome, Parcel};
 use router_core::membership::{Nodes, Peer};
 use router_core::shard::{Entries, Input};
 use router_core::store::{Ask, Claim, ConnRecord, DirectoryCaps, Event, Holder, Request};
@@ -136,14 +136,14 @@ fn to(node: BootId, texts: &[&str]) -> Vec<(BootId, String)> {
 
 #[test]
 fn the_answer_is_what_became_of_it_on_the_other_node() {
-    let refused = |code: ErrorCode| Settled::Verdict(Verdict::Refused(code));
+    let refused = |code: ErrorCode| LaneOutcome::Verdict(Verdict::Refused(code));
     for (settled, told) in [
-        (Settled::Delivered, "delivered"),
-        (Settled::Verdict(Verdict::Duplicate), "duplicate"),
-        (Settled::Verdict(Verdict::Offline), "bot_offline"),
+        (LaneOutcome::Delivered, "delivered"),
+        (LaneOutcome::Verdict(Verdict::Duplicate), "duplicate"),
+        (LaneOutcome::Verdict(Verdict::Offline), "bot_offline"),
         (refused(ErrorCode::RecipientBusy), "recipient_busy"),
-        (Settled::Unknown, "delivery_unknown"),
-        (Settled::Unsent, "unreachable"),
+        (LaneOutcome::Unknown, "delivery_unknown"),
+        (LaneOutcome::Unsent, "unreachable"),
     ] {
         let (mut w, phone) = scene();
         w.send_far(phone, &["hello"]);
@@ -158,7 +158,7 @@ fn the_answer_is_what_became_of_it_on_the_other_node() {
 fn what_is_unreachable_says_when_to_try_again() {
     let (mut w, phone) = scene();
     w.send_far(phone, &["hello"]);
-    w.settle(Settled::Unsent);
+    w.settle(LaneOutcome::Unsent);
     assert_eq!(w.take(phone)[0]["data"]["retryAfterMs"], json!(1000));
 }
 
@@ -169,14 +169,14 @@ fn a_later_message_waits_while_an_earlier_one_is_undecided_on_another_route() {
     w.far_bot(THIRD);
     w.send_far(phone, &["2", "3"]);
     assert_eq!(w.under_way(), to(OTHER, &["1"]));
-    w.settle(Settled::Verdict(Verdict::Moved(THIRD)));
+    w.settle(LaneOutcome::Verdict(Verdict::Moved(THIRD)));
     assert_eq!(
         w.under_way()[0],
         (THIRD, "1".to_owned()),
         "the first goes first"
     );
     while !w.published.is_empty() {
-        w.settle(Settled::Delivered);
+        w.settle(LaneOutcome::Delivered);
     }
     assert_eq!(gist(&w.take(phone)), ["delivered"; 3]);
 }
@@ -185,9 +185,9 @@ fn a_later_message_waits_while_an_earlier_one_is_undecided_on_another_route() {
 fn a_message_that_was_overtaken_does_not_go_again() {
     let (mut w, phone) = scene();
     w.send_far(phone, &["1", "2"]);
-    w.settle(Settled::Verdict(Verdict::Moved(THIRD)));
+    w.settle(LaneOutcome::Verdict(Verdict::Moved(THIRD)));
     assert_eq!(w.under_way(), to(OTHER, &["2"]));
-    w.settle(Settled::Delivered);
+    w.settle(LaneOutcome::Delivered);
     let frames = w.take(phone);
     let reasons: Vec<_> = frames
         .iter()
@@ -204,7 +204,7 @@ fn a_bot_that_always_moves_on_is_unreachable_in_the_end() {
     let mut hops = 0;
     while let Some((node, _)) = w.published.front() {
         let other = if *node == OTHER { THIRD } else { OTHER };
-        w.settle(Settled::Verdict(Verdict::Moved(other)));
+        w.settle(LaneOutcome::Verdict(Verdict::Moved(other)));
         hops += 1;
     }
     assert_eq!(hops, 5);
@@ -237,7 +237,7 @@ fn what_a_store_lost_is_not_forgotten_because_another_node_is_faster_to_say_its_
     );
     w.send_far(phone, &["1"]);
     assert_eq!(w.under_way(), to(OTHER, &["1"]));
-    w.settle(Settled::Delivered);
+    w.settle(LaneOutcome::Delivered);
     w.pass_alive(2000);
     let told = w.take(phone);
     assert!(

@@ -9,9 +9,9 @@ use protocol::{BootId, CloseCode, Outbound, OutboundKind, TenantId};
 use router_core::auth::{Attempt, AuthError, Credential, Tally};
 use router_core::dispatch::{self, SessionPerformer, TenantPerformer};
 use router_core::effect::{Fact, Outcome, Ticket};
-use router_core::lane::{Parcel, Settled, Stream};
+use router_core::lane::{LaneOutcome, Parcel, Stream};
 use router_core::permit::Grant;
-use router_core::request::{Join, Leave, Notice, Request, Route};
+use router_core::request::{Join, Leave, Notice, Route, TenantRequest};
 use router_core::session::{Input as SessionInput, Received};
 use router_core::shard::Input as ShardInput;
 use router_core::{ConnKey, Env, Session, Shard, store};
@@ -87,7 +87,7 @@ impl World {
     }
 
     /// The oldest message that is on its way to another node comes to this.
-    pub fn settle(&mut self, settled: Settled) {
+    pub fn settle(&mut self, settled: LaneOutcome) {
         let (_, parcel) = self.published.pop_front().expect("something is published");
         self.shard(ShardInput::Decided { parcel, settled });
         self.run();
@@ -169,7 +169,7 @@ impl SessionPerformer for SessionHold<'_> {
         self.world.shard(ShardInput::Route(route));
     }
 
-    fn request(&mut self, request: Box<Request>) {
+    fn request(&mut self, request: Box<TenantRequest>) {
         self.world.shard(ShardInput::Request(request));
     }
 
@@ -235,7 +235,7 @@ impl TenantPerformer for ShardHold<'_> {
         Ok(())
     }
 
-    fn publish(&mut self, node: BootId, parcel: Parcel) -> Result<(), (Parcel, Settled)> {
+    fn publish(&mut self, node: BootId, parcel: Parcel) -> Result<(), (Parcel, LaneOutcome)> {
         self.belongs_to(parcel.tenant());
         self.world.published.push_back((node, parcel));
         Ok(())

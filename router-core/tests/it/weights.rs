@@ -1,4 +1,4 @@
-//! What requests weigh in the rates, and what one token and one client id may have of their tenant.
+//! What requests weigh in the rates, and what one client id may have of its tenant.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use protocol::{CloseCode, Limits};
 use router_core::Capabilities;
 use router_core::ConnKey;
 use router_core::auth::{Credential, TokenScope};
-use router_core::session::{Call, Input, Opened};
+use router_core::session::{Call, Input};
 use serde_json::{Value, json};
 
 use crate::other_nodes::{OTHER, THIRD};
@@ -19,7 +19,7 @@ use crate::world::{START_MS, World};
 const UNIT: usize = BYTES_PER_UNIT as usize;
 
 /// What a flood is answered: how often with something else than `rate_limited`, until it is that.
-fn until_limited(w: &mut World, conn: ConnKey, frame: &Value) -> usize {
+pub fn until_limited(w: &mut World, conn: ConnKey, frame: &Value) -> usize {
     let answers = (0..10_000).take_while(|_| {
         let told = w.ask(conn, frame.clone());
         !told.iter().any(|word| word == "rate_limited")
@@ -27,11 +27,11 @@ fn until_limited(w: &mut World, conn: ConnKey, frame: &Value) -> usize {
     answers.count()
 }
 
-fn text_of(bytes: usize) -> String {
+pub fn text_of(bytes: usize) -> String {
     "x".repeat(bytes)
 }
 
-fn phone() -> Credential {
+pub fn phone() -> Credential {
     token(TokenScope::Chat, None, START_MS, 3600)
 }
 
@@ -124,7 +124,7 @@ fn a_list_over_http_weighs_the_same() {
         100,
     );
     let lists = (0..100).take_while(|_| {
-        let conn = calls(&mut w, key("alice", 0), None);
+        let conn = w.calls_with(key("alice", 0), Capabilities::call(), None);
         let list = ListBots {
             limit: Some(LIST_MAX),
             ..ListBots::default()
@@ -133,19 +133,6 @@ fn a_list_over_http_weighs_the_same() {
         w.told(conn) == ["bots_list"]
     });
     assert_eq!(lists.count(), 8);
-}
-
-fn calls(w: &mut World, credential: Credential, client: Option<&str>) -> ConnKey {
-    let last = w.conns.last_key_value().map_or(0, |(key, _)| key.0);
-    let conn = ConnKey(last + 2);
-    let opened = Opened {
-        credential: Some(credential),
-        client: client.map(str::to_owned),
-        capabilities: Capabilities::call(),
-        ..Opened::default()
-    };
-    w.open(conn, 0, opened);
-    conn
 }
 
 #[test]
@@ -238,7 +225,7 @@ fn joins_of_a_tenant() {
     assert_eq!(w.closed(above), Some(CloseCode::TryLater));
     let other = w.arrive(Some(key("bob", 0)), None);
     assert_eq!(w.told(other), ["connected", "auth_ok", "bots_list"]);
-    let call = calls(&mut w, key("alice", 0), None);
+    let call = w.calls_with(key("alice", 0), Capabilities::call(), None);
     assert_eq!(w.take(call), [] as [Value; 0], "a call joins nothing");
     w.now_ms += 100;
     w.join(None);
@@ -297,98 +284,10 @@ fn sockets_of_a_client_id() {
     let above = w.arrive(Some(key("alice", 0)), Some("phone"));
     assert_eq!(w.told(above), ["connected", "auth_error", "quota_exceeded"]);
     w.join(Some("desk"));
-    let call = calls(&mut w, key("alice", 0), Some("phone"));
+    let call = w.calls_with(key("alice", 0), Capabilities::call(), Some("phone"));
     assert_eq!(w.take(call), [] as [Value; 0], "calls are no sockets");
     w.drop_conn(first);
     w.join(Some("phone"));
-}
-
-#[test]
-fn sockets_of_a_token() {
-    let mut w = World::plain();
-    let mut last = None;
-    for number in 0..80 {
-        let socket = w.arrive(Some(phone()), None);
-        let told = w.told(socket);
-        match number < 32 {
-            true => assert_eq!(told, ["connected", "auth_ok", "bots_list"], "{number}"),
-            false => assert_eq!(told, ["connected", "auth_error", "quota_exceeded"]),
-        }
-        last = (number < 32).then_some(socket).or(last);
-    }
-    w.join(Some("desk"));
-    w.join(Some("phone"));
-    w.drop_conn(last.unwrap());
-    let full = w.arrive(Some(phone()), None);
-    assert_eq!(
-        w.told(full).last().unwrap(),
-        "quota_exceeded",
-        "the key's socket counts too"
-    );
-}
-
-#[test]
-fn calls_of_a_token() {
-    let mut w = World::limited(Limits {
-        waits_per_tenant: 8,
-        ..Limits::default()
-    });
-    for expected in [true, true, false] {
-        let call = calls(&mut w, phone(), None);
-        assert_eq!(w.take(call).is_empty(), expected);
-    }
-    for _ in 0..9 {
-        let call = calls(&mut w, key("alice", 0), Some("phone"));
-        assert_eq!(w.take(call), [] as [Value; 0]);
-    }
-}
-
-#[test]
-fn a_token_has_a_quarter_of_the_rates() {
-    let mut w = World::limited(Limits {
-        messages_per_second: 4,
-        messages_burst: 400,
-        bytes_per_second: 4000,
-        bytes_burst: 400_000,
-        joins_per_second: 4,
-        joins_burst: 40,
-        ..Limits::default()
-    });
-    w.join_bot(&["bot_a"]);
-    let sockets: Vec<_> = (0..4).map(|_| w.arrive(Some(phone()), None)).collect();
-    for socket in &sockets {
-        assert_eq!(w.told(*socket), ["connected", "auth_ok", "bots_list"]);
-    }
-    let sent: usize = sockets
-        .iter()
-        .map(|socket| until_limited(&mut w, *socket, &message("bot_a", "hi")))
-        .sum();
-    assert_eq!(sent, 100, "all of its sockets together");
-    let call = calls(&mut w, phone(), None);
-    assert_eq!(w.told(call).last().unwrap(), "rate_limited");
-    let desk = w.join(Some("desk"));
-    for _ in 0..290 {
-        assert_eq!(w.ask(desk, message("bot_a", "hi")), ["delivered"]);
-    }
-    for socket in sockets {
-        w.drop_conn(socket);
-    }
-    w.now_ms += 1000;
-    let back = w.arrive(Some(phone()), None);
-    w.told(back);
-    let sent = until_limited(&mut w, back, &message("bot_a", "hi"));
-    assert_eq!(sent, 1, "to come again gives no more");
-    w.now_ms += 100_000;
-    let large = message("bot_a", &text_of(60_000));
-    assert_eq!(until_limited(&mut w, back, &large), 2, "100,000 bytes");
-    let joined = (0..40).take_while(|_| {
-        let socket = w.arrive(Some(phone()), None);
-        let told = w.told(socket);
-        w.drop_conn(socket);
-        told.last().unwrap() == "bots_list"
-    });
-    assert_eq!(joined.count(), 10);
-    w.join(Some("desk"));
 }
 
 #[test]

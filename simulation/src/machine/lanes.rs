@@ -11,7 +11,7 @@ use protocol::lane::{Ack, Batch, Packet, Terms, Verdict};
 use protocol::limits::{ENVELOPE_OVERHEAD_BYTES, LANE_WINDOW_BYTES_MAX};
 use protocol::{BootId, Envelope, ErrorCode, TenantId};
 use router_core::Millis;
-use router_core::lane::{Outcomes, Parcel, Receiver, Sender, Status, Stream, window_bytes};
+use router_core::lane::{LaneStatus, Outcomes, Parcel, Receiver, Sender, Stream, window_bytes};
 use router_core::membership::NodeInput;
 use router_core::shard::Input as ShardInput;
 
@@ -282,7 +282,7 @@ impl Machine {
     }
 
     /// How its lanes stand.
-    pub fn lane_status(&self, outside: &Outside) -> Vec<Status> {
+    pub fn lane_status(&self, outside: &Outside) -> Vec<LaneStatus> {
         let now_ms = self.clock(outside);
         let lanes = self.lanes.values();
         lanes.map(|lane| lane.sender.status(now_ms)).collect()

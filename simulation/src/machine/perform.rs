@@ -10,9 +10,9 @@ use protocol::{BootId, CloseCode, Outbound, TenantId};
 use router_core::auth::{AuthError, Credential};
 use router_core::dispatch::{self, SessionPerformer, TenantPerformer};
 use router_core::effect::{Fact, Outcome, Ticket};
-use router_core::lane::{Parcel, Settled, Stream};
+use router_core::lane::{LaneOutcome, Parcel, Stream};
 use router_core::permit::Grant;
-use router_core::request::{Join, Leave, Notice, Request, Route};
+use router_core::request::{Join, Leave, Notice, Route, TenantRequest};
 use router_core::session::Input as SessionInput;
 use router_core::shard::Input as ShardInput;
 use router_core::{ConnKey, Session, Shard, store};
@@ -83,9 +83,9 @@ impl TenantPerformer for ShardHold<'_> {
         Ok(())
     }
 
-    fn publish(&mut self, node: BootId, parcel: Parcel) -> Result<(), (Parcel, Settled)> {
+    fn publish(&mut self, node: BootId, parcel: Parcel) -> Result<(), (Parcel, LaneOutcome)> {
         let sent = self.machine.send(self.outside, node, parcel);
-        sent.map_err(|parcel| (parcel, Settled::Unsent))
+        sent.map_err(|parcel| (parcel, LaneOutcome::Unsent))
     }
 
     fn publish_best_effort(
@@ -157,7 +157,7 @@ impl SessionPerformer for SessionHold<'_> {
         self.hand_to_shard(&tenant, ShardInput::Route(route));
     }
 
-    fn request(&mut self, request: Box<Request>) {
+    fn request(&mut self, request: Box<TenantRequest>) {
         let tenant = request.tenant().clone();
         self.hand_to_shard(&tenant, ShardInput::Request(request));
     }

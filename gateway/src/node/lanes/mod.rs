@@ -24,7 +24,7 @@ use bytes::Bytes;
 use protocol::lane::{LaneKeys, Packet};
 use protocol::{BootId, TenantId};
 use router_core::ids::HashKeys;
-use router_core::lane::{Outcomes, Parcel, Sender, Settled, Status, Stream, window_bytes};
+use router_core::lane::{LaneOutcome, LaneStatus, Outcomes, Parcel, Sender, Stream, window_bytes};
 use router_core::{Millis, Nodes};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -49,7 +49,7 @@ pub(crate) struct LaneTotals {
 }
 
 impl LaneTotals {
-    fn add(mut self, status: &Status) -> Self {
+    fn add(mut self, status: &LaneStatus) -> Self {
         self.unacked_bytes += status.unacked_bytes;
         self.waiting_bytes += status.waiting_bytes;
         self.resends += status.resends;
@@ -101,19 +101,19 @@ impl Lanes {
         own: BootId,
         peer: BootId,
         parcel: Parcel,
-    ) -> Result<(), (Parcel, Settled)> {
+    ) -> Result<(), (Parcel, LaneOutcome)> {
         let Some(lane) = self.to(own, peer) else {
-            return Err((parcel, Settled::Unsent));
+            return Err((parcel, LaneOutcome::Unsent));
         };
         let mut sender = lock(&lane.sender);
         // It may have ended since it was found: then nobody would settle what goes in.
         if lane.ended.is_cancelled() || lane.closed.load(Ordering::Relaxed) {
-            return Err((parcel, Settled::Unsent));
+            return Err((parcel, LaneOutcome::Unsent));
         }
         let pushed = sender.push(now_ms, parcel);
         drop(sender);
         lane.work.notify_one();
-        pushed.map_err(|parcel| (parcel, Settled::Unsent))
+        pushed.map_err(|parcel| (parcel, LaneOutcome::Unsent))
     }
 
     /// Puts something best effort onto a lane. False: it was dropped.
@@ -227,7 +227,7 @@ impl Lanes {
     }
 
     /// How each lane is.
-    pub fn status(&self, now_ms: Millis) -> Vec<(BootId, Status)> {
+    pub fn status(&self, now_ms: Millis) -> Vec<(BootId, LaneStatus)> {
         let all = self.all().into_iter();
         let status = all.map(|(peer, lane)| (peer, lock(&lane.sender).status(now_ms)));
         status.collect()

@@ -8,7 +8,7 @@ use router_core::auth::{AuthError, Credential};
 use router_core::dispatch::SessionPerformer;
 use router_core::effect::Fact;
 use router_core::permit::Grant;
-use router_core::request::{Join, Leave, Request, Route};
+use router_core::request::{Join, Leave, Route, TenantRequest};
 use router_core::shard::Input;
 use router_core::{Env, Session};
 
@@ -63,7 +63,7 @@ impl SessionPerformer for SessionHold<'_> {
         self.hand_to_shard(Input::Route(route));
     }
 
-    fn request(&mut self, request: Box<Request>) {
+    fn request(&mut self, request: Box<TenantRequest>) {
         self.hand_to_shard(Input::Request(request));
     }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use protocol::{BootId, CloseCode, Outbound, TenantId};
 use router_core::dispatch::TenantPerformer;
 use router_core::effect::{Fact, Outcome, Ticket};
-use router_core::lane::{Parcel, Settled, Stream};
+use router_core::lane::{LaneOutcome, Parcel, Stream};
 use router_core::request::Notice;
 use router_core::{ConnKey, Env, Shard, store};
 
@@ -45,7 +45,7 @@ impl TenantPerformer for ShardHold<'_> {
             })
     }
 
-    fn publish(&mut self, node: BootId, parcel: Parcel) -> Result<(), (Parcel, Settled)> {
+    fn publish(&mut self, node: BootId, parcel: Parcel) -> Result<(), (Parcel, LaneOutcome)> {
         let own = self.env.nodes.own;
         self.node.lanes.push(self.env.now_ms, own, node, parcel)
     }

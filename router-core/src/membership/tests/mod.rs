@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 use protocol::lane::KeyId;
 
+use super::times::*;
 use super::*;
 use crate::store::nodes::NodesModel;
 

@@ -18,7 +18,7 @@ use crate::check;
 use crate::effect::{Fact, Outcome, TenantEffect, TenantEffects};
 use crate::ids::ConnKey;
 use crate::invariant::Invariant;
-use crate::lane::{Parcel, Settled};
+use crate::lane::{LaneOutcome, Parcel};
 use crate::request::Route;
 use crate::tenant::members::Members;
 
@@ -72,7 +72,7 @@ impl Delivery {
         &mut self,
         mut ctx: DeliveryContext<'_>,
         parcel: &Parcel,
-        settled: Settled,
+        settled: LaneOutcome,
         fx: &mut TenantEffects,
     ) {
         let Some((slot, delivery)) = self.pending.find(parcel.receipt.number) else {
@@ -85,23 +85,23 @@ impl Delivery {
         let remote = sent.remote.as_ref();
         let flow = remote.map(|remote| (sent.asked.conn, remote.to.clone()));
         match settled {
-            Settled::Delivered => {
+            LaneOutcome::Delivered => {
                 if delivery.note_delivered() {
                     ack_delivered(ctx.members, delivery, fx);
                 }
                 self.give_up_on_the_overtaken(flow.as_ref(), fx);
             }
-            Settled::Verdict(Verdict::Duplicate) => delivery.duplicate = true,
-            Settled::Verdict(Verdict::Moved(to)) => {
+            LaneOutcome::Verdict(Verdict::Duplicate) => delivery.duplicate = true,
+            LaneOutcome::Verdict(Verdict::Moved(to)) => {
                 return self.moved(&mut ctx, slot, (to, &parcel.bytes), flow, fx);
             }
-            Settled::Verdict(Verdict::Offline) => {}
-            Settled::Verdict(Verdict::Refused(code)) => delivery.fails(code),
-            Settled::Unknown => {
+            LaneOutcome::Verdict(Verdict::Offline) => {}
+            LaneOutcome::Verdict(Verdict::Refused(code)) => delivery.fails(code),
+            LaneOutcome::Unknown => {
                 delivery.fails(ErrorCode::DeliveryUnknown);
                 self.give_up_on_the_overtaken(flow.as_ref(), fx);
             }
-            Settled::Unsent => delivery.fails(ErrorCode::Unreachable),
+            LaneOutcome::Unsent => delivery.fails(ErrorCode::Unreachable),
         }
         self.finish(&mut ctx, slot, fx);
         self.go_on(&mut ctx, flow, fx);

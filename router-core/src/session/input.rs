@@ -1,0 +1,76 @@
+//! What happens to a connection.
+
+use protocol::request::Rejected;
+use protocol::connect::{Acks, Migrate};
+use protocol::request::Frame;
+use protocol::presence::ListBots;
+
+use crate::auth::{AuthError, Credential};
+use crate::capabilities::Capabilities;
+use crate::env::Millis;
+use crate::permit::Grant;
+use crate::request::Notice;
+
+/// What happens to a connection.
+#[derive(Debug)]
+pub enum Input {
+    /// The socket is open; the upgrade may have brought a credential.
+    Opened(Opened),
+    /// A message of the peer.
+    Received(Received),
+    /// A request that is no frame: over HTTP.
+    Call(Call),
+    /// A control frame: a sign of life.
+    Alive,
+    /// Bytes came from the peer, or were acknowledged by it, at this time: a sign of life too, however
+    /// long a frame takes.
+    Moved {
+        /// When, on the clock of [`Env::now_ms`](crate::Env::now_ms).
+        at_ms: Millis,
+    },
+    /// The process stood still for a while: what came meanwhile is not read yet.
+    Resumed,
+    /// The answer to [`SessionEffect::Verify`](crate::effect::SessionEffect::Verify).
+    Verified(Result<Grant, AuthError>),
+    /// Word from the tenant.
+    Notice(Notice),
+    /// The node goes: tell the client, take no new messages.
+    Draining(Migrate),
+    /// [`Session::next_wakeup`](super::Session::next_wakeup) is due.
+    Wake,
+    /// The socket is gone.
+    Gone,
+}
+
+/// A message of the peer, as its dialect understands it.
+#[derive(Debug)]
+pub struct Received {
+    /// How long the message is, bytes: a long one weighs more than one frame.
+    pub bytes: usize,
+    /// What is asked, or why that is not understood.
+    pub frame: Result<Frame, Box<Rejected>>,
+}
+
+/// What can be asked over HTTP. Its answer is a frame all the same.
+#[derive(Debug)]
+pub enum Call {
+    /// Carry a message; answered with `message_ack`.
+    Send(protocol::message::Send),
+    /// One page of bots; answered with `bots_list`.
+    List(ListBots),
+    /// One bot; answered with a `bots_list` of one.
+    Find(String),
+}
+
+/// What the upgrade request said, or the head of one over HTTP.
+#[derive(Debug, Default)]
+pub struct Opened {
+    /// The credential, if it brought one.
+    pub credential: Option<Credential>,
+    /// `?clientId=`.
+    pub client: Option<String>,
+    /// `?acks=`.
+    pub acks: Acks,
+    /// What the connection receives, and how it pays.
+    pub capabilities: Capabilities,
+}
