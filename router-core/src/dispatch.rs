@@ -84,14 +84,14 @@ pub trait TenantPerformer {
 }
 
 /// Hands a session one input, and performs all that follows from it.
-pub fn session(env: &Env<'_>, input: session::Input, performer: &mut impl SessionPerformer) {
+pub fn session(env: &Env<'_>, input: session::SessionInput, performer: &mut impl SessionPerformer) {
     let mut fx = Effects::default();
     performer.session().handle(env, input, &mut fx);
     while let Some(effect) = fx.pop() {
         match effect {
             SessionEffect::Verify(credential) => {
                 let verdict = performer.verify(&credential);
-                let input = session::Input::Verified(verdict);
+                let input = session::SessionInput::Verified(verdict);
                 performer.session().handle(env, input, &mut fx);
             }
             SessionEffect::Join(join) => performer.join(join),
@@ -107,11 +107,11 @@ pub fn session(env: &Env<'_>, input: session::Input, performer: &mut impl Sessio
 }
 
 /// Hands a shard one input, and performs all that follows from it. Returns what is to be said to
-/// the node that an [`Inbound`](shard::Input::Inbound) message came from: the verdict, in which
+/// the node that an [`Inbound`](shard::ShardInput::Inbound) message came from: the verdict, in which
 /// nothing means delivered. Partials and typing have none.
 pub fn shard(
     env: &Env<'_>,
-    input: shard::Input,
+    input: shard::ShardInput,
     performer: &mut impl TenantPerformer,
 ) -> Option<Option<Verdict>> {
     let mut decided = None;
@@ -126,20 +126,20 @@ pub fn shard(
             } => {
                 let outcome = performer.push(conn, outbound);
                 if let Some(receipt) = receipt {
-                    let input = shard::Input::Settled { receipt, outcome };
+                    let input = shard::ShardInput::Settled { receipt, outcome };
                     performer.shard().handle(env, input, &mut fx);
                 }
             }
             TenantEffect::Ask { ticket, request } => {
                 if let Err(ticket) = performer.ask(ticket, request) {
                     let reply = Reply::Refused(ErrorCode::StoreUnavailable);
-                    let input = shard::Input::Reply { ticket, reply };
+                    let input = shard::ShardInput::Reply { ticket, reply };
                     performer.shard().handle(env, input, &mut fx);
                 }
             }
             TenantEffect::Publish { node, parcel } => {
                 if let Err((parcel, settled)) = performer.publish(node, parcel) {
-                    let input = shard::Input::Decided { parcel, settled };
+                    let input = shard::ShardInput::Decided { parcel, settled };
                     performer.shard().handle(env, input, &mut fx);
                 }
             }

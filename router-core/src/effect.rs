@@ -32,7 +32,7 @@ pub enum Outcome {
 /// What a session wants done.
 #[derive(Debug)]
 pub enum SessionEffect {
-    /// Check this credential, then say [`Verified`](crate::session::Input::Verified).
+    /// Check this credential, then say [`Verified`](crate::session::SessionInput::Verified).
     Verify(Credential),
     /// Bring it into its tenant.
     Join(Box<Join>),

@@ -23,7 +23,7 @@ pub use crate::tenant::{Entries, Replica, ReplicaBot};
 
 /// What happens to a shard.
 #[derive(Debug)]
-pub enum Input {
+pub enum ShardInput {
     /// A verified connection wants in.
     Join(Box<Join>),
     /// A connection is gone.
@@ -146,15 +146,15 @@ impl Shard {
         tenant?.replica(nodes)
     }
 
-    /// When it wants [`Input::Wake`], Unix milliseconds.
+    /// When it wants [`ShardInput::Wake`], Unix milliseconds.
     pub fn next_wakeup(&self) -> Option<Millis> {
         self.alarms.first().map(|(at_ms, _)| *at_ms)
     }
 
     /// Takes one input and says what must be done about it.
-    pub fn handle(&mut self, env: &Env<'_>, input: Input, fx: &mut TenantEffects) {
+    pub fn handle(&mut self, env: &Env<'_>, input: ShardInput, fx: &mut TenantEffects) {
         match input {
-            Input::Join(join) => {
+            ShardInput::Join(join) => {
                 let id = join.tenant().clone();
                 let (keys, tenants) = (&self.table_keys, &mut self.tenants);
                 let tenant =
@@ -164,30 +164,30 @@ impl Shard {
                 tenant.join(env, *join, fx);
                 reschedule(&mut self.alarms, tenant);
             }
-            Input::Leave(Leave { tenant, conn }) => {
+            ShardInput::Leave(Leave { tenant, conn }) => {
                 self.with(&tenant, |tenant| tenant.leave(env, conn, fx));
             }
-            Input::Route(route) => {
+            ShardInput::Route(route) => {
                 let Some(tenant) = self.tenant_mut(route.tenant()) else {
                     return;
                 };
                 tenant.route(env, route, fx);
                 check_alarm(tenant);
             }
-            Input::Request(request) => {
+            ShardInput::Request(request) => {
                 let id = request.tenant().clone();
                 self.with(&id, |tenant| tenant.request(env, *request, fx));
             }
-            Input::Reply {
+            ShardInput::Reply {
                 ticket: Ticket { tenant, number },
                 reply,
             } => {
                 self.with(&tenant, |tenant| tenant.reply(env, number, reply, fx));
             }
-            Input::Policy { tenant, policy } => {
+            ShardInput::Policy { tenant, policy } => {
                 self.with(&tenant, |tenant| tenant.policy(env, policy, fx));
             }
-            Input::Event { tenant, event } => {
+            ShardInput::Event { tenant, event } => {
                 if self.tenant_mut(&tenant).is_some() {
                     self.with(&tenant, |tenant| tenant.event(env, event, fx));
                 } else {
@@ -195,21 +195,21 @@ impl Shard {
                     fx.push(TenantEffect::Unload(tenant));
                 }
             }
-            Input::Room { tenant, conn } => {
+            ShardInput::Room { tenant, conn } => {
                 self.with(&tenant, |tenant| tenant.room(env, conn, fx));
             }
-            Input::Inbound(envelope) => self.inbound(env, *envelope, fx),
-            Input::Settled { receipt, outcome } => self.settled(env, &receipt, outcome, fx),
-            Input::Decided { parcel, settled } => {
+            ShardInput::Inbound(envelope) => self.inbound(env, *envelope, fx),
+            ShardInput::Settled { receipt, outcome } => self.settled(env, &receipt, outcome, fx),
+            ShardInput::Decided { parcel, settled } => {
                 if let Some(tenant) = self.tenant_mut(parcel.tenant()) {
                     tenant.decided(env, &parcel, settled, fx);
                     check_alarm(tenant);
                 }
             }
-            Input::NodeDied(boot) => self.for_each(|tenant| tenant.node_died(env, boot)),
-            Input::Rejoined => self.for_each(|tenant| tenant.rejoined(env, fx)),
-            Input::Resync => self.for_each(|tenant| tenant.compare_soon(env)),
-            Input::Wake => self.wake(env, fx),
+            ShardInput::NodeDied(boot) => self.for_each(|tenant| tenant.node_died(env, boot)),
+            ShardInput::Rejoined => self.for_each(|tenant| tenant.rejoined(env, fx)),
+            ShardInput::Resync => self.for_each(|tenant| tenant.compare_soon(env)),
+            ShardInput::Wake => self.wake(env, fx),
         }
     }
 

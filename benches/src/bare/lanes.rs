@@ -8,7 +8,7 @@
 use anyhow::{Context, Result};
 use protocol::Envelope;
 use protocol::lane::Ack;
-use router_core::shard::Input as ShardInput;
+use router_core::shard::ShardInput;
 
 use super::{House, shard_of};
 

@@ -31,7 +31,7 @@ use router_core::effect::Ticket;
 use router_core::ids::{HashKeys, TableKeys};
 use router_core::lane::{Receiver, Sender};
 use router_core::membership::{Nodes, Peer};
-use router_core::session::{Input, Opened, Received};
+use router_core::session::{Opened, Received, SessionInput};
 use router_core::store::{Model, Request};
 use router_core::{ConnKey, Millis, Session, Settings, Shard};
 
@@ -66,7 +66,7 @@ struct World {
 
 enum Owed {
     /// A session's input.
-    Told(Socket, Box<Input>),
+    Told(Socket, Box<SessionInput>),
     /// A question to the store, from a node.
     Asked(usize, Ticket, Request),
 }
@@ -183,7 +183,7 @@ impl House {
             acks,
             ..Opened::default()
         };
-        self.input(socket, Input::Opened(opened));
+        self.input(socket, SessionInput::Opened(opened));
         let waiting = self.nodes[node].sessions[key.0 as usize]
             .session
             .is_waiting();
@@ -210,7 +210,7 @@ impl House {
             bytes: text.len(),
             frame: decode(&text),
         };
-        self.input(socket, Input::Received(received));
+        self.input(socket, SessionInput::Received(received));
     }
 
     /// Time goes on.

@@ -12,8 +12,8 @@ use router_core::effect::{Fact, Outcome, Ticket};
 use router_core::lane::{LaneOutcome, Parcel, Stream};
 use router_core::permit::Grant;
 use router_core::request::{Join, Leave, Notice, Route, TenantRequest};
-use router_core::session::Input;
-use router_core::shard::Input as ShardInput;
+use router_core::session::SessionInput;
+use router_core::shard::ShardInput;
 use router_core::{ConnKey, Env, Nodes, Session, Settings, Shard, store};
 
 use super::{BareSession, House, Owed, Socket, World, shard_of};
@@ -53,7 +53,7 @@ impl World {
 
 impl House {
     /// Hands a session one input, and does all that follows from it on this node.
-    pub(super) fn input(&mut self, socket: Socket, input: Input) {
+    pub(super) fn input(&mut self, socket: Socket, input: SessionInput) {
         self.session(socket, input);
         while let Some(owed) = self.world.owed.pop_front() {
             match owed {
@@ -75,7 +75,7 @@ impl House {
         }
     }
 
-    fn session(&mut self, socket: Socket, input: Input) {
+    fn session(&mut self, socket: Socket, input: SessionInput) {
         self.world.stir();
         let settings = Arc::clone(&self.world.settings);
         let view = Arc::clone(&self.nodes[socket.node].view);
@@ -194,7 +194,7 @@ impl TenantPerformer for ShardHold<'_> {
     }
 
     fn tell(&mut self, conn: ConnKey, notice: Notice) {
-        let told = Owed::Told(self.socket(conn), Box::new(Input::Notice(notice)));
+        let told = Owed::Told(self.socket(conn), Box::new(SessionInput::Notice(notice)));
         self.house.world.owed.push_back(told);
     }
 

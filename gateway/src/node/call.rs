@@ -15,7 +15,7 @@ use protocol::outbound::BotsPage;
 use protocol::token::TokenRequest;
 use protocol::{Answer, CloseCode, ErrorCode, MessageId, Outbound, Refusal, Rule, TenantId};
 use router_core::auth::Source;
-use router_core::session::{Call, Input, Opened};
+use router_core::session::{Call, Opened, SessionInput};
 use tokio::time::timeout;
 
 use super::Node;
@@ -58,7 +58,7 @@ impl Caller {
             local: local.expect("the node makes the connection it enters"),
             limits: node.read_limits_unauthenticated(),
         };
-        caller.tell(Input::Opened(opened));
+        caller.tell(SessionInput::Opened(opened));
         loop {
             match caller.local.next().await {
                 Told::Resumed => break,
@@ -77,7 +77,7 @@ impl Caller {
         &mut self,
         send: protocol::message::Send,
     ) -> Result<(MessageId, AckStatus), Refusal> {
-        self.tell(Input::Call(Call::Send(send)));
+        self.tell(SessionInput::Call(Call::Send(send)));
         match self.answer().await? {
             Answered::Ack(message_id, status) => Ok((message_id, status)),
             Answered::Bots(_) => Err(ErrorCode::Internal.into()),
@@ -117,7 +117,7 @@ impl Caller {
 
     /// Asks for one page of bots, or for one bot.
     pub(crate) async fn bots(&mut self, call: Call) -> Result<BotsPage, Refusal> {
-        self.tell(Input::Call(call));
+        self.tell(SessionInput::Call(call));
         match self.answer().await? {
             Answered::Bots(bots) => Ok(bots),
             Answered::Ack(..) => Err(ErrorCode::Internal.into()),
@@ -155,7 +155,7 @@ impl Caller {
         Some((tenant, self.member.socket().budget()))
     }
 
-    fn tell(&mut self, input: Input) {
+    fn tell(&mut self, input: SessionInput) {
         self.member.input(input);
         self.member.finish();
     }

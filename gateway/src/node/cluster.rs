@@ -19,7 +19,7 @@ use protocol::limits::COMPARE_MS;
 use protocol::{BootId, Envelope, ErrorCode};
 use router_core::lane::{LaneStatus, Outcomes};
 use router_core::membership::{Node as Machine, NodeEffect, NodeInput};
-use router_core::shard::Input;
+use router_core::shard::ShardInput;
 use router_core::store::nodes::Hello;
 use tokio::sync::mpsc;
 
@@ -80,7 +80,7 @@ impl Node {
                         tracing::warn!(%tenant, "the counter of a tenant in redis was no time: repaired");
                     }
                     let index = self.shard_of(&tenant);
-                    self.tell_shard(index, Input::Event { tenant, event });
+                    self.tell_shard(index, ShardInput::Event { tenant, event });
                 }
                 Inbound::Probe { number } => drop(inputs.try_send(NodeInput::Probe { number })),
                 Inbound::LinkDown => drop(inputs.send(NodeInput::LinkDown).await),
@@ -154,7 +154,7 @@ impl Node {
         let span = self.tracer.go_on(moment.nodes.own, &envelope);
         let _span = span.map(tracing::Span::entered);
         let index = self.shard_of(&envelope.tenant);
-        let input = Input::Inbound(Box::new(envelope));
+        let input = ShardInput::Inbound(Box::new(envelope));
         let decided = self.in_shard(&self.env_at(&moment), index, input, work);
         work.keep(moment);
         // Nobody decided: it was best effort, which nobody asks about.
@@ -176,7 +176,7 @@ impl Node {
         let moment = work.take_moment(self);
         for (parcel, settled) in outcomes {
             let index = self.shard_of(parcel.tenant());
-            let input = Input::Decided { parcel, settled };
+            let input = ShardInput::Decided { parcel, settled };
             self.in_shard(&self.env_at(&moment), index, input, work);
         }
         work.keep(moment);
@@ -266,7 +266,7 @@ impl Node {
                 NodeEffect::Gone(boot) => {
                     tracing::info!(%boot, "a node is gone");
                     self.settle_remote(self.lanes.end(boot));
-                    self.tell_shards(|| Input::NodeDied(boot));
+                    self.tell_shards(|| ShardInput::NodeDied(boot));
                 }
                 NodeEffect::Reborn { old, new } => self.reborn(old, new, inputs),
                 NodeEffect::Degraded(degraded) => {
@@ -302,22 +302,22 @@ impl Node {
             let _ = node.backplane.subscribe_node(new).await;
             None
         });
-        self.tell_shards(|| Input::Rejoined);
+        self.tell_shards(|| ShardInput::Rejoined);
     }
 
     /// The store is back: every tenant looks whether it missed something, every lane goes on.
     fn resync(&self) {
         self.lanes.resume(self.now_ms());
-        self.tell_shards(|| Input::Resync);
+        self.tell_shards(|| ShardInput::Resync);
     }
 
-    fn tell_shards(&self, input: impl Fn() -> Input) {
+    fn tell_shards(&self, input: impl Fn() -> ShardInput) {
         for index in 0..self.shards.len() {
             self.tell_shard(index, input());
         }
     }
 
-    fn tell_shard(&self, index: usize, input: Input) {
+    fn tell_shard(&self, index: usize, input: ShardInput) {
         let mut work = Work::default();
         let view = self.view();
         self.in_shard(&self.env(&view), index, input, &mut work);

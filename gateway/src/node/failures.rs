@@ -11,7 +11,7 @@
 use protocol::{ErrorCode, TenantId};
 use router_core::auth::{Attempt, AuthError, Credential, Source, Tally, Verified};
 use router_core::request::Notice;
-use router_core::session::Input;
+use router_core::session::SessionInput;
 use std::sync::Arc;
 
 use super::{Entry, Node, lock};
@@ -106,18 +106,18 @@ impl Node {
 
     /// What a session is told of its tenant's word: a refusal of its credential is a failure, and
     /// after too many of them the answer is that.
-    pub(super) fn heard(&self, entry: &Arc<Entry>, notice: Notice) -> Input {
+    pub(super) fn heard(&self, entry: &Arc<Entry>, notice: Notice) -> SessionInput {
         let failure = match &notice {
             Notice::Refused { code, .. } => AuthFailure::of(*code),
             Notice::Joined { .. } => None,
         };
         let Some(failure) = failure else {
-            return Input::Notice(notice);
+            return SessionInput::Notice(notice);
         };
         let tenant = lock(&entry.session).joining().cloned();
         match self.auth_failed(entry.source, tenant, failure) {
-            Ok(()) => Input::Notice(notice),
-            Err(throttled) => Input::Verified(Err(throttled)),
+            Ok(()) => SessionInput::Notice(notice),
+            Err(throttled) => SessionInput::Verified(Err(throttled)),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::CloseCode;
-use router_core::session::{Input, Opened};
+use router_core::session::{Opened, SessionInput};
 
 use super::member::Member;
 use crate::metrics::Metrics;
@@ -41,13 +41,13 @@ impl SessionHandler {
 impl SocketHandler for SessionHandler {
     fn on_open(&mut self) -> Flow {
         let opened = self.opened.take().unwrap_or_default();
-        self.member.input(Input::Opened(*opened))
+        self.member.input(SessionInput::Opened(*opened))
     }
 
     fn on_message(&mut self, message: Message) -> Flow {
         match message {
             Message::Text(text) => self.member.received(&text),
-            Message::Ping(_) | Message::Pong(_) => self.member.input(Input::Alive),
+            Message::Ping(_) | Message::Pong(_) => self.member.input(SessionInput::Alive),
             Message::Binary(_) => Flow::Close(CloseCode::Unsupported),
             Message::Close(_) => Flow::Continue,
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::{CloseCode, TenantId};
 use router_core::Session;
-use router_core::session::{Input, Received};
+use router_core::session::{Received, SessionInput};
 
 use super::unpaid_frames::Turn;
 use super::{Entry, Node, Work, lock};
@@ -56,7 +56,7 @@ impl Member {
     fn asked(&mut self, received: Received) -> Flow {
         let bytes = received.bytes;
         self.work.is_unpaid = false;
-        let flow = self.input(Input::Received(received));
+        let flow = self.input(SessionInput::Received(received));
         if flow != Flow::Continue || !self.work.is_unpaid {
             return flow;
         }
@@ -74,7 +74,7 @@ impl Member {
 
     /// Tells its session; says how to go on. What it sets in motion is done by the next
     /// [`finish`](Self::finish).
-    pub(super) fn input(&mut self, input: Input) -> Flow {
+    pub(super) fn input(&mut self, input: SessionInput) -> Flow {
         match self.node.input(&self.entry, input, &mut self.work) {
             true => Flow::Pause,
             false => Flow::Continue,
@@ -103,7 +103,7 @@ impl Member {
 
     /// Its tenant lets go of it; more than once is as once.
     pub(super) fn leave(&mut self) {
-        self.input(Input::Gone);
+        self.input(SessionInput::Gone);
         self.finish();
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use protocol::CloseCode;
 use protocol::connect::Migrate;
-use router_core::session::Input;
+use router_core::session::SessionInput;
 use tokio::time::{Instant, sleep};
 
 use super::{Entry, Node, Work};
@@ -36,7 +36,7 @@ impl Node {
                 reason: "restart".to_owned(),
                 reconnect_within_ms,
             };
-            self.input(entry, Input::Draining(migrate), &mut work);
+            self.input(entry, SessionInput::Draining(migrate), &mut work);
             self.finish(&mut work);
         });
         self.wait(FLUSH_WAIT, |entry| entry.socket.backlog().0 == 0)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 use router_core::effect::Ticket;
-use router_core::shard::Input;
+use router_core::shard::ShardInput;
 use router_core::store;
 use tokio::sync::mpsc;
 
@@ -45,7 +45,7 @@ impl Node {
         let mut replies = std::pin::pin!(replies.buffered(ASKED_AT_ONCE));
         while let Some((ticket, reply)) = replies.next().await {
             let mut work = Work::default();
-            let input = Input::Reply { ticket, reply };
+            let input = ShardInput::Reply { ticket, reply };
             self.in_shard(&self.env(&self.view()), queue.shard, input, &mut work);
             self.finish(&mut work);
         }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use protocol::CloseCode;
-use router_core::shard::Input;
+use router_core::shard::ShardInput;
 use router_core::{Millis, session};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -132,7 +132,7 @@ impl Node {
                         break;
                     }
                     let mut work = Work::default();
-                    self.in_shard(&self.env(&self.view()), index, Input::Wake, &mut work);
+                    self.in_shard(&self.env(&self.view()), index, ShardInput::Wake, &mut work);
                     self.finish(&mut work);
                     // It may have written to hundreds of sockets: other tasks of this thread go first.
                     tokio::task::yield_now().await;
@@ -161,7 +161,7 @@ impl Node {
         tracing::warn!("this process stood still for a second or longer");
         let mut work = Work::default();
         self.for_each_connection(|entry| {
-            self.input(entry, session::Input::Resumed, &mut work);
+            self.input(entry, session::SessionInput::Resumed, &mut work);
             self.finish(&mut work);
         });
     }
@@ -189,8 +189,8 @@ impl Node {
             }
             if entry.wake_ms.load(Ordering::Relaxed) <= now_ms {
                 let at_ms = entry.moved_ms.load(Ordering::Relaxed);
-                self.input(entry, session::Input::Moved { at_ms }, &mut work);
-                self.input(entry, session::Input::Wake, &mut work);
+                self.input(entry, session::SessionInput::Moved { at_ms }, &mut work);
+                self.input(entry, session::SessionInput::Wake, &mut work);
                 self.finish(&mut work);
             }
         });

@@ -1,9 +1,9 @@
 //! What a frame of the peer is taken for: within its rate, and in which phase.
 
-use protocol::request::Rejected;
 use protocol::connect::Pong;
-use protocol::request::{Frame, Request};
 use protocol::limits::{BAD_FRAMES_MAX, BYTES_PER_UNIT};
+use protocol::request::Rejected;
+use protocol::request::{Frame, Request};
 use protocol::{CloseCode, ErrorCode, FrameId, MessageId, Outbound, Refusal};
 
 use super::Session;

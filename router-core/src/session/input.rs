@@ -1,9 +1,9 @@
 //! What happens to a connection.
 
-use protocol::request::Rejected;
 use protocol::connect::{Acks, Migrate};
-use protocol::request::Frame;
 use protocol::presence::ListBots;
+use protocol::request::Frame;
+use protocol::request::Rejected;
 
 use crate::auth::{AuthError, Credential};
 use crate::capabilities::Capabilities;
@@ -13,7 +13,7 @@ use crate::request::Notice;
 
 /// What happens to a connection.
 #[derive(Debug)]
-pub enum Input {
+pub enum SessionInput {
     /// The socket is open; the upgrade may have brought a credential.
     Opened(Opened),
     /// A message of the peer.

@@ -42,7 +42,7 @@ use crate::request::{Leave, Notice};
 use phase::SessionPhase;
 use stamps::TimeStamps;
 
-pub use input::{Call, Input, Opened, Received};
+pub use input::{Call, Opened, Received, SessionInput};
 
 /// The state of one connection.
 #[derive(Debug)]
@@ -127,7 +127,7 @@ impl Session {
         }
     }
 
-    /// When it wants [`Input::Wake`], on the clock of [`Env::now_ms`].
+    /// When it wants [`SessionInput::Wake`], on the clock of [`Env::now_ms`].
     pub fn next_wakeup(&self, heartbeat_ms: Millis) -> Option<Millis> {
         match &self.phase {
             SessionPhase::Opening { until_ms } | SessionPhase::Waiting { until_ms, .. } => {
@@ -142,35 +142,37 @@ impl Session {
     }
 
     /// Takes one input and says what must be done about it.
-    pub fn handle(&mut self, env: &Env<'_>, input: Input, fx: &mut SessionEffects) {
+    pub fn handle(&mut self, env: &Env<'_>, input: SessionInput, fx: &mut SessionEffects) {
         if matches!(self.phase, SessionPhase::Closed(_)) {
             return;
         }
         match input {
-            Input::Opened(opened) => self.opened(env, opened, fx),
-            Input::Received(received) => {
+            SessionInput::Opened(opened) => self.opened(env, opened, fx),
+            SessionInput::Received(received) => {
                 self.seen_ms = env.now_ms;
                 self.received(env, received, fx);
             }
-            Input::Call(call) => self.call(env, call, fx),
-            Input::Alive => self.seen_ms = env.now_ms,
-            Input::Moved { at_ms } => self.seen_ms = self.seen_ms.max(at_ms),
-            Input::Resumed => self.resumed(env, fx),
-            Input::Verified(verdict) => self.verified(env, verdict, fx),
-            Input::Notice(Notice::Joined { client, tenant }) => self.joined(env, client, tenant),
-            Input::Notice(Notice::Refused { code, retry_ms }) => {
+            SessionInput::Call(call) => self.call(env, call, fx),
+            SessionInput::Alive => self.seen_ms = env.now_ms,
+            SessionInput::Moved { at_ms } => self.seen_ms = self.seen_ms.max(at_ms),
+            SessionInput::Resumed => self.resumed(env, fx),
+            SessionInput::Verified(verdict) => self.verified(env, verdict, fx),
+            SessionInput::Notice(Notice::Joined { client, tenant }) => {
+                self.joined(env, client, tenant)
+            }
+            SessionInput::Notice(Notice::Refused { code, retry_ms }) => {
                 let refusal = Refusal {
                     retry_ms,
                     ..Refusal::from(code)
                 };
                 self.refused_by_tenant(refusal, fx);
             }
-            Input::Draining(migrate) => {
+            SessionInput::Draining(migrate) => {
                 self.draining = true;
                 fx.answer(None, Answer::Migrate(migrate));
             }
-            Input::Wake => self.wake(env, fx),
-            Input::Gone => self.gone(fx),
+            SessionInput::Wake => self.wake(env, fx),
+            SessionInput::Gone => self.gone(fx),
         }
     }
 

@@ -7,7 +7,7 @@ use protocol::{CloseCode, OutboundKind};
 use router_core::Capabilities;
 use router_core::ConnKey;
 use router_core::auth::{Credential, TokenScope};
-use router_core::session::{Call, Input, Opened};
+use router_core::session::{Call, Opened, SessionInput};
 use serde_json::{Value, json};
 
 use crate::talk::{alice, gist, key, message, token};
@@ -39,7 +39,7 @@ impl World {
 
     fn sends(&mut self, conn: ConnKey, data: &Value) -> Value {
         let send = decode_message(&data.to_string().into()).unwrap();
-        self.input(conn, Input::Call(Call::Send(send)));
+        self.input(conn, SessionInput::Call(Call::Send(send)));
         self.take(conn).pop().unwrap()
     }
 
@@ -73,7 +73,7 @@ fn one_bot_is_found_as_the_list_has_it() {
     let mut w = World::plain();
     w.join_bot(&["bot_a", "bot_b"]);
     let ask = |w: &mut World, conn, call| {
-        w.input(conn, Input::Call(call));
+        w.input(conn, SessionInput::Call(call));
         w.take(conn).pop().unwrap()
     };
     let conn = w.calls(Capabilities::call(), None);
@@ -253,7 +253,7 @@ fn calls_count_against_the_rate_of_messages() {
     let mut w = World::limited(limits);
     let mut list = || {
         let conn = w.calls(Capabilities::call(), None);
-        w.input(conn, Input::Call(Call::List(ListBots::default())));
+        w.input(conn, SessionInput::Call(Call::List(ListBots::default())));
         w.take(conn).pop().unwrap()
     };
     assert_eq!(
@@ -334,7 +334,7 @@ fn a_wait_is_answered_in_the_order_of_its_frames() {
     let bot = w.join_bot(&["bot_a"]);
     let wait = w.calls(Capabilities::waiting_call(), Some("script"));
     let send = decode_message(&r#"{"to":"bot_a","messageId":"m"}"#.into()).unwrap();
-    w.input(wait, Input::Call(Call::Send(send)));
+    w.input(wait, SessionInput::Call(Call::Send(send)));
     let reply =
         json!({"type": "message", "data": {"to": "script", "from": "bot_a", "replyTo": "m"}});
     w.text(bot, reply.to_string());

@@ -2,7 +2,7 @@
 
 use protocol::CloseCode;
 use router_core::auth::TokenScope;
-use router_core::session::Input;
+use router_core::session::SessionInput;
 use serde_json::{Value, json};
 
 use crate::talk::{alice, gist, message, token};
@@ -99,7 +99,7 @@ fn the_store_is_asked_by_the_wall_clock() {
     let unix_ms = w.unix_ms();
     assert_eq!(since(&mut w), unix_ms);
     w.pass(1000);
-    w.input(bot, Input::Gone);
+    w.input(bot, SessionInput::Gone);
     let unix_ms = w.unix_ms();
     assert_eq!(since(&mut w), unix_ms);
 }

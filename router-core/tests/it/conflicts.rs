@@ -3,7 +3,7 @@
 use protocol::lane::Verdict;
 use protocol::{Envelope, ErrorCode};
 use router_core::lane::{LaneOutcome, Parcel};
-use router_core::shard::Input;
+use router_core::shard::ShardInput;
 use serde_json::{Value, json};
 
 use crate::other_nodes::OTHER;
@@ -36,7 +36,7 @@ fn home() -> World {
 
 fn arrive(home: &mut World, parcel: &Parcel) {
     let envelope = Envelope::from_bytes(&parcel.bytes).unwrap();
-    home.shard(Input::Inbound(Box::new(envelope)));
+    home.shard(ShardInput::Inbound(Box::new(envelope)));
     home.run();
 }
 

@@ -4,7 +4,7 @@ use protocol::connect::Migrate;
 use protocol::limits::{AUTH_FAILURES_PER_MINUTE, BAD_FRAMES_MAX};
 use protocol::{CloseCode, Limits};
 use router_core::auth::TokenScope;
-use router_core::session::Input;
+use router_core::session::SessionInput;
 use router_core::{ConnKey, Settings};
 use serde_json::json;
 
@@ -169,7 +169,7 @@ fn two_silent_periods_end_a_socket_and_any_sign_of_life_keeps_it() {
     let (silent, alive, talks) = (w.join(None), w.join(None), w.join(None));
     for _ in 0..9 {
         w.pass(2 * HEARTBEAT_MS / 10);
-        w.input(alive, Input::Alive);
+        w.input(alive, SessionInput::Alive);
         w.text(talks, "{}");
     }
     w.pass(2 * HEARTBEAT_MS / 10 - 1);
@@ -224,7 +224,7 @@ fn a_draining_node_takes_no_new_messages_and_answers_the_rest() {
         reason: "restart".to_owned(),
         reconnect_within_ms: 5000,
     };
-    w.input(conn, Input::Draining(migrate));
+    w.input(conn, SessionInput::Draining(migrate));
     assert_eq!(w.told(conn), ["migrate"]);
     assert_eq!(w.ask(conn, message("bot_a", "hello")), ["draining"]);
     assert!(w.told(bot).is_empty());

@@ -8,7 +8,7 @@ use protocol::error::Since;
 use protocol::{CloseCode, ErrorCode, Limits};
 use router_core::auth::{Credential, TokenScope};
 use router_core::lane::LaneOutcome;
-use router_core::session::Input;
+use router_core::session::SessionInput;
 use router_core::store::{Ask, Reply};
 use router_core::{ConnKey, Settings};
 use serde_json::json;
@@ -119,7 +119,7 @@ const ROWS: &[(ErrorCode, Provoke)] = &[
             reason: "restart".to_owned(),
             reconnect_within_ms: 5000,
         };
-        w.input(conn, Input::Draining(migrate));
+        w.input(conn, SessionInput::Draining(migrate));
         w.text(conn, message("bot_a", "").to_string());
         conn
     }),

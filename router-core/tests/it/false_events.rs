@@ -3,7 +3,7 @@
 use protocol::limits::HEAL_MS;
 use router_core::Millis;
 use router_core::effect::Fact;
-use router_core::shard::Input;
+use router_core::shard::ShardInput;
 use router_core::store::{Ask, Change, Event};
 
 use crate::other_nodes::OTHER;
@@ -23,7 +23,7 @@ impl World {
             changes: vec![seen],
         };
         let tenant = alice();
-        self.shard(Input::Event { tenant, event });
+        self.shard(ShardInput::Event { tenant, event });
     }
 
     /// The store answers all that is asked. Returns how often the directory was asked for.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::limits::TENANT_LINGER_MS;
-use router_core::shard::Input;
+use router_core::shard::ShardInput;
 use router_core::store::{Ask, Event, Reply};
 use router_core::{ConnKey, Nodes};
 
@@ -32,7 +32,7 @@ impl World {
     fn arrive_all(&mut self, events: Vec<Event>) {
         for event in events {
             let tenant = alice();
-            self.shard(Input::Event { tenant, event });
+            self.shard(ShardInput::Event { tenant, event });
             self.run();
         }
     }
@@ -233,7 +233,7 @@ fn a_bot_that_was_lost_while_its_node_claimed_it_again_is_released() {
     w.prompt = false;
     let ver = w.snapshot(&alice()).ver;
     w.far_step("bot_a", OTHER, ver);
-    w.shard(Input::Resync);
+    w.shard(ShardInput::Resync);
     w.run();
     w.answer_until(|ask| matches!(ask, Ask::Claim(_)));
     let ver = w.snapshot(&alice()).ver;
@@ -254,7 +254,7 @@ fn what_a_dead_node_left_is_released_although_the_store_refused_at_first() {
     w.far_conn(OTHER, "desk");
     w.bury_other();
     w.prompt = false;
-    w.shard(Input::NodeDied(OTHER));
+    w.shard(ShardInput::NodeDied(OTHER));
     for refuse in [true, true, false] {
         w.answer_until(|ask| matches!(ask, Ask::Reap { .. }));
         w.answer(&alice(), refuse);

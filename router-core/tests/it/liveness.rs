@@ -1,7 +1,7 @@
 //! When a silent peer is gone, and when it only looks so.
 
 use protocol::CloseCode;
-use router_core::session::Input;
+use router_core::session::SessionInput;
 
 use crate::talk::message;
 use crate::world::{Event, World};
@@ -17,7 +17,7 @@ fn bytes_are_a_sign_of_life_however_long_the_frame_takes() {
         w.pass(1000);
         let at_ms = w.now_ms;
         if w.conns[&slow].open {
-            w.input(slow, Input::Moved { at_ms });
+            w.input(slow, SessionInput::Moved { at_ms });
         }
     }
     assert_eq!(w.closed(slow), None);
@@ -35,10 +35,10 @@ fn bytes_that_came_before_what_was_heard_change_nothing() {
     let mut w = World::plain();
     let phone = w.join(None);
     w.pass(1000);
-    w.input(phone, Input::Alive);
+    w.input(phone, SessionInput::Alive);
     w.input(
         phone,
-        Input::Moved {
+        SessionInput::Moved {
             at_ms: w.now_ms - 900,
         },
     );
@@ -55,12 +55,12 @@ fn after_a_pause_every_peer_is_asked_before_it_is_judged() {
     w.now_ms += 60_000;
     let from = w.log.len();
     for key in [healthy, half_open] {
-        w.input(key, Input::Resumed);
+        w.input(key, SessionInput::Resumed);
     }
     let asked = |key| w.log[from..].contains(&Event::Ping(key));
     assert!(asked(healthy) && asked(half_open));
     w.pass(1000);
-    w.input(healthy, Input::Alive);
+    w.input(healthy, SessionInput::Alive);
     assert_eq!((w.closed(healthy), w.closed(half_open)), (None, None));
     w.pass(HEARTBEAT_MS - 1001);
     assert_eq!(w.closed(half_open), None, "it has one heartbeat");
@@ -78,7 +78,7 @@ fn after_a_pause_a_credential_that_came_meanwhile_counts() {
     let mut w = World::plain();
     let late = w.arrive(None, None);
     w.now_ms += 60_000;
-    w.input(late, Input::Resumed);
+    w.input(late, SessionInput::Resumed);
     w.pass(1);
     assert_eq!(w.closed(late), None);
     w.pass(10_000);
@@ -89,9 +89,9 @@ fn after_a_pause_a_credential_that_came_meanwhile_counts() {
 fn who_was_heard_a_moment_before_the_pause_is_not_asked() {
     let mut w = World::plain();
     let phone = w.join(None);
-    w.input(phone, Input::Alive);
+    w.input(phone, SessionInput::Alive);
     let from = w.log.len();
     w.now_ms += 2000;
-    w.input(phone, Input::Resumed);
+    w.input(phone, SessionInput::Resumed);
     assert!(!w.log[from..].contains(&Event::Ping(phone)));
 }

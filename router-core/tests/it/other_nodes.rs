@@ -7,7 +7,7 @@ use protocol::presence::{BotInfo, BotState, Takeover};
 use protocol::{BootId, BotId, ClientId, ConnectionId, Envelope, ErrorCode};
 use router_core::lane::{LaneOutcome, Parcel};
 use router_core::membership::{Nodes, Peer};
-use router_core::shard::{Entries, Input};
+use router_core::shard::{Entries, ShardInput};
 use router_core::store::{Ask, Claim, ConnRecord, DirectoryCaps, Event, Holder, Request};
 use router_core::{ConnKey, Settings};
 use serde_json::{Value, json};
@@ -54,14 +54,14 @@ impl World {
             caps: DirectoryCaps::default(),
         });
         let (tenant, event) = (alice(), event.unwrap());
-        self.shard(Input::Event { tenant, event });
+        self.shard(ShardInput::Event { tenant, event });
         self.run();
     }
 
     /// The same with another bot, and a node that has seen a later step.
     pub fn far_claim(&mut self, bot: &str, boot: BootId, known_ver: u64) {
         let (tenant, event) = (alice(), self.far_step(bot, boot, known_ver));
-        self.shard(Input::Event { tenant, event });
+        self.shard(ShardInput::Event { tenant, event });
         self.run();
     }
 
@@ -216,7 +216,7 @@ fn what_comes_from_another_node_is_never_published_again() {
     let (mut w, phone) = scene();
     w.send_far(phone, &["1"]);
     let (_, parcel) = w.published.pop_front().unwrap();
-    w.shard(Input::Inbound(Box::new(read(&parcel))));
+    w.shard(ShardInput::Inbound(Box::new(read(&parcel))));
     assert_eq!(w.decided, [Some(Verdict::Moved(OTHER))]);
     assert_eq!(w.under_way(), to(OTHER, &[]));
 }
@@ -262,7 +262,7 @@ fn connections_of_all_nodes_are_counted_once() {
         caps: DirectoryCaps::default(),
     });
     let (tenant, event) = (alice(), event.unwrap());
-    w.shard(Input::Event { tenant, event });
+    w.shard(ShardInput::Event { tenant, event });
     w.run();
     let entries = Entries {
         bots: 1,

@@ -12,8 +12,8 @@ use router_core::effect::{Fact, Outcome, Ticket};
 use router_core::lane::{LaneOutcome, Parcel, Stream};
 use router_core::permit::Grant;
 use router_core::request::{Join, Leave, Notice, Route, TenantRequest};
-use router_core::session::{Input as SessionInput, Received};
-use router_core::shard::Input as ShardInput;
+use router_core::session::{Received, SessionInput};
+use router_core::shard::ShardInput;
 use router_core::{ConnKey, Env, Session, Shard, store};
 
 use crate::world::{Conn, Event, Frame, KEYRING, Work, World, entropy};

@@ -4,7 +4,7 @@ use protocol::CloseCode;
 use router_core::Settings;
 use router_core::auth::TokenScope;
 use router_core::env::TenantSettings;
-use router_core::session::Input;
+use router_core::session::SessionInput;
 use router_core::store::Ask;
 
 use crate::talk::{alice, key, message, token};
@@ -104,7 +104,7 @@ fn a_token_ends_its_socket_when_it_ends() {
     let mut w = World::plain();
     let phone = w.arrive(Some(token(TokenScope::Chat, None, START_MS, 30)), None);
     w.pass(29_999);
-    w.input(phone, Input::Alive);
+    w.input(phone, SessionInput::Alive);
     assert_eq!(w.closed(phone), None);
     w.pass(1);
     assert_eq!(w.closed(phone), Some(CloseCode::TokenExpired));

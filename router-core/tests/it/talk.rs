@@ -3,7 +3,7 @@
 use protocol::connect::Acks;
 use protocol::{BotId, ClientId, CloseCode, Limits, TenantId};
 use router_core::auth::{Claims, Credential, TokenScope};
-use router_core::session::{Input, Opened};
+use router_core::session::{Opened, SessionInput};
 use router_core::{ConnKey, Settings};
 use serde_json::{Value, json};
 
@@ -150,7 +150,7 @@ impl World {
         while self.now_ms < until_ms {
             let open = self.conns.iter().filter(|(_, conn)| conn.open);
             for key in open.map(|(key, _)| *key).collect::<Vec<_>>() {
-                self.input(key, Input::Alive);
+                self.input(key, SessionInput::Alive);
             }
             self.pass((until_ms - self.now_ms).min(20_000));
         }

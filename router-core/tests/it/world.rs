@@ -16,8 +16,8 @@ use router_core::auth::{Keyring, Source, Throttle};
 use router_core::effect::{Fact, Ticket};
 use router_core::ids::HashKeys;
 use router_core::lane::Parcel;
-use router_core::session::{Call, Input as SessionInput, Opened};
-use router_core::shard::Input as ShardInput;
+use router_core::session::{Call, Opened, SessionInput};
+use router_core::shard::ShardInput;
 use router_core::store::{self, Ask, DirectoryCaps, Model, Reply};
 use router_core::{ConnKey, Env, Millis, Nodes, Session, Settings, Shard};
 

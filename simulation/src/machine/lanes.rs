@@ -13,7 +13,7 @@ use protocol::{BootId, Envelope, ErrorCode, TenantId};
 use router_core::Millis;
 use router_core::lane::{LaneStatus, Outcomes, Parcel, Receiver, Sender, Stream, window_bytes};
 use router_core::membership::NodeInput;
-use router_core::shard::Input as ShardInput;
+use router_core::shard::ShardInput;
 
 use super::Machine;
 use crate::agenda::Publish;

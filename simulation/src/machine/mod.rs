@@ -21,8 +21,8 @@ use protocol::{BootId, TenantId};
 use router_core::env::Env;
 use router_core::ids::HashKeys;
 use router_core::membership::{Node, NodeEffect, NodeInput, Nodes};
-use router_core::session::Input as SessionInput;
-use router_core::shard::{Input as ShardInput, Replica, Shard};
+use router_core::session::SessionInput;
+use router_core::shard::{Replica, Shard, ShardInput};
 use router_core::store::nodes::Hello;
 use router_core::{ConnKey, Millis, Settings};
 

@@ -13,8 +13,8 @@ use router_core::effect::{Fact, Outcome, Ticket};
 use router_core::lane::{LaneOutcome, Parcel, Stream};
 use router_core::permit::Grant;
 use router_core::request::{Join, Leave, Notice, Route, TenantRequest};
-use router_core::session::Input as SessionInput;
-use router_core::shard::Input as ShardInput;
+use router_core::session::SessionInput;
+use router_core::shard::ShardInput;
 use router_core::{ConnKey, Session, Shard, store};
 
 use super::Machine;

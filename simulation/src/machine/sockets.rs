@@ -8,8 +8,8 @@ use protocol::limits::SLOW_CONSUMER_MS;
 use protocol::t2b::{decode, encode};
 use protocol::{CloseCode, Outbound, OutboundKind};
 use router_core::effect::Outcome;
-use router_core::session::{Input as SessionInput, Opened, Received, Session};
-use router_core::shard::Input as ShardInput;
+use router_core::session::{Opened, Received, Session, SessionInput};
+use router_core::shard::ShardInput;
 use router_core::{ConnKey, Millis};
 
 use super::Machine;

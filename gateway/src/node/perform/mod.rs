@@ -21,8 +21,8 @@ use protocol::message::SendKind;
 use protocol::{CloseCode, ErrorCode, Name, Outbound, OutboundKind, StreamId, TenantId};
 use router_core::effect::{Fact, Outcome};
 use router_core::request::Notice;
-use router_core::session::Input as SessionInput;
-use router_core::shard::Input;
+use router_core::session::SessionInput;
+use router_core::shard::ShardInput;
 use router_core::{Env, dispatch};
 
 use session::SessionHold;
@@ -91,7 +91,7 @@ impl Node {
             return;
         };
         let (tenant, conn) = (owner.tenant().clone(), entry.key);
-        let input = Input::Room { tenant, conn };
+        let input = ShardInput::Room { tenant, conn };
         self.in_shard(&self.env(&self.view()), index, input, work);
     }
 
@@ -101,7 +101,7 @@ impl Node {
         &self,
         env: &Env<'_>,
         index: usize,
-        input: Input,
+        input: ShardInput,
         work: &mut Work,
     ) -> Option<Option<Verdict>> {
         let mut state = lock(&self.shards[index].state);
@@ -111,7 +111,7 @@ impl Node {
     /// Applies an operator's change to a tenant that is in memory.
     pub(crate) fn set_policy(&self, tenant: &TenantId, policy: router_core::store::Policy) {
         let mut work = Work::default();
-        let input = Input::Policy {
+        let input = ShardInput::Policy {
             tenant: tenant.clone(),
             policy,
         };
@@ -129,7 +129,7 @@ impl Node {
         env: &Env<'_>,
         index: usize,
         state: &mut ShardState,
-        input: Input,
+        input: ShardInput,
         work: &mut Work,
     ) -> Option<Option<Verdict>> {
         let cell = &self.shards[index];

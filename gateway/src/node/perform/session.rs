@@ -9,7 +9,7 @@ use router_core::dispatch::SessionPerformer;
 use router_core::effect::Fact;
 use router_core::permit::Grant;
 use router_core::request::{Join, Leave, Route, TenantRequest};
-use router_core::shard::Input;
+use router_core::shard::ShardInput;
 use router_core::{Env, Session};
 
 use super::close_socket;
@@ -25,7 +25,7 @@ pub(super) struct SessionHold<'a> {
 }
 
 impl SessionHold<'_> {
-    fn hand_to_shard(&mut self, input: Input) {
+    fn hand_to_shard(&mut self, input: ShardInput) {
         if let Some(index) = self.entry.shard() {
             self.node.in_shard(self.env, index, input, self.work);
         }
@@ -54,17 +54,23 @@ impl SessionPerformer for SessionHold<'_> {
             close_socket(self.entry, CloseCode::TryLater, self.work);
         }
         join.kept = state.budgets_of(node, join.tenant()).kept;
-        node.handle(self.env, index, &mut state, Input::Join(join), self.work);
+        node.handle(
+            self.env,
+            index,
+            &mut state,
+            ShardInput::Join(join),
+            self.work,
+        );
     }
 
     fn route(&mut self, mut route: Box<Route>) {
         let span = self.node.tracer.begin(self.env.nodes.own, &mut route);
         let _span = span.map(tracing::Span::entered);
-        self.hand_to_shard(Input::Route(route));
+        self.hand_to_shard(ShardInput::Route(route));
     }
 
     fn request(&mut self, request: Box<TenantRequest>) {
-        self.hand_to_shard(Input::Request(request));
+        self.hand_to_shard(ShardInput::Request(request));
     }
 
     fn leave(&mut self, leave: Leave) {
@@ -74,7 +80,13 @@ impl SessionPerformer for SessionHold<'_> {
         let node = self.node;
         let mut state = lock(&node.shards[index].state);
         let tenant = leave.tenant.clone();
-        node.handle(self.env, index, &mut state, Input::Leave(leave), self.work);
+        node.handle(
+            self.env,
+            index,
+            &mut state,
+            ShardInput::Leave(leave),
+            self.work,
+        );
         state.exit(&tenant, self.entry.key);
     }
 

@@ -1,8 +1,8 @@
 //! What the sender of a message is told.
 
 use protocol::connect::Acks;
-use protocol::message::{AckStatus, SendKind};
 use protocol::limits::UNREACHABLE_RETRY_MS;
+use protocol::message::{AckStatus, SendKind};
 use protocol::{ErrorCode, Outbound, Refusal};
 
 use crate::effect::{Fact, TenantEffect, TenantEffects};

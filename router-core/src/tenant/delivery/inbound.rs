@@ -1,7 +1,7 @@
 //! Takes a message from another node: it is delivered here or nowhere.
 
-use protocol::message::SendKind;
 use protocol::lane::Verdict;
+use protocol::message::SendKind;
 use protocol::{Envelope, ErrorCode, Kind};
 
 use super::addressing::{Recipients, TargetNodes};

@@ -5,9 +5,9 @@
 //! when a queue of this node took the message.
 
 use bytes::Bytes;
-use protocol::message::AckStatus;
 use protocol::lane::Verdict;
 use protocol::limits::MOVES_MAX;
+use protocol::message::AckStatus;
 use protocol::{BootId, Envelope, ErrorCode, Name};
 
 use super::answers::{ack, ack_duplicate, refuse, refuse_route};

@@ -5,7 +5,7 @@
 //! frames, and between two of them others get their turn.
 //!
 //! Frames go out one by one: the outcome of one decides what comes next. A socket whose queue has no
-//! room is not tried again before [`Input::Room`](crate::shard::Input::Room) says that it has; then it
+//! room is not tried again before [`ShardInput::Room`](crate::shard::ShardInput::Room) says that it has; then it
 //! is told what changed since, in its newest form. One that is further behind than the changes that are kept
 //! is closed with 4408.
 
