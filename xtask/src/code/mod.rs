@@ -3,18 +3,15 @@
 //! A [`Crate`] is the tree of modules under one root file. Test code is left out: modules and items
 //! under `#[cfg(test)]`, and crates under `tests/`.
 
+mod files;
 mod modules;
 mod paths;
 
-use std::collections::BTreeMap;
-
 use anyhow::Context;
 
+pub(crate) use files::{Files, package_of};
 pub(crate) use modules::Crate;
 pub(crate) use paths::PathList;
-
-/// The tracked text files: path relative to the workspace, and content.
-pub(crate) type Files = BTreeMap<String, String>;
 
 /// Every library and program of the workspace, without its tests. A package with both has two.
 ///
@@ -26,9 +23,4 @@ pub(crate) fn crates(files: &Files) -> anyhow::Result<Vec<Crate>> {
     roots
         .map(|root| Crate::read(root, files).with_context(|| format!("reading {root}")))
         .collect()
-}
-
-/// The package that a file belongs to: the folder before `src`.
-pub(crate) fn package_of(path: &str) -> &str {
-    path.split('/').next().unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow};
 use syn::visit::Visit as _;
 use syn::{Attribute, Item, UseTree};
 
-use super::Files;
+use super::files::Files;
 use super::paths::PathList;
 
 /// How many `use` declarations a path may lead through.
