@@ -77,9 +77,9 @@ pub enum ShardInput {
         /// What became of it.
         settled: LaneOutcome,
     },
-    /// Another node is dead: what it held goes.
-    NodeDied(BootId),
-    /// This node was taken for dead, and goes on under a new name, the one in [`Env`].
+    /// Another node was evicted: what it held goes.
+    NodeEvicted(BootId),
+    /// This node was evicted, and goes on under a new name, the one in [`Env`].
     Rejoined,
     /// The link to the store is back, and what happened meanwhile was not told.
     Resync,
@@ -206,7 +206,7 @@ impl Shard {
                     check_alarm(tenant);
                 }
             }
-            ShardInput::NodeDied(boot) => self.for_each(|tenant| tenant.node_died(env, boot)),
+            ShardInput::NodeEvicted(boot) => self.for_each(|tenant| tenant.node_evicted(env, boot)),
             ShardInput::Rejoined => self.for_each(|tenant| tenant.rejoined(env, fx)),
             ShardInput::Resync => self.for_each(|tenant| tenant.compare_soon(env)),
             ShardInput::Wake => self.wake(env, fx),

@@ -111,7 +111,7 @@ impl Node {
             self.met(packet.src);
         }
         if packet.ack.as_ref().is_some_and(|ack| ack.buried) {
-            self.hint(NodeInput::Buried);
+            self.hint(NodeInput::Evicted);
         }
         self.metrics.cluster.received(bytes.len());
         if !self.lanes.hand(view.own, packet) {
@@ -121,7 +121,7 @@ impl Node {
 
     /// Somebody names a node that is not in the view: the machine looks whether it lives.
     pub(super) fn met(&self, boot: BootId) {
-        self.hint(NodeInput::Met(boot));
+        self.hint(NodeInput::Discovered(boot));
     }
 
     /// Tells the machine what the store will tell it later. What cannot be told now comes again.
@@ -263,12 +263,12 @@ impl Node {
                     self.joined.notify_waiters();
                 }
                 NodeEffect::Described(boot) => self.report_described(machine.view(), boot),
-                NodeEffect::Gone(boot) => {
+                NodeEffect::Evicted(boot) => {
                     tracing::info!(%boot, "a node is gone");
                     self.settle_remote(self.lanes.end(boot));
-                    self.tell_shards(|| ShardInput::NodeDied(boot));
+                    self.tell_shards(|| ShardInput::NodeEvicted(boot));
                 }
-                NodeEffect::Reborn { old, new } => self.reborn(old, new, inputs),
+                NodeEffect::Rejoined { old, new } => self.rejoined(old, new, inputs),
                 NodeEffect::Degraded(degraded) => {
                     match degraded {
                         true if self.backplane.state().misread_nodes => {
@@ -293,7 +293,7 @@ impl Node {
     }
 
     /// The others buried this node: it goes on under a new name, with its sockets.
-    fn reborn(&self, old: BootId, new: BootId, inputs: &mpsc::Sender<NodeInput>) {
+    fn rejoined(&self, old: BootId, new: BootId, inputs: &mpsc::Sender<NodeInput>) {
         tracing::warn!(%old, %new, "this node was buried, and goes on under a new name");
         self.settle_remote(self.lanes.end_all());
         self.spawn(inputs, move |node| async move {

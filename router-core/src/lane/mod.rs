@@ -8,7 +8,7 @@
 //! Go-back-N with numbers for messages, selective verdicts, and a generation for each life of the
 //! lane. Partials and typing travel in their place between the messages, without a number: they are
 //! sent at most once. Both ends are pure; the shell publishes, reads the clock and keeps one
-//! `Sender` and one `Receiver` for every other node *until that boot id is buried*: one made anew
+//! `Sender` and one `Receiver` for every other node *until that boot id is evicted*: one made anew
 //! for the same pair would count from 1 again.
 //!
 //! It is not the place of decisions: what a receiving node makes of an envelope, and what a sending

@@ -49,10 +49,10 @@ impl Node {
         }
     }
 
-    pub(super) fn on_gone(&mut self, now_ms: Millis, boot: BootId, fx: &mut Vec<NodeEffect>) {
+    pub(super) fn on_evicted(&mut self, now_ms: Millis, boot: BootId, fx: &mut Vec<NodeEffect>) {
         if self.view.peers.remove(&boot).is_some() {
             self.remember_dead(now_ms, boot);
-            fx.push(NodeEffect::Gone(boot));
+            fx.push(NodeEffect::Evicted(boot));
         }
     }
 
@@ -102,20 +102,20 @@ impl Node {
                 continue;
             }
             self.view_changed |= peer.missed(healthy_ms);
-            // Nothing to remove in the store. If it comes back it is buried then.
+            // Nothing to remove in the store. If it comes back it is evicted then.
             if peer.unchanged_ms >= DEAD_MS && !self.view.degraded {
                 gone.push(*boot);
             }
         }
         for boot in gone {
-            self.on_gone(now_ms, boot, fx);
+            self.on_evicted(now_ms, boot, fx);
         }
     }
 
     /// Somebody names a node that this one has never seen: it is new, or it was dead before this one
     /// began, and nobody remembers. Whoever has an entry or a lane has beaten before, or will within a
     /// second if the store lost that.
-    pub(super) fn on_met(&mut self, now_ms: Millis, boot: BootId) {
+    pub(super) fn on_discovered(&mut self, now_ms: Millis, boot: BootId) {
         let is_known = self.view.is_live(boot) || self.dead.contains(boot);
         if !is_known && self.unknown.insert(now_ms, boot) {
             self.look_again(now_ms, LOOK_FOR_NEW_MS);
@@ -134,7 +134,7 @@ impl Node {
         }
         for boot in self.unknown.absent(began_ms, beats) {
             self.remember_dead(now_ms, boot);
-            fx.push(NodeEffect::Gone(boot));
+            fx.push(NodeEffect::Evicted(boot));
         }
     }
 

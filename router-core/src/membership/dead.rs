@@ -1,4 +1,4 @@
-//! The buried: boot ids that never return, for as long as anybody may still name them.
+//! The evicted nodes: boot ids that never return, for as long as anybody may still name them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::check;
 use crate::env::Millis;
 use crate::invariant::Invariant;
 
-/// Who was buried, and when it was last certain.
+/// Who was evicted, and when it was last certain.
 #[derive(Debug, Default)]
 pub(super) struct DeadNodes(BTreeMap<BootId, Millis>);
 
@@ -35,7 +35,7 @@ impl DeadNodes {
         );
     }
 
-    /// Forgets those who were buried long ago. Returns whether there were any.
+    /// Forgets those who were evicted long ago. Returns whether there were any.
     pub(super) fn forget(&mut self, now_ms: Millis) -> bool {
         let before = self.0.len();
         self.0

@@ -1,9 +1,9 @@
-//! The node machine, one a process: it beats, watches the others' beats, and buries the dead.
+//! The node machine, one a process: it beats, watches the others' beats, and evicts the dead.
 //!
 //! Death is observed, not read off a clock: a beat that stands still for 6 s of *this* node's
-//! healthy time is a dead node's. Who was stopped or cut off has no healthy time, so it buries
-//! nobody. Burial is an atomic step in the store, fenced by the beat, and final: who finds itself
-//! buried goes on under a new boot id.
+//! healthy time is a dead node's. Who was stopped or cut off has no healthy time, so it evicts
+//! nobody. Eviction is an atomic step in the store, fenced by the beat, and final: who finds itself
+//! evicted goes on under a new boot id.
 //!
 //! ```text
 //!              beat moves                     Bury answered true,
@@ -19,11 +19,11 @@
 //! | `times.rs` | how often and how long |
 //! | `beats.rs` | what follows from the others' beats |
 //! | `health.rs` | DEGRADED |
-//! | `dead.rs` | the buried |
+//! | `dead.rs` | the evicted nodes |
 //! | `unknown.rs` | who is named and was never seen |
 //!
 //! It is not what follows from a death: directories and lanes hear of that by
-//! [`NodeEffect::Gone`] and the view. Source: cluster.md §§3, 8.
+//! [`NodeEffect::Evicted`] and the view. Source: cluster.md §§3, 8.
 
 mod beats;
 mod dead;
@@ -71,9 +71,9 @@ pub enum NodeInput {
     /// It is back, and everything is subscribed again. At the start it counts as up.
     LinkUp,
     /// Something of a node that is not in the view: an entry in a directory, or a packet.
-    Met(BootId),
-    /// Another node says that this one is buried. The store knows: it is asked soon.
-    Buried,
+    Discovered(BootId),
+    /// Another node says that this one is evicted. The store knows: it is asked soon.
+    Evicted,
     /// This node is now as said here.
     Hello(Hello),
 }
@@ -98,11 +98,11 @@ pub enum NodeEffect {
     /// It is known what a peer that certainly runs says of itself; anew each minute if that does not fit this
     /// node.
     Described(BootId),
-    /// A node was buried, by whomever, or was dead before this one began: drop what it held, fail its
+    /// A node was evicted, by whomever, or was dead before this one began: drop what it held, fail its
     /// lane.
-    Gone(BootId),
-    /// This node was buried: subscribe the new inbox, assert every claim anew. Sockets stay.
-    Reborn {
+    Evicted(BootId),
+    /// This node was evicted: subscribe the new inbox, assert every claim anew. Sockets stay.
+    Rejoined {
         /// Its former boot id, which is dead.
         old: BootId,
         /// Its boot id from now on.
@@ -193,8 +193,8 @@ impl Node {
                 // Before tenants say anything again: who has entries has beaten.
                 self.beat_due_ms = now_ms;
             }
-            NodeInput::Met(boot) => self.on_met(now_ms, boot),
-            NodeInput::Buried => self.look_again(now_ms, LOOK_AGAIN_MS),
+            NodeInput::Discovered(boot) => self.on_discovered(now_ms, boot),
+            NodeInput::Evicted => self.look_again(now_ms, LOOK_AGAIN_MS),
             NodeInput::Hello(hello) => self.on_hello(now_ms, hello),
         }
         self.judge(now_ms, fx);
@@ -230,7 +230,7 @@ impl Node {
             NodeAsk::Beat { .. } => self.on_beat_answer(now_ms, entropy, reply, fx),
             NodeAsk::Bury { boot, .. } => {
                 if reply == NodeReply::Bury(true) {
-                    self.on_gone(now_ms, boot, fx);
+                    self.on_evicted(now_ms, boot, fx);
                 } else if self.view.peers.contains_key(&boot) || self.dead.contains(boot) {
                     // It beat after all, or another node was quicker: the beats tell which. One that
                     // is dead must go all the same, and not in step with its own beats.
@@ -274,7 +274,7 @@ impl Node {
             NodeReply::Beats { generation, beats } => {
                 self.on_beats(now_ms, began_ms, generation, beats, fx);
             }
-            NodeReply::Buried => self.be_reborn(now_ms, entropy, fx),
+            NodeReply::Buried => self.rejoin(now_ms, entropy, fx),
             NodeReply::Bury(_) | NodeReply::Done | NodeReply::Hello(_) | NodeReply::Unavailable => {
             }
         }
@@ -294,7 +294,7 @@ impl Node {
         }
     }
 
-    fn be_reborn(&mut self, now_ms: Millis, entropy: u128, fx: &mut Vec<NodeEffect>) {
+    fn rejoin(&mut self, now_ms: Millis, entropy: u128, fx: &mut Vec<NodeEffect>) {
         let old = self.view.own;
         let new = BootId::from_bits(Ulid::from_parts(now_ms, entropy).into());
         self.view.own = new;
@@ -303,7 +303,7 @@ impl Node {
         self.remember_dead(now_ms, old);
         self.beat_due_ms = now_ms;
         self.hello_due_ms = now_ms;
-        fx.push(NodeEffect::Reborn { old, new });
+        fx.push(NodeEffect::Rejoined { old, new });
     }
 
     fn do_what_is_due(&mut self, now_ms: Millis, entropy: u128, fx: &mut Vec<NodeEffect>) {

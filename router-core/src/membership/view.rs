@@ -28,7 +28,7 @@ pub struct Nodes {
     pub peers: BTreeMap<BootId, Peer>,
     /// This node and the peers that certainly run, as of the last change of the view.
     pub running: u32,
-    /// The buried, this node's own former lives among them; ascending. What scripts take as `dead`.
+    /// The evicted nodes, this node's own former lives among them; ascending. What scripts take as `dead`.
     pub dead: Arc<[BootId]>,
     /// Whether the store or the own subscription does not answer. True until both did once.
     pub degraded: bool,
@@ -99,14 +99,14 @@ impl Nodes {
         boot == self.own || self.peers.contains_key(&boot)
     }
 
-    /// Whether it was buried. Final: no node ever has this boot id again.
+    /// Whether it was evicted. Final: no node ever has this boot id again.
     pub fn is_dead(&self, boot: BootId) -> bool {
         self.dead.binary_search(&boot).is_ok()
     }
 
     /// Whether what another node says is handled: not before it was seen to beat.
     ///
-    /// A node that was buried has a new life, and what its former one published may come late. Who
+    /// A node that was evicted has a new life, and what its former one published may come late. Who
     /// sees the new one sees the former one gone, so never both are heard, and no message comes
     /// behind a later one. Until then what it sends waits.
     pub fn hears(&self, boot: BootId) -> bool {

@@ -68,7 +68,7 @@ impl Tenant {
             let ctx = TenantContext::new(env, &self.receipts, &self.limits);
             let is_dead = env.nodes.is_dead(holder.boot);
             match is_dead {
-                true => self.directory.expire_soon(&ctx),
+                true => self.directory.release_evicted_soon(&ctx),
                 false => self.directory.discover(&ctx, holder.boot, fx),
             }
             let home = (!is_dead).then(|| Home::There(Box::new(holder)));
@@ -108,7 +108,7 @@ impl Tenant {
         if record.boot != env.nodes.own {
             let ctx = TenantContext::new(env, &self.receipts, &self.limits);
             if env.nodes.is_dead(record.boot) {
-                return self.directory.expire_soon(&ctx);
+                return self.directory.release_evicted_soon(&ctx);
             }
             self.directory.discover(&ctx, record.boot, fx);
             // One of an earlier life of this node is here, whatever the directory says yet.

@@ -11,14 +11,14 @@ use crate::store::Reply;
 
 impl Tenant {
     /// A node is dead: what it held here is gone at once, and soon in the store.
-    pub(crate) fn node_died(&mut self, env: &Env<'_>, boot: BootId) {
+    pub(crate) fn node_evicted(&mut self, env: &Env<'_>, boot: BootId) {
         let ctx = TenantContext::new(env, &self.receipts, &self.limits);
         let bots = self.bots.held_by(boot);
         let had_conns = self.members.remove_node(boot, env.unix_ms);
         if bots.is_empty() && !had_conns {
             return;
         }
-        self.directory.expire_soon(&ctx);
+        self.directory.release_evicted_soon(&ctx);
         for id in bots {
             if let Some(bot) = self.bots.lose_home(&id, env.unix_ms) {
                 self.presence.changed(&bot.details.info, env.now_ms);

@@ -40,7 +40,7 @@ impl Tenant {
                 self.directory.released(&ctx, *release, &reply, fx);
             }
             (PendingQuery::Assert(step), reply) => self.reasserted(env, *step, reply, fx),
-            (PendingQuery::Expire, reply) => self.directory.expired(&ctx, &reply),
+            (PendingQuery::ReleaseEvicted, reply) => self.directory.evicted_released(&ctx, &reply),
         }
     }
 

@@ -1,5 +1,5 @@
 //! GHO-1: a node that beats no more is gone from every healthy view within 8 s of its healthy time;
-//! and nobody who beats is ever buried, whatever stops, fails or is lost around it.
+//! and nobody who beats is ever evicted, whatever stops, fails or is lost around it.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -50,7 +50,7 @@ fn a_stopped_node_is_buried_by_the_others_once() {
         world.run(op);
     }
     world.heal();
-    assert_eq!((world.burials, world.rebirths), (1, 0));
+    assert_eq!((world.evictions, world.rejoins), (1, 0));
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_node_paused_for_20_s_is_buried_and_comes_back_under_a_new_boot_id() {
         world.run(op);
     }
     world.heal();
-    assert_eq!((world.burials, world.rebirths), (1, 1));
+    assert_eq!((world.evictions, world.rejoins), (1, 1));
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn all_paused_at_once_bury_nobody() {
     }
     world.run(Op::Pass(40_000));
     world.heal();
-    assert_eq!((world.burials, world.rebirths), (0, 0));
+    assert_eq!((world.evictions, world.rejoins), (0, 0));
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn an_outage_and_lost_data_bury_nobody() {
         world.run(op);
     }
     world.heal();
-    assert_eq!((world.burials, world.rebirths), (0, 0));
+    assert_eq!((world.evictions, world.rejoins), (0, 0));
 }
 
 #[test]
@@ -106,5 +106,5 @@ fn a_failover_that_brings_the_dead_back_is_undone() {
         world.run(op);
     }
     world.heal();
-    assert!(world.burials >= 2, "the former life is buried again");
+    assert!(world.evictions >= 2, "the former life is evicted again");
 }

@@ -51,7 +51,7 @@ impl World {
         panic!("it is not asked within ten seconds");
     }
 
-    /// The second of three nodes was buried.
+    /// The second of three nodes was evicted.
     fn bury_other(&mut self) {
         let mut nodes = Nodes::clone(&self.nodes);
         nodes.peers.remove(&OTHER);
@@ -254,7 +254,7 @@ fn what_a_dead_node_left_is_released_although_the_store_refused_at_first() {
     w.far_conn(OTHER, "desk");
     w.bury_other();
     w.prompt = false;
-    w.shard(ShardInput::NodeDied(OTHER));
+    w.shard(ShardInput::NodeEvicted(OTHER));
     for refuse in [true, true, false] {
         w.answer_until(|ask| matches!(ask, Ask::Reap { .. }));
         w.answer(&alice(), refuse);

@@ -16,7 +16,7 @@ use crate::node_machine::{Event, Machine};
 pub const NODES: usize = 3;
 /// GHO-1: for how much healthy time a view may still hold who beats no more, milliseconds.
 const GHOST_MS: Millis = 8000;
-/// How long everybody must have missed a beat before a burial, milliseconds: the six seconds, less
+/// How long everybody must have missed a beat before an eviction, milliseconds: the six seconds, less
 /// one slow answer.
 const SILENCE_MS: Millis = 4000;
 /// After this a question counts as unanswered, milliseconds.
@@ -68,10 +68,10 @@ pub struct World {
     beaten_ms: BTreeMap<BootId, Millis>,
     /// When each boot last beat again after a silence.
     woke_ms: BTreeMap<BootId, Millis>,
-    /// Who was buried, or is so new that a failover threw its entry away: dead for good.
+    /// Who was evicted, or is so new that a failover threw its entry away: dead for good.
     vanished: BTreeSet<BootId>,
-    pub burials: usize,
-    pub rebirths: usize,
+    pub evictions: usize,
+    pub rejoins: usize,
 }
 
 impl World {
@@ -89,8 +89,8 @@ impl World {
             beaten_ms: BTreeMap::new(),
             woke_ms: BTreeMap::new(),
             vanished: BTreeSet::new(),
-            burials: 0,
-            rebirths: 0,
+            evictions: 0,
+            rejoins: 0,
         };
         for i in 0..NODES {
             let name = format!("node-{i}");
@@ -262,9 +262,9 @@ impl World {
                     let known = self.machines[i].gone.contains(&boot);
                     assert!(!known, "{boot} came back on node {i}");
                 }
-                NodeEffect::Gone(boot) => self.on_gone(i, boot),
-                NodeEffect::Reborn { old, .. } => {
-                    self.rebirths += 1;
+                NodeEffect::Evicted(boot) => self.on_evicted(i, boot),
+                NodeEffect::Rejoined { old, .. } => {
+                    self.rejoins += 1;
                     assert!(self.vanished.contains(&old), "{old} was there");
                     self.machines[i].gone.insert(old);
                 }
@@ -313,11 +313,11 @@ impl World {
                 self.beaten_ms.insert(*boot, self.now_ms);
             }
             (NodeAsk::Bury { boot, .. }, NodeReply::Bury(true)) => {
-                self.burials += 1;
+                self.evictions += 1;
                 let again = self.vanished.contains(boot) || self.machines[i].gone.contains(boot);
                 assert!(
                     again || self.silent_ms(*boot) >= SILENCE_MS,
-                    "node {i} buried {boot}"
+                    "node {i} evicted {boot}"
                 );
                 self.vanished.insert(*boot);
             }
@@ -326,7 +326,7 @@ impl World {
         reply
     }
 
-    fn on_gone(&mut self, i: usize, boot: BootId) {
+    fn on_evicted(&mut self, i: usize, boot: BootId) {
         let silent = self.silent_ms(boot) >= SILENCE_MS;
         // It was, when the store was read; the answer took its time.
         let woke_ms = self.woke_ms.get(&boot).copied().unwrap_or_default();

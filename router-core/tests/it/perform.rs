@@ -279,8 +279,9 @@ fn tenant_of(input: &ShardInput) -> Option<TenantId> {
         ShardInput::Inbound(envelope) => Some(envelope.tenant.clone()),
         ShardInput::Settled { receipt, .. } => Some(receipt.tenant().clone()),
         ShardInput::Decided { parcel, .. } => Some(parcel.tenant().clone()),
-        ShardInput::NodeDied(_) | ShardInput::Rejoined | ShardInput::Resync | ShardInput::Wake => {
-            None
-        }
+        ShardInput::NodeEvicted(_)
+        | ShardInput::Rejoined
+        | ShardInput::Resync
+        | ShardInput::Wake => None,
     }
 }

@@ -132,7 +132,7 @@ impl Machine {
         let now_ms = self.clock(outside);
         if let Some(ack) = &packet.ack {
             if ack.buried {
-                self.node_input(outside, NodeInput::Buried);
+                self.node_input(outside, NodeInput::Evicted);
             }
             let mut out = Outcomes::new();
             if let Some(lane) = self.lane(src) {

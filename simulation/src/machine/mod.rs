@@ -223,7 +223,7 @@ impl Machine {
     /// After every arrival: what sessions are owed, what lanes have, when to wake again.
     fn rest(&mut self, outside: &mut Outside) {
         for boot in std::mem::take(&mut self.met) {
-            self.node_input(outside, NodeInput::Met(boot));
+            self.node_input(outside, NodeInput::Discovered(boot));
         }
         self.talk(outside);
         self.pump_lanes(outside);
@@ -272,14 +272,14 @@ impl Machine {
                     .trace(now_ms, || format!("node {machine} sees {boot}"));
                 self.lane(boot);
             }
-            NodeEffect::Gone(boot) => {
+            NodeEffect::Evicted(boot) => {
                 outside
                     .onlooker
                     .trace(now_ms, || format!("node {machine}: {boot} is gone"));
                 self.bury_lane(outside, boot);
-                self.all_shards(outside, || ShardInput::NodeDied(boot));
+                self.all_shards(outside, || ShardInput::NodeEvicted(boot));
             }
-            NodeEffect::Reborn { old, new } => {
+            NodeEffect::Rejoined { old, new } => {
                 outside
                     .onlooker
                     .trace(now_ms, || format!("node {machine} was {old}, is {new}"));

@@ -1,4 +1,4 @@
-//! Standing still, burial, and that it is final.
+//! Standing still, eviction, and that it is final.
 
 use super::*;
 
@@ -12,10 +12,10 @@ fn an_unchanged_beat_is_suspect_after_3_s_and_buried_after_6() {
     assert_eq!(rig.state_of(X), Some(PeerState::Suspect));
     assert!(rig.did(&NodeEffect::ViewChanged));
     rig.pass(2000);
-    assert_eq!((rig.unchanged_ms(X), rig.buried()), (5000, 0));
+    assert_eq!((rig.unchanged_ms(X), rig.evictions()), (5000, 0));
     assert!(rig.node.view().is_live(X));
     rig.pass(1000);
-    assert!(rig.did(&NodeEffect::Gone(X)) && rig.node.view().is_dead(X));
+    assert!(rig.did(&NodeEffect::Evicted(X)) && rig.node.view().is_dead(X));
     assert!(!rig.node.view().is_live(X));
     assert_eq!(rig.store.beat_of(X), None);
 }
@@ -33,7 +33,7 @@ fn a_beat_that_moves_again_is_live_again() {
         (Some(PeerState::Live), 0)
     );
     rig.pass(5000);
-    assert_eq!(rig.buried(), 0);
+    assert_eq!(rig.evictions(), 0);
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn a_beat_before_the_burial_saves() {
     let ask = rig.take_beat();
     let reply = rig.execute(&ask);
     let fx = rig.raw(NodeInput::Answered { ask, reply });
-    let ask = the_ask(&fx, is_bury);
+    let ask = the_ask(&fx, is_eviction);
     rig.beat(X);
     let reply = rig.execute(&ask);
     assert_eq!(reply, NodeReply::Bury(false));
@@ -53,7 +53,7 @@ fn a_beat_before_the_burial_saves() {
     assert!(rig.node.view().is_live(X), "false says nothing yet");
     rig.pass(1000);
     assert_eq!(rig.state_of(X), Some(PeerState::Live));
-    assert!(!rig.did(&NodeEffect::Gone(X)));
+    assert!(!rig.did(&NodeEffect::Evicted(X)));
 }
 
 #[test]
@@ -61,18 +61,18 @@ fn a_burial_that_was_lost_is_asked_for_again() {
     let mut rig = Rig::with_x();
     rig.beating.clear();
     rig.fate = |ask| {
-        if is_bury(ask) {
+        if is_eviction(ask) {
             Fate::Lost
         } else {
             Fate::Answered
         }
     };
     rig.pass(8000);
-    assert!(!rig.did(&NodeEffect::Gone(X)));
-    assert_eq!(rig.buried(), 9, "at 6 s, then four times a second");
+    assert!(!rig.did(&NodeEffect::Evicted(X)));
+    assert_eq!(rig.evictions(), 9, "at 6 s, then four times a second");
     rig.fate = |_| Fate::Answered;
     rig.pass(1000);
-    assert!(rig.did(&NodeEffect::Gone(X)));
+    assert!(rig.did(&NodeEffect::Evicted(X)));
 }
 
 #[test]
@@ -80,16 +80,19 @@ fn a_burial_whose_answer_was_lost_is_seen_in_the_next_beats() {
     let mut rig = Rig::with_x();
     rig.beating.clear();
     rig.fate = |ask| {
-        if is_bury(ask) {
+        if is_eviction(ask) {
             Fate::AnswerLost
         } else {
             Fate::Answered
         }
     };
     rig.pass(6000);
-    assert!(!rig.did(&NodeEffect::Gone(X)));
+    assert!(!rig.did(&NodeEffect::Evicted(X)));
     rig.pass(1000);
-    assert_eq!((rig.buried(), rig.did(&NodeEffect::Gone(X))), (1, true));
+    assert_eq!(
+        (rig.evictions(), rig.did(&NodeEffect::Evicted(X))),
+        (1, true)
+    );
 }
 
 #[test]
@@ -100,14 +103,14 @@ fn whom_another_buried_first_is_gone_soon() {
     rig.now_ms += 1000;
     let ask = rig.take_beat();
     let reply = rig.execute(&ask);
-    let ask = the_ask(&rig.raw(NodeInput::Answered { ask, reply }), is_bury);
+    let ask = the_ask(&rig.raw(NodeInput::Answered { ask, reply }), is_eviction);
     assert_eq!(rig.execute(&ask), NodeReply::Bury(true), "the other's");
     let reply = rig.execute(&ask);
     rig.give(NodeInput::Answered { ask, reply });
-    assert!(!rig.did(&NodeEffect::Gone(X)));
+    assert!(!rig.did(&NodeEffect::Evicted(X)));
     rig.pass(LOOK_AGAIN_MS);
     assert!(
-        rig.did(&NodeEffect::Gone(X)),
+        rig.did(&NodeEffect::Evicted(X)),
         "GHO-1: a second would be too late"
     );
 }
@@ -120,8 +123,8 @@ fn whom_another_buries_is_gone() {
     rig.store
         .execute(rig.now_ms, &NodeAsk::Bury { boot: X, beat });
     rig.pass(1000);
-    assert!(rig.did(&NodeEffect::Gone(X)) && rig.node.view().is_dead(X));
-    assert_eq!(rig.buried(), 0);
+    assert!(rig.did(&NodeEffect::Evicted(X)) && rig.node.view().is_dead(X));
+    assert_eq!(rig.evictions(), 0);
 }
 
 #[test]
@@ -135,9 +138,9 @@ fn a_buried_boot_never_returns() {
         rig.beat(X);
         rig.pass(1000);
         assert!(rig.node.view().is_dead(X) && !rig.node.view().is_live(X));
-        assert_eq!(rig.store.beat_of(X), None, "it is buried again");
+        assert_eq!(rig.store.beat_of(X), None, "it is_evictioned again");
     }
-    assert!(!rig.did(&NodeEffect::Joined(X)) && !rig.did(&NodeEffect::Gone(X)));
+    assert!(!rig.did(&NodeEffect::Joined(X)) && !rig.did(&NodeEffect::Evicted(X)));
 }
 
 #[test]

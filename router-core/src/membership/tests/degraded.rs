@@ -1,4 +1,4 @@
-//! Who was cut off or stopped buries nobody.
+//! Who was cut off or stopped evicts nobody.
 
 use super::*;
 
@@ -47,7 +47,7 @@ fn who_was_stopped_for_20_s_buries_nobody() {
     rig.give(NodeInput::Answered { ask, reply });
     rig.pass(5500);
     assert!(!rig.node.view().degraded);
-    assert_eq!((rig.buried(), rig.unchanged_ms(X)), (0, 5000));
+    assert_eq!((rig.evictions(), rig.unchanged_ms(X)), (0, 5000));
 }
 
 #[test]
@@ -95,9 +95,9 @@ fn after_an_outage_nobody_buries_anybody() {
     rig.fate = |_| Fate::Answered;
     rig.pass(6000);
     assert!(!rig.node.view().degraded);
-    assert_eq!((rig.buried(), rig.unchanged_ms(X)), (0, 5000));
+    assert_eq!((rig.evictions(), rig.unchanged_ms(X)), (0, 5000));
     rig.pass(1000);
-    assert!(rig.did(&NodeEffect::Gone(X)));
+    assert!(rig.did(&NodeEffect::Evicted(X)));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_deaf_node_is_degraded_after_2_s_and_buries_nobody() {
     rig.pass(1);
     assert!(rig.node.view().degraded);
     rig.pass(20_000);
-    assert_eq!((rig.buried(), rig.unchanged_ms(X)), (0, 0));
+    assert_eq!((rig.evictions(), rig.unchanged_ms(X)), (0, 0));
     let number = rig.now_ms - 20_001;
     rig.raw(NodeInput::Probe { number });
     rig.pass(1000);
@@ -185,16 +185,16 @@ fn not_even_the_dead_are_buried_again_while_degraded() {
     let mut rig = Rig::with_x();
     rig.beating.clear();
     rig.pass(6000);
-    assert_eq!(rig.buried(), 1);
+    assert_eq!(rig.evictions(), 1);
     rig.probes_return = false;
     rig.pass(3000);
     rig.beat(X);
     rig.pass(1000);
     assert!(rig.node.view().is_dead(X));
-    assert_eq!(rig.buried(), 1);
+    assert_eq!(rig.evictions(), 1);
     rig.probes_return = true;
     rig.pass(2000);
-    assert_eq!(rig.buried(), 2);
+    assert_eq!(rig.evictions(), 2);
 }
 
 #[test]

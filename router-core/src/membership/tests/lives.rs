@@ -1,4 +1,4 @@
-//! Lost data, and being buried oneself.
+//! Lost data, and being evicted oneself.
 
 use super::*;
 
@@ -25,14 +25,17 @@ fn a_changed_generation_starts_the_counts_anew_and_buries_nobody() {
         (rig.unchanged_ms(Y), rig.state_of(Y)),
         (5000, Some(PeerState::Suspect))
     );
-    assert!(!rig.did(&NodeEffect::Gone(Y)) && rig.buried() == 0);
+    assert!(!rig.did(&NodeEffect::Evicted(Y)) && rig.evictions() == 0);
     rig.pass(1000);
-    assert!(rig.did(&NodeEffect::Gone(Y)), "it did not come back");
-    assert_eq!((rig.buried(), rig.state_of(X)), (0, Some(PeerState::Live)));
+    assert!(rig.did(&NodeEffect::Evicted(Y)), "it did not come back");
+    assert_eq!(
+        (rig.evictions(), rig.state_of(X)),
+        (0, Some(PeerState::Live))
+    );
     rig.beat(Y);
     rig.pass(1000);
     assert!(
-        rig.node.view().is_dead(Y) && rig.buried() == 1,
+        rig.node.view().is_dead(Y) && rig.evictions() == 1,
         "it came back too late"
     );
 }
@@ -67,7 +70,7 @@ fn a_buried_node_goes_on_under_a_new_boot_id() {
         .execute(rig.now_ms, &NodeAsk::Bury { boot: old, beat });
     rig.pass(1000);
     let new = rig.node.view().own;
-    assert!(new != old && rig.did(&NodeEffect::Reborn { old, new }));
+    assert!(new != old && rig.did(&NodeEffect::Rejoined { old, new }));
     let view = rig.node.view();
     assert!(view.is_dead(old) && !view.is_live(old) && view.is_live(new));
     assert_eq!((view.others(), view.degraded), (1, false));
@@ -79,7 +82,7 @@ fn a_buried_node_goes_on_under_a_new_boot_id() {
     rig.effects.clear();
     rig.pass(20_000);
     assert_eq!(rig.node.view().own, new);
-    assert!(!rig.did(&NodeEffect::Gone(X)));
+    assert!(!rig.did(&NodeEffect::Evicted(X)));
 }
 
 #[test]
@@ -87,13 +90,13 @@ fn who_is_told_that_it_is_buried_asks_soon() {
     let mut rig = Rig::with_x();
     let old = rig.node.view().own;
     rig.pass(100);
-    rig.give(NodeInput::Buried);
+    rig.give(NodeInput::Evicted);
     rig.pass(LOOK_AGAIN_MS);
     assert_eq!(rig.node.view().own, old, "the store says no such thing");
     let beat = rig.store.beat_of(old).unwrap();
     rig.store
         .execute(rig.now_ms, &NodeAsk::Bury { boot: old, beat });
-    rig.give(NodeInput::Buried);
+    rig.give(NodeInput::Evicted);
     rig.pass(LOOK_AGAIN_MS);
     assert_ne!(rig.node.view().own, old);
 }
@@ -136,5 +139,5 @@ fn its_own_burial_does_not_put_off_anothers() {
     rig.store
         .execute(rig.now_ms, &NodeAsk::Bury { boot: old, beat });
     rig.pass(1000);
-    assert!(rig.node.view().is_dead(old) && rig.did(&NodeEffect::Gone(X)));
+    assert!(rig.node.view().is_dead(old) && rig.did(&NodeEffect::Evicted(X)));
 }

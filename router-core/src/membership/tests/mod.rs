@@ -152,8 +152,8 @@ impl Rig {
         self.effects.iter().filter(is_it).count()
     }
 
-    fn buried(&self) -> usize {
-        self.asked(is_bury)
+    fn evictions(&self) -> usize {
+        self.asked(is_eviction)
     }
 }
 
@@ -186,7 +186,7 @@ fn the_ask(fx: &[NodeEffect], which: fn(&NodeAsk) -> bool) -> NodeAsk {
     ask
 }
 
-fn is_bury(ask: &NodeAsk) -> bool {
+fn is_eviction(ask: &NodeAsk) -> bool {
     matches!(ask, NodeAsk::Bury { .. })
 }
 

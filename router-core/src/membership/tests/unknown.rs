@@ -7,28 +7,32 @@ fn who_is_named_and_does_not_beat_is_dead_after_two_looks() {
     let mut rig = Rig::with_x();
     rig.pass(100);
     let beats = rig.asked(is_beat);
-    rig.give(NodeInput::Met(Y));
+    rig.give(NodeInput::Discovered(Y));
     rig.pass(LOOK_AGAIN_MS);
     assert_eq!(rig.asked(is_beat), beats + 1, "it looks soon");
-    assert!(!rig.did(&NodeEffect::Gone(Y)), "once is not enough");
+    assert!(!rig.did(&NodeEffect::Evicted(Y)), "once is not enough");
     rig.pass(BEAT_MS);
-    assert!(rig.did(&NodeEffect::Gone(Y)) && rig.node.view().is_dead(Y));
-    assert_eq!(rig.buried(), 0, "there is nothing to remove in the store");
+    assert!(rig.did(&NodeEffect::Evicted(Y)) && rig.node.view().is_dead(Y));
+    assert_eq!(
+        rig.evictions(),
+        0,
+        "there is nothing to remove in the store"
+    );
     rig.effects.clear();
-    rig.give(NodeInput::Met(Y));
+    rig.give(NodeInput::Discovered(Y));
     rig.pass(3000);
-    assert!(!rig.did(&NodeEffect::Gone(Y)), "that is known");
+    assert!(!rig.did(&NodeEffect::Evicted(Y)), "that is known");
 }
 
 #[test]
 fn who_is_named_and_beats_is_a_new_node() {
     let mut rig = Rig::with_x();
     rig.beating.insert(Y);
-    rig.give(NodeInput::Met(Y));
+    rig.give(NodeInput::Discovered(Y));
     rig.pass(LOOK_FOR_NEW_MS);
     assert!(rig.did(&NodeEffect::Joined(Y)));
     rig.pass(5000);
-    assert!(!rig.did(&NodeEffect::Gone(Y)));
+    assert!(!rig.did(&NodeEffect::Evicted(Y)));
 }
 
 #[test]
@@ -36,8 +40,8 @@ fn who_is_named_often_is_not_looked_for_more_often() {
     let mut rig = Rig::with_x();
     let beats = rig.asked(is_beat);
     for _ in 0..100 {
-        rig.give(NodeInput::Met(Y));
-        rig.give(NodeInput::Met(X));
+        rig.give(NodeInput::Discovered(Y));
+        rig.give(NodeInput::Discovered(X));
         rig.pass(10);
     }
     assert!(rig.asked(is_beat) <= beats + 2);
@@ -46,24 +50,24 @@ fn who_is_named_often_is_not_looked_for_more_often() {
 #[test]
 fn after_a_loss_of_data_it_has_time_to_say_that_it_lives() {
     let mut rig = Rig::with_x();
-    rig.give(NodeInput::Met(Y));
+    rig.give(NodeInput::Discovered(Y));
     // The first to beat chooses the generation: now this node does.
     rig.beating.clear();
     rig.store = NodesModel::default();
     rig.pass(5000);
-    assert!(rig.did(&NodeEffect::GenerationChanged) && !rig.did(&NodeEffect::Gone(Y)));
+    assert!(rig.did(&NodeEffect::GenerationChanged) && !rig.did(&NodeEffect::Evicted(Y)));
     rig.pass(3000);
-    assert!(rig.did(&NodeEffect::Gone(Y)));
+    assert!(rig.did(&NodeEffect::Evicted(Y)));
 }
 
 #[test]
 fn nobody_is_judged_while_degraded() {
     let mut rig = Rig::with_x();
     rig.give(NodeInput::LinkDown);
-    rig.give(NodeInput::Met(Y));
+    rig.give(NodeInput::Discovered(Y));
     rig.pass(10_000);
-    assert!(!rig.did(&NodeEffect::Gone(Y)));
+    assert!(!rig.did(&NodeEffect::Evicted(Y)));
     rig.give(NodeInput::LinkUp);
     rig.pass(3000);
-    assert!(rig.did(&NodeEffect::Gone(Y)));
+    assert!(rig.did(&NodeEffect::Evicted(Y)));
 }

@@ -33,7 +33,7 @@ impl Directory {
         self.wake_healing(ctx, fx);
         if self.dead.take_due(now_ms) {
             let dead = ctx.env.nodes.dead.clone();
-            self.ask(ctx, Ask::Reap { dead }, PendingQuery::Expire, fx);
+            self.ask(ctx, Ask::Reap { dead }, PendingQuery::ReleaseEvicted, fx);
         }
     }
 
@@ -105,17 +105,17 @@ impl Directory {
     }
 
     /// Has the store release soon what dead nodes held.
-    pub fn expire_soon(&mut self, ctx: &TenantContext<'_>) {
+    pub fn release_evicted_soon(&mut self, ctx: &TenantContext<'_>) {
         // At a random time, so that the first of the nodes does it for all.
         let wait_ms = 100 + (ctx.env.jitter_of(ctx.id) * 900.0) as Millis;
-        self.dead.expire_at(ctx.env.now_ms + wait_ms);
+        self.dead.release_at(ctx.env.now_ms + wait_ms);
     }
 
     /// Asks the store again if it did not release what dead nodes held: nothing else repeats that
     /// request.
-    pub fn expired(&mut self, ctx: &TenantContext<'_>, reply: &Reply) {
+    pub fn evicted_released(&mut self, ctx: &TenantContext<'_>, reply: &Reply) {
         if *reply != Reply::Done {
-            self.expire_soon(ctx);
+            self.release_evicted_soon(ctx);
         }
     }
 }

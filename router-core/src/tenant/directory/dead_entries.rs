@@ -11,7 +11,7 @@ use crate::membership::Nodes;
 #[derive(Debug, Default)]
 pub(super) struct DeadEntries {
     /// When to have the store release what dead nodes held.
-    expire_ms: Option<Millis>,
+    release_ms: Option<Millis>,
     /// Nodes with entries that this one did not know when it saw them.
     unknown: BTreeSet<BootId>,
 }
@@ -31,16 +31,16 @@ impl DeadEntries {
     }
 
     /// Has the store release what dead nodes held, in a while.
-    pub fn expire_at(&mut self, at_ms: Millis) {
-        self.expire_ms.get_or_insert(at_ms);
+    pub fn release_at(&mut self, at_ms: Millis) {
+        self.release_ms.get_or_insert(at_ms);
     }
 
     /// Whether the store is to be asked for that now.
     pub fn take_due(&mut self, now_ms: Millis) -> bool {
-        self.expire_ms.take_if(|at_ms| now_ms >= *at_ms).is_some()
+        self.release_ms.take_if(|at_ms| now_ms >= *at_ms).is_some()
     }
 
     pub fn next_wakeup(&self) -> Millis {
-        self.expire_ms.unwrap_or(Millis::MAX)
+        self.release_ms.unwrap_or(Millis::MAX)
     }
 }

@@ -16,7 +16,7 @@ pub(in crate::tenant) enum PendingQuery {
     Claim(BotId),
     Release(Box<Release>),
     Assert(Box<PendingAssert>),
-    Expire,
+    ReleaseEvicted,
 }
 
 impl PendingQuery {
@@ -27,7 +27,7 @@ impl PendingQuery {
             | PendingQuery::Claim(_)
             | PendingQuery::Release(_)
             | PendingQuery::Assert(_) => true,
-            PendingQuery::Load | PendingQuery::Version | PendingQuery::Expire => false,
+            PendingQuery::Load | PendingQuery::Version | PendingQuery::ReleaseEvicted => false,
         }
     }
 }
