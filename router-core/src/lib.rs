@@ -1,4 +1,4 @@
-//! Floor 1: tenant-isolated routing as pure state machines.
+//! Layer 1: tenant-isolated routing as pure state machines.
 //!
 //! State in, effects out. No clock, no randomness, no I/O, no lock, no async: time and entropy
 //! arrive with every input, and what must be done leaves as an [effect](effect).

@@ -1,4 +1,4 @@
-//! Each row of the error table that this version says, and each close code that floor 1 gives, is
+//! Each row of the error table that this version says, and each close code that layer 1 gives, is
 //! provoked once.
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! BND-1: every limit that floor 1 keeps, at it and above it; floods of each kind.
+//! BND-1: every limit that layer 1 keeps, at it and above it; floods of each kind.
 
 use protocol::limits::{DEDUPE_MS, LIST_BYTES_MAX, LIST_MAX, PRESENCE_FLUSH_MS};
 use protocol::{CloseCode, Limits};

@@ -1,4 +1,4 @@
-//! The machines of floor 1 through their boundary: inputs in, effects out.
+//! The machines of layer 1 through their boundary: inputs in, effects out.
 //!
 //! | file | holds |
 //! | --- | --- |
