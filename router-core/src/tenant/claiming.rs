@@ -16,7 +16,7 @@ use super::bots::claims::{ClaimKind, ClaimPlace, ClaimQueue, ClaimStep};
 use super::context::TenantContext;
 use super::directory::queries::PendingQuery;
 use crate::effect::TenantEffects;
-use crate::env::Env;
+use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::request::Registration;
 use crate::store::{Ask, BotRecord, Claim, Fence, Holder, Reply};
@@ -225,15 +225,7 @@ impl Tenant {
                 Reply::Claimed { epoch, since_ms },
             ) => {
                 let asked = is_asked.then_some(step.id);
-                let info = BotInfo {
-                    status: BotState::Online,
-                    since: since_ms,
-                    ..registration.info
-                };
-                let registration = Registration {
-                    info,
-                    ..registration
-                };
+                let registration = online(registration, since_ms);
                 let fence = Fence {
                     conn: step.conn_id,
                     epoch,
@@ -264,5 +256,17 @@ impl Tenant {
             ) => ErrorCode::Internal,
         };
         fx.refuse(step.conn, step.id.as_ref(), Refusal::from(code));
+    }
+}
+
+/// What is registered, as others see it from now on.
+fn online(registration: Registration, since_ms: Millis) -> Registration {
+    Registration {
+        info: BotInfo {
+            status: BotState::Online,
+            since: since_ms,
+            ..registration.info
+        },
+        ..registration
     }
 }

@@ -1,7 +1,7 @@
 //! What follows when a bot gets a home, loses it, or is taken off the list.
 
 use protocol::presence::{BotInfo, BotRegistered, BotState, BotUnregistered, UnregisterReason};
-use protocol::{Answer, BotId, CloseCode, ErrorCode, FrameId, Refusal};
+use protocol::{Answer, BotId, CloseCode, ErrorCode, FrameId};
 
 use super::Tenant;
 use super::bots::bot::{Bot, Home};
@@ -34,8 +34,7 @@ impl Tenant {
         let known = self.bots.get(bot.as_str());
         if known.is_some_and(|known| known.details.epoch > epoch) {
             if let Some(id) = asked {
-                let refusal = Refusal::from(ErrorCode::StoreUnavailable);
-                fx.refuse(claimant, id.as_ref(), refusal);
+                fx.refuse(claimant, id.as_ref(), ErrorCode::StoreUnavailable.into());
             }
             return;
         }
@@ -43,12 +42,13 @@ impl Tenant {
         // was told so, and must not become its home again silently.
         let conn = self.members.connection(claimant);
         let is_home = conn.is_some_and(|conn| asked.is_some() || conn.bots.contains(&bot));
+        let holder = Holder {
+            boot: env.nodes.own,
+            conn: fence.conn,
+        };
         let record = BotRecord {
             info: info.clone(),
-            holder: Some(Holder {
-                boot: env.nodes.own,
-                conn: fence.conn,
-            }),
+            holder: Some(holder),
             epoch,
             instance,
         };

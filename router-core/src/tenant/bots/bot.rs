@@ -57,6 +57,12 @@ impl Bot {
         instance.is_some() && self.details.instance.as_ref() == instance
     }
 
+    /// Whether another process than its present one takes it with a claim.
+    pub fn is_contested_by(&self, epoch: u64, instance: Option<&SmolStr>) -> bool {
+        let is_other_claim = self.home.is_some() && self.details.epoch != epoch;
+        is_other_claim && !self.is_same_instance(instance)
+    }
+
     /// What the store is told of it, with this home.
     pub fn record(&self, holder: Holder) -> BotRecord {
         BotRecord {

@@ -1,5 +1,6 @@
 //! Where a bot is at home: what follows for the list, for presence and for its connection.
 
+use protocol::BotId;
 use protocol::presence::{BotInfo, BotState};
 
 use super::Bots;
@@ -41,46 +42,45 @@ impl Bots {
             old.as_ref().is_none_or(|old| old.details.epoch <= epoch),
             "the epoch of {id} went back to {epoch}"
         );
-        let is_told = old
-            .as_ref()
-            .is_some_and(|old| is_told_alike(&old.details.info, &info));
-        if !is_told {
+        let known = old.as_ref().map(|old| &old.details.info);
+        if known.is_none_or(|known| !is_told_alike(known, &info)) {
             presence.changed(&info, env.now_ms);
         }
-        let is_contest = old.as_ref().is_some_and(|old| {
-            let both = old.home.is_some() && home.is_some();
-            both && old.details.epoch != epoch && !old.is_same_instance(instance.as_ref())
-        });
+        let is_contest = old
+            .as_ref()
+            .is_some_and(|old| home.is_some() && old.is_contested_by(epoch, instance.as_ref()));
         let before = old.as_ref().and_then(Bot::here);
         let mut takeovers = old.map(|old| old.details.takeovers).unwrap_or_default();
         if is_contest {
             takeovers.count(env.now_ms);
         }
-        let details = BotDetails {
+        let details = Box::new(BotDetails {
             info: info.into(),
             epoch,
             instance,
             takeovers,
-        };
-        let bot = Bot {
-            home,
-            details: Box::new(details),
-        };
+        });
+        let bot = Bot { home, details };
         let after = bot.here();
         self.listed.insert(id.clone(), bot);
         if let Some(conn) = after.and_then(|key| members.connection_mut(key)) {
             conn.bots.insert(id.clone());
             conn.watch.unwatch_all();
         }
-        match (before, after) {
-            (None, Some(home)) => {
-                let fact = Fact::BotOnline(Box::new((home, id)));
-                fx.push(TenantEffect::Note(fact));
-            }
-            (Some(_), None) => fx.push(TenantEffect::Note(Fact::BotOffline)),
-            (None, None) | (Some(_), Some(_)) => {}
-        }
+        note_change(id, before, after, fx);
         before.filter(|_| before != after)
+    }
+}
+
+/// Notes that a bot came to this node, or left it.
+fn note_change(id: BotId, before: Option<ConnKey>, after: Option<ConnKey>, fx: &mut TenantEffects) {
+    match (before, after) {
+        (None, Some(home)) => {
+            let fact = Fact::BotOnline(Box::new((home, id)));
+            fx.push(TenantEffect::Note(fact));
+        }
+        (Some(_), None) => fx.push(TenantEffect::Note(Fact::BotOffline)),
+        (None, None) | (Some(_), Some(_)) => {}
     }
 }
 

@@ -13,7 +13,7 @@ use super::pending::{MessageOrigin, PendingDelivery, RemoteBot, SentMessage};
 use super::wire::{WireCopy, wire_copies};
 use super::{Delivery, DeliveryContext};
 use crate::effect::{Fact, TenantEffect, TenantEffects};
-use crate::env::Millis;
+use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::lane;
 use crate::membership::Peer;
@@ -133,18 +133,8 @@ impl Delivery {
             targets,
             mut nodes,
         } = recipients;
-        // Whoever told us that the bot has moved knows more than this replica.
-        if let Some((old, new)) = held.moved
-            && nodes[..] == [old]
-        {
-            nodes[0] = new;
-        }
-        let is_reachable = |boot: &BootId| {
-            let peer = ctx.env.nodes.peers.get(boot);
-            peer.is_none_or(Peer::is_reachable)
-        };
         let known = nodes.len();
-        nodes.retain(|boot| is_reachable(boot) && *boot != ctx.env.nodes.own);
+        keep_reachable(ctx.env, &mut nodes, held.moved);
         if targets.is_empty() && nodes.is_empty() {
             let code = match known {
                 0 => offline_code(kind),
@@ -244,6 +234,21 @@ impl Delivery {
         enqueue(*last, envelope);
         number
     }
+}
+
+/// Of the nodes that a message goes to, those that can be reached. `moved`: the node that refused it,
+/// and the one that it named instead. Whoever told us that the bot has moved knows more than this
+/// replica.
+fn keep_reachable(env: &Env<'_>, nodes: &mut TargetNodes, moved: Option<(BootId, BootId)>) {
+    if let Some((old, new)) = moved
+        && nodes[..] == [old]
+    {
+        nodes[0] = new;
+    }
+    nodes.retain(|boot| {
+        let peer = env.nodes.peers.get(boot);
+        peer.is_none_or(Peer::is_reachable) && *boot != env.nodes.own
+    });
 }
 
 /// Charges for all places that a message goes to but the first, which it paid before.
