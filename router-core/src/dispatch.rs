@@ -138,8 +138,8 @@ pub fn shard(
                 }
             }
             TenantEffect::Publish { node, parcel } => {
-                if let Err((parcel, settled)) = performer.publish(node, parcel) {
-                    let input = shard::ShardInput::Decided { parcel, settled };
+                if let Err((parcel, outcome)) = performer.publish(node, parcel) {
+                    let input = shard::ShardInput::Decided { parcel, outcome };
                     performer.shard().handle(env, input, &mut fx);
                 }
             }

@@ -41,14 +41,14 @@ pub struct Grant {
     /// Whether a secret other than the first verified it.
     pub(crate) old_secret: bool,
     /// A token's; a key has none. Apart, since two copies of a grant lie with each socket.
-    pub(crate) terms: Option<Arc<Terms>>,
+    pub(crate) terms: Option<Arc<TokenTerms>>,
     pub(crate) tenant: TenantId,
     pub(crate) generation: u64,
 }
 
 /// What a token says that a key does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Terms {
+pub(crate) struct TokenTerms {
     pub(crate) bots: Option<BTreeSet<BotId>>,
     pub(crate) client: ClientId,
     pub(crate) expires_ms: Millis,
@@ -189,7 +189,7 @@ mod tests {
 
     fn grant(scope: Scope, bots: Option<&[&str]>) -> Grant {
         let bots = bots.map(|ids| ids.iter().map(|id| BotId::parse(id).unwrap()).collect());
-        let terms = Terms {
+        let terms = TokenTerms {
             bots,
             client: ClientId::parse("phone").unwrap(),
             expires_ms: 1,

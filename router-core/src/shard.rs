@@ -75,7 +75,7 @@ pub enum ShardInput {
         /// The message.
         parcel: Parcel,
         /// What became of it.
-        settled: LaneOutcome,
+        outcome: LaneOutcome,
     },
     /// Another node was evicted: what it held goes.
     NodeEvicted(BootId),
@@ -200,9 +200,9 @@ impl Shard {
             }
             ShardInput::Inbound(envelope) => self.inbound(env, *envelope, fx),
             ShardInput::Settled { receipt, outcome } => self.settled(env, &receipt, outcome, fx),
-            ShardInput::Decided { parcel, settled } => {
+            ShardInput::Decided { parcel, outcome } => {
                 if let Some(tenant) = self.tenant_mut(parcel.tenant()) {
-                    tenant.decided(env, &parcel, settled, fx);
+                    tenant.decided(env, &parcel, outcome, fx);
                     check_alarm(tenant);
                 }
             }

@@ -46,9 +46,9 @@ impl House {
         self.nodes[from]
             .sender
             .acked(self.world.now_ms, &ack, &mut outcomes);
-        for (parcel, settled) in outcomes {
+        for (parcel, outcome) in outcomes {
             let shard = shard_of(parcel.tenant());
-            self.shard(from, shard, ShardInput::Decided { parcel, settled });
+            self.shard(from, shard, ShardInput::Decided { parcel, outcome });
         }
         Ok(())
     }

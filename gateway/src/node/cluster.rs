@@ -174,9 +174,9 @@ impl Node {
     /// The same, to be [finished](Self::finish) by the caller.
     pub(super) fn tell_remote(&self, outcomes: Outcomes, work: &mut Work) {
         let moment = work.take_moment(self);
-        for (parcel, settled) in outcomes {
+        for (parcel, outcome) in outcomes {
             let index = self.shard_of(parcel.tenant());
-            let input = ShardInput::Decided { parcel, settled };
+            let input = ShardInput::Decided { parcel, outcome };
             self.in_shard(&self.env_at(&moment), index, input, work);
         }
         work.keep(moment);

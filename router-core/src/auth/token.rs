@@ -18,7 +18,7 @@ use sha2::Sha256;
 use super::error::AuthError;
 use super::mac::{mac, unbase64};
 use crate::env::Millis;
-use crate::permit::{Grant, Scope, Terms};
+use crate::permit::{Grant, Scope, TokenTerms};
 
 /// base64url of `{"alg":"HS256","typ":"JWT"}`.
 const HEADER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";
@@ -101,7 +101,7 @@ pub(super) fn grant_of(parts: &TokenParts<'_>, now_ms: Millis) -> Result<Grant, 
     } else {
         latest_s
     };
-    let terms = Terms {
+    let terms = TokenTerms {
         bots: claims.bots,
         client: claims.client,
         expires_ms: ends_s.saturating_mul(1000),

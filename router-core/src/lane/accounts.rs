@@ -19,7 +19,7 @@ pub(super) struct AccountNumber(usize);
 
 /// What a tenant has.
 #[derive(Debug)]
-pub(super) struct Account {
+pub(super) struct LaneAccount {
     tenant: TenantId,
     /// Bytes: of what waits, and of what is not acknowledged.
     pub held: usize,
@@ -29,8 +29,8 @@ pub(super) struct Account {
 
 /// The open accounts.
 #[derive(Debug)]
-pub(super) struct Accounts {
-    open: Slab<Account>,
+pub(super) struct LaneAccounts {
+    open: Slab<LaneAccount>,
     /// By their tenants.
     numbers: HashTable<AccountNumber>,
     keys: TableKeys,
@@ -38,7 +38,7 @@ pub(super) struct Accounts {
     last: Option<AccountNumber>,
 }
 
-impl Accounts {
+impl LaneAccounts {
     /// None. The keys should be random per process.
     pub fn new(keys: HashKeys) -> Self {
         Self {
@@ -72,7 +72,7 @@ impl Accounts {
         match entry {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(place) => {
-                let number = AccountNumber(open.insert(Account {
+                let number = AccountNumber(open.insert(LaneAccount {
                     tenant: tenant.clone(),
                     held: 0,
                     queue: TenantQueue::default(),
@@ -103,16 +103,16 @@ impl Accounts {
     }
 }
 
-impl Index<AccountNumber> for Accounts {
-    type Output = Account;
+impl Index<AccountNumber> for LaneAccounts {
+    type Output = LaneAccount;
 
-    fn index(&self, number: AccountNumber) -> &Account {
+    fn index(&self, number: AccountNumber) -> &LaneAccount {
         &self.open[number.0]
     }
 }
 
-impl IndexMut<AccountNumber> for Accounts {
-    fn index_mut(&mut self, number: AccountNumber) -> &mut Account {
+impl IndexMut<AccountNumber> for LaneAccounts {
+    fn index_mut(&mut self, number: AccountNumber) -> &mut LaneAccount {
         &mut self.open[number.0]
     }
 }
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn an_account_is_its_tenants_until_it_holds_nothing() {
-        let mut accounts = Accounts::new(HashKeys(1, 2));
+        let mut accounts = LaneAccounts::new(HashKeys(1, 2));
         let (a, b) = (accounts.of(&tenant("a")), accounts.of(&tenant("b")));
         assert!(a != b);
         assert_eq!(

@@ -6,7 +6,7 @@ use crate::env::Millis;
 
 /// The timer of the first unacknowledged batch, and what is known to be lost.
 #[derive(Debug, Default)]
-pub(super) struct Retry {
+pub(super) struct LaneRetry {
     /// When the timer fires.
     pub at_ms: Option<Millis>,
     /// How often it fired without progress.
@@ -23,7 +23,7 @@ pub(super) struct Retry {
     pub gap: Option<u64>,
 }
 
-impl Retry {
+impl LaneRetry {
     /// Starts the timer unless it runs: 0.5, 1, 2, 4 s.
     pub fn start(&mut self, now_ms: Millis) {
         let wait_ms = LANE_RESEND_MS << self.tries.min(LANE_RESEND_DOUBLINGS);

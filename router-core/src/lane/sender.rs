@@ -8,18 +8,18 @@ use protocol::limits::{LANE_BATCH_BYTES, LANE_DEADLINE_MS, LANE_VERDICTS_MAX};
 use protocol::{BootId, TenantId};
 
 use super::LaneStatus;
-use super::accounts::{AccountNumber, Accounts};
+use super::accounts::{AccountNumber, LaneAccounts};
 use super::parcel::{LaneOutcome, Outcomes, Parcel, Stream};
 use super::queue::WaitingItem;
-use super::retry::Retry;
+use super::retry::LaneRetry;
 use super::turns::TurnQueue;
-use super::window::Window;
+use super::window::LaneWindow;
 use crate::env::Millis;
 use crate::ids::HashKeys;
 
 /// A parcel that has a number.
 #[derive(Debug)]
-struct Sent {
+struct SentParcel {
     parcel: Parcel,
     pushed_ms: Millis,
     account: AccountNumber,
@@ -34,11 +34,11 @@ pub struct Sender {
     src: BootId,
     dst: BootId,
     generation: u64,
-    window: Window,
-    accounts: Accounts,
+    window: LaneWindow,
+    accounts: LaneAccounts,
     waiting: TurnQueue,
     /// Parcels `acked + 1` to `next_seq - 1`.
-    unacked: VecDeque<Sent>,
+    unacked: VecDeque<SentParcel>,
     acked: u64,
     next_seq: u64,
     /// The next number to publish: below `next_seq` while a lost tail is repeated.
@@ -47,7 +47,7 @@ pub struct Sender {
     ages: BTreeMap<Millis, usize>,
     /// A PUBLISH is unanswered.
     publishing: bool,
-    retry: Retry,
+    retry: LaneRetry,
     /// Best-effort bytes published since the last ack, and since when.
     unheard: (usize, Millis),
     resends: u64,
@@ -61,8 +61,8 @@ impl Sender {
             src,
             dst,
             generation: 1,
-            window: Window::new(),
-            accounts: Accounts::new(keys),
+            window: LaneWindow::new(),
+            accounts: LaneAccounts::new(keys),
             waiting: TurnQueue::default(),
             unacked: VecDeque::new(),
             acked: 0,
@@ -70,7 +70,7 @@ impl Sender {
             cursor: 1,
             ages: BTreeMap::new(),
             publishing: false,
-            retry: Retry::default(),
+            retry: LaneRetry::default(),
             unheard: (0, 0),
             resends: 0,
         }
@@ -194,7 +194,7 @@ impl Sender {
                 Some((account, WaitingItem::Parcel { parcel, pushed_ms })) => {
                     let envelope = parcel.bytes.clone();
                     room = room.saturating_sub(charge(&envelope));
-                    self.unacked.push_back(Sent {
+                    self.unacked.push_back(SentParcel {
                         parcel,
                         pushed_ms,
                         account,

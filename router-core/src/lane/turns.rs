@@ -6,7 +6,7 @@ use bytes::Bytes;
 use protocol::lane::charge;
 use protocol::limits::LANE_TURN_BYTES;
 
-use super::accounts::{AccountNumber, Accounts};
+use super::accounts::{AccountNumber, LaneAccounts};
 use super::parcel::Stream;
 use super::queue::{TenantQueue, WaitingItem};
 
@@ -26,7 +26,12 @@ impl TurnQueue {
     }
 
     /// Appends to the queue of an account.
-    pub fn push(&mut self, accounts: &mut Accounts, account: AccountNumber, waiting: WaitingItem) {
+    pub fn push(
+        &mut self,
+        accounts: &mut LaneAccounts,
+        account: AccountNumber,
+        waiting: WaitingItem,
+    ) {
         self.bytes += charge(waiting.bytes());
         let queue = &mut accounts[account].queue;
         if queue.entries.is_empty() {
@@ -54,7 +59,7 @@ impl TurnQueue {
     /// together arrives together, and is written to its socket at once.
     pub fn pop(
         &mut self,
-        accounts: &mut Accounts,
+        accounts: &mut LaneAccounts,
         room: usize,
     ) -> Option<(AccountNumber, WaitingItem)> {
         let account = *self.turns.front()?;

@@ -4,12 +4,12 @@ use protocol::limits::{LANE_TENANT_SHARE, LANE_WINDOW_BYTES_MAX, LANE_WINDOW_BYT
 
 /// The bytes of a lane: those that wait and those that are not acknowledged.
 #[derive(Debug)]
-pub(super) struct Window {
+pub(super) struct LaneWindow {
     size: usize,
     bytes: usize,
 }
 
-impl Window {
+impl LaneWindow {
     pub fn new() -> Self {
         Self {
             size: LANE_WINDOW_BYTES_MAX,
@@ -63,8 +63,8 @@ mod tests {
 
     const SHARE: usize = LANE_WINDOW_BYTES_MIN / LANE_TENANT_SHARE;
 
-    fn least() -> Window {
-        let mut window = Window::new();
+    fn least() -> LaneWindow {
+        let mut window = LaneWindow::new();
         window.resize(0);
         window
     }

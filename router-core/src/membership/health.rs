@@ -14,7 +14,7 @@ use crate::env::Millis;
 
 /// What is known of the own links. All times Unix milliseconds.
 #[derive(Debug)]
-pub(super) struct Health {
+pub(super) struct LinkHealth {
     link: bool,
     /// When the newest probe that came back was sent.
     heard_ms: Option<Millis>,
@@ -27,7 +27,7 @@ pub(super) struct Health {
     degraded_ms: Option<Millis>,
 }
 
-impl Health {
+impl LinkHealth {
     /// Degraded until the first probe and beat. The link counts as up: a probe will prove it.
     pub(super) fn new(now_ms: Millis) -> Self {
         Self {

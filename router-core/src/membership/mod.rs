@@ -42,7 +42,7 @@ use ulid::Ulid;
 use crate::env::Millis;
 use crate::store::nodes::{Hello, NodeAsk, NodeReply};
 use dead::DeadNodes;
-use health::Health;
+use health::LinkHealth;
 use times::{BEAT_MS, HELLO_MS, LOOK_AGAIN_MS, PROBE_MS};
 use unknown::UnknownNodes;
 
@@ -122,7 +122,7 @@ pub struct Node {
     hello: Hello,
     hello_due_ms: Millis,
     hello_out: bool,
-    health: Health,
+    health: LinkHealth,
     dead: DeadNodes,
     unknown: UnknownNodes,
     /// The generation of the store that has the own entry; `None` if none has yet.
@@ -146,7 +146,7 @@ impl Node {
             hello,
             hello_due_ms: now_ms,
             hello_out: false,
-            health: Health::new(now_ms),
+            health: LinkHealth::new(now_ms),
             dead: DeadNodes::default(),
             unknown: UnknownNodes::default(),
             known_generation: None,

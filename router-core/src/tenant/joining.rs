@@ -13,9 +13,9 @@ use super::Tenant;
 use super::context::TenantContext;
 use super::directory::queries::PendingQuery;
 use super::members::connection::Connection;
-use super::members::newcomers::Newcomer;
+use super::members::newcomers::NewConnection;
 use super::members::survey::as_count;
-use super::presence::watch::Watch;
+use super::presence::watch::BotWatch;
 use crate::effect::{Fact, TenantEffect, TenantEffects};
 use crate::env::Env;
 use crate::ids::ConnKey;
@@ -41,7 +41,7 @@ impl Tenant {
 
     pub(super) fn enter(&mut self, env: &Env<'_>, join: Join, fx: &mut TenantEffects) {
         let ctx = TenantContext::new(env, &self.receipts, &self.limits);
-        let newcomer = Newcomer::new(join);
+        let newcomer = NewConnection::new(join);
         let is_bot = self.bots.reserves(newcomer.client.as_str());
         let name = (&newcomer.client, is_bot);
         if let Err(refusal) = self.members.admit(&ctx, &newcomer.join, name) {
@@ -93,8 +93,14 @@ impl Tenant {
         }
     }
 
-    fn welcome(&mut self, env: &Env<'_>, newcomer: Newcomer, told: bool, fx: &mut TenantEffects) {
-        let Newcomer {
+    fn welcome(
+        &mut self,
+        env: &Env<'_>,
+        newcomer: NewConnection,
+        told: bool,
+        fx: &mut TenantEffects,
+    ) {
+        let NewConnection {
             join,
             client,
             named,
@@ -105,7 +111,7 @@ impl Tenant {
         }
         let watch = match capabilities.presence {
             true => self.presence.watch_all(),
-            false => Watch::default(),
+            false => BotWatch::default(),
         };
         let grant = Grant {
             tenant: self.id().clone(),

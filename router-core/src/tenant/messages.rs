@@ -5,7 +5,7 @@ use protocol::Envelope;
 use super::Tenant;
 use super::delivery::{Delivery, DeliveryContext};
 use super::presence::Presence;
-use super::presence::telling::Audience;
+use super::presence::telling::PresenceAudience;
 use crate::effect::{Outcome, TenantEffects};
 use crate::env::Env;
 use crate::ids::ConnKey;
@@ -43,11 +43,11 @@ impl Tenant {
         &mut self,
         env: &Env<'_>,
         parcel: &Parcel,
-        settled: LaneOutcome,
+        outcome: LaneOutcome,
         fx: &mut TenantEffects,
     ) {
         let (delivery, ctx) = self.delivery(env);
-        delivery.decided(ctx, parcel, settled, fx);
+        delivery.decided(ctx, parcel, outcome, fx);
     }
 
     /// Takes the outcome of a presence delivery.
@@ -80,8 +80,8 @@ impl Tenant {
         (&mut self.delivery, ctx)
     }
 
-    pub(super) fn presence(&mut self) -> (&mut Presence, Audience<'_>) {
-        let to = Audience {
+    pub(super) fn presence(&mut self) -> (&mut Presence, PresenceAudience<'_>) {
+        let to = PresenceAudience {
             members: &mut self.members,
             receipts: &mut self.receipts,
         };

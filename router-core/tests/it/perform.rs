@@ -87,9 +87,9 @@ impl World {
     }
 
     /// The oldest message that is on its way to another node comes to this.
-    pub fn settle(&mut self, settled: LaneOutcome) {
+    pub fn settle(&mut self, outcome: LaneOutcome) {
         let (_, parcel) = self.published.pop_front().expect("something is published");
-        self.shard(ShardInput::Decided { parcel, settled });
+        self.shard(ShardInput::Decided { parcel, outcome });
         self.run();
     }
 

@@ -275,9 +275,9 @@ impl Machine {
 
     /// Tells the shards what became of their messages, after every lane is released.
     fn settle(&mut self, outside: &mut Outside, out: Outcomes) {
-        for (parcel, settled) in out {
+        for (parcel, outcome) in out {
             let at = self.shard_of(parcel.tenant());
-            self.shard(outside, at, ShardInput::Decided { parcel, settled });
+            self.shard(outside, at, ShardInput::Decided { parcel, outcome });
         }
     }
 

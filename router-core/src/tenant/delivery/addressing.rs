@@ -16,13 +16,13 @@ pub(super) type TargetNodes = SmallVec<[BootId; 1]>;
 
 /// Who has a name, before anybody asks whether the sender may know it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Recipients {
+pub(super) struct MessageRecipients {
     pub kind: Kind,
     pub targets: Targets,
     pub nodes: TargetNodes,
 }
 
-impl Recipients {
+impl MessageRecipients {
     /// What `to` means, for a message from `sender` (absent: it comes from another node): a
     /// connection, else a known bot, else a known client id. No targets = known, but nobody is there
     /// who receives it. Absent = never seen, or forgotten.

@@ -53,13 +53,13 @@ pub(super) enum KnownMessage {
 }
 
 #[derive(Debug)]
-pub(super) struct Dedupe {
+pub(super) struct DedupeTable {
     seen: HashMap<MessageKey, BodyDigest, HashKeys>,
     order: VecDeque<(Millis, MessageKey)>,
     keys: HashKeys,
 }
 
-impl Dedupe {
+impl DedupeTable {
     pub fn new(keys: HashKeys) -> Self {
         Self {
             seen: HashMap::with_hasher(keys),
@@ -163,7 +163,7 @@ impl BodyDigest {
 mod tests {
     use super::*;
 
-    fn print(dedupe: &Dedupe, to: &str, from: &str, id: &str) -> MessagePrint {
+    fn print(dedupe: &DedupeTable, to: &str, from: &str, id: &str) -> MessagePrint {
         let (to, from) = (Name::parse(to).unwrap(), Name::parse(from).unwrap());
         let body = Body::from_members(r#""text":"hi""#.into());
         dedupe.print(&to, &from, &MessageId::parse(id).unwrap(), &body)
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_key_is_all_three_and_lasts_ten_minutes() {
-        let mut dedupe = Dedupe::new(HashKeys(1, 2));
+        let mut dedupe = DedupeTable::new(HashKeys(1, 2));
         let seen = print(&dedupe, "a", "b", "1");
         dedupe.insert(seen, 1000);
         for other in [
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn the_oldest_goes_first_when_there_are_too_many() {
-        let mut dedupe = Dedupe::new(HashKeys(1, 2));
+        let mut dedupe = DedupeTable::new(HashKeys(1, 2));
         for i in 0..=DEDUPE_MAX {
             dedupe.insert(print(&dedupe, "a", "b", &i.to_string()), 5);
         }

@@ -37,7 +37,7 @@ struct MessageFlow {
 
 /// The flows of a tenant's connections to bots of other nodes; absent while there never was one.
 #[derive(Debug, Default)]
-pub(super) struct Flows(Option<Box<FlowTable>>);
+pub(super) struct MessageFlows(Option<Box<FlowTable>>);
 
 #[derive(Debug, Default)]
 struct FlowTable {
@@ -56,7 +56,7 @@ pub(super) enum FlowGate {
     Hold,
 }
 
-impl Flows {
+impl MessageFlows {
     pub fn len(&self) -> usize {
         self.0.as_ref().map_or(0, |table| table.flows.len())
     }

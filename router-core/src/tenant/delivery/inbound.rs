@@ -4,7 +4,7 @@ use protocol::lane::Verdict;
 use protocol::message::SendKind;
 use protocol::{Envelope, ErrorCode, Kind};
 
-use super::addressing::{Recipients, TargetNodes};
+use super::addressing::{MessageRecipients, TargetNodes};
 use super::dedupe::KnownMessage;
 use super::pending::MessageOrigin;
 use super::sending::{DeliveryPlan, charge_copies, deliver_best_effort};
@@ -40,11 +40,11 @@ impl Delivery {
         ctx: &DeliveryContext<'_>,
         envelope: &Envelope,
     ) -> Result<DeliveryPlan, Verdict> {
-        let recipients = Recipients::of(envelope, None, ctx.members, ctx.bots);
+        let recipients = MessageRecipients::of(envelope, None, ctx.members, ctx.bots);
         let Some(recipients) = recipients else {
             return Err(Verdict::Offline);
         };
-        let Recipients {
+        let MessageRecipients {
             kind,
             targets,
             nodes,

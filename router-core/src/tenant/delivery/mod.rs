@@ -29,8 +29,8 @@ use super::context::ReceiptCounter;
 use super::members::Members;
 use crate::env::{Env, Millis};
 use crate::ids::HashKeys;
-use dedupe::{Dedupe, MessagePrint};
-use flows::Flows;
+use dedupe::{DedupeTable, MessagePrint};
+use flows::MessageFlows;
 use pending::PendingDeliveries;
 
 /// The messages of a tenant that are under way, and those that were delivered.
@@ -38,8 +38,8 @@ use pending::PendingDeliveries;
 #[repr(C)]
 pub(super) struct Delivery {
     pending: PendingDeliveries,
-    flows: Flows,
-    dedupe: Dedupe,
+    flows: MessageFlows,
+    dedupe: DedupeTable,
 }
 
 /// What a message needs of the other parts of its tenant.
@@ -56,8 +56,8 @@ impl Delivery {
     pub fn new(keys: HashKeys) -> Self {
         Self {
             pending: PendingDeliveries::default(),
-            flows: Flows::default(),
-            dedupe: Dedupe::new(keys),
+            flows: MessageFlows::default(),
+            dedupe: DedupeTable::new(keys),
         }
     }
 

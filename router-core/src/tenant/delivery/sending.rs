@@ -5,7 +5,7 @@ use std::sync::Arc;
 use protocol::message::SendKind;
 use protocol::{BootId, Envelope, ErrorCode, Kind, Outbound, Shared};
 
-use super::addressing::{Recipients, TargetNodes, Targets, offline_code};
+use super::addressing::{MessageRecipients, TargetNodes, Targets, offline_code};
 use super::answers::{ack_duplicate, refuse_route};
 use super::dedupe::{KnownMessage, MessagePrint};
 use super::flows::{FlowGate, HeldMessage};
@@ -114,7 +114,7 @@ impl Delivery {
             return RouteDecision::Refused(ErrorCode::NotYourIdentity, None);
         };
         // Unknown and out of sight are one case, so that they cannot be told apart.
-        let recipients = Recipients::of(envelope, Some(sender), ctx.members, ctx.bots);
+        let recipients = MessageRecipients::of(envelope, Some(sender), ctx.members, ctx.bots);
         let Some(recipients) =
             recipients.filter(|it| may_address(&conn.grant, it.kind, &envelope.message.to))
         else {
@@ -128,7 +128,7 @@ impl Delivery {
                 return RouteDecision::Refused(ErrorCode::IdempotencyConflict, None);
             }
         }
-        let Recipients {
+        let MessageRecipients {
             kind,
             targets,
             mut nodes,

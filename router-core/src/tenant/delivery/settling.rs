@@ -72,7 +72,7 @@ impl Delivery {
         &mut self,
         mut ctx: DeliveryContext<'_>,
         parcel: &Parcel,
-        settled: LaneOutcome,
+        outcome: LaneOutcome,
         fx: &mut TenantEffects,
     ) {
         let Some((slot, delivery)) = self.pending.find(parcel.receipt.number) else {
@@ -84,7 +84,7 @@ impl Delivery {
         };
         let remote = sent.remote.as_ref();
         let flow = remote.map(|remote| (sent.asked.conn, remote.to.clone()));
-        match settled {
+        match outcome {
             LaneOutcome::Delivered => {
                 if delivery.note_delivered() {
                     ack_delivered(ctx.members, delivery, fx);

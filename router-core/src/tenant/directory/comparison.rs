@@ -10,7 +10,7 @@ const BEHIND_MS: Millis = 300;
 
 /// When to compare, and what of it is under way.
 #[derive(Debug, Default)]
-pub(super) struct Comparison {
+pub(super) struct DirectoryComparison {
     /// When to ask next.
     at_ms: Option<Millis>,
     /// The replica's number when the store was asked for its own.
@@ -28,7 +28,7 @@ pub(super) struct DueComparison {
     pub reads: bool,
 }
 
-impl Comparison {
+impl DirectoryComparison {
     /// The directory is being read: the next comparison is for afterwards.
     pub fn restart(&mut self) {
         self.at_ms = None;

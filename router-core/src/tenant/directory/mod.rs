@@ -30,7 +30,7 @@ use super::context::TenantContext;
 use crate::effect::{Fact, TenantEffect, TenantEffects, Ticket};
 use crate::env::Millis;
 use crate::store::{self, Ask, DirectoryCaps, Event};
-use comparison::Comparison;
+use comparison::DirectoryComparison;
 use dead_entries::DeadEntries;
 use outbox::Outbox;
 use queries::{PendingQueries, PendingQuery};
@@ -65,7 +65,7 @@ pub(super) struct Directory {
     ordered: bool,
     /// Until when what the store lost may be reasserted.
     heal_until_ms: Option<Millis>,
-    comparison: Comparison,
+    comparison: DirectoryComparison,
     rereads: RereadPacing,
     dead: DeadEntries,
     queries: PendingQueries,

@@ -5,8 +5,8 @@ use protocol::{ClientId, CloseCode, ErrorCode, Limits, Refusal};
 
 use super::Members;
 use super::connection::Connection;
-use super::newcomers::Newcomer;
-use super::rates::Payer;
+use super::newcomers::NewConnection;
+use super::rates::RatePayer;
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::request::Join;
@@ -127,7 +127,7 @@ impl Members {
         limits: &Limits,
         join: &Join,
     ) -> Result<(), Refusal> {
-        let payer = Payer::new(env, limits, self.node_count(), Some(&join.grant));
+        let payer = RatePayer::new(env, limits, self.node_count(), Some(&join.grant));
         // A socket's frames have a rate of their own; calls share their tenant's with its messages.
         if join.capabilities.pays_when_it_joins() {
             self.rates.take_unit(payer).map_err(Refusal::rate)?;
@@ -141,11 +141,11 @@ impl Members {
     }
 
     /// Remembers a connection that the directory is being told of.
-    pub fn insert_newcomer(&mut self, newcomer: Newcomer) {
+    pub fn insert_newcomer(&mut self, newcomer: NewConnection) {
         self.newcomers.insert(newcomer);
     }
 
-    pub fn remove_newcomer(&mut self, key: ConnKey) -> Option<Newcomer> {
+    pub fn remove_newcomer(&mut self, key: ConnKey) -> Option<NewConnection> {
         self.newcomers.remove(key)
     }
 

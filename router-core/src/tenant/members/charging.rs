@@ -1,14 +1,14 @@
 //! Who pays for what: takes from the rates of the tenant, and of the token that a connection has.
 
-use protocol::{ErrorCode, Limits};
+use protocol::{Envelope, ErrorCode, Limits};
 
 use super::Members;
 use super::connection::Connection;
-use super::rates::{MessageWeight, Payer};
+use super::rates::{MessageWeight, RatePayer};
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::permit::Grant;
-use protocol::Envelope;
+use crate::small::SmallMap;
 
 impl Members {
     /// Whether a connection may send a message now, in the name that it gives. Takes it from the
@@ -28,7 +28,7 @@ impl Members {
             return Err((ErrorCode::NotYourIdentity, None));
         }
         let is_paid = conn.capabilities.pays_when_it_joins();
-        let payer = Payer::new(env, limits, nodes, Some(&conn.grant));
+        let payer = RatePayer::new(env, limits, nodes, Some(&conn.grant));
         let weight = MessageWeight::of(envelope.message.body.len(), is_paid);
         let taken = self.rates.take_message(payer, weight);
         taken.map_err(|retry_ms| (ErrorCode::RateLimited, Some(retry_ms)))
@@ -45,7 +45,7 @@ impl Members {
     ) {
         let nodes = self.node_count();
         let conn = sender.and_then(|sender| self.connections.get(&sender));
-        let payer = Payer::new(env, limits, nodes, conn.map(|conn| &conn.grant));
+        let payer = RatePayer::new(env, limits, nodes, conn.map(|conn| &conn.grant));
         let weight = MessageWeight::of(envelope.message.body.len(), true);
         self.rates.charge_copies(payer, weight, copies);
     }
@@ -73,8 +73,9 @@ impl Members {
         key: ConnKey,
     ) -> Result<(), Millis> {
         let nodes = self.node_count();
-        let grant = grant_of(self.connections.get(&key).map(|conn| &**conn));
-        self.rates.take_unit(Payer::new(env, limits, nodes, grant))
+        let grant = grant_of(&self.connections, key);
+        self.rates
+            .take_unit(RatePayer::new(env, limits, nodes, grant))
     }
 
     /// Takes a step of the directory. Errors: when it may be tried again.
@@ -85,15 +86,16 @@ impl Members {
         key: ConnKey,
     ) -> Result<(), Millis> {
         let nodes = self.node_count();
-        let grant = grant_of(self.connections.get(&key).map(|conn| &**conn));
-        self.rates.take_join(Payer::new(env, limits, nodes, grant))
+        let grant = grant_of(&self.connections, key);
+        self.rates
+            .take_join(RatePayer::new(env, limits, nodes, grant))
     }
 
     /// Charges for the answer of a list, of so many bytes.
     pub fn charge_list(&mut self, env: &Env<'_>, limits: &Limits, key: ConnKey, bytes: usize) {
         let nodes = self.node_count();
-        let grant = grant_of(self.connections.get(&key).map(|conn| &**conn));
-        let payer = Payer::new(env, limits, nodes, grant);
+        let grant = grant_of(&self.connections, key);
+        let payer = RatePayer::new(env, limits, nodes, grant);
         self.rates.charge_list(payer, bytes);
     }
 
@@ -103,6 +105,7 @@ impl Members {
     }
 }
 
-fn grant_of(conn: Option<&Connection>) -> Option<&Grant> {
-    conn.map(|conn| &conn.grant)
+/// The credential of a connection; absent if it is gone.
+fn grant_of(connections: &SmallMap<ConnKey, Box<Connection>, 2>, key: ConnKey) -> Option<&Grant> {
+    connections.get(&key).map(|conn| &conn.grant)
 }

@@ -10,7 +10,7 @@ use protocol::{BotId, ClientId, ConnectionId, Name};
 use crate::capabilities::{Capabilities, MessageReach};
 use crate::permit::Grant;
 use crate::tenant::delivery::reply_waiter::ReplyWaiter;
-use crate::tenant::presence::watch::Watch;
+use crate::tenant::presence::watch::BotWatch;
 
 /// A connection of the tenant. What every message of its needs is in front, as in the tenant.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(in crate::tenant) struct Connection {
     /// The reply that a call waits for, once it has sent its message.
     pub reply: Option<Box<ReplyWaiter>>,
     pub id: ConnectionId,
-    pub watch: Watch,
+    pub watch: BotWatch,
 }
 
 impl Connection {

@@ -20,14 +20,14 @@ use crate::store::{ConnRecord, Policy, Seen};
 use clients::{ClientEntry, ClientList};
 use connection::Connection;
 use newcomers::NewcomerList;
-use rates::Rates;
+use rates::TenantRates;
 use remote::RemoteConnections;
 
 /// The members of a tenant, in this order: what every message needs is in front.
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Members {
-    rates: Rates,
+    rates: TenantRates,
     connections: SmallMap<ConnKey, Box<Connection>, 2>,
     remote: RemoteConnections,
     /// How many connections wait for a reply.
@@ -46,7 +46,7 @@ impl Members {
     /// No members yet, under the policy of the configuration file.
     pub fn new(policy: Policy) -> Self {
         Self {
-            rates: Rates::default(),
+            rates: TenantRates::default(),
             connections: SmallMap::default(),
             remote: RemoteConnections::default(),
             waits: 0,

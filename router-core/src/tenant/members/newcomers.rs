@@ -10,14 +10,14 @@ use crate::small::SmallMap;
 
 /// A connection that was let in, and under which client id.
 #[derive(Debug)]
-pub(in crate::tenant) struct Newcomer {
+pub(in crate::tenant) struct NewConnection {
     pub join: Join,
     pub client: ClientId,
     /// Whether it named its client id itself.
     pub named: bool,
 }
 
-impl Newcomer {
+impl NewConnection {
     /// Under the client id that it gets if it is let in.
     pub fn new(join: Join) -> Self {
         Self {
@@ -31,7 +31,7 @@ impl Newcomer {
 /// All that the directory is being told of.
 #[derive(Debug, Default)]
 pub(super) struct NewcomerList {
-    by_key: SmallMap<ConnKey, Box<Newcomer>, 0>,
+    by_key: SmallMap<ConnKey, Box<NewConnection>, 0>,
     ids: BTreeSet<ConnectionId>,
     /// How many of each client id are sockets.
     sockets: SmallMap<ClientId, usize, 0>,
@@ -52,7 +52,7 @@ impl NewcomerList {
         self.sockets.get(client).copied().unwrap_or_default()
     }
 
-    pub fn insert(&mut self, newcomer: Newcomer) {
+    pub fn insert(&mut self, newcomer: NewConnection) {
         self.ids.insert(newcomer.join.id);
         if newcomer.join.capabilities.lasts {
             *self.sockets.or_default(&newcomer.client) += 1;
@@ -60,7 +60,7 @@ impl NewcomerList {
         self.by_key.insert(newcomer.join.conn, Box::new(newcomer));
     }
 
-    pub fn remove(&mut self, key: ConnKey) -> Option<Newcomer> {
+    pub fn remove(&mut self, key: ConnKey) -> Option<NewConnection> {
         let newcomer = self.by_key.remove(&key)?;
         self.ids.remove(&newcomer.join.id);
         if self.ids.is_empty() {

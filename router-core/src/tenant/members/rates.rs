@@ -28,13 +28,13 @@ const BYTES_STEPS: u32 = 64;
 
 /// The rates of one tenant on one of its nodes, or of one token there.
 #[derive(Debug, Clone, Copy)]
-struct Allowance<'a> {
+struct RateAllowance<'a> {
     limits: &'a Limits,
     /// The rates are divided by so much.
     divisor: u32,
 }
 
-impl<'a> Allowance<'a> {
+impl<'a> RateAllowance<'a> {
     /// `nodes`: at least 1.
     fn of(limits: &'a Limits, nodes: u32) -> Self {
         let divisor = nodes;
@@ -77,7 +77,7 @@ impl<'a> Allowance<'a> {
 
 /// What is left of an allowance.
 #[derive(Debug, Clone, Copy, Default)]
-struct Buckets {
+struct RateBuckets {
     work: Gcra,
     bytes: Gcra,
     /// Bytes that are not taken from `bytes` yet.
@@ -85,12 +85,12 @@ struct Buckets {
     joins: Gcra,
 }
 
-impl Buckets {
+impl RateBuckets {
     #[inline]
     fn take_message(
         &mut self,
         now_ms: Millis,
-        allowed: Allowance<'_>,
+        allowed: RateAllowance<'_>,
         message: MessageWeight,
     ) -> Result<(), Millis> {
         if message.is_paid {
@@ -109,7 +109,7 @@ impl Buckets {
         Ok(())
     }
 
-    fn charge(&mut self, now_ms: Millis, allowed: Allowance<'_>, units: u32, bytes: u32) {
+    fn charge(&mut self, now_ms: Millis, allowed: RateAllowance<'_>, units: u32, bytes: u32) {
         self.work.charge(now_ms, allowed.work(), units);
         self.bytes.charge(now_ms, allowed.bytes(), bytes);
     }
@@ -147,15 +147,15 @@ pub(super) fn units_of(bytes: usize) -> u32 {
 
 /// The buckets of a tenant, and of the tokens that are in use.
 #[derive(Debug, Default)]
-pub(super) struct Rates {
-    all: Buckets,
+pub(super) struct TenantRates {
+    all: RateBuckets,
     /// By the client ids of tokens.
-    tokens: SmallMap<ClientId, Buckets, 0>,
+    tokens: SmallMap<ClientId, RateBuckets, 0>,
 }
 
 /// Whose buckets, on how many nodes, and when.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Payer<'a> {
+pub(super) struct RatePayer<'a> {
     limits: &'a Limits,
     nodes: u32,
     /// The credential; absent: another node asks.
@@ -163,7 +163,7 @@ pub(super) struct Payer<'a> {
     now_ms: Millis,
 }
 
-impl<'a> Payer<'a> {
+impl<'a> RatePayer<'a> {
     /// `nodes`: how many have connections of the tenant.
     pub fn new(env: &Env<'_>, limits: &'a Limits, nodes: usize, grant: Option<&'a Grant>) -> Self {
         Self {
@@ -175,15 +175,19 @@ impl<'a> Payer<'a> {
         }
     }
 
-    fn allowed(&self) -> Allowance<'a> {
-        Allowance::of(self.limits, self.nodes)
+    fn allowed(&self) -> RateAllowance<'a> {
+        RateAllowance::of(self.limits, self.nodes)
     }
 }
 
-impl Rates {
+impl TenantRates {
     /// Takes a message of a socket, or what a call's weighs beyond the call itself. Errors: when it
     /// may be sent again.
-    pub fn take_message(&mut self, payer: Payer<'_>, message: MessageWeight) -> Result<(), Millis> {
+    pub fn take_message(
+        &mut self,
+        payer: RatePayer<'_>,
+        message: MessageWeight,
+    ) -> Result<(), Millis> {
         let (now_ms, allowed) = (payer.now_ms, payer.allowed());
         if let Some(token) = self.token(payer) {
             token.take_message(now_ms, allowed.of_token(), message)?;
@@ -192,7 +196,7 @@ impl Rates {
     }
 
     /// Takes a list, a call, or anything else that is one unit. Errors: when it may be asked again.
-    pub fn take_unit(&mut self, payer: Payer<'_>) -> Result<(), Millis> {
+    pub fn take_unit(&mut self, payer: RatePayer<'_>) -> Result<(), Millis> {
         let (now_ms, allowed) = (payer.now_ms, payer.allowed());
         if let Some(token) = self.token(payer) {
             token.work.take(now_ms, allowed.of_token().work())?;
@@ -201,7 +205,7 @@ impl Rates {
     }
 
     /// Takes a join, or a registration. Errors: when it may be tried again.
-    pub fn take_join(&mut self, payer: Payer<'_>) -> Result<(), Millis> {
+    pub fn take_join(&mut self, payer: RatePayer<'_>) -> Result<(), Millis> {
         let (now_ms, allowed) = (payer.now_ms, payer.allowed());
         if let Some(token) = self.token(payer) {
             token.joins.take(now_ms, allowed.of_token().joins())?;
@@ -210,7 +214,7 @@ impl Rates {
     }
 
     /// Charges for the further places that a message goes to.
-    pub fn charge_copies(&mut self, payer: Payer<'_>, message: MessageWeight, copies: usize) {
+    pub fn charge_copies(&mut self, payer: RatePayer<'_>, message: MessageWeight, copies: usize) {
         let copies = u32::try_from(copies).unwrap_or(u32::MAX);
         let units = message.units.saturating_mul(copies);
         let bytes = message.bytes.saturating_mul(copies);
@@ -218,11 +222,11 @@ impl Rates {
     }
 
     /// Charges for the answer of a list.
-    pub fn charge_list(&mut self, payer: Payer<'_>, bytes: usize) {
+    pub fn charge_list(&mut self, payer: RatePayer<'_>, bytes: usize) {
         self.charge(payer, units_of(bytes), 0);
     }
 
-    fn charge(&mut self, payer: Payer<'_>, units: u32, bytes: u32) {
+    fn charge(&mut self, payer: RatePayer<'_>, units: u32, bytes: u32) {
         let (now_ms, allowed) = (payer.now_ms, payer.allowed());
         if let Some(token) = self.token(payer) {
             token.charge(now_ms, allowed.of_token(), units, bytes);
@@ -231,11 +235,11 @@ impl Rates {
     }
 
     #[inline]
-    fn token(&mut self, payer: Payer<'_>) -> Option<&mut Buckets> {
+    fn token(&mut self, payer: RatePayer<'_>) -> Option<&mut RateBuckets> {
         let client = payer.grant?.client()?;
         if !self.tokens.contains_key(client) {
             make_room(&mut self.tokens, payer.now_ms);
-            self.tokens.insert(client.clone(), Buckets::default());
+            self.tokens.insert(client.clone(), RateBuckets::default());
         }
         self.tokens.get_mut(client)
     }
@@ -253,7 +257,7 @@ impl Rates {
 }
 
 /// Full buckets say nothing and go; with none of them, those go of which most is left.
-fn make_room(tokens: &mut SmallMap<ClientId, Buckets, 0>, now_ms: Millis) {
+fn make_room(tokens: &mut SmallMap<ClientId, RateBuckets, 0>, now_ms: Millis) {
     if tokens.len() < TOKEN_RATES_MAX {
         return;
     }
@@ -284,7 +288,7 @@ mod tests {
         };
         for i in 0..TOKEN_RATES_MAX {
             make_room(&mut tokens, 1000);
-            let mut buckets = Buckets::default();
+            let mut buckets = RateBuckets::default();
             buckets.work.charge(1000, rate, if i == 7 { 1 } else { 2 });
             tokens.insert(client(i), buckets);
         }
@@ -292,7 +296,7 @@ mod tests {
         make_room(&mut tokens, 1000);
         assert_eq!(tokens.len(), TOKEN_RATES_MAX - 1);
         assert!(!tokens.contains_key(&client(7)), "it had most left");
-        tokens.insert(client(7), Buckets::default());
+        tokens.insert(client(7), RateBuckets::default());
         make_room(&mut tokens, 1200);
         assert!(tokens.is_empty(), "all are full again");
     }
@@ -300,8 +304,8 @@ mod tests {
     #[test]
     fn keys_have_no_buckets_of_their_own() {
         let limits = Limits::default();
-        let mut rates = Rates::default();
-        let payer = Payer {
+        let mut rates = TenantRates::default();
+        let payer = RatePayer {
             limits: &limits,
             nodes: 1,
             grant: None,

@@ -20,8 +20,8 @@ use protocol::{BotId, ErrorCode, Limits};
 
 use crate::env::Millis;
 use crate::ids::ConnKey;
-use news::News;
-use watch::Watch;
+use news::PresenceNews;
+use watch::BotWatch;
 
 /// Changes that are kept for slow sockets, for each bot that the tenant may have: all that are
 /// listed, and as many that are not any more.
@@ -31,7 +31,7 @@ const CHANGES_PER_BOT: usize = 2;
 #[derive(Debug)]
 pub(super) struct Presence {
     /// Absent while no change is pending: most tenants, most of the time.
-    news: Option<Box<News>>,
+    news: Option<Box<PresenceNews>>,
     /// The number of the last change, while there are no news.
     last: u64,
     changes_max: usize,
@@ -50,9 +50,9 @@ impl Presence {
     }
 
     /// What a socket watches that is greeted now.
-    pub fn watch_all(&self) -> Watch {
+    pub fn watch_all(&self) -> BotWatch {
         let news = self.news.as_ref();
-        Watch::all(news.map_or(self.last, |news| news.changes.last()))
+        BotWatch::all(news.map_or(self.last, |news| news.changes.last()))
     }
 
     /// Remembers a change until the next round.
@@ -64,7 +64,9 @@ impl Presence {
             since: info.since,
         };
         let last = self.last;
-        let news = self.news.get_or_insert_with(|| Box::new(News::after(last)));
+        let news = self
+            .news
+            .get_or_insert_with(|| Box::new(PresenceNews::after(last)));
         news.gather(status, self.changes_max);
         news.flush_ms.get_or_insert(now_ms + PRESENCE_FLUSH_MS);
     }
@@ -79,7 +81,7 @@ impl Presence {
     pub fn subscribe(
         &mut self,
         limits: &Limits,
-        watch: &mut Watch,
+        watch: &mut BotWatch,
         bot: &BotId,
         wanted: bool,
     ) -> Result<(), ErrorCode> {
@@ -95,7 +97,7 @@ impl Presence {
     }
 
     /// A socket is gone.
-    pub fn forget(&mut self, conn: ConnKey, watch: &Watch) {
+    pub fn forget(&mut self, conn: ConnKey, watch: &BotWatch) {
         self.subscribed_bytes -= watch.bytes();
         if let Some(news) = &mut self.news {
             news.full.remove(&conn);

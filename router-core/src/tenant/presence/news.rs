@@ -15,13 +15,13 @@ const LOOKS_MAX: usize = 16 * PRESENCE_FANOUT_MAX;
 
 /// The changes of a tenant's bots, and who is told of them now.
 #[derive(Debug)]
-pub(super) struct News {
+pub(super) struct PresenceNews {
     /// Not told to anybody yet; newest wins.
     pub gathered: BTreeMap<BotId, BotStatus>,
     pub flush_ms: Option<Millis>,
     pub changes: BotChanges,
     /// On its way over all sockets.
-    pub round: Option<Round>,
+    pub round: Option<TellRound>,
     /// When a round was cut, or somebody has room again: the next hold is due, behind who waits for
     /// longer.
     pub due_ms: Option<Millis>,
@@ -34,7 +34,7 @@ pub(super) struct News {
 
 /// One pass over all sockets.
 #[derive(Debug)]
-pub(super) struct Round {
+pub(super) struct TellRound {
     /// The last change that it tells.
     pub until: u64,
     /// The socket with which it goes on.
@@ -84,7 +84,7 @@ pub(super) enum TellStep {
     Cut,
 }
 
-impl News {
+impl PresenceNews {
     /// None yet, of changes behind this number.
     pub fn after(last: u64) -> Self {
         Self {
@@ -135,7 +135,7 @@ impl News {
         for status in std::mem::take(&mut self.gathered).into_values() {
             self.changes.push(status);
         }
-        self.round = Some(Round {
+        self.round = Some(TellRound {
             until: self.changes.last(),
             next: ConnKey(0),
         });

@@ -3,7 +3,7 @@
 use protocol::{CloseCode, Outbound};
 
 use super::Presence;
-use super::news::{News, PendingTell, Round, TellBudget, TellStep};
+use super::news::{PendingTell, PresenceNews, TellBudget, TellRound, TellStep};
 use crate::check;
 use crate::effect::{Outcome, TenantEffect, TenantEffects};
 use crate::env::Env;
@@ -14,14 +14,14 @@ use crate::tenant::context::ReceiptCounter;
 use crate::tenant::members::Members;
 
 /// The sockets that are told, and the names of what they are told under.
-pub(in crate::tenant) struct Audience<'a> {
+pub(in crate::tenant) struct PresenceAudience<'a> {
     pub members: &'a mut Members,
     pub receipts: &'a mut ReceiptCounter,
 }
 
 impl Presence {
     /// Begins a round that is due, or goes on with one.
-    pub fn flush(&mut self, env: &Env<'_>, mut to: Audience<'_>, fx: &mut TenantEffects) {
+    pub fn flush(&mut self, env: &Env<'_>, mut to: PresenceAudience<'_>, fx: &mut TenantEffects) {
         let Some(news) = &mut self.news else {
             return;
         };
@@ -38,7 +38,7 @@ impl Presence {
         &mut self,
         env: &Env<'_>,
         key: ConnKey,
-        mut to: Audience<'_>,
+        mut to: PresenceAudience<'_>,
         fx: &mut TenantEffects,
     ) {
         if let Some(news) = &mut self.news
@@ -54,7 +54,7 @@ impl Presence {
         &mut self,
         env: &Env<'_>,
         (number, outcome): (u64, Outcome),
-        mut to: Audience<'_>,
+        mut to: PresenceAudience<'_>,
         fx: &mut TenantEffects,
     ) {
         let news = self.news.as_mut();
@@ -87,7 +87,7 @@ impl Presence {
     fn tell_next(
         &mut self,
         env: &Env<'_>,
-        to: &mut Audience<'_>,
+        to: &mut PresenceAudience<'_>,
         mut hold: TellBudget,
         fx: &mut TenantEffects,
     ) {
@@ -114,7 +114,7 @@ impl Presence {
 
 /// Forgets what is too much, and closes the sockets that were still owed it.
 fn close_those_far_behind(
-    news: &mut News,
+    news: &mut PresenceNews,
     changes_max: usize,
     members: &Members,
     fx: &mut TenantEffects,
@@ -132,8 +132,8 @@ fn close_those_far_behind(
 /// First those who are behind, then the round; `Done`: everybody knows what they can take.
 fn tell(
     env: &Env<'_>,
-    news: &mut News,
-    to: &mut Audience<'_>,
+    news: &mut PresenceNews,
+    to: &mut PresenceAudience<'_>,
     hold: &mut TellBudget,
     fx: &mut TenantEffects,
 ) -> TellStep {
@@ -144,7 +144,7 @@ fn tell(
             step @ (TellStep::Telling | TellStep::Cut) => return step,
         }
     }
-    while let Some(Round { until, next }) = news.round {
+    while let Some(TellRound { until, next }) = news.round {
         let Some(key) = to.members.next_connection(next) else {
             news.round = None;
             break;
@@ -157,7 +157,7 @@ fn tell(
             TellStep::Telling | TellStep::Cut => key,
             TellStep::Done => ConnKey(key.0 + 1),
         };
-        news.round = Some(Round { until, next });
+        news.round = Some(TellRound { until, next });
         if step != TellStep::Done {
             return step;
         }
@@ -168,9 +168,9 @@ fn tell(
 /// Tells a socket the next change that it sees, up to one.
 fn tell_one(
     env: &Env<'_>,
-    news: &mut News,
+    news: &mut PresenceNews,
     (key, until): (ConnKey, u64),
-    (to, hold): (&mut Audience<'_>, &mut TellBudget),
+    (to, hold): (&mut PresenceAudience<'_>, &mut TellBudget),
     fx: &mut TenantEffects,
 ) -> TellStep {
     let Some(conn) = to.members.connection_mut(key) else {

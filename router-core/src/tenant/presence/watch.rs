@@ -10,7 +10,7 @@ const SUBSCRIPTION_OVERHEAD_BYTES: usize = 64;
 
 /// Which bots a socket is told of.
 #[derive(Debug, Default)]
-pub(in crate::tenant) struct Watch {
+pub(in crate::tenant) struct BotWatch {
     /// The last change that it was told.
     pub told: u64,
     all: bool,
@@ -59,7 +59,7 @@ fn charge_of(bot: &BotId) -> u64 {
     (bot.as_str().len() + SUBSCRIPTION_OVERHEAD_BYTES) as u64
 }
 
-impl Watch {
+impl BotWatch {
     /// Of every bot it may see, as a socket begins whose greeting has all changes up to `told`.
     pub fn all(told: u64) -> Self {
         Self {
