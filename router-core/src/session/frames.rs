@@ -27,7 +27,7 @@ impl Session {
                 if is_large {
                     fx.push(SessionEffect::Note(Fact::Unpaid));
                 }
-                self.reject(rejected, fx);
+                self.reject(*rejected, fx);
             }
             (Err(rejected), Err(retry_ms)) => {
                 let refusal = Refusal::rate(retry_ms).of(rejected.message_id);
@@ -82,9 +82,9 @@ impl Session {
         }
     }
 
-    fn reject(&mut self, mut rejected: Box<Rejected>, fx: &mut SessionEffects) {
+    fn reject(&mut self, mut rejected: Rejected, fx: &mut SessionEffects) {
         let id = rejected.id.take();
-        self.refuse(id.as_ref(), Refusal::from(*rejected), fx);
+        self.refuse(id.as_ref(), Refusal::from(rejected), fx);
     }
 
     /// Answers with `error`; the twentieth bad frame in a row ends the socket.
