@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use router_core::store::{latest_stored_ver, latest_time_ms};
+use router_core::store::directory::counter::{latest_stored_ver, latest_time_ms};
 
 /// Highest key generation that Lua can count up: its numbers are doubles, exact up to 2^53.
 const GENERATION_MAX: u64 = 1 << 53;

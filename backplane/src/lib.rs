@@ -13,14 +13,14 @@ mod scripts;
 use bytes::Bytes;
 use protocol::{BootId, TenantId};
 use router_core::store::nodes::{NodeAsk, NodeReply};
-use router_core::store::{Reply, Request};
+use router_core::store::{StoreRequest, StoreResult};
 use tokio::sync::mpsc;
 
 pub use self::redis::{Address, Clock, ConnectError, Inbound, Redis, RedisConfig};
 pub use memory::{Memory, OpenError};
 
 /// Answers some requests in place of the store: how a test plants a fault.
-pub type Fault = Box<dyn Fn(&Request) -> Option<Reply> + Send + Sync>;
+pub type Fault = Box<dyn Fn(&StoreRequest) -> Option<StoreResult> + Send + Sync>;
 
 /// Where a node's questions go.
 pub struct Backplane {
@@ -89,7 +89,7 @@ impl Backplane {
     /// of which that is not known is `Lost`. One tenant's requests are executed in the order of
     /// the calls (of their first polls). From `Load` on the tenant's events come in, until
     /// [`Self::unload`].
-    pub async fn execute(&self, request: Request) -> Reply {
+    pub async fn execute(&self, request: StoreRequest) -> StoreResult {
         if let Some(reply) = self.fault.as_ref().and_then(|fault| fault(&request)) {
             return reply;
         }

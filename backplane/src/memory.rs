@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use protocol::TenantId;
-use router_core::store::{Model, Policy, Reply, Request};
+use router_core::store::{Model, Policy, StoreReply, StoreRequest, StoreResult};
 use serde::{Deserialize, Serialize};
 
 const FILE: &str = "policies.json";
@@ -94,19 +94,11 @@ impl Memory {
 
     /// Answers a request. A changed policy is in the file before the answer is given; if it cannot
     /// be written it holds all the same, and [`Self::unsaved_policies`] says why.
-    pub fn execute(&self, request: Request) -> Reply {
+    pub fn execute(&self, request: StoreRequest) -> StoreResult {
         let mut state = self.state();
         let (reply, _) = state.model.execute(request);
-        match reply {
-            Reply::Policy(_) => self.save(&mut state),
-            Reply::Loaded(_)
-            | Reply::Version(_)
-            | Reply::Claimed { .. }
-            | Reply::Newer(_)
-            | Reply::Asserted(_)
-            | Reply::Done
-            | Reply::Refused(_)
-            | Reply::Lost => {}
+        if matches!(reply, Ok(StoreReply::Policy(_))) {
+            self.save(&mut state);
         }
         reply
     }
@@ -227,35 +219,42 @@ fn not_written(file: &Path, error: &io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use router_core::store::{Ask, DirectoryCaps};
+    use router_core::store::{
+        DirectoryQuery, DirectoryReply, PolicyQuery, PolicyReply, StoreQuery,
+    };
 
     use super::*;
 
-    fn ask(memory: &Memory, ask: Ask) -> Reply {
-        memory.execute(Request {
+    fn ask(memory: &Memory, query: impl Into<StoreQuery>) -> StoreReply {
+        let request = StoreRequest {
             tenant: TenantId::parse("alice").unwrap(),
-            ask,
-            known_ver: 0,
             now_ms: 1,
-            caps: DirectoryCaps::default(),
-        })
+            query: query.into(),
+        };
+        memory.execute(request).unwrap()
+    }
+
+    fn order(memory: &Memory, query: PolicyQuery) -> Policy {
+        let PolicyReply::Changed(policy) = ask(memory, query).into_policy().unwrap();
+        policy
     }
 
     #[test]
     fn a_restart_does_not_revive_a_revoked_key() {
         let dir = tempfile::tempdir().unwrap();
         let open = || Memory::open(1 << 20, Some(dir.path())).unwrap();
-        ask(&open(), Ask::Revoke);
-        ask(&open(), Ask::Revoke);
+        order(&open(), PolicyQuery::Revoke);
+        order(&open(), PolicyQuery::Revoke);
         let policy = Policy {
             generation: 2,
             suspended: true,
         };
-        assert_eq!(ask(&open(), Ask::Suspend(true)), Reply::Policy(policy));
-        let load = Ask::Load {
+        assert_eq!(order(&open(), PolicyQuery::Suspend(true)), policy);
+        let load = DirectoryQuery::Load {
             dead: Default::default(),
         };
-        let Reply::Loaded(snapshot) = ask(&open(), load) else {
+        let loaded = ask(&open(), load);
+        let StoreReply::Directory(DirectoryReply::Loaded(snapshot)) = loaded else {
             panic!()
         };
         assert_eq!(snapshot.policy, policy);
@@ -280,14 +279,14 @@ mod tests {
             generation: 1,
             suspended: false,
         };
-        assert_eq!(ask(&memory, Ask::Revoke), Reply::Policy(policy));
+        assert_eq!(order(&memory, PolicyQuery::Revoke), policy);
         let why = memory.unsaved_policies().unwrap();
         assert!(why.contains(file.to_str().unwrap()), "{why}");
         fs::remove_file(&file).unwrap();
         memory.sweep(1);
         assert_eq!(memory.unsaved_policies(), None);
         let kept = Memory::open(1 << 20, Some(&file)).unwrap();
-        assert_eq!(ask(&kept, Ask::Suspend(false)), Reply::Policy(policy));
+        assert_eq!(order(&kept, PolicyQuery::Suspend(false)), policy);
     }
 
     #[test]
@@ -298,7 +297,7 @@ mod tests {
         assert_eq!(fs::read_dir(&state).unwrap().count(), 0);
         let none = Memory::open(1, None).unwrap();
         assert!(none.check_file().is_err());
-        ask(&none, Ask::Suspend(true));
+        order(&none, PolicyQuery::Suspend(true));
         assert!(none.unsaved_policies().is_some());
     }
 }

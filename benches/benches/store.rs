@@ -10,7 +10,10 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::future::join_all;
 use protocol::presence::{BotInfo, BotState, Takeover};
 use protocol::{BootId, BotId, ClientId, ConnectionId, Secret, TenantId};
-use router_core::store::{Ask, Claim, ConnRecord, DirectoryCaps, Holder, Reply, Request};
+use router_core::store::{
+    Claim, ConnRecord, DirectoryCaps, DirectoryQuery, DirectoryReply, DirectoryRequest, Holder,
+    StoreQuery, StoreReply, StoreRequest,
+};
 use tokio::runtime::Runtime;
 
 /// Tenants that ask at once.
@@ -57,21 +60,24 @@ impl Store {
     }
 
     /// Asks the same for the first so many tenants at once. Errors: one was refused or lost.
-    fn ask(&mut self, tenants: usize, ask: &Ask) -> Result<()> {
-        let questions = self.tenants[..tenants].iter().map(|tenant| {
-            self.backplane.execute(Request {
+    fn ask(&mut self, tenants: usize, query: &DirectoryQuery) -> Result<()> {
+        let requests = self.tenants[..tenants].iter().map(|tenant| {
+            self.backplane.execute(StoreRequest {
                 tenant: tenant.clone(),
-                ask: ask.clone(),
-                known_ver: self.known_ver,
                 now_ms: 1,
-                caps: DirectoryCaps::default(),
+                query: StoreQuery::Directory(DirectoryRequest {
+                    query: query.clone(),
+                    known_ver: self.known_ver,
+                    caps: DirectoryCaps::default(),
+                }),
             })
         });
-        let replies = self.runtime.block_on(join_all(questions));
+        let replies = self.runtime.block_on(join_all(requests));
         for reply in replies {
-            let failed = matches!(reply, Reply::Refused(_) | Reply::Lost | Reply::Newer(_));
-            ensure!(!failed, "the store says {reply:?}");
-            if let Reply::Claimed { epoch, .. } = reply {
+            let answer = reply.and_then(StoreReply::into_directory);
+            let failed = matches!(answer, Err(_) | Ok(DirectoryReply::Newer(_)));
+            ensure!(!failed, "the store says {answer:?}");
+            if let Ok(DirectoryReply::Claimed { epoch, .. }) = answer {
                 self.known_ver = self.known_ver.max(epoch);
             }
         }
@@ -79,7 +85,7 @@ impl Store {
     }
 
     /// A claim by another connection than the last.
-    fn next_claim(&mut self) -> Result<Ask> {
+    fn next_claim(&mut self) -> Result<DirectoryQuery> {
         self.turn += 1;
         let conn = ConnectionId::from_ulid(&format!("01KA9ZYXWVTSRQPNMKJHG{:05}", self.turn % 2))?;
         let info = BotInfo {
@@ -91,7 +97,7 @@ impl Store {
             status: BotState::Online,
             since: 0,
         };
-        Ok(Ask::Claim(Box::new(Claim {
+        Ok(DirectoryQuery::Claim(Box::new(Claim {
             holder: Holder {
                 boot: BootId::from_bits(1),
                 conn,
@@ -104,8 +110,8 @@ impl Store {
     }
 }
 
-fn enter() -> Result<Ask> {
-    Ok(Ask::Enter {
+fn enter() -> Result<DirectoryQuery> {
+    Ok(DirectoryQuery::Enter {
         conn: ConnectionId::from_ulid("01KA9ZYXWVTSRQPNMKJHGFEDCB")?,
         record: ConnRecord {
             boot: BootId::from_bits(1),
@@ -127,7 +133,7 @@ fn measure(criterion: &mut Criterion) -> Result<()> {
     let (_redis, address) = redis::start(&folder)?;
     let mut store = Store::connect(address)?;
     let enter = enter()?;
-    let load = Ask::Load {
+    let load = DirectoryQuery::Load {
         dead: Default::default(),
     };
     let first = store.next_claim()?;
@@ -135,13 +141,13 @@ fn measure(criterion: &mut Criterion) -> Result<()> {
     let mut group = criterion.benchmark_group("store");
     for tenants in [1, AT_ONCE] {
         group.throughput(Throughput::Elements(tenants as u64));
-        for (name, ask) in [
-            ("version", &Ask::Version),
+        for (name, query) in [
+            ("version", &DirectoryQuery::Version),
             ("enter", &enter),
             ("load", &load),
         ] {
             group.bench_function(format!("{name}/{tenants}"), |bencher| {
-                bencher.iter(|| store.ask(tenants, ask).expect("the store answers"));
+                bencher.iter(|| store.ask(tenants, query).expect("the store answers"));
             });
         }
         group.bench_function(format!("claim/{tenants}"), |bencher| {

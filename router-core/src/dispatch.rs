@@ -18,7 +18,7 @@ use crate::ids::ConnKey;
 use crate::lane::{LaneOutcome, Parcel, Stream};
 use crate::permit::Grant;
 use crate::request::{Join, Leave, Notice, Route, TenantRequest};
-use crate::store::{self, Reply};
+use crate::store::{StoreFailure, StoreRequest};
 use crate::{Session, Shard, session, shard};
 
 /// Has one session, and does what it wants.
@@ -56,7 +56,7 @@ pub trait TenantPerformer {
     /// # Errors
     ///
     /// The ticket, if the queue to the store is full: the tenant is told `store_unavailable`.
-    fn ask(&mut self, ticket: Ticket, request: Box<store::Request>) -> Result<(), Ticket>;
+    fn ask(&mut self, ticket: Ticket, request: Box<StoreRequest>) -> Result<(), Ticket>;
     /// Puts a message onto the lane to another node.
     ///
     /// # Errors
@@ -132,7 +132,7 @@ pub fn shard(
             }
             TenantEffect::Ask { ticket, request } => {
                 if let Err(ticket) = performer.ask(ticket, request) {
-                    let reply = Reply::Refused(ErrorCode::StoreUnavailable);
+                    let reply = Err(StoreFailure::Refused(ErrorCode::StoreUnavailable));
                     let input = shard::ShardInput::Reply { ticket, reply };
                     performer.shard().handle(env, input, &mut fx);
                 }

@@ -11,7 +11,7 @@ use crate::auth::Credential;
 use crate::ids::ConnKey;
 use crate::lane::{Parcel, Stream};
 use crate::request::{Join, Leave, Notice, Route, TenantRequest};
-use crate::store;
+use crate::store::StoreRequest;
 
 pub use crate::ids::{Receipt, Ticket};
 
@@ -60,7 +60,7 @@ pub enum TenantEffect {
         /// Comes back with the reply.
         ticket: Ticket,
         /// The question.
-        request: Box<store::Request>,
+        request: Box<StoreRequest>,
     },
     /// Put a message onto the lane to another node.
     Publish {

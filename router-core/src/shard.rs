@@ -16,7 +16,7 @@ use crate::ids::{ConnKey, HashKeys, TableKeys};
 use crate::lane::{LaneOutcome, Parcel};
 use crate::membership::Nodes;
 use crate::request::{Join, Leave, Route, TenantRequest};
-use crate::store::{Event, Policy, Reply};
+use crate::store::{Event, Policy, StoreResult};
 use crate::tenant::Tenant;
 
 pub use crate::tenant::{Entries, Replica, ReplicaBot};
@@ -37,7 +37,7 @@ pub enum ShardInput {
         /// The question's ticket.
         ticket: Ticket,
         /// The answer.
-        reply: Reply,
+        reply: StoreResult,
     },
     /// An operator revoked, suspended or resumed a tenant.
     Policy {

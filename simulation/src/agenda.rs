@@ -7,7 +7,7 @@ use protocol::{BootId, TenantId};
 use router_core::effect::Ticket;
 use router_core::session::Opened;
 use router_core::store::nodes::{NodeAsk, NodeReply};
-use router_core::store::{Ask, Event as DirectoryEvent, Reply, Request};
+use router_core::store::{Event as DirectoryEvent, StoreRequest, StoreResult};
 use router_core::{ConnKey, Millis};
 
 use crate::checks::Said;
@@ -57,7 +57,7 @@ pub enum Event {
 #[derive(Debug, Clone)]
 pub enum Question {
     /// A tenant's.
-    Tenant(Ticket, Request),
+    Tenant(Ticket, StoreRequest),
     /// The node machine's.
     Node(NodeAsk),
 }
@@ -66,7 +66,7 @@ pub enum Question {
 #[derive(Debug)]
 pub enum Arrival {
     /// The store's answer to a tenant.
-    Replied(Ticket, Reply),
+    Replied(Ticket, StoreResult),
     /// The store's answer to the node machine.
     NodeReplied(NodeAsk, NodeReply),
     /// A step of a directory, pushed.
@@ -126,21 +126,5 @@ impl Agenda {
         let next = self.events.first_entry()?;
         let at_ms = next.key().0;
         (at_ms <= until_ms).then(|| (at_ms, next.remove()))
-    }
-}
-
-/// A question's name, for traces.
-pub fn name_of(ask: &Ask) -> &'static str {
-    match ask {
-        Ask::Load { .. } => "load",
-        Ask::Version => "version",
-        Ask::Enter { .. } => "enter",
-        Ask::Claim(_) => "claim",
-        Ask::Assert(_) => "assert",
-        Ask::Release(_) => "release",
-        Ask::Reap { .. } => "reap",
-        Ask::Forget { .. } => "forget",
-        Ask::Revoke => "revoke",
-        Ask::Suspend(_) => "suspend",
     }
 }

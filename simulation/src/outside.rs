@@ -6,10 +6,10 @@ use protocol::{BootId, TenantId};
 use router_core::auth::Keyring;
 use router_core::effect::Ticket;
 use router_core::store::nodes::{NodeAsk, NodeReply};
-use router_core::store::{self, Ask, Reply};
+use router_core::store::{self, DirectoryQuery, StoreFailure, StoreQuery, StoreRequest};
 use router_core::{ConnKey, Millis};
 
-use crate::agenda::{Agenda, Arrival, Event, Process, Publish, Question, name_of};
+use crate::agenda::{Agenda, Arrival, Event, Process, Publish, Question};
 use crate::checks::Onlooker;
 use crate::dice::Dice;
 use crate::faults::{Answer, Faults};
@@ -43,10 +43,10 @@ impl Outside {
     }
 
     /// A process asks the store for a tenant.
-    pub fn ask(&mut self, from: Process, ticket: Ticket, request: store::Request) {
+    pub fn ask(&mut self, from: Process, ticket: Ticket, request: StoreRequest) {
         let now_ms = self.now_ms;
         let (machine, tenant) = (from.machine, &ticket.tenant);
-        let name = name_of(&request.ask);
+        let name = request.query.name();
         let journey = self.faults.journey(&mut self.dice, machine, now_ms);
         self.onlooker.trace(now_ms, || {
             format!("node {machine} asks {name} of {tenant}, {journey:?}")
@@ -54,8 +54,10 @@ impl Outside {
         let (at_ms, answer) = journey.answer;
         let reply = match answer {
             Answer::True => None,
-            Answer::Refused => Some(Reply::Refused(protocol::ErrorCode::StoreUnavailable)),
-            Answer::Lost => Some(Reply::Lost),
+            Answer::Refused => Some(Err(StoreFailure::Refused(
+                protocol::ErrorCode::StoreUnavailable,
+            ))),
+            Answer::Lost => Some(Err(StoreFailure::Lost)),
         };
         if let Some(executed_ms) = journey.executed_ms {
             let back_ms = reply.is_none().then_some(at_ms);
@@ -161,7 +163,9 @@ impl Outside {
             // It died with the store that had it in its buffers.
             if let Some(at_ms) = back_ms {
                 let arrival = match question {
-                    Question::Tenant(ticket, _) => Arrival::Replied(ticket, Reply::Lost),
+                    Question::Tenant(ticket, _) => {
+                        Arrival::Replied(ticket, Err(StoreFailure::Lost))
+                    }
                     Question::Node(ask) => Arrival::NodeReplied(ask, NodeReply::Unavailable),
                 };
                 self.agenda.add(at_ms, Event::Arrive(from, arrival));
@@ -171,7 +175,9 @@ impl Outside {
         let arrival = match question {
             Question::Tenant(ticket, request) => {
                 let tenant = ticket.tenant.clone();
-                let release = if let Ask::Release(release) = &request.ask {
+                let release = if let StoreQuery::Directory(asked) = &request.query
+                    && let DirectoryQuery::Release(release) = &asked.query
+                {
                     Some(release.clone())
                 } else {
                     None

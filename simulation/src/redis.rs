@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use protocol::{BootId, TenantId};
 use router_core::Millis;
 use router_core::store::nodes::NodesModel;
-use router_core::store::{Ask, DirectoryCaps, Event, Model, Reply, Request, Snapshot};
+use router_core::store::{
+    DirectoryQuery, DirectoryReply, Event, Model, Snapshot, StoreQuery, StoreReply, StoreRequest,
+    StoreResult,
+};
 
 use crate::agenda::Process;
 
@@ -84,11 +87,15 @@ impl Redis {
     pub fn execute(
         &mut self,
         from: Process,
-        mut request: Request,
+        mut request: StoreRequest,
         now_ms: Millis,
-    ) -> (Reply, Option<Event>) {
+    ) -> (StoreResult, Option<Event>) {
         let runs = self.processes[from.machine] == Some(from);
-        if matches!(request.ask, Ask::Load { .. }) && runs {
+        let loads = matches!(
+            &request.query,
+            StoreQuery::Directory(asked) if matches!(asked.query, DirectoryQuery::Load { .. })
+        );
+        if loads && runs {
             let machines = self.tenants.entry(request.tenant.clone()).or_default();
             machines.insert(from.machine);
         }
@@ -98,16 +105,16 @@ impl Redis {
 
     /// What the store holds of a tenant.
     pub fn snapshot(&self, tenant: &TenantId, now_ms: Millis) -> Snapshot {
-        let request = Request {
-            tenant: tenant.clone(),
-            ask: Ask::Load {
-                dead: Default::default(),
-            },
-            known_ver: 0,
-            now_ms,
-            caps: DirectoryCaps::default(),
+        let load = DirectoryQuery::Load {
+            dead: Default::default(),
         };
-        let Reply::Loaded(snapshot) = self.model.clone().execute(request).0 else {
+        let request = StoreRequest {
+            tenant: tenant.clone(),
+            now_ms,
+            query: load.into(),
+        };
+        let (reply, _) = self.model.clone().execute(request);
+        let Ok(StoreReply::Directory(DirectoryReply::Loaded(snapshot))) = reply else {
             unreachable!("a load is answered with a snapshot");
         };
         *snapshot

@@ -3,7 +3,7 @@
 use protocol::TenantId;
 use router_core::Millis;
 use router_core::membership::DEAD_MS;
-use router_core::store::{Ask, DirectoryCaps, Request};
+use router_core::store::{PolicyQuery, StoreRequest};
 
 use crate::agenda::{Arrival, Event, Process};
 use crate::dice::Dice;
@@ -221,8 +221,8 @@ impl Trouble {
                 self.for_ms(outside, fault, ms);
                 return;
             }
-            Fault::Revoke(tenant) => return tell(outside, &tenants[tenant], Ask::Revoke),
-            Fault::Suspend(tenant) => tell(outside, &tenants[tenant], Ask::Suspend(true)),
+            Fault::Revoke(tenant) => return tell(outside, &tenants[tenant], PolicyQuery::Revoke),
+            Fault::Suspend(tenant) => tell(outside, &tenants[tenant], PolicyQuery::Suspend(true)),
         }
         self.for_ms(outside, fault, ms);
     }
@@ -262,7 +262,7 @@ impl Trouble {
                 machines[at].paused_until_ms = 0;
                 outside.later(0, Event::Wake(machines[at].process));
             }
-            Fault::Suspend(tenant) => tell(outside, &tenants[tenant], Ask::Suspend(false)),
+            Fault::Suspend(tenant) => tell(outside, &tenants[tenant], PolicyQuery::Suspend(false)),
             // Their ends are times.
             Fault::CutOut(_)
             | Fault::CutIn(_)
@@ -294,13 +294,11 @@ fn raise_link(outside: &mut Outside, process: Process) {
 }
 
 /// An operator's order goes to the store, and from there to all.
-fn tell(outside: &mut Outside, tenant: &TenantId, ask: Ask) {
-    let request = Request {
+fn tell(outside: &mut Outside, tenant: &TenantId, query: PolicyQuery) {
+    let request = StoreRequest {
         tenant: tenant.clone(),
-        ask,
-        known_ver: 0,
         now_ms: outside.now_ms,
-        caps: DirectoryCaps::default(),
+        query: query.into(),
     };
     let nobody = Process {
         machine: 0,

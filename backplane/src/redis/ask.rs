@@ -4,8 +4,12 @@ use protocol::limits::REMEMBER_MS;
 use protocol::presence::Takeover;
 use protocol::{BootId, BotId, ErrorCode};
 use redis::Value;
-use router_core::store::{Ask, Assert, Claim, Release, Reply, Request};
+use router_core::store::{
+    Assert, Claim, DirectoryQuery, DirectoryReply, PolicyQuery, PolicyReply, Release, StoreQuery,
+    StoreReply,
+};
 
+use super::error::Fail;
 use super::pages::Page;
 use crate::directory;
 use crate::scripts::{self, Script};
@@ -45,15 +49,29 @@ impl Call {
 
 /// The call that asks; the caller adds what every script of a tenant takes last. `page`: which part,
 /// of what is read in parts.
-pub(super) fn call(request: &Request, page: &Page) -> Call {
-    match &request.ask {
-        Ask::Load { dead } => {
+pub(super) fn call(query: &StoreQuery, page: &Page) -> Call {
+    match query {
+        StoreQuery::Directory(request) => directory_call(&request.query, page),
+        StoreQuery::Policy(request) => {
+            let word = match request.query {
+                PolicyQuery::Revoke => "revoke",
+                PolicyQuery::Suspend(true) => "suspend",
+                PolicyQuery::Suspend(false) => "resume",
+            };
+            Call::with_policy(&scripts::POLICY, vec![word.into()])
+        }
+    }
+}
+
+fn directory_call(query: &DirectoryQuery, page: &Page) -> Call {
+    match query {
+        DirectoryQuery::Load { dead } => {
             let Page { part, cursor } = page.clone();
             let args = vec![words(dead), REMEMBER_MS.to_string(), part, cursor];
             Call::with_all(&scripts::LOAD, args)
         }
-        Ask::Version => Call::new(&scripts::VERSION, vec![]),
-        Ask::Enter { conn, record } => {
+        DirectoryQuery::Version => Call::new(&scripts::VERSION, vec![]),
+        DirectoryQuery::Enter { conn, record } => {
             let args = vec![
                 conn.to_string(),
                 record.boot.to_string(),
@@ -61,24 +79,21 @@ pub(super) fn call(request: &Request, page: &Page) -> Call {
             ];
             Call::new(&scripts::ENTER, args)
         }
-        Ask::Claim(claim) => Call::new(&scripts::CLAIM, claim_args(claim)),
-        Ask::Assert(assert) => Call::with_policy(&scripts::ASSERT, assert_args(assert)),
-        Ask::Release(release) => Call::with_seen(&scripts::RELEASE, release_args(release)),
-        Ask::Reap { dead } => {
+        DirectoryQuery::Claim(claim) => Call::new(&scripts::CLAIM, claim_args(claim)),
+        DirectoryQuery::Assert(assert) => Call::with_policy(&scripts::ASSERT, assert_args(assert)),
+        DirectoryQuery::Release(release) => {
+            Call::with_seen(&scripts::RELEASE, release_args(release))
+        }
+        DirectoryQuery::Reap { dead } => {
             let args = vec![words(dead), page.cursor.clone()];
             Call::with_seen(&scripts::REAP, args)
         }
-        Ask::Forget { bot, fence } => {
+        DirectoryQuery::Forget { bot, fence } => {
             let (epoch, conn) = match fence {
                 Some(fence) => (fence.epoch.to_string(), fence.conn.to_string()),
                 None => ("-".into(), "-".into()),
             };
             Call::new(&scripts::FORGET, vec![bot.to_string(), epoch, conn])
-        }
-        Ask::Revoke => Call::with_policy(&scripts::POLICY, vec!["revoke".into()]),
-        Ask::Suspend(suspended) => {
-            let word = if *suspended { "suspend" } else { "resume" };
-            Call::with_policy(&scripts::POLICY, vec![word.into()])
         }
     }
 }
@@ -146,54 +161,73 @@ fn release_args(release: &Release) -> Vec<String> {
 }
 
 /// The answer. `None`: it is no answer to this question.
-pub(super) fn reply(ask: &Ask, value: Value) -> Option<Reply> {
-    let reply = match ask {
-        // Read in pages, see `pages.rs`.
-        Ask::Load { .. } | Ask::Reap { .. } => return None,
-        Ask::Version => Reply::Version(redis::from_redis_value(value).ok()?),
-        Ask::Enter { .. } | Ask::Release(_) => done(value)?,
-        Ask::Forget { .. } => {
-            let said: String = redis::from_redis_value(value).ok()?;
-            match said.as_str() {
-                "done" => Reply::Done,
-                "held" => Reply::Refused(ErrorCode::NotYourIdentity),
-                _ => return None,
-            }
+pub(super) fn reply(query: &StoreQuery, value: Value) -> Option<Result<StoreReply, Fail>> {
+    let reply = match query {
+        StoreQuery::Directory(request) => {
+            directory_reply(&request.query, value)?.map(StoreReply::Directory)
         }
-        Ask::Claim(_) => claimed(value)?,
-        Ask::Assert(_) => asserted(value)?,
-        Ask::Revoke | Ask::Suspend(_) => {
+        StoreQuery::Policy(_) => {
             let (generation, suspended): (String, String) = redis::from_redis_value(value).ok()?;
-            Reply::Policy(directory::policy(&generation, &suspended)?)
+            let policy = directory::policy(&generation, &suspended)?;
+            Ok(StoreReply::Policy(PolicyReply::Changed(policy)))
         }
     };
     Some(reply)
 }
 
-fn done(value: Value) -> Option<Reply> {
+/// What was done, or why not.
+type Outcome = Result<DirectoryReply, Fail>;
+
+const fn refused(code: ErrorCode) -> Outcome {
+    Err(Fail::Refused(code))
+}
+
+fn directory_reply(query: &DirectoryQuery, value: Value) -> Option<Outcome> {
+    match query {
+        // Read in pages, see `pages.rs`.
+        DirectoryQuery::Load { .. } | DirectoryQuery::Reap { .. } => None,
+        DirectoryQuery::Version => {
+            let ver = redis::from_redis_value(value).ok()?;
+            Some(Ok(DirectoryReply::Version(ver)))
+        }
+        DirectoryQuery::Enter { .. } | DirectoryQuery::Release(_) => done(value),
+        DirectoryQuery::Forget { .. } => {
+            let said: String = redis::from_redis_value(value).ok()?;
+            match said.as_str() {
+                "done" => Some(Ok(DirectoryReply::Done)),
+                "held" => Some(refused(ErrorCode::NotYourIdentity)),
+                _ => None,
+            }
+        }
+        DirectoryQuery::Claim(_) => claimed(value),
+        DirectoryQuery::Assert(_) => asserted(value).map(Ok),
+    }
+}
+
+fn done(value: Value) -> Option<Outcome> {
     let said: String = redis::from_redis_value(value).ok()?;
     match said.as_str() {
-        "done" => Some(Reply::Done),
-        "full" => Some(Reply::Refused(ErrorCode::QuotaExceeded)),
+        "done" => Some(Ok(DirectoryReply::Done)),
+        "full" => Some(refused(ErrorCode::QuotaExceeded)),
         _ => None,
     }
 }
 
-fn claimed(value: Value) -> Option<Reply> {
+fn claimed(value: Value) -> Option<Outcome> {
     let said: Vec<String> = redis::from_redis_value(value).ok()?;
     match said.as_slice() {
-        [newer, epoch] if newer == "newer" => Some(Reply::Newer(epoch.parse().ok()?)),
-        [full] if full == "full" => Some(Reply::Refused(ErrorCode::QuotaExceeded)),
-        [held] if held == "held" => Some(Reply::Refused(ErrorCode::AlreadyRegistered)),
-        [epoch, since_ms] => Some(Reply::Claimed {
+        [newer, epoch] if newer == "newer" => Some(Ok(DirectoryReply::Newer(epoch.parse().ok()?))),
+        [full] if full == "full" => Some(refused(ErrorCode::QuotaExceeded)),
+        [held] if held == "held" => Some(refused(ErrorCode::AlreadyRegistered)),
+        [epoch, since_ms] => Some(Ok(DirectoryReply::Claimed {
             epoch: epoch.parse().ok()?,
             since_ms: since_ms.parse().ok()?,
-        }),
+        })),
         _ => None,
     }
 }
 
-fn asserted(value: Value) -> Option<Reply> {
+fn asserted(value: Value) -> Option<DirectoryReply> {
     let said: Vec<String> = redis::from_redis_value(value).ok()?;
     let (refused, rest) = said.as_chunks::<3>();
     if !rest.is_empty() {
@@ -202,5 +236,5 @@ fn asserted(value: Value) -> Option<Reply> {
     let refused = refused
         .iter()
         .map(|[bot, boot, conn]| Some((BotId::parse(bot).ok()?, directory::holder(boot, conn)?)));
-    refused.collect::<Option<_>>().map(Reply::Asserted)
+    refused.collect::<Option<_>>().map(DirectoryReply::Asserted)
 }

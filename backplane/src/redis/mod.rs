@@ -40,7 +40,9 @@ use bytes::Bytes;
 use protocol::{BootId, Secret, TenantId};
 use redis::Value;
 use router_core::store::nodes::{NodeAsk, NodeReply};
-use router_core::store::{Ask, Reply, Request};
+use router_core::store::{
+    DirectoryCaps, DirectoryQuery, StoreFailure, StoreQuery, StoreReply, StoreRequest, StoreResult,
+};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -156,12 +158,12 @@ impl Redis {
 
     /// Asks for a tenant. One tenant's requests are executed in the order of the calls (of their
     /// first polls). `Load` subscribes before it reads; `Lost` and `Refused` as the module says.
-    pub async fn execute(&self, request: &Request) -> Reply {
-        match self.inner.ask(request).await {
-            Ok(reply) => reply,
-            Err(Fail::Lost | Fail::Misread) => Reply::Lost,
-            Err(Fail::Refused(code)) => Reply::Refused(code),
-        }
+    pub async fn execute(&self, request: &StoreRequest) -> StoreResult {
+        let reply = self.inner.ask(request).await;
+        reply.map_err(|fail| match fail {
+            Fail::Lost | Fail::Misread => StoreFailure::Lost,
+            Fail::Refused(code) => StoreFailure::Refused(code),
+        })
     }
 
     /// Asks about nodes.
@@ -258,9 +260,13 @@ impl Redis {
 }
 
 impl Inner {
-    async fn ask(&self, request: &Request) -> Result<Reply, Fail> {
+    async fn ask(&self, request: &StoreRequest) -> Result<StoreReply, Fail> {
         let keys = &self.intake.keys;
-        let loads = matches!(request.ask, Ask::Load { .. });
+        let directory = match &request.query {
+            StoreQuery::Directory(directory) => Some(&directory.query),
+            StoreQuery::Policy(_) => None,
+        };
+        let loads = matches!(directory, Some(DirectoryQuery::Load { .. }));
         let place = self.turns.stand(&request.tenant, loads);
         if loads {
             // Before it waits: an `unload` that comes meanwhile is later than this.
@@ -276,37 +282,48 @@ impl Inner {
                 session.unsubscribe(events);
             }
         }
-        match &request.ask {
-            Ask::Load { .. } => self.load(&session, request).await,
-            Ask::Reap { .. } => self.reap(&session, request).await,
-            Ask::Version
-            | Ask::Enter { .. }
-            | Ask::Claim(_)
-            | Ask::Assert(_)
-            | Ask::Release(_)
-            | Ask::Forget { .. }
-            | Ask::Revoke
-            | Ask::Suspend(_) => {
+        match directory {
+            Some(DirectoryQuery::Load { .. }) => self.load(&session, request).await,
+            Some(DirectoryQuery::Reap { .. }) => self.reap(&session, request).await,
+            Some(
+                DirectoryQuery::Version
+                | DirectoryQuery::Enter { .. }
+                | DirectoryQuery::Claim(_)
+                | DirectoryQuery::Assert(_)
+                | DirectoryQuery::Release(_)
+                | DirectoryQuery::Forget { .. },
+            )
+            | None => {
                 let value = self.step(&session, request, &Page::first()).await?;
-                ask::reply(&request.ask, value).ok_or_else(|| self.misread(&request.tenant))
+                let reply = ask::reply(&request.query, value);
+                reply.ok_or_else(|| self.misread(&request.tenant))?
             }
         }
     }
 
     /// Runs a tenant's script.
-    async fn step(&self, session: &Session, request: &Request, page: &Page) -> Result<Value, Fail> {
+    async fn step(
+        &self,
+        session: &Session,
+        request: &StoreRequest,
+        page: &Page,
+    ) -> Result<Value, Fail> {
         let keys = &self.intake.keys;
-        let mut call = ask::call(request, page);
+        let mut call = ask::call(&request.query, page);
+        let (known_ver, caps) = match &request.query {
+            StoreQuery::Directory(request) => (request.known_ver, request.caps),
+            StoreQuery::Policy(request) => (request.known_ver, DirectoryCaps::NONE),
+        };
         let now_ms = match self.place.clock {
             Clock::Server => 0,
             Clock::Asker => request.now_ms,
         };
         call.args.extend([
-            request.caps.clients.to_string(),
-            request.caps.entries.to_string(),
+            caps.clients.to_string(),
+            caps.entries.to_string(),
             keys.events(&request.tenant),
             session.publish.to_owned(),
-            request.known_ver.to_string(),
+            known_ver.to_string(),
             now_ms.to_string(),
         ]);
         let keys = keys.tenant(&request.tenant, call.keys);

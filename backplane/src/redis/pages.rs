@@ -17,7 +17,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use redis::Value;
-use router_core::store::{Reply, Request};
+use router_core::store::{DirectoryReply, StoreReply, StoreRequest};
 
 use super::Inner;
 use super::error::Fail;
@@ -82,7 +82,11 @@ impl Loaded {
 
 impl Inner {
     /// All of a tenant.
-    pub(super) async fn load(&self, session: &Session, request: &Request) -> Result<Reply, Fail> {
+    pub(super) async fn load(
+        &self,
+        session: &Session,
+        request: &StoreRequest,
+    ) -> Result<StoreReply, Fail> {
         for _ in 0..=RESTARTS_MAX {
             if let Some(reply) = self.load_once(session, request).await? {
                 return Ok(reply);
@@ -92,7 +96,11 @@ impl Inner {
     }
 
     /// `None`: the store lost its data meanwhile.
-    async fn load_once(&self, session: &Session, request: &Request) -> Result<Option<Reply>, Fail> {
+    async fn load_once(
+        &self,
+        session: &Session,
+        request: &StoreRequest,
+    ) -> Result<Option<StoreReply>, Fail> {
         let misread = || self.misread(&request.tenant);
         let value = self.step(session, request, &Page::first()).await?;
         let mut first = Loaded::read(value).ok_or_else(misread)?;
@@ -116,11 +124,16 @@ impl Inner {
         let bounds = Bounds::at(self.intake.clock.now_ms());
         let (snapshot, skipped) = directory::snapshot(numbers, policy, &first.fields, bounds);
         self.intake.counters.skipped.fetch_add(skipped, Relaxed);
-        Ok(Some(Reply::Loaded(Box::new(snapshot))))
+        let reply = DirectoryReply::Loaded(Box::new(snapshot));
+        Ok(Some(StoreReply::Directory(reply)))
     }
 
     /// Releases what dead nodes held.
-    pub(super) async fn reap(&self, session: &Session, request: &Request) -> Result<Reply, Fail> {
+    pub(super) async fn reap(
+        &self,
+        session: &Session,
+        request: &StoreRequest,
+    ) -> Result<StoreReply, Fail> {
         let mut page = Page::first();
         for _ in 0..PAGES_MAX {
             let value = self.step(session, request, &page).await?;
@@ -130,6 +143,6 @@ impl Inner {
                 break;
             }
         }
-        Ok(Reply::Done)
+        Ok(StoreReply::Directory(DirectoryReply::Done))
     }
 }

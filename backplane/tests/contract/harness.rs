@@ -2,36 +2,51 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
 
-use backplane::{Backplane, Clock, Inbound, RedisConfig};
+use backplane::{Backplane, Clock, Inbound};
 use fixtures::{Redis, RedisCluster};
 use protocol::{BootId, TenantId};
-use router_core::store::{Ask, DirectoryCaps, Event, Model, Reply, Request};
+use router_core::store::{DirectoryCaps, Event, Model, StoreQuery, StoreRequest, StoreResult};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-/// Nothing takes so long unless it hangs.
-const DEADLINE: Duration = Duration::from_secs(20);
+use crate::support::store::{self, DEADLINE};
+use crate::support::words::load;
+
 /// The boot id of the node that listens.
 const LISTENER: BootId = BootId::from_bits(u128::MAX);
 
-/// A question, when, and what the asker has seen of the counter.
+/// A query, and when.
 #[derive(Debug, Clone)]
 pub struct Step {
-    pub ask: Ask,
+    pub query: StoreQuery,
     pub now_ms: u64,
-    pub known_ver: u64,
-    pub caps: DirectoryCaps,
 }
 
-/// A question at a time.
-pub fn at(now_ms: u64, ask: Ask) -> Step {
-    Step {
-        ask,
-        now_ms,
-        known_ver: 0,
-        caps: DirectoryCaps::default(),
+/// A query at a time, of an asker that has seen nothing, under the default limits.
+pub fn at(now_ms: u64, query: impl Into<StoreQuery>) -> Step {
+    let query = query.into();
+    Step { query, now_ms }.capped(DirectoryCaps::default())
+}
+
+impl Step {
+    /// The same, of an asker that has seen this number of the tenant's counter.
+    pub fn knowing(mut self, known_ver: u64) -> Self {
+        if let StoreQuery::Directory(request) = &mut self.query {
+            request.known_ver = known_ver;
+        }
+        if let StoreQuery::Policy(request) = &mut self.query {
+            request.known_ver = known_ver;
+        }
+        self
+    }
+
+    /// The same, of a tenant whose directory may hold this.
+    pub fn capped(mut self, caps: DirectoryCaps) -> Self {
+        if let StoreQuery::Directory(request) = &mut self.query {
+            request.caps = caps;
+        }
+        self
     }
 }
 
@@ -45,13 +60,7 @@ pub struct Subject {
 
 /// Connects a node to a store that goes by the askers' time.
 pub async fn connect(url: &str) -> Backplane {
-    let config = RedisConfig {
-        url: url.to_owned().into(),
-        prefix: "t2b".into(),
-        insecure: false,
-        clock: Clock::Asker,
-    };
-    Backplane::redis(backplane::Redis::connect(config).await.unwrap())
+    store::connect(url, Clock::Asker).await
 }
 
 impl Subject {
@@ -72,15 +81,17 @@ impl Subject {
     pub async fn fresh_tenant(&self) -> TenantId {
         let number = self.next.fetch_add(1, Relaxed);
         let tenant = TenantId::parse(&format!("tenant{number}")).unwrap();
-        let load = Ask::Load { dead: [].into() };
-        let reply = self.listener.execute(request(&tenant, at(1, load))).await;
-        assert!(matches!(reply, Reply::Loaded(_)), "{reply:?}");
+        let reply = self
+            .listener
+            .execute(request(&tenant, at(1, load(&[]))))
+            .await;
+        assert!(reply.is_ok(), "{reply:?}");
         tenant
     }
 
     /// Asks, and says what the listener was told. A probe that is sent after the answer comes back
     /// after all events of the step.
-    pub async fn step(&mut self, tenant: &TenantId, step: Step) -> (Reply, Option<Event>) {
+    pub async fn step(&mut self, tenant: &TenantId, step: Step) -> (StoreResult, Option<Event>) {
         let reply = self.asker.execute(request(tenant, step)).await;
         let probe = self.next.fetch_add(1, Relaxed);
         let probed = self.listener.probe(LISTENER, probe).await;
@@ -115,13 +126,11 @@ impl Subject {
     }
 }
 
-pub fn request(tenant: &TenantId, step: Step) -> Request {
-    Request {
+pub fn request(tenant: &TenantId, step: Step) -> StoreRequest {
+    StoreRequest {
         tenant: tenant.clone(),
-        ask: step.ask,
-        known_ver: step.known_ver,
         now_ms: step.now_ms,
-        caps: step.caps,
+        query: step.query,
     }
 }
 
@@ -129,13 +138,8 @@ pub fn request(tenant: &TenantId, step: Step) -> Request {
 pub fn on_all<F: Future<Output = ()>>(cases: impl Fn(Subject) -> F) {
     on_server(&cases);
     if let Some(cluster) = RedisCluster::start() {
-        let hosts: Vec<_> = cluster.nodes.iter().map(|node| node.port()).collect();
-        let hosts: Vec<_> = hosts
-            .iter()
-            .map(|port| format!("127.0.0.1:{port}"))
-            .collect();
         let users = cluster.nodes.each_ref().map(Redis::add_documented_user);
-        let url = format!("redis+cluster://{}@{}", users[0], hosts.join(","));
+        let url = cluster.url_as(&users[0]);
         run(async { cases(Subject::connect(&url).await).await });
     }
 }

@@ -1,23 +1,20 @@
-//! What the store's answers mean, said once and held by all: the same questions to the model and to
+//! What the store's answers mean, defined once for all stores: the same queries to the model and to
 //! a real Redis, and to a real Cluster, compared reply by reply and event by event.
+//!
+//! One folder for each feature. `random.rs` mixes the features that share one order.
 //!
 //! Skipped as `fixtures` says, where there is no Redis.
 
 #[cfg(test)]
-mod bots;
-#[cfg(test)]
-mod damage;
+mod directory;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod nodes;
 #[cfg(test)]
-mod pages;
-#[cfg(test)]
 mod policy;
-#[cfg(test)]
-mod presence;
 #[cfg(test)]
 mod random;
 #[cfg(test)]
-mod words;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,12 +1,13 @@
 //! The user that the documents tell operators to make: it may do all that a node does, and nothing
 //! that no node does.
 
-use backplane::{Backplane, Clock, Inbound, Redis as Store, RedisConfig};
+use backplane::{Backplane, Inbound};
 use fixtures::{Client, Redis, RedisCluster, Value, documented_user};
 use router_core::store::nodes::{NodeAsk, NodeReply};
-use router_core::store::{Ask, Reply};
+use router_core::store::{DirectoryQuery, PolicyQuery, StoreQuery};
 
-use crate::harness::{BOOT, Node, OTHER, claim, load, packet};
+use crate::harness::{BOOT, Node, OTHER, is_claimed, packet, try_connect};
+use crate::support::words::{claim, load};
 
 /// A server where nobody is somebody without a password.
 struct Guarded {
@@ -50,13 +51,8 @@ impl Place {
         let hosts = self.servers.iter();
         let hosts: Vec<_> = hosts.map(|it| format!("127.0.0.1:{}", it.port)).collect();
         let (scheme, hosts, path) = (self.scheme, hosts.join(","), self.path);
-        let config = RedisConfig {
-            url: format!("{scheme}://t2b:PASSWORD@{hosts}{path}").into(),
-            prefix: "t2b".into(),
-            insecure: false,
-            clock: Clock::Server,
-        };
-        let store = Store::connect(config).await.map_err(|e| e.to_string())?;
+        let url = format!("{scheme}://t2b:PASSWORD@{hosts}{path}");
+        let store = try_connect(&url).await.map_err(|e| e.to_string())?;
         let backplane = Backplane::redis(store);
         let inbound = backplane.inbound().unwrap();
         let mut node = Node { backplane, inbound };
@@ -81,18 +77,21 @@ impl Place {
         backplane.unsubscribe_node(OTHER);
         for i in 0..9 {
             let tenant = format!("t{i}");
-            for ask in [load(), claim("bot", 1), Ask::Suspend(false), Ask::Version] {
-                let reply = node.ask(&tenant, ask).await;
-                if matches!(reply, Reply::Lost | Reply::Refused(_)) {
-                    return Err(format!("{reply:?}"));
-                }
+            for query in [
+                StoreQuery::from(load(&[])),
+                claim("bot", 1).into(),
+                PolicyQuery::Suspend(false).into(),
+                DirectoryQuery::Version.into(),
+            ] {
+                let reply = node.ask(&tenant, query).await;
+                reply.map_err(|failure| format!("{failure:?}"))?;
             }
         }
         for server in &mut self.servers {
             server.command(&["SCRIPT", "FLUSH"]);
         }
         let again = node.ask("t0", claim("bot", 2)).await;
-        if !matches!(again, Reply::Claimed { .. }) {
+        if !is_claimed(&again) {
             return Err(format!("after a flush: {again:?}"));
         }
         // A connection of the pool is tried before it is used again.

@@ -19,14 +19,7 @@ async fn a_password_opens() {
     let Some(redis) = Redis::start() else { return };
     let port = redis.port();
     redis.command(&[
-        "ACL",
-        "SETUSER",
-        "bob",
-        "on",
-        ">hunter2",
-        "~t2b-test:*",
-        "&t2b-test:*",
-        "+@all",
+        "ACL", "SETUSER", "bob", "on", ">hunter2", "~t2b:*", "&t2b:*", "+@all",
     ]);
     redis.command(&["CONFIG", "SET", "requirepass", "hunter2"]);
     let mut node = Node::start(&format!("redis://bob:hunter2@127.0.0.1:{port}"), BOOT).await;
@@ -81,9 +74,9 @@ async fn what_the_user_may_not_is_said_at_once() {
     let mut may_not = vec!["ACL", "SETUSER", "bob", "on", ">hunter2", "+@all"];
     let url = format!("redis://bob:hunter2@127.0.0.1:{}", redis.port());
     for (rules, named) in [
-        (["~t2b-test:*", "&other:*", "+@all"], "PUBLISH"),
-        (["~t2b-test:*", "&t2b-test:*", "-hsetnx"], "HSETNX"),
-        (["~other:*", "&t2b-test:*", "+@all"], "key"),
+        (["~t2b:*", "&other:*", "+@all"], "PUBLISH"),
+        (["~t2b:*", "&t2b:*", "-hsetnx"], "HSETNX"),
+        (["~other:*", "&t2b:*", "+@all"], "key"),
     ] {
         may_not.extend(["resetkeys", "resetchannels"]);
         may_not.extend(rules);

@@ -1,18 +1,9 @@
 //! Two databases of one Redis: they share their channels, and must not hear each other.
 
 use fixtures::Redis;
-use router_core::store::{Ask, ConnRecord};
 
-use crate::harness::{BOOT, Node, OTHER, conn, event_of};
-
-fn enter(by: usize) -> Ask {
-    let client = "anna".parse().unwrap();
-    let record = ConnRecord { boot: BOOT, client };
-    Ask::Enter {
-        conn: conn(by),
-        record,
-    }
-}
+use crate::harness::{BOOT, Node, OTHER, event_of};
+use crate::support::words::{conn, enter};
 
 #[tokio::test]
 async fn steps_of_another_database_are_not_heard() {
@@ -24,11 +15,11 @@ async fn steps_of_another_database_are_not_heard() {
     );
     zero.load("alice").await;
     one.load("alice").await;
-    zero.ask("alice", enter(1)).await;
+    zero.ask("alice", enter(11, "anna")).await.unwrap();
     zero.until(event_of("alice")).await;
     // What is heard first is its own step: the other's came before and would be first.
-    one.ask("alice", enter(2)).await;
+    one.ask("alice", enter(12, "anna")).await.unwrap();
     let heard = one.hears().await;
     let text = format!("{heard:?}");
-    assert!(text.contains(&conn(2).to_string()), "{text}");
+    assert!(text.contains(&conn(12).to_string()), "{text}");
 }

@@ -5,12 +5,13 @@ use fixtures::{Redis, Value};
 use protocol::ErrorCode;
 use router_core::store::nodes::{Hello, NodeAsk, NodeReply};
 use router_core::store::{
-    Ask, Assert, BotRecord, ConnRecord, Fence, Holder, Policy, Release, Reply,
+    DirectoryReply, Policy, PolicyQuery, PolicyReply, StoreFailure, StoreReply, StoreResult,
 };
 
-use crate::harness::{BOOT, Node, bot, claim, conn, event_of, load};
+use crate::harness::{BOOT, Node, directory, event_of};
+use crate::support::words::{assert, claim, enter, forget, load, reap, release};
 
-const FULL: Reply = Reply::Refused(ErrorCode::QuotaExceeded);
+const FULL: StoreResult = Err(StoreFailure::Refused(ErrorCode::QuotaExceeded));
 
 fn beat(beat: u64) -> NodeAsk {
     NodeAsk::Beat {
@@ -21,46 +22,9 @@ fn beat(beat: u64) -> NodeAsk {
     }
 }
 
-fn fence(by: usize, epoch: u64) -> Fence {
-    let conn = conn(by);
-    Fence { conn, epoch }
-}
-
-fn release(by: usize, epoch: u64) -> Ask {
-    Ask::Release(Box::new(Release {
-        bots: vec![("bot".parse().unwrap(), fence(by, epoch))],
-        conns: vec![conn(by)],
-        seen: vec!["anna".parse().unwrap()],
-    }))
-}
-
-fn enter(by: usize) -> Ask {
-    let client = "anna".parse().unwrap();
-    let record = ConnRecord { boot: BOOT, client };
-    Ask::Enter {
-        conn: conn(by),
-        record,
-    }
-}
-
-fn assert_held(name: &str, by: usize, epoch: u64) -> Ask {
-    let (boot, conn) = (BOOT, conn(by));
-    Ask::Assert(Box::new(Assert {
-        boot,
-        bots: vec![BotRecord {
-            info: bot(name),
-            holder: Some(Holder { boot, conn }),
-            epoch,
-            instance: None,
-        }],
-        conns: vec![],
-        generation: 0,
-    }))
-}
-
-async fn claimed(node: &Node, bot: &str, by: usize) -> u64 {
+async fn claimed(node: &Node, bot: &str, by: u8) -> u64 {
     let reply = node.ask("alice", claim(bot, by)).await;
-    let Reply::Claimed { epoch, .. } = reply else {
+    let Ok(StoreReply::Directory(DirectoryReply::Claimed { epoch, .. })) = reply else {
         panic!("{reply:?}");
     };
     epoch
@@ -68,7 +32,7 @@ async fn claimed(node: &Node, bot: &str, by: usize) -> u64 {
 
 /// All that Redis has of the tenant.
 fn stored(redis: &Redis) -> [Value; 3] {
-    let get = |command, key: &str| redis.command(&[command, &format!("t2b-test:{{alice}}:{key}")]);
+    let get = |command, key: &str| redis.command(&[command, &format!("t2b:{{alice}}:{key}")]);
     [
         get("HGETALL", "dir"),
         get("GET", "ver"),
@@ -80,23 +44,23 @@ fn stored(redis: &Redis) -> [Value; 3] {
 async fn what_would_grow_is_refused_and_leaves_nothing() {
     let Some(redis) = Redis::start() else { return };
     let node = Node::start(&redis.url(), BOOT).await;
-    claimed(&node, "bot", 1).await;
+    claimed(&node, "bot", 11).await;
     redis.command(&["CONFIG", "SET", "maxmemory", "1"]);
     let before = stored(&redis);
-    assert_eq!(node.ask("alice", claim("bot", 2)).await, FULL);
-    assert_eq!(node.ask("alice", enter(2)).await, FULL);
+    assert_eq!(node.ask("alice", claim("bot", 12)).await, FULL);
+    assert_eq!(node.ask("alice", enter(12, "anna")).await, FULL);
     assert_eq!(stored(&redis), before);
     redis.command(&["CONFIG", "SET", "maxmemory", "0"]);
-    claimed(&node, "bot", 2).await;
+    claimed(&node, "bot", 12).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rest_goes_on() {
     let Some(redis) = Redis::start() else { return };
     let mut node = Node::start(&redis.url(), BOOT).await;
-    let epoch = claimed(&node, "bot", 1).await;
-    claimed(&node, "other", 2).await;
-    claimed(&node, "old", 3).await;
+    let epoch = claimed(&node, "bot", 11).await;
+    claimed(&node, "other", 12).await;
+    claimed(&node, "old", 13).await;
     node.backplane.execute_node(beat(1)).await;
     redis.command(&["CONFIG", "SET", "maxmemory", "1"]);
 
@@ -134,30 +98,38 @@ async fn the_rest_goes_on() {
 
     // A tenant.
     node.load("alice").await;
-    assert_eq!(node.ask("alice", release(1, epoch)).await, Reply::Done);
+    assert_eq!(
+        node.ask("alice", release(11, &[("bot", epoch)], &["anna"]))
+            .await,
+        directory(DirectoryReply::Done)
+    );
     node.until(event_of("alice")).await;
-    let held = node.ask("alice", assert_held("bot", 1, epoch + 1)).await;
-    assert_eq!(held, Reply::Asserted(vec![]));
-    let forgotten = Ask::Forget {
-        bot: "old".parse().unwrap(),
-        fence: None,
-    };
-    let elsewhere = Reply::Refused(ErrorCode::NotYourIdentity);
+    let held = node
+        .ask("alice", assert(&[("bot", 11, epoch + 1)], &[], 0))
+        .await;
+    assert_eq!(held, directory(DirectoryReply::Asserted(vec![])));
+    let forgotten = forget("old", None);
+    let elsewhere = Err(StoreFailure::Refused(ErrorCode::NotYourIdentity));
     assert_eq!(node.ask("alice", forgotten.clone()).await, elsewhere);
-    let reap = Ask::Reap {
-        dead: [BOOT].into(),
-    };
-    assert_eq!(node.ask("alice", reap).await, Reply::Done);
-    assert_eq!(node.ask("alice", forgotten).await, Reply::Done);
+    let done = directory(DirectoryReply::Done);
+    assert_eq!(node.ask("alice", reap(&[1])).await, done);
+    assert_eq!(node.ask("alice", forgotten).await, done);
     let policy = |generation, suspended| {
-        Reply::Policy(Policy {
+        Ok(StoreReply::Policy(PolicyReply::Changed(Policy {
             generation,
             suspended,
-        })
+        })))
     };
-    assert_eq!(node.ask("alice", Ask::Revoke).await, policy(1, false));
-    assert_eq!(node.ask("alice", Ask::Suspend(true)).await, policy(1, true));
-    let Reply::Loaded(left) = node.ask("alice", load()).await else {
+    assert_eq!(
+        node.ask("alice", PolicyQuery::Revoke).await,
+        policy(1, false)
+    );
+    assert_eq!(
+        node.ask("alice", PolicyQuery::Suspend(true)).await,
+        policy(1, true)
+    );
+    let loaded = node.ask("alice", load(&[])).await;
+    let Ok(StoreReply::Directory(DirectoryReply::Loaded(left))) = loaded else {
         panic!()
     };
     let bots: Vec<_> = left

@@ -1,27 +1,24 @@
 //! Nodes on a real Redis, and waiting with a deadline.
 
-use std::time::Duration;
-
 use backplane::{Backplane, Clock, ConnectError, Inbound, Redis, RedisConfig};
-use protocol::presence::{BotInfo, BotState, Takeover};
-use protocol::{BootId, BotId, ConnectionId, TenantId};
-use router_core::store::{Ask, Claim, DirectoryCaps, Holder, Reply, Request};
+use protocol::{BootId, TenantId};
+use router_core::store::{
+    DirectoryQuery, DirectoryReply, StoreQuery, StoreReply, StoreRequest, StoreResult,
+};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-/// Nothing takes so long unless it hangs.
-pub const DEADLINE: Duration = Duration::from_secs(20);
+use crate::support::store;
+pub use crate::support::store::DEADLINE;
+use crate::support::words::load;
 
+/// Connections 10 to 19 are this node's.
 pub const BOOT: BootId = BootId::from_bits(1);
 pub const OTHER: BootId = BootId::from_bits(2);
 
+/// Where Redis is, for a node that goes by its time.
 pub fn config(url: &str) -> RedisConfig {
-    RedisConfig {
-        url: url.to_owned().into(),
-        prefix: "t2b-test".into(),
-        insecure: false,
-        clock: Clock::Server,
-    }
+    store::config(url, Clock::Server)
 }
 
 pub async fn try_connect(url: &str) -> Result<Redis, ConnectError> {
@@ -44,20 +41,23 @@ impl Node {
     }
 
     /// Asks, and asks again if there is a newer claim than it knew of.
-    pub async fn ask(&self, tenant: &str, ask: Ask) -> Reply {
-        let mut request = request(tenant, ask);
+    pub async fn ask(&self, tenant: &str, query: impl Into<StoreQuery>) -> StoreResult {
+        let mut request = request(tenant, query);
         let reply = self.backplane.execute(request.clone()).await;
-        let Reply::Newer(epoch) = reply else {
+        let Ok(StoreReply::Directory(DirectoryReply::Newer(epoch))) = reply else {
             return reply;
         };
-        request.known_ver = epoch;
+        if let StoreQuery::Directory(asked) = &mut request.query {
+            asked.known_ver = epoch;
+        }
         self.backplane.execute(request).await
     }
 
     /// Loads tenants, all of which are there.
     pub async fn load(&self, tenant: &str) {
-        let reply = self.ask(tenant, load()).await;
-        assert!(matches!(reply, Reply::Loaded(_)), "{reply:?}");
+        let reply = self.ask(tenant, load(&[])).await;
+        let is_loaded = matches!(reply, Ok(StoreReply::Directory(DirectoryReply::Loaded(_))));
+        assert!(is_loaded, "{reply:?}");
     }
 
     /// The next that it hears.
@@ -85,12 +85,12 @@ impl Node {
     }
 
     /// Asks until the answer is of this kind.
-    pub async fn asks_until(&self, ask: Ask, fits: impl Fn(&Reply) -> bool) -> Reply {
+    pub async fn asks_until(&self, query: DirectoryQuery, fits: impl Fn(&StoreResult) -> bool) {
         let deadline = Instant::now() + DEADLINE;
         loop {
-            let reply = self.ask("alice", ask.clone()).await;
+            let reply = self.ask("alice", query.clone()).await;
             if fits(&reply) {
-                return reply;
+                return;
             }
             assert!(Instant::now() < deadline, "still {reply:?}");
             tokio::task::yield_now().await;
@@ -98,49 +98,25 @@ impl Node {
     }
 }
 
-pub fn request(tenant: &str, ask: Ask) -> Request {
-    Request {
+pub fn request(tenant: &str, query: impl Into<StoreQuery>) -> StoreRequest {
+    StoreRequest {
         tenant: TenantId::parse(tenant).unwrap(),
-        ask,
-        known_ver: 0,
         now_ms: 1,
-        caps: DirectoryCaps::default(),
+        query: query.into(),
     }
 }
 
-pub fn load() -> Ask {
-    Ask::Load { dead: [].into() }
+/// What the directory says.
+pub const fn directory(reply: DirectoryReply) -> StoreResult {
+    Ok(StoreReply::Directory(reply))
 }
 
-/// A connection of [`BOOT`].
-pub fn conn(number: usize) -> ConnectionId {
-    ConnectionId::from_ulid(&format!("{number:026}")).unwrap()
-}
-
-pub fn bot(id: &str) -> BotInfo {
-    BotInfo {
-        id: BotId::parse(id).unwrap(),
-        name: id.into(),
-        kind: "bot".into(),
-        description: String::new(),
-        capabilities: vec![],
-        status: BotState::Offline,
-        since: 0,
-    }
-}
-
-/// A claim of a bot by a connection of [`BOOT`].
-pub fn claim(id: &str, by: usize) -> Ask {
-    Ask::Claim(Box::new(Claim {
-        holder: Holder {
-            boot: BOOT,
-            conn: conn(by),
-        },
-        bot: bot(id),
-        instance: None,
-        takeover: Takeover::Replace,
-        dead: [].into(),
-    }))
+/// Whether a claim was taken.
+pub fn is_claimed(reply: &StoreResult) -> bool {
+    matches!(
+        reply,
+        Ok(StoreReply::Directory(DirectoryReply::Claimed { .. }))
+    )
 }
 
 /// The event of a tenant, if it is one.

@@ -4,7 +4,8 @@ use backplane::Inbound;
 use bytes::Bytes;
 use fixtures::{Proxy, Redis};
 
-use crate::harness::{BOOT, Node, OTHER, claim, event_of, packet};
+use crate::harness::{BOOT, Node, OTHER, event_of, packet};
+use crate::support::words::claim;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_published_arrives_in_order() {
@@ -14,8 +15,8 @@ async fn what_is_published_arrives_in_order() {
     node.load("alice").await;
     let binary = Bytes::from_static(b"\x00\r\n\xff");
     other.backplane.publish(BOOT, binary.clone()).await.unwrap();
-    other.ask("alice", claim("bot", 1)).await;
-    other.ask("bob", claim("bot", 1)).await;
+    other.ask("alice", claim("bot", 1)).await.unwrap();
+    other.ask("bob", claim("bot", 1)).await.unwrap();
     node.backplane.probe(BOOT, 7).await.unwrap();
     assert_eq!(node.hears().await, Inbound::Packet(binary));
     assert!(
@@ -34,7 +35,7 @@ async fn what_is_ended_is_not_heard() {
     node.backplane.unsubscribe_node(BOOT);
     // Orders are confirmed in turn.
     node.load("bob").await;
-    node.ask("alice", claim("bot", 1)).await;
+    node.ask("alice", claim("bot", 1)).await.unwrap();
     node.backplane
         .publish(BOOT, Bytes::from_static(b"x"))
         .await
@@ -78,7 +79,7 @@ async fn killed_subscriptions_come_back_all() {
     assert_eq!(channels.members().len(), TENANTS + 1);
     for i in [0, TENANTS - 1] {
         let tenant = format!("t{i}");
-        node.ask(&tenant, claim("bot", 1)).await;
+        node.ask(&tenant, claim("bot", 1)).await.unwrap();
         node.until(event_of(&tenant)).await;
     }
     node.backplane.probe(BOOT, 2).await.unwrap();
@@ -109,18 +110,11 @@ async fn what_cannot_be_read_is_counted_and_nothing_else() {
     let Some(redis) = Redis::start() else { return };
     let mut node = Node::start(&redis.url(), BOOT).await;
     node.load("alice").await;
-    redis.command(&["PUBLISH", "t2b-test:{alice}:events", "nonsense"]);
-    redis.command(&[
-        "HSET",
-        "t2b-test:{alice}:dir",
-        "b:bot",
-        "nonsense",
-        "x",
-        "y",
-    ]);
+    redis.command(&["PUBLISH", "t2b:{alice}:events", "nonsense"]);
+    redis.command(&["HSET", "t2b:{alice}:dir", "b:bot", "nonsense", "x", "y"]);
     node.load("alice").await;
     assert_eq!(node.backplane.state().skipped_records, 3);
-    node.ask("alice", claim("bot", 1)).await;
+    node.ask("alice", claim("bot", 1)).await.unwrap();
     node.until(event_of("alice")).await;
 }
 
@@ -139,6 +133,6 @@ async fn a_node_that_is_deaf_gets_new_connections() {
     let error = state.last_error.unwrap_or_default();
     assert!(error.contains("probes"), "{error}");
     assert_eq!(state.reconnects, 1);
-    node.ask("alice", claim("bot", 1)).await;
+    node.ask("alice", claim("bot", 1)).await.unwrap();
     node.until(event_of("alice")).await;
 }

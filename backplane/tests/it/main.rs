@@ -22,4 +22,7 @@ mod sentinel;
 #[cfg(test)]
 mod shards;
 #[cfg(test)]
+#[path = "../support/mod.rs"]
+mod support;
+#[cfg(test)]
 mod tls;

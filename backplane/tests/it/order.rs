@@ -2,37 +2,32 @@
 
 use fixtures::Redis;
 use futures_util::future::join_all;
-use router_core::store::{Ask, Reply};
+use router_core::store::{DirectoryQuery, DirectoryReply, StoreReply};
 
-use crate::harness::{BOOT, Node, claim, load};
+use crate::harness::{BOOT, Node, is_claimed};
+use crate::support::words::{claim, load};
 
 /// Claims and loads, all at once; every reply fits the order of the calls.
 async fn ask_all_at_once(node: &Node, round: usize) {
-    let asks: Vec<Ask> = (1..200)
+    let queries: Vec<DirectoryQuery> = (1..200u8)
         .map(|i| match i % 20 {
-            0 => load(),
+            0 => load(&[]),
             _ => claim(&format!("bot-{round}-{i}"), i),
         })
         .collect();
-    let replies = join_all(asks.into_iter().map(|ask| node.ask("alice", ask))).await;
+    let replies = join_all(queries.into_iter().map(|query| node.ask("alice", query))).await;
     let mut last = 0;
     for (number, reply) in replies.into_iter().enumerate() {
-        match reply {
-            Reply::Claimed { epoch, .. } => {
+        match reply.and_then(StoreReply::into_directory) {
+            Ok(DirectoryReply::Claimed { epoch, .. }) => {
                 assert!(epoch > last, "{number}");
                 last = epoch;
             }
-            Reply::Loaded(snapshot) => {
+            Ok(DirectoryReply::Loaded(snapshot)) => {
                 let newest = snapshot.bots.iter().map(|bot| bot.epoch).max();
                 assert_eq!(newest, Some(last), "{number}");
             }
-            Reply::Version(_)
-            | Reply::Asserted(_)
-            | Reply::Done
-            | Reply::Policy(_)
-            | Reply::Newer(_)
-            | Reply::Refused(_)
-            | Reply::Lost => panic!("{number}: {reply:?}"),
+            other => panic!("{number}: {other:?}"),
         }
     }
 }
@@ -53,7 +48,7 @@ async fn scripts_that_were_forgotten_are_learned_again() {
     redis.command(&["SCRIPT", "FLUSH"]);
     for _ in 0..2 {
         let reply = node.ask("alice", claim("bot", 1)).await;
-        assert!(matches!(reply, Reply::Claimed { .. }), "{reply:?}");
+        assert!(is_claimed(&reply), "{reply:?}");
     }
     node.load("alice").await;
     ask_all_at_once(&node, 0).await;

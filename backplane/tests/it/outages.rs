@@ -7,11 +7,13 @@ use bytes::Bytes;
 use fixtures::{Proxy, Redis};
 use protocol::ErrorCode;
 use router_core::store::nodes::{NodeAsk, NodeReply};
-use router_core::store::{Ask, Reply};
+use router_core::store::{DirectoryQuery, DirectoryReply, StoreFailure, StoreReply, StoreResult};
 
-use crate::harness::{BOOT, Node, OTHER, claim, event_of, load, packet};
+use crate::harness::{BOOT, Node, OTHER, directory, event_of, is_claimed, packet};
+use crate::support::words::{claim, load};
 
-const REFUSED: Reply = Reply::Refused(ErrorCode::StoreUnavailable);
+const REFUSED: StoreResult = Err(StoreFailure::Refused(ErrorCode::StoreUnavailable));
+const LOST: StoreResult = Err(StoreFailure::Lost);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_restarts() {
@@ -23,7 +25,7 @@ async fn a_server_that_restarts() {
     redis.stop();
     assert_eq!(node.hears().await, Inbound::LinkDown);
     assert_eq!(node.ask("alice", claim("bot", 1)).await, REFUSED);
-    assert_eq!(node.ask("alice", load()).await, REFUSED);
+    assert_eq!(node.ask("alice", load(&[])).await, REFUSED);
     let describe = NodeAsk::Describe(BOOT);
     assert_eq!(
         node.backplane.execute_node(describe).await,
@@ -34,8 +36,9 @@ async fn a_server_that_restarts() {
     assert!(!node.backplane.state().connected);
     redis.restart();
     assert_eq!(node.hears().await, Inbound::LinkUp);
-    assert_eq!(node.ask("alice", Ask::Version).await, Reply::Version(0));
-    node.ask("alice", claim("bot", 1)).await;
+    let version = node.ask("alice", DirectoryQuery::Version).await;
+    assert_eq!(version, directory(DirectoryReply::Version(0)));
+    node.ask("alice", claim("bot", 1)).await.unwrap();
     node.until(event_of("alice")).await;
     for boot in [BOOT, OTHER] {
         node.backplane
@@ -52,14 +55,14 @@ async fn a_server_that_hangs() {
     let mut node = Node::start(&redis.url(), BOOT).await;
     node.load("alice").await;
     redis.pause();
-    assert_eq!(node.ask("alice", claim("bot", 1)).await, Reply::Lost);
+    assert_eq!(node.ask("alice", claim("bot", 1)).await, LOST);
     assert_eq!(node.hears().await, Inbound::LinkDown);
     assert_eq!(node.ask("alice", claim("bot", 1)).await, REFUSED);
     redis.resume();
     node.until(|it| (it == Inbound::LinkUp).then_some(())).await;
-    let version = node.ask("alice", Ask::Version).await;
+    let version = node.ask("alice", DirectoryQuery::Version).await;
     assert!(
-        matches!(version, Reply::Version(ver) if ver > 0),
+        matches!(version, Ok(StoreReply::Directory(DirectoryReply::Version(ver))) if ver > 0),
         "it was executed: {version:?}"
     );
 }
@@ -69,10 +72,9 @@ async fn a_short_pause_breaks_nothing() {
     let Some(redis) = Redis::start() else { return };
     let mut node = Node::start(&redis.url(), BOOT).await;
     redis.pause();
-    assert_eq!(node.ask("alice", claim("bot", 1)).await, Reply::Lost);
+    assert_eq!(node.ask("alice", claim("bot", 1)).await, LOST);
     redis.resume();
-    node.asks_until(claim("bot", 1), |it| matches!(it, Reply::Claimed { .. }))
-        .await;
+    node.asks_until(claim("bot", 1), is_claimed).await;
     node.backplane.probe(BOOT, 1).await.unwrap();
     assert_eq!(node.hears().await, Inbound::Probe { number: 1 });
     assert_eq!(node.backplane.state().reconnects, 0);
@@ -90,15 +92,12 @@ async fn a_cut_while_a_command_is_under_way() {
         node.backplane.publish(BOOT, Bytes::new()),
         proxy.cut_for(Duration::from_millis(300)),
     );
-    assert_eq!((reply, published), (Reply::Lost, Err(())));
+    assert_eq!((reply, published), (LOST, Err(())));
     assert_eq!(node.hears().await, Inbound::LinkDown);
     assert_eq!(node.ask("alice", claim("bot", 1)).await, REFUSED);
     proxy.stall(false);
     assert_eq!(node.hears().await, Inbound::LinkUp);
-    assert!(matches!(
-        node.ask("alice", claim("bot", 1)).await,
-        Reply::Claimed { .. }
-    ));
+    assert!(is_claimed(&node.ask("alice", claim("bot", 1)).await));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,10 +109,7 @@ async fn a_master_that_becomes_a_replica() {
     assert_eq!(node.hears().await, Inbound::LinkDown);
     redis.command(&["REPLICAOF", "NO", "ONE"]);
     assert_eq!(node.hears().await, Inbound::LinkUp);
-    assert!(matches!(
-        node.ask("alice", claim("bot", 1)).await,
-        Reply::Claimed { .. }
-    ));
+    assert!(is_claimed(&node.ask("alice", claim("bot", 1)).await));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,8 +119,8 @@ async fn what_fails_within_a_script_may_have_been_written() {
     let url = format!("redis://bob:pw@127.0.0.1:{}", redis.port());
     let node = Node::start(&url, BOOT).await;
     redis.command(&["ACL", "SETUSER", "bob", "-publish"]);
-    assert_eq!(node.ask("alice", claim("bot", 1)).await, Reply::Lost);
-    let written = redis.command(&["EXISTS", "t2b-test:{alice}:dir"]);
+    assert_eq!(node.ask("alice", claim("bot", 1)).await, LOST);
+    let written = redis.command(&["EXISTS", "t2b:{alice}:dir"]);
     assert_eq!(written.integer(), 1);
     redis.command(&["ACL", "SETUSER", "bob", "-evalsha"]);
     assert_eq!(node.ask("alice", claim("bot", 2)).await, REFUSED);

@@ -6,17 +6,10 @@ use backplane::Inbound;
 use bytes::Bytes;
 use fixtures::RedisCluster;
 use protocol::{BootId, ErrorCode};
-use router_core::store::{Ask, Reply};
+use router_core::store::{DirectoryQuery, DirectoryReply, StoreFailure, StoreReply};
 
-use crate::harness::{BOOT, Node, claim, event_of, packet};
-
-fn url(cluster: &RedisCluster) -> String {
-    let ports = cluster
-        .nodes
-        .iter()
-        .map(|node| format!("127.0.0.1:{}", node.port()));
-    format!("redis+cluster://{}", ports.collect::<Vec<_>>().join(","))
-}
+use crate::harness::{BOOT, Node, event_of, is_claimed, packet};
+use crate::support::words::claim;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_node_of_a_cluster_is_used_and_missed() {
@@ -24,7 +17,7 @@ async fn every_node_of_a_cluster_is_used_and_missed() {
         return;
     };
     let boots: Vec<_> = (1..9).map(BootId::from_bits).collect();
-    let mut node = Node::start(&url(&cluster), boots[0]).await;
+    let mut node = Node::start(&cluster.url(), boots[0]).await;
     for boot in &boots[1..] {
         node.backplane.subscribe_node(*boot).await.unwrap();
     }
@@ -35,7 +28,7 @@ async fn every_node_of_a_cluster_is_used_and_missed() {
     for round in 1..3u64 {
         for tenant in &tenants {
             node.load(tenant).await;
-            node.ask(tenant, claim("bot", round as usize)).await;
+            node.ask(tenant, claim("bot", round as u8)).await.unwrap();
             node.until(event_of(tenant)).await;
         }
         for boot in &boots {
@@ -61,9 +54,9 @@ async fn a_slot_that_moves_is_served_on() {
     let Some(cluster) = RedisCluster::start() else {
         return;
     };
-    let mut node = Node::start(&url(&cluster), BOOT).await;
+    let mut node = Node::start(&cluster.url(), BOOT).await;
     node.load("alice").await;
-    node.ask("alice", claim("bot", 1)).await;
+    node.ask("alice", claim("bot", 1)).await.unwrap();
     node.until(event_of("alice")).await;
     let home = cluster.node_of("{alice}");
     let others = cluster.nodes.iter().find(|it| it.port() != home.port());
@@ -72,11 +65,11 @@ async fn a_slot_that_moves_is_served_on() {
     let slot = slot.to_string();
     home.command(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", id.text()]);
     let claimed = node.ask("alice", claim("bot", 2)).await;
-    assert!(matches!(claimed, Reply::Claimed { .. }), "{claimed:?}");
+    assert!(is_claimed(&claimed), "{claimed:?}");
     node.until(event_of("alice")).await;
-    let version = node.ask("alice", Ask::Version).await;
+    let version = node.ask("alice", DirectoryQuery::Version).await;
     assert!(
-        matches!(version, Reply::Version(ver) if ver > 0),
+        matches!(version, Ok(StoreReply::Directory(DirectoryReply::Version(ver))) if ver > 0),
         "{version:?}"
     );
     assert_eq!(node.backplane.state().reconnects, 0);
@@ -87,17 +80,17 @@ async fn a_cluster_that_is_down_is_left_until_it_is_well() {
     let Some(cluster) = RedisCluster::start() else {
         return;
     };
-    let mut node = Node::start(&url(&cluster), BOOT).await;
+    let mut node = Node::start(&cluster.url(), BOOT).await;
     // Without a subscription there, whose end would tell.
     let home = cluster.node_of("{alice}");
     let slot = home.command(&["CLUSTER", "KEYSLOT", "{alice}"]).integer();
     let slot = slot.to_string();
     home.command(&["CLUSTER", "DELSLOTS", &slot]);
-    let refused = Reply::Refused(ErrorCode::StoreUnavailable);
+    let refused = Err(StoreFailure::Refused(ErrorCode::StoreUnavailable));
     node.asks_until(claim("bot", 1), |it| *it == refused).await;
     assert_eq!(node.hears().await, Inbound::LinkDown);
     home.command(&["CLUSTER", "ADDSLOTS", &slot]);
     assert_eq!(node.hears().await, Inbound::LinkUp);
     let claimed = node.ask("alice", claim("bot", 1)).await;
-    assert!(matches!(claimed, Reply::Claimed { .. }), "{claimed:?}");
+    assert!(is_claimed(&claimed), "{claimed:?}");
 }

@@ -32,7 +32,7 @@ use router_core::ids::{HashKeys, TableKeys};
 use router_core::lane::{Receiver, Sender};
 use router_core::membership::{Nodes, Peer};
 use router_core::session::{Opened, Received, SessionInput};
-use router_core::store::{Model, Request};
+use router_core::store::{Model, StoreRequest};
 use router_core::{ConnKey, Millis, Session, Settings, Shard};
 
 /// As many as a gateway has.
@@ -68,7 +68,7 @@ enum Owed {
     /// A session's input.
     Told(Socket, Box<SessionInput>),
     /// A question to the store, from a node.
-    Asked(usize, Ticket, Request),
+    Asked(usize, Ticket, StoreRequest),
 }
 
 /// What came out.

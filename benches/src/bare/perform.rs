@@ -14,7 +14,8 @@ use router_core::permit::Grant;
 use router_core::request::{Join, Leave, Notice, Route, TenantRequest};
 use router_core::session::SessionInput;
 use router_core::shard::ShardInput;
-use router_core::{ConnKey, Env, Nodes, Session, Settings, Shard, store};
+use router_core::store::StoreRequest;
+use router_core::{ConnKey, Env, Nodes, Session, Settings, Shard};
 
 use super::{BareSession, House, Owed, Socket, World, shard_of};
 
@@ -181,7 +182,7 @@ impl TenantPerformer for ShardHold<'_> {
         self.house.world.deliver(socket, outbound)
     }
 
-    fn ask(&mut self, ticket: Ticket, request: Box<store::Request>) -> Result<(), Ticket> {
+    fn ask(&mut self, ticket: Ticket, request: Box<StoreRequest>) -> Result<(), Ticket> {
         let asked = Owed::Asked(self.at, ticket, *request);
         self.house.world.owed.push_back(asked);
         Ok(())

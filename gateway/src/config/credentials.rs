@@ -6,7 +6,7 @@ use std::path::Path;
 use backplane::{Backplane, ConnectError, Memory, OpenError, Redis, RedisConfig};
 use protocol::{Secret, TenantId};
 use router_core::auth::{AuthError, Credential, Keyring};
-use router_core::store::{Ask, DirectoryCaps, Reply, Request};
+use router_core::store::{DirectoryQuery, DirectoryReply, StoreReply, StoreRequest, StoreResult};
 
 use super::secrets::{SECRET_FILE, kept_in};
 use super::{Config, WeakSecret};
@@ -115,20 +115,17 @@ async fn generation_at(redis: RedisConfig, tenant: &TenantId) -> Result<u64, Key
     generation_said(&reply).ok_or(KeyError::Silent)
 }
 
-fn load(tenant: &TenantId) -> Request {
-    Request {
+fn load(tenant: &TenantId) -> StoreRequest {
+    let dead = Default::default();
+    StoreRequest {
         tenant: tenant.clone(),
-        ask: Ask::Load {
-            dead: Default::default(),
-        },
-        known_ver: 0,
         now_ms: 0,
-        caps: DirectoryCaps::NONE,
+        query: DirectoryQuery::Load { dead }.into(),
     }
 }
 
-fn generation_said(reply: &Reply) -> Option<u64> {
-    if let Reply::Loaded(snapshot) = reply {
+fn generation_said(reply: &StoreResult) -> Option<u64> {
+    if let Ok(StoreReply::Directory(DirectoryReply::Loaded(snapshot))) = reply {
         return Some(snapshot.policy.generation);
     }
     None
@@ -136,6 +133,8 @@ fn generation_said(reply: &Reply) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use router_core::store::PolicyQuery;
+
     use super::*;
 
     #[tokio::test]
@@ -147,13 +146,12 @@ mod tests {
         assert_eq!(local_key(dir.path(), &alice).unwrap(), first);
 
         let store = Memory::open(u64::MAX, Some(dir.path())).unwrap();
-        store.execute(Request {
+        let revoked = store.execute(StoreRequest {
             tenant: alice.clone(),
-            ask: Ask::Revoke,
-            known_ver: 0,
             now_ms: 0,
-            caps: DirectoryCaps::NONE,
+            query: PolicyQuery::Revoke.into(),
         });
+        revoked.unwrap();
         let owner = config.verify_key(first.reveal()).await.unwrap();
         assert_eq!((owner.generation, owner.current), (0, 1));
         let second = config.issue_key(&alice, None).await.unwrap();

@@ -21,7 +21,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use protocol::{Secret, TenantId};
 use router_core::auth::{Attempt, Source, Tally, Throttle};
-use router_core::store::{Ask, DirectoryCaps, Reply, Request as StoreRequest};
+use router_core::store::{PolicyQuery, PolicyReply, StoreFailure, StoreReply, StoreRequest};
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
@@ -61,17 +61,18 @@ impl Admin {
             (&Method::GET, ["status"]) => json(StatusCode::OK, &self.status()),
             (&Method::GET, ["nodes"]) => json(StatusCode::OK, &nodes::describe(&self.node)),
             (&Method::POST, ["tenants", tenant, "revoke"]) => {
-                self.order(tenant, ("revoke", Ask::Revoke), peer).await
+                self.order(tenant, ("revoke", PolicyQuery::Revoke), peer)
+                    .await
             }
             (&Method::GET, ["keys", "using-old"]) => {
                 secrets::using_old(&self.node, request.uri().query())
             }
             (&Method::POST, ["tenants", tenant, "suspend"]) => {
-                self.order(tenant, ("suspend", Ask::Suspend(true)), peer)
+                self.order(tenant, ("suspend", PolicyQuery::Suspend(true)), peer)
                     .await
             }
             (&Method::POST, ["tenants", tenant, "resume"]) => {
-                self.order(tenant, ("resume", Ask::Suspend(false)), peer)
+                self.order(tenant, ("resume", PolicyQuery::Suspend(false)), peer)
                     .await
             }
             _ => text(StatusCode::NOT_FOUND, "not found\n"),
@@ -138,7 +139,7 @@ impl Admin {
     async fn order(
         &self,
         tenant: &str,
-        (order, ask): (&str, Ask),
+        (order, query): (&str, PolicyQuery),
         peer: SocketAddr,
     ) -> Response<Full<Bytes>> {
         let Ok(tenant) = TenantId::parse(tenant) else {
@@ -146,19 +147,20 @@ impl Admin {
         };
         let request = StoreRequest {
             tenant: tenant.clone(),
-            ask,
-            known_ver: 0,
             now_ms: self.node.unix_ms(),
-            caps: DirectoryCaps::NONE,
+            query: query.into(),
         };
         let _turn = self.orders.lock().await;
         let reply = self.node.backplane.execute(request).await;
-        let Reply::Policy(policy) = reply else {
-            let said = match reply == Reply::Lost {
-                true => "the store did not answer: it may have taken it\n",
-                false => "the store did not take it\n",
-            };
-            return text(StatusCode::SERVICE_UNAVAILABLE, said);
+        let policy = match reply.and_then(StoreReply::into_policy) {
+            Ok(PolicyReply::Changed(policy)) => policy,
+            Err(failure) => {
+                let said = match failure {
+                    StoreFailure::Lost => "the store did not answer: it may have taken it\n",
+                    StoreFailure::Refused(_) => "the store did not take it\n",
+                };
+                return text(StatusCode::SERVICE_UNAVAILABLE, said);
+            }
         };
         self.node.set_policy(&tenant, policy);
         let unsaved = self.node.backplane.unsaved_policies();

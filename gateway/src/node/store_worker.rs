@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 use router_core::effect::Ticket;
 use router_core::shard::ShardInput;
-use router_core::store;
+use router_core::store::StoreRequest;
 use tokio::sync::mpsc;
 
 use super::{Node, Work};
@@ -16,12 +16,12 @@ const STORE_QUEUE: usize = 8192;
 const ASKED_AT_ONCE: usize = 64;
 
 /// Takes the requests of one shard to its worker.
-pub(super) type StoreSender = mpsc::Sender<(Ticket, store::Request)>;
+pub(super) type StoreSender = mpsc::Sender<(Ticket, StoreRequest)>;
 
 /// The requests to the store of one shard, for its worker.
 pub(crate) struct StoreQueue {
     shard: usize,
-    requests: mpsc::Receiver<(Ticket, store::Request)>,
+    requests: mpsc::Receiver<(Ticket, StoreRequest)>,
 }
 
 /// The queue of one shard: the end that its effects push into, and the end of its worker.

@@ -151,8 +151,8 @@ async fn a_suspended_tenant_is_out_until_it_is_resumed() {
 #[tokio::test]
 async fn an_order_the_store_did_not_take_is_not_confirmed() {
     use protocol::ErrorCode;
-    use router_core::store::Reply;
-    let away = Box::new(|_: &_| Some(Reply::Refused(ErrorCode::StoreUnavailable)));
+    use router_core::store::StoreFailure;
+    let away = Box::new(|_: &_| Some(Err(StoreFailure::Refused(ErrorCode::StoreUnavailable))));
     let server = Server::start_faulty(|_| {}, Some(away)).await;
     let answer = server
         .admin(

@@ -7,7 +7,9 @@ use futures_util::{SinkExt, StreamExt};
 use protocol::error::Since;
 use protocol::{CloseCode, ErrorCode};
 use router_core::auth::TokenScope;
-use router_core::store::{Ask, Reply};
+use router_core::store::{
+    DirectoryQuery, DirectoryReply, StoreFailure, StoreQuery, StoreReply, StoreResult,
+};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as Code;
@@ -50,9 +52,11 @@ async fn provoke(close: CloseCode) -> Provoked {
         CloseCode::InvalidUtf8 => after_bytes(&raw_frame(0x81, b"\xff")).await,
         CloseCode::PolicyViolation => after_bytes(&raw_frame(0x81, b"[]").repeat(20)).await,
         CloseCode::TooBig => after_bytes(b"\x81\xff\x80\0\0\0\0\0\0\0\0\0\0\0").await,
-        CloseCode::Internal => load_answered(Reply::Done).await,
+        CloseCode::Internal => load_answered(Ok(StoreReply::Directory(DirectoryReply::Done))).await,
         CloseCode::Restart => restart().await,
-        CloseCode::TryLater => load_answered(Reply::Refused(ErrorCode::StoreUnavailable)).await,
+        CloseCode::TryLater => {
+            load_answered(Err(StoreFailure::Refused(ErrorCode::StoreUnavailable))).await
+        }
         CloseCode::Unauthorized => wrong_key().await,
         CloseCode::TokenExpired => token_expired().await,
         CloseCode::Suspended => suspended().await,
@@ -83,9 +87,13 @@ async fn the_answer_to_our_own_close() -> u16 {
     code
 }
 
-async fn load_answered(reply: Reply) -> u16 {
-    let fault: Fault =
-        Box::new(move |request| matches!(request.ask, Ask::Load { .. }).then(|| reply.clone()));
+async fn load_answered(reply: StoreResult) -> u16 {
+    let fault: Fault = Box::new(move |request| {
+        let StoreQuery::Directory(asked) = &request.query else {
+            return None;
+        };
+        matches!(asked.query, DirectoryQuery::Load { .. }).then(|| reply.clone())
+    });
     let server = Server::start_faulty(|_| {}, Some(fault)).await;
     server
         .open("/ws", Some(&server.key("alice")))

@@ -4,7 +4,9 @@ use backplane::Fault;
 use protocol::ErrorCode;
 use protocol::error::Since;
 use router_core::auth::TokenScope;
-use router_core::store::{Ask, Reply};
+use router_core::store::{
+    DirectoryQuery, DirectoryReply, StoreFailure, StoreQuery, StoreReply, StoreResult,
+};
 use serde_json::{Value, json};
 
 use crate::harness::{Server, Socket, eventually, message, register};
@@ -68,9 +70,11 @@ async fn provoke(code: ErrorCode) -> Option<Value> {
         ErrorCode::TakeoverFlapping => takeover_flapping().await,
         ErrorCode::RateLimited => rate_limited().await,
         ErrorCode::QuotaExceeded => quota_exceeded().await,
-        ErrorCode::Internal => claim_answered(Reply::Done).await,
+        ErrorCode::Internal => {
+            claim_answered(Ok(StoreReply::Directory(DirectoryReply::Done))).await
+        }
         ErrorCode::StoreUnavailable => {
-            claim_answered(Reply::Refused(ErrorCode::StoreUnavailable)).await
+            claim_answered(Err(StoreFailure::Refused(ErrorCode::StoreUnavailable))).await
         }
         ErrorCode::BotOffline => bot_offline().await,
         ErrorCode::RecipientOffline => recipient_offline().await,
@@ -188,9 +192,13 @@ async fn quota_exceeded() -> Value {
 }
 
 /// What `register_bot` comes to when the store answers the claim with this.
-async fn claim_answered(reply: Reply) -> Value {
-    let fault: Fault =
-        Box::new(move |request| matches!(request.ask, Ask::Claim(_)).then(|| reply.clone()));
+async fn claim_answered(reply: StoreResult) -> Value {
+    let fault: Fault = Box::new(move |request| {
+        let StoreQuery::Directory(asked) = &request.query else {
+            return None;
+        };
+        matches!(asked.query, DirectoryQuery::Claim(_)).then(|| reply.clone())
+    });
     let server = Server::start_faulty(|_| {}, Some(fault)).await;
     server
         .client("alice", "phone")

@@ -19,7 +19,9 @@ use crate::effect::TenantEffects;
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::request::Registration;
-use crate::store::{Ask, BotRecord, Claim, Fence, Holder, Reply};
+use crate::store::{
+    BotRecord, Claim, DirectoryQuery, DirectoryReply, Fence, Holder, StoreFailure, StoreResult,
+};
 
 impl Tenant {
     /// A connection wants something of a bot.
@@ -97,15 +99,15 @@ impl Tenant {
             fx.refuse(step.conn, step.id.as_ref(), refusal);
             return None;
         }
-        let ask = self.ask_of(env, bot, step);
-        Some(self.ask(env, ask, PendingQuery::Claim(bot.clone()), fx))
+        let query = self.query_of(env, bot, step);
+        Some(self.ask(env, query, PendingQuery::Claim(bot.clone()), fx))
     }
 
     /// What the store is asked.
-    fn ask_of(&self, env: &Env<'_>, bot: &BotId, step: &ClaimStep) -> Ask {
+    fn query_of(&self, env: &Env<'_>, bot: &BotId, step: &ClaimStep) -> DirectoryQuery {
         match &step.kind {
             ClaimKind::Register(registration) | ClaimKind::Reclaim(registration) => {
-                Ask::Claim(Box::new(Claim {
+                DirectoryQuery::Claim(Box::new(Claim {
                     holder: Holder {
                         boot: env.nodes.own,
                         conn: step.conn_id,
@@ -124,7 +126,7 @@ impl Tenant {
                     epoch: held.details.epoch,
                 });
                 let bot = bot.clone();
-                Ask::Forget { bot, fence }
+                DirectoryQuery::Forget { bot, fence }
             }
         }
     }
@@ -163,7 +165,7 @@ impl Tenant {
         env: &Env<'_>,
         bot: &BotId,
         number: u64,
-        reply: Reply,
+        reply: StoreResult<DirectoryReply>,
         fx: &mut TenantEffects,
     ) {
         let Some(queue) = self.bots.claims_mut().take(bot, number) else {
@@ -175,11 +177,11 @@ impl Tenant {
             is_listed,
             ..
         } = queue;
-        if is_listed && !matches!(reply, Reply::Claimed { .. }) {
+        if is_listed && !matches!(reply, Ok(DirectoryReply::Claimed { .. })) {
             // Then what the directory has of it must go.
             self.read(env, fx);
         }
-        if let Reply::Newer(epoch) = reply {
+        if let Ok(DirectoryReply::Newer(epoch)) = reply {
             // Somebody was quicker: it is asked again, knowing that, if it still may.
             self.directory.saw(epoch);
             waiting.push_front(outstanding);
@@ -202,11 +204,11 @@ impl Tenant {
         let Some(number) = self.bots.claims().answered_by(record) else {
             return false;
         };
-        let reply = Reply::Claimed {
+        let reply = DirectoryReply::Claimed {
             epoch: record.epoch,
             since_ms: record.info.since,
         };
-        self.claim_answered(env, &record.info.id, number, reply, fx);
+        self.claim_answered(env, &record.info.id, number, Ok(reply), fx);
         true
     }
 
@@ -215,14 +217,14 @@ impl Tenant {
         env: &Env<'_>,
         bot: &BotId,
         step: ClaimStep,
-        reply: Reply,
+        reply: StoreResult<DirectoryReply>,
         fx: &mut TenantEffects,
     ) {
         let is_asked = !matches!(step.kind, ClaimKind::Reclaim(_));
         let code = match (step.kind, reply) {
             (
                 ClaimKind::Register(registration) | ClaimKind::Reclaim(registration),
-                Reply::Claimed { epoch, since_ms },
+                Ok(DirectoryReply::Claimed { epoch, since_ms }),
             ) => {
                 let asked = is_asked.then_some(step.id);
                 let registration = online(registration, since_ms);
@@ -232,27 +234,28 @@ impl Tenant {
                 };
                 return self.claimed(env, (step.conn, fence), asked, registration, fx);
             }
-            (ClaimKind::Unregister, Reply::Done) => {
+            (ClaimKind::Unregister, Ok(DirectoryReply::Done)) => {
                 return self.unregistered(env, (step.conn, step.id), bot, fx);
             }
-            (ClaimKind::Reclaim(_), Reply::Refused(ErrorCode::AlreadyRegistered)) => {
+            (ClaimKind::Reclaim(_), Err(StoreFailure::Refused(ErrorCode::AlreadyRegistered))) => {
                 return self.read(env, fx);
             }
             (ClaimKind::Reclaim(_), _) => {
                 return self.directory.outbox_mut().reassert_bot(bot.clone());
             }
-            (_, Reply::Refused(code)) => code,
+            (_, Err(StoreFailure::Refused(code))) => code,
             // It may have been done: what the directory says of this node then is released again.
-            (_, Reply::Lost) => ErrorCode::StoreUnavailable,
+            (_, Err(StoreFailure::Lost)) => ErrorCode::StoreUnavailable,
             (
                 _,
-                Reply::Loaded(_)
-                | Reply::Version(_)
-                | Reply::Asserted(_)
-                | Reply::Claimed { .. }
-                | Reply::Newer(_)
-                | Reply::Done
-                | Reply::Policy(_),
+                Ok(
+                    DirectoryReply::Loaded(_)
+                    | DirectoryReply::Version(_)
+                    | DirectoryReply::Asserted(_)
+                    | DirectoryReply::Claimed { .. }
+                    | DirectoryReply::Newer(_)
+                    | DirectoryReply::Done,
+                ),
             ) => ErrorCode::Internal,
         };
         fx.refuse(step.conn, step.id.as_ref(), Refusal::from(code));

@@ -9,7 +9,7 @@ use crate::effect::{Fact, TenantEffect, TenantEffects};
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::request::Registration;
-use crate::store::{BotRecord, Fence, Holder, Reply};
+use crate::store::{BotRecord, DirectoryReply, Fence, Holder};
 
 impl Tenant {
     /// The store made the claimant the home. One that is gone meanwhile, or was told that it lost the bot,
@@ -131,7 +131,7 @@ impl Tenant {
         }
         let here = known.and_then(Bot::here);
         if let Some(number) = self.bots.claims().unregistration(bot, here) {
-            return self.claim_answered(env, bot, number, Reply::Done, fx);
+            return self.claim_answered(env, bot, number, Ok(DirectoryReply::Done), fx);
         }
         match here {
             Some(conn) => self.unregistered(env, (conn, None), bot, fx),

@@ -21,7 +21,7 @@ use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::permit::Grant;
 use crate::request::{Join, List, Notice};
-use crate::store::{Ask, ConnRecord, Reply};
+use crate::store::{ConnRecord, DirectoryQuery, DirectoryReply, StoreFailure, StoreResult};
 
 /// What a gateway of this version can do, as `auth_ok` says it.
 const FEATURES: [&str; 2] = ["message", "partial"];
@@ -63,7 +63,7 @@ impl Tenant {
         };
         self.members.insert_newcomer(newcomer);
         let query = PendingQuery::Enter(key);
-        self.ask(env, Ask::Enter { conn, record }, query, fx);
+        self.ask(env, DirectoryQuery::Enter { conn, record }, query, fx);
     }
 
     /// The directory has the connection, or could not be told yet: then it is told again.
@@ -71,13 +71,13 @@ impl Tenant {
         &mut self,
         env: &Env<'_>,
         key: ConnKey,
-        reply: &Reply,
+        reply: &StoreResult<DirectoryReply>,
         fx: &mut TenantEffects,
     ) {
         let Some(newcomer) = self.members.remove_newcomer(key) else {
             return;
         };
-        if let Reply::Refused(code) = reply
+        if let Err(StoreFailure::Refused(code)) = reply
             && *code != ErrorCode::StoreUnavailable
         {
             return refuse_join(&newcomer.join, (*code).into(), fx);
@@ -88,7 +88,7 @@ impl Tenant {
             return refuse_join(&newcomer.join, code.into(), fx);
         }
         self.welcome(env, newcomer, true, fx);
-        if *reply != Reply::Done {
+        if *reply != Ok(DirectoryReply::Done) {
             self.directory.outbox_mut().reassert_conn(key);
         }
     }

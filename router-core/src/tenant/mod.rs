@@ -52,7 +52,7 @@ use protocol::{Limits, TenantId};
 use crate::effect::TenantEffects;
 use crate::env::{Env, Millis};
 use crate::ids::HashKeys;
-use crate::store::{Ask, Policy};
+use crate::store::{DirectoryQuery, Policy};
 use bots::Bots;
 use context::{ReceiptCounter, TenantContext};
 use delivery::Delivery;
@@ -157,9 +157,15 @@ impl Tenant {
 
     // --- towards the store ---
 
-    fn ask(&mut self, env: &Env<'_>, ask: Ask, query: PendingQuery, fx: &mut TenantEffects) -> u64 {
+    fn ask(
+        &mut self,
+        env: &Env<'_>,
+        query: DirectoryQuery,
+        pending: PendingQuery,
+        fx: &mut TenantEffects,
+    ) -> u64 {
         let ctx = TenantContext::new(env, &self.receipts, &self.limits);
-        self.directory.ask(&ctx, ask, query, fx)
+        self.directory.ask(&ctx, query, pending, fx)
     }
 
     /// Reads the directory.

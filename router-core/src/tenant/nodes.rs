@@ -7,7 +7,7 @@ use super::context::TenantContext;
 use super::directory::outbox::PendingAssert;
 use crate::effect::TenantEffects;
 use crate::env::Env;
-use crate::store::Reply;
+use crate::store::{DirectoryReply, StoreResult};
 
 impl Tenant {
     /// A node is dead: what it held here is gone at once, and soon in the store.
@@ -44,11 +44,11 @@ impl Tenant {
         &mut self,
         env: &Env<'_>,
         step: PendingAssert,
-        reply: Reply,
+        reply: StoreResult<DirectoryReply>,
         fx: &mut TenantEffects,
     ) {
         let outbox = self.directory.outbox_mut();
-        let Reply::Asserted(refused) = reply else {
+        let Ok(DirectoryReply::Asserted(refused)) = reply else {
             return outbox.not_asserted(step, env.now_ms);
         };
         outbox.asserted();

@@ -8,7 +8,7 @@ use super::directory::queries::PendingQuery;
 use super::joining::refuse_join;
 use crate::effect::TenantEffects;
 use crate::env::Env;
-use crate::store::{Reply, Snapshot};
+use crate::store::{DirectoryReply, Snapshot, StoreFailure, StoreReply, StoreResult};
 
 impl Tenant {
     /// The store's answer to a question.
@@ -16,21 +16,27 @@ impl Tenant {
         &mut self,
         env: &Env<'_>,
         number: u64,
-        reply: Reply,
+        reply: StoreResult,
         fx: &mut TenantEffects,
     ) {
         let Some(query) = self.directory.answered(number) else {
             return;
         };
         let ctx = TenantContext::new(env, &self.receipts, &self.limits);
-        match (query, reply) {
-            (PendingQuery::Load, Reply::Loaded(snapshot)) => self.loaded(env, *snapshot, fx),
-            (PendingQuery::Load, Reply::Refused(code)) => self.not_loaded(env, code, fx),
-            (PendingQuery::Load, Reply::Lost) => {
+        match (query, reply.and_then(StoreReply::into_directory)) {
+            (PendingQuery::Load, Ok(DirectoryReply::Loaded(snapshot))) => {
+                self.loaded(env, *snapshot, fx)
+            }
+            (PendingQuery::Load, Err(StoreFailure::Refused(code))) => {
+                self.not_loaded(env, code, fx)
+            }
+            (PendingQuery::Load, Err(StoreFailure::Lost)) => {
                 self.not_loaded(env, ErrorCode::StoreUnavailable, fx);
             }
             (PendingQuery::Load, _) => self.not_loaded(env, ErrorCode::Internal, fx),
-            (PendingQuery::Version, Reply::Version(ver)) => self.compared(env, Some(ver), fx),
+            (PendingQuery::Version, Ok(DirectoryReply::Version(ver))) => {
+                self.compared(env, Some(ver), fx)
+            }
             (PendingQuery::Version, _) => self.compared(env, None, fx),
             (PendingQuery::Enter(conn), reply) => self.entered(env, conn, &reply, fx),
             (PendingQuery::Claim(bot), reply) => {

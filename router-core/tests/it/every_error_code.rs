@@ -9,7 +9,7 @@ use protocol::{CloseCode, ErrorCode, Limits};
 use router_core::auth::{Credential, TokenScope};
 use router_core::lane::LaneOutcome;
 use router_core::session::SessionInput;
-use router_core::store::{Ask, Reply};
+use router_core::store::{DirectoryReply, PolicyQuery, StoreReply};
 use router_core::{ConnKey, Settings};
 use serde_json::json;
 
@@ -47,7 +47,7 @@ const ROWS: &[(ErrorCode, Provoke)] = &[
         )
     }),
     (ErrorCode::TenantSuspended, |w| {
-        w.policy(&alice(), Ask::Suspend(true));
+        w.policy(&alice(), PolicyQuery::Suspend(true));
         w.arrive(Some(key("alice", 0)), None)
     }),
     (ErrorCode::AlreadyRegistered, |w| {
@@ -96,7 +96,7 @@ const ROWS: &[(ErrorCode, Provoke)] = &[
         let conn = w.join(None);
         w.prompt = false;
         w.text(conn, register("bot_b").to_string());
-        w.answer_with(&alice(), |_, _| Reply::Done);
+        w.answer_with(&alice(), |_, _| Ok(DONE));
         conn
     }),
     (ErrorCode::NotSupported, |w| {
@@ -132,6 +132,9 @@ const ROWS: &[(ErrorCode, Provoke)] = &[
     }),
 ];
 
+/// No answer to a claim or a load.
+const DONE: StoreReply = StoreReply::Directory(DirectoryReply::Done);
+
 const CLOSES: &[(CloseCode, Provoke)] = &[
     (CloseCode::PolicyViolation, |w| {
         let conn = w.join(None);
@@ -141,9 +144,7 @@ const CLOSES: &[(CloseCode, Provoke)] = &[
     (CloseCode::Internal, |w| {
         w.prompt = false;
         let conn = w.arrive(Some(key("bob", 0)), None);
-        w.answer_with(&protocol::TenantId::parse("bob").unwrap(), |_, _| {
-            Reply::Done
-        });
+        w.answer_with(&protocol::TenantId::parse("bob").unwrap(), |_, _| Ok(DONE));
         conn
     }),
     (CloseCode::TryLater, |w| {
@@ -162,7 +163,7 @@ const CLOSES: &[(CloseCode, Provoke)] = &[
         )
     }),
     (CloseCode::Suspended, |w| {
-        w.policy(&alice(), Ask::Suspend(true));
+        w.policy(&alice(), PolicyQuery::Suspend(true));
         ConnKey(2)
     }),
     (CloseCode::Replaced, |w| {

@@ -4,7 +4,7 @@ use protocol::limits::HEAL_MS;
 use router_core::Millis;
 use router_core::effect::Fact;
 use router_core::shard::ShardInput;
-use router_core::store::{Ask, Change, Event};
+use router_core::store::{Change, DirectoryQuery, Event, StoreQuery};
 
 use crate::other_nodes::OTHER;
 use crate::talk::{alice, message};
@@ -30,7 +30,10 @@ impl World {
     fn answer_reads(&mut self) -> usize {
         let mut reads = 0;
         while let Some(asked) = self.asks.get(&alice()).and_then(|asks| asks.front()) {
-            reads += usize::from(matches!(asked.1.ask, Ask::Load { .. }));
+            let StoreQuery::Directory(request) = &asked.1.query else {
+                panic!("a tenant asks only its directory")
+            };
+            reads += usize::from(matches!(request.query, DirectoryQuery::Load { .. }));
             if reads == READS_MAX {
                 break;
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::limits::TENANT_LINGER_MS;
 use router_core::shard::ShardInput;
-use router_core::store::{Ask, Event, Reply};
+use router_core::store::{DirectoryQuery, Event, StoreFailure, StoreQuery};
 use router_core::{ConnKey, Nodes};
 
 use crate::other_nodes::{OTHER, THIRD};
@@ -38,11 +38,17 @@ impl World {
     }
 
     /// Answers what is asked until the next question is a certain one.
-    fn answer_until(&mut self, is_it: impl Fn(&Ask) -> bool) {
+    fn answer_until(&mut self, is_it: impl Fn(&DirectoryQuery) -> bool) {
         for _ in 0..100 {
             let asks = self.asks.get(&alice());
             let next = asks.and_then(|asks| asks.front());
-            match next.map(|(_, request)| is_it(&request.ask)) {
+            let next = next.map(|(_, request)| {
+                let StoreQuery::Directory(request) = &request.query else {
+                    panic!("a tenant asks only its directory")
+                };
+                is_it(&request.query)
+            });
+            match next {
                 Some(true) => return,
                 Some(false) => self.answer(&alice(), false),
                 None => self.pass(100),
@@ -164,7 +170,7 @@ fn an_outage_leaves_nothing_to_be_paid_for_who_came_and_went() {
         let guest = w.join(Some(&format!("guest-{number}")));
         w.drop_conn(guest);
         while w.asks.get(&alice()).is_some_and(|asks| !asks.is_empty()) {
-            w.answer_with(&alice(), |_, _| Reply::Lost);
+            w.answer_with(&alice(), |_, _| Err(StoreFailure::Lost));
         }
     }
     let replica = w.shard.replica(&alice(), &w.nodes.clone());
@@ -189,8 +195,8 @@ fn a_claim_that_is_made_again_is_not_let_go_by_what_a_snapshot_says_meanwhile() 
     w.text(bot, register("bot_a").to_string());
     // It is executed, and nothing is heard of it.
     w.answer_with(&alice(), |model, request| {
-        model.execute(request);
-        Reply::Lost
+        let _ = model.execute(request);
+        Err(StoreFailure::Lost)
     });
     assert_eq!(w.told(bot), ["store_unavailable"]);
     // A later event shows the gap, and the directory is asked for.
@@ -235,7 +241,7 @@ fn a_bot_that_was_lost_while_its_node_claimed_it_again_is_released() {
     w.far_step("bot_a", OTHER, ver);
     w.shard(ShardInput::Resync);
     w.run();
-    w.answer_until(|ask| matches!(ask, Ask::Claim(_)));
+    w.answer_until(|query| matches!(query, DirectoryQuery::Claim(_)));
     let ver = w.snapshot(&alice()).ver;
     w.far_claim("bot_a", OTHER, ver);
     assert_eq!(w.told(bot), ["bot_unregistered"]);
@@ -256,7 +262,7 @@ fn what_a_dead_node_left_is_released_although_the_store_refused_at_first() {
     w.prompt = false;
     w.shard(ShardInput::NodeEvicted(OTHER));
     for refuse in [true, true, false] {
-        w.answer_until(|ask| matches!(ask, Ask::Reap { .. }));
+        w.answer_until(|query| matches!(query, DirectoryQuery::Reap { .. }));
         w.answer(&alice(), refuse);
     }
     let conns = w.snapshot(&alice()).conns;

@@ -8,7 +8,10 @@ use protocol::{BootId, BotId, ClientId, ConnectionId, Envelope, ErrorCode};
 use router_core::lane::{LaneOutcome, Parcel};
 use router_core::membership::{Nodes, Peer};
 use router_core::shard::{Entries, ShardInput};
-use router_core::store::{Ask, Claim, ConnRecord, DirectoryCaps, Event, Holder, Request};
+use router_core::store::{
+    Claim, ConnRecord, DirectoryCaps, DirectoryQuery, DirectoryRequest, Event, Holder, StoreQuery,
+    StoreRequest,
+};
 use router_core::{ConnKey, Settings};
 use serde_json::{Value, json};
 
@@ -43,17 +46,11 @@ impl World {
             client: ClientId::parse(client).unwrap(),
         };
         let known_ver = self.snapshot(&alice()).ver;
-        let (_, event) = self.model.execute(Request {
-            tenant: alice(),
-            ask: Ask::Enter {
-                conn: ConnectionId::from_ulid(&boot.to_string()).unwrap(),
-                record,
-            },
-            known_ver,
-            now_ms: self.now_ms,
-            caps: DirectoryCaps::default(),
-        });
-        let (tenant, event) = (alice(), event.unwrap());
+        let enter = DirectoryQuery::Enter {
+            conn: ConnectionId::from_ulid(&boot.to_string()).unwrap(),
+            record,
+        };
+        let (tenant, event) = (alice(), self.far_query(enter, known_ver));
         self.shard(ShardInput::Event { tenant, event });
         self.run();
     }
@@ -84,14 +81,21 @@ impl World {
             takeover: Takeover::Replace,
             dead: Arc::default(),
         };
-        let (_, event) = self.model.execute(Request {
+        self.far_query(DirectoryQuery::Claim(Box::new(claim)), known_ver)
+    }
+
+    /// Another node takes a step of the directory.
+    fn far_query(&mut self, query: DirectoryQuery, known_ver: u64) -> Event {
+        let (_, event) = self.model.execute(StoreRequest {
             tenant: alice(),
-            ask: Ask::Claim(Box::new(claim)),
-            known_ver,
             now_ms: self.now_ms,
-            caps: DirectoryCaps::default(),
+            query: StoreQuery::Directory(DirectoryRequest {
+                query,
+                known_ver,
+                caps: DirectoryCaps::default(),
+            }),
         });
-        event.unwrap()
+        event.expect("the step changes something")
     }
 
     pub fn send_far(&mut self, from: ConnKey, texts: &[&str]) {
@@ -254,14 +258,8 @@ fn connections_of_all_nodes_are_counted_once() {
         boot: THIRD,
         client: ClientId::parse("tablet").unwrap(),
     };
-    let (_, event) = w.model.execute(Request {
-        tenant: alice(),
-        ask: Ask::Enter { conn: id, record },
-        known_ver: 0,
-        now_ms: w.now_ms,
-        caps: DirectoryCaps::default(),
-    });
-    let (tenant, event) = (alice(), event.unwrap());
+    let enter = DirectoryQuery::Enter { conn: id, record };
+    let (tenant, event) = (alice(), w.far_query(enter, 0));
     w.shard(ShardInput::Event { tenant, event });
     w.run();
     let entries = Entries {

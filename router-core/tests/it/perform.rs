@@ -14,7 +14,8 @@ use router_core::permit::Grant;
 use router_core::request::{Join, Leave, Notice, Route, TenantRequest};
 use router_core::session::{Received, SessionInput};
 use router_core::shard::ShardInput;
-use router_core::{ConnKey, Env, Session, Shard, store};
+use router_core::store::StoreRequest;
+use router_core::{ConnKey, Env, Session, Shard};
 
 use crate::world::{Conn, Event, Frame, KEYRING, Work, World, entropy};
 
@@ -224,7 +225,7 @@ impl TenantPerformer for ShardHold<'_> {
         self.world.push(conn, outbound)
     }
 
-    fn ask(&mut self, ticket: Ticket, request: Box<store::Request>) -> Result<(), Ticket> {
+    fn ask(&mut self, ticket: Ticket, request: Box<StoreRequest>) -> Result<(), Ticket> {
         assert_eq!(
             ticket.tenant, request.tenant,
             "ISO-1: a ticket is its asker's"

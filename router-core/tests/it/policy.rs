@@ -5,7 +5,7 @@ use router_core::Settings;
 use router_core::auth::TokenScope;
 use router_core::env::TenantSettings;
 use router_core::session::SessionInput;
-use router_core::store::Ask;
+use router_core::store::PolicyQuery;
 
 use crate::talk::{alice, key, message, token};
 use crate::world::{START_MS, World};
@@ -15,7 +15,7 @@ fn a_revoke_ends_every_socket_of_the_old_generation() {
     let mut w = World::plain();
     let (phone, bot) = (w.join(Some("phone")), w.join_bot(&["bot_a"]));
     let other = w.arrive(Some(key("bob", 0)), None);
-    w.policy(&alice(), Ask::Revoke);
+    w.policy(&alice(), PolicyQuery::Revoke);
     assert_eq!(w.closed(phone), Some(CloseCode::Unauthorized));
     assert_eq!(w.closed(bot), Some(CloseCode::Unauthorized));
     assert_eq!(w.closed(other), None);
@@ -38,7 +38,7 @@ fn a_revoke_ends_every_socket_of_the_old_generation() {
 fn a_suspended_tenant_is_out_until_it_is_resumed() {
     let mut w = World::plain();
     let phone = w.join(Some("phone"));
-    w.policy(&alice(), Ask::Suspend(true));
+    w.policy(&alice(), PolicyQuery::Suspend(true));
     assert_eq!(w.closed(phone), Some(CloseCode::Suspended));
     let again = w.arrive(Some(key("alice", 0)), None);
     assert_eq!(
@@ -54,7 +54,7 @@ fn a_suspended_tenant_is_out_until_it_is_resumed() {
     );
     let again = w.arrive(Some(key("alice", 0)), None);
     assert_eq!(w.closed(again), Some(CloseCode::Suspended));
-    w.policy(&alice(), Ask::Suspend(false));
+    w.policy(&alice(), PolicyQuery::Suspend(false));
     w.join(None);
 }
 
@@ -77,7 +77,7 @@ fn the_file_may_say_so_too_and_the_highest_generation_counts() {
             "generation {generation}"
         );
     }
-    w.policy(&alice(), Ask::Revoke);
+    w.policy(&alice(), PolicyQuery::Revoke);
     let conn = w.arrive(Some(key("alice", 2)), None);
     assert_eq!(
         w.closed(conn),
@@ -91,7 +91,7 @@ fn a_suspension_before_the_first_answer_of_the_store_holds() {
     let mut w = World::plain();
     w.prompt = false;
     let early = w.arrive(Some(key("alice", 0)), None);
-    w.policy(&alice(), Ask::Suspend(true));
+    w.policy(&alice(), PolicyQuery::Suspend(true));
     w.answer(&alice(), false);
     assert_eq!(
         w.told(early),

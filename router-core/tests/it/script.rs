@@ -11,7 +11,7 @@ use protocol::connect::Acks;
 use router_core::Capabilities;
 use router_core::auth::Credential;
 use router_core::session::Opened;
-use router_core::store::Ask;
+use router_core::store::PolicyQuery;
 use router_core::{ConnKey, Settings};
 
 use crate::world::{CANARY, Event, World};
@@ -100,7 +100,7 @@ pub enum Step {
     Drop(ConnKey),
     Read(ConnKey),
     Answer(u8, bool),
-    Policy(u8, Ask),
+    Policy(u8, PolicyQuery),
 }
 
 /// A world and what was done to it.
@@ -204,9 +204,9 @@ impl Script {
             (Act::Answer { refuse }, _) => Step::Answer(side, *refuse),
             (Act::Revoke, _) => {
                 self.generations[side as usize] += 1;
-                Step::Policy(side, Ask::Revoke)
+                Step::Policy(side, PolicyQuery::Revoke)
             }
-            (Act::Suspend(on), _) => Step::Policy(side, Ask::Suspend(*on)),
+            (Act::Suspend(on), _) => Step::Policy(side, PolicyQuery::Suspend(*on)),
             (Act::Open(cred, client), key) => {
                 if let Some(key) = key {
                     self.step(Step::Drop(key));
@@ -289,7 +289,7 @@ impl Script {
             Step::Drop(key) => world.drop_conn(*key),
             Step::Read(key) => world.read(*key),
             Step::Answer(side, refuse) => world.answer(&tenant(*side), *refuse),
-            Step::Policy(side, ask) => world.policy(&tenant(*side), ask.clone()),
+            Step::Policy(side, query) => world.policy(&tenant(*side), *query),
         }
     }
 }

@@ -18,7 +18,10 @@ use router_core::ids::HashKeys;
 use router_core::lane::Parcel;
 use router_core::session::{Call, Opened, SessionInput};
 use router_core::shard::ShardInput;
-use router_core::store::{self, Ask, DirectoryCaps, Model, Reply};
+use router_core::store::{
+    self, DirectoryQuery, DirectoryReply, Model, PolicyQuery, PolicyReply, StoreFailure,
+    StoreReply, StoreRequest, StoreResult,
+};
 use router_core::{ConnKey, Env, Millis, Nodes, Session, Settings, Shard};
 
 /// When every world begins, Unix milliseconds.
@@ -118,7 +121,7 @@ pub struct World {
     pub facts: Vec<Fact>,
     /// Whether the store answers at once; else when [`World::answer`] says.
     pub prompt: bool,
-    pub asks: BTreeMap<TenantId, VecDeque<(Ticket, store::Request)>>,
+    pub asks: BTreeMap<TenantId, VecDeque<(Ticket, StoreRequest)>>,
     pub throttle: Throttle,
     pub work: VecDeque<Work>,
 }
@@ -247,7 +250,7 @@ impl World {
     pub fn answer(&mut self, tenant: &TenantId, refuse: bool) {
         self.answer_with(tenant, |model, request| {
             if refuse {
-                Reply::Refused(ErrorCode::StoreUnavailable)
+                Err(StoreFailure::Refused(ErrorCode::StoreUnavailable))
             } else {
                 model.execute(request).0
             }
@@ -258,7 +261,7 @@ impl World {
     pub fn answer_with(
         &mut self,
         tenant: &TenantId,
-        reply: impl FnOnce(&mut Model, store::Request) -> Reply,
+        reply: impl FnOnce(&mut Model, StoreRequest) -> StoreResult,
     ) {
         let Some((ticket, request)) = self.asks.get_mut(tenant).and_then(VecDeque::pop_front)
         else {
@@ -270,16 +273,15 @@ impl World {
     }
 
     /// An operator revokes, suspends or resumes.
-    pub fn policy(&mut self, tenant: &TenantId, ask: Ask) {
+    pub fn policy(&mut self, tenant: &TenantId, query: PolicyQuery) {
         let (tenant, now_ms) = (tenant.clone(), self.now_ms);
-        let request = store::Request {
+        let request = StoreRequest {
             tenant: tenant.clone(),
-            ask,
-            known_ver: 0,
             now_ms,
-            caps: DirectoryCaps::default(),
+            query: query.into(),
         };
-        let (Reply::Policy(policy), _) = self.model.execute(request) else {
+        let (Ok(StoreReply::Policy(PolicyReply::Changed(policy))), _) = self.model.execute(request)
+        else {
             panic!("the store answers a policy with a policy")
         };
         self.shard(ShardInput::Policy { tenant, policy });
@@ -297,16 +299,14 @@ impl World {
 
     /// What the store knows of a tenant.
     pub fn snapshot(&mut self, tenant: &TenantId) -> store::Snapshot {
-        let request = store::Request {
+        let dead = Default::default();
+        let request = StoreRequest {
             tenant: tenant.clone(),
-            ask: Ask::Load {
-                dead: Default::default(),
-            },
-            known_ver: 0,
             now_ms: self.now_ms,
-            caps: DirectoryCaps::default(),
+            query: DirectoryQuery::Load { dead }.into(),
         };
-        let (Reply::Loaded(snapshot), _) = self.model.execute(request) else {
+        let (reply, _) = self.model.execute(request);
+        let Ok(StoreReply::Directory(DirectoryReply::Loaded(snapshot))) = reply else {
             panic!("the store answers a load with a snapshot")
         };
         *snapshot

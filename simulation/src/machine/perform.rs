@@ -15,7 +15,8 @@ use router_core::permit::Grant;
 use router_core::request::{Join, Leave, Notice, Route, TenantRequest};
 use router_core::session::SessionInput;
 use router_core::shard::ShardInput;
-use router_core::{ConnKey, Session, Shard, store};
+use router_core::store::StoreRequest;
+use router_core::{ConnKey, Session, Shard};
 
 use super::Machine;
 use crate::outside::Outside;
@@ -78,7 +79,7 @@ impl TenantPerformer for ShardHold<'_> {
         self.machine.push(self.outside, conn, outbound)
     }
 
-    fn ask(&mut self, ticket: Ticket, request: Box<store::Request>) -> Result<(), Ticket> {
+    fn ask(&mut self, ticket: Ticket, request: Box<StoreRequest>) -> Result<(), Ticket> {
         self.outside.ask(self.machine.process, ticket, *request);
         Ok(())
     }

@@ -8,7 +8,8 @@ use router_core::dispatch::TenantPerformer;
 use router_core::effect::{Fact, Outcome, Ticket};
 use router_core::lane::{LaneOutcome, Parcel, Stream};
 use router_core::request::Notice;
-use router_core::{ConnKey, Env, Shard, store};
+use router_core::store::StoreRequest;
+use router_core::{ConnKey, Env, Shard};
 
 use super::close_socket;
 use crate::node::{Entry, Node, ShardCell, Work};
@@ -35,7 +36,7 @@ impl TenantPerformer for ShardHold<'_> {
         }
     }
 
-    fn ask(&mut self, ticket: Ticket, request: Box<store::Request>) -> Result<(), Ticket> {
+    fn ask(&mut self, ticket: Ticket, request: Box<StoreRequest>) -> Result<(), Ticket> {
         self.cell
             .store
             .try_send((ticket, *request))

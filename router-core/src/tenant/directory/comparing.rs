@@ -7,7 +7,7 @@ use super::Directory;
 use super::queries::PendingQuery;
 use crate::effect::{TenantEffect, TenantEffects};
 use crate::env::Millis;
-use crate::store::{Ask, Reply};
+use crate::store::{DirectoryQuery, DirectoryReply, StoreResult};
 use crate::tenant::context::TenantContext;
 
 /// When to compare again if the directory could not be read, milliseconds.
@@ -22,7 +22,7 @@ impl Directory {
         let now_ms = ctx.env.now_ms;
         let due = self.comparison.take_due(now_ms, self.ver);
         if due.asks {
-            self.ask(ctx, Ask::Version, PendingQuery::Version, fx);
+            self.ask(ctx, DirectoryQuery::Version, PendingQuery::Version, fx);
         }
         if due.reads {
             self.read(ctx, fx);
@@ -33,7 +33,7 @@ impl Directory {
         self.wake_healing(ctx, fx);
         if self.dead.take_due(now_ms) {
             let dead = ctx.env.nodes.dead.clone();
-            self.ask(ctx, Ask::Reap { dead }, PendingQuery::ReleaseEvicted, fx);
+            self.ask(ctx, DirectoryQuery::Reap { dead }, PendingQuery::ReleaseEvicted, fx);
         }
     }
 
@@ -113,8 +113,8 @@ impl Directory {
 
     /// Asks the store again if it did not release what dead nodes held: nothing else repeats that
     /// request.
-    pub fn evicted_released(&mut self, ctx: &TenantContext<'_>, reply: &Reply) {
-        if *reply != Reply::Done {
+    pub fn evicted_released(&mut self, ctx: &TenantContext<'_>, reply: &StoreResult<DirectoryReply>) {
+        if *reply != Ok(DirectoryReply::Done) {
             self.release_evicted_soon(ctx);
         }
     }

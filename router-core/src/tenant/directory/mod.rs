@@ -29,7 +29,9 @@ use std::collections::BTreeMap;
 use super::context::TenantContext;
 use crate::effect::{Fact, TenantEffect, TenantEffects, Ticket};
 use crate::env::Millis;
-use crate::store::{self, Ask, DirectoryCaps, Event};
+use crate::store::{
+    DirectoryCaps, DirectoryQuery, DirectoryRequest, Event, StoreQuery, StoreRequest,
+};
 use comparison::DirectoryComparison;
 use dead_entries::DeadEntries;
 use outbox::Outbox;
@@ -119,21 +121,23 @@ impl Directory {
     pub fn ask(
         &mut self,
         ctx: &TenantContext<'_>,
-        ask: Ask,
-        query: PendingQuery,
+        query: DirectoryQuery,
+        pending: PendingQuery,
         fx: &mut TenantEffects,
     ) -> u64 {
-        let number = self.queries.insert(query);
+        let number = self.queries.insert(pending);
         let ticket = Ticket {
             tenant: ctx.id.clone(),
             number,
         };
-        let request = store::Request {
+        let request = StoreRequest {
             tenant: ctx.id.clone(),
-            ask,
-            known_ver: self.known_ver,
             now_ms: ctx.env.unix_ms,
-            caps: DirectoryCaps::from(ctx.limits),
+            query: StoreQuery::Directory(DirectoryRequest {
+                query,
+                known_ver: self.known_ver,
+                caps: DirectoryCaps::from(ctx.limits),
+            }),
         };
         let request = Box::new(request);
         fx.push(TenantEffect::Ask { ticket, request });
@@ -162,7 +166,7 @@ impl Directory {
         self.ordered = false;
         fx.push(TenantEffect::Note(Fact::DirectoryRead));
         let dead = ctx.env.nodes.dead.clone();
-        self.ask(ctx, Ask::Load { dead }, PendingQuery::Load, fx);
+        self.ask(ctx, DirectoryQuery::Load { dead }, PendingQuery::Load, fx);
     }
 
     /// Whether the directory may be read now. If not, it is read later.

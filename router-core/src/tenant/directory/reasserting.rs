@@ -4,7 +4,9 @@ use super::Directory;
 use super::outbox::PendingAssert;
 use super::queries::PendingQuery;
 use crate::effect::TenantEffects;
-use crate::store::{Ask, Assert, ConnRecord, Holder, Release, Reply};
+use crate::store::{
+    Assert, ConnRecord, DirectoryQuery, DirectoryReply, Holder, Release, StoreResult,
+};
 use crate::tenant::bots::Bots;
 use crate::tenant::context::TenantContext;
 use crate::tenant::members::Members;
@@ -15,7 +17,7 @@ impl Directory {
         if let Some(release) = self.outbox.begin_release() {
             let release = Box::new(release);
             let query = PendingQuery::Release(release.clone());
-            self.ask(ctx, Ask::Release(release), query, fx);
+            self.ask(ctx, DirectoryQuery::Release(release), query, fx);
         }
     }
 
@@ -24,10 +26,10 @@ impl Directory {
         &mut self,
         ctx: &TenantContext<'_>,
         release: Release,
-        reply: &Reply,
+        reply: &StoreResult<DirectoryReply>,
         fx: &mut TenantEffects,
     ) {
-        if *reply == Reply::Done {
+        if *reply == Ok(DirectoryReply::Done) {
             self.outbox.released();
             self.release(ctx, fx);
         } else {
@@ -60,7 +62,7 @@ impl Directory {
         }
         self.outbox.begin_assert();
         let query = PendingQuery::Assert(Box::new(step));
-        self.ask(ctx, Ask::Assert(Box::new(assert)), query, fx);
+        self.ask(ctx, DirectoryQuery::Assert(Box::new(assert)), query, fx);
     }
 }
 

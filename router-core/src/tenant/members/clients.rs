@@ -9,7 +9,7 @@ use super::connection::Connection;
 use crate::env::Millis;
 use crate::ids::ConnKey;
 use crate::small::SmallMap;
-use crate::store::Seen;
+use crate::store::SeenClient;
 
 /// A client id that is connected, or was in the last 24 h.
 #[derive(Debug, Default)]
@@ -101,7 +101,7 @@ impl ClientList {
     }
 
     /// Notes when a client id was last seen.
-    pub fn see(&mut self, (id, seen_ms): Seen) {
+    pub fn see(&mut self, (id, seen_ms): SeenClient) {
         let client = self.by_id.or_default(&id);
         let was_ms = client.seen_ms;
         client.seen_ms = seen_ms.max(was_ms);

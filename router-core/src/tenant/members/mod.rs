@@ -16,7 +16,7 @@ use crate::env::Millis;
 use crate::ids::ConnKey;
 use crate::request::Join;
 use crate::small::SmallMap;
-use crate::store::{ConnRecord, Policy, Seen};
+use crate::store::{ConnRecord, Policy, SeenClient};
 use clients::{ClientEntry, ClientList};
 use connection::Connection;
 use newcomers::NewcomerList;
@@ -215,7 +215,7 @@ impl Members {
     }
 
     /// Notes when a client id was last seen.
-    pub fn see(&mut self, seen: Seen) {
+    pub fn see(&mut self, seen: SeenClient) {
         self.clients.see(seen);
     }
 

@@ -1,107 +1,13 @@
-//! What nodes ask of the store about each other, and the reference meaning of the answers.
-//!
-//! Two kinds of record: `nodes`, one beat per living node beside a `generation` that is as old as
-//! the data; and `node:<boot_id>`, what a node says of itself. Which of the others is dead is not
-//! the store's to know: that is [`membership`](crate::membership)'s.
-//!
-//! Each question is one atomic step. Source: cluster.md §§1, 3.
+//! The reference meaning of what nodes ask about each other.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use protocol::BootId;
-use protocol::lane::{KeyId, Mismatch, Terms};
-use smol_str::SmolStr;
 
+use super::hello::{HELLO_KEPT_MS, Hello};
+use super::reply::NodeReply;
+use super::request::NodeAsk;
 use crate::env::Millis;
-
-/// How long the store keeps what a node said of itself, milliseconds; saying it again renews it.
-pub const HELLO_KEPT_MS: Millis = 24 * 60 * 60 * 1000;
-
-/// A question of the node machine. Asked again it does no harm.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NodeAsk {
-    /// Writes the asker's beat and reads all. Reply: `Beats`, or `Buried`.
-    ///
-    /// An entry that is absent is written anew, unless the asker knows this very generation: then
-    /// somebody removed it.
-    Beat {
-        /// The asker.
-        boot: BootId,
-        /// Higher with every beat of this boot id. The asker counts, not the store: after a
-        /// failover to older data a beat must not look like one that was seen before.
-        beat: u64,
-        /// The generation of the last `Beats` that the asker got for this boot id.
-        known_generation: Option<u64>,
-        /// Random; becomes the generation if the store has none.
-        fresh_generation: u64,
-    },
-    /// Removes a node's entry iff its beat is still this one. Reply: `Bury`.
-    Bury {
-        /// Whose.
-        boot: BootId,
-        /// Its beat when it was last seen.
-        beat: u64,
-    },
-    /// Writes what a node says of itself. Reply: `Done`.
-    Hello {
-        /// The asker.
-        boot: BootId,
-        /// What it says.
-        hello: Hello,
-    },
-    /// Reads what a node says of itself. Reply: `Hello`.
-    Describe(BootId),
-}
-
-/// The answer to a [`NodeAsk`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NodeReply {
-    /// All beats, the asker's raised one among them.
-    Beats {
-        /// Changes only when the store lost its data.
-        generation: u64,
-        /// In no order; each node once.
-        beats: Vec<(BootId, u64)>,
-    },
-    /// The asker was buried: this boot id is dead.
-    Buried,
-    /// Whether the entry was removed. False: its beat had moved on, or it was gone before.
-    Bury(bool),
-    /// It is written.
-    Done,
-    /// What the node says of itself; `None` if it said nothing within 24 h.
-    Hello(Option<Hello>),
-    /// The store did not answer. The question may have been executed all the same.
-    Unavailable,
-}
-
-/// What a node says of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hello {
-    /// Its name for operators.
-    pub name: SmolStr,
-    /// Where operators reach it.
-    pub address: SmolStr,
-    /// Its build.
-    pub version: SmolStr,
-    /// The wire versions that it reads and writes: `[min, max]`.
-    pub wire: [u16; 2],
-    /// The ids of the secrets that it verifies, the one that signs what it issues first. Empty: its
-    /// build does not publish them.
-    pub keys: Arc<[KeyId]>,
-    /// Whether it takes new sockets; false while it drains.
-    pub serving: bool,
-    /// Its sockets when it said this.
-    pub connections: u64,
-}
-
-impl Hello {
-    /// What the node that says this writes to a node that says `theirs` with.
-    pub fn terms_for(&self, theirs: &Hello) -> Result<Terms, Mismatch> {
-        Terms::between((self.wire, &self.keys), (theirs.wire, &theirs.keys))
-    }
-}
 
 /// The store's records of nodes, in memory.
 #[derive(Debug, Clone, Default)]
@@ -159,6 +65,8 @@ impl NodesModel {
 
 #[cfg(test)]
 mod tests {
+    use protocol::lane::KeyId;
+
     use super::*;
 
     const A: BootId = BootId::from_bits(1);

@@ -1,14 +1,12 @@
-//! Keys of which somebody else changed the content or the type: what cannot be read is left out, what can be
-//! repaired is, and the rest is refused at once and named.
+//! Keys of nodes of which somebody else changed the content or the type: what cannot be read is left
+//! out, what can be repaired is, and the rest is not understood and named.
 
 use backplane::Backplane;
 use fixtures::{Redis, Value};
-use protocol::{ErrorCode, TenantId};
 use router_core::store::nodes::{Hello, NodeAsk, NodeReply};
-use router_core::store::{Ask, Reply};
 
-use crate::harness::{at, connect, request, run, url_of};
-use crate::words::{assert, boot, claim, enter, forget, load, reap, release};
+use crate::harness::{connect, run, url_of};
+use crate::support::words::boot;
 
 /// The generation of the tests, the highest that there is.
 const GENERATION: u64 = u64::MAX;
@@ -171,44 +169,6 @@ fn what_a_node_says_is_read_past_a_field_that_is_none() {
         set(b"name", b"\xff");
         let none = NodeReply::Hello(None);
         assert_eq!(node.execute_node(describe.clone()).await, none);
-    });
-}
-
-#[test]
-fn a_key_of_another_type_is_named_and_nothing_is_begun() {
-    with_two_nodes(|redis, node| async move {
-        let alice = TenantId::parse("alice").unwrap();
-        let asks = || {
-            [
-                load(&[]),
-                Ask::Version,
-                enter(1, "anna"),
-                claim("bot", 1),
-                assert(&[("bot", 1, 5)], &[(1, "anna")], 0),
-                release(1, &[("bot", 5)], &["anna"]),
-                forget("bot", None),
-                reap(&[1]),
-                Ask::Revoke,
-                Ask::Suspend(true),
-            ]
-        };
-        for column in ["ver", "dir"] {
-            let key = format!("t2b:{{alice}}:{column}");
-            for ask in asks() {
-                redis.command(&["FLUSHALL"]);
-                redis.command(&["LPUSH", &key, "x"]);
-                let reply = node.execute(request(&alice, at(1, ask.clone()))).await;
-                let right = Reply::Refused(ErrorCode::StoreUnavailable);
-                assert_eq!(reply, right, "{column} {ask:?}");
-                let error = last_error(&node);
-                assert!(error.contains(&key), "{error}");
-                let keys = redis.command(&["KEYS", "*"]);
-                assert_eq!(keys.members(), [Value::from(key.as_str())], "{ask:?}");
-            }
-        }
-        redis.command(&["FLUSHALL"]);
-        let reply = node.execute(request(&alice, at(1, claim("bot", 1)))).await;
-        assert!(matches!(reply, Reply::Claimed { .. }), "{reply:?}");
     });
 }
 

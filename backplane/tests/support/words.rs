@@ -1,8 +1,10 @@
-//! Questions, written short.
+//! Queries, written short.
 
 use protocol::presence::{BotInfo, BotState, Takeover};
 use protocol::{BootId, BotId, ClientId, ConnectionId};
-use router_core::store::{Ask, Assert, BotRecord, Claim, ConnRecord, Fence, Holder, Release};
+use router_core::store::{
+    Assert, BotRecord, Claim, ConnRecord, DirectoryQuery, Fence, Holder, Release,
+};
 
 pub fn boot(i: u8) -> BootId {
     BootId::from_bits(u128::from(i))
@@ -44,8 +46,8 @@ pub fn info(name: &str) -> BotInfo {
     }
 }
 
-pub fn claim_with(name: &str, by: u8, takeover: Takeover, buried: &[u8]) -> Ask {
-    Ask::Claim(Box::new(Claim {
+pub fn claim_with(name: &str, by: u8, takeover: Takeover, buried: &[u8]) -> DirectoryQuery {
+    DirectoryQuery::Claim(Box::new(Claim {
         holder: holder(by),
         bot: info(name),
         instance: by
@@ -56,7 +58,7 @@ pub fn claim_with(name: &str, by: u8, takeover: Takeover, buried: &[u8]) -> Ask 
     }))
 }
 
-pub fn claim(name: &str, by: u8) -> Ask {
+pub fn claim(name: &str, by: u8) -> DirectoryQuery {
     claim_with(name, by, Takeover::Replace, &[])
 }
 
@@ -67,8 +69,8 @@ pub fn fence(by: u8, epoch: u64) -> Fence {
     }
 }
 
-pub fn release(by: u8, bots: &[(&str, u64)], seen: &[&str]) -> Ask {
-    Ask::Release(Box::new(Release {
+pub fn release(by: u8, bots: &[(&str, u64)], seen: &[&str]) -> DirectoryQuery {
+    DirectoryQuery::Release(Box::new(Release {
         conns: vec![conn(by)],
         bots: bots
             .iter()
@@ -78,19 +80,19 @@ pub fn release(by: u8, bots: &[(&str, u64)], seen: &[&str]) -> Ask {
     }))
 }
 
-pub fn enter(by: u8, name: &str) -> Ask {
+pub fn enter(by: u8, name: &str) -> DirectoryQuery {
     let record = ConnRecord {
         boot: boot(by / 10),
         client: client(name),
     };
-    Ask::Enter {
+    DirectoryQuery::Enter {
         conn: conn(by),
         record,
     }
 }
 
 /// `bots`: name, connection, epoch. `conns`: connection, client.
-pub fn assert(bots: &[(&str, u8, u64)], conns: &[(u8, &str)], generation: u64) -> Ask {
+pub fn assert(bots: &[(&str, u8, u64)], conns: &[(u8, &str)], generation: u64) -> DirectoryQuery {
     let record = |(name, by, epoch): &(&str, u8, u64)| BotRecord {
         info: BotInfo {
             status: BotState::Online,
@@ -108,7 +110,7 @@ pub fn assert(bots: &[(&str, u8, u64)], conns: &[(u8, &str)], generation: u64) -
         };
         (conn(*by), record)
     };
-    Ask::Assert(Box::new(Assert {
+    DirectoryQuery::Assert(Box::new(Assert {
         boot: boot(0),
         bots: bots.iter().map(record).collect(),
         conns: conns.iter().map(conn_record).collect(),
@@ -116,16 +118,16 @@ pub fn assert(bots: &[(&str, u8, u64)], conns: &[(u8, &str)], generation: u64) -
     }))
 }
 
-pub fn load(buried: &[u8]) -> Ask {
-    Ask::Load { dead: dead(buried) }
+pub fn load(buried: &[u8]) -> DirectoryQuery {
+    DirectoryQuery::Load { dead: dead(buried) }
 }
 
-pub fn reap(buried: &[u8]) -> Ask {
-    Ask::Reap { dead: dead(buried) }
+pub fn reap(buried: &[u8]) -> DirectoryQuery {
+    DirectoryQuery::Reap { dead: dead(buried) }
 }
 
-pub fn forget(name: &str, fence: Option<Fence>) -> Ask {
-    Ask::Forget {
+pub fn forget(name: &str, fence: Option<Fence>) -> DirectoryQuery {
+    DirectoryQuery::Forget {
         bot: bot(name),
         fence,
     }

@@ -1,9 +1,9 @@
 //! Connections and client ids.
 
-use router_core::store::{Ask, DirectoryCaps};
+use router_core::store::{DirectoryCaps, DirectoryQuery};
 
 use crate::harness::{Step, Subject, at, on_all};
-use crate::words::{assert, claim, enter, load, reap, release};
+use crate::support::words::{assert, claim, enter, load, reap, release};
 
 #[test]
 fn presence() {
@@ -16,7 +16,10 @@ fn presence() {
 
 fn cases() -> Vec<(&'static str, Vec<Step>)> {
     vec![
-        ("nothing yet", vec![at(5, Ask::Version), at(5, load(&[]))]),
+        (
+            "nothing yet",
+            vec![at(5, DirectoryQuery::Version), at(5, load(&[]))],
+        ),
         (
             "come and go",
             vec![
@@ -80,5 +83,5 @@ fn few(step: Step) -> Step {
         clients: 3,
         entries: 3,
     };
-    Step { caps, ..step }
+    step.capped(caps)
 }

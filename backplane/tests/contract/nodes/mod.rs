@@ -1,10 +1,13 @@
 //! What nodes ask about each other.
 
+mod damage;
+mod random;
+
 use protocol::lane::KeyId;
 use router_core::store::nodes::{Hello, NodeAsk, NodesModel};
 
 use crate::harness::{Subject, on_all};
-use crate::words::boot;
+use crate::support::words::boot;
 
 fn beat(i: u8, beat: u64, known_generation: Option<u64>) -> NodeAsk {
     NodeAsk::Beat {

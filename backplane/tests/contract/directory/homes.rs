@@ -2,13 +2,13 @@
 
 use protocol::limits::REMEMBER_MS;
 use protocol::presence::Takeover::{Reject, Replace};
-use router_core::store::Ask;
+use router_core::store::DirectoryQuery;
 
 use crate::harness::{Step, Subject, at, on_all};
-use crate::words::{assert, claim, claim_with, enter, fence, forget, load, reap, release};
+use crate::support::words::{assert, claim, claim_with, enter, fence, forget, load, reap, release};
 
 #[test]
-fn bots() {
+fn homes() {
     on_all(|mut subject: Subject| async move {
         for (case, steps) in cases() {
             subject.compare(case, steps).await;
@@ -16,10 +16,23 @@ fn bots() {
     });
 }
 
-fn cases() -> Vec<(&'static str, Vec<Step>)> {
-    // The counter, and so a first epoch, is the time in µs.
-    const E: u64 = 1_000_000;
-    let known = |known_ver, step: Step| Step { known_ver, ..step };
+/// A name and its steps.
+type Case = (&'static str, Vec<Step>);
+
+/// The counter, and so a first epoch, is the time in µs.
+const E: u64 = 1_000_000;
+
+fn known(known_ver: u64, step: Step) -> Step {
+    step.knowing(known_ver)
+}
+
+fn cases() -> impl Iterator<Item = Case> {
+    let groups = [numbers(), takeovers(), ends(), forgotten()];
+    groups.into_iter().flatten()
+}
+
+/// The numbers of the counter, which are epochs.
+fn numbers() -> Vec<Case> {
     vec![
         (
             "epochs rise",
@@ -35,16 +48,16 @@ fn cases() -> Vec<(&'static str, Vec<Step>)> {
             "above what the asker has seen",
             vec![
                 known(5_000_000, at(1000, claim("bot", 1))),
-                known(1 << 50, at(1000, Ask::Version)),
+                known(1 << 50, at(1000, DirectoryQuery::Version)),
                 known(1 << 50, at(1000, claim("bot", 2))),
-                at(1000, Ask::Version),
+                at(1000, DirectoryQuery::Version),
             ],
         ),
         (
             "a number from nowhere is cut to a day ahead",
             vec![
                 known(u64::MAX, at(1000, claim("bot", 1))),
-                at(1001, Ask::Version),
+                at(1001, DirectoryQuery::Version),
                 known(u64::MAX, at(1002, claim("bot", 12))),
                 known(1 << 53, at(1003, enter(12, "anna"))),
                 at(1004, load(&[])),
@@ -54,8 +67,8 @@ fn cases() -> Vec<(&'static str, Vec<Step>)> {
             "a counter that is no time is repaired",
             vec![
                 at(3 * REMEMBER_MS, claim("bot", 1)),
-                at(1, Ask::Version),
-                at(2, Ask::Version),
+                at(1, DirectoryQuery::Version),
+                at(2, DirectoryQuery::Version),
                 at(2, claim("bot", 12)),
                 known(3 * REMEMBER_MS * 1000, at(3, claim("bot", 12))),
                 at(3 * REMEMBER_MS, claim("other", 1)),
@@ -65,8 +78,14 @@ fn cases() -> Vec<(&'static str, Vec<Step>)> {
                 at(6, load(&[])),
             ],
         ),
+    ]
+}
+
+/// Who may take a bot from whom.
+fn takeovers() -> Vec<Case> {
+    vec![
         (
-            "a question that comes late does not undo what came after it",
+            "a query that comes late does not undo what came after it",
             vec![
                 at(1000, claim("bot", 11)),
                 known(E - 1, at(1001, claim("bot", 1))),
@@ -89,6 +108,12 @@ fn cases() -> Vec<(&'static str, Vec<Step>)> {
                 at(1004, claim_with("bot", 2, Reject, &[1, 2])),
             ],
         ),
+    ]
+}
+
+/// What ends, and what is repeated.
+fn ends() -> Vec<Case> {
+    vec![
         (
             "only the very pair releases",
             vec![
@@ -104,7 +129,7 @@ fn cases() -> Vec<(&'static str, Vec<Step>)> {
             ],
         ),
         (
-            "a node says again what it holds",
+            "a node repeats what it holds",
             vec![
                 at(
                     1000,
@@ -125,7 +150,7 @@ fn cases() -> Vec<(&'static str, Vec<Step>)> {
             ],
         ),
         (
-            "the buried let go",
+            "what the buried held is released",
             vec![
                 at(1000, claim("b", 11)),
                 at(1000, claim("a", 12)),
@@ -139,6 +164,12 @@ fn cases() -> Vec<(&'static str, Vec<Step>)> {
                 at(1003, load(&[2, 3])),
             ],
         ),
+    ]
+}
+
+/// What is forgotten.
+fn forgotten() -> Vec<Case> {
+    vec![
         (
             "nobody else's bot is forgotten",
             vec![

@@ -1,9 +1,9 @@
 //! Who may connect.
 
-use router_core::store::Ask;
+use router_core::store::{DirectoryQuery, PolicyQuery};
 
 use crate::harness::{Step, Subject, at, on_all};
-use crate::words::{assert, load};
+use crate::support::words::{assert, load};
 
 #[test]
 fn policy() {
@@ -19,23 +19,23 @@ fn cases() -> Vec<(&'static str, Vec<Step>)> {
         (
             "revoked",
             vec![
-                at(1, Ask::Revoke),
-                at(1, Ask::Revoke),
+                at(1, PolicyQuery::Revoke),
+                at(1, PolicyQuery::Revoke),
                 at(2, assert(&[], &[], 1)),
                 at(2, assert(&[], &[], 7)),
-                at(3, Ask::Revoke),
+                at(3, PolicyQuery::Revoke),
                 at(3, load(&[])),
             ],
         ),
         (
             "suspended",
             vec![
-                at(1, Ask::Suspend(false)),
-                at(1, Ask::Version),
-                at(1, Ask::Suspend(true)),
-                at(2, Ask::Suspend(true)),
-                at(2, Ask::Revoke),
-                at(3, Ask::Suspend(false)),
+                at(1, PolicyQuery::Suspend(false)),
+                at(1, DirectoryQuery::Version),
+                at(1, PolicyQuery::Suspend(true)),
+                at(2, PolicyQuery::Suspend(true)),
+                at(2, PolicyQuery::Revoke),
+                at(3, PolicyQuery::Suspend(false)),
                 at(3, load(&[])),
             ],
         ),

@@ -1,0 +1,7 @@
+//! The directory: bots, connections and client ids.
+
+mod damage;
+mod homes;
+mod lifetimes;
+mod pages;
+mod presence;

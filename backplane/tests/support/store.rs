@@ -1,0 +1,24 @@
+//! A store on a real Redis, as a node has it.
+
+use std::time::Duration;
+
+use backplane::{Backplane, Clock, RedisConfig};
+
+/// Nothing takes so long unless it hangs.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Where Redis is, for a node.
+pub fn config(url: &str, clock: Clock) -> RedisConfig {
+    RedisConfig {
+        url: url.to_owned().into(),
+        prefix: "t2b".into(),
+        insecure: false,
+        clock,
+    }
+}
+
+/// A node's store.
+pub async fn connect(url: &str, clock: Clock) -> Backplane {
+    let redis = backplane::Redis::connect(config(url, clock)).await;
+    Backplane::redis(redis.unwrap())
+}

@@ -1,0 +1,18 @@
+//! The directory of a tenant: its bots, connections and client ids, the same for all nodes.
+//!
+//! A tenant's directory has one counter, `ver`: every step that changes it takes the next number
+//! and tells all nodes with an [`Event`]. See [`counter`] for the numbers that count.
+
+pub mod counter;
+mod event;
+pub(super) mod model;
+mod records;
+mod reply;
+mod request;
+
+pub use event::{Change, Event};
+pub use records::{
+    BotRecord, ConnRecord, Dead, DirectoryCaps, Fence, Holder, SeenClient, Snapshot,
+};
+pub use reply::DirectoryReply;
+pub use request::{Assert, Claim, DirectoryQuery, DirectoryRequest, Release};

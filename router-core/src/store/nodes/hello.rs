@@ -1,0 +1,38 @@
+//! What a node says of itself.
+
+use std::sync::Arc;
+
+use protocol::lane::{KeyId, Mismatch, Terms};
+use smol_str::SmolStr;
+
+use crate::env::Millis;
+
+/// How long the store keeps what a node said of itself, milliseconds; saying it again renews it.
+pub const HELLO_KEPT_MS: Millis = 24 * 60 * 60 * 1000;
+
+/// What a node says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hello {
+    /// Its name for operators.
+    pub name: SmolStr,
+    /// Where operators reach it.
+    pub address: SmolStr,
+    /// Its build.
+    pub version: SmolStr,
+    /// The wire versions that it reads and writes: `[min, max]`.
+    pub wire: [u16; 2],
+    /// The ids of the secrets that it verifies, the one that signs what it issues first. Empty: its
+    /// build does not publish them.
+    pub keys: Arc<[KeyId]>,
+    /// Whether it takes new sockets; false while it drains.
+    pub serving: bool,
+    /// Its sockets when it said this.
+    pub connections: u64,
+}
+
+impl Hello {
+    /// What the node that says this writes to a node that says `theirs` with.
+    pub fn terms_for(&self, theirs: &Hello) -> Result<Terms, Mismatch> {
+        Terms::between((self.wire, &self.keys), (theirs.wire, &theirs.keys))
+    }
+}

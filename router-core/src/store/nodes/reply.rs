@@ -1,0 +1,27 @@
+//! What the store answers about nodes.
+
+use protocol::BootId;
+
+use super::hello::Hello;
+
+/// The answer to a [`NodeAsk`](super::NodeAsk).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeReply {
+    /// All beats, the asker's raised one among them.
+    Beats {
+        /// Changes only when the store lost its data.
+        generation: u64,
+        /// In no order; each node once.
+        beats: Vec<(BootId, u64)>,
+    },
+    /// The asker was buried: this boot id is dead.
+    Buried,
+    /// Whether the entry was removed. False: its beat had moved on, or it was gone before.
+    Bury(bool),
+    /// It is written.
+    Done,
+    /// What the node says of itself; `None` if it said nothing within 24 h.
+    Hello(Option<Hello>),
+    /// The store did not answer. The question may have been executed all the same.
+    Unavailable,
+}

@@ -1,0 +1,58 @@
+//! What is asked of the store.
+
+use protocol::TenantId;
+
+use super::directory::{DirectoryQuery, DirectoryRequest};
+use super::feature::StoreFeature;
+use super::policy::{PolicyQuery, PolicyRequest};
+use crate::env::Millis;
+
+/// A request to the store, for one tenant. Each query is one atomic step of its feature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreRequest {
+    /// Whose.
+    pub tenant: TenantId,
+    /// The asker's time, Unix milliseconds. A store with a clock of its own may use that.
+    pub now_ms: Millis,
+    /// What is asked.
+    pub query: StoreQuery,
+}
+
+/// What is asked, by feature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreQuery {
+    /// Of the tenant's directory.
+    Directory(DirectoryRequest),
+    /// Of the tenant's policy.
+    Policy(PolicyRequest),
+}
+
+impl StoreQuery {
+    /// The feature that answers.
+    pub fn feature(&self) -> StoreFeature {
+        match self {
+            Self::Directory(_) => StoreFeature::Directory,
+            Self::Policy(_) => StoreFeature::Policy,
+        }
+    }
+
+    /// The query's name, for traces.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Directory(request) => request.query.name(),
+            Self::Policy(request) => request.query.name(),
+        }
+    }
+}
+
+impl From<DirectoryQuery> for StoreQuery {
+    fn from(query: DirectoryQuery) -> Self {
+        Self::Directory(query.into())
+    }
+}
+
+impl From<PolicyQuery> for StoreQuery {
+    fn from(query: PolicyQuery) -> Self {
+        Self::Policy(query.into())
+    }
+}
