@@ -11,12 +11,12 @@ const GENERATION_MAX: u64 = 1 << 53;
 
 /// The bounds at one moment.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
+pub(crate) struct NumberBounds {
     ver: u64,
     ms: u64,
 }
 
-impl Bounds {
+impl NumberBounds {
     /// `now_ms`: the time as Redis has it, Unix milliseconds.
     pub(crate) fn at(now_ms: u64) -> Self {
         Self {
@@ -79,14 +79,14 @@ mod tests {
     fn a_day_ahead_is_a_time_and_the_end_of_all_numbers_is_none() {
         const DAY_MS: u64 = 24 * 60 * 60 * 1000;
         let now_ms = 1_763_695_000_000;
-        let bounds = Bounds::at(now_ms);
+        let bounds = NumberBounds::at(now_ms);
         assert!(bounds.ver((now_ms + DAY_MS) * 1000).is_some());
         assert!(bounds.ver((now_ms + 2 * DAY_MS) * 1000).is_some());
         assert!(bounds.ver((now_ms + 2 * DAY_MS) * 1000 + 1).is_none());
         assert!(bounds.ms(now_ms + DAY_MS).is_some());
         assert!(bounds.ms(now_ms + DAY_MS + 1).is_none());
-        assert!(Bounds::generation(1 << 53).is_some());
-        assert!(Bounds::generation(u64::MAX).is_none());
+        assert!(NumberBounds::generation(1 << 53).is_some());
+        assert!(NumberBounds::generation(u64::MAX).is_none());
     }
 
     #[test]

@@ -1,17 +1,14 @@
-//! The names of keys and channels: built here and nowhere else.
+//! The names of keys and channels. Which keys a feature has is in its `keys.rs`
+//! (`features/*/keys.rs`); channels are only here.
 //!
 //! | name | kind | holds |
 //! | --- | --- | --- |
-//! | `<prefix>:{<tenant>}:dir` | hash | the directory, see [`directory`](crate::directory) |
-//! | `<prefix>:{<tenant>}:ver` | text | the tenant's counter |
-//! | `<prefix>:{<tenant>}:policy` | hash | `generation`, `suspended` |
-//! | `<prefix>:{<tenant>}:seen` | sorted set | client ids by when they were last seen, Unix ms |
+//! | `<prefix>:{<tenant>}:<column>` | key | what a feature keeps of a tenant |
+//! | `<prefix>:<name>` | key | what belongs to no tenant |
 //! | `<prefix>:{<tenant>}:events` | channel | steps of the directory |
-//! | `<prefix>:nodes` | hash | boot id → beat, and `generation` |
-//! | `<prefix>:node:<boot>` | hash | what a node says of itself |
 //! | `<prefix>:inbox:<boot>` | channel | packets for a node, and its probes |
 //! | `<prefix>:probe:<boot>:<number>` | channel | probes of connections without the inbox |
-//! | `<prefix>:check:<number>` | key and channel | nothing, see `check.lua` |
+//! | `<prefix>:check:<number>` | key and channel | nothing, see `redis/session/check.lua` |
 //!
 //! The tenant stands in braces, which in a Cluster puts all of it into one slot. No id contains a
 //! brace, and only bot ids contain a colon, which are in no name.
@@ -26,7 +23,7 @@ const PREFIX_MAX: usize = 64;
 
 /// What a channel of ours is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Channel {
+pub(crate) enum ChannelName {
     /// Steps of a tenant's directory.
     Events(TenantId),
     /// Packets for a node.
@@ -37,13 +34,13 @@ pub(crate) enum Channel {
 
 /// Builds names under one prefix.
 #[derive(Debug, Clone)]
-pub(crate) struct Keys {
+pub(crate) struct KeyNames {
     prefix: String,
     /// What channels begin with.
     channels: String,
 }
 
-impl Keys {
+impl KeyNames {
     /// `None`: the prefix is not 1-64 of `[A-Za-z0-9._:-]`.
     pub(crate) fn new(prefix: &str, database: i64) -> Option<Self> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
@@ -57,25 +54,19 @@ impl Keys {
         })
     }
 
-    /// The keys of a tenant script, in their order.
-    pub(crate) fn tenant(&self, tenant: &TenantId, columns: &[&str]) -> Vec<String> {
-        let name = |column| format!("{}:{{{tenant}}}:{column}", self.prefix);
-        columns.iter().map(name).collect()
+    /// A key of a tenant; `column` says which.
+    pub(crate) fn tenant_key(&self, tenant: &TenantId, column: &str) -> String {
+        format!("{}:{{{tenant}}}:{column}", self.prefix)
+    }
+
+    /// A key of no tenant.
+    pub(crate) fn shared_key(&self, name: &str) -> String {
+        format!("{}:{name}", self.prefix)
     }
 
     /// The channel of a tenant's steps.
     pub(crate) fn events(&self, tenant: &TenantId) -> String {
         format!("{}:{{{tenant}}}:events", self.channels)
-    }
-
-    /// The beats.
-    pub(crate) fn nodes(&self) -> String {
-        format!("{}:nodes", self.prefix)
-    }
-
-    /// What a node says of itself.
-    pub(crate) fn node(&self, boot: BootId) -> String {
-        format!("{}:node:{boot}", self.prefix)
     }
 
     /// The channel of packets for a node.
@@ -95,17 +86,17 @@ impl Keys {
     }
 
     /// What a channel is for. `None`: it is none of ours.
-    pub(crate) fn channel(&self, name: &str) -> Option<Channel> {
+    pub(crate) fn channel(&self, name: &str) -> Option<ChannelName> {
         let rest = name.strip_prefix(&self.channels)?.strip_prefix(':')?;
         if let Some(tenant) = rest.strip_prefix('{') {
             let tenant = tenant.strip_suffix("}:events")?;
-            return TenantId::parse(tenant).ok().map(Channel::Events);
+            return TenantId::parse(tenant).ok().map(ChannelName::Events);
         }
         match rest.split_once(':')? {
-            ("inbox", boot) => boot.parse().ok().map(Channel::Inbox),
+            ("inbox", boot) => boot.parse().ok().map(ChannelName::Inbox),
             ("probe", probe) => {
                 let (boot, _) = probe.split_once(':')?;
-                boot.parse().ok().map(Channel::Probe)
+                boot.parse().ok().map(ChannelName::Probe)
             }
             _ => None,
         }
@@ -138,15 +129,18 @@ mod tests {
 
     #[test]
     fn a_channel_says_what_it_is_for() {
-        let keys = Keys::new("t2b", 0).unwrap();
+        let keys = KeyNames::new("t2b", 0).unwrap();
         let tenant = TenantId::parse("a.b-c_d").unwrap();
         let boot = BootId::from_bits(7);
         let read = |name: String| keys.channel(&name);
         assert_eq!(keys.events(&tenant), "t2b:{a.b-c_d}:events");
-        assert_eq!(keys.tenant(&tenant, &["dir"])[0], "t2b:{a.b-c_d}:dir");
-        assert_eq!(read(keys.events(&tenant)), Some(Channel::Events(tenant)));
-        assert_eq!(read(keys.inbox(boot)), Some(Channel::Inbox(boot)));
-        assert_eq!(read(keys.probe(boot, 3)), Some(Channel::Probe(boot)));
+        assert_eq!(keys.tenant_key(&tenant, "dir"), "t2b:{a.b-c_d}:dir");
+        assert_eq!(
+            read(keys.events(&tenant)),
+            Some(ChannelName::Events(tenant))
+        );
+        assert_eq!(read(keys.inbox(boot)), Some(ChannelName::Inbox(boot)));
+        assert_eq!(read(keys.probe(boot, 3)), Some(ChannelName::Probe(boot)));
         for other in [
             "t2b:{a}:dir",
             "t2b:{}:events",
@@ -166,23 +160,22 @@ mod tests {
             ("", false),
             ("{a}", false),
         ] {
-            assert_eq!(Keys::new(prefix, 0).is_some(), valid, "{prefix}");
+            assert_eq!(KeyNames::new(prefix, 0).is_some(), valid, "{prefix}");
         }
-        assert!(Keys::new(&"a".repeat(PREFIX_MAX), 0).is_some());
-        assert!(Keys::new(&"a".repeat(PREFIX_MAX + 1), 0).is_none());
+        assert!(KeyNames::new(&"a".repeat(PREFIX_MAX), 0).is_some());
+        assert!(KeyNames::new(&"a".repeat(PREFIX_MAX + 1), 0).is_none());
     }
 
     #[test]
     fn databases_share_keys_and_no_channel() {
-        let [zero, one] = [0, 1].map(|database| Keys::new("t2b", database).unwrap());
+        let [zero, one] = [0, 1].map(|database| KeyNames::new("t2b", database).unwrap());
         let (tenant, boot) = (TenantId::parse("alice").unwrap(), BootId::from_bits(7));
-        let columns = ["dir", "ver"];
         assert_eq!(
-            zero.tenant(&tenant, &columns),
-            one.tenant(&tenant, &columns)
+            zero.tenant_key(&tenant, "dir"),
+            one.tenant_key(&tenant, "dir")
         );
         assert_eq!(one.events(&tenant), "t2b:db1:{alice}:events");
-        let names = |keys: &Keys| [keys.events(&tenant), keys.inbox(boot), keys.probe(boot, 3)];
+        let names = |keys: &KeyNames| [keys.events(&tenant), keys.inbox(boot), keys.probe(boot, 3)];
         for (own, other) in [(&zero, &one), (&one, &zero)] {
             for name in names(own) {
                 assert!(own.channel(&name).is_some(), "{name}");

@@ -1,14 +1,15 @@
-//! Floor 2: the store and the ways between nodes, behind one closed list of questions.
+//! Layer 2: the store and the ways between nodes, behind one closed list of requests.
 //!
 //! The gateway knows only [`Backplane`], of which there are two kinds: [`Memory`], a single node
 //! whose store is the reference model itself, and [`Redis`], what many nodes share.
 
 mod bounds;
-mod directory;
+mod features;
 mod keys;
 mod memory;
 mod redis;
-mod scripts;
+mod script;
+mod state;
 
 use bytes::Bytes;
 use protocol::{BootId, TenantId};
@@ -16,63 +17,36 @@ use router_core::store::nodes::{NodeAsk, NodeReply};
 use router_core::store::{StoreRequest, StoreResult};
 use tokio::sync::mpsc;
 
-pub use self::redis::{Address, Clock, ConnectError, Inbound, Redis, RedisConfig};
+pub use self::redis::{Clock, ConnectError, Inbound, Redis, RedisConfig, ServerAddress};
 pub use memory::{Memory, OpenError};
+pub use state::State;
 
 /// Answers some requests in place of the store: how a test plants a fault.
 pub type Fault = Box<dyn Fn(&StoreRequest) -> Option<StoreResult> + Send + Sync>;
 
 /// Where a node's questions go.
 pub struct Backplane {
-    kind: Kind,
+    kind: BackplaneKind,
     fault: Option<Fault>,
 }
 
-enum Kind {
+enum BackplaneKind {
     Memory(Memory),
     Redis(Box<Redis>),
-}
-
-/// What operators are shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct State {
-    /// `memory`, `redis`, `redis+sentinel` or `redis+cluster`.
-    pub kind: &'static str,
-    /// Whether there is a connection to every master.
-    pub connected: bool,
-    /// Times that all connections were replaced.
-    pub reconnects: u64,
-    /// Records and events that could not be read.
-    pub skipped_records: u64,
-    /// Times that a connection was held back because the node was behind.
-    pub full_waits: u64,
-    /// Whether the last answer about the nodes was not understood: their key is not as this program
-    /// writes it.
-    pub misread_nodes: bool,
-    /// What went wrong last; without credentials.
-    pub last_error: Option<String>,
-    /// The version of the first server, while connected.
-    pub version: Option<String>,
-    /// Whether every master writes each change to a file (AOF), while connected. `false` is worth a
-    /// warning.
-    pub persistent: Option<bool>,
-    /// Whether some master throws away keys without an end of their life when it is full
-    /// (`maxmemory-policy allkeys-*`), while connected. `true` is worth a warning: policies have none.
-    pub evicts: Option<bool>,
 }
 
 impl Backplane {
     /// The store of a node that stands alone.
     pub fn memory(memory: Memory) -> Self {
-        Self::new(Kind::Memory(memory))
+        Self::new(BackplaneKind::Memory(memory))
     }
 
     /// What a node shares with others.
     pub fn redis(redis: Redis) -> Self {
-        Self::new(Kind::Redis(Box::new(redis)))
+        Self::new(BackplaneKind::Redis(Box::new(redis)))
     }
 
-    fn new(kind: Kind) -> Self {
+    fn new(kind: BackplaneKind) -> Self {
         let fault = None;
         Self { kind, fault }
     }
@@ -86,32 +60,33 @@ impl Backplane {
     }
 
     /// Asks for a tenant. A request that was not carried out is `Refused(store_unavailable)`, one
-    /// of which that is not known is `Lost`. One tenant's requests are executed in the order of
-    /// the calls (of their first polls). From `Load` on the tenant's events come in, until
+    /// of which that is not known is `Lost`. One tenant's requests of one queue
+    /// ([`StoreQueue`](router_core::store::StoreQueue)) are executed in the order of the calls (of
+    /// their first polls). From `Load` on the tenant's events come in, until
     /// [`Self::unload`].
     pub async fn execute(&self, request: StoreRequest) -> StoreResult {
         if let Some(reply) = self.fault.as_ref().and_then(|fault| fault(&request)) {
             return reply;
         }
         match &self.kind {
-            Kind::Memory(memory) => memory.execute(request),
-            Kind::Redis(redis) => redis.execute(&request).await,
+            BackplaneKind::Memory(memory) => memory.execute(request),
+            BackplaneKind::Redis(redis) => redis.execute(&request).await,
         }
     }
 
     /// Asks about nodes. A node that stands alone has none to ask about: `Unavailable`.
     pub async fn execute_node(&self, ask: NodeAsk) -> NodeReply {
         match &self.kind {
-            Kind::Memory(_) => NodeReply::Unavailable,
-            Kind::Redis(redis) => redis.execute_node(&ask).await,
+            BackplaneKind::Memory(_) => NodeReply::Unavailable,
+            BackplaneKind::Redis(redis) => redis.execute_node(&ask).await,
         }
     }
 
     /// Publishes a packet to a node. Errors: it may have been published or not.
     pub async fn publish(&self, boot: BootId, packet: Bytes) -> Result<(), ()> {
         match &self.kind {
-            Kind::Memory(_) => Err(()),
-            Kind::Redis(redis) => redis.publish(boot, &packet).await,
+            BackplaneKind::Memory(_) => Err(()),
+            BackplaneKind::Redis(redis) => redis.publish(boot, &packet).await,
         }
     }
 
@@ -119,8 +94,8 @@ impl Backplane {
     /// [`Inbound::Probe`]. Errors: it may not.
     pub async fn probe(&self, boot: BootId, number: u64) -> Result<(), ()> {
         match &self.kind {
-            Kind::Memory(_) => Err(()),
-            Kind::Redis(redis) => redis.probe(boot, number).await,
+            BackplaneKind::Memory(_) => Err(()),
+            BackplaneKind::Redis(redis) => redis.probe(boot, number).await,
         }
     }
 
@@ -128,32 +103,32 @@ impl Backplane {
     /// next [`Inbound::LinkUp`].
     pub async fn subscribe_node(&self, boot: BootId) -> Result<(), ()> {
         match &self.kind {
-            Kind::Memory(_) => Ok(()),
-            Kind::Redis(redis) => redis.subscribe_node(boot).await,
+            BackplaneKind::Memory(_) => Ok(()),
+            BackplaneKind::Redis(redis) => redis.subscribe_node(boot).await,
         }
     }
 
     /// Ends [`Self::subscribe_node`].
     pub fn unsubscribe_node(&self, boot: BootId) {
         match &self.kind {
-            Kind::Memory(_) => {}
-            Kind::Redis(redis) => redis.unsubscribe_node(boot),
+            BackplaneKind::Memory(_) => {}
+            BackplaneKind::Redis(redis) => redis.unsubscribe_node(boot),
         }
     }
 
     /// The node has nothing of this tenant any more: its events need not come.
     pub fn unload(&self, tenant: &TenantId) {
         match &self.kind {
-            Kind::Memory(_) => {}
-            Kind::Redis(redis) => redis.unload(tenant),
+            BackplaneKind::Memory(_) => {}
+            BackplaneKind::Redis(redis) => redis.unload(tenant),
         }
     }
 
     /// What arrives, for the one task that takes it. `None`: a node alone, or it was taken.
     pub fn inbound(&self) -> Option<mpsc::Receiver<Inbound>> {
         match &self.kind {
-            Kind::Memory(_) => None,
-            Kind::Redis(redis) => redis.inbound(),
+            BackplaneKind::Memory(_) => None,
+            BackplaneKind::Redis(redis) => redis.inbound(),
         }
     }
 
@@ -162,27 +137,16 @@ impl Backplane {
     /// although all connections seem well. Without a connection, or alone: nothing.
     pub fn renew(&self) {
         match &self.kind {
-            Kind::Memory(_) => {}
-            Kind::Redis(redis) => redis.renew(),
+            BackplaneKind::Memory(_) => {}
+            BackplaneKind::Redis(redis) => redis.renew(),
         }
     }
 
     /// What operators are shown.
     pub fn state(&self) -> State {
         match &self.kind {
-            Kind::Memory(_) => State {
-                kind: "memory",
-                connected: true,
-                reconnects: 0,
-                skipped_records: 0,
-                full_waits: 0,
-                misread_nodes: false,
-                last_error: None,
-                version: None,
-                persistent: None,
-                evicts: None,
-            },
-            Kind::Redis(redis) => redis.state(),
+            BackplaneKind::Memory(_) => State::alone(),
+            BackplaneKind::Redis(redis) => redis.state(),
         }
     }
 
@@ -190,16 +154,16 @@ impl Backplane {
     /// `None`: a node alone, or no answer.
     pub async fn clock_skew(&self) -> Option<i64> {
         match &self.kind {
-            Kind::Memory(_) => None,
-            Kind::Redis(redis) => redis.clock_skew().await,
+            BackplaneKind::Memory(_) => None,
+            BackplaneKind::Redis(redis) => redis.clock_skew().await,
         }
     }
 
     /// Forgets what is a day old; to be called every few seconds. Redis does so itself.
     pub fn sweep(&self, now_ms: u64) {
         match &self.kind {
-            Kind::Memory(memory) => memory.sweep(now_ms),
-            Kind::Redis(_) => {}
+            BackplaneKind::Memory(memory) => memory.sweep(now_ms),
+            BackplaneKind::Redis(_) => {}
         }
     }
 
@@ -207,16 +171,16 @@ impl Backplane {
     /// `None`: they are kept, there or by Redis.
     pub fn unsaved_policies(&self) -> Option<String> {
         match &self.kind {
-            Kind::Memory(memory) => memory.unsaved_policies(),
-            Kind::Redis(_) => None,
+            BackplaneKind::Memory(memory) => memory.unsaved_policies(),
+            BackplaneKind::Redis(_) => None,
         }
     }
 
     /// Bytes in use and the most there may be; zeros where the store is elsewhere.
     pub fn bytes(&self) -> (u64, u64) {
         match &self.kind {
-            Kind::Memory(memory) => memory.bytes(),
-            Kind::Redis(_) => (0, 0),
+            BackplaneKind::Memory(memory) => memory.bytes(),
+            BackplaneKind::Redis(_) => (0, 0),
         }
     }
 }

@@ -51,7 +51,7 @@ use crate::http::admin::Admin;
 use crate::http::door::Door;
 use crate::http::probes::AdminDoor;
 use crate::listener::Listener;
-use crate::node::{Identity, Node, StoreQueue};
+use crate::node::{Identity, Node, StoreWork};
 pub use crate::start::{StartError, Starting};
 
 /// Where a gateway listens.
@@ -88,7 +88,7 @@ impl Shutdown {
 /// A gateway that listens. Nothing but probes is served before [`run`](Self::run).
 pub struct Gateway {
     node: Arc<Node>,
-    queues: Vec<StoreQueue>,
+    work: Vec<StoreWork>,
     cluster: Option<(Identity, mpsc::Receiver<Inbound>)>,
     public: (Listener, Arc<Door>),
     admin: (Arc<AdminDoor>, Admin),
@@ -142,7 +142,7 @@ impl Gateway {
     pub async fn run(self) -> Result<(), RunError> {
         let Self {
             node,
-            queues,
+            work,
             cluster,
             public,
             admin: (admin_door, admin),
@@ -154,8 +154,8 @@ impl Gateway {
         let mut calls = shutdown.0.subscribe();
         background.spawn(Arc::clone(&node).tick());
         background.spawn(Arc::clone(&node).wake_shards());
-        for queue in queues {
-            background.spawn(Arc::clone(&node).answer(queue));
+        for work in work {
+            background.spawn(Arc::clone(&node).answer(work));
         }
         if let Some((identity, inbound)) = cluster {
             background.spawn(Arc::clone(&node).take_part(identity, inbound));

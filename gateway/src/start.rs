@@ -171,7 +171,7 @@ impl Starting {
             metrics: self.metrics,
         };
         let settings = config.settings(unix_ms());
-        let (node, queues) = Node::new(settings, own, backplane, memory, config.sockets_max);
+        let (node, work) = Node::new(settings, own, backplane, memory, config.sockets_max);
         let gate = Gate::new(GateLimits::public(config.sockets_max));
         let listener = listen((PUBLIC_KEY, self.public), self.tls, &config, gate)?;
         let public = self.addresses.public;
@@ -189,7 +189,7 @@ impl Starting {
         let public_door = public_door(config, Arc::clone(&node), public);
         Ok(Gateway {
             node,
-            queues,
+            work,
             cluster: inbound.map(|inbound| (identity, inbound)),
             public: (listener, Arc::new(public_door)),
             admin: (door, admin),

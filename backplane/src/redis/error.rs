@@ -3,7 +3,7 @@
 use protocol::ErrorCode;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-use super::url::Address;
+use super::topology::url::ServerAddress;
 
 /// Why Redis cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +21,7 @@ pub enum ConnectError {
     #[error("Redis at {address}: {reason}")]
     Refused {
         /// Who was asked.
-        address: Address,
+        address: ServerAddress,
         /// What it, or the system, said.
         reason: String,
     },
@@ -29,7 +29,7 @@ pub enum ConnectError {
     #[error("Redis at {address}: {reason}")]
     Credentials {
         /// Who was asked.
-        address: Address,
+        address: ServerAddress,
         /// What it said.
         reason: String,
     },
@@ -37,18 +37,18 @@ pub enum ConnectError {
     #[error("Redis at {address} is version {version}; 7.0 or newer is needed")]
     TooOld {
         /// Who was asked.
-        address: Address,
+        address: ServerAddress,
         /// What it says it is.
         version: String,
     },
     /// A replica takes no writes.
     #[error("Redis at {0} is a replica, not a master")]
-    Replica(Address),
+    Replica(ServerAddress),
     /// The URL says one kind, the server is another.
     #[error("Redis at {address} {is}; use a URL {use_instead}")]
     OtherKind {
         /// Who was asked.
-        address: Address,
+        address: ServerAddress,
         /// What it is.
         is: &'static str,
         /// How its URL begins.
@@ -66,7 +66,7 @@ pub enum ConnectError {
 
 impl ConnectError {
     /// Why `address` cannot be used, as its client says.
-    pub(super) fn of(address: &Address, error: &RedisError) -> Self {
+    pub(super) fn of(address: &ServerAddress, error: &RedisError) -> Self {
         let (address, reason) = (address.clone(), error.to_string());
         let is_refused = matches!(error.code(), Some("WRONGPASS" | "NOAUTH" | "NOPERM"))
             || error.kind() == ErrorKind::AuthenticationFailed;
@@ -83,7 +83,7 @@ impl ConnectError {
 
 /// Why a command has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fail {
+pub(crate) enum CommandFailure {
     /// It may have been executed, or a part of it.
     Lost,
     /// It may have been executed, and what the store has is not as this program writes it: repeated,
@@ -98,7 +98,7 @@ const WRONG_KEY: &str = "WRONGKEY";
 /// What Redis says to a command on a key of another type.
 const WRONG_TYPE: &str = "WRONGTYPE";
 /// What Redis says before it begins: nothing was executed. Every script declares what it is
-/// (see [`scripts`](crate::scripts)), so that this holds for scripts too.
+/// (see [`script`](crate::script)), so that this holds for scripts too.
 const BEFORE: [&str; 15] = [
     "ASK",
     "BUSY",
@@ -120,9 +120,9 @@ const BEFORE: [&str; 15] = [
 /// What the script wrote before that stays.
 const WITHIN: &str = ", on @user_script:";
 
-impl Fail {
+impl CommandFailure {
     /// It was never sent, or Redis could not execute it.
-    pub(super) const UNAVAILABLE: Self = Self::Refused(ErrorCode::StoreUnavailable);
+    pub(crate) const UNAVAILABLE: Self = Self::Refused(ErrorCode::StoreUnavailable);
 
     /// What an error means for the command that got it.
     pub(super) fn of(error: &RedisError) -> Self {

@@ -1,72 +1,78 @@
 //! The order of one tenant's requests while one of them takes two steps.
 //!
 //! Requests are executed in the order in which they are written, and written in the order of the
-//! calls. A load subscribes before it reads; those that are called meanwhile wait for it here.
+//! calls. A load subscribes before it reads; requests of the same queue that are called meanwhile
+//! wait for it here. Those of other queues do not.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::TenantId;
+use router_core::store::StoreQueue;
 use tokio::sync::{Mutex as Gate, OwnedMutexGuard};
 
-/// The tenants with a load under way.
+/// The tenants of one queue with a load under way.
+type TenantLines = BTreeMap<TenantId, Arc<Gate<()>>>;
+
+/// The tenants with a load under way, by queue.
 #[derive(Debug, Default)]
-pub(super) struct Turns(Mutex<BTreeMap<TenantId, Arc<Gate<()>>>>);
+pub(crate) struct TenantTurns([Mutex<TenantLines>; StoreQueue::ALL.len()]);
 
 /// A place in a tenant's line, which is not yet at its head.
-pub(super) struct Place<'a> {
-    turns: &'a Turns,
+pub(crate) struct TurnPlace<'a> {
+    lines: &'a Mutex<TenantLines>,
     tenant: TenantId,
     gate: Option<Arc<Gate<()>>>,
 }
 
 /// The head of the line, until it is dropped.
-pub(super) struct Turn<'a> {
+pub(crate) struct TenantTurn<'a> {
     // Dropped before the place, which then sees who else stands in line.
     _held: Option<OwnedMutexGuard<()>>,
-    _place: Place<'a>,
+    _place: TurnPlace<'a>,
 }
 
-impl Turns {
+impl TenantTurns {
     /// Stands in line, at the end. Without a line there is no waiting, unless this begins one.
-    pub(super) fn stand(&self, tenant: &TenantId, begins: bool) -> Place<'_> {
-        let mut lines = self.lines();
+    pub(crate) fn stand(
+        &self,
+        queue: StoreQueue,
+        tenant: &TenantId,
+        begins: bool,
+    ) -> TurnPlace<'_> {
+        let lines = &self.0[queue.index()];
         let gate = match begins {
-            true => Some(lines.entry(tenant.clone()).or_default().clone()),
-            false => lines.get(tenant).cloned(),
+            true => Some(lock(lines).entry(tenant.clone()).or_default().clone()),
+            false => lock(lines).get(tenant).cloned(),
         };
-        Place {
-            turns: self,
+        TurnPlace {
+            lines,
             tenant: tenant.clone(),
             gate,
         }
     }
-
-    fn lines(&self) -> MutexGuard<'_, BTreeMap<TenantId, Arc<Gate<()>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl<'a> Place<'a> {
+impl<'a> TurnPlace<'a> {
     /// Waits for all before.
-    pub(super) async fn turn(self) -> Turn<'a> {
+    pub(crate) async fn turn(self) -> TenantTurn<'a> {
         let held = match &self.gate {
             Some(gate) => Some(gate.clone().lock_owned().await),
             None => None,
         };
-        Turn {
+        TenantTurn {
             _held: held,
             _place: self,
         }
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for TurnPlace<'_> {
     fn drop(&mut self) {
         if self.gate.is_none() {
             return;
         }
-        let mut lines = self.turns.lines();
+        let mut lines = lock(self.lines);
         self.gate = None;
         // Whoever stands in line has a count of its own.
         if lines
@@ -76,4 +82,8 @@ impl Drop for Place<'_> {
             lines.remove(&self.tenant);
         }
     }
+}
+
+fn lock(lines: &Mutex<TenantLines>) -> MutexGuard<'_, TenantLines> {
+    lines.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,7 +4,7 @@
 //!  handler (one per socket) ──────▶ Session ─▶ perform ─▶ Shard ─▶ mailboxes, store queue
 //!  caller (one per HTTP request) ─▶ the same, with frames taken by its task
 //!  ticker (one) ──────────────────▶ sessions and shards that are due
-//!  store worker (one per shard) ──▶ Backplane::execute ─▶ Shard
+//!  store worker (one per shard and queue) ──▶ Backplane::execute ─▶ Shard
 //!  lanes (two tasks per other node) ─▶ shards, and onto the backplane
 //! ```
 //!
@@ -78,8 +78,8 @@ pub(crate) use secrets::UsingOld;
 use seldom::Seldom;
 use shed::ShedLog;
 pub(crate) use source::Sources;
-pub(crate) use store_worker::StoreQueue;
-use store_worker::StoreSender;
+use store_worker::StoreSenders;
+pub(crate) use store_worker::StoreWork;
 use tenant_budgets::{SocketOwner, TenantBudgets};
 pub(crate) use work::Work;
 
@@ -156,7 +156,7 @@ impl Drop for Vital {
 struct ShardCell {
     state: Mutex<ShardState>,
     wake_ms: AtomicU64,
-    store: StoreSender,
+    store: StoreSenders,
 }
 
 struct ShardState {
@@ -191,14 +191,14 @@ pub(crate) struct Own {
 }
 
 impl Node {
-    /// A node without connections, and the queues for its store workers.
+    /// A node without connections, and what its store workers work on.
     pub(crate) fn new(
         settings: Settings,
         own: Own,
         backplane: Backplane,
         memory: MemoryDivision,
         sockets_max: usize,
-    ) -> (Arc<Self>, Vec<StoreQueue>) {
+    ) -> (Arc<Self>, Vec<StoreWork>) {
         let Own {
             keyring,
             lane_keys,
@@ -209,10 +209,10 @@ impl Node {
         let boot = BootId::from_bits(Ulid::from_parts(clock.now_ms(), fastrand::u128(..)).0);
         let random = RandomState::new();
         let hash_keys = HashKeys(random.hash_one(0), random.hash_one(1));
-        let mut queues = Vec::with_capacity(SHARDS);
+        let mut work = Vec::with_capacity(SHARDS);
         let shards = (0..SHARDS).map(|shard| {
-            let (store, queue) = store_worker::queue(shard);
-            queues.push(queue);
+            let (store, queues) = store_worker::queues(shard);
+            work.extend(queues);
             ShardCell {
                 state: Mutex::new(ShardState {
                     shard: Shard::new(hash_keys),
@@ -268,7 +268,7 @@ impl Node {
             draining: AtomicBool::new(false),
             answering: AtomicUsize::new(0),
         });
-        (node, queues)
+        (node, work)
     }
 
     /// Makes a connection of an upgraded socket, and what to drive it with.

@@ -37,13 +37,8 @@ impl TenantPerformer for ShardHold<'_> {
     }
 
     fn ask(&mut self, ticket: Ticket, request: Box<StoreRequest>) -> Result<(), Ticket> {
-        self.cell
-            .store
-            .try_send((ticket, *request))
-            .map_err(|refused| {
-                self.node.metrics.store_full.increment(1);
-                refused.into_inner().0
-            })
+        let pushed = self.cell.store.push(ticket, *request);
+        pushed.inspect_err(|_| self.node.metrics.store_full.increment(1))
     }
 
     fn publish(&mut self, node: BootId, parcel: Parcel) -> Result<(), (Parcel, LaneOutcome)> {

@@ -1,0 +1,137 @@
+//! What nodes say of themselves and of each other, as Redis has it.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use protocol::BootId;
+use protocol::lane::KeyId;
+use redis::Value;
+use router_core::store::nodes::{HELLO_KEPT_MS, Hello, NodeAsk, NodeReply};
+
+/// Most keys of a node that are read; a node with more secrets is reached by these.
+const KEYS_MAX: usize = 16;
+
+/// The arguments that say what a node says of itself.
+pub(super) fn hello_args(hello: &Hello) -> Vec<String> {
+    let keys: Vec<String> = hello.keys.iter().map(KeyId::to_string).collect();
+    let fields: [(&str, String); 8] = [
+        ("name", hello.name.to_string()),
+        ("address", hello.address.to_string()),
+        ("version", hello.version.to_string()),
+        ("wire_min", hello.wire[0].to_string()),
+        ("wire_max", hello.wire[1].to_string()),
+        ("keys", keys.join(",")),
+        ("serving", u8::from(hello.serving).to_string()),
+        ("connections", hello.connections.to_string()),
+    ];
+    let fields = fields
+        .into_iter()
+        .flat_map(|(name, value)| [name.to_owned(), value]);
+    [HELLO_KEPT_MS.to_string()]
+        .into_iter()
+        .chain(fields)
+        .collect()
+}
+
+/// An answer, and what in it is not what this program writes.
+pub(super) struct NodeAnswer {
+    pub(super) reply: NodeReply,
+    /// Pairs that are no node.
+    pub(super) skipped: u64,
+    /// The generation was none.
+    pub(super) repaired: bool,
+}
+
+impl From<NodeReply> for NodeAnswer {
+    fn from(reply: NodeReply) -> Self {
+        Self {
+            reply,
+            skipped: 0,
+            repaired: false,
+        }
+    }
+}
+
+/// The answer. `None`: it is no answer to this query.
+pub(super) fn answer(ask: &NodeAsk, value: Value) -> Option<NodeAnswer> {
+    let reply = match ask {
+        NodeAsk::Beat { .. } => return beats(value),
+        NodeAsk::Bury { .. } => {
+            let removed: u8 = redis::from_redis_value(value).ok()?;
+            NodeReply::Bury(removed == 1)
+        }
+        NodeAsk::Hello { .. } => NodeReply::Done,
+        NodeAsk::Describe(_) => NodeReply::Hello(hello(value)),
+    };
+    Some(reply.into())
+}
+
+type Pair = (Vec<u8>, Vec<u8>);
+
+fn beats(value: Value) -> Option<NodeAnswer> {
+    let Value::Array(mut parts) = value else {
+        return None;
+    };
+    let fields = (parts.len() == 2).then(|| parts.pop()).flatten();
+    let said: String = redis::from_redis_value(parts.pop()?).ok()?;
+    let repaired = match said.as_str() {
+        "buried" => return Some(NodeReply::Buried.into()),
+        "beats" => false,
+        "repaired" => true,
+        _ => return None,
+    };
+    let fields: Vec<Pair> = redis::from_redis_value(fields?).ok()?;
+    let (mut generation, mut beats, mut skipped) = (None, Vec::new(), 0);
+    for (field, value) in &fields {
+        match (&**field, read::<BootId>(field), read(value)) {
+            (b"generation", _, number) => generation = number,
+            (_, Some(boot), Some(beat)) => beats.push((boot, beat)),
+            // What cannot be read is no node.
+            (_, None, _) | (_, _, None) => skipped += 1,
+        }
+    }
+    // The model's order.
+    beats.sort_unstable();
+    let generation = generation?;
+    Some(NodeAnswer {
+        reply: NodeReply::Beats { generation, beats },
+        skipped,
+        repaired,
+    })
+}
+
+/// A text that Redis has, read. Anybody may have written it.
+fn read<T: FromStr>(text: &[u8]) -> Option<T> {
+    str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// `None`: the node said nothing, or nothing that can be read. Other fields are another build's, or
+/// nobody's.
+fn hello(value: Value) -> Option<Hello> {
+    let fields: Vec<Pair> = redis::from_redis_value(value).ok()?;
+    let fields = fields.iter().filter_map(|(name, value)| {
+        let name = str::from_utf8(name).ok()?;
+        Some((name, str::from_utf8(value).ok()?))
+    });
+    let fields: HashMap<&str, &str> = fields.collect();
+    let field = |name: &str| fields.get(name).copied();
+    Some(Hello {
+        name: field("name")?.into(),
+        address: field("address")?.into(),
+        version: field("version")?.into(),
+        wire: [
+            field("wire_min")?.parse().ok()?,
+            field("wire_max")?.parse().ok()?,
+        ],
+        keys: field("keys").map_or_else(Arc::default, keys_of),
+        serving: field("serving")? == "1",
+        connections: field("connections")?.parse().ok()?,
+    })
+}
+
+/// What cannot be read is a key that this build does not know.
+fn keys_of(text: &str) -> Arc<[KeyId]> {
+    let keys = text.split(',').filter_map(|key| key.parse().ok());
+    keys.take(KEYS_MAX).collect()
+}

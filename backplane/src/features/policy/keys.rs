@@ -1,0 +1,10 @@
+//! The key of a tenant's policy, under `<prefix>:{<tenant>}:`.
+//!
+//! | key | kind | holds |
+//! | --- | --- | --- |
+//! | `policy` | hash | `generation`, `suspended` |
+//!
+//! It never expires: a revoked key must not become valid again.
+
+/// The policy.
+pub(crate) const POLICY: &str = "policy";

@@ -1,0 +1,56 @@
+//! The policy of a tenant in Redis. A change is a step of the tenant's directory.
+
+pub(crate) mod codec;
+pub(crate) mod keys;
+mod scripts;
+
+use protocol::TenantId;
+use redis::Value;
+use router_core::Millis;
+use router_core::store::{DirectoryCaps, PolicyQuery, PolicyReply, PolicyRequest, StoreFeature};
+
+use self::keys::POLICY;
+use super::step::{StepAsker, StepCall};
+use crate::redis::error::CommandFailure;
+use crate::redis::shared::RedisShared;
+use crate::script::LuaScript;
+
+/// The scripts.
+pub(super) fn scripts() -> Vec<&'static LuaScript> {
+    scripts::all()
+}
+
+/// Answers a request.
+pub(super) async fn execute(
+    store: &RedisShared,
+    tenant: &TenantId,
+    now_ms: Millis,
+    request: PolicyRequest,
+) -> Result<PolicyReply, CommandFailure> {
+    let queue = StoreFeature::Policy.queue();
+    let _turn = store.turns.stand(queue, tenant, false).turn().await;
+    let session = store.session()?;
+    let asker = StepAsker {
+        tenant,
+        now_ms,
+        known_ver: request.known_ver,
+        caps: DirectoryCaps::NONE,
+    };
+    let value = call(request.query).run(store, &session, &asker).await?;
+    reply(value).ok_or_else(|| store.misread(tenant))
+}
+
+fn call(query: PolicyQuery) -> StepCall {
+    let word = match query {
+        PolicyQuery::Revoke => "revoke",
+        PolicyQuery::Suspend(true) => "suspend",
+        PolicyQuery::Suspend(false) => "resume",
+    };
+    StepCall::new(&scripts::POLICY, &[POLICY], vec![word.to_owned()])
+}
+
+/// The answer. `None`: it is none.
+fn reply(value: Value) -> Option<PolicyReply> {
+    let (generation, suspended): (String, String) = redis::from_redis_value(value).ok()?;
+    codec::policy(&generation, &suspended).map(PolicyReply::Changed)
+}

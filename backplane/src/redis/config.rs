@@ -1,0 +1,34 @@
+//! How a node uses Redis.
+
+use std::time::Duration;
+
+use protocol::Secret;
+
+/// How long an answer may take.
+pub(super) const RESPONSE: Duration = Duration::from_millis(500);
+/// How long a connection may take.
+pub(super) const CONNECT: Duration = Duration::from_secs(1);
+
+/// Where Redis is and how to use it.
+#[derive(Debug, Clone)]
+pub struct RedisConfig {
+    /// `redis://`, `redis+sentinel://` or `redis+cluster://`, or with `rediss` for TLS.
+    pub url: Secret<String>,
+    /// What all keys and channels begin with: 1-64 of `[A-Za-z0-9._:-]`. It separates two clusters
+    /// on one Redis, as does another database.
+    pub prefix: String,
+    /// Believe whatever certificate a `rediss` server shows.
+    pub insecure: bool,
+    /// Whose time counts.
+    pub clock: Clock,
+}
+
+/// Whose time the store goes by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Clock {
+    /// Redis's own, which is one for all nodes.
+    #[default]
+    Server,
+    /// That in the request. For comparisons with the model.
+    Asker,
+}

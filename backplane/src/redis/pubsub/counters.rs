@@ -1,0 +1,80 @@
+//! What goes wrong, counted and kept for operators.
+
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How long a problem of the store's content is not logged again.
+const QUIET: Duration = Duration::from_secs(10 * 60);
+/// Such problems that are logged within that time; each is a tenant's, or the nodes'.
+const PROBLEMS: usize = 16;
+
+/// What operators are shown.
+#[derive(Debug, Default)]
+pub(crate) struct RedisCounters {
+    pub(crate) reconnects: AtomicU64,
+    pub(crate) skipped: AtomicU64,
+    pub(crate) full_waits: AtomicU64,
+    last_error: Mutex<Option<String>>,
+    /// Whether the last answer about the nodes was not understood.
+    pub(crate) misread_nodes: AtomicBool,
+    /// Problems of the store's content, and when each was logged.
+    logged: Mutex<Vec<(String, Instant)>>,
+}
+
+impl RedisCounters {
+    /// Keeps what went wrong last.
+    pub(crate) fn error(&self, text: String) {
+        let mut last = self
+            .last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *last = Some(text);
+    }
+
+    /// Keeps and logs what in the store is not as this program writes it. Such a problem stays until
+    /// somebody mends it, and every question meets it: the log has it once in ten minutes.
+    pub(crate) fn misread(&self, problem: String) {
+        if self.is_due(&problem) {
+            tracing::warn!("redis: {problem}");
+        }
+        self.error(problem);
+    }
+
+    fn is_due(&self, problem: &str) -> bool {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        logged.retain(|(_, at)| at.elapsed() < QUIET);
+        let is_due = logged.len() < PROBLEMS && logged.iter().all(|(last, _)| last != problem);
+        if is_due {
+            logged.push((problem.to_owned(), Instant::now()));
+        }
+        is_due
+    }
+
+    /// What went wrong last.
+    pub(crate) fn last_error(&self) -> Option<String> {
+        let last = self.last_error.lock();
+        last.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_problem_is_logged_once_in_ten_minutes_and_few_of_them() {
+        let counters = RedisCounters::default();
+        let due = |from: usize, to: usize| {
+            let problems = (from..to).map(|number| counters.is_due(&number.to_string()));
+            problems.filter(|is_due| *is_due).count()
+        };
+        assert_eq!((due(0, 1), due(0, 1)), (1, 0));
+        tokio::time::advance(QUIET / 2).await;
+        assert_eq!(due(0, PROBLEMS + 5), PROBLEMS - 1);
+        tokio::time::advance(QUIET / 2).await;
+        assert_eq!((due(0, 2), due(0, 2)), (1, 0), "only the first is over");
+    }
+}

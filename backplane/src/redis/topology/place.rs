@@ -1,0 +1,66 @@
+//! Where Redis is, and how a node uses it.
+
+use super::url::{self, RedisKind, ServerAddress};
+use crate::redis::config::{Clock, RedisConfig};
+use crate::redis::error::ConnectError;
+use crate::redis::pool::dialer::RedisDialer;
+use crate::redis::pool::tls;
+use crate::script::LuaScript;
+
+/// Where Redis is, and how a node uses it: it never changes.
+pub(crate) struct RedisPlace {
+    pub(in crate::redis) kind: RedisKind,
+    pub(in crate::redis) addresses: Vec<ServerAddress>,
+    pub(in crate::redis) dialer: RedisDialer,
+    /// For sentinels, which have no databases: without a login, since most have no password and then
+    /// refuse any; and with the login.
+    pub(in crate::redis) sentinels: [RedisDialer; 2],
+    pub(in crate::redis) insecure: bool,
+    pub(crate) clock: Clock,
+    /// Every script of the features.
+    pub(in crate::redis) scripts: Vec<&'static LuaScript>,
+}
+
+impl RedisPlace {
+    /// How messages are published.
+    pub(in crate::redis) fn publish(&self) -> &'static str {
+        match self.kind {
+            RedisKind::Single | RedisKind::Sentinel { .. } => "PUBLISH",
+            RedisKind::Cluster => "SPUBLISH",
+        }
+    }
+
+    /// Errors: the URL is not valid, or TLS cannot be used.
+    pub(in crate::redis) fn read(
+        config: &RedisConfig,
+        scripts: Vec<&'static LuaScript>,
+    ) -> Result<Self, ConnectError> {
+        let target = url::parse(config.url.reveal())?;
+        let tls = match target.tls {
+            true => {
+                tls::install_provider();
+                Some(tls::config(config.insecure)?)
+            }
+            false => None,
+        };
+        let dialer = RedisDialer {
+            login: target.login,
+            database: target.database,
+            tls,
+        };
+        let sentinels = [url::NOBODY, dialer.login.clone()].map(|login| RedisDialer {
+            login,
+            database: 0,
+            tls: dialer.tls.clone(),
+        });
+        Ok(Self {
+            kind: target.kind,
+            addresses: target.addresses,
+            dialer,
+            sentinels,
+            insecure: config.insecure,
+            clock: config.clock,
+            scripts,
+        })
+    }
+}
