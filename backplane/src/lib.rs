@@ -24,7 +24,7 @@ pub use state::State;
 /// Answers some requests in place of the store: how a test plants a fault.
 pub type Fault = Box<dyn Fn(&StoreRequest) -> Option<StoreResult> + Send + Sync>;
 
-/// Where a node's questions go.
+/// The store of a node, and its way to other nodes.
 pub struct Backplane {
     kind: BackplaneKind,
     fault: Option<Fault>,

@@ -1,4 +1,4 @@
-//! What the store's scripts take on a real Redis: one question at a time, and 64 tenants at once.
+//! What the store's scripts take on a real Redis: one request at a time, and 64 tenants at once.
 //!
 //! Skipped, with a line that says so, where no redis-server is found.
 

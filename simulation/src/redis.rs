@@ -83,7 +83,7 @@ impl Redis {
             .collect()
     }
 
-    /// One step of a tenant. Whoever loads a tenant is told of it from now on.
+    /// One step of a tenant. A process that loads a tenant is told of its later steps.
     pub fn execute(
         &mut self,
         from: Process,

@@ -21,7 +21,7 @@ pub(super) struct StepCall {
     args: Vec<String>,
 }
 
-/// Who takes a step, of which tenant.
+/// The asker of a step, and its tenant.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StepAsker<'a> {
     pub(super) tenant: &'a TenantId,

@@ -74,7 +74,7 @@ impl Drop for TurnPlace<'_> {
         }
         let mut lines = lock(self.lines);
         self.gate = None;
-        // Whoever stands in line has a count of its own.
+        // Every other place in the line holds a count of its own.
         if lines
             .get(&self.tenant)
             .is_some_and(|gate| Arc::strong_count(gate) == 1)

@@ -77,7 +77,7 @@ impl Subject {
         }
     }
 
-    /// A tenant that nobody has used, of which the listener hears.
+    /// A tenant that nobody has used; the listener subscribes to it.
     pub async fn fresh_tenant(&self) -> TenantId {
         let number = self.next.fetch_add(1, Relaxed);
         let tenant = TenantId::parse(&format!("tenant{number}")).unwrap();

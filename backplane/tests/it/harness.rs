@@ -53,7 +53,7 @@ impl Node {
         self.backplane.execute(request).await
     }
 
-    /// Loads tenants, all of which are there.
+    /// Loads a tenant.
     pub async fn load(&self, tenant: &str) {
         let reply = self.ask(tenant, load(&[])).await;
         let is_loaded = matches!(reply, Ok(StoreReply::Directory(DirectoryReply::Loaded(_))));

@@ -4,7 +4,7 @@
 --        holder, "replace" does not; [6] buried boot ids, separated by blanks
 -- Reply  epoch, since when it is online (ms); or "full": the directory takes no more; or "held": a
 --        live holder has it; or "newer" and the
---        epoch of one that claimed it with a step that the asker had not seen: the question was on
+--        epoch of one that claimed it with a step that the asker had not seen: the query was on
 --        its way for long, and must not undo what came after it
 --
 -- Atomic, because of two claims at once one must be the later one, for all. Asked again by the

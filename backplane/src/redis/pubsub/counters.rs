@@ -35,7 +35,7 @@ impl RedisCounters {
     }
 
     /// Keeps and logs what in the store is not as this program writes it. Such a problem stays until
-    /// somebody mends it, and every question meets it: the log has it once in ten minutes.
+    /// somebody repairs it, and every request finds it: the log has it once in ten minutes.
     pub(crate) fn misread(&self, problem: String) {
         if self.is_due(&problem) {
             tracing::warn!("redis: {problem}");

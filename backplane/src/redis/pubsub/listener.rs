@@ -259,7 +259,7 @@ impl SubscriberSocket {
         first.left -= 1;
         if first.left == 0 {
             let done = self.pending.pop_front().and_then(|order| order.done);
-            // Whoever asked may have given up.
+            // The asker may have given up.
             let _ = done.map(|done| done.send(()));
         }
         Ok(())

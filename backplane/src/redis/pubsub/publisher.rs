@@ -1,4 +1,4 @@
-//! Where messages go out: a connection that is written by whoever publishes, in the same moment.
+//! Publishes messages, over a connection to which the publishing task writes directly.
 //!
 //! ```text
 //!  publish ──▶ PublishLine ──▶ socket        the rest, when the socket was full ─┐
@@ -146,7 +146,7 @@ impl PublishLine {
     fn answered(&mut self, answer: Value) {
         let first = self.asked.pop_front().and_then(|asked| asked.done);
         if let Some(done) = first {
-            // Whoever asked may have given up.
+            // The asker may have given up.
             let _ = done.send(answer.extract_error());
         }
     }
@@ -163,7 +163,7 @@ impl PublishLine {
         }
     }
 
-    /// Nobody is answered any more.
+    /// Answers nobody any more.
     fn leave(&mut self) {
         self.is_gone = true;
         self.asked.clear();

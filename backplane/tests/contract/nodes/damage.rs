@@ -1,5 +1,5 @@
-//! Keys of nodes of which somebody else changed the content or the type: what cannot be read is left
-//! out, what can be repaired is, and the rest is not understood and named.
+//! Keys of nodes whose content or type somebody else changed. A node leaves out what it cannot read,
+//! repairs what it can, and names the key otherwise.
 
 use backplane::Backplane;
 use fixtures::{Redis, Value};

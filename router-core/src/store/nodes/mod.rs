@@ -4,7 +4,7 @@
 //! the data; and `node:<boot_id>`, what a node says of itself. The store does not judge which of the
 //! others is dead: [`membership`](crate::membership) does.
 //!
-//! Each question is one atomic step. Source: cluster.md §§1, 3.
+//! Each query is one atomic step. Source: cluster.md §§1, 3.
 
 mod hello;
 mod model;

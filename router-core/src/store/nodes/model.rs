@@ -18,7 +18,7 @@ pub struct NodesModel {
 }
 
 impl NodesModel {
-    /// Answers one question. `now_ms`: the store's own time.
+    /// Answers one query. `now_ms`: the store's own time.
     pub fn execute(&mut self, now_ms: Millis, ask: &NodeAsk) -> NodeReply {
         self.hellos
             .retain(|_, (_, said_ms)| now_ms < *said_ms + HELLO_KEPT_MS);

@@ -22,6 +22,6 @@ pub enum NodeReply {
     Done,
     /// What the node says of itself; `None` if it said nothing within 24 h.
     Hello(Option<Hello>),
-    /// The store did not answer. The question may have been executed all the same.
+    /// The store did not answer. The query may have been executed all the same.
     Unavailable,
 }

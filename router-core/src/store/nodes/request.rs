@@ -4,7 +4,7 @@ use protocol::BootId;
 
 use super::hello::Hello;
 
-/// A question of the node machine. Asked again it does no harm.
+/// A query of the node machine. It may be repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NodeAsk {
     /// Writes the asker's beat and reads all. Reply: `Beats`, or `Buried`.

@@ -103,8 +103,8 @@ impl DirectoryModel {
         (taken, event)
     }
 
-    /// Forgets what is older than 24 h in the next `tenants_max` tenants, round and round. A tenant
-    /// of which nothing is left goes, and its counter with it, unless it has a policy.
+    /// Forgets what is older than 24 h in the next `tenants_max` tenants, round and round. An empty
+    /// tenant is removed with its counter, unless it has a policy.
     pub(in crate::store) fn sweep(
         &mut self,
         budget: &mut StoreBudget,

@@ -87,7 +87,7 @@ impl DirectoryStep<'_> {
         if other.is_some() && takeover == Takeover::Reject {
             return refused(ErrorCode::AlreadyRegistered);
         }
-        // A question that was on its way for long must not undo what came after it.
+        // A query that was on its way for long must not undo a later one.
         let latest = latest_known_ver(self.now_ms);
         let newer = held.filter(|held| other.is_some() && held.epoch.min(latest) > self.known_ver);
         if let Some(newer) = newer {

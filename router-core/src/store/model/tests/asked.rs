@@ -55,7 +55,7 @@ pub fn ask_of(
     execute(model, request(tenant, query, (now_ms, 0), caps)).0
 }
 
-/// Takes a bot over, from whoever has it.
+/// Takes a bot over from its present holder.
 pub fn take(model: &mut Model, bot: &str, by: u8, now_ms: Millis) -> u64 {
     let known_ver = snapshot(model, 0).ver;
     let caps = DirectoryCaps::default();
