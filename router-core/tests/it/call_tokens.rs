@@ -3,7 +3,7 @@
 use protocol::token::TokenRequest;
 use protocol::{CloseCode, ErrorCode};
 use router_core::auth::{Claims, TokenScope};
-use router_core::store::Ask;
+use router_core::store::PolicyQuery;
 use router_core::{Capabilities, ConnKey, Env};
 
 use crate::talk::{alice, key, token};
@@ -36,7 +36,7 @@ fn asked() -> TokenRequest {
 #[test]
 fn a_token_claims_what_was_asked_under_the_present_generation() {
     let mut w = World::plain();
-    w.policy(&alice(), Ask::Revoke);
+    w.policy(&alice(), PolicyQuery::Revoke);
     let conn = w.calls_with(key("alice", 1), Capabilities::call(), None);
     let claims = w.claims(conn, asked()).unwrap();
     let now_s = START_MS / 1000;
@@ -82,7 +82,7 @@ fn a_token_claims_what_was_asked_under_the_present_generation() {
             "{asked:?}"
         );
     }
-    w.policy(&alice(), Ask::Suspend(true));
+    w.policy(&alice(), PolicyQuery::Suspend(true));
     assert_eq!(w.closed(conn), Some(CloseCode::Suspended));
 }
 
