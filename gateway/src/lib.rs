@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | `config/` | from flags, environment and file to values that are ready to use |
 //! | `start.rs` | from a configuration to a gateway that listens; what is waited for |
-//! | `listener.rs`, `gate.rs`, `tls.rs`, `machine.rs` | the accept loop and who it lets in; what the machine gives |
+//! | `listener.rs`, `gate/`, `tls.rs`, `machine.rs` | the accept loop and who it lets in; what the machine gives |
 //! | `progress/` | how long a peer may take for heads and answers |
 //! | `memory.rs` | how the memory is divided |
 //! | `socket_options.rs`, `sock_diag.rs` | bounds of the kernel's buffers; what it holds in them |
@@ -48,8 +48,8 @@ use tokio::task::JoinSet;
 
 use crate::config::Config;
 use crate::http::admin::Admin;
-use crate::http::door::Door;
-use crate::http::probes::AdminDoor;
+use crate::http::context::Door;
+use crate::http::ops::AdminDoor;
 use crate::listener::Listener;
 use crate::node::{Identity, Node, StoreWork};
 pub use crate::start::{StartError, Starting};
@@ -188,7 +188,7 @@ pub struct RunError;
 /// The OpenAPI document of the HTTP API, for `docs/openapi.json`.
 #[cfg(feature = "generate")]
 pub fn openapi() -> String {
-    http::api::describe::generated()
+    http::openapi::generated()
 }
 
 /// However serving ends, no connection outlives it for long: each is a task of its own.

@@ -23,9 +23,9 @@ use tokio_rustls::TlsAcceptor;
 use crate::config::Config;
 use crate::gate::{Gate, GateLimits};
 use crate::http::admin::Admin;
-use crate::http::api;
-use crate::http::door::{BasePath, Door};
-use crate::http::probes::AdminDoor;
+use crate::http::context::{BasePath, Door};
+use crate::http::ops::AdminDoor;
+use crate::http::v1;
 use crate::listener::{BoundSocket, Listener};
 use crate::memory::MemoryDivision;
 use crate::metrics::Metrics;
@@ -209,7 +209,7 @@ fn public_door(config: Config, node: Arc<Node>, address: SocketAddr) -> Door {
         hosts: is_loopback.then_some(config.allowed_hosts),
         query_keys: config.query_keys,
         control_per_second: config.limits.control_per_second,
-        openapi: Bytes::from(api::openapi::document(&config.base_path)),
+        openapi: Bytes::from(v1::openapi::document(&config.base_path)),
         paths: BasePath::new(config.base_path),
     }
 }

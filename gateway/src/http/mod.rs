@@ -2,20 +2,23 @@
 //!
 //! | file | listener | serves |
 //! | --- | --- | --- |
-//! | `door.rs`, `public.rs` | public | dispatches to the next two |
+//! | `public_endpoint.rs` | public | dispatches to the next two |
 //! | `upgrade.rs` | public | `GET /ws` and an upgrade on `/` |
-//! | `api/` | public | `/v1/…`: bots, messages, tokens |
-//! | `probes.rs` | admin | `/healthz`, `/readyz`, `/metrics`, also while the node starts; then dispatches to the next |
-//! | `admin.rs` | admin | `/admin/v1/…` |
+//! | `v1/` | public | `/v1/…`: bots, messages, tokens |
+//! | `ops.rs` | admin | `/healthz`, `/readyz`, `/metrics`, also while the node starts; then dispatches to the next |
+//! | `admin/` | admin | `/admin/v1/…` |
 
 pub(crate) mod admin;
-pub(crate) mod api;
-pub(crate) mod door;
-mod nodes;
-pub(crate) mod probes;
-mod public;
-mod secrets;
+pub(crate) mod context;
+mod extract;
+mod layers;
+#[cfg(feature = "generate")]
+pub(crate) mod openapi;
+pub(crate) mod ops;
+mod problem;
+mod public_endpoint;
 mod upgrade;
+pub(crate) mod v1;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;

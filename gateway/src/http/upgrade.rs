@@ -18,7 +18,7 @@ use protocol::connect::Acks;
 use router_core::auth::{Credential, Source};
 use router_core::session::Opened;
 
-use super::door::{Door, bearer, head_of};
+use super::context::{Door, bearer, head_of};
 use crate::dialect::Dialect;
 use crate::gate::Open;
 use crate::node::Node;

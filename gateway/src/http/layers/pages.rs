@@ -19,7 +19,7 @@ const MAX_AGE_S: u32 = 600;
 
 /// The page that asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Page {
+pub(in crate::http) enum Page {
     /// None, or one of our own.
     None,
     /// One of a listed origin.
@@ -28,7 +28,7 @@ pub(super) enum Page {
 
 impl Page {
     /// The page that a request comes from. Errors: an origin that is neither ours nor listed.
-    pub(super) fn of(head: &Parts, allowed: &[OriginPattern]) -> Result<Self, Refusal> {
+    pub(in crate::http) fn of(head: &Parts, allowed: &[OriginPattern]) -> Result<Self, Refusal> {
         let Some(origin) = head.headers.get(ORIGIN) else {
             return Ok(Page::None);
         };
@@ -47,7 +47,7 @@ impl Page {
     }
 
     /// Lets the page read the answer.
-    pub(super) fn tell(&self, headers: &mut HeaderMap) {
+    pub(in crate::http) fn tell(&self, headers: &mut HeaderMap) {
         headers.insert(VARY, HeaderValue::from_static("Origin"));
         if let Page::Listed(origin) = self {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
@@ -57,7 +57,7 @@ impl Page {
     }
 
     /// Answers a preflight: what the page may send.
-    pub(super) fn allow(&self, headers: &mut HeaderMap, methods: HeaderValue) {
+    pub(in crate::http) fn allow(&self, headers: &mut HeaderMap, methods: HeaderValue) {
         if let Page::Listed(_) = self {
             let allowed = HeaderValue::from_static("Authorization, Content-Type, Idempotency-Key");
             headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);

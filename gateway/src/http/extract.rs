@@ -16,7 +16,7 @@ use router_core::session::Opened;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::gate::Open;
-use crate::http::door::bearer;
+use crate::http::context::bearer;
 use crate::node::{Caller, Node};
 use crate::progress::{PROGRESS_BYTES, Turns};
 use crate::ws::budget::Charge;
@@ -111,7 +111,7 @@ impl<'a> Exchange<'a> {
     }
 
     fn turns(&self) -> Option<&'a Turns> {
-        super::turns_of(self.head)
+        super::v1::turns_of(self.head)
     }
 
     /// Returns once the peer has ended its sending side.

@@ -8,8 +8,8 @@ use protocol::{ErrorCode, Refusal, Rule};
 use router_core::Capabilities;
 use router_core::session::Call;
 
-use super::exchange::Exchange;
 use super::{Answer, json, json_of};
+use crate::http::extract::Exchange;
 
 /// Lists the bots that the credential may see, in id order.
 #[cfg_attr(feature = "generate", utoipa::path(
@@ -26,7 +26,7 @@ use super::{Answer, json, json_of};
     ),
     security(("bearer" = [])),
 ))]
-pub(super) async fn list(exchange: Exchange<'_>) -> Answer {
+pub(in crate::http) async fn list(exchange: Exchange<'_>) -> Answer {
     let limit: Option<u32> = exchange.query_number(Rule::Limit)?;
     if limit.is_some_and(|limit| !(1..=LIST_MAX).contains(&limit)) {
         return Err(Refusal::over(ErrorCode::BadRequest, Rule::Limit));
@@ -53,7 +53,7 @@ pub(super) async fn list(exchange: Exchange<'_>) -> Answer {
     ),
     security(("bearer" = [])),
 ))]
-pub(super) async fn find(exchange: Exchange<'_>, id: &str) -> Answer {
+pub(in crate::http) async fn find(exchange: Exchange<'_>, id: &str) -> Answer {
     let mut caller = exchange.join(Capabilities::call(), None).await?;
     let found = caller.bots(Call::Find(id.to_owned())).await?;
     let bot = found.bots.first().ok_or(ErrorCode::Internal)?;

@@ -11,6 +11,9 @@
 //! All need the admin token; without one configured they do not exist (404). HEAD is GET without its
 //! body. What every request of the listener needs is in `probes.rs`.
 
+mod keys;
+mod nodes;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,7 +28,7 @@ use router_core::store::{PolicyQuery, PolicyReply, StoreFailure, StoreReply, Sto
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
-use super::{as_get, json, nodes, secrets, text};
+use super::{as_get, json, text};
 use crate::gate::Open;
 use crate::node::Node;
 
@@ -42,7 +45,7 @@ pub(crate) struct Admin {
 
 impl Admin {
     /// Answers a request. `path`: what follows `/admin/v1/`.
-    pub(super) async fn answer(
+    pub(in crate::http) async fn answer(
         &self,
         request: &Request<Incoming>,
         path: &str,
@@ -65,7 +68,7 @@ impl Admin {
                     .await
             }
             (&Method::GET, ["keys", "using-old"]) => {
-                secrets::using_old(&self.node, request.uri().query())
+                keys::using_old(&self.node, request.uri().query())
             }
             (&Method::POST, ["tenants", tenant, "suspend"]) => {
                 self.order(tenant, ("suspend", PolicyQuery::Suspend(true)), peer)

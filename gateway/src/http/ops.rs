@@ -25,7 +25,7 @@ use router_core::Nodes;
 use router_core::auth::Source;
 
 use super::admin::Admin;
-use super::door::head_of;
+use super::context::head_of;
 use super::{as_get, body, text};
 use crate::config::HostPattern;
 use crate::gate::Open;

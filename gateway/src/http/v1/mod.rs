@@ -13,15 +13,10 @@
 //! nothing of the request is echoed. Who may do what is decided by the same session and tenant that
 //! sockets have. HEAD is GET without its body. A connection is kept only for those who joined a tenant, and counts as one of its sockets.
 
-mod bots;
-mod cors;
-#[cfg(feature = "generate")]
-pub(crate) mod describe;
-mod exchange;
-mod messages;
+pub(super) mod bots;
+pub(super) mod messages;
 pub(crate) mod openapi;
-mod problem;
-mod tokens;
+pub(super) mod tokens;
 
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
@@ -37,10 +32,10 @@ use protocol::{ErrorCode, Refusal};
 use router_core::auth::Source;
 use serde::Serialize;
 
-use self::cors::Page;
-use self::exchange::{Exchange, JoinedTenant};
-use super::as_get;
-use super::door::Door;
+use super::context::Door;
+use super::extract::{Exchange, JoinedTenant};
+use super::layers::pages::Page;
+use super::{as_get, problem};
 use crate::gate::Open;
 use crate::progress::Turns;
 use crate::ws::budget::Charge;
@@ -178,7 +173,7 @@ pub(super) async fn serve(
 }
 
 /// What the connection of a request shares with it; the listener put it there.
-fn turns_of(head: &Parts) -> Option<&Turns> {
+pub(super) fn turns_of(head: &Parts) -> Option<&Turns> {
     head.extensions.get::<Arc<Turns>>().map(Arc::as_ref)
 }
 

@@ -12,7 +12,7 @@ use http_body_util::Full;
 use protocol::TenantId;
 use serde_json::json;
 
-use super::{json, text};
+use crate::http::{json, text};
 use crate::node::{Node, UsingOld};
 
 const LIMIT_DEFAULT: usize = 100;

@@ -23,10 +23,10 @@ use utoipa::OpenApi;
         (url = "http://127.0.0.1:3000", description = "A gateway as it starts by itself."),
     ),
     paths(
-        super::bots::list,
-        super::bots::find,
-        super::messages::send,
-        super::tokens::issue,
+        super::v1::bots::list,
+        super::v1::bots::find,
+        super::v1::messages::send,
+        super::v1::tokens::issue,
     )
 )]
 struct Api;

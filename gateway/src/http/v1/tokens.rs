@@ -4,8 +4,8 @@ use http::StatusCode;
 use protocol::http::decode_token_request;
 use router_core::Capabilities;
 
-use super::exchange::Exchange;
 use super::{Answer, json_of};
+use crate::http::extract::Exchange;
 
 /// Makes a client token. Only an API key may; a revoke of the key voids its tokens too.
 #[cfg_attr(feature = "generate", utoipa::path(
@@ -19,7 +19,7 @@ use super::{Answer, json_of};
     ),
     security(("bearer" = [])),
 ))]
-pub(super) async fn issue(exchange: Exchange<'_>) -> Answer {
+pub(in crate::http) async fn issue(exchange: Exchange<'_>) -> Answer {
     let caller = exchange.join(Capabilities::call(), None).await?;
     let body = exchange.json_body(&caller.limits).await?;
     let asked = decode_token_request(&body)?;

@@ -1,5 +1,5 @@
 //! The API for programs, as `GET /v1/openapi.json` answers it: `docs/openapi.json`, with the base path
-//! of the gateway. `describe.rs` writes that file.
+//! of the gateway. `http/openapi.rs` writes that file.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ mod tests {
     use http::Method;
 
     use super::*;
-    use crate::http::api::Route;
+    use crate::http::v1::Route;
 
     #[test]
     fn every_route_is_described_and_every_schema_is_there() {

@@ -11,8 +11,8 @@ use protocol::message::{AckStatus, Send};
 use protocol::{ErrorCode, MessageId, Refusal, Rule};
 use router_core::Capabilities;
 
-use super::exchange::Exchange;
 use super::{Answer, json};
+use crate::http::extract::Exchange;
 use crate::ws::ReadLimits;
 
 /// Sends a message: the body is the `data` of a `message` frame, passed on as it is.
@@ -37,7 +37,7 @@ use crate::ws::ReadLimits;
     ),
     security(("bearer" = [])),
 ))]
-pub(super) async fn send(exchange: Exchange<'_>) -> Answer {
+pub(in crate::http) async fn send(exchange: Exchange<'_>) -> Answer {
     let wait_ms: Option<u64> = exchange.query_number(Rule::WaitMs)?;
     if wait_ms.is_some_and(|wait_ms| wait_ms > WAIT_MS_MAX) {
         return Err(Refusal::over(ErrorCode::BadRequest, Rule::WaitMs));

@@ -8,8 +8,8 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 
-use super::door::{Door, head_of};
-use super::{api, text};
+use super::context::{Door, head_of};
+use super::{text, v1};
 use router_core::auth::Source;
 
 use crate::gate::Open;
@@ -25,11 +25,11 @@ impl Service for Door {
     ) -> Response<Full<Bytes>> {
         let path = self.paths.within(request.uri().path()).unwrap_or_default();
         // Only paths of ours are logged: others have been seen to carry credentials.
-        tracing::debug!(%peer, path = if matches!(path, "/" | "/ws" | "/ws/") { path } else { api::route_name(path) }, "request");
+        tracing::debug!(%peer, path = if matches!(path, "/" | "/ws" | "/ws/") { path } else { v1::route_name(path) }, "request");
         let source = self.sources.source_of(peer.ip(), request.headers());
         let crowded = open.comes_from(source).is_err();
-        if !crowded && api::is_ours(path) {
-            return api::serve(self, request, (source, open)).await;
+        if !crowded && v1::is_ours(path) {
+            return v1::serve(self, request, (source, open)).await;
         }
         let answer = match (path, request.headers().contains_key(UPGRADE)) {
             _ if crowded => Err(Refusal::retry_after(
