@@ -32,7 +32,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use crate::gate::{Entered, Gate, Open};
+use crate::gate::{EnteredSocket, Gate, Open};
 use crate::progress::{PacedStream, Transport, Turns};
 use crate::ws::SocketEnds;
 
@@ -157,7 +157,7 @@ impl Listener {
         // Frames are written whole; waiting to fill a segment would only delay them.
         let _ = stream.set_nodelay(true);
         let entered = self.gate.enter(peer.ip(), service.is_crowd(peer.ip()));
-        let Entered { open, displaced } = match entered {
+        let EnteredSocket { open, displaced } = match entered {
             Ok(entered) => entered,
             Err(shut) => {
                 let status = shut.status();

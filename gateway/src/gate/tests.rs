@@ -1,4 +1,12 @@
-use super::*;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use protocol::limits::{UNAUTHENTICATED_MAX, UNAUTHENTICATED_PER_SOURCE};
+use router_core::auth::Source;
+
+use super::limits::{GateLimits, GateRefusal};
+use super::sockets::{DISPLACED_MAX, EnteredSocket, Gate, Open};
 
 fn ip(last: u8) -> IpAddr {
     IpAddr::from([127, 0, 0, last])
@@ -16,13 +24,13 @@ fn gate(sockets: usize, unauthenticated: usize, per_source: usize) -> Arc<Gate> 
     })
 }
 
-fn enter(gate: &Arc<Gate>, last: u8) -> Result<Open, Shut> {
+fn enter(gate: &Arc<Gate>, last: u8) -> Result<Open, GateRefusal> {
     gate.enter(ip(last), false).map(|entered| entered.open)
 }
 
 /// The source of the one that made room, if one had to.
 fn displaced_by(gate: &Arc<Gate>, last: u8) -> (Open, Option<Source>) {
-    let Entered { open, displaced } = gate.enter(ip(last), false).unwrap();
+    let EnteredSocket { open, displaced } = gate.enter(ip(last), false).unwrap();
     (open, displaced)
 }
 
@@ -48,12 +56,12 @@ fn the_share_is_a_quarter_and_one_source_has_half_of_it() {
 fn one_source_has_its_limit_until_they_authenticate_or_go() {
     let gate = gate(usize::MAX, 100, 3);
     let held: Vec<_> = (0..3).map(|_| enter(&gate, 1).unwrap()).collect();
-    assert_eq!(enter(&gate, 1).err(), Some(Shut::Source));
+    assert_eq!(enter(&gate, 1).err(), Some(GateRefusal::Source));
     assert!(enter(&gate, 2).is_ok());
     assert!(gate.enter(ip(1), true).is_ok(), "a proxy speaks for many");
     held[0].authenticated();
     let next = enter(&gate, 1).unwrap();
-    assert_eq!(enter(&gate, 1).err(), Some(Shut::Source));
+    assert_eq!(enter(&gate, 1).err(), Some(GateRefusal::Source));
     drop(next);
     assert!(enter(&gate, 1).is_ok());
     drop(held);
@@ -92,7 +100,7 @@ fn authenticated_sockets_keep_their_places() {
     assert_eq!(displaced, Some(source("127.0.0.1")), "not the first");
     drop(two);
     three.authenticated();
-    assert_eq!(enter(&gate, 3).err(), Some(Shut::Full));
+    assert_eq!(enter(&gate, 3).err(), Some(GateRefusal::Full));
     drop(three);
     assert!(enter(&gate, 3).is_ok());
     drop(one);
@@ -104,7 +112,7 @@ fn displaced_sockets_that_do_not_go_are_bounded() {
     let held: Vec<_> = (0..=DISPLACED_MAX)
         .map(|i| enter(&gate, i as u8).unwrap())
         .collect();
-    assert_eq!(enter(&gate, 200).err(), Some(Shut::Full));
+    assert_eq!(enter(&gate, 200).err(), Some(GateRefusal::Full));
     drop(held);
     assert!(enter(&gate, 200).is_ok());
 }
@@ -118,7 +126,7 @@ fn behind_a_proxy_the_named_source_counts() {
     assert_eq!(held[0].comes_from(one), Ok(()));
     assert_eq!(held[1].comes_from(one), Ok(()));
     assert_eq!(held[1].comes_from(one), Ok(()), "twice is once");
-    assert_eq!(held[2].comes_from(one), Err(Shut::Source));
+    assert_eq!(held[2].comes_from(one), Err(GateRefusal::Source));
     assert_eq!(held[2].comes_from(other), Ok(()));
     held[0].authenticated();
     assert_eq!(held[0].comes_from(other), Ok(()), "it counts no more");
