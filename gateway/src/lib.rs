@@ -1,4 +1,4 @@
-//! Floor 3: the doors of a node, and the one place where effects become I/O.
+//! Floor 3: the listeners of a node, and the one place where effects become I/O.
 //!
 //! ```text
 //!  Starting ─▶ ports, probes, store, Node ─▶ Gateway::run ─▶ store workers, ticker ─▶ Shutdown::begin ─▶ drain
@@ -12,7 +12,7 @@
 //! | `progress/` | how long a peer may take for heads and answers |
 //! | `memory.rs` | how the memory is divided |
 //! | `socket_options.rs`, `sock_diag.rs` | bounds of the kernel's buffers; what it holds in them |
-//! | `http/` | the public and the admin door |
+//! | `http/` | what the public and the admin listener serve |
 //! | `ws/` | WebSocket connections: handshake, reader, mailbox, writer; knows no frames of ours |
 //! | `dialect/` | how messages become requests, and meanings become frames |
 //! | `node/` | sessions and shards, and `perform`: the one place where effects become I/O |
@@ -47,9 +47,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::config::Config;
-use crate::http::admin::Admin;
-use crate::http::context::Door;
-use crate::http::ops::AdminDoor;
+use crate::http::admin::context::AdminContext;
+use crate::http::admin_endpoint::AdminEndpoint;
+use crate::http::public_endpoint::PublicEndpoint;
 use crate::listener::Listener;
 use crate::node::{Identity, Node, StoreWork};
 pub use crate::start::{StartError, Starting};
@@ -90,8 +90,8 @@ pub struct Gateway {
     node: Arc<Node>,
     work: Vec<StoreWork>,
     cluster: Option<(Identity, mpsc::Receiver<Inbound>)>,
-    public: (Listener, Arc<Door>),
-    admin: (Arc<AdminDoor>, Admin),
+    public: (Listener, Arc<PublicEndpoint>),
+    admin: (Arc<AdminEndpoint>, AdminContext),
     /// Serves the admin listener already.
     background: JoinSet<()>,
     addresses: Addresses,
@@ -145,7 +145,7 @@ impl Gateway {
             work,
             cluster,
             public,
-            admin: (admin_door, admin),
+            admin: (admin_endpoint, admin),
             mut background,
             shutdown,
             ..
@@ -161,7 +161,7 @@ impl Gateway {
             background.spawn(Arc::clone(&node).take_part(identity, inbound));
         }
         let accepting = background.spawn(public.0.serve(public.1));
-        admin_door.serves(admin);
+        admin_endpoint.serves(admin);
 
         tokio::select! {
             () = shut_down(&mut calls, 1) => {}

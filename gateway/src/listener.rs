@@ -3,7 +3,7 @@
 //! | too much, too late | then |
 //! | --- | --- |
 //! | what the [`Gate`] does not let in | 429 or 503 with `Retry-After` |
-//! | TLS and first head not done within `handshake_timeout` | closed without a word |
+//! | TLS and first head not done within `handshake_timeout` | closed without an answer |
 //! | an answer that is not taken on, or no next head, for `handshake_timeout`: see [`Turns`] | closed |
 //! | head over 16 KiB | 431 |
 //! | bytes behind a request that is not answered: see [`PacedStream`] | closed |
@@ -17,9 +17,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::Full;
+use axum::response::Response;
+use http::Request;
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -45,15 +44,15 @@ const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 const ACCEPT_LOG_PERIOD: Duration = Duration::from_secs(60);
 /// Connections that the system keeps for us to accept.
 const BACKLOG: u32 = 4096;
-/// Most refusals that are being told at once.
+/// Most refusals that are written at once.
 const REFUSALS_MAX: usize = 256;
 /// Longest time to tell one.
 const REFUSAL_WAIT: Duration = Duration::from_secs(1);
 /// When a refused client may come back, seconds.
 pub(crate) const RETRY_AFTER_S: u32 = 1;
 
-/// What answers requests.
-pub(crate) trait Service: Send + Sync + 'static {
+/// Answers the requests of a listener.
+pub(crate) trait ListenerService: Send + Sync + 'static {
     /// Answers one request. `open` is to be kept for as long as the connection is, if it outlives
     /// the answer.
     fn call(
@@ -61,7 +60,7 @@ pub(crate) trait Service: Send + Sync + 'static {
         request: Request<Incoming>,
         peer: SocketAddr,
         open: Open,
-    ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+    ) -> impl Future<Output = Response> + Send;
 
     /// Whether many handshakes may come from this address: a proxy that is trusted.
     fn is_crowd(&self, peer: IpAddr) -> bool;
@@ -74,7 +73,7 @@ pub(crate) trait Service: Send + Sync + 'static {
     fn displaced(&self, source: Source);
 }
 
-/// An address that is taken and does not listen yet: whoever connects is refused by the system.
+/// An address that is bound and does not listen yet: the system refuses connections to it.
 pub(crate) struct BoundSocket {
     socket: socket2::Socket,
     address: SocketAddr,
@@ -110,7 +109,7 @@ pub(crate) struct Listener {
     tls: Option<TlsAcceptor>,
     handshake_timeout: Duration,
     gate: Arc<Gate>,
-    /// Refusals that are being told; beyond them connections are dropped without a word.
+    /// Refusals that are being written. Beyond their limit connections are closed without an answer.
     refusals: Arc<Semaphore>,
 }
 
@@ -134,7 +133,7 @@ impl Listener {
     }
 
     /// Accepts until the task is aborted.
-    pub(crate) async fn serve<S: Service>(self, service: Arc<S>) {
+    pub(crate) async fn serve<S: ListenerService>(self, service: Arc<S>) {
         let mut failures = AcceptFailures::default();
         loop {
             match self.tcp.accept().await {
@@ -153,14 +152,14 @@ impl Listener {
         }
     }
 
-    fn accept<S: Service>(&self, stream: TcpStream, peer: SocketAddr, service: &Arc<S>) {
+    fn accept<S: ListenerService>(&self, stream: TcpStream, peer: SocketAddr, service: &Arc<S>) {
         // Frames are written whole; waiting to fill a segment would only delay them.
         let _ = stream.set_nodelay(true);
         let entered = self.gate.enter(peer.ip(), service.is_crowd(peer.ip()));
         let EnteredSocket { open, displaced } = match entered {
             Ok(entered) => entered,
-            Err(shut) => {
-                let status = shut.status();
+            Err(refusal) => {
+                let status = refusal.status();
                 service.turned_away(peer.ip(), if status == 429 { "429" } else { "503" });
                 if self.tls.is_none()
                     && let Ok(turn) = Arc::clone(&self.refusals).try_acquire_owned()
@@ -234,7 +233,7 @@ impl AcceptFailures {
     }
 }
 
-async fn serve<S: Service>(
+async fn serve<S: ListenerService>(
     stream: impl Transport,
     peer: SocketAddr,
     open: Open,

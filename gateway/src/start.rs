@@ -22,9 +22,10 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::config::Config;
 use crate::gate::{Gate, GateLimits};
-use crate::http::admin::Admin;
-use crate::http::context::{BasePath, Door};
-use crate::http::ops::AdminDoor;
+use crate::http::admin::context::AdminContext;
+use crate::http::admin_endpoint::AdminEndpoint;
+use crate::http::context::{BasePath, PublicContext};
+use crate::http::public_endpoint::PublicEndpoint;
 use crate::http::v1;
 use crate::listener::{BoundSocket, Listener};
 use crate::memory::MemoryDivision;
@@ -72,7 +73,7 @@ pub struct Starting {
     tls: Option<TlsAcceptor>,
     metrics: Arc<Metrics>,
     public: BoundSocket,
-    door: Arc<AdminDoor>,
+    endpoint: Arc<AdminEndpoint>,
     addresses: Addresses,
     /// Serves the admin listener.
     background: JoinSet<()>,
@@ -109,20 +110,20 @@ impl Starting {
             public: public.address(),
             admin: admin.address(),
         };
-        let metrics = Arc::new(Metrics::new());
+        let metrics = Arc::new(Metrics::new(v1::paths()));
         metrics.memory_max_bytes.set(config.memory_max as f64);
-        let door = AdminDoor::new(config.allowed_hosts.clone(), Arc::clone(&metrics));
-        let door = Arc::new(door);
+        let endpoint = AdminEndpoint::new(config.allowed_hosts.clone(), Arc::clone(&metrics));
+        let endpoint = Arc::new(endpoint);
         let gate = Gate::new(GateLimits::admin());
         let admin = listen((ADMIN_KEY, admin), None, &config, gate)?;
         let mut background = JoinSet::new();
-        background.spawn(admin.serve(Arc::clone(&door)));
+        background.spawn(admin.serve(Arc::clone(&endpoint)));
         Ok(Self {
             config,
             tls,
             metrics,
             public,
-            door,
+            endpoint,
             addresses,
             background,
             shutdown,
@@ -147,7 +148,7 @@ impl Starting {
     ) -> Result<Option<Gateway>, StartError> {
         let shutdown = self.shutdown.clone();
         let (mut backplane, inbound) = tokio::select! {
-            store = store(&self.config, &self.door, self.addresses.admin) => store?,
+            store = store(&self.config, &self.endpoint, self.addresses.admin) => store?,
             () = shutdown.begun() => return Ok(None),
         };
         if let Some(fault) = fault {
@@ -161,7 +162,9 @@ impl Starting {
         backplane: Backplane,
         inbound: Option<mpsc::Receiver<Inbound>>,
     ) -> Result<Gateway, StartError> {
-        let Self { config, door, .. } = self;
+        let Self {
+            config, endpoint, ..
+        } = self;
         let memory = MemoryDivision::of(config.memory_max);
         warn_of_little_memory(config.sockets_max, &memory);
         let own = Own {
@@ -179,20 +182,20 @@ impl Starting {
             name: host_name().unwrap_or_else(|| public.to_string()),
             address: public.to_string(),
         };
-        let admin = Admin {
+        let admin = AdminContext {
             node: Arc::clone(&node),
             token: config.admin_token.clone(),
             ready_when_degraded: config.ready_when_degraded,
             orders: tokio::sync::Mutex::default(),
             throttle: Mutex::default(),
         };
-        let public_door = public_door(config, Arc::clone(&node), public);
+        let public_endpoint = public_endpoint(config, Arc::clone(&node), public);
         Ok(Gateway {
             node,
             work,
             cluster: inbound.map(|inbound| (identity, inbound)),
-            public: (listener, Arc::new(public_door)),
-            admin: (door, admin),
+            public: (listener, Arc::new(public_endpoint)),
+            admin: (endpoint, admin),
             background: self.background,
             addresses: self.addresses,
             shutdown: self.shutdown,
@@ -200,9 +203,9 @@ impl Starting {
     }
 }
 
-fn public_door(config: Config, node: Arc<Node>, address: SocketAddr) -> Door {
+fn public_endpoint(config: Config, node: Arc<Node>, address: SocketAddr) -> PublicEndpoint {
     let is_loopback = address.ip().is_loopback();
-    Door {
+    PublicEndpoint::new(PublicContext {
         node,
         sources: Sources::new(config.trusted_proxies),
         allowed_origins: config.allowed_origins,
@@ -211,7 +214,7 @@ fn public_door(config: Config, node: Arc<Node>, address: SocketAddr) -> Door {
         control_per_second: config.limits.control_per_second,
         openapi: Bytes::from(v1::openapi::document(&config.base_path)),
         paths: BasePath::new(config.base_path),
-    }
+    })
 }
 
 fn listen(
@@ -232,7 +235,7 @@ fn listen(
 /// Where the node's questions go, and where it hears from others if there may be any.
 async fn store(
     config: &Config,
-    door: &AdminDoor,
+    endpoint: &AdminEndpoint,
     admin: SocketAddr,
 ) -> Result<(Backplane, Option<mpsc::Receiver<Inbound>>), StartError> {
     let Some(redis) = config.redis() else {
@@ -251,7 +254,7 @@ async fn store(
             "redis_insecure is set: the certificate of Redis is not checked, so an attacker on the network can pose as Redis"
         );
     }
-    let redis = connect(redis, door, admin).await?;
+    let redis = connect(redis, endpoint, admin).await?;
     let backplane = Backplane::redis(redis);
     warn_of_loss(&backplane.state());
     let inbound = backplane.inbound();
@@ -262,7 +265,7 @@ async fn store(
 /// change.
 async fn connect(
     config: RedisConfig,
-    door: &AdminDoor,
+    endpoint: &AdminEndpoint,
     admin: SocketAddr,
 ) -> Result<Redis, ConnectError> {
     let begun = Instant::now();
@@ -279,7 +282,7 @@ async fn connect(
             }
             Err(error) if !may_pass(&error) => return Err(error),
             Err(error) => {
-                door.waits_for(format!("waiting for Redis: {error}"));
+                endpoint.waits_for(format!("waiting for Redis: {error}"));
                 if logged.is_none_or(|then| then.elapsed() >= REDIS_LOG_PERIOD) {
                     logged = Some(Instant::now());
                     tracing::warn!(%error, %admin, "redis is not there yet: this node waits for it, and is not ready");

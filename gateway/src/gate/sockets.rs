@@ -1,5 +1,6 @@
 //! The sockets of one listener, and the place that each has until it is closed.
 
+use std::fmt::Debug;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +10,6 @@ use tokio::task::AbortHandle;
 
 use super::limits::{GateLimits, GateRefusal};
 use super::unauthenticated::{UnauthenticatedSockets, WaitingSocket};
-use crate::node::KeptPlace;
 
 /// Displaced sockets that may be open beyond the limit until their tasks have ended.
 pub(super) const DISPLACED_MAX: usize = 64;
@@ -40,8 +40,8 @@ struct OpenSocket {
     id: u64,
     /// Spares the requests of a kept-alive connection the gate's lock.
     authenticated: AtomicBool,
-    /// Whose it is between two requests of a kept-alive connection.
-    kept: Mutex<Option<Box<KeptPlace>>>,
+    /// Counts the socket for a tenant between two requests of a kept-alive connection, until it is dropped.
+    kept: Mutex<Option<Box<dyn Debug + Send>>>,
 }
 
 impl Drop for OpenSocket {
@@ -143,9 +143,9 @@ impl Open {
     }
 
     /// Counts the connection for a tenant until the next call or its end.
-    pub(crate) fn keep(&self, place: Option<KeptPlace>) {
+    pub(crate) fn keep(&self, place: Option<Box<dyn Debug + Send>>) {
         let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::replace(&mut *kept, place.map(Box::new));
+        let before = std::mem::replace(&mut *kept, place);
         // Its drop takes a lock of the node.
         drop(kept);
         drop(before);

@@ -1,18 +1,29 @@
-//! What the public door knows, and what every request that comes through it has.
+//! State that all requests to the public listener share, and the base path of its routes.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Request;
-use http::header::AUTHORIZATION;
-use http::request::Parts;
-use hyper::body::Incoming;
-use router_core::auth::Credential;
+use http::Uri;
+use http::uri::PathAndQuery;
 
 use crate::config::{HostPattern, OriginPattern};
 use crate::node::{Node, Sources};
 
-/// Where the paths of the public listener begin.
+/// The settings of the public listener, and the node that it serves.
+pub(crate) struct PublicContext {
+    pub(crate) node: Arc<Node>,
+    pub(crate) sources: Sources,
+    pub(crate) allowed_origins: Vec<OriginPattern>,
+    /// Absent: any, as behind a balancer on a public address.
+    pub(crate) hosts: Option<Vec<HostPattern>>,
+    pub(crate) query_keys: bool,
+    pub(crate) control_per_second: u32,
+    pub(crate) paths: BasePath,
+    /// The OpenAPI document of this gateway.
+    pub(crate) openapi: Bytes,
+}
+
+/// The path below which the public listener has its routes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BasePath(String);
 
@@ -34,39 +45,21 @@ impl BasePath {
     pub(super) fn socket(&self) -> String {
         format!("{}/ws", self.0)
     }
-}
 
-/// What the public listener accepts.
-pub(crate) struct Door {
-    pub(crate) node: Arc<Node>,
-    pub(crate) sources: Sources,
-    pub(crate) allowed_origins: Vec<OriginPattern>,
-    /// Absent: any, as behind a balancer on a public address.
-    pub(crate) hosts: Option<Vec<HostPattern>>,
-    pub(crate) query_keys: bool,
-    pub(crate) control_per_second: u32,
-    pub(crate) paths: BasePath,
-    /// The OpenAPI document of this gateway.
-    pub(crate) openapi: Bytes,
-}
-
-/// The credential of `Authorization: Bearer`.
-pub(super) fn bearer(parts: &Parts) -> Option<Credential> {
-    let value = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, credential) = value.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| Credential::from_bearer(credential.trim()))
-}
-
-/// The head of a request, without its body and its upgrade.
-pub(super) fn head_of(request: &Request<Incoming>) -> Parts {
-    let mut head = Request::new(());
-    *head.method_mut() = request.method().clone();
-    *head.uri_mut() = request.uri().clone();
-    *head.version_mut() = request.version();
-    *head.headers_mut() = request.headers().clone();
-    head.into_parts().0
+    /// Takes the base path off a target whose path is within it, so that routes need not know it.
+    pub(super) fn strip_from(&self, target: &mut Uri) {
+        if self.0.is_empty() {
+            return;
+        }
+        let path = target.path_and_query().map(PathAndQuery::as_str);
+        let stripped = path.and_then(|path| path.strip_prefix(self.0.as_str()));
+        let Some(stripped) = stripped.and_then(|path| path.parse().ok()) else {
+            return;
+        };
+        let mut parts = std::mem::take(target).into_parts();
+        parts.path_and_query = Some(stripped);
+        *target = Uri::from_parts(parts).expect("only the path of a valid target has changed");
+    }
 }
 
 #[cfg(test)]
@@ -89,5 +82,19 @@ mod tests {
         }
         assert_eq!(BasePath::default().within("/ws"), Some("/ws"));
         assert_eq!(BasePath::default().within("*"), None);
+    }
+
+    #[test]
+    fn a_base_path_is_taken_off_and_the_rest_stays() {
+        let base = BasePath::new("/a/b".to_owned());
+        for (target, stripped) in [
+            ("/a/b/v1/bots?limit=1", "/v1/bots?limit=1"),
+            ("http://host:1/a/b/v1/bots", "http://host:1/v1/bots"),
+            ("/a/b/v1/a%3Ab?", "/v1/a%3Ab?"),
+        ] {
+            let mut target: Uri = target.parse().unwrap();
+            base.strip_from(&mut target);
+            assert_eq!(target.to_string(), stripped);
+        }
     }
 }

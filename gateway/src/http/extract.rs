@@ -1,206 +1,136 @@
-//! One request on its way to an answer: its query, its credential, its body.
+//! Extractors: query members, path members, credential and body of a request to the HTTP API.
+//!
+//! The order of a handler's arguments is the order of its checks: query and headers (400) stand before
+//! [`Exchange`] (401), and the body is read once the caller has joined its tenant.
 
-use std::future::pending;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::str::FromStr;
+use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_TYPE;
+use axum::body::Body;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use http::HeaderMap;
 use http::request::Parts;
-use http_body_util::BodyExt;
-use hyper::body::{Body, Frame, Incoming};
-use protocol::{ErrorCode, Refusal, Rule, TenantId};
+use protocol::{ErrorCode, Refusal, Rule};
 use router_core::Capabilities;
-use router_core::auth::Source;
+use router_core::auth::Credential;
 use router_core::session::Opened;
-use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::gate::Open;
-use crate::http::context::bearer;
+use super::body::UnreadBody;
+use super::call_context::{CallContext, JoinedTenant};
+use super::context::PublicContext;
+use super::headers::bearer;
+use super::problem::ProblemResponse;
 use crate::node::{Caller, Node};
-use crate::progress::{PROGRESS_BYTES, Turns};
-use crate::ws::budget::Charge;
-use crate::ws::{Budget, ReadLimits};
 
-/// How long a body may still go on after the end of its stream was seen: it is in this process.
-const LAST_FRAME: Duration = Duration::from_millis(200);
+/// The members of a query. Of a member that is given twice the first counts; unknown ones are ignored.
+///
+/// axum's `Query` refuses a member that is given twice, and does not name the rule that a member breaks.
+pub(super) struct QueryMembers<'a>(&'a str);
 
-/// A request whose head was read and whose body was not.
-pub(super) struct Exchange<'a> {
-    node: &'a Arc<Node>,
-    head: &'a Parts,
-    body: Incoming,
-    peer: (Source, Open),
-    joined: &'a OnceLock<JoinedTenant>,
-}
-
-/// Whose a request is, once it has joined a tenant.
-pub(super) struct JoinedTenant {
-    pub(super) tenant: TenantId,
-    /// What is charged with its answer.
-    pub(super) outbound: Budget,
-}
-
-impl<'a> Exchange<'a> {
-    /// `joined` is set as soon as the request has joined a tenant.
-    pub(super) fn new(
-        node: &'a Arc<Node>,
-        head: &'a Parts,
-        body: Incoming,
-        peer: (Source, Open),
-        joined: &'a OnceLock<JoinedTenant>,
-    ) -> Self {
-        Self {
-            node,
-            head,
-            body,
-            peer,
-            joined,
-        }
-    }
-
-    /// A member of the query; given twice, the first.
-    pub(super) fn query(&self, name: &str) -> Option<String> {
-        let query = self.head.uri.query().unwrap_or_default();
-        form_urlencoded::parse(query.as_bytes())
+impl QueryMembers<'_> {
+    /// A member, decoded.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        form_urlencoded::parse(self.0.as_bytes())
             .find_map(|(key, value)| (key == name).then(|| value.into_owned()))
     }
 
-    /// The member of the query that a rule is about, a number. Errors: it is none.
-    pub(super) fn query_number<N: std::str::FromStr>(
-        &self,
-        rule: Rule,
-    ) -> Result<Option<N>, Refusal> {
-        let number = self.query(rule.field()).map(|text| text.parse());
+    /// The member that a rule is about, a number. Errors: it is none.
+    pub(super) fn number<N: FromStr>(&self, rule: Rule) -> Result<Option<N>, Refusal> {
+        let number = self.text(rule.field()).map(|text| text.parse());
         let number = number.transpose();
         number.map_err(|_| Refusal::over(ErrorCode::BadRequest, rule))
     }
+}
 
-    /// A header that may be given once. Errors: twice, or no text.
-    pub(super) fn header(&self, name: &str) -> Result<Option<&'a str>, Refusal> {
-        let mut values = self.head.headers.get_all(name).iter();
-        let value = values.next().map(|value| value.to_str()).transpose();
-        match (value, values.next()) {
-            (Ok(value), None) => Ok(value),
-            (Ok(_) | Err(_), _) => Err(ErrorCode::BadRequest.into()),
-        }
+/// The query members of one route.
+pub(super) trait FromQuery: Sized {
+    /// Errors: a member breaks its rule.
+    fn from_query(query: &QueryMembers<'_>) -> Result<Self, Refusal>;
+}
+
+/// The query of a request, checked.
+pub(super) struct CheckedQuery<Q>(pub(super) Q);
+
+impl<S: Sync, Q: FromQuery> FromRequestParts<S> for CheckedQuery<Q> {
+    type Rejection = ProblemResponse;
+
+    async fn from_request_parts(head: &mut Parts, _: &S) -> Result<Self, ProblemResponse> {
+        let query = QueryMembers(head.uri.query().unwrap_or_default());
+        Ok(Self(Q::from_query(&query)?))
     }
+}
 
-    /// Verifies the credential and joins its tenant. Only `Authorization: Bearer` is looked at:
-    /// queries stand in the logs of proxies.
-    ///
-    /// Errors: `unauthorized` without one; else as a socket is refused.
+/// The `{id}` of a path, decoded and not checked: the session refuses an id that is none once it knows the credential.
+/// Bytes that are not UTF-8 are read as the empty text, which is no id either.
+pub(super) struct PathId(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(head: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let id = Path::<String>::from_request_parts(head, state).await;
+        Ok(Self(id.map(|Path(id)| id).unwrap_or_default()))
+    }
+}
+
+/// A request with a credential that is not verified yet and a body that is not read yet.
+///
+/// Only `Authorization: Bearer` is looked at: queries stand in the logs of proxies. Errors: `unauthorized` without one.
+pub(super) struct Exchange {
+    node: Arc<Node>,
+    call: Arc<CallContext>,
+    credential: Credential,
+    headers: HeaderMap,
+    body: Body,
+}
+
+impl FromRequest<Arc<PublicContext>> for Exchange {
+    type Rejection = ProblemResponse;
+
+    async fn from_request(
+        request: Request,
+        context: &Arc<PublicContext>,
+    ) -> Result<Self, ProblemResponse> {
+        let (head, body) = request.into_parts();
+        let credential = bearer(&head.headers).ok_or(ErrorCode::Unauthorized)?;
+        let call = head.extensions.get::<Arc<CallContext>>();
+        Ok(Self {
+            node: Arc::clone(&context.node),
+            // The outermost layer puts it there.
+            call: Arc::clone(call.ok_or(ErrorCode::Internal)?),
+            credential,
+            headers: head.headers,
+            body,
+        })
+    }
+}
+
+impl Exchange {
+    /// Verifies the credential and joins its tenant. Errors: as a socket is refused.
     pub(super) async fn join(
-        &self,
+        self,
         capabilities: Capabilities,
         client: Option<String>,
-    ) -> Result<Caller, Refusal> {
-        let credential = bearer(self.head).ok_or(ErrorCode::Unauthorized)?;
+    ) -> Result<(Caller, UnreadBody), Refusal> {
         let opened = Opened {
-            credential: Some(credential),
+            credential: Some(self.credential),
             client,
             capabilities,
             ..Opened::default()
         };
-        let caller = Caller::join(self.node, self.peer.clone(), opened).await?;
+        let peer = (self.call.peer.source, self.call.peer.open.clone());
+        let caller = Caller::join(&self.node, peer, opened).await?;
         if let Some((tenant, outbound)) = caller.charged() {
             // It joins once.
-            let _ = self.joined.set(JoinedTenant { tenant, outbound });
+            let _ = self.call.joined.set(JoinedTenant { tenant, outbound });
         }
-        Ok(caller)
-    }
-
-    fn turns(&self) -> Option<&'a Turns> {
-        super::v1::turns_of(self.head)
+        let body = UnreadBody::new(self.headers, self.body, &self.node, self.call);
+        Ok((caller, body))
     }
 
     /// Returns once the peer has ended its sending side.
-    pub(super) fn input_ended(&self) -> impl Future<Output = ()> + use<'a> {
-        input_ended(self.turns())
+    pub(super) fn input_ended(&self) -> impl Future<Output = ()> + use<> {
+        let call = Arc::clone(&self.call);
+        async move { call.input_ended().await }
     }
-
-    /// The whole JSON body.
-    ///
-    /// Errors: another media type, more than the tenant's largest frame, less than
-    /// [`PROGRESS_BYTES`] more within a handshake timeout before it is all there, its end missing, or no
-    /// room for what other requests are still sending.
-    pub(super) async fn json_body(self, limits: &ReadLimits) -> Result<Bytes, Refusal> {
-        let kind = self.header(CONTENT_TYPE.as_str())?.unwrap_or_default();
-        let essence = kind.split(';').next().unwrap_or_default().trim();
-        if !essence.eq_ignore_ascii_case("application/json") {
-            return Err(ErrorCode::UnsupportedMediaType.into());
-        }
-        let limit = Duration::from_millis(self.node.settings.handshake_timeout_ms);
-        let turns = self.turns();
-        let body = read(self.body, limits, limit, turns).await?;
-        match simdutf8::basic::from_utf8(&body) {
-            Ok(_) => Ok(body),
-            Err(_) => Err(ErrorCode::BadFrame.into()),
-        }
-    }
-}
-
-async fn input_ended(turns: Option<&Turns>) {
-    match turns {
-        Some(turns) => turns.input_ended().await,
-        None => pending().await,
-    }
-}
-
-async fn read(
-    mut body: Incoming,
-    limits: &ReadLimits,
-    limit: Duration,
-    turns: Option<&Turns>,
-) -> Result<Bytes, Refusal> {
-    let is_too_large = |bytes: u64| bytes > limits.message_bytes as u64;
-    if is_too_large(body.size_hint().lower()) {
-        return Err(ErrorCode::TooLarge.into());
-    }
-    let mut charge = Charge::new(limits.assembly.clone());
-    let mut whole = BytesMut::new();
-    let (mut deadline, mut counted) = (Instant::now() + limit, 0);
-    while let Some(frame) = next_frame(&mut body, deadline, turns).await? {
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        let bytes = (whole.len() + data.len()) as u64;
-        if is_too_large(bytes) {
-            return Err(ErrorCode::TooLarge.into());
-        }
-        if !charge.set(bytes) {
-            return Err(ErrorCode::QuotaExceeded.into());
-        }
-        whole.extend_from_slice(&data);
-        if bytes - counted >= PROGRESS_BYTES {
-            (deadline, counted) = (Instant::now() + limit, bytes);
-        }
-    }
-    if let Some(turns) = turns {
-        turns.body_ended();
-    }
-    Ok(whole.freeze())
-}
-
-/// The next part of a body; none: it is all there.
-///
-/// Errors: nothing by the deadline; the peer broke off, or its chunks are not well formed.
-async fn next_frame(
-    body: &mut Incoming,
-    deadline: Instant,
-    turns: Option<&Turns>,
-) -> Result<Option<Frame<Bytes>>, Refusal> {
-    let broken_off = async {
-        input_ended(turns).await;
-        // What came before the end may still be on its way from hyper to here.
-        sleep(LAST_FRAME).await;
-    };
-    let frame = tokio::select! {
-        biased;
-        frame = timeout_at(deadline, body.frame()) => {
-            frame.map_err(|_| ErrorCode::RequestTimeout)?.transpose()
-        }
-        () = broken_off => return Err(ErrorCode::BadRequest.into()),
-    };
-    frame.map_err(|_| ErrorCode::BadRequest.into())
 }

@@ -1,53 +1,45 @@
-//! The doors: what is asked over HTTP, before and besides WebSockets.
+//! HTTP: what is asked before and besides WebSockets.
 //!
-//! | file | listener | serves |
-//! | --- | --- | --- |
-//! | `public_endpoint.rs` | public | dispatches to the next two |
-//! | `upgrade.rs` | public | `GET /ws` and an upgrade on `/` |
-//! | `v1/` | public | `/v1/…`: bots, messages, tokens |
-//! | `ops.rs` | admin | `/healthz`, `/readyz`, `/metrics`, also while the node starts; then dispatches to the next |
-//! | `admin/` | admin | `/admin/v1/…` |
+//! ```text
+//!  public listener ─▶ PublicEndpoint ─┬─ /v1/…         ─▶ v1: layers ─▶ one handler a route
+//!                                     └─ /ws, /        ─▶ upgrade
+//!  admin listener  ─▶ AdminEndpoint  ─┬─ /admin/v1/…   ─▶ admin: layers ─▶ one handler a route
+//!                                     └─ /healthz, …   ─▶ ops, also while the node starts
+//! ```
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `public_endpoint.rs`, `admin_endpoint.rs` | what each listener serves: they pick one of the parts below |
+//! | `v1/` | the HTTP API: a file a group of routes; its layers are one list in `mod.rs` |
+//! | `admin/` | the admin API: a file a group of routes; its layers are one list in `mod.rs` |
+//! | `ops.rs` | probes and metrics |
+//! | `upgrade.rs` | from a request to a WebSocket connection; no router is involved |
+//! | `layers/` | what every request passes before its handler, and every answer after it |
+//! | `extract.rs`, `body.rs` | query members, path members, credential and body as handlers take them |
+//! | `problem.rs`, `answer.rs` | refusals as `application/problem+json`; answers in text and JSON |
+//! | `headers.rs`, `authority.rs`, `origin.rs` | headers that may be given once; the rules of `Host` and `Origin` |
+//! | `context.rs`, `ops_context.rs`, `call_context.rs`, `peer.rs` | what the routes of a listener, the layers of a request and a connection share |
+//! | `openapi.rs` | the OpenAPI document, made of the routes; only `cargo xtask generate` needs it |
+//!
+//! The routers are axum's. Of tower-http two layers are used; `docs/adr/0012-http-on-axum.md` says why not more.
 
 pub(crate) mod admin;
+pub(crate) mod admin_endpoint;
+mod answer;
+pub(crate) mod authority;
+mod body;
+mod call_context;
 pub(crate) mod context;
 mod extract;
+pub(crate) mod headers;
 mod layers;
 #[cfg(feature = "generate")]
 pub(crate) mod openapi;
-pub(crate) mod ops;
+mod ops;
+mod ops_context;
+pub(crate) mod origin;
+mod peer;
 mod problem;
-mod public_endpoint;
+pub(crate) mod public_endpoint;
 mod upgrade;
 pub(crate) mod v1;
-
-use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method, Response, StatusCode};
-use http_body_util::Full;
-
-/// The method that decides about an answer: HEAD is GET, and hyper leaves out the body.
-fn as_get(method: &Method) -> &Method {
-    match *method {
-        Method::HEAD => &Method::GET,
-        _ => method,
-    }
-}
-
-/// A short text for a person or a probe.
-fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    body(status, "text/plain; charset=utf-8", text)
-}
-
-/// A JSON value for a program.
-fn json(status: StatusCode, value: &serde_json::Value) -> Response<Full<Bytes>> {
-    body(status, "application/json", value.to_string())
-}
-
-fn body(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.into()));
-    *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    response
-}

@@ -1,4 +1,4 @@
-//! The API for programs, as OpenAPI 3.1: its operations from the handlers' attributes, its schemas
+//! The API for programs, as OpenAPI 3.1: its operations from the routes, its schemas
 //! from the types that are on the wire. Only `cargo xtask generate` and `tidy` need it.
 
 use protocol::generate::with_plain_enums;
@@ -11,6 +11,8 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 use utoipa::OpenApi;
 
+use super::v1;
+
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -22,19 +24,16 @@ use utoipa::OpenApi;
         (url = "/", description = "The gateway that serves this document."),
         (url = "http://127.0.0.1:3000", description = "A gateway as it starts by itself."),
     ),
-    paths(
-        super::v1::bots::list,
-        super::v1::bots::find,
-        super::v1::messages::send,
-        super::v1::tokens::issue,
-    )
 )]
 struct Api;
 
 /// The content of `docs/openapi.json`, ending with a line break.
 pub(crate) fn generated() -> String {
-    let mut document =
-        serde_json::to_value(Api::openapi()).expect("the document has string keys only");
+    let mut api = Api::openapi();
+    api.paths = v1::document().paths;
+    // The document does not describe itself.
+    api.paths.paths.remove("/v1/openapi.json");
+    let mut document = serde_json::to_value(api).expect("the document has string keys only");
     document["components"] = json!({
         "schemas": schemas(),
         "securitySchemes": { "bearer": {

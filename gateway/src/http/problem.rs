@@ -1,43 +1,59 @@
 //! Refusals as `application/problem+json`, made of the one error table. Source: RFC 9457.
 
-use bytes::Bytes;
+use axum::response::{IntoResponse, Response};
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Response, StatusCode};
-use http_body_util::Full;
+use http::{HeaderValue, StatusCode};
 use protocol::http::Problem;
 use protocol::{ErrorCode, Refusal};
 
-/// When a client refused by a node that goes may ask the next one, milliseconds.
+use super::answer::typed;
+
+/// When a client that a draining node refuses may ask another node, milliseconds.
 const DRAINING_RETRY_MS: u64 = 1000;
 
-/// The response that tells a refusal.
-pub(super) fn response(refused: Refusal) -> Response<Full<Bytes>> {
-    let Refusal {
-        code,
-        fault,
-        retry_ms,
-        // The caller knows which message it sent.
-        message_id: _,
-    } = refused;
-    let is_draining = code == ErrorCode::Draining;
-    let retry_after_ms = retry_ms.or(is_draining.then_some(DRAINING_RETRY_MS));
-    let problem = Problem::of(code, fault, retry_after_ms);
-    let text = serde_json::to_vec(&problem).expect("a problem has string keys only");
-    let status = StatusCode::from_u16(code.status()).expect("the table has HTTP statuses");
-    let mut response = crate::http::body(status, "application/problem+json", text);
-    let headers = response.headers_mut();
-    if code == ErrorCode::Unauthorized {
-        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+/// A refusal of the HTTP API. Handlers and extractors return it as their error.
+#[derive(Debug)]
+pub(super) struct ProblemResponse(Refusal);
+
+impl<R: Into<Refusal>> From<R> for ProblemResponse {
+    fn from(refusal: R) -> Self {
+        Self(refusal.into())
     }
-    if let Some(retry_after_ms) = retry_after_ms {
-        headers.insert(RETRY_AFTER, retry_after_ms.div_ceil(1000).into());
+}
+
+impl IntoResponse for ProblemResponse {
+    fn into_response(self) -> Response {
+        let Refusal {
+            code,
+            fault,
+            retry_ms,
+            // The caller knows which message it sent.
+            message_id: _,
+        } = self.0;
+        let is_draining = code == ErrorCode::Draining;
+        let retry_after_ms = retry_ms.or(is_draining.then_some(DRAINING_RETRY_MS));
+        let problem = Problem::of(code, fault, retry_after_ms);
+        let text = serde_json::to_vec(&problem).expect("a problem has string keys only");
+        let status = StatusCode::from_u16(code.status()).expect("the table has HTTP statuses");
+        let mut response = typed(status, "application/problem+json", text);
+        let headers = response.headers_mut();
+        if code == ErrorCode::Unauthorized {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(retry_after_ms) = retry_after_ms {
+            headers.insert(RETRY_AFTER, retry_after_ms.div_ceil(1000).into());
+        }
+        response
     }
-    response
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn response(refusal: Refusal) -> Response {
+        ProblemResponse::from(refusal).into_response()
+    }
 
     #[test]
     fn the_wait_is_said_twice_and_never_too_short() {

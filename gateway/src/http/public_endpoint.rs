@@ -1,88 +1,141 @@
-//! The public door's dispatch: a path is a WebSocket's, the API's or nobody's.
+//! The service of the public listener: the HTTP API, WebSocket upgrades, and 404 for every other path.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
-use bytes::Bytes;
+use axum::Router;
+use axum::response::Response;
 use http::header::UPGRADE;
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
-
-use super::context::{Door, head_of};
-use super::{text, v1};
 use router_core::auth::Source;
+use tower_service::Service as _;
 
+use super::answer::text;
+use super::authority::{host_is_ours, host_of};
+use super::context::PublicContext;
+use super::peer::PeerSocket;
+use super::{upgrade, v1};
 use crate::gate::Open;
-use crate::listener::{RETRY_AFTER_S, Service};
-use crate::ws::handshake::{Refusal, host_is_ours, host_of};
+use crate::listener::{ListenerService, RETRY_AFTER_S};
+use crate::ws::handshake::Refusal;
 
-impl Service for Door {
-    async fn call(
+/// Picks what answers a request to the public listener.
+pub(crate) struct PublicEndpoint {
+    context: Arc<PublicContext>,
+    v1: Router,
+}
+
+impl PublicEndpoint {
+    /// Serves the HTTP API and WebSockets of a node.
+    pub(crate) fn new(context: PublicContext) -> Self {
+        let context = Arc::new(context);
+        Self {
+            v1: v1::router(Arc::clone(&context)),
+            context,
+        }
+    }
+
+    /// Answers a request of the HTTP API.
+    async fn call_v1(&self, request: Request<Incoming>, peer: PeerSocket) -> Response {
+        let mut request = request;
+        self.context.paths.strip_from(request.uri_mut());
+        request.extensions_mut().insert(peer);
+        let answer = self.v1.clone().call(request).await;
+        answer.unwrap_or_else(|never| match never {})
+    }
+
+    /// Answers a request outside the HTTP API. Errors: its refusal.
+    fn call_other(
         &self,
         request: Request<Incoming>,
-        peer: SocketAddr,
-        open: Open,
-    ) -> Response<Full<Bytes>> {
-        let path = self.paths.within(request.uri().path()).unwrap_or_default();
-        // Only paths of ours are logged: others have been seen to carry credentials.
-        tracing::debug!(%peer, path = if matches!(path, "/" | "/ws" | "/ws/") { path } else { v1::route_name(path) }, "request");
-        let source = self.sources.source_of(peer.ip(), request.headers());
-        let crowded = open.comes_from(source).is_err();
-        if !crowded && v1::is_ours(path) {
-            return v1::serve(self, request, (source, open)).await;
-        }
-        let answer = match (path, request.headers().contains_key(UPGRADE)) {
-            _ if crowded => Err(Refusal::retry_after(
-                StatusCode::TOO_MANY_REQUESTS,
-                RETRY_AFTER_S,
-            )),
-            ("/ws" | "/ws/", _) | ("/", true) => self.upgrade(request, (source, open)),
-            // A check of a balancer whose configuration names no path.
+        peer: &PeerSocket,
+        path: &str,
+    ) -> Result<Response, Refusal> {
+        let context = &self.context;
+        match (path, request.headers().contains_key(UPGRADE)) {
+            ("/ws" | "/ws/", _) | ("/", true) => upgrade::accept(context, request, peer),
+            // haproxy's health check, if its configuration names no path.
             ("/", false) if request.method() == Method::OPTIONS => {
-                return text(StatusCode::NO_CONTENT, "");
+                Ok(text(StatusCode::NO_CONTENT, ""))
             }
-            _ if !self.is_ours(&request) => Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST)),
-            _ => Err(Refusal::new(StatusCode::NOT_FOUND)),
-        };
-        match answer {
-            Ok(response) => response,
-            Err(refusal) => {
-                let status = refusal.status.as_str();
-                self.node.metrics.handshake(status);
-                self.node.access_log.refused("public", source, status);
-                let hint = match refusal.status {
-                    StatusCode::NOT_FOUND | StatusCode::UPGRADE_REQUIRED => {
-                        format!("connect a WebSocket to {}\n", self.paths.socket())
-                    }
-                    _ => String::new(),
-                };
-                let (parts, ()) = refusal.response().into_parts();
-                let mut response = text(refusal.status, hint);
-                response.headers_mut().extend(parts.headers);
-                response
+            _ => {
+                let host = host_of(request.uri(), request.headers());
+                let is_ours =
+                    host.is_some_and(|host| host_is_ours(&host, context.hosts.as_deref()));
+                Err(Refusal::new(match is_ours {
+                    true => StatusCode::NOT_FOUND,
+                    false => StatusCode::MISDIRECTED_REQUEST,
+                }))
             }
         }
     }
 
-    fn is_crowd(&self, peer: IpAddr) -> bool {
-        self.sources.trusts(peer)
-    }
-
-    fn turned_away(&self, peer: IpAddr, result: &str) {
-        self.node.metrics.handshake(result);
-        let source = Source::of(peer);
-        self.node.access_log.refused("public", source, result);
-    }
-
-    fn displaced(&self, source: Source) {
-        self.node.metrics.displaced.increment(1);
-        self.node.access_log.refused("public", source, "displaced");
+    /// Logs, counts and answers a refusal.
+    fn refuse(&self, refusal: &Refusal, source: Source) -> Response {
+        let context = &self.context;
+        let status = refusal.status.as_str();
+        context.node.metrics.handshake(status);
+        context.node.access_log.refused("public", source, status);
+        let hint = match refusal.status {
+            StatusCode::NOT_FOUND | StatusCode::UPGRADE_REQUIRED => {
+                format!("connect a WebSocket to {}\n", context.paths.socket())
+            }
+            _ => String::new(),
+        };
+        let (parts, ()) = refusal.response().into_parts();
+        let mut response = text(refusal.status, hint);
+        response.headers_mut().extend(parts.headers);
+        response
     }
 }
 
-impl Door {
-    fn is_ours(&self, request: &Request<Incoming>) -> bool {
-        let parts = head_of(request);
-        host_of(&parts).is_some_and(|host| host_is_ours(&host, self.hosts.as_deref()))
+impl ListenerService for PublicEndpoint {
+    async fn call(&self, request: Request<Incoming>, address: SocketAddr, open: Open) -> Response {
+        let context = &self.context;
+        let source = context.sources.source_of(address.ip(), request.headers());
+        let is_crowded = open.comes_from(source).is_err();
+        let peer = PeerSocket {
+            address,
+            source,
+            open,
+        };
+        let path = context.paths.within(request.uri().path());
+        let path = path.unwrap_or_default();
+        if !is_crowded && v1::has(path) {
+            return self.call_v1(request, peer).await;
+        }
+        // Only paths of ours are logged: others have been seen to carry credentials.
+        let path = match path {
+            "/" => "/",
+            "/ws" => "/ws",
+            "/ws/" => "/ws/",
+            _ => "other",
+        };
+        tracing::debug!(peer = %address, path, "request");
+        let answer = match is_crowded {
+            true => Err(Refusal::retry_after(
+                StatusCode::TOO_MANY_REQUESTS,
+                RETRY_AFTER_S,
+            )),
+            false => self.call_other(request, &peer, path),
+        };
+        answer.unwrap_or_else(|refusal| self.refuse(&refusal, source))
+    }
+
+    fn is_crowd(&self, peer: IpAddr) -> bool {
+        self.context.sources.trusts(peer)
+    }
+
+    fn turned_away(&self, peer: IpAddr, result: &str) {
+        let node = &self.context.node;
+        node.metrics.handshake(result);
+        node.access_log.refused("public", Source::of(peer), result);
+    }
+
+    fn displaced(&self, source: Source) {
+        let node = &self.context.node;
+        node.metrics.displaced.increment(1);
+        node.access_log.refused("public", source, "displaced");
     }
 }

@@ -6,19 +6,21 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
+use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::Bytes;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
-use http_body_util::Full;
+use http::{HeaderMap, Request, StatusCode};
 use hyper::body::Incoming;
 use protocol::connect::Acks;
 use router_core::auth::{Credential, Source};
 use router_core::session::Opened;
 
-use super::context::{Door, bearer, head_of};
+use super::context::PublicContext;
+use super::headers::bearer;
+use super::peer::PeerSocket;
 use crate::dialect::Dialect;
 use crate::gate::Open;
 use crate::node::Node;
@@ -31,84 +33,79 @@ const AUTH_SUBPROTOCOL: &str = "t2b.auth.";
 /// When a client refused by a draining node may come back, seconds.
 const RETRY_AFTER_S: u32 = 1;
 
-impl Door {
-    /// Takes a WebSocket in. Errors: what the handshake is refused with.
-    pub(super) fn upgrade(
-        &self,
-        mut request: Request<Incoming>,
-        (source, open): (Source, Open),
-    ) -> Result<Response<Full<Bytes>>, Refusal> {
-        let parts = head_of(&request);
-        let policy = Policy {
-            subprotocols: &[SUBPROTOCOL],
-            allowed_origins: &self.allowed_origins,
-            hosts: self.hosts.as_deref(),
-        };
-        let accepted = judge(&parts, &policy)?;
-        if self.node.is_draining() {
-            return Err(Refusal::retry_after(
-                StatusCode::SERVICE_UNAVAILABLE,
-                RETRY_AFTER_S,
-            ));
-        }
-        let opened = self.opened(&parts)?;
-        let upgraded = hyper::upgrade::on(&mut request);
-        let node = Arc::clone(&self.node);
-        let control_per_second = self.control_per_second;
-        // In a box that goes when the conversation begins: the task is kept for as long as that lasts.
-        let (peer, held) = (source, open.clone());
-        let begin = Box::pin(async move {
-            let upgraded = upgraded.await.inspect_err(|error| {
-                node.metrics.handshake("failed");
-                tracing::debug!(%peer, %error, "upgrade failed");
-            });
-            Some(converse(
-                &node,
-                upgraded.ok()?,
-                (source, held),
-                opened,
-                control_per_second,
-            ))
+/// Accepts a WebSocket. Errors: the refusal of its handshake.
+pub(super) fn accept(
+    context: &PublicContext,
+    mut request: Request<Incoming>,
+    peer: &PeerSocket,
+) -> Result<Response, Refusal> {
+    let upgraded = hyper::upgrade::on(&mut request);
+    let (parts, _no_body) = request.into_parts();
+    let policy = Policy {
+        subprotocols: &[SUBPROTOCOL],
+        allowed_origins: &context.allowed_origins,
+        hosts: context.hosts.as_deref(),
+    };
+    let accepted = judge(&parts, &policy)?;
+    if context.node.is_draining() {
+        return Err(Refusal::retry_after(
+            StatusCode::SERVICE_UNAVAILABLE,
+            RETRY_AFTER_S,
+        ));
+    }
+    let opened = opened(context, &parts)?;
+    let node = Arc::clone(&context.node);
+    let control_per_second = context.control_per_second;
+    let PeerSocket { source, open, .. } = peer.clone();
+    // In a box that is freed when the conversation begins: the task lives as long as the conversation.
+    let held = open.clone();
+    let begin = Box::pin(async move {
+        let upgraded = upgraded.await.inspect_err(|error| {
+            node.metrics.handshake("failed");
+            tracing::debug!(peer = %source, %error, "upgrade failed");
         });
-        let place = open.clone();
-        let task = tokio::spawn(async move {
-            let _open = open;
-            if let Some(talk) = begin.await {
-                talk.await;
-            }
-        });
-        place.handed_to(task.abort_handle());
-        let (parts, ()) = accepted.response().into_parts();
-        Ok(Response::from_parts(parts, Full::default()))
-    }
-
-    /// Errors: 400 for an `acks` that is neither `all` nor `errors`.
-    fn opened(&self, parts: &Parts) -> Result<Opened, Refusal> {
-        let query = parts.uri.query().unwrap_or_default();
-        let mut opened = Opened::default();
-        let mut in_query = None;
-        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-            match (&*key, &*value) {
-                ("token", token) if in_query.is_none() => {
-                    in_query = Some(self.query_credential(token));
-                }
-                ("clientId", client) => opened.client = Some(client.to_owned()),
-                ("acks", "all") => opened.acks = Acks::All,
-                ("acks", "errors") => opened.acks = Acks::Errors,
-                ("acks", _) => return Err(Refusal::new(StatusCode::BAD_REQUEST)),
-                _ => {}
-            }
+        Some(converse(
+            &node,
+            upgraded.ok()?,
+            (source, held),
+            opened,
+            control_per_second,
+        ))
+    });
+    let place = open.clone();
+    let task = tokio::spawn(async move {
+        let _open = open;
+        if let Some(talk) = begin.await {
+            talk.await;
         }
-        opened.credential = bearer(parts)
-            .or(in_query)
-            .or_else(|| subprotocol_credential(parts));
-        Ok(opened)
-    }
+    });
+    place.handed_to(task.abort_handle());
+    Ok(accepted.response().map(|()| Body::empty()))
+}
 
-    /// With `query_keys = false` no credential in a query is good, whatever it is.
-    fn query_credential(&self, token: &str) -> Credential {
-        Credential::from_bearer(if self.query_keys { token } else { "" })
+/// The options of a session, from the request. Errors: 400 for an `acks` that is neither `all` nor `errors`.
+fn opened(context: &PublicContext, parts: &Parts) -> Result<Opened, Refusal> {
+    let query = parts.uri.query().unwrap_or_default();
+    let mut opened = Opened::default();
+    let mut in_query = None;
+    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+        match (&*key, &*value) {
+            ("token", token) if in_query.is_none() => {
+                // With `query_keys = false` no credential in a query is good, whatever it is.
+                let token = if context.query_keys { token } else { "" };
+                in_query = Some(Credential::from_bearer(token));
+            }
+            ("clientId", client) => opened.client = Some(client.to_owned()),
+            ("acks", "all") => opened.acks = Acks::All,
+            ("acks", "errors") => opened.acks = Acks::Errors,
+            ("acks", _) => return Err(Refusal::new(StatusCode::BAD_REQUEST)),
+            _ => {}
+        }
     }
+    opened.credential = bearer(&parts.headers)
+        .or(in_query)
+        .or_else(|| subprotocol_credential(&parts.headers));
+    Ok(opened)
 }
 
 /// The conversation. Nothing of the handshake is kept in it, hyper's buffer least of all.
@@ -131,8 +128,8 @@ fn converse(
     drive(reader, handler.socket(), handler, control_per_second)
 }
 
-fn subprotocol_credential(parts: &Parts) -> Option<Credential> {
-    let values = parts.headers.get_all(SEC_WEBSOCKET_PROTOCOL);
+fn subprotocol_credential(headers: &HeaderMap) -> Option<Credential> {
+    let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL);
     let offered = values.iter().filter_map(|value| value.to_str().ok());
     let mut offered = offered.flat_map(|value| value.split(',')).map(str::trim);
     let encoded = offered.find_map(|offered| offered.strip_prefix(AUTH_SUBPROTOCOL))?;

@@ -29,15 +29,8 @@ pub(crate) const HANDSHAKES: [&str; 9] = [
 /// Why a credential was refused.
 const AUTH_FAILURES: [&str; 5] = ["invalid", "expired", "revoked", "suspended", "throttled"];
 
-/// Routes of the HTTP API; every path that is none of them is `other`.
-pub(crate) const ROUTES: [&str; 6] = [
-    "/v1/bots",
-    "/v1/bots/{id}",
-    "/v1/messages",
-    "/v1/tokens",
-    "/v1/openapi.json",
-    "other",
-];
+/// How a path is counted that is no route of the HTTP API.
+pub(crate) const OTHER_ROUTE: &str = "other";
 const STATUS_CLASSES: [&str; 3] = ["2xx", "4xx", "5xx"];
 
 /// The handles of a node.
@@ -77,7 +70,7 @@ pub struct Metrics {
     pub(crate) cluster: ClusterMetrics,
     handshakes: Vec<(&'static str, Counter)>,
     pub(crate) http_waits: Gauge,
-    http_requests: Vec<((&'static str, &'static str), Counter)>,
+    http_requests: Vec<(String, [(&'static str, Counter); 3])>,
     refusals: Vec<(ErrorCode, Counter)>,
     closes: Vec<(CloseCode, Counter)>,
 }
@@ -89,8 +82,8 @@ impl std::fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    /// A recorder with every series of the table at zero.
-    pub(crate) fn new() -> Self {
+    /// A recorder with every series of the table at zero. `routes`: the paths of the HTTP API.
+    pub(crate) fn new(routes: Vec<String>) -> Self {
         let recorder = PrometheusBuilder::new().build_recorder();
         let make = Make(&recorder);
         make.describe();
@@ -115,15 +108,13 @@ impl Metrics {
                 make.counter("t2b_handshakes_total", Some(result.into())),
             )
         };
-        let routes = ROUTES
-            .iter()
-            .flat_map(|route| STATUS_CLASSES.map(|class| (*route, class)));
-        let http_requests = routes.map(|(route, class)| {
-            let values = [route.into(), class.into()];
-            (
-                (route, class),
-                make.counter("t2b_http_requests_total", values),
-            )
+        let routes = routes.into_iter().chain([OTHER_ROUTE.to_owned()]);
+        let http_requests = routes.map(|route| {
+            let classes = STATUS_CLASSES.map(|class| {
+                let values = [route.clone().into(), class.into()];
+                (class, make.counter("t2b_http_requests_total", values))
+            });
+            (route, classes)
         });
         Self {
             cluster: ClusterMetrics::new(&make),
@@ -191,14 +182,16 @@ impl Metrics {
         increment(&self.closes, &code);
     }
 
-    /// `route`: one of [`ROUTES`].
-    pub(crate) fn http_request(&self, route: &'static str, status: u16) {
+    /// `route`: the path of one, or [`OTHER_ROUTE`].
+    pub(crate) fn http_request(&self, route: &str, status: u16) {
         let class = match status {
             ..400 => "2xx",
             400..500 => "4xx",
             500.. => "5xx",
         };
-        increment(&self.http_requests, &(route, class));
+        if let Some((_, classes)) = self.http_requests.iter().find(|(own, _)| own == route) {
+            increment(classes, &class);
+        }
     }
 
     /// `result`: one of [`HANDSHAKES`]; any other counts as `failed`.
@@ -267,7 +260,7 @@ mod tests {
 
     #[test]
     fn every_row_of_the_table_is_there_from_the_start() {
-        let text = Metrics::new().render(&alone());
+        let text = Metrics::new(Vec::new()).render(&alone());
         for row in TABLE {
             let has_series = text.lines().any(|line| {
                 line.strip_prefix(row.name)
@@ -284,7 +277,7 @@ mod tests {
 
     #[test]
     fn every_label_value_has_its_own_series() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(Vec::new());
         metrics.refused(ErrorCode::BotNotFound);
         metrics.closed(CloseCode::Replaced);
         metrics.handshake("421");

@@ -68,7 +68,6 @@ use clock_steps::ClockSteps;
 pub(crate) use cluster::Identity;
 pub(crate) use entry::Entry;
 pub(crate) use handler::SessionHandler;
-pub(crate) use kept::KeptPlace;
 pub(crate) use lanes::LaneTotals;
 use lanes::Lanes;
 use member::Member;

@@ -10,21 +10,20 @@
 //! Credentials are not looked at: they are told in-band. Extensions are not negotiated. The caller
 //! refuses with 429 and 503 through [`Refusal::retry_after`]; 431 is hyper's. Source: RFC 6455 §4.2.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{
-    CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER,
-    SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
-    UPGRADE,
+    CONNECTION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::request::Parts;
-use http::uri::Authority;
-use http::{Method, Response, StatusCode, Uri, Version};
+use http::{Method, Response, StatusCode, Version};
 use sha1::{Digest, Sha1};
 
 use crate::config::{HostPattern, OriginPattern};
+use crate::http::authority::{host_is_ours, host_of};
+use crate::http::headers::only_header;
+use crate::http::origin::origin_is_allowed;
 
 /// Appended to the peer's key. Source: RFC 6455 §1.3.
 const ACCEPT_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -115,7 +114,7 @@ impl Refusal {
 /// Errors: the table above, the first that applies from 421 down: `Host`, form, version, `Origin`.
 pub fn judge(parts: &Parts, policy: &Policy<'_>) -> Result<Accepted, Refusal> {
     let bad = || Refusal::new(StatusCode::BAD_REQUEST);
-    let host = host_of(parts).ok_or_else(bad)?;
+    let host = host_of(&parts.uri, &parts.headers).ok_or_else(bad)?;
     if !host_is_ours(&host, policy.hosts) {
         return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST));
     }
@@ -132,12 +131,12 @@ pub fn judge(parts: &Parts, policy: &Policy<'_>) -> Result<Accepted, Refusal> {
     if !tokens(headers, CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade")) {
         return Err(bad());
     }
-    if only(headers, SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+    if only_header(headers, SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         let version = HeaderValue::from_static("13");
         let refusal = Refusal::new(StatusCode::UPGRADE_REQUIRED);
         return Err(refusal.with(SEC_WEBSOCKET_VERSION, version));
     }
-    let accept = only(headers, SEC_WEBSOCKET_KEY)
+    let accept = only_header(headers, SEC_WEBSOCKET_KEY)
         .and_then(accept_of)
         .ok_or_else(bad)?;
     if !origin_is_allowed(headers, &host, policy.allowed_origins) {
@@ -147,88 +146,6 @@ pub fn judge(parts: &Parts, policy: &Policy<'_>) -> Result<Accepted, Refusal> {
         accept,
         subprotocol: choose(headers, policy.subprotocols),
     })
-}
-
-/// The authority that the peer meant to reach: that of the target, if it has one, replaces `Host`.
-/// `None`: there is not exactly one `Host`, or one of the two is malformed. Source: RFC 9112 §3.2.
-pub fn host_of(parts: &Parts) -> Option<Authority> {
-    let host = only(&parts.headers, HOST)?.parse().ok().filter(is_host)?;
-    match parts.uri.authority() {
-        Some(target) => Some(target.clone()).filter(is_host),
-        None => Some(host),
-    }
-}
-
-/// Whether it is a name or an address and a port or none: the parser takes more than that.
-fn is_host(authority: &Authority) -> bool {
-    let name = authority.host();
-    let is_name = match in_brackets(name) {
-        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
-        None => !name.is_empty() && !name.contains(['[', ']']),
-    };
-    // It does not begin with the name if it begins with a user.
-    let is_port = match authority.as_str().strip_prefix(name) {
-        Some("" | ":") => true,
-        Some(rest) => rest.strip_prefix(':').is_some_and(is_port),
-        None => false,
-    };
-    is_name && is_port
-}
-
-fn is_port(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
-}
-
-fn in_brackets(name: &str) -> Option<&str> {
-    name.strip_prefix('[')?.strip_suffix(']')
-}
-
-/// Whether the peer called us by a name of ours: an IP literal, `localhost`, or a listed one.
-///
-/// `allowed`: `None`: every name is ours.
-pub fn host_is_ours(host: &Authority, allowed: Option<&[HostPattern]>) -> bool {
-    let Some(allowed) = allowed else {
-        return true;
-    };
-    let name = host.host();
-    let is_address = match in_brackets(name) {
-        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
-        None => name.parse::<Ipv4Addr>().is_ok(),
-    };
-    is_host(host)
-        && (is_address
-            || name.eq_ignore_ascii_case("localhost")
-            || allowed.iter().any(|listed| listed.matches(host)))
-}
-
-/// Whether a page of the request's `Origin` may talk to us; without one there is no page.
-///
-/// `allowed`: origins besides `host`'s own.
-pub fn origin_is_allowed(headers: &HeaderMap, host: &Authority, allowed: &[OriginPattern]) -> bool {
-    if !headers.contains_key(ORIGIN) {
-        return true;
-    }
-    let Some(origin) = only(headers, ORIGIN) else {
-        return false;
-    };
-    allowed.iter().any(|listed| listed.matches(origin)) || is_same_site(origin, host)
-}
-
-/// Whether host and port are equal; a port that is not said is the default of the origin's scheme.
-pub fn is_same_site(origin: &str, host: &Authority) -> bool {
-    let Ok(origin) = origin.parse::<Uri>() else {
-        return false;
-    };
-    let default = match origin.scheme_str() {
-        Some("http") => 80,
-        Some("https") => 443,
-        Some(_) | None => return false,
-    };
-    let Some(site) = origin.authority() else {
-        return false;
-    };
-    site.host().eq_ignore_ascii_case(host.host())
-        && site.port_u16().unwrap_or(default) == host.port_u16().unwrap_or(default)
 }
 
 /// The first subprotocol of the peer's list that we speak.
@@ -248,13 +165,6 @@ fn accept_of(key: &str) -> Option<HeaderValue> {
         .chain_update(ACCEPT_GUID)
         .finalize();
     HeaderValue::from_str(&STANDARD.encode(digest)).ok()
-}
-
-/// The value of a header that is there once and is text.
-fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
-    let mut values = headers.get_all(name).iter();
-    let value = values.next()?.to_str().ok()?.trim();
-    values.next().is_none().then_some(value)
 }
 
 /// The members of a comma list, which may be spread over several headers.
@@ -348,90 +258,6 @@ mod tests {
             ("Origin", "http://a"),
         ]);
         assert!(judge(&twice, &ANY).is_err());
-    }
-
-    #[test]
-    fn a_host_is_an_address_or_a_name_of_ours() {
-        let ours = ["bots.example".parse().unwrap()];
-        let cases = [
-            ("127.0.0.1:3000", true),
-            ("[::1]", true),
-            ("localhost:1", true),
-            ("Bots.Example:443", true),
-            ("evil.example", false),
-            ("bots.example.evil", false),
-            ("127.0.0.1.evil.example", false),
-            ("[::1]:3000", true),
-            ("[2001:db8::1]", true),
-            ("[127.0.0.1]", false),
-            ("[::1]x", false),
-            ("[localhost]", false),
-        ];
-        for (host, expected) in cases {
-            let authority = host.parse().unwrap();
-            assert_eq!(host_is_ours(&authority, Some(&ours)), expected, "{host}");
-            assert!(host_is_ours(&authority, None));
-        }
-    }
-
-    #[test]
-    fn a_host_is_one_name_with_a_port_or_none() {
-        let cases = [
-            ("gw.example", true),
-            ("gw.example:", true),
-            ("gw.example:65535", true),
-            ("127.0.0.1:80", true),
-            ("[::1]", true),
-            ("[::1]:80", true),
-            ("[::1]x", false),
-            ("[::1]x:80", false),
-            ("[::1]80", false),
-            ("x[::1]", false),
-            ("[::1", false),
-            ("[]", false),
-            ("[x]", false),
-            ("[::1]:x", false),
-            ("gw.example:65536", false),
-            ("gw.example:+80", false),
-            ("gw.example:80:80", false),
-            ("bob@gw.example", false),
-            (":80", false),
-            ("", false),
-        ];
-        for (host, expected) in cases {
-            let parts = request(&[("Host", host)]);
-            assert_eq!(host_of(&parts).is_some(), expected, "{host:?}");
-        }
-    }
-
-    #[test]
-    fn the_authority_of_the_target_replaces_the_host() {
-        let ours = ["bots.example".parse().unwrap()];
-        let cases = [
-            ("http://evil.example/ws", "bots.example", Some(false)),
-            ("http://bots.example/ws", "evil.example", Some(true)),
-            ("http://bots.example:80/ws", "bots.example", Some(true)),
-            ("http://evil.example/ws", "127.0.0.1", Some(false)),
-            ("/ws", "evil.example", Some(false)),
-            ("/ws", "bots.example", Some(true)),
-            ("http://[::1]x/ws", "bots.example", None),
-            ("http://bob@bots.example/ws", "bots.example", None),
-            ("http://bots.example/ws", "[::1]x", None),
-            ("http://bots.example/ws", "", None),
-        ];
-        for (target, host, expected) in cases {
-            let mut parts = request(&[("Host", host)]);
-            let Ok(uri) = target.parse() else {
-                assert_eq!(expected, None, "{target}");
-                continue;
-            };
-            parts.uri = uri;
-            let judged = host_of(&parts).map(|host| host_is_ours(&host, Some(&ours)));
-            assert_eq!(judged, expected, "{target} {host}");
-        }
-        let mut parts = request(&[]);
-        parts.uri = "http://bots.example/ws".parse().unwrap();
-        assert_eq!(host_of(&parts), None, "HTTP/1.1 has a Host");
     }
 
     #[test]

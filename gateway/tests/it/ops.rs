@@ -84,3 +84,21 @@ async fn the_metrics_are_those_of_the_table_and_well_formed() {
 }
 
 struct Row(&'static str, f64);
+
+#[tokio::test]
+async fn metrics_are_compressed_if_the_request_accepts_it() {
+    let server = Server::start().await;
+    let plain = server.admin("GET", "/metrics", "").await;
+    assert!(!plain.head.contains("content-encoding"), "{}", plain.head);
+    let accepts = "accept-encoding: gzip\r\n";
+    let gzip = server.admin("GET", "/metrics", accepts).await;
+    assert_eq!(gzip.status, 200);
+    assert!(
+        gzip.head.contains("content-encoding: gzip"),
+        "{}",
+        gzip.head
+    );
+    assert!(gzip.body.len() < plain.body.len() / 2);
+    let probe = server.admin("GET", "/readyz", accepts).await;
+    assert_eq!(probe.body, "ready\n");
+}

@@ -8,7 +8,14 @@
 //!  "dead": 0, "directory": {"tenants": 3, "bots": 4, "connections": 7, "compare_ms": 5000}, "redis": {…}}
 //! ```
 
-use backplane::State;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::any;
+use backplane::State as StoreState;
+use http::StatusCode;
 use protocol::BootId;
 use protocol::envelope::WIRE;
 use protocol::lane::Mismatch;
@@ -17,10 +24,20 @@ use router_core::lane::LaneStatus;
 use router_core::membership::{Peer, PeerState};
 use serde_json::{Value, json};
 
+use super::context::AdminContext;
+use crate::http::answer::{json as json_text, not_found};
 use crate::node::{Node, key_list};
 
-/// All of it.
-pub(super) fn describe(node: &Node) -> Value {
+pub(super) fn routes() -> Router<Arc<AdminContext>> {
+    Router::new().route("/admin/v1/nodes", any(not_found).get(nodes))
+}
+
+async fn nodes(State(admin): State<Arc<AdminContext>>) -> Response {
+    let nodes = describe(&admin.node);
+    json_text(StatusCode::OK, nodes.to_string())
+}
+
+fn describe(node: &Node) -> Value {
     let view = node.view();
     let entries = node.entries();
     let nodes = view
@@ -51,7 +68,7 @@ pub(super) fn describe(node: &Node) -> Value {
     })
 }
 
-fn describe_store(state: &State) -> Value {
+fn describe_store(state: &StoreState) -> Value {
     json!({
         "kind": state.kind,
         "connected": state.connected,

@@ -7,12 +7,35 @@ use protocol::presence::ListBots;
 use protocol::{ErrorCode, Refusal, Rule};
 use router_core::Capabilities;
 use router_core::session::Call;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::{Answer, json, json_of};
-use crate::http::extract::Exchange;
+use super::handler::{ApiRoutes, CallAnswer, json_of};
+use crate::http::answer::json;
+use crate::http::extract::{CheckedQuery, Exchange, FromQuery, PathId, QueryMembers};
+
+pub(super) fn routes() -> ApiRoutes {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(find))
+}
+
+impl FromQuery for ListBots {
+    fn from_query(query: &QueryMembers<'_>) -> Result<Self, Refusal> {
+        let limit: Option<u32> = query.number(Rule::Limit)?;
+        if limit.is_some_and(|limit| !(1..=LIST_MAX).contains(&limit)) {
+            return Err(Refusal::over(ErrorCode::BadRequest, Rule::Limit));
+        }
+        Ok(Self {
+            limit,
+            cursor: query.text("cursor"),
+            request_id: None,
+        })
+    }
+}
 
 /// Lists the bots that the credential may see, in id order.
-#[cfg_attr(feature = "generate", utoipa::path(
+#[utoipa::path(
     get,
     path = "/v1/bots",
     operation_id = "listBots",
@@ -25,24 +48,15 @@ use crate::http::extract::Exchange;
         (status = 200, description = "A page of bots.", content_type = "application/json", body = ref("#/components/schemas/BotPage")),
     ),
     security(("bearer" = [])),
-))]
-pub(in crate::http) async fn list(exchange: Exchange<'_>) -> Answer {
-    let limit: Option<u32> = exchange.query_number(Rule::Limit)?;
-    if limit.is_some_and(|limit| !(1..=LIST_MAX).contains(&limit)) {
-        return Err(Refusal::over(ErrorCode::BadRequest, Rule::Limit));
-    }
-    let list = ListBots {
-        limit,
-        cursor: exchange.query("cursor"),
-        request_id: None,
-    };
-    let mut caller = exchange.join(Capabilities::call(), None).await?;
+)]
+async fn list(CheckedQuery(list): CheckedQuery<ListBots>, exchange: Exchange) -> CallAnswer {
+    let (mut caller, _unread) = exchange.join(Capabilities::call(), None).await?;
     let page = caller.bots(Call::List(list)).await?;
     Ok(json(StatusCode::OK, bot_page(&page)))
 }
 
 /// Says of one bot what the list says of it. A bot that is out of sight does not exist.
-#[cfg_attr(feature = "generate", utoipa::path(
+#[utoipa::path(
     get,
     path = "/v1/bots/{id}",
     operation_id = "getBot",
@@ -52,10 +66,10 @@ pub(in crate::http) async fn list(exchange: Exchange<'_>) -> Answer {
         (status = 200, description = "The bot.", content_type = "application/json", body = ref("#/components/schemas/BotInfo")),
     ),
     security(("bearer" = [])),
-))]
-pub(in crate::http) async fn find(exchange: Exchange<'_>, id: &str) -> Answer {
-    let mut caller = exchange.join(Capabilities::call(), None).await?;
-    let found = caller.bots(Call::Find(id.to_owned())).await?;
+)]
+async fn find(PathId(id): PathId, exchange: Exchange) -> CallAnswer {
+    let (mut caller, _unread) = exchange.join(Capabilities::call(), None).await?;
+    let found = caller.bots(Call::Find(id)).await?;
     let bot = found.bots.first().ok_or(ErrorCode::Internal)?;
     json_of(StatusCode::OK, &***bot)
 }

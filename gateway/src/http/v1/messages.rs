@@ -2,25 +2,72 @@
 
 use std::time::Duration;
 
+use axum::extract::FromRequestParts;
+use axum::response::Response;
 use bytes::Bytes;
-use http::{Response, StatusCode};
-use http_body_util::Full;
+use http::StatusCode;
+use http::request::Parts;
 use protocol::http::decode_message;
 use protocol::limits::WAIT_MS_MAX;
 use protocol::message::{AckStatus, Send};
 use protocol::{ErrorCode, MessageId, Refusal, Rule};
 use router_core::Capabilities;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::{Answer, json};
-use crate::http::extract::Exchange;
+use super::handler::{ApiRoutes, CallAnswer};
+use crate::http::answer::json;
+use crate::http::body::UnreadBody;
+use crate::http::extract::{CheckedQuery, Exchange, FromQuery, QueryMembers};
+use crate::http::headers::single_header;
+use crate::http::problem::ProblemResponse;
 use crate::ws::ReadLimits;
+
+pub(super) fn routes() -> ApiRoutes {
+    OpenApiRouter::new().routes(routes!(send))
+}
+
+/// The query of a message.
+struct MessageQuery {
+    /// How long to wait for the reply; none: not at all.
+    wait: Option<Duration>,
+    client: Option<String>,
+}
+
+impl FromQuery for MessageQuery {
+    fn from_query(query: &QueryMembers<'_>) -> Result<Self, Refusal> {
+        let wait_ms: Option<u64> = query.number(Rule::WaitMs)?;
+        if wait_ms.is_some_and(|wait_ms| wait_ms > WAIT_MS_MAX) {
+            return Err(Refusal::over(ErrorCode::BadRequest, Rule::WaitMs));
+        }
+        Ok(Self {
+            wait: wait_ms.map(Duration::from_millis),
+            client: query.text("clientId"),
+        })
+    }
+}
+
+/// The message's id as the header `Idempotency-Key` has it.
+struct IdempotencyKey(Option<MessageId>);
+
+impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = ProblemResponse;
+
+    /// Errors: `invalid_id` if it is no message id, `bad_request` if there are two.
+    async fn from_request_parts(head: &mut Parts, _: &S) -> Result<Self, ProblemResponse> {
+        let over = |code| Refusal::over(code, Rule::IdempotencyKey);
+        let key = single_header(&head.headers, Rule::IdempotencyKey.field()).map_err(over)?;
+        let key = key.map(MessageId::parse).transpose();
+        Ok(Self(key.map_err(|_| over(ErrorCode::InvalidId))?))
+    }
+}
 
 /// Sends a message: the body is the `data` of a `message` frame, passed on as it is.
 ///
 /// The sender is the credential's client id. With `waitMs` the answer waits for the reply: the
 /// first message of whom it was sent to that has its id as `replyTo`, or is addressed to the
 /// connection that the recipient sees; of a reply in `parts` all, their texts joined.
-#[cfg_attr(feature = "generate", utoipa::path(
+#[utoipa::path(
     post,
     path = "/v1/messages",
     operation_id = "sendMessage",
@@ -36,30 +83,28 @@ use crate::ws::ReadLimits;
         (status = 202, description = "The message; with `waitMs`, no reply came in time: `reply` is null.", content_type = "application/json", body = ref("#/components/schemas/MessageAnswer")),
     ),
     security(("bearer" = [])),
-))]
-pub(in crate::http) async fn send(exchange: Exchange<'_>) -> Answer {
-    let wait_ms: Option<u64> = exchange.query_number(Rule::WaitMs)?;
-    if wait_ms.is_some_and(|wait_ms| wait_ms > WAIT_MS_MAX) {
-        return Err(Refusal::over(ErrorCode::BadRequest, Rule::WaitMs));
-    }
-    let capabilities = match wait_ms {
+)]
+async fn send(
+    CheckedQuery(query): CheckedQuery<MessageQuery>,
+    IdempotencyKey(key): IdempotencyKey,
+    exchange: Exchange,
+) -> CallAnswer {
+    let capabilities = match query.wait {
         None => Capabilities::call(),
         Some(_) => Capabilities::waiting_call(),
     };
-    let client = exchange.query("clientId");
-    let key = idempotency_key(&exchange)?;
-    let ended = exchange.input_ended();
-    let mut caller = exchange.join(capabilities, client).await?;
-    let send = read(exchange, &caller.limits, key).await?;
+    let input_ended = exchange.input_ended();
+    let (mut caller, body) = exchange.join(capabilities, query.client).await?;
+    let send = read(body, &caller.limits, key).await?;
     let (message_id, status) = caller.send(send).await?;
-    let Some(wait_ms) = wait_ms else {
+    let Some(wait) = query.wait else {
         return Ok(answer(StatusCode::ACCEPTED, &message_id, status, None));
     };
-    // Whoever ends its side may be gone, which nobody can tell before something is written to it. What
-    // it sent is acknowledged, and no reply is taken from the sockets of its client id.
+    // A peer that has ended its sending side may be gone, which only a write would show. Its message is
+    // acknowledged, and the wait ends, so that the reply goes to the sockets of its client id.
     let reply = tokio::select! {
-        reply = caller.reply(Duration::from_millis(wait_ms)) => reply?,
-        () = ended => None,
+        reply = caller.reply(wait) => reply?,
+        () = input_ended => None,
     };
     let code = match reply {
         Some(_) => StatusCode::OK,
@@ -69,22 +114,13 @@ pub(in crate::http) async fn send(exchange: Exchange<'_>) -> Answer {
     Ok(answer(code, &message_id, status, Some(&reply)))
 }
 
-/// Errors: `invalid_id` if it is no message id, `bad_request` if there are two.
-fn idempotency_key(exchange: &Exchange<'_>) -> Result<Option<MessageId>, Refusal> {
-    let over = |code| Refusal::over(code, Rule::IdempotencyKey);
-    let key = exchange.header(Rule::IdempotencyKey.field());
-    let key = key.map_err(|refused| over(refused.code))?;
-    let key = key.map(MessageId::parse).transpose();
-    key.map_err(|_| over(ErrorCode::InvalidId))
-}
-
-/// The message in the body, which only the message holds from now on: a wait is long.
+/// Reads the message. The body's buffer is freed with it and not held for a wait, which may be long.
 async fn read(
-    exchange: Exchange<'_>,
+    body: UnreadBody,
     limits: &ReadLimits,
     key: Option<MessageId>,
 ) -> Result<Send, Refusal> {
-    let body = exchange.json_body(limits).await?;
+    let body = body.json(limits).await?;
     let mut send = decode_message(&body)?;
     let message_id = &mut send.message.message_id;
     match (&*message_id, key) {
@@ -97,13 +133,13 @@ async fn read(
     Ok(send)
 }
 
-/// The reply stands in the answer to the byte as it was delivered, whatever JSON it is.
+/// The answer holds the bytes of the reply as they were delivered.
 fn answer(
     code: StatusCode,
     message_id: &MessageId,
     status: AckStatus,
     reply: Option<&Bytes>,
-) -> Response<Full<Bytes>> {
+) -> Response {
     let status = status.wire_name();
     // Neither has a character that JSON escapes.
     let mut text = format!(r#"{{"messageId":"{message_id}","status":"{status}""#).into_bytes();

@@ -1,4 +1,4 @@
-//! The HTTP API, for whoever wants to talk with a bot without a socket.
+//! The HTTP API: talking with bots without a WebSocket.
 //!
 //! | request | answer |
 //! | --- | --- |
@@ -9,269 +9,107 @@
 //! | `GET /v1/openapi.json` | 200, all of this for programs |
 //!
 //! Order of the checks: `Host` (421), `Origin` (403), path (404), method (405), query and
-//! `Idempotency-Key` (400), credential (401), then the body and what the route asks for. Every refusal is a row of the error table as `application/problem+json`;
-//! nothing of the request is echoed. Who may do what is decided by the same session and tenant that
-//! sockets have. HEAD is GET without its body. A connection is kept only for those who joined a tenant, and counts as one of its sockets.
+//! `Idempotency-Key` (400), credential (401), then the body and the rules of the route. Every refusal is a row of the error table as
+//! `application/problem+json` and echoes nothing of the request. Sessions and tenants decide about permissions, as they do for sockets. HEAD is GET
+//! without its body. A connection is kept alive only after a request that joined a tenant, and counts as one of the tenant's sockets.
+//!
+//! To add a route, write a file with its handler, its `#[utoipa::path]` and its `routes()`, and merge that in [`routes`]. Path, method,
+//! `Allow`, the OpenAPI document and the label of its metrics come from the attribute.
 
-pub(super) mod bots;
-pub(super) mod messages;
+mod bots;
+mod handler;
+mod messages;
+mod methods;
 pub(crate) mod openapi;
-pub(super) mod tokens;
+mod tokens;
 
-use std::borrow::Cow;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, X_CONTENT_TYPE_OPTIONS};
-use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Collected, Full};
-use hyper::body::Incoming;
-use percent_encoding::percent_decode_str;
-use protocol::{ErrorCode, Refusal};
-use router_core::auth::Source;
-use serde::Serialize;
+use axum::Router;
+use axum::extract::MatchedPath;
+use axum::middleware::{from_fn, from_fn_with_state};
+use http::header::{CACHE_CONTROL, VARY, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderValue, Method};
+use protocol::ErrorCode;
+use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa_axum::router::OpenApiRouter;
 
-use super::context::Door;
-use super::extract::{Exchange, JoinedTenant};
-use super::layers::pages::Page;
-use super::{as_get, problem};
-use crate::gate::Open;
-use crate::progress::Turns;
-use crate::ws::budget::Charge;
-use crate::ws::handshake::{host_is_ours, host_of};
+use self::handler::ApiRoutes;
+use self::methods::AllowedMethods;
+use super::context::PublicContext;
+use super::layers::account::account;
+use super::layers::charge::charge_answer;
+use super::layers::host::api_host;
+use super::layers::pages::api_pages;
+use super::problem::ProblemResponse;
 
-/// Bytes of an answer in the kernel that are part of what every socket costs.
-const KERNEL_BYTES_FREE: u64 = 4096;
-
-type Answer = Result<Response<Full<Bytes>>, Refusal>;
-
-/// A path of the API.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Route<'a> {
-    Bots,
-    Bot(Cow<'a, str>),
-    Messages,
-    Tokens,
-    OpenApi,
+/// Every route of the API.
+fn routes() -> ApiRoutes {
+    OpenApiRouter::new()
+        .merge(bots::routes())
+        .merge(messages::routes())
+        .merge(openapi::routes())
+        .merge(tokens::routes())
 }
 
-impl<'a> Route<'a> {
-    fn of(path: &'a str) -> Option<Self> {
-        match path.strip_prefix("/v1/")? {
-            "bots" => Some(Route::Bots),
-            "messages" => Some(Route::Messages),
-            "tokens" => Some(Route::Tokens),
-            "openapi.json" => Some(Route::OpenApi),
-            other => {
-                let id = other.strip_prefix("bots/")?;
-                let is_one = !id.is_empty() && !id.contains('/');
-                is_one.then(|| Route::Bot(percent_decode_str(id).decode_utf8_lossy()))
-            }
-        }
-    }
-
-    /// Its row of [`ROUTES`](crate::metrics::ROUTES).
-    fn name(&self) -> &'static str {
-        match self {
-            Route::Bots => "/v1/bots",
-            Route::Bot(_) => "/v1/bots/{id}",
-            Route::Messages => "/v1/messages",
-            Route::Tokens => "/v1/tokens",
-            Route::OpenApi => "/v1/openapi.json",
-        }
-    }
-
-    fn method(&self) -> Method {
-        match self {
-            Route::Bots | Route::Bot(_) | Route::OpenApi => Method::GET,
-            Route::Messages | Route::Tokens => Method::POST,
-        }
-    }
-
-    fn allow(&self) -> HeaderValue {
-        HeaderValue::from_static(match self {
-            Route::Bots | Route::Bot(_) | Route::OpenApi => "GET, HEAD, OPTIONS",
-            Route::Messages | Route::Tokens => "POST, OPTIONS",
+/// The router of all requests of which [`has`] is true.
+pub(super) fn router(context: Arc<PublicContext>) -> Router {
+    let (router, document) = routes().split_for_parts();
+    let methods = AllowedMethods::of(&document);
+    let nosniff = HeaderValue::from_static("nosniff");
+    let no_store = HeaderValue::from_static("no-store");
+    router
+        .fallback(|| async { ProblemResponse::from(ErrorCode::NotFound) })
+        .method_not_allowed_fallback(move |method: Method, path: MatchedPath| {
+            methods.answer(&method, &path)
         })
-    }
+        .layer((
+            // Outermost first.
+            from_fn_with_state(Arc::clone(&context), account),
+            SetResponseHeaderLayer::overriding(X_CONTENT_TYPE_OPTIONS, nosniff),
+            SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, no_store),
+            SetResponseHeaderLayer::overriding(VARY, HeaderValue::from_static("Origin")),
+            from_fn_with_state(Arc::clone(&context), api_host),
+            from_fn_with_state(Arc::clone(&context), api_pages),
+            from_fn(charge_answer),
+        ))
+        .with_state(context)
 }
 
 /// Whether the API answers for a path.
-pub(super) fn is_ours(path: &str) -> bool {
+pub(super) fn has(path: &str) -> bool {
     path.starts_with("/v1/")
 }
 
-/// A path as logs and metrics may name it: no id, nothing that a client made up.
-pub(super) fn route_name(path: &str) -> &'static str {
-    Route::of(path).map_or("other", |route| route.name())
+/// The path of each route as the metrics name it.
+pub(crate) fn paths() -> Vec<String> {
+    let document = routes().into_openapi();
+    document.paths.paths.into_keys().collect()
 }
 
-/// Answers one request.
-pub(super) async fn serve(
-    door: &Door,
-    request: Request<Incoming>,
-    peer: (Source, Open),
-) -> Response<Full<Bytes>> {
-    let answering = Arc::new(door.node.answering());
-    let joined = OnceLock::new();
-    let (source, open) = peer.clone();
-    // From now on the connection counts as its request.
-    open.keep(None);
-    let (head, body) = request.into_parts();
-    let path = door.paths.within(head.uri.path());
-    let route = path.and_then(Route::of);
-    let name = route.as_ref().map_or("other", Route::name);
-    let page = match is_for_us(door, &head) {
-        Ok(()) => Page::of(&head, &door.allowed_origins),
-        Err(refused) => Err(refused),
-    };
-    let is_foreign = page.is_err();
-    let (answer, page) = match page {
-        Err(refused) => (Err(refused), Page::None),
-        Ok(page) => {
-            let exchange = Exchange::new(&door.node, &head, body, peer, &joined);
-            let answer = answer(exchange, &head.method, route.as_ref(), &door.openapi);
-            (answer.await, page)
-        }
-    };
-    let answer = match (answer, joined.get()) {
-        (Ok(response), Some(joined)) => charged(response, joined, turns_of(&head)).await,
-        (answer, _) => answer,
-    };
-    let mut response = answer.unwrap_or_else(problem::response);
-    let status = response.status();
-    let is_misrouted = status == StatusCode::METHOD_NOT_ALLOWED || route.is_none();
-    if is_foreign || is_misrouted {
-        let log = &door.node.access_log;
-        log.refused("public", source, status.as_str());
-    }
-    let headers = response.headers_mut();
-    if let Some(route) = &route {
-        if head.method == Method::OPTIONS && status.is_success() {
-            page.allow(headers, route.allow());
-            headers.insert(ALLOW, route.allow());
-        } else if status == StatusCode::METHOD_NOT_ALLOWED {
-            headers.insert(ALLOW, route.allow());
-        }
-    }
-    page.tell(headers);
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let no_store = HeaderValue::from_static("no-store");
-    headers.entry(CACHE_CONTROL).or_insert(no_store);
-    // Who belongs to no tenant is counted by none: it may not hold a connection of the node. Nor may
-    // one whose tenant has as many sockets as it may.
-    let place = joined.get().and_then(|it| door.node.keep_for(&it.tenant));
-    if door.node.is_draining() || place.is_none() {
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    open.keep(place);
-    door.node.metrics.http_request(name, status.as_u16());
-    // Dropped when the head is written.
-    response.extensions_mut().insert(answering);
-    response
-}
-
-/// What the connection of a request shares with it; the listener put it there.
-pub(super) fn turns_of(head: &Parts) -> Option<&Turns> {
-    head.extensions.get::<Arc<Turns>>().map(Arc::as_ref)
-}
-
-/// Charges the tenant with an answer until it is written, with a large one until the peer has taken it
-/// from the kernel. Errors: it has no room for it.
-async fn charged(
-    response: Response<Full<Bytes>>,
-    joined: &JoinedTenant,
-    turns: Option<&Turns>,
-) -> Answer {
-    let (head, body) = response.into_parts();
-    let whole = body.collect().await;
-    let body = whole.map_or_else(|never| match never {}, Collected::to_bytes);
-    let mut charge = Charge::new(joined.outbound.clone());
-    if !charge.set(body.len() as u64) {
-        return Err(ErrorCode::QuotaExceeded.into());
-    }
-    if let Some(turns) = turns
-        && charge.bytes() >= KERNEL_BYTES_FREE
-    {
-        turns.charge_until_taken(charge);
-        return Ok(Response::from_parts(head, Full::new(body)));
-    }
-    let body = Bytes::from_owner(ChargedBody {
-        body,
-        _charge: charge,
-    });
-    Ok(Response::from_parts(head, Full::new(body)))
-}
-
-/// An answer, and who is charged with it.
-struct ChargedBody {
-    body: Bytes,
-    _charge: Charge,
-}
-
-impl AsRef<[u8]> for ChargedBody {
-    fn as_ref(&self) -> &[u8] {
-        &self.body
-    }
-}
-
-/// Errors: no `Host`, or one that is not ours.
-fn is_for_us(door: &Door, head: &Parts) -> Result<(), Refusal> {
-    let host = host_of(head).ok_or(ErrorCode::BadRequest)?;
-    if host_is_ours(&host, door.hosts.as_deref()) {
-        Ok(())
-    } else {
-        Err(ErrorCode::Misdirected.into())
-    }
-}
-
-async fn answer(
-    exchange: Exchange<'_>,
-    method: &Method,
-    route: Option<&Route<'_>>,
-    document: &Bytes,
-) -> Answer {
-    let route = route.ok_or(ErrorCode::NotFound)?;
-    if *method == Method::OPTIONS {
-        return Ok(empty(StatusCode::NO_CONTENT));
-    }
-    if as_get(method) != route.method() {
-        return Err(ErrorCode::MethodNotAllowed.into());
-    }
-    match route {
-        Route::Bots => bots::list(exchange).await,
-        Route::Bot(id) => bots::find(exchange, id).await,
-        Route::Messages => messages::send(exchange).await,
-        Route::Tokens => tokens::issue(exchange).await,
-        Route::OpenApi => Ok(json(StatusCode::OK, document.clone())),
-    }
-}
-
-fn empty(status: StatusCode) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = status;
-    response
-}
-
-fn json(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    super::body(status, "application/json", text)
-}
-
-fn json_of(status: StatusCode, value: &impl Serialize) -> Answer {
-    let mut text = serde_json::to_vec(value).map_err(|_| ErrorCode::Internal)?;
-    // Its length is charged: what it grew by beyond that is up to as much again.
-    text.shrink_to_fit();
-    Ok(json(status, text))
+/// The routes as OpenAPI describes them.
+#[cfg(feature = "generate")]
+pub(super) fn document() -> utoipa::openapi::OpenApi {
+    routes().into_openapi()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::metrics::ROUTES;
+    use axum::body::{Body, to_bytes};
+    use axum::routing::get;
+    use http::Request;
+    use serde_json::Value;
+    use tower_service::Service;
 
-    #[test]
-    fn paths_are_routes_or_nothing() {
+    use super::*;
+
+    #[tokio::test]
+    async fn paths_are_routes_or_nothing() {
+        let label = async |path: MatchedPath| path.as_str().to_owned();
+        let mut router = Router::<()>::new().fallback(async || "other");
+        for path in paths() {
+            router = router.route(&path, get(label));
+        }
         for (path, name) in [
             ("/v1/bots", "/v1/bots"),
             ("/v1/bots/bot_a", "/v1/bots/{id}"),
@@ -284,9 +122,38 @@ mod tests {
             ("/v1/bots/a/b", "other"),
             ("/v2/bots", "other"),
         ] {
-            assert_eq!(route_name(path), name, "{path}");
-            assert!(ROUTES.contains(&name));
+            let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+            let response = router.call(request).await.unwrap();
+            let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+            assert_eq!(body, name, "{path}");
         }
-        assert_eq!(Route::of("/v1/bots/a%3Ab"), Some(Route::Bot("a:b".into())));
+    }
+
+    #[test]
+    fn every_route_is_described_and_every_schema_is_there() {
+        let document: Value = serde_json::from_str(&openapi::document("")).unwrap();
+        assert_eq!(document["openapi"], "3.1.0");
+        let paths = document["paths"].as_object().unwrap();
+        let mut routes = routes().into_openapi().paths.paths;
+        for (path, operations) in paths {
+            let route = routes.remove(path);
+            let route = route.unwrap_or_else(|| panic!("{path} is no route"));
+            let methods: Vec<&String> = operations.as_object().unwrap().keys().collect();
+            assert_eq!(methods.len(), 1, "{path}");
+            let method = methods[0].as_str();
+            assert_eq!(route.get.is_some(), method == "get", "{path}");
+            assert_eq!(route.post.is_some(), method == "post", "{path}");
+            let operation = &operations[method];
+            let has_body = operation["requestBody"]["required"] == true;
+            assert_eq!(has_body, method == "post", "{path}");
+        }
+        let undescribed: Vec<String> = routes.into_keys().collect();
+        assert_eq!(undescribed, ["/v1/openapi.json"]);
+        let text = document.to_string();
+        let schemas = document["components"]["schemas"].as_object().unwrap();
+        for named in text.split("#/components/schemas/").skip(1) {
+            let name = named.split('"').next().unwrap();
+            assert!(schemas.contains_key(name), "{name}");
+        }
     }
 }

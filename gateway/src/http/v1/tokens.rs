@@ -3,12 +3,18 @@
 use http::StatusCode;
 use protocol::http::decode_token_request;
 use router_core::Capabilities;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::{Answer, json_of};
+use super::handler::{ApiRoutes, CallAnswer, json_of};
 use crate::http::extract::Exchange;
 
+pub(super) fn routes() -> ApiRoutes {
+    OpenApiRouter::new().routes(routes!(issue))
+}
+
 /// Makes a client token. Only an API key may; a revoke of the key voids its tokens too.
-#[cfg_attr(feature = "generate", utoipa::path(
+#[utoipa::path(
     post,
     path = "/v1/tokens",
     operation_id = "issueToken",
@@ -18,10 +24,10 @@ use crate::http::extract::Exchange;
         (status = 201, description = "The token.", content_type = "application/json", body = ref("#/components/schemas/TokenIssued")),
     ),
     security(("bearer" = [])),
-))]
-pub(in crate::http) async fn issue(exchange: Exchange<'_>) -> Answer {
-    let caller = exchange.join(Capabilities::call(), None).await?;
-    let body = exchange.json_body(&caller.limits).await?;
+)]
+async fn issue(exchange: Exchange) -> CallAnswer {
+    let (caller, body) = exchange.join(Capabilities::call(), None).await?;
+    let body = body.json(&caller.limits).await?;
     let asked = decode_token_request(&body)?;
     json_of(StatusCode::CREATED, &caller.issue(asked)?)
 }

@@ -1,0 +1,106 @@
+//! Orders about a tenant: `POST /admin/v1/tenants/{id}/revoke`, `…/suspend`, `…/resume`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, any};
+use axum::{Extension, Router};
+use http::StatusCode;
+use protocol::TenantId;
+use router_core::store::{
+    Policy, PolicyQuery, PolicyReply, StoreFailure, StoreReply, StoreRequest,
+};
+use serde_json::json;
+
+use super::context::AdminContext;
+use crate::http::answer::{json, not_found};
+use crate::http::peer::PeerSocket;
+
+pub(super) fn routes() -> Router<Arc<AdminContext>> {
+    Router::new()
+        .route(
+            "/admin/v1/tenants/{id}/revoke",
+            order("revoke", PolicyQuery::Revoke),
+        )
+        .route(
+            "/admin/v1/tenants/{id}/suspend",
+            order("suspend", PolicyQuery::Suspend(true)),
+        )
+        .route(
+            "/admin/v1/tenants/{id}/resume",
+            order("resume", PolicyQuery::Suspend(false)),
+        )
+}
+
+/// The handler of one order, which asks the store for `query`.
+fn order(name: &'static str, query: PolicyQuery) -> MethodRouter<Arc<AdminContext>> {
+    any(not_found).post(
+        async move |State(admin): State<Arc<AdminContext>>,
+                    Path(tenant): Path<String>,
+                    Extension(peer): Extension<PeerSocket>| {
+            apply(&admin, &tenant, (name, query), peer.address).await
+        },
+    )
+}
+
+/// Changes the policy of a tenant in the store, then for its open connections: in that order no client reconnects under the
+/// old policy.
+async fn apply(
+    admin: &AdminContext,
+    tenant: &str,
+    (order, query): (&'static str, PolicyQuery),
+    peer: SocketAddr,
+) -> Response {
+    let Ok(tenant) = TenantId::parse(tenant) else {
+        return (StatusCode::BAD_REQUEST, "not a valid tenant id\n").into_response();
+    };
+    let request = StoreRequest {
+        tenant: tenant.clone(),
+        now_ms: admin.node.unix_ms(),
+        query: query.into(),
+    };
+    let _turn = admin.orders.lock().await;
+    let reply = admin.node.backplane.execute(request).await;
+    let policy = match reply.and_then(StoreReply::into_policy) {
+        Ok(PolicyReply::Changed(policy)) => policy,
+        Err(failure) => {
+            let text = match failure {
+                StoreFailure::Lost => "the store did not answer: it may have taken it\n",
+                StoreFailure::Refused(_) => "the store did not take it\n",
+            };
+            return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+        }
+    };
+    admin.node.set_policy(&tenant, policy);
+    let unsaved = admin.node.backplane.unsaved_policies();
+    log(&tenant, policy, (order, peer), unsaved.as_deref());
+    let (file_generation, file_suspended) = admin.node.settings.policy_of(&tenant);
+    let answer = json!({
+        "tenant": tenant,
+        "generation": policy.generation.max(file_generation),
+        "suspended": policy.suspended || file_suspended,
+        "persisted": unsaved.is_none(),
+    });
+    json(StatusCode::OK, answer.to_string())
+}
+
+/// `unsaved`: why the policy is in memory only.
+fn log(
+    tenant: &TenantId,
+    policy: Policy,
+    (order, peer): (&str, SocketAddr),
+    unsaved: Option<&str>,
+) {
+    let by = "admin_token";
+    let (generation, suspended) = (policy.generation, policy.suspended);
+    match unsaved {
+        None => {
+            tracing::info!(%peer, by, order, %tenant, generation, suspended, "policy changed");
+        }
+        Some(error) => {
+            tracing::warn!(%peer, by, order, %tenant, generation, suspended, error, "policy changed in memory only");
+        }
+    }
+}
