@@ -1,6 +1,6 @@
 //! The one table of metrics, and the handles that count.
 //!
-//! Nothing is counted anywhere else: perform and the doors hold a [`Metrics`]. Every series exists
+//! Nothing is counted anywhere else: `perform`, `ws` and `http` hold a [`Metrics`]. Every series exists
 //! from the start, with zero. A node has a recorder of its own, so that two nodes in one process
 //! (a test, the demo) do not share theirs.
 

@@ -1,4 +1,4 @@
-//! The admin door: who may ask, and what an order does.
+//! The admin API: which requests it takes, and what its orders do.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -188,7 +188,7 @@ async fn wrong_tokens_are_throttled_and_the_right_one_passes() {
 }
 
 #[tokio::test]
-async fn silent_connections_do_not_fill_the_admin_door() {
+async fn silent_connections_do_not_fill_the_admin_listener() {
     let server = Server::start().await;
     let mut held = Vec::new();
     for i in 0..200u8 {
@@ -210,7 +210,7 @@ async fn silent_connections_do_not_fill_the_admin_door() {
 }
 
 #[tokio::test]
-async fn one_address_has_half_of_the_admin_door() {
+async fn one_address_has_half_of_the_admin_listener() {
     let server = Server::start().await;
     let mut held = Vec::new();
     for _ in 0..32 {

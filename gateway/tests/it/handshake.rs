@@ -96,7 +96,7 @@ async fn a_full_node_says_503_until_a_socket_is_gone() {
     assert_eq!(
         server.admin("GET", "/healthz", "").await.status,
         200,
-        "the admin door has room of its own"
+        "the admin listener has room of its own"
     );
     drop(tablet);
     eventually("the tablet is gone", || async {
@@ -107,7 +107,7 @@ async fn a_full_node_says_503_until_a_socket_is_gone() {
 }
 
 #[tokio::test]
-async fn one_source_may_not_fill_the_door() {
+async fn one_source_may_not_fill_the_listener() {
     let server = Server::start().await;
     let mut held = Vec::new();
     for _ in 0..256 {
@@ -220,7 +220,7 @@ async fn a_draining_node_takes_nobody() {
     assert!(answer.head.contains("retry-after: "), "{answer:?}");
     assert!(
         TcpStream::connect(server.addresses.public).await.is_err(),
-        "the door is shut"
+        "the listener is full"
     );
     stalled.closed().await;
 }

@@ -1,4 +1,4 @@
-//! Plain HTTP as a person would type it, and what the admin door says of the gateway.
+//! Requests in plain HTTP to either listener, and their answers.
 
 use std::net::SocketAddr;
 
@@ -57,7 +57,7 @@ impl Answer {
 }
 
 impl Server {
-    /// A request to the admin door; `headers` are lines with their ends.
+    /// A request to the admin listener; `headers` are lines with their ends.
     pub async fn admin(&self, method: &str, path: &str, headers: &str) -> Answer {
         let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n");
         exchange(self.addresses.admin, head.as_bytes()).await

@@ -163,7 +163,7 @@ async fn called(server: &Server, keys: &[String]) -> String {
     told
 }
 
-/// What the admin door answers, an order among it.
+/// The answers of the admin API, one of them to an order.
 async fn asked(server: &Server) -> String {
     let bearer = server.admin_bearer();
     let metrics = server.admin("GET", "/metrics", &bearer).await.body;

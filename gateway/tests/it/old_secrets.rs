@@ -1,4 +1,4 @@
-//! Who still uses an old secret: the gauge, and the pages of the admin door.
+//! Who still uses an old secret: the gauge, and the pages of the admin API.
 
 use std::collections::BTreeMap;
 

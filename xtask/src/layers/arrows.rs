@@ -135,7 +135,13 @@ const UNWANTED: &[(&str, &str)] = &[
 ];
 
 /// Libraries that only one crate may name, so that what they do is done in one place.
-const KEPT_IN: &[(&str, &str)] = &[("redis", "backplane"), ("deadpool-redis", "backplane")];
+const KEPT_IN: &[(&str, &str)] = &[
+    ("redis", "backplane"),
+    ("deadpool-redis", "backplane"),
+    ("axum", "gateway"),
+    ("tower-http", "gateway"),
+    ("utoipa-axum", "gateway"),
+];
 
 /// Every dependency that the rule forbids, one sentence each.
 pub(super) fn breaches(members: &[Member]) -> Vec<String> {

@@ -129,7 +129,7 @@ async fn a_wait_outlives_the_time_of_a_handshake() {
 }
 
 #[tokio::test]
-async fn waits_do_not_fill_the_door() {
+async fn waits_do_not_fill_the_listener() {
     let server = Server::start().await;
     let _bot = server.bot("alice", "bot_a").await;
     let mut wires = Vec::new();

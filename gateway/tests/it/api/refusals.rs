@@ -217,7 +217,11 @@ async fn failed_credentials_are_counted_as_on_sockets() {
     let throttled = server.call(wrong, "GET /v1/bots", "").await;
     throttled.problem("rate_limited");
     let mut socket = server.open("/ws", Some(wrong)).await;
-    assert_eq!(socket.closed().await, 4429, "one count for both doors");
+    assert_eq!(
+        socket.closed().await,
+        4429,
+        "one count for HTTP and WebSockets"
+    );
     for user in ["alice", "bob"] {
         let good = server.call(&server.key(user), "GET /v1/bots", "").await;
         assert_eq!(good.status, 200, "{user}");
