@@ -33,7 +33,12 @@ impl Directory {
         self.wake_healing(ctx, fx);
         if self.dead.take_due(now_ms) {
             let dead = ctx.env.nodes.dead.clone();
-            self.ask(ctx, DirectoryQuery::Reap { dead }, PendingQuery::ReleaseEvicted, fx);
+            self.ask(
+                ctx,
+                DirectoryQuery::Reap { dead },
+                PendingQuery::ReleaseEvicted,
+                fx,
+            );
         }
     }
 
@@ -113,7 +118,11 @@ impl Directory {
 
     /// Asks the store again if it did not release what dead nodes held: nothing else repeats that
     /// request.
-    pub fn evicted_released(&mut self, ctx: &TenantContext<'_>, reply: &StoreResult<DirectoryReply>) {
+    pub fn evicted_released(
+        &mut self,
+        ctx: &TenantContext<'_>,
+        reply: &StoreResult<DirectoryReply>,
+    ) {
         if *reply != Ok(DirectoryReply::Done) {
             self.release_evicted_soon(ctx);
         }
