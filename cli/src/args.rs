@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use protocol::units::{parse_duration, parse_size};
 use protocol::{BotId, ClientId, TenantId};
 
 use crate::config_args::{AllKeys, Hidden};
@@ -197,11 +198,11 @@ pub struct Chat {
     #[arg(long)]
     pub text: Option<String>,
     /// How long to wait for the answer
-    #[arg(long, default_value = "120s", value_parser = gateway::config::parse_duration)]
+    #[arg(long, default_value = "120s", value_parser = parse_duration)]
     pub timeout: Duration,
     /// How long to wait for the bot to come online, even if the gateway does not know it
     /// [default: 30s for a known bot, none for an unknown one]
-    #[arg(long, value_parser = gateway::config::parse_duration)]
+    #[arg(long, value_parser = parse_duration)]
     pub wait: Option<Duration>,
     /// Prints each frame as one line of JSON
     #[arg(long)]
@@ -234,10 +235,10 @@ pub struct Exec {
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: u16,
     /// How long a program may run
-    #[arg(long, default_value = "120s", value_parser = gateway::config::parse_duration)]
+    #[arg(long, default_value = "120s", value_parser = parse_duration)]
     pub timeout: Duration,
     /// Most that a program may write
-    #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = gateway::config::parse_size)]
+    #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = parse_size)]
     pub output: u64,
     #[command(flatten)]
     pub target: Target,

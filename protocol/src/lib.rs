@@ -16,6 +16,7 @@
 //! | `t2b/` | the T2B dialect: everything that knows its JSON |
 //! | `http/` | the bodies of the HTTP API |
 //! | `json/`, `integer.rs` | the grammar of JSON, for dialects and bodies |
+//! | `units.rs` | times and sizes in flags and files |
 //! | `generate/` | the same words as JSON Schema, TypeScript and tables of the documents |
 
 pub mod close;
@@ -40,6 +41,7 @@ mod shared;
 pub mod status;
 pub mod t2b;
 pub mod token;
+pub mod units;
 
 pub use close::CloseCode;
 pub use dialect::DialectKind;

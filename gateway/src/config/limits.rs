@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use protocol::units::parse_size;
 use protocol::{Limits, TenantId};
 use router_core::env::TenantSettings;
 use serde_json::Value;
 
 use super::raw::{ConfigError, RawLimits, RawTenant, Setting};
 use super::said::with_value;
-use super::units::parse_size;
 use super::values::{key_generation, switch, whole};
 
 /// `base` with the fields that `raw` names.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 
 use protocol::error::Since;
+use protocol::units::{parse_duration, parse_size, size_text};
 use protocol::{Limits, Secret};
 
 use super::effective::Line;
@@ -13,7 +14,6 @@ use super::log_filter::log_filter;
 use super::raw::{ConfigError, Place, Raw, Setting};
 use super::said::Said;
 use super::sources::Sources;
-use super::units::{parse_duration, parse_size, size_text};
 use super::values::{
     address, base_path, count, fraction, log_format, path, patience, readable, redis_prefix,
     redis_url, switch,

@@ -25,7 +25,6 @@ mod raw;
 mod said;
 mod secrets;
 mod sources;
-mod units;
 mod values;
 
 #[cfg(test)]
@@ -54,7 +53,6 @@ pub use raw::{ConfigError, Place, Raw, Setting};
 pub use router_core::auth::WeakSecret;
 pub use secrets::{ADMIN_TOKEN_FILE, SECRET_FILE, kept_in, random as new_secret};
 pub use sources::{Purpose, Sources};
-pub use units::{parse_duration, parse_size};
 
 /// Open files that are not sockets of clients: listeners, log, state files, probes.
 const FILES_RESERVED: u64 = 256;

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use backplane::Redis;
+use protocol::units::parse_duration;
 
 use super::LogFormat;
-use super::units::parse_duration;
 
 /// Below it, a slow network would count as a silent peer.
 const PATIENCE_MIN: Duration = Duration::from_secs(1);

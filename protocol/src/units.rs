@@ -1,4 +1,4 @@
-//! Times and sizes as a person writes them: a whole number and its unit.
+//! Times and sizes as a person writes them in flags and files: a whole number and its unit.
 
 use std::time::Duration;
 
@@ -32,11 +32,27 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "expected a size with its unit, like 512B, 64KiB or 1MiB".to_owned())
 }
 
-/// Writes bytes in the largest unit that they are a whole number of.
+/// Writes a time in whole milliseconds in the largest unit, up to an hour, that divides it; 0 without a
+/// unit.
+pub fn duration_text(time: Duration) -> String {
+    let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    // People say 48h, not 2d.
+    match ms {
+        0 => "0".to_owned(),
+        _ => text_in(ms, &TIMES[1..]),
+    }
+}
+
+/// Writes bytes in the largest unit that divides them.
 pub fn size_text(bytes: u64) -> String {
-    let whole = |(_, factor): &&(&str, u64)| bytes.is_multiple_of(*factor);
-    let (unit, factor) = SIZES.iter().find(whole).unwrap_or(&("B", 1));
-    format!("{}{unit}", bytes / factor)
+    text_in(bytes, SIZES)
+}
+
+fn text_in(number: u64, units: &[(&str, u64)]) -> String {
+    let divides = |(_, factor): &&(&str, u64)| number.is_multiple_of(*factor);
+    let found = units.iter().find(divides);
+    let (unit, factor) = found.expect("the last unit divides every number");
+    format!("{}{unit}", number / factor)
 }
 
 fn parse(text: &str, units: &[(&str, u64)]) -> Option<u64> {
@@ -59,6 +75,10 @@ mod tests {
         for (text, expected) in [("500ms", 500), ("30s", 30_000), ("5 m", 300_000), ("0", 0)] {
             assert_eq!(ms(text), Ok(expected), "{text}");
         }
+        for text in ["0", "500ms", "1500ms", "30s", "5m", "48h"] {
+            assert_eq!(duration_text(parse_duration(text).unwrap()), text);
+        }
+        assert_eq!(duration_text(Duration::from_secs(60)), "1m");
         for bad in [
             "",
             "30",
