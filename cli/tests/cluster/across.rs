@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use fixtures::MeasuredTimes;
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, Setup};
 use crate::socket::{Socket, outcome_of, text_of};
-use crate::wait::Times;
 
 /// Partials that are sent without waiting.
 const BURST: u64 = 50;
@@ -146,11 +146,11 @@ async fn a_post_gets_the_reply(cluster: &Cluster) {
 }
 
 /// How long a message takes over and its answer back.
-async fn there_and_back(cluster: &Cluster) -> Times {
+async fn there_and_back(cluster: &Cluster) -> MeasuredTimes {
     let mut bot = cluster.bot(1, "erin", "bot_main").await;
     let mut phone = cluster.socket(0, "erin", "phone").await;
     cluster.bots_online("erin", &["bot_main"]).await;
-    let mut times = Times::default();
+    let mut times = MeasuredTimes::default();
     for _ in 0..ROUNDS {
         let began = Instant::now();
         let message = json!({"type": "message", "data": {"to": "bot_main", "text": "ping"}});
@@ -165,7 +165,7 @@ async fn there_and_back(cluster: &Cluster) -> Times {
     times
 }
 
-async fn a_revoked_key_closes_everywhere(cluster: &Cluster) -> Times {
+async fn a_revoked_key_closes_everywhere(cluster: &Cluster) -> MeasuredTimes {
     let mut sockets = vec![
         cluster.socket(0, "mallory", "phone").await,
         cluster.socket(1, "mallory", "phone").await,
@@ -176,7 +176,7 @@ async fn a_revoked_key_closes_everywhere(cluster: &Cluster) -> Times {
     cluster.nodes[0]
         .order("/admin/v1/tenants/mallory/revoke")
         .await;
-    let mut times = Times::default();
+    let mut times = MeasuredTimes::default();
     for socket in &mut sockets {
         assert_eq!(socket.closed().await, 4401);
         times.push(began.elapsed());

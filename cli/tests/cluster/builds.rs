@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use fixtures::{MeasuredTimes, until};
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, Setup};
-use crate::wait::{Times, until};
 
 /// Messages in each direction.
 const MESSAGES: usize = 500;
@@ -66,14 +66,14 @@ pub async fn two_builds_are_one_cluster() -> String {
 }
 
 /// Messages from a client on one node to a bot on the other; how long each took.
-async fn cross(cluster: &Cluster, at: usize, from: usize) -> Times {
+async fn cross(cluster: &Cluster, at: usize, from: usize) -> MeasuredTimes {
     let mut bot = cluster.bot(at, "alice", "bot").await;
     let mut phone = cluster.socket(from, "alice", "phone").await;
     until("the other node knows the bot", async || {
         (phone.bots_online().await == ["bot"]).then_some(())
     })
     .await;
-    let mut times = Times::default();
+    let mut times = MeasuredTimes::default();
     for number in 0..MESSAGES {
         let began = Instant::now();
         assert_eq!(phone.say("bot", &format!("{number}")).await, "delivered");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use fixtures::{Options, Proxy, Redis};
+use fixtures::{Options, Proxy, Redis, t2b, until};
 use gateway::config::{Config, Sources, new_secret};
 use protocol::TenantId;
 use tempfile::TempDir;
@@ -11,7 +11,6 @@ use tokio::process::Command;
 
 use crate::gateway::{Environment, Gateway};
 use crate::socket::Socket;
-use crate::wait::until;
 
 /// Limits out of the way, as the cases are about other things. No takeover counts.
 const LIMITS: &str = "
@@ -163,14 +162,14 @@ impl Cluster {
 
     /// What `t2b keys` with these arguments prints, as an operator of the cluster runs it.
     pub async fn keys(&self, args: &[&str]) -> Result<String, String> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_t2b"));
-        command.env_clear().arg("keys").args(args);
-        command.env("T2B_STATE_DIR", self.place.path().join("keys"));
-        command.args(["--redis", &self.redis.url()]);
+        let program = env!("CARGO_BIN_EXE_t2b").as_ref();
+        let mut command = t2b(program, &self.place.path().join("keys"), &["keys"]);
         command
+            .args(args)
+            .args(["--redis", &self.redis.url()])
             .arg("--config")
             .arg(self.place.path().join("t2b.toml"));
-        let output = command.output().await.unwrap();
+        let output = Command::from(command).output().await.unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap().trim().to_owned();
         match output.status.success() {
             true => Ok(text(output.stdout)),
@@ -209,7 +208,7 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         if std::thread::panicking() {
             for (number, node) in self.nodes.iter().enumerate() {
-                eprintln!("--- node {number}\n{}", node.tail(TAIL));
+                eprintln!("--- node {number}\n{}", node.last_lines(TAIL));
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use fixtures::{DEADLINE, pass_until};
 use futures_util::StreamExt;
 use futures_util::stream::{self};
 use serde_json::{Value, json};
@@ -12,7 +13,6 @@ use tokio::time::timeout;
 
 use crate::cluster::Cluster;
 use crate::socket::{Closed, Socket};
-use crate::wait::{DEADLINE, let_pass_until};
 
 /// Sockets that are opened at once; a node turns away more than 256 handshakes of one address.
 const AT_ONCE: usize = 64;
@@ -184,7 +184,7 @@ impl Life {
     async fn again(&self, back: ComeBack) -> Socket {
         let client = format!("{}-process", name(self.bot));
         loop {
-            let_pass_until(Instant::now() + COME_BACK.mul_f64(fastrand::f64())).await;
+            pass_until(Instant::now() + COME_BACK.mul_f64(fastrand::f64())).await;
             let node = back.nodes[fastrand::usize(..back.nodes.len())];
             let Ok(mut socket) = Socket::connect(&self.addresses[node], &self.key, &client).await
             else {

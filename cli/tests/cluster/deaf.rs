@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use fixtures::until;
+
 use crate::cluster::{Cluster, Setup};
 use crate::flow::{Flow, Listener};
-use crate::wait::until;
 
 /// In so long it hears again: four seconds until it gives the connection up, and the rest.
 const HEARS: Duration = Duration::from_secs(7);

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use fixtures::MeasuredTimes;
 use serde_json::json;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
@@ -14,7 +15,6 @@ use tokio::time::interval;
 
 use crate::cluster::{Cluster, Setup};
 use crate::socket::Socket;
-use crate::wait::Times;
 
 const TENANTS: usize = 20;
 const BOTS: usize = 5;
@@ -50,7 +50,7 @@ pub async fn every_node_sees_a_change_at_once() -> String {
     let mut idle: Vec<Bot> = bots.collect();
     let mut ticks = interval(EVERY);
     let mut under_way = JoinSet::new();
-    let (mut seen, mut claims) = (Times::default(), Times::default());
+    let (mut seen, mut claims) = (MeasuredTimes::default(), MeasuredTimes::default());
     let mut late = 0;
     let began = Instant::now();
     for _ in 0..CHANGES {
@@ -97,7 +97,7 @@ async fn tenants(cluster: &Cluster) -> Vec<Tenant> {
 /// What a change gives back: the bot, how long the change took, and how long each node.
 type Done = (Bot, Duration, Vec<Duration>);
 
-fn keep((bot, claim, times): Done, seen: &mut Times, claims: &mut Times) -> Bot {
+fn keep((bot, claim, times): Done, seen: &mut MeasuredTimes, claims: &mut MeasuredTimes) -> Bot {
     claims.push(claim);
     times.into_iter().for_each(|time| seen.push(time));
     bot
@@ -157,7 +157,7 @@ async fn look(looker: &Mutex<Socket>, bot: &str, wanted: Option<&str>, from: Ins
             return from.elapsed();
         }
         assert!(
-            from.elapsed() < crate::wait::DEADLINE,
+            from.elapsed() < fixtures::DEADLINE,
             "{bot}: not seen as {wanted:?}"
         );
     }

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use fixtures::{pass_until, until};
+
 use crate::cluster::{Cluster, Setup};
-use crate::wait::{let_pass_until, until};
 
 /// For how long commands are counted.
 const WATCHED: Duration = Duration::from_secs(3);
@@ -20,7 +21,7 @@ pub async fn a_made_up_step_costs_a_few_reads() -> String {
     let reads = async || cluster.nodes[0].metrics().await["t2b_directory_reads_total"];
     let (before, reads_before) = (commands(&cluster), reads().await);
     publish(&cluster, "alice", &format!("1 {}\ns:x\t1", unix_us()));
-    let_pass_until(Instant::now() + WATCHED).await;
+    pass_until(Instant::now() + WATCHED).await;
     let (spent, read) = (commands(&cluster) - before, reads().await - reads_before);
     assert!(spent <= COMMANDS_MAX, "{spent} commands in {WATCHED:?}");
     assert!((1.0..=5.0).contains(&read), "{read} reads");
@@ -32,7 +33,7 @@ pub async fn a_made_up_step_costs_a_few_reads() -> String {
     while Instant::now() < end {
         publish(&cluster, "alice", &format!("1 {}\ns:x\t1", unix_us()));
         published += 1;
-        let_pass_until(Instant::now() + Duration::from_millis(5)).await;
+        pass_until(Instant::now() + Duration::from_millis(5)).await;
     }
     let spent_again = commands(&cluster) - before - published;
     assert!(
@@ -41,7 +42,7 @@ pub async fn a_made_up_step_costs_a_few_reads() -> String {
     );
     let metrics = cluster.nodes[0].metrics().await;
     assert!(metrics["t2b_directory_reads_deferred_total"] >= 1.0);
-    assert!(cluster.nodes[0].log_has("read again and again"));
+    assert!(cluster.nodes[0].printed().contains("read again and again"));
     phone.register("bot_main").await;
     assert_eq!(phone.say("bot_main", "hello").await, "delivered");
     format!("{spent} commands after one made-up step, {spent_again} after {published}")
@@ -83,7 +84,7 @@ pub async fn a_number_from_nowhere_is_repaired() -> String {
         (metrics["t2b_redis_repaired_total"] >= 4.0).then_some(())
     })
     .await;
-    assert!(cluster.nodes[0].log_has("was no time: repaired"));
+    assert!(cluster.nodes[0].printed().contains("was no time: repaired"));
     "4 numbers repaired".to_owned()
 }
 

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use fixtures::MeasuredTimes;
+
 use crate::cluster::{Cluster, Setup};
-use crate::wait::Times;
 
 /// How often a node starts.
 const STARTS: usize = 20;
@@ -17,7 +18,7 @@ pub async fn the_first_message_of_a_new_node_is_fast() -> String {
     })
     .await;
     let _bot = cluster.bot(0, "alice", "bot_main").await;
-    let (mut first, mut second) = (Times::default(), Times::default());
+    let (mut first, mut second) = (MeasuredTimes::default(), MeasuredTimes::default());
     for _ in 0..STARTS {
         cluster.nodes[1].stop().await;
         cluster.nodes[1].restart().await;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use fixtures::{DEADLINE, MeasuredTimes, until};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::interval;
@@ -14,7 +15,6 @@ use tokio::time::interval;
 use crate::cluster::{Cluster, Setup};
 use crate::crowd::{Bot, ComeBack, Crowd, Told, What, name, tenant};
 use crate::socket::Socket;
-use crate::wait::{DEADLINE, Times, until};
 
 pub const TENANTS: usize = 40;
 pub const BOTS: usize = 50;
@@ -41,7 +41,7 @@ pub async fn a_killed_node_leaves_no_ghosts() -> String {
     let phones = Arc::new(Phones::connect(&cluster).await);
 
     let killed = Instant::now();
-    cluster.nodes[0].kill().await;
+    cluster.nodes[0].kill();
     let (mut looked_at, mut first) = (0, JoinSet::new());
     crowd
         .until("all that come back are registered", |story| {
@@ -56,10 +56,10 @@ pub async fn a_killed_node_leaves_no_ghosts() -> String {
         .await;
     let is_back = |what: &What| matches!(what, What::Registered { .. });
     let back = since(killed, crowd.first(killed, is_back));
-    let first: Times = first.join_all().await.into_iter().collect();
+    let first: MeasuredTimes = first.join_all().await.into_iter().collect();
 
     let gone = TENANTS * (BOTS - RETURN);
-    let mut detected = Times::default();
+    let mut detected = MeasuredTimes::default();
     for watcher in [1, 2] {
         let is_gone =
             |what: &What| matches!(what, What::Seen { node, online: false } if *node == watcher);
@@ -103,7 +103,7 @@ pub async fn is_listed(cluster: &Cluster, nodes: &[usize], bots: usize) {
 }
 
 /// How long after `from` each of these was.
-pub fn since(from: Instant, at: BTreeMap<Bot, Instant>) -> Times {
+pub fn since(from: Instant, at: BTreeMap<Bot, Instant>) -> MeasuredTimes {
     at.into_values().map(|at| at - from).collect()
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use fixtures::until;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -11,7 +12,6 @@ use tokio::time::timeout;
 
 use crate::oracle::{Answers, Arrivals};
 use crate::socket::{Socket, outcome_of};
-use crate::wait::until;
 
 /// The recipient of all messages.
 pub const BOT: &str = "bot-main";

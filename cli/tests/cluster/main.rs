@@ -23,7 +23,6 @@
 //! | `socket.rs`, `flow.rs`, `load.rs`, `crowd.rs` | who talks: one, again and again, as fast as it goes, thousands |
 //! | `relogin.rs` | which load sockets reconnect after a close and repeat what was not answered |
 //! | `oracle.rs` | what must have become of each message |
-//! | `wait.rs` | time: deadlines, periods, percentiles |
 //! | the others | the cases |
 
 // `cfg(test)` is always true here; it tells clippy that helpers of tests may unwrap.
@@ -80,8 +79,6 @@ mod strangers;
 mod takeovers;
 #[cfg(test)]
 mod traced;
-#[cfg(test)]
-mod wait;
 
 use std::panic::catch_unwind;
 use std::thread;

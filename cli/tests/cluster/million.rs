@@ -16,13 +16,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use fixtures::Faults;
+use fixtures::{Faults, pass_until, until_within};
 use tokio::task::JoinSet;
 
 use crate::cluster::{Cluster, Setup};
 use crate::load::{Recipient, WINDOW, messages, send_all};
 use crate::oracle::{Answers, Judgement};
-use crate::wait::{let_pass_until, until_within};
 
 /// The node of each sender, and its part of all messages: those of node 0 send all that count, the
 /// one of node 1 a twentieth beside them.
@@ -106,7 +105,7 @@ pub async fn messages_survive_a_bad_network() -> String {
     let answers: Vec<Answers> = answers.into_iter().map(|(_, answers)| answers).collect();
     let resent = cluster.nodes[0].metrics().await["t2b_lane_resends_total"];
 
-    let_pass_until(Instant::now() + LATE).await;
+    pass_until(Instant::now() + LATE).await;
     let mut arrivals = Vec::new();
     for recipient in recipients {
         arrivals.push(recipient.stop().await.0);

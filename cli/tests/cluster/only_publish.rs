@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use fixtures::{pass_until, until};
+
 use crate::cluster::{Cluster, Setup};
 use crate::load::{BOT, Recipient, WINDOW, messages, send_all};
 use crate::oracle::Judgement;
-use crate::wait::{let_pass_until, until};
 
 /// By how much two times of the same length may differ without any messages: beats and
 /// comparisons do not fall on the same instants.
@@ -39,7 +40,7 @@ pub async fn redis_sees_only_publish() -> String {
     let answers = send_all(&mut sender, (0, total), WINDOW, Arc::default()).await;
     let after = counts(&cluster).await;
     let took = began.elapsed();
-    let_pass_until(Instant::now() + took).await;
+    pass_until(Instant::now() + took).await;
     let idle = counts(&cluster).await;
 
     until("all have arrived", async || {

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use fixtures::pass_until;
 use futures_util::future::{join, join_all};
 use serde_json::json;
 use tokio::time::timeout;
 
 use crate::cluster::{Cluster, Setup};
-use crate::wait::let_pass_until;
 
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_secs(60);
@@ -28,9 +28,9 @@ pub async fn after_a_pause_only_the_dead_are_closed() -> String {
     }
     // Nobody reads it: it answers no ping, as one whose peer is gone.
     let mut half_open = cluster.socket(0, "alice", "half-open").await;
-    cluster.nodes[0].pause().await;
-    let_pass_until(Instant::now() + PAUSE).await;
-    cluster.nodes[0].resume().await;
+    cluster.nodes[0].pause();
+    pass_until(Instant::now() + PAUSE).await;
+    cluster.nodes[0].resume();
 
     // Nobody says anything by himself now: who lives answers pings.
     let back = Instant::now();
@@ -43,7 +43,7 @@ pub async fn after_a_pause_only_the_dead_are_closed() -> String {
             if closed().await > 0.0 {
                 return Some(back.elapsed());
             }
-            let_pass_until(Instant::now() + Duration::from_millis(100)).await;
+            pass_until(Instant::now() + Duration::from_millis(100)).await;
         }
         None
     };

@@ -3,12 +3,12 @@
 
 use std::time::{Duration, Instant};
 
+use fixtures::{pass_until, until, until_within};
 use serde_json::json;
 
 use crate::cluster::{Cluster, Setup};
 use crate::flow::{Flow, Listener};
 use crate::socket::outcome_of;
-use crate::wait::{let_pass_until, until, until_within};
 
 const AWAY: Duration = Duration::from_secs(12);
 /// In so long every message has its answer.
@@ -65,7 +65,7 @@ pub async fn nodes_stand_without_redis() -> String {
     assert_eq!(outcome_of(&answer), "store_unavailable");
     let refused = asked.elapsed();
     assert!(refused <= REFUSED, "refused after {refused:?}");
-    let_pass_until(gone + AWAY).await;
+    pass_until(gone + AWAY).await;
 
     cluster.redis.restart();
     let back = Instant::now();

@@ -5,12 +5,11 @@
 
 use std::time::{Duration, Instant};
 
-use fixtures::Client;
+use fixtures::{Client, DEADLINE, pass_until, until, until_within};
 use tokio::task::spawn_blocking;
 
 use crate::cluster::{Cluster, Setup};
 use crate::flow::{Flow, Listener};
-use crate::wait::{DEADLINE, let_pass_until, until, until_within};
 
 const TENANT: &str = "alice";
 /// In so long everything has to be as before.
@@ -41,7 +40,7 @@ pub async fn troubles_heal_unseen() -> String {
     let mut figures = Vec::new();
     let start = Instant::now();
     healed(&flows, start).await;
-    let_pass_until(start + Duration::from_secs(1)).await;
+    pass_until(start + Duration::from_secs(1)).await;
 
     let quiet_from = Instant::now();
     let back = order(&cluster, &["FLUSHALL"]).await;
@@ -61,7 +60,7 @@ pub async fn troubles_heal_unseen() -> String {
     ));
 
     cluster.redis.stop();
-    let_pass_until(Instant::now() + Duration::from_secs(1)).await;
+    pass_until(Instant::now() + Duration::from_secs(1)).await;
     cluster.redis.restart_empty();
     let back = Instant::now();
     figures.push(format!(
@@ -102,7 +101,7 @@ async fn is_well(cluster: &Cluster, flows: &[Flow], back: Instant) -> String {
         stored <= HEALED,
         "the store is whole again after {stored:?}"
     );
-    let_pass_until(back + QUIET).await;
+    pass_until(back + QUIET).await;
     format!("{} ms, {} ms", flowing.as_millis(), stored.as_millis())
 }
 

@@ -5,13 +5,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use fixtures::pass_until;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::socket::{Socket, outcome_of, text_of};
-use crate::wait::let_pass_until;
 
 /// How long a sender rests after an answer that is no delivery, and after a refused connection.
 const REST: Duration = Duration::from_millis(20);
@@ -144,7 +144,7 @@ fn bot(number: usize) -> String {
 }
 
 async fn rest() {
-    let_pass_until(Instant::now() + REST).await;
+    pass_until(Instant::now() + REST).await;
 }
 
 /// Connects to the node with this number, or to the next that takes it.

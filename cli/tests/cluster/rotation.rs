@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use ::gateway::config::new_secret;
 
+use fixtures::until;
+
 use crate::cluster::{Cluster, Setup};
 use crate::relogin::Traffic;
 use crate::socket::Socket;
-use crate::wait::until;
 
 const FILE: &str = "T2B_SECRETS_FILE";
 /// Longest time without a delivery that a rolling restart may cost a sender: what is on its way to a
@@ -163,7 +164,7 @@ pub async fn the_wrong_order_is_harmless() -> String {
         let series = format!(r#"t2b_nodes_secret_gap{{at="{side}"}}"#);
         let gateway = &cluster.nodes[node];
         until(&series, async || {
-            let is_told = gateway.said().contains("wrong order");
+            let is_told = gateway.printed().contains("wrong order");
             (is_told && gateway.metrics().await[&series] == 1.0).then_some(())
         })
         .await;
@@ -221,9 +222,9 @@ pub async fn no_common_secret_is_named() -> String {
         let status = gateway.status().await;
         assert!(status.contains("unreachable: no_common_secret"), "{status}");
         assert!(
-            gateway.said().contains("cannot be reached"),
+            gateway.printed().contains("cannot be reached"),
             "{}",
-            gateway.said()
+            gateway.printed()
         );
         let nodes = gateway.nodes().await.unwrap();
         let mut all = nodes["nodes"].as_array().unwrap().iter();

@@ -3,13 +3,13 @@
 
 use std::time::{Duration, Instant};
 
+use fixtures::{MeasuredTimes, pass_until, until};
 use futures_util::StreamExt;
 use futures_util::stream;
 
 use crate::cluster::{Cluster, Setup};
 use crate::crowd::{Crowd, What, name, tenant};
 use crate::killed::{BOTS, FORGOTTEN, TENANTS, is_listed, since};
-use crate::wait::{Times, let_pass_until, until};
 
 const STOPPED: Duration = Duration::from_secs(20);
 /// The bot of each tenant that is taken meanwhile.
@@ -27,8 +27,8 @@ pub async fn a_stopped_node_comes_back_with_its_sockets() -> String {
     let before = cluster.nodes[0].nodes().await.unwrap()["self"].clone();
 
     let stopped = Instant::now();
-    cluster.nodes[0].pause().await;
-    let mut detected = Times::default();
+    cluster.nodes[0].pause();
+    let mut detected = MeasuredTimes::default();
     for watcher in [1, 2] {
         let is_gone =
             |what: &What| matches!(what, What::Seen { node, online: false } if *node == watcher);
@@ -49,16 +49,16 @@ pub async fn a_stopped_node_comes_back_with_its_sockets() -> String {
                 .await,
         );
     }
-    let_pass_until(stopped + STOPPED).await;
+    pass_until(stopped + STOPPED).await;
 
     let back = Instant::now();
-    cluster.nodes[0].resume().await;
+    cluster.nodes[0].resume();
     let reborn = until("it has a new boot id", async || {
         let seen = cluster.nodes[0].nodes().await?;
         (seen["self"] != before).then(|| back.elapsed())
     })
     .await;
-    let mut online = Times::default();
+    let mut online = MeasuredTimes::default();
     for watcher in [1, 2] {
         let is_back =
             |what: &What| matches!(what, What::Seen { node, online: true } if *node == watcher);

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use fixtures::until;
 use tokio::task::spawn_blocking;
 use tokio::time::interval;
 
 use crate::cluster::{Cluster, Setup};
-use crate::wait::until;
 
 const BOOT: &str = "01ZZZZZZZZZZZZZZZZZZZZZZZZ";
 const NAME: &str = "pod-of-tomorrow";
@@ -88,7 +88,7 @@ pub async fn an_incompatible_node_is_named() -> String {
     let status = gateway.status().await;
     let told = status.contains("unreachable: no_common_wire") && status.contains(NAME);
     assert!(told, "{status}");
-    let said = gateway.said();
+    let said = gateway.printed();
     let line = said.lines().find(|line| line.contains("cannot be reached"));
     assert!(
         line.is_some_and(|line| line.contains(NAME) && line.contains(ADDRESS)),
@@ -117,7 +117,7 @@ pub async fn an_incompatible_node_is_named() -> String {
         (refused == 50.0).then_some(())
     })
     .await;
-    let said = gateway.said();
+    let said = gateway.printed();
     let lines: Vec<_> = said
         .lines()
         .filter(|line| line.contains("is not understood"))

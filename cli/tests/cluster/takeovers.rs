@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use fixtures::{MeasuredTimes, until};
 use futures_util::StreamExt;
 use futures_util::stream;
 use serde_json::{Value, json};
@@ -10,7 +11,6 @@ use tokio::time::timeout;
 
 use crate::cluster::{Cluster, Setup};
 use crate::socket::Socket;
-use crate::wait::{Times, until};
 
 const REGISTRATIONS: usize = 1000;
 const BOTS: usize = 100;
@@ -49,7 +49,7 @@ pub async fn a_bot_has_one_home() -> String {
     });
     let claims: Vec<_> = claims.buffer_unordered(AT_ONCE).collect().await;
     let took = began.elapsed();
-    let times: Times = claims.iter().map(|(time, _)| *time).collect();
+    let times: MeasuredTimes = claims.iter().map(|(time, _)| *time).collect();
     let mut of_bot: BTreeMap<String, Vec<Claim>> = BTreeMap::new();
     for (_, claim) in claims {
         of_bot.entry(claim.bot.clone()).or_default().push(claim);

@@ -90,6 +90,6 @@ async fn send_all(sample: &str, endpoint: String) -> (Duration, String) {
         node.stop().await;
     }
     let ended = began.elapsed();
-    let tails = cluster.nodes.iter().map(|node| node.tail(20));
+    let tails = cluster.nodes.iter().map(|node| node.last_lines(20));
     (ended, tails.collect())
 }

@@ -2,6 +2,8 @@
 
 use std::process::{Command, Stdio};
 
+use fixtures::{skip, tool};
+
 use crate::harness::{Home, Process};
 
 #[test]
@@ -31,9 +33,7 @@ fn the_demo_on_a_terminal_ends_without_a_word() {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     if Command::new("script").arg("--version").output().is_err() {
-        let required = std::env::var("TEST_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
-        assert!(!required, "no program `script`");
-        return;
+        return skip("no program `script`");
     }
     let mut demo = Process::start(command);
     demo.wait_for("Ctrl-C ends it");
@@ -87,13 +87,7 @@ fn three_processes_talk() {
 /// of ours.
 #[test]
 fn a_client_that_somebody_else_wrote_talks_too() {
-    let Some(python) = std::env::var_os("TEST_PYTHON") else {
-        let required = std::env::var("TEST_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
-        assert!(
-            !required,
-            "TEST_PYTHON is unset: it names a Python with `websockets`"
-        );
-        eprintln!("skipped: TEST_PYTHON is unset; it names a Python with `websockets`");
+    let Some(python) = tool("TEST_PYTHON", "a Python with `websockets`") else {
         return;
     };
     let home = Home::new();

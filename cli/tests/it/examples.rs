@@ -1,24 +1,18 @@
 //! The bots in `sdk/examples`: somebody else's WebSocket library and the protocol page, nothing of ours.
 
-use std::ffi::OsString;
 use std::process::{Command, Stdio};
+
+use fixtures::tool;
 
 use crate::harness::{Home, Process};
 
-/// The program that an environment variable names; none: the test is skipped.
-fn program(variable: &str) -> Option<OsString> {
-    let program = std::env::var_os(variable);
-    let required = std::env::var("TEST_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
-    assert!(program.is_some() || !required, "{variable} is unset");
-    if program.is_none() {
-        eprintln!("skipped: {variable} is unset");
-    }
-    program
-}
+/// Variables that name programs, and what the programs are.
+const PYTHON: (&str, &str) = ("TEST_PYTHON", "a Python with `websockets`");
+const NODE: (&str, &str) = ("TEST_NODE", "the program `node` of Node 24");
 
 #[track_caller]
-fn check(variable: &str, file: &str) {
-    let Some(program) = program(variable) else {
+fn check((variable, what): (&str, &str), file: &str) {
+    let Some(program) = tool(variable, what) else {
         return;
     };
     let home = Home::new();
@@ -52,22 +46,18 @@ fn check(variable: &str, file: &str) {
 
 #[test]
 fn a_bot_in_python() {
-    check("TEST_PYTHON", "bot.py");
+    check(PYTHON, "bot.py");
 }
 
 #[test]
 fn a_bot_in_javascript() {
-    check("TEST_NODE", "bot.mjs");
+    check(NODE, "bot.mjs");
 }
 
 #[test]
 fn without_arguments_they_print_their_usage() {
-    for (variable, file) in [
-        ("TEST_PYTHON", "bot.py"),
-        ("TEST_PYTHON", "chat.py"),
-        ("TEST_NODE", "bot.mjs"),
-    ] {
-        let Some(program) = program(variable) else {
+    for ((variable, what), file) in [(PYTHON, "bot.py"), (PYTHON, "chat.py"), (NODE, "bot.mjs")] {
+        let Some(program) = tool(variable, what) else {
             continue;
         };
         let path = format!("{}/../sdk/examples/{file}", env!("CARGO_MANIFEST_DIR"));

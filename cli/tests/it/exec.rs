@@ -1,7 +1,8 @@
 //! `bot exec`: a program as a bot. Its words are its standard output, its silence an error.
 
 use std::fs;
-use std::time::{Duration, Instant};
+
+use fixtures::{DEADLINE, blocking_until};
 
 use crate::harness::{Gateway, Home, Process, http_post};
 
@@ -129,15 +130,10 @@ fn a_program_that_takes_too_long_is_ended_with_its_children() {
 
 /// Waits until a process is no more, or only waits to be reaped.
 fn gone(pid: &str) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    let lives = || {
+    blocking_until(DEADLINE, &format!("{pid} ends"), || {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        !stat.is_empty() && !stat.contains(") Z ")
-    };
-    while lives() {
-        assert!(Instant::now() < deadline, "{pid} lives");
-        std::thread::yield_now();
-    }
+        (stat.is_empty() || stat.contains(") Z ")).then_some(())
+    });
 }
 
 #[test]

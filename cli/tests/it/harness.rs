@@ -5,12 +5,10 @@ use std::net::TcpStream;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use fixtures::{DEADLINE, ListenAddresses, send_signal, t2b};
 use tempfile::TempDir;
-
-/// Nothing here takes so long unless it hangs.
-const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A home without any setting but its own.
 pub struct Home(TempDir);
@@ -39,14 +37,11 @@ impl Home {
 
     /// The program with this home, not started yet.
     pub fn command(&self, args: &[&str], variables: &[(&str, &str)]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_t2b"));
+        let program = env!("CARGO_BIN_EXE_t2b").as_ref();
+        let mut command = t2b(program, &self.0.path().join("state"), args);
         command
-            .env_clear()
             .env("HOME", self.0.path())
-            .env("T2B_STATE_DIR", self.0.path().join("state"))
             .envs(variables.iter().copied())
-            .args(args)
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command
@@ -142,19 +137,11 @@ impl Home {
 impl Gateway {
     /// From the line that says where it listens.
     pub fn of(line: &str, process: Process) -> Self {
-        // As text "listening: ws://A/ws, admin http://B, …", as JSON {"url":"ws://A/ws","admin":"B",…}.
-        let between = |start: &str, ends: &[char]| {
-            let (_, rest) = line.split_once(start).unwrap();
-            rest.split(ends).next().unwrap().to_owned()
-        };
-        let url = format!("ws://{}", between("ws://", &['"', ',', ' ']));
-        let public = between("ws://", &['/']);
-        let admin = match line.starts_with('{') {
-            true => between("\"admin\":\"", &['"']),
-            false => between("http://", &[',', ' ']),
-        };
+        let (_, url) = line.split_once("ws://").unwrap();
+        let url = url.split(['"', ',', ' ']).next().unwrap();
+        let ListenAddresses { public, admin } = ListenAddresses::parse(line).unwrap();
         Self {
-            url,
+            url: format!("ws://{url}"),
             public,
             admin,
             process,
@@ -231,7 +218,7 @@ impl Process {
 
     /// Sends it a signal, like `-HUP`.
     pub fn signal(&self, signal: &str) {
-        send(signal, self.child.id());
+        send_signal(signal, self.child.id());
     }
 
     /// The same to the last of its descendants, each the only child of the one before.
@@ -242,7 +229,7 @@ impl Process {
             children.split_whitespace().next()?.parse().ok()
         };
         let pids = std::iter::successors(Some(self.child.id()), |pid| child_of(*pid));
-        send(signal, pids.last().expect("there is the first"));
+        send_signal(signal, pids.last().expect("there is the first"));
     }
 
     /// Asks it to end, as a supervisor would.
@@ -280,13 +267,6 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn send(signal: &str, pid: u32) {
-    let sent = Command::new("kill")
-        .args([signal, &pid.to_string()])
-        .status();
-    assert!(sent.unwrap().success());
 }
 
 fn collect(from: impl Read + Send + 'static, is_stdout: bool, to: Sender<(bool, String)>) {

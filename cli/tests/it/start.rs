@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use fixtures::Redis;
+use fixtures::{DEADLINE, Redis, blocking_pass, blocking_until, free_port};
 
 use crate::harness::{Home, http, http_try};
 
@@ -101,7 +101,7 @@ fn a_redis_that_comes_later_is_waited_for() {
     };
     redis.stop();
     let home = Home::new();
-    let (public, admin) = (free(), free());
+    let [public, admin] = [free_port(), free_port()].map(|port| format!("127.0.0.1:{port}"));
     let url = redis.url();
     let args = [
         "gateway",
@@ -129,9 +129,7 @@ fn a_redis_that_comes_later_is_waited_for() {
     }
     let away = std::env::var("TEST_REDIS_AWAY_S").map_or(0, |text| text.parse().unwrap());
     let back = begun + Duration::from_secs(away);
-    until_at("it is time", back + Duration::from_secs(30), || {
-        Instant::now() >= back
-    });
+    blocking_pass(back.saturating_duration_since(Instant::now()));
 
     redis.restart();
     let started = Instant::now();
@@ -250,18 +248,6 @@ fn first_process() -> Option<Vec<&'static str>> {
     Some(namespace.to_vec())
 }
 
-fn free() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
-}
-
-fn until(what: &str, is_so: impl FnMut() -> bool) {
-    until_at(what, Instant::now() + Duration::from_secs(20), is_so);
-}
-
-fn until_at(what: &str, deadline: Instant, mut is_so: impl FnMut() -> bool) {
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what}: not in time");
-        std::thread::park_timeout(Duration::from_millis(10));
-    }
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    blocking_until(DEADLINE, what, || is_so().then_some(()));
 }

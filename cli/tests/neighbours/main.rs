@@ -14,7 +14,7 @@
 //! | --- | --- |
 //! | `stage.rs` | the course of a case, its verdict and its row |
 //! | `victim.rs`, `peer.rs`, `sender.rs` | those who talk |
-//! | `node.rs`, `memory.rs`, `wait.rs` | the process, what it uses, time |
+//! | `node.rs`, `memory.rs` | the process, and what it uses |
 //! | `attacks/` | the attacks, a file for each kind of resource |
 
 // `cfg(test)` is always true here; it tells clippy that helpers of tests may unwrap.
@@ -32,8 +32,6 @@ mod sender;
 mod stage;
 #[cfg(test)]
 mod victim;
-#[cfg(test)]
-mod wait;
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::wait::let_pass;
+use fixtures::blocking_pass;
 
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_millis(100);
@@ -49,7 +49,7 @@ impl MemoryWatch {
                 seen.resident.fetch_max(resident, Ordering::Relaxed);
                 seen.kernel.fetch_max(kernel, Ordering::Relaxed);
                 seen.both.fetch_max(resident + kernel, Ordering::Relaxed);
-                let_pass(LOOK);
+                blocking_pass(LOOK);
             }
         });
         Self {

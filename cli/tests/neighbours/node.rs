@@ -1,16 +1,13 @@
 //! One real gateway process, started for one case.
 
-use std::fs::File;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use fixtures::{LoggedProcess, blocking_pass, blocking_until, t2b};
 use loadtest::credentials::Credentials;
 use protocol::Secret;
 use tempfile::TempDir;
-
-use crate::wait::until;
 
 /// Signs every key of the suite.
 const SECRET: &str = "neighbours-secret-0123456789abcdef-only-for-tests";
@@ -21,10 +18,10 @@ pub const MEMORY_MAX: u64 = 512 * 1024 * 1024;
 /// How long a start may take.
 const START: Duration = Duration::from_secs(30);
 
-/// A gateway process and what it needs; both end when this is dropped.
+/// A gateway process and its folder; both go when this is dropped.
 pub struct Node {
-    home: TempDir,
-    process: Child,
+    process: LoggedProcess,
+    _home: TempDir,
     /// Where bots and clients connect.
     pub public: SocketAddr,
     /// Where operators connect.
@@ -53,39 +50,29 @@ impl Node {
              secrets = [\"{SECRET}\"]\nadmin_token = \"{ADMIN_TOKEN}\"\n{memory}{config}"
         );
         std::fs::write(home.path().join("t2b.toml"), text).unwrap();
-        let log = File::create(home.path().join("log")).unwrap();
-        let mut command = Command::new(program);
-        command
-            .env_clear()
-            .env("T2B_STATE_DIR", home.path().join("state"))
-            .env("T2B_CONFIG", home.path().join("t2b.toml"))
-            .args(["gateway", "run"])
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log);
+        let mut command = t2b(&program, &home.path().join("state"), &["gateway", "run"]);
+        command.env("T2B_CONFIG", home.path().join("t2b.toml"));
         if let Some(url) = redis_url {
             command.args(["--redis", url]);
         }
-        let process = command.spawn().unwrap();
-        let (public, admin) = addresses(home.path());
+        let process = LoggedProcess::spawn(command, &home.path().join("log"));
+        let addresses = blocking_until(START, "the gateway listens", || process.listening());
         Self {
-            home,
+            public: addresses.public.parse().unwrap(),
+            admin: addresses.admin.parse().unwrap(),
             process,
-            public,
-            admin,
+            _home: home,
         }
     }
 
     /// The id of the process.
     pub fn pid(&self) -> u32 {
-        self.process.id()
+        self.process.pid()
     }
 
     /// The last lines of its log.
-    pub fn tail(&self, lines: usize) -> String {
-        let text = std::fs::read_to_string(self.home.path().join("log")).unwrap_or_default();
-        let all: Vec<&str> = text.lines().collect();
-        all[all.len().saturating_sub(lines)..].join("\n")
+    pub fn last_lines(&self, lines: usize) -> String {
+        self.process.last_lines(lines)
     }
 
     /// CPU time that the process used so far.
@@ -96,16 +83,8 @@ impl Node {
     /// The part of a core that the process uses over the next `time`.
     pub fn load_over(&self, time: Duration) -> f64 {
         let (cpu, began) = (self.cpu(), Instant::now());
-        crate::wait::let_pass(time);
+        blocking_pass(time);
         (self.cpu() - cpu).as_secs_f64() / began.elapsed().as_secs_f64()
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        // It is gone already if it failed.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
@@ -113,18 +92,4 @@ impl Drop for Node {
 pub fn key(tenant: &str, number: usize) -> String {
     let secret = Credentials::Secret(Secret::new(SECRET.to_owned()));
     secret.key(tenant, number).unwrap().reveal().clone()
-}
-
-/// Reads `listening: ws://A/ws, admin http://B` from the log.
-fn addresses(home: &Path) -> (SocketAddr, SocketAddr) {
-    let line = until(START, "the gateway listens", || {
-        let log = std::fs::read_to_string(home.join("log")).unwrap_or_default();
-        let line = log.lines().find(|line| line.starts_with("listening: "));
-        line.map(str::to_owned)
-    });
-    let between = |start: &str, ends: &[char]| {
-        let (_, rest) = line.split_once(start).unwrap();
-        rest.split(ends).next().unwrap().parse().unwrap()
-    };
-    (between("ws://", &['/']), between("http://", &[',', ' ']))
 }

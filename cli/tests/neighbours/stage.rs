@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use fixtures::blocking_until;
+
 use crate::memory::{Memory, MemoryWatch};
 use crate::node::{MEMORY_MAX, Node, key};
 use crate::peer::VICTIM;
 use crate::victim::{Figures, Victim, Who};
-use crate::wait::until;
 
 /// How long an attack may take until it is in place.
 const BUILD_UP: Duration = Duration::from_secs(60);
@@ -170,7 +171,12 @@ pub fn play(case: &Case, form: Form, redis_url: Option<&str>) -> Row {
         key: key(if case.shares_tenant { "evil" } else { "victim" }, 0),
     };
     let quiet = Victim::measure(&who, node.public, form.quiet);
-    assert_eq!(quiet.refused, Vec::<String>::new(), "{}", node.tail(20));
+    assert_eq!(
+        quiet.refused,
+        Vec::<String>::new(),
+        "{}",
+        node.last_lines(20)
+    );
     let watch = MemoryWatch::begin(node.pid(), node.public);
     let flags = Arc::new(Flags::default());
     let scene = Scene {
@@ -187,7 +193,7 @@ pub fn play(case: &Case, form: Form, redis_url: Option<&str>) -> Row {
         scene.in_place();
         remark.unwrap_or_else(|error| format!("ended: {error:#}"))
     });
-    until(BUILD_UP, "the attack is in place", || {
+    blocking_until(BUILD_UP, "the attack is in place", || {
         flags.in_place.load(Ordering::Relaxed).then_some(())
     });
     let beside = Victim::measure(&who, node.public, form.attack);

@@ -7,10 +7,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use fixtures::{MeasuredTimes, blocking_pass};
 use loadtest::wire::Socket;
 
 use crate::peer::{join, unread};
-use crate::wait::{let_pass, percentile};
 
 /// Time between two messages.
 const PACE: Duration = Duration::from_millis(5);
@@ -27,7 +27,7 @@ pub struct Victim {
 #[derive(Debug, Clone, Default)]
 pub struct Figures {
     /// There and back, of every message.
-    pub times: Vec<Duration>,
+    pub times: MeasuredTimes,
     /// New connections that got their greeting.
     pub connected: u32,
     /// What it was refused: messages, connections, sockets that were closed.
@@ -36,7 +36,7 @@ pub struct Figures {
 
 impl Figures {
     pub fn p99(&self) -> Duration {
-        percentile(&self.times, 0.99)
+        self.times.percentile(0.99)
     }
 }
 
@@ -57,7 +57,7 @@ impl Victim {
             while !seen.load(Ordering::Relaxed) {
                 if let Err(error) = talk(&who, to, &seen, &mut figures) {
                     figures.refused.push(format!("{error:#}"));
-                    let_pass(PACE);
+                    blocking_pass(PACE);
                 }
             }
             figures
@@ -78,7 +78,7 @@ impl Victim {
     /// What it gets in `time`, with nobody else asked to stop.
     pub fn measure(who: &Who, to: SocketAddr, time: Duration) -> Figures {
         let victim = Self::begin(who, to);
-        let_pass(time);
+        blocking_pass(time);
         victim.end()
     }
 }
@@ -107,7 +107,7 @@ fn talk(who: &Who, to: SocketAddr, over: &AtomicBool, figures: &mut Figures) -> 
         figures.times.push(began.elapsed());
         count += 1;
         due = (due + PACE).max(Instant::now());
-        let_pass(due.saturating_duration_since(Instant::now()));
+        blocking_pass(due.saturating_duration_since(Instant::now()));
     }
     Ok(())
 }

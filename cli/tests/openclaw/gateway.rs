@@ -1,16 +1,13 @@
 //! The real gateway on ports that it keeps over restarts, and `t2b` as its owner's command. With
 //! [`Nodes::Two`] OpenClaw dials into it, and clients into a second node on the same Redis.
 
-use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
-use std::process::{ExitStatus, Output, Stdio};
-use std::time::Duration;
+use std::process::Output;
 
-use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
-use tokio::time::timeout;
+use fixtures::{LoggedProcess, Redis, free_port};
+use tokio::process::Command;
 
-use crate::world::{DEADLINE, Place, free_port, until};
+use crate::world::{DEADLINE, Place, until};
 
 /// Whose bots and phones these are.
 pub const OWNER: &str = "alice";
@@ -23,11 +20,12 @@ pub enum Nodes {
 }
 
 /// A second node, for clients, and the Redis that both share.
-struct Door {
+struct ClientNode {
     port: u16,
     admin: u16,
-    process: Child,
-    redis: fixtures::Redis,
+    /// Ends when this is dropped.
+    _process: LoggedProcess,
+    redis: Redis,
 }
 
 /// The gateway's process and what stays when it is killed: its ports and its state directory.
@@ -38,8 +36,8 @@ pub struct Gateway {
     log: PathBuf,
     /// The owner's API key.
     pub key: String,
-    process: Option<Child>,
-    door: Option<Door>,
+    process: Option<LoggedProcess>,
+    client_node: Option<ClientNode>,
 }
 
 impl Gateway {
@@ -51,11 +49,11 @@ impl Gateway {
             log: place.file("gateway.log"),
             key: String::new(),
             process: None,
-            door: None,
+            client_node: None,
         };
         match nodes {
             Nodes::One => {}
-            Nodes::Two => gateway.open_door().await,
+            Nodes::Two => gateway.add_client_node().await,
         }
         gateway.restart().await;
         let issued = gateway.run(&["keys", "issue", OWNER]).await;
@@ -64,38 +62,29 @@ impl Gateway {
     }
 
     /// Starts Redis, and the node that clients use.
-    async fn open_door(&mut self) {
-        let redis = fixtures::Redis::start().expect("TEST_REDIS names a redis-server");
+    async fn add_client_node(&mut self) {
+        let redis = Redis::start().expect("TEST_REDIS names a redis-server");
         let secret = self.run(&["keys", "secret"]).await.stdout;
         std::fs::write(self.home.join("secrets"), secret).unwrap();
-        self.start_door(redis, free_port(), free_port()).await;
+        self.start_client_node(redis, free_port(), free_port())
+            .await;
     }
 
-    async fn start_door(&mut self, redis: fixtures::Redis, port: u16, admin: u16) {
-        let listen = format!("127.0.0.1:{port}");
-        let admin_listen = format!("127.0.0.1:{admin}");
-        let log = log(&self.log.with_file_name("door.log"));
-        let mut command = self.t2b(&["gateway", "run", "--log", "debug"]);
+    async fn start_client_node(&mut self, redis: Redis, port: u16, admin: u16) {
+        let mut command = self.run_command(port, admin, "client-node");
         self.share(&mut command, &redis.url());
-        command
-            .args(["--listen", &listen, "--admin-listen", &admin_listen])
-            .env("T2B_STATE_DIR", self.home.join("door"))
-            .stdout(log.try_clone().unwrap())
-            .stderr(log);
-        let process = command.spawn().unwrap();
-        until("the second node listens", async || {
-            TcpStream::connect(&listen).await.ok()
-        })
-        .await;
-        self.door = Some(Door {
+        let log = self.log.with_file_name("client-node.log");
+        let process = LoggedProcess::spawn(command, &log);
+        until("the second node listens", async || process.listening()).await;
+        self.client_node = Some(ClientNode {
             port,
             admin,
-            process,
+            _process: process,
             redis,
         });
     }
 
-    fn share(&self, command: &mut Command, redis: &str) {
+    fn share(&self, command: &mut std::process::Command, redis: &str) {
         command
             .env("T2B_SECRETS_FILE", self.home.join("secrets"))
             .env("T2B_REDIS_URL", redis);
@@ -103,41 +92,41 @@ impl Gateway {
 
     /// Starts it where it was before. It keeps its grace period: it says that bots are still coming.
     pub async fn restart(&mut self) {
-        let log = log(&self.log);
-        let listen = format!("127.0.0.1:{}", self.port);
-        let admin = format!("127.0.0.1:{}", self.admin);
-        let mut command = self.t2b(&["gateway", "run", "--log", "debug"]);
+        let command = self.run_command(self.port, self.admin, "state");
+        let process = LoggedProcess::spawn(command, &self.log);
+        until("the gateway listens", async || process.listening()).await;
+        self.process = Some(process);
+    }
+
+    fn run_command(&self, port: u16, admin: u16, state_dir: &str) -> std::process::Command {
+        let mut command = self.command(state_dir, &["gateway", "run", "--log", "debug"]);
         command
-            .args(["--listen", &listen, "--admin-listen", &admin])
-            .stdout(log.try_clone().unwrap())
-            .stderr(log);
-        self.process = Some(command.spawn().unwrap());
-        until("the gateway listens", async || {
-            TcpStream::connect(&listen).await.ok()
-        })
-        .await;
+            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .args(["--admin-listen", &format!("127.0.0.1:{admin}")]);
+        command
     }
 
     /// Kills it and every other node, and starts them again.
     pub async fn forget(&mut self) {
-        self.kill().await;
-        if let Some(mut door) = self.door.take() {
-            door.process.kill().await.unwrap();
-            self.start_door(door.redis, door.port, door.admin).await;
+        self.kill();
+        if let Some(ClientNode {
+            port, admin, redis, ..
+        }) = self.client_node.take()
+        {
+            self.start_client_node(redis, port, admin).await;
         }
         self.restart().await;
     }
 
-    /// Kills it as a power cut would.
-    pub async fn kill(&mut self) {
-        let mut process = self.process.take().expect("it runs");
-        process.kill().await.unwrap();
+    /// Kills it as a power cut does.
+    pub fn kill(&mut self) {
+        drop(self.process.take().expect("it runs"));
     }
 
     /// Asks it to end as a supervisor would: it tells everybody to move, and drains.
     pub async fn stop(&mut self) {
         let process = self.process.take().expect("it runs");
-        assert!(terminate(process, DEADLINE).await.success());
+        assert!(process.terminate(DEADLINE).await.success());
     }
 
     /// Where OpenClaw connects.
@@ -146,28 +135,32 @@ impl Gateway {
     }
 
     /// Where clients connect.
-    pub fn door_url(&self) -> String {
-        format!("ws://{}/ws", self.door_address())
+    pub fn client_url(&self) -> String {
+        format!("ws://{}/ws", self.client_address())
     }
 
     /// Where clients ask over HTTP.
-    pub fn door_address(&self) -> String {
-        let port = self.door.as_ref().map_or(self.port, |door| door.port);
+    pub fn client_address(&self) -> String {
+        let port = self
+            .client_node
+            .as_ref()
+            .map_or(self.port, |node| node.port);
         format!("127.0.0.1:{port}")
     }
 
-    /// `t2b` with the owner's key, killed when it is dropped.
+    /// `t2b` on this gateway's state directory, killed when it is dropped.
     pub fn t2b(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_t2b"));
+        let mut command = Command::from(self.command("state", args));
+        command.kill_on_drop(true);
         command
-            .env_clear()
-            .env("HOME", &self.home)
-            .env("T2B_STATE_DIR", self.home.join("state"))
-            .args(args)
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
-        if let Some(door) = &self.door {
-            self.share(&mut command, &door.redis.url());
+    }
+
+    fn command(&self, state_dir: &str, args: &[&str]) -> std::process::Command {
+        let program = env!("CARGO_BIN_EXE_t2b").as_ref();
+        let mut command = fixtures::t2b(program, &self.home.join(state_dir), args);
+        command.env("HOME", &self.home);
+        if let Some(node) = &self.client_node {
+            self.share(&mut command, &node.redis.url());
         }
         command
     }
@@ -176,7 +169,7 @@ impl Gateway {
     pub fn t2b_client(&self, args: &[&str]) -> Command {
         let mut command = self.t2b(args);
         command
-            .args(["--url", &self.door_url()])
+            .args(["--url", &self.client_url()])
             .env("T2B_KEY", &self.key);
         command
     }
@@ -199,23 +192,4 @@ pub async fn succeed(mut command: Command) -> Output {
     let output = command.output().await.unwrap();
     assert!(output.status.success(), "{command:?}: {output:?}");
     output
-}
-
-/// Asks a process to end, and waits until it has.
-pub async fn terminate(mut process: Child, most: Duration) -> ExitStatus {
-    let pid = process.id().expect("it was not waited for").to_string();
-    let mut kill = Command::new("kill");
-    kill.args(["-TERM", &pid]);
-    succeed(kill).await;
-    let ended = timeout(most, process.wait()).await;
-    ended.expect("it ends when it is asked to").unwrap()
-}
-
-/// A log that is written on over restarts.
-pub fn log(path: &PathBuf) -> File {
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .unwrap()
 }

@@ -1,13 +1,12 @@
 //! A script asks a bot without a socket of its own.
 
+use fixtures::http_exchange;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::gateway::Gateway;
 use crate::long::everything;
 use crate::model::echo_of;
-use crate::world::World;
+use crate::world::{DEADLINE, World};
 
 pub async fn a_post_returns_the_reply(world: &mut World) {
     let (status, answer) = ask(&world.gateway, "hello", "http-1").await;
@@ -37,15 +36,11 @@ async fn ask(gateway: &Gateway, text: &str, message_id: &str) -> (u16, Value) {
          Content-Type: application/json\r\n\
          Content-Length: {}\r\n\
          Connection: close\r\n\r\n{body}",
-        gateway.door_address(),
+        gateway.client_address(),
         gateway.key,
         body.len(),
     );
-    let mut stream = TcpStream::connect(gateway.door_address()).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, serde_json::from_str(body).unwrap())
+    let answer = http_exchange(gateway.client_address(), request.as_bytes(), DEADLINE).await;
+    let answer = answer.expect("an answer in time");
+    (answer.status, serde_json::from_str(&answer.body).unwrap())
 }

@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use fixtures::{LoggedProcess, free_port, skip, tool};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
-use crate::gateway::{Gateway, log, terminate};
+use crate::gateway::Gateway;
 use crate::model::Model;
-use crate::world::{Place, free_port, until};
+use crate::world::{Place, until};
 
 /// OpenClaw's own log, beside what it prints.
 const OWN_LOG: &str = "own.log";
@@ -34,22 +35,10 @@ impl Tools {
     /// None, with a printed reason, if something is missing and need not be there.
     pub fn find() -> Option<Self> {
         let plugin = Path::new(env!("CARGO_MANIFEST_DIR")).join("../openclaw-plugin");
-        let missing = |what: &str| {
-            let required = std::env::var("TEST_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
-            assert!(!required, "{what}");
-            eprintln!("skipped: {what}");
-        };
-        let named = |name: &str, what: &str| {
-            let path = std::env::var_os(name).map(PathBuf::from);
-            if path.is_none() {
-                missing(&format!("{name} is unset; it names {what}"));
-            }
-            path
-        };
-        let node = named("TEST_NODE", "the program `node` of Node 24")?;
-        let openclaw = named("TEST_OPENCLAW", "the program `openclaw` 2026.9.6")?;
+        let node = tool("TEST_NODE", "the program `node` of Node 24")?;
+        let openclaw = tool("TEST_OPENCLAW", "the program `openclaw` 2026.9.6")?;
         if !plugin.join("dist/index.js").exists() {
-            missing("openclaw-plugin/dist is missing; `make plugin-build` builds it");
+            skip("openclaw-plugin/dist is missing; `make plugin-build` builds it");
             return None;
         }
         Some(Self {
@@ -67,7 +56,7 @@ pub struct OpenClaw {
     key: String,
     port: u16,
     log: PathBuf,
-    process: Option<Child>,
+    process: Option<LoggedProcess>,
 }
 
 /// How a command ended, and all that it printed.
@@ -127,34 +116,33 @@ impl OpenClaw {
 
     /// Starts it, and waits until it serves.
     pub async fn start(&mut self) {
-        let log = log(&self.log);
-        let mut command = self.command(&["gateway", "run"]);
-        command.stdout(log.try_clone().unwrap()).stderr(log);
-        self.process = Some(command.spawn().unwrap());
+        let command = self.command(&["gateway", "run"]);
+        let mut process = LoggedProcess::spawn(command, &self.log);
         let address = format!("127.0.0.1:{}", self.port);
         until("OpenClaw listens", async || {
-            let process = self.process.as_mut().expect("it was started");
-            let ended = process.try_wait().unwrap();
+            let ended = process.exit_status();
             assert!(ended.is_none(), "OpenClaw ended: {ended:?}");
             TcpStream::connect(&address).await.ok()
         })
         .await;
+        self.process = Some(process);
     }
 
-    /// Kills it as a power cut would. Its helper processes end when it is gone.
-    pub async fn kill(&mut self) {
-        let mut process = self.process.take().expect("it runs");
-        process.kill().await.unwrap();
+    /// Kills it as a power cut does. Its helper processes end when it is gone.
+    pub fn kill(&mut self) {
+        drop(self.process.take().expect("it runs"));
     }
 
     /// Asks it to end as a supervisor would, and checks that it does.
     pub async fn stop(&mut self) {
-        terminate(self.process.take().expect("it runs"), END).await;
+        let process = self.process.take().expect("it runs");
+        process.terminate(END).await;
     }
 
     /// Runs an `openclaw` command to its end.
     pub async fn run(&self, args: &[&str]) -> Ended {
-        let output = self.command(args).output().await.unwrap();
+        let mut command = Command::from(self.command(args));
+        let output = command.kill_on_drop(true).output().await.unwrap();
         let said = [output.stdout, output.stderr].concat();
         Ended {
             code: output.status.code(),
@@ -171,10 +159,10 @@ impl OpenClaw {
         self.home.join("openclaw.json")
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    fn command(&self, args: &[&str]) -> std::process::Command {
         let folder = self.tools.node.parent().expect("a program is in a folder");
         let path = format!("{}:/usr/local/bin:/usr/bin:/bin", folder.display());
-        let mut command = Command::new(&self.tools.node);
+        let mut command = std::process::Command::new(&self.tools.node);
         command
             .env_clear()
             .env("PATH", path)
@@ -198,8 +186,7 @@ impl OpenClaw {
             .arg(&self.tools.openclaw)
             .args(args)
             .current_dir(&self.home)
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
+            .stdin(Stdio::null());
         command
     }
 

@@ -22,7 +22,7 @@ impl Phone {
     }
 
     pub async fn try_connect(gateway: &Gateway, id: &str) -> Result<Self, Error> {
-        let mut options = Options::new(gateway.door_url(), Secret::new(gateway.key.clone()));
+        let mut options = Options::new(gateway.client_url(), Secret::new(gateway.key.clone()));
         options.client_id = Some(ClientId::parse(id).unwrap());
         let (client, events) = Client::connect(options).await?;
         Ok(Self { client, events })

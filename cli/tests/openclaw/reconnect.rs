@@ -51,7 +51,7 @@ pub async fn every_message_runs_once_over_five_restarts(world: &mut World) {
                 hold.release();
             }
             Cut::RunEndsMeanwhile => {
-                world.gateway.kill().await;
+                world.gateway.kill();
                 drop(phone);
                 hold.release();
                 world.gateway.restart().await;
@@ -93,7 +93,7 @@ pub async fn a_polite_restart_loses_nothing(world: &mut World) {
 }
 
 async fn restart(world: &mut World, phone: Phone) {
-    world.gateway.kill().await;
+    world.gateway.kill();
     drop(phone);
     world.gateway.restart().await;
 }

@@ -1,12 +1,10 @@
 //! What all cases share: one model server, one gateway, one OpenClaw; and how to wait.
 
-use std::iter;
-use std::net::TcpListener;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use fixtures::{last_lines, until_within};
 use tempfile::TempDir;
-use tokio::time::interval;
 
 use crate::gateway::{Gateway, Nodes};
 use crate::model::Model;
@@ -15,8 +13,6 @@ use crate::phone::Phone;
 
 /// Nothing here takes so long unless it hangs; OpenClaw's start has taken 25 s on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(90);
-/// How often a condition is looked at again.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// Lines of each log that are shown when a case fails.
 const TAIL: usize = 60;
 
@@ -63,16 +59,14 @@ impl World {
     /// What the processes printed last.
     pub fn tails(&self) -> String {
         let tail = |name: &str| {
-            let text = std::fs::read_to_string(self.place.file(name)).unwrap_or_default();
-            let lines: Vec<&str> = text.lines().collect();
-            let from = lines.len().saturating_sub(TAIL);
-            format!("--- {name}\n{}\n", lines[from..].join("\n"))
+            let lines = last_lines(&self.place.file(name), TAIL);
+            format!("--- {name}\n{lines}\n")
         };
         let story = self.model.story();
         format!(
             "{}{}{}--- the model was asked\n{story}",
             tail("gateway.log"),
-            tail("door.log"),
+            tail("client-node.log"),
             tail("openclaw.log")
         )
     }
@@ -81,10 +75,10 @@ impl World {
     pub fn printed(&self) -> String {
         let printed = |name| std::fs::read_to_string(self.place.file(name));
         let own = self.openclaw.own_log();
-        // There is a door only with two nodes.
-        let door = printed("door.log").unwrap_or_default();
+        // There is one only with two nodes.
+        let client_node = printed("client-node.log").unwrap_or_default();
         let [gateway, openclaw] = ["gateway.log", "openclaw.log"].map(|log| printed(log).unwrap());
-        [gateway, openclaw, door, own].concat()
+        [gateway, openclaw, client_node, own].concat()
     }
 }
 
@@ -103,27 +97,7 @@ impl Place {
     }
 }
 
-/// A port that is free now, for a process that has to keep its port. Linux gives out 32768 and above
-/// to everybody else.
-pub fn free_port() -> u16 {
-    let mut drawn = iter::repeat_with(|| fastrand::u16(10_000..30_000));
-    let free = drawn.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
-    free.expect("the draws do not end")
-}
-
-/// Looks again and again until there is something.
-pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + DEADLINE;
-    let mut ticks = interval(LOOK_AGAIN);
-    loop {
-        ticks.tick().await;
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(
-            Instant::now() < deadline,
-            "after {} s it is still not so that {what}",
-            DEADLINE.as_secs()
-        );
-    }
+/// Waits until `look` returns something. Panics: it returns nothing within [`DEADLINE`].
+pub async fn until<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    until_within(DEADLINE, what, look).await
 }

@@ -24,13 +24,7 @@ const OTHER_VERDICTS: [(&str, &str); 5] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_public_cases_pass() {
-    let Ok(kosoku) = std::env::var("TEST_KOSOKU") else {
-        let required = std::env::var("TEST_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
-        assert!(
-            !required,
-            "TEST_KOSOKU is unset: it names the program `kosoku` 0.1.0"
-        );
-        eprintln!("skipped: TEST_KOSOKU is unset; it names the program `kosoku` 0.1.0");
+    let Some(kosoku) = fixtures::tool("TEST_KOSOKU", "the program `kosoku` 0.1.0") else {
         return;
     };
     let server = Server::start(Setup {

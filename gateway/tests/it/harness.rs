@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use fixtures::until_within;
 use futures_util::{SinkExt, StreamExt};
 use gateway::config::Config;
 use gateway::{Addresses, Gateway, RunError, Shutdown};
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use tokio::time::{interval, timeout};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
@@ -277,15 +278,7 @@ pub async fn within<F: Future<Output = bool>>(
     what: &str,
     mut is_so: impl FnMut() -> F,
 ) {
-    let mut looks = interval(Duration::from_millis(5));
-    let tries = async {
-        while !is_so().await {
-            looks.tick().await;
-        }
-    };
-    timeout(limit, tries)
-        .await
-        .unwrap_or_else(|_| panic!("{what}: not in time"));
+    until_within(limit, what, async || is_so().await.then_some(())).await;
 }
 
 /// A frame of a client as it goes over the wire, with a mask of zeros.

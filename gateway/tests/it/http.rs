@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
+use fixtures::{HttpAnswer, http_exchange, read_http_answer};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -17,37 +17,22 @@ pub struct Answer {
     pub body: String,
 }
 
+impl From<HttpAnswer> for Answer {
+    fn from(HttpAnswer { status, head, body }: HttpAnswer) -> Self {
+        Self { status, head, body }
+    }
+}
+
 /// Sends the bytes and reads to the end of the stream.
 pub async fn exchange(address: SocketAddr, request: &[u8]) -> Answer {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(request).await.unwrap();
-    read_answer(stream).await
+    let answer = http_exchange(address, request, SOON).await;
+    answer.expect("an answer in time").into()
 }
 
 /// Reads a response to the end of the stream, or of its head if it is a 101.
-pub async fn read_answer(mut stream: TcpStream) -> Answer {
-    let mut bytes = Vec::new();
-    let read = async {
-        let mut buffer = [0; 4096];
-        loop {
-            match stream.read(&mut buffer).await {
-                Ok(0) | Err(_) => break,
-                Ok(n) => bytes.extend_from_slice(&buffer[..n]),
-            }
-            if bytes.starts_with(b"HTTP/1.1 101") && bytes.windows(4).any(|w| w == b"\r\n\r\n") {
-                break;
-            }
-        }
-    };
-    timeout(SOON, read).await.expect("an answer in time");
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-    Answer {
-        status: status.unwrap_or(0),
-        head: head.to_ascii_lowercase(),
-        body: body.to_owned(),
-    }
+pub async fn read_answer(stream: TcpStream) -> Answer {
+    let answer = timeout(SOON, read_http_answer(stream)).await;
+    answer.expect("an answer in time").into()
 }
 
 impl Answer {

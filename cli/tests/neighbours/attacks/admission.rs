@@ -5,12 +5,12 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::Result;
+use fixtures::blocking_pass;
 use loadtest::wire::{self, PING, Socket};
 
 use crate::node::{ADMIN_TOKEN, key};
 use crate::peer::{ATTACKER, connect, discard, request, upgrade};
 use crate::stage::Scene;
-use crate::wait::let_pass;
 
 const IDLE: Duration = Duration::from_millis(20);
 
@@ -30,7 +30,7 @@ pub fn unauthenticated(scene: &Scene) -> Result<String> {
             }
             Err(_) => {
                 refused += 1;
-                let_pass(IDLE);
+                blocking_pass(IDLE);
             }
         }
         if opened >= 1000 || refused > 0 {
@@ -83,7 +83,7 @@ pub fn control_frames(scene: &Scene) -> Result<String> {
                     sockets.push(socket);
                 }
                 Err(_) => {
-                    let_pass(IDLE);
+                    blocking_pass(IDLE);
                     break;
                 }
             }
@@ -108,7 +108,7 @@ pub fn control_frames(scene: &Scene) -> Result<String> {
             }
         });
         if idle {
-            let_pass(Duration::from_millis(1));
+            blocking_pass(Duration::from_millis(1));
         }
     }
     Ok(format!(
@@ -135,7 +135,7 @@ pub fn kept_alive(scene: &Scene) -> Result<String> {
             }
             Err(_) => {
                 refused += 1;
-                let_pass(IDLE);
+                blocking_pass(IDLE);
             }
         }
         if opened >= scene.count(2000) || refused > 0 {
@@ -158,7 +158,7 @@ pub fn admin_listener(scene: &Scene) -> Result<String> {
         let answer = connect(ATTACKER, scene.admin)
             .and_then(|mut stream| request(&mut stream, "GET", "/admin/v1/nodes", "wrong", ""));
         tries += usize::from(answer.is_ok());
-        let_pass(Duration::from_millis(1));
+        blocking_pass(Duration::from_millis(1));
     }
     drop(open);
     let mut stream = connect(ATTACKER, scene.admin)?;

@@ -4,13 +4,13 @@ use std::io::{ErrorKind, Write};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use fixtures::blocking_pass;
 use loadtest::wire::Socket;
 
 use crate::node::key;
 use crate::peer::{ATTACKER, Flood, connect, deafen, discard, join, register, request};
 use crate::sender::SteadySender;
 use crate::stage::Scene;
-use crate::wait::let_pass;
 
 /// Time between two looks at sockets that have nothing to do.
 const IDLE: Duration = Duration::from_millis(20);
@@ -22,7 +22,7 @@ const FILL: Duration = Duration::from_secs(3);
 fn hold(scene: &Scene) {
     scene.in_place();
     while !scene.is_judged() {
-        let_pass(IDLE);
+        blocking_pass(IDLE);
     }
 }
 
@@ -72,7 +72,7 @@ pub fn presence(scene: &Scene) -> Result<String> {
     while Instant::now() < until && discard(&mut sender).is_ok() {
         match flood.push(&mut sender, &text) {
             Ok(true) => {}
-            Ok(false) => let_pass(IDLE),
+            Ok(false) => blocking_pass(IDLE),
             Err(_) => break,
         }
     }
@@ -97,7 +97,7 @@ pub fn send_buffers(scene: &Scene) -> Result<String> {
         }
         match flood.push(&mut sender, &texts[sent % 2]) {
             Ok(true) => sent += 1,
-            Ok(false) => let_pass(IDLE),
+            Ok(false) => blocking_pass(IDLE),
             Err(_) => break,
         }
     }
@@ -133,7 +133,7 @@ pub fn slow_tenants(scene: &Scene) -> Result<String> {
             }
         }
         if idle {
-            let_pass(IDLE);
+            blocking_pass(IDLE);
         }
     }
     let closed: usize = senders.iter().map(|(sender, _)| sender.closed).sum();
@@ -197,7 +197,7 @@ pub fn pipelined(scene: &Scene) -> Result<String> {
         }
         discard(&mut bot)?;
         // The request has arrived; what comes now comes behind it.
-        let_pass(Duration::from_millis(1));
+        blocking_pass(Duration::from_millis(1));
         streams.retain_mut(|stream| {
             let is_open = match stream.write(&behind) {
                 Ok(_) => true,
@@ -233,7 +233,7 @@ pub fn subscriptions(scene: &Scene) -> Result<String> {
                 match discard(&mut socket).and_then(|()| flood.push(&mut socket, &text)) {
                     Ok(true) => break,
                     Ok(false) if scene.is_over() => break 'sockets,
-                    Ok(false) => let_pass(IDLE),
+                    Ok(false) => blocking_pass(IDLE),
                     Err(_) => continue 'sockets,
                 }
             }
@@ -287,7 +287,7 @@ pub fn weak_token(scene: &Scene) -> Result<String> {
             pushed.is_ok()
         });
         if idle {
-            let_pass(IDLE);
+            blocking_pass(IDLE);
         }
     }
     drop(bots);

@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use fixtures::blocking_pass;
 use loadtest::wire::Socket;
 
 use crate::node::key;
 use crate::peer::{ATTACKER, Flood, connect, discard, join, register, request, upgrade};
 use crate::sender::{SteadySender, closed};
 use crate::stage::Scene;
-use crate::wait::let_pass;
 
 const IDLE: Duration = Duration::from_millis(1);
 /// Of a large message.
@@ -28,7 +28,7 @@ fn repeat(scene: &Scene, senders: &mut [SteadySender], text: &str) -> (usize, us
         let now: usize = senders.iter_mut().map(|sender| sender.push(text)).sum();
         sent += now;
         if now == 0 {
-            let_pass(IDLE);
+            blocking_pass(IDLE);
         }
     }
     (sent, closed(senders))
@@ -146,7 +146,7 @@ pub fn pings(scene: &Scene) -> Result<String> {
             alive
         });
         closed += before - sockets.len();
-        let_pass(PINGS_EVERY.saturating_sub(turn.elapsed()));
+        blocking_pass(PINGS_EVERY.saturating_sub(turn.elapsed()));
         turn = Instant::now();
     }
     Ok(format!("{sent} pings, {closed} sockets closed"))
@@ -188,7 +188,7 @@ pub fn renamed_bots(scene: &Scene) -> Result<String> {
         let until = Instant::now() + RENAMED_EVERY;
         while Instant::now() < until {
             watchers.retain_mut(|watcher| discard(watcher).is_ok());
-            let_pass(IDLE);
+            blocking_pass(IDLE);
         }
     }
     Ok(format!(
@@ -240,7 +240,7 @@ pub fn large_messages(scene: &Scene) -> Result<String> {
             discard(&mut phone)?;
         }
         if sent == before {
-            let_pass(IDLE);
+            blocking_pass(IDLE);
         }
     }
     let closed = closed(&senders);
@@ -274,7 +274,7 @@ pub fn large_bodies(scene: &Scene) -> Result<String> {
             .collect();
         while !scene.is_over() {
             discard(&mut phone)?;
-            let_pass(IDLE);
+            blocking_pass(IDLE);
         }
         posts.into_iter().try_fold((0, 0), |sum, post| {
             let (accepted, refused) = post.join().expect("no panic")?;
