@@ -10,13 +10,13 @@ use std::process::{Child, Stdio};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
-use crate::load::{Round, Talk, Times, Workload};
-use crate::servers::Servers;
+use crate::load::{RoundTimes, RoundUsage, RoundWorkload, TalkKind};
+use crate::servers::RunningServers;
 use crate::stats::summary;
 
 /// What to compare with.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct BuildsOptions {
     /// The other build of this program
     other: PathBuf,
     /// Gateways of each build: 1, or 2 over Redis
@@ -24,18 +24,18 @@ pub struct Options {
     nodes: u8,
     /// Several with commas
     #[arg(long, value_delimiter = ',', default_value = "64x1,64x16")]
-    workloads: Vec<Workload>,
+    workloads: Vec<RoundWorkload>,
     /// Rounds of each workload
     #[arg(long, default_value_t = 6)]
     rounds: usize,
     #[command(flatten)]
-    times: Times,
+    times: RoundTimes,
 }
 
 /// Prints a table: CPU a message of both builds, and the ratio.
 ///
 /// Errors: a build does not start, or a load found something wrong.
-pub fn run(options: &Options) -> Result<()> {
+pub fn run(options: &BuildsOptions) -> Result<()> {
     let own = std::env::current_exe()?;
     println!("| workload | this build, CPU µs a message | the other | this / other |");
     println!("| --- | --- | --- | --- |");
@@ -56,19 +56,23 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn at_once(programs: [&Path; 2], workload: Workload, options: &Options) -> Result<[Round; 2]> {
+fn at_once(
+    programs: [&Path; 2],
+    workload: RoundWorkload,
+    options: &BuildsOptions,
+) -> Result<[RoundUsage; 2]> {
     let [first, second] = programs;
-    let first = Servers::gateways(first, options.nodes)?;
-    let second = Servers::gateways(second, options.nodes)?;
-    let load = |servers: &Servers| -> Result<Child> {
-        let mut load = servers.load(Talk::T2b, workload, &options.times)?;
+    let first = RunningServers::gateways(first, options.nodes)?;
+    let second = RunningServers::gateways(second, options.nodes)?;
+    let load = |servers: &RunningServers| -> Result<Child> {
+        let mut load = servers.load(TalkKind::T2b, workload, &options.times)?;
         Ok(load.stdout(Stdio::piped()).spawn()?)
     };
     let (one, two) = (load(&first)?, load(&second)?);
     Ok([answer(one)?, answer(two)?])
 }
 
-fn answer(load: Child) -> Result<Round> {
+fn answer(load: Child) -> Result<RoundUsage> {
     let output = load.wait_with_output()?;
     ensure!(output.status.success(), "a load failed");
     serde_json::from_slice(&output.stdout).context("the load's answer")

@@ -14,13 +14,13 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::process::{LOAD_CORE, run_here_on};
 use crate::servers::gateway::key_of;
-use crate::servers::{Kind, Servers};
+use crate::servers::{RunningServers, ServerKind};
 use loadtest::process::{cpu_of, memory_of};
-use loadtest::wire::{self, PING, PONG, Socket};
+use loadtest::wire::{self, BlockingSocket, PING, PONG};
 
 /// How to measure.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct IdleOptions {
     #[arg(long, default_value_t = 10_000)]
     sockets: usize,
     /// How long they are silent; a heartbeat is 25 s
@@ -39,7 +39,7 @@ const CPU_US_MAX: f64 = 3.0;
 const ACCEPTS_MIN: f64 = 10_000.0;
 
 /// Runs both and prints a table in Markdown.
-pub fn run(options: &Options) -> Result<()> {
+pub fn run(options: &IdleOptions) -> Result<()> {
     run_here_on(LOAD_CORE)?;
     println!(
         "| owners | sockets | bytes a socket | accepts/s | CPU µs an accept \
@@ -49,7 +49,7 @@ pub fn run(options: &Options) -> Result<()> {
     let one = measure(options, 1)?;
     measure(options, options.sockets)?;
     let verdict = |holds| if holds { "reached" } else { "MISSED" };
-    let Measured {
+    let IdleFigures {
         bytes,
         accepts_per_s,
         cpu_us,
@@ -65,7 +65,7 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 /// What came of one run.
-struct Measured {
+struct IdleFigures {
     /// A socket.
     bytes: u64,
     accepts_per_s: f64,
@@ -73,9 +73,9 @@ struct Measured {
     cpu_us: f64,
 }
 
-fn measure(options: &Options, owners: usize) -> Result<Measured> {
+fn measure(options: &IdleOptions, owners: usize) -> Result<IdleFigures> {
     let sockets = options.sockets;
-    let servers = Servers::start(Kind::Gateway)?;
+    let servers = RunningServers::start(ServerKind::Gateway)?;
     let address = servers.clients;
     let server = servers.ids()[0];
     thread::sleep(SETTLE);
@@ -91,9 +91,9 @@ fn measure(options: &Options, owners: usize) -> Result<Measured> {
         let to = sockets.min(from + AT_ONCE);
         let asked = (from..to).map(|index| {
             let path = format!("/ws?clientId=client-{index}");
-            Socket::connect(address, &path, Some(&keys[index % owners]))
+            BlockingSocket::connect(address, &path, Some(&keys[index % owners]))
         });
-        let mut asked: Vec<Socket> = asked.collect::<Result<_>>()?;
+        let mut asked: Vec<BlockingSocket> = asked.collect::<Result<_>>()?;
         for socket in &mut asked {
             socket.upgraded()?;
             socket.expect(r#""bots_list""#)?;
@@ -114,7 +114,7 @@ fn measure(options: &Options, owners: usize) -> Result<Measured> {
         "| {owners} | {sockets} | {bytes} | {accepts_per_s:.0} | {:.0} | {cpu_us:.2} | {answered} |",
         each(cpu_open - cpu_before),
     );
-    Ok(Measured {
+    Ok(IdleFigures {
         bytes,
         accepts_per_s,
         cpu_us,
@@ -125,7 +125,7 @@ fn measure(options: &Options, owners: usize) -> Result<Measured> {
 ///
 /// Errors: the server hung up on one, or a socket got no ping although a heartbeat has passed.
 fn be_silent<T>(
-    sockets: Vec<Socket>,
+    sockets: Vec<BlockingSocket>,
     time: Duration,
     look: impl FnOnce() -> Result<T>,
 ) -> Result<(usize, T)> {

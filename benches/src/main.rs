@@ -13,23 +13,23 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 #[derive(Parser)]
 #[command(about = "Figures of speed and memory")]
-struct Arguments {
+struct CommandLine {
     #[command(subcommand)]
-    command: Command,
+    command: BenchCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum BenchCommand {
     /// Compares the gateway with raw relays and other servers, round by round
-    Relay(relay::Options),
+    Relay(relay::RelayOptions),
     /// Compares the gateway of this build with that of another one, both at once
-    Builds(builds::Options),
+    Builds(builds::BuildsOptions),
     /// Measures what a silent socket costs
-    Idle(idle::Options),
+    Idle(idle::IdleOptions),
     /// Compares a node of many tenants with one of few
-    Tenants(tenants::Options),
+    Tenants(tenants::TenantsOptions),
     /// Counts the instructions of a message, and compares them with those on file
-    Instructions(instructions::Options),
+    Instructions(instructions::CountOptions),
     /// Repeats one step of a message's way (started by `instructions`)
     RunStep(instructions::RunOptions),
     /// Serves the raw relay (started by `relay`)
@@ -46,22 +46,22 @@ enum Command {
         config: PathBuf,
     },
     /// Drives one round (started by `relay`)
-    Load(load::Options),
+    Load(load::LoadOptions),
 }
 
 fn main() -> anyhow::Result<()> {
     // Servers that are started from here have it too.
     rlimit::increase_nofile_limit(u64::MAX)?;
-    match Arguments::parse().command {
-        Command::Relay(options) => relay::run(&options),
-        Command::Builds(options) => builds::run(&options),
-        Command::Idle(options) => idle::run(&options),
-        Command::Tenants(options) => tenants::run(&options),
-        Command::Instructions(options) => instructions::run(&options),
-        Command::RunStep(options) => instructions::run_step(&options),
-        Command::ServeRaw => raw::serve(),
-        Command::ServeRawRedis { redis, own, other } => raw_redis::serve(redis, own, other),
-        Command::ServeGateway { config } => gateway::serve(config),
-        Command::Load(options) => load::run(&options),
+    match CommandLine::parse().command {
+        BenchCommand::Relay(options) => relay::run(&options),
+        BenchCommand::Builds(options) => builds::run(&options),
+        BenchCommand::Idle(options) => idle::run(&options),
+        BenchCommand::Tenants(options) => tenants::run(&options),
+        BenchCommand::Instructions(options) => instructions::run(&options),
+        BenchCommand::RunStep(options) => instructions::run_step(&options),
+        BenchCommand::ServeRaw => raw::serve(),
+        BenchCommand::ServeRawRedis { redis, own, other } => raw_redis::serve(redis, own, other),
+        BenchCommand::ServeGateway { config } => gateway::serve(config),
+        BenchCommand::Load(options) => load::run(&options),
     }
 }

@@ -38,9 +38,9 @@ pub fn pinned_self(core: usize) -> Result<Command> {
 
 /// A server in a process of its own; dropped, it is killed.
 #[derive(Debug)]
-pub struct Process(Child);
+pub struct ServerProcess(Child);
 
-impl Process {
+impl ServerProcess {
     /// Starts a program that says its address in the first line of stdout.
     ///
     /// Errors: it says something else.
@@ -94,7 +94,7 @@ impl Process {
     }
 }
 
-impl Drop for Process {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         // Already gone is as good.
         let _ = self.0.kill();
@@ -130,7 +130,7 @@ mod tests {
     fn a_program_that_ends_at_once_is_not_waited_for() {
         // No test may listen there.
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-        let failed = Process::listening(Command::new("true"), address).unwrap_err();
+        let failed = ServerProcess::listening(Command::new("true"), address).unwrap_err();
         assert!(failed.to_string().contains("ended at once"), "{failed}");
     }
 
@@ -138,8 +138,8 @@ mod tests {
     fn an_address_is_read_from_stdout() {
         let mut command = Command::new("echo");
         command.arg("127.0.0.1:1234");
-        let (_process, address) = Process::announced(command).unwrap();
+        let (_process, address) = ServerProcess::announced(command).unwrap();
         assert_eq!(address.port(), 1234);
-        assert!(Process::announced(Command::new("true")).is_err());
+        assert!(ServerProcess::announced(Command::new("true")).is_err());
     }
 }

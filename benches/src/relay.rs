@@ -8,18 +8,20 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
-use crate::load::{Round, Talk, Times, Workload};
-use crate::report::{Bound, Figure, Neighbours, Wanted, is_wide, table, verdict};
-use crate::servers::{Kind, Servers, missing};
+use crate::load::{RoundTimes, RoundUsage, RoundWorkload, TalkKind};
+use crate::report::{
+    NeighbourRounds, RatioBound, RoundFigure, WantedRatio, is_wide, table, verdict,
+};
+use crate::servers::{RunningServers, ServerKind, missing};
 
 /// How to compare.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct RelayOptions {
     /// Pairs of rounds of each workload
     #[arg(long, default_value_t = 7)]
     rounds: usize,
     #[command(flatten)]
-    times: Times,
+    times: RoundTimes,
     /// Neighbours are measured again if everybody else used more than this many cores meanwhile
     #[arg(long, default_value_t = 0.1)]
     foreign_max: f64,
@@ -35,107 +37,115 @@ pub struct Options {
 }
 
 /// One side of a comparison.
-struct Side {
+struct ComparedSide {
     name: &'static str,
-    kind: Kind,
-    talk: Talk,
+    kind: ServerKind,
+    talk: TalkKind,
 }
 
-const RAW: Side = side("raw relay", Kind::Raw, Talk::Raw);
-const RAW_TWO: Side = side("two raw relays over Redis", Kind::RawRedis, Talk::Raw);
-const GATEWAY: Side = side("gateway", Kind::Gateway, Talk::T2b);
-const GATEWAY_TWO: Side = side("two gateways over Redis", Kind::GatewayRedis, Talk::T2b);
-const ERRORS_ONLY: Side = side("acks: errors", Kind::Gateway, Talk::T2bIds);
-const ALL_ACKS: Side = side("acks: all", Kind::Gateway, Talk::T2bAcks);
-const NATS: Side = side("nats-server", Kind::Nats, Talk::Nats);
-const NATS_TWO: Side = side("two nats-servers", Kind::NatsRoutes, Talk::Nats);
-const MOSQUITTO: Side = side("mosquitto", Kind::Mosquitto, Talk::Mqtt);
+const RAW: ComparedSide = side("raw relay", ServerKind::Raw, TalkKind::Raw);
+const RAW_TWO: ComparedSide = side(
+    "two raw relays over Redis",
+    ServerKind::RawRedis,
+    TalkKind::Raw,
+);
+const GATEWAY: ComparedSide = side("gateway", ServerKind::Gateway, TalkKind::T2b);
+const GATEWAY_TWO: ComparedSide = side(
+    "two gateways over Redis",
+    ServerKind::GatewayRedis,
+    TalkKind::T2b,
+);
+const ERRORS_ONLY: ComparedSide = side("acks: errors", ServerKind::Gateway, TalkKind::T2bIds);
+const ALL_ACKS: ComparedSide = side("acks: all", ServerKind::Gateway, TalkKind::T2bAcks);
+const NATS: ComparedSide = side("nats-server", ServerKind::Nats, TalkKind::Nats);
+const NATS_TWO: ComparedSide = side("two nats-servers", ServerKind::NatsRoutes, TalkKind::Nats);
+const MOSQUITTO: ComparedSide = side("mosquitto", ServerKind::Mosquitto, TalkKind::Mqtt);
 
-const fn side(name: &'static str, kind: Kind, talk: Talk) -> Side {
-    Side { name, kind, talk }
+const fn side(name: &'static str, kind: ServerKind, talk: TalkKind) -> ComparedSide {
+    ComparedSide { name, kind, talk }
 }
 
-const UNLOADED: Workload = Workload::Closed {
+const UNLOADED: RoundWorkload = RoundWorkload::Closed {
     pairs: 1,
     window: 1,
 };
-const WINDOW_1: Workload = Workload::Closed {
+const WINDOW_1: RoundWorkload = RoundWorkload::Closed {
     pairs: 64,
     window: 1,
 };
-const WINDOW_16: Workload = Workload::Closed {
+const WINDOW_16: RoundWorkload = RoundWorkload::Closed {
     pairs: 64,
     window: 16,
 };
-const MANY: Workload = Workload::Open {
+const MANY: RoundWorkload = RoundWorkload::Open {
     pairs: 1000,
     trips_per_s: 15_000,
 };
 
 /// A workload and the figure that decides, with its aim.
-type Run = (Workload, Wanted);
+type WorkloadRun = (RoundWorkload, WantedRatio);
 
-struct Comparison {
+struct SideComparison {
     name: &'static str,
-    first: Side,
-    second: Side,
-    runs: &'static [Run],
+    first: ComparedSide,
+    second: ComparedSide,
+    runs: &'static [WorkloadRun],
 }
 
 /// What is compared, and what the gateway shall reach.
-const COMPARISONS: &[Comparison] = &[
-    Comparison {
+const COMPARISONS: &[SideComparison] = &[
+    SideComparison {
         name: "one",
         first: RAW,
         second: GATEWAY,
         runs: &[
-            (UNLOADED, (Figure::P50, Bound::Most(1.15))),
-            (WINDOW_1, (Figure::Cpu, Bound::Most(1.25))),
-            (WINDOW_16, (Figure::Rate, Bound::Least(0.50))),
-            (MANY, (Figure::Cpu, Bound::Most(1.30))),
+            (UNLOADED, (RoundFigure::P50, RatioBound::Most(1.15))),
+            (WINDOW_1, (RoundFigure::Cpu, RatioBound::Most(1.25))),
+            (WINDOW_16, (RoundFigure::Rate, RatioBound::Least(0.50))),
+            (MANY, (RoundFigure::Cpu, RatioBound::Most(1.30))),
         ],
     },
-    Comparison {
+    SideComparison {
         name: "two",
         first: RAW_TWO,
         second: GATEWAY_TWO,
         runs: &[
-            (UNLOADED, (Figure::P50, Bound::Most(1.15))),
-            (WINDOW_1, (Figure::Cpu, Bound::Most(1.30))),
-            (WINDOW_16, (Figure::Rate, Bound::Least(0.50))),
+            (UNLOADED, (RoundFigure::P50, RatioBound::Most(1.15))),
+            (WINDOW_1, (RoundFigure::Cpu, RatioBound::Most(1.30))),
+            (WINDOW_16, (RoundFigure::Rate, RatioBound::Least(0.50))),
         ],
     },
-    Comparison {
+    SideComparison {
         name: "acks",
         first: ERRORS_ONLY,
         second: ALL_ACKS,
-        runs: &[(WINDOW_16, (Figure::Rate, Bound::Least(0.65)))],
+        runs: &[(WINDOW_16, (RoundFigure::Rate, RatioBound::Least(0.65)))],
     },
-    Comparison {
+    SideComparison {
         name: "nats",
         first: NATS,
         second: GATEWAY,
         runs: &[
-            (WINDOW_1, (Figure::Rate, Bound::Least(1.0))),
-            (WINDOW_16, (Figure::Rate, Bound::Least(1.0))),
+            (WINDOW_1, (RoundFigure::Rate, RatioBound::Least(1.0))),
+            (WINDOW_16, (RoundFigure::Rate, RatioBound::Least(1.0))),
         ],
     },
-    Comparison {
+    SideComparison {
         name: "nats-two",
         first: NATS_TWO,
         second: GATEWAY_TWO,
         runs: &[
-            (WINDOW_1, (Figure::Rate, Bound::Least(1.5))),
-            (WINDOW_16, (Figure::Rate, Bound::Least(1.5))),
+            (WINDOW_1, (RoundFigure::Rate, RatioBound::Least(1.5))),
+            (WINDOW_16, (RoundFigure::Rate, RatioBound::Least(1.5))),
         ],
     },
-    Comparison {
+    SideComparison {
         name: "mosquitto",
         first: MOSQUITTO,
         second: GATEWAY,
         runs: &[
-            (WINDOW_1, (Figure::Rate, Bound::Least(1.0))),
-            (WINDOW_16, (Figure::Rate, Bound::Least(1.0))),
+            (WINDOW_1, (RoundFigure::Rate, RatioBound::Least(1.0))),
+            (WINDOW_16, (RoundFigure::Rate, RatioBound::Least(1.0))),
         ],
     },
 ];
@@ -144,7 +154,7 @@ const COMPARISONS: &[Comparison] = &[
 const DISTURBED_MAX: usize = 50;
 
 /// Runs the comparisons and prints one table for each workload, in Markdown.
-pub fn run(options: &Options) -> Result<()> {
+pub fn run(options: &RelayOptions) -> Result<()> {
     let mut verdicts = Vec::new();
     for comparison in COMPARISONS {
         for (workload, wanted) in comparison.runs {
@@ -187,10 +197,10 @@ pub fn run(options: &Options) -> Result<()> {
 
 fn compare(
     name: &str,
-    comparison: &Comparison,
-    workload: Workload,
-    options: &Options,
-) -> Result<(Vec<Neighbours>, usize)> {
+    comparison: &SideComparison,
+    workload: RoundWorkload,
+    options: &RelayOptions,
+) -> Result<(Vec<NeighbourRounds>, usize)> {
     let mut neighbours = Vec::new();
     let mut disturbed = 0;
     while neighbours.len() < options.rounds {
@@ -211,8 +221,12 @@ fn compare(
     Ok((neighbours, disturbed))
 }
 
-fn drive(side: &Side, workload: Workload, options: &Options) -> Result<Round> {
-    let servers = Servers::start(side.kind)?;
+fn drive(
+    side: &ComparedSide,
+    workload: RoundWorkload,
+    options: &RelayOptions,
+) -> Result<RoundUsage> {
+    let servers = RunningServers::start(side.kind)?;
     let mut load = servers.load(side.talk, workload, &options.times)?;
     let output = load.stderr(Stdio::inherit()).output()?;
     ensure!(

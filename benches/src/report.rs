@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use crate::load::Round;
-use crate::stats::{Spread, median, summary};
+use crate::load::RoundUsage;
+use crate::stats::{ValueSpread, median, summary};
 
 /// One thing that is measured of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Figure {
+pub enum RoundFigure {
     /// Messages a second.
     Rate,
     /// CPU time of the servers for a message.
@@ -30,50 +30,56 @@ pub enum Figure {
     Late,
 }
 
-struct Described {
-    figure: Figure,
+struct FigureText {
+    figure: RoundFigure,
     name: &'static str,
     digits: usize,
     /// Whether a ratio of it says something.
     compared: bool,
-    of: fn(&Round) -> f64,
+    of: fn(&RoundUsage) -> f64,
 }
 
-const FIGURES: &[Described] = &[
-    described(Figure::Rate, "messages/s", 0, true, |it| it.messages_per_s),
-    described(Figure::Cpu, "server CPU µs a message", 2, true, |it| {
+const FIGURES: &[FigureText] = &[
+    described(RoundFigure::Rate, "messages/s", 0, true, |it| {
+        it.messages_per_s
+    }),
+    described(RoundFigure::Cpu, "server CPU µs a message", 2, true, |it| {
         it.cpu_us
     }),
-    described(Figure::P50, "round trip p50 µs", 0, true, |it| it.p50_us),
-    described(Figure::P99, "round trip p99 µs", 0, true, |it| it.p99_us),
-    described(Figure::P999, "round trip p99.9 µs", 0, true, |it| {
+    described(RoundFigure::P50, "round trip p50 µs", 0, true, |it| {
+        it.p50_us
+    }),
+    described(RoundFigure::P99, "round trip p99 µs", 0, true, |it| {
+        it.p99_us
+    }),
+    described(RoundFigure::P999, "round trip p99.9 µs", 0, true, |it| {
         it.p999_us
     }),
-    described(Figure::Trips, "round trips timed", 0, false, |it| {
+    described(RoundFigure::Trips, "round trips timed", 0, false, |it| {
         it.trips as f64
     }),
-    described(Figure::Late, "generator late p99 µs", 0, false, |it| {
+    described(RoundFigure::Late, "generator late p99 µs", 0, false, |it| {
         it.late_p99_us
     }),
-    described(Figure::ServerCores, "server cores", 2, false, |it| {
+    described(RoundFigure::ServerCores, "server cores", 2, false, |it| {
         it.server_cores
     }),
-    described(Figure::LoadCores, "load cores", 2, false, |it| {
+    described(RoundFigure::LoadCores, "load cores", 2, false, |it| {
         it.load_cores
     }),
-    described(Figure::ForeignCores, "foreign cores", 2, false, |it| {
+    described(RoundFigure::ForeignCores, "foreign cores", 2, false, |it| {
         it.foreign_cores
     }),
 ];
 
 const fn described(
-    figure: Figure,
+    figure: RoundFigure,
     name: &'static str,
     digits: usize,
     compared: bool,
-    of: fn(&Round) -> f64,
-) -> Described {
-    Described {
+    of: fn(&RoundUsage) -> f64,
+) -> FigureText {
+    FigureText {
         figure,
         name,
         digits,
@@ -84,7 +90,7 @@ const fn described(
 
 /// What a ratio shall be.
 #[derive(Debug, Clone, Copy)]
-pub enum Bound {
+pub enum RatioBound {
     /// At most.
     Most(f64),
     /// At least.
@@ -92,29 +98,29 @@ pub enum Bound {
 }
 
 /// A figure whose ratio shall keep to a bound.
-pub type Wanted = (Figure, Bound);
+pub type WantedRatio = (RoundFigure, RatioBound);
 
 /// Above this share of the median a spread is said aloud.
 pub const SPREAD_MAX: f64 = 0.10;
 
 /// Rounds of two sides that were measured one after the other.
-pub type Neighbours = (Round, Round);
+pub type NeighbourRounds = (RoundUsage, RoundUsage);
 
 /// The ratios second to first of one figure.
-pub fn ratios(figure: Figure, neighbours: &[Neighbours]) -> Vec<f64> {
+pub fn ratios(figure: RoundFigure, neighbours: &[NeighbourRounds]) -> Vec<f64> {
     let described = FIGURES.iter().find(|it| it.figure == figure);
     let of = described.map_or(FIGURES[0].of, |it| it.of);
-    let ratio = |(first, second): &Neighbours| of(second) / of(first);
+    let ratio = |(first, second): &NeighbourRounds| of(second) / of(first);
     neighbours.iter().map(ratio).collect()
 }
 
 /// A table of all figures.
-pub fn table(first: &str, second: &str, neighbours: &[Neighbours]) -> String {
+pub fn table(first: &str, second: &str, neighbours: &[NeighbourRounds]) -> String {
     let mut text = format!(
         "| figure, median (min..max) | {first} | {second} | second / first | spread (middle half) |\n\
          | --- | --- | --- | --- | --- |\n"
     );
-    for Described {
+    for FigureText {
         figure,
         name,
         digits,
@@ -144,12 +150,12 @@ pub fn table(first: &str, second: &str, neighbours: &[Neighbours]) -> String {
 }
 
 /// One sentence: what was wanted, what came, and whether the spread is wide.
-pub fn verdict((figure, bound): Wanted, neighbours: &[Neighbours]) -> String {
+pub fn verdict((figure, bound): WantedRatio, neighbours: &[NeighbourRounds]) -> String {
     let ratios = ratios(figure, neighbours);
     let ratio = median(&ratios);
     let (sign, wanted, holds) = match bound {
-        Bound::Most(most) => ("≤", most, ratio <= most),
-        Bound::Least(least) => ("≥", least, ratio >= least),
+        RatioBound::Most(most) => ("≤", most, ratio <= most),
+        RatioBound::Least(least) => ("≥", least, ratio >= least),
     };
     let described = FIGURES.iter().find(|it| it.figure == figure);
     let name = described.map_or("", |it| it.name);
@@ -165,12 +171,12 @@ pub fn verdict((figure, bound): Wanted, neighbours: &[Neighbours]) -> String {
 }
 
 /// Whether the ratios of a figure lie further apart than [`SPREAD_MAX`].
-pub fn is_wide(figure: Figure, neighbours: &[Neighbours]) -> bool {
-    Spread::of(&ratios(figure, neighbours)).full > SPREAD_MAX
+pub fn is_wide(figure: RoundFigure, neighbours: &[NeighbourRounds]) -> bool {
+    ValueSpread::of(&ratios(figure, neighbours)).full > SPREAD_MAX
 }
 
 fn shown(ratios: &[f64]) -> String {
-    let Spread { full, middle } = Spread::of(ratios);
+    let ValueSpread { full, middle } = ValueSpread::of(ratios);
     format!("{:.0} % ({:.0} %)", 100.0 * full, 100.0 * middle)
 }
 
@@ -178,8 +184,8 @@ fn shown(ratios: &[f64]) -> String {
 mod tests {
     use super::*;
 
-    fn neighbours(ratios: &[f64]) -> Vec<Neighbours> {
-        let round = |cpu_us| Round {
+    fn neighbours(ratios: &[f64]) -> Vec<NeighbourRounds> {
+        let round = |cpu_us| RoundUsage {
             messages_per_s: 1000.0,
             messages_in_all: 1000,
             cpu_us,
@@ -199,15 +205,15 @@ mod tests {
     #[test]
     fn a_verdict_is_of_the_median_ratio() {
         let rounds = neighbours(&[1.25, 1.20, 1.26]);
-        let said = verdict((Figure::Cpu, Bound::Most(1.25)), &rounds);
+        let said = verdict((RoundFigure::Cpu, RatioBound::Most(1.25)), &rounds);
         assert_eq!(
             said,
             "server CPU µs a message: ratio 1.25, wanted ≤ 1.25: reached. Spread 5 % (1 %)."
         );
-        let said = verdict((Figure::Cpu, Bound::Least(1.3)), &rounds);
+        let said = verdict((RoundFigure::Cpu, RatioBound::Least(1.3)), &rounds);
         assert!(said.contains("≥ 1.30: MISSED"), "{said}");
         let said = verdict(
-            (Figure::Cpu, Bound::Most(1.25)),
+            (RoundFigure::Cpu, RatioBound::Most(1.25)),
             &neighbours(&[1.0, 1.2, 1.3]),
         );
         assert!(said.ends_with("not to be trusted to the digit."), "{said}");

@@ -22,14 +22,14 @@ pub fn summary(values: &[f64], digits: usize) -> String {
 
 /// How far values lie apart, as a share of their median.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Spread {
+pub struct ValueSpread {
     /// From the least to the greatest.
     pub full: f64,
     /// From the first quartile to the third: half of them lie within.
     pub middle: f64,
 }
 
-impl Spread {
+impl ValueSpread {
     /// Of values whose median is not 0.
     pub fn of(values: &[f64]) -> Self {
         let between =
@@ -56,10 +56,10 @@ mod tests {
 
     #[test]
     fn a_spread_is_a_share_of_the_median() {
-        let spread = Spread {
+        let spread = ValueSpread {
             full: 4.0 / 3.0,
             middle: 2.0 / 3.0,
         };
-        assert_eq!(Spread::of(&VALUES), spread);
+        assert_eq!(ValueSpread::of(&VALUES), spread);
     }
 }

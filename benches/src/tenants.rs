@@ -14,12 +14,12 @@ use protocol::connect::Acks;
 
 use crate::bare::{House, Socket};
 use crate::process::{LOAD_CORE, run_here_on};
-use crate::stats::{Spread, median, summary};
+use crate::stats::{ValueSpread, median, summary};
 use crate::work::message;
 
 /// How to measure.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct TenantsOptions {
     #[arg(long, default_value_t = 100)]
     few: usize,
     #[arg(long, default_value_t = 100_000)]
@@ -38,12 +38,12 @@ const CLIENT: &str = "a000000";
 const BOT: &str = "b000000";
 
 /// Measures both in turns and prints a table in Markdown.
-pub fn run(options: &Options) -> Result<()> {
+pub fn run(options: &TenantsOptions) -> Result<()> {
     run_here_on(LOAD_CORE)?;
-    let mut few = Crowd::new(options.few)?;
-    let mut many = Crowd::new(options.many)?;
-    for crowd in [&mut few, &mut many] {
-        crowd.nanoseconds_a_message(options.messages)?;
+    let mut few = TenantNode::new(options.few)?;
+    let mut many = TenantNode::new(options.many)?;
+    for node in [&mut few, &mut many] {
+        node.nanoseconds_a_message(options.messages)?;
     }
     let (mut fews, mut manys) = (Vec::new(), Vec::new());
     for _ in 0..options.rounds {
@@ -55,7 +55,7 @@ pub fn run(options: &Options) -> Result<()> {
         .zip(&fews)
         .map(|(many, few)| many / few)
         .collect();
-    let Spread { full, middle } = Spread::of(&ratios);
+    let ValueSpread { full, middle } = ValueSpread::of(&ratios);
     println!("| tenants | ns a message, median (min..max) |\n| --- | --- |");
     println!("| {} | {} |", options.few, summary(&fews, 0));
     println!("| {} | {} |", options.many, summary(&manys, 0));
@@ -74,7 +74,7 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 /// A node with so many tenants.
-struct Crowd {
+struct TenantNode {
     house: House,
     /// In random order.
     clients: Vec<Socket>,
@@ -82,7 +82,7 @@ struct Crowd {
     text: Vec<u8>,
 }
 
-impl Crowd {
+impl TenantNode {
     fn new(tenants: usize) -> Result<Self> {
         let mut house = House::of_one()?;
         let mut clients = Vec::with_capacity(tenants);
@@ -139,9 +139,9 @@ mod tests {
 
     #[test]
     fn every_message_is_delivered() {
-        let mut crowd = Crowd::new(3).unwrap();
-        assert!(crowd.nanoseconds_a_message(10).unwrap() > 0.0);
-        assert_eq!(crowd.next, 10 % 3);
+        let mut node = TenantNode::new(3).unwrap();
+        assert!(node.nanoseconds_a_message(10).unwrap() > 0.0);
+        assert_eq!(node.next, 10 % 3);
     }
 
     #[test]

@@ -30,20 +30,20 @@ use router_core::effect::Receipt;
 use router_core::lane::{Parcel, Receiver, Sender};
 
 use crate::bare::{HASH_KEYS, House, Socket};
-use crate::load::template::{Form, Template};
+use crate::load::template::{MessageForm, MessageTemplate};
 
 /// One step of the way.
-pub struct Step {
+pub struct MessageStep {
     /// Its name.
     pub name: &'static str,
     /// Messages in one repetition.
     pub messages: u64,
     /// Makes everything ready and returns what is to be repeated.
-    pub prepare: fn() -> Result<Repeat>,
+    pub prepare: fn() -> Result<RepeatWork>,
 }
 
 /// Does the work of one repetition.
-pub type Repeat = Box<dyn FnMut()>;
+pub type RepeatWork = Box<dyn FnMut()>;
 
 /// Messages that cross to another node in one packet: a window of 16.
 const BATCH: u64 = 16;
@@ -54,7 +54,7 @@ const NOW_MS: Millis = 1_763_700_000_000;
 const FRAME_BYTES: usize = 256 * 1024;
 
 /// All of them.
-pub const STEPS: &[Step] = &[
+pub const STEPS: &[MessageStep] = &[
     step("decode", 1, prepare_decode),
     step("encode", 1, prepare_encode),
     step("session", 1, prepare_session),
@@ -67,8 +67,12 @@ pub const STEPS: &[Step] = &[
     step("cross", BATCH, prepare_cross),
 ];
 
-const fn step(name: &'static str, messages: u64, prepare: fn() -> Result<Repeat>) -> Step {
-    Step {
+const fn step(
+    name: &'static str,
+    messages: u64,
+    prepare: fn() -> Result<RepeatWork>,
+) -> MessageStep {
+    MessageStep {
         name,
         messages,
         prepare,
@@ -76,18 +80,18 @@ const fn step(name: &'static str, messages: u64, prepare: fn() -> Result<Repeat>
 }
 
 /// The step of this name.
-pub fn named(name: &str) -> Result<&'static Step> {
+pub fn named(name: &str) -> Result<&'static MessageStep> {
     let step = STEPS.iter().find(|step| step.name == name);
     step.with_context(|| format!("no step is named {name}"))
 }
 
 /// A message as all servers get it, 200 bytes.
 pub fn message(from: &str, to: &str, from_bot: bool) -> Vec<u8> {
-    let form = Form {
+    let form = MessageForm {
         names_sender: from_bot,
         has_id: false,
     };
-    Template::new(from, to, form).numbered(42).to_vec()
+    MessageTemplate::new(from, to, form).numbered(42).to_vec()
 }
 
 /// The text of a read: an allocation of its own, as a reader makes it.
@@ -98,13 +102,13 @@ fn read(text: &[u8]) -> Bytes {
 const CLIENT: &str = "a000000";
 const BOT: &str = "b000000";
 
-fn prepare_decode() -> Result<Repeat> {
+fn prepare_decode() -> Result<RepeatWork> {
     let text = Bytes::from(message(CLIENT, BOT, false));
     ensure!(decode(&text).is_ok(), "the message is not decoded");
     Ok(Box::new(move || drop(black_box(decode(black_box(&text))))))
 }
 
-fn prepare_encode() -> Result<Repeat> {
+fn prepare_encode() -> Result<RepeatWork> {
     let envelope = envelope()?;
     let mut now_ms = NOW_MS;
     Ok(Box::new(move || {
@@ -113,7 +117,7 @@ fn prepare_encode() -> Result<Repeat> {
     }))
 }
 
-fn prepare_envelope() -> Result<Repeat> {
+fn prepare_envelope() -> Result<RepeatWork> {
     let envelope = envelope()?;
     ensure!(
         Envelope::from_bytes(&envelope.to_bytes()).is_ok(),
@@ -126,7 +130,7 @@ fn prepare_envelope() -> Result<Repeat> {
 }
 
 /// Under callgrind SHA-256 runs without the processor's help: dearer than in truth.
-fn prepare_packet() -> Result<Repeat> {
+fn prepare_packet() -> Result<RepeatWork> {
     let envelope = envelope()?.to_bytes();
     let item = Item {
         sequenced: true,
@@ -149,7 +153,7 @@ fn prepare_packet() -> Result<Repeat> {
     Ok(Box::new(move || drop(black_box(read()))))
 }
 
-fn prepare_lane() -> Result<Repeat> {
+fn prepare_lane() -> Result<RepeatWork> {
     let (owner, bytes) = (owner()?, envelope()?.to_bytes());
     let mut sender = Sender::new(BootId::from_bits(1), BootId::from_bits(2), HASH_KEYS);
     let mut receiver = Receiver::default();
@@ -173,14 +177,14 @@ fn prepare_lane() -> Result<Repeat> {
     }))
 }
 
-fn prepare_session() -> Result<Repeat> {
+fn prepare_session() -> Result<RepeatWork> {
     let (mut house, client, _) = pair(Acks::Errors, false)?;
     Ok(Box::new(move || {
         house.say(client, read(br#"{"type":"ping"}"#));
     }))
 }
 
-fn prepare_local(acks: Acks) -> Result<Repeat> {
+fn prepare_local(acks: Acks) -> Result<RepeatWork> {
     let (mut house, client, _) = pair(acks, false)?;
     let text = message(CLIENT, BOT, false);
     let frames = match acks {
@@ -191,14 +195,14 @@ fn prepare_local(acks: Acks) -> Result<Repeat> {
     Ok(Box::new(move || house.say(client, read(&text))))
 }
 
-fn prepare_answer() -> Result<Repeat> {
+fn prepare_answer() -> Result<RepeatWork> {
     let (mut house, _, bot) = pair(Acks::Errors, false)?;
     let text = message(BOT, CLIENT, true);
     check(&mut house, bot, &text, 1)?;
     Ok(Box::new(move || house.say(bot, read(&text))))
 }
 
-fn prepare_cross() -> Result<Repeat> {
+fn prepare_cross() -> Result<RepeatWork> {
     let (mut house, client, _) = pair(Acks::Errors, true)?;
     let text = message(CLIENT, BOT, false);
     Ok(Box::new(move || {

@@ -17,15 +17,15 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::args::{Tenant, UsingOld};
-use crate::failure::Failure;
+use crate::args::{TenantArgs, UsingOldArgs};
+use crate::failure::CommandFailure;
 use crate::out::{self, say, tell};
 
 /// An admin request is a matter of milliseconds.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Makes all credentials of a tenant void.
-pub async fn revoke(tenant: Tenant) -> Result<(), Failure> {
+pub async fn revoke(tenant: TenantArgs) -> Result<(), CommandFailure> {
     let json = tenant.output.json;
     let (user, answer) = order(tenant, "revoke").await?;
     if json {
@@ -41,7 +41,7 @@ pub async fn revoke(tenant: Tenant) -> Result<(), Failure> {
 }
 
 /// Shuts a tenant out.
-pub async fn suspend(tenant: Tenant) -> Result<(), Failure> {
+pub async fn suspend(tenant: TenantArgs) -> Result<(), CommandFailure> {
     let json = tenant.output.json;
     let (user, answer) = order(tenant, "suspend").await?;
     if json {
@@ -55,12 +55,12 @@ pub async fn suspend(tenant: Tenant) -> Result<(), Failure> {
 }
 
 /// Lets a tenant in again.
-pub async fn resume(tenant: Tenant) -> Result<(), Failure> {
+pub async fn resume(tenant: TenantArgs) -> Result<(), CommandFailure> {
     let json = tenant.output.json;
     let (user, answer) = order(tenant, "resume").await?;
     if answer["suspended"] == true {
         let text = format!("{user} is suspended by the configuration file");
-        return Err(Failure::failed("tenant_suspended", text));
+        return Err(CommandFailure::failed("tenant_suspended", text));
     }
     if json {
         let persisted = is_persisted(&answer);
@@ -88,7 +88,7 @@ fn warn_if_not_persisted(answer: &Value) {
 }
 
 /// Lists the tenants whose open connections an old secret verified, one a line with their number.
-pub async fn using_old(asked: UsingOld) -> Result<(), Failure> {
+pub async fn using_old(asked: UsingOldArgs) -> Result<(), CommandFailure> {
     let config = asked.config.load(Purpose::Admin)?;
     let mut path = "keys/using-old?limit=1000".to_owned();
     let mut users = Vec::new();
@@ -123,26 +123,27 @@ pub async fn using_old(asked: UsingOld) -> Result<(), Failure> {
 }
 
 /// `GET /admin/v1/<path>`.
-pub async fn get(config: &Config, path: &str) -> Result<Value, Failure> {
+pub async fn get(config: &Config, path: &str) -> Result<Value, CommandFailure> {
     ask(config, Method::GET, path).await
 }
 
-async fn order(tenant: Tenant, what: &str) -> Result<(String, Value), Failure> {
+async fn order(tenant: TenantArgs, what: &str) -> Result<(String, Value), CommandFailure> {
     let config = tenant.config.load(Purpose::Admin)?;
     let path = format!("tenants/{}/{what}", tenant.user);
     let answer = ask(&config, Method::POST, &path).await?;
     Ok((tenant.user.to_string(), answer))
 }
 
-async fn ask(config: &Config, method: Method, path: &str) -> Result<Value, Failure> {
+async fn ask(config: &Config, method: Method, path: &str) -> Result<Value, CommandFailure> {
     let Some(token) = &config.admin_token else {
         let text = "no admin token is configured";
-        return Err(Failure::usage("config", text).or_next("t2b gateway config"));
+        return Err(CommandFailure::usage("config", text).or_next("t2b gateway config"));
     };
     let address = reachable(config.admin_listen);
     let bearer = format!("Bearer {}", token.reveal());
-    let mut bearer = HeaderValue::try_from(bearer)
-        .map_err(|_| Failure::usage("config", "the admin token is not one that HTTP can carry"))?;
+    let mut bearer = HeaderValue::try_from(bearer).map_err(|_| {
+        CommandFailure::usage("config", "the admin token is not one that HTTP can carry")
+    })?;
     bearer.set_sensitive(true);
     let request = Request::builder()
         .method(method)
@@ -150,22 +151,24 @@ async fn ask(config: &Config, method: Method, path: &str) -> Result<Value, Failu
         .header(HOST, address.to_string())
         .header(AUTHORIZATION, bearer)
         .body(Empty::<Bytes>::new())
-        .map_err(|error| Failure::failed("admin", error))?;
+        .map_err(|error| CommandFailure::failed("admin", error))?;
     let (status, body) = timeout(DEADLINE, exchange(address, request))
         .await
-        .map_err(|_| Failure::unavailable("timeout", format!("{address} does not answer")))??;
+        .map_err(|_| {
+            CommandFailure::unavailable("timeout", format!("{address} does not answer"))
+        })??;
     match status {
         StatusCode::OK => {
-            serde_json::from_slice(&body).map_err(|error| Failure::failed("admin", error))
+            serde_json::from_slice(&body).map_err(|error| CommandFailure::failed("admin", error))
         }
         StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => {
             let source = token_source(config, token);
             let text = format!("the gateway refused the admin token {source}");
-            Err(Failure::refused("unauthorized", text).or_next("t2b gateway config"))
+            Err(CommandFailure::refused("unauthorized", text).or_next("t2b gateway config"))
         }
         other => {
             let text = String::from_utf8_lossy(&body);
-            Err(Failure::failed(
+            Err(CommandFailure::failed(
                 "admin",
                 format!("{other}: {}", text.trim()),
             ))
@@ -195,9 +198,9 @@ fn token_source(config: &Config, token: &Secret<String>) -> String {
 async fn exchange(
     address: SocketAddr,
     request: Request<Empty<Bytes>>,
-) -> Result<(StatusCode, Bytes), Failure> {
+) -> Result<(StatusCode, Bytes), CommandFailure> {
     let unreachable = |error: &dyn std::fmt::Display| {
-        Failure::unavailable("not_reachable", format!("{address}: {error}"))
+        CommandFailure::unavailable("not_reachable", format!("{address}: {error}"))
             .or_next("t2b gateway run")
     };
     let stream = TcpStream::connect(address)

@@ -10,20 +10,20 @@ use clap_complete::Shell;
 use protocol::units::{parse_duration, parse_size};
 use protocol::{BotId, ClientId, TenantId};
 
-use crate::config_args::{AllKeys, Hidden};
+use crate::config_args::{AllKeys, HiddenKeys};
 use crate::failure::USAGE;
 use crate::out;
 
 /// Lets AI bots behind NAT be reached by their owners.
 #[derive(Parser)]
 #[command(name = "t2b", version, disable_help_subcommand = true)]
-struct Cli {
+struct CommandLine {
     #[command(subcommand)]
-    command: Command,
+    command: CliCommand,
 }
 
 #[derive(Subcommand)]
-pub enum Command {
+pub enum CliCommand {
     /// Starts a gateway, an echo bot and a client, and shows a conversation
     Demo,
     /// Runs a gateway, or looks at one
@@ -36,9 +36,9 @@ pub enum Command {
     #[command(subcommand)]
     Tenant(TenantCommand),
     /// Lists bots
-    Bots(Bots),
+    Bots(BotsArgs),
     /// Talks with a bot
-    Chat(Chat),
+    Chat(ChatArgs),
     /// Runs a bot
     #[command(subcommand)]
     Bot(BotCommand),
@@ -60,9 +60,9 @@ pub enum GatewayCommand {
     /// Serves until SIGTERM or Ctrl-C
     Run(AllKeys),
     /// Shows the status of the running gateway
-    Status(Inspect),
+    Status(InspectArgs),
     /// Prints the effective configuration, with credentials masked
-    Config(Inspect),
+    Config(InspectArgs),
 }
 
 /// The help of commands that make or check keys.
@@ -77,98 +77,98 @@ const BY_TOKEN: &str = "Reads the gateway's configuration: --config, and each fl
 pub enum KeysCommand {
     /// Prints a user's API key
     #[command(after_help = BY_SECRETS)]
-    Issue(Issue),
+    Issue(IssueArgs),
     /// Revokes all keys and tokens of a user, on the running gateway
     #[command(after_help = BY_TOKEN)]
-    Revoke(Tenant),
+    Revoke(TenantArgs),
     /// Verifies a key and prints its user
     #[command(after_help = BY_SECRETS)]
-    Verify(Verify),
+    Verify(VerifyArgs),
     /// Prints a new random secret
-    Secret(Output),
+    Secret(OutputArgs),
     /// Lists the users of the running gateway whose connections use an old secret
     #[command(after_help = BY_TOKEN)]
-    UsingOld(UsingOld),
+    UsingOld(UsingOldArgs),
 }
 
 #[derive(Subcommand)]
 pub enum TenantCommand {
     /// Closes a user's connections and refuses new ones
     #[command(after_help = BY_TOKEN)]
-    Suspend(Tenant),
+    Suspend(TenantArgs),
     /// Lets a suspended user connect again
     #[command(after_help = BY_TOKEN)]
-    Resume(Tenant),
+    Resume(TenantArgs),
 }
 
 #[derive(Subcommand)]
 pub enum BotCommand {
     /// Echoes every message
-    Echo(Echo),
+    Echo(EchoArgs),
     /// Runs a program for every message: it gets the text on standard input, and its output is the answer
-    Exec(Exec),
+    Exec(ExecArgs),
 }
 
 /// How facts are printed.
 #[derive(Args, Clone, Copy)]
-pub struct Output {
+pub struct OutputArgs {
     /// Prints one JSON object
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Args)]
-pub struct Inspect {
+pub struct InspectArgs {
     #[command(flatten)]
-    pub output: Output,
+    pub output: OutputArgs,
     #[command(flatten)]
     pub config: AllKeys,
 }
 
 #[derive(Args)]
-pub struct Issue {
+pub struct IssueArgs {
     /// The user
     pub user: TenantId,
     /// Key generation [default: the current one]
     #[arg(long)]
     pub generation: Option<u64>,
     #[command(flatten)]
-    pub output: Output,
+    pub output: OutputArgs,
     #[command(flatten)]
-    pub config: Hidden,
+    pub config: HiddenKeys,
 }
 
 #[derive(Args)]
-pub struct Verify {
+pub struct VerifyArgs {
     /// The key; - reads it from standard input
     pub key: String,
     #[command(flatten)]
-    pub output: Output,
+    pub output: OutputArgs,
     #[command(flatten)]
-    pub config: Hidden,
+    pub config: HiddenKeys,
 }
 
 #[derive(Args)]
-pub struct UsingOld {
+pub struct UsingOldArgs {
     #[command(flatten)]
-    pub output: Output,
+    pub output: OutputArgs,
     #[command(flatten)]
-    pub config: Hidden,
+    pub config: HiddenKeys,
 }
 
 #[derive(Args)]
-pub struct Tenant {
+pub struct TenantArgs {
     /// The user
     pub user: TenantId,
     #[command(flatten)]
-    pub output: Output,
+    pub output: OutputArgs,
     #[command(flatten)]
-    pub config: Hidden,
+    pub config: HiddenKeys,
 }
 
 /// Which gateway, and as whom.
 #[derive(Args)]
-pub struct Target {
+pub struct TargetArgs {
     /// The gateway
     #[arg(long, env = "T2B_URL", default_value = "ws://127.0.0.1:3000/ws")]
     pub url: String,
@@ -182,16 +182,16 @@ pub struct Target {
 }
 
 #[derive(Args)]
-pub struct Bots {
+pub struct BotsArgs {
     #[command(flatten)]
-    pub target: Target,
+    pub target: TargetArgs,
     /// One JSON object a line
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Args)]
-pub struct Chat {
+pub struct ChatArgs {
     /// The bot's id
     pub bot: BotId,
     /// Sends this text, prints the answer and exits. Without it, sends each line of standard input
@@ -211,20 +211,20 @@ pub struct Chat {
     #[arg(long, value_name = "ID")]
     pub client_id: Option<ClientId>,
     #[command(flatten)]
-    pub target: Target,
+    pub target: TargetArgs,
 }
 
 #[derive(Args)]
-pub struct Echo {
+pub struct EchoArgs {
     /// The bot's id
     #[arg(long)]
     pub id: BotId,
     #[command(flatten)]
-    pub target: Target,
+    pub target: TargetArgs,
 }
 
 #[derive(Args)]
-pub struct Exec {
+pub struct ExecArgs {
     /// The bot's id
     #[arg(long)]
     pub id: BotId,
@@ -241,7 +241,7 @@ pub struct Exec {
     #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = parse_size)]
     pub output: u64,
     #[command(flatten)]
-    pub target: Target,
+    pub target: TargetArgs,
     /// The program and its arguments. It gets T2B_FROM, T2B_BOT, T2B_MESSAGE_ID, T2B_CONNECTION_ID and
     /// T2B_REPLY_TO in its environment
     #[arg(last = true, required = true, value_name = "CMD")]
@@ -250,20 +250,22 @@ pub struct Exec {
 
 /// All commands, for completions and man pages.
 pub fn command() -> clap::Command {
-    Cli::command()
+    CommandLine::command()
 }
 
 /// Reads the command line. Errors: the code to exit with; all is said already.
-pub fn parse() -> Result<Command, ExitCode> {
-    Cli::try_parse().map(|cli| cli.command).map_err(|said| {
-        let printed = said.print();
-        if said.use_stderr() {
-            // Nobody is left to tell if this cannot be printed.
-            return ExitCode::from(USAGE);
-        }
-        match out::written(printed) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(failure) => failure.report(),
-        }
-    })
+pub fn parse() -> Result<CliCommand, ExitCode> {
+    CommandLine::try_parse()
+        .map(|cli| cli.command)
+        .map_err(|said| {
+            let printed = said.print();
+            if said.use_stderr() {
+                // Nobody is left to tell if this cannot be printed.
+                return ExitCode::from(USAGE);
+            }
+            match out::written(printed) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(failure) => failure.report(),
+            }
+        })
 }

@@ -2,20 +2,20 @@
 
 use protocol::presence::BotState;
 
-use crate::args::Bots;
+use crate::args::BotsArgs;
 use crate::connect::connect;
-use crate::failure::Failure;
+use crate::failure::CommandFailure;
 use crate::out::{self, say, tell};
 use crate::term;
 
 /// Lists the bots of the key's owner.
-pub async fn run(args: Bots) -> Result<(), Failure> {
+pub async fn run(args: BotsArgs) -> Result<(), CommandFailure> {
     let (client, _events) = connect(&args.target, None).await?;
     let bots = client.bots().await?;
     client.close().await;
     if args.json {
         for bot in &bots {
-            let line = serde_json::to_string(bot).map_err(|e| Failure::failed("json", e))?;
+            let line = serde_json::to_string(bot).map_err(|e| CommandFailure::failed("json", e))?;
             say!("{}", term::for_stdout(&line))?;
         }
         return Ok(());

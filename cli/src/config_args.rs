@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use gateway::config::{Config, KEYS, Purpose, Raw, Sources, raise_file_limit};
 
-use crate::failure::Failure;
+use crate::failure::CommandFailure;
 use crate::out;
 
 /// The flags of `gateway …`, listed in its help.
 pub type AllKeys = ConfigArgs<false>;
 /// The same flags where few need them.
-pub type Hidden = ConfigArgs<true>;
+pub type HiddenKeys = ConfigArgs<true>;
 
 const CONFIG: &str = "config";
 
@@ -24,7 +24,7 @@ pub struct ConfigArgs<const HIDDEN: bool> {
 
 impl<const HIDDEN: bool> ConfigArgs<HIDDEN> {
     /// The checked configuration; its warnings are told on stderr. Errors: exit 64.
-    pub fn load(self, purpose: Purpose) -> Result<Config, Failure> {
+    pub fn load(self, purpose: Purpose) -> Result<Config, CommandFailure> {
         let config = self.load_silently(purpose)?;
         for warning in &config.warnings {
             out::tell_warning(warning);
@@ -33,14 +33,14 @@ impl<const HIDDEN: bool> ConfigArgs<HIDDEN> {
     }
 
     /// The checked configuration, for a caller that tells its warnings. Errors: exit 64.
-    pub fn load_silently(self, purpose: Purpose) -> Result<Config, Failure> {
+    pub fn load_silently(self, purpose: Purpose) -> Result<Config, CommandFailure> {
         let Self { file, flags } = self;
         load(file, flags, purpose)
     }
 }
 
 /// Flags over this process's environment over the file. Errors: exit 64.
-pub fn load(file: Option<PathBuf>, flags: Raw, purpose: Purpose) -> Result<Config, Failure> {
+pub fn load(file: Option<PathBuf>, flags: Raw, purpose: Purpose) -> Result<Config, CommandFailure> {
     Ok(Config::load(Sources {
         flags,
         environment: environment()?,
@@ -51,7 +51,7 @@ pub fn load(file: Option<PathBuf>, flags: Raw, purpose: Purpose) -> Result<Confi
 }
 
 /// Errors: a variable of ours is no UTF-8. Others are left out.
-fn environment() -> Result<BTreeMap<String, String>, Failure> {
+fn environment() -> Result<BTreeMap<String, String>, CommandFailure> {
     let mut environment = BTreeMap::new();
     for (name, text) in std::env::vars_os() {
         let Ok(name) = name.into_string() else {
@@ -62,7 +62,10 @@ fn environment() -> Result<BTreeMap<String, String>, Failure> {
                 environment.insert(name, text);
             }
             Err(_) if name.starts_with("T2B_") => {
-                return Err(Failure::usage("config", format!("{name}: is not UTF-8")));
+                return Err(CommandFailure::usage(
+                    "config",
+                    format!("{name}: is not UTF-8"),
+                ));
             }
             Err(_) => {}
         }

@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use client::{Client, Events, Options};
+use client::{Client, ConnectOptions, EventStream};
 use gateway::config::{SECRET_FILE, default_state_dir, local_key};
 use http::Uri;
 use protocol::{ClientId, Secret, TenantId};
 
-use crate::args::Target;
-use crate::failure::Failure;
+use crate::args::TargetArgs;
+use crate::failure::CommandFailure;
 
 /// The user that a machine's own gateway is used as.
 const LOCAL_USER: &str = "local";
@@ -37,11 +37,11 @@ impl OwnKey {
 
 /// Connects, or says what to do.
 pub async fn connect(
-    target: &Target,
+    target: &TargetArgs,
     client_id: Option<ClientId>,
-) -> Result<(Client, Events), Failure> {
+) -> Result<(Client, EventStream), CommandFailure> {
     let OwnKey { key, made_from } = key(target)?;
-    let mut options = Options::new(&target.url, key);
+    let mut options = ConnectOptions::new(&target.url, key);
     options.client_id = client_id;
     Client::connect(options)
         .await
@@ -49,12 +49,12 @@ pub async fn connect(
 }
 
 /// Why there is no connection, as far as the URL and the key explain it.
-fn unconnected(error: client::Error, url: &str, made_from: Option<&Path>) -> Failure {
-    if let client::Error::Certificate(_) | client::Error::NoWebSocket(_) = error {
-        return Failure::from(error).at(url);
+fn unconnected(error: client::ClientError, url: &str, made_from: Option<&Path>) -> CommandFailure {
+    if let client::ClientError::Certificate(_) | client::ClientError::NoWebSocket(_) = error {
+        return CommandFailure::from(error).at(url);
     }
-    if let client::Error::Unreachable(_) = error {
-        let failure = Failure::from(error).at(url);
+    if let client::ClientError::Unreachable(_) = error {
+        let failure = CommandFailure::from(error).at(url);
         return match is_loopback(url) {
             true => failure.or_next("t2b gateway run"),
             false => failure,
@@ -68,20 +68,21 @@ fn unconnected(error: client::Error, url: &str, made_from: Option<&Path>) -> Fai
                  to the gateway's state directory, or give a key: `t2b keys issue USER` makes one from the \
                  gateway's secrets_file"
             );
-            Failure::refused("unauthorized", text)
+            CommandFailure::refused("unauthorized", text)
         }
         Some(_) | None => error.into(),
     }
 }
 
 /// `--key`, else `--key-file`, else `T2B_KEY`, else for a loopback URL one of this machine's own.
-fn key(target: &Target) -> Result<OwnKey, Failure> {
+fn key(target: &TargetArgs) -> Result<OwnKey, CommandFailure> {
     if let Some(key) = &target.key {
         return Ok(OwnKey::given(key.clone()));
     }
     if let Some(path) = &target.key_file {
         let text = fs::read_to_string(path);
-        let text = text.map_err(|e| Failure::usage("key_file", format!("{}: {e}", path.display())));
+        let text =
+            text.map_err(|e| CommandFailure::usage("key_file", format!("{}: {e}", path.display())));
         // Some shells and editors put a byte order mark before a text.
         let key = text?.trim_start_matches('\u{feff}').trim().to_owned();
         return Ok(OwnKey::given(key));
@@ -91,7 +92,9 @@ fn key(target: &Target) -> Result<OwnKey, Failure> {
     }
     if !is_loopback(&target.url) {
         let text = "none given, and the gateway is not on this machine";
-        return Err(Failure::usage("key", text).or_next("t2b keys issue USER, on the gateway"));
+        return Err(
+            CommandFailure::usage("key", text).or_next("t2b keys issue USER, on the gateway")
+        );
     }
     made(&state_dir()?)
 }
@@ -99,9 +102,10 @@ fn key(target: &Target) -> Result<OwnKey, Failure> {
 /// The key of the local user, from the secret that the gateway of this machine has made.
 ///
 /// No secret is made here: a gateway would not know it.
-fn made(state_dir: &Path) -> Result<OwnKey, Failure> {
+fn made(state_dir: &Path) -> Result<OwnKey, CommandFailure> {
     let secret = state_dir.join(SECRET_FILE);
-    let none = |why: String| Failure::usage("key", format!("none given, and {why}; {OTHER_KEYS}"));
+    let none =
+        |why: String| CommandFailure::usage("key", format!("none given, and {why}; {OTHER_KEYS}"));
     if !secret.exists() {
         let secret = secret.display();
         return Err(none(format!(
@@ -118,7 +122,7 @@ fn made(state_dir: &Path) -> Result<OwnKey, Failure> {
 }
 
 /// The state directory that the gateway of this machine uses too.
-fn state_dir() -> Result<PathBuf, Failure> {
+fn state_dir() -> Result<PathBuf, CommandFailure> {
     let variables: BTreeMap<String, String> = ["HOME", "T2B_STATE_DIR"]
         .iter()
         .filter_map(|name| Some((String::from(*name), env::var(name).ok()?)))
@@ -129,7 +133,7 @@ fn state_dir() -> Result<PathBuf, Failure> {
         .or_else(|| default_state_dir(&variables))
         .ok_or_else(|| {
             let text = format!("none given, and HOME is not set, so there is no secret to make one from; {OTHER_KEYS}");
-            Failure::usage("key", text)
+            CommandFailure::usage("key", text)
         })
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use client::{Client, Event, Options, ProxyRules, members_of};
+use client::{Client, ClientEvent, ConnectOptions, ProxyRules, members_of};
 use gateway::config::{Config, Key, Purpose, Raw};
 use gateway::{RunError, Shutdown, Starting, telemetry};
 use protocol::t2b::frames::SendMessage;
@@ -11,8 +11,8 @@ use tokio::task::{JoinError, JoinHandle};
 
 use crate::bot::{echo, serve};
 use crate::config_args::load;
-use crate::failure::Failure;
-use crate::feed::Feed;
+use crate::failure::CommandFailure;
+use crate::feed::EventFeed;
 use crate::out::say;
 use crate::{chat, signals, term};
 
@@ -25,10 +25,11 @@ const NO_TERMINAL: &str =
     "stdout is not a terminal: the demo ends here; on a terminal it serves until Ctrl-C";
 
 /// Shows a conversation. On a terminal the gateway and the bot stay until Ctrl-C.
-pub async fn run() -> Result<(), Failure> {
+pub async fn run() -> Result<(), CommandFailure> {
     let shutdown = signals::handle()?;
     let config = config()?;
-    let _telemetry = telemetry::init(&config).map_err(|error| Failure::usage("config", error))?;
+    let _telemetry =
+        telemetry::init(&config).map_err(|error| CommandFailure::usage("config", error))?;
     let shown = tokio::select! {
         shown = show(config) => shown?,
         () = shutdown.begun() => None,
@@ -46,17 +47,17 @@ pub async fn run() -> Result<(), Failure> {
 }
 
 /// What runs once the conversation is over.
-struct Parts {
+struct DemoParts {
     running: JoinHandle<Result<(), RunError>>,
     /// Ends the gateway.
     shutdown: Shutdown,
     bot: Client,
-    echoing: JoinHandle<Result<(), Failure>>,
+    echoing: JoinHandle<Result<(), CommandFailure>>,
 }
 
-impl Parts {
+impl DemoParts {
     /// The bot first: it would tell that the gateway closes its connection.
-    async fn end(self) -> Result<(), Failure> {
+    async fn end(self) -> Result<(), CommandFailure> {
         signals::pass_to(&self.shutdown)?;
         self.echoing.abort();
         self.bot.close().await;
@@ -65,13 +66,13 @@ impl Parts {
     }
 }
 
-fn of_gateway(ended: Result<Result<(), RunError>, JoinError>) -> Result<(), Failure> {
-    let ended = ended.map_err(|error| Failure::failed("gateway", error))?;
-    ended.map_err(|error| Failure::failed("gateway", error))
+fn of_gateway(ended: Result<Result<(), RunError>, JoinError>) -> Result<(), CommandFailure> {
+    let ended = ended.map_err(|error| CommandFailure::failed("gateway", error))?;
+    ended.map_err(|error| CommandFailure::failed("gateway", error))
 }
 
 /// Shows it. None: the gateway was shut down before it served.
-async fn show(config: Config) -> Result<Option<Parts>, Failure> {
+async fn show(config: Config) -> Result<Option<DemoParts>, CommandFailure> {
     let user = TenantId::parse("local").expect("a valid id");
     let key = config.issue_key(&user, None).await?;
     let base_path = config.base_path.clone();
@@ -98,7 +99,7 @@ async fn show(config: Config) -> Result<Option<Parts>, Failure> {
     )?;
     let echoing = {
         let bot = bot.clone();
-        let feed = Feed::new(bot_events);
+        let feed = EventFeed::new(bot_events);
         tokio::spawn(async move { serve(&bot, feed, echo::SameText).await })
     };
 
@@ -109,7 +110,7 @@ async fn show(config: Config) -> Result<Option<Parts>, Failure> {
         true => how_to_go_on(&url, addresses.admin)?,
         false => say!("{NO_TERMINAL}")?,
     }
-    Ok(Some(Parts {
+    Ok(Some(DemoParts {
         running,
         shutdown,
         bot,
@@ -118,16 +119,16 @@ async fn show(config: Config) -> Result<Option<Parts>, Failure> {
 }
 
 /// The gateway of this process is reached directly, whatever the environment says of proxies.
-fn beside(url: &str, key: &Secret<String>) -> Options {
-    let mut options = Options::new(url, key.clone());
+fn beside(url: &str, key: &Secret<String>) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url, key.clone());
     options.proxy = ProxyRules::direct();
     options
 }
 
 /// One question and its answer, as they come.
-async fn converse(options: Options, bot: &BotId) -> Result<(), Failure> {
+async fn converse(options: ConnectOptions, bot: &BotId) -> Result<(), CommandFailure> {
     let (client, events) = Client::connect(options).await?;
-    let mut feed = Feed::new(events);
+    let mut feed = EventFeed::new(events);
     say!("{}    demo-phone dialled in\n", term::bold("client"))?;
     chat::online(&client, &mut feed, bot).await?;
     let question = SendMessage {
@@ -139,13 +140,13 @@ async fn converse(options: Options, bot: &BotId) -> Result<(), Failure> {
     client.send(question).await?;
     loop {
         let event = feed.next().await?;
-        if let Event::Partial(partial) = &event {
+        if let ClientEvent::Partial(partial) = &event {
             let text = members_of(partial).text.unwrap_or_default();
             say!(
                 "  {bot} → demo-phone   {}",
                 term::for_stdout(&format!("{text} …"))
             )?;
-        } else if let Event::Message(message) = &event {
+        } else if let ClientEvent::Message(message) = &event {
             let text = members_of(message).text.unwrap_or_default();
             say!(
                 "  {bot} → demo-phone   {}\n",
@@ -158,7 +159,7 @@ async fn converse(options: Options, bot: &BotId) -> Result<(), Failure> {
 }
 
 /// The usual ports if they are free, else any; logs only of what is wrong.
-fn config() -> Result<Config, Failure> {
+fn config() -> Result<Config, CommandFailure> {
     let mut flags = Raw::default();
     for (name, port) in [("listen", 3000), ("admin_listen", 9464)] {
         let key = Key::of(name).expect("a row of KEYS");
@@ -177,7 +178,7 @@ fn config() -> Result<Config, Failure> {
 }
 
 /// Commands for another shell; the key needs no mention, as it comes from the state directory.
-fn how_to_go_on(url: &str, admin: SocketAddr) -> Result<(), Failure> {
+fn how_to_go_on(url: &str, admin: SocketAddr) -> Result<(), CommandFailure> {
     let url = match url {
         DEFAULT_URL => String::new(),
         url => format!(" --url {url}"),

@@ -25,14 +25,14 @@ const REFUSED: u8 = 77;
 
 /// An exit code, and what a person is told.
 #[derive(Debug)]
-pub struct Failure {
+pub struct CommandFailure {
     exit: u8,
     /// One word for it, and a text. None: nothing is left to tell.
     told: Option<(String, String)>,
     next: Option<String>,
 }
 
-impl Failure {
+impl CommandFailure {
     fn new(exit: u8, reason: &str, text: impl Display) -> Self {
         Self {
             exit,
@@ -105,7 +105,7 @@ impl Failure {
     }
 }
 
-impl Display for Failure {
+impl Display for CommandFailure {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match &self.told {
             Some((_, text)) => f.write_str(text),
@@ -114,13 +114,13 @@ impl Display for Failure {
     }
 }
 
-impl From<ConfigError> for Failure {
+impl From<ConfigError> for CommandFailure {
     fn from(error: ConfigError) -> Self {
         Self::usage("config", error).or_next("t2b gateway run --help")
     }
 }
 
-impl From<KeyError> for Failure {
+impl From<KeyError> for CommandFailure {
     fn from(error: KeyError) -> Self {
         match error {
             KeyError::Invalid => Self::refused("unauthorized", error),
@@ -134,7 +134,7 @@ impl From<KeyError> for Failure {
     }
 }
 
-impl From<StartError> for Failure {
+impl From<StartError> for CommandFailure {
     fn from(error: StartError) -> Self {
         match error {
             StartError::Listen { .. } => Self::failed("listen", error)
@@ -147,26 +147,26 @@ impl From<StartError> for Failure {
     }
 }
 
-impl From<client::Error> for Failure {
-    fn from(error: client::Error) -> Self {
+impl From<client::ClientError> for CommandFailure {
+    fn from(error: client::ClientError) -> Self {
         let exit = match &error {
-            client::Error::Url(_) => USAGE,
-            client::Error::Unreachable(_)
-            | client::Error::Certificate(_)
-            | client::Error::NoWebSocket(_)
-            | client::Error::Proxy(_)
-            | client::Error::Timeout
-            | client::Error::Lost => UNAVAILABLE,
-            client::Error::Refused(data) => of_status(data.code),
-            client::Error::Upgrade { status } => of_status(*status),
-            client::Error::Closed { code, .. } => match code {
+            client::ClientError::Url(_) => USAGE,
+            client::ClientError::Unreachable(_)
+            | client::ClientError::Certificate(_)
+            | client::ClientError::NoWebSocket(_)
+            | client::ClientError::Proxy(_)
+            | client::ClientError::Timeout
+            | client::ClientError::Lost => UNAVAILABLE,
+            client::ClientError::Refused(data) => of_status(data.code),
+            client::ClientError::Upgrade { status } => of_status(*status),
+            client::ClientError::Closed { code, .. } => match code {
                 4401..=4403 => REFUSED,
                 1011..=1013 | 4408 | 4410 | 4429 => UNAVAILABLE,
                 _ => FAILED,
             },
-            client::Error::TooLarge { .. }
-            | client::Error::Protocol(_)
-            | client::Error::Stopped => FAILED,
+            client::ClientError::TooLarge { .. }
+            | client::ClientError::Protocol(_)
+            | client::ClientError::Stopped => FAILED,
         };
         let failure = Self::new(exit, error.reason(), &error);
         match next_after(&error) {
@@ -177,29 +177,29 @@ impl From<client::Error> for Failure {
 }
 
 /// What to try next, if it is the same whatever the URL and wherever the key is from.
-fn next_after(error: &client::Error) -> Option<&'static str> {
+fn next_after(error: &client::ClientError) -> Option<&'static str> {
     match error {
-        client::Error::Certificate(CertificateError::UnknownIssuer) => {
+        client::ClientError::Certificate(CertificateError::UnknownIssuer) => {
             Some("SSL_CERT_FILE=ca.pem t2b …, where ca.pem holds the certificate of the authority")
         }
-        client::Error::Refused(_) | client::Error::Closed { .. }
+        client::ClientError::Refused(_) | client::ClientError::Closed { .. }
             if error.reason() == "unauthorized" =>
         {
             Some("t2b keys issue USER")
         }
-        client::Error::Certificate(_)
-        | client::Error::Refused(_)
-        | client::Error::Closed { .. }
-        | client::Error::Unreachable(_)
-        | client::Error::NoWebSocket(_)
-        | client::Error::Url(_)
-        | client::Error::Proxy(_)
-        | client::Error::Upgrade { .. }
-        | client::Error::TooLarge { .. }
-        | client::Error::Lost
-        | client::Error::Timeout
-        | client::Error::Protocol(_)
-        | client::Error::Stopped => None,
+        client::ClientError::Certificate(_)
+        | client::ClientError::Refused(_)
+        | client::ClientError::Closed { .. }
+        | client::ClientError::Unreachable(_)
+        | client::ClientError::NoWebSocket(_)
+        | client::ClientError::Url(_)
+        | client::ClientError::Proxy(_)
+        | client::ClientError::Upgrade { .. }
+        | client::ClientError::TooLarge { .. }
+        | client::ClientError::Lost
+        | client::ClientError::Timeout
+        | client::ClientError::Protocol(_)
+        | client::ClientError::Stopped => None,
     }
 }
 

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::pin::pin;
 
-use client::{Event, Events};
+use client::{ClientEvent, EventStream};
 
-use crate::failure::Failure;
+use crate::failure::CommandFailure;
 use crate::out::tell;
 use crate::term;
 
@@ -15,16 +15,16 @@ const KEPT_MAX: usize = 1024;
 
 /// The events, as they come. Says on stderr why the connection is lost, when the next attempt is made,
 /// and when it is back.
-pub struct Feed {
-    events: Events,
+pub struct EventFeed {
+    events: EventStream,
     /// What came during a request, for the next reader.
-    kept: VecDeque<Event>,
+    kept: VecDeque<ClientEvent>,
     lost: bool,
 }
 
-impl Feed {
+impl EventFeed {
     /// What `events` tells.
-    pub fn new(events: Events) -> Self {
+    pub fn new(events: EventStream) -> Self {
         Self {
             events,
             kept: VecDeque::new(),
@@ -33,7 +33,7 @@ impl Feed {
     }
 
     /// The next event. Errors: the connection ended for good. Cancel safe.
-    pub async fn next(&mut self) -> Result<Event, Failure> {
+    pub async fn next(&mut self) -> Result<ClientEvent, CommandFailure> {
         match self.kept.pop_front() {
             Some(event) => Ok(event),
             None => Ok(self.read().await?),
@@ -44,7 +44,7 @@ impl Feed {
     /// a request waits for a connection that is lost. The events are kept for [`next`](Self::next).
     ///
     /// Errors: the request's; the connection ended for good.
-    pub async fn during<T, E: From<client::Error>>(
+    pub async fn during<T, E: From<client::ClientError>>(
         &mut self,
         request: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
@@ -60,16 +60,16 @@ impl Feed {
     }
 
     /// Reads an event, and tells what it means for the connection. Cancel safe.
-    async fn read(&mut self) -> Result<Event, client::Error> {
+    async fn read(&mut self) -> Result<ClientEvent, client::ClientError> {
         let Some(event) = self.events.next().await else {
-            return Err(client::Error::Stopped);
+            return Err(client::ClientError::Stopped);
         };
         match &event {
-            Event::Disconnected {
+            ClientEvent::Disconnected {
                 error,
                 retry_in: None,
             } => return Err(error.clone()),
-            Event::Disconnected {
+            ClientEvent::Disconnected {
                 error,
                 retry_in: Some(wait),
             } => {
@@ -78,25 +78,25 @@ impl Feed {
                 let text = term::for_stderr(&text);
                 tell!("{}: {text}; retrying in {seconds:.1} s", error.reason());
             }
-            Event::Connected(_) if self.lost => {
+            ClientEvent::Connected(_) if self.lost => {
                 self.lost = false;
                 tell!("reconnected");
             }
-            Event::Lagged { lost } => {
+            ClientEvent::Lagged { lost } => {
                 tell!("{lost} events were dropped because they came too fast")
             }
-            Event::Connected(_)
-            | Event::Bots(_)
-            | Event::Message(_)
-            | Event::Partial(_)
-            | Event::Typing(_)
-            | Event::Unreadable(_)
-            | Event::BotStatus(_)
-            | Event::Registered(_)
-            | Event::Unregistered(_)
-            | Event::RegisterFailed { .. }
-            | Event::Refused(_)
-            | Event::Migrate(_) => {}
+            ClientEvent::Connected(_)
+            | ClientEvent::Bots(_)
+            | ClientEvent::Message(_)
+            | ClientEvent::Partial(_)
+            | ClientEvent::Typing(_)
+            | ClientEvent::Unreadable(_)
+            | ClientEvent::BotStatus(_)
+            | ClientEvent::Registered(_)
+            | ClientEvent::Unregistered(_)
+            | ClientEvent::RegisterFailed { .. }
+            | ClientEvent::Refused(_)
+            | ClientEvent::Migrate(_) => {}
         }
         Ok(event)
     }

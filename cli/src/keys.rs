@@ -6,12 +6,12 @@ use std::io;
 use gateway::config::Purpose;
 use serde_json::json;
 
-use crate::args::{Issue, Output, Verify};
-use crate::failure::Failure;
+use crate::args::{IssueArgs, OutputArgs, VerifyArgs};
+use crate::failure::CommandFailure;
 use crate::out::{self, say};
 
 /// Prints a user's key, alone on stdout so that a script can take it.
-pub async fn issue(issue: Issue) -> Result<(), Failure> {
+pub async fn issue(issue: IssueArgs) -> Result<(), CommandFailure> {
     let config = issue.config.load(Purpose::Keys)?;
     let key = config.issue_key(&issue.user, issue.generation).await?;
     if issue.output.json {
@@ -25,13 +25,13 @@ pub async fn issue(issue: Issue) -> Result<(), Failure> {
 }
 
 /// Says whose key it is. A revoked key exits 77 like one that was never made.
-pub async fn verify(verify: Verify) -> Result<(), Failure> {
+pub async fn verify(verify: VerifyArgs) -> Result<(), CommandFailure> {
     let mut key = verify.key;
     if key == "-" {
         key.clear();
         io::stdin()
             .read_line(&mut key)
-            .map_err(|error| Failure::usage("key", error))?;
+            .map_err(|error| CommandFailure::usage("key", error))?;
     }
     let config = verify.config.load(Purpose::Keys)?;
     let owner = config.verify_key(key.trim()).await?;
@@ -45,7 +45,7 @@ pub async fn verify(verify: Verify) -> Result<(), Failure> {
             ),
         };
         return Err(
-            Failure::refused("unauthorized", text).or_next(format!("t2b keys issue {user}"))
+            CommandFailure::refused("unauthorized", text).or_next(format!("t2b keys issue {user}"))
         );
     }
     if verify.output.json {
@@ -57,8 +57,9 @@ pub async fn verify(verify: Verify) -> Result<(), Failure> {
 }
 
 /// Prints a new random secret.
-pub fn secret(output: Output) -> Result<(), Failure> {
-    let secret = gateway::config::new_secret().map_err(|e| Failure::failed("randomness", e))?;
+pub fn secret(output: OutputArgs) -> Result<(), CommandFailure> {
+    let secret =
+        gateway::config::new_secret().map_err(|e| CommandFailure::failed("randomness", e))?;
     if output.json {
         out::json(&json!({"secret": secret.reveal()}))?;
         return Ok(());

@@ -35,8 +35,8 @@ mod term;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use args::{BotCommand, Command, GatewayCommand, KeysCommand, TenantCommand};
-use failure::Failure;
+use args::{BotCommand, CliCommand, GatewayCommand, KeysCommand, TenantCommand};
+use failure::CommandFailure;
 
 /// Chosen by measurement: see docs/performance.md.
 #[cfg(feature = "jemalloc")]
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
             runtime.shutdown_timeout(THREADS_WAIT);
             done
         }
-        Err(error) => Err(Failure::failed("runtime", error)),
+        Err(error) => Err(CommandFailure::failed("runtime", error)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -66,24 +66,24 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command) -> Result<(), Failure> {
+async fn run(command: CliCommand) -> Result<(), CommandFailure> {
     match command {
-        Command::Gateway(GatewayCommand::Run(config)) => serve::run(config).await,
-        Command::Gateway(GatewayCommand::Status(config)) => serve::status(config).await,
-        Command::Gateway(GatewayCommand::Config(config)) => serve::show_config(config),
-        Command::Keys(KeysCommand::Issue(issue)) => keys::issue(issue).await,
-        Command::Keys(KeysCommand::Revoke(tenant)) => admin::revoke(tenant).await,
-        Command::Keys(KeysCommand::Verify(verify)) => keys::verify(verify).await,
-        Command::Keys(KeysCommand::Secret(output)) => keys::secret(output),
-        Command::Keys(KeysCommand::UsingOld(asked)) => admin::using_old(asked).await,
-        Command::Tenant(TenantCommand::Suspend(tenant)) => admin::suspend(tenant).await,
-        Command::Tenant(TenantCommand::Resume(tenant)) => admin::resume(tenant).await,
-        Command::Bots(list) => bots::run(list).await,
-        Command::Chat(chat) => chat::run(chat).await,
-        Command::Bot(BotCommand::Echo(echo)) => bot::echo::run(echo).await,
-        Command::Bot(BotCommand::Exec(exec)) => bot::exec::run(exec).await,
-        Command::Completions { shell } => manual::completions(shell),
-        Command::Man { folder } => manual::pages(&folder),
-        Command::Demo => demo::run().await,
+        CliCommand::Gateway(GatewayCommand::Run(config)) => serve::run(config).await,
+        CliCommand::Gateway(GatewayCommand::Status(config)) => serve::status(config).await,
+        CliCommand::Gateway(GatewayCommand::Config(config)) => serve::show_config(config),
+        CliCommand::Keys(KeysCommand::Issue(issue)) => keys::issue(issue).await,
+        CliCommand::Keys(KeysCommand::Revoke(tenant)) => admin::revoke(tenant).await,
+        CliCommand::Keys(KeysCommand::Verify(verify)) => keys::verify(verify).await,
+        CliCommand::Keys(KeysCommand::Secret(output)) => keys::secret(output),
+        CliCommand::Keys(KeysCommand::UsingOld(asked)) => admin::using_old(asked).await,
+        CliCommand::Tenant(TenantCommand::Suspend(tenant)) => admin::suspend(tenant).await,
+        CliCommand::Tenant(TenantCommand::Resume(tenant)) => admin::resume(tenant).await,
+        CliCommand::Bots(list) => bots::run(list).await,
+        CliCommand::Chat(chat) => chat::run(chat).await,
+        CliCommand::Bot(BotCommand::Echo(echo)) => bot::echo::run(echo).await,
+        CliCommand::Bot(BotCommand::Exec(exec)) => bot::exec::run(exec).await,
+        CliCommand::Completions { shell } => manual::completions(shell),
+        CliCommand::Man { folder } => manual::pages(&folder),
+        CliCommand::Demo => demo::run().await,
     }
 }

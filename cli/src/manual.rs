@@ -6,13 +6,13 @@ use std::path::Path;
 
 use clap_complete::Shell;
 
-use crate::failure::Failure;
+use crate::failure::CommandFailure;
 use crate::{args, out};
 
 const NAME: &str = "t2b";
 
 /// Prints the completions of a shell.
-pub fn completions(shell: Shell) -> Result<(), Failure> {
+pub fn completions(shell: Shell) -> Result<(), CommandFailure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut args::command(), NAME, &mut script);
     let mut out = stdout().lock();
@@ -20,8 +20,8 @@ pub fn completions(shell: Shell) -> Result<(), Failure> {
 }
 
 /// Writes a page of every command into a folder.
-pub fn pages(folder: &Path) -> Result<(), Failure> {
+pub fn pages(folder: &Path) -> Result<(), CommandFailure> {
     let written =
         fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(args::command(), folder));
-    written.map_err(|error| Failure::failed("man", format!("{}: {error}", folder.display())))
+    written.map_err(|error| CommandFailure::failed("man", format!("{}: {error}", folder.display())))
 }

@@ -11,7 +11,7 @@
 use std::fmt::{Arguments, Display};
 use std::io::{self, Write, stderr, stdout};
 
-use crate::failure::Failure;
+use crate::failure::CommandFailure;
 use crate::term;
 
 /// Prints a line on stdout, given like that of `println!`. Errors: it cannot be written.
@@ -27,21 +27,21 @@ macro_rules! tell {
 pub(crate) use tell;
 
 /// Prints a text on stdout, as it is. Errors: it cannot be written.
-pub fn raw(text: Arguments<'_>) -> Result<(), Failure> {
+pub fn raw(text: Arguments<'_>) -> Result<(), CommandFailure> {
     let mut out = stdout().lock();
     written(out.write_fmt(text).and_then(|()| out.flush()))
 }
 
 /// Prints facts for a program, one object a line. Errors: they cannot be written.
-pub fn json(facts: &serde_json::Value) -> Result<(), Failure> {
+pub fn json(facts: &serde_json::Value) -> Result<(), CommandFailure> {
     say!("{}", term::for_stdout(&facts.to_string()))
 }
 
 /// What it means for a command that something was written to stdout, or was not.
-pub fn written(done: io::Result<()>) -> Result<(), Failure> {
+pub fn written(done: io::Result<()>) -> Result<(), CommandFailure> {
     done.map_err(|error| match error.kind() == io::ErrorKind::BrokenPipe {
-        true => Failure::unread(),
-        false => Failure::failed("stdout", error),
+        true => CommandFailure::unread(),
+        false => CommandFailure::failed("stdout", error),
     })
 }
 

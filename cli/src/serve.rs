@@ -4,19 +4,20 @@ use gateway::config::{Config, LogFormat, Purpose};
 use gateway::{Addresses, Shutdown, Starting, telemetry};
 
 use crate::admin;
-use crate::args::Inspect;
+use crate::args::InspectArgs;
 use crate::config_args::AllKeys;
-use crate::failure::Failure;
+use crate::failure::CommandFailure;
 use crate::out::{self, say};
 use crate::{signals, term};
 
 /// Serves until SIGTERM or Ctrl-C; a second one ends it now. Redis is waited for as long as it takes.
-pub async fn run(config: AllKeys) -> Result<(), Failure> {
+pub async fn run(config: AllKeys) -> Result<(), CommandFailure> {
     let shutdown = signals::handle()?;
     let Some(config) = loaded(config, &shutdown).await? else {
         return Ok(());
     };
-    let telemetry = telemetry::init(&config).map_err(|error| Failure::usage("config", error))?;
+    let telemetry =
+        telemetry::init(&config).map_err(|error| CommandFailure::usage("config", error))?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -25,8 +26,8 @@ pub async fn run(config: AllKeys) -> Result<(), Failure> {
     ended
 }
 
-async fn serve(config: Config, shutdown: Shutdown) -> Result<(), Failure> {
-    let said = Said::of(&config);
+async fn serve(config: Config, shutdown: Shutdown) -> Result<(), CommandFailure> {
+    let said = StartFacts::of(&config);
     let starting = Starting::begin(config, shutdown)?;
     let Some(gateway) = starting.finish().await? else {
         return Ok(());
@@ -36,24 +37,24 @@ async fn serve(config: Config, shutdown: Shutdown) -> Result<(), Failure> {
         tracing::warn!("the line that says where it listens cannot be printed: {failure}");
     }
     let ended = gateway.run().await;
-    ended.map_err(|error| Failure::failed("gateway", error))
+    ended.map_err(|error| CommandFailure::failed("gateway", error))
 }
 
 /// The checked configuration; none: it was shut down before. Files are read beside the runtime, as one
 /// of them may be a pipe or on a disk that is away.
-async fn loaded(config: AllKeys, shutdown: &Shutdown) -> Result<Option<Config>, Failure> {
+async fn loaded(config: AllKeys, shutdown: &Shutdown) -> Result<Option<Config>, CommandFailure> {
     let load = tokio::task::spawn_blocking(move || config.load_silently(Purpose::Serve));
     tokio::select! {
         loaded = load => match loaded {
             Ok(loaded) => loaded.map(Some),
-            Err(error) => Err(Failure::failed("config", error)),
+            Err(error) => Err(CommandFailure::failed("config", error)),
         },
         () = shutdown.begun() => Ok(None),
     }
 }
 
 /// Asks the running gateway how it is.
-pub async fn status(inspect: Inspect) -> Result<(), Failure> {
+pub async fn status(inspect: InspectArgs) -> Result<(), CommandFailure> {
     let json = inspect.output.json;
     let config = inspect.config.load(Purpose::Admin)?;
     let mut status = admin::get(&config, "status").await?;
@@ -89,7 +90,7 @@ pub async fn status(inspect: Inspect) -> Result<(), Failure> {
 }
 
 /// The other nodes, and the lanes to them.
-async fn cluster(config: &Config) -> Result<(), Failure> {
+async fn cluster(config: &Config) -> Result<(), CommandFailure> {
     let nodes = admin::get(config, "nodes").await?;
     let text = |value: &serde_json::Value| value.as_str().unwrap_or("?").to_owned();
     let number = |value: &serde_json::Value| value.as_u64().unwrap_or(0);
@@ -158,7 +159,7 @@ fn health(nodes: &serde_json::Value) -> String {
 }
 
 /// Says why a node cannot be reached, or whose credentials are refused where.
-fn misfit(node: &serde_json::Value) -> Result<(), Failure> {
+fn misfit(node: &serde_json::Value) -> Result<(), CommandFailure> {
     if let Some(reason) = node["unreachable"].as_str() {
         let wire = &node["wire"];
         say!("             unreachable: {reason}; it reads wire versions {wire}")?;
@@ -173,10 +174,10 @@ fn misfit(node: &serde_json::Value) -> Result<(), Failure> {
 }
 
 /// Prints the configuration that holds.
-pub fn show_config(inspect: Inspect) -> Result<(), Failure> {
+pub fn show_config(inspect: InspectArgs) -> Result<(), CommandFailure> {
     let text = inspect.config.load(Purpose::Show)?.effective_toml();
     if inspect.output.json {
-        let facts = toml::from_str(&text).map_err(|error| Failure::failed("json", error))?;
+        let facts = toml::from_str(&text).map_err(|error| CommandFailure::failed("json", error))?;
         out::json(&facts)?;
         return Ok(());
     }
@@ -184,14 +185,14 @@ pub fn show_config(inspect: Inspect) -> Result<(), Failure> {
 }
 
 /// What the start line needs of a configuration that the gateway takes over.
-struct Said {
+struct StartFacts {
     scheme: &'static str,
     base_path: String,
     secret_file: Option<String>,
     json: bool,
 }
 
-impl Said {
+impl StartFacts {
     fn of(config: &Config) -> Self {
         let path = config.secret_made_in.as_ref();
         Self {
@@ -203,7 +204,7 @@ impl Said {
     }
 
     /// One line for a person, or one event for a collector of logs.
-    fn announce(&self, addresses: Addresses) -> Result<(), Failure> {
+    fn announce(&self, addresses: Addresses) -> Result<(), CommandFailure> {
         let Addresses { public, admin } = addresses;
         let url = format!("{}://{public}{}/ws", self.scheme, self.base_path);
         let secret_file = self.secret_file.as_deref();

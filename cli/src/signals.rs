@@ -11,18 +11,18 @@
 use gateway::Shutdown;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::failure::Failure;
+use crate::failure::CommandFailure;
 
 /// Handles them from now on. To be called inside the runtime.
-pub fn handle() -> Result<Shutdown, Failure> {
+pub fn handle() -> Result<Shutdown, CommandFailure> {
     let shutdown = Shutdown::default();
     pass_to(&shutdown)?;
     Ok(shutdown)
 }
 
 /// Lets the signals from now on end this too.
-pub fn pass_to(shutdown: &Shutdown) -> Result<(), Failure> {
-    let listen = |kind| signal(kind).map_err(|error| Failure::failed("signals", error));
+pub fn pass_to(shutdown: &Shutdown) -> Result<(), CommandFailure> {
+    let listen = |kind| signal(kind).map_err(|error| CommandFailure::failed("signals", error));
     let mut terminate = listen(SignalKind::terminate())?;
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut hangup = listen(SignalKind::hangup())?;

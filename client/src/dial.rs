@@ -14,25 +14,25 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 
-use crate::error::Error;
-use crate::moved::{Moved, Watched};
-use crate::options::Options;
+use crate::error::ClientError;
+use crate::moved::{ByteActivity, WatchedStream};
+use crate::options::ConnectOptions;
 
-pub(crate) type Socket = WebSocketStream<MaybeTlsStream<Watched<TcpStream>>>;
+pub(crate) type WatchedSocket = WebSocketStream<MaybeTlsStream<WatchedStream<TcpStream>>>;
 
 const EXPECTED: &str = "expected ws://HOST:PORT/ws or wss://…";
 /// Largest message from the gateway, bytes: several times what a gateway sends by default.
 const MESSAGE_BYTES_MAX: usize = 4 << 20;
 
 /// Opens a connection and waits until the gateway has accepted the credential.
-pub(crate) async fn dial(options: &Options) -> Result<(Socket, AuthOk), Error> {
+pub(crate) async fn dial(options: &ConnectOptions) -> Result<(WatchedSocket, AuthOk), ClientError> {
     let within = options.timeout;
     tokio::time::timeout(within, open(options))
         .await
-        .map_err(|_| Error::Timeout)?
+        .map_err(|_| ClientError::Timeout)?
 }
 
-async fn open(options: &Options) -> Result<(Socket, AuthOk), Error> {
+async fn open(options: &ConnectOptions) -> Result<(WatchedSocket, AuthOk), ClientError> {
     let request = request(options)?;
     let config = WebSocketConfig::default()
         .max_message_size(Some(MESSAGE_BYTES_MAX))
@@ -42,7 +42,7 @@ async fn open(options: &Options) -> Result<(Socket, AuthOk), Error> {
         Some(tunnel) => tunnel,
         None => connect(&request).await?,
     };
-    let stream = Watched::new(stream);
+    let stream = WatchedStream::new(stream);
     let (mut socket, _) = client_async_tls_with_config(request, stream, Some(config), None)
         .await
         .map_err(|error| unopened(&error, secure))?;
@@ -54,11 +54,11 @@ async fn open(options: &Options) -> Result<(Socket, AuthOk), Error> {
             Some(Ok(
                 Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_),
             )) => continue,
-            Some(Err(_)) | None => return Err(refusal.unwrap_or(Error::Lost)),
+            Some(Err(_)) | None => return Err(refusal.unwrap_or(ClientError::Lost)),
         };
         match serde_json::from_str::<ServerFrame>(&text).map(|frame| frame.message) {
             Ok(ServerMessage::AuthOk(auth)) => return Ok((socket, auth)),
-            Ok(ServerMessage::Error(data)) => refusal = Some(Error::Refused(Box::new(data))),
+            Ok(ServerMessage::Error(data)) => refusal = Some(ClientError::Refused(Box::new(data))),
             // `status{connected}` and `auth_error` come before; anything else is for later versions.
             Ok(_) | Err(_) => {}
         }
@@ -66,9 +66,9 @@ async fn open(options: &Options) -> Result<(Socket, AuthOk), Error> {
 }
 
 /// Connects to the host of the URL.
-async fn connect(request: &Request) -> Result<TcpStream, Error> {
+async fn connect(request: &Request) -> Result<TcpStream, ClientError> {
     let uri = request.uri();
-    let expected = || Error::Url(EXPECTED.to_owned());
+    let expected = || ClientError::Url(EXPECTED.to_owned());
     let host = uri.host().ok_or_else(expected)?;
     let port = match (uri.port_u16(), uri.scheme_str()) {
         (Some(port), _) => port,
@@ -83,11 +83,11 @@ async fn connect(request: &Request) -> Result<TcpStream, Error> {
         Ok(stream)
     };
     let stream: std::io::Result<TcpStream> = stream.await;
-    stream.map_err(|problem| Error::Unreachable(problem.to_string()))
+    stream.map_err(|problem| ClientError::Unreachable(problem.to_string()))
 }
 
 /// When bytes last moved on a socket.
-pub(crate) fn moved(socket: &Socket) -> Option<Moved> {
+pub(crate) fn moved(socket: &WatchedSocket) -> Option<ByteActivity> {
     match socket.get_ref() {
         MaybeTlsStream::Plain(stream) => Some(stream.moved()),
         MaybeTlsStream::Rustls(stream) => Some(stream.get_ref().0.moved()),
@@ -96,7 +96,7 @@ pub(crate) fn moved(socket: &Socket) -> Option<Moved> {
     }
 }
 
-fn request(options: &Options) -> Result<Request, Error> {
+fn request(options: &ConnectOptions) -> Result<Request, ClientError> {
     let mut url = options.url.clone();
     let mut add = |name: &str, value: &str| {
         let mark = if url.contains('?') { '&' } else { '?' };
@@ -111,15 +111,17 @@ fn request(options: &Options) -> Result<Request, Error> {
         Acks::Errors => add("acks", "errors"),
     }
     if let Some(right) = of_http(&options.url) {
-        return Err(Error::Url(format!("use {right}")));
+        return Err(ClientError::Url(format!("use {right}")));
     }
-    let expected = || Error::Url(EXPECTED.to_owned());
+    let expected = || ClientError::Url(EXPECTED.to_owned());
     let mut request = url.into_client_request().map_err(|_| expected())?;
     if !matches!(request.uri().scheme_str(), Some("ws" | "wss")) {
         return Err(expected());
     }
     let mut bearer = HeaderValue::from_str(&format!("Bearer {}", options.credential.reveal()))
-        .map_err(|_| Error::Url("the credential has characters that no header takes".to_owned()))?;
+        .map_err(|_| {
+            ClientError::Url("the credential has characters that no header takes".to_owned())
+        })?;
     bearer.set_sensitive(true);
     let headers = request.headers_mut();
     headers.insert(AUTHORIZATION, bearer);
@@ -145,30 +147,30 @@ fn of_http(url: &str) -> Option<String> {
 
 /// What a failed TLS handshake means: the peer does not speak TLS at all, or its certificate is not
 /// accepted.
-fn of_tls(problem: &std::io::Error) -> Option<Error> {
+fn of_tls(problem: &std::io::Error) -> Option<ClientError> {
     let cause = problem.get_ref();
     let tls = cause.and_then(|cause| cause.downcast_ref::<rustls::Error>());
     if let Some(rustls::Error::InvalidMessage(_)) = tls {
         let text = "the port does not speak TLS; try ws:// instead of wss://";
-        return Some(Error::NoWebSocket(text.to_owned()));
+        return Some(ClientError::NoWebSocket(text.to_owned()));
     }
     if let Some(rustls::Error::InvalidCertificate(problem)) = tls {
-        return Some(Error::Certificate(problem.into()));
+        return Some(ClientError::Certificate(problem.into()));
     }
     None
 }
 
 /// Only kinds and texts of the system: an error of the library may print a whole request.
-fn unopened(error: &WsError, secure: bool) -> Error {
+fn unopened(error: &WsError, secure: bool) -> ClientError {
     match error {
-        WsError::Http(response) => Error::Upgrade {
+        WsError::Http(response) => ClientError::Upgrade {
             status: response.status().as_u16(),
         },
-        WsError::Url(problem) => Error::Url(problem.to_string()),
+        WsError::Url(problem) => ClientError::Url(problem.to_string()),
         WsError::Io(problem) => {
-            of_tls(problem).unwrap_or_else(|| Error::Unreachable(problem.to_string()))
+            of_tls(problem).unwrap_or_else(|| ClientError::Unreachable(problem.to_string()))
         }
-        WsError::Tls(problem) => Error::NoWebSocket(format!("TLS: {problem}")),
+        WsError::Tls(problem) => ClientError::NoWebSocket(format!("TLS: {problem}")),
         WsError::ConnectionClosed
         | WsError::AlreadyClosed
         | WsError::Capacity(_)
@@ -176,7 +178,7 @@ fn unopened(error: &WsError, secure: bool) -> Error {
         | WsError::WriteBufferFull(_)
         | WsError::Utf8(_)
         | WsError::AttackAttempt
-        | WsError::HttpFormat(_) => Error::NoWebSocket(match secure {
+        | WsError::HttpFormat(_) => ClientError::NoWebSocket(match secure {
             true => "it does not answer as a WebSocket server".to_owned(),
             false => "it does not answer as a WebSocket server; a TLS port needs wss://".to_owned(),
         }),
@@ -184,13 +186,13 @@ fn unopened(error: &WsError, secure: bool) -> Error {
 }
 
 /// The error for a close frame, and what the gateway had said of coming back.
-pub(crate) fn closed(frame: Option<CloseFrame>, retry_after: Option<Duration>) -> Error {
+pub(crate) fn closed(frame: Option<CloseFrame>, retry_after: Option<Duration>) -> ClientError {
     match frame {
-        Some(frame) => Error::Closed {
+        Some(frame) => ClientError::Closed {
             code: frame.code.into(),
             reason: frame.reason.to_string(),
             retry_after,
         },
-        None => Error::Lost,
+        None => ClientError::Lost,
     }
 }

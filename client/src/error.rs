@@ -9,7 +9,7 @@ use crate::certificate::CertificateError;
 
 /// Why a connection or a request failed. No text in it holds a credential.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Error {
+pub enum ClientError {
     /// The URL cannot be used.
     #[error("not a usable URL: {0}")]
     Url(String),
@@ -66,62 +66,62 @@ pub enum Error {
     Stopped,
 }
 
-impl Error {
+impl ClientError {
     /// One word for it: an error table's reason, a close code's, or one of this crate's.
     pub fn reason(&self) -> &str {
         match self {
-            Error::Url(_) => "bad_url",
-            Error::Unreachable(_) | Error::Certificate(_) | Error::NoWebSocket(_) => {
-                "not_reachable"
-            }
-            Error::Proxy(_) => "proxy_failed",
-            Error::Upgrade { .. } => "upgrade_refused",
-            Error::Refused(data) => data.reason.reason(),
-            Error::TooLarge { .. } => ErrorCode::TooLarge.reason(),
-            Error::Closed { reason, .. } if reason.is_empty() => "closed",
-            Error::Closed { reason, .. } => reason,
-            Error::Lost => "connection_lost",
-            Error::Timeout => "timeout",
-            Error::Protocol(_) => "protocol",
-            Error::Stopped => "stopped",
+            ClientError::Url(_) => "bad_url",
+            ClientError::Unreachable(_)
+            | ClientError::Certificate(_)
+            | ClientError::NoWebSocket(_) => "not_reachable",
+            ClientError::Proxy(_) => "proxy_failed",
+            ClientError::Upgrade { .. } => "upgrade_refused",
+            ClientError::Refused(data) => data.reason.reason(),
+            ClientError::TooLarge { .. } => ErrorCode::TooLarge.reason(),
+            ClientError::Closed { reason, .. } if reason.is_empty() => "closed",
+            ClientError::Closed { reason, .. } => reason,
+            ClientError::Lost => "connection_lost",
+            ClientError::Timeout => "timeout",
+            ClientError::Protocol(_) => "protocol",
+            ClientError::Stopped => "stopped",
         }
     }
 
     /// Whether the same request, unchanged, may succeed later.
     pub fn retryable(&self) -> bool {
         match self {
-            Error::Refused(data) => data.retryable,
-            Error::Lost | Error::Timeout | Error::Closed { .. } => {
+            ClientError::Refused(data) => data.retryable,
+            ClientError::Lost | ClientError::Timeout | ClientError::Closed { .. } => {
                 !self.stops() && !self.forbids_repetition()
             }
-            Error::Url(_)
-            | Error::Unreachable(_)
-            | Error::Certificate(_)
-            | Error::NoWebSocket(_)
-            | Error::Proxy(_)
-            | Error::Upgrade { .. }
-            | Error::TooLarge { .. }
-            | Error::Protocol(_)
-            | Error::Stopped => false,
+            ClientError::Url(_)
+            | ClientError::Unreachable(_)
+            | ClientError::Certificate(_)
+            | ClientError::NoWebSocket(_)
+            | ClientError::Proxy(_)
+            | ClientError::Upgrade { .. }
+            | ClientError::TooLarge { .. }
+            | ClientError::Protocol(_)
+            | ClientError::Stopped => false,
         }
     }
 
     /// When the gateway says to try again.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Error::Refused(data) => data.retry_after_ms.map(Duration::from_millis),
-            Error::Closed { retry_after, .. } => *retry_after,
-            Error::Url(_)
-            | Error::Unreachable(_)
-            | Error::Certificate(_)
-            | Error::NoWebSocket(_)
-            | Error::Proxy(_)
-            | Error::Upgrade { .. }
-            | Error::TooLarge { .. }
-            | Error::Lost
-            | Error::Timeout
-            | Error::Protocol(_)
-            | Error::Stopped => None,
+            ClientError::Refused(data) => data.retry_after_ms.map(Duration::from_millis),
+            ClientError::Closed { retry_after, .. } => *retry_after,
+            ClientError::Url(_)
+            | ClientError::Unreachable(_)
+            | ClientError::Certificate(_)
+            | ClientError::NoWebSocket(_)
+            | ClientError::Proxy(_)
+            | ClientError::Upgrade { .. }
+            | ClientError::TooLarge { .. }
+            | ClientError::Lost
+            | ClientError::Timeout
+            | ClientError::Protocol(_)
+            | ClientError::Stopped => None,
         }
     }
 
@@ -131,42 +131,42 @@ impl Error {
     /// restarts, whatever its number.
     pub(crate) fn stops(&self) -> bool {
         match self {
-            Error::Url(_) | Error::Stopped => true,
-            Error::Closed { code, .. } => is_among(&STOP, *code),
-            Error::Refused(data) => {
+            ClientError::Url(_) | ClientError::Stopped => true,
+            ClientError::Closed { code, .. } => is_among(&STOP, *code),
+            ClientError::Refused(data) => {
                 matches!(
                     data.reason,
                     ErrorCode::Unauthorized | ErrorCode::TenantSuspended
                 )
             }
-            Error::Unreachable(_)
-            | Error::Certificate(_)
-            | Error::NoWebSocket(_)
-            | Error::Proxy(_)
-            | Error::Upgrade { .. }
-            | Error::TooLarge { .. }
-            | Error::Lost
-            | Error::Timeout
-            | Error::Protocol(_) => false,
+            ClientError::Unreachable(_)
+            | ClientError::Certificate(_)
+            | ClientError::NoWebSocket(_)
+            | ClientError::Proxy(_)
+            | ClientError::Upgrade { .. }
+            | ClientError::TooLarge { .. }
+            | ClientError::Lost
+            | ClientError::Timeout
+            | ClientError::Protocol(_) => false,
         }
     }
 
     /// Whether what was in flight must not be sent again: it would end the next connection too.
     pub(crate) fn forbids_repetition(&self) -> bool {
         match self {
-            Error::Closed { code, .. } => is_among(&NOT_AGAIN, *code),
-            Error::TooLarge { .. } => true,
-            Error::Url(_)
-            | Error::Unreachable(_)
-            | Error::Certificate(_)
-            | Error::NoWebSocket(_)
-            | Error::Proxy(_)
-            | Error::Upgrade { .. }
-            | Error::Refused(_)
-            | Error::Lost
-            | Error::Timeout
-            | Error::Protocol(_)
-            | Error::Stopped => false,
+            ClientError::Closed { code, .. } => is_among(&NOT_AGAIN, *code),
+            ClientError::TooLarge { .. } => true,
+            ClientError::Url(_)
+            | ClientError::Unreachable(_)
+            | ClientError::Certificate(_)
+            | ClientError::NoWebSocket(_)
+            | ClientError::Proxy(_)
+            | ClientError::Upgrade { .. }
+            | ClientError::Refused(_)
+            | ClientError::Lost
+            | ClientError::Timeout
+            | ClientError::Protocol(_)
+            | ClientError::Stopped => false,
         }
     }
 }
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn four_closes_stop_a_client() {
         for close in CloseCode::ALL {
-            let error = Error::Closed {
+            let error = ClientError::Closed {
                 code: close.code(),
                 reason: close.reason().to_owned(),
                 retry_after: None,
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_status_that_a_setting_explains_names_the_setting() {
-        let said = |status| Error::Upgrade { status }.to_string();
+        let said = |status| ClientError::Upgrade { status }.to_string();
         assert!(said(404).contains("HTTP 404") && said(404).contains("base_path"));
         assert!(said(421).contains("HTTP 421") && said(421).contains("allowed_hosts"));
         assert!(said(500).ends_with("instead of a WebSocket"));
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn no_http_status_stops_a_client() {
         for status in 300..600 {
-            assert!(!Error::Upgrade { status }.stops(), "{status}");
+            assert!(!ClientError::Upgrade { status }.stops(), "{status}");
         }
     }
 }

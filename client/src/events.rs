@@ -11,12 +11,12 @@ use protocol::t2b::frames::{BodyMembers, Delivered, ErrorData};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
-use crate::error::Error;
-use crate::unreadable::Unreadable;
+use crate::error::ClientError;
+use crate::unreadable::UnreadableMessage;
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Event {
+pub enum ClientEvent {
     /// A connection is up, the first or a later one.
     Connected(Box<AuthOk>),
     /// The bots there are, told once after each `Connected`.
@@ -28,7 +28,7 @@ pub enum Event {
     /// Somebody types.
     Typing(Box<Delivered>),
     /// A message, partial or typing whose body cannot be read: it is there as it came.
-    Unreadable(Box<Unreadable>),
+    Unreadable(Box<UnreadableMessage>),
     /// A bot came, went or changed.
     BotStatus(BotStatus),
     /// A bot of ours is registered, again after each reconnect.
@@ -40,7 +40,7 @@ pub enum Event {
         /// The bot.
         bot_id: String,
         /// Why.
-        error: Error,
+        error: ClientError,
     },
     /// A frame that asked for no answer was refused.
     Refused(ErrorData),
@@ -49,7 +49,7 @@ pub enum Event {
     /// The connection ended. Without `retry_in` it is the last event.
     Disconnected {
         /// Why.
-        error: Error,
+        error: ClientError,
         /// When the next attempt is made.
         retry_in: Option<Duration>,
     },
@@ -62,49 +62,49 @@ pub enum Event {
 
 /// The queue of events.
 ///
-/// Shape: at most [`events_max`](crate::Options::events_max) wait. Full: the newest are lost,
-/// partials and typing silently, all others counted in [`Event::Lagged`]. The connection is read
+/// Shape: at most [`events_max`](crate::ConnectOptions::events_max) wait. Full: the newest are lost,
+/// partials and typing silently, all others counted in [`ClientEvent::Lagged`]. The connection is read
 /// all the same, so a program may wait for an answer while it handles an event.
 #[derive(Debug)]
-pub struct Events {
-    queue: mpsc::Receiver<Event>,
+pub struct EventStream {
+    queue: mpsc::Receiver<ClientEvent>,
     lost: Arc<AtomicU64>,
 }
 
-impl Events {
+impl EventStream {
     /// The next event; none when the client has stopped. Cancel safe.
-    pub async fn next(&mut self) -> Option<Event> {
+    pub async fn next(&mut self) -> Option<ClientEvent> {
         // Losses happen only while the queue is full, so `recv` cannot be waiting meanwhile.
         match self.lost.swap(0, Ordering::Relaxed) {
             0 => self.queue.recv().await,
-            lost => Some(Event::Lagged { lost }),
+            lost => Some(ClientEvent::Lagged { lost }),
         }
     }
 }
 
 /// The gateway's side of the queue.
 #[derive(Debug, Clone)]
-pub(crate) struct Sink {
-    queue: mpsc::Sender<Event>,
+pub(crate) struct EventSink {
+    queue: mpsc::Sender<ClientEvent>,
     lost: Arc<AtomicU64>,
 }
 
-pub(crate) fn queue(events_max: usize) -> (Sink, Events) {
+pub(crate) fn queue(events_max: usize) -> (EventSink, EventStream) {
     let (sender, receiver) = mpsc::channel(events_max.max(1));
     let lost = Arc::new(AtomicU64::new(0));
-    let sink = Sink {
+    let sink = EventSink {
         queue: sender,
         lost: Arc::clone(&lost),
     };
     let queue = receiver;
-    (sink, Events { queue, lost })
+    (sink, EventStream { queue, lost })
 }
 
-impl Sink {
+impl EventSink {
     /// Adds an event; never waits.
-    pub fn push(&self, event: Event) {
-        let best_effort = matches!(&event, Event::Partial(_) | Event::Typing(_))
-            || matches!(&event, Event::Unreadable(frame) if frame.kind != SendKind::Message);
+    pub fn push(&self, event: ClientEvent) {
+        let best_effort = matches!(&event, ClientEvent::Partial(_) | ClientEvent::Typing(_))
+            || matches!(&event, ClientEvent::Unreadable(frame) if frame.kind != SendKind::Message);
         if let Err(mpsc::error::TrySendError::Full(_)) = self.queue.try_send(event)
             && !best_effort
         {
@@ -132,10 +132,10 @@ pub fn members_of(delivered: &Delivered) -> BodyMembers {
 mod tests {
     use super::*;
 
-    fn refused() -> Event {
-        Event::RegisterFailed {
+    fn refused() -> ClientEvent {
+        ClientEvent::RegisterFailed {
             bot_id: "b".to_owned(),
-            error: Error::Lost,
+            error: ClientError::Lost,
         }
     }
 
@@ -143,11 +143,11 @@ mod tests {
     async fn a_full_queue_counts_what_it_loses() {
         let (sink, mut events) = queue(2);
         (0..5).for_each(|_| sink.push(refused()));
-        assert_eq!(events.next().await, Some(Event::Lagged { lost: 3 }));
+        assert_eq!(events.next().await, Some(ClientEvent::Lagged { lost: 3 }));
         assert_eq!(events.next().await, Some(refused()));
-        sink.push(Event::Lagged { lost: 9 });
+        sink.push(ClientEvent::Lagged { lost: 9 });
         assert_eq!(events.next().await, Some(refused()));
-        assert_eq!(events.next().await, Some(Event::Lagged { lost: 9 }));
+        assert_eq!(events.next().await, Some(ClientEvent::Lagged { lost: 9 }));
         drop(sink);
         assert_eq!(events.next().await, None);
     }

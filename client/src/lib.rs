@@ -33,9 +33,9 @@ mod supervisor;
 mod unreadable;
 
 pub use certificate::CertificateError;
-pub use error::Error;
-pub use events::{Event, Events, members_of};
-pub use options::Options;
+pub use error::ClientError;
+pub use events::{ClientEvent, EventStream, members_of};
+pub use options::ConnectOptions;
 pub use proxy::ProxyRules;
 pub use requests::Client;
-pub use unreadable::Unreadable;
+pub use unreadable::UnreadableMessage;

@@ -19,11 +19,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
-use crate::dial::{Socket, closed, moved};
-use crate::error::Error;
-use crate::events::{Event, Sink};
-use crate::moved::Moved;
-use crate::supervisor::Bots;
+use crate::dial::{WatchedSocket, closed, moved};
+use crate::error::ClientError;
+use crate::events::{ClientEvent, EventSink};
+use crate::moved::ByteActivity;
+use crate::supervisor::HeldBots;
 use crate::unreadable::unreadable;
 
 /// How long a retired link waits for the answers that are still due.
@@ -34,11 +34,11 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 const PENDING_SWEEP: usize = 1024;
 
 /// Where the answer to a request goes.
-pub(crate) type Answer = oneshot::Sender<Result<ServerMessage, Error>>;
+pub(crate) type AnswerSender = oneshot::Sender<Result<ServerMessage, ClientError>>;
 
 /// What a link is told.
 #[derive(Debug)]
-pub(crate) enum Command {
+pub(crate) enum LinkCommand {
     /// Send this.
     Send(QueuedFrame),
     /// Wait for the answers that are due, then close.
@@ -49,37 +49,37 @@ pub(crate) enum Command {
 #[derive(Debug)]
 pub(crate) struct QueuedFrame {
     pub text: String,
-    pub answer: Option<(String, Answer)>,
+    pub answer: Option<(String, AnswerSender)>,
 }
 
 /// What a link shares with those who watch it.
 #[derive(Debug, Clone)]
-pub(crate) struct Watchers {
-    pub events: Sink,
-    pub bots: Bots,
+pub(crate) struct LinkWatchers {
+    pub events: EventSink,
+    pub bots: HeldBots,
     pub migrate: mpsc::Sender<Migrate>,
     /// Another link is taking over: what this one loses is no news.
     pub superseded: Arc<AtomicBool>,
 }
 
-pub(crate) struct Link {
-    socket: Socket,
-    watchers: Watchers,
+pub(crate) struct GatewayLink {
+    socket: WatchedSocket,
+    watchers: LinkWatchers,
     heartbeat: Duration,
     /// When the last frame came.
     heard: Instant,
-    moved: Option<Moved>,
+    moved: Option<ByteActivity>,
     /// When a silent gateway was asked whether it lives.
     asked: Option<Instant>,
-    pending: BTreeMap<String, Answer>,
+    pending: BTreeMap<String, AnswerSender>,
     retired: Option<Instant>,
     /// What the last refusal said of coming back: a close may follow.
     retry_after: Option<Duration>,
 }
 
-impl Link {
+impl GatewayLink {
     /// `heartbeat`: how often the gateway says something, at least.
-    pub fn new(socket: Socket, heartbeat: Duration, watchers: Watchers) -> Self {
+    pub fn new(socket: WatchedSocket, heartbeat: Duration, watchers: LinkWatchers) -> Self {
         Self {
             moved: moved(&socket),
             socket,
@@ -94,11 +94,11 @@ impl Link {
     }
 
     /// Serves the connection to its end, and says why it ended.
-    pub async fn run(mut self, mut commands: mpsc::Receiver<Command>) -> Error {
+    pub async fn run(mut self, mut commands: mpsc::Receiver<LinkCommand>) -> ClientError {
         let error = loop {
             if self.is_done() {
                 let _ = timeout(RETIRE, self.socket.close(None)).await;
-                break Error::Stopped;
+                break ClientError::Stopped;
             }
             let deadline = self.deadline();
             let step = tokio::select! {
@@ -116,7 +116,7 @@ impl Link {
         // but not if the connection ended for what one of them holds.
         let answered = match error.forbids_repetition() {
             true => error.clone(),
-            false => Error::Lost,
+            false => ClientError::Lost,
         };
         for (_, answer) in std::mem::take(&mut self.pending) {
             let _ = answer.send(Err(answered.clone()));
@@ -130,7 +130,7 @@ impl Link {
 
     /// When the gateway last gave a sign of life.
     fn lived(&self) -> Instant {
-        let moved = self.moved.as_ref().map(Moved::at);
+        let moved = self.moved.as_ref().map(ByteActivity::at);
         moved.map_or(self.heard, |moved| moved.max(self.heard))
     }
 
@@ -144,7 +144,7 @@ impl Link {
         self.retired.map_or(deadline, |until| until.min(deadline))
     }
 
-    async fn on_deadline(&mut self) -> Result<(), Error> {
+    async fn on_deadline(&mut self) -> Result<(), ClientError> {
         let now = Instant::now();
         if self.retired.is_some_and(|until| now >= until) {
             self.pending.clear();
@@ -155,13 +155,13 @@ impl Link {
             return Ok(());
         }
         if self.asked.is_some_and(|asked| asked > self.lived()) {
-            return Err(Error::Timeout);
+            return Err(ClientError::Timeout);
         }
         self.asked = Some(now);
         let ping = self.socket.send(Message::Ping(Vec::new().into()));
         // One that cannot be written is not answered either.
         match timeout(self.heartbeat / 2, ping).await {
-            Ok(Err(_)) => Err(Error::Lost),
+            Ok(Err(_)) => Err(ClientError::Lost),
             Ok(Ok(())) | Err(_) => Ok(()),
         }
     }
@@ -169,9 +169,9 @@ impl Link {
     /// Writes this command and all that wait behind it with one flush.
     async fn on_commands(
         &mut self,
-        first: Option<Command>,
-        commands: &mut mpsc::Receiver<Command>,
-    ) -> Result<(), Error> {
+        first: Option<LinkCommand>,
+        commands: &mut mpsc::Receiver<LinkCommand>,
+    ) -> Result<(), ClientError> {
         let mut next = first;
         if next.is_none() {
             self.retire();
@@ -180,8 +180,8 @@ impl Link {
         let writing = async {
             while let Some(command) = next {
                 match command {
-                    Command::Send(frame) => self.feed(frame).await?,
-                    Command::Retire => self.retire(),
+                    LinkCommand::Send(frame) => self.feed(frame).await?,
+                    LinkCommand::Retire => self.retire(),
                 }
                 next = commands.try_recv().ok();
             }
@@ -195,12 +195,12 @@ impl Link {
         match written {
             Some(Ok(())) => Ok(()),
             Some(Err(_)) => Err(self.last_words().await),
-            None => Err(Error::Timeout),
+            None => Err(ClientError::Timeout),
         }
     }
 
     /// Why the socket takes no more: a gateway that refuses a frame half way says it in a close frame.
-    async fn last_words(&mut self) -> Error {
+    async fn last_words(&mut self) -> ClientError {
         let reading = async {
             loop {
                 let message = self.socket.next().await;
@@ -209,7 +209,9 @@ impl Link {
                 }
             }
         };
-        timeout(LAST_WORDS, reading).await.unwrap_or(Error::Lost)
+        timeout(LAST_WORDS, reading)
+            .await
+            .unwrap_or(ClientError::Lost)
     }
 
     fn retire(&mut self) {
@@ -226,7 +228,7 @@ impl Link {
         self.socket.feed(Message::text(frame.text)).await
     }
 
-    fn on_message(&mut self, message: Option<Result<Message, WsError>>) -> Result<(), Error> {
+    fn on_message(&mut self, message: Option<Result<Message, WsError>>) -> Result<(), ClientError> {
         self.heard = Instant::now();
         match message {
             Some(Ok(Message::Text(text))) => {
@@ -237,7 +239,7 @@ impl Link {
             Some(Ok(
                 Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_),
             )) => Ok(()),
-            Some(Err(_)) | None => Err(Error::Lost),
+            Some(Err(_)) | None => Err(ClientError::Lost),
         }
     }
 
@@ -246,7 +248,7 @@ impl Link {
             return self
                 .watchers
                 .events
-                .push(Event::Unreadable(Box::new(frame)));
+                .push(ClientEvent::Unreadable(Box::new(frame)));
         }
         let (id, result) = match serde_json::from_str::<ServerFrame>(text) {
             Ok(frame) => {
@@ -256,12 +258,12 @@ impl Link {
                 (frame.id, Ok(frame.message))
             }
             // A newer gateway may say more than this client knows; only an answer is missed.
-            Err(error) => (id_of(text), Err(Error::Protocol(error.to_string()))),
+            Err(error) => (id_of(text), Err(ClientError::Protocol(error.to_string()))),
         };
         if let Some(id) = id {
             if let Some(answer) = self.pending.remove(&id) {
                 let _ = answer.send(match result {
-                    Ok(ServerMessage::Error(data)) => Err(Error::Refused(Box::new(data))),
+                    Ok(ServerMessage::Error(data)) => Err(ClientError::Refused(Box::new(data))),
                     answered => answered,
                 });
             }
@@ -271,31 +273,33 @@ impl Link {
     }
 
     fn on_event(&self, message: ServerMessage) {
-        let Watchers {
+        let LinkWatchers {
             events,
             bots,
             migrate,
             superseded,
         } = &self.watchers;
         let event = match message {
-            ServerMessage::Message(data) => Event::Message(Box::new(data)),
-            ServerMessage::MessagePartial(data) => Event::Partial(Box::new(data)),
-            ServerMessage::Typing(data) => Event::Typing(Box::new(data)),
-            ServerMessage::BotStatus(data) => Event::BotStatus(data),
-            ServerMessage::Status(Status::Typed(TypedStatus::BotsList(data))) => Event::Bots(data),
-            ServerMessage::Error(data) => Event::Refused(data),
-            ServerMessage::BotRegistered(data) => Event::Registered(data),
+            ServerMessage::Message(data) => ClientEvent::Message(Box::new(data)),
+            ServerMessage::MessagePartial(data) => ClientEvent::Partial(Box::new(data)),
+            ServerMessage::Typing(data) => ClientEvent::Typing(Box::new(data)),
+            ServerMessage::BotStatus(data) => ClientEvent::BotStatus(data),
+            ServerMessage::Status(Status::Typed(TypedStatus::BotsList(data))) => {
+                ClientEvent::Bots(data)
+            }
+            ServerMessage::Error(data) => ClientEvent::Refused(data),
+            ServerMessage::BotRegistered(data) => ClientEvent::Registered(data),
             ServerMessage::BotUnregistered(data) => {
                 if superseded.load(Ordering::Relaxed) {
                     return;
                 }
                 bots.forget(data.bot_id.as_str());
-                Event::Unregistered(data)
+                ClientEvent::Unregistered(data)
             }
             ServerMessage::Migrate(data) => {
                 // One is enough: a second before the first is served changes nothing.
                 let _ = migrate.try_send(data.clone());
-                Event::Migrate(data)
+                ClientEvent::Migrate(data)
             }
             ServerMessage::Status(
                 Status::Connected(_)
@@ -318,10 +322,10 @@ impl Link {
 /// The `id` of a frame, whatever else stands in it.
 fn id_of(text: &str) -> Option<String> {
     #[derive(Deserialize)]
-    struct Answer {
+    struct AnswerSender {
         id: String,
     }
     serde_json::from_str(text)
         .ok()
-        .map(|answer: Answer| answer.id)
+        .map(|answer: AnswerSender| answer.id)
 }

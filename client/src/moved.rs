@@ -12,12 +12,12 @@ use tokio::time::{Instant, timeout};
 
 /// When bytes last came, or were last taken after the peer had no room for them.
 #[derive(Debug, Clone)]
-pub(crate) struct Moved {
+pub(crate) struct ByteActivity {
     since: Instant,
     last_ms: Arc<AtomicU64>,
 }
 
-impl Moved {
+impl ByteActivity {
     fn new() -> Self {
         Self {
             since: Instant::now(),
@@ -52,23 +52,23 @@ impl Moved {
 
 /// A stream that notes when its bytes move.
 #[derive(Debug)]
-pub(crate) struct Watched<S> {
+pub(crate) struct WatchedStream<S> {
     stream: S,
-    moved: Moved,
+    moved: ByteActivity,
     /// The last write found no room.
     is_full: bool,
 }
 
-impl<S> Watched<S> {
+impl<S> WatchedStream<S> {
     pub fn new(stream: S) -> Self {
         Self {
             stream,
-            moved: Moved::new(),
+            moved: ByteActivity::new(),
             is_full: false,
         }
     }
 
-    pub fn moved(&self) -> Moved {
+    pub fn moved(&self) -> ByteActivity {
         self.moved.clone()
     }
 
@@ -82,7 +82,7 @@ impl<S> Watched<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WatchedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -97,7 +97,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WatchedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -9,7 +9,7 @@ use crate::proxy::ProxyRules;
 
 /// How and as whom to connect.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct ConnectOptions {
     /// `ws://` or `wss://`; usually ends in `/ws`.
     pub url: String,
     /// An API key or a client token, sent as `Authorization: Bearer`.
@@ -26,11 +26,11 @@ pub struct Options {
     pub timeout: Duration,
     /// By which way the gateway is reached.
     pub proxy: ProxyRules,
-    /// How many events wait for [`Events::next`](crate::Events::next) before the newest are lost.
+    /// How many events wait for [`EventStream::next`](crate::EventStream::next) before the newest are lost.
     pub events_max: usize,
 }
 
-impl Options {
+impl ConnectOptions {
     /// Connects to `url` with a credential, through the proxy that the environment names; everything else as most programs want it.
     pub fn new(url: impl Into<String>, credential: Secret<String>) -> Self {
         Self {

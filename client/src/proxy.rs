@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, lookup_host};
 use tower_service::Service;
 
-use crate::error::Error;
+use crate::error::ClientError;
 
 /// What a proxy's URL has to look like.
 const EXPECTED: &str = "expected http://, socks5:// or socks5h://, then HOST:PORT";
@@ -27,7 +27,7 @@ const EXPECTED: &str = "expected http://, socks5:// or socks5h://, then HOST:POR
 /// gets the address (`socks5`) or the name (`socks5h`) of the gateway.
 #[derive(Debug, Clone)]
 pub struct ProxyRules {
-    rules: Result<Arc<Matcher>, Error>,
+    rules: Result<Arc<Matcher>, ClientError>,
 }
 
 impl ProxyRules {
@@ -50,7 +50,7 @@ impl ProxyRules {
     fn of(variable: impl Fn(&str) -> Option<String>) -> Self {
         let proxy = |name| match variable(name).filter(|text| !text.is_empty()) {
             Some(text) if is_proxy(&text) => Ok(text),
-            Some(_) => Err(Error::Url(format!("{name}: {EXPECTED}"))),
+            Some(_) => Err(ClientError::Url(format!("{name}: {EXPECTED}"))),
             None => Ok(String::new()),
         };
         let matcher = || {
@@ -68,7 +68,7 @@ impl ProxyRules {
     }
 
     /// A connection to the gateway through its proxy; none: it is reached directly.
-    pub(crate) async fn connect(&self, gateway: &Uri) -> Result<Option<TcpStream>, Error> {
+    pub(crate) async fn connect(&self, gateway: &Uri) -> Result<Option<TcpStream>, ClientError> {
         let rules = self.rules.as_ref().map_err(Clone::clone)?;
         let secure = gateway.scheme_str() == Some("wss");
         let scheme = if secure { Scheme::HTTPS } else { Scheme::HTTP };
@@ -99,7 +99,7 @@ fn uri(scheme: Scheme, host: &str, port: u16) -> Option<Uri> {
     parts.path_and_query("/").build().ok()
 }
 
-async fn through(proxy: &Intercept, target: Uri) -> Result<TcpStream, Error> {
+async fn through(proxy: &Intercept, target: Uri) -> Result<TcpStream, ClientError> {
     let scheme = proxy.uri().scheme_str().unwrap_or_default().to_owned();
     let host = proxy.uri().host().unwrap_or_default();
     let socks = scheme != "http";
@@ -108,10 +108,10 @@ async fn through(proxy: &Intercept, target: Uri) -> Result<TcpStream, Error> {
     let named = format!("the proxy {scheme}://{host}:{port}");
     let failed = |problem: &dyn StdError| {
         let text = format!("{named}: {}", chain(problem));
-        Error::Proxy(text)
+        ClientError::Proxy(text)
     };
     let address = uri(Scheme::HTTP, host, port);
-    let address = address.ok_or_else(|| Error::Proxy(format!("{named}: {EXPECTED}")))?;
+    let address = address.ok_or_else(|| ClientError::Proxy(format!("{named}: {EXPECTED}")))?;
     let mut tcp = HttpConnector::new();
     tcp.set_nodelay(true);
     let stream = if socks {

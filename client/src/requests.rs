@@ -12,13 +12,13 @@ use protocol::t2b::frames::{
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
-use crate::backoff::Backoff;
+use crate::backoff::RetryBackoff;
 use crate::dial::dial;
-use crate::error::Error;
-use crate::events::{self, Events};
-use crate::options::Options;
-use crate::outlet::Outlet;
-use crate::supervisor::{Bots, State, Supervisor};
+use crate::error::ClientError;
+use crate::events::{self, EventStream};
+use crate::options::ConnectOptions;
+use crate::outlet::LinkHandle;
+use crate::supervisor::{HeldBots, LinkState, LinkSupervisor};
 
 /// How often a request is repeated that may succeed later.
 pub(crate) const RETRIES: usize = 3;
@@ -28,11 +28,11 @@ const CLOSE: Duration = Duration::from_secs(6);
 /// A connection to the gateway that comes back by itself. Clones share it.
 ///
 /// While the connection is away, requests wait for it, each at most
-/// [`timeout`](Options::timeout). When the last clone is dropped, the connection is closed.
+/// [`timeout`](ConnectOptions::timeout). When the last clone is dropped, the connection is closed.
 #[derive(Debug, Clone)]
 pub struct Client {
-    state: watch::Receiver<State>,
-    bots: Bots,
+    state: watch::Receiver<LinkState>,
+    bots: HeldBots,
     stop: Arc<Notify>,
     acks: Acks,
     timeout: Duration,
@@ -44,19 +44,19 @@ impl Client {
     /// Connects once; from then on the client comes back by itself.
     ///
     /// Errors: whatever the first attempt failed with.
-    pub async fn connect(options: Options) -> Result<(Client, Events), Error> {
+    pub async fn connect(options: ConnectOptions) -> Result<(Client, EventStream), ClientError> {
         let first = dial(&options).await?;
         let (events, receiver) = events::queue(options.events_max);
-        let (state_tx, state) = watch::channel(State::Connecting);
+        let (state_tx, state) = watch::channel(LinkState::Connecting);
         let client = Client {
             state,
-            bots: Bots::default(),
+            bots: HeldBots::default(),
             stop: Arc::new(Notify::new()),
             acks: options.acks,
             timeout: options.timeout,
             instance: random_id().into(),
         };
-        let supervisor = Supervisor {
+        let supervisor = LinkSupervisor {
             options,
             events,
             bots: client.bots.clone(),
@@ -74,7 +74,7 @@ impl Client {
     /// `TooLarge`, before anything is sent; `Closed` if the gateway closed the connection with a code
     /// that forbids to repeat what was in flight;
     /// with `acks: errors`, `Timeout`, as no answer comes: use [`post`](Self::post).
-    pub async fn send(&self, mut message: SendMessage) -> Result<MessageAck, Error> {
+    pub async fn send(&self, mut message: SendMessage) -> Result<MessageAck, ClientError> {
         message.message_id.get_or_insert_with(random_id);
         let answer = self.retried(ClientMessage::Message(message)).await?;
         let ServerMessage::MessageAck(ack) = answer else {
@@ -83,26 +83,26 @@ impl Client {
         Ok(ack)
     }
 
-    /// Sends a message without waiting for an answer; a refusal comes as [`Event::Refused`] and
+    /// Sends a message without waiting for an answer; a refusal comes as [`ClientEvent::Refused`] and
     /// names the message only if it has a `messageId`.
     ///
-    /// [`Event::Refused`]: crate::Event::Refused
-    pub async fn post(&self, message: SendMessage) -> Result<(), Error> {
+    /// [`ClientEvent::Refused`]: crate::ClientEvent::Refused
+    pub async fn post(&self, message: SendMessage) -> Result<(), ClientError> {
         self.tell(ClientMessage::Message(message)).await
     }
 
     /// Sends what there is of a message so far. Best effort.
-    pub async fn partial(&self, partial: SendPartial) -> Result<(), Error> {
+    pub async fn partial(&self, partial: SendPartial) -> Result<(), ClientError> {
         self.tell(ClientMessage::MessagePartial(partial)).await
     }
 
     /// Says that somebody types, or no longer. Best effort.
-    pub async fn typing(&self, typing: SendTyping) -> Result<(), Error> {
+    pub async fn typing(&self, typing: SendTyping) -> Result<(), ClientError> {
         self.tell(ClientMessage::Typing(typing)).await
     }
 
     /// Answers a message: to its sender on all devices, from the bot it was sent to.
-    pub async fn reply(&self, to: &Delivered, text: &str) -> Result<MessageAck, Error> {
+    pub async fn reply(&self, to: &Delivered, text: &str) -> Result<MessageAck, ClientError> {
         self.send(self.reply_to(to, text)).await
     }
 
@@ -122,7 +122,7 @@ impl Client {
     ///
     /// An `instance` is made if there is none: it tells the gateway that it is the same bot coming
     /// back. Errors: the refusal.
-    pub async fn register(&self, mut bot: RegisterBot) -> Result<BotRegistered, Error> {
+    pub async fn register(&self, mut bot: RegisterBot) -> Result<BotRegistered, ClientError> {
         bot.instance
             .get_or_insert_with(|| self.instance.to_string());
         let bot_id = bot.bot_id.clone();
@@ -137,7 +137,7 @@ impl Client {
     }
 
     /// Ceases to be a bot; it is no longer listed.
-    pub async fn unregister(&self, bot_id: &str) -> Result<(), Error> {
+    pub async fn unregister(&self, bot_id: &str) -> Result<(), ClientError> {
         self.bots.forget(bot_id);
         let bot_id = bot_id.to_owned();
         self.retried(ClientMessage::UnregisterBot(BotRef { bot_id }))
@@ -146,7 +146,7 @@ impl Client {
     }
 
     /// Every bot that this credential may see, in id order.
-    pub async fn bots(&self) -> Result<Vec<BotInfo>, Error> {
+    pub async fn bots(&self) -> Result<Vec<BotInfo>, ClientError> {
         let mut bots = Vec::new();
         let mut cursor = None;
         loop {
@@ -167,7 +167,7 @@ impl Client {
     }
 
     /// Asks for a bot's `bot_status`. A socket gets it of all bots unless it has registered one.
-    pub async fn subscribe(&self, bot_id: &str) -> Result<(), Error> {
+    pub async fn subscribe(&self, bot_id: &str) -> Result<(), ClientError> {
         let bot_id = bot_id.to_owned();
         self.retried(ClientMessage::Subscribe(BotRef { bot_id }))
             .await
@@ -176,7 +176,7 @@ impl Client {
 
     /// The same, asked once: a gateway that cannot know yet whether there is such a bot refuses with
     /// `bot_offline`.
-    pub async fn subscribe_once(&self, bot_id: &str) -> Result<(), Error> {
+    pub async fn subscribe_once(&self, bot_id: &str) -> Result<(), ClientError> {
         let bot_id = bot_id.to_owned();
         self.ask(ClientMessage::Subscribe(BotRef { bot_id }))
             .await
@@ -184,7 +184,7 @@ impl Client {
     }
 
     /// Asks for no more of a bot's `bot_status`.
-    pub async fn unsubscribe(&self, bot_id: &str) -> Result<(), Error> {
+    pub async fn unsubscribe(&self, bot_id: &str) -> Result<(), ClientError> {
         let bot_id = bot_id.to_owned();
         self.retried(ClientMessage::Unsubscribe(BotRef { bot_id }))
             .await
@@ -192,7 +192,7 @@ impl Client {
     }
 
     /// Asks for a sign of life.
-    pub async fn ping(&self) -> Result<(), Error> {
+    pub async fn ping(&self) -> Result<(), ClientError> {
         self.ask(ClientMessage::Ping).await.map(drop)
     }
 
@@ -205,8 +205,8 @@ impl Client {
     }
 
     /// One request, repeated while it may succeed later.
-    async fn retried(&self, message: ClientMessage) -> Result<ServerMessage, Error> {
-        let mut backoff = Backoff::default();
+    async fn retried(&self, message: ClientMessage) -> Result<ServerMessage, ClientError> {
+        let mut backoff = RetryBackoff::default();
         for _ in 0..RETRIES {
             let error = match self.ask(message.clone()).await {
                 Err(error) if error.retryable() && self.acks_of(&message) => error,
@@ -222,42 +222,42 @@ impl Client {
         self.acks == Acks::All || !matches!(message, ClientMessage::Message(_))
     }
 
-    async fn ask(&self, message: ClientMessage) -> Result<ServerMessage, Error> {
+    async fn ask(&self, message: ClientMessage) -> Result<ServerMessage, ClientError> {
         let asking = async {
             let link = self.link().await?;
             link.ask(message).await
         };
         timeout(self.timeout, asking)
             .await
-            .map_err(|_| Error::Timeout)?
+            .map_err(|_| ClientError::Timeout)?
     }
 
-    async fn tell(&self, message: ClientMessage) -> Result<(), Error> {
+    async fn tell(&self, message: ClientMessage) -> Result<(), ClientError> {
         let telling = async {
             let link = self.link().await?;
             link.tell(message).await
         };
         timeout(self.timeout, telling)
             .await
-            .map_err(|_| Error::Timeout)?
+            .map_err(|_| ClientError::Timeout)?
     }
 
     /// The link that is up, as soon as one is. Errors: there will be none any more.
-    async fn link(&self) -> Result<Outlet, Error> {
+    async fn link(&self) -> Result<LinkHandle, ClientError> {
         let mut state = self.state.clone();
         let settled = state
-            .wait_for(|state| !matches!(state, State::Connecting))
+            .wait_for(|state| !matches!(state, LinkState::Connecting))
             .await;
         match settled.as_deref() {
-            Ok(State::Up(link)) => Ok(link.clone()),
-            Ok(State::Stopped(error)) => Err(error.clone()),
-            Ok(State::Connecting) | Err(_) => Err(Error::Stopped),
+            Ok(LinkState::Up(link)) => Ok(link.clone()),
+            Ok(LinkState::Stopped(error)) => Err(error.clone()),
+            Ok(LinkState::Connecting) | Err(_) => Err(ClientError::Stopped),
         }
     }
 }
 
-fn unexpected() -> Error {
-    Error::Protocol("another frame than the request is answered with".to_owned())
+fn unexpected() -> ClientError {
+    ClientError::Protocol("another frame than the request is answered with".to_owned())
 }
 
 fn random_id() -> String {

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 /// Of the members that the gateway writes it has what stands before the fault; the gateway writes
 /// them first.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Unreadable {
+pub struct UnreadableMessage {
     /// Which frame it is.
     pub kind: SendKind,
     /// The whole frame as it came.
@@ -32,7 +32,7 @@ pub struct Unreadable {
 }
 
 #[derive(Deserialize)]
-struct Delivery<'a> {
+struct DeliveredHead<'a> {
     #[serde(rename = "type")]
     kind: SendKind,
     #[serde(borrow)]
@@ -40,14 +40,14 @@ struct Delivery<'a> {
 }
 
 /// What is wrong with a delivery; none: it can be read, or it is another frame.
-pub(crate) fn unreadable(text: &str) -> Option<Unreadable> {
-    let delivery: Delivery<'_> = serde_json::from_str(text).ok()?;
+pub(crate) fn unreadable(text: &str) -> Option<UnreadableMessage> {
+    let delivery: DeliveredHead<'_> = serde_json::from_str(text).ok()?;
     let data = delivery.data.get();
-    let problem = serde_json::from_str::<Lossless>(data).err()?;
-    let mut heads = Heads::default();
+    let problem = serde_json::from_str::<LosslessValue>(data).err()?;
+    let mut heads = FrameHeads::default();
     // The fault ends it; what stands before it is kept.
-    let _ = Walk(&mut heads).deserialize(&mut serde_json::Deserializer::from_str(data));
-    Some(Unreadable {
+    let _ = MemberWalk(&mut heads).deserialize(&mut serde_json::Deserializer::from_str(data));
+    Some(UnreadableMessage {
         kind: delivery.kind,
         frame: text.to_owned(),
         problem: problem.to_string(),
@@ -59,7 +59,7 @@ pub(crate) fn unreadable(text: &str) -> Option<Unreadable> {
 }
 
 #[derive(Default)]
-struct Heads {
+struct FrameHeads {
     from: Option<String>,
     to: Option<String>,
     message_id: Option<String>,
@@ -67,9 +67,9 @@ struct Heads {
 }
 
 /// Takes the members of `data` in turn, until one cannot be read.
-struct Walk<'h>(&'h mut Heads);
+struct MemberWalk<'h>(&'h mut FrameHeads);
 
-impl<'de> DeserializeSeed<'de> for Walk<'_> {
+impl<'de> DeserializeSeed<'de> for MemberWalk<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, data: D) -> Result<(), D::Error> {
@@ -77,7 +77,7 @@ impl<'de> DeserializeSeed<'de> for Walk<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Walk<'_> {
+impl<'de> Visitor<'de> for MemberWalk<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -104,15 +104,15 @@ impl<'de> Visitor<'de> for Walk<'_> {
 
 /// Any JSON of which a program loses nothing: every string is text, every number is finite, no
 /// object has a key twice.
-struct Lossless;
+struct LosslessValue;
 
-impl<'de> Deserialize<'de> for Lossless {
+impl<'de> Deserialize<'de> for LosslessValue {
     fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
-        value.deserialize_any(Lossless)
+        value.deserialize_any(LosslessValue)
     }
 }
 
-impl<'de> Visitor<'de> for Lossless {
+impl<'de> Visitor<'de> for LosslessValue {
     type Value = Self;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -144,14 +144,14 @@ impl<'de> Visitor<'de> for Lossless {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
-        while items.next_element::<Lossless>()?.is_some() {}
+        while items.next_element::<LosslessValue>()?.is_some() {}
         Ok(self)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
         let mut keys = BTreeSet::new();
         while let Some(key) = members.next_key::<String>()? {
-            members.next_value::<Lossless>()?;
+            members.next_value::<LosslessValue>()?;
             if let Some(twice) = keys.replace(key) {
                 let problem = format_args!("the key {twice:?} stands there twice");
                 return Err(serde::de::Error::custom(problem));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use loadtest::credentials::{Credentials, Given};
+use loadtest::credentials::{GivenCredentials, KeySource};
 use protocol::Secret;
 
 /// What `run` is told.
@@ -113,13 +113,13 @@ impl RunArgs {
     }
 
     /// Where keys come from.
-    pub fn credentials(&self, is_local: bool) -> Result<Credentials> {
-        let given = Given {
+    pub fn credentials(&self, is_local: bool) -> Result<KeySource> {
+        let given = GivenCredentials {
             keys: self.key.iter().cloned().map(Secret::new).collect(),
             keys_file: self.keys.clone(),
             secrets: self.secrets.clone().map(Secret::new),
             secrets_file: self.secrets_file.clone(),
         };
-        Credentials::find(given, is_local)
+        KeySource::find(given, is_local)
     }
 }

@@ -10,7 +10,7 @@ const REMEMBERED_MAX: usize = 65_536;
 
 /// What must never happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Wrong {
+pub enum WrongDelivery {
     /// It came to a socket that it was not for.
     Recipient,
     /// `from` or `to` is not what was sent.
@@ -29,25 +29,25 @@ pub enum Wrong {
     Frame,
 }
 
-impl Wrong {
+impl WrongDelivery {
     /// Its name in results.
     pub const fn name(self) -> &'static str {
         match self {
-            Wrong::Recipient => "wrong_recipient",
-            Wrong::Names => "wrong_names",
-            Wrong::Body => "wrong_body",
-            Wrong::Duplicate => "duplicate",
-            Wrong::Order => "out_of_order",
-            Wrong::Refused => "delivered_although_refused",
-            Wrong::Lost => "lost",
-            Wrong::Frame => "unexpected_frame",
+            WrongDelivery::Recipient => "wrong_recipient",
+            WrongDelivery::Names => "wrong_names",
+            WrongDelivery::Body => "wrong_body",
+            WrongDelivery::Duplicate => "duplicate",
+            WrongDelivery::Order => "out_of_order",
+            WrongDelivery::Refused => "delivered_although_refused",
+            WrongDelivery::Lost => "lost",
+            WrongDelivery::Frame => "unexpected_frame",
         }
     }
 }
 
 /// What became of numbers that did not arrive.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Absent {
+pub struct AbsentCounts {
     /// Nothing explains it.
     pub lost: u64,
     /// A connection was lost meanwhile.
@@ -56,7 +56,7 @@ pub struct Absent {
 
 /// The numbers that one receiver has had of one flow.
 #[derive(Debug, Clone, Default)]
-pub struct Sequence {
+pub struct DeliverySequence {
     /// One more than the highest that came.
     next: u64,
     /// Below this, what does not come was cut.
@@ -69,27 +69,31 @@ pub struct Sequence {
     forgotten: u64,
 }
 
-impl Sequence {
+impl DeliverySequence {
     /// Takes the number of a message that came.
     ///
     /// Errors: it came before, or a later one did, or it was refused for good.
-    pub fn take(&mut self, number: u64) -> Result<(), Wrong> {
+    pub fn take(&mut self, number: u64) -> Result<(), WrongDelivery> {
         if number < self.next {
             let late = self.missing.remove(&number);
-            return Err(if late { Wrong::Order } else { Wrong::Duplicate });
+            return Err(if late {
+                WrongDelivery::Order
+            } else {
+                WrongDelivery::Duplicate
+            });
         }
         self.skip_to(number);
         self.next = number + 1;
         match self.refused.remove(&number) {
-            Some(true) => Err(Wrong::Refused),
+            Some(true) => Err(WrongDelivery::Refused),
             Some(false) | None => Ok(()),
         }
     }
 
     /// Takes the number of a best-effort frame: it may follow any earlier one.
-    pub fn take_best_effort(&mut self, number: u64) -> Result<(), Wrong> {
+    pub fn take_best_effort(&mut self, number: u64) -> Result<(), WrongDelivery> {
         if number < self.next {
-            return Err(Wrong::Order);
+            return Err(WrongDelivery::Order);
         }
         self.next = number + 1;
         Ok(())
@@ -98,7 +102,7 @@ impl Sequence {
     /// The gateway refused a number. `for_good`: it says that nothing was delivered.
     ///
     /// Errors: it was delivered although it was refused for good.
-    pub fn refuse(&mut self, number: u64, for_good: bool) -> Result<(), Wrong> {
+    pub fn refuse(&mut self, number: u64, for_good: bool) -> Result<(), WrongDelivery> {
         if number >= self.next {
             if self.refused.len() < REMEMBERED_MAX {
                 self.refused.insert(number, for_good);
@@ -108,7 +112,7 @@ impl Sequence {
         if self.missing.remove(&number) || !for_good || number < self.cut_to {
             return Ok(());
         }
-        Err(Wrong::Refused)
+        Err(WrongDelivery::Refused)
     }
 
     /// A connection was lost: what was sent so far, `sent` numbers, need not come any more.
@@ -124,7 +128,7 @@ impl Sequence {
     }
 
     /// What became of those of `sent` numbers that did not come.
-    pub fn absent(&self, sent: u64) -> Absent {
+    pub fn absent(&self, sent: u64) -> AbsentCounts {
         let refused = |from: u64, to: u64| match from < to {
             true => self.refused.range(from..to).count() as u64,
             false => 0,
@@ -133,7 +137,7 @@ impl Sequence {
         let cut_tail = cut_to.saturating_sub(self.next) - refused(self.next, cut_to);
         let from = self.next.max(cut_to);
         let lost_tail = sent.saturating_sub(from) - refused(from, sent);
-        Absent {
+        AbsentCounts {
             lost: self.missing.len() as u64 + self.forgotten + lost_tail,
             cut: self.cut + cut_tail,
         }
@@ -159,8 +163,8 @@ impl Sequence {
 mod tests {
     use super::*;
 
-    fn after(numbers: &[u64]) -> Sequence {
-        let mut sequence = Sequence::default();
+    fn after(numbers: &[u64]) -> DeliverySequence {
+        let mut sequence = DeliverySequence::default();
         for number in numbers {
             sequence.take(*number).unwrap();
         }
@@ -171,22 +175,22 @@ mod tests {
     fn all_in_order_is_right() {
         let sequence = after(&[0, 1, 2]);
         assert!(sequence.is_settled(3));
-        assert_eq!(sequence.absent(3), Absent::default());
+        assert_eq!(sequence.absent(3), AbsentCounts::default());
     }
 
     #[test]
     fn a_duplicate_is_found() {
-        assert_eq!(after(&[0, 1]).take(1), Err(Wrong::Duplicate));
-        assert_eq!(after(&[0, 1]).take(0), Err(Wrong::Duplicate));
+        assert_eq!(after(&[0, 1]).take(1), Err(WrongDelivery::Duplicate));
+        assert_eq!(after(&[0, 1]).take(0), Err(WrongDelivery::Duplicate));
     }
 
     #[test]
     fn a_late_one_is_found_and_not_lost() {
         let mut sequence = after(&[0, 2]);
         assert_eq!(sequence.absent(3).lost, 1);
-        assert_eq!(sequence.take(1), Err(Wrong::Order));
+        assert_eq!(sequence.take(1), Err(WrongDelivery::Order));
         assert_eq!(sequence.absent(3).lost, 0);
-        assert_eq!(sequence.take(1), Err(Wrong::Duplicate));
+        assert_eq!(sequence.take(1), Err(WrongDelivery::Duplicate));
     }
 
     #[test]
@@ -213,8 +217,8 @@ mod tests {
     fn delivered_although_refused_is_found() {
         let mut early = after(&[]);
         early.refuse(0, true).unwrap();
-        assert_eq!(early.take(0), Err(Wrong::Refused));
-        assert_eq!(after(&[0]).refuse(0, true), Err(Wrong::Refused));
+        assert_eq!(early.take(0), Err(WrongDelivery::Refused));
+        assert_eq!(after(&[0]).refuse(0, true), Err(WrongDelivery::Refused));
         assert_eq!(after(&[0]).refuse(0, false), Ok(()));
     }
 
@@ -222,24 +226,24 @@ mod tests {
     fn what_was_under_way_when_a_connection_broke_is_cut() {
         let mut sequence = after(&[0, 2]);
         sequence.cut(5);
-        assert_eq!(sequence.absent(5), Absent { lost: 0, cut: 3 });
+        assert_eq!(sequence.absent(5), AbsentCounts { lost: 0, cut: 3 });
         sequence.take(4).unwrap();
-        assert_eq!(sequence.absent(5), Absent { lost: 0, cut: 2 });
+        assert_eq!(sequence.absent(5), AbsentCounts { lost: 0, cut: 2 });
         sequence.take(6).unwrap();
-        assert_eq!(sequence.absent(7), Absent { lost: 1, cut: 2 });
+        assert_eq!(sequence.absent(7), AbsentCounts { lost: 1, cut: 2 });
     }
 
     #[test]
     fn best_effort_frames_may_be_left_out_but_not_turned_round() {
-        let mut sequence = Sequence::default();
+        let mut sequence = DeliverySequence::default();
         sequence.take_best_effort(3).unwrap();
-        assert_eq!(sequence.take_best_effort(2), Err(Wrong::Order));
+        assert_eq!(sequence.take_best_effort(2), Err(WrongDelivery::Order));
         sequence.take_best_effort(9).unwrap();
     }
 
     #[test]
     fn what_is_remembered_is_bounded() {
-        let mut sequence = Sequence::default();
+        let mut sequence = DeliverySequence::default();
         sequence.take(100_000).unwrap();
         assert_eq!(sequence.missing.len(), REMEMBERED_MAX);
         assert_eq!(sequence.absent(100_001).lost, 100_000);

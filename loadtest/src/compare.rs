@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use crate::report::Report;
+use crate::report::RunReport;
 use crate::report::units::digits;
 
 /// One figure of both.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Line {
+pub struct ComparedFigure {
     /// What it is, with its unit.
     pub name: &'static str,
     /// In the first result.
@@ -22,52 +22,58 @@ pub struct Line {
 
 /// Which way is better.
 #[derive(Clone, Copy)]
-enum Better {
+enum BetterWay {
     Higher,
     Lower,
 }
 
 /// A figure: its name, which way is better, and where it stands.
-type Figure = (&'static str, Better, fn(&Report) -> Option<f64>);
+type FigureSpec = (&'static str, BetterWay, fn(&RunReport) -> Option<f64>);
 
-const FIGURES: &[Figure] = &[
-    ("deliveries/s", Better::Higher, |it| {
+const FIGURES: &[FigureSpec] = &[
+    ("deliveries/s", BetterWay::Higher, |it| {
         Some(it.rate_per_s).filter(|rate| *rate > 0.0)
     }),
-    ("p50 ms", Better::Lower, |it| Some(it.latency()?.p50_ms)),
-    ("p90 ms", Better::Lower, |it| Some(it.latency()?.p90_ms)),
-    ("p99 ms", Better::Lower, |it| Some(it.latency()?.p99_ms)),
-    ("p99.9 ms", Better::Lower, |it| Some(it.latency()?.p999_ms)),
-    ("ack p99 ms", Better::Lower, |it| {
+    ("p50 ms", BetterWay::Lower, |it| Some(it.latency()?.p50_ms)),
+    ("p90 ms", BetterWay::Lower, |it| Some(it.latency()?.p90_ms)),
+    ("p99 ms", BetterWay::Lower, |it| Some(it.latency()?.p99_ms)),
+    ("p99.9 ms", BetterWay::Lower, |it| {
+        Some(it.latency()?.p999_ms)
+    }),
+    ("ack p99 ms", BetterWay::Lower, |it| {
         Some(it.ack.as_ref()?.p99_ms)
     }),
-    ("connect p99 ms", Better::Lower, |it| {
+    ("connect p99 ms", BetterWay::Lower, |it| {
         Some(it.connects()?.p99_ms)
     }),
-    ("all back s", Better::Lower, |it| {
+    ("all back s", BetterWay::Lower, |it| {
         it.storm.as_ref()?.all_back_s
     }),
-    ("CPU µs a delivery", Better::Lower, |it| {
+    ("CPU µs a delivery", BetterWay::Lower, |it| {
         it.cpu_us_per_message
     }),
-    ("memory B a socket", Better::Lower, |it| it.rss_per_socket),
-    ("errors", Better::Lower, |it| Some(it.errors_total() as f64)),
-    ("lost", Better::Lower, |it| Some(it.counts.lost as f64)),
-    ("not sent", Better::Lower, |it| {
+    ("memory B a socket", BetterWay::Lower, |it| {
+        it.rss_per_socket
+    }),
+    ("errors", BetterWay::Lower, |it| {
+        Some(it.errors_total() as f64)
+    }),
+    ("lost", BetterWay::Lower, |it| Some(it.counts.lost as f64)),
+    ("not sent", BetterWay::Lower, |it| {
         Some(it.unsent_total() as f64)
     }),
 ];
 
 /// Every figure that both results have.
-pub fn lines(before: &Report, after: &Report) -> Vec<Line> {
+pub fn lines(before: &RunReport, after: &RunReport) -> Vec<ComparedFigure> {
     let both = FIGURES.iter().filter_map(|(name, better, figure)| {
         let (before, after) = (figure(before)?, figure(after)?);
         let ratio = if before == after { 1.0 } else { after / before };
         let worse = match better {
-            Better::Higher => before / after - 1.0,
-            Better::Lower => ratio - 1.0,
+            BetterWay::Higher => before / after - 1.0,
+            BetterWay::Lower => ratio - 1.0,
         };
-        Some(Line {
+        Some(ComparedFigure {
             name,
             before,
             after,
@@ -79,7 +85,7 @@ pub fn lines(before: &Report, after: &Report) -> Vec<Line> {
 }
 
 /// A table of them; those that are worse by more than `tolerance` are marked.
-pub fn render(lines: &[Line], tolerance: f64) -> String {
+pub fn render(lines: &[ComparedFigure], tolerance: f64) -> String {
     let mut out = format!("{:<20}{:>12}{:>12}{:>9}\n", "", "before", "after", "ratio");
     for line in lines {
         let (before, after) = (digits(line.before), digits(line.after));
@@ -102,9 +108,9 @@ pub fn render(lines: &[Line], tolerance: f64) -> String {
 }
 
 /// Why the two should not be compared, if there is a reason.
-pub fn differences(before: &Report, after: &Report) -> Vec<String> {
+pub fn differences(before: &RunReport, after: &RunReport) -> Vec<String> {
     let mut found = Vec::new();
-    let plain = |report: &Report| {
+    let plain = |report: &RunReport| {
         let mut scenario = report.scenario.clone();
         scenario.thresholds = Default::default();
         scenario
@@ -128,7 +134,7 @@ mod tests {
     use super::*;
     use crate::report::tests::sample;
 
-    fn line(lines: &[Line], name: &str) -> Line {
+    fn line(lines: &[ComparedFigure], name: &str) -> ComparedFigure {
         lines.iter().find(|it| it.name == name).cloned().unwrap()
     }
 

@@ -11,7 +11,7 @@ use sha2::Sha256;
 
 /// Where keys come from.
 #[derive(Debug, Clone)]
-pub enum Credentials {
+pub enum KeySource {
     /// Keys of as many tenants as are wanted.
     Secret(Secret<String>),
     /// These, in turn.
@@ -20,7 +20,7 @@ pub enum Credentials {
 
 /// What the command line and the environment say of them.
 #[derive(Debug, Default)]
-pub struct Given {
+pub struct GivenCredentials {
     /// `--key`, any number.
     pub keys: Vec<Secret<String>>,
     /// `--keys`: a file of keys.
@@ -31,10 +31,10 @@ pub struct Given {
     pub secrets_file: Option<PathBuf>,
 }
 
-impl Credentials {
+impl KeySource {
     /// Takes the first that is given; for gateways of this machine, the secret in their state
     /// directory is the last.
-    pub fn find(given: Given, is_local: bool) -> Result<Self> {
+    pub fn find(given: GivenCredentials, is_local: bool) -> Result<Self> {
         if let Some(path) = &given.keys_file {
             let text = read(path)?;
             let mut keys = given.keys;
@@ -98,9 +98,9 @@ fn keys_of(text: &str) -> impl Iterator<Item = Secret<String>> {
     })
 }
 
-fn first_of<'a>(mut secrets: impl Iterator<Item = &'a str>) -> Option<Credentials> {
+fn first_of<'a>(mut secrets: impl Iterator<Item = &'a str>) -> Option<KeySource> {
     let first = secrets.find(|it| !it.trim().is_empty())?;
-    Some(Credentials::Secret(Secret::new(first.trim().to_owned())))
+    Some(KeySource::Secret(Secret::new(first.trim().to_owned())))
 }
 
 fn read(path: &Path) -> Result<String> {
@@ -128,11 +128,11 @@ mod tests {
 
     #[test]
     fn a_key_has_the_form_of_the_protocol() {
-        let key = Credentials::Secret(secret()).key("load-", 7).unwrap();
+        let key = KeySource::Secret(secret()).key("load-", 7).unwrap();
         let (head, mac) = key.reveal().rsplit_once('_').unwrap();
         assert_eq!(head, "t2b_load-7");
         assert_eq!(mac.len(), 16);
-        assert!(Credentials::Secret(secret()).key("-", 7).is_err());
+        assert!(KeySource::Secret(secret()).key("-", 7).is_err());
     }
 
     #[test]
@@ -145,17 +145,17 @@ mod tests {
     #[test]
     fn keys_of_a_list_are_taken_in_turn() {
         let keys = ["k0", "k1"].map(|key| Secret::new(key.to_owned()));
-        let found = Credentials::Keys(keys.to_vec());
+        let found = KeySource::Keys(keys.to_vec());
         assert_eq!(found.key("x", 3).unwrap().reveal(), "k1");
     }
 
     #[test]
     fn the_first_secret_signs() {
-        let given = Given {
+        let given = GivenCredentials {
             secrets: Some(Secret::new("one, two".to_owned())),
-            ..Given::default()
+            ..GivenCredentials::default()
         };
-        let Credentials::Secret(first) = Credentials::find(given, false).unwrap() else {
+        let KeySource::Secret(first) = KeySource::find(given, false).unwrap() else {
             panic!("a secret was given");
         };
         assert_eq!(first.reveal(), "one");
@@ -163,12 +163,12 @@ mod tests {
 
     #[test]
     fn a_gateway_elsewhere_needs_credentials() {
-        let error = Credentials::find(Given::default(), false).unwrap_err();
+        let error = KeySource::find(GivenCredentials::default(), false).unwrap_err();
         assert!(error.to_string().contains("--secrets-file"), "{error}");
     }
 
     #[test]
     fn nothing_prints_them() {
-        assert!(!format!("{:?}", Credentials::Secret(secret())).contains("more"));
+        assert!(!format!("{:?}", KeySource::Secret(secret())).contains("more"));
     }
 }

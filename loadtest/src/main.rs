@@ -11,11 +11,11 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 use loadtest::compare;
-use loadtest::report::{Outcome, Report, html, table};
-use loadtest::run::{self, Setting};
-use loadtest::scenario::{BUILT_IN, Scenario, text_of};
-use loadtest::servers::Watch;
-use loadtest::target::Node;
+use loadtest::report::{RunOutcome, RunReport, html, table};
+use loadtest::run::{self, RunSetting};
+use loadtest::scenario::{BUILT_IN, LoadScenario, text_of};
+use loadtest::servers::ServerWatch;
+use loadtest::target::TargetNode;
 
 mod args;
 mod progress;
@@ -33,13 +33,13 @@ const UNAVAILABLE: u8 = 69;
     version,
     about = "Loads t2b gateways and checks every delivery"
 )]
-struct Cli {
+struct CommandLine {
     #[command(subcommand)]
-    command: Command,
+    command: CliCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum CliCommand {
     /// Run a scenario: exit 0 good, 1 threshold missed, 2 wrong delivery, 64 usage, 69 cannot begin
     Run(Box<RunArgs>),
     /// List the scenarios that come with the program
@@ -70,7 +70,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match CommandLine::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no errors.
@@ -80,15 +80,15 @@ fn main() -> ExitCode {
         }
     };
     let done = match cli.command {
-        Command::Run(args) => return run(&args),
-        Command::List => list(),
-        Command::Show { scenario } => show(&scenario),
-        Command::Compare {
+        CliCommand::Run(args) => return run(&args),
+        CliCommand::List => list(),
+        CliCommand::Show { scenario } => show(&scenario),
+        CliCommand::Compare {
             before,
             after,
             tolerance,
         } => compare(&before, &after, tolerance),
-        Command::Report { result, output } => page(&result, &output),
+        CliCommand::Report { result, output } => page(&result, &output),
     };
     done.unwrap_or_else(|error| failed(&error, USAGE))
 }
@@ -126,22 +126,22 @@ fn run(args: &RunArgs) -> ExitCode {
         return failed(&error, USAGE);
     }
     match report.outcome() {
-        Outcome::Good => ExitCode::SUCCESS,
-        Outcome::Missed => ExitCode::from(1),
-        Outcome::Wrong => ExitCode::from(2),
+        RunOutcome::Good => ExitCode::SUCCESS,
+        RunOutcome::Missed => ExitCode::from(1),
+        RunOutcome::Wrong => ExitCode::from(2),
     }
 }
 
-fn prepare(args: &RunArgs) -> Result<(Scenario, Setting)> {
-    let scenario = Scenario::load(&args.scenario, &args.changes())?;
-    let nodes: Vec<Node> = args
+fn prepare(args: &RunArgs) -> Result<(LoadScenario, RunSetting)> {
+    let scenario = LoadScenario::load(&args.scenario, &args.changes())?;
+    let nodes: Vec<TargetNode> = args
         .url
         .iter()
-        .map(|url| Node::parse(url))
+        .map(|url| TargetNode::parse(url))
         .collect::<Result<_>>()?;
-    let is_local = nodes.iter().all(Node::is_local);
-    let watch = Watch::new(&args.metrics, &args.pid, args.redis.as_deref(), &nodes)?;
-    let setting = Setting {
+    let is_local = nodes.iter().all(TargetNode::is_local);
+    let watch = ServerWatch::new(&args.metrics, &args.pid, args.redis.as_deref(), &nodes)?;
+    let setting = RunSetting {
         credentials: args.credentials(is_local)?,
         nodes,
         watch,
@@ -150,7 +150,7 @@ fn prepare(args: &RunArgs) -> Result<(Scenario, Setting)> {
     Ok((scenario, setting))
 }
 
-fn save(report: &Report, args: &RunArgs) -> Result<()> {
+fn save(report: &RunReport, args: &RunArgs) -> Result<()> {
     if let Some(path) = &args.json {
         let text = serde_json::to_string_pretty(report)?;
         fs::write(path, text + "\n").with_context(|| path.display().to_string())?;
@@ -163,7 +163,7 @@ fn save(report: &Report, args: &RunArgs) -> Result<()> {
 
 fn list() -> Result<ExitCode> {
     for (name, _) in BUILT_IN {
-        let scenario = Scenario::load(name, &[])?;
+        let scenario = LoadScenario::load(name, &[])?;
         println!("{name:<10} {}", scenario.about);
     }
     Ok(ExitCode::SUCCESS)
@@ -175,7 +175,7 @@ fn show(name: &str) -> Result<ExitCode> {
 }
 
 fn compare(before: &Path, after: &Path, tolerance: f64) -> Result<ExitCode> {
-    let (before, after) = (Report::read(before)?, Report::read(after)?);
+    let (before, after) = (RunReport::read(before)?, RunReport::read(after)?);
     let lines = compare::lines(&before, &after);
     print!("{}", compare::render(&lines, tolerance));
     for difference in compare::differences(&before, &after) {
@@ -186,7 +186,7 @@ fn compare(before: &Path, after: &Path, tolerance: f64) -> Result<ExitCode> {
 }
 
 fn page(result: &Path, output: &Path) -> Result<ExitCode> {
-    let report = Report::read(result)?;
+    let report = RunReport::read(result)?;
     fs::write(output, html::render(&report)).with_context(|| output.display().to_string())?;
     if std::io::stdout().is_terminal() {
         println!("{}", output.display());

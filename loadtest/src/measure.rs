@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
-use crate::check::{Absent, Wrong};
+use crate::check::{AbsentCounts, WrongDelivery};
 
 /// Longest latency that is told apart, ns; more counts as this.
 const LONGEST_NS: u64 = 300_000_000_000;
@@ -29,9 +29,9 @@ pub fn small_histogram() -> Histogram<u64> {
 
 /// How often each of some names occurred.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts(BTreeMap<String, u64>);
+pub struct NameCounts(BTreeMap<String, u64>);
 
-impl Counts {
+impl NameCounts {
     /// Once more. Beyond a hundred names, the rest is `other`.
     pub fn add(&mut self, name: &str) {
         self.add_many(name, 1);
@@ -67,18 +67,18 @@ impl Counts {
 
 /// What went wrong, how often, and what it looked like.
 #[derive(Debug, Clone, Default)]
-pub struct Wrongs {
-    found: BTreeMap<Wrong, (u64, Vec<String>)>,
+pub struct WrongCounts {
+    found: BTreeMap<WrongDelivery, (u64, Vec<String>)>,
 }
 
-impl Wrongs {
+impl WrongCounts {
     /// One more.
-    pub fn add(&mut self, wrong: Wrong, example: impl FnOnce() -> String) {
+    pub fn add(&mut self, wrong: WrongDelivery, example: impl FnOnce() -> String) {
         self.add_many(wrong, 1, example);
     }
 
     /// So many more, all of them with one example.
-    pub fn add_many(&mut self, wrong: Wrong, times: u64, example: impl FnOnce() -> String) {
+    pub fn add_many(&mut self, wrong: WrongDelivery, times: u64, example: impl FnOnce() -> String) {
         let (count, examples) = self.found.entry(wrong).or_default();
         *count += times;
         if examples.len() < EXAMPLES_MAX {
@@ -88,7 +88,7 @@ impl Wrongs {
     }
 
     /// By kind: how often, and examples.
-    pub fn into_map(self) -> BTreeMap<Wrong, (u64, Vec<String>)> {
+    pub fn into_map(self) -> BTreeMap<WrongDelivery, (u64, Vec<String>)> {
         self.found
     }
 
@@ -104,14 +104,14 @@ impl Wrongs {
 
 /// Frames of one kind within the measurement.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Traffic {
+pub struct FrameCounts {
     /// Due and sent.
     pub sent: u64,
     /// Arrived; once for each receiver.
     pub delivered: u64,
 }
 
-impl Traffic {
+impl FrameCounts {
     fn merge(&mut self, other: Self) {
         self.sent += other.sent;
         self.delivered += other.delivered;
@@ -120,13 +120,13 @@ impl Traffic {
 
 /// What one thread has counted.
 #[derive(Debug, Clone)]
-pub struct Tally {
+pub struct ThreadTally {
     /// `message`s.
-    pub messages: Traffic,
+    pub messages: FrameCounts,
     /// `message_partial`s.
-    pub partials: Traffic,
+    pub partials: FrameCounts,
     /// `typing` frames.
-    pub typing: Traffic,
+    pub typing: FrameCounts,
     /// From when a question was due to its answer.
     pub round_trip: Histogram<u64>,
     /// From when a message was due to its delivery.
@@ -146,29 +146,29 @@ pub struct Tally {
     /// Pairs that the storm took and that did not come back.
     pub not_back: u64,
     /// What must never happen.
-    pub wrongs: Wrongs,
+    pub wrongs: WrongCounts,
     /// Refusals by reason.
-    pub errors: Counts,
+    pub errors: NameCounts,
     /// Refusals that the scenario asks for.
-    pub expected: Counts,
+    pub expected: NameCounts,
     /// Connections that ended, by code, `lost` or what was wrong.
-    pub closes: Counts,
+    pub closes: NameCounts,
     /// Connections that could not be opened, by kind.
-    pub connect_failures: Counts,
+    pub connect_failures: NameCounts,
     /// Messages that were due and not sent, by reason.
-    pub unsent: Counts,
+    pub unsent: NameCounts,
     /// Messages that did not come.
-    pub absent: Absent,
+    pub absent: AbsentCounts,
     /// Share of a core that the thread had within the measurement.
     pub busy: f64,
 }
 
-impl Default for Tally {
+impl Default for ThreadTally {
     fn default() -> Self {
         Self {
-            messages: Traffic::default(),
-            partials: Traffic::default(),
-            typing: Traffic::default(),
+            messages: FrameCounts::default(),
+            partials: FrameCounts::default(),
+            typing: FrameCounts::default(),
             round_trip: histogram(),
             one_way: histogram(),
             ack: histogram(),
@@ -178,19 +178,19 @@ impl Default for Tally {
             visit: histogram(),
             back: histogram(),
             not_back: 0,
-            wrongs: Wrongs::default(),
-            errors: Counts::default(),
-            expected: Counts::default(),
-            closes: Counts::default(),
-            connect_failures: Counts::default(),
-            unsent: Counts::default(),
-            absent: Absent::default(),
+            wrongs: WrongCounts::default(),
+            errors: NameCounts::default(),
+            expected: NameCounts::default(),
+            closes: NameCounts::default(),
+            connect_failures: NameCounts::default(),
+            unsent: NameCounts::default(),
+            absent: AbsentCounts::default(),
             busy: 0.0,
         }
     }
 }
 
-impl Tally {
+impl ThreadTally {
     /// Adds what another thread counted; `busy` becomes the highest.
     pub fn merge(&mut self, other: Self) {
         self.messages.merge(other.messages);
@@ -223,7 +223,7 @@ impl Tally {
 
 /// What happened within one second of the run.
 #[derive(Debug, Clone)]
-pub struct Second {
+pub struct SecondTally {
     /// Which, from the start of the warm-up.
     pub index: u64,
     /// Frames of all kinds that arrived.
@@ -238,7 +238,7 @@ pub struct Second {
     pub cpu_ns: u64,
 }
 
-impl Second {
+impl SecondTally {
     /// An empty one.
     pub fn new(index: u64) -> Self {
         Self {
@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn merged_percentiles_are_those_of_all_values() {
-        let (mut fast, mut slow) = (Tally::default(), Tally::default());
+        let (mut fast, mut slow) = (ThreadTally::default(), ThreadTally::default());
         for value in 1..=1000 {
             let into = if value % 2 == 0 { &mut fast } else { &mut slow };
             into.round_trip.saturating_record(value * 1_000_000);
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn names_are_bounded() {
-        let mut counts = Counts::default();
+        let mut counts = NameCounts::default();
         (0..200).for_each(|n| counts.add(&format!("reason {n}")));
         assert_eq!(counts.total(), 200);
         let map = counts.into_map();
@@ -301,14 +301,14 @@ mod tests {
 
     #[test]
     fn examples_are_bounded_and_counts_are_not() {
-        let mut wrongs = Wrongs::default();
-        let mut others = Wrongs::default();
+        let mut wrongs = WrongCounts::default();
+        let mut others = WrongCounts::default();
         for n in 0..10 {
-            wrongs.add(Wrong::Body, || format!("{n}"));
-            others.add(Wrong::Body, || "x".repeat(1000));
+            wrongs.add(WrongDelivery::Body, || format!("{n}"));
+            others.add(WrongDelivery::Body, || "x".repeat(1000));
         }
         wrongs.merge(others);
-        let (count, examples) = &wrongs.into_map()[&Wrong::Body];
+        let (count, examples) = &wrongs.into_map()[&WrongDelivery::Body];
         assert_eq!((*count, examples.len()), (20, EXAMPLES_MAX));
     }
 }

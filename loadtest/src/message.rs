@@ -23,7 +23,7 @@ const PADDINGS: usize = 4096;
 
 /// What a message says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Token {
+pub struct MessageToken {
     /// Which flow it belongs to.
     pub flow: u32,
     /// Its number in it, from 0.
@@ -32,7 +32,7 @@ pub struct Token {
     pub time: u64,
 }
 
-impl Token {
+impl MessageToken {
     /// Its text.
     pub fn write(self) -> [u8; TOKEN_BYTES] {
         let mut text = [b'.'; TOKEN_BYTES];
@@ -78,11 +78,11 @@ fn value(text: &[u8], base: u64) -> Option<u64> {
 
 /// What texts are padded with: one table, from which each takes a slice.
 #[derive(Debug)]
-pub struct Padding {
+pub struct PaddingTable {
     table: Vec<u8>,
 }
 
-impl Padding {
+impl PaddingTable {
     /// A table for paddings of at most so many bytes.
     pub fn new(longest: usize) -> Self {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
@@ -98,7 +98,7 @@ impl Padding {
     }
 
     /// The padding of a message.
-    pub fn of(&self, token: Token, bytes: usize) -> &[u8] {
+    pub fn of(&self, token: MessageToken, bytes: usize) -> &[u8] {
         let mixed = (token.time ^ u64::from(token.flow) << 40 ^ token.number << 20)
             .wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let start = (mixed >> 32) as usize % PADDINGS;
@@ -108,7 +108,7 @@ impl Padding {
 
 /// Which of the message family a flow carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MessageKind {
     /// Arrives once, in order, or is refused.
     Message,
     /// Best effort; a newer one may replace it.
@@ -117,22 +117,22 @@ pub enum Kind {
     Typing,
 }
 
-impl Kind {
+impl MessageKind {
     /// The frame's `type`.
     pub const fn wire_name(self) -> &'static str {
         match self {
-            Kind::Message => "message",
-            Kind::Partial => "message_partial",
-            Kind::Typing => "typing",
+            MessageKind::Message => "message",
+            MessageKind::Partial => "message_partial",
+            MessageKind::Typing => "typing",
         }
     }
 }
 
 /// A message of a flow, ready to be written.
 #[derive(Debug)]
-pub struct Outgoing<'a> {
+pub struct OutgoingMessage<'a> {
     /// Its frame's `type`.
-    pub kind: Kind,
+    pub kind: MessageKind,
     /// The recipient's name.
     pub to: &'a str,
     /// The bot that sends it, if it is one.
@@ -140,12 +140,12 @@ pub struct Outgoing<'a> {
     /// The stream it belongs to.
     pub stream: Option<u64>,
     /// What it says of itself.
-    pub token: Token,
+    pub token: MessageToken,
     /// What follows.
     pub padding: &'a [u8],
 }
 
-impl Outgoing<'_> {
+impl OutgoingMessage<'_> {
     /// Replaces what is in `out` by the frame's text.
     pub fn write(&self, out: &mut Vec<u8>) {
         let token = self.token.write();
@@ -153,7 +153,7 @@ impl Outgoing<'_> {
         let mut put = |text: &[u8]| out.extend_from_slice(text);
         put(b"{\"type\":\"");
         put(self.kind.wire_name().as_bytes());
-        if self.kind == Kind::Message {
+        if self.kind == MessageKind::Message {
             put(b"\",\"id\":\"");
             put(&token);
         }
@@ -168,9 +168,9 @@ impl Outgoing<'_> {
             put(format!(",\"streamId\":\"s{stream}\"").as_bytes());
         }
         match self.kind {
-            Kind::Message => {}
-            Kind::Partial => put(format!(",\"seq\":{}", self.token.number + 1).as_bytes()),
-            Kind::Typing => put(b",\"active\":true"),
+            MessageKind::Message => {}
+            MessageKind::Partial => put(format!(",\"seq\":{}", self.token.number + 1).as_bytes()),
+            MessageKind::Typing => put(b",\"active\":true"),
         }
         put(b",\"text\":\"");
         put(&token);
@@ -181,7 +181,7 @@ impl Outgoing<'_> {
 
 /// A delivered message: the members that are checked.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Incoming<'a> {
+pub struct IncomingMessage<'a> {
     /// The sender, as the gateway says.
     pub from: &'a [u8],
     /// The recipient, as the gateway says.
@@ -204,11 +204,11 @@ pub fn type_slowly(payload: &[u8]) -> Option<String> {
 
 /// Takes a delivered frame apart, if it has the form that the gateway writes; else
 /// [`read_slowly`] can tell.
-pub fn read(payload: &[u8]) -> Option<Incoming<'_>> {
+pub fn read(payload: &[u8]) -> Option<IncomingMessage<'_>> {
     let (from, rest) = quoted(payload, b"\"data\":{\"from\":\"")?;
     let (to, rest) = quoted(rest.strip_prefix(b",")?, b"\"to\":\"")?;
     let (text, _) = quoted(rest, b"\"text\":\"")?;
-    Some(Incoming { from, to, text })
+    Some(IncomingMessage { from, to, text })
 }
 
 /// The same for members in any order. Errors: it is no such message.
@@ -229,24 +229,24 @@ fn quoted<'a>(text: &'a [u8], key: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
 }
 
 /// The token in the `id` of an ack or a refusal.
-pub fn token_of_answer(payload: &[u8]) -> Option<Token> {
+pub fn token_of_answer(payload: &[u8]) -> Option<MessageToken> {
     let (id, _) = quoted(payload, b"\"id\":\"")?;
-    Token::read(id).filter(|_| id.len() == TOKEN_BYTES)
+    MessageToken::read(id).filter(|_| id.len() == TOKEN_BYTES)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const TOKEN: Token = Token {
+    const TOKEN: MessageToken = MessageToken {
         flow: 7,
         number: 42,
         time: 0xabcdef,
     };
 
-    fn outgoing(padding: &[u8]) -> Outgoing<'_> {
-        Outgoing {
-            kind: Kind::Message,
+    fn outgoing(padding: &[u8]) -> OutgoingMessage<'_> {
+        OutgoingMessage {
+            kind: MessageKind::Message,
             to: "b1",
             from: None,
             stream: None,
@@ -259,24 +259,28 @@ mod tests {
     fn a_token_is_read_as_it_was_written() {
         let text = TOKEN.write();
         assert_eq!(&text, b"0000007.0000000042.0000000abcdef");
-        assert_eq!(Token::read(&text), Some(TOKEN));
+        assert_eq!(MessageToken::read(&text), Some(TOKEN));
         for bad in [
             "",
             "0000007.0000000042.0000000abcde",
             "0000007x0000000042.0000000abcdef",
         ] {
-            assert_eq!(Token::read(bad.as_bytes()), None, "{bad}");
+            assert_eq!(MessageToken::read(bad.as_bytes()), None, "{bad}");
         }
     }
 
     #[test]
     fn a_frame_is_json_of_the_protocol() {
-        for kind in [Kind::Message, Kind::Partial, Kind::Typing] {
+        for kind in [
+            MessageKind::Message,
+            MessageKind::Partial,
+            MessageKind::Typing,
+        ] {
             let mut frame = Vec::new();
-            Outgoing {
+            OutgoingMessage {
                 kind,
                 from: Some("bot"),
-                stream: (kind == Kind::Partial).then_some(3),
+                stream: (kind == MessageKind::Partial).then_some(3),
                 ..outgoing(b"and so on")
             }
             .write(&mut frame);
@@ -307,8 +311,8 @@ mod tests {
 
     #[test]
     fn paddings_differ_between_messages() {
-        let padding = Padding::new(100);
-        let next = Token {
+        let padding = PaddingTable::new(100);
+        let next = MessageToken {
             number: 43,
             ..TOKEN
         };

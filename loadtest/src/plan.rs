@@ -5,12 +5,12 @@
 
 use std::ops::Range;
 
-use crate::message::Kind;
-use crate::scenario::Scenario;
+use crate::message::MessageKind;
+use crate::scenario::LoadScenario;
 
 /// One socket, as it is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PartyPlan {
+pub struct UserPlan {
     /// Under which others write to it: a bot's id, or a client id.
     pub name: String,
     /// Whether it registers `name` as a bot.
@@ -23,7 +23,7 @@ pub struct PartyPlan {
 
 /// When a flow sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
+pub enum FlowPace {
     /// Whenever fewer than this are unanswered; `quota` ends it until the group connects anew.
     Window {
         /// Questions under way.
@@ -32,14 +32,14 @@ pub enum Pace {
         quota: Option<u32>,
     },
     /// When the schedule of this load says so.
-    Scheduled(Load),
+    Scheduled(LoadKind),
     /// Whenever its question arrives.
     Answer,
 }
 
 /// Which load's schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Load {
+pub enum LoadKind {
     /// `[open]`
     Open,
     /// `[fanout]`
@@ -64,9 +64,9 @@ pub struct FlowPlan {
     /// Who gets each message, in the group; all have one name.
     pub to: Range<usize>,
     /// What is sent.
-    pub kind: Kind,
+    pub kind: MessageKind,
     /// When.
-    pub pace: Pace,
+    pub pace: FlowPace,
     /// The flow, in the group, that answers this one, or that this one answers.
     pub other: Option<usize>,
     /// Of every so many frames the last goes to `other` as a message.
@@ -79,7 +79,7 @@ pub struct FlowPlan {
 
 /// How long a group stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stay {
+pub enum GroupStay {
     /// For the whole run.
     Always,
     /// Until its questions are answered; the schedule calls it again.
@@ -96,37 +96,41 @@ pub struct GroupPlan {
     /// Its tenant's number.
     pub tenant: usize,
     /// Its sockets.
-    pub parties: Vec<PartyPlan>,
+    pub users: Vec<UserPlan>,
     /// Who writes to whom.
     pub flows: Vec<FlowPlan>,
     /// How long it stays.
-    pub stay: Stay,
+    pub stay: GroupStay,
 }
 
 /// All groups of a scenario, over so many gateways.
-pub fn plan(scenario: &Scenario, nodes: usize) -> Vec<GroupPlan> {
-    let mut plan = Plan {
+pub fn plan(scenario: &LoadScenario, nodes: usize) -> Vec<GroupPlan> {
+    let mut plan = PlanBuilder {
         nodes,
         tenants: scenario.tenants,
         bytes: scenario.message_bytes,
         groups: Vec::new(),
     };
     if let Some(it) = &scenario.pingpong {
-        let pace = Pace::Window {
+        let pace = FlowPace::Window {
             window: it.window,
             quota: None,
         };
-        plan.pairs(it.pairs, Stay::Always, pace);
+        plan.pairs(it.pairs, GroupStay::Always, pace);
     }
     if let Some(it) = &scenario.open {
-        plan.pairs(it.pairs, Stay::Always, Pace::Scheduled(Load::Open));
+        plan.pairs(
+            it.pairs,
+            GroupStay::Always,
+            FlowPace::Scheduled(LoadKind::Open),
+        );
     }
     if let Some(it) = &scenario.slow {
         let stalled = it.stalled_pairs();
         plan.pairs(
             it.pairs - stalled,
-            Stay::Always,
-            Pace::Scheduled(Load::Slow),
+            GroupStay::Always,
+            FlowPace::Scheduled(LoadKind::Slow),
         );
         (0..stalled).for_each(|_| plan.stalled_pair(it.stalled_bytes));
     }
@@ -140,25 +144,25 @@ pub fn plan(scenario: &Scenario, nodes: usize) -> Vec<GroupPlan> {
         (0..it.pairs).for_each(|_| plan.typing_pair());
     }
     if let Some(it) = &scenario.storm {
-        let pace = Pace::Window {
+        let pace = FlowPace::Window {
             window: 1,
             quota: Some(1),
         };
-        plan.pairs(it.pairs, Stay::Storm, pace);
+        plan.pairs(it.pairs, GroupStay::Storm, pace);
     }
     if let Some(it) = &scenario.churn {
-        let pace = Pace::Window {
+        let pace = FlowPace::Window {
             window: 1,
             quota: Some(it.messages),
         };
-        plan.pairs(it.at_once, Stay::Visit, pace);
+        plan.pairs(it.at_once, GroupStay::Visit, pace);
     }
     let idle = scenario.idle.as_ref().map_or(0, |it| it.sockets);
     (0..idle).for_each(|_| plan.silent());
     plan.groups
 }
 
-struct Plan {
+struct PlanBuilder {
     nodes: usize,
     tenants: usize,
     /// Size of a frame.
@@ -166,8 +170,8 @@ struct Plan {
     groups: Vec<GroupPlan>,
 }
 
-impl Plan {
-    fn add(&mut self, stay: Stay, flows: Vec<FlowPlan>, parties: Vec<PartyPlan>) {
+impl PlanBuilder {
+    fn add(&mut self, stay: GroupStay, flows: Vec<FlowPlan>, users: Vec<UserPlan>) {
         let index = self.groups.len();
         let tenant = match self.tenants {
             0 => index,
@@ -176,17 +180,17 @@ impl Plan {
         self.groups.push(GroupPlan {
             index,
             tenant,
-            parties,
+            users,
             flows,
             stay,
         });
     }
 
-    fn flow(&self, from: usize, to: usize, pace: Pace) -> FlowPlan {
+    fn flow(&self, from: usize, to: usize, pace: FlowPace) -> FlowPlan {
         FlowPlan {
             from,
             to: to..to + 1,
-            kind: Kind::Message,
+            kind: MessageKind::Message,
             pace,
             other: None,
             stream: None,
@@ -196,9 +200,9 @@ impl Plan {
     }
 
     /// A client of the next group, on that group's gateway.
-    fn client(&self) -> PartyPlan {
+    fn client(&self) -> UserPlan {
         let index = self.groups.len();
-        PartyPlan {
+        UserPlan {
             name: format!("c{index:06}"),
             is_bot: false,
             node: index % self.nodes,
@@ -207,9 +211,9 @@ impl Plan {
     }
 
     /// A bot of the next group, on another gateway than its client if there are two.
-    fn bot(&self) -> PartyPlan {
+    fn bot(&self) -> UserPlan {
         let index = self.groups.len();
-        PartyPlan {
+        UserPlan {
             name: format!("b{index:06}"),
             is_bot: true,
             node: (index + 1) % self.nodes,
@@ -217,7 +221,7 @@ impl Plan {
         }
     }
 
-    fn pairs(&mut self, pairs: usize, stay: Stay, pace: Pace) {
+    fn pairs(&mut self, pairs: usize, stay: GroupStay, pace: FlowPace) {
         for _ in 0..pairs {
             let question = FlowPlan {
                 other: Some(1),
@@ -225,7 +229,7 @@ impl Plan {
             };
             let answer = FlowPlan {
                 other: Some(0),
-                ..self.flow(1, 0, Pace::Answer)
+                ..self.flow(1, 0, FlowPace::Answer)
             };
             self.add(
                 stay,
@@ -236,47 +240,47 @@ impl Plan {
     }
 
     fn stalled_pair(&mut self, bytes: usize) {
-        let to_the_deaf = FlowPlan {
+        let unread = FlowPlan {
             is_exempt: true,
             bytes,
-            ..self.flow(1, 0, Pace::Scheduled(Load::Stalled))
+            ..self.flow(1, 0, FlowPace::Scheduled(LoadKind::Stalled))
         };
-        let client = PartyPlan {
+        let client = UserPlan {
             stalls: true,
             ..self.client()
         };
-        self.add(Stay::Always, vec![to_the_deaf], vec![client, self.bot()]);
+        self.add(GroupStay::Always, vec![unread], vec![client, self.bot()]);
     }
 
     fn bot_with_clients(&mut self, clients: usize, devices: usize) {
-        let mut parties = vec![self.bot()];
+        let mut users = vec![self.bot()];
         let mut flows = Vec::new();
         for client in 0..clients {
-            let first = parties.len();
+            let first = users.len();
             for device in 0..devices {
-                let mut party = self.client();
-                party.name = format!("{}-{client}", party.name);
-                party.node = (party.node + client + device) % self.nodes;
-                parties.push(party);
+                let mut user = self.client();
+                user.name = format!("{}-{client}", user.name);
+                user.node = (user.node + client + device) % self.nodes;
+                users.push(user);
             }
             flows.push(FlowPlan {
                 to: first..first + devices,
-                ..self.flow(0, first, Pace::Scheduled(Load::Fanout))
+                ..self.flow(0, first, FlowPace::Scheduled(LoadKind::Fanout))
             });
         }
-        self.add(Stay::Always, flows, parties);
+        self.add(GroupStay::Always, flows, users);
     }
 
     fn streaming_pair(&mut self, stream: u64) {
         let partials = FlowPlan {
-            kind: Kind::Partial,
+            kind: MessageKind::Partial,
             other: Some(1),
             stream: Some(stream),
-            ..self.flow(1, 0, Pace::Scheduled(Load::Partials))
+            ..self.flow(1, 0, FlowPace::Scheduled(LoadKind::Partials))
         };
-        let finals = self.flow(1, 0, Pace::Answer);
+        let finals = self.flow(1, 0, FlowPace::Answer);
         self.add(
-            Stay::Always,
+            GroupStay::Always,
             vec![partials, finals],
             vec![self.client(), self.bot()],
         );
@@ -284,14 +288,18 @@ impl Plan {
 
     fn typing_pair(&mut self) {
         let typing = FlowPlan {
-            kind: Kind::Typing,
-            ..self.flow(0, 1, Pace::Scheduled(Load::Typing))
+            kind: MessageKind::Typing,
+            ..self.flow(0, 1, FlowPace::Scheduled(LoadKind::Typing))
         };
-        self.add(Stay::Always, vec![typing], vec![self.client(), self.bot()]);
+        self.add(
+            GroupStay::Always,
+            vec![typing],
+            vec![self.client(), self.bot()],
+        );
     }
 
     fn silent(&mut self) {
-        self.add(Stay::Always, Vec::new(), vec![self.client()]);
+        self.add(GroupStay::Always, Vec::new(), vec![self.client()]);
     }
 }
 
@@ -299,8 +307,8 @@ impl Plan {
 mod tests {
     use super::*;
 
-    fn planned(name: &str, nodes: usize) -> (Scenario, Vec<GroupPlan>) {
-        let scenario = Scenario::load(name, &[]).unwrap();
+    fn planned(name: &str, nodes: usize) -> (LoadScenario, Vec<GroupPlan>) {
+        let scenario = LoadScenario::load(name, &[]).unwrap();
         let groups = plan(&scenario, nodes);
         (scenario, groups)
     }
@@ -309,7 +317,7 @@ mod tests {
     fn a_plan_has_as_many_sockets_as_its_scenario_says() {
         for (name, _) in crate::scenario::BUILT_IN {
             let (scenario, groups) = planned(name, 2);
-            let sockets: usize = groups.iter().map(|it| it.parties.len()).sum();
+            let sockets: usize = groups.iter().map(|it| it.users.len()).sum();
             assert_eq!(sockets, scenario.sockets(), "{name}");
         }
     }
@@ -317,15 +325,11 @@ mod tests {
     #[test]
     fn the_ends_of_a_pair_are_on_different_gateways() {
         let (_, groups) = planned("pingpong", 3);
-        assert!(
-            groups
-                .iter()
-                .all(|it| it.parties[0].node != it.parties[1].node)
-        );
-        let mut on_first = groups.iter().filter(|it| it.parties[0].node == 0);
+        assert!(groups.iter().all(|it| it.users[0].node != it.users[1].node));
+        let mut on_first = groups.iter().filter(|it| it.users[0].node == 0);
         assert!(on_first.nth(40).is_some(), "and they are spread");
         let (_, alone) = planned("pingpong", 1);
-        assert!(alone.iter().all(|it| it.parties[1].node == 0));
+        assert!(alone.iter().all(|it| it.users[1].node == 0));
     }
 
     #[test]
@@ -342,12 +346,12 @@ mod tests {
         let (scenario, groups) = planned("fanout", 1);
         let devices = scenario.fanout.unwrap().devices;
         for flow in &groups[0].flows {
-            let names: Vec<_> = groups[0].parties[flow.to.clone()].iter().collect();
+            let names: Vec<_> = groups[0].users[flow.to.clone()].iter().collect();
             assert_eq!(names.len(), devices);
             assert!(names.iter().all(|it| it.name == names[0].name));
         }
         let (_, groups) = planned("mixed", 1);
-        let mut names: Vec<_> = groups.iter().flat_map(|it| &it.parties).collect();
+        let mut names: Vec<_> = groups.iter().flat_map(|it| &it.users).collect();
         let before = names.len();
         names.sort_by(|a, b| a.name.cmp(&b.name));
         names.dedup_by(|a, b| a.name == b.name);

@@ -4,25 +4,25 @@ use std::io::{IsTerminal, stderr};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use loadtest::engine::Phase;
-use loadtest::report::Row;
-use loadtest::run::Progress;
+use loadtest::engine::RunPhase;
+use loadtest::report::TimelineRow;
+use loadtest::run::ProgressSink;
 
 /// Tells nobody.
-pub struct Silent;
+pub struct NoProgress;
 
-impl Progress for Silent {
+impl ProgressSink for NoProgress {
     fn connecting(&mut self, _ready: usize, _sockets: usize) {}
-    fn second(&mut self, _phase: Phase, _of_s: f64, _row: &Row) {}
+    fn second(&mut self, _phase: RunPhase, _of_s: f64, _row: &TimelineRow) {}
 }
 
 /// One line a second on stderr.
 #[derive(Default)]
-pub struct Lines {
+pub struct ProgressLines {
     announced: bool,
 }
 
-impl Progress for Lines {
+impl ProgressSink for ProgressLines {
     fn connecting(&mut self, ready: usize, sockets: usize) {
         if ready == sockets && !self.announced {
             self.announced = true;
@@ -30,7 +30,7 @@ impl Progress for Lines {
         }
     }
 
-    fn second(&mut self, phase: Phase, _of_s: f64, row: &Row) {
+    fn second(&mut self, phase: RunPhase, _of_s: f64, row: &TimelineRow) {
         eprintln!(
             "{:>4} s  {:<8} {}",
             row.second + 1,
@@ -41,12 +41,12 @@ impl Progress for Lines {
 }
 
 /// A line that changes.
-pub struct Bar {
+pub struct StatusBar {
     bar: ProgressBar,
     is_running: bool,
 }
 
-impl Bar {
+impl StatusBar {
     /// On stderr.
     pub fn new() -> Self {
         let bar = ProgressBar::new(0);
@@ -60,13 +60,13 @@ impl Bar {
     }
 }
 
-impl Progress for Bar {
+impl ProgressSink for StatusBar {
     fn connecting(&mut self, ready: usize, sockets: usize) {
         self.bar.set_length(sockets as u64);
         self.bar.set_position(ready as u64);
     }
 
-    fn second(&mut self, phase: Phase, of_s: f64, row: &Row) {
+    fn second(&mut self, phase: RunPhase, of_s: f64, row: &TimelineRow) {
         if !self.is_running {
             self.is_running = true;
             self.bar.set_length(of_s.ceil() as u64);
@@ -80,18 +80,18 @@ impl Progress for Bar {
     }
 }
 
-impl Drop for Bar {
+impl Drop for StatusBar {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
 }
 
 /// What fits the place that stderr goes to.
-pub fn for_stderr(quiet: bool) -> Box<dyn Progress> {
+pub fn for_stderr(quiet: bool) -> Box<dyn ProgressSink> {
     match (quiet, stderr().is_terminal()) {
-        (true, _) => Box::new(Silent),
-        (false, true) => Box::new(Bar::new()),
-        (false, false) => Box::new(Lines::default()),
+        (true, _) => Box::new(NoProgress),
+        (false, true) => Box::new(StatusBar::new()),
+        (false, false) => Box::new(ProgressLines::default()),
     }
 }
 
@@ -99,16 +99,16 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("a template of ours")
 }
 
-fn word(phase: Phase) -> &'static str {
+fn word(phase: RunPhase) -> &'static str {
     match phase {
-        Phase::Setup => "setup",
-        Phase::WarmUp => "warm-up",
-        Phase::Measure => "measure",
-        Phase::Drain | Phase::Close => "drain",
+        RunPhase::Setup => "setup",
+        RunPhase::WarmUp => "warm-up",
+        RunPhase::Measure => "measure",
+        RunPhase::Drain | RunPhase::Close => "drain",
     }
 }
 
-fn summary(row: &Row) -> String {
+fn summary(row: &TimelineRow) -> String {
     let mut text = format!("{:>7}/s", row.delivered);
     if let (Some(p50), Some(p99)) = (row.p50_ms, row.p99_ms) {
         text.push_str(&format!("  p50 {p50:.2} ms  p99 {p99:.2} ms"));

@@ -9,7 +9,7 @@ const PORTS_OF_A_SOURCE: usize = 25_000;
 
 /// One gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Node {
+pub struct TargetNode {
     /// `host:port`, as it is sent in `Host`.
     pub host: String,
     /// Where it is.
@@ -18,7 +18,7 @@ pub struct Node {
     pub path: String,
 }
 
-impl Node {
+impl TargetNode {
     /// Reads `ws://host[:port][/path]` and looks the host up.
     ///
     /// Errors: another scheme, `wss` among them; a host that is not found.
@@ -72,7 +72,7 @@ pub(crate) fn look_up(host: &str) -> Result<SocketAddr> {
 /// The addresses to connect from; empty = the system's choice.
 ///
 /// On loopback there are as many as the ports of one do not suffice for: 127.0.0.2 and on.
-pub fn sources(given: &[IpAddr], nodes: &[Node], sockets: usize) -> Vec<IpAddr> {
+pub fn sources(given: &[IpAddr], nodes: &[TargetNode], sockets: usize) -> Vec<IpAddr> {
     let on_loopback = nodes
         .iter()
         .all(|node| node.address.is_ipv4() && node.is_local());
@@ -92,15 +92,18 @@ mod tests {
 
     #[test]
     fn urls() {
-        let node = Node::parse("ws://127.0.0.1:3000").unwrap();
+        let node = TargetNode::parse("ws://127.0.0.1:3000").unwrap();
         assert_eq!(
             (node.path.as_str(), node.host.as_str()),
             ("/ws", "127.0.0.1:3000")
         );
         assert_eq!(node.address, "127.0.0.1:3000".parse().unwrap());
-        let node = Node::parse("ws://[::1]:4/x/ws").unwrap();
+        let node = TargetNode::parse("ws://[::1]:4/x/ws").unwrap();
         assert_eq!((node.path.as_str(), node.is_local()), ("/x/ws", true));
-        assert_eq!(Node::parse("ws://127.0.0.1/").unwrap().address.port(), 80);
+        assert_eq!(
+            TargetNode::parse("ws://127.0.0.1/").unwrap().address.port(),
+            80
+        );
         for bad in [
             "127.0.0.1:3000",
             "wss://127.0.0.1:1/ws",
@@ -108,13 +111,13 @@ mod tests {
             "ws://127.0.0.1:x",
             "ws://127.0.0.1:1/ws?token=x",
         ] {
-            assert!(Node::parse(bad).is_err(), "{bad}");
+            assert!(TargetNode::parse(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn more_sources_when_ports_would_run_out() {
-        let node = Node::parse("ws://127.0.0.1:3000").unwrap();
+        let node = TargetNode::parse("ws://127.0.0.1:3000").unwrap();
         let nodes = [node];
         assert_eq!(sources(&[], &nodes, 25_000), Vec::<IpAddr>::new());
         let two: Vec<IpAddr> = vec!["127.0.0.2".parse().unwrap(), "127.0.0.3".parse().unwrap()];

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::report::Report;
+use crate::report::RunReport;
 
 /// Limits; what is not given is not judged.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Thresholds {
+pub struct ThresholdLimits {
     /// Median latency, ms: of the round trip, or one way where nothing is answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub p50_ms: Option<f64>,
@@ -57,7 +57,7 @@ pub struct Thresholds {
 
 /// How one threshold came out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Verdict {
+pub struct ThresholdVerdict {
     /// Its key.
     pub key: String,
     /// Its value.
@@ -68,12 +68,12 @@ pub struct Verdict {
     pub met: bool,
 }
 
-impl Thresholds {
+impl ThresholdLimits {
     /// Judges every threshold that is given, in the order of the fields.
-    pub fn judge(&self, report: &Report) -> Vec<Verdict> {
+    pub fn judge(&self, report: &RunReport) -> Vec<ThresholdVerdict> {
         let latency = report.latency();
         let most = |key: &str, limit: Option<f64>, found: Option<f64>| {
-            limit.map(|limit| Verdict {
+            limit.map(|limit| ThresholdVerdict {
                 key: key.to_owned(),
                 limit,
                 found,
@@ -82,7 +82,7 @@ impl Thresholds {
         };
         let count = |limit: Option<u64>| limit.map(|it| it as f64);
         let counts = &report.counts;
-        let rate = self.rate_min.map(|limit| Verdict {
+        let rate = self.rate_min.map(|limit| ThresholdVerdict {
             key: "rate_min".to_owned(),
             limit,
             found: Some(report.rate_per_s),
@@ -146,24 +146,24 @@ mod tests {
     use super::*;
     use crate::report::tests::sample;
 
-    fn verdicts(thresholds: Thresholds) -> Vec<(String, bool)> {
+    fn verdicts(thresholds: ThresholdLimits) -> Vec<(String, bool)> {
         let judged = thresholds.judge(&sample()).into_iter();
         judged.map(|it| (it.key, it.met)).collect()
     }
 
     #[test]
     fn only_what_is_given_is_judged() {
-        assert_eq!(verdicts(Thresholds::default()), []);
+        assert_eq!(verdicts(ThresholdLimits::default()), []);
     }
 
     #[test]
     fn a_limit_itself_is_met_and_beyond_it_is_not() {
-        let tight = Thresholds {
+        let tight = ThresholdLimits {
             p50_ms: Some(49.0),
             p99_ms: Some(100.0),
             errors: Some(0),
             rate_min: Some(1000.0),
-            ..Thresholds::default()
+            ..ThresholdLimits::default()
         };
         let expected = [
             ("p50_ms", false),
@@ -173,20 +173,20 @@ mod tests {
         ];
         let expected = expected.map(|(key, met)| (key.to_owned(), met));
         assert_eq!(verdicts(tight), expected);
-        let low = Thresholds {
+        let low = ThresholdLimits {
             rate_min: Some(1000.1),
-            ..Thresholds::default()
+            ..ThresholdLimits::default()
         };
         assert_eq!(verdicts(low), [("rate_min".to_owned(), false)]);
     }
 
     #[test]
     fn what_was_not_measured_is_missed() {
-        let unknown = Thresholds {
+        let unknown = ThresholdLimits {
             cpu_us_per_message_max: Some(1e9),
             back_s_max: Some(1e9),
             connect_p99_ms: Some(1e9),
-            ..Thresholds::default()
+            ..ThresholdLimits::default()
         };
         assert!(verdicts(unknown).iter().all(|(_, met)| !met));
     }

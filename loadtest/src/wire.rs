@@ -24,7 +24,7 @@ const HANDSHAKE_WAIT: Duration = Duration::from_secs(10);
 
 /// One frame in a buffer.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Frame {
+pub struct BufferedFrame {
     /// What it is.
     pub opcode: u8,
     /// Where its payload stands.
@@ -32,7 +32,7 @@ pub struct Frame {
 }
 
 /// The first frame of a buffer, if it is there to the end; the next one begins at `payload.end`.
-pub fn parse(buffer: &[u8]) -> Option<Frame> {
+pub fn parse(buffer: &[u8]) -> Option<BufferedFrame> {
     let (&[first, second], rest) = buffer.split_first_chunk()?;
     let (length, head_bytes): (usize, usize) = match second {
         126 => (usize::from(u16::from_be_bytes(*rest.first_chunk()?)), 4),
@@ -40,7 +40,7 @@ pub fn parse(buffer: &[u8]) -> Option<Frame> {
         short => (usize::from(short), 2),
     };
     let payload = head_bytes..head_bytes.saturating_add(length);
-    (buffer.len() >= payload.end).then_some(Frame {
+    (buffer.len() >= payload.end).then_some(BufferedFrame {
         opcode: first & 0x0f,
         payload,
     })
@@ -95,14 +95,14 @@ pub fn status_of(head: &[u8]) -> Option<u16> {
 }
 
 /// A socket that waits for what it reads, for the time before a measurement.
-pub struct Socket {
+pub struct BlockingSocket {
     /// The connection.
     pub stream: TcpStream,
     /// What arrived and was not looked at yet.
     pub buffer: Vec<u8>,
 }
 
-impl Socket {
+impl BlockingSocket {
     /// Connects and asks for the upgrade; [`upgraded`](Self::upgraded) reads the answer.
     pub fn connect(address: SocketAddr, path: &str, bearer: Option<&str>) -> Result<Self> {
         let mut stream = TcpStream::connect(address)?;
@@ -191,7 +191,7 @@ mod tests {
             bytes.resize(head + length, b'x');
             assert_eq!(parse(&bytes[..bytes.len() - 1]), None, "{length}");
             bytes.push(0x81);
-            let whole = Frame {
+            let whole = BufferedFrame {
                 opcode: TEXT,
                 payload: head..head + length,
             };

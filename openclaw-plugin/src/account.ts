@@ -1,4 +1,4 @@
-/** One account from its start to its stop: what joins the tunnel, the desk and the agents. */
+/** One account from its start to its stop: what joins the tunnel, the dispatcher and the agents. */
 
 import { listAgentIds, resolveAgentConfig } from "openclaw/plugin-sdk/agent-scope-runtime";
 import type { OpenClawConfig } from "openclaw/plugin-sdk/channel-core";
@@ -8,9 +8,9 @@ import type { ChannelAccountSnapshot } from "openclaw/plugin-sdk/status-helpers"
 
 import { admitWith } from "./agent.js";
 import { type Agent, botsOf, ConfigError, keyOf, urlOf } from "./config.js";
-import type { Desk } from "./desk.js";
+import type { Dispatcher } from "./dispatcher.js";
 import type { Dial } from "./link.js";
-import { instance, lostBotsOf, openDesk } from "./process.js";
+import { instance, lostBotsOf, openDispatcher } from "./process.js";
 import { getRuntime } from "./runtime.js";
 import { blocked, statusOf } from "./status.js";
 import { Tunnel } from "./tunnel.js";
@@ -30,23 +30,23 @@ export async function runAccount(ctx: AccountContext): Promise<void> {
   const { account, abortSignal } = ctx;
   const log = logOf(ctx);
   let tunnel: Tunnel;
-  let desk: Desk;
+  let dispatcher: Dispatcher;
   try {
     const url = urlOf(account);
     keyOf(account);
     const bots = botsOf(account, agentsOf(ctx.cfg));
-    desk = await openDesk(resolveStateDir(), log);
-    tunnel = tunnelOf(ctx, url, bots, desk, log);
+    dispatcher = await openDispatcher(resolveStateDir(), log);
+    tunnel = tunnelOf(ctx, url, bots, dispatcher, log);
   } catch (error) {
     const problem = error instanceof ConfigError ? error.message : `cannot start: ${String(error)}`;
     log.error(problem);
     ctx.setStatus(blocked(account.accountId, problem));
     return waitUntilAbort(abortSignal);
   }
-  desk.attach(account.accountId, tunnel);
+  dispatcher.attach(account.accountId, tunnel);
   tunnel.start();
   return waitUntilAbort(abortSignal, async () => {
-    desk.detach(account.accountId, tunnel);
+    dispatcher.detach(account.accountId, tunnel);
     await tunnel.stop();
   });
 }
@@ -55,7 +55,7 @@ function tunnelOf(
   ctx: AccountContext,
   url: URL,
   bots: readonly Bot[],
-  desk: Desk,
+  dispatcher: Dispatcher,
   log: Log,
 ): Tunnel {
   const { account } = ctx;
@@ -65,14 +65,14 @@ function tunnelOf(
     {
       state: (state) => {
         ctx.setStatus(statusOf(account.accountId, state));
-        if (state.phase === "ready") desk.connected();
+        if (state.phase === "ready") dispatcher.connected();
       },
       message: (place, bot, message) => {
         const { accountId } = account;
         const text = typeof message.text === "string" ? message.text : "";
         const { from: client, messageId, replyTo } = message;
         const isReply = replyTo !== undefined;
-        void desk.receive({ place, accountId, bot, client, messageId, text, isReply }, admit);
+        void dispatcher.receive({ place, accountId, bot, client, messageId, text, isReply }, admit);
       },
     },
   );

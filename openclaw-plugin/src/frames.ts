@@ -49,7 +49,7 @@ export class AnswerLate extends Error {
   override readonly name = "AnswerLate";
 }
 
-// By name: after a hot reload of the plugin, what an old desk holds comes from another module.
+// By name: after a hot reload of the plugin, what an old dispatcher holds comes from another module.
 export function isRefused(error: unknown): error is Refused {
   return error instanceof Error && error.name === "Refused";
 }

@@ -1,23 +1,24 @@
 /**
  * What there is once in a process, however often the channel, or the plugin itself, is started
- * again: the instance name, the desk with its journal, and which bots were left to others.
+ * again: the instance name, the dispatcher with its journal, and which bots were left to others.
  */
 
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 
-import { Desk } from "./desk.js";
+import { Dispatcher } from "./dispatcher.js";
 import { Journal } from "./journal.js";
 import type { Account, Log } from "./types.js";
 
 interface Shared {
   readonly instance: string;
-  desk?: Promise<Desk>;
+  /** The dispatcher. A plugin of an earlier build reads the member under this name. */
+  desk?: Promise<Dispatcher>;
   /** Of each account: its settings, and the bots that it has left to others under them. */
   readonly lost: Map<string, { settings: string; bots: Map<string, string> }>;
 }
 
-/** Changes with what a desk is: a new version of the plugin does not sit down at an old one's. */
+/** Changes with {@link Shared}: a new version of the plugin must not use the dispatcher of an old one. */
 const SHARED = Symbol.for("tunnels-to-bots.openclaw-plugin.v1");
 
 function shared(): Shared {
@@ -43,17 +44,17 @@ export function lostBotsOf(account: Account): Map<string, string> {
   return bots;
 }
 
-/** The desk, opened at the first call. Rejects if the journal cannot be read or written. */
-export function openDesk(stateDir: string, log: Log): Promise<Desk> {
+/** The dispatcher, opened at the first call. Rejects if the journal cannot be read or written. */
+export function openDispatcher(stateDir: string, log: Log): Promise<Dispatcher> {
   const here = shared();
   here.desk ??= Journal.open(join(stateDir, "tunnel", "seen.jsonl")).then((journal) =>
-    Desk.open(journal, log),
+    Dispatcher.open(journal, log),
   );
   here.desk.catch(() => delete here.desk);
   return here.desk;
 }
 
-/** The desk, if it was opened. */
-export async function deskIfOpen(): Promise<Desk | undefined> {
+/** The dispatcher, if it was opened. */
+export async function dispatcherIfOpen(): Promise<Dispatcher | undefined> {
   return shared().desk;
 }

@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 
 import { isLinkLost, isRefused } from "./frames.js";
-import { deskIfOpen } from "./process.js";
+import { dispatcherIfOpen } from "./process.js";
 import { targetOf } from "./target.js";
 import { partsOf } from "./text.js";
 
@@ -15,7 +15,7 @@ export async function sendTo(
 ): Promise<{ messageId: string }> {
   const target = targetOf(to);
   if (!target) throw new Error(`"${to}" is not a client id: letters, digits, . _ and -`);
-  const channel = (await deskIfOpen())?.channel(accountId);
+  const channel = (await dispatcherIfOpen())?.channel(accountId);
   if (!channel) throw new Error(`the tunnel account "${accountId}" is not running`);
   if (channel.bots.some((bot) => bot.botId === target.client)) {
     throw new Error(`${target.client} is a bot of this OpenClaw: it cannot write to itself`);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
-import { openDesk } from "../src/process.js";
+import { openDispatcher } from "../src/process.js";
 import { sendTo } from "../src/send.js";
 import { ScriptedChannel, silent } from "./scripted.js";
 
@@ -13,14 +13,14 @@ let channel: ScriptedChannel;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "send-"));
-  await openDesk(folder, silent);
+  await openDispatcher(folder, silent);
 });
 
 afterAll(() => rm(folder, { recursive: true }));
 
 beforeEach(async () => {
   channel = new ScriptedChannel();
-  (await openDesk(folder, silent)).attach("default", channel);
+  (await openDispatcher(folder, silent)).attach("default", channel);
 });
 
 const send = (to: string, text = "hi") => sendTo("default", to, text);

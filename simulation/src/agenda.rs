@@ -10,12 +10,12 @@ use router_core::store::nodes::{NodeAsk, NodeReply};
 use router_core::store::{Event as DirectoryEvent, StoreRequest, StoreResult};
 use router_core::{ConnKey, Millis};
 
-use crate::checks::Said;
-use crate::faults::Fault;
+use crate::checks::SaidRecord;
+use crate::faults::FaultKind;
 
 /// A process of one machine: who crashes and starts again is another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Process {
+pub struct MachineProcess {
     /// Which machine.
     pub machine: usize,
     /// How often it started before.
@@ -24,27 +24,27 @@ pub struct Process {
 
 /// Something that happens.
 #[derive(Debug)]
-pub enum Event {
+pub enum AgendaEvent {
     /// Redis executes a question; when the answer is back, if it ever is.
-    Execute(Process, Question, Option<Millis>),
+    Execute(MachineProcess, StoreQuestion, Option<Millis>),
     /// Redis executes a PUBLISH to an inbox.
     Publish(BootId, Bytes),
     /// Redis subscribes a process to an inbox.
-    Subscribe(Process, BootId),
+    Subscribe(MachineProcess, BootId),
     /// Something reaches a process.
-    Arrive(Process, Arrival),
+    Arrive(MachineProcess, ProcessArrival),
     /// A process may be due.
-    Wake(Process),
+    Wake(MachineProcess),
     /// A peer does something.
     Act(usize),
     /// A peer reads its socket.
-    Read(Process, ConnKey),
+    Read(MachineProcess, ConnKey),
     /// A peer's socket is gone.
     HangUp(usize, ConnKey),
     /// Something breaks.
-    Break(Fault),
+    Break(FaultKind),
     /// Something that broke is whole again.
-    Mend(Fault),
+    Mend(FaultKind),
     /// The next fault is chosen.
     NextFault,
     /// The replica of the store takes over what the store has now.
@@ -55,7 +55,7 @@ pub enum Event {
 
 /// A question to Redis.
 #[derive(Debug, Clone)]
-pub enum Question {
+pub enum StoreQuestion {
     /// A tenant's.
     Tenant(Ticket, StoreRequest),
     /// The node machine's.
@@ -64,7 +64,7 @@ pub enum Question {
 
 /// What reaches a process.
 #[derive(Debug)]
-pub enum Arrival {
+pub enum ProcessArrival {
     /// The store's answer to a tenant.
     Replied(Ticket, StoreResult),
     /// The store's answer to the node machine.
@@ -76,22 +76,22 @@ pub enum Arrival {
     /// An own probe, pushed.
     Probe(u64),
     /// A PUBLISH of a lane ended.
-    Published(Publish, Result<(), ()>),
+    Published(LanePublish, Result<(), ()>),
     /// The subscription's connection dropped.
     LinkDown,
     /// It is back, and all is subscribed.
     LinkUp,
     /// A peer opens a socket.
-    Open(ConnKey, usize, Box<Opened>, Manner),
+    Open(ConnKey, usize, Box<Opened>, PeerManner),
     /// A peer's frame.
-    Text(ConnKey, Bytes, Said),
+    Text(ConnKey, Bytes, SaidRecord),
     /// A peer closed its socket.
     Gone(ConnKey),
 }
 
 /// A PUBLISH of a lane.
 #[derive(Debug, Clone, Copy)]
-pub struct Publish {
+pub struct LanePublish {
     /// The lane's number in its process.
     pub lane: u64,
     /// Whether it has a batch; else it is a bare ack.
@@ -100,7 +100,7 @@ pub struct Publish {
 
 /// How a peer treats its socket.
 #[derive(Debug, Clone, Copy)]
-pub struct Manner {
+pub struct PeerManner {
     /// How long after a frame is queued it is read, milliseconds.
     pub reads_after_ms: Millis,
     /// Frames that its queue takes.
@@ -109,20 +109,20 @@ pub struct Manner {
 
 /// The queue.
 #[derive(Debug, Default)]
-pub struct Agenda {
-    events: BTreeMap<(Millis, u64), Event>,
+pub struct EventAgenda {
+    events: BTreeMap<(Millis, u64), AgendaEvent>,
     numbers: u64,
 }
 
-impl Agenda {
+impl EventAgenda {
     /// Adds something; what is added for the same time happens in the order of adding.
-    pub fn add(&mut self, at_ms: Millis, event: Event) {
+    pub fn add(&mut self, at_ms: Millis, event: AgendaEvent) {
         self.numbers += 1;
         self.events.insert((at_ms, self.numbers), event);
     }
 
     /// Takes what is next, if it is due by then.
-    pub fn next(&mut self, until_ms: Millis) -> Option<(Millis, Event)> {
+    pub fn next(&mut self, until_ms: Millis) -> Option<(Millis, AgendaEvent)> {
         let next = self.events.first_entry()?;
         let at_ms = next.key().0;
         (at_ms <= until_ms).then(|| (at_ms, next.remove()))

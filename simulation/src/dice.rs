@@ -2,9 +2,9 @@
 
 /// Seeded chance.
 #[derive(Debug, Clone)]
-pub struct Dice(u64);
+pub struct SeededDice(u64);
 
-impl Dice {
+impl SeededDice {
     /// The same seed gives the same throws.
     pub fn new(seed: u64) -> Self {
         Self(seed ^ 0x5851_f42d_4c95_7f2d)

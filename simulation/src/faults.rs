@@ -2,14 +2,14 @@
 
 use router_core::Millis;
 
-use crate::dice::Dice;
+use crate::dice::SeededDice;
 
 /// After this a process takes a question for unanswered, milliseconds.
 pub const TIMEOUT_MS: Millis = 1000;
 
 /// Something that goes wrong. The number is whose turn it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum FaultKind {
     /// Pushes get lost: so many in a thousand.
     Loss(u64),
     /// Pushes come twice: so many in a thousand.
@@ -23,7 +23,7 @@ pub enum Fault {
     /// Answers do not reach a machine.
     CutIn(usize),
     /// Pushes do not reach a machine, and nothing says so.
-    Deaf(usize),
+    Muted(usize),
     /// Pushes to a machine lie in a buffer, and come all at once in the end.
     Stall(usize),
     /// A machine's subscription drops.
@@ -50,7 +50,7 @@ pub enum Fault {
 
 /// The faults of this moment.
 #[derive(Debug, Clone)]
-pub struct Faults {
+pub struct ActiveFaults {
     pub loss: u64,
     pub double: u64,
     pub reorder: u64,
@@ -61,15 +61,15 @@ pub struct Faults {
     /// How much later answers come than pushes, at most. No fault: it outlasts all of them.
     pub answers_late_ms: Millis,
     pub store_down_until_ms: Millis,
-    pub machines: Vec<Links>,
+    pub machines: Vec<MachineLinks>,
 }
 
 /// The faults of one machine's links. Times: until when.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Links {
+pub struct MachineLinks {
     pub cut_out_ms: Millis,
     pub cut_in_ms: Millis,
-    pub deaf_ms: Millis,
+    pub muted_ms: Millis,
     pub clog_ms: Millis,
     pub stalled: bool,
     /// When the last question is executed, and the last answer is there: both in order.
@@ -79,16 +79,16 @@ pub struct Links {
 
 /// What becomes of a question.
 #[derive(Debug, Clone, Copy)]
-pub struct Journey {
+pub struct QuestionFate {
     /// When it is executed, if it is.
     pub executed_ms: Option<Millis>,
     /// When the answer is there, and what it is.
-    pub answer: (Millis, Answer),
+    pub answer: (Millis, StoreAnswer),
 }
 
 /// What a process hears of its question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum StoreAnswer {
     /// The answer.
     True,
     /// It was not executed.
@@ -97,7 +97,7 @@ pub enum Answer {
     Lost,
 }
 
-impl Faults {
+impl ActiveFaults {
     /// None, for so many machines.
     pub fn none(machines: usize) -> Self {
         Self {
@@ -109,16 +109,16 @@ impl Faults {
             buffers: false,
             answers_late_ms: 0,
             store_down_until_ms: 0,
-            machines: vec![Links::default(); machines],
+            machines: vec![MachineLinks::default(); machines],
         }
     }
 
     /// Ends all.
     pub fn heal(&mut self) {
-        let machines = self.machines.iter().map(|links| Links {
+        let machines = self.machines.iter().map(|links| MachineLinks {
             executed_ms: links.executed_ms,
             answered_ms: links.answered_ms,
-            ..Links::default()
+            ..MachineLinks::default()
         });
         *self = Self {
             buffers: self.buffers,
@@ -135,7 +135,7 @@ impl Faults {
             self.store_down_until_ms,
             links.cut_out_ms,
             links.cut_in_ms,
-            links.deaf_ms,
+            links.muted_ms,
         ];
         let slow_ms = self.store_slow_ms + self.answers_late_ms + links.clog_ms;
         let rates = self.loss + self.flaky + self.reorder + slow_ms;
@@ -143,11 +143,16 @@ impl Faults {
     }
 
     /// What becomes of a machine's question that is asked now.
-    pub fn journey(&mut self, dice: &mut Dice, machine: usize, now_ms: Millis) -> Journey {
+    pub fn journey(
+        &mut self,
+        dice: &mut SeededDice,
+        machine: usize,
+        now_ms: Millis,
+    ) -> QuestionFate {
         let slow_ms = self.store_slow_ms;
         let flaky = dice.permille(self.flaky);
         let links = &mut self.machines[machine];
-        let way = |dice: &mut Dice| dice.between(1, 8) + links.clog_ms;
+        let way = |dice: &mut SeededDice| dice.between(1, 8) + links.clog_ms;
         let timeout_ms = now_ms + TIMEOUT_MS;
         let closed_ms = links.cut_out_ms.max(self.store_down_until_ms);
         if closed_ms > now_ms || (flaky && dice.permille(400)) {
@@ -155,17 +160,17 @@ impl Faults {
             let late_ms = closed_ms.max(now_ms + 1) + way(dice) + dice.below(1500);
             let fate = if self.buffers { 4 } else { dice.below(5) };
             return match fate {
-                0 | 1 => Journey {
+                0 | 1 => QuestionFate {
                     executed_ms: None,
-                    answer: (now_ms + dice.between(1, 50), Answer::Refused),
+                    answer: (now_ms + dice.between(1, 50), StoreAnswer::Refused),
                 },
-                2 | 3 => Journey {
+                2 | 3 => QuestionFate {
                     executed_ms: None,
-                    answer: (timeout_ms, Answer::Lost),
+                    answer: (timeout_ms, StoreAnswer::Lost),
                 },
-                _ => Journey {
+                _ => QuestionFate {
                     executed_ms: Some(late_ms),
-                    answer: (timeout_ms, Answer::Lost),
+                    answer: (timeout_ms, StoreAnswer::Lost),
                 },
             };
         }
@@ -178,20 +183,20 @@ impl Faults {
         let answered_ms = links.answered_ms.max(executed_ms + way(dice) + late_ms);
         let lost = flaky || links.cut_in_ms > answered_ms || answered_ms > timeout_ms;
         let answer = match lost {
-            true => (timeout_ms, Answer::Lost),
+            true => (timeout_ms, StoreAnswer::Lost),
             false => {
                 links.answered_ms = answered_ms;
-                (answered_ms, Answer::True)
+                (answered_ms, StoreAnswer::True)
             }
         };
-        Journey {
+        QuestionFate {
             executed_ms: Some(executed_ms),
             answer,
         }
     }
 
     /// When copies of something that is pushed now reach a machine.
-    pub fn push(&mut self, dice: &mut Dice, machine: usize, now_ms: Millis) -> Vec<Millis> {
+    pub fn push(&mut self, dice: &mut SeededDice, machine: usize, now_ms: Millis) -> Vec<Millis> {
         let links = &self.machines[machine];
         let copies = 1 + u64::from(dice.permille(self.double));
         let mut arrivals = Vec::new();
@@ -201,7 +206,7 @@ impl Faults {
                 false => 0,
             };
             let at_ms = now_ms + 2 + links.clog_ms + late_ms;
-            if at_ms >= links.deaf_ms && !dice.permille(self.loss) {
+            if at_ms >= links.muted_ms && !dice.permille(self.loss) {
                 arrivals.push(at_ms);
             }
         }

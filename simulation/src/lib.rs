@@ -32,11 +32,11 @@ mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use world::World;
+use world::RunWorld;
 
 /// What came of a seed.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub struct SeedOutcome {
     /// The seed.
     pub seed: u64,
     /// The guarantee that broke, when (seconds of the run), and how.
@@ -52,8 +52,8 @@ pub struct Outcome {
 }
 
 /// Runs a seed for so many seconds of its time. A panic of a machine is a broken guarantee.
-pub fn run(seed: u64, seconds: u64, tracing: bool) -> Outcome {
-    let mut world = World::new(seed, seconds, tracing);
+pub fn run(seed: u64, seconds: u64, tracing: bool) -> SeedOutcome {
+    let mut world = RunWorld::new(seed, seconds, tracing);
     let ended = catch_unwind(AssertUnwindSafe(|| world.run()));
     let onlooker = &mut world.outside.onlooker;
     if let Err(panic) = ended {
@@ -66,7 +66,7 @@ pub fn run(seed: u64, seconds: u64, tracing: bool) -> Outcome {
         let at_s = failure.at_ms.saturating_sub(start_ms) as f64 / 1000.0;
         (failure.check.to_owned(), at_s, failure.what)
     });
-    Outcome {
+    SeedOutcome {
         seed,
         failure,
         hash: onlooker.hash(),

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Instant;
 
-use simulation::{Outcome, run};
+use simulation::{SeedOutcome, run};
 
 const USAGE: &str = "simulate [--seeds A..B] [--seconds S] [--replay SEED] [--trace] [--row]";
 
 /// How many events of a failed seed are printed.
 const EVENTS_SHOWN: usize = 60;
 
-struct Args {
+struct SeedArgs {
     from: u64,
     to: u64,
     seconds: u64,
@@ -61,7 +61,7 @@ fn main() {
 }
 
 /// First seed, how many, of how many, and which checkers.
-fn print_row(failed: &[Outcome], seeds: u32) {
+fn print_row(failed: &[SeedOutcome], seeds: u32) {
     let first = failed.first().map(|outcome| outcome.seed.to_string());
     let first = first.unwrap_or_else(|| "never".to_owned());
     let checks = failed.iter().filter_map(|outcome| outcome.failure.as_ref());
@@ -75,7 +75,7 @@ fn print_row(failed: &[Outcome], seeds: u32) {
 }
 
 /// Runs all seeds on all cores.
-fn outcomes(args: &Args) -> impl Iterator<Item = Outcome> {
+fn outcomes(args: &SeedArgs) -> impl Iterator<Item = SeedOutcome> {
     let (sender, receiver) = mpsc::channel();
     let next = std::sync::Arc::new(AtomicU64::new(args.from));
     let (to, seconds) = (args.to, args.seconds);
@@ -99,11 +99,11 @@ fn outcomes(args: &Args) -> impl Iterator<Item = Outcome> {
 }
 
 /// Runs a failed seed again, to tell what happened before.
-fn report(outcome: &Outcome, args: &Args) {
+fn report(outcome: &SeedOutcome, args: &SeedArgs) {
     let Some((check, at_s, what)) = &outcome.failure else {
         return;
     };
-    let Outcome { seed, .. } = outcome;
+    let SeedOutcome { seed, .. } = outcome;
     let trace = run(*seed, args.seconds, true).trace;
     let shown = if args.trace { usize::MAX } else { EVENTS_SHOWN };
     println!("seed {seed}: {check} is broken at {at_s:.3} s");
@@ -117,8 +117,8 @@ fn report(outcome: &Outcome, args: &Args) {
     );
 }
 
-fn parse(mut words: impl Iterator<Item = String>) -> Option<Args> {
-    let mut args = Args {
+fn parse(mut words: impl Iterator<Item = String>) -> Option<SeedArgs> {
+    let mut args = SeedArgs {
         from: 0,
         to: 1000,
         seconds: 60,

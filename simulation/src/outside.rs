@@ -9,30 +9,32 @@ use router_core::store::nodes::{NodeAsk, NodeReply};
 use router_core::store::{self, DirectoryQuery, StoreFailure, StoreQuery, StoreRequest};
 use router_core::{ConnKey, Millis};
 
-use crate::agenda::{Agenda, Arrival, Event, Process, Publish, Question};
-use crate::checks::Onlooker;
-use crate::dice::Dice;
-use crate::faults::{Answer, Faults};
+use crate::agenda::{
+    AgendaEvent, EventAgenda, LanePublish, MachineProcess, ProcessArrival, StoreQuestion,
+};
+use crate::checks::RunObserver;
+use crate::dice::SeededDice;
+use crate::faults::{ActiveFaults, StoreAnswer};
 use crate::redis::Redis;
 
 /// All that is outside of the processes.
-pub struct Outside {
+pub struct OutsideWorld {
     /// True time, Unix milliseconds. Processes have clocks of their own.
     pub now_ms: Millis,
-    pub dice: Dice,
-    pub agenda: Agenda,
-    pub faults: Faults,
+    pub dice: SeededDice,
+    pub agenda: EventAgenda,
+    pub faults: ActiveFaults,
     pub redis: Redis,
     /// What each machine's stalled subscription has in its buffer.
-    pub stalled: Vec<Vec<Event>>,
-    pub onlooker: Onlooker,
+    pub stalled: Vec<Vec<AgendaEvent>>,
+    pub onlooker: RunObserver,
     pub keyring: Keyring,
     pub lane_keys: LaneKeys,
     pub conns: u64,
 }
 
-impl Outside {
-    pub fn later(&mut self, ms: Millis, event: Event) {
+impl OutsideWorld {
+    pub fn later(&mut self, ms: Millis, event: AgendaEvent) {
         self.agenda.add(self.now_ms + ms, event);
     }
 
@@ -43,7 +45,7 @@ impl Outside {
     }
 
     /// A process asks the store for a tenant.
-    pub fn ask(&mut self, from: Process, ticket: Ticket, request: StoreRequest) {
+    pub fn ask(&mut self, from: MachineProcess, ticket: Ticket, request: StoreRequest) {
         let now_ms = self.now_ms;
         let (machine, tenant) = (from.machine, &ticket.tenant);
         let name = request.query.name();
@@ -53,71 +55,78 @@ impl Outside {
         });
         let (at_ms, answer) = journey.answer;
         let reply = match answer {
-            Answer::True => None,
-            Answer::Refused => Some(Err(StoreFailure::Refused(
+            StoreAnswer::True => None,
+            StoreAnswer::Refused => Some(Err(StoreFailure::Refused(
                 protocol::ErrorCode::StoreUnavailable,
             ))),
-            Answer::Lost => Some(Err(StoreFailure::Lost)),
+            StoreAnswer::Lost => Some(Err(StoreFailure::Lost)),
         };
         if let Some(executed_ms) = journey.executed_ms {
             let back_ms = reply.is_none().then_some(at_ms);
-            let question = Question::Tenant(ticket.clone(), request);
+            let question = StoreQuestion::Tenant(ticket.clone(), request);
             self.agenda
-                .add(executed_ms, Event::Execute(from, question, back_ms));
+                .add(executed_ms, AgendaEvent::Execute(from, question, back_ms));
         }
         if let Some(reply) = reply {
-            let arrival = Arrival::Replied(ticket, reply);
-            self.agenda.add(at_ms, Event::Arrive(from, arrival));
+            let arrival = ProcessArrival::Replied(ticket, reply);
+            self.agenda.add(at_ms, AgendaEvent::Arrive(from, arrival));
         }
     }
 
     /// The node machine of a process asks the store.
-    pub fn ask_node(&mut self, from: Process, ask: NodeAsk) {
+    pub fn ask_node(&mut self, from: MachineProcess, ask: NodeAsk) {
         let now_ms = self.now_ms;
         let journey = self.faults.journey(&mut self.dice, from.machine, now_ms);
         let (at_ms, answer) = journey.answer;
-        let is_true = answer == Answer::True;
+        let is_true = answer == StoreAnswer::True;
         if let Some(executed_ms) = journey.executed_ms {
-            let question = Question::Node(ask.clone());
+            let question = StoreQuestion::Node(ask.clone());
             let back_ms = is_true.then_some(at_ms);
             self.agenda
-                .add(executed_ms, Event::Execute(from, question, back_ms));
+                .add(executed_ms, AgendaEvent::Execute(from, question, back_ms));
         }
         if !is_true {
-            let arrival = Arrival::NodeReplied(ask, NodeReply::Unavailable);
-            self.agenda.add(at_ms, Event::Arrive(from, arrival));
+            let arrival = ProcessArrival::NodeReplied(ask, NodeReply::Unavailable);
+            self.agenda.add(at_ms, AgendaEvent::Arrive(from, arrival));
         }
     }
 
     /// A process publishes a packet; a lane is told how that ended.
-    pub fn publish(&mut self, from: Process, to: BootId, packet: Bytes, what: Option<Publish>) {
+    pub fn publish(
+        &mut self,
+        from: MachineProcess,
+        to: BootId,
+        packet: Bytes,
+        what: Option<LanePublish>,
+    ) {
         let journey = self
             .faults
             .journey(&mut self.dice, from.machine, self.now_ms);
         if let Some(executed_ms) = journey.executed_ms {
-            self.agenda.add(executed_ms, Event::Publish(to, packet));
+            self.agenda
+                .add(executed_ms, AgendaEvent::Publish(to, packet));
         }
         if let Some(what) = what {
             let (at_ms, answer) = journey.answer;
-            let result = if answer == Answer::True {
+            let result = if answer == StoreAnswer::True {
                 Ok(())
             } else {
                 Err(())
             };
-            let arrival = Arrival::Published(what, result);
-            self.agenda.add(at_ms, Event::Arrive(from, arrival));
+            let arrival = ProcessArrival::Published(what, result);
+            self.agenda.add(at_ms, AgendaEvent::Arrive(from, arrival));
         }
     }
 
     /// A process publishes a probe to itself.
-    pub fn probe(&mut self, from: Process, number: u64) {
+    pub fn probe(&mut self, from: MachineProcess, number: u64) {
         let journey = self
             .faults
             .journey(&mut self.dice, from.machine, self.now_ms);
         if let Some(executed_ms) = journey.executed_ms
             && self.redis.links[from.machine]
         {
-            self.push(from, executed_ms, || Arrival::Probe(number));
+            self.push(from, executed_ms, || ProcessArrival::Probe(number));
         }
     }
 
@@ -126,22 +135,24 @@ impl Outside {
         let Some(process) = self.redis.inbox(to) else {
             return;
         };
-        self.push(process, self.now_ms, || Arrival::Packet(packet.clone()));
+        self.push(process, self.now_ms, || {
+            ProcessArrival::Packet(packet.clone())
+        });
     }
 
     /// Redis pushes a directory's step to all who listen.
     pub fn push_event(&mut self, tenant: &TenantId, event: &store::Event) {
         for process in self.redis.listeners(tenant) {
             self.push(process, self.now_ms, || {
-                Arrival::Told(tenant.clone(), event.clone())
+                ProcessArrival::Told(tenant.clone(), event.clone())
             });
         }
     }
 
     /// Something is pushed to a process, perhaps twice or never.
-    fn push(&mut self, to: Process, now_ms: Millis, arrival: impl Fn() -> Arrival) {
+    fn push(&mut self, to: MachineProcess, now_ms: Millis, arrival: impl Fn() -> ProcessArrival) {
         for at_ms in self.faults.push(&mut self.dice, to.machine, now_ms) {
-            let event = Event::Arrive(to, arrival());
+            let event = AgendaEvent::Arrive(to, arrival());
             match self.faults.machines[to.machine].stalled {
                 true => self.stalled[to.machine].push(event),
                 false => self.agenda.add(at_ms, event),
@@ -158,22 +169,29 @@ impl Outside {
     }
 
     /// Redis executes a question.
-    pub fn execute(&mut self, from: Process, question: Question, back_ms: Option<Millis>) {
+    pub fn execute(
+        &mut self,
+        from: MachineProcess,
+        question: StoreQuestion,
+        back_ms: Option<Millis>,
+    ) {
         if self.faults.store_down_until_ms > self.now_ms {
             // It died with the store that had it in its buffers.
             if let Some(at_ms) = back_ms {
                 let arrival = match question {
-                    Question::Tenant(ticket, _) => {
-                        Arrival::Replied(ticket, Err(StoreFailure::Lost))
+                    StoreQuestion::Tenant(ticket, _) => {
+                        ProcessArrival::Replied(ticket, Err(StoreFailure::Lost))
                     }
-                    Question::Node(ask) => Arrival::NodeReplied(ask, NodeReply::Unavailable),
+                    StoreQuestion::Node(ask) => {
+                        ProcessArrival::NodeReplied(ask, NodeReply::Unavailable)
+                    }
                 };
-                self.agenda.add(at_ms, Event::Arrive(from, arrival));
+                self.agenda.add(at_ms, AgendaEvent::Arrive(from, arrival));
             }
             return;
         }
         let arrival = match question {
-            Question::Tenant(ticket, request) => {
+            StoreQuestion::Tenant(ticket, request) => {
                 let tenant = ticket.tenant.clone();
                 let release = if let StoreQuery::Directory(asked) = &request.query
                     && let DirectoryQuery::Release(release) = &asked.query
@@ -193,16 +211,16 @@ impl Outside {
                     }
                     self.push_event(&tenant, &event);
                 }
-                Arrival::Replied(ticket, reply)
+                ProcessArrival::Replied(ticket, reply)
             }
-            Question::Node(ask) => {
+            StoreQuestion::Node(ask) => {
                 let reply = self.redis.nodes.execute(self.now_ms, &ask);
-                Arrival::NodeReplied(ask, reply)
+                ProcessArrival::NodeReplied(ask, reply)
             }
         };
         if let Some(at_ms) = back_ms {
             self.agenda
-                .add(at_ms.max(self.now_ms), Event::Arrive(from, arrival));
+                .add(at_ms.max(self.now_ms), AgendaEvent::Arrive(from, arrival));
         }
     }
 }

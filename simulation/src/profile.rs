@@ -7,16 +7,16 @@
 use protocol::Limits;
 use router_core::Millis;
 
-use crate::trouble::Kind;
+use crate::trouble::TroubleKind;
 
 /// The tenant that asks for more than its rates, if a profile has one.
 pub const NOISY_TENANT: usize = 0;
 
 /// What differs from seed to seed besides chance.
 #[derive(Debug)]
-pub struct Profile {
+pub struct RunProfile {
     /// Every other fault is of these kinds, besides those that the seed has anyway.
-    pub kinds: &'static [Kind],
+    pub kinds: &'static [TroubleKind],
     /// How long a fault lasts, from and to, milliseconds; one of these. Short ones are as
     /// interesting as long ones.
     pub lasts_ms: &'static [(Millis, Millis)],
@@ -35,7 +35,7 @@ pub struct Profile {
     pub is_noisy: bool,
 }
 
-const ORDINARY: Profile = Profile {
+const ORDINARY: RunProfile = RunProfile {
     kinds: &[],
     lasts_ms: &[(50, 300), (50, 1500), (50, 4000), (50, 12_000)],
     buffers: false,
@@ -46,20 +46,24 @@ const ORDINARY: Profile = Profile {
 };
 
 /// Acks of a lane that gave up come while it is young again.
-const STALLS: Profile = Profile {
-    kinds: &[Kind::Stall, Kind::Stall, Kind::Clog],
+const STALLS: RunProfile = RunProfile {
+    kinds: &[TroubleKind::Stall, TroubleKind::Stall, TroubleKind::Clog],
     ..ORDINARY
 };
 
 /// Those who buried a node die before they tell anybody.
-const FUNERALS: Profile = Profile {
-    kinds: &[Kind::Funeral, Kind::Funeral, Kind::Pause],
+const FUNERALS: RunProfile = RunProfile {
+    kinds: &[
+        TroubleKind::Funeral,
+        TroubleKind::Funeral,
+        TroubleKind::Pause,
+    ],
     ..ORDINARY
 };
 
 /// What a node said before it was buried comes when it goes on under a new name.
-const LIVES: Profile = Profile {
-    kinds: &[Kind::CutOut],
+const LIVES: RunProfile = RunProfile {
+    kinds: &[TroubleKind::CutOut],
     // About as long as a burial takes.
     lasts_ms: &[(6000, 9000)],
     buffers: true,
@@ -67,16 +71,16 @@ const LIVES: Profile = Profile {
 };
 
 /// The directory changes while it is read, and old homes let go of bots while new ones take them.
-const READINGS: Profile = Profile {
-    kinds: &[Kind::Loss, Kind::Reorder, Kind::Link],
+const READINGS: RunProfile = RunProfile {
+    kinds: &[TroubleKind::Loss, TroubleKind::Reorder, TroubleKind::Link],
     answers_late_ms: 700,
     moves: 200,
     ..ORDINARY
 };
 
 /// One connection of a client is full, and of another one nobody hears.
-const FULL: Profile = Profile {
-    kinds: &[Kind::CutOut],
+const FULL: RunProfile = RunProfile {
+    kinds: &[TroubleKind::CutOut],
     // Longer than a lane waits for an ack.
     lasts_ms: &[(50, 4000), (8000, 16_000)],
     slow_clients: 600,
@@ -84,7 +88,7 @@ const FULL: Profile = Profile {
 };
 
 /// One tenant is refused most of what it asks, and the others nothing for that reason.
-const NOISY: Profile = Profile {
+const NOISY: RunProfile = RunProfile {
     is_noisy: true,
     ..ORDINARY
 };
@@ -102,7 +106,7 @@ pub fn noisy_limits(usual: &Limits) -> Limits {
     }
 }
 
-impl Profile {
+impl RunProfile {
     /// The profile of a seed.
     pub fn of(seed: u64) -> &'static Self {
         match seed % 10 {

@@ -10,7 +10,7 @@ use router_core::store::{
     StoreResult,
 };
 
-use crate::agenda::Process;
+use crate::agenda::MachineProcess;
 
 /// The store and its channels.
 pub struct Redis {
@@ -18,9 +18,9 @@ pub struct Redis {
     pub nodes: NodesModel,
     replica: (Model, NodesModel),
     tenants: BTreeMap<TenantId, BTreeSet<usize>>,
-    inboxes: BTreeMap<BootId, Process>,
+    inboxes: BTreeMap<BootId, MachineProcess>,
     /// Each machine's process, if one runs.
-    processes: Vec<Option<Process>>,
+    processes: Vec<Option<MachineProcess>>,
     /// Whether each machine's subscription is connected.
     pub links: Vec<bool>,
 }
@@ -39,7 +39,7 @@ impl Redis {
     }
 
     /// A process starts.
-    pub fn start(&mut self, process: Process) {
+    pub fn start(&mut self, process: MachineProcess) {
         self.processes[process.machine] = Some(process);
         self.links[process.machine] = true;
     }
@@ -54,7 +54,7 @@ impl Redis {
     }
 
     /// A process listens to an inbox instead of the one before.
-    pub fn subscribe(&mut self, process: Process, boot: BootId) {
+    pub fn subscribe(&mut self, process: MachineProcess, boot: BootId) {
         if self.processes[process.machine] == Some(process) {
             self.inboxes.retain(|_, other| *other != process);
             self.inboxes.insert(boot, process);
@@ -69,13 +69,13 @@ impl Redis {
     }
 
     /// Who listens to an inbox, and is connected.
-    pub fn inbox(&self, boot: BootId) -> Option<Process> {
+    pub fn inbox(&self, boot: BootId) -> Option<MachineProcess> {
         let process = self.inboxes.get(&boot)?;
         self.links[process.machine].then_some(*process)
     }
 
     /// Who is told of a tenant, and is connected.
-    pub fn listeners(&self, tenant: &TenantId) -> Vec<Process> {
+    pub fn listeners(&self, tenant: &TenantId) -> Vec<MachineProcess> {
         let machines = self.tenants.get(tenant).into_iter().flatten();
         let linked = machines.filter(|machine| self.links[**machine]);
         linked
@@ -86,7 +86,7 @@ impl Redis {
     /// One step of a tenant. A process that loads a tenant is told of its later steps.
     pub fn execute(
         &mut self,
-        from: Process,
+        from: MachineProcess,
         mut request: StoreRequest,
         now_ms: Millis,
     ) -> (StoreResult, Option<Event>) {

@@ -5,23 +5,23 @@ use router_core::Millis;
 use router_core::membership::DEAD_MS;
 use router_core::store::{PolicyQuery, StoreRequest};
 
-use crate::agenda::{Arrival, Event, Process};
-use crate::dice::Dice;
-use crate::faults::Fault;
-use crate::machine::Machine;
-use crate::outside::Outside;
-use crate::profile::Profile;
+use crate::agenda::{AgendaEvent, MachineProcess, ProcessArrival};
+use crate::dice::SeededDice;
+use crate::faults::FaultKind;
+use crate::machine::SimMachine;
+use crate::outside::OutsideWorld;
+use crate::profile::RunProfile;
 
 /// What may go wrong.
 #[derive(Debug, Clone, Copy)]
-pub enum Kind {
+pub enum TroubleKind {
     Loss,
     Double,
     Reorder,
     Flaky,
     CutOut,
     CutIn,
-    Deaf,
+    Muted,
     /// Only in profiles.
     Stall,
     Link,
@@ -39,25 +39,25 @@ pub enum Kind {
 }
 
 /// The kinds of any seed. What is here twice is twice as likely.
-const KINDS: [Kind; 18] = [
-    Kind::Loss,
-    Kind::Double,
-    Kind::Reorder,
-    Kind::Flaky,
-    Kind::CutOut,
-    Kind::CutIn,
-    Kind::Deaf,
-    Kind::Link,
-    Kind::Clog,
-    Kind::StoreDown,
-    Kind::StoreSlow,
-    Kind::Failover,
-    Kind::Empty,
-    Kind::Crash,
-    Kind::Crash,
-    Kind::Pause,
-    Kind::Revoke,
-    Kind::Suspend,
+const KINDS: [TroubleKind; 18] = [
+    TroubleKind::Loss,
+    TroubleKind::Double,
+    TroubleKind::Reorder,
+    TroubleKind::Flaky,
+    TroubleKind::CutOut,
+    TroubleKind::CutIn,
+    TroubleKind::Muted,
+    TroubleKind::Link,
+    TroubleKind::Clog,
+    TroubleKind::StoreDown,
+    TroubleKind::StoreSlow,
+    TroubleKind::Failover,
+    TroubleKind::Empty,
+    TroubleKind::Crash,
+    TroubleKind::Crash,
+    TroubleKind::Pause,
+    TroubleKind::Revoke,
+    TroubleKind::Suspend,
 ];
 
 /// How long a stall lasts, milliseconds: up to three generations of a lane, which gives up after
@@ -65,25 +65,25 @@ const KINDS: [Kind; 18] = [
 const STALL_MS: (Millis, Millis) = (7000, 26_000);
 
 /// The faults of a run.
-pub struct Trouble {
+pub struct RunTroubles {
     machines: usize,
     tenants: usize,
     /// The kinds that this seed has.
-    kinds: Vec<Kind>,
-    profile: &'static Profile,
+    kinds: Vec<TroubleKind>,
+    profile: &'static RunProfile,
     /// From one fault to the next, milliseconds on average.
     pace_ms: Millis,
     /// What is broken and will be mended.
-    broken: Vec<Fault>,
+    broken: Vec<FaultKind>,
     /// When all are mended: what a closed way has in its buffer comes no later.
     until_ms: Millis,
     ended: bool,
 }
 
-impl Trouble {
+impl RunTroubles {
     pub fn new(
-        dice: &mut Dice,
-        profile: &'static Profile,
+        dice: &mut SeededDice,
+        profile: &'static RunProfile,
         machines: usize,
         tenants: usize,
         until_ms: Millis,
@@ -110,7 +110,7 @@ impl Trouble {
     }
 
     /// Plans the next fault; says when to plan another one.
-    pub fn next(&mut self, outside: &mut Outside) -> Option<Millis> {
+    pub fn next(&mut self, outside: &mut OutsideWorld) -> Option<Millis> {
         let dice = &mut outside.dice;
         let special = self.profile.kinds;
         let kinds = match special.is_empty() || dice.permille(500) {
@@ -125,57 +125,57 @@ impl Trouble {
         let tenant = dice.below(self.tenants as u64) as usize;
         let rate = dice.between(5, 400);
         let fault = match kind {
-            Kind::Loss => Fault::Loss(rate),
-            Kind::Double => Fault::Double(rate),
-            Kind::Reorder => Fault::Reorder(rate),
-            Kind::Flaky => Fault::Flaky(rate / 2),
-            Kind::CutOut => Fault::CutOut(machine),
-            Kind::CutIn => Fault::CutIn(machine),
-            Kind::Deaf => Fault::Deaf(machine),
-            Kind::Link => Fault::Link(machine),
-            Kind::Clog => Fault::Clog(machine, dice.between(50, 900)),
-            Kind::StoreDown => Fault::StoreDown,
-            Kind::StoreSlow => Fault::StoreSlow(dice.between(50, 1200)),
-            Kind::Failover => Fault::Failover,
-            Kind::Empty => Fault::Empty(dice.permille(500)),
-            Kind::Stall => Fault::Stall(machine),
-            Kind::Crash => Fault::Crash(machine),
-            Kind::Funeral => self.funeral(outside, machine),
-            Kind::Pause => Fault::Pause(machine),
-            Kind::Revoke => Fault::Revoke(tenant),
-            Kind::Suspend => Fault::Suspend(tenant),
+            TroubleKind::Loss => FaultKind::Loss(rate),
+            TroubleKind::Double => FaultKind::Double(rate),
+            TroubleKind::Reorder => FaultKind::Reorder(rate),
+            TroubleKind::Flaky => FaultKind::Flaky(rate / 2),
+            TroubleKind::CutOut => FaultKind::CutOut(machine),
+            TroubleKind::CutIn => FaultKind::CutIn(machine),
+            TroubleKind::Muted => FaultKind::Muted(machine),
+            TroubleKind::Link => FaultKind::Link(machine),
+            TroubleKind::Clog => FaultKind::Clog(machine, dice.between(50, 900)),
+            TroubleKind::StoreDown => FaultKind::StoreDown,
+            TroubleKind::StoreSlow => FaultKind::StoreSlow(dice.between(50, 1200)),
+            TroubleKind::Failover => FaultKind::Failover,
+            TroubleKind::Empty => FaultKind::Empty(dice.permille(500)),
+            TroubleKind::Stall => FaultKind::Stall(machine),
+            TroubleKind::Crash => FaultKind::Crash(machine),
+            TroubleKind::Funeral => self.funeral(outside, machine),
+            TroubleKind::Pause => FaultKind::Pause(machine),
+            TroubleKind::Revoke => FaultKind::Revoke(tenant),
+            TroubleKind::Suspend => FaultKind::Suspend(tenant),
         };
-        outside.later(0, Event::Break(fault));
+        outside.later(0, AgendaEvent::Break(fault));
         Some(1 + outside.dice.below(2 * self.pace_ms))
     }
 
     /// The others die about when they bury it: what they know of it is lost.
-    fn funeral(&self, outside: &mut Outside, dead: usize) -> Fault {
+    fn funeral(&self, outside: &mut OutsideWorld, dead: usize) -> FaultKind {
         let after_ms = outside.dice.between(DEAD_MS, DEAD_MS + 2000);
         for machine in 0..self.machines {
-            outside.later(after_ms, Event::Break(Fault::Crash(machine)));
+            outside.later(after_ms, AgendaEvent::Break(FaultKind::Crash(machine)));
         }
-        Fault::Crash(dead)
+        FaultKind::Crash(dead)
     }
 
     /// Ends all trouble; returns what has to be mended.
-    pub fn end(&mut self) -> Vec<Fault> {
+    pub fn end(&mut self) -> Vec<FaultKind> {
         self.ended = true;
         std::mem::take(&mut self.broken)
     }
 
-    fn for_ms(&mut self, outside: &mut Outside, fault: Fault, ms: Millis) -> Millis {
+    fn for_ms(&mut self, outside: &mut OutsideWorld, fault: FaultKind, ms: Millis) -> Millis {
         self.broken.push(fault);
-        outside.later(ms, Event::Mend(fault));
+        outside.later(ms, AgendaEvent::Mend(fault));
         outside.now_ms + ms
     }
 
     pub fn break_it(
         &mut self,
-        outside: &mut Outside,
-        machines: &mut [Machine],
+        outside: &mut OutsideWorld,
+        machines: &mut [SimMachine],
         tenants: &[TenantId],
-        fault: Fault,
+        fault: FaultKind,
     ) {
         if self.ended {
             return;
@@ -184,55 +184,59 @@ impl Trouble {
         let left_ms = self.until_ms.saturating_sub(outside.now_ms);
         let mut ms = outside.dice.between(from_ms, to_ms).min(left_ms);
         match fault {
-            Fault::Loss(rate) => outside.faults.loss = rate,
-            Fault::Double(rate) => outside.faults.double = rate,
-            Fault::Reorder(rate) => outside.faults.reorder = rate,
-            Fault::Flaky(rate) => outside.faults.flaky = rate,
-            Fault::Clog(at, slow_ms) => outside.faults.machines[at].clog_ms = slow_ms,
-            Fault::StoreSlow(slow_ms) => outside.faults.store_slow_ms = slow_ms,
-            Fault::CutOut(at) => outside.faults.machines[at].cut_out_ms = outside.now_ms + ms,
-            Fault::CutIn(at) => outside.faults.machines[at].cut_in_ms = outside.now_ms + ms,
-            Fault::Deaf(at) => outside.faults.machines[at].deaf_ms = outside.now_ms + ms,
-            Fault::StoreDown => outside.faults.store_down_until_ms = outside.now_ms + ms,
-            Fault::Stall(at) => {
+            FaultKind::Loss(rate) => outside.faults.loss = rate,
+            FaultKind::Double(rate) => outside.faults.double = rate,
+            FaultKind::Reorder(rate) => outside.faults.reorder = rate,
+            FaultKind::Flaky(rate) => outside.faults.flaky = rate,
+            FaultKind::Clog(at, slow_ms) => outside.faults.machines[at].clog_ms = slow_ms,
+            FaultKind::StoreSlow(slow_ms) => outside.faults.store_slow_ms = slow_ms,
+            FaultKind::CutOut(at) => outside.faults.machines[at].cut_out_ms = outside.now_ms + ms,
+            FaultKind::CutIn(at) => outside.faults.machines[at].cut_in_ms = outside.now_ms + ms,
+            FaultKind::Muted(at) => outside.faults.machines[at].muted_ms = outside.now_ms + ms,
+            FaultKind::StoreDown => outside.faults.store_down_until_ms = outside.now_ms + ms,
+            FaultKind::Stall(at) => {
                 outside.faults.machines[at].stalled = true;
                 ms = outside.dice.between(STALL_MS.0, STALL_MS.1);
             }
-            Fault::Link(at) => drop_link(outside, machines[at].process),
-            Fault::Failover => {
+            FaultKind::Link(at) => drop_link(outside, machines[at].process),
+            FaultKind::Failover => {
                 outside.redis.fail_over();
                 drop_all_links(outside, machines);
             }
-            Fault::Empty(drops) => {
+            FaultKind::Empty(drops) => {
                 outside.redis.lose_all();
                 if drops {
                     drop_all_links(outside, machines);
                 }
             }
-            Fault::Crash(at) => {
+            FaultKind::Crash(at) => {
                 if !machines[at].runs {
                     return;
                 }
                 machines[at].crash(outside);
             }
-            Fault::Pause(at) => {
+            FaultKind::Pause(at) => {
                 let ms = outside.dice.between(100, 20_000);
                 machines[at].paused_until_ms = outside.now_ms + ms;
                 self.for_ms(outside, fault, ms);
                 return;
             }
-            Fault::Revoke(tenant) => return tell(outside, &tenants[tenant], PolicyQuery::Revoke),
-            Fault::Suspend(tenant) => tell(outside, &tenants[tenant], PolicyQuery::Suspend(true)),
+            FaultKind::Revoke(tenant) => {
+                return tell(outside, &tenants[tenant], PolicyQuery::Revoke);
+            }
+            FaultKind::Suspend(tenant) => {
+                tell(outside, &tenants[tenant], PolicyQuery::Suspend(true))
+            }
         }
         self.for_ms(outside, fault, ms);
     }
 
     pub fn mend(
         &mut self,
-        outside: &mut Outside,
-        machines: &mut [Machine],
+        outside: &mut OutsideWorld,
+        machines: &mut [SimMachine],
         tenants: &[TenantId],
-        fault: Fault,
+        fault: FaultKind,
     ) {
         if let Some(at) = self.broken.iter().position(|it| *it == fault) {
             self.broken.remove(at);
@@ -240,67 +244,69 @@ impl Trouble {
             return;
         }
         match fault {
-            Fault::Loss(_) => outside.faults.loss = 0,
-            Fault::Double(_) => outside.faults.double = 0,
-            Fault::Reorder(_) => outside.faults.reorder = 0,
-            Fault::Flaky(_) => outside.faults.flaky = 0,
-            Fault::Clog(at, _) => outside.faults.machines[at].clog_ms = 0,
-            Fault::StoreSlow(_) => outside.faults.store_slow_ms = 0,
-            Fault::Stall(at) => outside.flush(at),
-            Fault::Link(at) => raise_link(outside, machines[at].process),
-            Fault::Failover | Fault::Empty(_) => {
+            FaultKind::Loss(_) => outside.faults.loss = 0,
+            FaultKind::Double(_) => outside.faults.double = 0,
+            FaultKind::Reorder(_) => outside.faults.reorder = 0,
+            FaultKind::Flaky(_) => outside.faults.flaky = 0,
+            FaultKind::Clog(at, _) => outside.faults.machines[at].clog_ms = 0,
+            FaultKind::StoreSlow(_) => outside.faults.store_slow_ms = 0,
+            FaultKind::Stall(at) => outside.flush(at),
+            FaultKind::Link(at) => raise_link(outside, machines[at].process),
+            FaultKind::Failover | FaultKind::Empty(_) => {
                 for machine in machines {
                     raise_link(outside, machine.process);
                 }
             }
-            Fault::Crash(at) => {
+            FaultKind::Crash(at) => {
                 if !machines[at].runs {
                     machines[at].start(outside);
                 }
             }
-            Fault::Pause(at) => {
+            FaultKind::Pause(at) => {
                 machines[at].paused_until_ms = 0;
-                outside.later(0, Event::Wake(machines[at].process));
+                outside.later(0, AgendaEvent::Wake(machines[at].process));
             }
-            Fault::Suspend(tenant) => tell(outside, &tenants[tenant], PolicyQuery::Suspend(false)),
+            FaultKind::Suspend(tenant) => {
+                tell(outside, &tenants[tenant], PolicyQuery::Suspend(false))
+            }
             // Their ends are times.
-            Fault::CutOut(_)
-            | Fault::CutIn(_)
-            | Fault::Deaf(_)
-            | Fault::StoreDown
-            | Fault::Revoke(_) => {}
+            FaultKind::CutOut(_)
+            | FaultKind::CutIn(_)
+            | FaultKind::Muted(_)
+            | FaultKind::StoreDown
+            | FaultKind::Revoke(_) => {}
         }
     }
 }
 
-fn drop_all_links(outside: &mut Outside, machines: &[Machine]) {
+fn drop_all_links(outside: &mut OutsideWorld, machines: &[SimMachine]) {
     for machine in machines {
         drop_link(outside, machine.process);
     }
 }
 
-fn drop_link(outside: &mut Outside, process: Process) {
+fn drop_link(outside: &mut OutsideWorld, process: MachineProcess) {
     if std::mem::replace(&mut outside.redis.links[process.machine], false) {
         outside.stalled[process.machine].clear();
-        outside.later(1, Event::Arrive(process, Arrival::LinkDown));
+        outside.later(1, AgendaEvent::Arrive(process, ProcessArrival::LinkDown));
     }
 }
 
 /// All is subscribed again at once.
-fn raise_link(outside: &mut Outside, process: Process) {
+fn raise_link(outside: &mut OutsideWorld, process: MachineProcess) {
     if !std::mem::replace(&mut outside.redis.links[process.machine], true) {
-        outside.later(2, Event::Arrive(process, Arrival::LinkUp));
+        outside.later(2, AgendaEvent::Arrive(process, ProcessArrival::LinkUp));
     }
 }
 
 /// An operator's order goes to the store, and from there to all.
-fn tell(outside: &mut Outside, tenant: &TenantId, query: PolicyQuery) {
+fn tell(outside: &mut OutsideWorld, tenant: &TenantId, query: PolicyQuery) {
     let request = StoreRequest {
         tenant: tenant.clone(),
         now_ms: outside.now_ms,
         query: query.into(),
     };
-    let nobody = Process {
+    let nobody = MachineProcess {
         machine: 0,
         life: u64::MAX,
     };

@@ -15,16 +15,16 @@ use router_core::auth::Keyring;
 use router_core::env::TenantSettings;
 use router_core::{Millis, Settings};
 
-use crate::agenda::{Agenda, Arrival, Event, Process};
-use crate::checks::Onlooker;
-use crate::dice::Dice;
-use crate::faults::{Fault, Faults};
-use crate::machine::Machine;
-use crate::outside::Outside;
-use crate::peers::Peers;
-use crate::profile::{NOISY_TENANT, Profile, noisy_limits};
+use crate::agenda::{AgendaEvent, EventAgenda, MachineProcess, ProcessArrival};
+use crate::checks::RunObserver;
+use crate::dice::SeededDice;
+use crate::faults::{ActiveFaults, FaultKind};
+use crate::machine::SimMachine;
+use crate::outside::OutsideWorld;
+use crate::peers::SimPeers;
+use crate::profile::{NOISY_TENANT, RunProfile, noisy_limits};
 use crate::redis::Redis;
-use crate::trouble::Trouble;
+use crate::trouble::RunTroubles;
 
 /// When every run begins, Unix milliseconds.
 const START_MS: Millis = 1_763_695_000_000;
@@ -40,20 +40,20 @@ const SETTLE_MS: Millis = 1_000;
 const LAST_MS: Millis = 2_000;
 
 /// A run.
-pub struct World {
-    pub machines: Vec<Machine>,
-    pub peers: Peers,
-    pub outside: Outside,
-    trouble: Trouble,
+pub struct RunWorld {
+    pub machines: Vec<SimMachine>,
+    pub peers: SimPeers,
+    pub outside: OutsideWorld,
+    trouble: RunTroubles,
     end_ms: Millis,
 }
 
-impl World {
+impl RunWorld {
     /// The world of a seed, for so many seconds of its time.
     pub fn new(seed: u64, seconds: u64, tracing: bool) -> Self {
-        let mut dice = Dice::new(seed);
+        let mut dice = SeededDice::new(seed);
         let machines = dice.between(2, 4) as usize;
-        let profile = Profile::of(seed);
+        let profile = RunProfile::of(seed);
         let tenants = dice.between(1, 3).max(1 + u64::from(profile.is_noisy));
         let tenants: Vec<TenantId> = (0..tenants)
             .map(|n| TenantId::parse(&format!("tenant-{n}")).expect("it is a name"))
@@ -74,17 +74,17 @@ impl World {
         let settings = Arc::new(settings);
         let end_ms = START_MS + seconds.max(25) * 1000;
         let healed_ms = end_ms - LAST_MS - HEAL_MS;
-        let trouble = Trouble::new(&mut dice, profile, machines, tenants.len(), healed_ms);
-        let peers = Peers::new(&mut dice, profile, tenants);
+        let trouble = RunTroubles::new(&mut dice, profile, machines, tenants.len(), healed_ms);
+        let peers = SimPeers::new(&mut dice, profile, tenants);
         let secret = Secret::new("0123456789abcdefghijklmnopqrstuvwxyz".to_owned());
-        let mut outside = Outside {
+        let mut outside = OutsideWorld {
             now_ms: START_MS,
             dice,
-            agenda: Agenda::default(),
-            faults: Faults::none(machines),
+            agenda: EventAgenda::default(),
+            faults: ActiveFaults::none(machines),
             redis: Redis::new(machines),
             stalled: (0..machines).map(|_| Vec::new()).collect(),
-            onlooker: Onlooker::new(START_MS, tracing),
+            onlooker: RunObserver::new(START_MS, tracing),
             keyring: Keyring::new(std::slice::from_ref(&secret)).expect("it is long"),
             lane_keys: LaneKeys::new(&[secret]),
             conns: 0,
@@ -94,15 +94,15 @@ impl World {
         outside.onlooker.is_noisy = profile.is_noisy;
         outside.onlooker.tenant_of = peers.all.iter().map(|peer| peer.tenant).collect();
         let machines = (0..machines)
-            .map(|at| Machine::new(&mut outside, at, Arc::clone(&settings)))
+            .map(|at| SimMachine::new(&mut outside, at, Arc::clone(&settings)))
             .collect();
         for at in 0..peers.all.len() {
             let after_ms = 1500 + outside.dice.below(1500);
-            outside.later(after_ms, Event::Act(at));
+            outside.later(after_ms, AgendaEvent::Act(at));
         }
-        outside.later(4000, Event::NextFault);
-        outside.later(1000, Event::Replicate);
-        outside.later(LOOK_MS, Event::Look);
+        outside.later(4000, AgendaEvent::NextFault);
+        outside.later(1000, AgendaEvent::Replicate);
+        outside.later(LOOK_MS, AgendaEvent::Look);
         Self {
             machines,
             peers,
@@ -156,20 +156,22 @@ impl World {
         }
     }
 
-    fn happen(&mut self, event: Event) {
+    fn happen(&mut self, event: AgendaEvent) {
         let outside = &mut self.outside;
         match event {
-            Event::Execute(from, question, back_ms) => outside.execute(from, question, back_ms),
-            Event::Publish(to, packet) => outside.push_packet(to, &packet),
-            Event::Subscribe(process, boot) => outside.redis.subscribe(process, boot),
-            Event::Arrive(process, arrival) => self.arrive(process, arrival),
-            Event::Wake(process) => {
+            AgendaEvent::Execute(from, question, back_ms) => {
+                outside.execute(from, question, back_ms)
+            }
+            AgendaEvent::Publish(to, packet) => outside.push_packet(to, &packet),
+            AgendaEvent::Subscribe(process, boot) => outside.redis.subscribe(process, boot),
+            AgendaEvent::Arrive(process, arrival) => self.arrive(process, arrival),
+            AgendaEvent::Wake(process) => {
                 if let Some(machine) = running(&mut self.machines, process) {
                     machine.wake(outside);
                 }
             }
-            Event::Act(peer) => self.peers.act(outside, &self.machines, peer),
-            Event::Read(process, key) => {
+            AgendaEvent::Act(peer) => self.peers.act(outside, &self.machines, peer),
+            AgendaEvent::Read(process, key) => {
                 let Some(machine) = running(&mut self.machines, process) else {
                     return;
                 };
@@ -184,29 +186,29 @@ impl World {
                     self.peers.hung_up(outside, peer, key);
                 }
             }
-            Event::HangUp(peer, key) => self.peers.hung_up(outside, peer, key),
-            Event::Break(fault) => self.break_it(fault),
-            Event::Mend(fault) => self.mend(fault),
-            Event::NextFault => {
+            AgendaEvent::HangUp(peer, key) => self.peers.hung_up(outside, peer, key),
+            AgendaEvent::Break(fault) => self.break_it(fault),
+            AgendaEvent::Mend(fault) => self.mend(fault),
+            AgendaEvent::NextFault => {
                 if let Some(next_ms) = self.trouble.next(outside) {
-                    outside.later(next_ms, Event::NextFault);
+                    outside.later(next_ms, AgendaEvent::NextFault);
                 }
             }
-            Event::Replicate => {
+            AgendaEvent::Replicate => {
                 outside.redis.replicate();
                 let next_ms = outside.dice.between(200, 2500);
-                outside.later(next_ms, Event::Replicate);
+                outside.later(next_ms, AgendaEvent::Replicate);
             }
-            Event::Look => self.look(),
+            AgendaEvent::Look => self.look(),
         }
     }
 
-    fn arrive(&mut self, process: Process, arrival: Arrival) {
+    fn arrive(&mut self, process: MachineProcess, arrival: ProcessArrival) {
         if let Some(machine) = running(&mut self.machines, process) {
             return machine.arrive(&mut self.outside, arrival);
         }
         // Nobody is there to take a connection.
-        if let Arrival::Open(key, peer, ..) = arrival {
+        if let ProcessArrival::Open(key, peer, ..) = arrival {
             self.peers.hung_up(&mut self.outside, peer, key);
         }
     }
@@ -226,10 +228,10 @@ impl World {
             let onlooker = &mut self.outside.onlooker;
             onlooker.gho_1(machine, &self.peers.tenants, now_ms);
         }
-        self.outside.later(LOOK_MS, Event::Look);
+        self.outside.later(LOOK_MS, AgendaEvent::Look);
     }
 
-    fn break_it(&mut self, fault: Fault) {
+    fn break_it(&mut self, fault: FaultKind) {
         let now_ms = self.outside.now_ms;
         let onlooker = &mut self.outside.onlooker;
         onlooker.trace(now_ms, || format!("breaks: {fault:?}"));
@@ -246,7 +248,7 @@ impl World {
         trouble.break_it(outside, machines, &peers.tenants, fault);
     }
 
-    fn mend(&mut self, fault: Fault) {
+    fn mend(&mut self, fault: FaultKind) {
         let now_ms = self.outside.now_ms;
         let onlooker = &mut self.outside.onlooker;
         onlooker.trace(now_ms, || format!("mends: {fault:?}"));
@@ -342,7 +344,7 @@ impl World {
 }
 
 /// The machine of a process, if that still runs.
-fn running(machines: &mut [Machine], process: Process) -> Option<&mut Machine> {
+fn running(machines: &mut [SimMachine], process: MachineProcess) -> Option<&mut SimMachine> {
     let machine = &mut machines[process.machine];
     (machine.runs && machine.process == process).then_some(machine)
 }

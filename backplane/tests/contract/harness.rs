@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use backplane::{Backplane, Clock, Inbound};
-use fixtures::{Redis, RedisCluster};
+use fixtures::{RedisCluster, RedisServer};
 use protocol::{BootId, TenantId};
 use router_core::store::{DirectoryCaps, Event, Model, StoreQuery, StoreRequest, StoreResult};
 use tokio::sync::mpsc;
@@ -138,21 +138,24 @@ pub fn request(tenant: &TenantId, step: Step) -> StoreRequest {
 pub fn on_all<F: Future<Output = ()>>(cases: impl Fn(Subject) -> F) {
     on_server(&cases);
     if let Some(cluster) = RedisCluster::start() {
-        let users = cluster.nodes.each_ref().map(Redis::add_documented_user);
+        let users = cluster
+            .nodes
+            .each_ref()
+            .map(RedisServer::add_documented_user);
         let url = cluster.url_as(&users[0]);
         run(async { cases(Subject::connect(&url).await).await });
     }
 }
 
 /// Where a server is, as the user that the documents describe: it may do all that a node does.
-pub fn url_of(redis: &Redis) -> String {
+pub fn url_of(redis: &RedisServer) -> String {
     let user = redis.add_documented_user();
     format!("redis://{user}@127.0.0.1:{}", redis.port())
 }
 
 /// Runs cases against one real server.
 pub fn on_server<F: Future<Output = ()>>(cases: impl Fn(Subject) -> F) {
-    if let Some(redis) = Redis::start() {
+    if let Some(redis) = RedisServer::start() {
         let url = url_of(&redis);
         run(async { cases(Subject::connect(&url).await).await });
     }

@@ -129,7 +129,7 @@ pub fn runner(cases: u32) -> TestRunner {
 
 #[test]
 fn redis_answers_as_the_model_does() {
-    let Some(redis) = fixtures::Redis::start() else {
+    let Some(redis) = fixtures::RedisServer::start() else {
         return;
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();

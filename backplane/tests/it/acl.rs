@@ -2,7 +2,7 @@
 //! that no node does.
 
 use backplane::{Backplane, Inbound};
-use fixtures::{Client, Redis, RedisCluster, Value, documented_user};
+use fixtures::{RedisCluster, RedisServer, RespClient, RespValue, documented_user};
 use router_core::store::nodes::{NodeAsk, NodeReply};
 use router_core::store::{DirectoryQuery, PolicyQuery, StoreQuery};
 
@@ -11,12 +11,12 @@ use crate::support::words::{claim, load};
 
 /// A server where nobody is somebody without a password.
 struct Guarded {
-    admin: Client,
+    admin: RespClient,
     port: u16,
 }
 
 impl Guarded {
-    fn new(redis: &Redis) -> Self {
+    fn new(redis: &RedisServer) -> Self {
         let mut admin = redis.client();
         redis.command(&["ACL", "SETUSER", "admin", "on", ">pw", "~*", "&*", "+@all"]);
         redis.command(&["ACL", "SETUSER", "default", "off"]);
@@ -25,9 +25,9 @@ impl Guarded {
         Self { admin, port }
     }
 
-    fn command(&mut self, args: &[&str]) -> Value {
+    fn command(&mut self, args: &[&str]) -> RespValue {
         let answer = self.admin.command(args).unwrap();
-        assert!(!matches!(answer, Value::Error(_)), "{answer:?}");
+        assert!(!matches!(answer, RespValue::Error(_)), "{answer:?}");
         answer
     }
 }
@@ -118,7 +118,7 @@ impl Place {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_documented_user_is_enough_and_not_too_much() {
-    let (Some(redis), Some(cluster)) = (Redis::start(), RedisCluster::start()) else {
+    let (Some(redis), Some(cluster)) = (RedisServer::start(), RedisCluster::start()) else {
         return;
     };
     let mut places = [

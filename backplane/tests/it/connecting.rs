@@ -1,7 +1,7 @@
 //! Who may come in, and what is said to whom may not. No error has a password in it.
 
 use backplane::ConnectError;
-use fixtures::{Options, Redis, Value};
+use fixtures::{RedisOptions, RedisServer, RespValue};
 
 use crate::harness::{BOOT, Node, config, try_connect};
 
@@ -16,7 +16,9 @@ async fn refusal(url: &str) -> ConnectError {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_opens() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     let port = redis.port();
     redis.command(&[
         "ACL", "SETUSER", "bob", "on", ">hunter2", "~t2b:*", "&t2b:*", "+@all",
@@ -42,7 +44,9 @@ async fn a_password_opens() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_without_a_password_logs_in() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     let mut admin = redis.client();
     for rules in [
         &["ACL", "SETUSER", "admin", "on", ">pw", "+@all"][..],
@@ -51,7 +55,10 @@ async fn a_user_without_a_password_logs_in() {
         &["ACL", "SETUSER", "default", "off"],
     ] {
         let answer = admin.command(rules).unwrap();
-        assert!(!matches!(answer, Value::Error(_)), "{rules:?} {answer:?}");
+        assert!(
+            !matches!(answer, RespValue::Error(_)),
+            "{rules:?} {answer:?}"
+        );
     }
     let port = redis.port();
     for login in ["bot", "bot:", "b%6ft"] {
@@ -70,7 +77,9 @@ async fn a_user_without_a_password_logs_in() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_user_may_not_is_said_at_once() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     let mut may_not = vec!["ACL", "SETUSER", "bob", "on", ">hunter2", "+@all"];
     let url = format!("redis://bob:hunter2@127.0.0.1:{}", redis.port());
     for (rules, named) in [
@@ -88,7 +97,9 @@ async fn what_the_user_may_not_is_said_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_in_the_way_is_said() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     let port = redis.port();
     for url in [
         format!("redis+cluster://127.0.0.1:{port}"),
@@ -111,11 +122,11 @@ async fn what_is_in_the_way_is_said() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whether_the_server_keeps_its_data_is_known() {
     for appendonly in [true, false] {
-        let options = Options {
+        let options = RedisOptions {
             appendonly,
-            ..Options::default()
+            ..RedisOptions::default()
         };
-        let Some(redis) = Redis::start_with(options) else {
+        let Some(redis) = RedisServer::start_with(options) else {
             return;
         };
         let node = Node::start(&redis.url(), BOOT).await;

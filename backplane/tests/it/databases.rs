@@ -1,13 +1,15 @@
 //! Two databases of one Redis: they share their channels, and must not hear each other.
 
-use fixtures::Redis;
+use fixtures::RedisServer;
 
 use crate::harness::{BOOT, Node, OTHER, event_of};
 use crate::support::words::{conn, enter};
 
 #[tokio::test]
 async fn steps_of_another_database_are_not_heard() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     let url = |number| format!("{}/{number}", redis.url().trim_end_matches('/'));
     let (mut zero, mut one) = (
         Node::start(&url(0), BOOT).await,

@@ -1,7 +1,7 @@
 //! A Redis without memory for more: what would grow is refused and leaves nothing behind; all else
 //! goes on, so that there may be room again.
 
-use fixtures::{Redis, Value};
+use fixtures::{RedisServer, RespValue};
 use protocol::ErrorCode;
 use router_core::store::nodes::{Hello, NodeAsk, NodeReply};
 use router_core::store::{
@@ -31,7 +31,7 @@ async fn claimed(node: &Node, bot: &str, by: u8) -> u64 {
 }
 
 /// All that Redis has of the tenant.
-fn stored(redis: &Redis) -> [Value; 3] {
+fn stored(redis: &RedisServer) -> [RespValue; 3] {
     let get = |command, key: &str| redis.command(&[command, &format!("t2b:{{alice}}:{key}")]);
     [
         get("HGETALL", "dir"),
@@ -42,7 +42,9 @@ fn stored(redis: &Redis) -> [Value; 3] {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_would_grow_is_refused_and_leaves_nothing() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     let node = Node::start(&redis.url(), BOOT).await;
     claimed(&node, "bot", 11).await;
     redis.command(&["CONFIG", "SET", "maxmemory", "1"]);
@@ -56,7 +58,9 @@ async fn what_would_grow_is_refused_and_leaves_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rest_goes_on() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     let mut node = Node::start(&redis.url(), BOOT).await;
     let epoch = claimed(&node, "bot", 11).await;
     claimed(&node, "other", 12).await;

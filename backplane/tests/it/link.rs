@@ -2,14 +2,16 @@
 
 use backplane::Inbound;
 use bytes::Bytes;
-use fixtures::{Proxy, Redis};
+use fixtures::{RedisProxy, RedisServer};
 
 use crate::harness::{BOOT, Node, OTHER, event_of, packet};
 use crate::support::words::claim;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_published_arrives_in_order() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     let mut node = Node::start(&redis.url(), BOOT).await;
     let other = Node::start(&redis.url(), OTHER).await;
     node.load("alice").await;
@@ -27,7 +29,9 @@ async fn what_is_published_arrives_in_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_ended_is_not_heard() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     let mut node = Node::start(&redis.url(), BOOT).await;
     node.backplane.subscribe_node(OTHER).await.unwrap();
     node.load("alice").await;
@@ -47,7 +51,9 @@ async fn what_is_ended_is_not_heard() {
 /// The second load waits for the first.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_ended_while_a_load_waits_stays_ended() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     let mut node = Node::start(&redis.url(), BOOT).await;
     let unload = async { node.backplane.unload(&"alice".parse().unwrap()) };
     tokio::join!(node.load("alice"), node.load("alice"), unload);
@@ -65,7 +71,9 @@ async fn what_is_ended_while_a_load_waits_stays_ended() {
 async fn killed_subscriptions_come_back_all() {
     // More than fit into one batch.
     const TENANTS: usize = 600;
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     let mut node = Node::start(&redis.url(), BOOT).await;
     for i in 0..TENANTS {
         node.load(&format!("t{i}")).await;
@@ -90,7 +98,9 @@ async fn killed_subscriptions_come_back_all() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_inbox_holds_the_connection_back_and_loses_nothing() {
     const PACKETS: u32 = 5000;
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     let mut node = Node::start(&redis.url(), BOOT).await;
     let other = Node::start(&redis.url(), OTHER).await;
     for i in 0..PACKETS {
@@ -107,7 +117,9 @@ async fn a_full_inbox_holds_the_connection_back_and_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_read_is_counted_and_nothing_else() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     let mut node = Node::start(&redis.url(), BOOT).await;
     node.load("alice").await;
     redis.command(&["PUBLISH", "t2b:{alice}:events", "nonsense"]);
@@ -121,8 +133,10 @@ async fn what_cannot_be_read_is_counted_and_nothing_else() {
 /// All connections stand and answer, and yet nothing comes: as after a failover behind a proxy.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_deaf_gets_new_connections() {
-    let Some(redis) = Redis::start() else { return };
-    let proxy = Proxy::start(redis.port(), 1);
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
+    let proxy = RedisProxy::start(redis.port(), 1);
     let mut node = Node::start(&proxy.url(), BOOT).await;
     node.load("alice").await;
     let before = proxy.counts().connections;

@@ -1,6 +1,6 @@
 //! One tenant's requests are executed in the order of the calls.
 
-use fixtures::Redis;
+use fixtures::RedisServer;
 use futures_util::future::join_all;
 use router_core::store::{DirectoryQuery, DirectoryReply, StoreReply};
 
@@ -34,7 +34,9 @@ async fn ask_all_at_once(node: &Node, round: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_are_executed_in_turn() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     let node = Node::start(&redis.url(), BOOT).await;
     for round in 0..5 {
         ask_all_at_once(&node, round).await;
@@ -43,7 +45,9 @@ async fn requests_are_executed_in_turn() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn scripts_that_were_forgotten_are_learned_again() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     let node = Node::start(&redis.url(), BOOT).await;
     redis.command(&["SCRIPT", "FLUSH"]);
     for _ in 0..2 {

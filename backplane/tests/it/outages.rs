@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use backplane::Inbound;
 use bytes::Bytes;
-use fixtures::{Proxy, Redis};
+use fixtures::{RedisProxy, RedisServer};
 use protocol::ErrorCode;
 use router_core::store::nodes::{NodeAsk, NodeReply};
 use router_core::store::{DirectoryQuery, DirectoryReply, StoreFailure, StoreReply, StoreResult};
@@ -17,7 +17,7 @@ const LOST: StoreResult = Err(StoreFailure::Lost);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_restarts() {
-    let Some(mut redis) = Redis::start() else {
+    let Some(mut redis) = RedisServer::start() else {
         return;
     };
     let mut node = Node::start(&redis.url(), BOOT).await;
@@ -51,7 +51,9 @@ async fn a_server_that_restarts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_hangs() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     let mut node = Node::start(&redis.url(), BOOT).await;
     node.load("alice").await;
     redis.pause();
@@ -69,7 +71,9 @@ async fn a_server_that_hangs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_short_pause_breaks_nothing() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     let mut node = Node::start(&redis.url(), BOOT).await;
     redis.pause();
     assert_eq!(node.ask("alice", claim("bot", 1)).await, LOST);
@@ -82,8 +86,10 @@ async fn a_short_pause_breaks_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_while_a_command_is_under_way() {
-    let Some(redis) = Redis::start() else { return };
-    let proxy = Proxy::start(redis.port(), 1);
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
+    let proxy = RedisProxy::start(redis.port(), 1);
     let mut node = Node::start(&proxy.url(), BOOT).await;
     node.load("alice").await;
     proxy.stall(true);
@@ -102,7 +108,9 @@ async fn a_cut_while_a_command_is_under_way() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_master_that_becomes_a_replica() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     let mut node = Node::start(&redis.url(), BOOT).await;
     redis.command(&["REPLICAOF", "127.0.0.1", "1"]);
     assert_eq!(node.ask("alice", claim("bot", 1)).await, REFUSED);
@@ -114,7 +122,9 @@ async fn a_master_that_becomes_a_replica() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_fails_within_a_script_may_have_been_written() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     redis.command(&["ACL", "SETUSER", "bob", "on", ">pw", "~*", "&*", "+@all"]);
     let url = format!("redis://bob:pw@127.0.0.1:{}", redis.port());
     let node = Node::start(&url, BOOT).await;

@@ -1,6 +1,6 @@
 //! Behind sentinels: the master is found, and after a failover the new one is.
 
-use fixtures::{Redis, Sentinel};
+use fixtures::{RedisSentinel, RedisServer};
 use tokio::time::timeout;
 
 use crate::harness::{BOOT, DEADLINE, Node, is_claimed, try_connect};
@@ -8,11 +8,11 @@ use crate::support::words::claim;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failover_is_followed() {
-    let (Some(mut master), Some(replica)) = (Redis::start(), Redis::start()) else {
+    let (Some(mut master), Some(replica)) = (RedisServer::start(), RedisServer::start()) else {
         return;
     };
     replica.command(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]);
-    let Some(sentinel) = Sentinel::start(master.port()) else {
+    let Some(sentinel) = RedisSentinel::start(master.port()) else {
         return;
     };
     sentinel.knows_a_replica();
@@ -30,12 +30,14 @@ async fn a_failover_is_followed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sentinels_with_a_password_need_no_database() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     redis.command(&["ACL", "SETUSER", "t2b", "on", ">pw", "~*", "&*", "+@all"]);
     redis.command(&["CONFIG", "SET", "requirepass", "pw"]);
     let more = "requirepass pw\nsentinel auth-pass main pw\n\
                 user t2b on >pw +sentinel|get-master-addr-by-name";
-    let Some(sentinel) = Sentinel::start_with(redis.port(), more) else {
+    let Some(sentinel) = RedisSentinel::start_with(redis.port(), more) else {
         return;
     };
     sentinel.answers();
@@ -51,8 +53,11 @@ async fn sentinels_with_a_password_need_no_database() {
 /// More silent sentinels than there is time to wait for, and one that names a master that is gone.
 #[tokio::test(flavor = "multi_thread")]
 async fn sentinels_that_are_of_no_use_cost_nothing() {
-    let Some(redis) = Redis::start() else { return };
-    let (Some(lost), Some(good)) = (Sentinel::start(1), Sentinel::start(redis.port())) else {
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
+    let (Some(lost), Some(good)) = (RedisSentinel::start(1), RedisSentinel::start(redis.port()))
+    else {
         return;
     };
     lost.answers();

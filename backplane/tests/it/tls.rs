@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use backplane::{ConnectError, RedisConfig};
-use fixtures::Redis;
+use fixtures::RedisServer;
 use router_core::store::nodes::{NodeAsk, NodeReply};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
@@ -41,7 +41,9 @@ async fn end_tls(upstream: u16) -> u16 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_is_checked_unless_told_otherwise() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     let port = end_tls(redis.port()).await;
     let strict = config(&format!("rediss://localhost:{port}"));
     let refused = backplane::Redis::connect(strict.clone()).await.unwrap_err();

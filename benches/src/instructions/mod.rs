@@ -16,12 +16,12 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
-use crate::load::Workload;
-use crate::work::{STEPS, Step, named};
+use crate::load::RoundWorkload;
+use crate::work::{MessageStep, STEPS, named};
 
 /// How to count.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct CountOptions {
     /// Only these steps
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
@@ -61,7 +61,7 @@ pub fn run_step(options: &RunOptions) -> Result<()> {
 }
 
 /// Counts all steps, prints a table in Markdown, and compares. Errors: one takes more than on file.
-pub fn run(options: &Options) -> Result<()> {
+pub fn run(options: &CountOptions) -> Result<()> {
     let mut known = read(&fs::read_to_string(file()).unwrap_or_default())?;
     println!("| step | instructions a message | on file | difference |");
     println!("| --- | --- | --- | --- |");
@@ -100,10 +100,10 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn count_processes(options: &Options) -> Result<()> {
+fn count_processes(options: &CountOptions) -> Result<()> {
     for nodes in [1, 2] {
         for window in [1, 16] {
-            let workload = Workload::Closed { pairs: 16, window };
+            let workload = RoundWorkload::Closed { pairs: 16, window };
             let found = process::count(workload, nodes, options.keep.as_deref())?;
             println!("| gateways: {nodes}, load {workload} | {found} | – | – |");
         }
@@ -111,7 +111,7 @@ fn count_processes(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn count(step: &Step, options: &Options) -> Result<u64> {
+fn count(step: &MessageStep, options: &CountOptions) -> Result<u64> {
     let few = collected(step, WARM, None)?;
     let keep = options.keep.as_ref();
     let keep = keep.map(|folder| folder.join(format!("callgrind.out.{}", step.name)));
@@ -120,7 +120,7 @@ fn count(step: &Step, options: &Options) -> Result<u64> {
 }
 
 /// All instructions of one run.
-fn collected(step: &Step, repetitions: u64, keep: Option<PathBuf>) -> Result<u64> {
+fn collected(step: &MessageStep, repetitions: u64, keep: Option<PathBuf>) -> Result<u64> {
     let out = keep.unwrap_or_else(|| PathBuf::from("/dev/null"));
     let output = Command::new("valgrind")
         .arg("--tool=callgrind")

@@ -14,15 +14,15 @@ use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 use super::parse_collected;
-use crate::load::{Round, Talk, Workload};
-use crate::process::{LOAD_CORE, Process, SERVER_CORE, pinned, pinned_self};
+use crate::load::{RoundUsage, RoundWorkload, TalkKind};
+use crate::process::{LOAD_CORE, SERVER_CORE, ServerProcess, pinned, pinned_self};
 use crate::servers::{gateway, redis};
 
 /// Of the short run and of the longer one, ms.
 const TIMES_MS: [u64; 2] = [500, 4000];
 
 /// What a message takes in the gateways between client and bot, one or two.
-pub fn count(workload: Workload, nodes: usize, keep: Option<&Path>) -> Result<u64> {
+pub fn count(workload: RoundWorkload, nodes: usize, keep: Option<&Path>) -> Result<u64> {
     let (few, few_messages) = collected(workload, nodes, TIMES_MS[0], None)?;
     let (many, many_messages) = collected(workload, nodes, TIMES_MS[1], keep)?;
     ensure!(
@@ -34,7 +34,7 @@ pub fn count(workload: Workload, nodes: usize, keep: Option<&Path>) -> Result<u6
 
 /// All instructions of the gateways, and all messages.
 fn collected(
-    workload: Workload,
+    workload: RoundWorkload,
     nodes: usize,
     time_ms: u64,
     keep: Option<&Path>,
@@ -45,12 +45,12 @@ fn collected(
         _ => Some(redis::start(&folder)?),
     };
     let address = store.as_ref().map(|(_, address)| *address);
-    let gateways: Vec<(Process, SocketAddr)> = (0..nodes)
+    let gateways: Vec<(ServerProcess, SocketAddr)> = (0..nodes)
         .map(|node| start(&folder, &format!("node-{node}"), address, keep))
         .collect::<Result<_>>()?;
     let (clients, bots) = (gateways[0].1, gateways[nodes - 1].1);
     let output = pinned_self(LOAD_CORE)?
-        .args(["load", "--talk", &Talk::T2b.argument()])
+        .args(["load", "--talk", &TalkKind::T2b.argument()])
         .args(["--clients", &clients.to_string()])
         .args(["--bots", &bots.to_string()])
         .args(["--workload", &workload.to_string()])
@@ -60,7 +60,7 @@ fn collected(
         .stderr(Stdio::inherit())
         .output()?;
     ensure!(output.status.success(), "the load {workload} failed");
-    let round: Round = serde_json::from_slice(&output.stdout).context("the load's answer")?;
+    let round: RoundUsage = serde_json::from_slice(&output.stdout).context("the load's answer")?;
     let mut instructions = 0;
     for (node, (process, _)) in gateways.into_iter().enumerate() {
         process.terminate()?;
@@ -79,7 +79,7 @@ fn start(
     name: &str,
     redis: Option<SocketAddr>,
     keep: Option<&Path>,
-) -> Result<(Process, SocketAddr)> {
+) -> Result<(ServerProcess, SocketAddr)> {
     let out = keep.map(|folder| folder.join(format!("callgrind.out.{name}")));
     let out = out.unwrap_or_else(|| "/dev/null".into());
     let mut command: Command = pinned(SERVER_CORE, "valgrind");
@@ -90,5 +90,5 @@ fn start(
         .arg("serve-gateway")
         .arg(gateway::configure(folder, name, redis)?)
         .stderr(File::create(log(folder, name))?);
-    Process::announced(command)
+    ServerProcess::announced(command)
 }

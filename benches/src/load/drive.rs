@@ -12,9 +12,9 @@ use rustix::time::{
     timerfd_settime,
 };
 
-use super::end::End;
-use super::usage::{Round, Times, Usage};
-use super::workload::{Schedule, Workload};
+use super::end::PairEnd;
+use super::usage::{CompactTimes, CpuUsage, RoundUsage};
+use super::workload::{OpenSchedule, RoundWorkload};
 
 /// Longest wait for what is under way at the end.
 const DRAIN_WAIT: Duration = Duration::from_secs(5);
@@ -32,14 +32,14 @@ const TICK: Token = Token(usize::MAX);
 const LONGER_MAX: u32 = 10;
 
 /// Decides when A sends.
-enum Pace {
+enum SendPace {
     Closed {
         window: usize,
         /// When A's messages were sent, by their number modulo the window.
         sent_at: Vec<Vec<Instant>>,
     },
     Open {
-        schedule: Schedule,
+        schedule: OpenSchedule,
         /// Of all pairs, from 0.
         next: u64,
         /// Wakes the loop when a message is due: epoll's own timeout has steps of 1 ms.
@@ -48,25 +48,25 @@ enum Pace {
 }
 
 /// All ends, and what was measured of them.
-pub struct Drive {
+pub struct LoadDrive {
     poll: Poll,
     /// A of pair 0, B of pair 0, A of pair 1, …
-    ends: Vec<End>,
-    workload: Workload,
+    ends: Vec<PairEnd>,
+    workload: RoundWorkload,
     has_acks: bool,
-    pace: Option<Pace>,
+    pace: Option<SendPace>,
     sending: bool,
     messages: u64,
     /// Round trips since the measurement began.
-    trips: Times,
+    trips: CompactTimes,
     /// How late messages of an open loop left.
-    late: Times,
+    late: CompactTimes,
     scratch: Vec<u8>,
 }
 
-impl Drive {
+impl LoadDrive {
     /// Nothing is sent yet.
-    pub fn new(mut ends: Vec<End>, workload: Workload, has_acks: bool) -> Result<Self> {
+    pub fn new(mut ends: Vec<PairEnd>, workload: RoundWorkload, has_acks: bool) -> Result<Self> {
         let poll = Poll::new()?;
         for (index, end) in ends.iter_mut().enumerate() {
             let interest = Interest::READABLE | Interest::WRITABLE;
@@ -81,8 +81,8 @@ impl Drive {
             pace: None,
             sending: true,
             messages: 0,
-            trips: Times::default(),
-            late: Times::default(),
+            trips: CompactTimes::default(),
+            late: CompactTimes::default(),
             scratch: vec![0; READ_BYTES],
         })
     }
@@ -119,17 +119,17 @@ impl Drive {
     pub fn start(&mut self) -> Result<()> {
         let now = Instant::now();
         self.pace = Some(match self.workload {
-            Workload::Closed { pairs, window } => {
+            RoundWorkload::Closed { pairs, window } => {
                 for end in self.ends.iter_mut().step_by(2) {
                     (0..window).for_each(|_| end.send());
                     end.flush()?;
                 }
                 let sent_at = vec![vec![now; window]; pairs];
-                Pace::Closed { window, sent_at }
+                SendPace::Closed { window, sent_at }
             }
-            Workload::Open { pairs, trips_per_s } => {
-                let schedule = Schedule::new(now, pairs, trips_per_s);
-                Pace::Open {
+            RoundWorkload::Open { pairs, trips_per_s } => {
+                let schedule = OpenSchedule::new(now, pairs, trips_per_s);
+                SendPace::Open {
                     schedule,
                     next: 0,
                     timer: self.timer(schedule.interval())?,
@@ -165,16 +165,21 @@ impl Drive {
     }
 
     /// Goes on so long, and longer if there are fewer round trips than `trips_min`.
-    pub fn measure(&mut self, servers: &[u32], time: Duration, trips_min: usize) -> Result<Round> {
+    pub fn measure(
+        &mut self,
+        servers: &[u32],
+        time: Duration,
+        trips_min: usize,
+    ) -> Result<RoundUsage> {
         self.trips.clear();
         self.late.clear();
-        let before = Usage::now(servers, self.messages)?;
+        let before = CpuUsage::now(servers, self.messages)?;
         let start = Instant::now();
         self.until(start + time)?;
         while self.trips.count() < trips_min && start.elapsed() < LONGER_MAX * time {
             self.until(Instant::now() + time / 10)?;
         }
-        let after = Usage::now(servers, self.messages)?;
+        let after = CpuUsage::now(servers, self.messages)?;
         Ok(after.since(&before, &mut self.trips, &mut self.late))
     }
 
@@ -206,7 +211,7 @@ impl Drive {
 
     /// Sends what is due.
     fn tick(&mut self) -> Result<()> {
-        let Some(Pace::Open {
+        let Some(SendPace::Open {
             schedule,
             next,
             timer,
@@ -239,7 +244,7 @@ impl Drive {
         for number in first..first + count {
             match &mut self.pace {
                 Some(_) if is_bot => end.send(),
-                Some(Pace::Closed { window, sent_at }) => {
+                Some(SendPace::Closed { window, sent_at }) => {
                     let sent_at = &mut sent_at[pair][number as usize % *window];
                     self.trips.push(now - *sent_at);
                     if self.sending {
@@ -247,7 +252,7 @@ impl Drive {
                         end.send();
                     }
                 }
-                Some(Pace::Open { schedule, .. }) => {
+                Some(SendPace::Open { schedule, .. }) => {
                     self.trips.push(now - schedule.intended(pair, number));
                 }
                 None => {}
@@ -269,7 +274,7 @@ impl Drive {
     }
 
     fn is_done(&self) -> bool {
-        let acked = |end: &End| !self.has_acks || end.ledger.acked == end.ledger.sent;
+        let acked = |end: &PairEnd| !self.has_acks || end.ledger.acked == end.ledger.sent;
         self.ends.chunks(2).all(|pair| {
             let (client, bot) = (&pair[0].ledger, &pair[1].ledger);
             client.has_all_of(bot) && bot.has_all_of(client) && pair.iter().all(acked)

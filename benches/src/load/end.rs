@@ -5,29 +5,33 @@ use std::io::{ErrorKind, Read, Write};
 use anyhow::{Context, Result, bail};
 use mio::net::TcpStream;
 
-use loadtest::wire::{self, PING, PONG, Socket, TEXT};
+use loadtest::wire::{self, BlockingSocket, PING, PONG, TEXT};
 
-use super::ledger::Ledger;
-use super::stream::{Item, Stream};
+use super::ledger::EndLedger;
+use super::stream::{ServerStream, StreamItem};
 
 /// Opcode of a binary frame.
 pub const BINARY: u8 = 2;
 
 /// One end of a pair.
-pub struct End {
+pub struct PairEnd {
     /// The connection.
     pub stream: TcpStream,
     /// What was sent and received.
-    pub ledger: Ledger,
+    pub ledger: EndLedger,
     inbox: Vec<u8>,
     outbox: Vec<u8>,
     /// For protocols that are a stream inside frames.
-    inner: Option<Stream>,
+    inner: Option<ServerStream>,
 }
 
-impl End {
+impl PairEnd {
     /// One whose socket has said all that must be said before messages.
-    pub fn new(socket: Socket, ledger: Ledger, inner: Option<Stream>) -> Result<Self> {
+    pub fn new(
+        socket: BlockingSocket,
+        ledger: EndLedger,
+        inner: Option<ServerStream>,
+    ) -> Result<Self> {
         socket.stream.set_nonblocking(true)?;
         Ok(Self {
             stream: TcpStream::from_std(socket.stream),
@@ -106,13 +110,17 @@ impl End {
     }
 }
 
-fn take_items(inner: &mut Stream, ledger: &mut Ledger, outbox: &mut Vec<u8>) -> Result<()> {
+fn take_items(
+    inner: &mut ServerStream,
+    ledger: &mut EndLedger,
+    outbox: &mut Vec<u8>,
+) -> Result<()> {
     let mut at = 0;
     while let Some((item, bytes)) = inner.protocol.parse(&inner.bytes[at..])? {
         match item {
-            Item::Message(payload) => ledger.message(&inner.bytes[at..][payload])?,
-            Item::Ping => wire::push(outbox, BINARY, inner.protocol.pong()),
-            Item::Other => {}
+            StreamItem::Message(payload) => ledger.message(&inner.bytes[at..][payload])?,
+            StreamItem::Ping => wire::push(outbox, BINARY, inner.protocol.pong()),
+            StreamItem::Other => {}
         }
         at += bytes;
     }

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail, ensure};
 
-use super::template::{GREETING_TEXT, NUMBER_DIGITS, Template, digits};
+use super::template::{GREETING_TEXT, MessageTemplate, NUMBER_DIGITS, digits};
 
 const ACK: &[u8] = br#"{"type":"message_ack""#;
 const DELIVERED: &[u8] = br#""status":"delivered""#;
@@ -11,11 +11,11 @@ const ID_KEY: &[u8] = br#""id":""#;
 
 /// The book of one end.
 #[derive(Debug)]
-pub struct Ledger {
+pub struct EndLedger {
     /// Messages to the peer.
-    pub outgoing: Template,
+    pub outgoing: MessageTemplate,
     /// Messages from the peer, as they must be.
-    pub incoming: Template,
+    pub incoming: MessageTemplate,
     /// Messages sent, and the number of the next.
     pub sent: u64,
     /// Messages received, and the number expected next.
@@ -26,14 +26,14 @@ pub struct Ledger {
     pub met: bool,
     /// Whether anything but what must come next is a failure.
     pub strict: bool,
-    text_at: Hint,
-    ack_id_at: Hint,
-    delivered_at: Hint,
+    text_at: PlaceHint,
+    ack_id_at: PlaceHint,
+    delivered_at: PlaceHint,
 }
 
-impl Ledger {
+impl EndLedger {
     /// An empty one.
-    pub fn new(outgoing: Template, incoming: Template) -> Self {
+    pub fn new(outgoing: MessageTemplate, incoming: MessageTemplate) -> Self {
         Self {
             outgoing,
             incoming,
@@ -42,9 +42,9 @@ impl Ledger {
             acked: 0,
             met: false,
             strict: false,
-            text_at: Hint::default(),
-            ack_id_at: Hint::default(),
-            delivered_at: Hint::default(),
+            text_at: PlaceHint::default(),
+            ack_id_at: PlaceHint::default(),
+            delivered_at: PlaceHint::default(),
         }
     }
 
@@ -91,16 +91,16 @@ impl Ledger {
     }
 
     /// Whether all of what `peer` sent is here.
-    pub fn has_all_of(&self, peer: &Ledger) -> bool {
+    pub fn has_all_of(&self, peer: &EndLedger) -> bool {
         self.received == peer.sent
     }
 }
 
 /// Where something stood last time: looked for there first, so that checking is cheap.
 #[derive(Debug, Default)]
-struct Hint(usize);
+struct PlaceHint(usize);
 
-impl Hint {
+impl PlaceHint {
     fn holds(&mut self, payload: &[u8], expected: &[u8]) -> bool {
         if payload[self.0.min(payload.len())..].starts_with(expected) {
             return true;
@@ -122,17 +122,17 @@ fn shown(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
 /// The frames that a check must refuse.
 #[cfg(test)]
 mod tests {
-    use super::super::template::Form;
+    use super::super::template::MessageForm;
     use super::*;
 
-    fn ledger() -> (Ledger, Template) {
-        let form = Form {
+    fn ledger() -> (EndLedger, MessageTemplate) {
+        let form = MessageForm {
             names_sender: false,
             has_id: true,
         };
-        let outgoing = Template::new("a000001", "b000001", form);
-        let incoming = || Template::new("b000001", "a000001", form);
-        let mut ledger = Ledger::new(outgoing, incoming());
+        let outgoing = MessageTemplate::new("a000001", "b000001", form);
+        let incoming = || MessageTemplate::new("b000001", "a000001", form);
+        let mut ledger = EndLedger::new(outgoing, incoming());
         ledger.strict = true;
         (ledger, incoming())
     }
@@ -146,10 +146,10 @@ mod tests {
         assert!(ledger.frame(peer.numbered(2)).is_err(), "twice");
         assert!(ledger.frame(peer.numbered(4)).is_err(), "one is missing");
         ledger.frame(peer.numbered(3)).unwrap();
-        let mut foreign = Template::new(
+        let mut foreign = MessageTemplate::new(
             "b000002",
             "a000001",
-            Form {
+            MessageForm {
                 names_sender: false,
                 has_id: true,
             },

@@ -39,15 +39,15 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Args;
 
-pub use talk::Talk;
-pub use usage::Round;
-pub use workload::Workload;
+pub use talk::TalkKind;
+pub use usage::RoundUsage;
+pub use workload::RoundWorkload;
 
-use drive::Drive;
+use drive::LoadDrive;
 
 /// How long a round lasts.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct Times {
+pub struct RoundTimes {
     /// What goes before it and is not measured
     #[arg(long, default_value_t = 500)]
     pub warm_up_ms: u64,
@@ -61,9 +61,9 @@ pub struct Times {
 
 /// One round.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct LoadOptions {
     #[arg(long)]
-    talk: Talk,
+    talk: TalkKind,
     /// Where clients connect
     #[arg(long)]
     clients: SocketAddr,
@@ -74,13 +74,13 @@ pub struct Options {
     #[arg(long = "server")]
     servers: Vec<u32>,
     #[arg(long)]
-    workload: Workload,
+    workload: RoundWorkload,
     #[command(flatten)]
-    times: Times,
+    times: RoundTimes,
 }
 
-/// Drives one round and prints a [`Round`] as JSON.
-pub fn run(options: &Options) -> Result<()> {
+/// Drives one round and prints a [`RoundUsage`] as JSON.
+pub fn run(options: &LoadOptions) -> Result<()> {
     let mut ends = Vec::new();
     for pair in 0..options.workload.pairs() {
         let (client, bot) = (format!("a{pair:06}"), format!("b{pair:06}"));
@@ -91,7 +91,7 @@ pub fn run(options: &Options) -> Result<()> {
         ends.push(bot_end);
     }
     let has_acks = options.talk.has_acks();
-    let mut drive = Drive::new(ends, options.workload, has_acks)?;
+    let mut drive = LoadDrive::new(ends, options.workload, has_acks)?;
     drive.greet()?;
     drive.start()?;
     drive.until_ms(options.times.warm_up_ms)?;

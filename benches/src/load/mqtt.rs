@@ -4,7 +4,7 @@
 
 use anyhow::{Result, bail, ensure};
 
-use super::stream::Item;
+use super::stream::StreamItem;
 
 const CONNECT: u8 = 0x10;
 const CONNACK: u8 = 0x20;
@@ -43,7 +43,7 @@ pub fn around(to: &str, bytes: usize) -> (Vec<u8>, Vec<u8>) {
 /// The first item of a stream and the bytes it takes, if it is there to the end.
 ///
 /// Errors: a packet that a subscriber of QoS 0 does not get.
-pub fn parse(stream: &[u8]) -> Result<Option<(Item, usize)>> {
+pub fn parse(stream: &[u8]) -> Result<Option<(StreamItem, usize)>> {
     let Some((&kind, rest)) = stream.split_first() else {
         return Ok(None);
     };
@@ -61,9 +61,9 @@ pub fn parse(stream: &[u8]) -> Result<Option<(Item, usize)>> {
             let topic_bytes = topic.map_or(length, |it| usize::from(u16::from_be_bytes(*it)));
             let payload = start + STRING_LENGTH_BYTES + topic_bytes..whole;
             ensure!(payload.start <= payload.end, "a PUBLISH without a topic");
-            Item::Message(payload)
+            StreamItem::Message(payload)
         }
-        CONNACK | SUBACK | PINGRESP => Item::Other,
+        CONNACK | SUBACK | PINGRESP => StreamItem::Other,
         _ => bail!("mosquitto sent a packet of type {kind:#x}"),
     };
     Ok(Some((item, whole)))
@@ -138,9 +138,12 @@ mod tests {
             assert_eq!(parse(&stream[..cut]).unwrap(), None, "{cut}");
         }
         stream.extend([PINGRESP, 0]);
-        let message = (Item::Message(head..head + 200), head + 200);
+        let message = (StreamItem::Message(head..head + 200), head + 200);
         assert_eq!(parse(&stream).unwrap(), Some(message));
-        assert_eq!(parse(READY).unwrap(), Some((Item::Other, READY.len())));
+        assert_eq!(
+            parse(READY).unwrap(),
+            Some((StreamItem::Other, READY.len()))
+        );
         assert!(parse(&[0xf0, 0]).is_err());
         assert!(parse(&[PUBLISH, 3, 0, 2, b'x']).is_err());
     }

@@ -4,7 +4,7 @@
 
 use anyhow::{Context, Result, bail};
 
-use super::stream::Item;
+use super::stream::StreamItem;
 
 /// What a client says first; `PONG` answers when all of it holds.
 pub fn hello(name: &str) -> String {
@@ -28,7 +28,7 @@ pub fn around(to: &str, bytes: usize) -> (Vec<u8>, Vec<u8>) {
 /// The first item of a stream and the bytes it takes, if it is there to the end.
 ///
 /// Errors: the server says `-ERR`, or something that is no NATS.
-pub fn parse(stream: &[u8]) -> Result<Option<(Item, usize)>> {
+pub fn parse(stream: &[u8]) -> Result<Option<(StreamItem, usize)>> {
     let Some(line_bytes) = stream.iter().position(|byte| *byte == b'\n') else {
         return Ok(None);
     };
@@ -41,10 +41,10 @@ pub fn parse(stream: &[u8]) -> Result<Option<(Item, usize)>> {
             let length = rest.rsplit(' ').next().context("a MSG without a length")?;
             let payload = after..after + length.parse::<usize>()?;
             let whole = payload.end + b"\r\n".len();
-            Ok((stream.len() >= whole).then_some((Item::Message(payload), whole)))
+            Ok((stream.len() >= whole).then_some((StreamItem::Message(payload), whole)))
         }
-        "PING" => Ok(Some((Item::Ping, after))),
-        "PONG" | "+OK" | "INFO" => Ok(Some((Item::Other, after))),
+        "PING" => Ok(Some((StreamItem::Ping, after))),
+        "PONG" | "+OK" | "INFO" => Ok(Some((StreamItem::Other, after))),
         _ => bail!("nats-server says {line}"),
     }
 }
@@ -68,8 +68,11 @@ mod tests {
             at += bytes;
         }
         assert_eq!(at, STREAM.len());
-        let of = |range| Item::Message(range);
-        assert_eq!(items, [Item::Other, of(17..23), Item::Ping, of(24..24)]);
+        let of = |range| StreamItem::Message(range);
+        assert_eq!(
+            items,
+            [StreamItem::Other, of(17..23), StreamItem::Ping, of(24..24)]
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{mqtt, nats};
 
 /// One thing a server said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Item {
+pub enum StreamItem {
     /// A message; where its payload stands.
     Message(Range<usize>),
     /// It wants to be answered.
@@ -19,23 +19,23 @@ pub enum Item {
 
 /// Which protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
+pub enum PeerProtocol {
     /// NATS.
     Nats,
     /// MQTT 3.1.1.
     Mqtt,
 }
 
-impl Protocol {
+impl PeerProtocol {
     /// The first item of a stream and the bytes it takes, if it is there to the end.
-    pub fn parse(self, stream: &[u8]) -> Result<Option<(Item, usize)>> {
+    pub fn parse(self, stream: &[u8]) -> Result<Option<(StreamItem, usize)>> {
         match self {
             Self::Nats => nats::parse(stream),
             Self::Mqtt => mqtt::parse(stream),
         }
     }
 
-    /// What answers a [`Item::Ping`].
+    /// What answers a [`StreamItem::Ping`].
     pub fn pong(self) -> &'static [u8] {
         match self {
             Self::Nats => nats::PONG,
@@ -46,9 +46,9 @@ impl Protocol {
 
 /// What came of a stream and is not taken yet.
 #[derive(Debug)]
-pub struct Stream {
+pub struct ServerStream {
     /// How it is read.
-    pub protocol: Protocol,
+    pub protocol: PeerProtocol,
     /// The bytes.
     pub bytes: Vec<u8>,
 }

@@ -6,18 +6,18 @@ use std::net::SocketAddr;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
-use loadtest::wire::{self, Socket};
+use loadtest::wire::{self, BlockingSocket};
 
-use super::end::{BINARY, End};
-use super::ledger::Ledger;
-use super::stream::{Protocol, Stream};
-use super::template::{Form, MESSAGE_BYTES, Template};
+use super::end::{BINARY, PairEnd};
+use super::ledger::EndLedger;
+use super::stream::{PeerProtocol, ServerStream};
+use super::template::{MESSAGE_BYTES, MessageForm, MessageTemplate};
 use super::{mqtt, nats};
 use crate::servers::gateway::key_of;
 
 /// What a server understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Talk {
+pub enum TalkKind {
     /// Frames as they are; the name is the path.
     Raw,
     /// The gateway's own, told of errors only.
@@ -32,7 +32,7 @@ pub enum Talk {
     Mqtt,
 }
 
-impl Talk {
+impl TalkKind {
     /// Its name as an argument of this program.
     pub fn argument(self) -> String {
         let value = self.to_possible_value();
@@ -44,35 +44,41 @@ impl Talk {
         self == Self::T2bAcks
     }
 
-    fn form(self, names_sender: bool) -> Form {
-        Form {
+    fn form(self, names_sender: bool) -> MessageForm {
+        MessageForm {
             names_sender,
             has_id: matches!(self, Self::T2bIds | Self::T2bAcks),
         }
     }
 
-    fn protocol(self) -> Option<Protocol> {
+    fn protocol(self) -> Option<PeerProtocol> {
         match self {
             Self::Raw | Self::T2b | Self::T2bIds | Self::T2bAcks => None,
-            Self::Nats => Some(Protocol::Nats),
-            Self::Mqtt => Some(Protocol::Mqtt),
+            Self::Nats => Some(PeerProtocol::Nats),
+            Self::Mqtt => Some(PeerProtocol::Mqtt),
         }
     }
 
     /// One end of a pair: connected, verified, subscribed, and if it is a bot, registered.
-    pub fn open(self, address: SocketAddr, name: &str, peer: &str, is_bot: bool) -> Result<End> {
-        let outgoing = Template::new(name, peer, self.form(is_bot));
-        let incoming = Template::new(peer, name, self.form(!is_bot));
+    pub fn open(
+        self,
+        address: SocketAddr,
+        name: &str,
+        peer: &str,
+        is_bot: bool,
+    ) -> Result<PairEnd> {
+        let outgoing = MessageTemplate::new(name, peer, self.form(is_bot));
+        let incoming = MessageTemplate::new(peer, name, self.form(!is_bot));
         let (socket, rest) = match self {
             Self::Raw => {
-                let mut socket = Socket::connect(address, &format!("/{name}"), None)?;
+                let mut socket = BlockingSocket::connect(address, &format!("/{name}"), None)?;
                 socket.upgraded()?;
                 (socket, Vec::new())
             }
             Self::T2b | Self::T2bIds => (open_t2b(address, name, is_bot, "errors")?, Vec::new()),
             Self::T2bAcks => (open_t2b(address, name, is_bot, "all")?, Vec::new()),
             Self::Nats => {
-                let mut socket = Socket::connect(address, "/", None)?;
+                let mut socket = BlockingSocket::connect(address, "/", None)?;
                 socket.upgraded()?;
                 let rest = say(&mut socket, nats::hello(name).as_bytes(), nats::READY)?;
                 (socket, rest)
@@ -84,24 +90,24 @@ impl Talk {
             }
         };
         let Some(protocol) = self.protocol() else {
-            return End::new(socket, Ledger::new(outgoing, incoming), None);
+            return PairEnd::new(socket, EndLedger::new(outgoing, incoming), None);
         };
         let (before, after) = match protocol {
-            Protocol::Nats => nats::around(peer, MESSAGE_BYTES),
-            Protocol::Mqtt => mqtt::around(peer, MESSAGE_BYTES),
+            PeerProtocol::Nats => nats::around(peer, MESSAGE_BYTES),
+            PeerProtocol::Mqtt => mqtt::around(peer, MESSAGE_BYTES),
         };
-        let ledger = Ledger::new(outgoing.between(&before, &after), incoming);
+        let ledger = EndLedger::new(outgoing.between(&before, &after), incoming);
         let bytes = rest;
-        End::new(socket, ledger, Some(Stream { protocol, bytes }))
+        PairEnd::new(socket, ledger, Some(ServerStream { protocol, bytes }))
     }
 }
 
 /// Each pair is an owner of its own, as with real ones.
-fn open_t2b(address: SocketAddr, name: &str, is_bot: bool, acks: &str) -> Result<Socket> {
+fn open_t2b(address: SocketAddr, name: &str, is_bot: bool, acks: &str) -> Result<BlockingSocket> {
     let key = key_of(&format!("owner-{}", &name[1..]))?;
     let client = name.replace('b', "process-of-");
     let path = format!("/ws?acks={acks}&clientId={client}");
-    let mut socket = Socket::connect(address, &path, Some(&key))?;
+    let mut socket = BlockingSocket::connect(address, &path, Some(&key))?;
     socket.upgraded()?;
     socket.expect(r#""bots_list""#)?;
     if is_bot {
@@ -113,7 +119,7 @@ fn open_t2b(address: SocketAddr, name: &str, is_bot: bool, acks: &str) -> Result
 }
 
 /// mosquitto answers only who asks for its subprotocol.
-fn connect_mqtt(address: SocketAddr) -> Result<Socket> {
+fn connect_mqtt(address: SocketAddr) -> Result<BlockingSocket> {
     let mut stream = std::net::TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
     let request = format!(
@@ -123,13 +129,13 @@ fn connect_mqtt(address: SocketAddr) -> Result<Socket> {
     );
     stream.write_all(request.as_bytes())?;
     let buffer = Vec::new();
-    let mut socket = Socket { stream, buffer };
+    let mut socket = BlockingSocket { stream, buffer };
     socket.upgraded()?;
     Ok(socket)
 }
 
 /// Says something in one binary frame and reads up to the answer; returns what came after it.
-fn say(socket: &mut Socket, what: &[u8], answer: &[u8]) -> Result<Vec<u8>> {
+fn say(socket: &mut BlockingSocket, what: &[u8], answer: &[u8]) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     wire::push(&mut out, BINARY, what);
     socket.stream.write_all(&out)?;

@@ -26,7 +26,7 @@ pub const GREETING_TEXT: &[u8] = br#""text":"greetings!"#;
 
 /// What a message is besides its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Form {
+pub struct MessageForm {
     /// Whether it names its sender, as bots do.
     pub names_sender: bool,
     /// Whether it has an `id`, by which its ack is known.
@@ -35,7 +35,7 @@ pub struct Form {
 
 /// A message with a number to be filled in.
 #[derive(Debug)]
-pub struct Template {
+pub struct MessageTemplate {
     bytes: Vec<u8>,
     number_at: usize,
     id_at: Option<usize>,
@@ -43,9 +43,9 @@ pub struct Template {
     text: Range<usize>,
 }
 
-impl Template {
+impl MessageTemplate {
     /// From one end of a pair to the other.
-    pub fn new(from: &str, to: &str, form: Form) -> Self {
+    pub fn new(from: &str, to: &str, form: MessageForm) -> Self {
         let sender = match form.names_sender {
             true => format!(r#""from":"{from}","#),
             false => String::new(),
@@ -120,11 +120,11 @@ mod tests {
     #[test]
     fn a_message_has_its_size_its_recipient_and_its_number() {
         for (names_sender, has_id) in [(false, false), (true, false), (false, true), (true, true)] {
-            let form = Form {
+            let form = MessageForm {
                 names_sender,
                 has_id,
             };
-            let mut template = Template::new("a000001", "b000001", form);
+            let mut template = MessageTemplate::new("a000001", "b000001", form);
             let bytes = template.numbered(1234).to_vec();
             assert_eq!(bytes.len(), MESSAGE_BYTES);
             assert_eq!(&bytes[TO_AT..TO_AT + NAME_BYTES], b"b000001");
@@ -146,11 +146,11 @@ mod tests {
 
     #[test]
     fn a_greeting_is_told_from_a_message() {
-        let form = Form {
+        let form = MessageForm {
             names_sender: false,
             has_id: false,
         };
-        let mut template = Template::new("a000001", "b000001", form);
+        let mut template = MessageTemplate::new("a000001", "b000001", form);
         let is_greeting = |bytes: &[u8]| {
             bytes
                 .windows(GREETING_TEXT.len())

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// What one round came to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Round {
+pub struct RoundUsage {
     /// Messages that arrived, a second.
     pub messages_per_s: f64,
     /// Messages of the whole run, also before and after the measurement.
@@ -34,7 +34,7 @@ pub struct Round {
 }
 
 /// What everybody had used at one time.
-pub struct Usage {
+pub struct CpuUsage {
     at: Instant,
     messages: u64,
     servers: Duration,
@@ -42,7 +42,7 @@ pub struct Usage {
     machine: Duration,
 }
 
-impl Usage {
+impl CpuUsage {
     /// Looks, after so many messages.
     pub fn now(servers: &[u32], messages: u64) -> Result<Self> {
         let mut cpu = Duration::ZERO;
@@ -59,13 +59,18 @@ impl Usage {
     }
 
     /// What happened between two looks.
-    pub fn since(&self, before: &Self, trips: &mut Times, late: &mut Times) -> Round {
+    pub fn since(
+        &self,
+        before: &Self,
+        trips: &mut CompactTimes,
+        late: &mut CompactTimes,
+    ) -> RoundUsage {
         let seconds = (self.at - before.at).as_secs_f64();
         let messages = (self.messages - before.messages) as f64;
         let servers = (self.servers - before.servers).as_secs_f64();
         let own = (self.own - before.own).as_secs_f64();
         let machine = self.machine.saturating_sub(before.machine).as_secs_f64();
-        Round {
+        RoundUsage {
             messages_per_s: messages / seconds,
             messages_in_all: self.messages,
             cpu_us: 1e6 * servers / messages,
@@ -83,9 +88,9 @@ impl Usage {
 
 /// Times, each in four bytes: there are millions.
 #[derive(Debug, Default)]
-pub struct Times(Vec<u32>);
+pub struct CompactTimes(Vec<u32>);
 
-impl Times {
+impl CompactTimes {
     /// Adds one. Above 4.2 s it counts as 4.2 s.
     pub fn push(&mut self, time: Duration) {
         self.0
@@ -119,7 +124,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_of_the_sorted_times() {
-        let mut times = Times::default();
+        let mut times = CompactTimes::default();
         assert_eq!(times.percentile_us(0.5), 0.0);
         for us in (1..=1000).rev() {
             times.push(Duration::from_micros(us));

@@ -8,7 +8,7 @@ use anyhow::{Context, Error, Result, ensure};
 
 /// One workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Workload {
+pub enum RoundWorkload {
     /// Closed loop, written `64x16`: each answer lets the client send its next message.
     Closed {
         /// Pairs of client and bot.
@@ -25,7 +25,7 @@ pub enum Workload {
     },
 }
 
-impl Workload {
+impl RoundWorkload {
     /// How many pairs it has.
     pub const fn pairs(self) -> usize {
         match self {
@@ -34,7 +34,7 @@ impl Workload {
     }
 }
 
-impl fmt::Display for Workload {
+impl fmt::Display for RoundWorkload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed { pairs, window } => write!(f, "{pairs}x{window}"),
@@ -43,7 +43,7 @@ impl fmt::Display for Workload {
     }
 }
 
-impl FromStr for Workload {
+impl FromStr for RoundWorkload {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
@@ -66,13 +66,13 @@ impl FromStr for Workload {
 
 /// When each message of an open loop has to leave: evenly, the pairs in turn.
 #[derive(Debug, Clone, Copy)]
-pub struct Schedule {
+pub struct OpenSchedule {
     start: Instant,
     pairs: u64,
     trips_per_s: u64,
 }
 
-impl Schedule {
+impl OpenSchedule {
     /// The first leaves at `start`.
     pub fn new(start: Instant, pairs: usize, trips_per_s: u32) -> Self {
         Self {
@@ -112,17 +112,17 @@ mod tests {
     #[test]
     fn a_workload_is_written_as_it_is_read() {
         for text in ["1x1", "64x16", "1000@15000"] {
-            assert_eq!(text.parse::<Workload>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<RoundWorkload>().unwrap().to_string(), text);
         }
         for text in ["", "64", "64x0", "0x1", "1000@0", "x", "1000@"] {
-            assert!(text.parse::<Workload>().is_err(), "{text}");
+            assert!(text.parse::<RoundWorkload>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_schedule_keeps_its_rate_and_takes_turns() {
         let start = Instant::now();
-        let schedule = Schedule::new(start, 1000, 15_000);
+        let schedule = OpenSchedule::new(start, 1000, 15_000);
         assert_eq!(schedule.at(0), start);
         assert_eq!(schedule.at(15_000 * 60), start + Duration::from_secs(60));
         assert_eq!(schedule.interval(), Duration::from_nanos(66_666));

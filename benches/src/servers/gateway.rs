@@ -12,7 +12,7 @@ use protocol::{Secret, TenantId};
 use router_core::auth::Keyring;
 use tempfile::TempDir;
 
-use crate::process::{Process, SERVER_CORE, pinned};
+use crate::process::{SERVER_CORE, ServerProcess, pinned};
 
 /// Signs keys for a gateway that only lives on loopback, for a minute.
 const SECRET: &str = "for-measurements-only-0123456789";
@@ -44,12 +44,12 @@ pub fn start(
     folder: &TempDir,
     name: &str,
     redis: Option<SocketAddr>,
-) -> Result<(Process, SocketAddr)> {
+) -> Result<(ServerProcess, SocketAddr)> {
     let mut command = pinned(SERVER_CORE, program);
     command
         .arg("serve-gateway")
         .arg(configure(folder, name, redis)?);
-    Process::announced(command)
+    ServerProcess::announced(command)
 }
 
 /// Writes a configuration and returns its file; the folder takes the gateway's state too.

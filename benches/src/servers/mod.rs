@@ -22,12 +22,12 @@ use std::process::Command;
 use anyhow::Result;
 use tempfile::TempDir;
 
-use crate::load::{Talk, Times, Workload};
-use crate::process::{LOAD_CORE, Process, pinned_self};
+use crate::load::{RoundTimes, RoundWorkload, TalkKind};
+use crate::process::{LOAD_CORE, ServerProcess, pinned_self};
 
 /// Which servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ServerKind {
     /// One raw relay.
     Raw,
     /// Two raw relays and a Redis.
@@ -46,8 +46,8 @@ pub enum Kind {
 
 /// Running servers; dropped, they are killed.
 #[derive(Debug)]
-pub struct Servers {
-    processes: Vec<Process>,
+pub struct RunningServers {
+    processes: Vec<ServerProcess>,
     _folder: TempDir,
     /// Where clients connect.
     pub clients: SocketAddr,
@@ -55,33 +55,33 @@ pub struct Servers {
     pub bots: SocketAddr,
 }
 
-impl Servers {
+impl RunningServers {
     /// Starts them on [`SERVER_CORE`](crate::process::SERVER_CORE) and waits until they accept
     /// connections.
-    pub fn start(kind: Kind) -> Result<Self> {
+    pub fn start(kind: ServerKind) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         match kind {
-            Kind::Raw => {
+            ServerKind::Raw => {
                 let (process, address) = raw::start()?;
                 Ok(Self::one(process, folder, address))
             }
-            Kind::Gateway => Self::gateways(&current_exe()?, 1),
-            Kind::GatewayRedis => Self::gateways(&current_exe()?, 2),
-            Kind::Nats => {
+            ServerKind::Gateway => Self::gateways(&current_exe()?, 1),
+            ServerKind::GatewayRedis => Self::gateways(&current_exe()?, 2),
+            ServerKind::Nats => {
                 let (process, address) = peers::nats(&folder)?;
                 Ok(Self::one(process, folder, address))
             }
-            Kind::Mosquitto => {
+            ServerKind::Mosquitto => {
                 let (process, address) = peers::mosquitto(&folder)?;
                 Ok(Self::one(process, folder, address))
             }
-            Kind::RawRedis => {
+            ServerKind::RawRedis => {
                 let (redis, url) = redis::start(&folder)?;
                 let (first, clients) = raw_redis::start(url, 'a', 'b')?;
                 let (second, bots) = raw_redis::start(url, 'b', 'a')?;
                 Ok(Self::several([first, second, redis], folder, clients, bots))
             }
-            Kind::NatsRoutes => {
+            ServerKind::NatsRoutes => {
                 let ([first, second], [clients, bots]) = peers::nats_routes(&folder)?;
                 Ok(Self::several([first, second], folder, clients, bots))
             }
@@ -102,7 +102,12 @@ impl Servers {
     }
 
     /// The command that drives them for one round, from the load's core.
-    pub fn load(&self, talk: Talk, workload: Workload, times: &Times) -> Result<Command> {
+    pub fn load(
+        &self,
+        talk: TalkKind,
+        workload: RoundWorkload,
+        times: &RoundTimes,
+    ) -> Result<Command> {
         let mut load = pinned_self(LOAD_CORE)?;
         load.args(["load", "--talk", &talk.argument()])
             .args(["--clients", &self.clients.to_string()])
@@ -119,15 +124,15 @@ impl Servers {
 
     /// All their process ids.
     pub fn ids(&self) -> Vec<u32> {
-        self.processes.iter().map(Process::id).collect()
+        self.processes.iter().map(ServerProcess::id).collect()
     }
 
-    fn one(process: Process, folder: TempDir, address: SocketAddr) -> Self {
+    fn one(process: ServerProcess, folder: TempDir, address: SocketAddr) -> Self {
         Self::several([process], folder, address, address)
     }
 
     fn several(
-        processes: impl Into<Vec<Process>>,
+        processes: impl Into<Vec<ServerProcess>>,
         folder: TempDir,
         clients: SocketAddr,
         bots: SocketAddr,
@@ -142,13 +147,15 @@ impl Servers {
 }
 
 /// Whether what it needs is installed; if not, what is missing.
-pub fn missing(kind: Kind) -> Option<&'static str> {
+pub fn missing(kind: ServerKind) -> Option<&'static str> {
     match kind {
-        Kind::Raw | Kind::Gateway => None,
-        Kind::RawRedis | Kind::GatewayRedis => redis::program().is_none().then_some("redis-server"),
-        Kind::Nats | Kind::NatsRoutes => peers::program("nats-server")
+        ServerKind::Raw | ServerKind::Gateway => None,
+        ServerKind::RawRedis | ServerKind::GatewayRedis => {
+            redis::program().is_none().then_some("redis-server")
+        }
+        ServerKind::Nats | ServerKind::NatsRoutes => peers::program("nats-server")
             .is_none()
             .then_some("nats-server"),
-        Kind::Mosquitto => peers::program("mosquitto").is_none().then_some("mosquitto"),
+        ServerKind::Mosquitto => peers::program("mosquitto").is_none().then_some("mosquitto"),
     }
 }

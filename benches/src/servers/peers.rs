@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use crate::process::{Process, SERVER_CORE, free_addresses, pinned};
+use crate::process::{SERVER_CORE, ServerProcess, free_addresses, pinned};
 
 /// Where `scripts/peers.sh` unpacks Debian's packages.
 const INSTALLED: &str = ".cache/peers";
@@ -43,13 +43,13 @@ fn command(name: &str) -> Result<std::process::Command> {
 }
 
 /// One nats-server.
-pub fn nats(folder: &TempDir) -> Result<(Process, SocketAddr)> {
+pub fn nats(folder: &TempDir) -> Result<(ServerProcess, SocketAddr)> {
     let [plain, socket] = free_addresses()?;
     Ok((nats_node(folder, "n1", plain, socket, "")?, socket))
 }
 
 /// Two nats-servers that know each other.
-pub fn nats_routes(folder: &TempDir) -> Result<([Process; 2], [SocketAddr; 2])> {
+pub fn nats_routes(folder: &TempDir) -> Result<([ServerProcess; 2], [SocketAddr; 2])> {
     let [plain_1, plain_2, socket_1, socket_2, route_1, route_2] = free_addresses()?;
     let cluster = |own: SocketAddr, other: SocketAddr| {
         format!(
@@ -67,7 +67,7 @@ fn nats_node(
     plain: SocketAddr,
     socket: SocketAddr,
     cluster: &str,
-) -> Result<Process> {
+) -> Result<ServerProcess> {
     let file = folder.path().join(format!("{name}.conf"));
     let text = format!(
         "server_name: {name}\nlisten: \"{plain}\"\n\
@@ -76,11 +76,11 @@ fn nats_node(
     fs::write(&file, text)?;
     let mut command = command("nats-server")?;
     command.arg("-c").arg(&file);
-    Process::listening(command, socket)
+    ServerProcess::listening(command, socket)
 }
 
 /// One mosquitto. Without a plain listener beside the WebSocket one it ends at once.
-pub fn mosquitto(folder: &TempDir) -> Result<(Process, SocketAddr)> {
+pub fn mosquitto(folder: &TempDir) -> Result<(ServerProcess, SocketAddr)> {
     let [plain, socket] = free_addresses()?;
     let file = folder.path().join("mosquitto.conf");
     let text = format!(
@@ -93,5 +93,5 @@ pub fn mosquitto(folder: &TempDir) -> Result<(Process, SocketAddr)> {
     fs::write(&file, text)?;
     let mut command = command("mosquitto")?;
     command.arg("-c").arg(&file);
-    Ok((Process::listening(command, socket)?, socket))
+    Ok((ServerProcess::listening(command, socket)?, socket))
 }

@@ -23,7 +23,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::load::template::{NAME_BYTES, TO_AT};
-use crate::process::{Process, SERVER_CORE, pinned_self};
+use crate::process::{SERVER_CORE, ServerProcess, pinned_self};
 
 /// Most messages in one write.
 const BATCH_FRAMES: usize = 64;
@@ -31,17 +31,17 @@ const HEAD_BYTES_MAX: usize = 16;
 /// Source: RFC 6455 §1.3.
 const ACCEPT_SALT: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-type Name = [u8; NAME_BYTES];
+type SocketName = [u8; NAME_BYTES];
 
 /// Who is reached how.
 #[derive(Debug, Clone, Default)]
-pub struct Routes {
-    here: Arc<Mutex<HashMap<Name, UnboundedSender<Bytes>>>>,
+pub struct RawRoutes {
+    here: Arc<Mutex<HashMap<SocketName, UnboundedSender<Bytes>>>>,
     /// What is for nobody here goes there, if there is another node.
     elsewhere: Option<UnboundedSender<Bytes>>,
 }
 
-impl Routes {
+impl RawRoutes {
     /// For a node that gives away what is for nobody here.
     pub fn with_other(elsewhere: UnboundedSender<Bytes>) -> Self {
         Self {
@@ -63,20 +63,20 @@ impl Routes {
 }
 
 /// The name at its fixed place.
-fn recipient(message: &[u8]) -> Option<&Name> {
+fn recipient(message: &[u8]) -> Option<&SocketName> {
     message.get(TO_AT..TO_AT + NAME_BYTES)?.try_into().ok()
 }
 
 /// Starts one on the servers' core.
-pub fn start() -> Result<(Process, SocketAddr)> {
+pub fn start() -> Result<(ServerProcess, SocketAddr)> {
     let mut command = pinned_self(SERVER_CORE)?;
     command.arg("serve-raw");
-    Process::announced(command)
+    ServerProcess::announced(command)
 }
 
 /// Serves until it is killed; the first line of stdout is its address.
 pub fn serve() -> Result<()> {
-    runtime()?.block_on(accept(Routes::default()))
+    runtime()?.block_on(accept(RawRoutes::default()))
 }
 
 /// A runtime of one thread.
@@ -87,7 +87,7 @@ pub fn runtime() -> Result<Runtime> {
 }
 
 /// Says its address and accepts connections for ever.
-pub async fn accept(routes: Routes) -> Result<()> {
+pub async fn accept(routes: RawRoutes) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
     loop {
@@ -97,7 +97,7 @@ pub async fn accept(routes: Routes) -> Result<()> {
     }
 }
 
-async fn converse(mut stream: TcpStream, routes: Routes) -> Result<()> {
+async fn converse(mut stream: TcpStream, routes: RawRoutes) -> Result<()> {
     let name = shake_hands(&mut stream).await?;
     let (sender, inbox) = unbounded_channel();
     lock(&routes.here).insert(name, sender);
@@ -143,7 +143,7 @@ async fn write_to(mut half: OwnedWriteHalf, mut inbox: UnboundedReceiver<Bytes>)
 }
 
 /// Reads a request head and accepts it; its path is the socket's name.
-async fn shake_hands(stream: &mut TcpStream) -> Result<Name> {
+async fn shake_hands(stream: &mut TcpStream) -> Result<SocketName> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         if stream.read_buf(&mut head).await? == 0 {

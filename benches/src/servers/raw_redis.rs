@@ -16,8 +16,8 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::raw::{Routes, accept, runtime};
-use crate::process::{Process, SERVER_CORE, pinned_self};
+use super::raw::{RawRoutes, accept, runtime};
+use crate::process::{SERVER_CORE, ServerProcess, pinned_self};
 
 /// Most messages in one `PUBLISH`.
 const BATCH_MESSAGES: usize = 256;
@@ -28,19 +28,19 @@ const LENGTH_BYTES: usize = 2;
 const READ_BYTES: usize = 64 * 1024;
 
 /// Starts one on the servers' core: `own` and `other` are the letters by which channels are told apart.
-pub fn start(redis: SocketAddr, own: char, other: char) -> Result<(Process, SocketAddr)> {
+pub fn start(redis: SocketAddr, own: char, other: char) -> Result<(ServerProcess, SocketAddr)> {
     let mut command = pinned_self(SERVER_CORE)?;
     command
         .arg("serve-raw-redis")
         .args([redis.to_string(), own.to_string(), other.to_string()]);
-    Process::announced(command)
+    ServerProcess::announced(command)
 }
 
 /// Serves until it is killed; the first line of stdout is its address. It is subscribed by then.
 pub fn serve(redis: SocketAddr, own: char, other: char) -> Result<()> {
     runtime()?.block_on(async {
         let (elsewhere, waiting) = unbounded_channel();
-        let routes = Routes::with_other(elsewhere);
+        let routes = RawRoutes::with_other(elsewhere);
         let inbound = subscribe(redis, own).await?;
         tokio::spawn(receive(inbound, routes.clone()));
         let link = TcpStream::connect(redis).await?;
@@ -105,7 +105,7 @@ async fn subscribe(redis: SocketAddr, own: char) -> Result<TcpStream> {
     Ok(link)
 }
 
-async fn receive(mut redis: TcpStream, routes: Routes) -> Result<()> {
+async fn receive(mut redis: TcpStream, routes: RawRoutes) -> Result<()> {
     let mut buffer = BytesMut::with_capacity(READ_BYTES);
     loop {
         while let Some(batch) = take_batch(&mut buffer)? {

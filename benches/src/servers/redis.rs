@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use super::peers::on_path;
-use crate::process::{Process, SERVER_CORE, free_addresses, pinned};
+use crate::process::{SERVER_CORE, ServerProcess, free_addresses, pinned};
 
 /// Where redis-server is: `TEST_REDIS`, as `scripts/tools.sh` installs it, or on the path.
 pub fn program() -> Option<PathBuf> {
@@ -20,7 +20,7 @@ pub fn program() -> Option<PathBuf> {
 }
 
 /// Starts one on the servers' core.
-pub fn start(folder: &TempDir) -> Result<(Process, SocketAddr)> {
+pub fn start(folder: &TempDir) -> Result<(ServerProcess, SocketAddr)> {
     let program = program().context("redis-server is not installed; run: make tools")?;
     let [address] = free_addresses()?;
     let mut command = pinned(SERVER_CORE, program);
@@ -28,5 +28,5 @@ pub fn start(folder: &TempDir) -> Result<(Process, SocketAddr)> {
         .args(["--bind", "127.0.0.1", "--port", &address.port().to_string()])
         .args(["--save", "", "--appendonly", "no", "--dir"])
         .arg(folder.path());
-    Ok((Process::listening(command, address)?, address))
+    Ok((ServerProcess::listening(command, address)?, address))
 }

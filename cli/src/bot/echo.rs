@@ -8,15 +8,15 @@ use protocol::presence::RegisterBot;
 use protocol::t2b::frames::Delivered;
 use tokio::time::sleep;
 
-use super::{Answer, Trouble, described, partial};
-use crate::args::Echo;
-use crate::failure::Failure;
+use super::{AnswerFailure, BotAnswer, described, partial};
+use crate::args::EchoArgs;
+use crate::failure::CommandFailure;
 
 /// Between two partials: sent at once, the gateway would leave out all but the newest.
 const TYPING: Duration = Duration::from_millis(40);
 
 /// Echoes until SIGTERM or Ctrl-C.
-pub async fn run(args: Echo) -> Result<(), Failure> {
+pub async fn run(args: EchoArgs) -> Result<(), CommandFailure> {
     super::run(&args.target, bot(&args.id), SameText).await
 }
 
@@ -28,8 +28,8 @@ pub fn bot(id: &BotId) -> RegisterBot {
 /// The same text.
 pub struct SameText;
 
-impl Answer for SameText {
-    async fn answer(&self, client: &Client, message: &Delivered) -> Result<String, Trouble> {
+impl BotAnswer for SameText {
+    async fn answer(&self, client: &Client, message: &Delivered) -> Result<String, AnswerFailure> {
         let text = members_of(message).text.unwrap_or_default();
         let half: String = text.chars().take(text.chars().count() / 2).collect();
         for (seq, so_far) in [(1, half.as_str()), (2, text.as_str())] {

@@ -26,9 +26,9 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{Answer, Trouble, described, id_of, partial};
-use crate::args::Exec;
-use crate::failure::Failure;
+use super::{AnswerFailure, BotAnswer, described, id_of, partial};
+use crate::args::ExecArgs;
+use crate::failure::CommandFailure;
 
 /// Between two partials: more often nobody reads them.
 const PARTIALS: Duration = Duration::from_millis(100);
@@ -39,15 +39,15 @@ const WITHHELD: [&str; 3] = ["T2B_KEY", "T2B_SECRETS", "T2B_ADMIN_TOKEN"];
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
 /// Answers by the program until SIGTERM or Ctrl-C.
-pub async fn run(args: Exec) -> Result<(), Failure> {
+pub async fn run(args: ExecArgs) -> Result<(), CommandFailure> {
     let program = &args.command[0];
     if !is_program(program) {
         let text = format!("{}: no such program", program.display());
-        return Err(Failure::usage("command", text));
+        return Err(CommandFailure::usage("command", text));
     }
     let id = args.id.to_string();
     let bot = described(&args.id, &id, "exec", "Answers by a program");
-    let answer = Program {
+    let answer = BotProgram {
         bot: id,
         command: args.command,
         running: Semaphore::new(args.jobs.into()),
@@ -73,7 +73,7 @@ fn is_program(name: &OsStr) -> bool {
 }
 
 /// The program, and how much of it may run.
-struct Program {
+struct BotProgram {
     bot: String,
     command: Vec<OsString>,
     running: Semaphore,
@@ -82,8 +82,8 @@ struct Program {
     stream: bool,
 }
 
-impl Answer for Program {
-    async fn answer(&self, client: &Client, message: &Delivered) -> Result<String, Trouble> {
+impl BotAnswer for BotProgram {
+    async fn answer(&self, client: &Client, message: &Delivered) -> Result<String, AnswerFailure> {
         let _place = self.running.acquire().await;
         let (mut child, group) = self.start(message)?;
         let limit = self.timeout;
@@ -100,8 +100,8 @@ impl Answer for Program {
     }
 }
 
-impl Program {
-    fn start(&self, message: &Delivered) -> Result<(Child, ProcessGroup), Trouble> {
+impl BotProgram {
+    fn start(&self, message: &Delivered) -> Result<(Child, ProcessGroup), AnswerFailure> {
         let mut command = Command::new(&self.command[0]);
         let reply_to = members_of(message).reply_to;
         command
@@ -132,7 +132,7 @@ impl Program {
         client: &Client,
         message: &Delivered,
         child: &mut Child,
-    ) -> Result<(Vec<u8>, ExitStatus), Trouble> {
+    ) -> Result<(Vec<u8>, ExitStatus), AnswerFailure> {
         let text = members_of(message).text.unwrap_or_default();
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let writing = async {
@@ -140,7 +140,7 @@ impl Program {
                 // A program need not read what it is told.
                 let _ = stdin.write_all(text.as_bytes()).await;
             }
-            Ok::<(), Trouble>(())
+            Ok::<(), AnswerFailure>(())
         };
         let reading = async {
             match stdout {
@@ -160,7 +160,7 @@ impl Program {
         client: &Client,
         message: &Delivered,
         mut stdout: ChildStdout,
-    ) -> Result<Vec<u8>, Trouble> {
+    ) -> Result<Vec<u8>, AnswerFailure> {
         let mut output = Vec::new();
         let mut seq = 0;
         let mut next = Instant::now();
@@ -186,8 +186,8 @@ impl Program {
     }
 }
 
-fn trouble(reason: &'static str, text: String) -> Trouble {
-    Trouble { reason, text }
+fn trouble(reason: &'static str, text: String) -> AnswerFailure {
+    AnswerFailure { reason, text }
 }
 
 /// The output as text, without the newline that ends its last line.

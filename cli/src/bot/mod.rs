@@ -10,7 +10,7 @@ mod turns;
 
 use std::sync::Arc;
 
-use client::{Client, Event, Unreadable};
+use client::{Client, ClientEvent, UnreadableMessage};
 use protocol::limits::PARTIAL_BYTES_MAX;
 use protocol::presence::RegisterBot;
 use protocol::t2b::frames::{Delivered, SendMessage, SendPartial};
@@ -19,13 +19,13 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
-use crate::args::Target;
+use crate::args::TargetArgs;
 use crate::connect::connect;
-use crate::failure::Failure;
-use crate::feed::Feed;
+use crate::failure::CommandFailure;
+use crate::feed::EventFeed;
 use crate::out::{say, tell};
 use crate::term;
-use turns::Turns;
+use turns::SenderTurns;
 
 /// Messages that are answered at the same time. An answer to who has gone is repeated for some
 /// seconds, so there are more than programs run.
@@ -34,35 +34,39 @@ const RUNNING_MAX: usize = 64;
 const WAITING_MAX: usize = 256;
 
 /// Messages in turns, by the connection that they come from.
-type WaitingMessages = Turns<ConnectionId, Box<Delivered>>;
+type WaitingMessages = SenderTurns<ConnectionId, Box<Delivered>>;
 
 /// What a bot says to a message.
-pub trait Answer: Send + Sync + 'static {
+pub trait BotAnswer: Send + Sync + 'static {
     /// The text of the answer; partials it sends itself. Errors: what the sender is told instead.
     fn answer(
         &self,
         client: &Client,
         message: &Delivered,
-    ) -> impl Future<Output = Result<String, Trouble>> + Send;
+    ) -> impl Future<Output = Result<String, AnswerFailure>> + Send;
 }
 
 /// Why there is no answer: one word for programs, and a text for people.
 #[derive(Debug)]
-pub struct Trouble {
+pub struct AnswerFailure {
     pub reason: &'static str,
     pub text: String,
 }
 
 /// Is the bot until SIGTERM or Ctrl-C.
-pub async fn run(target: &Target, bot: RegisterBot, answer: impl Answer) -> Result<(), Failure> {
+pub async fn run(
+    target: &TargetArgs,
+    bot: RegisterBot,
+    answer: impl BotAnswer,
+) -> Result<(), CommandFailure> {
     let (client, events) = connect(target, None).await?;
     let id = bot.bot_id.clone();
-    let mut feed = Feed::new(events);
+    let mut feed = EventFeed::new(events);
     feed.during(client.register(bot)).await?;
     // It answers also if nobody reads this.
     let _ = say!("{} is online; Ctrl-C ends it", term::bold(&id));
-    let mut terminate =
-        signal(SignalKind::terminate()).map_err(|error| Failure::failed("signals", error))?;
+    let mut terminate = signal(SignalKind::terminate())
+        .map_err(|error| CommandFailure::failed("signals", error))?;
     let ended = tokio::select! {
         ended = serve(&client, feed, answer) => ended,
         _ = terminate.recv() => Ok(()),
@@ -91,7 +95,11 @@ pub fn described(id: &BotId, name: &str, kind: &str, description: &str) -> Regis
 ///
 /// Messages of one connection are answered in their order. What is under way when this is cancelled
 /// is cancelled too.
-pub async fn serve(client: &Client, mut feed: Feed, answer: impl Answer) -> Result<(), Failure> {
+pub async fn serve(
+    client: &Client,
+    mut feed: EventFeed,
+    answer: impl BotAnswer,
+) -> Result<(), CommandFailure> {
     let answer = Arc::new(answer);
     let mut turns = WaitingMessages::new(RUNNING_MAX, WAITING_MAX);
     let mut running = JoinSet::new();
@@ -108,7 +116,7 @@ pub async fn serve(client: &Client, mut feed: Feed, answer: impl Answer) -> Resu
                 feed.during(on_event(client, &mut turns, event?)).await?;
             }
             Some(ended) = running.join_next() => {
-                turns.ended(ended.map_err(|error| Failure::failed("internal", error))?);
+                turns.ended(ended.map_err(|error| CommandFailure::failed("internal", error))?);
             }
         }
     }
@@ -118,36 +126,39 @@ pub async fn serve(client: &Client, mut feed: Feed, answer: impl Answer) -> Resu
 async fn on_event(
     client: &Client,
     turns: &mut WaitingMessages,
-    event: Event,
-) -> Result<(), Failure> {
+    event: ClientEvent,
+) -> Result<(), CommandFailure> {
     match event {
-        Event::Message(message) => {
+        ClientEvent::Message(message) => {
             if let Err(message) = turns.push(message.connection_id, message) {
                 let (reason, text) = ("busy", "too many messages wait".to_owned());
-                refuse(client, &message, Trouble { reason, text }).await;
+                refuse(client, &message, AnswerFailure { reason, text }).await;
             }
             Ok(())
         }
-        Event::Unreadable(unreadable) => {
+        ClientEvent::Unreadable(unreadable) => {
             refuse_unreadable(client, &unreadable).await;
             Ok(())
         }
-        Event::Unregistered(_) => Err(Failure::failed("replaced", "another process took the bot")),
-        Event::RegisterFailed { error, .. } => Err(error.into()),
-        Event::Connected(_)
-        | Event::Disconnected { .. }
-        | Event::Lagged { .. }
-        | Event::Bots(_)
-        | Event::Partial(_)
-        | Event::Typing(_)
-        | Event::BotStatus(_)
-        | Event::Registered(_)
-        | Event::Refused(_)
-        | Event::Migrate(_) => Ok(()),
+        ClientEvent::Unregistered(_) => Err(CommandFailure::failed(
+            "replaced",
+            "another process took the bot",
+        )),
+        ClientEvent::RegisterFailed { error, .. } => Err(error.into()),
+        ClientEvent::Connected(_)
+        | ClientEvent::Disconnected { .. }
+        | ClientEvent::Lagged { .. }
+        | ClientEvent::Bots(_)
+        | ClientEvent::Partial(_)
+        | ClientEvent::Typing(_)
+        | ClientEvent::BotStatus(_)
+        | ClientEvent::Registered(_)
+        | ClientEvent::Refused(_)
+        | ClientEvent::Migrate(_) => Ok(()),
     }
 }
 
-async fn answer_one(client: &Client, answer: &impl Answer, message: &Delivered) {
+async fn answer_one(client: &Client, answer: &impl BotAnswer, message: &Delivered) {
     let text = match answer.answer(client, message).await {
         Ok(text) => text,
         Err(trouble) => return refuse(client, message, trouble).await,
@@ -156,22 +167,22 @@ async fn answer_one(client: &Client, answer: &impl Answer, message: &Delivered) 
     reply.stream_id = id_of(message);
     match client.send(reply).await {
         Ok(_) => {}
-        Err(error @ client::Error::TooLarge { .. }) => {
+        Err(error @ client::ClientError::TooLarge { .. }) => {
             let (reason, text) = ("too_large", error.to_string());
-            refuse(client, message, Trouble { reason, text }).await;
+            refuse(client, message, AnswerFailure { reason, text }).await;
         }
         Err(error) => not_answered(error.reason(), &error.to_string()),
     }
 }
 
 /// Tells a sender that there is no answer, and the person here too.
-async fn refuse(client: &Client, message: &Delivered, trouble: Trouble) {
+async fn refuse(client: &Client, message: &Delivered, trouble: AnswerFailure) {
     let mut reply = client.reply_to(message, "");
     reply.stream_id = id_of(message);
     send_trouble(client, reply, trouble).await;
 }
 
-async fn refuse_unreadable(client: &Client, message: &Unreadable) {
+async fn refuse_unreadable(client: &Client, message: &UnreadableMessage) {
     let (reason, text) = ("unreadable", message.problem.clone());
     match (&message.message_id, &message.from) {
         (Some(message_id), Some(from)) => {
@@ -181,7 +192,7 @@ async fn refuse_unreadable(client: &Client, message: &Unreadable) {
                 reply_to: Some(message_id.clone()),
                 ..SendMessage::default()
             };
-            send_trouble(client, reply, Trouble { reason, text }).await;
+            send_trouble(client, reply, AnswerFailure { reason, text }).await;
         }
         // A partial, which has no answer, or somebody unknown.
         _ => not_answered(reason, &text),
@@ -189,8 +200,8 @@ async fn refuse_unreadable(client: &Client, message: &Unreadable) {
 }
 
 /// Not waited for: whoever has gone shall not hold up the others.
-async fn send_trouble(client: &Client, mut reply: SendMessage, trouble: Trouble) {
-    let Trouble { reason, text } = trouble;
+async fn send_trouble(client: &Client, mut reply: SendMessage, trouble: AnswerFailure) {
+    let AnswerFailure { reason, text } = trouble;
     not_answered(reason, &text);
     reply.text = Some(format!("error: {reason}: {text}"));
     let error = json!({"reason": reason, "message": text});

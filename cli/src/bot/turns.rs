@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 ///
 /// Shape: at most `running_max` at once, at most `waiting_max` besides. Full: [`push`](Self::push)
 /// gives the work back. A sender with several waits behind the others after each of them.
-pub struct Turns<K, T> {
+pub struct SenderTurns<K, T> {
     /// Whoever has work that waits or runs.
     senders: BTreeMap<K, VecDeque<T>>,
     /// Those of them whose first may start, in order.
@@ -17,7 +17,7 @@ pub struct Turns<K, T> {
     waiting_max: usize,
 }
 
-impl<K: Ord + Clone, T> Turns<K, T> {
+impl<K: Ord + Clone, T> SenderTurns<K, T> {
     /// Nobody waits.
     pub fn new(running_max: usize, waiting_max: usize) -> Self {
         Self {
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn one_at_a_time_of_a_sender_and_several_of_many() {
-        let mut turns = Turns::new(2, 9);
+        let mut turns = SenderTurns::new(2, 9);
         for work in ["a1", "a2", "b1", "c1"] {
             turns.push(&work[..1], work).unwrap();
         }
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_sender_whose_work_runs_starts_nothing_more() {
-        let mut turns = Turns::new(2, 9);
+        let mut turns = SenderTurns::new(2, 9);
         turns.push("a", "a1").unwrap();
         assert_eq!(turns.start(), Some(("a", "a1")));
         turns.push("a", "a2").unwrap();
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn too_much_comes_back() {
-        let mut turns = Turns::new(1, 2);
+        let mut turns = SenderTurns::new(1, 2);
         turns.push("a", 1).unwrap();
         assert!(turns.start().is_some());
         turns.push("a", 2).unwrap();

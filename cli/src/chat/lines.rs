@@ -2,28 +2,33 @@
 
 use std::collections::BTreeSet;
 
-use client::{Client, Event, members_of};
+use client::{Client, ClientEvent, members_of};
 use protocol::BotId;
 use protocol::message::SendKind;
 use protocol::t2b::frames::SendMessage;
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 use tokio::time::timeout;
 
-use super::show::Show;
+use super::show::FramePrinter;
 use super::{is_last_part, shown};
-use crate::args::Chat;
-use crate::failure::Failure;
-use crate::feed::Feed;
+use crate::args::ChatArgs;
+use crate::failure::CommandFailure;
+use crate::feed::EventFeed;
 use crate::out::{self, tell};
 use crate::term;
 
 /// Talks until the input ends and every line is answered. Errors: also one line that was not sent, or
 /// one answer that is an error.
-pub async fn run(client: &Client, feed: &mut Feed, args: &Chat, show: Show) -> Result<(), Failure> {
+pub async fn run(
+    client: &Client,
+    feed: &mut EventFeed,
+    args: &ChatArgs,
+    show: FramePrinter,
+) -> Result<(), CommandFailure> {
     if term::is_read() && !args.json {
         tell!("{} is online; Ctrl-D ends", args.bot);
     }
-    let mut talk = Talk {
+    let mut talk = LineChat {
         bot: &args.bot,
         show,
         due: BTreeSet::new(),
@@ -35,7 +40,7 @@ pub async fn run(client: &Client, feed: &mut Feed, args: &Chat, show: Show) -> R
             line = lines.next_segment() => match line {
                 Ok(Some(line)) => talk.read(client, feed, line).await?,
                 Ok(None) => break,
-                Err(error) => return Err(Failure::failed("stdin", error)),
+                Err(error) => return Err(CommandFailure::failed("stdin", error)),
             },
             event = feed.next() => talk.on_event(&event?)?,
         }
@@ -45,32 +50,35 @@ pub async fn run(client: &Client, feed: &mut Feed, args: &Chat, show: Show) -> R
             talk.on_event(&feed.next().await?)?;
         }
         match talk.failed {
-            true => Err(Failure::failed_as_told()),
+            true => Err(CommandFailure::failed_as_told()),
             false => Ok(()),
         }
     };
     timeout(args.timeout, rest).await.unwrap_or_else(|_| {
-        Err(Failure::unavailable("timeout", "not every line was answered").or_next("t2b bots"))
+        Err(
+            CommandFailure::unavailable("timeout", "not every line was answered")
+                .or_next("t2b bots"),
+        )
     })
 }
 
-struct Talk<'a> {
+struct LineChat<'a> {
     bot: &'a BotId,
-    show: Show,
+    show: FramePrinter,
     /// Messages without an answer yet.
     due: BTreeSet<String>,
     /// Whether an error was told, of a line or of an answer.
     failed: bool,
 }
 
-impl Talk<'_> {
+impl LineChat<'_> {
     /// Sends a line, unless nothing is on it. One that is no text is told and the talk goes on.
     async fn read(
         &mut self,
         client: &Client,
-        feed: &mut Feed,
+        feed: &mut EventFeed,
         line: Vec<u8>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandFailure> {
         let Ok(line) = String::from_utf8(line) else {
             out::tell_error("stdin", "a line is not UTF-8: it is not sent");
             self.failed = true;
@@ -84,7 +92,12 @@ impl Talk<'_> {
     }
 
     /// Sends a line. A refusal that concerns only this line is told and the talk goes on.
-    async fn say(&mut self, client: &Client, feed: &mut Feed, text: String) -> Result<(), Failure> {
+    async fn say(
+        &mut self,
+        client: &Client,
+        feed: &mut EventFeed,
+        text: String,
+    ) -> Result<(), CommandFailure> {
         let message = SendMessage {
             to: self.bot.to_string(),
             text: Some(text),
@@ -95,7 +108,9 @@ impl Talk<'_> {
                 self.due.insert(ack.message_id.to_string());
                 Ok(())
             }
-            Err(error @ (client::Error::Refused(_) | client::Error::TooLarge { .. })) => {
+            Err(
+                error @ (client::ClientError::Refused(_) | client::ClientError::TooLarge { .. }),
+            ) => {
                 out::tell_error(error.reason(), &error.to_string());
                 self.failed = true;
                 Ok(())
@@ -104,8 +119,8 @@ impl Talk<'_> {
         }
     }
 
-    fn on_event(&mut self, event: &Event) -> Result<(), Failure> {
-        if let Event::Message(message) = event {
+    fn on_event(&mut self, event: &ClientEvent) -> Result<(), CommandFailure> {
+        if let ClientEvent::Message(message) = event {
             if let Some(trouble) = shown(&mut self.show, message)? {
                 trouble.report();
                 self.failed = true;
@@ -121,9 +136,9 @@ impl Talk<'_> {
                     None => {}
                 }
             }
-        } else if let Event::Partial(partial) = event {
+        } else if let ClientEvent::Partial(partial) = event {
             self.show.partial(partial)?;
-        } else if let Event::Unreadable(message) = event
+        } else if let ClientEvent::Unreadable(message) = event
             && message.kind == SendKind::Message
         {
             self.show.unreadable(message)?;

@@ -5,34 +5,38 @@ mod show;
 
 use std::time::Duration;
 
-use client::{Client, Event, Unreadable, members_of};
+use client::{Client, ClientEvent, UnreadableMessage, members_of};
 use protocol::message::SendKind;
 use protocol::presence::{BotInfo, BotState};
 use protocol::t2b::frames::{Delivered, SendMessage, ServerMessage};
 use protocol::{BotId, ErrorCode};
 use tokio::time::timeout;
 
-use crate::args::Chat;
+use crate::args::ChatArgs;
 use crate::connect::connect;
-use crate::failure::Failure;
-use crate::feed::Feed;
+use crate::failure::CommandFailure;
+use crate::feed::EventFeed;
 use crate::out::tell;
-use show::Show;
+use show::FramePrinter;
 
 /// How long a bot that is known is waited for if nobody says.
 const WAIT: Duration = Duration::from_secs(30);
 
 /// Waits for the bot, then talks with it.
-pub async fn run(args: Chat) -> Result<(), Failure> {
+pub async fn run(args: ChatArgs) -> Result<(), CommandFailure> {
     let (client, events) = connect(&args.target, args.client_id.clone()).await?;
-    let mut feed = Feed::new(events);
+    let mut feed = EventFeed::new(events);
     let done = talk(&client, &mut feed, &args).await;
     client.close().await;
     done
 }
 
-async fn talk(client: &Client, feed: &mut Feed, args: &Chat) -> Result<(), Failure> {
-    let show = Show::new(args.json);
+async fn talk(
+    client: &Client,
+    feed: &mut EventFeed,
+    args: &ChatArgs,
+) -> Result<(), CommandFailure> {
+    let show = FramePrinter::new(args.json);
     let limit = args.wait.unwrap_or(WAIT);
     if !feed.during(is_online(client, &args.bot)).await? {
         let (bot, seconds) = (&args.bot, limit.as_secs());
@@ -54,22 +58,22 @@ async fn talk(client: &Client, feed: &mut Feed, args: &Chat) -> Result<(), Failu
 }
 
 /// Whether the gateway has seen the bot, or cannot know it yet: after its start bots come back.
-async fn is_known(client: &Client, bot: &BotId) -> Result<bool, Failure> {
+async fn is_known(client: &Client, bot: &BotId) -> Result<bool, CommandFailure> {
     match client.subscribe_once(bot.as_str()).await {
         Ok(()) => Ok(true),
-        Err(client::Error::Refused(data)) => Ok(data.reason != ErrorCode::BotNotFound),
+        Err(client::ClientError::Refused(data)) => Ok(data.reason != ErrorCode::BotNotFound),
         Err(error) => Err(error.into()),
     }
 }
 
-fn unknown(bot: &BotId) -> Failure {
+fn unknown(bot: &BotId) -> CommandFailure {
     let text = format!("you have no bot {bot}; to wait until it registers, give --wait 30s");
-    Failure::refused(ErrorCode::BotNotFound.reason(), text).or_next("t2b bots")
+    CommandFailure::refused(ErrorCode::BotNotFound.reason(), text).or_next("t2b bots")
 }
 
-fn offline(bot: &BotId, wait: Duration) -> Failure {
+fn offline(bot: &BotId, wait: Duration) -> CommandFailure {
     let seconds = wait.as_secs();
-    Failure::unavailable(
+    CommandFailure::unavailable(
         "bot_offline",
         format!("{bot} did not come online within {seconds} s"),
     )
@@ -77,14 +81,18 @@ fn offline(bot: &BotId, wait: Duration) -> Failure {
 }
 
 /// Whether the bot is online now.
-async fn is_online(client: &Client, bot: &BotId) -> Result<bool, Failure> {
+async fn is_online(client: &Client, bot: &BotId) -> Result<bool, CommandFailure> {
     let bots = client.bots().await?;
     let online = |known: &BotInfo| known.id == *bot && known.status == BotState::Online;
     Ok(bots.iter().any(online))
 }
 
 /// Waits until the bot is online. Errors: the connection ended for good.
-pub async fn online(client: &Client, feed: &mut Feed, bot: &BotId) -> Result<(), Failure> {
+pub async fn online(
+    client: &Client,
+    feed: &mut EventFeed,
+    bot: &BotId,
+) -> Result<(), CommandFailure> {
     // Presence is told from `auth_ok` on, so nothing is missed between this and the events.
     if feed.during(self::is_online(client, bot)).await? {
         return Ok(());
@@ -92,35 +100,37 @@ pub async fn online(client: &Client, feed: &mut Feed, bot: &BotId) -> Result<(),
     let is_online = |id: &BotId, status| id == bot && status == BotState::Online;
     loop {
         match feed.next().await? {
-            Event::BotStatus(known) if is_online(&known.bot_id, known.status) => return Ok(()),
-            Event::Bots(list) if list.bots.iter().any(|b| is_online(&b.id, b.status)) => {
+            ClientEvent::BotStatus(known) if is_online(&known.bot_id, known.status) => {
                 return Ok(());
             }
-            Event::BotStatus(_)
-            | Event::Bots(_)
-            | Event::Connected(_)
-            | Event::Message(_)
-            | Event::Partial(_)
-            | Event::Typing(_)
-            | Event::Unreadable(_)
-            | Event::Registered(_)
-            | Event::Unregistered(_)
-            | Event::RegisterFailed { .. }
-            | Event::Refused(_)
-            | Event::Migrate(_)
-            | Event::Disconnected { .. }
-            | Event::Lagged { .. } => {}
+            ClientEvent::Bots(list) if list.bots.iter().any(|b| is_online(&b.id, b.status)) => {
+                return Ok(());
+            }
+            ClientEvent::BotStatus(_)
+            | ClientEvent::Bots(_)
+            | ClientEvent::Connected(_)
+            | ClientEvent::Message(_)
+            | ClientEvent::Partial(_)
+            | ClientEvent::Typing(_)
+            | ClientEvent::Unreadable(_)
+            | ClientEvent::Registered(_)
+            | ClientEvent::Unregistered(_)
+            | ClientEvent::RegisterFailed { .. }
+            | ClientEvent::Refused(_)
+            | ClientEvent::Migrate(_)
+            | ClientEvent::Disconnected { .. }
+            | ClientEvent::Lagged { .. } => {}
         }
     }
 }
 
 async fn ask(
     client: &Client,
-    feed: &mut Feed,
-    args: &Chat,
+    feed: &mut EventFeed,
+    args: &ChatArgs,
     text: &str,
-    mut show: Show,
-) -> Result<(), Failure> {
+    mut show: FramePrinter,
+) -> Result<(), CommandFailure> {
     let question = SendMessage {
         to: args.bot.to_string(),
         text: Some(text.to_owned()),
@@ -132,20 +142,20 @@ async fn ask(
     let answer = async {
         loop {
             let event = feed.next().await?;
-            if let Event::Message(message) = &event
+            if let ClientEvent::Message(message) = &event
                 && answers(message, &args.bot, &asked)
             {
                 let trouble = shown(&mut show, message)?;
                 if is_last_part(message) {
                     return trouble.map_or(Ok(()), Err);
                 }
-            } else if let Event::Unreadable(answer) = &event
+            } else if let ClientEvent::Unreadable(answer) = &event
                 && answer.from.as_deref() == Some(args.bot.as_str())
                 && answer.kind == SendKind::Message
             {
                 show.unreadable(answer)?;
                 return Err(unreadable(answer));
-            } else if let Event::Partial(partial) = &event
+            } else if let ClientEvent::Partial(partial) = &event
                 && partial.from.as_str() == args.bot.as_str()
             {
                 show.partial(partial)?;
@@ -155,7 +165,7 @@ async fn ask(
     let seconds = args.timeout.as_secs();
     timeout(args.timeout, answer).await.unwrap_or_else(|_| {
         let text = format!("{} did not answer within {seconds} s", args.bot);
-        Err(Failure::unavailable("timeout", text).or_next("t2b bots"))
+        Err(CommandFailure::unavailable("timeout", text).or_next("t2b bots"))
     })
 }
 
@@ -168,7 +178,10 @@ fn answers(message: &Delivered, bot: &BotId, asked: &str) -> bool {
 }
 
 /// Shows a message, or gives the failure that it reports: as text that is told on stderr only.
-fn shown(show: &mut Show, message: &Delivered) -> Result<Option<Failure>, Failure> {
+fn shown(
+    show: &mut FramePrinter,
+    message: &Delivered,
+) -> Result<Option<CommandFailure>, CommandFailure> {
     let trouble = trouble_of(message);
     match trouble.is_some() && show.is_text() {
         true => show.clear(),
@@ -178,17 +191,17 @@ fn shown(show: &mut Show, message: &Delivered) -> Result<Option<Failure>, Failur
 }
 
 /// The failure that an answer reports: see `bot/mod.rs`.
-fn trouble_of(answer: &Delivered) -> Option<Failure> {
+fn trouble_of(answer: &Delivered) -> Option<CommandFailure> {
     let error = answer.body.get("error")?.as_object()?;
     let (reason, text) = (
         error.get("reason")?.as_str()?,
         error.get("message")?.as_str()?,
     );
-    Some(Failure::failed(reason, text))
+    Some(CommandFailure::failed(reason, text))
 }
 
-fn unreadable(message: &Unreadable) -> Failure {
-    Failure::failed("unreadable", &message.problem)
+fn unreadable(message: &UnreadableMessage) -> CommandFailure {
+    CommandFailure::failed("unreadable", &message.problem)
 }
 
 fn is_last_part(message: &Delivered) -> bool {

@@ -2,11 +2,11 @@
 
 use std::io::{IsTerminal, Write, stderr};
 
-use client::{Unreadable, members_of};
+use client::{UnreadableMessage, members_of};
 use protocol::t2b::frames::{Delivered, ServerMessage};
 
 use super::is_last_part;
-use crate::failure::Failure;
+use crate::failure::CommandFailure;
 use crate::out::{self, say};
 use crate::term;
 
@@ -14,14 +14,14 @@ use crate::term;
 const PARTIAL_CHARS: usize = 72;
 
 /// Prints frames or texts.
-pub struct Show {
+pub struct FramePrinter {
     json: bool,
     partials: bool,
     /// Whether a partial stands on the last line.
     pending: bool,
 }
 
-impl Show {
+impl FramePrinter {
     /// `json`: one frame a line, instead of texts.
     pub fn new(json: bool) -> Self {
         Self {
@@ -32,7 +32,7 @@ impl Show {
     }
 
     /// A frame that is shown as such or not at all.
-    pub fn frame(&self, frame: &ServerMessage) -> Result<(), Failure> {
+    pub fn frame(&self, frame: &ServerMessage) -> Result<(), CommandFailure> {
         if self.json {
             let text = serde_json::to_string(frame).expect("frames have string keys only");
             say!("{}", term::for_stdout(&text))?;
@@ -41,7 +41,7 @@ impl Show {
     }
 
     /// What there is of an answer.
-    pub fn partial(&mut self, partial: &Delivered) -> Result<(), Failure> {
+    pub fn partial(&mut self, partial: &Delivered) -> Result<(), CommandFailure> {
         self.frame(&ServerMessage::MessagePartial(partial.clone()))?;
         let text = members_of(partial).text.unwrap_or_default();
         if self.partials {
@@ -60,7 +60,7 @@ impl Show {
     }
 
     /// An answer, or a part of one; the parts come in order and make one text.
-    pub fn message(&mut self, message: &Delivered) -> Result<(), Failure> {
+    pub fn message(&mut self, message: &Delivered) -> Result<(), CommandFailure> {
         if self.json {
             return self.frame(&ServerMessage::Message(message.clone()));
         }
@@ -78,7 +78,7 @@ impl Show {
     }
 
     /// A message whose body cannot be read: the frame as it came.
-    pub fn unreadable(&mut self, message: &Unreadable) -> Result<(), Failure> {
+    pub fn unreadable(&mut self, message: &UnreadableMessage) -> Result<(), CommandFailure> {
         self.clear();
         say!("{}", term::for_stdout(&message.frame))
     }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use fixtures::MeasuredTimes;
 use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, Setup};
-use crate::socket::{Socket, outcome_of, text_of};
+use crate::cluster::{ClusterSetup, TestCluster};
+use crate::socket::{TestSocket, outcome_of, text_of};
 
 /// Partials that are sent without waiting.
 const BURST: u64 = 50;
@@ -16,7 +16,7 @@ const ROUNDS: u64 = 200;
 const REVOKED: Duration = Duration::from_secs(1);
 
 pub async fn conversations_cross_nodes() -> String {
-    let cluster = Cluster::start(Setup::default()).await;
+    let cluster = TestCluster::start(ClusterSetup::default()).await;
     a_stream_arrives_in_order(&cluster).await;
     every_device_gets_it_and_one_ack_comes(&cluster).await;
     a_connection_can_be_addressed(&cluster).await;
@@ -27,7 +27,7 @@ pub async fn conversations_cross_nodes() -> String {
 }
 
 /// Client on one node, bot on another: message, typing, partials, final, acks.
-async fn a_stream_arrives_in_order(cluster: &Cluster) {
+async fn a_stream_arrives_in_order(cluster: &TestCluster) {
     let mut bot = cluster.bot(1, "alice", "bot_main").await;
     let mut phone = cluster.socket(0, "alice", "phone").await;
     cluster.bots_online("alice", &["bot_main"]).await;
@@ -87,7 +87,7 @@ fn partial(stream: &str, seq: u64) -> Value {
 }
 
 /// A client id with a device on each node.
-async fn every_device_gets_it_and_one_ack_comes(cluster: &Cluster) {
+async fn every_device_gets_it_and_one_ack_comes(cluster: &TestCluster) {
     let mut bot = cluster.bot(1, "bob", "bot_main").await;
     let mut devices = Vec::new();
     for node in 0..cluster.nodes.len() {
@@ -109,7 +109,7 @@ async fn every_device_gets_it_and_one_ack_comes(cluster: &Cluster) {
     }
 }
 
-async fn a_connection_can_be_addressed(cluster: &Cluster) {
+async fn a_connection_can_be_addressed(cluster: &TestCluster) {
     let mut bot = cluster.bot(1, "carol", "bot_main").await;
     let mut near = cluster.socket(1, "carol", "phone").await;
     let mut far = cluster.socket(2, "carol", "phone").await;
@@ -122,7 +122,7 @@ async fn a_connection_can_be_addressed(cluster: &Cluster) {
     assert_eq!(far.say("bot_other", "?").await, "bot_not_found");
 }
 
-async fn a_post_gets_the_reply(cluster: &Cluster) {
+async fn a_post_gets_the_reply(cluster: &TestCluster) {
     let mut bot = cluster.bot(1, "dave", "bot_main").await;
     cluster.bots_online("dave", &["bot_main"]).await;
     let body = json!({"to": "bot_main", "text": "What time is it?", "messageId": "q-1"});
@@ -146,7 +146,7 @@ async fn a_post_gets_the_reply(cluster: &Cluster) {
 }
 
 /// How long a message takes over and its answer back.
-async fn there_and_back(cluster: &Cluster) -> MeasuredTimes {
+async fn there_and_back(cluster: &TestCluster) -> MeasuredTimes {
     let mut bot = cluster.bot(1, "erin", "bot_main").await;
     let mut phone = cluster.socket(0, "erin", "phone").await;
     cluster.bots_online("erin", &["bot_main"]).await;
@@ -165,7 +165,7 @@ async fn there_and_back(cluster: &Cluster) -> MeasuredTimes {
     times
 }
 
-async fn a_revoked_key_closes_everywhere(cluster: &Cluster) -> MeasuredTimes {
+async fn a_revoked_key_closes_everywhere(cluster: &TestCluster) -> MeasuredTimes {
     let mut sockets = vec![
         cluster.socket(0, "mallory", "phone").await,
         cluster.socket(1, "mallory", "phone").await,
@@ -184,14 +184,14 @@ async fn a_revoked_key_closes_everywhere(cluster: &Cluster) -> MeasuredTimes {
     assert!(times.max() <= REVOKED, "{times}");
     let key = cluster.key("mallory");
     let node = &cluster.nodes[2].public;
-    let again = Socket::connect(node, &key, "phone").await;
+    let again = TestSocket::connect(node, &key, "phone").await;
     assert_eq!(again.err(), Some(4401), "the old key is void everywhere");
     let told = cluster.keys(&["verify", &key]).await.unwrap_err();
     assert!(told.contains("was revoked"), "{told}");
     let next = cluster.keys(&["issue", "mallory"]).await.unwrap();
     let said = cluster.keys(&["verify", &next]).await.unwrap();
     assert_eq!(said, "valid: user mallory, generation 1");
-    assert!(Socket::connect(node, &next, "phone").await.is_ok());
+    assert!(TestSocket::connect(node, &next, "phone").await.is_ok());
     assert_eq!(
         stays.say("nobody", "?").await,
         "bot_not_found",

@@ -10,7 +10,7 @@ use std::time::Instant;
 use fixtures::{MeasuredTimes, until};
 use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, Setup};
+use crate::cluster::{ClusterSetup, TestCluster};
 
 /// Messages in each direction.
 const MESSAGES: usize = 500;
@@ -20,10 +20,10 @@ pub async fn two_builds_are_one_cluster() -> String {
         return "skipped: TEST_PREVIOUS names no program".to_owned();
     };
     assert!(previous.exists(), "{} is not there", previous.display());
-    let mut cluster = Cluster::start(Setup {
+    let mut cluster = TestCluster::start(ClusterSetup {
         nodes: 2,
         for_previous: true,
-        ..Setup::default()
+        ..ClusterSetup::default()
     })
     .await;
     // A rolling downgrade and upgrade: each node in turn is the previous build.
@@ -66,7 +66,7 @@ pub async fn two_builds_are_one_cluster() -> String {
 }
 
 /// Messages from a client on one node to a bot on the other; how long each took.
-async fn cross(cluster: &Cluster, at: usize, from: usize) -> MeasuredTimes {
+async fn cross(cluster: &TestCluster, at: usize, from: usize) -> MeasuredTimes {
     let mut bot = cluster.bot(at, "alice", "bot").await;
     let mut phone = cluster.socket(from, "alice", "phone").await;
     until("the other node knows the bot", async || {

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use fixtures::{pass_until, skip, until};
 use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, Setup};
-use crate::gateway::Environment;
-use crate::socket::Socket;
+use crate::cluster::{ClusterSetup, TestCluster};
+use crate::gateway::NodeEnvironment;
+use crate::socket::TestSocket;
 
 const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How far a time that is right may be off: the way there and back on a busy machine.
@@ -21,23 +21,23 @@ const SHORT_S: u64 = 600;
 const LONG_S: u64 = 3 * 3600;
 
 pub async fn a_clock_that_is_set_is_followed() -> String {
-    in_both_directions(|| Setup {
+    in_both_directions(|| ClusterSetup {
         nodes: 2,
-        ..Setup::default()
+        ..ClusterSetup::default()
     })
     .await
 }
 
 pub async fn a_node_alone_follows_its_clock() -> String {
-    in_both_directions(|| Setup {
+    in_both_directions(|| ClusterSetup {
         nodes: 1,
         alone: true,
-        ..Setup::default()
+        ..ClusterSetup::default()
     })
     .await
 }
 
-async fn in_both_directions(setup: fn() -> Setup) -> String {
+async fn in_both_directions(setup: fn() -> ClusterSetup) -> String {
     let Some(library) = library() else {
         return "skipped: no libfaketime".to_owned();
     };
@@ -59,11 +59,11 @@ fn library() -> Option<PathBuf> {
     found
 }
 
-async fn set_right(library: PathBuf, wrong: &str, setup: Setup) {
+async fn set_right(library: PathBuf, wrong: &str, setup: ClusterSetup) {
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("clock");
     std::fs::write(&file, wrong).unwrap();
-    let first: Environment = vec![
+    let first: NodeEnvironment = vec![
         ("LD_PRELOAD", library.display().to_string()),
         ("FAKETIME_TIMESTAMP_FILE", file.display().to_string()),
         ("FAKETIME_NO_CACHE", "1".to_owned()),
@@ -71,7 +71,7 @@ async fn set_right(library: PathBuf, wrong: &str, setup: Setup) {
     ];
     let environment = vec![("T2B_HEARTBEAT", format!("{}s", HEARTBEAT.as_secs()))];
     let alone = setup.alone;
-    let cluster = Cluster::start(Setup {
+    let cluster = TestCluster::start(ClusterSetup {
         environment,
         first,
         ..setup
@@ -85,7 +85,7 @@ async fn set_right(library: PathBuf, wrong: &str, setup: Setup) {
     assert!(told[0].abs_diff(unix_ms()) > 3600 * 1000, "it is wrong");
     let (long, _) = token(&cluster, 0, LONG_S).await;
     let public = &cluster.nodes[0].public;
-    let mut tablet = Socket::connect(public, &long, "tablet").await.unwrap();
+    let mut tablet = TestSocket::connect(public, &long, "tablet").await.unwrap();
 
     std::fs::write(&file, "+0").unwrap();
     let is_right = |ms: u64| ms.abs_diff(unix_ms()) < EXACT_MS;
@@ -99,7 +99,7 @@ async fn set_right(library: PathBuf, wrong: &str, setup: Setup) {
     assert!(told.is_sorted(), "told on one connection: {told:?}");
     if wrong.starts_with('-') {
         assert!(is_right(*told.last().unwrap()), "it goes forward at once");
-        let again = Socket::connect(public, &long, "tablet").await;
+        let again = TestSocket::connect(public, &long, "tablet").await;
         assert!(again.is_ok(), "a token that has not ended yet");
     }
     tokens_count_everywhere(&cluster).await;
@@ -127,7 +127,11 @@ async fn set_right(library: PathBuf, wrong: &str, setup: Setup) {
 
 /// Three heartbeats of talk, which gives the times told: who is judged by a clock that was set is closed
 /// by then. The quiet one says nothing but what answers a ping.
-async fn three_heartbeats(phone: &mut Socket, bot: &mut Socket, quiet: &mut Socket) -> Vec<u64> {
+async fn three_heartbeats(
+    phone: &mut TestSocket,
+    bot: &mut TestSocket,
+    quiet: &mut TestSocket,
+) -> Vec<u64> {
     let mut told = Vec::new();
     let (begun, pings) = (Instant::now(), quiet.pings);
     while begun.elapsed() < 3 * HEARTBEAT {
@@ -144,7 +148,7 @@ async fn three_heartbeats(phone: &mut Socket, bot: &mut Socket, quiet: &mut Sock
 }
 
 /// A token that a node makes, and when it ends, Unix milliseconds.
-async fn token(cluster: &Cluster, node: usize, ttl_s: u64) -> (String, u64) {
+async fn token(cluster: &TestCluster, node: usize, ttl_s: u64) -> (String, u64) {
     let asked = json!({"client": "tablet", "ttlSeconds": ttl_s});
     let key = cluster.key("alice");
     let answer = cluster.nodes[node].post("/v1/tokens", &key, &asked).await;
@@ -156,19 +160,19 @@ async fn token(cluster: &Cluster, node: usize, ttl_s: u64) -> (String, u64) {
 }
 
 /// A token of each node is good on every node.
-async fn tokens_count_everywhere(cluster: &Cluster) {
+async fn tokens_count_everywhere(cluster: &TestCluster) {
     for from in 0..cluster.nodes.len() {
         let (token, expires_ms) = token(cluster, from, SHORT_S).await;
         assert!(expires_ms.abs_diff(unix_ms() + SHORT_S * 1000) < EXACT_MS);
         for (to, node) in cluster.nodes.iter().enumerate() {
-            let socket = Socket::connect(&node.public, &token, "tablet").await;
+            let socket = TestSocket::connect(&node.public, &token, "tablet").await;
             assert!(socket.is_ok(), "a token of node {from} on node {to}");
         }
     }
 }
 
 /// The time that a connection is told, Unix milliseconds.
-async fn pong(socket: &mut Socket) -> u64 {
+async fn pong(socket: &mut TestSocket) -> u64 {
     let pong = socket.ask("ping", json!({})).await;
     let (whole, data) = (&pong["timestamp"], &pong["data"]["timestamp"]);
     assert!(whole.as_u64() >= data.as_u64(), "{pong}");

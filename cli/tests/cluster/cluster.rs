@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use fixtures::{Options, Proxy, Redis, t2b, until};
+use fixtures::{RedisOptions, RedisProxy, RedisServer, t2b, until};
 use gateway::config::{Config, Sources, new_secret};
 use protocol::TenantId;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::gateway::{Environment, Gateway};
-use crate::socket::Socket;
+use crate::gateway::{GatewayNode, NodeEnvironment};
+use crate::socket::TestSocket;
 
 /// Limits out of the way, as the cases are about other things. No takeover counts.
 const LIMITS: &str = "
@@ -33,7 +33,7 @@ bytes_burst = 4294967295
 const TAIL: usize = 25;
 
 /// How a cluster is made. The default: three nodes, each connected to Redis directly.
-pub struct Setup {
+pub struct ClusterSetup {
     pub nodes: usize,
     /// No node is told of Redis.
     pub alone: bool,
@@ -46,12 +46,12 @@ pub struct Setup {
     /// Whether the previous release reads the configuration too.
     pub for_previous: bool,
     /// More of the environment of each node.
-    pub environment: Environment,
+    pub environment: NodeEnvironment,
     /// More of the environment of the first node.
-    pub first: Environment,
+    pub first: NodeEnvironment,
 }
 
-impl Default for Setup {
+impl Default for ClusterSetup {
     fn default() -> Self {
         Self {
             nodes: 3,
@@ -66,25 +66,25 @@ impl Default for Setup {
     }
 }
 
-pub struct Cluster {
-    pub nodes: Vec<Gateway>,
+pub struct TestCluster {
+    pub nodes: Vec<GatewayNode>,
     /// One a node, if there are any.
-    pub proxies: Vec<Proxy>,
-    pub redis: Redis,
+    pub proxies: Vec<RedisProxy>,
+    pub redis: RedisServer,
     /// What keys are made from.
     config: Config,
     place: TempDir,
 }
 
-impl Cluster {
+impl TestCluster {
     /// Starts everything; then every node knows every other.
-    pub async fn start(setup: Setup) -> Self {
+    pub async fn start(setup: ClusterSetup) -> Self {
         let place = tempfile::tempdir().unwrap();
-        let options = Options {
+        let options = RedisOptions {
             appendonly: setup.appendonly,
-            ..Options::default()
+            ..RedisOptions::default()
         };
-        let redis = Redis::start_with(options).expect("the test looked for the program");
+        let redis = RedisServer::start_with(options).expect("the test looked for the program");
         let file = |name: &str| place.path().join(name);
         let secret = new_secret().unwrap();
         std::fs::write(file("secrets"), secret.reveal()).unwrap();
@@ -103,7 +103,7 @@ impl Cluster {
         for number in 0..setup.nodes {
             let mut url = cluster.redis.url();
             if setup.proxied {
-                let proxy = Proxy::start(cluster.redis.port(), number as u64);
+                let proxy = RedisProxy::start(cluster.redis.port(), number as u64);
                 url = proxy.url();
                 cluster.proxies.push(proxy);
             }
@@ -114,7 +114,7 @@ impl Cluster {
                 environment.extend(setup.first.iter().cloned());
             }
             let url = (!setup.alone).then_some(url);
-            let node = Gateway::start(home, &config, url, environment).await;
+            let node = GatewayNode::start(home, &config, url, environment).await;
             cluster.nodes.push(node);
         }
         cluster.is_whole().await;
@@ -178,15 +178,15 @@ impl Cluster {
     }
 
     /// A socket of this tenant on this node, under this client id.
-    pub async fn socket(&self, node: usize, tenant: &str, client: &str) -> Socket {
+    pub async fn socket(&self, node: usize, tenant: &str, client: &str) -> TestSocket {
         let address = &self.nodes[node].public;
-        Socket::connect(address, &self.key(tenant), client)
+        TestSocket::connect(address, &self.key(tenant), client)
             .await
             .unwrap()
     }
 
     /// A socket that holds a bot.
-    pub async fn bot(&self, node: usize, tenant: &str, bot: &str) -> Socket {
+    pub async fn bot(&self, node: usize, tenant: &str, bot: &str) -> TestSocket {
         let mut socket = self.socket(node, tenant, &format!("{bot}-process")).await;
         socket.register(bot).await;
         socket
@@ -204,7 +204,7 @@ impl Cluster {
     }
 }
 
-impl Drop for Cluster {
+impl Drop for TestCluster {
     fn drop(&mut self) {
         if std::thread::panicking() {
             for (number, node) in self.nodes.iter().enumerate() {

@@ -22,20 +22,20 @@ use tokio::task::JoinHandle;
 const PROTOBUF: &str = "application/x-protobuf";
 
 /// Spans, each with the name of the service that it is of.
-type Spans = Arc<Mutex<Vec<(String, Span)>>>;
+type SpanList = Arc<Mutex<Vec<(String, Span)>>>;
 
-pub struct Collector {
+pub struct TraceCollector {
     /// Where it listens, as `OTEL_EXPORTER_OTLP_ENDPOINT` wants it.
     pub endpoint: String,
-    spans: Spans,
+    spans: SpanList,
     serves: JoinHandle<()>,
 }
 
-impl Collector {
+impl TraceCollector {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let spans = Spans::default();
+        let spans = SpanList::default();
         let service = Router::new().route("/v1/traces", post(export));
         let service = service.with_state(Arc::clone(&spans));
         let serves = tokio::spawn(async move {
@@ -58,14 +58,14 @@ impl Collector {
     }
 }
 
-impl Drop for Collector {
+impl Drop for TraceCollector {
     fn drop(&mut self) {
         self.serves.abort();
     }
 }
 
 async fn export(
-    State(kept): State<Spans>,
+    State(kept): State<SpanList>,
     head: HeaderMap,
     body: Bytes,
 ) -> ([(HeaderName, &'static str); 1], Vec<u8>) {

@@ -13,8 +13,8 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::interval;
 
-use crate::cluster::{Cluster, Setup};
-use crate::socket::Socket;
+use crate::cluster::{ClusterSetup, TestCluster};
+use crate::socket::TestSocket;
 
 const TENANTS: usize = 20;
 const BOTS: usize = 5;
@@ -25,13 +25,13 @@ const CHANGES: usize = 1000;
 const PROMISED: Duration = Duration::from_millis(100);
 
 /// A tenant: on each node a socket that holds bots and one that looks.
-struct Tenant {
-    holders: Vec<Mutex<Socket>>,
-    lookers: Vec<Mutex<Socket>>,
+struct TenantSockets {
+    holders: Vec<Mutex<TestSocket>>,
+    lookers: Vec<Mutex<TestSocket>>,
 }
 
 /// A bot: its tenant, its name, and the node where it is registered.
-struct Bot {
+struct ChangingBot {
     tenant: usize,
     name: String,
     home: Option<usize>,
@@ -39,15 +39,15 @@ struct Bot {
 }
 
 pub async fn every_node_sees_a_change_at_once() -> String {
-    let cluster = Cluster::start(Setup::default()).await;
+    let cluster = TestCluster::start(ClusterSetup::default()).await;
     let tenants = Arc::new(tenants(&cluster).await);
-    let bots = (0..TENANTS * BOTS).map(|number| Bot {
+    let bots = (0..TENANTS * BOTS).map(|number| ChangingBot {
         tenant: number % TENANTS,
         name: format!("bot-{}", number / TENANTS),
         home: None,
         changes: 0,
     });
-    let mut idle: Vec<Bot> = bots.collect();
+    let mut idle: Vec<ChangingBot> = bots.collect();
     let mut ticks = interval(EVERY);
     let mut under_way = JoinSet::new();
     let (mut seen, mut claims) = (MeasuredTimes::default(), MeasuredTimes::default());
@@ -78,7 +78,7 @@ pub async fn every_node_sees_a_change_at_once() -> String {
     )
 }
 
-async fn tenants(cluster: &Cluster) -> Vec<Tenant> {
+async fn tenants(cluster: &TestCluster) -> Vec<TenantSockets> {
     let mut tenants = Vec::new();
     for number in 0..TENANTS {
         let (mut holders, mut lookers) = (Vec::new(), Vec::new());
@@ -89,22 +89,26 @@ async fn tenants(cluster: &Cluster) -> Vec<Tenant> {
             holders.push(Mutex::new(holder));
             lookers.push(Mutex::new(cluster.socket(node, &tenant, "looker").await));
         }
-        tenants.push(Tenant { holders, lookers });
+        tenants.push(TenantSockets { holders, lookers });
     }
     tenants
 }
 
 /// What a change gives back: the bot, how long the change took, and how long each node.
-type Done = (Bot, Duration, Vec<Duration>);
+type ChangeResult = (ChangingBot, Duration, Vec<Duration>);
 
-fn keep((bot, claim, times): Done, seen: &mut MeasuredTimes, claims: &mut MeasuredTimes) -> Bot {
+fn keep(
+    (bot, claim, times): ChangeResult,
+    seen: &mut MeasuredTimes,
+    claims: &mut MeasuredTimes,
+) -> ChangingBot {
     claims.push(claim);
     times.into_iter().for_each(|time| seen.push(time));
     bot
 }
 
 /// Registers the bot, moves it, or unregisters it; waits until every node has seen it.
-async fn change(tenants: Arc<Vec<Tenant>>, mut bot: Bot) -> Done {
+async fn change(tenants: Arc<Vec<TenantSockets>>, mut bot: ChangingBot) -> ChangeResult {
     let tenant = &tenants[bot.tenant];
     let nodes = tenant.holders.len();
     bot.changes += 1;
@@ -142,7 +146,12 @@ async fn change(tenants: Arc<Vec<Tenant>>, mut bot: Bot) -> Done {
 }
 
 /// Lists until the bot is there with this description, or is not listed; how long since `from`.
-async fn look(looker: &Mutex<Socket>, bot: &str, wanted: Option<&str>, from: Instant) -> Duration {
+async fn look(
+    looker: &Mutex<TestSocket>,
+    bot: &str,
+    wanted: Option<&str>,
+    from: Instant,
+) -> Duration {
     loop {
         let mut socket = looker.lock().await;
         let list = socket.ask("list_bots", json!({})).await;

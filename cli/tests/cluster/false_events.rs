@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fixtures::{pass_until, until};
 
-use crate::cluster::{Cluster, Setup};
+use crate::cluster::{ClusterSetup, TestCluster};
 
 /// For how long commands are counted.
 const WATCHED: Duration = Duration::from_secs(3);
@@ -12,9 +12,9 @@ const WATCHED: Duration = Duration::from_secs(3);
 const COMMANDS_MAX: u64 = 300;
 
 pub async fn a_made_up_step_costs_a_few_reads() -> String {
-    let cluster = Cluster::start(Setup {
+    let cluster = TestCluster::start(ClusterSetup {
         nodes: 1,
-        ..Setup::default()
+        ..ClusterSetup::default()
     })
     .await;
     let mut phone = cluster.socket(0, "alice", "phone").await;
@@ -49,9 +49,9 @@ pub async fn a_made_up_step_costs_a_few_reads() -> String {
 }
 
 pub async fn a_number_from_nowhere_is_repaired() -> String {
-    let cluster = Cluster::start(Setup {
+    let cluster = TestCluster::start(ClusterSetup {
         nodes: 2,
-        ..Setup::default()
+        ..ClusterSetup::default()
     })
     .await;
     let mut phone = cluster.socket(0, "alice", "phone").await;
@@ -89,7 +89,7 @@ pub async fn a_number_from_nowhere_is_repaired() -> String {
 }
 
 /// Somebody who comes to the other node finds the bot, and writes to it.
-async fn is_usable(cluster: &Cluster, tenant: &str) {
+async fn is_usable(cluster: &TestCluster, tenant: &str) {
     let mut tablet = cluster.socket(1, tenant, "tablet").await;
     until("a message from the other node arrives", async || {
         let outcome = tablet.say("bot_main", "hello").await;
@@ -98,13 +98,13 @@ async fn is_usable(cluster: &Cluster, tenant: &str) {
     .await;
 }
 
-fn publish(cluster: &Cluster, tenant: &str, step: &str) {
+fn publish(cluster: &TestCluster, tenant: &str, step: &str) {
     let channel = format!("t2b:{{{tenant}}}:events");
     cluster.redis.command(&["PUBLISH", &channel, step]);
 }
 
 /// Commands that Redis has executed, those inside scripts left out.
-fn commands(cluster: &Cluster) -> u64 {
+fn commands(cluster: &TestCluster) -> u64 {
     let stats = cluster.redis.command(&["INFO", "stats"]);
     let lines = stats.text().lines();
     let count = lines

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use fixtures::MeasuredTimes;
 
-use crate::cluster::{Cluster, Setup};
+use crate::cluster::{ClusterSetup, TestCluster};
 
 /// How often a node starts.
 const STARTS: usize = 20;
@@ -12,9 +12,9 @@ const STARTS: usize = 20;
 const FAST: Duration = Duration::from_millis(250);
 
 pub async fn the_first_message_of_a_new_node_is_fast() -> String {
-    let mut cluster = Cluster::start(Setup {
+    let mut cluster = TestCluster::start(ClusterSetup {
         nodes: 2,
-        ..Setup::default()
+        ..ClusterSetup::default()
     })
     .await;
     let _bot = cluster.bot(0, "alice", "bot_main").await;

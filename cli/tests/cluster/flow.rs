@@ -8,46 +8,46 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio::time::interval;
 
-use crate::socket::{Closed, Socket, outcome_of};
+use crate::socket::{CloseStatus, TestSocket, outcome_of};
 
 /// How often it says something.
 const EVERY: Duration = Duration::from_millis(100);
 
 /// One message and what came of it.
 #[derive(Debug, Clone)]
-pub struct Attempt {
+pub struct SendAttempt {
     pub sent: Instant,
     /// When it was answered, and with what.
     pub answer: Option<(Instant, String)>,
 }
 
 #[derive(Default)]
-struct Diary {
-    attempts: Vec<Attempt>,
+struct FlowLog {
+    attempts: Vec<SendAttempt>,
     /// `bot_status` frames that came by, and anything else that nobody asked for.
     unasked: Vec<(Instant, String)>,
-    closed: Option<Closed>,
+    closed: Option<CloseStatus>,
     answered_twice: usize,
 }
 
 /// A socket that talks until it is dropped.
-pub struct Flow {
+pub struct MessageFlow {
     /// For messages of failures.
     pub name: String,
-    diary: Arc<Mutex<Diary>>,
+    diary: Arc<Mutex<FlowLog>>,
     task: JoinHandle<()>,
 }
 
-impl Flow {
+impl MessageFlow {
     /// Talks to a bot or client over this socket, which is not used for anything else.
-    pub fn start(name: String, socket: Socket, to: String) -> Self {
-        let diary = Arc::new(Mutex::new(Diary::default()));
+    pub fn start(name: String, socket: TestSocket, to: String) -> Self {
+        let diary = Arc::new(Mutex::new(FlowLog::default()));
         let task = tokio::spawn(talk(socket, to, diary.clone()));
         Self { name, diary, task }
     }
 
     /// What it said so far.
-    pub fn attempts(&self) -> Vec<Attempt> {
+    pub fn attempts(&self) -> Vec<SendAttempt> {
         self.diary.lock().unwrap().attempts.clone()
     }
 
@@ -88,17 +88,17 @@ impl Flow {
     }
 }
 
-impl Drop for Flow {
+impl Drop for MessageFlow {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
 /// A socket that is read and takes what comes, so that it is no slow consumer.
-pub struct Listener(JoinHandle<Closed>);
+pub struct SilentSocket(JoinHandle<CloseStatus>);
 
-impl Listener {
-    pub fn start(mut socket: Socket) -> Self {
+impl SilentSocket {
+    pub fn start(mut socket: TestSocket) -> Self {
         Self(tokio::spawn(async move {
             loop {
                 if let Err(code) = socket.next().await {
@@ -118,13 +118,13 @@ impl Listener {
     }
 }
 
-impl Drop for Listener {
+impl Drop for SilentSocket {
     fn drop(&mut self) {
         self.0.abort();
     }
 }
 
-async fn talk(mut socket: Socket, to: String, diary: Arc<Mutex<Diary>>) {
+async fn talk(mut socket: TestSocket, to: String, diary: Arc<Mutex<FlowLog>>) {
     let mut ticks = interval(EVERY);
     for number in 0_usize.. {
         // `next` may be cancelled: what it has not given stays where it is.
@@ -142,7 +142,7 @@ async fn talk(mut socket: Socket, to: String, diary: Arc<Mutex<Diary>>) {
             .lock()
             .unwrap()
             .attempts
-            .push(Attempt { sent, answer: None });
+            .push(SendAttempt { sent, answer: None });
         let data = json!({"to": to, "text": format!("attempt {number}")});
         let frame = json!({"type": "message", "data": data, "id": number.to_string()});
         if let Err(code) = socket.try_send(&frame).await {
@@ -151,7 +151,7 @@ async fn talk(mut socket: Socket, to: String, diary: Arc<Mutex<Diary>>) {
     }
 }
 
-impl Diary {
+impl FlowLog {
     fn heard(&mut self, frame: &serde_json::Value) {
         let number = frame["id"].as_str().and_then(|id| id.parse::<usize>().ok());
         let Some(attempt) = number.and_then(|number| self.attempts.get_mut(number)) else {

@@ -12,16 +12,16 @@ use serde_json::Value;
 const ANSWER: Duration = Duration::from_secs(3);
 
 /// Names and values.
-pub type Environment = Vec<(&'static str, String)>;
+pub type NodeEnvironment = Vec<(&'static str, String)>;
 
 /// A process and what stays when it is killed.
-pub struct Gateway {
+pub struct GatewayNode {
     home: PathBuf,
     config: PathBuf,
     /// None: it stands alone.
     redis_url: Option<String>,
     /// Beside where its state and configuration are.
-    environment: Environment,
+    environment: NodeEnvironment,
     /// How often it was started; each start has a log of its own.
     starts: u32,
     /// The program that the next start runs.
@@ -32,13 +32,13 @@ pub struct Gateway {
     process: Option<LoggedProcess>,
 }
 
-impl Gateway {
+impl GatewayNode {
     /// Starts it and waits until it listens. `config`: the file that all nodes share.
     pub async fn start(
         home: PathBuf,
         config: &Path,
         redis_url: Option<String>,
-        environment: Environment,
+        environment: NodeEnvironment,
     ) -> Self {
         std::fs::create_dir_all(&home).unwrap();
         let mut gateway = Self {

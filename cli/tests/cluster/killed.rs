@@ -12,9 +12,9 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::interval;
 
-use crate::cluster::{Cluster, Setup};
-use crate::crowd::{Bot, ComeBack, Crowd, Told, What, name, tenant};
-use crate::socket::Socket;
+use crate::cluster::{ClusterSetup, TestCluster};
+use crate::many_bots::{BotEvent, BotGroup, ComeBack, EventKind, GroupBot, name, tenant};
+use crate::socket::TestSocket;
 
 pub const TENANTS: usize = 40;
 pub const BOTS: usize = 50;
@@ -27,26 +27,26 @@ pub const FORGOTTEN: Duration = Duration::from_secs(8);
 const AGAIN: Duration = Duration::from_millis(20);
 
 pub async fn a_killed_node_leaves_no_ghosts() -> String {
-    let mut cluster = Cluster::start(Setup::default()).await;
+    let mut cluster = TestCluster::start(ClusterSetup::default()).await;
     let come_back = ComeBack {
         bots: RETURN,
         nodes: [1, 2],
     };
-    let mut crowd = Crowd::gather(&cluster, 0, (TENANTS, BOTS), Some(come_back)).await;
+    let mut group = BotGroup::gather(&cluster, 0, (TENANTS, BOTS), Some(come_back)).await;
     for node in [1, 2] {
-        crowd.watch_from(&cluster, node, TENANTS).await;
+        group.watch_from(&cluster, node, TENANTS).await;
     }
     is_listed(&cluster, &[1, 2], BOTS).await;
 
-    let phones = Arc::new(Phones::connect(&cluster).await);
+    let phones = Arc::new(TenantPhones::connect(&cluster).await);
 
     let killed = Instant::now();
     cluster.nodes[0].kill();
     let (mut looked_at, mut first) = (0, JoinSet::new());
-    crowd
+    group
         .until("all that come back are registered", |story| {
             for told in &story[looked_at..] {
-                if let What::Registered { node } = told.what {
+                if let EventKind::Registered { node } = told.what {
                     first.spawn(phones.clone().first_message(told.bot, node, killed));
                 }
             }
@@ -54,22 +54,21 @@ pub async fn a_killed_node_leaves_no_ghosts() -> String {
             first.len() >= TENANTS * RETURN
         })
         .await;
-    let is_back = |what: &What| matches!(what, What::Registered { .. });
-    let back = since(killed, crowd.first(killed, is_back));
+    let is_back = |what: &EventKind| matches!(what, EventKind::Registered { .. });
+    let back = since(killed, group.first(killed, is_back));
     let first: MeasuredTimes = first.join_all().await.into_iter().collect();
 
     let gone = TENANTS * (BOTS - RETURN);
     let mut detected = MeasuredTimes::default();
     for watcher in [1, 2] {
-        let is_gone =
-            |what: &What| matches!(what, What::Seen { node, online: false } if *node == watcher);
-        crowd
+        let is_gone = |what: &EventKind| matches!(what, EventKind::Seen { node, online: false } if *node == watcher);
+        group
             .until("those that are gone are seen to be", |story| {
-                let ghosts = |told: &&Told| told.bot.1 >= RETURN && is_gone(&told.what);
+                let ghosts = |told: &&BotEvent| told.bot.1 >= RETURN && is_gone(&told.what);
                 story.iter().filter(ghosts).count() >= gone
             })
             .await;
-        let seen = crowd.first(killed, is_gone);
+        let seen = group.first(killed, is_gone);
         let seen = seen.into_iter().filter(|(bot, _)| bot.1 >= RETURN);
         seen.for_each(|(_, at)| detected.push(at - killed));
     }
@@ -87,7 +86,7 @@ pub async fn a_killed_node_leaves_no_ghosts() -> String {
 
 /// Waits until each of these nodes lists so many bots of every tenant as online, and those that it
 /// should.
-pub async fn is_listed(cluster: &Cluster, nodes: &[usize], bots: usize) {
+pub async fn is_listed(cluster: &TestCluster, nodes: &[usize], bots: usize) {
     let mut expected: Vec<String> = (0..bots).map(|bot| name((0, bot))).collect();
     expected.sort();
     for node in nodes {
@@ -103,15 +102,15 @@ pub async fn is_listed(cluster: &Cluster, nodes: &[usize], bots: usize) {
 }
 
 /// How long after `from` each of these was.
-pub fn since(from: Instant, at: BTreeMap<Bot, Instant>) -> MeasuredTimes {
+pub fn since(from: Instant, at: BTreeMap<GroupBot, Instant>) -> MeasuredTimes {
     at.into_values().map(|at| at - from).collect()
 }
 
 /// A socket of every tenant on both nodes that stay.
-struct Phones(Vec<[Mutex<Socket>; 2]>);
+struct TenantPhones(Vec<[Mutex<TestSocket>; 2]>);
 
-impl Phones {
-    async fn connect(cluster: &Cluster) -> Self {
+impl TenantPhones {
+    async fn connect(cluster: &TestCluster) -> Self {
         let mut phones = Vec::new();
         for number in 0..TENANTS {
             let phone =
@@ -123,7 +122,12 @@ impl Phones {
 
     /// From another node than the bot's, a message to it, again and again until it is delivered;
     /// how long after `killed` that is.
-    async fn first_message(self: Arc<Self>, bot: Bot, home: usize, killed: Instant) -> Duration {
+    async fn first_message(
+        self: Arc<Self>,
+        bot: GroupBot,
+        home: usize,
+        killed: Instant,
+    ) -> Duration {
         let from = 2 - home;
         let mut tries = interval(AGAIN);
         loop {

@@ -10,8 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::oracle::{Answers, Arrivals};
-use crate::socket::{Socket, outcome_of};
+use crate::delivery_check::{SenderAnswers, SocketArrivals};
+use crate::socket::{TestSocket, outcome_of};
 
 /// The recipient of all messages.
 pub const BOT: &str = "bot-main";
@@ -35,12 +35,12 @@ pub fn messages(default: usize) -> usize {
 /// Sends `total` messages over one connection, at most `most` of them unanswered; `progress` counts
 /// those that are answered.
 pub async fn send_all(
-    socket: &mut Socket,
+    socket: &mut TestSocket,
     (sender, total): (usize, usize),
     most: usize,
     progress: Arc<AtomicUsize>,
-) -> Answers {
-    let mut answers = Answers::of(total);
+) -> SenderAnswers {
+    let mut answers = SenderAnswers::of(total);
     let (mut sent, mut answered, mut window) = (0, 0, most);
     let mut rest_until = None;
     while answered < total {
@@ -90,14 +90,14 @@ fn message(sender: usize, number: usize) -> Value {
 }
 
 /// A socket that takes messages in a task of its own, and registers the bot when it is told.
-pub struct Recipient {
+pub struct BotRecipient {
     registers: mpsc::Sender<oneshot::Sender<Value>>,
     arrived: Arc<AtomicUsize>,
-    task: JoinHandle<(Arrivals, usize)>,
+    task: JoinHandle<(SocketArrivals, usize)>,
 }
 
-impl Recipient {
-    pub fn start(socket: Socket) -> Self {
+impl BotRecipient {
+    pub fn start(socket: TestSocket) -> Self {
         let (registers, wanted) = mpsc::channel(1);
         let arrived = Arc::new(AtomicUsize::new(0));
         let task = tokio::spawn(receive(socket, wanted, arrived.clone()));
@@ -130,18 +130,18 @@ impl Recipient {
     }
 
     /// What it got, and how often it was told that it lost the bot.
-    pub async fn stop(self) -> (Arrivals, usize) {
+    pub async fn stop(self) -> (SocketArrivals, usize) {
         drop(self.registers);
         self.task.await.unwrap()
     }
 }
 
 async fn receive(
-    mut socket: Socket,
+    mut socket: TestSocket,
     mut registers: mpsc::Receiver<oneshot::Sender<Value>>,
     arrived: Arc<AtomicUsize>,
-) -> (Arrivals, usize) {
-    let (mut arrivals, mut replaced) = (Arrivals::new(), 0);
+) -> (SocketArrivals, usize) {
+    let (mut arrivals, mut replaced) = (SocketArrivals::new(), 0);
     let mut waiting = None;
     loop {
         // Both may be cancelled: what they have not given stays where it is.

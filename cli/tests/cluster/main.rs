@@ -20,9 +20,9 @@
 //! | --- | --- |
 //! | `cluster.rs`, `gateway.rs` | the processes |
 //! | `collector.rs` | who takes their traces |
-//! | `socket.rs`, `flow.rs`, `load.rs`, `crowd.rs` | who talks: one, again and again, as fast as it goes, thousands |
+//! | `socket.rs`, `flow.rs`, `load.rs`, `many_bots.rs` | who talks: one, again and again, as fast as it goes, thousands |
 //! | `relogin.rs` | which load sockets reconnect after a close and repeat what was not answered |
-//! | `oracle.rs` | what must have become of each message |
+//! | `delivery_check.rs` | what must have become of each message |
 //! | the others | the cases |
 
 // `cfg(test)` is always true here; it tells clippy that helpers of tests may unwrap.
@@ -36,9 +36,7 @@ mod cluster;
 #[cfg(test)]
 mod collector;
 #[cfg(test)]
-mod crowd;
-#[cfg(test)]
-mod deaf;
+mod delivery_check;
 #[cfg(test)]
 mod directory_lag;
 #[cfg(test)]
@@ -50,15 +48,19 @@ mod flow;
 #[cfg(test)]
 mod gateway;
 #[cfg(test)]
+mod incompatible_node;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod many_bots;
+#[cfg(test)]
 mod million;
 #[cfg(test)]
-mod only_publish;
+mod muted_subscription;
 #[cfg(test)]
-mod oracle;
+mod only_publish;
 #[cfg(test)]
 mod paused;
 #[cfg(test)]
@@ -74,8 +76,6 @@ mod socket;
 #[cfg(test)]
 mod stopped;
 #[cfg(test)]
-mod strangers;
-#[cfg(test)]
 mod takeovers;
 #[cfg(test)]
 mod traced;
@@ -88,7 +88,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
 /// A behaviour that is looked at; it gives its figures.
-type Case = fn() -> LocalBoxFuture<'static, String>;
+type ClusterCase = fn() -> LocalBoxFuture<'static, String>;
 
 /// Where a case runs: `alone` if it measures rates or latencies, or uses much CPU; `beside` the others
 /// if it waits most of its time.
@@ -98,7 +98,7 @@ macro_rules! cases {
     };
 }
 
-const CASES: &[(&str, &str, Case)] = cases![
+const CASES: &[(&str, &str, ClusterCase)] = cases![
     alone across::conversations_cross_nodes,
     beside traced::a_message_is_one_trace,
     beside traced::a_collector_that_is_gone_hurts_nobody,
@@ -109,7 +109,7 @@ const CASES: &[(&str, &str, Case)] = cases![
     beside takeovers::a_socket_keeps_its_other_bots,
     alone killed::a_killed_node_leaves_no_ghosts,
     alone stopped::a_stopped_node_comes_back_with_its_sockets,
-    beside deaf::a_deaf_node_hears_again,
+    beside muted_subscription::a_node_reconnects_and_receives_again,
     beside redis_trouble::troubles_heal_unseen,
     beside redis_gone::nodes_stand_without_redis,
     alone only_publish::redis_sees_only_publish,
@@ -122,7 +122,7 @@ const CASES: &[(&str, &str, Case)] = cases![
     alone rotation::secrets_are_rotated_under_load,
     beside rotation::the_wrong_order_is_harmless,
     beside rotation::no_common_secret_is_named,
-    beside strangers::an_incompatible_node_is_named,
+    beside incompatible_node::an_incompatible_node_is_named,
     alone builds::two_builds_are_one_cluster,
 ];
 
@@ -170,7 +170,7 @@ fn several_gateways_are_one() {
 
 /// Whether it ends without a panic; prints so, how long it took, and its figures. Each case has a
 /// runtime of its own: nothing that one leaves behind runs on in the next.
-fn passes(what: &str, case: Case) -> bool {
+fn passes(what: &str, case: ClusterCase) -> bool {
     let began = Instant::now();
     let ended = catch_unwind(|| {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();

@@ -16,17 +16,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use fixtures::{Faults, pass_until, until_within};
+use fixtures::{MessageFaults, pass_until, until_within};
 use tokio::task::JoinSet;
 
-use crate::cluster::{Cluster, Setup};
-use crate::load::{Recipient, WINDOW, messages, send_all};
-use crate::oracle::{Answers, Judgement};
+use crate::cluster::{ClusterSetup, TestCluster};
+use crate::delivery_check::{DeliveryJudgement, SenderAnswers};
+use crate::load::{BotRecipient, WINDOW, messages, send_all};
 
 /// The node of each sender, and its part of all messages: those of node 0 send all that count, the
 /// one of node 1 a twentieth beside them.
 const SENDERS: [(usize, usize); 5] = [(0, 4), (0, 4), (0, 4), (0, 4), (1, 20)];
-const FAULTS: Faults = Faults {
+const FAULTS: MessageFaults = MessageFaults {
     drop: 0.01,
     double: 0.01,
     delay: 0.01,
@@ -40,22 +40,22 @@ const HOMES: [usize; 2] = [1, 2];
 const LATE: Duration = Duration::from_secs(9);
 
 /// What is done while messages flow, when so many are answered.
-enum Trouble {
+enum TroubleStep {
     Move,
     Cut(usize),
 }
 
 pub async fn messages_survive_a_bad_network() -> String {
     let total = messages(50_000);
-    let setup = Setup {
+    let setup = ClusterSetup {
         proxied: true,
-        ..Setup::default()
+        ..ClusterSetup::default()
     };
-    let cluster = Cluster::start(setup).await;
+    let cluster = TestCluster::start(setup).await;
     let mut recipients = Vec::new();
     for node in 0..cluster.nodes.len() {
         let socket = cluster.bot(node, "alice", &format!("anchor-{node}")).await;
-        recipients.push(Recipient::start(socket));
+        recipients.push(BotRecipient::start(socket));
     }
     let mut epochs = vec![recipients[HOMES[0]].take_the_bot().await];
     cluster
@@ -67,7 +67,7 @@ pub async fn messages_survive_a_bad_network() -> String {
 
     let began = Instant::now();
     let answered = Arc::new(AtomicUsize::new(0));
-    let mut answers: Vec<(usize, Answers)> = Vec::new();
+    let mut answers: Vec<(usize, SenderAnswers)> = Vec::new();
     let mut senders = JoinSet::new();
     for (sender, (node, part)) in SENDERS.into_iter().enumerate() {
         let mut socket = cluster
@@ -92,17 +92,17 @@ pub async fn messages_survive_a_bad_network() -> String {
         })
         .await;
         match trouble {
-            Trouble::Move => {
+            TroubleStep::Move => {
                 let home = HOMES[epochs.len() % HOMES.len()];
                 epochs.push(recipients[home].take_the_bot().await);
             }
-            Trouble::Cut(number) => cut(&cluster, number).await,
+            TroubleStep::Cut(number) => cut(&cluster, number).await,
         }
     }
     answers.extend(senders.join_all().await);
     let took = began.elapsed();
     answers.sort_by_key(|(sender, _)| *sender);
-    let answers: Vec<Answers> = answers.into_iter().map(|(_, answers)| answers).collect();
+    let answers: Vec<SenderAnswers> = answers.into_iter().map(|(_, answers)| answers).collect();
     let resent = cluster.nodes[0].metrics().await["t2b_lane_resends_total"];
 
     pass_until(Instant::now() + LATE).await;
@@ -111,7 +111,7 @@ pub async fn messages_survive_a_bad_network() -> String {
         arrivals.push(recipient.stop().await.0);
     }
     assert!(epochs.is_sorted_by(|a, b| a < b), "{epochs:?}");
-    let judgement = Judgement::of(&answers, &arrivals);
+    let judgement = DeliveryJudgement::of(&answers, &arrivals);
     judgement.is_kept();
     let counts = cluster.proxies.iter().map(|proxy| proxy.counts());
     let (pushes, dropped, doubled, delayed, cut) = counts.fold((0, 0, 0, 0, 0), |sum, one| {
@@ -133,11 +133,15 @@ pub async fn messages_survive_a_bad_network() -> String {
 }
 
 /// 100 moves and 10 cuts of a million messages; less of both for fewer, but some.
-fn troubles(total: usize) -> Vec<(usize, Trouble)> {
+fn troubles(total: usize) -> Vec<(usize, TroubleStep)> {
     let (moves, cuts) = ((total / 10_000).clamp(10, 100), cuts(total));
-    let moves = (1..=moves).map(|number| (number * total / (moves + 1), Trouble::Move));
-    let cuts =
-        (0..cuts).map(|number| ((2 * number + 1) * total / (2 * cuts), Trouble::Cut(number)));
+    let moves = (1..=moves).map(|number| (number * total / (moves + 1), TroubleStep::Move));
+    let cuts = (0..cuts).map(|number| {
+        (
+            (2 * number + 1) * total / (2 * cuts),
+            TroubleStep::Cut(number),
+        )
+    });
     let mut troubles: Vec<_> = moves.chain(cuts).collect();
     troubles.sort_by_key(|(at, _)| *at);
     troubles
@@ -148,7 +152,7 @@ fn cuts(total: usize) -> usize {
 }
 
 /// Cuts one node off, or all of them, and waits for nothing.
-async fn cut(cluster: &Cluster, number: usize) {
+async fn cut(cluster: &TestCluster, number: usize) {
     let longest = number == 0;
     let time_ms = if longest {
         CUT_MS.end

@@ -9,29 +9,29 @@ use std::time::Instant;
 
 use fixtures::{pass_until, until};
 
-use crate::cluster::{Cluster, Setup};
-use crate::load::{BOT, Recipient, WINDOW, messages, send_all};
-use crate::oracle::Judgement;
+use crate::cluster::{ClusterSetup, TestCluster};
+use crate::delivery_check::DeliveryJudgement;
+use crate::load::{BOT, BotRecipient, WINDOW, messages, send_all};
 
 /// By how much two times of the same length may differ without any messages: beats and
 /// comparisons do not fall on the same instants.
 const NOISE: u64 = 20;
 
 /// Commands by name, and the packets that nodes say they published.
-struct Counts {
+struct CommandCounts {
     commands: BTreeMap<String, u64>,
     packets: f64,
 }
 
 pub async fn redis_sees_only_publish() -> String {
     let total = messages(20_000).min(100_000);
-    let setup = Setup {
+    let setup = ClusterSetup {
         nodes: 2,
-        ..Setup::default()
+        ..ClusterSetup::default()
     };
-    let cluster = Cluster::start(setup).await;
+    let cluster = TestCluster::start(setup).await;
     let mut sender = cluster.socket(0, "alice", "sender").await;
-    let recipient = Recipient::start(cluster.socket(1, "alice", "process").await);
+    let recipient = BotRecipient::start(cluster.socket(1, "alice", "process").await);
     recipient.take_the_bot().await;
     cluster.bots_online("alice", &[BOT]).await;
 
@@ -47,14 +47,14 @@ pub async fn redis_sees_only_publish() -> String {
         (recipient.arrived() == total).then_some(())
     })
     .await;
-    let judgement = Judgement::of(&[answers], &[recipient.stop().await.0]);
+    let judgement = DeliveryJudgement::of(&[answers], &[recipient.stop().await.0]);
     judgement.is_kept();
     assert_eq!(judgement.delivered, total);
     let packets = (after.packets - before.packets) as u64;
     let mut published = 0;
     let mut others = BTreeMap::new();
     for (command, count) in &after.commands {
-        let of = |counts: &Counts| counts.commands.get(command).copied().unwrap_or(0);
+        let of = |counts: &CommandCounts| counts.commands.get(command).copied().unwrap_or(0);
         let resting = of(&idle) - count;
         let more = (count - of(&before)).saturating_sub(resting);
         match command.as_str() {
@@ -82,7 +82,7 @@ pub async fn redis_sees_only_publish() -> String {
     )
 }
 
-async fn counts(cluster: &Cluster) -> Counts {
+async fn counts(cluster: &TestCluster) -> CommandCounts {
     let info = cluster.redis.command(&["INFO", "commandstats"]);
     // `cmdstat_publish:calls=7,usec=…`
     let lines = info.text().lines().filter_map(|line| {
@@ -95,5 +95,5 @@ async fn counts(cluster: &Cluster) -> Counts {
     for node in &cluster.nodes {
         packets += node.metrics().await["t2b_lane_published_total"];
     }
-    Counts { commands, packets }
+    CommandCounts { commands, packets }
 }

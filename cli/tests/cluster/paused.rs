@@ -7,7 +7,7 @@ use futures_util::future::{join, join_all};
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::cluster::{Cluster, Setup};
+use crate::cluster::{ClusterSetup, TestCluster};
 
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_secs(60);
@@ -15,10 +15,10 @@ const PAUSE: Duration = Duration::from_secs(60);
 const LATE: Duration = Duration::from_secs(2);
 
 pub async fn after_a_pause_only_the_dead_are_closed() -> String {
-    let cluster = Cluster::start(Setup {
+    let cluster = TestCluster::start(ClusterSetup {
         nodes: 1,
         environment: vec![("T2B_HEARTBEAT", format!("{}s", HEARTBEAT.as_secs()))],
-        ..Setup::default()
+        ..ClusterSetup::default()
     })
     .await;
     let mut healthy = Vec::new();

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use fixtures::{pass_until, until, until_within};
 use serde_json::json;
 
-use crate::cluster::{Cluster, Setup};
-use crate::flow::{Flow, Listener};
+use crate::cluster::{ClusterSetup, TestCluster};
+use crate::flow::{MessageFlow, SilentSocket};
 use crate::socket::outcome_of;
 
 const AWAY: Duration = Duration::from_secs(12);
@@ -19,22 +19,22 @@ const REFUSED: Duration = Duration::from_secs(5);
 const HEALED: Duration = Duration::from_secs(5);
 
 pub async fn nodes_stand_without_redis() -> String {
-    let setup = Setup {
+    let setup = ClusterSetup {
         appendonly: true,
-        ..Setup::default()
+        ..ClusterSetup::default()
     };
-    let mut cluster = Cluster::start(setup).await;
+    let mut cluster = TestCluster::start(setup).await;
     let bots = [
         cluster.bot(0, "alice", "bot-0").await,
         cluster.bot(1, "alice", "bot-1").await,
     ]
-    .map(Listener::start);
+    .map(SilentSocket::start);
     let mut late = cluster.socket(0, "alice", "late").await;
     cluster.bots_online("alice", &["bot-0", "bot-1"]).await;
     let mut flows = Vec::new();
     for (name, to) in [("near", "bot-0"), ("far", "bot-1")] {
         let socket = cluster.socket(0, "alice", name).await;
-        flows.push(Flow::start(name.to_owned(), socket, to.to_owned()));
+        flows.push(MessageFlow::start(name.to_owned(), socket, to.to_owned()));
     }
     let [near, far] = flows.as_slice() else {
         panic!("two flows");
@@ -96,7 +96,7 @@ pub async fn nodes_stand_without_redis() -> String {
         "near: {near_outcomes:?}"
     );
     let slowest = is_answered(far, gone, back);
-    bots.iter().for_each(Listener::is_sound);
+    bots.iter().for_each(SilentSocket::is_sound);
     format!(
         "{} s away: degraded after {} ms, a claim refused after {} ms; near: {near_outcomes:?}; far: {:?}, the slowest answer after {} ms; back: messages {} ms, claim {} ms, all {} ms",
         AWAY.as_secs(),
@@ -112,7 +112,7 @@ pub async fn nodes_stand_without_redis() -> String {
 
 /// Every message of that time was answered in time; how long the slowest took.
 #[track_caller]
-fn is_answered(flow: &Flow, from: Instant, to: Instant) -> Duration {
+fn is_answered(flow: &MessageFlow, from: Instant, to: Instant) -> Duration {
     let mut slowest = Duration::ZERO;
     let may_be = ["delivered", "unreachable", "delivery_unknown"];
     let mut refused = 0;

@@ -5,11 +5,11 @@
 
 use std::time::{Duration, Instant};
 
-use fixtures::{Client, DEADLINE, pass_until, until, until_within};
+use fixtures::{DEADLINE, RespClient, pass_until, until, until_within};
 use tokio::task::spawn_blocking;
 
-use crate::cluster::{Cluster, Setup};
-use crate::flow::{Flow, Listener};
+use crate::cluster::{ClusterSetup, TestCluster};
+use crate::flow::{MessageFlow, SilentSocket};
 
 const TENANT: &str = "alice";
 /// In so long everything has to be as before.
@@ -18,11 +18,11 @@ const HEALED: Duration = Duration::from_secs(5);
 const QUIET: Duration = Duration::from_secs(8);
 
 pub async fn troubles_heal_unseen() -> String {
-    let mut cluster = Cluster::start(Setup::default()).await;
+    let mut cluster = TestCluster::start(ClusterSetup::default()).await;
     let mut bots = Vec::new();
     for node in 0..3 {
         let socket = cluster.bot(node, TENANT, &bot(node)).await;
-        bots.push(Listener::start(socket));
+        bots.push(SilentSocket::start(socket));
     }
     cluster
         .bots_online(TENANT, &["bot-0", "bot-1", "bot-2"])
@@ -34,7 +34,7 @@ pub async fn troubles_heal_unseen() -> String {
             let socket = cluster
                 .socket(from, TENANT, &format!("phone-{from}-{to}"))
                 .await;
-            flows.push(Flow::start(name, socket, bot(to)));
+            flows.push(MessageFlow::start(name, socket, bot(to)));
         }
     }
     let mut figures = Vec::new();
@@ -73,7 +73,7 @@ pub async fn troubles_heal_unseen() -> String {
         let told = flow.unasked_since(quiet_from);
         assert_eq!(told, Vec::<String>::new(), "{}", flow.name);
     }
-    bots.iter().for_each(Listener::is_sound);
+    bots.iter().for_each(SilentSocket::is_sound);
     format!(
         "messages flow and the store is whole again after: {}",
         figures.join("; ")
@@ -85,15 +85,15 @@ fn bot(node: usize) -> String {
 }
 
 /// One command, however long it takes; when it was done.
-async fn order(cluster: &Cluster, command: &'static [&str]) -> Instant {
+async fn order(cluster: &TestCluster, command: &'static [&str]) -> Instant {
     let port = cluster.redis.port();
-    let done = spawn_blocking(move || Client::connect(port).unwrap().command(command).unwrap());
+    let done = spawn_blocking(move || RespClient::connect(port).unwrap().command(command).unwrap());
     done.await.unwrap();
     Instant::now()
 }
 
 /// Waits until all is as before, and for as long again as a change could take to be told.
-async fn is_well(cluster: &Cluster, flows: &[Flow], back: Instant) -> String {
+async fn is_well(cluster: &TestCluster, flows: &[MessageFlow], back: Instant) -> String {
     let flowing = healed(flows, back).await;
     let stored = is_stored(cluster, back).await;
     assert!(flowing <= HEALED, "messages flow again after {flowing:?}");
@@ -106,7 +106,7 @@ async fn is_well(cluster: &Cluster, flows: &[Flow], back: Instant) -> String {
 }
 
 /// How long until on every way a message that was sent after `back` is delivered.
-async fn healed(flows: &[Flow], back: Instant) -> Duration {
+async fn healed(flows: &[MessageFlow], back: Instant) -> Duration {
     let mut last = back;
     for flow in flows {
         let what = format!("messages flow from {}", flow.name);
@@ -117,7 +117,7 @@ async fn healed(flows: &[Flow], back: Instant) -> Duration {
 }
 
 /// How long until the store names every node and every bot's home.
-async fn is_stored(cluster: &Cluster, back: Instant) -> Duration {
+async fn is_stored(cluster: &TestCluster, back: Instant) -> Duration {
     let mut client = cluster.redis.client();
     until_within(DEADLINE, "the store is whole again", async || {
         let mut fields = |key: &str| client.command(&["HKEYS", key]).unwrap();

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::socket::{Socket, outcome_of, text_of};
+use crate::socket::{TestSocket, outcome_of, text_of};
 
 /// How long a sender rests after an answer that is no delivery, and after a refused connection.
 const REST: Duration = Duration::from_millis(20);
@@ -20,7 +20,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 /// What everybody shares.
 #[derive(Default)]
-struct Ledger {
+struct TrafficLedger {
     /// Message ids that a bot has read.
     arrived: BTreeSet<String>,
     /// Message ids that were answered `delivered` or `duplicate`.
@@ -35,22 +35,22 @@ struct Ledger {
 
 /// Where everybody connects, with which key.
 #[derive(Clone)]
-struct Place {
+struct ConnectTarget {
     addresses: Vec<String>,
     key: String,
     ends: bool,
 }
 
 /// A bot and a sender for each node; each sender writes to all bots in turn.
-pub struct Traffic {
-    place: watch::Sender<Place>,
-    ledger: Arc<Mutex<Ledger>>,
+pub struct RotatingTraffic {
+    place: watch::Sender<ConnectTarget>,
+    ledger: Arc<Mutex<TrafficLedger>>,
     senders: JoinSet<()>,
     bots: JoinSet<()>,
 }
 
 /// What became of everything.
-pub struct Outcome {
+pub struct TrafficOutcome {
     delivered: usize,
     /// Answered `delivered`, and no bot has read it.
     pub lost: usize,
@@ -60,7 +60,7 @@ pub struct Outcome {
     pub pause: Duration,
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for TrafficOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             delivered,
@@ -77,17 +77,17 @@ impl fmt::Display for Outcome {
     }
 }
 
-impl Traffic {
+impl RotatingTraffic {
     /// Starts all of them.
     pub fn start(addresses: Vec<String>, key: String) -> Self {
         let count = addresses.len();
-        let place = Place {
+        let place = ConnectTarget {
             addresses,
             key,
             ends: false,
         };
         let (place, _) = watch::channel(place);
-        let ledger = Arc::new(Mutex::new(Ledger::default()));
+        let ledger = Arc::new(Mutex::new(TrafficLedger::default()));
         let (mut senders, mut bots) = (JoinSet::new(), JoinSet::new());
         for number in 0..count {
             bots.spawn(hold(number, place.subscribe(), ledger.clone()));
@@ -120,7 +120,7 @@ impl Traffic {
     }
 
     /// Lets the senders finish what they have begun, then the bots.
-    pub async fn stop(mut self) -> Outcome {
+    pub async fn stop(mut self) -> TrafficOutcome {
         self.place.send_modify(|place| place.ends = true);
         while let Some(ended) = self.senders.join_next().await {
             ended.unwrap();
@@ -129,7 +129,7 @@ impl Traffic {
             ended.unwrap();
         }
         let ledger = self.ledger.lock().unwrap();
-        Outcome {
+        TrafficOutcome {
             delivered: ledger.delivered.len(),
             lost: ledger.delivered.difference(&ledger.arrived).count(),
             closes: ledger.closes.clone(),
@@ -151,13 +151,13 @@ async fn rest() {
 async fn connect(
     number: usize,
     client: &str,
-    place: &mut watch::Receiver<Place>,
-    ledger: &Mutex<Ledger>,
-) -> Socket {
+    place: &mut watch::Receiver<ConnectTarget>,
+    ledger: &Mutex<TrafficLedger>,
+) -> TestSocket {
     for attempt in number.. {
-        let Place { addresses, key, .. } = place.borrow_and_update().clone();
+        let ConnectTarget { addresses, key, .. } = place.borrow_and_update().clone();
         let address = &addresses[attempt % addresses.len()];
-        match Socket::connect(address, &key, client).await {
+        match TestSocket::connect(address, &key, client).await {
             Ok(socket) => return socket,
             // Nobody listens there.
             Err(1006) => {}
@@ -168,12 +168,16 @@ async fn connect(
     unreachable!("it tries for ever")
 }
 
-fn note_close(ledger: &Mutex<Ledger>, code: u16) {
+fn note_close(ledger: &Mutex<TrafficLedger>, code: u16) {
     *ledger.lock().unwrap().closes.entry(code).or_default() += 1;
 }
 
 /// Writes one message after the other, each again until it is delivered.
-async fn send(number: usize, mut place: watch::Receiver<Place>, ledger: Arc<Mutex<Ledger>>) {
+async fn send(
+    number: usize,
+    mut place: watch::Receiver<ConnectTarget>,
+    ledger: Arc<Mutex<TrafficLedger>>,
+) {
     let client = format!("sender-{number}");
     let mut socket = connect(number, &client, &mut place, &ledger).await;
     let mut last = Instant::now();
@@ -209,7 +213,11 @@ async fn send(number: usize, mut place: watch::Receiver<Place>, ledger: Arc<Mute
 }
 
 /// Holds a bot and reads what it gets.
-async fn hold(number: usize, mut place: watch::Receiver<Place>, ledger: Arc<Mutex<Ledger>>) {
+async fn hold(
+    number: usize,
+    mut place: watch::Receiver<ConnectTarget>,
+    ledger: Arc<Mutex<TrafficLedger>>,
+) {
     let client = format!("{}-process", bot(number));
     let mut socket = register(number, &client, &mut place, &ledger).await;
     loop {
@@ -240,9 +248,9 @@ async fn hold(number: usize, mut place: watch::Receiver<Place>, ledger: Arc<Mute
 async fn register(
     number: usize,
     client: &str,
-    place: &mut watch::Receiver<Place>,
-    ledger: &Mutex<Ledger>,
-) -> Socket {
+    place: &mut watch::Receiver<ConnectTarget>,
+    ledger: &Mutex<TrafficLedger>,
+) -> TestSocket {
     loop {
         let mut socket = connect(number, client, place, ledger).await;
         let asked = socket.try_ask("register_bot", json!({"botId": bot(number)}));
@@ -259,13 +267,13 @@ async fn register(
 }
 
 /// Reads until it is closed, or nothing comes for so long.
-async fn read_rest(mut socket: Socket, quiet: Duration, ledger: &Mutex<Ledger>) {
+async fn read_rest(mut socket: TestSocket, quiet: Duration, ledger: &Mutex<TrafficLedger>) {
     while let Ok(Ok(frame)) = timeout(quiet, socket.next()).await {
         note_arrival(ledger, &frame);
     }
 }
 
-fn note_arrival(ledger: &Mutex<Ledger>, frame: &serde_json::Value) {
+fn note_arrival(ledger: &Mutex<TrafficLedger>, frame: &serde_json::Value) {
     if frame["type"] == "message" {
         let id = text_of(&frame["data"]["messageId"]);
         ledger.lock().unwrap().arrived.insert(id);

@@ -7,9 +7,9 @@ use ::gateway::config::new_secret;
 
 use fixtures::until;
 
-use crate::cluster::{Cluster, Setup};
-use crate::relogin::Traffic;
-use crate::socket::Socket;
+use crate::cluster::{ClusterSetup, TestCluster};
+use crate::relogin::RotatingTraffic;
+use crate::socket::TestSocket;
 
 const FILE: &str = "T2B_SECRETS_FILE";
 /// Longest time without a delivery that a rolling restart may cost a sender: what is on its way to a
@@ -25,7 +25,7 @@ fn secret() -> String {
 }
 
 /// Packets and envelopes that a node did not understand since it was started.
-async fn refused(cluster: &Cluster, node: usize) -> f64 {
+async fn refused(cluster: &TestCluster, node: usize) -> f64 {
     let metrics = cluster.nodes[node].metrics().await;
     let refused = metrics.iter();
     let refused = refused.filter(|(name, _)| name.starts_with("t2b_lane_refused_total"));
@@ -33,7 +33,7 @@ async fn refused(cluster: &Cluster, node: usize) -> f64 {
 }
 
 /// Every node in turn is stopped and started with this file of secrets. Returns what was refused.
-async fn roll(cluster: &mut Cluster, file: &str, traffic: Option<&Traffic>) -> f64 {
+async fn roll(cluster: &mut TestCluster, file: &str, traffic: Option<&RotatingTraffic>) -> f64 {
     let mut all = 0.0;
     for node in 0..cluster.nodes.len() {
         all += refused(cluster, node).await;
@@ -49,7 +49,7 @@ async fn roll(cluster: &mut Cluster, file: &str, traffic: Option<&Traffic>) -> f
 }
 
 /// Waits until some more messages are delivered.
-async fn flows(traffic: &Traffic) {
+async fn flows(traffic: &RotatingTraffic) {
     let before = traffic.delivered();
     until("messages are delivered", async || {
         (traffic.delivered() >= before + BETWEEN).then_some(())
@@ -58,13 +58,13 @@ async fn flows(traffic: &Traffic) {
 }
 
 pub async fn secrets_are_rotated_under_load() -> String {
-    let mut cluster = Cluster::start(Setup::default()).await;
+    let mut cluster = TestCluster::start(ClusterSetup::default()).await;
     let (old, new) = (cluster.first_secret(), secret());
     let first = cluster.write_secrets("step-1", &[&old, &new]);
     let second = cluster.write_secrets("step-2", &[&new, &old]);
     let third = cluster.write_secrets("step-3", &[&new]);
     let addresses = cluster.nodes.iter().map(|node| node.public.clone());
-    let traffic = Traffic::start(addresses.collect(), cluster.key("alice"));
+    let traffic = RotatingTraffic::start(addresses.collect(), cluster.key("alice"));
     flows(&traffic).await;
 
     let mut refusals = 0.0;
@@ -105,15 +105,15 @@ pub async fn secrets_are_rotated_under_load() -> String {
     cluster.is_whole().await;
     let old_key = cluster.key("alice");
     let address = &cluster.nodes[0].public;
-    let refused = Socket::connect(address, &old_key, "late").await.err();
+    let refused = TestSocket::connect(address, &old_key, "late").await.err();
     assert_eq!(refused, Some(4401));
     format!("9 restarts, 0 packets refused, {outcome}")
 }
 
 pub async fn the_wrong_order_is_harmless() -> String {
-    let mut cluster = Cluster::start(Setup {
+    let mut cluster = TestCluster::start(ClusterSetup {
         nodes: 2,
-        ..Setup::default()
+        ..ClusterSetup::default()
     })
     .await;
     let (old, new) = (cluster.first_secret(), secret());
@@ -147,7 +147,7 @@ pub async fn the_wrong_order_is_harmless() -> String {
     // A credential of the new secret is good on node 0. Node 1 asks its bearer to come back.
     let connect = async |node: usize, key: &str| {
         let address = &cluster.nodes[node].public;
-        Socket::connect(address, key, "new").await.err()
+        TestSocket::connect(address, key, "new").await.err()
     };
     assert_eq!(connect(0, &key).await, None);
     assert_eq!(connect(1, &key).await, Some(1013));
@@ -177,14 +177,14 @@ pub async fn the_wrong_order_is_harmless() -> String {
     cluster.nodes[1].restart().await;
     cluster.is_whole().await;
     let address = &cluster.nodes[1].public;
-    assert_eq!(Socket::connect(address, &key, "new").await.err(), None);
+    assert_eq!(TestSocket::connect(address, &key, "new").await.err(), None);
     format!("across in {times:?}")
 }
 
 pub async fn no_common_secret_is_named() -> String {
-    let mut cluster = Cluster::start(Setup {
+    let mut cluster = TestCluster::start(ClusterSetup {
         nodes: 2,
-        ..Setup::default()
+        ..ClusterSetup::default()
     })
     .await;
     let alone = cluster.write_secrets("alone", &[&secret()]);
@@ -194,7 +194,9 @@ pub async fn no_common_secret_is_named() -> String {
     cluster.nodes[1].restart().await;
     cluster.is_whole().await;
     let (address, key) = (&cluster.nodes[1].public, cluster.key_by(&alone, "alice"));
-    let mut bot = Socket::connect(address, &key, "bot-process").await.unwrap();
+    let mut bot = TestSocket::connect(address, &key, "bot-process")
+        .await
+        .unwrap();
     bot.register("bot").await;
     until("the other node knows the bot", async || {
         (phone.bots_online().await == ["bot"]).then_some(())

@@ -13,9 +13,9 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 /// How a socket ended: its close code; 1006 without one.
-pub type Closed = u16;
+pub type CloseStatus = u16;
 
-pub struct Socket {
+pub struct TestSocket {
     ws: WebSocketStream<TcpStream>,
     /// Frames that came while an answer was waited for.
     early: VecDeque<Value>,
@@ -25,17 +25,17 @@ pub struct Socket {
     pub connection_id: String,
 }
 
-impl Socket {
+impl TestSocket {
     /// Connects, gives the credential and reads the greeting. Errors: it was closed, or nobody
     /// listens there.
-    pub async fn connect(address: &str, key: &str, client: &str) -> Result<Self, Closed> {
+    pub async fn connect(address: &str, key: &str, client: &str) -> Result<Self, CloseStatus> {
         let opening = Self::open(address, key, client);
         timeout(DEADLINE, opening)
             .await
             .expect("a greeting in time")
     }
 
-    async fn open(address: &str, key: &str, client: &str) -> Result<Self, Closed> {
+    async fn open(address: &str, key: &str, client: &str) -> Result<Self, CloseStatus> {
         let url = format!("ws://{address}/ws?clientId={client}");
         let mut request = url.into_client_request().unwrap();
         let bearer = format!("Bearer {key}").parse().unwrap();
@@ -58,7 +58,7 @@ impl Socket {
     }
 
     /// The next frame of this type from the wire; others are passed over.
-    async fn read(&mut self, kind: &str) -> Result<Value, Closed> {
+    async fn read(&mut self, kind: &str) -> Result<Value, CloseStatus> {
         loop {
             let frame = self.receive().await?;
             if frame["type"] == kind {
@@ -68,7 +68,7 @@ impl Socket {
     }
 
     /// The next frame from the wire, however long it takes. Cancel safe.
-    async fn receive(&mut self) -> Result<Value, Closed> {
+    async fn receive(&mut self) -> Result<Value, CloseStatus> {
         loop {
             match self.ws.next().await {
                 Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
@@ -85,7 +85,7 @@ impl Socket {
     }
 
     /// The next frame, early ones first; waits for it as long as it takes. Cancel safe.
-    pub async fn next(&mut self) -> Result<Value, Closed> {
+    pub async fn next(&mut self) -> Result<Value, CloseStatus> {
         match self.early.pop_front() {
             Some(frame) => Ok(frame),
             None => self.receive().await,
@@ -129,7 +129,7 @@ impl Socket {
     }
 
     /// The close code that it ends with, what comes before passed over.
-    pub async fn closed(&mut self) -> Closed {
+    pub async fn closed(&mut self) -> CloseStatus {
         let end = async {
             loop {
                 if let Err(code) = self.next().await {
@@ -158,7 +158,7 @@ impl Socket {
     }
 
     /// Writes a frame. Errors: the socket is closed.
-    pub async fn try_send(&mut self, frame: &Value) -> Result<(), Closed> {
+    pub async fn try_send(&mut self, frame: &Value) -> Result<(), CloseStatus> {
         let sent = self.ws.send(Message::text(frame.to_string())).await;
         sent.map_err(|_| 1006)
     }
@@ -182,7 +182,7 @@ impl Socket {
     }
 
     /// As [`Self::ask`]. Errors: it is closed instead.
-    pub async fn try_ask(&mut self, kind: &str, data: Value) -> Result<Value, Closed> {
+    pub async fn try_ask(&mut self, kind: &str, data: Value) -> Result<Value, CloseStatus> {
         self.asked += 1;
         let id = format!("ask-{}", self.asked);
         self.try_send(&json!({"type": kind, "data": data, "id": id}))

@@ -7,9 +7,9 @@ use fixtures::{MeasuredTimes, pass_until, until};
 use futures_util::StreamExt;
 use futures_util::stream;
 
-use crate::cluster::{Cluster, Setup};
-use crate::crowd::{Crowd, What, name, tenant};
+use crate::cluster::{ClusterSetup, TestCluster};
 use crate::killed::{BOTS, FORGOTTEN, TENANTS, is_listed, since};
+use crate::many_bots::{BotGroup, EventKind, name, tenant};
 
 const STOPPED: Duration = Duration::from_secs(20);
 /// The bot of each tenant that is taken meanwhile.
@@ -18,10 +18,10 @@ const TAKEN: usize = 7;
 const REACHABLE: Duration = Duration::from_secs(10);
 
 pub async fn a_stopped_node_comes_back_with_its_sockets() -> String {
-    let cluster = Cluster::start(Setup::default()).await;
-    let mut crowd = Crowd::gather(&cluster, 0, (TENANTS, BOTS), None).await;
+    let cluster = TestCluster::start(ClusterSetup::default()).await;
+    let mut group = BotGroup::gather(&cluster, 0, (TENANTS, BOTS), None).await;
     for node in [1, 2] {
-        crowd.watch_from(&cluster, node, TENANTS).await;
+        group.watch_from(&cluster, node, TENANTS).await;
     }
     is_listed(&cluster, &[1, 2], BOTS).await;
     let before = cluster.nodes[0].nodes().await.unwrap()["self"].clone();
@@ -30,14 +30,13 @@ pub async fn a_stopped_node_comes_back_with_its_sockets() -> String {
     cluster.nodes[0].pause();
     let mut detected = MeasuredTimes::default();
     for watcher in [1, 2] {
-        let is_gone =
-            |what: &What| matches!(what, What::Seen { node, online: false } if *node == watcher);
-        crowd
+        let is_gone = |what: &EventKind| matches!(what, EventKind::Seen { node, online: false } if *node == watcher);
+        group
             .until("all of its bots are seen offline", |story| {
                 story.iter().filter(|told| is_gone(&told.what)).count() >= TENANTS * BOTS
             })
             .await;
-        let seen = crowd.first(stopped, is_gone).into_values();
+        let seen = group.first(stopped, is_gone).into_values();
         seen.for_each(|at| detected.push(at - stopped));
     }
     assert!(detected.max() <= FORGOTTEN, "{detected}");
@@ -53,16 +52,15 @@ pub async fn a_stopped_node_comes_back_with_its_sockets() -> String {
 
     let back = Instant::now();
     cluster.nodes[0].resume();
-    let reborn = until("it has a new boot id", async || {
+    let rejoined = until("it has a new boot id", async || {
         let seen = cluster.nodes[0].nodes().await?;
         (seen["self"] != before).then(|| back.elapsed())
     })
     .await;
     let mut online = MeasuredTimes::default();
     for watcher in [1, 2] {
-        let is_back =
-            |what: &What| matches!(what, What::Seen { node, online: true } if *node == watcher);
-        crowd
+        let is_back = |what: &EventKind| matches!(what, EventKind::Seen { node, online: true } if *node == watcher);
+        group
             .until("all that were not taken are seen online", |story| {
                 let returned = story
                     .iter()
@@ -70,29 +68,29 @@ pub async fn a_stopped_node_comes_back_with_its_sockets() -> String {
                 returned.count() >= TENANTS * (BOTS - 1)
             })
             .await;
-        let seen = crowd.first(back, is_back).into_iter();
+        let seen = group.first(back, is_back).into_iter();
         seen.filter(|(bot, _)| bot.1 != TAKEN)
             .for_each(|(_, at)| online.push(at - back));
     }
     assert!(online.max() <= REACHABLE, "{online}");
     cluster.is_whole().await;
 
-    every_bot_gets_a_message(&cluster, &mut crowd).await;
+    every_bot_gets_a_message(&cluster, &mut group).await;
     let messages = since(
         back,
-        crowd.first(back, |what| matches!(what, What::Message)),
+        group.first(back, |what| matches!(what, EventKind::Message)),
     );
-    only_the_taken_are_closed(&crowd);
+    only_the_taken_are_closed(&group);
     format!(
         "{} bots: seen offline on the others: {detected}; new boot id after {} ms; seen online again: {online}; message to the same socket: {messages}; {} sockets closed, those whose bot was taken",
         TENANTS * BOTS,
-        reborn.as_millis(),
+        rejoined.as_millis(),
         thieves.len(),
     )
 }
 
 /// From another node a message to each bot that was not taken, and it arrives.
-async fn every_bot_gets_a_message(cluster: &Cluster, crowd: &mut Crowd) {
+async fn every_bot_gets_a_message(cluster: &TestCluster, group: &mut BotGroup) {
     let tenants = stream::iter(0..TENANTS).map(|number| async move {
         let mut phone = cluster.socket(1, &tenant(number), "phone").await;
         for bot in (0..BOTS).filter(|bot| *bot != TAKEN) {
@@ -104,21 +102,24 @@ async fn every_bot_gets_a_message(cluster: &Cluster, crowd: &mut Crowd) {
         }
     });
     tenants.buffer_unordered(8).collect::<Vec<()>>().await;
-    crowd
+    group
         .until("every message has arrived", |story| {
             let messages = story
                 .iter()
-                .filter(|told| matches!(told.what, What::Message));
+                .filter(|told| matches!(told.what, EventKind::Message));
             messages.count() >= TENANTS * (BOTS - 1)
         })
         .await;
 }
 
 #[track_caller]
-fn only_the_taken_are_closed(crowd: &Crowd) {
-    let closed = crowd.story.iter().filter_map(|told| match told.what {
-        What::Closed(code) => Some((told.bot, code)),
-        What::Registered { .. } | What::Replaced | What::Message | What::Seen { .. } => None,
+fn only_the_taken_are_closed(group: &BotGroup) {
+    let closed = group.story.iter().filter_map(|told| match told.what {
+        EventKind::Closed(code) => Some((told.bot, code)),
+        EventKind::Registered { .. }
+        | EventKind::Replaced
+        | EventKind::Message
+        | EventKind::Seen { .. } => None,
     });
     let mut closed: Vec<_> = closed.collect();
     closed.sort();

@@ -9,8 +9,8 @@ use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::cluster::{Cluster, Setup};
-use crate::socket::Socket;
+use crate::cluster::{ClusterSetup, TestCluster};
+use crate::socket::TestSocket;
 
 const REGISTRATIONS: usize = 1000;
 const BOTS: usize = 100;
@@ -22,15 +22,15 @@ const MANY: usize = 64;
 const TOLD: Duration = Duration::from_secs(10);
 
 /// A socket that registered one bot.
-struct Claim {
+struct ClaimedSocket {
     bot: String,
     epoch: u64,
-    socket: Socket,
+    socket: TestSocket,
 }
 
 /// 1,000 registrations of 100 bots on random nodes.
 pub async fn a_bot_has_one_home() -> String {
-    let cluster = Cluster::start(Setup::default()).await;
+    let cluster = TestCluster::start(ClusterSetup::default()).await;
     let began = Instant::now();
     let claims = stream::iter(0..REGISTRATIONS).map(|number| {
         let cluster = &cluster;
@@ -44,13 +44,13 @@ pub async fn a_bot_has_one_home() -> String {
                 .await;
             let asked = Instant::now();
             let epoch = socket.register(&bot).await;
-            (asked.elapsed(), Claim { bot, epoch, socket })
+            (asked.elapsed(), ClaimedSocket { bot, epoch, socket })
         }
     });
     let claims: Vec<_> = claims.buffer_unordered(AT_ONCE).collect().await;
     let took = began.elapsed();
     let times: MeasuredTimes = claims.iter().map(|(time, _)| *time).collect();
-    let mut of_bot: BTreeMap<String, Vec<Claim>> = BTreeMap::new();
+    let mut of_bot: BTreeMap<String, Vec<ClaimedSocket>> = BTreeMap::new();
     for (_, claim) in claims {
         of_bot.entry(claim.bot.clone()).or_default().push(claim);
     }
@@ -78,8 +78,8 @@ pub async fn a_bot_has_one_home() -> String {
 }
 
 /// A loser is told by whom, then closed with 4409, and told nothing else.
-async fn is_told(loser: Claim, epochs: &[u64]) {
-    let Claim {
+async fn is_told(loser: ClaimedSocket, epochs: &[u64]) {
+    let ClaimedSocket {
         bot,
         epoch,
         mut socket,
@@ -111,7 +111,7 @@ async fn is_told(loser: Claim, epochs: &[u64]) {
 }
 
 /// A message from any node reaches the last claim's socket, and so nobody else.
-async fn every_node_knows_the_homes(cluster: &Cluster, homes: &mut [Claim]) {
+async fn every_node_knows_the_homes(cluster: &TestCluster, homes: &mut [ClaimedSocket]) {
     for node in 0..cluster.nodes.len() {
         let mut phone = cluster.socket(node, "alice", "phone").await;
         for home in &mut *homes {
@@ -130,12 +130,12 @@ async fn every_node_knows_the_homes(cluster: &Cluster, homes: &mut [Claim]) {
 
 /// Two instances that take a bot from each other: the fourth time within a minute is refused.
 pub async fn two_that_fight_are_stopped() -> String {
-    let setup = Setup {
+    let setup = ClusterSetup {
         nodes: 2,
         config: "[tenants.fighter.limits]\ntakeovers_per_minute = 3\n",
-        ..Setup::default()
+        ..ClusterSetup::default()
     };
-    let cluster = Cluster::start(setup).await;
+    let cluster = TestCluster::start(setup).await;
     let mut sockets = Vec::new();
     for node in 0..2 {
         sockets.push(
@@ -166,7 +166,7 @@ pub async fn two_that_fight_are_stopped() -> String {
 }
 
 /// Waits until every node has seen the claim that gave the bot this description.
-async fn is_seen_everywhere(cluster: &Cluster, description: &str) {
+async fn is_seen_everywhere(cluster: &TestCluster, description: &str) {
     for node in 0..cluster.nodes.len() {
         let mut looker = cluster.socket(node, "fighter", "looker").await;
         until("the claim is seen", async || {
@@ -189,11 +189,11 @@ fn word_of(answer: &Value) -> String {
 
 /// One bot of 64 is taken on another node.
 pub async fn a_socket_keeps_its_other_bots() -> String {
-    let setup = Setup {
+    let setup = ClusterSetup {
         nodes: 2,
-        ..Setup::default()
+        ..ClusterSetup::default()
     };
-    let cluster = Cluster::start(setup).await;
+    let cluster = TestCluster::start(setup).await;
     let mut holder = cluster.socket(0, "alice", "process").await;
     let names: Vec<String> = (0..MANY).map(|number| format!("bot-{number:02}")).collect();
     for name in &names {

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::trace::v1::Span;
 
-use crate::cluster::{Cluster, Setup};
-use crate::collector::{Collector, text_of};
+use crate::cluster::{ClusterSetup, TestCluster};
+use crate::collector::{TraceCollector, text_of};
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const SAMPLE: &str = "T2B_TRACE_SAMPLE";
@@ -16,7 +16,7 @@ const NOBODY: &str = "http://127.0.0.1:1";
 
 /// Both halves of each message reach the collector, the last ones when the nodes end.
 pub async fn a_message_is_one_trace() -> String {
-    let collector = Collector::start().await;
+    let collector = TraceCollector::start().await;
     let spans_of = async |sample| {
         let already = collector.spans().len();
         send_all(sample, collector.endpoint.clone()).await;
@@ -66,16 +66,16 @@ pub async fn a_collector_that_is_gone_hurts_nobody() -> String {
 /// Sends messages from one node to another, then stops both. Says how long stopping took, and what
 /// they printed last.
 async fn send_all(sample: &str, endpoint: String) -> (Duration, String) {
-    let setup = Setup {
+    let setup = ClusterSetup {
         nodes: 2,
         environment: vec![
             (ENDPOINT, endpoint),
             (SAMPLE, sample.to_owned()),
             ("OTEL_SERVICE_NAME", "tunnels".to_owned()),
         ],
-        ..Setup::default()
+        ..ClusterSetup::default()
     };
-    let mut cluster = Cluster::start(setup).await;
+    let mut cluster = TestCluster::start(setup).await;
     let mut bot = cluster.bot(1, "alice", "bot_main").await;
     let mut phone = cluster.socket(0, "alice", "phone").await;
     cluster.bots_online("alice", &["bot_main"]).await;

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Home, http_post};
+use crate::harness::{TestHome, http_post};
 
 /// Far below the 30 s for which a known bot is waited for.
 const AT_ONCE: Duration = Duration::from_secs(10);
 
 #[test]
 fn a_name_that_nobody_has_is_reported_at_once() {
-    let home = Home::new();
+    let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let chat = ["chat", "bot_typo", "--text", "x", "--url", &gateway.url];
     let begun = Instant::now();
@@ -24,7 +24,7 @@ fn a_name_that_nobody_has_is_reported_at_once() {
 
 #[test]
 fn it_says_what_it_waits_for() {
-    let home = Home::new();
+    let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let url = ["--url", gateway.url.as_str()];
     // With --wait the bot may register for the first time while chat waits.
@@ -46,7 +46,7 @@ fn it_says_what_it_waits_for() {
 /// A gateway that has just started cannot know yet which names nobody has.
 #[test]
 fn during_the_start_grace_a_name_is_waited_for() {
-    let home = Home::new();
+    let home = TestHome::new();
     let grace = ["--listen", "127.0.0.1:0", "--start-grace", "60s"];
     let gateway = home.gateway_with(&grace, &[]);
     let chat = ["chat", "bot_typo", "--text", "x", "--url", &gateway.url];
@@ -57,7 +57,7 @@ fn during_the_start_grace_a_name_is_waited_for() {
 
 #[test]
 fn a_text_over_the_limit_is_refused_before_it_is_sent() {
-    let home = Home::new();
+    let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let url = ["--url", gateway.url.as_str()];
     let echo = ["bot", "echo", "--id", "bot_clawra"];
@@ -77,7 +77,7 @@ fn a_text_over_the_limit_is_refused_before_it_is_sent() {
 
 #[test]
 fn it_says_why_the_connection_is_lost_and_when_it_is_back() {
-    let home = Home::new();
+    let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let url = ["--url", gateway.url.as_str()];
     let chat = ["chat", "bot_late", "--text", "hi", "--wait", "30s"];
@@ -92,7 +92,7 @@ fn it_says_why_the_connection_is_lost_and_when_it_is_back() {
 
 #[test]
 fn the_loss_is_told_while_a_line_is_under_way() {
-    let home = Home::new();
+    let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let url = ["--url", gateway.url.as_str()];
     let echo = ["bot", "echo", "--id", "bot_clawra"];
@@ -112,7 +112,7 @@ fn the_loss_is_told_while_a_line_is_under_way() {
 
 #[test]
 fn a_line_that_is_no_text_is_told_and_the_others_are_sent() {
-    let home = Home::new();
+    let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let url = ["--url", gateway.url.as_str()];
     let echo = ["bot", "echo", "--id", "bot_clawra"];
@@ -129,7 +129,7 @@ fn a_line_that_is_no_text_is_told_and_the_others_are_sent() {
 /// A bot that is a script may answer with what no JSON library reads.
 #[test]
 fn an_answer_that_cannot_be_read_is_shown_as_it_came() {
-    let home = Home::new();
+    let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let key = home.run(&["keys", "issue", "local"]).with(0);
     let url = ["--url", gateway.url.as_str()];

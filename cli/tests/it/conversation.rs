@@ -4,11 +4,11 @@ use std::process::{Command, Stdio};
 
 use fixtures::{skip, tool};
 
-use crate::harness::{Home, Process};
+use crate::harness::{PipedProcess, TestHome};
 
 #[test]
 fn the_demo_shows_a_conversation_and_says_why_it_ends() {
-    let said = Home::new().run(&["demo"]).with(0);
+    let said = TestHome::new().run(&["demo"]).with(0);
     let question = said.find("demo-phone → bot_echo   Hello!");
     let answer = said.rfind("bot_echo → demo-phone   Hello!");
     let end = said.find("stdout is not a terminal: the demo ends here");
@@ -19,7 +19,7 @@ fn the_demo_shows_a_conversation_and_says_why_it_ends() {
 /// `script` gives it a terminal.
 #[test]
 fn the_demo_on_a_terminal_ends_without_a_word() {
-    let home = Home::new();
+    let home = TestHome::new();
     let demo = home.command(&["demo"], &[]);
     let mut command = Command::new("script");
     let program = format!("{} demo", demo.get_program().display());
@@ -35,7 +35,7 @@ fn the_demo_on_a_terminal_ends_without_a_word() {
     if Command::new("script").arg("--version").output().is_err() {
         return skip("no program `script`");
     }
-    let mut demo = Process::start(command);
+    let mut demo = PipedProcess::start(command);
     demo.wait_for("Ctrl-C ends it");
     demo.signal_innermost("-INT");
     let said = demo.wait().with(0);
@@ -45,7 +45,7 @@ fn the_demo_on_a_terminal_ends_without_a_word() {
 
 #[test]
 fn three_processes_talk() {
-    let home = Home::new();
+    let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let url = ["--url", gateway.url.as_str()];
     let echo = [&["bot", "echo", "--id", "bot_clawra"][..], &url].concat();
@@ -90,7 +90,7 @@ fn a_client_that_somebody_else_wrote_talks_too() {
     let Some(python) = tool("TEST_PYTHON", "a Python with `websockets`") else {
         return;
     };
-    let home = Home::new();
+    let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let echo = ["bot", "echo", "--id", "bot_clawra", "--url", &gateway.url];
     let mut bot = home.start(&echo, &[]);

@@ -5,7 +5,7 @@ use std::thread;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-use crate::harness::{Home, http};
+use crate::harness::{TestHome, http};
 
 const WRONG_KEY: &str = "t2b_mallory_0123456789abcdef";
 const WRONG_TOKEN: &str =
@@ -56,7 +56,7 @@ fn requests(good_key: &str) -> impl Iterator<Item = (bool, String)> {
 }
 
 /// Everything that a gateway and its peers print in a life with every kind of credential.
-fn all_output(home: &Home, log_format: &str, good_key: &str) -> String {
+fn all_output(home: &TestHome, log_format: &str, good_key: &str) -> String {
     let gateway = home.gateway(&[("T2B_LOG", "trace"), ("T2B_LOG_FORMAT", log_format)]);
     let url = ["--url", gateway.url.as_str()];
     let admin = ["--admin-listen", gateway.admin.as_str()];
@@ -104,7 +104,7 @@ fn all_output(home: &Home, log_format: &str, good_key: &str) -> String {
 
 #[track_caller]
 fn check(log_format: &str) {
-    let home = Home::new();
+    let home = TestHome::new();
     let key = home.run(&["keys", "issue", "alice"]).with(0);
     let key = key.trim();
     let out = all_output(&home, log_format, key);

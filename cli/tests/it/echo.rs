@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Home, http_post};
+use crate::harness::{TestHome, http_post};
 
 /// An answer to who has gone is repeated, which takes up to 17 s.
 const AT_ONCE: Duration = Duration::from_secs(2);
@@ -13,7 +13,7 @@ fn question(text: &str) -> String {
 
 #[test]
 fn a_caller_that_has_gone_does_not_delay_the_next() {
-    let home = Home::new();
+    let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let key = home.run(&["keys", "issue", "local"]).with(0);
     let echo = ["bot", "echo", "--id", "bot_clawra", "--url", &gateway.url];
@@ -34,7 +34,7 @@ fn a_caller_that_has_gone_does_not_delay_the_next() {
 
 #[test]
 fn lines_of_one_sender_are_answered_in_order() {
-    let home = Home::new();
+    let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let echo = ["bot", "echo", "--id", "bot_clawra", "--url", &gateway.url];
     let mut bot = home.start(&echo, &[]);
@@ -46,7 +46,7 @@ fn lines_of_one_sender_are_answered_in_order() {
 
 #[test]
 fn it_says_when_it_is_connected_again() {
-    let home = Home::new();
+    let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let echo = ["bot", "echo", "--id", "bot_clawra", "--url", &gateway.url];
     let mut bot = home.start(&echo, &[]);
@@ -61,7 +61,7 @@ fn it_says_when_it_is_connected_again() {
 /// The answer to the longest question has no room for what an answer says besides.
 #[test]
 fn an_answer_that_is_too_large_is_told_to_both() {
-    let home = Home::new();
+    let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let key = home.run(&["keys", "issue", "local"]).with(0);
     let echo = ["bot", "echo", "--id", "bot_clawra", "--url", &gateway.url];
@@ -77,7 +77,7 @@ fn an_answer_that_is_too_large_is_told_to_both() {
 /// The gateway passes a body verbatim that the bot's JSON library refuses.
 #[test]
 fn what_the_bot_cannot_read_is_answered_with_an_error() {
-    let home = Home::new();
+    let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let key = home.run(&["keys", "issue", "local"]).with(0);
     let echo = ["bot", "echo", "--id", "bot_clawra", "--url", &gateway.url];

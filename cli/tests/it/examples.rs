@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use fixtures::tool;
 
-use crate::harness::{Home, Process};
+use crate::harness::{PipedProcess, TestHome};
 
 /// Variables that name programs, and what the programs are.
 const PYTHON: (&str, &str) = ("TEST_PYTHON", "a Python with `websockets`");
@@ -15,7 +15,7 @@ fn check((variable, what): (&str, &str), file: &str) {
     let Some(program) = tool(variable, what) else {
         return;
     };
-    let home = Home::new();
+    let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let key = home.run(&["keys", "issue", "local"]).with(0);
     let start = |url: &str, key: &str| {
@@ -26,7 +26,7 @@ fn check((variable, what): (&str, &str), file: &str) {
             .env("T2B_KEY", key)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        Process::start(command)
+        PipedProcess::start(command)
     };
     let mut bot = start(&gateway.url, key.trim());
     bot.wait_for("bot_loud is online");

@@ -4,19 +4,19 @@ use std::fs;
 
 use fixtures::{DEADLINE, blocking_until};
 
-use crate::harness::{Gateway, Home, Process, http_post};
+use crate::harness::{PipedProcess, RunningGateway, TestHome, http_post};
 
 const WAIT: &str = "/v1/messages?waitMs=30000&clientId=script";
 
-struct Scene {
-    home: Home,
-    gateway: Gateway,
+struct ExecScene {
+    home: TestHome,
+    gateway: RunningGateway,
     key: String,
 }
 
-impl Scene {
+impl ExecScene {
     fn new() -> Self {
-        let home = Home::new();
+        let home = TestHome::new();
         let gateway = home.gateway(&[]);
         let key = home.run(&["keys", "issue", "local"]).with(0);
         Self {
@@ -27,7 +27,7 @@ impl Scene {
     }
 
     /// A bot that is `sh -c script`.
-    fn bot(&self, options: &[&str], script: &str) -> Process {
+    fn bot(&self, options: &[&str], script: &str) -> PipedProcess {
         let exec = ["bot", "exec", "--id", "bot_sh", "--url", &self.gateway.url];
         let args = [&exec[..], options, &["--", "sh", "-c", script]].concat();
         let mut bot = self.home.start(&args, &[("T2B_KEY", &self.key)]);
@@ -48,7 +48,7 @@ fn ask(address: &str, key: &str, text: &str) -> String {
 
 #[test]
 fn text_goes_in_and_the_answer_comes_out() {
-    let scene = Scene::new();
+    let scene = ExecScene::new();
     let _bot = scene.bot(&[], "tr a-z A-Z");
     let answer = scene.ask(r"hello\nyou");
     assert!(answer.contains(r#""text":"HELLO\nYOU""#), "{answer}");
@@ -57,7 +57,7 @@ fn text_goes_in_and_the_answer_comes_out() {
 /// A shell would run what stands in the text; the text is never a part of a command line.
 #[test]
 fn the_program_learns_who_asks_but_not_the_key() {
-    let scene = Scene::new();
+    let scene = ExecScene::new();
     let script = "cat; echo \" $T2B_FROM $T2B_BOT ${#T2B_MESSAGE_ID} $T2B_CONNECTION_ID ${T2B_KEY:-no key}\"";
     let _bot = scene.bot(&[], script);
     let answer = scene.ask("$(id) `id` ; id");
@@ -69,7 +69,7 @@ fn the_program_learns_who_asks_but_not_the_key() {
 /// The variables of a message are no mistakes in a configuration.
 #[test]
 fn the_program_may_be_t2b_itself() {
-    let scene = Scene::new();
+    let scene = ExecScene::new();
     let t2b = env!("CARGO_BIN_EXE_t2b");
     let _bot = scene.bot(&[], &format!("{t2b} keys issue alice"));
     let answer = scene.ask("a key, please");
@@ -78,7 +78,7 @@ fn the_program_may_be_t2b_itself() {
 
 #[test]
 fn a_program_that_fails_is_answered_with_an_error() {
-    let scene = Scene::new();
+    let scene = ExecScene::new();
     let mut bot = scene.bot(&[], "echo half; echo why >&2; exit 3");
     let answer = scene.ask("x");
     assert!(answer.contains(r#""reason":"command_failed""#), "{answer}");
@@ -118,7 +118,7 @@ fn a_program_that_fails_is_answered_with_an_error() {
 
 #[test]
 fn a_program_that_takes_too_long_is_ended_with_its_children() {
-    let scene = Scene::new();
+    let scene = ExecScene::new();
     let file = scene.home.path().join("children");
     let script = format!("sleep 600 & echo $! > {0}; wait", file.display());
     let _bot = scene.bot(&["--timeout", "1s"], &script);
@@ -138,7 +138,7 @@ fn gone(pid: &str) {
 
 #[test]
 fn a_bot_that_ends_takes_its_programs_along() {
-    let scene = Scene::new();
+    let scene = ExecScene::new();
     let file = scene.home.path().join("child");
     let script = format!(
         "echo $$ > {0}; echo started >&2; exec sleep 600",
@@ -154,7 +154,7 @@ fn a_bot_that_ends_takes_its_programs_along() {
 
 #[test]
 fn more_output_than_allowed_is_an_error() {
-    let scene = Scene::new();
+    let scene = ExecScene::new();
     let script = "read n; head -c \"$n\" /dev/zero | tr '\\0' x; cat > /dev/null";
     let _bot = scene.bot(&["--output", "1KiB"], script);
     let answer = scene.ask(r"1024\n");
@@ -167,7 +167,7 @@ fn more_output_than_allowed_is_an_error() {
 
 #[test]
 fn partials_follow_the_output() {
-    let scene = Scene::new();
+    let scene = ExecScene::new();
     let gate = scene.home.path().join("gate");
     let script = format!(
         "echo one; until test -e {0}; do sleep 0.02; done; echo two",
@@ -194,7 +194,7 @@ fn partials_follow_the_output() {
 
 #[test]
 fn programs_of_two_senders_run_side_by_side() {
-    let scene = Scene::new();
+    let scene = ExecScene::new();
     let dir = scene.home.path().join("running");
     fs::create_dir(&dir).unwrap();
     // Each says how many run, itself included, and stays until it has seen two.

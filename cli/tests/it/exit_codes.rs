@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::harness::Home;
+use crate::harness::TestHome;
 
 const WRONG_KEY: &str = "t2b_local_0123456789abcdef";
 
@@ -14,7 +14,7 @@ fn nowhere() -> String {
 
 #[test]
 fn a_wrong_configuration_is_64_before_a_port_is_bound() {
-    let home = Home::new();
+    let home = TestHome::new();
     // Taken: if a port were tried first, that would be the error.
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -42,7 +42,7 @@ fn a_wrong_configuration_is_64_before_a_port_is_bound() {
 
 #[test]
 fn wrong_usage_is_64_and_help_is_0() {
-    let home = Home::new();
+    let home = TestHome::new();
     home.run(&["chat"]).with(64);
     home.run(&["sing"]).with(64);
     home.run(&["bots", "--url", "nonsense", "--key", WRONG_KEY])
@@ -54,7 +54,7 @@ fn wrong_usage_is_64_and_help_is_0() {
 
 #[test]
 fn a_url_of_another_kind_is_answered_with_the_right_one() {
-    let home = Home::new();
+    let home = TestHome::new();
     let said = |url: &str, code: i32| {
         home.run(&["bots", "--url", url, "--key", WRONG_KEY])
             .with(code)
@@ -92,7 +92,7 @@ fn a_url_of_another_kind_is_answered_with_the_right_one() {
 /// Somebody else runs a gateway that is elsewhere.
 #[test]
 fn nobody_at_another_machine_is_no_reason_to_start_a_gateway_here() {
-    let home = Home::new();
+    let home = TestHome::new();
     let bots = [
         "bots",
         "--url",
@@ -107,7 +107,7 @@ fn nobody_at_another_machine_is_no_reason_to_start_a_gateway_here() {
 
 #[test]
 fn nobody_there_is_69() {
-    let home = Home::new();
+    let home = TestHome::new();
     let address = nowhere();
     home.run(&["keys", "issue", "local"]).with(0);
     let said = home
@@ -121,7 +121,7 @@ fn nobody_there_is_69() {
 
 #[test]
 fn an_offline_bot_is_69_and_a_wrong_key_77() {
-    let home = Home::new();
+    let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let chat = [
         "chat",
@@ -156,7 +156,7 @@ fn an_offline_bot_is_69_and_a_wrong_key_77() {
 
 #[test]
 fn keys_are_made_and_checked_without_a_gateway() {
-    let home = Home::new();
+    let home = TestHome::new();
     let key = home.run(&["keys", "issue", "alice"]).with(0);
     let said = home.run(&["keys", "verify", key.trim()]).with(0);
     assert_eq!(said, "valid: user alice, generation 0\n");
@@ -175,7 +175,7 @@ fn keys_are_made_and_checked_without_a_gateway() {
 
 #[test]
 fn the_configuration_is_shown_without_credentials() {
-    let home = Home::new();
+    let home = TestHome::new();
     let secret = "0123456789abcdefghijklmnopqrstuvwxyz";
     let said = home
         .run_with(&["gateway", "config"], &[("T2B_SECRETS", secret)])

@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Home, http};
+use crate::harness::{TestHome, http};
 
 /// Each is a line of the log. So many are more than a pipe holds.
 const REQUESTS: usize = 600;
@@ -14,7 +14,7 @@ const TOLD: Duration = Duration::from_secs(20);
 
 #[test]
 fn a_log_that_nobody_reads_stops_nothing() {
-    let home = Home::new();
+    let home = TestHome::new();
     let (gateway, stderr) = home.gateway_unread(&["--log", "debug"]);
     ask(&gateway.public, REQUESTS);
     let health = http(&gateway.admin, "GET /healthz HTTP/1.1");

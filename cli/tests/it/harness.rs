@@ -11,16 +11,16 @@ use fixtures::{DEADLINE, ListenAddresses, send_signal, t2b};
 use tempfile::TempDir;
 
 /// A home without any setting but its own.
-pub struct Home(TempDir);
+pub struct TestHome(TempDir);
 
 /// How a process ended, and what it printed.
-pub struct Ended {
+pub struct EndedProcess {
     pub status: ExitStatus,
     pub stdout: String,
     pub stderr: String,
 }
 
-impl Home {
+impl TestHome {
     pub fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
@@ -48,16 +48,16 @@ impl Home {
     }
 
     /// Runs to the end.
-    pub fn run(&self, args: &[&str]) -> Ended {
+    pub fn run(&self, args: &[&str]) -> EndedProcess {
         self.run_with(args, &[])
     }
 
-    pub fn run_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Ended {
-        Process::start(self.command(args, variables)).wait()
+    pub fn run_with(&self, args: &[&str], variables: &[(&str, &str)]) -> EndedProcess {
+        PipedProcess::start(self.command(args, variables)).wait()
     }
 
     /// Runs to the end of `input`, which is all that is typed.
-    pub fn run_typing(&self, args: &[&str], input: &str) -> Ended {
+    pub fn run_typing(&self, args: &[&str], input: &str) -> EndedProcess {
         let mut process = self.start_typing(args);
         input.lines().for_each(|line| process.type_line(line));
         process.end_input();
@@ -65,22 +65,27 @@ impl Home {
     }
 
     /// Starts and goes on, with a standard input to type into.
-    pub fn start_typing(&self, args: &[&str]) -> Process {
+    pub fn start_typing(&self, args: &[&str]) -> PipedProcess {
         let mut command = self.command(args, &[]);
         command.stdin(Stdio::piped());
-        Process::start(command)
+        PipedProcess::start(command)
     }
 
     /// Starts and goes on.
-    pub fn start(&self, args: &[&str], variables: &[(&str, &str)]) -> Process {
-        Process::start(self.command(args, variables))
+    pub fn start(&self, args: &[&str], variables: &[(&str, &str)]) -> PipedProcess {
+        PipedProcess::start(self.command(args, variables))
     }
 
     /// The same behind a program that starts it.
-    pub fn start_in(&self, wrapper: &[&str], args: &[&str], variables: &[(&str, &str)]) -> Process {
+    pub fn start_in(
+        &self,
+        wrapper: &[&str],
+        args: &[&str],
+        variables: &[(&str, &str)],
+    ) -> PipedProcess {
         let own = self.command(args, variables);
         let Some((program, rest)) = wrapper.split_first() else {
-            return Process::start(own);
+            return PipedProcess::start(own);
         };
         let mut command = Command::new(program);
         command
@@ -94,49 +99,49 @@ impl Home {
         let variables = own.get_envs();
         command.envs(variables.filter_map(|(name, value)| Some((name, value?))));
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        Process::start(command)
+        PipedProcess::start(command)
     }
 
     /// A gateway on free ports, once it listens.
-    pub fn gateway(&self, variables: &[(&str, &str)]) -> Gateway {
+    pub fn gateway(&self, variables: &[(&str, &str)]) -> RunningGateway {
         self.gateway_at("127.0.0.1:0", variables)
     }
 
     /// A gateway on that address, once it listens: one that comes back.
-    pub fn gateway_at(&self, listen: &str, variables: &[(&str, &str)]) -> Gateway {
+    pub fn gateway_at(&self, listen: &str, variables: &[(&str, &str)]) -> RunningGateway {
         self.gateway_with(&["--listen", listen, "--start-grace", "0"], variables)
     }
 
-    pub fn gateway_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Gateway {
+    pub fn gateway_with(&self, args: &[&str], variables: &[(&str, &str)]) -> RunningGateway {
         let run = ["gateway", "run", "--admin-listen", "127.0.0.1:0"];
         let args = [&run[..], args].concat();
         let mut process = self.start(&args, variables);
         let line = process.wait_for("listening");
-        Gateway::of(&line, process)
+        RunningGateway::of(&line, process)
     }
 
     /// The same without a reader of its stderr, which is given back.
-    pub fn gateway_unread(&self, more: &[&str]) -> (Gateway, ChildStderr) {
+    pub fn gateway_unread(&self, more: &[&str]) -> (RunningGateway, ChildStderr) {
         let ports = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
         let args = [&["gateway", "run"][..], more, &ports].concat();
         let mut child = self.command(&args, &[]).spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
         let (sender, lines) = channel();
         collect(child.stdout.take().unwrap(), true, sender);
-        let mut process = Process {
+        let mut process = PipedProcess {
             child,
             lines,
             stdout: String::new(),
             stderr: String::new(),
         };
         let line = process.wait_for("listening");
-        (Gateway::of(&line, process), stderr)
+        (RunningGateway::of(&line, process), stderr)
     }
 }
 
-impl Gateway {
+impl RunningGateway {
     /// From the line that says where it listens.
-    pub fn of(line: &str, process: Process) -> Self {
+    pub fn of(line: &str, process: PipedProcess) -> Self {
         let (_, url) = line.split_once("ws://").unwrap();
         let url = url.split(['"', ',', ' ']).next().unwrap();
         let ListenAddresses { public, admin } = ListenAddresses::parse(line).unwrap();
@@ -149,22 +154,22 @@ impl Gateway {
     }
 }
 
-pub struct Gateway {
+pub struct RunningGateway {
     pub url: String,
     pub public: String,
     pub admin: String,
-    pub process: Process,
+    pub process: PipedProcess,
 }
 
 /// A process that is ended with its test.
-pub struct Process {
+pub struct PipedProcess {
     child: Child,
     lines: Receiver<(bool, String)>,
     stdout: String,
     stderr: String,
 }
 
-impl Process {
+impl PipedProcess {
     pub fn start(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let (sender, lines) = channel();
@@ -233,13 +238,13 @@ impl Process {
     }
 
     /// Asks it to end, as a supervisor would.
-    pub fn terminate(self) -> Ended {
+    pub fn terminate(self) -> EndedProcess {
         self.signal("-TERM");
         self.wait()
     }
 
     /// Waits for its end; both its outputs end with it.
-    pub fn wait(mut self) -> Ended {
+    pub fn wait(mut self) -> EndedProcess {
         let deadline = Instant::now() + DEADLINE;
         while let Ok(line) = self
             .lines
@@ -253,7 +258,7 @@ impl Process {
             self.stdout,
             self.stderr
         );
-        Ended {
+        EndedProcess {
             status: self.child.wait().unwrap(),
             stdout: std::mem::take(&mut self.stdout),
             stderr: std::mem::take(&mut self.stderr),
@@ -261,7 +266,7 @@ impl Process {
     }
 }
 
-impl Drop for Process {
+impl Drop for PipedProcess {
     fn drop(&mut self) {
         // It has ended already if it was waited for.
         let _ = self.child.kill();
@@ -276,7 +281,7 @@ fn collect(from: impl Read + Send + 'static, is_stdout: bool, to: Sender<(bool, 
     });
 }
 
-impl Ended {
+impl EndedProcess {
     /// Checks the exit code and gives everything that was printed.
     #[track_caller]
     pub fn with(self, code: i32) -> String {

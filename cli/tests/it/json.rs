@@ -4,11 +4,11 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::harness::Home;
+use crate::harness::TestHome;
 
 /// The one line that a command prints.
 #[track_caller]
-fn said(home: &Home, args: &[&str]) -> Value {
+fn said(home: &TestHome, args: &[&str]) -> Value {
     let ended = home.run(&[args, &["--json"]].concat());
     let (stdout, all) = (ended.stdout.clone(), ended.with(0));
     let mut lines = stdout.lines();
@@ -21,7 +21,7 @@ fn said(home: &Home, args: &[&str]) -> Value {
 
 #[test]
 fn keys_and_the_configuration() {
-    let home = Home::new();
+    let home = TestHome::new();
     let issued = said(&home, &["keys", "issue", "alice"]);
     assert_eq!(issued["user"], "alice");
     assert_eq!(issued["generation"], 0);
@@ -38,7 +38,7 @@ fn keys_and_the_configuration() {
 
 #[test]
 fn the_running_gateway_and_its_tenants() {
-    let home = Home::new();
+    let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let admin = ["--admin-listen", gateway.admin.as_str()];
     let ask = |args: &[&str]| said(&home, &[args, &admin].concat());
@@ -55,7 +55,7 @@ fn the_running_gateway_and_its_tenants() {
 
 #[test]
 fn who_uses_an_old_secret() {
-    let home = Home::new();
+    let home = TestHome::new();
     let old = said(&home, &["keys", "secret"]);
     let new = said(&home, &["keys", "secret"]);
     let (old, new) = (
@@ -85,7 +85,7 @@ fn who_uses_an_old_secret() {
 /// Which of the gateway's settings count is said where its flags are not listed.
 #[test]
 fn the_help_of_keys_and_tenants_names_the_settings_that_count() {
-    let home = Home::new();
+    let home = TestHome::new();
     let keys = [
         "--config",
         "--state-dir",
@@ -117,7 +117,7 @@ fn the_help_of_keys_and_tenants_names_the_settings_that_count() {
 
 #[test]
 fn completions_know_every_command() {
-    let home = Home::new();
+    let home = TestHome::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = home.run(&["completions", shell]).with(0);
         for word in ["completions", "verify", "exec", "--admin-listen"] {
@@ -133,7 +133,7 @@ fn completions_know_every_command() {
 
 #[test]
 fn every_command_has_a_man_page() {
-    let home = Home::new();
+    let home = TestHome::new();
     let dir = home.path().join("man");
     home.run(&["man", dir.to_str().unwrap()]).with(0);
     for page in [

@@ -3,18 +3,18 @@
 
 use std::path::Path;
 
-use crate::harness::Home;
+use crate::harness::TestHome;
 
 const WRONG_KEY: &str = "t2b_local_0123456789abcdef";
 
-fn path_of(home: &Home, name: &str) -> String {
+fn path_of(home: &TestHome, name: &str) -> String {
     home.path().join("state").join(name).display().to_string()
 }
 
 #[test]
 fn a_client_command_makes_no_secret() {
-    let home = Home::new();
-    let others = Home::new();
+    let home = TestHome::new();
+    let others = TestHome::new();
     let gateway = others.gateway(&[]);
     let url = ["--url", gateway.url.as_str()];
     let secret = path_of(&home, "secret");
@@ -33,9 +33,9 @@ fn a_client_command_makes_no_secret() {
 
 #[test]
 fn a_key_of_another_secret_is_explained() {
-    let home = Home::new();
+    let home = TestHome::new();
     home.run(&["keys", "issue", "local"]).with(0);
-    let others = Home::new();
+    let others = TestHome::new();
     let gateway = others.gateway(&[]);
     let bots = ["bots", "--url", gateway.url.as_str()];
     let said = home.run(&bots).with(77);
@@ -51,8 +51,8 @@ fn a_key_of_another_secret_is_explained() {
 
 #[test]
 fn a_token_of_another_gateway_is_named() {
-    let home = Home::new();
-    let others = Home::new();
+    let home = TestHome::new();
+    let others = TestHome::new();
     let gateway = others.gateway(&[]);
     let status = ["gateway", "status", "--admin-listen", &gateway.admin];
     let said = home.run(&status).with(77);

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::pipe;
 use std::process::Stdio;
 
-use crate::harness::{Ended, Home};
+use crate::harness::{EndedProcess, TestHome};
 
 /// A pipe whose reader is gone, like that of `head` once it has its lines.
 fn unread() -> Stdio {
@@ -21,10 +21,10 @@ fn full() -> Stdio {
         .into()
 }
 
-fn run(home: &Home, args: &[&str], stdout: Stdio) -> Ended {
+fn run(home: &TestHome, args: &[&str], stdout: Stdio) -> EndedProcess {
     let mut command = home.command(args, &[]);
     let done = command.stdout(stdout).output().unwrap();
-    Ended {
+    EndedProcess {
         status: done.status,
         stdout: String::new(),
         stderr: String::from_utf8(done.stderr).unwrap(),
@@ -33,7 +33,7 @@ fn run(home: &Home, args: &[&str], stdout: Stdio) -> Ended {
 
 #[test]
 fn who_has_read_enough_ends_a_command_quietly_and_a_full_disk_is_an_error() {
-    let home = Home::new();
+    let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let (url, admin) = (gateway.url.as_str(), gateway.admin.as_str());
     let mut bot = home.start(&["bot", "echo", "--id", "bot_a", "--url", url], &[]);
@@ -65,7 +65,7 @@ fn who_has_read_enough_ends_a_command_quietly_and_a_full_disk_is_an_error() {
 
 #[test]
 fn an_error_that_nobody_reads_keeps_its_exit_code() {
-    let home = Home::new();
+    let home = TestHome::new();
     let ends = |args: &[&str], code: i32| {
         for stderr in [unread(), full()] {
             let mut command = home.command(args, &[]);
@@ -82,7 +82,7 @@ fn an_error_that_nobody_reads_keeps_its_exit_code() {
 /// What a command that serves does is not to print: its first line may be lost.
 #[test]
 fn a_gateway_and_a_bot_serve_on_without_a_reader() {
-    let home = Home::new();
+    let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let url = ["--url", gateway.url.as_str()];
     let echo = [&["bot", "echo", "--id", "bot_a"][..], &url].concat();

@@ -10,21 +10,21 @@ use std::thread;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::harness::{Gateway, Home};
+use crate::harness::{RunningGateway, TestHome};
 
 /// What a proxy wants to hear from whoever uses it; none: nothing.
-type Login = Option<(&'static str, &'static str)>;
+type ProxyLogin = Option<(&'static str, &'static str)>;
 
-const LOGIN: Login = Some(("anna", "p@ss"));
+const LOGIN: ProxyLogin = Some(("anna", "p@ss"));
 
 /// A proxy, and the targets that it was asked for.
-struct Proxy {
+struct TestProxy {
     address: String,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
-impl Proxy {
-    fn start(gateway: &str, login: Login) -> Self {
+impl TestProxy {
+    fn start(gateway: &str, login: ProxyLogin) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let asked = Arc::<Mutex<Vec<String>>>::default();
@@ -44,7 +44,7 @@ impl Proxy {
 }
 
 /// One connection; it ends with an error as soon as its peer does.
-fn serve(mut stream: TcpStream, gateway: &str, login: Login, log: &Mutex<Vec<String>>) {
+fn serve(mut stream: TcpStream, gateway: &str, login: ProxyLogin, log: &Mutex<Vec<String>>) {
     let mut first = [0];
     if stream.read_exact(&mut first).is_err() {
         return;
@@ -64,7 +64,7 @@ fn serve(mut stream: TcpStream, gateway: &str, login: Login, log: &Mutex<Vec<Str
     let _ = up.join();
 }
 
-fn connect(stream: &mut TcpStream, login: Login) -> Option<String> {
+fn connect(stream: &mut TcpStream, login: ProxyLogin) -> Option<String> {
     let mut head = vec![b'C'];
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -87,7 +87,7 @@ fn connect(stream: &mut TcpStream, login: Login) -> Option<String> {
 }
 
 /// RFC 1928 and 1929.
-fn socks(stream: &mut TcpStream, login: Login) -> Option<String> {
+fn socks(stream: &mut TcpStream, login: ProxyLogin) -> Option<String> {
     let offered = counted(stream)?;
     let method = if login.is_some() { 2 } else { 0 };
     if !offered.contains(&method) {
@@ -130,17 +130,23 @@ fn counted(stream: &mut TcpStream) -> Option<Vec<u8>> {
 }
 
 /// A gateway that nobody finds by its name, and the key of one of its users.
-fn far() -> (Home, Gateway, String) {
-    let home = Home::new();
+fn far() -> (TestHome, RunningGateway, String) {
+    let home = TestHome::new();
     let gateway = home.gateway(&[("T2B_ALLOWED_HOSTS", "far.invalid,192.0.2.7")]);
     let key = home.run(&["keys", "issue", "alice"]).with(0);
     (home, gateway, key.trim().to_owned())
 }
 
 #[track_caller]
-fn check(login: Login, url: &str, variable: &str, proxy: impl Fn(&str) -> String, target: &str) {
+fn check(
+    login: ProxyLogin,
+    url: &str,
+    variable: &str,
+    proxy: impl Fn(&str) -> String,
+    target: &str,
+) {
     let (home, gateway, key) = far();
-    let server = Proxy::start(&gateway.public, login);
+    let server = TestProxy::start(&gateway.public, login);
     let variables = [(variable, &*proxy(&server.address)), ("T2B_KEY", &*key)];
     let said = home.run_with(&["bots", "--url", url], &variables).with(0);
     assert!(said.contains("no bots yet"), "{said}");
@@ -186,7 +192,7 @@ fn socks5_leads_there_too() {
 #[test]
 fn tls_goes_through_the_proxy_of_https() {
     let (home, gateway, key) = far();
-    let server = Proxy::start(&gateway.public, None);
+    let server = TestProxy::start(&gateway.public, None);
     let proxy = format!("http://{}", server.address);
     let variables = [
         ("HTTPS_PROXY", &*proxy),
@@ -233,7 +239,7 @@ fn a_proxy_that_cannot_be_used_is_named() {
     assert!(said_gone.contains("http://127.0.0.1:1"), "{said_gone}");
     assert!(!said_gone.contains("secret"), "{said_gone}");
     for scheme in ["http", "socks5h"] {
-        let server = Proxy::start(&gateway.public, LOGIN);
+        let server = TestProxy::start(&gateway.public, LOGIN);
         let refused = said(&format!("{scheme}://anna:wrong@{}", server.address), 69);
         assert!(refused.contains("error: proxy_failed: "), "{refused}");
         assert!(!refused.contains("wrong"), "{refused}");

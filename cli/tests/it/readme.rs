@@ -26,21 +26,21 @@ const END: &str = "=== typed:";
 
 /// A command and the lines that it prints.
 #[derive(Debug, PartialEq, Eq)]
-struct Step {
+struct ReadmeStep {
     command: String,
     prints: Vec<String>,
 }
 
 /// The steps of all `console` blocks, in their order.
-fn steps_of(text: &str) -> Vec<Step> {
-    let mut steps: Vec<Step> = Vec::new();
+fn steps_of(text: &str) -> Vec<ReadmeStep> {
+    let mut steps: Vec<ReadmeStep> = Vec::new();
     let mut inside = false;
     for line in text.lines() {
         match (inside, line.trim_start()) {
             (false, "```console") => inside = true,
             (true, "```") => inside = false,
             (true, line) => match (line.strip_prefix("$ "), steps.last_mut()) {
-                (Some(command), _) => steps.push(Step {
+                (Some(command), _) => steps.push(ReadmeStep {
                     command: command.to_owned(),
                     prints: Vec::new(),
                 }),
@@ -73,7 +73,7 @@ fn is_as(expected: &str, line: &str) -> bool {
 }
 
 /// A shell that is typed into.
-struct Shell {
+struct TypedShell {
     process: Child,
     input: ChildStdin,
     lines: Receiver<String>,
@@ -82,7 +82,7 @@ struct Shell {
     deadline: Duration,
 }
 
-impl Shell {
+impl TypedShell {
     /// Opens it in the repository. `None`: this machine gives nobody a network namespace.
     fn open(is_typed: bool) -> Option<Self> {
         let home = tempfile::tempdir().unwrap();
@@ -183,7 +183,7 @@ impl Shell {
     }
 }
 
-impl Drop for Shell {
+impl Drop for TypedShell {
     fn drop(&mut self) {
         // With the first process of the namespace everything in it ends.
         let _ = self.process.kill();
@@ -194,7 +194,7 @@ impl Drop for Shell {
 #[test]
 fn every_line_of_the_readme_does_what_it_says() {
     let is_typed = std::env::var("TEST_README").is_ok_and(|how| how == "typed");
-    let Some(mut shell) = Shell::open(is_typed) else {
+    let Some(mut shell) = TypedShell::open(is_typed) else {
         return skip("no network namespace: unshare and ip have to work");
     };
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
@@ -250,7 +250,7 @@ fn an_ellipsis_stands_for_any_text() {
 #[test]
 fn only_console_blocks_are_typed() {
     let text = "```sh\n$ no\n```\n```console\n$ yes\nout\n$ more\n```\nafter\n";
-    let step = |command: &str, prints: &[&str]| Step {
+    let step = |command: &str, prints: &[&str]| ReadmeStep {
         command: command.to_owned(),
         prints: prints.iter().map(|line| (*line).to_owned()).collect(),
     };

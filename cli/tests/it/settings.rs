@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-use crate::harness::{Home, Process};
+use crate::harness::{PipedProcess, TestHome};
 
 const SECRET: &str = "0123456789abcdefghijklmnopqrstuvwxyz";
 
@@ -21,7 +21,7 @@ const RUN: [&str; 6] = [
 
 #[test]
 fn values_that_cannot_work_end_with_64_and_their_rule() {
-    let home = Home::new();
+    let home = TestHome::new();
     for (name, value, rule) in [
         (
             "T2B_ALLOWED_HOSTS",
@@ -55,20 +55,20 @@ fn values_that_cannot_work_end_with_64_and_their_rule() {
         .env("T2B_LISTEN", std::ffi::OsStr::from_bytes(b"\xff"))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let said = Process::start(command).wait().with(64);
+    let said = PipedProcess::start(command).wait().with(64);
     assert!(said.contains("T2B_LISTEN"), "{said}");
 }
 
 #[test]
 fn the_log_filter_warning_shows_warnings() {
-    let home = Home::new();
+    let home = TestHome::new();
     let variables = [("T2B_LOG", "warning"), ("T2B_SOCKETS_MAX", "8")];
     home.start(&RUN, &variables).wait_for("WARN");
 }
 
 #[test]
 fn traces_go_over_http_only() {
-    let home = Home::new();
+    let home = TestHome::new();
     let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317");
     for name in [
         "OTEL_EXPORTER_OTLP_PROTOCOL",
@@ -85,7 +85,7 @@ fn traces_go_over_http_only() {
 
 #[test]
 fn certificates_that_are_none_are_named() {
-    let home = Home::new();
+    let home = TestHome::new();
     let pem = home.path().join("cert.pem");
     let missing = home.path().join("missing.pem");
     fs::write(&pem, "not a certificate\n").unwrap();
@@ -99,7 +99,7 @@ fn certificates_that_are_none_are_named() {
 
 #[test]
 fn doubtful_credential_files_are_warned_about() {
-    let home = Home::new();
+    let home = TestHome::new();
     let path = home.path().join("secrets");
     fs::write(&path, format!("# twice\n{SECRET}\n{SECRET}\n")).unwrap();
     let variables = [("T2B_SECRETS_FILE", path.to_str().unwrap())];
@@ -120,7 +120,7 @@ fn doubtful_credential_files_are_warned_about() {
 
 #[test]
 fn a_gateway_logs_the_same_warnings() {
-    let home = Home::new();
+    let home = TestHome::new();
     let path = home.path().join("secrets");
     fs::write(&path, format!("{SECRET}\n")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();

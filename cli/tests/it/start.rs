@@ -3,9 +3,9 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use fixtures::{DEADLINE, Redis, blocking_pass, blocking_until, free_port};
+use fixtures::{DEADLINE, RedisServer, blocking_pass, blocking_until, free_port};
 
-use crate::harness::{Home, http, http_try};
+use crate::harness::{TestHome, http, http_try};
 
 /// How long the end may take after SIGTERM.
 const END: Duration = Duration::from_secs(5);
@@ -16,7 +16,7 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 #[test]
 fn a_hangup_is_logged_and_survived() {
-    let home = Home::new();
+    let home = TestHome::new();
     let mut gateway = home.gateway(&[]);
     for _ in 0..2 {
         gateway.process.signal("-HUP");
@@ -28,7 +28,7 @@ fn a_hangup_is_logged_and_survived() {
 
 #[test]
 fn who_waits_for_redis_ends_at_once() {
-    let home = Home::new();
+    let home = TestHome::new();
     let args = [&["gateway", "run", "--redis", NO_REDIS][..], &LOOPBACK].concat();
     for as_first in [false, true] {
         let wrapper = match as_first {
@@ -47,7 +47,7 @@ fn who_waits_for_redis_ends_at_once() {
 
 #[test]
 fn who_reads_its_configuration_ends_at_once() {
-    let home = Home::new();
+    let home = TestHome::new();
     // Opening it for writing waits for a reader: then the gateway reads its secrets.
     let pipe = home.path().join("secrets");
     let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
@@ -78,7 +78,7 @@ fn the_first_process_of_a_container_ends_and_survives_a_hangup() {
     let Some(wrapper) = first_process() else {
         return;
     };
-    let home = Home::new();
+    let home = TestHome::new();
     // Without a terminal the demo ends by itself.
     home.start_in(&wrapper, &["demo"], &[]).wait().with(0);
 
@@ -96,11 +96,11 @@ fn the_first_process_of_a_container_ends_and_survives_a_hangup() {
 /// Redis is away for 3 looks of the gateway, or `TEST_REDIS_AWAY_S` seconds.
 #[test]
 fn a_redis_that_comes_later_is_waited_for() {
-    let Some(mut redis) = Redis::start() else {
+    let Some(mut redis) = RedisServer::start() else {
         return;
     };
     redis.stop();
-    let home = Home::new();
+    let home = TestHome::new();
     let [public, admin] = [free_port(), free_port()].map(|port| format!("127.0.0.1:{port}"));
     let url = redis.url();
     let args = [
@@ -169,8 +169,10 @@ fn is_starting(admin: &str, public: &str) {
 
 #[test]
 fn what_never_passes_ends_the_start() {
-    let Some(redis) = Redis::start() else { return };
-    let home = Home::new();
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
+    let home = TestHome::new();
     let run = |url: &str| {
         let args = [&["gateway", "run", "--redis", url][..], &LOOPBACK].concat();
         home.run_with(&args, &[("T2B_SECRETS", SECRET)])
@@ -198,7 +200,7 @@ fn what_never_passes_ends_the_start() {
 
 #[test]
 fn a_base_path_is_part_of_every_public_path() {
-    let home = Home::new();
+    let home = TestHome::new();
     let gateway = home.gateway_with(&["--listen", "127.0.0.1:0", "--base-path", "/t2b"], &[]);
     assert_eq!(gateway.url, format!("ws://{}/t2b/ws", gateway.public));
     let mut bot = home.start(

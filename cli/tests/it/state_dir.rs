@@ -4,16 +4,16 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::harness::{Ended, Home, Process};
+use crate::harness::{EndedProcess, PipedProcess, TestHome};
 
 const SECRET: &str = "0123456789abcdefghijklmnopqrstuvwxyz";
 const TOKEN: &str = "an-admin-token-of-mine";
 
-type Words<'a> = &'a [&'a str];
-type Variables<'a> = &'a [(&'a str, &'a str)];
+type ArgList<'a> = &'a [&'a str];
+type VariableList<'a> = &'a [(&'a str, &'a str)];
 
 /// A path under a file: nothing can be made there.
-fn unwritable(home: &Home) -> PathBuf {
+fn unwritable(home: &TestHome) -> PathBuf {
     let file = home.path().join("file");
     fs::write(&file, "").unwrap();
     file.join("home")
@@ -31,20 +31,20 @@ fn command(args: &[&str], variables: &[(&str, &str)]) -> Command {
     command
 }
 
-fn run(args: &[&str], variables: &[(&str, &str)]) -> Ended {
-    Process::start(command(args, variables)).wait()
+fn run(args: &[&str], variables: &[(&str, &str)]) -> EndedProcess {
+    PipedProcess::start(command(args, variables)).wait()
 }
 
 #[test]
 fn commands_that_need_no_directory_need_no_home() {
-    let home = Home::new();
+    let home = TestHome::new();
     let nowhere = unwritable(&home);
     let nowhere = nowhere.to_str().unwrap();
     let pages = home.path().join("man");
     let pages = pages.to_str().unwrap();
     let given = [("T2B_SECRETS", SECRET)];
     let key = home.run_with(&["keys", "issue", "alice"], &given).with(0);
-    let commands: [(Words<'_>, Variables<'_>); 9] = [
+    let commands: [(ArgList<'_>, VariableList<'_>); 9] = [
         (&["--help"], &[]),
         (&["gateway", "run", "--help"], &[]),
         (&["completions", "bash"], &[]),
@@ -64,7 +64,7 @@ fn commands_that_need_no_directory_need_no_home() {
 
 #[test]
 fn admin_commands_need_only_the_token() {
-    let home = Home::new();
+    let home = TestHome::new();
     let gateway = home.gateway(&[("T2B_ADMIN_TOKEN", TOKEN)]);
     let nowhere = unwritable(&home);
     let variables = [
@@ -86,13 +86,13 @@ fn admin_commands_need_only_the_token() {
 
 #[test]
 fn what_must_be_written_names_the_directory_and_the_key_that_replaces_it() {
-    let home = Home::new();
+    let home = TestHome::new();
     let nowhere = unwritable(&home);
     let nowhere = nowhere.to_str().unwrap();
     let in_home = [("HOME", nowhere)];
     let with_secret = [("HOME", nowhere), ("T2B_SECRETS", SECRET)];
     let named = [("T2B_STATE_DIR", nowhere)];
-    let cases: [(Words<'_>, Variables<'_>, Words<'_>); 7] = [
+    let cases: [(ArgList<'_>, VariableList<'_>, ArgList<'_>); 7] = [
         (
             &["keys", "issue", "alice"],
             &in_home,
@@ -131,7 +131,7 @@ fn what_must_be_written_names_the_directory_and_the_key_that_replaces_it() {
 
 #[test]
 fn a_gateway_that_cannot_keep_policies_warns_and_says_so_when_they_change() {
-    let home = Home::new();
+    let home = TestHome::new();
     let nowhere = unwritable(&home);
     let nowhere = nowhere.to_str().unwrap();
     let given = [
@@ -148,7 +148,7 @@ fn a_gateway_that_cannot_keep_policies_warns_and_says_so_when_they_change() {
         (None, "state_dir"),
     ] {
         let variables: Vec<_> = given.into_iter().chain(more).collect();
-        let mut gateway = Process::start(command(&["gateway", "run"], &variables));
+        let mut gateway = PipedProcess::start(command(&["gateway", "run"], &variables));
         let line = gateway.wait_for("WARN");
         assert!(line.contains("revoke") && line.contains(named), "{line}");
         let line = gateway.wait_for("listening");
@@ -170,7 +170,7 @@ fn a_gateway_that_cannot_keep_policies_warns_and_says_so_when_they_change() {
 
 #[test]
 fn a_directory_that_is_not_there_yet_is_made_for_a_policy() {
-    let home = Home::new();
+    let home = TestHome::new();
     let gateway = home.gateway(&[("T2B_SECRETS", SECRET), ("T2B_ADMIN_TOKEN", TOKEN)]);
     let asked = [
         ("T2B_SECRETS", SECRET),

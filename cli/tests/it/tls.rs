@@ -4,12 +4,12 @@ use std::fs;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 
-use crate::harness::{Gateway, Home};
+use crate::harness::{RunningGateway, TestHome};
 
 const HERE: &str = "next: t2b gateway run";
 
 /// A gateway with a certificate that signs itself, in `cert.pem` of the home.
-fn gateway(home: &Home, name: &str, is_ca: IsCa) -> Gateway {
+fn gateway(home: &TestHome, name: &str, is_ca: IsCa) -> RunningGateway {
     let mut params = CertificateParams::new([name.to_owned()]).unwrap();
     params.is_ca = is_ca;
     let key = KeyPair::generate().unwrap();
@@ -34,11 +34,11 @@ fn gateway(home: &Home, name: &str, is_ca: IsCa) -> Gateway {
     ];
     let mut process = home.start(&args, &variables);
     let line = process.wait_for("listening");
-    Gateway::of(&line.replace("wss://", "ws://"), process)
+    RunningGateway::of(&line.replace("wss://", "ws://"), process)
 }
 
 #[track_caller]
-fn check(home: &Home, url: &str, trusts: bool, expected: &str) -> String {
+fn check(home: &TestHome, url: &str, trusts: bool, expected: &str) -> String {
     let cert = home.path().join("cert.pem").display().to_string();
     let variables: &[(&str, &str)] = match trusts {
         true => &[("SSL_CERT_FILE", &cert)],
@@ -53,7 +53,7 @@ fn check(home: &Home, url: &str, trusts: bool, expected: &str) -> String {
 
 #[test]
 fn a_certificate_that_is_refused_says_what_to_do() {
-    let home = Home::new();
+    let home = TestHome::new();
     let gateway = gateway(&home, "localhost", IsCa::NoCa);
     let (_, port) = gateway.public.split_once(':').unwrap();
     let named = format!("wss://localhost:{port}/ws");
@@ -75,7 +75,7 @@ fn a_certificate_that_is_refused_says_what_to_do() {
 
 #[test]
 fn a_certificate_of_an_authority_is_refused_in_plain_words() {
-    let home = Home::new();
+    let home = TestHome::new();
     let is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let gateway = gateway(&home, "localhost", is_ca);
     let (_, port) = gateway.public.split_once(':').unwrap();

@@ -35,17 +35,17 @@ mod victim;
 
 use std::time::Duration;
 
-use crate::stage::{Form, HEAD, Row, play};
+use crate::stage::{CaseForm, CaseRow, HEAD, play};
 
 /// The short form, for `make test`.
-const SHORT: Form = Form {
+const SHORT: CaseForm = CaseForm {
     quiet: Duration::from_secs(1),
     attack: Duration::from_secs(3),
     scale: 0.25,
     judges_times: false,
 };
 /// The full form, for `make neighbours`.
-const FULL: Form = Form {
+const FULL: CaseForm = CaseForm {
     quiet: Duration::from_secs(4),
     attack: Duration::from_secs(15),
     scale: 1.0,
@@ -69,7 +69,7 @@ fn a_neighbour_at_its_worst_hurts_nobody() {
     eprintln!("{HEAD}");
     let mut broken = Vec::new();
     for case in wanted {
-        let row: Row = play(case, form, None);
+        let row: CaseRow = play(case, form, None);
         eprintln!("{row}");
         let breaches = row.breaches();
         broken.extend(

@@ -14,12 +14,12 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Looks at a process until it is stopped, and keeps the largest figures.
 pub struct MemoryWatch {
-    peaks: Arc<Peaks>,
+    peaks: Arc<MemoryPeaks>,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
-struct Peaks {
+struct MemoryPeaks {
     over: AtomicBool,
     resident: AtomicU64,
     kernel: AtomicU64,
@@ -28,7 +28,7 @@ struct Peaks {
 
 /// Largest figures, bytes.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Memory {
+pub struct MemoryUse {
     /// In the process.
     pub resident: u64,
     /// In the system, for its sockets.
@@ -40,7 +40,7 @@ pub struct Memory {
 impl MemoryWatch {
     /// Begins to look.
     pub fn begin(pid: u32, listener: SocketAddr) -> Self {
-        let peaks = Arc::new(Peaks::default());
+        let peaks = Arc::new(MemoryPeaks::default());
         let seen = Arc::clone(&peaks);
         let thread = std::thread::spawn(move || {
             while !seen.over.load(Ordering::Relaxed) {
@@ -59,12 +59,12 @@ impl MemoryWatch {
     }
 
     /// Ends it; what was seen.
-    pub fn end(mut self) -> Memory {
+    pub fn end(mut self) -> MemoryUse {
         self.peaks.over.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap();
         }
-        Memory {
+        MemoryUse {
             resident: self.peaks.resident.load(Ordering::Relaxed),
             kernel: self.peaks.kernel.load(Ordering::Relaxed),
             both: self.peaks.both.load(Ordering::Relaxed),

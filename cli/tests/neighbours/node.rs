@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use fixtures::{LoggedProcess, blocking_pass, blocking_until, t2b};
-use loadtest::credentials::Credentials;
+use loadtest::credentials::KeySource;
 use protocol::Secret;
 use tempfile::TempDir;
 
@@ -19,7 +19,7 @@ pub const MEMORY_MAX: u64 = 512 * 1024 * 1024;
 const START: Duration = Duration::from_secs(30);
 
 /// A gateway process and its folder; both go when this is dropped.
-pub struct Node {
+pub struct TestNode {
     process: LoggedProcess,
     _home: TempDir,
     /// Where bots and clients connect.
@@ -36,7 +36,7 @@ pub fn program() -> (PathBuf, bool) {
     }
 }
 
-impl Node {
+impl TestNode {
     /// Starts a node with these lines of configuration beside the common ones.
     pub fn start(config: &str, redis_url: Option<&str>) -> Self {
         let home = tempfile::tempdir().unwrap();
@@ -90,6 +90,6 @@ impl Node {
 
 /// The API key of a tenant.
 pub fn key(tenant: &str, number: usize) -> String {
-    let secret = Credentials::Secret(Secret::new(SECRET.to_owned()));
+    let secret = KeySource::Secret(Secret::new(SECRET.to_owned()));
     secret.key(tenant, number).unwrap().reveal().clone()
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use loadtest::wire::{self, Socket};
+use loadtest::wire::{self, BlockingSocket};
 use socket2::{Domain, SockRef, Type};
 
 /// Longest wait for an answer.
@@ -29,11 +29,16 @@ pub fn connect(from: Ipv4Addr, to: SocketAddr) -> Result<TcpStream> {
 }
 
 /// A WebSocket that asked for its upgrade; `path` has the query.
-pub fn upgrade(from: Ipv4Addr, to: SocketAddr, path: &str, bearer: Option<&str>) -> Result<Socket> {
+pub fn upgrade(
+    from: Ipv4Addr,
+    to: SocketAddr,
+    path: &str,
+    bearer: Option<&str>,
+) -> Result<BlockingSocket> {
     let mut stream = connect(from, to)?;
     let request = wire::upgrade_request(&to.to_string(), path, bearer);
     stream.write_all(request.as_bytes())?;
-    let mut socket = Socket {
+    let mut socket = BlockingSocket {
         stream,
         buffer: Vec::new(),
     };
@@ -42,7 +47,7 @@ pub fn upgrade(from: Ipv4Addr, to: SocketAddr, path: &str, bearer: Option<&str>)
 }
 
 /// A WebSocket of a client that has read its greeting.
-pub fn join(from: Ipv4Addr, to: SocketAddr, key: &str, client: &str) -> Result<Socket> {
+pub fn join(from: Ipv4Addr, to: SocketAddr, key: &str, client: &str) -> Result<BlockingSocket> {
     let path = format!("/ws?clientId={client}&acks=errors");
     let mut socket = upgrade(from, to, &path, Some(key))?;
     socket.expect("auth_ok")?;
@@ -50,15 +55,19 @@ pub fn join(from: Ipv4Addr, to: SocketAddr, key: &str, client: &str) -> Result<S
     Ok(socket)
 }
 
-/// Has the peer's system take as little as it can for this socket: it does not read.
-pub fn deafen(socket: &Socket) -> Result<()> {
+/// Makes the socket read nothing: its system takes as little as it can for it.
+pub fn stop_reading(socket: &BlockingSocket) -> Result<()> {
     SockRef::from(&socket.stream).set_recv_buffer_size(4096)?;
     socket.stream.set_nonblocking(true)?;
     Ok(())
 }
 
 /// Registers bots and reads the answers.
-pub fn register(socket: &mut Socket, bots: impl Iterator<Item = String>, name: &str) -> Result<()> {
+pub fn register(
+    socket: &mut BlockingSocket,
+    bots: impl Iterator<Item = String>,
+    name: &str,
+) -> Result<()> {
     for bot in bots {
         socket.send(&format!(
             r#"{{"type":"register_bot","data":{{"botId":"{bot}","name":"{name}"}}}}"#
@@ -70,23 +79,28 @@ pub fn register(socket: &mut Socket, bots: impl Iterator<Item = String>, name: &
 
 /// Writes as far as the system takes it now; what it does not take is thrown away with the frame's
 /// rest kept, so that frames stay whole.
-pub struct Flood {
+pub struct FrameFlood {
     /// What is not written yet of the last frame.
     rest: Vec<u8>,
 }
 
-impl Flood {
+impl FrameFlood {
     pub fn new() -> Self {
         Self { rest: Vec::new() }
     }
 
     /// Writes one more text frame if the last one is out. False: the system takes nothing now.
-    pub fn push(&mut self, socket: &mut Socket, text: &str) -> Result<bool> {
+    pub fn push(&mut self, socket: &mut BlockingSocket, text: &str) -> Result<bool> {
         self.push_frame(socket, wire::TEXT, text.as_bytes())
     }
 
     /// The same, of any kind of frame.
-    pub fn push_frame(&mut self, socket: &mut Socket, opcode: u8, payload: &[u8]) -> Result<bool> {
+    pub fn push_frame(
+        &mut self,
+        socket: &mut BlockingSocket,
+        opcode: u8,
+        payload: &[u8],
+    ) -> Result<bool> {
         if self.rest.is_empty() {
             wire::push(&mut self.rest, opcode, payload);
         }
@@ -102,7 +116,7 @@ impl Flood {
 }
 
 /// Returns the text that arrived unexpectedly, usually a refusal.
-pub fn unread(socket: &mut Socket) -> String {
+pub fn unread(socket: &mut BlockingSocket) -> String {
     let mut chunk = [0; 4096];
     let _ = socket.stream.set_nonblocking(true);
     let read = socket.stream.read(&mut chunk).unwrap_or_default();
@@ -111,7 +125,7 @@ pub fn unread(socket: &mut Socket) -> String {
 }
 
 /// Throws away what has arrived. Errors: the peer closed.
-pub fn discard(socket: &mut Socket) -> Result<()> {
+pub fn discard(socket: &mut BlockingSocket) -> Result<()> {
     let mut chunk = [0; 64 * 1024];
     loop {
         match socket.stream.read(&mut chunk) {

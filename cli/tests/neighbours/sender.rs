@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
-use loadtest::wire::Socket;
+use loadtest::wire::BlockingSocket;
 
-use crate::peer::{ATTACKER, Flood, discard, join};
+use crate::peer::{ATTACKER, FrameFlood, discard, join};
 
 /// Most frames that are pushed at once, so that others have their turn.
 const AT_ONCE: usize = 64;
@@ -15,7 +15,7 @@ pub struct SteadySender {
     to: SocketAddr,
     key: String,
     client: String,
-    link: Option<(Socket, Flood)>,
+    link: Option<(BlockingSocket, FrameFlood)>,
     /// How often it was closed.
     pub closed: usize,
 }
@@ -63,11 +63,11 @@ impl SteadySender {
         Ok(count)
     }
 
-    fn link(&mut self) -> Result<&mut (Socket, Flood)> {
+    fn link(&mut self) -> Result<&mut (BlockingSocket, FrameFlood)> {
         if self.link.is_none() {
             let socket = join(ATTACKER, self.to, &self.key, &self.client)?;
             socket.stream.set_nonblocking(true)?;
-            self.link = Some((socket, Flood::new()));
+            self.link = Some((socket, FrameFlood::new()));
         }
         self.link.as_mut().context("it was just set")
     }

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use fixtures::blocking_until;
 
-use crate::memory::{Memory, MemoryWatch};
-use crate::node::{MEMORY_MAX, Node, key};
+use crate::memory::{MemoryUse, MemoryWatch};
+use crate::node::{MEMORY_MAX, TestNode, key};
 use crate::peer::VICTIM;
-use crate::victim::{Figures, Victim, Who};
+use crate::victim::{VictimFigures, VictimIdentity, VictimTenant};
 
 /// How long an attack may take until it is in place.
 const BUILD_UP: Duration = Duration::from_secs(60);
@@ -22,7 +22,7 @@ const LOAD_WINDOW: Duration = Duration::from_millis(500);
 const SLACK: Duration = Duration::from_millis(5);
 
 /// One attack.
-pub struct Case {
+pub struct AttackCase {
     pub name: &'static str,
     /// Lines of the node's configuration.
     pub config: &'static str,
@@ -32,27 +32,27 @@ pub struct Case {
     pub shares_tenant: bool,
     /// Whether the short form has the full size too: what memory is bounded for.
     pub is_whole: bool,
-    /// Attacks until [`Scene::is_over`]; what it says goes into the table.
-    pub attack: fn(&Scene) -> anyhow::Result<String>,
+    /// Attacks until [`AttackScene::is_over`]; what it says goes into the table.
+    pub attack: fn(&AttackScene) -> anyhow::Result<String>,
 }
 
 /// What an attack knows.
-pub struct Scene {
+pub struct AttackScene {
     pub public: std::net::SocketAddr,
     pub admin: std::net::SocketAddr,
     /// Part of the full size.
     pub scale: f64,
-    flags: Arc<Flags>,
+    flags: Arc<SceneFlags>,
 }
 
 #[derive(Default)]
-struct Flags {
+struct SceneFlags {
     in_place: AtomicBool,
     over: AtomicBool,
     judged: AtomicBool,
 }
 
-impl Scene {
+impl AttackScene {
     /// The attack is in place: the victim is measured from now on.
     pub fn in_place(&self) {
         self.flags.in_place.store(true, Ordering::Relaxed);
@@ -76,7 +76,7 @@ impl Scene {
 
 /// How long things take, and how large they are.
 #[derive(Debug, Clone, Copy)]
-pub struct Form {
+pub struct CaseForm {
     pub quiet: Duration,
     pub attack: Duration,
     pub scale: f64,
@@ -85,18 +85,18 @@ pub struct Form {
 }
 
 /// One row of the table.
-pub struct Row {
+pub struct CaseRow {
     pub name: &'static str,
-    quiet: Figures,
-    beside: Figures,
-    memory: Memory,
+    quiet: VictimFigures,
+    beside: VictimFigures,
+    memory: MemoryUse,
     /// Part of a core used once the attack is over.
     load_after: f64,
     remark: String,
-    form: Form,
+    form: CaseForm,
 }
 
-impl Row {
+impl CaseRow {
     /// What is broken; empty = the promise holds.
     pub fn breaches(&self) -> Vec<String> {
         let mut breaches = Vec::new();
@@ -121,9 +121,9 @@ impl Row {
     }
 }
 
-impl fmt::Display for Row {
+impl fmt::Display for CaseRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = |figures: &Figures| figures.p99().as_secs_f64() * 1000.0;
+        let ms = |figures: &VictimFigures| figures.p99().as_secs_f64() * 1000.0;
         write!(
             f,
             "| {} | {:.1} | {:.1} | {} | {} | {} | {} | {:.0} % | {} |",
@@ -149,7 +149,7 @@ fn mib(bytes: u64) -> u64 {
 }
 
 /// How busy the node is once it is calm, or when it had time enough to be.
-fn settled_load(node: &Node) -> f64 {
+fn settled_load(node: &TestNode) -> f64 {
     let began = Instant::now();
     loop {
         let load = node.load_over(LOAD_WINDOW);
@@ -160,9 +160,9 @@ fn settled_load(node: &Node) -> f64 {
 }
 
 /// Runs one case on a node of its own.
-pub fn play(case: &Case, form: Form, redis_url: Option<&str>) -> Row {
-    let node = Node::start(case.config, redis_url);
-    let who = Who {
+pub fn play(case: &AttackCase, form: CaseForm, redis_url: Option<&str>) -> CaseRow {
+    let node = TestNode::start(case.config, redis_url);
+    let who = VictimIdentity {
         from: if case.shares_address {
             crate::peer::ATTACKER
         } else {
@@ -170,7 +170,7 @@ pub fn play(case: &Case, form: Form, redis_url: Option<&str>) -> Row {
         },
         key: key(if case.shares_tenant { "evil" } else { "victim" }, 0),
     };
-    let quiet = Victim::measure(&who, node.public, form.quiet);
+    let quiet = VictimTenant::measure(&who, node.public, form.quiet);
     assert_eq!(
         quiet.refused,
         Vec::<String>::new(),
@@ -178,8 +178,8 @@ pub fn play(case: &Case, form: Form, redis_url: Option<&str>) -> Row {
         node.last_lines(20)
     );
     let watch = MemoryWatch::begin(node.pid(), node.public);
-    let flags = Arc::new(Flags::default());
-    let scene = Scene {
+    let flags = Arc::new(SceneFlags::default());
+    let scene = AttackScene {
         public: node.public,
         admin: node.admin,
         scale: if case.is_whole { 1.0 } else { form.scale },
@@ -196,13 +196,13 @@ pub fn play(case: &Case, form: Form, redis_url: Option<&str>) -> Row {
     blocking_until(BUILD_UP, "the attack is in place", || {
         flags.in_place.load(Ordering::Relaxed).then_some(())
     });
-    let beside = Victim::measure(&who, node.public, form.attack);
+    let beside = VictimTenant::measure(&who, node.public, form.attack);
     flags.over.store(true, Ordering::Relaxed);
     let load_after = settled_load(&node);
     flags.judged.store(true, Ordering::Relaxed);
     let remark = attacker.join().unwrap();
     let memory = watch.end();
-    Row {
+    CaseRow {
         name: case.name,
         quiet,
         beside,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use fixtures::{MeasuredTimes, blocking_pass};
-use loadtest::wire::Socket;
+use loadtest::wire::BlockingSocket;
 
 use crate::peer::{join, unread};
 
@@ -18,14 +18,14 @@ const PACE: Duration = Duration::from_millis(5);
 const CONNECT_EVERY: u32 = 50;
 
 /// One who talks with a bot of its own until it is ended.
-pub struct Victim {
+pub struct VictimTenant {
     over: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Figures>>,
+    thread: Option<JoinHandle<VictimFigures>>,
 }
 
 /// What the victim got.
 #[derive(Debug, Clone, Default)]
-pub struct Figures {
+pub struct VictimFigures {
     /// There and back, of every message.
     pub times: MeasuredTimes,
     /// New connections that got their greeting.
@@ -34,7 +34,7 @@ pub struct Figures {
     pub refused: Vec<String>,
 }
 
-impl Figures {
+impl VictimFigures {
     pub fn p99(&self) -> Duration {
         self.times.percentile(0.99)
     }
@@ -42,18 +42,18 @@ impl Figures {
 
 /// Who the victim is.
 #[derive(Debug, Clone)]
-pub struct Who {
+pub struct VictimIdentity {
     pub from: Ipv4Addr,
     pub key: String,
 }
 
-impl Victim {
+impl VictimTenant {
     /// Begins to talk.
-    pub fn begin(who: &Who, to: SocketAddr) -> Self {
+    pub fn begin(who: &VictimIdentity, to: SocketAddr) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let (seen, who) = (Arc::clone(&over), who.clone());
         let thread = std::thread::spawn(move || {
-            let mut figures = Figures::default();
+            let mut figures = VictimFigures::default();
             while !seen.load(Ordering::Relaxed) {
                 if let Err(error) = talk(&who, to, &seen, &mut figures) {
                     figures.refused.push(format!("{error:#}"));
@@ -69,28 +69,33 @@ impl Victim {
     }
 
     /// Ends it; what it got.
-    pub fn end(mut self) -> Figures {
+    pub fn end(mut self) -> VictimFigures {
         self.over.store(true, Ordering::Relaxed);
         let thread = self.thread.take().expect("it is ended once");
         thread.join().unwrap()
     }
 
     /// What it gets in `time`, with nobody else asked to stop.
-    pub fn measure(who: &Who, to: SocketAddr, time: Duration) -> Figures {
+    pub fn measure(who: &VictimIdentity, to: SocketAddr, time: Duration) -> VictimFigures {
         let victim = Self::begin(who, to);
         blocking_pass(time);
         victim.end()
     }
 }
 
-impl Drop for Victim {
+impl Drop for VictimTenant {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
     }
 }
 
 /// Registers a bot and sends it messages, which it answers. Errors: anything was refused.
-fn talk(who: &Who, to: SocketAddr, over: &AtomicBool, figures: &mut Figures) -> Result<()> {
+fn talk(
+    who: &VictimIdentity,
+    to: SocketAddr,
+    over: &AtomicBool,
+    figures: &mut VictimFigures,
+) -> Result<()> {
     let mut bot = join(who.from, to, &who.key, "victim-host")?;
     bot.send(r#"{"type":"register_bot","data":{"botId":"victim-bot"}}"#)?;
     bot.expect("bot_registered")?;
@@ -112,7 +117,7 @@ fn talk(who: &Who, to: SocketAddr, over: &AtomicBool, figures: &mut Figures) -> 
     Ok(())
 }
 
-fn there_and_back(phone: &mut Socket, bot: &mut Socket) -> Result<()> {
+fn there_and_back(phone: &mut BlockingSocket, bot: &mut BlockingSocket) -> Result<()> {
     phone.send(r#"{"type":"message","data":{"to":"victim-bot","text":"ping"}}"#)?;
     if let Err(error) = bot.expect(r#""text":"ping""#) {
         bail!("no ping: {error:#}; the phone has {}", unread(phone));

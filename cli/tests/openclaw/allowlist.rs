@@ -5,19 +5,19 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::model::echo_of;
-use crate::phone::{Phone, text_of};
-use crate::world::{World, until};
+use crate::phone::{TestPhone, text_of};
+use crate::world::{TestWorld, until};
 
 /// A refusal is told once a minute: a message may stay without any answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub async fn a_client_that_is_not_listed_is_refused(world: &mut World) {
+pub async fn a_client_that_is_not_listed_is_refused(world: &mut TestWorld) {
     set_policy(
         world,
         json!({"dmPolicy": "allowlist", "allowFrom": ["friend"]}),
     );
-    let mut friend = Phone::connect(&world.gateway, "friend").await;
-    let mut stranger = Phone::connect(&world.gateway, "stranger").await;
+    let mut friend = TestPhone::connect(&world.gateway, "friend").await;
+    let mut stranger = TestPhone::connect(&world.gateway, "stranger").await;
     // OpenClaw notices the new configuration by itself, some time after it is written.
     let mut tries = 0;
     let refusal = until("a stranger is refused", async || {
@@ -43,7 +43,7 @@ pub async fn a_client_that_is_not_listed_is_refused(world: &mut World) {
     .await;
 }
 
-fn set_policy(world: &World, policy: Value) {
+fn set_policy(world: &TestWorld, policy: Value) {
     world.openclaw.configure(|config| {
         for (name, value) in policy.as_object().unwrap() {
             config["channels"]["tunnel"][name] = value.clone();

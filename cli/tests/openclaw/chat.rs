@@ -7,9 +7,9 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::gateway::succeed;
 use crate::model::echo_of;
-use crate::world::World;
+use crate::world::TestWorld;
 
-pub async fn a_command_prints_the_reply(world: &mut World) {
+pub async fn a_command_prints_the_reply(world: &mut TestWorld) {
     let chat = ["chat", "bot_main", "--text", "hello"];
     let output = succeed(world.gateway.t2b_client(&chat)).await;
     let printed = String::from_utf8(output.stdout).unwrap();
@@ -18,7 +18,7 @@ pub async fn a_command_prints_the_reply(world: &mut World) {
 }
 
 /// The model stops half way until a partial has been seen.
-pub async fn partials_come_before_the_final(world: &mut World) {
+pub async fn partials_come_before_the_final(world: &mut TestWorld) {
     let text = "tell me slowly";
     let hold = world.model.hold(text);
     let chat = ["chat", "bot_main", "--text", text, "--json"];

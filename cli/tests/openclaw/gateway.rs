@@ -1,20 +1,20 @@
 //! The real gateway on ports that it keeps over restarts, and `t2b` as its owner's command. With
-//! [`Nodes::Two`] OpenClaw dials into it, and clients into a second node on the same Redis.
+//! [`NodeCount::Two`] OpenClaw dials into it, and clients into a second node on the same Redis.
 
 use std::path::PathBuf;
 use std::process::Output;
 
-use fixtures::{LoggedProcess, Redis, free_port};
+use fixtures::{LoggedProcess, RedisServer, free_port};
 use tokio::process::Command;
 
-use crate::world::{DEADLINE, Place, until};
+use crate::world::{DEADLINE, TestFolder, until};
 
 /// Whose bots and phones these are.
 pub const OWNER: &str = "alice";
 
 /// Whether clients use the node of OpenClaw or another one.
 #[derive(Debug, Clone, Copy)]
-pub enum Nodes {
+pub enum NodeCount {
     One,
     Two,
 }
@@ -25,11 +25,11 @@ struct ClientNode {
     admin: u16,
     /// Ends when this is dropped.
     _process: LoggedProcess,
-    redis: Redis,
+    redis: RedisServer,
 }
 
 /// The gateway's process and what stays when it is killed: its ports and its state directory.
-pub struct Gateway {
+pub struct OwnerGateway {
     home: PathBuf,
     port: u16,
     admin: u16,
@@ -40,8 +40,8 @@ pub struct Gateway {
     client_node: Option<ClientNode>,
 }
 
-impl Gateway {
-    pub async fn start(place: &Place, nodes: Nodes) -> Self {
+impl OwnerGateway {
+    pub async fn start(place: &TestFolder, nodes: NodeCount) -> Self {
         let mut gateway = Self {
             home: place.folder("gateway"),
             port: free_port(),
@@ -52,8 +52,8 @@ impl Gateway {
             client_node: None,
         };
         match nodes {
-            Nodes::One => {}
-            Nodes::Two => gateway.add_client_node().await,
+            NodeCount::One => {}
+            NodeCount::Two => gateway.add_client_node().await,
         }
         gateway.restart().await;
         let issued = gateway.run(&["keys", "issue", OWNER]).await;
@@ -63,14 +63,14 @@ impl Gateway {
 
     /// Starts Redis, and the node that clients use.
     async fn add_client_node(&mut self) {
-        let redis = Redis::start().expect("TEST_REDIS names a redis-server");
+        let redis = RedisServer::start().expect("TEST_REDIS names a redis-server");
         let secret = self.run(&["keys", "secret"]).await.stdout;
         std::fs::write(self.home.join("secrets"), secret).unwrap();
         self.start_client_node(redis, free_port(), free_port())
             .await;
     }
 
-    async fn start_client_node(&mut self, redis: Redis, port: u16, admin: u16) {
+    async fn start_client_node(&mut self, redis: RedisServer, port: u16, admin: u16) {
         let mut command = self.run_command(port, admin, "client-node");
         self.share(&mut command, &redis.url());
         let log = self.log.with_file_name("client-node.log");

@@ -3,12 +3,12 @@
 use fixtures::http_exchange;
 use serde_json::{Value, json};
 
-use crate::gateway::Gateway;
+use crate::gateway::OwnerGateway;
 use crate::long::everything;
 use crate::model::echo_of;
-use crate::world::{DEADLINE, World};
+use crate::world::{DEADLINE, TestWorld};
 
-pub async fn a_post_returns_the_reply(world: &mut World) {
+pub async fn a_post_returns_the_reply(world: &mut TestWorld) {
     let (status, answer) = ask(&world.gateway, "hello", "http-1").await;
     assert_eq!(status, 200, "{answer}");
     assert_eq!(answer["messageId"], "http-1");
@@ -17,7 +17,7 @@ pub async fn a_post_returns_the_reply(world: &mut World) {
 }
 
 /// The parts of a long answer are one text here.
-pub async fn a_post_returns_a_long_reply_whole(world: &mut World) {
+pub async fn a_post_returns_a_long_reply_whole(world: &mut TestWorld) {
     let text = "tell everything by post";
     world.model.answer(text, everything());
     let (status, answer) = ask(&world.gateway, text, "http-2").await;
@@ -27,7 +27,7 @@ pub async fn a_post_returns_a_long_reply_whole(world: &mut World) {
 }
 
 /// `POST /v1/messages` with a wait: the status, and the body.
-async fn ask(gateway: &Gateway, text: &str, message_id: &str) -> (u16, Value) {
+async fn ask(gateway: &OwnerGateway, text: &str, message_id: &str) -> (u16, Value) {
     let body = json!({"to": "bot_main", "text": text, "messageId": message_id}).to_string();
     let request = format!(
         "POST /v1/messages?waitMs=30000&clientId=script HTTP/1.1\r\n\

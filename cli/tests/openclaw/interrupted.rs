@@ -1,14 +1,14 @@
 //! OpenClaw dies while an agent runs.
 
-use crate::phone::{Phone, text_of};
-use crate::world::{BOTS, World};
+use crate::phone::{TestPhone, text_of};
+use crate::world::{BOTS, TestWorld};
 
 /// Whether the message did what it should nobody can know, so it is not run again: the person is
 /// told, and decides.
-pub async fn a_run_that_was_cut_is_not_run_again(world: &mut World) {
+pub async fn a_run_that_was_cut_is_not_run_again(world: &mut TestWorld) {
     let (text, id) = ("pay the bill", "bill-1");
     let hold = world.model.hold(text);
-    let mut phone = Phone::connect(&world.gateway, "payer").await;
+    let mut phone = TestPhone::connect(&world.gateway, "payer").await;
     phone.say("bot_main", text, id).await.unwrap();
     world.model.asked(text).await;
     world.openclaw.kill();
@@ -24,7 +24,7 @@ pub async fn a_run_that_was_cut_is_not_run_again(world: &mut World) {
     drop(phone);
     world.gateway.forget().await;
     world.bots_are_online(&BOTS).await;
-    let mut phone = Phone::connect(&world.gateway, "payer").await;
+    let mut phone = TestPhone::connect(&world.gateway, "payer").await;
     let answer = phone.ask("bot_main", text, id).await;
     assert!(text_of(&answer).contains("interrupted"), "{answer:?}");
 

@@ -1,11 +1,11 @@
 //! Who is told what: agents and people do not get what is meant for others.
 
 use crate::model::echo_of;
-use crate::phone::{Phone, text_of};
-use crate::world::World;
+use crate::phone::{TestPhone, text_of};
+use crate::world::TestWorld;
 
-pub async fn each_message_reaches_its_own_agent(world: &mut World) {
-    let mut phone = Phone::connect(&world.gateway, "phone").await;
+pub async fn each_message_reaches_its_own_agent(world: &mut TestWorld) {
+    let mut phone = TestPhone::connect(&world.gateway, "phone").await;
     for agent in ["main", "coder"] {
         let (bot, text) = (format!("bot_{agent}"), format!("are you {agent}?"));
         let answer = phone.ask(&bot, &text, &format!("agents-{agent}")).await;
@@ -18,17 +18,17 @@ pub async fn each_message_reaches_its_own_agent(world: &mut World) {
 }
 
 /// `Alice` and `alice` are two people, though OpenClaw lowercases what it keys sessions by.
-pub async fn clients_do_not_see_each_other(world: &mut World) {
+pub async fn clients_do_not_see_each_other(world: &mut TestWorld) {
     let people = ["alice", "Alice", "bob"];
     for id in people {
-        let mut phone = Phone::connect(&world.gateway, id).await;
+        let mut phone = TestPhone::connect(&world.gateway, id).await;
         let secret = secret_of(id);
         phone
             .ask("bot_main", &secret, &format!("secret-{id}"))
             .await;
     }
     for id in people {
-        let mut phone = Phone::connect(&world.gateway, id).await;
+        let mut phone = TestPhone::connect(&world.gateway, id).await;
         let text = format!("what do you know of {id}?");
         phone.ask("bot_main", &text, &format!("known-{id}")).await;
         let runs = world.model.runs(&text);

@@ -1,13 +1,13 @@
 //! An answer that is longer than a frame may be.
 
 use crate::gateway::succeed;
-use crate::world::World;
+use crate::world::TestWorld;
 
 /// The gateway's limit of a frame.
 const FRAME_BYTES: usize = 256 * 1024;
 
 /// The plugin cuts it into parts, `t2b chat` puts it together again.
-pub async fn a_long_answer_arrives_whole(world: &mut World) {
+pub async fn a_long_answer_arrives_whole(world: &mut TestWorld) {
     let text = "tell me everything";
     let answer = everything();
     world.model.answer(text, answer.clone());

@@ -55,19 +55,19 @@ use std::time::Instant;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
-use gateway::Nodes;
-use openclaw::Tools;
-use world::World;
+use gateway::NodeCount;
+use openclaw::OpenClawTools;
+use world::TestWorld;
 
 /// A behaviour that is looked at.
-type Case = for<'a> fn(&'a mut World) -> LocalBoxFuture<'a, ()>;
+type OpenClawCase = for<'a> fn(&'a mut TestWorld) -> LocalBoxFuture<'a, ()>;
 
 /// Pairs of a path and the function there.
 macro_rules! cases {
     ($($case:path),* $(,)?) => { &[$((stringify!($case), |world| $case(world).boxed_local())),*] };
 }
 
-const CASES: &[(&str, Case)] = cases![
+const CASES: &[(&str, OpenClawCase)] = cases![
     chat::a_command_prints_the_reply,
     chat::partials_come_before_the_final,
     http::a_post_returns_the_reply,
@@ -90,23 +90,25 @@ const CASES: &[(&str, Case)] = cases![
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_real_openclaw_answers_through_one_node() {
-    every_case(Nodes::One).await;
+    every_case(NodeCount::One).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_real_openclaw_answers_through_two_nodes() {
-    every_case(Nodes::Two).await;
+    every_case(NodeCount::Two).await;
 }
 
-async fn every_case(nodes: Nodes) {
-    let Some(tools) = Tools::find() else { return };
+async fn every_case(nodes: NodeCount) {
+    let Some(tools) = OpenClawTools::find() else {
+        return;
+    };
     let word = std::env::var("TEST_CASE").unwrap_or_default();
     let wanted = CASES.iter().filter(|(name, _)| name.contains(&word));
     let wanted: Vec<_> = wanted.collect();
     assert!(!wanted.is_empty(), "no case has {word:?} in its name");
 
     let began = Instant::now();
-    let mut world = World::new(tools, nodes).await;
+    let mut world = TestWorld::new(tools, nodes).await;
     let mut failed = Vec::new();
     if passes(nodes, "up", world.start()).await {
         for (name, case) in wanted {
@@ -128,7 +130,7 @@ async fn every_case(nodes: Nodes) {
 }
 
 /// Whether it ends without a panic; prints so, and how long it took.
-async fn passes(nodes: Nodes, what: &str, case: impl Future<Output = ()>) -> bool {
+async fn passes(nodes: NodeCount, what: &str, case: impl Future<Output = ()>) -> bool {
     let began = Instant::now();
     let passed = AssertUnwindSafe(case).catch_unwind().await.is_ok();
     let verdict = if passed { "ok" } else { "FAILED" };

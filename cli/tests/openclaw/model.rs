@@ -30,23 +30,23 @@ const PIECE: usize = 8192;
 
 /// The server; it lives as long as the test's runtime.
 #[derive(Clone)]
-pub struct Model {
-    state: Arc<Mutex<Book>>,
+pub struct ModelServer {
+    state: Arc<Mutex<ModelBook>>,
     /// With `/v1`, as OpenClaw's configuration wants it.
     pub url: String,
 }
 
 /// What was asked, and what is to be said.
 #[derive(Default)]
-struct Book {
-    asked: Vec<Asked>,
+struct ModelBook {
+    asked: Vec<AgentRun>,
     answers: HashMap<String, String>,
     holds: HashMap<String, watch::Receiver<bool>>,
 }
 
 /// One run of an agent.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct AgentRun {
     /// The model that was named: each agent has its own.
     pub model: String,
     /// What the user said last.
@@ -56,15 +56,15 @@ pub struct Asked {
 }
 
 /// Runs of one text stop half way until this is released or dropped.
-pub struct Hold(watch::Sender<bool>);
+pub struct RunHold(watch::Sender<bool>);
 
-impl Hold {
+impl RunHold {
     pub fn release(self) {
         self.0.send_replace(true);
     }
 }
 
-impl Model {
+impl ModelServer {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -86,21 +86,21 @@ impl Model {
     }
 
     /// Stops runs of `text` half way through their answer.
-    pub fn hold(&self, text: &str) -> Hold {
+    pub fn hold(&self, text: &str) -> RunHold {
         let (sender, receiver) = watch::channel(false);
         self.book().holds.insert(text.to_owned(), receiver);
-        Hold(sender)
+        RunHold(sender)
     }
 
     /// Every run so far of this text.
-    pub fn runs(&self, text: &str) -> Vec<Asked> {
+    pub fn runs(&self, text: &str) -> Vec<AgentRun> {
         let book = self.book();
         let of_text = book.asked.iter().filter(|asked| asked.text == text);
         of_text.cloned().collect()
     }
 
     /// Waits until an agent runs with this text.
-    pub async fn asked(&self, text: &str) -> Asked {
+    pub async fn asked(&self, text: &str) -> AgentRun {
         until(&format!("the model is asked {text:?}"), async || {
             self.runs(text).pop()
         })
@@ -115,7 +115,7 @@ impl Model {
         lines.collect()
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
+    fn book(&self) -> MutexGuard<'_, ModelBook> {
         self.state.lock().unwrap()
     }
 }
@@ -126,14 +126,14 @@ pub fn echo_of(text: &str) -> String {
 }
 
 async fn complete(
-    State(model): State<Model>,
+    State(model): State<ModelServer>,
     Json(request): Json<Value>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let name = request["model"].as_str().unwrap_or_default().to_owned();
     let text = said_last(&request);
     let (answer, hold) = {
         let mut book = model.book();
-        book.asked.push(Asked {
+        book.asked.push(AgentRun {
             model: name.clone(),
             text: text.clone(),
             messages: request["messages"].to_string(),

@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
-use crate::gateway::Gateway;
-use crate::model::Model;
-use crate::world::{Place, until};
+use crate::gateway::OwnerGateway;
+use crate::model::ModelServer;
+use crate::world::{TestFolder, until};
 
 /// OpenClaw's own log, beside what it prints.
 const OWN_LOG: &str = "own.log";
@@ -25,13 +25,13 @@ const KEY_VARIABLE: &str = "TUNNEL_API_KEY";
 const END: Duration = Duration::from_secs(15);
 
 /// What the environment gives: programs that are installed elsewhere, and the built plugin.
-pub struct Tools {
+pub struct OpenClawTools {
     node: PathBuf,
     openclaw: PathBuf,
     plugin: PathBuf,
 }
 
-impl Tools {
+impl OpenClawTools {
     /// None, with a printed reason, if something is missing and need not be there.
     pub fn find() -> Option<Self> {
         let plugin = Path::new(env!("CARGO_MANIFEST_DIR")).join("../openclaw-plugin");
@@ -51,7 +51,7 @@ impl Tools {
 
 /// The process, and what stays when it is killed: its home, its port, its configuration.
 pub struct OpenClaw {
-    tools: Tools,
+    tools: OpenClawTools,
     home: PathBuf,
     key: String,
     port: u16,
@@ -61,14 +61,19 @@ pub struct OpenClaw {
 
 /// How a command ended, and all that it printed.
 #[derive(Debug)]
-pub struct Ended {
+pub struct EndedCommand {
     pub code: Option<i32>,
     pub said: String,
 }
 
 impl OpenClaw {
     /// Configures it as the plugin's README says: the plugin first, then the channel.
-    pub async fn install(tools: Tools, place: &Place, model: &Model, gateway: &Gateway) -> Self {
+    pub async fn install(
+        tools: OpenClawTools,
+        place: &TestFolder,
+        model: &ModelServer,
+        gateway: &OwnerGateway,
+    ) -> Self {
         let openclaw = Self {
             tools,
             home: place.folder("openclaw"),
@@ -140,11 +145,11 @@ impl OpenClaw {
     }
 
     /// Runs an `openclaw` command to its end.
-    pub async fn run(&self, args: &[&str]) -> Ended {
+    pub async fn run(&self, args: &[&str]) -> EndedCommand {
         let mut command = Command::from(self.command(args));
         let output = command.kill_on_drop(true).output().await.unwrap();
         let said = [output.stdout, output.stderr].concat();
-        Ended {
+        EndedCommand {
             code: output.status.code(),
             said: String::from_utf8_lossy(&said).into_owned(),
         }

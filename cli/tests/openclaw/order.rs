@@ -1,15 +1,15 @@
 //! A conversation that goes faster than the agent.
 
 use crate::model::echo_of;
-use crate::phone::{Phone, text_of};
-use crate::world::World;
+use crate::phone::{TestPhone, text_of};
+use crate::world::TestWorld;
 
 const MESSAGES: usize = 10;
 
 /// All are sent before the first is answered. Each has a run of its own, and the answers come in
 /// the order of the questions.
-pub async fn messages_are_answered_in_order(world: &mut World) {
-    let mut phone = Phone::connect(&world.gateway, "hasty").await;
+pub async fn messages_are_answered_in_order(world: &mut TestWorld) {
+    let mut phone = TestPhone::connect(&world.gateway, "hasty").await;
     let texts: Vec<String> = (1..=MESSAGES).map(|n| format!("thought {n}")).collect();
     let first = world.model.hold(&texts[0]);
     for (n, text) in texts.iter().enumerate() {

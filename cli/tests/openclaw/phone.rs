@@ -2,27 +2,28 @@
 
 use std::time::Duration;
 
-use client::{Client, Error, Event, Events, Options, members_of};
+use client::{Client, ClientError, ClientEvent, ConnectOptions, EventStream, members_of};
 use protocol::presence::BotState;
 use protocol::t2b::frames::{Delivered, SendMessage};
 use protocol::{ClientId, Secret};
 use tokio::time::timeout;
 
-use crate::gateway::Gateway;
+use crate::gateway::OwnerGateway;
 use crate::world::DEADLINE;
 
-pub struct Phone {
+pub struct TestPhone {
     client: Client,
-    events: Events,
+    events: EventStream,
 }
 
-impl Phone {
-    pub async fn connect(gateway: &Gateway, id: &str) -> Self {
+impl TestPhone {
+    pub async fn connect(gateway: &OwnerGateway, id: &str) -> Self {
         Self::try_connect(gateway, id).await.unwrap()
     }
 
-    pub async fn try_connect(gateway: &Gateway, id: &str) -> Result<Self, Error> {
-        let mut options = Options::new(gateway.client_url(), Secret::new(gateway.key.clone()));
+    pub async fn try_connect(gateway: &OwnerGateway, id: &str) -> Result<Self, ClientError> {
+        let mut options =
+            ConnectOptions::new(gateway.client_url(), Secret::new(gateway.key.clone()));
         options.client_id = Some(ClientId::parse(id).unwrap());
         let (client, events) = Client::connect(options).await?;
         Ok(Self { client, events })
@@ -36,7 +37,7 @@ impl Phone {
     }
 
     /// Sends a message with an id of ours.
-    pub async fn say(&self, bot: &str, text: &str, message_id: &str) -> Result<(), Error> {
+    pub async fn say(&self, bot: &str, text: &str, message_id: &str) -> Result<(), ClientError> {
         let message = SendMessage {
             to: bot.to_owned(),
             text: Some(text.to_owned()),
@@ -81,11 +82,11 @@ impl Phone {
         let found = async {
             loop {
                 let event = self.events.next().await?;
-                if let Event::Message(message) = event {
+                if let ClientEvent::Message(message) = event {
                     if passes(&message) {
                         return Some(*message);
                     }
-                } else if let Event::Disconnected { .. } = event {
+                } else if let ClientEvent::Disconnected { .. } = event {
                     return None;
                 }
             }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::openclaw::Ended;
-use crate::phone::{Phone, text_of};
-use crate::world::{DEADLINE, World};
+use crate::openclaw::EndedCommand;
+use crate::phone::{TestPhone, text_of};
+use crate::world::{DEADLINE, TestWorld};
 
 /// From the first bot, or from the one that the target names.
-pub async fn a_message_from_the_owner_arrives(world: &mut World) {
-    let mut phone = Phone::connect(&world.gateway, "Phone-2").await;
+pub async fn a_message_from_the_owner_arrives(world: &mut TestWorld) {
+    let mut phone = TestPhone::connect(&world.gateway, "Phone-2").await;
     let sent = tokio::join!(
         send(world, "Phone-2", "dinner is ready"),
         send(world, "bot_main/Phone-2", "the door is open"),
@@ -30,8 +30,8 @@ pub async fn a_message_from_the_owner_arrives(world: &mut World) {
 }
 
 /// One that has left, and one that never was.
-pub async fn an_absent_client_is_a_clear_error(world: &mut World) {
-    drop(Phone::connect(&world.gateway, "left-already").await);
+pub async fn an_absent_client_is_a_clear_error(world: &mut TestWorld) {
+    drop(TestPhone::connect(&world.gateway, "left-already").await);
     let sent = tokio::join!(
         send(world, "left-already", "anyone?"),
         send(world, "never-seen", "anyone?"),
@@ -51,7 +51,7 @@ pub async fn an_absent_client_is_a_clear_error(world: &mut World) {
     }
 }
 
-async fn send(world: &World, target: &str, text: &str) -> Ended {
+async fn send(world: &TestWorld, target: &str, text: &str) -> EndedCommand {
     let place = ["--channel", "tunnel", "--target", target];
     let args = [&["message", "send"][..], &place, &["--message", text]].concat();
     world.openclaw.run(&args).await

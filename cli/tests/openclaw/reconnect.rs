@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use protocol::t2b::frames::Delivered;
 
-use crate::gateway::Gateway;
+use crate::gateway::OwnerGateway;
 use crate::model::echo_of;
-use crate::phone::{Phone, text_of};
-use crate::world::{BOTS, World, until};
+use crate::phone::{TestPhone, text_of};
+use crate::world::{BOTS, TestWorld, until};
 
 const CLIENT: &str = "traveller";
 /// How long a client waits for an answer before it says its message again.
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// When the gateway dies.
 #[derive(Clone, Copy)]
-enum Cut {
+enum KillPoint {
     /// During a run; the repeat comes before its end and joins it.
     RepeatJoins,
     /// During a run, which ends while the plugin is away.
@@ -24,39 +24,39 @@ enum Cut {
     Between,
 }
 
-const CUTS: [Cut; 5] = [
-    Cut::RepeatJoins,
-    Cut::RunEndsMeanwhile,
-    Cut::Between,
-    Cut::RepeatJoins,
-    Cut::RunEndsMeanwhile,
+const CUTS: [KillPoint; 5] = [
+    KillPoint::RepeatJoins,
+    KillPoint::RunEndsMeanwhile,
+    KillPoint::Between,
+    KillPoint::RepeatJoins,
+    KillPoint::RunEndsMeanwhile,
 ];
 
 /// Nobody but the client and the plugin mend what was lost.
-pub async fn every_message_runs_once_over_five_restarts(world: &mut World) {
+pub async fn every_message_runs_once_over_five_restarts(world: &mut TestWorld) {
     for (round, cut) in CUTS.into_iter().enumerate() {
         let (text, id) = (format!("round {round}"), format!("round-{round}"));
         let hold = world.model.hold(&text);
-        let mut phone = Phone::connect(&world.gateway, CLIENT).await;
+        let mut phone = TestPhone::connect(&world.gateway, CLIENT).await;
         phone.say("bot_main", &text, &id).await.unwrap();
         world.model.asked(&text).await;
         match cut {
-            Cut::RepeatJoins => {
+            KillPoint::RepeatJoins => {
                 restart(world, phone).await;
                 until("the repeat has arrived", async || {
-                    let phone = Phone::try_connect(&world.gateway, CLIENT).await.ok()?;
+                    let phone = TestPhone::try_connect(&world.gateway, CLIENT).await.ok()?;
                     phone.say("bot_main", &text, &id).await.ok()
                 })
                 .await;
                 hold.release();
             }
-            Cut::RunEndsMeanwhile => {
+            KillPoint::RunEndsMeanwhile => {
                 world.gateway.kill();
                 drop(phone);
                 hold.release();
                 world.gateway.restart().await;
             }
-            Cut::Between => {
+            KillPoint::Between => {
                 hold.release();
                 phone.answer_to(&id).await;
                 drop(phone);
@@ -76,10 +76,10 @@ pub async fn every_message_runs_once_over_five_restarts(world: &mut World) {
 }
 
 /// The node says that it goes, and takes nobody in any more; OpenClaw comes back to the next one.
-pub async fn a_polite_restart_loses_nothing(world: &mut World) {
+pub async fn a_polite_restart_loses_nothing(world: &mut TestWorld) {
     let (text, id) = ("before the update", "update-1");
     let hold = world.model.hold(text);
-    let phone = Phone::connect(&world.gateway, CLIENT).await;
+    let phone = TestPhone::connect(&world.gateway, CLIENT).await;
     phone.say("bot_main", text, id).await.unwrap();
     world.model.asked(text).await;
     world.gateway.stop().await;
@@ -92,16 +92,16 @@ pub async fn a_polite_restart_loses_nothing(world: &mut World) {
     world.bots_are_online(&BOTS).await;
 }
 
-async fn restart(world: &mut World, phone: Phone) {
+async fn restart(world: &mut TestWorld, phone: TestPhone) {
     world.gateway.kill();
     drop(phone);
     world.gateway.restart().await;
 }
 
 /// Says it again, over new connections, until it is answered.
-async fn persist(gateway: &Gateway, text: &str, id: &str) -> Delivered {
+async fn persist(gateway: &OwnerGateway, text: &str, id: &str) -> Delivered {
     until(&format!("{id} is answered"), async || {
-        let mut phone = Phone::try_connect(gateway, CLIENT).await.ok()?;
+        let mut phone = TestPhone::try_connect(gateway, CLIENT).await.ok()?;
         // Refused or not: the answer of an earlier try may be there first.
         drop(phone.say("bot_main", text, id).await);
         phone.answer_within(id, PATIENCE).await

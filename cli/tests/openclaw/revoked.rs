@@ -1,8 +1,8 @@
 //! The owner's key is void, and no credential is anywhere that it does not belong.
 
-use crate::world::{World, until};
+use crate::world::{TestWorld, until};
 
-pub async fn a_revoked_key_is_told_to_the_owner(world: &mut World) {
+pub async fn a_revoked_key_is_told_to_the_owner(world: &mut TestWorld) {
     let status = async || world.openclaw.run(&["channels", "status"]).await;
     let before = status().await;
     assert_eq!(before.code, Some(0), "{}", before.said);
@@ -18,7 +18,7 @@ pub async fn a_revoked_key_is_told_to_the_owner(world: &mut World) {
 }
 
 /// What was printed on the way holds no credential.
-pub async fn no_output_holds_the_key(world: &mut World) {
+pub async fn no_output_holds_the_key(world: &mut TestWorld) {
     let printed = world.printed();
     assert!(printed.contains("bot_main"), "the logs are there");
     assert!(!printed.contains(&world.gateway.key));

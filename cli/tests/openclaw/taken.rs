@@ -5,11 +5,11 @@ use std::process::Stdio;
 use serde_json::json;
 
 use crate::model::echo_of;
-use crate::phone::{Phone, text_of};
-use crate::world::{BOTS, World, until};
+use crate::phone::{TestPhone, text_of};
+use crate::world::{BOTS, TestWorld, until};
 
 /// The owner may have two OpenClaws by mistake; the plugin says so and does not fight for the bot.
-pub async fn a_bot_that_was_taken_over_is_told_and_left(world: &mut World) {
+pub async fn a_bot_that_was_taken_over_is_told_and_left(world: &mut TestWorld) {
     let echo = ["bot", "echo", "--id", "bot_main"];
     let mut other = world.gateway.t2b_client(&echo);
     let mut other = other.stdout(Stdio::null()).spawn().unwrap();
@@ -18,7 +18,7 @@ pub async fn a_bot_that_was_taken_over_is_told_and_left(world: &mut World) {
         (status.contains("bot_main") && status.contains("taken over")).then_some(())
     })
     .await;
-    let mut phone = Phone::connect(&world.gateway, "phone-3").await;
+    let mut phone = TestPhone::connect(&world.gateway, "phone-3").await;
     let (to_main, to_coder) = ("who is there?", "and there?");
     let answer = phone.ask("bot_main", to_main, "taken-1").await;
     assert_eq!(text_of(&answer), to_main, "it is the other that answers");

@@ -6,10 +6,10 @@ use std::time::Duration;
 use fixtures::{last_lines, until_within};
 use tempfile::TempDir;
 
-use crate::gateway::{Gateway, Nodes};
-use crate::model::Model;
-use crate::openclaw::{OpenClaw, Tools};
-use crate::phone::Phone;
+use crate::gateway::{NodeCount, OwnerGateway};
+use crate::model::ModelServer;
+use crate::openclaw::{OpenClaw, OpenClawTools};
+use crate::phone::TestPhone;
 
 /// Nothing here takes so long unless it hangs; OpenClaw's start has taken 25 s on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(90);
@@ -19,19 +19,19 @@ const TAIL: usize = 60;
 /// The bots of the two agents.
 pub const BOTS: [&str; 2] = ["bot_coder", "bot_main"];
 
-pub struct World {
-    pub model: Model,
-    pub gateway: Gateway,
+pub struct TestWorld {
+    pub model: ModelServer,
+    pub gateway: OwnerGateway,
     pub openclaw: OpenClaw,
-    place: Place,
+    place: TestFolder,
 }
 
-impl World {
+impl TestWorld {
     /// Model and gateway up, OpenClaw installed.
-    pub async fn new(tools: Tools, nodes: Nodes) -> Self {
-        let place = Place(tempfile::tempdir().unwrap());
-        let model = Model::start().await;
-        let gateway = Gateway::start(&place, nodes).await;
+    pub async fn new(tools: OpenClawTools, nodes: NodeCount) -> Self {
+        let place = TestFolder(tempfile::tempdir().unwrap());
+        let model = ModelServer::start().await;
+        let gateway = OwnerGateway::start(&place, nodes).await;
         let openclaw = OpenClaw::install(tools, &place, &model, &gateway).await;
         Self {
             model,
@@ -50,7 +50,9 @@ impl World {
     /// Waits until these bots are online, and no others. In order.
     pub async fn bots_are_online(&self, bots: &[&str]) {
         until(&format!("the bots online are {bots:?}"), async || {
-            let phone = Phone::try_connect(&self.gateway, "watcher").await.ok()?;
+            let phone = TestPhone::try_connect(&self.gateway, "watcher")
+                .await
+                .ok()?;
             (phone.bots_online().await? == bots).then_some(())
         })
         .await;
@@ -83,9 +85,9 @@ impl World {
 }
 
 /// A folder that goes with the test.
-pub struct Place(TempDir);
+pub struct TestFolder(TempDir);
 
-impl Place {
+impl TestFolder {
     pub fn folder(&self, name: &str) -> PathBuf {
         let path = self.file(name);
         std::fs::create_dir_all(&path).unwrap();

@@ -2,25 +2,25 @@
 
 use std::time::Duration;
 
-use client::{Client, Event};
+use client::{Client, ClientEvent};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, interval};
 
-use crate::server::{Server, next, reason, soon};
+use crate::server::{ScriptedServer, next, reason, soon};
 
 /// What the gateway by hand says of its heartbeat, milliseconds.
 const HEARTBEAT_MS: u64 = 400;
 
 #[tokio::test]
 async fn a_frame_that_arrives_slowly_is_a_sign_of_life() {
-    let server = Server::start().await;
+    let server = ScriptedServer::start().await;
     let (connected, mut peer) = tokio::join!(
         Client::connect(server.options()),
         server.accept(HEARTBEAT_MS)
     );
     let (_client, mut events) = connected.unwrap();
-    assert!(matches!(next(&mut events).await, Event::Connected(_)));
+    assert!(matches!(next(&mut events).await, ClientEvent::Connected(_)));
     let text = json!({"type": "message", "timestamp": 1, "data": {"from": "bot", "to": "phone",
         "id": "m", "messageId": "m", "connectionId": "conn_01JD3ZK6M8QW4V5N7R9T2Y0ABC",
         "timestamp": "2026-02-11T08:50:00Z", "text": "x".repeat(3000)}})
@@ -34,21 +34,21 @@ async fn a_frame_that_arrives_slowly_is_a_sign_of_life() {
         peer.stream().write_all(part).await.unwrap();
     }
     let event = next(&mut events).await;
-    assert!(matches!(event, Event::Message(_)), "{event:?}");
+    assert!(matches!(event, ClientEvent::Message(_)), "{event:?}");
 }
 
 #[tokio::test]
 async fn a_silent_gateway_is_asked_and_then_gone_after_two_heartbeats() {
-    let server = Server::start().await;
+    let server = ScriptedServer::start().await;
     let (connected, peer) = tokio::join!(
         Client::connect(server.options()),
         server.accept(HEARTBEAT_MS)
     );
     let (_client, mut events) = connected.unwrap();
-    assert!(matches!(next(&mut events).await, Event::Connected(_)));
+    assert!(matches!(next(&mut events).await, ClientEvent::Connected(_)));
     let begun = Instant::now();
     let event = next(&mut events).await;
-    let Event::Disconnected { error, .. } = event else {
+    let ClientEvent::Disconnected { error, .. } = event else {
         panic!("{event:?}");
     };
     assert_eq!(reason(&error), "timeout");
@@ -58,13 +58,13 @@ async fn a_silent_gateway_is_asked_and_then_gone_after_two_heartbeats() {
 
 #[tokio::test]
 async fn a_gateway_that_answers_when_it_is_asked_is_not_gone() {
-    let server = Server::start().await;
+    let server = ScriptedServer::start().await;
     let (connected, mut peer) = tokio::join!(
         Client::connect(server.options()),
         server.accept(HEARTBEAT_MS)
     );
     let (_client, mut events) = connected.unwrap();
-    assert!(matches!(next(&mut events).await, Event::Connected(_)));
+    assert!(matches!(next(&mut events).await, ClientEvent::Connected(_)));
     // It reads, and so answers pings, and never says anything by itself.
     let silent = tokio::time::timeout(Duration::from_millis(5 * HEARTBEAT_MS), peer.hear());
     assert!(silent.await.is_err(), "nobody said anything");
@@ -72,5 +72,5 @@ async fn a_gateway_that_answers_when_it_is_asked_is_not_gone() {
         {"botId": "bot", "name": "bot", "status": "offline", "since": 1}}))
         .await;
     let event = soon(next(&mut events)).await;
-    assert!(matches!(event, Event::BotStatus(_)), "{event:?}");
+    assert!(matches!(event, ClientEvent::BotStatus(_)), "{event:?}");
 }

@@ -1,11 +1,11 @@
 //! A client that lost its connection comes back, or says why it does not.
 
-use client::{Client, Error, Event};
+use client::{Client, ClientError, ClientEvent};
 use protocol::presence::RegisterBot;
 use protocol::t2b::frames::SendMessage;
 use serde_json::{Value, json};
 
-use crate::server::{Peer, Server, next, reason, refusal, soon};
+use crate::server::{ScriptedPeer, ScriptedServer, next, reason, refusal, soon};
 
 fn bot() -> RegisterBot {
     serde_json::from_value(json!({"botId": "bot"})).unwrap()
@@ -16,7 +16,7 @@ fn registered() -> Value {
         "status": "online", "since": 1, "epoch": 1})
 }
 
-async fn register(client: &Client, peer: &mut Peer) -> Value {
+async fn register(client: &Client, peer: &mut ScriptedPeer) -> Value {
     let answering = peer.answer("bot_registered", registered());
     let (done, asked) = tokio::join!(client.register(bot()), answering);
     done.unwrap();
@@ -24,7 +24,7 @@ async fn register(client: &Client, peer: &mut Peer) -> Value {
 }
 
 /// Closes with 4429 and says to come back at once, as that keeps a test short.
-async fn throw_out(mut peer: Peer) {
+async fn throw_out(mut peer: ScriptedPeer) {
     let data = refusal("rate_limited", 429, Some(1));
     peer.say(json!({"type": "error", "data": data, "timestamp": 1}))
         .await;
@@ -33,7 +33,7 @@ async fn throw_out(mut peer: Peer) {
 
 #[tokio::test]
 async fn bots_are_registered_again_as_the_same_instance() {
-    let server = Server::start().await;
+    let server = ScriptedServer::start().await;
     let (client, mut events, mut peer) = server.connected().await;
     let first = register(&client, &mut peer).await;
     throw_out(peer).await;
@@ -41,21 +41,24 @@ async fn bots_are_registered_again_as_the_same_instance() {
     let again = peer.answer("bot_registered", registered()).await;
     assert_eq!(again["data"]["instance"], first);
     assert!(first.is_string());
-    assert!(matches!(next(&mut events).await, Event::Refused(_)));
-    let Event::Disconnected { retry_in, .. } = next(&mut events).await else {
+    assert!(matches!(next(&mut events).await, ClientEvent::Refused(_)));
+    let ClientEvent::Disconnected { retry_in, .. } = next(&mut events).await else {
         panic!("the loss is told");
     };
     assert!(
         retry_in.is_some_and(|wait| wait.as_millis() < 10),
         "{retry_in:?}"
     );
-    assert!(matches!(next(&mut events).await, Event::Connected(_)));
-    assert!(matches!(next(&mut events).await, Event::Registered(_)));
+    assert!(matches!(next(&mut events).await, ClientEvent::Connected(_)));
+    assert!(matches!(
+        next(&mut events).await,
+        ClientEvent::Registered(_)
+    ));
 }
 
 #[tokio::test]
 async fn a_refusal_that_passes_does_not_cost_the_bot() {
-    let server = Server::start().await;
+    let server = ScriptedServer::start().await;
     let (client, mut events, mut peer) = server.connected().await;
     register(&client, &mut peer).await;
     throw_out(peer).await;
@@ -65,12 +68,12 @@ async fn a_refusal_that_passes_does_not_cost_the_bot() {
         peer.answer("error", passing).await;
     }
     peer.answer("bot_registered", registered()).await;
-    while !matches!(next(&mut events).await, Event::Registered(_)) {}
+    while !matches!(next(&mut events).await, ClientEvent::Registered(_)) {}
 }
 
 #[tokio::test]
 async fn a_message_in_flight_is_repeated_on_the_next_connection() {
-    let server = Server::start().await;
+    let server = ScriptedServer::start().await;
     let (client, _events, mut peer) = server.connected().await;
     let message = SendMessage {
         to: "bot".to_owned(),
@@ -94,13 +97,13 @@ async fn a_message_in_flight_is_repeated_on_the_next_connection() {
 #[tokio::test]
 async fn four_closes_end_the_client() {
     for code in [4401, 4402, 4403, 4409] {
-        let server = Server::start().await;
+        let server = ScriptedServer::start().await;
         let (client, mut events, peer) = server.connected().await;
         peer.close(code).await;
-        let Event::Disconnected { error, retry_in } = next(&mut events).await else {
+        let ClientEvent::Disconnected { error, retry_in } = next(&mut events).await else {
             panic!("{code}: the end is told");
         };
-        assert!(matches!(error, Error::Closed { code: told, .. } if told == code));
+        assert!(matches!(error, ClientError::Closed { code: told, .. } if told == code));
         assert_eq!(retry_in, None);
         assert_eq!(soon(events.next()).await, None, "{code}");
         assert_eq!(client.ping().await, Err(error), "{code}");
@@ -120,7 +123,7 @@ const PASSING: [&str; 6] = [
 #[tokio::test]
 async fn what_a_proxy_says_during_a_restart_does_not_end_the_client() {
     let cases = PASSING.map(async |answer| {
-        let server = Server::start().await;
+        let server = ScriptedServer::start().await;
         let (client, mut events, peer) = server.connected().await;
         throw_out(peer).await;
         server.answer_instead(answer.as_bytes()).await;
@@ -129,8 +132,8 @@ async fn what_a_proxy_says_during_a_restart_does_not_end_the_client() {
         pinged.unwrap();
         let mut reasons = Vec::new();
         let mut event = next(&mut events).await;
-        while !matches!(event, Event::Connected(_)) {
-            if let Event::Disconnected { error, retry_in } = event {
+        while !matches!(event, ClientEvent::Connected(_)) {
+            if let ClientEvent::Disconnected { error, retry_in } = event {
                 assert!(retry_in.is_some(), "{answer}: {error}");
                 reasons.push(error.to_string());
             }
@@ -146,15 +149,15 @@ async fn what_a_proxy_says_during_a_restart_does_not_end_the_client() {
 
 #[tokio::test]
 async fn the_first_attempt_fails_with_what_was_answered() {
-    let server = Server::start().await;
+    let server = ScriptedServer::start().await;
     let refusing = server.answer_instead(PASSING[0].as_bytes());
     let (connected, ()) = tokio::join!(Client::connect(server.options()), refusing);
-    assert_eq!(connected.unwrap_err(), Error::Upgrade { status: 404 });
+    assert_eq!(connected.unwrap_err(), ClientError::Upgrade { status: 404 });
 }
 
 #[tokio::test]
 async fn a_refused_credential_is_told_with_the_gateways_reason() {
-    let server = Server::start().await;
+    let server = ScriptedServer::start().await;
     let refusing = async {
         let (mut peer, _) = server.accept_raw().await;
         let data = refusal("unauthorized", 401, None);
@@ -168,28 +171,28 @@ async fn a_refused_credential_is_told_with_the_gateways_reason() {
 
 #[tokio::test]
 async fn nobody_there_is_unreachable() {
-    let options = Server::start().await.options();
+    let options = ScriptedServer::start().await.options();
     let error = Client::connect(options).await.unwrap_err();
-    assert!(matches!(error, Error::Unreachable(_)), "{error:?}");
+    assert!(matches!(error, ClientError::Unreachable(_)), "{error:?}");
 }
 
 #[tokio::test]
 async fn silence_for_two_heartbeats_is_a_loss() {
-    let server = Server::start().await;
+    let server = ScriptedServer::start().await;
     let (connected, _silent) = tokio::join!(Client::connect(server.options()), server.accept(20));
     let (_client, mut events) = connected.unwrap();
-    assert!(matches!(next(&mut events).await, Event::Connected(_)));
-    let Event::Disconnected { error, .. } = next(&mut events).await else {
+    assert!(matches!(next(&mut events).await, ClientEvent::Connected(_)));
+    let ClientEvent::Disconnected { error, .. } = next(&mut events).await else {
         panic!("the loss is told");
     };
-    assert_eq!(error, Error::Timeout);
+    assert_eq!(error, ClientError::Timeout);
     server.accept(25_000).await;
-    assert!(matches!(next(&mut events).await, Event::Connected(_)));
+    assert!(matches!(next(&mut events).await, ClientEvent::Connected(_)));
 }
 
 #[tokio::test]
 async fn migrate_opens_the_new_connection_before_it_leaves_the_old() {
-    let server = Server::start().await;
+    let server = ScriptedServer::start().await;
     let (client, mut events, mut old) = server.connected().await;
     let instance = register(&client, &mut old).await;
     old.say(json!({"type": "migrate", "timestamp": 1,
@@ -203,16 +206,19 @@ async fn migrate_opens_the_new_connection_before_it_leaves_the_old() {
         "data": {"botId": "bot", "reason": "replaced", "epoch": 2}}))
         .await;
     assert!(old.sees_a_close().await);
-    assert!(matches!(next(&mut events).await, Event::Migrate(_)));
-    assert!(matches!(next(&mut events).await, Event::Connected(_)));
-    assert!(matches!(next(&mut events).await, Event::Registered(_)));
+    assert!(matches!(next(&mut events).await, ClientEvent::Migrate(_)));
+    assert!(matches!(next(&mut events).await, ClientEvent::Connected(_)));
+    assert!(matches!(
+        next(&mut events).await,
+        ClientEvent::Registered(_)
+    ));
     let (pinged, _) = tokio::join!(client.ping(), new.answer("pong", json!({"timestamp": 1})));
     pinged.unwrap();
     client.close().await;
     assert!(matches!(
         next(&mut events).await,
-        Event::Disconnected {
-            error: Error::Stopped,
+        ClientEvent::Disconnected {
+            error: ClientError::Stopped,
             ..
         }
     ));
@@ -221,13 +227,16 @@ async fn migrate_opens_the_new_connection_before_it_leaves_the_old() {
 
 #[tokio::test]
 async fn a_bot_that_was_taken_over_is_not_registered_again() {
-    let server = Server::start().await;
+    let server = ScriptedServer::start().await;
     let (client, mut events, mut peer) = server.connected().await;
     register(&client, &mut peer).await;
     peer.say(json!({"type": "bot_unregistered", "timestamp": 1,
         "data": {"botId": "bot", "reason": "replaced", "epoch": 2}}))
         .await;
-    assert!(matches!(next(&mut events).await, Event::Unregistered(_)));
+    assert!(matches!(
+        next(&mut events).await,
+        ClientEvent::Unregistered(_)
+    ));
     throw_out(peer).await;
     let mut peer = server.accept(25_000).await;
     let (pinged, first) = tokio::join!(client.ping(), peer.answer("pong", json!({"timestamp": 1})));
@@ -237,7 +246,7 @@ async fn a_bot_that_was_taken_over_is_not_registered_again() {
 
 #[tokio::test]
 async fn closing_and_dropping_both_close_the_connection() {
-    let server = Server::start().await;
+    let server = ScriptedServer::start().await;
     let (client, _events, peer) = server.connected().await;
     let (closed, ()) = tokio::join!(peer.sees_a_close(), client.close());
     assert!(closed);
@@ -246,7 +255,7 @@ async fn closing_and_dropping_both_close_the_connection() {
     assert!(peer.sees_a_close().await);
     assert!(matches!(
         next(&mut events).await,
-        Event::Disconnected { .. }
+        ClientEvent::Disconnected { .. }
     ));
     assert_eq!(soon(events.next()).await, None);
 }

@@ -1,13 +1,13 @@
 //! Answers find their requests; what may pass is repeated, and only that.
 
-use client::{Client, Error, Event, members_of};
+use client::{Client, ClientError, ClientEvent, members_of};
 use protocol::connect::Acks;
 use protocol::message::AckStatus;
 use protocol::presence::RegisterBot;
 use protocol::t2b::frames::SendMessage;
 use serde_json::{Value, json};
 
-use crate::server::{Server, next, reason, refusal, soon};
+use crate::server::{ScriptedServer, next, reason, refusal, soon};
 
 fn hello() -> SendMessage {
     SendMessage {
@@ -24,7 +24,7 @@ fn ack(asked: &Value, status: &str) -> Value {
 
 #[tokio::test]
 async fn answers_are_matched_by_id_in_any_order() {
-    let (client, _events, mut peer) = Server::start().await.connected().await;
+    let (client, _events, mut peer) = ScriptedServer::start().await.connected().await;
     let server = async {
         let (first, second) = (peer.hear().await, peer.hear().await);
         peer.say(ack(&second, "duplicate")).await;
@@ -40,7 +40,7 @@ async fn answers_are_matched_by_id_in_any_order() {
 
 #[tokio::test]
 async fn a_retryable_refusal_is_repeated_three_times_with_the_same_message_id() {
-    let (client, _events, mut peer) = Server::start().await.connected().await;
+    let (client, _events, mut peer) = ScriptedServer::start().await.connected().await;
     let server = async {
         let mut ids = Vec::new();
         for _ in 0..4 {
@@ -61,7 +61,7 @@ async fn a_retryable_refusal_is_repeated_three_times_with_the_same_message_id() 
 
 #[tokio::test]
 async fn a_final_refusal_is_not_repeated() {
-    let (client, _events, mut peer) = Server::start().await.connected().await;
+    let (client, _events, mut peer) = ScriptedServer::start().await.connected().await;
     let server = async {
         peer.answer("error", refusal("bot_not_found", 403, None))
             .await;
@@ -79,7 +79,7 @@ async fn a_final_refusal_is_not_repeated() {
 
 #[tokio::test]
 async fn bots_are_listed_across_pages() {
-    let (client, _events, mut peer) = Server::start().await.connected().await;
+    let (client, _events, mut peer) = ScriptedServer::start().await.connected().await;
     let bot = |id: &str| {
         json!({"id": id, "name": id, "type": "bot", "description": "",
             "capabilities": [], "status": "online", "since": 1})
@@ -98,7 +98,7 @@ async fn bots_are_listed_across_pages() {
 
 #[tokio::test]
 async fn a_reply_goes_to_the_sender_from_the_bot_that_was_asked() {
-    let (client, mut events, mut peer) = Server::start().await.connected().await;
+    let (client, mut events, mut peer) = ScriptedServer::start().await.connected().await;
     let registered = json!({"id": "bot", "name": "bot", "type": "bot", "description": "",
         "capabilities": [], "status": "online", "since": 1, "epoch": 1});
     let bot = RegisterBot {
@@ -118,7 +118,7 @@ async fn a_reply_goes_to_the_sender_from_the_bot_that_was_asked() {
         "text": "hi", "mood": {"odd": [1]}}}),
     )
     .await;
-    let Event::Message(message) = next(&mut events).await else {
+    let ClientEvent::Message(message) = next(&mut events).await else {
         panic!("not a message");
     };
     assert_eq!(members_of(&message).text.as_deref(), Some("hi"));
@@ -144,7 +144,7 @@ async fn a_reply_goes_to_the_sender_from_the_bot_that_was_asked() {
 
 #[tokio::test]
 async fn the_upgrade_says_who_and_how() {
-    let server = Server::start().await;
+    let server = ScriptedServer::start().await;
     let mut options = server.options();
     options.client_id = Some("phone".parse().unwrap());
     options.acks = Acks::Errors;
@@ -153,13 +153,16 @@ async fn the_upgrade_says_who_and_how() {
     let expected = "/ws?clientId=phone&acks=errors Bearer t2b_alice_0123456789abcdef";
     assert_eq!(asked, expected);
     drop(peer);
-    assert_eq!(soon(connecting).await.unwrap().unwrap_err(), Error::Lost);
+    assert_eq!(
+        soon(connecting).await.unwrap().unwrap_err(),
+        ClientError::Lost
+    );
 }
 
 #[tokio::test]
 async fn an_answer_that_is_not_understood_is_an_error_of_its_own_request() {
-    let (client, _events, mut peer) = Server::start().await.connected().await;
+    let (client, _events, mut peer) = ScriptedServer::start().await.connected().await;
     let server = peer.answer("error", json!({"code": 499, "reason": "from_the_future"}));
     let (sent, _) = tokio::join!(client.send(hello()), server);
-    assert!(matches!(sent, Err(Error::Protocol(_))), "{sent:?}");
+    assert!(matches!(sent, Err(ClientError::Protocol(_))), "{sent:?}");
 }

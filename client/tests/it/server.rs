@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use client::{Client, Error, Event, Events, Options};
+use client::{Client, ClientError, ClientEvent, ConnectOptions, EventStream};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -23,20 +23,20 @@ pub async fn soon<T>(future: impl Future<Output = T>) -> T {
     timeout(DEADLINE, future).await.expect("it happens in time")
 }
 
-pub struct Server(TcpListener);
+pub struct ScriptedServer(TcpListener);
 
-impl Server {
+impl ScriptedServer {
     pub async fn start() -> Self {
         Self(TcpListener::bind("127.0.0.1:0").await.unwrap())
     }
 
-    pub fn options(&self) -> Options {
+    pub fn options(&self) -> ConnectOptions {
         let url = format!("ws://{}/ws", self.0.local_addr().unwrap());
-        Options::new(url, "t2b_alice_0123456789abcdef".to_owned().into())
+        ConnectOptions::new(url, "t2b_alice_0123456789abcdef".to_owned().into())
     }
 
     /// The next connection, upgraded and greeted, and what its upgrade asked for.
-    pub async fn accept_raw(&self) -> (Peer, String) {
+    pub async fn accept_raw(&self) -> (ScriptedPeer, String) {
         let (stream, _) = soon(self.0.accept()).await.unwrap();
         let mut asked = String::new();
         #[expect(clippy::result_large_err, reason = "the library's signature")]
@@ -48,7 +48,7 @@ impl Server {
             headers.insert("sec-websocket-protocol", protocol);
             Ok(response)
         };
-        let mut peer = Peer(soon(accept_hdr_async(stream, upgrade)).await.unwrap());
+        let mut peer = ScriptedPeer(soon(accept_hdr_async(stream, upgrade)).await.unwrap());
         peer.say(json!({"type": "status", "timestamp": 1, "data":
             {"status": "connected", "connectionId": CONNECTION, "timestamp": 1}}))
             .await;
@@ -68,7 +68,7 @@ impl Server {
     }
 
     /// The next connection, authenticated; it pings every `heartbeat_ms`, so it says.
-    pub async fn accept(&self, heartbeat_ms: u64) -> Peer {
+    pub async fn accept(&self, heartbeat_ms: u64) -> ScriptedPeer {
         let (mut peer, _) = self.accept_raw().await;
         peer.say(json!({"type": "auth_ok", "timestamp": 1, "data": {
             "userId": "alice", "sessionId": CONNECTION, "connectionId": CONNECTION,
@@ -80,21 +80,21 @@ impl Server {
     }
 
     /// A client and the connection it made.
-    pub async fn connected(&self) -> (Client, Events, Peer) {
+    pub async fn connected(&self) -> (Client, EventStream, ScriptedPeer) {
         let (connected, peer) = tokio::join!(Client::connect(self.options()), self.accept(25_000));
         let (client, mut events) = connected.unwrap();
-        assert!(matches!(next(&mut events).await, Event::Connected(_)));
+        assert!(matches!(next(&mut events).await, ClientEvent::Connected(_)));
         (client, events, peer)
     }
 }
 
-pub async fn next(events: &mut Events) -> Event {
+pub async fn next(events: &mut EventStream) -> ClientEvent {
     soon(events.next()).await.expect("the client lives")
 }
 
-pub struct Peer(WebSocketStream<TcpStream>);
+pub struct ScriptedPeer(WebSocketStream<TcpStream>);
 
-impl Peer {
+impl ScriptedPeer {
     pub async fn say(&mut self, frame: Value) {
         self.say_text(&frame.to_string()).await;
     }
@@ -154,6 +154,6 @@ pub fn refusal(reason: &str, code: u16, retry_after_ms: Option<u64>) -> Value {
     data
 }
 
-pub fn reason(error: &Error) -> &str {
+pub fn reason(error: &ClientError) -> &str {
     error.reason()
 }

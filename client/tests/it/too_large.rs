@@ -1,11 +1,11 @@
 //! What the gateway would close a connection for is refused here, and what it did close one for is
 //! not sent again.
 
-use client::Error;
+use client::ClientError;
 use protocol::t2b::frames::SendMessage;
 use serde_json::json;
 
-use crate::server::{Server, next, reason, soon};
+use crate::server::{ScriptedServer, next, reason, soon};
 
 /// What the server says in `auth_ok`.
 const FRAME_BYTES: usize = 262_144;
@@ -21,7 +21,7 @@ fn message(text: String) -> SendMessage {
 
 #[tokio::test]
 async fn a_frame_over_the_gateways_limit_is_refused_before_it_is_sent() {
-    let (client, _events, mut peer) = Server::start().await.connected().await;
+    let (client, _events, mut peer) = ScriptedServer::start().await.connected().await;
     let sending = async {
         let sent = client.send(message("x".repeat(FRAME_BYTES))).await;
         let posted = client.post(message("x".repeat(FRAME_BYTES))).await;
@@ -40,7 +40,7 @@ async fn a_frame_over_the_gateways_limit_is_refused_before_it_is_sent() {
 
 #[tokio::test]
 async fn a_frame_of_exactly_the_limit_is_sent() {
-    let (client, _events, mut peer) = Server::start().await.connected().await;
+    let (client, _events, mut peer) = ScriptedServer::start().await.connected().await;
     let frame = json!({"type": "message", "id": "1",
         "data": {"to": "bot", "text": "", "messageId": "m-1"}});
     let room = FRAME_BYTES - frame.to_string().len();
@@ -61,7 +61,7 @@ async fn a_frame_of_exactly_the_limit_is_sent() {
 #[tokio::test]
 async fn a_close_that_forbids_repetition_answers_what_was_in_flight() {
     let cases = [1002, 1003, 1007, 1009].map(async |code| {
-        let server = Server::start().await;
+        let server = ScriptedServer::start().await;
         let (client, mut events, mut peer) = server.connected().await;
         let serving = async {
             peer.hear().await;
@@ -78,7 +78,7 @@ async fn a_close_that_forbids_repetition_answers_what_was_in_flight() {
         assert_eq!(after["type"], "ping", "{code}: the message was sent again");
         let error = sent.unwrap_err();
         assert!(
-            matches!(error, Error::Closed { code: told, .. } if told == code),
+            matches!(error, ClientError::Closed { code: told, .. } if told == code),
             "{error:?}"
         );
         assert!(!error.retryable(), "{code}");

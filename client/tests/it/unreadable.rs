@@ -1,8 +1,8 @@
 //! The gateway passes bodies verbatim: what this client cannot read reaches the program all the same.
 
-use client::{Event, members_of};
+use client::{ClientEvent, members_of};
 
-use crate::server::{Server, next};
+use crate::server::{ScriptedServer, next};
 
 const HEADS: &str = r#""from":"phone","to":"bot","id":"m-1","messageId":"m-1","connectionId":"conn_01JD3ZK6M8QW4V5N7R9T2Y0ABC""#;
 
@@ -21,7 +21,7 @@ const BODIES: [&str; 6] = [
 
 #[tokio::test]
 async fn a_body_that_cannot_be_read_arrives_as_it_came_with_an_error() {
-    let (_client, mut events, mut peer) = Server::start().await.connected().await;
+    let (_client, mut events, mut peer) = ScriptedServer::start().await.connected().await;
     for kind in ["message", "message_partial", "typing"] {
         for body in BODIES {
             let sent = frame(kind, body);
@@ -34,7 +34,7 @@ async fn a_body_that_cannot_be_read_arrives_as_it_came_with_an_error() {
             for part in ["phone", "m-1", "conn_01JD3ZK6M8QW4V5N7R9T2Y0ABC"] {
                 assert!(came.contains(part), "{sent}: {came}");
             }
-            let Event::Message(behind) = next(&mut events).await else {
+            let ClientEvent::Message(behind) = next(&mut events).await else {
                 panic!("{sent}: the next one is lost");
             };
             assert_eq!(members_of(&behind).text.as_deref(), Some("behind it"));
@@ -45,7 +45,7 @@ async fn a_body_that_cannot_be_read_arrives_as_it_came_with_an_error() {
 /// Only the members that a frame's own type knows have a type for sure.
 #[tokio::test]
 async fn a_member_of_an_odd_type_does_not_cost_the_others() {
-    let (_client, mut events, mut peer) = Server::start().await.connected().await;
+    let (_client, mut events, mut peer) = ScriptedServer::start().await.connected().await;
     for odd in [
         r#""timestamp":1763695000000"#,
         r#""timestamp":{"at":[1]}"#,
@@ -54,7 +54,7 @@ async fn a_member_of_an_odd_type_does_not_cost_the_others() {
     ] {
         let body = format!(r#""text":"hello","replyTo":"m-0",{odd}"#);
         peer.say_text(&frame("message", &body)).await;
-        let Event::Message(message) = next(&mut events).await else {
+        let ClientEvent::Message(message) = next(&mut events).await else {
             panic!("{odd}: not a message");
         };
         let members = members_of(&message);
@@ -66,7 +66,7 @@ async fn a_member_of_an_odd_type_does_not_cost_the_others() {
 /// An answer is found by its id, whatever else stands in it.
 #[tokio::test]
 async fn an_answer_that_cannot_be_read_fails_its_request() {
-    let (client, _events, mut peer) = Server::start().await.connected().await;
+    let (client, _events, mut peer) = ScriptedServer::start().await.connected().await;
     let serving = async {
         let asked = peer.hear().await;
         let id = asked["id"].as_str().unwrap();
@@ -75,7 +75,7 @@ async fn an_answer_that_cannot_be_read_fails_its_request() {
     };
     let (pinged, ()) = tokio::join!(client.ping(), serving);
     assert!(
-        matches!(pinged, Err(client::Error::Protocol(_))),
+        matches!(pinged, Err(client::ClientError::Protocol(_))),
         "{pinged:?}"
     );
 }

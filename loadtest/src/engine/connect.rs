@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use protocol::t2b::frames::{ErrorData, ServerFrame, ServerMessage};
 
-use super::party::{self, State};
-use super::timer::Later;
-use super::{Phase, Worker};
-use crate::plan::Stay;
-use crate::scenario::Acks;
+use super::timer::DelayedTask;
+use super::virtual_user::{self, SocketState};
+use super::{LoadWorker, RunPhase};
+use crate::plan::GroupStay;
+use crate::scenario::AckChoice;
 use crate::wire;
 
 /// How long a handshake may take, ns: as long as the gateway gives one.
@@ -24,7 +24,7 @@ const FINAL_STATUS: &[u16] = &[400, 401, 403, 404, 405, 421, 426, 431];
 /// Closes that a client has to obey.
 const FINAL_CLOSE: &[u16] = &[4401, 4402, 4403];
 
-impl Worker {
+impl LoadWorker {
     /// Dials who waits for it, as long as not too many handshakes are under way.
     pub(super) fn dial_next(&mut self, now: u64) {
         while self.dialing < self.dialing_max
@@ -36,62 +36,66 @@ impl Worker {
 
     fn dial(&mut self, index: usize, now: u64) {
         let shared = &self.shared;
-        let party = &mut self.parties[index];
-        if party.stream.is_some() || self.phase == Phase::Close {
+        let user = &mut self.users[index];
+        if user.stream.is_some() || self.phase == RunPhase::Close {
             return;
         }
-        party.dialed_at = now;
-        let node = &shared.nodes[party.plan.node];
-        let group = self.groups[party.group].index;
+        user.dialed_at = now;
+        let node = &shared.nodes[user.plan.node];
+        let group = self.groups[user.group].index;
         let place = group * 31 + index;
         let source = shared.sources.get(place % shared.sources.len().max(1));
         self.dialing += 1;
-        let dialed =
-            party::dial(node.address, source.copied(), party.plan.stalls).and_then(|mut stream| {
+        let dialed = virtual_user::dial(node.address, source.copied(), user.plan.stalls).and_then(
+            |mut stream| {
                 let interest = mio::Interest::READABLE | mio::Interest::WRITABLE;
                 let registry = self.poll.registry();
                 registry.register(&mut stream, mio::Token(index), interest)?;
                 Ok(stream)
-            });
-        let party = &mut self.parties[index];
-        party.state = State::Connecting;
+            },
+        );
+        let user = &mut self.users[index];
+        user.state = SocketState::Connecting;
         match dialed {
-            Ok(stream) => party.stream = Some(stream),
+            Ok(stream) => user.stream = Some(stream),
             Err(error) => return self.lost(index, error.kind().to_string()),
         }
         self.agenda
-            .add(now + HANDSHAKE_WAIT, Later::GiveUp(index, now));
+            .add(now + HANDSHAKE_WAIT, DelayedTask::GiveUp(index, now));
     }
 
     /// A wait is over: for the handshake, or for the peer's close frame.
     pub(super) fn give_up(&mut self, index: usize, dialed_at: u64) {
-        let party = &self.parties[index];
-        if party.dialed_at != dialed_at || party.stream.is_none() {
+        let user = &self.users[index];
+        if user.dialed_at != dialed_at || user.stream.is_none() {
             return;
         }
-        match party.state {
-            State::Away | State::Ready => {}
-            State::Connecting | State::Upgrading | State::Greeting | State::Registering(_) => {
+        match user.state {
+            SocketState::Away | SocketState::Ready => {}
+            SocketState::Connecting
+            | SocketState::Upgrading
+            | SocketState::Greeting
+            | SocketState::Registering(_) => {
                 self.lost(index, "timeout".to_owned());
             }
-            State::Leaving => self.lost(index, "no close frame".to_owned()),
+            SocketState::Leaving => self.lost(index, "no close frame".to_owned()),
         }
     }
 
     /// Whether TCP has connected; then the upgrade is asked for.
     pub(super) fn begin_upgrade(&mut self, index: usize) -> bool {
-        let party = &mut self.parties[index];
-        let Some(connected) = party.stream.as_ref().and_then(party::connected) else {
+        let user = &mut self.users[index];
+        let Some(connected) = user.stream.as_ref().and_then(virtual_user::connected) else {
             return false;
         };
         if let Err(error) = connected {
             self.lost(index, error.kind().to_string());
             return false;
         }
-        party.state = State::Upgrading;
-        let group = &self.groups[party.group];
+        user.state = SocketState::Upgrading;
+        let group = &self.groups[user.group];
         let shared = &self.shared;
-        let node = &shared.nodes[party.plan.node];
+        let node = &shared.nodes[user.plan.node];
         let key = match shared.credentials.key(&shared.tenant_prefix, group.tenant) {
             Ok(key) => key,
             Err(error) => {
@@ -100,27 +104,27 @@ impl Worker {
             }
         };
         // What a bot's socket is called beside its bot.
-        let process = match party.plan.is_bot {
+        let process = match user.plan.is_bot {
             true => "process-of-",
             false => "",
         };
         let acks = match shared.scenario.acks {
-            Acks::All => "",
-            Acks::Errors => "&acks=errors",
+            AckChoice::All => "",
+            AckChoice::Errors => "&acks=errors",
         };
-        let path = format!("{}?clientId={process}{}{acks}", node.path, party.plan.name);
+        let path = format!("{}?clientId={process}{}{acks}", node.path, user.plan.name);
         let request = wire::upgrade_request(&node.host, &path, Some(key.reveal()));
-        party.outbox.extend_from_slice(request.as_bytes());
+        user.outbox.extend_from_slice(request.as_bytes());
         self.dirt(index);
         true
     }
 
     pub(super) fn upgraded(&mut self, index: usize, status: Option<u16>) {
         match status {
-            Some(101) => self.parties[index].state = State::Greeting,
+            Some(101) => self.users[index].state = SocketState::Greeting,
             Some(status) => {
                 if !self.was_accepted && FINAL_STATUS.contains(&status) {
-                    let node = &self.shared.nodes[self.parties[index].plan.node];
+                    let node = &self.shared.nodes[self.users[index].plan.node];
                     let why = format!("{} answered the upgrade with {status}", node.host);
                     self.shared.control.fail(why);
                 }
@@ -132,30 +136,30 @@ impl Worker {
 
     pub(super) fn authenticated(&mut self, index: usize) {
         let now = self.now();
-        let party = &mut self.parties[index];
-        if party.state != State::Greeting {
+        let user = &mut self.users[index];
+        if user.state != SocketState::Greeting {
             return;
         }
         self.was_accepted = true;
-        let took = now - party.dialed_at;
+        let took = now - user.dialed_at;
         match self.phase {
-            Phase::Measure => self.tally.connect.saturating_record(took),
-            Phase::Setup | Phase::WarmUp | Phase::Drain | Phase::Close => {
+            RunPhase::Measure => self.tally.connect.saturating_record(took),
+            RunPhase::Setup | RunPhase::WarmUp | RunPhase::Drain | RunPhase::Close => {
                 self.tally.connect_setup.saturating_record(took);
             }
         }
-        if !party.plan.is_bot {
+        if !user.plan.is_bot {
             return self.is_ready(index);
         }
-        party.state = State::Registering(now);
-        let name = &party.plan.name;
+        user.state = SocketState::Registering(now);
+        let name = &user.plan.name;
         let frame =
             format!(r#"{{"type":"register_bot","id":"{REGISTER}","data":{{"botId":"{name}"}}}}"#);
         self.push(index, wire::TEXT, frame.as_bytes());
     }
 
     pub(super) fn registered(&mut self, index: usize) {
-        if let State::Registering(since) = self.parties[index].state {
+        if let SocketState::Registering(since) = self.users[index].state {
             let took = self.now() - since;
             self.tally.register.saturating_record(took);
             self.is_ready(index);
@@ -163,11 +167,11 @@ impl Worker {
     }
 
     fn is_ready(&mut self, index: usize) {
-        let party = &mut self.parties[index];
-        party.state = State::Ready;
-        party.failures = 0;
-        party.is_deaf = party.plan.stalls && self.phase >= Phase::Measure;
-        let group = party.group;
+        let user = &mut self.users[index];
+        user.state = SocketState::Ready;
+        user.failures = 0;
+        user.reads_nothing = user.plan.stalls && self.phase >= RunPhase::Measure;
+        let group = user.group;
         self.dialing -= 1;
         self.ready += 1;
         self.shared.control.add_ready();
@@ -189,15 +193,15 @@ impl Worker {
 
     pub(super) fn on_close(&mut self, index: usize, payload: &[u8]) {
         let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
-        let party = &mut self.parties[index];
-        if party.state != State::Leaving {
+        let user = &mut self.users[index];
+        if user.state != SocketState::Leaving {
             // The answer that ends the connection; nobody waits for it to be written.
             wire::push(
-                &mut party.outbox,
+                &mut user.outbox,
                 wire::CLOSE,
                 payload.get(..2).unwrap_or(&[]),
             );
-            let _ = party.flush();
+            let _ = user.flush();
         }
         let name = code.map_or("close".to_owned(), |code| format!("close {code}"));
         if code.is_some_and(|code| FINAL_CLOSE.contains(&code)) && !self.was_accepted {
@@ -210,37 +214,40 @@ impl Worker {
 
     /// A connection has ended, or could not be opened. Real clients come back; so does this.
     pub(super) fn lost(&mut self, index: usize, why: String) {
-        let party = &mut self.parties[index];
-        let state = party.state;
-        let group = party.group;
-        party.drop_connection();
+        let user = &mut self.users[index];
+        let state = user.state;
+        let group = user.group;
+        user.drop_connection();
         match state {
-            State::Away => return,
-            State::Leaving => return self.has_left(group),
-            State::Ready => {
+            SocketState::Away => return,
+            SocketState::Leaving => return self.has_left(group),
+            SocketState::Ready => {
                 self.not_ready(index);
-                if self.phase != Phase::Close {
+                if self.phase != RunPhase::Close {
                     self.count_close(index, &why);
                 }
             }
-            State::Connecting | State::Upgrading | State::Greeting | State::Registering(_) => {
+            SocketState::Connecting
+            | SocketState::Upgrading
+            | SocketState::Greeting
+            | SocketState::Registering(_) => {
                 self.dialing -= 1;
-                if self.phase != Phase::Close {
+                if self.phase != RunPhase::Close {
                     self.tally.connect_failures.add(&why);
-                    if self.phase == Phase::Setup {
+                    if self.phase == RunPhase::Setup {
                         self.shared.control.note_trouble(&why);
                     }
                 }
             }
         }
-        if self.phase != Phase::Close {
+        if self.phase != RunPhase::Close {
             self.dial_later(index);
         }
     }
 
     /// Takes note that a socket is no longer ready; what was under way may be gone.
     pub(super) fn not_ready(&mut self, index: usize) {
-        let group = self.parties[index].group;
+        let group = self.users[index].group;
         self.ready -= 1;
         self.shared.control.remove_ready();
         self.groups[group].ready -= 1;
@@ -254,7 +261,7 @@ impl Worker {
     }
 
     fn count_close(&mut self, index: usize, why: &str) {
-        let group = &self.groups[self.parties[index].group];
+        let group = &self.groups[self.users[index].group];
         let flows = &self.flows[group.flows.clone()];
         match flows.iter().any(|flow| flow.is_exempt) {
             true => self.tally.expected.add(why),
@@ -264,17 +271,17 @@ impl Worker {
 
     /// Full jitter: a random part of a span that doubles.
     pub(super) fn dial_later(&mut self, index: usize) {
-        let party = &mut self.parties[index];
+        let user = &mut self.users[index];
         let storm = self.shared.scenario.storm.as_ref();
-        let first = match (self.groups[party.group].stay, storm) {
-            (Stay::Storm, Some(storm)) => storm.jitter.get(),
-            (Stay::Storm | Stay::Always | Stay::Visit, _) => FIRST_WAIT,
+        let first = match (self.groups[user.group].stay, storm) {
+            (GroupStay::Storm, Some(storm)) => storm.jitter.get(),
+            (GroupStay::Storm | GroupStay::Always | GroupStay::Visit, _) => FIRST_WAIT,
         };
-        let span = first.saturating_mul(1 << party.failures.min(10));
-        party.failures += 1;
+        let span = first.saturating_mul(1 << user.failures.min(10));
+        user.failures += 1;
         let wait = span.min(LONGEST_WAIT.max(first)).mul_f64(fastrand::f64());
         let at = self.now() + wait.as_nanos() as u64;
-        self.agenda.add(at, Later::Dial(index));
+        self.agenda.add(at, DelayedTask::Dial(index));
     }
 }
 

@@ -9,7 +9,7 @@ const NEVER: u64 = u64::MAX;
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
+pub enum RunPhase {
     /// Sockets are opened.
     Setup,
     /// Traffic runs and is not counted.
@@ -24,7 +24,7 @@ pub enum Phase {
 
 /// The clock and the phases. Times are nanoseconds since it was made.
 #[derive(Debug)]
-pub struct Control {
+pub struct RunControl {
     epoch: Instant,
     warm_up_ns: u64,
     go: AtomicU64,
@@ -36,7 +36,7 @@ pub struct Control {
     trouble: Mutex<Option<String>>,
 }
 
-impl Control {
+impl RunControl {
     /// A run that is being set up.
     pub fn new(warm_up: Duration) -> Self {
         Self {
@@ -92,21 +92,21 @@ impl Control {
         (from, self.until.load(Ordering::Acquire))
     }
 
-    /// The phase at a time, but for [`Phase::Close`], into which a thread goes by itself.
-    pub fn phase(&self, now: u64) -> Phase {
+    /// The phase at a time, but for [`RunPhase::Close`], into which a thread goes by itself.
+    pub fn phase(&self, now: u64) -> RunPhase {
         let (from, until) = self.window();
         if self.began() == NEVER {
             return if self.is_stopped() {
-                Phase::Close
+                RunPhase::Close
             } else {
-                Phase::Setup
+                RunPhase::Setup
             };
         }
         match now {
-            _ if now >= self.drain_to.load(Ordering::Acquire) => Phase::Close,
-            _ if now >= until => Phase::Drain,
-            _ if now >= from => Phase::Measure,
-            _ => Phase::WarmUp,
+            _ if now >= self.drain_to.load(Ordering::Acquire) => RunPhase::Close,
+            _ if now >= until => RunPhase::Drain,
+            _ if now >= from => RunPhase::Measure,
+            _ => RunPhase::WarmUp,
         }
     }
 
@@ -170,21 +170,21 @@ mod tests {
 
     #[test]
     fn phases_follow_each_other() {
-        let control = Control::new(Duration::from_secs(10));
-        assert_eq!(control.phase(control.now()), Phase::Setup);
+        let control = RunControl::new(Duration::from_secs(10));
+        assert_eq!(control.phase(control.now()), RunPhase::Setup);
         control.go(Duration::from_secs(20), Duration::from_secs(5));
         let go = control.began();
         let at = |seconds: u64| control.phase(go + seconds * 1_000_000_000);
         assert_eq!(
             [at(0), at(9), at(10), at(29), at(30), at(34), at(35)],
             [
-                Phase::WarmUp,
-                Phase::WarmUp,
-                Phase::Measure,
-                Phase::Measure,
-                Phase::Drain,
-                Phase::Drain,
-                Phase::Close
+                RunPhase::WarmUp,
+                RunPhase::WarmUp,
+                RunPhase::Measure,
+                RunPhase::Measure,
+                RunPhase::Drain,
+                RunPhase::Drain,
+                RunPhase::Close
             ]
         );
         assert_eq!(control.next_change(go), go + 10_000_000_000);
@@ -192,20 +192,20 @@ mod tests {
 
     #[test]
     fn stopped_early_it_still_drains() {
-        let control = Control::new(Duration::ZERO);
+        let control = RunControl::new(Duration::ZERO);
         control.go(Duration::from_secs(20), Duration::from_secs(5));
         control.stop(Duration::from_secs(2));
-        assert_eq!(control.phase(control.now()), Phase::Drain);
+        assert_eq!(control.phase(control.now()), RunPhase::Drain);
         let later = control.now() + 2_000_000_000;
-        assert_eq!(control.phase(later), Phase::Close);
+        assert_eq!(control.phase(later), RunPhase::Close);
     }
 
     #[test]
     fn stopped_before_it_began_it_closes() {
-        let control = Control::new(Duration::ZERO);
+        let control = RunControl::new(Duration::ZERO);
         control.fail("no such host".to_owned());
         control.fail("and so on".to_owned());
-        assert_eq!(control.phase(control.now()), Phase::Close);
+        assert_eq!(control.phase(control.now()), RunPhase::Close);
         assert_eq!(control.failure().as_deref(), Some("no such host"));
     }
 }

@@ -2,23 +2,23 @@
 
 use std::ops::Range;
 
-use crate::check::Sequence;
-use crate::message::Kind;
-use crate::plan::{Load, Pace, Stay};
+use crate::check::DeliverySequence;
+use crate::message::MessageKind;
+use crate::plan::{FlowPace, GroupStay, LoadKind};
 
 /// What belongs together: its sockets and flows, as places in their thread's lists.
 #[derive(Debug)]
-pub struct Group {
+pub struct SocketGroup {
     /// Its number in the run.
     pub index: usize,
     /// Its tenant's number.
     pub tenant: usize,
     /// Its sockets.
-    pub parties: Range<usize>,
+    pub users: Range<usize>,
     /// Its flows.
     pub flows: Range<usize>,
     /// How long it stays.
-    pub stay: Stay,
+    pub stay: GroupStay,
     /// How many of its sockets are ready.
     pub ready: usize,
     /// When its visit began, if one is under way.
@@ -27,16 +27,16 @@ pub struct Group {
     pub dropped_at: Option<u64>,
 }
 
-impl Group {
+impl SocketGroup {
     /// Whether all of its sockets are ready.
     pub fn is_up(&self) -> bool {
-        self.ready == self.parties.len()
+        self.ready == self.users.len()
     }
 }
 
 /// Numbered messages from one socket to those of one name.
 #[derive(Debug)]
-pub struct Flow {
+pub struct MessageFlow {
     /// Its group.
     pub group: usize,
     /// The sender.
@@ -44,9 +44,9 @@ pub struct Flow {
     /// Who gets each message.
     pub to: Range<usize>,
     /// What is sent.
-    pub kind: Kind,
+    pub kind: MessageKind,
     /// When.
-    pub pace: Pace,
+    pub pace: FlowPace,
     /// The flow that answers this one, or that this one answers.
     pub other: Option<usize>,
     /// Of every so many frames the last goes to `other`.
@@ -62,13 +62,13 @@ pub struct Flow {
     /// Questions that may still be asked; none = no end.
     pub quota: Option<u32>,
     /// What came, for each of `to`.
-    pub sequences: Vec<Sequence>,
+    pub sequences: Vec<DeliverySequence>,
 }
 
-impl Flow {
+impl MessageFlow {
     /// Whether its messages must arrive.
     pub fn is_reliable(&self) -> bool {
-        self.kind == Kind::Message && !self.is_exempt
+        self.kind == MessageKind::Message && !self.is_exempt
     }
 
     /// Whether nothing is under way.
@@ -79,11 +79,11 @@ impl Flow {
     /// Questions that a window lets through now.
     pub fn free(&self) -> u32 {
         match self.pace {
-            Pace::Window { window, .. } => {
+            FlowPace::Window { window, .. } => {
                 let free = window.saturating_sub(self.in_flight);
                 self.quota.map_or(free, |quota| quota.min(free))
             }
-            Pace::Scheduled(_) | Pace::Answer => 0,
+            FlowPace::Scheduled(_) | FlowPace::Answer => 0,
         }
     }
 
@@ -91,8 +91,8 @@ impl Flow {
     pub fn begin(&mut self) {
         self.in_flight = 0;
         self.quota = match self.pace {
-            Pace::Window { quota, .. } => quota,
-            Pace::Scheduled(_) | Pace::Answer => None,
+            FlowPace::Window { quota, .. } => quota,
+            FlowPace::Scheduled(_) | FlowPace::Answer => None,
         };
     }
 
@@ -102,10 +102,10 @@ impl Flow {
     }
 
     /// The load whose schedule it follows.
-    pub fn load(&self) -> Option<Load> {
+    pub fn load(&self) -> Option<LoadKind> {
         match self.pace {
-            Pace::Scheduled(load) => Some(load),
-            Pace::Window { .. } | Pace::Answer => None,
+            FlowPace::Scheduled(load) => Some(load),
+            FlowPace::Window { .. } | FlowPace::Answer => None,
         }
     }
 }

@@ -6,12 +6,12 @@
 //! ```
 //!
 //! Reads go into one buffer, writes of one turn into one syscall per socket. Threads share nothing
-//! but [`Control`]; a group is always on one thread.
+//! but [`RunControl`]; a group is always on one thread.
 //!
 //! | file | holds |
 //! | --- | --- |
 //! | `control.rs` | the clock, the phases |
-//! | `party.rs`, `group.rs` | the state of a socket, of a group and its flows |
+//! | `virtual_user.rs`, `group.rs` | the state of a socket, of a group and its flows |
 //! | `schedule.rs`, `timer.rs` | when messages are due; what is done later |
 //! | `connect.rs` | from dialling to ready, and what is lost |
 //! | `reading.rs` | from bytes to frames |
@@ -27,32 +27,32 @@ use std::sync::mpsc::Sender;
 use anyhow::Result;
 use mio::{Events, Poll, Token};
 
-use crate::check::Wrong;
-use crate::credentials::Credentials;
-use crate::measure::{Second, Tally};
-use crate::message::Padding;
-use crate::plan::{GroupPlan, Load};
+use crate::check::WrongDelivery;
+use crate::credentials::KeySource;
+use crate::measure::{SecondTally, ThreadTally};
+use crate::message::PaddingTable;
+use crate::plan::{GroupPlan, LoadKind};
 use crate::process;
-use crate::scenario::Scenario;
-use crate::target::Node;
+use crate::scenario::LoadScenario;
+use crate::target::TargetNode;
 use crate::wire;
 
 mod connect;
 mod control;
 mod group;
-mod party;
 mod reading;
 mod schedule;
 mod timer;
 mod traffic;
+mod virtual_user;
 mod visits;
 
-pub use control::{Control, Phase};
+pub use control::{RunControl, RunPhase};
 
-use group::{Flow, Group};
-use party::{Party, State};
-use schedule::Schedule;
-use timer::{Agenda, Alarm, Later};
+use group::{MessageFlow, SocketGroup};
+use schedule::SendSchedule;
+use timer::{DelayedTask, PollAlarm, TaskAgenda};
+use virtual_user::{SocketState, VirtualUser};
 
 /// More than a window of 16 takes, so that one read is enough.
 const READ_BYTES: usize = 64 * 1024;
@@ -68,28 +68,28 @@ const SECOND: u64 = 1_000_000_000;
 
 /// What the threads of a run share.
 #[derive(Debug)]
-pub struct Shared {
+pub struct SharedRun {
     /// The clock and the phases.
-    pub control: Control,
+    pub control: RunControl,
     /// The scenario.
-    pub scenario: Scenario,
+    pub scenario: LoadScenario,
     /// The gateways.
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<TargetNode>,
     /// Addresses to connect from; empty = the system's choice.
     pub sources: Vec<IpAddr>,
     /// Where keys come from.
-    pub credentials: Credentials,
+    pub credentials: KeySource,
     /// How tenants are called that are made up, before their number.
     pub tenant_prefix: String,
     /// What texts are padded with.
-    pub padding: Padding,
+    pub padding: PaddingTable,
 }
 
 /// The rate of a load, in each thread the part of it that its groups have.
 #[derive(Debug, Clone, Copy)]
-pub struct Share {
+pub struct RateShare {
     /// Which load.
-    pub load: Load,
+    pub load: LoadKind,
     /// Messages, or visits, a second of this thread.
     pub rate: f64,
     /// Which part of the first interval passes before the first one.
@@ -98,24 +98,24 @@ pub struct Share {
 
 /// The flows, or the groups, that one schedule goes round.
 #[derive(Debug)]
-struct Paced {
-    share: Share,
+struct PacedFlows {
+    share: RateShare,
     /// Not for visits: a visit takes any group that is free.
     flows: Vec<usize>,
-    schedule: Option<Schedule>,
+    schedule: Option<SendSchedule>,
 }
 
 /// One thread.
-pub struct Worker {
-    shared: Arc<Shared>,
-    seconds: Sender<Second>,
+pub struct LoadWorker {
+    shared: Arc<SharedRun>,
+    seconds: Sender<SecondTally>,
     poll: Poll,
-    alarm: Alarm,
-    agenda: Agenda,
-    parties: Vec<Party>,
-    flows: Vec<Flow>,
-    groups: Vec<Group>,
-    paced: Vec<Paced>,
+    alarm: PollAlarm,
+    agenda: TaskAgenda,
+    users: Vec<VirtualUser>,
+    flows: Vec<MessageFlow>,
+    groups: Vec<SocketGroup>,
+    paced: Vec<PacedFlows>,
     /// The number of the first flow in the run.
     first_flow: u32,
     to_dial: VecDeque<usize>,
@@ -128,26 +128,26 @@ pub struct Worker {
     ready: u64,
     /// Whether any credential was; else a refusal ends the run.
     was_accepted: bool,
-    phase: Phase,
-    tally: Tally,
-    second: Second,
+    phase: RunPhase,
+    tally: ThreadTally,
+    second: SecondTally,
     scratch: Vec<u8>,
     frame: Vec<u8>,
     cpu_at_second: u64,
     cpu_at_measure: (u64, u64),
 }
 
-impl Worker {
+impl LoadWorker {
     /// A thread's part of a run. `first_flow` numbers its flows; threads must not overlap.
     pub fn new(
-        shared: Arc<Shared>,
+        shared: Arc<SharedRun>,
         plans: Vec<GroupPlan>,
-        shares: &[Share],
+        shares: &[RateShare],
         first_flow: u32,
-        seconds: Sender<Second>,
+        seconds: Sender<SecondTally>,
     ) -> Result<Self> {
         let poll = Poll::new()?;
-        let alarm = Alarm::new(poll.registry(), ALARM)?;
+        let alarm = PollAlarm::new(poll.registry(), ALARM)?;
         let threads = shared.scenario.threads;
         let mut worker = Self {
             dialing_max: shared.scenario.connect_at_once.div_ceil(threads),
@@ -155,8 +155,8 @@ impl Worker {
             seconds,
             poll,
             alarm,
-            agenda: Agenda::default(),
-            parties: Vec::new(),
+            agenda: TaskAgenda::default(),
+            users: Vec::new(),
             flows: Vec::new(),
             groups: Vec::new(),
             paced: Vec::new(),
@@ -167,9 +167,9 @@ impl Worker {
             free: VecDeque::new(),
             ready: 0,
             was_accepted: false,
-            phase: Phase::Setup,
-            tally: Tally::default(),
-            second: Second::new(0),
+            phase: RunPhase::Setup,
+            tally: ThreadTally::default(),
+            second: SecondTally::new(0),
             scratch: vec![0; READ_BYTES],
             frame: Vec::new(),
             cpu_at_second: 0,
@@ -179,7 +179,7 @@ impl Worker {
         for share in shares {
             let flows = worker.flows.iter().enumerate();
             let flows = flows.filter(|(_, flow)| flow.load() == Some(share.load));
-            worker.paced.push(Paced {
+            worker.paced.push(PacedFlows {
                 share: *share,
                 flows: flows.map(|(index, _)| index).collect(),
                 schedule: None,
@@ -189,9 +189,9 @@ impl Worker {
     }
 
     /// Runs to the end and returns what was counted.
-    pub fn run(mut self) -> Result<Tally> {
+    pub fn run(mut self) -> Result<ThreadTally> {
         let mut events = Events::with_capacity(EVENTS);
-        while self.phase != Phase::Close {
+        while self.phase != RunPhase::Close {
             let now = self.now();
             self.on_phase(now)?;
             self.on_second(now)?;
@@ -217,23 +217,23 @@ impl Worker {
 
     fn on_phase(&mut self, now: u64) -> Result<()> {
         let mut phase = self.shared.control.phase(now);
-        if phase == Phase::Drain && self.is_drained() {
-            phase = Phase::Close;
+        if phase == RunPhase::Drain && self.is_drained() {
+            phase = RunPhase::Close;
         }
         let before = std::mem::replace(&mut self.phase, phase);
         if before == phase {
             return Ok(());
         }
-        if before == Phase::Setup && phase != Phase::Close {
+        if before == RunPhase::Setup && phase != RunPhase::Close {
             self.begin_traffic(now)?;
         }
-        if before < Phase::Measure && phase >= Phase::Measure {
+        if before < RunPhase::Measure && phase >= RunPhase::Measure {
             self.cpu_at_measure = (now, process::cpu_of_this_thread()?);
-            if phase == Phase::Measure {
+            if phase == RunPhase::Measure {
                 self.begin_measurement(now);
             }
         }
-        if before <= Phase::Measure && phase > Phase::Measure {
+        if before <= RunPhase::Measure && phase > RunPhase::Measure {
             let (since, cpu) = self.cpu_at_measure;
             let spent = process::cpu_of_this_thread()? - cpu;
             self.tally.busy = spent as f64 / now.saturating_sub(since).max(1) as f64;
@@ -245,13 +245,13 @@ impl Worker {
         self.cpu_at_second = process::cpu_of_this_thread()?;
         let start = self.shared.control.began();
         for paced in &mut self.paced {
-            let Share { load, rate, offset } = paced.share;
+            let RateShare { load, rate, offset } = paced.share;
             let slots = match load {
-                Load::Churn => 1,
-                Load::Open | Load::Fanout | Load::Slow => paced.flows.len(),
-                Load::Stalled | Load::Partials | Load::Typing => paced.flows.len(),
+                LoadKind::Churn => 1,
+                LoadKind::Open | LoadKind::Fanout | LoadKind::Slow => paced.flows.len(),
+                LoadKind::Stalled | LoadKind::Partials | LoadKind::Typing => paced.flows.len(),
             };
-            paced.schedule = Some(Schedule::new(rate, slots, start, offset));
+            paced.schedule = Some(SendSchedule::new(rate, slots, start, offset));
         }
         for group in 0..self.groups.len() {
             if self.groups[group].is_up() {
@@ -262,8 +262,8 @@ impl Worker {
     }
 
     fn begin_measurement(&mut self, now: u64) {
-        for party in &mut self.parties {
-            party.is_deaf = party.plan.stalls;
+        for user in &mut self.users {
+            user.reads_nothing = user.plan.stalls;
         }
         self.begin_storm(now);
     }
@@ -273,7 +273,7 @@ impl Worker {
         if now < began || (now - began) / SECOND == self.second.index {
             return Ok(());
         }
-        let next = Second::new((now - began) / SECOND);
+        let next = SecondTally::new((now - began) / SECOND);
         let mut over = std::mem::replace(&mut self.second, next);
         let cpu = process::cpu_of_this_thread()?;
         over.cpu_ns = cpu - std::mem::replace(&mut self.cpu_at_second, cpu);
@@ -286,12 +286,12 @@ impl Worker {
     fn do_what_is_due(&mut self, now: u64) {
         while let Some(later) = self.agenda.take(now) {
             match later {
-                Later::Dial(party) => self.to_dial.push_back(party),
-                Later::GiveUp(party, dialed_at) => self.give_up(party, dialed_at),
-                Later::Ask(flow) => self.ask(flow, now),
+                DelayedTask::Dial(user) => self.to_dial.push_back(user),
+                DelayedTask::GiveUp(user, dialed_at) => self.give_up(user, dialed_at),
+                DelayedTask::Ask(flow) => self.ask(flow, now),
             }
         }
-        if matches!(self.phase, Phase::Setup | Phase::Close) {
+        if matches!(self.phase, RunPhase::Setup | RunPhase::Close) {
             return;
         }
         // In the drain, what was due before it and that a late turn has not sent yet.
@@ -308,13 +308,13 @@ impl Worker {
                     break;
                 };
                 match paced.share.load {
-                    Load::Churn => self.begin_visit(at),
-                    Load::Open
-                    | Load::Fanout
-                    | Load::Slow
-                    | Load::Stalled
-                    | Load::Partials
-                    | Load::Typing => {
+                    LoadKind::Churn => self.begin_visit(at),
+                    LoadKind::Open
+                    | LoadKind::Fanout
+                    | LoadKind::Slow
+                    | LoadKind::Stalled
+                    | LoadKind::Partials
+                    | LoadKind::Typing => {
                         let flow = paced.flows[slot];
                         self.send_scheduled(flow, at);
                     }
@@ -328,7 +328,7 @@ impl Worker {
         let until = self.shared.control.window().1;
         let schedules = self.paced.iter().filter_map(|it| it.schedule.as_ref());
         schedules
-            .map(Schedule::next_at)
+            .map(SendSchedule::next_at)
             .filter(|at| *at < until)
             .min()
     }
@@ -336,8 +336,8 @@ impl Worker {
     fn flush(&mut self) {
         let mut dirty = std::mem::take(&mut self.dirty);
         for index in dirty.drain(..) {
-            self.parties[index].is_dirty = false;
-            if let Err(error) = self.parties[index].flush() {
+            self.users[index].is_dirty = false;
+            if let Err(error) = self.users[index].flush() {
                 self.lost(index, error.kind().to_string());
             }
         }
@@ -371,12 +371,12 @@ impl Worker {
             if event.token() == ALARM {
                 continue;
             }
-            if self.parties[index].state == State::Connecting && !self.begin_upgrade(index) {
+            if self.users[index].state == SocketState::Connecting && !self.begin_upgrade(index) {
                 continue;
             }
             if event.is_writable()
-                && !self.parties[index].outbox.is_empty()
-                && let Err(error) = self.parties[index].flush()
+                && !self.users[index].outbox.is_empty()
+                && let Err(error) = self.users[index].flush()
             {
                 self.lost(index, error.kind().to_string());
             }
@@ -388,39 +388,39 @@ impl Worker {
 
     /// Puts a frame into a socket's outbox.
     fn push(&mut self, index: usize, opcode: u8, payload: &[u8]) {
-        wire::push(&mut self.parties[index].outbox, opcode, payload);
+        wire::push(&mut self.users[index].outbox, opcode, payload);
         self.dirt(index);
     }
 
     fn dirt(&mut self, index: usize) {
-        let party = &mut self.parties[index];
-        if !party.is_dirty {
-            party.is_dirty = true;
+        let user = &mut self.users[index];
+        if !user.is_dirty {
+            user.is_dirty = true;
             self.dirty.push(index);
         }
     }
 
-    fn wrong(&mut self, wrong: Wrong, example: impl FnOnce() -> String) {
+    fn wrong(&mut self, wrong: WrongDelivery, example: impl FnOnce() -> String) {
         self.tally.wrongs.add(wrong, example);
     }
 
     /// Counts what never came, says goodbye, and waits a little for the others to.
     fn close(&mut self, events: &mut Events) -> Result<()> {
         self.count_absent();
-        for index in 0..self.parties.len() {
-            match self.parties[index].state {
-                State::Ready if !self.parties[index].is_deaf => self.leave(index),
-                State::Leaving => {}
-                State::Away
-                | State::Connecting
-                | State::Upgrading
-                | State::Greeting
-                | State::Registering(_)
-                | State::Ready => self.parties[index].drop_connection(),
+        for index in 0..self.users.len() {
+            match self.users[index].state {
+                SocketState::Ready if !self.users[index].reads_nothing => self.leave(index),
+                SocketState::Leaving => {}
+                SocketState::Away
+                | SocketState::Connecting
+                | SocketState::Upgrading
+                | SocketState::Greeting
+                | SocketState::Registering(_)
+                | SocketState::Ready => self.users[index].drop_connection(),
             }
         }
         let deadline = self.now() + CLOSE_WAIT;
-        while self.parties.iter().any(|it| it.stream.is_some()) && self.now() < deadline {
+        while self.users.iter().any(|it| it.stream.is_some()) && self.now() < deadline {
             self.flush();
             self.wait(events)?;
             self.serve(events);

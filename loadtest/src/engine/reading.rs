@@ -2,22 +2,22 @@
 
 use std::io::{ErrorKind, Read};
 
-use super::Worker;
-use super::party::State;
-use crate::check::Wrong;
+use super::LoadWorker;
+use super::virtual_user::SocketState;
+use crate::check::WrongDelivery;
 use crate::wire;
 
 /// Largest frame that is taken, bytes: several times what a gateway sends by default.
 const INBOX_MAX: usize = 4 << 20;
 
-impl Worker {
+impl LoadWorker {
     /// Reads what has arrived. A short read ends it, unless the peer has finished: of what comes
     /// later there is an event, of the end there is none but this.
     pub(super) fn read(&mut self, index: usize, to_the_end: bool) {
         let mut scratch = std::mem::take(&mut self.scratch);
         loop {
-            let party = &mut self.parties[index];
-            let Some(stream) = party.stream.as_mut().filter(|_| !party.is_deaf) else {
+            let user = &mut self.users[index];
+            let Some(stream) = user.stream.as_mut().filter(|_| !user.reads_nothing) else {
                 break;
             };
             match stream.read(&mut scratch) {
@@ -44,7 +44,7 @@ impl Worker {
 
     /// Takes every whole frame; what is left waits in the inbox.
     fn received(&mut self, index: usize, bytes: &[u8]) {
-        let mut inbox = std::mem::take(&mut self.parties[index].inbox);
+        let mut inbox = std::mem::take(&mut self.users[index].inbox);
         if inbox.is_empty() {
             let taken = self.take_frames(index, bytes);
             inbox.extend_from_slice(&bytes[taken..]);
@@ -53,28 +53,30 @@ impl Worker {
             let taken = self.take_frames(index, &inbox);
             inbox.drain(..taken);
         }
-        let party = &mut self.parties[index];
-        if party.stream.is_none() {
+        let user = &mut self.users[index];
+        if user.stream.is_none() {
             return;
         }
         let too_large = inbox.len() > INBOX_MAX;
-        party.inbox = inbox;
+        user.inbox = inbox;
         if too_large {
-            self.wrong(Wrong::Frame, || "a frame of more than 4 MiB".to_owned());
+            self.wrong(WrongDelivery::Frame, || {
+                "a frame of more than 4 MiB".to_owned()
+            });
             self.lost(index, "too large".to_owned());
         }
     }
 
     fn take_frames(&mut self, index: usize, bytes: &[u8]) -> usize {
         let mut at = 0;
-        if self.parties[index].state == State::Upgrading {
+        if self.users[index].state == SocketState::Upgrading {
             let Some(end) = wire::head_end(bytes) else {
                 return 0;
             };
             self.upgraded(index, wire::status_of(&bytes[..end]));
             at = end;
         }
-        while self.parties[index].stream.is_some()
+        while self.users[index].stream.is_some()
             && let Some(frame) = wire::parse(&bytes[at..])
         {
             let payload = &bytes[at..][frame.payload.clone()];
@@ -90,7 +92,9 @@ impl Worker {
             wire::PONG => {}
             wire::CLOSE => self.on_close(index, payload),
             wire::TEXT => self.on_text(index, payload),
-            other => self.wrong(Wrong::Frame, || format!("a frame of opcode {other}")),
+            other => self.wrong(WrongDelivery::Frame, || {
+                format!("a frame of opcode {other}")
+            }),
         }
     }
 }

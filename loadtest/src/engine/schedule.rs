@@ -5,7 +5,7 @@
 
 /// When a load's messages are due, and which flow is next.
 #[derive(Debug)]
-pub struct Schedule {
+pub struct SendSchedule {
     interval_ns: f64,
     start: u64,
     /// How many were due so far.
@@ -13,7 +13,7 @@ pub struct Schedule {
     slots: usize,
 }
 
-impl Schedule {
+impl SendSchedule {
     /// `rate` messages a second over `slots` flows in turn, from `start` on, nanoseconds.
     ///
     /// `offset`: which part of the first interval passes before the first one, 0 to 1.
@@ -50,13 +50,13 @@ mod tests {
 
     const SECOND: u64 = 1_000_000_000;
 
-    fn due(schedule: &mut Schedule, now: u64) -> Vec<(u64, usize)> {
+    fn due(schedule: &mut SendSchedule, now: u64) -> Vec<(u64, usize)> {
         std::iter::from_fn(|| schedule.take(now)).collect()
     }
 
     #[test]
     fn messages_are_due_at_even_times_in_turn() {
-        let mut schedule = Schedule::new(4.0, 3, SECOND, 0.0);
+        let mut schedule = SendSchedule::new(4.0, 3, SECOND, 0.0);
         assert_eq!(due(&mut schedule, SECOND - 1), []);
         assert_eq!(
             due(&mut schedule, 2 * SECOND),
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn after_a_stall_every_message_keeps_the_time_it_was_due() {
-        let mut schedule = Schedule::new(1000.0, 1, 0, 0.0);
+        let mut schedule = SendSchedule::new(1000.0, 1, 0, 0.0);
         let late = due(&mut schedule, SECOND);
         assert_eq!(late.len(), 1001);
         assert_eq!(late[1].0, 1_000_000);
@@ -81,13 +81,13 @@ mod tests {
 
     #[test]
     fn uneven_rates_do_not_drift() {
-        let mut schedule = Schedule::new(30_000.0, 1, 0, 0.0);
+        let mut schedule = SendSchedule::new(30_000.0, 1, 0, 0.0);
         assert_eq!(due(&mut schedule, 60 * SECOND - 1).len(), 1_800_000);
     }
 
     #[test]
     fn threads_take_their_places_between_each_other() {
-        let schedule = Schedule::new(10.0, 1, 0, 0.5);
+        let schedule = SendSchedule::new(10.0, 1, 0, 0.5);
         assert_eq!(schedule.next_at(), SECOND / 20);
     }
 }

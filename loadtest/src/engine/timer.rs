@@ -17,7 +17,7 @@ use rustix::time::{
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Later {
+pub enum DelayedTask {
     /// Connect a socket.
     Dial(usize),
     /// Give up a socket if it is still at what it began at this time.
@@ -28,18 +28,18 @@ pub enum Later {
 
 /// Times and what is to be done at them, the earliest first.
 #[derive(Debug, Default)]
-pub struct Agenda {
-    heap: BinaryHeap<Reverse<(u64, Later)>>,
+pub struct TaskAgenda {
+    heap: BinaryHeap<Reverse<(u64, DelayedTask)>>,
 }
 
-impl Agenda {
+impl TaskAgenda {
     /// Puts something down.
-    pub fn add(&mut self, at: u64, what: Later) {
+    pub fn add(&mut self, at: u64, what: DelayedTask) {
         self.heap.push(Reverse((at, what)));
     }
 
     /// Takes what is due.
-    pub fn take(&mut self, now: u64) -> Option<Later> {
+    pub fn take(&mut self, now: u64) -> Option<DelayedTask> {
         self.next_at().filter(|at| *at <= now)?;
         self.heap.pop().map(|Reverse((_, what))| what)
     }
@@ -52,13 +52,13 @@ impl Agenda {
 
 /// A wake-up of a poll, to the microsecond.
 #[derive(Debug)]
-pub struct Alarm {
+pub struct PollAlarm {
     fd: OwnedFd,
     /// When it rings; 0 = not set.
     at: u64,
 }
 
-impl Alarm {
+impl PollAlarm {
     /// Registers one.
     pub fn new(registry: &Registry, token: Token) -> io::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
@@ -104,22 +104,22 @@ mod tests {
 
     #[test]
     fn things_come_in_the_order_of_their_times() {
-        let mut agenda = Agenda::default();
-        agenda.add(30, Later::Ask(3));
-        agenda.add(10, Later::Dial(1));
-        agenda.add(20, Later::GiveUp(2, 5));
+        let mut agenda = TaskAgenda::default();
+        agenda.add(30, DelayedTask::Ask(3));
+        agenda.add(10, DelayedTask::Dial(1));
+        agenda.add(20, DelayedTask::GiveUp(2, 5));
         assert_eq!(agenda.next_at(), Some(10));
         assert_eq!(agenda.take(9), None);
-        assert_eq!(agenda.take(25), Some(Later::Dial(1)));
-        assert_eq!(agenda.take(25), Some(Later::GiveUp(2, 5)));
+        assert_eq!(agenda.take(25), Some(DelayedTask::Dial(1)));
+        assert_eq!(agenda.take(25), Some(DelayedTask::GiveUp(2, 5)));
         assert_eq!(agenda.take(25), None);
-        assert_eq!(agenda.take(30), Some(Later::Ask(3)));
+        assert_eq!(agenda.take(30), Some(DelayedTask::Ask(3)));
     }
 
     #[test]
     fn an_alarm_rings_each_time_it_is_set() {
         let mut poll = Poll::new().unwrap();
-        let mut alarm = Alarm::new(poll.registry(), Token(7)).unwrap();
+        let mut alarm = PollAlarm::new(poll.registry(), Token(7)).unwrap();
         let mut events = Events::with_capacity(8);
         let start = Instant::now();
         let clock = || 1 + start.elapsed().as_nanos() as u64;

@@ -1,12 +1,14 @@
 //! Sending, checking and answering.
 
 use super::connect::error_of;
-use super::party::State;
-use super::timer::Later;
-use super::{Phase, Worker};
-use crate::check::Wrong;
-use crate::message::{self, Incoming, Kind, Outgoing, TOKEN_BYTES, Token};
-use crate::plan::Pace;
+use super::timer::DelayedTask;
+use super::virtual_user::SocketState;
+use super::{LoadWorker, RunPhase};
+use crate::check::WrongDelivery;
+use crate::message::{
+    self, IncomingMessage, MessageKind, MessageToken, OutgoingMessage, TOKEN_BYTES,
+};
+use crate::plan::FlowPace;
 use crate::wire;
 
 /// Bytes that may wait for one socket to take them; then what is due is not sent.
@@ -23,15 +25,15 @@ const NOTICES: &[&[u8]] = &[
     b"auth_error",
 ];
 
-impl Worker {
+impl LoadWorker {
     /// Asks as much as a window lets through.
     pub(super) fn ask(&mut self, flow: usize, now: u64) {
         let group = self.flows[flow].group;
         let may_ask = match self.phase {
-            Phase::WarmUp | Phase::Measure => true,
+            RunPhase::WarmUp | RunPhase::Measure => true,
             // Who came for a few questions may finish them.
-            Phase::Drain => self.flows[flow].quota.is_some(),
-            Phase::Setup | Phase::Close => false,
+            RunPhase::Drain => self.flows[flow].quota.is_some(),
+            RunPhase::Setup | RunPhase::Close => false,
         };
         if !may_ask || !self.groups[group].is_up() {
             return;
@@ -47,16 +49,16 @@ impl Worker {
     /// Sends what is due in an open loop, if the socket can take it.
     pub(super) fn send_scheduled(&mut self, flow: usize, at: u64) {
         let it = &self.flows[flow];
-        let sender = &self.parties[it.from];
+        let sender = &self.users[it.from];
         let problem = match sender.state {
-            State::Ready if sender.outbox.len() <= OUTBOX_MAX => None,
-            State::Ready => Some("socket full"),
-            State::Away
-            | State::Connecting
-            | State::Upgrading
-            | State::Greeting
-            | State::Registering(_)
-            | State::Leaving => Some("not connected"),
+            SocketState::Ready if sender.outbox.len() <= OUTBOX_MAX => None,
+            SocketState::Ready => Some("socket full"),
+            SocketState::Away
+            | SocketState::Connecting
+            | SocketState::Upgrading
+            | SocketState::Greeting
+            | SocketState::Registering(_)
+            | SocketState::Leaving => Some("not connected"),
         };
         if let Some(problem) = problem {
             if self.counts(at) && !it.is_exempt {
@@ -80,7 +82,7 @@ impl Worker {
     fn send(&mut self, flow: usize, time: u64) {
         let counted = self.counts(time);
         let it = &mut self.flows[flow];
-        let token = Token {
+        let token = MessageToken {
             flow: self.first_flow + flow as u32,
             number: it.next,
             time,
@@ -91,14 +93,14 @@ impl Worker {
         };
         it.next += 1;
         for (receiver, sequence) in it.to.clone().zip(&mut it.sequences) {
-            if self.parties[receiver].state != State::Ready {
+            if self.users[receiver].state != SocketState::Ready {
                 sequence.cut(it.next);
             }
         }
-        let sender = &self.parties[it.from].plan;
-        Outgoing {
+        let sender = &self.users[it.from].plan;
+        OutgoingMessage {
             kind: it.kind,
-            to: &self.parties[it.to.start].plan.name,
+            to: &self.users[it.to.start].plan.name,
             from: sender.is_bot.then_some(&sender.name),
             stream,
             token,
@@ -106,18 +108,18 @@ impl Worker {
         }
         .write(&mut self.frame);
         let (kind, from) = (it.kind, it.from);
-        wire::push(&mut self.parties[from].outbox, wire::TEXT, &self.frame);
+        wire::push(&mut self.users[from].outbox, wire::TEXT, &self.frame);
         self.dirt(from);
         if counted && !self.flows[flow].is_exempt {
             self.traffic(kind).sent += 1;
         }
     }
 
-    fn traffic(&mut self, kind: Kind) -> &mut crate::measure::Traffic {
+    fn traffic(&mut self, kind: MessageKind) -> &mut crate::measure::FrameCounts {
         match kind {
-            Kind::Message => &mut self.tally.messages,
-            Kind::Partial => &mut self.tally.partials,
-            Kind::Typing => &mut self.tally.typing,
+            MessageKind::Message => &mut self.tally.messages,
+            MessageKind::Partial => &mut self.tally.partials,
+            MessageKind::Typing => &mut self.tally.typing,
         }
     }
 
@@ -132,29 +134,29 @@ impl Worker {
             }
         };
         match kind {
-            Some(b"message") => self.on_delivery(index, Kind::Message, payload),
-            Some(b"message_partial") => self.on_delivery(index, Kind::Partial, payload),
-            Some(b"typing") => self.on_delivery(index, Kind::Typing, payload),
+            Some(b"message") => self.on_delivery(index, MessageKind::Message, payload),
+            Some(b"message_partial") => self.on_delivery(index, MessageKind::Partial, payload),
+            Some(b"typing") => self.on_delivery(index, MessageKind::Typing, payload),
             Some(b"message_ack") => self.on_ack(index, payload),
             Some(b"error") => self.on_error(index, payload),
             Some(b"auth_ok") => self.authenticated(index),
             Some(b"bot_registered") => self.registered(index),
             Some(other) if NOTICES.contains(&other) => {}
-            Some(_) | None => self.wrong(Wrong::Frame, || lossy(payload)),
+            Some(_) | None => self.wrong(WrongDelivery::Frame, || lossy(payload)),
         }
     }
 
-    fn on_delivery(&mut self, index: usize, kind: Kind, payload: &[u8]) {
+    fn on_delivery(&mut self, index: usize, kind: MessageKind, payload: &[u8]) {
         let checked = match message::read(payload) {
             Some(incoming) => self.check(index, kind, &incoming),
-            None => Err(Wrong::Frame),
+            None => Err(WrongDelivery::Frame),
         };
         // Only when something seems wrong is it worth reading it in full.
         let checked = checked.or_else(|wrong| match message::read_slowly(payload) {
             Some((from, to, text)) => self.check(
                 index,
                 kind,
-                &Incoming {
+                &IncomingMessage {
                     from: from.as_bytes(),
                     to: to.as_bytes(),
                     text: text.as_bytes(),
@@ -165,7 +167,7 @@ impl Worker {
         let token = match checked {
             Ok(token) => token,
             Err(wrong) => {
-                let name = self.parties[index].plan.name.clone();
+                let name = self.users[index].plan.name.clone();
                 return self.wrong(wrong, || format!("{name} got {}", lossy(payload)));
             }
         };
@@ -173,35 +175,40 @@ impl Worker {
     }
 
     /// Whether this socket should get this, with these names and this text.
-    fn check(&self, index: usize, kind: Kind, incoming: &Incoming) -> Result<Token, Wrong> {
-        let token = Token::read(incoming.text).ok_or(Wrong::Body)?;
+    fn check(
+        &self,
+        index: usize,
+        kind: MessageKind,
+        incoming: &IncomingMessage,
+    ) -> Result<MessageToken, WrongDelivery> {
+        let token = MessageToken::read(incoming.text).ok_or(WrongDelivery::Body)?;
         let place = token.flow.checked_sub(self.first_flow);
         let flow = place.and_then(|place| self.flows.get(place as usize));
-        let flow = flow.ok_or(Wrong::Recipient)?;
+        let flow = flow.ok_or(WrongDelivery::Recipient)?;
         if !flow.to.contains(&index) {
-            return Err(Wrong::Recipient);
+            return Err(WrongDelivery::Recipient);
         }
-        let sender = &self.parties[flow.from].plan.name;
-        let recipient = &self.parties[index].plan.name;
+        let sender = &self.users[flow.from].plan.name;
+        let recipient = &self.users[index].plan.name;
         if incoming.from != sender.as_bytes() || incoming.to != recipient.as_bytes() {
-            return Err(Wrong::Names);
+            return Err(WrongDelivery::Names);
         }
         let padding = self.shared.padding.of(token, flow.padding);
         if flow.kind != kind || incoming.text[TOKEN_BYTES..] != *padding {
-            return Err(Wrong::Body);
+            return Err(WrongDelivery::Body);
         }
         Ok(token)
     }
 
-    fn take(&mut self, index: usize, kind: Kind, token: Token, payload: &[u8]) {
+    fn take(&mut self, index: usize, kind: MessageKind, token: MessageToken, payload: &[u8]) {
         let now = self.now();
         let place = (token.flow - self.first_flow) as usize;
         let flow = &mut self.flows[place];
         let sequence = &mut flow.sequences[index - flow.to.start];
         let taken = match kind {
-            Kind::Message if token.number >= flow.next => Err(Wrong::Body),
-            Kind::Message => sequence.take(token.number),
-            Kind::Partial | Kind::Typing => sequence.take_best_effort(token.number),
+            MessageKind::Message if token.number >= flow.next => Err(WrongDelivery::Body),
+            MessageKind::Message => sequence.take(token.number),
+            MessageKind::Partial | MessageKind::Typing => sequence.take_best_effort(token.number),
         };
         if let Err(wrong) = taken {
             self.wrong(wrong, || lossy(payload));
@@ -214,18 +221,18 @@ impl Worker {
         let (pace, other) = (flow.pace, flow.other);
         let latency = now.saturating_sub(token.time);
         match (pace, other) {
-            (Pace::Answer, Some(question)) => {
+            (FlowPace::Answer, Some(question)) => {
                 self.second.latency.saturating_record(latency);
                 if self.counts(token.time) {
                     self.tally.round_trip.saturating_record(latency);
                 }
                 self.answered(question, now);
             }
-            (Pace::Answer | Pace::Window { .. } | Pace::Scheduled(_), _) => {
+            (FlowPace::Answer | FlowPace::Window { .. } | FlowPace::Scheduled(_), _) => {
                 if self.counts(token.time) {
                     self.tally.one_way.saturating_record(latency);
                 }
-                let answer = other.filter(|_| kind == Kind::Message);
+                let answer = other.filter(|_| kind == MessageKind::Message);
                 match answer {
                     Some(answer) => self.send(answer, token.time),
                     None => self.second.latency.saturating_record(latency),
@@ -247,7 +254,7 @@ impl Worker {
     fn on_ack(&mut self, index: usize, payload: &[u8]) {
         let Some(token) = message::token_of_answer(payload).filter(|it| self.is_mine(index, *it))
         else {
-            return self.wrong(Wrong::Frame, || lossy(payload));
+            return self.wrong(WrongDelivery::Frame, || lossy(payload));
         };
         if self.counts(token.time) {
             let took = self.now().saturating_sub(token.time);
@@ -256,7 +263,7 @@ impl Worker {
     }
 
     /// Whether this socket has sent this message.
-    fn is_mine(&self, index: usize, token: Token) -> bool {
+    fn is_mine(&self, index: usize, token: MessageToken) -> bool {
         let place = token.flow.checked_sub(self.first_flow);
         let flow = place.and_then(|place| self.flows.get(place as usize));
         flow.is_some_and(|flow| flow.from == index && token.number < flow.next)
@@ -264,30 +271,30 @@ impl Worker {
 
     fn on_error(&mut self, index: usize, payload: &[u8]) {
         let Some(data) = error_of(payload) else {
-            return self.wrong(Wrong::Frame, || lossy(payload));
+            return self.wrong(WrongDelivery::Frame, || lossy(payload));
         };
-        match self.parties[index].state {
-            State::Ready => {}
-            State::Leaving => return,
-            State::Away
-            | State::Connecting
-            | State::Upgrading
-            | State::Greeting
-            | State::Registering(_) => return self.refused_on_the_way(index, &data),
+        match self.users[index].state {
+            SocketState::Ready => {}
+            SocketState::Leaving => return,
+            SocketState::Away
+            | SocketState::Connecting
+            | SocketState::Upgrading
+            | SocketState::Greeting
+            | SocketState::Registering(_) => return self.refused_on_the_way(index, &data),
         }
         let reason = data.reason.reason();
         let Some(token) = message::token_of_answer(payload) else {
             return self.tally.errors.add(reason);
         };
         if !self.is_mine(index, token) {
-            return self.wrong(Wrong::Frame, || lossy(payload));
+            return self.wrong(WrongDelivery::Frame, || lossy(payload));
         }
         let for_good = data.reason != protocol::ErrorCode::DeliveryUnknown;
         let wait = data.retry_after_ms.map_or(0, |ms| ms * 1_000_000);
         self.refused(token, reason, for_good, wait.max(ASK_AGAIN));
     }
 
-    fn refused(&mut self, token: Token, reason: &str, for_good: bool, wait: u64) {
+    fn refused(&mut self, token: MessageToken, reason: &str, for_good: bool, wait: u64) {
         let place = (token.flow - self.first_flow) as usize;
         let flow = &mut self.flows[place];
         let is_exempt = flow.is_exempt;
@@ -297,9 +304,9 @@ impl Worker {
             .next();
         // An answer that was refused is one that its question never gets.
         let question = match flow.pace {
-            Pace::Window { .. } => Some(place),
-            Pace::Answer => flow.other,
-            Pace::Scheduled(_) => None,
+            FlowPace::Window { .. } => Some(place),
+            FlowPace::Answer => flow.other,
+            FlowPace::Scheduled(_) => None,
         };
         match is_exempt {
             true => self.tally.expected.add(reason),
@@ -318,7 +325,7 @@ impl Worker {
             asking.in_flight = asking.in_flight.saturating_sub(1);
             asking.quota = asking.quota.map(|quota| quota + 1);
             self.agenda
-                .add(self.shared.control.now() + wait, Later::Ask(question));
+                .add(self.shared.control.now() + wait, DelayedTask::Ask(question));
         }
     }
 }

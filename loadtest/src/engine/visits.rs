@@ -1,12 +1,12 @@
 //! Groups: made from their plans, up, done, gone; visits and the storm.
 
-use super::group::{Flow, Group};
-use super::party::{Party, State};
-use super::timer::Later;
-use super::{Phase, Worker};
-use crate::check::{Sequence, Wrong};
-use crate::message::{Kind, Outgoing, Token};
-use crate::plan::{FlowPlan, GroupPlan, Stay};
+use super::group::{MessageFlow, SocketGroup};
+use super::timer::DelayedTask;
+use super::virtual_user::{SocketState, VirtualUser};
+use super::{LoadWorker, RunPhase};
+use crate::check::{DeliverySequence, WrongDelivery};
+use crate::message::{MessageKind, MessageToken, OutgoingMessage};
+use crate::plan::{FlowPlan, GroupPlan, GroupStay};
 use crate::wire;
 
 /// How long a leaving socket waits for the peer's close frame, ns.
@@ -14,28 +14,28 @@ const LEAVE_WAIT: u64 = 2_000_000_000;
 /// Close code of one who is done.
 const DONE: [u8; 2] = 1000_u16.to_be_bytes();
 
-impl Worker {
+impl LoadWorker {
     pub(super) fn add(&mut self, plan: GroupPlan) {
-        let (group, first_party) = (self.groups.len(), self.parties.len());
+        let (group, first_user) = (self.groups.len(), self.users.len());
         let first_flow = self.flows.len();
-        for party in plan.parties {
+        for user in plan.users {
             match plan.stay {
-                Stay::Always | Stay::Storm => self.to_dial.push_back(self.parties.len()),
-                Stay::Visit => {}
+                GroupStay::Always | GroupStay::Storm => self.to_dial.push_back(self.users.len()),
+                GroupStay::Visit => {}
             }
-            self.parties.push(Party::new(party, group));
+            self.users.push(VirtualUser::new(user, group));
         }
         for flow in plan.flows {
-            let flow = self.flow_of(flow, group, first_party, first_flow);
+            let flow = self.flow_of(flow, group, first_user, first_flow);
             self.flows.push(flow);
         }
-        if plan.stay == Stay::Visit {
+        if plan.stay == GroupStay::Visit {
             self.free.push_back(group);
         }
-        self.groups.push(Group {
+        self.groups.push(SocketGroup {
             index: plan.index,
             tenant: plan.tenant,
-            parties: first_party..self.parties.len(),
+            users: first_user..self.users.len(),
             flows: first_flow..self.flows.len(),
             stay: plan.stay,
             ready: 0,
@@ -44,14 +44,20 @@ impl Worker {
         });
     }
 
-    fn flow_of(&self, plan: FlowPlan, group: usize, first_party: usize, first_flow: usize) -> Flow {
-        let sender = &self.parties[first_party + plan.from].plan;
-        let empty = Outgoing {
+    fn flow_of(
+        &self,
+        plan: FlowPlan,
+        group: usize,
+        first_user: usize,
+        first_flow: usize,
+    ) -> MessageFlow {
+        let sender = &self.users[first_user + plan.from].plan;
+        let empty = OutgoingMessage {
             kind: plan.kind,
-            to: &self.parties[first_party + plan.to.start].plan.name,
+            to: &self.users[first_user + plan.to.start].plan.name,
             from: sender.is_bot.then_some(&sender.name),
             stream: plan.stream,
-            token: Token {
+            token: MessageToken {
                 flow: 0,
                 number: 0,
                 time: 0,
@@ -61,13 +67,13 @@ impl Worker {
         let mut frame = Vec::new();
         empty.write(&mut frame);
         let padding = match plan.kind {
-            Kind::Message | Kind::Partial => plan.bytes.saturating_sub(frame.len()),
-            Kind::Typing => 0,
+            MessageKind::Message | MessageKind::Partial => plan.bytes.saturating_sub(frame.len()),
+            MessageKind::Typing => 0,
         };
-        Flow {
+        MessageFlow {
             group,
-            from: first_party + plan.from,
-            to: first_party + plan.to.start..first_party + plan.to.end,
+            from: first_user + plan.from,
+            to: first_user + plan.to.start..first_user + plan.to.end,
             kind: plan.kind,
             pace: plan.pace,
             other: plan.other.map(|other| first_flow + other),
@@ -77,7 +83,7 @@ impl Worker {
             next: 0,
             in_flight: 0,
             quota: None,
-            sequences: vec![Sequence::default(); plan.to.len()],
+            sequences: vec![DeliverySequence::default(); plan.to.len()],
         }
     }
 
@@ -100,20 +106,20 @@ impl Worker {
         let now = self.now();
         let it = &mut self.groups[group];
         match it.stay {
-            Stay::Always => {}
-            Stay::Storm => {
+            GroupStay::Always => {}
+            GroupStay::Storm => {
                 if let Some(dropped_at) = it.dropped_at.take() {
                     self.tally.back.saturating_record(now - dropped_at);
                 }
             }
-            Stay::Visit => {
+            GroupStay::Visit => {
                 if let Some(since) = it.visit_since.filter(|since| self.counts(*since)) {
                     self.tally
                         .visit
                         .saturating_record(now.saturating_sub(since));
                 }
-                for party in self.groups[group].parties.clone() {
-                    self.leave(party);
+                for user in self.groups[group].users.clone() {
+                    self.leave(user);
                 }
             }
         }
@@ -121,22 +127,22 @@ impl Worker {
 
     /// Says goodbye on a socket.
     pub(super) fn leave(&mut self, index: usize) {
-        if self.parties[index].state != State::Ready {
+        if self.users[index].state != SocketState::Ready {
             return;
         }
         self.not_ready(index);
-        self.parties[index].state = State::Leaving;
+        self.users[index].state = SocketState::Leaving;
         self.push(index, wire::CLOSE, &DONE);
-        let dialed_at = self.parties[index].dialed_at;
+        let dialed_at = self.users[index].dialed_at;
         let at = self.now() + LEAVE_WAIT;
-        self.agenda.add(at, Later::GiveUp(index, dialed_at));
+        self.agenda.add(at, DelayedTask::GiveUp(index, dialed_at));
     }
 
     /// A socket that said goodbye is closed.
     pub(super) fn has_left(&mut self, group: usize) {
         let it = &mut self.groups[group];
-        let mut parties = self.parties[it.parties.clone()].iter();
-        if it.stay == Stay::Visit && parties.all(|it| it.state == State::Away) {
+        let mut users = self.users[it.users.clone()].iter();
+        if it.stay == GroupStay::Visit && users.all(|it| it.state == SocketState::Away) {
             it.visit_since = None;
             self.free.push_back(group);
         }
@@ -151,20 +157,20 @@ impl Worker {
             return;
         };
         self.groups[group].visit_since = Some(at);
-        self.to_dial.extend(self.groups[group].parties.clone());
+        self.to_dial.extend(self.groups[group].users.clone());
     }
 
     /// Drops everybody of a storm at once.
     pub(super) fn begin_storm(&mut self, now: u64) {
         for group in 0..self.groups.len() {
-            if self.groups[group].stay != Stay::Storm {
+            if self.groups[group].stay != GroupStay::Storm {
                 continue;
             }
             self.groups[group].dropped_at = Some(now);
-            for index in self.groups[group].parties.clone() {
-                if self.parties[index].state == State::Ready {
+            for index in self.groups[group].users.clone() {
+                if self.users[index].state == SocketState::Ready {
                     self.not_ready(index);
-                    self.parties[index].drop_connection();
+                    self.users[index].drop_connection();
                     self.dial_later(index);
                 }
             }
@@ -173,26 +179,26 @@ impl Worker {
 
     /// Whether nothing is under way that somebody waits for.
     pub(super) fn is_drained(&self) -> bool {
-        let waits = |it: &Group| it.visit_since.is_some() || it.dropped_at.is_some();
+        let waits = |it: &SocketGroup| it.visit_since.is_some() || it.dropped_at.is_some();
         self.next_due().is_none()
             && !self.groups.iter().any(waits)
-            && self.flows.iter().all(Flow::is_settled)
+            && self.flows.iter().all(MessageFlow::is_settled)
     }
 
     /// Counts what never came, and who never came back.
     pub(super) fn count_absent(&mut self) {
-        debug_assert_eq!(self.phase, Phase::Close);
+        debug_assert_eq!(self.phase, RunPhase::Close);
         let missing = self.groups.iter().filter(|it| it.dropped_at.is_some());
         self.tally.not_back = missing.count() as u64;
-        let (parties, tally) = (&self.parties, &mut self.tally);
+        let (users, tally) = (&self.users, &mut self.tally);
         for flow in self.flows.iter().filter(|flow| flow.is_reliable()) {
             for (receiver, sequence) in flow.to.clone().zip(&flow.sequences) {
                 let absent = sequence.absent(flow.next);
                 tally.absent.lost += absent.lost;
                 tally.absent.cut += absent.cut;
                 if absent.lost > 0 {
-                    tally.wrongs.add_many(Wrong::Lost, absent.lost, || {
-                        let name = &parties[receiver].plan.name;
+                    tally.wrongs.add_many(WrongDelivery::Lost, absent.lost, || {
+                        let name = &users[receiver].plan.name;
                         format!("{} of {} messages to {name}", absent.lost, flow.next)
                     });
                 }

@@ -17,7 +17,7 @@ const POINTS_MAX: usize = 600;
 const TOOLTIPS_MAX: usize = 200;
 
 /// One line of a chart. A point without a value is a gap.
-pub(super) struct Series {
+pub(super) struct ChartSeries {
     /// Its name in the legend.
     pub name: String,
     /// x, and y if there is one.
@@ -25,7 +25,7 @@ pub(super) struct Series {
 }
 
 /// A chart of lines over a common axis.
-pub(super) struct Chart<'a> {
+pub(super) struct LineChart<'a> {
     /// What it shows, with the unit.
     pub title: &'a str,
     /// What the axis below says.
@@ -39,13 +39,13 @@ pub(super) struct Chart<'a> {
     /// Whether its units are powers of 1024.
     pub is_binary: bool,
     /// The lines.
-    pub series: Vec<Series>,
+    pub series: Vec<ChartSeries>,
 }
 
-impl Chart<'_> {
+impl LineChart<'_> {
     /// The chart, or nothing if no line has two points.
     pub fn render(&self) -> String {
-        let some = |it: &Series| it.points.iter().filter(|(_, y)| y.is_some()).count() > 1;
+        let some = |it: &ChartSeries| it.points.iter().filter(|(_, y)| y.is_some()).count() > 1;
         let series: Vec<_> = self.series.iter().filter(|it| some(it)).collect();
         if series.is_empty() {
             return String::new();
@@ -138,7 +138,7 @@ impl Chart<'_> {
     fn put_line(
         &self,
         out: &mut String,
-        series: &Series,
+        series: &ChartSeries,
         place: usize,
         x_of: &dyn Fn(f64) -> f64,
         y_of: &dyn Fn(f64) -> f64,
@@ -176,7 +176,7 @@ impl Chart<'_> {
     }
 }
 
-fn put_legend(out: &mut String, series: &[&Series]) {
+fn put_legend(out: &mut String, series: &[&ChartSeries]) {
     if series.len() < 2 {
         return;
     }
@@ -236,11 +236,11 @@ mod tests {
     use super::*;
 
     fn chart(points: Vec<(f64, Option<f64>)>) -> String {
-        let series = vec![Series {
+        let series = vec![ChartSeries {
             name: "a<b".to_owned(),
             points,
         }];
-        Chart {
+        LineChart {
             title: "rate",
             x_label: "seconds",
             x_marks: &[],

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The machine of the load generator, and the versions.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Environment {
+pub struct RunEnvironment {
     /// Version of this program.
     pub loadtest: String,
     /// Versions of the gateways, if their metrics are watched.
@@ -21,7 +21,7 @@ pub struct Environment {
     pub shares_machine: bool,
 }
 
-impl Environment {
+impl RunEnvironment {
     /// This machine.
     pub fn here(gateways: Vec<String>, shares_machine: bool) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);

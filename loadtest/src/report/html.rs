@@ -13,10 +13,10 @@ mod servers;
 use std::fmt::Write;
 
 use super::units::{bytes, count, digits, ms};
-use super::{Outcome, Report};
+use super::{RunOutcome, RunReport};
 
 /// The page.
-pub fn render(report: &Report) -> String {
+pub fn render(report: &RunReport) -> String {
     let name = escape(&report.scenario.name);
     let mut out = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -53,13 +53,13 @@ pub(super) fn escape(text: &str) -> String {
     out
 }
 
-fn head(out: &mut String, report: &Report) {
+fn head(out: &mut String, report: &RunReport) {
     let scenario = &report.scenario;
     let (class, verdict) = match report.outcome() {
-        Outcome::Good if report.thresholds.is_empty() => ("good", "every delivery was right"),
-        Outcome::Good => ("good", "every delivery was right, every threshold holds"),
-        Outcome::Missed => ("bad", "a threshold was missed"),
-        Outcome::Wrong => ("bad", "deliveries were wrong"),
+        RunOutcome::Good if report.thresholds.is_empty() => ("good", "every delivery was right"),
+        RunOutcome::Good => ("good", "every delivery was right, every threshold holds"),
+        RunOutcome::Missed => ("bad", "a threshold was missed"),
+        RunOutcome::Wrong => ("bad", "deliveries were wrong"),
     };
     let _ = write!(
         out,
@@ -81,7 +81,7 @@ fn head(out: &mut String, report: &Report) {
     }
 }
 
-fn tiles(out: &mut String, report: &Report) {
+fn tiles(out: &mut String, report: &RunReport) {
     let mut tiles = Vec::new();
     if report.rate_per_s > 0.0 {
         tiles.push((digits(report.rate_per_s), "deliveries a second"));
@@ -114,7 +114,7 @@ fn tiles(out: &mut String, report: &Report) {
     out.push_str("</div>\n");
 }
 
-fn thresholds(out: &mut String, report: &Report) {
+fn thresholds(out: &mut String, report: &RunReport) {
     if report.thresholds.is_empty() {
         return;
     }
@@ -130,7 +130,7 @@ fn thresholds(out: &mut String, report: &Report) {
     table(out, &["", "measured", "limit", ""], rows);
 }
 
-fn latencies(out: &mut String, report: &Report) {
+fn latencies(out: &mut String, report: &RunReport) {
     let all = report.latencies();
     if all.is_empty() {
         return;
@@ -166,7 +166,7 @@ fn table(out: &mut String, heads: &[&str], rows: impl Iterator<Item = Vec<String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Breach;
+    use crate::report::BreachCount;
     use crate::report::tests::sample;
 
     #[test]
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn what_a_gateway_said_is_only_text() {
         let mut report = sample();
-        report.breaches = vec![Breach {
+        report.breaches = vec![BreachCount {
             kind: "wrong_body".to_owned(),
             count: 1,
             examples: vec!["<script>alert('x')</script>".to_owned()],

@@ -8,10 +8,10 @@ use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-use crate::measure::Traffic;
-use crate::scenario::Scenario;
+use crate::measure::FrameCounts;
+use crate::scenario::LoadScenario;
 use crate::servers::{RedisLoad, ServerLoad};
-use crate::thresholds::Verdict;
+use crate::thresholds::ThresholdVerdict;
 
 mod charts;
 mod environment;
@@ -19,14 +19,14 @@ pub mod html;
 pub mod table;
 pub(crate) mod units;
 
-pub use environment::Environment;
+pub use environment::RunEnvironment;
 
 /// Of the JSON's form; another one is not read.
 pub const VERSION: u32 = 1;
 
 /// Times of many events, ms.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Latency {
+pub struct LatencySummary {
     /// How many.
     pub count: u64,
     /// Mean.
@@ -45,7 +45,7 @@ pub struct Latency {
     pub curve: Vec<(f64, f64)>,
 }
 
-impl Latency {
+impl LatencySummary {
     /// Of a histogram in nanoseconds; none if it is empty.
     pub fn of(histogram: &Histogram<u64>) -> Option<Self> {
         if histogram.is_empty() {
@@ -70,7 +70,7 @@ impl Latency {
 
 /// One kind of thing that must never happen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Breach {
+pub struct BreachCount {
     /// Which.
     pub kind: String,
     /// How often.
@@ -112,19 +112,19 @@ pub struct StormResult {
     /// Seconds until the last pair had its first answer; none if one did not come back.
     pub all_back_s: Option<f64>,
     /// From the drop to the first answer.
-    pub back: Option<Latency>,
+    pub back: Option<LatencySummary>,
 }
 
 /// What the load generator itself used.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Generator {
+pub struct GeneratorLoad {
     /// Share of a core that each thread had within the measurement.
     pub busy: Vec<f64>,
 }
 
 /// One second of the run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Row {
+pub struct TimelineRow {
     /// Seconds since the warm-up began.
     pub second: u64,
     /// Deliveries.
@@ -147,13 +147,13 @@ pub struct Row {
 
 /// The result of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+pub struct RunReport {
     /// [`VERSION`]
     pub version: u32,
     /// What was run, with every value.
-    pub scenario: Scenario,
+    pub scenario: LoadScenario,
     /// Where.
-    pub environment: Environment,
+    pub environment: RunEnvironment,
     /// When, Unix seconds.
     pub started_unix_s: u64,
     /// Addresses of the gateways.
@@ -171,23 +171,23 @@ pub struct Report {
     /// Messages by what became of them.
     pub counts: MessageCounts,
     /// From when a question was due to its answer.
-    pub round_trip: Option<Latency>,
+    pub round_trip: Option<LatencySummary>,
     /// From when a message was due to its delivery.
-    pub one_way: Option<Latency>,
+    pub one_way: Option<LatencySummary>,
     /// From when a message was due to its ack.
-    pub ack: Option<Latency>,
+    pub ack: Option<LatencySummary>,
     /// From dialling to `auth_ok`, before the measurement.
-    pub connect_setup: Option<Latency>,
+    pub connect_setup: Option<LatencySummary>,
     /// The same within it.
-    pub connect: Option<Latency>,
+    pub connect: Option<LatencySummary>,
     /// From `register_bot` to `bot_registered`.
-    pub register: Option<Latency>,
+    pub register: Option<LatencySummary>,
     /// From when a visit was due to its last answer.
-    pub visit: Option<Latency>,
+    pub visit: Option<LatencySummary>,
     /// The storm, if there was one.
     pub storm: Option<StormResult>,
     /// What must never happen.
-    pub breaches: Vec<Breach>,
+    pub breaches: Vec<BreachCount>,
     /// Refusals by reason.
     pub errors: BTreeMap<String, u64>,
     /// Refusals and closes that the scenario provokes.
@@ -199,7 +199,7 @@ pub struct Report {
     /// Messages that were due and not sent, by reason.
     pub unsent: BTreeMap<String, u64>,
     /// What the load generator used.
-    pub generator: Generator,
+    pub generator: GeneratorLoad,
     /// Share of all cores of this machine that were busy.
     pub machine_busy: Option<f64>,
     /// What each watched server used.
@@ -213,14 +213,14 @@ pub struct Report {
     /// What a reader of the figures has to know.
     pub warnings: Vec<String>,
     /// How the thresholds came out.
-    pub thresholds: Vec<Verdict>,
+    pub thresholds: Vec<ThresholdVerdict>,
     /// Second by second.
-    pub timeline: Vec<Row>,
+    pub timeline: Vec<TimelineRow>,
 }
 
 /// How a run ended, for the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum RunOutcome {
     /// All is well: 0.
     Good,
     /// A threshold was missed: 1.
@@ -229,14 +229,14 @@ pub enum Outcome {
     Wrong,
 }
 
-impl Report {
+impl RunReport {
     /// The latency that thresholds and charts are about: of round trips, or one way.
-    pub fn latency(&self) -> Option<&Latency> {
+    pub fn latency(&self) -> Option<&LatencySummary> {
         self.round_trip.as_ref().or(self.one_way.as_ref())
     }
 
     /// All that were measured, by what they are called for readers.
-    pub fn latencies(&self) -> Vec<(&'static str, &Latency)> {
+    pub fn latencies(&self) -> Vec<(&'static str, &LatencySummary)> {
         let storm = self.storm.as_ref();
         let all = [
             ("round trip", self.round_trip.as_ref()),
@@ -255,7 +255,7 @@ impl Report {
     }
 
     /// The connection times that a threshold is about: within the measurement, or before it.
-    pub fn connects(&self) -> Option<&Latency> {
+    pub fn connects(&self) -> Option<&LatencySummary> {
         self.connect.as_ref().or(self.connect_setup.as_ref())
     }
 
@@ -280,13 +280,13 @@ impl Report {
     }
 
     /// How it ended: wrong deliveries weigh more than missed thresholds.
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> RunOutcome {
         if !self.breaches.is_empty() {
-            return Outcome::Wrong;
+            return RunOutcome::Wrong;
         }
         match self.thresholds.iter().all(|it| it.met) {
-            true => Outcome::Good,
-            false => Outcome::Missed,
+            true => RunOutcome::Good,
+            false => RunOutcome::Missed,
         }
     }
 
@@ -305,7 +305,12 @@ impl Report {
         serde_json::from_str(&text).with_context(name)
     }
 
-    pub(crate) fn put_messages(&mut self, messages: Traffic, partials: Traffic, typing: Traffic) {
+    pub(crate) fn put_messages(
+        &mut self,
+        messages: FrameCounts,
+        partials: FrameCounts,
+        typing: FrameCounts,
+    ) {
         self.counts.messages_sent = messages.sent;
         self.counts.messages_delivered = messages.delivered;
         self.counts.partials_sent = partials.sent;
@@ -320,33 +325,33 @@ impl Report {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::measure::{Tally, histogram};
+    use crate::measure::{ThreadTally, histogram};
 
     /// A result with a round trip of 1 to 100 ms.
-    pub(crate) fn sample() -> Report {
+    pub(crate) fn sample() -> RunReport {
         let mut trips = histogram();
         (1..=100).for_each(|ms| trips.saturating_record(ms * 1_000_000));
-        let row = |second| Row {
+        let row = |second| TimelineRow {
             second,
             delivered: 1000 + second,
             p50_ms: Some(50.0),
             p99_ms: Some(99.0),
             server_cores: vec![Some(0.5)],
             server_rss: vec![Some(1 << 20)],
-            ..Row::default()
+            ..TimelineRow::default()
         };
-        Report {
+        RunReport {
             version: VERSION,
-            scenario: Scenario::load("open", &[]).unwrap(),
+            scenario: LoadScenario::load("open", &[]).unwrap(),
             measured_s: 10.0,
             rate_per_s: 1000.0,
-            round_trip: Latency::of(&trips),
+            round_trip: LatencySummary::of(&trips),
             timeline: (0..10).map(row).collect(),
             servers: vec![ServerLoad {
                 name: "127.0.0.1:3000".to_owned(),
                 ..ServerLoad::default()
             }],
-            ..Report::default()
+            ..RunReport::default()
         }
     }
 
@@ -363,7 +368,7 @@ pub(crate) mod tests {
             assert!((found / ms - 1.0).abs() < 0.002, "{found} is not {ms}");
         }
         assert!(latency.curve.is_sorted());
-        assert_eq!(Latency::of(&histogram()), None);
+        assert_eq!(LatencySummary::of(&histogram()), None);
     }
 
     #[test]
@@ -372,36 +377,36 @@ pub(crate) mod tests {
         let path = dir.path().join("it.json");
         let report = sample();
         fs::write(&path, serde_json::to_string(&report).unwrap()).unwrap();
-        assert_eq!(Report::read(&path).unwrap(), report);
+        assert_eq!(RunReport::read(&path).unwrap(), report);
         fs::write(&path, r#"{"version":0}"#).unwrap();
-        let error = Report::read(&path).unwrap_err().to_string();
+        let error = RunReport::read(&path).unwrap_err().to_string();
         assert!(error.contains("another version"), "{error}");
     }
 
     #[test]
     fn a_wrong_delivery_weighs_more_than_a_missed_threshold() {
         let mut report = sample();
-        assert_eq!(report.outcome(), Outcome::Good);
-        report.thresholds = vec![Verdict {
+        assert_eq!(report.outcome(), RunOutcome::Good);
+        report.thresholds = vec![ThresholdVerdict {
             key: "lost".to_owned(),
             limit: 0.0,
             found: Some(1.0),
             met: false,
         }];
-        assert_eq!(report.outcome(), Outcome::Missed);
-        report.breaches = vec![Breach {
+        assert_eq!(report.outcome(), RunOutcome::Missed);
+        report.breaches = vec![BreachCount {
             kind: "lost".to_owned(),
             count: 1,
             examples: Vec::new(),
         }];
-        assert_eq!(report.outcome(), Outcome::Wrong);
+        assert_eq!(report.outcome(), RunOutcome::Wrong);
         assert!(table::render(&report).starts_with("WRONG: 1 × lost"));
     }
 
     #[test]
     fn a_rate_is_of_all_kinds() {
         let mut report = sample();
-        let mut tally = Tally::default();
+        let mut tally = ThreadTally::default();
         tally.messages.delivered = 300;
         tally.partials.delivered = 100;
         report.put_messages(tally.messages, tally.partials, tally.typing);

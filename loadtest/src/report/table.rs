@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::units::{bytes, count, digits, ms, percent};
-use super::{Latency, Report};
+use super::{LatencySummary, RunReport};
 
 const LABEL: usize = 18;
 const CELL: usize = 10;
 
 /// The whole result. What must never happen comes first.
-pub fn render(report: &Report) -> String {
+pub fn render(report: &RunReport) -> String {
     let mut out = String::new();
     breaches(&mut out, report);
     head(&mut out, report);
@@ -29,7 +29,7 @@ fn line(out: &mut String, label: &str, text: &str) {
     let _ = writeln!(out, "  {label:<LABEL$}{text}");
 }
 
-fn breaches(out: &mut String, report: &Report) {
+fn breaches(out: &mut String, report: &RunReport) {
     for breach in &report.breaches {
         let _ = writeln!(out, "WRONG: {} × {}", count(breach.count), breach.kind);
         for example in &breach.examples {
@@ -38,7 +38,7 @@ fn breaches(out: &mut String, report: &Report) {
     }
 }
 
-fn head(out: &mut String, report: &Report) {
+fn head(out: &mut String, report: &RunReport) {
     let _ = writeln!(out, "\n{}: {}", report.scenario.name, report.scenario.about);
     let early = if report.ended_early {
         ", ended early"
@@ -61,7 +61,7 @@ fn head(out: &mut String, report: &Report) {
     }
 }
 
-fn latencies(out: &mut String, report: &Report) {
+fn latencies(out: &mut String, report: &RunReport) {
     let rows = report.latencies();
     if rows.is_empty() {
         return;
@@ -74,7 +74,7 @@ fn latencies(out: &mut String, report: &Report) {
     }
 }
 
-fn cells(it: &Latency) -> String {
+fn cells(it: &LatencySummary) -> String {
     let times = [it.p50_ms, it.p90_ms, it.p99_ms, it.p999_ms, it.max_ms];
     let mut cells: String = times
         .iter()
@@ -84,7 +84,7 @@ fn cells(it: &Latency) -> String {
     cells
 }
 
-fn storm(out: &mut String, report: &Report) {
+fn storm(out: &mut String, report: &RunReport) {
     let Some(storm) = &report.storm else {
         return;
     };
@@ -99,7 +99,7 @@ fn storm(out: &mut String, report: &Report) {
     line(out, "storm", &text);
 }
 
-fn counts(out: &mut String, report: &Report) {
+fn counts(out: &mut String, report: &RunReport) {
     let it = &report.counts;
     let _ = writeln!(out);
     let kinds = [
@@ -144,7 +144,7 @@ pub(super) fn listed(table: &BTreeMap<String, u64>) -> String {
     parts.join(", ")
 }
 
-fn servers(out: &mut String, report: &Report) {
+fn servers(out: &mut String, report: &RunReport) {
     let _ = writeln!(out);
     for server in &report.servers {
         line(out, &server.name, &server_line(server));
@@ -199,7 +199,7 @@ fn server_line(server: &crate::servers::ServerLoad) -> String {
     }
 }
 
-fn thresholds(out: &mut String, report: &Report) {
+fn thresholds(out: &mut String, report: &RunReport) {
     if report.thresholds.is_empty() {
         return;
     }

@@ -11,75 +11,75 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::credentials::Credentials;
-use crate::engine::{Control, Phase, Shared, Worker};
-use crate::measure::{Second, Tally};
-use crate::message::Padding;
+use crate::credentials::KeySource;
+use crate::engine::{LoadWorker, RunControl, RunPhase, SharedRun};
+use crate::measure::{SecondTally, ThreadTally};
+use crate::message::PaddingTable;
 use crate::plan::{self, GroupPlan};
-use crate::report::{Report, Row};
-use crate::scenario::Scenario;
-use crate::servers::Watch;
-use crate::target::{self, Node};
+use crate::report::{RunReport, TimelineRow};
+use crate::scenario::LoadScenario;
+use crate::servers::ServerWatch;
+use crate::target::{self, TargetNode};
 
 mod observer;
 mod result;
 mod shares;
 
-use observer::Observer;
+use observer::RunObserver;
 
 /// Files beside sockets: what a poll, a look at a server and a report need.
 const FILES_RESERVED: usize = 256;
 /// What a run needs beside its scenario.
 #[derive(Debug)]
-pub struct Setting {
+pub struct RunSetting {
     /// The gateways.
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<TargetNode>,
     /// Where keys come from.
-    pub credentials: Credentials,
+    pub credentials: KeySource,
     /// What is watched meanwhile.
-    pub watch: Watch,
+    pub watch: ServerWatch,
     /// How tenants are called that are made up, before their number.
     pub tenant_prefix: String,
 }
 
 /// Who is told how a run goes.
-pub trait Progress {
+pub trait ProgressSink {
     /// Sockets are being opened.
     fn connecting(&mut self, ready: usize, sockets: usize);
     /// A second is over: how many seconds of how many, and what happened.
-    fn second(&mut self, phase: Phase, of_s: f64, row: &Row);
+    fn second(&mut self, phase: RunPhase, of_s: f64, row: &TimelineRow);
 }
 
 /// Counts how often somebody wants the run to end.
-pub type Interrupts = AtomicUsize;
+pub type InterruptCount = AtomicUsize;
 
 /// Runs a scenario.
 ///
 /// Errors: it cannot begin (nothing listens, credentials are refused, not enough files), or it was
 /// ended before it began. What goes wrong later is in the report.
 pub fn run(
-    scenario: &Scenario,
-    setting: Setting,
-    interrupts: &Interrupts,
-    progress: &mut dyn Progress,
-) -> Result<Report> {
+    scenario: &LoadScenario,
+    setting: RunSetting,
+    interrupts: &InterruptCount,
+    progress: &mut dyn ProgressSink,
+) -> Result<RunReport> {
     let sockets = scenario.sockets();
     allow_files(sockets)?;
     reach(&setting.nodes)?;
     setting.credentials.key(&setting.tenant_prefix, 0)?;
     setting.watch.check()?;
     let nodes = setting.nodes;
-    let shared = Arc::new(Shared {
-        control: Control::new(scenario.warm_up.get()),
+    let shared = Arc::new(SharedRun {
+        control: RunControl::new(scenario.warm_up.get()),
         scenario: scenario.clone(),
         sources: target::sources(&scenario.source_addresses, &nodes, sockets),
         nodes,
         credentials: setting.credentials,
         tenant_prefix: setting.tenant_prefix,
-        padding: Padding::new(scenario.longest_message()),
+        padding: PaddingTable::new(scenario.longest_message()),
     });
     let watch = setting.watch;
-    let mut observer = Observer::new(&shared, &watch, interrupts);
+    let mut observer = RunObserver::new(&shared, &watch, interrupts);
     let (sender, receiver) = mpsc::channel();
     let threads = start(&shared, &sender)?;
     drop(sender);
@@ -116,7 +116,7 @@ fn allow_files(sockets: usize) -> Result<()> {
     Ok(())
 }
 
-fn reach(nodes: &[Node]) -> Result<()> {
+fn reach(nodes: &[TargetNode]) -> Result<()> {
     for node in nodes {
         std::net::TcpStream::connect_timeout(&node.address, Duration::from_secs(5))
             .with_context(|| format!("ws://{}{}: not reachable", node.host, node.path))?;
@@ -126,9 +126,9 @@ fn reach(nodes: &[Node]) -> Result<()> {
 
 /// Starts the threads, each with a part of the groups.
 fn start(
-    shared: &Arc<Shared>,
-    seconds: &mpsc::Sender<Second>,
-) -> Result<Vec<JoinHandle<Result<Tally>>>> {
+    shared: &Arc<SharedRun>,
+    seconds: &mpsc::Sender<SecondTally>,
+) -> Result<Vec<JoinHandle<Result<ThreadTally>>>> {
     let threads = shared.scenario.threads;
     let mut parts: Vec<Vec<GroupPlan>> = (0..threads).map(|_| Vec::new()).collect();
     for group in plan::plan(&shared.scenario, shared.nodes.len()) {
@@ -139,7 +139,7 @@ fn start(
     let mut started = Vec::new();
     for (place, (part, shares)) in parts.into_iter().zip(shares).enumerate() {
         let flows: usize = part.iter().map(|group| group.flows.len()).sum();
-        let worker = Worker::new(shared.clone(), part, &shares, first_flow, seconds.clone())?;
+        let worker = LoadWorker::new(shared.clone(), part, &shares, first_flow, seconds.clone())?;
         first_flow += flows as u32;
         let shared = shared.clone();
         let body = move || {

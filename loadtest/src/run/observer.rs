@@ -9,39 +9,43 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Result, bail, ensure};
 
-use super::{Interrupts, Progress};
-use crate::engine::Shared;
-use crate::measure::Second;
-use crate::report::Row;
-use crate::servers::{self, Looks, Watch};
+use super::{InterruptCount, ProgressSink};
+use crate::engine::SharedRun;
+use crate::measure::SecondTally;
+use crate::report::TimelineRow;
+use crate::servers::{self, RunSample, ServerWatch};
 
 /// How often the one who waits looks up.
 const TICK: Duration = Duration::from_millis(50);
 
 /// What is known of a run when its measurement is over.
-pub(super) struct Measured {
+pub(super) struct MeasuredRun {
     pub sockets: usize,
     pub setup: Duration,
     pub started: SystemTime,
-    pub from: Looks,
-    pub to: Looks,
+    pub from: RunSample,
+    pub to: RunSample,
     pub ended_early: bool,
 }
 
 /// Watches a run from outside its threads.
-pub(super) struct Observer<'a> {
-    shared: &'a Arc<Shared>,
-    watch: &'a Watch,
-    interrupts: &'a Interrupts,
+pub(super) struct RunObserver<'a> {
+    shared: &'a Arc<SharedRun>,
+    watch: &'a ServerWatch,
+    interrupts: &'a InterruptCount,
     /// Seconds that not all threads have told of, with how many have.
-    seconds: BTreeMap<u64, (usize, Second)>,
-    pub looks: Vec<Looks>,
-    pub rows: Vec<Row>,
+    seconds: BTreeMap<u64, (usize, SecondTally)>,
+    pub looks: Vec<RunSample>,
+    pub rows: Vec<TimelineRow>,
 }
 
-impl<'a> Observer<'a> {
+impl<'a> RunObserver<'a> {
     /// Takes the first look, before a socket is open.
-    pub fn new(shared: &'a Arc<Shared>, watch: &'a Watch, interrupts: &'a Interrupts) -> Self {
+    pub fn new(
+        shared: &'a Arc<SharedRun>,
+        watch: &'a ServerWatch,
+        interrupts: &'a InterruptCount,
+    ) -> Self {
         Self {
             shared,
             watch,
@@ -55,9 +59,9 @@ impl<'a> Observer<'a> {
     /// Sees a run through to the end of its measurement.
     pub fn measure(
         &mut self,
-        receiver: &Receiver<Second>,
-        progress: &mut dyn Progress,
-    ) -> Result<Measured> {
+        receiver: &Receiver<SecondTally>,
+        progress: &mut dyn ProgressSink,
+    ) -> Result<MeasuredRun> {
         let started = SystemTime::now();
         let setup = self.set_up(progress)?;
         let shared = self.shared;
@@ -92,7 +96,7 @@ impl<'a> Observer<'a> {
             let wait = Duration::from_nanos(wake.saturating_sub(now)).min(TICK);
             self.receive(receiver, wait, progress);
         };
-        Ok(Measured {
+        Ok(MeasuredRun {
             sockets,
             setup,
             started,
@@ -103,7 +107,7 @@ impl<'a> Observer<'a> {
     }
 
     /// Waits until all sockets are ready that are to be from the start.
-    fn set_up(&self, progress: &mut dyn Progress) -> Result<Duration> {
+    fn set_up(&self, progress: &mut dyn ProgressSink) -> Result<Duration> {
         let shared = self.shared;
         let visits = shared
             .scenario
@@ -134,7 +138,7 @@ impl<'a> Observer<'a> {
         }
     }
 
-    fn look(&mut self) -> Looks {
+    fn look(&mut self) -> RunSample {
         let looks = self.watch.look(self.shared.control.now());
         self.looks.push(looks.clone());
         looks
@@ -142,9 +146,9 @@ impl<'a> Observer<'a> {
 
     fn receive(
         &mut self,
-        receiver: &Receiver<Second>,
+        receiver: &Receiver<SecondTally>,
         wait: Duration,
-        progress: &mut dyn Progress,
+        progress: &mut dyn ProgressSink,
     ) {
         match receiver.recv_timeout(wait) {
             Ok(second) => {
@@ -164,7 +168,7 @@ impl<'a> Observer<'a> {
     }
 
     /// Takes what is left when all threads have ended.
-    pub fn finish(&mut self, receiver: &Receiver<Second>) {
+    pub fn finish(&mut self, receiver: &Receiver<SecondTally>) {
         while let Ok(second) = receiver.try_recv() {
             if let Some(row) = self.take(second) {
                 self.rows.push(row);
@@ -179,10 +183,10 @@ impl<'a> Observer<'a> {
         self.rows.sort_by_key(|row| row.second);
     }
 
-    fn take(&mut self, second: Second) -> Option<Row> {
+    fn take(&mut self, second: SecondTally) -> Option<TimelineRow> {
         let index = second.index;
         let slot = self.seconds.entry(index);
-        let (told, sum) = slot.or_insert_with(|| (0, Second::new(index)));
+        let (told, sum) = slot.or_insert_with(|| (0, SecondTally::new(index)));
         sum.merge(&second);
         *told += 1;
         if *told < self.shared.scenario.threads {
@@ -192,7 +196,7 @@ impl<'a> Observer<'a> {
         Some(self.row(&sum))
     }
 
-    fn row(&self, second: &Second) -> Row {
+    fn row(&self, second: &SecondTally) -> TimelineRow {
         let control = &self.shared.control;
         let end = control
             .began()
@@ -200,7 +204,7 @@ impl<'a> Observer<'a> {
         let (cores, rss) = self.servers_at(end);
         let ms = |quantile: f64| second.latency.value_at_quantile(quantile) as f64 / 1e6;
         let some = !second.latency.is_empty();
-        Row {
+        TimelineRow {
             second: second.index,
             delivered: second.delivered,
             errors: second.errors,

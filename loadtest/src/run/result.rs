@@ -2,28 +2,29 @@
 
 use std::time::UNIX_EPOCH;
 
-use super::observer::Measured;
-use crate::engine::Shared;
-use crate::measure::{Tally, Wrongs};
+use super::observer::MeasuredRun;
+use crate::engine::SharedRun;
+use crate::measure::{ThreadTally, WrongCounts};
 use crate::report::{
-    Breach, Environment, Generator, Latency, MessageCounts, Report, Row, StormResult, VERSION,
+    BreachCount, GeneratorLoad, LatencySummary, MessageCounts, RunEnvironment, RunReport,
+    StormResult, TimelineRow, VERSION,
 };
-use crate::servers::{self, Looks, Watch};
-use crate::target::Node;
+use crate::servers::{self, RunSample, ServerWatch};
+use crate::target::TargetNode;
 
 /// A thread that is busier than this cannot be trusted to send and to read in time.
 const BUSY: f64 = 0.9;
 
 pub(super) fn report(
-    shared: &Shared,
-    watch: &Watch,
-    measured: Measured,
-    tallies: Vec<Tally>,
-    looks: &[Looks],
-    timeline: Vec<Row>,
-) -> Report {
+    shared: &SharedRun,
+    watch: &ServerWatch,
+    measured: MeasuredRun,
+    tallies: Vec<ThreadTally>,
+    looks: &[RunSample],
+    timeline: Vec<TimelineRow>,
+) -> RunReport {
     let busy: Vec<f64> = tallies.iter().map(|tally| tally.busy).collect();
-    let mut all = Tally::default();
+    let mut all = ThreadTally::default();
     tallies.into_iter().for_each(|tally| all.merge(tally));
     let (from, until) = shared.control.window();
     let (before, first, last) = (&looks[0], &measured.from, &measured.to);
@@ -37,9 +38,9 @@ pub(super) fn report(
         pairs: it.pairs as u64,
         not_back: all.not_back,
         all_back_s: (all.not_back == 0).then(|| all.back.max() as f64 / 1e9),
-        back: Latency::of(&all.back),
+        back: LatencySummary::of(&all.back),
     });
-    let mut report = Report {
+    let mut report = RunReport {
         version: VERSION,
         scenario: shared.scenario.clone(),
         environment,
@@ -59,13 +60,13 @@ pub(super) fn report(
             visits: all.visit.len(),
             ..MessageCounts::default()
         },
-        round_trip: Latency::of(&all.round_trip),
-        one_way: Latency::of(&all.one_way),
-        ack: Latency::of(&all.ack),
-        connect_setup: Latency::of(&all.connect_setup),
-        connect: Latency::of(&all.connect),
-        register: Latency::of(&all.register),
-        visit: Latency::of(&all.visit),
+        round_trip: LatencySummary::of(&all.round_trip),
+        one_way: LatencySummary::of(&all.one_way),
+        ack: LatencySummary::of(&all.ack),
+        connect_setup: LatencySummary::of(&all.connect_setup),
+        connect: LatencySummary::of(&all.connect),
+        register: LatencySummary::of(&all.register),
+        visit: LatencySummary::of(&all.visit),
         storm,
         breaches: breaches(all.wrongs),
         errors: all.errors.into_map(),
@@ -73,7 +74,7 @@ pub(super) fn report(
         closes: all.closes.into_map(),
         connect_failures: all.connect_failures.into_map(),
         unsent: all.unsent.into_map(),
-        generator: Generator { busy },
+        generator: GeneratorLoad { busy },
         machine_busy,
         servers: servers::loads(watch, before, first, last, looks),
         redis: servers::redis_load(first, last),
@@ -90,15 +91,15 @@ pub(super) fn report(
     report
 }
 
-fn environment(shared: &Shared, last: &Looks) -> Environment {
+fn environment(shared: &SharedRun, last: &RunSample) -> RunEnvironment {
     let series = last.servers.iter().flat_map(|look| look.series.keys());
     let versions = series.filter_map(|name| {
         let rest = name.strip_prefix("t2b_build_info{")?;
         let (_, version) = rest.split_once("version=\"")?;
         Some(version.split('"').next()?.to_owned())
     });
-    let shares_machine = shared.nodes.iter().any(Node::is_local);
-    Environment::here(versions.collect(), shares_machine)
+    let shares_machine = shared.nodes.iter().any(TargetNode::is_local);
+    RunEnvironment::here(versions.collect(), shares_machine)
 }
 
 /// Cores of the machine, those that this program may not use among them.
@@ -111,9 +112,9 @@ fn all_cores() -> usize {
     cores.count().max(1)
 }
 
-fn breaches(wrongs: Wrongs) -> Vec<Breach> {
+fn breaches(wrongs: WrongCounts) -> Vec<BreachCount> {
     let found = wrongs.into_map().into_iter();
-    let breach = found.map(|(wrong, (count, examples))| Breach {
+    let breach = found.map(|(wrong, (count, examples))| BreachCount {
         kind: wrong.name().to_owned(),
         count,
         examples,
@@ -122,7 +123,7 @@ fn breaches(wrongs: Wrongs) -> Vec<Breach> {
 }
 
 /// What a delivery and a socket cost, if all servers were watched.
-fn put_costs(report: &mut Report) {
+fn put_costs(report: &mut RunReport) {
     if report.servers.is_empty() {
         return;
     }
@@ -143,7 +144,7 @@ fn put_costs(report: &mut Report) {
         .map(|it| it.max(0.0) / sockets as f64);
 }
 
-fn warnings(report: &Report) -> Vec<String> {
+fn warnings(report: &RunReport) -> Vec<String> {
     let mut found = Vec::new();
     let busiest = report.generator.busy.iter().copied().fold(0.0, f64::max);
     if busiest > BUSY {

@@ -1,35 +1,38 @@
 //! Which rate each thread has.
 
-use crate::engine::Share;
-use crate::plan::{GroupPlan, Load, Pace, Stay};
-use crate::scenario::Scenario;
+use crate::engine::RateShare;
+use crate::plan::{FlowPace, GroupPlan, GroupStay, LoadKind};
+use crate::scenario::LoadScenario;
 
 /// The rates of each thread: of every load the part that its flows have.
-pub(super) fn shares(scenario: &Scenario, parts: &[Vec<GroupPlan>]) -> Vec<Vec<Share>> {
+pub(super) fn shares(scenario: &LoadScenario, parts: &[Vec<GroupPlan>]) -> Vec<Vec<RateShare>> {
     let rates = [
-        (Load::Open, scenario.open.as_ref().map(|it| it.rate)),
-        (Load::Fanout, scenario.fanout.as_ref().map(|it| it.rate)),
-        (Load::Slow, scenario.slow.as_ref().map(|it| it.rate)),
+        (LoadKind::Open, scenario.open.as_ref().map(|it| it.rate)),
+        (LoadKind::Fanout, scenario.fanout.as_ref().map(|it| it.rate)),
+        (LoadKind::Slow, scenario.slow.as_ref().map(|it| it.rate)),
         (
-            Load::Stalled,
+            LoadKind::Stalled,
             scenario.slow.as_ref().map(|it| it.stalled_rate),
         ),
-        (Load::Partials, scenario.partials.as_ref().map(|it| it.rate)),
-        (Load::Typing, scenario.typing.as_ref().map(|it| it.rate)),
-        (Load::Churn, scenario.churn.as_ref().map(|it| it.rate)),
+        (
+            LoadKind::Partials,
+            scenario.partials.as_ref().map(|it| it.rate),
+        ),
+        (LoadKind::Typing, scenario.typing.as_ref().map(|it| it.rate)),
+        (LoadKind::Churn, scenario.churn.as_ref().map(|it| it.rate)),
     ];
-    let weight = |part: &[GroupPlan], load: Load| -> usize {
+    let weight = |part: &[GroupPlan], load: LoadKind| -> usize {
         let of_group = |group: &GroupPlan| match load {
-            Load::Churn => usize::from(group.stay == Stay::Visit),
-            Load::Open
-            | Load::Fanout
-            | Load::Slow
-            | Load::Stalled
-            | Load::Partials
-            | Load::Typing => {
+            LoadKind::Churn => usize::from(group.stay == GroupStay::Visit),
+            LoadKind::Open
+            | LoadKind::Fanout
+            | LoadKind::Slow
+            | LoadKind::Stalled
+            | LoadKind::Partials
+            | LoadKind::Typing => {
                 let flows = group.flows.iter();
                 flows
-                    .filter(|flow| flow.pace == Pace::Scheduled(load))
+                    .filter(|flow| flow.pace == FlowPace::Scheduled(load))
                     .count()
             }
         };
@@ -40,7 +43,7 @@ pub(super) fn shares(scenario: &Scenario, parts: &[Vec<GroupPlan>]) -> Vec<Vec<S
             let own = weight(part, *load);
             let all: usize = parts.iter().map(|part| weight(part, *load)).sum();
             let share = (*rate)? * own as f64 / all.max(1) as f64;
-            (own > 0).then_some(Share {
+            (own > 0).then_some(RateShare {
                 load: *load,
                 rate: share,
                 offset: place as f64 / parts.len() as f64,
@@ -58,19 +61,19 @@ mod tests {
 
     #[test]
     fn threads_share_every_rate_as_they_share_its_flows() {
-        let scenario = Scenario::load("mixed", &["open.pairs=3".to_owned()]).unwrap();
+        let scenario = LoadScenario::load("mixed", &["open.pairs=3".to_owned()]).unwrap();
         let mut parts: Vec<Vec<GroupPlan>> = vec![Vec::new(), Vec::new()];
         for group in plan(&scenario, 1) {
             parts[group.index % 2].push(group);
         }
         let shares = shares(&scenario, &parts);
         let open: Vec<_> = shares.iter().map(|it| it[0].rate).collect();
-        assert_eq!(shares[0][0].load, Load::Open);
+        assert_eq!(shares[0][0].load, LoadKind::Open);
         assert_eq!(open, [200.0, 100.0]);
         for (load, whole) in [
-            (Load::Open, 300.0),
-            (Load::Partials, 600.0),
-            (Load::Typing, 100.0),
+            (LoadKind::Open, 300.0),
+            (LoadKind::Partials, 600.0),
+            (LoadKind::Typing, 100.0),
         ] {
             let both = shares.iter().flatten().filter(|it| it.load == load);
             let sum: f64 = both.map(|it| it.rate).sum();

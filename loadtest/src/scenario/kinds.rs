@@ -3,12 +3,12 @@
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{MESSAGE_BYTES_MAX, Scenario, Span};
+use super::{LoadScenario, MESSAGE_BYTES_MAX, TimeSpan};
 
 /// Pairs of a client and a bot that answer each other: a closed loop.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Pingpong {
+pub struct PingpongLoad {
     /// How many.
     pub pairs: usize,
     /// Questions under way in each.
@@ -19,7 +19,7 @@ pub struct Pingpong {
 /// Pairs whose clients ask at a fixed rate, whether they are answered or not: an open loop.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Open {
+pub struct OpenLoad {
     /// How many.
     pub pairs: usize,
     /// Questions a second, of all pairs together.
@@ -29,7 +29,7 @@ pub struct Open {
 /// Sockets that say nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Idle {
+pub struct IdleLoad {
     /// How many.
     pub sockets: usize,
 }
@@ -37,7 +37,7 @@ pub struct Idle {
 /// Bots that write to many clients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Fanout {
+pub struct FanoutLoad {
     /// How many bots.
     #[serde(default = "one_usize")]
     pub bots: usize,
@@ -53,7 +53,7 @@ pub struct Fanout {
 /// Visits: a pair connects, talks and leaves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Churn {
+pub struct ChurnLoad {
     /// Visits a second.
     pub rate: f64,
     /// Most visits under way; one more is counted as not made.
@@ -66,17 +66,17 @@ pub struct Churn {
 /// Everybody reconnects at once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Storm {
+pub struct StormLoad {
     /// How many pairs of a client and a bot.
     pub pairs: usize,
     /// The first wait is a random part of this; each failure doubles it.
-    pub jitter: Span,
+    pub jitter: TimeSpan,
 }
 
 /// Pairs at a fixed rate, and beside them clients that do not read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Slow {
+pub struct SlowLoad {
     /// How many, those that stop among them.
     pub pairs: usize,
     /// Questions a second of those that go on.
@@ -92,7 +92,7 @@ pub struct Slow {
     pub stalled_bytes: usize,
 }
 
-impl Slow {
+impl SlowLoad {
     /// How many clients stop reading: at least one, and one goes on.
     pub fn stalled_pairs(&self) -> usize {
         let share = (self.pairs as f64 * self.stalled).round() as usize;
@@ -103,7 +103,7 @@ impl Slow {
 /// Bots that write as they think: each message grows before the client's eyes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Partials {
+pub struct PartialsLoad {
     /// How many pairs.
     pub pairs: usize,
     /// Frames a second, of all pairs together.
@@ -115,7 +115,7 @@ pub struct Partials {
 /// Clients that tell their bots that they type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Typing {
+pub struct TypingLoad {
     /// How many pairs.
     pub pairs: usize,
     /// Frames a second, of all pairs together.
@@ -138,7 +138,7 @@ fn hundred() -> f64 {
     100.0
 }
 
-impl Scenario {
+impl LoadScenario {
     /// Sockets that it opens at most.
     pub fn sockets(&self) -> usize {
         let pairs = [

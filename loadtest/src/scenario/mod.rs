@@ -10,14 +10,17 @@ use std::net::IpAddr;
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::thresholds::Thresholds;
+use crate::thresholds::ThresholdLimits;
 
 mod kinds;
 mod overrides;
 mod span;
 
-pub use kinds::{Churn, Fanout, Idle, Open, Partials, Pingpong, Slow, Storm, Typing};
-pub use span::Span;
+pub use kinds::{
+    ChurnLoad, FanoutLoad, IdleLoad, OpenLoad, PartialsLoad, PingpongLoad, SlowLoad, StormLoad,
+    TypingLoad,
+};
+pub use span::TimeSpan;
 
 /// The scenarios that the program brings along: name and file.
 pub const BUILT_IN: &[(&str, &str)] = &[
@@ -41,7 +44,7 @@ const DURATION_MAX_S: f64 = 24.0 * 3600.0;
 /// Which messages are acknowledged to their sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Acks {
+pub enum AckChoice {
     /// All; the time until the ack is measured.
     All,
     /// Only those that failed.
@@ -51,25 +54,25 @@ pub enum Acks {
 /// A load test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Scenario {
+pub struct LoadScenario {
     /// Short name, for tables.
     pub name: String,
     /// One sentence for a person.
     pub about: String,
     /// How long traffic runs before anything is counted.
-    pub warm_up: Span,
+    pub warm_up: TimeSpan,
     /// How long is measured.
-    pub duration: Span,
+    pub duration: TimeSpan,
     /// Longest wait for what is still under way at the end.
-    pub drain: Span,
+    pub drain: TimeSpan,
     /// Longest wait until all sockets are open.
-    pub setup: Span,
+    pub setup: TimeSpan,
     /// Threads of the load generator, 1 to 256.
     pub threads: usize,
     /// Among how many tenants pairs are spread; 0 = each has its own.
     pub tenants: usize,
     /// Which messages are acknowledged.
-    pub acks: Acks,
+    pub acks: AckChoice,
     /// Size of a message's frame as it is sent, bytes; never less than what its checks need.
     pub message_bytes: usize,
     /// Handshakes under way at once, of all threads. A gateway takes 256 from one source.
@@ -79,47 +82,47 @@ pub struct Scenario {
     pub source_addresses: Vec<IpAddr>,
     /// Pairs that send as fast as they are answered.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pingpong: Option<Pingpong>,
+    pub pingpong: Option<PingpongLoad>,
     /// Pairs that send at a fixed rate.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub open: Option<Open>,
+    pub open: Option<OpenLoad>,
     /// Sockets that say nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub idle: Option<Idle>,
+    pub idle: Option<IdleLoad>,
     /// Bots that write to many clients of several devices.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub fanout: Option<Fanout>,
+    pub fanout: Option<FanoutLoad>,
     /// Visits.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub churn: Option<Churn>,
+    pub churn: Option<ChurnLoad>,
     /// Everybody reconnects at once.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub storm: Option<Storm>,
+    pub storm: Option<StormLoad>,
     /// Pairs of which some stop reading.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub slow: Option<Slow>,
+    pub slow: Option<SlowLoad>,
     /// Bots that write as they think.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub partials: Option<Partials>,
+    pub partials: Option<PartialsLoad>,
     /// Clients that type.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub typing: Option<Typing>,
+    pub typing: Option<TypingLoad>,
     /// What has to hold.
-    pub thresholds: Thresholds,
+    pub thresholds: ThresholdLimits,
 }
 
-impl Default for Scenario {
+impl Default for LoadScenario {
     fn default() -> Self {
         Self {
             name: String::new(),
             about: String::new(),
-            warm_up: Span::from_ms(1000),
-            duration: Span::from_ms(5000),
-            drain: Span::from_ms(5000),
-            setup: Span::from_ms(60_000),
+            warm_up: TimeSpan::from_ms(1000),
+            duration: TimeSpan::from_ms(5000),
+            drain: TimeSpan::from_ms(5000),
+            setup: TimeSpan::from_ms(60_000),
             threads: 1,
             tenants: 0,
-            acks: Acks::Errors,
+            acks: AckChoice::Errors,
             message_bytes: 200,
             connect_at_once: 64,
             source_addresses: Vec::new(),
@@ -132,12 +135,12 @@ impl Default for Scenario {
             slow: None,
             partials: None,
             typing: None,
-            thresholds: Thresholds::default(),
+            thresholds: ThresholdLimits::default(),
         }
     }
 }
 
-impl Scenario {
+impl LoadScenario {
     /// Takes a built-in scenario by its name, or a file by its path, and applies `key=value`s.
     ///
     /// Errors: no such scenario or file; a key that does not exist, named; a value out of range.
@@ -216,7 +219,7 @@ mod tests {
     #[test]
     fn every_built_in_scenario_is_good_and_has_its_name() {
         for (name, _) in BUILT_IN {
-            let scenario = Scenario::load(name, &[]).unwrap();
+            let scenario = LoadScenario::load(name, &[]).unwrap();
             assert_eq!(scenario.name, *name);
             assert!(scenario.about.ends_with('.'), "{name}");
             assert!(scenario.duration.as_secs_f64() <= 10.0, "{name}");
@@ -231,7 +234,7 @@ mod tests {
             ("[idle]\nsockets = 1\n[thresholds]\np98_ms = 1.0", "p98_ms"),
             ("[pingpang]\npairs = 1", "pingpang"),
         ] {
-            let error = Scenario::parse(text, &[]).unwrap_err().to_string();
+            let error = LoadScenario::parse(text, &[]).unwrap_err().to_string();
             assert!(error.contains(&format!("`{key}`")), "{error}");
         }
     }
@@ -253,13 +256,13 @@ mod tests {
             "[partials]\npairs = 1\nstream = 1",
             "[pingpong]\npairs = 1\nwindow = 0",
         ] {
-            assert!(Scenario::parse(text, &[]).is_err(), "{text}");
+            assert!(LoadScenario::parse(text, &[]).is_err(), "{text}");
         }
     }
 
     #[test]
     fn an_unknown_name_lists_the_known_ones() {
-        let error = Scenario::load("pongping", &[]).unwrap_err().to_string();
+        let error = LoadScenario::load("pongping", &[]).unwrap_err().to_string();
         assert!(error.contains("pingpong, open, idle"), "{error}");
     }
 }

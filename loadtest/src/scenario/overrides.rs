@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use toml::{Table, Value};
 
-use super::Scenario;
+use super::LoadScenario;
 
 /// Tables that hold no load: a key of theirs is always named in full.
 const NO_LOAD: &[&str] = &["thresholds"];
@@ -11,7 +11,7 @@ const NO_LOAD: &[&str] = &["thresholds"];
 /// Reads `text` with `key=value`s put in.
 ///
 /// A key is one of the top, or `table.key`; without a table it belongs to the only load.
-pub(super) fn apply(text: &str, changes: &[String]) -> Result<Scenario> {
+pub(super) fn apply(text: &str, changes: &[String]) -> Result<LoadScenario> {
     let mut table: Table = toml::from_str(text)?;
     for change in changes {
         let (key, value) = change
@@ -66,7 +66,7 @@ fn alike(before: Option<&Value>, value: Value) -> Value {
 }
 
 fn is_of_the_top(key: &str) -> Result<bool> {
-    let top = Table::try_from(Scenario::default())?;
+    let top = Table::try_from(LoadScenario::default())?;
     Ok(top.contains_key(key))
 }
 
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
     use crate::scenario::text_of;
 
-    fn with(name: &str, changes: &[&str]) -> Result<Scenario> {
+    fn with(name: &str, changes: &[&str]) -> Result<LoadScenario> {
         let changes: Vec<_> = changes.iter().map(|it| (*it).to_owned()).collect();
         apply(&text_of(name).unwrap(), &changes)
     }

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 /// A time with its unit. Wire form: a whole number and `ms`, `s`, `m` or `h`; or `0`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Span(Duration);
+pub struct TimeSpan(Duration);
 
-impl Span {
+impl TimeSpan {
     /// A time of so many milliseconds.
     pub const fn from_ms(ms: u64) -> Self {
         Self(Duration::from_millis(ms))
@@ -34,7 +34,7 @@ impl Span {
     }
 }
 
-impl FromStr for Span {
+impl FromStr for TimeSpan {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -43,13 +43,13 @@ impl FromStr for Span {
     }
 }
 
-impl fmt::Display for Span {
+impl fmt::Display for TimeSpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&duration_text(self.0))
     }
 }
 
-impl TryFrom<String> for Span {
+impl TryFrom<String> for TimeSpan {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -57,8 +57,8 @@ impl TryFrom<String> for Span {
     }
 }
 
-impl From<Span> for String {
-    fn from(span: Span) -> Self {
+impl From<TimeSpan> for String {
+    fn from(span: TimeSpan) -> Self {
         span.to_string()
     }
 }
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_wrong_text_is_named() {
-        let error = "5".parse::<Span>().unwrap_err();
+        let error = "5".parse::<TimeSpan>().unwrap_err();
         assert!(error.starts_with("\"5\": expected a time"), "{error}");
     }
 }

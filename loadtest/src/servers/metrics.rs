@@ -17,13 +17,13 @@ const BYTES_MAX: u64 = 8 << 20;
 
 /// Where to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint {
+pub struct MetricsEndpoint {
     host: String,
     address: SocketAddr,
     path: String,
 }
 
-impl Endpoint {
+impl MetricsEndpoint {
     /// Reads `http://host:port[/metrics]` and looks the host up.
     pub fn parse(url: &str) -> Result<Self> {
         let rest = url.strip_prefix("http://");
@@ -88,9 +88,9 @@ mod tests {
 
     #[test]
     fn urls() {
-        let endpoint = Endpoint::parse("http://127.0.0.1:9464").unwrap();
+        let endpoint = MetricsEndpoint::parse("http://127.0.0.1:9464").unwrap();
         assert_eq!(endpoint.path, "/metrics");
-        assert!(Endpoint::parse("https://127.0.0.1:9464").is_err());
-        assert!(Endpoint::parse("127.0.0.1:9464").is_err());
+        assert!(MetricsEndpoint::parse("https://127.0.0.1:9464").is_err());
+        assert!(MetricsEndpoint::parse("127.0.0.1:9464").is_err());
     }
 }

@@ -7,37 +7,37 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::process;
-use crate::target::Node;
+use crate::target::TargetNode;
 
 mod metrics;
 mod redis;
 
-pub use metrics::Endpoint;
-pub use redis::Redis;
+pub use metrics::MetricsEndpoint;
+pub use redis::RedisTarget;
 
 /// A gateway that is watched.
 #[derive(Debug, Clone)]
-pub struct Server {
+pub struct WatchedServer {
     /// What it is called in results.
     pub name: String,
     /// Its `/metrics`.
-    pub metrics: Option<Endpoint>,
+    pub metrics: Option<MetricsEndpoint>,
     /// Its process, if it is on this machine.
     pub pid: Option<u32>,
 }
 
 /// What is watched.
 #[derive(Debug, Clone, Default)]
-pub struct Watch {
+pub struct ServerWatch {
     /// The gateways.
-    pub servers: Vec<Server>,
+    pub servers: Vec<WatchedServer>,
     /// Their Redis.
-    pub redis: Option<Redis>,
+    pub redis: Option<RedisTarget>,
 }
 
 /// A look at one server. None: it does not say.
 #[derive(Debug, Clone, Default)]
-pub struct Look {
+pub struct ServerSample {
     /// CPU time since it started, seconds.
     pub cpu_s: Option<f64>,
     /// Memory in RAM, bytes.
@@ -50,11 +50,11 @@ pub struct Look {
 
 /// A look at everything.
 #[derive(Debug, Clone, Default)]
-pub struct Looks {
+pub struct RunSample {
     /// When, nanoseconds of the run.
     pub at: u64,
     /// Each server.
-    pub servers: Vec<Look>,
+    pub servers: Vec<ServerSample>,
     /// Redis' INFO.
     pub redis: Option<BTreeMap<String, f64>>,
     /// CPU time of the whole machine, seconds.
@@ -103,14 +103,14 @@ pub struct RedisLoad {
     pub memory_bytes: f64,
 }
 
-impl Watch {
+impl ServerWatch {
     /// What the command line says: the n-th `--metrics` and the n-th `--pid` are one server. Without
     /// `--pid`, gateways of this machine are found by the port they listen on.
     pub fn new(
         metrics: &[String],
         pids: &[u32],
         redis: Option<&str>,
-        nodes: &[Node],
+        nodes: &[TargetNode],
     ) -> Result<Self> {
         let found: Vec<Option<u32>> = match pids {
             [] => nodes.iter().map(process_of).collect(),
@@ -118,13 +118,13 @@ impl Watch {
         };
         let mut servers = Vec::new();
         for place in 0..metrics.len().max(found.len()) {
-            let endpoint = metrics.get(place).map(|url| Endpoint::parse(url));
+            let endpoint = metrics.get(place).map(|url| MetricsEndpoint::parse(url));
             let pid = found.get(place).copied().flatten();
             if endpoint.is_none() && pid.is_none() {
                 continue;
             }
             let name = nodes.get(place).map(|node| node.host.clone());
-            servers.push(Server {
+            servers.push(WatchedServer {
                 name: name.unwrap_or_else(|| format!("server {}", place + 1)),
                 metrics: endpoint.transpose()?,
                 pid,
@@ -132,7 +132,7 @@ impl Watch {
         }
         Ok(Self {
             servers,
-            redis: redis.map(Redis::parse).transpose()?,
+            redis: redis.map(RedisTarget::parse).transpose()?,
         })
     }
 
@@ -153,10 +153,10 @@ impl Watch {
     }
 
     /// Looks at everything; what does not answer within half a second is left out.
-    pub fn look(&self, at: u64) -> Looks {
-        Looks {
+    pub fn look(&self, at: u64) -> RunSample {
+        RunSample {
             at,
-            servers: self.servers.iter().map(Server::look).collect(),
+            servers: self.servers.iter().map(WatchedServer::look).collect(),
             redis: self.redis.as_ref().and_then(|redis| redis.info().ok()),
             machine_s: process::cpu_of_machine().ok().map(|it| it.as_secs_f64()),
         }
@@ -164,21 +164,21 @@ impl Watch {
 }
 
 /// The process that serves a node of this machine, unless it is this one.
-fn process_of(node: &Node) -> Option<u32> {
+fn process_of(node: &TargetNode) -> Option<u32> {
     let found = node
         .is_local()
         .then(|| process::listener_on(node.address.port()));
     found.flatten().filter(|pid| *pid != std::process::id())
 }
 
-impl Server {
-    fn look(&self) -> Look {
+impl WatchedServer {
+    fn look(&self) -> ServerSample {
         let series = self.metrics.as_ref().and_then(|it| it.read().ok());
         let series = series.unwrap_or_default();
         let cpu = self.pid.and_then(|pid| process::cpu_of(pid).ok());
         let rss = self.pid.and_then(|pid| process::memory_of(pid).ok());
         let said = |name: &str| series.get(name).copied();
-        Look {
+        ServerSample {
             cpu_s: cpu
                 .map(|it| it.as_secs_f64())
                 .or_else(|| said("process_cpu_seconds_total")),
@@ -191,15 +191,15 @@ impl Server {
 
 /// What each server used between two looks; `before` is from the time before a socket was open.
 pub fn loads(
-    watch: &Watch,
-    before: &Looks,
-    from: &Looks,
-    to: &Looks,
-    all: &[Looks],
+    watch: &ServerWatch,
+    before: &RunSample,
+    from: &RunSample,
+    to: &RunSample,
+    all: &[RunSample],
 ) -> Vec<ServerLoad> {
     let seconds = seconds_between(from, to);
     let servers = watch.servers.iter().enumerate();
-    let load = |(place, server): (usize, &Server)| {
+    let load = |(place, server): (usize, &WatchedServer)| {
         let (a, b) = (&from.servers[place], &to.servers[place]);
         let cpu_s = difference(a.cpu_s, b.cpu_s);
         let per_s = |it: fn(&(u64, u64)) -> u64| {
@@ -226,7 +226,7 @@ pub fn loads(
 }
 
 /// What Redis did between two looks.
-pub fn redis_load(from: &Looks, to: &Looks) -> Option<RedisLoad> {
+pub fn redis_load(from: &RunSample, to: &RunSample) -> Option<RedisLoad> {
     let (a, b) = (from.redis.as_ref()?, to.redis.as_ref()?);
     let seconds = seconds_between(from, to);
     let value = |of: &BTreeMap<String, f64>, name: &str| of.get(name).copied().unwrap_or(0.0);
@@ -242,7 +242,7 @@ pub fn redis_load(from: &Looks, to: &Looks) -> Option<RedisLoad> {
 }
 
 /// Seconds between two looks.
-pub fn seconds_between(from: &Looks, to: &Looks) -> f64 {
+pub fn seconds_between(from: &RunSample, to: &RunSample) -> f64 {
     (to.at.saturating_sub(from.at) as f64 / 1e9).max(1e-9)
 }
 
@@ -276,28 +276,28 @@ fn changes(
 mod tests {
     use super::*;
 
-    fn looks(at_s: u64, cpu_s: f64, rss: u64, delivered: f64) -> Looks {
+    fn looks(at_s: u64, cpu_s: f64, rss: u64, delivered: f64) -> RunSample {
         let series = BTreeMap::from([
             ("t2b_messages_delivered_total".to_owned(), delivered),
             ("t2b_connections".to_owned(), 4.0),
             ("t2b_closes_total{code=\"1000\"}".to_owned(), 7.0),
         ]);
-        Looks {
+        RunSample {
             at: at_s * 1_000_000_000,
-            servers: vec![Look {
+            servers: vec![ServerSample {
                 cpu_s: Some(cpu_s),
                 rss: Some(rss),
                 switches: Some((100 * at_s, at_s)),
                 series,
             }],
-            ..Looks::default()
+            ..RunSample::default()
         }
     }
 
     #[test]
     fn a_load_is_what_lies_between_two_looks() {
-        let watch = Watch {
-            servers: vec![Server {
+        let watch = ServerWatch {
+            servers: vec![WatchedServer {
                 name: "a".to_owned(),
                 metrics: None,
                 pid: None,
@@ -328,9 +328,9 @@ mod tests {
 
     #[test]
     fn the_nth_metrics_and_the_nth_pid_are_one_server() {
-        let node = Node::parse("ws://127.0.0.1:1").unwrap();
+        let node = TargetNode::parse("ws://127.0.0.1:1").unwrap();
         let urls = ["http://127.0.0.1:9/metrics".to_owned()];
-        let watch = Watch::new(&urls, &[5, 6], None, &[node]).unwrap();
+        let watch = ServerWatch::new(&urls, &[5, 6], None, &[node]).unwrap();
         let found: Vec<_> = watch
             .servers
             .iter()

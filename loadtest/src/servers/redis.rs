@@ -19,13 +19,13 @@ const BYTES_MAX: usize = 1 << 20;
 
 /// Where Redis is, and how one logs in.
 #[derive(Debug, Clone)]
-pub struct Redis {
+pub struct RedisTarget {
     host: String,
     address: SocketAddr,
     login: Option<Secret<String>>,
 }
 
-impl Redis {
+impl RedisTarget {
     /// Reads `redis://[user:password@]host[:port]`.
     pub fn parse(url: &str) -> Result<Self> {
         // A URL with a password is not repeated.
@@ -119,10 +119,10 @@ mod tests {
 
     #[test]
     fn urls_and_passwords() {
-        let redis = Redis::parse("redis://:pass@127.0.0.1/0").unwrap();
+        let redis = RedisTarget::parse("redis://:pass@127.0.0.1/0").unwrap();
         assert_eq!(redis.host, "127.0.0.1:6379");
         assert!(!format!("{redis:?}").contains("pass"));
-        assert!(Redis::parse("rediss://:pass@127.0.0.1").is_err());
+        assert!(RedisTarget::parse("rediss://:pass@127.0.0.1").is_err());
         assert_eq!(command(&["AUTH", "x"]), b"*2\r\n$4\r\nAUTH\r\n$1\r\nx\r\n");
     }
 }

@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 
 /// What it does wrong, once in ten messages.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum DeliveryFault {
     Nothing,
     Twice,
     Never,
@@ -28,26 +28,26 @@ pub enum Fault {
     RefusedToo,
 }
 
-type Sockets = Arc<Mutex<HashMap<String, UnboundedSender<String>>>>;
+type SocketMap = Arc<Mutex<HashMap<String, UnboundedSender<String>>>>;
 
-struct Hub {
-    fault: Fault,
-    sockets: Sockets,
+struct FaultyHub {
+    fault: DeliveryFault,
+    sockets: SocketMap,
     count: Mutex<u64>,
     held: Mutex<Option<(String, String)>>,
 }
 
 /// Serves until the test ends.
-pub fn start(fault: Fault) -> SocketAddr {
+pub fn start(fault: DeliveryFault) -> SocketAddr {
     let (sender, receiver) = std::sync::mpsc::channel();
     thread::spawn(move || {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             sender.send(listener.local_addr().unwrap()).unwrap();
-            let hub = Arc::new(Hub {
+            let hub = Arc::new(FaultyHub {
                 fault,
-                sockets: Sockets::default(),
+                sockets: SocketMap::default(),
                 count: Mutex::default(),
                 held: Mutex::default(),
             });
@@ -63,7 +63,7 @@ pub fn start(fault: Fault) -> SocketAddr {
     clippy::result_large_err,
     reason = "the library's callback has this type"
 )]
-async fn serve(stream: TcpStream, hub: Arc<Hub>) {
+async fn serve(stream: TcpStream, hub: Arc<FaultyHub>) {
     let mut name = String::new();
     let accepted = accept_hdr_async(stream, |request: &Request, response: Response| {
         let query = request.uri().query().unwrap_or_default();
@@ -113,7 +113,7 @@ async fn serve(stream: TcpStream, hub: Arc<Hub>) {
     let _ = (&mut writing).await;
 }
 
-impl Hub {
+impl FaultyHub {
     fn route(&self, from: &str, frame: &Value, sender: &UnboundedSender<String>) {
         let to = frame["data"]["to"].as_str().unwrap().to_owned();
         let mut text = frame["data"]["text"].as_str().unwrap().to_owned();
@@ -122,36 +122,43 @@ impl Hub {
         let fault = if *count % 10 == 5 {
             self.fault
         } else {
-            Fault::Nothing
+            DeliveryFault::Nothing
         };
         let mut sender_name = from.to_owned();
         let mut target = to.clone();
         match fault {
-            Fault::OtherBody => {
+            DeliveryFault::OtherBody => {
                 text.pop();
                 text.push('!');
             }
-            Fault::OtherSender => sender_name = "somebody".to_owned(),
-            Fault::ToAnother => target = self.another_than(&to),
-            Fault::Nothing | Fault::Twice | Fault::Never | Fault::Late | Fault::RefusedToo => {}
+            DeliveryFault::OtherSender => sender_name = "somebody".to_owned(),
+            DeliveryFault::ToAnother => target = self.another_than(&to),
+            DeliveryFault::Nothing
+            | DeliveryFault::Twice
+            | DeliveryFault::Never
+            | DeliveryFault::Late
+            | DeliveryFault::RefusedToo => {}
         }
         let data = json!({"from": sender_name, "to": to, "text": text});
         let delivery = text_of(&json!({"type": "message", "data": data}));
         match fault {
-            Fault::Never => {}
-            Fault::Late => *self.held.lock().unwrap() = Some((target, delivery)),
-            Fault::Twice => {
+            DeliveryFault::Never => {}
+            DeliveryFault::Late => *self.held.lock().unwrap() = Some((target, delivery)),
+            DeliveryFault::Twice => {
                 self.deliver(&target, delivery.clone());
                 self.deliver(&target, delivery);
             }
-            Fault::RefusedToo => {
+            DeliveryFault::RefusedToo => {
                 self.deliver(&target, delivery);
                 let data = json!({"code": 503, "reason": "recipient_busy", "message": "", "retryable": true});
                 let refusal =
                     json!({"type": "error", "data": data, "id": frame["id"], "timestamp": 1});
                 let _ = sender.send(text_of(&refusal));
             }
-            Fault::Nothing | Fault::OtherBody | Fault::OtherSender | Fault::ToAnother => {
+            DeliveryFault::Nothing
+            | DeliveryFault::OtherBody
+            | DeliveryFault::OtherSender
+            | DeliveryFault::ToAnother => {
                 self.deliver(&target, delivery);
                 let mut held = self.held.lock().unwrap();
                 if let Some((target, late)) = held.take_if(|it| it.0 == target) {

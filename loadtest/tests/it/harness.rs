@@ -11,14 +11,14 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A gateway in this process, until it is dropped.
-pub struct Server {
+pub struct TestGateway {
     pub addresses: Addresses,
     pub dir: TempDir,
     shutdown: Shutdown,
     thread: Option<thread::JoinHandle<()>>,
 }
 
-impl Server {
+impl TestGateway {
     pub fn start() -> Self {
         Self::start_with(|_| {})
     }
@@ -52,7 +52,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for TestGateway {
     fn drop(&mut self) {
         self.shutdown.begin();
         let ended = self.thread.take().map(thread::JoinHandle::join);
@@ -61,7 +61,7 @@ impl Drop for Server {
 }
 
 /// How a run of the program ended.
-pub struct Ran {
+pub struct FinishedRun {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
@@ -69,7 +69,7 @@ pub struct Ran {
     pub report: Value,
 }
 
-impl Ran {
+impl FinishedRun {
     pub fn p99_of(&self, name: &str) -> f64 {
         let value = self.report[name]["p99_ms"].as_f64();
         value.unwrap_or_else(|| panic!("no {name}: {}", self.stdout))
@@ -92,7 +92,7 @@ pub fn program(args: &[&str]) -> Output {
 }
 
 /// `run SCENARIO`, for half a second, against servers whose secret is in a file.
-pub fn run(scenario: &str, urls: &[SocketAddr], secret: &str, args: &[&str]) -> Ran {
+pub fn run(scenario: &str, urls: &[SocketAddr], secret: &str, args: &[&str]) -> FinishedRun {
     let dir = tempfile::tempdir().unwrap();
     let json = dir.path().join("result.json");
     let urls: Vec<_> = urls.iter().map(|it| format!("ws://{it}/ws")).collect();
@@ -103,7 +103,7 @@ pub fn run(scenario: &str, urls: &[SocketAddr], secret: &str, args: &[&str]) -> 
     all.extend(args);
     let output = program(&all);
     let text = fs::read_to_string(&json).unwrap_or_default();
-    Ran {
+    FinishedRun {
         code: output.status.code().unwrap(),
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),

@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use crate::harness::{Ran, Server, program, run};
+use crate::harness::{FinishedRun, TestGateway, program, run};
 
 /// Runs a scenario with a few `--set`s; it has to end well.
-fn good(scenario: &str, server: &Server, changes: &[&str]) -> Ran {
+fn good(scenario: &str, server: &TestGateway, changes: &[&str]) -> FinishedRun {
     let metrics = format!("http://{}", server.addresses.admin);
     let mut args = vec!["--metrics", &metrics];
     changes.iter().for_each(|it| args.extend(["--set", it]));
@@ -23,7 +23,7 @@ fn good(scenario: &str, server: &Server, changes: &[&str]) -> Ran {
 
 #[test]
 fn pingpong_counts_what_the_gateway_counts() {
-    let server = Server::start_with(|config| {
+    let server = TestGateway::start_with(|config| {
         config.limits.frames_per_second = 1_000_000;
         config.limits.frames_burst = 1_000_000;
         config.limits.bytes_per_second = u32::MAX;
@@ -49,7 +49,7 @@ fn pingpong_counts_what_the_gateway_counts() {
 
 #[test]
 fn open_keeps_its_rate() {
-    let server = Server::start();
+    let server = TestGateway::start();
     let ran = good(
         "open",
         &server,
@@ -66,7 +66,7 @@ fn open_keeps_its_rate() {
 
 #[test]
 fn idle_sockets_stay() {
-    let server = Server::start();
+    let server = TestGateway::start();
     let ran = good("idle", &server, &["sockets=20"]);
     assert_eq!(ran.report["sockets"], 20);
     let gauges = &ran.report["servers"][0]["gauges"];
@@ -75,7 +75,7 @@ fn idle_sockets_stay() {
 
 #[test]
 fn several_source_addresses_are_taken_in_turn() {
-    let server = Server::start();
+    let server = TestGateway::start();
     let changes = [
         "source_addresses=[\"127.0.0.2\", \"127.0.0.3\"]",
         "sockets=4",
@@ -99,7 +99,7 @@ fn several_source_addresses_are_taken_in_turn() {
 
 #[test]
 fn fanout_reaches_every_device() {
-    let server = Server::start();
+    let server = TestGateway::start();
     let ran = good("fanout", &server, &["clients=5", "devices=3", "rate=100"]);
     assert_eq!(ran.count("messages_sent"), 50);
     assert_eq!(ran.report["one_way"]["count"], 150);
@@ -107,7 +107,7 @@ fn fanout_reaches_every_device() {
 
 #[test]
 fn churn_makes_its_visits() {
-    let server = Server::start();
+    let server = TestGateway::start();
     let ran = good("churn", &server, &["rate=40", "at_once=20", "messages=2"]);
     assert_eq!(ran.count("visits"), 20);
     assert_eq!(ran.report["connect"]["count"].as_u64().unwrap() / 2, 20);
@@ -116,7 +116,7 @@ fn churn_makes_its_visits() {
 
 #[test]
 fn after_a_storm_everybody_is_back() {
-    let server = Server::start();
+    let server = TestGateway::start();
     let ran = good("storm", &server, &["pairs=10", "jitter=100ms"]);
     let storm = &ran.report["storm"];
     assert_eq!(
@@ -129,7 +129,7 @@ fn after_a_storm_everybody_is_back() {
 
 #[test]
 fn who_does_not_read_is_told_apart() {
-    let server = Server::start_with(|config| config.limits.outbound_bytes = 256 * 1024);
+    let server = TestGateway::start_with(|config| config.limits.outbound_bytes = 256 * 1024);
     // Half a second of it is more than the gateway and the system keep for two sockets.
     let changes = [
         "pairs=6",
@@ -149,7 +149,7 @@ fn who_does_not_read_is_told_apart() {
 
 #[test]
 fn mixed_has_all_kinds() {
-    let server = Server::start();
+    let server = TestGateway::start();
     let changes = [
         "open.pairs=2",
         "partials.pairs=2",
@@ -166,7 +166,7 @@ fn mixed_has_all_kinds() {
 
 #[test]
 fn a_missed_threshold_is_exit_1_and_is_said() {
-    let server = Server::start();
+    let server = TestGateway::start();
     let urls = [server.addresses.public];
     let changes = ["--set", "pairs=1", "--set", "thresholds.p50_ms=0.0001"];
     let ran = run("open", &urls, &server.secret(), &changes);
@@ -176,7 +176,7 @@ fn a_missed_threshold_is_exit_1_and_is_said() {
 
 #[test]
 fn refusals_are_counted_by_reason() {
-    let server = Server::start_with(|config| {
+    let server = TestGateway::start_with(|config| {
         config.limits.messages_per_second = 10;
         config.limits.messages_burst = 10;
     });
@@ -198,7 +198,7 @@ fn refusals_are_counted_by_reason() {
 
 #[test]
 fn wrong_credentials_end_it_at_once() {
-    let (server, other) = (Server::start(), Server::start());
+    let (server, other) = (TestGateway::start(), TestGateway::start());
     let ran = run("idle", &[server.addresses.public], &other.secret(), &[]);
     assert_eq!(ran.code, 69);
     assert!(
@@ -210,7 +210,7 @@ fn wrong_credentials_end_it_at_once() {
 
 #[test]
 fn nobody_there_ends_it_at_once() {
-    let server = Server::start();
+    let server = TestGateway::start();
     let nobody: SocketAddr = "127.0.0.1:1".parse().unwrap();
     let ran = run("idle", &[nobody], &server.secret(), &[]);
     assert_eq!(ran.code, 69);
@@ -219,7 +219,7 @@ fn nobody_there_ends_it_at_once() {
 
 #[test]
 fn a_page_is_made_and_two_results_are_compared() {
-    let server = Server::start();
+    let server = TestGateway::start();
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let (json, html, again) = (path("a.json"), path("a.html"), path("b.html"));
@@ -274,14 +274,15 @@ fn usage_errors_are_exit_64_and_name_the_key() {
 
 #[test]
 fn both_nodes_of_a_cluster_are_loaded() {
-    let Some(redis) = fixtures::Redis::start() else {
+    let Some(redis) = fixtures::RedisServer::start() else {
         return;
     };
     let url = redis.url();
-    let first =
-        Server::start_with(|config| config.redis_url = Some(protocol::Secret::new(url.clone())));
+    let first = TestGateway::start_with(|config| {
+        config.redis_url = Some(protocol::Secret::new(url.clone()))
+    });
     let secret = std::fs::read_to_string(first.secret()).unwrap();
-    let second = Server::start_with(|config| {
+    let second = TestGateway::start_with(|config| {
         config.redis_url = Some(protocol::Secret::new(url.clone()));
         config.secrets = vec![protocol::Secret::new(secret.trim().to_owned())];
     });

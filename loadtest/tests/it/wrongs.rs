@@ -1,9 +1,9 @@
 //! Each way to deliver wrongly is noticed, by its name, and is exit 2.
 
-use crate::faulty::{self, Fault};
-use crate::harness::{Ran, run};
+use crate::faulty::{self, DeliveryFault};
+use crate::harness::{FinishedRun, run};
 
-fn loaded(fault: Fault) -> Ran {
+fn loaded(fault: DeliveryFault) -> FinishedRun {
     let server = faulty::start(fault);
     let dir = tempfile::tempdir().unwrap();
     let secret = dir.path().join("secret");
@@ -24,7 +24,7 @@ fn loaded(fault: Fault) -> Ran {
     run("open", &[server], secret.to_str().unwrap(), &changes)
 }
 
-fn check(fault: Fault, kind: &str) {
+fn check(fault: DeliveryFault, kind: &str) {
     let ran = loaded(fault);
     assert_eq!(ran.code, 2, "{kind}: {}{}", ran.stdout, ran.stderr);
     let breaches = ran.report["breaches"].as_array().unwrap();
@@ -38,41 +38,41 @@ fn check(fault: Fault, kind: &str) {
 
 #[test]
 fn a_server_that_does_nothing_wrong_passes() {
-    let ran = loaded(Fault::Nothing);
+    let ran = loaded(DeliveryFault::Nothing);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
 }
 
 #[test]
 fn a_duplicate() {
-    check(Fault::Twice, "duplicate");
+    check(DeliveryFault::Twice, "duplicate");
 }
 
 #[test]
 fn a_loss() {
-    check(Fault::Never, "lost");
+    check(DeliveryFault::Never, "lost");
 }
 
 #[test]
 fn a_late_one() {
-    check(Fault::Late, "out_of_order");
+    check(DeliveryFault::Late, "out_of_order");
 }
 
 #[test]
 fn a_wrong_recipient() {
-    check(Fault::ToAnother, "wrong_recipient");
+    check(DeliveryFault::ToAnother, "wrong_recipient");
 }
 
 #[test]
 fn a_changed_body() {
-    check(Fault::OtherBody, "wrong_body");
+    check(DeliveryFault::OtherBody, "wrong_body");
 }
 
 #[test]
 fn a_changed_sender() {
-    check(Fault::OtherSender, "wrong_names");
+    check(DeliveryFault::OtherSender, "wrong_names");
 }
 
 #[test]
 fn a_delivery_that_is_refused_too() {
-    check(Fault::RefusedToo, "delivered_although_refused");
+    check(DeliveryFault::RefusedToo, "delivered_although_refused");
 }

@@ -4,13 +4,13 @@
 
 use router_core::{ConnKey, Millis};
 
-use super::{Heard, Onlooker};
+use super::{HeardFrame, RunObserver};
 
 /// What an error may say of a message that is in a queue nevertheless.
 const UNKNOWN: &str = "delivery_unknown";
 
-impl Onlooker {
-    pub(super) fn ack_1_delivered(&mut self, key: ConnKey, heard: &Heard) {
+impl RunObserver {
+    pub(super) fn ack_1_delivered(&mut self, key: ConnKey, heard: &HeardFrame) {
         let Some(tag) = heard.tag() else { return };
         self.sent[tag].queued.push(key);
         let answer = self.sent[tag].answers.first();
@@ -21,7 +21,7 @@ impl Onlooker {
         }
     }
 
-    pub(super) fn ack_1_answered(&mut self, key: ConnKey, heard: &Heard) {
+    pub(super) fn ack_1_answered(&mut self, key: ConnKey, heard: &HeardFrame) {
         let tag = heard.id.strip_prefix('m').and_then(|tag| tag.parse().ok());
         let Some(tag) = tag else {
             return self.ack_1_request(key, heard);
@@ -50,7 +50,7 @@ impl Onlooker {
 
     fn was_delivered_before(&self, tag: usize) -> bool {
         let own = &self.sent[tag];
-        let same = |it: &&super::Sent| {
+        let same = |it: &&super::SentMessage| {
             let names = (it.tenant, &it.from, &it.to) == (own.tenant, &own.from, &own.to);
             names && it.message_id == own.message_id
         };
@@ -58,7 +58,7 @@ impl Onlooker {
         all.any(|it| !it.queued.is_empty())
     }
 
-    fn ack_1_request(&mut self, key: ConnKey, heard: &Heard) {
+    fn ack_1_request(&mut self, key: ConnKey, heard: &HeardFrame) {
         if heard.id.is_empty() {
             return;
         }

@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 
 use router_core::ConnKey;
 
-use super::{Heard, Onlooker};
+use super::{HeardFrame, RunObserver};
 
 /// What each connection has.
 #[derive(Debug, Default)]
-pub struct Keys {
+pub struct IdempotencyKeys {
     tags: BTreeSet<(ConnKey, usize)>,
     ids: BTreeSet<(ConnKey, String, String, String)>,
 }
 
-impl Onlooker {
-    pub(super) fn dup_1(&mut self, key: ConnKey, heard: &Heard) {
+impl RunObserver {
+    pub(super) fn dup_1(&mut self, key: ConnKey, heard: &HeardFrame) {
         let Some(tag) = heard.tag() else { return };
         if !self.keys.tags.insert((key, tag)) {
             self.fail("DUP-1", &format!("{tag} reached {key:?} twice"));

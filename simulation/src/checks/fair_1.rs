@@ -3,14 +3,14 @@
 
 use router_core::ConnKey;
 
-use super::{Heard, Onlooker};
+use super::{HeardFrame, RunObserver};
 use crate::profile::NOISY_TENANT;
 
 /// The refusals that only a tenant itself can bring about.
 const OWN_FAULTS: [&str; 2] = ["rate_limited", "quota_exceeded"];
 
-impl Onlooker {
-    pub(super) fn fair_1(&mut self, key: ConnKey, heard: &Heard) {
+impl RunObserver {
+    pub(super) fn fair_1(&mut self, key: ConnKey, heard: &HeardFrame) {
         // Registrations have limits for each socket and each bot: two instances that fight over one reach
         // them.
         let is_registration = heard.id.starts_with(['r', 'u']);

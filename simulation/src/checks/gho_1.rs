@@ -6,14 +6,14 @@ use std::collections::BTreeSet;
 use protocol::{BootId, TenantId};
 use router_core::Millis;
 
-use super::Onlooker;
-use crate::machine::Machine;
+use super::RunObserver;
+use crate::machine::SimMachine;
 
 /// The promise, and what a look every half second adds, milliseconds.
 const GHOST_MS: Millis = 8_500;
 
-impl Onlooker {
-    pub fn gho_1(&mut self, machine: &Machine, tenants: &[TenantId], now_ms: Millis) {
+impl RunObserver {
+    pub fn gho_1(&mut self, machine: &SimMachine, tenants: &[TenantId], now_ms: Millis) {
         self.now_ms = now_ms;
         let well_ms = now_ms.saturating_sub(machine.well_since_ms);
         if well_ms < GHOST_MS {

@@ -8,15 +8,15 @@ use router_core::Millis;
 use router_core::shard::Replica;
 use router_core::store::Snapshot;
 
-use super::Onlooker;
-use crate::machine::Machine;
+use super::RunObserver;
+use crate::machine::SimMachine;
 
 /// The guarantee's name in failures.
 const HEALED: &str = "HEALED";
 
-impl Onlooker {
+impl RunObserver {
     /// One tenant's replica on one node.
-    pub fn healed_replica(&mut self, machine: &Machine, tenant: &TenantId, stored: &Snapshot) {
+    pub fn healed_replica(&mut self, machine: &SimMachine, tenant: &TenantId, stored: &Snapshot) {
         let node = machine.process.machine;
         let Some(replica) = machine.replica(tenant) else {
             return;

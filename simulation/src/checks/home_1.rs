@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use router_core::ConnKey;
 use router_core::store::{Change, Event, Release};
 
-use super::{Heard, Onlooker};
+use super::{HeardFrame, RunObserver};
 
 /// Which connection each epoch of a bot belongs to.
 #[derive(Debug, Default)]
-pub struct Homes(BTreeMap<(usize, String, u64), ConnKey>);
+pub struct EpochHomes(BTreeMap<(usize, String, u64), ConnKey>);
 
-impl Onlooker {
-    pub(super) fn home_1(&mut self, key: ConnKey, heard: &Heard) {
+impl RunObserver {
+    pub(super) fn home_1(&mut self, key: ConnKey, heard: &HeardFrame) {
         let Some(conn) = self.conns.get_mut(&key) else {
             return;
         };
@@ -53,7 +53,7 @@ impl Onlooker {
         }
     }
 
-    pub(super) fn home_1_delivered(&mut self, key: ConnKey, heard: &Heard) {
+    pub(super) fn home_1_delivered(&mut self, key: ConnKey, heard: &HeardFrame) {
         let Some(conn) = self.conns.get(&key) else {
             return;
         };

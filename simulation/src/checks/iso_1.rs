@@ -4,10 +4,10 @@
 
 use router_core::ConnKey;
 
-use super::{Heard, Onlooker};
+use super::{HeardFrame, RunObserver};
 
-impl Onlooker {
-    pub(super) fn iso_1(&mut self, key: ConnKey, heard: &Heard) {
+impl RunObserver {
+    pub(super) fn iso_1(&mut self, key: ConnKey, heard: &HeardFrame) {
         let Some(tenant) = self.conns.get(&key).map(|conn| conn.tenant) else {
             return;
         };

@@ -18,15 +18,15 @@ use std::fmt::Write;
 use protocol::{BootId, ConnectionId};
 use router_core::{ConnKey, Millis};
 
-use crate::agenda::Process;
+use crate::agenda::MachineProcess;
 
 /// Events of the trace that a failure prints.
 const TRACE_KEPT: usize = 100_000;
 
 /// What a peer said, as it knows it.
 #[derive(Debug, Clone)]
-pub enum Said {
-    /// A message; see [`Sent`].
+pub enum SaidRecord {
+    /// A message; see [`SentMessage`].
     Message {
         /// Its number in the whole run.
         tag: usize,
@@ -41,7 +41,7 @@ pub enum Said {
 
 /// A frame that a peer was sent.
 #[derive(Debug, Clone, Default)]
-pub struct Heard {
+pub struct HeardFrame {
     pub kind: String,
     /// The frame id of the request that it answers.
     pub id: String,
@@ -57,7 +57,7 @@ pub struct Heard {
     pub epoch: u64,
 }
 
-impl Heard {
+impl HeardFrame {
     /// Reads a frame.
     pub fn parse(text: &[u8]) -> Self {
         let frame: serde_json::Value = serde_json::from_slice(text).unwrap_or_default();
@@ -97,7 +97,7 @@ impl Heard {
 
 /// A message that a peer sent, and all that became of it.
 #[derive(Debug, Clone)]
-pub struct Sent {
+pub struct SentMessage {
     pub conn: ConnKey,
     pub tenant: usize,
     pub from: String,
@@ -116,9 +116,9 @@ pub struct Sent {
 
 /// A socket.
 #[derive(Debug, Clone)]
-pub struct Conn {
+pub struct SeenSocket {
     pub tenant: usize,
-    pub process: Process,
+    pub process: MachineProcess,
     pub id: ConnectionId,
     pub closed: bool,
     pub greeted: bool,
@@ -128,7 +128,7 @@ pub struct Conn {
 
 /// A broken guarantee.
 #[derive(Debug, Clone)]
-pub struct Failure {
+pub struct BrokenGuarantee {
     pub check: &'static str,
     pub at_ms: Millis,
     pub what: String,
@@ -136,22 +136,22 @@ pub struct Failure {
 
 /// What is known of the run so far.
 #[derive(Debug, Default)]
-pub struct Onlooker {
-    pub failure: Option<Failure>,
+pub struct RunObserver {
+    pub failure: Option<BrokenGuarantee>,
     pub now_ms: Millis,
-    pub sent: Vec<Sent>,
-    pub conns: BTreeMap<ConnKey, Conn>,
+    pub sent: Vec<SentMessage>,
+    pub conns: BTreeMap<ConnKey, SeenSocket>,
     /// When a connection was closed last.
     pub last_close_ms: Millis,
     /// Which tenant each peer is of.
     pub tenant_of: Vec<usize>,
     /// Every boot id: whose, and when it ended.
-    pub boots: BTreeMap<BootId, (Process, Option<Millis>)>,
+    pub boots: BTreeMap<BootId, (MachineProcess, Option<Millis>)>,
     /// Requests that are not messages: how often each was answered.
     requests: BTreeMap<(ConnKey, String), u64>,
-    order: ord_1::Order,
-    keys: dup_1::Keys,
-    homes: home_1::Homes,
+    order: ord_1::ArrivalOrder,
+    keys: dup_1::IdempotencyKeys,
+    homes: home_1::EpochHomes,
     hash: u64,
     pub tracing: bool,
     pub traced: VecDeque<String>,
@@ -164,7 +164,7 @@ pub struct Onlooker {
     pub refused_to_noisy: u64,
 }
 
-impl Onlooker {
+impl RunObserver {
     pub fn new(start_ms: Millis, tracing: bool) -> Self {
         Self {
             start_ms,
@@ -201,19 +201,20 @@ impl Onlooker {
     pub fn fail(&mut self, check: &'static str, what: &str) {
         let (at_ms, what) = (self.now_ms, what.to_owned());
         self.trace(at_ms, || format!("{check} is broken: {what}"));
-        self.failure.get_or_insert(Failure { check, at_ms, what });
+        self.failure
+            .get_or_insert(BrokenGuarantee { check, at_ms, what });
     }
 
     pub fn opened(
         &mut self,
         key: ConnKey,
         peer: usize,
-        process: Process,
+        process: MachineProcess,
         id: &ConnectionId,
         now_ms: Millis,
     ) {
         let tenant = self.tenant_of[peer];
-        let conn = Conn {
+        let conn = SeenSocket {
             tenant,
             process,
             id: *id,
@@ -238,7 +239,7 @@ impl Onlooker {
         }
     }
 
-    pub fn process_ends(&mut self, process: Process, now_ms: Millis) {
+    pub fn process_ends(&mut self, process: MachineProcess, now_ms: Millis) {
         self.trace(now_ms, || format!("node {} dies", process.machine));
         for conn in self.conns.values_mut() {
             conn.closed |= conn.process == process;
@@ -250,7 +251,7 @@ impl Onlooker {
         }
     }
 
-    pub fn reborn(&mut self, process: Process, old: BootId, new: BootId, now_ms: Millis) {
+    pub fn reborn(&mut self, process: MachineProcess, old: BootId, new: BootId, now_ms: Millis) {
         if let Some((_, ended_ms)) = self.boots.get_mut(&old) {
             ended_ms.get_or_insert(now_ms);
         }
@@ -258,22 +259,22 @@ impl Onlooker {
     }
 
     /// A session takes what a peer said.
-    pub fn said(&mut self, key: ConnKey, said: &Said, now_ms: Millis) {
+    pub fn said(&mut self, key: ConnKey, said: &SaidRecord, now_ms: Millis) {
         match said {
-            Said::Message { tag } => {
+            SaidRecord::Message { tag } => {
                 self.trace(now_ms, || format!("{key:?} says message {tag}"));
                 self.sent[*tag].said_ms = Some(now_ms);
             }
-            Said::Request(id) => {
+            SaidRecord::Request(id) => {
                 self.trace(now_ms, || format!("{key:?} asks {id}"));
                 self.requests.insert((key, id.clone()), 0);
             }
-            Said::Partial | Said::Other => {}
+            SaidRecord::Partial | SaidRecord::Other => {}
         }
     }
 
     /// A frame is in a queue.
-    pub fn pushed(&mut self, key: ConnKey, heard: &Heard, now_ms: Millis) {
+    pub fn pushed(&mut self, key: ConnKey, heard: &HeardFrame, now_ms: Millis) {
         self.frames += 1;
         self.now_ms = now_ms;
         self.note(&now_ms.to_le_bytes());
@@ -322,7 +323,7 @@ impl Onlooker {
     }
 }
 
-impl Heard {
+impl HeardFrame {
     fn line(&self) -> String {
         let mut line = self.kind.clone();
         let epoch = if self.epoch == 0 {

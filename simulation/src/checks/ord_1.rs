@@ -8,17 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use router_core::ConnKey;
 
-use super::{Heard, Onlooker};
+use super::{HeardFrame, RunObserver};
 
 /// What arrived last.
 #[derive(Debug, Default)]
-pub struct Order {
+pub struct ArrivalOrder {
     last: BTreeMap<(ConnKey, ConnKey, String), usize>,
     ended: BTreeSet<(ConnKey, String)>,
 }
 
-impl Onlooker {
-    pub(super) fn ord_1(&mut self, key: ConnKey, heard: &Heard) {
+impl RunObserver {
+    pub(super) fn ord_1(&mut self, key: ConnKey, heard: &HeardFrame) {
         let Some(tag) = heard.tag() else { return };
         let from = self.sent[tag].conn;
         let flow = (from, key, heard.to.clone());
@@ -32,7 +32,7 @@ impl Onlooker {
         }
     }
 
-    pub(super) fn ord_1_partial(&mut self, key: ConnKey, heard: &Heard) {
+    pub(super) fn ord_1_partial(&mut self, key: ConnKey, heard: &HeardFrame) {
         let stream = (key, heard.stream.clone());
         if self.order.ended.contains(&stream) {
             let what = format!("a partial of {} came after its final", heard.stream);

@@ -15,10 +15,10 @@ use router_core::lane::{LaneStatus, Outcomes, Parcel, Receiver, Sender, Stream, 
 use router_core::membership::NodeInput;
 use router_core::shard::ShardInput;
 
-use super::Machine;
-use crate::agenda::Publish;
+use super::SimMachine;
+use crate::agenda::LanePublish;
 use crate::older::{is_older_envelope, is_older_packet, older};
-use crate::outside::Outside;
+use crate::outside::OutsideWorld;
 
 /// The largest frame of the simulation, bytes.
 const FRAME_BYTES: usize = 256 * 1024;
@@ -37,7 +37,7 @@ pub(super) struct Lane {
 
 impl Lane {
     /// What to publish now: a batch, with the ack that is due; or a bare ack, one at a time.
-    fn next(&mut self, now_ms: Millis) -> Option<(Packet, Publish)> {
+    fn next(&mut self, now_ms: Millis) -> Option<(Packet, LanePublish)> {
         let data = self.sender.take(now_ms);
         let is_data = data.is_some();
         let carried = is_data || !self.telling;
@@ -47,11 +47,11 @@ impl Lane {
         }
         self.telling |= !is_data;
         let lane = self.number;
-        Some((self.sender.packet(data, ack), Publish { lane, is_data }))
+        Some((self.sender.packet(data, ack), LanePublish { lane, is_data }))
     }
 }
 
-impl Machine {
+impl SimMachine {
     /// The lane to a node; it begins now if there was none. None to itself, none to the dead.
     pub(super) fn lane(&mut self, boot: BootId) -> Option<&mut Lane> {
         let own = self.nodes.own;
@@ -84,7 +84,7 @@ impl Machine {
     /// Puts a message onto a lane. Errors: the parcel, if it cannot go.
     pub(super) fn send(
         &mut self,
-        outside: &mut Outside,
+        outside: &mut OutsideWorld,
         node: BootId,
         mut parcel: Parcel,
     ) -> Result<(), Parcel> {
@@ -111,7 +111,7 @@ impl Machine {
     }
 
     /// A packet was pushed.
-    pub(super) fn packet(&mut self, outside: &mut Outside, bytes: &Bytes) {
+    pub(super) fn packet(&mut self, outside: &mut OutsideWorld, bytes: &Bytes) {
         let most = FRAME_BYTES + ENVELOPE_OVERHEAD_BYTES;
         if self.older && !is_older_packet(bytes) {
             return outside.onlooker.fail("ACK-1", "a packet is too new");
@@ -145,7 +145,7 @@ impl Machine {
         }
     }
 
-    fn batch(&mut self, outside: &mut Outside, src: BootId, batch: Batch) {
+    fn batch(&mut self, outside: &mut OutsideWorld, src: BootId, batch: Batch) {
         let Some(lane) = self.lane(src) else { return };
         // Nothing in a batch ends a lane.
         for (number, envelope) in lane.receiver.arrived(batch) {
@@ -162,7 +162,7 @@ impl Machine {
     }
 
     /// Nothing of a buried node is handled, and it is told why.
-    fn tell_buried(&self, outside: &mut Outside, packet: &Packet) {
+    fn tell_buried(&self, outside: &mut OutsideWorld, packet: &Packet) {
         if let Some(answer) = packet.answer_to_buried() {
             let bytes = answer.to_bytes_at(&outside.lane_keys, Terms::UNKNOWN);
             outside.publish(self.process, answer.dst, bytes, None);
@@ -172,7 +172,7 @@ impl Machine {
     /// One envelope from another node; no verdict = delivered.
     fn inbound(
         &mut self,
-        outside: &mut Outside,
+        outside: &mut OutsideWorld,
         is_numbered: bool,
         envelope: &Bytes,
     ) -> Option<Verdict> {
@@ -199,7 +199,7 @@ impl Machine {
     }
 
     /// Publishes what lanes have.
-    pub(super) fn pump_lanes(&mut self, outside: &mut Outside) {
+    pub(super) fn pump_lanes(&mut self, outside: &mut OutsideWorld) {
         let now_ms = self.clock(outside);
         for (boot, lane) in &mut self.lanes {
             let Some((packet, what)) = lane.next(now_ms) else {
@@ -220,8 +220,8 @@ impl Machine {
 
     pub(super) fn published(
         &mut self,
-        outside: &mut Outside,
-        what: Publish,
+        outside: &mut OutsideWorld,
+        what: LanePublish,
         result: Result<(), ()>,
     ) {
         let now_ms = self.clock(outside);
@@ -236,7 +236,7 @@ impl Machine {
     }
 
     /// Redis is back: what a failed PUBLISH holds need not wait for its timer.
-    pub(super) fn resume_lanes(&mut self, outside: &mut Outside) {
+    pub(super) fn resume_lanes(&mut self, outside: &mut OutsideWorld) {
         let now_ms = self.clock(outside);
         for lane in self.lanes.values_mut() {
             lane.sender.resume(now_ms);
@@ -244,7 +244,7 @@ impl Machine {
         self.wake_lanes(outside);
     }
 
-    pub(super) fn wake_lanes(&mut self, outside: &mut Outside) {
+    pub(super) fn wake_lanes(&mut self, outside: &mut OutsideWorld) {
         let now_ms = self.clock(outside);
         let mut out = Outcomes::new();
         for lane in self.lanes.values_mut() {
@@ -256,7 +256,7 @@ impl Machine {
     }
 
     /// A node is dead: what was on the way to it fails, what comes from it is not handled.
-    pub(super) fn bury_lane(&mut self, outside: &mut Outside, boot: BootId) {
+    pub(super) fn bury_lane(&mut self, outside: &mut OutsideWorld, boot: BootId) {
         let mut out = Outcomes::new();
         if let Some(mut lane) = self.lanes.remove(&boot) {
             lane.sender.fail(&mut out);
@@ -265,7 +265,7 @@ impl Machine {
     }
 
     /// This node has a new name: its lanes were the old one's.
-    pub(super) fn fail_all_lanes(&mut self, outside: &mut Outside) {
+    pub(super) fn fail_all_lanes(&mut self, outside: &mut OutsideWorld) {
         let mut out = Outcomes::new();
         for lane in std::mem::take(&mut self.lanes).values_mut() {
             lane.sender.fail(&mut out);
@@ -274,7 +274,7 @@ impl Machine {
     }
 
     /// Tells the shards what became of their messages, after every lane is released.
-    fn settle(&mut self, outside: &mut Outside, out: Outcomes) {
+    fn settle(&mut self, outside: &mut OutsideWorld, out: Outcomes) {
         for (parcel, outcome) in out {
             let at = self.shard_of(parcel.tenant());
             self.shard(outside, at, ShardInput::Decided { parcel, outcome });
@@ -282,7 +282,7 @@ impl Machine {
     }
 
     /// How its lanes stand.
-    pub fn lane_status(&self, outside: &Outside) -> Vec<LaneStatus> {
+    pub fn lane_status(&self, outside: &OutsideWorld) -> Vec<LaneStatus> {
         let now_ms = self.clock(outside);
         let lanes = self.lanes.values();
         lanes.map(|lane| lane.sender.status(now_ms)).collect()

@@ -26,19 +26,19 @@ use router_core::shard::{Replica, Shard, ShardInput};
 use router_core::store::nodes::Hello;
 use router_core::{ConnKey, Millis, Settings};
 
-use crate::agenda::{Arrival, Event, Process};
+use crate::agenda::{AgendaEvent, MachineProcess, ProcessArrival};
 use crate::older::OLDER_WIRE;
-use crate::outside::Outside;
+use crate::outside::OutsideWorld;
 use lanes::Lane;
-use sockets::Socket;
+use sockets::MachineSocket;
 
 /// A machine.
-pub struct Machine {
-    pub process: Process,
+pub struct SimMachine {
+    pub process: MachineProcess,
     /// Whether a process runs.
     pub runs: bool,
     pub paused_until_ms: Millis,
-    backlog: VecDeque<Arrival>,
+    backlog: VecDeque<ProcessArrival>,
     /// By how much its clock is ahead of the truth.
     skew_ms: Millis,
     /// Whether it reads and writes as a build before ours.
@@ -47,7 +47,7 @@ pub struct Machine {
     node: Node,
     pub nodes: Arc<Nodes>,
     shards: Vec<Shard>,
-    pub sockets: BTreeMap<ConnKey, Socket>,
+    pub sockets: BTreeMap<ConnKey, MachineSocket>,
     lanes: BTreeMap<BootId, Lane>,
     lane_numbers: u64,
     hash_keys: HashKeys,
@@ -62,9 +62,9 @@ pub struct Machine {
     pub well_since_ms: Millis,
 }
 
-impl Machine {
-    pub fn new(outside: &mut Outside, machine: usize, settings: Arc<Settings>) -> Self {
-        let process = Process { machine, life: 0 };
+impl SimMachine {
+    pub fn new(outside: &mut OutsideWorld, machine: usize, settings: Arc<Settings>) -> Self {
+        let process = MachineProcess { machine, life: 0 };
         let boot = BootId::from_bits(1);
         let mut own = Self {
             process,
@@ -92,7 +92,7 @@ impl Machine {
     }
 
     /// A process starts.
-    pub fn start(&mut self, outside: &mut Outside) {
+    pub fn start(&mut self, outside: &mut OutsideWorld) {
         self.process.life += 1;
         self.runs = true;
         self.paused_until_ms = 0;
@@ -112,18 +112,18 @@ impl Machine {
         self.well_since_ms = outside.now_ms;
         outside.redis.start(self.process);
         outside.onlooker.boots.insert(boot, (self.process, None));
-        outside.later(3, Event::Subscribe(self.process, boot));
+        outside.later(3, AgendaEvent::Subscribe(self.process, boot));
         self.wake_up(outside);
     }
 
     /// It dies. Peers see their sockets drop.
-    pub fn crash(&mut self, outside: &mut Outside) {
+    pub fn crash(&mut self, outside: &mut OutsideWorld) {
         self.runs = false;
         outside.redis.end(self.process.machine);
         outside.onlooker.process_ends(self.process, outside.now_ms);
         for (key, socket) in std::mem::take(&mut self.sockets) {
             let after_ms = outside.dice.between(1, 30);
-            outside.later(after_ms, Event::HangUp(socket.peer, key));
+            outside.later(after_ms, AgendaEvent::HangUp(socket.peer, key));
         }
         self.lanes.clear();
         self.words.clear();
@@ -131,7 +131,7 @@ impl Machine {
     }
 
     /// Its own clock, Unix milliseconds.
-    fn clock(&self, outside: &Outside) -> Millis {
+    fn clock(&self, outside: &OutsideWorld) -> Millis {
         outside.now_ms + self.skew_ms
     }
 
@@ -146,7 +146,7 @@ impl Machine {
     }
 
     /// Something arrives. A process that stands still finds it later.
-    pub fn arrive(&mut self, outside: &mut Outside, arrival: Arrival) {
+    pub fn arrive(&mut self, outside: &mut OutsideWorld, arrival: ProcessArrival) {
         if outside.now_ms < self.paused_until_ms || !self.backlog.is_empty() {
             return self.backlog.push_back(arrival);
         }
@@ -155,7 +155,7 @@ impl Machine {
     }
 
     /// Handles what is due, and what waited while it stood still.
-    pub fn wake(&mut self, outside: &mut Outside) {
+    pub fn wake(&mut self, outside: &mut OutsideWorld) {
         if outside.now_ms < self.paused_until_ms {
             return;
         }
@@ -173,7 +173,7 @@ impl Machine {
         self.wake_up(outside);
     }
 
-    fn wake_up(&mut self, outside: &mut Outside) {
+    fn wake_up(&mut self, outside: &mut OutsideWorld) {
         let now_ms = self.clock(outside);
         if self.node.next_wakeup() <= now_ms {
             self.node_input(outside, NodeInput::Wake);
@@ -191,37 +191,37 @@ impl Machine {
         self.rest(outside);
     }
 
-    fn take(&mut self, outside: &mut Outside, arrival: Arrival) {
+    fn take(&mut self, outside: &mut OutsideWorld, arrival: ProcessArrival) {
         match arrival {
-            Arrival::Replied(ticket, reply) => {
+            ProcessArrival::Replied(ticket, reply) => {
                 let at = self.shard_of(&ticket.tenant);
                 self.shard(outside, at, ShardInput::Reply { ticket, reply });
             }
-            Arrival::NodeReplied(ask, reply) => {
+            ProcessArrival::NodeReplied(ask, reply) => {
                 self.node_input(outside, NodeInput::Answered { ask, reply });
             }
-            Arrival::Told(tenant, event) => {
+            ProcessArrival::Told(tenant, event) => {
                 let at = self.shard_of(&tenant);
                 self.shard(outside, at, ShardInput::Event { tenant, event });
             }
-            Arrival::Packet(bytes) => self.packet(outside, &bytes),
-            Arrival::Probe(number) => self.node_input(outside, NodeInput::Probe { number }),
-            Arrival::Published(what, result) => self.published(outside, what, result),
-            Arrival::LinkDown => self.node_input(outside, NodeInput::LinkDown),
-            Arrival::LinkUp => {
+            ProcessArrival::Packet(bytes) => self.packet(outside, &bytes),
+            ProcessArrival::Probe(number) => self.node_input(outside, NodeInput::Probe { number }),
+            ProcessArrival::Published(what, result) => self.published(outside, what, result),
+            ProcessArrival::LinkDown => self.node_input(outside, NodeInput::LinkDown),
+            ProcessArrival::LinkUp => {
                 self.node_input(outside, NodeInput::LinkUp);
                 self.resync(outside);
             }
-            Arrival::Open(key, peer, opened, manner) => {
+            ProcessArrival::Open(key, peer, opened, manner) => {
                 self.open(outside, key, peer, *opened, manner);
             }
-            Arrival::Text(key, text, said) => self.text(outside, key, text, said),
-            Arrival::Gone(key) => self.gone(outside, key),
+            ProcessArrival::Text(key, text, said) => self.text(outside, key, text, said),
+            ProcessArrival::Gone(key) => self.gone(outside, key),
         }
     }
 
     /// After every arrival: what sessions are owed, what lanes have, when to wake again.
-    fn rest(&mut self, outside: &mut Outside) {
+    fn rest(&mut self, outside: &mut OutsideWorld) {
         for boot in std::mem::take(&mut self.met) {
             self.node_input(outside, NodeInput::Discovered(boot));
         }
@@ -231,7 +231,7 @@ impl Machine {
         let at_ms = due_ms.saturating_sub(self.skew_ms).max(outside.now_ms);
         if self.wake_ms.is_none_or(|wake_ms| at_ms < wake_ms) {
             self.wake_ms = Some(at_ms);
-            outside.agenda.add(at_ms, Event::Wake(self.process));
+            outside.agenda.add(at_ms, AgendaEvent::Wake(self.process));
         }
     }
 
@@ -247,7 +247,7 @@ impl Machine {
         all.fold(self.node.next_wakeup(), Millis::min)
     }
 
-    fn node_input(&mut self, outside: &mut Outside, input: NodeInput) {
+    fn node_input(&mut self, outside: &mut OutsideWorld, input: NodeInput) {
         let now_ms = self.clock(outside);
         let entropy = outside.dice.entropy();
         let mut effects = Vec::new();
@@ -257,7 +257,7 @@ impl Machine {
         }
     }
 
-    fn node_effect(&mut self, outside: &mut Outside, effect: NodeEffect) {
+    fn node_effect(&mut self, outside: &mut OutsideWorld, effect: NodeEffect) {
         let (now_ms, machine) = (outside.now_ms, self.process.machine);
         match effect {
             NodeEffect::ViewChanged => {
@@ -284,7 +284,7 @@ impl Machine {
                     .onlooker
                     .trace(now_ms, || format!("node {machine} was {old}, is {new}"));
                 outside.onlooker.reborn(self.process, old, new, now_ms);
-                outside.later(3, Event::Subscribe(self.process, new));
+                outside.later(3, AgendaEvent::Subscribe(self.process, new));
                 self.fail_all_lanes(outside);
                 self.all_shards(outside, || ShardInput::Rejoined);
             }
@@ -303,18 +303,23 @@ impl Machine {
     }
 
     /// The store is back: every lane goes on, every tenant looks whether it missed something.
-    fn resync(&mut self, outside: &mut Outside) {
+    fn resync(&mut self, outside: &mut OutsideWorld) {
         self.resume_lanes(outside);
         self.all_shards(outside, || ShardInput::Resync);
     }
 
-    fn all_shards(&mut self, outside: &mut Outside, input: impl Fn() -> ShardInput) {
+    fn all_shards(&mut self, outside: &mut OutsideWorld, input: impl Fn() -> ShardInput) {
         for at in 0..self.shards.len() {
             self.shard(outside, at, input());
         }
     }
 
-    fn env<'a>(&self, outside: &mut Outside, settings: &'a Settings, nodes: &'a Nodes) -> Env<'a> {
+    fn env<'a>(
+        &self,
+        outside: &mut OutsideWorld,
+        settings: &'a Settings,
+        nodes: &'a Nodes,
+    ) -> Env<'a> {
         Env {
             now_ms: self.clock(outside),
             unix_ms: self.clock(outside),

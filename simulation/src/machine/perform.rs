@@ -18,14 +18,14 @@ use router_core::shard::ShardInput;
 use router_core::store::StoreRequest;
 use router_core::{ConnKey, Session, Shard};
 
-use super::Machine;
-use crate::outside::Outside;
+use super::SimMachine;
+use crate::outside::OutsideWorld;
 
-impl Machine {
+impl SimMachine {
     /// One hold of a shard. Returns what was decided about a message from another node.
     pub(super) fn shard(
         &mut self,
-        outside: &mut Outside,
+        outside: &mut OutsideWorld,
         at: usize,
         input: ShardInput,
     ) -> Option<Option<Verdict>> {
@@ -41,13 +41,18 @@ impl Machine {
     }
 
     /// Tells sessions what they are owed, until they are owed nothing.
-    pub(super) fn talk(&mut self, outside: &mut Outside) {
+    pub(super) fn talk(&mut self, outside: &mut OutsideWorld) {
         while let Some((key, input)) = self.words.pop_front() {
             self.session(outside, key, *input);
         }
     }
 
-    pub(super) fn session(&mut self, outside: &mut Outside, key: ConnKey, input: SessionInput) {
+    pub(super) fn session(
+        &mut self,
+        outside: &mut OutsideWorld,
+        key: ConnKey,
+        input: SessionInput,
+    ) {
         if !self.sockets.contains_key(&key) {
             return;
         }
@@ -65,8 +70,8 @@ impl Machine {
 
 /// A shard that is handled.
 struct ShardHold<'a> {
-    machine: &'a mut Machine,
-    outside: &'a mut Outside,
+    machine: &'a mut SimMachine,
+    outside: &'a mut OutsideWorld,
     at: usize,
 }
 
@@ -123,8 +128,8 @@ impl TenantPerformer for ShardHold<'_> {
 
 /// A session that is handled.
 struct SessionHold<'a> {
-    machine: &'a mut Machine,
-    outside: &'a mut Outside,
+    machine: &'a mut SimMachine,
+    outside: &'a mut OutsideWorld,
     key: ConnKey,
 }
 

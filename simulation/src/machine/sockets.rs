@@ -12,20 +12,20 @@ use router_core::session::{Opened, Received, Session, SessionInput};
 use router_core::shard::ShardInput;
 use router_core::{ConnKey, Millis};
 
-use super::Machine;
-use crate::agenda::{Event, Manner};
-use crate::checks::{Heard, Said};
-use crate::outside::Outside;
+use super::SimMachine;
+use crate::agenda::{AgendaEvent, PeerManner};
+use crate::checks::{HeardFrame, SaidRecord};
+use crate::outside::OutsideWorld;
 
 /// One socket.
-pub struct Socket {
+pub struct MachineSocket {
     pub session: Session,
     pub peer: usize,
-    manner: Manner,
+    manner: PeerManner,
     /// Frames that the session has not taken.
-    inbox: VecDeque<(Bytes, Said)>,
+    inbox: VecDeque<(Bytes, SaidRecord)>,
     /// Frames that the peer has not read.
-    queue: VecDeque<Heard>,
+    queue: VecDeque<HeardFrame>,
     reading: bool,
     /// Since when its queue is full, on the process's clock.
     full_since_ms: Option<Millis>,
@@ -34,7 +34,7 @@ pub struct Socket {
     pub closed: Option<CloseCode>,
 }
 
-impl Socket {
+impl MachineSocket {
     /// On the process's clock.
     pub fn next_wakeup(&self, heartbeat_ms: Millis) -> Option<Millis> {
         if self.closed.is_some() {
@@ -46,14 +46,14 @@ impl Socket {
     }
 }
 
-impl Machine {
+impl SimMachine {
     pub(super) fn open(
         &mut self,
-        outside: &mut Outside,
+        outside: &mut OutsideWorld,
         key: ConnKey,
         peer: usize,
         opened: Opened,
-        manner: Manner,
+        manner: PeerManner,
     ) {
         let (settings, nodes) = (Arc::clone(&self.settings), Arc::clone(&self.nodes));
         let env = self.env(outside, &settings, &nodes);
@@ -62,7 +62,7 @@ impl Machine {
         outside
             .onlooker
             .opened(key, peer, self.process, &id, outside.now_ms);
-        let socket = Socket {
+        let socket = MachineSocket {
             session,
             peer,
             manner,
@@ -77,7 +77,13 @@ impl Machine {
         self.session(outside, key, SessionInput::Opened(opened));
     }
 
-    pub(super) fn text(&mut self, outside: &mut Outside, key: ConnKey, text: Bytes, said: Said) {
+    pub(super) fn text(
+        &mut self,
+        outside: &mut OutsideWorld,
+        key: ConnKey,
+        text: Bytes,
+        said: SaidRecord,
+    ) {
         if let Some(socket) = self.sockets.get_mut(&key) {
             socket.inbox.push_back((text, said));
             self.next_frame(outside, key);
@@ -85,7 +91,7 @@ impl Machine {
     }
 
     /// Hands the session its next frame, unless its credential is being checked.
-    pub(super) fn next_frame(&mut self, outside: &mut Outside, key: ConnKey) {
+    pub(super) fn next_frame(&mut self, outside: &mut OutsideWorld, key: ConnKey) {
         let Some(socket) = self.sockets.get_mut(&key) else {
             return;
         };
@@ -102,13 +108,13 @@ impl Machine {
         }
     }
 
-    pub(super) fn gone(&mut self, outside: &mut Outside, key: ConnKey) {
+    pub(super) fn gone(&mut self, outside: &mut OutsideWorld, key: ConnKey) {
         outside.onlooker.closed(key, outside.now_ms, "by its peer");
         self.session(outside, key, SessionInput::Gone);
         self.sockets.remove(&key);
     }
 
-    pub(super) fn close(&mut self, outside: &mut Outside, key: ConnKey, close: CloseCode) {
+    pub(super) fn close(&mut self, outside: &mut OutsideWorld, key: ConnKey, close: CloseCode) {
         let Some(socket) = self.sockets.get_mut(&key) else {
             return;
         };
@@ -120,7 +126,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn wake_sessions(&mut self, outside: &mut Outside) {
+    pub(super) fn wake_sessions(&mut self, outside: &mut OutsideWorld) {
         let now_ms = self.clock(outside);
         let heartbeat_ms = self.settings.heartbeat_ms;
         let sockets = self.sockets.iter();
@@ -141,7 +147,7 @@ impl Machine {
     /// Puts a frame into a queue. Answers are always taken, as the shell keeps room for them.
     pub(super) fn push(
         &mut self,
-        outside: &mut Outside,
+        outside: &mut OutsideWorld,
         key: ConnKey,
         outbound: Outbound,
     ) -> Outcome {
@@ -165,7 +171,7 @@ impl Machine {
             return Outcome::Full;
         }
         let text = encode::outbound(outbound, now_ms);
-        let heard = Heard::parse(&text);
+        let heard = HeardFrame::parse(&text);
         outside.onlooker.pushed(key, &heard, outside.now_ms);
         socket.queue.push_back(heard);
         self.read_soon(outside, key);
@@ -173,7 +179,7 @@ impl Machine {
     }
 
     /// Tells the tenant that its socket has room, after a read.
-    pub fn tell_room(&mut self, outside: &mut Outside, key: ConnKey) {
+    pub fn tell_room(&mut self, outside: &mut OutsideWorld, key: ConnKey) {
         let socket = self.sockets.get_mut(&key);
         let Some(socket) = socket.filter(|socket| socket.wants_room) else {
             return;
@@ -186,18 +192,18 @@ impl Machine {
         }
     }
 
-    fn read_soon(&mut self, outside: &mut Outside, key: ConnKey) {
+    fn read_soon(&mut self, outside: &mut OutsideWorld, key: ConnKey) {
         let Some(socket) = self.sockets.get_mut(&key) else {
             return;
         };
         if !std::mem::replace(&mut socket.reading, true) {
             let after_ms = socket.manner.reads_after_ms;
-            outside.later(after_ms, Event::Read(self.process, key));
+            outside.later(after_ms, AgendaEvent::Read(self.process, key));
         }
     }
 
     /// The peer reads all there is; and whether the socket is closed behind it.
-    pub fn read(&mut self, key: ConnKey) -> Option<(usize, Vec<Heard>, bool)> {
+    pub fn read(&mut self, key: ConnKey) -> Option<(usize, Vec<HeardFrame>, bool)> {
         let socket = self.sockets.get_mut(&key)?;
         socket.reading = false;
         socket.full_since_ms = None;

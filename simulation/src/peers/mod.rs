@@ -16,12 +16,12 @@ use router_core::auth::Credential;
 use router_core::session::Opened;
 use router_core::{ConnKey, Millis};
 
-use crate::agenda::{Arrival, Event, Manner, Process};
-use crate::checks::{Heard, Said};
-use crate::dice::Dice;
-use crate::machine::Machine;
-use crate::outside::Outside;
-use crate::profile::{NOISY_TENANT, Profile};
+use crate::agenda::{AgendaEvent, MachineProcess, PeerManner, ProcessArrival};
+use crate::checks::{HeardFrame, SaidRecord};
+use crate::dice::SeededDice;
+use crate::machine::SimMachine;
+use crate::outside::OutsideWorld;
+use crate::profile::{NOISY_TENANT, RunProfile};
 
 /// From a peer to its node, milliseconds; always the same, as a stream is in order.
 const WAY_MS: Millis = 3;
@@ -29,7 +29,7 @@ const WAY_MS: Millis = 3;
 const PATIENCE_MS: Millis = 12_000;
 
 /// One peer.
-pub struct Peer {
+pub struct SimPeer {
     pub tenant: usize,
     /// Its client id; bots have none.
     client: Option<String>,
@@ -37,10 +37,10 @@ pub struct Peer {
     bots: Vec<String>,
     /// Its process.
     instance: String,
-    socket: Option<Socket>,
+    socket: Option<PeerSocket>,
     /// How often it acts, milliseconds on average.
     pace_ms: Millis,
-    manner: Manner,
+    manner: PeerManner,
     /// Its messages that it might repeat.
     recent: Vec<usize>,
     /// Connections it heard from.
@@ -49,8 +49,8 @@ pub struct Peer {
 }
 
 #[derive(Debug)]
-struct Socket {
-    process: Process,
+struct PeerSocket {
+    process: MachineProcess,
     key: ConnKey,
     since_ms: Millis,
     greeted: bool,
@@ -60,19 +60,23 @@ struct Socket {
 }
 
 /// All of them.
-pub struct Peers {
-    pub all: Vec<Peer>,
+pub struct SimPeers {
+    pub all: Vec<SimPeer>,
     pub tenants: Vec<TenantId>,
     /// Whether they still do something by themselves.
     pub busy: bool,
     /// Whether the noisy tenant asks for more than its rates.
     pub is_noisy: bool,
-    profile: &'static Profile,
+    profile: &'static RunProfile,
 }
 
-impl Peers {
+impl SimPeers {
     /// As many of each kind as the seed says.
-    pub fn new(dice: &mut Dice, profile: &'static Profile, tenants: Vec<TenantId>) -> Self {
+    pub fn new(
+        dice: &mut SeededDice,
+        profile: &'static RunProfile,
+        tenants: Vec<TenantId>,
+    ) -> Self {
         let mut all = Vec::new();
         let slow_seed = dice.permille(250);
         let pace_ms = dice.between(60, 500);
@@ -88,11 +92,11 @@ impl Peers {
                     true => "shared".to_owned(),
                     false => format!("i{n}"),
                 };
-                all.push(Peer::new(tenant, None, names, instance, pace_ms));
+                all.push(SimPeer::new(tenant, None, names, instance, pace_ms));
             }
             for n in 0..dice.between(2, 5) {
                 let client = Some(["phone", "desk", "phone", "tv", "desk"][n as usize].to_owned());
-                all.push(Peer::new(
+                all.push(SimPeer::new(
                     tenant,
                     client,
                     Vec::new(),
@@ -103,14 +107,14 @@ impl Peers {
         }
         for peer in &mut all {
             if slow_seed && dice.permille(300) {
-                peer.manner = Manner {
+                peer.manner = PeerManner {
                     reads_after_ms: dice.between(1000, 14_000),
                     capacity: dice.between(4, 20) as usize,
                 };
             }
             let slow = peer.client.is_some() && profile.slow_clients > 0;
             if slow && dice.permille(profile.slow_clients) {
-                peer.manner = Manner {
+                peer.manner = PeerManner {
                     reads_after_ms: dice.between(1000, 9000),
                     capacity: dice.between(1, 4) as usize,
                 };
@@ -128,16 +132,21 @@ impl Peers {
     /// One more client, for a last word.
     pub fn add_client(&mut self, tenant: usize) -> usize {
         let client = Some(format!("last-{}", self.all.len()));
-        self.all
-            .push(Peer::new(tenant, client, Vec::new(), String::new(), 1000));
+        self.all.push(SimPeer::new(
+            tenant,
+            client,
+            Vec::new(),
+            String::new(),
+            1000,
+        ));
         self.all.len() - 1
     }
 
     /// A peer's next deed.
-    pub fn act(&mut self, outside: &mut Outside, machines: &[Machine], i: usize) {
+    pub fn act(&mut self, outside: &mut OutsideWorld, machines: &[SimMachine], i: usize) {
         let peer = &mut self.all[i];
         let again_ms = 1 + outside.dice.below(2 * peer.pace_ms);
-        outside.later(again_ms, Event::Act(i));
+        outside.later(again_ms, AgendaEvent::Act(i));
         let now_ms = outside.now_ms;
         if !self.busy {
             return;
@@ -180,9 +189,9 @@ impl Peers {
     }
 
     /// Connects to any machine that the balancer knows.
-    fn connect(&mut self, outside: &mut Outside, machines: &[Machine], i: usize) {
+    fn connect(&mut self, outside: &mut OutsideWorld, machines: &[SimMachine], i: usize) {
         let ready = machines.iter().filter(|it| it.runs && it.ready);
-        let ready: Vec<Process> = ready.map(|it| it.process).collect();
+        let ready: Vec<MachineProcess> = ready.map(|it| it.process).collect();
         if ready.is_empty() {
             return;
         }
@@ -190,7 +199,7 @@ impl Peers {
         self.connect_to(outside, process, i);
     }
 
-    pub fn connect_to(&mut self, outside: &mut Outside, process: Process, i: usize) {
+    pub fn connect_to(&mut self, outside: &mut OutsideWorld, process: MachineProcess, i: usize) {
         let tenant = &self.tenants[self.all[i].tenant];
         let now_ms = outside.now_ms;
         let generation = outside.redis.snapshot(tenant, now_ms).policy.generation;
@@ -202,7 +211,7 @@ impl Peers {
             ..Opened::default()
         };
         let key = outside.new_conn();
-        peer.socket = Some(Socket {
+        peer.socket = Some(PeerSocket {
             process,
             key,
             since_ms: now_ms,
@@ -210,34 +219,34 @@ impl Peers {
             asked: BTreeSet::new(),
             requests: 0,
         });
-        let arrival = Arrival::Open(key, i, Box::new(opened), peer.manner);
-        outside.later(WAY_MS, Event::Arrive(process, arrival));
+        let arrival = ProcessArrival::Open(key, i, Box::new(opened), peer.manner);
+        outside.later(WAY_MS, AgendaEvent::Arrive(process, arrival));
     }
 
     /// Closes the socket, and rests.
-    fn quit(&mut self, outside: &mut Outside, i: usize, rest_ms: Millis) {
+    fn quit(&mut self, outside: &mut OutsideWorld, i: usize, rest_ms: Millis) {
         let peer = &mut self.all[i];
         peer.rests_until_ms = outside.now_ms + rest_ms;
         if let Some(socket) = peer.socket.take() {
-            let arrival = Arrival::Gone(socket.key);
-            outside.later(WAY_MS, Event::Arrive(socket.process, arrival));
+            let arrival = ProcessArrival::Gone(socket.key);
+            outside.later(WAY_MS, AgendaEvent::Arrive(socket.process, arrival));
         }
     }
 
     /// Opens a new socket elsewhere while the old one still holds the bots; that goes later, or
     /// never knows.
-    fn move_on(&mut self, outside: &mut Outside, machines: &[Machine], i: usize) {
+    fn move_on(&mut self, outside: &mut OutsideWorld, machines: &[SimMachine], i: usize) {
         let Some(old) = self.all[i].socket.take() else {
             return;
         };
-        let arrival = Arrival::Gone(old.key);
+        let arrival = ProcessArrival::Gone(old.key);
         let after_ms = outside.dice.below(800);
-        outside.later(WAY_MS + after_ms, Event::Arrive(old.process, arrival));
+        outside.later(WAY_MS + after_ms, AgendaEvent::Arrive(old.process, arrival));
         self.connect(outside, machines, i);
     }
 
     /// A peer's socket is gone.
-    pub fn hung_up(&mut self, outside: &mut Outside, i: usize, key: ConnKey) {
+    pub fn hung_up(&mut self, outside: &mut OutsideWorld, i: usize, key: ConnKey) {
         let peer = &mut self.all[i];
         if peer.socket.as_ref().is_some_and(|socket| socket.key == key) {
             peer.socket = None;
@@ -246,7 +255,13 @@ impl Peers {
     }
 
     /// A peer reads a frame.
-    pub fn heard(&mut self, outside: &mut Outside, i: usize, key: ConnKey, heard: &Heard) {
+    pub fn heard(
+        &mut self,
+        outside: &mut OutsideWorld,
+        i: usize,
+        key: ConnKey,
+        heard: &HeardFrame,
+    ) {
         let peer = &mut self.all[i];
         let Some(socket) = peer.socket.as_mut().filter(|socket| socket.key == key) else {
             return;
@@ -279,7 +294,7 @@ impl Peers {
         }
     }
 
-    fn register_missing(&mut self, outside: &mut Outside, i: usize) {
+    fn register_missing(&mut self, outside: &mut OutsideWorld, i: usize) {
         let peer = &self.all[i];
         let Some(socket) = &peer.socket else { return };
         let missing = peer.bots.iter().filter(|bot| !socket.asked.contains(*bot));
@@ -289,15 +304,15 @@ impl Peers {
     }
 
     /// Says a frame.
-    fn say(&mut self, outside: &mut Outside, i: usize, text: String, said: Said) {
+    fn say(&mut self, outside: &mut OutsideWorld, i: usize, text: String, said: SaidRecord) {
         if let Some(socket) = &self.all[i].socket {
-            let arrival = Arrival::Text(socket.key, text.into(), said);
-            outside.later(WAY_MS, Event::Arrive(socket.process, arrival));
+            let arrival = ProcessArrival::Text(socket.key, text.into(), said);
+            outside.later(WAY_MS, AgendaEvent::Arrive(socket.process, arrival));
         }
     }
 }
 
-impl Peer {
+impl SimPeer {
     fn new(
         tenant: usize,
         client: Option<String>,
@@ -312,7 +327,7 @@ impl Peer {
             instance,
             socket: None,
             pace_ms,
-            manner: Manner {
+            manner: PeerManner {
                 reads_after_ms: 5,
                 capacity: 2000,
             },

@@ -2,16 +2,16 @@
 
 use serde_json::json;
 
-use super::Peers;
-use crate::checks::{Heard, Said, Sent};
-use crate::outside::Outside;
+use super::SimPeers;
+use crate::checks::{HeardFrame, SaidRecord, SentMessage};
+use crate::outside::OutsideWorld;
 
 /// Messages that a peer remembers, to repeat one.
 const RECENT: usize = 6;
 
 /// A message that is to be said.
 #[derive(Debug, Default)]
-struct Draft {
+struct MessageDraft {
     from: Option<String>,
     to: String,
     message_id: Option<String>,
@@ -21,8 +21,8 @@ struct Draft {
     stream: Option<String>,
 }
 
-impl Peers {
-    pub(super) fn register(&mut self, outside: &mut Outside, i: usize, bot: &str) {
+impl SimPeers {
+    pub(super) fn register(&mut self, outside: &mut OutsideWorld, i: usize, bot: &str) {
         let reject = outside.dice.permille(100);
         let Some(socket) = &mut self.all[i].socket else {
             return;
@@ -34,17 +34,17 @@ impl Peers {
         let instance = &self.all[i].instance;
         let data = json!({"botId": bot, "instance": instance, "takeover": takeover});
         let frame = json!({"type": "register_bot", "id": id, "data": data});
-        self.say(outside, i, frame.to_string(), Said::Request(id));
+        self.say(outside, i, frame.to_string(), SaidRecord::Request(id));
     }
 
     /// The same bots once more, as a peer that is not sure.
-    pub(super) fn register_again(&mut self, outside: &mut Outside, i: usize) {
+    pub(super) fn register_again(&mut self, outside: &mut OutsideWorld, i: usize) {
         for bot in self.all[i].bots.clone() {
             self.register(outside, i, &bot);
         }
     }
 
-    pub(super) fn unregister(&mut self, outside: &mut Outside, i: usize) {
+    pub(super) fn unregister(&mut self, outside: &mut OutsideWorld, i: usize) {
         let bot = outside.dice.one_of(&self.all[i].bots).clone();
         let Some(socket) = &mut self.all[i].socket else {
             return;
@@ -52,31 +52,31 @@ impl Peers {
         socket.requests += 1;
         let id = format!("u{}-{bot}", socket.requests);
         let frame = json!({"type": "unregister_bot", "id": id, "data": {"botId": bot}});
-        self.say(outside, i, frame.to_string(), Said::Request(id));
+        self.say(outside, i, frame.to_string(), SaidRecord::Request(id));
     }
 
     /// A few messages to one recipient at once: their order shows.
-    pub(super) fn burst(&mut self, outside: &mut Outside, i: usize) {
+    pub(super) fn burst(&mut self, outside: &mut OutsideWorld, i: usize) {
         let to = self.somebody(outside, i);
         for _ in 0..outside.dice.between(1, 6) {
             let message_id = self.maybe_id(outside);
-            let draft = Draft {
+            let draft = MessageDraft {
                 to: to.clone(),
                 message_id,
-                ..Draft::default()
+                ..MessageDraft::default()
             };
             self.message(outside, i, draft);
         }
     }
 
     /// More than the rates of the noisy tenant allow: messages, lists, and bots registered anew.
-    pub(super) fn flood(&mut self, outside: &mut Outside, i: usize) {
+    pub(super) fn flood(&mut self, outside: &mut OutsideWorld, i: usize) {
         for _ in 0..outside.dice.between(5, 20) {
             let to = self.somebody(outside, i);
-            let draft = Draft {
+            let draft = MessageDraft {
                 from: self.all[i].bots.first().cloned(),
                 to,
-                ..Draft::default()
+                ..MessageDraft::default()
             };
             self.message(outside, i, draft);
         }
@@ -84,49 +84,49 @@ impl Peers {
             socket.requests += 1;
             let id = format!("l{}", socket.requests);
             let frame = json!({"type": "list_bots", "id": id, "data": {"limit": 1000}});
-            self.say(outside, i, frame.to_string(), Said::Request(id));
+            self.say(outside, i, frame.to_string(), SaidRecord::Request(id));
         }
         self.register_again(outside, i);
     }
 
     /// Says something again, under its message id.
-    pub(super) fn repeat(&mut self, outside: &mut Outside, i: usize) {
+    pub(super) fn repeat(&mut self, outside: &mut OutsideWorld, i: usize) {
         if self.all[i].recent.is_empty() {
             return;
         }
         let tag = *outside.dice.one_of(&self.all[i].recent);
         let sent = &outside.onlooker.sent[tag];
-        let draft = Draft {
+        let draft = MessageDraft {
             to: sent.to.clone(),
             message_id: sent.message_id.clone(),
             body: Some(sent.body),
-            ..Draft::default()
+            ..MessageDraft::default()
         };
         self.message(outside, i, draft);
     }
 
-    pub(super) fn typing(&mut self, outside: &mut Outside, i: usize) {
+    pub(super) fn typing(&mut self, outside: &mut OutsideWorld, i: usize) {
         let to = self.somebody(outside, i);
         let frame = json!({"type": "typing", "data": {"to": to, "active": true}});
-        self.say(outside, i, frame.to_string(), Said::Other);
+        self.say(outside, i, frame.to_string(), SaidRecord::Other);
     }
 
     /// A bot writes to a client by itself.
-    pub(super) fn write_to_a_client(&mut self, outside: &mut Outside, i: usize) {
+    pub(super) fn write_to_a_client(&mut self, outside: &mut OutsideWorld, i: usize) {
         let from = Some(outside.dice.one_of(&self.all[i].bots).clone());
         let to = (*outside.dice.one_of(&["phone", "desk", "tv"])).to_owned();
         let message_id = self.maybe_id(outside);
-        let draft = Draft {
+        let draft = MessageDraft {
             from,
             to,
             message_id,
-            ..Draft::default()
+            ..MessageDraft::default()
         };
         self.message(outside, i, draft);
     }
 
     /// A bot answers: a few partials, then the final message that ends their stream.
-    pub(super) fn reply(&mut self, outside: &mut Outside, i: usize, heard: &Heard) {
+    pub(super) fn reply(&mut self, outside: &mut OutsideWorld, i: usize, heard: &HeardFrame) {
         let tenant = self.all[i].tenant;
         let to_connection = outside.dice.permille(150) && !heard.connection.is_empty();
         let to = match to_connection {
@@ -142,9 +142,9 @@ impl Peers {
             let data =
                 json!({"to": to, "from": heard.to, "streamId": stream, "seq": seq, "text": text});
             let frame = json!({"type": "message_partial", "data": data});
-            self.say(outside, i, frame.to_string(), Said::Partial);
+            self.say(outside, i, frame.to_string(), SaidRecord::Partial);
         }
-        let draft = Draft {
+        let draft = MessageDraft {
             from: Some(heard.to.clone()),
             to,
             message_id: self.maybe_id(outside),
@@ -156,15 +156,20 @@ impl Peers {
     }
 
     /// One message to a bot, and its number.
-    pub fn probe(&mut self, outside: &mut Outside, i: usize, bot: &str) -> Option<usize> {
-        let draft = Draft {
+    pub fn probe(&mut self, outside: &mut OutsideWorld, i: usize, bot: &str) -> Option<usize> {
+        let draft = MessageDraft {
             to: bot.to_owned(),
-            ..Draft::default()
+            ..MessageDraft::default()
         };
         self.message(outside, i, draft)
     }
 
-    fn message(&mut self, outside: &mut Outside, i: usize, draft: Draft) -> Option<usize> {
+    fn message(
+        &mut self,
+        outside: &mut OutsideWorld,
+        i: usize,
+        draft: MessageDraft,
+    ) -> Option<usize> {
         let peer = &mut self.all[i];
         let conn = peer.socket.as_ref()?.key;
         let tag = outside.onlooker.sent.len();
@@ -192,7 +197,7 @@ impl Peers {
             }
         }
         let frame = json!({"type": "message", "id": format!("m{tag}"), "data": data});
-        outside.onlooker.sent.push(Sent {
+        outside.onlooker.sent.push(SentMessage {
             conn,
             tenant: peer.tenant,
             from: draft.from.unwrap_or(own),
@@ -203,16 +208,16 @@ impl Peers {
             answers: Vec::new(),
             queued: Vec::new(),
         });
-        self.say(outside, i, frame.to_string(), Said::Message { tag });
+        self.say(outside, i, frame.to_string(), SaidRecord::Message { tag });
         Some(tag)
     }
 
-    fn maybe_id(&self, outside: &mut Outside) -> Option<String> {
+    fn maybe_id(&self, outside: &mut OutsideWorld) -> Option<String> {
         let is_named = outside.dice.permille(500);
         is_named.then(|| format!("k{}", outside.onlooker.sent.len()))
     }
 
-    fn somebody(&self, outside: &mut Outside, i: usize) -> String {
+    fn somebody(&self, outside: &mut OutsideWorld, i: usize) -> String {
         let known = &self.all[i].known;
         match outside.dice.below(20) {
             0..14 => format!("bot_{}", outside.dice.below(5)),

@@ -1,7 +1,7 @@
 //! Keys of a tenant that somebody else made another type of: all that needs them is refused at once,
 //! and the key is named.
 
-use fixtures::{Redis, Value};
+use fixtures::{RedisServer, RespValue};
 use protocol::{ErrorCode, TenantId};
 use router_core::store::{
     DirectoryQuery, DirectoryReply, PolicyQuery, StoreFailure, StoreQuery, StoreReply,
@@ -12,7 +12,9 @@ use crate::support::words::{assert, claim, enter, forget, load, reap, release};
 
 #[test]
 fn a_key_of_another_type_is_named_and_nothing_is_begun() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     let url = url_of(&redis);
     run(async {
         let node = connect(&url).await;
@@ -42,7 +44,7 @@ fn a_key_of_another_type_is_named_and_nothing_is_begun() {
                 let error = node.state().last_error.unwrap_or_default();
                 assert!(error.contains(&key), "{error}");
                 let keys = redis.command(&["KEYS", "*"]);
-                assert_eq!(keys.members(), [Value::from(key.as_str())], "{query:?}");
+                assert_eq!(keys.members(), [RespValue::from(key.as_str())], "{query:?}");
             }
         }
         redis.command(&["FLUSHALL"]);

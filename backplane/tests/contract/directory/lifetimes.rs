@@ -8,7 +8,7 @@ use crate::support::words::{claim, release};
 /// Redis keeps what was claimed last for a week, and the policy for good.
 #[test]
 fn what_is_kept_and_for_how_long() {
-    let Some(redis) = fixtures::Redis::start() else {
+    let Some(redis) = fixtures::RedisServer::start() else {
         return;
     };
     run(async {

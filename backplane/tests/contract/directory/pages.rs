@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use backplane::{Backplane, Inbound};
-use fixtures::Redis;
+use fixtures::RedisServer;
 use protocol::{ClientId, ConnectionId};
 use router_core::store::{
     Assert, BotRecord, Change, ConnRecord, DirectoryQuery, DirectoryReply, Event, Release,
@@ -68,7 +68,7 @@ async fn snapshot(node: &Backplane, now_ms: u64, dead: &[u8]) -> Snapshot {
 }
 
 /// How often a script ran.
-fn scripts(redis: &Redis) -> u64 {
+fn scripts(redis: &RedisServer) -> u64 {
     let stats = redis.command(&["INFO", "commandstats"]);
     let calls = stats.text().lines().find_map(|line| {
         let rest = line.strip_prefix("cmdstat_evalsha:calls=")?;
@@ -79,7 +79,9 @@ fn scripts(redis: &Redis) -> u64 {
 
 #[test]
 fn the_largest_directory_is_read_in_pages() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     run(async {
         let node = connect(&url_of(&redis)).await;
         for from in (0..CONNS).step_by(1000) {
@@ -123,7 +125,9 @@ fn the_largest_directory_is_read_in_pages() {
 
 #[test]
 fn client_ids_of_an_older_version_are_taken_over() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     run(async {
         let node = connect(&url_of(&redis)).await;
         ask(&node, 10, claim("bot", 1)).await;
@@ -214,7 +218,9 @@ async fn events_until(mut inbound: Receiver<Inbound>, end: oneshot::Receiver<u64
 /// Another node adds, changes and removes entries while the directory is read.
 #[test]
 fn what_happens_between_two_pages_is_not_missed() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     run(async {
         let url = url_of(&redis);
         let (reader, writer) = (connect(&url).await, connect(&url).await);

@@ -2,7 +2,7 @@
 //! repairs what it can, and names the key otherwise.
 
 use backplane::Backplane;
-use fixtures::{Redis, Value};
+use fixtures::{RedisServer, RespValue};
 use router_core::store::nodes::{Hello, NodeAsk, NodeReply};
 
 use crate::harness::{connect, run, url_of};
@@ -35,8 +35,10 @@ fn last_error(node: &Backplane) -> String {
 }
 
 /// Two nodes with an entry each, on a Redis that the test can change.
-fn with_two_nodes<F: Future<Output = ()>>(case: impl Fn(Redis, Backplane) -> F) {
-    let Some(redis) = Redis::start() else { return };
+fn with_two_nodes<F: Future<Output = ()>>(case: impl Fn(RedisServer, Backplane) -> F) {
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
     let url = url_of(&redis);
     run(async {
         let node = connect(&url).await;
@@ -90,7 +92,7 @@ const NO_GENERATIONS: [&[u8]; 10] = [
     b"\xff",
 ];
 
-fn set_generation(redis: &Redis, text: &[u8]) {
+fn set_generation(redis: &RedisServer, text: &[u8]) {
     let command: [&[u8]; 4] = [b"HSET", b"t2b:nodes", b"generation", text];
     redis.client().command(&command).unwrap();
 }
@@ -106,7 +108,7 @@ fn a_generation_that_is_none_becomes_what_it_was() {
             let right = beats(GENERATION, &[(1, number), (2, 1)]);
             assert_eq!(said, right, "{}", text.escape_ascii());
             let stored = redis.command(&["HGET", "t2b:nodes", "generation"]);
-            assert_eq!(stored, Value::from(GENERATION.to_string().as_str()));
+            assert_eq!(stored, RespValue::from(GENERATION.to_string().as_str()));
             let error = last_error(&node);
             assert!(
                 error.contains("generation") && error.contains("repaired"),

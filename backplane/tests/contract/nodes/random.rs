@@ -10,7 +10,7 @@ use crate::support::words::boot;
 
 #[test]
 fn redis_knows_nodes_as_the_model_does() {
-    let Some(redis) = fixtures::Redis::start() else {
+    let Some(redis) = fixtures::RedisServer::start() else {
         return;
     };
     let beats = (0..3u8, 0..4u64, prop::option::of(0..3u64), 0..3u64).prop_map(

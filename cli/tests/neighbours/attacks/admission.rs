@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use anyhow::Result;
 use fixtures::blocking_pass;
-use loadtest::wire::{self, PING, Socket};
+use loadtest::wire::{self, BlockingSocket, PING};
 
 use crate::node::{ADMIN_TOKEN, key};
 use crate::peer::{ATTACKER, connect, discard, request, upgrade};
-use crate::stage::Scene;
+use crate::stage::AttackScene;
 
 const IDLE: Duration = Duration::from_millis(20);
 
 /// One address opens sockets as long as there are places, and gives no credential.
-pub fn unauthenticated(scene: &Scene) -> Result<String> {
-    let mut sockets: Vec<Socket> = Vec::new();
+pub fn unauthenticated(scene: &AttackScene) -> Result<String> {
+    let mut sockets: Vec<BlockingSocket> = Vec::new();
     let (mut opened, mut refused) = (0, 0);
     while !scene.is_over() {
         sockets.retain_mut(|socket| {
@@ -44,7 +44,7 @@ pub fn unauthenticated(scene: &Scene) -> Result<String> {
 }
 
 /// Bad keys in the victim's name, and of 600 invented users, from the victim's address.
-pub fn lockout(scene: &Scene) -> Result<String> {
+pub fn lockout(scene: &AttackScene) -> Result<String> {
     let victim = key("victim", 0);
     let (name, _) = victim.rsplit_once('_').unwrap_or_default();
     let mut tries = 0;
@@ -67,12 +67,12 @@ pub fn lockout(scene: &Scene) -> Result<String> {
 }
 
 /// Pings without end on sockets that gave no credential.
-pub fn control_frames(scene: &Scene) -> Result<String> {
+pub fn control_frames(scene: &AttackScene) -> Result<String> {
     let mut pings = Vec::new();
     for _ in 0..400 {
         wire::push(&mut pings, PING, &[0; 125]);
     }
-    let mut sockets: Vec<Socket> = Vec::new();
+    let mut sockets: Vec<BlockingSocket> = Vec::new();
     let (mut bytes, mut closed) = (0, 0);
     scene.in_place();
     while !scene.is_over() {
@@ -118,7 +118,7 @@ pub fn control_frames(scene: &Scene) -> Result<String> {
 }
 
 /// Connections over HTTP that did one good request and stay open.
-pub fn kept_alive(scene: &Scene) -> Result<String> {
+pub fn kept_alive(scene: &AttackScene) -> Result<String> {
     let key = key("evil", 0);
     let mut open: Vec<TcpStream> = Vec::new();
     let (mut opened, mut refused) = (0, 0);
@@ -146,7 +146,7 @@ pub fn kept_alive(scene: &Scene) -> Result<String> {
 }
 
 /// Connections to the admin listener, and bad admin tokens.
-pub fn admin_listener(scene: &Scene) -> Result<String> {
+pub fn admin_listener(scene: &AttackScene) -> Result<String> {
     let mut open: Vec<TcpStream> = Vec::new();
     let mut tries = 0;
     for _ in 0..scene.count(2000) {

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use fixtures::blocking_pass;
-use loadtest::wire::Socket;
+use loadtest::wire::BlockingSocket;
 
 use crate::node::key;
-use crate::peer::{ATTACKER, Flood, connect, deafen, discard, join, register, request};
+use crate::peer::{ATTACKER, FrameFlood, connect, discard, join, register, request, stop_reading};
 use crate::sender::SteadySender;
-use crate::stage::Scene;
+use crate::stage::AttackScene;
 
 /// Time between two looks at sockets that have nothing to do.
 const IDLE: Duration = Duration::from_millis(20);
@@ -19,7 +19,7 @@ const IDLE: Duration = Duration::from_millis(20);
 const FILL: Duration = Duration::from_secs(3);
 
 /// Holds what was set up, without doing anything, until the node was looked at afterwards.
-fn hold(scene: &Scene) {
+fn hold(scene: &AttackScene) {
     scene.in_place();
     while !scene.is_judged() {
         blocking_pass(IDLE);
@@ -27,10 +27,15 @@ fn hold(scene: &Scene) {
 }
 
 /// Sockets of one tenant with a client id each, that do not read.
-fn deaf(scene: &Scene, count: usize, key: &str, client: impl Fn(usize) -> String) -> Vec<Socket> {
+fn silent_readers(
+    scene: &AttackScene,
+    count: usize,
+    key: &str,
+    client: impl Fn(usize) -> String,
+) -> Vec<BlockingSocket> {
     let sockets = (0..count).map_while(|number| {
         let socket = join(ATTACKER, scene.public, key, &client(number)).ok()?;
-        deafen(&socket).ok()?;
+        stop_reading(&socket).ok()?;
         Some(socket)
     });
     sockets.collect()
@@ -47,7 +52,7 @@ fn bot_id(number: usize) -> String {
 }
 
 /// Sockets that hold so many bots, 64 each, each bot with the longest name.
-fn bots(scene: &Scene, count: usize, key: &str) -> Result<Vec<Socket>> {
+fn bots(scene: &AttackScene, count: usize, key: &str) -> Result<Vec<BlockingSocket>> {
     let name = "n".repeat(128);
     let firsts = (0..count).step_by(64);
     let sockets = firsts.map(|first| {
@@ -60,13 +65,13 @@ fn bots(scene: &Scene, count: usize, key: &str) -> Result<Vec<Socket>> {
 }
 
 /// 1,000 bots, 500 watchers that do not read, the tenant's budget full; then all bots go.
-pub fn presence(scene: &Scene) -> Result<String> {
+pub fn presence(scene: &AttackScene) -> Result<String> {
     let key = key("evil", 0);
     let bots = bots(scene, scene.count(1000), &key)?;
-    let watchers = deaf(scene, scene.count(500), &key, |_| "watcher".to_owned());
+    let watchers = silent_readers(scene, scene.count(500), &key, |_| "watcher".to_owned());
     let mut sender = join(ATTACKER, scene.public, &key, "sender")?;
     sender.stream.set_nonblocking(true)?;
-    let (mut flood, text) = (Flood::new(), message("watcher", 100 * 1024));
+    let (mut flood, text) = (FrameFlood::new(), message("watcher", 100 * 1024));
     // As much as fills what the system takes for each of them, and the tenant's budget behind it.
     let until = Instant::now() + FILL;
     while Instant::now() < until && discard(&mut sender).is_ok() {
@@ -82,12 +87,12 @@ pub fn presence(scene: &Scene) -> Result<String> {
 }
 
 /// 300 sockets that do not read, one client id, 3.7 MiB for each; between large messages small ones.
-pub fn send_buffers(scene: &Scene) -> Result<String> {
+pub fn send_buffers(scene: &AttackScene) -> Result<String> {
     let key = key("evil", 0);
-    let sockets = deaf(scene, scene.count(300), &key, |_| "phone".to_owned());
+    let sockets = silent_readers(scene, scene.count(300), &key, |_| "phone".to_owned());
     let mut sender = join(ATTACKER, scene.public, &key, "sender")?;
     sender.stream.set_nonblocking(true)?;
-    let mut flood = Flood::new();
+    let mut flood = FrameFlood::new();
     let texts = [message("phone", 100 * 1024), message("phone", 11)];
     scene.in_place();
     let mut sent = 0;
@@ -110,12 +115,12 @@ pub fn send_buffers(scene: &Scene) -> Result<String> {
 
 /// Eight tenants of 25 client ids whose four sockets each do not read what they are sent. A sender that
 /// is closed comes back: there may be no room for the answers to it.
-pub fn slow_tenants(scene: &Scene) -> Result<String> {
+pub fn slow_tenants(scene: &AttackScene) -> Result<String> {
     let mut all = Vec::new();
     let mut senders = Vec::new();
     for tenant in 0..8 {
         let key = key("evil", tenant);
-        all.extend(deaf(scene, scene.count(100), &key, |number| {
+        all.extend(silent_readers(scene, scene.count(100), &key, |number| {
             format!("phone{}", number / 4)
         }));
         senders.push((SteadySender::begin(scene.public, &key, "sender")?, 0));
@@ -144,7 +149,7 @@ pub fn slow_tenants(scene: &Scene) -> Result<String> {
 }
 
 /// 16 tenants with 64 messages each that lack their last byte, or their last frame.
-pub fn half_messages(scene: &Scene) -> Result<String> {
+pub fn half_messages(scene: &AttackScene) -> Result<String> {
     use std::io::Write;
     let mut sockets = Vec::new();
     let mut frame = Vec::new();
@@ -170,7 +175,7 @@ pub fn half_messages(scene: &Scene) -> Result<String> {
 
 /// 1,000 HTTP connections of one tenant whose request waits for a bot that says nothing, and which go on
 /// writing. One that is closed comes back.
-pub fn pipelined(scene: &Scene) -> Result<String> {
+pub fn pipelined(scene: &AttackScene) -> Result<String> {
     let key = key("evil", 0);
     let mut bot = join(ATTACKER, scene.public, &key, "host")?;
     register(&mut bot, ["bot_s".to_owned()].into_iter(), "s")?;
@@ -215,7 +220,7 @@ pub fn pipelined(scene: &Scene) -> Result<String> {
 }
 
 /// Sockets that subscribe to each of 1,000 bots by name.
-pub fn subscriptions(scene: &Scene) -> Result<String> {
+pub fn subscriptions(scene: &AttackScene) -> Result<String> {
     let key = key("evil", 0);
     let bots = bots(scene, scene.count(1000), &key)?;
     let mut sockets = Vec::new();
@@ -228,7 +233,7 @@ pub fn subscriptions(scene: &Scene) -> Result<String> {
         for bot in 0..scene.count(1000) {
             let bot = bot_id(bot);
             let text = format!(r#"{{"type":"subscribe","data":{{"botId":"{bot}"}}}}"#);
-            let mut flood = Flood::new();
+            let mut flood = FrameFlood::new();
             loop {
                 match discard(&mut socket).and_then(|()| flood.push(&mut socket, &text)) {
                     Ok(true) => break,
@@ -258,7 +263,7 @@ pub fn subscriptions(scene: &Scene) -> Result<String> {
 
 /// 80 sockets of one client id that list and do not read, as many as may be by one `chat` token; the
 /// victim is of the same tenant.
-pub fn weak_token(scene: &Scene) -> Result<String> {
+pub fn weak_token(scene: &AttackScene) -> Result<String> {
     let key = key("evil", 0);
     let bots = bots(scene, scene.count(900), &key)?;
     let mut http = connect(ATTACKER, scene.public)?;
@@ -267,11 +272,11 @@ pub fn weak_token(scene: &Scene) -> Result<String> {
     anyhow::ensure!(status == 201, "{status}: {answer}");
     let token: serde_json::Value = serde_json::from_str(&answer)?;
     let token = token["token"].as_str().unwrap_or_default();
-    let sockets = deaf(scene, 80, token, |_| "guest".to_owned());
+    let sockets = silent_readers(scene, 80, token, |_| "guest".to_owned());
     let opened = sockets.len();
     let mut sockets: Vec<_> = sockets
         .into_iter()
-        .map(|socket| (socket, Flood::new()))
+        .map(|socket| (socket, FrameFlood::new()))
         .collect();
     scene.in_place();
     let text = r#"{"type":"list_bots","data":{"limit":1000}}"#;

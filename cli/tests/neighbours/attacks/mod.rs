@@ -4,10 +4,10 @@ mod admission;
 mod memory;
 mod rates;
 
-use crate::stage::Case;
+use crate::stage::AttackCase;
 
 /// A case with the defaults.
-const CASE: Case = Case {
+const CASE: AttackCase = AttackCase {
     name: "",
     config: "",
     shares_address: false,
@@ -17,116 +17,116 @@ const CASE: Case = Case {
 };
 
 /// Every case, by the resource that it is about.
-pub const CASES: &[Case] = &[
-    Case {
+pub const CASES: &[AttackCase] = &[
+    AttackCase {
         name: "presence",
         attack: memory::presence,
         is_whole: true,
         ..CASE
     },
-    Case {
+    AttackCase {
         name: "send_buffers",
         attack: memory::send_buffers,
         is_whole: true,
         ..CASE
     },
-    Case {
+    AttackCase {
         name: "slow_tenants",
         attack: memory::slow_tenants,
         is_whole: true,
         ..CASE
     },
-    Case {
+    AttackCase {
         name: "half_messages",
         attack: memory::half_messages,
         is_whole: true,
         ..CASE
     },
-    Case {
+    AttackCase {
         name: "pipelined",
         attack: memory::pipelined,
         ..CASE
     },
-    Case {
+    AttackCase {
         name: "subscriptions",
         attack: memory::subscriptions,
         ..CASE
     },
-    Case {
+    AttackCase {
         name: "weak_token",
         attack: memory::weak_token,
         shares_tenant: true,
         ..CASE
     },
-    Case {
+    AttackCase {
         name: "unauthenticated",
         attack: admission::unauthenticated,
         config: "sockets_max = 768\n",
         ..CASE
     },
-    Case {
+    AttackCase {
         name: "lockout",
         attack: admission::lockout,
         shares_address: true,
         ..CASE
     },
-    Case {
+    AttackCase {
         name: "control_frames",
         attack: admission::control_frames,
         ..CASE
     },
-    Case {
+    AttackCase {
         name: "kept_alive",
         attack: admission::kept_alive,
         config: "sockets_max = 2048\n",
         ..CASE
     },
-    Case {
+    AttackCase {
         name: "admin_listener",
         attack: admission::admin_listener,
         ..CASE
     },
-    Case {
+    AttackCase {
         name: "client_ids",
         attack: rates::client_ids,
         ..CASE
     },
-    Case {
+    AttackCase {
         name: "joins",
         attack: rates::joins,
         ..CASE
     },
-    Case {
+    AttackCase {
         name: "lists",
         attack: rates::lists,
         ..CASE
     },
-    Case {
+    AttackCase {
         name: "http_lists",
         attack: rates::http_lists,
         ..CASE
     },
-    Case {
+    AttackCase {
         name: "fan_out",
         attack: rates::fan_out,
         ..CASE
     },
-    Case {
+    AttackCase {
         name: "pings",
         attack: rates::pings,
         ..CASE
     },
-    Case {
+    AttackCase {
         name: "renamed_bots",
         attack: rates::renamed_bots,
         ..CASE
     },
-    Case {
+    AttackCase {
         name: "large_messages",
         attack: rates::large_messages,
         ..CASE
     },
-    Case {
+    AttackCase {
         name: "large_bodies",
         attack: rates::large_bodies,
         ..CASE

@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use fixtures::blocking_pass;
-use loadtest::wire::Socket;
+use loadtest::wire::BlockingSocket;
 
 use crate::node::key;
-use crate::peer::{ATTACKER, Flood, connect, discard, join, register, request, upgrade};
+use crate::peer::{ATTACKER, FrameFlood, connect, discard, join, register, request, upgrade};
 use crate::sender::{SteadySender, closed};
-use crate::stage::Scene;
+use crate::stage::AttackScene;
 
 const IDLE: Duration = Duration::from_millis(1);
 /// Of a large message.
@@ -21,7 +21,7 @@ const PINGS_EVERY: Duration = Duration::from_millis(50);
 const RENAMED_EVERY: Duration = Duration::from_millis(200);
 
 /// Has each of them send one frame again and again; says how often, and how often they were closed.
-fn repeat(scene: &Scene, senders: &mut [SteadySender], text: &str) -> (usize, usize) {
+fn repeat(scene: &AttackScene, senders: &mut [SteadySender], text: &str) -> (usize, usize) {
     scene.in_place();
     let mut sent = 0;
     while !scene.is_over() {
@@ -35,13 +35,13 @@ fn repeat(scene: &Scene, senders: &mut [SteadySender], text: &str) -> (usize, us
 }
 
 /// Clients of one tenant with a socket each.
-fn senders(scene: &Scene, count: usize, key: &str) -> Result<Vec<SteadySender>> {
+fn senders(scene: &AttackScene, count: usize, key: &str) -> Result<Vec<SteadySender>> {
     let all = (0..count).map(|i| SteadySender::begin(scene.public, key, &format!("sender{i}")));
     all.collect()
 }
 
 /// A socket that holds 64 bots, again and again until there are so many.
-fn bots(scene: &Scene, count: usize, key: &str) -> Result<Vec<Socket>> {
+fn bots(scene: &AttackScene, count: usize, key: &str) -> Result<Vec<BlockingSocket>> {
     let sockets = (0..count).step_by(64).map(|first| {
         let mut socket = join(ATTACKER, scene.public, key, &format!("host{first}"))?;
         let names = first..count.min(first + 64);
@@ -56,7 +56,7 @@ fn bots(scene: &Scene, count: usize, key: &str) -> Result<Vec<Socket>> {
 }
 
 /// 13 keys connect under ever new client ids.
-pub fn client_ids(scene: &Scene) -> Result<String> {
+pub fn client_ids(scene: &AttackScene) -> Result<String> {
     let keys: Vec<String> = (0..13).map(|tenant| key("evil", tenant)).collect();
     let (mut joined, mut refused) = (0_usize, 0_usize);
     scene.in_place();
@@ -78,7 +78,7 @@ pub fn client_ids(scene: &Scene) -> Result<String> {
 }
 
 /// One tenant joins and leaves as fast as it can.
-pub fn joins(scene: &Scene) -> Result<String> {
+pub fn joins(scene: &AttackScene) -> Result<String> {
     let key = key("evil", 0);
     let (mut joined, mut refused) = (0, 0);
     scene.in_place();
@@ -92,7 +92,7 @@ pub fn joins(scene: &Scene) -> Result<String> {
 }
 
 /// Sockets that ask for the whole list again and again, and read it.
-pub fn lists(scene: &Scene) -> Result<String> {
+pub fn lists(scene: &AttackScene) -> Result<String> {
     let key = key("evil", 0);
     let bots = bots(scene, scene.count(1000), &key)?;
     let mut readers = senders(scene, 16, &key)?;
@@ -103,7 +103,7 @@ pub fn lists(scene: &Scene) -> Result<String> {
 }
 
 /// The same over HTTP.
-pub fn http_lists(scene: &Scene) -> Result<String> {
+pub fn http_lists(scene: &AttackScene) -> Result<String> {
     let key = key("evil", 0);
     let bots = bots(scene, scene.count(1000), &key)?;
     let mut stream = connect(ATTACKER, scene.public)?;
@@ -121,7 +121,7 @@ pub fn http_lists(scene: &Scene) -> Result<String> {
 }
 
 /// `ping` frames on 300 sockets, each within its rate of frames.
-pub fn pings(scene: &Scene) -> Result<String> {
+pub fn pings(scene: &AttackScene) -> Result<String> {
     let key = key("evil", 0);
     let text = r#"{"type":"ping"}"#;
     let mut sockets = Vec::new();
@@ -136,7 +136,7 @@ pub fn pings(scene: &Scene) -> Result<String> {
                 break;
             };
             socket.stream.set_nonblocking(true)?;
-            sockets.push((socket, Flood::new()));
+            sockets.push((socket, FrameFlood::new()));
         }
         let before = sockets.len();
         sockets.retain_mut(|(socket, flood)| {
@@ -153,7 +153,7 @@ pub fn pings(scene: &Scene) -> Result<String> {
 }
 
 /// Sixteen sockets that give their bots new names, beside 1,200 that watch and read.
-pub fn renamed_bots(scene: &Scene) -> Result<String> {
+pub fn renamed_bots(scene: &AttackScene) -> Result<String> {
     let key = key("evil", 0);
     let mut watchers = Vec::new();
     for number in 0..scene.count(1200) {
@@ -168,7 +168,7 @@ pub fn renamed_bots(scene: &Scene) -> Result<String> {
         .map(|number| {
             let host = join(ATTACKER, scene.public, &key, &format!("h{number}"))?;
             host.stream.set_nonblocking(true)?;
-            Ok((host, Flood::new()))
+            Ok((host, FrameFlood::new()))
         })
         .collect::<Result<Vec<_>>>()?;
     scene.in_place();
@@ -198,7 +198,7 @@ pub fn renamed_bots(scene: &Scene) -> Result<String> {
 }
 
 /// Messages to one client id that 1,000 sockets share, which read.
-pub fn fan_out(scene: &Scene) -> Result<String> {
+pub fn fan_out(scene: &AttackScene) -> Result<String> {
     let key = key("evil", 0);
     let mut phones = Vec::new();
     for _ in 0..scene.count(1000) {
@@ -224,7 +224,7 @@ pub fn fan_out(scene: &Scene) -> Result<String> {
 }
 
 /// Messages of 250 KiB from 500 sockets to one that reads, far beyond the tenant's rates.
-pub fn large_messages(scene: &Scene) -> Result<String> {
+pub fn large_messages(scene: &AttackScene) -> Result<String> {
     let key = key("evil", 0);
     let mut phone = join(ATTACKER, scene.public, &key, "phone")?;
     phone.stream.set_nonblocking(true)?;
@@ -248,7 +248,7 @@ pub fn large_messages(scene: &Scene) -> Result<String> {
 }
 
 /// The same over HTTP, on eight kept connections; four of them send JSON that lacks its last byte.
-pub fn large_bodies(scene: &Scene) -> Result<String> {
+pub fn large_bodies(scene: &AttackScene) -> Result<String> {
     let key = key("evil", 0);
     let mut phone = join(ATTACKER, scene.public, &key, "phone")?;
     phone.stream.set_nonblocking(true)?;

@@ -1,8 +1,8 @@
 //! The charts of a run: over time, by percentile, by reason.
 
-use crate::report::charts::{Chart, Series, bars};
+use crate::report::charts::{ChartSeries, LineChart, bars};
 use crate::report::units::{bytes, count, digits, ms};
-use crate::report::{Latency, Report, Row};
+use crate::report::{LatencySummary, RunReport, TimelineRow};
 
 /// Where on the percentile axis a percentile stands: each nine is as wide as the one before.
 const NINES: &[(f64, &str)] = &[
@@ -16,10 +16,10 @@ const NINES: &[(f64, &str)] = &[
 ];
 
 /// All of them.
-pub(super) fn render(out: &mut String, report: &Report) {
+pub(super) fn render(out: &mut String, report: &RunReport) {
     let warm_up = report.scenario.warm_up.as_secs_f64();
-    let over_time = |title: &'static str, format: fn(f64) -> String, series: Vec<Series>| {
-        Chart {
+    let over_time = |title: &'static str, format: fn(f64) -> String, series: Vec<ChartSeries>| {
+        LineChart {
             title,
             x_label: "seconds",
             x_marks: &[],
@@ -31,7 +31,7 @@ pub(super) fn render(out: &mut String, report: &Report) {
         .render()
     };
     out.push_str(&percentiles(report));
-    let one = |name: &str, value: &dyn Fn(&Row) -> Option<f64>| series(report, name, value);
+    let one = |name: &str, value: &dyn Fn(&TimelineRow) -> Option<f64>| series(report, name, value);
     if report.rate_per_s > 0.0 {
         let rate = one("deliveries", &|row| Some(row.delivered as f64));
         out.push_str(&over_time("Deliveries a second", digits, vec![rate]));
@@ -81,9 +81,13 @@ pub(super) fn render(out: &mut String, report: &Report) {
     out.push_str(&bars("Errors by reason", &reasons, count));
 }
 
-fn series(report: &Report, name: &str, value: &dyn Fn(&Row) -> Option<f64>) -> Series {
+fn series(
+    report: &RunReport,
+    name: &str,
+    value: &dyn Fn(&TimelineRow) -> Option<f64>,
+) -> ChartSeries {
     let rows = report.timeline.iter();
-    Series {
+    ChartSeries {
         name: name.to_owned(),
         points: rows
             .map(|row| (row.second as f64 + 1.0, value(row)))
@@ -91,8 +95,8 @@ fn series(report: &Report, name: &str, value: &dyn Fn(&Row) -> Option<f64>) -> S
     }
 }
 
-fn percentiles(report: &Report) -> String {
-    let line = |name: &str, latency: &Option<Latency>| {
+fn percentiles(report: &RunReport) -> String {
+    let line = |name: &str, latency: &Option<LatencySummary>| {
         let latency = latency.as_ref()?;
         // Beyond one in all of them there is nothing to tell apart.
         let least = 1.0 / latency.count as f64;
@@ -101,7 +105,7 @@ fn percentiles(report: &Report) -> String {
             (-left.log10()).max(0.0)
         };
         let points = latency.curve.iter();
-        Some(Series {
+        Some(ChartSeries {
             name: name.to_owned(),
             points: points.map(|(it, ms)| (place(*it), Some(*ms))).collect(),
         })
@@ -111,7 +115,7 @@ fn percentiles(report: &Report) -> String {
         line("one way", &report.one_way),
         line("ack", &report.ack),
     ];
-    Chart {
+    LineChart {
         title: "Latency by percentile",
         x_label: "percentile",
         x_marks: NINES,

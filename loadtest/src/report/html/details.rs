@@ -6,11 +6,11 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::escape;
-use crate::report::Report;
+use crate::report::RunReport;
 use crate::report::units::{count, digits};
 
 /// The tables.
-pub(super) fn render(out: &mut String, report: &Report) {
+pub(super) fn render(out: &mut String, report: &RunReport) {
     let environment = &report.environment;
     let counts = &report.counts;
     let here = if environment.shares_machine {

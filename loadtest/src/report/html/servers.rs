@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::{escape, table};
-use crate::report::Report;
+use crate::report::RunReport;
 use crate::report::units::{bytes, digits, percent};
 
 /// The tables.
-pub(super) fn render(out: &mut String, report: &Report) {
+pub(super) fn render(out: &mut String, report: &RunReport) {
     let some = |value: Option<f64>, format: fn(f64) -> String| value.map_or("–".to_owned(), format);
     let mut rows: Vec<Vec<String>> = report
         .servers

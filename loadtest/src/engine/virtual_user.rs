@@ -6,11 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use mio::net::TcpStream;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::plan::PartyPlan;
+use crate::plan::UserPlan;
 
 /// How far a socket has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum SocketState {
     /// There is none.
     Away,
     /// TCP connects.
@@ -29,13 +29,13 @@ pub enum State {
 
 /// One socket of the plan, whether it is open or not.
 #[derive(Debug)]
-pub struct Party {
+pub struct VirtualUser {
     /// As it is to be.
-    pub plan: PartyPlan,
+    pub plan: UserPlan,
     /// Its group, in its thread.
     pub group: usize,
     /// How far it has come.
-    pub state: State,
+    pub state: SocketState,
     /// The connection.
     pub stream: Option<TcpStream>,
     /// The beginning of a frame whose end has not arrived.
@@ -47,24 +47,24 @@ pub struct Party {
     /// Failures since it was last ready.
     pub failures: u32,
     /// Whether it reads nothing.
-    pub is_deaf: bool,
+    pub reads_nothing: bool,
     /// Whether it is on the list of those with something to write.
     pub is_dirty: bool,
 }
 
-impl Party {
+impl VirtualUser {
     /// A socket that is not open yet.
-    pub fn new(plan: PartyPlan, group: usize) -> Self {
+    pub fn new(plan: UserPlan, group: usize) -> Self {
         Self {
             plan,
             group,
-            state: State::Away,
+            state: SocketState::Away,
             stream: None,
             inbox: Vec::new(),
             outbox: Vec::new(),
             dialed_at: 0,
             failures: 0,
-            is_deaf: false,
+            reads_nothing: false,
             is_dirty: false,
         }
     }
@@ -72,7 +72,7 @@ impl Party {
     /// Closes the connection, if there is one, without a word.
     pub fn drop_connection(&mut self) {
         self.stream = None;
-        self.state = State::Away;
+        self.state = SocketState::Away;
         self.inbox = Vec::new();
         self.outbox = Vec::new();
     }

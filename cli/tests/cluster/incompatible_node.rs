@@ -9,7 +9,7 @@ use fixtures::until;
 use tokio::task::spawn_blocking;
 use tokio::time::interval;
 
-use crate::cluster::{Cluster, Setup};
+use crate::cluster::{ClusterSetup, TestCluster};
 
 const BOOT: &str = "01ZZZZZZZZZZZZZZZZZZZZZZZZ";
 const NAME: &str = "pod-of-tomorrow";
@@ -29,14 +29,14 @@ fn packet(version: u8) -> Vec<u8> {
 }
 
 pub async fn an_incompatible_node_is_named() -> String {
-    let cluster = Cluster::start(Setup {
+    let cluster = TestCluster::start(ClusterSetup {
         nodes: 1,
-        ..Setup::default()
+        ..ClusterSetup::default()
     })
     .await;
     let port = cluster.redis.port();
     let redis = |args: &[&[u8]]| {
-        let mut client = fixtures::Client::connect(port).unwrap();
+        let mut client = fixtures::RespClient::connect(port).unwrap();
         client.command(args).unwrap()
     };
     // What it says of itself; then it beats. A bot of alice is at home there.
@@ -68,7 +68,8 @@ pub async fn an_incompatible_node_is_named() -> String {
                     BOOT.into(),
                     beat.to_string().into(),
                 ];
-                let asked = spawn_blocking(move || fixtures::Client::connect(port)?.command(&args));
+                let asked =
+                    spawn_blocking(move || fixtures::RespClient::connect(port)?.command(&args));
                 asked.await.unwrap().unwrap();
             }
         }

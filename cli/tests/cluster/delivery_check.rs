@@ -5,17 +5,17 @@ use std::fmt;
 
 /// What a sender was told of each of its messages, by their numbers.
 #[derive(Debug, Default)]
-pub struct Answers(Vec<Vec<String>>);
+pub struct SenderAnswers(Vec<Vec<String>>);
 
 /// What one socket got, in order: whose message, and its number.
-pub type Arrivals = Vec<(usize, usize)>;
+pub type SocketArrivals = Vec<(usize, usize)>;
 
 /// An answer after which a message may or may not have arrived.
 const UNKNOWN: &str = "delivery_unknown";
 /// Findings of each kind that are shown.
 const SHOWN: usize = 5;
 
-impl Answers {
+impl SenderAnswers {
     pub fn of(messages: usize) -> Self {
         Self(vec![Vec::new(); messages])
     }
@@ -27,7 +27,7 @@ impl Answers {
 
 /// The counts, and every breach of what is promised.
 #[derive(Debug, Default)]
-pub struct Judgement {
+pub struct DeliveryJudgement {
     messages: usize,
     pub delivered: usize,
     /// Messages that are not known to be delivered and arrived all the same.
@@ -38,9 +38,9 @@ pub struct Judgement {
     breaches: BTreeMap<&'static str, Vec<String>>,
 }
 
-impl Judgement {
+impl DeliveryJudgement {
     /// Judges senders and sockets that stayed open until all was quiet.
-    pub fn of(senders: &[Answers], sockets: &[Arrivals]) -> Self {
+    pub fn of(senders: &[SenderAnswers], sockets: &[SocketArrivals]) -> Self {
         let mut judgement = Self::default();
         let mut arrived: Vec<Vec<u8>> = senders.iter().map(|s| vec![0; s.0.len()]).collect();
         for (socket, arrivals) in sockets.iter().enumerate() {
@@ -77,7 +77,7 @@ impl Judgement {
         }
     }
 
-    fn judge_order(&mut self, socket: usize, arrivals: &Arrivals) {
+    fn judge_order(&mut self, socket: usize, arrivals: &SocketArrivals) {
         let mut last: BTreeMap<usize, usize> = BTreeMap::new();
         for (sender, number) in arrivals {
             match last.insert(*sender, *number) {
@@ -106,7 +106,7 @@ impl Judgement {
     }
 }
 
-impl fmt::Display for Judgement {
+impl fmt::Display for DeliveryJudgement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             messages,
@@ -126,14 +126,14 @@ impl fmt::Display for Judgement {
 fn every_breach_is_found() {
     let answers = |outcomes: &[&[&str]]| {
         let outcomes = outcomes.iter();
-        Answers(
+        SenderAnswers(
             outcomes
                 .map(|all| all.iter().map(|one| (*one).to_owned()).collect())
                 .collect(),
         )
     };
-    let breaches = |outcomes: &[&[&str]], sockets: &[Arrivals]| {
-        let judgement = Judgement::of(&[answers(outcomes)], sockets);
+    let breaches = |outcomes: &[&[&str]], sockets: &[SocketArrivals]| {
+        let judgement = DeliveryJudgement::of(&[answers(outcomes)], sockets);
         judgement.breaches.into_keys().collect::<Vec<_>>()
     };
     let fine: &[&[&str]] = &[&["delivered"], &["delivery_unknown"], &["unreachable"]];

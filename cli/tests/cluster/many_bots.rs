@@ -11,48 +11,48 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::cluster::Cluster;
-use crate::socket::{Closed, Socket};
+use crate::cluster::TestCluster;
+use crate::socket::{CloseStatus, TestSocket};
 
 /// Sockets that are opened at once; a node turns away more than 256 handshakes of one address.
 const AT_ONCE: usize = 64;
 /// Over how long those who lost their node come back, as the crate `client` does at first.
 const COME_BACK: Duration = Duration::from_secs(1);
 
-/// A bot of the crowd: which tenant's, which of that tenant.
-pub type Bot = (usize, usize);
+/// A bot of the group: which tenant's, which of that tenant.
+pub type GroupBot = (usize, usize);
 
 pub fn tenant(number: usize) -> String {
     format!("tenant-{number}")
 }
 
-pub fn name(bot: Bot) -> String {
+pub fn name(bot: GroupBot) -> String {
     format!("bot-{}", bot.1)
 }
 
 /// Something that happened to a bot.
 #[derive(Debug)]
-pub struct Told {
-    pub bot: Bot,
+pub struct BotEvent {
+    pub bot: GroupBot,
     pub at: Instant,
-    pub what: What,
+    pub what: EventKind,
 }
 
 #[derive(Debug)]
-pub enum What {
+pub enum EventKind {
     /// Its socket holds it, on this node.
     Registered { node: usize },
     /// Its socket lost it to another.
     Replaced,
     /// Its socket was closed.
-    Closed(Closed),
+    Closed(CloseStatus),
     /// It got a message.
     Message,
     /// A watcher on this node was told that it is online, or not.
     Seen { node: usize, online: bool },
 }
 
-/// What the crowd does when its node goes.
+/// What the group does when its node goes.
 #[derive(Clone, Copy)]
 pub struct ComeBack {
     /// Bots of each tenant that come back, from the first.
@@ -62,31 +62,31 @@ pub struct ComeBack {
 }
 
 /// All sockets of it; dropped, they are closed.
-pub struct Crowd {
-    told: UnboundedReceiver<Told>,
-    sender: UnboundedSender<Told>,
+pub struct BotGroup {
+    told: UnboundedReceiver<BotEvent>,
+    sender: UnboundedSender<BotEvent>,
     tasks: JoinSet<()>,
     /// Everything told so far, in order.
-    pub story: Vec<Told>,
+    pub story: Vec<BotEvent>,
 }
 
-impl Crowd {
+impl BotGroup {
     /// Registers `bots` bots of each of `tenants` tenants on a node, a socket each.
     pub async fn gather(
-        cluster: &Cluster,
+        cluster: &TestCluster,
         node: usize,
         (tenants, bots): (usize, usize),
         come_back: Option<ComeBack>,
     ) -> Self {
         let (sender, told) = unbounded_channel();
-        let mut crowd = Self {
+        let mut group = Self {
             told,
             sender,
             tasks: JoinSet::new(),
             story: Vec::new(),
         };
         let everyone = (0..tenants).flat_map(|tenant| (0..bots).map(move |bot| (tenant, bot)));
-        let everyone: Vec<Bot> = everyone.collect();
+        let everyone: Vec<GroupBot> = everyone.collect();
         let opened = stream::iter(&everyone).map(|bot| async move {
             let socket = cluster.bot(node, &tenant(bot.0), &name(*bot)).await;
             (*bot, socket)
@@ -95,20 +95,20 @@ impl Crowd {
         let addresses: Vec<String> = cluster.nodes.iter().map(|n| n.public.clone()).collect();
         for (bot, socket) in opened {
             let come_back = come_back.filter(|back| bot.1 < back.bots);
-            let life = Life {
+            let life = BotTask {
                 bot,
-                told: crowd.sender.clone(),
+                told: group.sender.clone(),
                 key: cluster.key(&tenant(bot.0)),
                 addresses: addresses.clone(),
                 come_back,
             };
-            crowd.tasks.spawn(life.run(socket));
+            group.tasks.spawn(life.run(socket));
         }
-        crowd
+        group
     }
 
     /// Watches the bots of every tenant from a node.
-    pub async fn watch_from(&mut self, cluster: &Cluster, node: usize, tenants: usize) {
+    pub async fn watch_from(&mut self, cluster: &TestCluster, node: usize, tenants: usize) {
         for number in 0..tenants {
             let socket = cluster.socket(node, &tenant(number), "watcher").await;
             self.tasks
@@ -117,7 +117,7 @@ impl Crowd {
     }
 
     /// Takes what is told until it is enough. `what`: for the message if it never is.
-    pub async fn until(&mut self, what: &str, mut is_enough: impl FnMut(&[Told]) -> bool) {
+    pub async fn until(&mut self, what: &str, mut is_enough: impl FnMut(&[BotEvent]) -> bool) {
         let deadline = Instant::now() + DEADLINE;
         while !is_enough(&self.story) {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -133,7 +133,11 @@ impl Crowd {
     }
 
     /// For each bot, the first time since `since` that this was told of it.
-    pub fn first(&self, since: Instant, is_it: impl Fn(&What) -> bool) -> BTreeMap<Bot, Instant> {
+    pub fn first(
+        &self,
+        since: Instant,
+        is_it: impl Fn(&EventKind) -> bool,
+    ) -> BTreeMap<GroupBot, Instant> {
         let mut first = BTreeMap::new();
         for told in &self.story {
             if told.at >= since && is_it(&told.what) {
@@ -145,19 +149,19 @@ impl Crowd {
 }
 
 /// One bot's process.
-struct Life {
-    bot: Bot,
-    told: UnboundedSender<Told>,
+struct BotTask {
+    bot: GroupBot,
+    told: UnboundedSender<BotEvent>,
     key: String,
     addresses: Vec<String>,
     come_back: Option<ComeBack>,
 }
 
-impl Life {
-    async fn run(self, mut socket: Socket) {
+impl BotTask {
+    async fn run(self, mut socket: TestSocket) {
         loop {
             let code = self.serve(&mut socket).await;
-            self.tell(What::Closed(code));
+            self.tell(EventKind::Closed(code));
             let Some(back) = self.come_back.filter(|_| code == 1006) else {
                 return;
             };
@@ -166,27 +170,28 @@ impl Life {
     }
 
     /// Reads until the socket is closed.
-    async fn serve(&self, socket: &mut Socket) -> Closed {
+    async fn serve(&self, socket: &mut TestSocket) -> CloseStatus {
         loop {
             let frame = match socket.next().await {
                 Ok(frame) => frame,
                 Err(code) => return code,
             };
             match frame["type"].as_str() {
-                Some("message") => self.tell(What::Message),
-                Some("bot_unregistered") => self.tell(What::Replaced),
+                Some("message") => self.tell(EventKind::Message),
+                Some("bot_unregistered") => self.tell(EventKind::Replaced),
                 Some(_) | None => {}
             }
         }
     }
 
     /// Comes back to one of the other nodes, as often as it takes.
-    async fn again(&self, back: ComeBack) -> Socket {
+    async fn again(&self, back: ComeBack) -> TestSocket {
         let client = format!("{}-process", name(self.bot));
         loop {
             pass_until(Instant::now() + COME_BACK.mul_f64(fastrand::f64())).await;
             let node = back.nodes[fastrand::usize(..back.nodes.len())];
-            let Ok(mut socket) = Socket::connect(&self.addresses[node], &self.key, &client).await
+            let Ok(mut socket) =
+                TestSocket::connect(&self.addresses[node], &self.key, &client).await
             else {
                 continue;
             };
@@ -195,27 +200,36 @@ impl Life {
                 .await
                 .is_ok_and(|answer| answer["type"] == "bot_registered")
             {
-                self.tell(What::Registered { node });
+                self.tell(EventKind::Registered { node });
                 return socket;
             }
         }
     }
 
-    fn tell(&self, what: What) {
+    fn tell(&self, what: EventKind) {
         let (bot, at) = (self.bot, Instant::now());
         // Nobody listens any more at the end of the case.
-        let _ = self.told.send(Told { bot, at, what });
+        let _ = self.told.send(BotEvent { bot, at, what });
     }
 }
 
-async fn watch(mut socket: Socket, node: usize, tenant: usize, told: UnboundedSender<Told>) {
+async fn watch(
+    mut socket: TestSocket,
+    node: usize,
+    tenant: usize,
+    told: UnboundedSender<BotEvent>,
+) {
     while let Ok(frame) = socket.next().await {
         if frame["type"] == "bot_status"
             && let Some(bot) = number_of(&frame["data"]["botId"])
         {
             let online = frame["data"]["status"] == "online";
-            let (bot, at, what) = ((tenant, bot), Instant::now(), What::Seen { node, online });
-            let _ = told.send(Told { bot, at, what });
+            let (bot, at, what) = (
+                (tenant, bot),
+                Instant::now(),
+                EventKind::Seen { node, online },
+            );
+            let _ = told.send(BotEvent { bot, at, what });
         }
     }
 }

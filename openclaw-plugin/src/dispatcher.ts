@@ -7,8 +7,7 @@
  *            client ◀─ outbox ◀─ journal: done, with the reply (synced) ◀─ the agent runs
  * ```
  *
- * A desk lives as long as its process, connections and restarts of the channel come and go under
- * it. The messages of one client to one agent run one after the other; only a request to stop (`/stop`)
+ * A dispatcher lives as long as its process. It outlives connections and restarts of the channel. The messages of one client to one agent run one after the other; only a request to stop (`/stop`)
  * goes ahead, since what it waits for is what it shall end.
  *
  * | too much | then |
@@ -41,7 +40,7 @@ export const TEXTS = {
     `You are not on this bot's list. Its owner can let you in: add "${client}" to allowFrom of the tunnel channel.`,
 } as const;
 
-export class Desk {
+export class Dispatcher {
   readonly #journal: Journal;
   readonly #outbox: Outbox;
   readonly #log: Log;
@@ -59,12 +58,12 @@ export class Desk {
     this.#outbox = new Outbox(journal, () => this.#channels.values(), log);
   }
 
-  /** Opens a desk; what an earlier process left unanswered is answered as interrupted. */
-  static async open(journal: Journal, log: Log): Promise<Desk> {
+  /** Opens a dispatcher; what an earlier process left unanswered is answered as interrupted. */
+  static async open(journal: Journal, log: Log): Promise<Dispatcher> {
     for (const { origin } of journal.all("interrupted")) {
       await journal.finish(origin, interrupted(origin));
     }
-    return new Desk(journal, log);
+    return new Dispatcher(journal, log);
   }
 
   /** The connection of an account, while it has one. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
-import { Desk, TEXTS, WAITING_PER_CLIENT } from "../src/desk.js";
+import { Dispatcher, TEXTS, WAITING_PER_CLIENT } from "../src/dispatcher.js";
 import { LinkLost } from "../src/frames.js";
 import { Journal } from "../src/journal.js";
 import { AT_ONCE, RETRY_FOR_MS } from "../src/outbox.js";
@@ -14,7 +14,7 @@ import { ScriptedChannel, silent } from "./scripted.js";
 let folder: string;
 let journal: Journal;
 const journals: Journal[] = [];
-let desk: Desk;
+let dispatcher: Dispatcher;
 let channel: ScriptedChannel;
 /** The runs, in order: each goes on when the test lets it. */
 let runs: { text: string; sink: ReplySink; end: () => void; fail: () => void }[];
@@ -43,15 +43,15 @@ const inbound = (messageId: string, changes: Partial<Inbound> = {}): Inbound => 
 async function sitDown(): Promise<void> {
   journal = await Journal.open(join(folder, "seen.jsonl"));
   journals.push(journal);
-  desk = await Desk.open(journal, silent);
+  dispatcher = await Dispatcher.open(journal, silent);
   channel = new ScriptedChannel();
-  desk.attach("default", channel);
+  dispatcher.attach("default", channel);
   runs = [];
   mayTalk = true;
 }
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "desk-"));
+  folder = await mkdtemp(join(tmpdir(), "dispatcher-"));
   await sitDown();
 });
 
@@ -80,7 +80,7 @@ const sent = (...expected: string[]) => vi.waitFor(() => expect(texts()).toEqual
 
 describe("once", () => {
   test("a message runs the agent, and its answer names it", async () => {
-    const done = desk.receive(inbound("m-1"), admit);
+    const done = dispatcher.receive(inbound("m-1"), admit);
     await answerTo(1, "hello", "and bye");
     await done;
     await sent("hello\n\nand bye");
@@ -96,7 +96,7 @@ describe("once", () => {
   });
 
   test("a repetition joins the run that goes on", async () => {
-    const both = [desk.receive(inbound("m"), admit), desk.receive(inbound("m"), admit)];
+    const both = [dispatcher.receive(inbound("m"), admit), dispatcher.receive(inbound("m"), admit)];
     await answerTo(1, "once");
     await Promise.all(both);
     await sent("once");
@@ -104,11 +104,11 @@ describe("once", () => {
   });
 
   test("a repetition of what is done gets the same answer again", async () => {
-    const first = desk.receive(inbound("m"), admit);
+    const first = dispatcher.receive(inbound("m"), admit);
     await answerTo(1, "once");
     await first;
     await sent("once");
-    await desk.receive(inbound("m"), admit);
+    await dispatcher.receive(inbound("m"), admit);
     await sent("once", "once");
     expect(channel.sent[1]).toEqual(channel.sent[0]);
     expect(runs.length).toBe(1);
@@ -121,40 +121,40 @@ describe("once", () => {
       inbound("m", { bot: { botId: "bot_coder", agentId: "coder", name: "coder" } }),
       inbound("m", { place: "ws://gateway/ws#bob" }),
     ];
-    void others.map((other) => desk.receive(other, admit));
+    void others.map((other) => dispatcher.receive(other, admit));
     await run(4);
     for (const { end } of runs) end();
   });
 
   test("a process that ended during a run does not run it again", async () => {
-    void desk.receive(inbound("m"), admit);
+    void dispatcher.receive(inbound("m"), admit);
     await run(1);
     const before = runs;
     await sitDown();
-    desk.connected();
+    dispatcher.connected();
     await sent(TEXTS.interrupted);
     expect(channel.sent[0]).toMatchObject({ replyTo: "m", messageId: "m:r1" });
-    await desk.receive(inbound("m"), admit);
+    await dispatcher.receive(inbound("m"), admit);
     await sent(TEXTS.interrupted, TEXTS.interrupted);
     expect(runs.length).toBe(0);
     before[0]?.end();
   });
 
   test("what waited for its turn when the process ended is answered too", async () => {
-    void desk.receive(inbound("a"), admit);
-    void desk.receive(inbound("b"), admit);
+    void dispatcher.receive(inbound("a"), admit);
+    void dispatcher.receive(inbound("b"), admit);
     await run(1);
     await vi.waitFor(() => expect(journal.all("started").length).toBe(2));
     await sitDown();
-    desk.connected();
+    dispatcher.connected();
     await sent(TEXTS.interrupted, TEXTS.interrupted);
   });
 });
 
 describe("order", () => {
   test("messages of one client run one after the other, those of others beside them", async () => {
-    for (const id of ["a", "b"]) void desk.receive(inbound(id), admit);
-    void desk.receive(inbound("c", { client: "tablet" }), admit);
+    for (const id of ["a", "b"]) void dispatcher.receive(inbound(id), admit);
+    void dispatcher.receive(inbound("c", { client: "tablet" }), admit);
     await run(2);
     expect(runs.map(({ text }) => text).sort()).toEqual(["a", "c"]);
     for (const { end } of [...runs]) end();
@@ -163,9 +163,9 @@ describe("order", () => {
   });
 
   test("two bots of one agent share its conversation with a client", async () => {
-    void desk.receive(inbound("a"), admit);
+    void dispatcher.receive(inbound("a"), admit);
     const other = { botId: "bot_also", agentId: "main", name: "main" };
-    void desk.receive(inbound("b", { bot: other }), admit);
+    void dispatcher.receive(inbound("b", { bot: other }), admit);
     await vi.waitFor(() => expect(journal.all("started").length).toBe(2));
     await run(1);
     expect(runs.length).toBe(1);
@@ -175,21 +175,21 @@ describe("order", () => {
   });
 
   test("a request to stop does not wait", async () => {
-    void desk.receive(inbound("a"), admit);
+    void dispatcher.receive(inbound("a"), admit);
     await run(1);
-    void desk.receive(inbound("s", { text: "/stop" }), admit);
+    void dispatcher.receive(inbound("s", { text: "/stop" }), admit);
     expect((await run(2)).text).toBe("/stop");
     for (const { end } of runs) end();
   });
 
   test("one too many waiting is told so, and is not taken", async () => {
-    for (let n = 0; n < WAITING_PER_CLIENT; n += 1) void desk.receive(inbound(`m${n}`), admit);
+    for (let n = 0; n < WAITING_PER_CLIENT; n += 1) void dispatcher.receive(inbound(`m${n}`), admit);
     await vi.waitFor(() => expect(journal.all("started").length).toBe(WAITING_PER_CLIENT));
     await run(1);
-    await desk.receive(inbound("more"), admit);
+    await dispatcher.receive(inbound("more"), admit);
     expect(texts()).toEqual([TEXTS.busy]);
     expect(journal.seen(inboundOrigin("more"))).toBeUndefined();
-    void desk.receive(inbound("s", { text: "/stop" }), admit);
+    void dispatcher.receive(inbound("s", { text: "/stop" }), admit);
     expect((await run(2)).text).toBe("/stop");
   });
 });
@@ -203,38 +203,38 @@ const inboundOrigin = (messageId: string) => ({
 
 describe("answers", () => {
   test("an agent that fails or has nothing to say still answers", async () => {
-    const failing = desk.receive(inbound("a"), admit);
+    const failing = dispatcher.receive(inbound("a"), admit);
     (await run(1)).fail();
     await failing;
-    const silence = desk.receive(inbound("b"), admit);
+    const silence = dispatcher.receive(inbound("b"), admit);
     await answerTo(2, "  ");
     await silence;
     await sent(TEXTS.failed, "(no answer)");
   });
 
   test("bots do not answer each other's answers", async () => {
-    await desk.receive(inbound("a", { client: "bot_main" }), admit);
-    await desk.receive(inbound("b", { client: "bot_elsewhere", isReply: true }), admit);
+    await dispatcher.receive(inbound("a", { client: "bot_main" }), admit);
+    await dispatcher.receive(inbound("b", { client: "bot_elsewhere", isReply: true }), admit);
     expect([runs.length, channel.sent.length]).toEqual([0, 0]);
-    void desk.receive(inbound("c", { client: "bot_elsewhere" }), admit);
+    void dispatcher.receive(inbound("c", { client: "bot_elsewhere" }), admit);
     (await run(1)).end();
-    void desk.receive(inbound("d", { isReply: true }), admit);
+    void dispatcher.receive(inbound("d", { isReply: true }), admit);
     (await run(2)).end();
   });
 
   test("a run whose reply cannot be kept is answered once, and is not run again", async () => {
     vi.spyOn(journal, "finish").mockRejectedValueOnce(new Error("disk full"));
-    const received = desk.receive(inbound("m"), admit);
+    const received = dispatcher.receive(inbound("m"), admit);
     await answerTo(1, "answer");
     await received;
     await sent("answer");
-    await desk.receive(inbound("m"), admit);
+    await dispatcher.receive(inbound("m"), admit);
     await sent("answer", TEXTS.interrupted);
     expect(runs.length).toBe(1);
   });
 
   test("a message without text is not run", async () => {
-    await desk.receive(inbound("m", { text: " " }), admit);
+    await dispatcher.receive(inbound("m", { text: " " }), admit);
     expect(texts()).toEqual([TEXTS.empty]);
     expect(journal.all("started")).toEqual([]);
   });
@@ -242,12 +242,12 @@ describe("answers", () => {
   test("a sender that may not talk is told so once a minute", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     mayTalk = false;
-    await desk.receive(inbound("a"), admit);
-    await desk.receive(inbound("b"), admit);
+    await dispatcher.receive(inbound("a"), admit);
+    await dispatcher.receive(inbound("b"), admit);
     expect(texts()).toEqual([TEXTS.refused("phone")]);
-    await desk.receive(inbound("c", { client: "tablet" }), admit);
+    await dispatcher.receive(inbound("c", { client: "tablet" }), admit);
     vi.advanceTimersByTime(60_000);
-    await desk.receive(inbound("d"), admit);
+    await dispatcher.receive(inbound("d"), admit);
     expect(texts()).toEqual([
       TEXTS.refused("phone"),
       TEXTS.refused("tablet"),
@@ -259,7 +259,7 @@ describe("answers", () => {
 
 describe("delivery", () => {
   const done = async (id: string, n: number) => {
-    const received = desk.receive(inbound(id), admit);
+    const received = dispatcher.receive(inbound(id), admit);
     await answerTo(n, id);
     await received;
   };
@@ -269,7 +269,7 @@ describe("delivery", () => {
     await done("m", 1);
     expect(channel.sent).toEqual([]);
     channel.isUp = true;
-    desk.connected();
+    dispatcher.connected();
     await sent("m");
     await vi.waitFor(() => expect(journal.all("sent").length).toBe(1));
   });
@@ -279,12 +279,12 @@ describe("delivery", () => {
     await done("m", 1);
     channel.isUp = true;
     channel.place = "ws://gateway/ws#bob";
-    desk.connected();
+    dispatcher.connected();
     // Reads happen in turn: after this one, nothing is under way.
     await journal.reply(inboundOrigin("m"));
     await vi.waitFor(() => expect(channel.sent).toEqual([]));
     channel.place = "ws://gateway/ws#alice";
-    await desk.receive(inbound("other", { text: "" }), admit);
+    await dispatcher.receive(inbound("other", { text: "" }), admit);
     await sent(TEXTS.empty, "m");
   });
 
@@ -294,7 +294,7 @@ describe("delivery", () => {
     const unknown = { reason: "bot_not_found", retryable: false };
     channel.refusals.push(offline, unknown, offline);
     for (const [n, id] of ["a", "b"].entries()) {
-      const received = desk.receive(inbound(id), admit);
+      const received = dispatcher.receive(inbound(id), admit);
       await vi.waitFor(() => expect(runs.length).toBe(n + 1));
       runs[n]?.sink.piece(id);
       runs[n]?.end();
@@ -310,7 +310,7 @@ describe("delivery", () => {
     channel.refusals.push({ reason: "not_your_identity", retryable: false });
     await done("m", 1);
     await vi.waitFor(() => {
-      desk.connected();
+      dispatcher.connected();
       expect(texts()).toEqual(["m"]);
     });
   });
@@ -318,7 +318,7 @@ describe("delivery", () => {
   test("eight answers are on their way at once", async () => {
     channel.isUp = false;
     for (let n = 1; n <= 20; n += 1) {
-      const received = desk.receive(inbound(`m${n}`, { client: `c${n}` }), admit);
+      const received = dispatcher.receive(inbound(`m${n}`, { client: `c${n}` }), admit);
       await answerTo(n, "answer");
       await received;
     }
@@ -331,7 +331,7 @@ describe("delivery", () => {
       });
     };
     channel.isUp = true;
-    desk.connected();
+    dispatcher.connected();
     await vi.waitFor(() => {
       for (const arrived of waiting.splice(0, waiting.length === AT_ONCE ? 1 : 0)) arrived();
       expect(waiting.length).toBeGreaterThan(0);
@@ -348,13 +348,13 @@ describe("delivery", () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     vi.advanceTimersByTime(RETRY_FOR_MS + 1);
     await sitDown();
-    desk.connected();
+    dispatcher.connected();
     // What comes later would come behind it.
-    const other = desk.receive(inbound("other", { client: "tablet" }), admit);
+    const other = dispatcher.receive(inbound("other", { client: "tablet" }), admit);
     await answerTo(1, "other");
     await other;
     await sent("other");
-    await desk.receive(inbound("n", { text: "" }), admit);
+    await dispatcher.receive(inbound("n", { text: "" }), admit);
     await vi.waitFor(() => expect(texts().sort()).toEqual(["m", "other", TEXTS.empty].sort()));
   });
 
@@ -362,7 +362,7 @@ describe("delivery", () => {
     channel.isUp = false;
     await done("m", 1);
     await sitDown();
-    desk.connected();
+    dispatcher.connected();
     await sent("m");
   });
 
@@ -377,12 +377,12 @@ describe("delivery", () => {
     await done("poison", 1);
     await done("next", 2);
     await vi.waitFor(() => {
-      desk.connected();
+      dispatcher.connected();
       expect(texts()).toEqual(["next"]);
     });
     expect(losses).toBe(5);
     channel.send = send;
-    await desk.receive(inbound("poison"), admit);
+    await dispatcher.receive(inbound("poison"), admit);
     await sent("next", "poison");
   });
 
