@@ -10,29 +10,29 @@ use anyhow::{Context, Result, bail};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 /// The core of whatever serves.
-pub const SERVER_CORE: usize = 0;
+pub(crate) const SERVER_CORE: usize = 0;
 /// The core of whatever drives it.
-pub const LOAD_CORE: usize = 1;
+pub(crate) const LOAD_CORE: usize = 1;
 
 const START_WAIT: Duration = Duration::from_secs(10);
 const START_POLL: Duration = Duration::from_millis(5);
 
 /// A program on one core. Needs `taskset` (util-linux), which becomes the program it starts.
-pub fn pinned(core: usize, program: impl AsRef<std::ffi::OsStr>) -> Command {
+pub(crate) fn pinned(core: usize, program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new("taskset");
     command.args(["-c", &core.to_string()]).arg(program);
     command
 }
 
 /// Keeps this process on one core from now on. To be called before it has other threads.
-pub fn run_here_on(core: usize) -> Result<()> {
+pub(crate) fn run_here_on(core: usize) -> Result<()> {
     let mut cores = CpuSet::new();
     cores.set(core);
     sched_setaffinity(None, &cores).with_context(|| format!("there is no core {core}"))
 }
 
 /// This program again, on one core.
-pub fn pinned_self(core: usize) -> Result<Command> {
+pub(crate) fn pinned_self(core: usize) -> Result<Command> {
     Ok(pinned(core, std::env::current_exe()?))
 }
 
@@ -104,7 +104,7 @@ impl Drop for ServerProcess {
 
 /// Addresses of loopback where nobody listens now. All are held before the first is let go, so that
 /// no two are the same.
-pub fn free_addresses<const COUNT: usize>() -> Result<[SocketAddr; COUNT]> {
+pub(crate) fn free_addresses<const COUNT: usize>() -> Result<[SocketAddr; COUNT]> {
     let mut held = Vec::with_capacity(COUNT);
     for _ in 0..COUNT {
         held.push(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?);

@@ -101,13 +101,13 @@ pub enum RatioBound {
 pub type WantedRatio = (RoundFigure, RatioBound);
 
 /// Above this share of the median a spread is said aloud.
-pub const SPREAD_MAX: f64 = 0.10;
+pub(crate) const SPREAD_MAX: f64 = 0.10;
 
 /// Rounds of two sides that were measured one after the other.
 pub type NeighbourRounds = (RoundUsage, RoundUsage);
 
 /// The ratios second to first of one figure.
-pub fn ratios(figure: RoundFigure, neighbours: &[NeighbourRounds]) -> Vec<f64> {
+pub(crate) fn ratios(figure: RoundFigure, neighbours: &[NeighbourRounds]) -> Vec<f64> {
     let described = FIGURES.iter().find(|it| it.figure == figure);
     let of = described.map_or(FIGURES[0].of, |it| it.of);
     let ratio = |(first, second): &NeighbourRounds| of(second) / of(first);

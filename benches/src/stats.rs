@@ -22,7 +22,7 @@ pub fn summary(values: &[f64], digits: usize) -> String {
 
 /// How far values lie apart, as a share of their median.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ValueSpread {
+pub(crate) struct ValueSpread {
     /// From the least to the greatest.
     pub full: f64,
     /// From the first quartile to the third: half of them lie within.

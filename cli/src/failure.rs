@@ -9,13 +9,10 @@
 //! | 77 | refused |
 
 use std::fmt::{self, Display, Formatter};
-use std::process::ExitCode;
 
 use client::CertificateError;
 use gateway::config::{ConfigError, KeyError};
 use gateway::{ConnectError, StartError};
-
-use crate::out;
 
 const FAILED: u8 = 1;
 /// Exit code of wrong usage or configuration.
@@ -26,10 +23,10 @@ const REFUSED: u8 = 77;
 /// An exit code, and what a person is told.
 #[derive(Debug)]
 pub struct CommandFailure {
-    exit: u8,
+    pub(crate) exit: u8,
     /// One word for it, and a text. None: nothing is left to tell.
-    told: Option<(String, String)>,
-    next: Option<String>,
+    pub(crate) told: Option<(String, String)>,
+    pub(crate) next: Option<String>,
 }
 
 impl CommandFailure {
@@ -91,17 +88,6 @@ impl CommandFailure {
     pub fn or_next(mut self, command: impl Into<String>) -> Self {
         self.next.get_or_insert_with(|| command.into());
         self
-    }
-
-    /// Tells it on stderr.
-    pub fn report(self) -> ExitCode {
-        if let Some((reason, text)) = &self.told {
-            out::tell_error(reason, text);
-        }
-        if let Some(next) = &self.next {
-            out::tell_next(next);
-        }
-        ExitCode::from(self.exit)
     }
 }
 

@@ -10,7 +10,7 @@
 //! | `feed.rs` | their events, and what is told of their connection |
 //! | `bots.rs`, `chat/`, `bot/` | `bots`, `chat`, `bot …` |
 //! | `demo.rs`, `manual.rs` | `demo`; `completions`, `man` |
-//! | `out.rs`, `term.rs`, `failure.rs` | what is printed, how it looks, how it ends |
+//! | `out.rs`, `term.rs`, `failure.rs`, `report.rs` | what is printed, how it looks, how it ends |
 
 // They panic if nobody reads: `out.rs` prints.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
@@ -28,6 +28,7 @@ mod feed;
 mod keys;
 mod manual;
 mod out;
+mod report;
 mod serve;
 mod signals;
 mod term;

@@ -65,7 +65,6 @@ pub async fn status(inspect: InspectArgs) -> Result<(), CommandFailure> {
         out::json(&status)?;
         return Ok(());
     }
-    let number = |value: &serde_json::Value| value.as_u64().unwrap_or(0);
     let store = &status["store"];
     let state = match status["draining"].as_bool() {
         Some(true) => "draining".to_owned(),
@@ -92,8 +91,6 @@ pub async fn status(inspect: InspectArgs) -> Result<(), CommandFailure> {
 /// The other nodes, and the lanes to them.
 async fn cluster(config: &Config) -> Result<(), CommandFailure> {
     let nodes = admin::get(config, "nodes").await?;
-    let text = |value: &serde_json::Value| value.as_str().unwrap_or("?").to_owned();
-    let number = |value: &serde_json::Value| value.as_u64().unwrap_or(0);
     let health = health(&nodes);
     let redis = &nodes["redis"];
     let link = match redis["connected"].as_bool() {
@@ -121,21 +118,7 @@ async fn cluster(config: &Config) -> Result<(), CommandFailure> {
     for node in nodes["nodes"].as_array().into_iter().flatten() {
         let lanes = nodes["lanes"].as_array();
         let lane = lanes.and_then(|lanes| lanes.iter().find(|lane| lane["to"] == node["boot"]));
-        let lane = lane.unwrap_or(&serde_json::Value::Null);
-        say!(
-            "node         {} {} {} beat {}; lane {}: {} B unacked, {} B waiting, {} resent; secrets {}; wire {}",
-            text(&node["boot"]),
-            text(&node["name"]),
-            text(&node["state"]),
-            number(&node["beat"]),
-            number(&lane["generation"]),
-            number(&lane["unacked_bytes"]),
-            number(&lane["waiting_bytes"]),
-            number(&lane["resends"]),
-            text(&node["secrets"]),
-            node["speaks"],
-        )?;
-        misfit(node)?;
+        other_node(node, lane.unwrap_or(&serde_json::Value::Null))?;
     }
     say!(
         "directory    {} tenants, {} bots, {} connections, compared every {} ms",
@@ -145,6 +128,32 @@ async fn cluster(config: &Config) -> Result<(), CommandFailure> {
         number(&nodes["directory"]["compare_ms"])
     )?;
     Ok(())
+}
+
+/// Another node, and the lane to it.
+fn other_node(node: &serde_json::Value, lane: &serde_json::Value) -> Result<(), CommandFailure> {
+    say!(
+        "node         {} {} {} beat {}; lane {}: {} B unacked, {} B waiting, {} resent; secrets {}; wire {}",
+        text(&node["boot"]),
+        text(&node["name"]),
+        text(&node["state"]),
+        number(&node["beat"]),
+        number(&lane["generation"]),
+        number(&lane["unacked_bytes"]),
+        number(&lane["waiting_bytes"]),
+        number(&lane["resends"]),
+        text(&node["secrets"]),
+        node["speaks"],
+    )?;
+    misfit(node)
+}
+
+fn text(value: &serde_json::Value) -> &str {
+    value.as_str().unwrap_or("?")
+}
+
+fn number(value: &serde_json::Value) -> u64 {
+    value.as_u64().unwrap_or(0)
 }
 
 /// The cluster in a few words.

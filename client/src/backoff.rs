@@ -15,6 +15,9 @@ const GOOD: Duration = Duration::from_secs(60);
 /// After a restart of the node: short, as another node is there, but spread, as everybody comes.
 const RESTART: Duration = Duration::from_secs(5);
 
+/// How often a request is repeated that may succeed later.
+pub(crate) const RETRIES: usize = 3;
+
 /// Full jitter: a random part of a span that doubles from 1 s to 30 s.
 #[derive(Debug, Default)]
 pub(crate) struct RetryBackoff {

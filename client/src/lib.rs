@@ -14,7 +14,7 @@
 //! | --- | --- |
 //! | `options.rs`, `error.rs`, `certificate.rs`, `events.rs` | what goes in, what goes wrong, what comes |
 //! | `requests.rs` | the handle: every request, and its retries |
-//! | `supervisor.rs`, `backoff.rs` | when to connect, move, give up |
+//! | `supervisor.rs`, `backoff.rs`, `held_bots.rs` | when to connect, move, give up; the bots to register again |
 //! | `dial.rs`, `proxy.rs` | one connection until `auth_ok`, and by which way |
 //! | `outlet.rs`, `link.rs`, `unreadable.rs` | one connection from then on: what is sent, what is read, what cannot be read |
 
@@ -23,6 +23,7 @@ mod certificate;
 mod dial;
 mod error;
 mod events;
+mod held_bots;
 mod link;
 mod moved;
 mod options;

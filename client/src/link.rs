@@ -22,8 +22,8 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use crate::dial::{WatchedSocket, closed, moved};
 use crate::error::ClientError;
 use crate::events::{ClientEvent, EventSink};
+use crate::held_bots::HeldBots;
 use crate::moved::ByteActivity;
-use crate::supervisor::HeldBots;
 use crate::unreadable::unreadable;
 
 /// How long a retired link waits for the answers that are still due.

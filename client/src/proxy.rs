@@ -38,7 +38,7 @@ impl ProxyRules {
 
     /// As curl has it: `HTTPS_PROXY` for `wss://`, `HTTP_PROXY` for `ws://`, `ALL_PROXY` for both, but
     /// for the hosts of `NO_PROXY`. Each may be in lower case too. A wrong one fails the connection.
-    pub fn from_env() -> Self {
+    pub(crate) fn from_env() -> Self {
         // In a CGI program HTTP_PROXY is a header that whoever asks chooses.
         let cgi = env::var_os("REQUEST_METHOD").is_some();
         Self::of(|name| {

@@ -12,16 +12,15 @@ use protocol::t2b::frames::{
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
-use crate::backoff::RetryBackoff;
+use crate::backoff::{RETRIES, RetryBackoff};
 use crate::dial::dial;
 use crate::error::ClientError;
 use crate::events::{self, EventStream};
+use crate::held_bots::HeldBots;
 use crate::options::ConnectOptions;
 use crate::outlet::LinkHandle;
-use crate::supervisor::{HeldBots, LinkState, LinkSupervisor};
+use crate::supervisor::{LinkState, LinkSupervisor};
 
-/// How often a request is repeated that may succeed later.
-pub(crate) const RETRIES: usize = 3;
 /// How long [`Client::close`] waits for answers that are still due, and for the close.
 const CLOSE: Duration = Duration::from_secs(6);
 

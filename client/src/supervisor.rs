@@ -7,9 +7,8 @@
 //!    └── opened: register bots there, publish it, retire the old one
 //! ```
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use protocol::connect::{AuthOk, Migrate};
@@ -19,14 +18,14 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::backoff::RetryBackoff;
+use crate::backoff::{RETRIES, RetryBackoff};
 use crate::dial::{WatchedSocket, dial};
 use crate::error::ClientError;
 use crate::events::{ClientEvent, EventSink};
+use crate::held_bots::HeldBots;
 use crate::link::{GatewayLink, LinkWatchers};
 use crate::options::ConnectOptions;
 use crate::outlet::LinkHandle;
-use crate::requests::RETRIES;
 
 /// A shorter heartbeat is taken for this: a gateway that says 0 shall not be dialled in a circle.
 const HEARTBEAT_MS_MIN: u64 = 10;
@@ -40,32 +39,6 @@ pub(crate) enum LinkState {
     Up(LinkHandle),
     /// Nowhere, for good.
     Stopped(ClientError),
-}
-
-/// The bots that are registered anew on every connection.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct HeldBots(Arc<Mutex<BTreeMap<String, RegisterBot>>>);
-
-impl HeldBots {
-    fn with<T>(&self, use_them: impl FnOnce(&mut BTreeMap<String, RegisterBot>) -> T) -> T {
-        use_them(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    pub fn remember(&self, bot: RegisterBot) {
-        self.with(|bots| bots.insert(bot.bot_id.clone(), bot));
-    }
-
-    pub fn forget(&self, bot_id: &str) {
-        self.with(|bots| bots.remove(bot_id));
-    }
-
-    pub fn holds(&self, bot_id: &str) -> bool {
-        self.with(|bots| bots.contains_key(bot_id))
-    }
-
-    fn all(&self) -> Vec<RegisterBot> {
-        self.with(|bots| bots.values().cloned().collect())
-    }
 }
 
 /// A link as the supervisor sees it.

@@ -91,7 +91,7 @@ impl DeliverySequence {
     }
 
     /// Takes the number of a best-effort frame: it may follow any earlier one.
-    pub fn take_best_effort(&mut self, number: u64) -> Result<(), WrongDelivery> {
+    pub(crate) fn take_best_effort(&mut self, number: u64) -> Result<(), WrongDelivery> {
         if number < self.next {
             return Err(WrongDelivery::Order);
         }
@@ -123,7 +123,7 @@ impl DeliverySequence {
     }
 
     /// Whether all of `sent` numbers came, were refused or were cut.
-    pub fn is_settled(&self, sent: u64) -> bool {
+    pub(crate) fn is_settled(&self, sent: u64) -> bool {
         self.absent(sent).lost == 0
     }
 

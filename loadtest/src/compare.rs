@@ -132,7 +132,7 @@ pub fn differences(before: &RunReport, after: &RunReport) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::tests::sample;
+    use crate::report::sample::sample;
 
     fn line(lines: &[ComparedFigure], name: &str) -> ComparedFigure {
         lines.iter().find(|it| it.name == name).cloned().unwrap()

@@ -15,22 +15,24 @@
 //! | `message.rs`, `check.rs` | texts that can be checked; each number once and in order |
 //! | `measure.rs` | counts and histograms of a thread, and of all |
 //! | `servers/`, `process.rs` | what the gateways and Redis used |
-//! | `run.rs` | one run from its start to its report |
-//! | `report/`, `thresholds.rs`, `compare.rs` | what is made of the result |
+//! | `run/` | one run from its start to its report |
+//! | `thresholds.rs`, `judge.rs` | the limits of a scenario, and whether a result keeps them |
+//! | `report/`, `compare.rs` | what is made of the result |
 //! | `wire.rs` | the client's side of a WebSocket |
 
-pub mod check;
+mod check;
 pub mod compare;
 pub mod credentials;
-pub mod engine;
-pub mod measure;
-pub mod message;
-pub mod plan;
+mod engine;
+mod judge;
+mod measure;
+mod message;
+mod plan;
 pub mod process;
 pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod servers;
 pub mod target;
-pub mod thresholds;
+mod thresholds;
 pub mod wire;

@@ -18,12 +18,12 @@ const EXAMPLE_BYTES_MAX: usize = 300;
 const KEYS_MAX: usize = 100;
 
 /// Latencies in nanoseconds, to three digits.
-pub fn histogram() -> Histogram<u64> {
+pub(crate) fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(SHORTEST_NS, LONGEST_NS, 3).expect("bounds in order, three digits")
 }
 
 /// The same to two digits, for one second.
-pub fn small_histogram() -> Histogram<u64> {
+pub(crate) fn small_histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(SHORTEST_NS, LONGEST_NS, 2).expect("bounds in order, two digits")
 }
 
@@ -38,7 +38,7 @@ impl NameCounts {
     }
 
     /// So many times more.
-    pub fn add_many(&mut self, name: &str, times: u64) {
+    pub(crate) fn add_many(&mut self, name: &str, times: u64) {
         if let Some(count) = self.0.get_mut(name) {
             *count += times;
             return;
@@ -48,13 +48,8 @@ impl NameCounts {
         *self.0.entry(name.to_owned()).or_default() += times;
     }
 
-    /// All of them.
-    pub fn total(&self) -> u64 {
-        self.0.values().sum()
-    }
-
     /// By name.
-    pub fn into_map(self) -> BTreeMap<String, u64> {
+    pub(crate) fn into_map(self) -> BTreeMap<String, u64> {
         self.0
     }
 
@@ -78,7 +73,12 @@ impl WrongCounts {
     }
 
     /// So many more, all of them with one example.
-    pub fn add_many(&mut self, wrong: WrongDelivery, times: u64, example: impl FnOnce() -> String) {
+    pub(crate) fn add_many(
+        &mut self,
+        wrong: WrongDelivery,
+        times: u64,
+        example: impl FnOnce() -> String,
+    ) {
         let (count, examples) = self.found.entry(wrong).or_default();
         *count += times;
         if examples.len() < EXAMPLES_MAX {
@@ -88,7 +88,7 @@ impl WrongCounts {
     }
 
     /// By kind: how often, and examples.
-    pub fn into_map(self) -> BTreeMap<WrongDelivery, (u64, Vec<String>)> {
+    pub(crate) fn into_map(self) -> BTreeMap<WrongDelivery, (u64, Vec<String>)> {
         self.found
     }
 
@@ -293,8 +293,8 @@ mod tests {
     fn names_are_bounded() {
         let mut counts = NameCounts::default();
         (0..200).for_each(|n| counts.add(&format!("reason {n}")));
-        assert_eq!(counts.total(), 200);
         let map = counts.into_map();
+        assert_eq!(map.values().sum::<u64>(), 200);
         assert_eq!(map.len(), KEYS_MAX + 1);
         assert_eq!(map["other"], 100);
     }

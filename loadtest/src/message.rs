@@ -130,7 +130,7 @@ impl MessageKind {
 
 /// A message of a flow, ready to be written.
 #[derive(Debug)]
-pub struct OutgoingMessage<'a> {
+pub(crate) struct OutgoingMessage<'a> {
     /// Its frame's `type`.
     pub kind: MessageKind,
     /// The recipient's name.
@@ -191,13 +191,13 @@ pub struct IncomingMessage<'a> {
 }
 
 /// The type of a frame that begins with it.
-pub fn first_type(payload: &[u8]) -> Option<&[u8]> {
+pub(crate) fn first_type(payload: &[u8]) -> Option<&[u8]> {
     let rest = payload.strip_prefix(b"{\"type\":\"")?;
     Some(&rest[..memchr::memchr(b'"', rest)?])
 }
 
 /// The type of a frame, wherever it stands.
-pub fn type_slowly(payload: &[u8]) -> Option<String> {
+pub(crate) fn type_slowly(payload: &[u8]) -> Option<String> {
     let value: Value = serde_json::from_slice(payload).ok()?;
     Some(value["type"].as_str()?.to_owned())
 }
@@ -229,7 +229,7 @@ fn quoted<'a>(text: &'a [u8], key: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
 }
 
 /// The token in the `id` of an ack or a refusal.
-pub fn token_of_answer(payload: &[u8]) -> Option<MessageToken> {
+pub(crate) fn token_of_answer(payload: &[u8]) -> Option<MessageToken> {
     let (id, _) = quoted(payload, b"\"id\":\"")?;
     MessageToken::read(id).filter(|_| id.len() == TOKEN_BYTES)
 }

@@ -56,6 +56,17 @@ pub enum LoadKind {
     Churn,
 }
 
+impl LoadKind {
+    /// Whether its schedule calls visits, and not messages.
+    pub(crate) fn schedules_visits(self) -> bool {
+        match self {
+            Self::Churn => true,
+            Self::Open | Self::Fanout | Self::Slow => false,
+            Self::Stalled | Self::Partials | Self::Typing => false,
+        }
+    }
+}
+
 /// Numbered messages from one socket to the sockets of one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlowPlan {
@@ -111,52 +122,9 @@ pub fn plan(scenario: &LoadScenario, nodes: usize) -> Vec<GroupPlan> {
         bytes: scenario.message_bytes,
         groups: Vec::new(),
     };
-    if let Some(it) = &scenario.pingpong {
-        let pace = FlowPace::Window {
-            window: it.window,
-            quota: None,
-        };
-        plan.pairs(it.pairs, GroupStay::Always, pace);
-    }
-    if let Some(it) = &scenario.open {
-        plan.pairs(
-            it.pairs,
-            GroupStay::Always,
-            FlowPace::Scheduled(LoadKind::Open),
-        );
-    }
-    if let Some(it) = &scenario.slow {
-        let stalled = it.stalled_pairs();
-        plan.pairs(
-            it.pairs - stalled,
-            GroupStay::Always,
-            FlowPace::Scheduled(LoadKind::Slow),
-        );
-        (0..stalled).for_each(|_| plan.stalled_pair(it.stalled_bytes));
-    }
-    if let Some(it) = &scenario.fanout {
-        (0..it.bots).for_each(|_| plan.bot_with_clients(it.clients, it.devices));
-    }
-    if let Some(it) = &scenario.partials {
-        (0..it.pairs).for_each(|_| plan.streaming_pair(it.stream));
-    }
-    if let Some(it) = &scenario.typing {
-        (0..it.pairs).for_each(|_| plan.typing_pair());
-    }
-    if let Some(it) = &scenario.storm {
-        let pace = FlowPace::Window {
-            window: 1,
-            quota: Some(1),
-        };
-        plan.pairs(it.pairs, GroupStay::Storm, pace);
-    }
-    if let Some(it) = &scenario.churn {
-        let pace = FlowPace::Window {
-            window: 1,
-            quota: Some(it.messages),
-        };
-        plan.pairs(it.at_once, GroupStay::Visit, pace);
-    }
+    plan.add_conversations(scenario);
+    plan.add_one_way(scenario);
+    plan.add_visits(scenario);
     let idle = scenario.idle.as_ref().map_or(0, |it| it.sockets);
     (0..idle).for_each(|_| plan.silent());
     plan.groups
@@ -171,6 +139,54 @@ struct PlanBuilder {
 }
 
 impl PlanBuilder {
+    /// Pairs that ask and answer for the whole run.
+    fn add_conversations(&mut self, scenario: &LoadScenario) {
+        if let Some(it) = &scenario.pingpong {
+            let pace = FlowPace::Window {
+                window: it.window,
+                quota: None,
+            };
+            self.pairs(it.pairs, GroupStay::Always, pace);
+        }
+        if let Some(it) = &scenario.open {
+            let pace = FlowPace::Scheduled(LoadKind::Open);
+            self.pairs(it.pairs, GroupStay::Always, pace);
+        }
+        if let Some(it) = &scenario.slow {
+            let stalled = it.stalled_pairs();
+            let pace = FlowPace::Scheduled(LoadKind::Slow);
+            self.pairs(it.pairs - stalled, GroupStay::Always, pace);
+            (0..stalled).for_each(|_| self.stalled_pair(it.stalled_bytes));
+        }
+    }
+
+    /// Groups whose messages nobody answers.
+    fn add_one_way(&mut self, scenario: &LoadScenario) {
+        if let Some(it) = &scenario.fanout {
+            (0..it.bots).for_each(|_| self.bot_with_clients(it.clients, it.devices));
+        }
+        if let Some(it) = &scenario.partials {
+            (0..it.pairs).for_each(|_| self.streaming_pair(it.stream));
+        }
+        if let Some(it) = &scenario.typing {
+            (0..it.pairs).for_each(|_| self.typing_pair());
+        }
+    }
+
+    /// Pairs that are dropped, and pairs that come and go.
+    fn add_visits(&mut self, scenario: &LoadScenario) {
+        let window = |quota| FlowPace::Window {
+            window: 1,
+            quota: Some(quota),
+        };
+        if let Some(it) = &scenario.storm {
+            self.pairs(it.pairs, GroupStay::Storm, window(1));
+        }
+        if let Some(it) = &scenario.churn {
+            self.pairs(it.at_once, GroupStay::Visit, window(it.messages));
+        }
+    }
+
     fn add(&mut self, stay: GroupStay, flows: Vec<FlowPlan>, users: Vec<UserPlan>) {
         let index = self.groups.len();
         let tenant = match self.tenants {

@@ -17,7 +17,7 @@ pub fn cpu_of(pid: u32) -> Result<Duration> {
 }
 
 /// The process that listens on a TCP port of this machine, as far as one may see it.
-pub fn listener_on(port: u16) -> Option<u32> {
+pub(crate) fn listener_on(port: u16) -> Option<u32> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(fs::read_to_string);
     let inode = tables.iter().flatten().find_map(|table| {
         table.lines().skip(1).find_map(|line| {
@@ -44,14 +44,14 @@ pub fn listener_on(port: u16) -> Option<u32> {
 }
 
 /// CPU time of the thread that asks, nanoseconds.
-pub fn cpu_of_this_thread() -> Result<u64> {
+pub(crate) fn cpu_of_this_thread() -> Result<u64> {
     let text = fs::read_to_string("/proc/thread-self/schedstat")?;
     let first = text.split_whitespace().next();
     Ok(first.context("empty schedstat")?.parse()?)
 }
 
 /// Context switches of all threads of a process: those it waited for, and those it did not want.
-pub fn switches_of(pid: u32) -> Result<(u64, u64)> {
+pub(crate) fn switches_of(pid: u32) -> Result<(u64, u64)> {
     let mut sum = (0, 0);
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
         let text = match fs::read_to_string(task?.path().join("status")) {

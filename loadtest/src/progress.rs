@@ -4,9 +4,8 @@ use std::io::{IsTerminal, stderr};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use loadtest::engine::RunPhase;
 use loadtest::report::TimelineRow;
-use loadtest::run::ProgressSink;
+use loadtest::run::{ProgressSink, RunPhase};
 
 /// Tells nobody.
 pub struct NoProgress;

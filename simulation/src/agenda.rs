@@ -10,8 +10,8 @@ use router_core::store::nodes::{NodeAsk, NodeReply};
 use router_core::store::{Event as DirectoryEvent, StoreRequest, StoreResult};
 use router_core::{ConnKey, Millis};
 
-use crate::checks::SaidRecord;
 use crate::faults::FaultKind;
+use crate::said::SaidRecord;
 
 /// A process of one machine: who crashes and starts again is another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -35,7 +35,7 @@ impl SeededDice {
     }
 
     /// True this often, in a thousand.
-    pub fn permille(&mut self, chance: u64) -> bool {
+    pub(crate) fn permille(&mut self, chance: u64) -> bool {
         self.below(1000) < chance
     }
 

@@ -7,6 +7,32 @@ use crate::dice::SeededDice;
 /// After this a process takes a question for unanswered, milliseconds.
 pub const TIMEOUT_MS: Millis = 1000;
 
+/// What may go wrong.
+#[derive(Debug, Clone, Copy)]
+pub enum TroubleKind {
+    Loss,
+    Double,
+    Reorder,
+    Flaky,
+    CutOut,
+    CutIn,
+    Muted,
+    /// Only in profiles.
+    Stall,
+    Link,
+    Clog,
+    StoreDown,
+    StoreSlow,
+    Failover,
+    Empty,
+    Crash,
+    /// One machine dies; who saw that dies when it is buried. Only in profiles.
+    WitnessCrash,
+    Pause,
+    Revoke,
+    Suspend,
+}
+
 /// Something that goes wrong. The number is whose turn it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
@@ -79,7 +105,7 @@ pub struct MachineLinks {
 
 /// What becomes of a question.
 #[derive(Debug, Clone, Copy)]
-pub struct QuestionFate {
+pub(crate) struct QuestionFate {
     /// When it is executed, if it is.
     pub executed_ms: Option<Millis>,
     /// When the answer is there, and what it is.
@@ -88,7 +114,7 @@ pub struct QuestionFate {
 
 /// What a process hears of its question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StoreAnswer {
+pub(crate) enum StoreAnswer {
     /// The answer.
     True,
     /// It was not executed.
@@ -143,7 +169,7 @@ impl ActiveFaults {
     }
 
     /// What becomes of a machine's question that is asked now.
-    pub fn journey(
+    pub(crate) fn journey(
         &mut self,
         dice: &mut SeededDice,
         machine: usize,

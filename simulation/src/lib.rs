@@ -14,7 +14,7 @@
 //! | `machine/` | one process: the shell's part, without threads |
 //! | `outside.rs`, `redis.rs`, `faults.rs` | network and store, and what is wrong with them |
 //! | `profile.rs`, `trouble.rs` | what a seed is about, and which faults it has |
-//! | `peers/` | bots and clients |
+//! | `peers/`, `said.rs` | bots and clients, and what they send |
 //! | `checks/` | the guarantees, one file each |
 
 mod agenda;
@@ -27,6 +27,7 @@ mod outside;
 mod peers;
 mod profile;
 mod redis;
+mod said;
 mod trouble;
 mod world;
 
@@ -55,23 +56,23 @@ pub struct SeedOutcome {
 pub fn run(seed: u64, seconds: u64, tracing: bool) -> SeedOutcome {
     let mut world = RunWorld::new(seed, seconds, tracing);
     let ended = catch_unwind(AssertUnwindSafe(|| world.run()));
-    let onlooker = &mut world.outside.onlooker;
+    let observer = &mut world.outside.observer;
     if let Err(panic) = ended {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned()));
-        onlooker.fail("PANIC", &text.unwrap_or_default());
+        observer.fail("PANIC", &text.unwrap_or_default());
     }
-    let start_ms = onlooker.start_ms;
-    let failure = onlooker.failure.take().map(|failure| {
+    let start_ms = observer.start_ms;
+    let failure = observer.failure.take().map(|failure| {
         let at_s = failure.at_ms.saturating_sub(start_ms) as f64 / 1000.0;
         (failure.check.to_owned(), at_s, failure.what)
     });
     SeedOutcome {
         seed,
         failure,
-        hash: onlooker.hash(),
-        frames: onlooker.frames,
-        refused_to_noisy: onlooker.refused_to_noisy,
-        trace: std::mem::take(&mut onlooker.traced).into(),
+        hash: observer.hash(),
+        frames: observer.frames,
+        refused_to_noisy: observer.refused_to_noisy,
+        trace: std::mem::take(&mut observer.traced).into(),
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use protocol::Envelope;
 
 /// The wire versions of the older build.
-pub const OLDER_WIRE: [u16; 2] = [1, 1];
+pub(crate) const OLDER_WIRE: [u16; 2] = [1, 1];
 /// The members that the older build did not know; they are the last.
 const UNKNOWN: u8 = 4;
 
@@ -25,11 +25,11 @@ pub fn older(envelope: &Bytes) -> Bytes {
 }
 
 /// Whether the older build reads a packet: it begins with its map.
-pub fn is_older_packet(packet: &[u8]) -> bool {
+pub(crate) fn is_older_packet(packet: &[u8]) -> bool {
     packet.first().is_some_and(|byte| byte & 0xf0 == 0x80)
 }
 
 /// Whether the older build reads an envelope.
-pub fn is_older_envelope(envelope: &[u8]) -> bool {
+pub(crate) fn is_older_envelope(envelope: &[u8]) -> bool {
     envelope.first_chunk() == Some(&OLDER_WIRE[1].to_be_bytes())
 }

@@ -27,7 +27,7 @@ pub struct OutsideWorld {
     pub redis: Redis,
     /// What each machine's stalled subscription has in its buffer.
     pub stalled: Vec<Vec<AgendaEvent>>,
-    pub onlooker: RunObserver,
+    pub observer: RunObserver,
     pub keyring: Keyring,
     pub lane_keys: LaneKeys,
     pub conns: u64,
@@ -39,7 +39,7 @@ impl OutsideWorld {
     }
 
     /// A key for a new socket, unlike any other of any machine.
-    pub fn new_conn(&mut self) -> ConnKey {
+    pub(crate) fn new_conn(&mut self) -> ConnKey {
         self.conns += 1;
         ConnKey(self.conns)
     }
@@ -50,7 +50,7 @@ impl OutsideWorld {
         let (machine, tenant) = (from.machine, &ticket.tenant);
         let name = request.query.name();
         let journey = self.faults.journey(&mut self.dice, machine, now_ms);
-        self.onlooker.trace(now_ms, || {
+        self.observer.trace(now_ms, || {
             format!("node {machine} asks {name} of {tenant}, {journey:?}")
         });
         let (at_ms, answer) = journey.answer;
@@ -74,7 +74,7 @@ impl OutsideWorld {
     }
 
     /// The node machine of a process asks the store.
-    pub fn ask_node(&mut self, from: MachineProcess, ask: NodeAsk) {
+    pub(crate) fn ask_node(&mut self, from: MachineProcess, ask: NodeAsk) {
         let now_ms = self.now_ms;
         let journey = self.faults.journey(&mut self.dice, from.machine, now_ms);
         let (at_ms, answer) = journey.answer;
@@ -131,7 +131,7 @@ impl OutsideWorld {
     }
 
     /// Redis pushes a packet to whoever listens.
-    pub fn push_packet(&mut self, to: BootId, packet: &Bytes) {
+    pub(crate) fn push_packet(&mut self, to: BootId, packet: &Bytes) {
         let Some(process) = self.redis.inbox(to) else {
             return;
         };
@@ -141,7 +141,7 @@ impl OutsideWorld {
     }
 
     /// Redis pushes a directory's step to all who listen.
-    pub fn push_event(&mut self, tenant: &TenantId, event: &store::Event) {
+    pub(crate) fn push_event(&mut self, tenant: &TenantId, event: &store::Event) {
         for process in self.redis.listeners(tenant) {
             self.push(process, self.now_ms, || {
                 ProcessArrival::Told(tenant.clone(), event.clone())
@@ -201,13 +201,13 @@ impl OutsideWorld {
                     None
                 };
                 let (reply, event) = self.redis.execute(from, request, self.now_ms);
-                self.onlooker.trace(self.now_ms, || {
+                self.observer.trace(self.now_ms, || {
                     let machine = from.machine;
                     format!("store, for node {machine}: {reply:?}; {event:?}")
                 });
                 if let Some(event) = event {
                     if let Some(release) = release {
-                        self.onlooker.home_1_released(&release, &event);
+                        self.observer.home_1_released(&release, &event);
                     }
                     self.push_event(&tenant, &event);
                 }

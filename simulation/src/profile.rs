@@ -7,10 +7,10 @@
 use protocol::Limits;
 use router_core::Millis;
 
-use crate::trouble::TroubleKind;
+use crate::faults::TroubleKind;
 
 /// The tenant that asks for more than its rates, if a profile has one.
-pub const NOISY_TENANT: usize = 0;
+pub(crate) const NOISY_TENANT: usize = 0;
 
 /// What differs from seed to seed besides chance.
 #[derive(Debug)]
@@ -52,10 +52,10 @@ const STALLS: RunProfile = RunProfile {
 };
 
 /// Those who buried a node die before they tell anybody.
-const FUNERALS: RunProfile = RunProfile {
+const WITNESS_CRASHES: RunProfile = RunProfile {
     kinds: &[
-        TroubleKind::Funeral,
-        TroubleKind::Funeral,
+        TroubleKind::WitnessCrash,
+        TroubleKind::WitnessCrash,
         TroubleKind::Pause,
     ],
     ..ORDINARY
@@ -94,7 +94,7 @@ const NOISY: RunProfile = RunProfile {
 };
 
 /// The limits of the noisy tenant: what its peers do without a flood, and little more.
-pub fn noisy_limits(usual: &Limits) -> Limits {
+pub(crate) fn noisy_limits(usual: &Limits) -> Limits {
     Limits {
         messages_per_second: 400,
         messages_burst: 400,
@@ -111,7 +111,7 @@ impl RunProfile {
     pub fn of(seed: u64) -> &'static Self {
         match seed % 10 {
             3 if seed / 10 % 2 == 1 => &NOISY,
-            0 => &FUNERALS,
+            0 => &WITNESS_CRASHES,
             5 => &STALLS,
             6 => &LIVES,
             7 => &READINGS,

@@ -7,36 +7,10 @@ use router_core::store::{PolicyQuery, StoreRequest};
 
 use crate::agenda::{AgendaEvent, MachineProcess, ProcessArrival};
 use crate::dice::SeededDice;
-use crate::faults::FaultKind;
+use crate::faults::{FaultKind, TroubleKind};
 use crate::machine::SimMachine;
 use crate::outside::OutsideWorld;
 use crate::profile::RunProfile;
-
-/// What may go wrong.
-#[derive(Debug, Clone, Copy)]
-pub enum TroubleKind {
-    Loss,
-    Double,
-    Reorder,
-    Flaky,
-    CutOut,
-    CutIn,
-    Muted,
-    /// Only in profiles.
-    Stall,
-    Link,
-    Clog,
-    StoreDown,
-    StoreSlow,
-    Failover,
-    Empty,
-    Crash,
-    /// One machine dies; who saw that dies when it is buried. Only in profiles.
-    Funeral,
-    Pause,
-    Revoke,
-    Suspend,
-}
 
 /// The kinds of any seed. What is here twice is twice as likely.
 const KINDS: [TroubleKind; 18] = [
@@ -65,7 +39,7 @@ const KINDS: [TroubleKind; 18] = [
 const STALL_MS: (Millis, Millis) = (7000, 26_000);
 
 /// The faults of a run.
-pub struct RunTroubles {
+pub(crate) struct RunTroubles {
     machines: usize,
     tenants: usize,
     /// The kinds that this seed has.
@@ -140,7 +114,7 @@ impl RunTroubles {
             TroubleKind::Empty => FaultKind::Empty(dice.permille(500)),
             TroubleKind::Stall => FaultKind::Stall(machine),
             TroubleKind::Crash => FaultKind::Crash(machine),
-            TroubleKind::Funeral => self.funeral(outside, machine),
+            TroubleKind::WitnessCrash => self.witness_crash(outside, machine),
             TroubleKind::Pause => FaultKind::Pause(machine),
             TroubleKind::Revoke => FaultKind::Revoke(tenant),
             TroubleKind::Suspend => FaultKind::Suspend(tenant),
@@ -150,7 +124,7 @@ impl RunTroubles {
     }
 
     /// The others die about when they bury it: what they know of it is lost.
-    fn funeral(&self, outside: &mut OutsideWorld, dead: usize) -> FaultKind {
+    fn witness_crash(&self, outside: &mut OutsideWorld, dead: usize) -> FaultKind {
         let after_ms = outside.dice.between(DEAD_MS, DEAD_MS + 2000);
         for machine in 0..self.machines {
             outside.later(after_ms, AgendaEvent::Break(FaultKind::Crash(machine)));
@@ -170,7 +144,7 @@ impl RunTroubles {
         outside.now_ms + ms
     }
 
-    pub fn break_it(
+    pub(crate) fn break_it(
         &mut self,
         outside: &mut OutsideWorld,
         machines: &mut [SimMachine],

@@ -40,12 +40,55 @@ const SETTLE_MS: Millis = 1_000;
 const LAST_MS: Millis = 2_000;
 
 /// A run.
-pub struct RunWorld {
+pub(crate) struct RunWorld {
     pub machines: Vec<SimMachine>,
     pub peers: SimPeers,
     pub outside: OutsideWorld,
     trouble: RunTroubles,
     end_ms: Millis,
+}
+
+fn tenants(dice: &mut SeededDice, profile: &RunProfile) -> Vec<TenantId> {
+    let count = dice.between(1, 3).max(1 + u64::from(profile.is_noisy));
+    let names = (0..count).map(|n| TenantId::parse(&format!("tenant-{n}")));
+    names.map(|name| name.expect("it is a name")).collect()
+}
+
+fn settings(dice: &mut SeededDice, profile: &RunProfile, tenants: &[TenantId]) -> Settings {
+    let mut limits = Limits::default();
+    if dice.permille(700) {
+        limits.takeovers_per_minute = 0;
+    }
+    let mut settings = Settings::default();
+    if profile.is_noisy {
+        let own = TenantSettings {
+            limits: Arc::new(noisy_limits(&limits)),
+            ..TenantSettings::default()
+        };
+        settings.tenants.insert(tenants[NOISY_TENANT].clone(), own);
+    }
+    settings.limits = Arc::new(limits);
+    settings
+}
+
+fn outside(dice: SeededDice, profile: &RunProfile, machines: usize, tracing: bool) -> OutsideWorld {
+    let secret = Secret::new("0123456789abcdefghijklmnopqrstuvwxyz".to_owned());
+    let mut outside = OutsideWorld {
+        now_ms: START_MS,
+        dice,
+        agenda: EventAgenda::default(),
+        faults: ActiveFaults::none(machines),
+        redis: Redis::new(machines),
+        stalled: (0..machines).map(|_| Vec::new()).collect(),
+        observer: RunObserver::new(START_MS, tracing),
+        keyring: Keyring::new(std::slice::from_ref(&secret)).expect("it is long"),
+        lane_keys: LaneKeys::new(&[secret]),
+        conns: 0,
+    };
+    outside.faults.buffers = profile.buffers;
+    outside.faults.answers_late_ms = profile.answers_late_ms;
+    outside.observer.is_noisy = profile.is_noisy;
+    outside
 }
 
 impl RunWorld {
@@ -54,45 +97,14 @@ impl RunWorld {
         let mut dice = SeededDice::new(seed);
         let machines = dice.between(2, 4) as usize;
         let profile = RunProfile::of(seed);
-        let tenants = dice.between(1, 3).max(1 + u64::from(profile.is_noisy));
-        let tenants: Vec<TenantId> = (0..tenants)
-            .map(|n| TenantId::parse(&format!("tenant-{n}")).expect("it is a name"))
-            .collect();
-        let mut limits = Limits::default();
-        if dice.permille(700) {
-            limits.takeovers_per_minute = 0;
-        }
-        let mut settings = Settings::default();
-        if profile.is_noisy {
-            let own = TenantSettings {
-                limits: Arc::new(noisy_limits(&limits)),
-                ..TenantSettings::default()
-            };
-            settings.tenants.insert(tenants[NOISY_TENANT].clone(), own);
-        }
-        settings.limits = Arc::new(limits);
-        let settings = Arc::new(settings);
+        let tenants = tenants(&mut dice, profile);
+        let settings = Arc::new(settings(&mut dice, profile, &tenants));
         let end_ms = START_MS + seconds.max(25) * 1000;
         let healed_ms = end_ms - LAST_MS - HEAL_MS;
         let trouble = RunTroubles::new(&mut dice, profile, machines, tenants.len(), healed_ms);
         let peers = SimPeers::new(&mut dice, profile, tenants);
-        let secret = Secret::new("0123456789abcdefghijklmnopqrstuvwxyz".to_owned());
-        let mut outside = OutsideWorld {
-            now_ms: START_MS,
-            dice,
-            agenda: EventAgenda::default(),
-            faults: ActiveFaults::none(machines),
-            redis: Redis::new(machines),
-            stalled: (0..machines).map(|_| Vec::new()).collect(),
-            onlooker: RunObserver::new(START_MS, tracing),
-            keyring: Keyring::new(std::slice::from_ref(&secret)).expect("it is long"),
-            lane_keys: LaneKeys::new(&[secret]),
-            conns: 0,
-        };
-        outside.faults.buffers = profile.buffers;
-        outside.faults.answers_late_ms = profile.answers_late_ms;
-        outside.onlooker.is_noisy = profile.is_noisy;
-        outside.onlooker.tenant_of = peers.all.iter().map(|peer| peer.tenant).collect();
+        let mut outside = outside(dice, profile, machines, tracing);
+        outside.observer.tenant_of = peers.all.iter().map(|peer| peer.tenant).collect();
         let machines = (0..machines)
             .map(|at| SimMachine::new(&mut outside, at, Arc::clone(&settings)))
             .collect();
@@ -129,7 +141,7 @@ impl RunWorld {
     }
 
     fn is_over(&self) -> bool {
-        self.outside.onlooker.failure.is_some()
+        self.outside.observer.failure.is_some()
     }
 
     fn pass(&mut self, until_ms: Millis) {
@@ -138,7 +150,7 @@ impl RunWorld {
                 break;
             };
             self.outside.now_ms = at_ms;
-            self.outside.onlooker.now_ms = at_ms;
+            self.outside.observer.now_ms = at_ms;
             self.happen(event);
         }
         self.outside.now_ms = until_ms.max(self.outside.now_ms);
@@ -148,7 +160,7 @@ impl RunWorld {
     /// directory for a moment.
     fn pass_until_settled(&mut self, latest_ms: Millis) {
         while !self.is_over() && self.outside.now_ms < latest_ms {
-            let settled_ms = self.outside.onlooker.last_close_ms + SETTLE_MS;
+            let settled_ms = self.outside.observer.last_close_ms + SETTLE_MS;
             if self.outside.now_ms >= settled_ms {
                 break;
             }
@@ -225,16 +237,16 @@ impl RunWorld {
                 machine.well_since_ms = now_ms;
                 continue;
             }
-            let onlooker = &mut self.outside.onlooker;
-            onlooker.gho_1(machine, &self.peers.tenants, now_ms);
+            let observer = &mut self.outside.observer;
+            observer.gho_1(machine, &self.peers.tenants, now_ms);
         }
         self.outside.later(LOOK_MS, AgendaEvent::Look);
     }
 
     fn break_it(&mut self, fault: FaultKind) {
         let now_ms = self.outside.now_ms;
-        let onlooker = &mut self.outside.onlooker;
-        onlooker.trace(now_ms, || format!("breaks: {fault:?}"));
+        let observer = &mut self.outside.observer;
+        observer.trace(now_ms, || format!("breaks: {fault:?}"));
         for machine in &mut self.machines {
             machine.well_since_ms = now_ms;
         }
@@ -250,8 +262,8 @@ impl RunWorld {
 
     fn mend(&mut self, fault: FaultKind) {
         let now_ms = self.outside.now_ms;
-        let onlooker = &mut self.outside.onlooker;
-        onlooker.trace(now_ms, || format!("mends: {fault:?}"));
+        let observer = &mut self.outside.observer;
+        observer.trace(now_ms, || format!("mends: {fault:?}"));
         for machine in &mut self.machines {
             machine.well_since_ms = now_ms;
         }
@@ -278,7 +290,7 @@ impl RunWorld {
             return;
         }
         let now_ms = self.outside.now_ms;
-        self.outside.onlooker.now_ms = now_ms;
+        self.outside.observer.now_ms = now_ms;
         let boots: Vec<_> = self.machines.iter().map(|it| it.nodes.own).collect();
         for machine in &self.machines {
             let node = machine.process.machine;
@@ -286,7 +298,7 @@ impl RunWorld {
             let sees_all = boots.iter().all(|boot| view.is_live(*boot));
             if view.degraded || !sees_all || view.others() + 1 != boots.len() {
                 let what = format!("node {node} sees {:?}", view.peers.keys());
-                self.outside.onlooker.fail("HEALED", &what);
+                self.outside.observer.fail("HEALED", &what);
             }
             let lanes = machine.lane_status(&self.outside);
             if lanes
@@ -294,19 +306,19 @@ impl RunWorld {
                 .any(|lane| lane.unacked > 0 || lane.waiting_bytes > 0)
             {
                 let what = format!("node {node} has lanes that owe: {lanes:?}");
-                self.outside.onlooker.fail("HEALED", &what);
+                self.outside.observer.fail("HEALED", &what);
             }
         }
         for (at, tenant) in self.peers.tenants.iter().enumerate() {
             let stored = self.outside.redis.snapshot(tenant, now_ms);
-            self.outside.onlooker.healed_store(at, &stored, now_ms);
+            self.outside.observer.healed_store(at, &stored, now_ms);
             for machine in &self.machines {
                 self.outside
-                    .onlooker
+                    .observer
                     .healed_replica(machine, tenant, &stored);
             }
         }
-        self.outside.onlooker.ack_1_all(now_ms - 1000);
+        self.outside.observer.ack_1_all(now_ms - 1000);
     }
 
     /// A client on every node writes to every bot that is online: all must be delivered.
@@ -315,7 +327,7 @@ impl RunWorld {
         for tenant in 0..self.peers.tenants.len() {
             for at in 0..self.machines.len() {
                 let client = self.peers.add_client(tenant);
-                self.outside.onlooker.tenant_of.push(tenant);
+                self.outside.observer.tenant_of.push(tenant);
                 let process = self.machines[at].process;
                 self.peers.connect_to(&mut self.outside, process, client);
                 clients.push((client, tenant));
@@ -324,7 +336,7 @@ impl RunWorld {
         self.pass(self.outside.now_ms + LAST_MS / 2);
         let mut probes = Vec::new();
         for (client, tenant) in clients {
-            let homes = self.outside.onlooker.homes_of(tenant);
+            let homes = self.outside.observer.homes_of(tenant);
             let bots: Vec<String> = homes.keys().map(|bot| (*bot).to_owned()).collect();
             for bot in bots {
                 probes.push(self.peers.probe(&mut self.outside, client, &bot));
@@ -332,12 +344,12 @@ impl RunWorld {
         }
         self.pass(self.outside.now_ms + LAST_MS / 2);
         for tag in probes {
-            let sent = tag.map(|tag| &self.outside.onlooker.sent[tag]);
+            let sent = tag.map(|tag| &self.outside.observer.sent[tag]);
             let answer = sent.and_then(|sent| sent.answers.first());
             // A bot that does not read is there all the same.
             if !answer.is_some_and(|it| it == "delivered" || it == "recipient_busy") {
                 let what = format!("a bot is not reachable: {sent:?}");
-                return self.outside.onlooker.fail("HEALED", &what);
+                return self.outside.observer.fail("HEALED", &what);
             }
         }
     }

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-use super::parse_collected;
+use super::collected::parse_collected;
 use crate::load::{RoundUsage, RoundWorkload, TalkKind};
 use crate::process::{LOAD_CORE, SERVER_CORE, ServerProcess, pinned, pinned_self};
 use crate::servers::{gateway, redis};

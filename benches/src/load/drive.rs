@@ -48,7 +48,7 @@ enum SendPace {
 }
 
 /// All ends, and what was measured of them.
-pub struct LoadDrive {
+pub(crate) struct LoadDrive {
     poll: Poll,
     /// A of pair 0, B of pair 0, A of pair 1, …
     ends: Vec<PairEnd>,

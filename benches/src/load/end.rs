@@ -8,7 +8,8 @@ use mio::net::TcpStream;
 use loadtest::wire::{self, BlockingSocket, PING, PONG, TEXT};
 
 use super::ledger::EndLedger;
-use super::stream::{ServerStream, StreamItem};
+use super::stream::ServerStream;
+use super::stream_item::StreamItem;
 
 /// Opcode of a binary frame.
 pub const BINARY: u8 = 2;

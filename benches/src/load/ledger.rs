@@ -91,7 +91,7 @@ impl EndLedger {
     }
 
     /// Whether all of what `peer` sent is here.
-    pub fn has_all_of(&self, peer: &EndLedger) -> bool {
+    pub(crate) fn has_all_of(&self, peer: &EndLedger) -> bool {
         self.received == peer.sent
     }
 }

@@ -28,6 +28,7 @@ mod ledger;
 mod mqtt;
 mod nats;
 mod stream;
+mod stream_item;
 mod talk;
 pub mod template;
 mod usage;

@@ -4,7 +4,7 @@
 
 use anyhow::{Result, bail, ensure};
 
-use super::stream::StreamItem;
+use super::stream_item::StreamItem;
 
 const CONNECT: u8 = 0x10;
 const CONNACK: u8 = 0x20;

@@ -4,7 +4,7 @@
 
 use anyhow::{Context, Result, bail};
 
-use super::stream::StreamItem;
+use super::stream_item::StreamItem;
 
 /// What a client says first; `PONG` answers when all of it holds.
 pub fn hello(name: &str) -> String {

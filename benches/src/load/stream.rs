@@ -1,21 +1,9 @@
 //! Protocols that are a stream of bytes inside WebSocket frames.
 
-use std::ops::Range;
-
 use anyhow::Result;
 
+use super::stream_item::StreamItem;
 use super::{mqtt, nats};
-
-/// One thing a server said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StreamItem {
-    /// A message; where its payload stands.
-    Message(Range<usize>),
-    /// It wants to be answered.
-    Ping,
-    /// Nothing that matters.
-    Other,
-}
 
 /// Which protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -40,7 +40,7 @@ impl TalkKind {
     }
 
     /// Whether each message has an ack.
-    pub fn has_acks(self) -> bool {
+    pub(crate) fn has_acks(self) -> bool {
         self == Self::T2bAcks
     }
 

@@ -13,16 +13,16 @@ use std::ops::Range;
 /// Bytes of every name.
 pub const NAME_BYTES: usize = 7;
 /// Where the recipient's name stands in a message.
-pub const TO_AT: usize = r#"{"type":"message","data":{"to":""#.len();
+pub(crate) const TO_AT: usize = r#"{"type":"message","data":{"to":""#.len();
 /// Bytes of every message.
-pub const MESSAGE_BYTES: usize = 200;
+pub(crate) const MESSAGE_BYTES: usize = 200;
 
 /// Digits of a message's number.
 pub const NUMBER_DIGITS: usize = 10;
 /// Stands in the number's place before numbers are counted.
 const GREETING: &[u8; NUMBER_DIGITS] = b"greetings!";
 /// How a greeting is told from a message.
-pub const GREETING_TEXT: &[u8] = br#""text":"greetings!"#;
+pub(crate) const GREETING_TEXT: &[u8] = br#""text":"greetings!"#;
 
 /// What a message is besides its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -34,7 +34,7 @@ pub struct RoundUsage {
 }
 
 /// What everybody had used at one time.
-pub struct CpuUsage {
+pub(crate) struct CpuUsage {
     at: Instant,
     messages: u64,
     servers: Duration,

@@ -66,7 +66,7 @@ impl FromStr for RoundWorkload {
 
 /// When each message of an open loop has to leave: evenly, the pairs in turn.
 #[derive(Debug, Clone, Copy)]
-pub struct OpenSchedule {
+pub(crate) struct OpenSchedule {
     start: Instant,
     pairs: u64,
     trips_per_s: u64,
@@ -100,7 +100,7 @@ impl OpenSchedule {
     }
 
     /// When a pair's message had to leave; `number` is its own count, from 0.
-    pub fn intended(&self, pair: usize, number: u64) -> Instant {
+    pub(crate) fn intended(&self, pair: usize, number: u64) -> Instant {
         self.at(number * self.pairs + pair as u64)
     }
 }

@@ -46,7 +46,7 @@ pub enum ServerKind {
 
 /// Running servers; dropped, they are killed.
 #[derive(Debug)]
-pub struct RunningServers {
+pub(crate) struct RunningServers {
     processes: Vec<ServerProcess>,
     _folder: TempDir,
     /// Where clients connect.

@@ -25,7 +25,7 @@ pub fn program(name: &str) -> Option<PathBuf> {
 }
 
 /// A program on the path, or where Debian puts servers.
-pub fn on_path(name: &str) -> Option<PathBuf> {
+pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
     folders
@@ -43,13 +43,13 @@ fn command(name: &str) -> Result<std::process::Command> {
 }
 
 /// One nats-server.
-pub fn nats(folder: &TempDir) -> Result<(ServerProcess, SocketAddr)> {
+pub(crate) fn nats(folder: &TempDir) -> Result<(ServerProcess, SocketAddr)> {
     let [plain, socket] = free_addresses()?;
     Ok((nats_node(folder, "n1", plain, socket, "")?, socket))
 }
 
 /// Two nats-servers that know each other.
-pub fn nats_routes(folder: &TempDir) -> Result<([ServerProcess; 2], [SocketAddr; 2])> {
+pub(crate) fn nats_routes(folder: &TempDir) -> Result<([ServerProcess; 2], [SocketAddr; 2])> {
     let [plain_1, plain_2, socket_1, socket_2, route_1, route_2] = free_addresses()?;
     let cluster = |own: SocketAddr, other: SocketAddr| {
         format!(
@@ -80,7 +80,7 @@ fn nats_node(
 }
 
 /// One mosquitto. Without a plain listener beside the WebSocket one it ends at once.
-pub fn mosquitto(folder: &TempDir) -> Result<(ServerProcess, SocketAddr)> {
+pub(crate) fn mosquitto(folder: &TempDir) -> Result<(ServerProcess, SocketAddr)> {
     let [plain, socket] = free_addresses()?;
     let file = folder.path().join("mosquitto.conf");
     let text = format!(

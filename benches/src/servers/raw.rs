@@ -43,7 +43,7 @@ pub struct RawRoutes {
 
 impl RawRoutes {
     /// For a node that gives away what is for nobody here.
-    pub fn with_other(elsewhere: UnboundedSender<Bytes>) -> Self {
+    pub(crate) fn with_other(elsewhere: UnboundedSender<Bytes>) -> Self {
         Self {
             elsewhere: Some(elsewhere),
             ..Self::default()

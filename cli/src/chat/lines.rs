@@ -9,8 +9,9 @@ use protocol::t2b::frames::SendMessage;
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 use tokio::time::timeout;
 
+use super::answer::shown;
+use super::parts::is_last_part;
 use super::show::FramePrinter;
-use super::{is_last_part, shown};
 use crate::args::ChatArgs;
 use crate::failure::CommandFailure;
 use crate::feed::EventFeed;

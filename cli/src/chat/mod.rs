@@ -1,6 +1,8 @@
 //! `chat`: one question and its answer, or a conversation line by line.
 
+mod answer;
 mod lines;
+mod parts;
 mod show;
 
 use std::time::Duration;
@@ -17,6 +19,8 @@ use crate::connect::connect;
 use crate::failure::CommandFailure;
 use crate::feed::EventFeed;
 use crate::out::tell;
+use answer::shown;
+use parts::is_last_part;
 use show::FramePrinter;
 
 /// How long a bot that is known is waited for if nobody says.
@@ -177,39 +181,8 @@ fn answers(message: &Delivered, bot: &BotId, asked: &str) -> bool {
     }
 }
 
-/// Shows a message, or gives the failure that it reports: as text that is told on stderr only.
-fn shown(
-    show: &mut FramePrinter,
-    message: &Delivered,
-) -> Result<Option<CommandFailure>, CommandFailure> {
-    let trouble = trouble_of(message);
-    match trouble.is_some() && show.is_text() {
-        true => show.clear(),
-        false => show.message(message)?,
-    }
-    Ok(trouble)
-}
-
-/// The failure that an answer reports: see `bot/mod.rs`.
-fn trouble_of(answer: &Delivered) -> Option<CommandFailure> {
-    let error = answer.body.get("error")?.as_object()?;
-    let (reason, text) = (
-        error.get("reason")?.as_str()?,
-        error.get("message")?.as_str()?,
-    );
-    Some(CommandFailure::failed(reason, text))
-}
-
 fn unreadable(message: &UnreadableMessage) -> CommandFailure {
     CommandFailure::failed("unreadable", &message.problem)
-}
-
-fn is_last_part(message: &Delivered) -> bool {
-    let members = members_of(message);
-    match (members.part, members.parts) {
-        (Some(part), Some(parts)) => part >= parts,
-        (Some(_), None) | (None, Some(_)) | (None, None) => true,
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write, stderr};
 use client::{UnreadableMessage, members_of};
 use protocol::t2b::frames::{Delivered, ServerMessage};
 
-use super::is_last_part;
+use super::parts::is_last_part;
 use crate::failure::CommandFailure;
 use crate::out::{self, say};
 use crate::term;

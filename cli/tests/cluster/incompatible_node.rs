@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use fixtures::until;
+use fixtures::{RespClient, until};
 use tokio::task::spawn_blocking;
 use tokio::time::interval;
 
 use crate::cluster::{ClusterSetup, TestCluster};
+use crate::gateway::GatewayNode;
 
 const BOOT: &str = "01ZZZZZZZZZZZZZZZZZZZZZZZZ";
 const NAME: &str = "pod-of-tomorrow";
@@ -35,11 +36,24 @@ pub async fn an_incompatible_node_is_named() -> String {
     })
     .await;
     let port = cluster.redis.port();
-    let redis = |args: &[&[u8]]| {
-        let mut client = fixtures::RespClient::connect(port).unwrap();
-        client.command(args).unwrap()
-    };
-    // What it says of itself; then it beats. A bot of alice is at home there.
+    register(port);
+    let ends = Arc::new(AtomicBool::new(false));
+    let beating = tokio::spawn(beat(port, Arc::clone(&ends)));
+    is_named(&cluster.nodes[0]).await;
+    let answered = message_is_refused(&cluster).await;
+    packets_are_counted(&cluster.nodes[0], port).await;
+    ends.store(true, Ordering::Relaxed);
+    beating.await.unwrap();
+    format!("answered after {} ms", answered.as_millis())
+}
+
+fn redis(port: u16, args: &[&[u8]]) {
+    let mut client = RespClient::connect(port).unwrap();
+    client.command(args).unwrap();
+}
+
+/// What the node writes of itself, and a bot of alice that has its home there.
+fn register(port: u16) {
     let node = format!("t2b:node:{BOOT}");
     for (field, value) in [
         ("name", NAME),
@@ -50,37 +64,40 @@ pub async fn an_incompatible_node_is_named() -> String {
         ("serving", "1"),
         ("connections", "1"),
     ] {
-        redis(&[b"HSET", node.as_bytes(), field.as_bytes(), value.as_bytes()]);
+        let args = ["HSET", &node, field, value].map(str::as_bytes);
+        redis(port, &args);
     }
-    let ends = Arc::new(AtomicBool::new(false));
-    let beating = tokio::spawn({
-        let ends = Arc::clone(&ends);
-        async move {
-            let mut ticks = interval(BEAT);
-            for beat in 1_u64.. {
-                ticks.tick().await;
-                if ends.load(Ordering::Relaxed) {
-                    return;
-                }
-                let args = [
-                    b"HSET".to_vec(),
-                    b"t2b:nodes".to_vec(),
-                    BOOT.into(),
-                    beat.to_string().into(),
-                ];
-                let asked =
-                    spawn_blocking(move || fixtures::RespClient::connect(port)?.command(&args));
-                asked.await.unwrap().unwrap();
-            }
-        }
-    });
-    let far = format!(
+    let bot = format!(
         r#"5 0 {BOOT} conn_{BOOT} {{"name":"far","type":"bot","description":"","capabilities":[]}}"#
     );
-    redis(&[b"HSET", b"t2b:{alice}:dir", b"b:far", far.as_bytes()]);
-    redis(&[b"SET", b"t2b:{alice}:ver", b"5"]);
+    redis(
+        port,
+        &[b"HSET", b"t2b:{alice}:dir", b"b:far", bot.as_bytes()],
+    );
+    redis(port, &[b"SET", b"t2b:{alice}:ver", b"5"]);
+}
 
-    let gateway = &cluster.nodes[0];
+/// Beats as a node does, until it has to end.
+async fn beat(port: u16, ends: Arc<AtomicBool>) {
+    let mut ticks = interval(BEAT);
+    for beat in 1_u64.. {
+        ticks.tick().await;
+        if ends.load(Ordering::Relaxed) {
+            return;
+        }
+        let args = [
+            b"HSET".to_vec(),
+            b"t2b:nodes".to_vec(),
+            BOOT.into(),
+            beat.to_string().into(),
+        ];
+        let asked = spawn_blocking(move || RespClient::connect(port)?.command(&args));
+        asked.await.unwrap().unwrap();
+    }
+}
+
+/// The metric, the status and the log name the node.
+async fn is_named(gateway: &GatewayNode) {
     let series = format!(r#"t2b_nodes_unreachable{{reason="no_common_wire",node="{NAME}"}}"#);
     until("the metric names it", async || {
         (gateway.metrics().await.get(&series) == Some(&1.0)).then_some(())
@@ -89,45 +106,44 @@ pub async fn an_incompatible_node_is_named() -> String {
     let status = gateway.status().await;
     let told = status.contains("unreachable: no_common_wire") && status.contains(NAME);
     assert!(told, "{status}");
-    let said = gateway.printed();
-    let line = said.lines().find(|line| line.contains("cannot be reached"));
+    let log = gateway.printed();
+    let line = log.lines().find(|line| line.contains("cannot be reached"));
     assert!(
         line.is_some_and(|line| line.contains(NAME) && line.contains(ADDRESS)),
-        "{said}"
+        "{log}"
     );
+}
 
-    // A message for it is refused at once.
+/// A message for the node is refused at once; how long that takes.
+async fn message_is_refused(cluster: &TestCluster) -> Duration {
     let mut phone = cluster.socket(0, "alice", "phone").await;
     assert_eq!(phone.bots_online().await, ["far"]);
     let began = Instant::now();
     assert_eq!(phone.say("far", "hello").await, "unreachable");
     let answered = began.elapsed();
     assert!(answered < AT_ONCE, "{answered:?}");
+    answered
+}
 
-    // What it sends is not understood; the log says whose it is, once for all of it.
-    let own = gateway.nodes().await.unwrap()["self"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let inbox = format!("t2b:inbox:{own}");
+/// Its packets are not understood. The log says whose they are, once for all of them.
+async fn packets_are_counted(gateway: &GatewayNode, port: u16) {
+    let seen = gateway.nodes().await.unwrap();
+    let inbox = format!("t2b:inbox:{}", seen["self"].as_str().unwrap());
     for _ in 0..50 {
-        redis(&[b"PUBLISH", inbox.as_bytes(), &packet(9)]);
+        redis(port, &[b"PUBLISH", inbox.as_bytes(), &packet(9)]);
     }
     until("its packets are counted", async || {
         let refused = gateway.metrics().await[r#"t2b_lane_refused_total{reason="wire"}"#];
         (refused == 50.0).then_some(())
     })
     .await;
-    let said = gateway.printed();
-    let lines: Vec<_> = said
+    let log = gateway.printed();
+    let lines = log
         .lines()
-        .filter(|line| line.contains("is not understood"))
-        .collect();
-    assert_eq!(lines.len(), 1, "{said}");
+        .filter(|line| line.contains("is not understood"));
+    let lines: Vec<_> = lines.collect();
+    assert_eq!(lines.len(), 1, "{log}");
     for word in [BOOT, NAME, ADDRESS, "wire version 9"] {
         assert!(lines[0].contains(word), "{word}: {}", lines[0]);
     }
-    ends.store(true, Ordering::Relaxed);
-    beating.await.unwrap();
-    format!("answered after {} ms", answered.as_millis())
 }

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::interval;
 
 use crate::cluster::{ClusterSetup, TestCluster};
-use crate::many_bots::{BotEvent, BotGroup, ComeBack, EventKind, GroupBot, name, tenant};
+use crate::many_bots::{BotGroup, ComeBack, EventKind, GroupBot, name, tenant};
 use crate::socket::TestSocket;
 
 pub const TENANTS: usize = 40;
@@ -58,20 +58,8 @@ pub async fn a_killed_node_leaves_no_ghosts() -> String {
     let back = since(killed, group.first(killed, is_back));
     let first: MeasuredTimes = first.join_all().await.into_iter().collect();
 
-    let gone = TENANTS * (BOTS - RETURN);
-    let mut detected = MeasuredTimes::default();
-    for watcher in [1, 2] {
-        let is_gone = |what: &EventKind| matches!(what, EventKind::Seen { node, online: false } if *node == watcher);
-        group
-            .until("those that are gone are seen to be", |story| {
-                let ghosts = |told: &&BotEvent| told.bot.1 >= RETURN && is_gone(&told.what);
-                story.iter().filter(ghosts).count() >= gone
-            })
-            .await;
-        let seen = group.first(killed, is_gone);
-        let seen = seen.into_iter().filter(|(bot, _)| bot.1 >= RETURN);
-        seen.for_each(|(_, at)| detected.push(at - killed));
-    }
+    let is_gone = |bot: &GroupBot| bot.1 >= RETURN;
+    let detected = group.seen([1, 2], killed, false, &is_gone).await;
     assert!(detected.max() <= FORGOTTEN, "{detected}");
     is_listed(&cluster, &[1, 2], RETURN).await;
     // A new life of the node finds no ghosts of the old one either.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use fixtures::{DEADLINE, pass_until};
+use fixtures::{DEADLINE, MeasuredTimes, pass_until};
 use futures_util::StreamExt;
 use futures_util::stream::{self};
 use serde_json::{Value, json};
@@ -66,6 +66,7 @@ pub struct BotGroup {
     told: UnboundedReceiver<BotEvent>,
     sender: UnboundedSender<BotEvent>,
     tasks: JoinSet<()>,
+    bots: Vec<GroupBot>,
     /// Everything told so far, in order.
     pub story: Vec<BotEvent>,
 }
@@ -83,11 +84,12 @@ impl BotGroup {
             told,
             sender,
             tasks: JoinSet::new(),
+            bots: (0..tenants)
+                .flat_map(|tenant| (0..bots).map(move |bot| (tenant, bot)))
+                .collect(),
             story: Vec::new(),
         };
-        let everyone = (0..tenants).flat_map(|tenant| (0..bots).map(move |bot| (tenant, bot)));
-        let everyone: Vec<GroupBot> = everyone.collect();
-        let opened = stream::iter(&everyone).map(|bot| async move {
+        let opened = stream::iter(&group.bots).map(|bot| async move {
             let socket = cluster.bot(node, &tenant(bot.0), &name(*bot)).await;
             (*bot, socket)
         });
@@ -130,6 +132,33 @@ impl BotGroup {
                 self.story.push(told);
             }
         }
+    }
+
+    /// Waits until the watchers on these nodes were told of every bot that passes that it is online, or
+    /// offline; how long after `since` each was told.
+    pub async fn seen(
+        &mut self,
+        watchers: [usize; 2],
+        since: Instant,
+        is_online: bool,
+        passes: &dyn Fn(&GroupBot) -> bool,
+    ) -> MeasuredTimes {
+        let bots = self.bots.iter().filter(|bot| passes(bot)).count();
+        let mut times = MeasuredTimes::default();
+        for watcher in watchers {
+            let is_it = |what: &EventKind| matches!(what, EventKind::Seen { node, online } if *node == watcher && *online == is_online);
+            let what = format!("node {watcher} sees {bots} bots, online: {is_online}");
+            self.until(&what, |story| {
+                let told = story.iter();
+                let told = told.filter(|told| told.at >= since && passes(&told.bot));
+                told.filter(|told| is_it(&told.what)).count() >= bots
+            })
+            .await;
+            let seen = self.first(since, is_it).into_iter();
+            let seen = seen.filter(|(bot, _)| passes(bot));
+            seen.for_each(|(_, at)| times.push(at - since));
+        }
+        times
     }
 
     /// For each bot, the first time since `since` that this was told of it.

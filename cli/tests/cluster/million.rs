@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use fixtures::{MessageFaults, pass_until, until_within};
+use fixtures::{MessageFaults, ProxyCounts, pass_until, until_within};
 use tokio::task::JoinSet;
 
 use crate::cluster::{ClusterSetup, TestCluster};
@@ -66,31 +66,9 @@ pub async fn messages_survive_a_bad_network() -> String {
     }
 
     let began = Instant::now();
-    let answered = Arc::new(AtomicUsize::new(0));
-    let mut answers: Vec<(usize, SenderAnswers)> = Vec::new();
-    let mut senders = JoinSet::new();
-    for (sender, (node, part)) in SENDERS.into_iter().enumerate() {
-        let mut socket = cluster
-            .socket(node, "alice", &format!("sender-{sender}"))
-            .await;
-        let answered = answered.clone();
-        senders.spawn(async move {
-            // One at a time beside the others, so that it lasts as long as they do.
-            let window = if node == 0 { WINDOW } else { 1 };
-            let share = total / part;
-            let answers = send_all(&mut socket, (sender, share), window, answered);
-            (sender, answers.await)
-        });
-    }
+    let mut run = SendingRun::start(&cluster, total).await;
     for (at, trouble) in troubles(total) {
-        let most = Duration::from_secs(60) + Duration::from_millis(total as u64);
-        until_within(most, &format!("{at} are answered"), async || {
-            if let Some(ended) = senders.try_join_next() {
-                answers.push(ended.expect("no sender fails"));
-            }
-            (answered.load(Ordering::Relaxed) >= at).then_some(())
-        })
-        .await;
+        run.until_answered(at, total).await;
         match trouble {
             TroubleStep::Move => {
                 let home = HOMES[epochs.len() % HOMES.len()];
@@ -99,10 +77,8 @@ pub async fn messages_survive_a_bad_network() -> String {
             TroubleStep::Cut(number) => cut(&cluster, number).await,
         }
     }
-    answers.extend(senders.join_all().await);
+    let answers = run.end().await;
     let took = began.elapsed();
-    answers.sort_by_key(|(sender, _)| *sender);
-    let answers: Vec<SenderAnswers> = answers.into_iter().map(|(_, answers)| answers).collect();
     let resent = cluster.nodes[0].metrics().await["t2b_lane_resends_total"];
 
     pass_until(Instant::now() + LATE).await;
@@ -113,16 +89,14 @@ pub async fn messages_survive_a_bad_network() -> String {
     assert!(epochs.is_sorted_by(|a, b| a < b), "{epochs:?}");
     let judgement = DeliveryJudgement::of(&answers, &arrivals);
     judgement.is_kept();
-    let counts = cluster.proxies.iter().map(|proxy| proxy.counts());
-    let (pushes, dropped, doubled, delayed, cut) = counts.fold((0, 0, 0, 0, 0), |sum, one| {
-        (
-            sum.0 + one.messages,
-            sum.1 + one.dropped,
-            sum.2 + one.doubled,
-            sum.3 + one.delayed,
-            sum.4 + one.cut,
-        )
-    });
+    let ProxyCounts {
+        messages: pushes,
+        dropped,
+        doubled,
+        delayed,
+        cut,
+        ..
+    } = counts(&cluster);
     let rate = total as f64 / took.as_secs_f64();
     format!(
         "{judgement}; {} moves, {} cuts of {cut} connections; of {pushes} pushes {dropped} dropped, {doubled} doubled, {delayed} delayed; {resent} resent; {:.0} s, {rate:.0} messages/s",
@@ -130,6 +104,70 @@ pub async fn messages_survive_a_bad_network() -> String {
         cuts(total),
         took.as_secs_f64(),
     )
+}
+
+/// All senders, and what they were answered.
+struct SendingRun {
+    senders: JoinSet<(usize, SenderAnswers)>,
+    /// Messages that are answered, of all senders.
+    answered: Arc<AtomicUsize>,
+    ended: Vec<(usize, SenderAnswers)>,
+}
+
+impl SendingRun {
+    async fn start(cluster: &TestCluster, total: usize) -> Self {
+        let answered = Arc::new(AtomicUsize::new(0));
+        let mut senders = JoinSet::new();
+        for (sender, (node, part)) in SENDERS.into_iter().enumerate() {
+            let client = format!("sender-{sender}");
+            let mut socket = cluster.socket(node, "alice", &client).await;
+            let answered = answered.clone();
+            senders.spawn(async move {
+                // One at a time beside the others, so that it lasts as long as they do.
+                let window = if node == 0 { WINDOW } else { 1 };
+                let share = total / part;
+                let answers = send_all(&mut socket, (sender, share), window, answered);
+                (sender, answers.await)
+            });
+        }
+        Self {
+            senders,
+            answered,
+            ended: Vec::new(),
+        }
+    }
+
+    /// Waits until so many messages of the total are answered.
+    async fn until_answered(&mut self, count: usize, total: usize) {
+        let most = Duration::from_secs(60) + Duration::from_millis(total as u64);
+        until_within(most, &format!("{count} are answered"), async || {
+            if let Some(ended) = self.senders.try_join_next() {
+                self.ended.push(ended.expect("no sender fails"));
+            }
+            (self.answered.load(Ordering::Relaxed) >= count).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits for the end of all; what each was answered, in their order.
+    async fn end(mut self) -> Vec<SenderAnswers> {
+        self.ended.extend(self.senders.join_all().await);
+        self.ended.sort_by_key(|(sender, _)| *sender);
+        self.ended.into_iter().map(|(_, answers)| answers).collect()
+    }
+}
+
+/// What all proxies did.
+fn counts(cluster: &TestCluster) -> ProxyCounts {
+    let counts = cluster.proxies.iter().map(|proxy| proxy.counts());
+    counts.fold(ProxyCounts::default(), |mut sum, one| {
+        sum.messages += one.messages;
+        sum.dropped += one.dropped;
+        sum.doubled += one.doubled;
+        sum.delayed += one.delayed;
+        sum.cut += one.cut;
+        sum
+    })
 }
 
 /// 100 moves and 10 cuts of a million messages; less of both for fewer, but some.

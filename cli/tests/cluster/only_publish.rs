@@ -51,20 +51,7 @@ pub async fn redis_sees_only_publish() -> String {
     judgement.is_kept();
     assert_eq!(judgement.delivered, total);
     let packets = (after.packets - before.packets) as u64;
-    let mut published = 0;
-    let mut others = BTreeMap::new();
-    for (command, count) in &after.commands {
-        let of = |counts: &CommandCounts| counts.commands.get(command).copied().unwrap_or(0);
-        let resting = of(&idle) - count;
-        let more = (count - of(&before)).saturating_sub(resting);
-        match command.as_str() {
-            "publish" => published = more,
-            // What this test itself asks.
-            "info" | "client" | "client|setinfo" => {}
-            _ if more > NOISE => drop(others.insert(command.clone(), more)),
-            _ => {}
-        }
-    }
+    let (published, others) = commands_of([&before, &after, &idle]);
     assert_eq!(
         others,
         BTreeMap::new(),
@@ -80,6 +67,25 @@ pub async fn redis_sees_only_publish() -> String {
         total as f64 / published as f64,
         took.as_secs_f64(),
     )
+}
+
+/// How many PUBLISH there were between `before` and `after`, and which other commands; without those that
+/// an idle cluster asks in the same time.
+fn commands_of([before, after, idle]: [&CommandCounts; 3]) -> (u64, BTreeMap<String, u64>) {
+    let (mut published, mut others) = (0, BTreeMap::new());
+    for (command, count) in &after.commands {
+        let of = |counts: &CommandCounts| counts.commands.get(command).copied().unwrap_or(0);
+        let resting = of(idle) - count;
+        let more = (count - of(before)).saturating_sub(resting);
+        match command.as_str() {
+            "publish" => published = more,
+            // What this test itself asks.
+            "info" | "client" | "client|setinfo" => {}
+            _ if more > NOISE => drop(others.insert(command.clone(), more)),
+            _ => {}
+        }
+    }
+    (published, others)
 }
 
 async fn counts(cluster: &TestCluster) -> CommandCounts {

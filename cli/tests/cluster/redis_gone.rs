@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::cluster::{ClusterSetup, TestCluster};
 use crate::flow::{MessageFlow, SilentSocket};
-use crate::socket::outcome_of;
+use crate::socket::{TestSocket, outcome_of};
 
 const AWAY: Duration = Duration::from_secs(12);
 /// In so long every message has its answer.
@@ -31,22 +31,64 @@ pub async fn nodes_stand_without_redis() -> String {
     .map(SilentSocket::start);
     let mut late = cluster.socket(0, "alice", "late").await;
     cluster.bots_online("alice", &["bot-0", "bot-1"]).await;
-    let mut flows = Vec::new();
-    for (name, to) in [("near", "bot-0"), ("far", "bot-1")] {
-        let socket = cluster.socket(0, "alice", name).await;
-        flows.push(MessageFlow::start(name.to_owned(), socket, to.to_owned()));
-    }
-    let [near, far] = flows.as_slice() else {
-        panic!("two flows");
-    };
-    let start = Instant::now();
-    for flow in [near, far] {
-        until("messages flow", async || flow.delivered_since(start)).await;
-    }
+    let [near, far] = flows(&cluster).await;
 
     let gone = Instant::now();
     cluster.redis.stop();
     let down = Instant::now();
+    let degraded = is_degraded(&cluster, down).await;
+    let refused = claim_is_refused(&mut late).await;
+    pass_until(gone + AWAY).await;
+
+    cluster.redis.restart();
+    let back = Instant::now();
+    let healed = messages_flow(&[&near, &far], back).await;
+    let registered = until("a new bot can be registered", async || {
+        let answer = late.ask("register_bot", json!({"botId": "bot-new"})).await;
+        (answer["type"] == "bot_registered").then(|| back.elapsed())
+    })
+    .await;
+    cluster.is_whole().await;
+    cluster
+        .bots_online("alice", &["bot-0", "bot-1", "bot-new"])
+        .await;
+    let whole = back.elapsed();
+
+    near.is_sound();
+    far.is_sound();
+    let near_outcomes = near.outcomes(down, back);
+    assert!(
+        near_outcomes.keys().eq(["delivered"]),
+        "near: {near_outcomes:?}"
+    );
+    let slowest = is_answered(&far, gone, back);
+    bots.iter().for_each(SilentSocket::is_sound);
+    let [degraded, refused, slowest, healed, registered, whole] =
+        [degraded, refused, slowest, healed, registered, whole].map(|time| time.as_millis());
+    format!(
+        "{} s away: degraded after {degraded} ms, a claim refused after {refused} ms; near: {near_outcomes:?}; far: {:?}, the slowest answer after {slowest} ms; back: messages {healed} ms, claim {registered} ms, all {whole} ms",
+        AWAY.as_secs(),
+        far.outcomes(down, back),
+    )
+}
+
+/// One flow within node 0 and one from it to node 1, once messages flow.
+async fn flows(cluster: &TestCluster) -> [MessageFlow; 2] {
+    let [near, far] = ["near", "far"].map(|name| cluster.socket(0, "alice", name));
+    let flows = [
+        MessageFlow::start("near".to_owned(), near.await, "bot-0".to_owned()),
+        MessageFlow::start("far".to_owned(), far.await, "bot-1".to_owned()),
+    ];
+    let start = Instant::now();
+    for flow in &flows {
+        until("messages flow", async || flow.delivered_since(start)).await;
+    }
+    flows
+}
+
+/// Waits until every node says that it is degraded, and healthy and ready all the same; how long it
+/// took since `down`.
+async fn is_degraded(cluster: &TestCluster, down: Instant) -> Duration {
     let degraded = until("every node is degraded", async || {
         for node in &cluster.nodes {
             let seen = node.nodes().await?;
@@ -60,54 +102,30 @@ pub async fn nodes_stand_without_redis() -> String {
         assert_eq!(node.get("/readyz").await.unwrap().0, 200);
         assert_eq!(node.metrics().await["t2b_degraded"], 1.0);
     }
+    degraded
+}
+
+async fn claim_is_refused(socket: &mut TestSocket) -> Duration {
     let asked = Instant::now();
-    let answer = late.ask("register_bot", json!({"botId": "bot-new"})).await;
+    let answer = socket
+        .ask("register_bot", json!({"botId": "bot-new"}))
+        .await;
     assert_eq!(outcome_of(&answer), "store_unavailable");
     let refused = asked.elapsed();
     assert!(refused <= REFUSED, "refused after {refused:?}");
-    pass_until(gone + AWAY).await;
+    refused
+}
 
-    cluster.redis.restart();
-    let back = Instant::now();
+/// How long after `back` it took until messages of every flow were delivered.
+async fn messages_flow(flows: &[&MessageFlow], back: Instant) -> Duration {
     let mut healed = Duration::ZERO;
-    for flow in [near, far] {
+    for flow in flows {
         let at = until_within(HEALED, "messages flow again", async || {
             flow.delivered_since(back)
         });
         healed = healed.max(at.await - back);
     }
-    let registered = until("a new bot can be registered", async || {
-        let answer = late.ask("register_bot", json!({"botId": "bot-new"})).await;
-        (answer["type"] == "bot_registered").then(|| back.elapsed())
-    })
-    .await;
-    cluster.is_whole().await;
-    cluster
-        .bots_online("alice", &["bot-0", "bot-1", "bot-new"])
-        .await;
-    let whole = back.elapsed();
-
-    for flow in [near, far] {
-        flow.is_sound();
-    }
-    let near_outcomes = near.outcomes(down, back);
-    assert!(
-        near_outcomes.keys().eq(["delivered"]),
-        "near: {near_outcomes:?}"
-    );
-    let slowest = is_answered(far, gone, back);
-    bots.iter().for_each(SilentSocket::is_sound);
-    format!(
-        "{} s away: degraded after {} ms, a claim refused after {} ms; near: {near_outcomes:?}; far: {:?}, the slowest answer after {} ms; back: messages {} ms, claim {} ms, all {} ms",
-        AWAY.as_secs(),
-        degraded.as_millis(),
-        refused.as_millis(),
-        far.outcomes(down, back),
-        slowest.as_millis(),
-        healed.as_millis(),
-        registered.as_millis(),
-        whole.as_millis(),
-    )
+    healed
 }
 
 /// Every message of that time was answered in time; how long the slowest took.

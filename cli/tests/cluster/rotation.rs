@@ -8,6 +8,7 @@ use ::gateway::config::new_secret;
 use fixtures::until;
 
 use crate::cluster::{ClusterSetup, TestCluster};
+use crate::gateway::GatewayNode;
 use crate::relogin::RotatingTraffic;
 use crate::socket::TestSocket;
 
@@ -144,19 +145,35 @@ pub async fn the_wrong_order_is_harmless() -> String {
         assert_eq!(refused(&cluster, node).await, 0.0, "node {node}");
     }
 
-    // A credential of the new secret is good on node 0. Node 1 asks its bearer to come back.
+    new_credentials_work_on_node_0(&cluster, &key).await;
+    both_nodes_say_so(&cluster).await;
+    // It ends well: the other node follows.
+    cluster.nodes[1].stop().await;
+    cluster.nodes[1].set(FILE, short);
+    cluster.nodes[1].restart().await;
+    cluster.is_whole().await;
+    let address = &cluster.nodes[1].public;
+    assert_eq!(TestSocket::connect(address, &key, "new").await.err(), None);
+    format!("across in {times:?}")
+}
+
+/// A credential of the new secret is good on node 0. Node 1 asks its bearer to come back.
+async fn new_credentials_work_on_node_0(cluster: &TestCluster, key: &str) {
     let connect = async |node: usize, key: &str| {
         let address = &cluster.nodes[node].public;
         TestSocket::connect(address, key, "new").await.err()
     };
-    assert_eq!(connect(0, &key).await, None);
-    assert_eq!(connect(1, &key).await, Some(1013));
+    assert_eq!(connect(0, key).await, None);
+    assert_eq!(connect(1, key).await, Some(1013));
     assert_eq!(
         connect(1, "t2b_nonsense").await,
         Some(4401),
         "no key at all"
     );
-    // Both nodes say so.
+}
+
+/// Both nodes tell the operator of the wrong order.
+async fn both_nodes_say_so(cluster: &TestCluster) {
     for (node, side, told) in [
         (0, "there", "it refuses credentials issued here"),
         (1, "here", "its credentials are refused here"),
@@ -171,14 +188,6 @@ pub async fn the_wrong_order_is_harmless() -> String {
         let status = gateway.status().await;
         assert!(status.contains(told), "{status}");
     }
-    // It ends well: the other node follows.
-    cluster.nodes[1].stop().await;
-    cluster.nodes[1].set(FILE, short);
-    cluster.nodes[1].restart().await;
-    cluster.is_whole().await;
-    let address = &cluster.nodes[1].public;
-    assert_eq!(TestSocket::connect(address, &key, "new").await.err(), None);
-    format!("across in {times:?}")
 }
 
 pub async fn no_common_secret_is_named() -> String {
@@ -207,33 +216,35 @@ pub async fn no_common_secret_is_named() -> String {
     assert_eq!(phone.say("bot", "hello").await, "unreachable");
     let answered = began.elapsed();
     assert!(answered < AT_ONCE, "{answered:?}");
-    let is_it =
-        |name: &str| name.starts_with(r#"t2b_nodes_unreachable{reason="no_common_secret",node=""#);
     for gateway in &cluster.nodes {
-        until("the node is named", async || {
-            let metrics = gateway.metrics().await;
-            let mut named = metrics.iter().filter(|(name, _)| is_it(name));
-            named.any(|(_, value)| *value == 1.0).then_some(())
-        })
-        .await;
-        let metrics = gateway.metrics().await;
-        let named = metrics
-            .iter()
-            .filter(|(name, value)| is_it(name) && **value == 1.0);
-        assert_eq!(named.count(), 1, "{metrics:?}");
-        let status = gateway.status().await;
-        assert!(status.contains("unreachable: no_common_secret"), "{status}");
-        assert!(
-            gateway.printed().contains("cannot be reached"),
-            "{}",
-            gateway.printed()
-        );
-        let nodes = gateway.nodes().await.unwrap();
-        let mut all = nodes["nodes"].as_array().unwrap().iter();
-        assert!(
-            all.any(|node| node["unreachable"] == "no_common_secret"),
-            "{nodes}"
-        );
+        other_node_is_named(gateway).await;
     }
     format!("answered after {} ms", answered.as_millis())
+}
+
+/// The metric, the status, the log and the admin API of a node name the other one.
+async fn other_node_is_named(gateway: &GatewayNode) {
+    let is_it =
+        |name: &str| name.starts_with(r#"t2b_nodes_unreachable{reason="no_common_secret",node=""#);
+    until("the node is named", async || {
+        let metrics = gateway.metrics().await;
+        let mut named = metrics.iter().filter(|(name, _)| is_it(name));
+        named.any(|(_, value)| *value == 1.0).then_some(())
+    })
+    .await;
+    let metrics = gateway.metrics().await;
+    let named = metrics
+        .iter()
+        .filter(|(name, value)| is_it(name) && **value == 1.0);
+    assert_eq!(named.count(), 1, "{metrics:?}");
+    let status = gateway.status().await;
+    assert!(status.contains("unreachable: no_common_secret"), "{status}");
+    let log = gateway.printed();
+    assert!(log.contains("cannot be reached"), "{log}");
+    let nodes = gateway.nodes().await.unwrap();
+    let mut all = nodes["nodes"].as_array().unwrap().iter();
+    assert!(
+        all.any(|node| node["unreachable"] == "no_common_secret"),
+        "{nodes}"
+    );
 }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use fixtures::{MeasuredTimes, pass_until, until};
+use fixtures::{pass_until, until};
 use futures_util::StreamExt;
 use futures_util::stream;
 
@@ -28,17 +28,7 @@ pub async fn a_stopped_node_comes_back_with_its_sockets() -> String {
 
     let stopped = Instant::now();
     cluster.nodes[0].pause();
-    let mut detected = MeasuredTimes::default();
-    for watcher in [1, 2] {
-        let is_gone = |what: &EventKind| matches!(what, EventKind::Seen { node, online: false } if *node == watcher);
-        group
-            .until("all of its bots are seen offline", |story| {
-                story.iter().filter(|told| is_gone(&told.what)).count() >= TENANTS * BOTS
-            })
-            .await;
-        let seen = group.first(stopped, is_gone).into_values();
-        seen.for_each(|at| detected.push(at - stopped));
-    }
+    let detected = group.seen([1, 2], stopped, false, &|_| true).await;
     assert!(detected.max() <= FORGOTTEN, "{detected}");
     let mut thieves = Vec::new();
     for number in 0..TENANTS {
@@ -57,21 +47,7 @@ pub async fn a_stopped_node_comes_back_with_its_sockets() -> String {
         (seen["self"] != before).then(|| back.elapsed())
     })
     .await;
-    let mut online = MeasuredTimes::default();
-    for watcher in [1, 2] {
-        let is_back = |what: &EventKind| matches!(what, EventKind::Seen { node, online: true } if *node == watcher);
-        group
-            .until("all that were not taken are seen online", |story| {
-                let returned = story
-                    .iter()
-                    .filter(|told| told.at >= back && told.bot.1 != TAKEN && is_back(&told.what));
-                returned.count() >= TENANTS * (BOTS - 1)
-            })
-            .await;
-        let seen = group.first(back, is_back).into_iter();
-        seen.filter(|(bot, _)| bot.1 != TAKEN)
-            .for_each(|(_, at)| online.push(at - back));
-    }
+    let online = group.seen([1, 2], back, true, &|bot| bot.1 != TAKEN).await;
     assert!(online.max() <= REACHABLE, "{online}");
     cluster.is_whole().await;
 

@@ -31,9 +31,7 @@ fn it_says_what_it_waits_for() {
     let chat = ["chat", "bot_late", "--text", "hi", "--wait", "25s"];
     let mut waiting = home.start(&[&chat[..], &url].concat(), &[]);
     waiting.wait_for("waiting for bot_late to come online, at most 25 s");
-    let echo = ["bot", "echo", "--id", "bot_late"];
-    let mut bot = home.start(&[&echo[..], &url].concat(), &[]);
-    bot.wait_for("is online");
+    let bot = home.echo_bot("bot_late", &gateway.url, &[]);
     assert!(waiting.wait().with(0).contains("hi"));
 
     bot.terminate().with(0);
@@ -60,9 +58,7 @@ fn a_text_over_the_limit_is_refused_before_it_is_sent() {
     let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let url = ["--url", gateway.url.as_str()];
-    let echo = ["bot", "echo", "--id", "bot_clawra"];
-    let mut bot = home.start(&[&echo[..], &url].concat(), &[]);
-    bot.wait_for("is online");
+    let _bot = home.echo_bot("bot_clawra", &gateway.url, &[]);
     let chat = ["chat", "bot_clawra"];
     let long = "x".repeat(262_144);
     let lines = format!("before\n{long}\nbehind\n");
@@ -95,9 +91,7 @@ fn the_loss_is_told_while_a_line_is_under_way() {
     let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let url = ["--url", gateway.url.as_str()];
-    let echo = ["bot", "echo", "--id", "bot_clawra"];
-    let mut bot = home.start(&[&echo[..], &url].concat(), &[]);
-    bot.wait_for("is online");
+    let _bot = home.echo_bot("bot_clawra", &gateway.url, &[]);
     let mut phone = home.start_typing(&[&["chat", "bot_clawra"][..], &url].concat());
     phone.type_line("answered");
     phone.wait_for("answered");
@@ -115,9 +109,7 @@ fn a_line_that_is_no_text_is_told_and_the_others_are_sent() {
     let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let url = ["--url", gateway.url.as_str()];
-    let echo = ["bot", "echo", "--id", "bot_clawra"];
-    let mut bot = home.start(&[&echo[..], &url].concat(), &[]);
-    bot.wait_for("is online");
+    let _bot = home.echo_bot("bot_clawra", &gateway.url, &[]);
     let mut phone = home.start_typing(&[&["chat", "bot_clawra"][..], &url].concat());
     phone.type_bytes(b"\xff\xfe\nafter it\r\n");
     assert_eq!(phone.wait_for("after it"), "after it");
@@ -133,9 +125,7 @@ fn an_answer_that_cannot_be_read_is_shown_as_it_came() {
     let gateway = home.gateway(&[]);
     let key = home.run(&["keys", "issue", "local"]).with(0);
     let url = ["--url", gateway.url.as_str()];
-    let echo = ["bot", "echo", "--id", "bot_clawra"];
-    let mut bot = home.start(&[&echo[..], &url].concat(), &[]);
-    bot.wait_for("is online");
+    let _bot = home.echo_bot("bot_clawra", &gateway.url, &[]);
     let listening = ["chat", "bot_clawra", "--client-id", "phone", "--json"];
     let mut phone = home.start_typing(&[&listening[..], &url].concat());
     phone.type_line("hello");

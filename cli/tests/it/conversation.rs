@@ -48,9 +48,7 @@ fn three_processes_talk() {
     let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let url = ["--url", gateway.url.as_str()];
-    let echo = [&["bot", "echo", "--id", "bot_clawra"][..], &url].concat();
-    let mut bot = home.start(&echo, &[]);
-    bot.wait_for("is online");
+    let bot = home.echo_bot("bot_clawra", &gateway.url, &[]);
 
     let chat = [&["chat", "bot_clawra", "--text", "hello"][..], &url].concat();
     assert_eq!(home.run(&chat).stdout, "hello\n");
@@ -92,9 +90,7 @@ fn a_client_that_somebody_else_wrote_talks_too() {
     };
     let home = TestHome::new();
     let gateway = home.gateway(&[]);
-    let echo = ["bot", "echo", "--id", "bot_clawra", "--url", &gateway.url];
-    let mut bot = home.start(&echo, &[]);
-    bot.wait_for("is online");
+    let _bot = home.echo_bot("bot_clawra", &gateway.url, &[]);
     let key = home.run(&["keys", "issue", "local"]).with(0);
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../sdk/examples/chat.py");
     let said = std::process::Command::new(python)

@@ -62,11 +62,7 @@ fn all_output(home: &TestHome, log_format: &str, good_key: &str) -> String {
     let admin = ["--admin-listen", gateway.admin.as_str()];
     let mut out = String::new();
 
-    let mut bot = home.start(
-        &[&["bot", "echo", "--id", "bot_clawra"][..], &url].concat(),
-        &[("T2B_KEY", good_key)],
-    );
-    bot.wait_for("is online");
+    let bot = home.echo_bot("bot_clawra", &gateway.url, &[("T2B_KEY", good_key)]);
     let chat = [
         &["chat", "bot_clawra", "--text", "hi", "--key", good_key][..],
         &url,

@@ -16,9 +16,7 @@ fn a_caller_that_has_gone_does_not_delay_the_next() {
     let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let key = home.run(&["keys", "issue", "local"]).with(0);
-    let echo = ["bot", "echo", "--id", "bot_clawra", "--url", &gateway.url];
-    let mut bot = home.start(&echo, &[]);
-    bot.wait_for("is online");
+    let _bot = home.echo_bot("bot_clawra", &gateway.url, &[]);
     let path = "/v1/messages?waitMs=30000&clientId=script";
     for _ in 0..3 {
         // It has its answer, and is gone when the bot's comes.
@@ -36,9 +34,7 @@ fn a_caller_that_has_gone_does_not_delay_the_next() {
 fn lines_of_one_sender_are_answered_in_order() {
     let home = TestHome::new();
     let gateway = home.gateway(&[]);
-    let echo = ["bot", "echo", "--id", "bot_clawra", "--url", &gateway.url];
-    let mut bot = home.start(&echo, &[]);
-    bot.wait_for("is online");
+    let _bot = home.echo_bot("bot_clawra", &gateway.url, &[]);
     let lines: String = (0..40).map(|n| format!("line {n}\n")).collect();
     let chat = ["chat", "bot_clawra", "--url", &gateway.url];
     assert_eq!(home.run_typing(&chat, &lines).stdout, lines);
@@ -48,9 +44,7 @@ fn lines_of_one_sender_are_answered_in_order() {
 fn it_says_when_it_is_connected_again() {
     let home = TestHome::new();
     let gateway = home.gateway(&[]);
-    let echo = ["bot", "echo", "--id", "bot_clawra", "--url", &gateway.url];
-    let mut bot = home.start(&echo, &[]);
-    bot.wait_for("is online");
+    let mut bot = home.echo_bot("bot_clawra", &gateway.url, &[]);
     let public = gateway.public.clone();
     gateway.process.terminate().with(0);
     bot.wait_for("retrying in");
@@ -64,9 +58,7 @@ fn an_answer_that_is_too_large_is_told_to_both() {
     let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let key = home.run(&["keys", "issue", "local"]).with(0);
-    let echo = ["bot", "echo", "--id", "bot_clawra", "--url", &gateway.url];
-    let mut bot = home.start(&echo, &[]);
-    bot.wait_for("is online");
+    let mut bot = home.echo_bot("bot_clawra", &gateway.url, &[]);
     let longest = "x".repeat(262_144 - question("").len());
     let path = "/v1/messages?waitMs=30000";
     let answer = http_post(&gateway.public, path, key.trim(), &question(&longest));
@@ -80,9 +72,7 @@ fn what_the_bot_cannot_read_is_answered_with_an_error() {
     let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let key = home.run(&["keys", "issue", "local"]).with(0);
-    let echo = ["bot", "echo", "--id", "bot_clawra", "--url", &gateway.url];
-    let mut bot = home.start(&echo, &[]);
-    bot.wait_for("is online");
+    let mut bot = home.echo_bot("bot_clawra", &gateway.url, &[]);
     let path = "/v1/messages?waitMs=30000";
     let answer = http_post(&gateway.public, path, key.trim(), &question(r"cut \ud83d"));
     assert!(answer.contains(r#""reason":"unreadable""#), "{answer}");

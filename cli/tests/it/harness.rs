@@ -10,6 +10,9 @@ use std::time::Instant;
 use fixtures::{DEADLINE, ListenAddresses, send_signal, t2b};
 use tempfile::TempDir;
 
+/// Makes a gateway listen on free ports.
+pub const LOOPBACK: [&str; 4] = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+
 /// A home without any setting but its own.
 pub struct TestHome(TempDir);
 
@@ -102,6 +105,13 @@ impl TestHome {
         PipedProcess::start(command)
     }
 
+    /// A bot that echoes, once it is online. `variables`: its credential, unless it makes a key itself.
+    pub fn echo_bot(&self, bot: &str, url: &str, variables: &[(&str, &str)]) -> PipedProcess {
+        let mut process = self.start(&["bot", "echo", "--id", bot, "--url", url], variables);
+        process.wait_for("is online");
+        process
+    }
+
     /// A gateway on free ports, once it listens.
     pub fn gateway(&self, variables: &[(&str, &str)]) -> RunningGateway {
         self.gateway_at("127.0.0.1:0", variables)
@@ -122,8 +132,7 @@ impl TestHome {
 
     /// The same without a reader of its stderr, which is given back.
     pub fn gateway_unread(&self, more: &[&str]) -> (RunningGateway, ChildStderr) {
-        let ports = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
-        let args = [&["gateway", "run"][..], more, &ports].concat();
+        let args = [&["gateway", "run"][..], more, &LOOPBACK].concat();
         let mut child = self.command(&args, &[]).spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
         let (sender, lines) = channel();

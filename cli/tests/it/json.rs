@@ -70,9 +70,7 @@ fn who_uses_an_old_secret() {
     let nobody = json!({"connections": {"first": 0, "other": 0}, "users": []});
     assert_eq!(ask(), nobody);
     let key = home.run_with(&["keys", "issue", "alice"], &[("T2B_SECRETS", old)]);
-    let echo = ["bot", "echo", "--id", "bot_a", "--url", &gateway.url];
-    let mut bot = home.start(&echo, &[("T2B_KEY", key.stdout.trim())]);
-    bot.wait_for("is online");
+    let _bot = home.echo_bot("bot_a", &gateway.url, &[("T2B_KEY", key.stdout.trim())]);
     let alice = json!({"user": "alice", "connections": 1});
     let expected = json!({"connections": {"first": 0, "other": 1}, "users": [alice]});
     assert_eq!(ask(), expected);

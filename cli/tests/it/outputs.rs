@@ -36,8 +36,7 @@ fn who_has_read_enough_ends_a_command_quietly_and_a_full_disk_is_an_error() {
     let home = TestHome::new();
     let gateway = home.gateway(&[]);
     let (url, admin) = (gateway.url.as_str(), gateway.admin.as_str());
-    let mut bot = home.start(&["bot", "echo", "--id", "bot_a", "--url", url], &[]);
-    bot.wait_for("is online");
+    let _bot = home.echo_bot("bot_a", url, &[]);
     let status = ["gateway", "status", "--admin-listen", admin];
     let chat = ["chat", "bot_a", "--text", "hi", "--url", url];
     let commands: [&[&str]; 13] = [

@@ -5,19 +5,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-use crate::harness::{PipedProcess, TestHome};
+use crate::harness::{LOOPBACK, PipedProcess, TestHome};
 
 const SECRET: &str = "0123456789abcdefghijklmnopqrstuvwxyz";
-
-/// Starts a gateway on free ports.
-const RUN: [&str; 6] = [
-    "gateway",
-    "run",
-    "--listen",
-    "127.0.0.1:0",
-    "--admin-listen",
-    "127.0.0.1:0",
-];
+const RUN: [&str; 2] = ["gateway", "run"];
 
 #[test]
 fn values_that_cannot_work_end_with_64_and_their_rule() {
@@ -63,7 +54,8 @@ fn values_that_cannot_work_end_with_64_and_their_rule() {
 fn the_log_filter_warning_shows_warnings() {
     let home = TestHome::new();
     let variables = [("T2B_LOG", "warning"), ("T2B_SOCKETS_MAX", "8")];
-    home.start(&RUN, &variables).wait_for("WARN");
+    home.start(&[&RUN[..], &LOOPBACK].concat(), &variables)
+        .wait_for("WARN");
 }
 
 #[test]
@@ -74,12 +66,14 @@ fn traces_go_over_http_only() {
         "OTEL_EXPORTER_OTLP_PROTOCOL",
         "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
     ] {
-        let said = home.run_with(&RUN, &[endpoint, (name, "grpc")]).with(64);
+        let said = home
+            .run_with(&[&RUN[..], &LOOPBACK].concat(), &[endpoint, (name, "grpc")])
+            .with(64);
         let rule = format!("{name}: expected http/protobuf; got \"grpc\"");
         assert!(said.contains(&rule), "{said}");
     }
     let protocol = ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
-    home.start(&RUN, &[endpoint, protocol])
+    home.start(&[&RUN[..], &LOOPBACK].concat(), &[endpoint, protocol])
         .wait_for("port 4318");
 }
 
@@ -125,7 +119,10 @@ fn a_gateway_logs_the_same_warnings() {
     fs::write(&path, format!("{SECRET}\n")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
     let file = path.to_str().unwrap();
-    let mut gateway = home.start(&RUN, &[("T2B_SECRETS_FILE", file)]);
+    let mut gateway = home.start(
+        &[&RUN[..], &LOOPBACK].concat(),
+        &[("T2B_SECRETS_FILE", file)],
+    );
     let line = gateway.wait_for("mode 0666");
     assert!(line.contains("WARN") && line.contains(file), "{line}");
 }

@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 
 use fixtures::{DEADLINE, RedisServer, blocking_pass, blocking_until, free_port};
 
-use crate::harness::{TestHome, http, http_try};
+use crate::harness::{LOOPBACK, TestHome, http, http_try};
 
 /// How long the end may take after SIGTERM.
 const END: Duration = Duration::from_secs(5);
-const LOOPBACK: [&str; 4] = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
 /// Nobody listens on it.
 const NO_REDIS: &str = "redis://127.0.0.1:1";
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -203,11 +202,7 @@ fn a_base_path_is_part_of_every_public_path() {
     let home = TestHome::new();
     let gateway = home.gateway_with(&["--listen", "127.0.0.1:0", "--base-path", "/t2b"], &[]);
     assert_eq!(gateway.url, format!("ws://{}/t2b/ws", gateway.public));
-    let mut bot = home.start(
-        &["bot", "echo", "--id", "bot_a", "--url", &gateway.url],
-        &[],
-    );
-    bot.wait_for("is online");
+    let _bot = home.echo_bot("bot_a", &gateway.url, &[]);
     let chat = ["chat", "bot_a", "--text", "hello", "--url", &gateway.url];
     assert_eq!(home.run(&chat).stdout, "hello\n");
     let key = home.run(&["keys", "issue", "local"]).with(0);

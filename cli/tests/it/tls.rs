@@ -4,7 +4,7 @@ use std::fs;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 
-use crate::harness::{RunningGateway, TestHome};
+use crate::harness::{LOOPBACK, RunningGateway, TestHome};
 
 const HERE: &str = "next: t2b gateway run";
 
@@ -24,14 +24,7 @@ fn gateway(home: &TestHome, name: &str, is_ca: IsCa) -> RunningGateway {
         write("key.pem", key.serialize_pem()),
     );
     let variables = [("T2B_TLS_CERT", cert.as_str()), ("T2B_TLS_KEY", &key)];
-    let args = [
-        "gateway",
-        "run",
-        "--listen",
-        "127.0.0.1:0",
-        "--admin-listen",
-        "127.0.0.1:0",
-    ];
+    let args = [&["gateway", "run"][..], &LOOPBACK].concat();
     let mut process = home.start(&args, &variables);
     let line = process.wait_for("listening");
     RunningGateway::of(&line.replace("wss://", "ws://"), process)

@@ -195,26 +195,15 @@ impl OpenClaw {
         command
     }
 
+    fn agent(&self, id: &str) -> Value {
+        json!({
+            "workspace": self.home.join("workspace").join(id),
+            "model": format!("mock/{id}"),
+            "utilityModel": "",
+        })
+    }
+
     fn base_config(&self, model_url: &str) -> Value {
-        let workspace = self.home.join("workspace");
-        let agent = |id: &str| {
-            json!({
-                "workspace": workspace.join(id),
-                "model": format!("mock/{id}"),
-                "utilityModel": "",
-            })
-        };
-        let model = |id: &str| {
-            json!({
-                "id": id,
-                "name": id,
-                "reasoning": false,
-                "input": ["text"],
-                "cost": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
-                "contextWindow": 1_000_000,
-                "maxTokens": 200_000,
-            })
-        };
         json!({
             "update": {"checkOnStart": false},
             "telemetry": {"enabled": false},
@@ -239,7 +228,7 @@ impl OpenClaw {
                     // With two agents, somebody has to own what `openclaw message send` does.
                     "systemAgent": {"agentId": "main"},
                 },
-                "entries": {"main": agent("main"), "coder": agent("coder")},
+                "entries": {"main": self.agent("main"), "coder": self.agent("coder")},
             },
             "models": {
                 "mode": "merge",
@@ -255,4 +244,16 @@ impl OpenClaw {
             },
         })
     }
+}
+
+fn model(id: &str) -> Value {
+    json!({
+        "id": id,
+        "name": id,
+        "reasoning": false,
+        "input": ["text"],
+        "cost": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
+        "contextWindow": 1_000_000,
+        "maxTokens": 200_000,
+    })
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use protocol::t2b::frames::{ErrorData, ServerFrame, ServerMessage};
 
+use super::control::RunPhase;
 use super::timer::DelayedTask;
 use super::virtual_user::{self, SocketState};
-use super::{LoadWorker, RunPhase};
+use super::worker::LoadWorker;
 use crate::plan::GroupStay;
 use crate::scenario::AckChoice;
 use crate::wire;

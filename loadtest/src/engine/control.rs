@@ -77,7 +77,7 @@ impl RunControl {
     }
 
     /// Whether [`stop`](Self::stop) was called.
-    pub fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Acquire)
     }
 
@@ -111,7 +111,7 @@ impl RunControl {
     }
 
     /// The next time after `now` at which the phase changes.
-    pub fn next_change(&self, now: u64) -> u64 {
+    pub(crate) fn next_change(&self, now: u64) -> u64 {
         let (from, until) = self.window();
         let drain_to = self.drain_to.load(Ordering::Acquire);
         let times = [from, until, drain_to];
@@ -128,12 +128,12 @@ impl RunControl {
     }
 
     /// One socket more is ready.
-    pub fn add_ready(&self) {
+    pub(crate) fn add_ready(&self) {
         self.ready.fetch_add(1, Ordering::Relaxed);
     }
 
     /// One socket less is ready.
-    pub fn remove_ready(&self) {
+    pub(crate) fn remove_ready(&self) {
         self.ready.fetch_sub(1, Ordering::Relaxed);
     }
 
@@ -146,7 +146,7 @@ impl RunControl {
     }
 
     /// Takes note why a socket could not be opened.
-    pub fn note_trouble(&self, why: &str) {
+    pub(crate) fn note_trouble(&self, why: &str) {
         let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         *trouble = Some(why.to_owned());
     }

@@ -8,7 +8,7 @@ use crate::plan::{FlowPace, GroupStay, LoadKind};
 
 /// What belongs together: its sockets and flows, as places in their thread's lists.
 #[derive(Debug)]
-pub struct SocketGroup {
+pub(crate) struct SocketGroup {
     /// Its number in the run.
     pub index: usize,
     /// Its tenant's number.
@@ -29,7 +29,7 @@ pub struct SocketGroup {
 
 impl SocketGroup {
     /// Whether all of its sockets are ready.
-    pub fn is_up(&self) -> bool {
+    pub(crate) fn is_up(&self) -> bool {
         self.ready == self.users.len()
     }
 }
@@ -67,12 +67,12 @@ pub struct MessageFlow {
 
 impl MessageFlow {
     /// Whether its messages must arrive.
-    pub fn is_reliable(&self) -> bool {
+    pub(crate) fn is_reliable(&self) -> bool {
         self.kind == MessageKind::Message && !self.is_exempt
     }
 
     /// Whether nothing is under way.
-    pub fn is_settled(&self) -> bool {
+    pub(crate) fn is_settled(&self) -> bool {
         !self.is_reliable() || self.sequences.iter().all(|it| it.is_settled(self.next))
     }
 

@@ -2,8 +2,8 @@
 
 use std::io::{ErrorKind, Read};
 
-use super::LoadWorker;
 use super::virtual_user::SocketState;
+use super::worker::LoadWorker;
 use crate::check::WrongDelivery;
 use crate::wire;
 

@@ -5,7 +5,7 @@
 
 /// When a load's messages are due, and which flow is next.
 #[derive(Debug)]
-pub struct SendSchedule {
+pub(crate) struct SendSchedule {
     interval_ns: f64,
     start: u64,
     /// How many were due so far.
@@ -28,7 +28,7 @@ impl SendSchedule {
     }
 
     /// When the next message is due.
-    pub fn next_at(&self) -> u64 {
+    pub(crate) fn next_at(&self) -> u64 {
         self.start + (self.count as f64 * self.interval_ns) as u64
     }
 

@@ -28,7 +28,7 @@ pub enum DelayedTask {
 
 /// Times and what is to be done at them, the earliest first.
 #[derive(Debug, Default)]
-pub struct TaskAgenda {
+pub(crate) struct TaskAgenda {
     heap: BinaryHeap<Reverse<(u64, DelayedTask)>>,
 }
 
@@ -45,14 +45,14 @@ impl TaskAgenda {
     }
 
     /// When the first is due.
-    pub fn next_at(&self) -> Option<u64> {
+    pub(crate) fn next_at(&self) -> Option<u64> {
         self.heap.peek().map(|Reverse((at, _))| *at)
     }
 }
 
 /// A wake-up of a poll, to the microsecond.
 #[derive(Debug)]
-pub struct PollAlarm {
+pub(crate) struct PollAlarm {
     fd: OwnedFd,
     /// When it rings; 0 = not set.
     at: u64,

@@ -1,9 +1,10 @@
 //! Sending, checking and answering.
 
 use super::connect::error_of;
+use super::control::RunPhase;
 use super::timer::DelayedTask;
 use super::virtual_user::SocketState;
-use super::{LoadWorker, RunPhase};
+use super::worker::LoadWorker;
 use crate::check::WrongDelivery;
 use crate::message::{
     self, IncomingMessage, MessageKind, MessageToken, OutgoingMessage, TOKEN_BYTES,

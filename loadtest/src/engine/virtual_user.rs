@@ -10,7 +10,7 @@ use crate::plan::UserPlan;
 
 /// How far a socket has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SocketState {
+pub(crate) enum SocketState {
     /// There is none.
     Away,
     /// TCP connects.
@@ -29,7 +29,7 @@ pub enum SocketState {
 
 /// One socket of the plan, whether it is open or not.
 #[derive(Debug)]
-pub struct VirtualUser {
+pub(crate) struct VirtualUser {
     /// As it is to be.
     pub plan: UserPlan,
     /// Its group, in its thread.
@@ -70,7 +70,7 @@ impl VirtualUser {
     }
 
     /// Closes the connection, if there is one, without a word.
-    pub fn drop_connection(&mut self) {
+    pub(crate) fn drop_connection(&mut self) {
         self.stream = None;
         self.state = SocketState::Away;
         self.inbox = Vec::new();

@@ -1,9 +1,10 @@
 //! Groups: made from their plans, up, done, gone; visits and the storm.
 
+use super::control::RunPhase;
 use super::group::{MessageFlow, SocketGroup};
 use super::timer::DelayedTask;
 use super::virtual_user::{SocketState, VirtualUser};
-use super::{LoadWorker, RunPhase};
+use super::worker::LoadWorker;
 use crate::check::{DeliverySequence, WrongDelivery};
 use crate::message::{MessageKind, MessageToken, OutgoingMessage};
 use crate::plan::{FlowPlan, GroupPlan, GroupStay};

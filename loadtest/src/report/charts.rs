@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::html::escape;
+use super::html::markup::escape;
 
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 240.0;

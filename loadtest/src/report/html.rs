@@ -5,12 +5,16 @@
 //! | `curves.rs` | the charts of a run |
 //! | `servers.rs` | what the servers, Redis and the load generator used |
 //! | `details.rs` | the run, its environment and its scenario |
+//! | `markup.rs` | text and tables in HTML |
 
 mod curves;
 mod details;
+pub(super) mod markup;
 mod servers;
 
 use std::fmt::Write;
+
+use markup::{escape, table};
 
 use super::units::{bytes, count, digits, ms};
 use super::{RunOutcome, RunReport};
@@ -34,22 +38,6 @@ pub fn render(report: &RunReport) -> String {
     servers::render(&mut out, report);
     details::render(&mut out, report);
     out.push_str("</body></html>\n");
-    out
-}
-
-/// Text as it may stand in a page.
-pub(super) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            other => out.push(other),
-        }
-    }
     out
 }
 
@@ -149,25 +137,11 @@ fn latencies(out: &mut String, report: &RunReport) {
     table(out, &heads, rows);
 }
 
-/// Cells are escaped.
-fn table(out: &mut String, heads: &[&str], rows: impl Iterator<Item = Vec<String>>) {
-    out.push_str("<div class=\"box\"><table>");
-    if heads.iter().any(|it| !it.is_empty()) {
-        let heads: String = heads.iter().map(|it| format!("<th>{it}</th>")).collect();
-        let _ = write!(out, "<tr>{heads}</tr>");
-    }
-    for row in rows {
-        let cells: String = row.iter().map(|it| format!("<td>{it}</td>")).collect();
-        let _ = write!(out, "<tr>{cells}</tr>");
-    }
-    out.push_str("</table></div>\n");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::report::BreachCount;
-    use crate::report::tests::sample;
+    use crate::report::sample::sample;
 
     #[test]
     fn nothing_is_fetched_and_nothing_is_run() {

@@ -4,7 +4,6 @@
 //! `result.rs`: all of it as a report.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -12,23 +11,28 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use crate::credentials::KeySource;
-use crate::engine::{LoadWorker, RunControl, RunPhase, SharedRun};
+use crate::engine::{LoadWorker, RunControl, SharedRun};
 use crate::measure::{SecondTally, ThreadTally};
 use crate::message::PaddingTable;
 use crate::plan::{self, GroupPlan};
-use crate::report::{RunReport, TimelineRow};
+use crate::report::RunReport;
 use crate::scenario::LoadScenario;
 use crate::servers::ServerWatch;
 use crate::target::{self, TargetNode};
 
 mod observer;
+mod progress;
 mod result;
 mod shares;
+
+pub use crate::engine::RunPhase;
+pub use progress::{InterruptCount, ProgressSink};
 
 use observer::RunObserver;
 
 /// Files beside sockets: what a poll, a look at a server and a report need.
 const FILES_RESERVED: usize = 256;
+
 /// What a run needs beside its scenario.
 #[derive(Debug)]
 pub struct RunSetting {
@@ -41,17 +45,6 @@ pub struct RunSetting {
     /// How tenants are called that are made up, before their number.
     pub tenant_prefix: String,
 }
-
-/// Who is told how a run goes.
-pub trait ProgressSink {
-    /// Sockets are being opened.
-    fn connecting(&mut self, ready: usize, sockets: usize);
-    /// A second is over: how many seconds of how many, and what happened.
-    fn second(&mut self, phase: RunPhase, of_s: f64, row: &TimelineRow);
-}
-
-/// Counts how often somebody wants the run to end.
-pub type InterruptCount = AtomicUsize;
 
 /// Runs a scenario.
 ///

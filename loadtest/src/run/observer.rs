@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Result, bail, ensure};
 
-use super::{InterruptCount, ProgressSink};
+use super::progress::{InterruptCount, ProgressSink};
 use crate::engine::SharedRun;
 use crate::measure::SecondTally;
 use crate::report::TimelineRow;

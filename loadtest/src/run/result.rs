@@ -4,6 +4,7 @@ use std::time::UNIX_EPOCH;
 
 use super::observer::MeasuredRun;
 use crate::engine::SharedRun;
+use crate::judge::judge;
 use crate::measure::{ThreadTally, WrongCounts};
 use crate::report::{
     BreachCount, GeneratorLoad, LatencySummary, MessageCounts, RunEnvironment, RunReport,
@@ -23,72 +24,83 @@ pub(super) fn report(
     looks: &[RunSample],
     timeline: Vec<TimelineRow>,
 ) -> RunReport {
-    let busy: Vec<f64> = tallies.iter().map(|tally| tally.busy).collect();
+    let busy = tallies.iter().map(|tally| tally.busy).collect();
     let mut all = ThreadTally::default();
     tallies.into_iter().for_each(|tally| all.merge(tally));
-    let (from, until) = shared.control.window();
     let (before, first, last) = (&looks[0], &measured.from, &measured.to);
-    let machine = first.machine_s.zip(last.machine_s);
-    let environment = environment(shared, last);
-    let machine_busy = machine.map(|(a, b)| {
-        let seconds = servers::seconds_between(first, last);
-        (b - a) / seconds / all_cores() as f64
-    });
-    let storm = shared.scenario.storm.as_ref().map(|it| StormResult {
-        pairs: it.pairs as u64,
-        not_back: all.not_back,
-        all_back_s: (all.not_back == 0).then(|| all.back.max() as f64 / 1e9),
-        back: LatencySummary::of(&all.back),
-    });
     let mut report = RunReport {
+        environment: environment(shared, last),
+        storm: storm(shared, &all),
+        generator: GeneratorLoad { busy },
+        machine_busy: machine_busy(first, last),
+        servers: servers::loads(watch, before, first, last, looks),
+        redis: servers::redis_load(first, last),
+        timeline,
+        ..frame_of(shared, &measured)
+    };
+    put_tally(&mut report, all);
+    put_costs(&mut report);
+    report.warnings = warnings(&report);
+    report.thresholds = judge(&shared.scenario.thresholds, &report);
+    report
+}
+
+/// What was run, where and how long.
+fn frame_of(shared: &SharedRun, measured: &MeasuredRun) -> RunReport {
+    let (from, until) = shared.control.window();
+    let started = measured.started.duration_since(UNIX_EPOCH);
+    RunReport {
         version: VERSION,
         scenario: shared.scenario.clone(),
-        environment,
-        started_unix_s: measured
-            .started
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |it| it.as_secs()),
+        started_unix_s: started.map_or(0, |it| it.as_secs()),
         gateways: shared.nodes.iter().map(|node| node.host.clone()).collect(),
         measured_s: until.saturating_sub(from) as f64 / 1e9,
         ended_early: measured.ended_early,
         sockets: measured.sockets as u64,
         setup_s: measured.setup.as_secs_f64(),
-        rate_per_s: 0.0,
-        counts: MessageCounts {
-            lost: all.absent.lost,
-            cut: all.absent.cut,
-            visits: all.visit.len(),
-            ..MessageCounts::default()
-        },
-        round_trip: LatencySummary::of(&all.round_trip),
-        one_way: LatencySummary::of(&all.one_way),
-        ack: LatencySummary::of(&all.ack),
-        connect_setup: LatencySummary::of(&all.connect_setup),
-        connect: LatencySummary::of(&all.connect),
-        register: LatencySummary::of(&all.register),
-        visit: LatencySummary::of(&all.visit),
-        storm,
-        breaches: breaches(all.wrongs),
-        errors: all.errors.into_map(),
-        expected: all.expected.into_map(),
-        closes: all.closes.into_map(),
-        connect_failures: all.connect_failures.into_map(),
-        unsent: all.unsent.into_map(),
-        generator: GeneratorLoad { busy },
-        machine_busy,
-        servers: servers::loads(watch, before, first, last, looks),
-        redis: servers::redis_load(first, last),
-        cpu_us_per_message: None,
-        rss_per_socket: None,
-        warnings: Vec::new(),
-        thresholds: Vec::new(),
-        timeline,
+        ..RunReport::default()
+    }
+}
+
+/// What all threads counted.
+fn put_tally(report: &mut RunReport, all: ThreadTally) {
+    report.counts = MessageCounts {
+        lost: all.absent.lost,
+        cut: all.absent.cut,
+        visits: all.visit.len(),
+        ..MessageCounts::default()
     };
+    report.round_trip = LatencySummary::of(&all.round_trip);
+    report.one_way = LatencySummary::of(&all.one_way);
+    report.ack = LatencySummary::of(&all.ack);
+    report.connect_setup = LatencySummary::of(&all.connect_setup);
+    report.connect = LatencySummary::of(&all.connect);
+    report.register = LatencySummary::of(&all.register);
+    report.visit = LatencySummary::of(&all.visit);
+    report.breaches = breaches(all.wrongs);
+    report.errors = all.errors.into_map();
+    report.expected = all.expected.into_map();
+    report.closes = all.closes.into_map();
+    report.connect_failures = all.connect_failures.into_map();
+    report.unsent = all.unsent.into_map();
     report.put_messages(all.messages, all.partials, all.typing);
-    put_costs(&mut report);
-    report.warnings = warnings(&report);
-    report.thresholds = shared.scenario.thresholds.judge(&report);
-    report
+}
+
+fn storm(shared: &SharedRun, all: &ThreadTally) -> Option<StormResult> {
+    let storm = shared.scenario.storm.as_ref();
+    storm.map(|it| StormResult {
+        pairs: it.pairs as u64,
+        not_back: all.not_back,
+        all_back_s: (all.not_back == 0).then(|| all.back.max() as f64 / 1e9),
+        back: LatencySummary::of(&all.back),
+    })
+}
+
+/// Share of all cores of the machine that were busy.
+fn machine_busy(first: &RunSample, last: &RunSample) -> Option<f64> {
+    let (before, after) = first.machine_s.zip(last.machine_s)?;
+    let seconds = servers::seconds_between(first, last);
+    Some((after - before) / seconds / all_cores() as f64)
 }
 
 fn environment(shared: &SharedRun, last: &RunSample) -> RunEnvironment {

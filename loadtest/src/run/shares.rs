@@ -22,14 +22,9 @@ pub(super) fn shares(scenario: &LoadScenario, parts: &[Vec<GroupPlan>]) -> Vec<V
         (LoadKind::Churn, scenario.churn.as_ref().map(|it| it.rate)),
     ];
     let weight = |part: &[GroupPlan], load: LoadKind| -> usize {
-        let of_group = |group: &GroupPlan| match load {
-            LoadKind::Churn => usize::from(group.stay == GroupStay::Visit),
-            LoadKind::Open
-            | LoadKind::Fanout
-            | LoadKind::Slow
-            | LoadKind::Stalled
-            | LoadKind::Partials
-            | LoadKind::Typing => {
+        let of_group = |group: &GroupPlan| match load.schedules_visits() {
+            true => usize::from(group.stay == GroupStay::Visit),
+            false => {
                 let flows = group.flows.iter();
                 flows
                     .filter(|flow| flow.pace == FlowPace::Scheduled(load))

@@ -1,9 +1,8 @@
 //! The kinds of load, one table of a scenario each.
 
-use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{LoadScenario, MESSAGE_BYTES_MAX, TimeSpan};
+use super::span::TimeSpan;
 
 /// Pairs of a client and a bot that answer each other: a closed loop.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -94,7 +93,7 @@ pub struct SlowLoad {
 
 impl SlowLoad {
     /// How many clients stop reading: at least one, and one goes on.
-    pub fn stalled_pairs(&self) -> usize {
+    pub(crate) fn stalled_pairs(&self) -> usize {
         let share = (self.pairs as f64 * self.stalled).round() as usize;
         share.clamp(1, self.pairs.saturating_sub(1).max(1))
     }
@@ -136,74 +135,4 @@ fn large() -> usize {
 
 fn hundred() -> f64 {
     100.0
-}
-
-impl LoadScenario {
-    /// Sockets that it opens at most.
-    pub fn sockets(&self) -> usize {
-        let pairs = [
-            self.pingpong.as_ref().map(|it| it.pairs),
-            self.open.as_ref().map(|it| it.pairs),
-            self.churn.as_ref().map(|it| it.at_once),
-            self.storm.as_ref().map(|it| it.pairs),
-            self.slow.as_ref().map(|it| it.pairs),
-            self.partials.as_ref().map(|it| it.pairs),
-            self.typing.as_ref().map(|it| it.pairs),
-        ];
-        let fanout = self.fanout.as_ref().map_or(0, |it| {
-            let clients = it.clients.saturating_mul(it.devices);
-            it.bots.saturating_mul(clients.saturating_add(1))
-        });
-        let idle = self.idle.as_ref().map_or(0, |it| it.sockets);
-        let pairs = pairs.into_iter().flatten();
-        let paired = pairs.fold(0_usize, |sum, it| sum.saturating_add(it.saturating_mul(2)));
-        paired.saturating_add(fanout).saturating_add(idle)
-    }
-
-    pub(super) fn check_kinds(&self) -> Result<()> {
-        let rates = [
-            ("open", self.open.as_ref().map(|it| it.rate)),
-            ("fanout", self.fanout.as_ref().map(|it| it.rate)),
-            ("churn", self.churn.as_ref().map(|it| it.rate)),
-            ("slow", self.slow.as_ref().map(|it| it.rate)),
-            ("slow", self.slow.as_ref().map(|it| it.stalled_rate)),
-            ("partials", self.partials.as_ref().map(|it| it.rate)),
-            ("typing", self.typing.as_ref().map(|it| it.rate)),
-        ];
-        for (table, rate) in rates {
-            ensure!(
-                rate.is_none_or(|rate| rate > 0.0 && rate <= 1e8),
-                "{table}: a rate is more than 0 and at most 1e8"
-            );
-        }
-        if let Some(it) = &self.pingpong {
-            ensure!(
-                (1..=10_000).contains(&it.window),
-                "pingpong.window: 1 to 10000"
-            );
-        }
-        if let Some(it) = &self.fanout {
-            ensure!(
-                it.bots >= 1 && it.clients >= 1 && it.devices >= 1,
-                "fanout: at least one bot, client and device"
-            );
-        }
-        if let Some(it) = &self.churn {
-            ensure!(it.messages >= 1, "churn.messages: at least 1");
-        }
-        if let Some(it) = &self.slow {
-            ensure!(
-                it.pairs >= 2 && it.stalled > 0.0 && it.stalled < 1.0,
-                "slow: at least two pairs, and stalled between 0 and 1"
-            );
-            ensure!(
-                it.stalled_bytes <= MESSAGE_BYTES_MAX,
-                "slow.stalled_bytes: at most {MESSAGE_BYTES_MAX}"
-            );
-        }
-        if let Some(it) = &self.partials {
-            ensure!(it.stream >= 2, "partials.stream: at least 2");
-        }
-        Ok(())
-    }
 }

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use toml::{Table, Value};
 
-use super::LoadScenario;
+use super::load_scenario::LoadScenario;
 
 /// Tables that hold no load: a key of theirs is always named in full.
 const NO_LOAD: &[&str] = &["thresholds"];

@@ -27,11 +27,6 @@ impl TimeSpan {
     pub fn as_secs_f64(self) -> f64 {
         self.0.as_secs_f64()
     }
-
-    /// Nanoseconds; a day has 2^46.
-    pub fn as_ns(self) -> u64 {
-        self.0.as_nanos() as u64
-    }
 }
 
 impl FromStr for TimeSpan {

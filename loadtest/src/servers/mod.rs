@@ -226,7 +226,7 @@ pub fn loads(
 }
 
 /// What Redis did between two looks.
-pub fn redis_load(from: &RunSample, to: &RunSample) -> Option<RedisLoad> {
+pub(crate) fn redis_load(from: &RunSample, to: &RunSample) -> Option<RedisLoad> {
     let (a, b) = (from.redis.as_ref()?, to.redis.as_ref()?);
     let seconds = seconds_between(from, to);
     let value = |of: &BTreeMap<String, f64>, name: &str| of.get(name).copied().unwrap_or(0.0);
@@ -242,7 +242,7 @@ pub fn redis_load(from: &RunSample, to: &RunSample) -> Option<RedisLoad> {
 }
 
 /// Seconds between two looks.
-pub fn seconds_between(from: &RunSample, to: &RunSample) -> f64 {
+pub(crate) fn seconds_between(from: &RunSample, to: &RunSample) -> f64 {
     (to.at.saturating_sub(from.at) as f64 / 1e9).max(1e-9)
 }
 

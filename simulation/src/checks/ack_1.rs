@@ -74,7 +74,7 @@ impl RunObserver {
     }
 
     /// At the end: what was accepted before `before_ms` on a socket that is open is answered.
-    pub fn ack_1_all(&mut self, before_ms: Millis) {
+    pub(crate) fn ack_1_all(&mut self, before_ms: Millis) {
         let is_open = |key: &ConnKey| self.conns.get(key).is_some_and(|conn| !conn.closed);
         let messages = self.sent.iter().enumerate();
         let mut silent = messages.filter(|(_, sent)| {

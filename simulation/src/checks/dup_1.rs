@@ -1,18 +1,9 @@
 //! DUP-1: one `data.messageId` from one sender to one recipient is delivered at most once, while the
 //! home stands; and no message ever comes twice of itself.
 
-use std::collections::BTreeSet;
-
 use router_core::ConnKey;
 
 use super::{HeardFrame, RunObserver};
-
-/// What each connection has.
-#[derive(Debug, Default)]
-pub struct IdempotencyKeys {
-    tags: BTreeSet<(ConnKey, usize)>,
-    ids: BTreeSet<(ConnKey, String, String, String)>,
-}
 
 impl RunObserver {
     pub(super) fn dup_1(&mut self, key: ConnKey, heard: &HeardFrame) {

@@ -13,7 +13,7 @@ use crate::machine::SimMachine;
 const GHOST_MS: Millis = 8_500;
 
 impl RunObserver {
-    pub fn gho_1(&mut self, machine: &SimMachine, tenants: &[TenantId], now_ms: Millis) {
+    pub(crate) fn gho_1(&mut self, machine: &SimMachine, tenants: &[TenantId], now_ms: Millis) {
         self.now_ms = now_ms;
         let well_ms = now_ms.saturating_sub(machine.well_since_ms);
         if well_ms < GHOST_MS {

@@ -16,7 +16,12 @@ const HEALED: &str = "HEALED";
 
 impl RunObserver {
     /// One tenant's replica on one node.
-    pub fn healed_replica(&mut self, machine: &SimMachine, tenant: &TenantId, stored: &Snapshot) {
+    pub(crate) fn healed_replica(
+        &mut self,
+        machine: &SimMachine,
+        tenant: &TenantId,
+        stored: &Snapshot,
+    ) {
         let node = machine.process.machine;
         let Some(replica) = machine.replica(tenant) else {
             return;
@@ -38,7 +43,7 @@ impl RunObserver {
     }
 
     /// What the store says of a tenant, against what peers were told.
-    pub fn healed_store(&mut self, tenant: usize, stored: &Snapshot, now_ms: Millis) {
+    pub(crate) fn healed_store(&mut self, tenant: usize, stored: &Snapshot, now_ms: Millis) {
         self.now_ms = now_ms;
         let open = self.conns.values();
         let open = open.filter(|conn| !conn.closed && conn.greeted && conn.tenant == tenant);

@@ -2,16 +2,10 @@
 //! that it lost a bot is delivered nothing for it; and only who has an epoch lets go of it. A home
 //! that somebody else let go of claims anew at once, so that shows in the store only.
 
-use std::collections::BTreeMap;
-
 use router_core::ConnKey;
 use router_core::store::{Change, Event, Release};
 
 use super::{HeardFrame, RunObserver};
-
-/// Which connection each epoch of a bot belongs to.
-#[derive(Debug, Default)]
-pub struct EpochHomes(BTreeMap<(usize, String, u64), ConnKey>);
 
 impl RunObserver {
     pub(super) fn home_1(&mut self, key: ConnKey, heard: &HeardFrame) {
@@ -39,7 +33,7 @@ impl RunObserver {
     }
 
     /// The store executed a release, and this is what it changed.
-    pub fn home_1_released(&mut self, release: &Release, event: &Event) {
+    pub(crate) fn home_1_released(&mut self, release: &Release, event: &Event) {
         for change in &event.changes {
             let Change::Bot(record) = change else {
                 continue;

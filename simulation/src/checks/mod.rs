@@ -11,6 +11,7 @@ mod healed;
 mod home_1;
 mod iso_1;
 mod ord_1;
+mod records;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
@@ -19,25 +20,11 @@ use protocol::{BootId, ConnectionId};
 use router_core::{ConnKey, Millis};
 
 use crate::agenda::MachineProcess;
+use crate::said::SaidRecord;
+use records::{ArrivalOrder, EpochHomes, IdempotencyKeys};
 
 /// Events of the trace that a failure prints.
 const TRACE_KEPT: usize = 100_000;
-
-/// What a peer said, as it knows it.
-#[derive(Debug, Clone)]
-pub enum SaidRecord {
-    /// A message; see [`SentMessage`].
-    Message {
-        /// Its number in the whole run.
-        tag: usize,
-    },
-    /// One of a stream's partials, in its place.
-    Partial,
-    /// Something else that is answered, under this frame id.
-    Request(String),
-    /// Something without an answer.
-    Other,
-}
 
 /// A frame that a peer was sent.
 #[derive(Debug, Clone, Default)]
@@ -149,9 +136,9 @@ pub struct RunObserver {
     pub boots: BTreeMap<BootId, (MachineProcess, Option<Millis>)>,
     /// Requests that are not messages: how often each was answered.
     requests: BTreeMap<(ConnKey, String), u64>,
-    order: ord_1::ArrivalOrder,
-    keys: dup_1::IdempotencyKeys,
-    homes: home_1::EpochHomes,
+    order: ArrivalOrder,
+    keys: IdempotencyKeys,
+    homes: EpochHomes,
     hash: u64,
     pub tracing: bool,
     pub traced: VecDeque<String>,
@@ -239,7 +226,7 @@ impl RunObserver {
         }
     }
 
-    pub fn process_ends(&mut self, process: MachineProcess, now_ms: Millis) {
+    pub(crate) fn process_ends(&mut self, process: MachineProcess, now_ms: Millis) {
         self.trace(now_ms, || format!("node {} dies", process.machine));
         for conn in self.conns.values_mut() {
             conn.closed |= conn.process == process;
@@ -251,7 +238,7 @@ impl RunObserver {
         }
     }
 
-    pub fn reborn(&mut self, process: MachineProcess, old: BootId, new: BootId, now_ms: Millis) {
+    pub fn rejoined(&mut self, process: MachineProcess, old: BootId, new: BootId, now_ms: Millis) {
         if let Some((_, ended_ms)) = self.boots.get_mut(&old) {
             ended_ms.get_or_insert(now_ms);
         }
@@ -311,7 +298,7 @@ impl RunObserver {
     }
 
     /// The open sockets of a process that hold a bot, as they were told.
-    pub fn homes_of(&self, tenant: usize) -> BTreeMap<&str, BTreeSet<ConnKey>> {
+    pub(crate) fn homes_of(&self, tenant: usize) -> BTreeMap<&str, BTreeSet<ConnKey>> {
         let mut homes: BTreeMap<&str, BTreeSet<ConnKey>> = BTreeMap::new();
         let open = self.conns.iter();
         for (key, conn) in open.filter(|(_, conn)| !conn.closed && conn.tenant == tenant) {

@@ -4,18 +4,9 @@
 //! on one connection may be on different routes while one of them changes. Of a stream no partial
 //! comes after its final message; one may come twice or late before that.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use router_core::ConnKey;
 
 use super::{HeardFrame, RunObserver};
-
-/// What arrived last.
-#[derive(Debug, Default)]
-pub struct ArrivalOrder {
-    last: BTreeMap<(ConnKey, ConnKey, String), usize>,
-    ended: BTreeSet<(ConnKey, String)>,
-}
 
 impl RunObserver {
     pub(super) fn ord_1(&mut self, key: ConnKey, heard: &HeardFrame) {

@@ -7,49 +7,21 @@
 
 use bytes::Bytes;
 use protocol::envelope::EnvelopeError;
-use protocol::lane::{Ack, Batch, Packet, Terms, Verdict};
+use protocol::lane::{Batch, Packet, Terms, Verdict};
 use protocol::limits::{ENVELOPE_OVERHEAD_BYTES, LANE_WINDOW_BYTES_MAX};
 use protocol::{BootId, Envelope, ErrorCode, TenantId};
-use router_core::Millis;
 use router_core::lane::{LaneStatus, Outcomes, Parcel, Receiver, Sender, Stream, window_bytes};
 use router_core::membership::NodeInput;
 use router_core::shard::ShardInput;
 
 use super::SimMachine;
+use super::lane_ends::Lane;
 use crate::agenda::LanePublish;
 use crate::older::{is_older_envelope, is_older_packet, older};
 use crate::outside::OutsideWorld;
 
 /// The largest frame of the simulation, bytes.
 const FRAME_BYTES: usize = 256 * 1024;
-
-/// The two ends.
-pub(super) struct Lane {
-    /// Unlike any other of this process, so that an answer to a PUBLISH finds it.
-    number: u64,
-    pub sender: Sender,
-    receiver: Receiver,
-    /// The newest ack that is due; it says all that an older one would.
-    ack: Option<Ack>,
-    /// A bare ack is unanswered.
-    telling: bool,
-}
-
-impl Lane {
-    /// What to publish now: a batch, with the ack that is due; or a bare ack, one at a time.
-    fn next(&mut self, now_ms: Millis) -> Option<(Packet, LanePublish)> {
-        let data = self.sender.take(now_ms);
-        let is_data = data.is_some();
-        let carried = is_data || !self.telling;
-        let ack = carried.then(|| self.ack.take()).flatten();
-        if !is_data && ack.is_none() {
-            return None;
-        }
-        self.telling |= !is_data;
-        let lane = self.number;
-        Some((self.sender.packet(data, ack), LanePublish { lane, is_data }))
-    }
-}
 
 impl SimMachine {
     /// The lane to a node; it begins now if there was none. None to itself, none to the dead.
@@ -114,20 +86,20 @@ impl SimMachine {
     pub(super) fn packet(&mut self, outside: &mut OutsideWorld, bytes: &Bytes) {
         let most = FRAME_BYTES + ENVELOPE_OVERHEAD_BYTES;
         if self.older && !is_older_packet(bytes) {
-            return outside.onlooker.fail("ACK-1", "a packet is too new");
+            return outside.observer.fail("ACK-1", "a packet is too new");
         }
         let Ok(packet) = Packet::from_bytes(bytes, &outside.lane_keys, most) else {
-            return outside.onlooker.fail("ACK-1", "a packet is not readable");
+            return outside.observer.fail("ACK-1", "a packet is not readable");
         };
         if packet.dst != self.nodes.own {
             return;
         }
         let src = packet.src;
         if self.nodes.is_dead(src) {
-            return self.tell_buried(outside, &packet);
+            return self.tell_expired(outside, &packet);
         }
         if packet.data.is_some() && !self.nodes.hears(src) {
-            self.met.push(src);
+            self.discovered.push(src);
         }
         let now_ms = self.clock(outside);
         if let Some(ack) = &packet.ack {
@@ -162,7 +134,7 @@ impl SimMachine {
     }
 
     /// Nothing of a buried node is handled, and it is told why.
-    fn tell_buried(&self, outside: &mut OutsideWorld, packet: &Packet) {
+    fn tell_expired(&self, outside: &mut OutsideWorld, packet: &Packet) {
         if let Some(answer) = packet.answer_to_buried() {
             let bytes = answer.to_bytes_at(&outside.lane_keys, Terms::UNKNOWN);
             outside.publish(self.process, answer.dst, bytes, None);
@@ -177,7 +149,7 @@ impl SimMachine {
         envelope: &Bytes,
     ) -> Option<Verdict> {
         if self.older && !is_older_envelope(envelope) {
-            outside.onlooker.fail("ACK-1", "an envelope is too new");
+            outside.observer.fail("ACK-1", "an envelope is too new");
         }
         let envelope = match Envelope::from_bytes(envelope) {
             Ok(envelope) => envelope,
@@ -192,7 +164,7 @@ impl SimMachine {
         let decided = self.shard(outside, at, ShardInput::Inbound(Box::new(envelope)));
         if decided.is_none() && is_numbered {
             outside
-                .onlooker
+                .observer
                 .fail("ACK-1", "a message was not decided within its hold");
         }
         decided.flatten()
@@ -212,7 +184,7 @@ impl SimMachine {
             let bytes = held.unacked_bytes + held.waiting_bytes;
             if bytes > LANE_WINDOW_BYTES_MAX {
                 outside
-                    .onlooker
+                    .observer
                     .fail("BND-1", &format!("a lane holds {bytes} bytes"));
             }
         }
@@ -256,7 +228,7 @@ impl SimMachine {
     }
 
     /// A node is dead: what was on the way to it fails, what comes from it is not handled.
-    pub(super) fn bury_lane(&mut self, outside: &mut OutsideWorld, boot: BootId) {
+    pub(super) fn expire_lane(&mut self, outside: &mut OutsideWorld, boot: BootId) {
         let mut out = Outcomes::new();
         if let Some(mut lane) = self.lanes.remove(&boot) {
             lane.sender.fail(&mut out);

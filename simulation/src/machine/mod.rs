@@ -3,13 +3,15 @@
 //! | file | does |
 //! | --- | --- |
 //! | `perform.rs` | performs what sessions and shards want, in order, inside the shard's hold |
-//! | `lanes.rs` | packets in and out; what became of messages goes back to the shards |
-//! | `sockets.rs` | queues, slow readers, closing |
+//! | `lanes.rs`, `lane_ends.rs` | packets in and out; what became of messages goes back to the shards |
+//! | `sockets.rs`, `machine_socket.rs` | queues, slow readers, closing |
 //!
 //! It decides nothing: it carries inputs to machines and effects from them. What it does is what
 //! the gateway's shell does, without threads: each arrival is handled to its end.
 
+mod lane_ends;
 mod lanes;
+mod machine_socket;
 mod perform;
 mod sockets;
 
@@ -29,8 +31,8 @@ use router_core::{ConnKey, Millis, Settings};
 use crate::agenda::{AgendaEvent, MachineProcess, ProcessArrival};
 use crate::older::OLDER_WIRE;
 use crate::outside::OutsideWorld;
-use lanes::Lane;
-use sockets::MachineSocket;
+use lane_ends::Lane;
+use machine_socket::MachineSocket;
 
 /// A machine.
 pub struct SimMachine {
@@ -54,7 +56,7 @@ pub struct SimMachine {
     /// What sessions are told once no shard is held.
     words: VecDeque<(ConnKey, Box<SessionInput>)>,
     /// Nodes that somebody named and nobody knows.
-    met: Vec<BootId>,
+    discovered: Vec<BootId>,
     wake_ms: Option<Millis>,
     /// Whether it was ever well: before that the balancer sends it nobody.
     pub ready: bool,
@@ -82,7 +84,7 @@ impl SimMachine {
             lane_numbers: 0,
             hash_keys: HashKeys(0, 0),
             words: VecDeque::new(),
-            met: Vec::new(),
+            discovered: Vec::new(),
             wake_ms: None,
             ready: false,
             well_since_ms: 0,
@@ -106,12 +108,12 @@ impl SimMachine {
         self.hash_keys = HashKeys(outside.dice.bits(), outside.dice.bits());
         let shard = |_| Shard::new(self.hash_keys);
         self.shards = (0..shards).map(shard).collect();
-        self.met.clear();
+        self.discovered.clear();
         self.wake_ms = None;
         self.ready = false;
         self.well_since_ms = outside.now_ms;
         outside.redis.start(self.process);
-        outside.onlooker.boots.insert(boot, (self.process, None));
+        outside.observer.boots.insert(boot, (self.process, None));
         outside.later(3, AgendaEvent::Subscribe(self.process, boot));
         self.wake_up(outside);
     }
@@ -120,7 +122,7 @@ impl SimMachine {
     pub fn crash(&mut self, outside: &mut OutsideWorld) {
         self.runs = false;
         outside.redis.end(self.process.machine);
-        outside.onlooker.process_ends(self.process, outside.now_ms);
+        outside.observer.process_ends(self.process, outside.now_ms);
         for (key, socket) in std::mem::take(&mut self.sockets) {
             let after_ms = outside.dice.between(1, 30);
             outside.later(after_ms, AgendaEvent::HangUp(socket.peer, key));
@@ -222,7 +224,7 @@ impl SimMachine {
 
     /// After every arrival: what sessions are owed, what lanes have, when to wake again.
     fn rest(&mut self, outside: &mut OutsideWorld) {
-        for boot in std::mem::take(&mut self.met) {
+        for boot in std::mem::take(&mut self.discovered) {
             self.node_input(outside, NodeInput::Discovered(boot));
         }
         self.talk(outside);
@@ -268,29 +270,29 @@ impl SimMachine {
             NodeEffect::SendProbe { number } => outside.probe(self.process, number),
             NodeEffect::Joined(boot) => {
                 outside
-                    .onlooker
+                    .observer
                     .trace(now_ms, || format!("node {machine} sees {boot}"));
                 self.lane(boot);
             }
             NodeEffect::Evicted(boot) => {
                 outside
-                    .onlooker
+                    .observer
                     .trace(now_ms, || format!("node {machine}: {boot} is gone"));
-                self.bury_lane(outside, boot);
+                self.expire_lane(outside, boot);
                 self.all_shards(outside, || ShardInput::NodeEvicted(boot));
             }
             NodeEffect::Rejoined { old, new } => {
                 outside
-                    .onlooker
+                    .observer
                     .trace(now_ms, || format!("node {machine} was {old}, is {new}"));
-                outside.onlooker.reborn(self.process, old, new, now_ms);
+                outside.observer.rejoined(self.process, old, new, now_ms);
                 outside.later(3, AgendaEvent::Subscribe(self.process, new));
                 self.fail_all_lanes(outside);
                 self.all_shards(outside, || ShardInput::Rejoined);
             }
             NodeEffect::Degraded(degraded) => {
                 outside
-                    .onlooker
+                    .observer
                     .trace(now_ms, || format!("node {machine}, degraded: {degraded}"));
                 if !degraded {
                     self.ready = true;

@@ -115,7 +115,7 @@ impl TenantPerformer for ShardHold<'_> {
     }
 
     fn discover(&mut self, node: BootId) {
-        self.machine.met.push(node);
+        self.machine.discovered.push(node);
     }
 
     fn unload(&mut self, tenant: TenantId) {

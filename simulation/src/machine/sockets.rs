@@ -7,44 +7,17 @@ use bytes::Bytes;
 use protocol::limits::SLOW_CONSUMER_MS;
 use protocol::t2b::{decode, encode};
 use protocol::{CloseCode, Outbound, OutboundKind};
+use router_core::ConnKey;
 use router_core::effect::Outcome;
 use router_core::session::{Opened, Received, Session, SessionInput};
 use router_core::shard::ShardInput;
-use router_core::{ConnKey, Millis};
 
 use super::SimMachine;
+use super::machine_socket::MachineSocket;
 use crate::agenda::{AgendaEvent, PeerManner};
-use crate::checks::{HeardFrame, SaidRecord};
+use crate::checks::HeardFrame;
 use crate::outside::OutsideWorld;
-
-/// One socket.
-pub struct MachineSocket {
-    pub session: Session,
-    pub peer: usize,
-    manner: PeerManner,
-    /// Frames that the session has not taken.
-    inbox: VecDeque<(Bytes, SaidRecord)>,
-    /// Frames that the peer has not read.
-    queue: VecDeque<HeardFrame>,
-    reading: bool,
-    /// Since when its queue is full, on the process's clock.
-    full_since_ms: Option<Millis>,
-    /// Whether it refused a delivery: its tenant is told when it has room.
-    wants_room: bool,
-    pub closed: Option<CloseCode>,
-}
-
-impl MachineSocket {
-    /// On the process's clock.
-    pub fn next_wakeup(&self, heartbeat_ms: Millis) -> Option<Millis> {
-        if self.closed.is_some() {
-            return None;
-        }
-        let full_ms = self.full_since_ms.map(|at_ms| at_ms + SLOW_CONSUMER_MS);
-        let session_ms = self.session.next_wakeup(heartbeat_ms);
-        [full_ms, session_ms].into_iter().flatten().min()
-    }
-}
+use crate::said::SaidRecord;
 
 impl SimMachine {
     pub(super) fn open(
@@ -60,7 +33,7 @@ impl SimMachine {
         let session = Session::new(key, &env);
         let id = *session.id();
         outside
-            .onlooker
+            .observer
             .opened(key, peer, self.process, &id, outside.now_ms);
         let socket = MachineSocket {
             session,
@@ -99,7 +72,7 @@ impl SimMachine {
             return;
         }
         if let Some((text, said)) = socket.inbox.pop_front() {
-            outside.onlooker.said(key, &said, outside.now_ms);
+            outside.observer.said(key, &said, outside.now_ms);
             let received = Received {
                 bytes: text.len(),
                 frame: decode(&text),
@@ -109,7 +82,7 @@ impl SimMachine {
     }
 
     pub(super) fn gone(&mut self, outside: &mut OutsideWorld, key: ConnKey) {
-        outside.onlooker.closed(key, outside.now_ms, "by its peer");
+        outside.observer.closed(key, outside.now_ms, "by its peer");
         self.session(outside, key, SessionInput::Gone);
         self.sockets.remove(&key);
     }
@@ -120,7 +93,7 @@ impl SimMachine {
         };
         if socket.closed.is_none() {
             socket.closed = Some(close);
-            outside.onlooker.closed(key, outside.now_ms, close.reason());
+            outside.observer.closed(key, outside.now_ms, close.reason());
             self.read_soon(outside, key);
             self.words.push_back((key, Box::new(SessionInput::Gone)));
         }
@@ -172,7 +145,7 @@ impl SimMachine {
         }
         let text = encode::outbound(outbound, now_ms);
         let heard = HeardFrame::parse(&text);
-        outside.onlooker.pushed(key, &heard, outside.now_ms);
+        outside.observer.pushed(key, &heard, outside.now_ms);
         socket.queue.push_back(heard);
         self.read_soon(outside, key);
         Outcome::Queued { bytes: text.len() }

@@ -17,11 +17,12 @@ use router_core::session::Opened;
 use router_core::{ConnKey, Millis};
 
 use crate::agenda::{AgendaEvent, MachineProcess, PeerManner, ProcessArrival};
-use crate::checks::{HeardFrame, SaidRecord};
+use crate::checks::HeardFrame;
 use crate::dice::SeededDice;
 use crate::machine::SimMachine;
 use crate::outside::OutsideWorld;
 use crate::profile::{NOISY_TENANT, RunProfile};
+use crate::said::SaidRecord;
 
 /// From a peer to its node, milliseconds; always the same, as a stream is in order.
 const WAY_MS: Millis = 3;
@@ -29,7 +30,7 @@ const WAY_MS: Millis = 3;
 const PATIENCE_MS: Millis = 12_000;
 
 /// One peer.
-pub struct SimPeer {
+pub(crate) struct SimPeer {
     pub tenant: usize,
     /// Its client id; bots have none.
     client: Option<String>,
@@ -60,7 +61,7 @@ struct PeerSocket {
 }
 
 /// All of them.
-pub struct SimPeers {
+pub(crate) struct SimPeers {
     pub all: Vec<SimPeer>,
     pub tenants: Vec<TenantId>,
     /// Whether they still do something by themselves.
@@ -68,6 +69,25 @@ pub struct SimPeers {
     /// Whether the noisy tenant asks for more than its rates.
     pub is_noisy: bool,
     profile: &'static RunProfile,
+}
+
+/// Makes some of the peers read late.
+fn slow_down(all: &mut [SimPeer], dice: &mut SeededDice, profile: &RunProfile, slow_seed: bool) {
+    for peer in all {
+        if slow_seed && dice.permille(300) {
+            peer.manner = PeerManner {
+                reads_after_ms: dice.between(1000, 14_000),
+                capacity: dice.between(4, 20) as usize,
+            };
+        }
+        let slow = peer.client.is_some() && profile.slow_clients > 0;
+        if slow && dice.permille(profile.slow_clients) {
+            peer.manner = PeerManner {
+                reads_after_ms: dice.between(1000, 9000),
+                capacity: dice.between(1, 4) as usize,
+            };
+        }
+    }
 }
 
 impl SimPeers {
@@ -105,21 +125,7 @@ impl SimPeers {
                 ));
             }
         }
-        for peer in &mut all {
-            if slow_seed && dice.permille(300) {
-                peer.manner = PeerManner {
-                    reads_after_ms: dice.between(1000, 14_000),
-                    capacity: dice.between(4, 20) as usize,
-                };
-            }
-            let slow = peer.client.is_some() && profile.slow_clients > 0;
-            if slow && dice.permille(profile.slow_clients) {
-                peer.manner = PeerManner {
-                    reads_after_ms: dice.between(1000, 9000),
-                    capacity: dice.between(1, 4) as usize,
-                };
-            }
-        }
+        slow_down(&mut all, dice, profile, slow_seed);
         Self {
             all,
             tenants,
@@ -130,7 +136,7 @@ impl SimPeers {
     }
 
     /// One more client, for a last word.
-    pub fn add_client(&mut self, tenant: usize) -> usize {
+    pub(crate) fn add_client(&mut self, tenant: usize) -> usize {
         let client = Some(format!("last-{}", self.all.len()));
         self.all.push(SimPeer::new(
             tenant,
@@ -199,7 +205,12 @@ impl SimPeers {
         self.connect_to(outside, process, i);
     }
 
-    pub fn connect_to(&mut self, outside: &mut OutsideWorld, process: MachineProcess, i: usize) {
+    pub(crate) fn connect_to(
+        &mut self,
+        outside: &mut OutsideWorld,
+        process: MachineProcess,
+        i: usize,
+    ) {
         let tenant = &self.tenants[self.all[i].tenant];
         let now_ms = outside.now_ms;
         let generation = outside.redis.snapshot(tenant, now_ms).policy.generation;
@@ -246,7 +257,7 @@ impl SimPeers {
     }
 
     /// A peer's socket is gone.
-    pub fn hung_up(&mut self, outside: &mut OutsideWorld, i: usize, key: ConnKey) {
+    pub(crate) fn hung_up(&mut self, outside: &mut OutsideWorld, i: usize, key: ConnKey) {
         let peer = &mut self.all[i];
         if peer.socket.as_ref().is_some_and(|socket| socket.key == key) {
             peer.socket = None;

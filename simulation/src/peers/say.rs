@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use super::SimPeers;
-use crate::checks::{HeardFrame, SaidRecord, SentMessage};
+use crate::checks::{HeardFrame, SentMessage};
 use crate::outside::OutsideWorld;
+use crate::said::SaidRecord;
 
 /// Messages that a peer remembers, to repeat one.
 const RECENT: usize = 6;
@@ -95,7 +96,7 @@ impl SimPeers {
             return;
         }
         let tag = *outside.dice.one_of(&self.all[i].recent);
-        let sent = &outside.onlooker.sent[tag];
+        let sent = &outside.observer.sent[tag];
         let draft = MessageDraft {
             to: sent.to.clone(),
             message_id: sent.message_id.clone(),
@@ -136,7 +137,7 @@ impl SimPeers {
         if to.starts_with("bot_") {
             return;
         }
-        let stream = format!("s{}", outside.onlooker.sent.len());
+        let stream = format!("s{}", outside.observer.sent.len());
         for seq in 1..=outside.dice.below(4) {
             let text = format!("{tenant}/-/{seq}");
             let data =
@@ -172,7 +173,7 @@ impl SimPeers {
     ) -> Option<usize> {
         let peer = &mut self.all[i];
         let conn = peer.socket.as_ref()?.key;
-        let tag = outside.onlooker.sent.len();
+        let tag = outside.observer.sent.len();
         let own = peer.client.clone().unwrap_or_default();
         if draft.message_id.is_some() && draft.from.is_none() {
             peer.recent.push(tag);
@@ -197,7 +198,7 @@ impl SimPeers {
             }
         }
         let frame = json!({"type": "message", "id": format!("m{tag}"), "data": data});
-        outside.onlooker.sent.push(SentMessage {
+        outside.observer.sent.push(SentMessage {
             conn,
             tenant: peer.tenant,
             from: draft.from.unwrap_or(own),
@@ -214,7 +215,7 @@ impl SimPeers {
 
     fn maybe_id(&self, outside: &mut OutsideWorld) -> Option<String> {
         let is_named = outside.dice.permille(500);
-        is_named.then(|| format!("k{}", outside.onlooker.sent.len()))
+        is_named.then(|| format!("k{}", outside.observer.sent.len()))
     }
 
     fn somebody(&self, outside: &mut OutsideWorld, i: usize) -> String {

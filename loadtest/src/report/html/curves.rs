@@ -17,52 +17,69 @@ const NINES: &[(f64, &str)] = &[
 
 /// All of them.
 pub(super) fn render(out: &mut String, report: &RunReport) {
-    let warm_up = report.scenario.warm_up.as_secs_f64();
-    let over_time = |title: &'static str, format: fn(f64) -> String, series: Vec<ChartSeries>| {
-        LineChart {
-            title,
-            x_label: "seconds",
-            x_marks: &[],
-            warm_up,
-            format,
-            is_binary: title.starts_with("Memory"),
-            series,
-        }
-        .render()
-    };
     out.push_str(&percentiles(report));
     let one = |name: &str, value: &dyn Fn(&TimelineRow) -> Option<f64>| series(report, name, value);
     if report.rate_per_s > 0.0 {
         let rate = one("deliveries", &|row| Some(row.delivered as f64));
-        out.push_str(&over_time("Deliveries a second", digits, vec![rate]));
+        out.push_str(&over_time(
+            report,
+            "Deliveries a second",
+            digits,
+            vec![rate],
+        ));
     }
     let latency = vec![
         one("99 %", &|row| row.p99_ms),
         one("median", &|row| row.p50_ms),
     ];
-    out.push_str(&over_time("Latency of each second", ms, latency));
-    let mut cores = vec![one("load generator", &|row| Some(row.generator_cores))];
-    let mut memory = Vec::new();
-    for (place, server) in report.servers.iter().enumerate() {
-        cores.push(one(&server.name, &|row| {
-            row.server_cores.get(place).copied().flatten()
-        }));
-        memory.push(one(&server.name, &|row| {
-            row.server_rss
-                .get(place)
-                .copied()
-                .flatten()
-                .map(|it| it as f64)
-        }));
-    }
-    out.push_str(&over_time("CPU, cores", digits, cores));
-    out.push_str(&over_time("Memory of the servers", bytes, memory));
-    let connected = one("sockets", &|row| Some(row.connected as f64));
+    out.push_str(&over_time(report, "Latency of each second", ms, latency));
+    servers(out, report);
+    let connected = vec![one("sockets", &|row| Some(row.connected as f64))];
     out.push_str(&over_time(
+        report,
         "Sockets that are ready",
         digits,
-        vec![connected],
+        connected,
     ));
+    out.push_str(&bars("Errors by reason", &reasons(report), count));
+}
+
+fn over_time(
+    report: &RunReport,
+    title: &'static str,
+    format: fn(f64) -> String,
+    series: Vec<ChartSeries>,
+) -> String {
+    LineChart {
+        title,
+        x_label: "seconds",
+        x_marks: &[],
+        warm_up: report.scenario.warm_up.as_secs_f64(),
+        format,
+        is_binary: title.starts_with("Memory"),
+        series,
+    }
+    .render()
+}
+
+/// CPU and memory of each server, and CPU of the load generator.
+fn servers(out: &mut String, report: &RunReport) {
+    let generator = |row: &TimelineRow| Some(row.generator_cores);
+    let mut cores = vec![series(report, "load generator", &generator)];
+    let mut memory = Vec::new();
+    for (place, server) in report.servers.iter().enumerate() {
+        let own_cores = |row: &TimelineRow| row.server_cores.get(place).copied().flatten();
+        let own_rss = |row: &TimelineRow| row.server_rss.get(place).copied().flatten();
+        let own_memory = |row: &TimelineRow| own_rss(row).map(|it| it as f64);
+        cores.push(series(report, &server.name, &own_cores));
+        memory.push(series(report, &server.name, &own_memory));
+    }
+    out.push_str(&over_time(report, "CPU, cores", digits, cores));
+    out.push_str(&over_time(report, "Memory of the servers", bytes, memory));
+}
+
+/// How often each went wrong, the most frequent first.
+fn reasons(report: &RunReport) -> Vec<(String, u64)> {
     let mut reasons = Vec::new();
     for (what, table) in [
         ("", &report.errors),
@@ -71,14 +88,11 @@ pub(super) fn render(out: &mut String, report: &RunReport) {
         ("connect: ", &report.connect_failures),
         ("not sent: ", &report.unsent),
     ] {
-        reasons.extend(
-            table
-                .iter()
-                .map(|(name, times)| (format!("{what}{name}"), *times)),
-        );
+        let named = table.iter();
+        reasons.extend(named.map(|(name, times)| (format!("{what}{name}"), *times)));
     }
     reasons.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
-    out.push_str(&bars("Errors by reason", &reasons, count));
+    reasons
 }
 
 fn series(
