@@ -1,4 +1,4 @@
-//! Two builds of the gateway, to tell a gain of two per cent from the machine's moods.
+//! Compares two builds of the gateway precisely enough to see a gain of two per cent.
 //!
 //! Neighbouring rounds of `relay` differ by ten per cent for no fault of theirs. Here both builds
 //! serve at once, on one core, each with its own load: what disturbs one disturbs the other. A build

@@ -1,4 +1,4 @@
-//! What a socket costs that says nothing: memory and CPU of the server while it is only pinged.
+//! The cost of a silent socket: memory and CPU of the server while it only pings.
 //!
 //! Each socket brings its key in a header and has a client id of its own. Measured twice: all of one
 //! owner, and each of an owner of its own.

@@ -1,4 +1,4 @@
-//! Figures of speed and memory: the gateway beside a yardstick, both on one core.
+//! Benchmarks of speed and memory. Each compares the gateway with a yardstick on the same core.
 //!
 //! ```text
 //!  relay ─┬─ core 0: the servers of one side    (new processes each round, the two sides in turns)

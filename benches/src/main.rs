@@ -1,4 +1,4 @@
-//! Measures the gateway; see the library of this crate.
+//! Runs a benchmark; the library of this crate describes them.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

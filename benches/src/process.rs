@@ -1,4 +1,4 @@
-//! Child processes on a core of their own.
+//! Child processes, each on a core of its own.
 
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

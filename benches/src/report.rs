@@ -1,4 +1,4 @@
-//! What a comparison came to, as tables in Markdown.
+//! The result of a comparison, as tables in Markdown.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! The steps of a message's way, one by one, to be repeated and measured.
+//! The steps of a message through the code, one by one, for repetition and measurement.
 //!
 //! | step | is |
 //! | --- | --- |

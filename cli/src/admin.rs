@@ -1,4 +1,4 @@
-//! Orders to the running gateway, over its admin listener.
+//! Commands for the running gateway, over its admin listener.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

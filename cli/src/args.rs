@@ -1,4 +1,4 @@
-//! What can be said on the command line. Wrong usage exits 64.
+//! The command line. Wrong usage exits with 64.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::config_args::{AllKeys, HiddenKeys};
 use crate::failure::USAGE;
 use crate::out;
 
-/// Lets AI bots behind NAT be reached by their owners.
+/// Runs the Tunnels-to-Bots gateway, and talks with its bots.
 #[derive(Parser)]
 #[command(name = "t2b", version, disable_help_subcommand = true)]
 struct CommandLine {
@@ -26,30 +26,30 @@ struct CommandLine {
 pub enum CliCommand {
     /// Starts a gateway, an echo bot and a client, and shows a conversation
     Demo,
-    /// Runs a gateway, or looks at one
+    /// Runs a gateway, and shows its status and configuration
     #[command(subcommand)]
     Gateway(GatewayCommand),
-    /// Makes, checks and revokes API keys
+    /// Issues, verifies and revokes API keys
     #[command(subcommand)]
     Keys(KeysCommand),
     /// Suspends and resumes users
     #[command(subcommand)]
     Tenant(TenantCommand),
-    /// Lists bots
+    /// Lists your bots
     Bots(BotsArgs),
-    /// Talks with a bot
+    /// Sends messages to a bot and prints its answers
     Chat(ChatArgs),
     /// Runs a bot
     #[command(subcommand)]
     Bot(BotCommand),
-    /// Prints the completions of a shell
+    /// Prints the completion script of a shell
     Completions {
-        /// For which shell
+        /// The shell
         shell: Shell,
     },
-    /// Writes a man page of every command
+    /// Writes a man page for every command
     Man {
-        /// Folder to write them to; it is made if need be
+        /// The folder for the man pages. t2b creates it if it does not exist
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
@@ -57,28 +57,29 @@ pub enum CliCommand {
 
 #[derive(Subcommand)]
 pub enum GatewayCommand {
-    /// Serves until SIGTERM or Ctrl-C
+    /// Runs a gateway until SIGTERM or Ctrl-C
     Run(AllKeys),
     /// Shows the status of the running gateway
     Status(InspectArgs),
-    /// Prints the effective configuration, with credentials masked
+    /// Prints the effective configuration. Credentials are masked
     Config(InspectArgs),
 }
 
 /// The help of commands that make or check keys.
-const BY_SECRETS: &str = "Reads the gateway's configuration: --config, and each flag and T2B_ variable \
-    of `t2b gateway run --help`. This command uses only --secrets-file, --state-dir, and --redis with \
-    --redis-prefix and --redis-insecure.";
+const BY_SECRETS: &str = "This command reads the gateway's configuration: the --config file, and the flags \
+    and T2B_ variables that `t2b gateway run --help` lists. It uses only --secrets-file, --state-dir, and \
+    --redis with --redis-prefix and --redis-insecure.";
 /// The help of commands that ask the running gateway.
-const BY_TOKEN: &str = "Reads the gateway's configuration: --config, and each flag and T2B_ variable \
-    of `t2b gateway run --help`. This command uses only --admin-listen, --admin-token-file and --state-dir.";
+const BY_TOKEN: &str = "This command reads the gateway's configuration: the --config file, and the flags \
+    and T2B_ variables that `t2b gateway run --help` lists. It uses only --admin-listen, --admin-token-file \
+    and --state-dir.";
 
 #[derive(Subcommand)]
 pub enum KeysCommand {
     /// Prints a user's API key
     #[command(after_help = BY_SECRETS)]
     Issue(IssueArgs),
-    /// Revokes all keys and tokens of a user, on the running gateway
+    /// Revokes all keys and tokens of a user on the running gateway
     #[command(after_help = BY_TOKEN)]
     Revoke(TenantArgs),
     /// Verifies a key and prints its user
@@ -86,7 +87,7 @@ pub enum KeysCommand {
     Verify(VerifyArgs),
     /// Prints a new random secret
     Secret(OutputArgs),
-    /// Lists the users of the running gateway whose connections use an old secret
+    /// Lists the users who are connected to the running gateway with an old secret
     #[command(after_help = BY_TOKEN)]
     UsingOld(UsingOldArgs),
 }
@@ -103,13 +104,13 @@ pub enum TenantCommand {
 
 #[derive(Subcommand)]
 pub enum BotCommand {
-    /// Echoes every message
+    /// Runs a bot that sends every message back
     Echo(EchoArgs),
-    /// Runs a program for every message: it gets the text on standard input, and its output is the answer
+    /// Runs a program for every message. The program reads the text from standard input and writes the answer
     Exec(ExecArgs),
 }
 
-/// How facts are printed.
+/// How a command prints facts.
 #[derive(Args, Clone, Copy)]
 pub struct OutputArgs {
     /// Prints one JSON object
@@ -129,7 +130,7 @@ pub struct InspectArgs {
 pub struct IssueArgs {
     /// The user
     pub user: TenantId,
-    /// Key generation [default: the current one]
+    /// The key generation [default: the current one]
     #[arg(long)]
     pub generation: Option<u64>,
     #[command(flatten)]
@@ -140,7 +141,7 @@ pub struct IssueArgs {
 
 #[derive(Args)]
 pub struct VerifyArgs {
-    /// The key; - reads it from standard input
+    /// The key, or - to read it from standard input
     pub key: String,
     #[command(flatten)]
     pub output: OutputArgs,
@@ -166,17 +167,17 @@ pub struct TenantArgs {
     pub config: HiddenKeys,
 }
 
-/// Which gateway, and as whom.
+/// Which gateway a command uses, and with which credential.
 #[derive(Args)]
 pub struct TargetArgs {
-    /// The gateway
+    /// The WebSocket URL of the gateway
     #[arg(long, env = "T2B_URL", default_value = "ws://127.0.0.1:3000/ws")]
     pub url: String,
-    /// The API key or client token. Prefer --key-file, as others on this machine can read a flag.
-    /// If you give no key and the URL is loopback, t2b makes one for the user `local`
+    /// Your API key or client token. Prefer --key-file: other users of this machine can read a flag.
+    /// If you give no key and the URL is loopback, t2b makes a key for the user `local`
     #[arg(long, conflicts_with = "key_file")]
     pub key: Option<String>,
-    /// File that holds the API key or client token [env: T2B_KEY is the key itself]
+    /// The file with your API key or client token [env: T2B_KEY holds the key itself]
     #[arg(long, value_name = "PATH")]
     pub key_file: Option<PathBuf>,
 }
@@ -185,7 +186,7 @@ pub struct TargetArgs {
 pub struct BotsArgs {
     #[command(flatten)]
     pub target: TargetArgs,
-    /// One JSON object a line
+    /// Prints one JSON object per line
     #[arg(long)]
     pub json: bool,
 }
@@ -194,20 +195,20 @@ pub struct BotsArgs {
 pub struct ChatArgs {
     /// The bot's id
     pub bot: BotId,
-    /// Sends this text, prints the answer and exits. Without it, sends each line of standard input
+    /// Sends this text, prints the answer and exits. Without --text, t2b sends each line of standard input
     #[arg(long)]
     pub text: Option<String>,
     /// How long to wait for the answer
     #[arg(long, default_value = "120s", value_parser = parse_duration)]
     pub timeout: Duration,
     /// How long to wait for the bot to come online, even if the gateway does not know it
-    /// [default: 30s for a known bot, none for an unknown one]
+    /// [default: 30s if the gateway knows the bot, otherwise 0]
     #[arg(long, value_parser = parse_duration)]
     pub wait: Option<Duration>,
     /// Prints each frame as one line of JSON
     #[arg(long)]
     pub json: bool,
-    /// Your client id; the bot sends its answers to it
+    /// Your client id. The bot sends its answers to this id
     #[arg(long, value_name = "ID")]
     pub client_id: Option<ClientId>,
     #[command(flatten)]
@@ -228,22 +229,22 @@ pub struct ExecArgs {
     /// The bot's id
     #[arg(long)]
     pub id: BotId,
-    /// Sends what the program has written so far as partials
+    /// Sends the output as partials while the program writes it
     #[arg(long)]
     pub stream: bool,
-    /// Most programs that run at the same time
+    /// How many programs may run at the same time
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: u16,
     /// How long a program may run
     #[arg(long, default_value = "120s", value_parser = parse_duration)]
     pub timeout: Duration,
-    /// Most that a program may write
+    /// How much a program may write
     #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = parse_size)]
     pub output: u64,
     #[command(flatten)]
     pub target: TargetArgs,
-    /// The program and its arguments. It gets T2B_FROM, T2B_BOT, T2B_MESSAGE_ID, T2B_CONNECTION_ID and
-    /// T2B_REPLY_TO in its environment
+    /// The program and its arguments. The program finds T2B_FROM, T2B_BOT, T2B_MESSAGE_ID,
+    /// T2B_CONNECTION_ID and T2B_REPLY_TO in its environment
     #[arg(last = true, required = true, value_name = "CMD")]
     pub command: Vec<OsString>,
 }
@@ -253,7 +254,7 @@ pub fn command() -> clap::Command {
     CommandLine::command()
 }
 
-/// Reads the command line. Errors: the code to exit with; all is said already.
+/// Reads the command line. Errors: the code to exit with. The message is printed already.
 pub fn parse() -> Result<CliCommand, ExitCode> {
     CommandLine::try_parse()
         .map(|cli| cli.command)

@@ -1,4 +1,4 @@
-//! `bots`: who is there.
+//! `bots`: lists the bots of a user.
 
 use protocol::presence::BotState;
 

@@ -11,7 +11,7 @@ use crate::out;
 
 /// The flags of `gateway …`, listed in its help.
 pub type AllKeys = ConfigArgs<false>;
-/// The same flags where few need them.
+/// The same flags, hidden from the help.
 pub type HiddenKeys = ConfigArgs<true>;
 
 const CONFIG: &str = "config";
@@ -79,7 +79,7 @@ impl<const HIDDEN: bool> Args for ConfigArgs<HIDDEN> {
             .long(CONFIG)
             .value_name("PATH")
             .value_parser(value_parser!(PathBuf))
-            .help("Configuration file, TOML [env: T2B_CONFIG]");
+            .help("The configuration file, in TOML [env: T2B_CONFIG]");
         let keys = KEYS.iter().map(|key| {
             let default = match key.default {
                 "" => String::new(),

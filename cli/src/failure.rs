@@ -1,4 +1,4 @@
-//! How a command ends when it does not do what was asked.
+//! How a command ends when it fails.
 //!
 //! | exit | means |
 //! | --- | --- |

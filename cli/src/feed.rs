@@ -1,4 +1,4 @@
-//! A client's events, and what a person is told of its connection meanwhile.
+//! The events of a client. Meanwhile the user is told of lost and restored connections.
 
 use std::collections::VecDeque;
 use std::pin::pin;

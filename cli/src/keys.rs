@@ -1,5 +1,5 @@
-//! `keys issue`, `verify`, `secret`: made and checked here. Only a Redis is asked, if there is one:
-//! which generation is valid is there.
+//! `keys issue`, `verify`, `secret`: work on this machine. Only the valid key generation comes from Redis, if
+//! there is one.
 
 use std::io;
 

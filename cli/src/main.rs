@@ -1,4 +1,4 @@
-//! `t2b`: the gateway, and everything that a person does with it.
+//! `t2b`: the gateway, and the commands of operators, users and bots.
 //!
 //! | file | holds |
 //! | --- | --- |

@@ -1,4 +1,4 @@
-//! `completions`, `man`: made from the command line's own description.
+//! `completions` and `man`, generated from the definition of the command line.
 
 use std::fs;
 use std::io::{Write, stdout};

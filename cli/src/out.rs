@@ -1,4 +1,4 @@
-//! What is printed: every line of stdout and stderr goes through here.
+//! Printing: every line of stdout and stderr passes through here.
 //!
 //! | error | on stdout | on stderr |
 //! | --- | --- | --- |

@@ -1,4 +1,4 @@
-//! How things look: colour only for people, and nothing that a stranger wrote may steer a terminal.
+//! Colours for terminals, and escapes: text of strangers must not control the terminal.
 
 use std::borrow::Cow;
 use std::env;

@@ -1,4 +1,4 @@
-//! Why a gateway's certificate is not accepted, in words for people.
+//! The reasons why a gateway's certificate is not accepted, worded for people.
 
 use rustls::CertificateError as Problem;
 

@@ -1,4 +1,4 @@
-//! What can go wrong, as a caller distinguishes it.
+//! The errors that a caller distinguishes.
 
 use std::time::Duration;
 

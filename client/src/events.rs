@@ -1,4 +1,4 @@
-//! What comes from the gateway without having been asked, in the order in which it came.
+//! What the gateway sends unasked, in the order of arrival.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,13 +1,13 @@
-//! An async client of the gateway, for people's programs and for bots.
+//! An async client of the gateway, for client programs and for bots.
 //!
-//! It keeps one connection: it dials again with full jitter when the connection is lost, moves when
-//! the gateway says `migrate`, registers its bots again, and finds the answer to each request by
-//! `id`. Not here: stored messages, and anything that several connections would share.
+//! It keeps one connection. It dials again with full jitter when the connection is lost, moves when the
+//! gateway sends `migrate`, registers its bots again, and finds the answer to each request by `id`. It
+//! stores no messages and shares nothing between connections.
 //!
 //! ```text
-//!  Client ──Command──▶ link task ══WebSocket══▶ gateway
-//!    ▲  who is up? ◀── supervisor (opens, re-registers, retires links)
-//!  Events ◀──Event──── link task
+//!  Client ──LinkCommand──▶ link task ══WebSocket══▶ gateway
+//!    ▲  which link is up? ◀── supervisor (opens, re-registers, retires links)
+//!  EventStream ◀──ClientEvent── link task
 //! ```
 //!
 //! | file | holds |

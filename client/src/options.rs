@@ -1,4 +1,4 @@
-//! What a connection is made with.
+//! The options of a connection.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Where the requests of one connection go: each is written as text, measured and numbered here.
+//! The handle of a link: writes each request as text, checks its size and numbers it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

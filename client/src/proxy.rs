@@ -1,4 +1,4 @@
-//! By which way a gateway is reached: directly, or through an HTTP or SOCKS5 proxy.
+//! How the client reaches a gateway: directly, or through an HTTP or SOCKS5 proxy.
 //!
 //! hyper-util matches hosts and speaks CONNECT and SOCKS5; here is what it leaves open: which
 //! variables there are, the default ports, and what a wrong one is told.

@@ -1,4 +1,4 @@
-//! The handle: what a program asks of the gateway, with retries where repeating is safe.
+//! The handle of a program: every request to the gateway, with retries where a repetition is safe.
 
 use std::sync::Arc;
 use std::time::Duration;

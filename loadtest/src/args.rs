@@ -7,12 +7,12 @@ use clap::Args;
 use loadtest::credentials::{GivenCredentials, KeySource};
 use protocol::Secret;
 
-/// What `run` is told.
+/// The arguments of `run`.
 #[derive(Args)]
 pub struct RunArgs {
-    /// Name of a built-in scenario, or path of a TOML file
+    /// The name of a built-in scenario, or the path of a TOML file
     pub scenario: String,
-    /// Gateway; several: the ends of a pair are on different ones
+    /// The WebSocket URL of a gateway. With several gateways, the two ends of a pair connect to different ones
     #[arg(
         long,
         short,
@@ -20,7 +20,7 @@ pub struct RunArgs {
         value_name = "WS_URL"
     )]
     pub url: Vec<String>,
-    /// Change a value of the scenario: duration=30s, pairs=500, thresholds.p99_ms=5
+    /// Changes a value of the scenario: duration=30s, pairs=500, thresholds.p99_ms=5
     #[arg(long = "set", short = 's', value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// How long to measure: 30s, 5m
@@ -29,20 +29,20 @@ pub struct RunArgs {
     /// How long traffic runs before it is counted
     #[arg(long, value_name = "TIME")]
     warm_up: Option<String>,
-    /// Threads of the load generator
+    /// How many threads generate load
     #[arg(long, short, value_name = "N")]
     threads: Option<usize>,
-    /// Local address to connect from; several are taken in turn
+    /// The local address to connect from. Several addresses are used in turn
     #[arg(long, value_name = "IP")]
     source: Vec<std::net::IpAddr>,
 
-    /// API key; several are taken in turn. Others on the machine can read a flag: prefer --keys
+    /// An API key. Several keys are used in turn. Prefer --keys: other users of this machine can read a flag
     #[arg(long, value_name = "KEY", help_heading = "Credentials")]
     key: Vec<String>,
-    /// File of API keys, one a line, `tenant,key` or `key`
+    /// A file of API keys, one per line, as `key` or `tenant,key`
     #[arg(long, value_name = "FILE", help_heading = "Credentials")]
     keys: Option<PathBuf>,
-    /// The gateway's secrets file: keys are made for as many tenants as are wanted
+    /// The gateway's secrets file. The load test makes a key for each tenant that the scenario needs
     #[arg(
         long,
         env = "T2B_SECRETS_FILE",
@@ -50,7 +50,7 @@ pub struct RunArgs {
         help_heading = "Credentials"
     )]
     secrets_file: Option<PathBuf>,
-    /// The same by value; prefer the variable or the file
+    /// The gateway's secrets. Prefer the variable or the file
     #[arg(
         long,
         env = "T2B_SECRETS",
@@ -59,7 +59,7 @@ pub struct RunArgs {
         help_heading = "Credentials"
     )]
     secrets: Option<String>,
-    /// How tenants are called that keys are made for, before their number
+    /// The prefix of the names of the tenants that the load test makes keys for
     #[arg(
         long,
         default_value = "load-",
@@ -68,10 +68,10 @@ pub struct RunArgs {
     )]
     pub tenant_prefix: String,
 
-    /// A gateway's metrics, like http://127.0.0.1:9464/metrics; in the order of --url
+    /// The URL of a gateway's metrics, like http://127.0.0.1:9464/metrics, in the order of --url
     #[arg(long, value_name = "HTTP_URL", help_heading = "Servers")]
     pub metrics: Vec<String>,
-    /// A gateway's process; without it, gateways of this machine are found by their port
+    /// The process id of a gateway. Without --pid, the load test finds gateways of this machine by their port
     #[arg(long, value_name = "PID", help_heading = "Servers")]
     pub pid: Vec<u32>,
     /// The Redis that the gateways share: redis://[user:password@]host:port
@@ -84,13 +84,13 @@ pub struct RunArgs {
     )]
     pub redis: Option<String>,
 
-    /// Write the result as JSON
+    /// Writes the result as JSON
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub json: Option<PathBuf>,
-    /// Write the result as a page
+    /// Writes the result as an HTML page
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub html: Option<PathBuf>,
-    /// No progress
+    /// Hides the progress
     #[arg(long, short, help_heading = "Output")]
     pub quiet: bool,
 }

@@ -1,4 +1,4 @@
-//! Whether each message of a flow arrives once and in order, at one receiver.
+//! Checks that each message of a flow arrives once and in order at a receiver.
 //!
 //! A number is *refused* when the gateway said so, *cut* when a connection of either end was lost
 //! after it was sent, and *lost* when nothing of that explains why it never came.

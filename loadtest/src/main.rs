@@ -40,30 +40,31 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum CliCommand {
-    /// Run a scenario: exit 0 good, 1 threshold missed, 2 wrong delivery, 64 usage, 69 cannot begin
+    /// Runs a scenario. Exits with 0 if all is well, 1 if a threshold is missed, 2 if a delivery is wrong,
+    /// 64 on wrong usage, and 69 if the run cannot begin
     Run(Box<RunArgs>),
-    /// List the scenarios that come with the program
+    /// Lists the built-in scenarios
     List,
-    /// Print a scenario's file, to copy and change
+    /// Prints the file of a built-in scenario, for you to copy and change
     Show {
-        /// Its name
+        /// The name of the scenario
         scenario: String,
     },
-    /// Compare two results; exit 1 if the second is worse
+    /// Compares two results. Exits with 1 if the second is worse
     Compare {
-        /// Result of --json
+        /// The first result, as --json writes it
         before: PathBuf,
-        /// Another one
+        /// The second result
         after: PathBuf,
-        /// By which share a figure may be worse, 0.1 = 10 %
+        /// The share by which a figure may be worse: 0.1 is 10 %
         #[arg(long, default_value_t = 0.1)]
         tolerance: f64,
     },
-    /// Make the page of a result
+    /// Writes the HTML page of a result
     Report {
-        /// Result of --json
+        /// The result, as --json writes it
         result: PathBuf,
-        /// Where to write it
+        /// The file to write
         #[arg(short, long, default_value = "report.html")]
         output: PathBuf,
     },

@@ -1,4 +1,4 @@
-//! What one thread counts, and how the counts of several come together.
+//! The counts and histograms of a thread, and their sums.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The texts of messages: what is sent, and how a receiver knows that it is right.
+//! The texts of messages: how they are made, and how a receiver checks them.
 //!
 //! ```text
 //!  {"type":"message","id":"TOKEN","data":{"to":"b000001","text":"TOKEN" + padding}}

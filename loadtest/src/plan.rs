@@ -1,4 +1,4 @@
-//! Who connects where, and who writes to whom: a scenario made into groups.
+//! Turns a scenario into groups: who connects to which gateway, and who sends to whom.
 //!
 //! A group is what belongs together: a pair, a bot with its clients, one silent socket. Nothing is
 //! sent from one group to another, so each is served by one thread and threads share nothing.

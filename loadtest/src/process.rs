@@ -1,4 +1,4 @@
-//! What processes use: CPU time and memory, from `/proc`.
+//! CPU time and memory of processes, from `/proc`.
 
 use std::fs;
 use std::time::Duration;

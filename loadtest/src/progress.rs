@@ -1,4 +1,4 @@
-//! How a run goes, while it goes: on a terminal a line that changes, else a line a second.
+//! The progress of a run: one line that changes on a terminal, else one line per second.
 
 use std::io::{IsTerminal, stderr};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Which gateways are loaded, and from which local addresses.
+//! The gateways under load, and the local addresses to connect from.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 

@@ -1,4 +1,4 @@
-//! The client's side of the wire: a handshake, masked frames out, plain frames in.
+//! The client side of WebSocket: a handshake, masked frames out, plain frames in.
 //!
 //! Of its own, so that the generator costs as little as can be and counts what really arrived.
 

@@ -1,4 +1,4 @@
-//! What will happen when: the queue of a virtual clock.
+//! The event queue of the virtual clock.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The one source of chance. SplitMix64: small, and the same on every machine.
+//! The only source of randomness: SplitMix64, which is small and gives the same numbers on every machine.
 
 /// Seeded chance.
 #[derive(Debug, Clone)]

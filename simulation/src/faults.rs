@@ -1,4 +1,4 @@
-//! What goes wrong, for how long, and what follows for a question or a push.
+//! The faults of a moment: how long each lasts, and what it does to a store request or a push.
 
 use router_core::Millis;
 

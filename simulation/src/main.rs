@@ -1,4 +1,4 @@
-//! `simulate --seeds A..B --seconds S`: runs seeds on all cores, and says what broke.
+//! `simulate --seeds A..B --seconds S`: runs seeds on all cores and reports the guarantees that broke.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};

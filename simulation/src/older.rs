@@ -1,4 +1,4 @@
-//! A build before ours: wire version 1, and envelopes without `reply_to`, `part` and `trace`.
+//! An earlier build: wire version 1, and envelopes without `reply_to`, `part` and `trace`.
 //!
 //! This is the test that a mixed cluster works: half of the machines read and write so, and the
 //! others must write for them and read them.

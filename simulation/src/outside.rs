@@ -1,4 +1,4 @@
-//! What a process meets: time, chance, the network, Redis, and those who look on.
+//! What surrounds the processes: time, randomness, the network, Redis and the checks.
 
 use bytes::Bytes;
 use protocol::lane::LaneKeys;

@@ -1,4 +1,4 @@
-//! What a seed is about.
+//! The profile of a seed: its workload and its faults.
 //!
 //! Half of all seeds are ordinary: any fault, any pace. The others look for races that chance
 //! seldom finds, each with a workload and faults of its own, besides what the seed has anyway. The

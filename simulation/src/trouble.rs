@@ -1,4 +1,4 @@
-//! Which faults a seed has, when they begin and end, and how.
+//! The faults of a seed: which ones, when each begins and when it ends.
 
 use protocol::TenantId;
 use router_core::Millis;

@@ -1,4 +1,4 @@
-//! The whole: machines, peers and what is outside, from the first event to the last check.
+//! A whole run: machines, peers and their surroundings, from the first event to the last check.
 //!
 //! ```text
 //!  0 s ── faults and peers ── S-17 s ── peers only ── S-4 s ── quiet ── S-2 s: looked at ── one word to each bot ── S

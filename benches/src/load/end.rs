@@ -1,4 +1,4 @@
-//! One socket under load: what waits to be written, what came and is not whole yet.
+//! One socket under load: bytes to write, and bytes of frames that are not complete.
 
 use std::io::{ErrorKind, Read, Write};
 

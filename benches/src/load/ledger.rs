@@ -1,4 +1,4 @@
-//! What one end has sent and received, and so what must come next: the check of every delivery.
+//! What one end sent and received, and therefore must receive next: the check of every delivery.
 
 use anyhow::{Result, bail, ensure};
 

@@ -1,4 +1,4 @@
-//! How an end talks to its server: the way to an open socket, and what surrounds a message.
+//! The protocol between an end and its server: how a socket opens, and what surrounds a message.
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! What everybody used between two looks, and what one round came to.
+//! CPU use between two samples, and the figures of a round.
 
 use std::time::{Duration, Instant};
 

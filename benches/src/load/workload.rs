@@ -1,4 +1,4 @@
-//! What the load is: how many pairs, and how fast they talk.
+//! The workload: how many pairs, and how fast they send.
 
 use std::fmt;
 use std::str::FromStr;

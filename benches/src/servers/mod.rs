@@ -1,4 +1,4 @@
-//! What is measured: servers in processes of their own, all on one core.
+//! The servers under measurement: processes of their own, all on one core.
 //!
 //! | file | holds |
 //! | --- | --- |

@@ -1,4 +1,4 @@
-//! A Redis that keeps nothing, for two nodes.
+//! A Redis without persistence, for two nodes.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Whose turn it is: messages of one sender one after the other, of several senders side by side.
+//! The order of work: messages of one sender run one after the other, those of several senders at the same time.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -1,4 +1,4 @@
-//! A conversation: each line that is typed is a message, each message of the bot is a line.
+//! A conversation: each line of standard input is a message, each message of the bot is a line.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What a conversation looks like: partials come and go on stderr, answers stay on stdout.
+//! How a conversation is printed: partials are replaced on stderr, answers stay on stdout.
 
 use std::io::{IsTerminal, Write, stderr};
 

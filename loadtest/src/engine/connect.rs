@@ -1,4 +1,4 @@
-//! From dialling to ready, and what becomes of a connection that ends.
+//! Connections from dialling to ready, and their ends.
 
 use std::time::Duration;
 

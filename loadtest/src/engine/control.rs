@@ -1,4 +1,4 @@
-//! What all threads of a run share: the clock, the phases, and what they tell.
+//! The clock and the phases of a run, and what threads report to each other.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! A group and its flows, while they run.
+//! The state of a group and of its flows.
 
 use std::ops::Range;
 

@@ -1,8 +1,8 @@
 //! The load generator: one thread with one epoll for many sockets.
 //!
 //! ```text
-//!  Worker::run:  timers and schedules ─▶ dial, send ─▶ flush ─▶ wait ─▶ read, check, answer ─┐
-//!                      ▲────────────────────────────────────────────────────────────────────┘
+//!  LoadWorker::run:  timers and schedules ─▶ dial, send ─▶ flush ─▶ wait ─▶ read, check, answer ─┐
+//!                          ▲────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
 //! Reads go into one buffer, writes of one turn into one syscall per socket. Threads share nothing

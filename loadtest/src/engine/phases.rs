@@ -1,4 +1,4 @@
-//! What a new phase begins, and what a second that is over leaves.
+//! The changes of phase, and the end of each second.
 
 use anyhow::Result;
 

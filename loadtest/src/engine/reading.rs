@@ -1,4 +1,4 @@
-//! From bytes to frames.
+//! Reads bytes and cuts them into frames.
 
 use std::io::{ErrorKind, Read};
 

@@ -1,4 +1,4 @@
-//! What the threads of a run share, and the part of the rates that each has.
+//! What the threads of a run share, and the rates that each has.
 
 use std::net::IpAddr;
 

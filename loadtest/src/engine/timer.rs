@@ -1,4 +1,4 @@
-//! What is to be done later, and a wake-up in time for it.
+//! Delayed tasks, and a wake-up in time for the next one.
 //!
 //! epoll counts in milliseconds; an open loop needs finer ones, so the wake-up is a timer of the
 //! system that epoll watches.

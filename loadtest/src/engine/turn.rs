@@ -1,4 +1,4 @@
-//! The loop of a thread: what is due, what is written, what has arrived.
+//! The loop of a thread: run what is due, write, wait, read.
 
 use std::io::ErrorKind;
 

@@ -1,4 +1,4 @@
-//! One socket: its state, what it has read and what it has to write.
+//! A virtual user: one socket with its state, its unread bytes and its unwritten bytes.
 
 use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, SocketAddr};

@@ -1,4 +1,4 @@
-//! Groups: made from their plans, up, done, gone; visits and the storm.
+//! Groups from their plan to their end; visits and the storm.
 
 use super::control::RunPhase;
 use super::group::{MessageFlow, SocketGroup};

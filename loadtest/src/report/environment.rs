@@ -1,4 +1,4 @@
-//! Where a run took place.
+//! The machine of the load generator, and the versions of the programs.
 
 use std::fs;
 

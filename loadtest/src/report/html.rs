@@ -1,4 +1,4 @@
-//! The result as one page: nothing is fetched, nothing is run.
+//! The result as one HTML page. It loads nothing and runs no script.
 //!
 //! | file | holds |
 //! | --- | --- |

@@ -1,4 +1,4 @@
-//! The result of a run: what JSON holds, and tables and pages are made from.
+//! The result of a run: JSON, tables and pages.
 
 mod charts;
 mod environment;

@@ -1,4 +1,4 @@
-//! The parts of a report that are not one number.
+//! The tables and lists of a report.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! A report for tests.
+//! A report for unit tests.
 
 use super::latency::LatencySummary;
 use super::parts::TimelineRow;

@@ -1,4 +1,4 @@
-//! The result on a terminal.
+//! The result as text for a terminal.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! Figures as a person reads them.
+//! Numbers with units, worded for people.
 
 /// A time in ms: `38 µs`, `1.24 ms`, `3.1 s`.
 pub(crate) fn ms(ms: f64) -> String {

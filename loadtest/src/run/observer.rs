@@ -1,4 +1,4 @@
-//! What is seen of a run from outside its threads: seconds, servers, and when it is over.
+//! Watches a run from outside its threads: each second, the servers, and the end.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

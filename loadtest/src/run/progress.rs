@@ -1,4 +1,4 @@
-//! Who is told how a run goes, and who ends it early.
+//! Who is told of the progress of a run, and who ends it early.
 
 use std::sync::atomic::AtomicUsize;
 

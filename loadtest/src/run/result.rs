@@ -1,4 +1,4 @@
-//! All that is known of a run, as a report.
+//! Puts together the report of a run.
 
 use std::time::UNIX_EPOCH;
 

@@ -1,4 +1,4 @@
-//! Which rate each thread has.
+//! Divides the rates of a scenario among the threads.
 
 use crate::engine::RateShare;
 use crate::plan::{FlowPace, GroupPlan, GroupStay, LoadKind};

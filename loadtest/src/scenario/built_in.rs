@@ -1,4 +1,4 @@
-//! The scenarios that the program brings along.
+//! The built-in scenarios.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Which values a scenario may have.
+//! The ranges of the values of a scenario.
 
 use std::collections::BTreeSet;
 

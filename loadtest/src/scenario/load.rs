@@ -1,4 +1,4 @@
-//! From a name or a path to a checked scenario.
+//! Loads a scenario by its name or path, and checks it.
 
 use anyhow::{Context, Result};
 

@@ -1,4 +1,4 @@
-//! What a load test does, as a TOML file says it.
+//! A scenario: what a load test does, as a TOML file describes it.
 //!
 //! Settings of the whole at the top, one table for each kind of load, and `[thresholds]`. Several
 //! kinds in one file run at the same time: that is how a blend is made. Unknown keys are errors.

@@ -1,4 +1,4 @@
-//! `--set key=value`: one more place that a scenario's values come from.
+//! `--set key=value`: changes values of a scenario.
 
 use anyhow::{Context, Result, bail, ensure};
 use toml::{Table, Value};

@@ -1,4 +1,4 @@
-//! A time as a person writes it: `500ms`, `30s`, `5m`, `2h`.
+//! A time with its unit: `500ms`, `30s`, `5m`, `2h`.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! One gateway's `/metrics`: asked for as it is served on a private network, without TLS.
+//! Reads `/metrics` of a gateway, over a connection without TLS.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

@@ -1,5 +1,4 @@
-//! What the servers use while they are loaded: each gateway by its metrics and its process, and
-//! the Redis that they share.
+//! What the gateways and their Redis use during a run: metrics, CPU time and memory.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What Redis says of itself: `INFO`, over a connection without TLS.
+//! Reads `INFO` of a Redis, over a connection without TLS.
 //!
 //! Not a client: one command, asked once a second. What the product asks of Redis is elsewhere.
 

@@ -1,5 +1,5 @@
-//! FAIR-1, as far as it needs no memory and no clock: what one tenant asks beyond its rates and quotas is
-//! refused to that tenant, and to no other.
+//! FAIR-1, except memory and time: requests beyond the rates and quotas of a tenant are refused to that tenant,
+//! and to no other.
 
 use router_core::ConnKey;
 

@@ -1,4 +1,4 @@
-//! Those who look on: what peers said and saw, and what must be true of it.
+//! The checks: record what peers sent and received, and test the guarantees on it.
 //!
 //! One file a guarantee, named after it. They know frames and the machines' replicas, nothing else:
 //! a checker that asked the code under test what is right would agree with its bugs.

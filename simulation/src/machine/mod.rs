@@ -1,4 +1,4 @@
-//! One machine of the cluster: the process on it, with all that the product's shell would hold.
+//! One machine of the cluster: its process, with everything that the shell of the product holds.
 //!
 //! | file | does |
 //! | --- | --- |

@@ -1,4 +1,4 @@
-//! The sockets of a process: what a peer sent waits for its session, what it is sent waits for it.
+//! The sockets of a process, with the frames that wait in both directions.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Bots and clients: what they do by chance, and what they make of what they hear.
+//! Bots and clients: they act at random and check what they receive.
 //!
 //! ```text
 //!  bot    ─ connects ─ registers ─ answers with partials and a final ─ moves, quits, comes back

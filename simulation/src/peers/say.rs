@@ -1,4 +1,4 @@
-//! What peers say, as frames.
+//! The frames that peers send.
 
 use serde_json::json;
 
