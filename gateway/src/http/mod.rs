@@ -21,7 +21,7 @@
 //! | `context.rs`, `ops_context.rs`, `call_context.rs`, `peer.rs` | what the routes of a listener, the layers of a request and a connection share |
 //! | `openapi.rs` | the OpenAPI document, made of the routes; only `cargo xtask generate` needs it |
 //!
-//! The routers are axum's. Of tower-http two layers are used; `docs/adr/0012-http-on-axum.md` says why not more.
+//! The routers are axum's. Of tower-http two layers are used; `docs/adr/0013-http-on-axum.md` says why not more.
 
 pub(crate) mod admin;
 pub(crate) mod admin_endpoint;
