@@ -27,7 +27,7 @@ pub struct Join {
     pub(crate) acks: Acks,
     pub(crate) resume: bool,
     pub(crate) capabilities: Capabilities,
-    /// Connections of its tenant that are kept for another HTTP request: they count as sockets.
+    /// Connections of its tenant that the shell keeps for later calls: they count as sockets.
     pub kept: usize,
 }
 

@@ -18,7 +18,7 @@ pub enum SessionInput {
     Opened(Opened),
     /// A message of the peer.
     Received(Received),
-    /// A request that is no frame: over HTTP.
+    /// A request that is no frame: of a call.
     Call(Call),
     /// A control frame: a sign of life.
     Alive,
@@ -51,18 +51,18 @@ pub struct Received {
     pub frame: Result<Frame, Box<Rejected>>,
 }
 
-/// What can be asked over HTTP. Its answer is a frame all the same.
+/// What a call can ask.
 #[derive(Debug)]
 pub enum Call {
-    /// Carry a message; answered with `message_ack`.
+    /// Carry a message; answered with an acknowledgement or a refusal.
     Send(protocol::message::Send),
-    /// One page of bots; answered with `bots_list`.
+    /// One page of bots; answered with that page.
     List(ListBots),
-    /// One bot; answered with a `bots_list` of one.
+    /// One bot; answered with a page of one.
     Find(String),
 }
 
-/// What the upgrade request said, or the head of one over HTTP.
+/// What a connection says of itself when it opens.
 #[derive(Debug, Default)]
 pub struct Opened {
     /// The credential, if it brought one.

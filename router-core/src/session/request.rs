@@ -19,7 +19,7 @@ use crate::permit::{Action, Permit, authorize};
 use crate::request::{Command, List, Registration, Route, Survey, TenantRequest};
 
 impl Session {
-    /// What is asked over HTTP.
+    /// What a call asks.
     pub(super) fn call(&mut self, env: &Env<'_>, call: Call, fx: &mut SessionEffects) {
         let outcome = match call {
             Call::Send(send) => self.send(env, None, send, fx),

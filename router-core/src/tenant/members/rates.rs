@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | a message, partial or typing | 1, and 1 for each 8 KiB | its bytes, in `bytes_per_second` |
 //! | each further connection or node that it goes to | the same again | its bytes again |
-//! | a call over HTTP | 1 | |
+//! | a call | 1 | |
 //! | a list of bots | 1, and 1 for each 8 KiB of the answer | |
 //! | a subscription begun or ended, a `status` request | 1 | |
 //! | a socket that joins, a wait in a cluster, a registration | | 1, in `joins_per_second` |
