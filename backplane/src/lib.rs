@@ -1,6 +1,6 @@
 //! Layer 2: the store and the ways between nodes, behind one closed list of requests.
 //!
-//! The gateway knows only [`Backplane`], of which there are two kinds: [`Memory`], a single node
+//! The gateway knows only [`Backplane`], of which there are two kinds: [`MemoryStore`], a single node
 //! whose store is the reference model itself, and [`Redis`], what many nodes share.
 
 mod bounds;
@@ -17,27 +17,29 @@ use router_core::store::nodes::{NodeAsk, NodeReply};
 use router_core::store::{StoreRequest, StoreResult};
 use tokio::sync::mpsc;
 
-pub use self::redis::{Clock, ConnectError, Inbound, Redis, RedisConfig, ServerAddress};
-pub use memory::{Memory, OpenError};
-pub use state::State;
+pub use self::redis::{
+    ConnectError, InboundMessage, Redis, RedisConfig, ServerAddress, StoreClock,
+};
+pub use memory::{MemoryStore, OpenError};
+pub use state::StoreState;
 
 /// Answers some requests in place of the store: how a test plants a fault.
-pub type Fault = Box<dyn Fn(&StoreRequest) -> Option<StoreResult> + Send + Sync>;
+pub type StoreFault = Box<dyn Fn(&StoreRequest) -> Option<StoreResult> + Send + Sync>;
 
 /// The store of a node, and its way to other nodes.
 pub struct Backplane {
     kind: BackplaneKind,
-    fault: Option<Fault>,
+    fault: Option<StoreFault>,
 }
 
 enum BackplaneKind {
-    Memory(Memory),
+    Memory(MemoryStore),
     Redis(Box<Redis>),
 }
 
 impl Backplane {
     /// The store of a node that stands alone.
-    pub fn memory(memory: Memory) -> Self {
+    pub fn memory(memory: MemoryStore) -> Self {
         Self::new(BackplaneKind::Memory(memory))
     }
 
@@ -52,7 +54,7 @@ impl Backplane {
     }
 
     /// The same, with a fault planted in it.
-    pub fn with_fault(self, fault: Fault) -> Self {
+    pub fn with_fault(self, fault: StoreFault) -> Self {
         Self {
             fault: Some(fault),
             ..self
@@ -91,7 +93,7 @@ impl Backplane {
     }
 
     /// Publishes a probe to the node itself, over every connection that listens; it comes back as
-    /// [`Inbound::Probe`]. Errors: it may not.
+    /// [`InboundMessage::Probe`]. Errors: it may not.
     pub async fn probe(&self, boot: BootId, number: u64) -> Result<(), ()> {
         match &self.kind {
             BackplaneKind::Memory(_) => Err(()),
@@ -100,7 +102,7 @@ impl Backplane {
     }
 
     /// Subscribes a node's inbox, now and after every outage. Errors: not yet; it is before the
-    /// next [`Inbound::LinkUp`].
+    /// next [`InboundMessage::LinkUp`].
     pub async fn subscribe_node(&self, boot: BootId) -> Result<(), ()> {
         match &self.kind {
             BackplaneKind::Memory(_) => Ok(()),
@@ -125,7 +127,7 @@ impl Backplane {
     }
 
     /// What arrives, for the one task that takes it. `None`: a node alone, or it was taken.
-    pub fn inbound(&self) -> Option<mpsc::Receiver<Inbound>> {
+    pub fn inbound(&self) -> Option<mpsc::Receiver<InboundMessage>> {
         match &self.kind {
             BackplaneKind::Memory(_) => None,
             BackplaneKind::Redis(redis) => redis.inbound(),
@@ -133,7 +135,7 @@ impl Backplane {
     }
 
     /// Ends the present connections to the store and makes new ones after the usual wait, between
-    /// [`Inbound::LinkDown`] and [`Inbound::LinkUp`]. For a node whose probes do not come back
+    /// [`InboundMessage::LinkDown`] and [`InboundMessage::LinkUp`]. For a node whose probes do not come back
     /// although all connections seem well. Without a connection, or alone: nothing.
     pub fn renew(&self) {
         match &self.kind {
@@ -143,9 +145,9 @@ impl Backplane {
     }
 
     /// What operators are shown.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> StoreState {
         match &self.kind {
-            BackplaneKind::Memory(_) => State::alone(),
+            BackplaneKind::Memory(_) => StoreState::alone(),
             BackplaneKind::Redis(redis) => redis.state(),
         }
     }

@@ -2,7 +2,7 @@
 
 /// What operators are shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct State {
+pub struct StoreState {
     /// `memory`, `redis`, `redis+sentinel` or `redis+cluster`.
     pub kind: &'static str,
     /// Whether there is a connection to every master.
@@ -28,7 +28,7 @@ pub struct State {
     pub evicts: Option<bool>,
 }
 
-impl State {
+impl StoreState {
     /// That of a node that stands alone.
     pub(crate) fn alone() -> Self {
         Self {

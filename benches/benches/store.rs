@@ -3,7 +3,7 @@
 //! Skipped, with a line that says so, where no redis-server is found.
 
 use anyhow::{Result, ensure};
-use backplane::{Backplane, Clock, Redis, RedisConfig};
+use backplane::{Backplane, Redis, RedisConfig, StoreClock};
 use benches::servers::redis;
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -11,8 +11,8 @@ use futures_util::future::join_all;
 use protocol::presence::{BotInfo, BotState, Takeover};
 use protocol::{BootId, BotId, ClientId, ConnectionId, Secret, TenantId};
 use router_core::store::{
-    Claim, ConnRecord, DirectoryCaps, DirectoryQuery, DirectoryReply, DirectoryRequest, Holder,
-    StoreQuery, StoreReply, StoreRequest,
+    BotClaim, BotHolder, ConnRecord, DirectoryCaps, DirectoryQuery, DirectoryReply,
+    DirectoryRequest, StoreQuery, StoreReply, StoreRequest,
 };
 use tokio::runtime::Runtime;
 
@@ -38,7 +38,7 @@ impl Store {
             url: Secret::new(format!("redis://{address}")),
             prefix: "bench".to_owned(),
             insecure: false,
-            clock: Clock::Server,
+            clock: StoreClock::Server,
         };
         let redis = runtime.block_on(Redis::connect(config))?;
         let backplane = Backplane::redis(redis);
@@ -97,8 +97,8 @@ impl Store {
             status: BotState::Online,
             since: 0,
         };
-        Ok(DirectoryQuery::Claim(Box::new(Claim {
-            holder: Holder {
+        Ok(DirectoryQuery::Claim(Box::new(BotClaim {
+            holder: BotHolder {
                 boot: BootId::from_bits(1),
                 conn,
             },

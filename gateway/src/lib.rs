@@ -42,7 +42,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub use backplane::ConnectError;
-use backplane::{Fault, Inbound};
+use backplane::{InboundMessage, StoreFault};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -89,7 +89,7 @@ impl Shutdown {
 pub struct Gateway {
     node: Arc<Node>,
     work: Vec<StoreWork>,
-    cluster: Option<(Identity, mpsc::Receiver<Inbound>)>,
+    cluster: Option<(Identity, mpsc::Receiver<InboundMessage>)>,
     public: (Listener, Arc<PublicEndpoint>),
     admin: (Arc<AdminEndpoint>, AdminContext),
     /// Serves the admin listener already.
@@ -115,11 +115,11 @@ impl Gateway {
     }
 
     /// The same, with a fault planted in its store, for tests.
-    pub async fn bind_with_fault(config: Config, fault: Fault) -> Result<Self, StartError> {
+    pub async fn bind_with_fault(config: Config, fault: StoreFault) -> Result<Self, StartError> {
         Self::bind_with(config, Some(fault)).await
     }
 
-    async fn bind_with(config: Config, fault: Option<Fault>) -> Result<Self, StartError> {
+    async fn bind_with(config: Config, fault: Option<StoreFault>) -> Result<Self, StartError> {
         let starting = Starting::begin(config, Shutdown::default())?;
         let bound = starting.finish_with(fault).await?;
         Ok(bound.expect("nobody else has its shutdown"))

@@ -13,7 +13,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use backplane::{Backplane, ConnectError, Fault, Inbound, Memory, Redis, RedisConfig};
+use backplane::{
+    Backplane, ConnectError, InboundMessage, MemoryStore, Redis, RedisConfig, StoreFault,
+};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -144,7 +146,7 @@ impl Starting {
 
     pub(crate) async fn finish_with(
         self,
-        fault: Option<Fault>,
+        fault: Option<StoreFault>,
     ) -> Result<Option<Gateway>, StartError> {
         let shutdown = self.shutdown.clone();
         let (mut backplane, inbound) = tokio::select! {
@@ -160,7 +162,7 @@ impl Starting {
     fn serve(
         self,
         backplane: Backplane,
-        inbound: Option<mpsc::Receiver<Inbound>>,
+        inbound: Option<mpsc::Receiver<InboundMessage>>,
     ) -> Result<Gateway, StartError> {
         let Self {
             config, endpoint, ..
@@ -237,9 +239,9 @@ async fn store(
     config: &Config,
     endpoint: &AdminEndpoint,
     admin: SocketAddr,
-) -> Result<(Backplane, Option<mpsc::Receiver<Inbound>>), StartError> {
+) -> Result<(Backplane, Option<mpsc::Receiver<InboundMessage>>), StartError> {
     let Some(redis) = config.redis() else {
-        let memory = Memory::open(config.store_bytes, config.state_dir.as_deref())?;
+        let memory = MemoryStore::open(config.store_bytes, config.state_dir.as_deref())?;
         if let Err(error) = memory.check_file() {
             tracing::warn!(
                 %error,
@@ -335,7 +337,7 @@ fn warn_of_little_memory(sockets_max: usize, memory: &MemoryDivision) {
 }
 
 /// Says what this Redis may lose, and what becomes of it.
-fn warn_of_loss(state: &backplane::State) {
+fn warn_of_loss(state: &backplane::StoreState) {
     if state.persistent == Some(false) {
         tracing::warn!(
             "redis does not persist (AOF): after it restarts, each node registers its connections and bots again. Offline \

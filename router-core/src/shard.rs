@@ -16,7 +16,7 @@ use crate::ids::{ConnKey, HashKeys, TableKeys};
 use crate::lane::{LaneOutcome, Parcel};
 use crate::membership::Nodes;
 use crate::request::{Join, Leave, Route, TenantRequest};
-use crate::store::{Event, Policy, StoreResult};
+use crate::store::{DirectoryEvent, StoreResult, TenantPolicy};
 use crate::tenant::Tenant;
 
 pub use crate::tenant::{Entries, Replica, ReplicaBot};
@@ -44,14 +44,14 @@ pub enum ShardInput {
         /// Whose.
         tenant: TenantId,
         /// What holds now.
-        policy: Policy,
+        policy: TenantPolicy,
     },
     /// A step of a tenant's directory.
     Event {
         /// Whose.
         tenant: TenantId,
         /// The step.
-        event: Event,
+        event: DirectoryEvent,
     },
     /// The queue of a connection that answered a delivery with `Full` has room again.
     Room {

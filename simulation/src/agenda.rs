@@ -7,7 +7,7 @@ use protocol::{BootId, TenantId};
 use router_core::effect::Ticket;
 use router_core::session::Opened;
 use router_core::store::nodes::{NodeAsk, NodeReply};
-use router_core::store::{Event as DirectoryEvent, StoreRequest, StoreResult};
+use router_core::store::{DirectoryEvent, StoreRequest, StoreResult};
 use router_core::{ConnKey, Millis};
 
 use crate::faults::FaultKind;

@@ -141,7 +141,7 @@ impl OutsideWorld {
     }
 
     /// Redis pushes a directory's step to all who listen.
-    pub(crate) fn push_event(&mut self, tenant: &TenantId, event: &store::Event) {
+    pub(crate) fn push_event(&mut self, tenant: &TenantId, event: &store::DirectoryEvent) {
         for process in self.redis.listeners(tenant) {
             self.push(process, self.now_ms, || {
                 ProcessArrival::Told(tenant.clone(), event.clone())

@@ -6,8 +6,8 @@ use protocol::{BootId, TenantId};
 use router_core::Millis;
 use router_core::store::nodes::NodesModel;
 use router_core::store::{
-    DirectoryQuery, DirectoryReply, Event, Model, Snapshot, StoreQuery, StoreReply, StoreRequest,
-    StoreResult,
+    DirectoryEvent, DirectoryQuery, DirectoryReply, DirectorySnapshot, Model, StoreQuery,
+    StoreReply, StoreRequest, StoreResult,
 };
 
 use crate::agenda::MachineProcess;
@@ -89,7 +89,7 @@ impl Redis {
         from: MachineProcess,
         mut request: StoreRequest,
         now_ms: Millis,
-    ) -> (StoreResult, Option<Event>) {
+    ) -> (StoreResult, Option<DirectoryEvent>) {
         let runs = self.processes[from.machine] == Some(from);
         let loads = matches!(
             &request.query,
@@ -104,7 +104,7 @@ impl Redis {
     }
 
     /// What the store holds of a tenant.
-    pub fn snapshot(&self, tenant: &TenantId, now_ms: Millis) -> Snapshot {
+    pub fn snapshot(&self, tenant: &TenantId, now_ms: Millis) -> DirectorySnapshot {
         let load = DirectoryQuery::Load {
             dead: Default::default(),
         };

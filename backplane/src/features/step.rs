@@ -6,7 +6,7 @@ use router_core::Millis;
 use router_core::store::DirectoryCaps;
 
 use super::directory::keys::{DIR, VER};
-use crate::redis::config::Clock;
+use crate::redis::config::StoreClock;
 use crate::redis::error::CommandFailure;
 use crate::redis::session::RedisSession;
 use crate::redis::shared::RedisShared;
@@ -54,8 +54,8 @@ impl StepCall {
     ) -> Result<Value, CommandFailure> {
         let names = store.names();
         let now_ms = match store.place.clock {
-            Clock::Server => 0,
-            Clock::Asker => asker.now_ms,
+            StoreClock::Server => 0,
+            StoreClock::Asker => asker.now_ms,
         };
         let last = [
             asker.caps.clients.to_string(),

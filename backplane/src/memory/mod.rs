@@ -22,7 +22,7 @@ const SWEEP_TENANTS: usize = 256;
 
 /// The model behind a lock, and the file of its policies.
 #[derive(Debug)]
-pub struct Memory {
+pub struct MemoryStore {
     state: Mutex<MemoryState>,
     file: Option<PathBuf>,
     bytes_max: u64,
@@ -35,7 +35,7 @@ struct MemoryState {
     unsaved: Option<String>,
 }
 
-impl Memory {
+impl MemoryStore {
     /// A store of at most `bytes_max` bytes. Without a state directory policies die with it.
     pub fn open(bytes_max: u64, state_dir: Option<&Path>) -> Result<Self, OpenError> {
         let mut model = Model::new(bytes_max);
@@ -117,12 +117,12 @@ mod tests {
 
     use protocol::TenantId;
     use router_core::store::{
-        DirectoryQuery, DirectoryReply, Policy, PolicyQuery, PolicyReply, StoreQuery,
+        DirectoryQuery, DirectoryReply, PolicyQuery, PolicyReply, StoreQuery, TenantPolicy,
     };
 
     use super::*;
 
-    fn ask(memory: &Memory, query: impl Into<StoreQuery>) -> StoreReply {
+    fn ask(memory: &MemoryStore, query: impl Into<StoreQuery>) -> StoreReply {
         let request = StoreRequest {
             tenant: TenantId::parse("alice").unwrap(),
             now_ms: 1,
@@ -131,7 +131,7 @@ mod tests {
         memory.execute(request).unwrap()
     }
 
-    fn order(memory: &Memory, query: PolicyQuery) -> Policy {
+    fn order(memory: &MemoryStore, query: PolicyQuery) -> TenantPolicy {
         let PolicyReply::Changed(policy) = ask(memory, query).into_policy().unwrap();
         policy
     }
@@ -139,10 +139,10 @@ mod tests {
     #[test]
     fn a_restart_does_not_revive_a_revoked_key() {
         let dir = tempfile::tempdir().unwrap();
-        let open = || Memory::open(1 << 20, Some(dir.path())).unwrap();
+        let open = || MemoryStore::open(1 << 20, Some(dir.path())).unwrap();
         order(&open(), PolicyQuery::Revoke);
         order(&open(), PolicyQuery::Revoke);
-        let policy = Policy {
+        let policy = TenantPolicy {
             generation: 2,
             suspended: true,
         };
@@ -161,7 +161,9 @@ mod tests {
     fn a_file_that_is_not_ours_is_named() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(FILE), "{]").unwrap();
-        let error = Memory::open(1, Some(dir.path())).unwrap_err().to_string();
+        let error = MemoryStore::open(1, Some(dir.path()))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("policies.json is not valid"), "{error}");
     }
 
@@ -170,9 +172,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("state");
         fs::write(&file, "").unwrap();
-        let memory = Memory::open(1 << 20, Some(&file)).unwrap();
+        let memory = MemoryStore::open(1 << 20, Some(&file)).unwrap();
         assert!(memory.check_file().is_err());
-        let policy = Policy {
+        let policy = TenantPolicy {
             generation: 1,
             suspended: false,
         };
@@ -182,7 +184,7 @@ mod tests {
         fs::remove_file(&file).unwrap();
         memory.sweep(1);
         assert_eq!(memory.unsaved_policies(), None);
-        let kept = Memory::open(1 << 20, Some(&file)).unwrap();
+        let kept = MemoryStore::open(1 << 20, Some(&file)).unwrap();
         assert_eq!(order(&kept, PolicyQuery::Suspend(false)), policy);
     }
 
@@ -190,9 +192,12 @@ mod tests {
     fn a_check_leaves_nothing_but_the_directory() {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("deep/state");
-        Memory::open(1, Some(&state)).unwrap().check_file().unwrap();
+        MemoryStore::open(1, Some(&state))
+            .unwrap()
+            .check_file()
+            .unwrap();
         assert_eq!(fs::read_dir(&state).unwrap().count(), 0);
-        let none = Memory::open(1, None).unwrap();
+        let none = MemoryStore::open(1, None).unwrap();
         assert!(none.check_file().is_err());
         order(&none, PolicyQuery::Suspend(true));
         assert!(none.unsaved_policies().is_some());

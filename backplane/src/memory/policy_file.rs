@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use protocol::TenantId;
-use router_core::store::{Model, Policy};
+use router_core::store::{Model, TenantPolicy};
 use serde::{Deserialize, Serialize};
 
 /// Its name.
@@ -43,10 +43,10 @@ struct SavedPolicy {
 }
 
 /// What the file has; nothing if it is not there.
-pub(super) fn policies(path: &Path) -> Result<Vec<(TenantId, Policy)>, OpenError> {
+pub(super) fn policies(path: &Path) -> Result<Vec<(TenantId, TenantPolicy)>, OpenError> {
     let saved = read(path)?.into_iter();
     let policies = saved.map(|(tenant, saved)| {
-        let policy = Policy {
+        let policy = TenantPolicy {
             generation: saved.generation,
             suspended: saved.suspended,
         };
@@ -81,7 +81,7 @@ pub(super) fn write(path: &Path, model: &Model) -> io::Result<()> {
     let kept: BTreeMap<&TenantId, SavedPolicy> = model
         .policies()
         .map(|(tenant, policy)| {
-            let Policy {
+            let TenantPolicy {
                 generation,
                 suspended,
             } = policy;

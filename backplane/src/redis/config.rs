@@ -20,12 +20,12 @@ pub struct RedisConfig {
     /// Believe whatever certificate a `rediss` server shows.
     pub insecure: bool,
     /// Whose time counts.
-    pub clock: Clock,
+    pub clock: StoreClock,
 }
 
 /// Whose time the store goes by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Clock {
+pub enum StoreClock {
     /// Redis's own, which is one for all nodes.
     #[default]
     Server,

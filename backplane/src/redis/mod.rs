@@ -45,11 +45,11 @@ use self::topology::place::RedisPlace;
 use self::topology::url::{self, RedisKind};
 use crate::features;
 use crate::keys::KeyNames;
-use crate::state::State;
+use crate::state::StoreState;
 
-pub use self::config::{Clock, RedisConfig};
+pub use self::config::{RedisConfig, StoreClock};
 pub use self::error::ConnectError;
-pub use self::pubsub::inbound::Inbound;
+pub use self::pubsub::inbound::InboundMessage;
 pub use self::topology::url::ServerAddress;
 
 /// Messages that wait for the node. Full, the connection is not read.
@@ -58,7 +58,7 @@ const INBOUND: usize = 1024;
 /// A node's Redis. Dropped, it closes all connections.
 pub struct Redis {
     shared: Arc<RedisShared>,
-    inbound: Mutex<Option<mpsc::Receiver<Inbound>>>,
+    inbound: Mutex<Option<mpsc::Receiver<InboundMessage>>>,
     _supervisor: AbortOnDropHandle<()>,
 }
 
@@ -117,14 +117,14 @@ impl Redis {
     }
 
     /// Publishes a probe to the node itself, over every connection that listens; it comes back as
-    /// [`Inbound::Probe`]. Errors: it may not.
+    /// [`InboundMessage::Probe`]. Errors: it may not.
     pub async fn probe(&self, boot: BootId, number: u64) -> Result<(), ()> {
         let session = self.shared.current.load_full().ok_or(())?;
         session.probe(boot, number).await
     }
 
     /// Subscribes a node's inbox, now and after every outage. Errors: not yet; it is before the next
-    /// [`Inbound::LinkUp`].
+    /// [`InboundMessage::LinkUp`].
     pub async fn subscribe_node(&self, boot: BootId) -> Result<(), ()> {
         self.shared.wanted().boots.insert(boot);
         let session = self.shared.current.load_full().ok_or(())?;
@@ -149,7 +149,7 @@ impl Redis {
     }
 
     /// What arrives, for the one task that takes it; `None` the second time.
-    pub fn inbound(&self) -> Option<mpsc::Receiver<Inbound>> {
+    pub fn inbound(&self) -> Option<mpsc::Receiver<InboundMessage>> {
         let mut inbound = self.inbound.lock().unwrap_or_else(PoisonError::into_inner);
         inbound.take()
     }
@@ -169,10 +169,10 @@ impl Redis {
     }
 
     /// What operators are shown.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> StoreState {
         let session = self.shared.current.load_full();
         let counters = &self.shared.intake.counters;
-        State {
+        StoreState {
             kind: match &self.shared.place.kind {
                 RedisKind::Single => "redis",
                 RedisKind::Sentinel { .. } => "redis+sentinel",

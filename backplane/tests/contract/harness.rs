@@ -3,10 +3,12 @@
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use backplane::{Backplane, Clock, Inbound};
+use backplane::{Backplane, InboundMessage, StoreClock};
 use fixtures::{RedisCluster, RedisServer};
 use protocol::{BootId, TenantId};
-use router_core::store::{DirectoryCaps, Event, Model, StoreQuery, StoreRequest, StoreResult};
+use router_core::store::{
+    DirectoryCaps, DirectoryEvent, Model, StoreQuery, StoreRequest, StoreResult,
+};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -54,13 +56,13 @@ impl Step {
 pub struct Subject {
     pub asker: Backplane,
     listener: Backplane,
-    heard: mpsc::Receiver<Inbound>,
+    heard: mpsc::Receiver<InboundMessage>,
     next: AtomicU64,
 }
 
 /// Connects a node to a store that goes by the askers' time.
 pub async fn connect(url: &str) -> Backplane {
-    store::connect(url, Clock::Asker).await
+    store::connect(url, StoreClock::Asker).await
 }
 
 impl Subject {
@@ -91,7 +93,11 @@ impl Subject {
 
     /// Asks, and says what the listener was told. A probe that is sent after the answer comes back
     /// after all events of the step.
-    pub async fn step(&mut self, tenant: &TenantId, step: Step) -> (StoreResult, Option<Event>) {
+    pub async fn step(
+        &mut self,
+        tenant: &TenantId,
+        step: Step,
+    ) -> (StoreResult, Option<DirectoryEvent>) {
         let reply = self.asker.execute(request(tenant, step)).await;
         let probe = self.next.fetch_add(1, Relaxed);
         let probed = self.listener.probe(LISTENER, probe).await;
@@ -100,15 +106,17 @@ impl Subject {
         loop {
             let inbound = timeout(DEADLINE, self.heard.recv()).await.unwrap().unwrap();
             match inbound {
-                Inbound::Probe { number } if number == probe => return (reply, told),
-                Inbound::Event {
+                InboundMessage::Probe { number } if number == probe => return (reply, told),
+                InboundMessage::Event {
                     tenant: of, event, ..
                 } => {
                     assert_eq!((&of, &told), (tenant, &None));
                     told = Some(event);
                 }
-                Inbound::Packet(_) | Inbound::Probe { .. } => panic!("{inbound:?}"),
-                Inbound::LinkDown | Inbound::LinkUp => panic!("{:?}", self.listener.state()),
+                InboundMessage::Packet(_) | InboundMessage::Probe { .. } => panic!("{inbound:?}"),
+                InboundMessage::LinkDown | InboundMessage::LinkUp => {
+                    panic!("{:?}", self.listener.state())
+                }
             }
         }
     }

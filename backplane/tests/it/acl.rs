@@ -1,7 +1,7 @@
 //! The user that the documents tell operators to make: it may do all that a node does, and nothing
 //! that no node does.
 
-use backplane::{Backplane, Inbound};
+use backplane::{Backplane, InboundMessage};
 use fixtures::{RedisCluster, RedisServer, RespClient, RespValue, documented_user};
 use router_core::store::nodes::{NodeAsk, NodeReply};
 use router_core::store::{DirectoryQuery, PolicyQuery, StoreQuery};
@@ -110,7 +110,7 @@ impl Place {
             .probe(BOOT, 1)
             .await
             .map_err(|()| said("probe"))?;
-        let probed = |it| matches!(it, Inbound::Probe { number: 1 }).then_some(());
+        let probed = |it| matches!(it, InboundMessage::Probe { number: 1 }).then_some(());
         node.until(probed).await;
         Ok(())
     }

@@ -3,9 +3,9 @@
 
 use fixtures::{RedisServer, RespValue};
 use protocol::ErrorCode;
-use router_core::store::nodes::{Hello, NodeAsk, NodeReply};
+use router_core::store::nodes::{NodeAsk, NodeHello, NodeReply};
 use router_core::store::{
-    DirectoryReply, Policy, PolicyQuery, PolicyReply, StoreFailure, StoreReply, StoreResult,
+    DirectoryReply, PolicyQuery, PolicyReply, StoreFailure, StoreReply, StoreResult, TenantPolicy,
 };
 
 use crate::harness::{BOOT, Node, directory, event_of};
@@ -76,7 +76,7 @@ async fn the_rest_goes_on() {
     assert_eq!(node.backplane.execute_node(beat(2)).await, beats);
     let hello = NodeAsk::Hello {
         boot: BOOT,
-        hello: Hello {
+        hello: NodeHello {
             name: "a".into(),
             address: "b".into(),
             version: "c".into(),
@@ -119,7 +119,7 @@ async fn the_rest_goes_on() {
     assert_eq!(node.ask("alice", reap(&[1])).await, done);
     assert_eq!(node.ask("alice", forgotten).await, done);
     let policy = |generation, suspended| {
-        Ok(StoreReply::Policy(PolicyReply::Changed(Policy {
+        Ok(StoreReply::Policy(PolicyReply::Changed(TenantPolicy {
             generation,
             suspended,
         })))

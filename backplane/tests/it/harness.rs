@@ -1,6 +1,6 @@
 //! Nodes on a real Redis, and waiting with a deadline.
 
-use backplane::{Backplane, Clock, ConnectError, Inbound, Redis, RedisConfig};
+use backplane::{Backplane, ConnectError, InboundMessage, Redis, RedisConfig, StoreClock};
 use protocol::{BootId, TenantId};
 use router_core::store::{
     DirectoryQuery, DirectoryReply, StoreQuery, StoreReply, StoreRequest, StoreResult,
@@ -18,7 +18,7 @@ pub const OTHER: BootId = BootId::from_bits(2);
 
 /// Where Redis is, for a node that goes by its time.
 pub fn config(url: &str) -> RedisConfig {
-    store::config(url, Clock::Server)
+    store::config(url, StoreClock::Server)
 }
 
 pub async fn try_connect(url: &str) -> Result<Redis, ConnectError> {
@@ -28,7 +28,7 @@ pub async fn try_connect(url: &str) -> Result<Redis, ConnectError> {
 /// A node and what it hears.
 pub struct Node {
     pub backplane: Backplane,
-    pub inbound: mpsc::Receiver<Inbound>,
+    pub inbound: mpsc::Receiver<InboundMessage>,
 }
 
 impl Node {
@@ -61,14 +61,14 @@ impl Node {
     }
 
     /// The next that it hears.
-    pub async fn hears(&mut self) -> Inbound {
+    pub async fn hears(&mut self) -> InboundMessage {
         let heard = timeout(DEADLINE, self.inbound.recv()).await;
         let heard = heard.unwrap_or_else(|_| panic!("not in time: {:?}", self.backplane.state()));
         heard.expect("the node listens")
     }
 
     /// Waits until something is heard that fits, past what does not.
-    pub async fn until<T>(&mut self, fits: impl Fn(Inbound) -> Option<T>) -> T {
+    pub async fn until<T>(&mut self, fits: impl Fn(InboundMessage) -> Option<T>) -> T {
         loop {
             if let Some(found) = fits(self.hears().await) {
                 return found;
@@ -78,9 +78,10 @@ impl Node {
 
     /// Waits until the link went down and came up again.
     pub async fn link_is_back(&mut self) {
-        self.until(|it| (it == Inbound::LinkDown).then_some(()))
+        self.until(|it| (it == InboundMessage::LinkDown).then_some(()))
             .await;
-        self.until(|it| (it == Inbound::LinkUp).then_some(())).await;
+        self.until(|it| (it == InboundMessage::LinkUp).then_some(()))
+            .await;
         assert!(self.backplane.state().connected);
     }
 
@@ -120,21 +121,24 @@ pub fn is_claimed(reply: &StoreResult) -> bool {
 }
 
 /// The event of a tenant, if it is one.
-pub fn event_of(tenant: &str) -> impl Fn(Inbound) -> Option<()> {
+pub fn event_of(tenant: &str) -> impl Fn(InboundMessage) -> Option<()> {
     move |inbound| match inbound {
-        Inbound::Event { tenant: of, .. } if of.as_str() == tenant => Some(()),
-        Inbound::Event { .. }
-        | Inbound::Packet(_)
-        | Inbound::Probe { .. }
-        | Inbound::LinkDown
-        | Inbound::LinkUp => None,
+        InboundMessage::Event { tenant: of, .. } if of.as_str() == tenant => Some(()),
+        InboundMessage::Event { .. }
+        | InboundMessage::Packet(_)
+        | InboundMessage::Probe { .. }
+        | InboundMessage::LinkDown
+        | InboundMessage::LinkUp => None,
     }
 }
 
 /// The packet, if it is one.
-pub fn packet(inbound: Inbound) -> Option<bytes::Bytes> {
+pub fn packet(inbound: InboundMessage) -> Option<bytes::Bytes> {
     match inbound {
-        Inbound::Packet(packet) => Some(packet),
-        Inbound::Event { .. } | Inbound::Probe { .. } | Inbound::LinkDown | Inbound::LinkUp => None,
+        InboundMessage::Packet(packet) => Some(packet),
+        InboundMessage::Event { .. }
+        | InboundMessage::Probe { .. }
+        | InboundMessage::LinkDown
+        | InboundMessage::LinkUp => None,
     }
 }

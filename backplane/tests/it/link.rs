@@ -1,6 +1,6 @@
 //! The connection that listens: it comes back with everything, and never silently goes deaf.
 
-use backplane::Inbound;
+use backplane::InboundMessage;
 use bytes::Bytes;
 use fixtures::{RedisProxy, RedisServer};
 
@@ -20,11 +20,11 @@ async fn what_is_published_arrives_in_order() {
     other.ask("alice", claim("bot", 1)).await.unwrap();
     other.ask("bob", claim("bot", 1)).await.unwrap();
     node.backplane.probe(BOOT, 7).await.unwrap();
-    assert_eq!(node.hears().await, Inbound::Packet(binary));
+    assert_eq!(node.hears().await, InboundMessage::Packet(binary));
     assert!(
-        matches!(node.hears().await, Inbound::Event { tenant, .. } if tenant.as_str() == "alice")
+        matches!(node.hears().await, InboundMessage::Event { tenant, .. } if tenant.as_str() == "alice")
     );
-    assert_eq!(node.hears().await, Inbound::Probe { number: 7 });
+    assert_eq!(node.hears().await, InboundMessage::Probe { number: 7 });
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,7 +45,7 @@ async fn what_is_ended_is_not_heard() {
         .await
         .unwrap();
     node.backplane.probe(OTHER, 1).await.unwrap();
-    assert_eq!(node.hears().await, Inbound::Probe { number: 1 });
+    assert_eq!(node.hears().await, InboundMessage::Probe { number: 1 });
 }
 
 /// The second load waits for the first.
@@ -79,10 +79,10 @@ async fn killed_subscriptions_come_back_all() {
         node.load(&format!("t{i}")).await;
     }
     redis.command(&["CLIENT", "KILL", "TYPE", "pubsub"]);
-    assert_eq!(node.hears().await, Inbound::LinkDown);
+    assert_eq!(node.hears().await, InboundMessage::LinkDown);
     let error = node.backplane.state().last_error.unwrap_or_default();
     assert!(error.contains("Redis closed the connection"), "{error}");
-    assert_eq!(node.hears().await, Inbound::LinkUp);
+    assert_eq!(node.hears().await, InboundMessage::LinkUp);
     let channels = redis.command(&["PUBSUB", "CHANNELS"]);
     assert_eq!(channels.members().len(), TENANTS + 1);
     for i in [0, TENANTS - 1] {
@@ -91,7 +91,7 @@ async fn killed_subscriptions_come_back_all() {
         node.until(event_of(&tenant)).await;
     }
     node.backplane.probe(BOOT, 2).await.unwrap();
-    assert_eq!(node.hears().await, Inbound::Probe { number: 2 });
+    assert_eq!(node.hears().await, InboundMessage::Probe { number: 2 });
     assert_eq!(node.backplane.state().reconnects, 1);
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backplane::Inbound;
+use backplane::InboundMessage;
 use bytes::Bytes;
 use fixtures::{RedisProxy, RedisServer};
 use protocol::ErrorCode;
@@ -23,7 +23,7 @@ async fn a_server_that_restarts() {
     let mut node = Node::start(&redis.url(), BOOT).await;
     node.load("alice").await;
     redis.stop();
-    assert_eq!(node.hears().await, Inbound::LinkDown);
+    assert_eq!(node.hears().await, InboundMessage::LinkDown);
     assert_eq!(node.ask("alice", claim("bot", 1)).await, REFUSED);
     assert_eq!(node.ask("alice", load(&[])).await, REFUSED);
     let describe = NodeAsk::Describe(BOOT);
@@ -35,7 +35,7 @@ async fn a_server_that_restarts() {
     assert_eq!(node.backplane.subscribe_node(OTHER).await, Err(()));
     assert!(!node.backplane.state().connected);
     redis.restart();
-    assert_eq!(node.hears().await, Inbound::LinkUp);
+    assert_eq!(node.hears().await, InboundMessage::LinkUp);
     let version = node.ask("alice", DirectoryQuery::Version).await;
     assert_eq!(version, directory(DirectoryReply::Version(0)));
     node.ask("alice", claim("bot", 1)).await.unwrap();
@@ -58,10 +58,11 @@ async fn a_server_that_hangs() {
     node.load("alice").await;
     redis.pause();
     assert_eq!(node.ask("alice", claim("bot", 1)).await, LOST);
-    assert_eq!(node.hears().await, Inbound::LinkDown);
+    assert_eq!(node.hears().await, InboundMessage::LinkDown);
     assert_eq!(node.ask("alice", claim("bot", 1)).await, REFUSED);
     redis.resume();
-    node.until(|it| (it == Inbound::LinkUp).then_some(())).await;
+    node.until(|it| (it == InboundMessage::LinkUp).then_some(()))
+        .await;
     let version = node.ask("alice", DirectoryQuery::Version).await;
     assert!(
         matches!(version, Ok(StoreReply::Directory(DirectoryReply::Version(ver))) if ver > 0),
@@ -80,7 +81,7 @@ async fn a_short_pause_breaks_nothing() {
     redis.resume();
     node.asks_until(claim("bot", 1), is_claimed).await;
     node.backplane.probe(BOOT, 1).await.unwrap();
-    assert_eq!(node.hears().await, Inbound::Probe { number: 1 });
+    assert_eq!(node.hears().await, InboundMessage::Probe { number: 1 });
     assert_eq!(node.backplane.state().reconnects, 0);
 }
 
@@ -99,10 +100,10 @@ async fn a_cut_while_a_command_is_under_way() {
         proxy.cut_for(Duration::from_millis(300)),
     );
     assert_eq!((reply, published), (LOST, Err(())));
-    assert_eq!(node.hears().await, Inbound::LinkDown);
+    assert_eq!(node.hears().await, InboundMessage::LinkDown);
     assert_eq!(node.ask("alice", claim("bot", 1)).await, REFUSED);
     proxy.stall(false);
-    assert_eq!(node.hears().await, Inbound::LinkUp);
+    assert_eq!(node.hears().await, InboundMessage::LinkUp);
     assert!(is_claimed(&node.ask("alice", claim("bot", 1)).await));
 }
 
@@ -114,9 +115,9 @@ async fn a_master_that_becomes_a_replica() {
     let mut node = Node::start(&redis.url(), BOOT).await;
     redis.command(&["REPLICAOF", "127.0.0.1", "1"]);
     assert_eq!(node.ask("alice", claim("bot", 1)).await, REFUSED);
-    assert_eq!(node.hears().await, Inbound::LinkDown);
+    assert_eq!(node.hears().await, InboundMessage::LinkDown);
     redis.command(&["REPLICAOF", "NO", "ONE"]);
-    assert_eq!(node.hears().await, Inbound::LinkUp);
+    assert_eq!(node.hears().await, InboundMessage::LinkUp);
     assert!(is_claimed(&node.ask("alice", claim("bot", 1)).await));
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use backplane::Inbound;
+use backplane::InboundMessage;
 use bytes::Bytes;
 use fixtures::RedisCluster;
 use protocol::{BootId, ErrorCode};
@@ -38,7 +38,7 @@ async fn every_node_of_a_cluster_is_used_and_missed() {
                 .unwrap();
             assert_eq!(node.until(packet).await, "x");
             node.backplane.probe(*boot, round).await.unwrap();
-            assert_eq!(node.hears().await, Inbound::Probe { number: round });
+            assert_eq!(node.hears().await, InboundMessage::Probe { number: round });
         }
         if round == 1 {
             cluster.nodes[1].restart();
@@ -88,9 +88,9 @@ async fn a_cluster_that_is_down_is_left_until_it_is_well() {
     home.command(&["CLUSTER", "DELSLOTS", &slot]);
     let refused = Err(StoreFailure::Refused(ErrorCode::StoreUnavailable));
     node.asks_until(claim("bot", 1), |it| *it == refused).await;
-    assert_eq!(node.hears().await, Inbound::LinkDown);
+    assert_eq!(node.hears().await, InboundMessage::LinkDown);
     home.command(&["CLUSTER", "ADDSLOTS", &slot]);
-    assert_eq!(node.hears().await, Inbound::LinkUp);
+    assert_eq!(node.hears().await, InboundMessage::LinkUp);
     let claimed = node.ask("alice", claim("bot", 1)).await;
     assert!(is_claimed(&claimed), "{claimed:?}");
 }

@@ -61,7 +61,7 @@ async fn a_certificate_is_checked_unless_told_otherwise() {
     let mut inbound = node.inbound().unwrap();
     assert_eq!(
         inbound.recv().await,
-        Some(backplane::Inbound::Probe { number: 1 })
+        Some(backplane::InboundMessage::Probe { number: 1 })
     );
     let described = node.execute_node(&NodeAsk::Describe(BOOT)).await;
     assert_eq!(described, NodeReply::Hello(None));

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use backplane::{Backplane, Clock, RedisConfig};
+use backplane::{Backplane, RedisConfig, StoreClock};
 
 /// Nothing takes so long unless it hangs.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Where Redis is, for a node.
-pub fn config(url: &str, clock: Clock) -> RedisConfig {
+pub fn config(url: &str, clock: StoreClock) -> RedisConfig {
     RedisConfig {
         url: url.to_owned().into(),
         prefix: "t2b".into(),
@@ -18,7 +18,7 @@ pub fn config(url: &str, clock: Clock) -> RedisConfig {
 }
 
 /// A node's store.
-pub async fn connect(url: &str, clock: Clock) -> Backplane {
+pub async fn connect(url: &str, clock: StoreClock) -> Backplane {
     let redis = backplane::Redis::connect(config(url, clock)).await;
     Backplane::redis(redis.unwrap())
 }

@@ -3,7 +3,7 @@
 use protocol::presence::{BotInfo, BotState, Takeover};
 use protocol::{BootId, BotId, ClientId, ConnectionId};
 use router_core::store::{
-    Assert, BotRecord, Claim, ConnRecord, DirectoryQuery, Fence, Holder, Release,
+    BotClaim, BotHolder, BotRecord, ConnRecord, DirectoryQuery, EntryRelease, Fence, HeldEntries,
 };
 
 pub fn boot(i: u8) -> BootId {
@@ -19,8 +19,8 @@ pub fn conn(i: u8) -> ConnectionId {
 }
 
 /// Connections 1 to 9 are on node 0, 10 to 19 on node 1, ….
-pub fn holder(i: u8) -> Holder {
-    Holder {
+pub fn holder(i: u8) -> BotHolder {
+    BotHolder {
         boot: boot(i / 10),
         conn: conn(i),
     }
@@ -47,7 +47,7 @@ pub fn info(name: &str) -> BotInfo {
 }
 
 pub fn claim_with(name: &str, by: u8, takeover: Takeover, buried: &[u8]) -> DirectoryQuery {
-    DirectoryQuery::Claim(Box::new(Claim {
+    DirectoryQuery::Claim(Box::new(BotClaim {
         holder: holder(by),
         bot: info(name),
         instance: by
@@ -70,7 +70,7 @@ pub fn fence(by: u8, epoch: u64) -> Fence {
 }
 
 pub fn release(by: u8, bots: &[(&str, u64)], seen: &[&str]) -> DirectoryQuery {
-    DirectoryQuery::Release(Box::new(Release {
+    DirectoryQuery::Release(Box::new(EntryRelease {
         conns: vec![conn(by)],
         bots: bots
             .iter()
@@ -110,7 +110,7 @@ pub fn assert(bots: &[(&str, u8, u64)], conns: &[(u8, &str)], generation: u64) -
         };
         (conn(*by), record)
     };
-    DirectoryQuery::Assert(Box::new(Assert {
+    DirectoryQuery::Assert(Box::new(HeldEntries {
         boot: boot(0),
         bots: bots.iter().map(record).collect(),
         conns: conns.iter().map(conn_record).collect(),

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use backplane::{Backplane, ConnectError, Memory, OpenError, Redis, RedisConfig};
+use backplane::{Backplane, ConnectError, MemoryStore, OpenError, Redis, RedisConfig};
 use protocol::{Secret, TenantId};
 use router_core::auth::{AuthError, Credential, Keyring};
 use router_core::store::{DirectoryQuery, DirectoryReply, StoreReply, StoreRequest, StoreResult};
@@ -105,7 +105,7 @@ pub fn local_key(state_dir: &Path, tenant: &TenantId) -> Result<Secret<String>, 
 
 /// 0 without a directory: nothing was revoked that outlives a gateway.
 fn generation_in(state_dir: Option<&Path>, tenant: &TenantId) -> Result<u64, KeyError> {
-    let store = Memory::open(u64::MAX, state_dir)?;
+    let store = MemoryStore::open(u64::MAX, state_dir)?;
     Ok(generation_said(&store.execute(load(tenant))).unwrap_or(0))
 }
 
@@ -145,7 +145,7 @@ mod tests {
         let first = config.issue_key(&alice, None).await.unwrap();
         assert_eq!(local_key(dir.path(), &alice).unwrap(), first);
 
-        let store = Memory::open(u64::MAX, Some(dir.path())).unwrap();
+        let store = MemoryStore::open(u64::MAX, Some(dir.path())).unwrap();
         let revoked = store.execute(StoreRequest {
             tenant: alice.clone(),
             now_ms: 0,

@@ -36,7 +36,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use backplane::{Clock, RedisConfig};
+use backplane::{RedisConfig, StoreClock};
 use protocol::lane::LaneKeys;
 use protocol::{Limits, Secret, TenantId};
 use router_core::auth::Keyring;
@@ -183,7 +183,7 @@ impl Config {
             url: url.clone(),
             prefix: self.redis_prefix.clone(),
             insecure: self.redis_insecure,
-            clock: Clock::Server,
+            clock: StoreClock::Server,
         })
     }
 

@@ -1,7 +1,7 @@
 //! What is counted of the other nodes, the lanes to them, and the store that all share.
 
 use ::metrics::{Counter, Gauge, Recorder};
-use backplane::State;
+use backplane::StoreState;
 use router_core::Nodes;
 use router_core::membership::PeerState;
 use router_core::shard::Entries;
@@ -127,7 +127,7 @@ impl ClusterMetrics {
     }
 
     /// How the store is that all share, and what this node has of it.
-    pub fn store(&self, state: &State, entries: Entries, compare_ms: u64) {
+    pub fn store(&self, state: &StoreState, entries: Entries, compare_ms: u64) {
         self.directory_bots.set(entries.bots as f64);
         self.directory_connections.set(entries.connections as f64);
         self.compare_period.set(compare_ms as f64 / 1000.0);

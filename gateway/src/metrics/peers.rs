@@ -65,7 +65,7 @@ fn escaped(value: &str) -> String {
 mod tests {
     use protocol::BootId;
     use router_core::membership::Peer;
-    use router_core::store::nodes::Hello;
+    use router_core::store::nodes::NodeHello;
 
     use super::*;
 
@@ -75,7 +75,7 @@ mod tests {
             let mut peer = Peer::new(1);
             peer.terms = Err(Mismatch::Key);
             peer.has_moved = true;
-            peer.hello = Some(Hello {
+            peer.hello = Some(NodeHello {
                 name: format!("pod \"{bits}\"").into(),
                 address: "10.0.0.1:3000".into(),
                 version: "0.1.0".into(),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use backplane::Inbound;
+use backplane::InboundMessage;
 use bytes::Bytes;
 use protocol::lane::{Packet, Terms, Verdict};
 use protocol::limits::COMPARE_MS;
@@ -20,7 +20,7 @@ use protocol::{BootId, Envelope, ErrorCode};
 use router_core::lane::{LaneStatus, Outcomes};
 use router_core::membership::{Node as Machine, NodeEffect, NodeInput};
 use router_core::shard::ShardInput;
-use router_core::store::nodes::Hello;
+use router_core::store::nodes::NodeHello;
 use tokio::sync::mpsc;
 
 use super::lanes::LaneTotals;
@@ -48,7 +48,7 @@ impl Node {
     pub(crate) async fn take_part(
         self: Arc<Self>,
         identity: Identity,
-        inbound: mpsc::Receiver<Inbound>,
+        inbound: mpsc::Receiver<InboundMessage>,
     ) {
         let own = self.view().own;
         if self.backplane.subscribe_node(own).await.is_err() {
@@ -64,13 +64,13 @@ impl Node {
     /// Takes what comes from the others, in its order.
     async fn hear(
         self: Arc<Self>,
-        mut inbound: mpsc::Receiver<Inbound>,
+        mut inbound: mpsc::Receiver<InboundMessage>,
         inputs: mpsc::Sender<NodeInput>,
     ) {
         while let Some(heard) = inbound.recv().await {
             match heard {
-                Inbound::Packet(bytes) => self.hear_packet(&bytes),
-                Inbound::Event {
+                InboundMessage::Packet(bytes) => self.hear_packet(&bytes),
+                InboundMessage::Event {
                     tenant,
                     event,
                     repaired,
@@ -82,9 +82,11 @@ impl Node {
                     let index = self.shard_of(&tenant);
                     self.tell_shard(index, ShardInput::Event { tenant, event });
                 }
-                Inbound::Probe { number } => drop(inputs.try_send(NodeInput::Probe { number })),
-                Inbound::LinkDown => drop(inputs.send(NodeInput::LinkDown).await),
-                Inbound::LinkUp => {
+                InboundMessage::Probe { number } => {
+                    drop(inputs.try_send(NodeInput::Probe { number }))
+                }
+                InboundMessage::LinkDown => drop(inputs.send(NodeInput::LinkDown).await),
+                InboundMessage::LinkUp => {
                     drop(inputs.send(NodeInput::LinkUp).await);
                     self.resync();
                 }
@@ -221,8 +223,8 @@ impl Node {
         None
     }
 
-    fn hello(&self, identity: &Identity) -> Hello {
-        Hello {
+    fn hello(&self, identity: &Identity) -> NodeHello {
+        NodeHello {
             name: identity.name.as_str().into(),
             address: identity.address.as_str().into(),
             version: env!("CARGO_PKG_VERSION").into(),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use backplane::Fault;
+use backplane::StoreFault;
 use futures_util::{SinkExt, StreamExt};
 use protocol::error::Since;
 use protocol::{CloseCode, ErrorCode};
@@ -88,7 +88,7 @@ async fn the_answer_to_our_own_close() -> u16 {
 }
 
 async fn load_answered(reply: StoreResult) -> u16 {
-    let fault: Fault = Box::new(move |request| {
+    let fault: StoreFault = Box::new(move |request| {
         let StoreQuery::Directory(asked) = &request.query else {
             return None;
         };

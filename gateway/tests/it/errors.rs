@@ -1,6 +1,6 @@
 //! Every row of the error table, provoked through a real socket.
 
-use backplane::Fault;
+use backplane::StoreFault;
 use protocol::ErrorCode;
 use protocol::error::Since;
 use router_core::auth::TokenScope;
@@ -193,7 +193,7 @@ async fn quota_exceeded() -> Value {
 
 /// What `register_bot` comes to when the store answers the claim with this.
 async fn claim_answered(reply: StoreResult) -> Value {
-    let fault: Fault = Box::new(move |request| {
+    let fault: StoreFault = Box::new(move |request| {
         let StoreQuery::Directory(asked) = &request.query else {
             return None;
         };

@@ -45,7 +45,7 @@ impl Server {
 
     pub async fn start_faulty(
         change: impl FnOnce(&mut Config),
-        fault: Option<backplane::Fault>,
+        fault: Option<backplane::StoreFault>,
     ) -> Self {
         Self::start_in(Arc::new(tempfile::tempdir().unwrap()), change, fault).await
     }
@@ -53,7 +53,7 @@ impl Server {
     pub async fn start_in(
         dir: Arc<tempfile::TempDir>,
         change: impl FnOnce(&mut Config),
-        fault: Option<backplane::Fault>,
+        fault: Option<backplane::StoreFault>,
     ) -> Self {
         let mut config = Config::for_test(Path::new(dir.path())).unwrap();
         change(&mut config);

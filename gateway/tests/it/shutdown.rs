@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use backplane::Fault;
+use backplane::StoreFault;
 use tokio::time::timeout;
 
 use crate::harness::{SOON, Server, message};
@@ -18,7 +18,7 @@ async fn ended(server: &mut Server) {
 
 #[tokio::test]
 async fn a_part_that_panics_ends_it_rather_than_to_serve_half() {
-    let fault: Fault = Box::new(|_| panic!("planted"));
+    let fault: StoreFault = Box::new(|_| panic!("planted"));
     let mut server = Server::start_faulty(|_| {}, Some(fault)).await;
     let _waits = server.open("/ws", Some(&server.key("alice"))).await;
     let ended = timeout(SOON, &mut server.running).await;

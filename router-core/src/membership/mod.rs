@@ -40,7 +40,7 @@ use protocol::BootId;
 use ulid::Ulid;
 
 use crate::env::Millis;
-use crate::store::nodes::{Hello, NodeAsk, NodeReply};
+use crate::store::nodes::{NodeAsk, NodeHello, NodeReply};
 use dead::DeadNodes;
 use health::LinkHealth;
 use times::{BEAT_MS, HELLO_MS, LOOK_AGAIN_MS, PROBE_MS};
@@ -75,7 +75,7 @@ pub enum NodeInput {
     /// Another node says that this one is evicted. The store knows: it is asked soon.
     Evicted,
     /// This node is now as said here.
-    Hello(Hello),
+    Hello(NodeHello),
 }
 
 /// What the machine wants done. In order; a [`ViewChanged`](NodeEffect::ViewChanged) comes first.
@@ -119,7 +119,7 @@ pub enum NodeEffect {
 pub struct Node {
     view: Nodes,
     view_changed: bool,
-    hello: Hello,
+    hello: NodeHello,
     hello_due_ms: Millis,
     hello_out: bool,
     health: LinkHealth,
@@ -137,7 +137,7 @@ pub struct Node {
 
 impl Node {
     /// A node that starts now, degraded until it heard of store and subscription. Wake it at once.
-    pub fn new(boot: BootId, now_ms: Millis, hello: Hello) -> Self {
+    pub fn new(boot: BootId, now_ms: Millis, hello: NodeHello) -> Self {
         let mut view = Nodes::starting(boot);
         view.keys = Arc::clone(&hello.keys);
         Self {
@@ -286,10 +286,10 @@ impl Node {
         self.beat_due_ms = self.beat_due_ms.min(soon_ms.max(now_ms));
     }
 
-    fn on_hello(&mut self, now_ms: Millis, hello: Hello) {
+    fn on_hello(&mut self, now_ms: Millis, hello: NodeHello) {
         let connections = hello.connections;
         let old = std::mem::replace(&mut self.hello, hello);
-        if self.hello != (Hello { connections, ..old }) {
+        if self.hello != (NodeHello { connections, ..old }) {
             self.hello_due_ms = now_ms;
         }
     }

@@ -8,7 +8,7 @@ use protocol::lane::{KeyId, Mismatch, Terms};
 
 use super::times::SUSPECT_MS;
 use crate::env::Millis;
-use crate::store::nodes::Hello;
+use crate::store::nodes::NodeHello;
 
 /// The nodes as this one sees them. A value: the shell clones it into an `Arc` when it changes.
 ///
@@ -46,7 +46,7 @@ pub struct Peer {
     /// For how much of this node's healthy time that beat has been the same.
     pub unchanged_ms: Millis,
     /// What it said of itself when it was first asked.
-    pub hello: Option<Hello>,
+    pub hello: Option<NodeHello>,
     /// How to write to it, or why that makes no sense: messages for it are `unreachable` at once.
     /// Until it is described, as every build reads.
     pub terms: Result<Terms, Mismatch>,
@@ -293,7 +293,7 @@ mod tests {
             nodes.keys = ours.into();
             let mut peer = Peer::new(1);
             peer.has_moved = true;
-            peer.hello = Some(Hello {
+            peer.hello = Some(NodeHello {
                 name: "a".into(),
                 address: "a:1".into(),
                 version: "1".into(),

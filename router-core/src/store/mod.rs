@@ -21,11 +21,12 @@ mod reply;
 mod request;
 
 pub use directory::{
-    Assert, BotRecord, Change, Claim, ConnRecord, Dead, DirectoryCaps, DirectoryQuery,
-    DirectoryReply, DirectoryRequest, Event, Fence, Holder, Release, SeenClient, Snapshot,
+    BotClaim, BotHolder, BotRecord, ConnRecord, DeadNodes, DirectoryCaps, DirectoryChange,
+    DirectoryEvent, DirectoryQuery, DirectoryReply, DirectoryRequest, DirectorySnapshot,
+    EntryRelease, Fence, HeldEntries, SeenClient,
 };
 pub use feature::{StoreFeature, StoreQueue};
 pub use model::Model;
-pub use policy::{Policy, PolicyQuery, PolicyReply, PolicyRequest};
+pub use policy::{PolicyQuery, PolicyReply, PolicyRequest, TenantPolicy};
 pub use reply::{StoreFailure, StoreReply, StoreResult};
 pub use request::{StoreQuery, StoreRequest};

@@ -4,8 +4,8 @@ use protocol::TenantId;
 
 use super::budget::StoreBudget;
 use super::directory::model::{DirectoryModel, StepContext, StepScope};
-use super::directory::{DirectoryCaps, Event};
-use super::policy::Policy;
+use super::directory::{DirectoryCaps, DirectoryEvent};
+use super::policy::TenantPolicy;
 use super::policy::model::PolicyModel;
 use super::reply::{StoreReply, StoreResult};
 use super::request::{StoreQuery, StoreRequest};
@@ -36,12 +36,12 @@ impl Model {
     }
 
     /// Sets a tenant's policy as it was before a restart. The highest generation counts.
-    pub fn restore(&mut self, tenant: TenantId, policy: Policy) {
+    pub fn restore(&mut self, tenant: TenantId, policy: TenantPolicy) {
         self.policy.restore(tenant, policy);
     }
 
     /// Every tenant whose policy differs from the default one.
-    pub fn policies(&self) -> impl Iterator<Item = (&TenantId, Policy)> {
+    pub fn policies(&self) -> impl Iterator<Item = (&TenantId, TenantPolicy)> {
         self.policy.all()
     }
 
@@ -51,7 +51,7 @@ impl Model {
     }
 
     /// Answers one request, and says what the nodes with the tenant must be told.
-    pub fn execute(&mut self, request: StoreRequest) -> (StoreResult, Option<Event>) {
+    pub fn execute(&mut self, request: StoreRequest) -> (StoreResult, Option<DirectoryEvent>) {
         let StoreRequest {
             tenant,
             now_ms,
@@ -104,7 +104,7 @@ impl Model {
 
     /// Forgets what is older than 24 h in the next `tenants_max` tenants, round and round.
     pub fn sweep(&mut self, now_ms: Millis, tenants_max: usize) {
-        let has_policy = |tenant: &TenantId| self.policy.of(tenant) != Policy::default();
+        let has_policy = |tenant: &TenantId| self.policy.of(tenant) != TenantPolicy::default();
         self.directory
             .sweep(&mut self.budget, now_ms, tenants_max, has_policy);
     }

@@ -20,7 +20,8 @@ use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::request::Registration;
 use crate::store::{
-    BotRecord, Claim, DirectoryQuery, DirectoryReply, Fence, Holder, StoreFailure, StoreResult,
+    BotClaim, BotHolder, BotRecord, DirectoryQuery, DirectoryReply, Fence, StoreFailure,
+    StoreResult,
 };
 
 impl Tenant {
@@ -107,8 +108,8 @@ impl Tenant {
     fn query_of(&self, env: &Env<'_>, bot: &BotId, step: &ClaimStep) -> DirectoryQuery {
         match &step.kind {
             ClaimKind::Register(registration) | ClaimKind::Reclaim(registration) => {
-                DirectoryQuery::Claim(Box::new(Claim {
-                    holder: Holder {
+                DirectoryQuery::Claim(Box::new(BotClaim {
+                    holder: BotHolder {
                         boot: env.nodes.own,
                         conn: step.conn_id,
                     },

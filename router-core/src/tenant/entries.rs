@@ -8,11 +8,11 @@ use super::bots::bot::Home;
 use super::context::TenantContext;
 use crate::effect::TenantEffects;
 use crate::env::Env;
-use crate::store::{BotRecord, Change, ConnRecord, Event, Fence};
+use crate::store::{BotRecord, ConnRecord, DirectoryChange, DirectoryEvent, Fence};
 
 impl Tenant {
     /// A step of the directory, as its maker told all nodes.
-    pub(crate) fn event(&mut self, env: &Env<'_>, event: Event, fx: &mut TenantEffects) {
+    pub(crate) fn event(&mut self, env: &Env<'_>, event: DirectoryEvent, fx: &mut TenantEffects) {
         let ctx = TenantContext::new(env, &self.receipts, &self.limits);
         let ver = event.ver;
         let Some(changes) = self.directory.take_event(&ctx, event, fx) else {
@@ -24,20 +24,20 @@ impl Tenant {
         self.bound_clients();
     }
 
-    fn apply(&mut self, env: &Env<'_>, ver: u64, change: Change, fx: &mut TenantEffects) {
+    fn apply(&mut self, env: &Env<'_>, ver: u64, change: DirectoryChange, fx: &mut TenantEffects) {
         match change {
-            Change::Bot(record) => self.apply_bot(env, *record, fx),
-            Change::Forgotten(bot) => self.told_unlisted(env, &bot, ver, fx),
-            Change::Entered(conn, record) => self.apply_conn(env, conn, record, fx),
-            Change::Left(conn) => match self.members.key_of(&conn) {
+            DirectoryChange::Bot(record) => self.apply_bot(env, *record, fx),
+            DirectoryChange::Forgotten(bot) => self.told_unlisted(env, &bot, ver, fx),
+            DirectoryChange::Entered(conn, record) => self.apply_conn(env, conn, record, fx),
+            DirectoryChange::Left(conn) => match self.members.key_of(&conn) {
                 Some(key) => {
                     self.directory.outbox_mut().reassert_conn(key);
                     self.reassert(env, fx);
                 }
                 None => self.members.remove_remote(&conn),
             },
-            Change::Seen(client, at_ms) => self.members.see((client, at_ms)),
-            Change::Policy(policy) => self.policy(env, policy, fx),
+            DirectoryChange::Seen(client, at_ms) => self.members.see((client, at_ms)),
+            DirectoryChange::Policy(policy) => self.policy(env, policy, fx),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::effect::{Fact, TenantEffect, TenantEffects};
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::request::Registration;
-use crate::store::{BotRecord, DirectoryReply, Fence, Holder};
+use crate::store::{BotHolder, BotRecord, DirectoryReply, Fence};
 
 impl Tenant {
     /// The store made the claimant the home. One that is gone meanwhile, or was told that it lost the bot,
@@ -42,7 +42,7 @@ impl Tenant {
         // was told so, and must not become its home again silently.
         let conn = self.members.connection(claimant);
         let is_home = conn.is_some_and(|conn| asked.is_some() || conn.bots.contains(&bot));
-        let holder = Holder {
+        let holder = BotHolder {
             boot: env.nodes.own,
             conn: fence.conn,
         };

@@ -7,7 +7,7 @@ use super::context::TenantContext;
 use crate::effect::{Fact, TenantEffect, TenantEffects};
 use crate::env::Env;
 use crate::ids::ConnKey;
-use crate::store::{Fence, Policy};
+use crate::store::{Fence, TenantPolicy};
 
 impl Tenant {
     pub(crate) fn leave(&mut self, env: &Env<'_>, key: ConnKey, fx: &mut TenantEffects) {
@@ -61,7 +61,7 @@ impl Tenant {
     }
 
     /// Takes a new policy and ends the sockets that it no longer allows.
-    pub(crate) fn policy(&mut self, env: &Env<'_>, policy: Policy, fx: &mut TenantEffects) {
+    pub(crate) fn policy(&mut self, env: &Env<'_>, policy: TenantPolicy, fx: &mut TenantEffects) {
         let ctx = TenantContext::new(env, &self.receipts, &self.limits);
         self.directory.note_order();
         self.members.take_order(&ctx, policy);
@@ -69,7 +69,12 @@ impl Tenant {
     }
 
     /// Takes the policy of a snapshot, and ends the sockets that it no longer allows.
-    pub(super) fn stored_policy(&mut self, env: &Env<'_>, policy: Policy, fx: &mut TenantEffects) {
+    pub(super) fn stored_policy(
+        &mut self,
+        env: &Env<'_>,
+        policy: TenantPolicy,
+        fx: &mut TenantEffects,
+    ) {
         let ctx = TenantContext::new(env, &self.receipts, &self.limits);
         if env.nodes.shared && policy.generation < self.members.key_generation() {
             self.directory.outbox_mut().reassert_generation();

@@ -52,7 +52,7 @@ use protocol::{Limits, TenantId};
 use crate::effect::TenantEffects;
 use crate::env::{Env, Millis};
 use crate::ids::HashKeys;
-use crate::store::{DirectoryQuery, Policy};
+use crate::store::{DirectoryQuery, TenantPolicy};
 use bots::Bots;
 use context::{ReceiptCounter, TenantContext};
 use delivery::Delivery;
@@ -91,7 +91,7 @@ impl Tenant {
     pub(crate) fn new(id: TenantId, keys: HashKeys, env: &Env<'_>, fx: &mut TenantEffects) -> Self {
         let (generation, suspended) = env.settings.policy_of(&id);
         let limits = env.settings.limits_of(&id);
-        let policy = Policy {
+        let policy = TenantPolicy {
             generation,
             suspended,
         };

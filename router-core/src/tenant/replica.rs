@@ -5,7 +5,7 @@ use protocol::{BootId, BotId, ConnectionId};
 use super::Tenant;
 use super::bots::bot::Home;
 use crate::membership::Nodes;
-use crate::store::Holder;
+use crate::store::BotHolder;
 
 /// How much replicas of directories hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub struct ReplicaBot {
     /// The number of the last claim.
     pub epoch: u64,
     /// Its home, if it has one.
-    pub holder: Option<Holder>,
+    pub holder: Option<BotHolder>,
 }
 
 impl Tenant {
@@ -75,8 +75,8 @@ impl Tenant {
         let own = nodes.own;
         let bots = self.bots.iter().map(|bot| {
             let holder = match &bot.home {
-                Some(Home::There(holder)) => Some(Holder::clone(holder)),
-                Some(Home::Here(key)) => self.members.connection(*key).map(|conn| Holder {
+                Some(Home::There(holder)) => Some(BotHolder::clone(holder)),
+                Some(Home::Here(key)) => self.members.connection(*key).map(|conn| BotHolder {
                     boot: own,
                     conn: conn.id,
                 }),

@@ -8,7 +8,7 @@ use super::directory::queries::PendingQuery;
 use super::joining::refuse_join;
 use crate::effect::TenantEffects;
 use crate::env::Env;
-use crate::store::{DirectoryReply, Snapshot, StoreFailure, StoreReply, StoreResult};
+use crate::store::{DirectoryReply, DirectorySnapshot, StoreFailure, StoreReply, StoreResult};
 
 impl Tenant {
     /// The store's answer to a question.
@@ -50,7 +50,7 @@ impl Tenant {
         }
     }
 
-    fn loaded(&mut self, env: &Env<'_>, snapshot: Snapshot, fx: &mut TenantEffects) {
+    fn loaded(&mut self, env: &Env<'_>, snapshot: DirectorySnapshot, fx: &mut TenantEffects) {
         let waiting = self.members.take_waiting();
         self.replace(env, snapshot, fx);
         for join in waiting {

@@ -10,7 +10,7 @@ use super::bots::bot::Bot;
 use super::context::TenantContext;
 use crate::effect::TenantEffects;
 use crate::env::Env;
-use crate::store::Snapshot;
+use crate::store::DirectorySnapshot;
 
 /// What a snapshot has: its bots with their epochs, and its connections.
 struct StoredEntries {
@@ -20,7 +20,7 @@ struct StoredEntries {
 }
 
 impl StoredEntries {
-    fn of(snapshot: &Snapshot) -> Self {
+    fn of(snapshot: &DirectorySnapshot) -> Self {
         let bots = snapshot.bots.iter();
         Self {
             ver: snapshot.ver,
@@ -39,7 +39,12 @@ impl StoredEntries {
 impl Tenant {
     /// Replaces the replica with all of the directory, whatever its number. But if the store lost data,
     /// what is missing waits for its holders.
-    pub(super) fn replace(&mut self, env: &Env<'_>, snapshot: Snapshot, fx: &mut TenantEffects) {
+    pub(super) fn replace(
+        &mut self,
+        env: &Env<'_>,
+        snapshot: DirectorySnapshot,
+        fx: &mut TenantEffects,
+    ) {
         let lost = self.directory.take_snapshot(&snapshot);
         self.stored_policy(env, snapshot.policy, fx);
         let stored = StoredEntries::of(&snapshot);

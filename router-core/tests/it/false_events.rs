@@ -4,7 +4,7 @@ use protocol::limits::HEAL_MS;
 use router_core::Millis;
 use router_core::effect::Fact;
 use router_core::shard::ShardInput;
-use router_core::store::{Change, DirectoryQuery, Event, StoreQuery};
+use router_core::store::{DirectoryChange, DirectoryEvent, DirectoryQuery, StoreQuery};
 
 use crate::other_nodes::OTHER;
 use crate::talk::{alice, message};
@@ -16,8 +16,8 @@ const READS_MAX: usize = 200;
 impl World {
     /// A step that follows one that never was: `prev`, `ver`, and a client that was seen.
     fn made_up(&mut self, prev: u64, ver: u64) {
-        let seen = Change::Seen("x".parse().unwrap(), self.now_ms);
-        let event = Event {
+        let seen = DirectoryChange::Seen("x".parse().unwrap(), self.now_ms);
+        let event = DirectoryEvent {
             prev,
             ver,
             changes: vec![seen],

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::limits::TENANT_LINGER_MS;
 use router_core::shard::ShardInput;
-use router_core::store::{DirectoryQuery, Event, StoreFailure, StoreQuery};
+use router_core::store::{DirectoryEvent, DirectoryQuery, StoreFailure, StoreQuery};
 use router_core::{ConnKey, Nodes};
 
 use crate::other_nodes::{OTHER, THIRD};
@@ -13,7 +13,7 @@ use crate::world::World;
 
 impl World {
     /// The store answers all that is asked; what it told all nodes is on its way.
-    fn answer_all(&mut self, on_their_way: &mut Vec<Event>) {
+    fn answer_all(&mut self, on_their_way: &mut Vec<DirectoryEvent>) {
         while self.asks.get(&alice()).is_some_and(|asks| !asks.is_empty()) {
             self.answer_with(&alice(), |model, request| {
                 let (reply, event) = model.execute(request);
@@ -29,7 +29,7 @@ impl World {
         self.pass(200);
     }
 
-    fn arrive_all(&mut self, events: Vec<Event>) {
+    fn arrive_all(&mut self, events: Vec<DirectoryEvent>) {
         for event in events {
             let tenant = alice();
             self.shard(ShardInput::Event { tenant, event });

@@ -6,7 +6,7 @@ use protocol::BootId;
 use protocol::lane::KeyId;
 use router_core::env::Millis;
 use router_core::membership::{Node, NodeInput};
-use router_core::store::nodes::{Hello, NodeAsk};
+use router_core::store::nodes::{NodeAsk, NodeHello};
 
 /// What reaches a machine or the store later.
 pub enum Event {
@@ -29,7 +29,7 @@ pub struct Machine {
 
 impl Machine {
     pub fn new(now_ms: Millis, boot: BootId, name: &str) -> Self {
-        let hello = Hello {
+        let hello = NodeHello {
             name: name.into(),
             address: "127.0.0.1:1".into(),
             version: "0.1.0".into(),

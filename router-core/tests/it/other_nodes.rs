@@ -9,8 +9,8 @@ use router_core::lane::{LaneOutcome, Parcel};
 use router_core::membership::{Nodes, Peer};
 use router_core::shard::{Entries, ShardInput};
 use router_core::store::{
-    Claim, ConnRecord, DirectoryCaps, DirectoryQuery, DirectoryRequest, Event, Holder, StoreQuery,
-    StoreRequest,
+    BotClaim, BotHolder, ConnRecord, DirectoryCaps, DirectoryEvent, DirectoryQuery,
+    DirectoryRequest, StoreQuery, StoreRequest,
 };
 use router_core::{ConnKey, Settings};
 use serde_json::{Value, json};
@@ -63,7 +63,7 @@ impl World {
     }
 
     /// The same, and nobody here is told.
-    pub fn far_step(&mut self, bot: &str, boot: BootId, known_ver: u64) -> Event {
+    pub fn far_step(&mut self, bot: &str, boot: BootId, known_ver: u64) -> DirectoryEvent {
         let bot = BotInfo {
             id: BotId::parse(bot).unwrap(),
             name: "Far".into(),
@@ -74,8 +74,8 @@ impl World {
             since: 0,
         };
         let conn = ConnectionId::from_ulid(&boot.to_string()).unwrap();
-        let claim = Claim {
-            holder: Holder { boot, conn },
+        let claim = BotClaim {
+            holder: BotHolder { boot, conn },
             bot,
             instance: None,
             takeover: Takeover::Replace,
@@ -85,7 +85,7 @@ impl World {
     }
 
     /// Another node takes a step of the directory.
-    fn far_query(&mut self, query: DirectoryQuery, known_ver: u64) -> Event {
+    fn far_query(&mut self, query: DirectoryQuery, known_ver: u64) -> DirectoryEvent {
         let (_, event) = self.model.execute(StoreRequest {
             tenant: alice(),
             now_ms: self.now_ms,

@@ -298,7 +298,7 @@ impl World {
     }
 
     /// What the store knows of a tenant.
-    pub fn snapshot(&mut self, tenant: &TenantId) -> store::Snapshot {
+    pub fn snapshot(&mut self, tenant: &TenantId) -> store::DirectorySnapshot {
         let dead = Default::default();
         let request = StoreRequest {
             tenant: tenant.clone(),

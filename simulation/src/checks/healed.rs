@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use protocol::{BootId, ConnectionId, TenantId};
 use router_core::Millis;
 use router_core::shard::Replica;
-use router_core::store::Snapshot;
+use router_core::store::DirectorySnapshot;
 
 use super::RunObserver;
 use crate::machine::SimMachine;
@@ -20,7 +20,7 @@ impl RunObserver {
         &mut self,
         machine: &SimMachine,
         tenant: &TenantId,
-        stored: &Snapshot,
+        stored: &DirectorySnapshot,
     ) {
         let node = machine.process.machine;
         let Some(replica) = machine.replica(tenant) else {
@@ -43,7 +43,12 @@ impl RunObserver {
     }
 
     /// What the store says of a tenant, against what peers were told.
-    pub(crate) fn healed_store(&mut self, tenant: usize, stored: &Snapshot, now_ms: Millis) {
+    pub(crate) fn healed_store(
+        &mut self,
+        tenant: usize,
+        stored: &DirectorySnapshot,
+        now_ms: Millis,
+    ) {
         self.now_ms = now_ms;
         let open = self.conns.values();
         let open = open.filter(|conn| !conn.closed && conn.greeted && conn.tenant == tenant);
@@ -83,7 +88,7 @@ impl RunObserver {
     }
 }
 
-fn difference(replica: &Replica, stored: &Snapshot) -> Option<String> {
+fn difference(replica: &Replica, stored: &DirectorySnapshot) -> Option<String> {
     if replica.ver != stored.ver {
         return Some(format!("ver {}, not {}", replica.ver, stored.ver));
     }

@@ -3,7 +3,7 @@
 //! that somebody else let go of claims anew at once, so that shows in the store only.
 
 use router_core::ConnKey;
-use router_core::store::{Change, Event, Release};
+use router_core::store::{DirectoryChange, DirectoryEvent, EntryRelease};
 
 use super::{HeardFrame, RunObserver};
 
@@ -33,9 +33,9 @@ impl RunObserver {
     }
 
     /// The store executed a release, and this is what it changed.
-    pub(crate) fn home_1_released(&mut self, release: &Release, event: &Event) {
+    pub(crate) fn home_1_released(&mut self, release: &EntryRelease, event: &DirectoryEvent) {
         for change in &event.changes {
-            let Change::Bot(record) = change else {
+            let DirectoryChange::Bot(record) = change else {
                 continue;
             };
             let (id, epoch) = (&record.info.id, record.epoch);

@@ -25,7 +25,7 @@ use router_core::ids::HashKeys;
 use router_core::membership::{Node, NodeEffect, NodeInput, Nodes};
 use router_core::session::SessionInput;
 use router_core::shard::{Replica, Shard, ShardInput};
-use router_core::store::nodes::Hello;
+use router_core::store::nodes::NodeHello;
 use router_core::{ConnKey, Millis, Settings};
 
 use crate::agenda::{AgendaEvent, MachineProcess, ProcessArrival};
@@ -338,8 +338,8 @@ fn is_older(machine: usize) -> bool {
     machine % 2 == 1
 }
 
-fn hello(machine: usize) -> Hello {
-    Hello {
+fn hello(machine: usize) -> NodeHello {
+    NodeHello {
         name: format!("node-{machine}").into(),
         address: "127.0.0.1:1".into(),
         version: "0.1.0".into(),

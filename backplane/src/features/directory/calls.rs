@@ -3,7 +3,7 @@
 use protocol::BootId;
 use protocol::limits::REMEMBER_MS;
 use protocol::presence::Takeover;
-use router_core::store::{Assert, Claim, DirectoryQuery, Release};
+use router_core::store::{BotClaim, DirectoryQuery, EntryRelease, HeldEntries};
 
 use super::codec::meta;
 use super::keys::SEEN;
@@ -70,7 +70,7 @@ fn words(boots: &[BootId]) -> String {
     words.join(" ")
 }
 
-fn claim_args(claim: &Claim) -> Vec<String> {
+fn claim_args(claim: &BotClaim) -> Vec<String> {
     let takeover = match claim.takeover {
         Takeover::Replace => "replace",
         Takeover::Reject => "reject",
@@ -85,7 +85,7 @@ fn claim_args(claim: &Claim) -> Vec<String> {
     ]
 }
 
-fn assert_args(assert: &Assert) -> Vec<String> {
+fn assert_args(assert: &HeldEntries) -> Vec<String> {
     let held = assert.bots.iter();
     let bots: Vec<_> = held
         .filter_map(|bot| Some((bot, bot.holder.as_ref()?)))
@@ -112,7 +112,7 @@ fn assert_args(assert: &Assert) -> Vec<String> {
     args
 }
 
-fn release_args(release: &Release) -> Vec<String> {
+fn release_args(release: &EntryRelease) -> Vec<String> {
     let mut args = vec![
         release.bots.len().to_string(),
         release.conns.len().to_string(),

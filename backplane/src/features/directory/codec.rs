@@ -17,7 +17,10 @@ use std::collections::BTreeMap;
 
 use protocol::presence::{BotInfo, BotState};
 use protocol::{BotId, ClientId, ConnectionId};
-use router_core::store::{BotRecord, Change, ConnRecord, Event, Holder, Policy, Snapshot};
+use router_core::store::{
+    BotHolder, BotRecord, ConnRecord, DirectoryChange, DirectoryEvent, DirectorySnapshot,
+    TenantPolicy,
+};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
@@ -59,10 +62,10 @@ pub(crate) fn meta(info: &BotInfo, instance: Option<&SmolStr>) -> String {
 /// field that is there twice the later value counts.
 pub(crate) fn snapshot(
     (ver, born): (u64, u64),
-    policy: Policy,
+    policy: TenantPolicy,
     fields: &[(impl AsRef<[u8]>, impl AsRef<[u8]>)],
     bounds: NumberBounds,
-) -> (Snapshot, u64) {
+) -> (DirectorySnapshot, u64) {
     let mut bots = BTreeMap::new();
     let mut conns = BTreeMap::new();
     let mut clients = BTreeMap::new();
@@ -72,13 +75,18 @@ pub(crate) fn snapshot(
             .zip(text(value))
             .and_then(|(f, v)| change(f, Some(v), bounds))
         {
-            Some(Change::Bot(bot)) => drop(bots.insert(bot.info.id.clone(), *bot)),
-            Some(Change::Entered(conn, record)) => drop(conns.insert(conn, record)),
-            Some(Change::Seen(client, at)) => drop(clients.insert(client, at)),
-            Some(Change::Forgotten(_) | Change::Left(_) | Change::Policy(_)) | None => skipped += 1,
+            Some(DirectoryChange::Bot(bot)) => drop(bots.insert(bot.info.id.clone(), *bot)),
+            Some(DirectoryChange::Entered(conn, record)) => drop(conns.insert(conn, record)),
+            Some(DirectoryChange::Seen(client, at)) => drop(clients.insert(client, at)),
+            Some(
+                DirectoryChange::Forgotten(_)
+                | DirectoryChange::Left(_)
+                | DirectoryChange::Policy(_),
+            )
+            | None => skipped += 1,
         }
     }
-    let snapshot = Snapshot {
+    let snapshot = DirectorySnapshot {
         ver,
         born,
         policy,
@@ -92,7 +100,7 @@ pub(crate) fn snapshot(
 /// An event, and what came with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ReadEvent {
-    pub(crate) event: Event,
+    pub(crate) event: DirectoryEvent,
     /// Changes that could not be read.
     pub(crate) skipped: u64,
     /// Whether the tenant's counter was repaired in this step.
@@ -103,7 +111,7 @@ pub(crate) struct ReadEvent {
 pub(crate) fn event(bytes: &[u8], bounds: NumberBounds) -> Option<ReadEvent> {
     let mut lines = bytes.split(|byte| *byte == b'\n');
     let (prev, ver) = text(lines.next()?)?.split_once(' ')?;
-    let mut event = Event {
+    let mut event = DirectoryEvent {
         prev: bounds.ver(number(prev)?)?,
         ver: bounds.ver(number(ver)?)?,
         changes: Vec::new(),
@@ -131,41 +139,44 @@ pub(crate) fn event(bytes: &[u8], bounds: NumberBounds) -> Option<ReadEvent> {
 }
 
 /// One field. Without a value it is gone.
-fn change(field: &str, value: Option<&str>, bounds: NumberBounds) -> Option<Change> {
+fn change(field: &str, value: Option<&str>, bounds: NumberBounds) -> Option<DirectoryChange> {
     let (kind, id) = field.split_at_checked(2).unwrap_or((field, ""));
     match (kind, value) {
-        ("b:", None) => BotId::parse(id).ok().map(Change::Forgotten),
+        ("b:", None) => BotId::parse(id).ok().map(DirectoryChange::Forgotten),
         ("b:", Some(value)) => {
             let record = bot(BotId::parse(id).ok()?, value, bounds)?;
-            Some(Change::Bot(Box::new(record)))
+            Some(DirectoryChange::Bot(Box::new(record)))
         }
-        ("c:", None) => ConnectionId::parse(id).ok().map(Change::Left),
+        ("c:", None) => ConnectionId::parse(id).ok().map(DirectoryChange::Left),
         ("c:", Some(value)) => {
             let (boot, client) = value.split_once(' ')?;
             let record = ConnRecord {
                 boot: boot.parse().ok()?,
                 client: ClientId::parse(client).ok()?,
             };
-            Some(Change::Entered(ConnectionId::parse(id).ok()?, record))
+            Some(DirectoryChange::Entered(
+                ConnectionId::parse(id).ok()?,
+                record,
+            ))
         }
         ("s:", Some(value)) => {
             let seen_ms = bounds.ms(number(value)?)?;
-            Some(Change::Seen(ClientId::parse(id).ok()?, seen_ms))
+            Some(DirectoryChange::Seen(ClientId::parse(id).ok()?, seen_ms))
         }
         ("p", Some(value)) => {
             let (generation, suspended) = value.split_once(' ')?;
-            policy::codec::policy(generation, suspended).map(Change::Policy)
+            policy::codec::policy(generation, suspended).map(DirectoryChange::Policy)
         }
         _ => None,
     }
 }
 
 /// A holder, `-` `-` if there is none. The outer `None`: they cannot be read.
-pub(crate) fn holder(boot: &str, conn: &str) -> Option<Option<Holder>> {
+pub(crate) fn holder(boot: &str, conn: &str) -> Option<Option<BotHolder>> {
     if (boot, conn) == ("-", "-") {
         return Some(None);
     }
-    Some(Some(Holder {
+    Some(Some(BotHolder {
         boot: boot.parse().ok()?,
         conn: ConnectionId::parse(conn).ok()?,
     }))

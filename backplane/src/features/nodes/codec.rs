@@ -7,13 +7,13 @@ use std::sync::Arc;
 use protocol::BootId;
 use protocol::lane::KeyId;
 use redis::Value;
-use router_core::store::nodes::{HELLO_KEPT_MS, Hello, NodeAsk, NodeReply};
+use router_core::store::nodes::{HELLO_KEPT_MS, NodeAsk, NodeHello, NodeReply};
 
 /// Most keys of a node that are read; a node with more secrets is reached by these.
 const KEYS_MAX: usize = 16;
 
 /// The arguments that say what a node says of itself.
-pub(super) fn hello_args(hello: &Hello) -> Vec<String> {
+pub(super) fn hello_args(hello: &NodeHello) -> Vec<String> {
     let keys: Vec<String> = hello.keys.iter().map(KeyId::to_string).collect();
     let fields: [(&str, String); 8] = [
         ("name", hello.name.to_string()),
@@ -108,7 +108,7 @@ fn read<T: FromStr>(text: &[u8]) -> Option<T> {
 
 /// `None`: the node said nothing, or nothing that can be read. Other fields are another build's, or
 /// nobody's.
-fn hello(value: Value) -> Option<Hello> {
+fn hello(value: Value) -> Option<NodeHello> {
     let fields: Vec<Pair> = redis::from_redis_value(value).ok()?;
     let fields = fields.iter().filter_map(|(name, value)| {
         let name = str::from_utf8(name).ok()?;
@@ -116,7 +116,7 @@ fn hello(value: Value) -> Option<Hello> {
     });
     let fields: HashMap<&str, &str> = fields.collect();
     let field = |name: &str| fields.get(name).copied();
-    Some(Hello {
+    Some(NodeHello {
         name: field("name")?.into(),
         address: field("address")?.into(),
         version: field("version")?.into(),

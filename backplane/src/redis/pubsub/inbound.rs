@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use protocol::TenantId;
-use router_core::store::Event;
+use router_core::store::DirectoryEvent;
 
 /// Something that arrived, in the order in which it did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Inbound {
+pub enum InboundMessage {
     /// From another node's lane.
     Packet(Bytes),
     /// A step of a tenant's directory.
@@ -14,7 +14,7 @@ pub enum Inbound {
         /// Whose.
         tenant: TenantId,
         /// The step.
-        event: Event,
+        event: DirectoryEvent,
         /// Whether the tenant's counter was no time, and was repaired in this step.
         repaired: bool,
     },

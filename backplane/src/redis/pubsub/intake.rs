@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::counters::RedisCounters;
-use super::inbound::Inbound;
+use super::inbound::InboundMessage;
 use crate::bounds::{NumberBounds, ServerClock};
 use crate::features::directory::codec;
 use crate::keys::{ChannelName, KeyNames};
@@ -21,14 +21,14 @@ const PROBES: usize = 16;
 /// Reads messages, for all connections of a node.
 pub(crate) struct MessageIntake {
     pub(in crate::redis) names: KeyNames,
-    pub(in crate::redis) sender: mpsc::Sender<Inbound>,
+    pub(in crate::redis) sender: mpsc::Sender<InboundMessage>,
     pub(crate) counters: RedisCounters,
     pub(crate) clock: ServerClock,
     probes: Mutex<BTreeMap<u64, BTreeSet<usize>>>,
 }
 
 impl MessageIntake {
-    pub(in crate::redis) fn new(names: KeyNames, sender: mpsc::Sender<Inbound>) -> Self {
+    pub(in crate::redis) fn new(names: KeyNames, sender: mpsc::Sender<InboundMessage>) -> Self {
         Self {
             names,
             sender,
@@ -54,7 +54,7 @@ impl MessageIntake {
         index: usize,
         channel: &[u8],
         payload: Bytes,
-    ) -> Option<Inbound> {
+    ) -> Option<InboundMessage> {
         let channel = self.names.channel(std::str::from_utf8(channel).ok()?)?;
         match channel {
             ChannelName::Events(tenant) => {
@@ -62,7 +62,7 @@ impl MessageIntake {
                 let read = codec::event(&payload, bounds);
                 let skipped = read.as_ref().map_or(1, |read| read.skipped);
                 self.counters.skipped.fetch_add(skipped, Relaxed);
-                read.map(|read| Inbound::Event {
+                read.map(|read| InboundMessage::Event {
                     tenant,
                     event: read.event,
                     repaired: read.repaired,
@@ -70,12 +70,12 @@ impl MessageIntake {
             }
             ChannelName::Inbox(_) | ChannelName::Probe(_) => match payload.strip_prefix(PROBE) {
                 Some(number) => self.returned(index, number),
-                None => Some(Inbound::Packet(payload)),
+                None => Some(InboundMessage::Packet(payload)),
             },
         }
     }
 
-    fn returned(&self, index: usize, number: &[u8]) -> Option<Inbound> {
+    fn returned(&self, index: usize, number: &[u8]) -> Option<InboundMessage> {
         let number = std::str::from_utf8(number).ok()?.parse().ok()?;
         let mut probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
         let missing = probes.get_mut(&number)?;
@@ -84,6 +84,6 @@ impl MessageIntake {
             return None;
         }
         probes.remove(&number);
-        Some(Inbound::Probe { number })
+        Some(InboundMessage::Probe { number })
     }
 }

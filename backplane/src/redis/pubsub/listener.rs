@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::codec::Framed;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::inbound::Inbound;
+use super::inbound::InboundMessage;
 use super::intake::MessageIntake;
 use super::replies::{ReplyCodec, SocketReply};
 use crate::keys;
@@ -272,7 +272,7 @@ impl SubscriberSocket {
         }
     }
 
-    async fn hand_over(&mut self, inbound: Inbound) -> Result<(), ListenerEnd> {
+    async fn hand_over(&mut self, inbound: InboundMessage) -> Result<(), ListenerEnd> {
         let full = match self.intake.sender.try_send(inbound) {
             Ok(()) => return Ok(()),
             Err(mpsc::error::TrySendError::Closed(_)) => {

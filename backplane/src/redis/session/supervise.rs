@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::RedisSession;
-use crate::redis::pubsub::inbound::Inbound;
+use crate::redis::pubsub::inbound::InboundMessage;
 use crate::redis::shared::RedisShared;
 use crate::redis::topology::url::ServerAddress;
 
@@ -30,10 +30,10 @@ pub(in crate::redis) async fn supervise(shared: Arc<RedisShared>, mut session: A
         }
         shared.current.store(None);
         session.close().await;
-        tell(&shared, Inbound::LinkDown).await;
+        tell(&shared, InboundMessage::LinkDown).await;
         session = again(&shared, &session.addresses(), &mut backoff).await;
         shared.intake.counters.reconnects.fetch_add(1, Relaxed);
-        tell(&shared, Inbound::LinkUp).await;
+        tell(&shared, InboundMessage::LinkUp).await;
     }
 }
 
@@ -88,7 +88,7 @@ fn wanted(shared: &RedisShared, session: &RedisSession) -> BTreeSet<String> {
     events.chain(boots).collect()
 }
 
-async fn tell(shared: &RedisShared, link: Inbound) {
+async fn tell(shared: &RedisShared, link: InboundMessage) {
     // Without a receiver nobody wants to know.
     let _ = shared.intake.sender.send(link).await;
 }

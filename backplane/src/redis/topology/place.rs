@@ -1,7 +1,7 @@
 //! Where Redis is, and how a node uses it.
 
 use super::url::{self, RedisKind, ServerAddress};
-use crate::redis::config::{Clock, RedisConfig};
+use crate::redis::config::{RedisConfig, StoreClock};
 use crate::redis::error::ConnectError;
 use crate::redis::pool::dialer::RedisDialer;
 use crate::redis::pool::tls;
@@ -16,7 +16,7 @@ pub(crate) struct RedisPlace {
     /// refuse any; and with the login.
     pub(in crate::redis) sentinels: [RedisDialer; 2],
     pub(in crate::redis) insecure: bool,
-    pub(crate) clock: Clock,
+    pub(crate) clock: StoreClock,
     /// Every script of the features.
     pub(in crate::redis) scripts: Vec<&'static LuaScript>,
 }

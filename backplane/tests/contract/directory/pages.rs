@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use backplane::{Backplane, Inbound};
+use backplane::{Backplane, InboundMessage};
 use fixtures::RedisServer;
 use protocol::{ClientId, ConnectionId};
 use router_core::store::{
-    Assert, BotRecord, Change, ConnRecord, DirectoryQuery, DirectoryReply, Event, Release,
-    Snapshot, StoreReply, StoreResult,
+    BotRecord, ConnRecord, DirectoryChange, DirectoryEvent, DirectoryQuery, DirectoryReply,
+    DirectorySnapshot, EntryRelease, HeldEntries, StoreReply, StoreResult,
 };
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
@@ -37,7 +37,7 @@ fn conns_of(node: u8, numbers: std::ops::Range<usize>) -> DirectoryQuery {
         let (boot, client) = (boot(node), name(number));
         (conn(number), ConnRecord { boot, client })
     });
-    DirectoryQuery::Assert(Box::new(Assert {
+    DirectoryQuery::Assert(Box::new(HeldEntries {
         boot: boot(node),
         bots: vec![],
         conns: conns.collect(),
@@ -59,7 +59,7 @@ async fn ask(node: &Backplane, now_ms: u64, query: DirectoryQuery) -> DirectoryR
     try_ask(node, now_ms, query).await.unwrap()
 }
 
-async fn snapshot(node: &Backplane, now_ms: u64, dead: &[u8]) -> Snapshot {
+async fn snapshot(node: &Backplane, now_ms: u64, dead: &[u8]) -> DirectorySnapshot {
     let reply = ask(node, now_ms, load(dead)).await;
     let DirectoryReply::Loaded(snapshot) = reply else {
         panic!("{reply:?}");
@@ -163,7 +163,7 @@ struct Copy {
 }
 
 impl Copy {
-    fn of(snapshot: Snapshot) -> Self {
+    fn of(snapshot: DirectorySnapshot) -> Self {
         let bots = snapshot.bots.into_iter();
         Self {
             ver: snapshot.ver,
@@ -173,7 +173,7 @@ impl Copy {
         }
     }
 
-    fn apply(&mut self, event: &Event) {
+    fn apply(&mut self, event: &DirectoryEvent) {
         if event.ver <= self.ver {
             return;
         }
@@ -181,20 +181,23 @@ impl Copy {
         self.ver = event.ver;
         for change in event.changes.clone() {
             match change {
-                Change::Bot(it) => drop(self.bots.insert(it.info.id.to_string(), *it)),
-                Change::Forgotten(id) => drop(self.bots.remove(id.as_str())),
-                Change::Entered(id, it) => drop(self.conns.insert(id, it)),
-                Change::Left(id) => drop(self.conns.remove(&id)),
-                Change::Seen(id, at_ms) => drop(self.clients.insert(id, at_ms)),
-                Change::Policy(_) => {}
+                DirectoryChange::Bot(it) => drop(self.bots.insert(it.info.id.to_string(), *it)),
+                DirectoryChange::Forgotten(id) => drop(self.bots.remove(id.as_str())),
+                DirectoryChange::Entered(id, it) => drop(self.conns.insert(id, it)),
+                DirectoryChange::Left(id) => drop(self.conns.remove(&id)),
+                DirectoryChange::Seen(id, at_ms) => drop(self.clients.insert(id, at_ms)),
+                DirectoryChange::Policy(_) => {}
             }
         }
     }
 }
 
 /// The events up to a number that is told when it is known.
-async fn events_until(mut inbound: Receiver<Inbound>, end: oneshot::Receiver<u64>) -> Vec<Event> {
-    let mut events: Vec<Event> = Vec::new();
+async fn events_until(
+    mut inbound: Receiver<InboundMessage>,
+    end: oneshot::Receiver<u64>,
+) -> Vec<DirectoryEvent> {
+    let mut events: Vec<DirectoryEvent> = Vec::new();
     let (mut end, mut until) = (Some(end), u64::MAX);
     while events.last().is_none_or(|event| event.ver < until) {
         let heard = timeout(DEADLINE, async {
@@ -207,7 +210,7 @@ async fn events_until(mut inbound: Receiver<Inbound>, end: oneshot::Receiver<u64
             }
         });
         match heard.await.unwrap() {
-            Ok(Inbound::Event { event, .. }) => events.push(event),
+            Ok(InboundMessage::Event { event, .. }) => events.push(event),
             Ok(_) => {}
             Err(ver) => (end, until) = (None, ver),
         }
@@ -231,7 +234,7 @@ fn what_happens_between_two_pages_is_not_missed() {
         let churn = async {
             for n in 0..600 {
                 let conns = vec![conn(n * 5), conn(4000 + n / 2)];
-                let gone = Release {
+                let gone = EntryRelease {
                     conns,
                     bots: vec![],
                     seen: vec![name(n)],

@@ -3,7 +3,7 @@
 
 use backplane::Backplane;
 use fixtures::{RedisServer, RespValue};
-use router_core::store::nodes::{Hello, NodeAsk, NodeReply};
+use router_core::store::nodes::{NodeAsk, NodeHello, NodeReply};
 
 use crate::harness::{connect, run, url_of};
 use crate::support::words::boot;
@@ -144,7 +144,7 @@ fn a_generation_that_nobody_knows_becomes_a_fresh_one() {
 #[test]
 fn what_a_node_says_is_read_past_a_field_that_is_none() {
     with_two_nodes(|redis, node| async move {
-        let hello = Hello {
+        let hello = NodeHello {
             name: "a".into(),
             address: "10.0.0.1:8080".into(),
             version: "0.1.0".into(),

@@ -4,7 +4,7 @@ mod damage;
 mod random;
 
 use protocol::lane::KeyId;
-use router_core::store::nodes::{Hello, NodeAsk, NodesModel};
+use router_core::store::nodes::{NodeAsk, NodeHello, NodesModel};
 
 use crate::harness::{Subject, on_all};
 use crate::support::words::boot;
@@ -25,7 +25,7 @@ fn bury(i: u8, beat: u64) -> NodeAsk {
 
 #[test]
 fn nodes() {
-    let hello = Hello {
+    let hello = NodeHello {
         name: "a b".into(),
         address: "10.0.0.1:8080".into(),
         version: "0.1.0".into(),
@@ -34,13 +34,13 @@ fn nodes() {
         serving: true,
         connections: 3,
     };
-    let drains = Hello {
+    let drains = NodeHello {
         serving: false,
         keys: [].into(),
         ..hello.clone()
     };
     let serves = hello.clone();
-    let hello = |hello: &Hello| NodeAsk::Hello {
+    let hello = |hello: &NodeHello| NodeAsk::Hello {
         boot: boot(1),
         hello: hello.clone(),
     };

@@ -14,7 +14,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::any;
-use backplane::State as StoreState;
+use backplane::StoreState;
 use http::StatusCode;
 use protocol::BootId;
 use protocol::envelope::WIRE;

@@ -10,7 +10,7 @@ use axum::{Extension, Router};
 use http::StatusCode;
 use protocol::TenantId;
 use router_core::store::{
-    Policy, PolicyQuery, PolicyReply, StoreFailure, StoreReply, StoreRequest,
+    PolicyQuery, PolicyReply, StoreFailure, StoreReply, StoreRequest, TenantPolicy,
 };
 use serde_json::json;
 
@@ -89,7 +89,7 @@ async fn apply(
 /// `unsaved`: why the policy is in memory only.
 fn log(
     tenant: &TenantId,
-    policy: Policy,
+    policy: TenantPolicy,
     (order, peer): (&str, SocketAddr),
     unsaved: Option<&str>,
 ) {

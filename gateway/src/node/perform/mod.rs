@@ -109,7 +109,7 @@ impl Node {
     }
 
     /// Applies an operator's change to a tenant that is in memory.
-    pub(crate) fn set_policy(&self, tenant: &TenantId, policy: router_core::store::Policy) {
+    pub(crate) fn set_policy(&self, tenant: &TenantId, policy: router_core::store::TenantPolicy) {
         let mut work = Work::default();
         let input = ShardInput::Policy {
             tenant: tenant.clone(),

@@ -98,7 +98,7 @@ fn it_says_what_it_is_at_once_and_its_connections_now_and_then() {
     assert_eq!(rig.asked(is_hello), 1, "a count can wait");
     rig.pass(1);
     assert_eq!(rig.asked(is_hello), 2);
-    let draining = Hello {
+    let draining = NodeHello {
         serving: false,
         ..hello(100)
     };

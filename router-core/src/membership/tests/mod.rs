@@ -157,8 +157,8 @@ impl Rig {
     }
 }
 
-fn hello(connections: u64) -> Hello {
-    Hello {
+fn hello(connections: u64) -> NodeHello {
+    NodeHello {
         name: "a".into(),
         address: "127.0.0.1:1".into(),
         version: "0.1.0".into(),

@@ -7,7 +7,7 @@ use super::*;
 const OTHER: KeyId = KeyId::from_bits(2);
 
 /// A node that knows X, which says this of itself.
-fn rig_with(said: Hello) -> Rig {
+fn rig_with(said: NodeHello) -> Rig {
     let mut rig = Rig::new();
     rig.beating.insert(X);
     say(&mut rig, said);
@@ -15,7 +15,7 @@ fn rig_with(said: Hello) -> Rig {
     rig
 }
 
-fn say(rig: &mut Rig, hello: Hello) {
+fn say(rig: &mut Rig, hello: NodeHello) {
     let ask = NodeAsk::Hello { boot: X, hello };
     rig.store.execute(rig.now_ms, &ask);
 }
@@ -30,7 +30,7 @@ fn described(rig: &Rig) -> usize {
 #[test]
 fn the_lower_version_and_a_common_key_are_the_terms() {
     let own = hello(0).keys[0];
-    let said = Hello {
+    let said = NodeHello {
         wire: [2, 2],
         keys: [OTHER, own].into(),
         ..hello(0)
@@ -51,7 +51,7 @@ fn nobody_is_told_of_what_a_node_left_that_has_ended() {
     rig.beat(X);
     say(
         &mut rig,
-        Hello {
+        NodeHello {
             keys: [OTHER].into(),
             ..hello(0)
         },
@@ -76,11 +76,11 @@ fn who_fits_is_described_once() {
 
 #[test]
 fn who_does_not_fit_is_unreachable_and_described_each_minute() {
-    let wire = Hello {
+    let wire = NodeHello {
         wire: [4, 9],
         ..hello(0)
     };
-    let key = Hello {
+    let key = NodeHello {
         keys: [OTHER].into(),
         ..hello(0)
     };

@@ -4,22 +4,22 @@ use protocol::{BotId, ClientId, ConnectionId};
 
 use super::records::{BotRecord, ConnRecord};
 use crate::env::Millis;
-use crate::store::policy::Policy;
+use crate::store::policy::TenantPolicy;
 
 /// A step of a tenant's directory, as every node with the tenant is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
+pub struct DirectoryEvent {
     /// The counter before: a replica with another number missed a step.
     pub prev: u64,
     /// The counter now.
     pub ver: u64,
     /// What changed, in order.
-    pub changes: Vec<Change>,
+    pub changes: Vec<DirectoryChange>,
 }
 
 /// One change of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
+pub enum DirectoryChange {
     /// A bot is this now.
     Bot(Box<BotRecord>),
     /// A bot is off the list.
@@ -31,5 +31,5 @@ pub enum Change {
     /// A client id was last seen then.
     Seen(ClientId, Millis),
     /// The policy is this now.
-    Policy(Policy),
+    Policy(TenantPolicy),
 }

@@ -1,7 +1,7 @@
 //! The directory of a tenant: its bots, connections and client ids, the same for all nodes.
 //!
 //! A tenant's directory has one counter, `ver`: every step that changes it takes the next number
-//! and tells all nodes with an [`Event`]. See [`counter`] for the numbers that count.
+//! and tells all nodes with a [`DirectoryEvent`]. See [`counter`] for the numbers that count.
 
 pub mod counter;
 mod event;
@@ -10,9 +10,10 @@ mod records;
 mod reply;
 mod request;
 
-pub use event::{Change, Event};
+pub use event::{DirectoryChange, DirectoryEvent};
 pub use records::{
-    BotRecord, ConnRecord, Dead, DirectoryCaps, Fence, Holder, SeenClient, Snapshot,
+    BotHolder, BotRecord, ConnRecord, DeadNodes, DirectoryCaps, DirectorySnapshot, Fence,
+    SeenClient,
 };
 pub use reply::DirectoryReply;
-pub use request::{Assert, Claim, DirectoryQuery, DirectoryRequest, Release};
+pub use request::{BotClaim, DirectoryQuery, DirectoryRequest, EntryRelease, HeldEntries};

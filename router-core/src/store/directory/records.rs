@@ -7,14 +7,14 @@ use protocol::{BootId, ClientId, ConnectionId, Limits};
 use smol_str::SmolStr;
 
 use crate::env::Millis;
-use crate::store::policy::Policy;
+use crate::store::policy::TenantPolicy;
 
 /// Nodes that were buried; they never return, so the list cannot lie.
-pub type Dead = Arc<[BootId]>;
+pub type DeadNodes = Arc<[BootId]>;
 
 /// A connection on a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
+pub struct BotHolder {
     /// The node.
     pub boot: BootId,
     /// The connection.
@@ -36,7 +36,7 @@ pub struct BotRecord {
     /// As others see it: online while it has a holder.
     pub info: BotInfo,
     /// Its home, if it has one.
-    pub holder: Option<Holder>,
+    pub holder: Option<BotHolder>,
     /// The number of the last claim.
     pub epoch: u64,
     /// The process that claimed it, if it said.
@@ -54,14 +54,14 @@ pub struct ConnRecord {
 
 /// All that a node must know of a tenant.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Snapshot {
+pub struct DirectorySnapshot {
     /// The tenant's counter; 0 if there is none.
     pub ver: u64,
     /// The number of the first step that this directory has; 0 if there is none. Another one means
     /// that all before it was lost, however high the counter is again.
     pub born: u64,
     /// Who may connect.
-    pub policy: Policy,
+    pub policy: TenantPolicy,
     /// Every listed bot, in id order.
     pub bots: Vec<BotRecord>,
     /// Every connection, in id order.
@@ -73,7 +73,7 @@ pub struct Snapshot {
 /// How much of each kind a tenant's directory may hold.
 ///
 /// The nodes check the same limits against their replicas, which may lag; the store's check is
-/// exact. A node that repeats what it holds ([`Assert`](super::Assert)) is not refused.
+/// exact. A node that repeats what it holds ([`HeldEntries`](super::HeldEntries)) is not refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DirectoryCaps {
     /// Client ids; the least recently seen is forgotten first.

@@ -2,14 +2,14 @@
 
 use protocol::BotId;
 
-use super::records::{Holder, Snapshot};
+use super::records::{BotHolder, DirectorySnapshot};
 use crate::env::Millis;
 
 /// The answer to a [`DirectoryRequest`](super::DirectoryRequest).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DirectoryReply {
     /// All of a tenant.
-    Loaded(Box<Snapshot>),
+    Loaded(Box<DirectorySnapshot>),
     /// The counter; 0 if there is none: nothing was ever written, or it was lost.
     Version(u64),
     /// The connection is the home.
@@ -23,7 +23,7 @@ pub enum DirectoryReply {
     /// the asker knew. An asker that knows it and asks again may take the bot over.
     Newer(u64),
     /// All was taken but these, with who holds them instead.
-    Asserted(Vec<(BotId, Option<Holder>)>),
+    Asserted(Vec<(BotId, Option<BotHolder>)>),
     /// It is so now.
     Done,
 }

@@ -4,7 +4,7 @@ use protocol::presence::{BotInfo, Takeover};
 use protocol::{BootId, BotId, ClientId, ConnectionId};
 use smol_str::SmolStr;
 
-use super::records::{BotRecord, ConnRecord, Dead, DirectoryCaps, Fence, Holder};
+use super::records::{BotHolder, BotRecord, ConnRecord, DeadNodes, DirectoryCaps, Fence};
 
 /// A request about a tenant's directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub enum DirectoryQuery {
     /// is told of every change. Reply: `Loaded`.
     Load {
         /// Nodes that are buried: what they held is released in the same step.
-        dead: Dead,
+        dead: DeadNodes,
     },
     /// The tenant's counter. Reply: `Version`.
     Version,
@@ -50,16 +50,16 @@ pub enum DirectoryQuery {
     /// Makes a connection the home of a bot: a new epoch, unless it is its home already.
     /// Reply: `Claimed`; `Refused(already_registered)` if the claim yields to a live holder;
     /// `Refused(quota_exceeded)` when the directory or the store is full.
-    Claim(Box<Claim>),
+    Claim(Box<BotClaim>),
     /// Repeats what a node holds: after an outage, a loss of data or a burial.
     /// Reply: `Asserted`.
-    Assert(Box<Assert>),
+    Assert(Box<HeldEntries>),
     /// Ends homes and connections. The bots stay listed offline. Reply: `Done`.
-    Release(Box<Release>),
+    Release(Box<EntryRelease>),
     /// Releases what dead nodes held. Reply: `Done`.
     Reap {
         /// The buried.
-        dead: Dead,
+        dead: DeadNodes,
     },
     /// Removes a bot from the directory, if nobody else holds it. Reply: `Done`, or
     /// `Refused(not_your_identity)`.
@@ -89,9 +89,9 @@ impl DirectoryQuery {
 
 /// A claim of a bot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
+pub struct BotClaim {
     /// The claimant.
-    pub holder: Holder,
+    pub holder: BotHolder,
     /// The bot as it wants to be seen; `status` and `since` are the store's.
     pub bot: BotInfo,
     /// The claimant's process, if it said.
@@ -99,7 +99,7 @@ pub struct Claim {
     /// What happens to a holder that is not buried.
     pub takeover: Takeover,
     /// Nodes whose claims do not count.
-    pub dead: Dead,
+    pub dead: DeadNodes,
 }
 
 /// What a node holds, repeated.
@@ -107,7 +107,7 @@ pub struct Claim {
 /// A bot is taken iff the directory has none of that name, or one of a lower epoch, or that very
 /// `(epoch, conn)`. Connections are always taken. The key generation only rises.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Assert {
+pub struct HeldEntries {
     /// The node.
     pub boot: BootId,
     /// Its bots, with holders that are its connections.
@@ -120,7 +120,7 @@ pub struct Assert {
 
 /// What ends. A bot only if this very `(epoch, conn)` is its holder still.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Release {
+pub struct EntryRelease {
     /// Connections that are gone.
     pub conns: Vec<ConnectionId>,
     /// Homes that are gone.

@@ -12,7 +12,7 @@ pub const HELLO_KEPT_MS: Millis = 24 * 60 * 60 * 1000;
 
 /// What a node says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hello {
+pub struct NodeHello {
     /// Its name for operators.
     pub name: SmolStr,
     /// Where operators reach it.
@@ -30,9 +30,9 @@ pub struct Hello {
     pub connections: u64,
 }
 
-impl Hello {
+impl NodeHello {
     /// What the node that says this writes to a node that says `theirs` with.
-    pub fn terms_for(&self, theirs: &Hello) -> Result<Terms, Mismatch> {
+    pub fn terms_for(&self, theirs: &NodeHello) -> Result<Terms, Mismatch> {
         Terms::between((self.wire, &self.keys), (theirs.wire, &theirs.keys))
     }
 }

@@ -11,7 +11,7 @@ mod model;
 mod reply;
 mod request;
 
-pub use hello::{HELLO_KEPT_MS, Hello};
+pub use hello::{HELLO_KEPT_MS, NodeHello};
 pub use model::NodesModel;
 pub use reply::NodeReply;
 pub use request::NodeAsk;

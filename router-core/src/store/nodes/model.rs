@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use protocol::BootId;
 
-use super::hello::{HELLO_KEPT_MS, Hello};
+use super::hello::{HELLO_KEPT_MS, NodeHello};
 use super::reply::NodeReply;
 use super::request::NodeAsk;
 use crate::env::Millis;
@@ -14,7 +14,7 @@ use crate::env::Millis;
 pub struct NodesModel {
     generation: Option<u64>,
     beats: BTreeMap<BootId, u64>,
-    hellos: BTreeMap<BootId, (Hello, Millis)>,
+    hellos: BTreeMap<BootId, (NodeHello, Millis)>,
 }
 
 impl NodesModel {
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_hello_is_kept_for_a_day_since_it_was_last_said() {
-        let hello = Hello {
+        let hello = NodeHello {
             name: "a".into(),
             address: "10.0.0.1:8080".into(),
             version: "0.1.0".into(),

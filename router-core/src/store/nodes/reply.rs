@@ -2,7 +2,7 @@
 
 use protocol::BootId;
 
-use super::hello::Hello;
+use super::hello::NodeHello;
 
 /// The answer to a [`NodeAsk`](super::NodeAsk).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum NodeReply {
     /// It is written.
     Done,
     /// What the node says of itself; `None` if it said nothing within 24 h.
-    Hello(Option<Hello>),
+    Hello(Option<NodeHello>),
     /// The store did not answer. The query may have been executed all the same.
     Unavailable,
 }

@@ -2,7 +2,7 @@
 
 use protocol::BootId;
 
-use super::hello::Hello;
+use super::hello::NodeHello;
 
 /// A query of the node machine. It may be repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub enum NodeAsk {
         /// The asker.
         boot: BootId,
         /// What it says.
-        hello: Hello,
+        hello: NodeHello,
     },
     /// Reads what a node says of itself. Reply: `Hello`.
     Describe(BootId),

@@ -8,6 +8,6 @@ mod record;
 mod reply;
 mod request;
 
-pub use record::Policy;
+pub use record::TenantPolicy;
 pub use reply::PolicyReply;
 pub use request::{PolicyQuery, PolicyRequest};

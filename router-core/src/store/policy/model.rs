@@ -4,28 +4,28 @@ use std::collections::BTreeMap;
 
 use protocol::TenantId;
 
-use super::record::Policy;
+use super::record::TenantPolicy;
 use super::reply::PolicyReply;
 use super::request::PolicyQuery;
-use crate::store::directory::Event;
+use crate::store::directory::DirectoryEvent;
 use crate::store::directory::model::{DirectoryModel, StepScope};
 
 /// The policies of all tenants.
 #[derive(Debug, Clone, Default)]
 pub(in crate::store) struct PolicyModel {
     /// Those that differ from the default one.
-    policies: BTreeMap<TenantId, Policy>,
+    policies: BTreeMap<TenantId, TenantPolicy>,
 }
 
 impl PolicyModel {
     /// A tenant's policy.
-    pub(in crate::store) fn of(&self, tenant: &TenantId) -> Policy {
+    pub(in crate::store) fn of(&self, tenant: &TenantId) -> TenantPolicy {
         self.policies.get(tenant).copied().unwrap_or_default()
     }
 
     /// Replaces a tenant's policy.
-    pub(in crate::store) fn set(&mut self, tenant: &TenantId, policy: Policy) {
-        if policy == Policy::default() {
+    pub(in crate::store) fn set(&mut self, tenant: &TenantId, policy: TenantPolicy) {
+        if policy == TenantPolicy::default() {
             self.policies.remove(tenant);
         } else {
             self.policies.insert(tenant.clone(), policy);
@@ -33,9 +33,9 @@ impl PolicyModel {
     }
 
     /// Takes a policy as it was before a restart. The highest generation counts.
-    pub(in crate::store) fn restore(&mut self, tenant: TenantId, policy: Policy) {
+    pub(in crate::store) fn restore(&mut self, tenant: TenantId, policy: TenantPolicy) {
         let own = self.of(&tenant);
-        let policy = Policy {
+        let policy = TenantPolicy {
             generation: own.generation.max(policy.generation),
             suspended: own.suspended | policy.suspended,
         };
@@ -43,7 +43,7 @@ impl PolicyModel {
     }
 
     /// Every policy that differs from the default one.
-    pub(in crate::store) fn all(&self) -> impl Iterator<Item = (&TenantId, Policy)> {
+    pub(in crate::store) fn all(&self) -> impl Iterator<Item = (&TenantId, TenantPolicy)> {
         self.policies.iter().map(|(tenant, it)| (tenant, *it))
     }
 }
@@ -54,14 +54,14 @@ impl PolicyQuery {
         self,
         directory: &mut DirectoryModel,
         scope: StepScope<'_>,
-    ) -> (PolicyReply, Option<Event>) {
+    ) -> (PolicyReply, Option<DirectoryEvent>) {
         directory.step(scope, |step| {
             let policy = match self {
-                Self::Revoke => Policy {
+                Self::Revoke => TenantPolicy {
                     generation: step.policy.generation + 1,
                     ..*step.policy
                 },
-                Self::Suspend(suspended) => Policy {
+                Self::Suspend(suspended) => TenantPolicy {
                     suspended,
                     ..*step.policy
                 },
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn the_highest_generation_survives_a_restart() {
         let tenant = TenantId::parse("alice").unwrap();
-        let policy = |generation, suspended| Policy {
+        let policy = |generation, suspended| TenantPolicy {
             generation,
             suspended,
         };
@@ -90,7 +90,7 @@ mod tests {
         }
         assert_eq!(model.of(&tenant), policy(5, true));
         assert_eq!(model.all().count(), 1);
-        model.set(&tenant, Policy::default());
+        model.set(&tenant, TenantPolicy::default());
         assert_eq!(model.all().count(), 0);
     }
 }

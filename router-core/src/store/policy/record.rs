@@ -2,7 +2,7 @@
 
 /// Who may connect.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Policy {
+pub struct TenantPolicy {
     /// Credentials of lower generations are refused.
     pub generation: u64,
     /// Whether all are.

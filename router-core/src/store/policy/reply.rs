@@ -1,10 +1,10 @@
 //! What the store answers about the policy.
 
-use super::record::Policy;
+use super::record::TenantPolicy;
 
 /// The answer to a [`PolicyRequest`](super::PolicyRequest).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PolicyReply {
     /// The tenant's policy is this now.
-    Changed(Policy),
+    Changed(TenantPolicy),
 }

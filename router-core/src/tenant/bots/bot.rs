@@ -10,13 +10,13 @@ use smol_str::SmolStr;
 
 use super::flaps::TakeoverHistory;
 use crate::ids::ConnKey;
-use crate::store::{BotRecord, Holder};
+use crate::store::{BotHolder, BotRecord};
 
 /// Where a bot is at home.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::tenant) enum Home {
     Here(ConnKey),
-    There(Box<Holder>),
+    There(Box<BotHolder>),
 }
 
 /// A listed bot. A message asks for its home alone, so that what else is known of it is apart.
@@ -45,7 +45,7 @@ impl Bot {
     }
 
     /// The connection of another node that holds it.
-    pub fn there(&self) -> Option<&Holder> {
+    pub fn there(&self) -> Option<&BotHolder> {
         match &self.home {
             Some(Home::There(holder)) => Some(holder),
             Some(Home::Here(_)) | None => None,
@@ -64,7 +64,7 @@ impl Bot {
     }
 
     /// What the store is told of it, with this home.
-    pub fn record(&self, holder: Holder) -> BotRecord {
+    pub fn record(&self, holder: BotHolder) -> BotRecord {
         BotRecord {
             info: self.details.info.clone(),
             holder: Some(holder),

@@ -4,7 +4,7 @@ use protocol::limits::{EVENTS_WAITING_MAX, HEAL_MS};
 
 use super::Directory;
 use crate::effect::{Fact, TenantEffect, TenantEffects};
-use crate::store::{Change, Event, Snapshot};
+use crate::store::{DirectoryChange, DirectoryEvent, DirectorySnapshot};
 use crate::tenant::context::TenantContext;
 
 impl Directory {
@@ -13,9 +13,9 @@ impl Directory {
     pub fn take_event(
         &mut self,
         ctx: &TenantContext<'_>,
-        event: Event,
+        event: DirectoryEvent,
         fx: &mut TenantEffects,
-    ) -> Option<Vec<Change>> {
+    ) -> Option<Vec<DirectoryChange>> {
         self.saw(event.ver);
         if self.reading || !self.is_loaded {
             // Too many: those that are missing will show as a gap.
@@ -44,13 +44,13 @@ impl Directory {
     }
 
     /// The events that came while the directory was read, in their order.
-    pub fn take_waiting_events(&mut self) -> impl Iterator<Item = Event> + use<> {
+    pub fn take_waiting_events(&mut self) -> impl Iterator<Item = DirectoryEvent> + use<> {
         std::mem::take(&mut self.waiting).into_values()
     }
 
     /// Takes where a snapshot stands, whatever its number. Says whether the store lost data: its
     /// number is lower than one that was seen, or it is another directory.
-    pub fn take_snapshot(&mut self, snapshot: &Snapshot) -> bool {
+    pub fn take_snapshot(&mut self, snapshot: &DirectorySnapshot) -> bool {
         let other_birth = self.born != 0 && snapshot.born != self.born;
         let seen_elsewhere = Some(self.known_when_asked).filter(|ver| *ver > self.accepted_ver);
         let is_older = snapshot.ver < self.ver.max(seen_elsewhere.unwrap_or(0));

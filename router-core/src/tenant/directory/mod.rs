@@ -30,7 +30,7 @@ use super::context::TenantContext;
 use crate::effect::{Fact, TenantEffect, TenantEffects, Ticket};
 use crate::env::Millis;
 use crate::store::{
-    DirectoryCaps, DirectoryQuery, DirectoryRequest, Event, StoreQuery, StoreRequest,
+    DirectoryCaps, DirectoryEvent, DirectoryQuery, DirectoryRequest, StoreQuery, StoreRequest,
 };
 use comparison::DirectoryComparison;
 use dead_entries::DeadEntries;
@@ -62,7 +62,7 @@ pub(super) struct Directory {
     accepted_ver: u64,
     /// Whether it is being read; then events wait.
     reading: bool,
-    waiting: BTreeMap<u64, Event>,
+    waiting: BTreeMap<u64, DirectoryEvent>,
     /// Whether an operator's order has come since it was last asked for: what is read then is older.
     ordered: bool,
     /// Until when what the store lost may be reasserted.

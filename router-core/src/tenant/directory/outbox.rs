@@ -11,7 +11,7 @@ use protocol::{BotId, ClientId, ConnectionId};
 
 use crate::env::Millis;
 use crate::ids::ConnKey;
-use crate::store::{Fence, Release};
+use crate::store::{EntryRelease, Fence};
 
 /// How long a step that was not taken waits, milliseconds.
 const RETRY_MS: Millis = 1000;
@@ -83,7 +83,7 @@ impl Outbox {
     }
 
     /// Begins the next step of releasing, unless one is under way or there is nothing to release.
-    pub fn begin_release(&mut self) -> Option<Release> {
+    pub fn begin_release(&mut self) -> Option<EntryRelease> {
         if self.releasing {
             return None;
         }
@@ -96,7 +96,7 @@ impl Outbox {
         }
         self.releasing = true;
         let fence = |(bot, epoch, conn)| (bot, Fence { conn, epoch });
-        Some(Release {
+        Some(EntryRelease {
             conns,
             bots: bots.into_iter().map(fence).collect(),
             seen,
@@ -109,7 +109,7 @@ impl Outbox {
     }
 
     /// It was not.
-    pub fn not_released(&mut self, release: Release, now_ms: Millis) {
+    pub fn not_released(&mut self, release: EntryRelease, now_ms: Millis) {
         self.releasing = false;
         for (bot, fence) in release.bots {
             self.release_bot(bot, fence);

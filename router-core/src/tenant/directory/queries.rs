@@ -5,7 +5,7 @@ use protocol::BotId;
 use super::outbox::PendingAssert;
 use crate::ids::ConnKey;
 use crate::small::SmallMap;
-use crate::store::Release;
+use crate::store::EntryRelease;
 
 /// What a question to the store is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub(in crate::tenant) enum PendingQuery {
     Version,
     Enter(ConnKey),
     Claim(BotId),
-    Release(Box<Release>),
+    Release(Box<EntryRelease>),
     Assert(Box<PendingAssert>),
     ReleaseEvicted,
 }

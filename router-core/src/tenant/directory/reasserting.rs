@@ -5,7 +5,7 @@ use super::outbox::PendingAssert;
 use super::queries::PendingQuery;
 use crate::effect::TenantEffects;
 use crate::store::{
-    Assert, ConnRecord, DirectoryQuery, DirectoryReply, Holder, Release, StoreResult,
+    BotHolder, ConnRecord, DirectoryQuery, DirectoryReply, EntryRelease, HeldEntries, StoreResult,
 };
 use crate::tenant::bots::Bots;
 use crate::tenant::context::TenantContext;
@@ -25,7 +25,7 @@ impl Directory {
     pub fn released(
         &mut self,
         ctx: &TenantContext<'_>,
-        release: Release,
+        release: EntryRelease,
         reply: &StoreResult<DirectoryReply>,
         fx: &mut TenantEffects,
     ) {
@@ -72,19 +72,19 @@ fn assert_of(
     step: &PendingAssert,
     members: &Members,
     bots: &Bots,
-) -> Assert {
+) -> HeldEntries {
     let boot = ctx.env.nodes.own;
     let bots = step.bots.iter().filter_map(|id| {
         let bot = bots.get(id.as_str())?;
         let conn = members.connection(bot.here()?)?.id;
-        Some(bot.record(Holder { boot, conn }))
+        Some(bot.record(BotHolder { boot, conn }))
     });
     let conns = step.conns.iter().filter_map(|key| {
         let conn = members.connection(*key)?;
         let client = conn.client.clone();
         Some((conn.id, ConnRecord { boot, client }))
     });
-    Assert {
+    HeldEntries {
         boot,
         bots: bots.collect(),
         conns: conns.collect(),

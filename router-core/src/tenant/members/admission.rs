@@ -10,7 +10,7 @@ use super::rates::RatePayer;
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::request::Join;
-use crate::store::Policy;
+use crate::store::TenantPolicy;
 use crate::tenant::context::TenantContext;
 
 impl Members {
@@ -20,10 +20,10 @@ impl Members {
     }
 
     /// Takes what an operator ordered.
-    pub fn take_order(&mut self, ctx: &TenantContext<'_>, policy: Policy) {
+    pub fn take_order(&mut self, ctx: &TenantContext<'_>, policy: TenantPolicy) {
         let (file_generation, file_suspended) = ctx.env.settings.policy_of(ctx.id);
         let known = self.policy.generation.max(file_generation);
-        self.policy = Policy {
+        self.policy = TenantPolicy {
             generation: policy.generation.max(known),
             suspended: policy.suspended || file_suspended,
         };
@@ -34,7 +34,7 @@ impl Members {
     pub fn take_stored_policy(
         &mut self,
         ctx: &TenantContext<'_>,
-        policy: Policy,
+        policy: TenantPolicy,
         is_outdated: bool,
     ) {
         let (_, file_suspended) = ctx.env.settings.policy_of(ctx.id);
@@ -46,7 +46,7 @@ impl Members {
 
     /// The connections that the policy does not allow, and with which code they are closed.
     pub fn strangers(&self) -> Vec<(ConnKey, CloseCode)> {
-        let Policy {
+        let TenantPolicy {
             generation,
             suspended,
         } = self.policy;

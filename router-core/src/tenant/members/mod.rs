@@ -16,7 +16,7 @@ use crate::env::Millis;
 use crate::ids::ConnKey;
 use crate::request::Join;
 use crate::small::SmallMap;
-use crate::store::{ConnRecord, Policy, SeenClient};
+use crate::store::{ConnRecord, SeenClient, TenantPolicy};
 use clients::{ClientEntry, ClientList};
 use connection::Connection;
 use newcomers::NewcomerList;
@@ -39,12 +39,12 @@ pub(super) struct Members {
     newcomers: NewcomerList,
     /// Joins that wait until the directory is loaded.
     waiting: Vec<Join>,
-    policy: Policy,
+    policy: TenantPolicy,
 }
 
 impl Members {
     /// No members yet, under the policy of the configuration file.
-    pub fn new(policy: Policy) -> Self {
+    pub fn new(policy: TenantPolicy) -> Self {
         Self {
             rates: TenantRates::default(),
             connections: SmallMap::default(),

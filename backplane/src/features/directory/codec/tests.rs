@@ -7,11 +7,16 @@ const NOW_MS: u64 = 1_763_695_000_000;
 const BOOT: &str = "00000000000000000000000007";
 const CONN: &str = "conn_00000000000000000000000001";
 
-fn fields(lines: &[(&str, &str)]) -> (Snapshot, u64) {
-    snapshot((9, 0), Policy::default(), lines, NumberBounds::at(NOW_MS))
+fn fields(lines: &[(&str, &str)]) -> (DirectorySnapshot, u64) {
+    snapshot(
+        (9, 0),
+        TenantPolicy::default(),
+        lines,
+        NumberBounds::at(NOW_MS),
+    )
 }
 
-fn record(holder: Option<Holder>) -> BotRecord {
+fn record(holder: Option<BotHolder>) -> BotRecord {
     let status = match holder {
         Some(_) => BotState::Online,
         None => BotState::Offline,
@@ -33,8 +38,8 @@ fn record(holder: Option<Holder>) -> BotRecord {
     }
 }
 
-fn held_by() -> Holder {
-    Holder {
+fn held_by() -> BotHolder {
+    BotHolder {
         boot: BootId::from_bits(7),
         conn: ConnectionId::parse(CONN).unwrap(),
     }
@@ -83,16 +88,16 @@ fn an_event_is_these_lines() {
     let event = read.event;
     assert_eq!((event.prev, event.ver, read.skipped), (3, 8, 0));
     assert!(!read.repaired);
-    let policy = Policy {
+    let policy = TenantPolicy {
         generation: 4,
         suspended: true,
     };
     let changes = [
-        Change::Bot(Box::new(record(None))),
-        Change::Forgotten(BotId::parse("a").unwrap()),
-        Change::Left(held_by().conn),
-        Change::Seen(ClientId::parse("bert").unwrap(), 77),
-        Change::Policy(policy),
+        DirectoryChange::Bot(Box::new(record(None))),
+        DirectoryChange::Forgotten(BotId::parse("a").unwrap()),
+        DirectoryChange::Left(held_by().conn),
+        DirectoryChange::Seen(ClientId::parse("bert").unwrap(), 77),
+        DirectoryChange::Policy(policy),
     ];
     assert_eq!(event.changes, changes);
 }
@@ -158,7 +163,7 @@ proptest! {
         let _ = event(&bytes, bounds);
         let _ = event(&[b"1 2\n", bytes.as_slice()].concat(), bounds);
         let halves = bytes.split_at(bytes.len() / 2);
-        let _ = snapshot((1, 0), Policy::default(), &[halves], bounds);
+        let _ = snapshot((1, 0), TenantPolicy::default(), &[halves], bounds);
     }
 
     #[test]
@@ -168,6 +173,6 @@ proptest! {
     ) {
         let bounds = NumberBounds::at(NOW_MS);
         let _ = event(format!("1 2\n{field}\t{value}\n{field}").as_bytes(), bounds);
-        let _ = snapshot((1, 0), Policy::default(), &[(field, value)], bounds);
+        let _ = snapshot((1, 0), TenantPolicy::default(), &[(field, value)], bounds);
     }
 }

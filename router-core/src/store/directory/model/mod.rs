@@ -15,7 +15,7 @@ use protocol::TenantId;
 use self::step::DirectoryStep;
 use self::tenant::TenantDirectory;
 use super::counter::{REPAIRED_VER, latest_known_ver, latest_stored_ver};
-use super::event::Event;
+use super::event::DirectoryEvent;
 use super::reply::DirectoryReply;
 use super::request::DirectoryQuery;
 use crate::env::Millis;
@@ -38,7 +38,7 @@ impl DirectoryModel {
         &mut self,
         scope: StepScope<'_>,
         query: DirectoryQuery,
-    ) -> (StoreResult<DirectoryReply>, Option<Event>) {
+    ) -> (StoreResult<DirectoryReply>, Option<DirectoryEvent>) {
         let (id, policy) = (scope.tenant, *scope.policy);
         let is_load = matches!(query, DirectoryQuery::Load { .. });
         if is_load && let Some(tenant) = self.tenants.get_mut(id) {
@@ -61,7 +61,7 @@ impl DirectoryModel {
         &mut self,
         scope: StepScope<'_>,
         take: impl FnOnce(&mut DirectoryStep<'_>) -> T,
-    ) -> (T, Option<Event>) {
+    ) -> (T, Option<DirectoryEvent>) {
         let StepScope {
             tenant: id,
             asked,
@@ -90,7 +90,8 @@ impl DirectoryModel {
         let taken = take(&mut step);
         let changes = step.changes;
         budget.replace(held, tenant.bytes);
-        let event = (is_repair || !changes.is_empty()).then_some(Event { prev, ver, changes });
+        let event =
+            (is_repair || !changes.is_empty()).then_some(DirectoryEvent { prev, ver, changes });
         if event.is_some() {
             tenant.ver = ver;
             if tenant.born == 0 {

@@ -5,7 +5,7 @@ use protocol::TenantId;
 use crate::env::Millis;
 use crate::store::budget::StoreBudget;
 use crate::store::directory::records::DirectoryCaps;
-use crate::store::policy::Policy;
+use crate::store::policy::TenantPolicy;
 
 /// What the asker says.
 #[derive(Debug, Clone, Copy)]
@@ -24,5 +24,5 @@ pub(in crate::store) struct StepScope<'a> {
     pub(in crate::store) tenant: &'a TenantId,
     pub(in crate::store) asked: StepContext,
     pub(in crate::store) budget: &'a mut StoreBudget,
-    pub(in crate::store) policy: &'a mut Policy,
+    pub(in crate::store) policy: &'a mut TenantPolicy,
 }

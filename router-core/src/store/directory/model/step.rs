@@ -7,20 +7,20 @@ use super::tenant::TenantDirectory;
 use super::weights::{bot_bytes, client_bytes, conn_bytes};
 use crate::env::Millis;
 use crate::store::directory::counter::latest_known_ver;
-use crate::store::directory::event::Change;
+use crate::store::directory::event::DirectoryChange;
 use crate::store::directory::records::{BotRecord, ConnRecord, DirectoryCaps, Fence};
 use crate::store::directory::reply::DirectoryReply;
-use crate::store::directory::request::{Assert, Claim, DirectoryQuery, Release};
-use crate::store::policy::Policy;
+use crate::store::directory::request::{BotClaim, DirectoryQuery, EntryRelease, HeldEntries};
+use crate::store::policy::TenantPolicy;
 use crate::store::reply::{StoreFailure, StoreResult};
 
 /// A step that is being taken: what it changed so far.
 pub(in crate::store) struct DirectoryStep<'a> {
     pub(super) tenant: &'a mut TenantDirectory,
-    pub(in crate::store) policy: &'a mut Policy,
+    pub(in crate::store) policy: &'a mut TenantPolicy,
     /// By how much the tenant could grow before.
     pub(super) room: u64,
-    pub(super) changes: Vec<Change>,
+    pub(super) changes: Vec<DirectoryChange>,
     /// The step's number, if it changes anything.
     pub(super) ver: u64,
     /// The highest number that the asker has seen.
@@ -68,8 +68,8 @@ impl DirectoryStep<'_> {
         Ok(DirectoryReply::Done)
     }
 
-    fn claim(&mut self, claim: Claim) -> StoreResult<DirectoryReply> {
-        let Claim {
+    fn claim(&mut self, claim: BotClaim) -> StoreResult<DirectoryReply> {
+        let BotClaim {
             holder,
             bot,
             instance,
@@ -110,7 +110,7 @@ impl DirectoryStep<'_> {
         Ok(DirectoryReply::Claimed { epoch, since_ms })
     }
 
-    fn assert(&mut self, assert: Assert) -> DirectoryReply {
+    fn assert(&mut self, assert: HeldEntries) -> DirectoryReply {
         let mut refused = Vec::new();
         for record in assert.bots {
             let Some(holder) = &record.holder else {
@@ -134,7 +134,7 @@ impl DirectoryStep<'_> {
             self.put_conn(conn, record);
         }
         if assert.generation > self.policy.generation {
-            self.set_policy(Policy {
+            self.set_policy(TenantPolicy {
                 generation: assert.generation,
                 ..*self.policy
             });
@@ -142,7 +142,7 @@ impl DirectoryStep<'_> {
         DirectoryReply::Asserted(refused)
     }
 
-    fn release(&mut self, release: Release) {
+    fn release(&mut self, release: EntryRelease) {
         for (bot, fence) in release.bots {
             let held = self.tenant.bots.get(&bot);
             if let Some(held) = held.filter(|held| is_held_by(held, &fence)) {
@@ -153,7 +153,7 @@ impl DirectoryStep<'_> {
         for conn in release.conns {
             if let Some(gone) = self.tenant.conns.remove(&conn) {
                 self.tenant.bytes -= conn_bytes(&gone);
-                self.changes.push(Change::Left(conn));
+                self.changes.push(DirectoryChange::Left(conn));
             }
         }
         for client in release.seen {
@@ -177,7 +177,7 @@ impl DirectoryStep<'_> {
         for (conn, record) in gone {
             self.tenant.conns.remove(&conn);
             self.tenant.bytes -= conn_bytes(&record);
-            self.changes.push(Change::Left(conn));
+            self.changes.push(DirectoryChange::Left(conn));
             self.see(record.client);
         }
     }
@@ -190,16 +190,16 @@ impl DirectoryStep<'_> {
         }
         if let Some(gone) = self.tenant.bots.remove(bot) {
             self.tenant.bytes -= bot_bytes(&gone.info);
-            self.changes.push(Change::Forgotten(bot.clone()));
+            self.changes.push(DirectoryChange::Forgotten(bot.clone()));
         }
         Ok(DirectoryReply::Done)
     }
 
     /// Replaces the tenant's policy.
-    pub(in crate::store) fn set_policy(&mut self, policy: Policy) {
+    pub(in crate::store) fn set_policy(&mut self, policy: TenantPolicy) {
         if *self.policy != policy {
             *self.policy = policy;
-            self.changes.push(Change::Policy(policy));
+            self.changes.push(DirectoryChange::Policy(policy));
         }
     }
 
@@ -220,7 +220,7 @@ impl DirectoryStep<'_> {
         let id = record.info.id.clone();
         let record = Box::new(record);
         self.tenant.bots.insert(id, record.clone());
-        self.changes.push(Change::Bot(record));
+        self.changes.push(DirectoryChange::Bot(record));
     }
 
     fn put_conn(&mut self, conn: ConnectionId, record: ConnRecord) {
@@ -231,7 +231,7 @@ impl DirectoryStep<'_> {
         self.tenant.bytes -= old.map_or(0, conn_bytes);
         self.tenant.bytes += conn_bytes(&record);
         self.tenant.conns.insert(conn, record.clone());
-        self.changes.push(Change::Entered(conn, record));
+        self.changes.push(DirectoryChange::Entered(conn, record));
     }
 
     /// Notes that a client left. A new one takes the place of the least recently seen when the
@@ -254,7 +254,8 @@ impl DirectoryStep<'_> {
             self.room -= bytes;
         }
         clients.see(client.clone(), self.now_ms);
-        self.changes.push(Change::Seen(client, self.now_ms));
+        self.changes
+            .push(DirectoryChange::Seen(client, self.now_ms));
     }
 }
 

@@ -10,8 +10,8 @@ use super::weights::bot_bytes;
 use crate::env::Millis;
 use crate::small::SmallMap;
 use crate::store::directory::counter::latest_time_ms;
-use crate::store::directory::records::{BotRecord, ConnRecord, Snapshot};
-use crate::store::policy::Policy;
+use crate::store::directory::records::{BotRecord, ConnRecord, DirectorySnapshot};
+use crate::store::policy::TenantPolicy;
 
 /// One tenant's directory.
 #[derive(Debug, Clone, Default)]
@@ -35,10 +35,10 @@ impl TenantDirectory {
         self.ver == 0 && self.is_empty()
     }
 
-    pub(super) fn snapshot(&self, policy: Policy) -> Snapshot {
+    pub(super) fn snapshot(&self, policy: TenantPolicy) -> DirectorySnapshot {
         let conns = self.conns.iter();
         let clients = self.clients.iter();
-        Snapshot {
+        DirectorySnapshot {
             ver: self.ver,
             born: self.born,
             policy,

@@ -5,8 +5,9 @@ use protocol::{BootId, BotId, ClientId, ConnectionId, TenantId};
 
 use crate::env::Millis;
 use crate::store::{
-    Claim, DirectoryCaps, DirectoryQuery, DirectoryReply, DirectoryRequest, Event, Fence, Holder,
-    Model, Release, Snapshot, StoreQuery, StoreReply, StoreRequest, StoreResult,
+    BotClaim, BotHolder, DirectoryCaps, DirectoryEvent, DirectoryQuery, DirectoryReply,
+    DirectoryRequest, DirectorySnapshot, EntryRelease, Fence, Model, StoreQuery, StoreReply,
+    StoreRequest, StoreResult,
 };
 
 /// What the store says of a query.
@@ -30,12 +31,16 @@ pub fn request(
     }
 }
 
-pub fn execute(model: &mut Model, request: StoreRequest) -> (Answer, Option<Event>) {
+pub fn execute(model: &mut Model, request: StoreRequest) -> (Answer, Option<DirectoryEvent>) {
     let (reply, event) = model.execute(request);
     (reply.and_then(StoreReply::into_directory), event)
 }
 
-pub fn step(model: &mut Model, query: DirectoryQuery, now_ms: Millis) -> (Answer, Option<Event>) {
+pub fn step(
+    model: &mut Model,
+    query: DirectoryQuery,
+    now_ms: Millis,
+) -> (Answer, Option<DirectoryEvent>) {
     let caps = DirectoryCaps::default();
     execute(model, request("alice", query, (now_ms, 0), caps))
 }
@@ -68,9 +73,9 @@ pub fn conn(i: u8) -> ConnectionId {
 }
 
 /// Connections 1 to 9 are on the first node, 10 to 19 on the second, ….
-pub fn holder(i: u8) -> Holder {
+pub fn holder(i: u8) -> BotHolder {
     let boot = BootId::from_bits(u128::from(i / 10));
-    Holder {
+    BotHolder {
         boot,
         conn: conn(i),
     }
@@ -93,7 +98,7 @@ pub fn info(name: &str) -> BotInfo {
 }
 
 pub fn claim_with(bot: &str, by: u8, takeover: Takeover, dead: &[BootId]) -> DirectoryQuery {
-    DirectoryQuery::Claim(Box::new(Claim {
+    DirectoryQuery::Claim(Box::new(BotClaim {
         holder: holder(by),
         bot: info(bot),
         instance: None,
@@ -111,7 +116,7 @@ pub fn release(by: u8, bots: &[(&str, u64)], seen: &[&str]) -> DirectoryQuery {
         conn: conn(by),
         epoch,
     };
-    DirectoryQuery::Release(Box::new(Release {
+    DirectoryQuery::Release(Box::new(EntryRelease {
         conns: vec![conn(by)],
         bots: bots.iter().map(|(id, it)| (bot(id), fence(*it))).collect(),
         seen: seen.iter().map(|id| ClientId::parse(id).unwrap()).collect(),
@@ -129,7 +134,7 @@ pub fn load(dead: &[BootId]) -> DirectoryQuery {
     DirectoryQuery::Load { dead: dead.into() }
 }
 
-pub fn snapshot(model: &mut Model, now_ms: Millis) -> Snapshot {
+pub fn snapshot(model: &mut Model, now_ms: Millis) -> DirectorySnapshot {
     let Ok(DirectoryReply::Loaded(snapshot)) = ask(model, load(&[]), now_ms) else {
         panic!()
     };

@@ -8,8 +8,8 @@ use super::asked::{
     snapshot, step, take,
 };
 use crate::store::{
-    Assert, BotRecord, Change, ConnRecord, DirectoryCaps, DirectoryQuery, DirectoryReply, Fence,
-    Holder, Model, StoreFailure,
+    BotHolder, BotRecord, ConnRecord, DirectoryCaps, DirectoryChange, DirectoryQuery,
+    DirectoryReply, Fence, HeldEntries, Model, StoreFailure,
 };
 
 #[test]
@@ -65,7 +65,7 @@ fn only_the_present_holder_releases() {
     assert_eq!((&bots[0].holder, bots[0].info.since), (&None, 1003));
     assert_eq!(
         event.unwrap().changes,
-        [Change::Bot(Box::new(bots[0].clone()))]
+        [DirectoryChange::Bot(Box::new(bots[0].clone()))]
     );
 }
 
@@ -131,7 +131,7 @@ fn an_assertion_is_taken_if_nothing_newer_stands_there() {
             status: BotState::Online,
             ..info(name)
         },
-        holder: Some(Holder {
+        holder: Some(BotHolder {
             boot: rejoined,
             conn: conn(1),
         }),
@@ -143,7 +143,7 @@ fn an_assertion_is_taken_if_nothing_newer_stands_there() {
         record("taken", taken),
         record("lost", 7),
     ];
-    let assert = DirectoryQuery::Assert(Box::new(Assert {
+    let assert = DirectoryQuery::Assert(Box::new(HeldEntries {
         boot: rejoined,
         bots: bots.clone(),
         conns: vec![],
@@ -183,7 +183,10 @@ fn a_bot_is_forgotten_by_its_holder_or_when_it_has_none() {
     }
     let (reply, event) = step(&mut model, forget(Some(held)), 1001);
     assert_eq!(reply, Ok(DirectoryReply::Done));
-    assert_eq!(event.unwrap().changes, [Change::Forgotten(bot("bot"))]);
+    assert_eq!(
+        event.unwrap().changes,
+        [DirectoryChange::Forgotten(bot("bot"))]
+    );
     let held = take(&mut model, "bot", 1, 1002);
     ask(&mut model, release(1, &[("bot", held)], &[]), 1003).unwrap();
     assert_eq!(

@@ -5,8 +5,8 @@ use protocol::{ClientId, ErrorCode, TenantId};
 
 use super::asked::{ask, ask_of, bot, claim, conn, epoch, holder, release, snapshot};
 use crate::store::{
-    ConnRecord, DirectoryCaps, DirectoryQuery, DirectoryReply, Fence, Model, Policy, PolicyQuery,
-    PolicyReply, StoreFailure, StoreReply, StoreRequest,
+    ConnRecord, DirectoryCaps, DirectoryQuery, DirectoryReply, Fence, Model, PolicyQuery,
+    PolicyReply, StoreFailure, StoreReply, StoreRequest, TenantPolicy,
 };
 
 fn ver_of(model: &mut Model, tenant: &str) -> u64 {
@@ -154,7 +154,7 @@ fn a_revoked_key_stays_revoked() {
         now_ms: 1,
         query: PolicyQuery::Revoke.into(),
     };
-    let policy = |generation, suspended| Policy {
+    let policy = |generation, suspended| TenantPolicy {
         generation,
         suspended,
     };
