@@ -29,6 +29,7 @@ pub mod http;
 pub mod ids;
 mod integer;
 pub mod json;
+pub mod labels;
 pub mod lane;
 pub mod limits;
 pub mod message;
@@ -51,6 +52,7 @@ pub use ids::{
     Address, BootId, BotId, ClientId, ConnectionId, FrameId, Kind, MessageId, Name, StreamId,
     TenantId,
 };
+pub use labels::TenantLabels;
 pub use limits::Limits;
 pub use outbound::{Answer, Outbound, OutboundKind, Refusal};
 pub use rule::{Fault, Rule};

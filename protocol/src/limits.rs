@@ -17,6 +17,11 @@ macro_rules! constants {
 }
 
 constants! {
+    /// Most labels of a tenant: enough for a plan, a region and a customer number, and small enough to be
+    /// read with every bill.
+    LABELS_MAX: usize = 16;
+    /// Longest label of a tenant, bytes of its name and its value together.
+    LABEL_BYTES_MAX: usize = 64;
     /// Deepest nesting of objects and arrays in a frame; the frame itself is level 1.
     ///
     /// A scanner that recurses needs a bound, and no chat body is this deep.

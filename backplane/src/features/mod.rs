@@ -11,6 +11,7 @@
 //! them through [`step`]. All others call their scripts directly ([`ScriptCall`](crate::script::ScriptCall)).
 
 pub(crate) mod directory;
+mod labels;
 pub(crate) mod nodes;
 mod policy;
 mod step;
@@ -39,11 +40,20 @@ pub(crate) async fn execute(
             let reply = policy::execute(store, tenant, now_ms, *request).await;
             reply.map(StoreReply::Policy)
         }
+        StoreQuery::Labels(query) => {
+            let reply = labels::execute(store, tenant, query).await;
+            reply.map(StoreReply::Labels)
+        }
     }
 }
 
 /// Every script of every feature, to be loaded into a server.
 pub(crate) fn scripts() -> Vec<&'static LuaScript> {
-    let features = [directory::scripts(), policy::scripts(), nodes::scripts()];
+    let features = [
+        directory::scripts(),
+        policy::scripts(),
+        labels::scripts(),
+        nodes::scripts(),
+    ];
     features.into_iter().flatten().collect()
 }

@@ -10,6 +10,8 @@ mod directory;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod labels;
+#[cfg(test)]
 mod nodes;
 #[cfg(test)]
 mod policy;

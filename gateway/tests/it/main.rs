@@ -35,6 +35,8 @@ mod hosts;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod labels;
+#[cfg(test)]
 mod leaks;
 #[cfg(test)]
 mod limits;

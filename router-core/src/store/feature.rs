@@ -7,6 +7,8 @@ pub enum StoreFeature {
     Directory,
     /// Who may connect.
     Policy,
+    /// What operators note about a tenant.
+    Labels,
 }
 
 /// An order of requests to the store, with a share of the way to it.
@@ -18,6 +20,8 @@ pub enum StoreFeature {
 pub enum StoreQueue {
     /// The steps of directories.
     Directory,
+    /// Labels.
+    Labels,
 }
 
 impl StoreFeature {
@@ -28,13 +32,14 @@ impl StoreFeature {
     pub const fn queue(self) -> StoreQueue {
         match self {
             Self::Directory | Self::Policy => StoreQueue::Directory,
+            Self::Labels => StoreQueue::Labels,
         }
     }
 }
 
 impl StoreQueue {
     /// Every queue, in the order of [`Self::index`].
-    pub const ALL: [Self; 1] = [Self::Directory];
+    pub const ALL: [Self; 2] = [Self::Directory, Self::Labels];
 
     /// The queue's place in [`Self::ALL`].
     pub const fn index(self) -> usize {

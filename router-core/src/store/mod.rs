@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | directory | `directory/{request,reply,records,event}.rs` | `directory/model/` |
 //! | policy | `policy/{request,reply,record}.rs` | `policy/model.rs` |
+//! | labels | `labels/{request,reply}.rs` | `labels/model.rs` |
 //! | nodes, of no tenant | `nodes/mod.rs` | `nodes/model.rs` |
 //!
 //! [`StoreRequest`] and [`StoreReply`] have one variant for each feature, and [`Model`] has one part
@@ -14,6 +15,7 @@
 mod budget;
 pub mod directory;
 mod feature;
+pub mod labels;
 mod model;
 pub mod nodes;
 pub mod policy;
@@ -26,6 +28,7 @@ pub use directory::{
     EntryRelease, Fence, HeldEntries, SeenClient,
 };
 pub use feature::{StoreFeature, StoreQueue};
+pub use labels::{LabelsQuery, LabelsReply};
 pub use model::Model;
 pub use policy::{PolicyQuery, PolicyReply, PolicyRequest, TenantPolicy};
 pub use reply::{StoreFailure, StoreReply, StoreResult};

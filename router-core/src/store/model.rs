@@ -5,6 +5,7 @@ use protocol::TenantId;
 use super::budget::StoreBudget;
 use super::directory::model::{DirectoryModel, StepContext, StepScope};
 use super::directory::{DirectoryCaps, DirectoryEvent};
+use super::labels::model::LabelsModel;
 use super::policy::TenantPolicy;
 use super::policy::model::PolicyModel;
 use super::reply::{StoreReply, StoreResult};
@@ -18,6 +19,7 @@ pub struct Model {
     budget: StoreBudget,
     directory: DirectoryModel,
     policy: PolicyModel,
+    labels: LabelsModel,
 }
 
 impl Model {
@@ -27,6 +29,7 @@ impl Model {
             budget: StoreBudget::new(bytes_max),
             directory: DirectoryModel::default(),
             policy: PolicyModel::default(),
+            labels: LabelsModel::default(),
         }
     }
 
@@ -79,6 +82,10 @@ impl Model {
                     request.query.execute(directory, scope)
                 });
                 (Ok(StoreReply::Policy(reply)), event)
+            }
+            StoreQuery::Labels(query) => {
+                let reply = self.labels.execute(&tenant, query, &mut self.budget);
+                (reply.map(StoreReply::Labels), None)
             }
         }
     }

@@ -3,6 +3,7 @@
 use protocol::ErrorCode;
 
 use super::directory::DirectoryReply;
+use super::labels::LabelsReply;
 use super::policy::PolicyReply;
 
 /// The answer to a [`StoreRequest`](super::StoreRequest), by feature: that of the request.
@@ -12,6 +13,8 @@ pub enum StoreReply {
     Directory(DirectoryReply),
     /// Of the policy.
     Policy(PolicyReply),
+    /// Of the labels.
+    Labels(LabelsReply),
 }
 
 /// An answer of another feature than the request's: no store gives it.
@@ -21,6 +24,14 @@ impl StoreReply {
     /// The directory's answer. Errors: `Refused(internal)`, if it is another feature's.
     pub fn into_directory(self) -> StoreResult<DirectoryReply> {
         let Self::Directory(reply) = self else {
+            return Err(MISPLACED);
+        };
+        Ok(reply)
+    }
+
+    /// The labels' answer. Errors: as [`Self::into_directory`].
+    pub fn into_labels(self) -> StoreResult<LabelsReply> {
+        let Self::Labels(reply) = self else {
             return Err(MISPLACED);
         };
         Ok(reply)

@@ -4,6 +4,7 @@ use protocol::TenantId;
 
 use super::directory::{DirectoryQuery, DirectoryRequest};
 use super::feature::StoreFeature;
+use super::labels::LabelsQuery;
 use super::policy::{PolicyQuery, PolicyRequest};
 use crate::env::Millis;
 
@@ -25,6 +26,8 @@ pub enum StoreQuery {
     Directory(DirectoryRequest),
     /// Of the tenant's policy.
     Policy(PolicyRequest),
+    /// Of the tenant's labels.
+    Labels(LabelsQuery),
 }
 
 impl StoreQuery {
@@ -33,6 +36,7 @@ impl StoreQuery {
         match self {
             Self::Directory(_) => StoreFeature::Directory,
             Self::Policy(_) => StoreFeature::Policy,
+            Self::Labels(_) => StoreFeature::Labels,
         }
     }
 
@@ -41,6 +45,7 @@ impl StoreQuery {
         match self {
             Self::Directory(request) => request.query.name(),
             Self::Policy(request) => request.query.name(),
+            Self::Labels(query) => query.name(),
         }
     }
 }
@@ -54,5 +59,11 @@ impl From<DirectoryQuery> for StoreQuery {
 impl From<PolicyQuery> for StoreQuery {
     fn from(query: PolicyQuery) -> Self {
         Self::Policy(query.into())
+    }
+}
+
+impl From<LabelsQuery> for StoreQuery {
+    fn from(query: LabelsQuery) -> Self {
+        Self::Labels(query)
     }
 }

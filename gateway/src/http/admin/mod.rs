@@ -5,6 +5,7 @@
 //! | `GET /admin/v1/status` | version, uptime, counts, store |
 //! | `GET /admin/v1/nodes` | the other nodes, the lanes to them, the shared store |
 //! | `GET /admin/v1/keys/using-old` | tenants whose open sockets an old secret verified |
+//! | `GET`, `PUT /admin/v1/tenants/{id}/labels` | the labels of a tenant |
 //! | `POST /admin/v1/tenants/{id}/revoke` | every credential so far is void; its sockets close with 4401 |
 //! | `POST /admin/v1/tenants/{id}/suspend`, `…/resume` | its sockets close with 4403; it may come back |
 //!
@@ -15,6 +16,7 @@
 
 pub(crate) mod context;
 mod keys;
+mod labels;
 mod nodes;
 mod policy;
 mod status;
@@ -35,6 +37,7 @@ use super::ops_context::OpsContext;
 pub(super) fn router(admin: Arc<AdminContext>, ops: Arc<OpsContext>) -> Router {
     Router::new()
         .merge(keys::routes())
+        .merge(labels::routes())
         .merge(nodes::routes())
         .merge(policy::routes())
         .merge(status::routes())

@@ -1,0 +1,6 @@
+//! The scripts of the labels.
+
+crate::script::scripts! {
+    GET, WHEN_FULL = "get.lua";
+    PUT, GROWS = "put.lua";
+}
