@@ -120,11 +120,11 @@ impl Redis {
         *snapshot
     }
 
-    pub fn replicate(&mut self) {
+    pub(crate) fn replicate(&mut self) {
         self.replica = (self.model.clone(), self.nodes.clone());
     }
 
-    pub fn fail_over(&mut self) {
+    pub(crate) fn fail_over(&mut self) {
         (self.model, self.nodes) = self.replica.clone();
     }
 

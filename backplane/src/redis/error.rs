@@ -3,7 +3,7 @@
 use protocol::ErrorCode;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-use super::topology::url::ServerAddress;
+use super::topology::address::ServerAddress;
 
 /// Why Redis cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -50,7 +50,7 @@ use crate::state::StoreState;
 pub use self::config::{RedisConfig, StoreClock};
 pub use self::error::ConnectError;
 pub use self::pubsub::inbound::InboundMessage;
-pub use self::topology::url::ServerAddress;
+pub use self::topology::address::ServerAddress;
 
 /// Messages that wait for the node. Full, the connection is not read.
 const INBOUND: usize = 1024;

@@ -68,7 +68,26 @@ async fn the_rest_goes_on() {
     node.backplane.execute_node(beat(1)).await;
     redis.command(&["CONFIG", "SET", "maxmemory", "1"]);
 
-    // Nodes.
+    nodes_go_on(&node).await;
+    // A new connection, with its scripts and subscriptions.
+    redis.command(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+    node.link_is_back().await;
+    entries_end(&mut node, epoch).await;
+    policies_change(&node).await;
+    let loaded = node.ask("alice", load(&[])).await;
+    let Ok(StoreReply::Directory(DirectoryReply::Loaded(left))) = loaded else {
+        panic!()
+    };
+    let bots: Vec<_> = left
+        .bots
+        .iter()
+        .map(|it| (it.info.id.as_str(), it.holder.as_ref()))
+        .collect();
+    assert_eq!(bots, [("bot", None), ("other", None)]);
+}
+
+/// Beats, hellos and burials are taken.
+async fn nodes_go_on(node: &Node) {
     let beats = NodeReply::Beats {
         generation: 7,
         beats: vec![(BOOT, 2)],
@@ -95,12 +114,10 @@ async fn the_rest_goes_on() {
         node.backplane.execute_node(bury).await,
         NodeReply::Bury(true)
     );
+}
 
-    // A new connection, with its scripts and subscriptions.
-    redis.command(&["CLIENT", "KILL", "TYPE", "pubsub"]);
-    node.link_is_back().await;
-
-    // A tenant.
+/// What a node releases, repeats and forgets is taken.
+async fn entries_end(node: &mut Node, epoch: u64) {
     node.load("alice").await;
     assert_eq!(
         node.ask("alice", release(11, &[("bot", epoch)], &["anna"]))
@@ -118,6 +135,10 @@ async fn the_rest_goes_on() {
     let done = directory(DirectoryReply::Done);
     assert_eq!(node.ask("alice", reap(&[1])).await, done);
     assert_eq!(node.ask("alice", forgotten).await, done);
+}
+
+/// A key is revoked and a tenant suspended.
+async fn policies_change(node: &Node) {
     let policy = |generation, suspended| {
         Ok(StoreReply::Policy(PolicyReply::Changed(TenantPolicy {
             generation,
@@ -132,14 +153,4 @@ async fn the_rest_goes_on() {
         node.ask("alice", PolicyQuery::Suspend(true)).await,
         policy(1, true)
     );
-    let loaded = node.ask("alice", load(&[])).await;
-    let Ok(StoreReply::Directory(DirectoryReply::Loaded(left))) = loaded else {
-        panic!()
-    };
-    let bots: Vec<_> = left
-        .bots
-        .iter()
-        .map(|it| (it.info.id.as_str(), it.holder.as_ref()))
-        .collect();
-    assert_eq!(bots, [("bot", None), ("other", None)]);
 }

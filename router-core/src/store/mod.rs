@@ -23,7 +23,7 @@ mod reply;
 mod request;
 
 pub use directory::{
-    BotClaim, BotHolder, BotRecord, ConnRecord, DeadNodes, DirectoryCaps, DirectoryChange,
+    BotClaim, BotHolder, BotRecord, BuriedNodes, ConnRecord, DirectoryCaps, DirectoryChange,
     DirectoryEvent, DirectoryQuery, DirectoryReply, DirectoryRequest, DirectorySnapshot,
     EntryRelease, Fence, HeldEntries, SeenClient,
 };

@@ -8,7 +8,7 @@ use redis::{AsyncConnectionConfig, Cmd, ConnectionAddr, FromRedisValue, IntoConn
 use super::dialer::RedisDialer;
 use crate::redis::config::{CONNECT, RESPONSE};
 use crate::redis::error::ConnectError;
-use crate::redis::topology::url::ServerAddress;
+use crate::redis::topology::address::ServerAddress;
 
 /// Connections of the pool; they are made when they are needed.
 const CONNECTIONS: usize = 2;

@@ -23,7 +23,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::redis::config::{CONNECT, RESPONSE};
 use crate::redis::session::end::SessionEnd;
-use crate::redis::topology::url::{RedisLogin, ServerAddress};
+use crate::redis::topology::address::ServerAddress;
+use crate::redis::topology::url::RedisLogin;
 
 /// A socket in the clear or over TLS.
 pub(in crate::redis) trait SocketIo: AsyncRead + AsyncWrite + Send {}

@@ -24,7 +24,7 @@ use crate::keys;
 use crate::redis::config::{CONNECT, RESPONSE};
 use crate::redis::pool::dialer::{SocketFrames, SocketIo};
 use crate::redis::session::end::SessionEnd;
-use crate::redis::topology::url::ServerAddress;
+use crate::redis::topology::address::ServerAddress;
 
 /// Orders that wait for the connection.
 const ORDERS: usize = 1024;

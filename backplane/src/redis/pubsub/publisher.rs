@@ -28,7 +28,7 @@ use super::replies::{ReplyCodec, SocketReply};
 use crate::redis::config::RESPONSE;
 use crate::redis::pool::dialer::{SocketFrames, SocketIo};
 use crate::redis::session::end::SessionEnd;
-use crate::redis::topology::url::ServerAddress;
+use crate::redis::topology::address::ServerAddress;
 
 /// Between looks for answers that are overdue.
 const LOOK: Duration = Duration::from_millis(100);

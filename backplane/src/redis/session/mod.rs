@@ -21,10 +21,10 @@ use self::eval::{eval_sha, eval_text};
 use self::links::MasterLinks;
 use super::error::{CommandFailure, ConnectError, is_elsewhere, wrong_type};
 use super::pubsub::intake::MessageIntake;
+use super::topology::address::ServerAddress;
 use super::topology::masters::{self, RedisMaster};
 use super::topology::place::RedisPlace;
 use super::topology::server::ServerInfo;
-use super::topology::url::ServerAddress;
 use crate::script::ScriptCall;
 
 /// Names in one SUBSCRIBE.

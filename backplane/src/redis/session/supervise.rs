@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::RedisSession;
 use crate::redis::pubsub::inbound::InboundMessage;
 use crate::redis::shared::RedisShared;
-use crate::redis::topology::url::ServerAddress;
+use crate::redis::topology::address::ServerAddress;
 
 /// The wait before the second attempt; it doubles.
 const BACKOFF_MIN: Duration = Duration::from_millis(50);

@@ -8,9 +8,10 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use redis::Value;
 
+use super::address::ServerAddress;
 use super::place::RedisPlace;
 use super::server;
-use super::url::{RedisKind, ServerAddress};
+use super::url::RedisKind;
 use crate::keys;
 use crate::redis::error::ConnectError;
 use crate::redis::pool::admin::AdminPool;

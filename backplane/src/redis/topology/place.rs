@@ -1,6 +1,7 @@
 //! Where Redis is, and how a node uses it.
 
-use super::url::{self, RedisKind, ServerAddress};
+use super::address::ServerAddress;
+use super::url::{self, RedisKind};
 use crate::redis::config::{RedisConfig, StoreClock};
 use crate::redis::error::ConnectError;
 use crate::redis::pool::dialer::RedisDialer;

@@ -1,6 +1,7 @@
 //! What a server says of itself, and whether that will do.
 
-use super::url::{RedisKind, ServerAddress};
+use super::address::ServerAddress;
+use super::url::RedisKind;
 use crate::redis::error::ConnectError;
 use crate::redis::pool::admin::AdminPool;
 

@@ -9,34 +9,16 @@
 //! `rediss` in place of `redis` is the same over TLS. User and password are percent-encoded. A user
 //! without a password, `bot@` or `bot:@`, logs in with an empty one, as the rule `nopass` has it.
 
-use std::fmt;
 use std::num::NonZeroU16;
 
 use percent_encoding::percent_decode_str;
 use protocol::secret::Secret;
 
+use super::address::ServerAddress;
 use crate::redis::error::ConnectError;
 
 const PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
-
-/// A host, by name or number, and a port.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ServerAddress {
-    /// The host; an IPv6 address without brackets.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-}
-
-impl fmt::Display for ServerAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.host.contains(':') {
-            true => write!(f, "[{}]:{}", self.host, self.port),
-            false => write!(f, "{}:{}", self.host, self.port),
-        }
-    }
-}
 
 /// What stands at the addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,7 @@ mod request;
 
 pub use event::{DirectoryChange, DirectoryEvent};
 pub use records::{
-    BotHolder, BotRecord, ConnRecord, DeadNodes, DirectoryCaps, DirectorySnapshot, Fence,
+    BotHolder, BotRecord, BuriedNodes, ConnRecord, DirectoryCaps, DirectorySnapshot, Fence,
     SeenClient,
 };
 pub use reply::DirectoryReply;

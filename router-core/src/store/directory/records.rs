@@ -10,7 +10,7 @@ use crate::env::Millis;
 use crate::store::policy::TenantPolicy;
 
 /// Nodes that were buried; they never return, so the list cannot lie.
-pub type DeadNodes = Arc<[BootId]>;
+pub type BuriedNodes = Arc<[BootId]>;
 
 /// A connection on a node.
 #[derive(Debug, Clone, PartialEq, Eq)]

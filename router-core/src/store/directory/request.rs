@@ -4,7 +4,7 @@ use protocol::presence::{BotInfo, Takeover};
 use protocol::{BootId, BotId, ClientId, ConnectionId};
 use smol_str::SmolStr;
 
-use super::records::{BotHolder, BotRecord, ConnRecord, DeadNodes, DirectoryCaps, Fence};
+use super::records::{BotHolder, BotRecord, BuriedNodes, ConnRecord, DirectoryCaps, Fence};
 
 /// A request about a tenant's directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub enum DirectoryQuery {
     /// is told of every change. Reply: `Loaded`.
     Load {
         /// Nodes that are buried: what they held is released in the same step.
-        dead: DeadNodes,
+        dead: BuriedNodes,
     },
     /// The tenant's counter. Reply: `Version`.
     Version,
@@ -59,7 +59,7 @@ pub enum DirectoryQuery {
     /// Releases what dead nodes held. Reply: `Done`.
     Reap {
         /// The buried.
-        dead: DeadNodes,
+        dead: BuriedNodes,
     },
     /// Removes a bot from the directory, if nobody else holds it. Reply: `Done`, or
     /// `Refused(not_your_identity)`.
@@ -99,7 +99,7 @@ pub struct BotClaim {
     /// What happens to a holder that is not buried.
     pub takeover: Takeover,
     /// Nodes whose claims do not count.
-    pub dead: DeadNodes,
+    pub dead: BuriedNodes,
 }
 
 /// What a node holds, repeated.

@@ -32,7 +32,7 @@ pub struct NodeHello {
 
 impl NodeHello {
     /// What the node that says this writes to a node that says `theirs` with.
-    pub fn terms_for(&self, theirs: &NodeHello) -> Result<Terms, Mismatch> {
+    pub(crate) fn terms_for(&self, theirs: &NodeHello) -> Result<Terms, Mismatch> {
         Terms::between((self.wire, &self.keys), (theirs.wire, &theirs.keys))
     }
 }
