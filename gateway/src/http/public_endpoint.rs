@@ -9,7 +9,6 @@ use http::header::UPGRADE;
 use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 use router_core::auth::Source;
-use tower_service::Service as _;
 
 use super::answer::text;
 use super::authority::{host_is_ours, host_of};
@@ -41,8 +40,7 @@ impl PublicEndpoint {
         let mut request = request;
         self.context.paths.strip_from(request.uri_mut());
         request.extensions_mut().insert(peer);
-        let answer = self.v1.clone().call(request).await;
-        answer.unwrap_or_else(|never| match never {})
+        v1::answer(&self.v1, request).await
     }
 
     /// Answers a request outside the HTTP API. Errors: its refusal.

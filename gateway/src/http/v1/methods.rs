@@ -12,6 +12,17 @@ use utoipa::openapi::{OpenApi, PathItem};
 
 use crate::http::problem::ProblemResponse;
 
+/// Takes `Allow` off an answer that is not about methods.
+///
+/// axum adds it to every answer for a method that a path does not have, also if a layer refuses the request.
+pub(super) fn without_stray_allow(mut response: Response) -> Response {
+    let status = response.status();
+    if status != StatusCode::METHOD_NOT_ALLOWED && status != StatusCode::NO_CONTENT {
+        response.headers_mut().remove(ALLOW);
+    }
+    response
+}
+
 /// The value of `Allow` for each path.
 #[derive(Debug, Clone)]
 pub(super) struct AllowedMethods(Arc<BTreeMap<String, HeaderValue>>);

@@ -28,14 +28,17 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::MatchedPath;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Response;
 use http::header::{CACHE_CONTROL, VARY, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, Request};
+use hyper::body::Incoming;
 use protocol::ErrorCode;
 use tower_http::set_header::SetResponseHeaderLayer;
+use tower_service::Service;
 use utoipa_axum::router::OpenApiRouter;
 
 use self::handler::ApiRoutes;
-use self::methods::AllowedMethods;
+use self::methods::{AllowedMethods, without_stray_allow};
 use super::context::PublicContext;
 use super::layers::account::account;
 use super::layers::charge::charge_answer;
@@ -76,6 +79,12 @@ pub(super) fn router(context: Arc<PublicContext>) -> Router {
         .with_state(context)
 }
 
+/// Answers a request with the [`router`].
+pub(super) async fn answer(router: &Router, request: Request<Incoming>) -> Response {
+    let answer = router.clone().call(request).await;
+    without_stray_allow(answer.unwrap_or_else(|never| match never {}))
+}
+
 /// Whether the API answers for a path.
 pub(super) fn has(path: &str) -> bool {
     path.starts_with("/v1/")
@@ -97,9 +106,7 @@ pub(super) fn document() -> utoipa::openapi::OpenApi {
 mod tests {
     use axum::body::{Body, to_bytes};
     use axum::routing::get;
-    use http::Request;
     use serde_json::Value;
-    use tower_service::Service;
 
     use super::*;
 

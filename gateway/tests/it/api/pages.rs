@@ -51,6 +51,17 @@ async fn only_listed_pages_and_our_own_may_ask() {
 }
 
 #[tokio::test]
+async fn a_refused_page_learns_no_methods() {
+    let server = server().await;
+    let evil = "origin: https://evil.example\r\n";
+    for request in ["POST /v1/bots", "OPTIONS /v1/bots", "GET /v1/messages"] {
+        let refused = server.api(request, evil, "").await;
+        refused.problem("origin_not_allowed");
+        assert!(!refused.head.contains("\r\nallow: "), "{refused:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_preflight_says_what_may_be_sent() {
     let server = server().await;
     let asks =
