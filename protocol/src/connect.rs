@@ -1,4 +1,4 @@
-//! Frames of the connect column: who speaks, and what the gateway says on open and on closing.
+//! The connect feature: who connects, and what the gateway tells it when it opens and closes.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

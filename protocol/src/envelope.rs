@@ -20,7 +20,7 @@ pub const WIRE: [u16; 2] = [1, 2];
 
 /// The version that a node with `ours`, `[min, max]`, writes for a node that reads `theirs`: the
 /// lower maximum. `None` if they have none in common.
-pub const fn common_wire(ours: [u16; 2], theirs: [u16; 2]) -> Option<u16> {
+pub(crate) const fn common_wire(ours: [u16; 2], theirs: [u16; 2]) -> Option<u16> {
     let max = if ours[1] < theirs[1] {
         ours[1]
     } else {
@@ -168,7 +168,7 @@ impl Envelope {
         let left = decode::read_array_len(&mut rest).ok()?.checked_sub(1)?;
         let length = decode::read_str_len(&mut rest).ok()?;
         let texts = std::str::from_utf8(split(&mut rest, length)?).ok()?;
-        let mut members = Members { texts, rest, left };
+        let mut members = EnvelopeMembers { texts, rest, left };
         let tenant = members.id(TenantId::parse)??;
         let kind = kind_numbered(members.number()??)?;
         let from = members.id(Name::parse)??;
@@ -233,13 +233,13 @@ fn kind_numbered(number: u64) -> Option<SendKind> {
 
 /// The members of an array that are not read yet. A method says `None` if the next one is something
 /// else than it wants; `Some(None)` if it is nil, or none is left.
-struct Members<'a> {
+struct EnvelopeMembers<'a> {
     texts: &'a str,
     rest: &'a [u8],
     left: u32,
 }
 
-impl<'a> Members<'a> {
+impl<'a> EnvelopeMembers<'a> {
     fn next<T>(&mut self, read: impl FnOnce(&mut &'a [u8]) -> Option<T>) -> Option<Option<T>> {
         if self.left == 0 {
             return Some(None);

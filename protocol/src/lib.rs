@@ -1,4 +1,4 @@
-//! Floor 0: the words that everybody on the wire speaks.
+//! Layer 0: what everybody on the wire reads and writes.
 //!
 //! Pure data: ids that validate, the frames of the T2B dialect, the tables of errors, closes and
 //! limits, the codec between bytes and frames, and the envelope between nodes. No clock, no

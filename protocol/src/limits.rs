@@ -151,13 +151,13 @@ pub const LANE_TURN_BYTES: usize = LANE_BATCH_BYTES / 8;
 /// Charged for each envelope in a lane beside its bytes, so that small ones are not free.
 pub const LANE_ITEM_OVERHEAD_BYTES: usize = 64;
 /// Most envelopes in one batch: as many as the overhead alone lets in.
-pub const LANE_BATCH_ITEMS_MAX: usize = LANE_BATCH_BYTES / LANE_ITEM_OVERHEAD_BYTES;
+pub(crate) const LANE_BATCH_ITEMS_MAX: usize = LANE_BATCH_BYTES / LANE_ITEM_OVERHEAD_BYTES;
 /// Most verdicts in one ack; one that would need more acknowledges fewer messages.
 pub const LANE_VERDICTS_MAX: usize = 1024;
 /// Largest ack, bytes: its verdicts at 64 bytes each.
-pub const LANE_ACK_BYTES_MAX: usize = LANE_VERDICTS_MAX * 64;
+pub(crate) const LANE_ACK_BYTES_MAX: usize = LANE_VERDICTS_MAX * 64;
 /// Most bytes of a packet beside its envelopes and verdicts: two boot ids, names, numbers, MAC.
-pub const LANE_PACKET_OVERHEAD_BYTES: usize = 512;
+pub(crate) const LANE_PACKET_OVERHEAD_BYTES: usize = 512;
 /// Largest window of a lane, bytes that wait or are not acknowledged.
 pub const LANE_WINDOW_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Least window of a lane, bytes: one frame of the default size with its overheads.

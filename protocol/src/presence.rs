@@ -1,4 +1,4 @@
-//! Frames of the presence column: bots as they are registered, listed and announced.
+//! The presence feature: bots as they are registered, listed and announced.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

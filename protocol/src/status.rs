@@ -1,4 +1,4 @@
-//! Frames of the status column: what a tenant has, asked for by its owner.
+//! The status feature: what a tenant has, asked for by its owner.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -7,9 +7,10 @@ mod schema;
 mod tables;
 mod typescript;
 
-pub use schema::{json_schema, with_plain_enums};
+use schema::json_schema;
+pub use schema::with_plain_enums;
 pub use tables::{Tables, markdown_tables};
-pub use typescript::typescript;
+use typescript::typescript;
 
 /// The generated files: path from the root of the repository, and content.
 pub fn files() -> [(&'static str, String); 3] {

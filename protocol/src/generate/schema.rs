@@ -8,7 +8,7 @@ use crate::error::ErrorCode;
 use crate::t2b::frames::{ClientFrame, ServerFrame};
 
 /// The JSON Schema (2020-12) of every frame; `$defs` has `ClientFrame`, `ServerFrame`, `ErrorCode`.
-pub fn json_schema() -> String {
+pub(crate) fn json_schema() -> String {
     let mut generator = SchemaGenerator::new(SchemaSettings::draft2020_12());
     let client = generator.subschema_for::<ClientFrame>();
     let server = generator.subschema_for::<ServerFrame>();

@@ -13,7 +13,7 @@ use crate::limits::{self, Limits};
 use crate::t2b::frames::{BodyMembers, ClientFrame, ServerFrame};
 
 /// The TypeScript types of every frame, and the tables of errors, closes and limits as objects.
-pub fn typescript() -> String {
+pub(crate) fn typescript() -> String {
     let mut types = Types {
         config: Config::new().with_large_int("number"),
         found: BTreeMap::new(),

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::json::Malformed;
 use crate::message::{Send, SendKind};
 use crate::request::Rejected;
-use crate::t2b::decode::{Data, message_id, only};
+use crate::t2b::data::{FrameData, message_id, only};
 use crate::t2b::message;
 use crate::t2b::value::BAD_FRAME;
 use crate::t2b::walk::Walk;
@@ -17,7 +17,7 @@ pub fn decode_message(text: &Bytes) -> Result<Send, Rejected> {
     let mut walk = Walk::default();
     let span = walk.run_data(text).map_err(|Malformed| BAD_FRAME);
     let send = span.and_then(|span| {
-        let data = Data {
+        let data = FrameData {
             text,
             span: Some(span),
             members: &walk.data,

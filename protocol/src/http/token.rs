@@ -7,13 +7,13 @@ use crate::integer::natural;
 use crate::json::Member;
 use crate::request::Rejected;
 use crate::rule::Rule;
-use crate::t2b::decode::Data;
-use crate::t2b::requests::{Known, is_text, members, reads};
+use crate::t2b::data::FrameData;
+use crate::t2b::requests::{KnownMember, is_text, members, reads};
 use crate::t2b::value::{BAD_FRAME, FrameFault, bad, position};
 use crate::t2b::walk::Walk;
 use crate::token::{TokenRequest, TokenScope};
 
-const TOKEN: [Known; 4] = [
+const TOKEN: [KnownMember; 4] = [
     (Rule::Client, is_text),
     (Rule::Bots, reads::<Vec<String>>),
     (Rule::Scope, reads::<Vec<TokenScope>>),
@@ -26,7 +26,7 @@ const TOKEN: [Known; 4] = [
 pub fn decode_token_request(text: &Bytes) -> Result<TokenRequest, Rejected> {
     let mut walk = Walk::default();
     let span = walk.run_data(text).ok();
-    let data = Data {
+    let data = FrameData {
         text,
         span,
         members: &walk.data,
@@ -39,7 +39,7 @@ pub fn decode_token_request(text: &Bytes) -> Result<TokenRequest, Rejected> {
     })
 }
 
-fn read(data: &Data<'_>) -> Result<TokenRequest, FrameFault> {
+fn read(data: &FrameData<'_>) -> Result<TokenRequest, FrameFault> {
     let Some(span) = data.span else {
         return Err(BAD_FRAME);
     };

@@ -1,10 +1,10 @@
-//! A party and whose it is.
+//! A bot, a client or a connection, and whose it is.
 
 use serde::{Deserialize, Serialize};
 
 use super::name::{Name, TenantId};
 
-/// Which kind of party an [`Address`] names.
+/// What an [`Address`] names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -16,7 +16,7 @@ pub enum Kind {
     Connection,
 }
 
-/// The only way a party is named outside its own tenant's map.
+/// The only way a bot, a client or a connection is named outside its own tenant's map.
 ///
 /// Shape: `{tenant, kind, name}`. Two tenants may use the same names; an address keeps them apart.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use ulid::ULID_LEN;
 
 /// Prefix of connection ids; nobody else's name may begin with it.
-pub const CONNECTION_PREFIX: &str = "conn_";
+pub(crate) const CONNECTION_PREFIX: &str = "conn_";
 /// Bytes of every connection id.
 pub(super) const CONNECTION_BYTES: usize = CONNECTION_PREFIX.len() + ULID_LEN;
 /// Bytes of the longest message or stream id.

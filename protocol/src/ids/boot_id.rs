@@ -9,7 +9,7 @@ use ulid::{ULID_LEN, Ulid};
 
 use super::invalid::InvalidId;
 
-/// A node's life: new at every start, and again after a burial. It never returns.
+/// One life of a node: new at every start, and again after the other nodes have evicted it. It never returns.
 ///
 /// Wire form: its ULID as 26 letters and digits, upper case.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

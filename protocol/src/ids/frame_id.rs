@@ -48,7 +48,7 @@ impl FrameId {
     }
 
     /// Reads a JSON number. Errors: [`InvalidId`] if it has a fraction or more than 64 bits.
-    pub fn parse_number(number: &str) -> Result<Self, InvalidId> {
+    pub(crate) fn parse_number(number: &str) -> Result<Self, InvalidId> {
         let number = signed_of(number).ok_or(INVALID)?;
         Ok(Self(Form::Number(number)))
     }

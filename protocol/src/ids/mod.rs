@@ -23,7 +23,6 @@ mod invalid;
 mod name;
 
 pub use address::{Address, Kind};
-pub use alphabet::CONNECTION_PREFIX;
 pub use boot_id::BootId;
 pub use frame_id::{FrameId, Written};
 pub use invalid::InvalidId;

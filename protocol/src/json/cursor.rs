@@ -216,7 +216,7 @@ impl<'a> Cursor<'a> {
 ///
 /// The text must be a part of one that was walked before, or lie as deep as that did. Errors:
 /// [`Malformed`], after the members before the fault.
-pub fn walk_members(text: &[u8], mut each: impl FnMut(Member)) -> Result<(), Malformed> {
+pub(crate) fn walk_members(text: &[u8], mut each: impl FnMut(Member)) -> Result<(), Malformed> {
     if u32::try_from(text.len()).is_err() {
         return Err(Malformed);
     }

@@ -10,7 +10,6 @@ mod member;
 mod plain;
 mod text;
 
-pub(crate) use cursor::Cursor;
-pub use cursor::walk_members;
+pub(crate) use cursor::{Cursor, walk_members};
 pub use member::{Malformed, Member, Members, Span};
 pub use text::unescape;

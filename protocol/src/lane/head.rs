@@ -11,8 +11,9 @@
 
 use bytes::Bytes;
 
-use super::keys::KEY_ID_BYTES;
-use super::{KeyId, LaneKeys, MAC_BYTES, PacketError};
+use super::error::PacketError;
+use super::key_id::{KEY_ID_BYTES, KeyId};
+use super::keys::{LaneKeys, MAC_BYTES};
 use crate::envelope::WIRE;
 use crate::ids::BootId;
 

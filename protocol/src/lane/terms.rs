@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::KeyId;
+use super::key_id::KeyId;
 use crate::envelope::{WIRE, common_wire};
 
 /// What a sender writes to another node with.

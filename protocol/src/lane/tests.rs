@@ -1,8 +1,17 @@
+use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::codec::packet_bytes_max;
+use super::keys::MAC_BYTES;
 use super::*;
 use crate::envelope::WIRE;
+use crate::error::ErrorCode;
+use crate::ids::BootId;
+use crate::limits::{
+    ENVELOPE_OVERHEAD_BYTES, LANE_ACK_BYTES_MAX, LANE_BATCH_BYTES, LANE_BATCH_ITEMS_MAX,
+    LANE_ITEM_OVERHEAD_BYTES, LANE_VERDICTS_MAX,
+};
 use crate::secret::Secret;
 
 const FRAME: usize = 256 * 1024;

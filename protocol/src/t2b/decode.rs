@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 
-use super::value::{BAD_FRAME, FrameFault, bad, frame_id, given, id, inside, missing, pick, wrong};
+use super::data::{FrameData, message_id, only};
+use super::value::{BAD_FRAME, FrameFault, bad, frame_id, inside, missing, pick, wrong};
 use super::walk::Walk;
 use super::{message, requests};
 use crate::error::ErrorCode;
-use crate::ids::MessageId;
-use crate::json::{Malformed, Member, Span, unescape};
+use crate::json::{Malformed, unescape};
 use crate::message::SendKind;
 use crate::request::{Frame, Rejected, Request};
 use crate::rule::Rule;
@@ -32,16 +32,6 @@ fn rejected(text: &[u8], walk: &Walk, refusal: FrameFault) -> Box<Rejected> {
     })
 }
 
-/// `data` of a frame, where it lies in the text.
-pub(crate) struct Data<'a> {
-    /// The whole frame.
-    pub(crate) text: &'a Bytes,
-    /// The object, if there is one.
-    pub(crate) span: Option<Span>,
-    /// Its members; their spans count from the start of the frame.
-    pub(crate) members: &'a [Member],
-}
-
 const INVALID_FRAME_ID: FrameFault = wrong(ErrorCode::InvalidId, Rule::FrameId);
 
 fn frame(text: &Bytes, walk: &Walk, walked: Result<(), Malformed>) -> Result<Frame, FrameFault> {
@@ -54,7 +44,7 @@ fn frame(text: &Bytes, walk: &Walk, walked: Result<(), Malformed>) -> Result<Fra
     };
     let kind = kind.ok_or(missing(Rule::Type))?.of(text);
     let kind = inside(kind).ok_or(bad(Rule::Type))?;
-    let data = Data {
+    let data = FrameData {
         text,
         span: data,
         members: &walk.data,
@@ -71,7 +61,7 @@ fn frame(text: &Bytes, walk: &Walk, walked: Result<(), Malformed>) -> Result<Fra
     Ok(Frame { id, request })
 }
 
-fn request(kind: &[u8], data: &Data<'_>) -> Result<Request, FrameFault> {
+fn request(kind: &[u8], data: &FrameData<'_>) -> Result<Request, FrameFault> {
     let send = |kind| message::read(kind, data).map(Request::Send);
     match kind {
         b"message" => send(SendKind::Message),
@@ -92,45 +82,4 @@ fn request(kind: &[u8], data: &Data<'_>) -> Result<Request, FrameFault> {
         b"received" | b"task" | b"task_update" => Ok(Request::Later),
         _ => Err(wrong(ErrorCode::UnknownType, Rule::Type)),
     }
-}
-
-impl<'a> Data<'a> {
-    /// The object as written; absent: an empty one. Errors: `bad_frame` if it is another value.
-    pub(crate) fn object(&self) -> Result<&'a [u8], FrameFault> {
-        let Some(span) = self.span else {
-            return Ok(b"{}");
-        };
-        let object = span.of(self.text);
-        if object.starts_with(b"{") {
-            Ok(object)
-        } else {
-            Err(bad(Rule::Data))
-        }
-    }
-
-    /// The values of the named members, each at most once; `null` is as if absent.
-    pub(crate) fn pick<const N: usize>(
-        &self,
-        names: [&str; N],
-    ) -> Result<[Option<&'a [u8]>; N], FrameFault> {
-        self.object()?;
-        let text: &'a [u8] = self.text;
-        Ok(pick(text, self.members, names)?.map(|span| given(text, span)))
-    }
-}
-
-/// The id in the one member of that name; `None` if there is none, or two, or it is not valid.
-pub(crate) fn only<T>(
-    text: &[u8],
-    members: &[Member],
-    name: &str,
-    read: fn(&[u8]) -> Option<T>,
-) -> Option<T> {
-    let [raw] = pick(text, members, [name]).ok()?;
-    read(raw?.of(text))
-}
-
-/// A message id as written.
-pub(crate) fn message_id(raw: &[u8]) -> Option<MessageId> {
-    id(raw, MessageId::parse)
 }

@@ -9,7 +9,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::decode::Data;
+use super::data::FrameData;
 use super::value::{FrameFault, bad, inside, missing, twice, word, wrong};
 use crate::error::ErrorCode;
 use crate::ids::{InvalidId, MessageId, Name, StreamId};
@@ -19,7 +19,7 @@ use crate::message::{Body, Message, Send, SendKind};
 use crate::rule::Rule;
 
 /// Reads a frame of the message family.
-pub(crate) fn read(kind: SendKind, data: &Data<'_>) -> Result<Send, FrameFault> {
+pub(crate) fn read(kind: SendKind, data: &FrameData<'_>) -> Result<Send, FrameFault> {
     data.object()?;
     let (known, body) = sort(kind, data)?;
     let to = needed(known.to, Rule::To)?;
@@ -53,7 +53,7 @@ pub(crate) fn read(kind: SendKind, data: &Data<'_>) -> Result<Send, FrameFault> 
 
 /// The members of `data` that are known of a kind, as written.
 #[derive(Default)]
-struct Known<'a> {
+struct KnownMembers<'a> {
     from: Option<&'a [u8]>,
     to: Option<&'a [u8]>,
     id: Option<&'a [u8]>,
@@ -75,7 +75,7 @@ struct Known<'a> {
     active: Option<&'a [u8]>,
 }
 
-impl<'a> Known<'a> {
+impl<'a> KnownMembers<'a> {
     /// Where the value of a reserved member belongs: one that only the gateway writes.
     fn reserved(&mut self, key: &[u8]) -> Option<&mut Option<&'a [u8]>> {
         Some(match key {
@@ -146,10 +146,10 @@ impl<'a> Known<'a> {
 }
 
 /// Sorts the members into the known ones and the body: its runs of neighbours without the reserved.
-fn sort<'a>(kind: SendKind, data: &Data<'a>) -> Result<(Known<'a>, Body), FrameFault> {
+fn sort<'a>(kind: SendKind, data: &FrameData<'a>) -> Result<(KnownMembers<'a>, Body), FrameFault> {
     let text: &'a [u8] = data.text;
     let origin = data.span.map_or(0, |span| span.start);
-    let mut known = Known::default();
+    let mut known = KnownMembers::default();
     let mut runs: SmallVec<[Range<u32>; 4]> = SmallVec::new();
     let mut joins = false;
     for member in data.members {

@@ -10,6 +10,7 @@
 //! | `frames/` | the frames spelled out as types |
 //! | `walk.rs` | where the members of a frame and of its `data` lie |
 //! | `decode.rs` | the frame: `type`, `id`, and which request it is |
+//! | `data.rs` | `data` of a frame, where it lies |
 //! | `message.rs` | `message`, `message_partial`, `typing`: checked, the body left as it is |
 //! | `requests.rs` | the other requests, as typed values |
 //! | `value.rs` | single values of `data` |
@@ -24,7 +25,8 @@
 //! - A number without a fraction is an integer, however it is written.
 //! - The refusal names the member that is to blame, and its [`Rule`](crate::Rule).
 
-pub(crate) mod decode;
+pub(crate) mod data;
+mod decode;
 pub mod encode;
 pub mod frames;
 pub(crate) mod message;

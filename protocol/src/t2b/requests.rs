@@ -5,7 +5,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::decode::Data;
+use super::data::FrameData;
 use super::value::{BAD_FRAME, FrameFault, bad, missing, string, wrong};
 use crate::connect::{Acks, Auth, Resume};
 use crate::error::ErrorCode;
@@ -19,16 +19,16 @@ use crate::rule::Rule;
 use crate::status::{StatusOf, StatusRequest};
 
 /// A member that is known of a request, and the check of its value as written.
-pub(crate) type Known = (Rule, fn(&[u8]) -> bool);
+pub(crate) type KnownMember = (Rule, fn(&[u8]) -> bool);
 
-const AUTH: [Known; 5] = [
+const AUTH: [KnownMember; 5] = [
     (Rule::ClientId, is_text),
     (Rule::ApiKey, is_text),
     (Rule::Token, is_text),
     (Rule::Acks, reads::<Acks>),
     (Rule::Resume, reads::<Resume>),
 ];
-const REGISTER_BOT: [Known; 9] = [
+const REGISTER_BOT: [KnownMember; 9] = [
     (Rule::BotId, is_text),
     (Rule::Config, reads::<serde_json::Value>),
     (Rule::Name, is_text),
@@ -39,24 +39,24 @@ const REGISTER_BOT: [Known; 9] = [
     (Rule::Instance, is_text),
     (Rule::Confirm, reads::<bool>),
 ];
-const BOT_REF: [Known; 1] = [(Rule::BotId, is_text)];
-const LIST_BOTS: [Known; 3] = [
+const BOT_REF: [KnownMember; 1] = [(Rule::BotId, is_text)];
+const LIST_BOTS: [KnownMember; 3] = [
     (Rule::Limit, is_limit),
     (Rule::Cursor, is_text),
     (Rule::RequestId, is_text),
 ];
-const STATUS: [Known; 3] = [
+const STATUS: [KnownMember; 3] = [
     (Rule::StatusRequest, reads::<StatusOf>),
     (Rule::Limit, is_limit),
     (Rule::Cursor, is_text),
 ];
 
-pub(crate) fn auth(data: &Data<'_>) -> Result<Auth, FrameFault> {
+pub(crate) fn auth(data: &FrameData<'_>) -> Result<Auth, FrameFault> {
     members(data, AUTH)?;
     parse(data)
 }
 
-pub(crate) fn register_bot(data: &Data<'_>) -> Result<RegisterBot, FrameFault> {
+pub(crate) fn register_bot(data: &FrameData<'_>) -> Result<RegisterBot, FrameFault> {
     let [bot_id, config, ..] = members(data, REGISTER_BOT)?;
     bot_id.ok_or(missing(Rule::BotId))?;
     let size = config.map(<[u8]>::len);
@@ -75,13 +75,13 @@ pub(crate) fn register_bot(data: &Data<'_>) -> Result<RegisterBot, FrameFault> {
     Ok(bot)
 }
 
-pub(crate) fn bot_ref(data: &Data<'_>) -> Result<BotRef, FrameFault> {
+pub(crate) fn bot_ref(data: &FrameData<'_>) -> Result<BotRef, FrameFault> {
     let [bot_id] = members(data, BOT_REF)?;
     bot_id.ok_or(missing(Rule::BotId))?;
     parse(data)
 }
 
-pub(crate) fn list_bots(data: &Data<'_>) -> Result<ListBots, FrameFault> {
+pub(crate) fn list_bots(data: &FrameData<'_>) -> Result<ListBots, FrameFault> {
     members(data, LIST_BOTS)?;
     let list: ListBots = parse(data)?;
     let size = list.request_id.as_ref().map(String::len);
@@ -89,7 +89,7 @@ pub(crate) fn list_bots(data: &Data<'_>) -> Result<ListBots, FrameFault> {
     Ok(list)
 }
 
-pub(crate) fn status(data: &Data<'_>) -> Result<StatusRequest, FrameFault> {
+pub(crate) fn status(data: &FrameData<'_>) -> Result<StatusRequest, FrameFault> {
     let [request, ..] = members(data, STATUS)?;
     request.ok_or(missing(Rule::StatusRequest))?;
     parse(data)
@@ -97,8 +97,8 @@ pub(crate) fn status(data: &Data<'_>) -> Result<StatusRequest, FrameFault> {
 
 /// The values of the known members, in their order. Errors: the first that fails its check.
 pub(crate) fn members<'a, const N: usize>(
-    data: &Data<'a>,
-    known: [Known; N],
+    data: &FrameData<'a>,
+    known: [KnownMember; N],
 ) -> Result<[Option<&'a [u8]>; N], FrameFault> {
     let values = data.pick(known.map(|(rule, _)| rule.field()))?;
     for (value, (rule, is_good)) in values.iter().zip(known) {
@@ -113,7 +113,7 @@ pub(crate) fn members<'a, const N: usize>(
     Ok(values)
 }
 
-fn parse<T: DeserializeOwned>(data: &Data<'_>) -> Result<T, FrameFault> {
+fn parse<T: DeserializeOwned>(data: &FrameData<'_>) -> Result<T, FrameFault> {
     serde_json::from_slice(data.object()?).map_err(|_| BAD_FRAME)
 }
 
@@ -144,7 +144,7 @@ mod tests {
 
     use super::*;
 
-    fn check<T: JsonSchema>(known: &[Known]) {
+    fn check<T: JsonSchema>(known: &[KnownMember]) {
         let schema = schema_for!(T);
         let properties = schema.get("properties").unwrap().as_object().unwrap();
         let mut members: Vec<_> = properties.keys().map(String::as_str).collect();

@@ -47,7 +47,7 @@ impl Walk {
     /// object lies.
     ///
     /// Errors: as of [`run`](Self::run).
-    pub fn run_data(&mut self, text: &[u8]) -> Result<Span, Malformed> {
+    pub(crate) fn run_data(&mut self, text: &[u8]) -> Result<Span, Malformed> {
         if u32::try_from(text.len()).is_err() {
             return Err(Malformed);
         }
