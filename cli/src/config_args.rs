@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
-use gateway::config::{Config, KEYS, Purpose, Raw, Sources, raise_file_limit};
+use gateway::config::{Config, ConfigSources, KEYS, Purpose, Raw, raise_file_limit};
 
 use crate::failure::CommandFailure;
 use crate::out;
@@ -41,7 +41,7 @@ impl<const HIDDEN: bool> ConfigArgs<HIDDEN> {
 
 /// Flags over this process's environment over the file. Errors: exit 64.
 pub fn load(file: Option<PathBuf>, flags: Raw, purpose: Purpose) -> Result<Config, CommandFailure> {
-    Ok(Config::load(Sources {
+    Ok(Config::load(ConfigSources {
         flags,
         environment: environment()?,
         file,

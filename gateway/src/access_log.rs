@@ -19,7 +19,7 @@ use router_core::auth::Source;
 use tokio::time::Instant;
 use tracing::{Level, enabled, info, warn};
 
-use crate::ws::Ended;
+use crate::ws::ConnectionEnd;
 
 /// After this long a source may be written of anew.
 const PERIOD: Duration = Duration::from_secs(60);
@@ -30,7 +30,7 @@ const ENTRIES_MAX: usize = 4096;
 
 /// What a line is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Kind {
+enum LineKind {
     Connected,
     Disconnected,
     Registered,
@@ -40,16 +40,16 @@ enum Kind {
     AdminToken,
 }
 
-impl Kind {
+impl LineKind {
     /// Lines of one source in a period, and whether anybody reads them.
     fn lines_max(self) -> (u32, bool) {
         match self {
-            Kind::Connected
-            | Kind::Disconnected
-            | Kind::Registered
-            | Kind::Refused
-            | Kind::Credential => (LINES_MAX, enabled!(Level::INFO)),
-            Kind::Throttled | Kind::AdminToken => (1, enabled!(Level::WARN)),
+            LineKind::Connected
+            | LineKind::Disconnected
+            | LineKind::Registered
+            | LineKind::Refused
+            | LineKind::Credential => (LINES_MAX, enabled!(Level::INFO)),
+            LineKind::Throttled | LineKind::AdminToken => (1, enabled!(Level::WARN)),
         }
     }
 }
@@ -75,7 +75,7 @@ impl AccessLog {
             connection,
             member,
         } = subject;
-        let Some(left_out) = self.admit(Kind::Connected, source) else {
+        let Some(left_out) = self.admit(LineKind::Connected, source) else {
             return;
         };
         let (tenant, client) = texts(member);
@@ -83,24 +83,24 @@ impl AccessLog {
     }
 
     /// A socket is gone, with or without having been connected in the sense above.
-    pub(crate) fn disconnected(&self, subject: Subject<'_>, why: Ended, lasted: Duration) {
+    pub(crate) fn disconnected(&self, subject: Subject<'_>, why: ConnectionEnd, lasted: Duration) {
         let Subject {
             source,
             connection,
             member,
         } = subject;
-        let Some(left_out) = self.admit(Kind::Disconnected, source) else {
+        let Some(left_out) = self.admit(LineKind::Disconnected, source) else {
             return;
         };
         let (tenant, client) = texts(member);
         let (by, code) = match why {
-            Ended::Us(code) => ("gateway", Some(code.code())),
-            Ended::Peer(code) => ("peer", code),
-            Ended::Lost => ("lost", None),
+            ConnectionEnd::Us(code) => ("gateway", Some(code.code())),
+            ConnectionEnd::Peer(code) => ("peer", code),
+            ConnectionEnd::Lost => ("lost", None),
         };
         let reason = match why {
-            Ended::Us(code) => Some(code.reason()),
-            Ended::Peer(_) | Ended::Lost => None,
+            ConnectionEnd::Us(code) => Some(code.reason()),
+            ConnectionEnd::Peer(_) | ConnectionEnd::Lost => None,
         };
         let lasted_ms = lasted.as_millis();
         info!(%source, %connection, tenant, client, by, code, reason, lasted_ms, left_out, "disconnected");
@@ -113,7 +113,7 @@ impl AccessLog {
             connection,
             member,
         } = subject;
-        let Some(left_out) = self.admit(Kind::Registered, source) else {
+        let Some(left_out) = self.admit(LineKind::Registered, source) else {
             return;
         };
         let (tenant, client) = texts(member);
@@ -123,14 +123,14 @@ impl AccessLog {
     /// A connection was refused before it was a WebSocket or a call. `status`: as in
     /// `t2b_handshakes_total`.
     pub(crate) fn refused(&self, listener: &str, source: Source, status: &str) {
-        if let Some(left_out) = self.admit(Kind::Refused, source) {
+        if let Some(left_out) = self.admit(LineKind::Refused, source) {
             info!(%source, listener, status, left_out, "refused");
         }
     }
 
     /// A credential failed. `reason`: as in `t2b_auth_failures_total`.
     pub(crate) fn credential(&self, source: Source, claimed: Option<&TenantId>, reason: &str) {
-        let Some(left_out) = self.admit(Kind::Credential, source) else {
+        let Some(left_out) = self.admit(LineKind::Credential, source) else {
             return;
         };
         // A key that somebody wrapped into another one would stand in the log as a name.
@@ -141,20 +141,20 @@ impl AccessLog {
 
     /// Failed credentials of a source are answered with 429. `failures`: within the minute.
     pub(crate) fn throttled(&self, source: Source, failures: u32) {
-        if let Some(left_out) = self.admit(Kind::Throttled, source) {
+        if let Some(left_out) = self.admit(LineKind::Throttled, source) {
             warn!(%source, failures, left_out, "credentials throttled");
         }
     }
 
     /// Somebody gave a wrong admin token.
     pub(crate) fn admin_token(&self, source: Source, failures: u32) {
-        if let Some(left_out) = self.admit(Kind::AdminToken, source) {
+        if let Some(left_out) = self.admit(LineKind::AdminToken, source) {
             warn!(%source, failures, left_out, "admin token refused");
         }
     }
 
     /// How many lines were left out before this one; `None`: this one is left out too.
-    fn admit(&self, kind: Kind, source: Source) -> Option<u64> {
+    fn admit(&self, kind: LineKind, source: Source) -> Option<u64> {
         let (lines_max, is_read) = kind.lines_max();
         if !is_read {
             return None;
@@ -174,7 +174,7 @@ fn texts<'a>(member: Option<(&'a TenantId, &'a ClientId)>) -> (Option<&'a str>, 
 #[derive(Debug, Default)]
 struct Allowances {
     /// No source: what all those share that found no entry of their own.
-    entries: HashMap<(Kind, Option<Source>), Allowance>,
+    entries: HashMap<(LineKind, Option<Source>), Allowance>,
     swept: Option<Instant>,
 }
 
@@ -188,7 +188,7 @@ struct Allowance {
 impl Allowances {
     fn admit(
         &mut self,
-        (kind, lines_max): (Kind, u32),
+        (kind, lines_max): (LineKind, u32),
         source: Source,
         now: Instant,
     ) -> Option<u64> {
@@ -242,36 +242,36 @@ mod tests {
         let (one, other) = (source([10, 0, 0, 1]), source([10, 0, 0, 2]));
         for _ in 0..LINES_MAX {
             assert_eq!(
-                allowances.admit((Kind::Connected, LINES_MAX), one, now),
+                allowances.admit((LineKind::Connected, LINES_MAX), one, now),
                 Some(0)
             );
         }
         for _ in 0..5 {
             assert_eq!(
-                allowances.admit((Kind::Connected, LINES_MAX), one, now),
+                allowances.admit((LineKind::Connected, LINES_MAX), one, now),
                 None
             );
         }
         assert_eq!(
-            allowances.admit((Kind::Refused, LINES_MAX), one, now),
+            allowances.admit((LineKind::Refused, LINES_MAX), one, now),
             Some(0)
         );
         assert_eq!(
-            allowances.admit((Kind::Connected, LINES_MAX), other, now),
+            allowances.admit((LineKind::Connected, LINES_MAX), other, now),
             Some(0)
         );
         let almost = now + PERIOD - Duration::from_millis(1);
         assert_eq!(
-            allowances.admit((Kind::Connected, LINES_MAX), one, almost),
+            allowances.admit((LineKind::Connected, LINES_MAX), one, almost),
             None
         );
         let later = now + PERIOD;
         assert_eq!(
-            allowances.admit((Kind::Connected, LINES_MAX), one, later),
+            allowances.admit((LineKind::Connected, LINES_MAX), one, later),
             Some(6)
         );
         assert_eq!(
-            allowances.admit((Kind::Connected, LINES_MAX), one, later),
+            allowances.admit((LineKind::Connected, LINES_MAX), one, later),
             Some(0)
         );
     }
@@ -280,7 +280,7 @@ mod tests {
     fn throttling_is_written_of_once_a_period() {
         let (mut allowances, now) = (Allowances::default(), Instant::now());
         let source = source([10, 0, 0, 1]);
-        for (kind, left_out) in [(Kind::Throttled, 1), (Kind::AdminToken, 1)] {
+        for (kind, left_out) in [(LineKind::Throttled, 1), (LineKind::AdminToken, 1)] {
             assert_eq!(allowances.admit((kind, 1), source, now), Some(0));
             assert_eq!(allowances.admit((kind, 1), source, now), None);
             let next = allowances.admit((kind, 1), source, now + PERIOD);
@@ -296,7 +296,7 @@ mod tests {
             sources
                 .filter(|i| {
                     allowances
-                        .admit((Kind::Refused, LINES_MAX), source(*i), now)
+                        .admit((LineKind::Refused, LINES_MAX), source(*i), now)
                         .is_some()
                 })
                 .count()

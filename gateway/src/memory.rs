@@ -11,9 +11,9 @@
 use crate::ws::Pool;
 
 /// Least that a gateway serves with, bytes.
-pub const MEMORY_BYTES_MIN: u64 = 128 * 1024 * 1024;
+pub(crate) const MEMORY_BYTES_MIN: u64 = 128 * 1024 * 1024;
 /// What is taken to be there if neither the container nor the machine says.
-pub const MEMORY_BYTES_UNKNOWN: u64 = 4 * 1024 * 1024 * 1024;
+pub(crate) const MEMORY_BYTES_UNKNOWN: u64 = 4 * 1024 * 1024 * 1024;
 /// What a socket takes besides what is charged, bytes: 4 KiB here, 4 KiB in the kernel, 1 KiB for TLS
 /// to begin with, and some messages that nobody has asked the kernel about.
 const SOCKET_BYTES: u64 = 16 * 1024;

@@ -8,8 +8,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
-use crate::StartError;
 use crate::config::{PEM_BYTES_MAX, TlsFiles, read_bytes};
+use crate::start::StartError;
 
 /// Reads the files. Errors: one of them is missing, too long or not PEM, or they do not belong together.
 pub(crate) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, StartError> {

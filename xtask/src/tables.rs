@@ -1,7 +1,7 @@
 //! The tables of the code whose every name has to stand in a document, and which document that is.
 
 use gateway::config::KEYS;
-use gateway::metrics::{Kind, TABLE};
+use gateway::metrics::{MetricKind, TABLE};
 use protocol::error::Since;
 use protocol::{CloseCode, ErrorCode, Limits};
 
@@ -53,8 +53,8 @@ pub(crate) fn documented() -> Vec<Documented> {
 pub(crate) fn metrics_markdown() -> String {
     let rows = TABLE.iter().map(|row| {
         let kind = match row.kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
         };
         let labels: Vec<String> = row
             .labels

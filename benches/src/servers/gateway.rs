@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use gateway::Gateway;
-use gateway::config::{Config, Sources, raise_file_limit};
+use gateway::config::{Config, ConfigSources, raise_file_limit};
 use protocol::{Secret, TenantId};
 use router_core::auth::Keyring;
 use tempfile::TempDir;
@@ -70,10 +70,10 @@ pub fn configure(folder: &TempDir, name: &str, redis: Option<SocketAddr>) -> Res
 
 /// Serves until it is killed; the first line of stdout is its address.
 pub fn serve(config: impl AsRef<Path>) -> Result<()> {
-    let config = Config::load(Sources {
+    let config = Config::load(ConfigSources {
         file: Some(config.as_ref().to_owned()),
         file_limit: raise_file_limit(),
-        ..Sources::default()
+        ..ConfigSources::default()
     })?;
     let _telemetry = gateway::telemetry::init(&config)?;
     gateway::machine::runtime()?.block_on(async {

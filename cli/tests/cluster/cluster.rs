@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use fixtures::{RedisOptions, RedisProxy, RedisServer, t2b, until};
-use gateway::config::{Config, Sources, new_secret};
+use gateway::config::{Config, ConfigSources, new_secret};
 use protocol::TenantId;
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -221,10 +221,10 @@ fn config_for_keys(state_dir: PathBuf, secrets_file: String) -> Config {
         ("T2B_SECRETS_FILE", secrets_file),
     ];
     let environment = environment.map(|(name, value)| (name.to_owned(), value));
-    Config::load(Sources {
+    Config::load(ConfigSources {
         environment: BTreeMap::from(environment),
         file_limit: 1024,
-        ..Sources::default()
+        ..ConfigSources::default()
     })
     .unwrap()
 }

@@ -9,12 +9,13 @@ use std::slice;
 use protocol::Secret;
 use router_core::auth::{Keyring, WeakSecret};
 
+use super::checked::Config;
 use super::credential_file::CredentialFile;
 use super::raw::ConfigError;
 use super::said::Said;
 use super::secrets::{ADMIN_TOKEN_FILE, SECRET_FILE, kept_in};
+use super::sources::Purpose;
 use super::values::path;
-use super::{Config, Purpose};
 
 /// Fewest bytes of an admin token: more than anybody tries over a network.
 const ADMIN_TOKEN_BYTES_MIN: usize = 16;

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use backplane::{Backplane, ConnectError, MemoryStore, OpenError, Redis, RedisConfig};
 use protocol::{Secret, TenantId};
-use router_core::auth::{AuthError, Credential, Keyring};
+use router_core::auth::{AuthError, Credential, Keyring, WeakSecret};
 use router_core::store::{DirectoryQuery, DirectoryReply, StoreReply, StoreRequest, StoreResult};
 
+use super::checked::Config;
 use super::secrets::{SECRET_FILE, kept_in};
-use super::{Config, WeakSecret};
 
 /// Who a key belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]

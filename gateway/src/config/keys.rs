@@ -5,7 +5,7 @@ use protocol::error::Since;
 
 /// What a key's text means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum KeyKind {
     /// `IP:PORT`; `localhost:PORT` is `127.0.0.1:PORT`.
     Address,
     /// Any text.
@@ -32,32 +32,32 @@ pub enum Kind {
     OneOf(&'static [&'static str]),
 }
 
-impl Kind {
+impl KeyKind {
     /// Whether commas in the environment and in flags separate values.
-    pub const fn is_list(self) -> bool {
-        matches!(self, Kind::List | Kind::Secrets)
+    pub(crate) const fn is_list(self) -> bool {
+        matches!(self, KeyKind::List | KeyKind::Secrets)
     }
 
     /// Whether the value is masked wherever it is printed.
-    pub const fn is_secret(self) -> bool {
-        matches!(self, Kind::Secret | Kind::Secrets)
+    pub(crate) const fn is_secret(self) -> bool {
+        matches!(self, KeyKind::Secret | KeyKind::Secrets)
     }
 
     /// What a person writes for it, as in `--listen ADDRESS`.
     pub const fn placeholder(self) -> &'static str {
         match self {
-            Kind::Address => "IP:PORT",
-            Kind::Text => "TEXT",
-            Kind::Secret => "SECRET",
-            Kind::Secrets => "SECRET,…",
-            Kind::List => "TEXT,…",
-            Kind::Path => "PATH",
-            Kind::Switch => "true|false",
-            Kind::Duration => "TIME",
-            Kind::Size => "SIZE",
-            Kind::Count => "NUMBER",
-            Kind::Fraction => "0..1",
-            Kind::OneOf(_) => "WORD",
+            KeyKind::Address => "IP:PORT",
+            KeyKind::Text => "TEXT",
+            KeyKind::Secret => "SECRET",
+            KeyKind::Secrets => "SECRET,…",
+            KeyKind::List => "TEXT,…",
+            KeyKind::Path => "PATH",
+            KeyKind::Switch => "true|false",
+            KeyKind::Duration => "TIME",
+            KeyKind::Size => "SIZE",
+            KeyKind::Count => "NUMBER",
+            KeyKind::Fraction => "0..1",
+            KeyKind::OneOf(_) => "WORD",
         }
     }
 }
@@ -70,7 +70,7 @@ pub struct Key {
     /// What holds if nobody says; empty = unset.
     pub default: &'static str,
     /// What its text means.
-    pub kind: Kind,
+    pub kind: KeyKind,
     /// A sentence for a person.
     pub help: &'static str,
     /// A reserved key may only be given its default: nobody shall believe that it works.
@@ -107,38 +107,38 @@ macro_rules! keys {
 }
 
 keys! {
-    listen            = "127.0.0.1:3000", Kind::Address, Since::Now, "Where bots and clients connect";
-    admin_listen      = "127.0.0.1:9464", Kind::Address, Since::Now, "Where operators, probes and Prometheus connect";
-    admin_token       = "", Kind::Secret, Since::Now, "Bearer token of /admin/v1, 16 bytes or more of printable ASCII without space; prefer admin_token_file, as others on the machine can read a flag. Unset: made in the state directory if admin_listen is loopback, else /admin/v1 is off";
-    admin_token_file  = "", Kind::Path, Since::Now, "File that holds the admin token, alone on a line; lines that begin with # are comments";
-    secrets           = "", Kind::Secrets, Since::Now, "Signing secrets of API keys: the first signs, all verify; 32 bytes or more each. Prefer secrets_file. Unset: one is made in the state directory if listen is loopback";
-    secrets_file      = "", Kind::Path, Since::Now, "File that holds the secrets, one per line; lines that begin with # are comments";
-    state_dir         = "", Kind::Path, Since::Now, "Folder for the secret, the admin token and key generations. Unset: ~/.local/state/t2b";
-    data_dir          = "", Kind::Path, Since::Reserved("stored messages"), "Folder for stored messages";
-    redis_url         = "", Kind::Secret, Since::Now, "The Redis 7 or newer that the nodes of a cluster share: redis://, redis+sentinel://, redis+cluster://, or with rediss for TLS. Unset: a single node. Also --redis; with a password prefer T2B_REDIS_URL or the file, as others on the machine can read a flag";
-    redis_prefix      = "t2b", Kind::Text, Since::Now, "Prefix of every key and channel in Redis; it separates two clusters on one Redis";
-    redis_insecure    = "false", Kind::Switch, Since::Now, "Skips verification of the Redis server's certificate. For a private CA set SSL_CERT_FILE instead; it replaces the system's CAs";
-    base_path         = "", Kind::Text, Since::Now, "Path prefix of the public listener, like /t2b: WebSockets then connect to /t2b/ws, and the HTTP API is below /t2b/v1";
-    tls_cert          = "", Kind::Path, Since::Now, "Certificate chain of the public listener, PEM; with tls_key";
-    tls_key           = "", Kind::Path, Since::Now, "Private key of the public listener, PEM; with tls_cert";
-    allowed_origins   = "", Kind::List, Since::Now, "Origins of web pages that may connect and use the HTTP API in addition to the gateway's own, like https://app.example.org or https://*.example.org; null = pages without an origin; * = all";
-    allowed_hosts     = "", Kind::List, Since::Now, "Values of Host that the gateway accepts in addition to IP addresses and localhost, like bots.example.org, *.example.org or bots.example.org:8443; * = all. The public listener checks Host only if listen is loopback; the admin listener always checks it";
-    trusted_proxies   = "", Kind::List, Since::Now, "Addresses or networks whose X-Forwarded-For is trusted";
-    query_keys        = "true", Kind::Switch, Since::Now, "Whether ?token= on /ws is accepted, as old SDKs send it";
-    sockets_max       = "", Kind::Count, Since::Now, "Maximum number of open sockets. Unset: the open-file limit minus 256, or a quarter of memory_max divided by 16 KiB, whichever is smaller";
-    log               = "info", Kind::Text, Since::Now, "Log filter: off, error, warn, info, debug or trace, or module=level, several separated by commas";
-    log_format        = "text", Kind::OneOf(LOG_FORMATS), Since::Now, "Format of log lines: text or json";
-    trace_sample      = "0.01", Kind::Fraction, Since::Now, "Fraction of the messages that are traced, if OTEL_EXPORTER_OTLP_ENDPOINT names a collector (OTLP over HTTP)";
-    handshake_timeout = "10s", Kind::Duration, Since::Now, "How long TLS and the request head may take together. How long the first credential may take. How long the body of an HTTP request, or the answer, may take for each 4 KiB. How long a kept-alive connection may be idle";
-    heartbeat         = "25s", Kind::Duration, Since::Now, "How often the gateway pings a socket, from 1s to 24h; it closes a socket on which no bytes move for two periods";
-    drain_wait        = "5s", Kind::Duration, Since::Reserved("drain"), "How long the node stays reachable after it says that it is not ready";
-    drain_window      = "30s", Kind::Duration, Since::Reserved("drain"), "Over how long sockets are asked to move";
-    drain_deadline    = "60s", Kind::Duration, Since::Reserved("drain"), "When the node ends in any case";
-    ready_when_degraded = "true", Kind::Switch, Since::Now, "Whether a node that cannot reach Redis reports ready. With false, a Redis outage takes all nodes out of the load balancer at once";
-    isolate_after     = "60s", Kind::Duration, Since::Reserved("cluster"), "How long a node without Redis keeps its bots";
-    start_grace       = "60s", Kind::Duration, Since::Now, "How long after its start a node without Redis answers unknown bots with bot_offline, as they are still coming back; 0 = not at all";
-    memory_max        = "", Kind::Size, Since::Now, "Most memory of this process, the kernel's buffers of its sockets included; at least 128MiB. Unset: the container's limit, else the machine's memory";
-    store_bytes       = "", Kind::Size, Since::Now, "Most memory of the memory store, at most half of memory_max. Unset: 256MiB, or a quarter of memory_max if that is less";
+    listen            = "127.0.0.1:3000", KeyKind::Address, Since::Now, "Where bots and clients connect";
+    admin_listen      = "127.0.0.1:9464", KeyKind::Address, Since::Now, "Where operators, probes and Prometheus connect";
+    admin_token       = "", KeyKind::Secret, Since::Now, "Bearer token of /admin/v1, 16 bytes or more of printable ASCII without space; prefer admin_token_file, as others on the machine can read a flag. Unset: made in the state directory if admin_listen is loopback, else /admin/v1 is off";
+    admin_token_file  = "", KeyKind::Path, Since::Now, "File that holds the admin token, alone on a line; lines that begin with # are comments";
+    secrets           = "", KeyKind::Secrets, Since::Now, "Signing secrets of API keys: the first signs, all verify; 32 bytes or more each. Prefer secrets_file. Unset: one is made in the state directory if listen is loopback";
+    secrets_file      = "", KeyKind::Path, Since::Now, "File that holds the secrets, one per line; lines that begin with # are comments";
+    state_dir         = "", KeyKind::Path, Since::Now, "Folder for the secret, the admin token and key generations. Unset: ~/.local/state/t2b";
+    data_dir          = "", KeyKind::Path, Since::Reserved("stored messages"), "Folder for stored messages";
+    redis_url         = "", KeyKind::Secret, Since::Now, "The Redis 7 or newer that the nodes of a cluster share: redis://, redis+sentinel://, redis+cluster://, or with rediss for TLS. Unset: a single node. Also --redis; with a password prefer T2B_REDIS_URL or the file, as others on the machine can read a flag";
+    redis_prefix      = "t2b", KeyKind::Text, Since::Now, "Prefix of every key and channel in Redis; it separates two clusters on one Redis";
+    redis_insecure    = "false", KeyKind::Switch, Since::Now, "Skips verification of the Redis server's certificate. For a private CA set SSL_CERT_FILE instead; it replaces the system's CAs";
+    base_path         = "", KeyKind::Text, Since::Now, "Path prefix of the public listener, like /t2b: WebSockets then connect to /t2b/ws, and the HTTP API is below /t2b/v1";
+    tls_cert          = "", KeyKind::Path, Since::Now, "Certificate chain of the public listener, PEM; with tls_key";
+    tls_key           = "", KeyKind::Path, Since::Now, "Private key of the public listener, PEM; with tls_cert";
+    allowed_origins   = "", KeyKind::List, Since::Now, "Origins of web pages that may connect and use the HTTP API in addition to the gateway's own, like https://app.example.org or https://*.example.org; null = pages without an origin; * = all";
+    allowed_hosts     = "", KeyKind::List, Since::Now, "Values of Host that the gateway accepts in addition to IP addresses and localhost, like bots.example.org, *.example.org or bots.example.org:8443; * = all. The public listener checks Host only if listen is loopback; the admin listener always checks it";
+    trusted_proxies   = "", KeyKind::List, Since::Now, "Addresses or networks whose X-Forwarded-For is trusted";
+    query_keys        = "true", KeyKind::Switch, Since::Now, "Whether ?token= on /ws is accepted, as old SDKs send it";
+    sockets_max       = "", KeyKind::Count, Since::Now, "Maximum number of open sockets. Unset: the open-file limit minus 256, or a quarter of memory_max divided by 16 KiB, whichever is smaller";
+    log               = "info", KeyKind::Text, Since::Now, "Log filter: off, error, warn, info, debug or trace, or module=level, several separated by commas";
+    log_format        = "text", KeyKind::OneOf(LOG_FORMATS), Since::Now, "Format of log lines: text or json";
+    trace_sample      = "0.01", KeyKind::Fraction, Since::Now, "Fraction of the messages that are traced, if OTEL_EXPORTER_OTLP_ENDPOINT names a collector (OTLP over HTTP)";
+    handshake_timeout = "10s", KeyKind::Duration, Since::Now, "How long TLS and the request head may take together. How long the first credential may take. How long the body of an HTTP request, or the answer, may take for each 4 KiB. How long a kept-alive connection may be idle";
+    heartbeat         = "25s", KeyKind::Duration, Since::Now, "How often the gateway pings a socket, from 1s to 24h; it closes a socket on which no bytes move for two periods";
+    drain_wait        = "5s", KeyKind::Duration, Since::Reserved("drain"), "How long the node stays reachable after it says that it is not ready";
+    drain_window      = "30s", KeyKind::Duration, Since::Reserved("drain"), "Over how long sockets are asked to move";
+    drain_deadline    = "60s", KeyKind::Duration, Since::Reserved("drain"), "When the node ends in any case";
+    ready_when_degraded = "true", KeyKind::Switch, Since::Now, "Whether a node that cannot reach Redis reports ready. With false, a Redis outage takes all nodes out of the load balancer at once";
+    isolate_after     = "60s", KeyKind::Duration, Since::Reserved("cluster"), "How long a node without Redis keeps its bots";
+    start_grace       = "60s", KeyKind::Duration, Since::Now, "How long after its start a node without Redis answers unknown bots with bot_offline, as they are still coming back; 0 = not at all";
+    memory_max        = "", KeyKind::Size, Since::Now, "Most memory of this process, the kernel's buffers of its sockets included; at least 128MiB. Unset: the container's limit, else the machine's memory";
+    store_bytes       = "", KeyKind::Size, Since::Now, "Most memory of the memory store, at most half of memory_max. Unset: 256MiB, or a quarter of memory_max if that is less";
 }
 
 #[cfg(test)]

@@ -2,30 +2,66 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::str::FromStr;
 
 use protocol::error::Since;
 use protocol::units::{parse_duration, parse_size, size_text};
 use protocol::{Limits, Secret};
 
-use super::effective::Line;
-use super::keys::KEYS;
+use super::bootstrap;
+use super::checked::{Config, TlsFiles};
+use super::cidr::Cidr;
+use super::effective_line::EffectiveLine;
+use super::environment::{default_state_dir, raise_file_limit};
+use super::hosts::{HostPattern, OriginPattern};
+use super::keys::{KEYS, Key};
 use super::log_filter::log_filter;
+use super::otlp::OtlpExport;
 use super::raw::{ConfigError, Place, Raw, Setting};
 use super::said::Said;
-use super::sources::Sources;
+use super::sources::ConfigSources;
 use super::values::{
     address, base_path, count, fraction, log_format, path, patience, readable, redis_prefix,
     redis_url, switch,
 };
-use super::{
-    Cidr, Config, FILES_RESERVED, HostPattern, OriginPattern, OtlpExport, TlsFiles, bootstrap,
-    default_state_dir,
-};
 use crate::machine;
 use crate::memory::{MEMORY_BYTES_MIN, MEMORY_BYTES_UNKNOWN, MemoryDivision};
 
-pub(super) fn load(sources: Sources) -> Result<Config, ConfigError> {
+/// Open files that are not sockets of clients: listeners, log, state files, probes.
+const FILES_RESERVED: u64 = 256;
+
+impl Config {
+    /// Reads and checks everything; makes the state directory's credentials if the purpose needs them.
+    ///
+    /// Errors: the first key that is wrong, with its place.
+    pub fn load(sources: ConfigSources) -> Result<Config, ConfigError> {
+        load(sources)
+    }
+
+    /// A gateway for tests: free ports on loopback, everything else as by default, state in `dir`.
+    ///
+    /// Errors: the credentials cannot be made in `dir`.
+    pub fn for_test(dir: &Path) -> Result<Config, ConfigError> {
+        let mut flags = Raw::default();
+        let state_dir = dir.to_string_lossy();
+        for (name, text) in [
+            ("listen", "127.0.0.1:0"),
+            ("admin_listen", "127.0.0.1:0"),
+            ("state_dir", &state_dir),
+            ("start_grace", "0"),
+        ] {
+            flags.set_flag(Key::of(name).expect("a row of KEYS"), text);
+        }
+        Config::load(ConfigSources {
+            flags,
+            file_limit: raise_file_limit(),
+            ..ConfigSources::default()
+        })
+    }
+}
+
+fn load(sources: ConfigSources) -> Result<Config, ConfigError> {
     let (file_limit, purpose) = (sources.file_limit, sources.purpose);
     let home = default_state_dir(&sources.environment);
     let otlp = OtlpExport::of(&sources.environment);
@@ -160,7 +196,7 @@ fn sockets_max(
 
 /// What was said, plus what was worked out for the keys that say "unset". Reserved keys do nothing,
 /// so they are left out.
-fn effective(raw: &Raw, config: &Config) -> Vec<Line> {
+fn effective(raw: &Raw, config: &Config) -> Vec<EffectiveLine> {
     let state_dir = config.state_dir.as_ref();
     let state_dir = state_dir.map(|dir| ("state_dir", dir.display().to_string()));
     let worked_out: BTreeMap<_, _> = [
@@ -174,10 +210,10 @@ fn effective(raw: &Raw, config: &Config) -> Vec<Line> {
     let built = KEYS.iter().filter(|key| key.since == Since::Now);
     let lines = built.filter_map(|key| {
         if let Some(setting) = raw.settings.get(key.name) {
-            return Some(Line::of(key, setting));
+            return Some(EffectiveLine::of(key, setting));
         }
         let text = worked_out.get(key.name)?;
-        Some(Line::of(
+        Some(EffectiveLine::of(
             key,
             &Setting::from_text(key, text, Place::Default),
         ))

@@ -11,15 +11,19 @@
 
 mod bootstrap;
 mod bounded_file;
+mod checked;
 mod cidr;
 mod credential_file;
 mod credentials;
 mod effective;
+mod effective_line;
+mod environment;
 mod hosts;
 mod keys;
 mod limits;
 mod load;
 mod log_filter;
+mod log_format;
 mod otlp;
 mod raw;
 mod said;
@@ -30,203 +34,16 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
-
-use backplane::{RedisConfig, StoreClock};
-use protocol::lane::LaneKeys;
-use protocol::{Limits, Secret, TenantId};
-use router_core::auth::Keyring;
-use router_core::env::{Millis, Settings, TenantSettings};
-
-use crate::trace::Tracer;
 pub(crate) use bounded_file::{PEM_BYTES_MAX, read_bytes};
+pub use checked::{Config, TlsFiles};
 pub use cidr::Cidr;
 pub use credentials::{KeyError, KeyOwner, local_key};
+pub use environment::{default_state_dir, raise_file_limit};
 pub use hosts::{HostPattern, OriginPattern};
-pub use keys::{KEYS, Key, Kind};
+pub use keys::{KEYS, Key, KeyKind};
+pub use log_format::LogFormat;
 pub use otlp::OtlpExport;
 pub use raw::{ConfigError, Place, Raw, Setting};
 pub use router_core::auth::WeakSecret;
-pub use secrets::{ADMIN_TOKEN_FILE, SECRET_FILE, kept_in, random as new_secret};
-pub use sources::{Purpose, Sources};
-
-/// Open files that are not sockets of clients: listeners, log, state files, probes.
-const FILES_RESERVED: u64 = 256;
-
-/// The form of log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One object a line.
-    Json,
-}
-
-/// Where the public listener's certificate lies.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// Certificate chain, PEM.
-    pub cert: PathBuf,
-    /// Private key, PEM.
-    pub key: PathBuf,
-}
-
-/// A checked configuration. See [`KEYS`] for what each key means.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// Address of the public listener; port 0 = any free one.
-    pub listen: SocketAddr,
-    /// Address of the admin listener; port 0 = any free one.
-    pub admin_listen: SocketAddr,
-    /// Bearer token of `/admin/v1`; none: `/admin/v1` answers 404.
-    pub admin_token: Option<Secret<String>>,
-    /// Each strong enough: the first signs, all verify. None only for a [`Purpose`] that needs none.
-    pub secrets: Vec<Secret<String>>,
-    /// The file that the secret was kept in, if nobody gave one: for the start line.
-    pub secret_made_in: Option<PathBuf>,
-    /// Folder for what must outlive the process; it may not exist yet. None: nobody named one, and
-    /// there is no home.
-    pub state_dir: Option<PathBuf>,
-    /// The Redis that the nodes share; none: this node stands alone.
-    pub redis_url: Option<Secret<String>>,
-    /// First part of every key and channel in Redis.
-    pub redis_prefix: String,
-    /// Whether the certificate of a `rediss://` server is not checked.
-    pub redis_insecure: bool,
-    /// Whether a node whose Redis does not answer is ready.
-    pub ready_when_degraded: bool,
-    /// What the paths of the public listener begin with, like `/t2b`; empty: nothing.
-    pub base_path: String,
-    /// TLS of the public listener, if wanted.
-    pub tls: Option<TlsFiles>,
-    /// Origins that may connect beside the gateway's own.
-    pub allowed_origins: Vec<OriginPattern>,
-    /// Hosts that are answered beside IP addresses and localhost.
-    pub allowed_hosts: Vec<HostPattern>,
-    /// Whose `X-Forwarded-For` is trusted.
-    pub trusted_proxies: Vec<Cidr>,
-    /// Whether `?token=` on `/ws` is accepted.
-    pub query_keys: bool,
-    /// Most sockets at once.
-    pub sockets_max: usize,
-    /// Log filter, as `tracing_subscriber::EnvFilter` reads it.
-    pub log: String,
-    /// Part of the messages that are traced, from 0 to 1.
-    pub trace_sample: f64,
-    /// The collector that traces go to, as the `OTEL_…` variables say.
-    pub otlp: OtlpExport,
-    /// Form of log lines.
-    pub log_format: LogFormat,
-    /// How long TLS and the request head together, and the first credential, may each take; how long
-    /// the body of an HTTP request and the answer may stand still; how long a kept-alive connection may be
-    /// idle.
-    pub handshake_timeout: Duration,
-    /// How often a socket is pinged.
-    pub heartbeat: Duration,
-    /// How long after the start unknown bots are `bot_offline`; zero = not at all.
-    pub start_grace: Duration,
-    /// Most memory of this process, the kernel's buffers of its sockets included, bytes.
-    pub memory_max: u64,
-    /// Most memory of the memory store, bytes.
-    pub store_bytes: u64,
-    /// Limits of every tenant that has none of its own.
-    pub limits: Limits,
-    /// Tenants with settings of their own.
-    pub tenants: BTreeMap<TenantId, TenantSettings>,
-    /// What is doubtful and no error, a sentence each, without credentials: for the log or stderr.
-    pub warnings: Vec<String>,
-    /// What each key came to, and where from; credentials masked.
-    effective: Vec<effective::Line>,
-}
-
-impl Config {
-    /// Reads and checks everything; makes the state directory's credentials if the purpose needs them.
-    ///
-    /// Errors: the first key that is wrong, with its place.
-    pub fn load(sources: Sources) -> Result<Config, ConfigError> {
-        load::load(sources)
-    }
-
-    /// A gateway for tests: free ports on loopback, everything else as by default, state in `dir`.
-    ///
-    /// Errors: the credentials cannot be made in `dir`.
-    pub fn for_test(dir: &Path) -> Result<Config, ConfigError> {
-        let mut flags = Raw::default();
-        let state_dir = dir.to_string_lossy();
-        for (name, text) in [
-            ("listen", "127.0.0.1:0"),
-            ("admin_listen", "127.0.0.1:0"),
-            ("state_dir", &state_dir),
-            ("start_grace", "0"),
-        ] {
-            flags.set_flag(Key::of(name).expect("a row of KEYS"), text);
-        }
-        Config::load(Sources {
-            flags,
-            file_limit: raise_file_limit(),
-            ..Sources::default()
-        })
-    }
-
-    /// The secrets, ready to verify and sign.
-    pub fn keyring(&self) -> Keyring {
-        Keyring::new(&self.secrets).expect("the secrets were checked when they were read")
-    }
-
-    /// The Redis that nodes share, if they do. Times are its own.
-    pub fn redis(&self) -> Option<RedisConfig> {
-        self.redis_url.as_ref().map(|url| RedisConfig {
-            url: url.clone(),
-            prefix: self.redis_prefix.clone(),
-            insecure: self.redis_insecure,
-            clock: StoreClock::Server,
-        })
-    }
-
-    /// What decides which frames are traced.
-    pub(crate) fn tracer(&self) -> Tracer {
-        let exports = self.otlp.endpoint.is_some();
-        Tracer::new(if exports { self.trace_sample } else { 0.0 })
-    }
-
-    /// What signs the packets between nodes.
-    pub fn lane_keys(&self) -> LaneKeys {
-        LaneKeys::new(&self.secrets)
-    }
-
-    /// What the routing machines need of it. `now_ms`: Unix milliseconds of the start.
-    pub fn settings(&self, now_ms: Millis) -> Settings {
-        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let grace_until_ms = match ms(self.start_grace) {
-            0 => 0,
-            grace => now_ms.saturating_add(grace),
-        };
-        Settings {
-            limits: Arc::new(self.limits.clone()),
-            tenants: self.tenants.clone(),
-            heartbeat_ms: ms(self.heartbeat),
-            handshake_timeout_ms: ms(self.handshake_timeout),
-            grace_until_ms,
-        }
-    }
-
-    /// The configuration that holds, as TOML, each line with its place; credentials are `***`.
-    pub fn effective_toml(&self) -> String {
-        effective::render(self)
-    }
-}
-
-/// The state directory if nobody names one: `~/.local/state/t2b`. None without a home.
-pub fn default_state_dir(environment: &BTreeMap<String, String>) -> Option<PathBuf> {
-    let home = environment.get("HOME").filter(|home| !home.is_empty())?;
-    Some(Path::new(home).join(".local/state/t2b"))
-}
-
-/// Lets this process open as many files as the system allows it, and says how many that is.
-pub fn raise_file_limit() -> u64 {
-    rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1024)
-}
+pub use secrets::{ADMIN_TOKEN_FILE, SECRET_FILE, random as new_secret};
+pub use sources::{ConfigSources, Purpose};

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use super::keys::{Key, Kind};
+use super::keys::{Key, KeyKind};
 use super::raw::{ConfigError, Place, Raw, Setting};
 
 /// Longest part of a value that an error repeats, characters.
@@ -79,17 +79,17 @@ impl<'a> Said<'a> {
 /// Nobody means the space around a value. A path may have it, and a credential is taken as it is.
 fn trimmed<'t>(key: &str, text: &'t str) -> &'t str {
     match Key::of(key).map(|key| key.kind) {
-        Some(Kind::Path | Kind::Secret | Kind::Secrets) => text,
+        Some(KeyKind::Path | KeyKind::Secret | KeyKind::Secrets) => text,
         Some(
-            Kind::Address
-            | Kind::Text
-            | Kind::List
-            | Kind::Switch
-            | Kind::Duration
-            | Kind::Size
-            | Kind::Count
-            | Kind::Fraction
-            | Kind::OneOf(_),
+            KeyKind::Address
+            | KeyKind::Text
+            | KeyKind::List
+            | KeyKind::Switch
+            | KeyKind::Duration
+            | KeyKind::Size
+            | KeyKind::Count
+            | KeyKind::Fraction
+            | KeyKind::OneOf(_),
         )
         | None => text.trim(),
     }

@@ -33,7 +33,7 @@ pub fn random() -> io::Result<Secret<String>> {
 /// Shape: one line, mode 0600, in a folder of mode 0700. Two processes that start at the same
 /// moment get the same one. Errors, with the path: the file cannot be read or made, or others may
 /// read it.
-pub fn kept_in(dir: &Path, name: &str) -> io::Result<Secret<String>> {
+pub(crate) fn kept_in(dir: &Path, name: &str) -> io::Result<Secret<String>> {
     let path = dir.join(name);
     kept_at(dir, name, &path)
         .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))

@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::bounded_file::{CONFIG_BYTES_MAX, read_text};
-use super::keys::{KEYS, Key, Kind};
+use super::keys::{KEYS, Key, KeyKind};
 use super::raw::{ConfigError, Place, Raw, RawLimits, RawTenant, Setting};
 use super::said::with_value;
 
@@ -71,7 +71,7 @@ impl Purpose {
 
 /// Everything that configuration is made from.
 #[derive(Default)]
-pub struct Sources {
+pub struct ConfigSources {
     /// What the command line says.
     pub flags: Raw,
     /// The environment.
@@ -84,7 +84,7 @@ pub struct Sources {
     pub purpose: Purpose,
 }
 
-impl Sources {
+impl ConfigSources {
     /// All sources, the stronger over the weaker. Errors: a key that does not exist, a file that
     /// cannot be read or is no TOML.
     pub(super) fn merge(self) -> Result<Raw, ConfigError> {
@@ -152,7 +152,7 @@ fn from_file(path: &Path, named: &Place) -> Result<Raw, ConfigError> {
                 let place = file.place(Some(name.span()));
                 let key =
                     Key::of(known).ok_or_else(|| ConfigError::new(known, &place, "no such key"))?;
-                if let Kind::List = key.kind {
+                if let KeyKind::List = key.kind {
                     file.only_texts(known, value)?;
                 }
                 raw.settings.insert(key.name, file.setting(known, value)?);

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use backplane::Redis;
+
 use protocol::units::parse_duration;
 
-use super::LogFormat;
+use super::log_format::LogFormat;
 
 /// Below it, a slow network would count as a silent peer.
 const PATIENCE_MIN: Duration = Duration::from_secs(1);

@@ -17,14 +17,14 @@ use protocol::message::{Body, Message, Send, SendKind};
 use protocol::request::{Frame, Rejected, Request};
 use protocol::{Answer, ErrorCode, FrameId, Name, Outbound};
 
-use super::Decoded;
+use super::decoded::DecodedRequest;
 
 /// The state of one connection: how many requests it made.
 #[derive(Debug, Default)]
 pub(crate) struct LineDialect(AtomicU64);
 
 impl LineDialect {
-    pub(super) fn decode(&self, line: &[u8], mut take: impl FnMut(Decoded)) {
+    pub(super) fn decode(&self, line: &[u8], mut take: impl FnMut(DecodedRequest)) {
         let line = std::str::from_utf8(line).unwrap_or_default();
         let (names, text) = line.split_once('\t').unwrap_or_default();
         names
@@ -32,7 +32,7 @@ impl LineDialect {
             .for_each(|name| take(self.send(name, text)));
     }
 
-    fn send(&self, name: &str, text: &str) -> Decoded {
+    fn send(&self, name: &str, text: &str) -> DecodedRequest {
         let number = 1 + self.0.fetch_add(1, Ordering::Relaxed);
         let id = FrameId::parse(&number.to_string()).ok();
         let Ok(to) = Name::parse(name) else {

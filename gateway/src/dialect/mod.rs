@@ -14,6 +14,8 @@
 //! [`Shared`](protocol::Shared) is a [`DialectKind`](protocol::DialectKind), and [`Dialect`] gets a
 //! variant. `line.rs` is the smallest example; only tests have it.
 
+mod decoded;
+mod frame_time;
 #[cfg(test)]
 mod line;
 mod t2b;
@@ -22,13 +24,10 @@ mod tests;
 
 use bytes::Bytes;
 use protocol::Outbound;
-use protocol::request::{Frame, Rejected};
-use router_core::Millis;
 
-use crate::ws::{Class, Outgoing};
-
-/// What a message asks, or why that is not understood.
-pub(crate) type Decoded = Result<Frame, Box<Rejected>>;
+use crate::ws::{OutgoingFrame, QueueClass};
+use decoded::DecodedRequest;
+pub(crate) use frame_time::FrameTime;
 
 /// The dialect of one connection. The closed list.
 #[derive(Debug)]
@@ -42,22 +41,13 @@ pub(crate) enum Dialect {
     Line(line::LineDialect),
 }
 
-/// The time of a frame, Unix milliseconds.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct FrameTime {
-    /// Now: what all recipients of a shared text are told.
-    pub(crate) now_ms: Millis,
-    /// The connection was told this time before, and is told none that is earlier.
-    pub(crate) least_ms: Millis,
-}
-
 impl Dialect {
     /// Hands over what a message asks, in order: at least one request, so that a rate pays for the
     /// message, and none behind `auth`, which others wait for.
     ///
     /// `text`: UTF-8. A body is a slice of it.
     #[inline]
-    pub(crate) fn decode(&self, text: &Bytes, mut take: impl FnMut(Decoded)) {
+    pub(crate) fn decode(&self, text: &Bytes, mut take: impl FnMut(DecodedRequest)) {
         match self {
             Dialect::T2b => take(protocol::t2b::decode(text)),
             Dialect::Http => {}
@@ -72,17 +62,17 @@ impl Dialect {
     pub(crate) fn encode(
         &self,
         outbound: Outbound,
-        class: Class,
+        class: QueueClass,
         time: FrameTime,
-    ) -> Option<Outgoing> {
+    ) -> Option<OutgoingFrame> {
         match self {
-            Dialect::T2b => Some(Outgoing::text(t2b::encode(outbound, time), class)),
+            Dialect::T2b => Some(OutgoingFrame::text(t2b::encode(outbound, time), class)),
             Dialect::Http => {
                 let bytes = outbound.charged_bytes();
-                Some(Outgoing::outbound(outbound.detach(), bytes, class))
+                Some(OutgoingFrame::outbound(outbound.detach(), bytes, class))
             }
             #[cfg(test)]
-            Dialect::Line(line) => Some(Outgoing::text(line.encode(&outbound)?, class)),
+            Dialect::Line(line) => Some(OutgoingFrame::text(line.encode(&outbound)?, class)),
         }
     }
 }

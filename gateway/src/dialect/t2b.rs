@@ -4,7 +4,7 @@ use bytes::Bytes;
 use protocol::Outbound;
 use protocol::t2b::encode;
 
-use super::FrameTime;
+use super::frame_time::FrameTime;
 
 /// The frame that tells a connection this.
 ///

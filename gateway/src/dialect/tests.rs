@@ -22,9 +22,9 @@ use super::Dialect;
 use super::line::LineDialect;
 use crate::config::Config;
 use crate::gate::{Gate, GateLimits};
+use crate::gateway::{Addresses, Gateway};
 use crate::node::Node;
-use crate::ws::{Connection, Reader, drive, split_boxed};
-use crate::{Addresses, Gateway};
+use crate::ws::{Connection, FrameReader, drive, split_boxed};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Longest wait for anything that must happen.
@@ -82,7 +82,7 @@ impl Server {
         let (peer, ours) = duplex(1 << 16);
         let (read, write) = split_boxed(ours);
         let node = &self.node;
-        let reader = Reader::new(read, &[], node.read_limits_unauthenticated());
+        let reader = FrameReader::new(read, &[], node.read_limits_unauthenticated());
         let gate = Gate::new(GateLimits::public(8));
         let open = gate.enter(LOOPBACK, false).unwrap().open;
         let opened = Opened {

@@ -25,7 +25,7 @@ use crate::dialect::Dialect;
 use crate::gate::Open;
 use crate::node::Node;
 use crate::ws::handshake::{Policy, Refusal, judge};
-use crate::ws::{Connection, Ended, Reader, drive, split_upgraded};
+use crate::ws::{Connection, ConnectionEnd, FrameReader, drive, split_upgraded};
 
 /// The subprotocol that is spoken; the one with a credential is read and never echoed.
 const SUBPROTOCOL: &str = "t2b.v1";
@@ -115,9 +115,9 @@ fn converse(
     peer: (Source, Open),
     opened: Opened,
     control_per_second: u32,
-) -> impl Future<Output = Ended> + Send + use<> {
+) -> impl Future<Output = ConnectionEnd> + Send + use<> {
     let (read, write, buffered) = split_upgraded(upgraded);
-    let reader = Reader::new(read, &buffered, node.read_limits_unauthenticated());
+    let reader = FrameReader::new(read, &buffered, node.read_limits_unauthenticated());
     node.metrics.handshake("upgraded");
     let handler = node.connect(
         Dialect::T2b,

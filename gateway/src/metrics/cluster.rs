@@ -6,7 +6,7 @@ use router_core::Nodes;
 use router_core::membership::PeerState;
 use router_core::shard::Entries;
 
-use super::Make;
+use super::handles::{MetricHandles, increment};
 use crate::node::{LaneTotals, MISREAD};
 
 /// What crosses between nodes.
@@ -48,7 +48,7 @@ pub(crate) struct ClusterMetrics {
 }
 
 impl ClusterMetrics {
-    pub(super) fn new<R: Recorder>(make: &Make<'_, R>) -> Self {
+    pub(super) fn new<R: Recorder>(make: &MetricHandles<'_, R>) -> Self {
         let counter = |name| make.counter(name, None);
         let gauge = |name| make.gauge(name, None);
         let nodes = |state: &'static str| make.gauge("t2b_nodes", Some(state.into()));
@@ -87,7 +87,7 @@ impl ClusterMetrics {
 
     /// Something of another node is not understood. `reason`: one of [`MISREAD`].
     pub fn misread(&self, reason: &'static str) {
-        super::increment(&self.misread, &reason);
+        increment(&self.misread, &reason);
     }
 
     /// A packet for another node is published.

@@ -5,20 +5,20 @@
 //! (a test, the demo) do not share theirs.
 
 mod cluster;
+mod handles;
 mod peers;
 mod process;
 mod table;
 mod traffic;
 
-use ::metrics::{
-    Counter, Gauge, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit,
-};
+use ::metrics::{Counter, Gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use protocol::{CloseCode, ErrorCode};
 use router_core::Nodes;
 
 use cluster::ClusterMetrics;
-pub use table::{Kind, Metric, TABLE};
+use handles::{MetricHandles, increment};
+pub use table::{MetricKind, MetricRow, TABLE};
 pub(crate) use traffic::Traffic;
 
 /// How a connection attempt ended before it was a WebSocket.
@@ -85,7 +85,7 @@ impl Metrics {
     /// A recorder with every series of the table at zero. `routes`: the paths of the HTTP API.
     pub(crate) fn new(routes: Vec<String>) -> Self {
         let recorder = PrometheusBuilder::new().build_recorder();
-        let make = Make(&recorder);
+        let make = MetricHandles(&recorder);
         make.describe();
         make.gauge("t2b_build_info", Some(env!("CARGO_PKG_VERSION").into()))
             .set(1.0);
@@ -202,53 +202,6 @@ impl Metrics {
         }
     }
 }
-
-fn increment<K: PartialEq>(counters: &[(K, Counter)], key: &K) {
-    if let Some((_, counter)) = counters.iter().find(|(own, _)| own == key) {
-        counter.increment(1);
-    }
-}
-
-/// Makes handles of one recorder; a name that the table lacks is a bug that the test finds.
-struct Make<'a, R>(&'a R);
-
-impl<R: Recorder> Make<'_, R> {
-    fn describe(&self) {
-        for Metric {
-            name, kind, help, ..
-        } in TABLE
-        {
-            let (name, help): (KeyName, SharedString) = ((*name).into(), (*help).into());
-            match kind {
-                Kind::Counter => self.0.describe_counter(name, None::<Unit>, help),
-                Kind::Gauge => self.0.describe_gauge(name, None::<Unit>, help),
-            }
-        }
-    }
-
-    /// `values`: one for each label of the metric.
-    fn key(name: &'static str, values: impl IntoIterator<Item = SharedString>) -> Key {
-        let row = table::row(name);
-        debug_assert!(row.is_some(), "{name} is not in the table");
-        let labels = row.map_or(&[][..], |row| row.labels).iter().zip(values);
-        let labels = labels.map(|(label, value)| Label::new(*label, value));
-        Key::from_parts(name, labels.collect::<Vec<_>>())
-    }
-
-    fn counter(
-        &self,
-        name: &'static str,
-        values: impl IntoIterator<Item = SharedString>,
-    ) -> Counter {
-        self.0.register_counter(&Self::key(name, values), &META)
-    }
-
-    fn gauge(&self, name: &'static str, values: impl IntoIterator<Item = SharedString>) -> Gauge {
-        self.0.register_gauge(&Self::key(name, values), &META)
-    }
-}
-
-const META: Metadata<'static> = Metadata::new("gateway", Level::INFO, None);
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use metrics_process::collector;
 
-use super::table::{self, Kind};
+use super::table::{self, MetricKind};
 
 /// Appends their series. What a system does not tell is 0.
 pub(super) fn render(out: &mut String) {
@@ -32,8 +32,8 @@ pub(super) fn render(out: &mut String) {
             continue;
         };
         let kind = match row.kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
         };
         let help = row.help;
         // A string takes all that is written to it.

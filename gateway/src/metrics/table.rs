@@ -2,7 +2,7 @@
 
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// Only rises.
     Counter,
     /// Rises and falls.
@@ -11,11 +11,11 @@ pub enum Kind {
 
 /// One row of the table.
 #[derive(Debug, Clone, Copy)]
-pub struct Metric {
+pub struct MetricRow {
     /// `t2b_<noun>_<unit>[_total]`; those of the process have Prometheus's own names.
     pub name: &'static str,
     /// What it is.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// Its labels; each a small closed set, never an id.
     pub labels: &'static [&'static str],
     /// What it counts, and in which unit.
@@ -26,26 +26,30 @@ const fn counter(
     name: &'static str,
     labels: &'static [&'static str],
     help: &'static str,
-) -> Metric {
-    Metric {
+) -> MetricRow {
+    MetricRow {
         name,
-        kind: Kind::Counter,
+        kind: MetricKind::Counter,
         labels,
         help,
     }
 }
 
-const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
-    Metric {
+const fn gauge(
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> MetricRow {
+    MetricRow {
         name,
-        kind: Kind::Gauge,
+        kind: MetricKind::Gauge,
         labels,
         help,
     }
 }
 
 /// Every metric of the product.
-pub const TABLE: &[Metric] = &[
+pub const TABLE: &[MetricRow] = &[
     gauge(
         "t2b_build_info",
         &["version"],
@@ -341,6 +345,6 @@ pub const TABLE: &[Metric] = &[
 ];
 
 /// The row of a metric.
-pub(super) fn row(name: &str) -> Option<&'static Metric> {
+pub(super) fn row(name: &str) -> Option<&'static MetricRow> {
     TABLE.iter().find(|row| row.name == name)
 }

@@ -25,7 +25,7 @@ const READINGS: u32 = 3;
 
 /// Both clocks.
 #[derive(Debug)]
-pub(super) struct Clock {
+pub(super) struct NodeClock {
     started_ms: Millis,
     start: Instant,
     /// The system clock less `now_ms`, milliseconds, when it was read last.
@@ -36,14 +36,14 @@ pub(super) struct Clock {
 
 /// The system clock was set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Step {
+pub(super) struct ClockStep {
     /// By how much, milliseconds; below zero: back.
     pub by_ms: i64,
     /// The latest time that was told before.
     pub told_ms: Millis,
 }
 
-impl Clock {
+impl NodeClock {
     pub(super) fn start() -> Self {
         Self {
             started_ms: system_ms(),
@@ -69,7 +69,7 @@ impl Clock {
     }
 
     /// Reads the system clock. Returns a step since the last reading.
-    pub(super) fn read(&self) -> Option<Step> {
+    pub(super) fn read(&self) -> Option<ClockStep> {
         for _ in 0..READINGS {
             let (begun, now_ms) = (Instant::now(), self.now_ms());
             let system_ms = system_ms();
@@ -81,7 +81,7 @@ impl Clock {
         None
     }
 
-    fn follow(&self, now_ms: Millis, system_ms: Millis) -> Option<Step> {
+    fn follow(&self, now_ms: Millis, system_ms: Millis) -> Option<ClockStep> {
         let told_ms = self.unix_ms(now_ms);
         let old_ms = self.offset_ms.load(Relaxed);
         let new_ms = system_ms.cast_signed().wrapping_sub(now_ms.cast_signed());
@@ -93,7 +93,7 @@ impl Clock {
         let least_ms = if is_step { 0 } else { told_ms };
         self.least_ms.store(least_ms, Relaxed);
         self.offset_ms.store(new_ms, Relaxed);
-        is_step.then_some(Step { by_ms, told_ms })
+        is_step.then_some(ClockStep { by_ms, told_ms })
     }
 }
 
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn it_follows_a_step_in_both_directions() {
-        let clock = Clock::start();
+        let clock = NodeClock::start();
         let now_ms = clock.now_ms();
         let forward = clock.follow(now_ms, now_ms + HOURS_MS).unwrap();
         assert_eq!(forward.by_ms, HOURS_MS.cast_signed());
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_small_correction_back_is_waited_out() {
-        let clock = Clock::start();
+        let clock = NodeClock::start();
         let now_ms = clock.now_ms();
         assert_eq!(clock.follow(now_ms, now_ms - 300), None);
         let told = [0, 100, 300, 400].map(|ms| clock.unix_ms(now_ms + ms) - now_ms);
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_nobody_sets_makes_no_step() {
-        let clock = Clock::start();
+        let clock = NodeClock::start();
         assert_eq!(clock.read(), None);
         let unix_ms = clock.unix_ms(clock.now_ms());
         assert!(unix_ms.abs_diff(system_ms()) < 1000);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use router_core::{ConnKey, Millis};
 
-use super::lock;
+use super::lock::lock;
 
 /// Steps back that are remembered; the oldest goes first.
 const STEPS_MAX: usize = 16;

@@ -13,7 +13,7 @@ use crate::gate::Open;
 use crate::ws::Connection;
 
 /// A connection, as the node knows it.
-pub(crate) struct Entry {
+pub(crate) struct ConnectionEntry {
     pub(crate) key: ConnKey,
     pub(crate) socket: Arc<Connection>,
     /// What is spoken on it.
@@ -33,7 +33,7 @@ pub(crate) struct Entry {
     unpaid: UnpaidAnswers,
 }
 
-impl Entry {
+impl ConnectionEntry {
     pub(super) fn new(
         key: ConnKey,
         session: Session,

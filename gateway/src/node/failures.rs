@@ -14,7 +14,9 @@ use router_core::request::Notice;
 use router_core::session::SessionInput;
 use std::sync::Arc;
 
-use super::{Entry, Node, lock};
+use super::core::Node;
+use super::entry::ConnectionEntry;
+use super::lock::lock;
 
 /// What was wrong with a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +56,9 @@ impl Node {
         credential: &Credential,
     ) -> Result<Verified, AuthError> {
         let now_ms = self.clock.now_ms();
-        let verdict = self.keyring.verify(credential, self.clock.unix_ms(now_ms));
+        let verdict = self
+            .credentials
+            .verify(credential, self.clock.unix_ms(now_ms));
         match &verdict {
             Ok(verified) if verified.old_secret => self.metrics.auth_old_secret.increment(1),
             Ok(_) => {}
@@ -78,7 +82,7 @@ impl Node {
             source,
             claimed: claimed.clone(),
         };
-        let tally = lock(&self.throttle).fail(attempt, self.clock.now_ms());
+        let tally = self.credentials.fail(attempt, self.clock.now_ms());
         match tally {
             Tally::Counted => {
                 self.metrics.auth_failed(failure.reason());
@@ -106,7 +110,7 @@ impl Node {
 
     /// What a session is told of its tenant's word: a refusal of its credential is a failure, and
     /// after too many of them the answer is that.
-    pub(super) fn heard(&self, entry: &Arc<Entry>, notice: Notice) -> SessionInput {
+    pub(super) fn heard(&self, entry: &Arc<ConnectionEntry>, notice: Notice) -> SessionInput {
         let failure = match &notice {
             Notice::Refused { code, .. } => AuthFailure::of(*code),
             Notice::Joined { .. } => None,

@@ -6,20 +6,20 @@ use std::time::Duration;
 use protocol::CloseCode;
 use router_core::session::{Opened, SessionInput};
 
-use super::member::Member;
+use super::member::NodeMember;
 use crate::metrics::Metrics;
-use crate::ws::{Connection, Ended, Flow, Message, SocketHandler};
+use crate::ws::{Connection, ConnectionEnd, Message, ReadFlow, SocketHandler};
 
 /// Hands what happens on a socket to its session.
 pub(crate) struct SessionHandler {
-    member: Member,
+    member: NodeMember,
     /// Until it begins.
     opened: Option<Box<Opened>>,
     since_ms: u64,
 }
 
 impl SessionHandler {
-    pub(super) fn new(member: Member, opened: Opened) -> Self {
+    pub(super) fn new(member: NodeMember, opened: Opened) -> Self {
         member.node.metrics.connections.increment(1.0);
         Self {
             since_ms: member.node.uptime_ms(),
@@ -39,17 +39,17 @@ impl SessionHandler {
 }
 
 impl SocketHandler for SessionHandler {
-    fn on_open(&mut self) -> Flow {
+    fn on_open(&mut self) -> ReadFlow {
         let opened = self.opened.take().unwrap_or_default();
         self.member.input(SessionInput::Opened(*opened))
     }
 
-    fn on_message(&mut self, message: Message) -> Flow {
+    fn on_message(&mut self, message: Message) -> ReadFlow {
         match message {
             Message::Text(text) => self.member.received(&text),
             Message::Ping(_) | Message::Pong(_) => self.member.input(SessionInput::Alive),
-            Message::Binary(_) => Flow::Close(CloseCode::Unsupported),
-            Message::Close(_) => Flow::Continue,
+            Message::Binary(_) => ReadFlow::Close(CloseCode::Unsupported),
+            Message::Close(_) => ReadFlow::Continue,
         }
     }
 
@@ -65,11 +65,11 @@ impl SocketHandler for SessionHandler {
         self.member.finish();
     }
 
-    fn on_end(&mut self, why: Ended) {
+    fn on_end(&mut self, why: ConnectionEnd) {
         match why {
-            Ended::Us(code) => self.metrics().closed(code),
-            Ended::Peer(_) => self.metrics().closed_by_peer.increment(1),
-            Ended::Lost => self.metrics().lost.increment(1),
+            ConnectionEnd::Us(code) => self.metrics().closed(code),
+            ConnectionEnd::Peer(_) => self.metrics().closed_by_peer.increment(1),
+            ConnectionEnd::Lost => self.metrics().lost.increment(1),
         }
         let lasted_ms = self.member.node.uptime_ms().saturating_sub(self.since_ms);
         self.member

@@ -1,5 +1,5 @@
 //! One connection's place in the node: how its session is told what happens, and that everybody
-//! lets go of it whichever way it ends.
+//! releases it whichever way it ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,24 +9,27 @@ use protocol::{CloseCode, TenantId};
 use router_core::Session;
 use router_core::session::{Received, SessionInput};
 
-use super::unpaid_frames::Turn;
-use super::{Entry, Node, Work, lock};
-use crate::ws::{Connection, Ended, Flow};
+use super::core::Node;
+use super::entry::ConnectionEntry;
+use super::lock::lock;
+use super::unpaid_frames::ReadTurn;
+use super::work::DeferredWork;
+use crate::ws::{Connection, ConnectionEnd, ReadFlow};
 
 /// A connection that the node knows, for as long as this lives.
-pub(super) struct Member {
+pub(super) struct NodeMember {
     pub(super) node: Arc<Node>,
-    entry: Arc<Entry>,
-    work: Work,
+    entry: Arc<ConnectionEntry>,
+    work: DeferredWork,
 }
 
-impl Member {
-    pub(super) fn new(node: Arc<Node>, entry: Arc<Entry>) -> Self {
-        lock(node.slot(entry.key)).insert(entry.key, Arc::clone(&entry));
+impl NodeMember {
+    pub(super) fn new(node: Arc<Node>, entry: Arc<ConnectionEntry>) -> Self {
+        node.connections.insert(&entry);
         Self {
             node,
             entry,
-            work: Work::default(),
+            work: DeferredWork::default(),
         }
     }
 
@@ -41,44 +44,22 @@ impl Member {
     }
 
     /// Counts a message that it sent, and hands its session what that asks; says how to go on.
-    pub(super) fn received(&mut self, text: &Bytes) -> Flow {
-        self.work.traffic.received(text.len());
-        let entry = Arc::clone(&self.entry);
-        let (mut flow, mut bytes) = (Flow::Continue, text.len());
+    pub(super) fn received(&mut self, text: &Bytes) -> ReadFlow {
+        let Self { node, entry, work } = self;
+        work.traffic.received(text.len());
+        let (mut flow, mut bytes) = (ReadFlow::Continue, text.len());
         entry.dialect.decode(text, |frame| {
             // All requests of a message together are charged for its bytes.
             let bytes = std::mem::take(&mut bytes);
-            flow = flow.and(self.asked(Received { bytes, frame }));
+            flow = flow.and(asked(node, entry, work, Received { bytes, frame }));
         });
         flow
     }
 
-    fn asked(&mut self, received: Received) -> Flow {
-        let bytes = received.bytes;
-        self.work.is_unpaid = false;
-        let flow = self.input(SessionInput::Received(received));
-        if flow != Flow::Continue || !self.work.is_unpaid {
-            return flow;
-        }
-        // Before it has a tenant it may send little, and is closed soon.
-        let Some(owner) = self.entry.owner.get() else {
-            return flow;
-        };
-        let unpaid = &owner.share.unpaid_frames;
-        match unpaid.charge(bytes, self.node.uptime_ms()) {
-            Turn::Now => flow,
-            Turn::In(wait) => Flow::Wait(wait),
-            Turn::TooLate => Flow::Close(CloseCode::TooManyRefusals),
-        }
-    }
-
     /// Tells its session; says how to go on. What it sets in motion is done by the next
     /// [`finish`](Self::finish).
-    pub(super) fn input(&mut self, input: SessionInput) -> Flow {
-        match self.node.input(&self.entry, input, &mut self.work) {
-            true => Flow::Pause,
-            false => Flow::Continue,
-        }
+    pub(super) fn input(&mut self, input: SessionInput) -> ReadFlow {
+        told(&self.node, &self.entry, &mut self.work, input)
     }
 
     /// Tells its tenant that it can take presence again.
@@ -97,11 +78,11 @@ impl Member {
     }
 
     /// Says in the access log that it is gone.
-    pub(super) fn log_disconnected(&self, why: Ended, lasted: Duration) {
+    pub(super) fn log_disconnected(&self, why: ConnectionEnd, lasted: Duration) {
         self.node.log_disconnected(&self.entry, why, lasted);
     }
 
-    /// Its tenant lets go of it; more than once is as once.
+    /// Its tenant releases it; more than once is as once.
     pub(super) fn leave(&mut self) {
         self.input(SessionInput::Gone);
         self.finish();
@@ -109,9 +90,45 @@ impl Member {
 }
 
 /// Also by a panic or an abort.
-impl Drop for Member {
+impl Drop for NodeMember {
     fn drop(&mut self) {
         self.leave();
-        lock(self.node.slot(self.entry.key)).remove(&self.entry.key);
+        self.node.connections.remove(self.entry.key);
+    }
+}
+
+/// Hands a session one request; says how to go on.
+fn asked(
+    node: &Node,
+    entry: &Arc<ConnectionEntry>,
+    work: &mut DeferredWork,
+    received: Received,
+) -> ReadFlow {
+    let bytes = received.bytes;
+    work.is_unpaid = false;
+    let flow = told(node, entry, work, SessionInput::Received(received));
+    if flow != ReadFlow::Continue || !work.is_unpaid {
+        return flow;
+    }
+    // Before it has a tenant it may send little, and is closed soon.
+    let Some(owner) = entry.owner.get() else {
+        return flow;
+    };
+    match owner.share.unpaid_frames.charge(bytes, node.uptime_ms()) {
+        ReadTurn::Now => flow,
+        ReadTurn::In(wait) => ReadFlow::Wait(wait),
+        ReadTurn::TooLate => ReadFlow::Close(CloseCode::TooManyRefusals),
+    }
+}
+
+fn told(
+    node: &Node,
+    entry: &Arc<ConnectionEntry>,
+    work: &mut DeferredWork,
+    input: SessionInput,
+) -> ReadFlow {
+    match node.input(entry, input, work) {
+        true => ReadFlow::Pause,
+        false => ReadFlow::Continue,
     }
 }

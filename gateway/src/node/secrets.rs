@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use protocol::TenantId;
 use router_core::auth::{AuthError, Credential};
 
-use super::{Node, lock};
+use super::core::Node;
 
 /// A page of the tenants that have sockets open which a secret other than the first verified.
 pub(crate) struct UsingOld {
@@ -18,8 +18,8 @@ pub(crate) struct UsingOld {
 impl Node {
     /// How many sockets the first secret verified, and how many another.
     pub(crate) fn sockets_by_secret(&self) -> [u64; 2] {
-        let shards = self.shards.iter();
-        let each = shards.map(|cell| lock(&cell.state).shard.sockets_by_secret());
+        let shards = self.shards.cells().iter();
+        let each = shards.map(|cell| cell.lock().shard.sockets_by_secret());
         each.fold([0, 0], |sum, more| [sum[0] + more[0], sum[1] + more[1]])
     }
 
@@ -27,8 +27,8 @@ impl Node {
     pub(crate) fn using_old(&self, after: Option<&TenantId>, limit: usize) -> UsingOld {
         let mut tenants = BTreeMap::new();
         let mut more = false;
-        for cell in &self.shards {
-            let state = lock(&cell.state);
+        for cell in self.shards.cells() {
+            let state = cell.lock();
             for (tenant, sockets) in state.shard.using_old_secrets() {
                 if after.is_some_and(|after| tenant <= after) {
                     continue;

@@ -9,22 +9,19 @@
 //! The ticker does it, one shard at a time, so that a push never waits for it. Until then other
 //! tenants push into the reserve of the pool.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use protocol::{CloseCode, TenantId};
-use router_core::Millis;
 
-use super::{Entry, Node, SocketOwner, TenantBudgets, Work, lock};
+use super::core::Node;
+use super::entry::ConnectionEntry;
+use super::tenant_budgets::{SocketOwner, TenantBudgets};
+use super::work::DeferredWork;
 use crate::ws::{Budget, Pool};
 
 /// Tenants that lose in one look at a pool, at most: the next look comes 50 ms later.
 const TENANTS_MAX: usize = 16;
-
-/// How often the log tells of one tenant, milliseconds.
-const LOG_EVERY_MS: Millis = 60_000;
-/// Tenants whose last line is remembered.
-const LOGGED_MAX: usize = 1024;
 
 /// Which memory runs short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,14 +39,14 @@ impl ScarceMemory {
     }
 
     /// What a connection would give back.
-    fn held(self, entry: &Entry) -> usize {
+    fn held(self, entry: &ConnectionEntry) -> usize {
         match self {
             ScarceMemory::Outbound => entry.socket.backlog().1 + entry.socket.kernel_bytes(),
             ScarceMemory::Assembly => entry.socket.assembling(),
         }
     }
 
-    fn close(self, entry: &Entry) -> bool {
+    fn close(self, entry: &ConnectionEntry) -> bool {
         match self {
             ScarceMemory::Outbound => entry.socket.shed(CloseCode::SlowConsumer),
             ScarceMemory::Assembly => entry.socket.shed(CloseCode::TryLater),
@@ -64,32 +61,12 @@ impl ScarceMemory {
     }
 }
 
-/// When the log told of each tenant last, so that it tells once a minute.
-#[derive(Debug, Default)]
-pub(super) struct ShedLog(Mutex<HashMap<TenantId, Millis>>);
-
-impl ShedLog {
-    /// Whether the log is to tell of a tenant now. Too many tenants: all are told of again.
-    fn is_new(&self, tenant: &TenantId, now_ms: Millis) -> bool {
-        let mut told = lock(&self.0);
-        let last_ms = told.get(tenant).copied();
-        if last_ms.is_some_and(|last_ms| now_ms.saturating_sub(last_ms) < LOG_EVERY_MS) {
-            return false;
-        }
-        if told.len() >= LOGGED_MAX {
-            told.clear();
-        }
-        told.insert(tenant.clone(), now_ms);
-        true
-    }
-}
-
 impl Node {
     /// Takes from the largest holders what the pools are short of.
     pub(super) fn shed_excess(&self) {
         for (short, pool) in [
-            (ScarceMemory::Outbound, &self.outbound),
-            (ScarceMemory::Assembly, &self.assembly),
+            (ScarceMemory::Outbound, &self.pools.outbound),
+            (ScarceMemory::Assembly, &self.pools.assembly),
         ] {
             if pool.excess() > 0 {
                 self.shed_largest(short, pool);
@@ -114,8 +91,8 @@ impl Node {
     /// The largest holders, the largest last; those below their share are left alone.
     fn holders(&self, short: ScarceMemory, share: u64) -> Vec<(u64, TenantId)> {
         let mut holders = Vec::new();
-        for cell in &self.shards {
-            let state = lock(&cell.state);
+        for cell in self.shards.cells() {
+            let state = cell.lock();
             #[expect(clippy::iter_over_hash_type, reason = "sorted below")]
             for (tenant, own) in &state.budgets {
                 let used = short.budget(own).used();
@@ -130,7 +107,7 @@ impl Node {
     }
 
     /// Budgets above these connections have had no room for long: their slowest sockets lose.
-    pub(super) fn shed_for(&self, starved: Vec<Arc<Entry>>) {
+    pub(super) fn shed_for(&self, starved: Vec<Arc<ConnectionEntry>>) {
         let mut shed = BTreeSet::new();
         for entry in starved {
             // One look a tenant: thousands of its sockets may starve at once.
@@ -144,7 +121,7 @@ impl Node {
         }
     }
 
-    fn shed_above(&self, entry: &Entry) {
+    fn shed_above(&self, entry: &ConnectionEntry) {
         let budget = entry.socket.budget();
         if let (Some(owner), Some(tight)) = (entry.owner.get(), budget.tight()) {
             self.shed_tenant(
@@ -165,7 +142,7 @@ impl Node {
         of: Option<&Budget>,
         wanted: u64,
     ) {
-        let mut work = Work::default();
+        let mut work = DeferredWork::default();
         let (mut freed, mut closed) = (0, 0u64);
         for (held, entry) in self.sockets_of(short, tenant, of).into_iter().rev() {
             if freed >= wanted {
@@ -194,14 +171,14 @@ impl Node {
         short: ScarceMemory,
         tenant: &TenantId,
         of: Option<&Budget>,
-    ) -> Vec<(usize, Arc<Entry>)> {
-        let state = lock(&self.shards[self.shard_of(tenant)].state);
+    ) -> Vec<(usize, Arc<ConnectionEntry>)> {
+        let state = self.shards.lock_of(tenant);
         let of_tenant = state.connections.values().filter(|entry| {
             let counts = of.is_none_or(|of| entry.socket.budget().counts_for(of));
             let is_own = |owner: &SocketOwner| owner.tenant() == tenant;
             entry.owner.get().is_some_and(is_own) && counts
         });
-        let mut sockets: Vec<(usize, Arc<Entry>)> = of_tenant
+        let mut sockets: Vec<(usize, Arc<ConnectionEntry>)> = of_tenant
             .map(|entry| (short.held(entry), Arc::clone(entry)))
             .filter(|(held, _)| *held > 0)
             .collect();

@@ -12,7 +12,7 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// The proxies whose `X-Forwarded-For` is trusted.
 #[derive(Debug, Default)]
-pub struct Sources {
+pub(crate) struct Sources {
     trusted: Vec<Cidr>,
     /// Whether the log has told of a proxy that is not one of them.
     warned: AtomicBool,
@@ -28,7 +28,7 @@ impl Sources {
     }
 
     /// The source of a request: the peer, or what a trusted peer says is behind it.
-    pub fn source_of(&self, peer: IpAddr, headers: &HeaderMap) -> Source {
+    pub(crate) fn source_of(&self, peer: IpAddr, headers: &HeaderMap) -> Source {
         Source::of(self.address_of(peer, headers))
     }
 

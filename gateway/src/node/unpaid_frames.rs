@@ -20,7 +20,7 @@ pub(super) struct UnpaidFrames(AtomicU64);
 
 /// When a socket is read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(super) enum ReadTurn {
     /// At once.
     Now,
     /// After a wait.
@@ -31,7 +31,7 @@ pub(super) enum Turn {
 
 impl UnpaidFrames {
     /// Charges for a frame of so many bytes.
-    pub(super) fn charge(&self, bytes: usize, now_ms: Millis) -> Turn {
+    pub(super) fn charge(&self, bytes: usize, now_ms: Millis) -> ReadTurn {
         let now = now_ms * BYTES_PER_MS;
         let charged = |until: u64| until.max(now) + bytes as u64;
         let latest = now + UNPAID_WAIT_MS_MAX * BYTES_PER_MS;
@@ -41,9 +41,9 @@ impl UnpaidFrames {
             Some(charged(old)).filter(|until| *until <= latest)
         });
         match old.map(|old| (charged(old) - now) / BYTES_PER_MS) {
-            Ok(0) => Turn::Now,
-            Ok(wait_ms) => Turn::In(Duration::from_millis(wait_ms)),
-            Err(_) => Turn::TooLate,
+            Ok(0) => ReadTurn::Now,
+            Ok(wait_ms) => ReadTurn::In(Duration::from_millis(wait_ms)),
+            Err(_) => ReadTurn::TooLate,
         }
     }
 }
@@ -52,7 +52,7 @@ impl UnpaidFrames {
 mod tests {
     use super::*;
 
-    const IN: fn(u64) -> Turn = |ms| Turn::In(Duration::from_millis(ms));
+    const IN: fn(u64) -> ReadTurn = |ms| ReadTurn::In(Duration::from_millis(ms));
 
     #[test]
     fn the_sockets_of_a_tenant_take_turns() {
@@ -68,8 +68,8 @@ mod tests {
     fn small_frames_add_up() {
         let frames = UnpaidFrames::default();
         let third = BYTES_PER_MS as usize / 3 + 1;
-        let turns: Vec<Turn> = (0..4).map(|_| frames.charge(third, 7)).collect();
-        assert_eq!(turns, [Turn::Now, Turn::Now, IN(1), IN(1)]);
+        let turns: Vec<ReadTurn> = (0..4).map(|_| frames.charge(third, 7)).collect();
+        assert_eq!(turns, [ReadTurn::Now, ReadTurn::Now, IN(1), IN(1)]);
     }
 
     #[test]
@@ -79,8 +79,8 @@ mod tests {
         for turn in 1..=UNPAID_WAIT_MS_MAX / 25 {
             assert_eq!(frames.charge(bytes, 7), IN(25 * turn));
         }
-        assert_eq!(frames.charge(bytes, 7), Turn::TooLate);
-        assert_eq!(frames.charge(bytes, 31), Turn::TooLate);
+        assert_eq!(frames.charge(bytes, 7), ReadTurn::TooLate);
+        assert_eq!(frames.charge(bytes, 31), ReadTurn::TooLate);
         assert_eq!(frames.charge(bytes, 32), IN(UNPAID_WAIT_MS_MAX));
     }
 }

@@ -6,34 +6,26 @@ use std::sync::Arc;
 use protocol::BotId;
 use router_core::request::Notice;
 
-use super::{Entry, Moment, Node};
+use super::entry::ConnectionEntry;
+use super::moment::EnvMoment;
 use crate::metrics::Traffic;
 
 /// What is left to do when no lock is held.
 #[derive(Default)]
-pub(crate) struct Work {
+pub(crate) struct DeferredWork {
     /// The same for all that arrived together, so that a burst asks for it once.
-    pub(super) moment: Option<Moment>,
-    pub(super) touched: Vec<Arc<Entry>>,
+    pub(super) moment: Option<EnvMoment>,
+    pub(super) touched: Vec<Arc<ConnectionEntry>>,
     /// For the log, which is not written under a lock.
-    pub(super) registered: Vec<(Arc<Entry>, BotId)>,
-    pub(super) told: VecDeque<(Arc<Entry>, Notice)>,
+    pub(super) registered: Vec<(Arc<ConnectionEntry>, BotId)>,
+    pub(super) told: VecDeque<(Arc<ConnectionEntry>, Notice)>,
     pub(super) traffic: Traffic,
     /// Whether a frame was not paid for by a rate of its tenant.
     pub(super) is_unpaid: bool,
 }
 
-impl Work {
-    /// What time it is for all of this work, to be [kept](Self::keep).
-    pub(super) fn take_moment(&mut self, node: &Node) -> Moment {
-        self.moment.take().unwrap_or_else(|| node.moment())
-    }
-
-    pub(super) fn keep(&mut self, moment: Moment) {
-        self.moment = Some(moment);
-    }
-
-    pub(super) fn touch(&mut self, entry: &Arc<Entry>) {
+impl DeferredWork {
+    pub(super) fn touch(&mut self, entry: &Arc<ConnectionEntry>) {
         // A burst to one peer is one entry here; others flushed twice find nothing to write.
         if self
             .touched

@@ -13,8 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use super::Turns;
 use super::ahead::ReadAhead;
+use super::turns::Turns;
 
 /// A stream whose bytes are counted, and whose end is not seen before the answer is written.
 ///

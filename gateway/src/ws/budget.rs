@@ -13,17 +13,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A shared limit of bytes; clones count together.
 #[derive(Debug, Clone)]
-pub struct Budget(Arc<Inner>);
+pub struct Budget(Arc<BudgetNode>);
 
 #[derive(Debug)]
-struct Inner {
+struct BudgetNode {
     used: AtomicU64,
     limit: u64,
-    above: Above,
+    above: ParentBudget,
 }
 
 #[derive(Debug)]
-enum Above {
+enum ParentBudget {
     Nothing,
     Budget(Budget),
     Pool(Pool),
@@ -49,7 +49,7 @@ impl Pool {
     }
 
     /// Makes a pool of which so much is a reserve for holders of at most `share`.
-    pub fn with_reserve(limit: u64, reserve: u64, share: u64) -> Self {
+    pub(crate) fn with_reserve(limit: u64, reserve: u64, share: u64) -> Self {
         Self(Arc::new(PoolInner {
             used: AtomicU64::new(0),
             limit,
@@ -69,7 +69,7 @@ impl Pool {
 
     /// Bytes that must be shed now: all but three quarters of the common part, once seven eighths
     /// of it are used; 0 before.
-    pub fn excess(&self) -> u64 {
+    pub(crate) fn excess(&self) -> u64 {
         let eighth = self.0.common / 8;
         let used = self.used();
         match used > 7 * eighth {
@@ -105,16 +105,19 @@ fn raise(used: &AtomicU64, bytes: u64, most: u64) -> bool {
 impl Budget {
     /// Makes a budget of `limit` bytes; what it grants is also taken from `parent`.
     pub fn new(limit: u64, parent: Option<Budget>) -> Self {
-        Self::under(limit, parent.map_or(Above::Nothing, Above::Budget))
+        Self::under(
+            limit,
+            parent.map_or(ParentBudget::Nothing, ParentBudget::Budget),
+        )
     }
 
     /// Makes a holder of a pool that takes at most `limit` bytes.
-    pub fn in_pool(limit: u64, pool: &Pool) -> Self {
-        Self::under(limit, Above::Pool(pool.clone()))
+    pub(crate) fn in_pool(limit: u64, pool: &Pool) -> Self {
+        Self::under(limit, ParentBudget::Pool(pool.clone()))
     }
 
-    fn under(limit: u64, above: Above) -> Self {
-        Self(Arc::new(Inner {
+    fn under(limit: u64, above: ParentBudget) -> Self {
+        Self(Arc::new(BudgetNode {
             used: AtomicU64::new(0),
             limit,
             above,
@@ -122,7 +125,7 @@ impl Budget {
     }
 
     /// Takes `bytes`, or nothing at all if this budget or what is above it has not that much left.
-    pub fn try_take(&self, bytes: u64) -> bool {
+    pub(crate) fn try_take(&self, bytes: u64) -> bool {
         self.take_up_to(bytes, 8)
     }
 
@@ -133,9 +136,9 @@ impl Budget {
             return false;
         }
         let above = match &self.0.above {
-            Above::Nothing => true,
-            Above::Budget(parent) => parent.take_up_to(bytes, eighths),
-            Above::Pool(pool) => pool.try_take(bytes, self.used()),
+            ParentBudget::Nothing => true,
+            ParentBudget::Budget(parent) => parent.take_up_to(bytes, eighths),
+            ParentBudget::Pool(pool) => pool.try_take(bytes, self.used()),
         };
         if !above {
             self.0.used.fetch_sub(bytes, Ordering::Relaxed);
@@ -144,17 +147,17 @@ impl Budget {
     }
 
     /// Takes one place, if there is one left.
-    pub fn place(&self) -> Option<Place> {
-        self.try_take(1).then(|| Place(self.clone()))
+    pub fn place(&self) -> Option<SocketPlace> {
+        self.try_take(1).then(|| SocketPlace(self.clone()))
     }
 
     /// Takes `bytes` that are used already, whether there is room for them or not.
-    pub fn take_anyway(&self, bytes: u64) {
+    pub(crate) fn take_anyway(&self, bytes: u64) {
         self.0.used.fetch_add(bytes, Ordering::Relaxed);
         match &self.0.above {
-            Above::Nothing => {}
-            Above::Budget(parent) => parent.take_anyway(bytes),
-            Above::Pool(pool) => drop(pool.0.used.fetch_add(bytes, Ordering::Relaxed)),
+            ParentBudget::Nothing => {}
+            ParentBudget::Budget(parent) => parent.take_anyway(bytes),
+            ParentBudget::Pool(pool) => drop(pool.0.used.fetch_add(bytes, Ordering::Relaxed)),
         }
     }
 
@@ -163,14 +166,14 @@ impl Budget {
         let before = self.0.used.fetch_sub(bytes, Ordering::Relaxed);
         debug_assert!(before >= bytes, "gave back {bytes} of {before} bytes");
         match &self.0.above {
-            Above::Nothing => {}
-            Above::Budget(parent) => parent.give(bytes),
-            Above::Pool(pool) => drop(pool.0.used.fetch_sub(bytes, Ordering::Relaxed)),
+            ParentBudget::Nothing => {}
+            ParentBudget::Budget(parent) => parent.give(bytes),
+            ParentBudget::Pool(pool) => drop(pool.0.used.fetch_sub(bytes, Ordering::Relaxed)),
         }
     }
 
     /// Whether half of it is left, and of all that is above it.
-    pub fn has_half(&self) -> bool {
+    pub(crate) fn has_half(&self) -> bool {
         self.has_left(4)
     }
 
@@ -183,9 +186,9 @@ impl Budget {
     fn has_left(&self, eighths: u64) -> bool {
         self.is_below(eighths)
             && match &self.0.above {
-                Above::Nothing => true,
-                Above::Budget(parent) => parent.has_left(eighths),
-                Above::Pool(pool) => pool.has_left(eighths, self.used()),
+                ParentBudget::Nothing => true,
+                ParentBudget::Budget(parent) => parent.has_left(eighths),
+                ParentBudget::Pool(pool) => pool.has_left(eighths, self.used()),
             }
     }
 
@@ -197,19 +200,19 @@ impl Budget {
     pub fn tight(&self) -> Option<&Budget> {
         match (self.is_below(4), &self.0.above) {
             (false, _) => Some(self),
-            (true, Above::Budget(parent)) => parent.tight(),
-            (true, Above::Nothing | Above::Pool(_)) => None,
+            (true, ParentBudget::Budget(parent)) => parent.tight(),
+            (true, ParentBudget::Nothing | ParentBudget::Pool(_)) => None,
         }
     }
 
     /// Whether what is taken from this budget is also taken from `other`.
-    pub fn counts_for(&self, other: &Budget) -> bool {
+    pub(crate) fn counts_for(&self, other: &Budget) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
-            || matches!(&self.0.above, Above::Budget(parent) if parent.counts_for(other))
+            || matches!(&self.0.above, ParentBudget::Budget(parent) if parent.counts_for(other))
     }
 
     /// Bytes beyond half of it.
-    pub fn beyond_half(&self) -> u64 {
+    pub(crate) fn beyond_half(&self) -> u64 {
         self.used().saturating_sub(self.0.limit / 2)
     }
 
@@ -217,18 +220,13 @@ impl Budget {
     pub fn used(&self) -> u64 {
         self.0.used.load(Ordering::Relaxed)
     }
-
-    /// Whether nobody else holds it.
-    pub fn is_unshared(&self) -> bool {
-        Arc::strong_count(&self.0) == 1
-    }
 }
 
 /// One unit of a [`Budget`] that counts places; given back when dropped.
 #[derive(Debug)]
-pub struct Place(Budget);
+pub struct SocketPlace(Budget);
 
-impl Drop for Place {
+impl Drop for SocketPlace {
     fn drop(&mut self) {
         self.0.give(1);
     }
@@ -236,7 +234,7 @@ impl Drop for Place {
 
 /// What one holder has taken from a [`Budget`]; given back when dropped.
 #[derive(Debug)]
-pub struct Charge {
+pub(crate) struct Charge {
     budget: Budget,
     bytes: u64,
 }
@@ -253,7 +251,7 @@ impl Charge {
     }
 
     /// The same, but an eighth of every budget is left to others.
-    pub fn set_sparing(&mut self, bytes: u64) -> bool {
+    pub(crate) fn set_sparing(&mut self, bytes: u64) -> bool {
         self.set_up_to(bytes, 7)
     }
 
@@ -270,7 +268,7 @@ impl Charge {
     }
 
     /// Makes the charge `bytes` in all, whether there is room for them or not.
-    pub fn set_anyway(&mut self, bytes: u64) {
+    pub(crate) fn set_anyway(&mut self, bytes: u64) {
         if bytes > self.bytes {
             self.budget.take_anyway(bytes - self.bytes);
         } else if bytes < self.bytes {

@@ -1,28 +1,31 @@
 //! The handle of one connection: what everybody but its reader sees of it.
 //!
 //! Pushing, pinging and closing only queue; [`Connection::flush`] writes. One writes at a time:
-//! who does not get the writer leaves, since the one who has it looks again after letting go.
+//! whoever does not get the writer leaves, since the one who has it looks again after releasing it.
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::{fmt, io};
 
 use bytes::Bytes;
 use fastwebsockets::OpCode;
-use futures_util::task::AtomicWaker;
 use protocol::CloseCode;
 
 use super::budget::Budget;
 use super::held::{SocketLook, WriteLimits};
-use super::mailbox::Mailbox;
-use super::outgoing::{Batch, Ended, Outgoing, Push};
+use super::outgoing::{ConnectionEnd, OutgoingBatch, OutgoingFrame, PushOutcome};
 use super::reader::ReadLimits;
-use super::stream::{SocketEnds, WriteHalf};
+use super::shared_queue::SharedQueue;
+use super::signals::{
+    ARRIVED, BROKEN, CLOSE_WRITTEN, CLOSING, READ_LIMITS, RESUMED, ROOM, ReaderSignals,
+};
+use super::socket_ends::SocketEnds;
+use super::stream::WriteHalf;
 use super::unacked::{KernelAsk, KernelHeld};
-use super::writer::{Drained, Writer};
+use super::writer::{DrainOutcome, FrameWriter};
 
 /// Writes that one flush does itself; a busier connection gets a task, so that no reader becomes
 /// the writer of everybody else's frames.
@@ -30,11 +33,11 @@ const FLUSH_ROUNDS: usize = 8;
 
 /// One connection, shared by the node's tables and its own reader.
 pub struct Connection {
-    mailbox: Mailbox,
-    writer: Mutex<Writer>,
+    queue: SharedQueue,
+    writer: Mutex<FrameWriter>,
     is_local: bool,
     read_limits: Mutex<Option<ReadLimits>>,
-    signals: Signals,
+    signals: ReaderSignals,
     controls_ignored: AtomicU32,
     /// As its reader noted it last.
     assembling: AtomicU32,
@@ -48,11 +51,11 @@ impl Connection {
     /// Makes the handle of a connection that writes to `half`.
     pub fn new(half: WriteHalf, limits: WriteLimits) -> Arc<Self> {
         Arc::new(Self {
-            mailbox: Mailbox::new(limits),
-            writer: Mutex::new(Writer::new(half)),
+            queue: SharedQueue::new(limits),
+            writer: Mutex::new(FrameWriter::new(half)),
             is_local: false,
             read_limits: Mutex::new(None),
-            signals: Signals::default(),
+            signals: ReaderSignals::default(),
             controls_ignored: AtomicU32::new(0),
             assembling: AtomicU32::new(0),
             moved: AtomicBool::new(false),
@@ -63,11 +66,11 @@ impl Connection {
     /// Makes the handle of a connection without a socket; `flush` wakes whoever takes its frames.
     pub(super) fn local(limits: WriteLimits) -> Arc<Self> {
         Arc::new(Self {
-            mailbox: Mailbox::new(limits),
-            writer: Mutex::new(Writer::local()),
+            queue: SharedQueue::new(limits),
+            writer: Mutex::new(FrameWriter::local()),
             is_local: true,
             read_limits: Mutex::new(None),
-            signals: Signals::default(),
+            signals: ReaderSignals::default(),
             controls_ignored: AtomicU32::new(0),
             assembling: AtomicU32::new(0),
             moved: AtomicBool::new(false),
@@ -79,8 +82,8 @@ impl Connection {
     ///
     /// `now_ms`: any clock that [`overdue`](Self::overdue) is asked with too. `Full`: waiting
     /// partials were dropped and there is still no room; nothing was queued.
-    pub fn push(&self, frame: Outgoing, now_ms: u64) -> Push {
-        let pushed = self.mailbox.push(frame, now_ms);
+    pub fn push(&self, frame: OutgoingFrame, now_ms: u64) -> PushOutcome {
+        let pushed = self.queue.push(frame, now_ms);
         // Behind the push: a look that misses the frame has set the flag before this.
         self.is_quiet.store(false, Ordering::Release);
         pushed
@@ -90,11 +93,11 @@ impl Connection {
     /// alone is too little to look after.
     pub fn ping(&self, payload: Bytes) {
         debug_assert!(payload.len() <= protocol::limits::CONTROL_BYTES_MAX);
-        self.mailbox.push_control(OpCode::Ping, payload);
+        self.queue.push_control(OpCode::Ping, payload);
     }
 
     pub(super) fn pong(&self, payload: &[u8]) {
-        self.mailbox
+        self.queue
             .push_control(OpCode::Pong, Bytes::copy_from_slice(payload));
         self.is_quiet.store(false, Ordering::Release);
     }
@@ -102,24 +105,24 @@ impl Connection {
     /// Begins to close: what is queued is still written, then the Close frame. The first call
     /// decides the code; later pushes are `Gone`.
     pub fn close(&self, code: CloseCode) {
-        self.end(Ended::Us(code));
+        self.end(ConnectionEnd::Us(code));
     }
 
     /// Drops what is queued, at once, and begins to close: others need the memory. False: it was
     /// closing already.
-    pub fn shed(&self, code: CloseCode) -> bool {
-        let was_open = self.mailbox.shed(Ended::Us(code));
+    pub(crate) fn shed(&self, code: CloseCode) -> bool {
+        let was_open = self.queue.shed(ConnectionEnd::Us(code));
         self.signals.raise(CLOSING);
         was_open
     }
 
     /// What this connection's bytes are taken from.
     pub fn budget(&self) -> Budget {
-        self.mailbox.budget()
+        self.queue.budget()
     }
 
     /// Bytes of a message that has not arrived as a whole.
-    pub fn assembling(&self) -> usize {
+    pub(crate) fn assembling(&self) -> usize {
         self.assembling.load(Ordering::Relaxed) as usize
     }
 
@@ -128,23 +131,23 @@ impl Connection {
         self.assembling.store(bytes, Ordering::Relaxed);
     }
 
-    pub(super) fn end(&self, why: Ended) {
-        self.mailbox.close(why);
+    pub(super) fn end(&self, why: ConnectionEnd) {
+        self.queue.close(why);
         self.signals.raise(CLOSING);
     }
 
-    /// Ends one `Flow::Pause`; called before the pause is reached, it is not lost.
+    /// Ends one `ReadFlow::Pause`; called before the pause is reached, it is not lost.
     pub fn resume(&self) {
         self.signals.raise(RESUMED);
     }
 
     /// Says how much the peer may send once [`apply_read_limits`](Self::apply_read_limits) is called.
-    pub fn set_read_limits(&self, limits: ReadLimits) {
+    pub(crate) fn set_read_limits(&self, limits: ReadLimits) {
         *lock(&self.read_limits) = Some(limits);
     }
 
     /// Changes how much the peer may send to what was set last; the reader obeys from its next frame on.
-    pub fn apply_read_limits(&self) {
+    pub(crate) fn apply_read_limits(&self) {
         self.signals.raise(READ_LIMITS);
     }
 
@@ -158,28 +161,28 @@ impl Connection {
     /// Changes how much may wait for the peer; false, and unchanged, if what waits does not fit
     /// into the new budget.
     pub fn set_write_limits(&self, limits: WriteLimits) -> bool {
-        self.mailbox.set_limits(limits)
+        self.queue.set_limits(limits)
     }
 
     /// Frames and bytes that wait for the peer or are being written.
     pub fn backlog(&self) -> (usize, usize) {
-        self.mailbox.backlog()
+        self.queue.backlog()
     }
 
     /// Since when the queue is full: from the first `Full` until it is half empty again.
     pub fn full_since_ms(&self) -> Option<u64> {
-        self.mailbox.full_since_ms()
+        self.queue.full_since_ms()
     }
 
     /// Whether the queue has been full for `limit_ms`.
     pub fn overdue(&self, now_ms: u64, limit_ms: u64) -> bool {
-        self.mailbox.is_overdue(now_ms, limit_ms)
+        self.queue.is_overdue(now_ms, limit_ms)
     }
 
     /// From now on whoever [looks](Self::look) asks the kernel what it holds of this connection.
-    pub fn watch_kernel(self: &Arc<Self>) {
+    pub(crate) fn watch_kernel(self: &Arc<Self>) {
         if self.ends().is_some() {
-            self.mailbox.watch_kernel();
+            self.queue.watch_kernel();
         }
     }
 
@@ -189,7 +192,7 @@ impl Connection {
     pub fn ends(self: &Arc<Self>) -> Option<SocketEnds> {
         let ends = self.writer().half.as_ref().and_then(WriteHalf::ends);
         // Whoever pushed meanwhile did not get the writer, and left what it pushed to this.
-        if !self.mailbox.is_empty() {
+        if !self.queue.is_empty() {
             self.flush();
         }
         ends
@@ -202,7 +205,7 @@ impl Connection {
         if self.is_quiet.load(Ordering::Acquire) {
             return SocketLook::default();
         }
-        let look = self.mailbox.look(now_ms, paused_ms, &self.is_quiet);
+        let look = self.queue.look(now_ms, paused_ms, &self.is_quiet);
         if look.has_room {
             self.signals.raise(ROOM);
         }
@@ -210,13 +213,13 @@ impl Connection {
     }
 
     /// Takes the kernel's answer; none: it could not be asked.
-    pub fn kernel_told(&self, asked: KernelAsk, held: Option<KernelHeld>, now_ms: u64) {
-        self.mailbox.kernel_told(asked, held, now_ms);
+    pub(crate) fn kernel_told(&self, asked: KernelAsk, held: Option<KernelHeld>, now_ms: u64) {
+        self.queue.kernel_told(asked, held, now_ms);
     }
 
     /// Memory of the kernel that this connection is charged with, bytes.
     pub fn kernel_bytes(&self) -> usize {
-        self.mailbox.kernel_bytes()
+        self.queue.kernel_bytes()
     }
 
     /// Bytes came from the peer, or it made room for some that waited: it lives, however long a whole
@@ -226,7 +229,7 @@ impl Connection {
     }
 
     /// Whether bytes moved since the last call.
-    pub fn take_moved(&self) -> bool {
+    pub(crate) fn take_moved(&self) -> bool {
         self.moved.load(Ordering::Relaxed) && self.moved.swap(false, Ordering::Relaxed)
     }
 
@@ -247,7 +250,7 @@ impl Connection {
             return self.signals.raise(ARRIVED);
         }
         loop {
-            // Whoever holds the writer looks at the queue again after letting go of it, or ends the
+            // Whoever holds the writer looks at the queue again after releasing it, or ends the
             // connection: nothing is stranded.
             let Ok(mut writer) = self.writer.try_lock() else {
                 return;
@@ -255,10 +258,10 @@ impl Connection {
             if writer.flusher.is_some() {
                 return;
             }
-            let drained = drain_now(&mut writer, &self.mailbox);
+            let drained = drain_now(&mut writer, &self.queue);
             self.tell_room(&mut writer);
             match drained {
-                Poll::Ready(Ok(Drained::More)) | Poll::Pending => {
+                Poll::Ready(Ok(DrainOutcome::More)) | Poll::Pending => {
                     let task = tokio::spawn(Arc::clone(self).write_rest());
                     writer.flusher = Some(task.abort_handle());
                     return;
@@ -268,7 +271,7 @@ impl Connection {
                     self.note(drained);
                 }
             }
-            if self.mailbox.is_empty() {
+            if self.queue.is_empty() {
                 return;
             }
         }
@@ -277,7 +280,7 @@ impl Connection {
     async fn write_rest(self: Arc<Self>) {
         let drained = poll_fn(|cx| {
             let mut writer = self.writer();
-            let drained = writer.poll_drain(cx, &self.mailbox, usize::MAX);
+            let drained = writer.poll_drain(cx, &self.queue, usize::MAX);
             self.tell_room(&mut writer);
             if writer.take_progress() {
                 self.note_moved();
@@ -288,31 +291,31 @@ impl Connection {
         })
         .await;
         self.note(drained);
-        if !self.mailbox.is_empty() {
+        if !self.queue.is_empty() {
             self.flush();
         }
     }
 
-    fn tell_room(&self, writer: &mut Writer) {
+    fn tell_room(&self, writer: &mut FrameWriter) {
         if std::mem::take(&mut writer.made_room) {
             self.signals.raise(ROOM);
         }
     }
 
-    fn note(&self, drained: io::Result<Drained>) {
+    fn note(&self, drained: io::Result<DrainOutcome>) {
         match drained {
-            Ok(Drained::Empty | Drained::More) => {}
-            Ok(Drained::Closed) => self.signals.raise(CLOSE_WRITTEN),
+            Ok(DrainOutcome::Empty | DrainOutcome::More) => {}
+            Ok(DrainOutcome::Closed) => self.signals.raise(CLOSE_WRITTEN),
             Err(_) => {
-                self.mailbox.kill();
+                self.queue.kill();
                 self.signals.raise(BROKEN);
             }
         }
     }
 
-    /// Hands out what waits, for the one who takes it instead of a socket.
-    pub(super) fn next_batch(&self) -> Batch {
-        self.mailbox.next_batch()
+    /// Hands out what waits, for whoever takes it instead of a socket.
+    pub(super) fn next_batch(&self) -> OutgoingBatch {
+        self.queue.next_batch()
     }
 
     /// Says to the peer that nothing more will be written.
@@ -323,29 +326,29 @@ impl Connection {
         }
     }
 
-    /// Has the socket reset when it is let go: its peer does not read.
+    /// Has the socket reset when it is released: its peer does not read.
     pub(super) fn abort(&self) {
         if let Some(half) = &self.writer().half {
             half.abort();
         }
     }
 
-    /// Lets go of the socket and of all that waits; pushes are `Gone` from now on.
+    /// Releases the socket and all that waits; pushes are `Gone` from now on.
     pub(super) fn retire(&self) {
         self.writer().retire();
-        self.mailbox.kill();
+        self.queue.kill();
     }
 
     /// Why the connection ends; `Lost` while nobody closed it.
-    pub(super) fn ended(&self) -> Ended {
-        self.mailbox.ended()
+    pub(super) fn ended(&self) -> ConnectionEnd {
+        self.queue.ended()
     }
 
-    pub(super) fn signals(&self) -> &Signals {
+    pub(super) fn signals(&self) -> &ReaderSignals {
         &self.signals
     }
 
-    fn writer(&self) -> MutexGuard<'_, Writer> {
+    fn writer(&self) -> MutexGuard<'_, FrameWriter> {
         lock(&self.writer)
     }
 }
@@ -359,63 +362,14 @@ impl fmt::Debug for Connection {
 }
 
 /// Polls once, for whoever pushed: no waker, and not on the caller's cooperative budget.
-fn drain_now(writer: &mut Writer, mailbox: &Mailbox) -> Poll<io::Result<Drained>> {
-    let drain = poll_fn(|cx| writer.poll_drain(cx, mailbox, FLUSH_ROUNDS));
+fn drain_now(writer: &mut FrameWriter, queue: &SharedQueue) -> Poll<io::Result<DrainOutcome>> {
+    let drain = poll_fn(|cx| writer.poll_drain(cx, queue, FLUSH_ROUNDS));
     let drain = pin!(tokio::task::unconstrained(drain));
     drain.poll(&mut Context::from_waker(Waker::noop()))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Somebody called `close`, or the peer's Close came.
-pub(super) const CLOSING: u8 = 1;
-/// The Close frame is written.
-pub(super) const CLOSE_WRITTEN: u8 = 2;
-/// Writing failed.
-pub(super) const BROKEN: u8 = 4;
-/// A pause is over.
-pub(super) const RESUMED: u8 = 8;
-/// There are new limits for the reader.
-pub(super) const READ_LIMITS: u8 = 16;
-/// Frames were pushed to a connection without a socket.
-pub(super) const ARRIVED: u8 = 32;
-/// There is room again for presence that was refused.
-pub(super) const ROOM: u8 = 64;
-
-/// What others have to say to the task that reads: bits, and its waker.
-#[derive(Default)]
-pub(super) struct Signals {
-    bits: AtomicU8,
-    waker: AtomicWaker,
-}
-
-impl Signals {
-    fn raise(&self, bit: u8) {
-        self.bits.fetch_or(bit, Ordering::AcqRel);
-        self.waker.wake();
-    }
-
-    /// Whether one of `bits` is raised.
-    pub(super) fn any(&self, bits: u8) -> bool {
-        self.bits.load(Ordering::Acquire) & bits != 0
-    }
-
-    /// Whether `bit` was raised; it is no longer.
-    pub(super) fn take(&self, bit: u8) -> bool {
-        self.any(bit) && self.bits.fetch_and(!bit, Ordering::AcqRel) & bit != 0
-    }
-
-    /// Has `cx` woken by the next signal, and says whether one of `bits` is raised.
-    pub(super) fn poll_any(&self, cx: &Context<'_>, bits: u8) -> Poll<()> {
-        self.waker.register(cx.waker());
-        if self.any(bits) {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    }
 }
 
 #[cfg(test)]

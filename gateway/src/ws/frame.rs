@@ -15,7 +15,7 @@ pub(super) const HEAD_BYTES_MAX: usize = 10;
 
 /// The head of a frame from a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Head {
+pub(super) struct FrameHead {
     pub(super) fin: bool,
     pub(super) opcode: OpCode,
     pub(super) mask: [u8; 4],
@@ -25,12 +25,12 @@ pub(super) struct Head {
     pub(super) payload: u64,
 }
 
-impl Head {
+impl FrameHead {
     /// Reads the head at the start of `input`; `None`: it is not all there yet.
     ///
     /// Errors: `ProtocolError` for reserved bits and opcodes, no mask, a control frame that is
     /// fragmented or longer than 125 bytes; each as soon as it can be seen.
-    pub(super) fn parse(input: &[u8]) -> Result<Option<Head>, CloseCode> {
+    pub(super) fn parse(input: &[u8]) -> Result<Option<FrameHead>, CloseCode> {
         let &[first, second, ref rest @ ..] = input else {
             return Ok(None);
         };
@@ -55,7 +55,7 @@ impl Head {
         let Some((mask, rest)) = rest.split_first_chunk() else {
             return Ok(None);
         };
-        Ok(Some(Head {
+        Ok(Some(FrameHead {
             fin,
             opcode,
             mask: *mask,
@@ -115,18 +115,18 @@ mod tests {
             }
             input.extend([1, 2, 3, 4]);
             for cut in 0..input.len() {
-                assert_eq!(Head::parse(&input[..cut]), Ok(None), "cut at {cut}");
+                assert_eq!(FrameHead::parse(&input[..cut]), Ok(None), "cut at {cut}");
             }
             let bytes = input.len();
             input.extend([9; 3]);
-            let head = Head {
+            let head = FrameHead {
                 fin: true,
                 opcode: OpCode::Text,
                 mask: [1, 2, 3, 4],
                 bytes,
                 payload: length,
             };
-            assert_eq!(Head::parse(&input), Ok(Some(head)));
+            assert_eq!(FrameHead::parse(&input), Ok(Some(head)));
         }
     }
 
@@ -144,7 +144,11 @@ mod tests {
             ("long close", [0x88, 0xFF]),
         ];
         for (what, input) in forbidden {
-            assert_eq!(Head::parse(input), Err(CloseCode::ProtocolError), "{what}");
+            assert_eq!(
+                FrameHead::parse(input),
+                Err(CloseCode::ProtocolError),
+                "{what}"
+            );
         }
     }
 

@@ -12,8 +12,8 @@ use std::num::NonZeroU64;
 use protocol::limits::SLOW_CONSUMER_MS;
 
 use super::budget::{Budget, Charge};
-use super::outgoing::{Class, Outgoing};
-use super::unacked::{KernelAsk, KernelHeld, Unacked};
+use super::outgoing::{OutgoingFrame, QueueClass};
+use super::unacked::{KernelAsk, KernelHeld, UnackedBytes};
 
 /// How much may wait for one connection.
 #[derive(Debug, Clone)]
@@ -47,21 +47,21 @@ pub(super) struct HeldFrames {
     frames: u32,
     frames_max: u32,
     /// What the kernel has of earlier ones.
-    unacked: Unacked,
+    unacked: UnackedBytes,
     /// Charged with both.
     charge: Charge,
-    full: Since,
+    full: SinceMs,
     /// A budget that others share has refused what had room here.
-    starved: Since,
+    starved: SinceMs,
     /// Whether presence was refused, so that its tenant waits to hear of room.
     wants_room: bool,
 }
 
 /// Since when something is so, milliseconds; absent: it is not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Since(Option<NonZeroU64>);
+struct SinceMs(Option<NonZeroU64>);
 
-impl Since {
+impl SinceMs {
     /// It is so now; if it was before, it still counts from then.
     fn begin(&mut self, now_ms: u64) {
         self.0 = self.0.or(NonZeroU64::new(now_ms.max(1)));
@@ -89,10 +89,10 @@ impl HeldFrames {
             bytes_max: limits.bytes,
             frames: 0,
             frames_max: limits.frames,
-            unacked: Unacked::default(),
+            unacked: UnackedBytes::default(),
             charge: Charge::new(limits.budget),
-            full: Since::default(),
-            starved: Since::default(),
+            full: SinceMs::default(),
+            starved: SinceMs::default(),
             wants_room: false,
         }
     }
@@ -110,7 +110,7 @@ impl HeldFrames {
     }
 
     /// Counts one more frame; false, and unchanged: there is no room for it.
-    pub(super) fn take(&mut self, frame: &Outgoing) -> bool {
+    pub(super) fn take(&mut self, frame: &OutgoingFrame) -> bool {
         let total = self.bytes + frame.payload.len();
         let has_room = self.frames < self.frames_max && total <= self.bytes_max;
         let taken = has_room && self.charge(total, &frame.class);
@@ -119,7 +119,7 @@ impl HeldFrames {
     }
 
     /// Counts one frame in place of another; false, and unchanged: there is no room for it.
-    pub(super) fn replace(&mut self, older: &Outgoing, newer: &Outgoing) -> bool {
+    pub(super) fn replace(&mut self, older: &OutgoingFrame, newer: &OutgoingFrame) -> bool {
         let total = self.bytes - older.payload.len() + newer.payload.len();
         total <= self.bytes_max && self.charge(total, &newer.class)
     }
@@ -127,11 +127,11 @@ impl HeldFrames {
     /// Makes the bytes of all frames so many, for a frame of this class; false: a budget has not that
     /// much left. Answers find an eighth of it that nothing else takes: who asks is closed if there
     /// is no room to answer, and others' slow readers are no reason for that.
-    fn charge(&mut self, bytes: usize, class: &Class) -> bool {
+    fn charge(&mut self, bytes: usize, class: &QueueClass) -> bool {
         let total = (bytes + self.unacked.charge()) as u64;
         let taken = match class {
-            Class::Answer => self.charge.set(total),
-            Class::Message(_) | Class::Partial(_) | Class::Presence => {
+            QueueClass::Answer => self.charge.set(total),
+            QueueClass::Message(_) | QueueClass::Partial(_) | QueueClass::Presence => {
                 self.charge.set_sparing(total)
             }
         };
@@ -144,14 +144,14 @@ impl HeldFrames {
 
     /// Notes that a frame was refused. A tenant or node without room is not this connection's fault:
     /// only its own limits count.
-    pub(super) fn refuse(&mut self, frame: &Outgoing, now_ms: u64) {
+    pub(super) fn refuse(&mut self, frame: &OutgoingFrame, now_ms: u64) {
         let is_full =
             self.frames >= self.frames_max || self.bytes + frame.payload.len() > self.bytes_max;
         match is_full {
             true => self.full.begin(now_ms),
             false => self.starved.begin(now_ms),
         }
-        self.wants_room |= frame.class == Class::Presence;
+        self.wants_room |= frame.class == QueueClass::Presence;
     }
 
     /// Gives back frames that were written or dropped.
@@ -170,7 +170,7 @@ impl HeldFrames {
     /// Gives back all, and asks the kernel no more.
     pub(super) fn clear(&mut self) {
         (self.frames, self.bytes) = (0, 0);
-        self.unacked = Unacked::default();
+        self.unacked = UnackedBytes::default();
         self.charge.set(0);
     }
 
@@ -206,7 +206,7 @@ impl HeldFrames {
         self.unacked.charge()
     }
 
-    /// Looks after it, a few times a second; see [`Queue::look`](super::queue::Queue::look).
+    /// Looks after it, a few times a second; see [`OutboundQueue::look`](super::outbound_queue::Queue::look).
     pub(super) fn look(&mut self, now_ms: u64, paused_ms: u64) -> SocketLook {
         if paused_ms > 0 {
             self.full.forgive(paused_ms);
@@ -233,8 +233,8 @@ impl HeldFrames {
     pub(super) fn is_quiet(&self) -> bool {
         self.frames == 0
             && self.unacked.is_known()
-            && self.full == Since::default()
-            && self.starved == Since::default()
+            && self.full == SinceMs::default()
+            && self.starved == SinceMs::default()
             && !self.wants_room
     }
 

@@ -12,7 +12,7 @@ pub type StreamKey = Arc<str>;
 
 /// What a frame is, as far as its place in the queue depends on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Class {
+pub enum QueueClass {
     /// An answer to the peer's own request.
     Answer,
     /// A message; it ends the stream it names: a partial of that stream which waits is dropped.
@@ -26,71 +26,71 @@ pub enum Class {
 /// One finished frame; its payload is shared by all who receive it. Or, for a connection without a
 /// socket, what its peer is told.
 #[derive(Debug, Clone)]
-pub struct Outgoing {
+pub struct OutgoingFrame {
     pub(super) opcode: OpCode,
-    pub(super) payload: Payload,
-    pub(super) class: Class,
+    pub(super) payload: FramePayload,
+    pub(super) class: QueueClass,
 }
 
 /// What a frame carries.
 #[derive(Debug, Clone)]
-pub(super) enum Payload {
+pub(super) enum FramePayload {
     /// What is written to a socket.
     Bytes(Bytes),
-    /// What a [`Local`](super::Local) connection is told, and what it is charged with, bytes.
+    /// What a [`LocalConnection`](super::Local) connection is told, and what it is charged with, bytes.
     Outbound(Box<(Outbound, usize)>),
 }
 
-impl Payload {
+impl FramePayload {
     /// What it is charged with, bytes.
     pub(super) fn len(&self) -> usize {
         match self {
-            Payload::Bytes(bytes) => bytes.len(),
-            Payload::Outbound(told) => told.1,
+            FramePayload::Bytes(bytes) => bytes.len(),
+            FramePayload::Outbound(told) => told.1,
         }
     }
 
     /// What is written to a socket: what has none is told nothing there.
     pub(super) fn bytes(&self) -> &[u8] {
         match self {
-            Payload::Bytes(bytes) => bytes,
-            Payload::Outbound(_) => &[],
+            FramePayload::Bytes(bytes) => bytes,
+            FramePayload::Outbound(_) => &[],
         }
     }
 
     /// The same, to be kept.
     pub(super) fn into_bytes(self) -> Bytes {
         match self {
-            Payload::Bytes(bytes) => bytes,
-            Payload::Outbound(_) => Bytes::new(),
+            FramePayload::Bytes(bytes) => bytes,
+            FramePayload::Outbound(_) => Bytes::new(),
         }
     }
 }
 
-impl Outgoing {
+impl OutgoingFrame {
     /// Makes a text frame; `payload` is UTF-8 in an allocation of its own size.
-    pub fn text(payload: Bytes, class: Class) -> Self {
+    pub fn text(payload: Bytes, class: QueueClass) -> Self {
         Self {
             opcode: OpCode::Text,
-            payload: Payload::Bytes(payload),
+            payload: FramePayload::Bytes(payload),
             class,
         }
     }
 
     /// Makes what a connection without a socket is told. `bytes`: what it is charged with.
-    pub fn outbound(outbound: Outbound, bytes: usize, class: Class) -> Self {
+    pub fn outbound(outbound: Outbound, bytes: usize, class: QueueClass) -> Self {
         Self {
             opcode: OpCode::Text,
-            payload: Payload::Outbound(Box::new((outbound, bytes))),
+            payload: FramePayload::Outbound(Box::new((outbound, bytes))),
             class,
         }
     }
 
     /// Makes a binary frame.
-    pub fn binary(payload: Bytes, class: Class) -> Self {
+    pub fn binary(payload: Bytes, class: QueueClass) -> Self {
         Self {
             opcode: OpCode::Binary,
-            payload: Payload::Bytes(payload),
+            payload: FramePayload::Bytes(payload),
             class,
         }
     }
@@ -101,14 +101,14 @@ impl Outgoing {
     }
 
     pub(super) fn is_partial(&self) -> bool {
-        matches!(self.class, Class::Partial(_))
+        matches!(self.class, QueueClass::Partial(_))
     }
 }
 
 /// What became of a frame that was pushed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub enum Push {
+pub enum PushOutcome {
     /// It waits, and will be written unless the connection breaks.
     Queued,
     /// There is no room: for this connection, its tenant or the node.
@@ -119,7 +119,7 @@ pub enum Push {
 
 /// Why a connection ended, or is about to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub enum ConnectionEnd {
     /// We closed it.
     Us(CloseCode),
     /// The peer closed it, with this code if it gave one.
@@ -130,24 +130,24 @@ pub enum Ended {
 
 /// What leaves a queue at once: control frames, then data, then the Close frame.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(super) struct OutgoingBatch {
     pub(super) control: VecDeque<(OpCode, Bytes)>,
-    pub(super) data: VecDeque<Outgoing>,
-    pub(super) close: Option<Ended>,
+    pub(super) data: VecDeque<OutgoingFrame>,
+    pub(super) close: Option<ConnectionEnd>,
 }
 
-impl Batch {
+impl OutgoingBatch {
     pub(super) fn is_empty(&self) -> bool {
         self.control.is_empty() && self.data.is_empty() && self.close.is_none()
     }
 }
 
 /// The payload of the Close frame that tells `why`.
-pub(super) fn close_payload(why: Ended) -> Bytes {
+pub(super) fn close_payload(why: ConnectionEnd) -> Bytes {
     let (code, reason) = match why {
-        Ended::Us(close) => (close.code(), close.reason()),
-        Ended::Peer(Some(code)) => (code, ""),
-        Ended::Peer(None) | Ended::Lost => return Bytes::new(),
+        ConnectionEnd::Us(close) => (close.code(), close.reason()),
+        ConnectionEnd::Peer(Some(code)) => (code, ""),
+        ConnectionEnd::Peer(None) | ConnectionEnd::Lost => return Bytes::new(),
     };
     let mut payload = BytesMut::with_capacity(2 + reason.len());
     payload.put_u16(code);

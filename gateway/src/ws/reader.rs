@@ -1,7 +1,7 @@
 //! From bytes to messages: frames checked, unmasked and assembled within limits.
 //!
-//! Parsing and reading are two steps: [`Reader::parse`] takes the next message out of what has
-//! arrived and never waits; [`Reader::poll_fill`] reads once and keeps nothing outside the reader,
+//! Parsing and reading are two steps: [`FrameReader::parse`] takes the next message out of what has
+//! arrived and never waits; [`FrameReader::poll_fill`] reads once and keeps nothing outside the reader,
 //! so it may be dropped and called again at any time. While a connection is idle the reader holds no
 //! buffer at all.
 //!
@@ -21,27 +21,13 @@ use protocol::limits::FRAGMENT_OVERHEAD_BYTES;
 use tokio::io::ReadBuf;
 
 use super::budget::{Budget, Charge};
-use super::frame::{Head, close_code_is_valid};
+use super::frame::FrameHead;
+use super::message::{Message, PartialMessage, close_of, whole};
 use super::stream::ReadHalf;
 use crate::socket_options::UNREAD_BYTES_MAX;
 
 /// Room made for one read, bytes: about 30 chat frames, so that they are answered in one write.
 const READ_BYTES: usize = 8 * 1024;
-
-/// A whole message from the peer. Payloads are slices of the read buffer: do not keep them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Message {
-    /// Text; valid UTF-8.
-    Text(Bytes),
-    /// Binary.
-    Binary(Bytes),
-    /// A ping; the connection has answered it.
-    Ping(Bytes),
-    /// A pong.
-    Pong(Bytes),
-    /// The peer closes: code and reason (valid UTF-8), if it gave them.
-    Close(Option<(u16, Bytes)>),
-}
 
 /// How much a peer may send in one message, and who pays while it is incomplete.
 #[derive(Debug, Clone)]
@@ -56,7 +42,7 @@ pub struct ReadLimits {
 
 /// Where the peer's side of the conversation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Input {
+pub(super) enum ReadState {
     /// Messages may come.
     Open,
     /// A Close came, or something forbidden: what follows is read and thrown away.
@@ -66,26 +52,17 @@ pub(super) enum Input {
 }
 
 /// The reading side of one connection.
-pub struct Reader {
+pub struct FrameReader {
     stream: ReadHalf,
     buffer: BytesMut,
-    head: Option<Head>,
-    partial: Option<Partial>,
+    head: Option<FrameHead>,
+    partial: Option<PartialMessage>,
     message_bytes: usize,
     held: Charge,
-    input: Input,
+    input: ReadState,
 }
 
-/// A fragmented message that waits for its last fragment.
-struct Partial {
-    text: bool,
-    bytes: BytesMut,
-    fragments: usize,
-    /// Bytes at the start that are known to be valid UTF-8.
-    checked: usize,
-}
-
-impl Reader {
+impl FrameReader {
     /// Reads from `stream`, beginning with `buffered`, what the upgrade had already read.
     pub fn new(stream: ReadHalf, buffered: &[u8], limits: ReadLimits) -> Self {
         Self {
@@ -95,7 +72,7 @@ impl Reader {
             partial: None,
             message_bytes: limits.message_bytes,
             held: Charge::new(limits.assembly),
-            input: Input::Open,
+            input: ReadState::Open,
         }
     }
 
@@ -105,7 +82,7 @@ impl Reader {
         self.held = Charge::new(limits.assembly);
     }
 
-    pub(super) fn input(&self) -> Input {
+    pub(super) fn input(&self) -> ReadState {
         self.input
     }
 
@@ -116,8 +93,8 @@ impl Reader {
 
     /// Throws away what has not arrived as a whole, and all that follows.
     pub(super) fn give_up(&mut self) {
-        if self.input == Input::Open {
-            self.input = Input::Over;
+        if self.input == ReadState::Open {
+            self.input = ReadState::Over;
         }
         self.head = None;
         self.partial = None;
@@ -130,7 +107,7 @@ impl Reader {
     /// Errors: the code to close with, as protocol.md §5 lists them. After an error or a Close
     /// there are no more messages.
     pub fn parse(&mut self) -> Result<Option<Message>, CloseCode> {
-        if self.input != Input::Open {
+        if self.input != ReadState::Open {
             self.buffer.clear();
             return Ok(None);
         }
@@ -160,9 +137,9 @@ impl Reader {
         Ok(None)
     }
 
-    fn next_head(&mut self) -> Result<Option<Head>, CloseCode> {
+    fn next_head(&mut self) -> Result<Option<FrameHead>, CloseCode> {
         if self.head.is_none()
-            && let Some(head) = Head::parse(&self.buffer)?
+            && let Some(head) = FrameHead::parse(&self.buffer)?
         {
             self.admit(&head)?;
             self.buffer.advance(head.bytes);
@@ -172,7 +149,7 @@ impl Reader {
     }
 
     /// Judges a frame by its head, before any room is made for its payload.
-    fn admit(&self, head: &Head) -> Result<(), CloseCode> {
+    fn admit(&self, head: &FrameHead) -> Result<(), CloseCode> {
         let (bytes, fragments) = match (head.opcode, &self.partial) {
             (OpCode::Close | OpCode::Ping | OpCode::Pong, _) => return Ok(()),
             (OpCode::Text | OpCode::Binary, None) => (0, usize::from(!head.fin)),
@@ -188,7 +165,7 @@ impl Reader {
         Ok(())
     }
 
-    fn assemble(&mut self, head: Head, payload: Bytes) -> Result<Option<Message>, CloseCode> {
+    fn assemble(&mut self, head: FrameHead, payload: Bytes) -> Result<Option<Message>, CloseCode> {
         match head.opcode {
             OpCode::Ping => return Ok(Some(Message::Ping(payload))),
             OpCode::Pong => return Ok(Some(Message::Pong(payload))),
@@ -198,7 +175,7 @@ impl Reader {
             }
             OpCode::Text | OpCode::Binary | OpCode::Continuation => {}
         }
-        let mut partial = self.partial.take().unwrap_or_else(|| Partial {
+        let mut partial = self.partial.take().unwrap_or_else(|| PartialMessage {
             text: head.opcode == OpCode::Text,
             bytes: BytesMut::new(),
             fragments: 0,
@@ -237,9 +214,9 @@ impl Reader {
             .set((fragments + self.buffer.len() + UNREAD_BYTES_MAX) as u64)
     }
 
-    /// Reads once. Ready: there is something new to parse, or [`Input::Ended`]. Cancel safe.
+    /// Reads once. Ready: there is something new to parse, or [`ReadState::ConnectionEnd`]. Cancel safe.
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.input == Input::Ended {
+        if self.input == ReadState::Ended {
             return Poll::Ready(());
         }
         if self.buffer.is_empty() {
@@ -258,7 +235,7 @@ impl Reader {
             }
         };
         match ready!(read) {
-            Ok(0) | Err(_) => self.input = Input::Ended,
+            Ok(0) | Err(_) => self.input = ReadState::Ended,
             Ok(_) => {}
         }
         Poll::Ready(())
@@ -285,167 +262,5 @@ impl Reader {
     }
 }
 
-impl Partial {
-    fn push(&mut self, payload: &[u8]) -> Result<(), CloseCode> {
-        self.bytes.extend_from_slice(payload);
-        self.fragments += 1;
-        if !self.text {
-            return Ok(());
-        }
-        match simdutf8::compat::from_utf8(&self.bytes[self.checked..]) {
-            Ok(_) => self.checked = self.bytes.len(),
-            Err(error) if error.error_len().is_none() => self.checked += error.valid_up_to(),
-            Err(_) => return Err(CloseCode::InvalidUtf8),
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> Result<Message, CloseCode> {
-        match (self.text, self.checked == self.bytes.len()) {
-            (true, true) => Ok(Message::Text(self.bytes.freeze())),
-            (true, false) => Err(CloseCode::InvalidUtf8),
-            (false, _) => Ok(Message::Binary(self.bytes.freeze())),
-        }
-    }
-}
-
-fn whole(text: bool, payload: Bytes) -> Result<Message, CloseCode> {
-    if !text {
-        return Ok(Message::Binary(payload));
-    }
-    match simdutf8::basic::from_utf8(&payload) {
-        Ok(_) => Ok(Message::Text(payload)),
-        Err(_) => Err(CloseCode::InvalidUtf8),
-    }
-}
-
-fn close_of(mut payload: Bytes) -> Result<Message, CloseCode> {
-    if payload.is_empty() {
-        return Ok(Message::Close(None));
-    }
-    let code = payload
-        .try_get_u16()
-        .map_err(|_| CloseCode::ProtocolError)?;
-    if !close_code_is_valid(code) {
-        return Err(CloseCode::ProtocolError);
-    }
-    match simdutf8::basic::from_utf8(&payload) {
-        Ok(_) => Ok(Message::Close(Some((code, payload)))),
-        Err(_) => Err(CloseCode::InvalidUtf8),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use tokio::io::AsyncWriteExt;
-
-    use super::*;
-    use crate::ws::stream::split_boxed;
-
-    const LIMIT: usize = 1000;
-
-    fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
-        let mut frame = vec![first, 0x80 | payload.len() as u8, 1, 2, 3, 4];
-        frame.extend(
-            payload
-                .iter()
-                .zip([1, 2, 3, 4].iter().cycle())
-                .map(|(byte, key)| byte ^ key),
-        );
-        frame
-    }
-
-    /// Everything the reader says when `input` arrives in pieces of these sizes.
-    fn read(input: &[u8], pieces: &[usize]) -> (Vec<Message>, Option<CloseCode>, u64) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let (mut peer, ours) = tokio::io::duplex(1 << 16);
-            let assembly = Budget::new(1 << 20, None);
-            let limits = ReadLimits {
-                message_bytes: LIMIT,
-                assembly: assembly.clone(),
-            };
-            let mut reader = Reader::new(split_boxed(ours).0, &[], limits);
-            let mut messages = Vec::new();
-            let (mut rest, mut pieces) = (input, pieces.iter().cycle());
-            while !rest.is_empty() {
-                let piece = rest.len().min(*pieces.next().unwrap());
-                peer.write_all(&rest[..piece]).await.unwrap();
-                rest = &rest[piece..];
-                std::future::poll_fn(|cx| reader.poll_fill(cx)).await;
-                loop {
-                    match reader.parse() {
-                        Ok(Some(message)) => messages.push(message),
-                        Ok(None) => break,
-                        Err(code) => return (messages, Some(code), assembly.used()),
-                    }
-                }
-            }
-            (messages, None, assembly.used())
-        })
-    }
-
-    fn frame() -> impl Strategy<Value = Vec<u8>> {
-        let first = prop_oneof![
-            8 => prop::sample::select(vec![0x81, 0x82, 0x01, 0x02, 0x00, 0x80, 0x89, 0x8A]),
-            1 => any::<u8>(),
-        ];
-        let payload = prop_oneof![
-            "[a-zé€😀]{0,20}".prop_map(String::into_bytes),
-            proptest::collection::vec(any::<u8>(), 0..125),
-        ];
-        (first, payload).prop_map(|(first, payload)| masked(first, &payload))
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(500))]
-
-        #[test]
-        fn how_bytes_are_cut_makes_no_difference(
-            frames in proptest::collection::vec(frame(), 1..12),
-            pieces in proptest::collection::vec(1..60usize, 1..8),
-        ) {
-            let input = frames.concat();
-            let (whole, code, _) = read(&input, &[input.len()]);
-            prop_assert_eq!((&whole, code), { let (cut, code, _) = read(&input, &pieces); (&cut.clone(), code) });
-            for message in whole {
-                if let Message::Text(text) = message {
-                    prop_assert!(std::str::from_utf8(&text).is_ok() && text.len() <= LIMIT);
-                }
-            }
-        }
-
-        #[test]
-        fn noise_never_panics(input in proptest::collection::vec(any::<u8>(), 1..300)) {
-            read(&input, &[7, 50]);
-        }
-    }
-
-    #[test]
-    fn only_what_is_incomplete_is_charged() {
-        let whole = masked(0x81, b"hello");
-        assert_eq!(read(&whole, &[100]).2, 0);
-        assert_eq!(
-            read(&whole[..10], &[100]).2,
-            4,
-            "of a frame: its payload so far"
-        );
-        assert_eq!(
-            read(&masked(0x01, b"hello"), &[100]).2,
-            5 + 64,
-            "of fragments: 64 each as well"
-        );
-    }
-
-    #[test]
-    fn nothing_follows_a_close() {
-        let input = [masked(0x88, &[3, 232]), masked(0x81, b"x")].concat();
-        assert_eq!(
-            read(&input, &[100]).0,
-            [Message::Close(Some((1000, Bytes::new())))]
-        );
-    }
-}
+mod tests;

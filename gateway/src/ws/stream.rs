@@ -3,7 +3,6 @@
 //! Plain TCP is split without a lock. Everything else goes through `tokio::io::split` and a box.
 
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -16,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio_rustls::server::TlsStream;
 
+use super::socket_ends::SocketEnds;
 use crate::progress::PacedStream;
 use crate::socket_options;
 
@@ -42,50 +42,16 @@ pub struct BoxedWrite {
     ends: Option<SocketEnds>,
 }
 
-/// Both addresses of a TCP socket: what the kernel is asked about it by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SocketEnds {
-    pub(crate) is_v6: bool,
-    /// Address and port; of IPv4 the first four bytes.
-    pub(crate) ours: ([u8; 16], u16),
-    pub(crate) theirs: ([u8; 16], u16),
-}
-
-impl SocketEnds {
-    /// The ends of a socket with these addresses.
-    pub fn new(ours: SocketAddr, theirs: SocketAddr) -> Self {
-        Self {
-            is_v6: ours.is_ipv6(),
-            ours: (address(ours.ip()), ours.port()),
-            theirs: (address(theirs.ip()), theirs.port()),
-        }
-    }
-
-    fn of(stream: &TcpStream) -> Option<Self> {
-        Some(Self::new(
-            stream.local_addr().ok()?,
-            stream.peer_addr().ok()?,
-        ))
-    }
-}
-
-fn address(ip: IpAddr) -> [u8; 16] {
-    let mut bytes = [0; 16];
-    match ip {
-        IpAddr::V4(ip) => bytes[..4].copy_from_slice(&ip.octets()),
-        IpAddr::V6(ip) => bytes = ip.octets(),
-    }
-    bytes
-}
-
 /// Splits a plain socket.
-pub fn split_plain(stream: TcpStream) -> (ReadHalf, WriteHalf) {
+pub(crate) fn split_plain(stream: TcpStream) -> (ReadHalf, WriteHalf) {
     let (read, write) = stream.into_split();
     (ReadHalf::Plain(read), WriteHalf::Plain(write))
 }
 
 /// Splits any other stream.
-pub fn split_boxed<S: AsyncRead + AsyncWrite + Send + 'static>(stream: S) -> (ReadHalf, WriteHalf) {
+pub(crate) fn split_boxed<S: AsyncRead + AsyncWrite + Send + 'static>(
+    stream: S,
+) -> (ReadHalf, WriteHalf) {
     split_over(stream, None)
 }
 

@@ -17,7 +17,7 @@ const STALLED_BYTES: usize = 16 * 1024;
 
 /// What the kernel says of a socket.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct KernelHeld {
+pub(crate) struct KernelHeld {
     /// Bytes that were written and not acknowledged.
     pub unacked: u32,
     /// Memory that they take.
@@ -34,7 +34,7 @@ pub struct KernelAsk {
 /// How far the bytes of one connection came. Every silent socket has one, so it is small: counts of
 /// bytes wrap around.
 #[derive(Debug, Default)]
-pub(super) struct Unacked {
+pub(super) struct UnackedBytes {
     /// Not so: it is no socket, or nobody asks the kernel; then nothing is charged, and nobody
     /// stalls.
     is_watched: bool,
@@ -50,7 +50,7 @@ pub(super) struct Unacked {
     since_ms: u64,
 }
 
-impl Unacked {
+impl UnackedBytes {
     /// From now on the kernel is asked.
     pub(super) fn begin(&mut self) {
         self.is_watched = true;
@@ -137,8 +137,8 @@ impl Unacked {
 mod tests {
     use super::*;
 
-    fn watched() -> Unacked {
-        let mut unacked = Unacked::default();
+    fn watched() -> UnackedBytes {
+        let mut unacked = UnackedBytes::default();
         unacked.begin();
         unacked
     }
@@ -226,7 +226,7 @@ mod tests {
         unacked.told(number, None, 0);
         assert_eq!(unacked.charge(), 0);
         assert!(!unacked.is_stalled(0, 10_000, 10_000, true));
-        let mut never_asked = Unacked::default();
+        let mut never_asked = UnackedBytes::default();
         never_asked.wrote(1 << 20);
         assert_eq!((never_asked.charge(), never_asked.ask(9_000)), (0, None));
         for now_ms in [1000, 11_000] {

@@ -13,8 +13,8 @@ use smallvec::SmallVec;
 use tokio::task::AbortHandle;
 
 use super::frame::{head_bytes, head_of};
-use super::mailbox::Mailbox;
-use super::outgoing::{Batch, close_payload};
+use super::outgoing::{OutgoingBatch, close_payload};
+use super::shared_queue::SharedQueue;
 use super::stream::WriteHalf;
 
 /// Payloads up to this size are copied behind each other, since a slice of its own costs the system
@@ -22,11 +22,11 @@ use super::stream::WriteHalf;
 const COPIED_BYTES_MAX: usize = 4 * 1024;
 
 /// The writing side of one connection; `half` is gone once the connection is retired.
-pub(super) struct Writer {
+pub(super) struct FrameWriter {
     pub(super) half: Option<WriteHalf>,
     /// The task that waits for the socket; while it lives nobody else may write.
     pub(super) flusher: Option<AbortHandle>,
-    chunks: Chunks,
+    chunks: WriteChunks,
     /// Bytes of the first chunk that are written.
     sent: u32,
     closed: bool,
@@ -38,17 +38,17 @@ pub(super) struct Writer {
     progress: bool,
 }
 
-type Chunks = SmallVec<[Chunk; 1]>;
+type WriteChunks = SmallVec<[WriteChunk; 1]>;
 
 /// Bytes to be written, and what their last one completes.
-struct Chunk {
+struct WriteChunk {
     bytes: Bytes,
-    done: Done,
+    done: WrittenCount,
 }
 
 /// What was written to the last byte.
 #[derive(Debug, Clone, Copy, Default)]
-struct Done {
+struct WrittenCount {
     frames: usize,
     bytes: usize,
     close: bool,
@@ -56,7 +56,7 @@ struct Done {
 
 /// How a drain ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Drained {
+pub(super) enum DrainOutcome {
     /// Nothing waits.
     Empty,
     /// The rounds are used up; more may wait.
@@ -65,7 +65,7 @@ pub(super) enum Drained {
     Closed,
 }
 
-impl Writer {
+impl FrameWriter {
     pub(super) fn new(half: WriteHalf) -> Self {
         Self {
             half: Some(half),
@@ -78,7 +78,7 @@ impl Writer {
         Self {
             half: None,
             flusher: None,
-            chunks: Chunks::new(),
+            chunks: WriteChunks::new(),
             sent: 0,
             closed: false,
             made_room: false,
@@ -87,24 +87,24 @@ impl Writer {
         }
     }
 
-    /// Writes what waits in `mailbox`, at most `rounds` writes.
+    /// Writes what waits in `queue`, at most `rounds` writes.
     pub(super) fn poll_drain(
         &mut self,
         cx: &mut Context<'_>,
-        mailbox: &Mailbox,
+        queue: &SharedQueue,
         rounds: usize,
-    ) -> Poll<io::Result<Drained>> {
+    ) -> Poll<io::Result<DrainOutcome>> {
         let half = self.half.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         for _ in 0..rounds {
             if self.chunks.is_empty() {
-                self.chunks = chunks_of(mailbox.next_batch());
+                self.chunks = chunks_of(queue.next_batch());
             }
             if self.chunks.is_empty() {
                 ready!(half.poll_flush(cx))?;
                 return Poll::Ready(Ok(if self.closed {
-                    Drained::Closed
+                    DrainOutcome::Closed
                 } else {
-                    Drained::Empty
+                    DrainOutcome::Empty
                 }));
             }
             let written = write(half, cx, &self.chunks, self.sent as usize);
@@ -116,9 +116,9 @@ impl Writer {
             }
             let done = advance(&mut self.chunks, &mut self.sent, written);
             self.closed |= done.close;
-            self.made_room |= mailbox.written(written, done.frames, done.bytes);
+            self.made_room |= queue.written(written, done.frames, done.bytes);
         }
-        Poll::Ready(Ok(Drained::More))
+        Poll::Ready(Ok(DrainOutcome::More))
     }
 
     /// Whether a full socket took bytes since the last call.
@@ -132,13 +132,13 @@ impl Writer {
             flusher.abort();
         }
         self.half = None;
-        self.chunks = Chunks::new();
+        self.chunks = WriteChunks::new();
     }
 }
 
 /// The bytes of a batch: as few chunks as its sizes allow, mostly one.
-fn chunks_of(batch: Batch) -> Chunks {
-    let mut chunks = Chunks::new();
+fn chunks_of(batch: OutgoingBatch) -> WriteChunks {
+    let mut chunks = WriteChunks::new();
     if batch.is_empty() {
         return chunks;
     }
@@ -155,7 +155,7 @@ fn chunks_of(batch: Batch) -> Chunks {
         .chain(close.iter().map(|payload| copied(payload)))
         .sum();
     let mut text = Vec::with_capacity(bytes);
-    let mut done = Done::default();
+    let mut done = WrittenCount::default();
     for (opcode, payload) in batch.control {
         put(&mut text, opcode, &payload);
     }
@@ -168,11 +168,11 @@ fn chunks_of(batch: Batch) -> Chunks {
         }
         let (head, head_bytes) = head_of(frame.opcode, frame.payload.bytes());
         text.extend_from_slice(&head[..head_bytes]);
-        chunks.push(Chunk {
+        chunks.push(WriteChunk {
             bytes: std::mem::take(&mut text).into(),
-            done: Done::default(),
+            done: WrittenCount::default(),
         });
-        chunks.push(Chunk {
+        chunks.push(WriteChunk {
             bytes: frame.payload.into_bytes(),
             done: std::mem::take(&mut done),
         });
@@ -183,7 +183,7 @@ fn chunks_of(batch: Batch) -> Chunks {
     }
     if !text.is_empty() {
         let bytes = text.into();
-        chunks.push(Chunk { bytes, done });
+        chunks.push(WriteChunk { bytes, done });
     }
     chunks
 }
@@ -197,7 +197,7 @@ fn put(text: &mut Vec<u8>, opcode: OpCode, payload: &[u8]) {
 fn write(
     half: &mut WriteHalf,
     cx: &mut Context<'_>,
-    chunks: &[Chunk],
+    chunks: &[WriteChunk],
     sent: usize,
 ) -> Poll<io::Result<usize>> {
     let [first, rest @ ..] = chunks else {
@@ -214,10 +214,10 @@ fn write(
 }
 
 /// Lets go of the chunks that are written, and says what they completed.
-fn advance(chunks: &mut Chunks, sent: &mut u32, written: usize) -> Done {
-    let (mut all, mut complete) = (Done::default(), 0);
+fn advance(chunks: &mut WriteChunks, sent: &mut u32, written: usize) -> WrittenCount {
+    let (mut all, mut complete) = (WrittenCount::default(), 0);
     let mut left = *sent as usize + written;
-    for Chunk { bytes, done } in chunks.iter() {
+    for WriteChunk { bytes, done } in chunks.iter() {
         if left < bytes.len() {
             break;
         }

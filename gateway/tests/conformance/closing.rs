@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use gateway::ws::{Class, Ended, Outgoing, Push};
+use gateway::ws::{ConnectionEnd, OutgoingFrame, PushOutcome, QueueClass};
 use protocol::CloseCode;
 
 use crate::raw::{CLOSE, FIN, PING, PONG, Raw, TEXT, masked};
@@ -20,7 +20,7 @@ async fn the_peers_close_is_echoed_after_what_is_queued() {
     raw.expect(FIN | TEXT, b"last words").await;
     raw.expect_close(4000).await;
     drop(raw);
-    assert_eq!(server.ended().await, Ended::Peer(Some(4000)));
+    assert_eq!(server.ended().await, ConnectionEnd::Peer(Some(4000)));
 }
 
 #[tokio::test]
@@ -29,18 +29,21 @@ async fn our_close_follows_what_is_queued_and_waits_for_the_peers() {
     let mut raw = Raw::open(server.address).await;
     let connection = server.connection().await;
     for text in ["one", "two"] {
-        let frame = Outgoing::text(Bytes::from_static(text.as_bytes()), Class::Message(None));
-        assert_eq!(connection.push(frame, 0), Push::Queued);
+        let frame = OutgoingFrame::text(
+            Bytes::from_static(text.as_bytes()),
+            QueueClass::Message(None),
+        );
+        assert_eq!(connection.push(frame, 0), PushOutcome::Queued);
     }
     connection.close(CloseCode::Restart);
     connection.close(CloseCode::Internal);
-    let late = Outgoing::text(Bytes::from_static(b"late"), Class::Answer);
-    assert_eq!(connection.push(late, 0), Push::Gone);
+    let late = OutgoingFrame::text(Bytes::from_static(b"late"), QueueClass::Answer);
+    assert_eq!(connection.push(late, 0), PushOutcome::Gone);
     raw.expect(FIN | TEXT, b"one").await;
     raw.expect(FIN | TEXT, b"two").await;
     raw.expect_close(1012).await;
     drop(raw);
-    assert_eq!(server.ended().await, Ended::Us(CloseCode::Restart));
+    assert_eq!(server.ended().await, ConnectionEnd::Us(CloseCode::Restart));
     assert_eq!(connection.backlog(), (0, 0));
 }
 
@@ -54,7 +57,7 @@ async fn a_peer_that_never_answers_our_close_is_let_go_after_two_seconds() {
         raw.frame().await.unwrap().payload[..2],
         1012u16.to_be_bytes()
     );
-    assert_eq!(server.ended().await, Ended::Us(CloseCode::Restart));
+    assert_eq!(server.ended().await, ConnectionEnd::Us(CloseCode::Restart));
     let took = begin.elapsed();
     assert!(
         (Duration::from_secs(2)..Duration::from_secs(10)).contains(&took),
@@ -68,9 +71,9 @@ async fn a_stream_that_breaks_off_is_lost() {
     let raw = Raw::open(server.address).await;
     let connection = server.connection().await;
     drop(raw);
-    assert_eq!(server.ended().await, Ended::Lost);
-    let frame = Outgoing::text(Bytes::from_static(b"x"), Class::Answer);
-    assert_eq!(connection.push(frame, 0), Push::Gone);
+    assert_eq!(server.ended().await, ConnectionEnd::Lost);
+    let frame = OutgoingFrame::text(Bytes::from_static(b"x"), QueueClass::Answer);
+    assert_eq!(connection.push(frame, 0), PushOutcome::Gone);
 }
 
 #[tokio::test]
@@ -81,7 +84,7 @@ async fn a_panic_closes_its_own_connection_only() {
     raw.send(FIN | TEXT, b"!panic").await;
     raw.expect_close(1011).await;
     drop(raw);
-    assert_eq!(server.ended().await, Ended::Us(CloseCode::Internal));
+    assert_eq!(server.ended().await, ConnectionEnd::Us(CloseCode::Internal));
     other.send(FIN | TEXT, b"alive").await;
     other.expect(FIN | TEXT, b"alive").await;
 }

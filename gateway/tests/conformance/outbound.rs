@@ -3,31 +3,33 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use gateway::ws::{Budget, Class, Connection, Outgoing, Push, StreamKey, WriteLimits};
+use gateway::ws::{
+    Budget, Connection, OutgoingFrame, PushOutcome, QueueClass, StreamKey, WriteLimits,
+};
 use protocol::CloseCode;
 
 use crate::raw::{FIN, PING, PONG, Raw, TEXT};
 use crate::server::{Server, Setup, write_limits};
 
-fn message(payload: &Bytes) -> Outgoing {
-    Outgoing::text(payload.clone(), Class::Message(None))
+fn message(payload: &Bytes) -> OutgoingFrame {
+    OutgoingFrame::text(payload.clone(), QueueClass::Message(None))
 }
 
 fn key(stream: &str) -> StreamKey {
     StreamKey::from(format!("bot {stream}"))
 }
 
-fn partial(stream: &str, text: &'static str) -> Outgoing {
-    Outgoing::text(
+fn partial(stream: &str, text: &'static str) -> OutgoingFrame {
+    OutgoingFrame::text(
         Bytes::from_static(text.as_bytes()),
-        Class::Partial(key(stream)),
+        QueueClass::Partial(key(stream)),
     )
 }
 
 /// Pushes and flushes until the socket takes no more and the queue is full.
 fn fill(connection: &std::sync::Arc<Connection>, payload: &Bytes, now_ms: u64) -> usize {
     let mut queued = 0;
-    while connection.push(message(payload), now_ms) == Push::Queued {
+    while connection.push(message(payload), now_ms) == PushOutcome::Queued {
         queued += 1;
         connection.flush();
     }
@@ -78,7 +80,10 @@ async fn a_reader_that_never_reads_again_is_closed_within_two_waits() {
     let ended = tokio::time::timeout(Duration::from_secs(10), server.ended())
         .await
         .unwrap();
-    assert_eq!(ended, gateway::ws::Ended::Us(CloseCode::SlowConsumer));
+    assert_eq!(
+        ended,
+        gateway::ws::ConnectionEnd::Us(CloseCode::SlowConsumer)
+    );
     assert_eq!(connection.backlog(), (0, 0));
     let gone = async {
         while std::sync::Arc::strong_count(&connection) > 1 {
@@ -107,13 +112,13 @@ async fn the_tenants_budget_refuses_without_blaming_the_connection() {
     let connection = server.connection().await;
     assert_eq!(
         connection.push(message(&Bytes::from_static(b"01234567890")), 1),
-        Push::Full
+        PushOutcome::Full
     );
     assert_eq!(connection.full_since_ms(), None);
     assert!(connection.set_write_limits(write_limits(1 << 20, 4096)));
     assert_eq!(
         connection.push(message(&Bytes::from_static(b"01234567890")), 1),
-        Push::Queued
+        PushOutcome::Queued
     );
 }
 
@@ -123,7 +128,10 @@ async fn a_newer_partial_takes_the_place_and_a_message_ends_its_stream() {
     let mut raw = Raw::open(server.address).await;
     let connection = server.connection().await;
     let first = message(&Bytes::from_static(b"first"));
-    let done = Outgoing::text(Bytes::from_static(b"done"), Class::Message(Some(key("t"))));
+    let done = OutgoingFrame::text(
+        Bytes::from_static(b"done"),
+        QueueClass::Message(Some(key("t"))),
+    );
     for frame in [
         partial("s", "a"),
         partial("t", "x"),
@@ -131,7 +139,7 @@ async fn a_newer_partial_takes_the_place_and_a_message_ends_its_stream() {
         partial("s", "ab"),
         done,
     ] {
-        assert_eq!(connection.push(frame, 0), Push::Queued);
+        assert_eq!(connection.push(frame, 0), PushOutcome::Queued);
     }
     connection.flush();
     for text in ["ab", "first", "done"] {
@@ -147,7 +155,7 @@ async fn pings_overtake_frames() {
     let connection = server.connection().await;
     assert_eq!(
         connection.push(message(&Bytes::from_static(b"data")), 0),
-        Push::Queued
+        PushOutcome::Queued
     );
     connection.ping(Bytes::from_static(b"now"));
     connection.flush();
@@ -165,7 +173,7 @@ async fn of_two_who_push_at_once_neither_frame_is_stranded() {
     let push = |connection: &std::sync::Arc<Connection>| {
         assert_eq!(
             connection.push(message(&Bytes::from_static(b"x")), 0),
-            Push::Queued
+            PushOutcome::Queued
         );
         connection.flush();
     };
@@ -202,7 +210,7 @@ async fn many_pushers_lose_nothing() {
                 let _inside = runtime.enter();
                 for n in 0..EACH {
                     let text = Bytes::from(format!("{pusher} {n}"));
-                    while connection.push(message(&text), 0) != Push::Queued {
+                    while connection.push(message(&text), 0) != PushOutcome::Queued {
                         std::thread::yield_now();
                     }
                     connection.flush();

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use gateway::config::{HostPattern, OriginPattern};
 use gateway::ws::handshake::{Policy, judge};
 use gateway::ws::{
-    Budget, Class, Connection, Ended, Flow, Message, Outgoing, Push, ReadLimits, Reader,
-    SocketHandler, WriteLimits, drive, split_upgraded,
+    Budget, Connection, ConnectionEnd, FrameReader, Message, OutgoingFrame, PushOutcome,
+    QueueClass, ReadFlow, ReadLimits, SocketHandler, WriteLimits, drive, split_upgraded,
 };
 use http_body_util::Empty;
 use hyper::body::Incoming;
@@ -56,7 +56,7 @@ pub(crate) fn write_limits(bytes: usize, frames: u32) -> WriteLimits {
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     opened: mpsc::UnboundedReceiver<Arc<Connection>>,
-    ended: mpsc::UnboundedReceiver<Ended>,
+    ended: mpsc::UnboundedReceiver<ConnectionEnd>,
     _accept: AbortOnDrop,
 }
 
@@ -92,7 +92,7 @@ impl Server {
         self.opened.recv().await.unwrap()
     }
 
-    pub(crate) async fn ended(&mut self) -> Ended {
+    pub(crate) async fn ended(&mut self) -> ConnectionEnd {
         self.ended.recv().await.unwrap()
     }
 }
@@ -101,7 +101,7 @@ async fn serve(
     socket: TcpStream,
     setup: Setup,
     opened: mpsc::UnboundedSender<Arc<Connection>>,
-    ended: mpsc::UnboundedSender<Ended>,
+    ended: mpsc::UnboundedSender<ConnectionEnd>,
 ) {
     socket.set_nodelay(true).unwrap();
     let service = service_fn(move |request: Request<Incoming>| {
@@ -120,7 +120,7 @@ fn upgrade(
     request: Request<Incoming>,
     setup: Setup,
     opened: mpsc::UnboundedSender<Arc<Connection>>,
-    ended: mpsc::UnboundedSender<Ended>,
+    ended: mpsc::UnboundedSender<ConnectionEnd>,
 ) -> Response<Empty<Bytes>> {
     let (mut parts, _) = request.into_parts();
     let policy = Policy {
@@ -142,7 +142,7 @@ fn upgrade(
             message_bytes: setup.message_bytes,
             assembly: setup.assembly.clone(),
         };
-        let reader = Reader::new(read, &buffered, limits);
+        let reader = FrameReader::new(read, &buffered, limits);
         let connection = Connection::new(write, setup.write.clone());
         // The test may not be interested.
         let _ = opened.send(connection.clone());
@@ -160,20 +160,20 @@ struct Echo {
 }
 
 impl SocketHandler for Echo {
-    fn on_message(&mut self, message: Message) -> Flow {
+    fn on_message(&mut self, message: Message) -> ReadFlow {
         let frame = match message {
             Message::Text(text) if &text[..] == b"!panic" => panic!("the planted fault"),
             Message::Text(text) if &text[..] == b"!close" => {
-                return Flow::Close(CloseCode::Restart);
+                return ReadFlow::Close(CloseCode::Restart);
             }
-            Message::Text(text) if &text[..] == b"!pause" => return Flow::Pause,
-            Message::Text(text) => Outgoing::text(text, Class::Answer),
-            Message::Binary(bytes) => Outgoing::binary(bytes, Class::Answer),
-            Message::Ping(_) | Message::Pong(_) | Message::Close(_) => return Flow::Continue,
+            Message::Text(text) if &text[..] == b"!pause" => return ReadFlow::Pause,
+            Message::Text(text) => OutgoingFrame::text(text, QueueClass::Answer),
+            Message::Binary(bytes) => OutgoingFrame::binary(bytes, QueueClass::Answer),
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) => return ReadFlow::Continue,
         };
         match self.connection.push(frame, 0) {
-            Push::Queued | Push::Gone => Flow::Continue,
-            Push::Full => Flow::Close(CloseCode::SlowConsumer),
+            PushOutcome::Queued | PushOutcome::Gone => ReadFlow::Continue,
+            PushOutcome::Full => ReadFlow::Close(CloseCode::SlowConsumer),
         }
     }
 

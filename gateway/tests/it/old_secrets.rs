@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gateway::config::{Config, Sources};
+use gateway::config::{Config, ConfigSources};
 use protocol::{Secret, TenantId};
 use router_core::auth::Keyring;
 use serde_json::{Value, json};
@@ -25,10 +25,10 @@ async fn server() -> Server {
             ("T2B_ADMIN_LISTEN", "127.0.0.1:0".to_owned()),
         ];
         let environment = environment.map(|(name, value)| (name.to_owned(), value));
-        *config = Config::load(Sources {
+        *config = Config::load(ConfigSources {
             environment: BTreeMap::from(environment),
             file_limit: 1024,
-            ..Sources::default()
+            ..ConfigSources::default()
         })
         .unwrap();
     })

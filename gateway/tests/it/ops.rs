@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use gateway::metrics::{Kind, TABLE};
+use gateway::metrics::{MetricKind, TABLE};
 
 use crate::harness::Server;
 use crate::stalled::fill;
@@ -52,7 +52,7 @@ async fn the_metrics_are_those_of_the_table_and_well_formed() {
             .find(|row| row.name == name)
             .unwrap_or_else(|| panic!("{line}"));
         assert_eq!(
-            row.kind == Kind::Counter,
+            row.kind == MetricKind::Counter,
             name.ends_with("_total"),
             "{line}"
         );

@@ -6,7 +6,10 @@ mod refusals;
 
 use std::fs;
 
+use std::time::Duration;
+
 use protocol::error::Since;
+use protocol::{Limits, TenantId};
 
 use super::*;
 
@@ -32,7 +35,7 @@ impl Home {
         }
         let home = ("HOME", self.0.path().to_str().unwrap());
         let variables = variables.iter().chain([&home]);
-        Config::load(Sources {
+        Config::load(ConfigSources {
             flags: raw,
             environment: variables.map(|(n, v)| ((*n).into(), (*v).into())).collect(),
             file: file.map(|text| {
@@ -41,7 +44,7 @@ impl Home {
                 path
             }),
             file_limit: 4096,
-            ..Sources::default()
+            ..ConfigSources::default()
         })
     }
 

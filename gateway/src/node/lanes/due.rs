@@ -12,7 +12,7 @@ const WAIT_MS: Millis = 1;
 
 /// The ack that is due.
 #[derive(Debug, Default)]
-pub(super) struct Due {
+pub(super) struct DueAck {
     /// The newest; it says all that an older one would.
     ack: Option<Ack>,
     /// When it goes without a batch.
@@ -21,7 +21,7 @@ pub(super) struct Due {
     bytes: usize,
 }
 
-impl Due {
+impl DueAck {
     /// Bytes of a batch came: enough of them are acknowledged at once, as they fill the window of the
     /// other end.
     pub fn came(&mut self, bytes: usize) {
@@ -73,7 +73,7 @@ mod tests {
 
     /// When an ack goes alone, after so many bytes.
     fn set(ack: Ack, bytes: usize, is_hurried: bool) -> Option<Millis> {
-        let mut due = Due::default();
+        let mut due = DueAck::default();
         due.came(bytes);
         due.set(NOW, ack, is_hurried);
         due.alone_at()
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn one_that_says_nothing_urgent_waits() {
-        assert_eq!(Due::default().alone_at(), None);
+        assert_eq!(DueAck::default().alone_at(), None);
         assert_eq!(
             set(ack(1), LANE_BATCH_BYTES - 1, false),
             Some(NOW + WAIT_MS)
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_newer_one_does_not_put_it_off() {
-        let mut due = Due::default();
+        let mut due = DueAck::default();
         due.set(NOW, ack(1), false);
         due.set(NOW + WAIT_MS, ack(2), false);
         assert_eq!(due.alone_at(), Some(NOW + WAIT_MS));

@@ -2,7 +2,7 @@
 //!
 //! A new node writes to the others as soon as it knows them; they see it beat a moment later. What it
 //! sends meanwhile waits here, in its order: to drop it would cost a repetition by its lane, half a
-//! second. Who never beats is buried, and its lane ends with all that waits.
+//! second. A node that never beats is evicted, and its lane ends with all that waits.
 
 use std::collections::VecDeque;
 
@@ -13,14 +13,14 @@ const EARLY_BYTES: usize = 256 * 1024;
 
 /// The batches, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Early {
+pub(super) struct EarlyBatches {
     batches: VecDeque<Batch>,
     bytes: usize,
     /// One found no room: what comes behind it is dropped too, for the order.
     is_full: bool,
 }
 
-impl Early {
+impl EarlyBatches {
     /// Keeps a batch, if there is room.
     pub fn keep(&mut self, batch: Batch) {
         let bytes = batch.bytes();
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn they_wait_in_their_order_and_not_without_bound() {
-        let mut early = Early::default();
+        let mut early = EarlyBatches::default();
         for first_seq in 1..=10 {
             early.keep(batch(first_seq, EARLY_BYTES / 8));
         }

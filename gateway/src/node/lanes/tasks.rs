@@ -7,23 +7,38 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use protocol::lane::{Batch, Packet, Terms};
-use router_core::Millis;
 use router_core::lane::{Outcomes, Receiver};
+use router_core::{Millis, Nodes};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use super::Lane;
-use super::early::Early;
-use crate::node::{Node, Vital, Work, lock};
+use super::early::EarlyBatches;
+use super::lane::Lane;
+use super::table::LaneHost;
+use crate::node::core::Node;
+use crate::node::lock::lock;
+use crate::node::vital::VitalTask;
+use crate::node::work::DeferredWork;
 
 /// Packets of one node that are handled before the sockets are written.
 const PACKETS_AT_ONCE: usize = 8;
 /// Nothing arrived, but what arrived before may be handled now.
-const EARLY: usize = usize::MAX;
+const NOTHING_NEW: usize = usize::MAX;
+
+impl LaneHost for Node {
+    fn whole_view(&self) -> Arc<Nodes> {
+        self.membership.whole_view()
+    }
+
+    fn start(self: Arc<Self>, lane: Arc<Lane>, packets: mpsc::Receiver<Packet>) {
+        tokio::spawn(publish(Arc::clone(&self), Arc::clone(&lane)));
+        tokio::spawn(listen(self, lane, packets));
+    }
+}
 
 impl Lane {
     /// What must be published now, and when to look again.
-    fn next(&self, now_ms: Millis, busy: Busy) -> Next {
+    fn next(&self, now_ms: Millis, busy: UnansweredPublish) -> LaneStep {
         let mut outcomes = Vec::new();
         let mut sender = lock(&self.sender);
         sender.wake(now_ms, &mut outcomes);
@@ -36,7 +51,7 @@ impl Lane {
         drop(due);
         alone_ms = alone_ms.filter(|_| !goes);
         let packet = (is_data || ack.is_some()).then(|| sender.packet(data, ack));
-        Next {
+        LaneStep {
             packet,
             is_data,
             outcomes,
@@ -47,12 +62,12 @@ impl Lane {
 
 /// Which PUBLISH are unanswered.
 #[derive(Clone, Copy, Default)]
-struct Busy {
+struct UnansweredPublish {
     data: bool,
     ack: bool,
 }
 
-struct Next {
+struct LaneStep {
     packet: Option<Packet>,
     is_data: bool,
     outcomes: Outcomes,
@@ -60,9 +75,9 @@ struct Next {
 }
 
 /// Publishes what a lane has, until it ends.
-pub(super) async fn publish(node: Arc<Node>, lane: Arc<Lane>) {
-    let _vital = Vital(Arc::clone(&node));
-    let mut busy = Busy::default();
+async fn publish(node: Arc<Node>, lane: Arc<Lane>) {
+    let _vital = VitalTask::new(&node.failed);
+    let mut busy = UnansweredPublish::default();
     let mut unanswered = FuturesUnordered::new();
     // Set only to be earlier: to be woken in vain now and then is cheaper than a timer a packet.
     let mut timer = pin!(sleep(Duration::ZERO));
@@ -76,7 +91,7 @@ pub(super) async fn publish(node: Arc<Node>, lane: Arc<Lane>) {
         if let Some(packet) = next.packet {
             // A closed lane has nothing to say but acks, which are lost on the other end.
             let terms = node.view().terms(lane.peer).unwrap_or(Terms::UNKNOWN);
-            let bytes = packet.to_bytes_at(node.lane_keys(), terms);
+            let bytes = packet.to_bytes_at(node.lanes.keys(), terms);
             node.metrics.cluster.published(bytes.len());
             match next.is_data {
                 true => busy.data = true,
@@ -111,26 +126,26 @@ pub(super) async fn publish(node: Arc<Node>, lane: Arc<Lane>) {
 }
 
 /// Handles what another node sends, one packet after the other, until the lane ends.
-pub(super) async fn listen(node: Arc<Node>, lane: Arc<Lane>, mut packets: mpsc::Receiver<Packet>) {
-    let _vital = Vital(Arc::clone(&node));
+async fn listen(node: Arc<Node>, lane: Arc<Lane>, mut packets: mpsc::Receiver<Packet>) {
+    let _vital = VitalTask::new(&node.failed);
     let mut receiver = Receiver::default();
     let mut arrived = Vec::with_capacity(PACKETS_AT_ONCE);
     let mut ended = pin!(lane.ended.cancelled());
-    let mut early = Early::default();
-    let mut joined = pin!(node.joined.notified());
+    let mut early = EarlyBatches::default();
+    let mut joined = pin!(node.membership.joined.notified());
     loop {
         let count = tokio::select! {
             count = packets.recv_many(&mut arrived, PACKETS_AT_ONCE) => count,
-            () = &mut joined, if !early.is_empty() => EARLY,
+            () = &mut joined, if !early.is_empty() => NOTHING_NEW,
             () = &mut ended => return,
         };
         if count == 0 {
             return;
         }
         // Before the look at the view, so that no change is missed.
-        joined.set(node.joined.notified());
+        joined.set(node.membership.joined.notified());
         joined.as_mut().enable();
-        let mut work = Work::default();
+        let mut work = DeferredWork::default();
         if !early.is_empty() && node.view().hears(lane.peer) {
             for batch in early.take() {
                 handle(&node, &lane, &mut receiver, batch, &mut work);
@@ -156,7 +171,7 @@ pub(super) async fn listen(node: Arc<Node>, lane: Arc<Lane>, mut packets: mpsc::
 
 /// Takes what a packet acknowledges: that is of this node's own lane, and counts whoever says it. Gives
 /// the rest.
-fn take(node: &Node, lane: &Lane, packet: Packet, work: &mut Work) -> Option<Batch> {
+fn take(node: &Node, lane: &Lane, packet: Packet, work: &mut DeferredWork) -> Option<Batch> {
     if let Some(ack) = packet.ack {
         let mut outcomes = Vec::new();
         lock(&lane.sender).acked(node.now_ms(), &ack, &mut outcomes);
@@ -166,7 +181,13 @@ fn take(node: &Node, lane: &Lane, packet: Packet, work: &mut Work) -> Option<Bat
     packet.data
 }
 
-fn handle(node: &Node, lane: &Lane, receiver: &mut Receiver, batch: Batch, work: &mut Work) {
+fn handle(
+    node: &Node,
+    lane: &Lane,
+    receiver: &mut Receiver,
+    batch: Batch,
+    work: &mut DeferredWork,
+) {
     lock(&lane.due).came(batch.bytes());
     for (seq, bytes) in receiver.arrived(batch) {
         let verdict = node.inbound(lane.peer, &bytes, work);

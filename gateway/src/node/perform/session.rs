@@ -1,6 +1,5 @@
 //! What a session wants, done under its lock.
 
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use protocol::{CloseCode, Outbound};
@@ -12,16 +11,18 @@ use router_core::request::{Join, Leave, Route, TenantRequest};
 use router_core::shard::ShardInput;
 use router_core::{Env, Session};
 
-use super::close_socket;
-use crate::node::{Entry, Node, Work, lock};
+use super::close::close_socket;
+use crate::node::core::Node;
+use crate::node::entry::ConnectionEntry;
+use crate::node::work::DeferredWork;
 
 /// A session whose lock is held.
 pub(super) struct SessionHold<'a> {
     pub node: &'a Node,
     pub env: &'a Env<'a>,
-    pub entry: &'a Arc<Entry>,
+    pub entry: &'a Arc<ConnectionEntry>,
     pub session: &'a mut Session,
-    pub work: &'a mut Work,
+    pub work: &'a mut DeferredWork,
 }
 
 impl SessionHold<'_> {
@@ -46,14 +47,17 @@ impl SessionPerformer for SessionHold<'_> {
     fn join(&mut self, mut join: Box<Join>) {
         let node = self.node;
         let tenant = join.tenant();
-        let index = node.shard_of(tenant);
+        let index = node.shards.index_of(tenant);
         self.entry.set_shard(index);
-        let mut state = lock(&node.shards[index].state);
-        let client = node.client_keys.hash_one(join.client_id());
-        if !state.enter(node, tenant, client, self.entry) {
+        let mut state = node.shards.cell(index).lock();
+        let sources = (&node.settings, &node.pools);
+        let client = node.shards.client_hash(&join.client_id());
+        if !state.enter(sources, tenant, client, self.entry) {
             close_socket(self.entry, CloseCode::TryLater, self.work);
         }
-        join.kept = state.budgets_of(node, join.tenant()).kept;
+        join.kept = state
+            .budgets_of(&node.settings, &node.pools, join.tenant())
+            .kept;
         node.handle(
             self.env,
             index,
@@ -78,7 +82,7 @@ impl SessionPerformer for SessionHold<'_> {
             return;
         };
         let node = self.node;
-        let mut state = lock(&node.shards[index].state);
+        let mut state = node.shards.cell(index).lock();
         let tenant = leave.tenant.clone();
         node.handle(
             self.env,

@@ -11,8 +11,11 @@ use router_core::request::Notice;
 use router_core::store::StoreRequest;
 use router_core::{ConnKey, Env, Shard};
 
-use super::close_socket;
-use crate::node::{Entry, Node, ShardCell, Work};
+use super::close::close_socket;
+use crate::node::core::Node;
+use crate::node::entry::ConnectionEntry;
+use crate::node::shards::ShardCell;
+use crate::node::work::DeferredWork;
 
 /// A shard whose lock is held.
 pub(super) struct ShardHold<'a> {
@@ -20,8 +23,8 @@ pub(super) struct ShardHold<'a> {
     pub env: &'a Env<'a>,
     pub cell: &'a ShardCell,
     pub shard: &'a mut Shard,
-    pub connections: &'a foldhash::HashMap<ConnKey, Arc<Entry>>,
-    pub work: &'a mut Work,
+    pub connections: &'a foldhash::HashMap<ConnKey, Arc<ConnectionEntry>>,
+    pub work: &'a mut DeferredWork,
 }
 
 impl TenantPerformer for ShardHold<'_> {
@@ -72,7 +75,7 @@ impl TenantPerformer for ShardHold<'_> {
     }
 
     fn discover(&mut self, node: BootId) {
-        self.node.met(node);
+        self.node.discover(node);
     }
 
     fn unload(&mut self, tenant: TenantId) {

@@ -5,7 +5,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use super::*;
-use crate::ws::{Class, split_plain};
+use crate::ws::{QueueClass, split_plain};
 
 /// Round trips: of a frame that is left behind in one of a thousand, some are.
 const ROUNDS: usize = 20_000;
@@ -40,8 +40,8 @@ async fn what_is_pushed_while_the_kernel_is_asked_is_written() {
     let mut left_behind = None;
     for round in 0..ROUNDS {
         let text = Bytes::from_static(b"ping");
-        let pushed = connection.push(Outgoing::text(text, Class::Answer), 0);
-        assert_eq!(pushed, Push::Queued);
+        let pushed = connection.push(OutgoingFrame::text(text, QueueClass::Answer), 0);
+        assert_eq!(pushed, PushOutcome::Queued);
         connection.flush();
         if timeout(PATIENCE, peer.read_exact(&mut frame))
             .await

@@ -1,20 +1,26 @@
+use std::time::Duration;
+
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
 
 use super::*;
 use crate::socket_options::UNREAD_BYTES_MAX;
-use crate::ws::{Budget, Class, Outgoing, Push, ReadLimits, WriteLimits, split_boxed};
+use crate::ws::closing::{CLOSE_WAIT, DISCARD_BYTES_MAX};
+use crate::ws::{
+    Budget, OutgoingFrame, PushOutcome, QueueClass, ReadLimits, WriteLimits, split_boxed,
+};
 
 /// Remembers what it was told.
-struct Deaf(tokio::sync::mpsc::UnboundedSender<Ended>);
+struct Deaf(tokio::sync::mpsc::UnboundedSender<ConnectionEnd>);
 
 impl SocketHandler for Deaf {
-    fn on_message(&mut self, _message: Message) -> Flow {
-        Flow::Continue
+    fn on_message(&mut self, _message: Message) -> ReadFlow {
+        ReadFlow::Continue
     }
 
-    fn on_end(&mut self, why: Ended) {
+    fn on_end(&mut self, why: ConnectionEnd) {
         self.0.send(why).unwrap();
     }
 }
@@ -22,8 +28,8 @@ impl SocketHandler for Deaf {
 struct Pair {
     peer: DuplexStream,
     connection: Arc<Connection>,
-    told: tokio::sync::mpsc::UnboundedReceiver<Ended>,
-    task: JoinHandle<Ended>,
+    told: tokio::sync::mpsc::UnboundedReceiver<ConnectionEnd>,
+    task: JoinHandle<ConnectionEnd>,
 }
 
 fn pair(pipe_bytes: usize) -> Pair {
@@ -41,7 +47,7 @@ fn speak<H: SocketHandler + 'static>(
     pipe_bytes: usize,
     assembly_bytes: u64,
     handler: H,
-) -> (DuplexStream, Arc<Connection>, JoinHandle<Ended>) {
+) -> (DuplexStream, Arc<Connection>, JoinHandle<ConnectionEnd>) {
     let (peer, ours) = duplex(pipe_bytes);
     let (read, write) = split_boxed(ours);
     let budget = Budget::new(1 << 20, None);
@@ -49,7 +55,7 @@ fn speak<H: SocketHandler + 'static>(
         message_bytes: 1000,
         assembly: Budget::new(assembly_bytes, None),
     };
-    let reader = Reader::new(read, &[], limits);
+    let reader = FrameReader::new(read, &[], limits);
     let connection = Connection::new(
         write,
         WriteLimits {
@@ -66,9 +72,9 @@ fn speak<H: SocketHandler + 'static>(
 struct Slow(tokio::sync::mpsc::UnboundedSender<Instant>);
 
 impl SocketHandler for Slow {
-    fn on_message(&mut self, _message: Message) -> Flow {
+    fn on_message(&mut self, _message: Message) -> ReadFlow {
         self.0.send(Instant::now()).unwrap();
-        Flow::Wait(Duration::from_secs(1))
+        ReadFlow::Wait(Duration::from_secs(1))
     }
 }
 
@@ -101,7 +107,7 @@ async fn without_room_for_what_stays_unread_a_wait_closes() {
     told.recv().await.unwrap();
     let ended = timeout(Duration::from_secs(60), task).await;
     let ended = ended.expect("it is closed").unwrap();
-    assert_eq!(ended, Ended::Us(CloseCode::TooManyRefusals));
+    assert_eq!(ended, ConnectionEnd::Us(CloseCode::TooManyRefusals));
     assert!(told.recv().await.is_none(), "the second one is not told");
 }
 
@@ -116,13 +122,16 @@ async fn each_wait_of_the_closing_handshake_is_two_seconds() {
     } = pair(1000);
     let begin = Instant::now();
     connection.close(CloseCode::Restart);
-    assert_eq!(told.recv().await, Some(Ended::Us(CloseCode::Restart)));
+    assert_eq!(
+        told.recv().await,
+        Some(ConnectionEnd::Us(CloseCode::Restart))
+    );
     assert_eq!(
         begin.elapsed(),
         Duration::ZERO,
         "the dialect is told before the wait"
     );
-    assert_eq!(task.await.unwrap(), Ended::Us(CloseCode::Restart));
+    assert_eq!(task.await.unwrap(), ConnectionEnd::Us(CloseCode::Restart));
     assert_eq!(begin.elapsed().as_secs(), 2);
     drop(peer);
 
@@ -157,8 +166,8 @@ async fn frames_cut_at_any_byte_leave_whole_and_in_order() {
                 _ => expected.extend([0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
             }
             expected.extend(&payload);
-            let frame = Outgoing::text(payload.into(), Class::Message(None));
-            assert_eq!(connection.push(frame, 0), Push::Queued);
+            let frame = OutgoingFrame::text(payload.into(), QueueClass::Message(None));
+            assert_eq!(connection.push(frame, 0), PushOutcome::Queued);
             connection.flush();
         }
         let mut written = vec![0; expected.len()];
@@ -183,8 +192,8 @@ async fn an_aborted_reader_lets_the_socket_go_though_a_task_still_writes() {
             task,
             ..
         } = pair(16);
-        let frame = Outgoing::text(vec![b'x'; 100].into(), Class::Answer);
-        assert_eq!(connection.push(frame, 0), Push::Queued);
+        let frame = OutgoingFrame::text(vec![b'x'; 100].into(), QueueClass::Answer);
+        assert_eq!(connection.push(frame, 0), PushOutcome::Queued);
         connection.flush();
         for _ in 0..polls {
             tokio::task::yield_now().await;
@@ -227,8 +236,8 @@ async fn a_flood_of_control_frames_is_closed_and_a_fast_pinger_is_not() {
             tokio::task::yield_now().await;
         }
         let code = match told.try_recv() {
-            Ok(Ended::Us(code)) => Some(code.code()),
-            Ok(Ended::Peer(_) | Ended::Lost) | Err(_) => None,
+            Ok(ConnectionEnd::Us(code)) => Some(code.code()),
+            Ok(ConnectionEnd::Peer(_) | ConnectionEnd::Lost) | Err(_) => None,
         };
         assert_eq!(code, ended, "{bursts:?}");
     }
@@ -246,7 +255,7 @@ async fn a_flood_behind_our_close_is_not_read_to_its_end() {
     connection.close(CloseCode::Restart);
     let flood = pings(10_000);
     let mut written = 0;
-    // It ends with an error as soon as the socket is let go.
+    // It ends with an error as soon as the socket is released.
     while peer.write_all(&flood).await.is_ok() {
         written += flood.len();
         assert!(written < 2 * DISCARD_BYTES_MAX, "somebody reads all of it");

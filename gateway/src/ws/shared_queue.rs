@@ -11,20 +11,20 @@ use fastwebsockets::OpCode;
 
 use super::budget::Budget;
 use super::held::{SocketLook, WriteLimits};
-use super::outgoing::{Batch, Ended, Outgoing, Push};
-use super::queue::Queue;
+use super::outbound_queue::OutboundQueue;
+use super::outgoing::{ConnectionEnd, OutgoingBatch, OutgoingFrame, PushOutcome};
 use super::unacked::{KernelAsk, KernelHeld};
 
-/// A [`Queue`] that many may push to.
-pub(super) struct Mailbox(Mutex<Queue>);
+/// A [`OutboundQueue`] that many may push to.
+pub(super) struct SharedQueue(Mutex<OutboundQueue>);
 
-impl Mailbox {
+impl SharedQueue {
     pub(super) fn new(limits: WriteLimits) -> Self {
-        Self(Mutex::new(Queue::new(limits)))
+        Self(Mutex::new(OutboundQueue::new(limits)))
     }
 
     /// A queue is never left half changed by a panic, so a poisoned lock is still good.
-    fn queue(&self) -> MutexGuard<'_, Queue> {
+    fn queue(&self) -> MutexGuard<'_, OutboundQueue> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -32,7 +32,7 @@ impl Mailbox {
         self.queue().held_mut().set_limits(limits)
     }
 
-    pub(super) fn push(&self, frame: Outgoing, now_ms: u64) -> Push {
+    pub(super) fn push(&self, frame: OutgoingFrame, now_ms: u64) -> PushOutcome {
         self.queue().push(frame, now_ms)
     }
 
@@ -40,11 +40,11 @@ impl Mailbox {
         self.queue().push_control(opcode, payload);
     }
 
-    pub(super) fn close(&self, why: Ended) {
+    pub(super) fn close(&self, why: ConnectionEnd) {
         self.queue().close(why);
     }
 
-    pub(super) fn shed(&self, why: Ended) -> bool {
+    pub(super) fn shed(&self, why: ConnectionEnd) -> bool {
         self.queue().shed(why)
     }
 
@@ -56,7 +56,7 @@ impl Mailbox {
         self.queue().kill();
     }
 
-    pub(super) fn next_batch(&self) -> Batch {
+    pub(super) fn next_batch(&self) -> OutgoingBatch {
         self.queue().next_batch()
     }
 
@@ -103,7 +103,7 @@ impl Mailbox {
         self.queue().held().full_since_ms()
     }
 
-    pub(super) fn ended(&self) -> Ended {
+    pub(super) fn ended(&self) -> ConnectionEnd {
         self.queue().ended()
     }
 }

@@ -9,9 +9,9 @@ const BETWEEN_MS: Millis = 10_000;
 
 /// When the line was written last, milliseconds; 0 = never.
 #[derive(Debug, Default)]
-pub(super) struct Seldom(AtomicU64);
+pub(super) struct RateLimitedLine(AtomicU64);
 
-impl Seldom {
+impl RateLimitedLine {
     /// Whether to write it now.
     pub fn is_due(&self, now_ms: Millis) -> bool {
         let last_ms = self.0.load(Ordering::Relaxed);
@@ -32,7 +32,7 @@ mod tests {
 
     #[test]
     fn one_line_in_ten_seconds() {
-        let line = Seldom::default();
+        let line = RateLimitedLine::default();
         let due = [5, 6, 10_004, 10_005, 20_000].map(|now_ms| line.is_due(now_ms));
         assert_eq!(due, [true, false, false, true, false]);
     }

@@ -6,24 +6,27 @@
 //! ```
 //!
 //! The public listener does not listen before the node can serve: a balancer's connection is refused,
-//! not left waiting. What can never pass ends the start; see [`may_pass`].
+//! not left waiting. What can never pass ends the start; see `store.rs`.
 
-use std::io;
+mod error;
+mod store;
+mod warnings;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use backplane::{
-    Backplane, ConnectError, InboundMessage, MemoryStore, Redis, RedisConfig, StoreFault,
-};
+use backplane::{Backplane, InboundMessage, StoreFault};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
 use tokio_rustls::TlsAcceptor;
 
+pub use self::error::StartError;
+use self::store::store;
+use self::warnings::{warn_of_few_sockets, warn_of_little_memory};
 use crate::config::Config;
 use crate::gate::{Gate, GateLimits};
+use crate::gateway::{Addresses, Gateway};
 use crate::http::admin::context::AdminContext;
 use crate::http::admin_endpoint::AdminEndpoint;
 use crate::http::context::{BasePath, PublicContext};
@@ -32,42 +35,13 @@ use crate::http::v1;
 use crate::listener::{BoundSocket, Listener};
 use crate::memory::MemoryDivision;
 use crate::metrics::Metrics;
-use crate::node::{Identity, Node, Own, Sources};
-use crate::{Addresses, Gateway, Shutdown, tls};
+use crate::node::{Node, NodeIdentity, NodeTools, Sources};
+use crate::shutdown::Shutdown;
+use crate::tls;
 
-/// Between two tries to reach Redis: short, so that a node is ready soon after it is there.
-const REDIS_RETRY: Duration = Duration::from_millis(500);
-/// Between two lines about a Redis that stays away.
-const REDIS_LOG_PERIOD: Duration = Duration::from_secs(60);
-/// Fewer sockets than this are warned about.
-const SOCKETS_FEW: usize = 64;
 /// The configuration keys of the two addresses, for errors.
 const PUBLIC_KEY: &str = "listen";
 const ADMIN_KEY: &str = "admin_listen";
-
-/// Why a gateway cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// An address cannot be listened on.
-    #[error("cannot listen on {address} ({key}): {source}")]
-    Listen {
-        /// The configuration key.
-        key: &'static str,
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The store cannot be opened.
-    #[error(transparent)]
-    Store(#[from] backplane::OpenError),
-    /// The Redis that the nodes share cannot be used.
-    #[error("redis: {0}")]
-    Redis(#[from] ConnectError),
-    /// The certificate or its key is not good.
-    #[error("TLS: {0}")]
-    Tls(String),
-}
 
 /// A gateway that answers probes and does not serve yet. Dropped, it frees its ports.
 pub struct Starting {
@@ -169,18 +143,18 @@ impl Starting {
         } = self;
         let memory = MemoryDivision::of(config.memory_max);
         warn_of_little_memory(config.sockets_max, &memory);
-        let own = Own {
+        let tools = NodeTools {
             keyring: config.keyring(),
             lane_keys: config.lane_keys(),
             tracer: config.tracer(),
             metrics: self.metrics,
         };
         let settings = config.settings(unix_ms());
-        let (node, work) = Node::new(settings, own, backplane, memory, config.sockets_max);
+        let (node, work) = Node::new(settings, tools, backplane, &memory, config.sockets_max);
         let gate = Gate::new(GateLimits::public(config.sockets_max));
         let listener = listen((PUBLIC_KEY, self.public), self.tls, &config, gate)?;
         let public = self.addresses.public;
-        let identity = Identity {
+        let identity = NodeIdentity {
             name: host_name().unwrap_or_else(|| public.to_string()),
             address: public.to_string(),
         };
@@ -202,6 +176,26 @@ impl Starting {
             addresses: self.addresses,
             shutdown: self.shutdown,
         })
+    }
+}
+
+impl Gateway {
+    /// Takes both addresses, waits for the store and listens. To be called inside the runtime.
+    ///
+    /// Errors: [`StartError`].
+    pub async fn bind(config: Config) -> Result<Self, StartError> {
+        Self::bind_with(config, None).await
+    }
+
+    /// The same, with a fault planted in its store, for tests.
+    pub async fn bind_with_fault(config: Config, fault: StoreFault) -> Result<Self, StartError> {
+        Self::bind_with(config, Some(fault)).await
+    }
+
+    async fn bind_with(config: Config, fault: Option<StoreFault>) -> Result<Self, StartError> {
+        let starting = Starting::begin(config, Shutdown::default())?;
+        let bound = starting.finish_with(fault).await?;
+        Ok(bound.expect("nobody else has its shutdown"))
     }
 }
 
@@ -232,125 +226,6 @@ fn listen(
         address,
         source,
     })
-}
-
-/// Where the node's questions go, and where it hears from others if there may be any.
-async fn store(
-    config: &Config,
-    endpoint: &AdminEndpoint,
-    admin: SocketAddr,
-) -> Result<(Backplane, Option<mpsc::Receiver<InboundMessage>>), StartError> {
-    let Some(redis) = config.redis() else {
-        let memory = MemoryStore::open(config.store_bytes, config.state_dir.as_deref())?;
-        if let Err(error) = memory.check_file() {
-            tracing::warn!(
-                %error,
-                "a revoke or suspend holds only until this process ends; name a directory that can be \
-                 written by state_dir"
-            );
-        }
-        return Ok((Backplane::memory(memory), None));
-    };
-    if redis.insecure {
-        tracing::warn!(
-            "redis_insecure is set: the certificate of Redis is not checked, so an attacker on the network can pose as Redis"
-        );
-    }
-    let redis = connect(redis, endpoint, admin).await?;
-    let backplane = Backplane::redis(redis);
-    warn_of_loss(&backplane.state());
-    let inbound = backplane.inbound();
-    Ok((backplane, inbound))
-}
-
-/// Tries until Redis is there: a node may start long before it. Errors: what trying again cannot
-/// change.
-async fn connect(
-    config: RedisConfig,
-    endpoint: &AdminEndpoint,
-    admin: SocketAddr,
-) -> Result<Redis, ConnectError> {
-    let begun = Instant::now();
-    let mut logged: Option<Instant> = None;
-    loop {
-        // Boxed: it is deep, and every start of a gateway would be as deep.
-        match Box::pin(Redis::connect(config.clone())).await {
-            Ok(redis) => {
-                if logged.is_some() {
-                    let waited_s = begun.elapsed().as_secs();
-                    tracing::info!(waited_s, "redis is there");
-                }
-                return Ok(redis);
-            }
-            Err(error) if !may_pass(&error) => return Err(error),
-            Err(error) => {
-                endpoint.waits_for(format!("waiting for Redis: {error}"));
-                if logged.is_none_or(|then| then.elapsed() >= REDIS_LOG_PERIOD) {
-                    logged = Some(Instant::now());
-                    tracing::warn!(%error, %admin, "redis is not there yet: this node waits for it, and is not ready");
-                } else {
-                    tracing::debug!(%error, "redis is still away");
-                }
-            }
-        }
-        sleep(REDIS_RETRY).await;
-    }
-}
-
-/// Whether it makes sense to try again: the other end may change, and this node's configuration cannot.
-///
-/// A wrong password is one of the configuration's errors: Redis is there and has decided.
-fn may_pass(error: &ConnectError) -> bool {
-    match error {
-        ConnectError::Refused { .. } | ConnectError::Replica(_) | ConnectError::NoMaster { .. } => {
-            true
-        }
-        ConnectError::Url(_)
-        | ConnectError::Prefix
-        | ConnectError::Tls(_)
-        | ConnectError::Credentials { .. }
-        | ConnectError::TooOld { .. }
-        | ConnectError::OtherKind { .. } => false,
-    }
-}
-
-/// Says that few sockets are few, as the limit of open files may be why.
-fn warn_of_few_sockets(sockets_max: usize) {
-    if sockets_max < SOCKETS_FEW {
-        tracing::warn!(
-            sockets_max,
-            "sockets_max is below 64: a quarter of it is for sockets that have not authenticated yet, so a few \
-             slow clients delay the others; raise it, or the limit of open files"
-        );
-    }
-}
-
-fn warn_of_little_memory(sockets_max: usize, memory: &MemoryDivision) {
-    if sockets_max as u64 > memory.sockets {
-        let has_room_for = memory.sockets;
-        tracing::warn!(
-            sockets_max,
-            has_room_for,
-            "memory_max has no room for so many sockets"
-        );
-    }
-}
-
-/// Says what this Redis may lose, and what becomes of it.
-fn warn_of_loss(state: &backplane::StoreState) {
-    if state.persistent == Some(false) {
-        tracing::warn!(
-            "redis does not persist (AOF): after it restarts, each node registers its connections and bots again. Offline \
-             bots are lost, and so are revocations and suspensions of tenants that no node has in memory: revoked \
-             keys work again, unless key_generation in the configuration file revokes them"
-        );
-    }
-    if state.evicts == Some(true) {
-        tracing::warn!(
-            "redis evicts any key when it is full (maxmemory-policy allkeys-*), also revocations and \
-             suspensions: revoked keys work again; set noeviction"
-        );
-    }
 }
 
 /// The machine's name: in Kubernetes, the pod's.

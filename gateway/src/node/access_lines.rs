@@ -6,13 +6,15 @@ use std::time::Duration;
 use protocol::BotId;
 use router_core::Session;
 
-use super::{Entry, Node, lock};
+use super::core::Node;
+use super::entry::ConnectionEntry;
+use super::lock::lock;
 use crate::access_log::Subject;
-use crate::ws::Ended;
+use crate::ws::ConnectionEnd;
 
 impl Node {
     /// It got its `auth_ok`. Calls over HTTP have no line: there may be thousands a second.
-    pub(super) fn log_connected(&self, entry: &Arc<Entry>) {
+    pub(super) fn log_connected(&self, entry: &Arc<ConnectionEntry>) {
         let session = lock(&entry.session);
         // It may have gone while its tenant let it in.
         if session.capabilities().lasts && session.member().is_some() {
@@ -21,20 +23,25 @@ impl Node {
     }
 
     /// It holds a bot.
-    pub(super) fn log_registered(&self, entry: &Arc<Entry>, bot: &BotId) {
+    pub(super) fn log_registered(&self, entry: &Arc<ConnectionEntry>, bot: &BotId) {
         let session = lock(&entry.session);
         self.access_log.registered(subject(entry, &session), bot);
     }
 
     /// It is gone.
-    pub(super) fn log_disconnected(&self, entry: &Arc<Entry>, why: Ended, lasted: Duration) {
+    pub(super) fn log_disconnected(
+        &self,
+        entry: &Arc<ConnectionEntry>,
+        why: ConnectionEnd,
+        lasted: Duration,
+    ) {
         let session = lock(&entry.session);
         self.access_log
             .disconnected(subject(entry, &session), why, lasted);
     }
 }
 
-fn subject<'a>(entry: &'a Entry, session: &'a Session) -> Subject<'a> {
+fn subject<'a>(entry: &'a ConnectionEntry, session: &'a Session) -> Subject<'a> {
     Subject {
         source: entry.source,
         connection: session.id(),

@@ -1,7 +1,6 @@
 //! The short form of going away: tell everybody, write what waits, close.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use protocol::CloseCode;
@@ -9,7 +8,10 @@ use protocol::connect::Migrate;
 use router_core::session::SessionInput;
 use tokio::time::{Instant, sleep};
 
-use super::{Entry, Node, Work};
+use super::core::Node;
+use super::drain_state::PendingAnswer;
+use super::entry::ConnectionEntry;
+use super::work::DeferredWork;
 
 /// Longest wait for queues to be read after `migrate`.
 const FLUSH_WAIT: Duration = Duration::from_secs(2);
@@ -23,14 +25,24 @@ const RECONNECT_WITHIN_MS: u64 = 5000;
 impl Node {
     /// From now on it is not ready and takes no new messages.
     pub(crate) fn begin_drain(&self) {
-        self.draining.store(true, Ordering::Release);
+        self.drain.begin();
         self.metrics.draining.set(1.0);
+    }
+
+    /// Whether it is shutting down.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.drain.has_begun()
+    }
+
+    /// Counts a request whose answer a drain waits for, until what this returns is dropped.
+    pub(crate) fn answering(&self) -> PendingAnswer {
+        self.drain.answering()
     }
 
     /// Ends every connection: `migrate`, the rest of its queue, 1012. At most 5 s.
     pub(crate) async fn drain(&self) {
-        let mut work = Work::default();
-        self.for_each_connection(|entry| {
+        let mut work = DeferredWork::default();
+        self.connections.for_each(|entry| {
             let reconnect_within_ms = RECONNECT_WITHIN_MS;
             let migrate = Migrate {
                 reason: "restart".to_owned(),
@@ -47,18 +59,19 @@ impl Node {
 
     /// Begins to close every connection that is not closing yet.
     pub(crate) fn close_all(&self) {
-        self.for_each_connection(|entry| {
+        self.connections.for_each(|entry| {
             entry.socket.close(CloseCode::Restart);
             entry.socket.flush();
         });
     }
 
     /// Waits until every connection that is left is done and every answer is written, or too long.
-    async fn wait(&self, most: Duration, is_done: impl Fn(&Arc<Entry>) -> bool) {
+    async fn wait(&self, most: Duration, is_done: impl Fn(&Arc<ConnectionEntry>) -> bool) {
         let deadline = Instant::now() + most;
         while Instant::now() < deadline {
-            let mut all_done = self.answering.load(Ordering::Acquire) == 0;
-            self.for_each_connection(|entry| all_done &= is_done(entry));
+            let mut all_done = self.drain.has_answered_all();
+            self.connections
+                .for_each(|entry| all_done &= is_done(entry));
             if all_done {
                 return;
             }

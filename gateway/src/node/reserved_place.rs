@@ -5,27 +5,27 @@ use std::sync::Arc;
 
 use protocol::TenantId;
 
-use super::{Node, lock};
-use crate::ws::budget::Place;
+use super::core::Node;
+use crate::ws::budget::SocketPlace;
 
 /// A place among a tenant's sockets, given back when dropped.
-pub(crate) struct KeptPlace {
+pub(crate) struct ReservedPlace {
     node: Arc<Node>,
     tenant: TenantId,
-    _place: Place,
+    _place: SocketPlace,
 }
 
 impl Node {
     /// A place for a connection that is kept; none: its tenant has as many sockets as it may.
-    pub(crate) fn keep_for(self: &Arc<Self>, tenant: &TenantId) -> Option<KeptPlace> {
-        let mut state = lock(&self.shards[self.shard_of(tenant)].state);
-        let own = state.budgets_of(self, tenant);
+    pub(crate) fn keep_for(self: &Arc<Self>, tenant: &TenantId) -> Option<ReservedPlace> {
+        let mut state = self.shards.lock_of(tenant);
+        let own = state.budgets_of(&self.settings, &self.pools, tenant);
         let most = own.limits.sockets_per_tenant as usize;
         let has_place = own.sockets + own.kept < most;
         let place = has_place.then(|| own.places.place()).flatten();
         own.kept += usize::from(place.is_some());
         state.forget_unused(tenant);
-        Some(KeptPlace {
+        Some(ReservedPlace {
             node: Arc::clone(self),
             tenant: tenant.clone(),
             _place: place?,
@@ -33,16 +33,15 @@ impl Node {
     }
 }
 
-impl std::fmt::Debug for KeptPlace {
+impl std::fmt::Debug for ReservedPlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("KeptPlace").field(&self.tenant).finish()
+        f.debug_tuple("ReservedPlace").field(&self.tenant).finish()
     }
 }
 
-impl Drop for KeptPlace {
+impl Drop for ReservedPlace {
     fn drop(&mut self) {
-        let shard = &self.node.shards[self.node.shard_of(&self.tenant)];
-        let mut state = lock(&shard.state);
+        let mut state = self.node.shards.lock_of(&self.tenant);
         if let Some(own) = state.budgets.get_mut(&self.tenant) {
             own.kept -= 1;
         }

@@ -12,7 +12,9 @@ use bytes::Bytes;
 use fastwebsockets::OpCode;
 
 use super::held::{HeldFrames, SocketLook, WriteLimits};
-use super::outgoing::{Batch, Class, Ended, Outgoing, Push, StreamKey};
+use super::outgoing::{
+    ConnectionEnd, OutgoingBatch, OutgoingFrame, PushOutcome, QueueClass, StreamKey,
+};
 
 /// Most pings and pongs that wait; when full, the newest replaces the newest that waits.
 const CONTROL_FRAMES_MAX: usize = 16;
@@ -23,35 +25,35 @@ const BATCH_BYTES: usize = 256 * 1024;
 
 /// Everything that waits for one connection.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(super) struct OutboundQueue {
     control: VecDeque<(OpCode, Bytes)>,
-    data: VecDeque<Outgoing>,
+    data: VecDeque<OutgoingFrame>,
     /// What all frames take that wait or are being written.
     held: HeldFrames,
     /// Partials in `data`; 0 spares the search for them.
     partials: u32,
-    end: End,
+    end: QueueEnd,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+enum QueueEnd {
     Open,
     /// The Close frame waits behind the data.
-    Closing(Ended),
+    Closing(ConnectionEnd),
     /// The Close frame has been handed to the writer.
-    Closed(Ended),
+    Closed(ConnectionEnd),
     /// Nothing can be written any more.
-    Dead(Ended),
+    Dead(ConnectionEnd),
 }
 
-impl Queue {
+impl OutboundQueue {
     pub(super) fn new(limits: WriteLimits) -> Self {
         Self {
             control: VecDeque::new(),
             data: VecDeque::new(),
             held: HeldFrames::new(limits),
             partials: 0,
-            end: End::Open,
+            end: QueueEnd::Open,
         }
     }
 
@@ -65,43 +67,43 @@ impl Queue {
         &mut self.held
     }
 
-    pub(super) fn push(&mut self, frame: Outgoing, now_ms: u64) -> Push {
-        if self.end != End::Open {
-            return Push::Gone;
+    pub(super) fn push(&mut self, frame: OutgoingFrame, now_ms: u64) -> PushOutcome {
+        if self.end != QueueEnd::Open {
+            return PushOutcome::Gone;
         }
         match &frame.class {
-            Class::Partial(key) => {
+            QueueClass::Partial(key) => {
                 if let Some(at) = self.waiting_partial(key) {
                     return self.replace(at, frame, now_ms);
                 }
             }
-            Class::Message(Some(key)) => {
+            QueueClass::Message(Some(key)) => {
                 if let Some(at) = self.waiting_partial(key) {
                     self.remove(at);
                 }
             }
-            Class::Answer | Class::Message(None) | Class::Presence => {}
+            QueueClass::Answer | QueueClass::Message(None) | QueueClass::Presence => {}
         }
         if !self.held.take(&frame) {
             self.drop_partials();
             if !self.held.take(&frame) {
                 self.held.refuse(&frame, now_ms);
-                return Push::Full;
+                return PushOutcome::Full;
             }
         }
         self.partials += u32::from(frame.is_partial());
         self.data.push_back(frame);
-        Push::Queued
+        PushOutcome::Queued
     }
 
     /// Puts a newer partial in the place of one that waits; refused, the older one stays.
-    fn replace(&mut self, at: usize, newer: Outgoing, now_ms: u64) -> Push {
+    fn replace(&mut self, at: usize, newer: OutgoingFrame, now_ms: u64) -> PushOutcome {
         if !self.held.replace(&self.data[at], &newer) {
             self.held.refuse(&newer, now_ms);
-            return Push::Full;
+            return PushOutcome::Full;
         }
         self.data[at] = newer;
-        Push::Queued
+        PushOutcome::Queued
     }
 
     fn waiting_partial(&self, key: &StreamKey) -> Option<usize> {
@@ -110,7 +112,7 @@ impl Queue {
         }
         self.data
             .iter()
-            .rposition(|frame| matches!(&frame.class, Class::Partial(k) if k == key))
+            .rposition(|frame| matches!(&frame.class, QueueClass::Partial(k) if k == key))
     }
 
     fn remove(&mut self, at: usize) {
@@ -137,7 +139,7 @@ impl Queue {
 
     /// Queues a ping or pong, in order, ahead of all data.
     pub(super) fn push_control(&mut self, opcode: OpCode, payload: Bytes) {
-        if self.end != End::Open {
+        if self.end != QueueEnd::Open {
             return;
         }
         if self.control.len() == CONTROL_FRAMES_MAX {
@@ -147,15 +149,15 @@ impl Queue {
     }
 
     /// Ends the queue: what waits is still written, then the Close frame. The first reason stays.
-    pub(super) fn close(&mut self, why: Ended) {
-        if self.end == End::Open {
-            self.end = End::Closing(why);
+    pub(super) fn close(&mut self, why: ConnectionEnd) {
+        if self.end == QueueEnd::Open {
+            self.end = QueueEnd::Closing(why);
         }
     }
 
     /// Drops what waits, at once, and ends the queue with a Close frame. False: it has ended already.
-    pub(super) fn shed(&mut self, why: Ended) -> bool {
-        if self.end != End::Open {
+    pub(super) fn shed(&mut self, why: ConnectionEnd) -> bool {
+        if self.end != QueueEnd::Open {
             return false;
         }
         let bytes: usize = self.data.iter().map(|frame| frame.payload.len()).sum();
@@ -168,7 +170,7 @@ impl Queue {
 
     /// Drops everything; nothing can be written any more.
     pub(super) fn kill(&mut self) {
-        self.end = End::Dead(self.ended());
+        self.end = QueueEnd::Dead(self.ended());
         self.control = VecDeque::new();
         self.data = VecDeque::new();
         self.partials = 0;
@@ -177,7 +179,7 @@ impl Queue {
 
     /// Hands out what is written next; nothing, if nothing waits. An idle connection keeps no room
     /// for frames.
-    pub(super) fn next_batch(&mut self) -> Batch {
+    pub(super) fn next_batch(&mut self) -> OutgoingBatch {
         let control = std::mem::take(&mut self.control);
         let data = match self.data.len() <= BATCH_FRAMES_MAX && self.held.bytes() <= BATCH_BYTES {
             true => std::mem::take(&mut self.data),
@@ -191,19 +193,19 @@ impl Queue {
         }
         let mut close = None;
         if self.data.is_empty()
-            && let End::Closing(why) = self.end
+            && let QueueEnd::Closing(why) = self.end
         {
-            self.end = End::Closed(why);
+            self.end = QueueEnd::Closed(why);
             close = Some(why);
         }
-        Batch {
+        OutgoingBatch {
             control,
             data,
             close,
         }
     }
 
-    fn some(&mut self) -> VecDeque<Outgoing> {
+    fn some(&mut self) -> VecDeque<OutgoingFrame> {
         let (mut some, mut bytes) = (VecDeque::new(), 0);
         while some.len() < BATCH_FRAMES_MAX
             && bytes < BATCH_BYTES
@@ -219,7 +221,7 @@ impl Queue {
     /// whether there is room again for presence that was refused.
     pub(super) fn written(&mut self, written: usize, frames: usize, bytes: usize) -> bool {
         self.held.wrote(written);
-        if !matches!(self.end, End::Dead(_)) {
+        if !matches!(self.end, QueueEnd::Dead(_)) {
             self.held.give(frames, bytes);
         }
         self.held.take_room()
@@ -229,7 +231,7 @@ impl Queue {
     /// still since the last look.
     pub(super) fn look(&mut self, now_ms: u64, paused_ms: u64) -> SocketLook {
         let look = self.held.look(now_ms, paused_ms);
-        let is_open = self.end == End::Open;
+        let is_open = self.end == QueueEnd::Open;
         SocketLook {
             is_slow: is_open && look.is_slow,
             is_starved: is_open && look.is_starved,
@@ -239,15 +241,15 @@ impl Queue {
 
     /// Whether nothing waits for the writer.
     pub(super) fn is_empty(&self) -> bool {
-        let closing = matches!(self.end, End::Closing(_));
+        let closing = matches!(self.end, QueueEnd::Closing(_));
         self.control.is_empty() && self.data.is_empty() && !closing
     }
 
     /// Why the connection ends; `Lost` if nobody closed it.
-    pub(super) fn ended(&self) -> Ended {
+    pub(super) fn ended(&self) -> ConnectionEnd {
         match self.end {
-            End::Open => Ended::Lost,
-            End::Closing(why) | End::Closed(why) | End::Dead(why) => why,
+            QueueEnd::Open => ConnectionEnd::Lost,
+            QueueEnd::Closing(why) | QueueEnd::Closed(why) | QueueEnd::Dead(why) => why,
         }
     }
 }

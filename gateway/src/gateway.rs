@@ -1,0 +1,116 @@
+//! A gateway that listens.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use backplane::InboundMessage;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::http::admin::context::AdminContext;
+use crate::http::admin_endpoint::AdminEndpoint;
+use crate::http::public_endpoint::PublicEndpoint;
+use crate::listener::Listener;
+use crate::node::{Node, NodeIdentity, StoreWork};
+use crate::shutdown::Shutdown;
+
+/// Where a gateway listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// Bots and clients.
+    pub public: SocketAddr,
+    /// Operators, Prometheus, probes.
+    pub admin: SocketAddr,
+}
+
+/// A gateway that listens. Nothing but probes is served before [`run`](Self::run).
+pub struct Gateway {
+    pub(crate) node: Arc<Node>,
+    pub(crate) work: Vec<StoreWork>,
+    pub(crate) cluster: Option<(NodeIdentity, mpsc::Receiver<InboundMessage>)>,
+    pub(crate) public: (Listener, Arc<PublicEndpoint>),
+    pub(crate) admin: (Arc<AdminEndpoint>, AdminContext),
+    /// Serves the admin listener already.
+    pub(crate) background: JoinSet<()>,
+    pub(crate) addresses: Addresses,
+    pub(crate) shutdown: Shutdown,
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway")
+            .field("addresses", &self.addresses)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Gateway {
+    /// Where it listens; what was port 0 is a real port here.
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// A handle that ends it.
+    pub fn shutdown_handle(&self) -> Shutdown {
+        self.shutdown.clone()
+    }
+
+    /// Serves until it is shut down. Dropping the future closes every connection without a drain.
+    ///
+    /// Errors: a part of it failed. It ends then, as it could neither serve nor say so: whoever
+    /// supervises it starts it anew.
+    pub async fn run(self) -> Result<(), RunError> {
+        let Self {
+            node,
+            work,
+            cluster,
+            public,
+            admin: (admin_endpoint, admin),
+            mut background,
+            shutdown,
+            ..
+        } = self;
+        let _last = CloseAll(Arc::clone(&node));
+        let mut calls = shutdown.calls();
+        background.spawn(Arc::clone(&node).tick());
+        background.spawn(Arc::clone(&node).wake_shards());
+        for work in work {
+            background.spawn(Arc::clone(&node).answer(work));
+        }
+        if let Some((identity, inbound)) = cluster {
+            background.spawn(Arc::clone(&node).take_part(identity, inbound));
+        }
+        let accepting = background.spawn(public.0.serve(public.1));
+        admin_endpoint.serves(admin);
+
+        tokio::select! {
+            () = calls.reached(1) => {}
+            // None of them ends by itself.
+            Some(_) = background.join_next() => return Err(RunError),
+            () = node.failed() => return Err(RunError),
+        }
+        tracing::info!("shutting down: clients are told, requests under way are answered");
+        node.begin_drain();
+        accepting.abort();
+        tokio::select! {
+            () = node.drain() => {}
+            () = calls.reached(2) => {}
+        }
+        Ok(())
+    }
+}
+
+/// A task that a gateway cannot do without ended: it panicked, as the log says.
+#[derive(Debug, thiserror::Error)]
+#[error("a part of the gateway failed")]
+pub struct RunError;
+
+/// However serving ends, no connection outlives it for long: each is a task of its own.
+struct CloseAll(Arc<Node>);
+
+impl Drop for CloseAll {
+    fn drop(&mut self) {
+        self.0.close_all();
+        self.0.end_lanes();
+    }
+}

@@ -1,0 +1,129 @@
+//! The node: its parts, and what they share.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Weak};
+
+use backplane::Backplane;
+use protocol::BootId;
+use protocol::lane::LaneKeys;
+use router_core::auth::Keyring;
+use router_core::ids::HashKeys;
+use router_core::{Nodes, Settings};
+use tokio_util::sync::CancellationToken;
+use ulid::Ulid;
+
+use super::clock::NodeClock;
+use super::clock_steps::ClockSteps;
+use super::connections::ConnectionTable;
+use super::credentials::CredentialCheck;
+use super::drain_state::DrainState;
+use super::lanes::{LaneHost, Lanes};
+use super::membership::Membership;
+use super::pools::MemoryPools;
+use super::rate_limited_line::RateLimitedLine;
+use super::shards::ShardTable;
+use super::shed_log::ShedLog;
+use super::store_queue::StoreWork;
+use crate::access_log::AccessLog;
+use crate::memory::MemoryDivision;
+use crate::metrics::Metrics;
+use crate::trace::Tracer;
+
+/// One process's share of the product.
+pub(crate) struct Node {
+    pub(crate) settings: Settings,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) access_log: AccessLog,
+    pub(super) tracer: Tracer,
+    pub(super) clock: NodeClock,
+    pub(super) clock_steps: ClockSteps,
+    pub(crate) backplane: Backplane,
+    pub(super) credentials: CredentialCheck,
+    pub(super) pools: MemoryPools,
+    pub(super) connections: ConnectionTable,
+    pub(super) shards: ShardTable,
+    pub(super) membership: Membership,
+    pub(super) lanes: Lanes,
+    pub(super) drain: DrainState,
+    pub(super) shed_log: ShedLog,
+    /// About directories that are read again and again.
+    pub(super) reread_line: RateLimitedLine,
+    /// Cancelled when a task failed that the node cannot do without.
+    pub(super) failed: CancellationToken,
+    pub(super) me: Weak<Node>,
+}
+
+/// What a node verifies, signs, traces and counts with.
+pub(crate) struct NodeTools {
+    /// Credentials.
+    pub(crate) keyring: Keyring,
+    /// Packets between nodes.
+    pub(crate) lane_keys: LaneKeys,
+    /// Frames.
+    pub(crate) tracer: Tracer,
+    /// What it does.
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl Node {
+    /// A node without connections, and what its store workers work on.
+    pub(crate) fn new(
+        settings: Settings,
+        tools: NodeTools,
+        backplane: Backplane,
+        memory: &MemoryDivision,
+        sockets_max: usize,
+    ) -> (Arc<Self>, Vec<StoreWork>) {
+        let clock = NodeClock::start();
+        let boot = BootId::from_bits(Ulid::from_parts(clock.now_ms(), fastrand::u128(..)).0);
+        let random = RandomState::new();
+        let hash_keys = HashKeys(random.hash_one(0), random.hash_one(1));
+        let nodes = match backplane.state().kind {
+            "memory" => Nodes::alone(boot),
+            _ => Nodes::starting(boot),
+        };
+        let frame_bytes_max = largest_frame(&settings);
+        let (shards, work) = ShardTable::new(random, hash_keys);
+        let node = Arc::new_cyclic(|me: &Weak<Self>| {
+            let host: Weak<dyn LaneHost> = me.clone();
+            Self {
+                settings,
+                metrics: tools.metrics,
+                access_log: AccessLog::default(),
+                tracer: tools.tracer,
+                clock,
+                clock_steps: ClockSteps::default(),
+                backplane,
+                credentials: CredentialCheck::new(tools.keyring),
+                pools: MemoryPools::new(memory, sockets_max),
+                connections: ConnectionTable::default(),
+                shards,
+                membership: Membership::new(nodes),
+                lanes: Lanes::new(host, tools.lane_keys, frame_bytes_max, hash_keys),
+                drain: DrainState::default(),
+                shed_log: ShedLog::default(),
+                reread_line: RateLimitedLine::default(),
+                failed: CancellationToken::new(),
+                me: Weak::clone(me),
+            }
+        });
+        (node, work)
+    }
+
+    /// Waits until a task fails that the node cannot do without.
+    pub(crate) async fn failed(&self) {
+        self.failed.cancelled().await;
+    }
+}
+
+/// The largest frame that any tenant may send, bytes.
+fn largest_frame(settings: &Settings) -> usize {
+    let own = settings.tenants.values().map(|own| own.limits.frame_bytes);
+    own.fold(settings.limits.frame_bytes, u32::max) as usize
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,43 @@
+//! What credentials are verified with, and how often they failed.
+
+use std::sync::Mutex;
+
+use protocol::Secret;
+use router_core::Millis;
+use router_core::auth::{
+    Attempt, AuthError, Claims, Credential, Keyring, Tally, Throttle, Verified,
+};
+
+use super::lock::lock;
+
+/// The keys of the node, and the throttle of failures.
+pub(super) struct CredentialCheck {
+    keyring: Keyring,
+    throttle: Mutex<Throttle>,
+}
+
+impl CredentialCheck {
+    pub(super) fn new(keyring: Keyring) -> Self {
+        Self {
+            keyring,
+            throttle: Mutex::default(),
+        }
+    }
+
+    pub(super) fn verify(
+        &self,
+        credential: &Credential,
+        unix_ms: Millis,
+    ) -> Result<Verified, AuthError> {
+        self.keyring.verify(credential, unix_ms)
+    }
+
+    /// Counts a failure; says whether there are too many.
+    pub(super) fn fail(&self, attempt: Attempt, now_ms: Millis) -> Tally {
+        lock(&self.throttle).fail(attempt, now_ms)
+    }
+
+    pub(super) fn issue_token(&self, claims: &Claims) -> Secret<String> {
+        self.keyring.issue_token(claims)
+    }
+}

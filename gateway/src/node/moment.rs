@@ -1,0 +1,11 @@
+//! One look at the clock and at the other nodes.
+
+use std::sync::Arc;
+
+use router_core::{Millis, Nodes};
+
+/// What time it is, and which nodes there are.
+pub(super) struct EnvMoment {
+    pub(super) nodes: Arc<Nodes>,
+    pub(super) now_ms: Millis,
+}

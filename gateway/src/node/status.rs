@@ -1,0 +1,80 @@
+//! What the node tells of itself: the time, its view, how much it has.
+
+use std::sync::Arc;
+
+use protocol::limits::COMPARE_MS;
+use router_core::shard::Entries;
+use router_core::{Env, Millis, Nodes};
+
+use super::core::Node;
+use super::moment::EnvMoment;
+use super::work::DeferredWork;
+
+impl Node {
+    /// The time for deadlines, milliseconds.
+    pub(crate) fn now_ms(&self) -> Millis {
+        self.clock.now_ms()
+    }
+
+    /// The time of day, Unix milliseconds.
+    pub(crate) fn unix_ms(&self) -> Millis {
+        self.clock.unix_ms(self.clock.now_ms())
+    }
+
+    /// How long this node has been up, milliseconds.
+    pub(crate) fn uptime_ms(&self) -> Millis {
+        self.clock.uptime_ms()
+    }
+
+    /// Connections that are open.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.count()
+    }
+
+    /// Tenants in memory.
+    pub(crate) fn tenants(&self) -> usize {
+        self.shards.tenants()
+    }
+
+    /// What this node has of its tenants' directories.
+    pub(crate) fn entries(&self) -> Entries {
+        self.shards.entries()
+    }
+
+    /// How often a tenant compares its directory with the store's, milliseconds.
+    pub(crate) fn compare_ms(&self) -> u64 {
+        self.shards.round_ms().max(COMPARE_MS)
+    }
+
+    /// The nodes as they are seen now.
+    pub(crate) fn view(&self) -> arc_swap::Guard<Arc<Nodes>> {
+        self.membership.view()
+    }
+
+    pub(super) fn env<'a>(&'a self, nodes: &'a Nodes) -> Env<'a> {
+        self.env_of(nodes, self.clock.now_ms())
+    }
+
+    /// What time it is for all of this work. Give it back to the work when it is used.
+    pub(super) fn moment_of(&self, work: &mut DeferredWork) -> EnvMoment {
+        work.moment.take().unwrap_or_else(|| EnvMoment {
+            nodes: self.membership.whole_view(),
+            now_ms: self.clock.now_ms(),
+        })
+    }
+
+    pub(super) fn env_at<'a>(&'a self, moment: &'a EnvMoment) -> Env<'a> {
+        self.env_of(&moment.nodes, moment.now_ms)
+    }
+
+    fn env_of<'a>(&'a self, nodes: &'a Nodes, now_ms: Millis) -> Env<'a> {
+        Env {
+            now_ms,
+            unix_ms: self.clock.unix_ms(now_ms),
+            entropy: fastrand::u128(..),
+            settings: &self.settings,
+            nodes,
+            round_ms: self.shards.round_ms(),
+        }
+    }
+}

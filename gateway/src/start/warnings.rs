@@ -1,0 +1,45 @@
+//! What a start warns of.
+
+use crate::memory::MemoryDivision;
+
+/// Fewer sockets than this are warned about.
+const SOCKETS_FEW: usize = 64;
+
+/// Says that few sockets are few, as the limit of open files may be why.
+pub(super) fn warn_of_few_sockets(sockets_max: usize) {
+    if sockets_max < SOCKETS_FEW {
+        tracing::warn!(
+            sockets_max,
+            "sockets_max is below 64: a quarter of it is for sockets that have not authenticated yet, so a few \
+             slow clients delay the others; raise it, or the limit of open files"
+        );
+    }
+}
+
+pub(super) fn warn_of_little_memory(sockets_max: usize, memory: &MemoryDivision) {
+    if sockets_max as u64 > memory.sockets {
+        let has_room_for = memory.sockets;
+        tracing::warn!(
+            sockets_max,
+            has_room_for,
+            "memory_max has no room for so many sockets"
+        );
+    }
+}
+
+/// Says what this Redis may lose, and what becomes of it.
+pub(super) fn warn_of_loss(state: &backplane::StoreState) {
+    if state.persistent == Some(false) {
+        tracing::warn!(
+            "redis does not persist (AOF): after it restarts, each node registers its connections and bots again. Offline \
+             bots are lost, and so are revocations and suspensions of tenants that no node has in memory: revoked \
+             keys work again, unless key_generation in the configuration file revokes them"
+        );
+    }
+    if state.evicts == Some(true) {
+        tracing::warn!(
+            "redis evicts any key when it is full (maxmemory-policy allkeys-*), also revocations and \
+             suspensions: revoked keys work again; set noeviction"
+        );
+    }
+}
