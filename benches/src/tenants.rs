@@ -12,7 +12,7 @@ use clap::Args;
 use protocol::TenantId;
 use protocol::connect::Acks;
 
-use crate::bare::{House, Socket};
+use crate::bare::{BareCluster, Socket};
 use crate::process::{LOAD_CORE, run_here_on};
 use crate::stats::{ValueSpread, median, summary};
 use crate::work::message;
@@ -75,7 +75,7 @@ pub fn run(options: &TenantsOptions) -> Result<()> {
 
 /// A node with so many tenants.
 struct TenantNode {
-    house: House,
+    cluster: BareCluster,
     /// In random order.
     clients: Vec<Socket>,
     next: usize,
@@ -84,17 +84,17 @@ struct TenantNode {
 
 impl TenantNode {
     fn new(tenants: usize) -> Result<Self> {
-        let mut house = House::of_one()?;
+        let mut cluster = BareCluster::of_one()?;
         let mut clients = Vec::with_capacity(tenants);
         for tenant in 0..tenants {
             let owner = TenantId::parse(&format!("owner-{tenant:06}"))?;
-            let bot = house.connect(0, &owner, "process", Acks::Errors)?;
-            house.register(bot, BOT)?;
-            clients.push(house.connect(0, &owner, CLIENT, Acks::Errors)?);
+            let bot = cluster.connect(0, &owner, "process", Acks::Errors)?;
+            cluster.register(bot, BOT)?;
+            clients.push(cluster.connect(0, &owner, CLIENT, Acks::Errors)?);
         }
         shuffle(&mut clients);
         Ok(Self {
-            house,
+            cluster,
             clients,
             next: 0,
             text: message(CLIENT, BOT, false),
@@ -103,17 +103,17 @@ impl TenantNode {
 
     /// Sends so many, each from the next tenant. Errors: one was not delivered.
     fn nanoseconds_a_message(&mut self, messages: usize) -> Result<f64> {
-        let before = self.house.delivered().frames;
+        let before = self.cluster.delivered().frames;
         let start = Instant::now();
         for _ in 0..messages {
             let text = Bytes::copy_from_slice(&self.text);
-            self.house.say(self.clients[self.next], text);
+            self.cluster.say(self.clients[self.next], text);
             self.next = (self.next + 1) % self.clients.len();
         }
         let nanoseconds = start.elapsed().as_nanos() as f64;
         // A second in all: rates and memories forget as on a live node.
-        self.house.pass(1000);
-        let delivered = self.house.delivered().frames - before;
+        self.cluster.pass(1000);
+        let delivered = self.cluster.delivered().frames - before;
         ensure!(
             delivered == messages as u64,
             "{delivered} of {messages} were delivered"

@@ -29,7 +29,7 @@ use router_core::Millis;
 use router_core::effect::Receipt;
 use router_core::lane::{Parcel, Receiver, Sender};
 
-use crate::bare::{HASH_KEYS, House, Socket};
+use crate::bare::{HASH_KEYS, BareCluster, Socket};
 use crate::load::template::{MessageForm, MessageTemplate};
 
 /// One step of the way.
@@ -178,62 +178,62 @@ fn prepare_lane() -> Result<RepeatWork> {
 }
 
 fn prepare_session() -> Result<RepeatWork> {
-    let (mut house, client, _) = pair(Acks::Errors, false)?;
+    let (mut cluster, client, _) = pair(Acks::Errors, false)?;
     Ok(Box::new(move || {
-        house.say(client, read(br#"{"type":"ping"}"#));
+        cluster.say(client, read(br#"{"type":"ping"}"#));
     }))
 }
 
 fn prepare_local(acks: Acks) -> Result<RepeatWork> {
-    let (mut house, client, _) = pair(acks, false)?;
+    let (mut cluster, client, _) = pair(acks, false)?;
     let text = message(CLIENT, BOT, false);
     let frames = match acks {
         Acks::All => 2,
         Acks::Errors => 1,
     };
-    check(&mut house, client, &text, frames)?;
-    Ok(Box::new(move || house.say(client, read(&text))))
+    check(&mut cluster, client, &text, frames)?;
+    Ok(Box::new(move || cluster.say(client, read(&text))))
 }
 
 fn prepare_answer() -> Result<RepeatWork> {
-    let (mut house, _, bot) = pair(Acks::Errors, false)?;
+    let (mut cluster, _, bot) = pair(Acks::Errors, false)?;
     let text = message(BOT, CLIENT, true);
-    check(&mut house, bot, &text, 1)?;
-    Ok(Box::new(move || house.say(bot, read(&text))))
+    check(&mut cluster, bot, &text, 1)?;
+    Ok(Box::new(move || cluster.say(bot, read(&text))))
 }
 
 fn prepare_cross() -> Result<RepeatWork> {
-    let (mut house, client, _) = pair(Acks::Errors, true)?;
+    let (mut cluster, client, _) = pair(Acks::Errors, true)?;
     let text = message(CLIENT, BOT, false);
     Ok(Box::new(move || {
         for _ in 0..BATCH {
-            house.say(client, read(&text));
+            cluster.say(client, read(&text));
         }
-        let crossed = house.cross(0).expect("a packet of ours is read");
+        let crossed = cluster.cross(0).expect("a packet of ours is read");
         assert_eq!(crossed as u64, BATCH, "a message is lost");
     }))
 }
 
 /// Errors: one message does not make so many frames.
-fn check(house: &mut House, from: Socket, text: &[u8], frames: u64) -> Result<()> {
-    let before = house.delivered().frames;
-    house.say(from, read(text));
-    let came = house.delivered().frames - before;
+fn check(cluster: &mut BareCluster, from: Socket, text: &[u8], frames: u64) -> Result<()> {
+    let before = cluster.delivered().frames;
+    cluster.say(from, read(text));
+    let came = cluster.delivered().frames - before;
     ensure!(came == frames, "{came} frames came of one message");
     Ok(())
 }
 
-fn pair(acks: Acks, apart: bool) -> Result<(House, Socket, Socket)> {
-    let mut house = if apart {
-        House::of_two()
+fn pair(acks: Acks, apart: bool) -> Result<(BareCluster, Socket, Socket)> {
+    let mut cluster = if apart {
+        BareCluster::of_two()
     } else {
-        House::of_one()
+        BareCluster::of_one()
     }?;
     let owner = owner()?;
-    let bot = house.connect(usize::from(apart), &owner, "process", acks)?;
-    house.register(bot, BOT)?;
-    let client = house.connect(0, &owner, CLIENT, acks)?;
-    Ok((house, client, bot))
+    let bot = cluster.connect(usize::from(apart), &owner, "process", acks)?;
+    cluster.register(bot, BOT)?;
+    let client = cluster.connect(0, &owner, CLIENT, acks)?;
+    Ok((cluster, client, bot))
 }
 
 fn owner() -> Result<TenantId> {

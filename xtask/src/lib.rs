@@ -3,8 +3,7 @@
 //! | command | does |
 //! | --- | --- |
 //! | `layers` | no crate imports upward, the pure layers stay pure, routing knows no dialect ([`layers`]) |
-//! | `tidy` | tables documented, generated files current, no forbidden words, links whole ([`tidy`]) |
-//! | `structure` | imports between files, type names, visibility, sizes ([`tidy::structure`]) |
+//! | `tidy` | tables documented, generated files current, no forbidden words, links whole, structure of the code ([`tidy`]) |
 //! | `generate` | writes every generated file ([`generated`]) |
 //!
 //! What compilers, clippy and cargo-deny can check is not repeated here. The order in which all
@@ -21,7 +20,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-const USAGE: &str = "usage: cargo xtask layers | tidy | structure | generate";
+const USAGE: &str = "usage: cargo xtask layers | tidy | generate";
 
 /// Runs the command that the program is called with.
 pub fn main() -> ExitCode {
@@ -48,7 +47,6 @@ fn run(command: &str) -> anyhow::Result<Vec<String>> {
     match command {
         "layers" => layers::run(&root, &workspace::read_texts(&root)?),
         "tidy" => tidy::run(&root),
-        "structure" => tidy::structure(&root),
         "generate" => {
             for file in generated::files() {
                 let path = root.join(file.path);

@@ -10,9 +10,9 @@ use protocol::Envelope;
 use protocol::lane::Ack;
 use router_core::shard::ShardInput;
 
-use super::{House, shard_of};
+use super::{BareCluster, shard_of};
 
-impl House {
+impl BareCluster {
     /// Carries everything that waits on the lane from node `from` to the other one, and the acks
     /// back. Returns how many messages that were.
     pub fn cross(&mut self, from: usize) -> Result<usize> {

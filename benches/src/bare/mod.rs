@@ -12,7 +12,7 @@
 //! | `lanes.rs` | carries packets between two nodes |
 //!
 //! Everything runs on the caller's thread and is done when a call returns; what crosses to the
-//! other node waits for [`House::cross`]. It is not the simulation: no time, no faults, no checks of
+//! other node waits for [`BareCluster::cross`]. It is not the simulation: no time, no faults, no checks of
 //! invariants.
 
 mod lanes;
@@ -47,7 +47,7 @@ static TABLE_KEYS: TableKeys = TableKeys::new(HASH_KEYS);
 const UNLIMITED: u32 = 1_000_000_000;
 
 /// One or two nodes and their store.
-pub struct House {
+pub struct BareCluster {
     nodes: Vec<BareNode>,
     world: World,
 }
@@ -106,7 +106,7 @@ pub struct Socket {
     key: ConnKey,
 }
 
-impl House {
+impl BareCluster {
     /// Of one node.
     pub fn of_one() -> Result<Self> {
         Self::new(1)
@@ -235,49 +235,49 @@ mod tests {
 
     const HELLO: &str = r#"{"type":"message","data":{"to":"bot","text":"hello"}}"#;
 
-    fn pair(house: &mut House, bots: usize) -> (Socket, Socket) {
+    fn pair(cluster: &mut BareCluster, bots: usize) -> (Socket, Socket) {
         let owner = TenantId::parse("alice").unwrap();
-        let bot = house
+        let bot = cluster
             .connect(bots, &owner, "process", Acks::Errors)
             .unwrap();
-        house.register(bot, "bot").unwrap();
-        let client = house.connect(0, &owner, "phone", Acks::Errors).unwrap();
+        cluster.register(bot, "bot").unwrap();
+        let client = cluster.connect(0, &owner, "phone", Acks::Errors).unwrap();
         (client, bot)
     }
 
-    fn last(house: &House) -> (Socket, String) {
-        let (to, text) = house.delivered().last.clone().unwrap();
+    fn last(cluster: &BareCluster) -> (Socket, String) {
+        let (to, text) = cluster.delivered().last.clone().unwrap();
         (to, String::from_utf8(text.to_vec()).unwrap())
     }
 
     #[test]
     fn a_message_reaches_a_bot_and_its_answer_the_client() {
-        let mut house = House::of_one().unwrap();
-        let (client, bot) = pair(&mut house, 0);
-        let before = house.delivered().frames;
-        house.say(client, Bytes::from_static(HELLO.as_bytes()));
-        let (to, text) = last(&house);
+        let mut cluster = BareCluster::of_one().unwrap();
+        let (client, bot) = pair(&mut cluster, 0);
+        let before = cluster.delivered().frames;
+        cluster.say(client, Bytes::from_static(HELLO.as_bytes()));
+        let (to, text) = last(&cluster);
         assert!(to == bot && text.contains(r#""text":"hello""#), "{text}");
         let answer = r#"{"type":"message","data":{"to":"phone","from":"bot","text":"hi"}}"#;
-        house.say(bot, Bytes::from_static(answer.as_bytes()));
-        let (to, text) = last(&house);
+        cluster.say(bot, Bytes::from_static(answer.as_bytes()));
+        let (to, text) = last(&cluster);
         assert!(to == client && text.contains(r#""text":"hi""#), "{text}");
-        assert_eq!(house.delivered().frames, before + 2);
+        assert_eq!(cluster.delivered().frames, before + 2);
     }
 
     #[test]
     fn a_message_crosses_to_the_other_node() {
-        let mut house = House::of_two().unwrap();
-        let (client, bot) = pair(&mut house, 1);
-        let before = house.delivered().frames;
+        let mut cluster = BareCluster::of_two().unwrap();
+        let (client, bot) = pair(&mut cluster, 1);
+        let before = cluster.delivered().frames;
         for _ in 0..3 {
-            house.say(client, Bytes::from_static(HELLO.as_bytes()));
+            cluster.say(client, Bytes::from_static(HELLO.as_bytes()));
         }
-        assert_eq!(house.delivered().frames, before);
-        assert_eq!(house.cross(0).unwrap(), 3);
-        let (to, text) = last(&house);
+        assert_eq!(cluster.delivered().frames, before);
+        assert_eq!(cluster.cross(0).unwrap(), 3);
+        let (to, text) = last(&cluster);
         assert!(to == bot && text.contains(r#""text":"hello""#), "{text}");
-        assert_eq!(house.delivered().frames, before + 3);
-        assert_eq!(house.cross(0).unwrap(), 0, "all was acknowledged");
+        assert_eq!(cluster.delivered().frames, before + 3);
+        assert_eq!(cluster.cross(0).unwrap(), 0, "all was acknowledged");
     }
 }

@@ -17,7 +17,7 @@ use router_core::shard::ShardInput;
 use router_core::store::StoreRequest;
 use router_core::{ConnKey, Env, Nodes, Session, Settings, Shard};
 
-use super::{BareSession, House, Owed, Socket, World, shard_of};
+use super::{BareSession, BareCluster, Owed, Socket, World, shard_of};
 
 impl World {
     /// The world for one `handle`.
@@ -52,7 +52,7 @@ impl World {
     }
 }
 
-impl House {
+impl BareCluster {
     /// Hands a session one input, and does all that follows from it on this node.
     pub(super) fn input(&mut self, socket: Socket, input: SessionInput) {
         self.session(socket, input);
@@ -81,8 +81,8 @@ impl House {
         let settings = Arc::clone(&self.world.settings);
         let view = Arc::clone(&self.nodes[socket.node].view);
         let env = self.world.env(&settings, &view);
-        let house = self;
-        dispatch::session(&env, input, &mut SessionHold { house, socket });
+        let cluster = self;
+        dispatch::session(&env, input, &mut SessionHold { cluster, socket });
     }
 
     /// One hold of a tenant's shard. Returns what was decided about a message of the other node.
@@ -95,26 +95,26 @@ impl House {
         let settings = Arc::clone(&self.world.settings);
         let view = Arc::clone(&self.nodes[at].view);
         let env = self.world.env(&settings, &view);
-        let house = self;
-        dispatch::shard(&env, input, &mut ShardHold { house, at, shard })
+        let cluster = self;
+        dispatch::shard(&env, input, &mut ShardHold { cluster, at, shard })
     }
 }
 
 /// A session that is handled.
 struct SessionHold<'a> {
-    house: &'a mut House,
+    cluster: &'a mut BareCluster,
     socket: Socket,
 }
 
 impl SessionHold<'_> {
     fn bare(&mut self) -> &mut BareSession {
         let Socket { node, key } = self.socket;
-        &mut self.house.nodes[node].sessions[key.0 as usize]
+        &mut self.cluster.nodes[node].sessions[key.0 as usize]
     }
 
     fn hand_to_shard(&mut self, input: ShardInput) {
         let shard = self.bare().shard;
-        self.house.shard(self.socket.node, shard, input);
+        self.cluster.shard(self.socket.node, shard, input);
     }
 }
 
@@ -126,7 +126,7 @@ impl SessionPerformer for SessionHold<'_> {
     fn verify(&mut self, credential: &Credential) -> Result<Grant, AuthError> {
         let World {
             keyring, now_ms, ..
-        } = &self.house.world;
+        } = &self.cluster.world;
         let verdict = keyring.verify(credential, *now_ms);
         verdict.map(|verified| verified.grant)
     }
@@ -149,7 +149,7 @@ impl SessionPerformer for SessionHold<'_> {
     }
 
     fn push(&mut self, outbound: Outbound) {
-        self.house.world.deliver(self.socket, outbound);
+        self.cluster.world.deliver(self.socket, outbound);
     }
 
     fn ping(&mut self) {}
@@ -161,7 +161,7 @@ impl SessionPerformer for SessionHold<'_> {
 
 /// A shard that is handled.
 struct ShardHold<'a> {
-    house: &'a mut House,
+    cluster: &'a mut BareCluster,
     at: usize,
     shard: usize,
 }
@@ -174,29 +174,29 @@ impl ShardHold<'_> {
 
 impl TenantPerformer for ShardHold<'_> {
     fn shard(&mut self) -> &mut Shard {
-        &mut self.house.nodes[self.at].shards[self.shard]
+        &mut self.cluster.nodes[self.at].shards[self.shard]
     }
 
     fn push(&mut self, conn: ConnKey, outbound: Outbound) -> Outcome {
         let socket = self.socket(conn);
-        self.house.world.deliver(socket, outbound)
+        self.cluster.world.deliver(socket, outbound)
     }
 
     fn ask(&mut self, ticket: Ticket, request: Box<StoreRequest>) -> Result<(), Ticket> {
         let asked = Owed::Asked(self.at, ticket, *request);
-        self.house.world.owed.push_back(asked);
+        self.cluster.world.owed.push_back(asked);
         Ok(())
     }
 
     fn publish(&mut self, _: BootId, parcel: Parcel) -> Result<(), (Parcel, LaneOutcome)> {
-        let House { nodes, world } = &mut *self.house;
+        let BareCluster { nodes, world } = &mut *self.cluster;
         let pushed = nodes[self.at].sender.push(world.now_ms, parcel);
         pushed.map_err(|parcel| (parcel, LaneOutcome::Unsent))
     }
 
     fn tell(&mut self, conn: ConnKey, notice: Notice) {
         let told = Owed::Told(self.socket(conn), Box::new(SessionInput::Notice(notice)));
-        self.house.world.owed.push_back(told);
+        self.cluster.world.owed.push_back(told);
     }
 
     fn publish_best_effort(&mut self, _: TenantId, _: BootId, _: Stream, _: Bytes) {}

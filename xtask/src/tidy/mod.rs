@@ -25,7 +25,7 @@ use crate::{generated, tables, workspace};
 
 /// Runs every check, prints the report of sizes, and returns what is to be mended.
 ///
-/// Errors: git cannot list the files, or one cannot be read.
+/// Errors: git cannot list the files, one cannot be read, or a Rust file is not of the grammar.
 pub(crate) fn run(root: &Path) -> anyhow::Result<Vec<String>> {
     let files = workspace::read_texts(root)?;
     let mut findings = documents(&files);
@@ -36,24 +36,16 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<Vec<String>> {
     );
     findings.extend(words::findings(&files));
     findings.extend(links::findings(&files, |path| root.join(path).exists()));
-    if findings.is_empty() {
-        println!("tidy: {} text files, nothing to mend", files.len());
-    }
-    Ok(findings)
-}
-
-/// Checks the structure of the code, prints the report of sizes, and returns what is to be mended.
-///
-/// Errors: as [`run`], and a Rust file that the grammar does not allow.
-pub(crate) fn structure(root: &Path) -> anyhow::Result<Vec<String>> {
-    let files = workspace::read_texts(root)?;
     let crates = code::crates(&files)?;
-    let mut findings = cycles::findings(&crates);
+    findings.extend(cycles::findings(&crates));
     findings.extend(type_names::findings(&crates));
     findings.extend(visibility::findings(&crates, &files));
     let sizes = sizes::Sizes::measure(&files)?;
     findings.extend(sizes.findings());
     println!("{}", sizes.report());
+    if findings.is_empty() {
+        println!("tidy: {} text files, nothing to mend", files.len());
+    }
     Ok(findings)
 }
 
