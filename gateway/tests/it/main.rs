@@ -35,6 +35,10 @@ mod hosts;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod kernel_memory;
+#[cfg(test)]
+mod kernel_sockets;
+#[cfg(test)]
 mod labels;
 #[cfg(test)]
 mod leaks;
