@@ -29,7 +29,7 @@ use router_core::Millis;
 use router_core::effect::Receipt;
 use router_core::lane::{Parcel, Receiver, Sender};
 
-use crate::bare::{HASH_KEYS, BareCluster, Socket};
+use crate::bare::{BareCluster, HASH_KEYS, Socket};
 use crate::load::template::{MessageForm, MessageTemplate};
 
 /// One step of the way.

@@ -17,7 +17,7 @@ use router_core::shard::ShardInput;
 use router_core::store::StoreRequest;
 use router_core::{ConnKey, Env, Nodes, Session, Settings, Shard};
 
-use super::{BareSession, BareCluster, Owed, Socket, World, shard_of};
+use super::{BareCluster, BareSession, Owed, Socket, World, shard_of};
 
 impl World {
     /// The world for one `handle`.
