@@ -47,7 +47,7 @@ static TABLE_KEYS: TableKeys = TableKeys::new(HASH_KEYS);
 const UNLIMITED: u32 = 1_000_000_000;
 
 /// One or two nodes and their store.
-pub struct BareCluster {
+pub(crate) struct BareCluster {
     nodes: Vec<BareNode>,
     world: World,
 }

@@ -786,6 +786,8 @@ export const CLOSES = {
 
 /** The limits that are the same everywhere. */
 export const LIMITS = {
+  labelsMax: 16,
+  labelBytesMax: 64,
   nestingMax: 64,
   frameIdBytesMax: 64,
   frameBytesUnauthenticated: 8192,
