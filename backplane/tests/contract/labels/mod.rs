@@ -2,7 +2,7 @@
 
 use fixtures::RedisServer;
 use protocol::limits::{LABEL_BYTES_MAX, LABELS_MAX};
-use protocol::{ErrorCode, TenantId, TenantLabels};
+use protocol::{TenantId, TenantLabels};
 use router_core::store::{LabelsQuery, LabelsReply, StoreFailure, StoreReply};
 
 use crate::harness::{Step, Subject, at, connect, on_all, request, run, url_of};
@@ -100,8 +100,8 @@ fn what_is_no_labels_is_not_read_and_can_be_replaced() {
         assert_eq!(replaced, Ok(StoreReply::Labels(right)));
         redis.command(&["FLUSHALL"]);
         redis.command(&["LPUSH", "t2b:{alice}:labels", "x"]);
-        let refused = ask(LabelsQuery::Get).await;
-        let failure = StoreFailure::Refused(ErrorCode::StoreUnavailable);
-        assert_eq!(refused, Err(failure));
+        assert_eq!(ask(LabelsQuery::Get).await, Err(StoreFailure::Lost));
+        let error = node.state().last_error.unwrap_or_default();
+        assert!(error.contains("t2b:{alice}:labels"), "{error}");
     });
 }

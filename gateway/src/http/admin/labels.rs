@@ -73,6 +73,7 @@ async fn replace(
 }
 
 async fn ask(admin: &AdminContext, tenant: TenantId, query: LabelsQuery) -> Response {
+    let is_put = matches!(query, LabelsQuery::Put(_));
     let request = StoreRequest {
         tenant: tenant.clone(),
         now_ms: admin.node.unix_ms(),
@@ -84,11 +85,12 @@ async fn ask(admin: &AdminContext, tenant: TenantId, query: LabelsQuery) -> Resp
             let answer = json!({ "tenant": tenant, "labels": labels });
             json(StatusCode::OK, answer.to_string())
         }
-        Err(failure) => unavailable(failure),
+        Err(failure) => unavailable(failure, is_put),
     }
 }
 
-fn unavailable(failure: StoreFailure) -> Response {
+/// What a failure means for a request that puts labels, or asks for them.
+fn unavailable(failure: StoreFailure, is_put: bool) -> Response {
     let (status, text) = match failure {
         StoreFailure::Refused(ErrorCode::QuotaExceeded) => {
             (StatusCode::INSUFFICIENT_STORAGE, "the store is full\n")
@@ -97,9 +99,13 @@ fn unavailable(failure: StoreFailure) -> Response {
             StatusCode::SERVICE_UNAVAILABLE,
             "the store did not take it\n",
         ),
-        StoreFailure::Lost => (
+        StoreFailure::Lost if is_put => (
             StatusCode::SERVICE_UNAVAILABLE,
             "the store did not answer: it may have taken it\n",
+        ),
+        StoreFailure::Lost => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the store gave no answer that could be read\n",
         ),
     };
     (status, text).into_response()
