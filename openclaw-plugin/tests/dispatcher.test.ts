@@ -183,7 +183,8 @@ describe("order", () => {
   });
 
   test("one too many waiting is told so, and is not taken", async () => {
-    for (let n = 0; n < WAITING_PER_CLIENT; n += 1) void dispatcher.receive(inbound(`m${n}`), admit);
+    for (let n = 0; n < WAITING_PER_CLIENT; n += 1)
+      void dispatcher.receive(inbound(`m${n}`), admit);
     await vi.waitFor(() => expect(journal.all("started").length).toBe(WAITING_PER_CLIENT));
     await run(1);
     await dispatcher.receive(inbound("more"), admit);
