@@ -71,6 +71,12 @@ impl GatewayNode {
         self.public = addresses.public;
         self.admin = addresses.admin;
         self.process = Some(process);
+        // The line comes a moment before the admin API answers.
+        until("the gateway serves", async || {
+            let (status, _) = self.get("/admin/v1/nodes").await?;
+            (status != 503).then_some(())
+        })
+        .await;
     }
 
     fn command(&self, program: &Path, args: &[&str]) -> Command {
