@@ -24,7 +24,7 @@ struct ClientNode {
     port: u16,
     admin: u16,
     /// Ends when this is dropped.
-    _process: LoggedProcess,
+    process: LoggedProcess,
     redis: RedisServer,
 }
 
@@ -79,7 +79,7 @@ impl OwnerGateway {
         self.client_node = Some(ClientNode {
             port,
             admin,
-            _process: process,
+            process,
             redis,
         });
     }
@@ -109,10 +109,15 @@ impl OwnerGateway {
     /// Kills it and every other node, and starts them again.
     pub async fn forget(&mut self) {
         self.kill();
-        if let Some(ClientNode {
-            port, admin, redis, ..
-        }) = self.client_node.take()
-        {
+        if let Some(node) = self.client_node.take() {
+            let ClientNode {
+                port,
+                admin,
+                process,
+                redis,
+            } = node;
+            // Killed before the next one takes its ports.
+            drop(process);
             self.start_client_node(redis, port, admin).await;
         }
         self.restart().await;
