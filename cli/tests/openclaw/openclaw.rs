@@ -130,6 +130,11 @@ impl OpenClaw {
             TcpStream::connect(&address).await.ok()
         })
         .await;
+        // Its channels connect before: a message that comes then may find its state locked.
+        until("OpenClaw is ready", async || {
+            process.printed().contains("[gateway] ready").then_some(())
+        })
+        .await;
         self.process = Some(process);
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fixtures::{last_lines, until_within};
 use tempfile::TempDir;
+use tokio::time::interval;
 
 use crate::gateway::{NodeCount, OwnerGateway};
 use crate::model::ModelServer;
@@ -13,6 +14,8 @@ use crate::phone::TestPhone;
 
 /// Nothing here takes so long unless it hangs; OpenClaw's start has taken 25 s on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(90);
+/// How often a condition is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// Lines of each log that are shown when a case fails.
 const TAIL: usize = 60;
 
@@ -100,6 +103,12 @@ impl TestFolder {
 }
 
 /// Waits until `look` returns something. Panics: it returns nothing within [`DEADLINE`].
-pub async fn until<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
-    until_within(DEADLINE, what, look).await
+pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    // Many looks are connections: OpenClaw, which starts meanwhile, has to serve them.
+    let mut looks = interval(LOOK_AGAIN);
+    until_within(DEADLINE, what, async || {
+        looks.tick().await;
+        look().await
+    })
+    .await
 }
