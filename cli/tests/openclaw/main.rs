@@ -110,7 +110,11 @@ async fn every_case(nodes: NodeCount) {
     let began = Instant::now();
     let mut world = TestWorld::new(tools, nodes).await;
     let mut failed = Vec::new();
-    if passes(nodes, "up", world.start()).await {
+    let up = async {
+        world.start().await;
+        world.agent_answers().await;
+    };
+    if passes(nodes, "up", up).await {
         for (name, case) in wanted {
             if !passes(nodes, name, case(&mut world)).await {
                 failed.push(*name);

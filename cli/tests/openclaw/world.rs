@@ -50,6 +50,19 @@ impl TestWorld {
         self.bots_are_online(&BOTS).await;
     }
 
+    /// Waits until an agent answers. The first run after an installation can find the state of OpenClaw
+    /// locked by its own start; it fails then, and the owner is told to look into the log.
+    pub async fn agent_answers(&self) {
+        until("an agent answers", async || {
+            let mut command = self
+                .gateway
+                .t2b_client(&["chat", "bot_main", "--text", "first"]);
+            let output = command.output().await.ok()?;
+            (output.stdout == b"echo: first\n").then_some(())
+        })
+        .await;
+    }
+
     /// Waits until these bots are online, and no others. In order.
     pub async fn bots_are_online(&self, bots: &[&str]) {
         until(&format!("the bots online are {bots:?}"), async || {
