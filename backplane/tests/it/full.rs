@@ -86,7 +86,7 @@ async fn the_rest_goes_on() {
     assert_eq!(bots, [("bot", None), ("other", None)]);
 }
 
-/// Beats, hellos and burials are taken.
+/// Beats, hellos and evictions are taken.
 async fn nodes_go_on(node: &Node) {
     let beats = NodeReply::Beats {
         generation: 7,

@@ -21,12 +21,12 @@ fn redis_knows_nodes_as_the_model_does() {
             fresh_generation,
         },
     );
-    let burials = (0..3u8, 0..4u64).prop_map(|(i, beat)| NodeAsk::Bury {
+    let evictions = (0..3u8, 0..4u64).prop_map(|(i, beat)| NodeAsk::Bury {
         boot: boot(i),
         beat,
     });
     let acts = vec(
-        prop_oneof![12 => beats.prop_map(Some), 6 => burials.prop_map(Some), 1 => Just(None)],
+        prop_oneof![12 => beats.prop_map(Some), 6 => evictions.prop_map(Some), 1 => Just(None)],
         1..30,
     );
     let runtime = tokio::runtime::Runtime::new().unwrap();

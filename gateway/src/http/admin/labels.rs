@@ -64,10 +64,7 @@ async fn replace(
         Err(_) => return (StatusCode::REQUEST_TIMEOUT, "the body did not come\n").into_response(),
     };
     match serde_json::from_slice(&body) {
-        Ok(LabelsBody { labels }) => {
-            tracing::info!(%tenant, "labels replaced");
-            ask(&admin, tenant, LabelsQuery::Put(labels)).await
-        }
+        Ok(LabelsBody { labels }) => ask(&admin, tenant, LabelsQuery::Put(labels)).await,
         Err(error) => bad_request(&error.to_string()),
     }
 }
@@ -82,6 +79,9 @@ async fn ask(admin: &AdminContext, tenant: TenantId, query: LabelsQuery) -> Resp
     let reply = admin.node.backplane.execute(request).await;
     match reply.and_then(StoreReply::into_labels) {
         Ok(LabelsReply::Labels(labels)) => {
+            if is_put {
+                tracing::info!(%tenant, "labels replaced");
+            }
             let answer = json!({ "tenant": tenant, "labels": labels });
             json(StatusCode::OK, answer.to_string())
         }

@@ -51,7 +51,7 @@ pub enum DirectoryQuery {
     /// Reply: `Claimed`; `Refused(already_registered)` if the claim yields to a live holder;
     /// `Refused(quota_exceeded)` when the directory or the store is full.
     Claim(Box<BotClaim>),
-    /// Repeats what a node holds: after an outage, a loss of data or a burial.
+    /// Repeats what a node holds: after an outage, a loss of data or an eviction.
     /// Reply: `Asserted`.
     Assert(Box<HeldEntries>),
     /// Ends homes and connections. The bots stay listed offline. Reply: `Done`.

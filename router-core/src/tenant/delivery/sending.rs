@@ -265,7 +265,7 @@ pub(super) fn charge_copies(
     }
 }
 
-/// Puts a partial or typing into queues here and onto lanes. Nobody is told what became of it.
+/// Puts a partial or typing into queues here and onto lanes. Its sender gets no answer.
 pub(super) fn deliver_best_effort(
     ctx: &DeliveryContext<'_>,
     envelope: Envelope,

@@ -21,7 +21,7 @@ pub(in crate::tenant) struct Connection {
     pub acks: Acks,
     /// Whether it named its client id itself: then it is a device even while it holds bots.
     pub named: bool,
-    /// Whether a message of its was acknowledged.
+    /// Whether one of its messages was acknowledged.
     pub sent: bool,
     /// Whether the store was told of it, and so must be told when it is gone.
     pub told: bool,
