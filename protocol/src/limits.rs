@@ -17,18 +17,17 @@ macro_rules! constants {
 }
 
 constants! {
-    /// Most labels of a tenant: enough for a plan, a region and a customer number, and small enough to be
-    /// read with every bill.
+    /// Most labels of a tenant: enough for a plan, a region and a customer number.
     LABELS_MAX: usize = 16;
-    /// Longest label of a tenant, bytes of its name and its value together.
+    /// Longest label of a tenant, bytes: its name and its value together.
     LABEL_BYTES_MAX: usize = 64;
     /// Deepest nesting of objects and arrays in a frame; the frame itself is level 1.
     ///
-    /// A scanner that recurses needs a bound, and no chat body is this deep.
+    /// A recursive scanner needs a bound. No chat body is this deep.
     NESTING_MAX: usize = 64;
     /// Longest frame `id` and `requestId`, bytes: room for any UUID or counter.
     FRAME_ID_BYTES_MAX: usize = 64;
-    /// Largest frame before `auth_ok`, bytes: room for a token of 2 KiB and an id, and no more.
+    /// Largest frame before `auth_ok`, bytes: enough for a token of 2 KiB and an id.
     FRAME_BYTES_UNAUTHENTICATED: usize = 8 * 1024;
     /// Largest client token, bytes.
     TOKEN_BYTES_MAX: usize = 2 * 1024;
@@ -42,66 +41,66 @@ constants! {
     CAPABILITY_BYTES_MAX: usize = 64;
     /// Longest bot `description`, bytes.
     DESCRIPTION_BYTES_MAX: usize = 1024;
-    /// Largest bot `config`, bytes of JSON; the gateway neither reads nor stores it.
+    /// Largest bot `config`, bytes of JSON. The gateway neither reads nor stores it.
     CONFIG_BYTES_MAX: usize = 4 * 1024;
     /// Longest `instance`, bytes.
     INSTANCE_BYTES_MAX: usize = 64;
-    /// Longest `text` of a partial, bytes of JSON; a sender with more sends its tail.
+    /// Longest `text` of a partial, bytes of JSON. A sender with a longer text sends the end of it.
     PARTIAL_BYTES_MAX: usize = 64 * 1024;
-    /// Largest `bots_list` answer, bytes; the rest comes with `nextCursor`.
+    /// Largest `bots_list` answer, bytes. `nextCursor` asks for the rest.
     LIST_BYTES_MAX: usize = 128 * 1024;
-    /// Bots in one `list_bots` answer if the request does not say.
+    /// Most bots in one `list_bots` answer if the request gives no `limit`.
     LIST_DEFAULT: u32 = 100;
-    /// Most bots in one `list_bots` answer.
+    /// Largest `limit` of `list_bots`.
     LIST_MAX: u32 = 1000;
-    /// Bytes that weigh as much as one more frame or message: to carry 8 KiB more costs about what a
-    /// small message costs.
+    /// Bytes that count as one more frame or message: 8 KiB more cost about as much as a small message.
     BYTES_PER_UNIT: u32 = 8 * 1024;
-    /// Bytes a second that a node reads of a tenant's frames that no rate pays for. The tenant's sockets take
-    /// turns.
+    /// Bytes a second that a node reads of a tenant's frames for which no rate pays. The tenant's sockets
+    /// take turns.
     UNPAID_BYTES_PER_SECOND: u64 = 8 * 1024 * 1024;
-    /// Longest that a socket waits for its turn, milliseconds; one whose turn is later is closed with 4429.
+    /// Longest time that a socket waits for its turn, milliseconds. A socket that would wait longer is closed
+    /// with 4429.
     UNPAID_WAIT_MS_MAX: u64 = 1000;
-    /// Which part of its tenant's rates the bearers of one client's tokens have together: a quarter.
+    /// The part of its tenant's rates that all connections with tokens of one client id share: a quarter.
     TOKEN_SHARE: u32 = 4;
-    /// Bad frames (400 family) without a good one between, after which the socket is closed with 1008.
+    /// Bad frames (400 family) in a row after which the socket is closed with 1008.
     BAD_FRAMES_MAX: u32 = 20;
-    /// Refusals and pongs within [`UNPAID_ANSWERS_WINDOW_MS`] after which the socket is closed with 4429:
-    /// no rate of its tenant pays for them.
+    /// Refusals and pongs within [`UNPAID_ANSWERS_WINDOW_MS`] after which the socket is closed with 4429.
+    /// No rate of its tenant pays for them.
     UNPAID_ANSWERS_MAX: u32 = 1000;
-    /// Refusals and pongs that all sockets of a tenant on one node may cause within a second. From this
-    /// number on, a socket that causes another one is closed with 4429 if it has more than
+    /// Refusals and pongs that all sockets of a tenant on one node may cause within a second. Beyond it, a
+    /// socket that causes another one is closed with 4429 if it has caused more than
     /// [`UNPAID_ANSWERS_FEW`].
     UNPAID_ANSWERS_PER_TENANT: u32 = 2000;
-    /// A socket with at most this many of them within [`UNPAID_ANSWERS_WINDOW_MS`] is not closed for its
-    /// tenant's limit.
+    /// A socket that caused at most this many of them within [`UNPAID_ANSWERS_WINDOW_MS`] is not closed
+    /// because of its tenant's limit.
     UNPAID_ANSWERS_FEW: u32 = 10;
     /// The window of [`UNPAID_ANSWERS_MAX`] and [`UNPAID_ANSWERS_FEW`], milliseconds.
     UNPAID_ANSWERS_WINDOW_MS: u64 = 10_000;
-    /// How long an outbound queue may be full, or a peer may acknowledge nothing of what it was sent,
-    /// before the socket is closed with 4408, milliseconds.
+    /// How long an outbound queue may be full, or a peer may leave sent bytes unacknowledged, before the
+    /// socket is closed with 4408, milliseconds.
     SLOW_CONSUMER_MS: u64 = 10_000;
-    /// How long presence changes are gathered before they are told, milliseconds.
+    /// How long presence changes are gathered before they are sent, milliseconds.
     PRESENCE_FLUSH_MS: u64 = 100;
-    /// Frames of presence in one hold of a shard's lock.
+    /// Most presence frames that are sent in one hold of a shard's lock.
     PRESENCE_FANOUT_MAX: usize = 256;
     /// How long an offline bot stays listed and a client id stays known, milliseconds.
     REMEMBER_MS: u64 = 24 * 60 * 60 * 1000;
-    /// Most operations that wait for one bot's outstanding store request.
+    /// Most operations that wait while a store request of their bot is outstanding.
     CLAIMS_WAITING_MAX: usize = 64;
     /// Most messages of one connection to one bot that wait while the bot's route changes.
     HELD_MAX: usize = 256;
-    /// Most bytes of them.
+    /// Most bytes of the messages that [`HELD_MAX`] counts.
     HELD_BYTES_MAX: usize = 1024 * 1024;
-    /// Most bytes of all such messages of a tenant.
+    /// Most bytes of all those messages of a tenant.
     HELD_TENANT_BYTES_MAX: usize = 16 * 1024 * 1024;
-    /// Takeovers of a bot are counted over this window, milliseconds.
+    /// The window over which takeovers of a bot are counted, milliseconds.
     FLAP_WINDOW_MS: u64 = 60_000;
-    /// How long a flapping newcomer is refused, milliseconds.
+    /// How long a new instance of a bot is refused after too many takeovers, milliseconds.
     FLAP_REFUSAL_MS: u64 = 30_000;
     /// Longest lifetime of a client token, seconds.
     TOKEN_TTL_MAX_S: u64 = 30 * 24 * 60 * 60;
-    /// Lifetime of a client token if the request does not say, seconds.
+    /// Lifetime of a client token if the request gives no `ttlSeconds`, seconds.
     TOKEN_TTL_DEFAULT_S: u64 = 60 * 60;
     /// How much the clocks of a token's issuer and its verifier may differ, seconds.
     TOKEN_LEEWAY_S: u64 = 30;
@@ -109,11 +108,11 @@ constants! {
     TENANT_LINGER_MS: u64 = 60_000;
     /// How long a `data.messageId` is remembered for duplicates, milliseconds.
     DEDUPE_MS: u64 = 10 * 60 * 1000;
-    /// Most `data.messageId`s remembered a tenant; the oldest go first.
+    /// Most `data.messageId`s remembered of a tenant. The oldest are forgotten first.
     DEDUPE_MAX: usize = 100_000;
     /// Largest WebSocket control payload, bytes. Source: RFC 6455 §5.5.
     CONTROL_BYTES_MAX: usize = 125;
-    /// Overhead charged for each fragment of a message, bytes, so that empty ones are not free.
+    /// Overhead charged for each fragment of a message, bytes, so that empty fragments are not free.
     FRAGMENT_OVERHEAD_BYTES: usize = 64;
     /// Largest HTTP request head, bytes.
     HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -121,23 +120,25 @@ constants! {
     AUTH_FAILURES_PER_MINUTE: u32 = 10;
     /// Failed credentials a minute of one source before 429.
     AUTH_FAILURES_PER_SOURCE: u32 = 600;
-    /// Longest `waitMs` of `POST /v1/messages`, milliseconds: below the minute after which many
-    /// proxies give up on an answer.
+    /// Longest `waitMs` of `POST /v1/messages`, milliseconds. Many proxies stop waiting for an answer after
+    /// a minute.
     WAIT_MS_MAX: u64 = 50_000;
-    /// Most entries of each failure table; the oldest go first.
+    /// Most entries of each table of failed credentials. The oldest are forgotten first.
     AUTH_FAILURE_ENTRIES_MAX: usize = 65_536;
-    /// Most unauthenticated sockets of one source, and at most half of the node's; more are refused with 429.
+    /// Most unauthenticated sockets of one source, and at most half of the node's. Further ones are refused
+    /// with 429.
     ///
-    /// A mobile network puts thousands of people behind one address, and a socket authenticates in
-    /// less than a second: 256 at once allow more than 256 new sockets a second.
+    /// A mobile network puts thousands of people behind one address. A socket authenticates in less than a
+    /// second, so 256 at once allow more than 256 new sockets a second.
     UNAUTHENTICATED_PER_SOURCE: usize = 256;
-    /// Most unauthenticated sockets of a node, and at most a quarter of `sockets_max`; beyond, the oldest of the source with the most is closed.
+    /// Most unauthenticated sockets of a node, and at most a quarter of `sockets_max`. Beyond it, the oldest
+    /// socket of the source that has the most is closed.
     ///
-    /// Each may hold 16 KiB of a request head: 128 MiB altogether.
+    /// Each may hold 16 KiB of a request head: 128 MiB in total.
     UNAUTHENTICATED_MAX: usize = 8192;
 }
 
-// Between nodes: no client meets these, so no table of the documents has them.
+// Between nodes: clients do not see these, so no table of the documents lists them.
 
 /// Most bytes of an envelope beside its body: names of full length, ids, a trace context.
 pub const ENVELOPE_OVERHEAD_BYTES: usize = 1024;
@@ -145,12 +146,12 @@ pub const ENVELOPE_OVERHEAD_BYTES: usize = 1024;
 ///
 /// A PUBLISH alone costs Redis 28 µs, a message in a batch a hundredth of that.
 pub const LANE_BATCH_BYTES: usize = 64 * 1024;
-/// What a tenant may put into a batch before it is another one's turn, bytes; the last one may go
-/// beyond.
+/// What a tenant may put into a batch before the next tenant's turn, bytes. Its last envelope may exceed
+/// it.
 pub const LANE_TURN_BYTES: usize = LANE_BATCH_BYTES / 8;
-/// Charged for each envelope in a lane beside its bytes, so that small ones are not free.
+/// Charged for each envelope in a lane in addition to its bytes, so that small ones are not free.
 pub const LANE_ITEM_OVERHEAD_BYTES: usize = 64;
-/// Most envelopes in one batch: as many as the overhead alone lets in.
+/// Most envelopes in one batch: empty envelopes whose overhead alone fills it.
 pub(crate) const LANE_BATCH_ITEMS_MAX: usize = LANE_BATCH_BYTES / LANE_ITEM_OVERHEAD_BYTES;
 /// Most verdicts in one ack; one that would need more acknowledges fewer messages.
 pub const LANE_VERDICTS_MAX: usize = 1024;
@@ -162,14 +163,14 @@ pub(crate) const LANE_PACKET_OVERHEAD_BYTES: usize = 512;
 pub const LANE_WINDOW_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Least window of a lane, bytes: one frame of the default size with its overheads.
 pub const LANE_WINDOW_BYTES_MIN: usize = 258 * 1024;
-/// What all lanes to one node may have under way together, bytes.
+/// What all lanes to one node may have in flight together, bytes.
 ///
-/// Redis cuts a subscriber that has had 8 MiB to read for 60 s.
+/// Redis disconnects a subscriber for which 8 MiB have waited for 60 s.
 pub const LANE_WINDOWS_BYTES: usize = 6 * 1024 * 1024;
-/// Which part of a lane's window one tenant may hold: a quarter.
+/// The part of a lane's window that one tenant may hold: a quarter.
 pub const LANE_TENANT_SHARE: usize = 4;
-/// Most messages of a lane that are numbered and not acknowledged: the largest window of
-/// nothing but overhead. A receiver keeps no more verdicts than this.
+/// Most messages of a lane that are numbered and not acknowledged: the largest window, filled with
+/// overhead alone. A receiver keeps no more verdicts than this.
 pub const LANE_UNACKED_MAX: u64 = (LANE_WINDOW_BYTES_MAX / LANE_ITEM_OVERHEAD_BYTES) as u64;
 /// How long an unacknowledged batch waits for its first repetition, milliseconds; then twice
 /// as long each time.
@@ -180,34 +181,36 @@ pub const LANE_RESEND_DOUBLINGS: u32 = 3;
 /// repetition would be due then.
 pub const LANE_DEADLINE_MS: u64 = 7500;
 
-/// Most client ids of tokens whose rates a tenant keeps on a node; those least in use go first.
+/// Most client ids of tokens whose rates a tenant keeps on a node. The least used are dropped first.
 pub const TOKEN_RATES_MAX: usize = 1024;
-/// Which part of the free bytes of a memory store one tenant may hold: an eighth.
+/// The part of a memory store's free bytes that one tenant may hold: an eighth.
 ///
-/// So however many tenants are greedy, some of the store stays free: one alone fills a ninth of it,
-/// thirteen less than two thirds.
+/// So some of the store stays free for any number of greedy tenants: one alone fills a ninth of it,
+/// thirteen fill less than two thirds.
 pub const STORE_SHARE: u64 = 8;
-/// Most nodes that a message is sent after a bot that moves.
+/// Most nodes to which a message follows a bot that moves.
 pub const MOVES_MAX: u64 = 4;
-/// Directory changes of a tenant that wait while its directory is read; more, and it is read again.
+/// Most directory changes of a tenant that wait while its directory is read. Beyond it, the directory is
+/// read again.
 pub const EVENTS_WAITING_MAX: usize = 1024;
-/// Bots and connections in one step of saying again, or of letting go.
+/// Most bots and connections in one step of a reassertion or a release.
 pub const DIRECTORY_STEP_MAX: usize = 256;
 /// How often a tenant compares its counter with the store's, milliseconds.
 pub const COMPARE_MS: u64 = 5000;
-/// Within how long all tenants compare when the store is back, if they are few, milliseconds.
+/// The time within which all tenants compare once the store is back, if they are few, milliseconds.
 pub const RESYNC_MS: u64 = 300;
-/// How far ahead of the store's clock a time from outside may be, milliseconds: a day. A later one is
-/// cut to that, or left out; a tenant's counter is repaired when it is twice as far ahead.
+/// How far ahead of the store's clock a time from outside may be, milliseconds: a day. A later time is
+/// reduced to that or left out. A tenant's counter is repaired when it is twice as far ahead.
 pub const TIME_AHEAD_MS: u64 = 24 * 60 * 60 * 1000;
-/// How long the third read of a tenant's directory in a row waits, milliseconds; each further one waits
+/// How long the third read of a tenant's directory in a row waits, milliseconds. Each further read waits
 /// twice as long.
 pub const REREAD_MIN_MS: u64 = 100;
 /// Longest wait between two reads of a tenant's directory, milliseconds.
 pub const REREAD_MAX_MS: u64 = 5000;
-/// How long a tenant whose store lost data waits for others to say again what they hold, milliseconds.
+/// How long a tenant whose store lost data waits for the other nodes to reassert their entries,
+/// milliseconds.
 pub const HEAL_MS: u64 = 6000;
-/// When a message that another node could not be reached with may be sent again, milliseconds.
+/// After what time a client may repeat a message whose node was unreachable, milliseconds.
 pub const UNREACHABLE_RETRY_MS: u64 = 1000;
 
 macro_rules! limits {
@@ -237,7 +240,7 @@ macro_rules! limits {
 }
 
 limits! {
-    /// Largest message from a socket, fragments summed, bytes.
+    /// Largest message from a socket, bytes: the sum of its fragments.
     frame_bytes: u32 = 256 * 1024u32;
     /// Most bots registered by one socket.
     bots_per_socket: u32 = 64u32;
@@ -247,49 +250,50 @@ limits! {
     sockets_per_tenant: u32 = 10_000u32;
     /// Most sockets with one client id: a quarter of the tenant's.
     ///
-    /// Bots that give no `clientId` share one, so that each of 1,000 bots may have its own socket.
+    /// Bots that give no `clientId` share one. So each of 1,000 bots may have a socket of its own.
     sockets_per_client: u32 = 2500u32;
-    /// Most sockets with one client id that a token opens: room for a person's devices and tabs.
+    /// Most sockets that tokens of one client id open: enough for a person's devices and tabs.
     sockets_per_token: u32 = 32u32;
-    /// Client ids remembered of a tenant; the least recently seen is forgotten first.
+    /// Most client ids remembered of a tenant. The least recently seen is forgotten first.
     clients_per_tenant: u32 = 10_000u32;
     /// Most HTTP requests of a tenant that wait for a reply.
     waits_per_tenant: u32 = 1000u32;
-    /// Messages and HTTP calls of a tenant, a second.
+    /// Messages and HTTP calls of a tenant per second.
     messages_per_second: u32 = 5000u32;
-    /// Messages and HTTP calls of a tenant, at once.
+    /// Messages and HTTP calls of a tenant at once.
     messages_burst: u32 = 10_000u32;
-    /// Bytes of a tenant's messages, once for each connection or node that they go to, a second.
+    /// Bytes of a tenant's messages per second, counted for each connection or node that they go to.
     bytes_per_second: u32 = 8 * 1024 * 1024u32;
-    /// Bytes of a tenant's messages, once for each connection or node that they go to, at once.
+    /// Bytes of a tenant's messages at once, counted for each connection or node that they go to.
     bytes_burst: u32 = 16 * 1024 * 1024u32;
-    /// Sockets of a tenant that join, its `register_bot` and `unregister_bot`, and in a cluster its
-    /// HTTP requests that wait, a second: each costs the store a step or two.
+    /// Joins of a tenant per second: each new socket, each `register_bot` and `unregister_bot`, and in a
+    /// cluster each HTTP request that waits. Each costs the store a step or two.
     joins_per_second: u32 = 200u32;
-    /// The same at once: all sockets and bots of a tenant may come back together after a restart.
+    /// Joins of a tenant at once. After a restart, all its sockets and bots may return together.
     joins_burst: u32 = 12_000u32;
-    /// Frames of any kind from one socket, a second.
+    /// Frames of any kind from one socket per second.
     frames_per_second: u32 = 500u32;
-    /// Frames of any kind from one socket, at once.
+    /// Frames of any kind from one socket at once.
     frames_burst: u32 = 1000u32;
-    /// `register_bot` and `unregister_bot` from one socket, a second.
+    /// `register_bot` and `unregister_bot` from one socket per second.
     registers_per_second: u32 = 5u32;
-    /// `register_bot` and `unregister_bot` from one socket, at once.
+    /// `register_bot` and `unregister_bot` from one socket at once.
     registers_burst: u32 = 128u32;
-    /// WebSocket control frames from one socket, a second and at once; ten times as many close it with 1008.
+    /// WebSocket control frames from one socket, per second and at once. Ten times as many close it with
+    /// 1008.
     control_per_second: u32 = 20u32;
-    /// Bytes that wait for one socket to read.
+    /// Most bytes that wait until one socket reads them.
     outbound_bytes: u32 = 1024 * 1024u32;
-    /// Frames that wait for one socket to read.
+    /// Most frames that wait until one socket reads them.
     outbound_frames: u32 = 4096u32;
-    /// Bytes that wait for all sockets of one client id, the kernel's buffers included.
+    /// Most bytes that wait for all sockets of one client id, the kernel's buffers included.
     outbound_bytes_per_client: u64 = 16 * 1024 * 1024u64;
-    /// Bytes that wait for all sockets of a tenant, the kernel's buffers included.
+    /// Most bytes that wait for all sockets of a tenant, the kernel's buffers included.
     outbound_bytes_per_tenant: u64 = 64 * 1024 * 1024u64;
-    /// Bytes of all subscriptions of a tenant's sockets: 64 and the id for each bot.
+    /// Most bytes of all subscriptions of a tenant's sockets: for each bot, 64 and the length of its id.
     subscription_bytes_per_tenant: u64 = 4 * 1024 * 1024u64;
-    /// Bytes of half-assembled messages of a tenant.
+    /// Most bytes of a tenant's partially received messages.
     assembly_bytes_per_tenant: u64 = 16 * 1024 * 1024u64;
-    /// Takeovers of one bot between two instances within 60 s; 0 = no limit.
+    /// Most takeovers of one bot between two instances within 60 s; 0 = no limit.
     takeovers_per_minute: u32 = 3u32;
 }

@@ -26,7 +26,7 @@ pub enum TroubleKind {
     Failover,
     Empty,
     Crash,
-    /// One machine dies; who saw that dies when it is buried. Only in profiles.
+    /// One machine dies; who saw that dies when it is evicted. Only in profiles.
     WitnessCrash,
     Pause,
     Revoke,

@@ -51,7 +51,7 @@ const STALLS: RunProfile = RunProfile {
     ..ORDINARY
 };
 
-/// Those who buried a node die before they tell anybody.
+/// Those who evicted a node die before they tell anybody.
 const WITNESS_CRASHES: RunProfile = RunProfile {
     kinds: &[
         TroubleKind::WitnessCrash,
@@ -61,10 +61,10 @@ const WITNESS_CRASHES: RunProfile = RunProfile {
     ..ORDINARY
 };
 
-/// What a node said before it was buried comes when it goes on under a new name.
+/// What a node said before it was evicted comes when it goes on under a new name.
 const LIVES: RunProfile = RunProfile {
     kinds: &[TroubleKind::CutOut],
-    // About as long as a burial takes.
+    // About as long as a eviction takes.
     lasts_ms: &[(6000, 9000)],
     buffers: true,
     ..ORDINARY

@@ -123,7 +123,7 @@ impl RunTroubles {
         Some(1 + outside.dice.below(2 * self.pace_ms))
     }
 
-    /// The others die about when they bury it: what they know of it is lost.
+    /// The others die about when they evict it: what they know of it is lost.
     fn witness_crash(&self, outside: &mut OutsideWorld, dead: usize) -> FaultKind {
         let after_ms = outside.dice.between(DEAD_MS, DEAD_MS + 2000);
         for machine in 0..self.machines {

@@ -36,15 +36,15 @@ enum Act {
 }
 
 fn queries() -> impl Strategy<Value = StoreQuery> {
-    let buried = || vec(0..3u8, 0..2);
+    let evicted = || vec(0..3u8, 0..2);
     prop_oneof![
-        2 => buried().prop_map(|boots| load(&boots).into()),
-        2 => buried().prop_map(|boots| reap(&boots).into()),
+        2 => evicted().prop_map(|boots| load(&boots).into()),
+        2 => evicted().prop_map(|boots| reap(&boots).into()),
         1 => Just(DirectoryQuery::Version.into()),
         1 => Just(PolicyQuery::Revoke.into()),
         1 => any::<bool>().prop_map(|on| PolicyQuery::Suspend(on).into()),
         4 => (select(&CONNS), select(&CLIENTS)).prop_map(|(by, name)| enter(by, name).into()),
-        8 => (select(&BOTS), select(&CONNS), any::<bool>(), buried()).prop_map(
+        8 => (select(&BOTS), select(&CONNS), any::<bool>(), evicted()).prop_map(
             |(bot, by, rejects, boots)| {
                 let takeover = if rejects { Takeover::Reject } else { Takeover::Replace };
                 claim_with(bot, by, takeover, &boots).into()

@@ -106,13 +106,13 @@ async fn nodes_go_on(node: &Node) {
         },
     };
     assert_eq!(node.backplane.execute_node(hello).await, NodeReply::Done);
-    let bury = NodeAsk::Bury {
+    let evict = NodeAsk::Evict {
         boot: BOOT,
         beat: 2,
     };
     assert_eq!(
-        node.backplane.execute_node(bury).await,
-        NodeReply::Bury(true)
+        node.backplane.execute_node(evict).await,
+        NodeReply::Evict(true)
     );
 }
 

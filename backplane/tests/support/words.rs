@@ -46,7 +46,7 @@ pub fn info(name: &str) -> BotInfo {
     }
 }
 
-pub fn claim_with(name: &str, by: u8, takeover: Takeover, buried: &[u8]) -> DirectoryQuery {
+pub fn claim_with(name: &str, by: u8, takeover: Takeover, evicted: &[u8]) -> DirectoryQuery {
     DirectoryQuery::Claim(Box::new(BotClaim {
         holder: holder(by),
         bot: info(name),
@@ -54,7 +54,7 @@ pub fn claim_with(name: &str, by: u8, takeover: Takeover, buried: &[u8]) -> Dire
             .is_multiple_of(2)
             .then(|| format!("instance {by}").into()),
         takeover,
-        dead: dead(buried),
+        dead: dead(evicted),
     }))
 }
 
@@ -118,12 +118,16 @@ pub fn assert(bots: &[(&str, u8, u64)], conns: &[(u8, &str)], generation: u64) -
     }))
 }
 
-pub fn load(buried: &[u8]) -> DirectoryQuery {
-    DirectoryQuery::Load { dead: dead(buried) }
+pub fn load(evicted: &[u8]) -> DirectoryQuery {
+    DirectoryQuery::Load {
+        dead: dead(evicted),
+    }
 }
 
-pub fn reap(buried: &[u8]) -> DirectoryQuery {
-    DirectoryQuery::Reap { dead: dead(buried) }
+pub fn reap(evicted: &[u8]) -> DirectoryQuery {
+    DirectoryQuery::Reap {
+        dead: dead(evicted),
+    }
 }
 
 pub fn forget(name: &str, fence: Option<Fence>) -> DirectoryQuery {

@@ -14,7 +14,7 @@ use crate::socket::TestSocket;
 
 const FILE: &str = "T2B_SECRETS_FILE";
 /// Longest time without a delivery that a rolling restart may cost a sender: what is on its way to a
-/// node that stops is answered when that node is buried, within 8 s.
+/// node that stops is answered when that node is evicted, within 8 s.
 const PAUSE: Duration = Duration::from_secs(9);
 /// How long an answer may take that does not wait for another node.
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -102,7 +102,7 @@ pub async fn secrets_are_rotated_under_load() -> String {
         assert_eq!(outcome.closes.get(&code), None, "{outcome}");
     }
     assert!(outcome.pause <= PAUSE, "{outcome}");
-    // The old secret is worth nothing once the former lives of all nodes are buried.
+    // The old secret is worth nothing once the former lives of all nodes are evicted.
     cluster.is_whole().await;
     let old_key = cluster.key("alice");
     let address = &cluster.nodes[0].public;

@@ -107,7 +107,7 @@ impl ModelServer {
         .await
     }
 
-    /// Model and text of every run, for who has to find out what went wrong.
+    /// Model and text of every run, to find out what went wrong.
     pub fn story(&self) -> String {
         let book = self.book();
         let lines = book.asked.iter();

@@ -43,7 +43,7 @@ impl KeyKind {
         matches!(self, KeyKind::Secret | KeyKind::Secrets)
     }
 
-    /// What a person writes for it, as in `--listen ADDRESS`.
+    /// What a help text shows for its value, as in `--listen IP:PORT`.
     pub const fn placeholder(self) -> &'static str {
         match self {
             KeyKind::Address => "IP:PORT",
@@ -67,13 +67,13 @@ impl KeyKind {
 pub struct Key {
     /// As in the file; `--name-with-dashes` as a flag, `T2B_NAME` in the environment.
     pub name: &'static str,
-    /// What holds if nobody says; empty = unset.
+    /// The value of a key that is not set; empty = none.
     pub default: &'static str,
     /// What its text means.
     pub kind: KeyKind,
-    /// A sentence for a person.
+    /// Its help text.
     pub help: &'static str,
-    /// A reserved key may only be given its default: nobody shall believe that it works.
+    /// A reserved key accepts only its default, so that nobody relies on a key that does nothing.
     pub since: Since,
 }
 
@@ -109,14 +109,14 @@ macro_rules! keys {
 keys! {
     listen            = "127.0.0.1:3000", KeyKind::Address, Since::Now, "Where bots and clients connect";
     admin_listen      = "127.0.0.1:9464", KeyKind::Address, Since::Now, "Where operators, probes and Prometheus connect";
-    admin_token       = "", KeyKind::Secret, Since::Now, "Bearer token of /admin/v1, 16 bytes or more of printable ASCII without space; prefer admin_token_file, as others on the machine can read a flag. Unset: made in the state directory if admin_listen is loopback, else /admin/v1 is off";
+    admin_token       = "", KeyKind::Secret, Since::Now, "Bearer token of /admin/v1: 16 or more printable ASCII characters without spaces. Prefer admin_token_file, because other users of the machine can read a flag. Unset: one is made in the state directory if admin_listen is loopback; otherwise /admin/v1 is off";
     admin_token_file  = "", KeyKind::Path, Since::Now, "File that holds the admin token, alone on a line; lines that begin with # are comments";
-    secrets           = "", KeyKind::Secrets, Since::Now, "Signing secrets of API keys: the first signs, all verify; 32 bytes or more each. Prefer secrets_file. Unset: one is made in the state directory if listen is loopback";
+    secrets           = "", KeyKind::Secrets, Since::Now, "Signing secrets of API keys, 32 bytes or more each. The first signs, all verify. Prefer secrets_file. Unset: one is made in the state directory if listen is loopback";
     secrets_file      = "", KeyKind::Path, Since::Now, "File that holds the secrets, one per line; lines that begin with # are comments";
-    state_dir         = "", KeyKind::Path, Since::Now, "Folder for the secret, the admin token and key generations. Unset: ~/.local/state/t2b";
+    state_dir         = "", KeyKind::Path, Since::Now, "Folder of the secret, the admin token and the key generations. Unset: ~/.local/state/t2b";
     data_dir          = "", KeyKind::Path, Since::Reserved("stored messages"), "Folder for stored messages";
-    redis_url         = "", KeyKind::Secret, Since::Now, "The Redis 7 or newer that the nodes of a cluster share: redis://, redis+sentinel://, redis+cluster://, or with rediss for TLS. Unset: a single node. Also --redis; with a password prefer T2B_REDIS_URL or the file, as others on the machine can read a flag";
-    redis_prefix      = "t2b", KeyKind::Text, Since::Now, "Prefix of every key and channel in Redis; it separates two clusters on one Redis";
+    redis_url         = "", KeyKind::Secret, Since::Now, "The Redis (7 or newer) that the nodes of a cluster share: redis://, redis+sentinel:// or redis+cluster://; rediss for TLS. Unset: a single node. --redis is the same flag. With a password, prefer T2B_REDIS_URL or the file, because other users of the machine can read a flag";
+    redis_prefix      = "t2b", KeyKind::Text, Since::Now, "Prefix of every key and channel in Redis. Two clusters on one Redis need different prefixes";
     redis_insecure    = "false", KeyKind::Switch, Since::Now, "Skips verification of the Redis server's certificate. For a private CA set SSL_CERT_FILE instead; it replaces the system's CAs";
     base_path         = "", KeyKind::Text, Since::Now, "Path prefix of the public listener, like /t2b: WebSockets then connect to /t2b/ws, and the HTTP API is below /t2b/v1";
     tls_cert          = "", KeyKind::Path, Since::Now, "Certificate chain of the public listener, PEM; with tls_key";
@@ -124,21 +124,21 @@ keys! {
     allowed_origins   = "", KeyKind::List, Since::Now, "Origins of web pages that may connect and use the HTTP API in addition to the gateway's own, like https://app.example.org or https://*.example.org; null = pages without an origin; * = all";
     allowed_hosts     = "", KeyKind::List, Since::Now, "Values of Host that the gateway accepts in addition to IP addresses and localhost, like bots.example.org, *.example.org or bots.example.org:8443; * = all. The public listener checks Host only if listen is loopback; the admin listener always checks it";
     trusted_proxies   = "", KeyKind::List, Since::Now, "Addresses or networks whose X-Forwarded-For is trusted";
-    query_keys        = "true", KeyKind::Switch, Since::Now, "Whether ?token= on /ws is accepted, as old SDKs send it";
+    query_keys        = "true", KeyKind::Switch, Since::Now, "Whether /ws accepts a credential in ?token=, which old SDKs send";
     sockets_max       = "", KeyKind::Count, Since::Now, "Maximum number of open sockets. Unset: the open-file limit minus 256, or a quarter of memory_max divided by 16 KiB, whichever is smaller";
     log               = "info", KeyKind::Text, Since::Now, "Log filter: off, error, warn, info, debug or trace, or module=level, several separated by commas";
     log_format        = "text", KeyKind::OneOf(LOG_FORMATS), Since::Now, "Format of log lines: text or json";
-    trace_sample      = "0.01", KeyKind::Fraction, Since::Now, "Fraction of the messages that are traced, if OTEL_EXPORTER_OTLP_ENDPOINT names a collector (OTLP over HTTP)";
-    handshake_timeout = "10s", KeyKind::Duration, Since::Now, "How long TLS and the request head may take together. How long the first credential may take. How long the body of an HTTP request, or the answer, may take for each 4 KiB. How long a kept-alive connection may be idle";
-    heartbeat         = "25s", KeyKind::Duration, Since::Now, "How often the gateway pings a socket, from 1s to 24h; it closes a socket on which no bytes move for two periods";
+    trace_sample      = "0.01", KeyKind::Fraction, Since::Now, "Fraction of the messages that are traced. Traces need OTEL_EXPORTER_OTLP_ENDPOINT, a collector of OTLP over HTTP";
+    handshake_timeout = "10s", KeyKind::Duration, Since::Now, "Time limit for each of these: TLS and the request head together; the first credential; each 4 KiB of an HTTP request body or answer; a kept-alive connection that is idle";
+    heartbeat         = "25s", KeyKind::Duration, Since::Now, "How often the gateway pings a socket, from 1s to 24h. It closes a socket on which no bytes move for two periods";
     drain_wait        = "5s", KeyKind::Duration, Since::Reserved("drain"), "How long the node stays reachable after it says that it is not ready";
-    drain_window      = "30s", KeyKind::Duration, Since::Reserved("drain"), "Over how long sockets are asked to move";
-    drain_deadline    = "60s", KeyKind::Duration, Since::Reserved("drain"), "When the node ends in any case";
+    drain_window      = "30s", KeyKind::Duration, Since::Reserved("drain"), "The time over which the node asks its sockets to move";
+    drain_deadline    = "60s", KeyKind::Duration, Since::Reserved("drain"), "The time after which the node ends in any case";
     ready_when_degraded = "true", KeyKind::Switch, Since::Now, "Whether a node that cannot reach Redis reports ready. With false, a Redis outage takes all nodes out of the load balancer at once";
     isolate_after     = "60s", KeyKind::Duration, Since::Reserved("cluster"), "How long a node without Redis keeps its bots";
-    start_grace       = "60s", KeyKind::Duration, Since::Now, "How long after its start a node without Redis answers unknown bots with bot_offline, as they are still coming back; 0 = not at all";
-    memory_max        = "", KeyKind::Size, Since::Now, "Most memory of this process, the kernel's buffers of its sockets included; at least 128MiB. Unset: the container's limit, else the machine's memory";
-    store_bytes       = "", KeyKind::Size, Since::Now, "Most memory of the memory store, at most half of memory_max. Unset: 256MiB, or a quarter of memory_max if that is less";
+    start_grace       = "60s", KeyKind::Duration, Since::Now, "How long after its start a node without Redis answers unknown bots with bot_offline, because bots may still be reconnecting; 0 = not at all";
+    memory_max        = "", KeyKind::Size, Since::Now, "The most memory that this process may use, the kernel's buffers of its sockets included; at least 128MiB. Unset: the container's limit, or the machine's memory if there is none";
+    store_bytes       = "", KeyKind::Size, Since::Now, "The most memory that the memory store may use, at most half of memory_max. Unset: 256MiB, or a quarter of memory_max if that is less";
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ pub const TABLE: &[MetricRow] = &[
     gauge(
         "t2b_outbound_bytes",
         &[],
-        "Bytes that wait for all sockets to read, in queues and in the kernel.",
+        "Bytes that wait until the peers read them, of all sockets, in queues and in the kernel.",
     ),
     gauge(
         "t2b_outbound_kernel_bytes",
@@ -92,12 +92,12 @@ pub const TABLE: &[MetricRow] = &[
     counter(
         "t2b_handshakes_total",
         &["result"],
-        "Connections by the end of their handshake: upgraded, or the status.",
+        "Handshakes by their result: `upgraded`, or the HTTP status of the refusal.",
     ),
     counter(
         "t2b_unauthenticated_displaced_total",
         &[],
-        "Sockets closed before they had authenticated, to make room for others.",
+        "Sockets closed before they authenticated, to make room for others.",
     ),
     counter(
         "t2b_authenticated_total",
@@ -107,12 +107,12 @@ pub const TABLE: &[MetricRow] = &[
     counter(
         "t2b_auth_failures_total",
         &["reason"],
-        "Credentials refused: invalid, expired, revoked, suspended, or throttled whatever was wrong.",
+        "Refused credentials: invalid, expired, revoked, suspended, or throttled after too many failures.",
     ),
     counter(
         "t2b_auth_old_secret_total",
         &[],
-        "Credentials that a secret other than the first verified.",
+        "Accepted credentials that a secret other than the first verified.",
     ),
     gauge(
         "t2b_connections_by_secret",
@@ -122,7 +122,7 @@ pub const TABLE: &[MetricRow] = &[
     counter(
         "t2b_http_requests_total",
         &["route", "status"],
-        "Requests of the HTTP API by route and class of status.",
+        "Requests of the HTTP API, by route and class of status.",
     ),
     gauge(
         "t2b_http_waits",
@@ -143,7 +143,7 @@ pub const TABLE: &[MetricRow] = &[
     counter(
         "t2b_delivered_bytes_total",
         &[],
-        "Bytes of those messages' frames, counted once a message.",
+        "Bytes of those messages' frames, counted once for each message.",
     ),
     counter(
         "t2b_messages_duplicate_total",
@@ -153,7 +153,7 @@ pub const TABLE: &[MetricRow] = &[
     counter(
         "t2b_best_effort_dropped_total",
         &[],
-        "Partials and typing frames dropped: rate, recipient away or full.",
+        "Partials and typing frames dropped: rate exceeded, or recipient offline or full.",
     ),
     counter(
         "t2b_refusals_total",
@@ -163,7 +163,7 @@ pub const TABLE: &[MetricRow] = &[
     counter(
         "t2b_closes_total",
         &["code"],
-        "Connections ended: our close code, `peer`, or `lost`.",
+        "Connections ended: the gateway's close code, `peer`, or `lost`.",
     ),
     counter(
         "t2b_takeovers_total",
@@ -183,7 +183,7 @@ pub const TABLE: &[MetricRow] = &[
     counter(
         "t2b_clock_steps_total",
         &[],
-        "Times that the system clock was set by a second or more.",
+        "Times that the system clock jumped by a second or more.",
     ),
     gauge(
         "t2b_clock_skew_seconds",
@@ -193,12 +193,12 @@ pub const TABLE: &[MetricRow] = &[
     counter(
         "t2b_log_lines_dropped_total",
         &[],
-        "Lines of the log that stderr did not take in time.",
+        "Log lines dropped because stderr did not accept them in time.",
     ),
     gauge(
         "t2b_nodes",
         &["state"],
-        "Other nodes of the cluster: live, or suspect as their beat stands still.",
+        "Other nodes of the cluster: live, or suspect while their beat stands still.",
     ),
     gauge(
         "t2b_degraded",
@@ -238,7 +238,7 @@ pub const TABLE: &[MetricRow] = &[
     gauge(
         "t2b_directory_connections",
         &[],
-        "Connections of those tenants, on whatever node.",
+        "Connections of those tenants, on all nodes.",
     ),
     gauge(
         "t2b_compare_period_seconds",
@@ -263,7 +263,7 @@ pub const TABLE: &[MetricRow] = &[
     counter(
         "t2b_lane_resets_total",
         &[],
-        "Times that a lane failed: nothing was acknowledged for 7.5 s, or its node is gone.",
+        "Times that a lane failed: its node acknowledged nothing for 7.5 s, or left the cluster.",
     ),
     counter(
         "t2b_lane_published_total",
@@ -278,7 +278,7 @@ pub const TABLE: &[MetricRow] = &[
     counter(
         "t2b_lane_received_total",
         &[],
-        "Packets of other nodes that were taken.",
+        "Packets of other nodes that were accepted.",
     ),
     counter(
         "t2b_lane_received_bytes_total",
@@ -288,7 +288,7 @@ pub const TABLE: &[MetricRow] = &[
     counter(
         "t2b_lane_refused_total",
         &["reason"],
-        "Packets and envelopes of other nodes that were not understood, or not signed with a secret of this node.",
+        "Packets and envelopes of other nodes that this node did not understand, or that are not signed with one of its secrets.",
     ),
     gauge(
         "t2b_nodes_unreachable",
@@ -308,7 +308,7 @@ pub const TABLE: &[MetricRow] = &[
     counter(
         "t2b_tenants_healed_total",
         &[],
-        "Times that this node found that the store had lost entries of a tenant.",
+        "Times that this node found entries of a tenant missing in the store.",
     ),
     counter(
         "t2b_directory_reads_total",
@@ -318,24 +318,28 @@ pub const TABLE: &[MetricRow] = &[
     counter(
         "t2b_directory_reads_deferred_total",
         &[],
-        "Reads of a directory that had to wait, as the last one was a moment ago.",
+        "Reads of a directory that waited, because the last one was a moment before.",
     ),
     counter(
         "process_cpu_seconds_total",
         &[],
-        "Seconds of CPU that the process has had, its own and the kernel's for it.",
+        "Seconds of CPU that the process has used, in user space and in the kernel.",
     ),
     gauge(
         "process_resident_memory_bytes",
         &[],
-        "Memory that the process has, buffers of sockets in the kernel not included.",
+        "Memory that the process uses, without the kernel's buffers of its sockets.",
     ),
     gauge(
         "process_open_fds",
         &[],
         "Files and sockets that the process has open.",
     ),
-    gauge("process_max_fds", &[], "How many it may have open."),
+    gauge(
+        "process_max_fds",
+        &[],
+        "Files and sockets that the process may have open.",
+    ),
     gauge("process_threads", &[], "Threads of the process."),
     gauge(
         "process_start_time_seconds",

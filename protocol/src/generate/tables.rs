@@ -44,7 +44,7 @@ pub fn markdown_tables() -> Tables {
     let limits = limits::constants()
         .into_iter()
         .chain(Limits::table())
-        .map(|(name, value, means)| [format!("`{name}`"), value.to_string(), means.to_owned()]);
+        .map(|(name, value, means)| [format!("`{name}`"), value.to_string(), without_links(means)]);
     Tables {
         errors: markdown(["reason", "code", "retry", "message", "since"], errors),
         rules: markdown(["field", "rule"], rules),
@@ -61,6 +61,11 @@ pub(super) fn since(since: Since) -> String {
         Since::Now => "now".to_owned(),
         Since::Reserved(part) => format!("later: {part}"),
     }
+}
+
+/// The text without the brackets that make a link of a name in rustdoc.
+fn without_links(docs: &str) -> String {
+    docs.replace("[`", "`").replace("`]", "`")
 }
 
 fn markdown<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
@@ -86,6 +91,7 @@ mod tests {
                 .limits
                 .contains("| `NESTING_MAX` | 64 | Deepest nesting")
         );
+        assert!(!tables.limits.contains("[`"), "links of rustdoc");
         assert!(
             tables
                 .limits

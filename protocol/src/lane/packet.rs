@@ -53,8 +53,8 @@ pub struct Ack {
     #[serde(default, skip_serializing_if = "is_false")]
     pub gap: bool,
     /// The sender's boot id is evicted: nothing it sends is delivered any more.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub buried: bool,
+    #[serde(rename = "buried", default, skip_serializing_if = "is_false")]
+    pub evicted: bool,
     /// What was not delivered, by number, for everything above the batch's `seen`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verdicts: Vec<(u64, Verdict)>,
@@ -62,12 +62,12 @@ pub struct Ack {
 
 impl Ack {
     /// What a node whose boot id is evicted is told, whatever it sends in this life of its lane.
-    pub fn buried(generation: u64) -> Self {
+    pub fn evicted(generation: u64) -> Self {
         Self {
             generation,
             upto: 0,
             gap: false,
-            buried: true,
+            evicted: true,
             verdicts: Vec::new(),
         }
     }
@@ -76,13 +76,13 @@ impl Ack {
 impl Packet {
     /// What its source is told if that is evicted: nothing that it carries is handled. Absent: it
     /// carries nothing.
-    pub fn answer_to_buried(&self) -> Option<Packet> {
+    pub fn answer_to_evicted(&self) -> Option<Packet> {
         let batch = self.data.as_ref()?;
         Some(Packet {
             src: self.dst,
             dst: self.src,
             data: None,
-            ack: Some(Ack::buried(batch.generation)),
+            ack: Some(Ack::evicted(batch.generation)),
         })
     }
 }

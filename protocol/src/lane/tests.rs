@@ -56,7 +56,7 @@ fn ack(verdicts: usize) -> Ack {
         generation: u64::MAX,
         upto: u64::MAX,
         gap: true,
-        buried: true,
+        evicted: true,
         verdicts: vec![(u64::MAX, Verdict::Moved(holder)); verdicts],
     }
 }

@@ -125,7 +125,7 @@ impl Receiver {
             generation: self.generation,
             upto: cut.map_or(self.upto, |(seq, _)| seq - 1),
             gap: self.gap && cut.is_none(),
-            buried: false,
+            evicted: false,
             verdicts: verdicts.copied().collect(),
         })
     }

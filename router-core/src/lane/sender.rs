@@ -249,7 +249,7 @@ impl Sender {
     }
 
     /// An ack of this lane: settles what it decides. One of another generation, or above what was
-    /// sent, is ignored whole. One that says `buried` fails the rest: nobody will deliver it.
+    /// sent, is ignored whole. One that says `evicted` fails the rest: nobody will deliver it.
     pub fn acked(&mut self, now_ms: Millis, ack: &Ack, out: &mut Outcomes) {
         if ack.generation != self.generation || ack.upto >= self.next_seq {
             return;
@@ -257,7 +257,7 @@ impl Sender {
         self.unheard.0 = 0;
         let progress = ack.upto > self.acked;
         self.settle(ack, out);
-        if ack.buried {
+        if ack.evicted {
             return self.fail(out);
         }
         self.cursor = self.cursor.max(self.acked + 1);

@@ -164,7 +164,7 @@ impl Node {
         let peer = self.view.peers.get(&boot);
         let stands_still = peer.is_some_and(|peer| peer.unchanged_ms >= DEAD_MS);
         if (is_dead || stands_still) && !self.view.degraded {
-            fx.push(NodeEffect::Ask(NodeAsk::Bury { boot, beat }));
+            fx.push(NodeEffect::Ask(NodeAsk::Evict { boot, beat }));
         }
     }
 

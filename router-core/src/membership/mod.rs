@@ -6,9 +6,9 @@
 //! evicted goes on under a new boot id.
 //!
 //! ```text
-//!              beat moves                     Bury answered true,
+//!              beat moves                     Evict answered true,
 //!             ┌──────────┐                    or its entry is gone
-//!  first ──▶ Live ─3 s─▶ Suspect ─6 s─▶ Ask Bury ──────────▶ dead, for good ──10 min──▶ forgotten
+//!  first ──▶ Live ─3 s─▶ Suspect ─6 s─▶ Ask Evict ──────────▶ dead, for good ──10 min──▶ forgotten
 //!  sight      ▲                           │ answered false: its beat will be seen to move
 //!             └───────────────────────────┘
 //! ```
@@ -228,8 +228,8 @@ impl Node {
     ) {
         match ask {
             NodeAsk::Beat { .. } => self.on_beat_answer(now_ms, entropy, reply, fx),
-            NodeAsk::Bury { boot, .. } => {
-                if reply == NodeReply::Bury(true) {
+            NodeAsk::Evict { boot, .. } => {
+                if reply == NodeReply::Evict(true) {
                     self.on_evicted(now_ms, boot, fx);
                 } else if self.view.peers.contains_key(&boot) || self.dead.contains(boot) {
                     // It beat after all, or another node was quicker: the beats tell which. One that
@@ -274,9 +274,11 @@ impl Node {
             NodeReply::Beats { generation, beats } => {
                 self.on_beats(now_ms, began_ms, generation, beats, fx);
             }
-            NodeReply::Buried => self.rejoin(now_ms, entropy, fx),
-            NodeReply::Bury(_) | NodeReply::Done | NodeReply::Hello(_) | NodeReply::Unavailable => {
-            }
+            NodeReply::AskerEvicted => self.rejoin(now_ms, entropy, fx),
+            NodeReply::Evict(_)
+            | NodeReply::Done
+            | NodeReply::Hello(_)
+            | NodeReply::Unavailable => {}
         }
     }
 

@@ -23,9 +23,9 @@ mod reply;
 mod request;
 
 pub use directory::{
-    BotClaim, BotHolder, BotRecord, BuriedNodes, ConnRecord, DirectoryCaps, DirectoryChange,
-    DirectoryEvent, DirectoryQuery, DirectoryReply, DirectoryRequest, DirectorySnapshot,
-    EntryRelease, Fence, HeldEntries, SeenClient,
+    BotClaim, BotHolder, BotRecord, ConnRecord, DirectoryCaps, DirectoryChange, DirectoryEvent,
+    DirectoryQuery, DirectoryReply, DirectoryRequest, DirectorySnapshot, EntryRelease,
+    EvictedNodes, Fence, HeldEntries, SeenClient,
 };
 pub use feature::{StoreFeature, StoreQueue};
 pub use labels::{LabelsQuery, LabelsReply};

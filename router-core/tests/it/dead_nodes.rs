@@ -31,7 +31,7 @@ proptest! {
     #![proptest_config(config(5_000))]
 
     #[test]
-    fn only_the_dead_are_buried_and_they_stay_so(
+    fn only_the_dead_are_evicted_and_they_stay_so(
         seed in any::<u64>(),
         ops in vec(op(), 1..30),
     ) {
@@ -44,7 +44,7 @@ proptest! {
 }
 
 #[test]
-fn a_stopped_node_is_buried_by_the_others_once() {
+fn a_stopped_node_is_evicted_by_the_others_once() {
     let mut world = World::new(1);
     for op in [Op::Pass(5000), Op::Stop(0), Op::Pass(20_000)] {
         world.run(op);
@@ -54,7 +54,7 @@ fn a_stopped_node_is_buried_by_the_others_once() {
 }
 
 #[test]
-fn a_node_paused_for_20_s_is_buried_and_comes_back_under_a_new_boot_id() {
+fn a_node_paused_for_20_s_is_evicted_and_comes_back_under_a_new_boot_id() {
     let mut world = World::new(1);
     for op in [Op::Pass(5000), Op::Pause(0, 20_000), Op::Pass(30_000)] {
         world.run(op);
@@ -64,7 +64,7 @@ fn a_node_paused_for_20_s_is_buried_and_comes_back_under_a_new_boot_id() {
 }
 
 #[test]
-fn all_paused_at_once_bury_nobody() {
+fn all_paused_at_once_evict_nobody() {
     let mut world = World::new(1);
     world.run(Op::Pass(5000));
     for i in 0..NODES {
@@ -76,7 +76,7 @@ fn all_paused_at_once_bury_nobody() {
 }
 
 #[test]
-fn an_outage_and_lost_data_bury_nobody() {
+fn an_outage_and_lost_data_evict_nobody() {
     let mut world = World::new(1);
     for op in [
         Op::Pass(5000),

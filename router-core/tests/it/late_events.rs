@@ -58,7 +58,7 @@ impl World {
     }
 
     /// The second of three nodes was evicted.
-    fn bury_other(&mut self) {
+    fn evict_other(&mut self) {
         let mut nodes = Nodes::clone(&self.nodes);
         nodes.peers.remove(&OTHER);
         nodes.dead = [OTHER].into();
@@ -235,7 +235,7 @@ fn a_bot_that_was_lost_while_its_node_claimed_it_again_is_released() {
     let mut w = World::of_three();
     let bot = w.join_bot(&["bot_a", "bot_b"]);
     let phone = w.join(Some("phone"));
-    w.bury_other();
+    w.evict_other();
     w.prompt = false;
     let ver = w.snapshot(&alice()).ver;
     w.far_step("bot_a", OTHER, ver);
@@ -258,7 +258,7 @@ fn what_a_dead_node_left_is_released_although_the_store_refused_at_first() {
     let mut w = World::of_three();
     w.join(None);
     w.far_conn(OTHER, "desk");
-    w.bury_other();
+    w.evict_other();
     w.prompt = false;
     w.shard(ShardInput::NodeEvicted(OTHER));
     for refuse in [true, true, false] {

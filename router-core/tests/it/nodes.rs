@@ -312,7 +312,7 @@ impl World {
                 }
                 self.beaten_ms.insert(*boot, self.now_ms);
             }
-            (NodeAsk::Bury { boot, .. }, NodeReply::Bury(true)) => {
+            (NodeAsk::Evict { boot, .. }, NodeReply::Evict(true)) => {
                 self.evictions += 1;
                 let again = self.vanished.contains(boot) || self.machines[i].gone.contains(boot);
                 assert!(

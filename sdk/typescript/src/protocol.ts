@@ -765,23 +765,23 @@ export const ERRORS = {
 
 /** Every close code. */
 export const CLOSES = {
-  1000: {"clientShould":"nothing","means":"done: the answer to the client's own close","reason":"done","since":"now"},
-  1001: {"clientShould":"nothing","means":"the endpoint goes away","reason":"going_away","since":"later: drain"},
-  1002: {"clientShould":"not repeat it","means":"unmasked frame, reserved bits, nested start, long control frame","reason":"protocol_error","since":"now"},
-  1003: {"clientShould":"not repeat it","means":"binary message","reason":"unsupported","since":"now"},
+  1000: {"clientShould":"nothing","means":"the gateway answers the client's own close","reason":"done","since":"now"},
+  1001: {"clientShould":"nothing","means":"the endpoint shuts down","reason":"going_away","since":"later: drain"},
+  1002: {"clientShould":"not repeat it","means":"a frame without a mask, reserved bits, a message that starts within another, a control frame that is too long","reason":"protocol_error","since":"now"},
+  1003: {"clientShould":"not repeat it","means":"a binary message","reason":"unsupported","since":"now"},
   1007: {"clientShould":"not repeat it","means":"text that is not UTF-8","reason":"invalid_utf8","since":"now"},
-  1008: {"clientShould":"fix its frames","means":"20 bad frames (400 family) without a good one between; a flood of control frames; before `auth_ok`, more than `control_per_second` control frames, or 1,000 refusals and pongs in 10 s","reason":"bad_frames","since":"now"},
-  1009: {"clientShould":"not repeat it","means":"frame or message too large","reason":"too_big","since":"now"},
-  1011: {"clientShould":"reconnect with backoff","means":"the gateway's fault","reason":"internal","since":"now"},
+  1008: {"clientShould":"fix its frames","means":"20 bad frames (400 family) in a row; ten times `control_per_second` control frames in a second; before `auth_ok`, more than `control_per_second` of them, or 1,000 refusals and pongs in 10 s","reason":"bad_frames","since":"now"},
+  1009: {"clientShould":"not repeat it","means":"a frame or message that is too large","reason":"too_big","since":"now"},
+  1011: {"clientShould":"reconnect with backoff","means":"an internal error of the gateway","reason":"internal","since":"now"},
   1012: {"clientShould":"reconnect after 0-5 s at random","means":"this node restarts","reason":"restart","since":"now"},
-  1013: {"clientShould":"reconnect with backoff","means":"overloaded, or the store is away","reason":"try_later","since":"now"},
-  4401: {"clientShould":"stop","means":"credential refused or revoked","reason":"unauthorized","since":"now"},
+  1013: {"clientShould":"reconnect with backoff","means":"the node is overloaded, or the store is not available","reason":"try_later","since":"now"},
+  4401: {"clientShould":"stop","means":"the credential is not valid, or it was revoked","reason":"unauthorized","since":"now"},
   4402: {"clientShould":"renew the token, then reconnect","means":"the token expired","reason":"token_expired","since":"now"},
   4403: {"clientShould":"stop","means":"the tenant is suspended","reason":"tenant_suspended","since":"now"},
-  4408: {"clientShould":"reconnect, resume","means":"the peer took nothing for 10 s, its outbound queue was full for 10 s or had no room for an answer, or memory ran short","reason":"slow_consumer","since":"now"},
-  4409: {"clientShould":"not register that bot again by itself","means":"its last bot was taken over","reason":"replaced","since":"now"},
-  4410: {"clientShould":"reconnect","means":"no heartbeat, or no credential in time","reason":"timeout","since":"now"},
-  4429: {"clientShould":"reconnect after `retryAfterMs`","means":"1,000 refusals and pongs on this socket in 10 s; more than 10 of them on this socket in 10 s while the tenant's sockets have 2,000 in a second; a frame beyond the rates that would make the socket wait more than a second, or for whose wait no memory is left; too many failed credentials","reason":"too_many_refusals","since":"now"},
+  4408: {"clientShould":"reconnect, resume","means":"the peer read nothing for 10 s; its outbound queue was full for 10 s, or had no room for an answer; or memory ran short","reason":"slow_consumer","since":"now"},
+  4409: {"clientShould":"not register that bot again by itself","means":"another connection took over the last bot of this one","reason":"replaced","since":"now"},
+  4410: {"clientShould":"reconnect","means":"no heartbeat in time, or no credential in time","reason":"timeout","since":"now"},
+  4429: {"clientShould":"reconnect after `retryAfterMs`","means":"the socket caused 1,000 refusals and pongs in 10 s; it caused more than 10 in 10 s while the tenant's sockets caused 2,000 in a second; a frame beyond the rates would have to wait more than a second, or no memory is left for its wait; too many failed credentials","reason":"too_many_refusals","since":"now"},
 } as const;
 
 /** The limits that are the same everywhere. */

@@ -1,4 +1,4 @@
-//! The lanes of a process: one pair of ends for every other boot id, until that is buried.
+//! The lanes of a process: one pair of ends for every other boot id, until that is evicted.
 //!
 //! ```text
 //!  Publish ─▶ send ─▶ Sender ─take─▶ Packet ~~~▶ packet ─▶ Receiver ─▶ Inbound, Decided ─▶ ack
@@ -103,7 +103,7 @@ impl SimMachine {
         }
         let now_ms = self.clock(outside);
         if let Some(ack) = &packet.ack {
-            if ack.buried {
+            if ack.evicted {
                 self.node_input(outside, NodeInput::Evicted);
             }
             let mut out = Outcomes::new();
@@ -133,9 +133,9 @@ impl SimMachine {
         }
     }
 
-    /// Nothing of a buried node is handled, and it is told why.
+    /// Nothing of a evicted node is handled, and it is told why.
     fn tell_expired(&self, outside: &mut OutsideWorld, packet: &Packet) {
-        if let Some(answer) = packet.answer_to_buried() {
+        if let Some(answer) = packet.answer_to_evicted() {
             let bytes = answer.to_bytes_at(&outside.lane_keys, Terms::UNKNOWN);
             outside.publish(self.process, answer.dst, bytes, None);
         }

@@ -1,7 +1,7 @@
 -- claim: makes a connection the home of a bot.
 --
 -- ARGV   [1] bot id; [2] boot id; [3] connection id; [4] meta; [5] "reject" yields to a live
---        holder, "replace" does not; [6] buried boot ids, separated by blanks
+--        holder, "replace" does not; [6] evicted boot ids, separated by blanks
 -- Reply  epoch, since when it is online (ms); or "full": the directory takes no more; or "held": a
 --        live holder has it; or "newer" and the
 --        epoch of one that claimed it with a step that the asker had not seen: the query was on

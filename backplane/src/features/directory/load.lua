@@ -1,7 +1,7 @@
--- load: one page of a tenant, without what buried nodes left and what is older than a day.
+-- load: one page of a tenant, without what evicted nodes left and what is older than a day.
 --
 -- KEYS   dir, ver, policy, seen
--- ARGV   [1] buried boot ids, separated by blanks; [2] how long to remember, ms; [3] "dir" or
+-- ARGV   [1] evicted boot ids, separated by blanks; [2] how long to remember, ms; [3] "dir" or
 --        "seen", and [4] the cursor there: where the page before ended, "dir" "0" at first
 -- Reply  ver ("0" = none), key generation, "1" if suspended, `born` ("0" = none), where the next
 --        page begins (both "" = nowhere), the fields and values of this page

@@ -3,10 +3,10 @@
 -- KEYS   nodes
 -- ARGV   [1] boot id; [2] beat; [3] the generation that the asker knows, or "-"; [4] a random one,
 --        for a store that has none
--- Reply  "buried": the entry was removed by somebody; or "beats", or "repaired" if the generation
+-- Reply  "evicted": the entry was removed by somebody; or "beats", or "repaired" if the generation
 --        was none, and all fields of the hash, the generation among them
 --
--- Atomic, because a node that is buried between the look and the writing would return. No numbers
+-- Atomic, because a node that is evicted between the look and the writing would return. No numbers
 -- here: both are 64 bits wide, and compared as texts.
 local known, fresh = ARGV[3], ARGV[4]
 local is_listed = redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1
@@ -30,7 +30,7 @@ if generation ~= stored then
   redis.call('HSET', KEYS[1], 'generation', generation)
 end
 if generation == known and not is_listed then
-  return { 'buried' }
+  return { 'evicted' }
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return { answer, redis.call('HGETALL', KEYS[1]) }

@@ -57,9 +57,9 @@ impl From<NodeReply> for NodeAnswer {
 pub(super) fn answer(ask: &NodeAsk, value: Value) -> Option<NodeAnswer> {
     let reply = match ask {
         NodeAsk::Beat { .. } => return beats(value),
-        NodeAsk::Bury { .. } => {
+        NodeAsk::Evict { .. } => {
             let removed: u8 = redis::from_redis_value(value).ok()?;
-            NodeReply::Bury(removed == 1)
+            NodeReply::Evict(removed == 1)
         }
         NodeAsk::Hello { .. } => NodeReply::Done,
         NodeAsk::Describe(_) => NodeReply::Hello(hello(value)),
@@ -76,7 +76,7 @@ fn beats(value: Value) -> Option<NodeAnswer> {
     let fields = (parts.len() == 2).then(|| parts.pop()).flatten();
     let said: String = redis::from_redis_value(parts.pop()?).ok()?;
     let repaired = match said.as_str() {
-        "buried" => return Some(NodeReply::Buried.into()),
+        "evicted" => return Some(NodeReply::AskerEvicted.into()),
         "beats" => false,
         "repaired" => true,
         _ => return None,

@@ -2,7 +2,7 @@
 //!
 //! | key | kind | holds |
 //! | --- | --- | --- |
-//! | `nodes` | hash | boot id → beat, and `generation`; never expires: a node removes its own entry, or others bury it |
+//! | `nodes` | hash | boot id → beat, and `generation`; never expires: a node removes its own entry, or others evict it |
 //! | `node:<boot>` | hash | what a node says of itself; for a day |
 
 use protocol::BootId;

@@ -90,9 +90,9 @@ fn call(names: &KeyNames, ask: &NodeAsk) -> NodeCall {
             let args = vec![boot.to_string(), beat.to_string(), known, fresh];
             (&scripts::BEAT, keys::beats(names), args)
         }
-        NodeAsk::Bury { boot, beat } => {
+        NodeAsk::Evict { boot, beat } => {
             let args = vec![boot.to_string(), beat.to_string()];
-            (&scripts::BURY, keys::beats(names), args)
+            (&scripts::EVICT, keys::beats(names), args)
         }
         NodeAsk::Hello { boot, hello } => {
             let args = codec::hello_args(hello);

@@ -2,6 +2,6 @@
 
 crate::script::scripts! {
     BEAT, WHEN_FULL = "beat.lua";
-    BURY, WHEN_FULL = "bury.lua";
+    EVICT, WHEN_FULL = "evict.lua";
     HELLO, WHEN_FULL = "hello.lua";
 }

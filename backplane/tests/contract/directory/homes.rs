@@ -150,7 +150,7 @@ fn ends() -> Vec<Case> {
             ],
         ),
         (
-            "what the buried held is released",
+            "what the evicted held is released",
             vec![
                 at(1000, claim("b", 11)),
                 at(1000, claim("a", 12)),

@@ -115,13 +115,13 @@ fn a_generation_that_is_none_becomes_what_it_was() {
                 "{error}"
             );
         }
-        let bury = NodeAsk::Bury {
+        let evict = NodeAsk::Evict {
             boot: boot(2),
             beat: 1,
         };
-        assert_eq!(node.execute_node(bury).await, NodeReply::Bury(true));
+        assert_eq!(node.execute_node(evict).await, NodeReply::Evict(true));
         let said = node.execute_node(beat(2, 2, Some(GENERATION), FRESH)).await;
-        assert_eq!(said, NodeReply::Buried, "as before");
+        assert_eq!(said, NodeReply::AskerEvicted, "as before");
     });
 }
 

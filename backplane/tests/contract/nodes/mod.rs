@@ -18,9 +18,9 @@ fn beat(i: u8, beat: u64, known_generation: Option<u64>) -> NodeAsk {
     }
 }
 
-fn bury(i: u8, beat: u64) -> NodeAsk {
+fn evict(i: u8, beat: u64) -> NodeAsk {
     let boot = boot(i);
-    NodeAsk::Bury { boot, beat }
+    NodeAsk::Evict { boot, beat }
 }
 
 #[test]
@@ -48,12 +48,12 @@ fn nodes() {
         beat(1, 1, None),
         beat(2, u64::MAX, None),
         beat(1, 2, Some(u64::MAX)),
-        bury(2, 1),
-        bury(2, u64::MAX),
-        bury(2, u64::MAX),
+        evict(2, 1),
+        evict(2, u64::MAX),
+        evict(2, u64::MAX),
         beat(2, 9, Some(u64::MAX)),
         beat(2, 10, Some(7)),
-        bury(1, 2),
+        evict(1, 2),
         beat(1, 3, Some(u64::MAX)),
         beat(1, 4, None),
         NodeAsk::Describe(boot(1)),

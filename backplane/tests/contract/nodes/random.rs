@@ -21,7 +21,7 @@ fn redis_knows_nodes_as_the_model_does() {
             fresh_generation,
         },
     );
-    let evictions = (0..3u8, 0..4u64).prop_map(|(i, beat)| NodeAsk::Bury {
+    let evictions = (0..3u8, 0..4u64).prop_map(|(i, beat)| NodeAsk::Evict {
         boot: boot(i),
         beat,
     });

@@ -66,7 +66,7 @@ mod tests {
             generation: 1,
             upto,
             gap: false,
-            buried: false,
+            evicted: false,
             verdicts: Vec::new(),
         }
     }

@@ -64,7 +64,7 @@ impl Node {
         if packet.data.is_some() && !view.hears(packet.src) {
             self.discover(packet.src);
         }
-        if packet.ack.as_ref().is_some_and(|ack| ack.buried) {
+        if packet.ack.as_ref().is_some_and(|ack| ack.evicted) {
             self.membership.hint(NodeInput::Evicted);
         }
         self.metrics.cluster.received(bytes.len());
@@ -80,7 +80,7 @@ impl Node {
 
     /// Nothing of an evicted node is handled, and it is told why.
     fn tell_evicted(&self, packet: &Packet) {
-        let (Some(answer), Some(node)) = (packet.answer_to_buried(), self.me.upgrade()) else {
+        let (Some(answer), Some(node)) = (packet.answer_to_evicted(), self.me.upgrade()) else {
             return;
         };
         // Of a dead node nothing is known any more.

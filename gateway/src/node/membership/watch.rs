@@ -154,7 +154,7 @@ impl Node {
 
     /// The other nodes evicted this one: it rejoins under a new boot id, with its sockets.
     fn rejoin(&self, old: BootId, new: BootId, inputs: &mpsc::Sender<NodeInput>) {
-        tracing::warn!(%old, %new, "this node was buried, and goes on under a new name");
+        tracing::warn!(%old, %new, "this node was evicted, and goes on under a new name");
         self.settle_remote(self.lanes.end_all());
         self.spawn(inputs, move |node| async move {
             node.backplane.unsubscribe_node(old);

@@ -44,7 +44,7 @@ fn a_batch_is_numbered_from_its_first_and_acked() {
         generation: 1,
         upto: 2,
         gap: false,
-        buried: false,
+        evicted: false,
         verdicts: vec![(2, Verdict::Offline)],
     };
     assert_eq!(lane.ack(), Some(ack));

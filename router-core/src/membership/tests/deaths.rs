@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn an_unchanged_beat_is_suspect_after_3_s_and_buried_after_6() {
+fn an_unchanged_beat_is_suspect_after_3_s_and_evicted_after_6() {
     let mut rig = Rig::with_x();
     rig.beating.clear();
     rig.pass(2000);
@@ -37,7 +37,7 @@ fn a_beat_that_moves_again_is_live_again() {
 }
 
 #[test]
-fn a_beat_before_the_burial_saves() {
+fn a_beat_before_the_eviction_saves() {
     let mut rig = Rig::with_x();
     rig.beating.clear();
     rig.pass(5000);
@@ -48,7 +48,7 @@ fn a_beat_before_the_burial_saves() {
     let ask = the_ask(&fx, is_eviction);
     rig.beat(X);
     let reply = rig.execute(&ask);
-    assert_eq!(reply, NodeReply::Bury(false));
+    assert_eq!(reply, NodeReply::Evict(false));
     rig.give(NodeInput::Answered { ask, reply });
     assert!(rig.node.view().is_live(X), "false says nothing yet");
     rig.pass(1000);
@@ -57,7 +57,7 @@ fn a_beat_before_the_burial_saves() {
 }
 
 #[test]
-fn a_burial_that_was_lost_is_asked_for_again() {
+fn an_eviction_that_was_lost_is_asked_for_again() {
     let mut rig = Rig::with_x();
     rig.beating.clear();
     rig.fate = |ask| {
@@ -76,7 +76,7 @@ fn a_burial_that_was_lost_is_asked_for_again() {
 }
 
 #[test]
-fn a_burial_whose_answer_was_lost_is_seen_in_the_next_beats() {
+fn an_eviction_whose_answer_was_lost_is_seen_in_the_next_beats() {
     let mut rig = Rig::with_x();
     rig.beating.clear();
     rig.fate = |ask| {
@@ -96,7 +96,7 @@ fn a_burial_whose_answer_was_lost_is_seen_in_the_next_beats() {
 }
 
 #[test]
-fn whom_another_buried_first_is_gone_soon() {
+fn whom_another_evicted_first_is_gone_soon() {
     let mut rig = Rig::with_x();
     rig.beating.clear();
     rig.pass(5000);
@@ -104,7 +104,7 @@ fn whom_another_buried_first_is_gone_soon() {
     let ask = rig.take_beat();
     let reply = rig.execute(&ask);
     let ask = the_ask(&rig.raw(NodeInput::Answered { ask, reply }), is_eviction);
-    assert_eq!(rig.execute(&ask), NodeReply::Bury(true), "the other's");
+    assert_eq!(rig.execute(&ask), NodeReply::Evict(true), "the other's");
     let reply = rig.execute(&ask);
     rig.give(NodeInput::Answered { ask, reply });
     assert!(!rig.did(&NodeEffect::Evicted(X)));
@@ -121,14 +121,14 @@ fn whom_another_buries_is_gone() {
     rig.beating.clear();
     let beat = rig.store.beat_of(X).unwrap();
     rig.store
-        .execute(rig.now_ms, &NodeAsk::Bury { boot: X, beat });
+        .execute(rig.now_ms, &NodeAsk::Evict { boot: X, beat });
     rig.pass(1000);
     assert!(rig.did(&NodeEffect::Evicted(X)) && rig.node.view().is_dead(X));
     assert_eq!(rig.evictions(), 0);
 }
 
 #[test]
-fn a_buried_boot_never_returns() {
+fn an_evicted_boot_never_returns() {
     let mut rig = Rig::with_x();
     rig.beating.clear();
     rig.pass(6000);

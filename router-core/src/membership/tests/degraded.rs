@@ -181,7 +181,7 @@ fn an_answer_after_2_s_is_as_late_as_none() {
 }
 
 #[test]
-fn not_even_the_dead_are_buried_again_while_degraded() {
+fn not_even_the_dead_are_evicted_again_while_degraded() {
     let mut rig = Rig::with_x();
     rig.beating.clear();
     rig.pass(6000);

@@ -62,12 +62,12 @@ fn the_first_generation_is_no_change() {
 }
 
 #[test]
-fn a_buried_node_goes_on_under_a_new_boot_id() {
+fn an_evicted_node_goes_on_under_a_new_boot_id() {
     let mut rig = Rig::with_x();
     let old = rig.node.view().own;
     let beat = rig.store.beat_of(old).unwrap();
     rig.store
-        .execute(rig.now_ms, &NodeAsk::Bury { boot: old, beat });
+        .execute(rig.now_ms, &NodeAsk::Evict { boot: old, beat });
     rig.pass(1000);
     let new = rig.node.view().own;
     assert!(new != old && rig.did(&NodeEffect::Rejoined { old, new }));
@@ -86,7 +86,7 @@ fn a_buried_node_goes_on_under_a_new_boot_id() {
 }
 
 #[test]
-fn who_is_told_that_it_is_buried_asks_soon() {
+fn who_is_told_that_it_is_evicted_asks_soon() {
     let mut rig = Rig::with_x();
     let old = rig.node.view().own;
     rig.pass(100);
@@ -95,7 +95,7 @@ fn who_is_told_that_it_is_buried_asks_soon() {
     assert_eq!(rig.node.view().own, old, "the store says no such thing");
     let beat = rig.store.beat_of(old).unwrap();
     rig.store
-        .execute(rig.now_ms, &NodeAsk::Bury { boot: old, beat });
+        .execute(rig.now_ms, &NodeAsk::Evict { boot: old, beat });
     rig.give(NodeInput::Evicted);
     rig.pass(LOOK_AGAIN_MS);
     assert_ne!(rig.node.view().own, old);
@@ -107,7 +107,7 @@ fn of_two_lives_of_a_node_never_both_are_heard() {
     let beat = rig.store.beat_of(X).unwrap();
     rig.beating = [Y].into();
     rig.store
-        .execute(rig.now_ms, &NodeAsk::Bury { boot: X, beat });
+        .execute(rig.now_ms, &NodeAsk::Evict { boot: X, beat });
     rig.beat(Y);
     let heard = |rig: &Rig| [X, Y].map(|boot| rig.node.view().hears(boot));
     assert_eq!(heard(&rig), [true, false], "it has not looked yet");
@@ -121,7 +121,7 @@ fn its_former_life_is_dead_even_if_something_writes_it_back() {
     let old = rig.node.view().own;
     let beat = rig.store.beat_of(old).unwrap();
     rig.store
-        .execute(rig.now_ms, &NodeAsk::Bury { boot: old, beat });
+        .execute(rig.now_ms, &NodeAsk::Evict { boot: old, beat });
     rig.pass(1000);
     rig.beat(old);
     rig.pass(1000);
@@ -130,14 +130,14 @@ fn its_former_life_is_dead_even_if_something_writes_it_back() {
 }
 
 #[test]
-fn its_own_burial_does_not_put_off_anothers() {
+fn its_own_eviction_does_not_put_off_anothers() {
     let mut rig = Rig::with_x();
     rig.beating.clear();
     rig.pass(5000);
     let old = rig.node.view().own;
     let beat = rig.store.beat_of(old).unwrap();
     rig.store
-        .execute(rig.now_ms, &NodeAsk::Bury { boot: old, beat });
+        .execute(rig.now_ms, &NodeAsk::Evict { boot: old, beat });
     rig.pass(1000);
     assert!(rig.node.view().is_dead(old) && rig.did(&NodeEffect::Evicted(X)));
 }

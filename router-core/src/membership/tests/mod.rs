@@ -187,7 +187,7 @@ fn the_ask(fx: &[NodeEffect], which: fn(&NodeAsk) -> bool) -> NodeAsk {
 }
 
 fn is_eviction(ask: &NodeAsk) -> bool {
-    matches!(ask, NodeAsk::Bury { .. })
+    matches!(ask, NodeAsk::Evict { .. })
 }
 
 fn is_hello(ask: &NodeAsk) -> bool {

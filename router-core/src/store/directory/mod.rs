@@ -12,7 +12,7 @@ mod request;
 
 pub use event::{DirectoryChange, DirectoryEvent};
 pub use records::{
-    BotHolder, BotRecord, BuriedNodes, ConnRecord, DirectoryCaps, DirectorySnapshot, Fence,
+    BotHolder, BotRecord, ConnRecord, DirectoryCaps, DirectorySnapshot, EvictedNodes, Fence,
     SeenClient,
 };
 pub use reply::DirectoryReply;

@@ -9,8 +9,8 @@ use smol_str::SmolStr;
 use crate::env::Millis;
 use crate::store::policy::TenantPolicy;
 
-/// Nodes that were buried; they never return, so the list cannot lie.
-pub type BuriedNodes = Arc<[BootId]>;
+/// Nodes that were evicted; they never return, so the list cannot lie.
+pub type EvictedNodes = Arc<[BootId]>;
 
 /// A connection on a node.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use protocol::presence::{BotInfo, Takeover};
 use protocol::{BootId, BotId, ClientId, ConnectionId};
 use smol_str::SmolStr;
 
-use super::records::{BotHolder, BotRecord, BuriedNodes, ConnRecord, DirectoryCaps, Fence};
+use super::records::{BotHolder, BotRecord, ConnRecord, DirectoryCaps, EvictedNodes, Fence};
 
 /// A request about a tenant's directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,11 +31,11 @@ impl From<DirectoryQuery> for DirectoryRequest {
 /// What is asked of the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DirectoryQuery {
-    /// All that a node must know of a tenant, without what buried nodes left; from now on the node
+    /// All that a node must know of a tenant, without what evicted nodes left; from now on the node
     /// is told of every change. Reply: `Loaded`.
     Load {
-        /// Nodes that are buried: what they held is released in the same step.
-        dead: BuriedNodes,
+        /// Nodes that are evicted: what they held is released in the same step.
+        dead: EvictedNodes,
     },
     /// The tenant's counter. Reply: `Version`.
     Version,
@@ -58,8 +58,8 @@ pub enum DirectoryQuery {
     Release(Box<EntryRelease>),
     /// Releases what dead nodes held. Reply: `Done`.
     Reap {
-        /// The buried.
-        dead: BuriedNodes,
+        /// The evicted.
+        dead: EvictedNodes,
     },
     /// Removes a bot from the directory, if nobody else holds it. Reply: `Done`, or
     /// `Refused(not_your_identity)`.
@@ -96,10 +96,10 @@ pub struct BotClaim {
     pub bot: BotInfo,
     /// The claimant's process, if it said.
     pub instance: Option<SmolStr>,
-    /// What happens to a holder that is not buried.
+    /// What happens to a holder that is not evicted.
     pub takeover: Takeover,
     /// Nodes whose claims do not count.
-    pub dead: BuriedNodes,
+    pub dead: EvictedNodes,
 }
 
 /// What a node holds, repeated.

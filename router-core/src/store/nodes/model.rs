@@ -31,7 +31,7 @@ impl NodesModel {
             } => {
                 let generation = *self.generation.get_or_insert(*fresh_generation);
                 if *known_generation == Some(generation) && !self.beats.contains_key(boot) {
-                    return NodeReply::Buried;
+                    return NodeReply::AskerEvicted;
                 }
                 self.beats.insert(*boot, *beat);
                 let beats = self.beats.iter().map(|(boot, beat)| (*boot, *beat));
@@ -40,12 +40,12 @@ impl NodesModel {
                     beats: beats.collect(),
                 }
             }
-            NodeAsk::Bury { boot, beat } => {
+            NodeAsk::Evict { boot, beat } => {
                 let unchanged = self.beats.get(boot) == Some(beat);
                 if unchanged {
                     self.beats.remove(boot);
                 }
-                NodeReply::Bury(unchanged)
+                NodeReply::Evict(unchanged)
             }
             NodeAsk::Hello { boot, hello } => {
                 self.hellos.insert(*boot, (hello.clone(), now_ms));
@@ -82,8 +82,8 @@ mod tests {
         model.execute(0, &ask)
     }
 
-    fn bury(model: &mut NodesModel, boot: BootId, beat: u64) -> NodeReply {
-        model.execute(0, &NodeAsk::Bury { boot, beat })
+    fn evict(model: &mut NodesModel, boot: BootId, beat: u64) -> NodeReply {
+        model.execute(0, &NodeAsk::Evict { boot, beat })
     }
 
     fn beats(generation: u64, beats: &[(BootId, u64)]) -> NodeReply {
@@ -100,24 +100,24 @@ mod tests {
     }
 
     #[test]
-    fn only_an_unchanged_beat_is_buried_and_only_once() {
+    fn only_an_unchanged_beat_is_evicted_and_only_once() {
         let mut model = NodesModel::default();
         beat(&mut model, A, 1, None);
         beat(&mut model, A, 2, Some(7));
-        assert_eq!(bury(&mut model, A, 1), NodeReply::Bury(false));
-        assert_eq!(bury(&mut model, A, 2), NodeReply::Bury(true));
-        assert_eq!(bury(&mut model, A, 2), NodeReply::Bury(false));
+        assert_eq!(evict(&mut model, A, 1), NodeReply::Evict(false));
+        assert_eq!(evict(&mut model, A, 2), NodeReply::Evict(true));
+        assert_eq!(evict(&mut model, A, 2), NodeReply::Evict(false));
     }
 
     #[test]
-    fn the_buried_are_told_so_unless_the_data_was_lost() {
+    fn the_evicted_are_told_so_unless_the_data_was_lost() {
         let mut model = NodesModel::default();
         beat(&mut model, A, 1, None);
-        bury(&mut model, A, 1);
-        assert_eq!(beat(&mut model, A, 2, Some(7)), NodeReply::Buried);
-        assert_eq!(beat(&mut model, A, 3, Some(7)), NodeReply::Buried);
+        evict(&mut model, A, 1);
+        assert_eq!(beat(&mut model, A, 2, Some(7)), NodeReply::AskerEvicted);
+        assert_eq!(beat(&mut model, A, 3, Some(7)), NodeReply::AskerEvicted);
         assert_eq!(beat(&mut model, A, 4, Some(6)), beats(7, &[(A, 4)]));
-        bury(&mut model, A, 4);
+        evict(&mut model, A, 4);
         assert_eq!(beat(&mut model, A, 5, None), beats(7, &[(A, 5)]));
     }
 

@@ -14,10 +14,10 @@ pub enum NodeReply {
         /// In no order; each node once.
         beats: Vec<(BootId, u64)>,
     },
-    /// The asker was buried: this boot id is dead.
-    Buried,
-    /// Whether the entry was removed. False: its beat had moved on, or it was gone before.
-    Bury(bool),
+    /// The asker was evicted: its boot id is dead.
+    AskerEvicted,
+    /// Whether the entry was removed. False: its beat has moved on, or it was removed before.
+    Evict(bool),
     /// It is written.
     Done,
     /// What the node says of itself; `None` if it said nothing within 24 h.

@@ -7,7 +7,7 @@ use super::hello::NodeHello;
 /// A query of the node machine. It may be repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NodeAsk {
-    /// Writes the asker's beat and reads all. Reply: `Beats`, or `Buried`.
+    /// Writes the asker's beat and reads all. Reply: `Beats`, or `AskerEvicted`.
     ///
     /// An entry that is absent is written anew, unless the asker knows this very generation: then
     /// somebody removed it.
@@ -22,8 +22,8 @@ pub enum NodeAsk {
         /// Random; becomes the generation if the store has none.
         fresh_generation: u64,
     },
-    /// Removes a node's entry iff its beat is still this one. Reply: `Bury`.
-    Bury {
+    /// Removes a node's entry if its beat is still this one. Reply: `Evict`.
+    Evict {
         /// Whose.
         boot: BootId,
         /// Its beat when it was last seen.

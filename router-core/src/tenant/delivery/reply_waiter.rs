@@ -1,5 +1,5 @@
-//! The one reply that a call waits for: a whole message, or the parts of one. What else comes, and
-//! what comes again, it does not receive, and so nobody is told that it was delivered.
+//! The one reply that a call waits for: a whole message, or the parts of one. The call receives neither
+//! other messages nor repeated ones, so their senders do not get `delivered`.
 
 use std::collections::BTreeSet;
 

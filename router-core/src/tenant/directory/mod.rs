@@ -51,8 +51,8 @@ pub(super) struct Directory {
     doubtful: bool,
     /// Whether an event showed that the store went back and then on: its number does not show it.
     forked: bool,
-    /// Whether the store took a step of this node since the last event: its event may be lost, and
-    /// then a store that goes back to before it is not told by the number.
+    /// Whether the store took a step of this node since the last event. The event of that step may be
+    /// lost. Then the number does not show that the store went back to before the step.
     unseen: bool,
     /// The highest number that was seen anywhere.
     known_ver: u64,

@@ -232,15 +232,15 @@ fn a_slow_answer_of_redis_is_no_loss() {
 }
 
 #[test]
-fn who_is_told_that_it_is_buried_fails_what_it_has() {
+fn who_is_told_that_it_is_evicted_fails_what_it_has() {
     let mut lane = sender();
     lane.pushed(1..=2);
     lane.published_now(NOW);
     lane.heard(&ack(1));
     lane.pushed(3..=3);
     let all = [(2, LaneOutcome::Unknown), (3, LaneOutcome::Unsent)];
-    assert_eq!(lane.heard(&Ack::buried(1)), all);
-    assert_eq!(lane.heard(&Ack::buried(1)), [], "of the old generation");
+    assert_eq!(lane.heard(&Ack::evicted(1)), all);
+    assert_eq!(lane.heard(&Ack::evicted(1)), [], "of the old generation");
 }
 
 #[test]

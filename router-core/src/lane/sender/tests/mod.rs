@@ -83,7 +83,7 @@ fn ack(upto: u64) -> Ack {
         generation: 1,
         upto,
         gap: false,
-        buried: false,
+        evicted: false,
         verdicts: Vec::new(),
     }
 }

@@ -70,7 +70,7 @@ fn only_the_present_holder_releases() {
 }
 
 #[test]
-fn a_claim_that_yields_is_refused_unless_the_holder_is_buried() {
+fn a_claim_that_yields_is_refused_unless_the_holder_is_evicted() {
     let mut model = Model::new(1 << 20);
     ask(&mut model, claim("bot", 1), 1000).unwrap();
     let reply = ask(
@@ -91,7 +91,7 @@ fn a_claim_that_yields_is_refused_unless_the_holder_is_buried() {
 }
 
 #[test]
-fn what_the_buried_held_is_released() {
+fn what_the_evicted_held_is_released() {
     let mut model = Model::new(1 << 20);
     let record = |by| ConnRecord {
         boot: holder(by).boot,

@@ -1,4 +1,4 @@
--- bury: removes a node's entry, if its beat has not moved.
+-- evict: removes a node's entry, if its beat has not moved.
 --
 -- KEYS   nodes
 -- ARGV   [1] boot id; [2] its beat when it was last seen
