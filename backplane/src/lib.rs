@@ -13,7 +13,7 @@ mod state;
 
 use bytes::Bytes;
 use protocol::{BootId, TenantId};
-use router_core::store::nodes::{NodeAsk, NodeReply};
+use router_core::store::nodes::{NodeQuery, NodeReply};
 use router_core::store::{StoreRequest, StoreResult};
 use tokio::sync::mpsc;
 
@@ -77,7 +77,7 @@ impl Backplane {
     }
 
     /// Asks about nodes. A node that stands alone has none to ask about: `Unavailable`.
-    pub async fn execute_node(&self, ask: NodeAsk) -> NodeReply {
+    pub async fn execute_node(&self, ask: NodeQuery) -> NodeReply {
         match &self.kind {
             BackplaneKind::Memory(_) => NodeReply::Unavailable,
             BackplaneKind::Redis(redis) => redis.execute_node(&ask).await,

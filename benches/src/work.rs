@@ -20,8 +20,8 @@ use std::hint::black_box;
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use protocol::connect::Acks;
-use protocol::lane::{Batch, Item, LaneKeys, Packet};
-use protocol::request::Request;
+use protocol::lane::{BatchItem, LaneBatch, LaneKeys, Packet};
+use protocol::request::ClientRequest;
 use protocol::t2b::{decode, encode};
 use protocol::{BootId, ConnectionId, Envelope, MessageId, Name, Secret, TenantId};
 
@@ -132,14 +132,14 @@ fn prepare_envelope() -> Result<RepeatWork> {
 /// Under callgrind SHA-256 runs without the processor's help: dearer than in truth.
 fn prepare_packet() -> Result<RepeatWork> {
     let envelope = envelope()?.to_bytes();
-    let item = Item {
+    let item = BatchItem {
         sequenced: true,
         envelope,
     };
     let packet = Packet {
         src: BootId::from_bits(1),
         dst: BootId::from_bits(2),
-        data: Some(Batch {
+        data: Some(LaneBatch {
             generation: 1,
             first_seq: 1,
             seen: 0,
@@ -243,7 +243,7 @@ fn owner() -> Result<TenantId> {
 fn envelope() -> Result<Envelope> {
     let text = Bytes::from(message(CLIENT, BOT, false));
     let frame = decode(&text).ok().context("the message is not decoded")?;
-    let Request::Send(send) = frame.request else {
+    let ClientRequest::Send(send) = frame.request else {
         anyhow::bail!("a message is no request to send");
     };
     let mut message = send.message;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gateway::config::{ADMIN_TOKEN_FILE, Config, Purpose};
+use gateway::config::{ADMIN_TOKEN_FILE, Config, ConfigPurpose};
 use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
@@ -89,7 +89,7 @@ fn warn_if_not_persisted(answer: &Value) {
 
 /// Lists the tenants whose open connections an old secret verified, one a line with their number.
 pub async fn using_old(asked: UsingOldArgs) -> Result<(), CommandFailure> {
-    let config = asked.config.load(Purpose::Admin)?;
+    let config = asked.config.load(ConfigPurpose::Admin)?;
     let mut path = "keys/using-old?limit=1000".to_owned();
     let mut users = Vec::new();
     let connections = loop {
@@ -128,7 +128,7 @@ pub async fn get(config: &Config, path: &str) -> Result<Value, CommandFailure> {
 }
 
 async fn order(tenant: TenantArgs, what: &str) -> Result<(String, Value), CommandFailure> {
-    let config = tenant.config.load(Purpose::Admin)?;
+    let config = tenant.config.load(ConfigPurpose::Admin)?;
     let path = format!("tenants/{}/{what}", tenant.user);
     let answer = ask(&config, Method::POST, &path).await?;
     Ok((tenant.user.to_string(), answer))

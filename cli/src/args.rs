@@ -34,7 +34,7 @@ pub enum CliCommand {
     Keys(KeysCommand),
     /// Suspends and resumes users
     #[command(subcommand)]
-    Tenant(TenantCommand),
+    Tenant(Command),
     /// Lists your bots
     Bots(BotsArgs),
     /// Sends messages to a bot and prints its answers
@@ -93,7 +93,7 @@ pub enum KeysCommand {
 }
 
 #[derive(Subcommand)]
-pub enum TenantCommand {
+pub enum Command {
     /// Closes a user's connections and refuses new ones
     #[command(after_help = BY_TOKEN)]
     Suspend(TenantArgs),

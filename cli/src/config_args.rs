@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
-use gateway::config::{Config, ConfigSources, KEYS, Purpose, Raw, raise_file_limit};
+use gateway::config::{
+    Config, ConfigPurpose, ConfigSources, GivenSettings, KEYS, raise_file_limit,
+};
 
 use crate::failure::CommandFailure;
 use crate::out;
@@ -19,12 +21,12 @@ const CONFIG: &str = "config";
 /// `--config FILE`, and one flag for every key.
 pub struct ConfigArgs<const HIDDEN: bool> {
     file: Option<PathBuf>,
-    flags: Raw,
+    flags: GivenSettings,
 }
 
 impl<const HIDDEN: bool> ConfigArgs<HIDDEN> {
     /// The checked configuration; its warnings are told on stderr. Errors: exit 64.
-    pub fn load(self, purpose: Purpose) -> Result<Config, CommandFailure> {
+    pub fn load(self, purpose: ConfigPurpose) -> Result<Config, CommandFailure> {
         let config = self.load_silently(purpose)?;
         for warning in &config.warnings {
             out::tell_warning(warning);
@@ -33,14 +35,18 @@ impl<const HIDDEN: bool> ConfigArgs<HIDDEN> {
     }
 
     /// The checked configuration, for a caller that tells its warnings. Errors: exit 64.
-    pub fn load_silently(self, purpose: Purpose) -> Result<Config, CommandFailure> {
+    pub fn load_silently(self, purpose: ConfigPurpose) -> Result<Config, CommandFailure> {
         let Self { file, flags } = self;
         load(file, flags, purpose)
     }
 }
 
 /// Flags over this process's environment over the file. Errors: exit 64.
-pub fn load(file: Option<PathBuf>, flags: Raw, purpose: Purpose) -> Result<Config, CommandFailure> {
+pub fn load(
+    file: Option<PathBuf>,
+    flags: GivenSettings,
+    purpose: ConfigPurpose,
+) -> Result<Config, CommandFailure> {
     Ok(Config::load(ConfigSources {
         flags,
         environment: environment()?,
@@ -104,7 +110,7 @@ impl<const HIDDEN: bool> Args for ConfigArgs<HIDDEN> {
 
 impl<const HIDDEN: bool> FromArgMatches for ConfigArgs<HIDDEN> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let mut flags = Raw::default();
+        let mut flags = GivenSettings::default();
         for key in KEYS {
             if let Some(text) = matches.get_one::<String>(key.name) {
                 flags.set_flag(key, text);

@@ -3,8 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use client::{Client, ClientEvent, ConnectOptions, ProxyRules, members_of};
-use gateway::config::{Config, Key, Purpose, Raw};
-use gateway::{RunError, Shutdown, Starting, telemetry};
+use gateway::config::{Config, ConfigKey, ConfigPurpose, GivenSettings};
+use gateway::{GatewayShutdown, RunError, StartingGateway, telemetry};
 use protocol::t2b::frames::SendMessage;
 use protocol::{BotId, Secret, TenantId};
 use tokio::task::{JoinError, JoinHandle};
@@ -50,7 +50,7 @@ pub async fn run() -> Result<(), CommandFailure> {
 struct DemoParts {
     running: JoinHandle<Result<(), RunError>>,
     /// Ends the gateway.
-    shutdown: Shutdown,
+    shutdown: GatewayShutdown,
     bot: Client,
     echoing: JoinHandle<Result<(), CommandFailure>>,
 }
@@ -76,8 +76,8 @@ async fn show(config: Config) -> Result<Option<DemoParts>, CommandFailure> {
     let user = TenantId::parse("local").expect("a valid id");
     let key = config.issue_key(&user, None).await?;
     let base_path = config.base_path.clone();
-    let shutdown = Shutdown::default();
-    let starting = Starting::begin(config, shutdown.clone())?;
+    let shutdown = GatewayShutdown::default();
+    let starting = StartingGateway::begin(config, shutdown.clone())?;
     let Some(gateway) = starting.finish().await? else {
         return Ok(None);
     };
@@ -160,9 +160,9 @@ async fn converse(options: ConnectOptions, bot: &BotId) -> Result<(), CommandFai
 
 /// The usual ports if they are free, else any; logs only of what is wrong.
 fn config() -> Result<Config, CommandFailure> {
-    let mut flags = Raw::default();
+    let mut flags = GivenSettings::default();
     for (name, port) in [("listen", 3000), ("admin_listen", 9464)] {
-        let key = Key::of(name).expect("a row of KEYS");
+        let key = ConfigKey::of(name).expect("a row of KEYS");
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         if TcpListener::bind(address).is_ok() {
             flags.set_flag(key, &address.to_string());
@@ -172,9 +172,9 @@ fn config() -> Result<Config, CommandFailure> {
         }
     }
     if std::env::var_os("T2B_LOG").is_none() {
-        flags.set_flag(Key::of("log").expect("a row of KEYS"), "warn");
+        flags.set_flag(ConfigKey::of("log").expect("a row of KEYS"), "warn");
     }
-    load(None, flags, Purpose::Serve)
+    load(None, flags, ConfigPurpose::Serve)
 }
 
 /// Commands for another shell; the key needs no mention, as it comes from the state directory.

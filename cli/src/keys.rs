@@ -3,7 +3,7 @@
 
 use std::io;
 
-use gateway::config::Purpose;
+use gateway::config::ConfigPurpose;
 use serde_json::json;
 
 use crate::args::{IssueArgs, OutputArgs, VerifyArgs};
@@ -12,7 +12,7 @@ use crate::out::{self, say};
 
 /// Prints a user's key, alone on stdout so that a script can take it.
 pub async fn issue(issue: IssueArgs) -> Result<(), CommandFailure> {
-    let config = issue.config.load(Purpose::Keys)?;
+    let config = issue.config.load(ConfigPurpose::Keys)?;
     let key = config.issue_key(&issue.user, issue.generation).await?;
     if issue.output.json {
         let owner = config.verify_key(key.reveal()).await?;
@@ -33,7 +33,7 @@ pub async fn verify(verify: VerifyArgs) -> Result<(), CommandFailure> {
             .read_line(&mut key)
             .map_err(|error| CommandFailure::usage("key", error))?;
     }
-    let config = verify.config.load(Purpose::Keys)?;
+    let config = verify.config.load(ConfigPurpose::Keys)?;
     let owner = config.verify_key(key.trim()).await?;
     let (user, generation) = (owner.tenant, owner.generation);
     let current = owner.current;

@@ -36,7 +36,7 @@ mod term;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use args::{BotCommand, CliCommand, GatewayCommand, KeysCommand, TenantCommand};
+use args::{BotCommand, CliCommand, Command, GatewayCommand, KeysCommand};
 use failure::CommandFailure;
 
 /// Chosen by measurement: see docs/performance.md.
@@ -77,8 +77,8 @@ async fn run(command: CliCommand) -> Result<(), CommandFailure> {
         CliCommand::Keys(KeysCommand::Verify(verify)) => keys::verify(verify).await,
         CliCommand::Keys(KeysCommand::Secret(output)) => keys::secret(output),
         CliCommand::Keys(KeysCommand::UsingOld(asked)) => admin::using_old(asked).await,
-        CliCommand::Tenant(TenantCommand::Suspend(tenant)) => admin::suspend(tenant).await,
-        CliCommand::Tenant(TenantCommand::Resume(tenant)) => admin::resume(tenant).await,
+        CliCommand::Tenant(Command::Suspend(tenant)) => admin::suspend(tenant).await,
+        CliCommand::Tenant(Command::Resume(tenant)) => admin::resume(tenant).await,
         CliCommand::Bots(list) => bots::run(list).await,
         CliCommand::Chat(chat) => chat::run(chat).await,
         CliCommand::Bot(BotCommand::Echo(echo)) => bot::echo::run(echo).await,

@@ -1,7 +1,7 @@
 //! `gateway run`, `status`, `config`.
 
-use gateway::config::{Config, LogFormat, Purpose};
-use gateway::{Addresses, Shutdown, Starting, telemetry};
+use gateway::config::{Config, ConfigPurpose, LogFormat};
+use gateway::{GatewayShutdown, ListenAddresses, StartingGateway, telemetry};
 
 use crate::admin;
 use crate::args::InspectArgs;
@@ -26,9 +26,9 @@ pub async fn run(config: AllKeys) -> Result<(), CommandFailure> {
     ended
 }
 
-async fn serve(config: Config, shutdown: Shutdown) -> Result<(), CommandFailure> {
+async fn serve(config: Config, shutdown: GatewayShutdown) -> Result<(), CommandFailure> {
     let said = StartFacts::of(&config);
-    let starting = Starting::begin(config, shutdown)?;
+    let starting = StartingGateway::begin(config, shutdown)?;
     let Some(gateway) = starting.finish().await? else {
         return Ok(());
     };
@@ -42,8 +42,11 @@ async fn serve(config: Config, shutdown: Shutdown) -> Result<(), CommandFailure>
 
 /// The checked configuration; none: it was shut down before. Files are read beside the runtime, as one
 /// of them may be a pipe or on a disk that is away.
-async fn loaded(config: AllKeys, shutdown: &Shutdown) -> Result<Option<Config>, CommandFailure> {
-    let load = tokio::task::spawn_blocking(move || config.load_silently(Purpose::Serve));
+async fn loaded(
+    config: AllKeys,
+    shutdown: &GatewayShutdown,
+) -> Result<Option<Config>, CommandFailure> {
+    let load = tokio::task::spawn_blocking(move || config.load_silently(ConfigPurpose::Serve));
     tokio::select! {
         loaded = load => match loaded {
             Ok(loaded) => loaded.map(Some),
@@ -56,7 +59,7 @@ async fn loaded(config: AllKeys, shutdown: &Shutdown) -> Result<Option<Config>, 
 /// Asks the running gateway how it is.
 pub async fn status(inspect: InspectArgs) -> Result<(), CommandFailure> {
     let json = inspect.output.json;
-    let config = inspect.config.load(Purpose::Admin)?;
+    let config = inspect.config.load(ConfigPurpose::Admin)?;
     let mut status = admin::get(&config, "status").await?;
     if json {
         if status["store"]["kind"] == "redis" {
@@ -184,7 +187,7 @@ fn misfit(node: &serde_json::Value) -> Result<(), CommandFailure> {
 
 /// Prints the configuration that holds.
 pub fn show_config(inspect: InspectArgs) -> Result<(), CommandFailure> {
-    let text = inspect.config.load(Purpose::Show)?.effective_toml();
+    let text = inspect.config.load(ConfigPurpose::Show)?.effective_toml();
     if inspect.output.json {
         let facts = toml::from_str(&text).map_err(|error| CommandFailure::failed("json", error))?;
         out::json(&facts)?;
@@ -213,8 +216,8 @@ impl StartFacts {
     }
 
     /// One line for a person, or one event for a collector of logs.
-    fn announce(&self, addresses: Addresses) -> Result<(), CommandFailure> {
-        let Addresses { public, admin } = addresses;
+    fn announce(&self, addresses: ListenAddresses) -> Result<(), CommandFailure> {
+        let ListenAddresses { public, admin } = addresses;
         let url = format!("{}://{public}{}/ws", self.scheme, self.base_path);
         let secret_file = self.secret_file.as_deref();
         if self.json {

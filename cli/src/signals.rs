@@ -8,20 +8,20 @@
 //! They are handled before anything else is done. The first process of a container (PID 1) has no
 //! default actions: a signal that nobody handles is lost there.
 
-use gateway::Shutdown;
+use gateway::GatewayShutdown;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::CommandFailure;
 
 /// Handles them from now on. To be called inside the runtime.
-pub fn handle() -> Result<Shutdown, CommandFailure> {
-    let shutdown = Shutdown::default();
+pub fn handle() -> Result<GatewayShutdown, CommandFailure> {
+    let shutdown = GatewayShutdown::default();
     pass_to(&shutdown)?;
     Ok(shutdown)
 }
 
 /// Lets the signals from now on end this too.
-pub fn pass_to(shutdown: &Shutdown) -> Result<(), CommandFailure> {
+pub fn pass_to(shutdown: &GatewayShutdown) -> Result<(), CommandFailure> {
     let listen = |kind| signal(kind).map_err(|error| CommandFailure::failed("signals", error));
     let mut terminate = listen(SignalKind::terminate())?;
     let mut interrupt = listen(SignalKind::interrupt())?;

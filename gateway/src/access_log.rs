@@ -56,7 +56,7 @@ impl LineKind {
 
 /// Which socket a line is about.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Subject<'a> {
+pub(crate) struct LogSubject<'a> {
     pub(crate) source: Source,
     pub(crate) connection: &'a ConnectionId,
     /// Absent before `auth_ok`.
@@ -69,8 +69,8 @@ pub(crate) struct AccessLog(Mutex<Allowances>);
 
 impl AccessLog {
     /// A socket got its `auth_ok`.
-    pub(crate) fn connected(&self, subject: Subject<'_>) {
-        let Subject {
+    pub(crate) fn connected(&self, subject: LogSubject<'_>) {
+        let LogSubject {
             source,
             connection,
             member,
@@ -83,8 +83,13 @@ impl AccessLog {
     }
 
     /// A socket is gone, with or without having been connected in the sense above.
-    pub(crate) fn disconnected(&self, subject: Subject<'_>, why: ConnectionEnd, lasted: Duration) {
-        let Subject {
+    pub(crate) fn disconnected(
+        &self,
+        subject: LogSubject<'_>,
+        why: ConnectionEnd,
+        lasted: Duration,
+    ) {
+        let LogSubject {
             source,
             connection,
             member,
@@ -107,8 +112,8 @@ impl AccessLog {
     }
 
     /// A socket holds a bot that had no home on this node.
-    pub(crate) fn registered(&self, subject: Subject<'_>, bot: &BotId) {
-        let Subject {
+    pub(crate) fn registered(&self, subject: LogSubject<'_>, bot: &BotId) {
+        let LogSubject {
             source,
             connection,
             member,

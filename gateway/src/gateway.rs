@@ -12,11 +12,11 @@ use crate::http::admin_endpoint::AdminEndpoint;
 use crate::http::public_endpoint::PublicEndpoint;
 use crate::listener::Listener;
 use crate::node::{Node, NodeIdentity, StoreWork};
-use crate::shutdown::Shutdown;
+use crate::shutdown::GatewayShutdown;
 
 /// Where a gateway listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Addresses {
+pub struct ListenAddresses {
     /// Bots and clients.
     pub public: SocketAddr,
     /// Operators, Prometheus, probes.
@@ -32,8 +32,8 @@ pub struct Gateway {
     pub(crate) admin: (Arc<AdminEndpoint>, AdminContext),
     /// Serves the admin listener already.
     pub(crate) background: JoinSet<()>,
-    pub(crate) addresses: Addresses,
-    pub(crate) shutdown: Shutdown,
+    pub(crate) addresses: ListenAddresses,
+    pub(crate) shutdown: GatewayShutdown,
 }
 
 impl std::fmt::Debug for Gateway {
@@ -46,12 +46,12 @@ impl std::fmt::Debug for Gateway {
 
 impl Gateway {
     /// Where it listens; what was port 0 is a real port here.
-    pub fn addresses(&self) -> Addresses {
+    pub fn addresses(&self) -> ListenAddresses {
         self.addresses
     }
 
     /// A handle that ends it.
-    pub fn shutdown_handle(&self) -> Shutdown {
+    pub fn shutdown_handle(&self) -> GatewayShutdown {
         self.shutdown.clone()
     }
 

@@ -42,9 +42,9 @@ pub mod ws;
 
 pub use backplane::ConnectError;
 
-pub use self::gateway::{Addresses, Gateway, RunError};
-pub use self::shutdown::Shutdown;
-pub use self::start::{StartError, Starting};
+pub use self::gateway::{Gateway, ListenAddresses, RunError};
+pub use self::shutdown::GatewayShutdown;
+pub use self::start::{StartError, StartingGateway};
 
 /// The OpenAPI document of the HTTP API, for `docs/openapi.json`.
 #[cfg(feature = "generate")]

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | what the [`Gate`] does not let in | 429 or 503 with `Retry-After` |
 //! | TLS and first head not done within `handshake_timeout` | closed without an answer |
-//! | an answer that is not taken on, or no next head, for `handshake_timeout`: see [`Turns`] | closed |
+//! | an answer that is not taken on, or no next head, for `handshake_timeout`: see [`ConnectionTurns`] | closed |
 //! | head over 16 KiB | 431 |
 //! | bytes behind a request that is not answered: see [`PacedStream`] | closed |
 //! | accept fails, as no file is free | a pause of 50 ms that doubles up to 1 s, and one line a minute |
@@ -31,8 +31,8 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use crate::gate::{EnteredSocket, Gate, Open};
-use crate::progress::{PacedStream, Transport, Turns};
+use crate::gate::{EnteredSocket, Gate, OpenGuard};
+use crate::progress::{ConnectionTurns, PacedStream, Transport};
 use crate::ws::SocketEnds;
 
 /// Wait after an accept that failed, so that a node without file descriptors does not spin; it
@@ -59,7 +59,7 @@ pub(crate) trait ListenerService: Send + Sync + 'static {
         &self,
         request: Request<Incoming>,
         peer: SocketAddr,
-        open: Open,
+        open: OpenGuard,
     ) -> impl Future<Output = Response> + Send;
 
     /// Whether many handshakes may come from this address: a proxy that is trusted.
@@ -180,7 +180,7 @@ impl Listener {
         let limit = self.handshake_timeout;
         let ends = stream.local_addr().ok();
         let ends = ends.map(|ours| SocketEnds::new(ours, peer));
-        let turns = Arc::new(Turns::new(ends));
+        let turns = Arc::new(ConnectionTurns::new(ends));
         let held = open.clone();
         let task = tokio::spawn(async move {
             let served = async {
@@ -236,9 +236,9 @@ impl AcceptFailures {
 async fn serve<S: ListenerService>(
     stream: impl Transport,
     peer: SocketAddr,
-    open: Open,
+    open: OpenGuard,
     service: Arc<S>,
-    turns: Arc<Turns>,
+    turns: Arc<ConnectionTurns>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let stream = PacedStream::new(stream, Arc::clone(&turns));
     let answer = service_fn(move |mut request: Request<Incoming>| {
@@ -252,7 +252,7 @@ async fn serve<S: ListenerService>(
         }
     });
     let served = http1::Builder::new()
-        // `Turns` limits the time, for the answer and for what is between two requests as well.
+        // `ConnectionTurns` limits the time, for the answer and for what is between two requests as well.
         .header_read_timeout(None)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), answer)

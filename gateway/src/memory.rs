@@ -8,7 +8,7 @@
 //! | a quarter, at most 256 MiB | the memory store, unless `store_bytes` says otherwise | `quota_exceeded` |
 //! | the rest | the program, tenants' directories, what the allocator keeps | |
 
-use crate::ws::Pool;
+use crate::ws::BudgetPool;
 
 /// Least that a gateway serves with, bytes.
 pub(crate) const MEMORY_BYTES_MIN: u64 = 128 * 1024 * 1024;
@@ -50,8 +50,8 @@ impl MemoryDivision {
 }
 
 /// A pool of so many bytes, with a reserve for tenants that hold little.
-pub(crate) fn pool(bytes: u64) -> Pool {
-    Pool::new(bytes, (bytes / SHARES).max(SHARE_BYTES_MIN))
+pub(crate) fn pool(bytes: u64) -> BudgetPool {
+    BudgetPool::new(bytes, (bytes / SHARES).max(SHARE_BYTES_MIN))
 }
 
 /// Fewer sockets than this are not divided: there is nothing to share.
@@ -61,14 +61,14 @@ const SHARE_PLACES_MIN: u64 = 8;
 
 /// The places of authenticated sockets. A quarter of all places is for those that have not
 /// authenticated; an eighth of the rest is a reserve for tenants that have few.
-pub(crate) fn places(sockets_max: usize) -> Pool {
+pub(crate) fn places(sockets_max: usize) -> BudgetPool {
     let all = sockets_max as u64;
     if all < SOCKETS_DIVIDED_MIN {
-        return Pool::with_reserve(all, 0, all);
+        return BudgetPool::with_reserve(all, 0, all);
     }
     let places = all - all / 4;
     let reserve = places / 8;
-    Pool::with_reserve(places, reserve, (reserve / 64).max(SHARE_PLACES_MIN))
+    BudgetPool::with_reserve(places, reserve, (reserve / 64).max(SHARE_PLACES_MIN))
 }
 
 #[cfg(test)]

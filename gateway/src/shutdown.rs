@@ -6,15 +6,15 @@ use tokio::sync::watch;
 
 /// Ends a gateway from elsewhere, also while it starts.
 #[derive(Debug, Clone)]
-pub struct Shutdown(Arc<watch::Sender<u32>>);
+pub struct GatewayShutdown(Arc<watch::Sender<u32>>);
 
-impl Default for Shutdown {
+impl Default for GatewayShutdown {
     fn default() -> Self {
         Self(Arc::new(watch::Sender::new(0)))
     }
 }
 
-impl Shutdown {
+impl GatewayShutdown {
     /// Returns once [`begin`](Self::begin) was called.
     pub async fn begun(&self) {
         self.calls().reached(1).await;
@@ -31,7 +31,7 @@ impl Shutdown {
     }
 }
 
-/// How often [`Shutdown::begin`] was called.
+/// How often [`GatewayShutdown::begin`] was called.
 pub(crate) struct ShutdownCalls(watch::Receiver<u32>);
 
 impl ShutdownCalls {

@@ -11,7 +11,7 @@ use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use protocol::{BootId, Envelope};
-use router_core::request::Route;
+use router_core::request::RouteRequest;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
@@ -22,19 +22,19 @@ const TRACEPARENT: &str = "traceparent";
 
 /// Decides which frames are traced.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Tracer {
+pub(crate) struct FrameTracer {
     /// The part of the frames, from 0 to 1.
     sample: f64,
 }
 
-impl Tracer {
+impl FrameTracer {
     /// One that traces this part of the frames.
     pub(crate) fn new(sample: f64) -> Self {
         Self { sample }
     }
 
     /// Perhaps begins the trace of what a connection of this node sends: other nodes hear of it.
-    pub(crate) fn begin(self, node: BootId, route: &mut Route) -> Option<Span> {
+    pub(crate) fn begin(self, node: BootId, route: &mut RouteRequest) -> Option<Span> {
         if self.sample <= 0.0 || fastrand::f64() >= self.sample {
             return None;
         }

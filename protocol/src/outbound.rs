@@ -11,7 +11,7 @@ use crate::error::ErrorCode;
 use crate::ids::{BotId, FrameId, MessageId};
 use crate::message::{AckStatus, SendKind};
 use crate::presence::{BotInfo, BotRegistered, BotStatus, BotUnregistered, Subscription};
-use crate::request::Rejected;
+use crate::request::RejectedRequest;
 use crate::rule::{Fault, Rule};
 use crate::shared::Shared;
 use crate::status::{ConnectionsList, FullStatus};
@@ -218,8 +218,8 @@ impl From<ErrorCode> for Refusal {
     }
 }
 
-impl From<Rejected> for Refusal {
-    fn from(rejected: Rejected) -> Self {
+impl From<RejectedRequest> for Refusal {
+    fn from(rejected: RejectedRequest) -> Self {
         Self {
             code: rejected.code,
             fault: rejected.fault,

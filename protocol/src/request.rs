@@ -10,16 +10,16 @@ use crate::status::StatusRequest;
 
 /// A frame from a socket, as the gateway understands it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Frame {
+pub struct IncomingRequest {
     /// Comes back in the answer.
     pub id: Option<FrameId>,
     /// What is asked.
-    pub request: Request,
+    pub request: ClientRequest,
 }
 
 /// What a socket asks. The closed list: a new frame type makes the compiler point at every decision.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Request {
+pub enum ClientRequest {
     /// Gives a credential.
     Auth(Box<Auth>),
     /// Becomes a bot's home.
@@ -45,7 +45,7 @@ pub enum Request {
 /// A frame that is refused before anybody looks at what it asks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}")]
-pub struct Rejected {
+pub struct RejectedRequest {
     /// `bad_frame`, `unknown_type`, `missing_field`, `invalid_id` or `too_large`.
     pub code: ErrorCode,
     /// The frame's `id`, wherever it stands, if it could be read and is given once.

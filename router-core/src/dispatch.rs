@@ -12,12 +12,12 @@ use protocol::lane::Verdict;
 use protocol::{BootId, CloseCode, ErrorCode, Outbound, TenantId};
 
 use crate::auth::{AuthError, Credential};
-use crate::effect::{Effects, Fact, Outcome, SessionEffect, TenantEffect, Ticket};
+use crate::effect::{Effects, Outcome, RouterFact, SessionEffect, TenantEffect, Ticket};
 use crate::env::Env;
 use crate::ids::ConnKey;
-use crate::lane::{LaneOutcome, Parcel, Stream};
+use crate::lane::{BestEffortStream, LaneOutcome, Parcel};
 use crate::permit::Grant;
-use crate::request::{Join, Leave, Notice, Route, TenantRequest};
+use crate::request::{JoinRequest, LeaveRequest, RouteRequest, SessionNotice, TenantRequest};
 use crate::store::{StoreFailure, StoreRequest};
 use crate::{Session, Shard, session, shard};
 
@@ -28,13 +28,13 @@ pub trait SessionPerformer {
     /// Verifies a credential. Errors: why it is refused.
     fn verify(&mut self, credential: &Credential) -> Result<Grant, AuthError>;
     /// Hands the connection to its tenant.
-    fn join(&mut self, join: Box<Join>);
+    fn join(&mut self, join: Box<JoinRequest>);
     /// Hands a message to its tenant.
-    fn route(&mut self, route: Box<Route>);
+    fn route(&mut self, route: Box<RouteRequest>);
     /// Hands a request to its tenant.
     fn request(&mut self, request: Box<TenantRequest>);
     /// Takes the connection from its tenant.
-    fn leave(&mut self, leave: Leave);
+    fn leave(&mut self, leave: LeaveRequest);
     /// Sends a WebSocket ping.
     fn ping(&mut self);
     /// Tells its peer something.
@@ -42,7 +42,7 @@ pub trait SessionPerformer {
     /// Closes the socket behind the frames already queued for it.
     fn close(&mut self, close: CloseCode);
     /// Counts or logs.
-    fn note(&mut self, fact: Fact);
+    fn note(&mut self, fact: RouterFact);
 }
 
 /// Has one shard, and does what its tenants want, inside the shard's critical section: it never waits.
@@ -68,11 +68,11 @@ pub trait TenantPerformer {
         &mut self,
         tenant: TenantId,
         node: BootId,
-        stream: Stream,
+        stream: BestEffortStream,
         envelope: Bytes,
     );
     /// Tells a session, once the shard's lock is released.
-    fn tell(&mut self, conn: ConnKey, notice: Notice);
+    fn tell(&mut self, conn: ConnKey, notice: SessionNotice);
     /// Closes a socket behind the frames already queued for it.
     fn close(&mut self, conn: ConnKey, close: CloseCode);
     /// Looks whether a node lives that is not in the view.
@@ -80,7 +80,7 @@ pub trait TenantPerformer {
     /// Ends the subscription to a tenant's changes.
     fn unload(&mut self, tenant: TenantId);
     /// Counts or logs.
-    fn note(&mut self, fact: Fact);
+    fn note(&mut self, fact: RouterFact);
 }
 
 /// Hands a session one input, and performs all that follows from it.

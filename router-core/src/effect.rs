@@ -9,8 +9,8 @@ use smallvec::SmallVec;
 
 use crate::auth::Credential;
 use crate::ids::ConnKey;
-use crate::lane::{Parcel, Stream};
-use crate::request::{Join, Leave, Notice, Route, TenantRequest};
+use crate::lane::{BestEffortStream, Parcel};
+use crate::request::{JoinRequest, LeaveRequest, RouteRequest, SessionNotice, TenantRequest};
 use crate::store::StoreRequest;
 
 pub use crate::ids::{Receipt, Ticket};
@@ -35,13 +35,13 @@ pub enum SessionEffect {
     /// Check this credential, then say [`Verified`](crate::session::SessionInput::Verified).
     Verify(Credential),
     /// Bring it into its tenant.
-    Join(Box<Join>),
+    Join(Box<JoinRequest>),
     /// Carry a message to its recipient. Only a permit makes one.
-    Route(Box<Route>),
+    Route(Box<RouteRequest>),
     /// Ask its tenant.
     Request(Box<TenantRequest>),
     /// The socket is gone.
-    Leave(Leave),
+    Leave(LeaveRequest),
     /// Send a WebSocket ping.
     Ping,
     /// Tell its peer this.
@@ -49,7 +49,7 @@ pub enum SessionEffect {
     /// Close its socket behind the frames already queued for it.
     Close(CloseCode),
     /// Something happened that metrics or logs want to know.
-    Note(Fact),
+    Note(RouterFact),
 }
 
 /// What a tenant wants done.
@@ -76,7 +76,7 @@ pub enum TenantEffect {
         /// The node.
         node: BootId,
         /// A newer one of the same stream replaces a waiting one.
-        stream: Box<Stream>,
+        stream: Box<BestEffortStream>,
         /// The envelope.
         envelope: Bytes,
     },
@@ -100,7 +100,7 @@ pub enum TenantEffect {
         /// Whose session.
         conn: ConnKey,
         /// What happened.
-        notice: Notice,
+        notice: SessionNotice,
     },
     /// Close a socket behind the frames already queued for it.
     Close {
@@ -110,12 +110,12 @@ pub enum TenantEffect {
         close: CloseCode,
     },
     /// Something happened that metrics or logs want to know.
-    Note(Fact),
+    Note(RouterFact),
 }
 
 /// What metrics and logs are told. Ids are for the log only; never a payload or a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fact {
+pub enum RouterFact {
     /// A credential was accepted and the socket belongs to a tenant now.
     Authenticated,
     /// A frame was refused.
@@ -130,7 +130,7 @@ pub enum Fact {
     /// A partial or typing was dropped: rate, offline or full.
     BestEffortDropped,
     /// A frame that no rate of its tenant pays for: a rate dropped it without an answer, or 8 KiB or more of
-    /// it are outside the body of a message. A refusal with `rate_limited` is unpaid too; [`Fact::Refused`]
+    /// it are outside the body of a message. A refusal with `rate_limited` is unpaid too; [`RouterFact::Refused`]
     /// reports it.
     Unpaid,
     /// A bot that had no home here got one: the connection that holds it, and the bot. In a box, as
@@ -206,7 +206,7 @@ impl SessionEffects {
     }
 
     pub(crate) fn refuse(&mut self, id: Option<&FrameId>, refusal: Refusal) {
-        let note = SessionEffect::Note(Fact::Refused(refusal.code));
+        let note = SessionEffect::Note(RouterFact::Refused(refusal.code));
         self.push(SessionEffect::Deliver(Outbound::Refusal {
             id: id.cloned(),
             refusal: Box::new(refusal),
@@ -230,7 +230,7 @@ impl TenantEffects {
     }
 
     pub(crate) fn refuse(&mut self, conn: ConnKey, id: Option<&FrameId>, refusal: Refusal) {
-        let note = TenantEffect::Note(Fact::Refused(refusal.code));
+        let note = TenantEffect::Note(RouterFact::Refused(refusal.code));
         let (id, refusal) = (id.cloned(), Box::new(refusal));
         self.deliver(conn, Outbound::Refusal { id, refusal });
         self.push(note);

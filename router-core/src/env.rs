@@ -6,7 +6,7 @@ use std::sync::Arc;
 use protocol::{ConnectionId, Limits, MessageId, TenantId};
 use ulid::{ULID_LEN, Ulid};
 
-use crate::membership::Nodes;
+use crate::membership::NodeView;
 
 pub use crate::time::Millis;
 
@@ -24,7 +24,7 @@ pub struct Env<'a> {
     /// What the operator chose.
     pub settings: &'a Settings,
     /// Which nodes there are.
-    pub nodes: &'a Nodes,
+    pub nodes: &'a NodeView,
     /// How long it takes at least until every tenant has asked the store something, milliseconds.
     pub round_ms: Millis,
 }
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn jitter_stays_below_one() {
         let settings = Settings::default();
-        let nodes = Nodes::alone(protocol::BootId::from_bits(1));
+        let nodes = NodeView::alone(protocol::BootId::from_bits(1));
         for entropy in [0, 1, u128::from(u32::MAX), u128::MAX] {
             let jitter = Env {
                 now_ms: 0,

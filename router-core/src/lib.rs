@@ -45,6 +45,6 @@ mod time;
 pub use capabilities::Capabilities;
 pub use env::{Env, Millis, Settings};
 pub use ids::ConnKey;
-pub use membership::Nodes;
+pub use membership::NodeView;
 pub use session::Session;
 pub use shard::Shard;

@@ -2,7 +2,7 @@
 //!
 //! A session never reaches into a tenant: it sends one of these, most of them with a [`Permit`]
 //! that only [`permit`](crate::permit) makes, and the tenant answers into the connection's queue or
-//! with a [`Notice`].
+//! with a [`SessionNotice`].
 
 use protocol::connect::Acks;
 use protocol::envelope::Envelope;
@@ -18,7 +18,7 @@ use crate::permit::{Grant, Permit};
 
 /// A verified connection that wants to belong to its tenant.
 #[derive(Debug)]
-pub struct Join {
+pub struct JoinRequest {
     pub(crate) grant: Grant,
     pub(crate) conn: ConnKey,
     pub(crate) id: ConnectionId,
@@ -31,7 +31,7 @@ pub struct Join {
     pub kept: usize,
 }
 
-impl Join {
+impl JoinRequest {
     /// Whose shard it goes to.
     pub fn tenant(&self) -> &protocol::TenantId {
         self.grant.tenant()
@@ -46,7 +46,7 @@ impl Join {
 
 /// Word from the tenant to one of its sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
+pub enum SessionNotice {
     /// It belongs to the tenant now; `auth_ok` is in its queue.
     Joined {
         /// The client id that it has.
@@ -65,7 +65,7 @@ pub enum Notice {
 
 /// A connection leaves its tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leave {
+pub struct LeaveRequest {
     /// The tenant.
     pub tenant: TenantId,
     /// The connection.
@@ -85,13 +85,13 @@ pub(crate) struct AckContext {
 
 /// A message with the right to be routed. Only a [`Permit`] makes one, and is used up by it.
 #[derive(Debug)]
-pub struct Route {
+pub struct RouteRequest {
     pub(crate) conn: ConnKey,
     pub(crate) request_id: Option<FrameId>,
     pub(crate) envelope: Envelope,
 }
 
-impl Route {
+impl RouteRequest {
     /// The message that `envelope` makes for the tenant of the permit.
     pub(crate) fn new(
         permit: Permit,
@@ -152,7 +152,7 @@ impl Route {
 pub struct TenantRequest {
     pub(crate) permit: Permit,
     pub(crate) id: Option<FrameId>,
-    pub(crate) command: Command,
+    pub(crate) command: TenantCommand,
 }
 
 impl TenantRequest {
@@ -164,9 +164,9 @@ impl TenantRequest {
 
 /// What can be asked of a tenant, besides carrying messages.
 #[derive(Debug)]
-pub enum Command {
+pub(crate) enum TenantCommand {
     /// Make this connection a bot's home.
-    Register(Registration),
+    Register(BotRegistration),
     /// Take a bot off the list.
     Unregister(BotId),
     /// Tell this connection of a bot's changes.
@@ -174,16 +174,16 @@ pub enum Command {
     /// Do not.
     Unsubscribe(BotId),
     /// One page of bots.
-    List(List),
+    List(ListRequest),
     /// One bot, as a page of its own.
     Find(BotId),
     /// What the tenant has.
-    Survey(Survey),
+    Survey(SurveyRequest),
 }
 
 /// How a bot wants to be registered.
 #[derive(Debug)]
-pub struct Registration {
+pub struct BotRegistration {
     /// As others shall see it; status and time are set by the claim.
     pub info: BotInfo,
     /// What happens to its present holder.
@@ -196,7 +196,7 @@ pub struct Registration {
 
 /// One page of connections.
 #[derive(Debug)]
-pub struct Survey {
+pub struct SurveyRequest {
     /// Most connections, and most bots.
     pub limit: usize,
     /// The last connection of the page before.
@@ -207,7 +207,7 @@ pub struct Survey {
 
 /// One page of bots.
 #[derive(Debug)]
-pub struct List {
+pub struct ListRequest {
     /// Most bots.
     pub limit: usize,
     /// The last bot of the page before.

@@ -14,8 +14,8 @@ use crate::effect::{Outcome, Receipt, TenantEffect, TenantEffects, Ticket};
 use crate::env::{Env, Millis};
 use crate::ids::{ConnKey, HashKeys, TableKeys};
 use crate::lane::{LaneOutcome, Parcel};
-use crate::membership::Nodes;
-use crate::request::{Join, Leave, Route, TenantRequest};
+use crate::membership::NodeView;
+use crate::request::{JoinRequest, LeaveRequest, RouteRequest, TenantRequest};
 use crate::store::{DirectoryEvent, StoreResult, TenantPolicy};
 use crate::tenant::Tenant;
 
@@ -25,11 +25,11 @@ pub use crate::tenant::{Entries, Replica, ReplicaBot};
 #[derive(Debug)]
 pub enum ShardInput {
     /// A verified connection wants in.
-    Join(Box<Join>),
+    Join(Box<JoinRequest>),
     /// A connection is gone.
-    Leave(Leave),
+    Leave(LeaveRequest),
     /// A message for somebody.
-    Route(Box<Route>),
+    Route(Box<RouteRequest>),
     /// Anything else a connection asks.
     Request(Box<TenantRequest>),
     /// The store's answer to [`TenantEffect::Ask`].
@@ -140,7 +140,7 @@ impl Shard {
     }
 
     /// What it has of a tenant, on a node with this view; absent if that is not loaded.
-    pub fn replica(&self, tenant: &TenantId, nodes: &Nodes) -> Option<Replica> {
+    pub fn replica(&self, tenant: &TenantId, nodes: &NodeView) -> Option<Replica> {
         let hash = self.table_keys.hash(tenant);
         let tenant = self.tenants.find(hash, |it| it.id() == tenant);
         tenant?.replica(nodes)
@@ -164,7 +164,7 @@ impl Shard {
                 tenant.join(env, *join, fx);
                 reschedule(&mut self.alarms, tenant);
             }
-            ShardInput::Leave(Leave { tenant, conn }) => {
+            ShardInput::Leave(LeaveRequest { tenant, conn }) => {
                 self.with(&tenant, |tenant| tenant.leave(env, conn, fx));
             }
             ShardInput::Route(route) => {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use protocol::{BootId, TenantId};
 use router_core::effect::Ticket;
-use router_core::session::Opened;
-use router_core::store::nodes::{NodeAsk, NodeReply};
+use router_core::session::OpenedConnection;
+use router_core::store::nodes::{NodeQuery, NodeReply};
 use router_core::store::{DirectoryEvent, StoreRequest, StoreResult};
 use router_core::{ConnKey, Millis};
 
@@ -59,7 +59,7 @@ pub enum StoreQuestion {
     /// A tenant's.
     Tenant(Ticket, StoreRequest),
     /// The node machine's.
-    Node(NodeAsk),
+    Node(NodeQuery),
 }
 
 /// What reaches a process.
@@ -68,7 +68,7 @@ pub enum ProcessArrival {
     /// The store's answer to a tenant.
     Replied(Ticket, StoreResult),
     /// The store's answer to the node machine.
-    NodeReplied(NodeAsk, NodeReply),
+    NodeReplied(NodeQuery, NodeReply),
     /// A step of a directory, pushed.
     Told(TenantId, DirectoryEvent),
     /// A packet, pushed.
@@ -82,7 +82,7 @@ pub enum ProcessArrival {
     /// It is back, and all is subscribed.
     LinkUp,
     /// A peer opens a socket.
-    Open(ConnKey, usize, Box<Opened>, PeerManner),
+    Open(ConnKey, usize, Box<OpenedConnection>, PeerManner),
     /// A peer's frame.
     Text(ConnKey, Bytes, SaidRecord),
     /// A peer closed its socket.

@@ -5,7 +5,7 @@ use protocol::lane::LaneKeys;
 use protocol::{BootId, TenantId};
 use router_core::auth::Keyring;
 use router_core::effect::Ticket;
-use router_core::store::nodes::{NodeAsk, NodeReply};
+use router_core::store::nodes::{NodeQuery, NodeReply};
 use router_core::store::{self, DirectoryQuery, StoreFailure, StoreQuery, StoreRequest};
 use router_core::{ConnKey, Millis};
 
@@ -74,7 +74,7 @@ impl OutsideWorld {
     }
 
     /// The node machine of a process asks the store.
-    pub(crate) fn ask_node(&mut self, from: MachineProcess, ask: NodeAsk) {
+    pub(crate) fn ask_node(&mut self, from: MachineProcess, ask: NodeQuery) {
         let now_ms = self.now_ms;
         let journey = self.faults.journey(&mut self.dice, from.machine, now_ms);
         let (at_ms, answer) = journey.answer;

@@ -32,7 +32,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use protocol::{BootId, TenantId};
-use router_core::store::nodes::{NodeAsk, NodeReply};
+use router_core::store::nodes::{NodeQuery, NodeReply};
 use router_core::store::{StoreFailure, StoreRequest, StoreResult};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
@@ -99,9 +99,9 @@ impl Redis {
     }
 
     /// Asks about nodes.
-    pub async fn execute_node(&self, ask: &NodeAsk) -> NodeReply {
+    pub async fn execute_node(&self, ask: &NodeQuery) -> NodeReply {
         let answer = features::nodes::execute(&self.shared, ask).await;
-        if let NodeAsk::Beat { .. } = ask {
+        if let NodeQuery::Beat { .. } = ask {
             let is_misread = matches!(answer, Err(CommandFailure::Misread));
             let misread = &self.shared.intake.counters.misread_nodes;
             misread.store(is_misread, Relaxed);

@@ -3,7 +3,7 @@
 
 use backplane::{Backplane, InboundMessage};
 use fixtures::{RedisCluster, RedisServer, RespClient, RespValue, documented_user};
-use router_core::store::nodes::{NodeAsk, NodeReply};
+use router_core::store::nodes::{NodeQuery, NodeReply};
 use router_core::store::{DirectoryQuery, PolicyQuery, StoreQuery};
 
 use crate::harness::{BOOT, Node, OTHER, is_claimed, packet, try_connect};
@@ -96,7 +96,7 @@ impl Place {
         }
         // A connection of the pool is tried before it is used again.
         for _ in 0..3 {
-            let described = backplane.execute_node(NodeAsk::Describe(BOOT)).await;
+            let described = backplane.execute_node(NodeQuery::Describe(BOOT)).await;
             if described != NodeReply::Hello(None) {
                 return Err(format!("{described:?}"));
             }

@@ -3,7 +3,7 @@
 
 use fixtures::{RedisServer, RespValue};
 use protocol::ErrorCode;
-use router_core::store::nodes::{NodeAsk, NodeHello, NodeReply};
+use router_core::store::nodes::{NodeHello, NodeQuery, NodeReply};
 use router_core::store::{
     DirectoryReply, PolicyQuery, PolicyReply, StoreFailure, StoreReply, StoreResult, TenantPolicy,
 };
@@ -13,8 +13,8 @@ use crate::support::words::{assert, claim, enter, forget, load, reap, release};
 
 const FULL: StoreResult = Err(StoreFailure::Refused(ErrorCode::QuotaExceeded));
 
-fn beat(beat: u64) -> NodeAsk {
-    NodeAsk::Beat {
+fn beat(beat: u64) -> NodeQuery {
+    NodeQuery::Beat {
         boot: BOOT,
         beat,
         known_generation: None,
@@ -93,7 +93,7 @@ async fn nodes_go_on(node: &Node) {
         beats: vec![(BOOT, 2)],
     };
     assert_eq!(node.backplane.execute_node(beat(2)).await, beats);
-    let hello = NodeAsk::Hello {
+    let hello = NodeQuery::Hello {
         boot: BOOT,
         hello: NodeHello {
             name: "a".into(),
@@ -106,7 +106,7 @@ async fn nodes_go_on(node: &Node) {
         },
     };
     assert_eq!(node.backplane.execute_node(hello).await, NodeReply::Done);
-    let evict = NodeAsk::Evict {
+    let evict = NodeQuery::Evict {
         boot: BOOT,
         beat: 2,
     };

@@ -6,7 +6,7 @@ use backplane::InboundMessage;
 use bytes::Bytes;
 use fixtures::{RedisProxy, RedisServer};
 use protocol::ErrorCode;
-use router_core::store::nodes::{NodeAsk, NodeReply};
+use router_core::store::nodes::{NodeQuery, NodeReply};
 use router_core::store::{DirectoryQuery, DirectoryReply, StoreFailure, StoreReply, StoreResult};
 
 use crate::harness::{BOOT, Node, OTHER, directory, event_of, is_claimed, packet};
@@ -26,7 +26,7 @@ async fn a_server_that_restarts() {
     assert_eq!(node.hears().await, InboundMessage::LinkDown);
     assert_eq!(node.ask("alice", claim("bot", 1)).await, REFUSED);
     assert_eq!(node.ask("alice", load(&[])).await, REFUSED);
-    let describe = NodeAsk::Describe(BOOT);
+    let describe = NodeQuery::Describe(BOOT);
     assert_eq!(
         node.backplane.execute_node(describe).await,
         NodeReply::Unavailable

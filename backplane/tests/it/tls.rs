@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use backplane::{ConnectError, RedisConfig};
 use fixtures::RedisServer;
-use router_core::store::nodes::{NodeAsk, NodeReply};
+use router_core::store::nodes::{NodeQuery, NodeReply};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::PrivatePkcs8KeyDer;
@@ -63,6 +63,6 @@ async fn a_certificate_is_checked_unless_told_otherwise() {
         inbound.recv().await,
         Some(backplane::InboundMessage::Probe { number: 1 })
     );
-    let described = node.execute_node(&NodeAsk::Describe(BOOT)).await;
+    let described = node.execute_node(&NodeQuery::Describe(BOOT)).await;
     assert_eq!(described, NodeReply::Hello(None));
 }

@@ -7,7 +7,7 @@
 
 use anyhow::{Context, Result};
 use protocol::Envelope;
-use protocol::lane::Ack;
+use protocol::lane::LaneAck;
 use router_core::shard::ShardInput;
 
 use super::{BareCluster, shard_of};
@@ -39,7 +39,7 @@ impl BareCluster {
         Ok(crossed)
     }
 
-    fn acknowledge(&mut self, from: usize, to: usize, ack: Ack) -> Result<()> {
+    fn acknowledge(&mut self, from: usize, to: usize, ack: LaneAck) -> Result<()> {
         let packet = self.nodes[to].sender.packet(None, Some(ack));
         let ack = packet.ack.context("the ack is lost")?;
         let mut outcomes = Vec::new();

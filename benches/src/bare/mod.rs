@@ -30,8 +30,8 @@ use router_core::auth::{Credential, Keyring};
 use router_core::effect::Ticket;
 use router_core::ids::{HashKeys, TableKeys};
 use router_core::lane::{Receiver, Sender};
-use router_core::membership::{Nodes, Peer};
-use router_core::session::{Opened, Received, SessionInput};
+use router_core::membership::{NodeView, PeerNode};
+use router_core::session::{OpenedConnection, ReceivedMessage, SessionInput};
 use router_core::store::{Model, StoreRequest};
 use router_core::{ConnKey, Millis, Session, Settings, Shard};
 
@@ -84,7 +84,7 @@ pub struct Delivered {
 
 /// A node.
 struct BareNode {
-    view: Arc<Nodes>,
+    view: Arc<NodeView>,
     shards: Vec<Shard>,
     /// By connection key.
     sessions: Vec<BareSession>,
@@ -122,10 +122,10 @@ impl BareCluster {
             .map(|bits| BootId::from_bits(bits as u128))
             .collect();
         let node = |own: &BootId| {
-            let mut view = Nodes::alone(*own);
+            let mut view = NodeView::alone(*own);
             view.shared = count > 1;
             let others = boots.iter().filter(|boot| *boot != own);
-            view.peers = others.map(|boot| (*boot, Peer::new(1))).collect();
+            view.peers = others.map(|boot| (*boot, PeerNode::new(1))).collect();
             let other = boots.iter().find(|boot| *boot != own).unwrap_or(own);
             BareNode {
                 shards: (0..SHARDS).map(|_| Shard::new(HASH_KEYS)).collect(),
@@ -177,11 +177,11 @@ impl BareCluster {
         let session = Session::new(key, &env);
         bare.sessions.push(BareSession { session, shard: 0 });
         let socket = Socket { node, key };
-        let opened = Opened {
+        let opened = OpenedConnection {
             credential: Some(credential),
             client: Some(client.to_owned()),
             acks,
-            ..Opened::default()
+            ..OpenedConnection::default()
         };
         self.input(socket, SessionInput::Opened(opened));
         let waiting = self.nodes[node].sessions[key.0 as usize]
@@ -206,7 +206,7 @@ impl BareCluster {
 
     /// A frame from a socket.
     pub fn say(&mut self, socket: Socket, text: Bytes) {
-        let received = Received {
+        let received = ReceivedMessage {
             bytes: text.len(),
             frame: decode(&text),
         };

@@ -8,20 +8,20 @@ use protocol::t2b::encode;
 use protocol::{BootId, CloseCode, Outbound, TenantId};
 use router_core::auth::{AuthError, Credential};
 use router_core::dispatch::{self, SessionPerformer, TenantPerformer};
-use router_core::effect::{Fact, Outcome, Ticket};
-use router_core::lane::{LaneOutcome, Parcel, Stream};
+use router_core::effect::{Outcome, RouterFact, Ticket};
+use router_core::lane::{BestEffortStream, LaneOutcome, Parcel};
 use router_core::permit::Grant;
-use router_core::request::{Join, Leave, Notice, Route, TenantRequest};
+use router_core::request::{JoinRequest, LeaveRequest, RouteRequest, SessionNotice, TenantRequest};
 use router_core::session::SessionInput;
 use router_core::shard::ShardInput;
 use router_core::store::StoreRequest;
-use router_core::{ConnKey, Env, Nodes, Session, Settings, Shard};
+use router_core::{ConnKey, Env, NodeView, Session, Settings, Shard};
 
 use super::{BareCluster, BareSession, Owed, Socket, World, shard_of};
 
 impl World {
     /// The world for one `handle`.
-    pub(super) fn env<'a>(&self, settings: &'a Settings, nodes: &'a Nodes) -> Env<'a> {
+    pub(super) fn env<'a>(&self, settings: &'a Settings, nodes: &'a NodeView) -> Env<'a> {
         Env {
             now_ms: self.now_ms,
             unix_ms: self.now_ms,
@@ -131,12 +131,12 @@ impl SessionPerformer for SessionHold<'_> {
         verdict.map(|verified| verified.grant)
     }
 
-    fn join(&mut self, join: Box<Join>) {
+    fn join(&mut self, join: Box<JoinRequest>) {
         self.bare().shard = shard_of(join.tenant());
         self.hand_to_shard(ShardInput::Join(join));
     }
 
-    fn route(&mut self, route: Box<Route>) {
+    fn route(&mut self, route: Box<RouteRequest>) {
         self.hand_to_shard(ShardInput::Route(route));
     }
 
@@ -144,7 +144,7 @@ impl SessionPerformer for SessionHold<'_> {
         self.hand_to_shard(ShardInput::Request(request));
     }
 
-    fn leave(&mut self, leave: Leave) {
+    fn leave(&mut self, leave: LeaveRequest) {
         self.hand_to_shard(ShardInput::Leave(leave));
     }
 
@@ -156,7 +156,7 @@ impl SessionPerformer for SessionHold<'_> {
 
     fn close(&mut self, _: CloseCode) {}
 
-    fn note(&mut self, _: Fact) {}
+    fn note(&mut self, _: RouterFact) {}
 }
 
 /// A shard that is handled.
@@ -194,12 +194,12 @@ impl TenantPerformer for ShardHold<'_> {
         pushed.map_err(|parcel| (parcel, LaneOutcome::Unsent))
     }
 
-    fn tell(&mut self, conn: ConnKey, notice: Notice) {
+    fn tell(&mut self, conn: ConnKey, notice: SessionNotice) {
         let told = Owed::Told(self.socket(conn), Box::new(SessionInput::Notice(notice)));
         self.cluster.world.owed.push_back(told);
     }
 
-    fn publish_best_effort(&mut self, _: TenantId, _: BootId, _: Stream, _: Bytes) {}
+    fn publish_best_effort(&mut self, _: TenantId, _: BootId, _: BestEffortStream, _: Bytes) {}
 
     fn close(&mut self, _: ConnKey, _: CloseCode) {}
 
@@ -207,5 +207,5 @@ impl TenantPerformer for ShardHold<'_> {
 
     fn unload(&mut self, _: TenantId) {}
 
-    fn note(&mut self, _: Fact) {}
+    fn note(&mut self, _: RouterFact) {}
 }

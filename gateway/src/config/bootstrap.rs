@@ -12,9 +12,9 @@ use router_core::auth::{Keyring, WeakSecret};
 use super::checked::Config;
 use super::credential_file::CredentialFile;
 use super::raw::ConfigError;
-use super::said::Said;
 use super::secrets::{ADMIN_TOKEN_FILE, SECRET_FILE, kept_in};
-use super::sources::Purpose;
+use super::setting_reader::SettingReader;
+use super::sources::ConfigPurpose;
 use super::values::path;
 
 /// Fewest bytes of an admin token: more than anybody tries over a network.
@@ -25,8 +25,8 @@ const TOKEN_RULE: &str =
 
 /// Sets `secrets`. Errors: they are weak, cannot be read or made, or have to be given.
 pub(super) fn secrets(
-    said: &Said<'_>,
-    purpose: Purpose,
+    said: &SettingReader<'_>,
+    purpose: ConfigPurpose,
     config: &mut Config,
 ) -> Result<(), ConfigError> {
     if !purpose.reads_secrets() {
@@ -91,8 +91,8 @@ fn fits_a_line(secret: &str) -> bool {
 
 /// The token of `/admin/v1`; none: it is off. Errors: it cannot be used, read or made.
 pub(super) fn admin_token(
-    said: &Said<'_>,
-    purpose: Purpose,
+    said: &SettingReader<'_>,
+    purpose: ConfigPurpose,
     config: &mut Config,
 ) -> Result<Option<Secret<String>>, ConfigError> {
     if !purpose.reads_admin_token() {
@@ -140,7 +140,7 @@ fn is_token(text: &str) -> bool {
 }
 
 fn credentials(
-    said: &Said<'_>,
+    said: &SettingReader<'_>,
     key: &'static str,
     path: &Path,
     warnings: &mut Vec<String>,
@@ -153,7 +153,7 @@ fn credentials(
 /// A credential of the state directory. Errors: it cannot be read or made; with the key that
 /// replaces it.
 fn kept(
-    said: &Said<'_>,
+    said: &SettingReader<'_>,
     config: &Config,
     name: &str,
     instead: &str,

@@ -17,7 +17,7 @@ use super::effective_line::EffectiveLine;
 use super::hosts::{HostPattern, OriginPattern};
 use super::log_format::LogFormat;
 use super::otlp::OtlpExport;
-use crate::trace::Tracer;
+use crate::trace::FrameTracer;
 
 /// Where the public listener's certificate lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// Bearer token of `/admin/v1`; none: `/admin/v1` answers 404.
     pub admin_token: Option<Secret<String>>,
-    /// Each strong enough: the first signs, all verify. None only for a [`Purpose`](super::Purpose) that needs none.
+    /// Each strong enough: the first signs, all verify. None only for a [`ConfigPurpose`](super::ConfigPurpose) that needs none.
     pub secrets: Vec<Secret<String>>,
     /// The file that the secret was kept in, if nobody gave one: for the start line.
     pub secret_made_in: Option<PathBuf>,
@@ -113,9 +113,9 @@ impl Config {
     }
 
     /// What decides which frames are traced.
-    pub(crate) fn tracer(&self) -> Tracer {
+    pub(crate) fn tracer(&self) -> FrameTracer {
         let exports = self.otlp.endpoint.is_some();
-        Tracer::new(if exports { self.trace_sample } else { 0.0 })
+        FrameTracer::new(if exports { self.trace_sample } else { 0.0 })
     }
 
     /// What signs the packets between nodes.

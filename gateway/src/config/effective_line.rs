@@ -1,6 +1,6 @@
 //! What one key came to, and where from.
 
-use super::keys::Key;
+use super::keys::ConfigKey;
 use super::raw::Setting;
 
 /// One key: `name = value # place`.
@@ -13,7 +13,7 @@ pub(super) struct EffectiveLine {
 
 impl EffectiveLine {
     /// The line of a setting; the texts of a credential are not kept.
-    pub(super) fn of(key: &'static Key, setting: &Setting) -> EffectiveLine {
+    pub(super) fn of(key: &'static ConfigKey, setting: &Setting) -> EffectiveLine {
         let mask = |text: &String| match key.kind.is_secret() {
             true => "***".to_owned(),
             false => text.clone(),

@@ -64,7 +64,7 @@ impl KeyKind {
 
 /// One configuration key.
 #[derive(Debug)]
-pub struct Key {
+pub struct ConfigKey {
     /// As in the file; `--name-with-dashes` as a flag, `T2B_NAME` in the environment.
     pub name: &'static str,
     /// The value of a key that is not set; empty = none.
@@ -77,9 +77,9 @@ pub struct Key {
     pub since: Since,
 }
 
-impl Key {
+impl ConfigKey {
     /// The row of that name.
-    pub fn of(name: &str) -> Option<&'static Key> {
+    pub fn of(name: &str) -> Option<&'static ConfigKey> {
         KEYS.iter().find(|key| key.name == name)
     }
 
@@ -100,7 +100,7 @@ macro_rules! keys {
     ($( $name:ident = $default:literal, $kind:expr, $since:expr, $help:literal; )*) => {
         /// Every key, in the order of the documents. The tables `[limits]` and `[tenants.<id>]`
         /// exist in the file only.
-        pub const KEYS: &[Key] = &[ $( Key {
+        pub const KEYS: &[ConfigKey] = &[ $( ConfigKey {
             name: stringify!($name), default: $default, kind: $kind, help: $help, since: $since,
         }, )* ];
     };
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_key_has_three_spellings() {
-        let key = Key::of("admin_token_file").unwrap();
+        let key = ConfigKey::of("admin_token_file").unwrap();
         assert_eq!(key.flag(), "admin-token-file");
         assert_eq!(key.variable(), "T2B_ADMIN_TOKEN_FILE");
     }

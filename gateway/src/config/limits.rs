@@ -9,7 +9,7 @@ use router_core::env::TenantSettings;
 use serde_json::Value;
 
 use super::raw::{ConfigError, RawLimits, RawTenant, Setting};
-use super::said::with_value;
+use super::setting_reader::with_value;
 use super::values::{key_generation, switch, whole};
 
 /// `base` with the fields that `raw` names.

@@ -15,11 +15,11 @@ use super::cidr::Cidr;
 use super::effective_line::EffectiveLine;
 use super::environment::{default_state_dir, raise_file_limit};
 use super::hosts::{HostPattern, OriginPattern};
-use super::keys::{KEYS, Key};
+use super::keys::{ConfigKey, KEYS};
 use super::log_filter::log_filter;
 use super::otlp::OtlpExport;
-use super::raw::{ConfigError, Place, Raw, Setting};
-use super::said::Said;
+use super::raw::{ConfigError, GivenSettings, Setting, SettingPlace};
+use super::setting_reader::SettingReader;
 use super::sources::ConfigSources;
 use super::values::{
     address, base_path, count, fraction, log_format, path, patience, readable, redis_prefix,
@@ -43,7 +43,7 @@ impl Config {
     ///
     /// Errors: the credentials cannot be made in `dir`.
     pub fn for_test(dir: &Path) -> Result<Config, ConfigError> {
-        let mut flags = Raw::default();
+        let mut flags = GivenSettings::default();
         let state_dir = dir.to_string_lossy();
         for (name, text) in [
             ("listen", "127.0.0.1:0"),
@@ -51,7 +51,7 @@ impl Config {
             ("state_dir", &state_dir),
             ("start_grace", "0"),
         ] {
-            flags.set_flag(Key::of(name).expect("a row of KEYS"), text);
+            flags.set_flag(ConfigKey::of(name).expect("a row of KEYS"), text);
         }
         Config::load(ConfigSources {
             flags,
@@ -67,7 +67,7 @@ fn load(sources: ConfigSources) -> Result<Config, ConfigError> {
     let otlp = OtlpExport::of(&sources.environment);
     let raw = sources.merge()?;
     refuse_reserved(&raw)?;
-    let said = Said(&raw);
+    let said = SettingReader(&raw);
 
     let listen: SocketAddr = said.required("listen", address)?;
     let admin_listen: SocketAddr = said.required("admin_listen", address)?;
@@ -124,7 +124,7 @@ fn load(sources: ConfigSources) -> Result<Config, ConfigError> {
 }
 
 /// A key of a later version may be given its default and nothing else.
-fn refuse_reserved(raw: &Raw) -> Result<(), ConfigError> {
+fn refuse_reserved(raw: &GivenSettings) -> Result<(), ConfigError> {
     for key in KEYS {
         let Since::Reserved(_) = key.since else {
             continue;
@@ -139,7 +139,7 @@ fn refuse_reserved(raw: &Raw) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn tls(said: &Said<'_>) -> Result<Option<TlsFiles>, ConfigError> {
+fn tls(said: &SettingReader<'_>) -> Result<Option<TlsFiles>, ConfigError> {
     match (
         said.one("tls_cert", readable)?,
         said.one("tls_key", readable)?,
@@ -152,7 +152,7 @@ fn tls(said: &Said<'_>) -> Result<Option<TlsFiles>, ConfigError> {
 }
 
 /// What this process may take, if it says so or the system does.
-fn memory_max(said: &Said<'_>) -> Result<u64, ConfigError> {
+fn memory_max(said: &SettingReader<'_>) -> Result<u64, ConfigError> {
     let there = || machine::memory_bytes().unwrap_or(MEMORY_BYTES_UNKNOWN);
     let wanted = said.one("memory_max", parse_size)?;
     if wanted.is_some_and(|wanted| wanted < MEMORY_BYTES_MIN) {
@@ -163,7 +163,7 @@ fn memory_max(said: &Said<'_>) -> Result<u64, ConfigError> {
 }
 
 fn store_bytes(
-    said: &Said<'_>,
+    said: &SettingReader<'_>,
     memory_max: u64,
     memory: &MemoryDivision,
 ) -> Result<u64, ConfigError> {
@@ -177,7 +177,7 @@ fn store_bytes(
 
 /// As many as there are files for; if nobody says, no more than there is memory for.
 fn sockets_max(
-    said: &Said<'_>,
+    said: &SettingReader<'_>,
     file_limit: u64,
     memory: &MemoryDivision,
 ) -> Result<usize, ConfigError> {
@@ -196,7 +196,7 @@ fn sockets_max(
 
 /// What was said, plus what was worked out for the keys that say "unset". Reserved keys do nothing,
 /// so they are left out.
-fn effective(raw: &Raw, config: &Config) -> Vec<EffectiveLine> {
+fn effective(raw: &GivenSettings, config: &Config) -> Vec<EffectiveLine> {
     let state_dir = config.state_dir.as_ref();
     let state_dir = state_dir.map(|dir| ("state_dir", dir.display().to_string()));
     let worked_out: BTreeMap<_, _> = [
@@ -215,7 +215,7 @@ fn effective(raw: &Raw, config: &Config) -> Vec<EffectiveLine> {
         let text = worked_out.get(key.name)?;
         Some(EffectiveLine::of(
             key,
-            &Setting::from_text(key, text, Place::Default),
+            &Setting::from_text(key, text, SettingPlace::Default),
         ))
     });
     lines.collect()

@@ -1,9 +1,9 @@
-//! Configuration: from what was said in four places to values that are ready to use.
+//! Configuration: from settings given in four places to values that are ready to use.
 //!
 //! ```text
 //!  flags ─┐
-//!  T2B_… ─┼─▶ Raw (texts, and where they stood) ──load──▶ Config (checked; nothing is parsed later)
-//!  TOML  ─┤                                          └──▶ ConfigError: exit 64, no port was bound
+//!  T2B_… ─┼─▶ GivenSettings (texts, and where they stood) ──load──▶ Config (checked; nothing is parsed later)
+//!  TOML  ─┤                                                    └──▶ ConfigError: exit 64, no port was bound
 //!  KEYS  ─┘
 //! ```
 //!
@@ -26,8 +26,8 @@ mod log_filter;
 mod log_format;
 mod otlp;
 mod raw;
-mod said;
 mod secrets;
+mod setting_reader;
 mod sources;
 mod values;
 
@@ -40,10 +40,10 @@ pub use cidr::Cidr;
 pub use credentials::{KeyError, KeyOwner, local_key};
 pub use environment::{default_state_dir, raise_file_limit};
 pub use hosts::{HostPattern, OriginPattern};
-pub use keys::{KEYS, Key, KeyKind};
+pub use keys::{ConfigKey, KEYS, KeyKind};
 pub use log_format::LogFormat;
 pub use otlp::OtlpExport;
-pub use raw::{ConfigError, Place, Raw, Setting};
+pub use raw::{ConfigError, GivenSettings, Setting, SettingPlace};
 pub use router_core::auth::WeakSecret;
 pub use secrets::{ADMIN_TOKEN_FILE, SECRET_FILE, random as new_secret};
-pub use sources::{ConfigSources, Purpose};
+pub use sources::{ConfigPurpose, ConfigSources};

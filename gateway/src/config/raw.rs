@@ -1,4 +1,4 @@
-//! What was said, word for word, and where: texts that nobody has judged yet.
+//! The settings as they were given, and where: texts that are not checked yet.
 //!
 //! No `Debug`: the texts may be credentials.
 
@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use super::keys::{KEYS, Key};
+use super::keys::{ConfigKey, KEYS};
 
 /// Where a value was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum SettingPlace {
     /// On the command line.
     Flag(String),
     /// In the environment.
@@ -21,13 +21,13 @@ pub enum Place {
     Default,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SettingPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Flag(flag) => write!(f, "--{flag}"),
-            Place::Environment(variable) => f.write_str(variable),
-            Place::File(path, line) => write!(f, "{}:{line}", path.display()),
-            Place::Default => f.write_str("default"),
+            SettingPlace::Flag(flag) => write!(f, "--{flag}"),
+            SettingPlace::Environment(variable) => f.write_str(variable),
+            SettingPlace::File(path, line) => write!(f, "{}:{line}", path.display()),
+            SettingPlace::Default => f.write_str("default"),
         }
     }
 }
@@ -39,7 +39,7 @@ pub struct ConfigError {
     /// The key, or the table and field.
     pub key: String,
     /// Where it was given.
-    pub place: Place,
+    pub place: SettingPlace,
     /// What is wrong with it, without any credential.
     pub problem: String,
 }
@@ -47,7 +47,7 @@ pub struct ConfigError {
 impl ConfigError {
     pub(super) fn new(
         key: impl Into<String>,
-        place: &Place,
+        place: &SettingPlace,
         problem: impl fmt::Display,
     ) -> ConfigError {
         ConfigError {
@@ -62,14 +62,14 @@ impl ConfigError {
 #[derive(Clone)]
 pub struct Setting {
     pub(super) texts: Vec<String>,
-    pub(super) place: Place,
+    pub(super) place: SettingPlace,
     /// Where each text was given, if they may be in several lines.
-    pub(super) places: Vec<Place>,
+    pub(super) places: Vec<SettingPlace>,
 }
 
 impl Setting {
     /// The value of a flag or variable: lists are split at commas.
-    pub(super) fn from_text(key: &Key, text: &str, place: Place) -> Setting {
+    pub(super) fn from_text(key: &ConfigKey, text: &str, place: SettingPlace) -> Setting {
         let texts = if key.kind.is_list() {
             let parts = text.split(',').map(str::trim);
             parts.filter(|p| !p.is_empty()).map(Into::into).collect()
@@ -89,29 +89,29 @@ pub(super) type RawLimits = BTreeMap<String, Setting>;
 
 /// A `[tenants.<id>]` table.
 pub(super) struct RawTenant {
-    pub place: Place,
+    pub place: SettingPlace,
     pub limits: RawLimits,
     pub key_generation: Option<Setting>,
     pub suspended: Option<Setting>,
 }
 
-/// Everything that was said in one or more places.
+/// All settings that were given, in one or more places.
 #[derive(Default)]
-pub struct Raw {
+pub struct GivenSettings {
     pub(super) settings: BTreeMap<&'static str, Setting>,
     pub(super) limits: RawLimits,
     pub(super) tenants: BTreeMap<String, RawTenant>,
 }
 
-impl Raw {
+impl GivenSettings {
     /// Adds a flag of the command line; what is there already stays.
-    pub fn set_flag(&mut self, key: &'static Key, text: &str) {
-        let setting = Setting::from_text(key, text, Place::Flag(key.flag()));
+    pub fn set_flag(&mut self, key: &'static ConfigKey, text: &str) {
+        let setting = Setting::from_text(key, text, SettingPlace::Flag(key.flag()));
         self.settings.entry(key.name).or_insert(setting);
     }
 
     /// Adds what `weaker` says of keys that are not set here.
-    pub(super) fn or(mut self, weaker: Raw) -> Raw {
+    pub(super) fn or(mut self, weaker: GivenSettings) -> GivenSettings {
         for (name, setting) in weaker.settings {
             self.settings.entry(name).or_insert(setting);
         }
@@ -121,15 +121,15 @@ impl Raw {
     }
 
     /// The table's defaults.
-    pub(super) fn defaults() -> Raw {
+    pub(super) fn defaults() -> GivenSettings {
         let set = KEYS.iter().filter(|key| !key.default.is_empty());
         let settings = set.map(|key| {
-            let setting = Setting::from_text(key, key.default, Place::Default);
+            let setting = Setting::from_text(key, key.default, SettingPlace::Default);
             (key.name, setting)
         });
-        Raw {
+        GivenSettings {
             settings: settings.collect(),
-            ..Raw::default()
+            ..GivenSettings::default()
         }
     }
 }

@@ -1,17 +1,17 @@
-//! What was said of one key, turned into its value, and the error if it is none.
+//! Reads the value of a key from the texts that were given for it, or says why it has none.
 
 use std::fmt::Display;
 
-use super::keys::{Key, KeyKind};
-use super::raw::{ConfigError, Place, Raw, Setting};
+use super::keys::{ConfigKey, KeyKind};
+use super::raw::{ConfigError, GivenSettings, Setting, SettingPlace};
 
 /// Longest part of a value that an error repeats, characters.
 const SHOWN_CHARS_MAX: usize = 100;
 
-/// Everything that was said, to be read key by key.
-pub(super) struct Said<'a>(pub(super) &'a Raw);
+/// Reads the given settings key by key.
+pub(super) struct SettingReader<'a>(pub(super) &'a GivenSettings);
 
-impl<'a> Said<'a> {
+impl<'a> SettingReader<'a> {
     pub(super) fn get(&self, key: &'static str) -> Option<&'a Setting> {
         self.0.settings.get(key)
     }
@@ -26,7 +26,7 @@ impl<'a> Said<'a> {
 
     /// What is wrong with a key beside others, whatever its value.
     pub(super) fn conflict(&self, key: &'static str, problem: impl Display) -> ConfigError {
-        let place = self.get(key).map_or(&Place::Default, |s| &s.place);
+        let place = self.get(key).map_or(&SettingPlace::Default, |s| &s.place);
         ConfigError::new(key, place, problem)
     }
 
@@ -78,7 +78,7 @@ impl<'a> Said<'a> {
 
 /// Nobody means the space around a value. A path may have it, and a credential is taken as it is.
 fn trimmed<'t>(key: &str, text: &'t str) -> &'t str {
-    match Key::of(key).map(|key| key.kind) {
+    match ConfigKey::of(key).map(|key| key.kind) {
         Some(KeyKind::Path | KeyKind::Secret | KeyKind::Secrets) => text,
         Some(
             KeyKind::Address
@@ -96,8 +96,8 @@ fn trimmed<'t>(key: &str, text: &'t str) -> &'t str {
 }
 
 /// An error about a value of a key, which it shows unless the key is a credential.
-fn wrong_text(key: &str, place: &Place, text: &str, problem: impl Display) -> ConfigError {
-    match Key::of(key).is_some_and(|key| key.kind.is_secret()) {
+fn wrong_text(key: &str, place: &SettingPlace, text: &str, problem: impl Display) -> ConfigError {
+    match ConfigKey::of(key).is_some_and(|key| key.kind.is_secret()) {
         true => ConfigError::new(key, place, problem),
         false => ConfigError::new(key, place, with_value(problem, text)),
     }

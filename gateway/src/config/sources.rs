@@ -10,9 +10,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::bounded_file::{CONFIG_BYTES_MAX, read_text};
-use super::keys::{KEYS, Key, KeyKind};
-use super::raw::{ConfigError, Place, Raw, RawLimits, RawTenant, Setting};
-use super::said::with_value;
+use super::keys::{ConfigKey, KEYS, KeyKind};
+use super::raw::{ConfigError, GivenSettings, RawLimits, RawTenant, Setting, SettingPlace};
+use super::setting_reader::with_value;
 
 /// Names the file.
 const CONFIG_VARIABLE: &str = "T2B_CONFIG";
@@ -33,7 +33,7 @@ const OTHER_VARIABLES: &[&str] = &[
 /// What a command does with the configuration: no other credentials are read, or made in the state
 /// directory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Purpose {
+pub enum ConfigPurpose {
     /// Runs a gateway: the secrets and the admin token.
     #[default]
     Serve,
@@ -45,27 +45,27 @@ pub enum Purpose {
     Show,
 }
 
-impl Purpose {
+impl ConfigPurpose {
     pub(super) fn reads_secrets(self) -> bool {
         match self {
-            Purpose::Serve | Purpose::Keys | Purpose::Show => true,
-            Purpose::Admin => false,
+            ConfigPurpose::Serve | ConfigPurpose::Keys | ConfigPurpose::Show => true,
+            ConfigPurpose::Admin => false,
         }
     }
 
     pub(super) fn makes_secrets(self) -> bool {
-        self.reads_secrets() && self != Purpose::Show
+        self.reads_secrets() && self != ConfigPurpose::Show
     }
 
     pub(super) fn reads_admin_token(self) -> bool {
         match self {
-            Purpose::Serve | Purpose::Admin | Purpose::Show => true,
-            Purpose::Keys => false,
+            ConfigPurpose::Serve | ConfigPurpose::Admin | ConfigPurpose::Show => true,
+            ConfigPurpose::Keys => false,
         }
     }
 
     pub(super) fn makes_admin_token(self) -> bool {
-        self.reads_admin_token() && self != Purpose::Show
+        self.reads_admin_token() && self != ConfigPurpose::Show
     }
 }
 
@@ -73,7 +73,7 @@ impl Purpose {
 #[derive(Default)]
 pub struct ConfigSources {
     /// What the command line says.
-    pub flags: Raw,
+    pub flags: GivenSettings,
     /// The environment.
     pub environment: BTreeMap<String, String>,
     /// The file; `T2B_CONFIG` if none.
@@ -81,34 +81,38 @@ pub struct ConfigSources {
     /// How many files the process may have open; see [`raise_file_limit`](super::raise_file_limit).
     pub file_limit: u64,
     /// What the configuration is for.
-    pub purpose: Purpose,
+    pub purpose: ConfigPurpose,
 }
 
 impl ConfigSources {
     /// All sources, the stronger over the weaker. Errors: a key that does not exist, a file that
     /// cannot be read or is no TOML.
-    pub(super) fn merge(self) -> Result<Raw, ConfigError> {
+    pub(super) fn merge(self) -> Result<GivenSettings, ConfigError> {
         let named = self.environment.get(CONFIG_VARIABLE);
         let file = match (self.file, named) {
-            (Some(path), _) => from_file(&path, &Place::Flag("config".to_owned()))?,
+            (Some(path), _) => from_file(&path, &SettingPlace::Flag("config".to_owned()))?,
             (None, Some(path)) if !path.is_empty() => {
-                let place = Place::Environment(CONFIG_VARIABLE.to_owned());
+                let place = SettingPlace::Environment(CONFIG_VARIABLE.to_owned());
                 from_file(Path::new(path), &place)?
             }
-            (None, _) => Raw::default(),
+            (None, _) => GivenSettings::default(),
         };
         let environment = from_environment(&self.environment)?;
-        Ok(self.flags.or(environment).or(file).or(Raw::defaults()))
+        Ok(self
+            .flags
+            .or(environment)
+            .or(file)
+            .or(GivenSettings::defaults()))
     }
 }
 
-fn from_environment(environment: &BTreeMap<String, String>) -> Result<Raw, ConfigError> {
-    let mut raw = Raw::default();
+fn from_environment(environment: &BTreeMap<String, String>) -> Result<GivenSettings, ConfigError> {
+    let mut raw = GivenSettings::default();
     for (variable, text) in environment.iter().filter(|(_, text)| !text.is_empty()) {
         let Some(name) = variable.strip_prefix("T2B_") else {
             continue;
         };
-        let place = Place::Environment(variable.clone());
+        let place = SettingPlace::Environment(variable.clone());
         if let Some(key) = KEYS.iter().find(|key| key.variable() == *variable) {
             raw.settings
                 .insert(key.name, Setting::from_text(key, text, place));
@@ -128,7 +132,7 @@ fn is_service_link(name: &str) -> bool {
 }
 
 /// `named`: where the file was named.
-fn from_file(path: &Path, named: &Place) -> Result<Raw, ConfigError> {
+fn from_file(path: &Path, named: &SettingPlace) -> Result<GivenSettings, ConfigError> {
     let text = read_text(path, CONFIG_BYTES_MAX).map_err(|e| {
         let problem = format!("{}: {e}", path.display());
         ConfigError::new("config", named, problem)
@@ -137,7 +141,7 @@ fn from_file(path: &Path, named: &Place) -> Result<Raw, ConfigError> {
     // Not the error's own `Display`: that prints the line, which may hold a secret.
     let table = DeTable::parse(&text)
         .map_err(|e| ConfigError::new("config", &file.place(e.span()), e.message()))?;
-    let mut raw = Raw::default();
+    let mut raw = GivenSettings::default();
     for (name, value) in table.get_ref() {
         match name.get_ref().as_ref() {
             "limits" => raw.limits = file.limits("limits", value)?,
@@ -150,8 +154,8 @@ fn from_file(path: &Path, named: &Place) -> Result<Raw, ConfigError> {
             }
             known => {
                 let place = file.place(Some(name.span()));
-                let key =
-                    Key::of(known).ok_or_else(|| ConfigError::new(known, &place, "no such key"))?;
+                let key = ConfigKey::of(known)
+                    .ok_or_else(|| ConfigError::new(known, &place, "no such key"))?;
                 if let KeyKind::List = key.kind {
                     file.only_texts(known, value)?;
                 }
@@ -169,10 +173,10 @@ struct File<'a> {
 }
 
 impl File<'_> {
-    fn place(&self, span: Option<Range<usize>>) -> Place {
+    fn place(&self, span: Option<Range<usize>>) -> SettingPlace {
         let before = span.and_then(|span| self.text.get(..span.start));
         let line = 1 + before.map_or(0, |text| text.matches('\n').count());
-        Place::File(self.path.to_owned(), line)
+        SettingPlace::File(self.path.to_owned(), line)
     }
 
     fn error(&self, key: &str, value: &Spanned<DeValue<'_>>, problem: &str) -> ConfigError {
@@ -253,7 +257,7 @@ impl File<'_> {
     fn tenant(
         &self,
         id: &str,
-        place: Place,
+        place: SettingPlace,
         value: &Spanned<DeValue<'_>>,
     ) -> Result<RawTenant, ConfigError> {
         let table = format!("tenants.{id}");

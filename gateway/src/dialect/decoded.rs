@@ -1,6 +1,6 @@
 //! What a dialect makes of a message.
 
-use protocol::request::{Frame, Rejected};
+use protocol::request::{IncomingRequest, RejectedRequest};
 
 /// What a message asks, or why that is not understood.
-pub(crate) type DecodedRequest = Result<Frame, Box<Rejected>>;
+pub(crate) type DecodedRequest = Result<IncomingRequest, Box<RejectedRequest>>;

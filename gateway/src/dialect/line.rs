@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use protocol::json::unescape;
 use protocol::message::{Body, Message, Send, SendKind};
-use protocol::request::{Frame, Rejected, Request};
+use protocol::request::{ClientRequest, IncomingRequest, RejectedRequest};
 use protocol::{Answer, ErrorCode, FrameId, Name, Outbound};
 
 use super::decoded::DecodedRequest;
@@ -36,7 +36,7 @@ impl LineDialect {
         let number = 1 + self.0.fetch_add(1, Ordering::Relaxed);
         let id = FrameId::parse(&number.to_string()).ok();
         let Ok(to) = Name::parse(name) else {
-            return Err(Box::new(Rejected {
+            return Err(Box::new(RejectedRequest {
                 code: ErrorCode::InvalidId,
                 id,
                 message_id: None,
@@ -53,13 +53,13 @@ impl LineDialect {
             part: None,
             body: Body::from_members(format!("\"text\":{text}").into()),
         };
-        let request = Request::Send(Send {
+        let request = ClientRequest::Send(Send {
             from: None,
             timestamp_given: false,
             durable: false,
             message: Box::new(message),
         });
-        Ok(Frame { id, request })
+        Ok(IncomingRequest { id, request })
     }
 
     pub(super) fn encode(&self, outbound: &Outbound) -> Option<Bytes> {

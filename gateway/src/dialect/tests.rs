@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use protocol::TenantId;
 use router_core::auth::{Credential, Keyring, Source};
-use router_core::session::Opened;
+use router_core::session::OpenedConnection;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite, duplex};
 use tokio::net::TcpStream;
@@ -22,7 +22,7 @@ use super::Dialect;
 use super::line::LineDialect;
 use crate::config::Config;
 use crate::gate::{Gate, GateLimits};
-use crate::gateway::{Addresses, Gateway};
+use crate::gateway::{Gateway, ListenAddresses};
 use crate::node::Node;
 use crate::ws::{Connection, FrameReader, drive, split_boxed};
 
@@ -34,7 +34,7 @@ const SOON: Duration = Duration::from_secs(5);
 struct Server {
     node: Arc<Node>,
     keyring: Keyring,
-    addresses: Addresses,
+    addresses: ListenAddresses,
     running: AbortHandle,
     _dir: tempfile::TempDir,
 }
@@ -85,10 +85,10 @@ impl Server {
         let reader = FrameReader::new(read, &[], node.read_limits_unauthenticated());
         let gate = Gate::new(GateLimits::public(8));
         let open = gate.enter(LOOPBACK, false).unwrap().open;
-        let opened = Opened {
+        let opened = OpenedConnection {
             credential: Some(Credential::from_bearer(&self.key())),
             client: Some(client.to_owned()),
-            ..Opened::default()
+            ..OpenedConnection::default()
         };
         let handler = node.connect(
             Dialect::Line(LineDialect::default()),

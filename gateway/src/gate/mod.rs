@@ -17,4 +17,4 @@ mod tests;
 mod unauthenticated;
 
 pub(crate) use limits::GateLimits;
-pub(crate) use sockets::{EnteredSocket, Gate, Open};
+pub(crate) use sockets::{EnteredSocket, Gate, OpenGuard};

@@ -25,14 +25,14 @@ pub(crate) struct Gate {
 /// A connection that was let in.
 #[derive(Debug)]
 pub(crate) struct EnteredSocket {
-    pub(crate) open: Open,
+    pub(crate) open: OpenGuard,
     /// The source of the one that had to make room for it.
     pub(crate) displaced: Option<Source>,
 }
 
 /// A socket that counts as open until this is dropped; clones count once.
 #[derive(Debug, Clone)]
-pub(crate) struct Open(Arc<OpenSocket>);
+pub(crate) struct OpenGuard(Arc<OpenSocket>);
 
 #[derive(Debug)]
 struct OpenSocket {
@@ -94,7 +94,7 @@ impl Gate {
             source
         });
         let gate = Arc::clone(self);
-        let open = Open(Arc::new(OpenSocket {
+        let open = OpenGuard(Arc::new(OpenSocket {
             gate,
             id,
             authenticated: AtomicBool::new(false),
@@ -110,7 +110,7 @@ impl Gate {
     }
 }
 
-impl Open {
+impl OpenGuard {
     /// Names the task that is aborted when the socket has to go; the first that is named stays.
     pub(crate) fn served_by(&self, task: AbortHandle) {
         let mut unauthenticated = self.0.gate.unauthenticated();

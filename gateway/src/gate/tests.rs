@@ -6,7 +6,7 @@ use protocol::limits::{UNAUTHENTICATED_MAX, UNAUTHENTICATED_PER_SOURCE};
 use router_core::auth::Source;
 
 use super::limits::{GateLimits, GateRefusal};
-use super::sockets::{DISPLACED_MAX, EnteredSocket, Gate, Open};
+use super::sockets::{DISPLACED_MAX, EnteredSocket, Gate, OpenGuard};
 
 fn ip(last: u8) -> IpAddr {
     IpAddr::from([127, 0, 0, last])
@@ -24,12 +24,12 @@ fn gate(sockets: usize, unauthenticated: usize, per_source: usize) -> Arc<Gate> 
     })
 }
 
-fn enter(gate: &Arc<Gate>, last: u8) -> Result<Open, GateRefusal> {
+fn enter(gate: &Arc<Gate>, last: u8) -> Result<OpenGuard, GateRefusal> {
     gate.enter(ip(last), false).map(|entered| entered.open)
 }
 
 /// The source of the one that made room, if one had to.
-fn displaced_by(gate: &Arc<Gate>, last: u8) -> (Open, Option<Source>) {
+fn displaced_by(gate: &Arc<Gate>, last: u8) -> (OpenGuard, Option<Source>) {
     let EnteredSocket { open, displaced } = gate.enter(ip(last), false).unwrap();
     (open, displaced)
 }

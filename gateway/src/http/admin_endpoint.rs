@@ -17,7 +17,7 @@ use super::ops_context::OpsContext;
 use super::peer::PeerSocket;
 use super::{admin, ops};
 use crate::config::HostPattern;
-use crate::gate::Open;
+use crate::gate::OpenGuard;
 use crate::listener::ListenerService;
 use crate::metrics::Metrics;
 
@@ -60,7 +60,7 @@ impl ListenerService for AdminEndpoint {
         &self,
         mut request: Request<Incoming>,
         address: SocketAddr,
-        open: Open,
+        open: OpenGuard,
     ) -> Response {
         let source = Source::of(address.ip());
         request.extensions_mut().insert(PeerSocket {

@@ -20,7 +20,7 @@ use super::headers::single_header;
 use crate::node::Node;
 use crate::progress::PROGRESS_BYTES;
 use crate::ws::ReadLimits;
-use crate::ws::budget::Charge;
+use crate::ws::budget::BudgetCharge;
 
 /// How long a body may still go on after the end of its stream was seen: it is in this process.
 const LAST_FRAME: Duration = Duration::from_millis(200);
@@ -68,7 +68,7 @@ impl UnreadBody {
         if is_too_large(self.body.size_hint().lower()) {
             return Err(ErrorCode::TooLarge.into());
         }
-        let mut charge = Charge::new(limits.assembly.clone());
+        let mut charge = BudgetCharge::new(limits.assembly.clone());
         let mut whole = BytesMut::new();
         let (mut deadline, mut counted) = (Instant::now() + self.pace, 0);
         while let Some(frame) = self.next_frame(deadline).await? {

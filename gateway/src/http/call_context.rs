@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use protocol::TenantId;
 
 use super::peer::PeerSocket;
-use crate::progress::Turns;
+use crate::progress::ConnectionTurns;
 use crate::ws::Budget;
 
 /// One request until it is answered. The request carries it in its extensions, as an [`Arc`].
@@ -14,7 +14,7 @@ use crate::ws::Budget;
 pub(super) struct CallContext {
     pub(super) peer: PeerSocket,
     /// The pace of the request's connection. Absent if the listener did not provide it.
-    pub(super) turns: Option<Arc<Turns>>,
+    pub(super) turns: Option<Arc<ConnectionTurns>>,
     /// Set as soon as the request has joined a tenant.
     pub(super) joined: OnceLock<JoinedTenant>,
 }
@@ -29,7 +29,7 @@ pub(super) struct JoinedTenant {
 
 impl CallContext {
     /// A request that has not joined a tenant.
-    pub(super) fn new(peer: PeerSocket, turns: Option<Arc<Turns>>) -> Self {
+    pub(super) fn new(peer: PeerSocket, turns: Option<Arc<ConnectionTurns>>) -> Self {
         Self {
             peer,
             turns,

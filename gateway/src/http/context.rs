@@ -7,12 +7,12 @@ use http::Uri;
 use http::uri::PathAndQuery;
 
 use crate::config::{HostPattern, OriginPattern};
-use crate::node::{Node, Sources};
+use crate::node::{Node, SourceResolver};
 
 /// The settings of the public listener, and the node that it serves.
 pub(crate) struct PublicContext {
     pub(crate) node: Arc<Node>,
-    pub(crate) sources: Sources,
+    pub(crate) sources: SourceResolver,
     pub(crate) allowed_origins: Vec<OriginPattern>,
     /// Absent: any, as behind a balancer on a public address.
     pub(crate) hosts: Option<Vec<HostPattern>>,

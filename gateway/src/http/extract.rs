@@ -1,7 +1,7 @@
 //! Extractors: query members, path members, credential and body of a request to the HTTP API.
 //!
 //! The order of a handler's arguments is the order of its checks: query and headers (400) stand before
-//! [`Exchange`] (401), and the body is read once the caller has joined its tenant.
+//! [`HttpExchange`] (401), and the body is read once the caller has joined its tenant.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use http::request::Parts;
 use protocol::{ErrorCode, Refusal, Rule};
 use router_core::Capabilities;
 use router_core::auth::Credential;
-use router_core::session::Opened;
+use router_core::session::OpenedConnection;
 
 use super::body::UnreadBody;
 use super::call_context::{CallContext, JoinedTenant};
 use super::context::PublicContext;
 use super::headers::bearer;
 use super::problem::ProblemResponse;
-use crate::node::{Caller, Node};
+use crate::node::{CallConnection, Node};
 
 /// The members of a query. Of a member that is given twice the first counts; unknown ones are ignored.
 ///
@@ -76,7 +76,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
 /// A request with a credential that is not verified yet and a body that is not read yet.
 ///
 /// Only `Authorization: Bearer` is looked at: queries stand in the logs of proxies. Errors: `unauthorized` without one.
-pub(super) struct Exchange {
+pub(super) struct HttpExchange {
     node: Arc<Node>,
     call: Arc<CallContext>,
     credential: Credential,
@@ -84,7 +84,7 @@ pub(super) struct Exchange {
     body: Body,
 }
 
-impl FromRequest<Arc<PublicContext>> for Exchange {
+impl FromRequest<Arc<PublicContext>> for HttpExchange {
     type Rejection = ProblemResponse;
 
     async fn from_request(
@@ -105,21 +105,21 @@ impl FromRequest<Arc<PublicContext>> for Exchange {
     }
 }
 
-impl Exchange {
+impl HttpExchange {
     /// Verifies the credential and joins its tenant. Errors: as a socket is refused.
     pub(super) async fn join(
         self,
         capabilities: Capabilities,
         client: Option<String>,
-    ) -> Result<(Caller, UnreadBody), Refusal> {
-        let opened = Opened {
+    ) -> Result<(CallConnection, UnreadBody), Refusal> {
+        let opened = OpenedConnection {
             credential: Some(self.credential),
             client,
             capabilities,
-            ..Opened::default()
+            ..OpenedConnection::default()
         };
         let peer = (self.call.peer.source, self.call.peer.open.clone());
-        let caller = Caller::join(&self.node, peer, opened).await?;
+        let caller = CallConnection::join(&self.node, peer, opened).await?;
         if let Some((tenant, outbound)) = caller.charged() {
             // It joins once.
             let _ = self.call.joined.set(JoinedTenant { tenant, outbound });

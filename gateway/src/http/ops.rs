@@ -21,7 +21,7 @@ use axum::response::Response;
 use axum::routing::any;
 use http::StatusCode;
 use protocol::BootId;
-use router_core::Nodes;
+use router_core::NodeView;
 use tower_http::compression::CompressionLayer;
 
 use super::admin;
@@ -68,7 +68,7 @@ async fn readyz(State(context): State<Arc<OpsContext>>) -> Response {
 async fn metrics(State(context): State<Arc<OpsContext>>) -> Response {
     let metrics = match context.serving() {
         None => {
-            let alone = Nodes::starting(BootId::from_bits(0));
+            let alone = NodeView::starting(BootId::from_bits(0));
             context.metrics.render(&alone)
         }
         Some(admin) => admin.node.render_metrics(),

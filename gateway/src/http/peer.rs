@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use router_core::auth::Source;
 
-use crate::gate::Open;
+use crate::gate::OpenGuard;
 
 /// The connection of a request. Each endpoint puts it into the request's extensions.
 #[derive(Debug, Clone)]
@@ -14,5 +14,5 @@ pub(super) struct PeerSocket {
     /// The source that limits and logs count: behind a trusted proxy, the address that the proxy names.
     pub(super) source: Source,
     /// Its place at the gate of its listener.
-    pub(super) open: Open,
+    pub(super) open: OpenGuard,
 }

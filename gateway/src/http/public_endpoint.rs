@@ -15,9 +15,9 @@ use super::authority::{host_is_ours, host_of};
 use super::context::PublicContext;
 use super::peer::PeerSocket;
 use super::{upgrade, v1};
-use crate::gate::Open;
+use crate::gate::OpenGuard;
 use crate::listener::{ListenerService, RETRY_AFTER_S};
-use crate::ws::handshake::Refusal;
+use crate::ws::handshake::UpgradeRefusal;
 
 /// Picks what answers a request to the public listener.
 pub(crate) struct PublicEndpoint {
@@ -49,7 +49,7 @@ impl PublicEndpoint {
         request: Request<Incoming>,
         peer: &PeerSocket,
         path: &str,
-    ) -> Result<Response, Refusal> {
+    ) -> Result<Response, UpgradeRefusal> {
         let context = &self.context;
         match (path, request.headers().contains_key(UPGRADE)) {
             ("/ws" | "/ws/", _) | ("/", true) => upgrade::accept(context, request, peer),
@@ -61,7 +61,7 @@ impl PublicEndpoint {
                 let host = host_of(request.uri(), request.headers());
                 let is_ours =
                     host.is_some_and(|host| host_is_ours(&host, context.hosts.as_deref()));
-                Err(Refusal::new(match is_ours {
+                Err(UpgradeRefusal::new(match is_ours {
                     true => StatusCode::NOT_FOUND,
                     false => StatusCode::MISDIRECTED_REQUEST,
                 }))
@@ -70,7 +70,7 @@ impl PublicEndpoint {
     }
 
     /// Logs, counts and answers a refusal.
-    fn refuse(&self, refusal: &Refusal, source: Source) -> Response {
+    fn refuse(&self, refusal: &UpgradeRefusal, source: Source) -> Response {
         let context = &self.context;
         let status = refusal.status.as_str();
         context.node.metrics.handshake(status);
@@ -89,7 +89,12 @@ impl PublicEndpoint {
 }
 
 impl ListenerService for PublicEndpoint {
-    async fn call(&self, request: Request<Incoming>, address: SocketAddr, open: Open) -> Response {
+    async fn call(
+        &self,
+        request: Request<Incoming>,
+        address: SocketAddr,
+        open: OpenGuard,
+    ) -> Response {
         let context = &self.context;
         let source = context.sources.source_of(address.ip(), request.headers());
         let is_crowded = open.comes_from(source).is_err();
@@ -112,7 +117,7 @@ impl ListenerService for PublicEndpoint {
         };
         tracing::debug!(peer = %address, path, "request");
         let answer = match is_crowded {
-            true => Err(Refusal::retry_after(
+            true => Err(UpgradeRefusal::retry_after(
                 StatusCode::TOO_MANY_REQUESTS,
                 RETRY_AFTER_S,
             )),

@@ -16,15 +16,15 @@ use http::{HeaderMap, Request, StatusCode};
 use hyper::body::Incoming;
 use protocol::connect::Acks;
 use router_core::auth::{Credential, Source};
-use router_core::session::Opened;
+use router_core::session::OpenedConnection;
 
 use super::context::PublicContext;
 use super::headers::bearer;
 use super::peer::PeerSocket;
 use crate::dialect::Dialect;
-use crate::gate::Open;
+use crate::gate::OpenGuard;
 use crate::node::Node;
-use crate::ws::handshake::{Policy, Refusal, judge};
+use crate::ws::handshake::{UpgradePolicy, UpgradeRefusal, judge};
 use crate::ws::{Connection, ConnectionEnd, FrameReader, drive, split_upgraded};
 
 /// The subprotocol that is spoken; the one with a credential is read and never echoed.
@@ -38,17 +38,17 @@ pub(super) fn accept(
     context: &PublicContext,
     mut request: Request<Incoming>,
     peer: &PeerSocket,
-) -> Result<Response, Refusal> {
+) -> Result<Response, UpgradeRefusal> {
     let upgraded = hyper::upgrade::on(&mut request);
     let (parts, _no_body) = request.into_parts();
-    let policy = Policy {
+    let policy = UpgradePolicy {
         subprotocols: &[SUBPROTOCOL],
         allowed_origins: &context.allowed_origins,
         hosts: context.hosts.as_deref(),
     };
     let accepted = judge(&parts, &policy)?;
     if context.node.is_draining() {
-        return Err(Refusal::retry_after(
+        return Err(UpgradeRefusal::retry_after(
             StatusCode::SERVICE_UNAVAILABLE,
             RETRY_AFTER_S,
         ));
@@ -84,9 +84,9 @@ pub(super) fn accept(
 }
 
 /// The options of a session, from the request. Errors: 400 for an `acks` that is neither `all` nor `errors`.
-fn opened(context: &PublicContext, parts: &Parts) -> Result<Opened, Refusal> {
+fn opened(context: &PublicContext, parts: &Parts) -> Result<OpenedConnection, UpgradeRefusal> {
     let query = parts.uri.query().unwrap_or_default();
-    let mut opened = Opened::default();
+    let mut opened = OpenedConnection::default();
     let mut in_query = None;
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
         match (&*key, &*value) {
@@ -98,7 +98,7 @@ fn opened(context: &PublicContext, parts: &Parts) -> Result<Opened, Refusal> {
             ("clientId", client) => opened.client = Some(client.to_owned()),
             ("acks", "all") => opened.acks = Acks::All,
             ("acks", "errors") => opened.acks = Acks::Errors,
-            ("acks", _) => return Err(Refusal::new(StatusCode::BAD_REQUEST)),
+            ("acks", _) => return Err(UpgradeRefusal::new(StatusCode::BAD_REQUEST)),
             _ => {}
         }
     }
@@ -112,8 +112,8 @@ fn opened(context: &PublicContext, parts: &Parts) -> Result<Opened, Refusal> {
 fn converse(
     node: &Arc<Node>,
     upgraded: hyper::upgrade::Upgraded,
-    peer: (Source, Open),
-    opened: Opened,
+    peer: (Source, OpenGuard),
+    opened: OpenedConnection,
     control_per_second: u32,
 ) -> impl Future<Output = ConnectionEnd> + Send + use<> {
     let (read, write, buffered) = split_upgraded(upgraded);

@@ -2,7 +2,7 @@
 
 use ::metrics::{Counter, Gauge, Recorder};
 use backplane::StoreState;
-use router_core::Nodes;
+use router_core::NodeView;
 use router_core::membership::PeerState;
 use router_core::shard::Entries;
 
@@ -103,7 +103,7 @@ impl ClusterMetrics {
     }
 
     /// How the other nodes and the lanes to them are, for a scrape.
-    pub fn lanes(&self, nodes: &Nodes, lanes: LaneTotals) {
+    pub fn lanes(&self, nodes: &NodeView, lanes: LaneTotals) {
         let peers = nodes.peers.values();
         let suspect = peers.filter(|peer| peer.state == PeerState::Suspect);
         let suspect = suspect.count();

@@ -14,12 +14,12 @@ mod traffic;
 use ::metrics::{Counter, Gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use protocol::{CloseCode, ErrorCode};
-use router_core::Nodes;
+use router_core::NodeView;
 
 use cluster::ClusterMetrics;
 use handles::{MetricHandles, increment};
 pub use table::{MetricKind, MetricRow, TABLE};
-pub(crate) use traffic::Traffic;
+pub(crate) use traffic::TrafficMetrics;
 
 /// How a connection attempt ended before it was a WebSocket.
 pub(crate) const HANDSHAKES: [&str; 9] = [
@@ -162,7 +162,7 @@ impl Metrics {
     }
 
     /// The text that Prometheus scrapes.
-    pub(crate) fn render(&self, nodes: &Nodes) -> String {
+    pub(crate) fn render(&self, nodes: &NodeView) -> String {
         let mut text = self.handle.render();
         peers::render(nodes, &mut text);
         process::render(&mut text);
@@ -207,8 +207,8 @@ impl Metrics {
 mod tests {
     use super::*;
 
-    fn alone() -> Nodes {
-        Nodes::alone(protocol::BootId::from_bits(1))
+    fn alone() -> NodeView {
+        NodeView::alone(protocol::BootId::from_bits(1))
     }
 
     #[test]

@@ -5,8 +5,8 @@
 
 use std::fmt::Write;
 
-use protocol::lane::Mismatch;
-use router_core::Nodes;
+use protocol::lane::TermsMismatch;
+use router_core::NodeView;
 
 use super::table;
 
@@ -16,14 +16,14 @@ const NAMED_MAX: usize = 16;
 
 /// Appends its series: each reason with an empty `node` and 0, so that it is always there, and each
 /// node that cannot be reached with 1.
-pub(super) fn render(nodes: &Nodes, out: &mut String) {
+pub(super) fn render(nodes: &NodeView, out: &mut String) {
     let Some(row) = table::row(NAME) else {
         debug_assert!(false, "{NAME} is not in the table");
         return;
     };
     // A string takes all that is written to it.
     let _ = writeln!(out, "# HELP {NAME} {}\n# TYPE {NAME} gauge", row.help);
-    for reason in Mismatch::ALL {
+    for reason in TermsMismatch::ALL {
         let mut others = 0;
         let _ = writeln!(out, "{NAME}{{reason=\"{reason}\",node=\"\"}} 0");
         let peers = nodes.peers.iter();
@@ -64,16 +64,16 @@ fn escaped(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use protocol::BootId;
-    use router_core::membership::Peer;
+    use router_core::membership::PeerNode;
     use router_core::store::nodes::NodeHello;
 
     use super::*;
 
-    fn nodes(count: u128) -> Nodes {
-        let mut nodes = Nodes::alone(BootId::from_bits(u128::MAX));
+    fn nodes(count: u128) -> NodeView {
+        let mut nodes = NodeView::alone(BootId::from_bits(u128::MAX));
         for bits in 0..count {
-            let mut peer = Peer::new(1);
-            peer.terms = Err(Mismatch::Key);
+            let mut peer = PeerNode::new(1);
+            peer.terms = Err(TermsMismatch::Key);
             peer.has_moved = true;
             peer.hello = Some(NodeHello {
                 name: format!("pod \"{bits}\"").into(),

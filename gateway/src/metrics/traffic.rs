@@ -6,14 +6,14 @@ use super::Metrics;
 /// What one burst adds. Only a panic loses it. Every socket has one, so the counts are `u32` to save memory;
 /// no burst has 2³² frames.
 #[derive(Debug, Default)]
-pub(crate) struct Traffic {
+pub(crate) struct TrafficMetrics {
     frames: u32,
     delivered: u32,
     received_bytes: u64,
     delivered_bytes: u64,
 }
 
-impl Traffic {
+impl TrafficMetrics {
     /// Counts a text frame of a socket.
     pub(crate) fn received(&mut self, bytes: usize) {
         self.frames += 1;

@@ -9,7 +9,7 @@ use router_core::Session;
 use super::core::Node;
 use super::entry::ConnectionEntry;
 use super::lock::lock;
-use crate::access_log::Subject;
+use crate::access_log::LogSubject;
 use crate::ws::ConnectionEnd;
 
 impl Node {
@@ -41,8 +41,8 @@ impl Node {
     }
 }
 
-fn subject<'a>(entry: &'a ConnectionEntry, session: &'a Session) -> Subject<'a> {
-    Subject {
+fn subject<'a>(entry: &'a ConnectionEntry, session: &'a Session) -> LogSubject<'a> {
+    LogSubject {
         source: entry.source,
         connection: session.id(),
         member: session.member(),

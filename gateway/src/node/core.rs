@@ -8,7 +8,7 @@ use protocol::BootId;
 use protocol::lane::LaneKeys;
 use router_core::auth::Keyring;
 use router_core::ids::HashKeys;
-use router_core::{Nodes, Settings};
+use router_core::{NodeView, Settings};
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
@@ -17,7 +17,7 @@ use super::clock_steps::ClockSteps;
 use super::connections::ConnectionTable;
 use super::credentials::CredentialCheck;
 use super::drain_state::DrainState;
-use super::lanes::{LaneHost, Lanes};
+use super::lanes::{LaneHost, LaneTable};
 use super::membership::Membership;
 use super::pools::MemoryPools;
 use super::rate_limited_line::RateLimitedLine;
@@ -27,14 +27,14 @@ use super::store_queue::StoreWork;
 use crate::access_log::AccessLog;
 use crate::memory::MemoryDivision;
 use crate::metrics::Metrics;
-use crate::trace::Tracer;
+use crate::trace::FrameTracer;
 
 /// One process's share of the product.
 pub(crate) struct Node {
     pub(crate) settings: Settings,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) access_log: AccessLog,
-    pub(super) tracer: Tracer,
+    pub(super) tracer: FrameTracer,
     pub(super) clock: NodeClock,
     pub(super) clock_steps: ClockSteps,
     pub(crate) backplane: Backplane,
@@ -43,7 +43,7 @@ pub(crate) struct Node {
     pub(super) connections: ConnectionTable,
     pub(super) shards: ShardTable,
     pub(super) membership: Membership,
-    pub(super) lanes: Lanes,
+    pub(super) lanes: LaneTable,
     pub(super) drain: DrainState,
     pub(super) shed_log: ShedLog,
     /// About directories that are read again and again.
@@ -60,7 +60,7 @@ pub(crate) struct NodeTools {
     /// Packets between nodes.
     pub(crate) lane_keys: LaneKeys,
     /// Frames.
-    pub(crate) tracer: Tracer,
+    pub(crate) tracer: FrameTracer,
     /// What it does.
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -79,8 +79,8 @@ impl Node {
         let random = RandomState::new();
         let hash_keys = HashKeys(random.hash_one(0), random.hash_one(1));
         let nodes = match backplane.state().kind {
-            "memory" => Nodes::alone(boot),
-            _ => Nodes::starting(boot),
+            "memory" => NodeView::alone(boot),
+            _ => NodeView::starting(boot),
         };
         let frame_bytes_max = largest_frame(&settings);
         let (shards, work) = ShardTable::new(random, hash_keys);
@@ -99,7 +99,7 @@ impl Node {
                 connections: ConnectionTable::default(),
                 shards,
                 membership: Membership::new(nodes),
-                lanes: Lanes::new(host, tools.lane_keys, frame_bytes_max, hash_keys),
+                lanes: LaneTable::new(host, tools.lane_keys, frame_bytes_max, hash_keys),
                 drain: DrainState::default(),
                 shed_log: ShedLog::default(),
                 reread_line: RateLimitedLine::default(),

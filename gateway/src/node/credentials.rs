@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use protocol::Secret;
 use router_core::Millis;
 use router_core::auth::{
-    Attempt, AuthError, Claims, Credential, Keyring, Tally, Throttle, Verified,
+    Attempt, AuthError, Credential, FailureTally, FailureThrottle, Keyring, TokenClaims,
+    VerifiedCredential,
 };
 
 use super::lock::lock;
@@ -13,7 +14,7 @@ use super::lock::lock;
 /// The keys of the node, and the throttle of failures.
 pub(super) struct CredentialCheck {
     keyring: Keyring,
-    throttle: Mutex<Throttle>,
+    throttle: Mutex<FailureThrottle>,
 }
 
 impl CredentialCheck {
@@ -28,16 +29,16 @@ impl CredentialCheck {
         &self,
         credential: &Credential,
         unix_ms: Millis,
-    ) -> Result<Verified, AuthError> {
+    ) -> Result<VerifiedCredential, AuthError> {
         self.keyring.verify(credential, unix_ms)
     }
 
     /// Counts a failure; says whether there are too many.
-    pub(super) fn fail(&self, attempt: Attempt, now_ms: Millis) -> Tally {
+    pub(super) fn fail(&self, attempt: Attempt, now_ms: Millis) -> FailureTally {
         lock(&self.throttle).fail(attempt, now_ms)
     }
 
-    pub(super) fn issue_token(&self, claims: &Claims) -> Secret<String> {
+    pub(super) fn issue_token(&self, claims: &TokenClaims) -> Secret<String> {
         self.keyring.issue_token(claims)
     }
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use router_core::Session;
 use router_core::auth::Source;
-use router_core::session::Opened;
+use router_core::session::OpenedConnection;
 
 use super::core::Node;
 use super::entry::ConnectionEntry;
 use super::handler::SessionHandler;
 use super::member::NodeMember;
 use crate::dialect::Dialect;
-use crate::gate::Open;
+use crate::gate::OpenGuard;
 use crate::ws::{Connection, ReadLimits, WriteLimits};
 
 /// Bytes that may wait for a socket without a tenant: its greeting and its refusals.
@@ -23,8 +23,8 @@ impl Node {
         self: &Arc<Self>,
         dialect: Dialect,
         socket: impl FnOnce(WriteLimits) -> Arc<Connection>,
-        (source, open): (Source, Open),
-        opened: Opened,
+        (source, open): (Source, OpenGuard),
+        opened: OpenedConnection,
     ) -> SessionHandler {
         SessionHandler::new(self.enter(dialect, socket, source, open), opened)
     }
@@ -35,7 +35,7 @@ impl Node {
         dialect: Dialect,
         socket: impl FnOnce(WriteLimits) -> Arc<Connection>,
         source: Source,
-        open: Open,
+        open: OpenGuard,
     ) -> NodeMember {
         let view = self.view();
         let env = self.env(&view);

@@ -9,7 +9,7 @@ use router_core::{ConnKey, Millis, Session};
 use super::tenant_budgets::SocketOwner;
 use super::unpaid_answers::UnpaidAnswers;
 use crate::dialect::Dialect;
-use crate::gate::Open;
+use crate::gate::OpenGuard;
 use crate::ws::Connection;
 
 /// A connection, as the node knows it.
@@ -20,7 +20,7 @@ pub(crate) struct ConnectionEntry {
     pub(super) dialect: Dialect,
     pub(super) source: Source,
     /// Its place at the gate, which is told when it has authenticated.
-    pub(super) open: Open,
+    pub(super) open: OpenGuard,
     pub(super) session: Mutex<Session>,
     /// When the session wants to be woken; `u64::MAX` = never.
     pub(super) wake_ms: AtomicU64,
@@ -37,7 +37,7 @@ impl ConnectionEntry {
     pub(super) fn new(
         key: ConnKey,
         session: Session,
-        (source, open): (Source, Open),
+        (source, open): (Source, OpenGuard),
         (dialect, socket): (Dialect, Arc<Connection>),
     ) -> Self {
         Self {

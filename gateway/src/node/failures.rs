@@ -9,8 +9,8 @@
 //! An expired token is logged and counted, but not throttled: its client is told to renew it.
 
 use protocol::{ErrorCode, TenantId};
-use router_core::auth::{Attempt, AuthError, Credential, Source, Tally, Verified};
-use router_core::request::Notice;
+use router_core::auth::{Attempt, AuthError, Credential, FailureTally, Source, VerifiedCredential};
+use router_core::request::SessionNotice;
 use router_core::session::SessionInput;
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ impl Node {
         &self,
         source: Source,
         credential: &Credential,
-    ) -> Result<Verified, AuthError> {
+    ) -> Result<VerifiedCredential, AuthError> {
         let now_ms = self.clock.now_ms();
         let verdict = self
             .credentials
@@ -84,13 +84,13 @@ impl Node {
         };
         let tally = self.credentials.fail(attempt, self.clock.now_ms());
         match tally {
-            Tally::Counted => {
+            FailureTally::Counted => {
                 self.metrics.auth_failed(failure.reason());
                 self.access_log
                     .credential(source, claimed.as_ref(), failure.reason());
                 Ok(())
             }
-            Tally::Throttled {
+            FailureTally::Throttled {
                 retry_after_ms,
                 failures,
             } => {
@@ -110,10 +110,14 @@ impl Node {
 
     /// What a session is told of its tenant's word: a refusal of its credential is a failure, and
     /// after too many of them the answer is that.
-    pub(super) fn heard(&self, entry: &Arc<ConnectionEntry>, notice: Notice) -> SessionInput {
+    pub(super) fn heard(
+        &self,
+        entry: &Arc<ConnectionEntry>,
+        notice: SessionNotice,
+    ) -> SessionInput {
         let failure = match &notice {
-            Notice::Refused { code, .. } => AuthFailure::of(*code),
-            Notice::Joined { .. } => None,
+            SessionNotice::Refused { code, .. } => AuthFailure::of(*code),
+            SessionNotice::Joined { .. } => None,
         };
         let Some(failure) = failure else {
             return SessionInput::Notice(notice);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::CloseCode;
-use router_core::session::{Opened, SessionInput};
+use router_core::session::{OpenedConnection, SessionInput};
 
 use super::member::NodeMember;
 use crate::metrics::Metrics;
@@ -14,12 +14,12 @@ use crate::ws::{Connection, ConnectionEnd, Message, ReadFlow, SocketHandler};
 pub(crate) struct SessionHandler {
     member: NodeMember,
     /// Until it begins.
-    opened: Option<Box<Opened>>,
+    opened: Option<Box<OpenedConnection>>,
     since_ms: u64,
 }
 
 impl SessionHandler {
-    pub(super) fn new(member: NodeMember, opened: Opened) -> Self {
+    pub(super) fn new(member: NodeMember, opened: OpenedConnection) -> Self {
         member.node.metrics.connections.increment(1.0);
         Self {
             since_ms: member.node.uptime_ms(),

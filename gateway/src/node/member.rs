@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::{CloseCode, TenantId};
 use router_core::Session;
-use router_core::session::{Received, SessionInput};
+use router_core::session::{ReceivedMessage, SessionInput};
 
 use super::core::Node;
 use super::entry::ConnectionEntry;
@@ -51,7 +51,7 @@ impl NodeMember {
         entry.dialect.decode(text, |frame| {
             // All requests of a message together are charged for its bytes.
             let bytes = std::mem::take(&mut bytes);
-            flow = flow.and(asked(node, entry, work, Received { bytes, frame }));
+            flow = flow.and(asked(node, entry, work, ReceivedMessage { bytes, frame }));
         });
         flow
     }
@@ -102,7 +102,7 @@ fn asked(
     node: &Node,
     entry: &Arc<ConnectionEntry>,
     work: &mut DeferredWork,
-    received: Received,
+    received: ReceivedMessage,
 ) -> ReadFlow {
     let bytes = received.bytes;
     work.is_unpaid = false;

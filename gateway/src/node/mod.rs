@@ -68,9 +68,9 @@ mod vital;
 mod work;
 
 pub(crate) use self::core::{Node, NodeTools};
-pub(crate) use call::Caller;
+pub(crate) use call::CallConnection;
 pub(crate) use lanes::LaneTotals;
 pub(crate) use membership::{MISREAD, NodeIdentity, key_list};
 pub(crate) use secrets::UsingOld;
-pub(crate) use source::Sources;
+pub(crate) use source::SourceResolver;
 pub(crate) use store_queue::StoreWork;

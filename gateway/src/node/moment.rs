@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use router_core::{Millis, Nodes};
+use router_core::{Millis, NodeView};
 
 /// What time it is, and which nodes there are.
 pub(super) struct EnvMoment {
-    pub(super) nodes: Arc<Nodes>,
+    pub(super) nodes: Arc<NodeView>,
     pub(super) now_ms: Millis,
 }

@@ -1,7 +1,7 @@
 //! The memory that all connections of the node share.
 
 use crate::memory::{MemoryDivision, places, pool};
-use crate::ws::{Budget, Pool};
+use crate::ws::{Budget, BudgetPool};
 
 /// Which part of each pool all sockets without a tenant may take together: an eighth.
 const STRANGERS_PART: u64 = 8;
@@ -9,11 +9,11 @@ const STRANGERS_PART: u64 = 8;
 /// The pools that budgets take from.
 pub(crate) struct MemoryPools {
     /// Frames that wait for a socket.
-    pub(crate) outbound: Pool,
+    pub(crate) outbound: BudgetPool,
     /// Messages that have not arrived as a whole.
-    pub(crate) assembly: Pool,
+    pub(crate) assembly: BudgetPool,
     /// Sockets and kept connections.
-    pub(super) places: Pool,
+    pub(super) places: BudgetPool,
     /// Frames for sockets without a tenant.
     pub(super) strangers_outbound: Budget,
     /// Messages of sockets without a tenant.

@@ -18,7 +18,7 @@ use super::core::Node;
 use super::entry::ConnectionEntry;
 use super::tenant_budgets::{SocketOwner, TenantBudgets};
 use super::work::DeferredWork;
-use crate::ws::{Budget, Pool};
+use crate::ws::{Budget, BudgetPool};
 
 /// Tenants that lose in one look at a pool, at most: the next look comes 50 ms later.
 const TENANTS_MAX: usize = 16;
@@ -74,7 +74,7 @@ impl Node {
         }
     }
 
-    fn shed_largest(&self, short: ScarceMemory, pool: &Pool) {
+    fn shed_largest(&self, short: ScarceMemory, pool: &BudgetPool) {
         let mut holders = self.holders(short, pool.share());
         // What is closed is given back when its task comes to it, so what was shed is counted here.
         let mut excess = pool.excess();

@@ -12,13 +12,13 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// The proxies whose `X-Forwarded-For` is trusted.
 #[derive(Debug, Default)]
-pub(crate) struct Sources {
+pub(crate) struct SourceResolver {
     trusted: Vec<Cidr>,
     /// Whether the log has told of a proxy that is not one of them.
     warned: AtomicBool,
 }
 
-impl Sources {
+impl SourceResolver {
     /// Trusts these proxies only.
     pub fn new(trusted: Vec<Cidr>) -> Self {
         Self {
@@ -92,7 +92,8 @@ mod tests {
     use super::*;
 
     fn source(trusted: &[&str], peer: &str, forwarded: &[&str]) -> String {
-        let sources = Sources::new(trusted.iter().map(|block| block.parse().unwrap()).collect());
+        let sources =
+            SourceResolver::new(trusted.iter().map(|block| block.parse().unwrap()).collect());
         let mut headers = HeaderMap::new();
         for value in forwarded {
             headers.append("x-forwarded-for", value.parse().unwrap());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::limits::COMPARE_MS;
 use router_core::shard::Entries;
-use router_core::{Env, Millis, Nodes};
+use router_core::{Env, Millis, NodeView};
 
 use super::core::Node;
 use super::moment::EnvMoment;
@@ -47,11 +47,11 @@ impl Node {
     }
 
     /// The nodes as they are seen now.
-    pub(crate) fn view(&self) -> arc_swap::Guard<Arc<Nodes>> {
+    pub(crate) fn view(&self) -> arc_swap::Guard<Arc<NodeView>> {
         self.membership.view()
     }
 
-    pub(super) fn env<'a>(&'a self, nodes: &'a Nodes) -> Env<'a> {
+    pub(super) fn env<'a>(&'a self, nodes: &'a NodeView) -> Env<'a> {
         self.env_of(nodes, self.clock.now_ms())
     }
 
@@ -67,7 +67,7 @@ impl Node {
         self.env_of(&moment.nodes, moment.now_ms)
     }
 
-    fn env_of<'a>(&'a self, nodes: &'a Nodes, now_ms: Millis) -> Env<'a> {
+    fn env_of<'a>(&'a self, nodes: &'a NodeView, now_ms: Millis) -> Env<'a> {
         Env {
             now_ms,
             unix_ms: self.clock.unix_ms(now_ms),

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use protocol::BotId;
-use router_core::request::Notice;
+use router_core::request::SessionNotice;
 
 use super::entry::ConnectionEntry;
 use super::moment::EnvMoment;
-use crate::metrics::Traffic;
+use crate::metrics::TrafficMetrics;
 
 /// What is left to do when no lock is held.
 #[derive(Default)]
@@ -18,8 +18,8 @@ pub(crate) struct DeferredWork {
     pub(super) touched: Vec<Arc<ConnectionEntry>>,
     /// For the log, which is not written under a lock.
     pub(super) registered: Vec<(Arc<ConnectionEntry>, BotId)>,
-    pub(super) told: VecDeque<(Arc<ConnectionEntry>, Notice)>,
-    pub(super) traffic: Traffic,
+    pub(super) told: VecDeque<(Arc<ConnectionEntry>, SessionNotice)>,
+    pub(super) traffic: TrafficMetrics,
     /// Whether a frame was not paid for by a rate of its tenant.
     pub(super) is_unpaid: bool,
 }

@@ -28,4 +28,4 @@ mod turns;
 mod untaken;
 
 pub(crate) use stream::{PacedStream, Transport};
-pub(crate) use turns::{PROGRESS_BYTES, Turns};
+pub(crate) use turns::{ConnectionTurns, PROGRESS_BYTES};

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::ahead::ReadAhead;
-use super::turns::Turns;
+use super::turns::ConnectionTurns;
 
 /// A stream whose bytes are counted, and whose end is not seen before the answer is written.
 ///
@@ -29,7 +29,7 @@ use super::turns::Turns;
 #[derive(Debug)]
 pub(crate) struct PacedStream<S> {
     stream: S,
-    turns: Arc<Turns>,
+    turns: Arc<ConnectionTurns>,
     ahead: ReadAhead,
     /// Whether its end is a reset, so that the kernel does not go on holding an answer.
     resets: bool,
@@ -56,7 +56,7 @@ impl Transport for TlsStream<TcpStream> {
 }
 
 impl<S> PacedStream<S> {
-    pub(crate) fn new(stream: S, turns: Arc<Turns>) -> Self {
+    pub(crate) fn new(stream: S, turns: Arc<ConnectionTurns>) -> Self {
         Self {
             stream,
             turns,

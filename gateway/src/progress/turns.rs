@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::untaken::UntakenAnswers;
 use crate::ws::SocketEnds;
-use crate::ws::budget::Charge;
+use crate::ws::budget::BudgetCharge;
 
 /// Fewest bytes in a `handshake_timeout` that count as progress, of an answer and of a request's body:
 /// 0.4 KB/s by default, far below any network that is of use.
@@ -20,7 +20,7 @@ const FIRST_LOOK: Duration = Duration::from_millis(50);
 
 /// What the stream, the service and the deadline of one connection share.
 #[derive(Debug)]
-pub(crate) struct Turns {
+pub(crate) struct ConnectionTurns {
     ours: watch::Sender<bool>,
     /// Whether nobody reads any more of the request: it is all here.
     body_ended: AtomicBool,
@@ -37,7 +37,7 @@ pub(crate) struct Turns {
     pub(super) ended: watch::Sender<bool>,
 }
 
-impl Turns {
+impl ConnectionTurns {
     /// `ends`: what the kernel is asked about the connection by.
     pub(crate) fn new(ends: Option<SocketEnds>) -> Self {
         Self {
@@ -75,7 +75,7 @@ impl Turns {
     }
 
     /// Keeps the charge for an answer until the peer has taken that.
-    pub(crate) fn charge_until_taken(&self, charge: Charge) {
+    pub(crate) fn charge_until_taken(&self, charge: BudgetCharge) {
         self.untaken.push(charge);
     }
 

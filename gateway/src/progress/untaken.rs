@@ -4,13 +4,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::sock_diag::SockDiag;
 use crate::ws::SocketEnds;
-use crate::ws::budget::Charge;
+use crate::ws::budget::BudgetCharge;
 
 /// The charges for the answers that the peer has not taken as a whole, the newest last.
 #[derive(Debug)]
 pub(super) struct UntakenAnswers {
     ends: Option<SocketEnds>,
-    charges: Mutex<Vec<Charge>>,
+    charges: Mutex<Vec<BudgetCharge>>,
 }
 
 impl UntakenAnswers {
@@ -22,7 +22,7 @@ impl UntakenAnswers {
         }
     }
 
-    pub(super) fn push(&self, charge: Charge) {
+    pub(super) fn push(&self, charge: BudgetCharge) {
         self.charges().push(charge);
     }
 
@@ -49,7 +49,7 @@ impl UntakenAnswers {
         charges.retain(|charge| charge.bytes() > 0);
     }
 
-    fn charges(&self) -> MutexGuard<'_, Vec<Charge>> {
+    fn charges(&self) -> MutexGuard<'_, Vec<BudgetCharge>> {
         self.charges.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

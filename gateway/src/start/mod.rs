@@ -26,7 +26,7 @@ use self::store::store;
 use self::warnings::{warn_of_few_sockets, warn_of_little_memory};
 use crate::config::Config;
 use crate::gate::{Gate, GateLimits};
-use crate::gateway::{Addresses, Gateway};
+use crate::gateway::{Gateway, ListenAddresses};
 use crate::http::admin::context::AdminContext;
 use crate::http::admin_endpoint::AdminEndpoint;
 use crate::http::context::{BasePath, PublicContext};
@@ -35,8 +35,8 @@ use crate::http::v1;
 use crate::listener::{BoundSocket, Listener};
 use crate::memory::MemoryDivision;
 use crate::metrics::Metrics;
-use crate::node::{Node, NodeIdentity, NodeTools, Sources};
-use crate::shutdown::Shutdown;
+use crate::node::{Node, NodeIdentity, NodeTools, SourceResolver};
+use crate::shutdown::GatewayShutdown;
 use crate::tls;
 
 /// The configuration keys of the two addresses, for errors.
@@ -44,19 +44,19 @@ const PUBLIC_KEY: &str = "listen";
 const ADMIN_KEY: &str = "admin_listen";
 
 /// A gateway that answers probes and does not serve yet. Dropped, it frees its ports.
-pub struct Starting {
+pub struct StartingGateway {
     config: Config,
     tls: Option<TlsAcceptor>,
     metrics: Arc<Metrics>,
     public: BoundSocket,
     endpoint: Arc<AdminEndpoint>,
-    addresses: Addresses,
+    addresses: ListenAddresses,
     /// Serves the admin listener.
     background: JoinSet<()>,
-    shutdown: Shutdown,
+    shutdown: GatewayShutdown,
 }
 
-impl std::fmt::Debug for Starting {
+impl std::fmt::Debug for StartingGateway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Starting")
             .field("addresses", &self.addresses)
@@ -64,12 +64,12 @@ impl std::fmt::Debug for Starting {
     }
 }
 
-impl Starting {
+impl StartingGateway {
     /// Takes both addresses and serves the admin one. To be called inside the runtime.
     ///
     /// `shutdown` ends the start, and then the gateway. Errors: an address is in use, or TLS cannot be
     /// set up.
-    pub fn begin(config: Config, shutdown: Shutdown) -> Result<Self, StartError> {
+    pub fn begin(config: Config, shutdown: GatewayShutdown) -> Result<Self, StartError> {
         warn_of_few_sockets(config.sockets_max);
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
         let bind = |key, address| {
@@ -82,7 +82,7 @@ impl Starting {
         };
         let public = bind(PUBLIC_KEY, config.listen)?;
         let admin = bind(ADMIN_KEY, config.admin_listen)?;
-        let addresses = Addresses {
+        let addresses = ListenAddresses {
             public: public.address(),
             admin: admin.address(),
         };
@@ -107,7 +107,7 @@ impl Starting {
     }
 
     /// Where it listens, and where it will.
-    pub fn addresses(&self) -> Addresses {
+    pub fn addresses(&self) -> ListenAddresses {
         self.addresses
     }
 
@@ -193,7 +193,7 @@ impl Gateway {
     }
 
     async fn bind_with(config: Config, fault: Option<StoreFault>) -> Result<Self, StartError> {
-        let starting = Starting::begin(config, Shutdown::default())?;
+        let starting = StartingGateway::begin(config, GatewayShutdown::default())?;
         let bound = starting.finish_with(fault).await?;
         Ok(bound.expect("nobody else has its shutdown"))
     }
@@ -203,7 +203,7 @@ fn public_endpoint(config: Config, node: Arc<Node>, address: SocketAddr) -> Publ
     let is_loopback = address.ip().is_loopback();
     PublicEndpoint::new(PublicContext {
         node,
-        sources: Sources::new(config.trusted_proxies),
+        sources: SourceResolver::new(config.trusted_proxies),
         allowed_origins: config.allowed_origins,
         hosts: is_loopback.then_some(config.allowed_hosts),
         query_keys: config.query_keys,

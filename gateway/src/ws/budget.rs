@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A budget is a counter with a limit and something above it: what a tenant takes, its node's pool
-//! gives too. It allocates nothing; it only says no. The last part of a [`Pool`] is a reserve for
+//! gives too. It allocates nothing; it only says no. The last part of a [`BudgetPool`] is a reserve for
 //! tenants that hold less than a share: those who hold more cannot make it say no to them.
 
 use std::sync::Arc;
@@ -26,12 +26,12 @@ struct BudgetNode {
 enum ParentBudget {
     Nothing,
     Budget(Budget),
-    Pool(Pool),
+    Pool(BudgetPool),
 }
 
 /// What all tenants of a node share; clones count together.
 #[derive(Debug, Clone)]
-pub struct Pool(Arc<PoolInner>);
+pub(crate) struct BudgetPool(Arc<PoolInner>);
 
 #[derive(Debug)]
 struct PoolInner {
@@ -42,7 +42,7 @@ struct PoolInner {
     share: u64,
 }
 
-impl Pool {
+impl BudgetPool {
     /// Makes a pool of `limit` bytes, half of it a reserve for holders of at most `share` bytes.
     pub fn new(limit: u64, share: u64) -> Self {
         Self::with_reserve(limit, limit / 2, share)
@@ -112,7 +112,7 @@ impl Budget {
     }
 
     /// Makes a holder of a pool that takes at most `limit` bytes.
-    pub(crate) fn in_pool(limit: u64, pool: &Pool) -> Self {
+    pub(crate) fn in_pool(limit: u64, pool: &BudgetPool) -> Self {
         Self::under(limit, ParentBudget::Pool(pool.clone()))
     }
 
@@ -234,12 +234,12 @@ impl Drop for SocketPlace {
 
 /// What one holder has taken from a [`Budget`]; given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Charge {
+pub(crate) struct BudgetCharge {
     budget: Budget,
     bytes: u64,
 }
 
-impl Charge {
+impl BudgetCharge {
     /// Makes a charge of nothing.
     pub fn new(budget: Budget) -> Self {
         Self { budget, bytes: 0 }
@@ -288,7 +288,7 @@ impl Charge {
     }
 }
 
-impl Drop for Charge {
+impl Drop for BudgetCharge {
     fn drop(&mut self) {
         self.budget.give(self.bytes);
     }
@@ -317,7 +317,7 @@ mod tests {
 
     #[test]
     fn large_holders_cannot_take_the_reserve_of_small_ones() {
-        let pool = Pool::new(100, 10);
+        let pool = BudgetPool::new(100, 10);
         let large = Budget::in_pool(80, &pool);
         while large.try_take(5) {}
         assert_eq!((large.used(), pool.used()), (50, 50), "half");
@@ -340,7 +340,7 @@ mod tests {
     fn sparing_charges_leave_an_eighth_to_the_others() {
         let tenant = Budget::new(80, None);
         let client = Budget::new(800, Some(tenant.clone()));
-        let (mut one, mut two) = (Charge::new(client.clone()), Charge::new(client));
+        let (mut one, mut two) = (BudgetCharge::new(client.clone()), BudgetCharge::new(client));
         assert!(one.set_sparing(70) && !one.set_sparing(71));
         assert!(two.set(10) && !two.set(11));
         assert_eq!(tenant.used(), 80);
@@ -364,7 +364,7 @@ mod tests {
     #[test]
     fn a_charge_is_given_back_when_dropped() {
         let budget = Budget::new(10, None);
-        let mut charge = Charge::new(budget.clone());
+        let mut charge = BudgetCharge::new(budget.clone());
         assert!(charge.set(7) && charge.set(3) && !charge.set(11));
         assert_eq!((charge.bytes(), budget.used()), (3, 3));
         drop(charge);

@@ -8,7 +8,7 @@
 //! | 426 | no `Upgrade: websocket`, or another version than 13 |
 //!
 //! Credentials are not looked at: they are told in-band. Extensions are not negotiated. The caller
-//! refuses with 429 and 503 through [`Refusal::retry_after`]; 431 is hyper's. Source: RFC 6455 §4.2.
+//! refuses with 429 and 503 through [`UpgradeRefusal::retry_after`]; 431 is hyper's. Source: RFC 6455 §4.2.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -30,7 +30,7 @@ const ACCEPT_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// What a listener accepts.
 #[derive(Debug, Clone, Copy)]
-pub struct Policy<'a> {
+pub struct UpgradePolicy<'a> {
     /// Subprotocols that we speak. Never list one that carries a credential: it would be echoed.
     pub subprotocols: &'a [&'a str],
     /// Origins accepted besides the `Host`'s own.
@@ -71,14 +71,14 @@ impl AcceptedUpgrade {
 
 /// A handshake that ends here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct UpgradeRefusal {
     /// The HTTP status.
     pub status: StatusCode,
     /// Headers that say what to do about it.
     pub headers: HeaderMap,
 }
 
-impl Refusal {
+impl UpgradeRefusal {
     /// Refuses with a status and nothing else.
     pub fn new(status: StatusCode) -> Self {
         Self {
@@ -112,11 +112,11 @@ impl Refusal {
 /// Judges the head of a request.
 ///
 /// Errors: the table above, the first that applies from 421 down: `Host`, form, version, `Origin`.
-pub fn judge(parts: &Parts, policy: &Policy<'_>) -> Result<AcceptedUpgrade, Refusal> {
-    let bad = || Refusal::new(StatusCode::BAD_REQUEST);
+pub fn judge(parts: &Parts, policy: &UpgradePolicy<'_>) -> Result<AcceptedUpgrade, UpgradeRefusal> {
+    let bad = || UpgradeRefusal::new(StatusCode::BAD_REQUEST);
     let host = host_of(&parts.uri, &parts.headers).ok_or_else(bad)?;
     if !host_is_ours(&host, policy.hosts) {
-        return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST));
+        return Err(UpgradeRefusal::new(StatusCode::MISDIRECTED_REQUEST));
     }
     let is_head = parts.method == Method::HEAD;
     if parts.method != Method::GET && !is_head || parts.version != Version::HTTP_11 {
@@ -126,21 +126,21 @@ pub fn judge(parts: &Parts, policy: &Policy<'_>) -> Result<AcceptedUpgrade, Refu
     // HEAD asks what GET would be answered, and never upgrades.
     if is_head || !tokens(headers, UPGRADE).any(|it| it.eq_ignore_ascii_case("websocket")) {
         let websocket = HeaderValue::from_static("websocket");
-        return Err(Refusal::new(StatusCode::UPGRADE_REQUIRED).with(UPGRADE, websocket));
+        return Err(UpgradeRefusal::new(StatusCode::UPGRADE_REQUIRED).with(UPGRADE, websocket));
     }
     if !tokens(headers, CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade")) {
         return Err(bad());
     }
     if only_header(headers, SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         let version = HeaderValue::from_static("13");
-        let refusal = Refusal::new(StatusCode::UPGRADE_REQUIRED);
+        let refusal = UpgradeRefusal::new(StatusCode::UPGRADE_REQUIRED);
         return Err(refusal.with(SEC_WEBSOCKET_VERSION, version));
     }
     let accept = only_header(headers, SEC_WEBSOCKET_KEY)
         .and_then(accept_of)
         .ok_or_else(bad)?;
     if !origin_is_allowed(headers, &host, policy.allowed_origins) {
-        return Err(Refusal::new(StatusCode::FORBIDDEN));
+        return Err(UpgradeRefusal::new(StatusCode::FORBIDDEN));
     }
     Ok(AcceptedUpgrade {
         accept,

@@ -11,7 +11,7 @@ use std::num::NonZeroU64;
 
 use protocol::limits::SLOW_CONSUMER_MS;
 
-use super::budget::{Budget, Charge};
+use super::budget::{Budget, BudgetCharge};
 use super::outgoing::{OutgoingFrame, QueueClass};
 use super::unacked::{KernelAsk, KernelHeld, UnackedBytes};
 
@@ -49,7 +49,7 @@ pub(super) struct HeldFrames {
     /// What the kernel has of earlier ones.
     unacked: UnackedBytes,
     /// Charged with both.
-    charge: Charge,
+    charge: BudgetCharge,
     full: SinceMs,
     /// A budget that others share has refused what had room here.
     starved: SinceMs,
@@ -90,7 +90,7 @@ impl HeldFrames {
             frames: 0,
             frames_max: limits.frames,
             unacked: UnackedBytes::default(),
-            charge: Charge::new(limits.budget),
+            charge: BudgetCharge::new(limits.budget),
             full: SinceMs::default(),
             starved: SinceMs::default(),
             wants_room: false,
@@ -99,7 +99,7 @@ impl HeldFrames {
 
     /// Changes the limits and moves what waits to the new budget; false: that one has no room.
     pub(super) fn set_limits(&mut self, limits: WriteLimits) -> bool {
-        let mut charge = Charge::new(limits.budget);
+        let mut charge = BudgetCharge::new(limits.budget);
         if !charge.set(self.charge.bytes()) {
             return false;
         }

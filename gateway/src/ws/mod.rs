@@ -46,7 +46,8 @@ mod stream;
 mod unacked;
 mod writer;
 
-pub use budget::{Budget, Pool};
+pub use budget::Budget;
+pub(crate) use budget::BudgetPool;
 pub use closing::CLOSE_WAIT;
 pub use connection::Connection;
 pub use drive::drive;

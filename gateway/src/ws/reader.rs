@@ -20,7 +20,7 @@ use protocol::CloseCode;
 use protocol::limits::FRAGMENT_OVERHEAD_BYTES;
 use tokio::io::ReadBuf;
 
-use super::budget::{Budget, Charge};
+use super::budget::{Budget, BudgetCharge};
 use super::frame::FrameHead;
 use super::message::{Message, PartialMessage, close_of, whole};
 use super::stream::ReadHalf;
@@ -58,7 +58,7 @@ pub struct FrameReader {
     head: Option<FrameHead>,
     partial: Option<PartialMessage>,
     message_bytes: usize,
-    held: Charge,
+    held: BudgetCharge,
     input: ReadState,
 }
 
@@ -71,7 +71,7 @@ impl FrameReader {
             head: None,
             partial: None,
             message_bytes: limits.message_bytes,
-            held: Charge::new(limits.assembly),
+            held: BudgetCharge::new(limits.assembly),
             input: ReadState::Open,
         }
     }
@@ -79,7 +79,7 @@ impl FrameReader {
     /// Changes the limits; a message under way is judged by the new ones from its next frame on.
     pub(super) fn set_limits(&mut self, limits: ReadLimits) {
         self.message_bytes = limits.message_bytes;
-        self.held = Charge::new(limits.assembly);
+        self.held = BudgetCharge::new(limits.assembly);
     }
 
     pub(super) fn input(&self) -> ReadState {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gateway::config::{HostPattern, OriginPattern};
-use gateway::ws::handshake::{Policy, judge};
+use gateway::ws::handshake::{UpgradePolicy, judge};
 use gateway::ws::{
     Budget, Connection, ConnectionEnd, FrameReader, Message, OutgoingFrame, PushOutcome,
     QueueClass, ReadFlow, ReadLimits, SocketHandler, WriteLimits, drive, split_upgraded,
@@ -123,7 +123,7 @@ fn upgrade(
     ended: mpsc::UnboundedSender<ConnectionEnd>,
 ) -> Response<Empty<Bytes>> {
     let (mut parts, _) = request.into_parts();
-    let policy = Policy {
+    let policy = UpgradePolicy {
         subprotocols: &["t2b.v1"],
         allowed_origins: &setup.origins,
         hosts: setup.hosts.as_deref(),

@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use fixtures::until_within;
 use futures_util::{SinkExt, StreamExt};
 use gateway::config::Config;
-use gateway::{Addresses, Gateway, RunError, Shutdown};
+use gateway::{Gateway, GatewayShutdown, ListenAddresses, RunError};
 use protocol::{BotId, ClientId, TenantId};
-use router_core::auth::{Claims, Keyring, TokenScope};
+use router_core::auth::{Keyring, TokenClaims, TokenScope};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -25,10 +25,10 @@ pub const SOON: Duration = Duration::from_secs(5);
 
 /// A gateway that runs until this is dropped.
 pub struct Server {
-    pub addresses: Addresses,
+    pub addresses: ListenAddresses,
     pub keyring: Keyring,
     pub admin_token: String,
-    pub shutdown: Shutdown,
+    pub shutdown: GatewayShutdown,
     pub running: JoinHandle<Result<(), RunError>>,
     /// Its state directory; whoever holds a clone can start another gateway on it.
     pub dir: Arc<tempfile::TempDir>,
@@ -99,7 +99,7 @@ impl Server {
             .unwrap()
             .as_secs();
         let exp = now_s.saturating_add_signed(ttl_s);
-        let claims = Claims {
+        let claims = TokenClaims {
             tenant: TenantId::parse(user).unwrap(),
             client: ClientId::parse(client).unwrap(),
             scope: vec![scope],

@@ -6,15 +6,15 @@ use std::process::{Command, Output};
 use std::thread;
 
 use gateway::config::Config;
-use gateway::{Addresses, Gateway, Shutdown};
+use gateway::{Gateway, GatewayShutdown, ListenAddresses};
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// A gateway in this process, until it is dropped.
 pub struct TestGateway {
-    pub addresses: Addresses,
+    pub addresses: ListenAddresses,
     pub dir: TempDir,
-    shutdown: Shutdown,
+    shutdown: GatewayShutdown,
     thread: Option<thread::JoinHandle<()>>,
 }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::json::Malformed;
 use crate::message::{Send, SendKind};
-use crate::request::Rejected;
+use crate::request::RejectedRequest;
 use crate::t2b::data::{FrameData, message_id, only};
 use crate::t2b::message;
 use crate::t2b::value::BAD_FRAME;
@@ -12,8 +12,8 @@ use crate::t2b::walk::Walk;
 
 /// Reads a message whose `data` comes without a frame around it, as over HTTP.
 ///
-/// `text`: UTF-8. Errors: [`Rejected`], as of a `message` frame with that `data`.
-pub fn decode_message(text: &Bytes) -> Result<Send, Rejected> {
+/// `text`: UTF-8. Errors: [`RejectedRequest`], as of a `message` frame with that `data`.
+pub fn decode_message(text: &Bytes) -> Result<Send, RejectedRequest> {
     let mut walk = Walk::default();
     let span = walk.run_data(text).map_err(|Malformed| BAD_FRAME);
     let send = span.and_then(|span| {
@@ -24,7 +24,7 @@ pub fn decode_message(text: &Bytes) -> Result<Send, Rejected> {
         };
         message::read(SendKind::Message, &data)
     });
-    send.map_err(|refusal| Rejected {
+    send.map_err(|refusal| RejectedRequest {
         code: refusal.code,
         id: None,
         message_id: only(text, &walk.data, "messageId", message_id),

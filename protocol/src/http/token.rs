@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::error::ErrorCode;
 use crate::integer::natural;
 use crate::json::Member;
-use crate::request::Rejected;
+use crate::request::RejectedRequest;
 use crate::rule::Rule;
 use crate::t2b::data::FrameData;
 use crate::t2b::requests::{KnownMember, is_text, members, reads};
@@ -22,8 +22,8 @@ const TOKEN: [KnownMember; 4] = [
 
 /// Reads what a client token shall be.
 ///
-/// `text`: UTF-8. Errors: [`Rejected`] with `bad_request`, whatever is wrong.
-pub fn decode_token_request(text: &Bytes) -> Result<TokenRequest, Rejected> {
+/// `text`: UTF-8. Errors: [`RejectedRequest`] with `bad_request`, whatever is wrong.
+pub fn decode_token_request(text: &Bytes) -> Result<TokenRequest, RejectedRequest> {
     let mut walk = Walk::default();
     let span = walk.run_data(text).ok();
     let data = FrameData {
@@ -31,7 +31,7 @@ pub fn decode_token_request(text: &Bytes) -> Result<TokenRequest, Rejected> {
         span,
         members: &walk.data,
     };
-    read(&data).map_err(|refusal| Rejected {
+    read(&data).map_err(|refusal| RejectedRequest {
         code: ErrorCode::BadRequest,
         id: None,
         message_id: None,

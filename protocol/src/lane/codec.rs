@@ -6,8 +6,8 @@ use super::error::PacketError;
 use super::form::PacketForm;
 use super::head;
 use super::keys::LaneKeys;
-use super::packet::{Batch, Packet};
-use super::terms::Terms;
+use super::packet::{LaneBatch, Packet};
+use super::terms::LaneTerms;
 use crate::ids::BootId;
 use crate::limits::{
     ENVELOPE_OVERHEAD_BYTES, LANE_ACK_BYTES_MAX, LANE_BATCH_BYTES, LANE_ITEM_OVERHEAD_BYTES,
@@ -28,12 +28,12 @@ pub(crate) const fn packet_bytes_max(frame_bytes: usize) -> usize {
 impl Packet {
     /// Writes the packet for a node of this build that has the first of `keys`.
     pub fn to_bytes(&self, keys: &LaneKeys) -> Bytes {
-        self.to_bytes_at(keys, Terms::NEWEST)
+        self.to_bytes_at(keys, LaneTerms::NEWEST)
     }
 
     /// Writes the packet: its head, MessagePack, its MAC.
-    pub fn to_bytes_at(&self, keys: &LaneKeys, terms: Terms) -> Bytes {
-        let data: usize = self.data.iter().map(Batch::bytes).sum();
+    pub fn to_bytes_at(&self, keys: &LaneKeys, terms: LaneTerms) -> Bytes {
+        let data: usize = self.data.iter().map(LaneBatch::bytes).sum();
         let verdicts = self.ack.iter().map(|ack| 64 * ack.verdicts.len());
         let size = LANE_PACKET_OVERHEAD_BYTES + data + verdicts.sum::<usize>();
         let mut out = Vec::with_capacity(size);

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::error::PacketError;
-use super::packet::{Ack, Batch, Item, Packet};
+use super::packet::{BatchItem, LaneAck, LaneBatch, Packet};
 use crate::ids::BootId;
 use crate::limits::{LANE_BATCH_BYTES, LANE_BATCH_ITEMS_MAX, LANE_VERDICTS_MAX};
 
@@ -16,7 +16,7 @@ pub(super) struct PacketForm<'a> {
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     data: Option<BatchForm<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    ack: Option<Ack>,
+    ack: Option<LaneAck>,
 }
 
 /// What is true of few items has a list of its own: so an item is its bytes and a head of 3.
@@ -80,18 +80,18 @@ impl<'a> PacketForm<'a> {
 }
 
 impl BatchForm<'_> {
-    fn read(self, bytes: &Bytes) -> Result<Batch, PacketError> {
+    fn read(self, bytes: &Bytes) -> Result<LaneBatch, PacketError> {
         if !(1..=LANE_BATCH_ITEMS_MAX).contains(&self.items.len()) {
             return Err(PacketError::Count("items"));
         }
         if self.generation == 0 || self.first_seq == 0 {
             return Err(PacketError::Count("numbers"));
         }
-        let item = |item: BinarySlice<'_>| Item {
+        let item = |item: BinarySlice<'_>| BatchItem {
             sequenced: true,
             envelope: bytes.slice_ref(item.0),
         };
-        let mut batch = Batch {
+        let mut batch = LaneBatch {
             generation: self.generation,
             first_seq: self.first_seq,
             seen: self.seen,

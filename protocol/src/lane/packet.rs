@@ -15,14 +15,14 @@ pub struct Packet {
     /// Whom it is for. A node with another boot id leaves it alone.
     pub dst: BootId,
     /// Envelopes of the lane `src` → `dst`.
-    pub data: Option<Batch>,
+    pub data: Option<LaneBatch>,
     /// What became of envelopes of the lane `dst` → `src`.
-    pub ack: Option<Ack>,
+    pub ack: Option<LaneAck>,
 }
 
 /// Envelopes in their order; those that are sequenced count up from `first_seq`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Batch {
+pub struct LaneBatch {
     /// Which life of the lane; it only grows.
     pub generation: u64,
     /// The number of the first sequenced item, or of the next one to come if none is. From 1.
@@ -30,12 +30,12 @@ pub struct Batch {
     /// The last `upto` that the sender has processed: verdicts up to it need no repetition.
     pub seen: u64,
     /// At least one.
-    pub items: Vec<Item>,
+    pub items: Vec<BatchItem>,
 }
 
 /// One envelope in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Item {
+pub struct BatchItem {
     /// Whether it has a number and is repeated until acknowledged; else it is best effort.
     pub sequenced: bool,
     /// [`Envelope::to_bytes`](crate::Envelope::to_bytes), with its wire version.
@@ -44,7 +44,7 @@ pub struct Item {
 
 /// What became of a lane's envelopes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ack {
+pub struct LaneAck {
     /// The life of the lane that it is about.
     pub generation: u64,
     /// Everything up to this number is decided.
@@ -60,7 +60,7 @@ pub struct Ack {
     pub verdicts: Vec<(u64, Verdict)>,
 }
 
-impl Ack {
+impl LaneAck {
     /// What a node whose boot id is evicted is told, whatever it sends in this life of its lane.
     pub fn evicted(generation: u64) -> Self {
         Self {
@@ -82,12 +82,12 @@ impl Packet {
             src: self.dst,
             dst: self.src,
             data: None,
-            ack: Some(Ack::evicted(batch.generation)),
+            ack: Some(LaneAck::evicted(batch.generation)),
         })
     }
 }
 
-impl Batch {
+impl LaneBatch {
     /// What its items are charged with: their bytes and an overhead each.
     pub fn bytes(&self) -> usize {
         self.items.iter().map(|item| charge(&item.envelope)).sum()

@@ -7,7 +7,7 @@ use crate::envelope::{WIRE, common_wire};
 
 /// What a sender writes to another node with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
+pub struct LaneTerms {
     /// The wire version.
     pub wire: u16,
     /// The key that signs. Absent: the sender's first, as the other node has not said which keys it
@@ -15,14 +15,14 @@ pub struct Terms {
     pub key: Option<KeyId>,
 }
 
-impl Terms {
+impl LaneTerms {
     /// For a node of this build with the same secrets.
-    pub const NEWEST: Terms = Terms {
+    pub const NEWEST: LaneTerms = LaneTerms {
         wire: WIRE[1],
         key: None,
     };
     /// For a node that has not said anything of itself: what every build that is in use reads.
-    pub const UNKNOWN: Terms = Terms {
+    pub const UNKNOWN: LaneTerms = LaneTerms {
         wire: WIRE[0],
         key: None,
     };
@@ -34,40 +34,40 @@ impl Terms {
     pub fn between(
         ours: ([u16; 2], &[KeyId]),
         theirs: ([u16; 2], &[KeyId]),
-    ) -> Result<Terms, Mismatch> {
-        let wire = common_wire(ours.0, theirs.0).ok_or(Mismatch::Wire)?;
+    ) -> Result<LaneTerms, TermsMismatch> {
+        let wire = common_wire(ours.0, theirs.0).ok_or(TermsMismatch::Wire)?;
         if theirs.1.is_empty() {
-            return Ok(Terms { wire, key: None });
+            return Ok(LaneTerms { wire, key: None });
         }
         let common = ours.1.iter().find(|key| theirs.1.contains(key));
-        let key = Some(*common.ok_or(Mismatch::Key)?);
-        Ok(Terms { wire, key })
+        let key = Some(*common.ok_or(TermsMismatch::Key)?);
+        Ok(LaneTerms { wire, key })
     }
 }
 
 /// Why two nodes cannot speak with each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Mismatch {
+pub enum TermsMismatch {
     /// They have no wire version in common.
     Wire,
     /// They have no secret in common.
     Key,
 }
 
-impl Mismatch {
+impl TermsMismatch {
     /// Every reason.
-    pub const ALL: [Mismatch; 2] = [Mismatch::Wire, Mismatch::Key];
+    pub const ALL: [TermsMismatch; 2] = [TermsMismatch::Wire, TermsMismatch::Key];
 
     /// The metric label, and the word for operators.
     pub const fn reason(self) -> &'static str {
         match self {
-            Mismatch::Wire => "no_common_wire",
-            Mismatch::Key => "no_common_secret",
+            TermsMismatch::Wire => "no_common_wire",
+            TermsMismatch::Key => "no_common_secret",
         }
     }
 }
 
-impl fmt::Display for Mismatch {
+impl fmt::Display for TermsMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.reason())
     }
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn a_sender_signs_with_the_first_of_its_keys_that_the_other_node_has() {
         let key = |ours: &[KeyId], theirs: &[KeyId]| {
-            Terms::between((WIRE, ours), (WIRE, theirs)).map(|terms| terms.key)
+            LaneTerms::between((WIRE, ours), (WIRE, theirs)).map(|terms| terms.key)
         };
         // The steps of the documented rotation, and those of the short one.
         for (ours, theirs, signs) in [
@@ -99,19 +99,20 @@ mod tests {
         ] {
             assert_eq!(key(ours, theirs), Ok(Some(signs)), "{ours:?} {theirs:?}");
         }
-        assert_eq!(key(&[NEW], &[OLD, OTHER]), Err(Mismatch::Key));
+        assert_eq!(key(&[NEW], &[OLD, OTHER]), Err(TermsMismatch::Key));
         assert_eq!(key(&[NEW, OLD], &[]), Ok(None), "an earlier build");
     }
 
     #[test]
     fn a_sender_writes_the_lower_maximum() {
-        let wire =
-            |ours, theirs| Terms::between((ours, &[OLD]), (theirs, &[OLD])).map(|terms| terms.wire);
+        let wire = |ours, theirs| {
+            LaneTerms::between((ours, &[OLD]), (theirs, &[OLD])).map(|terms| terms.wire)
+        };
         assert_eq!(wire([1, 2], [1, 2]), Ok(2));
         assert_eq!(wire([1, 2], [1, 1]), Ok(1));
         assert_eq!(wire([1, 2], [2, 9]), Ok(2));
-        assert_eq!(wire([1, 2], [3, 4]), Err(Mismatch::Wire));
-        assert_eq!(wire([3, 4], [1, 2]), Err(Mismatch::Wire));
-        assert_eq!(wire([1, 2], [9, 1]), Err(Mismatch::Wire), "no range");
+        assert_eq!(wire([1, 2], [3, 4]), Err(TermsMismatch::Wire));
+        assert_eq!(wire([3, 4], [1, 2]), Err(TermsMismatch::Wire));
+        assert_eq!(wire([1, 2], [9, 1]), Err(TermsMismatch::Wire), "no range");
     }
 }

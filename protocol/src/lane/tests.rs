@@ -27,16 +27,16 @@ fn boots() -> (BootId, BootId) {
     (BootId::from_bits(1), BootId::from_bits(u128::MAX))
 }
 
-fn item(bytes: usize, sequenced: bool) -> Item {
-    Item {
+fn item(bytes: usize, sequenced: bool) -> BatchItem {
+    BatchItem {
         sequenced,
         envelope: Bytes::from(vec![b'x'; bytes]),
     }
 }
 
-fn batch(items: Vec<Item>) -> Packet {
+fn batch(items: Vec<BatchItem>) -> Packet {
     let (src, dst) = boots();
-    let data = Batch {
+    let data = LaneBatch {
         generation: u64::MAX,
         first_seq: u64::MAX,
         seen: u64::MAX,
@@ -50,9 +50,9 @@ fn batch(items: Vec<Item>) -> Packet {
     }
 }
 
-fn ack(verdicts: usize) -> Ack {
+fn ack(verdicts: usize) -> LaneAck {
     let (holder, _) = boots();
-    Ack {
+    LaneAck {
         generation: u64::MAX,
         upto: u64::MAX,
         gap: true,
@@ -108,7 +108,7 @@ fn any_secret_signs_if_the_terms_say_so() {
     for (at, secret) in ["new", "old"].into_iter().enumerate() {
         for wire in WIRE[0]..=WIRE[1] {
             let key = Some(own.ids()[at]);
-            let bytes = packet.to_bytes_at(&own, Terms { wire, key });
+            let bytes = packet.to_bytes_at(&own, LaneTerms { wire, key });
             let read = Packet::from_bytes(&bytes, &keys(&[secret]), FRAME);
             assert_eq!(read.unwrap(), packet, "{secret} {wire}");
             let other = Packet::from_bytes(&bytes, &keys(&["other"]), FRAME);
@@ -132,7 +132,7 @@ fn the_sender_of_a_packet_that_is_not_understood_can_be_read() {
     let packet = batch(vec![item(1, true)]);
     let own = keys(&["secret"]);
     for wire in [1, 2, 3, u16::MAX] {
-        let bytes = packet.to_bytes_at(&own, Terms { wire, key: None });
+        let bytes = packet.to_bytes_at(&own, LaneTerms { wire, key: None });
         assert_eq!(Packet::claimed_src(&bytes), Some(packet.src), "{wire}");
         let read = Packet::from_bytes(&bytes, &own, FRAME);
         match wire {

@@ -1,4 +1,4 @@
-//! From text to [`Frame`]: the frame's own members, and the choice of the request.
+//! From text to [`IncomingRequest`]: the frame's own members, and the choice of the request.
 
 use bytes::Bytes;
 
@@ -9,13 +9,13 @@ use super::{message, requests};
 use crate::error::ErrorCode;
 use crate::json::{Malformed, unescape};
 use crate::message::SendKind;
-use crate::request::{Frame, Rejected, Request};
+use crate::request::{ClientRequest, IncomingRequest, RejectedRequest};
 use crate::rule::Rule;
 
 /// Reads one frame. The body of a message is a slice of `text`, not a copy.
 ///
-/// `text`: UTF-8, checked by the WebSocket layer. Errors: [`Rejected`]. Source: protocol.md §4.
-pub fn decode(text: &Bytes) -> Result<Frame, Box<Rejected>> {
+/// `text`: UTF-8, checked by the WebSocket layer. Errors: [`RejectedRequest`]. Source: protocol.md §4.
+pub fn decode(text: &Bytes) -> Result<IncomingRequest, Box<RejectedRequest>> {
     let mut walk = Walk::default();
     let walked = walk.run(text);
     frame(text, &walk, walked).map_err(|refusal| rejected(text, &walk, refusal))
@@ -23,8 +23,8 @@ pub fn decode(text: &Bytes) -> Result<Frame, Box<Rejected>> {
 
 /// Boxed: a frame is moved through every call, and few are rejected.
 #[cold]
-fn rejected(text: &[u8], walk: &Walk, refusal: FrameFault) -> Box<Rejected> {
-    Box::new(Rejected {
+fn rejected(text: &[u8], walk: &Walk, refusal: FrameFault) -> Box<RejectedRequest> {
+    Box::new(RejectedRequest {
         code: refusal.code,
         id: only(text, &walk.frame, "id", frame_id),
         message_id: only(text, &walk.data, "messageId", message_id),
@@ -34,7 +34,11 @@ fn rejected(text: &[u8], walk: &Walk, refusal: FrameFault) -> Box<Rejected> {
 
 const INVALID_FRAME_ID: FrameFault = wrong(ErrorCode::InvalidId, Rule::FrameId);
 
-fn frame(text: &Bytes, walk: &Walk, walked: Result<(), Malformed>) -> Result<Frame, FrameFault> {
+fn frame(
+    text: &Bytes,
+    walk: &Walk,
+    walked: Result<(), Malformed>,
+) -> Result<IncomingRequest, FrameFault> {
     walked.map_err(|Malformed| BAD_FRAME)?;
     let names = ["type", "data", "id", "timestamp"];
     let [kind, data, id, _timestamp] = pick(text, &walk.frame, names)?;
@@ -58,28 +62,30 @@ fn frame(text: &Bytes, walk: &Walk, walked: Result<(), Malformed>) -> Result<Fra
         request => request,
     };
     let request = request?;
-    Ok(Frame { id, request })
+    Ok(IncomingRequest { id, request })
 }
 
-fn request(kind: &[u8], data: &FrameData<'_>) -> Result<Request, FrameFault> {
-    let send = |kind| message::read(kind, data).map(Request::Send);
+fn request(kind: &[u8], data: &FrameData<'_>) -> Result<ClientRequest, FrameFault> {
+    let send = |kind| message::read(kind, data).map(ClientRequest::Send);
     match kind {
         b"message" => send(SendKind::Message),
         b"message_partial" => send(SendKind::MessagePartial),
         b"typing" => send(SendKind::Typing),
-        b"ping" => Ok(Request::Ping),
-        b"auth" => requests::auth(data).map(Box::new).map(Request::Auth),
+        b"ping" => Ok(ClientRequest::Ping),
+        b"auth" => requests::auth(data).map(Box::new).map(ClientRequest::Auth),
         b"register_bot" => requests::register_bot(data)
             .map(Box::new)
-            .map(Request::RegisterBot),
-        b"unregister_bot" => requests::bot_ref(data).map(Request::UnregisterBot),
-        b"subscribe" => requests::bot_ref(data).map(Request::Subscribe),
-        b"unsubscribe" => requests::bot_ref(data).map(Request::Unsubscribe),
+            .map(ClientRequest::RegisterBot),
+        b"unregister_bot" => requests::bot_ref(data).map(ClientRequest::UnregisterBot),
+        b"subscribe" => requests::bot_ref(data).map(ClientRequest::Subscribe),
+        b"unsubscribe" => requests::bot_ref(data).map(ClientRequest::Unsubscribe),
         b"list_bots" => requests::list_bots(data)
             .map(Box::new)
-            .map(Request::ListBots),
-        b"status" => requests::status(data).map(Box::new).map(Request::Status),
-        b"received" | b"task" | b"task_update" => Ok(Request::Later),
+            .map(ClientRequest::ListBots),
+        b"status" => requests::status(data)
+            .map(Box::new)
+            .map(ClientRequest::Status),
+        b"received" | b"task" | b"task_update" => Ok(ClientRequest::Later),
         _ => Err(wrong(ErrorCode::UnknownType, Rule::Type)),
     }
 }

@@ -7,7 +7,7 @@ use crate::ids::{FrameId, InvalidId};
 use crate::json::{Member, Span, unescape};
 use crate::rule::{Fault, Rule};
 
-/// Why a frame is refused; [`Rejected`](crate::request::Rejected) adds whose frame it was.
+/// Why a frame is refused; [`RejectedRequest`](crate::request::RejectedRequest) adds whose frame it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FrameFault {
     pub(crate) code: ErrorCode,

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 use protocol::json::unescape;
-use protocol::request::Request;
+use protocol::request::ClientRequest;
 use protocol::t2b::walk::Walk;
 use protocol::t2b::{decode, encode};
 
@@ -102,7 +102,7 @@ proptest! {
         let Ok(frame) = decode(&Bytes::from(text.clone())) else {
             return Ok(());
         };
-        let Request::Send(send) = frame.request else {
+        let ClientRequest::Send(send) = frame.request else {
             panic!("is a message");
         };
         let envelope = envelope(send);

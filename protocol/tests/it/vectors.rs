@@ -5,8 +5,8 @@ use std::path::Path;
 
 use bytes::Bytes;
 use protocol::message::Send;
-use protocol::request::Rejected;
-use protocol::request::{Frame, Request};
+use protocol::request::RejectedRequest;
+use protocol::request::{ClientRequest, IncomingRequest};
 use protocol::t2b::frames::{ClientFrame, ServerFrame, ServerMessage};
 use protocol::t2b::{decode, encode};
 use protocol::{Fault, FrameId, Refusal};
@@ -86,7 +86,7 @@ pub fn load_one<T: DeserializeOwned>(file: &str) -> T {
     serde_json::from_str(&fs::read_to_string(path).expect("is there")).expect("has this shape")
 }
 
-fn read(text: &str) -> Result<Frame, Box<Rejected>> {
+fn read(text: &str) -> Result<IncomingRequest, Box<RejectedRequest>> {
     decode(&Bytes::copy_from_slice(text.as_bytes()))
 }
 
@@ -114,18 +114,18 @@ fn show_send(send: &Send) -> Value {
     ])
 }
 
-fn show(frame: &Frame) -> Value {
+fn show(frame: &IncomingRequest) -> Value {
     let (kind, data) = match &frame.request {
-        Request::Auth(auth) => ("auth", json!(auth)),
-        Request::RegisterBot(bot) => ("register_bot", json!(bot)),
-        Request::UnregisterBot(bot) => ("unregister_bot", json!(bot)),
-        Request::Send(send) => (send.message.kind.wire_name(), show_send(send)),
-        Request::Subscribe(bot) => ("subscribe", json!(bot)),
-        Request::Unsubscribe(bot) => ("unsubscribe", json!(bot)),
-        Request::ListBots(list) => ("list_bots", json!(list)),
-        Request::Status(status) => ("status", json!(status)),
-        Request::Later => ("later", Value::Null),
-        Request::Ping => ("ping", Value::Null),
+        ClientRequest::Auth(auth) => ("auth", json!(auth)),
+        ClientRequest::RegisterBot(bot) => ("register_bot", json!(bot)),
+        ClientRequest::UnregisterBot(bot) => ("unregister_bot", json!(bot)),
+        ClientRequest::Send(send) => (send.message.kind.wire_name(), show_send(send)),
+        ClientRequest::Subscribe(bot) => ("subscribe", json!(bot)),
+        ClientRequest::Unsubscribe(bot) => ("unsubscribe", json!(bot)),
+        ClientRequest::ListBots(list) => ("list_bots", json!(list)),
+        ClientRequest::Status(status) => ("status", json!(status)),
+        ClientRequest::Later => ("later", Value::Null),
+        ClientRequest::Ping => ("ping", Value::Null),
     };
     object([
         ("type", json!(kind)),
@@ -134,7 +134,7 @@ fn show(frame: &Frame) -> Value {
     ])
 }
 
-fn show_rejected(rejected: &Rejected) -> Value {
+fn show_rejected(rejected: &RejectedRequest) -> Value {
     object([
         ("reason", json!(rejected.code)),
         ("id", json!(rejected.id)),
@@ -148,7 +148,7 @@ fn check(vector: &ClientVector) {
     match read(&vector.frame.build()) {
         Ok(frame) => {
             assert_eq!(Some(show(&frame)), vector.decoded, "{name}");
-            let send = if let Request::Send(send) = frame.request {
+            let send = if let ClientRequest::Send(send) = frame.request {
                 Some(send)
             } else {
                 None
@@ -248,8 +248,8 @@ fn every_limit_below_at_and_above() {
 #[test]
 fn a_body_is_a_slice_of_the_frame() {
     let text = Bytes::from_static(br#"{"type":"message","data":{"to":"b","text":"hi"}}"#);
-    let Ok(Frame {
-        request: Request::Send(send),
+    let Ok(IncomingRequest {
+        request: ClientRequest::Send(send),
         ..
     }) = decode(&text)
     else {

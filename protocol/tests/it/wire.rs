@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use protocol::envelope::WIRE;
-use protocol::lane::{Ack, Batch, Item, LaneKeys, Packet, Terms};
+use protocol::lane::{BatchItem, LaneAck, LaneBatch, LaneKeys, LaneTerms, Packet};
 use protocol::message::{Body, Message, SendKind};
 use protocol::{BootId, ConnectionId, Envelope, MessageId, Name, Secret, StreamId, TenantId};
 use serde::Deserialize;
@@ -61,7 +61,7 @@ struct PacketForm {
     src: BootId,
     dst: BootId,
     data: Option<BatchForm>,
-    ack: Option<Ack>,
+    ack: Option<LaneAck>,
 }
 
 #[derive(Deserialize)]
@@ -112,11 +112,11 @@ impl EnvelopeForm {
 
 impl PacketForm {
     fn packet(self) -> Packet {
-        let item = |item: ItemForm| Item {
+        let item = |item: ItemForm| BatchItem {
             sequenced: item.sequenced,
             envelope: unhex(&item.envelope),
         };
-        let batch = |batch: BatchForm| Batch {
+        let batch = |batch: BatchForm| LaneBatch {
             generation: batch.generation,
             first_seq: batch.first_seq,
             seen: batch.seen,
@@ -156,7 +156,7 @@ fn check(file: &str, wire: u16) {
         let (packet, bytes) = (vector.packet.packet(), unhex(&vector.bytes));
         let read = Packet::from_bytes(&bytes, &keys, 0).expect(&vector.name);
         assert_eq!(read, packet, "{}", vector.name);
-        let terms = Terms { wire, key: None };
+        let terms = LaneTerms { wire, key: None };
         assert_eq!(packet.to_bytes_at(&keys, terms), bytes, "{}", vector.name);
     }
 }

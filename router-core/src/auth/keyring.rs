@@ -9,13 +9,13 @@ use super::credential::Credential;
 use super::error::{AuthError, SECRET_BYTES_MIN, SECRET_DISTINCT_MIN, WeakSecret};
 use super::key::{KeyParts, key_mac, parse_key, write_key};
 use super::mac::{keyed, mac};
-use super::token::{self, Claims};
+use super::token::{self, TokenClaims};
 use crate::env::Millis;
 use crate::permit::{Grant, Scope};
 
 /// What was verified, and by which secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verified {
+pub struct VerifiedCredential {
     /// What the bearer may do.
     pub grant: Grant,
     /// Whether a secret other than the first verified it: somebody still uses an old one.
@@ -70,20 +70,24 @@ impl Keyring {
     }
 
     /// A client token of these claims, signed with the first secret.
-    pub fn issue_token(&self, claims: &Claims) -> Secret<String> {
+    pub fn issue_token(&self, claims: &TokenClaims) -> Secret<String> {
         Secret::new(token::sign(&self.secrets[0].tokens, claims))
     }
 
     /// Checks a credential. Errors: `Invalid`, `Expired`. The work is the same whichever secret
     /// verifies, and no comparison stops early.
-    pub fn verify(&self, credential: &Credential, now_ms: Millis) -> Result<Verified, AuthError> {
+    pub fn verify(
+        &self,
+        credential: &Credential,
+        now_ms: Millis,
+    ) -> Result<VerifiedCredential, AuthError> {
         match credential {
             Credential::ApiKey(key) => self.verify_key(key.reveal()),
             Credential::Token(token) => self.verify_token(token.reveal(), now_ms),
         }
     }
 
-    fn verify_key(&self, key: &str) -> Result<Verified, AuthError> {
+    fn verify_key(&self, key: &str) -> Result<VerifiedCredential, AuthError> {
         let KeyParts {
             tenant,
             generation,
@@ -103,10 +107,10 @@ impl Keyring {
             generation,
             terms: None,
         };
-        Ok(Verified { grant, old_secret })
+        Ok(VerifiedCredential { grant, old_secret })
     }
 
-    fn verify_token(&self, token: &str, now_ms: Millis) -> Result<Verified, AuthError> {
+    fn verify_token(&self, token: &str, now_ms: Millis) -> Result<VerifiedCredential, AuthError> {
         let parts = token::split(token).ok_or(AuthError::Invalid)?;
         let used = self.first_match(|secret| {
             mac(&secret.tokens, parts.signed.as_bytes()).ct_eq(&parts.signature)
@@ -117,7 +121,7 @@ impl Keyring {
             old_secret,
             ..token::grant_of(&parts, now_ms)?
         };
-        Ok(Verified { grant, old_secret })
+        Ok(VerifiedCredential { grant, old_secret })
     }
 
     fn first_match(&self, matches: impl Fn(&KeySecret) -> subtle::Choice) -> Option<usize> {
@@ -145,7 +149,7 @@ mod tests {
         Keyring::new(&secrets).unwrap()
     }
 
-    fn verify(ring: &Keyring, key: &str) -> Result<Verified, AuthError> {
+    fn verify(ring: &Keyring, key: &str) -> Result<VerifiedCredential, AuthError> {
         ring.verify(&Credential::ApiKey(Secret::new(key.to_owned())), 0)
     }
 

@@ -18,8 +18,8 @@ mod token;
 
 pub use credential::Credential;
 pub use error::{AuthError, WeakSecret};
-pub use keyring::{Keyring, Verified};
+pub use keyring::{Keyring, VerifiedCredential};
 pub use protocol::token::TokenScope;
 pub use source::Source;
-pub use throttle::{Attempt, Tally, Throttle};
-pub use token::Claims;
+pub use throttle::{Attempt, FailureTally, FailureThrottle};
+pub use token::TokenClaims;

@@ -28,7 +28,7 @@ pub struct Attempt {
 
 /// What becomes of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tally {
+pub enum FailureTally {
     /// It is answered with its own reason.
     Counted,
     /// There were too many from there: it is answered with 429.
@@ -63,16 +63,16 @@ impl<K: Ord + Clone> Table<K> {
     }
 
     /// Counts a failure. The window begins with its first failure; later ones do not prolong it.
-    fn fail(&mut self, key: &K, now_ms: Millis) -> Tally {
+    fn fail(&mut self, key: &K, now_ms: Millis) -> FailureTally {
         let failures = self.failures(key, now_ms);
         failures.count = failures.count.saturating_add(1);
         let (failures, ends_ms) = (failures.count, failures.since_ms + WINDOW_MS);
         match failures > self.max {
-            true => Tally::Throttled {
+            true => FailureTally::Throttled {
                 retry_after_ms: ends_ms - now_ms,
                 failures,
             },
-            false => Tally::Counted,
+            false => FailureTally::Counted,
         }
     }
 
@@ -102,12 +102,12 @@ impl<K: Ord + Clone> Table<K> {
 
 /// The failures of a node.
 #[derive(Debug)]
-pub struct Throttle {
+pub struct FailureThrottle {
     users: Table<(Source, Option<TenantId>)>,
     sources: Table<Source>,
 }
 
-impl Default for Throttle {
+impl Default for FailureThrottle {
     fn default() -> Self {
         Self {
             users: Table::new(AUTH_FAILURES_PER_MINUTE),
@@ -116,15 +116,15 @@ impl Default for Throttle {
     }
 }
 
-impl Throttle {
+impl FailureThrottle {
     /// Counts a failure and says how it is answered.
     ///
     /// A source over its limit gets no further entries, so that one source cannot push out the others.
-    pub fn fail(&mut self, attempt: Attempt, now_ms: Millis) -> Tally {
+    pub fn fail(&mut self, attempt: Attempt, now_ms: Millis) -> FailureTally {
         let Attempt { source, claimed } = attempt;
         match self.sources.fail(&source, now_ms) {
-            throttled @ Tally::Throttled { .. } => throttled,
-            Tally::Counted => self.users.fail(&(source, claimed), now_ms),
+            throttled @ FailureTally::Throttled { .. } => throttled,
+            FailureTally::Counted => self.users.fail(&(source, claimed), now_ms),
         }
     }
 }
@@ -140,18 +140,18 @@ mod tests {
         }
     }
 
-    const THROTTLED_AT_10: Tally = Tally::Throttled {
+    const THROTTLED_AT_10: FailureTally = FailureTally::Throttled {
         retry_after_ms: 60_000,
         failures: 11,
     };
 
     #[test]
     fn only_failures_of_the_same_user_and_source_are_throttled() {
-        let mut throttle = Throttle::default();
+        let mut throttle = FailureThrottle::default();
         for _ in 0..10 {
             assert_eq!(
                 throttle.fail(attempt("10.0.0.1", "alice"), 5),
-                Tally::Counted
+                FailureTally::Counted
             );
         }
         assert_eq!(
@@ -159,13 +159,16 @@ mod tests {
             THROTTLED_AT_10
         );
         for (source, user) in [("10.0.0.1", "bob"), ("10.0.0.2", "alice")] {
-            assert_eq!(throttle.fail(attempt(source, user), 5), Tally::Counted);
+            assert_eq!(
+                throttle.fail(attempt(source, user), 5),
+                FailureTally::Counted
+            );
         }
     }
 
     #[test]
     fn a_window_is_a_minute_from_its_first_failure() {
-        let mut throttle = Throttle::default();
+        let mut throttle = FailureThrottle::default();
         for now_ms in [5, 30_000, 60_004] {
             for _ in 0..20 {
                 throttle.fail(attempt("10.0.0.1", "alice"), now_ms);
@@ -175,26 +178,29 @@ mod tests {
         let retry_after_ms = 1;
         assert_eq!(
             last,
-            Tally::Throttled {
+            FailureTally::Throttled {
                 retry_after_ms,
                 failures: 61
             }
         );
         for now_ms in [60_005, 1] {
             let fresh = throttle.fail(attempt("10.0.0.1", "alice"), now_ms);
-            assert_eq!(fresh, Tally::Counted, "at {now_ms}");
+            assert_eq!(fresh, FailureTally::Counted, "at {now_ms}");
         }
     }
 
     #[test]
     fn a_source_that_tries_many_users_is_throttled() {
-        let mut throttle = Throttle::default();
+        let mut throttle = FailureThrottle::default();
         for i in 0..600 {
             let attempt = attempt("10.0.0.1", &format!("user{i}"));
-            assert_eq!(throttle.fail(attempt, 5), Tally::Counted);
+            assert_eq!(throttle.fail(attempt, 5), FailureTally::Counted);
         }
         let tally = throttle.fail(attempt("10.0.0.1", "new"), 5);
-        assert!(matches!(tally, Tally::Throttled { failures: 601, .. }));
+        assert!(matches!(
+            tally,
+            FailureTally::Throttled { failures: 601, .. }
+        ));
         assert_eq!(
             throttle.users.entries.len(),
             600,
@@ -204,7 +210,7 @@ mod tests {
 
     #[test]
     fn the_tables_stay_bounded() {
-        let mut throttle = Throttle::default();
+        let mut throttle = FailureThrottle::default();
         for i in 0..AUTH_FAILURE_ENTRIES_MAX + 100 {
             throttle.fail(
                 attempt(

@@ -25,7 +25,7 @@ const HEADER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";
 
 /// What a client token says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claims {
+pub struct TokenClaims {
     /// The tenant.
     pub tenant: TenantId,
     /// The client id; it wins over one given at connect.
@@ -50,7 +50,7 @@ pub(super) struct TokenParts<'a> {
     claims: &'a str,
 }
 
-pub(super) fn sign(key: &Hmac<Sha256>, claims: &Claims) -> String {
+pub(super) fn sign(key: &Hmac<Sha256>, claims: &TokenClaims) -> String {
     let claims = serde_json::to_vec(claims).expect("claims have no unserialisable part");
     let signed = format!("{HEADER}.{}", URL_SAFE_NO_PAD.encode(claims));
     let signature = URL_SAFE_NO_PAD.encode(mac(key, signed.as_bytes()));
@@ -115,7 +115,7 @@ pub(super) fn grant_of(parts: &TokenParts<'_>, now_ms: Millis) -> Result<Grant, 
     })
 }
 
-fn parse_claims(claims: &str) -> Option<Claims> {
+fn parse_claims(claims: &str) -> Option<TokenClaims> {
     serde_json::from_slice(&unbase64(claims)?).ok()
 }
 
@@ -135,8 +135,8 @@ mod tests {
         .unwrap()
     }
 
-    fn claims() -> Claims {
-        Claims {
+    fn claims() -> TokenClaims {
+        TokenClaims {
             tenant: TenantId::parse("alice").unwrap(),
             client: ClientId::parse("phone").unwrap(),
             scope: vec![TokenScope::Chat],
@@ -154,7 +154,7 @@ mod tests {
             .map(|verified| verified.grant)
     }
 
-    fn verify(claims: &Claims, now_s: u64) -> Result<Grant, AuthError> {
+    fn verify(claims: &TokenClaims, now_s: u64) -> Result<Grant, AuthError> {
         verify_text(ring().issue_token(claims).reveal(), now_s)
     }
 
@@ -171,29 +171,29 @@ mod tests {
 
     #[test]
     fn lifetimes_and_scopes_are_checked() {
-        let longest = Claims {
+        let longest = TokenClaims {
             exp: NOW_S + TOKEN_TTL_MAX_S,
             ..claims()
         };
         assert!(verify(&longest, NOW_S).is_ok());
         let cases = [
-            Claims {
+            TokenClaims {
                 exp: NOW_S + TOKEN_TTL_MAX_S + 1,
                 ..claims()
             },
-            Claims {
+            TokenClaims {
                 exp: NOW_S - 1,
                 ..claims()
             },
-            Claims {
+            TokenClaims {
                 scope: vec![],
                 ..claims()
             },
-            Claims {
+            TokenClaims {
                 scope: vec![TokenScope::Bot],
                 ..claims()
             },
-            Claims {
+            TokenClaims {
                 scope: vec![TokenScope::Chat, TokenScope::Bot],
                 ..claims()
             },

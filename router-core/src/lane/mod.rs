@@ -36,7 +36,7 @@ use protocol::limits::{LANE_WINDOW_BYTES_MAX, LANE_WINDOW_BYTES_MIN, LANE_WINDOW
 
 use crate::env::Millis;
 
-pub use parcel::{LaneOutcome, Outcomes, Parcel, Stream};
+pub use parcel::{BestEffortStream, LaneOutcome, Parcel, ParcelOutcomes};
 pub use receiver::Receiver;
 pub use sender::Sender;
 

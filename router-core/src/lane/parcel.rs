@@ -23,11 +23,11 @@ impl Parcel {
 }
 
 /// Parcels that come back, each with what became of it.
-pub type Outcomes = Vec<(Parcel, LaneOutcome)>;
+pub type ParcelOutcomes = Vec<(Parcel, LaneOutcome)>;
 
 /// What a best-effort envelope belongs to: sender, recipient, and the stream of a partial (`typing`
 /// has none). A newer one replaces one that waits.
-pub type Stream = (Name, Name, Option<StreamId>);
+pub type BestEffortStream = (Name, Name, Option<StreamId>);
 
 /// What became of a parcel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,14 +4,20 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
-use super::parcel::{Parcel, Stream};
+use super::parcel::{BestEffortStream, Parcel};
 use crate::env::Millis;
 
 /// One envelope that waits.
 #[derive(Debug)]
 pub(super) enum WaitingItem {
-    Parcel { parcel: Parcel, pushed_ms: Millis },
-    BestEffort { stream: Stream, bytes: Bytes },
+    Parcel {
+        parcel: Parcel,
+        pushed_ms: Millis,
+    },
+    BestEffort {
+        stream: BestEffortStream,
+        bytes: Bytes,
+    },
 }
 
 impl WaitingItem {
@@ -29,13 +35,13 @@ pub(super) struct TenantQueue {
     pub entries: VecDeque<WaitingItem>,
     /// How many have left it.
     pub gone: u64,
-    pub streams: BTreeMap<Stream, u64>,
+    pub streams: BTreeMap<BestEffortStream, u64>,
 }
 
 impl TenantQueue {
     /// The envelope of this stream that waits, if one does, to be replaced where it stands: so it
     /// passes nothing that was pushed later, and a busy stream does not wait for ever.
-    pub fn of_stream(&self, stream: &Stream) -> Option<&Bytes> {
+    pub fn of_stream(&self, stream: &BestEffortStream) -> Option<&Bytes> {
         let at = self.streams.get(stream)? - self.gone;
         self.entries.get(at as usize).map(WaitingItem::bytes)
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use protocol::lane::{Ack, Batch, Verdict, charge};
+use protocol::lane::{LaneAck, LaneBatch, Verdict, charge};
 use protocol::limits::{LANE_BATCH_BYTES, LANE_UNACKED_MAX, LANE_VERDICTS_MAX};
 
 use crate::check;
@@ -37,7 +37,7 @@ pub struct Receiver {
 impl Receiver {
     /// The envelopes to handle now, in this order, each with its number or none if it is best
     /// effort. Empty for a batch that comes too early, late or twice.
-    pub fn arrived(&mut self, batch: Batch) -> Vec<(Option<u64>, Bytes)> {
+    pub fn arrived(&mut self, batch: LaneBatch) -> Vec<(Option<u64>, Bytes)> {
         if batch.generation < self.generation {
             return Vec::new();
         }
@@ -75,7 +75,7 @@ impl Receiver {
     /// The part of a batch that continues what was handed out. Something best effort passes only
     /// at its own place: all numbers before it are handed out and none behind it, so that no
     /// partial comes after its final message.
-    fn hand_out(&mut self, batch: Batch) -> Vec<(Option<u64>, Bytes)> {
+    fn hand_out(&mut self, batch: LaneBatch) -> Vec<(Option<u64>, Bytes)> {
         let mut next = batch.first_seq;
         let mut handed = Vec::with_capacity(batch.items.len());
         for item in batch.items {
@@ -114,14 +114,14 @@ impl Receiver {
     /// Takes the ack that is due after a batch, if one is: messages call for it, and so do 64 KiB of
     /// best effort. With too many verdicts for one it ends before the first that it
     /// cannot carry; the sender asks for the rest by repeating.
-    pub fn ack(&mut self) -> Option<Ack> {
+    pub fn ack(&mut self) -> Option<LaneAck> {
         if !std::mem::take(&mut self.due) {
             return None;
         }
         self.best_effort_bytes = 0;
         let cut = self.verdicts.get(LANE_VERDICTS_MAX);
         let verdicts = self.verdicts.iter().take(LANE_VERDICTS_MAX);
-        Some(Ack {
+        Some(LaneAck {
             generation: self.generation,
             upto: cut.map_or(self.upto, |(seq, _)| seq - 1),
             gap: self.gap && cut.is_none(),

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use protocol::lane::{Ack, Batch, Item, Packet, charge};
+use protocol::lane::{BatchItem, LaneAck, LaneBatch, Packet, charge};
 use protocol::limits::{LANE_BATCH_BYTES, LANE_DEADLINE_MS, LANE_VERDICTS_MAX};
 use protocol::{BootId, TenantId};
 
 use super::LaneStatus;
 use super::accounts::{AccountNumber, LaneAccounts};
-use super::parcel::{LaneOutcome, Outcomes, Parcel, Stream};
+use super::parcel::{BestEffortStream, LaneOutcome, Parcel, ParcelOutcomes};
 use super::queue::WaitingItem;
 use super::retry::LaneRetry;
 use super::turns::TurnQueue;
@@ -82,7 +82,7 @@ impl Sender {
     }
 
     /// A packet of this lane, with an ack of the lane in the other direction.
-    pub fn packet(&self, data: Option<Batch>, ack: Option<Ack>) -> Packet {
+    pub fn packet(&self, data: Option<LaneBatch>, ack: Option<LaneAck>) -> Packet {
         Packet {
             src: self.src,
             dst: self.dst,
@@ -109,7 +109,12 @@ impl Sender {
 
     /// Accepts something best effort, in the place of one of the same stream that waits. False if it
     /// was dropped, because the window or the tenant's quarter is full; the older one stays then.
-    pub fn push_best_effort(&mut self, tenant: &TenantId, stream: Stream, bytes: Bytes) -> bool {
+    pub fn push_best_effort(
+        &mut self,
+        tenant: &TenantId,
+        stream: BestEffortStream,
+        bytes: Bytes,
+    ) -> bool {
         let number = self.accounts.of(tenant);
         let account = &mut self.accounts[number];
         let older = account.queue.of_stream(&stream).map(charge);
@@ -136,7 +141,7 @@ impl Sender {
 
     /// What to PUBLISH now; report its end to [`published`](Self::published). `None` while one is
     /// unanswered or nothing is due.
-    pub fn take(&mut self, now_ms: Millis) -> Option<Batch> {
+    pub fn take(&mut self, now_ms: Millis) -> Option<LaneBatch> {
         if self.publishing || self.retry.held {
             return None;
         }
@@ -157,7 +162,7 @@ impl Sender {
         if !self.unacked.is_empty() {
             self.retry.start(now_ms);
         }
-        Some(Batch {
+        Some(LaneBatch {
             generation: self.generation,
             first_seq,
             seen: self.acked,
@@ -166,7 +171,7 @@ impl Sender {
     }
 
     /// A batch of what has numbers from `first_seq` on.
-    fn numbered(&self, first_seq: u64) -> Vec<Item> {
+    fn numbered(&self, first_seq: u64) -> Vec<BatchItem> {
         let mut room = LANE_BATCH_BYTES;
         let mut items = Vec::new();
         for sent in self.unacked.range((first_seq - self.acked - 1) as usize..) {
@@ -175,7 +180,7 @@ impl Sender {
                 break;
             }
             room = room.saturating_sub(charge);
-            items.push(Item {
+            items.push(BatchItem {
                 sequenced: true,
                 envelope: sent.parcel.bytes.clone(),
             });
@@ -184,7 +189,7 @@ impl Sender {
     }
 
     /// Fills the batch from those that wait, in turns, and numbers them.
-    fn fill(&mut self, now_ms: Millis, items: &mut Vec<Item>) {
+    fn fill(&mut self, now_ms: Millis, items: &mut Vec<BatchItem>) {
         let taken: usize = items.iter().map(|item| charge(&item.envelope)).sum();
         let mut room = LANE_BATCH_BYTES.saturating_sub(taken);
         loop {
@@ -200,7 +205,7 @@ impl Sender {
                         account,
                     });
                     self.next_seq += 1;
-                    items.push(Item {
+                    items.push(BatchItem {
                         sequenced: true,
                         envelope,
                     });
@@ -210,7 +215,7 @@ impl Sender {
                     self.leave(account, charge);
                     if self.may_fly(now_ms, charge) {
                         room = room.saturating_sub(charge);
-                        items.push(Item {
+                        items.push(BatchItem {
                             sequenced: false,
                             envelope: bytes,
                         });
@@ -250,7 +255,7 @@ impl Sender {
 
     /// An ack of this lane: settles what it decides. One of another generation, or above what was
     /// sent, is ignored whole. One that says `evicted` fails the rest: nobody will deliver it.
-    pub fn acked(&mut self, now_ms: Millis, ack: &Ack, out: &mut Outcomes) {
+    pub fn acked(&mut self, now_ms: Millis, ack: &LaneAck, out: &mut ParcelOutcomes) {
         if ack.generation != self.generation || ack.upto >= self.next_seq {
             return;
         }
@@ -270,7 +275,7 @@ impl Sender {
         }
     }
 
-    fn settle(&mut self, ack: &Ack, out: &mut Outcomes) {
+    fn settle(&mut self, ack: &LaneAck, out: &mut ParcelOutcomes) {
         let verdicts: BTreeMap<u64, _> = ack.verdicts.iter().copied().collect();
         out.reserve(ack.upto.saturating_sub(self.acked) as usize);
         while self.acked < ack.upto {
@@ -295,7 +300,7 @@ impl Sender {
         }
     }
 
-    fn on_progress(&mut self, now_ms: Millis, ack: &Ack) {
+    fn on_progress(&mut self, now_ms: Millis, ack: &LaneAck) {
         self.retry.progress();
         if self.unacked.is_empty() {
             return;
@@ -307,7 +312,7 @@ impl Sender {
     }
 
     /// Time has passed: repeats the first unacknowledged batch, or gives up at the deadline.
-    pub fn wake(&mut self, now_ms: Millis, out: &mut Outcomes) {
+    pub fn wake(&mut self, now_ms: Millis, out: &mut ParcelOutcomes) {
         if self
             .oldest()
             .is_some_and(|at| at + LANE_DEADLINE_MS <= now_ms)
@@ -334,7 +339,7 @@ impl Sender {
     /// Fails everything, because an end is dead or the deadline has passed, and begins a new
     /// generation, so that nothing of the old one is acked or delivered behind it. A PUBLISH under
     /// way, and the pause after a failed one, outlast it.
-    pub fn fail(&mut self, out: &mut Outcomes) {
+    pub fn fail(&mut self, out: &mut ParcelOutcomes) {
         for sent in std::mem::take(&mut self.unacked) {
             self.leave(sent.account, charge(&sent.parcel.bytes));
             out.push((sent.parcel, LaneOutcome::Unknown));

@@ -7,7 +7,7 @@ use protocol::lane::charge;
 use protocol::limits::LANE_TURN_BYTES;
 
 use super::accounts::{AccountNumber, LaneAccounts};
-use super::parcel::Stream;
+use super::parcel::BestEffortStream;
 use super::queue::{TenantQueue, WaitingItem};
 
 /// Whose turn it is, of those in whose queue something waits.
@@ -45,7 +45,7 @@ impl TurnQueue {
     }
 
     /// Puts `newer` in the place of what [`of_stream`](TenantQueue::of_stream) found.
-    pub fn replace(&mut self, queue: &mut TenantQueue, stream: &Stream, newer: Bytes) {
+    pub fn replace(&mut self, queue: &mut TenantQueue, stream: &BestEffortStream, newer: Bytes) {
         let at = queue.streams.get(stream).map(|at| at - queue.gone);
         let entry = at.and_then(|at| queue.entries.get_mut(at as usize));
         if let Some(WaitingItem::BestEffort { bytes, .. }) = entry {

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use protocol::BootId;
 
 use super::times::{DEAD_MS, DESCRIBE_AGAIN_MS, GAP_MAX_MS, LOOK_FOR_NEW_MS, PEERS_MAX};
-use super::{Node, NodeEffect, Peer};
+use super::{MembershipMachine, NodeEffect, PeerNode};
 use crate::env::Millis;
-use crate::store::nodes::NodeAsk;
+use crate::store::nodes::NodeQuery;
 
-impl Node {
+impl MembershipMachine {
     pub(super) fn on_beats(
         &mut self,
         now_ms: Millis,
@@ -157,14 +157,14 @@ impl Node {
                 fx.push(NodeEffect::Described(boot));
             }
         } else if self.view.peers.len() < PEERS_MAX {
-            self.view.peers.insert(boot, Peer::new(beat));
+            self.view.peers.insert(boot, PeerNode::new(beat));
             self.view_changed = true;
             fx.push(NodeEffect::Joined(boot));
         }
         let peer = self.view.peers.get(&boot);
         let stands_still = peer.is_some_and(|peer| peer.unchanged_ms >= DEAD_MS);
         if (is_dead || stands_still) && !self.view.degraded {
-            fx.push(NodeEffect::Ask(NodeAsk::Evict { boot, beat }));
+            fx.push(NodeEffect::Ask(NodeQuery::Evict { boot, beat }));
         }
     }
 
@@ -177,6 +177,6 @@ impl Node {
             let is_old = now_ms >= peer.described_ms + DESCRIBE_AGAIN_MS;
             peer.hello.is_none() || (!does_fit && is_old)
         });
-        fx.extend(wanted.map(|(boot, _)| NodeEffect::Ask(NodeAsk::Describe(*boot))));
+        fx.extend(wanted.map(|(boot, _)| NodeEffect::Ask(NodeQuery::Describe(*boot))));
     }
 }

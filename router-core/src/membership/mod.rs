@@ -15,7 +15,7 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `view.rs` | [`Nodes`], what everybody else is told |
+//! | `view.rs` | [`NodeView`], what everybody else is told |
 //! | `times.rs` | how often and how long |
 //! | `beats.rs` | what follows from the others' beats |
 //! | `health.rs` | DEGRADED |
@@ -40,24 +40,24 @@ use protocol::BootId;
 use ulid::Ulid;
 
 use crate::env::Millis;
-use crate::store::nodes::{NodeAsk, NodeHello, NodeReply};
+use crate::store::nodes::{NodeHello, NodeQuery, NodeReply};
 use dead::DeadNodes;
 use health::LinkHealth;
 use times::{BEAT_MS, HELLO_MS, LOOK_AGAIN_MS, PROBE_MS};
 use unknown::UnknownNodes;
 
 pub use times::{DEAD_MS, DEGRADED_MS};
-pub use view::{Nodes, Peer, PeerState, SecretGap};
+pub use view::{NodeView, PeerNode, PeerState, SecretGap};
 
 /// What happens to the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NodeInput {
-    /// The time of [`Node::next_wakeup`] has come.
+    /// The time of [`MembershipMachine::next_wakeup`] has come.
     Wake,
     /// The store's answer. Each [`NodeEffect::Ask`] has exactly one, `Unavailable` if need be.
     Answered {
         /// The question as it was asked.
-        ask: NodeAsk,
+        ask: NodeQuery,
         /// The answer.
         reply: NodeReply,
     },
@@ -85,7 +85,7 @@ pub enum NodeEffect {
     /// it. Counters in it move without this.
     ViewChanged,
     /// Ask the store.
-    Ask(NodeAsk),
+    Ask(NodeQuery),
     /// Publish a probe to the own inbox.
     SendProbe {
         /// Comes back as [`NodeInput::Probe`].
@@ -116,8 +116,8 @@ pub enum NodeEffect {
 
 /// The node machine.
 #[derive(Debug)]
-pub struct Node {
-    view: Nodes,
+pub struct MembershipMachine {
+    view: NodeView,
     view_changed: bool,
     hello: NodeHello,
     hello_due_ms: Millis,
@@ -135,10 +135,10 @@ pub struct Node {
     probe_due_ms: Millis,
 }
 
-impl Node {
+impl MembershipMachine {
     /// A node that starts now, degraded until it heard of store and subscription. Wake it at once.
     pub fn new(boot: BootId, now_ms: Millis, hello: NodeHello) -> Self {
-        let mut view = Nodes::starting(boot);
+        let mut view = NodeView::starting(boot);
         view.keys = Arc::clone(&hello.keys);
         Self {
             view,
@@ -158,7 +158,7 @@ impl Node {
     }
 
     /// The nodes as this one sees them now.
-    pub fn view(&self) -> &Nodes {
+    pub fn view(&self) -> &NodeView {
         &self.view
     }
 
@@ -222,13 +222,13 @@ impl Node {
         &mut self,
         now_ms: Millis,
         entropy: u128,
-        ask: NodeAsk,
+        ask: NodeQuery,
         reply: NodeReply,
         fx: &mut Vec<NodeEffect>,
     ) {
         match ask {
-            NodeAsk::Beat { .. } => self.on_beat_answer(now_ms, entropy, reply, fx),
-            NodeAsk::Evict { boot, .. } => {
+            NodeQuery::Beat { .. } => self.on_beat_answer(now_ms, entropy, reply, fx),
+            NodeQuery::Evict { boot, .. } => {
                 if reply == NodeReply::Evict(true) {
                     self.on_evicted(now_ms, boot, fx);
                 } else if self.view.peers.contains_key(&boot) || self.dead.contains(boot) {
@@ -237,7 +237,7 @@ impl Node {
                     self.look_again(now_ms, LOOK_AGAIN_MS);
                 }
             }
-            NodeAsk::Describe(boot) => {
+            NodeQuery::Describe(boot) => {
                 // Who is still unknown is asked for again with the next beat.
                 if let NodeReply::Hello(Some(hello)) = reply
                     && let Some(peer) = self.view.peers.get_mut(&boot)
@@ -251,7 +251,7 @@ impl Node {
                     }
                 }
             }
-            NodeAsk::Hello { .. } => {
+            NodeQuery::Hello { .. } => {
                 self.hello_out = false;
                 if reply != NodeReply::Done {
                     self.hello_due_ms = self.hello_due_ms.min(now_ms + BEAT_MS);
@@ -312,7 +312,7 @@ impl Node {
         if !self.hello_out && now_ms >= self.hello_due_ms {
             self.hello_out = true;
             self.hello_due_ms = now_ms + HELLO_MS;
-            fx.push(NodeEffect::Ask(NodeAsk::Hello {
+            fx.push(NodeEffect::Ask(NodeQuery::Hello {
                 boot: self.view.own,
                 hello: self.hello.clone(),
             }));
@@ -322,7 +322,7 @@ impl Node {
             self.beat_out_ms = Some(now_ms);
             self.beat_due_ms = now_ms + BEAT_MS;
             self.health.beat_began(now_ms);
-            fx.push(NodeEffect::Ask(NodeAsk::Beat {
+            fx.push(NodeEffect::Ask(NodeQuery::Beat {
                 boot: self.view.own,
                 beat: self.view.beat,
                 known_generation: self.known_generation,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::BootId;
-use protocol::lane::{KeyId, Mismatch, Terms};
+use protocol::lane::{KeyId, LaneTerms, TermsMismatch};
 
 use super::times::SUSPECT_MS;
 use crate::env::Millis;
@@ -15,7 +15,7 @@ use crate::store::nodes::NodeHello;
 /// A boot id is the own one, a peer's, dead, or unknown: new here, or dead for longer than
 /// ten minutes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Nodes {
+pub struct NodeView {
     /// This node's present life.
     pub own: BootId,
     /// The ids of this node's secrets, the one that signs what it issues first.
@@ -25,7 +25,7 @@ pub struct Nodes {
     /// Whether others may share the store. If not, nobody needs to be told of anything.
     pub shared: bool,
     /// Every other node that is not dead.
-    pub peers: BTreeMap<BootId, Peer>,
+    pub peers: BTreeMap<BootId, PeerNode>,
     /// This node and the peers that certainly run, as of the last change of the view.
     pub running: u32,
     /// The evicted nodes, this node's own former lives among them; ascending. What scripts take as `dead`.
@@ -38,7 +38,7 @@ pub struct Nodes {
 
 /// Another node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Peer {
+pub struct PeerNode {
     /// Whether its beat moves.
     pub state: PeerState,
     /// Its last beat.
@@ -49,7 +49,7 @@ pub struct Peer {
     pub hello: Option<NodeHello>,
     /// How to write to it, or why that makes no sense: messages for it are `unreachable` at once.
     /// Until it is described, as every build reads.
-    pub terms: Result<Terms, Mismatch>,
+    pub terms: Result<LaneTerms, TermsMismatch>,
     /// Whether its beat was seen to move. Until then it may be what a node left that has ended, so
     /// nobody is warned of it.
     pub has_moved: bool,
@@ -69,7 +69,7 @@ pub enum PeerState {
     Suspect,
 }
 
-impl Nodes {
+impl NodeView {
     /// The view of a node that shares its store with nobody: no peers, never degraded.
     pub fn alone(own: BootId) -> Self {
         Self {
@@ -114,13 +114,13 @@ impl Nodes {
     }
 
     /// How to write to a node; as every build reads if it is not in the view.
-    pub fn terms(&self, boot: BootId) -> Result<Terms, Mismatch> {
+    pub fn terms(&self, boot: BootId) -> Result<LaneTerms, TermsMismatch> {
         let peer = self.peers.get(&boot);
-        peer.map_or(Ok(Terms::UNKNOWN), |peer| peer.terms)
+        peer.map_or(Ok(LaneTerms::UNKNOWN), |peer| peer.terms)
     }
 
     /// How the secrets of a peer differ from this node's. They do not if it does not publish them.
-    pub fn secret_gap(&self, peer: &Peer) -> SecretGap {
+    pub fn secret_gap(&self, peer: &PeerNode) -> SecretGap {
         let theirs = peer.hello.as_ref().map_or(&[][..], |hello| &hello.keys);
         if theirs.is_empty() {
             return SecretGap::default();
@@ -174,7 +174,7 @@ impl SecretGap {
     }
 }
 
-impl Peer {
+impl PeerNode {
     /// A node that was just seen for the first time, with this beat.
     pub fn new(beat: u64) -> Self {
         Self {
@@ -182,7 +182,7 @@ impl Peer {
             beat,
             unchanged_ms: 0,
             hello: None,
-            terms: Ok(Terms::UNKNOWN),
+            terms: Ok(LaneTerms::UNKNOWN),
             has_moved: false,
             described_ms: 0,
             listed: true,
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn a_node_alone_knows_itself_and_is_well() {
         let [own, other] = [1, 2].map(BootId::from_bits);
-        let nodes = Nodes::alone(own);
+        let nodes = NodeView::alone(own);
         assert!(nodes.is_live(own) && !nodes.is_live(other));
         assert!(!nodes.is_dead(own) && !nodes.is_dead(other));
         assert!(!nodes.degraded);
@@ -249,8 +249,8 @@ mod tests {
     #[test]
     fn a_peer_is_live_until_it_is_dead() {
         let [own, peer, dead] = [1, 2, 3].map(BootId::from_bits);
-        let mut nodes = Nodes::alone(own);
-        nodes.peers.insert(peer, Peer::new(5));
+        let mut nodes = NodeView::alone(own);
+        nodes.peers.insert(peer, PeerNode::new(5));
         nodes.dead = Arc::from([dead]);
         for unchanged_ms in [0, SUSPECT_MS - 1, SUSPECT_MS, SUSPECT_MS * 9] {
             nodes.peers.get_mut(&peer).unwrap().count(unchanged_ms);
@@ -264,9 +264,9 @@ mod tests {
     #[test]
     fn who_was_never_seen_to_beat_or_stopped_does_not_run() {
         let [own, started, beating] = [1, 2, 3].map(BootId::from_bits);
-        let mut nodes = Nodes::starting(own);
-        nodes.peers = [(started, Peer::new(5)), (beating, Peer::new(5))].into();
-        let peer = |nodes: &mut Nodes, beat, healthy_ms| {
+        let mut nodes = NodeView::starting(own);
+        nodes.peers = [(started, PeerNode::new(5)), (beating, PeerNode::new(5))].into();
+        let peer = |nodes: &mut NodeView, beat, healthy_ms| {
             let changed = nodes
                 .peers
                 .get_mut(&beating)
@@ -289,9 +289,9 @@ mod tests {
     fn a_secret_gap_is_what_makes_credentials_refused() {
         let [old, new] = [1, 2].map(KeyId::from_bits);
         let gap = |ours: &[KeyId], theirs: &[KeyId]| {
-            let mut nodes = Nodes::alone(BootId::from_bits(1));
+            let mut nodes = NodeView::alone(BootId::from_bits(1));
             nodes.keys = ours.into();
-            let mut peer = Peer::new(1);
+            let mut peer = PeerNode::new(1);
             peer.has_moved = true;
             peer.hello = Some(NodeHello {
                 name: "a".into(),

@@ -4,7 +4,7 @@ use protocol::connect::{Auth, AuthError as AuthErrorData, Connected, ConnectedWo
 use protocol::{Answer, ClientId, CloseCode, ErrorCode, Fault, FrameId, Refusal, Rule, TenantId};
 
 use super::Session;
-use super::input::Opened;
+use super::input::OpenedConnection;
 use super::phase::{OpenSession, PendingAuth, SessionPhase};
 use crate::auth::{AuthError, Credential};
 use crate::check;
@@ -12,10 +12,15 @@ use crate::effect::{SessionEffect, SessionEffects};
 use crate::env::{Env, Millis};
 use crate::invariant::Invariant;
 use crate::permit::Grant;
-use crate::request::Join;
+use crate::request::JoinRequest;
 
 impl Session {
-    pub(super) fn opened(&mut self, env: &Env<'_>, opened: Opened, fx: &mut SessionEffects) {
+    pub(super) fn opened(
+        &mut self,
+        env: &Env<'_>,
+        opened: OpenedConnection,
+        fx: &mut SessionEffects,
+    ) {
         self.capabilities = opened.capabilities;
         if self.capabilities.greeting {
             let connected = Connected {
@@ -92,7 +97,7 @@ impl Session {
                 asked.tenant = Some(grant.tenant.clone());
                 asked.grant = Some(grant.clone());
                 self.limits = env.settings.limits_of(&grant.tenant);
-                fx.push(SessionEffect::Join(Box::new(Join {
+                fx.push(SessionEffect::Join(Box::new(JoinRequest {
                     grant,
                     conn: self.key,
                     id: self.id,

@@ -2,21 +2,26 @@
 
 use protocol::connect::Pong;
 use protocol::limits::{BAD_FRAMES_MAX, BYTES_PER_UNIT};
-use protocol::request::Rejected;
-use protocol::request::{Frame, Request};
+use protocol::request::RejectedRequest;
+use protocol::request::{ClientRequest, IncomingRequest};
 use protocol::{CloseCode, ErrorCode, FrameId, MessageId, Outbound, Refusal};
 
 use super::Session;
-use super::input::Received;
+use super::input::ReceivedMessage;
 use super::phase::SessionPhase;
-use crate::effect::{Fact, SessionEffect, SessionEffects};
+use crate::effect::{RouterFact, SessionEffect, SessionEffects};
 use crate::env::Env;
 use crate::gcra::Rate;
 
 impl Session {
     /// A message of the peer: within the rate, a frame; else, if an answer is promised, a refusal.
-    pub(super) fn received(&mut self, env: &Env<'_>, received: Received, fx: &mut SessionEffects) {
-        let Received { bytes, frame } = received;
+    pub(super) fn received(
+        &mut self,
+        env: &Env<'_>,
+        received: ReceivedMessage,
+        fx: &mut SessionEffects,
+    ) {
+        let ReceivedMessage { bytes, frame } = received;
         let weight = 1 + u32::try_from(bytes).unwrap_or(u32::MAX) / BYTES_PER_UNIT;
         let within_rate = self
             .frames
@@ -25,7 +30,7 @@ impl Session {
         match (frame, within_rate) {
             (Err(rejected), Ok(())) => {
                 if is_large {
-                    fx.push(SessionEffect::Note(Fact::Unpaid));
+                    fx.push(SessionEffect::Note(RouterFact::Unpaid));
                 }
                 self.reject(*rejected, fx);
             }
@@ -35,7 +40,7 @@ impl Session {
             }
             (Ok(frame), Ok(())) => {
                 if is_large && !is_message(bytes, &frame.request) {
-                    fx.push(SessionEffect::Note(Fact::Unpaid));
+                    fx.push(SessionEffect::Note(RouterFact::Unpaid));
                 }
                 self.frame(env, frame, fx);
             }
@@ -44,8 +49,8 @@ impl Session {
                 self.refuse(frame.id.as_ref(), refusal, fx);
             }
             (Ok(_), Err(_)) => {
-                fx.push(SessionEffect::Note(Fact::BestEffortDropped));
-                fx.push(SessionEffect::Note(Fact::Unpaid));
+                fx.push(SessionEffect::Note(RouterFact::BestEffortDropped));
+                fx.push(SessionEffect::Note(RouterFact::Unpaid));
             }
         }
     }
@@ -57,9 +62,14 @@ impl Session {
         }
     }
 
-    fn frame(&mut self, env: &Env<'_>, Frame { id, request }: Frame, fx: &mut SessionEffects) {
+    fn frame(
+        &mut self,
+        env: &Env<'_>,
+        IncomingRequest { id, request }: IncomingRequest,
+        fx: &mut SessionEffects,
+    ) {
         let outcome = match (&self.phase, request) {
-            (_, Request::Ping) => {
+            (_, ClientRequest::Ping) => {
                 let pong = Pong {
                     timestamp: self.stamps.stamp(env.unix_ms),
                 };
@@ -69,7 +79,9 @@ impl Session {
                 }));
                 Ok(())
             }
-            (SessionPhase::Opening { .. }, Request::Auth(auth)) => self.auth(id.clone(), *auth, fx),
+            (SessionPhase::Opening { .. }, ClientRequest::Auth(auth)) => {
+                self.auth(id.clone(), *auth, fx)
+            }
             (SessionPhase::Opening { .. } | SessionPhase::Waiting { .. }, _) => {
                 Err(Refusal::from(ErrorCode::Unauthorized))
             }
@@ -82,7 +94,7 @@ impl Session {
         }
     }
 
-    fn reject(&mut self, mut rejected: Rejected, fx: &mut SessionEffects) {
+    fn reject(&mut self, mut rejected: RejectedRequest, fx: &mut SessionEffects) {
         let id = rejected.id.take();
         self.refuse(id.as_ref(), Refusal::from(rejected), fx);
     }
@@ -108,16 +120,16 @@ impl Session {
 }
 
 /// The id that a message gave itself.
-fn message_id_of(request: &Request) -> Option<MessageId> {
-    let Request::Send(send) = request else {
+fn message_id_of(request: &ClientRequest) -> Option<MessageId> {
+    let ClientRequest::Send(send) = request else {
         return None;
     };
     send.message.message_id
 }
 
 /// Whether all of a frame but less than 8 KiB is a message, which its tenant's rates weigh.
-fn is_message(bytes: usize, request: &Request) -> bool {
-    let paid = if let Request::Send(send) = request {
+fn is_message(bytes: usize, request: &ClientRequest) -> bool {
+    let paid = if let ClientRequest::Send(send) = request {
         send.message.body.len()
     } else {
         0
@@ -126,17 +138,17 @@ fn is_message(bytes: usize, request: &Request) -> bool {
 }
 
 /// Whether the protocol promises an answer to this request.
-fn has_answer(request: &Request) -> bool {
+fn has_answer(request: &ClientRequest) -> bool {
     match request {
-        Request::Send(send) => send.message.kind == protocol::message::SendKind::Message,
-        Request::Auth(_)
-        | Request::RegisterBot(_)
-        | Request::UnregisterBot(_)
-        | Request::Subscribe(_)
-        | Request::Unsubscribe(_)
-        | Request::ListBots(_)
-        | Request::Status(_)
-        | Request::Later
-        | Request::Ping => true,
+        ClientRequest::Send(send) => send.message.kind == protocol::message::SendKind::Message,
+        ClientRequest::Auth(_)
+        | ClientRequest::RegisterBot(_)
+        | ClientRequest::UnregisterBot(_)
+        | ClientRequest::Subscribe(_)
+        | ClientRequest::Unsubscribe(_)
+        | ClientRequest::ListBots(_)
+        | ClientRequest::Status(_)
+        | ClientRequest::Later
+        | ClientRequest::Ping => true,
     }
 }

@@ -2,24 +2,24 @@
 
 use protocol::connect::{Acks, Migrate};
 use protocol::presence::ListBots;
-use protocol::request::Frame;
-use protocol::request::Rejected;
+use protocol::request::IncomingRequest;
+use protocol::request::RejectedRequest;
 
 use crate::auth::{AuthError, Credential};
 use crate::capabilities::Capabilities;
 use crate::env::Millis;
 use crate::permit::Grant;
-use crate::request::Notice;
+use crate::request::SessionNotice;
 
 /// What happens to a connection.
 #[derive(Debug)]
 pub enum SessionInput {
     /// The socket is open; the upgrade may have brought a credential.
-    Opened(Opened),
+    Opened(OpenedConnection),
     /// A message of the peer.
-    Received(Received),
+    Received(ReceivedMessage),
     /// A request that is no frame: of a call.
-    Call(Call),
+    Call(CallRequest),
     /// A control frame: a sign of life.
     Alive,
     /// Bytes came from the peer, or were acknowledged by it, at this time: a sign of life too, however
@@ -33,7 +33,7 @@ pub enum SessionInput {
     /// The answer to [`SessionEffect::Verify`](crate::effect::SessionEffect::Verify).
     Verified(Result<Grant, AuthError>),
     /// Word from the tenant.
-    Notice(Notice),
+    Notice(SessionNotice),
     /// The node goes: tell the client, take no new messages.
     Draining(Migrate),
     /// [`Session::next_wakeup`](super::Session::next_wakeup) is due.
@@ -44,16 +44,16 @@ pub enum SessionInput {
 
 /// A message of the peer, as its dialect understands it.
 #[derive(Debug)]
-pub struct Received {
+pub struct ReceivedMessage {
     /// How long the message is, bytes: a long one weighs more than one frame.
     pub bytes: usize,
     /// What is asked, or why that is not understood.
-    pub frame: Result<Frame, Box<Rejected>>,
+    pub frame: Result<IncomingRequest, Box<RejectedRequest>>,
 }
 
 /// What a call can ask.
 #[derive(Debug)]
-pub enum Call {
+pub enum CallRequest {
     /// Carry a message; answered with an acknowledgement or a refusal.
     Send(protocol::message::Send),
     /// One page of bots; answered with that page.
@@ -64,7 +64,7 @@ pub enum Call {
 
 /// What a connection says of itself when it opens.
 #[derive(Debug, Default)]
-pub struct Opened {
+pub struct OpenedConnection {
     /// The credential, if it brought one.
     pub credential: Option<Credential>,
     /// `?clientId=`.

@@ -38,11 +38,11 @@ use crate::effect::{SessionEffect, SessionEffects};
 use crate::env::{Env, Millis};
 use crate::gcra::Gcra;
 use crate::ids::ConnKey;
-use crate::request::{Leave, Notice};
+use crate::request::{LeaveRequest, SessionNotice};
 use phase::SessionPhase;
 use stamps::TimeStamps;
 
-pub use input::{Call, Opened, Received, SessionInput};
+pub use input::{CallRequest, OpenedConnection, ReceivedMessage, SessionInput};
 
 /// The state of one connection.
 #[derive(Debug)]
@@ -157,10 +157,10 @@ impl Session {
             SessionInput::Moved { at_ms } => self.seen_ms = self.seen_ms.max(at_ms),
             SessionInput::Resumed => self.resumed(env, fx),
             SessionInput::Verified(verdict) => self.verified(env, verdict, fx),
-            SessionInput::Notice(Notice::Joined { client, tenant }) => {
+            SessionInput::Notice(SessionNotice::Joined { client, tenant }) => {
                 self.joined(env, client, tenant)
             }
-            SessionInput::Notice(Notice::Refused { code, retry_ms }) => {
+            SessionInput::Notice(SessionNotice::Refused { code, retry_ms }) => {
                 let refusal = Refusal {
                     retry_ms,
                     ..Refusal::from(code)
@@ -193,7 +193,7 @@ impl Session {
             SessionPhase::Opening { .. } | SessionPhase::Closed(_) => None,
         };
         if let Some(tenant) = tenant {
-            fx.push(SessionEffect::Leave(Leave {
+            fx.push(SessionEffect::Leave(LeaveRequest {
                 tenant,
                 conn: self.key,
             }));

@@ -4,27 +4,31 @@ use protocol::envelope::Envelope;
 use protocol::limits::{LIST_DEFAULT, LIST_MAX};
 use protocol::message::{Send, SendKind};
 use protocol::presence::{BotInfo, BotRef, BotState, ListBots, RegisterBot};
-use protocol::request::Request;
+use protocol::request::ClientRequest;
 use protocol::status::{StatusOf, StatusRequest};
 use protocol::{BotId, ConnectionId, ErrorCode, FrameId, Name, Refusal, Rule};
 use smol_str::SmolStr;
 
 use super::Session;
-use super::input::Call;
+use super::input::CallRequest;
 use super::phase::{OpenSession, SessionPhase};
 use crate::effect::{SessionEffect, SessionEffects};
 use crate::env::Env;
 use crate::gcra::Rate;
 use crate::permit::{Action, Permit, authorize};
-use crate::request::{Command, List, Registration, Route, Survey, TenantRequest};
+use crate::request::{
+    BotRegistration, ListRequest, RouteRequest, SurveyRequest, TenantCommand, TenantRequest,
+};
 
 impl Session {
     /// What a call asks.
-    pub(super) fn call(&mut self, env: &Env<'_>, call: Call, fx: &mut SessionEffects) {
+    pub(super) fn call(&mut self, env: &Env<'_>, call: CallRequest, fx: &mut SessionEffects) {
         let outcome = match call {
-            Call::Send(send) => self.send(env, None, send, fx),
-            Call::List(list) => self.request(env, None, Request::ListBots(Box::new(list)), fx),
-            Call::Find(bot) => self.find(&bot, fx),
+            CallRequest::Send(send) => self.send(env, None, send, fx),
+            CallRequest::List(list) => {
+                self.request(env, None, ClientRequest::ListBots(Box::new(list)), fx)
+            }
+            CallRequest::Find(bot) => self.find(&bot, fx),
         };
         if let Err(refusal) = outcome {
             self.refuse(None, refusal, fx);
@@ -32,7 +36,7 @@ impl Session {
     }
 
     fn find(&self, bot: &str, fx: &mut SessionEffects) -> Result<(), Refusal> {
-        let (permit, command) = (self.look()?, Command::Find(parse_bot(bot)?));
+        let (permit, command) = (self.look()?, TenantCommand::Find(parse_bot(bot)?));
         let id = None;
         fx.push(SessionEffect::Request(Box::new(TenantRequest {
             permit,
@@ -46,35 +50,36 @@ impl Session {
         &mut self,
         env: &Env<'_>,
         id: Option<FrameId>,
-        request: Request,
+        request: ClientRequest,
         fx: &mut SessionEffects,
     ) -> Result<(), Refusal> {
         let (permit, command) = match request {
-            Request::Send(send) => return self.send(env, id, send, fx),
-            Request::RegisterBot(register) => self.register(env, *register)?,
-            Request::UnregisterBot(BotRef { bot_id }) => {
+            ClientRequest::Send(send) => return self.send(env, id, send, fx),
+            ClientRequest::RegisterBot(register) => self.register(env, *register)?,
+            ClientRequest::UnregisterBot(BotRef { bot_id }) => {
                 let bot = parse_bot(&bot_id)?;
                 let permit = self.hold(env, &bot)?;
-                (permit, Command::Unregister(bot))
+                (permit, TenantCommand::Unregister(bot))
             }
-            Request::Subscribe(BotRef { bot_id }) => {
-                (self.look()?, Command::Subscribe(parse_bot(&bot_id)?))
+            ClientRequest::Subscribe(BotRef { bot_id }) => {
+                (self.look()?, TenantCommand::Subscribe(parse_bot(&bot_id)?))
             }
-            Request::Unsubscribe(BotRef { bot_id }) => {
-                (self.look()?, Command::Unsubscribe(parse_bot(&bot_id)?))
-            }
-            Request::ListBots(list) => {
+            ClientRequest::Unsubscribe(BotRef { bot_id }) => (
+                self.look()?,
+                TenantCommand::Unsubscribe(parse_bot(&bot_id)?),
+            ),
+            ClientRequest::ListBots(list) => {
                 let (permit, list) = (self.look()?, parse_list(*list)?);
                 self.charge_list(env, list.limit);
-                (permit, Command::List(list))
+                (permit, TenantCommand::List(list))
             }
-            Request::Status(status) => self.status(env, *status)?,
-            Request::Later => return Err(ErrorCode::NotSupported.into()),
-            Request::Auth(_) => {
+            ClientRequest::Status(status) => self.status(env, *status)?,
+            ClientRequest::Later => return Err(ErrorCode::NotSupported.into()),
+            ClientRequest::Auth(_) => {
                 return Err(Refusal::over(ErrorCode::BadFrame, Rule::AuthOnce));
             }
             // Answered before the phase is asked.
-            Request::Ping => return Err(ErrorCode::BadFrame.into()),
+            ClientRequest::Ping => return Err(ErrorCode::BadFrame.into()),
         };
         fx.push(SessionEffect::Request(Box::new(TenantRequest {
             permit,
@@ -88,7 +93,7 @@ impl Session {
         &mut self,
         env: &Env<'_>,
         status: StatusRequest,
-    ) -> Result<(Permit, Command), Refusal> {
+    ) -> Result<(Permit, TenantCommand), Refusal> {
         let StatusRequest {
             request,
             limit,
@@ -102,18 +107,18 @@ impl Session {
             };
             let (permit, list) = (self.look()?, parse_list(list)?);
             self.charge_list(env, list.limit);
-            return Ok((permit, Command::List(list)));
+            return Ok((permit, TenantCommand::List(list)));
         }
         let permit = authorize(&self.open()?.grant, self.key, Action::Survey)?;
         let after = cursor.as_deref().map(ConnectionId::parse).transpose();
-        let survey = Survey {
+        let survey = SurveyRequest {
             limit: parse_limit(limit)?,
             after: after.map_err(|_| Refusal::over(ErrorCode::InvalidId, Rule::Cursor))?,
             is_full: request == StatusOf::Full,
         };
         // A full one has two pages: connections and bots.
         self.charge_list(env, survey.limit << usize::from(survey.is_full));
-        Ok((permit, Command::Survey(survey)))
+        Ok((permit, TenantCommand::Survey(survey)))
     }
 
     fn send(
@@ -152,7 +157,7 @@ impl Session {
         if !idempotent {
             message.message_id = is_message.then(|| env.message_id());
         }
-        let route = Route::new(permit, id, |tenant| Envelope {
+        let route = RouteRequest::new(permit, id, |tenant| Envelope {
             tenant,
             from: from.unwrap_or_else(|| Name::from(client.clone())),
             connection: self.id,
@@ -169,7 +174,7 @@ impl Session {
         &mut self,
         env: &Env<'_>,
         register: RegisterBot,
-    ) -> Result<(Permit, Command), Refusal> {
+    ) -> Result<(Permit, TenantCommand), Refusal> {
         let bot = parse_bot(&register.bot_id)?;
         let permit = self.hold(env, &bot)?;
         let info = BotInfo {
@@ -181,13 +186,13 @@ impl Session {
             since: 0,
             id: bot,
         };
-        let registration = Registration {
+        let registration = BotRegistration {
             info,
             takeover: register.takeover.unwrap_or_default(),
             instance: register.instance.map(SmolStr::new),
             confirm: register.confirm.unwrap_or_default(),
         };
-        Ok((permit, Command::Register(registration)))
+        Ok((permit, TenantCommand::Register(registration)))
     }
 
     /// A permit to register or unregister, within the socket's rate for these.
@@ -236,9 +241,9 @@ fn parse_limit(limit: Option<u32>) -> Result<usize, Refusal> {
     Ok(limit as usize)
 }
 
-fn parse_list(list: ListBots) -> Result<List, Refusal> {
+fn parse_list(list: ListBots) -> Result<ListRequest, Refusal> {
     let after = list.cursor.as_deref().map(BotId::parse).transpose();
-    Ok(List {
+    Ok(ListRequest {
         limit: parse_limit(list.limit)?,
         after: after.map_err(|_| Refusal::over(ErrorCode::InvalidId, Rule::Cursor))?,
         request_id: list.request_id,

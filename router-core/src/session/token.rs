@@ -7,7 +7,7 @@ use protocol::token::TokenRequest;
 use protocol::{BotId, ClientId, ErrorCode, Fault, Refusal, Rule};
 
 use super::Session;
-use crate::auth::{Claims, TokenScope};
+use crate::auth::{TokenClaims, TokenScope};
 use crate::env::Env;
 use crate::permit::{Action, authorize};
 
@@ -22,12 +22,12 @@ impl Session {
         &self,
         env: &Env<'_>,
         asked: TokenRequest,
-    ) -> Result<Claims, (ErrorCode, Option<Fault>)> {
+    ) -> Result<TokenClaims, (ErrorCode, Option<Fault>)> {
         let claims = self.judge_claims(env, asked);
         claims.map_err(|refusal| (refusal.code, refusal.fault))
     }
 
-    fn judge_claims(&self, env: &Env<'_>, asked: TokenRequest) -> Result<Claims, Refusal> {
+    fn judge_claims(&self, env: &Env<'_>, asked: TokenRequest) -> Result<TokenClaims, Refusal> {
         let invalid = |rule| move |_| Refusal::over(ErrorCode::InvalidId, rule);
         let bad = |rule| Refusal::over(ErrorCode::BadRequest, rule);
         let grant = &self.open()?.grant;
@@ -51,7 +51,7 @@ impl Session {
             return Err(bad(Rule::TtlSeconds));
         }
         let now_s = env.unix_ms / 1000;
-        Ok(Claims {
+        Ok(TokenClaims {
             tenant: permit.tenant().clone(),
             client,
             scope: vec![scope],

@@ -18,7 +18,7 @@ use super::directory::queries::PendingQuery;
 use crate::effect::TenantEffects;
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
-use crate::request::Registration;
+use crate::request::BotRegistration;
 use crate::store::{
     BotClaim, BotHolder, BotRecord, DirectoryQuery, DirectoryReply, Fence, StoreFailure,
     StoreResult,
@@ -148,7 +148,7 @@ impl Tenant {
         let Some(bot) = self.bots.get(id.as_str()) else {
             return;
         };
-        let registration = Registration {
+        let registration = BotRegistration {
             info: bot.details.info.clone(),
             // Whoever registered it meanwhile keeps it.
             takeover: Takeover::Reject,
@@ -264,8 +264,8 @@ impl Tenant {
 }
 
 /// What is registered, as others see it from now on.
-fn online(registration: Registration, since_ms: Millis) -> Registration {
-    Registration {
+fn online(registration: BotRegistration, since_ms: Millis) -> BotRegistration {
+    BotRegistration {
         info: BotInfo {
             status: BotState::Online,
             since: since_ms,

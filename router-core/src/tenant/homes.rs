@@ -5,10 +5,10 @@ use protocol::{Answer, BotId, CloseCode, ErrorCode, FrameId};
 
 use super::Tenant;
 use super::bots::bot::{Bot, Home};
-use crate::effect::{Fact, TenantEffect, TenantEffects};
+use crate::effect::{RouterFact, TenantEffect, TenantEffects};
 use crate::env::Env;
 use crate::ids::ConnKey;
-use crate::request::Registration;
+use crate::request::BotRegistration;
 use crate::store::{BotHolder, BotRecord, DirectoryReply, Fence};
 
 impl Tenant {
@@ -19,10 +19,10 @@ impl Tenant {
         env: &Env<'_>,
         (claimant, fence): (ConnKey, Fence),
         asked: Option<Option<FrameId>>,
-        registration: Registration,
+        registration: BotRegistration,
         fx: &mut TenantEffects,
     ) {
-        let Registration {
+        let BotRegistration {
             info,
             instance,
             confirm,
@@ -94,7 +94,7 @@ impl Tenant {
         epoch: u64,
         fx: &mut TenantEffects,
     ) {
-        fx.push(TenantEffect::Note(Fact::Takeover));
+        fx.push(TenantEffect::Note(RouterFact::Takeover));
         let Some(conn) = self.members.connection_mut(old) else {
             return;
         };
@@ -166,7 +166,7 @@ impl Tenant {
             if let Some(conn) = self.members.connection_mut(home) {
                 conn.bots.remove(bot);
             }
-            fx.push(TenantEffect::Note(Fact::BotOffline));
+            fx.push(TenantEffect::Note(RouterFact::BotOffline));
         }
         if was_online {
             let info = BotInfo {

@@ -16,18 +16,18 @@ use super::members::connection::Connection;
 use super::members::newcomers::NewConnection;
 use super::members::survey::as_count;
 use super::presence::watch::BotWatch;
-use crate::effect::{Fact, TenantEffect, TenantEffects};
+use crate::effect::{RouterFact, TenantEffect, TenantEffects};
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::permit::Grant;
-use crate::request::{Join, List, Notice};
+use crate::request::{JoinRequest, ListRequest, SessionNotice};
 use crate::store::{ConnRecord, DirectoryQuery, DirectoryReply, StoreFailure, StoreResult};
 
 /// What a gateway of this version can do, as `auth_ok` says it.
 const FEATURES: [&str; 2] = ["message", "partial"];
 
 impl Tenant {
-    pub(crate) fn join(&mut self, env: &Env<'_>, join: Join, fx: &mut TenantEffects) {
+    pub(crate) fn join(&mut self, env: &Env<'_>, join: JoinRequest, fx: &mut TenantEffects) {
         self.over_ms = None;
         if self.directory.is_loaded() {
             return self.enter(env, join, fx);
@@ -39,7 +39,7 @@ impl Tenant {
         self.read(env, fx);
     }
 
-    pub(super) fn enter(&mut self, env: &Env<'_>, join: Join, fx: &mut TenantEffects) {
+    pub(super) fn enter(&mut self, env: &Env<'_>, join: JoinRequest, fx: &mut TenantEffects) {
         let ctx = TenantContext::new(env, &self.receipts, &self.limits);
         let newcomer = NewConnection::new(join);
         let is_bot = self.bots.reserves(newcomer.client.as_str());
@@ -132,14 +132,14 @@ impl Tenant {
         };
         self.members.insert(conn, connection);
         self.bound_clients();
-        fx.push(TenantEffect::Note(Fact::Authenticated));
+        fx.push(TenantEffect::Note(RouterFact::Authenticated));
         let tenant = self.id().clone();
-        let notice = Notice::Joined { client, tenant };
+        let notice = SessionNotice::Joined { client, tenant };
         fx.push(TenantEffect::Tell { conn, notice });
     }
 
     /// Tells a connection that it is in, and which bots there are.
-    fn greet(&self, env: &Env<'_>, join: &Join, client: &ClientId, fx: &mut TenantEffects) {
+    fn greet(&self, env: &Env<'_>, join: &JoinRequest, client: &ClientId, fx: &mut TenantEffects) {
         let resumed = join.resume.then(|| Resumed {
             recovered: false,
             reason: Some(ErrorCode::NotSupported.reason().to_owned()),
@@ -158,7 +158,7 @@ impl Tenant {
             },
             resume: resumed,
         };
-        let first = List {
+        let first = ListRequest {
             limit: LIST_DEFAULT as usize,
             after: None,
             request_id: None,
@@ -170,8 +170,8 @@ impl Tenant {
 }
 
 /// Tells a session that its tenant does not let it in.
-pub(super) fn refuse_join(join: &Join, refusal: Refusal, fx: &mut TenantEffects) {
-    let notice = Notice::Refused {
+pub(super) fn refuse_join(join: &JoinRequest, refusal: Refusal, fx: &mut TenantEffects) {
+    let notice = SessionNotice::Refused {
         code: refusal.code,
         retry_ms: refusal.retry_ms,
     };

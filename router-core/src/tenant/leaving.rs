@@ -4,7 +4,7 @@ use protocol::limits::TENANT_LINGER_MS;
 
 use super::Tenant;
 use super::context::TenantContext;
-use crate::effect::{Fact, TenantEffect, TenantEffects};
+use crate::effect::{RouterFact, TenantEffect, TenantEffects};
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::store::{Fence, TenantPolicy};
@@ -28,7 +28,7 @@ impl Tenant {
                 };
                 self.presence.changed(&bot.details.info, env.now_ms);
                 outbox.release_bot(id, fence);
-                fx.push(TenantEffect::Note(Fact::BotOffline));
+                fx.push(TenantEffect::Note(RouterFact::BotOffline));
             }
             outbox.forget_conn(key);
             // Without a store that others read, only the client's name is worth keeping. A call

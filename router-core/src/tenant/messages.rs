@@ -10,11 +10,16 @@ use crate::effect::{Outcome, TenantEffects};
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::lane::{LaneOutcome, Parcel};
-use crate::request::Route;
+use crate::request::RouteRequest;
 
 impl Tenant {
     /// Takes a message of a connection.
-    pub(crate) fn route(&mut self, env: &Env<'_>, route: Box<Route>, fx: &mut TenantEffects) {
+    pub(crate) fn route(
+        &mut self,
+        env: &Env<'_>,
+        route: Box<RouteRequest>,
+        fx: &mut TenantEffects,
+    ) {
         let (delivery, ctx) = self.delivery(env);
         delivery.route(ctx, route, fx);
     }

@@ -4,7 +4,7 @@ use protocol::{BootId, BotId, ConnectionId};
 
 use super::Tenant;
 use super::bots::bot::Home;
-use crate::membership::Nodes;
+use crate::membership::NodeView;
 use crate::store::BotHolder;
 
 /// How much replicas of directories hold.
@@ -68,7 +68,7 @@ impl Tenant {
     }
 
     /// What this node has of it; absent until it is loaded.
-    pub(crate) fn replica(&self, nodes: &Nodes) -> Option<Replica> {
+    pub(crate) fn replica(&self, nodes: &NodeView) -> Option<Replica> {
         if !self.directory.is_loaded() {
             return None;
         }

@@ -12,7 +12,7 @@ use crate::effect::TenantEffects;
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::permit::may_see;
-use crate::request::{Command, List, Survey, TenantRequest};
+use crate::request::{ListRequest, SurveyRequest, TenantCommand, TenantRequest};
 
 /// A request whose answer is awaited: of which connection, with which id.
 type Asker = (ConnKey, Option<FrameId>);
@@ -39,30 +39,39 @@ impl Tenant {
         }
         let asker = (conn, id);
         match command {
-            Command::Register(registration) => {
+            TenantCommand::Register(registration) => {
                 let bot = registration.info.id.clone();
                 self.claim(env, bot, asker, ClaimKind::Register(registration), fx);
             }
-            Command::Unregister(bot) => self.claim(env, bot, asker, ClaimKind::Unregister, fx),
-            Command::Subscribe(bot) => self.subscribe(env, asker, bot, true, fx),
-            Command::Unsubscribe(bot) => self.subscribe(env, asker, bot, false, fx),
-            Command::List(list) => self.list(env, asker, list, fx),
-            Command::Find(bot) => self.find(env, asker, &bot, fx),
-            Command::Survey(survey) => self.survey(env, asker, &survey, fx),
+            TenantCommand::Unregister(bot) => {
+                self.claim(env, bot, asker, ClaimKind::Unregister, fx)
+            }
+            TenantCommand::Subscribe(bot) => self.subscribe(env, asker, bot, true, fx),
+            TenantCommand::Unsubscribe(bot) => self.subscribe(env, asker, bot, false, fx),
+            TenantCommand::List(list) => self.list(env, asker, list, fx),
+            TenantCommand::Find(bot) => self.find(env, asker, &bot, fx),
+            TenantCommand::Survey(survey) => self.survey(env, asker, &survey, fx),
         }
     }
 
     /// Takes what a command costs from its tenant's rate: one that makes a step of the directory from
     /// that for joins. Lists and surveys are charged for their answer too. A call paid when it joined.
-    fn take_cost(&mut self, env: &Env<'_>, conn: ConnKey, command: &Command) -> Result<(), Millis> {
+    fn take_cost(
+        &mut self,
+        env: &Env<'_>,
+        conn: ConnKey,
+        command: &TenantCommand,
+    ) -> Result<(), Millis> {
         let (members, limits) = (&mut self.members, &*self.limits);
         match command {
-            Command::Register(_) | Command::Unregister(_) => members.take_join(env, limits, conn),
-            Command::Subscribe(_) | Command::Unsubscribe(_) | Command::Survey(_) => {
-                members.take_unit(env, limits, conn)
+            TenantCommand::Register(_) | TenantCommand::Unregister(_) => {
+                members.take_join(env, limits, conn)
             }
-            Command::List(_) => members.take_list(env, limits, conn),
-            Command::Find(_) => Ok(()),
+            TenantCommand::Subscribe(_)
+            | TenantCommand::Unsubscribe(_)
+            | TenantCommand::Survey(_) => members.take_unit(env, limits, conn),
+            TenantCommand::List(_) => members.take_list(env, limits, conn),
+            TenantCommand::Find(_) => Ok(()),
         }
     }
 
@@ -94,7 +103,7 @@ impl Tenant {
         fx.answer(key, id.as_ref(), answer);
     }
 
-    fn list(&mut self, env: &Env<'_>, (key, id): Asker, list: List, fx: &mut TenantEffects) {
+    fn list(&mut self, env: &Env<'_>, (key, id): Asker, list: ListRequest, fx: &mut TenantEffects) {
         let Some(conn) = self.members.connection(key) else {
             return;
         };
@@ -113,7 +122,13 @@ impl Tenant {
         }
     }
 
-    fn survey(&mut self, env: &Env<'_>, (key, id): Asker, survey: &Survey, fx: &mut TenantEffects) {
+    fn survey(
+        &mut self,
+        env: &Env<'_>,
+        (key, id): Asker,
+        survey: &SurveyRequest,
+        fx: &mut TenantEffects,
+    ) {
         let Some(conn) = self.members.connection(key) else {
             return;
         };
@@ -121,7 +136,7 @@ impl Tenant {
         let answer = match survey.is_full {
             false => Answer::Connections(page),
             true => {
-                let first = List {
+                let first = ListRequest {
                     limit: survey.limit,
                     after: None,
                     request_id: None,

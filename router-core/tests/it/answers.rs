@@ -6,7 +6,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use protocol::connect::Acks;
 use protocol::message::SendKind;
-use protocol::request::Request;
+use protocol::request::ClientRequest;
 use protocol::t2b::decode;
 use router_core::ConnKey;
 use serde_json::Value;
@@ -32,17 +32,17 @@ fn answer_of(text: &Bytes) -> Option<&'static str> {
         return Some("error");
     };
     match frame.request {
-        Request::Auth(_) => Some("auth_ok"),
-        Request::RegisterBot(_) => Some("bot_registered"),
-        Request::UnregisterBot(_) => Some("bot_unregistered"),
-        Request::Send(send) if send.message.kind == SendKind::Message => Some("message_ack"),
-        Request::Send(_) => None,
-        Request::Subscribe(_)
-        | Request::Unsubscribe(_)
-        | Request::ListBots(_)
-        | Request::Status(_) => Some("status"),
-        Request::Later => Some("error"),
-        Request::Ping => Some("pong"),
+        ClientRequest::Auth(_) => Some("auth_ok"),
+        ClientRequest::RegisterBot(_) => Some("bot_registered"),
+        ClientRequest::UnregisterBot(_) => Some("bot_unregistered"),
+        ClientRequest::Send(send) if send.message.kind == SendKind::Message => Some("message_ack"),
+        ClientRequest::Send(_) => None,
+        ClientRequest::Subscribe(_)
+        | ClientRequest::Unsubscribe(_)
+        | ClientRequest::ListBots(_)
+        | ClientRequest::Status(_) => Some("status"),
+        ClientRequest::Later => Some("error"),
+        ClientRequest::Ping => Some("pong"),
     }
 }
 

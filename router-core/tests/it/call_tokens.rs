@@ -2,7 +2,7 @@
 
 use protocol::token::TokenRequest;
 use protocol::{CloseCode, ErrorCode};
-use router_core::auth::{Claims, TokenScope};
+use router_core::auth::{TokenClaims, TokenScope};
 use router_core::store::PolicyQuery;
 use router_core::{Capabilities, ConnKey, Env};
 
@@ -10,7 +10,7 @@ use crate::talk::{alice, key, token};
 use crate::world::{START_MS, World};
 
 impl World {
-    fn claims(&self, conn: ConnKey, asked: TokenRequest) -> Result<Claims, ErrorCode> {
+    fn claims(&self, conn: ConnKey, asked: TokenRequest) -> Result<TokenClaims, ErrorCode> {
         let env = Env {
             now_ms: self.now_ms,
             unix_ms: self.unix_ms(),

@@ -7,7 +7,7 @@ use protocol::{CloseCode, OutboundKind};
 use router_core::Capabilities;
 use router_core::ConnKey;
 use router_core::auth::{Credential, TokenScope};
-use router_core::session::{Call, Opened, SessionInput};
+use router_core::session::{CallRequest, OpenedConnection, SessionInput};
 use serde_json::{Value, json};
 
 use crate::talk::{alice, gist, key, message, token};
@@ -27,11 +27,11 @@ impl World {
     ) -> ConnKey {
         let last = self.conns.last_key_value().map_or(0, |(key, _)| key.0);
         let conn = ConnKey(last + 2);
-        let opened = Opened {
+        let opened = OpenedConnection {
             credential: Some(credential),
             client: client.map(str::to_owned),
             capabilities,
-            ..Opened::default()
+            ..OpenedConnection::default()
         };
         self.open(conn, 0, opened);
         conn
@@ -39,7 +39,7 @@ impl World {
 
     fn sends(&mut self, conn: ConnKey, data: &Value) -> Value {
         let send = decode_message(&data.to_string().into()).unwrap();
-        self.input(conn, SessionInput::Call(Call::Send(send)));
+        self.input(conn, SessionInput::Call(CallRequest::Send(send)));
         self.take(conn).pop().unwrap()
     }
 
@@ -77,16 +77,16 @@ fn one_bot_is_found_as_the_list_has_it() {
         w.take(conn).pop().unwrap()
     };
     let conn = w.calls(Capabilities::call(), None);
-    let list = ask(&mut w, conn, Call::List(ListBots::default()));
-    let found = ask(&mut w, conn, Call::Find("bot_b".to_owned()));
+    let list = ask(&mut w, conn, CallRequest::List(ListBots::default()));
+    let found = ask(&mut w, conn, CallRequest::Find("bot_b".to_owned()));
     assert_eq!(found["data"]["bots"][0], list["data"]["bots"][1]);
     let chat = token(TokenScope::Chat, Some(&["bot_a"]), START_MS, 60);
     let chat = w.calls_with(chat, Capabilities::call(), None);
-    let hidden = ask(&mut w, chat, Call::Find("bot_b".to_owned()));
-    let unknown = ask(&mut w, chat, Call::Find("bot_z".to_owned()));
+    let hidden = ask(&mut w, chat, CallRequest::Find("bot_b".to_owned()));
+    let unknown = ask(&mut w, chat, CallRequest::Find("bot_z".to_owned()));
     assert_eq!(hidden["data"]["reason"], "bot_not_found");
     assert_eq!(hidden, unknown);
-    let invalid = ask(&mut w, chat, Call::Find("-".to_owned()));
+    let invalid = ask(&mut w, chat, CallRequest::Find("-".to_owned()));
     assert_eq!(invalid["data"]["reason"], "invalid_id");
 }
 
@@ -253,7 +253,10 @@ fn calls_count_against_the_rate_of_messages() {
     let mut w = World::limited(limits);
     let mut list = || {
         let conn = w.calls(Capabilities::call(), None);
-        w.input(conn, SessionInput::Call(Call::List(ListBots::default())));
+        w.input(
+            conn,
+            SessionInput::Call(CallRequest::List(ListBots::default())),
+        );
         w.take(conn).pop().unwrap()
     };
     assert_eq!(
@@ -334,7 +337,7 @@ fn a_wait_is_answered_in_the_order_of_its_frames() {
     let bot = w.join_bot(&["bot_a"]);
     let wait = w.calls(Capabilities::waiting_call(), Some("script"));
     let send = decode_message(&r#"{"to":"bot_a","messageId":"m"}"#.into()).unwrap();
-    w.input(wait, SessionInput::Call(Call::Send(send)));
+    w.input(wait, SessionInput::Call(CallRequest::Send(send)));
     let reply =
         json!({"type": "message", "data": {"to": "script", "from": "bot_a", "replyTo": "m"}});
     w.text(bot, reply.to_string());

@@ -2,7 +2,7 @@
 
 use protocol::limits::HEAL_MS;
 use router_core::Millis;
-use router_core::effect::Fact;
+use router_core::effect::RouterFact;
 use router_core::shard::ShardInput;
 use router_core::store::{DirectoryChange, DirectoryEvent, DirectoryQuery, StoreQuery};
 
@@ -84,7 +84,7 @@ fn many_of_them_are_read_for_less_and_less_often() {
     // Twice at once, then after 100, 200, 400, 800, 1600, 3200, 5000, 5000, … ms, give or take a quarter.
     assert!((5..=12).contains(&reads), "{reads} reads in 20 s");
     let deferred = w.facts.iter().any(|fact| {
-        matches!(fact, Fact::ReadDeferred(deferred) if deferred.0 == alice() && deferred.1 > 1000)
+        matches!(fact, RouterFact::ReadDeferred(deferred) if deferred.0 == alice() && deferred.1 > 1000)
     });
     assert!(deferred, "the shell is told");
     reads = w.answer_reads_for(60_000);

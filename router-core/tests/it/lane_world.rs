@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use protocol::lane::{Ack, Batch, LaneKeys, Packet, Verdict};
+use protocol::lane::{LaneAck, LaneBatch, LaneKeys, Packet, Verdict};
 use protocol::limits::{
     LANE_BATCH_BYTES, LANE_UNACKED_MAX, LANE_VERDICTS_MAX, LANE_WINDOW_BYTES_MAX,
 };
 use protocol::{BootId, ErrorCode, Name, Secret, StreamId, TenantId};
 use router_core::effect::Receipt;
 use router_core::ids::HashKeys;
-use router_core::lane::{LaneOutcome, Outcomes, Parcel, Receiver, Sender};
+use router_core::lane::{LaneOutcome, Parcel, ParcelOutcomes, Receiver, Sender};
 
 /// The largest frame of these lanes: what `lanes.rs` pushes at most.
 const FRAME_BYTES: usize = 300_000;
@@ -52,8 +52,8 @@ pub struct Told {
 }
 
 enum Event {
-    Data(Batch),
-    Ack(Ack),
+    Data(LaneBatch),
+    Ack(LaneAck),
     Answer(Result<(), ()>),
     /// The PUBLISH of an ack ended.
     Told,
@@ -71,10 +71,10 @@ pub struct Lane {
     /// Present in some lanes: everything travels as bytes.
     keys: Option<LaneKeys>,
     numbers: u64,
-    paused: Option<Vec<Batch>>,
+    paused: Option<Vec<LaneBatch>>,
     publishing: bool,
     /// The newest ack that is due.
-    ack: Option<Ack>,
+    ack: Option<LaneAck>,
     /// An ack's PUBLISH is unanswered.
     telling: bool,
     /// How many of the next things published are lost.
@@ -83,7 +83,7 @@ pub struct Lane {
     pub published_bytes: usize,
     /// Of each tenant: when the last thing that was handled had been pushed.
     last: BTreeMap<u8, u64>,
-    out: Outcomes,
+    out: ParcelOutcomes,
 }
 
 fn tenant(n: u8) -> TenantId {
@@ -295,7 +295,7 @@ impl Lane {
         }
     }
 
-    fn arrived(&mut self, batch: Batch) {
+    fn arrived(&mut self, batch: LaneBatch) {
         for (seq, envelope) in self.receiver.arrived(batch) {
             let verdict = self.handle(&envelope, seq.is_some());
             if let Some(seq) = seq {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use protocol::limits::TENANT_LINGER_MS;
 use router_core::shard::ShardInput;
 use router_core::store::{DirectoryEvent, DirectoryQuery, StoreFailure, StoreQuery};
-use router_core::{ConnKey, Nodes};
+use router_core::{ConnKey, NodeView};
 
 use crate::other_nodes::{OTHER, THIRD};
 use crate::talk::{about, alice, message, register};
@@ -59,7 +59,7 @@ impl World {
 
     /// The second of three nodes was evicted.
     fn evict_other(&mut self) {
-        let mut nodes = Nodes::clone(&self.nodes);
+        let mut nodes = NodeView::clone(&self.nodes);
         nodes.peers.remove(&OTHER);
         nodes.dead = [OTHER].into();
         self.nodes = Arc::new(nodes);

@@ -5,18 +5,18 @@ use std::collections::BTreeSet;
 use protocol::BootId;
 use protocol::lane::KeyId;
 use router_core::env::Millis;
-use router_core::membership::{Node, NodeInput};
-use router_core::store::nodes::{NodeAsk, NodeHello};
+use router_core::membership::{MembershipMachine, NodeInput};
+use router_core::store::nodes::{NodeHello, NodeQuery};
 
 /// What reaches a machine or the store later.
 pub enum Event {
-    Execute(NodeAsk, Option<Millis>),
+    Execute(NodeQuery, Option<Millis>),
     Input(NodeInput),
 }
 
 /// One node machine, and what is wrong with it.
 pub struct Machine {
-    pub node: Node,
+    pub node: MembershipMachine,
     pub wake_ms: Millis,
     pub paused_until_ms: Millis,
     pub cut_until_ms: Millis,
@@ -39,7 +39,7 @@ impl Machine {
             connections: 0,
         };
         Self {
-            node: Node::new(boot, now_ms, hello),
+            node: MembershipMachine::new(boot, now_ms, hello),
             wake_ms: now_ms,
             paused_until_ms: now_ms,
             cut_until_ms: now_ms,

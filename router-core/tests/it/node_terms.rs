@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::ErrorCode;
 use protocol::envelope::WIRE;
-use protocol::lane::{Mismatch, Terms};
+use protocol::lane::{LaneTerms, TermsMismatch};
 use router_core::ConnKey;
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::talk::gist;
 use crate::world::World;
 
 /// One of three nodes, with a phone that knows of a bot on the second, which is written to so.
-fn scene(terms: Result<Terms, Mismatch>) -> (World, ConnKey) {
+fn scene(terms: Result<LaneTerms, TermsMismatch>) -> (World, ConnKey) {
     let mut w = World::of_three();
     let mut nodes = (*w.nodes).clone();
     nodes.peers.get_mut(&OTHER).unwrap().terms = terms;
@@ -28,7 +28,7 @@ fn scene(terms: Result<Terms, Mismatch>) -> (World, ConnKey) {
 #[test]
 fn an_envelope_is_of_the_version_that_its_node_reads() {
     for wire in WIRE[0]..=WIRE[1] {
-        let (mut w, phone) = scene(Ok(Terms { wire, key: None }));
+        let (mut w, phone) = scene(Ok(LaneTerms { wire, key: None }));
         w.send_far(phone, &["hello"]);
         let (node, parcel) = &w.published[0];
         assert_eq!(*node, OTHER);
@@ -38,7 +38,7 @@ fn an_envelope_is_of_the_version_that_its_node_reads() {
 
 #[test]
 fn a_message_for_a_node_that_cannot_understand_it_is_answered_at_once() {
-    for mismatch in Mismatch::ALL {
+    for mismatch in TermsMismatch::ALL {
         let (mut w, phone) = scene(Err(mismatch));
         w.send_far(phone, &["hello"]);
         assert!(w.published.is_empty(), "{mismatch}");

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use protocol::BootId;
 use router_core::env::Millis;
 use router_core::membership::{DEGRADED_MS, NodeEffect, NodeInput};
-use router_core::store::nodes::{NodeAsk, NodeReply, NodesModel};
+use router_core::store::nodes::{NodeQuery, NodeReply, NodesModel};
 
 use crate::node_machine::{Event, Machine};
 
@@ -280,7 +280,7 @@ impl World {
         machine.wake_ms = machine.node.next_wakeup().max(self.now_ms) + late_ms;
     }
 
-    fn ask(&mut self, i: usize, ask: NodeAsk) {
+    fn ask(&mut self, i: usize, ask: NodeQuery) {
         let cut = self.now_ms < self.machines[i].cut_until_ms;
         let (there_ms, back_ms) = (self.way(), self.way());
         let lost = cut || self.below(100) < self.loss_percent;
@@ -303,16 +303,16 @@ impl World {
         }
     }
 
-    fn execute(&mut self, i: usize, ask: &NodeAsk) -> NodeReply {
+    fn execute(&mut self, i: usize, ask: &NodeQuery) -> NodeReply {
         let reply = self.store.execute(self.now_ms, ask);
         match (ask, &reply) {
-            (NodeAsk::Beat { boot, .. }, NodeReply::Beats { .. }) => {
+            (NodeQuery::Beat { boot, .. }, NodeReply::Beats { .. }) => {
                 if self.silent_ms(*boot) >= SILENCE_MS {
                     self.woke_ms.insert(*boot, self.now_ms);
                 }
                 self.beaten_ms.insert(*boot, self.now_ms);
             }
-            (NodeAsk::Evict { boot, .. }, NodeReply::Evict(true)) => {
+            (NodeQuery::Evict { boot, .. }, NodeReply::Evict(true)) => {
                 self.evictions += 1;
                 let again = self.vanished.contains(boot) || self.machines[i].gone.contains(boot);
                 assert!(

@@ -6,7 +6,7 @@ use protocol::lane::Verdict;
 use protocol::presence::{BotInfo, BotState, Takeover};
 use protocol::{BootId, BotId, ClientId, ConnectionId, Envelope, ErrorCode};
 use router_core::lane::{LaneOutcome, Parcel};
-use router_core::membership::{Nodes, Peer};
+use router_core::membership::{NodeView, PeerNode};
 use router_core::shard::{Entries, ShardInput};
 use router_core::store::{
     BotClaim, BotHolder, ConnRecord, DirectoryCaps, DirectoryEvent, DirectoryQuery,
@@ -26,9 +26,9 @@ impl World {
     /// One of three nodes.
     pub fn of_three() -> Self {
         let mut world = World::new(Settings::default());
-        let mut nodes = Nodes::starting(OWN);
+        let mut nodes = NodeView::starting(OWN);
         nodes.degraded = false;
-        nodes.peers = [(OTHER, Peer::new(1)), (THIRD, Peer::new(1))].into();
+        nodes.peers = [(OTHER, PeerNode::new(1)), (THIRD, PeerNode::new(1))].into();
         world.nodes = Arc::new(nodes);
         world
     }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use protocol::t2b::{decode, encode};
 use protocol::{BootId, CloseCode, Outbound, OutboundKind, TenantId};
-use router_core::auth::{Attempt, AuthError, Credential, Tally};
+use router_core::auth::{Attempt, AuthError, Credential, FailureTally};
 use router_core::dispatch::{self, SessionPerformer, TenantPerformer};
-use router_core::effect::{Fact, Outcome, Ticket};
-use router_core::lane::{LaneOutcome, Parcel, Stream};
+use router_core::effect::{Outcome, RouterFact, Ticket};
+use router_core::lane::{BestEffortStream, LaneOutcome, Parcel};
 use router_core::permit::Grant;
-use router_core::request::{Join, Leave, Notice, Route, TenantRequest};
-use router_core::session::{Received, SessionInput};
+use router_core::request::{JoinRequest, LeaveRequest, RouteRequest, SessionNotice, TenantRequest};
+use router_core::session::{ReceivedMessage, SessionInput};
 use router_core::shard::ShardInput;
 use router_core::store::StoreRequest;
 use router_core::{ConnKey, Env, Session, Shard};
@@ -44,7 +44,7 @@ impl World {
         }
         if let Some(text) = conn.inbox.pop_front() {
             self.log.push(Event::Fed(key, text.clone()));
-            let received = Received {
+            let received = ReceivedMessage {
                 bytes: text.len(),
                 frame: decode(&text),
             };
@@ -155,18 +155,20 @@ impl SessionPerformer for SessionHold<'_> {
         let now_ms = self.world.now_ms;
         let verdict = KEYRING.verify(credential, self.world.unix_ms());
         let verdict = verdict.map_err(|error| match self.world.throttle.fail(attempt, now_ms) {
-            Tally::Counted => error,
-            Tally::Throttled { retry_after_ms, .. } => AuthError::Throttled { retry_after_ms },
+            FailureTally::Counted => error,
+            FailureTally::Throttled { retry_after_ms, .. } => {
+                AuthError::Throttled { retry_after_ms }
+            }
         });
         verdict.map(|verified| verified.grant)
     }
 
-    fn join(&mut self, join: Box<Join>) {
+    fn join(&mut self, join: Box<JoinRequest>) {
         self.conn().tenant = Some(join.tenant().clone());
         self.world.shard(ShardInput::Join(join));
     }
 
-    fn route(&mut self, route: Box<Route>) {
+    fn route(&mut self, route: Box<RouteRequest>) {
         self.world.shard(ShardInput::Route(route));
     }
 
@@ -174,7 +176,7 @@ impl SessionPerformer for SessionHold<'_> {
         self.world.shard(ShardInput::Request(request));
     }
 
-    fn leave(&mut self, leave: Leave) {
+    fn leave(&mut self, leave: LeaveRequest) {
         self.world.shard(ShardInput::Leave(leave));
     }
 
@@ -190,7 +192,7 @@ impl SessionPerformer for SessionHold<'_> {
         self.world.close(self.key, close);
     }
 
-    fn note(&mut self, fact: Fact) {
+    fn note(&mut self, fact: RouterFact) {
         self.world.facts.push(fact);
     }
 }
@@ -242,11 +244,11 @@ impl TenantPerformer for ShardHold<'_> {
         Ok(())
     }
 
-    fn publish_best_effort(&mut self, _: TenantId, _: BootId, _: Stream, _: Bytes) {
+    fn publish_best_effort(&mut self, _: TenantId, _: BootId, _: BestEffortStream, _: Bytes) {
         panic!("no test sends partials to other nodes");
     }
 
-    fn tell(&mut self, conn: ConnKey, notice: Notice) {
+    fn tell(&mut self, conn: ConnKey, notice: SessionNotice) {
         self.belongs_to_tenant_of(conn);
         let input = Box::new(SessionInput::Notice(notice));
         self.world.work.push_back(Work::Session(conn, input));
@@ -263,7 +265,7 @@ impl TenantPerformer for ShardHold<'_> {
         self.world.unloaded.push(tenant);
     }
 
-    fn note(&mut self, fact: Fact) {
+    fn note(&mut self, fact: RouterFact) {
         self.world.facts.push(fact);
     }
 }

@@ -10,7 +10,7 @@ use protocol::TenantId;
 use protocol::connect::Acks;
 use router_core::Capabilities;
 use router_core::auth::Credential;
-use router_core::session::Opened;
+use router_core::session::OpenedConnection;
 use router_core::store::PolicyQuery;
 use router_core::{ConnKey, Settings};
 
@@ -275,7 +275,7 @@ impl Script {
         match step {
             Step::Pass(ms) => world.pass(*ms),
             Step::Open(key, capabilities, credential, client) => {
-                let opened = Opened {
+                let opened = OpenedConnection {
                     capabilities: *capabilities,
                     credential: credential.clone(),
                     client: client.clone(),

@@ -2,8 +2,8 @@
 
 use protocol::connect::Acks;
 use protocol::{BotId, ClientId, CloseCode, Limits, TenantId};
-use router_core::auth::{Claims, Credential, TokenScope};
-use router_core::session::{Opened, SessionInput};
+use router_core::auth::{Credential, TokenClaims, TokenScope};
+use router_core::session::{OpenedConnection, SessionInput};
 use router_core::{ConnKey, Settings};
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ pub fn key(tenant: &str, generation: u64) -> Credential {
 /// A credential: a token of alice's client `phone`.
 pub fn token(scope: TokenScope, bots: Option<&[&str]>, iat_ms: u64, ttl_s: u64) -> Credential {
     let bots = bots.map(|ids| ids.iter().map(|id| BotId::parse(id).unwrap()).collect());
-    Credential::Token(KEYRING.issue_token(&Claims {
+    Credential::Token(KEYRING.issue_token(&TokenClaims {
         tenant: alice(),
         client: ClientId::parse("phone").unwrap(),
         scope: vec![scope],
@@ -83,11 +83,11 @@ impl World {
     pub fn arrive(&mut self, credential: Option<Credential>, client: Option<&str>) -> ConnKey {
         let last = self.conns.last_key_value().map_or(0, |(key, _)| key.0);
         let key = ConnKey(last + 2);
-        let opened = Opened {
+        let opened = OpenedConnection {
             credential,
             client: client.map(str::to_owned),
             acks: Acks::All,
-            ..Opened::default()
+            ..OpenedConnection::default()
         };
         self.open(key, 0, opened);
         key

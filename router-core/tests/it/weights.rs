@@ -8,7 +8,7 @@ use protocol::{CloseCode, Limits};
 use router_core::Capabilities;
 use router_core::ConnKey;
 use router_core::auth::{Credential, TokenScope};
-use router_core::session::{Call, SessionInput};
+use router_core::session::{CallRequest, SessionInput};
 use serde_json::{Value, json};
 
 use crate::other_nodes::{OTHER, THIRD};
@@ -129,7 +129,7 @@ fn a_list_over_http_weighs_the_same() {
             limit: Some(LIST_MAX),
             ..ListBots::default()
         };
-        w.input(conn, SessionInput::Call(Call::List(list)));
+        w.input(conn, SessionInput::Call(CallRequest::List(list)));
         w.told(conn) == ["bots_list"]
     });
     assert_eq!(lists.count(), 8);

@@ -1,7 +1,7 @@
 //! The words of random tenants: their credentials, and their frames as JSON texts.
 
 use protocol::{BotId, ClientId, Secret};
-use router_core::auth::{Claims, Credential, TokenScope};
+use router_core::auth::{Credential, TokenClaims, TokenScope};
 
 use crate::hostile::HOSTILE;
 use crate::script::{Cred, Say, Script, To, name, tenant};
@@ -18,7 +18,7 @@ impl Script {
         let now_s = self.world.now_ms / 1000;
         let token = |scope, bots: Option<u8>, iat, exp| {
             let bots = bots.map(|n| [BotId::parse(&name(side, n)).unwrap()].into());
-            Credential::Token(KEYRING.issue_token(&Claims {
+            Credential::Token(KEYRING.issue_token(&TokenClaims {
                 tenant: tenant(side),
                 client: ClientId::parse(&name(side, 4)).unwrap(),
                 scope: vec![scope],

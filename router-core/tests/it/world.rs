@@ -9,20 +9,20 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use protocol::lane::Verdict;
-use protocol::request::Request;
+use protocol::request::ClientRequest;
 use protocol::t2b::decode;
 use protocol::{BootId, CloseCode, ErrorCode, OutboundKind, Secret, TenantId};
-use router_core::auth::{Keyring, Source, Throttle};
-use router_core::effect::{Fact, Ticket};
+use router_core::auth::{FailureThrottle, Keyring, Source};
+use router_core::effect::{RouterFact, Ticket};
 use router_core::ids::HashKeys;
 use router_core::lane::Parcel;
-use router_core::session::{Call, Opened, SessionInput};
+use router_core::session::{CallRequest, OpenedConnection, SessionInput};
 use router_core::shard::ShardInput;
 use router_core::store::{
     self, DirectoryQuery, DirectoryReply, Model, PolicyQuery, PolicyReply, StoreFailure,
     StoreReply, StoreRequest, StoreResult,
 };
-use router_core::{ConnKey, Env, Millis, Nodes, Session, Settings, Shard};
+use router_core::{ConnKey, Env, Millis, NodeView, Session, Settings, Shard};
 
 /// When every world begins, Unix milliseconds.
 pub const START_MS: Millis = 1_763_695_000_000;
@@ -107,7 +107,7 @@ pub struct World {
     pub wall_ms: i64,
     pub settings: Arc<Settings>,
     /// Which nodes there are.
-    pub nodes: Arc<Nodes>,
+    pub nodes: Arc<NodeView>,
     /// What went onto lanes, and is not decided.
     pub published: VecDeque<(BootId, Parcel)>,
     /// Tenants whose events need not come.
@@ -118,11 +118,11 @@ pub struct World {
     pub model: Model,
     pub conns: BTreeMap<ConnKey, Conn>,
     pub log: Vec<Event>,
-    pub facts: Vec<Fact>,
+    pub facts: Vec<RouterFact>,
     /// Whether the store answers at once; else when [`World::answer`] says.
     pub prompt: bool,
     pub asks: BTreeMap<TenantId, VecDeque<(Ticket, StoreRequest)>>,
-    pub throttle: Throttle,
+    pub throttle: FailureThrottle,
     pub work: VecDeque<Work>,
 }
 
@@ -132,7 +132,7 @@ impl World {
             now_ms: START_MS,
             wall_ms: 0,
             settings: Arc::new(settings),
-            nodes: Arc::new(Nodes::alone(BootId::from_bits(1))),
+            nodes: Arc::new(NodeView::alone(BootId::from_bits(1))),
             published: VecDeque::new(),
             unloaded: Vec::new(),
             decided: Vec::new(),
@@ -143,7 +143,7 @@ impl World {
             facts: Vec::new(),
             prompt: true,
             asks: BTreeMap::new(),
-            throttle: Throttle::default(),
+            throttle: FailureThrottle::default(),
             work: VecDeque::new(),
         }
     }
@@ -154,7 +154,7 @@ impl World {
     }
 
     /// A socket opens. `side` 1 gets ids with the canary, and a source of its own.
-    pub fn open(&mut self, key: ConnKey, side: u8, opened: Opened) {
+    pub fn open(&mut self, key: ConnKey, side: u8, opened: OpenedConnection) {
         let (settings, nodes) = (Arc::clone(&self.settings), Arc::clone(&self.nodes));
         let env = Env {
             now_ms: self.now_ms,
@@ -197,16 +197,16 @@ impl World {
     pub fn call(&mut self, key: ConnKey, text: impl Into<Bytes>) {
         let frame = decode(&text.into()).expect("calls are well formed");
         let call = match frame.request {
-            Request::Send(send) => Call::Send(send),
-            Request::ListBots(list) => Call::List(*list),
-            Request::Subscribe(bot) => Call::Find(bot.bot_id),
-            Request::Auth(_)
-            | Request::RegisterBot(_)
-            | Request::UnregisterBot(_)
-            | Request::Unsubscribe(_)
-            | Request::Status(_)
-            | Request::Later
-            | Request::Ping => unreachable!("no call"),
+            ClientRequest::Send(send) => CallRequest::Send(send),
+            ClientRequest::ListBots(list) => CallRequest::List(*list),
+            ClientRequest::Subscribe(bot) => CallRequest::Find(bot.bot_id),
+            ClientRequest::Auth(_)
+            | ClientRequest::RegisterBot(_)
+            | ClientRequest::UnregisterBot(_)
+            | ClientRequest::Unsubscribe(_)
+            | ClientRequest::Status(_)
+            | ClientRequest::Later
+            | ClientRequest::Ping => unreachable!("no call"),
         };
         if !self.conns[&key].session.is_waiting() {
             self.input(key, SessionInput::Call(call));

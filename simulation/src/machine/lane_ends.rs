@@ -1,6 +1,6 @@
 //! The two ends of a lane.
 
-use protocol::lane::{Ack, Packet};
+use protocol::lane::{LaneAck, Packet};
 use router_core::Millis;
 use router_core::lane::{Receiver, Sender};
 
@@ -13,7 +13,7 @@ pub(super) struct Lane {
     pub sender: Sender,
     pub(super) receiver: Receiver,
     /// The newest ack that is due; it says all that an older one would.
-    pub(super) ack: Option<Ack>,
+    pub(super) ack: Option<LaneAck>,
     /// A bare ack is unanswered.
     pub(super) telling: bool,
 }

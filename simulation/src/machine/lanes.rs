@@ -7,10 +7,12 @@
 
 use bytes::Bytes;
 use protocol::envelope::EnvelopeError;
-use protocol::lane::{Batch, Packet, Terms, Verdict};
+use protocol::lane::{LaneBatch, LaneTerms, Packet, Verdict};
 use protocol::limits::{ENVELOPE_OVERHEAD_BYTES, LANE_WINDOW_BYTES_MAX};
 use protocol::{BootId, Envelope, ErrorCode, TenantId};
-use router_core::lane::{LaneStatus, Outcomes, Parcel, Receiver, Sender, Stream, window_bytes};
+use router_core::lane::{
+    BestEffortStream, LaneStatus, Parcel, ParcelOutcomes, Receiver, Sender, window_bytes,
+};
 use router_core::membership::NodeInput;
 use router_core::shard::ShardInput;
 
@@ -74,7 +76,7 @@ impl SimMachine {
         &mut self,
         node: BootId,
         tenant: TenantId,
-        stream: Stream,
+        stream: BestEffortStream,
         envelope: Bytes,
     ) {
         if let Some(lane) = self.lane(node) {
@@ -106,7 +108,7 @@ impl SimMachine {
             if ack.evicted {
                 self.node_input(outside, NodeInput::Evicted);
             }
-            let mut out = Outcomes::new();
+            let mut out = ParcelOutcomes::new();
             if let Some(lane) = self.lane(src) {
                 lane.sender.acked(now_ms, ack, &mut out);
             }
@@ -117,7 +119,7 @@ impl SimMachine {
         }
     }
 
-    fn batch(&mut self, outside: &mut OutsideWorld, src: BootId, batch: Batch) {
+    fn batch(&mut self, outside: &mut OutsideWorld, src: BootId, batch: LaneBatch) {
         let Some(lane) = self.lane(src) else { return };
         // Nothing in a batch ends a lane.
         for (number, envelope) in lane.receiver.arrived(batch) {
@@ -136,7 +138,7 @@ impl SimMachine {
     /// Nothing of a evicted node is handled, and it is told why.
     fn tell_expired(&self, outside: &mut OutsideWorld, packet: &Packet) {
         if let Some(answer) = packet.answer_to_evicted() {
-            let bytes = answer.to_bytes_at(&outside.lane_keys, Terms::UNKNOWN);
+            let bytes = answer.to_bytes_at(&outside.lane_keys, LaneTerms::UNKNOWN);
             outside.publish(self.process, answer.dst, bytes, None);
         }
     }
@@ -177,7 +179,7 @@ impl SimMachine {
             let Some((packet, what)) = lane.next(now_ms) else {
                 continue;
             };
-            let terms = self.nodes.terms(*boot).unwrap_or(Terms::UNKNOWN);
+            let terms = self.nodes.terms(*boot).unwrap_or(LaneTerms::UNKNOWN);
             let bytes = packet.to_bytes_at(&outside.lane_keys, terms);
             outside.publish(self.process, *boot, bytes, Some(what));
             let held = lane.sender.status(now_ms);
@@ -218,7 +220,7 @@ impl SimMachine {
 
     pub(super) fn wake_lanes(&mut self, outside: &mut OutsideWorld) {
         let now_ms = self.clock(outside);
-        let mut out = Outcomes::new();
+        let mut out = ParcelOutcomes::new();
         for lane in self.lanes.values_mut() {
             if lane.sender.next_wakeup().is_some_and(|due| due <= now_ms) {
                 lane.sender.wake(now_ms, &mut out);
@@ -229,7 +231,7 @@ impl SimMachine {
 
     /// A node is dead: what was on the way to it fails, what comes from it is not handled.
     pub(super) fn expire_lane(&mut self, outside: &mut OutsideWorld, boot: BootId) {
-        let mut out = Outcomes::new();
+        let mut out = ParcelOutcomes::new();
         if let Some(mut lane) = self.lanes.remove(&boot) {
             lane.sender.fail(&mut out);
         }
@@ -238,7 +240,7 @@ impl SimMachine {
 
     /// This node has a new name: its lanes were the old one's.
     pub(super) fn fail_all_lanes(&mut self, outside: &mut OutsideWorld) {
-        let mut out = Outcomes::new();
+        let mut out = ParcelOutcomes::new();
         for lane in std::mem::take(&mut self.lanes).values_mut() {
             lane.sender.fail(&mut out);
         }
@@ -246,7 +248,7 @@ impl SimMachine {
     }
 
     /// Tells the shards what became of their messages, after every lane is released.
-    fn settle(&mut self, outside: &mut OutsideWorld, out: Outcomes) {
+    fn settle(&mut self, outside: &mut OutsideWorld, out: ParcelOutcomes) {
         for (parcel, outcome) in out {
             let at = self.shard_of(parcel.tenant());
             self.shard(outside, at, ShardInput::Decided { parcel, outcome });

@@ -22,7 +22,7 @@ use protocol::envelope::WIRE;
 use protocol::{BootId, TenantId};
 use router_core::env::Env;
 use router_core::ids::HashKeys;
-use router_core::membership::{Node, NodeEffect, NodeInput, Nodes};
+use router_core::membership::{MembershipMachine, NodeEffect, NodeInput, NodeView};
 use router_core::session::SessionInput;
 use router_core::shard::{Replica, Shard, ShardInput};
 use router_core::store::nodes::NodeHello;
@@ -46,8 +46,8 @@ pub struct SimMachine {
     /// Whether it reads and writes as a build before ours.
     older: bool,
     settings: Arc<Settings>,
-    node: Node,
-    pub nodes: Arc<Nodes>,
+    node: MembershipMachine,
+    pub nodes: Arc<NodeView>,
     shards: Vec<Shard>,
     pub sockets: BTreeMap<ConnKey, MachineSocket>,
     lanes: BTreeMap<BootId, Lane>,
@@ -76,8 +76,8 @@ impl SimMachine {
             skew_ms: 0,
             older: is_older(machine),
             settings,
-            node: Node::new(boot, 0, hello(machine)),
-            nodes: Arc::new(Nodes::alone(boot)),
+            node: MembershipMachine::new(boot, 0, hello(machine)),
+            nodes: Arc::new(NodeView::alone(boot)),
             shards: Vec::new(),
             sockets: BTreeMap::new(),
             lanes: BTreeMap::new(),
@@ -102,7 +102,7 @@ impl SimMachine {
         self.skew_ms = outside.dice.below(4000);
         let now_ms = self.clock(outside);
         let boot = BootId::from_bits(outside.dice.entropy());
-        self.node = Node::new(boot, now_ms, hello(self.process.machine));
+        self.node = MembershipMachine::new(boot, now_ms, hello(self.process.machine));
         self.nodes = Arc::new(self.node.view().clone());
         let shards = outside.dice.between(1, 2);
         self.hash_keys = HashKeys(outside.dice.bits(), outside.dice.bits());
@@ -320,7 +320,7 @@ impl SimMachine {
         &self,
         outside: &mut OutsideWorld,
         settings: &'a Settings,
-        nodes: &'a Nodes,
+        nodes: &'a NodeView,
     ) -> Env<'a> {
         Env {
             now_ms: self.clock(outside),

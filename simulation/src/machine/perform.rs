@@ -9,10 +9,10 @@ use protocol::lane::Verdict;
 use protocol::{BootId, CloseCode, Outbound, TenantId};
 use router_core::auth::{AuthError, Credential};
 use router_core::dispatch::{self, SessionPerformer, TenantPerformer};
-use router_core::effect::{Fact, Outcome, Ticket};
-use router_core::lane::{LaneOutcome, Parcel, Stream};
+use router_core::effect::{Outcome, RouterFact, Ticket};
+use router_core::lane::{BestEffortStream, LaneOutcome, Parcel};
 use router_core::permit::Grant;
-use router_core::request::{Join, Leave, Notice, Route, TenantRequest};
+use router_core::request::{JoinRequest, LeaveRequest, RouteRequest, SessionNotice, TenantRequest};
 use router_core::session::SessionInput;
 use router_core::shard::ShardInput;
 use router_core::store::StoreRequest;
@@ -98,14 +98,14 @@ impl TenantPerformer for ShardHold<'_> {
         &mut self,
         tenant: TenantId,
         node: BootId,
-        stream: Stream,
+        stream: BestEffortStream,
         envelope: Bytes,
     ) {
         self.machine
             .send_best_effort(node, tenant, stream, envelope);
     }
 
-    fn tell(&mut self, conn: ConnKey, notice: Notice) {
+    fn tell(&mut self, conn: ConnKey, notice: SessionNotice) {
         let input = SessionInput::Notice(notice);
         self.machine.words.push_back((conn, Box::new(input)));
     }
@@ -123,7 +123,7 @@ impl TenantPerformer for ShardHold<'_> {
         self.outside.redis.unsubscribe(machine, &tenant);
     }
 
-    fn note(&mut self, _: Fact) {}
+    fn note(&mut self, _: RouterFact) {}
 }
 
 /// A session that is handled.
@@ -153,12 +153,12 @@ impl SessionPerformer for SessionHold<'_> {
         verdict.map(|verified| verified.grant)
     }
 
-    fn join(&mut self, join: Box<Join>) {
+    fn join(&mut self, join: Box<JoinRequest>) {
         let tenant = join.tenant().clone();
         self.hand_to_shard(&tenant, ShardInput::Join(join));
     }
 
-    fn route(&mut self, route: Box<Route>) {
+    fn route(&mut self, route: Box<RouteRequest>) {
         let tenant = route.tenant().clone();
         self.hand_to_shard(&tenant, ShardInput::Route(route));
     }
@@ -168,7 +168,7 @@ impl SessionPerformer for SessionHold<'_> {
         self.hand_to_shard(&tenant, ShardInput::Request(request));
     }
 
-    fn leave(&mut self, leave: Leave) {
+    fn leave(&mut self, leave: LeaveRequest) {
         let tenant = leave.tenant.clone();
         self.hand_to_shard(&tenant, ShardInput::Leave(leave));
     }
@@ -187,5 +187,5 @@ impl SessionPerformer for SessionHold<'_> {
         self.machine.close(self.outside, self.key, close);
     }
 
-    fn note(&mut self, _: Fact) {}
+    fn note(&mut self, _: RouterFact) {}
 }

@@ -9,7 +9,7 @@ use protocol::t2b::{decode, encode};
 use protocol::{CloseCode, Outbound, OutboundKind};
 use router_core::ConnKey;
 use router_core::effect::Outcome;
-use router_core::session::{Opened, Received, Session, SessionInput};
+use router_core::session::{OpenedConnection, ReceivedMessage, Session, SessionInput};
 use router_core::shard::ShardInput;
 
 use super::SimMachine;
@@ -25,7 +25,7 @@ impl SimMachine {
         outside: &mut OutsideWorld,
         key: ConnKey,
         peer: usize,
-        opened: Opened,
+        opened: OpenedConnection,
         manner: PeerManner,
     ) {
         let (settings, nodes) = (Arc::clone(&self.settings), Arc::clone(&self.nodes));
@@ -73,7 +73,7 @@ impl SimMachine {
         }
         if let Some((text, said)) = socket.inbox.pop_front() {
             outside.observer.said(key, &said, outside.now_ms);
-            let received = Received {
+            let received = ReceivedMessage {
                 bytes: text.len(),
                 frame: decode(&text),
             };

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use protocol::{Secret, TenantId};
 use router_core::auth::Credential;
-use router_core::session::Opened;
+use router_core::session::OpenedConnection;
 use router_core::{ConnKey, Millis};
 
 use crate::agenda::{AgendaEvent, MachineProcess, PeerManner, ProcessArrival};
@@ -216,10 +216,10 @@ impl SimPeers {
         let generation = outside.redis.snapshot(tenant, now_ms).policy.generation;
         let key = outside.keyring.issue_key(tenant, generation);
         let peer = &mut self.all[i];
-        let opened = Opened {
+        let opened = OpenedConnection {
             credential: Some(Credential::ApiKey(Secret::new(key.reveal().clone()))),
             client: peer.client.clone(),
-            ..Opened::default()
+            ..OpenedConnection::default()
         };
         let key = outside.new_conn();
         peer.socket = Some(PeerSocket {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use protocol::BootId;
 use protocol::lane::KeyId;
 use redis::Value;
-use router_core::store::nodes::{HELLO_KEPT_MS, NodeAsk, NodeHello, NodeReply};
+use router_core::store::nodes::{HELLO_KEPT_MS, NodeHello, NodeQuery, NodeReply};
 
 /// Most keys of a node that are read; a node with more secrets is reached by these.
 const KEYS_MAX: usize = 16;
@@ -54,15 +54,15 @@ impl From<NodeReply> for NodeAnswer {
 }
 
 /// The answer. `None`: it is no answer to this query.
-pub(super) fn answer(ask: &NodeAsk, value: Value) -> Option<NodeAnswer> {
+pub(super) fn answer(ask: &NodeQuery, value: Value) -> Option<NodeAnswer> {
     let reply = match ask {
-        NodeAsk::Beat { .. } => return beats(value),
-        NodeAsk::Evict { .. } => {
+        NodeQuery::Beat { .. } => return beats(value),
+        NodeQuery::Evict { .. } => {
             let removed: u8 = redis::from_redis_value(value).ok()?;
             NodeReply::Evict(removed == 1)
         }
-        NodeAsk::Hello { .. } => NodeReply::Done,
-        NodeAsk::Describe(_) => NodeReply::Hello(hello(value)),
+        NodeQuery::Hello { .. } => NodeReply::Done,
+        NodeQuery::Describe(_) => NodeReply::Hello(hello(value)),
     };
     Some(reply.into())
 }

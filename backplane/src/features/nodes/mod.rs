@@ -7,7 +7,7 @@ mod scripts;
 use std::sync::atomic::Ordering::Relaxed;
 
 use redis::Value;
-use router_core::store::nodes::{NodeAsk, NodeReply};
+use router_core::store::nodes::{NodeQuery, NodeReply};
 
 use self::codec::NodeAnswer;
 use crate::keys::KeyNames;
@@ -51,7 +51,7 @@ impl NodeCall {
 /// Answers a query about nodes.
 pub(crate) async fn execute(
     store: &RedisShared,
-    ask: &NodeAsk,
+    ask: &NodeQuery,
 ) -> Result<NodeReply, CommandFailure> {
     let session = store.session()?;
     let call = call(store.names(), ask);
@@ -77,9 +77,9 @@ pub(crate) async fn execute(
     Ok(reply)
 }
 
-fn call(names: &KeyNames, ask: &NodeAsk) -> NodeCall {
+fn call(names: &KeyNames, ask: &NodeQuery) -> NodeCall {
     let (script, key, args): (&'static LuaScript, _, _) = match ask {
-        NodeAsk::Beat {
+        NodeQuery::Beat {
             boot,
             beat,
             known_generation,
@@ -90,15 +90,15 @@ fn call(names: &KeyNames, ask: &NodeAsk) -> NodeCall {
             let args = vec![boot.to_string(), beat.to_string(), known, fresh];
             (&scripts::BEAT, keys::beats(names), args)
         }
-        NodeAsk::Evict { boot, beat } => {
+        NodeQuery::Evict { boot, beat } => {
             let args = vec![boot.to_string(), beat.to_string()];
             (&scripts::EVICT, keys::beats(names), args)
         }
-        NodeAsk::Hello { boot, hello } => {
+        NodeQuery::Hello { boot, hello } => {
             let args = codec::hello_args(hello);
             (&scripts::HELLO, keys::hello(names, *boot), args)
         }
-        NodeAsk::Describe(boot) => return NodeCall::Read(keys::hello(names, *boot)),
+        NodeQuery::Describe(boot) => return NodeCall::Read(keys::hello(names, *boot)),
     };
     NodeCall::Script(ScriptCall {
         script,

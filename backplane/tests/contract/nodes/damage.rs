@@ -3,7 +3,7 @@
 
 use backplane::Backplane;
 use fixtures::{RedisServer, RespValue};
-use router_core::store::nodes::{NodeAsk, NodeHello, NodeReply};
+use router_core::store::nodes::{NodeHello, NodeQuery, NodeReply};
 
 use crate::harness::{connect, run, url_of};
 use crate::support::words::boot;
@@ -13,8 +13,8 @@ const GENERATION: u64 = u64::MAX;
 /// What a node would make the generation that finds none.
 const FRESH: u64 = 7;
 
-fn beat(i: u8, beat: u64, known_generation: Option<u64>, fresh_generation: u64) -> NodeAsk {
-    NodeAsk::Beat {
+fn beat(i: u8, beat: u64, known_generation: Option<u64>, fresh_generation: u64) -> NodeQuery {
+    NodeQuery::Beat {
         boot: boot(i),
         beat,
         known_generation,
@@ -115,7 +115,7 @@ fn a_generation_that_is_none_becomes_what_it_was() {
                 "{error}"
             );
         }
-        let evict = NodeAsk::Evict {
+        let evict = NodeQuery::Evict {
             boot: boot(2),
             beat: 1,
         };
@@ -153,12 +153,12 @@ fn what_a_node_says_is_read_past_a_field_that_is_none() {
             serving: true,
             connections: 3,
         };
-        let said = NodeAsk::Hello {
+        let said = NodeQuery::Hello {
             boot: boot(1),
             hello: hello.clone(),
         };
         node.execute_node(said).await;
-        let describe = NodeAsk::Describe(boot(1));
+        let describe = NodeQuery::Describe(boot(1));
         let key = format!("t2b:node:{}", boot(1));
         let set = |field: &[u8], value: &[u8]| {
             let command: [&[u8]; 4] = [b"HSET", key.as_bytes(), field, value];

@@ -4,13 +4,13 @@ mod damage;
 mod random;
 
 use protocol::lane::KeyId;
-use router_core::store::nodes::{NodeAsk, NodeHello, NodesModel};
+use router_core::store::nodes::{NodeHello, NodeQuery, NodesModel};
 
 use crate::harness::{Subject, on_all};
 use crate::support::words::boot;
 
-fn beat(i: u8, beat: u64, known_generation: Option<u64>) -> NodeAsk {
-    NodeAsk::Beat {
+fn beat(i: u8, beat: u64, known_generation: Option<u64>) -> NodeQuery {
+    NodeQuery::Beat {
         boot: boot(i),
         beat,
         known_generation,
@@ -18,9 +18,9 @@ fn beat(i: u8, beat: u64, known_generation: Option<u64>) -> NodeAsk {
     }
 }
 
-fn evict(i: u8, beat: u64) -> NodeAsk {
+fn evict(i: u8, beat: u64) -> NodeQuery {
     let boot = boot(i);
-    NodeAsk::Evict { boot, beat }
+    NodeQuery::Evict { boot, beat }
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn nodes() {
         ..hello.clone()
     };
     let serves = hello.clone();
-    let hello = |hello: &NodeHello| NodeAsk::Hello {
+    let hello = |hello: &NodeHello| NodeQuery::Hello {
         boot: boot(1),
         hello: hello.clone(),
     };
@@ -56,12 +56,12 @@ fn nodes() {
         evict(1, 2),
         beat(1, 3, Some(u64::MAX)),
         beat(1, 4, None),
-        NodeAsk::Describe(boot(1)),
+        NodeQuery::Describe(boot(1)),
         hello(&serves),
-        NodeAsk::Describe(boot(1)),
+        NodeQuery::Describe(boot(1)),
         hello(&drains),
-        NodeAsk::Describe(boot(1)),
-        NodeAsk::Describe(boot(2)),
+        NodeQuery::Describe(boot(1)),
+        NodeQuery::Describe(boot(2)),
     ];
     on_all(|subject: Subject| {
         let steps = steps.clone();

@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use router_core::store::nodes::{NodeAsk, NodesModel};
+use router_core::store::nodes::{NodeQuery, NodesModel};
 
 use crate::harness::{connect, url_of};
 use crate::random::{CASES, runner};
@@ -14,14 +14,14 @@ fn redis_knows_nodes_as_the_model_does() {
         return;
     };
     let beats = (0..3u8, 0..4u64, prop::option::of(0..3u64), 0..3u64).prop_map(
-        |(i, beat, known_generation, fresh_generation)| NodeAsk::Beat {
+        |(i, beat, known_generation, fresh_generation)| NodeQuery::Beat {
             boot: boot(i),
             beat,
             known_generation,
             fresh_generation,
         },
     );
-    let evictions = (0..3u8, 0..4u64).prop_map(|(i, beat)| NodeAsk::Evict {
+    let evictions = (0..3u8, 0..4u64).prop_map(|(i, beat)| NodeQuery::Evict {
         boot: boot(i),
         beat,
     });

@@ -29,9 +29,9 @@ impl Home {
         variables: &[(&str, &str)],
         file: Option<&str>,
     ) -> Result<Config, ConfigError> {
-        let mut raw = Raw::default();
+        let mut raw = GivenSettings::default();
         for (name, text) in flags {
-            raw.set_flag(Key::of(name).unwrap(), text);
+            raw.set_flag(ConfigKey::of(name).unwrap(), text);
         }
         let home = ("HOME", self.0.path().to_str().unwrap());
         let variables = variables.iter().chain([&home]);
@@ -52,7 +52,7 @@ impl Home {
     #[track_caller]
     fn refused_file(&self, file: &str) -> (String, usize, String) {
         let error = self.load(&[], &[], Some(file)).unwrap_err();
-        let Place::File(_, line) = error.place else {
+        let SettingPlace::File(_, line) = error.place else {
             panic!("{error} is not about the file");
         };
         (error.key, line, error.problem)

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use protocol::Secret;
-use router_core::auth::Throttle;
+use router_core::auth::FailureThrottle;
 
 use crate::node::Node;
 
@@ -15,5 +15,5 @@ pub(crate) struct AdminContext {
     /// Held while an order is carried out, so that store and node get all orders in one sequence.
     pub(crate) orders: tokio::sync::Mutex<()>,
     /// Counts wrong tokens by source.
-    pub(crate) throttle: Mutex<Throttle>,
+    pub(crate) throttle: Mutex<FailureThrottle>,
 }

@@ -18,10 +18,10 @@ use backplane::StoreState;
 use http::StatusCode;
 use protocol::BootId;
 use protocol::envelope::WIRE;
-use protocol::lane::Mismatch;
-use router_core::Nodes;
+use protocol::lane::TermsMismatch;
+use router_core::NodeView;
 use router_core::lane::LaneStatus;
-use router_core::membership::{Peer, PeerState};
+use router_core::membership::{PeerNode, PeerState};
 use serde_json::{Value, json};
 
 use super::context::AdminContext;
@@ -82,7 +82,7 @@ fn describe_store(state: &StoreState) -> Value {
     })
 }
 
-fn describe_peer(view: &Nodes, boot: BootId, peer: &Peer) -> Value {
+fn describe_peer(view: &NodeView, boot: BootId, peer: &PeerNode) -> Value {
     let state = match peer.state {
         PeerState::Live => "live",
         PeerState::Suspect => "suspect",
@@ -99,7 +99,7 @@ fn describe_peer(view: &Nodes, boot: BootId, peer: &Peer) -> Value {
         "version": hello.map(|hello| hello.version.as_str()),
         "wire": hello.map(|hello| hello.wire),
         "speaks": peer.terms.ok().map(|terms| terms.wire),
-        "unreachable": peer.terms.err().map(Mismatch::reason),
+        "unreachable": peer.terms.err().map(TermsMismatch::reason),
         "secrets": hello.map(|hello| key_list(&hello.keys)),
         "refuses_our_credentials": gap.ours_unknown_there,
         "credentials_refused_here": gap.theirs_unknown_here,

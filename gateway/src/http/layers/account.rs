@@ -15,7 +15,7 @@ use crate::http::call_context::CallContext;
 use crate::http::context::PublicContext;
 use crate::http::peer::PeerSocket;
 use crate::metrics::OTHER_ROUTE;
-use crate::progress::Turns;
+use crate::progress::ConnectionTurns;
 
 /// The outermost layer of the HTTP API.
 pub(in crate::http) async fn account(
@@ -32,7 +32,7 @@ pub(in crate::http) async fn account(
     // The route, not the path: a path holds ids, and text that a client invented.
     let path = route.as_ref().map_or(OTHER_ROUTE, MatchedPath::as_str);
     tracing::debug!(peer = %peer.address, path, "request");
-    let turns = request.extensions().get::<Arc<Turns>>().cloned();
+    let turns = request.extensions().get::<Arc<ConnectionTurns>>().cloned();
     let call = Arc::new(CallContext::new(peer, turns));
     request.extensions_mut().insert(Arc::clone(&call));
 

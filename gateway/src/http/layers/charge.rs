@@ -13,9 +13,9 @@ use protocol::ErrorCode;
 
 use crate::http::call_context::CallContext;
 use crate::http::problem::ProblemResponse;
-use crate::progress::Turns;
+use crate::progress::ConnectionTurns;
 use crate::ws::Budget;
-use crate::ws::budget::Charge;
+use crate::ws::budget::BudgetCharge;
 
 /// Bytes of an answer in the kernel that are part of what every socket costs.
 const KERNEL_BYTES_FREE: u64 = 4096;
@@ -40,13 +40,13 @@ pub(in crate::http) async fn charge_answer(
 async fn charged(
     response: Response,
     outbound: &Budget,
-    turns: Option<&Turns>,
+    turns: Option<&ConnectionTurns>,
 ) -> Result<Response, ProblemResponse> {
     let (head, body) = response.into_parts();
     // A handler's answer is in memory as a whole.
     let body = to_bytes(body, usize::MAX).await;
     let body = body.map_err(|_| ErrorCode::Internal)?;
-    let mut charge = Charge::new(outbound.clone());
+    let mut charge = BudgetCharge::new(outbound.clone());
     if !charge.set(body.len() as u64) {
         return Err(ErrorCode::QuotaExceeded.into());
     }
@@ -66,7 +66,7 @@ async fn charged(
 /// An answer that is charged until it is dropped.
 struct ChargedBody {
     body: Bytes,
-    _charge: Charge,
+    _charge: BudgetCharge,
 }
 
 impl AsRef<[u8]> for ChargedBody {

@@ -9,7 +9,7 @@ use axum::response::Response;
 use http::header::{AUTHORIZATION, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use protocol::Secret;
-use router_core::auth::{Attempt, Source, Tally};
+use router_core::auth::{Attempt, FailureTally, Source};
 use subtle::ConstantTimeEq;
 
 use crate::http::admin::context::AdminContext;
@@ -54,7 +54,7 @@ fn refuse(admin: &AdminContext, source: Source, is_wrong: bool) -> Response {
     let mut throttle = throttle.unwrap_or_else(PoisonError::into_inner);
     let tally = throttle.fail(attempt, admin.node.now_ms());
     drop(throttle);
-    let Tally::Throttled {
+    let FailureTally::Throttled {
         retry_after_ms,
         failures,
     } = tally

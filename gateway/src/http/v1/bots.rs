@@ -6,13 +6,13 @@ use protocol::limits::LIST_MAX;
 use protocol::presence::ListBots;
 use protocol::{ErrorCode, Refusal, Rule};
 use router_core::Capabilities;
-use router_core::session::Call;
+use router_core::session::CallRequest;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::handler::{ApiRoutes, CallAnswer, json_of};
 use crate::http::answer::json;
-use crate::http::extract::{CheckedQuery, Exchange, FromQuery, PathId, QueryMembers};
+use crate::http::extract::{CheckedQuery, FromQuery, HttpExchange, PathId, QueryMembers};
 
 pub(super) fn routes() -> ApiRoutes {
     OpenApiRouter::new()
@@ -49,9 +49,9 @@ impl FromQuery for ListBots {
     ),
     security(("bearer" = [])),
 )]
-async fn list(CheckedQuery(list): CheckedQuery<ListBots>, exchange: Exchange) -> CallAnswer {
+async fn list(CheckedQuery(list): CheckedQuery<ListBots>, exchange: HttpExchange) -> CallAnswer {
     let (mut caller, _unread) = exchange.join(Capabilities::call(), None).await?;
-    let page = caller.bots(Call::List(list)).await?;
+    let page = caller.bots(CallRequest::List(list)).await?;
     Ok(json(StatusCode::OK, bot_page(&page)))
 }
 
@@ -67,9 +67,9 @@ async fn list(CheckedQuery(list): CheckedQuery<ListBots>, exchange: Exchange) ->
     ),
     security(("bearer" = [])),
 )]
-async fn find(PathId(id): PathId, exchange: Exchange) -> CallAnswer {
+async fn find(PathId(id): PathId, exchange: HttpExchange) -> CallAnswer {
     let (mut caller, _unread) = exchange.join(Capabilities::call(), None).await?;
-    let found = caller.bots(Call::Find(id)).await?;
+    let found = caller.bots(CallRequest::Find(id)).await?;
     let bot = found.bots.first().ok_or(ErrorCode::Internal)?;
     json_of(StatusCode::OK, &***bot)
 }

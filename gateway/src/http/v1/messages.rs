@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use super::handler::{ApiRoutes, CallAnswer};
 use crate::http::answer::json;
 use crate::http::body::UnreadBody;
-use crate::http::extract::{CheckedQuery, Exchange, FromQuery, QueryMembers};
+use crate::http::extract::{CheckedQuery, FromQuery, HttpExchange, QueryMembers};
 use crate::http::headers::single_header;
 use crate::http::problem::ProblemResponse;
 use crate::ws::ReadLimits;
@@ -87,7 +87,7 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
 async fn send(
     CheckedQuery(query): CheckedQuery<MessageQuery>,
     IdempotencyKey(key): IdempotencyKey,
-    exchange: Exchange,
+    exchange: HttpExchange,
 ) -> CallAnswer {
     let capabilities = match query.wait {
         None => Capabilities::call(),

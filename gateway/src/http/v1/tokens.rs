@@ -7,7 +7,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::handler::{ApiRoutes, CallAnswer, json_of};
-use crate::http::extract::Exchange;
+use crate::http::extract::HttpExchange;
 
 pub(super) fn routes() -> ApiRoutes {
     OpenApiRouter::new().routes(routes!(issue))
@@ -25,7 +25,7 @@ pub(super) fn routes() -> ApiRoutes {
     ),
     security(("bearer" = [])),
 )]
-async fn issue(exchange: Exchange) -> CallAnswer {
+async fn issue(exchange: HttpExchange) -> CallAnswer {
     let (caller, body) = exchange.join(Capabilities::call(), None).await?;
     let body = body.json(&caller.limits).await?;
     let asked = decode_token_request(&body)?;

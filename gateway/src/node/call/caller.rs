@@ -12,31 +12,31 @@ use protocol::outbound::BotsPage;
 use protocol::token::TokenRequest;
 use protocol::{ErrorCode, MessageId, Outbound, Refusal, Rule, TenantId};
 use router_core::auth::Source;
-use router_core::session::{Call, Opened, SessionInput};
+use router_core::session::{CallRequest, OpenedConnection, SessionInput};
 use tokio::time::timeout;
 
 use super::answer::{CallOutcome, answered_with, is_for_the_caller, refused_by};
 use super::waiting::WaitingCall;
 use crate::dialect::Dialect;
-use crate::gate::Open;
+use crate::gate::OpenGuard;
 use crate::node::core::Node;
 use crate::node::member::NodeMember;
 use crate::ws::{Budget, LocalConnection, LocalEvent, ReadLimits};
 
 /// One who calls, verified and a member of its tenant until this is dropped.
-pub(crate) struct Caller {
+pub(crate) struct CallConnection {
     member: NodeMember,
     local: LocalConnection,
     /// How much it may send.
     pub(crate) limits: ReadLimits,
 }
 
-impl Caller {
+impl CallConnection {
     /// Verifies the credential and joins its tenant. Errors: as a socket is refused.
     pub(crate) async fn join(
         node: &Arc<Node>,
-        (source, open): (Source, Open),
-        opened: Opened,
+        (source, open): (Source, OpenGuard),
+        opened: OpenedConnection,
     ) -> Result<Self, Refusal> {
         if node.is_draining() {
             return Err(ErrorCode::Draining.into());
@@ -76,7 +76,7 @@ impl Caller {
         &mut self,
         send: protocol::message::Send,
     ) -> Result<(MessageId, AckStatus), Refusal> {
-        self.tell(SessionInput::Call(Call::Send(send)));
+        self.tell(SessionInput::Call(CallRequest::Send(send)));
         match self.answer().await? {
             CallOutcome::Ack(message_id, status) => Ok((message_id, status)),
             CallOutcome::Bots(_) => Err(ErrorCode::Internal.into()),
@@ -117,7 +117,7 @@ impl Caller {
     }
 
     /// Asks for one page of bots, or for one bot.
-    pub(crate) async fn bots(&mut self, call: Call) -> Result<BotsPage, Refusal> {
+    pub(crate) async fn bots(&mut self, call: CallRequest) -> Result<BotsPage, Refusal> {
         self.tell(SessionInput::Call(call));
         match self.answer().await? {
             CallOutcome::Bots(bots) => Ok(bots),

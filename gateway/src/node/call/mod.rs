@@ -6,4 +6,4 @@ mod answer;
 mod caller;
 mod waiting;
 
-pub(crate) use caller::Caller;
+pub(crate) use caller::CallConnection;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use protocol::lane::Verdict;
 use protocol::{BootId, Envelope, ErrorCode};
-use router_core::lane::{LaneStatus, Outcomes};
+use router_core::lane::{LaneStatus, ParcelOutcomes};
 use router_core::shard::ShardInput;
 
 use super::totals::LaneTotals;
@@ -38,7 +38,7 @@ impl Node {
     }
 
     /// Tells tenants what became of what they sent to other nodes.
-    pub(in crate::node) fn settle_remote(&self, outcomes: Outcomes) {
+    pub(in crate::node) fn settle_remote(&self, outcomes: ParcelOutcomes) {
         if outcomes.is_empty() {
             return;
         }
@@ -48,7 +48,7 @@ impl Node {
     }
 
     /// The same, to be [finished](Self::finish) by the caller.
-    pub(super) fn tell_remote(&self, outcomes: Outcomes, work: &mut DeferredWork) {
+    pub(super) fn tell_remote(&self, outcomes: ParcelOutcomes, work: &mut DeferredWork) {
         let moment = self.moment_of(work);
         for (parcel, outcome) in outcomes {
             let index = self.shards.index_of(parcel.tenant());

@@ -3,7 +3,7 @@
 //! Who is written to often answers at once: the ack of the message and the answer are one packet
 //! then, and one PUBLISH less. What somebody waits for does not wait here.
 
-use protocol::lane::Ack;
+use protocol::lane::LaneAck;
 use protocol::limits::LANE_BATCH_BYTES;
 use router_core::Millis;
 
@@ -14,7 +14,7 @@ const WAIT_MS: Millis = 1;
 #[derive(Debug, Default)]
 pub(super) struct DueAck {
     /// The newest; it says all that an older one would.
-    ack: Option<Ack>,
+    ack: Option<LaneAck>,
     /// When it goes without a batch.
     at_ms: Millis,
     /// Bytes that came since the last one left.
@@ -29,7 +29,7 @@ impl DueAck {
     }
 
     /// An ack is due. `is_hurried`: there may be no later.
-    pub fn set(&mut self, now_ms: Millis, ack: Ack, is_hurried: bool) {
+    pub fn set(&mut self, now_ms: Millis, ack: LaneAck, is_hurried: bool) {
         let is_urgent =
             is_hurried || ack.gap || !ack.verdicts.is_empty() || self.bytes >= LANE_BATCH_BYTES;
         let at_ms = if is_urgent { now_ms } else { now_ms + WAIT_MS };
@@ -46,7 +46,7 @@ impl DueAck {
     }
 
     /// Takes it, to be published now.
-    pub fn take(&mut self) -> Option<Ack> {
+    pub fn take(&mut self) -> Option<LaneAck> {
         self.bytes = 0;
         self.ack.take()
     }
@@ -61,8 +61,8 @@ mod tests {
 
     const NOW: Millis = 1_000_000;
 
-    fn ack(upto: u64) -> Ack {
-        Ack {
+    fn ack(upto: u64) -> LaneAck {
+        LaneAck {
             generation: 1,
             upto,
             gap: false,
@@ -72,7 +72,7 @@ mod tests {
     }
 
     /// When an ack goes alone, after so many bytes.
-    fn set(ack: Ack, bytes: usize, is_hurried: bool) -> Option<Millis> {
+    fn set(ack: LaneAck, bytes: usize, is_hurried: bool) -> Option<Millis> {
         let mut due = DueAck::default();
         due.came(bytes);
         due.set(NOW, ack, is_hurried);
@@ -88,13 +88,13 @@ mod tests {
         );
         assert_eq!(set(ack(1), LANE_BATCH_BYTES, false), Some(NOW));
         assert_eq!(set(ack(1), 0, true), Some(NOW));
-        let gap = Ack {
+        let gap = LaneAck {
             gap: true,
             ..ack(0)
         };
         assert_eq!(set(gap, 0, false), Some(NOW));
         let refused = Verdict::Refused(ErrorCode::RecipientBusy);
-        let refusal = Ack {
+        let refusal = LaneAck {
             verdicts: vec![(1, refused)],
             ..ack(1)
         };

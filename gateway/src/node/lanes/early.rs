@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use protocol::lane::Batch;
+use protocol::lane::LaneBatch;
 
 /// Bytes of batches that wait for one node to be seen; more are dropped, and sent again by its lane.
 const EARLY_BYTES: usize = 256 * 1024;
@@ -14,7 +14,7 @@ const EARLY_BYTES: usize = 256 * 1024;
 /// The batches, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct EarlyBatches {
-    batches: VecDeque<Batch>,
+    batches: VecDeque<LaneBatch>,
     bytes: usize,
     /// One found no room: what comes behind it is dropped too, for the order.
     is_full: bool,
@@ -22,7 +22,7 @@ pub(super) struct EarlyBatches {
 
 impl EarlyBatches {
     /// Keeps a batch, if there is room.
-    pub fn keep(&mut self, batch: Batch) {
+    pub fn keep(&mut self, batch: LaneBatch) {
         let bytes = batch.bytes();
         self.is_full |= self.bytes + bytes > EARLY_BYTES;
         if !self.is_full {
@@ -36,7 +36,7 @@ impl EarlyBatches {
     }
 
     /// All of them; none is kept.
-    pub fn take(&mut self) -> VecDeque<Batch> {
+    pub fn take(&mut self) -> VecDeque<LaneBatch> {
         std::mem::take(self).batches
     }
 }
@@ -44,16 +44,16 @@ impl EarlyBatches {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use protocol::lane::Item;
+    use protocol::lane::BatchItem;
 
     use super::*;
 
-    fn batch(first_seq: u64, bytes: usize) -> Batch {
-        Batch {
+    fn batch(first_seq: u64, bytes: usize) -> LaneBatch {
+        LaneBatch {
             generation: 1,
             first_seq,
             seen: 0,
-            items: vec![Item {
+            items: vec![BatchItem {
                 sequenced: true,
                 envelope: Bytes::from(vec![0; bytes]),
             }],

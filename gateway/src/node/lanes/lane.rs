@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use protocol::BootId;
 use protocol::lane::Packet;
-use router_core::lane::{Outcomes, Sender};
+use router_core::lane::{ParcelOutcomes, Sender};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +27,7 @@ pub(in crate::node) struct Lane {
 
 impl Lane {
     /// Nothing goes in any more, and what is in fails.
-    pub(super) fn end(&self) -> Outcomes {
+    pub(super) fn end(&self) -> ParcelOutcomes {
         self.ended.cancel();
         let mut outcomes = Vec::new();
         lock(&self.sender).fail(&mut outcomes);

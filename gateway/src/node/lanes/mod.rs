@@ -26,5 +26,5 @@ mod table;
 mod tasks;
 mod totals;
 
-pub(super) use table::{LaneHost, Lanes};
+pub(super) use table::{LaneHost, LaneTable};
 pub(crate) use totals::LaneTotals;

@@ -7,8 +7,10 @@ use bytes::Bytes;
 use protocol::lane::{LaneKeys, Packet, PacketError};
 use protocol::{BootId, TenantId};
 use router_core::ids::HashKeys;
-use router_core::lane::{LaneOutcome, LaneStatus, Outcomes, Parcel, Sender, Stream, window_bytes};
-use router_core::{Millis, Nodes};
+use router_core::lane::{
+    BestEffortStream, LaneOutcome, LaneStatus, Parcel, ParcelOutcomes, Sender, window_bytes,
+};
+use router_core::{Millis, NodeView};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -22,14 +24,14 @@ const PACKETS_WAITING: usize = 256;
 /// The node that the lanes belong to.
 pub(in crate::node) trait LaneHost: Send + Sync {
     /// The nodes as they are seen now.
-    fn whole_view(&self) -> Arc<Nodes>;
+    fn whole_view(&self) -> Arc<NodeView>;
 
     /// Starts the tasks of a lane. `packets`: what the node at the other end sends.
     fn start(self: Arc<Self>, lane: Arc<Lane>, packets: mpsc::Receiver<Packet>);
 }
 
 /// The lanes of a node, by the node at the other end.
-pub(in crate::node) struct Lanes {
+pub(in crate::node) struct LaneTable {
     lanes: RwLock<foldhash::HashMap<BootId, Arc<Lane>>>,
     host: Weak<dyn LaneHost>,
     keys: LaneKeys,
@@ -41,7 +43,7 @@ pub(in crate::node) struct Lanes {
     ended: CancellationToken,
 }
 
-impl Lanes {
+impl LaneTable {
     pub fn new(
         host: Weak<dyn LaneHost>,
         keys: LaneKeys,
@@ -97,7 +99,7 @@ impl Lanes {
         own: BootId,
         peer: BootId,
         tenant: &TenantId,
-        stream: Stream,
+        stream: BestEffortStream,
         bytes: Bytes,
     ) -> bool {
         let Some(lane) = self.to(own, peer) else {
@@ -147,14 +149,14 @@ impl Lanes {
     }
 
     /// Ends the lane to a node that is evicted.
-    pub fn end(&self, peer: BootId) -> Outcomes {
+    pub fn end(&self, peer: BootId) -> ParcelOutcomes {
         let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
         let lane = lanes.remove(&peer);
         drop(lanes);
         lane.map(|lane| self.end_lane(&lane)).unwrap_or_default()
     }
 
-    fn end_lane(&self, lane: &Lane) -> Outcomes {
+    fn end_lane(&self, lane: &Lane) -> ParcelOutcomes {
         let outcomes = lane.end();
         let status = lock(&lane.sender).status(0);
         let mut past = lock(&self.past);
@@ -163,7 +165,7 @@ impl Lanes {
     }
 
     /// Ends all lanes: this node goes on under another name, or not at all.
-    pub fn end_all(&self) -> Outcomes {
+    pub fn end_all(&self) -> ParcelOutcomes {
         let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
         let ended: Vec<Arc<Lane>> = lanes.drain().map(|(_, lane)| lane).collect();
         drop(lanes);
@@ -178,7 +180,7 @@ impl Lanes {
 
     /// Follows the view: shares what a subscriber may have among its senders, and closes the lanes to
     /// nodes that cannot understand this one. What was in those comes back.
-    pub fn follow(&self, view: &Nodes) -> Outcomes {
+    pub fn follow(&self, view: &NodeView) -> ParcelOutcomes {
         let mut outcomes = Vec::new();
         for (peer, lane) in self.all() {
             let mut sender = lock(&lane.sender);

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use protocol::lane::{Batch, Packet, Terms};
-use router_core::lane::{Outcomes, Receiver};
-use router_core::{Millis, Nodes};
+use protocol::lane::{LaneBatch, LaneTerms, Packet};
+use router_core::lane::{ParcelOutcomes, Receiver};
+use router_core::{Millis, NodeView};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
@@ -26,7 +26,7 @@ const PACKETS_AT_ONCE: usize = 8;
 const NOTHING_NEW: usize = usize::MAX;
 
 impl LaneHost for Node {
-    fn whole_view(&self) -> Arc<Nodes> {
+    fn whole_view(&self) -> Arc<NodeView> {
         self.membership.whole_view()
     }
 
@@ -70,7 +70,7 @@ struct UnansweredPublish {
 struct LaneStep {
     packet: Option<Packet>,
     is_data: bool,
-    outcomes: Outcomes,
+    outcomes: ParcelOutcomes,
     wake_ms: Option<Millis>,
 }
 
@@ -90,7 +90,7 @@ async fn publish(node: Arc<Node>, lane: Arc<Lane>) {
         node.settle_remote(next.outcomes);
         if let Some(packet) = next.packet {
             // A closed lane has nothing to say but acks, which are lost on the other end.
-            let terms = node.view().terms(lane.peer).unwrap_or(Terms::UNKNOWN);
+            let terms = node.view().terms(lane.peer).unwrap_or(LaneTerms::UNKNOWN);
             let bytes = packet.to_bytes_at(node.lanes.keys(), terms);
             node.metrics.cluster.published(bytes.len());
             match next.is_data {
@@ -171,7 +171,7 @@ async fn listen(node: Arc<Node>, lane: Arc<Lane>, mut packets: mpsc::Receiver<Pa
 
 /// Takes what a packet acknowledges: that is of this node's own lane, and counts whoever says it. Gives
 /// the rest.
-fn take(node: &Node, lane: &Lane, packet: Packet, work: &mut DeferredWork) -> Option<Batch> {
+fn take(node: &Node, lane: &Lane, packet: Packet, work: &mut DeferredWork) -> Option<LaneBatch> {
     if let Some(ack) = packet.ack {
         let mut outcomes = Vec::new();
         lock(&lane.sender).acked(node.now_ms(), &ack, &mut outcomes);
@@ -185,7 +185,7 @@ fn handle(
     node: &Node,
     lane: &Lane,
     receiver: &mut Receiver,
-    batch: Batch,
+    batch: LaneBatch,
     work: &mut DeferredWork,
 ) {
     lock(&lane.due).came(batch.bytes());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use backplane::InboundMessage;
 use bytes::Bytes;
 use protocol::BootId;
-use protocol::lane::{Packet, Terms};
+use protocol::lane::{LaneTerms, Packet};
 use router_core::membership::NodeInput;
 use router_core::shard::ShardInput;
 use tokio::sync::mpsc;
@@ -84,7 +84,7 @@ impl Node {
             return;
         };
         // Of a dead node nothing is known any more.
-        let bytes = answer.to_bytes_at(self.lanes.keys(), Terms::UNKNOWN);
+        let bytes = answer.to_bytes_at(self.lanes.keys(), LaneTerms::UNKNOWN);
         tokio::spawn(async move { node.backplane.publish(answer.dst, bytes).await });
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use protocol::BootId;
 use protocol::lane::KeyId;
-use router_core::Nodes;
+use router_core::NodeView;
 
 use crate::node::core::Node;
 use crate::node::lock::lock;
@@ -36,7 +36,7 @@ impl Node {
     }
 
     /// Tells the log if a peer does not fit this node, each time that it is described.
-    pub(super) fn report_described(&self, view: &Nodes, boot: BootId) {
+    pub(super) fn report_described(&self, view: &NodeView, boot: BootId) {
         let Some(peer) = view.peers.get(&boot) else {
             return;
         };

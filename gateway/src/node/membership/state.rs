@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
-use router_core::Nodes;
+use router_core::NodeView;
 use router_core::membership::NodeInput;
 use tokio::sync::{Notify, mpsc};
 
@@ -13,7 +13,7 @@ use crate::node::rate_limited_line::RateLimitedLine;
 
 /// The membership of the node in its cluster.
 pub(in crate::node) struct Membership {
-    view: ArcSwap<Nodes>,
+    view: ArcSwap<NodeView>,
     /// To the node machine, once it runs.
     pub(super) inputs: OnceLock<mpsc::Sender<NodeInput>>,
     /// Told when another node is discovered.
@@ -26,7 +26,7 @@ pub(in crate::node) struct Membership {
 }
 
 impl Membership {
-    pub(in crate::node) fn new(nodes: Nodes) -> Self {
+    pub(in crate::node) fn new(nodes: NodeView) -> Self {
         Self {
             view: ArcSwap::from_pointee(nodes),
             inputs: OnceLock::new(),
@@ -38,16 +38,16 @@ impl Membership {
     }
 
     /// The nodes as they are seen now.
-    pub(in crate::node) fn view(&self) -> arc_swap::Guard<Arc<Nodes>> {
+    pub(in crate::node) fn view(&self) -> arc_swap::Guard<Arc<NodeView>> {
         self.view.load()
     }
 
     /// The same, to be kept.
-    pub(in crate::node) fn whole_view(&self) -> Arc<Nodes> {
+    pub(in crate::node) fn whole_view(&self) -> Arc<NodeView> {
         self.view.load_full()
     }
 
-    pub(super) fn set_view(&self, nodes: Nodes) {
+    pub(super) fn set_view(&self, nodes: NodeView) {
         self.view.store(Arc::new(nodes));
     }
 

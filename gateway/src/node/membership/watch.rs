@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use backplane::InboundMessage;
 use protocol::BootId;
-use router_core::membership::{Node as Machine, NodeEffect, NodeInput};
+use router_core::membership::{MembershipMachine as Machine, NodeEffect, NodeInput};
 use router_core::shard::ShardInput;
 use router_core::store::nodes::NodeHello;
 use tokio::sync::mpsc;

@@ -1,30 +1,30 @@
 //! What sessions and tenants report: counted, and told to the log.
 
 use protocol::ErrorCode;
-use router_core::effect::Fact;
+use router_core::effect::RouterFact;
 
 use crate::node::core::Node;
 use crate::node::work::DeferredWork;
 
 impl Node {
-    pub(super) fn note(&self, fact: &Fact, work: &mut DeferredWork) {
+    pub(super) fn note(&self, fact: &RouterFact, work: &mut DeferredWork) {
         let metrics = &self.metrics;
         match fact {
-            Fact::Authenticated => metrics.authenticated.increment(1),
-            Fact::Refused(code) => {
+            RouterFact::Authenticated => metrics.authenticated.increment(1),
+            RouterFact::Refused(code) => {
                 metrics.refused(*code);
                 work.is_unpaid |= *code == ErrorCode::RateLimited;
             }
-            Fact::Delivered { bytes } => work.traffic.delivered(*bytes),
-            Fact::Duplicate => metrics.duplicates.increment(1),
-            Fact::BestEffortDropped => metrics.best_effort_dropped.increment(1),
-            Fact::Unpaid => work.is_unpaid = true,
-            Fact::BotOnline(_) => metrics.bots_online.increment(1.0),
-            Fact::BotOffline => metrics.bots_online.decrement(1.0),
-            Fact::Takeover => metrics.takeovers.increment(1),
-            Fact::StoreLostData => metrics.cluster.healed.increment(1),
-            Fact::DirectoryRead => metrics.cluster.directory_reads.increment(1),
-            Fact::ReadDeferred(deferred) => {
+            RouterFact::Delivered { bytes } => work.traffic.delivered(*bytes),
+            RouterFact::Duplicate => metrics.duplicates.increment(1),
+            RouterFact::BestEffortDropped => metrics.best_effort_dropped.increment(1),
+            RouterFact::Unpaid => work.is_unpaid = true,
+            RouterFact::BotOnline(_) => metrics.bots_online.increment(1.0),
+            RouterFact::BotOffline => metrics.bots_online.decrement(1.0),
+            RouterFact::Takeover => metrics.takeovers.increment(1),
+            RouterFact::StoreLostData => metrics.cluster.healed.increment(1),
+            RouterFact::DirectoryRead => metrics.cluster.directory_reads.increment(1),
+            RouterFact::ReadDeferred(deferred) => {
                 let (tenant, wait_ms) = &**deferred;
                 metrics.cluster.reads_deferred.increment(1);
                 if self.reread_line.is_due(self.now_ms()) {

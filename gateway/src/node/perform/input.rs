@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use protocol::TenantId;
 use protocol::lane::Verdict;
-use router_core::request::Notice;
+use router_core::request::SessionNotice;
 use router_core::session::SessionInput;
 use router_core::shard::ShardInput;
 use router_core::{Env, dispatch};
@@ -49,7 +49,7 @@ impl Node {
     /// Does what may be done only when no lock is held: tells sessions, then writes sockets.
     pub(in crate::node) fn finish(&self, work: &mut DeferredWork) {
         while let Some((entry, notice)) = work.told.pop_front() {
-            let joined = matches!(notice, Notice::Joined { .. });
+            let joined = matches!(notice, SessionNotice::Joined { .. });
             if joined {
                 entry.socket.apply_read_limits();
             }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use protocol::{CloseCode, Outbound};
 use router_core::auth::{AuthError, Credential};
 use router_core::dispatch::SessionPerformer;
-use router_core::effect::Fact;
+use router_core::effect::RouterFact;
 use router_core::permit::Grant;
-use router_core::request::{Join, Leave, Route, TenantRequest};
+use router_core::request::{JoinRequest, LeaveRequest, RouteRequest, TenantRequest};
 use router_core::shard::ShardInput;
 use router_core::{Env, Session};
 
@@ -44,7 +44,7 @@ impl SessionPerformer for SessionHold<'_> {
         verdict.map_err(|error| self.node.or_later(error, credential))
     }
 
-    fn join(&mut self, mut join: Box<Join>) {
+    fn join(&mut self, mut join: Box<JoinRequest>) {
         let node = self.node;
         let tenant = join.tenant();
         let index = node.shards.index_of(tenant);
@@ -67,7 +67,7 @@ impl SessionPerformer for SessionHold<'_> {
         );
     }
 
-    fn route(&mut self, mut route: Box<Route>) {
+    fn route(&mut self, mut route: Box<RouteRequest>) {
         let span = self.node.tracer.begin(self.env.nodes.own, &mut route);
         let _span = span.map(tracing::Span::entered);
         self.hand_to_shard(ShardInput::Route(route));
@@ -77,7 +77,7 @@ impl SessionPerformer for SessionHold<'_> {
         self.hand_to_shard(ShardInput::Request(request));
     }
 
-    fn leave(&mut self, leave: Leave) {
+    fn leave(&mut self, leave: LeaveRequest) {
         let Some(index) = self.entry.shard() else {
             return;
         };
@@ -107,7 +107,7 @@ impl SessionPerformer for SessionHold<'_> {
         close_socket(self.entry, close, self.work);
     }
 
-    fn note(&mut self, fact: Fact) {
+    fn note(&mut self, fact: RouterFact) {
         self.node.note(&fact, self.work);
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use protocol::{BootId, CloseCode, Outbound, TenantId};
 use router_core::dispatch::TenantPerformer;
-use router_core::effect::{Fact, Outcome, Ticket};
-use router_core::lane::{LaneOutcome, Parcel, Stream};
-use router_core::request::Notice;
+use router_core::effect::{Outcome, RouterFact, Ticket};
+use router_core::lane::{BestEffortStream, LaneOutcome, Parcel};
+use router_core::request::SessionNotice;
 use router_core::store::StoreRequest;
 use router_core::{ConnKey, Env, Shard};
 
@@ -53,16 +53,16 @@ impl TenantPerformer for ShardHold<'_> {
         &mut self,
         tenant: TenantId,
         node: BootId,
-        stream: Stream,
+        stream: BestEffortStream,
         envelope: Bytes,
     ) {
         let (own, lanes) = (self.env.nodes.own, &self.node.lanes);
         if !lanes.push_best_effort(own, node, &tenant, stream, envelope) {
-            self.node.note(&Fact::BestEffortDropped, self.work);
+            self.node.note(&RouterFact::BestEffortDropped, self.work);
         }
     }
 
-    fn tell(&mut self, conn: ConnKey, notice: Notice) {
+    fn tell(&mut self, conn: ConnKey, notice: SessionNotice) {
         if let Some(entry) = self.connections.get(&conn) {
             self.work.told.push_back((Arc::clone(entry), notice));
         }
@@ -82,8 +82,8 @@ impl TenantPerformer for ShardHold<'_> {
         self.node.backplane.unload(&tenant);
     }
 
-    fn note(&mut self, fact: Fact) {
-        if let Fact::BotOnline(online) = &fact
+    fn note(&mut self, fact: RouterFact) {
+        if let RouterFact::BotOnline(online) = &fact
             && let (home, bot) = &**online
             && let Some(entry) = self.connections.get(home)
         {

@@ -17,7 +17,7 @@ fn request(headers: &[(&str, &str)]) -> Parts {
     request.body(()).unwrap().into_parts().0
 }
 
-const ANY: Policy<'_> = Policy {
+const ANY: UpgradePolicy<'_> = UpgradePolicy {
     subprotocols: &["t2b.v1"],
     allowed_origins: &[],
     hosts: None,
@@ -48,7 +48,7 @@ fn an_origin_is_the_hosts_own_or_listed() {
         let parts = request(&[("Host", host), ("Origin", origin)]);
         let judged = judge(
             &parts,
-            &Policy {
+            &UpgradePolicy {
                 allowed_origins: &listed,
                 ..ANY
             },
@@ -65,7 +65,7 @@ fn an_origin_is_the_hosts_own_or_listed() {
     assert!(
         judge(
             &parts,
-            &Policy {
+            &UpgradePolicy {
                 allowed_origins: &["*".parse().unwrap()],
                 ..ANY
             }
@@ -101,6 +101,6 @@ fn the_subprotocol_is_the_first_offered_that_we_speak() {
 
 #[test]
 fn a_refusal_for_the_time_being_says_how_long() {
-    let response = Refusal::retry_after(StatusCode::SERVICE_UNAVAILABLE, 5).response();
+    let response = UpgradeRefusal::retry_after(StatusCode::SERVICE_UNAVAILABLE, 5).response();
     assert_eq!(response.headers()[RETRY_AFTER], "5");
 }

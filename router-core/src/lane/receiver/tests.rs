@@ -1,15 +1,15 @@
 use protocol::ErrorCode;
-use protocol::lane::Item;
+use protocol::lane::BatchItem;
 
 use super::*;
 
 /// A batch of generation 1: upper case letters are messages, lower case best effort.
-fn batch(first_seq: u64, items: &str) -> Batch {
-    let item = |letter: char| Item {
+fn batch(first_seq: u64, items: &str) -> LaneBatch {
+    let item = |letter: char| BatchItem {
         sequenced: letter.is_ascii_uppercase(),
         envelope: Bytes::from(letter.to_string()),
     };
-    Batch {
+    LaneBatch {
         generation: 1,
         first_seq,
         seen: 0,
@@ -18,7 +18,7 @@ fn batch(first_seq: u64, items: &str) -> Batch {
 }
 
 /// What is handled of a batch; all of it is delivered.
-fn handle(receiver: &mut Receiver, batch: Batch) -> String {
+fn handle(receiver: &mut Receiver, batch: LaneBatch) -> String {
     let handed = receiver.arrived(batch);
     for seq in handed.iter().filter_map(|(seq, _)| *seq) {
         receiver.decided(seq, None);
@@ -40,7 +40,7 @@ fn a_batch_is_numbered_from_its_first_and_acked() {
     assert_eq!(numbers, [Some(1), None, Some(2)]);
     lane.decided(1, None);
     lane.decided(2, Some(Verdict::Offline));
-    let ack = Ack {
+    let ack = LaneAck {
         generation: 1,
         upto: 2,
         gap: false,
@@ -105,7 +105,7 @@ fn best_effort_is_handled_only_in_its_place() {
 #[test]
 fn a_lower_generation_is_dropped_and_a_higher_begins_at_1() {
     let mut lane = Receiver::default();
-    let newer = |first_seq, items| Batch {
+    let newer = |first_seq, items| LaneBatch {
         generation: 2,
         ..batch(first_seq, items)
     };

@@ -1,6 +1,6 @@
 //! Its own beats, and whom it meets by them.
 
-use protocol::lane::Terms;
+use protocol::lane::LaneTerms;
 
 use super::*;
 
@@ -40,7 +40,7 @@ fn two_beats_are_never_out() {
 fn an_answer_that_comes_twice_counts_once() {
     let mut rig = Rig::with_x();
     let beats = vec![(Y, 1)];
-    let ask = NodeAsk::Beat {
+    let ask = NodeQuery::Beat {
         boot: rig.node.view().own,
         beat: 9,
         known_generation: None,
@@ -61,16 +61,16 @@ fn a_new_node_joins_at_first_sight_and_is_described_until_known() {
     rig.beating.insert(X);
     rig.pass(3500);
     assert!(rig.did(&NodeEffect::Joined(X)) && rig.did(&NodeEffect::ViewChanged));
-    assert_eq!(rig.asked(|ask| *ask == NodeAsk::Describe(X)), 4);
-    assert_eq!(rig.node.view().terms(X), Ok(Terms::UNKNOWN));
-    let said = NodeAsk::Hello {
+    assert_eq!(rig.asked(|ask| *ask == NodeQuery::Describe(X)), 4);
+    assert_eq!(rig.node.view().terms(X), Ok(LaneTerms::UNKNOWN));
+    let said = NodeQuery::Hello {
         boot: X,
         hello: hello(5),
     };
     rig.store.execute(rig.now_ms, &said);
     rig.effects.clear();
     rig.pass(3000);
-    assert_eq!(rig.asked(|ask| *ask == NodeAsk::Describe(X)), 1);
+    assert_eq!(rig.asked(|ask| *ask == NodeQuery::Describe(X)), 1);
     assert_eq!(rig.node.view().terms(X).map(|terms| terms.wire), Ok(3));
     assert!(rig.did(&NodeEffect::ViewChanged) && !rig.did(&NodeEffect::Joined(X)));
 }
@@ -104,7 +104,7 @@ fn it_says_what_it_is_at_once_and_its_connections_now_and_then() {
     };
     rig.give(NodeInput::Hello(draining.clone()));
     assert_eq!(rig.asked(is_hello), 3);
-    let ask = NodeAsk::Describe(rig.node.view().own);
+    let ask = NodeQuery::Describe(rig.node.view().own);
     assert_eq!(
         rig.store.execute(rig.now_ms, &ask),
         NodeReply::Hello(Some(draining))

@@ -121,7 +121,7 @@ fn whom_another_buries_is_gone() {
     rig.beating.clear();
     let beat = rig.store.beat_of(X).unwrap();
     rig.store
-        .execute(rig.now_ms, &NodeAsk::Evict { boot: X, beat });
+        .execute(rig.now_ms, &NodeQuery::Evict { boot: X, beat });
     rig.pass(1000);
     assert!(rig.did(&NodeEffect::Evicted(X)) && rig.node.view().is_dead(X));
     assert_eq!(rig.evictions(), 0);

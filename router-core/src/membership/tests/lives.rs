@@ -67,7 +67,7 @@ fn an_evicted_node_goes_on_under_a_new_boot_id() {
     let old = rig.node.view().own;
     let beat = rig.store.beat_of(old).unwrap();
     rig.store
-        .execute(rig.now_ms, &NodeAsk::Evict { boot: old, beat });
+        .execute(rig.now_ms, &NodeQuery::Evict { boot: old, beat });
     rig.pass(1000);
     let new = rig.node.view().own;
     assert!(new != old && rig.did(&NodeEffect::Rejoined { old, new }));
@@ -76,7 +76,7 @@ fn an_evicted_node_goes_on_under_a_new_boot_id() {
     assert_eq!((view.others(), view.degraded), (1, false));
     assert!(rig.store.beat_of(new).is_some(), "it beats at once");
     assert_eq!(
-        rig.asked(|ask| matches!(ask, NodeAsk::Hello { boot, .. } if *boot == new)),
+        rig.asked(|ask| matches!(ask, NodeQuery::Hello { boot, .. } if *boot == new)),
         1
     );
     rig.effects.clear();
@@ -95,7 +95,7 @@ fn who_is_told_that_it_is_evicted_asks_soon() {
     assert_eq!(rig.node.view().own, old, "the store says no such thing");
     let beat = rig.store.beat_of(old).unwrap();
     rig.store
-        .execute(rig.now_ms, &NodeAsk::Evict { boot: old, beat });
+        .execute(rig.now_ms, &NodeQuery::Evict { boot: old, beat });
     rig.give(NodeInput::Evicted);
     rig.pass(LOOK_AGAIN_MS);
     assert_ne!(rig.node.view().own, old);
@@ -107,7 +107,7 @@ fn of_two_lives_of_a_node_never_both_are_heard() {
     let beat = rig.store.beat_of(X).unwrap();
     rig.beating = [Y].into();
     rig.store
-        .execute(rig.now_ms, &NodeAsk::Evict { boot: X, beat });
+        .execute(rig.now_ms, &NodeQuery::Evict { boot: X, beat });
     rig.beat(Y);
     let heard = |rig: &Rig| [X, Y].map(|boot| rig.node.view().hears(boot));
     assert_eq!(heard(&rig), [true, false], "it has not looked yet");
@@ -121,7 +121,7 @@ fn its_former_life_is_dead_even_if_something_writes_it_back() {
     let old = rig.node.view().own;
     let beat = rig.store.beat_of(old).unwrap();
     rig.store
-        .execute(rig.now_ms, &NodeAsk::Evict { boot: old, beat });
+        .execute(rig.now_ms, &NodeQuery::Evict { boot: old, beat });
     rig.pass(1000);
     rig.beat(old);
     rig.pass(1000);
@@ -137,7 +137,7 @@ fn its_own_eviction_does_not_put_off_anothers() {
     let old = rig.node.view().own;
     let beat = rig.store.beat_of(old).unwrap();
     rig.store
-        .execute(rig.now_ms, &NodeAsk::Evict { boot: old, beat });
+        .execute(rig.now_ms, &NodeQuery::Evict { boot: old, beat });
     rig.pass(1000);
     assert!(rig.node.view().is_dead(old) && rig.did(&NodeEffect::Evicted(X)));
 }

@@ -21,13 +21,13 @@ const Y: BootId = BootId::from_bits(3);
 
 /// One node, a store that answers at once, and others that beat just before the node does.
 struct Rig {
-    node: Node,
+    node: MembershipMachine,
     now_ms: Millis,
     store: NodesModel,
     beating: BTreeSet<BootId>,
     /// The last beat of others.
     beat: u64,
-    fate: fn(&NodeAsk) -> Fate,
+    fate: fn(&NodeQuery) -> Fate,
     probes_return: bool,
     /// All that the node wanted done.
     effects: Vec<NodeEffect>,
@@ -44,7 +44,7 @@ enum Fate {
 impl Rig {
     fn new() -> Self {
         Self {
-            node: Node::new(BootId::from_bits(1), START, hello(0)),
+            node: MembershipMachine::new(BootId::from_bits(1), START, hello(0)),
             now_ms: START,
             store: NodesModel::default(),
             beating: BTreeSet::new(),
@@ -91,7 +91,7 @@ impl Rig {
         }
     }
 
-    fn execute(&mut self, ask: &NodeAsk) -> NodeReply {
+    fn execute(&mut self, ask: &NodeQuery) -> NodeReply {
         if is_beat(ask) {
             for boot in self.beating.clone() {
                 self.beat(boot);
@@ -109,7 +109,7 @@ impl Rig {
 
     fn beat(&mut self, boot: BootId) {
         self.beat += 1;
-        let ask = NodeAsk::Beat {
+        let ask = NodeQuery::Beat {
             boot,
             beat: self.beat,
             known_generation: None,
@@ -130,7 +130,7 @@ impl Rig {
     }
 
     /// Wakes the node now and returns the beat it asks for, unanswered.
-    fn take_beat(&mut self) -> NodeAsk {
+    fn take_beat(&mut self) -> NodeQuery {
         let fx = self.raw(NodeInput::Wake);
         the_ask(&fx, is_beat)
     }
@@ -147,7 +147,7 @@ impl Rig {
         self.effects.contains(effect)
     }
 
-    fn asked(&self, which: impl Fn(&NodeAsk) -> bool) -> usize {
+    fn asked(&self, which: impl Fn(&NodeQuery) -> bool) -> usize {
         let is_it = |effect: &&NodeEffect| matches!(effect, NodeEffect::Ask(ask) if which(ask));
         self.effects.iter().filter(is_it).count()
     }
@@ -169,12 +169,12 @@ fn hello(connections: u64) -> NodeHello {
     }
 }
 
-fn is_beat(ask: &NodeAsk) -> bool {
-    matches!(ask, NodeAsk::Beat { .. })
+fn is_beat(ask: &NodeQuery) -> bool {
+    matches!(ask, NodeQuery::Beat { .. })
 }
 
 /// The one question of this kind among the effects.
-fn the_ask(fx: &[NodeEffect], which: fn(&NodeAsk) -> bool) -> NodeAsk {
+fn the_ask(fx: &[NodeEffect], which: fn(&NodeQuery) -> bool) -> NodeQuery {
     let mut asks = fx.iter().filter_map(|effect| {
         let NodeEffect::Ask(ask) = effect else {
             return None;
@@ -186,10 +186,10 @@ fn the_ask(fx: &[NodeEffect], which: fn(&NodeAsk) -> bool) -> NodeAsk {
     ask
 }
 
-fn is_eviction(ask: &NodeAsk) -> bool {
-    matches!(ask, NodeAsk::Evict { .. })
+fn is_eviction(ask: &NodeQuery) -> bool {
+    matches!(ask, NodeQuery::Evict { .. })
 }
 
-fn is_hello(ask: &NodeAsk) -> bool {
-    matches!(ask, NodeAsk::Hello { .. })
+fn is_hello(ask: &NodeQuery) -> bool {
+    matches!(ask, NodeQuery::Hello { .. })
 }

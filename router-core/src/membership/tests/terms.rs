@@ -1,6 +1,6 @@
 //! What follows from what peers say of their wire versions and secrets.
 
-use protocol::lane::{Mismatch, Terms};
+use protocol::lane::{LaneTerms, TermsMismatch};
 
 use super::*;
 
@@ -16,7 +16,7 @@ fn rig_with(said: NodeHello) -> Rig {
 }
 
 fn say(rig: &mut Rig, hello: NodeHello) {
-    let ask = NodeAsk::Hello { boot: X, hello };
+    let ask = NodeQuery::Hello { boot: X, hello };
     rig.store.execute(rig.now_ms, &ask);
 }
 
@@ -37,7 +37,7 @@ fn the_lower_version_and_a_common_key_are_the_terms() {
     };
     let mut rig = rig_with(said);
     let key = Some(own);
-    assert_eq!(rig.node.view().terms(X), Ok(Terms { wire: 2, key }));
+    assert_eq!(rig.node.view().terms(X), Ok(LaneTerms { wire: 2, key }));
     assert_eq!(*rig.node.view().keys, [own]);
     assert!(rig.node.view().peers[&X].is_reachable());
     // X issues credentials that are refused here, so it is looked at again.
@@ -57,7 +57,7 @@ fn nobody_is_told_of_what_a_node_left_that_has_ended() {
         },
     );
     rig.pass(2500);
-    assert_eq!(rig.node.view().terms(X), Err(Mismatch::Key));
+    assert_eq!(rig.node.view().terms(X), Err(TermsMismatch::Key));
     assert_eq!(described(&rig), 0);
     rig.beat(X);
     rig.pass(1000);
@@ -84,7 +84,7 @@ fn who_does_not_fit_is_unreachable_and_described_each_minute() {
         keys: [OTHER].into(),
         ..hello(0)
     };
-    for (said, mismatch) in [(wire, Mismatch::Wire), (key, Mismatch::Key)] {
+    for (said, mismatch) in [(wire, TermsMismatch::Wire), (key, TermsMismatch::Key)] {
         let mut rig = rig_with(said);
         assert_eq!(rig.node.view().terms(X), Err(mismatch));
         let peer = &rig.node.view().peers[&X];

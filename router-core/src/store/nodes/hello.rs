@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::lane::{KeyId, Mismatch, Terms};
+use protocol::lane::{KeyId, LaneTerms, TermsMismatch};
 use smol_str::SmolStr;
 
 use crate::env::Millis;
@@ -32,7 +32,7 @@ pub struct NodeHello {
 
 impl NodeHello {
     /// What the node that says this writes to a node that says `theirs` with.
-    pub(crate) fn terms_for(&self, theirs: &NodeHello) -> Result<Terms, Mismatch> {
-        Terms::between((self.wire, &self.keys), (theirs.wire, &theirs.keys))
+    pub(crate) fn terms_for(&self, theirs: &NodeHello) -> Result<LaneTerms, TermsMismatch> {
+        LaneTerms::between((self.wire, &self.keys), (theirs.wire, &theirs.keys))
     }
 }

@@ -14,4 +14,4 @@ mod request;
 pub use hello::{HELLO_KEPT_MS, NodeHello};
 pub use model::NodesModel;
 pub use reply::NodeReply;
-pub use request::NodeAsk;
+pub use request::NodeQuery;

@@ -6,7 +6,7 @@ use protocol::BootId;
 
 use super::hello::{HELLO_KEPT_MS, NodeHello};
 use super::reply::NodeReply;
-use super::request::NodeAsk;
+use super::request::NodeQuery;
 use crate::env::Millis;
 
 /// The store's records of nodes, in memory.
@@ -19,11 +19,11 @@ pub struct NodesModel {
 
 impl NodesModel {
     /// Answers one query. `now_ms`: the store's own time.
-    pub fn execute(&mut self, now_ms: Millis, ask: &NodeAsk) -> NodeReply {
+    pub fn execute(&mut self, now_ms: Millis, ask: &NodeQuery) -> NodeReply {
         self.hellos
             .retain(|_, (_, said_ms)| now_ms < *said_ms + HELLO_KEPT_MS);
         match ask {
-            NodeAsk::Beat {
+            NodeQuery::Beat {
                 boot,
                 beat,
                 known_generation,
@@ -40,18 +40,18 @@ impl NodesModel {
                     beats: beats.collect(),
                 }
             }
-            NodeAsk::Evict { boot, beat } => {
+            NodeQuery::Evict { boot, beat } => {
                 let unchanged = self.beats.get(boot) == Some(beat);
                 if unchanged {
                     self.beats.remove(boot);
                 }
                 NodeReply::Evict(unchanged)
             }
-            NodeAsk::Hello { boot, hello } => {
+            NodeQuery::Hello { boot, hello } => {
                 self.hellos.insert(*boot, (hello.clone(), now_ms));
                 NodeReply::Done
             }
-            NodeAsk::Describe(boot) => {
+            NodeQuery::Describe(boot) => {
                 NodeReply::Hello(self.hellos.get(boot).map(|(hello, _)| hello.clone()))
             }
         }
@@ -73,7 +73,7 @@ mod tests {
     const B: BootId = BootId::from_bits(2);
 
     fn beat(model: &mut NodesModel, boot: BootId, beat: u64, known: Option<u64>) -> NodeReply {
-        let ask = NodeAsk::Beat {
+        let ask = NodeQuery::Beat {
             boot,
             beat,
             known_generation: known,
@@ -83,7 +83,7 @@ mod tests {
     }
 
     fn evict(model: &mut NodesModel, boot: BootId, beat: u64) -> NodeReply {
-        model.execute(0, &NodeAsk::Evict { boot, beat })
+        model.execute(0, &NodeQuery::Evict { boot, beat })
     }
 
     fn beats(generation: u64, beats: &[(BootId, u64)]) -> NodeReply {
@@ -133,11 +133,11 @@ mod tests {
             connections: 3,
         };
         let mut model = NodesModel::default();
-        let ask = NodeAsk::Describe(A);
+        let ask = NodeQuery::Describe(A);
         assert_eq!(model.execute(0, &ask), NodeReply::Hello(None));
         for said_ms in [0, 1000] {
             let hello = hello.clone();
-            model.execute(said_ms, &NodeAsk::Hello { boot: A, hello });
+            model.execute(said_ms, &NodeQuery::Hello { boot: A, hello });
         }
         let last_ms = 1000 + HELLO_KEPT_MS - 1;
         assert_eq!(model.execute(last_ms, &ask), NodeReply::Hello(Some(hello)));

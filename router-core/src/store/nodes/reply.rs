@@ -4,7 +4,7 @@ use protocol::BootId;
 
 use super::hello::NodeHello;
 
-/// The answer to a [`NodeAsk`](super::NodeAsk).
+/// The answer to a [`NodeQuery`](super::NodeQuery).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NodeReply {
     /// All beats, the asker's raised one among them.

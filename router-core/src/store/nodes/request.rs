@@ -6,7 +6,7 @@ use super::hello::NodeHello;
 
 /// A query of the node machine. It may be repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NodeAsk {
+pub enum NodeQuery {
     /// Writes the asker's beat and reads all. Reply: `Beats`, or `AskerEvicted`.
     ///
     /// An entry that is absent is written anew, unless the asker knows this very generation: then

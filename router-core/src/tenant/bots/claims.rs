@@ -8,7 +8,7 @@ use protocol::{BotId, ConnectionId, FrameId};
 use crate::check;
 use crate::ids::ConnKey;
 use crate::invariant::Invariant;
-use crate::request::Registration;
+use crate::request::BotRegistration;
 use crate::small::SmallMap;
 use crate::store::BotRecord;
 
@@ -24,9 +24,9 @@ pub(in crate::tenant) struct ClaimStep {
 /// What is wanted.
 #[derive(Debug)]
 pub(in crate::tenant) enum ClaimKind {
-    Register(Registration),
+    Register(BotRegistration),
     /// The same without being asked: the store lost the claim.
-    Reclaim(Registration),
+    Reclaim(BotRegistration),
     Unregister,
 }
 

@@ -6,7 +6,7 @@ use protocol::{BotId, ErrorCode, Refusal};
 use super::Bots;
 use super::bot::Home;
 use crate::ids::ConnKey;
-use crate::request::Registration;
+use crate::request::BotRegistration;
 use crate::tenant::context::{TenantContext, unknown_code};
 use crate::tenant::members::Members;
 
@@ -19,7 +19,7 @@ impl Bots {
         members: &Members,
         id: &BotId,
         conn: ConnKey,
-        registration: &Registration,
+        registration: &BotRegistration,
     ) -> Result<(), Refusal> {
         if members.names_client(id.as_str()) {
             return Err(ErrorCode::AlreadyRegistered.into());

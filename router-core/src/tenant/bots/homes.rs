@@ -6,7 +6,7 @@ use protocol::presence::{BotInfo, BotState};
 use super::Bots;
 use super::bot::{Bot, BotDetails, Home};
 use crate::check;
-use crate::effect::{Fact, TenantEffect, TenantEffects};
+use crate::effect::{RouterFact, TenantEffect, TenantEffects};
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::invariant::Invariant;
@@ -76,10 +76,10 @@ impl Bots {
 fn note_change(id: BotId, before: Option<ConnKey>, after: Option<ConnKey>, fx: &mut TenantEffects) {
     match (before, after) {
         (None, Some(home)) => {
-            let fact = Fact::BotOnline(Box::new((home, id)));
+            let fact = RouterFact::BotOnline(Box::new((home, id)));
             fx.push(TenantEffect::Note(fact));
         }
-        (Some(_), None) => fx.push(TenantEffect::Note(Fact::BotOffline)),
+        (Some(_), None) => fx.push(TenantEffect::Note(RouterFact::BotOffline)),
         (None, None) | (Some(_), Some(_)) => {}
     }
 }

@@ -8,7 +8,7 @@ use protocol::outbound::BotsPage;
 use super::Bots;
 use super::bot::ListedBot;
 use crate::permit::{Grant, may_see};
-use crate::request::List;
+use crate::request::ListRequest;
 
 /// Room for what a page has besides its entries.
 const PAGE_OVERHEAD_BYTES: usize = 1024;
@@ -16,7 +16,7 @@ const PAGE_OVERHEAD_BYTES: usize = 1024;
 impl Bots {
     /// The bots behind a cursor that the bearer may see, as many as fit, and how long the page is,
     /// bytes.
-    pub fn page(&self, grant: &Grant, list: List) -> (BotsPage, usize) {
+    pub fn page(&self, grant: &Grant, list: ListRequest) -> (BotsPage, usize) {
         let (listed, next_cursor) = self.fitting(grant, &list);
         let bytes = listed.iter().map(|it| it.bytes() + 1).sum::<usize>();
         let page = BotsPage {
@@ -47,7 +47,7 @@ impl Bots {
     }
 
     /// The bots of a page, and the cursor of the next one if there is one.
-    fn fitting(&self, grant: &Grant, list: &List) -> (Vec<&ListedBot>, Option<&BotId>) {
+    fn fitting(&self, grant: &Grant, list: &ListRequest) -> (Vec<&ListedBot>, Option<&BotId>) {
         let all = self.listed.iter_after(list.after.as_ref());
         let all = all.map(|(_, bot)| &bot.details.info);
         let (mut listed, mut bytes) = (Vec::<&ListedBot>::new(), 0);

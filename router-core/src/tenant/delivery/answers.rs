@@ -5,9 +5,9 @@ use protocol::limits::UNREACHABLE_RETRY_MS;
 use protocol::message::{AckStatus, SendKind};
 use protocol::{ErrorCode, Outbound, Refusal};
 
-use crate::effect::{Fact, TenantEffect, TenantEffects};
+use crate::effect::{RouterFact, TenantEffect, TenantEffects};
 use crate::env::Millis;
-use crate::request::{AckContext, Route};
+use crate::request::{AckContext, RouteRequest};
 use crate::tenant::members::Members;
 
 /// Acknowledges a message to its sender, if that is still here and wants to know.
@@ -34,7 +34,7 @@ pub(super) fn ack(
 
 /// Acknowledges a message that was delivered before.
 pub(super) fn ack_duplicate(members: &mut Members, asked: &AckContext, fx: &mut TenantEffects) {
-    fx.push(TenantEffect::Note(Fact::Duplicate));
+    fx.push(TenantEffect::Note(RouterFact::Duplicate));
     ack(members, asked, AckStatus::Duplicate, fx);
 }
 
@@ -55,16 +55,16 @@ pub(super) fn refuse(
 
 /// Answers that a message, partial or typing does not go on its way. Only a message is answered.
 pub(super) fn refuse_route(
-    route: &Route,
+    route: &RouteRequest,
     code: ErrorCode,
     retry_ms: Option<Millis>,
     fx: &mut TenantEffects,
 ) {
     if route.envelope.message.kind != SendKind::Message {
         if code == ErrorCode::RateLimited {
-            fx.push(TenantEffect::Note(Fact::Unpaid));
+            fx.push(TenantEffect::Note(RouterFact::Unpaid));
         }
-        return fx.push(TenantEffect::Note(Fact::BestEffortDropped));
+        return fx.push(TenantEffect::Note(RouterFact::BestEffortDropped));
     }
     refuse(&route.ack_context(), code, retry_ms, fx);
 }

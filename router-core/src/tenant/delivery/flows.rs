@@ -12,12 +12,12 @@ use protocol::{BootId, Name};
 use crate::check;
 use crate::ids::ConnKey;
 use crate::invariant::Invariant;
-use crate::request::Route;
+use crate::request::RouteRequest;
 
 /// A message that goes its way later.
 #[derive(Debug)]
 pub(super) struct HeldMessage {
-    pub route: Box<Route>,
+    pub route: Box<RouteRequest>,
     /// How often it was told `moved`.
     pub moves: u64,
     /// Who told it last, and where the bot is instead.

@@ -9,7 +9,7 @@ use super::dedupe::KnownMessage;
 use super::pending::MessageOrigin;
 use super::sending::{DeliveryPlan, charge_copies, deliver_best_effort};
 use super::{Delivery, DeliveryContext};
-use crate::effect::{Fact, TenantEffect, TenantEffects};
+use crate::effect::{RouterFact, TenantEffect, TenantEffects};
 
 impl Delivery {
     /// Takes a message, partial or typing. A message ends in one [`TenantEffect::Decided`], within
@@ -31,7 +31,7 @@ impl Delivery {
             }
             (Ok(plan), false) => deliver_best_effort(&ctx, envelope, plan, fx),
             (Err(verdict), true) => fx.push(TenantEffect::Decided(Some(verdict))),
-            (Err(_), false) => fx.push(TenantEffect::Note(Fact::BestEffortDropped)),
+            (Err(_), false) => fx.push(TenantEffect::Note(RouterFact::BestEffortDropped)),
         }
     }
 

@@ -12,13 +12,13 @@ use super::flows::{FlowGate, HeldMessage};
 use super::pending::{MessageOrigin, PendingDelivery, RemoteBot, SentMessage};
 use super::wire::{WireCopy, wire_copies};
 use super::{Delivery, DeliveryContext};
-use crate::effect::{Fact, TenantEffect, TenantEffects};
+use crate::effect::{RouterFact, TenantEffect, TenantEffects};
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::lane;
-use crate::membership::Peer;
+use crate::membership::PeerNode;
 use crate::permit::may_address;
-use crate::request::Route;
+use crate::request::RouteRequest;
 use crate::tenant::context::unknown_code;
 
 /// Where a message goes.
@@ -41,7 +41,7 @@ impl Delivery {
     pub fn route(
         &mut self,
         mut ctx: DeliveryContext<'_>,
-        route: Box<Route>,
+        route: Box<RouteRequest>,
         fx: &mut TenantEffects,
     ) {
         let sender = route.conn;
@@ -92,7 +92,7 @@ impl Delivery {
                 (FlowGate::Open, _) => {}
                 (FlowGate::Hold, true) => return self.hold(held, fx),
                 (FlowGate::Hold, false) => {
-                    return fx.push(TenantEffect::Note(Fact::BestEffortDropped));
+                    return fx.push(TenantEffect::Note(RouterFact::BestEffortDropped));
                 }
             }
         }
@@ -247,7 +247,7 @@ fn keep_reachable(env: &Env<'_>, nodes: &mut TargetNodes, moved: Option<(BootId,
     }
     nodes.retain(|boot| {
         let peer = env.nodes.peers.get(boot);
-        peer.is_none_or(Peer::is_reachable) && *boot != env.nodes.own
+        peer.is_none_or(PeerNode::is_reachable) && *boot != env.nodes.own
     });
 }
 

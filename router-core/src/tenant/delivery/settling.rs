@@ -15,11 +15,11 @@ use super::flows::HeldMessage;
 use super::pending::{DeliverySlot, MessageOrigin, PendingDelivery, SentMessage};
 use super::{Delivery, DeliveryContext};
 use crate::check;
-use crate::effect::{Fact, Outcome, TenantEffect, TenantEffects};
+use crate::effect::{Outcome, RouterFact, TenantEffect, TenantEffects};
 use crate::ids::ConnKey;
 use crate::invariant::Invariant;
 use crate::lane::{LaneOutcome, Parcel};
-use crate::request::Route;
+use crate::request::RouteRequest;
 use crate::tenant::members::Members;
 
 /// A flow: from which connection, to which bot.
@@ -59,7 +59,7 @@ impl Delivery {
                     "delivery {number} was made before"
                 );
             }
-            fx.push(TenantEffect::Note(Fact::Delivered { bytes }));
+            fx.push(TenantEffect::Note(RouterFact::Delivered { bytes }));
             ack_delivered(ctx.members, delivery, fx);
         }
         self.finish(&mut ctx, slot, fx);
@@ -128,7 +128,7 @@ impl Delivery {
             let envelope = Envelope::from_bytes(envelope).ok()?;
             let tenant = ctx.receipts.tenant();
             Some(HeldMessage {
-                route: Box::new(Route::again(&sent.asked, tenant, envelope)),
+                route: Box::new(RouteRequest::again(&sent.asked, tenant, envelope)),
                 moves: remote.moves + 1,
                 moved: Some((remote.node, to)),
             })

@@ -1,7 +1,7 @@
 //! A message as bytes, for other nodes.
 
 use bytes::Bytes;
-use protocol::lane::Terms;
+use protocol::lane::LaneTerms;
 use protocol::{BootId, Envelope};
 use smallvec::SmallVec;
 
@@ -24,7 +24,7 @@ pub(super) fn wire_copies(
 ) -> SmallVec<[WireCopy; 1]> {
     let mut copies: SmallVec<[WireCopy; 1]> = SmallVec::new();
     for node in nodes.iter().copied() {
-        let wire = env.nodes.terms(node).unwrap_or(Terms::UNKNOWN).wire;
+        let wire = env.nodes.terms(node).unwrap_or(LaneTerms::UNKNOWN).wire;
         let bytes = match copies.last() {
             Some(same) if same.wire == wire => same.bytes.clone(),
             Some(_) | None => envelope.to_bytes_at(wire),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use protocol::BootId;
 
 use crate::env::Millis;
-use crate::membership::Nodes;
+use crate::membership::NodeView;
 
 /// Nodes whose entries this replica has or had, and that are not known to live.
 #[derive(Debug, Default)]
@@ -18,13 +18,13 @@ pub(super) struct DeadEntries {
 
 impl DeadEntries {
     /// A node has entries; says whether somebody has to look for it now.
-    pub fn discover(&mut self, nodes: &Nodes, boot: BootId) -> bool {
+    pub fn discover(&mut self, nodes: &NodeView, boot: BootId) -> bool {
         let is_unknown = nodes.shared && !nodes.is_live(boot);
         is_unknown && self.unknown.insert(boot)
     }
 
     /// Those who are still unknown: somebody has to look for them again.
-    pub fn still_unknown(&mut self, nodes: &Nodes) -> impl Iterator<Item = BootId> {
+    pub fn still_unknown(&mut self, nodes: &NodeView) -> impl Iterator<Item = BootId> {
         let is_known = |boot: BootId| nodes.is_live(boot) || nodes.is_dead(boot);
         self.unknown.retain(|boot| !is_known(*boot));
         self.unknown.iter().copied()

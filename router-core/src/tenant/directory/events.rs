@@ -3,7 +3,7 @@
 use protocol::limits::{EVENTS_WAITING_MAX, HEAL_MS};
 
 use super::Directory;
-use crate::effect::{Fact, TenantEffect, TenantEffects};
+use crate::effect::{RouterFact, TenantEffect, TenantEffects};
 use crate::store::{DirectoryChange, DirectoryEvent, DirectorySnapshot};
 use crate::tenant::context::TenantContext;
 
@@ -74,7 +74,7 @@ impl Directory {
     /// The store lost data: what is missing waits for its holders.
     pub fn begin_healing(&mut self, ctx: &TenantContext<'_>, fx: &mut TenantEffects) {
         self.heal_until_ms = Some(ctx.env.now_ms + HEAL_MS);
-        fx.push(TenantEffect::Note(Fact::StoreLostData));
+        fx.push(TenantEffect::Note(RouterFact::StoreLostData));
     }
 
     /// What no node reasserted in time is removed. From then on the store counts, whatever it holds.

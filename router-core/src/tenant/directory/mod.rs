@@ -27,7 +27,7 @@ mod rereads;
 use std::collections::BTreeMap;
 
 use super::context::TenantContext;
-use crate::effect::{Fact, TenantEffect, TenantEffects, Ticket};
+use crate::effect::{RouterFact, TenantEffect, TenantEffects, Ticket};
 use crate::env::Millis;
 use crate::store::{
     DirectoryCaps, DirectoryEvent, DirectoryQuery, DirectoryRequest, StoreQuery, StoreRequest,
@@ -164,7 +164,7 @@ impl Directory {
         self.known_when_asked = self.known_ver;
         // What is read from now on knows of every order before.
         self.ordered = false;
-        fx.push(TenantEffect::Note(Fact::DirectoryRead));
+        fx.push(TenantEffect::Note(RouterFact::DirectoryRead));
         let dead = ctx.env.nodes.dead.clone();
         self.ask(ctx, DirectoryQuery::Load { dead }, PendingQuery::Load, fx);
     }
@@ -179,7 +179,7 @@ impl Directory {
         match timing {
             ReadTiming::Now => true,
             ReadTiming::Deferred(wait_ms) => {
-                let fact = Fact::ReadDeferred(Box::new((ctx.id.clone(), wait_ms)));
+                let fact = RouterFact::ReadDeferred(Box::new((ctx.id.clone(), wait_ms)));
                 fx.push(TenantEffect::Note(fact));
                 false
             }

@@ -9,7 +9,7 @@ use super::newcomers::NewConnection;
 use super::rates::RatePayer;
 use crate::env::Env;
 use crate::ids::ConnKey;
-use crate::request::Join;
+use crate::request::JoinRequest;
 use crate::store::TenantPolicy;
 use crate::tenant::context::TenantContext;
 
@@ -62,7 +62,7 @@ impl Members {
     }
 
     /// Whether the policy lets it in.
-    pub fn is_welcome(&self, join: &Join) -> Result<(), ErrorCode> {
+    pub fn is_welcome(&self, join: &JoinRequest) -> Result<(), ErrorCode> {
         if self.policy.suspended {
             return Err(ErrorCode::TenantSuspended);
         }
@@ -77,7 +77,7 @@ impl Members {
     pub fn admit(
         &mut self,
         ctx: &TenantContext<'_>,
-        join: &Join,
+        join: &JoinRequest,
         (client, is_bot): (&ClientId, bool),
     ) -> Result<(), Refusal> {
         let TenantContext { env, limits, .. } = *ctx;
@@ -99,7 +99,12 @@ impl Members {
 
     /// Whether another connection may have this client id. Of one that a token names there may be
     /// fewer: whoever has the token must not take all of the tenant's sockets and waits.
-    fn may_share(&self, limits: &Limits, join: &Join, client: &ClientId) -> Result<(), ErrorCode> {
+    fn may_share(
+        &self,
+        limits: &Limits,
+        join: &JoinRequest,
+        client: &ClientId,
+    ) -> Result<(), ErrorCode> {
         let is_token = join.grant.client().is_some();
         let (sockets, calls) = self.clients.shared_by(client);
         let is_full = match join.capabilities.lasts {
@@ -125,7 +130,7 @@ impl Members {
         &mut self,
         env: &Env<'_>,
         limits: &Limits,
-        join: &Join,
+        join: &JoinRequest,
     ) -> Result<(), Refusal> {
         let payer = RatePayer::new(env, limits, self.node_count(), Some(&join.grant));
         // A socket's frames have a rate of their own; calls share their tenant's with its messages.
@@ -157,12 +162,12 @@ impl Members {
     }
 
     /// Lets a connection wait until the directory is loaded.
-    pub fn wait_for_load(&mut self, join: Join) {
+    pub fn wait_for_load(&mut self, join: JoinRequest) {
         self.waiting.push(join);
     }
 
     /// Takes those that wait for the directory.
-    pub fn take_waiting(&mut self) -> Vec<Join> {
+    pub fn take_waiting(&mut self) -> Vec<JoinRequest> {
         std::mem::take(&mut self.waiting)
     }
 

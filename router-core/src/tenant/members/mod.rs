@@ -14,7 +14,7 @@ use protocol::{BootId, ClientId, ConnectionId};
 
 use crate::env::Millis;
 use crate::ids::ConnKey;
-use crate::request::Join;
+use crate::request::JoinRequest;
 use crate::small::SmallMap;
 use crate::store::{ConnRecord, SeenClient, TenantPolicy};
 use clients::{ClientEntry, ClientList};
@@ -38,7 +38,7 @@ pub(super) struct Members {
     clients: ClientList,
     newcomers: NewcomerList,
     /// Joins that wait until the directory is loaded.
-    waiting: Vec<Join>,
+    waiting: Vec<JoinRequest>,
     policy: TenantPolicy,
 }
 

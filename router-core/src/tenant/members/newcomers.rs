@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use protocol::{ClientId, ConnectionId};
 
 use crate::ids::ConnKey;
-use crate::request::Join;
+use crate::request::JoinRequest;
 use crate::small::SmallMap;
 
 /// A connection that was let in, and under which client id.
 #[derive(Debug)]
 pub(in crate::tenant) struct NewConnection {
-    pub join: Join,
+    pub join: JoinRequest,
     pub client: ClientId,
     /// Whether it named its client id itself.
     pub named: bool,
@@ -19,7 +19,7 @@ pub(in crate::tenant) struct NewConnection {
 
 impl NewConnection {
     /// Under the client id that it gets if it is let in.
-    pub fn new(join: Join) -> Self {
+    pub fn new(join: JoinRequest) -> Self {
         Self {
             client: join.client_id(),
             named: join.grant.client().or(join.client.as_ref()).is_some(),

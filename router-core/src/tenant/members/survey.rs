@@ -10,7 +10,7 @@ use protocol::status::{ConnectionInfo, ConnectionsList};
 use protocol::{BotId, ConnectionId};
 
 use super::Members;
-use crate::request::Survey;
+use crate::request::SurveyRequest;
 use crate::tenant::bots::Bots;
 
 /// What one connection takes in the answer beside its names, bytes: member names, id and time.
@@ -20,7 +20,7 @@ const NAME_BYTES: usize = 3;
 
 impl Members {
     /// The connections behind the survey's cursor, as many as fit, and how long that is, bytes.
-    pub fn page(&self, survey: &Survey, bots: &Bots) -> (ConnectionsList, usize) {
+    pub fn page(&self, survey: &SurveyRequest, bots: &Bots) -> (ConnectionsList, usize) {
         // One more than the page holds shows whether there is another page.
         let wanted = survey.limit + 1;
         let mut found: Vec<ConnectionInfo> = self.here(survey).take(wanted).collect();
@@ -46,7 +46,7 @@ impl Members {
     }
 
     /// Those of this node that the directory has too, in id order.
-    fn here(&self, survey: &Survey) -> impl Iterator<Item = ConnectionInfo> {
+    fn here(&self, survey: &SurveyRequest) -> impl Iterator<Item = ConnectionInfo> {
         let keys = self.by_id.iter_after(survey.after.as_ref());
         let conns = keys.filter_map(|(_, key)| self.connection(*key));
         let entered = conns.filter(|conn| conn.capabilities.is_listed());
@@ -59,7 +59,7 @@ impl Members {
     }
 
     /// Those of other nodes, in id order.
-    fn there(&self, survey: &Survey, bots: &Bots) -> impl Iterator<Item = ConnectionInfo> {
+    fn there(&self, survey: &SurveyRequest, bots: &Bots) -> impl Iterator<Item = ConnectionInfo> {
         let mut held: BTreeMap<ConnectionId, Vec<BotId>> = BTreeMap::new();
         for bot in bots.iter() {
             if let Some(holder) = bot.there() {

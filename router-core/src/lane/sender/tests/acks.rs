@@ -35,7 +35,7 @@ fn an_ack_of_another_generation_or_above_what_was_sent_says_nothing() {
     lane.pushed(3..=3);
     assert_eq!(lane.heard(&ack(3)), [], "3 has no number yet");
     for generation in [0, 2] {
-        let other = Ack {
+        let other = LaneAck {
             generation,
             ..gap(1)
         };
@@ -239,8 +239,12 @@ fn who_is_told_that_it_is_evicted_fails_what_it_has() {
     lane.heard(&ack(1));
     lane.pushed(3..=3);
     let all = [(2, LaneOutcome::Unknown), (3, LaneOutcome::Unsent)];
-    assert_eq!(lane.heard(&Ack::evicted(1)), all);
-    assert_eq!(lane.heard(&Ack::evicted(1)), [], "of the old generation");
+    assert_eq!(lane.heard(&LaneAck::evicted(1)), all);
+    assert_eq!(
+        lane.heard(&LaneAck::evicted(1)),
+        [],
+        "of the old generation"
+    );
 }
 
 #[test]

@@ -58,28 +58,28 @@ impl Sender {
         told(out)
     }
 
-    fn heard(&mut self, ack: &Ack) -> Vec<(u64, LaneOutcome)> {
+    fn heard(&mut self, ack: &LaneAck) -> Vec<(u64, LaneOutcome)> {
         let mut out = Vec::new();
         self.acked(NOW, ack, &mut out);
         told(out)
     }
 }
 
-fn words(batch: &Batch) -> Vec<String> {
+fn words(batch: &LaneBatch) -> Vec<String> {
     let items = batch.items.iter();
     items
         .map(|item| String::from_utf8_lossy(&item.envelope).trim().to_owned())
         .collect()
 }
 
-fn told(out: Outcomes) -> Vec<(u64, LaneOutcome)> {
+fn told(out: ParcelOutcomes) -> Vec<(u64, LaneOutcome)> {
     let each = out.into_iter();
     each.map(|(parcel, settled)| (parcel.receipt.number, settled))
         .collect()
 }
 
-fn ack(upto: u64) -> Ack {
-    Ack {
+fn ack(upto: u64) -> LaneAck {
+    LaneAck {
         generation: 1,
         upto,
         gap: false,
@@ -88,8 +88,8 @@ fn ack(upto: u64) -> Ack {
     }
 }
 
-fn gap(upto: u64) -> Ack {
-    Ack {
+fn gap(upto: u64) -> LaneAck {
+    LaneAck {
         gap: true,
         ..ack(upto)
     }
