@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::args::{TenantArgs, UsingOldArgs};
+use crate::args::{AdminArgs, TenantArgs};
 use crate::failure::CommandFailure;
 use crate::out::{self, say, tell};
 
@@ -88,7 +88,7 @@ fn warn_if_not_persisted(answer: &Value) {
 }
 
 /// Lists the tenants whose open connections an old secret verified, one a line with their number.
-pub async fn using_old(asked: UsingOldArgs) -> Result<(), CommandFailure> {
+pub async fn using_old(asked: AdminArgs) -> Result<(), CommandFailure> {
     let config = asked.config.load(ConfigPurpose::Admin)?;
     let mut path = "keys/using-old?limit=1000".to_owned();
     let mut users = Vec::new();

@@ -16,7 +16,7 @@ use crate::out;
 
 /// Runs the Tunnels-to-Bots gateway, and talks with its bots.
 #[derive(Parser)]
-#[command(name = "t2b", version, disable_help_subcommand = true)]
+#[command(name = "t2b", version)]
 struct CommandLine {
     #[command(subcommand)]
     command: CliCommand,
@@ -58,28 +58,34 @@ pub enum CliCommand {
 #[derive(Subcommand)]
 pub enum GatewayCommand {
     /// Runs a gateway until SIGTERM or Ctrl-C
+    #[command(after_help = BY_KEYS)]
     Run(AllKeys),
     /// Shows the status of the running gateway
-    Status(InspectArgs),
+    #[command(after_help = BY_TOKEN)]
+    Status(AdminArgs),
     /// Prints the effective configuration. Credentials are masked
+    #[command(after_help = BY_KEYS)]
     Config(InspectArgs),
 }
 
 /// The help of commands that make or check keys.
-const BY_SECRETS: &str = "This command reads the gateway's configuration: the --config file, and the flags \
-    and T2B_ variables that `t2b gateway run --help` lists. It uses only --secrets-file, --state-dir, and \
-    --redis with --redis-prefix and --redis-insecure.";
+const BY_SECRETS: &str = "This command reads the gateway's configuration. You can also give it these flags of \
+    `t2b gateway run`, or set the matching variables (T2B_SECRETS_FILE for --secrets-file): --secrets-file, \
+    --state-dir, --redis, --redis-prefix, --redis-insecure.";
 /// The help of commands that ask the running gateway.
-const BY_TOKEN: &str = "This command reads the gateway's configuration: the --config file, and the flags \
-    and T2B_ variables that `t2b gateway run --help` lists. It uses only --admin-listen, --admin-token-file \
-    and --state-dir.";
+const BY_TOKEN: &str = "This command reads the gateway's configuration. You can also give it these flags of \
+    `t2b gateway run`, or set the matching variables (T2B_ADMIN_LISTEN for --admin-listen): --admin-listen, \
+    --admin-token-file, --state-dir.";
+/// The help of commands that list all keys.
+const BY_KEYS: &str = "Each flag is also a T2B_ variable (T2B_ADMIN_LISTEN for --admin-listen) and a key of the \
+    configuration file (admin_listen). The texts above name keys as the file does.";
 
 #[derive(Subcommand)]
 pub enum KeysCommand {
     /// Prints a user's API key
     #[command(after_help = BY_SECRETS)]
     Issue(IssueArgs),
-    /// Revokes all keys and tokens of a user on the running gateway
+    /// Makes the running gateway revoke all keys and tokens of a user and close the user's connections
     #[command(after_help = BY_TOKEN)]
     Revoke(TenantArgs),
     /// Verifies a key and prints its user
@@ -87,9 +93,9 @@ pub enum KeysCommand {
     Verify(VerifyArgs),
     /// Prints a new random secret
     Secret(OutputArgs),
-    /// Lists the users who are connected to the running gateway with an old secret
+    /// Lists the users who are connected to the running gateway with a key or token that an old secret signed
     #[command(after_help = BY_TOKEN)]
-    UsingOld(UsingOldArgs),
+    UsingOld(AdminArgs),
 }
 
 #[derive(Subcommand)]
@@ -107,6 +113,7 @@ pub enum BotCommand {
     /// Runs a bot that sends every message back
     Echo(EchoArgs),
     /// Runs a program for every message. The program reads the text from standard input and writes the answer
+    /// to standard output
     Exec(ExecArgs),
 }
 
@@ -128,7 +135,7 @@ pub struct InspectArgs {
 
 #[derive(Args)]
 pub struct IssueArgs {
-    /// The user
+    /// The user's id: 1 to 64 of [A-Za-z0-9._-], the first a letter or a digit
     pub user: TenantId,
     /// The key generation [default: the current one]
     #[arg(long)]
@@ -150,7 +157,7 @@ pub struct VerifyArgs {
 }
 
 #[derive(Args)]
-pub struct UsingOldArgs {
+pub struct AdminArgs {
     #[command(flatten)]
     pub output: OutputArgs,
     #[command(flatten)]
@@ -159,7 +166,7 @@ pub struct UsingOldArgs {
 
 #[derive(Args)]
 pub struct TenantArgs {
-    /// The user
+    /// The user's id: 1 to 64 of [A-Za-z0-9._-], the first a letter or a digit
     pub user: TenantId,
     #[command(flatten)]
     pub output: OutputArgs,
@@ -177,7 +184,7 @@ pub struct TargetArgs {
     /// If you give no key and the URL is loopback, t2b makes a key for the user `local`
     #[arg(long, conflicts_with = "key_file")]
     pub key: Option<String>,
-    /// The file with your API key or client token [env: T2B_KEY holds the key itself]
+    /// The file with your API key or client token. You can also put the key itself into the variable T2B_KEY
     #[arg(long, value_name = "PATH")]
     pub key_file: Option<PathBuf>,
 }
@@ -201,14 +208,14 @@ pub struct ChatArgs {
     /// How long to wait for the answer
     #[arg(long, default_value = "120s", value_parser = parse_duration)]
     pub timeout: Duration,
-    /// How long to wait for the bot to come online, even if the gateway does not know it
-    /// [default: 30s if the gateway knows the bot, otherwise 0]
+    /// How long to wait for the bot to come online. Without --wait, t2b waits 30s for a bot that the gateway
+    /// knows, and does not wait for any other bot
     #[arg(long, value_parser = parse_duration)]
     pub wait: Option<Duration>,
     /// Prints each frame as one line of JSON
     #[arg(long)]
     pub json: bool,
-    /// Your client id. The bot sends its answers to this id
+    /// Your client id. The bot sends its answers to this id [default: `client_` and your user id]
     #[arg(long, value_name = "ID")]
     pub client_id: Option<ClientId>,
     #[command(flatten)]

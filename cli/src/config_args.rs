@@ -91,11 +91,14 @@ impl<const HIDDEN: bool> Args for ConfigArgs<HIDDEN> {
                 "" => String::new(),
                 text => format!(" [default: {text}]"),
             };
-            let alias = (key.name == "redis_url").then_some("redis");
+            let (alias, placeholder) = match key.name {
+                "redis_url" => (Some("redis"), "URL"),
+                _ => (None, key.kind.placeholder()),
+            };
             Arg::new(key.name)
                 .long(key.flag())
                 .visible_aliases(alias)
-                .value_name(key.kind.placeholder())
+                .value_name(placeholder)
                 .help(format!("{}{default}", key.help))
                 // A key of a later version is an error if it is set, so it is not offered.
                 .hide(HIDDEN || key.since != protocol::error::Since::Now)

@@ -4,7 +4,7 @@ use gateway::config::{Config, ConfigPurpose, LogFormat};
 use gateway::{GatewayShutdown, ListenAddresses, StartingGateway, telemetry};
 
 use crate::admin;
-use crate::args::InspectArgs;
+use crate::args::{AdminArgs, InspectArgs};
 use crate::config_args::AllKeys;
 use crate::failure::CommandFailure;
 use crate::out::{self, say};
@@ -57,7 +57,7 @@ async fn loaded(
 }
 
 /// Asks the running gateway how it is.
-pub async fn status(inspect: InspectArgs) -> Result<(), CommandFailure> {
+pub async fn status(inspect: AdminArgs) -> Result<(), CommandFailure> {
     let json = inspect.output.json;
     let config = inspect.config.load(ConfigPurpose::Admin)?;
     let mut status = admin::get(&config, "status").await?;

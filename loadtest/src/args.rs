@@ -12,7 +12,8 @@ use protocol::Secret;
 pub struct RunArgs {
     /// The name of a built-in scenario, or the path of a TOML file
     pub scenario: String,
-    /// The WebSocket URL of a gateway. With several gateways, the two ends of a pair connect to different ones
+    /// The WebSocket URL of a gateway. Repeat the flag for several gateways: the client and the bot of each pair
+    /// then connect to different gateways
     #[arg(
         long,
         short,
@@ -32,11 +33,11 @@ pub struct RunArgs {
     /// How many threads generate load
     #[arg(long, short, value_name = "N")]
     threads: Option<usize>,
-    /// The local address to connect from. Several addresses are used in turn
+    /// The local address to connect from. Repeat the flag to use several addresses in turn
     #[arg(long, value_name = "IP")]
     source: Vec<std::net::IpAddr>,
 
-    /// An API key. Several keys are used in turn. Prefer --keys: other users of this machine can read a flag
+    /// An API key. Repeat the flag to use several keys in turn. Prefer --keys: other users of this machine can read a flag
     #[arg(long, value_name = "KEY", help_heading = "Credentials")]
     key: Vec<String>,
     /// A file of API keys, one per line, as `key` or `tenant,key`
@@ -68,10 +69,12 @@ pub struct RunArgs {
     )]
     pub tenant_prefix: String,
 
-    /// The URL of a gateway's metrics, like http://127.0.0.1:9464/metrics, in the order of --url
+    /// The URL of a gateway's metrics, like http://127.0.0.1:9464/metrics. Repeat it for each --url, in the same
+    /// order
     #[arg(long, value_name = "HTTP_URL", help_heading = "Servers")]
     pub metrics: Vec<String>,
-    /// The process id of a gateway. Without --pid, the load test finds gateways of this machine by their port
+    /// The process id of a gateway, to measure its CPU and memory. Without --pid, the load test finds gateways of
+    /// this machine by their port
     #[arg(long, value_name = "PID", help_heading = "Servers")]
     pub pid: Vec<u32>,
     /// The Redis that the gateways share: redis://[user:password@]host:port

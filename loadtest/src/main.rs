@@ -31,7 +31,7 @@ const UNAVAILABLE: u8 = 69;
 #[command(
     name = "t2b-loadtest",
     version,
-    about = "Loads t2b gateways and checks every delivery"
+    about = "Load-tests t2b gateways and checks every delivery"
 )]
 struct CommandLine {
     #[command(subcommand)]
@@ -60,7 +60,7 @@ enum CliCommand {
         #[arg(long, default_value_t = 0.1)]
         tolerance: f64,
     },
-    /// Writes the HTML page of a result
+    /// Writes a result as an HTML page
     Report {
         /// The result, as --json writes it
         result: PathBuf,

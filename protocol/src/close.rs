@@ -47,22 +47,22 @@ macro_rules! close_codes {
 
 close_codes! {
     Done            1000 "done"              Since::Now, "the gateway answers the client's own close", "nothing";
-    GoingAway       1001 "going_away"        Since::Reserved("drain"), "the endpoint shuts down", "nothing";
+    GoingAway       1001 "going_away"        Since::Reserved("drain"), "the gateway shuts down", "nothing";
     ProtocolError   1002 "protocol_error"    Since::Now, "a frame without a mask, reserved bits, a message that starts within another, a control frame that is too long", "not repeat it";
     Unsupported     1003 "unsupported"       Since::Now, "a binary message", "not repeat it";
     InvalidUtf8     1007 "invalid_utf8"      Since::Now, "text that is not UTF-8", "not repeat it";
-    PolicyViolation 1008 "bad_frames"        Since::Now, "20 bad frames (400 family) in a row; ten times `control_per_second` control frames in a second; before `auth_ok`, more than `control_per_second` of them, or 1,000 refusals and pongs in 10 s", "fix its frames";
+    PolicyViolation 1008 "bad_frames"        Since::Now, "20 frames in a row that get an error of code 400; ten times `control_per_second` control frames in a second; before `auth_ok`: more than `control_per_second` control frames in a second, or 1,000 refusals and pongs in 10 s", "fix its frames";
     TooBig          1009 "too_big"           Since::Now, "a frame or message that is too large", "not repeat it";
     Internal        1011 "internal"          Since::Now, "an internal error of the gateway", "reconnect with backoff";
     Restart         1012 "restart"           Since::Now, "this node restarts", "reconnect after 0-5 s at random";
-    TryLater        1013 "try_later"         Since::Now, "the node is overloaded, or the store is not available", "reconnect with backoff";
+    TryLater        1013 "try_later"         Since::Now, "the node is overloaded, the store is not available, or the tenant's connections exceed `joins_per_second`", "reconnect with backoff";
     Unauthorized    4401 "unauthorized"      Since::Now, "the credential is not valid, or it was revoked", "stop";
     TokenExpired    4402 "token_expired"     Since::Now, "the token expired", "renew the token, then reconnect";
     Suspended       4403 "tenant_suspended"  Since::Now, "the tenant is suspended", "stop";
-    SlowConsumer    4408 "slow_consumer"     Since::Now, "the peer read nothing for 10 s; its outbound queue was full for 10 s, or had no room for an answer; or memory ran short", "reconnect, resume";
-    Replaced        4409 "replaced"          Since::Now, "another connection took over the last bot of this one", "not register that bot again by itself";
+    SlowConsumer    4408 "slow_consumer"     Since::Now, "the peer read nothing for 10 s; its outbound queue was full for 10 s, or had no room for an answer; or memory ran short", "reconnect";
+    Replaced        4409 "replaced"          Since::Now, "another connection took over the last bot of this one", "not register that bot again automatically";
     Timeout         4410 "timeout"           Since::Now, "no heartbeat in time, or no credential in time", "reconnect";
-    TooManyRefusals 4429 "too_many_refusals" Since::Now, "the socket caused 1,000 refusals and pongs in 10 s; it caused more than 10 in 10 s while the tenant's sockets caused 2,000 in a second; a frame beyond the rates would have to wait more than a second, or no memory is left for its wait; too many failed credentials", "reconnect after `retryAfterMs`";
+    TooManyRefusals 4429 "too_many_refusals" Since::Now, "the socket caused 1,000 refusals and pongs in 10 s; or the tenant's sockets caused 2,000 in a second and this socket more than 10 in 10 s; or a frame that counts towards no rate would wait more than a second, or there is no memory to hold it; or too many credentials failed", "reconnect after the `retryAfterMs` of the last error";
 }
 
 #[cfg(test)]

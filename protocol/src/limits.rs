@@ -17,7 +17,7 @@ macro_rules! constants {
 }
 
 constants! {
-    /// Most labels of a tenant: enough for a plan, a region and a customer number.
+    /// Maximum number of labels of a tenant: enough for a plan, a region and a customer number.
     LABELS_MAX: usize = 16;
     /// Longest label of a tenant, bytes: its name and its value together.
     LABEL_BYTES_MAX: usize = 64;
@@ -35,7 +35,7 @@ constants! {
     BOT_NAME_BYTES_MAX: usize = 128;
     /// Longest bot `type`, bytes.
     BOT_TYPE_BYTES_MAX: usize = 32;
-    /// Most `capabilities` of a bot.
+    /// Maximum number of `capabilities` of a bot.
     CAPABILITIES_MAX: usize = 32;
     /// Longest capability, bytes.
     CAPABILITY_BYTES_MAX: usize = 64;
@@ -49,31 +49,31 @@ constants! {
     PARTIAL_BYTES_MAX: usize = 64 * 1024;
     /// Largest `bots_list` answer, bytes. `nextCursor` asks for the rest.
     LIST_BYTES_MAX: usize = 128 * 1024;
-    /// Most bots in one `list_bots` answer if the request gives no `limit`.
+    /// Maximum number of bots in one `list_bots` answer if the request gives no `limit`.
     LIST_DEFAULT: u32 = 100;
     /// Largest `limit` of `list_bots`.
     LIST_MAX: u32 = 1000;
     /// Bytes that count as one more frame or message: 8 KiB more cost about as much as a small message.
     BYTES_PER_UNIT: u32 = 8 * 1024;
-    /// Bytes a second that a node reads of a tenant's frames for which no rate pays. The tenant's sockets
-    /// take turns.
+    /// Maximum number of bytes per second that a node reads of a tenant's frames that count towards no rate.
+    /// The tenant's sockets take turns.
     UNPAID_BYTES_PER_SECOND: u64 = 8 * 1024 * 1024;
     /// Longest time that a socket waits for its turn, milliseconds. A socket that would wait longer is closed
     /// with 4429.
     UNPAID_WAIT_MS_MAX: u64 = 1000;
-    /// The part of its tenant's rates that all connections with tokens of one client id share: a quarter.
+    /// Divisor of the tenant's rates: all connections with tokens of one client id share a quarter of them.
     TOKEN_SHARE: u32 = 4;
-    /// Bad frames (400 family) in a row after which the socket is closed with 1008.
+    /// Frames in a row that get an error of code 400, after which the socket is closed with 1008.
     BAD_FRAMES_MAX: u32 = 20;
     /// Refusals and pongs within [`UNPAID_ANSWERS_WINDOW_MS`] after which the socket is closed with 4429.
-    /// No rate of its tenant pays for them.
+    /// They count towards no rate.
     UNPAID_ANSWERS_MAX: u32 = 1000;
     /// Refusals and pongs that all sockets of a tenant on one node may cause within a second. Beyond it, a
     /// socket that causes another one is closed with 4429 if it has caused more than
     /// [`UNPAID_ANSWERS_FEW`].
     UNPAID_ANSWERS_PER_TENANT: u32 = 2000;
-    /// A socket that caused at most this many of them within [`UNPAID_ANSWERS_WINDOW_MS`] is not closed
-    /// because of its tenant's limit.
+    /// A socket that caused at most this many refusals and pongs within [`UNPAID_ANSWERS_WINDOW_MS`] is never
+    /// closed because of [`UNPAID_ANSWERS_PER_TENANT`].
     UNPAID_ANSWERS_FEW: u32 = 10;
     /// The window of [`UNPAID_ANSWERS_MAX`] and [`UNPAID_ANSWERS_FEW`], milliseconds.
     UNPAID_ANSWERS_WINDOW_MS: u64 = 10_000;
@@ -82,17 +82,17 @@ constants! {
     SLOW_CONSUMER_MS: u64 = 10_000;
     /// How long presence changes are gathered before they are sent, milliseconds.
     PRESENCE_FLUSH_MS: u64 = 100;
-    /// Most presence frames that are sent in one hold of a shard's lock.
+    /// Maximum number of presence frames that a node sends before it handles other work of the tenant.
     PRESENCE_FANOUT_MAX: usize = 256;
     /// How long an offline bot stays listed and a client id stays known, milliseconds.
     REMEMBER_MS: u64 = 24 * 60 * 60 * 1000;
-    /// Most operations that wait while a store request of their bot is outstanding.
+    /// Maximum number of operations on one bot that wait for the store.
     CLAIMS_WAITING_MAX: usize = 64;
-    /// Most messages of one connection to one bot that wait while the bot's route changes.
+    /// Maximum number of messages of one connection to one bot that wait while the bot's route changes.
     HELD_MAX: usize = 256;
-    /// Most bytes of the messages that [`HELD_MAX`] counts.
+    /// Maximum number of bytes of the messages that [`HELD_MAX`] counts.
     HELD_BYTES_MAX: usize = 1024 * 1024;
-    /// Most bytes of all those messages of a tenant.
+    /// Maximum number of bytes of all those messages of a tenant.
     HELD_TENANT_BYTES_MAX: usize = 16 * 1024 * 1024;
     /// The window over which takeovers of a bot are counted, milliseconds.
     FLAP_WINDOW_MS: u64 = 60_000;
@@ -108,7 +108,7 @@ constants! {
     TENANT_LINGER_MS: u64 = 60_000;
     /// How long a `data.messageId` is remembered for duplicates, milliseconds.
     DEDUPE_MS: u64 = 10 * 60 * 1000;
-    /// Most `data.messageId`s remembered of a tenant. The oldest are forgotten first.
+    /// Maximum number of `data.messageId`s remembered of a tenant. The oldest are forgotten first.
     DEDUPE_MAX: usize = 100_000;
     /// Largest WebSocket control payload, bytes. Source: RFC 6455 §5.5.
     CONTROL_BYTES_MAX: usize = 125;
@@ -116,23 +116,23 @@ constants! {
     FRAGMENT_OVERHEAD_BYTES: usize = 64;
     /// Largest HTTP request head, bytes.
     HEAD_BYTES_MAX: usize = 16 * 1024;
-    /// Failed credentials a minute of one (source, claimed user) before 429.
+    /// Failed credentials per minute from one address (IPv6: one /64) for one claimed user before 429.
     AUTH_FAILURES_PER_MINUTE: u32 = 10;
-    /// Failed credentials a minute of one source before 429.
+    /// Failed credentials per minute from one address before 429.
     AUTH_FAILURES_PER_SOURCE: u32 = 600;
     /// Longest `waitMs` of `POST /v1/messages`, milliseconds. Many proxies stop waiting for an answer after
     /// a minute.
     WAIT_MS_MAX: u64 = 50_000;
-    /// Most entries of each table of failed credentials. The oldest are forgotten first.
+    /// Maximum number of entries of each table of failed credentials. The oldest are forgotten first.
     AUTH_FAILURE_ENTRIES_MAX: usize = 65_536;
-    /// Most unauthenticated sockets of one source, and at most half of the node's. Further ones are refused
-    /// with 429.
+    /// Maximum number of unauthenticated sockets from one address, and at most half of the node's. Further ones
+    /// get 429.
     ///
     /// A mobile network puts thousands of people behind one address. A socket authenticates in less than a
     /// second, so 256 at once allow more than 256 new sockets a second.
     UNAUTHENTICATED_PER_SOURCE: usize = 256;
-    /// Most unauthenticated sockets of a node, and at most a quarter of `sockets_max`. Beyond it, the oldest
-    /// socket of the source that has the most is closed.
+    /// Maximum number of unauthenticated sockets of a node, and at most a quarter of `sockets_max`. Beyond it, the oldest
+    /// socket of the address that has the most is closed.
     ///
     /// Each may hold 16 KiB of a request head: 128 MiB in total.
     UNAUTHENTICATED_MAX: usize = 8192;
@@ -140,9 +140,9 @@ constants! {
 
 // Between nodes: clients do not see these, so no table of the documents lists them.
 
-/// Most bytes of an envelope beside its body: names of full length, ids, a trace context.
+/// Maximum number of bytes of an envelope beside its body: names of full length, ids, a trace context.
 pub const ENVELOPE_OVERHEAD_BYTES: usize = 1024;
-/// Most bytes of envelopes in one batch of a lane; one larger envelope is a batch of its own.
+/// Maximum number of bytes of envelopes in one batch of a lane; one larger envelope is a batch of its own.
 ///
 /// A PUBLISH alone costs Redis 28 µs, a message in a batch a hundredth of that.
 pub const LANE_BATCH_BYTES: usize = 64 * 1024;
@@ -151,13 +151,13 @@ pub const LANE_BATCH_BYTES: usize = 64 * 1024;
 pub const LANE_TURN_BYTES: usize = LANE_BATCH_BYTES / 8;
 /// Charged for each envelope in a lane in addition to its bytes, so that small ones are not free.
 pub const LANE_ITEM_OVERHEAD_BYTES: usize = 64;
-/// Most envelopes in one batch: empty envelopes whose overhead alone fills it.
+/// Maximum number of envelopes in one batch: empty envelopes whose overhead alone fills it.
 pub(crate) const LANE_BATCH_ITEMS_MAX: usize = LANE_BATCH_BYTES / LANE_ITEM_OVERHEAD_BYTES;
-/// Most verdicts in one ack; one that would need more acknowledges fewer messages.
+/// Maximum number of verdicts in one ack; one that would need more acknowledges fewer messages.
 pub const LANE_VERDICTS_MAX: usize = 1024;
 /// Largest ack, bytes: its verdicts at 64 bytes each.
 pub(crate) const LANE_ACK_BYTES_MAX: usize = LANE_VERDICTS_MAX * 64;
-/// Most bytes of a packet beside its envelopes and verdicts: two boot ids, names, numbers, MAC.
+/// Maximum number of bytes of a packet beside its envelopes and verdicts: two boot ids, names, numbers, MAC.
 pub(crate) const LANE_PACKET_OVERHEAD_BYTES: usize = 512;
 /// Largest window of a lane, bytes that wait or are not acknowledged.
 pub const LANE_WINDOW_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -169,31 +169,31 @@ pub const LANE_WINDOW_BYTES_MIN: usize = 258 * 1024;
 pub const LANE_WINDOWS_BYTES: usize = 6 * 1024 * 1024;
 /// The part of a lane's window that one tenant may hold: a quarter.
 pub const LANE_TENANT_SHARE: usize = 4;
-/// Most messages of a lane that are numbered and not acknowledged: the largest window, filled with
+/// Maximum number of messages of a lane that are numbered and not acknowledged: the largest window, filled with
 /// overhead alone. A receiver keeps no more verdicts than this.
 pub const LANE_UNACKED_MAX: u64 = (LANE_WINDOW_BYTES_MAX / LANE_ITEM_OVERHEAD_BYTES) as u64;
 /// How long an unacknowledged batch waits for its first repetition, milliseconds; then twice
 /// as long each time.
 pub const LANE_RESEND_MS: u64 = 500;
-/// Most doublings of [`LANE_RESEND_MS`]: 4 s.
+/// Maximum number of doublings of [`LANE_RESEND_MS`]: 4 s.
 pub const LANE_RESEND_DOUBLINGS: u32 = 3;
 /// How long a message may be in a lane before the lane gives up, milliseconds: the fourth
 /// repetition would be due then.
 pub const LANE_DEADLINE_MS: u64 = 7500;
 
-/// Most client ids of tokens whose rates a tenant keeps on a node. The least used are dropped first.
+/// Maximum number of client ids of tokens whose rates a tenant keeps on a node. The least used are dropped first.
 pub const TOKEN_RATES_MAX: usize = 1024;
 /// The part of a memory store's free bytes that one tenant may hold: an eighth.
 ///
 /// So some of the store stays free for any number of greedy tenants: one alone fills a ninth of it,
 /// thirteen fill less than two thirds.
 pub const STORE_SHARE: u64 = 8;
-/// Most nodes to which a message follows a bot that moves.
+/// Maximum number of nodes to which a message follows a bot that moves.
 pub const MOVES_MAX: u64 = 4;
-/// Most directory changes of a tenant that wait while its directory is read. Beyond it, the directory is
+/// Maximum number of directory changes of a tenant that wait while its directory is read. Beyond it, the directory is
 /// read again.
 pub const EVENTS_WAITING_MAX: usize = 1024;
-/// Most bots and connections in one step of a reassertion or a release.
+/// Maximum number of bots and connections in one step of a reassertion or a release.
 pub const DIRECTORY_STEP_MAX: usize = 256;
 /// How often a tenant compares its counter with the store's, milliseconds.
 pub const COMPARE_MS: u64 = 5000;
@@ -242,58 +242,59 @@ macro_rules! limits {
 limits! {
     /// Largest message from a socket, bytes: the sum of its fragments.
     frame_bytes: u32 = 256 * 1024u32;
-    /// Most bots registered by one socket.
+    /// Maximum number of bots registered by one socket.
     bots_per_socket: u32 = 64u32;
-    /// Most bots of a tenant, offline ones included.
+    /// Maximum number of bots of a tenant, offline ones included.
     bots_per_tenant: u32 = 1000u32;
-    /// Most sockets of a tenant.
+    /// Maximum number of sockets of a tenant.
     sockets_per_tenant: u32 = 10_000u32;
-    /// Most sockets with one client id: a quarter of the tenant's.
+    /// Maximum number of sockets with one client id: a quarter of the tenant's.
     ///
     /// Bots that give no `clientId` share one. So each of 1,000 bots may have a socket of its own.
     sockets_per_client: u32 = 2500u32;
-    /// Most sockets that tokens of one client id open: enough for a person's devices and tabs.
+    /// Maximum number of sockets that tokens of one client id open: enough for a person's devices and tabs.
     sockets_per_token: u32 = 32u32;
-    /// Most client ids remembered of a tenant. The least recently seen is forgotten first.
+    /// Maximum number of client ids remembered of a tenant. The least recently seen is forgotten first.
     clients_per_tenant: u32 = 10_000u32;
-    /// Most HTTP requests of a tenant that wait for a reply.
+    /// Maximum number of HTTP requests of a tenant that wait for a reply.
     waits_per_tenant: u32 = 1000u32;
     /// Messages and HTTP calls of a tenant per second.
     messages_per_second: u32 = 5000u32;
-    /// Messages and HTTP calls of a tenant at once.
+    /// Messages and HTTP calls of a tenant in one burst.
     messages_burst: u32 = 10_000u32;
     /// Bytes of a tenant's messages per second, counted for each connection or node that they go to.
     bytes_per_second: u32 = 8 * 1024 * 1024u32;
-    /// Bytes of a tenant's messages at once, counted for each connection or node that they go to.
+    /// Bytes of a tenant's messages in one burst, counted for each connection or node that they go to.
     bytes_burst: u32 = 16 * 1024 * 1024u32;
     /// Joins of a tenant per second: each new socket, each `register_bot` and `unregister_bot`, and in a
     /// cluster each HTTP request that waits. Each costs the store a step or two.
     joins_per_second: u32 = 200u32;
-    /// Joins of a tenant at once. After a restart, all its sockets and bots may return together.
+    /// Joins of a tenant in one burst. After a restart, all its sockets and bots may return together.
     joins_burst: u32 = 12_000u32;
     /// Frames of any kind from one socket per second.
     frames_per_second: u32 = 500u32;
-    /// Frames of any kind from one socket at once.
+    /// Frames of any kind from one socket in one burst.
     frames_burst: u32 = 1000u32;
     /// `register_bot` and `unregister_bot` from one socket per second.
     registers_per_second: u32 = 5u32;
-    /// `register_bot` and `unregister_bot` from one socket at once.
+    /// `register_bot` and `unregister_bot` from one socket in one burst.
     registers_burst: u32 = 128u32;
-    /// WebSocket control frames from one socket, per second and at once. Ten times as many close it with
-    /// 1008.
+    /// WebSocket control frames from one socket, per second and in one burst. A socket that sends ten times as
+    /// many in a second is closed with 1008.
     control_per_second: u32 = 20u32;
-    /// Most bytes that wait until one socket reads them.
+    /// Maximum number of bytes that wait until one socket reads them.
     outbound_bytes: u32 = 1024 * 1024u32;
-    /// Most frames that wait until one socket reads them.
+    /// Maximum number of frames that wait until one socket reads them.
     outbound_frames: u32 = 4096u32;
-    /// Most bytes that wait for all sockets of one client id, the kernel's buffers included.
+    /// Maximum number of bytes that wait for all sockets of one client id, the kernel's buffers included.
     outbound_bytes_per_client: u64 = 16 * 1024 * 1024u64;
-    /// Most bytes that wait for all sockets of a tenant, the kernel's buffers included.
+    /// Maximum number of bytes that wait for all sockets of a tenant, the kernel's buffers included.
     outbound_bytes_per_tenant: u64 = 64 * 1024 * 1024u64;
-    /// Most bytes of all subscriptions of a tenant's sockets: for each bot, 64 and the length of its id.
+    /// Maximum number of bytes of all subscriptions of a tenant's sockets. Each subscribed bot counts as 64 bytes
+    /// plus the length of its id.
     subscription_bytes_per_tenant: u64 = 4 * 1024 * 1024u64;
-    /// Most bytes of a tenant's partially received messages.
+    /// Maximum number of bytes of a tenant's partially received messages.
     assembly_bytes_per_tenant: u64 = 16 * 1024 * 1024u64;
-    /// Most takeovers of one bot between two instances within 60 s; 0 = no limit.
+    /// Maximum number of takeovers of one bot between two instances within 60 s; 0 = no limit.
     takeovers_per_minute: u32 = 3u32;
 }

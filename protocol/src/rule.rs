@@ -33,7 +33,7 @@ macro_rules! rules {
 
 rules! {
     Type            "type"           "must be the name of a frame that clients send";
-    AuthOnce        "type"           "must be `auth` once only";
+    AuthOnce        "type"           "must not be `auth` a second time";
     FrameId         "id"             "must be 1 to 64 bytes of text without U+0000, or an integer of 64 bits";
     Data            "data"           "must be an object";
     Timestamp       "timestamp"      "must be given once at most";
@@ -42,7 +42,7 @@ rules! {
     FromHeld        "from"           "must be the connection's client id, or a bot that it has registered";
     FromOfToken     "from"           "must be the token's client id, or with scope `bot` a bot of the token";
     MessageId       "messageId"      "must be 1 to 64 of [A-Za-z0-9._:-]";
-    MessageIdUsed   "messageId"      "must be a new one for another body";
+    MessageIdUsed   "messageId"      "must be new if the body differs from the earlier message with this id";
     ReplyTo         "replyTo"        "must be 1 to 64 of [A-Za-z0-9._:-]";
     StreamId        "streamId"       "must be 1 to 64 of [A-Za-z0-9._:-]";
     ConnectionId    "connectionId"   "must not be repeated; the gateway ignores its value";
@@ -50,17 +50,17 @@ rules! {
     Offset          "offset"         "must not be repeated; the gateway ignores its value";
     Text            "text"           "must be a string";
     TextOfPartial   "text"           "must be a string of at most 65536 bytes of JSON";
-    Part            "part"           "must be an integer of 1 to `parts`, and `parts` be given too";
-    Parts           "parts"          "must be an integer of 1 or more, and `part` be given too";
+    Part            "part"           "must be an integer of 1 to `parts`, and needs `parts`";
+    Parts           "parts"          "must be an integer of 1 or more, and needs `part`";
     TtlMs           "ttlMs"          "must be an integer of 0 to 2^64 - 1";
     Durable         "durable"        "must be true or false";
-    DurableLater    "durable"        "must not be true: no message is stored";
+    DurableLater    "durable"        "must not be true: this version does not store messages";
     Seq             "seq"            "must be an integer of 0 to 2^64 - 1";
     Truncated       "truncated"      "must be true or false";
     End             "end"            "must be true or false";
     Active          "active"         "must be true or false";
     BotId           "botId"          "must be 1 to 80 of [A-Za-z0-9._:-], the first a letter or a digit, not beginning with conn_";
-    BotIdFree       "botId"          "must not be a client id, nor with `takeover` reject a bot of another socket";
+    BotIdFree       "botId"          "must not be a known client id, and with `takeover` reject must not be a bot of another socket";
     Name            "name"           "must be a string of at most 128 bytes";
     Kind            "type"           "must be a string of at most 32 bytes";
     Capabilities    "capabilities"   "must be a list of at most 32 strings of at most 64 bytes";
@@ -70,7 +70,7 @@ rules! {
     Instance        "instance"       "must be a string of at most 64 bytes";
     Confirm         "confirm"        "must be true or false";
     ApiKey          "apiKey"         "must be a string, unless `token` is given";
-    Token           "token"          "must be a string, and `apiKey` not be given";
+    Token           "token"          "must be a string, and must not be given together with `apiKey`";
     ClientId        "clientId"       "must be 1 to 80 of [A-Za-z0-9._-], the first a letter or a digit, not beginning with conn_";
     ClientIdFree    "clientId"       "must not be the id of a bot";
     Acks            "acks"           "must be all or errors";
@@ -80,11 +80,11 @@ rules! {
     RequestId       "requestId"      "must be a string of at most 64 bytes";
     StatusRequest   "request"        "must be bots, connections or full";
     WaitMs          "waitMs"         "must be an integer of 0 to 50000";
-    IdempotencyKey  "Idempotency-Key" "must be 1 to 64 of [A-Za-z0-9._:-], and the body's messageId if that is given";
+    IdempotencyKey  "Idempotency-Key" "must be 1 to 64 of [A-Za-z0-9._:-], and equal to the body's messageId if that is given";
     Client          "client"         "must be 1 to 80 of [A-Za-z0-9._-], the first a letter or a digit, not beginning with conn_";
     Bots            "bots"           "must be a list of bot ids";
     BotsOfScope     "bots"           "must be given for scope `bot`";
-    Scope           "scope"          "must be a list of exactly one of chat and bot";
+    Scope           "scope"          "must be [\"chat\"] or [\"bot\"]";
     TtlSeconds      "ttlSeconds"     "must be an integer of 1 to 2592000";
 }
 

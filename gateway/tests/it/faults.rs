@@ -98,7 +98,7 @@ async fn an_error_names_the_member_and_the_rule() {
             message(json!({"to": "b", "durable": true})),
             "not_supported",
             "durable",
-            "stored",
+            "does not store messages",
         ),
         (
             register(json!({"botId": "-"})),
@@ -154,7 +154,7 @@ async fn an_error_names_the_member_and_the_rule() {
             json!({"type": "auth", "data": {"apiKey": "x"}}),
             "bad_frame",
             "type",
-            "once",
+            "a second time",
         ),
     ] {
         let data = told(&server, frame.clone()).await;
@@ -354,7 +354,7 @@ async fn a_problem_names_the_member_and_the_rule() {
             r#"{"client":"c","scope":["chat","bot"]}"#,
             "bad_request",
             "scope",
-            "exactly one",
+            r#"must be ["chat"] or ["bot"]"#,
         ),
         (
             &key,
