@@ -3,7 +3,7 @@
 //!
 //! | name | kind | holds |
 //! | --- | --- | --- |
-//! | `<prefix>:{<tenant>}:<column>` | key | what a feature keeps of a tenant |
+//! | `<prefix>:{<tenant>}:<name>` | key | what a feature keeps of a tenant |
 //! | `<prefix>:<name>` | key | what belongs to no tenant |
 //! | `<prefix>:{<tenant>}:events` | channel | steps of the directory |
 //! | `<prefix>:inbox:<boot>` | channel | packets for a node, and its probes |
@@ -54,9 +54,9 @@ impl KeyNames {
         })
     }
 
-    /// A key of a tenant; `column` says which.
-    pub(crate) fn tenant_key(&self, tenant: &TenantId, column: &str) -> String {
-        format!("{}:{{{tenant}}}:{column}", self.prefix)
+    /// A key of a tenant; `name` says which.
+    pub(crate) fn tenant_key(&self, tenant: &TenantId, name: &str) -> String {
+        format!("{}:{{{tenant}}}:{name}", self.prefix)
     }
 
     /// A key of no tenant.

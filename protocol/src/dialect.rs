@@ -3,7 +3,7 @@
 /// A dialect that sockets speak. The closed list: what several connections of one dialect are told is
 /// encoded once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DialectKind {
+pub(crate) enum DialectKind {
     /// [T2B](crate::t2b): JSON frames.
     T2b,
 }

@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | `ids.rs` | names that parse: tenants, bots, clients, connections, messages |
 //! | `error.rs`, `rule.rs`, `close.rs`, `limits.rs` | the tables that the documents are generated from |
-//! | `connect.rs`, `presence.rs`, `status.rs`, `message.rs`, `token.rs` | what is asked and answered, by feature |
+//! | `connect.rs`, `presence.rs`, `status.rs`, `message.rs`, `token.rs`, `labels.rs` | what is asked and answered, by feature |
 //! | `request.rs` | what a connection asks, once its dialect has decoded it |
 //! | `outbound.rs`, `shared.rs` | what a connection is told, before its dialect encodes it |
 //! | `envelope.rs`, `lane/` | what one node sends another, and in what packets |
@@ -45,7 +45,6 @@ pub mod token;
 pub mod units;
 
 pub use close::CloseCode;
-pub use dialect::DialectKind;
 pub use envelope::Envelope;
 pub use error::ErrorCode;
 pub use ids::{

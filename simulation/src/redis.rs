@@ -75,7 +75,7 @@ impl Redis {
     }
 
     /// Who is told of a tenant, and is connected.
-    pub fn listeners(&self, tenant: &TenantId) -> Vec<MachineProcess> {
+    pub(crate) fn listeners(&self, tenant: &TenantId) -> Vec<MachineProcess> {
         let machines = self.tenants.get(tenant).into_iter().flatten();
         let linked = machines.filter(|machine| self.links[**machine]);
         linked

@@ -17,7 +17,7 @@ use crate::script::{LuaScript, ScriptCall};
 pub(super) struct StepCall {
     script: &'static LuaScript,
     /// Keys of the tenant beside the directory and its counter.
-    columns: &'static [&'static str],
+    key_names: &'static [&'static str],
     args: Vec<String>,
 }
 
@@ -35,12 +35,12 @@ pub(super) struct StepAsker<'a> {
 impl StepCall {
     pub(super) fn new(
         script: &'static LuaScript,
-        columns: &'static [&'static str],
+        key_names: &'static [&'static str],
         args: Vec<String>,
     ) -> Self {
         Self {
             script,
-            columns,
+            key_names,
             args,
         }
     }
@@ -66,12 +66,12 @@ impl StepCall {
             now_ms.to_string(),
         ];
         let own = [DIR, VER];
-        let columns = own.iter().chain(self.columns);
+        let key_names = own.iter().chain(self.key_names);
         let args = self.args.into_iter().chain(last);
         let call = ScriptCall {
             script: self.script,
-            keys: columns
-                .map(|column| names.tenant_key(asker.tenant, column))
+            keys: key_names
+                .map(|name| names.tenant_key(asker.tenant, name))
                 .collect(),
             args: args.map(String::into_bytes).collect(),
         };

@@ -2,10 +2,11 @@
 //! goes on, so that there may be room again.
 
 use fixtures::{RedisServer, RespValue};
-use protocol::ErrorCode;
+use protocol::{ErrorCode, TenantLabels};
 use router_core::store::nodes::{NodeHello, NodeQuery, NodeReply};
 use router_core::store::{
-    DirectoryReply, PolicyQuery, PolicyReply, StoreFailure, StoreReply, StoreResult, TenantPolicy,
+    DirectoryReply, LabelsQuery, LabelsReply, PolicyQuery, PolicyReply, StoreFailure, StoreReply,
+    StoreResult, TenantPolicy,
 };
 
 use crate::harness::{BOOT, Node, directory, event_of};
@@ -66,6 +67,11 @@ async fn the_rest_goes_on() {
     claimed(&node, "other", 12).await;
     claimed(&node, "old", 13).await;
     node.backplane.execute_node(beat(1)).await;
+    let pro = labels(&[("plan", "pro")]);
+    assert_eq!(
+        node.ask("alice", LabelsQuery::Put(pro.clone())).await,
+        told(pro)
+    );
     redis.command(&["CONFIG", "SET", "maxmemory", "1"]);
 
     nodes_go_on(&node).await;
@@ -74,6 +80,7 @@ async fn the_rest_goes_on() {
     node.link_is_back().await;
     entries_end(&mut node, epoch).await;
     policies_change(&node).await;
+    labels_are_removed(&node).await;
     let loaded = node.ask("alice", load(&[])).await;
     let Ok(StoreReply::Directory(DirectoryReply::Loaded(left))) = loaded else {
         panic!()
@@ -84,6 +91,29 @@ async fn the_rest_goes_on() {
         .map(|it| (it.info.id.as_str(), it.holder.as_ref()))
         .collect();
     assert_eq!(bots, [("bot", None), ("other", None)]);
+}
+
+fn labels(pairs: &[(&str, &str)]) -> TenantLabels {
+    let mut labels = TenantLabels::default();
+    for (name, value) in pairs {
+        labels.add((*name).to_owned(), (*value).to_owned()).unwrap();
+    }
+    labels
+}
+
+fn told(labels: TenantLabels) -> StoreResult {
+    Ok(StoreReply::Labels(LabelsReply::Labels(labels)))
+}
+
+/// Labels are removed; new ones are refused and change nothing.
+async fn labels_are_removed(node: &Node) {
+    let (pro, free) = (labels(&[("plan", "pro")]), labels(&[("plan", "free")]));
+    assert_eq!(node.ask("alice", LabelsQuery::Put(free)).await, FULL);
+    assert_eq!(node.ask("alice", LabelsQuery::Get).await, told(pro));
+    let none = told(TenantLabels::default());
+    let removed = LabelsQuery::Put(TenantLabels::default());
+    assert_eq!(node.ask("alice", removed).await, none);
+    assert_eq!(node.ask("alice", LabelsQuery::Get).await, none);
 }
 
 /// Beats, hellos and evictions are taken.

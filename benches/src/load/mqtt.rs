@@ -32,7 +32,7 @@ pub fn hello(name: &str) -> Vec<u8> {
 pub const READY: &[u8] = &[SUBACK, 3, 0, 1, 0];
 
 /// What stands before a message of `bytes` bytes, and after it.
-pub fn around(to: &str, bytes: usize) -> (Vec<u8>, Vec<u8>) {
+pub(crate) fn around(to: &str, bytes: usize) -> (Vec<u8>, Vec<u8>) {
     let topic = string(to);
     let mut before = vec![PUBLISH];
     before.extend(remaining_length(topic.len() + bytes));

@@ -18,7 +18,7 @@ pub const READY: &[u8] = b"PONG\r\n";
 pub const PONG: &[u8] = b"PONG\r\n";
 
 /// What stands before a message of `bytes` bytes, and after it.
-pub fn around(to: &str, bytes: usize) -> (Vec<u8>, Vec<u8>) {
+pub(crate) fn around(to: &str, bytes: usize) -> (Vec<u8>, Vec<u8>) {
     (
         format!("PUB {to} {bytes}\r\n").into_bytes(),
         b"\r\n".to_vec(),

@@ -34,7 +34,7 @@ pub enum TalkKind {
 
 impl TalkKind {
     /// Its name as an argument of this program.
-    pub fn argument(self) -> String {
+    pub(crate) fn argument(self) -> String {
         let value = self.to_possible_value();
         value.map_or(String::new(), |value| value.get_name().to_owned())
     }

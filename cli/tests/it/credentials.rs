@@ -30,7 +30,7 @@ fn upgrade(path: &str, headers: &str) -> String {
     )
 }
 
-/// Requests with a credential in every place, to the admin door or the public one.
+/// Requests with a credential in every place, to the admin listener or the public one.
 fn requests(good_key: &str) -> impl Iterator<Item = (bool, String)> {
     [good_key, WRONG_KEY, WRONG_TOKEN]
         .into_iter()

@@ -43,7 +43,7 @@ pub use hosts::{HostPattern, OriginPattern};
 pub use keys::{ConfigKey, KEYS, KeyKind};
 pub use log_format::LogFormat;
 pub use otlp::OtlpExport;
-pub use raw::{ConfigError, GivenSettings, Setting, SettingPlace};
+pub use raw::{ConfigError, GivenSettings, SettingPlace};
 pub use router_core::auth::WeakSecret;
 pub use secrets::{ADMIN_TOKEN_FILE, SECRET_FILE, random as new_secret};
 pub use sources::{ConfigPurpose, ConfigSources};

@@ -60,7 +60,7 @@ impl ConfigError {
 
 /// One value: its texts (several only for lists), and where it was given.
 #[derive(Clone)]
-pub struct Setting {
+pub(crate) struct Setting {
     pub(super) texts: Vec<String>,
     pub(super) place: SettingPlace,
     /// Where each text was given, if they may be in several lines.

@@ -11,7 +11,7 @@
 //! [`Shared`](protocol::Shared).
 //!
 //! To add a dialect: its decoder and encoder go beside `protocol/src/t2b/`, its place in
-//! [`Shared`](protocol::Shared) is a [`DialectKind`](protocol::DialectKind), and [`Dialect`] gets a
+//! [`Shared`](protocol::Shared) is a `DialectKind` in `protocol/src/dialect.rs`, and [`Dialect`] gets a
 //! variant. `line.rs` is the smallest example; only tests have it.
 
 mod decoded;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::handler::Handler;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, map_response};
 use axum::response::Response;
 use axum::routing::any;
 use http::StatusCode;
@@ -32,7 +32,9 @@ use super::ops_context::OpsContext;
 
 /// The router of probes and metrics.
 pub(super) fn router(context: Arc<OpsContext>) -> Router {
-    let metrics = metrics.layer(CompressionLayer::new());
+    let metrics = metrics
+        .layer(CompressionLayer::new())
+        .layer(map_response(always_ok));
     Router::new()
         .route("/healthz", any(other).get(healthz).options(healthz))
         .route("/readyz", any(other).get(readyz).options(readyz))
@@ -75,6 +77,12 @@ async fn metrics(State(context): State<Arc<OpsContext>>) -> Response {
     };
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     typed(StatusCode::OK, kind, metrics)
+}
+
+/// The compression layer says 406 to a request that accepts no encoding at all, and sends the page as it is.
+async fn always_ok(mut response: Response) -> Response {
+    *response.status_mut() = StatusCode::OK;
+    response
 }
 
 /// Answers a request that is no probe: 503 below `/admin/v1/` while the node starts, else 404.

@@ -34,7 +34,7 @@ pub(crate) const OTHER_ROUTE: &str = "other";
 const STATUS_CLASSES: [&str; 3] = ["2xx", "4xx", "5xx"];
 
 /// The handles of a node.
-pub struct Metrics {
+pub(crate) struct Metrics {
     handle: PrometheusHandle,
     pub(crate) connections: Gauge,
     pub(crate) tenants: Gauge,

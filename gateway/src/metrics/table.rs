@@ -138,7 +138,7 @@ pub const TABLE: &[MetricRow] = &[
     counter(
         "t2b_messages_delivered_total",
         &[],
-        "Messages put into at least one queue of their recipient.",
+        "Messages put into at least one queue of their recipient, replies included. A message between nodes counts once, on the recipient's node.",
     ),
     counter(
         "t2b_delivered_bytes_total",

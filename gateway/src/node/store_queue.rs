@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  shard ─▶ StoreSenders ─┬─ directory ─▶ worker ─▶ Backplane::execute ─▶ shard
-//!                         └─ (a later queue) ─▶ worker ─▶ …
+//!                         └─ labels ────▶ worker ─▶ …
 //! ```
 //!
 //! Which feature takes which queue is [`StoreFeature::queue`](router_core::store::StoreFeature)'s to

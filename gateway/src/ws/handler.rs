@@ -51,7 +51,7 @@ pub enum ReadFlow {
 impl ReadFlow {
     /// How to go on after two requests of one message: as the stricter of both says.
     #[must_use]
-    pub fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         match (self, other) {
             (ReadFlow::Close(code), _) | (_, ReadFlow::Close(code)) => ReadFlow::Close(code),
             (ReadFlow::Pause, _) | (_, ReadFlow::Pause) => ReadFlow::Pause,

@@ -80,7 +80,7 @@ async fn provoke(code: ErrorCode) -> Option<Value> {
         ErrorCode::RecipientOffline => recipient_offline().await,
         ErrorCode::RecipientBusy => recipient_busy().await,
         ErrorCode::Draining => draining().await,
-        // `api.rs` provokes these.
+        // The tests of `api/` provoke these.
         ErrorCode::BadRequest
         | ErrorCode::OriginNotAllowed
         | ErrorCode::NotFound

@@ -99,6 +99,9 @@ async fn metrics_are_compressed_if_the_request_accepts_it() {
         gzip.head
     );
     assert!(gzip.body.len() < plain.body.len() / 2);
+    let none = "accept-encoding: identity;q=0\r\n";
+    let none = server.admin("GET", "/metrics", none).await;
+    assert_eq!(none.status, 200, "a scrape never fails for its encodings");
     let probe = server.admin("GET", "/readyz", accepts).await;
     assert_eq!(probe.body, "ready\n");
 }

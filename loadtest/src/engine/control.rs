@@ -58,7 +58,7 @@ impl RunControl {
     }
 
     /// Begins the warm-up at once; then comes the measurement, then the drain.
-    pub fn go(&self, duration: Duration, drain: Duration) {
+    pub(crate) fn go(&self, duration: Duration, drain: Duration) {
         let now = self.now();
         let until = now + self.warm_up_ns + duration.as_nanos() as u64;
         let drain_to = until + drain.as_nanos() as u64;

@@ -110,7 +110,7 @@ impl RunReport {
     }
 
     /// All that were measured, by what they are called for readers.
-    pub fn latencies(&self) -> Vec<(&'static str, &LatencySummary)> {
+    pub(crate) fn latencies(&self) -> Vec<(&'static str, &LatencySummary)> {
         let storm = self.storm.as_ref();
         let all = [
             ("round trip", self.round_trip.as_ref()),
@@ -129,7 +129,7 @@ impl RunReport {
     }
 
     /// The connection times that a threshold is about: within the measurement, or before it.
-    pub fn connects(&self) -> Option<&LatencySummary> {
+    pub(crate) fn connects(&self) -> Option<&LatencySummary> {
         self.connect.as_ref().or(self.connect_setup.as_ref())
     }
 

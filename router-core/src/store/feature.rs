@@ -11,13 +11,31 @@ pub enum StoreFeature {
     Labels,
 }
 
-/// An order of requests to the store, with a share of the way to it.
-///
-/// Requests of one tenant in one queue are executed in the order in which they are asked, and
-/// answered in that order. Requests in different queues pass each other: a queue that is slow or
-/// full delays no other queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum StoreQueue {
+macro_rules! queues {
+    ($( $(#[doc = $doc:literal])+ $name:ident, )*) => {
+        /// An order of requests to the store, with a share of the way to it.
+        ///
+        /// Requests of one tenant in one queue are executed in the order in which they are asked, and
+        /// answered in that order. Requests in different queues pass each other: a queue that is slow or
+        /// full delays no other queue.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum StoreQueue {
+            $( $(#[doc = $doc])+ $name, )*
+        }
+
+        impl StoreQueue {
+            /// Every queue, in the order of [`Self::index`].
+            pub const ALL: &[Self] = &[ $( Self::$name, )* ];
+
+            /// The queue's place in [`Self::ALL`].
+            pub const fn index(self) -> usize {
+                self as usize
+            }
+        }
+    };
+}
+
+queues! {
     /// The steps of directories.
     Directory,
     /// Labels.
@@ -33,28 +51,6 @@ impl StoreFeature {
         match self {
             Self::Directory | Self::Policy => StoreQueue::Directory,
             Self::Labels => StoreQueue::Labels,
-        }
-    }
-}
-
-impl StoreQueue {
-    /// Every queue, in the order of [`Self::index`].
-    pub const ALL: [Self; 2] = [Self::Directory, Self::Labels];
-
-    /// The queue's place in [`Self::ALL`].
-    pub const fn index(self) -> usize {
-        self as usize
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_queue_is_at_its_index() {
-        for (index, queue) in StoreQueue::ALL.into_iter().enumerate() {
-            assert_eq!(queue.index(), index);
         }
     }
 }

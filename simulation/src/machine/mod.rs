@@ -119,7 +119,7 @@ impl SimMachine {
     }
 
     /// It dies. Peers see their sockets drop.
-    pub fn crash(&mut self, outside: &mut OutsideWorld) {
+    pub(crate) fn crash(&mut self, outside: &mut OutsideWorld) {
         self.runs = false;
         outside.redis.end(self.process.machine);
         outside.observer.process_ends(self.process, outside.now_ms);

@@ -1,6 +1,6 @@
 //! Items that are `pub` although no other crate names them.
 //!
-//! An item is named where its name stands as a word: in another package, or in a test, benchmark,
+//! An item is named where its name stands in code, as an identifier: in another package, or in a test, benchmark,
 //! example or program of its own one. A type also counts as named by the signature or the field of another public item,
 //! from which nobody may be kept.
 
@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{ImplItem, Item, Visibility};
 
@@ -39,7 +40,7 @@ pub(crate) fn findings(crates: &[Crate], files: &Files) -> Vec<String> {
         .collect()
 }
 
-/// Every word of the Rust code, by the folder of a crate. A program beside a library is a crate of its own.
+/// Every identifier of the Rust code, by the folder of a crate. A program beside a library is a crate of its own.
 fn words_by_crate(files: &Files) -> BTreeMap<String, BTreeSet<String>> {
     let mut words: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (path, text) in files.iter().filter(|(path, _)| path.ends_with(".rs")) {
@@ -47,13 +48,24 @@ fn words_by_crate(files: &Files) -> BTreeMap<String, BTreeSet<String>> {
             true => path.clone(),
             false => source_folder(path).to_owned(),
         };
-        let found = text.split(|c: char| !c.is_alphanumeric() && c != '_');
-        words
-            .entry(place)
-            .or_default()
-            .extend(found.map(str::to_owned));
+        if let Ok(tokens) = text.parse() {
+            add_identifiers(tokens, words.entry(place).or_default());
+        }
     }
     words
+}
+
+/// Those within macros too. Comments and texts have none.
+fn add_identifiers(tokens: TokenStream, words: &mut BTreeSet<String>) {
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) => add_identifiers(group.stream(), words),
+            TokenTree::Ident(ident) => {
+                words.insert(ident.to_string());
+            }
+            TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+        }
+    }
 }
 
 /// `a/src` for what is compiled into the library, the package for what is not.
@@ -213,7 +225,10 @@ mod tests {
             "a/src/lib.rs",
             "pub struct Used; pub fn unused() {} fn f() { unused() }",
         );
-        let other = ("b/src/lib.rs", "use a::Used;");
+        let other = (
+            "b/src/lib.rs",
+            "// unused\nuse a::Used; const C: &str = \"unused\";",
+        );
         assert_eq!(
             found(&[own, other]),
             ["a/src/lib.rs: no other crate names unused: it need not be pub"]

@@ -12,5 +12,23 @@ pub(super) fn decode(bytes: &[u8]) -> Option<TenantLabels> {
     if bytes.is_empty() {
         return Some(TenantLabels::default());
     }
-    rmp_serde::from_slice(bytes).ok()
+    let mut rest = bytes;
+    let labels = rmp_serde::from_read(&mut rest).ok()?;
+    rest.is_empty().then_some(labels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_labels_as_a_whole_is_read() {
+        let mut labels = TenantLabels::default();
+        labels.add("a".to_owned(), "b".to_owned()).unwrap();
+        let bytes = encode(&labels);
+        assert_eq!(decode(&bytes), Some(labels));
+        assert_eq!(decode(b""), Some(TenantLabels::default()));
+        assert_eq!(decode(&[&bytes[..], b"x"].concat()), None);
+        assert_eq!(decode(&bytes[1..]), None);
+    }
 }

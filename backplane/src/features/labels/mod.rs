@@ -29,7 +29,7 @@ pub(super) async fn execute(
     let session = store.session()?;
     let (script, args) = match query {
         LabelsQuery::Get => (&scripts::GET, Vec::new()),
-        LabelsQuery::Put(labels) if labels.is_empty() => (&scripts::PUT, vec![Vec::new()]),
+        LabelsQuery::Put(labels) if labels.is_empty() => (&scripts::REMOVE, Vec::new()),
         LabelsQuery::Put(labels) => (&scripts::PUT, vec![codec::encode(labels)]),
     };
     let call = ScriptCall {

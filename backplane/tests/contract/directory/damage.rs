@@ -33,14 +33,14 @@ fn a_key_of_another_type_is_named_and_nothing_is_begun() {
                 PolicyQuery::Suspend(true).into(),
             ]
         };
-        for column in ["ver", "dir"] {
-            let key = format!("t2b:{{alice}}:{column}");
+        for name in ["ver", "dir"] {
+            let key = format!("t2b:{{alice}}:{name}");
             for query in queries() {
                 redis.command(&["FLUSHALL"]);
                 redis.command(&["LPUSH", &key, "x"]);
                 let reply = node.execute(request(&alice, at(1, query.clone()))).await;
                 let right = Err(StoreFailure::Refused(ErrorCode::StoreUnavailable));
-                assert_eq!(reply, right, "{column} {query:?}");
+                assert_eq!(reply, right, "{name} {query:?}");
                 let error = node.state().last_error.unwrap_or_default();
                 assert!(error.contains(&key), "{error}");
                 let keys = redis.command(&["KEYS", "*"]);

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
+use axum::extract::State;
+use axum::response::Response;
 use axum::routing::any;
 use http::StatusCode;
 use protocol::limits::{LABEL_BYTES_MAX, LABELS_MAX};
@@ -23,6 +23,8 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::context::AdminContext;
+use super::refusal::PlainRefusal;
+use super::tenant_path::TenantPath;
 use crate::http::answer::{json, not_found};
 
 /// The largest body: all labels with every character escaped (`\u0000` is 6 bytes), and their quotes.
@@ -35,10 +37,35 @@ pub(super) fn routes() -> Router<Arc<AdminContext>> {
     )
 }
 
-async fn show(State(admin): State<Arc<AdminContext>>, Path(tenant): Path<String>) -> Response {
-    match TenantId::parse(&tenant) {
-        Ok(tenant) => ask(&admin, tenant, LabelsQuery::Get).await,
-        Err(_) => bad_request("not a valid tenant id"),
+async fn show(
+    State(admin): State<Arc<AdminContext>>,
+    TenantPath(tenant): TenantPath,
+) -> Result<Response, PlainRefusal> {
+    ask(&admin, tenant, LabelsQuery::Get).await
+}
+
+async fn replace(
+    State(admin): State<Arc<AdminContext>>,
+    TenantPath(tenant): TenantPath,
+    body: Body,
+) -> Result<Response, PlainRefusal> {
+    let labels = read(&read_body(&admin, body).await?)?;
+    ask(&admin, tenant, LabelsQuery::Put(labels)).await
+}
+
+async fn read_body(admin: &AdminContext, body: Body) -> Result<Bytes, PlainRefusal> {
+    let bad = || PlainRefusal::bad_request("the body is too large or broken off");
+    // What is announced to be too large is not waited for.
+    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return Err(bad());
+    }
+    let pace = Duration::from_millis(admin.node.settings.handshake_timeout_ms);
+    match timeout(pace, to_bytes(body, BODY_BYTES_MAX)).await {
+        Ok(body) => body.map_err(|_| bad()),
+        Err(_) => Err(PlainRefusal(
+            StatusCode::REQUEST_TIMEOUT,
+            "the body did not come".into(),
+        )),
     }
 }
 
@@ -49,27 +76,33 @@ struct LabelsBody {
     labels: TenantLabels,
 }
 
-async fn replace(
-    State(admin): State<Arc<AdminContext>>,
-    Path(tenant): Path<String>,
-    body: Body,
-) -> Response {
-    let Ok(tenant) = TenantId::parse(&tenant) else {
-        return bad_request("not a valid tenant id");
-    };
-    let pace = Duration::from_millis(admin.node.settings.handshake_timeout_ms);
-    let body = match timeout(pace, to_bytes(body, BODY_BYTES_MAX)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) => return bad_request("the body is too large or broken off"),
-        Err(_) => return (StatusCode::REQUEST_TIMEOUT, "the body did not come\n").into_response(),
-    };
-    match serde_json::from_slice(&body) {
-        Ok(LabelsBody { labels }) => ask(&admin, tenant, LabelsQuery::Put(labels)).await,
-        Err(error) => bad_request(&error.to_string()),
+/// The labels of a body. Errors: the rule that it breaks; nothing of the body but names of labels is repeated.
+fn read(body: &[u8]) -> Result<TenantLabels, PlainRefusal> {
+    let wrong = "the body must be {\"labels\":{NAME:TEXT,…}}";
+    // Serde takes a list for a struct, too.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(PlainRefusal::bad_request(wrong));
+    }
+    match serde_json::from_slice(body) {
+        Ok(LabelsBody { labels }) => Ok(labels),
+        Err(error) => {
+            let text = error.to_string();
+            // A `LabelError`, and behind it where it stands.
+            let (rule, _) = text.rsplit_once(" at line ").unwrap_or((&text, ""));
+            let text = match rule.starts_with("labels") {
+                true => rule.to_owned(),
+                false => wrong.to_owned(),
+            };
+            Err(PlainRefusal::bad_request(text))
+        }
     }
 }
 
-async fn ask(admin: &AdminContext, tenant: TenantId, query: LabelsQuery) -> Response {
+async fn ask(
+    admin: &AdminContext,
+    tenant: TenantId,
+    query: LabelsQuery,
+) -> Result<Response, PlainRefusal> {
     let is_put = matches!(query, LabelsQuery::Put(_));
     let request = StoreRequest {
         tenant: tenant.clone(),
@@ -77,40 +110,34 @@ async fn ask(admin: &AdminContext, tenant: TenantId, query: LabelsQuery) -> Resp
         query: query.into(),
     };
     let reply = admin.node.backplane.execute(request).await;
-    match reply.and_then(StoreReply::into_labels) {
-        Ok(LabelsReply::Labels(labels)) => {
-            if is_put {
-                tracing::info!(%tenant, "labels replaced");
-            }
-            let answer = json!({ "tenant": tenant, "labels": labels });
-            json(StatusCode::OK, answer.to_string())
-        }
-        Err(failure) => unavailable(failure, is_put),
+    let LabelsReply::Labels(labels) = reply
+        .and_then(StoreReply::into_labels)
+        .map_err(|failure| unavailable(failure, is_put))?;
+    if is_put {
+        tracing::info!(%tenant, "labels replaced");
     }
+    let answer = json!({ "tenant": tenant, "labels": labels });
+    Ok(json(StatusCode::OK, answer.to_string()))
 }
 
 /// What a failure means for a request that puts labels, or asks for them.
-fn unavailable(failure: StoreFailure, is_put: bool) -> Response {
+fn unavailable(failure: StoreFailure, is_put: bool) -> PlainRefusal {
     let (status, text) = match failure {
         StoreFailure::Refused(ErrorCode::QuotaExceeded) => {
-            (StatusCode::INSUFFICIENT_STORAGE, "the store is full\n")
+            (StatusCode::INSUFFICIENT_STORAGE, "the store is full")
         }
         StoreFailure::Refused(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "the store did not take it\n",
+            "the store is not available",
         ),
         StoreFailure::Lost if is_put => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "the store did not answer: it may have taken it\n",
+            "the store did not answer: it may have taken it",
         ),
         StoreFailure::Lost => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "the store gave no answer that could be read\n",
+            "the store gave no answer that could be read",
         ),
     };
-    (status, text).into_response()
-}
-
-fn bad_request(why: &str) -> Response {
-    (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response()
+    PlainRefusal(status, text.into())
 }

@@ -19,7 +19,9 @@ mod keys;
 mod labels;
 mod nodes;
 mod policy;
+mod refusal;
 mod status;
+mod tenant_path;
 
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any};
 use axum::{Extension, Router};
@@ -15,6 +15,7 @@ use router_core::store::{
 use serde_json::json;
 
 use super::context::AdminContext;
+use super::tenant_path::TenantPath;
 use crate::http::answer::{json, not_found};
 use crate::http::peer::PeerSocket;
 
@@ -38,9 +39,9 @@ pub(super) fn routes() -> Router<Arc<AdminContext>> {
 fn order(name: &'static str, query: PolicyQuery) -> MethodRouter<Arc<AdminContext>> {
     any(not_found).post(
         async move |State(admin): State<Arc<AdminContext>>,
-                    Path(tenant): Path<String>,
+                    TenantPath(tenant): TenantPath,
                     Extension(peer): Extension<PeerSocket>| {
-            apply(&admin, &tenant, (name, query), peer.address).await
+            apply(&admin, tenant, (name, query), peer.address).await
         },
     )
 }
@@ -49,13 +50,10 @@ fn order(name: &'static str, query: PolicyQuery) -> MethodRouter<Arc<AdminContex
 /// old policy.
 async fn apply(
     admin: &AdminContext,
-    tenant: &str,
+    tenant: TenantId,
     (order, query): (&'static str, PolicyQuery),
     peer: SocketAddr,
 ) -> Response {
-    let Ok(tenant) = TenantId::parse(tenant) else {
-        return (StatusCode::BAD_REQUEST, "not a valid tenant id\n").into_response();
-    };
     let request = StoreRequest {
         tenant: tenant.clone(),
         now_ms: admin.node.unix_ms(),

@@ -69,6 +69,7 @@ impl<'a> Quoted<'a> {
 }
 
 /// Puts the end of a frame, behind its `data`.
+#[inline]
 pub(super) fn put_end(out: &mut impl Pieces, id: Option<&Quoted<'_>>, now: &str) {
     if let Some(id) = id {
         out.put(r#","id":"#)
