@@ -33,9 +33,9 @@ RUN_TESTS := $(LINTED_CARGO) test --no-fail-fast
 ALL_TESTS := $(RUN_TESTS) --workspace --lib --bins --test it --test contract
 endif
 
-# In the order in which they run: the quick ones first. Those that are joined by `+` mostly wait, and run
-# beside each other.
-STAGES := tools fmt-check compile layers tidy deny plugin unit doctest conformance neighbours-short \
+# In the order in which they run: the quick ones first. Those that are joined by `+` run beside each other,
+# because at least one of them mostly waits: for the network, for processes or for time.
+STAGES := system fmt-check tools+compile layers tidy deny plugin unit doctest conformance neighbours-short \
 	nodes-alone nodes-beside+e2e
 
 .DEFAULT_GOAL := help
@@ -106,6 +106,9 @@ unit nodes nodes-alone nodes-beside: export TEST_REDIS := $(CURDIR)/.cache/redis
 
 peers: ## unpacks nats-server and mosquitto into .cache/, to be measured beside the gateway
 	@scripts/peers.sh
+
+system: ## checks for what the system must have: a linker, Python, npm
+	@scripts/tools.sh system
 
 tools: ## installs what the checks need into .cache/
 	@scripts/tools.sh
