@@ -209,7 +209,8 @@ pub struct ChatArgs {
     #[arg(long, default_value = "120s", value_parser = parse_duration)]
     pub timeout: Duration,
     /// How long to wait for the bot to come online. Without --wait, t2b waits 30s for a bot that the gateway
-    /// knows, and does not wait for any other bot
+    /// knows, and does not wait for any other bot. For 60 s after its start, a gateway without Redis treats
+    /// every bot as known
     #[arg(long, value_parser = parse_duration)]
     pub wait: Option<Duration>,
     /// Prints each frame as one line of JSON

@@ -51,7 +51,7 @@ close_codes! {
     ProtocolError   1002 "protocol_error"    Since::Now, "a frame without a mask, reserved bits, a message that starts within another, a control frame that is too long", "not repeat it";
     Unsupported     1003 "unsupported"       Since::Now, "a binary message", "not repeat it";
     InvalidUtf8     1007 "invalid_utf8"      Since::Now, "text that is not UTF-8", "not repeat it";
-    PolicyViolation 1008 "bad_frames"        Since::Now, "20 frames in a row that get an error of code 400; ten times `control_per_second` control frames in a second; before `auth_ok`: more than `control_per_second` control frames in a second, or 1,000 refusals and pongs in 10 s", "fix its frames";
+    PolicyViolation 1008 "bad_frames"        Since::Now, "20 frames in a row that get an error of code 400; ten times `control_per_second` control frames in a second; before `auth_ok`: more than `control_per_second` control frames in a second, or 1,000 refusals and pongs in 10 s (see [What requests cost](#what-requests-cost))", "fix its frames";
     TooBig          1009 "too_big"           Since::Now, "a frame or message that is too large", "not repeat it";
     Internal        1011 "internal"          Since::Now, "an internal error of the gateway", "reconnect with backoff";
     Restart         1012 "restart"           Since::Now, "this node restarts", "reconnect after 0-5 s at random";
@@ -62,7 +62,7 @@ close_codes! {
     SlowConsumer    4408 "slow_consumer"     Since::Now, "the peer read nothing for 10 s; its outbound queue was full for 10 s, or had no room for an answer; or memory ran short", "reconnect";
     Replaced        4409 "replaced"          Since::Now, "another connection took over the last bot of this one", "not register that bot again automatically";
     Timeout         4410 "timeout"           Since::Now, "no heartbeat in time, or no credential in time", "reconnect";
-    TooManyRefusals 4429 "too_many_refusals" Since::Now, "the socket caused 1,000 refusals and pongs in 10 s; or the tenant's sockets caused 2,000 in a second and this socket more than 10 in 10 s; or a frame that counts towards no rate would wait more than a second, or there is no memory to hold it; or too many credentials failed", "reconnect after the `retryAfterMs` of the last error";
+    TooManyRefusals 4429 "too_many_refusals" Since::Now, "too many credentials failed; or the socket caused 1,000 refusals and pongs in 10 s; or all sockets of the tenant caused 2,000 of them in a second, and this one more than 10 in 10 s; or an unpaid frame would wait more than a second, or there is no memory to hold it (see [What requests cost](#what-requests-cost))", "reconnect after the `retryAfterMs` of the last error";
 }
 
 #[cfg(test)]

@@ -55,8 +55,8 @@ constants! {
     LIST_MAX: u32 = 1000;
     /// Bytes that count as one more frame or message: 8 KiB more cost about as much as a small message.
     BYTES_PER_UNIT: u32 = 8 * 1024;
-    /// Maximum number of bytes per second that a node reads of a tenant's frames that count towards no rate.
-    /// The tenant's sockets take turns.
+    /// Some frames of a tenant count towards no rate: the maximum number of bytes per second that a node reads
+    /// of them. The tenant's sockets take turns.
     UNPAID_BYTES_PER_SECOND: u64 = 8 * 1024 * 1024;
     /// Longest time that a socket waits for its turn, milliseconds. A socket that would wait longer is closed
     /// with 4429.
@@ -125,14 +125,14 @@ constants! {
     WAIT_MS_MAX: u64 = 50_000;
     /// Maximum number of entries of each table of failed credentials. The oldest are forgotten first.
     AUTH_FAILURE_ENTRIES_MAX: usize = 65_536;
-    /// Maximum number of unauthenticated sockets from one address, and at most half of the node's. Further ones
-    /// get 429.
+    /// Maximum number of unauthenticated sockets from one address, or half of the node's limit if that is less.
+    /// Further ones get 429.
     ///
     /// A mobile network puts thousands of people behind one address. A socket authenticates in less than a
     /// second, so 256 at once allow more than 256 new sockets a second.
     UNAUTHENTICATED_PER_SOURCE: usize = 256;
-    /// Maximum number of unauthenticated sockets of a node, and at most a quarter of `sockets_max`. Beyond it, the oldest
-    /// socket of the address that has the most is closed.
+    /// Maximum number of unauthenticated sockets of a node, or a quarter of `sockets_max` if that is less. Beyond
+    /// it, the oldest socket of the address that has the most is closed.
     ///
     /// Each may hold 16 KiB of a request head: 128 MiB in total.
     UNAUTHENTICATED_MAX: usize = 8192;
@@ -248,9 +248,10 @@ limits! {
     bots_per_tenant: u32 = 1000u32;
     /// Maximum number of sockets of a tenant.
     sockets_per_tenant: u32 = 10_000u32;
-    /// Maximum number of sockets with one client id: a quarter of the tenant's.
+    /// Maximum number of sockets with one client id: a quarter of the default of `sockets_per_tenant`.
     ///
-    /// Bots that give no `clientId` share one. So each of 1,000 bots may have a socket of its own.
+    /// Bots that give no `clientId` share one client id. There may be 1,000 of them, each with a socket of its
+    /// own.
     sockets_per_client: u32 = 2500u32;
     /// Maximum number of sockets that tokens of one client id open: enough for a person's devices and tabs.
     sockets_per_token: u32 = 32u32;

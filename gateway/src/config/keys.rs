@@ -136,7 +136,7 @@ keys! {
     drain_deadline    = "60s", KeyKind::Duration, Since::Reserved("drain"), "The time after which the node ends in any case";
     ready_when_degraded = "true", KeyKind::Switch, Since::Now, "Whether a node that cannot reach Redis reports ready. With false, a Redis outage takes all nodes out of the load balancer at once";
     isolate_after     = "60s", KeyKind::Duration, Since::Reserved("isolation"), "How long a node that cannot reach Redis keeps its bots";
-    start_grace       = "60s", KeyKind::Duration, Since::Now, "How long after its start a node without redis_url answers messages to unknown bots with bot_offline, because bots may still be reconnecting; 0 = never";
+    start_grace       = "60s", KeyKind::Duration, Since::Now, "How long after its start a node without redis_url answers every unknown name with bot_offline, because bots may still be reconnecting; 0 = never";
     memory_max        = "", KeyKind::Size, Since::Now, "The most memory that this process may use, the kernel's buffers of its sockets included; at least 128MiB. Unset: the container's limit, or the machine's memory if there is none";
     store_bytes       = "", KeyKind::Size, Since::Now, "The most memory that the memory store may use, at most half of memory_max. Unset: 256MiB, or a quarter of memory_max if that is less";
 }

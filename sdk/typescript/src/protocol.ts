@@ -770,7 +770,7 @@ export const CLOSES = {
   1002: {"clientShould":"not repeat it","means":"a frame without a mask, reserved bits, a message that starts within another, a control frame that is too long","reason":"protocol_error","since":"now"},
   1003: {"clientShould":"not repeat it","means":"a binary message","reason":"unsupported","since":"now"},
   1007: {"clientShould":"not repeat it","means":"text that is not UTF-8","reason":"invalid_utf8","since":"now"},
-  1008: {"clientShould":"fix its frames","means":"20 frames in a row that get an error of code 400; ten times `control_per_second` control frames in a second; before `auth_ok`: more than `control_per_second` control frames in a second, or 1,000 refusals and pongs in 10 s","reason":"bad_frames","since":"now"},
+  1008: {"clientShould":"fix its frames","means":"20 frames in a row that get an error of code 400; ten times `control_per_second` control frames in a second; before `auth_ok`: more than `control_per_second` control frames in a second, or 1,000 refusals and pongs in 10 s (see [What requests cost](#what-requests-cost))","reason":"bad_frames","since":"now"},
   1009: {"clientShould":"not repeat it","means":"a frame or message that is too large","reason":"too_big","since":"now"},
   1011: {"clientShould":"reconnect with backoff","means":"an internal error of the gateway","reason":"internal","since":"now"},
   1012: {"clientShould":"reconnect after 0-5 s at random","means":"this node restarts","reason":"restart","since":"now"},
@@ -781,7 +781,7 @@ export const CLOSES = {
   4408: {"clientShould":"reconnect","means":"the peer read nothing for 10 s; its outbound queue was full for 10 s, or had no room for an answer; or memory ran short","reason":"slow_consumer","since":"now"},
   4409: {"clientShould":"not register that bot again automatically","means":"another connection took over the last bot of this one","reason":"replaced","since":"now"},
   4410: {"clientShould":"reconnect","means":"no heartbeat in time, or no credential in time","reason":"timeout","since":"now"},
-  4429: {"clientShould":"reconnect after the `retryAfterMs` of the last error","means":"the socket caused 1,000 refusals and pongs in 10 s; or the tenant's sockets caused 2,000 in a second and this socket more than 10 in 10 s; or a frame that counts towards no rate would wait more than a second, or there is no memory to hold it; or too many credentials failed","reason":"too_many_refusals","since":"now"},
+  4429: {"clientShould":"reconnect after the `retryAfterMs` of the last error","means":"too many credentials failed; or the socket caused 1,000 refusals and pongs in 10 s; or all sockets of the tenant caused 2,000 of them in a second, and this one more than 10 in 10 s; or an unpaid frame would wait more than a second, or there is no memory to hold it (see [What requests cost](#what-requests-cost))","reason":"too_many_refusals","since":"now"},
 } as const;
 
 /** The limits that are the same everywhere. */
