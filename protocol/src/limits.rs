@@ -55,8 +55,8 @@ constants! {
     LIST_MAX: u32 = 1000;
     /// Bytes that count as one more frame or message: 8 KiB more cost about as much as a small message.
     BYTES_PER_UNIT: u32 = 8 * 1024;
-    /// Some frames of a tenant count towards no rate: the maximum number of bytes per second that a node reads
-    /// of them. The tenant's sockets take turns.
+    /// Maximum number of bytes per second that a node reads of the unpaid frames of a tenant. Unpaid frames
+    /// count towards no rate of the tenant. The tenant's sockets take turns.
     UNPAID_BYTES_PER_SECOND: u64 = 8 * 1024 * 1024;
     /// Longest time that a socket waits for its turn, milliseconds. A socket that would wait longer is closed
     /// with 4429.
@@ -65,8 +65,8 @@ constants! {
     TOKEN_SHARE: u32 = 4;
     /// Frames in a row that get an error of code 400, after which the socket is closed with 1008.
     BAD_FRAMES_MAX: u32 = 20;
-    /// Refusals and pongs within [`UNPAID_ANSWERS_WINDOW_MS`] after which the socket is closed with 4429.
-    /// They count towards no rate.
+    /// Refusals and pongs within [`UNPAID_ANSWERS_WINDOW_MS`] after which the socket is closed with 4429,
+    /// or with 1008 before `auth_ok`. They count towards no rate.
     UNPAID_ANSWERS_MAX: u32 = 1000;
     /// Refusals and pongs that all sockets of a tenant on one node may cause within a second. Beyond it, a
     /// socket that causes another one is closed with 4429 if it has caused more than
