@@ -10,7 +10,7 @@ use router_core::store::{
 };
 
 use crate::harness::{BOOT, Node, directory, event_of};
-use crate::support::words::{assert, claim, enter, forget, load, reap, release};
+use crate::support::words::{assert, claim, enter, forget, labels, load, reap, release};
 
 const FULL: StoreResult = Err(StoreFailure::Refused(ErrorCode::QuotaExceeded));
 
@@ -91,14 +91,6 @@ async fn the_rest_goes_on() {
         .map(|it| (it.info.id.as_str(), it.holder.as_ref()))
         .collect();
     assert_eq!(bots, [("bot", None), ("other", None)]);
-}
-
-fn labels(pairs: &[(&str, &str)]) -> TenantLabels {
-    let mut labels = TenantLabels::default();
-    for (name, value) in pairs {
-        labels.add((*name).to_owned(), (*value).to_owned()).unwrap();
-    }
-    labels
 }
 
 fn told(labels: TenantLabels) -> StoreResult {

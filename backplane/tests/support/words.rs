@@ -1,7 +1,7 @@
 //! Queries, written short.
 
 use protocol::presence::{BotInfo, BotState, Takeover};
-use protocol::{BootId, BotId, ClientId, ConnectionId};
+use protocol::{BootId, BotId, ClientId, ConnectionId, TenantLabels};
 use router_core::store::{
     BotClaim, BotHolder, BotRecord, ConnRecord, DirectoryQuery, EntryRelease, Fence, HeldEntries,
 };
@@ -135,4 +135,13 @@ pub fn forget(name: &str, fence: Option<Fence>) -> DirectoryQuery {
         bot: bot(name),
         fence,
     }
+}
+
+/// The labels of these names and values.
+pub fn labels(pairs: &[(&str, &str)]) -> TenantLabels {
+    let mut labels = TenantLabels::default();
+    for (name, value) in pairs {
+        labels.add((*name).to_owned(), (*value).to_owned()).unwrap();
+    }
+    labels
 }

@@ -1,19 +1,12 @@
 //! The labels of a tenant.
 
 use fixtures::RedisServer;
+use protocol::TenantId;
 use protocol::limits::{LABEL_BYTES_MAX, LABELS_MAX};
-use protocol::{TenantId, TenantLabels};
 use router_core::store::{LabelsQuery, LabelsReply, StoreFailure, StoreReply};
 
 use crate::harness::{Step, Subject, at, connect, on_all, request, run, url_of};
-
-fn labels(pairs: &[(&str, &str)]) -> TenantLabels {
-    let mut labels = TenantLabels::default();
-    for (name, value) in pairs {
-        labels.add((*name).to_owned(), (*value).to_owned()).unwrap();
-    }
-    labels
-}
+use crate::support::words::labels;
 
 fn put(pairs: &[(&str, &str)]) -> LabelsQuery {
     LabelsQuery::Put(labels(pairs))
