@@ -8,7 +8,7 @@ use crate::presence::{BotRef, ListBots, RegisterBot};
 use crate::rule::Fault;
 use crate::status::StatusRequest;
 
-/// A frame from a socket, as the gateway understands it.
+/// What a connection asks, and the id that pairs the answer with it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IncomingRequest {
     /// Comes back in the answer.
@@ -42,7 +42,7 @@ pub enum ClientRequest {
     Ping,
 }
 
-/// A frame that is refused before anybody looks at what it asks.
+/// A request that its dialect cannot decode, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}")]
 pub struct RejectedRequest {

@@ -79,7 +79,7 @@ async fn metrics(State(context): State<Arc<OpsContext>>) -> Response {
     typed(StatusCode::OK, kind, metrics)
 }
 
-/// The compression layer says 406 to a request that accepts no encoding at all, and sends the page as it is.
+/// The compression layer answers 406, with the whole page, if the request accepts no encoding. A scrape must not fail for that.
 async fn always_ok(mut response: Response) -> Response {
     *response.status_mut() = StatusCode::OK;
     response

@@ -55,7 +55,7 @@ async fn replace(
 
 async fn read_body(admin: &AdminContext, body: Body) -> Result<Bytes, PlainRefusal> {
     let bad = || PlainRefusal::bad_request("the body is too large or broken off");
-    // What is announced to be too large is not waited for.
+    // Do not wait for a body whose Content-Length is too large.
     if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
         return Err(bad());
     }
@@ -79,7 +79,7 @@ struct LabelsBody {
 /// The labels of a body. Errors: the rule that it breaks; nothing of the body but names of labels is repeated.
 fn read(body: &[u8]) -> Result<TenantLabels, PlainRefusal> {
     let wrong = "the body must be {\"labels\":{NAME:TEXT,…}}";
-    // Serde takes a list for a struct, too.
+    // Serde also accepts a list for a struct.
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err(PlainRefusal::bad_request(wrong));
     }
@@ -87,7 +87,7 @@ fn read(body: &[u8]) -> Result<TenantLabels, PlainRefusal> {
         Ok(LabelsBody { labels }) => Ok(labels),
         Err(error) => {
             let text = error.to_string();
-            // A `LabelError`, and behind it where it stands.
+            // The text of a `LabelError` begins with `labels`; serde_json adds the position.
             let (rule, _) = text.rsplit_once(" at line ").unwrap_or((&text, ""));
             let text = match rule.starts_with("labels") {
                 true => rule.to_owned(),

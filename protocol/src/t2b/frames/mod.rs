@@ -2,7 +2,7 @@
 //! the TypeScript types are made from.
 //!
 //! The gateway writes its own frames from these, but never reads a socket's frame into them: it
-//! decodes a [`IncomingRequest`](crate::request::IncomingRequest).
+//! decodes an [`IncomingRequest`](crate::request::IncomingRequest).
 
 mod client;
 mod delivered;
