@@ -95,7 +95,72 @@ error_codes! {
     StoreUnavailable   "store_unavailable"    503 true  Since::Now, "The store is not available";
 }
 
+/// Who can do something about a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RefusalClass {
+    /// Who asked: the same request is refused again.
+    Client,
+    /// The tenant: it has reached a rate, a limit or an allowance.
+    Limit,
+    /// The recipient: it is offline, or does not read fast enough.
+    Recipient,
+    /// The operator of the gateway.
+    Platform,
+}
+
+impl RefusalClass {
+    /// Every class.
+    pub const ALL: [Self; 4] = [Self::Client, Self::Limit, Self::Recipient, Self::Platform];
+
+    /// Its name in meters and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Limit => "limit",
+            Self::Recipient => "recipient",
+            Self::Platform => "platform",
+        }
+    }
+}
+
 impl ErrorCode {
+    /// Who can do something about it.
+    pub const fn class(self) -> RefusalClass {
+        match self {
+            ErrorCode::RateLimited | ErrorCode::QuotaExceeded => RefusalClass::Limit,
+            ErrorCode::BotOffline | ErrorCode::RecipientOffline | ErrorCode::RecipientBusy => {
+                RefusalClass::Recipient
+            }
+            ErrorCode::Internal
+            | ErrorCode::Unreachable
+            | ErrorCode::DeliveryUnknown
+            | ErrorCode::Draining
+            | ErrorCode::StoreUnavailable => RefusalClass::Platform,
+            ErrorCode::BadFrame
+            | ErrorCode::BadRequest
+            | ErrorCode::UnknownType
+            | ErrorCode::MissingField
+            | ErrorCode::InvalidId
+            | ErrorCode::Unauthorized
+            | ErrorCode::ForbiddenScope
+            | ErrorCode::OriginNotAllowed
+            | ErrorCode::BotNotFound
+            | ErrorCode::NotYourIdentity
+            | ErrorCode::TenantSuspended
+            | ErrorCode::NotFound
+            | ErrorCode::MethodNotAllowed
+            | ErrorCode::RequestTimeout
+            | ErrorCode::AlreadyRegistered
+            | ErrorCode::TakeoverFlapping
+            | ErrorCode::LeaseLost
+            | ErrorCode::IdempotencyConflict
+            | ErrorCode::TooLarge
+            | ErrorCode::UnsupportedMediaType
+            | ErrorCode::Misdirected
+            | ErrorCode::NotSupported => RefusalClass::Client,
+        }
+    }
+
     /// Whether only the HTTP API says it: no frame of a socket is refused so.
     pub const fn is_http_only(self) -> bool {
         matches!(

@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | `ids.rs` | names that parse: tenants, bots, clients, connections, messages |
 //! | `error.rs`, `rule.rs`, `close.rs`, `limits.rs` | the tables that the documents are generated from |
-//! | `connect.rs`, `presence.rs`, `status.rs`, `message.rs`, `token.rs`, `labels.rs` | what is asked and answered, by feature |
+//! | `connect.rs`, `presence.rs`, `status.rs`, `message.rs`, `token.rs`, `labels.rs`, `usage.rs` | what is asked and answered, by feature |
 //! | `request.rs` | what a connection asks, once its dialect has decoded it |
 //! | `outbound.rs`, `shared.rs` | what a connection is told, before its dialect encodes it |
 //! | `envelope.rs`, `lane/` | what one node sends another, and in what packets |
@@ -43,10 +43,11 @@ pub mod status;
 pub mod t2b;
 pub mod token;
 pub mod units;
+pub mod usage;
 
 pub use close::CloseCode;
 pub use envelope::Envelope;
-pub use error::ErrorCode;
+pub use error::{ErrorCode, RefusalClass};
 pub use ids::{
     Address, BootId, BotId, ClientId, ConnectionId, FrameId, Kind, MessageId, Name, StreamId,
     TenantId,
@@ -57,3 +58,4 @@ pub use outbound::{Answer, Outbound, OutboundKind, Refusal};
 pub use rule::{Fault, Rule};
 pub use secret::Secret;
 pub use shared::Shared;
+pub use usage::{UsageCounts, UsageHour, UsageMeter};

@@ -106,6 +106,20 @@ constants! {
     TOKEN_LEEWAY_S: u64 = 30;
     /// How long a tenant without connections stays in a node's memory, milliseconds.
     TENANT_LINGER_MS: u64 = 60_000;
+    /// How long after its end an hour of the usage ledger takes records, milliseconds: time for a node to
+    /// come back that could not reach Redis, or was killed and is started again.
+    USAGE_CLOSE_MS: u64 = 10 * 60 * 1000;
+    /// Hours of usage that the ledger keeps: 62 days, so that the whole month before can be billed to the end
+    /// of the month.
+    USAGE_KEEP_HOURS: u32 = 62 * 24;
+    /// Maximum number of hours of one request for usage.
+    USAGE_RANGE_HOURS: u32 = 62 * 24;
+    /// How long the ledger remembers which records of a boot it has after the last of them, hours. A journal
+    /// that is older is not booked.
+    USAGE_SEEN_HOURS: u32 = 7 * 24;
+    /// How much the clock of a node may differ from that of Redis, milliseconds. A node that differs more at
+    /// its start does not start.
+    CLOCK_SKEW_MAX_MS: u64 = 30_000;
     /// How long a `data.messageId` is remembered for duplicates, milliseconds.
     DEDUPE_MS: u64 = 10 * 60 * 1000;
     /// Maximum number of `data.messageId`s remembered of a tenant. The oldest are forgotten first.

@@ -17,7 +17,9 @@ use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::lane::{BestEffortStream, LaneOutcome, Parcel};
 use crate::permit::Grant;
-use crate::request::{JoinRequest, LeaveRequest, RouteRequest, SessionNotice, TenantRequest};
+use crate::request::{
+    FrameUsage, JoinRequest, LeaveRequest, RouteRequest, SentUsage, SessionNotice, TenantRequest,
+};
 use crate::store::{StoreFailure, StoreRequest};
 use crate::{Session, Shard, session, shard};
 
@@ -35,10 +37,12 @@ pub trait SessionPerformer {
     fn request(&mut self, request: Box<TenantRequest>);
     /// Takes the connection from its tenant.
     fn leave(&mut self, leave: LeaveRequest);
+    /// Has its tenant count a frame that the session answered.
+    fn count(&mut self, frame: FrameUsage);
     /// Sends a WebSocket ping.
     fn ping(&mut self);
     /// Tells its peer something.
-    fn push(&mut self, outbound: Outbound);
+    fn push(&mut self, outbound: Outbound) -> Outcome;
     /// Closes the socket behind the frames already queued for it.
     fn close(&mut self, close: CloseCode);
     /// Counts or logs.
@@ -86,6 +90,7 @@ pub trait TenantPerformer {
 /// Hands a session one input, and performs all that follows from it.
 pub fn session(env: &Env<'_>, input: session::SessionInput, performer: &mut impl SessionPerformer) {
     let mut fx = Effects::default();
+    let mut sent = 0;
     performer.session().handle(env, input, &mut fx);
     while let Some(effect) = fx.pop() {
         match effect {
@@ -99,10 +104,13 @@ pub fn session(env: &Env<'_>, input: session::SessionInput, performer: &mut impl
             SessionEffect::Request(request) => performer.request(request),
             SessionEffect::Leave(leave) => performer.leave(leave),
             SessionEffect::Ping => performer.ping(),
-            SessionEffect::Deliver(outbound) => performer.push(outbound),
+            SessionEffect::Deliver(outbound) => sent += performer.push(outbound).bytes(),
             SessionEffect::Close(close) => performer.close(close),
             SessionEffect::Note(fact) => performer.note(fact),
         }
+    }
+    if let Some(frame) = performer.session().take_usage(sent) {
+        performer.count(frame);
     }
 }
 
@@ -115,6 +123,8 @@ pub fn shard(
     performer: &mut impl TenantPerformer,
 ) -> Option<Option<Verdict>> {
     let mut decided = None;
+    let mut sent = SentUsage::default();
+    let tenant = input.tenant().cloned();
     let mut fx = Effects::default();
     performer.shard().handle(env, input, &mut fx);
     while let Some(effect) = fx.pop() {
@@ -124,10 +134,14 @@ pub fn shard(
                 conn,
                 outbound,
             } => {
+                let is_partial = receipt.is_none() && matches!(outbound, Outbound::Delivery(_));
                 let outcome = performer.push(conn, outbound);
                 if let Some(receipt) = receipt {
                     let input = shard::ShardInput::Settled { receipt, outcome };
                     performer.shard().handle(env, input, &mut fx);
+                } else if let Outcome::Queued { bytes } = outcome {
+                    sent.bytes += bytes as u64;
+                    sent.partials += u64::from(is_partial);
                 }
             }
             TenantEffect::Ask { ticket, request } => {
@@ -155,6 +169,17 @@ pub fn shard(
             TenantEffect::Discover(node) => performer.discover(node),
             TenantEffect::Unload(tenant) => performer.unload(tenant),
             TenantEffect::Note(fact) => performer.note(fact),
+        }
+    }
+    // All frames without a receipt that follow from one input are for connections of one tenant.
+    if sent != SentUsage::default() {
+        debug_assert!(
+            tenant.is_some(),
+            "an input for many tenants tells no connection"
+        );
+        if let Some(tenant) = tenant {
+            let input = shard::ShardInput::Sent { tenant, sent };
+            performer.shard().handle(env, input, &mut fx);
         }
     }
     decided

@@ -20,13 +20,23 @@ pub use crate::ids::{Receipt, Ticket};
 pub enum Outcome {
     /// It is in the connection's queue.
     Queued {
-        /// How long it is there, bytes.
+        /// How long its text frame is, bytes; 0 if it is no frame.
         bytes: usize,
     },
     /// The queue, or a budget above it, is full.
     Full,
     /// The connection is closing or gone.
     Gone,
+}
+
+impl Outcome {
+    /// Bytes that are in the queue now.
+    pub(crate) const fn bytes(self) -> u64 {
+        match self {
+            Self::Queued { bytes } => bytes as u64,
+            Self::Full | Self::Gone => 0,
+        }
+    }
 }
 
 /// What a session wants done.

@@ -80,6 +80,8 @@ pub struct Settings {
     /// Until when an unknown name is answered `bot_offline`, because the bots of a node whose
     /// store starts empty are still coming back. Unix milliseconds; 0 = never.
     pub grace_until_ms: Millis,
+    /// How often a tenant has its usage booked, milliseconds.
+    pub usage_flush_ms: Millis,
 }
 
 /// One tenant's own settings.
@@ -101,6 +103,7 @@ impl Default for Settings {
             heartbeat_ms: 25_000,
             handshake_timeout_ms: 10_000,
             grace_until_ms: 0,
+            usage_flush_ms: 10_000,
         }
     }
 }

@@ -20,6 +20,8 @@ pub enum Invariant {
     NoGhost,
     /// BND-1: no queue exceeds its limit.
     Bounded,
+    /// USE-1: a message is counted once, with its outcome, and what is counted is booked once.
+    Metered,
 }
 
 impl Invariant {
@@ -33,6 +35,7 @@ impl Invariant {
             Invariant::OneHome => "HOME-1",
             Invariant::NoGhost => "GHO-1",
             Invariant::Bounded => "BND-1",
+            Invariant::Metered => "USE-1",
         }
     }
 }

@@ -8,7 +8,9 @@ use protocol::connect::Acks;
 use protocol::envelope::Envelope;
 use protocol::message::SendKind;
 use protocol::presence::{BotInfo, Takeover};
-use protocol::{BotId, ClientId, ConnectionId, ErrorCode, FrameId, MessageId, TenantId};
+use protocol::{
+    BotId, ClientId, ConnectionId, ErrorCode, FrameId, MessageId, RefusalClass, TenantId,
+};
 use smol_str::SmolStr;
 
 use crate::capabilities::Capabilities;
@@ -89,6 +91,8 @@ pub struct RouteRequest {
     pub(crate) conn: ConnKey,
     pub(crate) request_id: Option<FrameId>,
     pub(crate) envelope: Envelope,
+    /// Bytes of the frame that it came in, 0 if they are counted already or it came in none.
+    pub(crate) frame_bytes: u32,
 }
 
 impl RouteRequest {
@@ -103,6 +107,7 @@ impl RouteRequest {
             conn,
             request_id,
             envelope: envelope(tenant),
+            frame_bytes: 0,
         }
     }
 
@@ -118,6 +123,7 @@ impl RouteRequest {
             conn: asked.conn,
             request_id: asked.request_id.clone(),
             envelope,
+            frame_bytes: 0,
         }
     }
 
@@ -147,12 +153,36 @@ impl RouteRequest {
     }
 }
 
+/// A frame that its session answered, for its tenant's meters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FrameUsage {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Bytes of the frame.
+    pub bytes_in: u32,
+    /// Bytes of the answers that were put into the queue.
+    pub bytes_out: u64,
+    /// Present if it was a message that was refused.
+    pub refused_message: Option<RefusalClass>,
+}
+
+/// What was put into queues of connections without a receipt.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SentUsage {
+    /// Bytes of all frames.
+    pub bytes: u64,
+    /// How many of them are partials or typing.
+    pub partials: u64,
+}
+
 /// What a connection asks of its tenant, with the right to ask it.
 #[derive(Debug)]
 pub struct TenantRequest {
     pub(crate) permit: Permit,
     pub(crate) id: Option<FrameId>,
     pub(crate) command: TenantCommand,
+    /// Bytes of the frame that it came in, 0 if it came in none.
+    pub(crate) frame_bytes: u32,
 }
 
 impl TenantRequest {

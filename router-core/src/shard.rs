@@ -8,18 +8,20 @@ use std::collections::BTreeSet;
 use hashbrown::HashTable;
 use protocol::lane::Verdict;
 use protocol::message::SendKind;
-use protocol::{BootId, Envelope, TenantId};
+use protocol::{BootId, Envelope, TenantId, UsageHour};
 
 use crate::effect::{Outcome, Receipt, TenantEffect, TenantEffects, Ticket};
 use crate::env::{Env, Millis};
 use crate::ids::{ConnKey, HashKeys, TableKeys};
 use crate::lane::{LaneOutcome, Parcel};
 use crate::membership::NodeView;
-use crate::request::{JoinRequest, LeaveRequest, RouteRequest, TenantRequest};
+use crate::request::{
+    FrameUsage, JoinRequest, LeaveRequest, RouteRequest, SentUsage, TenantRequest,
+};
 use crate::store::{DirectoryEvent, StoreResult, TenantPolicy};
 use crate::tenant::Tenant;
 
-pub use crate::tenant::{Entries, Replica, ReplicaBot};
+pub use crate::tenant::{Entries, Replica, ReplicaBot, SocketCounts, UsageReport};
 
 /// What happens to a shard.
 #[derive(Debug)]
@@ -83,8 +85,45 @@ pub enum ShardInput {
     Rejoined,
     /// The link to the store is back, and what happened meanwhile was not told.
     Resync,
+    /// A session answered a frame without its tenant.
+    Answered(FrameUsage),
+    /// Frames of a tenant were put into queues without a receipt.
+    Sent {
+        /// Whose.
+        tenant: TenantId,
+        /// How much.
+        sent: SentUsage,
+    },
+    /// The node ends: all usage is to be booked.
+    FlushUsage,
     /// [`Shard::next_wakeup`] is due.
     Wake,
+}
+
+impl ShardInput {
+    /// The tenant that it is for; `None`: it is for many.
+    pub(crate) fn tenant(&self) -> Option<&TenantId> {
+        match self {
+            Self::Join(join) => Some(join.tenant()),
+            Self::Leave(leave) => Some(&leave.tenant),
+            Self::Route(route) => Some(route.tenant()),
+            Self::Request(request) => Some(request.tenant()),
+            Self::Reply { ticket, .. } => Some(&ticket.tenant),
+            Self::Policy { tenant, .. }
+            | Self::Event { tenant, .. }
+            | Self::Room { tenant, .. }
+            | Self::Sent { tenant, .. } => Some(tenant),
+            Self::Inbound(envelope) => Some(&envelope.tenant),
+            Self::Settled { receipt, .. } => Some(receipt.tenant()),
+            Self::Decided { parcel, .. } => Some(parcel.tenant()),
+            Self::Answered(frame) => Some(&frame.tenant),
+            Self::NodeEvicted(_)
+            | Self::Rejoined
+            | Self::Resync
+            | Self::FlushUsage
+            | Self::Wake => None,
+        }
+    }
 }
 
 /// Some of a node's tenants.
@@ -93,6 +132,8 @@ pub struct Shard {
     /// By their ids. Eight bytes a place: the table stays in the processor's caches.
     tenants: HashTable<Box<Tenant>>,
     alarms: BTreeSet<(Millis, TenantId)>,
+    /// Tenants that have usage to report, each once.
+    unreported: Vec<TenantId>,
     keys: HashKeys,
     table_keys: TableKeys,
 }
@@ -103,6 +144,7 @@ impl Shard {
         Self {
             tenants: HashTable::new(),
             alarms: BTreeSet::new(),
+            unreported: Vec::new(),
             keys,
             table_keys: TableKeys::new(keys),
         }
@@ -146,6 +188,31 @@ impl Shard {
         tenant?.replica(nodes)
     }
 
+    /// Reports the usage of each tenant of which something changed since its last report.
+    pub fn report_usage(&mut self, env: &Env<'_>, mut report: impl FnMut(UsageReport)) {
+        for id in std::mem::take(&mut self.unreported) {
+            if let Some(tenant) = find(&mut self.tenants, &self.table_keys, &id) {
+                report(tenant.report_usage(env));
+            }
+        }
+    }
+
+    /// Reports the usage of every tenant that has something which is not booked, or sockets; in no order.
+    #[expect(clippy::disallowed_methods, reason = "reports have no order")]
+    pub fn report_all_usage(&mut self, env: &Env<'_>, mut report: impl FnMut(UsageReport)) {
+        self.unreported.clear();
+        for tenant in self.tenants.iter_mut() {
+            report(tenant.report_usage(env));
+        }
+    }
+
+    /// The first hour that has usage which is not booked; `None`: all is booked.
+    #[expect(clippy::disallowed_methods, reason = "a minimum has no order")]
+    pub fn oldest_unbooked(&self) -> Option<UsageHour> {
+        let tenants = self.tenants.iter();
+        tenants.filter_map(|tenant| tenant.oldest_unbooked()).min()
+    }
+
     /// When it wants [`ShardInput::Wake`], Unix milliseconds.
     pub fn next_wakeup(&self) -> Option<Millis> {
         self.alarms.first().map(|(at_ms, _)| *at_ms)
@@ -162,73 +229,90 @@ impl Shard {
                 let new = || Box::new(Tenant::new(id.clone(), self.keys, env, fx));
                 let tenant = tenant.or_insert_with(new).into_mut();
                 tenant.join(env, *join, fx);
-                reschedule(&mut self.alarms, tenant);
+                follow_up(env, (&mut self.alarms, &mut self.unreported), tenant);
             }
             ShardInput::Leave(LeaveRequest { tenant, conn }) => {
-                self.with(&tenant, |tenant| tenant.leave(env, conn, fx));
+                self.with(env, &tenant, |tenant| tenant.leave(env, conn, fx));
             }
             ShardInput::Route(route) => {
-                let Some(tenant) = self.tenant_mut(route.tenant()) else {
+                let Some(tenant) = find(&mut self.tenants, &self.table_keys, route.tenant()) else {
                     return;
                 };
                 tenant.route(env, route, fx);
-                check_alarm(tenant);
+                follow_up_message(&mut self.unreported, tenant);
             }
             ShardInput::Request(request) => {
                 let id = request.tenant().clone();
-                self.with(&id, |tenant| tenant.request(env, *request, fx));
+                self.with(env, &id, |tenant| tenant.request(env, *request, fx));
             }
             ShardInput::Reply {
                 ticket: Ticket { tenant, number },
                 reply,
             } => {
-                self.with(&tenant, |tenant| tenant.reply(env, number, reply, fx));
+                self.with(env, &tenant, |tenant| tenant.reply(env, number, reply, fx));
             }
             ShardInput::Policy { tenant, policy } => {
-                self.with(&tenant, |tenant| tenant.policy(env, policy, fx));
+                self.with(env, &tenant, |tenant| tenant.policy(env, policy, fx));
             }
             ShardInput::Event { tenant, event } => {
-                if self.tenant_mut(&tenant).is_some() {
-                    self.with(&tenant, |tenant| tenant.event(env, event, fx));
+                if self.has(&tenant) {
+                    self.with(env, &tenant, |tenant| tenant.event(env, event, fx));
                 } else {
                     // A question of a tenant that is forgotten since has subscribed it again.
                     fx.push(TenantEffect::Unload(tenant));
                 }
             }
             ShardInput::Room { tenant, conn } => {
-                self.with(&tenant, |tenant| tenant.room(env, conn, fx));
+                self.with(env, &tenant, |tenant| tenant.room(env, conn, fx));
             }
             ShardInput::Inbound(envelope) => self.inbound(env, *envelope, fx),
             ShardInput::Settled { receipt, outcome } => self.settled(env, &receipt, outcome, fx),
             ShardInput::Decided { parcel, outcome } => {
-                if let Some(tenant) = self.tenant_mut(parcel.tenant()) {
+                let found = find(&mut self.tenants, &self.table_keys, parcel.tenant());
+                if let Some(tenant) = found {
                     tenant.decided(env, &parcel, outcome, fx);
-                    check_alarm(tenant);
+                    follow_up_message(&mut self.unreported, tenant);
                 }
             }
-            ShardInput::NodeEvicted(boot) => self.for_each(|tenant| tenant.node_evicted(env, boot)),
-            ShardInput::Rejoined => self.for_each(|tenant| tenant.rejoined(env, fx)),
-            ShardInput::Resync => self.for_each(|tenant| tenant.compare_soon(env)),
+            ShardInput::Answered(frame) => {
+                let found = find(&mut self.tenants, &self.table_keys, &frame.tenant);
+                if let Some(tenant) = found {
+                    tenant.count_answered(env, &frame);
+                    follow_up_message(&mut self.unreported, tenant);
+                }
+            }
+            ShardInput::Sent { tenant, sent } => {
+                if let Some(tenant) = find(&mut self.tenants, &self.table_keys, &tenant) {
+                    tenant.count_sent(env, sent);
+                    follow_up_message(&mut self.unreported, tenant);
+                }
+            }
+            ShardInput::NodeEvicted(boot) => {
+                self.for_each(env, |tenant| tenant.node_evicted(env, boot))
+            }
+            ShardInput::Rejoined => self.for_each(env, |tenant| tenant.rejoined(env, fx)),
+            ShardInput::Resync => self.for_each(env, |tenant| tenant.compare_soon(env)),
+            ShardInput::FlushUsage => self.for_each(env, |tenant| tenant.flush_usage(env, fx)),
             ShardInput::Wake => self.wake(env, fx),
         }
     }
 
     /// Nobody of a tenant that is not in memory is here.
     fn inbound(&mut self, env: &Env<'_>, envelope: Envelope, fx: &mut TenantEffects) {
-        if let Some(tenant) = self.tenant_mut(&envelope.tenant) {
+        if let Some(tenant) = find(&mut self.tenants, &self.table_keys, &envelope.tenant) {
             tenant.inbound(env, envelope, fx);
-            check_alarm(tenant);
+            follow_up_message(&mut self.unreported, tenant);
         } else if envelope.message.kind == SendKind::Message {
             fx.push(TenantEffect::Decided(Some(Verdict::Offline)));
         }
     }
 
-    fn for_each(&mut self, mut then: impl FnMut(&mut Tenant)) {
+    fn for_each(&mut self, env: &Env<'_>, mut then: impl FnMut(&mut Tenant)) {
         #[expect(clippy::disallowed_methods, reason = "sorted before anybody acts")]
         let mut ids: Vec<TenantId> = self.tenants.iter().map(|it| it.id().clone()).collect();
         ids.sort_unstable();
         for id in ids {
-            self.with(&id, &mut then);
+            self.with(env, &id, &mut then);
         }
     }
 
@@ -243,10 +327,10 @@ impl Shard {
             return;
         };
         if tenant.settled(env, *number, outcome, fx) {
-            check_alarm(tenant);
+            follow_up_message(&mut self.unreported, tenant);
         } else {
             tenant.presence_settled(env, *number, outcome, fx);
-            reschedule(&mut self.alarms, tenant);
+            follow_up(env, (&mut self.alarms, &mut self.unreported), tenant);
         }
     }
 
@@ -273,19 +357,20 @@ impl Shard {
             return;
         }
         tenant.wake(env, fx);
-        reschedule(&mut self.alarms, tenant);
+        follow_up(env, (&mut self.alarms, &mut self.unreported), tenant);
     }
 
-    fn tenant_mut(&mut self, id: &TenantId) -> Option<&mut Tenant> {
-        find(&mut self.tenants, &self.table_keys, id)
+    fn has(&self, id: &TenantId) -> bool {
+        let hash = self.table_keys.hash(id);
+        self.tenants.find(hash, |it| it.id() == id).is_some()
     }
 
-    fn with(&mut self, id: &TenantId, then: impl FnOnce(&mut Tenant)) {
+    fn with(&mut self, env: &Env<'_>, id: &TenantId, then: impl FnOnce(&mut Tenant)) {
         let Some(tenant) = find(&mut self.tenants, &self.table_keys, id) else {
             return;
         };
         then(tenant);
-        reschedule(&mut self.alarms, tenant);
+        follow_up(env, (&mut self.alarms, &mut self.unreported), tenant);
     }
 }
 
@@ -298,13 +383,33 @@ fn find<'a>(
     found.map(|tenant| &mut **tenant)
 }
 
-/// A message on its way changes no alarm: to look for one would touch all of a tenant.
-fn check_alarm(tenant: &Tenant) {
+/// What follows when a tenant was handed anything but a message.
+fn follow_up(
+    env: &Env<'_>,
+    (alarms, unreported): (&mut BTreeSet<(Millis, TenantId)>, &mut Vec<TenantId>),
+    tenant: &mut Tenant,
+) {
+    tenant.count_sockets(env);
+    reschedule(alarms, tenant);
+    list_unreported(unreported, tenant);
+}
+
+/// What follows when a tenant was handed a message. A message on its way changes no alarm, and opens or
+/// closes no socket: to look for that would touch all of a tenant.
+fn follow_up_message(unreported: &mut Vec<TenantId>, tenant: &mut Tenant) {
     debug_assert_eq!(
         tenant.alarm_ms,
         tenant.next_wakeup(),
         "a message changed it"
     );
+    list_unreported(unreported, tenant);
+}
+
+/// Remembers a tenant that has usage to report.
+fn list_unreported(unreported: &mut Vec<TenantId>, tenant: &mut Tenant) {
+    if tenant.take_unlisted_usage() {
+        unreported.push(tenant.id().clone());
+    }
 }
 
 /// Moves the tenant's alarm if it changed.

@@ -27,6 +27,10 @@ impl Session {
             .frames
             .take_weighed(env.now_ms, self.frame_rate(), weight);
         let is_large = weight > 1;
+        self.usage.begin(bytes);
+        if let Ok(frame) = &frame {
+            self.usage.note_request(&frame.request);
+        }
         match (frame, within_rate) {
             (Err(rejected), Ok(())) => {
                 if is_large {
@@ -107,6 +111,7 @@ impl Session {
         fx: &mut SessionEffects,
     ) {
         let status = refusal.code.status();
+        self.usage.note_refusal(refusal.code.class());
         fx.refuse(id, refusal);
         let bad = status == 400 || !matches!(self.phase, SessionPhase::Open(_));
         if !bad {

@@ -18,6 +18,7 @@
 //! | `connect.rs` | the way to `Open` |
 //! | `frames.rs` | what a frame is taken for |
 //! | `request.rs`, `token.rs` | what an open session asks |
+//! | `usage.rs` | what its tenant's meters are told of frames that it answers itself |
 //! | `liveness.rs` | when a silent peer is gone |
 
 mod connect;
@@ -28,6 +29,7 @@ mod phase;
 mod request;
 mod stamps;
 mod token;
+mod usage;
 
 use std::sync::Arc;
 
@@ -41,6 +43,7 @@ use crate::ids::ConnKey;
 use crate::request::{LeaveRequest, SessionNotice};
 use phase::SessionPhase;
 use stamps::TimeStamps;
+use usage::AnsweredFrame;
 
 pub use input::{CallRequest, OpenedConnection, ReceivedMessage, SessionInput};
 
@@ -58,6 +61,7 @@ pub struct Session {
     draining: bool,
     capabilities: Capabilities,
     stamps: TimeStamps,
+    usage: AnsweredFrame,
     limits: Arc<Limits>,
 }
 
@@ -78,6 +82,7 @@ impl Session {
             draining: false,
             capabilities: Capabilities::default(),
             stamps: TimeStamps::default(),
+            usage: AnsweredFrame::default(),
             limits: Arc::clone(&env.settings.limits),
         }
     }

@@ -24,7 +24,11 @@ impl Session {
     /// What a call asks.
     pub(super) fn call(&mut self, env: &Env<'_>, call: CallRequest, fx: &mut SessionEffects) {
         let outcome = match call {
-            CallRequest::Send(send) => self.send(env, None, send, fx),
+            CallRequest::Send(send) => {
+                let request = ClientRequest::Send(send);
+                self.usage.note_request(&request);
+                self.request(env, None, request, fx)
+            }
             CallRequest::List(list) => {
                 self.request(env, None, ClientRequest::ListBots(Box::new(list)), fx)
             }
@@ -35,13 +39,14 @@ impl Session {
         }
     }
 
-    fn find(&self, bot: &str, fx: &mut SessionEffects) -> Result<(), Refusal> {
+    fn find(&mut self, bot: &str, fx: &mut SessionEffects) -> Result<(), Refusal> {
         let (permit, command) = (self.look()?, TenantCommand::Find(parse_bot(bot)?));
         let id = None;
         fx.push(SessionEffect::Request(Box::new(TenantRequest {
             permit,
             id,
             command,
+            frame_bytes: self.usage.hand_over(),
         })));
         Ok(())
     }
@@ -85,6 +90,7 @@ impl Session {
             permit,
             id,
             command,
+            frame_bytes: self.usage.hand_over(),
         })));
         Ok(())
     }
@@ -157,7 +163,7 @@ impl Session {
         if !idempotent {
             message.message_id = is_message.then(|| env.message_id());
         }
-        let route = RouteRequest::new(permit, id, |tenant| Envelope {
+        let mut route = RouteRequest::new(permit, id, |tenant| Envelope {
             tenant,
             from: from.unwrap_or_else(|| Name::from(client.clone())),
             connection: self.id,
@@ -166,6 +172,7 @@ impl Session {
             trace: None,
             message,
         });
+        route.frame_bytes = self.usage.hand_over();
         fx.push(SessionEffect::Route(Box::new(route)));
         Ok(())
     }

@@ -9,6 +9,8 @@ pub enum StoreFeature {
     Policy,
     /// What operators note about a tenant.
     Labels,
+    /// What a tenant used.
+    Usage,
 }
 
 macro_rules! queues {
@@ -40,6 +42,8 @@ queues! {
     Directory,
     /// Labels.
     Labels,
+    /// Usage.
+    Usage,
 }
 
 impl StoreFeature {
@@ -51,6 +55,7 @@ impl StoreFeature {
         match self {
             Self::Directory | Self::Policy => StoreQueue::Directory,
             Self::Labels => StoreQueue::Labels,
+            Self::Usage => StoreQueue::Usage,
         }
     }
 }

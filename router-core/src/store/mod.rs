@@ -5,6 +5,7 @@
 //! | directory | `directory/{request,reply,records,event}.rs` | `directory/model/` |
 //! | policy | `policy/{request,reply,record}.rs` | `policy/model.rs` |
 //! | labels | `labels/{request,reply}.rs` | `labels/model.rs` |
+//! | usage | `usage/{request,reply,record}.rs` | `usage/model.rs` |
 //! | nodes, of no tenant | `nodes/mod.rs` | `nodes/model.rs` |
 //!
 //! [`StoreRequest`] and [`StoreReply`] have one variant for each feature, and [`Model`] has one part
@@ -21,6 +22,7 @@ pub mod nodes;
 pub mod policy;
 mod reply;
 mod request;
+pub mod usage;
 
 pub use directory::{
     BotClaim, BotHolder, BotRecord, ConnRecord, DirectoryCaps, DirectoryChange, DirectoryEvent,
@@ -33,3 +35,4 @@ pub use model::Model;
 pub use policy::{PolicyQuery, PolicyReply, PolicyRequest, TenantPolicy};
 pub use reply::{StoreFailure, StoreReply, StoreResult};
 pub use request::{StoreQuery, StoreRequest};
+pub use usage::{HourUsage, UsageIndexQuery, UsageQuery, UsageRecord, UsageReply};

@@ -10,6 +10,8 @@ use super::policy::TenantPolicy;
 use super::policy::model::PolicyModel;
 use super::reply::{StoreReply, StoreResult};
 use super::request::{StoreQuery, StoreRequest};
+use super::usage::model::UsageModel;
+use super::usage::{TenantIndex, UsageIndexQuery};
 use crate::env::Millis;
 
 /// A store in memory, bounded in bytes. A tenant may hold as much as an eighth of what is free:
@@ -20,6 +22,7 @@ pub struct Model {
     directory: DirectoryModel,
     policy: PolicyModel,
     labels: LabelsModel,
+    usage: UsageModel,
 }
 
 impl Model {
@@ -30,12 +33,13 @@ impl Model {
             directory: DirectoryModel::default(),
             policy: PolicyModel::default(),
             labels: LabelsModel::default(),
+            usage: UsageModel::new(bytes_max),
         }
     }
 
     /// Bytes in use, by an estimate that counts every text and a fixed overhead a record.
     pub fn bytes(&self) -> u64 {
-        self.budget.used()
+        self.budget.used() + self.usage.bytes()
     }
 
     /// Sets a tenant's policy as it was before a restart. The highest generation counts.
@@ -87,7 +91,16 @@ impl Model {
                 let reply = self.labels.execute(&tenant, query, &mut self.budget);
                 (reply.map(StoreReply::Labels), None)
             }
+            StoreQuery::Usage(query) => {
+                let reply = self.usage.execute(&tenant, now_ms, query);
+                (reply.map(StoreReply::Usage), None)
+            }
         }
+    }
+
+    /// The tenants that used something on a day.
+    pub fn usage_index(&self, query: &UsageIndexQuery) -> TenantIndex {
+        self.usage.index(query)
     }
 
     /// Lets a feature take a step of a tenant's directory, in which the policy may change too.

@@ -5,6 +5,7 @@ use protocol::ErrorCode;
 use super::directory::DirectoryReply;
 use super::labels::LabelsReply;
 use super::policy::PolicyReply;
+use super::usage::UsageReply;
 
 /// The answer to a [`StoreRequest`](super::StoreRequest), by feature: that of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub enum StoreReply {
     Policy(PolicyReply),
     /// Of the labels.
     Labels(LabelsReply),
+    /// Of the usage ledger.
+    Usage(UsageReply),
 }
 
 /// An answer of another feature than the request's: no store gives it.
@@ -40,6 +43,14 @@ impl StoreReply {
     /// The policy's answer. Errors: as [`Self::into_directory`].
     pub fn into_policy(self) -> StoreResult<PolicyReply> {
         let Self::Policy(reply) = self else {
+            return Err(MISPLACED);
+        };
+        Ok(reply)
+    }
+
+    /// The usage ledger's answer. Errors: as [`Self::into_directory`].
+    pub fn into_usage(self) -> StoreResult<UsageReply> {
+        let Self::Usage(reply) = self else {
             return Err(MISPLACED);
         };
         Ok(reply)

@@ -6,6 +6,7 @@ use super::directory::{DirectoryQuery, DirectoryRequest};
 use super::feature::StoreFeature;
 use super::labels::LabelsQuery;
 use super::policy::{PolicyQuery, PolicyRequest};
+use super::usage::UsageQuery;
 use crate::env::Millis;
 
 /// A request to the store, for one tenant. Each query is one atomic step of its feature.
@@ -28,6 +29,8 @@ pub enum StoreQuery {
     Policy(PolicyRequest),
     /// Of the tenant's labels.
     Labels(LabelsQuery),
+    /// Of the tenant's usage.
+    Usage(UsageQuery),
 }
 
 impl StoreQuery {
@@ -37,6 +40,7 @@ impl StoreQuery {
             Self::Directory(_) => StoreFeature::Directory,
             Self::Policy(_) => StoreFeature::Policy,
             Self::Labels(_) => StoreFeature::Labels,
+            Self::Usage(_) => StoreFeature::Usage,
         }
     }
 
@@ -46,6 +50,7 @@ impl StoreQuery {
             Self::Directory(request) => request.query.name(),
             Self::Policy(request) => request.query.name(),
             Self::Labels(query) => query.name(),
+            Self::Usage(query) => query.name(),
         }
     }
 }
@@ -65,5 +70,11 @@ impl From<PolicyQuery> for StoreQuery {
 impl From<LabelsQuery> for StoreQuery {
     fn from(query: LabelsQuery) -> Self {
         Self::Labels(query)
+    }
+}
+
+impl From<UsageQuery> for StoreQuery {
+    fn from(query: UsageQuery) -> Self {
+        Self::Usage(query)
     }
 }

@@ -95,11 +95,9 @@ impl Tenant {
         fx: &mut TenantEffects,
     ) {
         fx.push(TenantEffect::Note(RouterFact::Takeover));
-        let Some(conn) = self.members.connection_mut(old) else {
+        let Some(was_last) = self.members.release(old, bot) else {
             return;
         };
-        conn.bots.remove(bot);
-        let was_last = conn.bots.is_empty();
         let told = BotUnregistered {
             bot_id: bot.clone(),
             reason: Some(UnregisterReason::Replaced),
@@ -163,9 +161,7 @@ impl Tenant {
         };
         let was_online = gone.details.info.status == BotState::Online;
         if let Some(home) = gone.here() {
-            if let Some(conn) = self.members.connection_mut(home) {
-                conn.bots.remove(bot);
-            }
+            self.members.release(home, bot);
             fx.push(TenantEffect::Note(RouterFact::BotOffline));
         }
         if was_online {

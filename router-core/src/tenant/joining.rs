@@ -7,7 +7,7 @@
 
 use protocol::connect::{AuthLimits, AuthOk, Resumed};
 use protocol::limits::LIST_DEFAULT;
-use protocol::{Answer, ClientId, ErrorCode, Refusal};
+use protocol::{Answer, ClientId, ErrorCode, Refusal, UsageMeter};
 
 use super::Tenant;
 use super::context::TenantContext;
@@ -29,6 +29,9 @@ const FEATURES: [&str; 2] = ["message", "partial"];
 impl Tenant {
     pub(crate) fn join(&mut self, env: &Env<'_>, join: JoinRequest, fx: &mut TenantEffects) {
         self.over_ms = None;
+        if !join.capabilities.lasts {
+            self.meter.counts(env)[UsageMeter::HttpRequests] += 1;
+        }
         if self.directory.is_loaded() {
             return self.enter(env, join, fx);
         }

@@ -1,6 +1,6 @@
 //! Hands messages, and what became of them, to the part that they are for.
 
-use protocol::Envelope;
+use protocol::{Envelope, UsageMeter};
 
 use super::Tenant;
 use super::delivery::{Delivery, DeliveryContext};
@@ -20,6 +20,7 @@ impl Tenant {
         route: Box<RouteRequest>,
         fx: &mut TenantEffects,
     ) {
+        self.count_frame(env, route.frame_bytes);
         let (delivery, ctx) = self.delivery(env);
         delivery.route(ctx, route, fx);
     }
@@ -63,6 +64,10 @@ impl Tenant {
         outcome: Outcome,
         fx: &mut TenantEffects,
     ) {
+        if let Outcome::Queued { bytes } = outcome {
+            let counts = self.meter.counts(env);
+            counts[UsageMeter::BytesOut] += bytes as u64;
+        }
         let (presence, to) = self.presence();
         presence.settled(env, (number, outcome), to, fx);
     }
@@ -81,6 +86,7 @@ impl Tenant {
             members: &mut self.members,
             bots: &self.bots,
             receipts: &mut self.receipts,
+            meter: &mut self.meter,
         };
         (&mut self.delivery, ctx)
     }

@@ -4,7 +4,7 @@
 //! isolation. A tenant loads its directory from the store once, and keeps it while it has
 //! connections and a minute longer.
 //!
-//! Its state is in five parts. A part changes only itself, and is handed what it needs of the others;
+//! Its state is in six parts. A part changes only itself, and is handed what it needs of the others;
 //! the tenant calls the parts in order.
 //!
 //! ```text
@@ -12,7 +12,8 @@
 //!    ├─────▶ Presence ─▶ Members              which changes of bots each socket was told
 //!    ├─────▶ Directory ─▶ Members, Bots       where the replica stands; what the store must be told
 //!    ├─────▶ Bots ─▶ Members, Presence        which bots are listed, where they are at home; claims
-//!    └─────▶ Members                          connections, client ids, policy, rates
+//!    ├─────▶ Members                          connections, client ids, policy, rates
+//!    └─────▶ TenantMeter                      what the tenant uses, until it is booked
 //! ```
 //!
 //! | file | calls the parts for |
@@ -24,6 +25,7 @@
 //! | `replies.rs` | the store's answers |
 //! | `entries.rs`, `snapshot.rs` | a step of the directory; all of it |
 //! | `nodes.rs` | a node that died; this one's new name |
+//! | `metering.rs` | what is counted outside the other parts, and the booking of it |
 //! | `replica.rs` | operators and tests, who look at it |
 
 mod bots;
@@ -37,6 +39,8 @@ mod joining;
 mod leaving;
 mod members;
 mod messages;
+mod meter;
+mod metering;
 mod nodes;
 mod presence;
 mod replica;
@@ -59,6 +63,8 @@ use delivery::Delivery;
 use directory::Directory;
 use directory::queries::PendingQuery;
 use members::Members;
+use meter::TenantMeter;
+pub use meter::{SocketCounts, UsageReport};
 use presence::Presence;
 pub use replica::{Entries, Replica, ReplicaBot};
 
@@ -75,6 +81,7 @@ const SWEEP_MS: Millis = 10 * 60 * 1000;
 pub(crate) struct Tenant {
     receipts: ReceiptCounter,
     limits: Arc<Limits>,
+    meter: TenantMeter,
     delivery: Delivery,
     members: Members,
     bots: Bots,
@@ -96,6 +103,7 @@ impl Tenant {
             suspended,
         };
         let mut tenant = Self {
+            meter: TenantMeter::new(env, &id),
             receipts: ReceiptCounter::new(id),
             delivery: Delivery::new(keys),
             members: Members::new(policy),
@@ -122,15 +130,16 @@ impl Tenant {
             self.sweep_ms
                 .min(self.presence.next_wakeup())
                 .min(self.directory.next_wakeup())
+                .min(self.meter.next_wakeup())
                 .min(self.over_ms.unwrap_or(Millis::MAX)),
         )
     }
 
-    /// Whether nothing has needed it for a minute, and the store knows all that it must, so that it
-    /// may be forgotten.
+    /// Whether nothing has needed it for a minute, and the store knows all that it must, its usage too, so
+    /// that it may be forgotten.
     pub(crate) fn is_over(&self, now_ms: Millis) -> bool {
         let is_over = self.over_ms.is_some_and(|over_ms| now_ms >= over_ms);
-        is_over && self.directory.outbox().is_settled()
+        is_over && self.directory.outbox().is_settled() && self.meter.is_settled()
     }
 
     pub(crate) fn wake(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
@@ -153,6 +162,7 @@ impl Tenant {
         }
         let (presence, to) = self.presence();
         presence.flush(env, to, fx);
+        self.meter.flush_due(env, self.receipts.tenant(), fx);
     }
 
     // --- towards the store ---

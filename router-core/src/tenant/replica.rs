@@ -36,6 +36,8 @@ pub struct Replica {
     pub conns: Vec<(ConnectionId, BootId)>,
     /// Messages whose outcomes are not all in.
     pub deliveries: usize,
+    /// Messages of connections of this node that are not decided yet.
+    pub undecided: u32,
     /// Connections that have messages to one bot under way or waiting.
     pub flows: usize,
     /// What the store must still be told.
@@ -98,6 +100,7 @@ impl Tenant {
             bots: bots.collect(),
             conns,
             deliveries: self.delivery.pending_count(),
+            undecided: self.meter.undecided(),
             flows: self.delivery.flow_count(),
             owed: self.directory.outbox().len(),
         })

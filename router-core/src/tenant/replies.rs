@@ -6,6 +6,7 @@ use super::Tenant;
 use super::context::TenantContext;
 use super::directory::queries::PendingQuery;
 use super::joining::refuse_join;
+use super::meter::TenantMeter;
 use crate::effect::TenantEffects;
 use crate::env::Env;
 use crate::store::{DirectoryReply, DirectorySnapshot, StoreFailure, StoreReply, StoreResult};
@@ -19,6 +20,10 @@ impl Tenant {
         reply: StoreResult,
         fx: &mut TenantEffects,
     ) {
+        if TenantMeter::is_ticket(number) {
+            let id = self.receipts.tenant();
+            return self.meter.answered(env, (id, number), reply, fx);
+        }
         let Some(query) = self.directory.answered(number) else {
             return;
         };

@@ -28,7 +28,9 @@ impl Tenant {
             permit,
             id,
             command,
+            frame_bytes,
         } = request;
+        self.count_frame(env, frame_bytes);
         let conn = permit.conn();
         // A connection that was expelled meanwhile is owed no answer: its close is on the way.
         if self.members.connection(conn).is_none() {

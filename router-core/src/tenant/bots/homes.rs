@@ -63,9 +63,8 @@ impl Bots {
         let bot = Bot { home, details };
         let after = bot.here();
         self.listed.insert(id.clone(), bot);
-        if let Some(conn) = after.and_then(|key| members.connection_mut(key)) {
-            conn.bots.insert(id.clone());
-            conn.watch.unwatch_all();
+        if let Some(key) = after {
+            members.hold(key, id.clone());
         }
         note_change(id, before, after, fx);
         before.filter(|_| before != after)

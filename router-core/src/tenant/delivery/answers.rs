@@ -5,18 +5,15 @@ use protocol::limits::UNREACHABLE_RETRY_MS;
 use protocol::message::{AckStatus, SendKind};
 use protocol::{ErrorCode, Outbound, Refusal};
 
+use super::DeliveryContext;
 use crate::effect::{RouterFact, TenantEffect, TenantEffects};
 use crate::env::Millis;
 use crate::request::{AckContext, RouteRequest};
 use crate::tenant::members::Members;
+use crate::tenant::meter::messages::MessageFate;
 
 /// Acknowledges a message to its sender, if that is still here and wants to know.
-pub(super) fn ack(
-    members: &mut Members,
-    asked: &AckContext,
-    status: AckStatus,
-    fx: &mut TenantEffects,
-) {
+fn ack(members: &mut Members, asked: &AckContext, status: AckStatus, fx: &mut TenantEffects) {
     let to = asked.conn;
     let (Some(conn), Some(message_id)) = (members.connection_mut(to), &asked.message_id) else {
         return;
@@ -32,19 +29,37 @@ pub(super) fn ack(
     }
 }
 
+/// Acknowledges a message that was delivered.
+pub(super) fn ack_delivered(
+    ctx: &mut DeliveryContext<'_>,
+    asked: &AckContext,
+    fx: &mut TenantEffects,
+) {
+    ctx.meter.decide(ctx.env, MessageFate::Accepted);
+    ack(ctx.members, asked, AckStatus::Delivered, fx);
+}
+
 /// Acknowledges a message that was delivered before.
-pub(super) fn ack_duplicate(members: &mut Members, asked: &AckContext, fx: &mut TenantEffects) {
+pub(super) fn ack_duplicate(
+    ctx: &mut DeliveryContext<'_>,
+    asked: &AckContext,
+    fx: &mut TenantEffects,
+) {
+    ctx.meter.decide(ctx.env, MessageFate::Duplicate);
     fx.push(TenantEffect::Note(RouterFact::Duplicate));
-    ack(members, asked, AckStatus::Duplicate, fx);
+    ack(ctx.members, asked, AckStatus::Duplicate, fx);
 }
 
 /// Answers that a message cannot be delivered.
 pub(super) fn refuse(
+    ctx: &mut DeliveryContext<'_>,
     asked: &AckContext,
     code: ErrorCode,
     retry_ms: Option<Millis>,
     fx: &mut TenantEffects,
 ) {
+    ctx.meter
+        .decide(ctx.env, MessageFate::Refused(code.class()));
     let refusal = Refusal {
         message_id: asked.message_id.filter(|_| asked.idempotent),
         retry_ms: retry_ms.or_else(|| retry_ms_of(code)),
@@ -55,6 +70,7 @@ pub(super) fn refuse(
 
 /// Answers that a message, partial or typing does not go on its way. Only a message is answered.
 pub(super) fn refuse_route(
+    ctx: &mut DeliveryContext<'_>,
     route: &RouteRequest,
     code: ErrorCode,
     retry_ms: Option<Millis>,
@@ -66,7 +82,7 @@ pub(super) fn refuse_route(
         }
         return fx.push(TenantEffect::Note(RouterFact::BestEffortDropped));
     }
-    refuse(&route.ack_context(), code, retry_ms, fx);
+    refuse(ctx, &route.ack_context(), code, retry_ms, fx);
 }
 
 /// When it makes sense to send again, if the code says.

@@ -27,6 +27,7 @@ use protocol::{Envelope, Limits};
 use super::bots::Bots;
 use super::context::ReceiptCounter;
 use super::members::Members;
+use super::meter::TenantMeter;
 use crate::env::{Env, Millis};
 use crate::ids::HashKeys;
 use dedupe::{DedupeTable, MessagePrint};
@@ -49,6 +50,7 @@ pub(super) struct DeliveryContext<'a> {
     pub members: &'a mut Members,
     pub bots: &'a Bots,
     pub receipts: &'a mut ReceiptCounter,
+    pub meter: &'a mut TenantMeter,
 }
 
 impl Delivery {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::message::SendKind;
-use protocol::{BootId, Envelope, ErrorCode, Kind, Outbound, Shared};
+use protocol::{BootId, Envelope, ErrorCode, Kind, Outbound, RefusalClass, Shared};
 
 use super::addressing::{MessageRecipients, TargetNodes, Targets, offline_code};
 use super::answers::{ack_duplicate, refuse_route};
@@ -20,6 +20,7 @@ use crate::membership::PeerNode;
 use crate::permit::may_address;
 use crate::request::RouteRequest;
 use crate::tenant::context::unknown_code;
+use crate::tenant::meter::messages::MessageFate;
 
 /// Where a message goes.
 pub(super) struct DeliveryPlan {
@@ -51,11 +52,14 @@ impl Delivery {
         };
         // Before the message is on its way: its reply may come at once.
         conn.await_reply(&route.envelope);
+        if route.envelope.message.kind == SendKind::Message {
+            ctx.meter.begin_message();
+        }
         let taken = ctx
             .members
             .take_message(ctx.env, ctx.limits, sender, &route.envelope);
         if let Err((code, retry_ms)) = taken {
-            return refuse_route(&route, code, retry_ms, fx);
+            return refuse_route(&mut ctx, &route, code, retry_ms, fx);
         }
         let held = HeldMessage {
             route,
@@ -73,24 +77,29 @@ impl Delivery {
         fx: &mut TenantEffects,
     ) {
         let sender = held.route.conn;
+        let is_message = held.route.envelope.message.kind == SendKind::Message;
         if ctx.members.connection(sender).is_none() {
+            // It left while its message waited: nobody is told, but the message is decided.
+            if is_message {
+                let fate = MessageFate::Refused(RefusalClass::Client);
+                ctx.meter.decide(ctx.env, fate);
+            }
             return;
         }
-        let is_message = held.route.envelope.message.kind == SendKind::Message;
         let plan = match self.decide(ctx, sender, &held) {
             RouteDecision::Go(plan) => plan,
             RouteDecision::Duplicate => {
-                return ack_duplicate(ctx.members, &held.route.ack_context(), fx);
+                return ack_duplicate(ctx, &held.route.ack_context(), fx);
             }
             RouteDecision::Refused(code, retry_ms) => {
-                return refuse_route(&held.route, code, retry_ms, fx);
+                return refuse_route(ctx, &held.route, code, retry_ms, fx);
             }
         };
         if plan.kind == Kind::Bot {
             let (to, node) = (&held.route.envelope.message.to, plan.nodes.first().copied());
             match (self.flows.gate(sender, to, node), is_message) {
                 (FlowGate::Open, _) => {}
-                (FlowGate::Hold, true) => return self.hold(held, fx),
+                (FlowGate::Hold, true) => return self.hold(ctx, held, fx),
                 (FlowGate::Hold, false) => {
                     return fx.push(TenantEffect::Note(RouterFact::BestEffortDropped));
                 }
@@ -150,13 +159,18 @@ impl Delivery {
         })
     }
 
-    fn hold(&mut self, mut held: HeldMessage, fx: &mut TenantEffects) {
+    fn hold(
+        &mut self,
+        ctx: &mut DeliveryContext<'_>,
+        mut held: HeldMessage,
+        fx: &mut TenantEffects,
+    ) {
         let sender = held.route.conn;
         let to = held.route.envelope.message.to.clone();
         // What waits must not pin the buffer it was read into.
         held.route.envelope.message.body = held.route.envelope.message.body.detach();
         if let Err(held) = self.flows.hold(sender, &to, held) {
-            refuse_route(&held.route, ErrorCode::RecipientBusy, None, fx);
+            refuse_route(ctx, &held.route, ErrorCode::RecipientBusy, None, fx);
         }
     }
 

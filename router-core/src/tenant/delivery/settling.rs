@@ -7,12 +7,11 @@
 use bytes::Bytes;
 use protocol::lane::Verdict;
 use protocol::limits::MOVES_MAX;
-use protocol::message::AckStatus;
 use protocol::{BootId, Envelope, ErrorCode, Name};
 
-use super::answers::{ack, ack_duplicate, refuse, refuse_route};
+use super::answers::{ack_delivered, ack_duplicate, refuse, refuse_route};
 use super::flows::HeldMessage;
-use super::pending::{DeliverySlot, MessageOrigin, PendingDelivery, SentMessage};
+use super::pending::{DeliverySlot, MessageOrigin, PendingDelivery};
 use super::{Delivery, DeliveryContext};
 use crate::check;
 use crate::effect::{Outcome, RouterFact, TenantEffect, TenantEffects};
@@ -20,7 +19,6 @@ use crate::ids::ConnKey;
 use crate::invariant::Invariant;
 use crate::lane::{LaneOutcome, Parcel};
 use crate::request::RouteRequest;
-use crate::tenant::members::Members;
 
 /// A flow: from which connection, to which bot.
 type FlowKey = (ConnKey, Name);
@@ -43,6 +41,7 @@ impl Delivery {
         match outcome {
             Outcome::Queued { bytes } => {
                 first_bytes = delivery.note_delivered().then_some(bytes);
+                ctx.meter.note_copy(ctx.env, bytes);
                 if let Some(conn) = conn {
                     ctx.members.note_queued(conn, delivery.part);
                 }
@@ -60,7 +59,7 @@ impl Delivery {
                 );
             }
             fx.push(TenantEffect::Note(RouterFact::Delivered { bytes }));
-            ack_delivered(ctx.members, delivery, fx);
+            ack_sender(&mut ctx, delivery, fx);
         }
         self.finish(&mut ctx, slot, fx);
         self.dispatch_ready(&mut ctx, fx);
@@ -87,9 +86,9 @@ impl Delivery {
         match outcome {
             LaneOutcome::Delivered => {
                 if delivery.note_delivered() {
-                    ack_delivered(ctx.members, delivery, fx);
+                    ack_sender(&mut ctx, delivery, fx);
                 }
-                self.give_up_on_the_overtaken(flow.as_ref(), fx);
+                self.give_up_on_the_overtaken(&mut ctx, flow.as_ref(), fx);
             }
             LaneOutcome::Verdict(Verdict::Duplicate) => delivery.duplicate = true,
             LaneOutcome::Verdict(Verdict::Moved(to)) => {
@@ -99,7 +98,7 @@ impl Delivery {
             LaneOutcome::Verdict(Verdict::Refused(code)) => delivery.fails(code),
             LaneOutcome::Unknown => {
                 delivery.fails(ErrorCode::DeliveryUnknown);
-                self.give_up_on_the_overtaken(flow.as_ref(), fx);
+                self.give_up_on_the_overtaken(&mut ctx, flow.as_ref(), fx);
             }
             LaneOutcome::Unsent => delivery.fails(ErrorCode::Unreachable),
         }
@@ -148,10 +147,15 @@ impl Delivery {
 
     /// A message was delivered, or may have been, while earlier ones of its flow were told to go
     /// elsewhere: they would arrive behind it, so they do not go.
-    fn give_up_on_the_overtaken(&mut self, flow: Option<&FlowKey>, fx: &mut TenantEffects) {
+    fn give_up_on_the_overtaken(
+        &mut self,
+        ctx: &mut DeliveryContext<'_>,
+        flow: Option<&FlowKey>,
+        fx: &mut TenantEffects,
+    ) {
         let Some((from, to)) = flow else { return };
         for held in self.flows.delivered(*from, to) {
-            refuse_route(&held.route, ErrorCode::Unreachable, None, fx);
+            refuse_route(ctx, &held.route, ErrorCode::Unreachable, None, fx);
         }
     }
 
@@ -201,14 +205,15 @@ impl Delivery {
         let is_conflict = delivery.error == ErrorCode::IdempotencyConflict;
         match (delivery.delivered, delivery.duplicate && !is_conflict) {
             (true, _) => {}
-            (false, true) => ack_duplicate(ctx.members, asked, fx),
-            (false, false) => refuse(asked, delivery.error, None, fx),
+            (false, true) => ack_duplicate(ctx, asked, fx),
+            (false, false) => refuse(ctx, asked, delivery.error, None, fx),
         }
     }
 }
 
-fn ack_delivered(members: &mut Members, delivery: &PendingDelivery, fx: &mut TenantEffects) {
-    if let MessageOrigin::Here(SentMessage { asked, .. }) = &delivery.origin {
-        ack(members, asked, AckStatus::Delivered, fx);
+/// Tells the sender of a message that is in a queue, if that is a connection of this node.
+fn ack_sender(ctx: &mut DeliveryContext<'_>, delivery: &PendingDelivery, fx: &mut TenantEffects) {
+    if let MessageOrigin::Here(sent) = &delivery.origin {
+        ack_delivered(ctx, &sent.asked, fx);
     }
 }

@@ -10,13 +10,14 @@ mod rates;
 mod remote;
 pub(super) mod survey;
 
-use protocol::{BootId, ClientId, ConnectionId};
+use protocol::{BootId, BotId, ClientId, ConnectionId};
 
 use crate::env::Millis;
 use crate::ids::ConnKey;
 use crate::request::JoinRequest;
 use crate::small::SmallMap;
 use crate::store::{ConnRecord, SeenClient, TenantPolicy};
+use crate::tenant::meter::SocketCounts;
 use clients::{ClientEntry, ClientList};
 use connection::Connection;
 use newcomers::NewcomerList;
@@ -34,6 +35,8 @@ pub(super) struct Members {
     waits: usize,
     /// Sockets by the secret that verified their credential: the first, or another.
     sockets_by_secret: [u32; 2],
+    /// Sockets that are open, for the meter.
+    sockets: SocketCounts,
     by_id: SmallMap<ConnectionId, ConnKey, 1>,
     clients: ClientList,
     newcomers: NewcomerList,
@@ -51,6 +54,7 @@ impl Members {
             remote: RemoteConnections::default(),
             waits: 0,
             sockets_by_secret: [0, 0],
+            sockets: SocketCounts::default(),
             by_id: SmallMap::default(),
             clients: ClientList::default(),
             newcomers: NewcomerList::default(),
@@ -127,6 +131,9 @@ impl Members {
         if let Some(count) = self.count_by_secret(&conn) {
             *count += 1;
         }
+        if let Some(count) = self.count_by_kind(&conn) {
+            *count += 1;
+        }
         self.connections.insert(key, Box::new(conn));
     }
 
@@ -138,6 +145,9 @@ impl Members {
         if let Some(count) = self.count_by_secret(&conn) {
             *count -= 1;
         }
+        if let Some(count) = self.count_by_kind(&conn) {
+            *count -= 1;
+        }
         let was_last = self.clients.leave(key, &conn, now_ms);
         Some((conn, was_last))
     }
@@ -145,6 +155,50 @@ impl Members {
     fn count_by_secret(&mut self, conn: &Connection) -> Option<&mut u32> {
         let is_socket = conn.capabilities.lasts;
         is_socket.then(|| &mut self.sockets_by_secret[usize::from(conn.grant.old_secret)])
+    }
+}
+
+// === bots that connections hold ===
+
+impl Members {
+    /// How many sockets are open, with and without bots.
+    pub fn sockets(&self) -> SocketCounts {
+        self.sockets
+    }
+
+    /// A connection holds a bot from now on.
+    pub fn hold(&mut self, key: ConnKey, bot: BotId) {
+        let Some(conn) = self.connections.get_mut(&key) else {
+            return;
+        };
+        let was_client = conn.bots.is_empty();
+        conn.bots.insert(bot);
+        conn.watch.unwatch_all();
+        if was_client && conn.capabilities.lasts {
+            self.sockets.clients -= 1;
+            self.sockets.bots += 1;
+        }
+    }
+
+    /// A connection does not hold a bot any more. Says whether it holds no other; `None`: it is not here.
+    pub fn release(&mut self, key: ConnKey, bot: &BotId) -> Option<bool> {
+        let conn = self.connections.get_mut(&key)?;
+        let was_held = conn.bots.remove(bot);
+        let holds_none = conn.bots.is_empty();
+        if was_held && holds_none && conn.capabilities.lasts {
+            self.sockets.bots -= 1;
+            self.sockets.clients += 1;
+        }
+        Some(holds_none)
+    }
+
+    fn count_by_kind(&mut self, conn: &Connection) -> Option<&mut u32> {
+        let SocketCounts { bots, clients } = &mut self.sockets;
+        let kind = match conn.bots.is_empty() {
+            true => clients,
+            false => bots,
+        };
+        conn.capabilities.lasts.then_some(kind)
     }
 }
 

@@ -1,0 +1,42 @@
+//! Which hours still take records.
+
+use protocol::UsageHour;
+use protocol::limits::{CLOCK_SKEW_MAX_MS, USAGE_CLOSE_MS};
+
+use crate::env::Millis;
+
+/// The first hour that takes records at a time of the store's clock. All before it are closed.
+pub const fn first_open_hour(store_ms: Millis) -> UsageHour {
+    UsageHour::of(store_ms.saturating_sub(USAGE_CLOSE_MS))
+}
+
+/// Whether a reader may take an hour for closed. `flushed`: the first hour of which some live node may
+/// still have usage that it has not booked.
+///
+/// Readers wait for longer than the store takes records, since their clock and that of the Redis server
+/// with the tenant may differ.
+pub const fn is_read_closed(hour: UsageHour, now_ms: Millis, flushed: UsageHour) -> bool {
+    let closed_ms = hour.end_ms() + USAGE_CLOSE_MS + CLOCK_SKEW_MAX_MS;
+    now_ms >= closed_ms && hour.number() < flushed.number()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_takes_an_hour_for_closed_only_after_the_store_does() {
+        let hour = UsageHour::parse("2026112809").unwrap();
+        let closes_ms = hour.end_ms() + USAGE_CLOSE_MS;
+        assert_eq!(first_open_hour(closes_ms - 1), hour);
+        assert_eq!(first_open_hour(closes_ms), hour.plus(1));
+        let flushed = hour.plus(1);
+        assert!(!is_read_closed(
+            hour,
+            closes_ms + CLOCK_SKEW_MAX_MS - 1,
+            flushed
+        ));
+        assert!(is_read_closed(hour, closes_ms + CLOCK_SKEW_MAX_MS, flushed));
+        assert!(!is_read_closed(hour, Millis::MAX, hour));
+    }
+}

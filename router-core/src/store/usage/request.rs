@@ -1,0 +1,64 @@
+//! What is asked of the usage ledger.
+
+use protocol::{TenantId, UsageHour};
+
+use super::record::UsageRecord;
+
+/// What is asked of a tenant's usage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UsageQuery {
+    /// Books a record. Reply: `Booked`. It may be repeated: a record whose `seq` is not above the last one
+    /// of its boot changes nothing.
+    Book {
+        /// The record.
+        record: Box<UsageRecord>,
+        /// Whether it is the first of this tenant, node and day: then the tenant is written into the
+        /// index of the day before.
+        is_first_of_day: bool,
+    },
+    /// Reads hours. Reply: `Hours`.
+    Read {
+        /// The first hour.
+        from: UsageHour,
+        /// The hour after the last one; at most [`USAGE_RANGE_HOURS`](protocol::limits::USAGE_RANGE_HOURS)
+        /// later.
+        to: UsageHour,
+    },
+    /// Reads which records of which boots are booked. Reply: `Seen`.
+    Seen,
+}
+
+impl UsageQuery {
+    /// The query's name, for traces.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Book { .. } => "book_usage",
+            Self::Read { .. } => "read_usage",
+            Self::Seen => "read_usage_seen",
+        }
+    }
+}
+
+/// What is asked of the index: which tenants used something on a day. It is of no tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageIndexQuery {
+    /// The first hour of the day.
+    pub day: UsageHour,
+    /// Which part of the index: below [`Self::PARTS`].
+    pub part: u8,
+}
+
+impl UsageIndexQuery {
+    /// Parts of the index of a day.
+    pub const PARTS: u8 = 64;
+
+    /// The part that a tenant is in. All builds must agree, so it does not depend on the process:
+    /// FNV-1a of the id.
+    pub fn part_of(tenant: &TenantId) -> u8 {
+        let bytes = tenant.as_str().bytes();
+        let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        ((hash ^ (hash >> 32)) % u64::from(Self::PARTS)) as u8
+    }
+}

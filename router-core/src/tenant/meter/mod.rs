@@ -1,0 +1,167 @@
+//! Counts what the tenant uses on this node, and books it.
+//!
+//! ```text
+//!  an outcome ─▶ counts ─▶ open record ─▶ flush, or a new hour ─▶ waiting records ─▶ Ask(Book)
+//!                              │                                     │   ▲ no answer: the same again
+//!                              └────────────── report ───────────────┘   └ Booked: the next one
+//!                                     (journal, metrics)
+//! ```
+//!
+//! This is the only place that counts usage. A message and its outcome are counted in one step, so that the
+//! sums of [`UsageCounts::conserve`] hold for every record, whatever is lost.
+//!
+//! | file | has |
+//! | --- | --- |
+//! | `mod.rs` | the counts, and what of them is not booked |
+//! | `messages.rs`, `sockets.rs` | what a message counts as; the time for which sockets are open |
+//! | `flushing.rs` | records on their way to the store |
+//! | `report.rs` | what the journal and the metrics are told |
+
+mod flushing;
+pub(super) mod messages;
+mod report;
+mod sockets;
+
+use std::collections::VecDeque;
+
+use protocol::{TenantId, UsageCounts, UsageHour};
+
+use crate::env::{Env, Millis};
+use crate::store::UsageRecord;
+
+pub use report::UsageReport;
+pub use sockets::SocketCounts;
+
+/// Records that wait to be booked. Beyond that the oldest ones are joined: they are for closed hours, and
+/// would be booked into one hour anyway.
+const WAITING_MAX: usize = 24;
+
+/// What a tenant used on this node since its last record was booked.
+#[derive(Debug)]
+#[repr(C)]
+pub(super) struct TenantMeter {
+    /// What is being counted; absent while nothing is.
+    open: Option<Box<MeterRecord>>,
+    /// When the hour of `open` ends, Unix milliseconds. It never goes back, even if the clock does.
+    hour_end_ms: Millis,
+    /// Messages that are not decided yet.
+    undecided: u32,
+    /// Whether there is something to report.
+    changed: bool,
+    /// Whether the shard knows that.
+    listed: bool,
+    /// Whether the first waiting record is with the store.
+    is_asking: bool,
+    sockets: SocketCounts,
+    /// What was booked before it was reported; absent if nothing was.
+    unreported: Option<Box<UsageCounts>>,
+    /// Up to when the time of `sockets` is counted, on the clock of [`Env::now_ms`].
+    timed_ms: Millis,
+    /// The `seq` of the next record. It is never used twice by a boot and tenant, see [`TenantMeter::new`].
+    next_seq: u64,
+    flush_ms: Millis,
+    /// The last day for which the store has put the tenant into its index.
+    indexed: Option<UsageHour>,
+    /// Records that are complete, the oldest first; absent while there are none.
+    #[expect(
+        clippy::box_collection,
+        reason = "most have none, and all pay for its place"
+    )]
+    waiting: Option<Box<VecDeque<MeterRecord>>>,
+}
+
+/// A record, and how much of it was reported.
+#[derive(Debug)]
+struct MeterRecord {
+    record: UsageRecord,
+    reported: UsageCounts,
+}
+
+impl TenantMeter {
+    /// Nothing is counted yet.
+    ///
+    /// A tenant that was forgotten and comes back to the same boot must not use a `seq` twice: its records
+    /// would pass for booked. So `seq` begins with the time since the process started, in milliseconds. It
+    /// rises by one a record, of which there is less than one a millisecond, so it stays behind that time.
+    pub fn new(env: &Env<'_>, id: &TenantId) -> Self {
+        let spread_ms = env.settings.usage_flush_ms as f64 * env.jitter_of(id);
+        Self {
+            open: None,
+            hour_end_ms: UsageHour::of(env.unix_ms).end_ms(),
+            undecided: 0,
+            changed: false,
+            listed: false,
+            is_asking: false,
+            sockets: SocketCounts::default(),
+            unreported: None,
+            timed_ms: env.now_ms,
+            next_seq: env.now_ms + 1,
+            flush_ms: env.now_ms + spread_ms as Millis,
+            indexed: None,
+            waiting: None,
+        }
+    }
+
+    /// The amounts of this hour, to add to.
+    #[inline]
+    pub fn counts(&mut self, env: &Env<'_>) -> &mut UsageCounts {
+        if env.unix_ms >= self.hour_end_ms {
+            self.begin_hour(env);
+        }
+        self.changed = true;
+        &mut self.open_record(env).counts
+    }
+
+    /// How many messages are not decided yet.
+    pub fn undecided(&self) -> u32 {
+        self.undecided
+    }
+
+    #[inline]
+    fn open_record(&mut self, env: &Env<'_>) -> &mut UsageRecord {
+        let (hour_end_ms, next_seq) = (self.hour_end_ms, &mut self.next_seq);
+        let open = self.open.get_or_insert_with(|| {
+            let seq = *next_seq;
+            *next_seq += 1;
+            // The boot of now: a record that was reported under one boot is not booked under another.
+            Box::new(MeterRecord {
+                record: UsageRecord {
+                    boot: env.nodes.own,
+                    seq,
+                    hour: UsageHour::of(hour_end_ms - 1),
+                    counts: UsageCounts::default(),
+                },
+                reported: UsageCounts::default(),
+            })
+        });
+        &mut open.record
+    }
+
+    /// What is counted belongs to the hour that is over; from now on it is another one.
+    #[cold]
+    fn begin_hour(&mut self, env: &Env<'_>) {
+        self.complete();
+        self.hour_end_ms = UsageHour::of(env.unix_ms).end_ms();
+    }
+
+    /// Completes the open record, if it has something: nothing is added to it any more.
+    fn complete(&mut self) {
+        let Some(open) = self.open.take() else {
+            return;
+        };
+        if open.record.counts.is_zero() {
+            return;
+        }
+        self.changed = true;
+        let waiting = self.waiting.get_or_insert_default();
+        waiting.push_back(*open);
+        // The first one may be booked already without our knowledge: it must stay as it is.
+        if waiting.len() > WAITING_MAX
+            && let Some(old) = waiting.remove(1)
+            && let Some(next) = waiting.get_mut(1)
+        {
+            next.record.counts.add(&old.record.counts);
+            next.reported.add(&old.reported);
+        }
+    }
+}

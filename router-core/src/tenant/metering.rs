@@ -1,0 +1,63 @@
+//! Counts what no other part of the tenant sees: bytes, calls, sockets; and has it booked.
+
+use protocol::{UsageHour, UsageMeter};
+
+use super::Tenant;
+use super::meter::UsageReport;
+use crate::effect::TenantEffects;
+use crate::env::Env;
+use crate::request::{FrameUsage, SentUsage};
+
+impl Tenant {
+    /// A frame came from a connection.
+    #[inline]
+    pub(super) fn count_frame(&mut self, env: &Env<'_>, bytes: u32) {
+        if bytes > 0 {
+            self.meter.counts(env)[UsageMeter::BytesIn] += u64::from(bytes);
+        }
+    }
+
+    /// Counts a frame that its session answered without the tenant.
+    pub(crate) fn count_answered(&mut self, env: &Env<'_>, frame: &FrameUsage) {
+        let counts = self.meter.counts(env);
+        counts[UsageMeter::BytesIn] += u64::from(frame.bytes_in);
+        counts[UsageMeter::BytesOut] += frame.bytes_out;
+        if let Some(class) = frame.refused_message {
+            self.meter.refuse_early(env, class);
+        }
+    }
+
+    /// Counts frames that were put into queues without a receipt.
+    #[inline]
+    pub(crate) fn count_sent(&mut self, env: &Env<'_>, sent: SentUsage) {
+        let counts = self.meter.counts(env);
+        counts[UsageMeter::BytesOut] += sent.bytes;
+        counts[UsageMeter::PartialsDelivered] += sent.partials;
+    }
+
+    /// Notes how many sockets there are, after whatever may have changed that.
+    pub(crate) fn count_sockets(&mut self, env: &Env<'_>) {
+        self.meter.set_sockets(env, self.members.sockets());
+    }
+
+    /// Has everything booked: the node ends.
+    pub(crate) fn flush_usage(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
+        self.meter.flush_last(env, self.receipts.tenant(), fx);
+    }
+
+    /// Whether there is usage to report that the shard does not know of. From then on it knows.
+    #[inline]
+    pub(crate) fn take_unlisted_usage(&mut self) -> bool {
+        self.meter.take_unlisted()
+    }
+
+    /// What the tenant used since the last report, and what of it is not booked.
+    pub(crate) fn report_usage(&mut self, env: &Env<'_>) -> UsageReport {
+        self.meter.report(env, self.receipts.tenant())
+    }
+
+    /// The first hour that has usage which is not booked.
+    pub(crate) fn oldest_unbooked(&self) -> Option<UsageHour> {
+        self.meter.oldest_unbooked()
+    }
+}
