@@ -14,7 +14,8 @@ mod state;
 use bytes::Bytes;
 use protocol::{BootId, TenantId};
 use router_core::store::nodes::{NodeQuery, NodeReply};
-use router_core::store::{StoreRequest, StoreResult};
+use router_core::store::usage::TenantIndex;
+use router_core::store::{StoreRequest, StoreResult, UsageIndexQuery};
 use tokio::sync::mpsc;
 
 pub use self::redis::{
@@ -73,6 +74,14 @@ impl Backplane {
         match &self.kind {
             BackplaneKind::Memory(memory) => memory.execute(request),
             BackplaneKind::Redis(redis) => redis.execute(&request).await,
+        }
+    }
+
+    /// Asks which tenants used something on a day. Errors: as [`Self::execute`].
+    pub async fn usage_index(&self, query: UsageIndexQuery) -> StoreResult<TenantIndex> {
+        match &self.kind {
+            BackplaneKind::Memory(memory) => Ok(memory.usage_index(&query)),
+            BackplaneKind::Redis(redis) => redis.usage_index(&query).await,
         }
     }
 

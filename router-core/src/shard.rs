@@ -102,7 +102,7 @@ pub enum ShardInput {
 
 impl ShardInput {
     /// The tenant that it is for; `None`: it is for many.
-    pub(crate) fn tenant(&self) -> Option<&TenantId> {
+    pub fn tenant(&self) -> Option<&TenantId> {
         match self {
             Self::Join(join) => Some(join.tenant()),
             Self::Leave(leave) => Some(&leave.tenant),

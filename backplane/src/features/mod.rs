@@ -16,6 +16,7 @@ pub(crate) mod nodes;
 mod policy;
 mod step;
 mod text;
+pub(crate) mod usage;
 
 use router_core::store::{StoreQuery, StoreReply, StoreRequest};
 
@@ -44,6 +45,10 @@ pub(crate) async fn execute(
             let reply = labels::execute(store, tenant, query).await;
             reply.map(StoreReply::Labels)
         }
+        StoreQuery::Usage(query) => {
+            let reply = usage::execute(store, tenant, query).await;
+            reply.map(StoreReply::Usage)
+        }
     }
 }
 
@@ -54,6 +59,7 @@ pub(crate) fn scripts() -> Vec<&'static LuaScript> {
         policy::scripts(),
         labels::scripts(),
         nodes::scripts(),
+        usage::scripts(),
     ];
     features.into_iter().flatten().collect()
 }

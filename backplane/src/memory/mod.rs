@@ -9,7 +9,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use router_core::store::{Model, StoreReply, StoreRequest, StoreResult};
+use router_core::store::usage::TenantIndex;
+use router_core::store::{Model, StoreReply, StoreRequest, StoreResult, UsageIndexQuery};
 
 use self::policy_file::FILE;
 
@@ -63,6 +64,11 @@ impl MemoryStore {
             self.save(&mut state);
         }
         reply
+    }
+
+    /// The tenants that used something on a day.
+    pub fn usage_index(&self, query: &UsageIndexQuery) -> TenantIndex {
+        self.state().model.usage_index(query)
     }
 
     /// Why policies that hold now would not outlive the process; `None`: all are in the file.

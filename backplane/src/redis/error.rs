@@ -2,6 +2,7 @@
 
 use protocol::ErrorCode;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
+use router_core::store::StoreFailure;
 
 use super::topology::address::ServerAddress;
 
@@ -156,4 +157,12 @@ pub(super) fn wrong_type(error: &RedisError, key: &str) -> Option<String> {
     Some(format!(
         "the key {key} was not understood: it is of another type than this program writes"
     ))
+}
+impl From<CommandFailure> for StoreFailure {
+    fn from(failure: CommandFailure) -> Self {
+        match failure {
+            CommandFailure::Lost | CommandFailure::Misread => Self::Lost,
+            CommandFailure::Refused(code) => Self::Refused(code),
+        }
+    }
 }

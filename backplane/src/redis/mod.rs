@@ -33,7 +33,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use protocol::{BootId, TenantId};
 use router_core::store::nodes::{NodeQuery, NodeReply};
-use router_core::store::{StoreFailure, StoreRequest, StoreResult};
+use router_core::store::usage::TenantIndex;
+use router_core::store::{StoreFailure, StoreRequest, StoreResult, UsageIndexQuery};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -92,10 +93,13 @@ impl Redis {
     /// says.
     pub async fn execute(&self, request: &StoreRequest) -> StoreResult {
         let reply = features::execute(&self.shared, request).await;
-        reply.map_err(|fail| match fail {
-            CommandFailure::Lost | CommandFailure::Misread => StoreFailure::Lost,
-            CommandFailure::Refused(code) => StoreFailure::Refused(code),
-        })
+        reply.map_err(StoreFailure::from)
+    }
+
+    /// Asks which tenants used something on a day.
+    pub async fn usage_index(&self, query: &UsageIndexQuery) -> StoreResult<TenantIndex> {
+        let index = features::usage::execute_index(&self.shared, query).await;
+        index.map_err(StoreFailure::from)
     }
 
     /// Asks about nodes.

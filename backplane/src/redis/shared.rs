@@ -68,6 +68,13 @@ impl RedisShared {
         CommandFailure::Misread
     }
 
+    /// The failure of an answer about a key that is none.
+    pub(crate) fn misread_key(&self, key: &str) -> CommandFailure {
+        let problem = format!("the key {key} was not understood");
+        self.intake.counters.misread(problem);
+        CommandFailure::Misread
+    }
+
     /// This machine's time less the server's, milliseconds. `None`: there is no answer in time.
     pub(super) async fn compare_clocks(&self, session: &RedisSession) -> Option<i64> {
         let asked_ms = bounds::unix_ms();

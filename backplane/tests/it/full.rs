@@ -2,7 +2,7 @@
 //! goes on, so that there may be room again.
 
 use fixtures::{RedisServer, RespValue};
-use protocol::{ErrorCode, TenantLabels};
+use protocol::{ErrorCode, TenantLabels, UsageHour};
 use router_core::store::nodes::{NodeHello, NodeQuery, NodeReply};
 use router_core::store::{
     DirectoryReply, LabelsQuery, LabelsReply, PolicyQuery, PolicyReply, StoreFailure, StoreReply,
@@ -20,6 +20,7 @@ fn beat(beat: u64) -> NodeQuery {
         beat,
         known_generation: None,
         fresh_generation: 7,
+        flushed: UsageHour::default(),
     }
 }
 
@@ -113,6 +114,7 @@ async fn nodes_go_on(node: &Node) {
     let beats = NodeReply::Beats {
         generation: 7,
         beats: vec![(BOOT, 2)],
+        flushed: vec![(BOOT, UsageHour::default())],
     };
     assert_eq!(node.backplane.execute_node(beat(2)).await, beats);
     let hello = NodeQuery::Hello {

@@ -11,7 +11,9 @@ use router_core::dispatch::{self, SessionPerformer, TenantPerformer};
 use router_core::effect::{Outcome, RouterFact, Ticket};
 use router_core::lane::{BestEffortStream, LaneOutcome, Parcel};
 use router_core::permit::Grant;
-use router_core::request::{JoinRequest, LeaveRequest, RouteRequest, SessionNotice, TenantRequest};
+use router_core::request::{
+    FrameUsage, JoinRequest, LeaveRequest, RouteRequest, SessionNotice, TenantRequest,
+};
 use router_core::session::SessionInput;
 use router_core::shard::ShardInput;
 use router_core::store::StoreRequest;
@@ -148,8 +150,12 @@ impl SessionPerformer for SessionHold<'_> {
         self.hand_to_shard(ShardInput::Leave(leave));
     }
 
-    fn push(&mut self, outbound: Outbound) {
-        self.cluster.world.deliver(self.socket, outbound);
+    fn push(&mut self, outbound: Outbound) -> Outcome {
+        self.cluster.world.deliver(self.socket, outbound)
+    }
+
+    fn count(&mut self, frame: FrameUsage) {
+        self.hand_to_shard(ShardInput::Answered(frame));
     }
 
     fn ping(&mut self) {}

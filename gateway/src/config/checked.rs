@@ -82,6 +82,14 @@ pub struct Config {
     pub heartbeat: Duration,
     /// How long after the start unknown bots are `bot_offline`; zero = not at all.
     pub start_grace: Duration,
+    /// Name of the cluster in the ids of usage rows.
+    pub cluster_name: String,
+    /// How often the usage of a tenant is booked.
+    pub usage_flush: Duration,
+    /// How often usage that is not booked is written to the state directory; zero: never.
+    pub usage_journal: Duration,
+    /// Most tenants with series of their own.
+    pub tenant_series_max: usize,
     /// Most memory of this process, the kernel's buffers of its sockets included, bytes.
     pub memory_max: u64,
     /// Most memory of the memory store, bytes.
@@ -136,6 +144,7 @@ impl Config {
             heartbeat_ms: ms(self.heartbeat),
             handshake_timeout_ms: ms(self.handshake_timeout),
             grace_until_ms,
+            usage_flush_ms: ms(self.usage_flush),
         }
     }
 }

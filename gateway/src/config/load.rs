@@ -22,8 +22,8 @@ use super::raw::{ConfigError, GivenSettings, Setting, SettingPlace};
 use super::setting_reader::SettingReader;
 use super::sources::ConfigSources;
 use super::values::{
-    address, base_path, count, fraction, log_format, path, patience, readable, redis_prefix,
-    redis_url, switch,
+    address, base_path, cluster_name, count, fraction, log_format, path, patience, readable,
+    redis_prefix, redis_url, switch, usage_flush, usage_journal,
 };
 use crate::machine;
 use crate::memory::{MEMORY_BYTES_MIN, MEMORY_BYTES_UNKNOWN, MemoryDivision};
@@ -108,6 +108,11 @@ fn load(sources: ConfigSources) -> Result<Config, ConfigError> {
         log_format: said.required("log_format", log_format)?,
         handshake_timeout,
         heartbeat,
+        cluster_name: said.required("cluster_name", cluster_name)?,
+        usage_flush: said.required("usage_flush", usage_flush)?,
+        usage_journal: said.required("usage_journal", usage_journal)?,
+        tenant_series_max: usize::try_from(said.required("tenant_series_max", count)?)
+            .unwrap_or(usize::MAX),
         start_grace: said.required("start_grace", parse_duration)?,
         memory_max,
         store_bytes: store_bytes(&said, memory_max, &memory)?,

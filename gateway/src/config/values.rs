@@ -74,6 +74,35 @@ pub(super) fn base_path(text: &str) -> Result<String, String> {
     }
 }
 
+/// How often usage is booked. Hours close ten minutes after their end, so it must be well below that.
+pub(super) fn usage_flush(text: &str) -> Result<Duration, String> {
+    let time = parse_duration(text)?;
+    let range = Duration::from_secs(1)..=Duration::from_secs(5 * 60);
+    match range.contains(&time) {
+        true => Ok(time),
+        false => Err("must be from 1s to 5m".to_owned()),
+    }
+}
+
+/// How often the journal of usage is written; zero: never.
+pub(super) fn usage_journal(text: &str) -> Result<Duration, String> {
+    let time = parse_duration(text)?;
+    let range = Duration::from_millis(10)..=Duration::from_secs(10);
+    match time.is_zero() || range.contains(&time) {
+        true => Ok(time),
+        false => Err("must be from 10ms to 10s, or 0".to_owned()),
+    }
+}
+
+/// A name that is part of ids.
+pub(super) fn cluster_name(text: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    match (1..=32).contains(&text.len()) && text.chars().all(is_plain) {
+        true => Ok(text.to_owned()),
+        false => Err("expected 1-32 letters, digits, dots, underscores or dashes".to_owned()),
+    }
+}
+
 pub(super) fn redis_prefix(text: &str) -> Result<String, String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
     if (1..=64).contains(&text.len()) && text.chars().all(is_plain) {

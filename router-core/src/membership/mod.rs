@@ -36,7 +36,7 @@ mod view;
 
 use std::sync::Arc;
 
-use protocol::BootId;
+use protocol::{BootId, UsageHour};
 use ulid::Ulid;
 
 use crate::env::Millis;
@@ -76,6 +76,8 @@ pub enum NodeInput {
     Evicted,
     /// This node is now as said here.
     Hello(NodeHello),
+    /// All usage of this node of the hours before this one is booked.
+    Flushed(UsageHour),
 }
 
 /// What the machine wants done. In order; a [`ViewChanged`](NodeEffect::ViewChanged) comes first.
@@ -196,6 +198,7 @@ impl MembershipMachine {
             NodeInput::Discovered(boot) => self.on_discovered(now_ms, boot),
             NodeInput::Evicted => self.look_again(now_ms, LOOK_AGAIN_MS),
             NodeInput::Hello(hello) => self.on_hello(now_ms, hello),
+            NodeInput::Flushed(hour) => self.view.own_flushed = hour,
         }
         self.judge(now_ms, fx);
         self.do_what_is_due(now_ms, entropy, fx);
@@ -271,8 +274,13 @@ impl MembershipMachine {
             return;
         };
         match reply {
-            NodeReply::Beats { generation, beats } => {
+            NodeReply::Beats {
+                generation,
+                beats,
+                flushed,
+            } => {
                 self.on_beats(now_ms, began_ms, generation, beats, fx);
+                self.view.note_flushed(&flushed);
             }
             NodeReply::AskerEvicted => self.rejoin(now_ms, entropy, fx),
             NodeReply::Evict(_)
@@ -327,6 +335,7 @@ impl MembershipMachine {
                 beat: self.view.beat,
                 known_generation: self.known_generation,
                 fresh_generation: (entropy >> 64) as u64,
+                flushed: self.view.own_flushed,
             }));
         }
         if now_ms >= self.probe_due_ms {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use protocol::BootId;
 use protocol::lane::{KeyId, LaneTerms, TermsMismatch};
+use protocol::{BootId, UsageHour};
 
 use super::times::SUSPECT_MS;
 use crate::env::Millis;
@@ -34,6 +34,8 @@ pub struct NodeView {
     pub degraded: bool,
     /// How old the store's data is; `None` before the first answer.
     pub generation: Option<u64>,
+    /// The first hour of which this node may still have usage that is not booked. It moves without a word.
+    pub own_flushed: UsageHour,
 }
 
 /// Another node.
@@ -45,6 +47,9 @@ pub struct PeerNode {
     pub beat: u64,
     /// For how much of this node's healthy time that beat has been the same.
     pub unchanged_ms: Millis,
+    /// The first hour of which it may still have usage that is not booked. It moves without a word. Absent:
+    /// its build counts none.
+    pub flushed: Option<UsageHour>,
     /// What it said of itself when it was first asked.
     pub hello: Option<NodeHello>,
     /// How to write to it, or why that makes no sense: messages for it are `unreachable` at once.
@@ -82,6 +87,7 @@ impl NodeView {
             dead: Arc::default(),
             degraded: false,
             generation: None,
+            own_flushed: UsageHour::default(),
         }
     }
 
@@ -149,6 +155,21 @@ impl NodeView {
         self.running = 1 + running as u32;
     }
 
+    /// The first hour of which some node may still have usage that is not booked.
+    pub fn flushed(&self) -> UsageHour {
+        let peers = self.peers.values().filter_map(|peer| peer.flushed);
+        peers.fold(self.own_flushed, UsageHour::min)
+    }
+
+    /// Notes what the peers say of the usage that they have booked.
+    pub(super) fn note_flushed(&mut self, flushed: &[(BootId, UsageHour)]) {
+        for (boot, hour) in flushed {
+            if let Some(peer) = self.peers.get_mut(boot) {
+                peer.flushed = Some(*hour);
+            }
+        }
+    }
+
     /// How many live nodes there are besides this one.
     pub fn others(&self) -> usize {
         self.peers.len()
@@ -181,6 +202,7 @@ impl PeerNode {
             state: PeerState::Live,
             beat,
             unchanged_ms: 0,
+            flushed: None,
             hello: None,
             terms: Ok(LaneTerms::UNKNOWN),
             has_moved: false,

@@ -11,7 +11,9 @@ use router_core::dispatch::{self, SessionPerformer, TenantPerformer};
 use router_core::effect::{Outcome, RouterFact, Ticket};
 use router_core::lane::{BestEffortStream, LaneOutcome, Parcel};
 use router_core::permit::Grant;
-use router_core::request::{JoinRequest, LeaveRequest, RouteRequest, SessionNotice, TenantRequest};
+use router_core::request::{
+    FrameUsage, JoinRequest, LeaveRequest, RouteRequest, SessionNotice, TenantRequest,
+};
 use router_core::session::{ReceivedMessage, SessionInput};
 use router_core::shard::ShardInput;
 use router_core::store::StoreRequest;
@@ -73,7 +75,7 @@ impl World {
 
     /// The critical section of the shard.
     pub fn shard(&mut self, input: ShardInput) {
-        let owner = tenant_of(&input);
+        let owner = input.tenant().cloned();
         let (settings, nodes) = (Arc::clone(&self.settings), Arc::clone(&self.nodes));
         let env = Env {
             now_ms: self.now_ms,
@@ -184,8 +186,12 @@ impl SessionPerformer for SessionHold<'_> {
         self.world.log.push(Event::Ping(self.key));
     }
 
-    fn push(&mut self, outbound: Outbound) {
-        self.world.push(self.key, outbound);
+    fn push(&mut self, outbound: Outbound) -> Outcome {
+        self.world.push(self.key, outbound)
+    }
+
+    fn count(&mut self, frame: FrameUsage) {
+        self.world.shard(ShardInput::Answered(frame));
     }
 
     fn close(&mut self, close: CloseCode) {
@@ -267,24 +273,5 @@ impl TenantPerformer for ShardHold<'_> {
 
     fn note(&mut self, fact: RouterFact) {
         self.world.facts.push(fact);
-    }
-}
-
-fn tenant_of(input: &ShardInput) -> Option<TenantId> {
-    match input {
-        ShardInput::Join(join) => Some(join.tenant().clone()),
-        ShardInput::Leave(leave) => Some(leave.tenant.clone()),
-        ShardInput::Route(route) => Some(route.tenant().clone()),
-        ShardInput::Request(request) => Some(request.tenant().clone()),
-        ShardInput::Reply { ticket, .. } => Some(ticket.tenant.clone()),
-        ShardInput::Policy { tenant, .. } | ShardInput::Room { tenant, .. } => Some(tenant.clone()),
-        ShardInput::Event { tenant, .. } => Some(tenant.clone()),
-        ShardInput::Inbound(envelope) => Some(envelope.tenant.clone()),
-        ShardInput::Settled { receipt, .. } => Some(receipt.tenant().clone()),
-        ShardInput::Decided { parcel, .. } => Some(parcel.tenant().clone()),
-        ShardInput::NodeEvicted(_)
-        | ShardInput::Rejoined
-        | ShardInput::Resync
-        | ShardInput::Wake => None,
     }
 }

@@ -12,7 +12,9 @@ use router_core::dispatch::{self, SessionPerformer, TenantPerformer};
 use router_core::effect::{Outcome, RouterFact, Ticket};
 use router_core::lane::{BestEffortStream, LaneOutcome, Parcel};
 use router_core::permit::Grant;
-use router_core::request::{JoinRequest, LeaveRequest, RouteRequest, SessionNotice, TenantRequest};
+use router_core::request::{
+    FrameUsage, JoinRequest, LeaveRequest, RouteRequest, SessionNotice, TenantRequest,
+};
 use router_core::session::SessionInput;
 use router_core::shard::ShardInput;
 use router_core::store::StoreRequest;
@@ -179,8 +181,13 @@ impl SessionPerformer for SessionHold<'_> {
         self.machine.words.push_back((self.key, input));
     }
 
-    fn push(&mut self, outbound: Outbound) {
-        self.machine.push(self.outside, self.key, outbound);
+    fn push(&mut self, outbound: Outbound) -> Outcome {
+        self.machine.push(self.outside, self.key, outbound)
+    }
+
+    fn count(&mut self, frame: FrameUsage) {
+        let tenant = frame.tenant.clone();
+        self.hand_to_shard(&tenant, ShardInput::Answered(frame));
     }
 
     fn close(&mut self, close: CloseCode) {

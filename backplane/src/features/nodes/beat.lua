@@ -1,10 +1,10 @@
 -- beat: writes a node's beat and reads all.
 --
--- KEYS   nodes
+-- KEYS   [1] nodes; [2] flushed
 -- ARGV   [1] boot id; [2] beat; [3] the generation that the asker knows, or "-"; [4] a random one,
---        for a store that has none
+--        for a store that has none; [5] the first hour of which the node may have usage that is not booked
 -- Reply  "evicted": the entry was removed by somebody; or "beats", or "repaired" if the generation
---        was none, and all fields of the hash, the generation among them
+--        was none, and all fields of both hashes, the generation among them
 --
 -- Atomic, because a node that is evicted between the look and the writing would return. No numbers
 -- here: both are 64 bits wide, and compared as texts.
@@ -33,4 +33,5 @@ if generation == known and not is_listed then
   return { 'evicted' }
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-return { answer, redis.call('HGETALL', KEYS[1]) }
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[5])
+return { answer, redis.call('HGETALL', KEYS[1]), redis.call('HGETALL', KEYS[2]) }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use protocol::BootId;
 use protocol::lane::KeyId;
+use protocol::{BootId, UsageHour};
 use redis::Value;
 use router_core::store::nodes::{HELLO_KEPT_MS, NodeHello, NodeQuery, NodeReply};
 
@@ -73,6 +73,7 @@ fn beats(value: Value) -> Option<NodeAnswer> {
     let Value::Array(mut parts) = value else {
         return None;
     };
+    let flushed = (parts.len() == 3).then(|| parts.pop()).flatten();
     let fields = (parts.len() == 2).then(|| parts.pop()).flatten();
     let said: String = redis::from_redis_value(parts.pop()?).ok()?;
     let repaired = match said.as_str() {
@@ -91,11 +92,22 @@ fn beats(value: Value) -> Option<NodeAnswer> {
             (_, None, _) | (_, _, None) => skipped += 1,
         }
     }
+    let said: Vec<Pair> = redis::from_redis_value(flushed?).ok()?;
+    let flushed = said.iter().filter_map(|(boot, hour)| {
+        let hour = UsageHour::from_number(read(hour)?)?;
+        Some((read::<BootId>(boot)?, hour))
+    });
+    let mut flushed: Vec<(BootId, UsageHour)> = flushed.collect();
     // The model's order.
     beats.sort_unstable();
+    flushed.sort_unstable();
     let generation = generation?;
     Some(NodeAnswer {
-        reply: NodeReply::Beats { generation, beats },
+        reply: NodeReply::Beats {
+            generation,
+            beats,
+            flushed,
+        },
         skipped,
         repaired,
     })

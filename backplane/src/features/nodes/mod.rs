@@ -23,7 +23,7 @@ pub(super) fn scripts() -> Vec<&'static LuaScript> {
 
 /// How a query is asked.
 enum NodeCall {
-    /// By a script, with one key.
+    /// By a script.
     Script(ScriptCall),
     /// By reading this hash: that is seldom, so it goes beside the hot path.
     Read(String),
@@ -78,31 +78,41 @@ pub(crate) async fn execute(
 }
 
 fn call(names: &KeyNames, ask: &NodeQuery) -> NodeCall {
-    let (script, key, args): (&'static LuaScript, _, _) = match ask {
+    let (script, keys, args): (&'static LuaScript, _, _) = match ask {
         NodeQuery::Beat {
             boot,
             beat,
             known_generation,
             fresh_generation,
+            flushed,
         } => {
             let known = known_generation.map_or("-".into(), |known| known.to_string());
             let fresh = fresh_generation.to_string();
-            let args = vec![boot.to_string(), beat.to_string(), known, fresh];
-            (&scripts::BEAT, keys::beats(names), args)
+            let (boot, beat, hour) = (boot.to_string(), beat.to_string(), flushed.number());
+            let args = vec![boot, beat, known, fresh, hour.to_string()];
+            (
+                &scripts::BEAT,
+                vec![keys::beats(names), keys::flushed(names)],
+                args,
+            )
         }
         NodeQuery::Evict { boot, beat } => {
             let args = vec![boot.to_string(), beat.to_string()];
-            (&scripts::EVICT, keys::beats(names), args)
+            (
+                &scripts::EVICT,
+                vec![keys::beats(names), keys::flushed(names)],
+                args,
+            )
         }
         NodeQuery::Hello { boot, hello } => {
             let args = codec::hello_args(hello);
-            (&scripts::HELLO, keys::hello(names, *boot), args)
+            (&scripts::HELLO, vec![keys::hello(names, *boot)], args)
         }
         NodeQuery::Describe(boot) => return NodeCall::Read(keys::hello(names, *boot)),
     };
     NodeCall::Script(ScriptCall {
         script,
-        keys: vec![key],
+        keys,
         args: args.into_iter().map(String::into_bytes).collect(),
     })
 }

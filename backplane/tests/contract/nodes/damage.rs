@@ -3,6 +3,7 @@
 
 use backplane::Backplane;
 use fixtures::{RedisServer, RespValue};
+use protocol::UsageHour;
 use router_core::store::nodes::{NodeHello, NodeQuery, NodeReply};
 
 use crate::harness::{connect, run, url_of};
@@ -19,14 +20,16 @@ fn beat(i: u8, beat: u64, known_generation: Option<u64>, fresh_generation: u64) 
         beat,
         known_generation,
         fresh_generation,
+        flushed: UsageHour::of(3_600_000 * u64::from(i)),
     }
 }
 
 fn beats(generation: u64, beats: &[(u8, u64)]) -> NodeReply {
-    let beats = beats.iter().map(|(i, beat)| (boot(*i), *beat));
+    let flushed = |i: u8| (boot(i), UsageHour::of(3_600_000 * u64::from(i)));
     NodeReply::Beats {
         generation,
-        beats: beats.collect(),
+        beats: beats.iter().map(|(i, beat)| (boot(*i), *beat)).collect(),
+        flushed: beats.iter().map(|(i, _)| flushed(*i)).collect(),
     }
 }
 

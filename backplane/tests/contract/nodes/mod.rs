@@ -3,6 +3,7 @@
 mod damage;
 mod random;
 
+use protocol::UsageHour;
 use protocol::lane::KeyId;
 use router_core::store::nodes::{NodeHello, NodeQuery, NodesModel};
 
@@ -15,6 +16,7 @@ fn beat(i: u8, beat: u64, known_generation: Option<u64>) -> NodeQuery {
         beat,
         known_generation,
         fresh_generation: u64::MAX,
+        flushed: UsageHour::of(3_600_000 * u64::from(i)),
     }
 }
 

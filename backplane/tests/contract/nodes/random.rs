@@ -2,6 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use protocol::UsageHour;
 use router_core::store::nodes::{NodeQuery, NodesModel};
 
 use crate::harness::{connect, url_of};
@@ -19,6 +20,7 @@ fn redis_knows_nodes_as_the_model_does() {
             beat,
             known_generation,
             fresh_generation,
+            flushed: UsageHour::of(3_600_000 * beat),
         },
     );
     let evictions = (0..3u8, 0..4u64).prop_map(|(i, beat)| NodeQuery::Evict {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use protocol::{CloseCode, Outbound};
 use router_core::auth::{AuthError, Credential};
 use router_core::dispatch::SessionPerformer;
-use router_core::effect::RouterFact;
+use router_core::effect::{Outcome, RouterFact};
 use router_core::permit::Grant;
-use router_core::request::{JoinRequest, LeaveRequest, RouteRequest, TenantRequest};
+use router_core::request::{FrameUsage, JoinRequest, LeaveRequest, RouteRequest, TenantRequest};
 use router_core::shard::ShardInput;
 use router_core::{Env, Session};
 
@@ -99,8 +99,12 @@ impl SessionPerformer for SessionHold<'_> {
         self.work.touch(self.entry);
     }
 
-    fn push(&mut self, outbound: Outbound) {
-        self.node.push(self.env, self.entry, outbound, self.work);
+    fn push(&mut self, outbound: Outbound) -> Outcome {
+        self.node.push(self.env, self.entry, outbound, self.work)
+    }
+
+    fn count(&mut self, frame: FrameUsage) {
+        self.hand_to_shard(ShardInput::Answered(frame));
     }
 
     fn close(&mut self, close: CloseCode) {

@@ -1,5 +1,6 @@
 //! Its own beats, and whom it meets by them.
 
+use protocol::UsageHour;
 use protocol::lane::LaneTerms;
 
 use super::*;
@@ -45,10 +46,12 @@ fn an_answer_that_comes_twice_counts_once() {
         beat: 9,
         known_generation: None,
         fresh_generation: 0,
+        flushed: UsageHour::default(),
     };
     let reply = NodeReply::Beats {
         generation: 1,
         beats,
+        flushed: Vec::new(),
     };
     rig.raw(NodeInput::Answered { ask, reply });
     assert_eq!(rig.state_of(X), Some(PeerState::Live));

@@ -7,6 +7,7 @@ mod lives;
 mod terms;
 mod unknown;
 
+use protocol::UsageHour;
 use std::collections::BTreeSet;
 
 use protocol::lane::KeyId;
@@ -114,6 +115,7 @@ impl Rig {
             beat: self.beat,
             known_generation: None,
             fresh_generation: 9,
+            flushed: UsageHour::default(),
         };
         self.store.execute(self.now_ms, &ask);
     }

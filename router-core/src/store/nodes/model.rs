@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use protocol::BootId;
+use protocol::{BootId, UsageHour};
 
 use super::hello::{HELLO_KEPT_MS, NodeHello};
 use super::reply::NodeReply;
@@ -14,6 +14,7 @@ use crate::env::Millis;
 pub struct NodesModel {
     generation: Option<u64>,
     beats: BTreeMap<BootId, u64>,
+    flushed: BTreeMap<BootId, UsageHour>,
     hellos: BTreeMap<BootId, (NodeHello, Millis)>,
 }
 
@@ -28,22 +29,26 @@ impl NodesModel {
                 beat,
                 known_generation,
                 fresh_generation,
+                flushed,
             } => {
                 let generation = *self.generation.get_or_insert(*fresh_generation);
                 if *known_generation == Some(generation) && !self.beats.contains_key(boot) {
                     return NodeReply::AskerEvicted;
                 }
                 self.beats.insert(*boot, *beat);
+                self.flushed.insert(*boot, *flushed);
                 let beats = self.beats.iter().map(|(boot, beat)| (*boot, *beat));
                 NodeReply::Beats {
                     generation,
                     beats: beats.collect(),
+                    flushed: self.flushed.clone().into_iter().collect(),
                 }
             }
             NodeQuery::Evict { boot, beat } => {
                 let unchanged = self.beats.get(boot) == Some(beat);
                 if unchanged {
                     self.beats.remove(boot);
+                    self.flushed.remove(boot);
                 }
                 NodeReply::Evict(unchanged)
             }
@@ -71,6 +76,7 @@ mod tests {
 
     const A: BootId = BootId::from_bits(1);
     const B: BootId = BootId::from_bits(2);
+    const HOUR: UsageHour = UsageHour::of(0);
 
     fn beat(model: &mut NodesModel, boot: BootId, beat: u64, known: Option<u64>) -> NodeReply {
         let ask = NodeQuery::Beat {
@@ -78,6 +84,7 @@ mod tests {
             beat,
             known_generation: known,
             fresh_generation: 7,
+            flushed: HOUR,
         };
         model.execute(0, &ask)
     }
@@ -87,8 +94,12 @@ mod tests {
     }
 
     fn beats(generation: u64, beats: &[(BootId, u64)]) -> NodeReply {
-        let beats = beats.to_vec();
-        NodeReply::Beats { generation, beats }
+        let flushed = beats.iter().map(|(boot, _)| (*boot, HOUR)).collect();
+        NodeReply::Beats {
+            generation,
+            beats: beats.to_vec(),
+            flushed,
+        }
     }
 
     #[test]

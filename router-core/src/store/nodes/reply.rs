@@ -1,6 +1,6 @@
 //! What the store answers about nodes.
 
-use protocol::BootId;
+use protocol::{BootId, UsageHour};
 
 use super::hello::NodeHello;
 
@@ -13,6 +13,9 @@ pub enum NodeReply {
         generation: u64,
         /// In no order; each node once.
         beats: Vec<(BootId, u64)>,
+        /// The first hour of which each node may still have usage that is not booked, in the order of the boot
+        /// ids. A build that counts no usage says nothing.
+        flushed: Vec<(BootId, UsageHour)>,
     },
     /// The asker was evicted: its boot id is dead.
     AskerEvicted,

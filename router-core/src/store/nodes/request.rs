@@ -1,6 +1,6 @@
 //! What the node machine asks.
 
-use protocol::BootId;
+use protocol::{BootId, UsageHour};
 
 use super::hello::NodeHello;
 
@@ -21,6 +21,8 @@ pub enum NodeQuery {
         known_generation: Option<u64>,
         /// Random; becomes the generation if the store has none.
         fresh_generation: u64,
+        /// The first hour of which the asker may still have usage that is not booked.
+        flushed: UsageHour,
     },
     /// Removes a node's entry if its beat is still this one. Reply: `Evict`.
     Evict {

@@ -1,0 +1,97 @@
+//! Records as arguments of scripts, and what scripts reply.
+
+use std::collections::BTreeMap;
+
+use protocol::{BootId, TenantId, UsageCounts, UsageHour, UsageMeter};
+use redis::Value;
+use router_core::store::HourUsage;
+
+use super::keys::{CHECK_FIELD, LATE_PREFIX};
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BookAnswer {
+    /// It is in the hour, which was empty before or was not.
+    Booked { was_empty: bool },
+    /// It was there before.
+    Seen,
+    /// The hour is closed. It is this time there, Unix milliseconds.
+    Closed { now_ms: u64 },
+}
+
+/// The amounts of a record, as arguments.
+pub(super) fn amounts(counts: &UsageCounts) -> impl Iterator<Item = Vec<u8>> {
+    let pairs = counts.iter();
+    pairs.flat_map(|(meter, amount)| [meter.name().to_owned(), amount.to_string()].map(Vec::from))
+}
+
+/// The answer to a record.
+pub(super) fn book_answer(value: Value) -> Option<BookAnswer> {
+    let mut words = texts(value)?.into_iter();
+    match words.next()?.as_str() {
+        "booked" => Some(BookAnswer::Booked {
+            was_empty: words.next()? == "1",
+        }),
+        "seen" => Some(BookAnswer::Seen),
+        "closed" => Some(BookAnswer::Closed {
+            now_ms: words.next()?.parse().ok()?,
+        }),
+        _ => None,
+    }
+}
+
+/// The hours that have something, and what time it is there. `first`: the hour of the first key.
+pub(super) fn hours(value: Value, first: UsageHour) -> Option<(u64, Vec<(UsageHour, HourUsage)>)> {
+    let words: Vec<Value> = redis::from_redis_value(value).ok()?;
+    let mut words = words.into_iter();
+    let now: String = redis::from_redis_value(words.next()?).ok()?;
+    let mut hours = Vec::new();
+    while let Some(place) = words.next() {
+        let place: u32 = redis::from_redis_value(place).ok()?;
+        hours.push((first.plus(place), usage(texts(words.next()?)?)?));
+    }
+    Some((now.parse().ok()?, hours))
+}
+
+/// The usage of an hour. Fields of meters that this build does not know are passed over.
+fn usage(words: Vec<String>) -> Option<HourUsage> {
+    let mut usage = HourUsage::default();
+    for (field, amount) in pairs(words) {
+        let amount: u64 = amount.parse().ok()?;
+        if field == CHECK_FIELD {
+            usage.check_number = amount;
+        } else if let Some(meter) = field.strip_prefix(LATE_PREFIX) {
+            if let Some(meter) = UsageMeter::parse(meter) {
+                usage.late[meter] = amount;
+            }
+        } else if let Some(meter) = UsageMeter::parse(&field) {
+            usage.counts[meter] = amount;
+        }
+    }
+    Some(usage)
+}
+
+/// The last record of each boot.
+pub(super) fn seen(value: Value) -> Option<Vec<(BootId, u64)>> {
+    let seen = pairs(texts(value)?).into_iter().map(|(boot, last)| {
+        let (seq, _) = last.split_once(' ')?;
+        Some((boot.parse().ok()?, seq.parse().ok()?))
+    });
+    seen.collect()
+}
+
+/// The tenants of a part of an index, in order. `None`: a field is no tenant.
+pub(super) fn tenants(value: Value) -> Option<Vec<TenantId>> {
+    let tenants = pairs(texts(value)?).into_keys();
+    let tenants = tenants.map(|tenant| TenantId::parse(&tenant).ok());
+    tenants.collect()
+}
+
+fn texts(value: Value) -> Option<Vec<String>> {
+    redis::from_redis_value(value).ok()
+}
+
+fn pairs(words: Vec<String>) -> BTreeMap<String, String> {
+    let mut words = words.into_iter();
+    std::iter::from_fn(|| Some((words.next()?, words.next()?))).collect()
+}
