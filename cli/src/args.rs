@@ -35,6 +35,9 @@ pub enum CliCommand {
     /// Suspends and resumes users
     #[command(subcommand)]
     Tenant(Command),
+    /// Shows what users used
+    #[command(subcommand)]
+    Usage(UsageCommand),
     /// Lists your bots
     Bots(BotsArgs),
     /// Sends messages to a bot and prints its answers
@@ -106,6 +109,42 @@ pub enum Command {
     /// Lets a suspended user connect again
     #[command(after_help = BY_TOKEN)]
     Resume(TenantArgs),
+}
+
+#[derive(Subcommand)]
+pub enum UsageCommand {
+    /// Shows what each user used in a range of time
+    #[command(after_help = BY_TOKEN)]
+    Show(ShowUsageArgs),
+}
+
+/// Which rows of usage a command is about.
+#[derive(Args)]
+pub struct UsageRange {
+    /// The user's id [default: all users]
+    pub user: Option<TenantId>,
+    /// The first day or hour, like 2026-11-28 or 2026-11-28T09:00:00Z [default: the first day of this month]
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// The first day or hour after the range, at most 62 days after --from [default: the end of this hour or day]
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// The meter [default: all meters]
+    #[arg(long)]
+    pub meter: Option<String>,
+}
+
+#[derive(Args)]
+pub struct ShowUsageArgs {
+    #[command(flatten)]
+    pub range: UsageRange,
+    /// Shows each period of this length, instead of the sum
+    #[arg(long, value_parser = ["hour", "day"])]
+    pub step: Option<String>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    #[command(flatten)]
+    pub config: HiddenKeys,
 }
 
 #[derive(Subcommand)]

@@ -5,6 +5,7 @@
 //! | `args.rs`, `config_args.rs` | what can be said on the command line |
 //! | `signals.rs` | what ends the commands that serve |
 //! | `serve.rs`, `admin.rs` | `gateway run`, `status`, `config`, `tenant …`, `keys revoke` |
+//! | `usage/` | `usage …` |
 //! | `keys.rs` | `keys issue`, `verify`, `secret` |
 //! | `connect.rs` | which gateway and key the client commands use |
 //! | `feed.rs` | their events, and what is told of their connection |
@@ -32,11 +33,12 @@ mod report;
 mod serve;
 mod signals;
 mod term;
+mod usage;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use args::{BotCommand, CliCommand, Command, GatewayCommand, KeysCommand};
+use args::{BotCommand, CliCommand, Command, GatewayCommand, KeysCommand, UsageCommand};
 use failure::CommandFailure;
 
 /// Chosen by measurement: see docs/performance.md.
@@ -79,6 +81,7 @@ async fn run(command: CliCommand) -> Result<(), CommandFailure> {
         CliCommand::Keys(KeysCommand::UsingOld(asked)) => admin::using_old(asked).await,
         CliCommand::Tenant(Command::Suspend(tenant)) => admin::suspend(tenant).await,
         CliCommand::Tenant(Command::Resume(tenant)) => admin::resume(tenant).await,
+        CliCommand::Usage(UsageCommand::Show(args)) => usage::show(args).await,
         CliCommand::Bots(list) => bots::run(list).await,
         CliCommand::Chat(chat) => chat::run(chat).await,
         CliCommand::Bot(BotCommand::Echo(echo)) => bot::echo::run(echo).await,

@@ -74,6 +74,7 @@ impl Gateway {
         let mut calls = shutdown.calls();
         background.spawn(Arc::clone(&node).tick());
         background.spawn(Arc::clone(&node).wake_shards());
+        background.spawn(Arc::clone(&node).keep_usage());
         for work in work {
             background.spawn(Arc::clone(&node).answer(work));
         }
@@ -92,8 +93,12 @@ impl Gateway {
         tracing::info!("shutting down: clients are told, requests under way are answered");
         node.begin_drain();
         accepting.abort();
+        let end = async {
+            node.drain().await;
+            node.book_rest().await;
+        };
         tokio::select! {
-            () = node.drain() => {}
+            () = end => {}
             () = calls.reached(2) => {}
         }
         Ok(())

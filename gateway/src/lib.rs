@@ -16,6 +16,7 @@
 //! | `ws/` | WebSocket connections: handshake, reader, queue, writer; knows no frames of ours |
 //! | `dialect/` | how messages become requests, and meanings become frames |
 //! | `node/` | sessions and shards, and `perform`: the one place where effects become I/O |
+//! | `usage/` | the journal and the rows of usage |
 //! | `metrics.rs`, `access_log.rs`, `telemetry.rs` | the one table of metrics; what is logged of each source; where logs go |
 
 mod access_log;
@@ -38,6 +39,7 @@ mod start;
 pub mod telemetry;
 mod tls;
 mod trace;
+mod usage;
 pub mod ws;
 
 pub use backplane::ConnectError;

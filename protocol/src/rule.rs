@@ -86,6 +86,13 @@ rules! {
     BotsOfScope     "bots"           "must be given for scope `bot`";
     Scope           "scope"          "must be [\"chat\"] or [\"bot\"]";
     TtlSeconds      "ttlSeconds"     "must be an integer of 1 to 2592000";
+    UsageFrom       "from"           "must be a day like 2026-11-28, or with step hour a whole hour like 2026-11-28T09:00:00Z";
+    UsageTo         "to"             "must be of the same kind as `from`, later, and at most 62 days later";
+    UsageStep       "step"           "must be hour or day";
+    UsageMeter      "meter"          "must be the name of a meter";
+    UsageTenant     "tenant"         "must be a tenant id";
+    UsageOpen       "open"           "must be true or false";
+    UsageCursor     "cursor"         "must be the next_cursor of a page of the same query";
 }
 
 impl Rule {

@@ -13,6 +13,7 @@ mod hour;
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -58,7 +59,7 @@ macro_rules! meters {
         /// Something that is counted for a tenant. Meters are only ever added.
         ///
         /// Wire form: its name, snake case.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, TS)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, TS)]
         #[serde(rename_all = "snake_case")]
         pub enum UsageMeter {
             $( #[doc = $counts] $variant, )*

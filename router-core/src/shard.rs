@@ -208,9 +208,16 @@ impl Shard {
 
     /// The first hour that has usage which is not booked; `None`: all is booked.
     #[expect(clippy::disallowed_methods, reason = "a minimum has no order")]
-    pub fn oldest_unbooked(&self) -> Option<UsageHour> {
+    pub fn oldest_unbooked(&self, env: &Env<'_>) -> Option<UsageHour> {
         let tenants = self.tenants.iter();
-        tenants.filter_map(|tenant| tenant.oldest_unbooked()).min()
+        let oldest = tenants.filter_map(|tenant| tenant.oldest_unbooked(env));
+        oldest.min()
+    }
+
+    /// Whether there is usage that is not booked, the time of open sockets left out.
+    #[expect(clippy::disallowed_methods, reason = "any has no order")]
+    pub fn has_unbooked(&self) -> bool {
+        self.tenants.iter().any(|tenant| tenant.has_unbooked())
     }
 
     /// When it wants [`ShardInput::Wake`], Unix milliseconds.

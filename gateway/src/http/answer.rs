@@ -17,7 +17,7 @@ pub(super) fn json(status: StatusCode, text: impl Into<Bytes>) -> Response {
 }
 
 /// An answer of the media type `kind`.
-pub(super) fn typed(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response {
+pub(crate) fn typed(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response {
     let mut response = Response::new(Body::from(body.into()));
     *response.status_mut() = status;
     response

@@ -25,17 +25,22 @@ use crate::node::{CallConnection, Node};
 /// The members of a query. Of a member that is given twice the first counts; unknown ones are ignored.
 ///
 /// axum's `Query` refuses a member that is given twice, and does not name the rule that a member breaks.
-pub(super) struct QueryMembers<'a>(&'a str);
+pub(crate) struct QueryMembers<'a>(&'a str);
 
-impl QueryMembers<'_> {
+impl<'a> QueryMembers<'a> {
+    /// The members of a query, as the request has it.
+    pub(crate) const fn new(query: &'a str) -> Self {
+        Self(query)
+    }
+
     /// A member, decoded.
-    pub(super) fn text(&self, name: &str) -> Option<String> {
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
         form_urlencoded::parse(self.0.as_bytes())
             .find_map(|(key, value)| (key == name).then(|| value.into_owned()))
     }
 
     /// The member that a rule is about, a number. Errors: it is none.
-    pub(super) fn number<N: FromStr>(&self, rule: Rule) -> Result<Option<N>, Refusal> {
+    pub(crate) fn number<N: FromStr>(&self, rule: Rule) -> Result<Option<N>, Refusal> {
         let number = self.text(rule.field()).map(|text| text.parse());
         let number = number.transpose();
         number.map_err(|_| Refusal::over(ErrorCode::BadRequest, rule))
@@ -55,7 +60,7 @@ impl<S: Sync, Q: FromQuery> FromRequestParts<S> for CheckedQuery<Q> {
     type Rejection = ProblemResponse;
 
     async fn from_request_parts(head: &mut Parts, _: &S) -> Result<Self, ProblemResponse> {
-        let query = QueryMembers(head.uri.query().unwrap_or_default());
+        let query = QueryMembers::new(head.uri.query().unwrap_or_default());
         Ok(Self(Q::from_query(&query)?))
     }
 }

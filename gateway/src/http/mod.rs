@@ -43,3 +43,6 @@ mod problem;
 pub(crate) mod public_endpoint;
 mod upgrade;
 pub(crate) mod v1;
+
+pub(crate) use answer::typed;
+pub(crate) use extract::QueryMembers;

@@ -2,7 +2,7 @@
 //! from the types that are on the wire. Only `cargo xtask generate` and `tidy` need it.
 
 use protocol::generate::with_plain_enums;
-use protocol::http::{BotPage, MessageAnswer, Problem, TokenIssued};
+use protocol::http::{BotPage, MessageAnswer, Problem, TokenIssued, UsagePage};
 use protocol::presence::BotInfo;
 use protocol::t2b::frames::SendMessage;
 use protocol::token::TokenRequest;
@@ -76,6 +76,7 @@ fn schemas() -> Value {
     generator.subschema_for::<MessageAnswer>();
     generator.subschema_for::<TokenRequest>();
     generator.subschema_for::<TokenIssued>();
+    generator.subschema_for::<UsagePage>();
     generator.subschema_for::<Problem>();
     let mut schemas = Value::Object(generator.take_definitions(true));
     schemas["SendMessage"]["properties"]["from"]["description"] = json!(

@@ -5,6 +5,7 @@
 //! | `/healthz` | 200 | 200 |
 //! | `/readyz` | 503 with what it waits for | 200, or 503 `degraded`, `draining` |
 //! | `/metrics` | zeros, and what the process takes | the metrics of the node |
+//! | `/metrics/tenants` | 404 | what each tenant used; 404 with `tenant_series_max` 0 |
 //! | `/admin/v1/…` | 503 | see `admin/` |
 //!
 //! Probes take GET, HEAD and OPTIONS with any `Host`, because balancers use HTTP/1.0 without one. `OPTIONS /` is
@@ -30,15 +31,22 @@ use super::answer::{not_found, text, typed};
 use super::layers::pages::no_pages;
 use super::ops_context::OpsContext;
 
+/// The media type of pages of metrics.
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// The router of probes and metrics.
 pub(super) fn router(context: Arc<OpsContext>) -> Router {
     let metrics = metrics
         .layer(CompressionLayer::new())
-        .layer(map_response(always_ok));
+        .layer(map_response(without_406));
+    let tenants = metrics_of_tenants
+        .layer(CompressionLayer::new())
+        .layer(map_response(without_406));
     Router::new()
         .route("/healthz", any(other).get(healthz).options(healthz))
         .route("/readyz", any(other).get(readyz).options(readyz))
         .route("/metrics", any(other).get(metrics.clone()).options(metrics))
+        .route("/metrics/tenants", any(other).get(tenants))
         .route("/", any(other).options(readyz))
         .fallback(other)
         .layer(from_fn(no_pages))
@@ -75,13 +83,25 @@ async fn metrics(State(context): State<Arc<OpsContext>>) -> Response {
         }
         Some(admin) => admin.node.render_metrics(),
     };
-    let kind = "text/plain; version=0.0.4; charset=utf-8";
-    typed(StatusCode::OK, kind, metrics)
+    typed(StatusCode::OK, PROMETHEUS, metrics)
+}
+
+/// What each tenant used: apart from `/metrics`, so that not every scrape has it.
+async fn metrics_of_tenants(State(context): State<Arc<OpsContext>>) -> Response {
+    let page = context
+        .serving()
+        .and_then(|admin| admin.node.render_tenants());
+    match page {
+        Some(page) => typed(StatusCode::OK, PROMETHEUS, page),
+        None => not_found().await,
+    }
 }
 
 /// The compression layer answers 406, with the whole page, if the request accepts no encoding. A scrape must not fail for that.
-async fn always_ok(mut response: Response) -> Response {
-    *response.status_mut() = StatusCode::OK;
+async fn without_406(mut response: Response) -> Response {
+    if response.status() == StatusCode::NOT_ACCEPTABLE {
+        *response.status_mut() = StatusCode::OK;
+    }
     response
 }
 

@@ -24,6 +24,7 @@ use super::rate_limited_line::RateLimitedLine;
 use super::shards::ShardTable;
 use super::shed_log::ShedLog;
 use super::store_queue::StoreWork;
+use super::usage::NodeUsage;
 use crate::access_log::AccessLog;
 use crate::memory::MemoryDivision;
 use crate::metrics::Metrics;
@@ -45,6 +46,9 @@ pub(crate) struct Node {
     pub(super) membership: Membership,
     pub(super) lanes: LaneTable,
     pub(super) drain: DrainState,
+    pub(crate) usage: NodeUsage,
+    /// About a journal of usage that cannot be written.
+    pub(super) usage_line: RateLimitedLine,
     pub(super) shed_log: ShedLog,
     /// About directories that are read again and again.
     pub(super) reread_line: RateLimitedLine,
@@ -63,6 +67,8 @@ pub(crate) struct NodeTools {
     pub(crate) tracer: FrameTracer,
     /// What it does.
     pub(crate) metrics: Arc<Metrics>,
+    /// What its tenants use.
+    pub(crate) usage: NodeUsage,
 }
 
 impl Node {
@@ -101,6 +107,8 @@ impl Node {
                 membership: Membership::new(nodes),
                 lanes: LaneTable::new(host, tools.lane_keys, frame_bytes_max, hash_keys),
                 drain: DrainState::default(),
+                usage: tools.usage,
+                usage_line: RateLimitedLine::default(),
                 shed_log: ShedLog::default(),
                 reread_line: RateLimitedLine::default(),
                 failed: CancellationToken::new(),

@@ -22,6 +22,7 @@
 //! | `credentials.rs`, `failures.rs`, `secrets.rs`, `source.rs` | credentials, and where they come from |
 //! | `pools.rs`, `shed.rs`, `unpaid_answers.rs`, `unpaid_frames.rs`, `reserved_place.rs` | memory and its bounds |
 //! | `ticker.rs`, `socket_looks.rs` | what happens by the clock |
+//! | `usage/` | what becomes of the usage that tenants count |
 //! | `drain.rs` | going away |
 //!
 //! Locks, in this order: a session, then a shard, then one leaf (an outbound queue, the throttle, a lane, a
@@ -64,6 +65,7 @@ mod tenant_budgets;
 mod ticker;
 mod unpaid_answers;
 mod unpaid_frames;
+mod usage;
 mod vital;
 mod work;
 
@@ -74,3 +76,4 @@ pub(crate) use membership::{MISREAD, NodeIdentity, key_list};
 pub(crate) use secrets::UsingOld;
 pub(crate) use source::SourceResolver;
 pub(crate) use store_queue::StoreWork;
+pub(crate) use usage::NodeUsage;

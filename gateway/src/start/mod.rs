@@ -35,7 +35,7 @@ use crate::http::v1;
 use crate::listener::{BoundSocket, Listener};
 use crate::memory::MemoryDivision;
 use crate::metrics::Metrics;
-use crate::node::{Node, NodeIdentity, NodeTools, SourceResolver};
+use crate::node::{Node, NodeIdentity, NodeTools, NodeUsage, SourceResolver};
 use crate::shutdown::GatewayShutdown;
 use crate::tls;
 
@@ -148,6 +148,7 @@ impl StartingGateway {
             lane_keys: config.lane_keys(),
             tracer: config.tracer(),
             metrics: self.metrics,
+            usage: NodeUsage::new(&config),
         };
         let settings = config.settings(unix_ms());
         let (node, work) = Node::new(settings, tools, backplane, &memory, config.sockets_max);

@@ -73,6 +73,14 @@ impl UsageHour {
         Self(self.0 - self.0 % Self::PER_DAY)
     }
 
+    /// The first hour of its month.
+    #[must_use]
+    pub fn month(self) -> Self {
+        let day_of_month = self.date_time().day();
+        self.day()
+            .minus(u32::from(day_of_month - 1) * Self::PER_DAY)
+    }
+
     /// The hour of a text `yyyymmddhh`; `None` if it is none.
     pub fn parse(text: &str) -> Option<Self> {
         let is_decimal = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -87,6 +95,17 @@ impl UsageHour {
         let seconds = date.with_time(time).assume_utc().unix_timestamp();
         let hours = u64::try_from(seconds).ok()? / 3600;
         u32::try_from(hours).ok().and_then(Self::from_number)
+    }
+
+    /// The hour of a time as requests give it: a day `2026-11-28`, or a whole hour `2026-11-28T09:00:00Z`.
+    /// `None`: it is neither.
+    pub fn parse_time(text: &str) -> Option<Self> {
+        let (date, time) = text.split_once('T').unwrap_or((text, "00:00:00Z"));
+        let hour = time.strip_suffix(":00:00Z")?;
+        let is_dashed =
+            date.len() == 10 && date.get(4..5) == Some("-") && date.get(7..8) == Some("-");
+        let digits = [date.get(..4)?, date.get(5..7)?, date.get(8..)?, hour].concat();
+        is_dashed.then(|| Self::parse(&digits)).flatten()
     }
 
     /// The day of the hour: `20261128`.
@@ -139,6 +158,24 @@ mod tests {
         let last = UsageHour::of(u64::MAX);
         assert_eq!(last.to_string(), "9999123123");
         assert_eq!(UsageHour::from_number(last.number() + 1), None);
+    }
+
+    #[test]
+    fn requests_name_days_and_whole_hours() {
+        let hour = UsageHour::parse("2026112809").unwrap();
+        assert_eq!(UsageHour::parse_time("2026-11-28T09:00:00Z"), Some(hour));
+        assert_eq!(UsageHour::parse_time("2026-11-28"), Some(hour.day()));
+        for text in [
+            "2026-11-28T09:30:00Z",
+            "2026-11-28T09:00:00",
+            "2026-11-28T24:00:00Z",
+            "2026/11/28",
+            "2026-11-2",
+            "now",
+            "",
+        ] {
+            assert_eq!(UsageHour::parse_time(text), None, "{text}");
+        }
     }
 
     #[test]

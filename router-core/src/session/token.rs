@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use protocol::limits::{TOKEN_TTL_DEFAULT_S, TOKEN_TTL_MAX_S};
 use protocol::token::TokenRequest;
-use protocol::{BotId, ClientId, ErrorCode, Fault, Refusal, Rule};
+use protocol::{BotId, ClientId, ErrorCode, Fault, Refusal, Rule, TenantId};
 
 use super::Session;
 use crate::auth::{TokenClaims, TokenScope};
@@ -25,6 +25,15 @@ impl Session {
     ) -> Result<TokenClaims, (ErrorCode, Option<Fault>)> {
         let claims = self.judge_claims(env, asked);
         claims.map_err(|refusal| (refusal.code, refusal.fault))
+    }
+
+    /// The tenant, for whoever may know all of it.
+    ///
+    /// Errors: `unauthorized` before it has joined, `forbidden_scope` with a token.
+    pub fn account(&self) -> Result<TenantId, ErrorCode> {
+        let grant = &self.open()?.grant;
+        let permit = authorize(grant, self.key, Action::Survey)?;
+        Ok(permit.tenant().clone())
     }
 
     fn judge_claims(&self, env: &Env<'_>, asked: TokenRequest) -> Result<TokenClaims, Refusal> {

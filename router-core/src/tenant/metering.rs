@@ -57,7 +57,12 @@ impl Tenant {
     }
 
     /// The first hour that has usage which is not booked.
-    pub(crate) fn oldest_unbooked(&self) -> Option<UsageHour> {
-        self.meter.oldest_unbooked()
+    pub(crate) fn oldest_unbooked(&self, env: &Env<'_>) -> Option<UsageHour> {
+        self.meter.oldest_unbooked(env)
+    }
+
+    /// Whether it has usage that is not booked.
+    pub(crate) fn has_unbooked(&self) -> bool {
+        !self.meter.is_settled()
     }
 }

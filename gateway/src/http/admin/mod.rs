@@ -5,6 +5,7 @@
 //! | `GET /admin/v1/status` | version, uptime, counts, store |
 //! | `GET /admin/v1/nodes` | the other nodes, the lanes to them, the shared store |
 //! | `GET /admin/v1/keys/using-old` | tenants whose open sockets an old secret verified |
+//! | `GET /admin/v1/usage?from&to&step&tenant&meter` | what tenants used |
 //! | `GET`, `PUT /admin/v1/tenants/{id}/labels` | the labels of a tenant |
 //! | `POST /admin/v1/tenants/{id}/revoke` | every credential so far is void; its sockets close with 4401 |
 //! | `POST /admin/v1/tenants/{id}/suspend`, `…/resume` | its sockets close with 4403; it may come back |
@@ -22,6 +23,7 @@ mod policy;
 mod refusal;
 mod status;
 mod tenant_path;
+mod usage;
 
 use std::sync::Arc;
 
@@ -43,6 +45,7 @@ pub(super) fn router(admin: Arc<AdminContext>, ops: Arc<OpsContext>) -> Router {
         .merge(nodes::routes())
         .merge(policy::routes())
         .merge(status::routes())
+        .merge(usage::routes())
         .fallback(not_found)
         .layer((
             // Outermost first.

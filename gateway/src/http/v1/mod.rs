@@ -6,6 +6,7 @@
 //! | `GET /v1/bots/{id}` | 200, the bot |
 //! | `POST /v1/messages?waitMs&clientId` | 202, what became of it; with `waitMs` 200 and the reply |
 //! | `POST /v1/tokens` | 201, a client token |
+//! | `GET /v1/usage?from&to&step` | 200, a page of what the account used |
 //! | `GET /v1/openapi.json` | 200, all of this for programs |
 //!
 //! Order of the checks: `Host` (421), `Origin` (403), path (404), method (405), query and
@@ -22,6 +23,7 @@ mod messages;
 mod methods;
 pub(crate) mod openapi;
 mod tokens;
+mod usage;
 
 use std::sync::Arc;
 
@@ -53,6 +55,7 @@ fn routes() -> ApiRoutes {
         .merge(messages::routes())
         .merge(openapi::routes())
         .merge(tokens::routes())
+        .merge(usage::routes())
 }
 
 /// The router of all requests of which [`has`] is true.
@@ -123,6 +126,7 @@ mod tests {
             ("/v1/bots/a%3Ab", "/v1/bots/{id}"),
             ("/v1/messages", "/v1/messages"),
             ("/v1/tokens", "/v1/tokens"),
+            ("/v1/usage", "/v1/usage"),
             ("/v1/openapi.json", "/v1/openapi.json"),
             ("/v1/", "other"),
             ("/v1/bots/", "other"),

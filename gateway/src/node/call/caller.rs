@@ -150,6 +150,12 @@ impl CallConnection {
         })
     }
 
+    /// Its tenant, for whoever may know all of it. Errors: `forbidden_scope` with a token.
+    pub(crate) fn account(&self) -> Result<TenantId, Refusal> {
+        let account = self.member.ask(|session| session.account());
+        account.map_err(Refusal::from)
+    }
+
     /// Its tenant, and what its bytes are taken from.
     pub(crate) fn charged(&self) -> Option<(TenantId, Budget)> {
         let tenant = self.member.tenant()?.clone();

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
+use protocol::UsageHour;
 use router_core::NodeView;
 use router_core::membership::NodeInput;
 use tokio::sync::{Notify, mpsc};
@@ -52,6 +53,22 @@ impl Membership {
     }
 
     /// Tells the machine what the store will tell it later. What cannot be told now comes again.
+    /// All usage of the hours before this one is booked: says so in the next beat. False: it cannot be said
+    /// now.
+    pub(in crate::node) fn note_flushed(&self, hour: UsageHour) -> bool {
+        let view = self.whole_view();
+        if view.shared {
+            let inputs = self.inputs.get();
+            return inputs.is_some_and(|it| it.try_send(NodeInput::Flushed(hour)).is_ok());
+        }
+        // Nobody else changes the view of a node that stands alone.
+        self.set_view(NodeView {
+            own_flushed: hour,
+            ..NodeView::clone(&view)
+        });
+        true
+    }
+
     pub(super) fn hint(&self, input: NodeInput) {
         if let Some(inputs) = self.inputs.get() {
             drop(inputs.try_send(input));

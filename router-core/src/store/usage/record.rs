@@ -20,7 +20,7 @@ pub struct UsageRecord {
 pub struct HourUsage {
     /// The amounts, those that came late among them.
     pub counts: UsageCounts,
-    /// Of these, what was counted in an earlier hour and came when that was closed.
+    /// Of these, what came when the hour in which it was counted was closed.
     pub late: UsageCounts,
     /// The sum of the check numbers of the records, modulo 2^53: equal to that of `counts`, unless
     /// something was lost.

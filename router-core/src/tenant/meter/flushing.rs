@@ -25,10 +25,13 @@ impl TenantMeter {
     }
 
     /// The first hour that has something which is not booked; absent if there is nothing.
-    pub fn oldest_unbooked(&self) -> Option<UsageHour> {
+    pub fn oldest_unbooked(&self, env: &Env<'_>) -> Option<UsageHour> {
         let waiting = self.waiting.as_ref().and_then(|waiting| waiting.front());
         let oldest = waiting.or(self.open.as_deref());
-        oldest.map(|oldest| oldest.record.hour)
+        // The time of open sockets since they were timed is in no record yet.
+        let timed = (!self.sockets.is_zero()).then(|| UsageHour::of(self.timed_unix_ms(env)));
+        let recorded = oldest.map(|oldest| oldest.record.hour);
+        recorded.into_iter().chain(timed).min()
     }
 
     /// Flushes if that is due.

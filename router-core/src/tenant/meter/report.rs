@@ -51,14 +51,13 @@ impl TenantMeter {
             it.record.clone()
         });
         let unbooked = unbooked.collect();
-        let since_ms = env.now_ms.saturating_sub(self.timed_ms);
         UsageReport {
             tenant: id.clone(),
             added,
             unbooked,
             next_seq: self.next_seq,
             sockets: self.sockets,
-            timed_unix_ms: env.unix_ms.saturating_sub(since_ms),
+            timed_unix_ms: self.timed_unix_ms(env),
         }
     }
 }

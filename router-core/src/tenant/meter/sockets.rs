@@ -3,7 +3,7 @@
 use protocol::{UsageHour, UsageMeter};
 
 use super::TenantMeter;
-use crate::env::Env;
+use crate::env::{Env, Millis};
 
 /// How many sockets of a tenant are open on a node.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct SocketCounts {
 }
 
 impl SocketCounts {
-    fn is_zero(self) -> bool {
+    pub(super) fn is_zero(self) -> bool {
         self == Self::default()
     }
 }
@@ -28,6 +28,12 @@ impl TenantMeter {
             self.sockets = sockets;
             self.changed = true;
         }
+    }
+
+    /// Up to when the time is counted, Unix milliseconds.
+    pub(super) fn timed_unix_ms(&self, env: &Env<'_>) -> Millis {
+        let since_ms = env.now_ms.saturating_sub(self.timed_ms);
+        env.unix_ms.saturating_sub(since_ms)
     }
 
     /// Counts the time until now. What lies before the hour belongs to the hour before.

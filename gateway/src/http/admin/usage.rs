@@ -1,0 +1,43 @@
+//! `GET /admin/v1/usage`: the usage of tenants, a row for each tenant, meter and period.
+//!
+//! ```json
+//! {"as_of": "2026-11-28T10:20:00.000Z", "rows": [
+//!   {"id": "t2b:alice:messages_accepted:2026112809", "tenant": "alice", "meter": "messages_accepted",
+//!    "from": "2026-11-28T09:00:00Z", "to": "2026-11-28T10:00:00Z", "value": 12, "closed": true}],
+//!  "next_cursor": "…"}
+//! ```
+//!
+//! `Accept: application/x-ndjson` gives a row a line, and `text/csv` a table; then the headers `T2b-As-Of` and
+//! `T2b-Next-Cursor` have the rest.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use axum::routing::any;
+use http::HeaderMap;
+use protocol::{ErrorCode, UsageHour};
+
+use super::context::AdminContext;
+use crate::http::answer::not_found;
+use crate::http::extract::QueryMembers;
+use crate::http::problem::ProblemResponse;
+use crate::usage::{PageFormat, UsageReader, UsageWindow};
+
+pub(super) fn routes() -> Router<Arc<AdminContext>> {
+    Router::new().route("/admin/v1/usage", any(not_found).get(page))
+}
+
+async fn page(
+    State(admin): State<Arc<AdminContext>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, ProblemResponse> {
+    let node = &admin.node;
+    let members = QueryMembers::new(query.as_deref().unwrap_or_default());
+    let window = UsageWindow::of(&members, UsageHour::of(node.unix_ms()))?;
+    let page = UsageReader::new(node).page(&window).await;
+    let page = page.map_err(|_| ErrorCode::StoreUnavailable)?;
+    Ok(PageFormat::of(&headers).answer(&page))
+}

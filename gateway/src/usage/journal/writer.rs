@@ -1,0 +1,102 @@
+//! The journal of this boot.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use protocol::BootId;
+
+use super::folder::{journal_path, lock_path};
+use super::format::{JournalBuffer, JournalHead, JournalWrite, MAGIC, block};
+
+/// The file begins anew when it is longer than this, bytes…
+const LONG_BYTES: u64 = 4 * 1024 * 1024;
+/// …and so many times as long as it was when it began.
+const LONG_FACTOR: u64 = 4;
+
+/// The journal of this boot. It is removed when it is dropped with nothing in it that is not booked.
+pub(crate) struct JournalWriter {
+    path: PathBuf,
+    head: Vec<u8>,
+    file: File,
+    bytes: u64,
+    begun_bytes: u64,
+    /// Held as long as the process lives, so that no other node takes the journal for that of a dead one.
+    _lock: File,
+}
+
+impl JournalWriter {
+    /// Begins a journal in a folder, which it makes. Errors: the folder cannot be written.
+    pub(crate) fn open(folder: &Path, boot: BootId, cluster: &str) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let lock = File::create(lock_path(folder, boot))?;
+        lock.try_lock()?;
+        let path = journal_path(folder, boot);
+        let head = [MAGIC, &block(&JournalHead::new(cluster, boot))[..]].concat();
+        let mut file = File::create(&path)?;
+        file.write_all(&head)?;
+        let bytes = head.len() as u64;
+        Ok(Self {
+            path,
+            head,
+            file,
+            bytes,
+            begun_bytes: bytes,
+            _lock: lock,
+        })
+    }
+
+    /// Whether it should begin anew.
+    pub(crate) fn is_long(&self) -> bool {
+        self.bytes > LONG_BYTES.max(LONG_FACTOR * self.begun_bytes)
+    }
+
+    /// Adds a write. `boot`: that of now; a node that was evicted has another one than at its start.
+    pub(crate) fn append(
+        &mut self,
+        boot: BootId,
+        unix_ms: u64,
+        buffer: &JournalBuffer,
+    ) -> io::Result<()> {
+        let block = write_block(boot, unix_ms, buffer);
+        self.bytes += block.len() as u64;
+        self.file.write_all(&block)
+    }
+
+    /// Begins anew with all that tenants have. Until the new file is whole, the old one stays.
+    pub(crate) fn begin_anew(
+        &mut self,
+        boot: BootId,
+        unix_ms: u64,
+        all: &JournalBuffer,
+    ) -> io::Result<()> {
+        let path = self.path.with_extension("new");
+        let bytes = [&self.head[..], &write_block(boot, unix_ms, all)].concat();
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .create(true)
+            .write(true)
+            .truncate(true)
+            .open(&path)?;
+        file.write_all(&bytes)?;
+        fs::rename(&path, &self.path)?;
+        self.file = file;
+        self.bytes = bytes.len() as u64;
+        self.begun_bytes = self.bytes;
+        Ok(())
+    }
+
+    /// The node ends with everything booked: nobody needs the journal.
+    pub(crate) fn remove(self) -> io::Result<()> {
+        fs::remove_file(&self.path)?;
+        fs::remove_file(self.path.with_extension("lock"))
+    }
+}
+
+fn write_block(boot: BootId, unix_ms: u64, buffer: &JournalBuffer) -> Vec<u8> {
+    block(&JournalWrite {
+        boot: boot.to_string(),
+        unix_ms,
+        tenants: buffer.entries(),
+    })
+}

@@ -1,0 +1,26 @@
+//! Usage outside the machines: the journal, the series of tenants, and what the ledger is read for.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `journal/` | usage that is not booked, in a file |
+//! | `series.rs` | `/metrics/tenants` |
+//! | `window.rs` | which rows a request asks for |
+//! | `cursor.rs` | where a page ends |
+//! | `reader.rs` | the rows of a page |
+//! | `render.rs` | a page as JSON, NDJSON or CSV |
+//!
+//! What is counted, and how it gets into the ledger, is in `router-core/src/tenant/meter/` and
+//! `node/usage/`.
+
+mod cursor;
+mod journal;
+mod reader;
+mod render;
+mod series;
+mod window;
+
+pub(crate) use journal::{DeadJournal, JournalBuffer, JournalWriter, dead_journals};
+pub(crate) use reader::UsageReader;
+pub(crate) use render::PageFormat;
+pub(crate) use series::TenantSeries;
+pub(crate) use window::UsageWindow;

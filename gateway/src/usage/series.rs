@@ -1,0 +1,226 @@
+//! The series of tenants at `/metrics/tenants`.
+//!
+//! The first tenants that the process meets have series of their own until it ends, and all others share the
+//! series `_other`: so no counter ever goes back, no amount is in two series, and the sum of all is what the
+//! node counted.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use protocol::{TenantId, UsageCounts, UsageMeter};
+use router_core::shard::{SocketCounts, UsageReport};
+
+/// The label of those that have no series of their own. No tenant id begins with an underscore.
+const OTHERS: &str = "_other";
+
+/// What each tenant used since the process started.
+pub(crate) struct TenantSeries {
+    most: usize,
+    own: HashMap<TenantId, TenantTotals>,
+    others: UsageCounts,
+    /// The sockets of those that have no series of their own, by tenant: a report says how many there are,
+    /// not how many came.
+    other_sockets: HashMap<TenantId, SocketCounts>,
+}
+
+/// What a tenant used, and how many sockets it has.
+#[derive(Default)]
+struct TenantTotals {
+    counts: UsageCounts,
+    sockets: SocketCounts,
+}
+
+impl TenantSeries {
+    /// No tenants yet, and at most so many with series of their own; 0: the page is off.
+    pub(crate) fn new(most: usize) -> Self {
+        Self {
+            most,
+            own: HashMap::new(),
+            others: UsageCounts::default(),
+            other_sockets: HashMap::new(),
+        }
+    }
+
+    /// Whether the page is off.
+    pub(crate) fn is_off(&self) -> bool {
+        self.most == 0
+    }
+
+    /// Adds what a tenant reports.
+    pub(crate) fn add(&mut self, report: &UsageReport) {
+        if self.is_off() {
+            return;
+        }
+        let has_place = self.own.len() < self.most || self.own.contains_key(&report.tenant);
+        if has_place {
+            let totals = self.own.entry(report.tenant.clone()).or_default();
+            totals.counts.add(&report.added);
+            totals.sockets = report.sockets;
+            return;
+        }
+        self.others.add(&report.added);
+        match report.sockets == SocketCounts::default() {
+            true => self.other_sockets.remove(&report.tenant),
+            false => self
+                .other_sockets
+                .insert(report.tenant.clone(), report.sockets),
+        };
+    }
+
+    /// The page, in the text format of Prometheus.
+    pub(crate) fn render(&self) -> String {
+        let mut others = TenantTotals {
+            counts: self.others,
+            sockets: SocketCounts::default(),
+        };
+        for sockets in self.other_sockets.values() {
+            others.sockets.bots += sockets.bots;
+            others.sockets.clients += sockets.clients;
+        }
+        let own = self
+            .own
+            .iter()
+            .map(|(tenant, totals)| (tenant.as_str(), totals));
+        let mut all: Vec<(&str, &TenantTotals)> = own.collect();
+        all.sort_unstable_by_key(|(tenant, _)| *tenant);
+        all.push((OTHERS, &others));
+        let mut page = String::with_capacity(all.len() * 1024);
+        for family in FAMILIES {
+            family.render(&all, &mut page);
+        }
+        page
+    }
+}
+
+/// A metric of the page.
+pub(crate) struct TenantFamily {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What it counts.
+    pub(crate) help: &'static str,
+    /// The label besides `tenant`; empty: none.
+    pub(crate) label: &'static str,
+    /// Each value of the label, and what is counted for it.
+    pub(crate) series: &'static [(&'static str, SeriesValue)],
+}
+
+/// Where the value of a series is from.
+#[derive(Clone, Copy)]
+pub(crate) enum SeriesValue {
+    /// A meter.
+    Meter(UsageMeter),
+    /// The sockets that hold a bot, now.
+    BotSockets,
+    /// The other sockets, now.
+    ClientSockets,
+}
+
+use SeriesValue::{BotSockets, ClientSockets, Meter};
+
+/// Every metric of the page.
+pub(crate) const FAMILIES: &[TenantFamily] = &[
+    TenantFamily {
+        name: "t2b_tenant_messages_total",
+        help: "Messages of the tenant, by outcome",
+        label: "outcome",
+        series: &[
+            ("accepted", Meter(UsageMeter::MessagesAccepted)),
+            ("duplicate", Meter(UsageMeter::MessagesDuplicate)),
+            ("refused_client", Meter(UsageMeter::MessagesRefusedClient)),
+            ("refused_limit", Meter(UsageMeter::MessagesRefusedLimit)),
+            (
+                "refused_recipient",
+                Meter(UsageMeter::MessagesRefusedRecipient),
+            ),
+            (
+                "refused_platform",
+                Meter(UsageMeter::MessagesRefusedPlatform),
+            ),
+        ],
+    },
+    TenantFamily {
+        name: "t2b_tenant_refusals_total",
+        help: "Messages of the tenant that were refused, by who can do something about it",
+        label: "class",
+        series: &[
+            ("client", Meter(UsageMeter::MessagesRefusedClient)),
+            ("limit", Meter(UsageMeter::MessagesRefusedLimit)),
+            ("recipient", Meter(UsageMeter::MessagesRefusedRecipient)),
+            ("platform", Meter(UsageMeter::MessagesRefusedPlatform)),
+        ],
+    },
+    TenantFamily {
+        name: "t2b_tenant_deliveries_total",
+        help: "Copies that were put into queues of connections, by kind",
+        label: "kind",
+        series: &[
+            ("message", Meter(UsageMeter::MessagesDelivered)),
+            ("partial", Meter(UsageMeter::PartialsDelivered)),
+        ],
+    },
+    TenantFamily {
+        name: "t2b_tenant_bytes_total",
+        help: "Bytes of text frames on sockets",
+        label: "direction",
+        series: &[
+            ("in", Meter(UsageMeter::BytesIn)),
+            ("out", Meter(UsageMeter::BytesOut)),
+        ],
+    },
+    TenantFamily {
+        name: "t2b_tenant_connection_seconds_total",
+        help: "Time for which sockets are open, seconds",
+        label: "kind",
+        series: &[
+            ("bot", Meter(UsageMeter::ConnectionSecondsBot)),
+            ("client", Meter(UsageMeter::ConnectionSecondsClient)),
+        ],
+    },
+    TenantFamily {
+        name: "t2b_tenant_http_requests_total",
+        help: "Requests to the HTTP API",
+        label: "",
+        series: &[("", Meter(UsageMeter::HttpRequests))],
+    },
+    TenantFamily {
+        name: "t2b_tenant_connections",
+        help: "Open sockets",
+        label: "kind",
+        series: &[("bot", BotSockets), ("client", ClientSockets)],
+    },
+];
+
+impl TenantFamily {
+    /// Whether its values only rise.
+    pub(crate) fn is_counter(&self) -> bool {
+        self.name.ends_with("_total")
+    }
+
+    /// A string takes all that is written to it.
+    fn render(&self, all: &[(&str, &TenantTotals)], page: &mut String) {
+        let Self {
+            name, help, label, ..
+        } = self;
+        let kind = if self.is_counter() {
+            "counter"
+        } else {
+            "gauge"
+        };
+        let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for (tenant, totals) in all {
+            for (value, of) in self.series {
+                let _ = write!(page, "{name}{{tenant=\"{tenant}\"");
+                if !label.is_empty() {
+                    let _ = write!(page, ",{label}=\"{value}\"");
+                }
+                let amount = match of {
+                    Meter(meter) => meter.shown(totals.counts[*meter]),
+                    BotSockets => totals.sockets.bots.to_string(),
+                    ClientSockets => totals.sockets.clients.to_string(),
+                };
+                let _ = writeln!(page, "}} {amount}");
+            }
+        }
+        page.push('\n');
+    }
+}

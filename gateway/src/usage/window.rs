@@ -1,0 +1,176 @@
+//! Which rows a request asks for.
+
+use protocol::http::UsageStep;
+use protocol::limits::{LIST_MAX, USAGE_RANGE_HOURS};
+use protocol::{ErrorCode, Refusal, Rule, TenantId, UsageHour, UsageMeter};
+
+use super::cursor::UsageCursor;
+use crate::http::QueryMembers;
+
+/// A range of the ledger, and which of its rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UsageWindow {
+    /// The first hour.
+    pub(super) from: UsageHour,
+    /// The hour after the last.
+    pub(super) to: UsageHour,
+    pub(super) step: UsageStep,
+    /// Absent: all tenants.
+    pub(super) tenant: Option<TenantId>,
+    /// Absent: all meters.
+    pub(super) meter: Option<UsageMeter>,
+    /// Whether rows that may still change are wanted too.
+    pub(super) open: bool,
+    /// Most rows.
+    pub(super) limit: usize,
+    pub(super) after: Option<UsageCursor>,
+}
+
+impl UsageWindow {
+    /// Reads the members of a query: `from`, `to`, `step`, `tenant`, `meter`, `open`, `limit`, `cursor`. Without
+    /// `from` and `to` it is the time from the beginning of the month. `now`: the present hour.
+    ///
+    /// # Errors
+    ///
+    /// `bad_request` with the member and its rule.
+    pub(crate) fn of(query: &QueryMembers<'_>, now: UsageHour) -> Result<Self, Refusal> {
+        let wrong = |rule| Refusal::over(ErrorCode::BadRequest, rule);
+        let step = match query.text("step").as_deref() {
+            None | Some("hour") => UsageStep::Hour,
+            Some("day") => UsageStep::Day,
+            Some(_) => return Err(wrong(Rule::UsageStep)),
+        };
+        let time = |name: &str, rule| match query.text(name) {
+            None => Ok(None),
+            Some(text) => UsageHour::parse_time(&text)
+                .filter(|hour| step == UsageStep::Hour || *hour == hour.day())
+                .map(Some)
+                .ok_or_else(|| wrong(rule)),
+        };
+        let next = match step {
+            UsageStep::Hour => now.plus(1),
+            UsageStep::Day => now.day().plus(UsageHour::PER_DAY),
+        };
+        let from = time("from", Rule::UsageFrom)?.unwrap_or_else(|| now.month());
+        let to = time("to", Rule::UsageTo)?.unwrap_or(next);
+        if to <= from || to > from.plus(USAGE_RANGE_HOURS) {
+            return Err(wrong(Rule::UsageTo));
+        }
+        let tenant = query.text("tenant");
+        let tenant = tenant.map(|tenant| TenantId::parse(&tenant)).transpose();
+        let meter = query.text("meter");
+        let meter =
+            meter.map(|meter| UsageMeter::parse(&meter).ok_or_else(|| wrong(Rule::UsageMeter)));
+        let open = match query.text("open").as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(wrong(Rule::UsageOpen)),
+        };
+        let limit: Option<u32> = query.number(Rule::Limit)?;
+        if limit.is_some_and(|limit| !(1..=LIST_MAX).contains(&limit)) {
+            return Err(wrong(Rule::Limit));
+        }
+        let mut window = Self {
+            from,
+            to,
+            step,
+            tenant: tenant.map_err(|_| wrong(Rule::UsageTenant))?,
+            meter: meter.transpose()?,
+            open,
+            limit: limit.unwrap_or(LIST_MAX) as usize,
+            after: None,
+        };
+        if let Some(text) = query.text("cursor") {
+            let cursor = UsageCursor::parse(&text, window.query_number());
+            let cursor = cursor.filter(|cursor| (from.day()..to).contains(&cursor.day));
+            window.after = Some(cursor.ok_or_else(|| wrong(Rule::UsageCursor))?);
+        }
+        Ok(window)
+    }
+
+    /// The same rows, of one tenant only.
+    pub(crate) fn of_tenant(self, tenant: TenantId) -> Self {
+        Self {
+            tenant: Some(tenant),
+            ..self
+        }
+    }
+
+    /// A number that tells this query from others, whatever the page: FNV-1a of what is asked.
+    pub(super) fn query_number(&self) -> u32 {
+        let Self {
+            from,
+            to,
+            step,
+            tenant,
+            meter,
+            open,
+            ..
+        } = self;
+        let text = format!("{from} {to} {step:?} {tenant:?} {meter:?} {open}");
+        text.bytes().fold(0x811c_9dc5, |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(query: &str) -> Result<UsageWindow, &'static str> {
+        let now = UsageHour::parse("2026112809").unwrap();
+        let window = UsageWindow::of(&QueryMembers::new(query), now);
+        window.map_err(|refusal| refusal.fault.map_or("", |fault| fault.field()))
+    }
+
+    #[test]
+    fn a_query_without_members_is_this_month() {
+        let window = read("").unwrap();
+        assert_eq!(window.from.to_string(), "2026110100");
+        assert_eq!(window.to.to_string(), "2026112810");
+        assert_eq!((window.limit, window.open), (1000, false));
+        assert_eq!(read("step=day").unwrap().to.to_string(), "2026112900");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (query, field) in [
+            ("from=yesterday", "from"),
+            ("step=day&from=2026-11-28T09:00:00Z", "from"),
+            ("from=2026-11-28&to=2026-11-28", "to"),
+            ("from=2026-11-28&to=2026-11-27", "to"),
+            ("from=2026-09-01&to=2026-11-28", "to"),
+            ("step=month", "step"),
+            ("meter=messages", "meter"),
+            ("tenant=a%20b", "tenant"),
+            ("open=1", "open"),
+            ("limit=0", "limit"),
+            ("limit=1001", "limit"),
+            ("limit=x", "limit"),
+            ("cursor=x", "cursor"),
+        ] {
+            assert_eq!(read(query), Err(field), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_belongs_to_its_query() {
+        let window = read("from=2026-11-27&to=2026-11-28").unwrap();
+        let cursor = UsageCursor {
+            day: window.from,
+            part: 3,
+            row: None,
+        };
+        let text = cursor.text(window.query_number());
+        let next = |query: &str| read(&format!("{query}&cursor={text}"));
+        let again = next("from=2026-11-27&to=2026-11-28&limit=7").unwrap();
+        assert_eq!(again.after, Some(cursor));
+        for other in [
+            "from=2026-11-26&to=2026-11-28",
+            "from=2026-11-27&to=2026-11-28&open=true",
+        ] {
+            assert_eq!(next(other), Err("cursor"), "{other}");
+        }
+    }
+}
