@@ -21,7 +21,7 @@ use crate::request::{
 use crate::store::{DirectoryEvent, StoreResult, TenantPolicy};
 use crate::tenant::Tenant;
 
-pub use crate::tenant::{Entries, Replica, ReplicaBot, SocketCounts, UsageReport};
+pub use crate::tenant::{Entries, Replica, ReplicaBot, SocketCounts, UnbookedUsage, UsageReport};
 
 /// What happens to a shard.
 #[derive(Debug)]

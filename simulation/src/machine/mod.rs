@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `perform.rs` | performs what sessions and shards want, in order, inside the shard's hold |
 //! | `lanes.rs`, `lane_ends.rs` | packets in and out; what became of messages goes back to the shards |
+//! | `usage.rs` | the journal of usage |
 //! | `sockets.rs`, `machine_socket.rs` | queues, slow readers, closing |
 //!
 //! It decides nothing: it carries inputs to machines and effects from them. What it does is what
@@ -14,6 +15,7 @@ mod lanes;
 mod machine_socket;
 mod perform;
 mod sockets;
+pub(crate) mod usage;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -33,6 +35,7 @@ use crate::older::OLDER_WIRE;
 use crate::outside::OutsideWorld;
 use lane_ends::Lane;
 use machine_socket::MachineSocket;
+use usage::{GATHER_MS, SimDisk};
 
 /// A machine.
 pub struct SimMachine {
@@ -58,6 +61,7 @@ pub struct SimMachine {
     /// Nodes that somebody named and nobody knows.
     discovered: Vec<BootId>,
     wake_ms: Option<Millis>,
+    disk: SimDisk,
     /// Whether it was ever well: before that the balancer sends it nobody.
     pub ready: bool,
     /// Since when nothing has gone wrong for it.
@@ -86,6 +90,7 @@ impl SimMachine {
             words: VecDeque::new(),
             discovered: Vec::new(),
             wake_ms: None,
+            disk: SimDisk::default(),
             ready: false,
             well_since_ms: 0,
         };
@@ -113,6 +118,8 @@ impl SimMachine {
         self.ready = false;
         self.well_since_ms = outside.now_ms;
         outside.redis.start(self.process);
+        self.disk.start();
+        outside.later(GATHER_MS, AgendaEvent::Gather(self.process));
         outside.observer.boots.insert(boot, (self.process, None));
         outside.later(3, AgendaEvent::Subscribe(self.process, boot));
         self.wake_up(outside);
@@ -219,6 +226,7 @@ impl SimMachine {
             }
             ProcessArrival::Text(key, text, said) => self.text(outside, key, text, said),
             ProcessArrival::Gone(key) => self.gone(outside, key),
+            ProcessArrival::Booked(is_booked) => self.recovered(is_booked),
         }
     }
 

@@ -29,7 +29,7 @@ use protocol::{TenantId, UsageCounts, UsageHour};
 use crate::env::{Env, Millis};
 use crate::store::UsageRecord;
 
-pub use report::UsageReport;
+pub use report::{UnbookedUsage, UsageReport};
 pub use sockets::SocketCounts;
 
 /// Records that wait to be booked. Beyond that the oldest ones are joined: they are for closed hours, and

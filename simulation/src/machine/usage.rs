@@ -1,0 +1,144 @@
+//! The journal of usage on a machine's disk, which outlives its processes.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use protocol::{BootId, TenantId, UsageHour};
+use router_core::Millis;
+use router_core::membership::NodeInput;
+use router_core::shard::UnbookedUsage;
+use router_core::store::UsageRecord;
+
+use super::SimMachine;
+use crate::agenda::AgendaEvent;
+use crate::outside::OutsideWorld;
+
+/// How often a process writes its journal.
+pub const GATHER_MS: Millis = 100;
+
+/// The journal of a process.
+#[derive(Debug, Default)]
+pub struct SimJournal {
+    tenants: BTreeMap<TenantId, UnbookedUsage>,
+    /// The boot at the last write, and when that was.
+    last: Option<(BootId, Millis)>,
+}
+
+/// The journals of a machine.
+#[derive(Debug, Default)]
+pub(super) struct SimDisk {
+    own: SimJournal,
+    /// What journals of processes that ended have, and is not booked.
+    pub dead: VecDeque<(TenantId, UsageRecord)>,
+    /// Whether the first of these is with the store.
+    pub is_asking: bool,
+}
+
+impl SimJournal {
+    /// A journal with one record of a boot that ended before the run.
+    pub fn of(boot: BootId, tenant: TenantId, record: UsageRecord) -> Self {
+        let unbooked = UnbookedUsage {
+            next_seq: record.seq + 1,
+            timed_unix_ms: record.hour.start_ms(),
+            records: [record].into_iter().collect(),
+            sockets: Default::default(),
+        };
+        Self {
+            last: Some((boot, unbooked.timed_unix_ms)),
+            tenants: [(tenant, unbooked)].into(),
+        }
+    }
+}
+
+impl SimDisk {
+    /// A process starts, and finds what the one before has left.
+    pub fn start(&mut self) {
+        let journal = std::mem::take(&mut self.own);
+        self.bury(journal);
+        self.is_asking = false;
+    }
+
+    /// Adds the journal of a process that is gone.
+    pub fn bury(&mut self, journal: SimJournal) {
+        let Some((boot, last_ms)) = journal.last else {
+            return;
+        };
+        for (tenant, unbooked) in journal.tenants {
+            let records = unbooked.recovered(boot, last_ms);
+            self.dead
+                .extend(records.map(|record| (tenant.clone(), record)));
+        }
+    }
+}
+
+impl SimMachine {
+    /// A journal of a boot that ended before the run.
+    pub(crate) fn find_journal(&mut self, journal: SimJournal) {
+        self.disk.bury(journal);
+    }
+
+    /// Writes the journal, books what dead processes left, and looks which hours are booked.
+    pub(crate) fn gather(&mut self, outside: &mut OutsideWorld) {
+        if outside.now_ms >= self.paused_until_ms {
+            self.write_journal(outside);
+            self.recover(outside);
+            self.watch_hours(outside);
+            self.rest(outside);
+        }
+        outside.later(GATHER_MS, AgendaEvent::Gather(self.process));
+    }
+
+    pub(crate) fn write_journal(&mut self, outside: &mut OutsideWorld) {
+        let (settings, nodes) = (Arc::clone(&self.settings), Arc::clone(&self.nodes));
+        let env = self.env(outside, &settings, &nodes);
+        for shard in &mut self.shards {
+            shard.report_usage(&env, |report| {
+                outside
+                    .observer
+                    .use_1_reported(&report.tenant, &report.added);
+                self.disk.own.tenants.insert(report.tenant, report.unbooked);
+            });
+        }
+        self.disk.own.last = Some((nodes.own, env.unix_ms));
+        outside.observer.use_1_written(self.process.machine);
+    }
+
+    fn recover(&mut self, outside: &mut OutsideWorld) {
+        if let Some((tenant, record)) = self.disk.dead.front()
+            && !self.disk.is_asking
+        {
+            self.disk.is_asking = true;
+            outside.book(self.process, tenant.clone(), record.clone());
+        }
+    }
+
+    /// The store answered about the first record that dead processes left.
+    pub(super) fn recovered(&mut self, is_booked: bool) {
+        self.disk.is_asking = false;
+        if is_booked {
+            self.disk.dead.pop_front();
+        }
+    }
+
+    fn watch_hours(&mut self, outside: &mut OutsideWorld) {
+        let (settings, nodes) = (Arc::clone(&self.settings), Arc::clone(&self.nodes));
+        let env = self.env(outside, &settings, &nodes);
+        let shards = self.shards.iter();
+        let oldest = shards.filter_map(|shard| shard.oldest_unbooked(&env));
+        let dead = self.disk.dead.iter().map(|(_, record)| record.hour);
+        let now = UsageHour::of(env.unix_ms);
+        let flushed = oldest.chain(dead).min().unwrap_or(now).min(now);
+        self.node_input(outside, NodeInput::Flushed(flushed));
+    }
+
+    /// Up to which hour this node knows everything to be booked.
+    pub(crate) fn flushed(&self) -> UsageHour {
+        self.node.view().flushed()
+    }
+
+    /// How much of usage is not booked: tenants of this process, and records of those before.
+    pub(crate) fn unbooked(&self) -> (bool, usize) {
+        let has_unbooked = self.shards.iter().any(|shard| shard.has_unbooked());
+        (has_unbooked, self.disk.dead.len())
+    }
+}
