@@ -128,6 +128,7 @@ impl SimMachine {
     /// It dies. Peers see their sockets drop.
     pub(crate) fn crash(&mut self, outside: &mut OutsideWorld) {
         self.runs = false;
+        self.tell_unreported(outside);
         outside.redis.end(self.process.machine);
         outside.observer.process_ends(self.process, outside.now_ms);
         for (key, socket) in std::mem::take(&mut self.sockets) {

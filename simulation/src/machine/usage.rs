@@ -103,6 +103,18 @@ impl SimMachine {
         outside.observer.use_1_written(self.process.machine);
     }
 
+    /// Tells the checks what dies with the process: it may have booked that since its last report.
+    pub(super) fn tell_unreported(&mut self, outside: &mut OutsideWorld) {
+        let (settings, nodes) = (Arc::clone(&self.settings), Arc::clone(&self.nodes));
+        let env = self.env(outside, &settings, &nodes);
+        for shard in &mut self.shards {
+            shard.report_usage(&env, |report| {
+                let observer = &mut outside.observer;
+                observer.use_1_unreported(&report.tenant, &report.added);
+            });
+        }
+    }
+
     fn recover(&mut self, outside: &mut OutsideWorld) {
         if let Some((tenant, record)) = self.disk.dead.front()
             && !self.disk.is_asking

@@ -140,6 +140,7 @@ impl TenantMeter {
     /// What is counted belongs to the hour that is over; from now on it is another one.
     #[cold]
     fn begin_hour(&mut self, env: &Env<'_>) {
+        self.count_hour(env);
         self.complete();
         self.hour_end_ms = UsageHour::of(env.unix_ms).end_ms();
     }
@@ -165,3 +166,6 @@ impl TenantMeter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
