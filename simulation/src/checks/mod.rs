@@ -12,6 +12,7 @@ mod home_1;
 mod iso_1;
 mod ord_1;
 mod records;
+mod seen_usage;
 mod use_1;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -23,7 +24,7 @@ use router_core::{ConnKey, Millis};
 use crate::agenda::MachineProcess;
 use crate::said::SaidRecord;
 use records::{ArrivalOrder, EpochHomes, IdempotencyKeys};
-use use_1::SeenUsage;
+use seen_usage::SeenUsage;
 
 /// Events of the trace that a failure prints.
 const TRACE_KEPT: usize = 100_000;

@@ -20,23 +20,6 @@ const TIMES: [UsageMeter; 2] = [
     UsageMeter::ConnectionSecondsClient,
 ];
 
-/// What is known of usage.
-#[derive(Debug, Default)]
-pub(super) struct SeenUsage {
-    /// What was put into queues since each machine's last write of its journal: lost if it dies.
-    unwritten: BTreeMap<(usize, usize), UsageCounts>,
-    /// What was put into queues, by tenant, and was in a journal.
-    happened: BTreeMap<usize, UsageCounts>,
-    /// What machines reported, by tenant.
-    reported: BTreeMap<TenantId, UsageCounts>,
-    /// What processes had counted and not reported when they died: they may have booked it.
-    unreported: BTreeMap<TenantId, UsageCounts>,
-    /// Whether the store lost data: then the ledger may have less.
-    is_lossy: bool,
-    /// Each hour as it was when it was first closed.
-    closed: BTreeMap<(TenantId, UsageHour), HourUsage>,
-}
-
 impl RunObserver {
     /// A frame is in the queue of a socket of a tenant.
     pub(crate) fn use_1_pushed(&mut self, machine: usize, tenant: usize, kind: OutboundKind) {

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `perform.rs` | performs what sessions and shards want, in order, inside the shard's hold |
 //! | `lanes.rs`, `lane_ends.rs` | packets in and out; what became of messages goes back to the shards |
-//! | `usage.rs` | the journal of usage |
+//! | `usage.rs`, `sim_disk.rs` | the journals of usage |
 //! | `sockets.rs`, `machine_socket.rs` | queues, slow readers, closing |
 //!
 //! It decides nothing: it carries inputs to machines and effects from them. What it does is what
@@ -14,8 +14,9 @@ mod lane_ends;
 mod lanes;
 mod machine_socket;
 mod perform;
+pub(crate) mod sim_disk;
 mod sockets;
-pub(crate) mod usage;
+mod usage;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -35,7 +36,7 @@ use crate::older::OLDER_WIRE;
 use crate::outside::OutsideWorld;
 use lane_ends::Lane;
 use machine_socket::MachineSocket;
-use usage::{GATHER_MS, SimDisk};
+use sim_disk::{GATHER_MS, SimDisk};
 
 /// A machine.
 pub struct SimMachine {

@@ -20,6 +20,7 @@
 mod flushing;
 pub(super) mod messages;
 mod report;
+mod socket_counts;
 mod sockets;
 
 use std::collections::VecDeque;
@@ -30,7 +31,7 @@ use crate::env::{Env, Millis};
 use crate::store::UsageRecord;
 
 pub use report::{UnbookedUsage, UsageReport};
-pub use sockets::SocketCounts;
+pub use socket_counts::SocketCounts;
 
 /// Records that wait to be booked. Beyond that the oldest ones are joined: they are for closed hours, and
 /// would be booked into one hour anyway.

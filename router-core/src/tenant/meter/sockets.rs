@@ -3,22 +3,8 @@
 use protocol::{UsageHour, UsageMeter};
 
 use super::TenantMeter;
+use super::socket_counts::SocketCounts;
 use crate::env::{Env, Millis};
-
-/// How many sockets of a tenant are open on a node.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SocketCounts {
-    /// Those that hold a bot.
-    pub bots: u32,
-    /// The others.
-    pub clients: u32,
-}
-
-impl SocketCounts {
-    pub(super) fn is_zero(self) -> bool {
-        self == Self::default()
-    }
-}
 
 impl TenantMeter {
     /// So many sockets are open from now on.
