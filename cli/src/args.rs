@@ -116,6 +116,10 @@ pub enum UsageCommand {
     /// Shows what each user used in a range of time
     #[command(after_help = BY_TOKEN)]
     Show(ShowUsageArgs),
+    /// Checks the ledger: messages and their outcomes add up, and nothing was changed or lost. Exits with 1 if
+    /// something is wrong
+    #[command(after_help = BY_TOKEN)]
+    Check(CheckUsageArgs),
 }
 
 /// Which rows of usage a command is about.
@@ -141,6 +145,16 @@ pub struct ShowUsageArgs {
     /// Shows each period of this length, instead of the sum
     #[arg(long, value_parser = ["hour", "day"])]
     pub step: Option<String>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    #[command(flatten)]
+    pub config: HiddenKeys,
+}
+
+#[derive(Args)]
+pub struct CheckUsageArgs {
+    #[command(flatten)]
+    pub range: UsageRange,
     #[command(flatten)]
     pub output: OutputArgs,
     #[command(flatten)]

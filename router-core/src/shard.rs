@@ -111,6 +111,14 @@ impl Shard {
         oldest.min()
     }
 
+    /// The number of the last record of a tenant that the store has, by its answer; `None`: the tenant is not
+    /// here, or booked nothing yet.
+    pub fn booked_seq(&self, tenant: &TenantId) -> Option<u64> {
+        let hash = self.table_keys.hash(tenant);
+        let tenant = self.tenants.find(hash, |it| it.id() == tenant)?;
+        tenant.booked_seq()
+    }
+
     /// Whether there is usage that is not booked, the time of open sockets left out.
     #[expect(clippy::disallowed_methods, reason = "any has no order")]
     pub fn has_unbooked(&self) -> bool {

@@ -3,9 +3,11 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `pages.rs` | asks the gateway for rows, page by page |
-//! | `show.rs` | `usage show` |
+//! | `show.rs`, `check.rs` | `usage show`, `usage check` |
 
+mod check;
 mod pages;
 mod show;
 
+pub use check::check;
 pub use show::show;

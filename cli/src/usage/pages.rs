@@ -15,30 +15,40 @@ pub(super) async fn each_page(
     (step, open): (&str, bool),
     mut take: impl FnMut(Vec<UsageRow>) -> Result<(), CommandFailure>,
 ) -> Result<(), CommandFailure> {
-    let mut cursor: Option<String> = None;
+    let mut cursor = None;
     loop {
-        let mut query = Serializer::new(String::new());
-        query.append_pair("step", step);
-        query.append_pair("open", if open { "true" } else { "false" });
-        let members = [
-            ("from", range.from.as_deref()),
-            ("to", range.to.as_deref()),
-            ("meter", range.meter.as_deref()),
-            ("tenant", range.user.as_ref().map(|user| user.as_str())),
-            ("cursor", cursor.as_deref()),
-        ];
-        for (name, value) in members {
-            if let Some(value) = value {
-                query.append_pair(name, value);
-            }
-        }
-        let page = admin::get(config, &format!("usage?{}", query.finish())).await?;
+        let query = query(range, (step, open), cursor.as_deref());
+        let page = admin::get(config, &format!("usage?{query}")).await?;
         let page: UsagePage =
             serde_json::from_value(page).map_err(|error| CommandFailure::failed("admin", error))?;
         take(page.rows)?;
-        match page.next_cursor {
-            Some(next) => cursor = Some(next),
-            None => return Ok(()),
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return Ok(());
         }
     }
+}
+
+/// The query of a page.
+pub(super) fn query(
+    range: &UsageRange,
+    (step, open): (&str, bool),
+    cursor: Option<&str>,
+) -> String {
+    let mut query = Serializer::new(String::new());
+    query.append_pair("step", step);
+    query.append_pair("open", if open { "true" } else { "false" });
+    let members = [
+        ("from", range.from.as_deref()),
+        ("to", range.to.as_deref()),
+        ("meter", range.meter.as_deref()),
+        ("tenant", range.user.as_ref().map(|user| user.as_str())),
+        ("cursor", cursor),
+    ];
+    for (name, value) in members {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    }
+    query.finish()
 }

@@ -60,6 +60,8 @@ pub(super) struct TenantMeter {
     timed_ms: Millis,
     /// The `seq` of the next record. It is never used twice by a boot and tenant, see [`TenantMeter::new`].
     next_seq: u64,
+    /// The last record that the store has, by its answer; 0: none.
+    booked_seq: u64,
     flush_ms: Millis,
     /// The last day for which the store has put the tenant into its index.
     indexed: Option<UsageHour>,
@@ -97,6 +99,7 @@ impl TenantMeter {
             unreported: None,
             timed_ms: env.now_ms,
             next_seq: env.now_ms + 1,
+            booked_seq: 0,
             flush_ms: env.now_ms + spread_ms as Millis,
             indexed: None,
             waiting: None,
@@ -111,6 +114,11 @@ impl TenantMeter {
         }
         self.changed = true;
         &mut self.open_record(env).counts
+    }
+
+    /// The `seq` of the last record that the store has; absent: none.
+    pub fn booked_seq(&self) -> Option<u64> {
+        (self.booked_seq > 0).then_some(self.booked_seq)
     }
 
     /// How many messages are not decided yet.
