@@ -29,6 +29,7 @@ use super::admin::context::AdminContext;
 use super::answer::{not_found, text, typed};
 use super::layers::pages::no_pages;
 use super::ops_context::OpsContext;
+use crate::metrics::ScrapeFacts;
 
 /// The router of probes and metrics.
 pub(super) fn router(context: Arc<OpsContext>) -> Router {
@@ -69,10 +70,11 @@ async fn readyz(State(context): State<Arc<OpsContext>>) -> Response {
 
 async fn metrics(State(context): State<Arc<OpsContext>>) -> Response {
     let metrics = match context.serving() {
-        None => {
-            let alone = NodeView::starting(BootId::from_bits(0));
-            context.metrics.render(&alone)
-        }
+        None => context.metrics.render(&ScrapeFacts {
+            nodes: &NodeView::starting(BootId::from_bits(0)),
+            lanes: &[],
+            redis_connected: None,
+        }),
         Some(admin) => admin.node.render_metrics(),
     };
     let kind = "text/plain; version=0.0.4; charset=utf-8";

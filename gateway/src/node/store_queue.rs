@@ -57,6 +57,12 @@ impl StoreSenders {
         let pushed = self.0.push(queue.index(), (ticket, request));
         pushed.map_err(|(ticket, _)| ticket)
     }
+
+    /// Requests that wait in one queue.
+    pub(super) fn waiting(&self, queue: StoreQueue) -> usize {
+        let sender = &self.0.0[queue.index()];
+        sender.max_capacity() - sender.capacity()
+    }
 }
 
 impl<T, const N: usize> QueueSenders<T, N> {

@@ -52,8 +52,12 @@ impl Node {
         let moment = self.moment_of(work);
         for (parcel, outcome) in outcomes {
             let index = self.shards.index_of(parcel.tenant());
+            let sample = self.samples.decided(&parcel.receipt, &outcome);
             let input = ShardInput::Decided { parcel, outcome };
             self.in_shard(&self.env_at(&moment), index, input, work);
+            if let Some(sample) = sample {
+                sample.end(&self.metrics.latency);
+            }
         }
         work.moment = Some(moment);
     }

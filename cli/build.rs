@@ -1,0 +1,35 @@
+//! Tells the program which commit it is built from.
+//!
+//! `T2B_COMMIT` has the first word, for builds without a `.git`. Only this crate is compiled anew after a
+//! commit: the libraries below it are told the commit when they start.
+
+use std::path::Path;
+use std::process::Command;
+
+/// Hexadecimal digits of the commit.
+const DIGITS: &str = "--short=12";
+
+fn main() {
+    println!("cargo:rerun-if-env-changed=T2B_COMMIT");
+    let given = std::env::var("T2B_COMMIT").ok();
+    let given = given.filter(|commit| !commit.is_empty());
+    // Git appends a line to this file with each commit and each change of branch.
+    if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"])
+        && Path::new(&log).exists()
+    {
+        println!("cargo:rerun-if-changed={log}");
+    } else {
+        println!("cargo:rerun-if-changed=build.rs");
+    }
+    let commit = given.or_else(|| git(&["rev-parse", DIGITS, "HEAD"]));
+    let commit = commit.unwrap_or_else(|| "unknown".to_owned());
+    println!("cargo:rustc-env=T2B_COMMIT={commit}");
+}
+
+/// What git prints; none without git, or outside of a repository.
+fn git(args: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(args).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let text = text.trim();
+    (output.status.success() && !text.is_empty()).then(|| text.to_owned())
+}
