@@ -8,8 +8,8 @@
 /// for 0.8 s, as at a fork for its file, is between 500 ms and 1 s. 7.5 s is the deadline of a lane.
 pub(super) const PATH_SECONDS: &[f64] = &[0.001, 0.005, 0.02, 0.05, 0.15, 0.5, 1.0, 2.5, 7.5];
 
-/// A new connection: two round trips of the network, two more with TLS, and the client's own time. 1 s is
-/// the threshold of docs/slo.md; 10 s is the default of `handshake_timeout`.
+/// A new connection: two round trips of the network, two more with TLS, and the client's own time. Above
+/// 1 s a user notices; 10 s is the default of `handshake_timeout`.
 pub(super) const CONNECT_SECONDS: &[f64] = &[0.02, 0.05, 0.15, 0.5, 1.0, 2.5, 10.0];
 
 /// A request over HTTP: that of a message on one node, and up to `waitMs` for a reply, which an agent takes
