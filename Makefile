@@ -35,7 +35,7 @@ endif
 
 # In the order in which they run: the quick ones first. Those that are joined by `+` run beside each other,
 # because at least one of them mostly waits: for the network, for processes or for time.
-STAGES := system fmt-check tools+compile layers tidy deny plugin unit doctest conformance neighbours-short \
+STAGES := system fmt-check tools+compile layers tidy promtool deny plugin unit doctest conformance neighbours-short \
 	nodes-alone nodes-beside+e2e
 
 .DEFAULT_GOAL := help
@@ -127,6 +127,9 @@ layers: ## no crate imports upward; the pure layers stay pure
 
 tidy: ## tables documented, generated files current, words, links; sizes
 	$(LINTED_CARGO) xtask tidy
+
+promtool: tools compile ## rules and their tests, and the metrics of a running gateway, as Prometheus reads them
+	scripts/promtool.sh "$${CARGO_TARGET_DIR:-target}/debug/t2b"
 
 deny: ## bans, licences, sources of all dependencies
 	$(CARGO) deny --locked check --hide-inclusion-graph bans licenses sources
