@@ -42,7 +42,7 @@ STAGES := system fmt-check tools+compile layers tidy promtool deny plugin unit d
 SEEDS ?= 0..500
 SECONDS ?= 60
 
-.PHONY: help peers run cluster neighbours test check generate simulate simulate-bugs bench bench-relay bench-idle bench-instructions bench-tenants bench-criterion fmt pure plugin-build nightly builds clippy nodes cold \
+.PHONY: help peers run cluster dashboards neighbours test check generate simulate simulate-bugs bench bench-relay bench-idle bench-instructions bench-tenants bench-criterion fmt pure plugin-build nightly builds clippy nodes cold \
 	$(subst +, ,$(STAGES))
 
 help: ## lists the targets
@@ -130,6 +130,11 @@ tidy: ## tables documented, generated files current, words, links; sizes
 
 promtool: tools compile ## rules and their tests, and the metrics of a running gateway, as Prometheus reads them
 	scripts/promtool.sh "$${CARGO_TARGET_DIR:-target}/debug/t2b"
+
+dashboards: ## draws the dashboards of two gateways under load into target/dashboards/; 3 minutes
+	@scripts/tools.sh system python redis prometheus charts
+	@$(LINTED_CARGO) build --workspace --all-targets --locked
+	@scripts/dashboards.sh "$${CARGO_TARGET_DIR:-target}/debug"
 
 deny: ## bans, licences, sources of all dependencies
 	$(CARGO) deny --locked check --hide-inclusion-graph bans licenses sources

@@ -10,7 +10,7 @@ pub(super) const PATH_SECONDS: &[f64] = &[0.001, 0.005, 0.02, 0.05, 0.15, 0.5, 1
 
 /// A new connection: two round trips of the network, two more with TLS, and the client's own time. Above
 /// 1 s a user notices; 10 s is the default of `handshake_timeout`.
-pub(super) const CONNECT_SECONDS: &[f64] = &[0.02, 0.05, 0.15, 0.5, 1.0, 2.5, 10.0];
+pub(super) const CONNECT_SECONDS: &[f64] = &[0.005, 0.02, 0.05, 0.15, 0.5, 1.0, 2.5, 10.0];
 
 /// A request over HTTP: that of a message on one node, and up to `waitMs` for a reply, which an agent takes
 /// many seconds for.

@@ -98,7 +98,7 @@ pub(super) const REDIS_AND_LANES: DashboardTable = DashboardTable {
             Bytes,
             "Bytes published to another node and not acknowledged, by sending and receiving node.",
             &[(
-                "t2b_lane_unacked_bytes{instance=~\"$instance\"}",
+                "t2b_lane_unacked_bytes{instance=~\"$instance\", node!=\"\"}",
                 "{{instance}} to {{node}}",
             )],
         ),
@@ -107,7 +107,7 @@ pub(super) const REDIS_AND_LANES: DashboardTable = DashboardTable {
             Bytes,
             "Bytes for another node that are not published yet, by sending and receiving node.",
             &[(
-                "t2b_lane_waiting_bytes{instance=~\"$instance\"}",
+                "t2b_lane_waiting_bytes{instance=~\"$instance\", node!=\"\"}",
                 "{{instance}} to {{node}}",
             )],
         ),
@@ -116,7 +116,7 @@ pub(super) const REDIS_AND_LANES: DashboardTable = DashboardTable {
             Seconds,
             "How long the oldest message for another node has been in its lane. A lane fails at 7.5 s.",
             &[(
-                "t2b_lane_oldest_seconds{instance=~\"$instance\"}",
+                "t2b_lane_oldest_seconds{instance=~\"$instance\", node!=\"\"}",
                 "{{instance}} to {{node}}",
             )],
         ),
