@@ -6,7 +6,6 @@
 //!
 //! A message that waits behind others because its bot is moving to another node is not measured.
 
-use std::collections::hash_map::Entry;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -18,8 +17,9 @@ use router_core::lane::LaneOutcome;
 use super::lock::lock;
 use crate::metrics::{LatencyMetrics, MessagePath};
 
-/// One of so many messages is measured; a power of two.
-const SAMPLED_OF: u128 = 64;
+/// Entropy bits that are all 0 for a message of the sample: 1 in 64. They are the highest ones, as ids and
+/// jitter are made of the lowest.
+const SAMPLE_BITS: u32 = 6;
 /// Messages of the sample that other nodes have not decided; further ones are not measured.
 const UNDECIDED_MAX: usize = 1024;
 
@@ -34,9 +34,10 @@ pub(super) struct MessageSample {
 }
 
 impl MessageSample {
-    /// Perhaps measures a message that was read at this time. `entropy`: bits that nobody else decides by.
+    /// Perhaps measures a message that was read at this time.
     pub(super) fn choose(entropy: u128, since: Instant) -> Option<Self> {
-        entropy.is_multiple_of(SAMPLED_OF).then_some(Self {
+        let is_chosen = entropy >> (u128::BITS - SAMPLE_BITS) == 0;
+        is_chosen.then_some(Self {
             since,
             is_settled: false,
             is_remote: false,
@@ -67,23 +68,16 @@ pub(super) struct UndecidedSamples {
     samples: Mutex<foldhash::HashMap<Receipt, UndecidedSample>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct UndecidedSample {
     since: Instant,
     nodes: usize,
 }
 
-/// A message of the sample that one more node has decided.
-#[derive(Debug)]
-#[must_use]
-pub(super) struct DecidedSample {
-    /// Absent while another node has not decided.
-    since: Option<Instant>,
-}
-
 impl UndecidedSamples {
     /// The message goes onto a lane.
     pub(super) fn sent(&self, receipt: &Receipt, sample: &mut MessageSample) {
+        sample.is_remote = true;
         let mut samples = lock(&self.samples);
         if samples.len() >= UNDECIDED_MAX && !samples.contains_key(receipt) {
             return;
@@ -94,49 +88,57 @@ impl UndecidedSamples {
         };
         samples.entry(receipt.clone()).or_insert(new).nodes += 1;
         self.count.store(samples.len(), Ordering::Relaxed);
-        sample.is_remote = true;
     }
 
-    /// What became of a message on a lane; none: it is not of the sample. One that must go to another node
-    /// is not measured any more.
+    /// No lane took it: it is settled here, unless another node has it.
+    pub(super) fn withdrawn(&self, receipt: &Receipt, sample: &mut MessageSample) {
+        sample.is_remote = self.one_less(receipt).is_some_and(|left| left.nodes > 0);
+    }
+
+    /// The receipt, if it is of a message of the sample.
+    pub(super) fn find(&self, receipt: &Receipt) -> Option<Receipt> {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let samples = lock(&self.samples);
+        samples.get_key_value(receipt).map(|(own, _)| own.clone())
+    }
+
+    /// A node has decided, and the tenant knows. One that must go to another node is not measured any more.
     pub(super) fn decided(
         &self,
         receipt: &Receipt,
         outcome: &LaneOutcome,
-    ) -> Option<DecidedSample> {
-        if self.count.load(Ordering::Relaxed) == 0 {
-            return None;
-        }
-        let mut samples = lock(&self.samples);
-        let Entry::Occupied(mut sample) = samples.entry(receipt.clone()) else {
-            return None;
-        };
-        sample.get_mut().nodes -= 1;
+        metrics: &LatencyMetrics,
+    ) {
         let has_moved = matches!(outcome, LaneOutcome::Verdict(Verdict::Moved(_)));
-        let is_last = sample.get().nodes == 0;
-        let since = (is_last && !has_moved).then_some(sample.get().since);
-        if is_last || has_moved {
-            sample.remove();
+        let left = self.one_less(receipt);
+        if let Some(sample) = left.filter(|sample| sample.nodes == 0 && !has_moved) {
+            metrics.message(MessagePath::Remote, sample.since.elapsed());
         }
-        self.count.store(samples.len(), Ordering::Relaxed);
-        Some(DecidedSample { since })
     }
-}
 
-impl DecidedSample {
-    /// Its tenant knows.
-    pub(super) fn end(self, metrics: &LatencyMetrics) {
-        if let Some(since) = self.since {
-            metrics.message(MessagePath::Remote, since.elapsed());
+    /// Counts one node less, and forgets the message with the last one.
+    fn one_less(&self, receipt: &Receipt) -> Option<UndecidedSample> {
+        let mut samples = lock(&self.samples);
+        let sample = samples.get_mut(receipt)?;
+        sample.nodes -= 1;
+        let left = *sample;
+        if left.nodes == 0 {
+            samples.remove(receipt);
+            self.count.store(samples.len(), Ordering::Relaxed);
         }
+        Some(left)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use protocol::{BootId, TenantId};
+    use protocol::{BootId, ErrorCode, TenantId};
+    use router_core::NodeView;
 
     use super::*;
+    use crate::metrics::{Metrics, ScrapeFacts};
 
     fn receipt(number: u64) -> Receipt {
         Receipt::new(TenantId::parse("alice").unwrap(), number)
@@ -146,55 +148,80 @@ mod tests {
         MessageSample::choose(0, Instant::now()).unwrap()
     }
 
+    fn measured(metrics: &Metrics, path: &str) -> usize {
+        let nodes = NodeView::alone(BootId::from_bits(1));
+        let text = metrics.render(&ScrapeFacts {
+            nodes: &nodes,
+            lanes: &[],
+            redis_connected: None,
+        });
+        let name = format!("t2b_message_seconds_count{{path=\"{path}\"}} ");
+        let count = text.lines().find_map(|line| line.strip_prefix(&name));
+        count.unwrap().parse().unwrap()
+    }
+
     #[test]
     fn one_of_64_is_measured() {
         let now = Instant::now();
-        let chosen = (0..6400).filter(|bits| MessageSample::choose(*bits, now).is_some());
+        let bits = (0..6400u128).map(|number| number << (u128::BITS - SAMPLE_BITS));
+        let chosen = bits.filter(|bits| MessageSample::choose(*bits, now).is_some());
         assert_eq!(chosen.count(), 100);
     }
 
     #[test]
     fn a_message_to_two_nodes_is_measured_when_both_have_decided() {
-        let samples = UndecidedSamples::default();
+        let (samples, metrics) = (UndecidedSamples::default(), Metrics::new(Vec::new()));
+        let mut sample = sample();
+        for _ in 0..2 {
+            samples.sent(&receipt(1), &mut sample);
+        }
+        sample.note(&RouterFact::Duplicate);
+        sample.end(&metrics.latency);
+        assert_eq!(samples.find(&receipt(2)), None);
+        for expected in [0, 1] {
+            let own = samples.find(&receipt(1)).unwrap();
+            samples.decided(&own, &LaneOutcome::Delivered, &metrics.latency);
+            assert_eq!(measured(&metrics, "remote"), expected);
+        }
+        assert_eq!(samples.find(&receipt(1)), None);
+        assert_eq!(measured(&metrics, "local"), 0);
+    }
+
+    #[test]
+    fn a_message_that_no_lane_takes_is_settled_here() {
+        let (samples, metrics) = (UndecidedSamples::default(), Metrics::new(Vec::new()));
         let mut sample = sample();
         samples.sent(&receipt(1), &mut sample);
-        samples.sent(&receipt(1), &mut sample);
-        assert!(sample.is_remote);
-        let outcome = LaneOutcome::Delivered;
-        assert!(samples.decided(&receipt(2), &outcome).is_none());
-        let first = samples.decided(&receipt(1), &outcome).unwrap();
-        assert!(first.since.is_none());
-        let second = samples.decided(&receipt(1), &outcome).unwrap();
-        assert!(second.since.is_some());
-        assert!(samples.decided(&receipt(1), &outcome).is_none());
+        samples.withdrawn(&receipt(1), &mut sample);
+        sample.note(&RouterFact::Refused(ErrorCode::Unreachable));
+        sample.end(&metrics.latency);
+        assert_eq!(measured(&metrics, "local"), 1);
+        assert_eq!(samples.find(&receipt(1)), None);
+    }
+
+    #[test]
+    fn a_message_that_waits_is_not_measured() {
+        let metrics = Metrics::new(Vec::new());
+        sample().end(&metrics.latency);
+        assert_eq!(measured(&metrics, "local"), 0);
     }
 
     #[test]
     fn a_message_whose_bot_has_moved_is_not_measured() {
-        let samples = UndecidedSamples::default();
+        let (samples, metrics) = (UndecidedSamples::default(), Metrics::new(Vec::new()));
         samples.sent(&receipt(1), &mut sample());
         let moved = LaneOutcome::Verdict(Verdict::Moved(BootId::from_bits(1)));
-        assert!(
-            samples
-                .decided(&receipt(1), &moved)
-                .unwrap()
-                .since
-                .is_none()
-        );
-        assert!(
-            samples
-                .decided(&receipt(1), &LaneOutcome::Delivered)
-                .is_none()
-        );
+        samples.decided(&receipt(1), &moved, &metrics.latency);
+        assert_eq!(measured(&metrics, "remote"), 0);
+        assert_eq!(samples.find(&receipt(1)), None);
     }
 
     #[test]
     fn more_than_the_bound_are_not_kept() {
         let samples = UndecidedSamples::default();
         let kept = (0..2 * UNDECIDED_MAX as u64).filter(|number| {
-            let mut sample = sample();
-            samples.sent(&receipt(*number), &mut sample);
-            sample.is_remote
+            samples.sent(&receipt(*number), &mut sample());
+            samples.find(&receipt(*number)).is_some()
         });
         assert_eq!(kept.count(), UNDECIDED_MAX);
     }

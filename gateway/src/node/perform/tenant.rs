@@ -52,12 +52,7 @@ impl TenantPerformer for ShardHold<'_> {
         // Before it is on the lane: what becomes of it may be told at once.
         self.node.samples.sent(&parcel.receipt, sample);
         let pushed = self.node.lanes.push(self.env.now_ms, own, node, parcel);
-        pushed.inspect_err(|(parcel, outcome)| {
-            let decided = self.node.samples.decided(&parcel.receipt, outcome);
-            if let Some(decided) = decided {
-                decided.end(&self.node.metrics.latency);
-            }
-        })
+        pushed.inspect_err(|(parcel, _)| self.node.samples.withdrawn(&parcel.receipt, sample))
     }
 
     fn publish_best_effort(

@@ -13,19 +13,19 @@ pub(super) const OVERVIEW: DashboardTable = DashboardTable {
             "Error budget left",
             Ratio,
             "Share of the 30-day error budget of each objective that is not used up. Below 0 the objective is missed.",
-            &[("t2b:slo_error_budget:ratio", "{{slo}}")],
+            &[("t2b:slo_error_budget:ratio", "{{job}} {{slo}}")],
         ),
         panel(
             "Burn rate over 1 h",
             Count,
             "How many times faster than the objective allows errors came within the last hour. 1 uses the budget up in 30 days.",
-            &[("t2b:slo_burn_rate:1h", "{{slo}}")],
+            &[("t2b:slo_burn_rate:1h", "{{job}} {{slo}}")],
         ),
         panel(
             "Errors of the platform",
             Ratio,
             "Share of the events of each objective that failed within the last 5 minutes.",
-            &[("t2b:sli_error:ratio_rate5m", "{{slo}}")],
+            &[("t2b:sli_error:ratio_rate5m", "{{job}} {{slo}}")],
         ),
         panel(
             "Connections",
