@@ -1,6 +1,7 @@
 //! Tells the program which commit it is built from.
 //!
-//! `T2B_COMMIT` has the first word, for builds without a `.git`. Only this crate is compiled anew after a
+//! `BUILD_COMMIT` has the first word, for builds without a `.git`. It does not begin with `T2B_`: cargo gives it
+//! to tests too, and the gateway takes no variable of that kind that is no key. Only this crate is compiled anew after a
 //! commit: the libraries below it are told the commit when they start.
 
 use std::path::Path;
@@ -10,8 +11,8 @@ use std::process::Command;
 const DIGITS: &str = "--short=12";
 
 fn main() {
-    println!("cargo:rerun-if-env-changed=T2B_COMMIT");
-    let given = std::env::var("T2B_COMMIT").ok();
+    println!("cargo:rerun-if-env-changed=BUILD_COMMIT");
+    let given = std::env::var("BUILD_COMMIT").ok();
     let given = given.filter(|commit| !commit.is_empty());
     // Git appends a line to this file with each commit and each change of branch.
     if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"])
@@ -23,7 +24,7 @@ fn main() {
     }
     let commit = given.or_else(|| git(&["rev-parse", DIGITS, "HEAD"]));
     let commit = commit.unwrap_or_else(|| "unknown".to_owned());
-    println!("cargo:rustc-env=T2B_COMMIT={commit}");
+    println!("cargo:rustc-env=BUILD_COMMIT={commit}");
 }
 
 /// What git prints; none without git, or outside of a repository.

@@ -11,7 +11,7 @@ use crate::out::{self, say};
 use crate::{signals, term};
 
 /// The commit that this program was built from; `unknown`, if the build did not know it.
-pub const COMMIT: &str = env!("T2B_COMMIT");
+pub const COMMIT: &str = env!("BUILD_COMMIT");
 
 /// Serves until SIGTERM or Ctrl-C; a second one ends it now. Redis is waited for as long as it takes.
 pub async fn run(config: AllKeys) -> Result<(), CommandFailure> {

@@ -78,6 +78,7 @@ mod tests {
         for number in 0..3 {
             assert_eq!(senders.push(1, (number, ())), Ok(()));
         }
+        assert_eq!([senders.waiting(0), senders.waiting(1)], [3, 3]);
         stuck.abort();
         drop(senders);
         let mut answered = Vec::new();

@@ -75,7 +75,12 @@ async fn the_metrics_are_those_of_the_table_and_well_formed() {
     ] {
         assert_eq!(server.metric(name).await, least, "{name}");
     }
-    for name in ["process_resident_memory_bytes", "process_open_fds"] {
+    for name in [
+        "process_resident_memory_bytes",
+        "process_open_fds",
+        "t2b_sockets_max",
+        "t2b_outbound_bytes_max",
+    ] {
         assert!(server.metric(name).await > 0.0, "{name}");
     }
     for secret in ["alice", "bot_a", "phone", &server.key("alice")] {
