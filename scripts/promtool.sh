@@ -25,7 +25,8 @@ T2B_STATE_DIR="$dir/state" "$t2b" gateway run --listen 127.0.0.1:0 --admin-liste
 pid=$!
 
 "$promtool" check rules deploy/prometheus/rules.yaml
-"$promtool" test rules deploy/prometheus/tests/*.yaml
+printf '%s\0' deploy/prometheus/tests/*.yaml \
+    | xargs -0 -n 3 -P "$(getconf _NPROCESSORS_ONLN)" "$promtool" test rules
 
 admin=
 for _ in $(seq 100); do
