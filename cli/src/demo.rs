@@ -14,6 +14,7 @@ use crate::config_args::load;
 use crate::failure::CommandFailure;
 use crate::feed::EventFeed;
 use crate::out::say;
+use crate::serve::COMMIT;
 use crate::{chat, signals, term};
 
 const BOT: &str = "bot_echo";
@@ -77,7 +78,7 @@ async fn show(config: Config) -> Result<Option<DemoParts>, CommandFailure> {
     let key = config.issue_key(&user, None).await?;
     let base_path = config.base_path.clone();
     let shutdown = GatewayShutdown::default();
-    let starting = StartingGateway::begin(config, shutdown.clone())?;
+    let starting = StartingGateway::begin(config, shutdown.clone(), COMMIT)?;
     let Some(gateway) = starting.finish().await? else {
         return Ok(None);
     };

@@ -10,6 +10,9 @@ use crate::failure::CommandFailure;
 use crate::out::{self, say};
 use crate::{signals, term};
 
+/// The commit that this program was built from; `unknown`, if the build did not know it.
+pub const COMMIT: &str = env!("BUILD_COMMIT");
+
 /// Serves until SIGTERM or Ctrl-C; a second one ends it now. Redis is waited for as long as it takes.
 pub async fn run(config: AllKeys) -> Result<(), CommandFailure> {
     let shutdown = signals::handle()?;
@@ -28,7 +31,7 @@ pub async fn run(config: AllKeys) -> Result<(), CommandFailure> {
 
 async fn serve(config: Config, shutdown: GatewayShutdown) -> Result<(), CommandFailure> {
     let said = StartFacts::of(&config);
-    let starting = StartingGateway::begin(config, shutdown)?;
+    let starting = StartingGateway::begin(config, shutdown, COMMIT)?;
     let Some(gateway) = starting.finish().await? else {
         return Ok(());
     };

@@ -7,12 +7,21 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::config::{PEM_BYTES_MAX, TlsFiles, read_bytes};
 use crate::start::StartError;
 
+/// What the public listener speaks TLS with.
+pub(crate) struct TlsSetup {
+    pub(crate) acceptor: TlsAcceptor,
+    /// When the first certificate of the chain to expire does, Unix seconds; absent if the chain cannot be
+    /// read.
+    pub(crate) expiry_s: Option<i64>,
+}
+
 /// Reads the files. Errors: one of them is missing, too long or not PEM, or they do not belong together.
-pub(crate) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, StartError> {
+pub(crate) fn setup(files: &TlsFiles) -> Result<TlsSetup, StartError> {
     let tls = |problem: String| StartError::Tls(problem);
     let read = |path: &Path| {
         let bytes = read_bytes(path, PEM_BYTES_MAX);
@@ -23,6 +32,7 @@ pub(crate) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, StartError> {
         .map_err(|error| tls(format!("{}: {error}", files.cert.display())))?;
     let key = PrivateKeyDer::from_pem_slice(&read(&files.key)?)
         .map_err(|error| tls(format!("{}: {error}", files.key.display())))?;
+    let expiry_s = expiry_s(&certs);
     // Named, as another crate of the process may have brought another provider.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
@@ -32,7 +42,18 @@ pub(crate) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, StartError> {
         .with_single_cert(certs, key)
         .map_err(|error| tls(error.to_string()))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    Ok(TlsSetup {
+        acceptor: TlsAcceptor::from(Arc::new(config)),
+        expiry_s,
+    })
+}
+
+fn expiry_s(chain: &[CertificateDer<'_>]) -> Option<i64> {
+    let expiries = chain.iter().map(|certificate| {
+        let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+        Some(certificate.validity().not_after.timestamp())
+    });
+    expiries.collect::<Option<Vec<i64>>>()?.into_iter().min()
 }
 
 #[cfg(test)]
@@ -42,7 +63,7 @@ mod tests {
     #[test]
     fn a_file_without_end_is_refused() {
         let [cert, key] = ["/dev/zero", "/dev/zero"].map(Into::into);
-        let Err(StartError::Tls(problem)) = acceptor(&TlsFiles { cert, key }) else {
+        let Err(StartError::Tls(problem)) = setup(&TlsFiles { cert, key }) else {
             panic!("it is no PEM");
         };
         assert_eq!(problem, "/dev/zero: is longer than 1048576 bytes");

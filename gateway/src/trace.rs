@@ -1,6 +1,7 @@
 //! Traces: a sampled frame is a span on every node that it passes, and the context rides in its
 //! envelope. It says which node (its boot id), whose tenant and what kind of frame; nothing of what
-//! is said in it.
+//! is said in it. Attributes have the names of OpenTelemetry's semantic conventions for messaging, and names
+//! below `t2b.` where those have none.
 //!
 //! Only with an exporter (`OTEL_EXPORTER_OTLP_ENDPOINT`); without one nothing is sampled. What a
 //! client sends about traces is ignored: the gateway decides which frames are sampled.
@@ -17,6 +18,8 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 /// The target of all spans that are exported.
 pub(crate) const TARGET: &str = "t2b::trace";
+/// Which messages these are, among those of other systems.
+const SYSTEM: &str = "t2b";
 /// The header of W3C Trace Context, and so its name in a carrier.
 const TRACEPARENT: &str = "traceparent";
 
@@ -40,7 +43,11 @@ impl FrameTracer {
         }
         let span = tracing::info_span!(
             target: TARGET, "send", otel.kind = "producer",
-            %node, tenant = %route.tenant(), frame = route.kind().wire_name(),
+            messaging.system = SYSTEM,
+            messaging.operation.name = "send",
+            messaging.operation.type = "send",
+            messaging.message.body.size = route.body_bytes(),
+            t2b.node = %node, t2b.tenant = %route.tenant(), t2b.frame = route.kind().wire_name(),
         );
         let mut carrier = HashMap::new();
         TraceContextPropagator::new().inject_context(&span.context(), &mut carrier);
@@ -61,7 +68,12 @@ impl FrameTracer {
         }
         let span = tracing::info_span!(
             target: TARGET, "deliver", otel.kind = "consumer",
-            %node, tenant = %envelope.tenant, frame = envelope.message.kind.wire_name(),
+            messaging.system = SYSTEM,
+            messaging.operation.name = "deliver",
+            messaging.operation.type = "process",
+            messaging.message.body.size = envelope.message.body.len(),
+            t2b.node = %node, t2b.tenant = %envelope.tenant,
+            t2b.frame = envelope.message.kind.wire_name(),
         );
         span.set_parent(parent).ok()?;
         Some(span)

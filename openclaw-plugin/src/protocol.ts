@@ -727,6 +727,13 @@ export type TypedStatus = { "type": "bots_list" } & BotsList | { "type": "connec
  */
 export type UnregisterReason = "replaced";
 
+/**
+ * Something that is counted for a tenant. Meters are only ever added.
+ *
+ * Wire form: its name, snake case.
+ */
+export type UsageMeter = "messages_sent" | "messages_accepted" | "messages_duplicate" | "messages_refused_client" | "messages_refused_limit" | "messages_refused_recipient" | "messages_refused_platform" | "messages_delivered" | "partials_delivered" | "bytes_in" | "bytes_out" | "connection_seconds_bot" | "connection_seconds_client" | "http_requests";
+
 /** Every `data.reason` of an `error`. */
 export const ERRORS = {
   bad_frame: {"code":400,"message":"Frame is not a valid JSON object of this protocol","retryable":false,"since":"now"},

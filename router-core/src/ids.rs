@@ -13,7 +13,7 @@ use siphasher::sip::SipHasher13;
 pub struct ConnKey(pub u64);
 
 /// Names a delivery whose outcome the tenant waits for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Receipt {
     pub(crate) tenant: TenantId,
     pub(crate) number: u64,

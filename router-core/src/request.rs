@@ -147,6 +147,11 @@ impl RouteRequest {
         self.envelope.message.kind
     }
 
+    /// How long the body of its message is, bytes.
+    pub fn body_bytes(&self) -> usize {
+        self.envelope.message.body.len()
+    }
+
     /// Makes it part of a trace: the context goes along to other nodes.
     pub fn trace(&mut self, context: Box<str>) {
         self.envelope.trace = Some(context);

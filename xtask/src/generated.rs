@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use protocol::generate;
 
-use crate::tables;
+use crate::{monitoring, tables};
 
 /// One file that code writes, whole or in part.
 #[derive(Debug)]
@@ -37,11 +37,12 @@ pub(crate) fn files() -> Vec<Generated> {
         ("closes", tables.closes),
         ("limits", tables.limits),
     ];
-    let whole = generate::files().map(|(path, text)| Generated {
+    let whole = generate::files().into_iter().chain(monitoring::files());
+    let whole = whole.map(|(path, text)| Generated {
         path,
         content: Content::Whole(text),
     });
-    let mut files = Vec::from(whole);
+    let mut files: Vec<Generated> = whole.collect();
     files.push(Generated {
         path: "docs/openapi.json",
         content: Content::Whole(gateway::openapi()),
@@ -64,6 +65,10 @@ pub(crate) fn files() -> Vec<Generated> {
     files.push(Generated {
         path: "docs/configuration.md",
         content: Content::Sections(vec![("config", tables::config_markdown())]),
+    });
+    files.push(Generated {
+        path: "docs/slo.md",
+        content: Content::Sections(vec![("objectives", monitoring::objectives_markdown())]),
     });
     files
 }

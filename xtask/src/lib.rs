@@ -12,6 +12,7 @@
 mod code;
 mod generated;
 mod layers;
+mod monitoring;
 mod tables;
 mod tidy;
 mod workspace;

@@ -1,7 +1,7 @@
 //! The tables of the code whose every name has to stand in a document, and which document that is.
 
 use gateway::config::KEYS;
-use gateway::metrics::{MetricKind, TABLE};
+use gateway::metrics::TABLE;
 use gateway::tenant_families;
 use protocol::error::Since;
 use protocol::{CloseCode, ErrorCode, Limits};
@@ -53,17 +53,16 @@ pub(crate) fn documented() -> Vec<Documented> {
 /// The metrics as a table for people.
 pub(crate) fn metrics_markdown() -> String {
     let rows = TABLE.iter().map(|row| {
-        let kind = match row.kind {
-            MetricKind::Counter => "counter",
-            MetricKind::Gauge => "gauge",
-        };
+        let kind = row.kind.word();
         let labels: Vec<String> = row
             .labels
             .iter()
             .map(|label| format!("`{label}`"))
             .collect();
         let labels = labels.join(", ");
-        format!("| `{}` | {kind} | {labels} | {} |\n", row.name, row.help)
+        let needs = row.needs.map(|needs| format!(" Only with {needs}."));
+        let (name, help, needs) = (row.name, row.help, needs.unwrap_or_default());
+        format!("| `{name}` | {kind} | {labels} | {help}{needs} |\n")
     });
     format!(
         "| name | kind | labels | counts |\n| --- | --- | --- | --- |\n{}",

@@ -186,6 +186,7 @@ impl Redis {
             reconnects: counters.reconnects.load(Relaxed),
             skipped_records: counters.skipped.load(Relaxed),
             full_waits: counters.full_waits.load(Relaxed),
+            commands: counters.commands(),
             misread_nodes: counters.misread_nodes.load(Relaxed),
             last_error: counters.last_error(),
             version: session.as_ref().map(|it| it.server.version.clone()),

@@ -14,7 +14,7 @@ use protocol::http::{UsagePage, UsageRow};
 use protocol::{ErrorCode, UsageMeter};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::cluster::{ClusterSetup, TestCluster};
 use crate::socket::{TestSocket, outcome_of};
@@ -273,7 +273,7 @@ impl SeenUsage {
             if self.over() {
                 return None;
             }
-            sleep(Duration::from_millis(50)).await;
+            pass_until(Instant::now() + Duration::from_millis(50)).await;
         }
         None
     }
@@ -314,7 +314,7 @@ impl SeenUsage {
                 if !self.send_one(&mut socket, (tenant, node), number).await {
                     break;
                 }
-                sleep(PACE).await;
+                pass_until(Instant::now() + PACE).await;
             }
         }
     }

@@ -59,6 +59,8 @@ mod load;
 #[cfg(test)]
 mod many_bots;
 #[cfg(test)]
+mod measured;
+#[cfg(test)]
 mod million;
 #[cfg(test)]
 mod muted_subscription;
@@ -106,6 +108,7 @@ const CASES: &[(&str, &str, ClusterCase)] = cases![
     beside traced::a_message_is_one_trace,
     beside traced::a_collector_that_is_gone_hurts_nobody,
     alone directory_lag::every_node_sees_a_change_at_once,
+    beside measured::messages_between_nodes_are_measured,
     alone million::messages_survive_a_bad_network,
     alone takeovers::a_bot_has_one_home,
     beside takeovers::two_that_fight_are_stopped,

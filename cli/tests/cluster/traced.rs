@@ -30,7 +30,7 @@ pub async fn a_message_is_one_trace() -> String {
     let spans = spans_of("1").await;
     let named = |name: &str| -> Vec<Span> {
         let named = spans.iter().filter(|span| span.name == name);
-        let frames = named.filter(|span| text_of(&span.attributes, "frame") == "message");
+        let frames = named.filter(|span| text_of(&span.attributes, "t2b.frame") == "message");
         frames.cloned().collect()
     };
     let (sends, deliveries) = (named("send"), named("deliver"));
@@ -42,10 +42,25 @@ pub async fn a_message_is_one_trace() -> String {
         let parent = parents.find(|send| send.span_id == delivery.parent_span_id);
         let parent = parent.expect("it was sent in the same trace");
         assert_eq!(parent.trace_id, delivery.trace_id);
-        assert_eq!(text_of(&parent.attributes, "tenant"), "alice");
+        for (span, operation, kind) in [(parent, "send", "send"), (delivery, "deliver", "process")]
+        {
+            for (name, value) in [
+                ("messaging.system", "t2b"),
+                ("messaging.operation.name", operation),
+                ("messaging.operation.type", kind),
+                ("t2b.tenant", "alice"),
+            ] {
+                assert_eq!(text_of(&span.attributes, name), value, "{name}");
+            }
+            let mut names = span
+                .attributes
+                .iter()
+                .map(|attribute| attribute.key.as_str());
+            assert!(names.any(|name| name == "messaging.message.body.size"));
+        }
         assert_ne!(
-            text_of(&parent.attributes, "node"),
-            text_of(&delivery.attributes, "node")
+            text_of(&parent.attributes, "t2b.node"),
+            text_of(&delivery.attributes, "t2b.node")
         );
     }
     assert_eq!(spans_of("0").await, [], "none is wanted");

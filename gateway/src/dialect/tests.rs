@@ -18,6 +18,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+use ::metrics::Counter;
+
 use super::Dialect;
 use super::line::LineDialect;
 use crate::config::Config;
@@ -92,7 +94,7 @@ impl Server {
         };
         let handler = node.connect(
             Dialect::Line(LineDialect::default()),
-            |limits| Connection::new(write, limits),
+            |limits| Connection::new(write, limits, Counter::noop()),
             (Source::of(LOOPBACK), open),
             opened,
         );

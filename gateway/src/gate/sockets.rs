@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use router_core::auth::Source;
 use tokio::task::AbortHandle;
@@ -38,6 +39,7 @@ pub(crate) struct OpenGuard(Arc<OpenSocket>);
 struct OpenSocket {
     gate: Arc<Gate>,
     id: u64,
+    accepted: Instant,
     /// Spares the requests of a kept-alive connection the gate's lock.
     authenticated: AtomicBool,
     /// Counts the socket for a tenant between two requests of a kept-alive connection, until it is dropped.
@@ -97,6 +99,7 @@ impl Gate {
         let open = OpenGuard(Arc::new(OpenSocket {
             gate,
             id,
+            accepted: Instant::now(),
             authenticated: AtomicBool::new(false),
             kept: Mutex::default(),
         }));
@@ -149,6 +152,11 @@ impl OpenGuard {
         // Its drop takes a lock of the node.
         drop(kept);
         drop(before);
+    }
+
+    /// How long ago the connection was accepted.
+    pub(crate) fn age(&self) -> Duration {
+        self.0.accepted.elapsed()
     }
 
     /// It has authenticated: nothing displaces it any more.

@@ -30,6 +30,7 @@ use super::admin::context::AdminContext;
 use super::answer::{not_found, text, typed};
 use super::layers::pages::no_pages;
 use super::ops_context::OpsContext;
+use crate::metrics::ScrapeFacts;
 
 /// The media type of pages of metrics.
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -77,10 +78,11 @@ async fn readyz(State(context): State<Arc<OpsContext>>) -> Response {
 
 async fn metrics(State(context): State<Arc<OpsContext>>) -> Response {
     let metrics = match context.serving() {
-        None => {
-            let alone = NodeView::starting(BootId::from_bits(0));
-            context.metrics.render(&alone)
-        }
+        None => context.metrics.render(&ScrapeFacts {
+            nodes: &NodeView::starting(BootId::from_bits(0)),
+            lanes: &[],
+            redis_connected: None,
+        }),
         Some(admin) => admin.node.render_metrics(),
     };
     typed(StatusCode::OK, PROMETHEUS, metrics)

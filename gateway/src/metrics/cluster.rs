@@ -21,8 +21,6 @@ pub(crate) struct ClusterMetrics {
     pub dropped: Counter,
     resends: Counter,
     resets: Counter,
-    unacked_bytes: Gauge,
-    waiting_bytes: Gauge,
     nodes_live: Gauge,
     nodes_suspect: Gauge,
     /// Nodes that lack this node's first secret.
@@ -40,7 +38,7 @@ pub(crate) struct ClusterMetrics {
     directory_bots: Gauge,
     directory_connections: Gauge,
     compare_period: Gauge,
-    redis_connected: Gauge,
+    redis_commands: [Counter; 3],
     redis_reconnects: Counter,
     redis_skipped: Counter,
     /// Counters of tenants that were repaired.
@@ -66,8 +64,6 @@ impl ClusterMetrics {
             dropped: counter("t2b_lane_dropped_total"),
             resends: counter("t2b_lane_resends_total"),
             resets: counter("t2b_lane_resets_total"),
-            unacked_bytes: gauge("t2b_lane_unacked_bytes"),
-            waiting_bytes: gauge("t2b_lane_waiting_bytes"),
             nodes_live: nodes("live"),
             nodes_suspect: nodes("suspect"),
             beats: counter("t2b_beats_total"),
@@ -78,7 +74,8 @@ impl ClusterMetrics {
             directory_bots: gauge("t2b_directory_bots"),
             directory_connections: gauge("t2b_directory_connections"),
             compare_period: gauge("t2b_compare_period_seconds"),
-            redis_connected: gauge("t2b_redis_connected"),
+            redis_commands: ["script", "publish", "other"]
+                .map(|kind| make.counter("t2b_redis_commands_total", Some(kind.into()))),
             redis_reconnects: counter("t2b_redis_reconnects_total"),
             redis_skipped: counter("t2b_redis_skipped_total"),
             repaired: counter("t2b_redis_repaired_total"),
@@ -120,8 +117,6 @@ impl ClusterMetrics {
         self.gap_here.set(f64::from(here));
         self.beats.absolute(nodes.beat);
         self.degraded.set(f64::from(u8::from(nodes.degraded)));
-        self.unacked_bytes.set(lanes.unacked_bytes as f64);
-        self.waiting_bytes.set(lanes.waiting_bytes as f64);
         self.resends.absolute(lanes.resends);
         self.resets.absolute(lanes.resets);
     }
@@ -132,10 +127,11 @@ impl ClusterMetrics {
         self.directory_connections.set(entries.connections as f64);
         self.compare_period.set(compare_ms as f64 / 1000.0);
         if state.kind != "memory" {
-            self.redis_connected
-                .set(f64::from(u8::from(state.connected)));
             self.redis_reconnects.absolute(state.reconnects);
             self.redis_skipped.absolute(state.skipped_records);
+            for (counter, count) in self.redis_commands.iter().zip(state.commands) {
+                counter.absolute(count);
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The handles of one recorder.
 
 use ::metrics::{
-    Counter, Gauge, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit,
+    Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit,
 };
 
 use super::table::{self, MetricKind, MetricRow, TABLE};
@@ -26,6 +26,7 @@ impl<R: Recorder> MetricHandles<'_, R> {
             match kind {
                 MetricKind::Counter => self.0.describe_counter(name, None::<Unit>, help),
                 MetricKind::Gauge => self.0.describe_gauge(name, None::<Unit>, help),
+                MetricKind::Histogram => self.0.describe_histogram(name, None::<Unit>, help),
             }
         }
     }
@@ -53,6 +54,14 @@ impl<R: Recorder> MetricHandles<'_, R> {
         values: impl IntoIterator<Item = SharedString>,
     ) -> Gauge {
         self.0.register_gauge(&Self::key(name, values), &META)
+    }
+
+    pub(super) fn histogram(
+        &self,
+        name: &'static str,
+        values: impl IntoIterator<Item = SharedString>,
+    ) -> Histogram {
+        self.0.register_histogram(&Self::key(name, values), &META)
     }
 }
 

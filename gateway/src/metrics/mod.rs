@@ -4,21 +4,33 @@
 //! from the start, with zero. A node has a recorder of its own, so that two nodes in one process
 //! (a test, the demo) do not share theirs.
 
+mod buckets;
 mod cluster;
+mod facts;
 mod handles;
+mod latency;
 mod peers;
 mod process;
+mod saturation;
 mod table;
+mod text;
 mod traffic;
 mod usage;
 
+use std::sync::OnceLock;
+
 use ::metrics::{Counter, Gauge};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{
+    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
 use protocol::{CloseCode, ErrorCode};
-use router_core::NodeView;
 
 use cluster::ClusterMetrics;
+pub(crate) use facts::{BuildFacts, COMMIT_UNKNOWN, ScrapeFacts};
 use handles::{MetricHandles, increment};
+pub(crate) use latency::{LatencyMetrics, MessagePath, OTHER_ROUTE};
+pub(crate) use saturation::RuntimeBusy;
+use saturation::SaturationMetrics;
 pub use table::{MetricKind, MetricRow, TABLE};
 pub(crate) use traffic::TrafficMetrics;
 use usage::UsageMetrics;
@@ -31,13 +43,14 @@ pub(crate) const HANDSHAKES: [&str; 9] = [
 /// Why a credential was refused.
 const AUTH_FAILURES: [&str; 5] = ["invalid", "expired", "revoked", "suspended", "throttled"];
 
-/// How a path is counted that is no route of the HTTP API.
-pub(crate) const OTHER_ROUTE: &str = "other";
 const STATUS_CLASSES: [&str; 3] = ["2xx", "4xx", "5xx"];
 
 /// The handles of a node.
 pub(crate) struct Metrics {
     handle: PrometheusHandle,
+    build: OnceLock<BuildFacts>,
+    pub(crate) latency: LatencyMetrics,
+    pub(crate) saturation: SaturationMetrics,
     pub(crate) connections: Gauge,
     pub(crate) tenants: Gauge,
     pub(crate) bots_online: Gauge,
@@ -55,6 +68,8 @@ pub(crate) struct Metrics {
     pub(crate) auth_old_secret: Counter,
     /// Sockets that the first secret verified, and those that another did.
     pub(crate) by_secret: [Gauge; 2],
+    /// What sockets count the bytes with that they write.
+    pub(crate) sent_bytes: Counter,
     frames: Counter,
     received_bytes: Counter,
     delivered: Counter,
@@ -87,11 +102,9 @@ impl std::fmt::Debug for Metrics {
 impl Metrics {
     /// A recorder with every series of the table at zero. `routes`: the paths of the HTTP API.
     pub(crate) fn new(routes: Vec<String>) -> Self {
-        let recorder = PrometheusBuilder::new().build_recorder();
+        let recorder = recorder_of_the_table();
         let make = MetricHandles(&recorder);
         make.describe();
-        make.gauge("t2b_build_info", Some(env!("CARGO_PKG_VERSION").into()))
-            .set(1.0);
         let failure = |reason: &'static str| {
             (
                 reason,
@@ -111,6 +124,7 @@ impl Metrics {
                 make.counter("t2b_handshakes_total", Some(result.into())),
             )
         };
+        let latency = LatencyMetrics::new(&make, &routes);
         let routes = routes.into_iter().chain([OTHER_ROUTE.to_owned()]);
         let http_requests = routes.map(|route| {
             let classes = STATUS_CLASSES.map(|class| {
@@ -120,6 +134,10 @@ impl Metrics {
             (route, classes)
         });
         Self {
+            build: OnceLock::new(),
+            latency,
+            saturation: SaturationMetrics::new(&make),
+            sent_bytes: make.counter("t2b_sent_bytes_total", None),
             cluster: ClusterMetrics::new(&make),
             usage: UsageMetrics::new(&make),
             http_waits: make.gauge("t2b_http_waits", None),
@@ -166,11 +184,24 @@ impl Metrics {
     }
 
     /// The text that Prometheus scrapes.
-    pub(crate) fn render(&self, nodes: &NodeView) -> String {
+    pub(crate) fn render(&self, facts: &ScrapeFacts<'_>) -> String {
         let mut text = self.handle.render();
-        peers::render(nodes, &mut text);
+        let build = self.build.get().copied().unwrap_or_default();
+        facts::render(facts, build, &mut text);
+        peers::render(facts.nodes, facts.lanes, &mut text);
         process::render(&mut text);
         text
+    }
+
+    /// Says what the process was built from and listens with. The first call counts.
+    pub(crate) fn set_build(&self, build: BuildFacts) {
+        let _ = self.build.set(build);
+    }
+
+    /// Adds up what the histograms have measured, which would take more and more memory while nobody
+    /// scrapes.
+    pub(crate) fn gather(&self) {
+        self.handle.run_upkeep();
     }
 
     pub(crate) fn refused(&self, code: ErrorCode) {
@@ -207,23 +238,62 @@ impl Metrics {
     }
 }
 
+/// A recorder that knows the buckets of every histogram.
+fn recorder_of_the_table() -> PrometheusRecorder {
+    let histograms = TABLE.iter().filter(|row| !row.buckets.is_empty());
+    let builder = histograms.fold(PrometheusBuilder::new(), |builder, row| {
+        let name = Matcher::Full(row.name.to_owned());
+        let builder = builder.set_buckets_for_metric(name, row.buckets);
+        builder.expect("no histogram of the table is without buckets")
+    });
+    builder.build_recorder()
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use router_core::NodeView;
+
     use super::*;
 
     fn alone() -> NodeView {
         NodeView::alone(protocol::BootId::from_bits(1))
     }
 
+    fn render(metrics: &Metrics, redis_connected: Option<bool>) -> String {
+        metrics.render(&ScrapeFacts {
+            nodes: &alone(),
+            lanes: &[],
+            redis_connected,
+        })
+    }
+
     #[test]
     fn every_row_of_the_table_is_there_from_the_start() {
-        let text = Metrics::new(Vec::new()).render(&alone());
+        let metrics = Metrics::new(Vec::new());
+        metrics.set_build(BuildFacts {
+            commit: "0123456789ab",
+            tls_expiry_s: Some(1_900_000_000),
+        });
+        let text = render(&metrics, Some(true));
         for row in TABLE {
-            let has_series = text.lines().any(|line| {
-                line.strip_prefix(row.name)
-                    .is_some_and(|rest| rest.starts_with([' ', '{']))
-            });
-            assert!(has_series, "{} has no series", row.name);
+            let endings: &[&str] = match row.kind {
+                MetricKind::Counter | MetricKind::Gauge => &[""],
+                MetricKind::Histogram => &["_bucket", "_sum", "_count"],
+            };
+            for ending in endings {
+                let name = format!("{}{ending}", row.name);
+                let has_series = text.lines().any(|line| {
+                    let rest = line.strip_prefix(&name);
+                    rest.is_some_and(|rest| rest.starts_with([' ', '{']))
+                });
+                assert!(has_series, "{name} has no series");
+            }
+            let kind = format!("# TYPE {} {}\n", row.name, row.kind.word());
+            assert!(text.contains(&kind), "{kind} is missing");
+            let is_histogram = row.kind == MetricKind::Histogram;
+            assert_eq!(is_histogram, !row.buckets.is_empty(), "{}", row.name);
             assert!(
                 text.contains(&format!("# HELP {} ", row.name)),
                 "{} has no help",
@@ -239,7 +309,7 @@ mod tests {
         metrics.closed(CloseCode::Replaced);
         metrics.handshake("421");
         metrics.handshake("418");
-        let text = metrics.render(&alone());
+        let text = render(&metrics, None);
         for line in [
             r#"t2b_refusals_total{reason="bot_not_found"} 1"#,
             r#"t2b_refusals_total{reason="internal"} 0"#,
@@ -248,6 +318,43 @@ mod tests {
             r#"t2b_handshakes_total{result="failed"} 1"#,
         ] {
             assert!(text.contains(line), "{line} is missing");
+        }
+    }
+
+    #[test]
+    fn a_node_without_redis_and_tls_has_no_series_of_them() {
+        let text = render(&Metrics::new(Vec::new()), None);
+        for row in TABLE.iter().filter(|row| row.needs.is_some()) {
+            assert!(!text.contains(row.name), "{}", row.name);
+        }
+        assert!(text.contains(r#"commit="unknown""#));
+        let text = render(&Metrics::new(Vec::new()), Some(false));
+        assert!(text.contains("t2b_redis_connected 0\n"));
+    }
+
+    #[test]
+    fn a_histogram_counts_what_is_at_most_each_bound() {
+        let metrics = Metrics::new(Vec::new());
+        for ms in [1, 50, 51, 800] {
+            let took = Duration::from_millis(ms);
+            metrics.latency.message(MessagePath::Local, took);
+        }
+        metrics.gather();
+        let text = render(&metrics, None);
+        for (bound, count) in [("0.05", 2), ("0.15", 3), ("0.5", 3), ("1", 4), ("+Inf", 4)] {
+            let line = format!("{{path=\"local\",le=\"{bound}\"}} {count}\n");
+            assert!(text.contains(&line), "{line} is not in {text}");
+        }
+        assert!(text.contains("t2b_message_seconds_count{path=\"remote\"} 0\n"));
+        assert!(text.contains("t2b_message_seconds_sum{path=\"local\"} 0.902\n"));
+    }
+
+    /// The thresholds of docs/slo.md must be bounds, else nobody can count what is below them.
+    #[test]
+    fn the_thresholds_of_the_objectives_are_bounds() {
+        let row = table::row("t2b_message_seconds").unwrap();
+        for threshold in [0.05, 0.15] {
+            assert!(row.buckets.contains(&threshold), "{threshold}");
         }
     }
 }

@@ -3,11 +3,9 @@
 //! They are asked of the system at each scrape. The recorder has no part in it: its counters are
 //! whole numbers, and seconds of CPU are not.
 
-use std::fmt::Write;
-
 use metrics_process::collector;
 
-use super::table::{self, MetricKind};
+use super::text::MetricText;
 
 /// Appends their series. What a system does not tell is 0.
 pub(super) fn render(out: &mut String) {
@@ -27,19 +25,6 @@ pub(super) fn render(out: &mut String) {
         ("process_threads", whole(now.threads)),
         ("process_start_time_seconds", whole(now.start_time_seconds)),
     ] {
-        let Some(row) = table::row(name) else {
-            debug_assert!(false, "{name} is not in the table");
-            continue;
-        };
-        let kind = match row.kind {
-            MetricKind::Counter => "counter",
-            MetricKind::Gauge => "gauge",
-        };
-        let help = row.help;
-        // A string takes all that is written to it.
-        let _ = write!(
-            out,
-            "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n\n"
-        );
+        MetricText::begin(name, out).series(&[], value);
     }
 }

@@ -13,11 +13,13 @@ use crate::access_log::LogSubject;
 use crate::ws::ConnectionEnd;
 
 impl Node {
-    /// It got its `auth_ok`. Calls over HTTP have no line: there may be thousands a second.
-    pub(super) fn log_connected(&self, entry: &Arc<ConnectionEntry>) {
+    /// It got its `auth_ok`: logged, and its time counted. Calls over HTTP have no line: there may be
+    /// thousands a second.
+    pub(super) fn note_connected(&self, entry: &Arc<ConnectionEntry>) {
         let session = lock(&entry.session);
         // It may have gone while its tenant let it in.
         if session.capabilities().lasts && session.member().is_some() {
+            self.metrics.latency.connect(entry.open.age());
             self.access_log.connected(subject(entry, &session));
         }
     }

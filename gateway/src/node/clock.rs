@@ -55,7 +55,12 @@ impl NodeClock {
 
     /// For deadlines: milliseconds that never go back. At the start it is the system's time.
     pub(super) fn now_ms(&self) -> Millis {
-        self.started_ms + self.uptime_ms()
+        self.at_ms(Instant::now())
+    }
+
+    /// What [`now_ms`](Self::now_ms) was at that moment.
+    pub(super) fn at_ms(&self, at: Instant) -> Millis {
+        self.started_ms + millis(at.duration_since(self.start))
     }
 
     /// The time of day at `now_ms`, Unix milliseconds.

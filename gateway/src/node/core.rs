@@ -19,6 +19,7 @@ use super::credentials::CredentialCheck;
 use super::drain_state::DrainState;
 use super::lanes::{LaneHost, LaneTable};
 use super::membership::Membership;
+use super::message_sample::UndecidedSamples;
 use super::pools::MemoryPools;
 use super::rate_limited_line::RateLimitedLine;
 use super::shards::ShardTable;
@@ -49,6 +50,7 @@ pub(crate) struct Node {
     pub(crate) usage: NodeUsage,
     /// About a journal of usage that cannot be written.
     pub(super) usage_line: RateLimitedLine,
+    pub(super) samples: UndecidedSamples,
     pub(super) shed_log: ShedLog,
     /// About directories that are read again and again.
     pub(super) reread_line: RateLimitedLine,
@@ -88,6 +90,9 @@ impl Node {
             "memory" => NodeView::alone(boot),
             _ => NodeView::starting(boot),
         };
+        let saturation = &tools.metrics.saturation;
+        saturation.sockets_max.set(sockets_max as f64);
+        saturation.outbound_bytes_max.set(memory.outbound as f64);
         let frame_bytes_max = largest_frame(&settings);
         let (shards, work) = ShardTable::new(random, hash_keys);
         let node = Arc::new_cyclic(|me: &Weak<Self>| {
@@ -109,6 +114,7 @@ impl Node {
                 drain: DrainState::default(),
                 usage: tools.usage,
                 usage_line: RateLimitedLine::default(),
+                samples: UndecidedSamples::default(),
                 shed_log: ShedLog::default(),
                 reread_line: RateLimitedLine::default(),
                 failed: CancellationToken::new(),

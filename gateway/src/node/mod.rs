@@ -19,6 +19,7 @@
 //! | `store_queue.rs`, `store_worker.rs` | the way to the store |
 //! | `membership/` | the other nodes, and this one among them |
 //! | `lanes/` | messages to and from other nodes |
+//! | `message_sample.rs` | the messages whose time is measured |
 //! | `credentials.rs`, `failures.rs`, `secrets.rs`, `source.rs` | credentials, and where they come from |
 //! | `pools.rs`, `shed.rs`, `unpaid_answers.rs`, `unpaid_frames.rs`, `reserved_place.rs` | memory and its bounds |
 //! | `ticker.rs`, `socket_looks.rs` | what happens by the clock |
@@ -46,6 +47,7 @@ mod lanes;
 mod lock;
 mod member;
 mod membership;
+mod message_sample;
 mod moment;
 mod perform;
 mod pools;

@@ -1,6 +1,7 @@
 //! One look at the clock and at the other nodes.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use router_core::{Millis, NodeView};
 
@@ -8,4 +9,6 @@ use router_core::{Millis, NodeView};
 pub(super) struct EnvMoment {
     pub(super) nodes: Arc<NodeView>,
     pub(super) now_ms: Millis,
+    /// The same, for durations below a millisecond.
+    pub(super) at: Instant,
 }

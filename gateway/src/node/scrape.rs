@@ -1,6 +1,9 @@
 //! The metrics of the node for a scrape.
 
+use router_core::store::StoreQueue;
+
 use super::core::Node;
+use crate::metrics::ScrapeFacts;
 use crate::telemetry;
 
 impl Node {
@@ -23,9 +26,18 @@ impl Node {
             gauge.set(sockets as f64);
         }
         self.metrics.usage.unflushed.set(self.unflushed_seconds());
+        for queue in StoreQueue::ALL {
+            let waiting = self.shards.store_waiting(*queue);
+            self.metrics.saturation.store_queue(*queue, waiting);
+        }
+        let (view, state) = (self.view(), self.backplane.state());
         let cluster = &self.metrics.cluster;
-        cluster.lanes(&self.view(), self.lane_totals());
-        cluster.store(&self.backplane.state(), self.entries(), self.compare_ms());
-        self.metrics.render(&self.view())
+        cluster.lanes(&view, self.lane_totals());
+        cluster.store(&state, self.entries(), self.compare_ms());
+        self.metrics.render(&ScrapeFacts {
+            nodes: &view,
+            lanes: &self.lane_status(),
+            redis_connected: (state.kind != "memory").then_some(state.connected),
+        })
     }
 }

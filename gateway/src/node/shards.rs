@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use protocol::{ClientId, TenantId};
 use router_core::ids::{HashKeys, TableKeys};
 use router_core::shard::Entries;
+use router_core::store::StoreQueue;
 use router_core::{ConnKey, Settings, Shard};
 
 use super::client_shares::ClientHash;
@@ -109,6 +110,14 @@ impl ShardTable {
     pub(super) fn entries(&self) -> Entries {
         let entries = self.cells.iter().map(|cell| cell.lock().shard.entries());
         entries.sum()
+    }
+
+    /// Requests of all shards that wait in one queue to the store.
+    pub(super) fn store_waiting(&self, queue: StoreQueue) -> usize {
+        self.cells
+            .iter()
+            .map(|cell| cell.store.waiting(queue))
+            .sum()
     }
 
     /// How long it takes until every tenant may have asked the store something, milliseconds.

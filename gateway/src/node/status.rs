@@ -1,6 +1,7 @@
 //! What the node tells of itself: the time, its view, how much it has.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use protocol::limits::COMPARE_MS;
 use router_core::shard::Entries;
@@ -57,9 +58,13 @@ impl Node {
 
     /// What time it is for all of this work. Give it back to the work when it is used.
     pub(super) fn moment_of(&self, work: &mut DeferredWork) -> EnvMoment {
-        work.moment.take().unwrap_or_else(|| EnvMoment {
-            nodes: self.membership.whole_view(),
-            now_ms: self.clock.now_ms(),
+        work.moment.take().unwrap_or_else(|| {
+            let at = Instant::now();
+            EnvMoment {
+                nodes: self.membership.whole_view(),
+                now_ms: self.clock.at_ms(at),
+                at,
+            }
         })
     }
 

@@ -57,6 +57,11 @@ impl StoreSenders {
         let pushed = self.0.push(queue.index(), (ticket, request));
         pushed.map_err(|(ticket, _)| ticket)
     }
+
+    /// Requests that wait in one queue.
+    pub(super) fn waiting(&self, queue: StoreQueue) -> usize {
+        self.0.waiting(queue.index())
+    }
 }
 
 impl<T, const N: usize> QueueSenders<T, N> {
@@ -64,5 +69,10 @@ impl<T, const N: usize> QueueSenders<T, N> {
     pub(super) fn push(&self, queue: usize, item: T) -> Result<(), T> {
         let pushed = self.0[queue].try_send(item);
         pushed.map_err(mpsc::error::TrySendError::into_inner)
+    }
+
+    /// How much waits in one queue.
+    pub(super) fn waiting(&self, queue: usize) -> usize {
+        self.0[queue].max_capacity() - self.0[queue].capacity()
     }
 }

@@ -1,9 +1,11 @@
 //! What asks the store: one worker for each queue of each shard.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::{StreamExt, stream};
 use router_core::shard::ShardInput;
+use router_core::store::StoreRequest;
 use tokio::sync::mpsc;
 
 use super::core::Node;
@@ -16,9 +18,14 @@ const UNDER_WAY_MAX: usize = 64;
 impl Node {
     /// Executes the requests of one queue of a shard, and hands the answers to the shard.
     pub(crate) async fn answer(self: Arc<Self>, work: StoreWork) {
-        let execute = |request| {
+        let execute = |request: StoreRequest| {
             let node = Arc::clone(&self);
-            async move { node.backplane.execute(request).await }
+            async move {
+                let (ask, since) = (request.query.name(), Instant::now());
+                let reply = node.backplane.execute(request).await;
+                node.metrics.latency.store(ask, since.elapsed());
+                reply
+            }
         };
         in_order(work.requests, execute, |ticket, reply| {
             let input = ShardInput::Reply { ticket, reply };
@@ -71,6 +78,7 @@ mod tests {
         for number in 0..3 {
             assert_eq!(senders.push(1, (number, ())), Ok(()));
         }
+        assert_eq!([senders.waiting(0), senders.waiting(1)], [3, 3]);
         stuck.abort();
         drop(senders);
         let mut answered = Vec::new();

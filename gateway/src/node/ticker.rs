@@ -14,6 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::core::Node;
 use super::socket_looks::{PAUSE_MS, SocketLooks};
 use super::work::DeferredWork;
+use crate::metrics::RuntimeBusy;
 use crate::telemetry;
 
 const TICK: Duration = Duration::from_millis(50);
@@ -34,8 +35,10 @@ impl Node {
         let mut looks = SocketLooks::new(&self);
         let mut ticked_ms = self.clock.now_ms();
         let mut told_dropped = 0;
+        let mut busy = RuntimeBusy::begin();
         for count in 0u64.. {
-            ticks.tick().await;
+            let due = ticks.tick().await;
+            self.metrics.saturation.lagged(due.elapsed());
             let now_ms = self.clock.now_ms();
             if now_ms - std::mem::replace(&mut ticked_ms, now_ms) >= PAUSE_MS {
                 self.resume_connections();
@@ -46,6 +49,8 @@ impl Node {
                 self.wake_connections(&mut looks);
             }
             if count % SLOW_TICKS == 0 {
+                self.metrics.gather();
+                self.metrics.saturation.looked(&mut busy);
                 self.backplane.sweep(self.unix_ms());
                 let round_ms = self.tenants() as u64 * 1000 / QUESTIONS_PER_SECOND;
                 self.shards.set_round_ms(round_ms);

@@ -7,6 +7,7 @@ use protocol::BotId;
 use router_core::request::SessionNotice;
 
 use super::entry::ConnectionEntry;
+use super::message_sample::MessageSample;
 use super::moment::EnvMoment;
 use crate::metrics::TrafficMetrics;
 
@@ -20,6 +21,8 @@ pub(crate) struct DeferredWork {
     pub(super) registered: Vec<(Arc<ConnectionEntry>, BotId)>,
     pub(super) told: VecDeque<(Arc<ConnectionEntry>, SessionNotice)>,
     pub(super) traffic: TrafficMetrics,
+    /// The message that is being handled, if it is one whose time is measured.
+    pub(super) sample: Option<MessageSample>,
     /// Whether a frame was not paid for by a rate of its tenant.
     pub(super) is_unpaid: bool,
 }

@@ -34,7 +34,7 @@ use crate::http::public_endpoint::PublicEndpoint;
 use crate::http::v1;
 use crate::listener::{BoundSocket, Listener};
 use crate::memory::MemoryDivision;
-use crate::metrics::Metrics;
+use crate::metrics::{BuildFacts, COMMIT_UNKNOWN, Metrics};
 use crate::node::{Node, NodeIdentity, NodeTools, NodeUsage, SourceResolver};
 use crate::shutdown::GatewayShutdown;
 use crate::tls;
@@ -67,11 +67,15 @@ impl std::fmt::Debug for StartingGateway {
 impl StartingGateway {
     /// Takes both addresses and serves the admin one. To be called inside the runtime.
     ///
-    /// `shutdown` ends the start, and then the gateway. Errors: an address is in use, or TLS cannot be
-    /// set up.
-    pub fn begin(config: Config, shutdown: GatewayShutdown) -> Result<Self, StartError> {
+    /// `shutdown` ends the start, and then the gateway. `commit`: what the program was built from, for
+    /// metrics. Errors: an address is in use, or TLS cannot be set up.
+    pub fn begin(
+        config: Config,
+        shutdown: GatewayShutdown,
+        commit: &'static str,
+    ) -> Result<Self, StartError> {
         warn_of_few_sockets(config.sockets_max);
-        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
+        let tls = config.tls.as_ref().map(tls::setup).transpose()?;
         let bind = |key, address| {
             let bound = BoundSocket::bind(address, 2 * config.heartbeat);
             bound.map_err(|source| StartError::Listen {
@@ -88,6 +92,10 @@ impl StartingGateway {
         };
         let metrics = Arc::new(Metrics::new(v1::paths()));
         metrics.memory_max_bytes.set(config.memory_max as f64);
+        metrics.set_build(BuildFacts {
+            commit,
+            tls_expiry_s: tls.as_ref().and_then(|tls| tls.expiry_s),
+        });
         let endpoint = AdminEndpoint::new(config.allowed_hosts.clone(), Arc::clone(&metrics));
         let endpoint = Arc::new(endpoint);
         let gate = Gate::new(GateLimits::admin());
@@ -96,7 +104,7 @@ impl StartingGateway {
         background.spawn(admin.serve(Arc::clone(&endpoint)));
         Ok(Self {
             config,
-            tls,
+            tls: tls.map(|tls| tls.acceptor),
             metrics,
             public,
             endpoint,
@@ -194,7 +202,7 @@ impl Gateway {
     }
 
     async fn bind_with(config: Config, fault: Option<StoreFault>) -> Result<Self, StartError> {
-        let starting = StartingGateway::begin(config, GatewayShutdown::default())?;
+        let starting = StartingGateway::begin(config, GatewayShutdown::default(), COMMIT_UNKNOWN)?;
         let bound = starting.finish_with(fault).await?;
         Ok(bound.expect("nobody else has its shutdown"))
     }

@@ -41,7 +41,8 @@ pub(super) async fn store(
         );
     }
     let redis = connect(redis, endpoint, admin).await?;
-    check_clock(&redis).await?;
+    // Boxed, as connecting is: every start of a gateway would be as deep.
+    Box::pin(check_clock(&redis)).await?;
     let backplane = Backplane::redis(redis);
     warn_of_loss(&backplane.state());
     let inbound = backplane.inbound();

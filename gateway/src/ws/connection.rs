@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::{fmt, io};
 
+use ::metrics::Counter;
 use bytes::Bytes;
 use fastwebsockets::OpCode;
 use protocol::CloseCode;
@@ -48,11 +49,12 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Makes the handle of a connection that writes to `half`.
-    pub fn new(half: WriteHalf, limits: WriteLimits) -> Arc<Self> {
+    /// Makes the handle of a connection that writes to `half`. `written`: what counts the bytes that the
+    /// socket takes.
+    pub fn new(half: WriteHalf, limits: WriteLimits, written: Counter) -> Arc<Self> {
         Arc::new(Self {
             queue: SharedQueue::new(limits),
-            writer: Mutex::new(FrameWriter::new(half)),
+            writer: Mutex::new(FrameWriter::new(half, written)),
             is_local: false,
             read_limits: Mutex::new(None),
             signals: ReaderSignals::default(),

@@ -7,6 +7,7 @@
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
 
+use ::metrics::Counter;
 use bytes::Bytes;
 use fastwebsockets::OpCode;
 use smallvec::SmallVec;
@@ -26,6 +27,8 @@ pub(super) struct FrameWriter {
     pub(super) half: Option<WriteHalf>,
     /// The task that waits for the socket; while it lives nobody else may write.
     pub(super) flusher: Option<AbortHandle>,
+    /// Of all sockets of the node: the bytes that they took.
+    written: Counter,
     chunks: WriteChunks,
     /// Bytes of the first chunk that are written.
     sent: u32,
@@ -66,9 +69,11 @@ pub(super) enum DrainOutcome {
 }
 
 impl FrameWriter {
-    pub(super) fn new(half: WriteHalf) -> Self {
+    /// `written`: what counts the bytes that the socket takes.
+    pub(super) fn new(half: WriteHalf, written: Counter) -> Self {
         Self {
             half: Some(half),
+            written,
             ..Self::local()
         }
     }
@@ -78,6 +83,7 @@ impl FrameWriter {
         Self {
             half: None,
             flusher: None,
+            written: Counter::noop(),
             chunks: WriteChunks::new(),
             sent: 0,
             closed: false,
@@ -114,6 +120,7 @@ impl FrameWriter {
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
+            self.written.increment(written as u64);
             let done = advance(&mut self.chunks, &mut self.sent, written);
             self.closed |= done.close;
             self.made_room |= queue.written(written, done.frames, done.bytes);

@@ -143,7 +143,7 @@ fn upgrade(
             assembly: setup.assembly.clone(),
         };
         let reader = FrameReader::new(read, &buffered, limits);
-        let connection = Connection::new(write, setup.write.clone());
+        let connection = Connection::new(write, setup.write.clone(), metrics::Counter::noop());
         // The test may not be interested.
         let _ = opened.send(connection.clone());
         let echo = Echo {

@@ -46,6 +46,8 @@ mod leaks;
 mod limits;
 mod liveness;
 #[cfg(test)]
+mod measured;
+#[cfg(test)]
 mod memory;
 #[cfg(test)]
 mod numbers;

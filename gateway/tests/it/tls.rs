@@ -61,6 +61,14 @@ async fn open(server: &Server, tls: &TlsConnector) -> WebSocketStream<TlsStream<
 }
 
 #[tokio::test]
+async fn the_end_of_the_certificate_is_told() {
+    let (server, _) = start(Duration::from_secs(5)).await;
+    // rcgen's certificates are valid until 4096-01-01.
+    let expiry_s = server.metric("t2b_tls_expiry_timestamp_seconds ").await;
+    assert_eq!(expiry_s, 67_090_118_400.0);
+}
+
+#[tokio::test]
 async fn large_messages_go_both_ways() {
     let (server, tls) = start(Duration::from_secs(5)).await;
     let mut socket = open(&server, &tls).await;

@@ -6,12 +6,16 @@
 //! | [`generated`](crate::generated) | a generated file that is not current |
 //! | [`words`] | words that belong in no tracked file, sleeps in tests |
 //! | [`links`] | relative links that lead nowhere |
+//! | [`expressions`] | a name or a label in a dashboard or a rule that no metric has |
+//! | [`alerts`] | an alert without a runbook or without tests |
 //! | [`cycles`] | files of a crate that import each other |
 //! | [`type_names`] | a type name that a package has twice |
 //! | [`visibility`] | a public item that no other crate names |
 //! | [`sizes`] | files and functions that are too large |
 
+mod alerts;
 mod cycles;
+mod expressions;
 mod links;
 mod sizes;
 mod type_names;
@@ -36,6 +40,8 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<Vec<String>> {
     );
     findings.extend(words::findings(&files));
     findings.extend(links::findings(&files, |path| root.join(path).exists()));
+    findings.extend(expressions::findings(root)?);
+    findings.extend(alerts::findings(&files));
     let crates = code::crates(&files)?;
     findings.extend(cycles::findings(&crates));
     findings.extend(type_names::findings(&crates));

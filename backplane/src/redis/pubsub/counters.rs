@@ -1,6 +1,6 @@
 //! What goes wrong, counted and kept for operators.
 
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,12 +11,25 @@ const QUIET: Duration = Duration::from_secs(10 * 60);
 /// Such problems that are logged within that time; each is a tenant's, or the nodes'.
 const PROBLEMS: usize = 16;
 
+/// What a command to Redis is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CommandKind {
+    /// A step of the store.
+    Script,
+    /// A packet or a probe for a node.
+    Publish,
+    /// Subscriptions, pings, and what is asked beside the hot path.
+    Other,
+}
+
 /// What operators are shown.
 #[derive(Debug, Default)]
 pub(crate) struct RedisCounters {
     pub(crate) reconnects: AtomicU64,
     pub(crate) skipped: AtomicU64,
     pub(crate) full_waits: AtomicU64,
+    /// By [`CommandKind`].
+    commands: [AtomicU64; 3],
     last_error: Mutex<Option<String>>,
     /// Whether the last answer about the nodes was not understood.
     pub(crate) misread_nodes: AtomicBool,
@@ -25,6 +38,16 @@ pub(crate) struct RedisCounters {
 }
 
 impl RedisCounters {
+    /// A command is sent.
+    pub(crate) fn sent(&self, kind: CommandKind) {
+        self.commands[kind as usize].fetch_add(1, Relaxed);
+    }
+
+    /// The commands that were sent, by [`CommandKind`].
+    pub(crate) fn commands(&self) -> [u64; 3] {
+        self.commands.each_ref().map(|count| count.load(Relaxed))
+    }
+
     /// Keeps what went wrong last.
     pub(crate) fn error(&self, text: String) {
         let mut last = self

@@ -20,6 +20,7 @@ use self::end::SessionEnd;
 use self::eval::{eval_sha, eval_text};
 use self::links::MasterLinks;
 use super::error::{CommandFailure, ConnectError, is_elsewhere, wrong_type};
+use super::pubsub::counters::CommandKind;
 use super::pubsub::intake::MessageIntake;
 use super::topology::address::ServerAddress;
 use super::topology::masters::{self, RedisMaster};
@@ -102,8 +103,10 @@ impl RedisSession {
     /// Runs a script where its first key is.
     pub(crate) async fn run(&self, call: &ScriptCall) -> Result<Value, CommandFailure> {
         let commands = &self.links(&call.keys[0]).commands;
+        self.sent(CommandKind::Script);
         let answer = match commands.ask(&eval_sha(call)).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                self.sent(CommandKind::Script);
                 commands.ask(&eval_text(call)).await
             }
             answer => answer,
@@ -114,6 +117,7 @@ impl RedisSession {
     /// Publishes. Errors: it may have been published or not.
     pub(super) async fn publish(&self, channel: &str, payload: &[u8]) -> Result<(), ()> {
         let command = [self.publish.as_bytes(), channel.as_bytes(), payload];
+        self.sent(CommandKind::Publish);
         let answer = self.links(channel).publisher.ask(&command).await;
         answer.map(drop).map_err(|error| {
             self.failed(&error, channel);
@@ -124,12 +128,14 @@ impl RedisSession {
     pub(crate) async fn read(&self, key: &str) -> Result<Value, ConnectError> {
         let mut command = redis::cmd("HGETALL");
         command.arg(key);
+        self.sent(CommandKind::Other);
         self.links(key).admin.ask(&command).await
     }
 
     /// The time of the first server, Unix milliseconds.
     pub(super) async fn time(&self) -> Result<i64, ConnectError> {
         let admin = &self.masters[0].admin;
+        self.sent(CommandKind::Other);
         let (seconds, micros): (i64, i64) = admin.ask(&redis::cmd("TIME")).await?;
         Ok(seconds * 1000 + micros / 1000)
     }
@@ -138,6 +144,7 @@ impl RedisSession {
     pub(crate) async fn subscribe(&self, names: Vec<String>) -> Result<(), ()> {
         for (links, names) in self.by_master(names) {
             for batch in names.chunks(BATCH) {
+                self.sent(CommandKind::Other);
                 links.listener.subscribe(batch.to_vec()).await?;
             }
         }
@@ -147,6 +154,7 @@ impl RedisSession {
     /// Unsubscribes some time.
     pub(crate) fn unsubscribe(&self, names: Vec<String>) {
         for (links, names) in self.by_master(names) {
+            self.sent(CommandKind::Other);
             links.listener.unsubscribe(names);
         }
     }
@@ -190,12 +198,18 @@ impl RedisSession {
         join_all(self.masters.iter().map(|links| links.listener.closed())).await;
     }
 
+    fn sent(&self, kind: CommandKind) {
+        self.intake.counters.sent(kind);
+    }
+
     async fn silent(&self) {
         let ping = redis::cmd("PING");
         let mut misses = 0;
         while misses < MISSES {
             sleep(WATCH).await;
             let all = self.masters.iter().map(|it| async {
+                self.sent(CommandKind::Other);
+                self.sent(CommandKind::Other);
                 let asked = join(it.commands.ask(&ping), it.publisher.ask(&[b"PING"]));
                 let (commands, publisher) = asked.await;
                 commands.is_ok() && publisher.is_ok()

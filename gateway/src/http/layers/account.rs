@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Extension;
 use axum::extract::{MatchedPath, Request, State};
@@ -36,7 +37,9 @@ pub(in crate::http) async fn account(
     let call = Arc::new(CallContext::new(peer, turns));
     request.extensions_mut().insert(Arc::clone(&call));
 
+    let since = Instant::now();
     let mut response = next.run(request).await;
+    node.metrics.latency.http(path, since.elapsed());
 
     let status = response.status();
     let is_misrouted = status == StatusCode::METHOD_NOT_ALLOWED || route.is_none();

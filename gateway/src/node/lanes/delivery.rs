@@ -52,8 +52,14 @@ impl Node {
         let moment = self.moment_of(work);
         for (parcel, outcome) in outcomes {
             let index = self.shards.index_of(parcel.tenant());
+            let sample = self.samples.find(&parcel.receipt);
             let input = ShardInput::Decided { parcel, outcome };
             self.in_shard(&self.env_at(&moment), index, input, work);
+            // Behind the tenant's turn: until then the message may still be on its way to a further node.
+            if let Some(receipt) = sample {
+                let latency = &self.metrics.latency;
+                self.samples.decided(&receipt, &outcome, latency);
+            }
         }
         work.moment = Some(moment);
     }

@@ -9,6 +9,7 @@ use router_core::lane::{ParcelOutcomes, Sender};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use super::ack_timer::AckTimer;
 use super::due::DueAck;
 use crate::node::lock::lock;
 
@@ -17,6 +18,7 @@ pub(in crate::node) struct Lane {
     pub(super) peer: BootId,
     pub(super) sender: Mutex<Sender>,
     pub(super) due: Mutex<DueAck>,
+    pub(super) ack_timer: Mutex<AckTimer>,
     pub(super) work: Notify,
     pub(super) packets: mpsc::Sender<Packet>,
     pub(super) ended: CancellationToken,

@@ -14,10 +14,12 @@
 //! | `lane.rs` | the two ends of one lane |
 //! | `tasks.rs` | the two tasks of a lane |
 //! | `due.rs` | the ack that waits for a batch to go with |
+//! | `ack_timer.rs` | how long a batch waits for its acknowledgement |
 //! | `early.rs` | what a node sends before this one has seen it beat |
 //! | `delivery.rs` | what the tenants are told |
 //! | `totals.rs` | the lanes taken together |
 
+mod ack_timer;
 mod delivery;
 mod due;
 mod early;

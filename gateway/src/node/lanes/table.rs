@@ -137,6 +137,7 @@ impl LaneTable {
                 peer,
                 sender: Mutex::new(sender),
                 due: Mutex::default(),
+                ack_timer: Mutex::default(),
                 work: Notify::new(),
                 packets,
                 ended: self.ended.child_token(),

@@ -91,6 +91,9 @@ async fn publish(node: Arc<Node>, lane: Arc<Lane>) {
         if let Some(packet) = next.packet {
             // A closed lane has nothing to say but acks, which are lost on the other end.
             let terms = node.view().terms(lane.peer).unwrap_or(LaneTerms::UNKNOWN);
+            if let Some(batch) = &packet.data {
+                lock(&lane.ack_timer).published(batch);
+            }
             let bytes = packet.to_bytes_at(node.lanes.keys(), terms);
             node.metrics.cluster.published(bytes.len());
             match next.is_data {
@@ -173,6 +176,9 @@ async fn listen(node: Arc<Node>, lane: Arc<Lane>, mut packets: mpsc::Receiver<Pa
 /// the rest.
 fn take(node: &Node, lane: &Lane, packet: Packet, work: &mut DeferredWork) -> Option<LaneBatch> {
     if let Some(ack) = packet.ack {
+        if let Some(took) = lock(&lane.ack_timer).acked(&ack) {
+            node.metrics.latency.lane_ack(took);
+        }
         let mut outcomes = Vec::new();
         lock(&lane.sender).acked(node.now_ms(), &ack, &mut outcomes);
         node.tell_remote(outcomes, work);

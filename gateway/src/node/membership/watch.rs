@@ -1,13 +1,13 @@
 //! The task that drives the node machine.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backplane::InboundMessage;
 use protocol::BootId;
 use router_core::membership::{MembershipMachine as Machine, NodeEffect, NodeInput};
 use router_core::shard::ShardInput;
-use router_core::store::nodes::NodeHello;
+use router_core::store::nodes::{NodeHello, NodeQuery};
 use tokio::sync::mpsc;
 
 use super::identity::NodeIdentity;
@@ -102,7 +102,9 @@ impl Node {
             match effect {
                 NodeEffect::ViewChanged => self.settle_remote(self.lanes.follow(machine.view())),
                 NodeEffect::Ask(ask) => self.spawn(inputs, |node| async move {
+                    let since = Instant::now();
                     let reply = node.backplane.execute_node(ask.clone()).await;
+                    node.metrics.latency.store(name_of(&ask), since.elapsed());
                     Some(NodeInput::Answered { ask, reply })
                 }),
                 NodeEffect::SendProbe { number } => {
@@ -187,5 +189,15 @@ impl Node {
     /// Whether it may take traffic: its store is there, or was, if that is enough.
     pub(crate) fn is_ready(&self, ready_when_degraded: bool) -> bool {
         self.membership.is_ready(ready_when_degraded)
+    }
+}
+
+/// The name of a query, for metrics.
+fn name_of(ask: &NodeQuery) -> &'static str {
+    match ask {
+        NodeQuery::Beat { .. } => "beat",
+        NodeQuery::Evict { .. } => "evict",
+        NodeQuery::Hello { .. } => "hello",
+        NodeQuery::Describe(_) => "describe",
     }
 }

@@ -9,6 +9,9 @@ use crate::node::work::DeferredWork;
 impl Node {
     pub(super) fn note(&self, fact: &RouterFact, work: &mut DeferredWork) {
         let metrics = &self.metrics;
+        if let Some(sample) = &mut work.sample {
+            sample.note(fact);
+        }
         match fact {
             RouterFact::Authenticated => metrics.authenticated.increment(1),
             RouterFact::Refused(code) => {

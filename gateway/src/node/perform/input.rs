@@ -33,6 +33,7 @@ impl Node {
         let mut hold = SessionHold {
             node: self,
             env: &env,
+            read_at: moment.at,
             entry,
             session: &mut session,
             work,
@@ -58,7 +59,7 @@ impl Node {
             if joined {
                 // Before its `auth_ok` is written: who has that is never displaced.
                 entry.open.authenticated();
-                self.log_connected(&entry);
+                self.note_connected(&entry);
             }
             if !waits {
                 entry.socket.resume();

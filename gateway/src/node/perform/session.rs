@@ -1,7 +1,9 @@
 //! What a session wants, done under its lock.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use protocol::message::SendKind;
 use protocol::{CloseCode, Outbound};
 use router_core::auth::{AuthError, Credential};
 use router_core::dispatch::SessionPerformer;
@@ -14,12 +16,15 @@ use router_core::{Env, Session};
 use super::close::close_socket;
 use crate::node::core::Node;
 use crate::node::entry::ConnectionEntry;
+use crate::node::message_sample::MessageSample;
 use crate::node::work::DeferredWork;
 
 /// A session whose lock is held.
 pub(super) struct SessionHold<'a> {
     pub node: &'a Node,
     pub env: &'a Env<'a>,
+    /// When its input arrived.
+    pub read_at: Instant,
     pub entry: &'a Arc<ConnectionEntry>,
     pub session: &'a mut Session,
     pub work: &'a mut DeferredWork,
@@ -70,7 +75,13 @@ impl SessionPerformer for SessionHold<'_> {
     fn route(&mut self, mut route: Box<RouteRequest>) {
         let span = self.node.tracer.begin(self.env.nodes.own, &mut route);
         let _span = span.map(tracing::Span::entered);
+        if route.kind() == SendKind::Message {
+            self.work.sample = MessageSample::choose(self.env.entropy, self.read_at);
+        }
         self.hand_to_shard(ShardInput::Route(route));
+        if let Some(sample) = self.work.sample.take() {
+            sample.end(&self.node.metrics.latency);
+        }
     }
 
     fn request(&mut self, request: Box<TenantRequest>) {

@@ -46,7 +46,13 @@ impl TenantPerformer for ShardHold<'_> {
 
     fn publish(&mut self, node: BootId, parcel: Parcel) -> Result<(), (Parcel, LaneOutcome)> {
         let own = self.env.nodes.own;
-        self.node.lanes.push(self.env.now_ms, own, node, parcel)
+        let Some(sample) = &mut self.work.sample else {
+            return self.node.lanes.push(self.env.now_ms, own, node, parcel);
+        };
+        // Before it is on the lane: what becomes of it may be told at once.
+        self.node.samples.sent(&parcel.receipt, sample);
+        let pushed = self.node.lanes.push(self.env.now_ms, own, node, parcel);
+        pushed.inspect_err(|(parcel, _)| self.node.samples.withdrawn(&parcel.receipt, sample))
     }
 
     fn publish_best_effort(

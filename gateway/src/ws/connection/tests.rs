@@ -1,3 +1,4 @@
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
@@ -11,7 +12,8 @@ use crate::ws::{QueueClass, split_plain};
 const ROUNDS: usize = 20_000;
 const PATIENCE: Duration = Duration::from_secs(5);
 
-async fn pair() -> (TcpStream, Arc<Connection>) {
+/// The peer, our end, and the bytes that this one has written.
+async fn pair() -> (TcpStream, Arc<Connection>, Arc<AtomicU64>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (peer, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
@@ -21,12 +23,18 @@ async fn pair() -> (TcpStream, Arc<Connection>) {
         frames: 4096,
         budget: Budget::new(1 << 20, None),
     };
-    (peer.unwrap(), Connection::new(half, limits))
+    let written = Arc::new(AtomicU64::new(0));
+    let counter = Counter::from_arc(Arc::clone(&written));
+    (
+        peer.unwrap(),
+        Connection::new(half, limits, counter),
+        written,
+    )
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_pushed_while_the_kernel_is_asked_is_written() {
-    let (mut peer, connection) = pair().await;
+    let (mut peer, connection, written) = pair().await;
     let stop = Arc::new(AtomicBool::new(false));
     let asking = tokio::task::spawn_blocking({
         let (connection, stop) = (Arc::clone(&connection), Arc::clone(&stop));
@@ -54,4 +62,6 @@ async fn what_is_pushed_while_the_kernel_is_asked_is_written() {
     stop.store(true, Ordering::Relaxed);
     asking.await.unwrap();
     assert_eq!(left_behind, None, "a frame waits and nobody writes it");
+    let bytes = frame.len() * ROUNDS;
+    assert_eq!(written.load(Ordering::Relaxed), bytes as u64);
 }

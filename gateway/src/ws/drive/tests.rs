@@ -63,6 +63,7 @@ fn speak<H: SocketHandler + 'static>(
             frames: 4096,
             budget,
         },
+        ::metrics::Counter::noop(),
     );
     let task = tokio::spawn(drive(reader, connection.clone(), handler, 20));
     (peer, connection, task)

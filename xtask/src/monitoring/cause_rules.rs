@@ -1,0 +1,137 @@
+//! The alerts on causes: few, since what users notice is what the objectives are for.
+
+use super::rule::{AlertRule, RecordingRule, RuleGroup};
+
+/// How full each resource of a node is, from 0 to 1.
+const RESOURCES: &[(&str, &str)] = &[
+    ("sockets", "t2b_connections / t2b_sockets_max"),
+    ("outbound", "t2b_outbound_bytes / t2b_outbound_bytes_max"),
+    (
+        "memory",
+        "(process_resident_memory_bytes + t2b_outbound_kernel_bytes) / t2b_memory_max_bytes",
+    ),
+    // Other programs have the metrics of the process too.
+    (
+        "files",
+        "process_open_fds / process_max_fds and on (job, instance) t2b_connections",
+    ),
+    ("runtime", "t2b_runtime_busy_ratio"),
+];
+
+/// An alert on a cause.
+struct CauseRow {
+    name: &'static str,
+    severity: &'static str,
+    expr: &'static str,
+    hold: &'static str,
+    summary: &'static str,
+    description: &'static str,
+}
+
+/// Every alert on a cause.
+const CAUSES: &[CauseRow] = &[
+    CauseRow {
+        name: "T2bRedisDisconnected",
+        severity: "page",
+        expr: "t2b_redis_connected == 0",
+        hold: "1m",
+        summary: "{{ $labels.instance }} has no connection to Redis",
+        description: "The node serves the tenants that it has in memory. Messages between nodes and changes of bots fail.",
+    },
+    CauseRow {
+        name: "T2bNodeDegraded",
+        severity: "page",
+        expr: "t2b_degraded == 1",
+        hold: "2m",
+        summary: "{{ $labels.instance }} is degraded",
+        description: "The shared store is down or slow for the node, or its subscription delivers nothing.",
+    },
+    CauseRow {
+        name: "T2bStoreFull",
+        severity: "page",
+        expr: "increase(t2b_store_full_total[5m]) > 0",
+        hold: "1m",
+        summary: "{{ $labels.instance }} refuses requests to the store",
+        description: "{{ $value | humanize }} requests within 5 minutes found their queue full. Users get store_unavailable.",
+    },
+    CauseRow {
+        name: "T2bSaturation",
+        severity: "ticket",
+        expr: "t2b:saturation:ratio > 0.85",
+        hold: "10m",
+        summary: "{{ $labels.instance }} runs short of {{ $labels.resource }}",
+        description: "{{ $value | humanizePercentage }} of {{ $labels.resource }} is in use.",
+    },
+    CauseRow {
+        name: "T2bRuntimeLag",
+        severity: "ticket",
+        expr: "t2b_runtime_lag_seconds > 0.25",
+        hold: "5m",
+        summary: "{{ $labels.instance }} is late by up to {{ $value | humanizeDuration }}",
+        description: "The node's 50 ms timer fires late: its threads are busy or the machine is.",
+    },
+    CauseRow {
+        name: "T2bMemoryShed",
+        severity: "ticket",
+        expr: "sum by (job, instance, pool) (increase(t2b_shed_total[15m])) > 0",
+        hold: "1m",
+        summary: "{{ $labels.instance }} closes connections because memory runs short",
+        description: "{{ $value | humanize }} connections were closed within 15 minutes for the pool {{ $labels.pool }}.",
+    },
+    CauseRow {
+        name: "T2bNodeUnreachable",
+        severity: "ticket",
+        expr: "sum by (job, reason, node) (t2b_nodes_unreachable{node!=\"\"}) > 0",
+        hold: "5m",
+        summary: "{{ $labels.node }} cannot be reached by other nodes: {{ $labels.reason }}",
+        description: "{{ $value }} nodes have no secret or no wire version in common with {{ $labels.node }}. Messages between them are refused.",
+    },
+    CauseRow {
+        name: "T2bClockSkew",
+        severity: "ticket",
+        expr: "abs(t2b_clock_skew_seconds) > 5",
+        hold: "5m",
+        summary: "The clock of {{ $labels.instance }} differs from that of Redis",
+        description: "The difference is {{ $value | humanizeDuration }}. Other nodes refuse tokens of this node.",
+    },
+    CauseRow {
+        name: "T2bTlsExpiry",
+        severity: "ticket",
+        expr: "t2b_tls_expiry_timestamp_seconds - time() < 14 * 86400",
+        hold: "1h",
+        summary: "The certificate of {{ $labels.instance }} expires in {{ $value | humanizeDuration }}",
+        description: "Clients cannot connect once it has expired. The gateway reads the certificate when it starts.",
+    },
+];
+
+/// What the alerts need recorded.
+pub(super) fn recorded() -> RuleGroup {
+    let recorded = RESOURCES.iter().map(|(resource, expr)| RecordingRule {
+        record: "t2b:saturation:ratio".to_owned(),
+        label: Some(("resource", resource)),
+        expr: (*expr).to_owned(),
+    });
+    RuleGroup {
+        name: "t2b-saturation",
+        recorded: recorded.collect(),
+        alerts: Vec::new(),
+    }
+}
+
+/// The alerts.
+pub(super) fn alerts() -> RuleGroup {
+    let alerts = CAUSES.iter().map(|cause| AlertRule {
+        name: cause.name,
+        severity: cause.severity,
+        labels: Vec::new(),
+        expr: cause.expr.to_owned(),
+        hold: cause.hold,
+        summary: cause.summary.to_owned(),
+        description: cause.description.to_owned(),
+    });
+    RuleGroup {
+        name: "t2b-causes",
+        recorded: Vec::new(),
+        alerts: alerts.collect(),
+    }
+}

@@ -1,0 +1,88 @@
+//! A dashboard as Grafana reads it.
+
+use serde_json::{Value, json};
+
+use super::panel::{DashboardTable, PanelRow};
+
+/// Grafana's grid has 24 columns: three panels in a row.
+const WIDTH: usize = 8;
+const HEIGHT: usize = 8;
+const COLUMNS: usize = 24 / WIDTH;
+
+/// The version of Grafana's format: that of Grafana 10.
+const SCHEMA: u32 = 38;
+
+/// The file of a dashboard.
+pub(super) fn json(dashboard: &DashboardTable) -> String {
+    let panels = dashboard.panels.iter().enumerate();
+    let panels: Vec<Value> = panels.map(|(at, row)| panel(at, row)).collect();
+    let datasource = json!({
+        "name": "datasource",
+        "label": "Data source",
+        "type": "datasource",
+        "query": "prometheus",
+    });
+    let choice = dashboard.choice.map(|(label, metric)| {
+        json!({
+            "name": label,
+            "type": "query",
+            "datasource": source(),
+            "query": format!("label_values({metric}, {label})"),
+            "refresh": 2,
+            "includeAll": true,
+            "multi": true,
+            "allValue": ".*",
+            "current": { "text": "All", "value": "$__all" },
+        })
+    });
+    let variables: Vec<Value> = std::iter::once(datasource).chain(choice).collect();
+    let file = json!({
+        "uid": dashboard.uid,
+        "title": dashboard.title,
+        "tags": ["t2b"],
+        "schemaVersion": SCHEMA,
+        "editable": false,
+        "refresh": "30s",
+        "time": { "from": "now-1h", "to": "now" },
+        "templating": { "list": variables },
+        "panels": panels,
+    });
+    format!("{file:#}\n")
+}
+
+fn panel(at: usize, row: &PanelRow) -> Value {
+    let targets = row.queries.iter().zip('A'..).map(|((expr, legend), id)| {
+        json!({
+            "refId": id.to_string(),
+            "datasource": source(),
+            "expr": expr,
+            "legendFormat": legend,
+        })
+    });
+    json!({
+        "id": at + 1,
+        "type": "timeseries",
+        "title": row.title,
+        "description": row.shows,
+        "datasource": source(),
+        "gridPos": {
+            "x": at % COLUMNS * WIDTH,
+            "y": at / COLUMNS * HEIGHT,
+            "w": WIDTH,
+            "h": HEIGHT,
+        },
+        "fieldConfig": {
+            "defaults": { "unit": row.unit.id(), "custom": { "fillOpacity": 10 } },
+            "overrides": [],
+        },
+        "options": {
+            "legend": { "displayMode": "list", "placement": "bottom" },
+            "tooltip": { "mode": "multi", "sort": "desc" },
+        },
+        "targets": targets.collect::<Vec<_>>(),
+    })
+}
+
+fn source() -> Value {
+    json!({ "type": "prometheus", "uid": "${datasource}" })
+}
