@@ -17,28 +17,37 @@ pub(super) async fn each_page(
 ) -> Result<(), CommandFailure> {
     let mut cursor: Option<String> = None;
     loop {
-        let mut query = Serializer::new(String::new());
-        query.append_pair("step", step);
-        query.append_pair("open", if open { "true" } else { "false" });
-        let members = [
-            ("from", range.from.as_deref()),
-            ("to", range.to.as_deref()),
-            ("meter", range.meter.as_deref()),
-            ("tenant", range.user.as_ref().map(|user| user.as_str())),
-            ("cursor", cursor.as_deref()),
-        ];
-        for (name, value) in members {
-            if let Some(value) = value {
-                query.append_pair(name, value);
-            }
-        }
-        let page = admin::get(config, &format!("usage?{}", query.finish())).await?;
-        let page: UsagePage =
-            serde_json::from_value(page).map_err(|error| CommandFailure::failed("admin", error))?;
+        let page = one_page(config, range, (step, open), cursor.as_deref()).await?;
         take(page.rows)?;
         match page.next_cursor {
             Some(next) => cursor = Some(next),
             None => return Ok(()),
         }
     }
+}
+
+/// Asks for one page: the first, or the one that a cursor names.
+pub(super) async fn one_page(
+    config: &Config,
+    range: &UsageRange,
+    (step, open): (&str, bool),
+    cursor: Option<&str>,
+) -> Result<UsagePage, CommandFailure> {
+    let mut query = Serializer::new(String::new());
+    query.append_pair("step", step);
+    query.append_pair("open", if open { "true" } else { "false" });
+    let members = [
+        ("from", range.from.as_deref()),
+        ("to", range.to.as_deref()),
+        ("meter", range.meter.as_deref()),
+        ("tenant", range.user.as_ref().map(|user| user.as_str())),
+        ("cursor", cursor),
+    ];
+    for (name, value) in members {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    }
+    let page = admin::get(config, &format!("usage?{}", query.finish())).await?;
+    serde_json::from_value(page).map_err(|error| CommandFailure::failed("admin", error))
 }
