@@ -80,5 +80,7 @@ fn ids(given: &[String]) -> Result<Vec<String>, CommandFailure> {
             ids.extend((!id.is_empty()).then(|| id.to_owned()));
         }
     }
+    ids.sort_unstable();
+    ids.dedup();
     Ok(ids)
 }

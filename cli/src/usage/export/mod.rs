@@ -23,6 +23,8 @@ mod clock;
 mod customers;
 mod decisions;
 mod delivery;
+#[cfg(test)]
+mod golden;
 mod outlet;
 mod plan;
 mod post;
