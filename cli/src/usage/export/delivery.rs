@@ -120,6 +120,11 @@ impl<'a> ExportDelivery<'a> {
         as_of: &str,
         state: Option<&StateFile>,
     ) -> Result<(), CommandFailure> {
+        if !row.closed {
+            // A gateway that was started meanwhile shows hours as open until it knows what the other nodes have booked.
+            let text = "an hour that was closed is shown as open: was the gateway started again?";
+            return Err(CommandFailure::try_later("ledger", text));
+        }
         if state.is_some_and(|state| state.is_acknowledged(&key)) {
             return Ok(());
         }

@@ -1,4 +1,5 @@
-//! Closed rows of a plan, page by page.
+//! Rows of a plan, page by page. Open rows are among them: without them, a row that is not shown as closed yet could not
+//! be told from one that does not exist.
 
 use gateway::config::Config;
 use protocol::UsageHour;
@@ -9,7 +10,7 @@ use super::row_key::{RowKey, RowSpace};
 use crate::failure::CommandFailure;
 use crate::usage::pages::one_page;
 
-/// A page of rows that the plan asks for.
+/// A page of rows that the plan asks for, open and closed.
 pub(super) struct RowPage {
     pub(super) rows: Vec<(RowKey, UsageRow)>,
     /// What time it was in the ledger, RFC 3339.
@@ -34,7 +35,7 @@ pub(super) async fn read(
     let page = one_page(
         config,
         &plan.query(from, to),
-        (plan.step_name(), false),
+        (plan.step_name(), true),
         cursor,
     )
     .await?;
@@ -51,7 +52,7 @@ pub(super) async fn read(
         if !is_whole || key.from.rfc3339() != row.from || row.amount().is_none() {
             return Err(strange());
         }
-        if row.closed && plan.meters.contains(&key.meter) {
+        if plan.meters.contains(&key.meter) {
             rows.push((key, row));
         }
     }

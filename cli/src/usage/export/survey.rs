@@ -1,9 +1,9 @@
 //! The first pass over the ledger, in which nothing is sent.
 //!
-//! It finds rows without a customer before any row is sent. It also finds which hours are closed for certain. A page
-//! shows only rows that were closed when it was read, so a row of a recent hour can be missing on one page although a row of the
-//! same hour is on the next. But once a row of an hour was seen closed, all rows of this hour and of all hours before it
-//! are closed, and a second pass sees all of them.
+//! It finds rows without a customer before any row is sent. It also finds which hours are closed for certain. An hour can
+//! be closed between two pages: then a page that was read before has open rows of it, or lacks a row that was booked since.
+//! But once a row of an hour was seen closed, this hour and all hours before it are closed, and a second pass sees all
+//! their rows.
 
 use std::collections::BTreeSet;
 
@@ -51,7 +51,7 @@ impl LedgerSurvey {
         loop {
             let page = read(config, plan, (plan.from, plan.to), cursor.as_deref()).await?;
             survey.add_space(page.space)?;
-            for (key, _) in page.rows {
+            for (key, _) in page.rows.into_iter().filter(|(_, row)| row.closed) {
                 survey.closed_to = survey.closed_to.max(key.from.plus(plan.step.hours()));
                 let is_done = state.is_some_and(|state| state.is_acknowledged(&key));
                 if !skip_unknown && !is_done && customers.of(&key.tenant).is_none() {

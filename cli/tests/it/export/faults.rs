@@ -36,7 +36,6 @@ fn whatever_fails_for_a_while_is_tried_again() {
             Status(503),
             Busy(0),
         ] {
-            check_overcome(kind, &[fault]);
             check_overcome(kind, &[Fine, fault, fault, Fine, fault]);
         }
     }

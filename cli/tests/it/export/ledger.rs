@@ -55,7 +55,7 @@ impl MockLedger {
         self.content.lock().unwrap().open_from = open_from;
     }
 
-    /// Closes every hour before this one after so many requests.
+    /// After so many requests, closes every hour before this one, and shows the others as open.
     pub fn close_after(&self, requests: u32, open_from: UsageHour) {
         self.content.lock().unwrap().closing = Some((requests, open_from));
     }
@@ -122,7 +122,8 @@ impl LedgerContent {
                 let tenant = TenantId::parse(user).unwrap();
                 let closed = period.plus(step.hours()) <= self.open_from;
                 let names = (self.cluster.as_str(), &tenant);
-                closed.then(|| UsageRow::new(names, (step, period), (meter, amount, 0), true))
+                let row = UsageRow::new(names, (step, period), (meter, amount, 0), closed);
+                (closed || query["open"] == "true").then_some(row)
             });
         let rows: Vec<_> = rows.collect();
         let end = rows.len().min(start + PAGE_ROWS);

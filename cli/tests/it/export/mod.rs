@@ -6,9 +6,10 @@
 //! | `ledger.rs` | the gateway's rows, and which hours are closed |
 //! | `receiver.rs`, `billing.rs` | a receiver of each kind: its faults; what it checks, remembers and bills |
 //! | `stage.rs` | one home with a ledger, a receiver and a state file |
-//! | `killed.rs`, `faults.rs`, `windows.rs`, `state_file.rs`, `printed.rs`, `gateway.rs` | the tests |
+//! | `killed.rs`, `faults.rs`, `windows.rs`, `state_file.rs`, `printed.rs`, `gateway.rs`, `example.rs` | the tests |
 
 mod billing;
+mod example;
 mod faults;
 mod gateway;
 mod killed;

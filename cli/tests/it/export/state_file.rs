@@ -96,6 +96,29 @@ fn an_export_goes_on_where_the_last_one_stopped() {
     assert!(said.contains("0 rows exported"), "{said}");
 }
 
+/// A day that is exported by hand: the next export does not begin there.
+#[test]
+fn an_older_range_by_hand_does_not_move_the_beginning() {
+    let stage = ExportStage::with_hours(MockKind::Orb, 2);
+    for back in [24, 48, 72] {
+        let old = stage.first.minus(back);
+        stage
+            .ledger
+            .add("alice", UsageMeter::BytesIn, old, u64::from(back));
+    }
+    stage.export(&[]).with(0);
+    let (from, to) = (
+        stage.first.minus(72).rfc3339(),
+        stage.first.minus(71).rfc3339(),
+    );
+    stage.export(&["--from", &from, "--to", &to]).with(0);
+    stage.use_hour(stage.first.plus(2));
+    stage.export(&[]).with(0);
+    let mut expected = stage.expected();
+    expected.insert(("alice".to_owned(), "t2b_bytes_in".to_owned()), 72_000);
+    assert_eq!(stage.receiver.totals(), expected);
+}
+
 #[test]
 fn an_open_hour_is_exported_when_it_is_closed() {
     let stage = ExportStage::with_hours(MockKind::Lago, 2);
@@ -124,6 +147,22 @@ fn an_hour_that_is_closed_meanwhile_is_exported_whole() {
         stage.export(&[]).with(0);
         stage.check(&format!("closed after {requests} requests"));
     }
+}
+
+/// A gateway that is started again while its rows are read shows hours as open which were closed before.
+#[test]
+fn an_hour_that_is_shown_as_open_again_is_not_forgotten() {
+    let mut interrupted = 0;
+    for requests in 0..8 {
+        let stage = ExportStage::with_hours(MockKind::Lago, 3);
+        stage.ledger.close_after(requests, stage.first);
+        let ended = stage.export(&[]);
+        interrupted += u32::from(ended.status.code() == Some(75));
+        stage.ledger.close_after(0, stage.first.plus(3));
+        stage.export(&[]).with(0);
+        stage.check(&format!("open again after {requests} requests"));
+    }
+    assert!(interrupted > 1, "{interrupted}");
 }
 
 #[test]

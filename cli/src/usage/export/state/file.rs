@@ -149,9 +149,12 @@ impl StateFile {
         self.log.as_ref()?.rows.first_hole(meters)
     }
 
-    /// Notes the first hour that is asked for.
+    /// Notes the first hour of the first export.
     pub(in super::super) fn begin(&mut self, from: UsageHour) -> Result<(), CommandFailure> {
-        self.append(StateRecord::Begin(from))
+        match self.log.as_ref().is_some_and(|log| log.rows.has_begun()) {
+            true => Ok(()),
+            false => self.append(StateRecord::Begin(from)),
+        }
     }
 
     /// Notes that rows are about to be sent.

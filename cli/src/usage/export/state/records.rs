@@ -33,7 +33,8 @@ pub(in super::super) struct StateHead {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum StateRecord {
-    /// The first hour that was ever asked for.
+    /// The first hour of the first export. Later ones do not change it: who exports an older day by hand does not ask
+    /// for the days between.
     Begin(UsageHour),
     /// Rows that are about to be sent for the first time.
     Sent {

@@ -41,7 +41,7 @@ impl StateRows {
     pub(super) fn add(&mut self, record: &StateRecord) -> bool {
         match record {
             StateRecord::Begin(hour) => {
-                self.begin = Some(self.begin.map_or(*hour, |begin| begin.min(*hour)));
+                self.begin.get_or_insert(*hour);
                 true
             }
             StateRecord::Sent { at, rows } => self.each(rows, |all, key| {
@@ -102,6 +102,11 @@ impl StateRows {
             RowState::Sent(at) => Some((key, *at)),
             RowState::Acknowledged => None,
         })
+    }
+
+    /// Whether an export was made.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begin.is_some()
     }
 
     /// The first hour of which some row of these meters may not be acknowledged. `None`: no export was made.

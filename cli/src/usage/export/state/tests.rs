@@ -78,6 +78,19 @@ fn what_is_written_is_read() {
     check(&opened(&path));
 }
 
+/// Killed while it compacted: the new file is not in place yet.
+#[test]
+fn half_of_a_new_file_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    written(&path);
+    fs::write(folder.path().join("state.new"), "half a li").unwrap();
+    check(&opened(&path));
+    opened(&path).compact().unwrap();
+    check(&opened(&path));
+    assert!(!folder.path().join("state.new").exists());
+}
+
 #[test]
 fn the_first_time_of_sending_counts() {
     let folder = tempfile::tempdir().unwrap();
