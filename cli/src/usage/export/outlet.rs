@@ -126,11 +126,10 @@ impl PostRetries {
         let mut overdue = Vec::new();
         let mut attempt = 0;
         while !batch.rows.is_empty() {
-            if attempt > 0 {
-                overdue.extend(batch.take_overdue(plan));
-                if batch.rows.is_empty() {
-                    break;
-                }
+            // Before the first attempt too: a batch may have waited for its last row.
+            overdue.extend(batch.take_overdue(plan));
+            if batch.rows.is_empty() {
+                break;
             }
             let (problem, asked_wait) = match self.attempt(plan, batch).await {
                 BatchVerdict::Acknowledged => {
@@ -159,8 +158,8 @@ impl PostRetries {
                 return Err(CommandFailure::try_later("receiver_unavailable", problem));
             }
             tell!(
-                "the receiver does not take a batch ({problem}); next attempt in {} s",
-                wait.as_secs()
+                "the receiver does not take a batch ({problem}); next attempt in {:.1} s",
+                wait.as_secs_f64()
             );
             sleep(wait).await;
         }

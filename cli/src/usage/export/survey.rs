@@ -100,7 +100,7 @@ pub(super) fn no_customer(users: &BTreeSet<TenantId>) -> CommandFailure {
         more => format!(" and {more} more"),
     };
     let text = format!(
-        "no customer in --customers for {}{more}; nothing was sent of them. Add them, or give --skip-unknown",
+        "--customers has no customer for {}{more}: add the users, or give --skip-unknown",
         named.join(", ")
     );
     CommandFailure::failed("no_customer", text)

@@ -80,7 +80,7 @@ fn retry_after_is_waited_for() {
     let started = std::time::Instant::now();
     let said = stage.export(&[]).with(0);
     assert!(started.elapsed().as_secs() >= 1, "{said}");
-    assert!(said.contains("next attempt in 1 s"), "{said}");
+    assert!(said.contains("next attempt in 1.0 s"), "{said}");
 }
 
 #[test]

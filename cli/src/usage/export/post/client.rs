@@ -15,7 +15,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use super::headers::ReceiverHeaders;
@@ -107,7 +107,9 @@ impl ReceiverClient {
 
     /// Sends a body and reads the answer.
     pub(in super::super) async fn post(&mut self, body: String) -> PostOutcome {
-        let sender = match timeout(self.timeout, self.connection()).await {
+        // Connecting is part of it, so that a request arrives within this time or not at all.
+        let deadline = Instant::now() + self.timeout;
+        let sender = match timeout_at(deadline, self.connection()).await {
             Ok(Ok(sender)) => sender,
             Ok(Err(error)) => return PostOutcome::NotSent(error.to_string()),
             Err(_) => return PostOutcome::NotSent("no connection in time".to_owned()),
@@ -116,7 +118,7 @@ impl ReceiverClient {
             Ok(request) => request,
             Err(error) => return PostOutcome::NotSent(error.to_string()),
         };
-        match timeout(self.timeout, exchange(sender, request)).await {
+        match timeout_at(deadline, exchange(sender, request)).await {
             Ok(Ok((answer, sender))) => {
                 self.connection = Some(sender);
                 PostOutcome::Answer(answer)

@@ -336,7 +336,9 @@ fn json_text(value: &impl serde::Serialize) -> io::Result<String> {
 }
 
 fn damaged(line: usize) -> io::Error {
-    io::Error::other(format!("line {line} is damaged"))
+    io::Error::other(format!(
+        "line {line} is damaged; see \"a lost or damaged file\" in docs/billing.md"
+    ))
 }
 
 fn failure(path: &Path, error: &dyn std::fmt::Display) -> CommandFailure {
