@@ -34,14 +34,14 @@ pub struct Backplane {
 }
 
 enum BackplaneKind {
-    Memory(MemoryStore),
+    Memory(Box<MemoryStore>),
     Redis(Box<Redis>),
 }
 
 impl Backplane {
     /// The store of a node that stands alone.
     pub fn memory(memory: MemoryStore) -> Self {
-        Self::new(BackplaneKind::Memory(memory))
+        Self::new(BackplaneKind::Memory(Box::new(memory)))
     }
 
     /// What a node shares with others.

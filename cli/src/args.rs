@@ -120,6 +120,10 @@ pub enum UsageCommand {
     /// Prints closed rows of usage as billing events, or sends them to a billing system
     #[command(after_help = BY_TOKEN)]
     Export(Box<ExportUsageArgs>),
+    /// Checks the ledger: messages and their outcomes add up, and nothing was changed or lost. Exits with 1 if
+    /// something is wrong
+    #[command(after_help = BY_TOKEN)]
+    Check(Box<CheckUsageArgs>),
 }
 
 /// Which rows of usage a command is about.
@@ -145,6 +149,16 @@ pub struct ShowUsageArgs {
     /// Shows each period of this length, instead of the sum
     #[arg(long, value_parser = ["hour", "day"])]
     pub step: Option<String>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    #[command(flatten)]
+    pub config: HiddenKeys,
+}
+
+#[derive(Args)]
+pub struct CheckUsageArgs {
+    #[command(flatten)]
+    pub range: UsageRange,
     #[command(flatten)]
     pub output: OutputArgs,
     #[command(flatten)]

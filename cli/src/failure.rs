@@ -135,6 +135,7 @@ impl From<StartError> for CommandFailure {
             StartError::Store(_) => Self::failed("store", error),
             StartError::Redis(ConnectError::Credentials { .. }) => Self::refused("redis", error),
             StartError::Redis(_) => Self::unavailable("redis", error),
+            StartError::ClockSkew { .. } => Self::failed("clock", error),
             StartError::Tls(_) => Self::usage("tls", error),
         }
     }

@@ -84,6 +84,7 @@ async fn run(command: CliCommand) -> Result<(), CommandFailure> {
         CliCommand::Tenant(Command::Resume(tenant)) => admin::resume(tenant).await,
         CliCommand::Usage(UsageCommand::Show(args)) => usage::show(*args).await,
         CliCommand::Usage(UsageCommand::Export(args)) => usage::export(*args).await,
+        CliCommand::Usage(UsageCommand::Check(args)) => usage::check(*args).await,
         CliCommand::Bots(list) => bots::run(list).await,
         CliCommand::Chat(chat) => chat::run(chat).await,
         CliCommand::Bot(BotCommand::Echo(echo)) => bot::echo::run(echo).await,

@@ -25,7 +25,7 @@ use crate::error::RefusalClass;
 
 /// What one of a meter is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MeterUnit {
+enum MeterUnit {
     /// Messages.
     Messages,
     /// Copies of messages.
@@ -42,7 +42,7 @@ pub enum MeterUnit {
 
 impl MeterUnit {
     /// The unit's name in documents and answers.
-    pub const fn name(self) -> &'static str {
+    const fn name(self) -> &'static str {
         match self {
             Self::Messages => "messages",
             Self::Copies => "copies",
@@ -74,8 +74,7 @@ macro_rules! meters {
                 match self { $( UsageMeter::$variant => $name, )* }
             }
 
-            /// What one of it is.
-            pub const fn unit(self) -> MeterUnit {
+            const fn kind(self) -> MeterUnit {
                 match self { $( UsageMeter::$variant => MeterUnit::$unit, )* }
             }
 
@@ -141,6 +140,16 @@ impl UsageMeter {
         self as usize
     }
 
+    /// What one of it is: `messages`, `copies`, `partials`, `bytes`, `seconds` or `requests`.
+    pub const fn unit(self) -> &'static str {
+        self.kind().name()
+    }
+
+    /// Whether the ledger keeps milliseconds of it.
+    pub(crate) const fn is_seconds(self) -> bool {
+        matches!(self.kind(), MeterUnit::Seconds)
+    }
+
     /// The meter with a name; `None` if there is none.
     pub fn parse(name: &str) -> Option<Self> {
         let mut all = Self::ALL.iter();
@@ -159,13 +168,9 @@ impl UsageMeter {
 
     /// An amount as the API shows it: seconds with three decimals, everything else as a whole number.
     pub fn shown(self, amount: u64) -> String {
-        match self.unit() {
-            MeterUnit::Seconds => format!("{}.{:03}", amount / 1000, amount % 1000),
-            MeterUnit::Messages
-            | MeterUnit::Copies
-            | MeterUnit::Partials
-            | MeterUnit::Bytes
-            | MeterUnit::Requests => amount.to_string(),
+        match self.is_seconds() {
+            true => format!("{}.{:03}", amount / 1000, amount % 1000),
+            false => amount.to_string(),
         }
     }
 }

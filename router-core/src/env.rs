@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use protocol::limits::TENANT_LINGER_MS;
 use protocol::{ConnectionId, Limits, MessageId, TenantId};
 use ulid::{ULID_LEN, Ulid};
 
@@ -80,6 +81,8 @@ pub struct Settings {
     /// Until when an unknown name is answered `bot_offline`, because the bots of a node whose
     /// store starts empty are still coming back. Unix milliseconds; 0 = never.
     pub grace_until_ms: Millis,
+    /// How long a tenant without connections stays in memory, milliseconds.
+    pub tenant_linger_ms: Millis,
     /// How often a tenant has its usage booked, milliseconds.
     pub usage_flush_ms: Millis,
 }
@@ -103,6 +106,7 @@ impl Default for Settings {
             heartbeat_ms: 25_000,
             handshake_timeout_ms: 10_000,
             grace_until_ms: 0,
+            tenant_linger_ms: TENANT_LINGER_MS,
             usage_flush_ms: 10_000,
         }
     }

@@ -3,128 +3,25 @@
 //! The shard only finds the tenant and keeps its alarm clock; everything of a tenant is inside
 //! [`Tenant`], so isolation, limits and forgetting a tenant are the same boundary.
 
+mod input;
+
 use std::collections::BTreeSet;
 
 use hashbrown::HashTable;
 use protocol::lane::Verdict;
 use protocol::message::SendKind;
-use protocol::{BootId, Envelope, TenantId, UsageHour};
+use protocol::{Envelope, TenantId, UsageHour};
 
 use crate::effect::{Outcome, Receipt, TenantEffect, TenantEffects, Ticket};
 use crate::env::{Env, Millis};
-use crate::ids::{ConnKey, HashKeys, TableKeys};
-use crate::lane::{LaneOutcome, Parcel};
+use crate::ids::{HashKeys, TableKeys};
 use crate::membership::NodeView;
-use crate::request::{
-    FrameUsage, JoinRequest, LeaveRequest, RouteRequest, SentUsage, TenantRequest,
-};
-use crate::store::{DirectoryEvent, StoreResult, TenantPolicy};
+use crate::request::LeaveRequest;
 use crate::tenant::Tenant;
 
-pub use crate::tenant::{Entries, Replica, ReplicaBot, SocketCounts, UsageReport};
+pub use input::ShardInput;
 
-/// What happens to a shard.
-#[derive(Debug)]
-pub enum ShardInput {
-    /// A verified connection wants in.
-    Join(Box<JoinRequest>),
-    /// A connection is gone.
-    Leave(LeaveRequest),
-    /// A message for somebody.
-    Route(Box<RouteRequest>),
-    /// Anything else a connection asks.
-    Request(Box<TenantRequest>),
-    /// The store's answer to [`TenantEffect::Ask`].
-    Reply {
-        /// The question's ticket.
-        ticket: Ticket,
-        /// The answer.
-        reply: StoreResult,
-    },
-    /// An operator revoked, suspended or resumed a tenant.
-    Policy {
-        /// Whose.
-        tenant: TenantId,
-        /// What holds now.
-        policy: TenantPolicy,
-    },
-    /// A step of a tenant's directory.
-    Event {
-        /// Whose.
-        tenant: TenantId,
-        /// The step.
-        event: DirectoryEvent,
-    },
-    /// The queue of a connection that answered a delivery with `Full` has room again.
-    Room {
-        /// Whose.
-        tenant: TenantId,
-        /// Which.
-        conn: ConnKey,
-    },
-    /// A message, partial or typing from another node. A message ends in one
-    /// [`TenantEffect::Decided`], within this handling and the settling of its effects.
-    Inbound(Box<Envelope>),
-    /// What became of a delivery, at once and in order.
-    Settled {
-        /// Names the delivery.
-        receipt: Receipt,
-        /// What became of it.
-        outcome: Outcome,
-    },
-    /// What became of a message on its lane to another node.
-    Decided {
-        /// The message.
-        parcel: Parcel,
-        /// What became of it.
-        outcome: LaneOutcome,
-    },
-    /// Another node was evicted: what it held goes.
-    NodeEvicted(BootId),
-    /// This node was evicted, and goes on under a new name, the one in [`Env`].
-    Rejoined,
-    /// The link to the store is back, and what happened meanwhile was not told.
-    Resync,
-    /// A session answered a frame without its tenant.
-    Answered(FrameUsage),
-    /// Frames of a tenant were put into queues without a receipt.
-    Sent {
-        /// Whose.
-        tenant: TenantId,
-        /// How much.
-        sent: SentUsage,
-    },
-    /// The node ends: all usage is to be booked.
-    FlushUsage,
-    /// [`Shard::next_wakeup`] is due.
-    Wake,
-}
-
-impl ShardInput {
-    /// The tenant that it is for; `None`: it is for many.
-    pub fn tenant(&self) -> Option<&TenantId> {
-        match self {
-            Self::Join(join) => Some(join.tenant()),
-            Self::Leave(leave) => Some(&leave.tenant),
-            Self::Route(route) => Some(route.tenant()),
-            Self::Request(request) => Some(request.tenant()),
-            Self::Reply { ticket, .. } => Some(&ticket.tenant),
-            Self::Policy { tenant, .. }
-            | Self::Event { tenant, .. }
-            | Self::Room { tenant, .. }
-            | Self::Sent { tenant, .. } => Some(tenant),
-            Self::Inbound(envelope) => Some(&envelope.tenant),
-            Self::Settled { receipt, .. } => Some(receipt.tenant()),
-            Self::Decided { parcel, .. } => Some(parcel.tenant()),
-            Self::Answered(frame) => Some(&frame.tenant),
-            Self::NodeEvicted(_)
-            | Self::Rejoined
-            | Self::Resync
-            | Self::FlushUsage
-            | Self::Wake => None,
-        }
-    }
-}
+pub use crate::tenant::{Entries, Replica, ReplicaBot, SocketCounts, UnbookedUsage, UsageReport};
 
 /// Some of a node's tenants.
 #[derive(Debug)]
@@ -212,6 +109,14 @@ impl Shard {
         let tenants = self.tenants.iter();
         let oldest = tenants.filter_map(|tenant| tenant.oldest_unbooked(env));
         oldest.min()
+    }
+
+    /// The number of the last record of a tenant that the store has, by its answer; `None`: the tenant is not
+    /// here, or booked nothing yet.
+    pub fn booked_seq(&self, tenant: &TenantId) -> Option<u64> {
+        let hash = self.table_keys.hash(tenant);
+        let tenant = self.tenants.find(hash, |it| it.id() == tenant)?;
+        tenant.booked_seq()
     }
 
     /// Whether there is usage that is not booked, the time of open sockets left out.

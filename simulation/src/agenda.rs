@@ -7,7 +7,7 @@ use protocol::{BootId, TenantId};
 use router_core::effect::Ticket;
 use router_core::session::OpenedConnection;
 use router_core::store::nodes::{NodeQuery, NodeReply};
-use router_core::store::{DirectoryEvent, StoreRequest, StoreResult};
+use router_core::store::{DirectoryEvent, StoreRequest, StoreResult, UsageRecord};
 use router_core::{ConnKey, Millis};
 
 use crate::faults::FaultKind;
@@ -51,6 +51,8 @@ pub enum AgendaEvent {
     Replicate,
     /// Every machine is looked at.
     Look,
+    /// A process writes its journal of usage.
+    Gather(MachineProcess),
 }
 
 /// A question to Redis.
@@ -60,6 +62,8 @@ pub enum StoreQuestion {
     Tenant(Ticket, StoreRequest),
     /// The node machine's.
     Node(NodeQuery),
+    /// A record that a process before has left.
+    Book(TenantId, UsageRecord),
 }
 
 /// What reaches a process.
@@ -87,6 +91,8 @@ pub enum ProcessArrival {
     Text(ConnKey, Bytes, SaidRecord),
     /// A peer closed its socket.
     Gone(ConnKey),
+    /// Whether a record that a process before has left is booked.
+    Booked(bool),
 }
 
 /// A PUBLISH of a lane.

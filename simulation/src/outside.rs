@@ -6,7 +6,9 @@ use protocol::{BootId, TenantId};
 use router_core::auth::Keyring;
 use router_core::effect::Ticket;
 use router_core::store::nodes::{NodeQuery, NodeReply};
-use router_core::store::{self, DirectoryQuery, StoreFailure, StoreQuery, StoreRequest};
+use router_core::store::{
+    self, DirectoryQuery, StoreFailure, StoreQuery, StoreRequest, UsageRecord,
+};
 use router_core::{ConnKey, Millis};
 
 use crate::agenda::{
@@ -69,6 +71,24 @@ impl OutsideWorld {
         }
         if let Some(reply) = reply {
             let arrival = ProcessArrival::Replied(ticket, reply);
+            self.agenda.add(at_ms, AgendaEvent::Arrive(from, arrival));
+        }
+    }
+
+    /// A process books a record that one before has left.
+    pub(crate) fn book(&mut self, from: MachineProcess, tenant: TenantId, record: UsageRecord) {
+        let now_ms = self.now_ms;
+        let journey = self.faults.journey(&mut self.dice, from.machine, now_ms);
+        let (at_ms, answer) = journey.answer;
+        let is_true = answer == StoreAnswer::True;
+        if let Some(executed_ms) = journey.executed_ms {
+            let question = StoreQuestion::Book(tenant, record);
+            let back_ms = is_true.then_some(at_ms);
+            self.agenda
+                .add(executed_ms, AgendaEvent::Execute(from, question, back_ms));
+        }
+        if !is_true {
+            let arrival = ProcessArrival::Booked(false);
             self.agenda.add(at_ms, AgendaEvent::Arrive(from, arrival));
         }
     }
@@ -185,6 +205,7 @@ impl OutsideWorld {
                     StoreQuestion::Node(ask) => {
                         ProcessArrival::NodeReplied(ask, NodeReply::Unavailable)
                     }
+                    StoreQuestion::Book(..) => ProcessArrival::Booked(false),
                 };
                 self.agenda.add(at_ms, AgendaEvent::Arrive(from, arrival));
             }
@@ -216,6 +237,10 @@ impl OutsideWorld {
             StoreQuestion::Node(ask) => {
                 let reply = self.redis.nodes.execute(self.now_ms, &ask);
                 ProcessArrival::NodeReplied(ask, reply)
+            }
+            StoreQuestion::Book(tenant, record) => {
+                let is_booked = self.redis.book(&tenant, record, self.now_ms);
+                ProcessArrival::Booked(is_booked)
             }
         };
         if let Some(at_ms) = back_ms {

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::{BootId, TenantId};
+use protocol::{BootId, TenantId, UsageHour};
 use router_core::Millis;
 use router_core::store::nodes::NodesModel;
 use router_core::store::{
-    DirectoryEvent, DirectoryQuery, DirectoryReply, DirectorySnapshot, Model, StoreQuery,
-    StoreReply, StoreRequest, StoreResult,
+    DirectoryEvent, DirectoryQuery, DirectoryReply, DirectorySnapshot, HourUsage, Model,
+    StoreQuery, StoreReply, StoreRequest, StoreResult, UsageQuery, UsageRecord, UsageReply,
 };
 
 use crate::agenda::MachineProcess;
@@ -118,6 +118,43 @@ impl Redis {
             unreachable!("a load is answered with a snapshot");
         };
         *snapshot
+    }
+
+    /// Books a record. Says whether it is in the ledger.
+    pub(crate) fn book(&mut self, tenant: &TenantId, record: UsageRecord, now_ms: Millis) -> bool {
+        let request = StoreRequest {
+            tenant: tenant.clone(),
+            now_ms,
+            query: UsageQuery::Book {
+                record: Box::new(record),
+                is_first_of_day: true,
+            }
+            .into(),
+        };
+        self.model.execute(request).0.is_ok()
+    }
+
+    /// What the ledger has of a tenant, in the hours around a time.
+    pub(crate) fn usage(
+        &mut self,
+        tenant: &TenantId,
+        now_ms: Millis,
+    ) -> Vec<(UsageHour, HourUsage)> {
+        let hour = UsageHour::of(now_ms);
+        let request = StoreRequest {
+            tenant: tenant.clone(),
+            now_ms,
+            query: UsageQuery::Read {
+                from: hour.minus(48),
+                to: hour.plus(2),
+            }
+            .into(),
+        };
+        let (reply, _) = self.model.execute(request);
+        match reply.and_then(StoreReply::into_usage) {
+            Ok(UsageReply::Hours { hours, .. }) => hours,
+            Ok(UsageReply::Booked { .. } | UsageReply::Seen(_)) | Err(_) => Vec::new(),
+        }
     }
 
     pub(crate) fn replicate(&mut self) {

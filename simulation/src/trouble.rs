@@ -175,10 +175,12 @@ impl RunTroubles {
             FaultKind::Link(at) => drop_link(outside, machines[at].process),
             FaultKind::Failover => {
                 outside.redis.fail_over();
+                outside.observer.use_1_lost();
                 drop_all_links(outside, machines);
             }
             FaultKind::Empty(drops) => {
                 outside.redis.lose_all();
+                outside.observer.use_1_lost();
                 if drops {
                     drop_all_links(outside, machines);
                 }

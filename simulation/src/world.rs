@@ -4,15 +4,20 @@
 //!  0 s ── faults and peers ── S-17 s ── peers only ── S-4 s ── quiet ── S-2 s: looked at ── one word to each bot ── S
 //! ```
 //!
+//! `world/ending.rs` has the looks at the end.
+//!
 //! The look waits until no connection was closed for a second, for ten seconds at most.
+
+mod ending;
 
 use std::sync::Arc;
 
 use protocol::lane::LaneKeys;
-use protocol::limits::SLOW_CONSUMER_MS;
-use protocol::{Limits, Secret, TenantId};
+use protocol::limits::{CLOCK_SKEW_MAX_MS, SLOW_CONSUMER_MS, USAGE_CLOSE_MS};
+use protocol::{BootId, Limits, Secret, TenantId, UsageCounts, UsageHour, UsageMeter};
 use router_core::auth::Keyring;
 use router_core::env::TenantSettings;
+use router_core::store::UsageRecord;
 use router_core::{Millis, Settings};
 
 use crate::agenda::{AgendaEvent, EventAgenda, MachineProcess, ProcessArrival};
@@ -20,14 +25,17 @@ use crate::checks::RunObserver;
 use crate::dice::SeededDice;
 use crate::faults::{ActiveFaults, FaultKind};
 use crate::machine::SimMachine;
+use crate::machine::sim_disk::SimJournal;
 use crate::outside::OutsideWorld;
 use crate::peers::SimPeers;
 use crate::profile::{NOISY_TENANT, RunProfile, noisy_limits};
 use crate::redis::Redis;
 use crate::trouble::RunTroubles;
 
-/// When every run begins, Unix milliseconds.
-const START_MS: Millis = 1_763_695_000_000;
+/// The hour of usage that ends while a run goes on, or is closed.
+const HOUR: UsageHour = UsageHour::of(1_763_695_000_000);
+/// When that hour ends, or is closed, in a run: milliseconds from its start.
+const HOUR_MS: Millis = 20_000;
 /// How often every machine is looked at, milliseconds.
 const LOOK_MS: Millis = 500;
 /// From the last fault to the look, milliseconds.
@@ -48,6 +56,16 @@ pub(crate) struct RunWorld {
     end_ms: Millis,
 }
 
+/// When a run begins, Unix milliseconds: so that [`HOUR`] ends, or is closed for readers, in the middle of it.
+fn start_ms(seed: u64) -> Millis {
+    let closed_ms = HOUR.end_ms() + USAGE_CLOSE_MS + CLOCK_SKEW_MAX_MS;
+    let event_ms = match seed.is_multiple_of(2) {
+        true => HOUR.end_ms(),
+        false => closed_ms,
+    };
+    event_ms - HOUR_MS
+}
+
 fn tenants(dice: &mut SeededDice, profile: &RunProfile) -> Vec<TenantId> {
     let count = dice.between(1, 3).max(1 + u64::from(profile.is_noisy));
     let names = (0..count).map(|n| TenantId::parse(&format!("tenant-{n}")));
@@ -59,7 +77,12 @@ fn settings(dice: &mut SeededDice, profile: &RunProfile, tenants: &[TenantId]) -
     if dice.permille(700) {
         limits.takeovers_per_minute = 0;
     }
-    let mut settings = Settings::default();
+    let mut settings = Settings {
+        usage_flush_ms: 1000,
+        // Tenants come and go within a run.
+        tenant_linger_ms: 5000,
+        ..Settings::default()
+    };
     if profile.is_noisy {
         let own = TenantSettings {
             limits: Arc::new(noisy_limits(&limits)),
@@ -71,16 +94,21 @@ fn settings(dice: &mut SeededDice, profile: &RunProfile, tenants: &[TenantId]) -
     settings
 }
 
-fn outside(dice: SeededDice, profile: &RunProfile, machines: usize, tracing: bool) -> OutsideWorld {
+fn outside(
+    (dice, start_ms): (SeededDice, Millis),
+    profile: &RunProfile,
+    machines: usize,
+    tracing: bool,
+) -> OutsideWorld {
     let secret = Secret::new("0123456789abcdefghijklmnopqrstuvwxyz".to_owned());
     let mut outside = OutsideWorld {
-        now_ms: START_MS,
+        now_ms: start_ms,
         dice,
         agenda: EventAgenda::default(),
         faults: ActiveFaults::none(machines),
         redis: Redis::new(machines),
         stalled: (0..machines).map(|_| Vec::new()).collect(),
-        observer: RunObserver::new(START_MS, tracing),
+        observer: RunObserver::new(start_ms, tracing),
         keyring: Keyring::new(std::slice::from_ref(&secret)).expect("it is long"),
         lane_keys: LaneKeys::new(&[secret]),
         conns: 0,
@@ -99,11 +127,12 @@ impl RunWorld {
         let profile = RunProfile::of(seed);
         let tenants = tenants(&mut dice, profile);
         let settings = Arc::new(settings(&mut dice, profile, &tenants));
-        let end_ms = START_MS + seconds.max(25) * 1000;
+        let start_ms = start_ms(seed);
+        let end_ms = start_ms + seconds.max(25) * 1000;
         let healed_ms = end_ms - LAST_MS - HEAL_MS;
         let trouble = RunTroubles::new(&mut dice, profile, machines, tenants.len(), healed_ms);
         let peers = SimPeers::new(&mut dice, profile, tenants);
-        let mut outside = outside(dice, profile, machines, tracing);
+        let mut outside = outside((dice, start_ms), profile, machines, tracing);
         outside.observer.tenant_of = peers.all.iter().map(|peer| peer.tenant).collect();
         let machines = (0..machines)
             .map(|at| SimMachine::new(&mut outside, at, Arc::clone(&settings)))
@@ -115,12 +144,36 @@ impl RunWorld {
         outside.later(4000, AgendaEvent::NextFault);
         outside.later(1000, AgendaEvent::Replicate);
         outside.later(LOOK_MS, AgendaEvent::Look);
-        Self {
+        let mut world = Self {
             machines,
             peers,
             outside,
             trouble,
             end_ms,
+        };
+        world.leave_journals();
+        world
+    }
+
+    /// Every machine has a journal of a process that ended before the run, of the hour that ends or is
+    /// closed.
+    fn leave_journals(&mut self) {
+        for at in 0..self.machines.len() {
+            for tenant in self.peers.tenants.clone() {
+                let boot = BootId::from_bits(self.outside.dice.entropy());
+                let counts: UsageCounts = [(UsageMeter::HttpRequests, 1 + at as u64)]
+                    .into_iter()
+                    .collect();
+                let record = UsageRecord {
+                    boot,
+                    seq: 7,
+                    hour: HOUR,
+                    counts,
+                };
+                self.outside.observer.use_1_reported(&tenant, &counts);
+                let journal = SimJournal::of(boot, tenant, record);
+                self.machines[at].find_journal(journal);
+            }
         }
     }
 
@@ -138,6 +191,7 @@ impl RunWorld {
         self.pass_until_settled(look_ms + SLOW_CONSUMER_MS);
         self.look_at_all();
         self.last_word();
+        self.look_at_ledger();
     }
 
     fn is_over(&self) -> bool {
@@ -212,6 +266,11 @@ impl RunWorld {
                 outside.later(next_ms, AgendaEvent::Replicate);
             }
             AgendaEvent::Look => self.look(),
+            AgendaEvent::Gather(process) => {
+                if let Some(machine) = running(&mut self.machines, process) {
+                    machine.gather(outside);
+                }
+            }
         }
     }
 
@@ -240,7 +299,23 @@ impl RunWorld {
             let observer = &mut self.outside.observer;
             observer.gho_1(machine, &self.peers.tenants, now_ms);
         }
+        self.look_at_usage();
         self.outside.later(LOOK_MS, AgendaEvent::Look);
+    }
+
+    /// As a reader of the ledger would, at any node that is well.
+    fn look_at_usage(&mut self) {
+        let now_ms = self.outside.now_ms;
+        let well = self.machines.iter();
+        let well = well.filter(|it| it.runs && !it.nodes.degraded);
+        let Some(flushed) = well.map(SimMachine::flushed).min() else {
+            return;
+        };
+        for tenant in &self.peers.tenants {
+            let hours = self.outside.redis.usage(tenant, now_ms);
+            let observer = &mut self.outside.observer;
+            observer.use_1_look(tenant, &hours, (now_ms, flushed));
+        }
     }
 
     fn break_it(&mut self, fault: FaultKind) {
@@ -282,76 +357,6 @@ impl RunWorld {
             self.mend(fault);
         }
         self.outside.faults.heal();
-    }
-
-    /// Every guarantee that holds when all is quiet.
-    fn look_at_all(&mut self) {
-        if self.is_over() {
-            return;
-        }
-        let now_ms = self.outside.now_ms;
-        self.outside.observer.now_ms = now_ms;
-        let boots: Vec<_> = self.machines.iter().map(|it| it.nodes.own).collect();
-        for machine in &self.machines {
-            let node = machine.process.machine;
-            let view = &machine.nodes;
-            let sees_all = boots.iter().all(|boot| view.is_live(*boot));
-            if view.degraded || !sees_all || view.others() + 1 != boots.len() {
-                let what = format!("node {node} sees {:?}", view.peers.keys());
-                self.outside.observer.fail("HEALED", &what);
-            }
-            let lanes = machine.lane_status(&self.outside);
-            if lanes
-                .iter()
-                .any(|lane| lane.unacked > 0 || lane.waiting_bytes > 0)
-            {
-                let what = format!("node {node} has lanes that owe: {lanes:?}");
-                self.outside.observer.fail("HEALED", &what);
-            }
-        }
-        for (at, tenant) in self.peers.tenants.iter().enumerate() {
-            let stored = self.outside.redis.snapshot(tenant, now_ms);
-            self.outside.observer.healed_store(at, &stored, now_ms);
-            for machine in &self.machines {
-                self.outside
-                    .observer
-                    .healed_replica(machine, tenant, &stored);
-            }
-        }
-        self.outside.observer.ack_1_all(now_ms - 1000);
-    }
-
-    /// A client on every node writes to every bot that is online: all must be delivered.
-    fn last_word(&mut self) {
-        let mut clients = Vec::new();
-        for tenant in 0..self.peers.tenants.len() {
-            for at in 0..self.machines.len() {
-                let client = self.peers.add_client(tenant);
-                self.outside.observer.tenant_of.push(tenant);
-                let process = self.machines[at].process;
-                self.peers.connect_to(&mut self.outside, process, client);
-                clients.push((client, tenant));
-            }
-        }
-        self.pass(self.outside.now_ms + LAST_MS / 2);
-        let mut probes = Vec::new();
-        for (client, tenant) in clients {
-            let homes = self.outside.observer.homes_of(tenant);
-            let bots: Vec<String> = homes.keys().map(|bot| (*bot).to_owned()).collect();
-            for bot in bots {
-                probes.push(self.peers.probe(&mut self.outside, client, &bot));
-            }
-        }
-        self.pass(self.outside.now_ms + LAST_MS / 2);
-        for tag in probes {
-            let sent = tag.map(|tag| &self.outside.observer.sent[tag]);
-            let answer = sent.and_then(|sent| sent.answers.first());
-            // A bot that does not read is there all the same.
-            if !answer.is_some_and(|it| it == "delivered" || it == "recipient_busy") {
-                let what = format!("a bot is not reachable: {sent:?}");
-                return self.outside.observer.fail("HEALED", &what);
-            }
-        }
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) async fn execute(
             reply.map(StoreReply::Labels)
         }
         StoreQuery::Usage(query) => {
-            let reply = usage::execute(store, tenant, query).await;
+            let reply = usage::execute(store, tenant, now_ms, query).await;
             reply.map(StoreReply::Usage)
         }
     }

@@ -6,7 +6,6 @@ use router_core::Millis;
 use router_core::store::DirectoryCaps;
 
 use super::directory::keys::{DIR, VER};
-use crate::redis::config::StoreClock;
 use crate::redis::error::CommandFailure;
 use crate::redis::session::RedisSession;
 use crate::redis::shared::RedisShared;
@@ -53,10 +52,7 @@ impl StepCall {
         asker: &StepAsker<'_>,
     ) -> Result<Value, CommandFailure> {
         let names = store.names();
-        let now_ms = match store.place.clock {
-            StoreClock::Server => 0,
-            StoreClock::Asker => asker.now_ms,
-        };
+        let now_ms = store.script_ms(asker.now_ms);
         let last = [
             asker.caps.clients.to_string(),
             asker.caps.entries.to_string(),

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use protocol::{BootId, TenantId};
+use router_core::Millis;
 
+use super::config::StoreClock;
 use super::error::CommandFailure;
 use super::pubsub::intake::MessageIntake;
 use super::session::RedisSession;
@@ -66,6 +68,14 @@ impl RedisShared {
         let problem = format!("an answer about the tenant {tenant} was not understood");
         self.intake.counters.misread(problem);
         CommandFailure::Misread
+    }
+
+    /// What time it is, as scripts take it: 0 = the server is to say.
+    pub(crate) fn script_ms(&self, asker_ms: Millis) -> Millis {
+        match self.place.clock {
+            StoreClock::Server => 0,
+            StoreClock::Asker => asker_ms,
+        }
     }
 
     /// The failure of an answer about a key that is none.

@@ -20,3 +20,5 @@ mod random;
 #[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(test)]
+mod usage;

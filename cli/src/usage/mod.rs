@@ -3,12 +3,14 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `pages.rs` | asks the gateway for rows, page by page |
-//! | `show.rs` | `usage show` |
+//! | `show.rs`, `check.rs` | `usage show`, `usage check` |
 //! | `export/` | `usage export` |
 
+mod check;
 mod export;
 mod pages;
 mod show;
 
+pub use check::check;
 pub use export::export;
 pub use show::show;

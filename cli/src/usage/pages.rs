@@ -15,13 +15,13 @@ pub(super) async fn each_page(
     (step, open): (&str, bool),
     mut take: impl FnMut(Vec<UsageRow>) -> Result<(), CommandFailure>,
 ) -> Result<(), CommandFailure> {
-    let mut cursor: Option<String> = None;
+    let mut cursor = None;
     loop {
         let page = one_page(config, range, (step, open), cursor.as_deref()).await?;
         take(page.rows)?;
-        match page.next_cursor {
-            Some(next) => cursor = Some(next),
-            None => return Ok(()),
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return Ok(());
         }
     }
 }
@@ -33,6 +33,17 @@ pub(super) async fn one_page(
     (step, open): (&str, bool),
     cursor: Option<&str>,
 ) -> Result<UsagePage, CommandFailure> {
+    let query = query(range, (step, open), cursor);
+    let page = admin::get(config, &format!("usage?{query}")).await?;
+    serde_json::from_value(page).map_err(|error| CommandFailure::failed("admin", error))
+}
+
+/// The query of a page.
+pub(super) fn query(
+    range: &UsageRange,
+    (step, open): (&str, bool),
+    cursor: Option<&str>,
+) -> String {
     let mut query = Serializer::new(String::new());
     query.append_pair("step", step);
     query.append_pair("open", if open { "true" } else { "false" });
@@ -48,6 +59,5 @@ pub(super) async fn one_page(
             query.append_pair(name, value);
         }
     }
-    let page = admin::get(config, &format!("usage?{}", query.finish())).await?;
-    serde_json::from_value(page).map_err(|error| CommandFailure::failed("admin", error))
+    query.finish()
 }

@@ -47,7 +47,7 @@ pub async fn show(args: ShowUsageArgs) -> Result<(), CommandFailure> {
             None => say!("{user}")?,
         }
         for (meter, amount) in meters {
-            let (name, unit) = (meter.name(), meter.unit().name());
+            let (name, unit) = (meter.name(), meter.unit());
             say!("  {name:26} {:>18} {unit}", meter.shown(amount))?;
         }
     }

@@ -145,6 +145,7 @@ impl Config {
             handshake_timeout_ms: ms(self.handshake_timeout),
             grace_until_ms,
             usage_flush_ms: ms(self.usage_flush),
+            ..Settings::default()
         }
     }
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use backplane::{Backplane, ConnectError, InboundMessage, MemoryStore, Redis, RedisConfig};
+use protocol::limits::CLOCK_SKEW_MAX_MS;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
@@ -40,10 +41,24 @@ pub(super) async fn store(
         );
     }
     let redis = connect(redis, endpoint, admin).await?;
+    check_clock(&redis).await?;
     let backplane = Backplane::redis(redis);
     warn_of_loss(&backplane.state());
     let inbound = backplane.inbound();
     Ok((backplane, inbound))
+}
+
+/// Refuses a clock with which usage would be booked into wrong hours.
+async fn check_clock(redis: &Redis) -> Result<(), StartError> {
+    // Without an answer it is compared later.
+    let skew_ms = redis.clock_skew().await.unwrap_or(0);
+    match skew_ms.unsigned_abs() <= CLOCK_SKEW_MAX_MS {
+        true => Ok(()),
+        false => Err(StartError::ClockSkew {
+            seconds: skew_ms as f64 / 1000.0,
+            most_s: CLOCK_SKEW_MAX_MS / 1000,
+        }),
+    }
 }
 
 /// Tries until Redis is there: a node may start long before it. Errors: what trying again cannot

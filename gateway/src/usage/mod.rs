@@ -7,11 +7,13 @@
 //! | `window.rs` | which rows a request asks for |
 //! | `cursor.rs` | where a page ends |
 //! | `reader.rs` | the rows of a page |
+//! | `check.rs` | what is wrong with the ledger |
 //! | `render.rs` | a page as JSON, NDJSON or CSV |
 //!
 //! What is counted, and how it gets into the ledger, is in `router-core/src/tenant/meter/` and
 //! `node/usage/`.
 
+mod check;
 mod cursor;
 mod journal;
 mod reader;

@@ -5,7 +5,7 @@ use protocol::http::{UsagePage, UsageRow, UsageStep};
 use protocol::{TenantId, UsageHour, UsageMeter};
 use router_core::store::usage::is_read_closed;
 use router_core::store::{
-    HourUsage, StoreRequest, StoreResult, UsageIndexQuery, UsageQuery, UsageReply,
+    HourUsage, StoreFailure, StoreRequest, StoreResult, UsageIndexQuery, UsageQuery, UsageReply,
 };
 
 use super::cursor::UsageCursor;
@@ -24,14 +24,23 @@ pub(crate) struct UsageReader<'a> {
     flushed: UsageHour,
 }
 
-/// The rows of a page while it is made.
-#[derive(Default)]
-struct PageRows {
-    rows: Vec<UsageRow>,
-    /// The store's time, if it was asked.
-    as_of_ms: Option<u64>,
-    /// Where the page ends, if it is full.
-    end: Option<UsageCursor>,
+/// What a page is made of, tenant by tenant and day by day.
+pub(super) trait PageMaker {
+    /// Takes the hours of a tenant and day that have something. `day`: the day, and the part of its index.
+    /// Returns where the page ends, if it is full.
+    fn take(
+        &mut self,
+        tenant: &TenantId,
+        day: (UsageHour, u8),
+        read: HoursRead,
+    ) -> Option<UsageCursor>;
+}
+
+/// What the ledger said of a tenant and day.
+pub(super) struct HoursRead {
+    /// The store's time, Unix milliseconds.
+    pub as_of_ms: u64,
+    pub hours: Vec<(UsageHour, HourUsage)>,
 }
 
 impl<'a> UsageReader<'a> {
@@ -45,72 +54,119 @@ impl<'a> UsageReader<'a> {
         }
     }
 
-    /// One page. Errors: as the store answers.
+    /// One page of rows. Errors: as the store answers.
     pub(crate) async fn page(&self, window: &UsageWindow) -> StoreResult<UsagePage> {
-        let mut page = PageRows::default();
-        let mut next = Some(window.first_part());
-        for _ in 0..PARTS_MAX {
-            let Some((day, part)) = next else { break };
-            let tenants = match &window.tenant {
-                Some(tenant) => vec![tenant.clone()],
-                None => {
-                    let query = UsageIndexQuery { day, part };
-                    self.backplane.usage_index(query).await?
-                }
-            };
-            for tenant in tenants {
-                let is_over = window.is_over(day, part, &tenant);
-                if !is_over
-                    && self
-                        .rows_of(window, (day, part), &tenant, &mut page)
-                        .await?
-                {
-                    break;
-                }
-            }
-            if page.end.is_some() {
-                break;
-            }
-            next = window.part_after(day, part);
-        }
-        let end = page.end.or_else(|| {
-            let (day, part) = next?;
-            Some(UsageCursor {
-                day,
-                part,
-                row: None,
-            })
-        });
+        let mut page = RowPage {
+            window,
+            cluster: self.cluster,
+            flushed: self.flushed,
+            rows: Vec::new(),
+            as_of_ms: self.now_ms,
+        };
+        let end = self.walk(window, &mut page).await?;
         Ok(UsagePage {
-            as_of: rfc3339_ms(page.as_of_ms.unwrap_or(self.now_ms)),
+            as_of: rfc3339_ms(page.as_of_ms),
             rows: page.rows,
             next_cursor: end.map(|end| end.text(window.query_number())),
         })
     }
 
-    /// Adds the rows of a tenant and day. Says whether the page is full.
-    async fn rows_of(
+    /// Reads the tenants of each day, from where the page before ended. Returns where this one ends, if there
+    /// may be more.
+    pub(super) async fn walk(
         &self,
         window: &UsageWindow,
-        (day, part): (UsageHour, u8),
+        maker: &mut impl PageMaker,
+    ) -> StoreResult<Option<UsageCursor>> {
+        let mut next = Some(window.first_part());
+        for _ in 0..PARTS_MAX {
+            let Some((day, part)) = next else { break };
+            for tenant in self.tenants(window, day, part).await? {
+                if window.is_over(day, part, &tenant) {
+                    continue;
+                }
+                let read = self.read(window, day, &tenant).await?;
+                let end = maker.take(&tenant, (day, part), read);
+                if end.is_some() {
+                    return Ok(end);
+                }
+            }
+            next = window.part_after(day, part);
+        }
+        Ok(next.map(|(day, part)| UsageCursor {
+            day,
+            part,
+            row: None,
+        }))
+    }
+
+    async fn tenants(
+        &self,
+        window: &UsageWindow,
+        day: UsageHour,
+        part: u8,
+    ) -> StoreResult<Vec<TenantId>> {
+        match &window.tenant {
+            Some(tenant) => Ok(vec![tenant.clone()]),
+            None => {
+                let query = UsageIndexQuery { day, part };
+                self.backplane.usage_index(query).await
+            }
+        }
+    }
+
+    async fn read(
+        &self,
+        window: &UsageWindow,
+        day: UsageHour,
         tenant: &TenantId,
-        page: &mut PageRows,
-    ) -> StoreResult<bool> {
+    ) -> StoreResult<HoursRead> {
         let from = window.from.max(day);
         let to = window.to.min(day.plus(UsageHour::PER_DAY));
+        let reply = self.ask(tenant, UsageQuery::Read { from, to }).await?;
+        let UsageReply::Hours { as_of_ms, hours } = reply else {
+            return Err(StoreFailure::Lost);
+        };
+        Ok(HoursRead { as_of_ms, hours })
+    }
+
+    /// Asks the ledger about a tenant.
+    pub(super) async fn ask(
+        &self,
+        tenant: &TenantId,
+        query: UsageQuery,
+    ) -> StoreResult<UsageReply> {
         let request = StoreRequest {
             tenant: tenant.clone(),
             now_ms: self.now_ms,
-            query: UsageQuery::Read { from, to }.into(),
+            query: query.into(),
         };
         let reply = self.backplane.execute(request).await?;
-        let UsageReply::Hours { as_of_ms, hours } = reply.into_usage()? else {
-            return Ok(false);
-        };
-        page.as_of_ms = Some(page.as_of_ms.map_or(as_of_ms, |other| other.min(as_of_ms)));
-        for (period, usage) in periods(window.step, day, hours) {
+        reply.into_usage()
+    }
+}
+
+/// Rows while they are gathered.
+struct RowPage<'a> {
+    window: &'a UsageWindow,
+    cluster: &'a str,
+    flushed: UsageHour,
+    rows: Vec<UsageRow>,
+    as_of_ms: u64,
+}
+
+impl PageMaker for RowPage<'_> {
+    fn take(
+        &mut self,
+        tenant: &TenantId,
+        (day, part): (UsageHour, u8),
+        read: HoursRead,
+    ) -> Option<UsageCursor> {
+        let window = self.window;
+        self.as_of_ms = self.as_of_ms.min(read.as_of_ms);
+        for (period, usage) in periods(window.step, day, read.hours) {
             let last = period.plus(window.step.hours() - 1);
-            let closed = is_read_closed(last, as_of_ms, self.flushed);
+            let closed = is_read_closed(last, read.as_of_ms, self.flushed);
             if !closed && !window.open {
                 continue;
             }
@@ -120,23 +176,22 @@ impl<'a> UsageReader<'a> {
                 if !is_wanted || amount == 0 || window.has_passed(tenant, period, meter) {
                     continue;
                 }
-                page.rows.push(UsageRow::new(
+                self.rows.push(UsageRow::new(
                     (self.cluster, tenant),
                     (window.step, period),
                     (meter, amount, usage.late[meter]),
                     closed,
                 ));
-                if page.rows.len() == window.limit {
-                    page.end = Some(UsageCursor {
+                if self.rows.len() == window.limit {
+                    return Some(UsageCursor {
                         day,
                         part,
                         row: Some((tenant.clone(), period, meter.index())),
                     });
-                    return Ok(true);
                 }
             }
         }
-        Ok(false)
+        None
     }
 }
 
@@ -157,49 +212,8 @@ fn periods(
     vec![(day, sum)]
 }
 
-impl UsageWindow {
-    /// The day and part of the index that the page begins with.
-    fn first_part(&self) -> (UsageHour, u8) {
-        let after = self.after.as_ref();
-        after.map_or((self.from.day(), 0), |after| (after.day, after.part))
-    }
-
-    /// The day and part that come after these; `None`: none.
-    fn part_after(&self, day: UsageHour, part: u8) -> Option<(UsageHour, u8)> {
-        let parts = match self.tenant {
-            Some(_) => 1,
-            None => UsageIndexQuery::PARTS,
-        };
-        if part + 1 < parts {
-            return Some((day, part + 1));
-        }
-        let day = day.plus(UsageHour::PER_DAY);
-        (day < self.to).then_some((day, 0))
-    }
-
-    /// Whether all rows of a tenant were on pages before.
-    fn is_over(&self, day: UsageHour, part: u8, tenant: &TenantId) -> bool {
-        let last = self.last_row(day, part);
-        last.is_some_and(|(last, ..)| tenant < last)
-    }
-
-    /// Whether a row of the first part was on a page before.
-    fn has_passed(&self, tenant: &TenantId, period: UsageHour, meter: UsageMeter) -> bool {
-        let after = self.after.as_ref().and_then(|after| after.row.as_ref());
-        after.is_some_and(|(last, hour, index)| {
-            tenant == last && (period, meter.index()) <= (*hour, *index)
-        })
-    }
-
-    fn last_row(&self, day: UsageHour, part: u8) -> Option<&(TenantId, UsageHour, usize)> {
-        let after = self.after.as_ref()?;
-        let row = after.row.as_ref()?;
-        ((after.day, after.part) == (day, part)).then_some(row)
-    }
-}
-
 /// A time as RFC 3339 has it, with milliseconds.
-fn rfc3339_ms(unix_ms: u64) -> String {
+pub(super) fn rfc3339_ms(unix_ms: u64) -> String {
     let hour = UsageHour::of(unix_ms);
     let ms = unix_ms - hour.start_ms();
     let (minutes, seconds) = (ms / 60_000, ms % 60_000);

@@ -85,7 +85,7 @@ fn csv(rows: &[UsageRow]) -> String {
             row.id.as_str(),
             &row.tenant,
             row.meter.name(),
-            row.meter.unit().name(),
+            row.meter.unit(),
             &row.from,
             &row.to,
             &row.value.to_string(),

@@ -4,7 +4,7 @@
 //! series `_other`: so no counter ever goes back, no amount is in two series, and the sum of all is what the
 //! node counted.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
 use protocol::{TenantId, UsageCounts, UsageMeter};
@@ -16,8 +16,8 @@ const OTHERS: &str = "_other";
 /// What each tenant used since the process started.
 pub(crate) struct TenantSeries {
     most: usize,
-    own: HashMap<TenantId, TenantTotals>,
-    others: UsageCounts,
+    own: BTreeMap<TenantId, TenantTotals>,
+    others: TenantTotals,
     /// The sockets of those that have no series of their own, by tenant: a report says how many there are,
     /// not how many came.
     other_sockets: HashMap<TenantId, SocketCounts>,
@@ -35,8 +35,8 @@ impl TenantSeries {
     pub(crate) fn new(most: usize) -> Self {
         Self {
             most,
-            own: HashMap::new(),
-            others: UsageCounts::default(),
+            own: BTreeMap::new(),
+            others: TenantTotals::default(),
             other_sockets: HashMap::new(),
         }
     }
@@ -55,35 +55,26 @@ impl TenantSeries {
         if has_place {
             let totals = self.own.entry(report.tenant.clone()).or_default();
             totals.counts.add(&report.added);
-            totals.sockets = report.sockets;
+            totals.sockets = report.unbooked.sockets;
             return;
         }
-        self.others.add(&report.added);
-        match report.sockets == SocketCounts::default() {
+        self.others.counts.add(&report.added);
+        let now = report.unbooked.sockets;
+        let before = match now == SocketCounts::default() {
             true => self.other_sockets.remove(&report.tenant),
-            false => self
-                .other_sockets
-                .insert(report.tenant.clone(), report.sockets),
+            false => self.other_sockets.insert(report.tenant.clone(), now),
         };
+        let before = before.unwrap_or_default();
+        let sockets = &mut self.others.sockets;
+        sockets.bots = sockets.bots + now.bots - before.bots;
+        sockets.clients = sockets.clients + now.clients - before.clients;
     }
 
     /// The page, in the text format of Prometheus.
     pub(crate) fn render(&self) -> String {
-        let mut others = TenantTotals {
-            counts: self.others,
-            sockets: SocketCounts::default(),
-        };
-        for sockets in self.other_sockets.values() {
-            others.sockets.bots += sockets.bots;
-            others.sockets.clients += sockets.clients;
-        }
-        let own = self
-            .own
-            .iter()
-            .map(|(tenant, totals)| (tenant.as_str(), totals));
-        let mut all: Vec<(&str, &TenantTotals)> = own.collect();
-        all.sort_unstable_by_key(|(tenant, _)| *tenant);
-        all.push((OTHERS, &others));
+        let own = self.own.iter();
+        let own = own.map(|(tenant, totals)| (tenant.as_str(), totals));
+        let all: Vec<(&str, &TenantTotals)> = own.chain([(OTHERS, &self.others)]).collect();
         let mut page = String::with_capacity(all.len() * 1024);
         for family in FAMILIES {
             family.render(&all, &mut page);

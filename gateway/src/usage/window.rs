@@ -3,6 +3,7 @@
 use protocol::http::UsageStep;
 use protocol::limits::{LIST_MAX, USAGE_RANGE_HOURS};
 use protocol::{ErrorCode, Refusal, Rule, TenantId, UsageHour, UsageMeter};
+use router_core::store::UsageIndexQuery;
 
 use super::cursor::UsageCursor;
 use crate::http::QueryMembers;
@@ -94,6 +95,50 @@ impl UsageWindow {
             tenant: Some(tenant),
             ..self
         }
+    }
+
+    /// The day and part of the index that the page begins with.
+    pub(super) fn first_part(&self) -> (UsageHour, u8) {
+        let after = self.after.as_ref();
+        after.map_or((self.from.day(), 0), |after| (after.day, after.part))
+    }
+
+    /// The day and part that come after these; `None`: none.
+    pub(super) fn part_after(&self, day: UsageHour, part: u8) -> Option<(UsageHour, u8)> {
+        let parts = match self.tenant {
+            Some(_) => 1,
+            None => UsageIndexQuery::PARTS,
+        };
+        if part + 1 < parts {
+            return Some((day, part + 1));
+        }
+        let day = day.plus(UsageHour::PER_DAY);
+        (day < self.to).then_some((day, 0))
+    }
+
+    /// Whether all rows of a tenant were on pages before.
+    pub(super) fn is_over(&self, day: UsageHour, part: u8, tenant: &TenantId) -> bool {
+        let last = self.last_row(day, part);
+        last.is_some_and(|(last, ..)| tenant < last)
+    }
+
+    /// Whether a row of the first part was on a page before.
+    pub(super) fn has_passed(
+        &self,
+        tenant: &TenantId,
+        period: UsageHour,
+        meter: UsageMeter,
+    ) -> bool {
+        let after = self.after.as_ref().and_then(|after| after.row.as_ref());
+        after.is_some_and(|(last, hour, index)| {
+            tenant == last && (period, meter.index()) <= (*hour, *index)
+        })
+    }
+
+    fn last_row(&self, day: UsageHour, part: u8) -> Option<&(TenantId, UsageHour, usize)> {
+        let after = self.after.as_ref()?;
+        let row = after.row.as_ref()?;
+        ((after.day, after.part) == (day, part)).then_some(row)
     }
 
     /// A number that tells this query from others, whatever the page: FNV-1a of what is asked.

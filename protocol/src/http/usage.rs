@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
 use crate::ids::TenantId;
-use crate::usage::{MeterUnit, UsageHour, UsageMeter};
+use crate::usage::{UsageHour, UsageMeter};
 
 /// How long the period of a row is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -78,14 +78,11 @@ impl UsageRow {
     /// value is not one that a gateway writes.
     pub fn amount(&self) -> Option<u64> {
         if let Some(whole) = self.value.as_u64() {
-            let factor = match self.meter.unit() {
-                MeterUnit::Seconds => 1000,
-                _ => 1,
-            };
+            let factor = if self.meter.is_seconds() { 1000 } else { 1 };
             return whole.checked_mul(factor);
         }
         let seconds = self.value.as_f64()?;
-        let is_amount = self.meter.unit() == MeterUnit::Seconds && (0.0..9e12).contains(&seconds);
+        let is_amount = self.meter.is_seconds() && (0.0..9e12).contains(&seconds);
         // Three decimals are exact in this range.
         is_amount.then(|| (seconds * 1000.0).round() as u64)
     }
@@ -93,12 +90,11 @@ impl UsageRow {
 
 /// An amount as JSON.
 fn number(meter: UsageMeter, amount: u64) -> Number {
-    match meter.unit() {
-        MeterUnit::Seconds if amount % 1000 == 0 => (amount / 1000).into(),
-        MeterUnit::Seconds => {
-            Number::from_f64(amount as f64 / 1000.0).unwrap_or_else(|| (amount / 1000).into())
-        }
-        _ => amount.into(),
+    let seconds = meter.is_seconds().then_some(amount as f64 / 1000.0);
+    match seconds {
+        None => amount.into(),
+        Some(_) if amount.is_multiple_of(1000) => (amount / 1000).into(),
+        Some(seconds) => Number::from_f64(seconds).unwrap_or_else(|| (amount / 1000).into()),
     }
 }
 

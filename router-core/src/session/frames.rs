@@ -12,6 +12,7 @@ use super::phase::SessionPhase;
 use crate::effect::{RouterFact, SessionEffect, SessionEffects};
 use crate::env::Env;
 use crate::gcra::Rate;
+use crate::request::FrameUsage;
 
 impl Session {
     /// A message of the peer: within the rate, a frame; else, if an answer is promised, a refusal.
@@ -120,6 +121,29 @@ impl Session {
         self.bad_frames += 1;
         if self.bad_frames >= BAD_FRAMES_MAX {
             self.close(CloseCode::PolicyViolation, fx);
+        }
+    }
+}
+
+impl Session {
+    /// What its tenant must count of the last input, of which `bytes_out` bytes of answers are in the queue;
+    /// `None`: nothing, or it belongs to no tenant yet.
+    pub(crate) fn take_usage(&mut self, bytes_out: u64) -> Option<FrameUsage> {
+        let frame = std::mem::take(&mut self.usage);
+        let (bytes_in, refused_message) = (frame.bytes(), frame.refused_message());
+        if bytes_in == 0 && bytes_out == 0 && refused_message.is_none() {
+            return None;
+        }
+        match &self.phase {
+            SessionPhase::Open(open) | SessionPhase::Closed(Some(open)) => Some(FrameUsage {
+                tenant: open.grant.tenant().clone(),
+                bytes_in,
+                bytes_out,
+                refused_message,
+            }),
+            SessionPhase::Opening { .. }
+            | SessionPhase::Waiting { .. }
+            | SessionPhase::Closed(None) => None,
         }
     }
 }

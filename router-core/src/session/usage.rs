@@ -6,10 +6,6 @@ use protocol::RefusalClass;
 use protocol::message::SendKind;
 use protocol::request::ClientRequest;
 
-use super::Session;
-use super::phase::SessionPhase;
-use crate::request::FrameUsage;
-
 /// A frame that is being handled, as far as the tenant does not know of it.
 #[derive(Debug, Default)]
 pub(super) struct AnsweredFrame {
@@ -40,31 +36,18 @@ impl AnsweredFrame {
         self.refused = Some(class);
     }
 
+    /// Whether it is a message that was refused, and by whom it can be helped.
+    pub fn refused_message(&self) -> Option<RefusalClass> {
+        self.refused.filter(|_| self.is_message)
+    }
+
+    /// Bytes of the frame that the tenant does not know of.
+    pub fn bytes(&self) -> u32 {
+        self.bytes
+    }
+
     /// The tenant gets it, and counts so many bytes.
     pub fn hand_over(&mut self) -> u32 {
         std::mem::take(&mut self.bytes)
-    }
-}
-
-impl Session {
-    /// What its tenant must count of the last input, of which `bytes_out` bytes of answers are in the queue;
-    /// `None`: nothing, or it belongs to no tenant yet.
-    pub(crate) fn take_usage(&mut self, bytes_out: u64) -> Option<FrameUsage> {
-        let frame = std::mem::take(&mut self.usage);
-        let refused_message = frame.refused.filter(|_| frame.is_message);
-        if frame.bytes == 0 && bytes_out == 0 && refused_message.is_none() {
-            return None;
-        }
-        match &self.phase {
-            SessionPhase::Open(open) | SessionPhase::Closed(Some(open)) => Some(FrameUsage {
-                tenant: open.grant.tenant().clone(),
-                bytes_in: frame.bytes,
-                bytes_out,
-                refused_message,
-            }),
-            SessionPhase::Opening { .. }
-            | SessionPhase::Waiting { .. }
-            | SessionPhase::Closed(None) => None,
-        }
     }
 }

@@ -1,7 +1,5 @@
 //! How a connection leaves its tenant: by itself, or because the policy does not allow it any more.
 
-use protocol::limits::TENANT_LINGER_MS;
-
 use super::Tenant;
 use super::context::TenantContext;
 use crate::effect::{RouterFact, TenantEffect, TenantEffects};
@@ -55,7 +53,9 @@ impl Tenant {
     /// Starts or stops the minute after which an empty tenant is forgotten.
     pub(super) fn linger(&mut self, env: &Env<'_>) {
         self.over_ms = match self.members.is_deserted() {
-            true => self.over_ms.or(Some(env.now_ms + TENANT_LINGER_MS)),
+            true => self
+                .over_ms
+                .or(Some(env.now_ms + env.settings.tenant_linger_ms)),
             false => None,
         };
     }

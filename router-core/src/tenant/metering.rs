@@ -61,6 +61,11 @@ impl Tenant {
         self.meter.oldest_unbooked(env)
     }
 
+    /// The number of the last record of this boot that the store has.
+    pub(crate) fn booked_seq(&self) -> Option<u64> {
+        self.meter.booked_seq()
+    }
+
     /// Whether it has usage that is not booked.
     pub(crate) fn has_unbooked(&self) -> bool {
         !self.meter.is_settled()

@@ -50,7 +50,7 @@ mod snapshot;
 
 use std::sync::Arc;
 
-use protocol::limits::{REMEMBER_MS, TENANT_LINGER_MS};
+use protocol::limits::REMEMBER_MS;
 use protocol::{Limits, TenantId};
 
 use crate::effect::TenantEffects;
@@ -64,7 +64,7 @@ use directory::Directory;
 use directory::queries::PendingQuery;
 use members::Members;
 use meter::TenantMeter;
-pub use meter::{SocketCounts, UsageReport};
+pub use meter::{SocketCounts, UnbookedUsage, UsageReport};
 use presence::Presence;
 pub use replica::{Entries, Replica, ReplicaBot};
 
@@ -144,7 +144,7 @@ impl Tenant {
 
     pub(crate) fn wake(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
         if self.over_ms.is_some_and(|over_ms| env.now_ms >= over_ms) {
-            self.over_ms = Some(env.now_ms + TENANT_LINGER_MS);
+            self.over_ms = Some(env.now_ms + env.settings.tenant_linger_ms);
         }
         if env.now_ms >= self.sweep_ms {
             self.sweep_ms = env.now_ms + SWEEP_MS;

@@ -29,6 +29,7 @@ impl RunObserver {
         let undone = [
             ("deliveries", replica.deliveries),
             ("flows", replica.flows),
+            ("undecided messages", replica.undecided as usize),
             ("owed", replica.owed),
         ];
         for (what, count) in undone {

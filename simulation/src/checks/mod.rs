@@ -12,6 +12,8 @@ mod home_1;
 mod iso_1;
 mod ord_1;
 mod records;
+mod seen_usage;
+mod use_1;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
@@ -22,6 +24,7 @@ use router_core::{ConnKey, Millis};
 use crate::agenda::MachineProcess;
 use crate::said::SaidRecord;
 use records::{ArrivalOrder, EpochHomes, IdempotencyKeys};
+use seen_usage::SeenUsage;
 
 /// Events of the trace that a failure prints.
 const TRACE_KEPT: usize = 100_000;
@@ -139,6 +142,7 @@ pub struct RunObserver {
     order: ArrivalOrder,
     keys: IdempotencyKeys,
     homes: EpochHomes,
+    usage: SeenUsage,
     hash: u64,
     pub tracing: bool,
     pub traced: VecDeque<String>,
@@ -228,6 +232,7 @@ impl RunObserver {
 
     pub(crate) fn process_ends(&mut self, process: MachineProcess, now_ms: Millis) {
         self.trace(now_ms, || format!("node {} dies", process.machine));
+        self.use_1_ends(process);
         for conn in self.conns.values_mut() {
             conn.closed |= conn.process == process;
         }

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `perform.rs` | performs what sessions and shards want, in order, inside the shard's hold |
 //! | `lanes.rs`, `lane_ends.rs` | packets in and out; what became of messages goes back to the shards |
+//! | `usage.rs`, `sim_disk.rs` | the journals of usage |
 //! | `sockets.rs`, `machine_socket.rs` | queues, slow readers, closing |
 //!
 //! It decides nothing: it carries inputs to machines and effects from them. What it does is what
@@ -13,7 +14,9 @@ mod lane_ends;
 mod lanes;
 mod machine_socket;
 mod perform;
+pub(crate) mod sim_disk;
 mod sockets;
+mod usage;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -33,6 +36,7 @@ use crate::older::OLDER_WIRE;
 use crate::outside::OutsideWorld;
 use lane_ends::Lane;
 use machine_socket::MachineSocket;
+use sim_disk::{GATHER_MS, SimDisk};
 
 /// A machine.
 pub struct SimMachine {
@@ -58,6 +62,7 @@ pub struct SimMachine {
     /// Nodes that somebody named and nobody knows.
     discovered: Vec<BootId>,
     wake_ms: Option<Millis>,
+    disk: SimDisk,
     /// Whether it was ever well: before that the balancer sends it nobody.
     pub ready: bool,
     /// Since when nothing has gone wrong for it.
@@ -86,6 +91,7 @@ impl SimMachine {
             words: VecDeque::new(),
             discovered: Vec::new(),
             wake_ms: None,
+            disk: SimDisk::default(),
             ready: false,
             well_since_ms: 0,
         };
@@ -113,6 +119,8 @@ impl SimMachine {
         self.ready = false;
         self.well_since_ms = outside.now_ms;
         outside.redis.start(self.process);
+        self.disk.start();
+        outside.later(GATHER_MS, AgendaEvent::Gather(self.process));
         outside.observer.boots.insert(boot, (self.process, None));
         outside.later(3, AgendaEvent::Subscribe(self.process, boot));
         self.wake_up(outside);
@@ -121,6 +129,7 @@ impl SimMachine {
     /// It dies. Peers see their sockets drop.
     pub(crate) fn crash(&mut self, outside: &mut OutsideWorld) {
         self.runs = false;
+        self.tell_unreported(outside);
         outside.redis.end(self.process.machine);
         outside.observer.process_ends(self.process, outside.now_ms);
         for (key, socket) in std::mem::take(&mut self.sockets) {
@@ -219,6 +228,7 @@ impl SimMachine {
             }
             ProcessArrival::Text(key, text, said) => self.text(outside, key, text, said),
             ProcessArrival::Gone(key) => self.gone(outside, key),
+            ProcessArrival::Booked(is_booked) => self.recovered(is_booked),
         }
     }
 

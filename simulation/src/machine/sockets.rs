@@ -147,6 +147,9 @@ impl SimMachine {
         let heard = HeardFrame::parse(&text);
         outside.observer.pushed(key, &heard, outside.now_ms);
         socket.queue.push_back(heard);
+        let tenant = outside.observer.tenant_of[socket.peer];
+        let machine = self.process.machine;
+        outside.observer.use_1_pushed(machine, tenant, kind);
         self.read_soon(outside, key);
         Outcome::Queued { bytes: text.len() }
     }

@@ -101,6 +101,12 @@ fn beats(value: Value) -> Option<NodeAnswer> {
     // The model's order.
     beats.sort_unstable();
     flushed.sort_unstable();
+    // What is left of a node without a beat says nothing.
+    flushed.retain(|(boot, _)| {
+        beats
+            .binary_search_by_key(boot, |(beaten, _)| *beaten)
+            .is_ok()
+    });
     let generation = generation?;
     Some(NodeAnswer {
         reply: NodeReply::Beats {

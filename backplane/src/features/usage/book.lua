@@ -3,17 +3,20 @@
 -- KEYS   [1] usage:seen; [2] usage:<hour>
 -- ARGV   [1] boot id; [2] seq; [3] when the hour is closed, Unix ms; [4] when it expires, Unix s;
 --        [5] "late:" if the record was counted in an earlier hour, else ""; [6] check number;
---        then meters and amounts
+--        [7] what time it is, Unix ms, or 0: the time of this server; then meters and amounts
 -- Reply  {"booked", whether the hour was empty, 0 or 1}; {"seen"}: it was booked before;
 --        {"closed", Unix ms of now}: the hour takes nothing any more, and nothing was written
 --
 -- Atomic, because a record that is added and not noted, or noted and not added, would count twice or
--- never. The time is that of this server: so an hour that is closed here is closed for every node.
+-- never. The time is that of the server: so an hour that is closed here is closed for every node.
 -- Amounts are below 2^53, which a number of Lua holds exactly.
 local HOUR_MS, KEPT_HOURS = 3600000, 168
 
-local time = redis.call('TIME')
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local now_ms = tonumber(ARGV[7])
+if now_ms == 0 then
+  local time = redis.call('TIME')
+  now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+end
 local now_hour = math.floor(now_ms / HOUR_MS)
 
 local seen = redis.call('HGET', KEYS[1], ARGV[1])
@@ -27,7 +30,7 @@ end
 
 -- What is added to which field.
 local fields, added = { 'sum' }, { ARGV[6] }
-for i = 7, #ARGV, 2 do
+for i = 8, #ARGV, 2 do
   fields[#fields + 1], added[#added + 1] = ARGV[i], ARGV[i + 1]
   if ARGV[5] ~= '' then
     fields[#fields + 1], added[#added + 1] = ARGV[5] .. ARGV[i], ARGV[i + 1]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use protocol::limits::{USAGE_CLOSE_MS, USAGE_KEEP_HOURS};
 use protocol::{TenantId, UsageHour};
+use router_core::Millis;
 use router_core::store::usage::{TenantIndex, first_open_hour};
 use router_core::store::{StoreFeature, UsageIndexQuery, UsageQuery, UsageRecord, UsageReply};
 
@@ -32,6 +33,7 @@ pub(super) fn scripts() -> Vec<&'static LuaScript> {
 pub(super) async fn execute(
     store: &RedisShared,
     tenant: &TenantId,
+    now_ms: Millis,
     query: &UsageQuery,
 ) -> Result<UsageReply, CommandFailure> {
     let queue = StoreFeature::Usage.queue();
@@ -40,6 +42,7 @@ pub(super) async fn execute(
         store,
         session: store.session()?,
         tenant,
+        now: store.script_ms(now_ms).to_string(),
     };
     match query {
         UsageQuery::Book {
@@ -72,6 +75,8 @@ struct TenantLedger<'a> {
     store: &'a RedisShared,
     session: Arc<RedisSession>,
     tenant: &'a TenantId,
+    /// What time it is, as scripts take it.
+    now: String,
 }
 
 impl TenantLedger<'_> {
@@ -125,6 +130,7 @@ impl TenantLedger<'_> {
             expires_s.to_string(),
             late.to_owned(),
             record.counts.check_number().to_string(),
+            self.now.clone(),
         ];
         let args = head.map(String::into_bytes).into_iter();
         let call = ScriptCall {
@@ -169,7 +175,7 @@ impl TenantLedger<'_> {
                 keys: numbers
                     .map(|hour| keys::hour(names, self.tenant, hour))
                     .collect(),
-                args: Vec::new(),
+                args: vec![self.now.clone().into_bytes()],
             };
             let value = self.session.run(&call).await?;
             let read = codec::hours(value, first);

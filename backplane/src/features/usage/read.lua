@@ -1,12 +1,17 @@
 -- read: what hours of a tenant have.
 --
 -- KEYS   usage:<hour>, at most 128 of them
+-- ARGV   [1] what time it is, Unix ms, or 0: the time of this server
 -- Reply  {Unix ms of now, then for each hour that has something: its place among the keys, from 0, and
 --        all its fields and values}
 --
 -- Atomic, so that an hour is not read with half of a record.
-local time = redis.call('TIME')
-local reply = { string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)) }
+local now_ms = tonumber(ARGV[1])
+if now_ms == 0 then
+  local time = redis.call('TIME')
+  now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+local reply = { string.format('%.0f', now_ms) }
 for i = 1, #KEYS do
   local fields = redis.call('HGETALL', KEYS[i])
   if #fields > 0 then

@@ -196,7 +196,7 @@ impl ExportRow {
             row.id.as_str(),
             &row.tenant,
             row.meter.name(),
-            row.meter.unit().name(),
+            row.meter.unit(),
             &row.from,
             &row.to,
             &row.value.to_string(),

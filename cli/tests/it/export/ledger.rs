@@ -70,7 +70,7 @@ impl MockLedger {
         let mut totals = BilledTotals::new();
         for ((_, user, hour, meter), amount) in &content.rows {
             if *hour < content.open_from {
-                let thousandths = match meter.unit().name() {
+                let thousandths = match meter.unit() {
                     "seconds" => *amount,
                     _ => amount * 1000,
                 };

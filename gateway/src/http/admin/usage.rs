@@ -7,6 +7,12 @@
 //!  "next_cursor": "…"}
 //! ```
 //!
+//! `GET /admin/v1/usage/check` checks the hours of the same query:
+//!
+//! ```json
+//! {"hours": 24, "faults": [{"tenant": "alice", "hour": "2026-11-28T09:00:00Z", "what": "…"}]}
+//! ```
+//!
 //! `Accept: application/x-ndjson` gives a row a line, and `text/csv` a table; then the headers `T2b-As-Of` and
 //! `T2b-Next-Cursor` have the rest.
 
@@ -16,17 +22,19 @@ use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use axum::routing::any;
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use protocol::{ErrorCode, UsageHour};
 
 use super::context::AdminContext;
-use crate::http::answer::not_found;
+use crate::http::answer::{json, not_found};
 use crate::http::extract::QueryMembers;
 use crate::http::problem::ProblemResponse;
 use crate::usage::{PageFormat, UsageReader, UsageWindow};
 
 pub(super) fn routes() -> Router<Arc<AdminContext>> {
-    Router::new().route("/admin/v1/usage", any(not_found).get(page))
+    Router::new()
+        .route("/admin/v1/usage", any(not_found).get(page))
+        .route("/admin/v1/usage/check", any(not_found).get(check))
 }
 
 async fn page(
@@ -40,4 +48,17 @@ async fn page(
     let page = UsageReader::new(node).page(&window).await;
     let page = page.map_err(|_| ErrorCode::StoreUnavailable)?;
     Ok(PageFormat::of(&headers).answer(&page))
+}
+
+async fn check(
+    State(admin): State<Arc<AdminContext>>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ProblemResponse> {
+    let node = &admin.node;
+    let members = QueryMembers::new(query.as_deref().unwrap_or_default());
+    let window = UsageWindow::of(&members, UsageHour::of(node.unix_ms()))?;
+    let page = UsageReader::new(node).check(node, &window).await;
+    let page = page.map_err(|_| ErrorCode::StoreUnavailable)?;
+    let page = serde_json::to_vec(&page).map_err(|_| ErrorCode::Internal)?;
+    Ok(json(StatusCode::OK, page))
 }

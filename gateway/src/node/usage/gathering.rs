@@ -41,6 +41,15 @@ impl Node {
             .ok()
     }
 
+    /// The page of `/metrics/tenants`; `None`: it is off.
+    pub(crate) fn render_tenants(&self) -> Option<String> {
+        if lock(&self.usage.series).is_off() {
+            return None;
+        }
+        self.gather_usage();
+        Some(lock(&self.usage.series).render())
+    }
+
     /// Gathers what the tenants counted since the last time.
     pub(crate) fn gather_usage(&self) {
         let NodeUsage { buffer, series, .. } = &self.usage;

@@ -24,8 +24,6 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use super::core::Node;
-use super::lock::lock;
 use crate::config::Config;
 use crate::usage::{JournalBuffer, JournalWriter, TenantSeries};
 
@@ -46,17 +44,6 @@ pub(crate) struct NodeUsage {
     flushed: AtomicU32,
     /// The first hour of the journals that are not booked yet; `u32::MAX`: all are.
     recovering: AtomicU32,
-}
-
-impl Node {
-    /// The page of `/metrics/tenants`; `None`: it is off.
-    pub(crate) fn render_tenants(&self) -> Option<String> {
-        if lock(&self.usage.series).is_off() {
-            return None;
-        }
-        self.gather_usage();
-        Some(lock(&self.usage.series).render())
-    }
 }
 
 /// How often reports are gathered without a journal: for metrics only.

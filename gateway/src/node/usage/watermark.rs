@@ -2,11 +2,17 @@
 
 use std::sync::atomic::Ordering;
 
-use protocol::UsageHour;
+use protocol::{BootId, TenantId, UsageHour};
 
 use crate::node::core::Node;
 
 impl Node {
+    /// The number of the last record of a tenant that the store answered for, and under which boot.
+    pub(crate) fn booked_seq(&self, tenant: &TenantId) -> Option<(BootId, u64)> {
+        let seq = self.shards.lock_of(tenant).shard.booked_seq(tenant)?;
+        Some((self.view().own, seq))
+    }
+
     /// Looks whether everything of the hours that are over is booked, and says so in the next beat. Once it
     /// is, no record of these hours can come: nothing is looked at until the hour ends.
     pub(super) fn watch_hours(&self) {

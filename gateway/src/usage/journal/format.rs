@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::Hasher;
 
 use protocol::{BootId, TenantId, UsageCounts, UsageHour, UsageMeter};
-use router_core::shard::UsageReport;
+use router_core::shard::{SocketCounts, UnbookedUsage, UsageReport};
 use router_core::store::UsageRecord;
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
@@ -67,17 +67,23 @@ pub(crate) struct JournalBuffer(BTreeMap<TenantId, TenantEntry>);
 impl JournalBuffer {
     /// Adds a report, in place of an earlier one of the tenant.
     pub(crate) fn add(&mut self, report: UsageReport) {
-        let records = report.unbooked.iter().map(|record| RecordEntry {
+        let UnbookedUsage {
+            records,
+            next_seq,
+            sockets,
+            timed_unix_ms,
+        } = report.unbooked;
+        let records = records.iter().map(|record| RecordEntry {
             boot: record.boot.to_string(),
             seq: record.seq,
             hour: record.hour,
             amounts: amounts(&record.counts),
         });
         let entry = TenantEntry {
-            next_seq: report.next_seq,
-            bots: report.sockets.bots,
-            clients: report.sockets.clients,
-            timed_unix_ms: report.timed_unix_ms,
+            next_seq,
+            bots: sockets.bots,
+            clients: sockets.clients,
+            timed_unix_ms,
             records: records.collect(),
             tenant: report.tenant.clone(),
         };
@@ -110,9 +116,22 @@ impl JournalHead {
         }
     }
 
-    /// A record as the store takes it. `None`: it is none. Amounts of meters that this build does not know are
-    /// left out.
-    pub fn record(&self, entry: &RecordEntry) -> Option<UsageRecord> {
+    /// What a tenant has, as the machines know it. Records that cannot be read are left out, and amounts of
+    /// meters that this build does not know.
+    pub fn unbooked(&self, entry: &TenantEntry) -> UnbookedUsage {
+        let records = entry.records.iter();
+        UnbookedUsage {
+            records: records.filter_map(|record| self.record(record)).collect(),
+            next_seq: entry.next_seq,
+            sockets: SocketCounts {
+                bots: entry.bots,
+                clients: entry.clients,
+            },
+            timed_unix_ms: entry.timed_unix_ms,
+        }
+    }
+
+    fn record(&self, entry: &RecordEntry) -> Option<UsageRecord> {
         let counts = entry.amounts.iter().filter_map(|(number, amount)| {
             let name = self.meters.get(usize::from(*number))?;
             Some((UsageMeter::parse(name)?, *amount))

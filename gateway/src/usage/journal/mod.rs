@@ -20,6 +20,8 @@
 mod folder;
 mod format;
 mod reading;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub(crate) use folder::{DeadJournal, dead_journals};

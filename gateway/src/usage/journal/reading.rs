@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use protocol::{BootId, TenantId, UsageCounts, UsageHour, UsageMeter};
+use protocol::{BootId, TenantId};
 use router_core::store::UsageRecord;
 
 use super::format::{JournalHead, JournalWrite, MAGIC, TenantEntry, VERSION, take_block};
@@ -55,12 +55,8 @@ pub(super) fn read(mut bytes: &[u8], cluster: &str) -> Result<JournalContent, Jo
     }
     let mut records = Vec::new();
     for (tenant, entry) in tenants {
-        let unbooked = entry
-            .records
-            .iter()
-            .filter_map(|record| head.record(record));
-        let rest = time_since(&entry, (last_boot, last_ms));
-        records.extend(unbooked.chain(rest).map(|record| (tenant.clone(), record)));
+        let recovered = head.unbooked(&entry).recovered(last_boot, last_ms);
+        records.extend(recovered.map(|record| (tenant.clone(), record)));
     }
     Ok(JournalContent {
         boot,
@@ -82,25 +78,4 @@ fn head_of(content: &[u8]) -> Result<JournalHead, JournalError> {
             Err(version.map_or(JournalError::Head, JournalError::Version))
         }
     }
-}
-
-/// The time of sockets that were open at the last write, since they were timed. It has the number that the
-/// next record of the boot would have had: if the boot had one after the last write, that one counts.
-fn time_since(entry: &TenantEntry, (boot, last_ms): (BootId, u64)) -> Option<UsageRecord> {
-    let ms = last_ms.saturating_sub(entry.timed_unix_ms);
-    let counts: UsageCounts = [
-        (UsageMeter::ConnectionSecondsBot, u64::from(entry.bots) * ms),
-        (
-            UsageMeter::ConnectionSecondsClient,
-            u64::from(entry.clients) * ms,
-        ),
-    ]
-    .into_iter()
-    .collect();
-    (!counts.is_zero()).then(|| UsageRecord {
-        boot,
-        seq: entry.next_seq,
-        hour: UsageHour::of(last_ms),
-        counts,
-    })
 }

@@ -110,6 +110,7 @@ impl TenantMeter {
         }
         if let Some(MeterRecord { record, reported }) = waiting.pop_front() {
             self.indexed = Some(record.hour.day());
+            self.booked_seq = record.seq;
             if record.counts != reported {
                 let unreported = self.unreported.get_or_insert_default();
                 unreported.add(&record.counts.since(&reported));

@@ -20,6 +20,7 @@
 mod flushing;
 pub(super) mod messages;
 mod report;
+mod socket_counts;
 mod sockets;
 
 use std::collections::VecDeque;
@@ -29,8 +30,8 @@ use protocol::{TenantId, UsageCounts, UsageHour};
 use crate::env::{Env, Millis};
 use crate::store::UsageRecord;
 
-pub use report::UsageReport;
-pub use sockets::SocketCounts;
+pub use report::{UnbookedUsage, UsageReport};
+pub use socket_counts::SocketCounts;
 
 /// Records that wait to be booked. Beyond that the oldest ones are joined: they are for closed hours, and
 /// would be booked into one hour anyway.
@@ -59,6 +60,8 @@ pub(super) struct TenantMeter {
     timed_ms: Millis,
     /// The `seq` of the next record. It is never used twice by a boot and tenant, see [`TenantMeter::new`].
     next_seq: u64,
+    /// The last record that the store has, by its answer; 0: none.
+    booked_seq: u64,
     flush_ms: Millis,
     /// The last day for which the store has put the tenant into its index.
     indexed: Option<UsageHour>,
@@ -96,6 +99,7 @@ impl TenantMeter {
             unreported: None,
             timed_ms: env.now_ms,
             next_seq: env.now_ms + 1,
+            booked_seq: 0,
             flush_ms: env.now_ms + spread_ms as Millis,
             indexed: None,
             waiting: None,
@@ -110,6 +114,11 @@ impl TenantMeter {
         }
         self.changed = true;
         &mut self.open_record(env).counts
+    }
+
+    /// The `seq` of the last record that the store has; absent: none.
+    pub fn booked_seq(&self) -> Option<u64> {
+        (self.booked_seq > 0).then_some(self.booked_seq)
     }
 
     /// How many messages are not decided yet.
@@ -140,6 +149,7 @@ impl TenantMeter {
     /// What is counted belongs to the hour that is over; from now on it is another one.
     #[cold]
     fn begin_hour(&mut self, env: &Env<'_>) {
+        self.count_hour(env);
         self.complete();
         self.hour_end_ms = UsageHour::of(env.unix_ms).end_ms();
     }
@@ -165,3 +175,6 @@ impl TenantMeter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! What the journal and the metrics are told of a tenant.
 
-use protocol::{TenantId, UsageCounts};
+use protocol::{BootId, TenantId, UsageCounts, UsageHour, UsageMeter};
 use smallvec::SmallVec;
 
 use super::{SocketCounts, TenantMeter};
@@ -14,14 +14,51 @@ pub struct UsageReport {
     pub tenant: TenantId,
     /// What was counted since the last report.
     pub added: UsageCounts,
-    /// Every record that is not booked as it is now, the oldest first. More is added to the last one.
-    pub unbooked: SmallVec<[UsageRecord; 2]>,
+    /// What a journal keeps, in place of what it has of the tenant.
+    pub unbooked: UnbookedUsage,
+}
+
+/// All that a tenant has on a node which is not booked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnbookedUsage {
+    /// Every record as it is now, the oldest first. More may be added to the last one.
+    pub records: SmallVec<[UsageRecord; 2]>,
     /// The `seq` of the next record.
     pub next_seq: u64,
     /// How many sockets are open.
     pub sockets: SocketCounts,
     /// Up to when their time is in the records, Unix milliseconds.
     pub timed_unix_ms: Millis,
+}
+
+impl UnbookedUsage {
+    /// What is to be booked once the boot is gone, which was there until `last_unix_ms` at least.
+    ///
+    /// The records keep their boots and numbers: one that the boot booked without noting it is not booked
+    /// again. The time of open sockets since it was counted gets the number of the next record: if the boot
+    /// booked that one, it has the time.
+    pub fn recovered(
+        self,
+        boot: BootId,
+        last_unix_ms: Millis,
+    ) -> impl Iterator<Item = UsageRecord> {
+        let ms = last_unix_ms.saturating_sub(self.timed_unix_ms);
+        let SocketCounts { bots, clients } = self.sockets;
+        let counts: UsageCounts = [
+            (UsageMeter::ConnectionSecondsBot, u64::from(bots) * ms),
+            (UsageMeter::ConnectionSecondsClient, u64::from(clients) * ms),
+        ]
+        .into_iter()
+        .collect();
+        let rest = UsageRecord {
+            boot,
+            seq: self.next_seq,
+            hour: UsageHour::of(last_unix_ms),
+            counts,
+        };
+        let all = self.records.into_iter().chain([rest]);
+        all.filter(|record| !record.counts.is_zero())
+    }
 }
 
 impl TenantMeter {
@@ -36,28 +73,26 @@ impl TenantMeter {
     /// What is to be reported now.
     pub fn report(&mut self, env: &Env<'_>, id: &TenantId) -> UsageReport {
         (self.changed, self.listed) = (false, false);
-        let mut added = self
-            .unreported
-            .take()
-            .map_or_else(UsageCounts::default, |it| *it);
-        let waiting = self
-            .waiting
-            .iter_mut()
-            .flat_map(|waiting| waiting.iter_mut());
+        let unreported = self.unreported.take();
+        let mut added = unreported.map_or_else(UsageCounts::default, |counts| *counts);
+        let waiting = self.waiting.iter_mut();
+        let waiting = waiting.flat_map(|waiting| waiting.iter_mut());
         let records = waiting.chain(self.open.as_deref_mut());
-        let unbooked = records.map(|it| {
+        let records = records.map(|it| {
             added.add(&it.record.counts.since(&it.reported));
             it.reported = it.record.counts;
             it.record.clone()
         });
-        let unbooked = unbooked.collect();
+        let records = records.collect();
         UsageReport {
             tenant: id.clone(),
             added,
-            unbooked,
-            next_seq: self.next_seq,
-            sockets: self.sockets,
-            timed_unix_ms: self.timed_unix_ms(env),
+            unbooked: UnbookedUsage {
+                records,
+                next_seq: self.next_seq,
+                sockets: self.sockets,
+                timed_unix_ms: self.timed_unix_ms(env),
+            },
         }
     }
 }

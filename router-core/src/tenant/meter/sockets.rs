@@ -3,22 +3,8 @@
 use protocol::{UsageHour, UsageMeter};
 
 use super::TenantMeter;
+use super::socket_counts::SocketCounts;
 use crate::env::{Env, Millis};
-
-/// How many sockets of a tenant are open on a node.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SocketCounts {
-    /// Those that hold a bot.
-    pub bots: u32,
-    /// The others.
-    pub clients: u32,
-}
-
-impl SocketCounts {
-    pub(super) fn is_zero(self) -> bool {
-        self == Self::default()
-    }
-}
 
 impl TenantMeter {
     /// So many sockets are open from now on.
@@ -36,26 +22,25 @@ impl TenantMeter {
         env.unix_ms.saturating_sub(since_ms)
     }
 
-    /// Counts the time until now. What lies before the hour belongs to the hour before.
+    /// Counts the time until now.
     pub(super) fn count_time(&mut self, env: &Env<'_>) {
-        let elapsed_ms = env.now_ms.saturating_sub(self.timed_ms);
-        self.timed_ms = env.now_ms;
-        if self.sockets.is_zero() || elapsed_ms == 0 {
-            return;
-        }
-        let mut of_hour_ms = elapsed_ms;
         if env.unix_ms >= self.hour_end_ms {
-            let hour_ms = env.unix_ms - UsageHour::of(env.unix_ms).start_ms();
-            of_hour_ms = elapsed_ms.min(hour_ms);
-            self.add_time(env, elapsed_ms - of_hour_ms);
             self.begin_hour(env);
         }
-        self.add_time(env, of_hour_ms);
+        self.add_time_until(env, env.now_ms);
     }
 
-    /// Adds to the open record, whatever hour it is of.
-    fn add_time(&mut self, env: &Env<'_>, ms: u64) {
-        if ms == 0 {
+    /// Counts the time until the present hour began, before the open record is completed.
+    pub(super) fn count_hour(&mut self, env: &Env<'_>) {
+        let hour_ms = env.unix_ms - UsageHour::of(env.unix_ms).start_ms();
+        self.add_time_until(env, env.now_ms.saturating_sub(hour_ms));
+    }
+
+    /// Adds the time until then to the open record, whatever hour that is of.
+    fn add_time_until(&mut self, env: &Env<'_>, until_ms: Millis) {
+        let ms = until_ms.saturating_sub(self.timed_ms);
+        self.timed_ms = self.timed_ms.max(until_ms);
+        if self.sockets.is_zero() || ms == 0 {
             return;
         }
         let SocketCounts { bots, clients } = self.sockets;
