@@ -44,6 +44,8 @@ pub mod ws;
 
 pub use backplane::ConnectError;
 
+pub use self::usage::tenant_families;
+
 pub use self::gateway::{Gateway, ListenAddresses, RunError};
 pub use self::shutdown::GatewayShutdown;
 pub use self::start::{StartError, StartingGateway};

@@ -152,6 +152,13 @@ pub enum RouterFact {
     Takeover,
     /// The store has less of a tenant than this node remembers.
     StoreLostData,
+    /// The store answered for a record of usage: it is in the ledger, in its own hour or in a later one.
+    UsageBooked {
+        /// Whether its own hour was closed.
+        is_late: bool,
+    },
+    /// A record of usage has no answer of the store, and is booked again.
+    UsageNotBooked,
     /// A tenant's directory is read from the store.
     DirectoryRead,
     /// It is to be read again so soon after the last time that it waits: whose, and how long,

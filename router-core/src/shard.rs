@@ -111,6 +111,14 @@ impl Shard {
         oldest.min()
     }
 
+    /// When the oldest amount that is not booked was counted, on the clock of [`Env::now_ms`]; `None`: all is
+    /// booked.
+    #[expect(clippy::disallowed_methods, reason = "a minimum has no order")]
+    pub fn unbooked_since(&self) -> Option<Millis> {
+        let tenants = self.tenants.iter();
+        tenants.filter_map(|tenant| tenant.unbooked_since()).min()
+    }
+
     /// The number of the last record of a tenant that the store has, by its answer; `None`: the tenant is not
     /// here, or booked nothing yet.
     pub fn booked_seq(&self, tenant: &TenantId) -> Option<u64> {

@@ -51,6 +51,13 @@ pub(crate) fn files() -> Vec<Generated> {
         content: Content::Sections(page),
     });
     files.push(Generated {
+        path: "docs/usage.md",
+        content: Content::Sections(vec![
+            ("meters", tables.meters),
+            ("tenant_metrics", tables::tenant_metrics_markdown()),
+        ]),
+    });
+    files.push(Generated {
         path: "docs/metrics.md",
         content: Content::Sections(vec![("metrics", tables::metrics_markdown())]),
     });

@@ -2,6 +2,7 @@
 
 use gateway::config::KEYS;
 use gateway::metrics::{MetricKind, TABLE};
+use gateway::tenant_families;
 use protocol::error::Since;
 use protocol::{CloseCode, ErrorCode, Limits};
 
@@ -66,6 +67,27 @@ pub(crate) fn metrics_markdown() -> String {
     });
     format!(
         "| name | kind | labels | counts |\n| --- | --- | --- | --- |\n{}",
+        rows.collect::<String>()
+    )
+}
+
+/// The metrics of tenants as a table for people.
+pub(crate) fn tenant_metrics_markdown() -> String {
+    let rows = tenant_families().map(|family| {
+        let kind = if family.is_counter() {
+            "counter"
+        } else {
+            "gauge"
+        };
+        let values: Vec<String> = family
+            .values()
+            .map(|value| format!("`{}=\"{value}\"`", family.label))
+            .collect();
+        let (name, help) = (family.name, family.help);
+        format!("| `{name}` | {kind} | {} | {help}. |\n", values.join(", "))
+    });
+    format!(
+        "| name | kind | labels besides `tenant` | counts |\n| --- | --- | --- | --- |\n{}",
         rows.collect::<String>()
     )
 }

@@ -103,6 +103,11 @@ impl GatewayNode {
         self.ask(&["keys", "using-old"]).await
     }
 
+    /// What `t2b usage check` prints of it: it finds nothing wrong.
+    pub async fn usage_check(&self) -> String {
+        self.ask(&["usage", "check"]).await.trim().to_owned()
+    }
+
     async fn ask(&self, args: &[&str]) -> String {
         let mut command = self.command(&own_program(), args);
         command.env("T2B_ADMIN_LISTEN", &self.admin);

@@ -15,6 +15,7 @@
 //! | `TEST_CASE=million` | runs the cases whose name contains that word |
 //! | `TEST_PLACE=alone` | runs the cases with that place |
 //! | `TEST_MESSAGES=1000000` | sets how many messages the large cases send |
+//! | `TEST_LEDGER=long` | runs the case of the usage ledger for ten minutes |
 //!
 //! | file | holds |
 //! | --- | --- |
@@ -51,6 +52,8 @@ mod gateway;
 mod incompatible_node;
 #[cfg(test)]
 mod killed;
+#[cfg(test)]
+mod ledger;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
@@ -108,6 +111,7 @@ const CASES: &[(&str, &str, ClusterCase)] = cases![
     beside takeovers::two_that_fight_are_stopped,
     beside takeovers::a_socket_keeps_its_other_bots,
     alone killed::a_killed_node_leaves_no_ghosts,
+    alone ledger::the_ledger_is_what_clients_saw,
     alone stopped::a_stopped_node_comes_back_with_its_sockets,
     beside muted_subscription::a_node_reconnects_and_receives_again,
     beside redis_trouble::troubles_heal_unseen,

@@ -10,6 +10,7 @@ mod peers;
 mod process;
 mod table;
 mod traffic;
+mod usage;
 
 use ::metrics::{Counter, Gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -20,6 +21,7 @@ use cluster::ClusterMetrics;
 use handles::{MetricHandles, increment};
 pub use table::{MetricKind, MetricRow, TABLE};
 pub(crate) use traffic::TrafficMetrics;
+use usage::UsageMetrics;
 
 /// How a connection attempt ended before it was a WebSocket.
 pub(crate) const HANDSHAKES: [&str; 9] = [
@@ -68,6 +70,7 @@ pub(crate) struct Metrics {
     pub(crate) closed_by_peer: Counter,
     pub(crate) lost: Counter,
     pub(crate) cluster: ClusterMetrics,
+    pub(crate) usage: UsageMetrics,
     handshakes: Vec<(&'static str, Counter)>,
     pub(crate) http_waits: Gauge,
     http_requests: Vec<(String, [(&'static str, Counter); 3])>,
@@ -118,6 +121,7 @@ impl Metrics {
         });
         Self {
             cluster: ClusterMetrics::new(&make),
+            usage: UsageMetrics::new(&make),
             http_waits: make.gauge("t2b_http_waits", None),
             http_requests: http_requests.collect(),
             connections: make.gauge("t2b_connections", None),

@@ -321,6 +321,21 @@ pub const TABLE: &[MetricRow] = &[
         "Reads of a directory that waited, because the last one was a moment before.",
     ),
     counter(
+        "t2b_usage_flush_total",
+        &["result"],
+        "Records of usage: `booked`; `late`, as their hour was closed; `failed`, as the store did not answer, so that they are repeated.",
+    ),
+    gauge(
+        "t2b_usage_unflushed_seconds",
+        &[],
+        "Age of the oldest usage that is not booked. It is below `usage_flush` while the store answers.",
+    ),
+    counter(
+        "t2b_usage_journal_failures_total",
+        &[],
+        "Writes of the journal of usage that failed.",
+    ),
+    counter(
         "process_cpu_seconds_total",
         &[],
         "Seconds of CPU that the process has used, in user space and in the kernel.",

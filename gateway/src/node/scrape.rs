@@ -22,6 +22,7 @@ impl Node {
         for (gauge, sockets) in self.metrics.by_secret.iter().zip(self.sockets_by_secret()) {
             gauge.set(sockets as f64);
         }
+        self.metrics.usage.unflushed.set(self.unflushed_seconds());
         let cluster = &self.metrics.cluster;
         cluster.lanes(&self.view(), self.lane_totals());
         cluster.store(&self.backplane.state(), self.entries(), self.compare_ms());

@@ -25,4 +25,5 @@ pub(crate) use journal::{DeadJournal, JournalBuffer, JournalWriter, dead_journal
 pub(crate) use reader::UsageReader;
 pub(crate) use render::PageFormat;
 pub(crate) use series::TenantSeries;
+pub use series::tenant_families;
 pub(crate) use window::UsageWindow;

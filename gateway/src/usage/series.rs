@@ -83,21 +83,26 @@ impl TenantSeries {
     }
 }
 
+/// Every metric of the page, for the documents.
+pub fn tenant_families() -> impl Iterator<Item = &'static TenantFamily> {
+    FAMILIES.iter()
+}
+
 /// A metric of the page.
-pub(crate) struct TenantFamily {
+pub struct TenantFamily {
     /// Its name.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// What it counts.
-    pub(crate) help: &'static str,
+    pub help: &'static str,
     /// The label besides `tenant`; empty: none.
-    pub(crate) label: &'static str,
+    pub label: &'static str,
     /// Each value of the label, and what is counted for it.
-    pub(crate) series: &'static [(&'static str, SeriesValue)],
+    series: &'static [(&'static str, SeriesValue)],
 }
 
 /// Where the value of a series is from.
 #[derive(Clone, Copy)]
-pub(crate) enum SeriesValue {
+enum SeriesValue {
     /// A meter.
     Meter(UsageMeter),
     /// The sockets that hold a bot, now.
@@ -109,7 +114,7 @@ pub(crate) enum SeriesValue {
 use SeriesValue::{BotSockets, ClientSockets, Meter};
 
 /// Every metric of the page.
-pub(crate) const FAMILIES: &[TenantFamily] = &[
+const FAMILIES: &[TenantFamily] = &[
     TenantFamily {
         name: "t2b_tenant_messages_total",
         help: "Messages of the tenant, by outcome",
@@ -182,8 +187,14 @@ pub(crate) const FAMILIES: &[TenantFamily] = &[
 ];
 
 impl TenantFamily {
+    /// The values of its label; none if it has no label.
+    pub fn values(&self) -> impl Iterator<Item = &'static str> {
+        let values = self.series.iter().map(|(value, _)| *value);
+        values.filter(|value| !value.is_empty())
+    }
+
     /// Whether its values only rise.
-    pub(crate) fn is_counter(&self) -> bool {
+    pub fn is_counter(&self) -> bool {
         self.name.ends_with("_total")
     }
 

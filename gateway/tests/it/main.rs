@@ -69,3 +69,5 @@ mod status;
 mod tls;
 #[cfg(test)]
 mod upstream;
+#[cfg(test)]
+mod usage;

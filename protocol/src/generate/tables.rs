@@ -1,11 +1,12 @@
-//! The tables of `docs/protocol.md`.
+//! The tables of `docs/protocol.md` and `docs/usage.md`.
 
 use crate::close::CloseCode;
 use crate::error::{ErrorCode, Since};
 use crate::limits::{self, Limits};
 use crate::rule::Rule;
+use crate::usage::UsageMeter;
 
-/// The tables of `docs/protocol.md`, each ending with a line break.
+/// The tables of the documents, each ending with a line break.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tables {
     /// One row per [`ErrorCode`].
@@ -16,6 +17,8 @@ pub struct Tables {
     pub closes: String,
     /// The constants of [`limits`], then the fields of [`Limits`] with their defaults.
     pub limits: String,
+    /// One row per [`UsageMeter`], for `docs/usage.md`.
+    pub meters: String,
 }
 
 /// The tables of errors, closes and limits as Markdown.
@@ -45,6 +48,15 @@ pub fn markdown_tables() -> Tables {
         .into_iter()
         .chain(Limits::table())
         .map(|(name, value, means)| [format!("`{name}`"), value.to_string(), without_links(means)]);
+    let meters = UsageMeter::ALL.iter().map(|meter| {
+        let omits = match meter.omits() {
+            "" => String::new(),
+            omits => format!("{omits}."),
+        };
+        let name = format!("`{meter}`");
+        let counts = format!("{}.", meter.counts());
+        [name, meter.unit().to_owned(), counts, omits]
+    });
     Tables {
         errors: markdown(["reason", "code", "retry", "message", "since"], errors),
         rules: markdown(["field", "rule"], rules),
@@ -53,6 +65,7 @@ pub fn markdown_tables() -> Tables {
             closes,
         ),
         limits: markdown(["limit", "value", "means"], limits),
+        meters: markdown(["meter", "unit", "counts", "does not count"], meters),
     }
 }
 

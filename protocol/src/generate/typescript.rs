@@ -11,6 +11,7 @@ use crate::close::CloseCode;
 use crate::error::ErrorCode;
 use crate::limits::{self, Limits};
 use crate::t2b::frames::{BodyMembers, ClientFrame, ServerFrame};
+use crate::usage::UsageMeter;
 
 /// The TypeScript types of every frame, and the tables of errors, closes and limits as objects.
 pub(crate) fn typescript() -> String {
@@ -22,6 +23,7 @@ pub(crate) fn typescript() -> String {
     types.visit::<ServerFrame>();
     types.visit::<BodyMembers>();
     types.visit::<ErrorCode>();
+    types.visit::<UsageMeter>();
 
     let mut out = String::from(
         "// Generated from the Rust crate `protocol` by `cargo xtask generate`. Do not edit.\n",

@@ -5,7 +5,7 @@ use protocol::{UsageHour, UsageMeter};
 use super::Tenant;
 use super::meter::UsageReport;
 use crate::effect::TenantEffects;
-use crate::env::Env;
+use crate::env::{Env, Millis};
 use crate::request::{FrameUsage, SentUsage};
 
 impl Tenant {
@@ -59,6 +59,11 @@ impl Tenant {
     /// The first hour that has usage which is not booked.
     pub(crate) fn oldest_unbooked(&self, env: &Env<'_>) -> Option<UsageHour> {
         self.meter.oldest_unbooked(env)
+    }
+
+    /// When the oldest amount that is not booked was counted, on the clock of [`Env::now_ms`].
+    pub(crate) fn unbooked_since(&self) -> Option<Millis> {
+        self.meter.unbooked_since()
     }
 
     /// The number of the last record of this boot that the store has.

@@ -23,6 +23,9 @@ impl Node {
             RouterFact::BotOffline => metrics.bots_online.decrement(1.0),
             RouterFact::Takeover => metrics.takeovers.increment(1),
             RouterFact::StoreLostData => metrics.cluster.healed.increment(1),
+            RouterFact::UsageBooked { is_late: false } => metrics.usage.booked.increment(1),
+            RouterFact::UsageBooked { is_late: true } => metrics.usage.late.increment(1),
+            RouterFact::UsageNotBooked => metrics.usage.failed.increment(1),
             RouterFact::DirectoryRead => metrics.cluster.directory_reads.increment(1),
             RouterFact::ReadDeferred(deferred) => {
                 let (tenant, wait_ms) = &**deferred;

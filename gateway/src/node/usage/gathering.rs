@@ -41,6 +41,14 @@ impl Node {
             .ok()
     }
 
+    /// For how long the oldest amount waits that is not booked, seconds.
+    pub(crate) fn unflushed_seconds(&self) -> f64 {
+        let cells = self.shards.cells().iter();
+        let since = cells.filter_map(|cell| cell.lock().shard.unbooked_since());
+        let waits_ms = since.min().map_or(0, |ms| self.now_ms().saturating_sub(ms));
+        waits_ms as f64 / 1000.0
+    }
+
     /// The page of `/metrics/tenants`; `None`: it is off.
     pub(crate) fn render_tenants(&self) -> Option<String> {
         if lock(&self.usage.series).is_off() {
@@ -91,9 +99,9 @@ impl Node {
             return;
         };
         *lock(&self.usage.journal) = Some(writer);
-        if let Err(error) = written
-            && self.usage_line.is_due(self.now_ms())
-        {
+        let Err(error) = written else { return };
+        self.metrics.usage.journal_failed.increment(1);
+        if self.usage_line.is_due(self.now_ms()) {
             tracing::warn!(%error, "the journal of usage cannot be written");
         }
     }

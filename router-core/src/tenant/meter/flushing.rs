@@ -3,7 +3,7 @@
 use protocol::{TenantId, UsageHour};
 
 use super::{MeterRecord, TenantMeter};
-use crate::effect::{TenantEffect, TenantEffects, Ticket};
+use crate::effect::{RouterFact, TenantEffect, TenantEffects, Ticket};
 use crate::env::{Env, Millis};
 use crate::store::{
     StoreFailure, StoreQuery, StoreReply, StoreRequest, StoreResult, UsageQuery, UsageReply,
@@ -32,6 +32,14 @@ impl TenantMeter {
         let timed = (!self.sockets.is_zero()).then(|| UsageHour::of(self.timed_unix_ms(env)));
         let recorded = oldest.map(|oldest| oldest.record.hour);
         recorded.into_iter().chain(timed).min()
+    }
+
+    /// When the oldest amount that is not booked was counted, on the clock of [`Env::now_ms`]; absent: all is
+    /// booked.
+    pub fn unbooked_since(&self) -> Option<Millis> {
+        let waiting = self.waiting.as_ref().and_then(|waiting| waiting.front());
+        let oldest = waiting.or(self.open.as_deref());
+        oldest.map(|oldest| oldest.begun_ms)
     }
 
     /// Flushes if that is due.
@@ -103,12 +111,18 @@ impl TenantMeter {
             return;
         }
         self.is_asking = false;
-        match reply.and_then(StoreReply::into_usage) {
-            Ok(UsageReply::Booked { .. }) => {}
+        let fact = match reply.and_then(StoreReply::into_usage) {
+            Ok(UsageReply::Booked { is_late }) => RouterFact::UsageBooked { is_late },
             Ok(UsageReply::Hours { .. } | UsageReply::Seen(_))
-            | Err(StoreFailure::Refused(_) | StoreFailure::Lost) => return,
-        }
-        if let Some(MeterRecord { record, reported }) = waiting.pop_front() {
+            | Err(StoreFailure::Refused(_) | StoreFailure::Lost) => {
+                return fx.push(TenantEffect::Note(RouterFact::UsageNotBooked));
+            }
+        };
+        fx.push(TenantEffect::Note(fact));
+        if let Some(MeterRecord {
+            record, reported, ..
+        }) = waiting.pop_front()
+        {
             self.indexed = Some(record.hour.day());
             self.booked_seq = record.seq;
             if record.counts != reported {

@@ -78,6 +78,8 @@ pub(super) struct TenantMeter {
 struct MeterRecord {
     record: UsageRecord,
     reported: UsageCounts,
+    /// When it began, on the clock of [`Env::now_ms`].
+    begun_ms: Millis,
 }
 
 impl TenantMeter {
@@ -141,6 +143,7 @@ impl TenantMeter {
                     counts: UsageCounts::default(),
                 },
                 reported: UsageCounts::default(),
+                begun_ms: env.now_ms,
             })
         });
         &mut open.record

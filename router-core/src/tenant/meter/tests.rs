@@ -78,7 +78,12 @@ impl Rig {
     }
 
     fn asked(&mut self) -> Option<UsageRecord> {
-        let effect = self.fx.pop()?;
+        let effect = loop {
+            let effect = self.fx.pop()?;
+            if !matches!(effect, TenantEffect::Note(_)) {
+                break effect;
+            }
+        };
         assert!(self.fx.is_empty(), "one record at a time");
         let TenantEffect::Ask { request, .. } = effect else {
             panic!("{effect:?}");
