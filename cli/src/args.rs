@@ -11,6 +11,7 @@ use protocol::units::{parse_duration, parse_size};
 use protocol::{BotId, ClientId, TenantId};
 
 use crate::config_args::{AllKeys, HiddenKeys};
+use crate::export_args::ExportUsageArgs;
 use crate::failure::USAGE;
 use crate::out;
 
@@ -35,7 +36,7 @@ pub enum CliCommand {
     /// Suspends and resumes users
     #[command(subcommand)]
     Tenant(Command),
-    /// Shows what users used
+    /// Shows what users used, and exports it to billing systems
     #[command(subcommand)]
     Usage(UsageCommand),
     /// Lists your bots
@@ -115,11 +116,14 @@ pub enum Command {
 pub enum UsageCommand {
     /// Shows what each user used in a range of time
     #[command(after_help = BY_TOKEN)]
-    Show(ShowUsageArgs),
+    Show(Box<ShowUsageArgs>),
+    /// Prints closed rows of usage as billing events, or sends them to a billing system
+    #[command(after_help = BY_TOKEN)]
+    Export(Box<ExportUsageArgs>),
     /// Checks the ledger: messages and their outcomes add up, and nothing was changed or lost. Exits with 1 if
     /// something is wrong
     #[command(after_help = BY_TOKEN)]
-    Check(CheckUsageArgs),
+    Check(Box<CheckUsageArgs>),
 }
 
 /// Which rows of usage a command is about.

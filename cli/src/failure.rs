@@ -6,6 +6,7 @@
 //! | 1 | failed |
 //! | 64 | wrong usage or configuration |
 //! | 69 | not reachable, offline, or too late |
+//! | 75 | not done yet: the same command succeeds later |
 //! | 77 | refused |
 
 use std::fmt::{self, Display, Formatter};
@@ -18,6 +19,7 @@ const FAILED: u8 = 1;
 /// Exit code of wrong usage or configuration.
 pub const USAGE: u8 = 64;
 const UNAVAILABLE: u8 = 69;
+const TRY_LATER: u8 = 75;
 const REFUSED: u8 = 77;
 
 /// An exit code, and what a person is told.
@@ -69,6 +71,11 @@ impl CommandFailure {
     /// Whoever is needed is not there.
     pub fn unavailable(reason: &str, text: impl Display) -> Self {
         Self::new(UNAVAILABLE, reason, text)
+    }
+
+    /// It is not done, and nothing is lost: the same command goes on later.
+    pub fn try_later(reason: &str, text: impl Display) -> Self {
+        Self::new(TRY_LATER, reason, text)
     }
 
     /// It is not allowed.

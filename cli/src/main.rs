@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `args.rs`, `config_args.rs` | what can be said on the command line |
+//! | `args.rs`, `config_args.rs`, `export_args.rs` | what can be said on the command line |
 //! | `signals.rs` | what ends the commands that serve |
 //! | `serve.rs`, `admin.rs` | `gateway run`, `status`, `config`, `tenant …`, `keys revoke` |
 //! | `usage/` | `usage …` |
@@ -24,6 +24,7 @@ mod chat;
 mod config_args;
 mod connect;
 mod demo;
+mod export_args;
 mod failure;
 mod feed;
 mod keys;
@@ -81,8 +82,9 @@ async fn run(command: CliCommand) -> Result<(), CommandFailure> {
         CliCommand::Keys(KeysCommand::UsingOld(asked)) => admin::using_old(asked).await,
         CliCommand::Tenant(Command::Suspend(tenant)) => admin::suspend(tenant).await,
         CliCommand::Tenant(Command::Resume(tenant)) => admin::resume(tenant).await,
-        CliCommand::Usage(UsageCommand::Show(args)) => usage::show(args).await,
-        CliCommand::Usage(UsageCommand::Check(args)) => usage::check(args).await,
+        CliCommand::Usage(UsageCommand::Show(args)) => usage::show(*args).await,
+        CliCommand::Usage(UsageCommand::Export(args)) => usage::export(*args).await,
+        CliCommand::Usage(UsageCommand::Check(args)) => usage::check(*args).await,
         CliCommand::Bots(list) => bots::run(list).await,
         CliCommand::Chat(chat) => chat::run(chat).await,
         CliCommand::Bot(BotCommand::Echo(echo)) => bot::echo::run(echo).await,

@@ -17,16 +17,25 @@ pub(super) async fn each_page(
 ) -> Result<(), CommandFailure> {
     let mut cursor = None;
     loop {
-        let query = query(range, (step, open), cursor.as_deref());
-        let page = admin::get(config, &format!("usage?{query}")).await?;
-        let page: UsagePage =
-            serde_json::from_value(page).map_err(|error| CommandFailure::failed("admin", error))?;
+        let page = one_page(config, range, (step, open), cursor.as_deref()).await?;
         take(page.rows)?;
         cursor = page.next_cursor;
         if cursor.is_none() {
             return Ok(());
         }
     }
+}
+
+/// Asks for one page: the first, or the one that a cursor names.
+pub(super) async fn one_page(
+    config: &Config,
+    range: &UsageRange,
+    (step, open): (&str, bool),
+    cursor: Option<&str>,
+) -> Result<UsagePage, CommandFailure> {
+    let query = query(range, (step, open), cursor);
+    let page = admin::get(config, &format!("usage?{query}")).await?;
+    serde_json::from_value(page).map_err(|error| CommandFailure::failed("admin", error))
 }
 
 /// The query of a page.

@@ -230,6 +230,11 @@ impl PipedProcess {
         }
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends it a signal, like `-HUP`.
     pub fn signal(&self, signal: &str) {
         send_signal(signal, self.child.id());

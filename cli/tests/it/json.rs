@@ -105,6 +105,8 @@ fn the_help_of_keys_and_tenants_names_the_settings_that_count() {
         (["keys", "using-old"], admin),
         (["tenant", "suspend"], admin),
         (["tenant", "resume"], admin),
+        (["usage", "show"], admin),
+        (["usage", "export"], admin),
     ] {
         let said = home.run(&[&args[..], &["--help"]].concat()).with(0);
         for setting in settings {

@@ -15,6 +15,8 @@ mod exec;
 #[cfg(test)]
 mod exit_codes;
 #[cfg(test)]
+mod export;
+#[cfg(test)]
 mod full_stderr;
 #[cfg(test)]
 mod harness;

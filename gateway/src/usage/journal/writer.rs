@@ -1,7 +1,8 @@
 //! The journal of this boot.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use protocol::BootId;
@@ -28,7 +29,11 @@ pub(crate) struct JournalWriter {
 impl JournalWriter {
     /// Begins a journal in a folder, which it makes. Errors: the folder cannot be written.
     pub(crate) fn open(folder: &Path, boot: BootId, cluster: &str) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
+        // It may be what makes the state directory, which nobody else may read.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
         let lock = File::create(lock_path(folder, boot))?;
         lock.try_lock()?;
         let path = journal_path(folder, boot);
