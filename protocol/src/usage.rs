@@ -112,8 +112,8 @@ meters! {
         "A copy of a `message` that was put into the queue of a connection. Each device of a client id is a copy of its own",
         "A copy for a queue that was full or closed";
     PartialsDelivered "partials_delivered" Partials,
-        "A copy of a `message_partial` or `typing` that was put into the queue of a connection",
-        "One that a newer one of its stream replaced in the queue is counted all the same";
+        "A copy of a `message_partial` or `typing` that was put into the queue of a connection, also if a newer one of its stream replaced it there",
+        "A copy for a queue that was full or closed";
     BytesIn "bytes_in" Bytes,
         "The payload of each text frame that the gateway received on a socket after its `auth_ok`, before masking",
         "Frame headers, control frames, the `auth` frame, bodies of HTTP requests";
