@@ -66,6 +66,12 @@ impl Directory {
         lost
     }
 
+    /// Up to this number the snapshot that was taken last has all that counts. A claim above it came after the
+    /// snapshot.
+    pub fn final_ver(&self) -> u64 {
+        self.ver.max(self.accepted_ver)
+    }
+
     /// Whether what the store lost may still be reasserted.
     pub fn is_healing(&self) -> bool {
         self.heal_until_ms.is_some()
