@@ -63,6 +63,7 @@ impl Directory {
         self.doubtful = false;
         self.forked = false;
         self.unseen = false;
+        self.comparison.agree();
         lost
     }
 
