@@ -268,7 +268,7 @@ impl Shard {
             return;
         };
         tenant.alarm_ms = None;
-        if tenant.is_over(env.now_ms) {
+        if tenant.is_over(env) {
             let hash = self.table_keys.hash(&id);
             if let Ok(tenant) = self.tenants.find_entry(hash, |it| *it.id() == id) {
                 tenant.remove();

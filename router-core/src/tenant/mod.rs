@@ -2,7 +2,8 @@
 //!
 //! The names in here mean nothing outside, and nothing outside is reachable from here: that is the
 //! isolation. A tenant loads its directory from the store once, and keeps it while it has
-//! connections and a minute longer.
+//! connections and a minute longer. It is not forgotten before the store certainly knows all that it
+//! must: nobody else would tell it.
 //!
 //! Its state is in six parts. A part changes only itself, and is handed what it needs of the others;
 //! the tenant calls the parts in order.
@@ -135,11 +136,11 @@ impl Tenant {
         )
     }
 
-    /// Whether nothing has needed it for a minute, and the store knows all that it must, its usage too, so
-    /// that it may be forgotten.
-    pub(crate) fn is_over(&self, now_ms: Millis) -> bool {
-        let is_over = self.over_ms.is_some_and(|over_ms| now_ms >= over_ms);
-        is_over && self.directory.outbox().is_settled() && self.meter.is_settled()
+    /// Whether nothing has needed it for a minute, and the store certainly knows all that it must, its usage
+    /// too, so that it may be forgotten.
+    pub(crate) fn is_over(&self, env: &Env<'_>) -> bool {
+        let is_over = self.over_ms.is_some_and(|over_ms| env.now_ms >= over_ms);
+        is_over && self.directory.is_settled(env) && self.meter.is_settled()
     }
 
     pub(crate) fn wake(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {

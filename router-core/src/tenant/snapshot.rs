@@ -14,16 +14,17 @@ use crate::store::DirectorySnapshot;
 
 /// What a snapshot has: its bots with their epochs, and its connections.
 struct StoredEntries {
-    ver: u64,
+    /// Up to this number it has all that counts.
+    final_ver: u64,
     bots: BTreeMap<BotId, u64>,
     conns: BTreeSet<ConnectionId>,
 }
 
 impl StoredEntries {
-    fn of(snapshot: &DirectorySnapshot) -> Self {
+    fn of(snapshot: &DirectorySnapshot, final_ver: u64) -> Self {
         let bots = snapshot.bots.iter();
         Self {
-            ver: snapshot.ver,
+            final_ver,
             bots: bots.map(|it| (it.info.id.clone(), it.epoch)).collect(),
             conns: snapshot.conns.iter().map(|it| it.0).collect(),
         }
@@ -47,7 +48,7 @@ impl Tenant {
     ) {
         let lost = self.directory.take_snapshot(&snapshot);
         self.stored_policy(env, snapshot.policy, fx);
-        let stored = StoredEntries::of(&snapshot);
+        let stored = StoredEntries::of(&snapshot, self.directory.final_ver());
         for seen in snapshot.clients {
             self.members.see(seen);
         }
@@ -57,7 +58,8 @@ impl Tenant {
         self.bound_clients();
         for record in snapshot.bots {
             if !lost && !self.directory.is_healing() {
-                self.bots.go_back(&record.info.id, record.epoch, stored.ver);
+                self.bots
+                    .go_back(&record.info.id, record.epoch, stored.final_ver);
             }
             self.apply_bot(env, record, fx);
         }
@@ -83,8 +85,8 @@ impl Tenant {
         fx: &mut TenantEffects,
     ) {
         let bots = self.bots.iter().filter(|bot| stored.misses(bot));
-        // A claim above the snapshot came after it.
-        let bots = bots.filter(|bot| lost || bot.details.epoch <= stored.ver);
+        // A later claim came after the snapshot.
+        let bots = bots.filter(|bot| lost || bot.details.epoch <= stored.final_ver);
         let (own, others): (Vec<_>, Vec<_>) = bots.partition(|bot| bot.here().is_some());
         let others = others.into_iter().map(|bot| bot.details.info.id.clone());
         let others: BTreeSet<BotId> = others.collect();

@@ -38,6 +38,7 @@ mod connecting;
 mod dead_nodes;
 mod every_error_code;
 mod false_events;
+mod forgotten_tenants;
 mod guarantees;
 mod isolation;
 mod lanes;

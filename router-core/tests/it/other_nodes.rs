@@ -250,6 +250,36 @@ fn what_a_store_lost_is_not_forgotten_because_another_node_is_faster_to_say_its_
     );
 }
 
+/// The store lost the last claim of a bot and got no step since, so that its number stays below the claim.
+#[test]
+fn a_lost_claim_that_nobody_says_again_is_gone_although_no_step_follows() {
+    let (mut w, phone) = scene();
+    w.far_claim("bot_third", THIRD, 0);
+    let older = w.model.clone();
+    let ver = w.snapshot(&alice()).ver;
+    w.far_claim("bot_third", OTHER, ver);
+    w.far_claim("bot_late", OTHER, 0);
+    w.pass(200);
+    w.take(phone);
+    w.model = older;
+    w.shard(ShardInput::Resync);
+    w.pass_alive(10_000);
+    let stored = w.snapshot(&alice());
+    let replica = w.shard.replica(&alice(), &w.nodes.clone()).unwrap();
+    assert_eq!(replica.ver, stored.ver);
+    let stored = stored.bots.into_iter();
+    let stored: Vec<_> = stored
+        .map(|bot| (bot.info.id, bot.epoch, bot.holder))
+        .collect();
+    let own = replica.bots.into_iter();
+    let own: Vec<_> = own.map(|bot| (bot.id, bot.epoch, bot.holder)).collect();
+    assert_eq!(own, stored);
+    assert_eq!(
+        w.ask(phone, message("bot_late", "1")).last().unwrap(),
+        "bot_not_found"
+    );
+}
+
 #[test]
 fn connections_of_all_nodes_are_counted_once() {
     let (mut w, _) = scene();

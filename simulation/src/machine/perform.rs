@@ -121,7 +121,10 @@ impl TenantPerformer for ShardHold<'_> {
     }
 
     fn unload(&mut self, tenant: TenantId) {
-        let machine = self.machine.process.machine;
+        let (now_ms, machine) = (self.outside.now_ms, self.machine.process.machine);
+        self.outside
+            .observer
+            .trace(now_ms, || format!("node {machine} forgets {tenant}"));
         self.outside.redis.unsubscribe(machine, &tenant);
     }
 

@@ -82,7 +82,7 @@ impl Bots {
     }
 
     /// The store lost a later claim of another node, and nobody has registered it again: what is
-    /// stored holds, although it is older. `ver`: the number of the snapshot.
+    /// stored holds, although it is older. `ver`: up to this number the snapshot has all that counts.
     pub fn go_back(&mut self, id: &BotId, epoch: u64, ver: u64) {
         if let Some(known) = self.listed.get_mut(id)
             && known.here().is_none()

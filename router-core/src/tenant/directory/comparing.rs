@@ -59,6 +59,8 @@ impl Directory {
             self.read(ctx, fx);
         } else if ver > self.ver {
             self.comparison.fell_behind(ver, ctx.env.now_ms);
+        } else if ver == self.ver {
+            self.comparison.agree();
         }
         true
     }
@@ -75,6 +77,7 @@ impl Directory {
     pub fn compare_soon(&mut self, ctx: &TenantContext<'_>) {
         if self.is_loaded {
             self.doubtful |= self.unseen;
+            self.comparison.doubt();
             let spread_ms = ctx.env.round_ms.max(RESYNC_MS) as f64;
             self.compare_within(ctx, (ctx.env.jitter_of(ctx.id) * spread_ms) as Millis);
         }

@@ -17,6 +17,9 @@ pub(super) struct DirectoryComparison {
     asked: Option<u64>,
     /// A number that the store has and this replica has not, and until when it may come by itself.
     behind: Option<(u64, Millis)>,
+    /// Whether the store's last word was that it has just what the replica has, and nothing casts doubt on
+    /// that since.
+    agrees: bool,
 }
 
 /// What is due.
@@ -46,7 +49,23 @@ impl DirectoryComparison {
 
     /// The store answered. Returns the replica's number when it was asked.
     pub fn answered(&mut self) -> Option<u64> {
+        self.agrees = false;
         self.asked.take()
+    }
+
+    /// The store has just what the replica has.
+    pub fn agree(&mut self) {
+        self.agrees = true;
+    }
+
+    /// The store may have something else than it said.
+    pub fn doubt(&mut self) {
+        self.agrees = false;
+    }
+
+    /// Whether the store has just what the replica has. When the next question is overdue, nobody knows.
+    pub fn agrees(&self, now_ms: Millis) -> bool {
+        self.agrees && self.at_ms.is_some_and(|at_ms| now_ms < at_ms)
     }
 
     /// The store has a number that the replica has not.

@@ -40,6 +40,11 @@ impl DeadEntries {
         self.release_ms.take_if(|at_ms| now_ms >= *at_ms).is_some()
     }
 
+    /// Whether the store has released what dead nodes held, or was asked for it.
+    pub fn is_settled(&self) -> bool {
+        self.release_ms.is_none()
+    }
+
     pub fn next_wakeup(&self) -> Millis {
         self.release_ms.unwrap_or(Millis::MAX)
     }

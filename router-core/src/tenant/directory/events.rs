@@ -63,7 +63,14 @@ impl Directory {
         self.doubtful = false;
         self.forked = false;
         self.unseen = false;
+        self.comparison.agree();
         lost
+    }
+
+    /// Up to this number the snapshot that was taken last has all that counts. A claim above it came after the
+    /// snapshot.
+    pub fn final_ver(&self) -> u64 {
+        self.ver.max(self.accepted_ver)
     }
 
     /// Whether what the store lost may still be reasserted.

@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 
 use super::context::TenantContext;
 use crate::effect::{RouterFact, TenantEffect, TenantEffects, Ticket};
-use crate::env::Millis;
+use crate::env::{Env, Millis};
 use crate::store::{
     DirectoryCaps, DirectoryEvent, DirectoryQuery, DirectoryRequest, StoreQuery, StoreRequest,
 };
@@ -108,6 +108,15 @@ impl Directory {
         &mut self.outbox
     }
 
+    /// Whether the store knows all that it must, and this is certain: no question is under way, and when
+    /// the store was asked last it had lost no step that it took of this node.
+    pub fn is_settled(&self, env: &Env<'_>) -> bool {
+        let is_told = self.outbox.is_settled() && self.dead.is_settled();
+        let is_compared = !env.nodes.degraded && self.comparison.agrees(env.now_ms);
+        let is_certain = is_compared || !env.nodes.shared || !self.is_loaded;
+        is_told && is_certain && self.queries.is_empty()
+    }
+
     pub fn next_wakeup(&self) -> Millis {
         let heal_ms = self.heal_until_ms.unwrap_or(Millis::MAX);
         heal_ms
@@ -147,12 +156,16 @@ impl Directory {
     /// What a question was for that is answered now.
     pub fn answered(&mut self, number: u64) -> Option<PendingQuery> {
         let query = self.queries.take(number)?;
-        self.unseen |= query.is_own_step();
+        if query.is_own_step() {
+            self.unseen = true;
+            self.comparison.doubt();
+        }
         Some(query)
     }
 
     /// Reads the directory, unless it is being read; soon, if it was read a moment ago.
     pub fn read(&mut self, ctx: &TenantContext<'_>, fx: &mut TenantEffects) {
+        self.comparison.doubt();
         if self.reading || !self.may_read(ctx, fx) {
             return;
         }

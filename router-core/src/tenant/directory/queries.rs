@@ -47,6 +47,10 @@ impl PendingQueries {
         self.last
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.by_number.is_empty()
+    }
+
     pub fn take(&mut self, number: u64) -> Option<PendingQuery> {
         self.by_number.remove(&number)
     }
