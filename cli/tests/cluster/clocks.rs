@@ -85,6 +85,13 @@ async fn set_right(library: PathBuf, wrong: &str, setup: ClusterSetup) {
         (pong(&mut newcomer).await.abs_diff(unix_ms()) > 3600 * 1000).then_some(())
     })
     .await;
+    if !alone {
+        until("the gauge says that the clocks differ", async || {
+            let metrics = cluster.nodes[0].metrics().await;
+            (metrics["t2b_clock_skew_seconds"].abs() > 3600.0).then_some(())
+        })
+        .await;
+    }
     let last = cluster.nodes.len() - 1;
     let mut phone = cluster.socket(0, "alice", "phone").await;
     let mut bot = cluster.bot(last, "alice", "bot_main").await;
