@@ -124,7 +124,6 @@ pub fn shard(
 ) -> Option<Option<Verdict>> {
     let mut decided = None;
     let mut sent = SentUsage::default();
-    let tenant = input.tenant().cloned();
     let mut fx = Effects::default();
     performer.shard().handle(env, input, &mut fx);
     while let Some(effect) = fx.pop() {
@@ -171,16 +170,10 @@ pub fn shard(
             TenantEffect::Note(fact) => performer.note(fact),
         }
     }
-    // All frames without a receipt that follow from one input are for connections of one tenant.
+    // All frames without a receipt that follow from one input are for connections of one tenant: that of the
+    // input, which the shard handled last.
     if sent != SentUsage::default() {
-        debug_assert!(
-            tenant.is_some(),
-            "an input for many tenants tells no connection"
-        );
-        if let Some(tenant) = tenant {
-            let input = shard::ShardInput::Sent { tenant, sent };
-            performer.shard().handle(env, input, &mut fx);
-        }
+        performer.shard().count_sent(env, sent);
     }
     decided
 }

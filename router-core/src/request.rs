@@ -173,7 +173,7 @@ pub struct FrameUsage {
 
 /// What was put into queues of connections without a receipt.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SentUsage {
+pub(crate) struct SentUsage {
     /// Bytes of all frames.
     pub bytes: u64,
     /// How many of them are partials or typing.

@@ -4,10 +4,10 @@
 //! [`Tenant`], so isolation, limits and forgetting a tenant are the same boundary.
 
 mod input;
+mod tenant_table;
 
 use std::collections::BTreeSet;
 
-use hashbrown::HashTable;
 use protocol::lane::Verdict;
 use protocol::message::SendKind;
 use protocol::{Envelope, TenantId, UsageHour};
@@ -16,34 +16,32 @@ use crate::effect::{Outcome, Receipt, TenantEffect, TenantEffects, Ticket};
 use crate::env::{Env, Millis};
 use crate::ids::{HashKeys, TableKeys};
 use crate::membership::NodeView;
-use crate::request::LeaveRequest;
+use crate::request::{LeaveRequest, SentUsage};
 use crate::tenant::Tenant;
 
 pub use input::ShardInput;
+use tenant_table::TenantTable;
 
 pub use crate::tenant::{Entries, Replica, ReplicaBot, SocketCounts, UnbookedUsage, UsageReport};
 
 /// Some of a node's tenants.
 #[derive(Debug)]
 pub struct Shard {
-    /// By their ids. Eight bytes a place: the table stays in the processor's caches.
-    tenants: HashTable<Box<Tenant>>,
+    tenants: TenantTable,
     alarms: BTreeSet<(Millis, TenantId)>,
     /// Tenants that have usage to report, each once.
     unreported: Vec<TenantId>,
     keys: HashKeys,
-    table_keys: TableKeys,
 }
 
 impl Shard {
     /// An empty shard. The keys should be random per process.
     pub fn new(keys: HashKeys) -> Self {
         Self {
-            tenants: HashTable::new(),
+            tenants: TenantTable::new(TableKeys::new(keys)),
             alarms: BTreeSet::new(),
             unreported: Vec::new(),
             keys,
-            table_keys: TableKeys::new(keys),
         }
     }
 
@@ -53,13 +51,11 @@ impl Shard {
     }
 
     /// How much its replicas of their directories hold.
-    #[expect(clippy::disallowed_methods, reason = "a sum has no order")]
     pub fn entries(&self) -> Entries {
         self.tenants.iter().map(|tenant| tenant.entries()).sum()
     }
 
     /// How many of its sockets the first secret verified, and how many another.
-    #[expect(clippy::disallowed_methods, reason = "a sum has no order")]
     pub fn sockets_by_secret(&self) -> [u64; 2] {
         let each = self.tenants.iter().map(|tenant| tenant.sockets_by_secret());
         each.fold([0, 0], |[first, other], [one, more]| {
@@ -69,7 +65,6 @@ impl Shard {
 
     /// The tenants of which sockets are open that a secret other than the first verified, and how
     /// many; in no order.
-    #[expect(clippy::disallowed_methods, reason = "the caller sorts them")]
     pub fn using_old_secrets(&self) -> impl Iterator<Item = (&TenantId, u32)> {
         let each = self
             .tenants
@@ -80,22 +75,19 @@ impl Shard {
 
     /// What it has of a tenant, on a node with this view; absent if that is not loaded.
     pub fn replica(&self, tenant: &TenantId, nodes: &NodeView) -> Option<Replica> {
-        let hash = self.table_keys.hash(tenant);
-        let tenant = self.tenants.find(hash, |it| it.id() == tenant);
-        tenant?.replica(nodes)
+        self.tenants.get(tenant)?.replica(nodes)
     }
 
     /// Reports the usage of each tenant of which something changed since its last report.
     pub fn report_usage(&mut self, env: &Env<'_>, mut report: impl FnMut(UsageReport)) {
         for id in std::mem::take(&mut self.unreported) {
-            if let Some(tenant) = find(&mut self.tenants, &self.table_keys, &id) {
+            if let Some(tenant) = self.tenants.find(&id) {
                 report(tenant.report_usage(env));
             }
         }
     }
 
     /// Reports the usage of every tenant that has something which is not booked, or sockets; in no order.
-    #[expect(clippy::disallowed_methods, reason = "reports have no order")]
     pub fn report_all_usage(&mut self, env: &Env<'_>, mut report: impl FnMut(UsageReport)) {
         self.unreported.clear();
         for tenant in self.tenants.iter_mut() {
@@ -104,7 +96,6 @@ impl Shard {
     }
 
     /// The first hour that has usage which is not booked; `None`: all is booked.
-    #[expect(clippy::disallowed_methods, reason = "a minimum has no order")]
     pub fn oldest_unbooked(&self, env: &Env<'_>) -> Option<UsageHour> {
         let tenants = self.tenants.iter();
         let oldest = tenants.filter_map(|tenant| tenant.oldest_unbooked(env));
@@ -113,7 +104,6 @@ impl Shard {
 
     /// When the oldest amount that is not booked was counted, on the clock of [`Env::now_ms`]; `None`: all is
     /// booked.
-    #[expect(clippy::disallowed_methods, reason = "a minimum has no order")]
     pub fn unbooked_since(&self) -> Option<Millis> {
         let tenants = self.tenants.iter();
         tenants.filter_map(|tenant| tenant.unbooked_since()).min()
@@ -122,13 +112,10 @@ impl Shard {
     /// The number of the last record of a tenant that the store has, by its answer; `None`: the tenant is not
     /// here, or booked nothing yet.
     pub fn booked_seq(&self, tenant: &TenantId) -> Option<u64> {
-        let hash = self.table_keys.hash(tenant);
-        let tenant = self.tenants.find(hash, |it| it.id() == tenant)?;
-        tenant.booked_seq()
+        self.tenants.get(tenant)?.booked_seq()
     }
 
     /// Whether there is usage that is not booked, the time of open sockets left out.
-    #[expect(clippy::disallowed_methods, reason = "any has no order")]
     pub fn has_unbooked(&self) -> bool {
         self.tenants.iter().any(|tenant| tenant.has_unbooked())
     }
@@ -143,11 +130,8 @@ impl Shard {
         match input {
             ShardInput::Join(join) => {
                 let id = join.tenant().clone();
-                let (keys, tenants) = (&self.table_keys, &mut self.tenants);
-                let tenant =
-                    tenants.entry(keys.hash(&id), |it| *it.id() == id, |it| keys.hash(it.id()));
                 let new = || Box::new(Tenant::new(id.clone(), self.keys, env, fx));
-                let tenant = tenant.or_insert_with(new).into_mut();
+                let tenant = self.tenants.find_or_insert(&id, new);
                 tenant.join(env, *join, fx);
                 follow_up(env, (&mut self.alarms, &mut self.unreported), tenant);
             }
@@ -155,7 +139,7 @@ impl Shard {
                 self.with(env, &tenant, |tenant| tenant.leave(env, conn, fx));
             }
             ShardInput::Route(route) => {
-                let Some(tenant) = find(&mut self.tenants, &self.table_keys, route.tenant()) else {
+                let Some(tenant) = self.tenants.find(route.tenant()) else {
                     return;
                 };
                 tenant.route(env, route, fx);
@@ -175,7 +159,7 @@ impl Shard {
                 self.with(env, &tenant, |tenant| tenant.policy(env, policy, fx));
             }
             ShardInput::Event { tenant, event } => {
-                if self.has(&tenant) {
+                if self.tenants.get(&tenant).is_some() {
                     self.with(env, &tenant, |tenant| tenant.event(env, event, fx));
                 } else {
                     // A question of a tenant that is forgotten since has subscribed it again.
@@ -188,22 +172,16 @@ impl Shard {
             ShardInput::Inbound(envelope) => self.inbound(env, *envelope, fx),
             ShardInput::Settled { receipt, outcome } => self.settled(env, &receipt, outcome, fx),
             ShardInput::Decided { parcel, outcome } => {
-                let found = find(&mut self.tenants, &self.table_keys, parcel.tenant());
+                let found = self.tenants.find(parcel.tenant());
                 if let Some(tenant) = found {
                     tenant.decided(env, &parcel, outcome, fx);
                     follow_up_message(&mut self.unreported, tenant);
                 }
             }
             ShardInput::Answered(frame) => {
-                let found = find(&mut self.tenants, &self.table_keys, &frame.tenant);
+                let found = self.tenants.find(&frame.tenant);
                 if let Some(tenant) = found {
                     tenant.count_answered(env, &frame);
-                    follow_up_message(&mut self.unreported, tenant);
-                }
-            }
-            ShardInput::Sent { tenant, sent } => {
-                if let Some(tenant) = find(&mut self.tenants, &self.table_keys, &tenant) {
-                    tenant.count_sent(env, sent);
                     follow_up_message(&mut self.unreported, tenant);
                 }
             }
@@ -217,9 +195,18 @@ impl Shard {
         }
     }
 
+    /// Counts frames that were put into queues without a receipt, of the tenant that the last input was for.
+    #[inline]
+    pub(crate) fn count_sent(&mut self, env: &Env<'_>, sent: SentUsage) {
+        if let Some(tenant) = self.tenants.last() {
+            tenant.count_sent(env, sent);
+            follow_up_message(&mut self.unreported, tenant);
+        }
+    }
+
     /// Nobody of a tenant that is not in memory is here.
     fn inbound(&mut self, env: &Env<'_>, envelope: Envelope, fx: &mut TenantEffects) {
-        if let Some(tenant) = find(&mut self.tenants, &self.table_keys, &envelope.tenant) {
+        if let Some(tenant) = self.tenants.find(&envelope.tenant) {
             tenant.inbound(env, envelope, fx);
             follow_up_message(&mut self.unreported, tenant);
         } else if envelope.message.kind == SendKind::Message {
@@ -228,7 +215,6 @@ impl Shard {
     }
 
     fn for_each(&mut self, env: &Env<'_>, mut then: impl FnMut(&mut Tenant)) {
-        #[expect(clippy::disallowed_methods, reason = "sorted before anybody acts")]
         let mut ids: Vec<TenantId> = self.tenants.iter().map(|it| it.id().clone()).collect();
         ids.sort_unstable();
         for id in ids {
@@ -243,7 +229,7 @@ impl Shard {
         outcome: Outcome,
         fx: &mut TenantEffects,
     ) {
-        let Some(tenant) = find(&mut self.tenants, &self.table_keys, tenant) else {
+        let Some(tenant) = self.tenants.find(tenant) else {
             return;
         };
         if tenant.settled(env, *number, outcome, fx) {
@@ -264,15 +250,12 @@ impl Shard {
             self.alarms.insert((at_ms, id));
             return;
         }
-        let Some(tenant) = find(&mut self.tenants, &self.table_keys, &id) else {
+        let Some(tenant) = self.tenants.find(&id) else {
             return;
         };
         tenant.alarm_ms = None;
         if tenant.is_over(env) {
-            let hash = self.table_keys.hash(&id);
-            if let Ok(tenant) = self.tenants.find_entry(hash, |it| *it.id() == id) {
-                tenant.remove();
-            }
+            self.tenants.remove(&id);
             fx.push(TenantEffect::Unload(id));
             return;
         }
@@ -280,27 +263,13 @@ impl Shard {
         follow_up(env, (&mut self.alarms, &mut self.unreported), tenant);
     }
 
-    fn has(&self, id: &TenantId) -> bool {
-        let hash = self.table_keys.hash(id);
-        self.tenants.find(hash, |it| it.id() == id).is_some()
-    }
-
     fn with(&mut self, env: &Env<'_>, id: &TenantId, then: impl FnOnce(&mut Tenant)) {
-        let Some(tenant) = find(&mut self.tenants, &self.table_keys, id) else {
+        let Some(tenant) = self.tenants.find(id) else {
             return;
         };
         then(tenant);
         follow_up(env, (&mut self.alarms, &mut self.unreported), tenant);
     }
-}
-
-fn find<'a>(
-    tenants: &'a mut HashTable<Box<Tenant>>,
-    keys: &TableKeys,
-    id: &TenantId,
-) -> Option<&'a mut Tenant> {
-    let found = tenants.find_mut(keys.hash(id), |it| it.id() == id);
-    found.map(|tenant| &mut **tenant)
 }
 
 /// What follows when a tenant was handed anything but a message.

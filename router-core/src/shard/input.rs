@@ -5,9 +5,7 @@ use protocol::{BootId, Envelope, TenantId};
 use crate::effect::{Outcome, Receipt, Ticket};
 use crate::ids::ConnKey;
 use crate::lane::{LaneOutcome, Parcel};
-use crate::request::{
-    FrameUsage, JoinRequest, LeaveRequest, RouteRequest, SentUsage, TenantRequest,
-};
+use crate::request::{FrameUsage, JoinRequest, LeaveRequest, RouteRequest, TenantRequest};
 use crate::store::{DirectoryEvent, StoreResult, TenantPolicy};
 
 /// What happens to a shard.
@@ -74,13 +72,6 @@ pub enum ShardInput {
     Resync,
     /// A session answered a frame without its tenant.
     Answered(FrameUsage),
-    /// Frames of a tenant were put into queues without a receipt.
-    Sent {
-        /// Whose.
-        tenant: TenantId,
-        /// How much.
-        sent: SentUsage,
-    },
     /// The node ends: all usage is to be booked.
     FlushUsage,
     /// [`Shard::next_wakeup`] is due.
@@ -98,8 +89,7 @@ impl ShardInput {
             Self::Reply { ticket, .. } => Some(&ticket.tenant),
             Self::Policy { tenant, .. }
             | Self::Event { tenant, .. }
-            | Self::Room { tenant, .. }
-            | Self::Sent { tenant, .. } => Some(tenant),
+            | Self::Room { tenant, .. } => Some(tenant),
             Self::Inbound(envelope) => Some(&envelope.tenant),
             Self::Settled { receipt, .. } => Some(receipt.tenant()),
             Self::Decided { parcel, .. } => Some(parcel.tenant()),
