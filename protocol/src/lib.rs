@@ -8,7 +8,8 @@
 //! | --- | --- |
 //! | `ids.rs` | names that parse: tenants, bots, clients, connections, messages |
 //! | `error.rs`, `rule.rs`, `close.rs`, `limits.rs` | the tables that the documents are generated from |
-//! | `connect.rs`, `presence.rs`, `status.rs`, `message.rs`, `token.rs`, `labels.rs`, `usage.rs` | what is asked and answered, by feature |
+//! | `limit_changes.rs` | limits that an operator changes for some tenants |
+//! | `connect.rs`, `presence.rs`, `status.rs`, `message.rs`, `token.rs`, `labels.rs`, `plan.rs`, `usage.rs` | what is asked and answered, by feature |
 //! | `request.rs` | what a connection asks, once its dialect has decoded it |
 //! | `outbound.rs`, `shared.rs` | what a connection is told, before its dialect encodes it |
 //! | `envelope.rs`, `lane/` | what one node sends another, and in what packets |
@@ -31,9 +32,11 @@ mod integer;
 pub mod json;
 pub mod labels;
 pub mod lane;
+mod limit_changes;
 pub mod limits;
 pub mod message;
 pub mod outbound;
+pub mod plan;
 pub mod presence;
 pub mod request;
 pub mod rule;
@@ -49,12 +52,14 @@ pub use close::CloseCode;
 pub use envelope::Envelope;
 pub use error::{ErrorCode, RefusalClass};
 pub use ids::{
-    Address, BootId, BotId, ClientId, ConnectionId, FrameId, Kind, MessageId, Name, StreamId,
-    TenantId,
+    Address, BootId, BotId, ClientId, ConnectionId, FrameId, Kind, MessageId, Name, PlanName,
+    StreamId, TenantId,
 };
 pub use labels::TenantLabels;
+pub use limit_changes::{LimitChanges, LimitRule};
 pub use limits::Limits;
 pub use outbound::{Answer, Outbound, OutboundKind, Refusal};
+pub use plan::{Allowance, Allowances};
 pub use rule::{Fault, Rule};
 pub use secret::Secret;
 pub use shared::Shared;

@@ -166,6 +166,14 @@ impl UsageMeter {
         }
     }
 
+    /// An amount in whole units of the meter, rounded down.
+    pub const fn whole(self, amount: u64) -> u64 {
+        match self.is_seconds() {
+            true => amount / 1000,
+            false => amount,
+        }
+    }
+
     /// An amount as the API shows it: seconds with three decimals, everything else as a whole number.
     pub fn shown(self, amount: u64) -> String {
         match self.is_seconds() {

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::limits::TENANT_LINGER_MS;
-use protocol::{ConnectionId, Limits, MessageId, TenantId};
+use protocol::{ConnectionId, Limits, MessageId, PlanName, TenantId};
 use ulid::{ULID_LEN, Ulid};
 
 use crate::membership::NodeView;
+use crate::terms::{Plan, TenantSettings, TenantTerms};
 
 pub use crate::time::Millis;
 
@@ -70,8 +71,12 @@ fn fraction(bits: u32) -> f64 {
 /// What the operator chose, checked and ready to use.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Limits of every tenant that has none of its own.
+    /// Limits of every tenant without a plan.
     pub limits: Arc<Limits>,
+    /// What tenants may use, by plan.
+    pub plans: BTreeMap<PlanName, Plan>,
+    /// The plan of every tenant that has no other.
+    pub default_plan: Option<PlanName>,
     /// Tenants with settings of their own.
     pub tenants: BTreeMap<TenantId, TenantSettings>,
     /// How often a socket is pinged, milliseconds.
@@ -87,21 +92,12 @@ pub struct Settings {
     pub usage_flush_ms: Millis,
 }
 
-/// One tenant's own settings.
-#[derive(Debug, Clone, Default)]
-pub struct TenantSettings {
-    /// Its limits.
-    pub limits: Arc<Limits>,
-    /// The least key generation that is valid.
-    pub key_generation: u64,
-    /// Whether it may not connect.
-    pub suspended: bool,
-}
-
 impl Default for Settings {
     fn default() -> Self {
         Self {
             limits: Arc::default(),
+            plans: BTreeMap::new(),
+            default_plan: None,
             tenants: BTreeMap::new(),
             heartbeat_ms: 25_000,
             handshake_timeout_ms: 10_000,
@@ -113,13 +109,26 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The limits of a tenant.
-    pub fn limits_of(&self, tenant: &TenantId) -> Arc<Limits> {
-        Arc::clone(
-            self.tenants
-                .get(tenant)
-                .map_or(&self.limits, |own| &own.limits),
-        )
+    /// The terms of a tenant. A plan that the configuration does not have is as good as none.
+    pub fn terms_of(&self, tenant: &TenantId) -> TenantTerms {
+        let own = self.tenants.get(tenant);
+        let plan = own.and_then(|own| own.plan.as_ref());
+        let plan = plan.or(self.default_plan.as_ref());
+        let plan = plan.and_then(|plan| self.plans.get(plan));
+        let mut terms = match plan {
+            Some(Plan { limits, allowances }) => TenantTerms {
+                limits: Arc::clone(limits),
+                allowances: Arc::clone(allowances),
+            },
+            None => TenantTerms {
+                limits: Arc::clone(&self.limits),
+                allowances: Arc::default(),
+            },
+        };
+        if let Some(own) = own.filter(|own| !own.limits.is_empty()) {
+            terms.limits = Arc::new(own.limits.over(&terms.limits));
+        }
+        terms
     }
 
     /// What the configuration file says of a tenant: least key generation, and whether suspended.
@@ -132,6 +141,8 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
+    use protocol::{Allowance, Allowances, LimitChanges, UsageMeter};
+
     use super::*;
 
     #[test]
@@ -150,5 +161,61 @@ mod tests {
             .jitter();
             assert!((0.0..1.0).contains(&jitter), "{entropy:x} gave {jitter}");
         }
+    }
+
+    fn changes(name: &str, number: u64) -> LimitChanges {
+        let mut changes = LimitChanges::default();
+        changes.set(name, number).unwrap();
+        changes
+    }
+
+    #[test]
+    fn the_limits_of_a_tenant_lie_over_its_plan_and_those_over_the_node() {
+        let name = |text| PlanName::parse(text).unwrap();
+        let tenant = |text| TenantId::parse(text).unwrap();
+        let hard = Allowance {
+            soft: None,
+            hard: Some(5),
+        };
+        let allowances: Allowances = [(UsageMeter::MessagesAccepted, hard)].into_iter().collect();
+        let limits = Limits {
+            messages_burst: 77,
+            ..Limits::default()
+        };
+        let free = Plan {
+            limits: Arc::new(changes("messages_per_second", 10).over(&limits)),
+            allowances: Arc::new(allowances.clone()),
+        };
+        let pro = Plan {
+            limits: Arc::new(changes("messages_per_second", 20).over(&limits)),
+            allowances: Arc::default(),
+        };
+        let own = TenantSettings {
+            plan: Some(name("pro")),
+            limits: changes("bots_per_tenant", 3),
+            ..TenantSettings::default()
+        };
+        let mut settings = Settings {
+            limits: Arc::new(limits.clone()),
+            plans: [(name("free"), free), (name("pro"), pro)].into(),
+            default_plan: Some(name("free")),
+            tenants: [(tenant("alice"), own)].into(),
+            ..Settings::default()
+        };
+
+        let alice = settings.terms_of(&tenant("alice"));
+        let expected = Limits {
+            messages_per_second: 20,
+            bots_per_tenant: 3,
+            ..limits.clone()
+        };
+        assert_eq!(*alice.limits, expected);
+        assert!(alice.allowances.is_empty());
+        let bob = settings.terms_of(&tenant("bob"));
+        assert_eq!(bob.limits.messages_per_second, 10);
+        assert_eq!(*bob.allowances, allowances);
+
+        settings.default_plan = None;
+        assert_eq!(*settings.terms_of(&tenant("bob")).limits, limits);
     }
 }

@@ -20,6 +20,7 @@
 //! | `request.rs` | what sessions and tenants say to each other |
 //! | `effect.rs` | what sessions and tenants want done: a closed list for each |
 //! | `dispatch.rs` | the loop that has it done |
+//! | `terms.rs` | plans, and what a tenant may use by its plan |
 //! | `gcra.rs`, `invariant.rs`, `env.rs` | rates, named guarantees, time and entropy |
 //! | `small.rs` | a map that costs next to nothing while it is small |
 
@@ -40,6 +41,7 @@ pub mod shard;
 mod small;
 pub mod store;
 mod tenant;
+pub mod terms;
 mod time;
 
 pub use capabilities::Capabilities;

@@ -4,17 +4,18 @@
 //! that only [`permit`](crate::permit) makes, and the tenant answers into the connection's queue or
 //! with a [`SessionNotice`].
 
+use std::sync::Arc;
+
 use protocol::connect::Acks;
 use protocol::envelope::Envelope;
 use protocol::message::SendKind;
 use protocol::presence::{BotInfo, Takeover};
 use protocol::{
-    BotId, ClientId, ConnectionId, ErrorCode, FrameId, MessageId, RefusalClass, TenantId,
+    BotId, ClientId, ConnectionId, FrameId, Limits, MessageId, Refusal, RefusalClass, TenantId,
 };
 use smol_str::SmolStr;
 
 use crate::capabilities::Capabilities;
-use crate::env::Millis;
 use crate::ids::ConnKey;
 use crate::permit::{Grant, Permit};
 
@@ -55,14 +56,11 @@ pub enum SessionNotice {
         client: ClientId,
         /// The tenant, as the tenant itself has it: a text that all share.
         tenant: TenantId,
+        /// The limits that hold for it.
+        limits: Arc<Limits>,
     },
     /// It does not.
-    Refused {
-        /// Why.
-        code: ErrorCode,
-        /// When it may, in how many milliseconds, if that is known.
-        retry_ms: Option<Millis>,
-    },
+    Refused(Box<Refusal>),
 }
 
 /// A connection leaves its tenant.

@@ -4,7 +4,7 @@
 //! seldom finds, each with a workload and faults of its own, besides what the seed has anyway. The
 //! last digit decides, not the dice: so a profile changes no other seed.
 
-use protocol::Limits;
+use protocol::LimitChanges;
 use router_core::Millis;
 
 use crate::faults::TroubleKind;
@@ -94,16 +94,19 @@ const NOISY: RunProfile = RunProfile {
 };
 
 /// The limits of the noisy tenant: what its peers do without a flood, and little more.
-pub(crate) fn noisy_limits(usual: &Limits) -> Limits {
-    Limits {
-        messages_per_second: 400,
-        messages_burst: 400,
-        bytes_per_second: 8000,
-        bytes_burst: 8000,
-        joins_per_second: 5,
-        joins_burst: 10,
-        ..usual.clone()
+pub(crate) fn noisy_limits() -> LimitChanges {
+    let mut changes = LimitChanges::default();
+    for (name, number) in [
+        ("messages_per_second", 400),
+        ("messages_burst", 400),
+        ("bytes_per_second", 8000),
+        ("bytes_burst", 8000),
+        ("joins_per_second", 5),
+        ("joins_burst", 10),
+    ] {
+        changes.set(name, number).expect("it is a limit");
     }
+    changes
 }
 
 impl RunProfile {

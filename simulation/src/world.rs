@@ -16,8 +16,8 @@ use protocol::lane::LaneKeys;
 use protocol::limits::{CLOCK_SKEW_MAX_MS, SLOW_CONSUMER_MS, USAGE_CLOSE_MS};
 use protocol::{BootId, Limits, Secret, TenantId, UsageCounts, UsageHour, UsageMeter};
 use router_core::auth::Keyring;
-use router_core::env::TenantSettings;
 use router_core::store::UsageRecord;
+use router_core::terms::TenantSettings;
 use router_core::{Millis, Settings};
 
 use crate::agenda::{AgendaEvent, EventAgenda, MachineProcess, ProcessArrival};
@@ -85,7 +85,7 @@ fn settings(dice: &mut SeededDice, profile: &RunProfile, tenants: &[TenantId]) -
     };
     if profile.is_noisy {
         let own = TenantSettings {
-            limits: Arc::new(noisy_limits(&limits)),
+            limits: noisy_limits(),
             ..TenantSettings::default()
         };
         settings.tenants.insert(tenants[NOISY_TENANT].clone(), own);

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use backplane::{RedisConfig, StoreClock};
 use protocol::lane::LaneKeys;
-use protocol::{Limits, Secret, TenantId};
+use protocol::{Limits, PlanName, Secret, TenantId};
 use router_core::auth::Keyring;
-use router_core::env::{Millis, Settings, TenantSettings};
+use router_core::env::{Millis, Settings};
+use router_core::terms::{Plan, TenantSettings};
 
 use super::cidr::Cidr;
 use super::effective_line::EffectiveLine;
@@ -96,6 +97,10 @@ pub struct Config {
     pub store_bytes: u64,
     /// Limits of every tenant that has none of its own.
     pub limits: Limits,
+    /// What tenants may use, by plan.
+    pub plans: BTreeMap<PlanName, Plan>,
+    /// The plan of every tenant that has no other.
+    pub default_plan: Option<PlanName>,
     /// Tenants with settings of their own.
     pub tenants: BTreeMap<TenantId, TenantSettings>,
     /// What is doubtful and no error, a sentence each, without credentials: for the log or stderr.
@@ -140,6 +145,8 @@ impl Config {
         };
         Settings {
             limits: Arc::new(self.limits.clone()),
+            plans: self.plans.clone(),
+            default_plan: self.default_plan.clone(),
             tenants: self.tenants.clone(),
             heartbeat_ms: ms(self.heartbeat),
             handshake_timeout_ms: ms(self.handshake_timeout),

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use protocol::Limits;
+use protocol::Allowance;
+use serde::Serialize;
 
 use super::checked::Config;
 
@@ -20,6 +21,22 @@ fn render(config: &Config) -> String {
         writeln!(out, "{said:<44} # {}", line.place).expect("a String takes everything");
     }
     table(&mut out, "limits", &config.limits);
+    for (name, plan) in &config.plans {
+        let name = format!("plans.\"{name}\"");
+        if *plan.limits != config.limits {
+            table(&mut out, &format!("{name}.limits"), &*plan.limits);
+        }
+        write!(out, "\n[{name}.month]\n").expect("a String takes everything");
+        for (meter, allowance) in plan.allowances.iter() {
+            let Allowance { soft, hard } = allowance;
+            let bounds = [("soft", soft), ("hard", hard)].into_iter();
+            let bounds = bounds.filter_map(|(name, amount)| Some((name, amount?)));
+            let bounds = bounds.map(|(name, amount)| format!("{name} = {}", meter.whole(amount)));
+            let bounds: Vec<String> = bounds.collect();
+            writeln!(out, "{meter} = {{ {} }}", bounds.join(", "))
+                .expect("a String takes everything");
+        }
+    }
     for (id, tenant) in &config.tenants {
         let (generation, suspended) = (tenant.key_generation, tenant.suspended);
         write!(
@@ -27,7 +44,10 @@ fn render(config: &Config) -> String {
             "\n[tenants.\"{id}\"]\nkey_generation = {generation}\nsuspended = {suspended}\n"
         )
         .expect("a String takes everything");
-        if *tenant.limits != config.limits {
+        if let Some(plan) = &tenant.plan {
+            writeln!(out, "plan = \"{plan}\"").expect("a String takes everything");
+        }
+        if !tenant.limits.is_empty() {
             table(
                 &mut out,
                 &format!("tenants.\"{id}\".limits"),
@@ -38,7 +58,7 @@ fn render(config: &Config) -> String {
     out
 }
 
-fn table(out: &mut String, name: &str, limits: &Limits) {
+fn table(out: &mut String, name: &str, limits: &impl Serialize) {
     let fields = toml::to_string(limits).expect("limits are numbers");
     write!(out, "\n[{name}]\n{fields}").expect("a String takes everything");
 }

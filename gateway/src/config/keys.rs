@@ -98,8 +98,8 @@ const LOG_FORMATS: &[&str] = &["text", "json"];
 
 macro_rules! keys {
     ($( $name:ident = $default:literal, $kind:expr, $since:expr, $help:literal; )*) => {
-        /// Every key, in the order of the documents. The tables `[limits]` and `[tenants.<id>]`
-        /// exist in the file only.
+        /// Every key, in the order of the documents. The tables `[limits]`, `[plans.<name>]` and
+        /// `[tenants.<id>]` exist in the file only.
         pub const KEYS: &[ConfigKey] = &[ $( ConfigKey {
             name: stringify!($name), default: $default, kind: $kind, help: $help, since: $since,
         }, )* ];
@@ -137,6 +137,7 @@ keys! {
     ready_when_degraded = "true", KeyKind::Switch, Since::Now, "Whether a node that cannot reach Redis reports ready. With false, a Redis outage takes all nodes out of the load balancer at once";
     isolate_after     = "60s", KeyKind::Duration, Since::Reserved("isolation"), "How long a node that cannot reach Redis keeps its bots";
     start_grace       = "60s", KeyKind::Duration, Since::Now, "How long after its start a node without redis_url answers every unknown name with bot_offline, because bots may still be reconnecting; 0 = never";
+    default_plan      = "", KeyKind::Text, Since::Now, "The plan of every tenant that has no other: a name of [plans]. Unset: tenants have no plan unless you give them one";
     cluster_name      = "t2b", KeyKind::Text, Since::Now, "Name of this cluster in the ids of usage rows. Two clusters whose usage goes to one billing system need different names. All nodes of a cluster need the same. If you change it, the ids of all rows change";
     usage_flush       = "10s", KeyKind::Duration, Since::Now, "How often a node books the usage of each tenant in the ledger, from 1s to 5m";
     usage_journal     = "100ms", KeyKind::Duration, Since::Now, "How often a node writes usage that is not booked to the state directory, from 10ms to 10s; 0 = never. A node that is killed loses at most the usage of this time, or of usage_flush without a journal";

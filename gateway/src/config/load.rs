@@ -77,8 +77,16 @@ fn load(sources: ConfigSources) -> Result<Config, ConfigError> {
     let state_dir = said.one("state_dir", path)?.or(home);
     let heartbeat = said.required("heartbeat", patience)?;
     let handshake_timeout = said.required("handshake_timeout", patience)?;
-    let limits = super::limits::overlay(&Limits::default(), &raw.limits, "limits")?;
-    let tenants = super::limits::tenants(&limits, &raw.tenants)?;
+    let limits = super::limits::read(&Limits::default(), &raw.limits, "limits")?;
+    let limits = limits.over(&Limits::default());
+    let plans = super::plans::read(&limits, &raw.plans)?;
+    let default_plan = said.one("default_plan", |text| super::plans::named(&plans, text))?;
+    let terms = super::tenants::TermsBelow {
+        limits: &limits,
+        plans: &plans,
+        default_plan: default_plan.as_ref(),
+    };
+    let tenants = super::tenants::read(&terms, &raw.tenants)?;
     let tls = tls(&said)?;
     let memory_max = memory_max(&said)?;
     let memory = MemoryDivision::of(memory_max);
@@ -117,6 +125,8 @@ fn load(sources: ConfigSources) -> Result<Config, ConfigError> {
         memory_max,
         store_bytes: store_bytes(&said, memory_max, &memory)?,
         limits,
+        plans,
+        default_plan,
         tenants,
         warnings: Vec::new(),
         effective: Vec::new(),

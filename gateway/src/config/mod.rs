@@ -13,6 +13,7 @@ mod bootstrap;
 mod bounded_file;
 mod checked;
 mod cidr;
+mod config_file;
 mod credential_file;
 mod credentials;
 mod effective;
@@ -25,10 +26,12 @@ mod load;
 mod log_filter;
 mod log_format;
 mod otlp;
+mod plans;
 mod raw;
 mod secrets;
 mod setting_reader;
 mod sources;
+mod tenants;
 mod values;
 
 #[cfg(test)]

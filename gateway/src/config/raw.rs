@@ -87,10 +87,26 @@ impl Setting {
 /// Numbers of a `[limits]` table, by field.
 pub(super) type RawLimits = BTreeMap<String, Setting>;
 
+/// A `[plans.<name>]` table.
+pub(super) struct RawPlan {
+    pub place: SettingPlace,
+    pub limits: RawLimits,
+    /// By meter.
+    pub month: BTreeMap<String, RawAllowance>,
+}
+
+/// A table of `[plans.<name>.month]`.
+pub(super) struct RawAllowance {
+    pub place: SettingPlace,
+    pub soft: Option<Setting>,
+    pub hard: Option<Setting>,
+}
+
 /// A `[tenants.<id>]` table.
 pub(super) struct RawTenant {
     pub place: SettingPlace,
     pub limits: RawLimits,
+    pub plan: Option<Setting>,
     pub key_generation: Option<Setting>,
     pub suspended: Option<Setting>,
 }
@@ -100,6 +116,7 @@ pub(super) struct RawTenant {
 pub struct GivenSettings {
     pub(super) settings: BTreeMap<&'static str, Setting>,
     pub(super) limits: RawLimits,
+    pub(super) plans: BTreeMap<String, RawPlan>,
     pub(super) tenants: BTreeMap<String, RawTenant>,
 }
 
@@ -116,6 +133,7 @@ impl GivenSettings {
             self.settings.entry(name).or_insert(setting);
         }
         self.limits.extend(weaker.limits);
+        self.plans.extend(weaker.plans);
         self.tenants.extend(weaker.tenants);
         self
     }

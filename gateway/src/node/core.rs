@@ -132,8 +132,11 @@ impl Node {
 
 /// The largest frame that any tenant may send, bytes.
 fn largest_frame(settings: &Settings) -> usize {
-    let own = settings.tenants.values().map(|own| own.limits.frame_bytes);
-    own.fold(settings.limits.frame_bytes, u32::max) as usize
+    let plans = settings.plans.values().map(|plan| plan.limits.frame_bytes);
+    let tenants = settings.tenants.keys();
+    let tenants = tenants.map(|tenant| settings.terms_of(tenant).limits.frame_bytes);
+    let all = plans.chain(tenants);
+    all.fold(settings.limits.frame_bytes, u32::max) as usize
 }
 
 impl std::fmt::Debug for Node {

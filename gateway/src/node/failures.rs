@@ -116,7 +116,7 @@ impl Node {
         notice: SessionNotice,
     ) -> SessionInput {
         let failure = match &notice {
-            SessionNotice::Refused { code, .. } => AuthFailure::of(*code),
+            SessionNotice::Refused(refusal) => AuthFailure::of(refusal.code),
             SessionNotice::Joined { .. } => None,
         };
         let Some(failure) = failure else {

@@ -182,7 +182,7 @@ impl ShardState {
     ) -> &mut TenantBudgets {
         let own = self.budgets.entry(tenant.clone());
         own.or_insert_with(|| {
-            let limits = settings.limits_of(tenant);
+            let limits = settings.terms_of(tenant).limits;
             Box::new(TenantBudgets::new(tenant, limits, pools))
         })
     }

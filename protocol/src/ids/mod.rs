@@ -3,6 +3,7 @@
 //! | type | shape |
 //! | --- | --- |
 //! | [`TenantId`] | `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`, the owner |
+//! | [`PlanName`] | `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`, a plan of the configuration |
 //! | [`BotId`] | `[A-Za-z0-9][A-Za-z0-9._:-]{0,79}`, not `conn_…` |
 //! | [`ClientId`] | `[A-Za-z0-9][A-Za-z0-9._-]{0,79}`, not `conn_…` |
 //! | [`ConnectionId`] | `conn_<ULID>`, only the gateway makes them |
@@ -26,4 +27,4 @@ pub use address::{Address, Kind};
 pub use boot_id::BootId;
 pub use frame_id::{FrameId, Written};
 pub use invalid::InvalidId;
-pub use name::{BotId, ClientId, ConnectionId, MessageId, Name, StreamId, TenantId};
+pub use name::{BotId, ClientId, ConnectionId, MessageId, Name, PlanName, StreamId, TenantId};

@@ -122,6 +122,11 @@ id! {
     |text| is_name(text, 64, WORD)
 }
 id! {
+    /// A plan of the configuration: limits and allowances that tenants have in common.
+    PlanName(Arc<str>), "plan name", "[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+    |text| is_name(text, 64, WORD)
+}
+id! {
     /// A bot of a tenant.
     BotId(CompactString), "bot id", "[A-Za-z0-9][A-Za-z0-9._:-]{0,79}, not beginning with conn_", "^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$",
     |text| is_name(text, 80, WORD_OR_COLON) && !text.starts_with(CONNECTION_PREFIX)

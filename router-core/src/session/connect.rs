@@ -1,7 +1,11 @@
 //! The way to an open session: credential, verification, tenant.
 
+use std::sync::Arc;
+
 use protocol::connect::{Auth, AuthError as AuthErrorData, Connected, ConnectedWord};
-use protocol::{Answer, ClientId, CloseCode, ErrorCode, Fault, FrameId, Refusal, Rule, TenantId};
+use protocol::{
+    Answer, ClientId, CloseCode, ErrorCode, Fault, FrameId, Limits, Refusal, Rule, TenantId,
+};
 
 use super::Session;
 use super::input::OpenedConnection;
@@ -83,12 +87,7 @@ impl Session {
         fx.push(SessionEffect::Verify(credential));
     }
 
-    pub(super) fn verified(
-        &mut self,
-        env: &Env<'_>,
-        verdict: Result<Grant, AuthError>,
-        fx: &mut SessionEffects,
-    ) {
+    pub(super) fn verified(&mut self, verdict: Result<Grant, AuthError>, fx: &mut SessionEffects) {
         let SessionPhase::Waiting { asked, .. } = &mut self.phase else {
             return;
         };
@@ -96,7 +95,6 @@ impl Session {
             Ok(grant) => {
                 asked.tenant = Some(grant.tenant.clone());
                 asked.grant = Some(grant.clone());
-                self.limits = env.settings.limits_of(&grant.tenant);
                 fx.push(SessionEffect::Join(Box::new(JoinRequest {
                     grant,
                     conn: self.key,
@@ -129,7 +127,12 @@ impl Session {
         }
     }
 
-    pub(super) fn joined(&mut self, env: &Env<'_>, client: ClientId, tenant: TenantId) {
+    pub(super) fn joined(
+        &mut self,
+        env: &Env<'_>,
+        client: ClientId,
+        (tenant, limits): (TenantId, Arc<Limits>),
+    ) {
         let SessionPhase::Waiting { asked, .. } = &mut self.phase else {
             return;
         };
@@ -143,6 +146,7 @@ impl Session {
             grant.tenant
         );
         let grant = Grant { tenant, ..grant };
+        self.limits = limits;
         if self.capabilities.lasts {
             // The first ping comes at a random time, so that sockets that came together do not ping together.
             let wait_ms = env.settings.heartbeat_ms as f64 * env.jitter();

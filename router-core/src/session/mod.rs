@@ -33,7 +33,7 @@ mod usage;
 
 use std::sync::Arc;
 
-use protocol::{Answer, ClientId, CloseCode, ConnectionId, Limits, Refusal, TenantId};
+use protocol::{Answer, ClientId, CloseCode, ConnectionId, Limits, TenantId};
 
 use crate::capabilities::Capabilities;
 use crate::effect::{SessionEffect, SessionEffects};
@@ -161,16 +161,14 @@ impl Session {
             SessionInput::Alive => self.seen_ms = env.now_ms,
             SessionInput::Moved { at_ms } => self.seen_ms = self.seen_ms.max(at_ms),
             SessionInput::Resumed => self.resumed(env, fx),
-            SessionInput::Verified(verdict) => self.verified(env, verdict, fx),
-            SessionInput::Notice(SessionNotice::Joined { client, tenant }) => {
-                self.joined(env, client, tenant)
-            }
-            SessionInput::Notice(SessionNotice::Refused { code, retry_ms }) => {
-                let refusal = Refusal {
-                    retry_ms,
-                    ..Refusal::from(code)
-                };
-                self.refused_by_tenant(refusal, fx);
+            SessionInput::Verified(verdict) => self.verified(verdict, fx),
+            SessionInput::Notice(SessionNotice::Joined {
+                client,
+                tenant,
+                limits,
+            }) => self.joined(env, client, (tenant, limits)),
+            SessionInput::Notice(SessionNotice::Refused(refusal)) => {
+                self.refused_by_tenant(*refusal, fx);
             }
             SessionInput::Draining(migrate) => {
                 self.draining = true;

@@ -5,6 +5,8 @@
 //!    └─ it is not: waits                  └─ refused          └─ nobody need know, or can be told now
 //! ```
 
+use std::sync::Arc;
+
 use protocol::connect::{AuthLimits, AuthOk, Resumed};
 use protocol::limits::LIST_DEFAULT;
 use protocol::{Answer, ClientId, ErrorCode, Refusal, UsageMeter};
@@ -137,7 +139,12 @@ impl Tenant {
         self.bound_clients();
         fx.push(TenantEffect::Note(RouterFact::Authenticated));
         let tenant = self.id().clone();
-        let notice = SessionNotice::Joined { client, tenant };
+        let limits = Arc::clone(&self.limits);
+        let notice = SessionNotice::Joined {
+            client,
+            tenant,
+            limits,
+        };
         fx.push(TenantEffect::Tell { conn, notice });
     }
 
@@ -174,10 +181,7 @@ impl Tenant {
 
 /// Tells a session that its tenant does not let it in.
 pub(super) fn refuse_join(join: &JoinRequest, refusal: Refusal, fx: &mut TenantEffects) {
-    let notice = SessionNotice::Refused {
-        code: refusal.code,
-        retry_ms: refusal.retry_ms,
-    };
+    let notice = SessionNotice::Refused(Box::new(refusal));
     fx.push(TenantEffect::Tell {
         conn: join.conn,
         notice,

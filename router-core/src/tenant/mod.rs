@@ -98,7 +98,7 @@ impl Tenant {
     /// A tenant that this node had not: it asks the store who it is.
     pub(crate) fn new(id: TenantId, keys: HashKeys, env: &Env<'_>, fx: &mut TenantEffects) -> Self {
         let (generation, suspended) = env.settings.policy_of(&id);
-        let limits = env.settings.limits_of(&id);
+        let terms = env.settings.terms_of(&id);
         let policy = TenantPolicy {
             generation,
             suspended,
@@ -109,12 +109,12 @@ impl Tenant {
             delivery: Delivery::new(keys),
             members: Members::new(policy),
             bots: Bots::default(),
-            presence: Presence::new(&limits),
+            presence: Presence::new(&terms.limits),
             directory: Directory::default(),
             sweep_ms: env.now_ms + SWEEP_MS,
             over_ms: None,
             alarm_ms: None,
-            limits,
+            limits: terms.limits,
         };
         tenant.read(env, fx);
         tenant

@@ -86,7 +86,11 @@ const ROWS: &[(ErrorCode, Provoke)] = &[
             ..Settings::default()
         }
         .into();
-        says(w, r#"{"type":"ping"}"#)
+        // A tenant keeps the limits that it was loaded with.
+        let conn = w.arrive(Some(key("bob", 0)), None);
+        w.take(conn);
+        w.text(conn, r#"{"type":"ping"}"#.to_owned());
+        conn
     }),
     (ErrorCode::QuotaExceeded, |w| {
         w.model = router_core::store::Model::new(0);

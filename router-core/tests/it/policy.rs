@@ -3,9 +3,9 @@
 use protocol::CloseCode;
 use router_core::Settings;
 use router_core::auth::TokenScope;
-use router_core::env::TenantSettings;
 use router_core::session::SessionInput;
 use router_core::store::PolicyQuery;
+use router_core::terms::TenantSettings;
 
 use crate::talk::{alice, key, message, token};
 use crate::world::{START_MS, World};

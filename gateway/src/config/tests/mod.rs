@@ -2,6 +2,7 @@
 
 mod credential_files;
 mod messages;
+mod plans;
 mod refusals;
 
 use std::fs;
@@ -293,8 +294,9 @@ fn tenants_have_limits_over_those_of_the_node() {
                 [tenants.alice.limits]\nframe_bytes = \"8KiB\"\n[tenants.bob]\nsuspended = true\n";
     let config = Home::new().load(&[], &[], Some(file)).unwrap();
     let alice = &config.tenants["alice"];
-    assert_eq!(alice.limits.frame_bytes, 8192);
-    assert_eq!(alice.limits.bots_per_socket, 3);
+    let limits = alice.limits.over(&config.limits);
+    assert_eq!(limits.frame_bytes, 8192);
+    assert_eq!(limits.bots_per_socket, 3);
     assert_eq!((alice.key_generation, alice.suspended), (2, false));
     assert!(config.tenants["bob"].suspended);
 }

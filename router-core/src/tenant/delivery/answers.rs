@@ -54,16 +54,16 @@ pub(super) fn ack_duplicate(
 pub(super) fn refuse(
     ctx: &mut DeliveryContext<'_>,
     asked: &AckContext,
-    code: ErrorCode,
-    retry_ms: Option<Millis>,
+    refusal: Refusal,
     fx: &mut TenantEffects,
 ) {
+    let code = refusal.code;
     ctx.meter
         .decide(ctx.env, MessageFate::Refused(code.class()));
     let refusal = Refusal {
         message_id: asked.message_id.filter(|_| asked.idempotent),
-        retry_ms: retry_ms.or_else(|| retry_ms_of(code)),
-        ..Refusal::from(code)
+        retry_ms: refusal.retry_ms.or_else(|| retry_ms_of(code)),
+        ..refusal
     };
     fx.refuse(asked.conn, asked.request_id.as_ref(), refusal);
 }
@@ -72,17 +72,16 @@ pub(super) fn refuse(
 pub(super) fn refuse_route(
     ctx: &mut DeliveryContext<'_>,
     route: &RouteRequest,
-    code: ErrorCode,
-    retry_ms: Option<Millis>,
+    refusal: Refusal,
     fx: &mut TenantEffects,
 ) {
     if route.envelope.message.kind != SendKind::Message {
-        if code == ErrorCode::RateLimited {
+        if refusal.code == ErrorCode::RateLimited {
             fx.push(TenantEffect::Note(RouterFact::Unpaid));
         }
         return fx.push(TenantEffect::Note(RouterFact::BestEffortDropped));
     }
-    refuse(ctx, &route.ack_context(), code, retry_ms, fx);
+    refuse(ctx, &route.ack_context(), refusal, fx);
 }
 
 /// When it makes sense to send again, if the code says.

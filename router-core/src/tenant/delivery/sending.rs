@@ -13,7 +13,7 @@ use super::pending::{MessageOrigin, PendingDelivery, RemoteBot, SentMessage};
 use super::wire::{WireCopy, wire_copies};
 use super::{Delivery, DeliveryContext};
 use crate::effect::{RouterFact, TenantEffect, TenantEffects};
-use crate::env::{Env, Millis};
+use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::lane;
 use crate::membership::PeerNode;
@@ -34,7 +34,7 @@ pub(super) struct DeliveryPlan {
 enum RouteDecision {
     Go(DeliveryPlan),
     Duplicate,
-    Refused(ErrorCode, Option<Millis>),
+    Refused(ErrorCode),
 }
 
 impl Delivery {
@@ -58,8 +58,8 @@ impl Delivery {
         let taken = ctx
             .members
             .take_message(ctx.env, ctx.limits, sender, &route.envelope);
-        if let Err((code, retry_ms)) = taken {
-            return refuse_route(&mut ctx, &route, code, retry_ms, fx);
+        if let Err(refusal) = taken {
+            return refuse_route(&mut ctx, &route, refusal, fx);
         }
         let held = HeldMessage {
             route,
@@ -91,8 +91,8 @@ impl Delivery {
             RouteDecision::Duplicate => {
                 return ack_duplicate(ctx, &held.route.ack_context(), fx);
             }
-            RouteDecision::Refused(code, retry_ms) => {
-                return refuse_route(ctx, &held.route, code, retry_ms, fx);
+            RouteDecision::Refused(code) => {
+                return refuse_route(ctx, &held.route, code.into(), fx);
             }
         };
         if plan.kind == Kind::Bot {
@@ -120,21 +120,21 @@ impl Delivery {
     ) -> RouteDecision {
         let envelope = &held.route.envelope;
         let Some(conn) = ctx.members.connection(sender) else {
-            return RouteDecision::Refused(ErrorCode::NotYourIdentity, None);
+            return RouteDecision::Refused(ErrorCode::NotYourIdentity);
         };
         // Unknown and out of sight are one case, so that they cannot be told apart.
         let recipients = MessageRecipients::of(envelope, Some(sender), ctx.members, ctx.bots);
         let Some(recipients) =
             recipients.filter(|it| may_address(&conn.grant, it.kind, &envelope.message.to))
         else {
-            return RouteDecision::Refused(unknown_code(ctx.env), None);
+            return RouteDecision::Refused(unknown_code(ctx.env));
         };
         let print = self.print_of(envelope);
         match self.dedupe.known(print.as_ref(), ctx.env.now_ms) {
             KnownMessage::New => {}
             KnownMessage::Repeat => return RouteDecision::Duplicate,
             KnownMessage::Conflict => {
-                return RouteDecision::Refused(ErrorCode::IdempotencyConflict, None);
+                return RouteDecision::Refused(ErrorCode::IdempotencyConflict);
             }
         }
         let MessageRecipients {
@@ -149,7 +149,7 @@ impl Delivery {
                 0 => offline_code(kind),
                 _ => ErrorCode::Unreachable,
             };
-            return RouteDecision::Refused(code, None);
+            return RouteDecision::Refused(code);
         }
         RouteDecision::Go(DeliveryPlan {
             kind,
@@ -170,7 +170,7 @@ impl Delivery {
         // What waits must not pin the buffer it was read into.
         held.route.envelope.message.body = held.route.envelope.message.body.detach();
         if let Err(held) = self.flows.hold(sender, &to, held) {
-            refuse_route(ctx, &held.route, ErrorCode::RecipientBusy, None, fx);
+            refuse_route(ctx, &held.route, ErrorCode::RecipientBusy.into(), fx);
         }
     }
 

@@ -155,7 +155,7 @@ impl Delivery {
     ) {
         let Some((from, to)) = flow else { return };
         for held in self.flows.delivered(*from, to) {
-            refuse_route(ctx, &held.route, ErrorCode::Unreachable, None, fx);
+            refuse_route(ctx, &held.route, ErrorCode::Unreachable.into(), fx);
         }
     }
 
@@ -206,7 +206,7 @@ impl Delivery {
         match (delivery.delivered, delivery.duplicate && !is_conflict) {
             (true, _) => {}
             (false, true) => ack_duplicate(ctx, asked, fx),
-            (false, false) => refuse(ctx, asked, delivery.error, None, fx),
+            (false, false) => refuse(ctx, asked, delivery.error.into(), fx),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Who pays for what: takes from the rates of the tenant, and of the token that a connection has.
 
-use protocol::{Envelope, ErrorCode, Limits};
+use protocol::{Envelope, ErrorCode, Limits, Refusal};
 
 use super::Members;
 use super::connection::Connection;
@@ -12,26 +12,26 @@ use crate::small::SmallMap;
 
 impl Members {
     /// Whether a connection may send a message now, in the name that it gives. Takes it from the
-    /// rates. Errors: the code, and when it may be sent again.
+    /// rates. Errors: why, and when it may be sent again.
     pub fn take_message(
         &mut self,
         env: &Env<'_>,
         limits: &Limits,
         sender: ConnKey,
         envelope: &Envelope,
-    ) -> Result<(), (ErrorCode, Option<Millis>)> {
+    ) -> Result<(), Refusal> {
         let nodes = self.node_count();
         let Some(conn) = self.connections.get(&sender) else {
-            return Err((ErrorCode::NotYourIdentity, None));
+            return Err(ErrorCode::NotYourIdentity.into());
         };
         if !conn.speaks_as(&envelope.from) {
-            return Err((ErrorCode::NotYourIdentity, None));
+            return Err(ErrorCode::NotYourIdentity.into());
         }
         let is_paid = conn.capabilities.pays_when_it_joins();
         let payer = RatePayer::new(env, limits, nodes, Some(&conn.grant));
         let weight = MessageWeight::of(envelope.message.body.len(), is_paid);
         let taken = self.rates.take_message(payer, weight);
-        taken.map_err(|retry_ms| (ErrorCode::RateLimited, Some(retry_ms)))
+        taken.map_err(Refusal::rate)
     }
 
     /// Charges for the further places that a message goes to. `sender`: absent if another node sent
