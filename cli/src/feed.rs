@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::pin::pin;
 
 use client::{ClientEvent, EventStream};
+use protocol::plan::QuotaStatus;
 
 use crate::failure::CommandFailure;
 use crate::out::tell;
@@ -84,6 +85,15 @@ impl EventFeed {
             }
             ClientEvent::Lagged { lost } => {
                 tell!("{lost} events were dropped because they came too fast")
+            }
+            ClientEvent::Quota(quota) => {
+                let QuotaStatus {
+                    meter,
+                    used,
+                    allowed,
+                    ..
+                } = quota;
+                tell!("{used} of {allowed} {meter} of this month are used");
             }
             ClientEvent::Connected(_)
             | ClientEvent::Bots(_)

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use protocol::connect::{AuthOk, Migrate};
 use protocol::message::SendKind;
+use protocol::plan::QuotaStatus;
 use protocol::presence::{BotRegistered, BotStatus, BotUnregistered, BotsList};
 use protocol::t2b::frames::{BodyMembers, Delivered, ErrorData};
 use serde_json::{Map, Value};
@@ -44,6 +45,8 @@ pub enum ClientEvent {
     },
     /// A frame that asked for no answer was refused.
     Refused(ErrorData),
+    /// The tenant has reached a soft allowance of its plan.
+    Quota(QuotaStatus),
     /// The node goes; this client moves by itself.
     Migrate(Migrate),
     /// The connection ended. Without `retry_in` it is the last event.

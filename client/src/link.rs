@@ -287,6 +287,9 @@ impl GatewayLink {
             ServerMessage::Status(Status::Typed(TypedStatus::BotsList(data))) => {
                 ClientEvent::Bots(data)
             }
+            ServerMessage::Status(Status::Typed(TypedStatus::Quota(data))) => {
+                ClientEvent::Quota(data)
+            }
             ServerMessage::Error(data) => ClientEvent::Refused(data),
             ServerMessage::BotRegistered(data) => ClientEvent::Registered(data),
             ServerMessage::BotUnregistered(data) => {

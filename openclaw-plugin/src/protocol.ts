@@ -421,7 +421,15 @@ retryable: boolean,
 /**
  * When to try again, milliseconds, if the gateway knows.
  */
-retryAfterMs?: number, };
+retryAfterMs?: number,
+/**
+ * The meter whose monthly allowance is used up, if one is.
+ */
+meter?: UsageMeter,
+/**
+ * When the next month begins and the allowance is whole again, Unix milliseconds. Present with `meter`.
+ */
+resetsAt?: number, };
 
 /**
  * The data of `status{full}`.
@@ -503,6 +511,27 @@ export type Pong = {
  * Unix milliseconds of the gateway.
  */
 timestamp: number, };
+
+/**
+ * The data of `status{quota}`: a tenant has reached a soft allowance of its plan.
+ */
+export type QuotaStatus = {
+/**
+ * Of which meter.
+ */
+meter: UsageMeter,
+/**
+ * What the tenant used of it in this calendar month (UTC), in the unit of the meter.
+ */
+used: number,
+/**
+ * The soft allowance, in the unit of the meter.
+ */
+allowed: number,
+/**
+ * When the next month begins, Unix milliseconds.
+ */
+resetsAt: number, };
 
 /**
  * `register_bot`: this socket is the bot's home from now on.
@@ -720,7 +749,7 @@ export type Takeover = "replace" | "reject";
 /**
  * The data of the `status` frames that have a `type` of their own.
  */
-export type TypedStatus = { "type": "bots_list" } & BotsList | { "type": "connections" } & ConnectionsList | { "type": "full" } & FullStatus | { "type": "subscribed" } & Subscription | { "type": "unsubscribed" } & Subscription;
+export type TypedStatus = { "type": "bots_list" } & BotsList | { "type": "connections" } & ConnectionsList | { "type": "full" } & FullStatus | { "type": "quota" } & QuotaStatus | { "type": "subscribed" } & Subscription | { "type": "unsubscribed" } & Subscription;
 
 /**
  * Why a socket lost a bot.
@@ -837,6 +866,7 @@ export const LIMITS = {
   usageKeepHours: 1488,
   usageRangeHours: 1488,
   usageSeenHours: 168,
+  quotaToldMax: 256,
   clockSkewMaxMs: 30000,
   dedupeMs: 600000,
   dedupeMax: 100000,

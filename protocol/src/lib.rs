@@ -59,7 +59,7 @@ pub use labels::TenantLabels;
 pub use limit_changes::{LimitChanges, LimitRule};
 pub use limits::Limits;
 pub use outbound::{Answer, Outbound, OutboundKind, Refusal};
-pub use plan::{Allowance, Allowances};
+pub use plan::{Allowance, Allowances, SpentAllowance};
 pub use rule::{Fault, Rule};
 pub use secret::Secret;
 pub use shared::Shared;

@@ -117,6 +117,9 @@ constants! {
     /// How long the ledger remembers which records of a boot it has after the last of them, hours. A journal
     /// that is older is not booked.
     USAGE_SEEN_HOURS: u32 = 7 * 24;
+    /// Maximum number of open sockets of a tenant that a node tells, once a day, of a soft allowance that is
+    /// reached. Sockets that open later are told then.
+    QUOTA_TOLD_MAX: usize = 256;
     /// How much the clock of a node may differ from that of Redis, milliseconds. A node that differs more at
     /// its start does not start.
     CLOCK_SKEW_MAX_MS: u64 = 30_000;

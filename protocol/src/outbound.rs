@@ -10,6 +10,7 @@ use crate::envelope::Envelope;
 use crate::error::ErrorCode;
 use crate::ids::{BotId, FrameId, MessageId};
 use crate::message::{AckStatus, SendKind};
+use crate::plan::{QuotaStatus, SpentAllowance};
 use crate::presence::{BotInfo, BotRegistered, BotStatus, BotUnregistered, Subscription};
 use crate::request::RejectedRequest;
 use crate::rule::{Fault, Rule};
@@ -78,6 +79,8 @@ pub enum Answer {
     Connections(ConnectionsList),
     /// What the tenant has.
     Full(FullStatus),
+    /// The tenant has reached a soft allowance of its plan.
+    Quota(QuotaStatus),
     /// This node goes.
     Migrate(Migrate),
 }
@@ -104,6 +107,8 @@ pub struct Refusal {
     pub message_id: Option<MessageId>,
     /// When it makes sense to try again, in milliseconds, if that is known.
     pub retry_ms: Option<u64>,
+    /// The allowance that is used up, if one is.
+    pub spent: Option<SpentAllowance>,
 }
 
 /// What kind of thing a connection is told, for a queue that must choose and for rates.
@@ -159,6 +164,7 @@ impl Outbound {
                 | Answer::Unsubscribed(_)
                 | Answer::Connections(_)
                 | Answer::Full(_)
+                | Answer::Quota(_)
                 | Answer::Migrate(_) => 0,
             },
             Outbound::Ack { .. }
@@ -192,6 +198,14 @@ impl Refusal {
         }
     }
 
+    /// The refusal of a request for which the month's allowance is used up.
+    pub fn quota(spent: SpentAllowance) -> Self {
+        Self {
+            spent: Some(spent),
+            ..Self::from(ErrorCode::QuotaExceeded)
+        }
+    }
+
     /// The refusal of a request over one of its members.
     pub fn over(code: ErrorCode, rule: Rule) -> Self {
         Self {
@@ -214,6 +228,7 @@ impl From<ErrorCode> for Refusal {
             fault: Rule::implied_by(code).map(Fault::of),
             message_id: None,
             retry_ms: None,
+            spent: None,
         }
     }
 }
@@ -225,6 +240,7 @@ impl From<RejectedRequest> for Refusal {
             fault: rejected.fault,
             message_id: rejected.message_id,
             retry_ms: None,
+            spent: None,
         }
     }
 }

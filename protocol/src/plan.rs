@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
 use crate::usage::UsageMeter;
 
 /// How much of a meter a tenant may use in a calendar month (UTC), in the unit of the ledger: milliseconds
@@ -28,10 +32,41 @@ impl Allowances {
     pub fn iter(&self) -> impl Iterator<Item = (UsageMeter, Allowance)> {
         self.0.iter().map(|(meter, allowance)| (*meter, *allowance))
     }
+
+    /// The allowance of a meter.
+    pub fn of(&self, meter: UsageMeter) -> Option<Allowance> {
+        self.0.get(&meter).copied()
+    }
 }
 
 impl FromIterator<(UsageMeter, Allowance)> for Allowances {
     fn from_iter<I: IntoIterator<Item = (UsageMeter, Allowance)>>(allowances: I) -> Self {
         Self(allowances.into_iter().collect())
     }
+}
+
+/// A hard allowance that is used up, as a refusal names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpentAllowance {
+    /// Of which meter.
+    pub meter: UsageMeter,
+    /// When the next month begins, Unix milliseconds.
+    pub resets_ms: u64,
+}
+
+/// The data of `status{quota}`: a tenant has reached a soft allowance of its plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct QuotaStatus {
+    /// Of which meter.
+    pub meter: UsageMeter,
+    /// What the tenant used of it in this calendar month (UTC), in the unit of the meter.
+    #[ts(type = "number")]
+    pub used: u64,
+    /// The soft allowance, in the unit of the meter.
+    #[ts(type = "number")]
+    pub allowed: u64,
+    /// When the next month begins, Unix milliseconds.
+    #[ts(type = "number")]
+    pub resets_at: u64,
 }

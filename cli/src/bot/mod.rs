@@ -154,6 +154,7 @@ async fn on_event(
         | ClientEvent::BotStatus(_)
         | ClientEvent::Registered(_)
         | ClientEvent::Refused(_)
+        | ClientEvent::Quota(_)
         | ClientEvent::Migrate(_) => Ok(()),
     }
 }

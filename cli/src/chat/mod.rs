@@ -121,6 +121,7 @@ pub async fn online(
             | ClientEvent::Unregistered(_)
             | ClientEvent::RegisterFailed { .. }
             | ClientEvent::Refused(_)
+            | ClientEvent::Quota(_)
             | ClientEvent::Migrate(_)
             | ClientEvent::Disconnected { .. }
             | ClientEvent::Lagged { .. } => {}

@@ -84,6 +84,7 @@ impl LineDialect {
                 | Answer::Bots(_)
                 | Answer::Connections(_)
                 | Answer::Full(_)
+                | Answer::Quota(_)
                 | Answer::Migrate(_) => return None,
             },
             Outbound::Delivery(_) | Outbound::Pong { .. } | Outbound::Presence(_) => return None,

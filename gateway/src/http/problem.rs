@@ -23,16 +23,12 @@ impl<R: Into<Refusal>> From<R> for ProblemResponse {
 
 impl IntoResponse for ProblemResponse {
     fn into_response(self) -> Response {
-        let Refusal {
-            code,
-            fault,
-            retry_ms,
-            // The caller knows which message it sent.
-            message_id: _,
-        } = self.0;
-        let is_draining = code == ErrorCode::Draining;
-        let retry_after_ms = retry_ms.or(is_draining.then_some(DRAINING_RETRY_MS));
-        let problem = Problem::of(code, fault, retry_after_ms);
+        let mut refusal = self.0;
+        let code = refusal.code;
+        if code == ErrorCode::Draining {
+            refusal.retry_ms = refusal.retry_ms.or(Some(DRAINING_RETRY_MS));
+        }
+        let problem = Problem::of(&refusal);
         let text = serde_json::to_vec(&problem).expect("a problem has string keys only");
         let status = StatusCode::from_u16(code.status()).expect("the table has HTTP statuses");
         let mut response = typed(status, "application/problem+json", text);
@@ -40,7 +36,7 @@ impl IntoResponse for ProblemResponse {
         if code == ErrorCode::Unauthorized {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if let Some(retry_after_ms) = retry_after_ms {
+        if let Some(retry_after_ms) = refusal.retry_ms {
             headers.insert(RETRY_AFTER, retry_after_ms.div_ceil(1000).into());
         }
         response

@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 use crate::error::ErrorCode;
 use crate::ids::MessageId;
 use crate::message::AckStatus;
+use crate::outbound::Refusal;
 use crate::presence::BotInfo;
 use crate::rule::Fault;
 use crate::secret::Secret;
 use crate::t2b::frames::Delivered;
+use crate::usage::UsageMeter;
 
 /// `application/problem+json`: why a request was refused. Source: RFC 9457.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -35,11 +37,25 @@ pub struct Problem {
     /// When to try again, milliseconds, if the gateway knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+    /// The meter whose monthly allowance is used up, if one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meter: Option<UsageMeter>,
+    /// When the next month begins and the allowance is whole again, Unix milliseconds. Present with `meter`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resets_at: Option<u64>,
 }
 
 impl Problem {
-    /// The problem of a row.
-    pub fn of(reason: ErrorCode, fault: Option<Fault>, retry_after_ms: Option<u64>) -> Self {
+    /// The problem of a refusal.
+    pub fn of(refusal: &Refusal) -> Self {
+        let Refusal {
+            code: reason,
+            fault,
+            // The caller knows which message it sent.
+            message_id: _,
+            retry_ms: retry_after_ms,
+            spent,
+        } = *refusal;
         Self {
             kind: format!("urn:t2b:error:{reason}"),
             title: reason.text().to_owned(),
@@ -49,6 +65,8 @@ impl Problem {
             reason,
             retryable: reason.retryable(),
             retry_after_ms,
+            meter: spent.map(|spent| spent.meter),
+            resets_at: spent.map(|spent| spent.resets_ms),
         }
     }
 }

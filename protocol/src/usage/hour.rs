@@ -81,6 +81,13 @@ impl UsageHour {
             .minus(u32::from(day_of_month - 1) * Self::PER_DAY)
     }
 
+    /// The first hour of the month after its own.
+    #[must_use]
+    pub fn next_month(self) -> Self {
+        // No month has 32 days.
+        self.month().plus(32 * Self::PER_DAY).month()
+    }
+
     /// The hour of a text `yyyymmddhh`; `None` if it is none.
     pub fn parse(text: &str) -> Option<Self> {
         let is_decimal = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -147,6 +154,14 @@ mod tests {
         assert_eq!(UsageHour::of(hour.start_ms()), hour);
         assert_eq!(UsageHour::of(hour.end_ms() - 1), hour);
         assert_eq!(UsageHour::of(hour.end_ms()), hour.plus(1));
+        for (hour, next) in [
+            ("2026112809", "2026120100"),
+            ("2026123123", "2027010100"),
+            ("2026020100", "2026030100"),
+        ] {
+            let hour = UsageHour::parse(hour).unwrap();
+            assert_eq!(hour.next_month().to_string(), next);
+        }
         assert_eq!(
             UsageHour::parse("2024022923").unwrap().plus(1).to_string(),
             "2024030100"

@@ -9,7 +9,7 @@ use protocol::request::RejectedRequest;
 use protocol::request::{ClientRequest, IncomingRequest};
 use protocol::t2b::frames::{ClientFrame, ServerFrame, ServerMessage};
 use protocol::t2b::{decode, encode};
-use protocol::{Fault, FrameId, Refusal};
+use protocol::{Fault, FrameId, Refusal, SpentAllowance};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -219,6 +219,10 @@ fn server_frames() {
                 fault: fault.and_then(|(_, sentence)| Fault::told(sentence)),
                 message_id: error.message_id,
                 retry_ms: error.retry_after_ms,
+                spent: error
+                    .meter
+                    .zip(error.resets_at)
+                    .map(|(meter, resets_ms)| SpentAllowance { meter, resets_ms }),
             };
             let by_table = encode::error(&refusal, id, now);
             assert_eq!(by_table, vector.frame, "{}", vector.name);

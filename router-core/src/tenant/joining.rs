@@ -18,6 +18,7 @@ use super::members::connection::Connection;
 use super::members::newcomers::NewConnection;
 use super::members::survey::as_count;
 use super::presence::watch::BotWatch;
+use super::quota::QuotaUse;
 use crate::effect::{RouterFact, TenantEffect, TenantEffects};
 use crate::env::Env;
 use crate::ids::ConnKey;
@@ -31,8 +32,16 @@ const FEATURES: [&str; 2] = ["message", "partial"];
 impl Tenant {
     pub(crate) fn join(&mut self, env: &Env<'_>, join: JoinRequest, fx: &mut TenantEffects) {
         self.over_ms = None;
+        let asked = match join.capabilities.lasts {
+            true => QuotaUse::ClientSocket,
+            false => QuotaUse::Calling,
+        };
+        let spent = self.spent(env, asked);
         if !join.capabilities.lasts {
             self.meter.counts(env)[UsageMeter::HttpRequests] += 1;
+        }
+        if let Some(spent) = spent {
+            return refuse_join(&join, Refusal::quota(spent), fx);
         }
         if self.directory.is_loaded() {
             return self.enter(env, join, fx);
@@ -113,6 +122,9 @@ impl Tenant {
         let (conn, capabilities) = (join.conn, join.capabilities);
         if capabilities.greeting {
             self.greet(env, &join, &client, fx);
+        }
+        if join.grant.client().is_none() {
+            self.tell_reached(env, conn, fx);
         }
         let watch = match capabilities.presence {
             true => self.presence.watch_all(),

@@ -87,6 +87,7 @@ impl Tenant {
             bots: &self.bots,
             receipts: &mut self.receipts,
             meter: &mut self.meter,
+            quota: self.quota.as_deref(),
         };
         (&mut self.delivery, ctx)
     }

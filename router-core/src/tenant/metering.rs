@@ -7,6 +7,7 @@ use super::meter::UsageReport;
 use crate::effect::TenantEffects;
 use crate::env::{Env, Millis};
 use crate::request::{FrameUsage, SentUsage};
+use crate::store::StoreResult;
 
 impl Tenant {
     /// A frame came from a connection.
@@ -38,6 +39,61 @@ impl Tenant {
     /// Notes how many sockets there are, after whatever may have changed that.
     pub(crate) fn count_sockets(&mut self, env: &Env<'_>) {
         self.meter.set_sockets(env, self.members.sockets());
+    }
+
+    /// Has its usage booked, if that is due.
+    pub(super) fn flush_usage_due(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
+        let is_due = self.meter.flush_due(env, self.receipts.tenant(), fx);
+        if let Some(quota) = self.quota.as_mut().filter(|_| is_due) {
+            quota.overtake_reading();
+            self.apply_quota(env, fx);
+        }
+    }
+
+    /// Takes the store's answer to a record, and then reads what the ledger has of the month.
+    pub(super) fn usage_answered(
+        &mut self,
+        env: &Env<'_>,
+        number: u64,
+        reply: StoreResult,
+        fx: &mut TenantEffects,
+    ) {
+        let booked = self
+            .meter
+            .answered(env, (self.receipts.tenant(), number), reply, fx);
+        let (Some(quota), Some(record)) = (&mut self.quota, booked) else {
+            return;
+        };
+        quota.booked(&record);
+        if self.meter.is_booked() {
+            self.read_month(env, fx);
+        }
+    }
+
+    /// Reads what the ledger has of the month, if the plan has allowances.
+    pub(super) fn read_month(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
+        if let Some(quota) = &mut self.quota {
+            quota.read(env, self.receipts.tenant(), fx);
+        }
+    }
+
+    /// Takes what the ledger has of the month.
+    pub(super) fn month_read(
+        &mut self,
+        env: &Env<'_>,
+        number: u64,
+        reply: StoreResult,
+        fx: &mut TenantEffects,
+    ) {
+        if let Some(quota) = &mut self.quota {
+            quota.answered(number, reply);
+            self.apply_quota(env, fx);
+        }
+    }
+
+    fn apply_quota(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
+        self.tell_quota(env, fx);
+        self.expel_spent(env, fx);
     }
 
     /// Has everything booked: the node ends.

@@ -5,7 +5,7 @@
 //! connections and a minute longer. It is not forgotten before the store certainly knows all that it
 //! must: nobody else would tell it.
 //!
-//! Its state is in six parts. A part changes only itself, and is handed what it needs of the others;
+//! Its state is in seven parts. A part changes only itself, and is handed what it needs of the others;
 //! the tenant calls the parts in order.
 //!
 //! ```text
@@ -14,7 +14,8 @@
 //!    ├─────▶ Directory ─▶ Members, Bots       where the replica stands; what the store must be told
 //!    ├─────▶ Bots ─▶ Members, Presence        which bots are listed, where they are at home; claims
 //!    ├─────▶ Members                          connections, client ids, policy, rates
-//!    └─────▶ TenantMeter                      what the tenant uses, until it is booked
+//!    ├─────▶ TenantMeter                      what the tenant uses, until it is booked
+//!    └─────▶ MonthQuota ─▶ TenantMeter        how much of its monthly allowances is used
 //! ```
 //!
 //! | file | calls the parts for |
@@ -44,6 +45,7 @@ mod meter;
 mod metering;
 mod nodes;
 mod presence;
+mod quota;
 mod replica;
 mod replies;
 mod requests;
@@ -67,6 +69,7 @@ use members::Members;
 use meter::TenantMeter;
 pub use meter::{SocketCounts, UnbookedUsage, UsageReport};
 use presence::Presence;
+use quota::MonthQuota;
 pub use replica::{Entries, Replica, ReplicaBot};
 
 /// How often a tenant forgets offline bots and absent clients that are a day old, milliseconds.
@@ -83,6 +86,8 @@ pub(crate) struct Tenant {
     receipts: ReceiptCounter,
     limits: Arc<Limits>,
     meter: TenantMeter,
+    /// Absent without allowances.
+    quota: Option<Box<MonthQuota>>,
     delivery: Delivery,
     members: Members,
     bots: Bots,
@@ -105,6 +110,7 @@ impl Tenant {
         };
         let mut tenant = Self {
             meter: TenantMeter::new(env, &id),
+            quota: MonthQuota::new(env, &terms.allowances),
             receipts: ReceiptCounter::new(id),
             delivery: Delivery::new(keys),
             members: Members::new(policy),
@@ -117,6 +123,7 @@ impl Tenant {
             limits: terms.limits,
         };
         tenant.read(env, fx);
+        tenant.read_month(env, fx);
         tenant
     }
 
@@ -163,7 +170,7 @@ impl Tenant {
         }
         let (presence, to) = self.presence();
         presence.flush(env, to, fx);
-        self.meter.flush_due(env, self.receipts.tenant(), fx);
+        self.flush_usage_due(env, fx);
     }
 
     // --- towards the store ---

@@ -7,6 +7,7 @@ use super::context::TenantContext;
 use super::directory::queries::PendingQuery;
 use super::joining::refuse_join;
 use super::meter::TenantMeter;
+use super::quota::MonthQuota;
 use crate::effect::TenantEffects;
 use crate::env::Env;
 use crate::store::{DirectoryReply, DirectorySnapshot, StoreFailure, StoreReply, StoreResult};
@@ -21,8 +22,10 @@ impl Tenant {
         fx: &mut TenantEffects,
     ) {
         if TenantMeter::is_ticket(number) {
-            let id = self.receipts.tenant();
-            return self.meter.answered(env, (id, number), reply, fx);
+            return self.usage_answered(env, number, reply, fx);
+        }
+        if MonthQuota::is_ticket(number) {
+            return self.month_read(env, number, reply, fx);
         }
         let Some(query) = self.directory.answered(number) else {
             return;

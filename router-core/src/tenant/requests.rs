@@ -8,6 +8,7 @@ use super::Tenant;
 use super::bots::claims::ClaimKind;
 use super::context::unknown_code;
 use super::members::survey::as_count;
+use super::quota::QuotaUse;
 use crate::effect::TenantEffects;
 use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
@@ -42,6 +43,9 @@ impl Tenant {
         let asker = (conn, id);
         match command {
             TenantCommand::Register(registration) => {
+                if let Some(spent) = self.spent(env, QuotaUse::BotSocket) {
+                    return fx.refuse(conn, asker.1.as_ref(), Refusal::quota(spent));
+                }
                 let bot = registration.info.id.clone();
                 self.claim(env, bot, asker, ClaimKind::Register(registration), fx);
             }

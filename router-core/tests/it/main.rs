@@ -49,6 +49,7 @@ mod node_terms;
 mod other_nodes;
 mod policy;
 mod presence_coalesced;
+mod quota;
 mod status;
 mod token_weights;
 mod weights;

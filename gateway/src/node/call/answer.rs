@@ -31,6 +31,7 @@ pub(super) fn answered_with(outbound: Outbound) -> Result<Option<CallOutcome>, R
             | Answer::Subscribed(_)
             | Answer::Unsubscribed(_)
             | Answer::Connections(_)
+            | Answer::Quota(_)
             | Answer::Full(_) => Ok(None),
         },
         Outbound::Pong { .. } | Outbound::Delivery(_) | Outbound::Presence(_) => Ok(None),

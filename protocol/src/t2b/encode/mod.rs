@@ -58,6 +58,7 @@ fn answer_to(id: Option<&FrameId>, answer: Answer, now_ms: u64) -> Bytes {
         Answer::Unsubscribed(it) => typed(TypedStatus::Unsubscribed(it)),
         Answer::Connections(it) => typed(TypedStatus::Connections(it)),
         Answer::Full(it) => typed(TypedStatus::Full(it)),
+        Answer::Quota(it) => typed(TypedStatus::Quota(it)),
         Answer::Migrate(it) => ServerMessage::Migrate(it),
     };
     server(&message, id, now_ms)
@@ -70,6 +71,7 @@ pub fn error(refusal: &Refusal, id: Option<&FrameId>, now_ms: u64) -> Bytes {
         fault,
         message_id,
         retry_ms,
+        spent,
     } = *refusal;
     let error = ErrorData {
         code: code.status(),
@@ -79,6 +81,8 @@ pub fn error(refusal: &Refusal, id: Option<&FrameId>, now_ms: u64) -> Bytes {
         message_id,
         retryable: code.retryable(),
         retry_after_ms: retry_ms,
+        meter: spent.map(|spent| spent.meter),
+        resets_at: spent.map(|spent| spent.resets_ms),
     };
     server(&ServerMessage::Error(error), id, now_ms)
 }

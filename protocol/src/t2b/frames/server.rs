@@ -9,8 +9,10 @@ use crate::connect::{AuthError, AuthOk, Connected, Migrate, Pong};
 use crate::error::ErrorCode;
 use crate::ids::{FrameId, MessageId};
 use crate::message::AckStatus;
+use crate::plan::QuotaStatus;
 use crate::presence::{BotRegistered, BotStatus, BotUnregistered, BotsList, Subscription};
 use crate::status::{ConnectionsList, FullStatus};
+use crate::usage::UsageMeter;
 
 /// A frame from the gateway, spelled out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
@@ -80,6 +82,8 @@ pub enum TypedStatus {
     Connections(ConnectionsList),
     /// What the tenant has.
     Full(FullStatus),
+    /// The tenant has reached a soft allowance of its plan.
+    Quota(QuotaStatus),
     /// The answer to `subscribe`.
     Subscribed(Subscription),
     /// The answer to `unsubscribe`.
@@ -121,4 +125,12 @@ pub struct ErrorData {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional, type = "number")]
     pub retry_after_ms: Option<u64>,
+    /// The meter whose monthly allowance is used up, if one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub meter: Option<UsageMeter>,
+    /// When the next month begins and the allowance is whole again, Unix milliseconds. Present with `meter`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub resets_at: Option<u64>,
 }

@@ -28,6 +28,7 @@ use super::bots::Bots;
 use super::context::ReceiptCounter;
 use super::members::Members;
 use super::meter::TenantMeter;
+use super::quota::MonthQuota;
 use crate::env::{Env, Millis};
 use crate::ids::HashKeys;
 use dedupe::{DedupeTable, MessagePrint};
@@ -51,6 +52,8 @@ pub(super) struct DeliveryContext<'a> {
     pub bots: &'a Bots,
     pub receipts: &'a mut ReceiptCounter,
     pub meter: &'a mut TenantMeter,
+    /// Absent without allowances.
+    pub quota: Option<&'a MonthQuota>,
 }
 
 impl Delivery {

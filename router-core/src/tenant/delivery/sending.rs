@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::message::SendKind;
-use protocol::{BootId, Envelope, ErrorCode, Kind, Outbound, RefusalClass, Shared};
+use protocol::{BootId, Envelope, ErrorCode, Kind, Outbound, Refusal, RefusalClass, Shared};
 
 use super::addressing::{MessageRecipients, TargetNodes, Targets, offline_code};
 use super::answers::{ack_duplicate, refuse_route};
@@ -21,6 +21,7 @@ use crate::permit::may_address;
 use crate::request::RouteRequest;
 use crate::tenant::context::unknown_code;
 use crate::tenant::meter::messages::MessageFate;
+use crate::tenant::quota::QuotaUse;
 
 /// Where a message goes.
 pub(super) struct DeliveryPlan {
@@ -60,6 +61,11 @@ impl Delivery {
             .take_message(ctx.env, ctx.limits, sender, &route.envelope);
         if let Err(refusal) = taken {
             return refuse_route(&mut ctx, &route, refusal, fx);
+        }
+        if let Some(quota) = ctx.quota
+            && let Some(spent) = quota.spent(ctx.env, ctx.meter, QuotaUse::Sending)
+        {
+            return refuse_route(&mut ctx, &route, Refusal::quota(spent), fx);
         }
         let held = HeldMessage {
             route,

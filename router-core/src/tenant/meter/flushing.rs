@@ -1,12 +1,13 @@
 //! Takes complete records to the store, one at a time and in order.
 
-use protocol::{TenantId, UsageHour};
+use protocol::{TenantId, UsageHour, UsageMeter};
 
 use super::{MeterRecord, TenantMeter};
 use crate::effect::{RouterFact, TenantEffect, TenantEffects, Ticket};
 use crate::env::{Env, Millis};
 use crate::store::{
-    StoreFailure, StoreQuery, StoreReply, StoreRequest, StoreResult, UsageQuery, UsageReply,
+    StoreFailure, StoreQuery, StoreReply, StoreRequest, StoreResult, UsageQuery, UsageRecord,
+    UsageReply,
 };
 
 /// Distinguishes the tickets of records from those of the directory's questions, which count from 1.
@@ -42,12 +43,27 @@ impl TenantMeter {
         oldest.map(|oldest| oldest.begun_ms)
     }
 
-    /// Flushes if that is due.
-    pub fn flush_due(&mut self, env: &Env<'_>, id: &TenantId, fx: &mut TenantEffects) {
-        if env.now_ms >= self.flush_ms {
+    /// Flushes if that is due. Says whether it was.
+    pub fn flush_due(&mut self, env: &Env<'_>, id: &TenantId, fx: &mut TenantEffects) -> bool {
+        let is_due = env.now_ms >= self.flush_ms;
+        if is_due {
             self.flush_ms = env.now_ms + env.settings.usage_flush_ms;
             self.flush(env, id, fx);
         }
+        is_due
+    }
+
+    /// Whether nothing is on its way to the store.
+    pub fn is_booked(&self) -> bool {
+        self.waiting.is_none()
+    }
+
+    /// What of a meter is not booked, of the hours from `from` on.
+    pub fn unbooked(&self, from: UsageHour, meter: UsageMeter) -> u64 {
+        let waiting = self.waiting.iter().flat_map(|waiting| waiting.iter());
+        let all = waiting.chain(self.open.as_deref());
+        let all = all.filter(|it| it.record.hour >= from);
+        all.map(|it| it.record.counts[meter]).sum()
     }
 
     /// Completes what is counted until now, and asks the store to book it.
@@ -95,45 +111,42 @@ impl TenantMeter {
     }
 
     /// Takes the store's answer. Without one, the same record is booked again with the next flush: the store
-    /// may have it.
+    /// may have it. Returns the record if it is booked.
     pub fn answered(
         &mut self,
         env: &Env<'_>,
         (id, number): (&TenantId, u64),
         reply: StoreResult,
         fx: &mut TenantEffects,
-    ) {
-        let Some(waiting) = &mut self.waiting else {
-            return;
-        };
-        let first = waiting.front();
-        if first.is_none_or(|first| TICKET_BIT | first.record.seq != number) {
-            return;
+    ) -> Option<UsageRecord> {
+        let waiting = self.waiting.as_mut()?;
+        if TICKET_BIT | waiting.front()?.record.seq != number {
+            return None;
         }
         self.is_asking = false;
         let fact = match reply.and_then(StoreReply::into_usage) {
             Ok(UsageReply::Booked { is_late }) => RouterFact::UsageBooked { is_late },
             Ok(UsageReply::Hours { .. } | UsageReply::Seen(_))
             | Err(StoreFailure::Refused(_) | StoreFailure::Lost) => {
-                return fx.push(TenantEffect::Note(RouterFact::UsageNotBooked));
+                fx.push(TenantEffect::Note(RouterFact::UsageNotBooked));
+                return None;
             }
         };
         fx.push(TenantEffect::Note(fact));
-        if let Some(MeterRecord {
+        let MeterRecord {
             record, reported, ..
-        }) = waiting.pop_front()
-        {
-            self.indexed = Some(record.hour.day());
-            self.booked_seq = record.seq;
-            if record.counts != reported {
-                let unreported = self.unreported.get_or_insert_default();
-                unreported.add(&record.counts.since(&reported));
-            }
-        }
+        } = waiting.pop_front()?;
         if waiting.is_empty() {
             self.waiting = None;
         }
+        self.indexed = Some(record.hour.day());
+        self.booked_seq = record.seq;
+        if record.counts != reported {
+            let unreported = self.unreported.get_or_insert_default();
+            unreported.add(&record.counts.since(&reported));
+        }
         self.changed = true;
         self.ask(env, id, fx);
+        Some(record)
     }
 }

@@ -1,0 +1,175 @@
+//! The monthly allowances of the tenant's plan: how much of them is used, and what is refused for that.
+//!
+//! ```text
+//!  used = what the ledger has of the month + what this node counted and has not booked
+//!
+//!  all is booked ─▶ Ask(Read the hours that may still change) ─▶ answered: what the ledger has of them
+//! ```
+//!
+//! The ledger is read only while nothing of this node is on its way to it, so nothing is in both terms. What
+//! other nodes book is seen with the next reading: a tenant exceeds an allowance by what each of them counts
+//! in one `usage_flush`, and by messages that are under way.
+//!
+//! A tenant without allowances has no [`MonthQuota`], and pays one comparison a message.
+//!
+//! | file | has |
+//! | --- | --- |
+//! | `mod.rs` | what is used, and what is spent |
+//! | `reading.rs` | how the ledger is read |
+//! | `telling.rs` | how sockets are told of soft allowances |
+//! | `refusing.rs` | what the tenant refuses |
+
+mod reading;
+mod refusing;
+mod telling;
+
+use std::sync::Arc;
+
+use protocol::plan::QuotaStatus;
+use protocol::{Allowances, SpentAllowance, UsageCounts, UsageHour, UsageMeter};
+
+use super::meter::TenantMeter;
+use crate::env::{Env, Millis};
+
+/// What is refused when the allowance of a meter is used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum QuotaUse {
+    /// Messages, partials and typing.
+    Sending,
+    /// Requests of the HTTP API.
+    Calling,
+    /// Sockets that hold no bot.
+    ClientSocket,
+    /// Sockets that hold bots.
+    BotSocket,
+}
+
+impl QuotaUse {
+    /// What is refused for a meter.
+    const fn of(meter: UsageMeter) -> Self {
+        match meter {
+            UsageMeter::MessagesSent
+            | UsageMeter::MessagesAccepted
+            | UsageMeter::MessagesDuplicate
+            | UsageMeter::MessagesRefusedClient
+            | UsageMeter::MessagesRefusedLimit
+            | UsageMeter::MessagesRefusedRecipient
+            | UsageMeter::MessagesRefusedPlatform
+            | UsageMeter::MessagesDelivered
+            | UsageMeter::PartialsDelivered
+            | UsageMeter::BytesIn
+            | UsageMeter::BytesOut => Self::Sending,
+            UsageMeter::HttpRequests => Self::Calling,
+            UsageMeter::ConnectionSecondsClient => Self::ClientSocket,
+            UsageMeter::ConnectionSecondsBot => Self::BotSocket,
+        }
+    }
+}
+
+/// What a tenant used in this calendar month (UTC), beside its allowances.
+#[derive(Debug)]
+pub(super) struct MonthQuota {
+    allowances: Arc<Allowances>,
+    /// The first hour of the month.
+    month: UsageHour,
+    /// What the ledger has of hours of the month that are closed.
+    closed: UsageCounts,
+    /// What it has of the others.
+    open: UsageCounts,
+    reading: LedgerReading,
+    /// The day on which the sockets were told last, by meter.
+    told: Vec<(UsageMeter, UsageHour)>,
+}
+
+/// How far the ledger was read.
+#[derive(Debug)]
+struct LedgerReading {
+    /// The first hour that may still change.
+    from: UsageHour,
+    /// The reading whose answer counts; absent: none is under way, or it was overtaken.
+    asked: Option<u64>,
+    last_number: u64,
+}
+
+impl LedgerReading {
+    /// Nothing of a month was read.
+    fn new(month: UsageHour) -> Self {
+        Self {
+            from: month,
+            asked: None,
+            last_number: 0,
+        }
+    }
+}
+
+impl MonthQuota {
+    /// The month as if nothing was used yet; absent if the plan has no allowances.
+    pub fn new(env: &Env<'_>, allowances: &Arc<Allowances>) -> Option<Box<Self>> {
+        let month = UsageHour::of(env.unix_ms).month();
+        let new = || {
+            Box::new(Self {
+                allowances: Arc::clone(allowances),
+                month,
+                closed: UsageCounts::default(),
+                open: UsageCounts::default(),
+                reading: LedgerReading::new(month),
+                told: Vec::new(),
+            })
+        };
+        (!allowances.is_empty()).then(new)
+    }
+
+    /// The hard allowance that is used up and for which a use is refused; the first in the order of the
+    /// table of meters.
+    pub fn spent(
+        &self,
+        env: &Env<'_>,
+        meter: &TenantMeter,
+        asked: QuotaUse,
+    ) -> Option<SpentAllowance> {
+        let resets_ms = self.resets_ms();
+        if env.unix_ms >= resets_ms {
+            return None;
+        }
+        let mut hard = self.allowances.iter();
+        let (spent, _) = hard.find(|(of, allowance)| {
+            QuotaUse::of(*of) == asked
+                && allowance
+                    .hard
+                    .is_some_and(|hard| self.used(meter, *of) >= hard)
+        })?;
+        Some(SpentAllowance {
+            meter: spent,
+            resets_ms,
+        })
+    }
+
+    /// The soft allowances that are reached.
+    pub fn reached<'a>(
+        &'a self,
+        env: &Env<'_>,
+        meter: &'a TenantMeter,
+    ) -> impl Iterator<Item = QuotaStatus> + 'a {
+        let is_over = env.unix_ms >= self.resets_ms();
+        let soft = self.allowances.iter().filter(move |_| !is_over);
+        soft.filter_map(|(of, allowance)| {
+            let (soft, used) = (allowance.soft?, self.used(meter, of));
+            (used >= soft).then(|| QuotaStatus {
+                meter: of,
+                used: of.whole(used),
+                allowed: of.whole(soft),
+                resets_at: self.resets_ms(),
+            })
+        })
+    }
+
+    fn used(&self, meter: &TenantMeter, of: UsageMeter) -> u64 {
+        let booked = self.closed[of].saturating_add(self.open[of]);
+        booked.saturating_add(meter.unbooked(self.month, of))
+    }
+
+    /// When the next month begins, Unix milliseconds.
+    fn resets_ms(&self) -> Millis {
+        self.month.next_month().start_ms()
+    }
+}

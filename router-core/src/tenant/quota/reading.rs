@@ -1,0 +1,95 @@
+//! Reads what the ledger has of the month: hours that are closed once, the others again and again.
+
+use protocol::{TenantId, UsageCounts, UsageHour};
+
+use super::MonthQuota;
+use crate::effect::{TenantEffect, TenantEffects, Ticket};
+use crate::env::Env;
+use crate::store::usage::first_open_hour;
+use crate::store::{
+    StoreQuery, StoreReply, StoreRequest, StoreResult, UsageQuery, UsageRecord, UsageReply,
+};
+
+/// Distinguishes the tickets of readings from those of records and of the directory's questions.
+const TICKET_BIT: u64 = 1 << 62;
+
+impl MonthQuota {
+    /// Whether a ticket is that of a reading.
+    pub const fn is_ticket(number: u64) -> bool {
+        number >> 62 == 1
+    }
+
+    /// Reads the hours that may still change. Nothing of this node may be on its way to the ledger.
+    pub fn read(&mut self, env: &Env<'_>, id: &TenantId, fx: &mut TenantEffects) {
+        self.begin_month(env);
+        let reading = &mut self.reading;
+        reading.last_number += 1;
+        reading.asked = Some(reading.last_number);
+        let ticket = Ticket {
+            tenant: id.clone(),
+            number: TICKET_BIT | reading.last_number,
+        };
+        let request = StoreRequest {
+            tenant: id.clone(),
+            now_ms: env.unix_ms,
+            query: StoreQuery::Usage(UsageQuery::Read {
+                from: reading.from,
+                // The hour may change until the store reads it, and its clock be ahead.
+                to: UsageHour::of(env.unix_ms).plus(2),
+            }),
+        };
+        let request = Box::new(request);
+        fx.push(TenantEffect::Ask { ticket, request });
+    }
+
+    /// A record is on its way to the ledger: whether a reading that is under way has it is unknown.
+    pub fn overtake_reading(&mut self) {
+        self.reading.asked = None;
+    }
+
+    /// The ledger has a record, and the meter has it no more.
+    pub fn booked(&mut self, record: &UsageRecord) {
+        if record.hour >= self.month {
+            self.open.add(&record.counts);
+        }
+    }
+
+    /// Takes the answer to a reading. Without one, the next reading is asked for with the next record.
+    pub fn answered(&mut self, number: u64, reply: StoreResult) {
+        if self.reading.asked != Some(number & !TICKET_BIT) {
+            return;
+        }
+        self.reading.asked = None;
+        let Ok(UsageReply::Hours { as_of_ms, hours }) = reply.and_then(StoreReply::into_usage)
+        else {
+            return;
+        };
+        let next_month = self.month.next_month();
+        let first_open = first_open_hour(as_of_ms);
+        self.open = UsageCounts::default();
+        for (hour, usage) in hours {
+            if hour < self.reading.from || hour >= next_month {
+                continue;
+            }
+            match hour < first_open {
+                true => self.closed.add(&usage.counts),
+                false => self.open.add(&usage.counts),
+            }
+        }
+        self.reading.from = self.reading.from.max(first_open.min(next_month));
+    }
+
+    /// Begins the month that it is. A clock that is set back does not begin an old one again.
+    fn begin_month(&mut self, env: &Env<'_>) {
+        let month = UsageHour::of(env.unix_ms).month();
+        if month <= self.month {
+            return;
+        }
+        self.month = month;
+        self.closed = UsageCounts::default();
+        self.open = UsageCounts::default();
+        self.reading.from = month;
+        self.reading.asked = None;
+        self.told.clear();
+    }
+}

@@ -1,0 +1,50 @@
+//! Tells a tenant that it has reached a soft allowance.
+
+use protocol::limits::QUOTA_TOLD_MAX;
+use protocol::plan::QuotaStatus;
+use protocol::{Answer, UsageHour};
+
+use crate::effect::TenantEffects;
+use crate::env::Env;
+use crate::ids::ConnKey;
+use crate::tenant::Tenant;
+
+impl Tenant {
+    /// Tells a connection with an API key of all soft allowances that are reached.
+    pub(in crate::tenant) fn tell_reached(
+        &self,
+        env: &Env<'_>,
+        conn: ConnKey,
+        fx: &mut TenantEffects,
+    ) {
+        let Some(quota) = &self.quota else {
+            return;
+        };
+        for status in quota.reached(env, &self.meter) {
+            fx.answer(conn, None, Answer::Quota(status));
+        }
+    }
+
+    /// Tells sockets with API keys of soft allowances that are reached, and of which this node has not told on
+    /// this day. Those that come later are told when they join.
+    pub(in crate::tenant) fn tell_quota(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
+        let Some(quota) = &mut self.quota else {
+            return;
+        };
+        let today = UsageHour::of(env.unix_ms).day();
+        let reached: Vec<QuotaStatus> = quota
+            .reached(env, &self.meter)
+            .filter(|it| !quota.told.contains(&(it.meter, today)))
+            .collect();
+        for status in reached {
+            quota.told.retain(|(meter, _)| *meter != status.meter);
+            quota.told.push((status.meter, today));
+            let sockets = self.members.connections();
+            let sockets = sockets.filter(|(_, conn)| conn.capabilities.lasts);
+            let owners = sockets.filter(|(_, conn)| conn.grant.client().is_none());
+            for (conn, _) in owners.take(QUOTA_TOLD_MAX) {
+                fx.answer(conn, None, Answer::Quota(status));
+            }
+        }
+    }
+}

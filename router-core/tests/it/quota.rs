@@ -1,0 +1,332 @@
+//! Monthly allowances: what is used of them, what is refused, and who is told.
+
+use std::sync::Arc;
+
+use protocol::{
+    Allowance, Allowances, BootId, CloseCode, PlanName, UsageCounts, UsageHour, UsageMeter,
+};
+use router_core::auth::TokenScope;
+use router_core::capabilities::Capabilities;
+use router_core::store::{StoreFailure, StoreQuery, StoreRequest, UsageQuery, UsageRecord};
+use router_core::terms::Plan;
+use router_core::{ConnKey, Settings};
+use serde_json::{Value, json};
+
+use crate::talk::{alice, key, message, register, token};
+use crate::world::{START_MS, World};
+
+/// One flush of a tenant's usage, and a little more, milliseconds.
+const FLUSH_MS: u64 = 10_001;
+
+fn soft(amount: u64) -> Allowance {
+    Allowance {
+        soft: Some(amount),
+        hard: None,
+    }
+}
+
+fn hard(amount: u64) -> Allowance {
+    Allowance {
+        soft: None,
+        hard: Some(amount),
+    }
+}
+
+fn resets_ms() -> u64 {
+    UsageHour::of(START_MS).next_month().start_ms()
+}
+
+impl World {
+    /// A world in which every tenant has these allowances.
+    fn allowing(allowances: &[(UsageMeter, Allowance)]) -> Self {
+        let plan = Plan {
+            allowances: Arc::new(allowances.iter().copied().collect::<Allowances>()),
+            ..Plan::default()
+        };
+        let name = PlanName::parse("free").unwrap();
+        Self::new(Settings {
+            plans: [(name.clone(), plan)].into(),
+            default_plan: Some(name),
+            ..Settings::default()
+        })
+    }
+
+    /// Sends as many messages to `bot_a`; how each was answered.
+    fn says_hello(&mut self, from: ConnKey, count: usize) -> Vec<String> {
+        // What it was told before is no answer.
+        self.take(from);
+        let mut told = Vec::new();
+        for _ in 0..count {
+            told.extend(self.ask(from, message("bot_a", "hello")));
+        }
+        told
+    }
+
+    /// Another node books what it counted of a meter.
+    fn other_node_books(&mut self, seq: u64, hour: UsageHour, meter: UsageMeter, amount: u64) {
+        let counts: UsageCounts = [(meter, amount)].into_iter().collect();
+        let record = UsageRecord {
+            boot: BootId::from_bits(2),
+            seq,
+            hour,
+            counts,
+        };
+        let query = UsageQuery::Book {
+            record: Box::new(record),
+            is_first_of_day: true,
+        };
+        let request = StoreRequest {
+            tenant: alice(),
+            now_ms: self.unix_ms(),
+            query: StoreQuery::Usage(query),
+        };
+        assert!(self.model.execute(request).0.is_ok());
+    }
+
+    /// The status frames about allowances that a socket was told since it last took.
+    fn quotas(&mut self, conn: ConnKey) -> Vec<Value> {
+        let frames = self.take(conn).into_iter();
+        let statuses = frames.filter(|frame| frame["type"] == "status");
+        let quotas = statuses.filter(|frame| frame["data"]["type"] == "quota");
+        quotas.map(|frame| frame["data"].clone()).collect()
+    }
+}
+
+#[test]
+fn what_is_not_booked_counts_at_once_and_the_refusal_names_the_meter_and_the_reset() {
+    let mut w = World::allowing(&[(UsageMeter::MessagesAccepted, hard(3))]);
+    w.join_bot(&["bot_a"]);
+    let phone = w.join(None);
+    assert_eq!(w.says_hello(phone, 3), ["delivered"; 3]);
+    w.text(phone, message("bot_a", "one more").to_string());
+    let refused = w.take(phone);
+    let data = &refused[0]["data"];
+    assert_eq!(
+        (&data["reason"], &data["meter"]),
+        (&json!("quota_exceeded"), &json!("messages_accepted"))
+    );
+    assert_eq!(data["resetsAt"], json!(resets_ms()));
+    assert_eq!(refused[0]["id"], "m");
+
+    w.pass_alive(2 * FLUSH_MS);
+    assert_eq!(w.says_hello(phone, 1), ["quota_exceeded"], "booked by now");
+    w.wall_ms = (resets_ms() - w.now_ms) as i64;
+    assert_eq!(w.says_hello(phone, 3), ["delivered"; 3], "another month");
+    w.pass_alive(FLUSH_MS);
+    assert_eq!(w.says_hello(phone, 1), ["quota_exceeded"]);
+}
+
+#[test]
+fn what_is_booked_counts_once() {
+    let mut w = World::allowing(&[(UsageMeter::MessagesAccepted, hard(6))]);
+    w.join_bot(&["bot_a"]);
+    let phone = w.join(None);
+    assert_eq!(w.says_hello(phone, 2), ["delivered"; 2]);
+    w.pass_alive(FLUSH_MS);
+    assert_eq!(w.says_hello(phone, 2), ["delivered"; 2]);
+    w.pass_alive(3 * FLUSH_MS);
+    assert_eq!(
+        w.says_hello(phone, 3),
+        ["delivered", "delivered", "quota_exceeded"]
+    );
+}
+
+#[test]
+fn a_record_whose_answer_is_lost_counts_once() {
+    let mut w = World::allowing(&[(UsageMeter::MessagesAccepted, hard(4))]);
+    w.join_bot(&["bot_a"]);
+    let phone = w.join(None);
+    assert_eq!(w.says_hello(phone, 2), ["delivered"; 2]);
+    w.prompt = false;
+    for _ in 0..3 {
+        w.pass_alive(FLUSH_MS);
+        while w.asks.get(&alice()).is_some_and(|asks| !asks.is_empty()) {
+            w.answer_with(&alice(), |model, request| {
+                let is_record =
+                    matches!(&request.query, StoreQuery::Usage(UsageQuery::Book { .. }));
+                let reply = model.execute(request).0;
+                // The ledger has it, but nobody says so.
+                if is_record {
+                    Err(StoreFailure::Lost)
+                } else {
+                    reply
+                }
+            });
+        }
+    }
+    assert_eq!(
+        w.says_hello(phone, 3),
+        ["delivered", "delivered", "quota_exceeded"]
+    );
+    w.prompt = true;
+    w.pass_alive(2 * FLUSH_MS);
+    assert_eq!(w.says_hello(phone, 1), ["quota_exceeded"]);
+}
+
+#[test]
+fn other_nodes_count_from_the_next_flush_on_and_other_months_do_not() {
+    let mut w = World::allowing(&[(UsageMeter::MessagesAccepted, hard(10))]);
+    let now = UsageHour::of(START_MS);
+    let start_ms = w.now_ms;
+    // As if the store had been there before.
+    w.now_ms = now.month().minus(2).start_ms();
+    w.other_node_books(1, now.month().minus(2), UsageMeter::MessagesAccepted, 1000);
+    w.now_ms = now.month().start_ms();
+    w.other_node_books(2, now.month(), UsageMeter::MessagesAccepted, 3);
+    w.now_ms = start_ms;
+    w.join_bot(&["bot_a"]);
+    let phone = w.join(None);
+    assert_eq!(w.says_hello(phone, 1), ["delivered"], "4 of 10 are used");
+    w.other_node_books(3, now, UsageMeter::MessagesAccepted, 5);
+    w.pass_alive(FLUSH_MS);
+    assert_eq!(w.says_hello(phone, 2), ["delivered", "quota_exceeded"]);
+    w.other_node_books(4, now, UsageMeter::MessagesAccepted, 5);
+    w.pass_alive(FLUSH_MS);
+    assert_eq!(w.says_hello(phone, 1), ["quota_exceeded"]);
+}
+
+#[test]
+fn closed_hours_are_read_once_and_count_for_the_whole_month() {
+    let mut w = World::allowing(&[(UsageMeter::MessagesAccepted, hard(4))]);
+    w.join_bot(&["bot_a"]);
+    let phone = w.join(None);
+    assert_eq!(w.says_hello(phone, 3), ["delivered"; 3]);
+    for _ in 0..3 {
+        w.wall_ms += 3_600_000;
+        w.pass_alive(2 * FLUSH_MS);
+    }
+    assert_eq!(w.says_hello(phone, 2), ["delivered", "quota_exceeded"]);
+}
+
+#[test]
+fn partials_are_dropped_without_a_word() {
+    let mut w = World::allowing(&[(UsageMeter::BytesOut, hard(1))]);
+    let bot = w.join_bot(&["bot_a"]);
+    let phone = w.join(Some("phone"));
+    w.take(bot);
+    let partial = json!({"type": "message_partial",
+        "data": {"from": "bot_a", "to": "phone", "streamId": "s", "seq": 1, "text": "so far"}});
+    assert_eq!(w.ask(bot, partial), Vec::<String>::new());
+    assert!(w.told(phone).is_empty());
+    assert_eq!(w.says_hello(phone, 1), ["quota_exceeded"]);
+    assert_eq!(
+        w.ask(phone, json!({"type": "list_bots", "id": "l"})),
+        ["bots_list"],
+        "what is no message is answered"
+    );
+}
+
+#[test]
+fn a_soft_allowance_is_told_once_a_day_and_to_who_comes() {
+    let mut w = World::allowing(&[(UsageMeter::MessagesAccepted, soft(2))]);
+    let bot = w.join_bot(&["bot_a"]);
+    let phone = w.join(None);
+    let guest = w.arrive(Some(token(TokenScope::Chat, None, START_MS, 100_000)), None);
+    assert_eq!(
+        w.says_hello(phone, 5),
+        ["delivered"; 5],
+        "nothing is refused"
+    );
+    w.pass_alive(FLUSH_MS);
+    let expected = json!({"type": "quota", "meter": "messages_accepted", "used": 5, "allowed": 2,
+        "resetsAt": resets_ms()});
+    assert_eq!(w.quotas(phone), [expected]);
+    assert_eq!(w.quotas(bot).len(), 1);
+    assert_eq!(
+        w.quotas(guest).len(),
+        0,
+        "a token does not show the account"
+    );
+    w.pass_alive(3 * FLUSH_MS);
+    assert_eq!(w.quotas(phone).len(), 0, "told today");
+
+    let late = w.arrive(Some(key("alice", 0)), None);
+    assert_eq!(w.quotas(late).len(), 1);
+    w.wall_ms += 24 * 3_600_000;
+    w.pass_alive(FLUSH_MS);
+    assert_eq!(w.quotas(phone).len(), 1, "another day");
+}
+
+#[test]
+fn http_requests_are_refused_and_sockets_are_not() {
+    let mut w = World::allowing(&[(UsageMeter::HttpRequests, hard(2))]);
+    w.join_bot(&["bot_a"]);
+    for _ in 0..2 {
+        let call = w.calls(Capabilities::call(), None);
+        assert_eq!(w.closed(call), None);
+        w.drop_conn(call);
+    }
+    let call = w.calls(Capabilities::call(), None);
+    assert!(w.told(call).contains(&"quota_exceeded".to_owned()));
+    assert_eq!(w.closed(call), Some(CloseCode::TryLater));
+    let phone = w.join(None);
+    assert_eq!(w.says_hello(phone, 1), ["delivered"]);
+}
+
+#[test]
+fn sockets_end_when_their_seconds_are_used_up() {
+    let seconds = 15_000;
+    for (meter, bot_stays, phone_stays) in [
+        (UsageMeter::ConnectionSecondsClient, true, false),
+        (UsageMeter::ConnectionSecondsBot, false, true),
+    ] {
+        let mut w = World::allowing(&[(meter, hard(seconds))]);
+        let bot = w.join_bot(&["bot_a"]);
+        let phone = w.join(None);
+        w.pass_alive(FLUSH_MS);
+        assert_eq!((w.closed(bot), w.closed(phone)), (None, None), "{meter}");
+        w.take(phone);
+        w.take(bot);
+        w.pass_alive(2 * FLUSH_MS);
+        let stays = [w.closed(bot), w.closed(phone)].map(|it| it.is_none());
+        assert_eq!(stays, [bot_stays, phone_stays], "{meter}");
+        let gone = if bot_stays { phone } else { bot };
+        assert_eq!(w.closed(gone), Some(CloseCode::TryLater));
+        let told = w.take(gone);
+        let last = told.last().unwrap();
+        assert_eq!(last["data"]["meter"], json!(meter.name()));
+
+        let next = w.arrive(Some(key("alice", 0)), None);
+        match bot_stays {
+            true => assert_eq!(w.closed(next), Some(CloseCode::TryLater)),
+            false => {
+                w.take(next);
+                assert_eq!(w.ask(next, register("bot_b")), ["quota_exceeded"]);
+            }
+        }
+    }
+}
+
+#[test]
+fn without_allowances_the_ledger_is_not_read() {
+    let mut w = World::plain();
+    w.join_bot(&["bot_a"]);
+    let phone = w.join(None);
+    w.prompt = false;
+    for _ in 0..3 {
+        assert_eq!(w.says_hello(phone, 1), ["delivered"]);
+        w.pass_alive(FLUSH_MS);
+        while w.asks.get(&alice()).is_some_and(|asks| !asks.is_empty()) {
+            w.answer_with(&alice(), |model, request| {
+                let is_reading =
+                    matches!(&request.query, StoreQuery::Usage(UsageQuery::Read { .. }));
+                assert!(!is_reading);
+                model.execute(request).0
+            });
+        }
+    }
+}
+
+#[test]
+fn tenants_have_allowances_of_their_own() {
+    let mut w = World::allowing(&[(UsageMeter::MessagesAccepted, hard(1))]);
+    w.join_bot(&["bot_a"]);
+    let phone = w.join(None);
+    assert_eq!(w.says_hello(phone, 2), ["delivered", "quota_exceeded"]);
+    let bob = w.arrive(Some(key("bob", 0)), None);
+    w.take(bob);
+    assert_eq!(w.ask(bob, register("bot_a")), ["bot_registered"]);
+    let phone = w.arrive(Some(key("bob", 0)), Some("phone"));
+    w.take(phone);
+    assert_eq!(w.says_hello(phone, 1), ["delivered"]);
+}
