@@ -14,7 +14,7 @@ use crate::faults::FaultKind;
 use crate::said::SaidRecord;
 
 /// A process of one machine: who crashes and starts again is another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MachineProcess {
     /// Which machine.
     pub machine: usize,

@@ -48,6 +48,8 @@ pub struct SeedOutcome {
     pub frames: u64,
     /// Refusals to the noisy tenant, if the seed has one.
     pub refused_to_noisy: u64,
+    /// Refusals to the tenant whose allowance is used up, if the seed has one.
+    pub refused_to_frugal: u64,
     /// The last events, if they were traced.
     pub trace: Vec<String>,
 }
@@ -73,6 +75,7 @@ pub fn run(seed: u64, seconds: u64, tracing: bool) -> SeedOutcome {
         hash: observer.hash(),
         frames: observer.frames,
         refused_to_noisy: observer.refused_to_noisy,
+        refused_to_frugal: observer.refused_to_frugal,
         trace: std::mem::take(&mut observer.traced).into(),
     }
 }

@@ -4,13 +4,21 @@
 //! seldom finds, each with a workload and faults of its own, besides what the seed has anyway. The
 //! last digit decides, not the dice: so a profile changes no other seed.
 
-use protocol::LimitChanges;
+use std::sync::Arc;
+
+use protocol::{Allowance, LimitChanges, Limits, UsageMeter};
 use router_core::Millis;
+use router_core::terms::Plan;
 
 use crate::faults::TroubleKind;
 
 /// The tenant that asks for more than its rates, if a profile has one.
 pub(crate) const NOISY_TENANT: usize = 0;
+
+/// The tenant with a plan that allows little, if a profile has one.
+pub(crate) const FRUGAL_TENANT: usize = 0;
+/// How many messages of a month that plan allows.
+pub(crate) const MESSAGES_ALLOWED: u64 = 60;
 
 /// What differs from seed to seed besides chance.
 #[derive(Debug)]
@@ -33,6 +41,8 @@ pub struct RunProfile {
     pub slow_clients: u64,
     /// Whether the first of at least two tenants asks for far more than its rates.
     pub is_noisy: bool,
+    /// Whether the first of at least two tenants has a plan that allows little.
+    pub is_frugal: bool,
 }
 
 const ORDINARY: RunProfile = RunProfile {
@@ -43,6 +53,7 @@ const ORDINARY: RunProfile = RunProfile {
     moves: 0,
     slow_clients: 0,
     is_noisy: false,
+    is_frugal: false,
 };
 
 /// Acks of a lane that gave up come while it is young again.
@@ -93,6 +104,25 @@ const NOISY: RunProfile = RunProfile {
     ..ORDINARY
 };
 
+/// One tenant uses up its monthly allowance.
+const FRUGAL: RunProfile = RunProfile {
+    is_frugal: true,
+    ..ORDINARY
+};
+
+/// The plan of the frugal tenant.
+pub(crate) fn frugal_plan(limits: &Arc<Limits>) -> Plan {
+    let hard = Allowance {
+        soft: None,
+        hard: Some(MESSAGES_ALLOWED),
+    };
+    let allowances = [(UsageMeter::MessagesAccepted, hard)];
+    Plan {
+        limits: Arc::clone(limits),
+        allowances: Arc::new(allowances.into_iter().collect()),
+    }
+}
+
 /// The limits of the noisy tenant: what its peers do without a flood, and little more.
 pub(crate) fn noisy_limits() -> LimitChanges {
     let mut changes = LimitChanges::default();
@@ -114,6 +144,7 @@ impl RunProfile {
     pub fn of(seed: u64) -> &'static Self {
         match seed % 10 {
             3 if seed / 10 % 2 == 1 => &NOISY,
+            4 if seed / 10 % 2 == 1 => &FRUGAL,
             0 => &WITNESS_CRASHES,
             5 => &STALLS,
             6 => &LIVES,

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use protocol::lane::LaneKeys;
 use protocol::limits::{CLOCK_SKEW_MAX_MS, SLOW_CONSUMER_MS, USAGE_CLOSE_MS};
-use protocol::{BootId, Limits, Secret, TenantId, UsageCounts, UsageHour, UsageMeter};
+use protocol::{BootId, Limits, PlanName, Secret, TenantId, UsageCounts, UsageHour, UsageMeter};
 use router_core::auth::Keyring;
 use router_core::store::UsageRecord;
 use router_core::terms::TenantSettings;
@@ -28,7 +28,7 @@ use crate::machine::SimMachine;
 use crate::machine::sim_disk::SimJournal;
 use crate::outside::OutsideWorld;
 use crate::peers::SimPeers;
-use crate::profile::{NOISY_TENANT, RunProfile, noisy_limits};
+use crate::profile::{FRUGAL_TENANT, NOISY_TENANT, RunProfile, frugal_plan, noisy_limits};
 use crate::redis::Redis;
 use crate::trouble::RunTroubles;
 
@@ -67,7 +67,8 @@ fn start_ms(seed: u64) -> Millis {
 }
 
 fn tenants(dice: &mut SeededDice, profile: &RunProfile) -> Vec<TenantId> {
-    let count = dice.between(1, 3).max(1 + u64::from(profile.is_noisy));
+    let has_odd_one = profile.is_noisy || profile.is_frugal;
+    let count = dice.between(1, 3).max(1 + u64::from(has_odd_one));
     let names = (0..count).map(|n| TenantId::parse(&format!("tenant-{n}")));
     names.map(|name| name.expect("it is a name")).collect()
 }
@@ -91,6 +92,16 @@ fn settings(dice: &mut SeededDice, profile: &RunProfile, tenants: &[TenantId]) -
         settings.tenants.insert(tenants[NOISY_TENANT].clone(), own);
     }
     settings.limits = Arc::new(limits);
+    if profile.is_frugal {
+        let name = PlanName::parse("frugal").expect("it is a name");
+        let plan = frugal_plan(&settings.limits);
+        settings.plans.insert(name.clone(), plan);
+        let own = TenantSettings {
+            plan: Some(name),
+            ..TenantSettings::default()
+        };
+        settings.tenants.insert(tenants[FRUGAL_TENANT].clone(), own);
+    }
     settings
 }
 
@@ -116,6 +127,7 @@ fn outside(
     outside.faults.buffers = profile.buffers;
     outside.faults.answers_late_ms = profile.answers_late_ms;
     outside.observer.is_noisy = profile.is_noisy;
+    outside.observer.is_frugal = profile.is_frugal;
     outside
 }
 

@@ -4,7 +4,7 @@
 use router_core::ConnKey;
 
 use super::{HeardFrame, RunObserver};
-use crate::profile::NOISY_TENANT;
+use crate::profile::{FRUGAL_TENANT, NOISY_TENANT};
 
 /// The refusals that only a tenant itself can bring about.
 const OWN_FAULTS: [&str; 2] = ["rate_limited", "quota_exceeded"];
@@ -22,6 +22,10 @@ impl RunObserver {
         };
         if tenant == NOISY_TENANT && self.is_noisy {
             self.refused_to_noisy += 1;
+            return;
+        }
+        if tenant == FRUGAL_TENANT && self.is_frugal && heard.reason == "quota_exceeded" {
+            self.refused_to_frugal += 1;
             return;
         }
         let (kind, reason) = (&heard.kind, &heard.reason);

@@ -11,6 +11,7 @@ mod healed;
 mod home_1;
 mod iso_1;
 mod ord_1;
+mod quota;
 mod records;
 mod seen_usage;
 mod use_1;
@@ -102,6 +103,8 @@ pub struct SentMessage {
     pub answers: Vec<String>,
     /// Whose queues it is in.
     pub queued: Vec<ConnKey>,
+    /// Whether its process had accepted as many of its tenant as are allowed when it took this one.
+    pub over_allowance: bool,
 }
 
 /// A socket.
@@ -153,6 +156,12 @@ pub struct RunObserver {
     pub is_noisy: bool,
     /// How often it was refused for that.
     pub refused_to_noisy: u64,
+    /// Whether the [frugal tenant](crate::profile::FRUGAL_TENANT) is one.
+    pub is_frugal: bool,
+    /// How often it was refused for that.
+    pub refused_to_frugal: u64,
+    /// How many of its messages each process accepted since that had to read the ledger.
+    accepted_of_frugal: BTreeMap<MachineProcess, u64>,
 }
 
 impl RunObserver {
@@ -256,6 +265,7 @@ impl RunObserver {
             SaidRecord::Message { tag } => {
                 self.trace(now_ms, || format!("{key:?} says message {tag}"));
                 self.sent[*tag].said_ms = Some(now_ms);
+                self.quota_said(key, *tag);
             }
             SaidRecord::Request(id) => {
                 self.trace(now_ms, || format!("{key:?} asks {id}"));
@@ -288,7 +298,10 @@ impl RunObserver {
                 self.iso_1(key, heard);
                 self.ord_1_partial(key, heard);
             }
-            "message_ack" | "error" | "status" => self.ack_1_answered(key, heard),
+            "message_ack" | "error" | "status" => {
+                self.quota_answered(key, heard);
+                self.ack_1_answered(key, heard);
+            }
             "bot_registered" | "bot_unregistered" => {
                 self.home_1(key, heard);
                 self.ack_1_answered(key, heard);

@@ -126,6 +126,8 @@ impl TenantPerformer for ShardHold<'_> {
             .observer
             .trace(now_ms, || format!("node {machine} forgets {tenant}"));
         self.outside.redis.unsubscribe(machine, &tenant);
+        let process = self.machine.process;
+        self.outside.observer.quota_forgotten(process, &tenant);
     }
 
     fn note(&mut self, _: RouterFact) {}

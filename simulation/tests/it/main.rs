@@ -23,6 +23,18 @@ fn a_noisy_tenant_is_refused_and_no_other() {
 }
 
 #[test]
+fn a_tenant_whose_allowance_is_used_up_is_refused() {
+    let frugal = simulation::run(14, SECONDS, false);
+    assert!(frugal.failure.is_none(), "{:?}", frugal.failure);
+    assert!(
+        frugal.refused_to_frugal > 100,
+        "{}",
+        frugal.refused_to_frugal
+    );
+    assert_eq!(simulation::run(4, SECONDS, false).refused_to_frugal, 0);
+}
+
+#[test]
 fn seeds_differ() {
     let hashes = [1, 2].map(|seed| simulation::run(seed, 25, false).hash);
     assert_ne!(hashes[0], hashes[1]);
