@@ -55,7 +55,7 @@ close_codes! {
     TooBig          1009 "too_big"           Since::Now, "a frame or message that is too large", "not repeat it";
     Internal        1011 "internal"          Since::Now, "an internal error of the gateway", "reconnect with backoff";
     Restart         1012 "restart"           Since::Now, "this node restarts", "reconnect after 0-5 s at random";
-    TryLater        1013 "try_later"         Since::Now, "the node is overloaded, the store is not available, or the tenant's connections exceed `joins_per_second`", "reconnect with backoff";
+    TryLater        1013 "try_later"         Since::Now, "the node is overloaded, the store is not available, the tenant's connections exceed `joins_per_second`, or its monthly allowance of connection time is used up", "reconnect with backoff";
     Unauthorized    4401 "unauthorized"      Since::Now, "the credential is not valid, or it was revoked", "stop";
     TokenExpired    4402 "token_expired"     Since::Now, "the token expired", "renew the token, then reconnect";
     Suspended       4403 "tenant_suspended"  Since::Now, "the tenant is suspended", "stop";

@@ -4,6 +4,7 @@ use std::future::pending;
 use std::sync::{Arc, OnceLock};
 
 use protocol::TenantId;
+use protocol::plan::QuotaStatus;
 
 use super::peer::PeerSocket;
 use crate::progress::ConnectionTurns;
@@ -25,6 +26,8 @@ pub(super) struct JoinedTenant {
     pub(super) tenant: TenantId,
     /// The budget that the answer is charged to.
     pub(super) outbound: Budget,
+    /// The soft allowances that it has reached.
+    pub(super) quotas: Vec<QuotaStatus>,
 }
 
 impl CallContext {
@@ -43,6 +46,11 @@ impl CallContext {
             Some(turns) => turns.input_ended().await,
             None => pending().await,
         }
+    }
+
+    /// The soft allowances that the request's tenant has reached.
+    pub(super) fn quotas(&self) -> &[QuotaStatus] {
+        self.joined.get().map_or(&[], |joined| &joined.quotas)
     }
 
     /// The tenant that the request has joined.

@@ -127,7 +127,11 @@ impl HttpExchange {
         let caller = CallConnection::join(&self.node, peer, opened).await?;
         if let Some((tenant, outbound)) = caller.charged() {
             // It joins once.
-            let _ = self.call.joined.set(JoinedTenant { tenant, outbound });
+            let _ = self.call.joined.set(JoinedTenant {
+                tenant,
+                outbound,
+                quotas: caller.quotas.clone(),
+            });
         }
         let body = UnreadBody::new(self.headers, self.body, &self.node, self.call);
         Ok((caller, body))

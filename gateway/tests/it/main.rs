@@ -60,6 +60,8 @@ mod presence;
 #[cfg(test)]
 mod probes;
 #[cfg(test)]
+mod quota;
+#[cfg(test)]
 mod shutdown;
 #[cfg(test)]
 mod slow_http;

@@ -810,7 +810,7 @@ export const CLOSES = {
   1009: {"clientShould":"not repeat it","means":"a frame or message that is too large","reason":"too_big","since":"now"},
   1011: {"clientShould":"reconnect with backoff","means":"an internal error of the gateway","reason":"internal","since":"now"},
   1012: {"clientShould":"reconnect after 0-5 s at random","means":"this node restarts","reason":"restart","since":"now"},
-  1013: {"clientShould":"reconnect with backoff","means":"the node is overloaded, the store is not available, or the tenant's connections exceed `joins_per_second`","reason":"try_later","since":"now"},
+  1013: {"clientShould":"reconnect with backoff","means":"the node is overloaded, the store is not available, the tenant's connections exceed `joins_per_second`, or its monthly allowance of connection time is used up","reason":"try_later","since":"now"},
   4401: {"clientShould":"stop","means":"the credential is not valid, or it was revoked","reason":"unauthorized","since":"now"},
   4402: {"clientShould":"renew the token, then reconnect","means":"the token expired","reason":"token_expired","since":"now"},
   4403: {"clientShould":"stop","means":"the tenant is suspended","reason":"tenant_suspended","since":"now"},

@@ -9,7 +9,8 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::header::CONNECTION;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
+use protocol::plan::QuotaStatus;
 
 use super::foreign::ForeignRefusal;
 use crate::http::call_context::CallContext;
@@ -17,6 +18,9 @@ use crate::http::context::PublicContext;
 use crate::http::peer::PeerSocket;
 use crate::metrics::OTHER_ROUTE;
 use crate::progress::ConnectionTurns;
+
+/// The header that names a soft allowance that is reached.
+pub(super) const QUOTA: HeaderName = HeaderName::from_static("t2b-quota");
 
 /// The outermost layer of the HTTP API.
 pub(in crate::http) async fn account(
@@ -41,6 +45,9 @@ pub(in crate::http) async fn account(
     let mut response = next.run(request).await;
     node.metrics.latency.http(path, since.elapsed());
 
+    for quota in call.quotas() {
+        response.headers_mut().append(QUOTA, quota_header(quota));
+    }
     let status = response.status();
     let is_misrouted = status == StatusCode::METHOD_NOT_ALLOWED || route.is_none();
     let is_foreign = response.extensions().get::<ForeignRefusal>().is_some();
@@ -61,4 +68,17 @@ pub(in crate::http) async fn account(
     // hyper drops it when it has written the head; a drain waits for that.
     response.extensions_mut().insert(answering);
     response
+}
+
+/// As in `messages_accepted;used=8100;allowed=8000;resets=1764547200`, in seconds. Source: RFC 9651.
+fn quota_header(quota: &QuotaStatus) -> HeaderValue {
+    let QuotaStatus {
+        meter,
+        used,
+        allowed,
+        resets_at,
+    } = quota;
+    let resets = resets_at / 1000;
+    let text = format!("{meter};used={used};allowed={allowed};resets={resets}");
+    HeaderValue::try_from(text).expect("names of meters and numbers are ASCII")
 }

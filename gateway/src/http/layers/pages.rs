@@ -32,7 +32,7 @@ const MAX_AGE_S: u32 = 600;
 const HEADERS: HeaderValue =
     HeaderValue::from_static("Authorization, Content-Type, Idempotency-Key");
 /// Headers that a page may read besides those that every page may.
-const EXPOSED: HeaderValue = HeaderValue::from_static("Retry-After, WWW-Authenticate");
+const EXPOSED: HeaderValue = HeaderValue::from_static("Retry-After, T2b-Quota, WWW-Authenticate");
 
 /// Of the HTTP API: 403 for a page of an origin that is neither the `Host`'s own nor listed. Answers to a listed one say
 /// that it may read them, and to a preflight what it may send.

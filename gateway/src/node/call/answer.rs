@@ -2,6 +2,7 @@
 
 use protocol::message::AckStatus;
 use protocol::outbound::BotsPage;
+use protocol::plan::QuotaStatus;
 use protocol::{Answer, CloseCode, ErrorCode, MessageId, Outbound, Refusal};
 
 use crate::ws::ConnectionEnd;
@@ -10,6 +11,8 @@ use crate::ws::ConnectionEnd;
 pub(super) enum CallOutcome {
     Ack(MessageId, AckStatus),
     Bots(BotsPage),
+    /// Not the answer: a soft allowance of its tenant is reached.
+    Quota(QuotaStatus),
 }
 
 /// What a call makes of what it is told. Errors: it is a refusal, or the node goes.
@@ -21,6 +24,7 @@ pub(super) fn answered_with(outbound: Outbound) -> Result<Option<CallOutcome>, R
         Outbound::Refusal { refusal, .. } => Err(*refusal),
         Outbound::Answer { answer, .. } => match *answer {
             Answer::Bots(page) => Ok(Some(CallOutcome::Bots(page))),
+            Answer::Quota(quota) => Ok(Some(CallOutcome::Quota(quota))),
             Answer::Migrate(_) => Err(ErrorCode::Draining.into()),
             // What follows them says the reason, or they are not for calls.
             Answer::AuthError(_)
@@ -31,7 +35,6 @@ pub(super) fn answered_with(outbound: Outbound) -> Result<Option<CallOutcome>, R
             | Answer::Subscribed(_)
             | Answer::Unsubscribed(_)
             | Answer::Connections(_)
-            | Answer::Quota(_)
             | Answer::Full(_) => Ok(None),
         },
         Outbound::Pong { .. } | Outbound::Delivery(_) | Outbound::Presence(_) => Ok(None),

@@ -9,6 +9,7 @@ use protocol::http::TokenIssued;
 use protocol::limits::TOKEN_BYTES_MAX;
 use protocol::message::AckStatus;
 use protocol::outbound::BotsPage;
+use protocol::plan::QuotaStatus;
 use protocol::token::TokenRequest;
 use protocol::{ErrorCode, MessageId, Outbound, Refusal, Rule, TenantId};
 use router_core::auth::Source;
@@ -29,6 +30,8 @@ pub(crate) struct CallConnection {
     local: LocalConnection,
     /// How much it may send.
     pub(crate) limits: ReadLimits,
+    /// The soft allowances of its tenant that are reached.
+    pub(crate) quotas: Vec<QuotaStatus>,
 }
 
 impl CallConnection {
@@ -56,12 +59,13 @@ impl CallConnection {
             member,
             local: local.expect("the node makes the connection it enters"),
             limits: node.read_limits_unauthenticated(),
+            quotas: Vec::new(),
         };
         caller.tell(SessionInput::Opened(opened));
         loop {
             match caller.local.next().await {
                 LocalEvent::Resumed => break,
-                LocalEvent::Outbound(outbound) => drop(answered_with(outbound)?),
+                LocalEvent::Outbound(outbound) => caller.note(answered_with(outbound)?),
                 LocalEvent::Ended(why) => return Err(refused_by(why)),
             }
         }
@@ -79,7 +83,7 @@ impl CallConnection {
         self.tell(SessionInput::Call(CallRequest::Send(send)));
         match self.answer().await? {
             CallOutcome::Ack(message_id, status) => Ok((message_id, status)),
-            CallOutcome::Bots(_) => Err(ErrorCode::Internal.into()),
+            CallOutcome::Bots(_) | CallOutcome::Quota(_) => Err(ErrorCode::Internal.into()),
         }
     }
 
@@ -121,7 +125,7 @@ impl CallConnection {
         self.tell(SessionInput::Call(call));
         match self.answer().await? {
             CallOutcome::Bots(bots) => Ok(bots),
-            CallOutcome::Ack(..) => Err(ErrorCode::Internal.into()),
+            CallOutcome::Ack(..) | CallOutcome::Quota(_) => Err(ErrorCode::Internal.into()),
         }
     }
 
@@ -167,14 +171,22 @@ impl CallConnection {
         self.member.finish();
     }
 
+    /// Keeps what was told besides an answer.
+    fn note(&mut self, told: Option<CallOutcome>) {
+        if let Some(CallOutcome::Quota(quota)) = told {
+            self.quotas.push(quota);
+        }
+    }
+
     async fn answer(&mut self) -> Result<CallOutcome, Refusal> {
         loop {
             match self.local.next().await {
-                LocalEvent::Outbound(outbound) => {
-                    if let Some(answered) = answered_with(outbound)? {
-                        return Ok(answered);
+                LocalEvent::Outbound(outbound) => match answered_with(outbound)? {
+                    Some(answer @ (CallOutcome::Ack(..) | CallOutcome::Bots(_))) => {
+                        return Ok(answer);
                     }
-                }
+                    told @ (Some(CallOutcome::Quota(_)) | None) => self.note(told),
+                },
                 LocalEvent::Resumed => {}
                 LocalEvent::Ended(why) => return Err(refused_by(why)),
             }
