@@ -8,6 +8,7 @@ use protocol::{ConnectionId, Limits, MessageId, PlanName, TenantId};
 use ulid::{ULID_LEN, Ulid};
 
 use crate::membership::NodeView;
+use crate::store::AssignedTerms;
 use crate::terms::{Plan, TenantSettings, TenantTerms};
 
 pub use crate::time::Millis;
@@ -109,11 +110,10 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The terms of a tenant. A plan that the configuration does not have is as good as none.
-    pub fn terms_of(&self, tenant: &TenantId) -> TenantTerms {
+    /// The terms of a tenant to which an operator assigned this.
+    pub fn terms_of(&self, tenant: &TenantId, assigned: Option<&AssignedTerms>) -> TenantTerms {
         let own = self.tenants.get(tenant);
-        let plan = own.and_then(|own| own.plan.as_ref());
-        let plan = plan.or(self.default_plan.as_ref());
+        let plan = self.plan_of(tenant, assigned);
         let plan = plan.and_then(|plan| self.plans.get(plan));
         let mut terms = match plan {
             Some(Plan { limits, allowances }) => TenantTerms {
@@ -125,10 +125,27 @@ impl Settings {
                 allowances: Arc::default(),
             },
         };
-        if let Some(own) = own.filter(|own| !own.limits.is_empty()) {
-            terms.limits = Arc::new(own.limits.over(&terms.limits));
+        let changes = own.map(|own| &own.limits);
+        let assigned = assigned.map(|assigned| &assigned.limits);
+        for changes in changes.into_iter().chain(assigned) {
+            if !changes.is_empty() {
+                terms.limits = Arc::new(changes.over(&terms.limits));
+            }
         }
         terms
+    }
+
+    /// The name of the plan of a tenant to which an operator assigned this. A plan that is assigned and that
+    /// the configuration does not have is as good as none.
+    pub fn plan_of<'a>(
+        &'a self,
+        tenant: &TenantId,
+        assigned: Option<&'a AssignedTerms>,
+    ) -> Option<&'a PlanName> {
+        let assigned = assigned.and_then(|assigned| assigned.plan.as_ref());
+        let assigned = assigned.filter(|plan| self.plans.contains_key(*plan));
+        let own = || self.tenants.get(tenant).and_then(|own| own.plan.as_ref());
+        assigned.or_else(own).or(self.default_plan.as_ref())
     }
 
     /// What the configuration file says of a tenant: least key generation, and whether suspended.
@@ -203,7 +220,7 @@ mod tests {
             ..Settings::default()
         };
 
-        let alice = settings.terms_of(&tenant("alice"));
+        let alice = settings.terms_of(&tenant("alice"), None);
         let expected = Limits {
             messages_per_second: 20,
             bots_per_tenant: 3,
@@ -211,11 +228,26 @@ mod tests {
         };
         assert_eq!(*alice.limits, expected);
         assert!(alice.allowances.is_empty());
-        let bob = settings.terms_of(&tenant("bob"));
+        let bob = settings.terms_of(&tenant("bob"), None);
         assert_eq!(bob.limits.messages_per_second, 10);
         assert_eq!(*bob.allowances, allowances);
 
+        let assigned = AssignedTerms {
+            plan: Some(name("pro")),
+            limits: changes("bots_per_tenant", 4),
+        };
+        let bob = settings.terms_of(&tenant("bob"), Some(&assigned));
+        assert_eq!(bob.limits.messages_per_second, 20);
+        assert_eq!(bob.limits.bots_per_tenant, 4);
+        assert!(bob.allowances.is_empty());
+        let gone = AssignedTerms {
+            plan: Some(name("gone")),
+            ..AssignedTerms::default()
+        };
+        let terms = settings.terms_of(&tenant("bob"), Some(&gone));
+        assert_eq!(terms.limits.messages_per_second, 10, "as without it");
+
         settings.default_plan = None;
-        assert_eq!(*settings.terms_of(&tenant("bob")).limits, limits);
+        assert_eq!(*settings.terms_of(&tenant("bob"), None).limits, limits);
     }
 }

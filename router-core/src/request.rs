@@ -61,6 +61,8 @@ pub enum SessionNotice {
     },
     /// It does not.
     Refused(Box<Refusal>),
+    /// Other limits hold from now on.
+    Limited(Arc<Limits>),
 }
 
 /// A connection leaves its tenant.

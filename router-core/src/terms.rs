@@ -1,8 +1,8 @@
 //! The terms of tenants: plans, and what of limits and allowances follows from them for one tenant.
 //!
 //! ```text
-//!  plan of a tenant:    that of [tenants.<id>], or else the default plan
-//!  limits of a tenant:  [limits]  ◀  the plan's limits  ◀  those of [tenants.<id>]
+//!  plan of a tenant:    assigned by an operator, or else that of [tenants.<id>], or else the default plan
+//!  limits of a tenant:  [limits]  ◀  the plan's  ◀  those of [tenants.<id>]  ◀  assigned by an operator
 //! ```
 
 use std::sync::Arc;

@@ -38,7 +38,7 @@ pub(crate) async fn execute(
             reply.map(StoreReply::Directory)
         }
         StoreQuery::Policy(request) => {
-            let reply = policy::execute(store, tenant, now_ms, *request).await;
+            let reply = policy::execute(store, tenant, now_ms, request).await;
             reply.map(StoreReply::Policy)
         }
         StoreQuery::Labels(query) => {

@@ -151,19 +151,20 @@ local function see(client)
   changes[#changes + 1] = field .. '\t' .. now
 end
 
--- The key generation, and "1" if the tenant is suspended.
+-- The key generation, "1" if the tenant is suspended, and what is assigned to it, '' if nothing is.
 local function policy()
-  local stored = redis.call('HMGET', POLICY, 'generation', 'suspended')
-  return stored[1] or '0', stored[2] or '0'
+  local stored = redis.call('HMGET', POLICY, 'generation', 'suspended', 'assigned')
+  return stored[1] or '0', stored[2] or '0', stored[3] or ''
 end
 
-local function set_policy(generation, suspended)
-  local was_generation, was_suspended = policy()
-  if generation ~= was_generation or suspended ~= was_suspended then
-    redis.call('HSET', POLICY, 'generation', generation, 'suspended', suspended)
-    changes[#changes + 1] = 'p\t' .. generation .. ' ' .. suspended
+local function set_policy(generation, suspended, assigned)
+  local was_generation, was_suspended, was_assigned = policy()
+  if generation ~= was_generation or suspended ~= was_suspended or assigned ~= was_assigned then
+    redis.call('HSET', POLICY, 'generation', generation, 'suspended', suspended, 'assigned', assigned)
+    local line = 'p\t' .. generation .. ' ' .. suspended
+    changes[#changes + 1] = assigned == '' and line or line .. ' ' .. assigned
   end
-  return { generation, suspended }
+  return { generation, suspended, assigned }
 end
 
 -- Releases what the nodes in the set hold: bots first, then connections, each in id order. `all`:

@@ -151,6 +151,7 @@ mod tests {
         let policy = TenantPolicy {
             generation: 2,
             suspended: true,
+            assigned: None,
         };
         assert_eq!(order(&open(), PolicyQuery::Suspend(true)), policy);
         let load = DirectoryQuery::Load {
@@ -183,6 +184,7 @@ mod tests {
         let policy = TenantPolicy {
             generation: 1,
             suspended: false,
+            assigned: None,
         };
         assert_eq!(order(&memory, PolicyQuery::Revoke), policy);
         let why = memory.unsaved_policies().unwrap();

@@ -1,4 +1,4 @@
-//! `policies.json` in the state directory: who is revoked or suspended.
+//! `policies.json` in the state directory: who is revoked or suspended, and what is assigned to whom.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use protocol::TenantId;
-use router_core::store::{Model, TenantPolicy};
+use router_core::store::{AssignedTerms, Model, TenantPolicy};
 use serde::{Deserialize, Serialize};
 
 /// Its name.
@@ -35,11 +35,13 @@ pub enum OpenError {
 }
 
 /// A policy as the file has it.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SavedPolicy {
     generation: u64,
     suspended: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    assigned: Option<AssignedTerms>,
 }
 
 /// What the file has; nothing if it is not there.
@@ -49,6 +51,7 @@ pub(super) fn policies(path: &Path) -> Result<Vec<(TenantId, TenantPolicy)>, Ope
         let policy = TenantPolicy {
             generation: saved.generation,
             suspended: saved.suspended,
+            assigned: saved.assigned.and_then(AssignedTerms::non_empty),
         };
         (tenant, policy)
     });
@@ -81,17 +84,12 @@ pub(super) fn write(path: &Path, model: &Model) -> io::Result<()> {
     let kept: BTreeMap<&TenantId, SavedPolicy> = model
         .policies()
         .map(|(tenant, policy)| {
-            let TenantPolicy {
-                generation,
-                suspended,
-            } = policy;
-            (
-                tenant,
-                SavedPolicy {
-                    generation,
-                    suspended,
-                },
-            )
+            let saved = SavedPolicy {
+                generation: policy.generation,
+                suspended: policy.suspended,
+                assigned: policy.assigned.as_deref().cloned(),
+            };
+            (tenant, saved)
         })
         .collect();
     let fresh = fresh(path);

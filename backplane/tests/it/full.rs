@@ -167,6 +167,7 @@ async fn policies_change(node: &Node) {
         Ok(StoreReply::Policy(PolicyReply::Changed(TenantPolicy {
             generation,
             suspended,
+            assigned: None,
         })))
     };
     assert_eq!(

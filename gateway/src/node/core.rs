@@ -134,7 +134,7 @@ impl Node {
 fn largest_frame(settings: &Settings) -> usize {
     let plans = settings.plans.values().map(|plan| plan.limits.frame_bytes);
     let tenants = settings.tenants.keys();
-    let tenants = tenants.map(|tenant| settings.terms_of(tenant).limits.frame_bytes);
+    let tenants = tenants.map(|tenant| settings.terms_of(tenant, None).limits.frame_bytes);
     let all = plans.chain(tenants);
     all.fold(settings.limits.frame_bytes, u32::max) as usize
 }

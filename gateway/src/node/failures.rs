@@ -117,7 +117,7 @@ impl Node {
     ) -> SessionInput {
         let failure = match &notice {
             SessionNotice::Refused(refusal) => AuthFailure::of(refusal.code),
-            SessionNotice::Joined { .. } => None,
+            SessionNotice::Joined { .. } | SessionNotice::Limited(_) => None,
         };
         let Some(failure) = failure else {
             return SessionInput::Notice(notice);

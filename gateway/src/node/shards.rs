@@ -182,7 +182,8 @@ impl ShardState {
     ) -> &mut TenantBudgets {
         let own = self.budgets.entry(tenant.clone());
         own.or_insert_with(|| {
-            let limits = settings.terms_of(tenant).limits;
+            // What an operator assigned is known when the tenant lets a socket in.
+            let limits = settings.terms_of(tenant, None).limits;
             Box::new(TenantBudgets::new(tenant, limits, pools))
         })
     }

@@ -96,11 +96,25 @@ impl TenantBudgets {
         }
     }
 
+    /// Other limits hold from now on.
+    pub(super) fn set_limits(&mut self, limits: &Arc<Limits>) {
+        if !Arc::ptr_eq(&self.limits, limits) {
+            self.outbound.set_limit(limits.outbound_bytes_per_tenant);
+            self.assembly.set_limit(limits.assembly_bytes_per_tenant);
+            self.limits = Arc::clone(limits);
+        }
+    }
+
     /// The limits of one more socket of a client id.
     pub(super) fn write_limits(&mut self, client: ClientHash) -> WriteLimits {
+        self.clients.or_default(client).sockets += 1;
+        self.write_limits_now(client)
+    }
+
+    /// The limits of the socket of a client id that is open.
+    pub(super) fn write_limits_now(&mut self, client: ClientHash) -> WriteLimits {
         let (most, outbound) = (self.limits.outbound_bytes_per_client, &self.outbound);
         let share = self.clients.or_default(client);
-        share.sockets += 1;
         let of_many = || Budget::new(most, Some(outbound.clone()));
         let budget = match share.sockets {
             1 => outbound,

@@ -18,7 +18,7 @@ pub struct Budget(Arc<BudgetNode>);
 #[derive(Debug)]
 struct BudgetNode {
     used: AtomicU64,
-    limit: u64,
+    limit: AtomicU64,
     above: ParentBudget,
 }
 
@@ -119,9 +119,18 @@ impl Budget {
     fn under(limit: u64, above: ParentBudget) -> Self {
         Self(Arc::new(BudgetNode {
             used: AtomicU64::new(0),
-            limit,
+            limit: AtomicU64::new(limit),
             above,
         }))
+    }
+
+    /// Grants at most so many bytes from now on. What is taken stays.
+    pub(crate) fn set_limit(&self, limit: u64) {
+        self.0.limit.store(limit, Ordering::Relaxed);
+    }
+
+    fn limit(&self) -> u64 {
+        self.0.limit.load(Ordering::Relaxed)
     }
 
     /// Takes `bytes`, or nothing at all if this budget or what is above it has not that much left.
@@ -131,7 +140,7 @@ impl Budget {
 
     /// The same, of so many eighths of each budget; a pool has its own rule.
     fn take_up_to(&self, bytes: u64, eighths: u64) -> bool {
-        let most = self.0.limit - self.0.limit / 8 * (8 - eighths);
+        let most = self.limit() - self.limit() / 8 * (8 - eighths);
         if !raise(&self.0.used, bytes, most) {
             return false;
         }
@@ -193,7 +202,7 @@ impl Budget {
     }
 
     fn is_below(&self, eighths: u64) -> bool {
-        self.used() <= self.0.limit - self.0.limit / 8 * eighths
+        self.used() <= self.limit() - self.limit() / 8 * eighths
     }
 
     /// The lowest budget on the way up that is more than half used, if one is.
@@ -213,7 +222,7 @@ impl Budget {
 
     /// Bytes beyond half of it.
     pub(crate) fn beyond_half(&self) -> u64 {
-        self.used().saturating_sub(self.0.limit / 2)
+        self.used().saturating_sub(self.limit() / 2)
     }
 
     /// Bytes taken and not given back.

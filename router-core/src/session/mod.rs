@@ -167,6 +167,7 @@ impl Session {
                 tenant,
                 limits,
             }) => self.joined(env, client, (tenant, limits)),
+            SessionInput::Notice(SessionNotice::Limited(limits)) => self.limits = limits,
             SessionInput::Notice(SessionNotice::Refused(refusal)) => {
                 self.refused_by_tenant(*refusal, fx);
             }

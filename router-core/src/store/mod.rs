@@ -32,7 +32,7 @@ pub use directory::{
 pub use feature::{StoreFeature, StoreQueue};
 pub use labels::{LabelsQuery, LabelsReply};
 pub use model::Model;
-pub use policy::{PolicyQuery, PolicyReply, PolicyRequest, TenantPolicy};
+pub use policy::{AssignedTerms, PolicyQuery, PolicyReply, PolicyRequest, TenantPolicy};
 pub use reply::{StoreFailure, StoreReply, StoreResult};
 pub use request::{StoreQuery, StoreRequest};
 pub use usage::{HourUsage, UsageIndexQuery, UsageQuery, UsageRecord, UsageReply};

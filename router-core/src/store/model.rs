@@ -48,7 +48,7 @@ impl Model {
     }
 
     /// Every tenant whose policy differs from the default one.
-    pub fn policies(&self) -> impl Iterator<Item = (&TenantId, TenantPolicy)> {
+    pub fn policies(&self) -> impl Iterator<Item = (&TenantId, &TenantPolicy)> {
         self.policy.all()
     }
 

@@ -1,11 +1,16 @@
 //! How a connection leaves its tenant: by itself, or because the policy does not allow it any more.
 
+use std::sync::Arc;
+
 use super::Tenant;
 use super::context::TenantContext;
+use super::quota::MonthQuota;
 use crate::effect::{RouterFact, TenantEffect, TenantEffects};
 use crate::env::Env;
 use crate::ids::ConnKey;
+use crate::request::SessionNotice;
 use crate::store::{Fence, TenantPolicy};
+use crate::terms::TenantTerms;
 
 impl Tenant {
     pub(crate) fn leave(&mut self, env: &Env<'_>, key: ConnKey, fx: &mut TenantEffects) {
@@ -66,6 +71,7 @@ impl Tenant {
         self.directory.note_order();
         self.members.take_order(&ctx, policy);
         self.expel_strangers(env, fx);
+        self.apply_terms(env, fx);
     }
 
     /// Takes the policy of a snapshot, and ends the sockets that it no longer allows.
@@ -82,6 +88,26 @@ impl Tenant {
         let is_outdated = self.directory.is_older_than_order();
         self.members.take_stored_policy(&ctx, policy, is_outdated);
         self.expel_strangers(env, fx);
+        self.apply_terms(env, fx);
+    }
+
+    /// Takes over what follows from the plan and the limits that are assigned to the tenant.
+    fn apply_terms(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
+        let id = self.receipts.tenant();
+        let TenantTerms { limits, allowances } = env.settings.terms_of(id, self.members.assigned());
+        if *limits != *self.limits {
+            self.presence.set_limits(&limits);
+            self.limits = limits;
+            for (conn, _) in self.members.connections() {
+                let notice = SessionNotice::Limited(Arc::clone(&self.limits));
+                fx.push(TenantEffect::Tell { conn, notice });
+            }
+        }
+        let known = self.quota.as_ref().map(|quota| quota.allowances());
+        if known.map_or(!allowances.is_empty(), |known| *known != *allowances) {
+            self.quota = MonthQuota::new(env, &allowances);
+            self.read_month(env, fx);
+        }
     }
 
     /// Ends the sockets that the policy does not allow.

@@ -103,10 +103,11 @@ impl Tenant {
     /// A tenant that this node had not: it asks the store who it is.
     pub(crate) fn new(id: TenantId, keys: HashKeys, env: &Env<'_>, fx: &mut TenantEffects) -> Self {
         let (generation, suspended) = env.settings.policy_of(&id);
-        let terms = env.settings.terms_of(&id);
+        let terms = env.settings.terms_of(&id, None);
         let policy = TenantPolicy {
             generation,
             suspended,
+            assigned: None,
         };
         let mut tenant = Self {
             meter: TenantMeter::new(env, &id),

@@ -47,7 +47,7 @@ impl Tenant {
         fx: &mut TenantEffects,
     ) {
         let lost = self.directory.take_snapshot(&snapshot);
-        self.stored_policy(env, snapshot.policy, fx);
+        self.stored_policy(env, snapshot.policy.clone(), fx);
         let stored = StoredEntries::of(&snapshot, self.directory.final_ver());
         for seen in snapshot.clients {
             self.members.see(seen);

@@ -289,7 +289,7 @@ impl Script {
             Step::Drop(key) => world.drop_conn(*key),
             Step::Read(key) => world.read(*key),
             Step::Answer(side, refuse) => world.answer(&tenant(*side), *refuse),
-            Step::Policy(side, query) => world.policy(&tenant(*side), *query),
+            Step::Policy(side, query) => world.policy(&tenant(*side), query.clone()),
         }
     }
 }

@@ -27,9 +27,9 @@ for _ = 1, tonumber(ARGV[3]) do
   put('c:' .. ARGV[at], ARGV[at + 1] .. ' ' .. ARGV[at + 2])
   at = at + 3
 end
-local generation, suspended = policy()
+local generation, suspended, assigned = policy()
 if tonumber(ARGV[1]) > tonumber(generation) then
-  set_policy(ARGV[1], suspended)
+  set_policy(ARGV[1], suspended, assigned)
 end
 finish()
 return refused

@@ -5,7 +5,7 @@
 //! | `b:<bot>` | `<epoch> <since ms> <boot or -> <conn or -> <meta>`; meta is one line of JSON |
 //! | `c:<conn>` | `<boot> <client>` |
 //! | `s:<client>` | when it was last seen, ms |
-//! | `p` | `<key generation> <0 or 1>`, only in events |
+//! | `p` | `<key generation> <0 or 1>`, and what is assigned if anything is, only in events |
 //! | `r` | only in events: the counter was no time, and is repaired |
 //!
 //! An event is `<prev> <ver>`, then a line `<field>\t<value>` for each change, or `<field>` alone
@@ -164,8 +164,9 @@ fn change(field: &str, value: Option<&str>, bounds: NumberBounds) -> Option<Dire
             Some(DirectoryChange::Seen(ClientId::parse(id).ok()?, seen_ms))
         }
         ("p", Some(value)) => {
-            let (generation, suspended) = value.split_once(' ')?;
-            policy::codec::policy(generation, suspended).map(DirectoryChange::Policy)
+            let (generation, rest) = value.split_once(' ')?;
+            let (suspended, assigned) = rest.split_once(' ').unwrap_or((rest, ""));
+            policy::codec::policy(generation, suspended, assigned).map(DirectoryChange::Policy)
         }
         _ => None,
     }

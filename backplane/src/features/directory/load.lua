@@ -3,8 +3,8 @@
 -- KEYS   dir, ver, policy, seen
 -- ARGV   [1] evicted boot ids, separated by blanks; [2] how long to remember, ms; [3] "dir" or
 --        "seen", and [4] the cursor there: where the page before ended, "dir" "0" at first
--- Reply  ver ("0" = none), key generation, "1" if suspended, `born` ("0" = none), where the next
---        page begins (both "" = nowhere), the fields and values of this page
+-- Reply  ver ("0" = none), key generation, "1" if suspended, what is assigned, `born` ("0" = none),
+--        where the next page begins (both "" = nowhere), the fields and values of this page
 --
 -- A small tenant is one page, and so one atomic step. A large one is read in several, so that no
 -- call takes long; other steps come between them. The reader takes the number of the first page
@@ -90,8 +90,8 @@ for field, value in pairs(changed) do
     fields[#fields + 1] = value
   end
 end
-local generation, suspended = policy()
+local generation, suspended, assigned = policy()
 return {
-  #changes > 0 and text(ver) or text(prev), generation, suspended,
+  #changes > 0 and text(ver) or text(prev), generation, suspended, assigned,
   redis.call('HGET', DIR, 'born') or '0', from, from == '' and '' or cursor, fields,
 }

@@ -39,6 +39,7 @@ struct DirectoryPage {
     ver: u64,
     generation: String,
     suspended: String,
+    assigned: String,
     born: u64,
     next: Option<PageCursor>,
     fields: Vec<Field>,
@@ -46,13 +47,14 @@ struct DirectoryPage {
 
 impl DirectoryPage {
     fn read(value: Value) -> Option<Self> {
-        type Words = (u64, String, String, u64, String, String, Vec<Field>);
-        let (ver, generation, suspended, born, part, cursor, fields): Words =
+        type Words = (u64, String, String, String, u64, String, String, Vec<Field>);
+        let (ver, generation, suspended, assigned, born, part, cursor, fields): Words =
             redis::from_redis_value(value).ok()?;
         Some(Self {
             ver,
             generation,
             suspended,
+            assigned,
             born,
             next: (!part.is_empty()).then_some(PageCursor { part, cursor }),
             fields,
@@ -91,11 +93,12 @@ impl DirectoryAccess<'_> {
             }
             last_ver = loaded.ver;
             (first.generation, first.suspended) = (loaded.generation, loaded.suspended);
+            first.assigned = loaded.assigned;
             // What was read later is later in the list, and so counts.
             first.fields.extend(loaded.fields);
             next = loaded.next;
         }
-        let policy = policy::codec::policy(&first.generation, &first.suspended);
+        let policy = policy::codec::policy(&first.generation, &first.suspended, &first.assigned);
         let policy = policy.ok_or_else(misread)?;
         let numbers = (first.ver, first.born);
         let intake = &self.store.intake;

@@ -2,7 +2,7 @@
 //!
 //! | key | kind | holds |
 //! | --- | --- | --- |
-//! | `policy` | hash | `generation`, `suspended` |
+//! | `policy` | hash | `generation`, `suspended`, `assigned`: the plan and the limits, as JSON |
 //!
 //! It never expires: a revoked key must not become valid again.
 

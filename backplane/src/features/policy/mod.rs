@@ -25,7 +25,7 @@ pub(super) async fn execute(
     store: &RedisShared,
     tenant: &TenantId,
     now_ms: Millis,
-    request: PolicyRequest,
+    request: &PolicyRequest,
 ) -> Result<PolicyReply, CommandFailure> {
     let queue = StoreFeature::Policy.queue();
     let _turn = store.turns.stand(queue, tenant, false).turn().await;
@@ -36,21 +36,24 @@ pub(super) async fn execute(
         known_ver: request.known_ver,
         caps: DirectoryCaps::NONE,
     };
-    let value = call(request.query).run(store, &session, &asker).await?;
+    let value = call(&request.query).run(store, &session, &asker).await?;
     reply(value).ok_or_else(|| store.misread(tenant))
 }
 
-fn call(query: PolicyQuery) -> StepCall {
-    let word = match query {
-        PolicyQuery::Revoke => "revoke",
-        PolicyQuery::Suspend(true) => "suspend",
-        PolicyQuery::Suspend(false) => "resume",
+fn call(query: &PolicyQuery) -> StepCall {
+    let (word, assigned) = match query {
+        PolicyQuery::Revoke => ("revoke", None),
+        PolicyQuery::Suspend(true) => ("suspend", None),
+        PolicyQuery::Suspend(false) => ("resume", None),
+        PolicyQuery::Assign(assigned) => ("assign", assigned.as_deref()),
     };
-    StepCall::new(&scripts::POLICY, &[POLICY], vec![word.to_owned()])
+    let args = vec![word.to_owned(), codec::assigned_text(assigned)];
+    StepCall::new(&scripts::POLICY, &[POLICY], args)
 }
 
 /// The answer. `None`: it is none.
 fn reply(value: Value) -> Option<PolicyReply> {
-    let (generation, suspended): (String, String) = redis::from_redis_value(value).ok()?;
-    codec::policy(&generation, &suspended).map(PolicyReply::Changed)
+    let (generation, suspended, assigned): (String, String, String) =
+        redis::from_redis_value(value).ok()?;
+    codec::policy(&generation, &suspended, &assigned).map(PolicyReply::Changed)
 }

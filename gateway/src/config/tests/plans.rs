@@ -32,7 +32,7 @@ bots_per_tenant = 7
 fn a_plan_has_limits_and_monthly_allowances() {
     let config = Home::new().load(&[], &[], Some(FILE)).unwrap();
     let settings = config.settings(0);
-    let terms = |tenant| settings.terms_of(&TenantId::parse(tenant).unwrap());
+    let terms = |tenant| settings.terms_of(&TenantId::parse(tenant).unwrap(), None);
 
     let bob = terms("bob");
     assert_eq!(bob.limits.messages_per_second, 10);

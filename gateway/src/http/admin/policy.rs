@@ -23,25 +23,25 @@ pub(super) fn routes() -> Router<Arc<AdminContext>> {
     Router::new()
         .route(
             "/admin/v1/tenants/{id}/revoke",
-            order("revoke", PolicyQuery::Revoke),
+            order("revoke", || PolicyQuery::Revoke),
         )
         .route(
             "/admin/v1/tenants/{id}/suspend",
-            order("suspend", PolicyQuery::Suspend(true)),
+            order("suspend", || PolicyQuery::Suspend(true)),
         )
         .route(
             "/admin/v1/tenants/{id}/resume",
-            order("resume", PolicyQuery::Suspend(false)),
+            order("resume", || PolicyQuery::Suspend(false)),
         )
 }
 
 /// The handler of one order, which asks the store for `query`.
-fn order(name: &'static str, query: PolicyQuery) -> MethodRouter<Arc<AdminContext>> {
+fn order(name: &'static str, query: fn() -> PolicyQuery) -> MethodRouter<Arc<AdminContext>> {
     any(not_found).post(
         async move |State(admin): State<Arc<AdminContext>>,
                     TenantPath(tenant): TenantPath,
                     Extension(peer): Extension<PeerSocket>| {
-            apply(&admin, tenant, (name, query), peer.address).await
+            apply(&admin, tenant, (name, query()), peer.address).await
         },
     )
 }
@@ -71,9 +71,9 @@ async fn apply(
             return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
         }
     };
-    admin.node.set_policy(&tenant, policy);
+    admin.node.set_policy(&tenant, policy.clone());
     let unsaved = admin.node.backplane.unsaved_policies();
-    log(&tenant, policy, (order, peer), unsaved.as_deref());
+    log(&tenant, &policy, (order, peer), unsaved.as_deref());
     let (file_generation, file_suspended) = admin.node.settings.policy_of(&tenant);
     let answer = json!({
         "tenant": tenant,
@@ -87,7 +87,7 @@ async fn apply(
 /// `unsaved`: why the policy is in memory only.
 fn log(
     tenant: &TenantId,
-    policy: TenantPolicy,
+    policy: &TenantPolicy,
     (order, peer): (&str, SocketAddr),
     unsaved: Option<&str>,
 ) {

@@ -51,7 +51,7 @@ impl Node {
     pub(in crate::node) fn finish(&self, work: &mut DeferredWork) {
         while let Some((entry, notice)) = work.told.pop_front() {
             let joined = matches!(notice, SessionNotice::Joined { .. });
-            if joined {
+            if joined || matches!(notice, SessionNotice::Limited(_)) {
                 entry.socket.apply_read_limits();
             }
             let input = self.heard(&entry, notice);
@@ -132,6 +132,7 @@ impl Node {
             cell,
             shard: &mut state.shard,
             connections: &state.connections,
+            budgets: &mut state.budgets,
             work,
         };
         let decided = dispatch::shard(env, input, &mut hold);

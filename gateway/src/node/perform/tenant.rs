@@ -1,9 +1,10 @@
 //! What the tenants of a shard want, done inside the shard's critical section.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use protocol::{BootId, CloseCode, Outbound, TenantId};
+use protocol::{BootId, CloseCode, Limits, Outbound, TenantId};
 use router_core::dispatch::TenantPerformer;
 use router_core::effect::{Outcome, RouterFact, Ticket};
 use router_core::lane::{BestEffortStream, LaneOutcome, Parcel};
@@ -15,6 +16,7 @@ use super::close::close_socket;
 use crate::node::core::Node;
 use crate::node::entry::ConnectionEntry;
 use crate::node::shards::ShardCell;
+use crate::node::tenant_budgets::TenantBudgets;
 use crate::node::work::DeferredWork;
 
 /// A shard whose lock is held.
@@ -24,6 +26,7 @@ pub(super) struct ShardHold<'a> {
     pub cell: &'a ShardCell,
     pub shard: &'a mut Shard,
     pub connections: &'a foldhash::HashMap<ConnKey, Arc<ConnectionEntry>>,
+    pub budgets: &'a mut HashMap<TenantId, Box<TenantBudgets>>,
     pub work: &'a mut DeferredWork,
 }
 
@@ -69,9 +72,20 @@ impl TenantPerformer for ShardHold<'_> {
     }
 
     fn tell(&mut self, conn: ConnKey, notice: SessionNotice) {
-        if let Some(entry) = self.connections.get(&conn) {
-            self.work.told.push_back((Arc::clone(entry), notice));
+        let Some(entry) = self.connections.get(&conn) else {
+            return;
+        };
+        match &notice {
+            // It entered with what the configuration says.
+            SessionNotice::Joined { limits, .. } => {
+                if !Arc::ptr_eq(limits, &self.node.settings.limits) {
+                    self.limit(entry, limits);
+                }
+            }
+            SessionNotice::Limited(limits) => self.limit(entry, limits),
+            SessionNotice::Refused(_) => {}
         }
+        self.work.told.push_back((Arc::clone(entry), notice));
     }
 
     fn close(&mut self, conn: ConnKey, close: CloseCode) {
@@ -96,5 +110,23 @@ impl TenantPerformer for ShardHold<'_> {
             self.work.registered.push((Arc::clone(entry), bot.clone()));
         }
         self.node.note(&fact, self.work);
+    }
+}
+
+impl ShardHold<'_> {
+    /// Holds a socket and its tenant to these limits.
+    fn limit(&mut self, entry: &Arc<ConnectionEntry>, limits: &Arc<Limits>) {
+        let Some(owner) = entry.owner.get() else {
+            return;
+        };
+        let Some(own) = self.budgets.get_mut(owner.tenant()) else {
+            return;
+        };
+        own.set_limits(limits);
+        entry.socket.set_read_limits(own.read_limits());
+        // If more waits than is allowed now, the socket keeps the old limits.
+        let _ = entry
+            .socket
+            .set_write_limits(own.write_limits_now(owner.client));
     }
 }

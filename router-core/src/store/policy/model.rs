@@ -20,7 +20,7 @@ pub(in crate::store) struct PolicyModel {
 impl PolicyModel {
     /// A tenant's policy.
     pub(in crate::store) fn of(&self, tenant: &TenantId) -> TenantPolicy {
-        self.policies.get(tenant).copied().unwrap_or_default()
+        self.policies.get(tenant).cloned().unwrap_or_default()
     }
 
     /// Replaces a tenant's policy.
@@ -32,19 +32,20 @@ impl PolicyModel {
         }
     }
 
-    /// Takes a policy as it was before a restart. The highest generation counts.
+    /// Takes a policy as it was before a restart. The highest generation counts, and what was assigned last.
     pub(in crate::store) fn restore(&mut self, tenant: TenantId, policy: TenantPolicy) {
         let own = self.of(&tenant);
         let policy = TenantPolicy {
             generation: own.generation.max(policy.generation),
             suspended: own.suspended | policy.suspended,
+            assigned: own.assigned.or(policy.assigned),
         };
         self.set(&tenant, policy);
     }
 
     /// Every policy that differs from the default one.
-    pub(in crate::store) fn all(&self) -> impl Iterator<Item = (&TenantId, TenantPolicy)> {
-        self.policies.iter().map(|(tenant, it)| (tenant, *it))
+    pub(in crate::store) fn all(&self) -> impl Iterator<Item = (&TenantId, &TenantPolicy)> {
+        self.policies.iter()
     }
 }
 
@@ -59,14 +60,18 @@ impl PolicyQuery {
             let policy = match self {
                 Self::Revoke => TenantPolicy {
                     generation: step.policy.generation + 1,
-                    ..*step.policy
+                    ..step.policy.clone()
                 },
                 Self::Suspend(suspended) => TenantPolicy {
                     suspended,
-                    ..*step.policy
+                    ..step.policy.clone()
+                },
+                Self::Assign(assigned) => TenantPolicy {
+                    assigned,
+                    ..step.policy.clone()
                 },
             };
-            step.set_policy(policy);
+            step.set_policy(policy.clone());
             PolicyReply::Changed(policy)
         })
     }
@@ -82,6 +87,7 @@ mod tests {
         let policy = |generation, suspended| TenantPolicy {
             generation,
             suspended,
+            assigned: None,
         };
         let mut model = PolicyModel::default();
         model.set(&tenant, policy(1, false));

@@ -3,7 +3,7 @@
 use super::record::TenantPolicy;
 
 /// The answer to a [`PolicyRequest`](super::PolicyRequest).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PolicyReply {
     /// The tenant's policy is this now.
     Changed(TenantPolicy),

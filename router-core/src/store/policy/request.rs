@@ -1,7 +1,11 @@
 //! What is asked of the policy.
 
+use std::sync::Arc;
+
+use super::record::AssignedTerms;
+
 /// A request about a tenant's policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyRequest {
     /// What is asked.
     pub query: PolicyQuery,
@@ -11,20 +15,23 @@ pub struct PolicyRequest {
 }
 
 /// What is asked of the policy. Reply: `Changed`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PolicyQuery {
     /// Invalidates all credentials of the tenant so far.
     Revoke,
     /// Suspends or resumes the tenant.
     Suspend(bool),
+    /// Assigns a plan and limits to the tenant, in place of those before; absent: none.
+    Assign(Option<Arc<AssignedTerms>>),
 }
 
 impl PolicyQuery {
     /// The query's name, for traces.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Revoke => "revoke",
             Self::Suspend(_) => "suspend",
+            Self::Assign(_) => "assign",
         }
     }
 }

@@ -10,7 +10,7 @@ use super::rates::RatePayer;
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::request::JoinRequest;
-use crate::store::TenantPolicy;
+use crate::store::{AssignedTerms, TenantPolicy};
 use crate::tenant::context::TenantContext;
 
 impl Members {
@@ -26,11 +26,17 @@ impl Members {
         self.policy = TenantPolicy {
             generation: policy.generation.max(known),
             suspended: policy.suspended || file_suspended,
+            assigned: policy.assigned,
         };
     }
 
+    /// What an operator assigned to the tenant.
+    pub fn assigned(&self) -> Option<&AssignedTerms> {
+        self.policy.assigned.as_deref()
+    }
+
     /// Takes the policy of a snapshot. `is_outdated`: an operator's order came after it was asked for,
-    /// and decides who is suspended.
+    /// and decides who is suspended, and what is assigned.
     pub fn take_stored_policy(
         &mut self,
         ctx: &TenantContext<'_>,
@@ -41,6 +47,7 @@ impl Members {
         self.policy.generation = self.policy.generation.max(policy.generation);
         if !is_outdated {
             self.policy.suspended = policy.suspended || file_suspended;
+            self.policy.assigned = policy.assigned;
         }
     }
 
@@ -49,6 +56,7 @@ impl Members {
         let TenantPolicy {
             generation,
             suspended,
+            ..
         } = self.policy;
         let close = |(key, conn): (ConnKey, &Connection)| match (
             suspended,

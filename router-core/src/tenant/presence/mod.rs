@@ -49,6 +49,11 @@ impl Presence {
         }
     }
 
+    /// Other limits hold from now on.
+    pub fn set_limits(&mut self, limits: &Limits) {
+        self.changes_max = CHANGES_PER_BOT * limits.bots_per_tenant as usize;
+    }
+
     /// What a socket watches that is greeted now.
     pub fn watch_all(&self) -> BotWatch {
         let news = self.news.as_ref();

@@ -119,6 +119,11 @@ impl MonthQuota {
         (!allowances.is_empty()).then(new)
     }
 
+    /// The allowances.
+    pub fn allowances(&self) -> &Allowances {
+        &self.allowances
+    }
+
     /// The hard allowance that is used up and for which a use is refused; the first in the order of the
     /// table of meters.
     pub fn spent(

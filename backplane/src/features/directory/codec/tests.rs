@@ -91,6 +91,7 @@ fn an_event_is_these_lines() {
     let policy = TenantPolicy {
         generation: 4,
         suspended: true,
+        assigned: None,
     };
     let changes = [
         DirectoryChange::Bot(Box::new(record(None))),

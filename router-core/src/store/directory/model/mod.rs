@@ -39,7 +39,7 @@ impl DirectoryModel {
         scope: StepScope<'_>,
         query: DirectoryQuery,
     ) -> (StoreResult<DirectoryReply>, Option<DirectoryEvent>) {
-        let (id, policy) = (scope.tenant, *scope.policy);
+        let (id, policy) = (scope.tenant, scope.policy.clone());
         let is_load = matches!(query, DirectoryQuery::Load { .. });
         if is_load && let Some(tenant) = self.tenants.get_mut(id) {
             sweep(tenant, scope.budget, scope.asked.now_ms);

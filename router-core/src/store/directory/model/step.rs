@@ -136,7 +136,7 @@ impl DirectoryStep<'_> {
         if assert.generation > self.policy.generation {
             self.set_policy(TenantPolicy {
                 generation: assert.generation,
-                ..*self.policy
+                ..self.policy.clone()
             });
         }
         DirectoryReply::Asserted(refused)
@@ -198,7 +198,7 @@ impl DirectoryStep<'_> {
     /// Replaces the tenant's policy.
     pub(in crate::store) fn set_policy(&mut self, policy: TenantPolicy) {
         if *self.policy != policy {
-            *self.policy = policy;
+            *self.policy = policy.clone();
             self.changes.push(DirectoryChange::Policy(policy));
         }
     }

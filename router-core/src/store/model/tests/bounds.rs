@@ -157,6 +157,7 @@ fn a_revoked_key_stays_revoked() {
     let policy = |generation, suspended| TenantPolicy {
         generation,
         suspended,
+        assigned: None,
     };
     let revoked = StoreReply::Policy(PolicyReply::Changed(policy(1, false)));
     assert_eq!(model.execute(revoke).0, Ok(revoked));
