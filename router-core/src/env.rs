@@ -148,6 +148,15 @@ impl Settings {
         assigned.or_else(own).or(self.default_plan.as_ref())
     }
 
+    /// The largest frame that the configuration allows any tenant, bytes.
+    pub fn largest_frame(&self) -> u32 {
+        let plans = self.plans.values().map(|plan| plan.limits.frame_bytes);
+        let tenants = self.tenants.keys();
+        let tenants = tenants.map(|tenant| self.terms_of(tenant, None).limits.frame_bytes);
+        let all = plans.chain(tenants);
+        all.fold(self.limits.frame_bytes, u32::max)
+    }
+
     /// What the configuration file says of a tenant: least key generation, and whether suspended.
     pub fn policy_of(&self, tenant: &TenantId) -> (u64, bool) {
         self.tenants

@@ -93,7 +93,7 @@ impl Node {
         let saturation = &tools.metrics.saturation;
         saturation.sockets_max.set(sockets_max as f64);
         saturation.outbound_bytes_max.set(memory.outbound as f64);
-        let frame_bytes_max = largest_frame(&settings);
+        let frame_bytes_max = settings.largest_frame() as usize;
         let (shards, work) = ShardTable::new(random, hash_keys);
         let node = Arc::new_cyclic(|me: &Weak<Self>| {
             let host: Weak<dyn LaneHost> = me.clone();
@@ -128,15 +128,6 @@ impl Node {
     pub(crate) async fn failed(&self) {
         self.failed.cancelled().await;
     }
-}
-
-/// The largest frame that any tenant may send, bytes.
-fn largest_frame(settings: &Settings) -> usize {
-    let plans = settings.plans.values().map(|plan| plan.limits.frame_bytes);
-    let tenants = settings.tenants.keys();
-    let tenants = tenants.map(|tenant| settings.terms_of(tenant, None).limits.frame_bytes);
-    let all = plans.chain(tenants);
-    all.fold(settings.limits.frame_bytes, u32::max) as usize
 }
 
 impl std::fmt::Debug for Node {

@@ -70,6 +70,8 @@ mod stalled;
 #[cfg(test)]
 mod status;
 #[cfg(test)]
+mod tenants;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod upstream;

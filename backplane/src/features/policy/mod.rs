@@ -42,6 +42,7 @@ pub(super) async fn execute(
 
 fn call(query: &PolicyQuery) -> StepCall {
     let (word, assigned) = match query {
+        PolicyQuery::Read => ("read", None),
         PolicyQuery::Revoke => ("revoke", None),
         PolicyQuery::Suspend(true) => ("suspend", None),
         PolicyQuery::Suspend(false) => ("resume", None),

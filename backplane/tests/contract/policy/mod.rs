@@ -40,10 +40,12 @@ fn cases() -> Vec<(&'static str, Vec<Step>)> {
         (
             "assigned",
             vec![
+                at(1, PolicyQuery::Read),
                 at(1, PolicyQuery::Assign(None)),
                 at(1, DirectoryQuery::Version),
                 at(1, assign(Some("pro"), &[])),
                 at(2, assign(Some("pro"), &[])),
+                at(2, PolicyQuery::Read),
                 at(2, DirectoryQuery::Version),
                 at(3, PolicyQuery::Revoke),
                 at(3, PolicyQuery::Suspend(true)),

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{MethodRouter, any};
 use axum::{Extension, Router};
 use http::StatusCode;
@@ -15,6 +15,7 @@ use router_core::store::{
 use serde_json::json;
 
 use super::context::AdminContext;
+use super::refusal::PlainRefusal;
 use super::tenant_path::TenantPath;
 use crate::http::answer::{json, not_found};
 use crate::http::peer::PeerSocket;
@@ -41,47 +42,69 @@ fn order(name: &'static str, query: fn() -> PolicyQuery) -> MethodRouter<Arc<Adm
         async move |State(admin): State<Arc<AdminContext>>,
                     TenantPath(tenant): TenantPath,
                     Extension(peer): Extension<PeerSocket>| {
-            apply(&admin, tenant, (name, query()), peer.address).await
+            let order = PolicyOrder {
+                name,
+                query: query(),
+                peer: peer.address,
+            };
+            answer(&admin, tenant, order).await
         },
     )
 }
 
-/// Changes the policy of a tenant in the store, then for its open connections: in that order no client reconnects under the
-/// old policy.
-async fn apply(
+async fn answer(
     admin: &AdminContext,
     tenant: TenantId,
-    (order, query): (&'static str, PolicyQuery),
-    peer: SocketAddr,
-) -> Response {
-    let request = StoreRequest {
-        tenant: tenant.clone(),
-        now_ms: admin.node.unix_ms(),
-        query: query.into(),
-    };
+    order: PolicyOrder,
+) -> Result<Response, PlainRefusal> {
     let _turn = admin.orders.lock().await;
-    let reply = admin.node.backplane.execute(request).await;
-    let policy = match reply.and_then(StoreReply::into_policy) {
-        Ok(PolicyReply::Changed(policy)) => policy,
-        Err(failure) => {
-            let text = match failure {
-                StoreFailure::Lost => "the store did not answer: it may have taken it\n",
-                StoreFailure::Refused(_) => "the store did not take it\n",
-            };
-            return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
-        }
-    };
-    admin.node.set_policy(&tenant, policy.clone());
-    let unsaved = admin.node.backplane.unsaved_policies();
-    log(&tenant, &policy, (order, peer), unsaved.as_deref());
+    let policy = order.apply(admin, &tenant).await?;
     let (file_generation, file_suspended) = admin.node.settings.policy_of(&tenant);
     let answer = json!({
         "tenant": tenant,
         "generation": policy.generation.max(file_generation),
         "suspended": policy.suspended || file_suspended,
-        "persisted": unsaved.is_none(),
+        "persisted": admin.node.backplane.unsaved_policies().is_none(),
     });
-    json(StatusCode::OK, answer.to_string())
+    Ok(json(StatusCode::OK, answer.to_string()))
+}
+
+/// A change of the policy of a tenant that an operator orders.
+pub(super) struct PolicyOrder {
+    /// Its name in the log.
+    pub name: &'static str,
+    pub query: PolicyQuery,
+    /// Who asks.
+    pub peer: SocketAddr,
+}
+
+impl PolicyOrder {
+    /// Changes the policy in the store, then for the open connections: in that order no client reconnects under
+    /// the old policy. The caller holds [`AdminContext::orders`].
+    pub(super) async fn apply(
+        self,
+        admin: &AdminContext,
+        tenant: &TenantId,
+    ) -> Result<TenantPolicy, PlainRefusal> {
+        let request = StoreRequest {
+            tenant: tenant.clone(),
+            now_ms: admin.node.unix_ms(),
+            query: self.query.into(),
+        };
+        let reply = admin.node.backplane.execute(request).await;
+        let reply = reply.and_then(StoreReply::into_policy);
+        let PolicyReply::Changed(policy) = reply.map_err(|failure| {
+            let text = match failure {
+                StoreFailure::Lost => "the store did not answer: it may have taken it",
+                StoreFailure::Refused(_) => "the store did not take it",
+            };
+            PlainRefusal(StatusCode::SERVICE_UNAVAILABLE, text.into())
+        })?;
+        admin.node.set_policy(tenant, policy.clone());
+        let unsaved = admin.node.backplane.unsaved_policies();
+        log(tenant, &policy, (self.name, self.peer), unsaved.as_deref());
+        Ok(policy)
+    }
 }
 
 /// `unsaved`: why the policy is in memory only.

@@ -58,6 +58,7 @@ impl PolicyQuery {
     ) -> (PolicyReply, Option<DirectoryEvent>) {
         directory.step(scope, |step| {
             let policy = match self {
+                Self::Read => step.policy.clone(),
                 Self::Revoke => TenantPolicy {
                     generation: step.policy.generation + 1,
                     ..step.policy.clone()

@@ -17,6 +17,8 @@ pub struct PolicyRequest {
 /// What is asked of the policy. Reply: `Changed`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PolicyQuery {
+    /// Changes nothing.
+    Read,
     /// Invalidates all credentials of the tenant so far.
     Revoke,
     /// Suspends or resumes the tenant.
@@ -29,6 +31,7 @@ impl PolicyQuery {
     /// The query's name, for traces.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::Read => "read_policy",
             Self::Revoke => "revoke",
             Self::Suspend(_) => "suspend",
             Self::Assign(_) => "assign",
