@@ -13,7 +13,9 @@ mod state;
 
 use bytes::Bytes;
 use protocol::{BootId, TenantId};
+use router_core::Millis;
 use router_core::store::nodes::{NodeQuery, NodeReply};
+use router_core::store::tenants::{ListedTenant, TenantPart};
 use router_core::store::usage::TenantIndex;
 use router_core::store::{StoreRequest, StoreResult, UsageIndexQuery};
 use tokio::sync::mpsc;
@@ -82,6 +84,25 @@ impl Backplane {
         match &self.kind {
             BackplaneKind::Memory(memory) => Ok(memory.usage_index(&query)),
             BackplaneKind::Redis(redis) => redis.usage_index(&query).await,
+        }
+    }
+
+    /// Asks which tenants are in a part of the list: those that used something, and those that operators
+    /// changed; in order. Errors: as [`Self::execute`].
+    pub async fn tenants(&self, part: TenantPart) -> StoreResult<Vec<ListedTenant>> {
+        match &self.kind {
+            BackplaneKind::Memory(memory) => Ok(memory.tenants(part)),
+            BackplaneKind::Redis(redis) => redis.tenants(part).await,
+        }
+    }
+
+    /// Takes a tenant out of the list of which the ledger has no usage, and nothing is assigned to it. Errors: as
+    /// [`Self::execute`].
+    pub async fn forget_tenant(&self, tenant: &TenantId, now_ms: Millis) -> StoreResult<()> {
+        match &self.kind {
+            // Its list has no tenants of their own.
+            BackplaneKind::Memory(_) => Ok(()),
+            BackplaneKind::Redis(redis) => redis.forget_tenant(tenant, now_ms).await,
         }
     }
 

@@ -15,6 +15,7 @@ mod labels;
 pub(crate) mod nodes;
 mod policy;
 mod step;
+pub(crate) mod tenants;
 mod text;
 pub(crate) mod usage;
 
@@ -59,6 +60,7 @@ pub(crate) fn scripts() -> Vec<&'static LuaScript> {
         policy::scripts(),
         labels::scripts(),
         nodes::scripts(),
+        tenants::scripts(),
         usage::scripts(),
     ];
     features.into_iter().flatten().collect()

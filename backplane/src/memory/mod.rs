@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use router_core::store::tenants::{ListedTenant, TenantPart};
 use router_core::store::usage::TenantIndex;
 use router_core::store::{Model, StoreReply, StoreRequest, StoreResult, UsageIndexQuery};
 
@@ -69,6 +70,11 @@ impl MemoryStore {
     /// The tenants that used something on a day.
     pub fn usage_index(&self, query: &UsageIndexQuery) -> TenantIndex {
         self.state().model.usage_index(query)
+    }
+
+    /// The tenants of a part of the list.
+    pub fn tenants(&self, part: TenantPart) -> Vec<ListedTenant> {
+        self.state().model.tenants(part)
     }
 
     /// Why policies that hold now would not outlive the process; `None`: all are in the file.

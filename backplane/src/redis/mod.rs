@@ -32,7 +32,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use protocol::{BootId, TenantId};
+use router_core::Millis;
 use router_core::store::nodes::{NodeQuery, NodeReply};
+use router_core::store::tenants::{ListedTenant, TenantPart};
 use router_core::store::usage::TenantIndex;
 use router_core::store::{StoreFailure, StoreRequest, StoreResult, UsageIndexQuery};
 use tokio::sync::mpsc;
@@ -100,6 +102,18 @@ impl Redis {
     pub async fn usage_index(&self, query: &UsageIndexQuery) -> StoreResult<TenantIndex> {
         let index = features::usage::execute_index(&self.shared, query).await;
         index.map_err(StoreFailure::from)
+    }
+
+    /// Asks which tenants are in a part of the list.
+    pub async fn tenants(&self, part: TenantPart) -> StoreResult<Vec<ListedTenant>> {
+        let listed = features::tenants::list(&self.shared, part).await;
+        listed.map_err(StoreFailure::from)
+    }
+
+    /// Takes a tenant out of the list, unless the ledger has usage of it.
+    pub async fn forget_tenant(&self, tenant: &TenantId, now_ms: Millis) -> StoreResult<()> {
+        let forgotten = features::tenants::forget(&self.shared, tenant, now_ms).await;
+        forgotten.map_err(StoreFailure::from)
     }
 
     /// Asks about nodes.

@@ -21,4 +21,6 @@ mod random;
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(test)]
+mod tenants;
+#[cfg(test)]
 mod usage;

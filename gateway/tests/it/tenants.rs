@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::http::TenantInfo;
-use protocol::{Allowance, LimitChanges, PlanName, UsageMeter};
-use router_core::terms::Plan;
+use protocol::{Allowance, LimitChanges, PlanName, TenantId, UsageMeter};
+use router_core::terms::{Plan, TenantSettings};
 use serde_json::{Value, json};
 
 use crate::harness::{Server, eventually, message};
@@ -191,4 +191,86 @@ async fn what_is_assigned_outlives_the_process() {
     assert_eq!(info.plan.unwrap().as_str(), "small");
     assert_eq!(info.limits.bots_per_tenant, 7);
     assert_eq!(info.limits.bots_per_socket, 3);
+}
+
+/// Each tenant of the list, page by page, with what its row says.
+async fn list(server: &Server, limit: usize) -> Vec<Value> {
+    let (mut all, mut after) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/admin/v1/tenants?limit={limit}{after}");
+        let answer = server.admin("GET", &path, &server.admin_bearer()).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let mut page = answer.json();
+        let rows = page["tenants"].as_array_mut().unwrap();
+        assert!(rows.len() <= limit);
+        all.append(rows);
+        match page["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
+            None => return all,
+        }
+    }
+}
+
+#[tokio::test]
+async fn all_tenants_are_listed_once_whatever_the_page() {
+    let server = Server::start_with(|config| {
+        config.usage_flush = Duration::from_secs(1);
+        let file = TenantId::parse("of-the-file").unwrap();
+        config.tenants.insert(file, TenantSettings::default());
+    })
+    .await;
+    let mut expected = vec!["of-the-file".to_owned(), "user".to_owned()];
+    for number in 0..10 {
+        let tenant = format!("tenant-{number}");
+        put(&server, &tenant, json!({"suspended": true})).await;
+        expected.push(tenant);
+    }
+    let mut user = server.bot("user", "bot_a").await;
+    user.refused(message("bot_b", "x"), "bot_not_found").await;
+    eventually("its usage is booked", async || {
+        let rows = list(&server, 100).await;
+        let user = rows.iter().find(|row| row["tenant"] == "user");
+        user.is_some_and(|row| row["last_used"].is_string())
+    })
+    .await;
+    expected.sort();
+    for limit in [1, 3, 100] {
+        let rows = list(&server, limit).await;
+        let ids = rows.iter().map(|row| row["tenant"].as_str().unwrap());
+        let mut ids: Vec<String> = ids.map(str::to_owned).collect();
+        ids.sort();
+        assert_eq!(ids, expected, "{limit}");
+        let suspended = rows.iter().filter(|row| row["suspended"] == true);
+        assert_eq!(suspended.count(), 10);
+    }
+    let path = "/admin/v1/tenants?limit=0";
+    let bad = server.admin("GET", path, &server.admin_bearer()).await;
+    assert_eq!(bad.status, 400);
+}
+
+#[tokio::test]
+async fn a_deleted_tenant_is_out_and_its_usage_stays() {
+    let server = server().await;
+    let old = server.key("alice");
+    let mut bot = server.bot("alice", "bot_a").await;
+    let mut phone = server.client("alice", "phone").await;
+    phone.tell("bot_a", "hello").await;
+    bot.expect("message").await;
+    let order = json!({"plan": "small", "labels": {"region": "eu"}});
+    put(&server, "alice", order).await;
+    // Its usage is not booked yet.
+    let answer = ask(&server, "DELETE", "alice", "").await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!((phone.closed().await, bot.closed().await), (4401, 4401));
+    let info = get(&server, "alice").await;
+    assert_eq!((info.plan, info.generation), (None, 1));
+    assert!(info.labels.is_empty());
+    let mut again = server.open("/ws", Some(&old)).await;
+    assert_eq!(again.closed().await, 4401);
+    eventually("its usage is booked", async || {
+        let path = "/admin/v1/usage?open=true&tenant=alice&meter=messages_accepted";
+        let usage = server.admin("GET", path, &server.admin_bearer()).await;
+        usage.json()["rows"][0]["value"] == 1
+    })
+    .await;
 }

@@ -6,6 +6,7 @@
 //! | policy | `policy/{request,reply,record}.rs` | `policy/model.rs` |
 //! | labels | `labels/{request,reply}.rs` | `labels/model.rs` |
 //! | usage | `usage/{request,reply,record}.rs` | `usage/model.rs` |
+//! | the list of tenants | `tenants/mod.rs` | [`Model::tenants`] |
 //! | nodes, of no tenant | `nodes/mod.rs` | `nodes/model.rs` |
 //!
 //! [`StoreRequest`] and [`StoreReply`] have one variant for each feature, and [`Model`] has one part
@@ -22,6 +23,7 @@ pub mod nodes;
 pub mod policy;
 mod reply;
 mod request;
+pub mod tenants;
 pub mod usage;
 
 pub use directory::{

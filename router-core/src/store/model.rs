@@ -1,6 +1,8 @@
 //! The reference meaning of the store, and the store of a single node: the models of all features.
 
-use protocol::TenantId;
+use std::collections::BTreeMap;
+
+use protocol::{TenantId, UsageHour};
 
 use super::budget::StoreBudget;
 use super::directory::model::{DirectoryModel, StepContext, StepScope};
@@ -10,6 +12,7 @@ use super::policy::TenantPolicy;
 use super::policy::model::PolicyModel;
 use super::reply::{StoreReply, StoreResult};
 use super::request::{StoreQuery, StoreRequest};
+use super::tenants::{ListedTenant, TenantPart};
 use super::usage::model::UsageModel;
 use super::usage::{TenantIndex, UsageIndexQuery};
 use crate::env::Millis;
@@ -101,6 +104,24 @@ impl Model {
     /// The tenants that used something on a day.
     pub fn usage_index(&self, query: &UsageIndexQuery) -> TenantIndex {
         self.usage.index(query)
+    }
+
+    /// The tenants of a part that used something or that an operator changed, in order.
+    pub fn tenants(&self, part: TenantPart) -> Vec<ListedTenant> {
+        let is_changed = |policy: &TenantPolicy| policy.suspended || policy.assigned.is_some();
+        let policies = self.policy.all().filter(|(_, policy)| is_changed(policy));
+        let changed = policies
+            .map(|(tenant, _)| tenant)
+            .chain(self.labels.tenants());
+        let changed = changed.filter(|tenant| TenantPart::of(tenant) == part);
+        let mut listed: BTreeMap<TenantId, Option<UsageHour>> =
+            changed.map(|tenant| (tenant.clone(), None)).collect();
+        let used = self.usage.last_used(part).into_iter();
+        listed.extend(used.map(|(tenant, day)| (tenant, Some(day))));
+        let listed = listed.into_iter();
+        listed
+            .map(|(tenant, last_used)| ListedTenant { tenant, last_used })
+            .collect()
     }
 
     /// Lets a feature take a step of a tenant's directory, in which the policy may change too.

@@ -9,6 +9,7 @@ use redis::Value;
 use router_core::store::{LabelsQuery, LabelsReply, StoreFeature};
 
 use self::keys::LABELS;
+use super::tenants;
 use crate::redis::error::CommandFailure;
 use crate::redis::shared::RedisShared;
 use crate::script::{LuaScript, ScriptCall};
@@ -38,6 +39,10 @@ pub(super) async fn execute(
         args,
     };
     let value = session.run(&call).await?;
+    if matches!(query, LabelsQuery::Put(labels) if !labels.is_empty()) {
+        // The labels are there, whether the tenant is in the list or not.
+        let _ = tenants::note(store, &session, tenant, None).await;
+    }
     reply(value).ok_or_else(|| store.misread(tenant))
 }
 

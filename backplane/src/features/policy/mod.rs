@@ -11,6 +11,7 @@ use router_core::store::{DirectoryCaps, PolicyQuery, PolicyReply, PolicyRequest,
 
 use self::keys::POLICY;
 use super::step::{StepAsker, StepCall};
+use super::tenants;
 use crate::redis::error::CommandFailure;
 use crate::redis::shared::RedisShared;
 use crate::script::LuaScript;
@@ -37,6 +38,10 @@ pub(super) async fn execute(
         caps: DirectoryCaps::NONE,
     };
     let value = call(&request.query).run(store, &session, &asker).await?;
+    if let PolicyQuery::Suspend(true) | PolicyQuery::Assign(Some(_)) = &request.query {
+        // The order holds, whether it is in the list or not.
+        let _ = tenants::note(store, &session, tenant, None).await;
+    }
     reply(value).ok_or_else(|| store.misread(tenant))
 }
 

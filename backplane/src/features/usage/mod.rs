@@ -14,6 +14,7 @@ use router_core::store::{StoreFeature, UsageIndexQuery, UsageQuery, UsageRecord,
 
 use self::codec::BookAnswer;
 use self::keys::LATE_PREFIX;
+use super::tenants;
 use crate::redis::error::CommandFailure;
 use crate::redis::session::RedisSession;
 use crate::redis::shared::RedisShared;
@@ -145,7 +146,7 @@ impl TenantLedger<'_> {
         codec::book_answer(value).ok_or_else(|| self.store.misread(self.tenant))
     }
 
-    /// Writes the tenant into the index of the day of an hour.
+    /// Writes the tenant into the index of the day of an hour, and into the list of tenants.
     async fn index(&self, hour: UsageHour) -> Result<(), CommandFailure> {
         let query = UsageIndexQuery {
             day: hour.day(),
@@ -160,7 +161,8 @@ impl TenantLedger<'_> {
                 kept_ms.to_string().into_bytes(),
             ],
         };
-        self.session.run(&call).await.map(drop)
+        self.session.run(&call).await?;
+        tenants::note(self.store, &self.session, self.tenant, Some(hour.day())).await
     }
 
     async fn read(&self, from: UsageHour, to: UsageHour) -> Result<UsageReply, CommandFailure> {

@@ -12,12 +12,12 @@ use crate::harness::{Step, Subject, at, on_all};
 use crate::support::words::boot;
 
 /// The first hour of the cases.
-fn hour() -> UsageHour {
+pub fn hour() -> UsageHour {
     UsageHour::parse("2026112822").unwrap()
 }
 
 /// A record of a boot: it counted this much of two meters.
-fn book(i: u8, seq: u64, hour: UsageHour, amount: u64) -> UsageQuery {
+pub fn book(i: u8, seq: u64, hour: UsageHour, amount: u64) -> UsageQuery {
     let counts = [
         (UsageMeter::BytesIn, amount),
         (UsageMeter::ConnectionSecondsBot, 3 * amount),

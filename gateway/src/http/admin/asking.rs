@@ -35,7 +35,8 @@ impl StoreAccess {
         reply.and_then(into).map_err(|failure| self.failed(failure))
     }
 
-    fn failed(self, failure: StoreFailure) -> PlainRefusal {
+    /// What a failure means.
+    pub(super) fn failed(self, failure: StoreFailure) -> PlainRefusal {
         let (status, text) = match (failure, self) {
             (StoreFailure::Refused(ErrorCode::QuotaExceeded), _) => {
                 (StatusCode::INSUFFICIENT_STORAGE, "the store is full")

@@ -6,7 +6,8 @@
 //! | `GET /admin/v1/nodes` | the other nodes, the lanes to them, the shared store |
 //! | `GET /admin/v1/keys/using-old` | tenants whose open sockets an old secret verified |
 //! | `GET /admin/v1/usage?from&to&step&tenant&meter` | what tenants used |
-//! | `GET`, `PUT /admin/v1/tenants/{id}` | a tenant: its plan, limits, allowances, labels |
+//! | `GET /admin/v1/tenants?limit&after` | tenants that used something or that operators changed |
+//! | `GET`, `PUT`, `DELETE /admin/v1/tenants/{id}` | a tenant: its plan, limits, allowances, labels |
 //! | `GET`, `PUT /admin/v1/tenants/{id}/labels` | the labels of a tenant |
 //! | `POST /admin/v1/tenants/{id}/revoke` | every credential so far is void; its sockets close with 4401 |
 //! | `POST /admin/v1/tenants/{id}/suspend`, `…/resume` | its sockets close with 4403; it may come back |
@@ -22,9 +23,11 @@ pub(crate) mod context;
 mod keys;
 mod labels;
 mod nodes;
+mod page_query;
 mod policy;
 mod refusal;
 mod status;
+mod tenant;
 mod tenant_path;
 mod tenants;
 mod usage;
@@ -49,6 +52,7 @@ pub(super) fn router(admin: Arc<AdminContext>, ops: Arc<OpsContext>) -> Router {
         .merge(nodes::routes())
         .merge(policy::routes())
         .merge(status::routes())
+        .merge(tenant::routes())
         .merge(tenants::routes())
         .merge(usage::routes())
         .fallback(not_found)

@@ -1,198 +1,103 @@
-//! A tenant: `GET` and `PUT /admin/v1/tenants/{id}`.
-//!
-//! PUT assigns a plan and limits, in place of those before:
+//! `GET /admin/v1/tenants`: the tenants that used something or that an operator changed, and those of the
+//! configuration.
 //!
 //! ```json
-//! {"plan": "pro", "limits": {"bots_per_tenant": 50}, "suspended": false, "labels": {"region": "eu-1"}}
+//! {"tenants": [{"tenant": "alice", "last_used": "2026-11-30T00:00:00Z", "plan": "pro", "suspended": false,
+//!   "generation": 0}], "next": null}
 //! ```
 //!
-//! Without `suspended` or `labels`, these stay as they are. Both requests answer with all that holds for the
-//! tenant, see [`TenantInfo`].
+//! `limit`: tenants on a page, 1 to 1,000, 100 without it. `after`: the `next` of the page before. The order is
+//! the same for good, and not that of the ids.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::extract::State;
+use axum::Router;
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use axum::routing::any;
-use axum::{Extension, Router};
 use http::StatusCode;
-use protocol::http::{AllowanceInfo, AssignedInfo, TenantInfo, TenantOrder};
-use protocol::{TenantId, UsageCounts, UsageHour};
-use router_core::store::{
-    AssignedTerms, LabelsQuery, LabelsReply, PolicyQuery, PolicyReply, StoreReply, UsageQuery,
-    UsageReply,
-};
+use protocol::{TenantId, UsageHour};
+use router_core::store::tenants::{ListedTenant, TenantPart};
+use router_core::store::{PolicyQuery, PolicyReply, StoreReply};
+use serde_json::{Value, json};
 
 use super::asking::StoreAccess;
-use super::body::{decode, read_body};
 use super::context::AdminContext;
-use super::policy::PolicyOrder;
+use super::page_query::PageQuery;
 use super::refusal::PlainRefusal;
-use super::tenant_path::TenantPath;
 use crate::http::answer::{json, not_found};
-use crate::http::peer::PeerSocket;
-
-/// The largest body: all limits and all labels, with every character escaped.
-const BODY_BYTES_MAX: usize = 16 * 1024;
-/// What a body must be.
-const SHAPE: &str = "the body must be {\"plan\":NAME,\"limits\":{NAME:NUMBER,…},\"suspended\":true|false,\"labels\":{NAME:TEXT,…}}, \
-     each member optional";
 
 pub(super) fn routes() -> Router<Arc<AdminContext>> {
-    Router::new().route(
-        "/admin/v1/tenants/{id}",
-        any(not_found).get(show).put(replace),
-    )
+    Router::new().route("/admin/v1/tenants", any(not_found).get(page))
 }
 
-async fn show(
+async fn page(
     State(admin): State<Arc<AdminContext>>,
-    TenantPath(tenant): TenantPath,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, PlainRefusal> {
-    answer(&admin, tenant).await
-}
-
-async fn replace(
-    State(admin): State<Arc<AdminContext>>,
-    TenantPath(tenant): TenantPath,
-    Extension(peer): Extension<PeerSocket>,
-    body: Body,
-) -> Result<Response, PlainRefusal> {
-    let body = read_body(&admin, body, BODY_BYTES_MAX).await?;
-    let order: TenantOrder = decode(&body, &["labels", "limits", "not a valid plan name"], SHAPE)?;
-    let assigned = AssignedTerms {
-        plan: order.plan,
-        limits: order.limits,
-    };
-    check(&admin, &tenant, &assigned)?;
-    let turn = admin.orders.lock().await;
-    let assign = PolicyQuery::Assign(assigned.non_empty());
-    apply(&admin, &tenant, ("assign", assign), peer.address).await?;
-    match order.suspended {
-        Some(true) => {
-            let suspend = ("suspend", PolicyQuery::Suspend(true));
-            apply(&admin, &tenant, suspend, peer.address).await?;
-        }
-        Some(false) => {
-            let resume = ("resume", PolicyQuery::Suspend(false));
-            apply(&admin, &tenant, resume, peer.address).await?;
-        }
-        None => {}
+    let PageQuery { after, limit } = PageQuery::of(query.as_deref().unwrap_or_default())?;
+    let (listed, next) = gather(&admin, after.as_ref(), limit).await?;
+    let mut tenants = Vec::with_capacity(listed.len());
+    for listed in &listed {
+        tenants.push(row(&admin, listed).await?);
     }
-    if let Some(labels) = order.labels {
-        let put = LabelsQuery::Put(labels);
-        let reply = StoreAccess::Writes.ask(&admin, &tenant, put, StoreReply::into_labels);
-        reply.await?;
-        tracing::info!(%tenant, "labels replaced");
+    let page = json!({ "tenants": tenants, "next": next });
+    Ok(json(StatusCode::OK, page.to_string()))
+}
+
+/// As many tenants as fit a page, and the last one if there may be more.
+async fn gather(
+    admin: &AdminContext,
+    after: Option<&TenantId>,
+    limit: usize,
+) -> Result<(Vec<ListedTenant>, Option<TenantId>), PlainRefusal> {
+    let first = after.map_or(0, |after| TenantPart::of(after).number());
+    let mut listed: Vec<ListedTenant> = Vec::new();
+    for part in (first..).map_while(TenantPart::from_number) {
+        let of_part = part_of(admin, part).await?.into_iter();
+        let is_after = |it: &ListedTenant| {
+            part.number() > first || after.is_none_or(|after| it.tenant > *after)
+        };
+        listed.extend(of_part.filter(is_after));
+        if listed.len() > limit {
+            listed.truncate(limit);
+            let last = listed.last().map(|last| last.tenant.clone());
+            return Ok((listed, last));
+        }
     }
-    drop(turn);
-    answer(&admin, tenant).await
+    Ok((listed, None))
 }
 
-async fn apply(
+/// The tenants of a part, in order, with those of the configuration.
+async fn part_of(
     admin: &AdminContext,
-    tenant: &TenantId,
-    (name, query): (&'static str, PolicyQuery),
-    peer: SocketAddr,
-) -> Result<(), PlainRefusal> {
-    let order = PolicyOrder { name, query, peer };
-    order.apply(admin, tenant).await.map(drop)
+    part: TenantPart,
+) -> Result<Vec<ListedTenant>, PlainRefusal> {
+    let listed = admin.node.backplane.tenants(part).await;
+    let mut listed = listed.map_err(|failure| StoreAccess::Reads.failed(failure))?;
+    let of_file = admin.node.settings.tenants.keys();
+    for tenant in of_file.filter(|tenant| TenantPart::of(tenant) == part) {
+        let place = listed.binary_search_by(|it| it.tenant.cmp(tenant));
+        if let Err(place) = place {
+            let tenant = tenant.clone();
+            let last_used = None;
+            listed.insert(place, ListedTenant { tenant, last_used });
+        }
+    }
+    Ok(listed)
 }
 
-/// Whether this node can carry out what is assigned. Errors: the plan is not in its configuration; a frame that
-/// no queue, or no lane to another node, could hold.
-fn check(
-    admin: &AdminContext,
-    tenant: &TenantId,
-    assigned: &AssignedTerms,
-) -> Result<(), PlainRefusal> {
+async fn row(admin: &AdminContext, listed: &ListedTenant) -> Result<Value, PlainRefusal> {
+    let ListedTenant { tenant, last_used } = listed;
     let settings = &admin.node.settings;
-    let plan = assigned.plan.as_ref();
-    if plan.is_some_and(|plan| !settings.plans.contains_key(plan)) {
-        return Err(PlainRefusal::bad_request("plan: there is no such plan"));
-    }
-    let limits = settings.terms_of(tenant, Some(assigned)).limits;
-    if limits.frame_bytes > limits.outbound_bytes {
-        let text = "limits.frame_bytes: a frame of that size would not fit into outbound_bytes";
-        return Err(PlainRefusal::bad_request(text));
-    }
-    let largest = settings.largest_frame();
-    if limits.frame_bytes > largest {
-        let text = format!(
-            "limits.frame_bytes: must be at most {largest}, the largest of the configuration"
-        );
-        return Err(PlainRefusal::bad_request(text));
-    }
-    Ok(())
-}
-
-async fn answer(admin: &AdminContext, tenant: TenantId) -> Result<Response, PlainRefusal> {
-    let info = serde_json::to_string(&info(admin, tenant).await?);
-    Ok(json(
-        StatusCode::OK,
-        info.expect("texts and numbers serialise"),
-    ))
-}
-
-/// All that holds for a tenant.
-async fn info(admin: &AdminContext, tenant: TenantId) -> Result<TenantInfo, PlainRefusal> {
-    let (reads, node) = (StoreAccess::Reads, &admin.node);
-    let policy = reads.ask(admin, &tenant, PolicyQuery::Read, StoreReply::into_policy);
+    let policy = StoreAccess::Reads.ask(admin, tenant, PolicyQuery::Read, StoreReply::into_policy);
     let PolicyReply::Changed(policy) = policy.await?;
-    let labels = reads.ask(admin, &tenant, LabelsQuery::Get, StoreReply::into_labels);
-    let LabelsReply::Labels(labels) = labels.await?;
-    let assigned = policy.assigned.as_deref();
-    let terms = node.settings.terms_of(&tenant, assigned);
-    let month = UsageHour::of(node.unix_ms()).month();
-    let booked = match terms.allowances.is_empty() {
-        true => UsageCounts::default(),
-        false => booked(admin, &tenant, month).await?,
-    };
-    let allowances = terms
-        .allowances
-        .iter()
-        .map(|(meter, allowance)| AllowanceInfo {
-            meter,
-            soft: allowance.soft.map(|soft| meter.whole(soft)),
-            hard: allowance.hard.map(|hard| meter.whole(hard)),
-            used: meter.whole(booked[meter]),
-        });
-    let (file_generation, file_suspended) = node.settings.policy_of(&tenant);
-    Ok(TenantInfo {
-        plan: node.settings.plan_of(&tenant, assigned).cloned(),
-        assigned: assigned.map_or_else(AssignedInfo::default, |assigned| AssignedInfo {
-            plan: assigned.plan.clone(),
-            limits: assigned.limits.clone(),
-        }),
-        limits: (*terms.limits).clone(),
-        allowances: allowances.collect(),
-        resets_at: month.next_month().start_ms(),
-        suspended: policy.suspended || file_suspended,
-        generation: policy.generation.max(file_generation),
-        labels,
-        persisted: node.backplane.unsaved_policies().is_none(),
-        tenant,
-    })
-}
-
-/// What is booked of a month.
-async fn booked(
-    admin: &AdminContext,
-    tenant: &TenantId,
-    month: UsageHour,
-) -> Result<UsageCounts, PlainRefusal> {
-    let read = UsageQuery::Read {
-        from: month,
-        to: month.next_month(),
-    };
-    let reply = StoreAccess::Reads.ask(admin, tenant, read, StoreReply::into_usage);
-    let mut booked = UsageCounts::default();
-    if let UsageReply::Hours { hours, .. } = reply.await? {
-        for (_, usage) in hours {
-            booked.add(&usage.counts);
-        }
-    }
-    Ok(booked)
+    let (file_generation, file_suspended) = settings.policy_of(tenant);
+    Ok(json!({
+        "tenant": tenant,
+        "last_used": last_used.map(UsageHour::rfc3339),
+        "plan": settings.plan_of(tenant, policy.assigned.as_deref()),
+        "suspended": policy.suspended || file_suspended,
+        "generation": policy.generation.max(file_generation),
+    }))
 }

@@ -33,6 +33,11 @@ impl LabelsModel {
         Ok(LabelsReply::Labels(labels))
     }
 
+    /// The tenants that have some.
+    pub(in crate::store) fn tenants(&self) -> impl Iterator<Item = &TenantId> {
+        self.labels.keys()
+    }
+
     fn put(
         &mut self,
         tenant: &TenantId,

@@ -11,6 +11,7 @@ use super::reply::{TenantIndex, UsageReply};
 use super::request::{UsageIndexQuery, UsageQuery};
 use crate::env::Millis;
 use crate::store::reply::StoreResult;
+use crate::store::tenants::TenantPart;
 
 /// Charged for an hour of a tenant besides its name: the amounts and a map node.
 const HOUR_BYTES: u64 = 320;
@@ -112,6 +113,16 @@ impl UsageModel {
         let of_part = tenants.filter(|tenant| UsageIndexQuery::part_of(tenant) == query.part);
         let tenants: BTreeSet<TenantId> = of_part.cloned().collect();
         tenants.into_iter().collect()
+    }
+
+    /// The tenants of a part that used something, each with the last day.
+    pub(in crate::store) fn last_used(&self, part: TenantPart) -> BTreeMap<TenantId, UsageHour> {
+        let hours = self.hours.iter();
+        let used =
+            hours.flat_map(|(hour, tenants)| tenants.keys().map(|tenant| (tenant, hour.day())));
+        let of_part = used.filter(|(tenant, _)| TenantPart::of(tenant) == part);
+        // Of two days the later counts.
+        of_part.map(|(tenant, day)| (tenant.clone(), day)).collect()
     }
 
     /// Drops the hours that are kept no longer, and the oldest ones while there is too much.

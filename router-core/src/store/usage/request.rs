@@ -3,6 +3,7 @@
 use protocol::{TenantId, UsageHour};
 
 use super::record::UsageRecord;
+use crate::store::tenants::TenantPart;
 
 /// What is asked of a tenant's usage.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,15 +51,10 @@ pub struct UsageIndexQuery {
 
 impl UsageIndexQuery {
     /// Parts of the index of a day.
-    pub const PARTS: u8 = 64;
+    pub const PARTS: u8 = TenantPart::COUNT;
 
-    /// The part that a tenant is in. All builds must agree, so it does not depend on the process:
-    /// FNV-1a of the id.
+    /// The part that a tenant is in.
     pub fn part_of(tenant: &TenantId) -> u8 {
-        let bytes = tenant.as_str().bytes();
-        let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        ((hash ^ (hash >> 32)) % u64::from(Self::PARTS)) as u8
+        TenantPart::of(tenant).number()
     }
 }
