@@ -129,9 +129,9 @@ metric_rows! {
     Counter "t2b_tenants_healed_total" [] "Times that this node found entries of a tenant missing in the store.";
     Counter "t2b_directory_reads_total" [] "Times that a tenant's directory was read from the store.";
     Counter "t2b_directory_reads_deferred_total" [] "Reads of a directory that waited, because the last one was a moment before.";
-    Counter "t2b_usage_flush_total" ["result"] "Records of usage: `booked`; `late`, as their hour was closed; `failed`, as the store did not answer, so that they are repeated.";
+    Counter "t2b_usage_flush_total" ["result"] "Records of usage, those of journals that the node found included: `booked`; `late`, as their hour was closed; `failed`, as the store did not answer, so that they are repeated.";
     Gauge "t2b_usage_unflushed_seconds" [] "Age of the oldest usage that is not booked. It is below `usage_flush` while the store answers.";
-    Counter "t2b_usage_journal_failures_total" [] "Writes of the journal of usage that failed.";
+    Counter "t2b_usage_journal_failures_total" [] "Times that the journal of usage could not be begun or written.";
     Counter "process_cpu_seconds_total" [] "Seconds of CPU that the process has used, in user space and in the kernel.";
     Gauge "process_resident_memory_bytes" [] "Memory that the process uses, without the kernel's buffers of its sockets.";
     Gauge "process_open_fds" [] "Files and sockets that the process has open.";

@@ -14,7 +14,7 @@ pub(crate) struct UsageMetrics {
     pub failed: Counter,
     /// Age of what is not booked.
     pub unflushed: Gauge,
-    /// Writes of the journal that failed.
+    /// Times that the journal could not be begun or written.
     pub journal_failed: Counter,
 }
 

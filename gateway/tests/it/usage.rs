@@ -275,6 +275,32 @@ async fn what_a_gateway_has_not_booked_is_booked_by_the_next_one() {
 }
 
 #[tokio::test]
+async fn a_journal_that_cannot_be_begun_is_begun_later() {
+    let dir = Arc::new(tempfile::tempdir().unwrap());
+    let folder = dir.path().join("usage");
+    fs::write(&folder, "not a folder").unwrap();
+    let slow = |config: &mut gateway::config::Config| {
+        config.usage_flush = Duration::from_secs(300);
+        config.usage_journal = Duration::from_millis(10);
+    };
+    let server = Server::start_in(Arc::clone(&dir), slow, None).await;
+    let failures = async || server.metric("t2b_usage_journal_failures_total").await;
+    eventually("failures are counted again and again", async || {
+        failures().await >= 2.0
+    })
+    .await;
+    talk(&server, "alice").await;
+    fs::remove_file(&folder).unwrap();
+    eventually("the journal has what was counted before it", async || {
+        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+        let texts = entries.filter_map(|entry| fs::read(entry.path()).ok());
+        let mut texts = texts.map(|text| String::from_utf8_lossy(&text).into_owned());
+        texts.any(|text| text.contains("alice"))
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn tenants_beyond_the_first_share_a_series() {
     let one = |config: &mut gateway::config::Config| {
         config.usage_flush = FLUSH;

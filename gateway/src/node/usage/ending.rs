@@ -31,7 +31,8 @@ impl Node {
                     "the store did not take all usage: the rest is booked from the journal when a node starts with this state directory"
                 );
                 self.gather_usage();
-                return self.write_journal().await;
+                self.write_journal().await;
+                return;
             }
             sleep(POLL).await;
         }

@@ -38,7 +38,12 @@ impl Node {
     async fn recover(&self, journal: DeadJournal) {
         let (mut booked, mut late) = (0u64, 0u64);
         for (tenant, record) in &journal.records {
-            late += u64::from(self.book(tenant, record).await);
+            let is_late = self.book(tenant, record).await;
+            match is_late {
+                true => self.metrics.usage.late.increment(1),
+                false => self.metrics.usage.booked.increment(1),
+            }
+            late += u64::from(is_late);
             booked += 1;
         }
         tracing::info!(
@@ -65,7 +70,10 @@ impl Node {
             let reply = self.backplane.execute(request).await;
             match reply.and_then(|reply| reply.into_usage()) {
                 Ok(UsageReply::Booked { is_late }) => return is_late,
-                Ok(UsageReply::Hours { .. } | UsageReply::Seen(_)) | Err(_) => sleep(RETRY).await,
+                Ok(UsageReply::Hours { .. } | UsageReply::Seen(_)) | Err(_) => {
+                    self.metrics.usage.failed.increment(1);
+                    sleep(RETRY).await;
+                }
             }
         }
     }

@@ -22,6 +22,8 @@ pub(crate) struct JournalWriter {
     file: File,
     bytes: u64,
     begun_bytes: u64,
+    /// Whether a write failed: what is in the file behind that place is not read.
+    is_damaged: bool,
     /// Held as long as the process lives, so that no other node takes the journal for that of a dead one.
     _lock: File,
 }
@@ -47,13 +49,14 @@ impl JournalWriter {
             file,
             bytes,
             begun_bytes: bytes,
+            is_damaged: false,
             _lock: lock,
         })
     }
 
-    /// Whether it should begin anew.
-    pub(crate) fn is_long(&self) -> bool {
-        self.bytes > LONG_BYTES.max(LONG_FACTOR * self.begun_bytes)
+    /// Whether the next write should [begin anew](Self::begin_anew).
+    pub(crate) fn must_begin_anew(&self) -> bool {
+        self.is_damaged || self.bytes > LONG_BYTES.max(LONG_FACTOR * self.begun_bytes)
     }
 
     /// Adds a write. `boot`: that of now; a node that was evicted has another one than at its start.
@@ -65,7 +68,9 @@ impl JournalWriter {
     ) -> io::Result<()> {
         let block = write_block(boot, unix_ms, buffer);
         self.bytes += block.len() as u64;
-        self.file.write_all(&block)
+        let written = self.file.write_all(&block);
+        self.is_damaged |= written.is_err();
+        written
     }
 
     /// Begins anew with all that tenants have. Until the new file is whole, the old one stays.
@@ -88,6 +93,7 @@ impl JournalWriter {
         self.file = file;
         self.bytes = bytes.len() as u64;
         self.begun_bytes = self.bytes;
+        self.is_damaged = false;
         Ok(())
     }
 
@@ -104,4 +110,30 @@ fn write_block(boot: BootId, unix_ms: u64, buffer: &JournalBuffer) -> Vec<u8> {
         unix_ms,
         tenants: buffer.entries(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_that_fails_makes_the_journal_begin_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let boot = BootId::from_bits(1);
+        let mut journal = JournalWriter::open(folder.path(), boot, "t2b").unwrap();
+        journal.append(boot, 1, &JournalBuffer::default()).unwrap();
+        assert!(!journal.must_begin_anew());
+
+        journal.file = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let failed = journal.append(boot, 2, &JournalBuffer::default());
+        assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert!(journal.must_begin_anew());
+
+        journal
+            .begin_anew(boot, 3, &JournalBuffer::default())
+            .unwrap();
+        assert!(!journal.must_begin_anew());
+        journal.append(boot, 4, &JournalBuffer::default()).unwrap();
+        assert_eq!(fs::metadata(&journal.path).unwrap().len(), journal.bytes);
+    }
 }
