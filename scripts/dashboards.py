@@ -21,8 +21,9 @@ from matplotlib.ticker import FuncFormatter
 
 COLUMNS = 3
 LEGEND_MAX = 8
-# Grafana replaces these in a query.
+# Grafana replaces these in a query. `$tenant` is the tenant with the most messages.
 VARIABLES = {"$__rate_interval": "20s", "$instance": ".*"}
+BUSIEST = 'topk(1, sum by (tenant) (t2b_tenant_messages_total{tenant!="_other"}))'
 
 
 def ask(url, path, **parameters):
@@ -38,10 +39,15 @@ def faulty_rules(url):
     return len(rules), faulty
 
 
-def lines_of(url, target, begin, end):
+def busiest_tenant(url, end):
+    found = ask(url, "/api/v1/query", query=BUSIEST, time=end)["result"]
+    return found[0]["metric"]["tenant"] if found else ""
+
+
+def lines_of(url, target, variables, begin, end):
     """The lines of a query: legend, times, values; values that are no number are left out."""
     query = target["expr"]
-    for name, value in VARIABLES.items():
+    for name, value in variables.items():
         query = query.replace(name, value)
     found = ask(url, "/api/v1/query_range", query=query, start=begin, end=end, step=2)["result"]
     lines = []
@@ -86,7 +92,7 @@ def draw(axes, panel, lines):
         axes.legend(fontsize=5, loc="best")
 
 
-def dashboard(url, path, begin, end, folder):
+def dashboard(url, path, variables, begin, end, folder):
     """Draws one; returns how many panels it has, and the queries without data."""
     file = json.loads(path.read_text())
     rows = math.ceil(len(file["panels"]) / COLUMNS)
@@ -97,7 +103,7 @@ def dashboard(url, path, begin, end, folder):
     for axes, panel in zip(grid.flat, file["panels"]):
         lines = []
         for target in panel["targets"]:
-            found = lines_of(url, target, begin, end)
+            found = lines_of(url, target, variables, begin, end)
             if not found:
                 empty.append(f"{file['title']}: {panel['title']}: {target['expr']}")
             lines += found
@@ -114,8 +120,9 @@ def main():
     end = time.time()
     rules, problems = faulty_rules(url)
     panels = 0
+    variables = VARIABLES | {"$tenant": busiest_tenant(url, end)}
     for path in sorted(pathlib.Path("deploy/grafana").glob("*.json")):
-        count, empty = dashboard(url, path, end - seconds, end, folder)
+        count, empty = dashboard(url, path, variables, end - seconds, end, folder)
         panels += count
         problems += [f"no data: {query}" for query in empty]
     for problem in problems:

@@ -43,9 +43,10 @@ redis_port=$(free_port)
 pids+=($!)
 (umask 077 && "$t2b" keys secret >"$dir/secret")
 
+# The load has more tenants than series of their own: so `_other` has data.
 urls=() admins=()
 for node in 1 2; do
-    T2B_STATE_DIR="$dir/node-$node" "$t2b" gateway run --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
+    T2B_STATE_DIR="$dir/node-$node" T2B_TENANT_SERIES_MAX=20 "$t2b" gateway run --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
         --secrets-file "$dir/secret" --redis "redis://127.0.0.1:$redis_port" \
         >"$dir/node-$node.out" 2>"$dir/node-$node.log" &
     pids+=($!)
@@ -61,6 +62,9 @@ cat >"$dir/prometheus.yaml" <<CONFIG
 global: { scrape_interval: 2s, evaluation_interval: 5s }
 scrape_configs:
   - job_name: t2b
+    static_configs: [{ targets: ["${admins[0]}", "${admins[1]}"] }]
+  - job_name: t2b-tenants
+    metrics_path: /metrics/tenants
     static_configs: [{ targets: ["${admins[0]}", "${admins[1]}"] }]
 rule_files: [rules.yaml]
 CONFIG

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::panel::{DashboardTable, PanelRow};
+use super::panel::{DashboardTable, PanelChoice, PanelRow};
 
 /// Grafana's grid has 24 columns: three panels in a row.
 const WIDTH: usize = 8;
@@ -22,19 +22,7 @@ pub(super) fn json(dashboard: &DashboardTable) -> String {
         "type": "datasource",
         "query": "prometheus",
     });
-    let choice = dashboard.choice.map(|(label, metric)| {
-        json!({
-            "name": label,
-            "type": "query",
-            "datasource": source(),
-            "query": format!("label_values({metric}, {label})"),
-            "refresh": 2,
-            "includeAll": true,
-            "multi": true,
-            "allValue": ".*",
-            "current": { "text": "All", "value": "$__all" },
-        })
-    });
+    let choice = dashboard.choice.map(choice);
     let variables: Vec<Value> = std::iter::once(datasource).chain(choice).collect();
     let file = json!({
         "uid": dashboard.uid,
@@ -48,6 +36,30 @@ pub(super) fn json(dashboard: &DashboardTable) -> String {
         "panels": panels,
     });
     format!("{file:#}\n")
+}
+
+/// Without several values, Grafana chooses the first one.
+fn choice(choice: PanelChoice) -> Value {
+    let PanelChoice {
+        label,
+        metric,
+        many,
+    } = choice;
+    let mut variable = json!({
+        "name": label,
+        "type": "query",
+        "datasource": source(),
+        "query": format!("label_values({metric}, {label})"),
+        "refresh": 2,
+        "sort": 1,
+        "includeAll": many,
+        "multi": many,
+    });
+    if many {
+        variable["allValue"] = json!(".*");
+        variable["current"] = json!({ "text": "All", "value": "$__all" });
+    }
+    variable
 }
 
 fn panel(at: usize, row: &PanelRow) -> Value {

@@ -9,10 +9,30 @@ pub(super) struct DashboardTable {
     pub uid: &'static str,
     /// Its heading.
     pub title: &'static str,
-    /// What the reader chooses at the top: a label and a metric that has it. Panels use `$LABEL`.
-    pub choice: Option<(&'static str, &'static str)>,
+    /// What the reader chooses at the top.
+    pub choice: Option<PanelChoice>,
     /// Its panels, three in a row.
     pub panels: &'static [PanelRow],
+}
+
+/// A label whose value the reader chooses. Panels use `$LABEL`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PanelChoice {
+    /// The label.
+    pub label: &'static str,
+    /// A metric that has it.
+    pub metric: &'static str,
+    /// Whether several values may be chosen at once, and all. Then panels compare with `=~`.
+    pub many: bool,
+}
+
+impl PanelChoice {
+    /// Nodes.
+    pub(super) const NODES: Self = Self {
+        label: "instance",
+        metric: "t2b_build_info",
+        many: true,
+    };
 }
 
 /// One chart.

@@ -1,7 +1,7 @@
 //! Expressions of dashboards and rules use only names that exist, and promtool reads them.
 //!
-//! A name is that of a metric of the table, of a histogram of it with `_bucket`, `_sum` or `_count`, or of a
-//! recording rule. A label is one of the metric, or one that Prometheus adds.
+//! A name is that of a metric of the table, of a histogram of it with `_bucket`, `_sum` or `_count`, of a metric
+//! of tenants, or of a recording rule. A label is one of the metric, or one that Prometheus adds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -9,6 +9,7 @@ use std::process::Command;
 
 use anyhow::Context;
 use gateway::metrics::{MetricKind, TABLE};
+use gateway::tenant_families;
 
 use crate::monitoring::{
     Expression, ExpressionNames, RecordingRule, RuleGroup, expressions, groups, rules_yaml,
@@ -38,6 +39,11 @@ fn known_names() -> BTreeMap<String, Option<BTreeSet<&'static str>>> {
             labels.extend((*ending == "_bucket").then_some("le"));
             known.insert(format!("{}{ending}", row.name), Some(labels));
         }
+    }
+    for family in tenant_families() {
+        let label = (!family.label.is_empty()).then_some(family.label);
+        let labels = SCRAPED.iter().copied().chain(["tenant"]).chain(label);
+        known.insert(family.name.to_owned(), Some(labels.collect()));
     }
     let recorded = groups().into_iter().flat_map(|group| group.recorded);
     known.extend(recorded.map(|rule| (rule.record, None)));
@@ -148,6 +154,10 @@ mod tests {
                 "Panel: no metric has the label le"
             ]
         );
+        assert_eq!(
+            check("sum by (tenant) (t2b_tenant_connections{outcome=\"accepted\"})"),
+            ["Panel: t2b_tenant_connections has no label outcome"]
+        );
     }
 
     #[test]
@@ -155,6 +165,7 @@ mod tests {
         for text in [
             "sum by (le, path) (rate(t2b_message_seconds_bucket{le=\"0.05\", job=\"a\"}[5m]))",
             "t2b_message_seconds_sum / t2b_message_seconds_count",
+            "sum by (tenant, outcome) (rate(t2b_tenant_messages_total{tenant=\"$tenant\"}[5m]))",
             "max by (resource) (t2b:saturation:ratio{resource=\"files\"})",
         ] {
             assert_eq!(check(text), [""; 0], "{text}");

@@ -3,6 +3,8 @@
 mod node;
 mod overview;
 mod redis_and_lanes;
+mod tenant;
+mod usage;
 
 use super::panel::DashboardTable;
 
@@ -11,4 +13,6 @@ pub(super) const DASHBOARDS: &[&DashboardTable] = &[
     &overview::OVERVIEW,
     &node::NODE,
     &redis_and_lanes::REDIS_AND_LANES,
+    &tenant::TENANT,
+    &usage::USAGE,
 ];

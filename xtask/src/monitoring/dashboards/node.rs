@@ -1,13 +1,13 @@
 //! One node, or several beside each other: what it uses, and what it runs short of.
 
 use super::super::panel::PanelUnit::{Bytes, BytesPerSecond, Count, PerSecond, Ratio, Seconds};
-use super::super::panel::{DashboardTable, panel};
+use super::super::panel::{DashboardTable, PanelChoice, panel};
 
 pub(super) const NODE: DashboardTable = DashboardTable {
     path: "deploy/grafana/node.json",
     uid: "t2b-node",
     title: "T2B / Node",
-    choice: Some(("instance", "t2b_build_info")),
+    choice: Some(PanelChoice::NODES),
     panels: &[
         panel(
             "Saturation",

@@ -1,13 +1,13 @@
 //! The shared store, and the lanes between the nodes.
 
 use super::super::panel::PanelUnit::{Bytes, BytesPerSecond, Count, PerSecond, Seconds};
-use super::super::panel::{DashboardTable, panel};
+use super::super::panel::{DashboardTable, PanelChoice, panel};
 
 pub(super) const REDIS_AND_LANES: DashboardTable = DashboardTable {
     path: "deploy/grafana/redis-and-lanes.json",
     uid: "t2b-redis-and-lanes",
     title: "T2B / Redis and lanes",
-    choice: Some(("instance", "t2b_build_info")),
+    choice: Some(PanelChoice::NODES),
     panels: &[
         panel(
             "Redis connected",
