@@ -16,6 +16,7 @@
 //! | `ws/` | WebSocket connections: handshake, reader, queue, writer; knows no frames of ours |
 //! | `dialect/` | how messages become requests, and meanings become frames |
 //! | `node/` | sessions and shards, and `perform`: the one place where effects become I/O |
+//! | `history/` | what happened to each tenant on this node lately |
 //! | `usage/` | the journal and the rows of usage |
 //! | `metrics.rs`, `access_log.rs`, `telemetry.rs` | the one table of metrics; what is logged of each source; where logs go |
 
@@ -25,6 +26,7 @@ pub mod config;
 mod dialect;
 mod gate;
 mod gateway;
+mod history;
 mod http;
 mod listener;
 pub mod machine;

@@ -7,6 +7,7 @@
 //! | a quarter | sockets that say nothing: 16 KiB each | `sockets_max` |
 //! | a quarter, at most 256 MiB | the memory store, unless `store_bytes` says otherwise | `quota_exceeded` |
 //! | the rest | the program, tenants' directories, what the allocator keeps | |
+//! | of the rest: a 64th, at most 16 MiB | the history of tenants | the tenant is forgotten of which nothing happened for longest |
 
 use crate::ws::BudgetPool;
 
@@ -19,6 +20,8 @@ pub(crate) const MEMORY_BYTES_UNKNOWN: u64 = 4 * 1024 * 1024 * 1024;
 const SOCKET_BYTES: u64 = 16 * 1024;
 /// Most that the memory store takes by default.
 const STORE_BYTES: u64 = 256 * 1024 * 1024;
+/// Most that the history takes: hundreds of tenants with 50 events each, or thousands with a few.
+const HISTORY_BYTES: u64 = 16 * 1024 * 1024;
 /// Least share of a tenant in a pool: two frames of the default size.
 const SHARE_BYTES_MIN: u64 = 512 * 1024;
 /// Shares in a pool: as many tenants as can hold one at the same time, twice.
@@ -35,6 +38,8 @@ pub struct MemoryDivision {
     pub store: u64,
     /// Sockets that may be open.
     pub sockets: u64,
+    /// What happened to tenants lately, bytes: a part of the rest.
+    pub history: u64,
 }
 
 impl MemoryDivision {
@@ -45,6 +50,7 @@ impl MemoryDivision {
             assembly: memory_max / 8,
             store: (memory_max / 4).min(STORE_BYTES),
             sockets: memory_max / 4 / SOCKET_BYTES,
+            history: (memory_max / 64).min(HISTORY_BYTES),
         }
     }
 }

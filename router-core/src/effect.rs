@@ -4,14 +4,17 @@
 
 use bytes::Bytes;
 use protocol::lane::Verdict;
-use protocol::{Answer, BootId, BotId, CloseCode, ErrorCode, FrameId, Outbound, Refusal, TenantId};
+use protocol::{
+    Answer, BootId, BotId, ClientId, CloseCode, ConnectionId, ErrorCode, FrameId, Outbound,
+    Refusal, TenantId,
+};
 use smallvec::SmallVec;
 
 use crate::auth::Credential;
 use crate::ids::ConnKey;
 use crate::lane::{BestEffortStream, Parcel};
 use crate::request::{JoinRequest, LeaveRequest, RouteRequest, SessionNotice, TenantRequest};
-use crate::store::StoreRequest;
+use crate::store::{BotHolder, StoreRequest};
 
 pub use crate::ids::{Receipt, Ticket};
 
@@ -128,8 +131,16 @@ pub enum TenantEffect {
 pub enum RouterFact {
     /// A credential was accepted and the socket belongs to a tenant now.
     Authenticated,
-    /// A frame was refused.
-    Refused(ErrorCode),
+    /// A frame of a connection was refused.
+    Refused {
+        /// Whose frame.
+        conn: ConnKey,
+        /// Why.
+        code: ErrorCode,
+    },
+    /// A connection may not register or unregister a bot. It is a refusal of a frame too, and there is no
+    /// [`RouterFact::Refused`] of it.
+    ClaimRefused(Box<RefusedClaim>),
     /// A message was put into at least one queue, of this many bytes.
     Delivered {
         /// Bytes of the finished frame.
@@ -143,13 +154,15 @@ pub enum RouterFact {
     /// it are outside the body of a message. A refusal with `rate_limited` is unpaid too; [`RouterFact::Refused`]
     /// reports it.
     Unpaid,
-    /// A bot that had no home here got one: the connection that holds it, and the bot. In a box, as
-    /// a fact is part of every effect, and these are few.
-    BotOnline(Box<(ConnKey, BotId)>),
-    /// A bot lost its home.
-    BotOffline,
-    /// A bot's home was taken by another socket.
-    Takeover,
+    /// A bot that had no home here got one. In a box, as a fact is part of every effect, and these
+    /// are few.
+    BotOnline(Box<BotArrival>),
+    /// A bot went from one connection of this node to another one.
+    BotMoved(Box<BotArrival>),
+    /// A bot lost its home here.
+    BotOffline(Box<BotDeparture>),
+    /// A bot's home was taken by another connection, of this node or of another one.
+    Takeover(Box<BotTakeover>),
     /// The store has less of a tenant than this node remembers.
     StoreLostData,
     /// The store answered for a record of usage: it is in the ledger, in its own hour or in a later one.
@@ -164,6 +177,67 @@ pub enum RouterFact {
     /// It is to be read again so soon after the last time that it waits: whose, and how long,
     /// milliseconds.
     ReadDeferred(Box<(TenantId, u64)>),
+}
+
+/// A bot has a home at a connection of this node now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BotArrival {
+    /// The bot.
+    pub bot: BotId,
+    /// The connection.
+    pub conn: ConnKey,
+    /// The connection's id.
+    pub id: ConnectionId,
+    /// The connection's client id.
+    pub client: ClientId,
+    /// Who held the bot until now, if anybody did.
+    pub from: Option<BotHolder>,
+}
+
+/// A bot has no home at a connection of this node any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BotDeparture {
+    /// The bot.
+    pub bot: BotId,
+    /// The connection.
+    pub conn: ConnKey,
+    /// Why.
+    pub cause: DepartureCause,
+}
+
+/// Why a bot has no home at a connection any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DepartureCause {
+    /// The connection left its tenant.
+    ConnectionLeft,
+    /// The bot was taken off the list.
+    Unregistered,
+    /// Another node has it. [`RouterFact::Takeover`] follows.
+    TakenOver,
+}
+
+/// A bot's home was taken from a connection of this node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BotTakeover {
+    /// The bot.
+    pub bot: BotId,
+    /// The connection that held it.
+    pub conn: ConnKey,
+    /// That connection's id; absent if it has left its tenant.
+    pub id: Option<ConnectionId>,
+    /// Who holds it now, if anybody does.
+    pub by: Option<BotHolder>,
+}
+
+/// A connection may not register or unregister a bot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedClaim {
+    /// The bot.
+    pub bot: BotId,
+    /// The connection.
+    pub conn: ConnKey,
+    /// Why.
+    pub code: ErrorCode,
 }
 
 /// Effects in the order they must be performed. A few of them take no allocation.
@@ -222,8 +296,10 @@ impl SessionEffects {
         }));
     }
 
-    pub(crate) fn refuse(&mut self, id: Option<&FrameId>, refusal: Refusal) {
-        let note = SessionEffect::Note(RouterFact::Refused(refusal.code));
+    /// `conn`: the session's own.
+    pub(crate) fn refuse(&mut self, conn: ConnKey, id: Option<&FrameId>, refusal: Refusal) {
+        let code = refusal.code;
+        let note = SessionEffect::Note(RouterFact::Refused { conn, code });
         self.push(SessionEffect::Deliver(Outbound::Refusal {
             id: id.cloned(),
             refusal: Box::new(refusal),
@@ -247,9 +323,35 @@ impl TenantEffects {
     }
 
     pub(crate) fn refuse(&mut self, conn: ConnKey, id: Option<&FrameId>, refusal: Refusal) {
-        let note = TenantEffect::Note(RouterFact::Refused(refusal.code));
+        let code = refusal.code;
+        self.refuse_with(conn, id, refusal, RouterFact::Refused { conn, code });
+    }
+
+    /// Refuses to register or unregister a bot.
+    pub(crate) fn refuse_claim(
+        &mut self,
+        (conn, bot): (ConnKey, &BotId),
+        id: Option<&FrameId>,
+        refusal: Refusal,
+    ) {
+        let refused = RefusedClaim {
+            bot: bot.clone(),
+            conn,
+            code: refusal.code,
+        };
+        let fact = RouterFact::ClaimRefused(Box::new(refused));
+        self.refuse_with(conn, id, refusal, fact);
+    }
+
+    fn refuse_with(
+        &mut self,
+        conn: ConnKey,
+        id: Option<&FrameId>,
+        refusal: Refusal,
+        fact: RouterFact,
+    ) {
         let (id, refusal) = (id.cloned(), Box::new(refusal));
         self.deliver(conn, Outbound::Refusal { id, refusal });
-        self.push(note);
+        self.push(TenantEffect::Note(fact));
     }
 }

@@ -22,7 +22,9 @@ use crate::tenant::Tenant;
 pub use input::ShardInput;
 use tenant_table::TenantTable;
 
-pub use crate::tenant::{Entries, Replica, ReplicaBot, SocketCounts, UnbookedUsage, UsageReport};
+pub use crate::tenant::{
+    Entries, LimitUse, Replica, ReplicaBot, SocketCounts, UnbookedUsage, UsageReport,
+};
 
 /// Some of a node's tenants.
 #[derive(Debug)]
@@ -76,6 +78,17 @@ impl Shard {
     /// What it has of a tenant, on a node with this view; absent if that is not loaded.
     pub fn replica(&self, tenant: &TenantId, nodes: &NodeView) -> Option<Replica> {
         self.tenants.get(tenant)?.replica(nodes)
+    }
+
+    /// Whether it has a tenant, loaded or about to be.
+    pub fn has(&self, tenant: &TenantId) -> bool {
+        self.tenants.get(tenant).is_some()
+    }
+
+    /// How much of its limits a tenant uses now; absent if it is not here.
+    pub fn limit_uses(&self, env: &Env<'_>, tenant: &TenantId) -> Option<Vec<LimitUse>> {
+        let tenant = self.tenants.get(tenant)?;
+        Some(tenant.limit_uses(env))
     }
 
     /// Reports the usage of each tenant of which something changed since its last report.

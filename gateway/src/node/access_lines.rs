@@ -1,4 +1,4 @@
-//! What the access log says of a socket of this node.
+//! What the access log and the history say of a socket of this node.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +21,7 @@ impl Node {
         if session.capabilities().lasts && session.member().is_some() {
             self.metrics.latency.connect(entry.open.age());
             self.access_log.connected(subject(entry, &session));
+            self.remember_connected(entry, &session);
         }
     }
 
@@ -40,6 +41,8 @@ impl Node {
         let session = lock(&entry.session);
         self.access_log
             .disconnected(subject(entry, &session), why, lasted);
+        let lasted_ms = lasted.as_millis() as u64;
+        self.remember_disconnected(entry, &session, (why, lasted_ms));
     }
 }
 

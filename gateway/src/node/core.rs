@@ -27,6 +27,7 @@ use super::shed_log::ShedLog;
 use super::store_queue::StoreWork;
 use super::usage::NodeUsage;
 use crate::access_log::AccessLog;
+use crate::history::HistoryTable;
 use crate::memory::MemoryDivision;
 use crate::metrics::Metrics;
 use crate::trace::FrameTracer;
@@ -36,6 +37,7 @@ pub(crate) struct Node {
     pub(crate) settings: Settings,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) access_log: AccessLog,
+    pub(crate) history: HistoryTable,
     pub(super) tracer: FrameTracer,
     pub(super) clock: NodeClock,
     pub(super) clock_steps: ClockSteps,
@@ -101,6 +103,7 @@ impl Node {
                 settings,
                 metrics: tools.metrics,
                 access_log: AccessLog::default(),
+                history: HistoryTable::new(memory.history),
                 tracer: tools.tracer,
                 clock,
                 clock_steps: ClockSteps::default(),

@@ -36,6 +36,14 @@ impl AuthFailure {
         }
     }
 
+    /// Whether the credential is one of its tenant's.
+    const fn is_verified(self) -> bool {
+        match self {
+            AuthFailure::Invalid => false,
+            AuthFailure::Revoked | AuthFailure::Suspended => true,
+        }
+    }
+
     /// The refusal of a tenant that is one.
     fn of(code: ErrorCode) -> Option<Self> {
         let failures = [
@@ -71,7 +79,8 @@ impl Node {
         verdict
     }
 
-    /// Counts a failure. Errors: `Throttled` if there were too many from there, whatever it is.
+    /// Counts a failure, and adds it to the history of the tenant. Errors: `Throttled` if there were too many
+    /// from there, whatever it is.
     pub(super) fn auth_failed(
         &self,
         source: Source,
@@ -83,18 +92,21 @@ impl Node {
             claimed: claimed.clone(),
         };
         let tally = self.credentials.fail(attempt, self.clock.now_ms());
+        let reason = match tally {
+            FailureTally::Counted => failure.reason(),
+            FailureTally::Throttled { .. } => "throttled",
+        };
+        self.remember_failure(source, claimed.as_ref(), (reason, failure.is_verified()));
+        self.metrics.auth_failed(reason);
         match tally {
             FailureTally::Counted => {
-                self.metrics.auth_failed(failure.reason());
-                self.access_log
-                    .credential(source, claimed.as_ref(), failure.reason());
+                self.access_log.credential(source, claimed.as_ref(), reason);
                 Ok(())
             }
             FailureTally::Throttled {
                 retry_after_ms,
                 failures,
             } => {
-                self.metrics.auth_failed("throttled");
                 self.access_log.throttled(source, failures);
                 Err(AuthError::Throttled { retry_after_ms })
             }
@@ -104,6 +116,7 @@ impl Node {
     /// Notes that a token has expired.
     pub(super) fn expired(&self, source: Source, claimed: Option<TenantId>) {
         self.metrics.auth_failed("expired");
+        self.remember_failure(source, claimed.as_ref(), ("expired", false));
         self.access_log
             .credential(source, claimed.as_ref(), "expired");
     }

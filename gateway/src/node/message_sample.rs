@@ -48,7 +48,7 @@ impl MessageSample {
     pub(super) fn note(&mut self, fact: &RouterFact) {
         self.is_settled |= matches!(
             fact,
-            RouterFact::Delivered { .. } | RouterFact::Refused(_) | RouterFact::Duplicate
+            RouterFact::Delivered { .. } | RouterFact::Refused { .. } | RouterFact::Duplicate
         );
     }
 
@@ -135,7 +135,7 @@ impl UndecidedSamples {
 #[cfg(test)]
 mod tests {
     use protocol::{BootId, ErrorCode, TenantId};
-    use router_core::NodeView;
+    use router_core::{ConnKey, NodeView};
 
     use super::*;
     use crate::metrics::{Metrics, ScrapeFacts};
@@ -193,7 +193,10 @@ mod tests {
         let mut sample = sample();
         samples.sent(&receipt(1), &mut sample);
         samples.withdrawn(&receipt(1), &mut sample);
-        sample.note(&RouterFact::Refused(ErrorCode::Unreachable));
+        sample.note(&RouterFact::Refused {
+            conn: ConnKey(1),
+            code: ErrorCode::Unreachable,
+        });
         sample.end(&metrics.latency);
         assert_eq!(measured(&metrics, "local"), 1);
         assert_eq!(samples.find(&receipt(1)), None);

@@ -24,10 +24,11 @@
 //! | `pools.rs`, `shed.rs`, `unpaid_answers.rs`, `unpaid_frames.rs`, `reserved_place.rs` | memory and its bounds |
 //! | `ticker.rs`, `socket_looks.rs` | what happens by the clock |
 //! | `usage/` | what becomes of the usage that tenants count |
+//! | `history.rs`, `tenant_view.rs` | what each tenant's history is told; a tenant for operators |
 //! | `drain.rs` | going away |
 //!
 //! Locks, in this order: a session, then a shard, then one leaf (an outbound queue, the throttle, a lane, a
-//! slot of the connection table, the state of a dialect). Nobody holds two sessions or two shards.
+//! slot of the connection table, the state of a dialect, a part of the history). Nobody holds two sessions or two shards.
 
 mod access_lines;
 mod call;
@@ -43,6 +44,7 @@ mod enter;
 mod entry;
 mod failures;
 mod handler;
+mod history;
 mod lanes;
 mod lock;
 mod member;
@@ -64,6 +66,7 @@ mod status;
 mod store_queue;
 mod store_worker;
 mod tenant_budgets;
+mod tenant_view;
 mod ticker;
 mod unpaid_answers;
 mod unpaid_frames;
@@ -78,4 +81,5 @@ pub(crate) use membership::{MISREAD, NodeIdentity, key_list};
 pub(crate) use secrets::UsingOld;
 pub(crate) use source::SourceResolver;
 pub(crate) use store_queue::StoreWork;
+pub(crate) use tenant_view::{ListedHome, TenantView};
 pub(crate) use usage::NodeUsage;

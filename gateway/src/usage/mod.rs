@@ -22,7 +22,7 @@ mod series;
 mod window;
 
 pub(crate) use journal::{DeadJournal, JournalBuffer, JournalWriter, dead_journals};
-pub(crate) use reader::UsageReader;
+pub(crate) use reader::{UsageReader, rfc3339_ms};
 pub(crate) use render::PageFormat;
 pub(crate) use series::TenantSeries;
 pub use series::tenant_families;

@@ -213,7 +213,7 @@ fn periods(
 }
 
 /// A time as RFC 3339 has it, with milliseconds.
-pub(super) fn rfc3339_ms(unix_ms: u64) -> String {
+pub(crate) fn rfc3339_ms(unix_ms: u64) -> String {
     let hour = UsageHour::of(unix_ms);
     let ms = unix_ms - hour.start_ms();
     let (minutes, seconds) = (ms / 60_000, ms % 60_000);

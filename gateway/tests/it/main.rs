@@ -77,3 +77,5 @@ mod tls;
 mod upstream;
 #[cfg(test)]
 mod usage;
+#[cfg(test)]
+mod why;

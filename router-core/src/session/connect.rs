@@ -200,7 +200,7 @@ impl Session {
             message: text.to_owned(),
         };
         fx.answer(id.as_ref(), Answer::AuthError(auth_error));
-        fx.refuse(id.as_ref(), refusal);
+        fx.refuse(self.key, id.as_ref(), refusal);
         self.close(close, fx);
     }
 }

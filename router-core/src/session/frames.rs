@@ -113,7 +113,7 @@ impl Session {
     ) {
         let status = refusal.code.status();
         self.usage.note_refusal(refusal.code.class());
-        fx.refuse(id, refusal);
+        fx.refuse(self.key, id, refusal);
         let bad = status == 400 || !matches!(self.phase, SessionPhase::Open(_));
         if !bad {
             return;

@@ -48,7 +48,7 @@ impl Tenant {
             ClaimPlace::Queued => {}
             ClaimPlace::Full(step) => {
                 let refusal = Refusal::from(ErrorCode::StoreUnavailable);
-                fx.refuse(step.conn, step.id.as_ref(), refusal);
+                fx.refuse_claim((step.conn, &bot), step.id.as_ref(), refusal);
             }
         }
     }
@@ -97,7 +97,7 @@ impl Tenant {
             ClaimKind::Unregister => self.bots.may_unregister(&ctx, bot, step.conn),
         };
         if let Err(refusal) = allowed {
-            fx.refuse(step.conn, step.id.as_ref(), refusal);
+            fx.refuse_claim((step.conn, bot), step.id.as_ref(), refusal);
             return None;
         }
         let query = self.query_of(env, bot, step);
@@ -259,7 +259,7 @@ impl Tenant {
                 ),
             ) => ErrorCode::Internal,
         };
-        fx.refuse(step.conn, step.id.as_ref(), Refusal::from(code));
+        fx.refuse_claim((step.conn, bot), step.id.as_ref(), Refusal::from(code));
     }
 }
 

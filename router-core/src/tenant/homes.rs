@@ -5,7 +5,9 @@ use protocol::{Answer, BotId, CloseCode, ErrorCode, FrameId};
 
 use super::Tenant;
 use super::bots::bot::{Bot, Home};
-use crate::effect::{RouterFact, TenantEffect, TenantEffects};
+use crate::effect::{
+    BotDeparture, BotTakeover, DepartureCause, RouterFact, TenantEffect, TenantEffects,
+};
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::request::BotRegistration;
@@ -34,7 +36,8 @@ impl Tenant {
         let known = self.bots.get(bot.as_str());
         if known.is_some_and(|known| known.details.epoch > epoch) {
             if let Some(id) = asked {
-                fx.refuse(claimant, id.as_ref(), ErrorCode::StoreUnavailable.into());
+                let refusal = ErrorCode::StoreUnavailable.into();
+                fx.refuse_claim((claimant, &bot), id.as_ref(), refusal);
             }
             return;
         }
@@ -79,9 +82,10 @@ impl Tenant {
         fx: &mut TenantEffects,
     ) {
         let (id, epoch) = (record.info.id.clone(), record.epoch);
+        let holder = record.holder.clone();
         let parts = (&mut self.members, &mut self.presence);
         if let Some(loser) = self.bots.rehome(env, record, home, parts, fx) {
-            self.replaced(env, loser, &id, epoch, fx);
+            self.replaced(env, (loser, holder), (&id, epoch), fx);
         }
     }
 
@@ -89,12 +93,17 @@ impl Tenant {
     fn replaced(
         &mut self,
         env: &Env<'_>,
-        old: ConnKey,
-        bot: &BotId,
-        epoch: u64,
+        (old, by): (ConnKey, Option<BotHolder>),
+        (bot, epoch): (&BotId, u64),
         fx: &mut TenantEffects,
     ) {
-        fx.push(TenantEffect::Note(RouterFact::Takeover));
+        let takeover = BotTakeover {
+            bot: bot.clone(),
+            conn: old,
+            id: self.members.connection(old).map(|old| old.id),
+            by,
+        };
+        fx.push(TenantEffect::Note(RouterFact::Takeover(Box::new(takeover))));
         let Some(was_last) = self.members.release(old, bot) else {
             return;
         };
@@ -160,9 +169,16 @@ impl Tenant {
             return;
         };
         let was_online = gone.details.info.status == BotState::Online;
-        if let Some(home) = gone.here() {
-            self.members.release(home, bot);
-            fx.push(TenantEffect::Note(RouterFact::BotOffline));
+        if let Some(conn) = gone.here() {
+            self.members.release(conn, bot);
+            let departure = BotDeparture {
+                bot: bot.clone(),
+                conn,
+                cause: DepartureCause::Unregistered,
+            };
+            fx.push(TenantEffect::Note(RouterFact::BotOffline(Box::new(
+                departure,
+            ))));
         }
         if was_online {
             let info = BotInfo {

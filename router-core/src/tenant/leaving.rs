@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Tenant;
 use super::context::TenantContext;
 use super::quota::MonthQuota;
-use crate::effect::{RouterFact, TenantEffect, TenantEffects};
+use crate::effect::{BotDeparture, DepartureCause, RouterFact, TenantEffect, TenantEffects};
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::request::SessionNotice;
@@ -30,8 +30,15 @@ impl Tenant {
                     epoch: bot.details.epoch,
                 };
                 self.presence.changed(&bot.details.info, env.now_ms);
+                let departure = BotDeparture {
+                    bot: id.clone(),
+                    conn: key,
+                    cause: DepartureCause::ConnectionLeft,
+                };
                 outbox.release_bot(id, fence);
-                fx.push(TenantEffect::Note(RouterFact::BotOffline));
+                fx.push(TenantEffect::Note(RouterFact::BotOffline(Box::new(
+                    departure,
+                ))));
             }
             outbox.forget_conn(key);
             // Without a store that others read, only the client's name is worth keeping. A call

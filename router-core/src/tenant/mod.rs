@@ -28,7 +28,7 @@
 //! | `entries.rs`, `snapshot.rs` | a step of the directory; all of it |
 //! | `nodes.rs` | a node that died; this one's new name |
 //! | `metering.rs` | what is counted outside the other parts, and the booking of it |
-//! | `replica.rs` | operators and tests, who look at it |
+//! | `replica.rs`, `limit_use.rs` | operators and tests, who look at it |
 
 mod bots;
 mod claiming;
@@ -39,6 +39,7 @@ mod entries;
 mod homes;
 mod joining;
 mod leaving;
+mod limit_use;
 mod members;
 mod messages;
 mod meter;
@@ -65,6 +66,7 @@ use context::{ReceiptCounter, TenantContext};
 use delivery::Delivery;
 use directory::Directory;
 use directory::queries::PendingQuery;
+pub use limit_use::LimitUse;
 use members::Members;
 use meter::TenantMeter;
 pub use meter::{SocketCounts, UnbookedUsage, UsageReport};

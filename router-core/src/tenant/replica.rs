@@ -4,6 +4,7 @@ use protocol::{BootId, BotId, ConnectionId};
 
 use super::Tenant;
 use super::bots::bot::Home;
+use crate::env::Millis;
 use crate::membership::NodeView;
 use crate::store::BotHolder;
 
@@ -30,6 +31,10 @@ impl std::iter::Sum for Entries {
 pub struct Replica {
     /// The number of the last step of the directory that was applied.
     pub ver: u64,
+    /// The least key generation that a credential needs.
+    pub key_generation: u64,
+    /// Whether the tenant is suspended.
+    pub is_suspended: bool,
     /// Every listed bot, in id order.
     pub bots: Vec<ReplicaBot>,
     /// Connections of all nodes that the directory knows, in id order.
@@ -53,6 +58,8 @@ pub struct ReplicaBot {
     pub epoch: u64,
     /// Its home, if it has one.
     pub holder: Option<BotHolder>,
+    /// Since when it is online or offline, Unix milliseconds.
+    pub since_ms: Millis,
 }
 
 impl Tenant {
@@ -88,6 +95,7 @@ impl Tenant {
                 id: bot.details.info.id.clone(),
                 epoch: bot.details.epoch,
                 holder,
+                since_ms: bot.details.info.since,
             }
         });
         let here = self.members.listed().into_iter().map(|(_, id)| (id, own));
@@ -97,6 +105,8 @@ impl Tenant {
         conns.sort_unstable();
         Some(Replica {
             ver: self.directory.ver(),
+            key_generation: self.members.key_generation(),
+            is_suspended: self.members.is_suspended(),
             bots: bots.collect(),
             conns,
             deliveries: self.delivery.pending_count(),

@@ -38,15 +38,20 @@ impl Tenant {
             return;
         }
         if let Err(retry_ms) = self.take_cost(env, conn, &command) {
-            return fx.refuse(conn, id.as_ref(), Refusal::rate(retry_ms));
+            let refusal = Refusal::rate(retry_ms);
+            return match claimed_bot(&command) {
+                Some(bot) => fx.refuse_claim((conn, bot), id.as_ref(), refusal),
+                None => fx.refuse(conn, id.as_ref(), refusal),
+            };
         }
         let asker = (conn, id);
         match command {
             TenantCommand::Register(registration) => {
-                if let Some(spent) = self.spent(env, QuotaUse::BotSocket) {
-                    return fx.refuse(conn, asker.1.as_ref(), Refusal::quota(spent));
-                }
                 let bot = registration.info.id.clone();
+                if let Some(spent) = self.spent(env, QuotaUse::BotSocket) {
+                    let refusal = Refusal::quota(spent);
+                    return fx.refuse_claim((conn, &bot), asker.1.as_ref(), refusal);
+                }
                 self.claim(env, bot, asker, ClaimKind::Register(registration), fx);
             }
             TenantCommand::Unregister(bot) => {
@@ -162,5 +167,18 @@ impl Tenant {
         };
         self.members.charge_list(env, &self.limits, key, bytes);
         fx.answer(key, id.as_ref(), answer);
+    }
+}
+
+/// The bot that a command registers or unregisters.
+fn claimed_bot(command: &TenantCommand) -> Option<&BotId> {
+    match command {
+        TenantCommand::Register(registration) => Some(&registration.info.id),
+        TenantCommand::Unregister(bot) => Some(bot),
+        TenantCommand::Subscribe(_)
+        | TenantCommand::Unsubscribe(_)
+        | TenantCommand::List(_)
+        | TenantCommand::Find(_)
+        | TenantCommand::Survey(_) => None,
     }
 }

@@ -9,6 +9,7 @@
 //! | `GET /admin/v1/tenants?limit&after` | tenants that used something or that operators changed |
 //! | `GET`, `PUT`, `DELETE /admin/v1/tenants/{id}` | a tenant: its plan, limits, allowances, labels |
 //! | `GET`, `PUT /admin/v1/tenants/{id}/labels` | the labels of a tenant |
+//! | `GET /admin/v1/tenants/{id}/why?bot` | where its bots are, and what happened to it on this node lately |
 //! | `POST /admin/v1/tenants/{id}/revoke` | every credential so far is void; its sockets close with 4401 |
 //! | `POST /admin/v1/tenants/{id}/suspend`, `…/resume` | its sockets close with 4403; it may come back |
 //!
@@ -31,6 +32,7 @@ mod tenant;
 mod tenant_path;
 mod tenants;
 mod usage;
+mod why;
 
 use std::sync::Arc;
 
@@ -55,6 +57,7 @@ pub(super) fn router(admin: Arc<AdminContext>, ops: Arc<OpsContext>) -> Router {
         .merge(tenant::routes())
         .merge(tenants::routes())
         .merge(usage::routes())
+        .merge(why::routes())
         .fallback(not_found)
         .layer((
             // Outermost first.

@@ -14,17 +14,22 @@ impl Node {
         }
         match fact {
             RouterFact::Authenticated => metrics.authenticated.increment(1),
-            RouterFact::Refused(code) => {
+            RouterFact::Refused { code, .. } => {
                 metrics.refused(*code);
                 work.is_unpaid |= *code == ErrorCode::RateLimited;
+            }
+            RouterFact::ClaimRefused(refused) => {
+                metrics.refused(refused.code);
+                work.is_unpaid |= refused.code == ErrorCode::RateLimited;
             }
             RouterFact::Delivered { bytes } => work.traffic.delivered(*bytes),
             RouterFact::Duplicate => metrics.duplicates.increment(1),
             RouterFact::BestEffortDropped => metrics.best_effort_dropped.increment(1),
             RouterFact::Unpaid => work.is_unpaid = true,
             RouterFact::BotOnline(_) => metrics.bots_online.increment(1.0),
-            RouterFact::BotOffline => metrics.bots_online.decrement(1.0),
-            RouterFact::Takeover => metrics.takeovers.increment(1),
+            RouterFact::BotMoved(_) => {}
+            RouterFact::BotOffline(_) => metrics.bots_online.decrement(1.0),
+            RouterFact::Takeover(_) => metrics.takeovers.increment(1),
             RouterFact::StoreLostData => metrics.cluster.healed.increment(1),
             RouterFact::UsageBooked { is_late: false } => metrics.usage.booked.increment(1),
             RouterFact::UsageBooked { is_late: true } => metrics.usage.late.increment(1),

@@ -16,6 +16,7 @@ use router_core::{Env, Session};
 use super::close::close_socket;
 use crate::node::core::Node;
 use crate::node::entry::ConnectionEntry;
+use crate::node::history::connection_of;
 use crate::node::message_sample::MessageSample;
 use crate::node::work::DeferredWork;
 
@@ -123,6 +124,9 @@ impl SessionPerformer for SessionHold<'_> {
     }
 
     fn note(&mut self, fact: RouterFact) {
+        if connection_of(&fact).is_some() {
+            self.node.remember_fact(self.entry, &fact);
+        }
         self.node.note(&fact, self.work);
     }
 }

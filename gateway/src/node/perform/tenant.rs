@@ -15,6 +15,7 @@ use router_core::{ConnKey, Env, Shard};
 use super::close::close_socket;
 use crate::node::core::Node;
 use crate::node::entry::ConnectionEntry;
+use crate::node::history::connection_of;
 use crate::node::shards::ShardCell;
 use crate::node::tenant_budgets::TenantBudgets;
 use crate::node::work::DeferredWork;
@@ -103,11 +104,14 @@ impl TenantPerformer for ShardHold<'_> {
     }
 
     fn note(&mut self, fact: RouterFact) {
-        if let RouterFact::BotOnline(online) = &fact
-            && let (home, bot) = &**online
-            && let Some(entry) = self.connections.get(home)
+        if let Some(conn) = connection_of(&fact)
+            && let Some(entry) = self.connections.get(&conn)
         {
-            self.work.registered.push((Arc::clone(entry), bot.clone()));
+            if let RouterFact::BotOnline(arrival) = &fact {
+                let bot = arrival.bot.clone();
+                self.work.registered.push((Arc::clone(entry), bot));
+            }
+            self.node.remember_fact(entry, &fact);
         }
         self.node.note(&fact, self.work);
     }

@@ -6,11 +6,13 @@ use protocol::presence::{BotInfo, BotState};
 use super::Bots;
 use super::bot::{Bot, BotDetails, Home};
 use crate::check;
-use crate::effect::{RouterFact, TenantEffect, TenantEffects};
+use crate::effect::{
+    BotArrival, BotDeparture, DepartureCause, RouterFact, TenantEffect, TenantEffects,
+};
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::invariant::Invariant;
-use crate::store::BotRecord;
+use crate::store::{BotHolder, BotRecord};
 use crate::tenant::members::Members;
 use crate::tenant::presence::Presence;
 
@@ -50,6 +52,7 @@ impl Bots {
             .as_ref()
             .is_some_and(|old| home.is_some() && old.is_contested_by(epoch, instance.as_ref()));
         let before = old.as_ref().and_then(Bot::here);
+        let there = old.as_ref().and_then(|old| old.there().cloned());
         let mut takeovers = old.map(|old| old.details.takeovers).unwrap_or_default();
         if is_contest {
             takeovers.count(env.now_ms);
@@ -66,21 +69,52 @@ impl Bots {
         if let Some(key) = after {
             members.hold(key, id.clone());
         }
-        note_change(id, before, after, fx);
+        match (before, after) {
+            (Some(conn), None) => note_departure(id, conn, fx),
+            (_, Some(conn)) if before != after => {
+                let here = before.and_then(|before| members.connection(before));
+                let here = here.map(|here| BotHolder {
+                    boot: env.nodes.own,
+                    conn: here.id,
+                });
+                note_arrival(id, (before, conn), here.or(there), members, fx);
+            }
+            (_, Some(_)) | (None, None) => {}
+        }
         before.filter(|_| before != after)
     }
 }
 
-/// Notes that a bot came to this node, or left it.
-fn note_change(id: BotId, before: Option<ConnKey>, after: Option<ConnKey>, fx: &mut TenantEffects) {
-    match (before, after) {
-        (None, Some(home)) => {
-            let fact = RouterFact::BotOnline(Box::new((home, id)));
-            fx.push(TenantEffect::Note(fact));
-        }
-        (Some(_), None) => fx.push(TenantEffect::Note(RouterFact::BotOffline)),
-        (None, None) | (Some(_), Some(_)) => {}
-    }
+/// Notes that a bot has a home at a connection of this node, which it had not.
+fn note_arrival(
+    bot: BotId,
+    (before, conn): (Option<ConnKey>, ConnKey),
+    from: Option<BotHolder>,
+    members: &Members,
+    fx: &mut TenantEffects,
+) {
+    let Some(home) = members.connection(conn) else {
+        return;
+    };
+    let arrival = Box::new(BotArrival {
+        bot,
+        conn,
+        id: home.id,
+        client: home.client.clone(),
+        from,
+    });
+    let fact = match before {
+        Some(_) => RouterFact::BotMoved(arrival),
+        None => RouterFact::BotOnline(arrival),
+    };
+    fx.push(TenantEffect::Note(fact));
+}
+
+/// Notes that another node has a bot which a connection of this node held.
+fn note_departure(bot: BotId, conn: ConnKey, fx: &mut TenantEffects) {
+    let cause = DepartureCause::TakenOver;
+    let departure = Box::new(BotDeparture { bot, conn, cause });
+    fx.push(TenantEffect::Note(RouterFact::BotOffline(departure)));
 }
 
 /// Since when a bot is offline is not worth a word to those who know that it is.

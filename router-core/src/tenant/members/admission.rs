@@ -19,6 +19,11 @@ impl Members {
         self.policy.generation
     }
 
+    /// Whether no connection may join.
+    pub fn is_suspended(&self) -> bool {
+        self.policy.suspended
+    }
+
     /// Takes what an operator ordered.
     pub fn take_order(&mut self, ctx: &TenantContext<'_>, policy: TenantPolicy) {
         let (file_generation, file_suspended) = ctx.env.settings.policy_of(ctx.id);
@@ -90,7 +95,7 @@ impl Members {
     ) -> Result<(), Refusal> {
         let TenantContext { env, limits, .. } = *ctx;
         self.is_welcome(join)?;
-        let sockets = self.connection_count() + self.newcomers.len() + join.kept;
+        let sockets = self.socket_count() + join.kept;
         if sockets >= limits.sockets_per_tenant as usize {
             return Err(ErrorCode::QuotaExceeded.into());
         }

@@ -11,6 +11,12 @@ use crate::permit::Grant;
 use crate::small::SmallMap;
 
 impl Members {
+    /// Which of the tenant's rates refuse a request on this node now: messages, bytes, joins.
+    pub fn exhausted_rates(&self, env: &Env<'_>, limits: &Limits) -> [bool; 3] {
+        let payer = RatePayer::new(env, limits, self.node_count(), None);
+        self.rates.exhausted(payer)
+    }
+
     /// Whether a connection may send a message now, in the name that it gives. Takes it from the
     /// rates. Errors: why, and when it may be sent again.
     pub fn take_message(

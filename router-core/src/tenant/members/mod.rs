@@ -254,6 +254,16 @@ impl Members {
         self.connections.len() + self.remote.len()
     }
 
+    /// How many connections count for the limit of sockets, those included that are about to join.
+    pub fn socket_count(&self) -> usize {
+        self.connection_count() + self.newcomers.len()
+    }
+
+    /// How many connections wait for a reply.
+    pub fn wait_count(&self) -> usize {
+        self.waits
+    }
+
     /// Nodes that have connections of the tenant, this one included.
     pub fn node_count(&self) -> usize {
         self.remote.node_count() + 1

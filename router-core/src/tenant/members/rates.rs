@@ -244,6 +244,20 @@ impl TenantRates {
         self.tokens.get_mut(client)
     }
 
+    /// Which rates of the tenant refuse a request now: messages, bytes, joins.
+    pub fn exhausted(&self, payer: RatePayer<'_>) -> [bool; 3] {
+        let (now_ms, allowed) = (payer.now_ms, payer.allowed());
+        let RateBuckets {
+            work, bytes, joins, ..
+        } = self.all;
+        let is_exhausted = |mut bucket: Gcra, rate| bucket.take(now_ms, rate).is_err();
+        [
+            is_exhausted(work, allowed.work()),
+            is_exhausted(bytes, allowed.bytes()),
+            is_exhausted(joins, allowed.joins()),
+        ]
+    }
+
     /// Forgets the buckets that are full: they say nothing.
     pub fn forget(&mut self, now_ms: Millis) {
         self.tokens.retain(|_, buckets| !buckets.is_full(now_ms));
