@@ -36,6 +36,9 @@ pub enum CliCommand {
     /// Suspends and resumes users
     #[command(subcommand)]
     Tenant(Command),
+    /// Says why a user's bot is offline, and what happened to the user's connections lately
+    #[command(after_help = BY_TOKEN)]
+    Why(WhyArgs),
     /// Shows what users used, and exports it to billing systems
     #[command(subcommand)]
     Usage(UsageCommand),
@@ -225,6 +228,18 @@ pub struct AdminArgs {
 pub struct TenantArgs {
     /// The user's id: 1 to 64 of [A-Za-z0-9._-], the first a letter or a digit
     pub user: TenantId,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    #[command(flatten)]
+    pub config: HiddenKeys,
+}
+
+#[derive(Args)]
+pub struct WhyArgs {
+    /// The user's id: 1 to 64 of [A-Za-z0-9._-], the first a letter or a digit
+    pub user: TenantId,
+    /// The bot's id [default: all bots of the user]
+    pub bot: Option<BotId>,
     #[command(flatten)]
     pub output: OutputArgs,
     #[command(flatten)]

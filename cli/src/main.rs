@@ -5,7 +5,7 @@
 //! | `args.rs`, `config_args.rs`, `export_args.rs` | what can be said on the command line |
 //! | `signals.rs` | what ends the commands that serve |
 //! | `serve.rs`, `admin.rs` | `gateway run`, `status`, `config`, `tenant …`, `keys revoke` |
-//! | `usage/` | `usage …` |
+//! | `usage/`, `why/` | `usage …`, `why` |
 //! | `keys.rs` | `keys issue`, `verify`, `secret` |
 //! | `connect.rs` | which gateway and key the client commands use |
 //! | `feed.rs` | their events, and what is told of their connection |
@@ -35,6 +35,7 @@ mod serve;
 mod signals;
 mod term;
 mod usage;
+mod why;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -82,6 +83,7 @@ async fn run(command: CliCommand) -> Result<(), CommandFailure> {
         CliCommand::Keys(KeysCommand::UsingOld(asked)) => admin::using_old(asked).await,
         CliCommand::Tenant(Command::Suspend(tenant)) => admin::suspend(tenant).await,
         CliCommand::Tenant(Command::Resume(tenant)) => admin::resume(tenant).await,
+        CliCommand::Why(args) => why::run(args).await,
         CliCommand::Usage(UsageCommand::Show(args)) => usage::show(*args).await,
         CliCommand::Usage(UsageCommand::Export(args)) => usage::export(*args).await,
         CliCommand::Usage(UsageCommand::Check(args)) => usage::check(*args).await,

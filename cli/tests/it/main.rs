@@ -38,3 +38,5 @@ mod start;
 mod state_dir;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod why;
