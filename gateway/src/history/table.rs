@@ -11,7 +11,7 @@ use super::tenant::TenantHistory;
 /// Parts of the table, each behind a lock of its own: refusals of many tenants come side by side.
 pub(super) const PARTS: usize = 16;
 /// What a tenant takes besides its history: its entries in two maps.
-const ENTRY_BYTES: usize = 320;
+pub(super) const ENTRY_BYTES: usize = 320;
 
 /// What happened to the tenants of a node.
 ///
@@ -98,8 +98,10 @@ impl HistoryPart {
         let is_new = !self.tenants.contains_key(tenant);
         let place = self.tenants.entry(tenant.clone()).or_default();
         add(&mut place.history);
-        let bytes = ENTRY_BYTES + place.history.bytes();
-        self.bytes = self.bytes + bytes - std::mem::replace(&mut place.bytes, bytes);
+        if place.history.take_resized() {
+            let bytes = ENTRY_BYTES + place.history.bytes();
+            self.bytes = self.bytes + bytes - std::mem::replace(&mut place.bytes, bytes);
+        }
         // The newest one already has the highest number.
         if is_new || place.last + 1 != self.next {
             let last = std::mem::replace(&mut place.last, self.next);

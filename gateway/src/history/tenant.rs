@@ -37,6 +37,8 @@ pub(crate) struct TenantHistory {
     counts: Vec<ReasonCount>,
     /// The one that changed last is the last.
     bots: VecDeque<BotConnection>,
+    /// Whether it may take more or less than when [`Self::take_resized`] was asked last.
+    is_resized: bool,
 }
 
 /// How often something happened for one reason since the tenant is remembered. The names are of closed
@@ -73,16 +75,20 @@ impl TenantHistory {
         let mut counts = self.counts.iter_mut();
         match counts.find(|known| (known.what, known.reason) == (what, reason)) {
             Some(known) => known.count += 1,
-            None => self.counts.push(ReasonCount {
-                what,
-                reason,
-                count: 1,
-            }),
+            None => {
+                self.is_resized = true;
+                self.counts.push(ReasonCount {
+                    what,
+                    reason,
+                    count: 1,
+                });
+            }
         }
     }
 
     /// Forgets the oldest event of a class that has its share, or else the oldest of all.
     fn make_room(&mut self, class: EventClass) {
+        self.is_resized = true;
         let is_of_class = |known: &&CountedEvent| known.event.kind.class() == class;
         let is_full = self.events.iter().filter(is_of_class).count() >= class.share();
         if is_full {
@@ -95,6 +101,7 @@ impl TenantHistory {
 
     /// A connection of this node holds a bot now.
     pub(crate) fn bot_arrived(&mut self, arrived: BotConnection) {
+        self.is_resized = true;
         self.bots.retain(|known| known.bot != arrived.bot);
         if self.bots.len() >= BOTS_MAX {
             self.bots.pop_front();
@@ -106,6 +113,7 @@ impl TenantHistory {
     pub(crate) fn bot_lost(&mut self, bot: &BotId, key: ConnKey, loss: BotLoss) {
         let mut bots = self.bots.iter_mut();
         if let Some(known) = bots.find(|known| known.bot == *bot && known.key == key) {
+            self.is_resized = true;
             known.loss = Some(loss);
         }
     }
@@ -131,6 +139,11 @@ impl TenantHistory {
     /// The last connections of its bots, in no order.
     pub(crate) fn bots(&self) -> impl Iterator<Item = &BotConnection> {
         self.bots.iter()
+    }
+
+    /// Whether it may take more or less since it was asked this last. In a flood of equal events it does not.
+    pub(super) fn take_resized(&mut self) -> bool {
+        std::mem::take(&mut self.is_resized)
     }
 
     /// What it takes, bytes.

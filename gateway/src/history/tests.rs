@@ -1,12 +1,13 @@
 //! The bounds of a history, and whose events go.
 
-use protocol::{BotId, ClientId, CloseCode, ConnectionId, ErrorCode, TenantId};
+use protocol::{BootId, BotId, ClientId, CloseCode, ConnectionId, ErrorCode, TenantId};
 use router_core::ConnKey;
 use router_core::auth::Source;
+use router_core::store::BotHolder;
 
 use super::bot::{BotConnection, BotLoss, ConnectionClose, LossCause};
 use super::event::{EventKind, HistoryEvent};
-use super::table::{HistoryTable, PARTS};
+use super::table::{ENTRY_BYTES, HistoryTable, PARTS};
 use super::tenant::{BOTS_MAX, EVENTS_MAX, TenantHistory};
 use crate::memory::{MEMORY_BYTES_MIN, MemoryDivision};
 use crate::ws::ConnectionEnd;
@@ -208,6 +209,30 @@ fn a_flood_of_one_tenant_takes_no_place_of_others() {
     }
     let kept = (0..100).filter(|i| table.read(&quiet(*i), shown).is_some());
     assert_eq!(kept.count(), 100);
+}
+
+#[test]
+fn what_a_table_takes_is_what_its_histories_take() {
+    let table = HistoryTable::new(1 << 20);
+    let alice = tenant("alice");
+    for i in 0..300_usize {
+        table.write(&alice, |it| match i % 4 {
+            0 => it.add(connected(i), 1),
+            1 => it.add(refused(ErrorCode::RateLimited, (i % 3) as u8), 1),
+            2 => it.bot_arrived(bot(i)),
+            _ => {
+                let by = BotHolder {
+                    boot: BootId::from_bits(1),
+                    conn: connection(1),
+                };
+                let cause = LossCause::TakenOver(Some(Box::new(by)));
+                let loss = BotLoss { at_ms: 1, cause };
+                it.bot_lost(&bot(i - 1).bot, ConnKey(i as u64 - 1), loss);
+            }
+        });
+    }
+    let bytes = table.read(&alice, TenantHistory::bytes).unwrap();
+    assert_eq!(table.size(), (bytes + ENTRY_BYTES, 1));
 }
 
 #[test]
