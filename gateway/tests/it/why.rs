@@ -334,3 +334,25 @@ async fn a_closed_socket_of_a_revoked_key_is_told_with_its_code() {
     let _again = server.bearer(new.reveal()).await;
     assert_eq!(ask(&server, "alice/why").await["policy"]["generation"], 1);
 }
+
+#[tokio::test]
+async fn a_socket_that_tried_one_tenant_does_not_become_another_ones() {
+    let server = Server::start().await;
+    let _bot = server.bot("alice", "bot_a").await;
+    let mut socket = server.open("/ws", None).await;
+    socket.expect("status").await;
+    let auth = |user: &str, client: &str| {
+        let data = json!({"apiKey": server.key(user), "clientId": client});
+        json!({"type": "auth", "data": data}).to_string()
+    };
+    socket.refused(auth("alice", "bot_a"), "invalid_id").await;
+    socket.send(auth("bob", "phone")).await;
+    assert_eq!(socket.closed().await, 1013);
+    let mut again = server.open("/ws", None).await;
+    again.expect("status").await;
+    again.refused(auth("alice", "bot_a"), "invalid_id").await;
+    let greeting = again.ask(auth("alice", "phone")).await;
+    assert_eq!(greeting["type"], "auth_ok", "{greeting}");
+    let alice = ask(&server, "alice/why").await;
+    assert!(!alice.to_string().contains("bob"), "{alice}");
+}

@@ -53,6 +53,12 @@ impl SessionPerformer for SessionHold<'_> {
     fn join(&mut self, mut join: Box<JoinRequest>) {
         let node = self.node;
         let tenant = join.tenant();
+        // A socket whose client id was refused may try again, but not for another tenant: what it takes is
+        // charged to the first one.
+        let owner = self.entry.owner.get();
+        if owner.is_some_and(|owner| owner.tenant() != tenant) {
+            return close_socket(self.entry, CloseCode::TryLater, self.work);
+        }
         let index = node.shards.index_of(tenant);
         self.entry.set_shard(index);
         let mut state = node.shards.cell(index).lock();
