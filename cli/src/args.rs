@@ -10,10 +10,12 @@ use clap_complete::Shell;
 use protocol::units::{parse_duration, parse_size};
 use protocol::{BotId, ClientId, TenantId};
 
+use crate::common_args::{AdminArgs, BY_TOKEN, OutputArgs, TenantArgs};
 use crate::config_args::{AllKeys, HiddenKeys};
 use crate::export_args::ExportUsageArgs;
 use crate::failure::USAGE;
 use crate::out;
+use crate::tenant_args::TenantCommand;
 
 /// Runs the Tunnels-to-Bots gateway, and talks with its bots.
 #[derive(Parser)]
@@ -33,9 +35,9 @@ pub enum CliCommand {
     /// Issues, verifies and revokes API keys
     #[command(subcommand)]
     Keys(KeysCommand),
-    /// Suspends and resumes users
+    /// Lists, shows, changes, suspends and deletes users
     #[command(subcommand)]
-    Tenant(Command),
+    Tenant(TenantCommand),
     /// Says why a user's bot is offline, and what happened to the user's connections lately
     #[command(after_help = BY_TOKEN)]
     Why(WhyArgs),
@@ -79,10 +81,6 @@ pub enum GatewayCommand {
 const BY_SECRETS: &str = "This command reads the gateway's configuration. You can also give it these flags of \
     `t2b gateway run`, or set the matching variables (T2B_SECRETS_FILE for --secrets-file): --secrets-file, \
     --state-dir, --redis, --redis-prefix, --redis-insecure.";
-/// The help of commands that ask the running gateway.
-const BY_TOKEN: &str = "This command reads the gateway's configuration. You can also give it these flags of \
-    `t2b gateway run`, or set the matching variables (T2B_ADMIN_LISTEN for --admin-listen): --admin-listen, \
-    --admin-token-file, --state-dir.";
 /// The help of commands that list all keys.
 const BY_KEYS: &str = "Each flag is also a T2B_ variable (T2B_ADMIN_LISTEN for --admin-listen) and a key of the \
     configuration file (admin_listen). The texts above name keys as the file does.";
@@ -103,16 +101,6 @@ pub enum KeysCommand {
     /// Lists the users who are connected to the running gateway with a key or token that an old secret signed
     #[command(after_help = BY_TOKEN)]
     UsingOld(AdminArgs),
-}
-
-#[derive(Subcommand)]
-pub enum Command {
-    /// Closes a user's connections and refuses new ones
-    #[command(after_help = BY_TOKEN)]
-    Suspend(TenantArgs),
-    /// Lets a suspended user connect again
-    #[command(after_help = BY_TOKEN)]
-    Resume(TenantArgs),
 }
 
 #[derive(Subcommand)]
@@ -177,14 +165,6 @@ pub enum BotCommand {
     Exec(ExecArgs),
 }
 
-/// How a command prints facts.
-#[derive(Args, Clone, Copy)]
-pub struct OutputArgs {
-    /// Prints one JSON object
-    #[arg(long)]
-    pub json: bool,
-}
-
 #[derive(Args)]
 pub struct InspectArgs {
     #[command(flatten)]
@@ -210,24 +190,6 @@ pub struct IssueArgs {
 pub struct VerifyArgs {
     /// The key, or - to read it from standard input
     pub key: String,
-    #[command(flatten)]
-    pub output: OutputArgs,
-    #[command(flatten)]
-    pub config: HiddenKeys,
-}
-
-#[derive(Args)]
-pub struct AdminArgs {
-    #[command(flatten)]
-    pub output: OutputArgs,
-    #[command(flatten)]
-    pub config: HiddenKeys,
-}
-
-#[derive(Args)]
-pub struct TenantArgs {
-    /// The user's id: 1 to 64 of [A-Za-z0-9._-], the first a letter or a digit
-    pub user: TenantId,
     #[command(flatten)]
     pub output: OutputArgs,
     #[command(flatten)]

@@ -6,7 +6,8 @@ use std::io;
 use gateway::config::ConfigPurpose;
 use serde_json::json;
 
-use crate::args::{IssueArgs, OutputArgs, VerifyArgs};
+use crate::args::{IssueArgs, VerifyArgs};
+use crate::common_args::OutputArgs;
 use crate::failure::CommandFailure;
 use crate::out::{self, say};
 

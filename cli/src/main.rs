@@ -2,11 +2,13 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `args.rs`, `config_args.rs`, `export_args.rs` | what can be said on the command line |
+//! | `args.rs`, `{common,config,export,tenant}_args.rs` | what can be said on the command line |
 //! | `signals.rs` | what ends the commands that serve |
-//! | `serve.rs`, `admin.rs` | `gateway run`, `status`, `config`, `tenant …`, `keys revoke` |
+//! | `serve.rs` | `gateway run`, `status`, `config` |
+//! | `admin.rs` | requests to the running gateway |
+//! | `tenant/` | `tenant …`, `keys revoke` |
 //! | `usage/`, `why/` | `usage …`, `why` |
-//! | `keys.rs` | `keys issue`, `verify`, `secret` |
+//! | `keys.rs`, `old_keys.rs` | `keys issue`, `verify`, `secret`; `keys using-old` |
 //! | `connect.rs` | which gateway and key the client commands use |
 //! | `feed.rs` | their events, and what is told of their connection |
 //! | `bots.rs`, `chat/`, `bot/` | `bots`, `chat`, `bot …` |
@@ -21,6 +23,7 @@ mod args;
 mod bot;
 mod bots;
 mod chat;
+mod common_args;
 mod config_args;
 mod connect;
 mod demo;
@@ -29,10 +32,13 @@ mod failure;
 mod feed;
 mod keys;
 mod manual;
+mod old_keys;
 mod out;
 mod report;
 mod serve;
 mod signals;
+mod tenant;
+mod tenant_args;
 mod term;
 mod usage;
 mod why;
@@ -40,8 +46,9 @@ mod why;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use args::{BotCommand, CliCommand, Command, GatewayCommand, KeysCommand, UsageCommand};
+use args::{BotCommand, CliCommand, GatewayCommand, KeysCommand, UsageCommand};
 use failure::CommandFailure;
+use tenant_args::TenantCommand;
 
 /// Chosen by measurement: see docs/performance.md.
 #[cfg(feature = "jemalloc")]
@@ -77,12 +84,16 @@ async fn run(command: CliCommand) -> Result<(), CommandFailure> {
         CliCommand::Gateway(GatewayCommand::Status(config)) => serve::status(config).await,
         CliCommand::Gateway(GatewayCommand::Config(config)) => serve::show_config(config),
         CliCommand::Keys(KeysCommand::Issue(issue)) => keys::issue(issue).await,
-        CliCommand::Keys(KeysCommand::Revoke(tenant)) => admin::revoke(tenant).await,
+        CliCommand::Keys(KeysCommand::Revoke(args)) => tenant::revoke(args).await,
         CliCommand::Keys(KeysCommand::Verify(verify)) => keys::verify(verify).await,
         CliCommand::Keys(KeysCommand::Secret(output)) => keys::secret(output),
-        CliCommand::Keys(KeysCommand::UsingOld(asked)) => admin::using_old(asked).await,
-        CliCommand::Tenant(Command::Suspend(tenant)) => admin::suspend(tenant).await,
-        CliCommand::Tenant(Command::Resume(tenant)) => admin::resume(tenant).await,
+        CliCommand::Keys(KeysCommand::UsingOld(asked)) => old_keys::using_old(asked).await,
+        CliCommand::Tenant(TenantCommand::List(args)) => tenant::list(args).await,
+        CliCommand::Tenant(TenantCommand::Show(args)) => tenant::show(args).await,
+        CliCommand::Tenant(TenantCommand::Set(args)) => tenant::set(*args).await,
+        CliCommand::Tenant(TenantCommand::Delete(args)) => tenant::delete(args).await,
+        CliCommand::Tenant(TenantCommand::Suspend(args)) => tenant::suspend(args).await,
+        CliCommand::Tenant(TenantCommand::Resume(args)) => tenant::resume(args).await,
         CliCommand::Why(args) => why::run(args).await,
         CliCommand::Usage(UsageCommand::Show(args)) => usage::show(*args).await,
         CliCommand::Usage(UsageCommand::Export(args)) => usage::export(*args).await,

@@ -4,7 +4,8 @@ use gateway::config::{Config, ConfigPurpose, LogFormat};
 use gateway::{GatewayShutdown, ListenAddresses, StartingGateway, telemetry};
 
 use crate::admin;
-use crate::args::{AdminArgs, InspectArgs};
+use crate::args::InspectArgs;
+use crate::common_args::AdminArgs;
 use crate::config_args::AllKeys;
 use crate::failure::CommandFailure;
 use crate::out::{self, say};

@@ -68,6 +68,12 @@ impl LimitChanges {
         serde_json::from_value(fields).expect("every change was checked")
     }
 
+    /// Names and numbers, in the order of the names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
+        let numbers = self.0.iter();
+        numbers.map(|(name, number)| (name.as_str(), *number))
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -103,6 +103,8 @@ fn the_help_of_keys_and_tenants_names_the_settings_that_count() {
         (["keys", "verify"], keys),
         (["keys", "revoke"], admin),
         (["keys", "using-old"], admin),
+        (["tenant", "list"], admin),
+        (["tenant", "set"], admin),
         (["tenant", "suspend"], admin),
         (["tenant", "resume"], admin),
         (["usage", "show"], admin),

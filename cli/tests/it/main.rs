@@ -37,6 +37,8 @@ mod start;
 #[cfg(test)]
 mod state_dir;
 #[cfg(test)]
+mod tenant;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod why;
