@@ -6,7 +6,7 @@ use bytes::Bytes;
 use protocol::lane::Verdict;
 use protocol::{
     Answer, BootId, BotId, ClientId, CloseCode, ConnectionId, ErrorCode, FrameId, Outbound,
-    Refusal, TenantId,
+    Refusal, TenantId, UsageMeter,
 };
 use smallvec::SmallVec;
 
@@ -165,6 +165,8 @@ pub enum RouterFact {
     Takeover(Box<BotTakeover>),
     /// The store has less of a tenant than this node remembers.
     StoreLostData,
+    /// The tenant reached a soft allowance of this meter, and was told; at most once a day.
+    AllowanceReached(UsageMeter),
     /// The store answered for a record of usage: it is in the ledger, in its own hour or in a later one.
     UsageBooked {
         /// Whether its own hour was closed.

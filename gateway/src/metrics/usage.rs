@@ -2,6 +2,8 @@
 
 use ::metrics::{Counter, Gauge, Recorder};
 
+use protocol::UsageMeter;
+
 use super::handles::MetricHandles;
 
 /// The booking of usage.
@@ -12,6 +14,8 @@ pub(crate) struct UsageMetrics {
     pub late: Counter,
     /// Records without an answer.
     pub failed: Counter,
+    /// Soft allowances that were reached, by meter.
+    pub allowances_reached: [Counter; UsageMeter::COUNT],
     /// Age of what is not booked.
     pub unflushed: Gauge,
     /// Times that the journal could not be begun or written.
@@ -26,6 +30,10 @@ impl UsageMetrics {
             booked: flushed("booked"),
             late: flushed("late"),
             failed: flushed("failed"),
+            allowances_reached: std::array::from_fn(|place| {
+                let name = UsageMeter::ALL[place].name();
+                make.counter("t2b_allowances_reached_total", Some(name.into()))
+            }),
             unflushed: make.gauge("t2b_usage_unflushed_seconds", None),
             journal_failed: make.counter("t2b_usage_journal_failures_total", None),
         }

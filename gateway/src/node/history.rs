@@ -33,6 +33,7 @@ pub(super) fn connection_of(fact: &RouterFact) -> Option<ConnKey> {
         | RouterFact::BestEffortDropped
         | RouterFact::Unpaid
         | RouterFact::StoreLostData
+        | RouterFact::AllowanceReached(_)
         | RouterFact::UsageBooked { .. }
         | RouterFact::UsageNotBooked
         | RouterFact::DirectoryRead
@@ -136,6 +137,7 @@ impl Node {
             | RouterFact::BestEffortDropped
             | RouterFact::Unpaid
             | RouterFact::StoreLostData
+            | RouterFact::AllowanceReached(_)
             | RouterFact::UsageBooked { .. }
             | RouterFact::UsageNotBooked
             | RouterFact::DirectoryRead

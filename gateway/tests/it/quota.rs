@@ -1,14 +1,16 @@
 //! Monthly allowances of plans, over sockets and the HTTP API.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::{Allowance, Allowances, PlanName, UsageMeter};
 use router_core::terms::Plan;
 use serde_json::{Value, json};
 
-use crate::harness::{Server, message};
+use crate::harness::{Server, eventually, message};
 use crate::http::{Answer, exchange};
 
+/// A server with a plan for all tenants, which flushes usage every second.
 async fn server(allowances: &[(UsageMeter, Allowance)]) -> Server {
     let allowances: Allowances = allowances.iter().copied().collect();
     Server::start_with(|config| {
@@ -19,6 +21,7 @@ async fn server(allowances: &[(UsageMeter, Allowance)]) -> Server {
         };
         config.plans.insert(name.clone(), plan);
         config.default_plan = Some(name);
+        config.usage_flush = Duration::from_secs(1);
     })
     .await
 }
@@ -83,6 +86,32 @@ async fn a_hard_allowance_refuses_with_meter_and_reset() {
     let mut friend = server.client("bob", "phone").await;
     friend.tell("bot_a", "hello").await;
     other.expect("message").await;
+}
+
+#[tokio::test]
+async fn a_soft_allowance_is_told_to_open_sockets_once_and_counted() {
+    let soft = Allowance {
+        soft: Some(2),
+        hard: None,
+    };
+    let server = server(&[(UsageMeter::MessagesAccepted, soft)]).await;
+    let reached = r#"t2b_allowances_reached_total{meter="messages_accepted"}"#;
+    let mut bot = server.bot("alice", "bot_a").await;
+    let mut phone = server.client("alice", "phone").await;
+    assert_eq!(server.metric(reached).await, 0.0);
+    for _ in 0..3 {
+        phone.tell("bot_a", "hello").await;
+        bot.expect("message").await;
+    }
+    let quota = phone.expect("status").await;
+    assert_eq!(quota["data"]["type"], "quota");
+    let booked = r#"t2b_usage_flush_total{result="booked"}"#;
+    let flushes = server.metric(booked).await;
+    eventually("two more flushes", async || {
+        server.metric(booked).await >= flushes + 2.0
+    })
+    .await;
+    assert_eq!(server.metric(reached).await, 1.0);
 }
 
 #[tokio::test]

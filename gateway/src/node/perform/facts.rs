@@ -31,6 +31,9 @@ impl Node {
             RouterFact::BotOffline(_) => metrics.bots_online.decrement(1.0),
             RouterFact::Takeover(_) => metrics.takeovers.increment(1),
             RouterFact::StoreLostData => metrics.cluster.healed.increment(1),
+            RouterFact::AllowanceReached(meter) => {
+                metrics.usage.allowances_reached[*meter as usize].increment(1);
+            }
             RouterFact::UsageBooked { is_late: false } => metrics.usage.booked.increment(1),
             RouterFact::UsageBooked { is_late: true } => metrics.usage.late.increment(1),
             RouterFact::UsageNotBooked => metrics.usage.failed.increment(1),

@@ -4,7 +4,7 @@ use protocol::limits::QUOTA_TOLD_MAX;
 use protocol::plan::QuotaStatus;
 use protocol::{Answer, UsageHour};
 
-use crate::effect::TenantEffects;
+use crate::effect::{RouterFact, TenantEffect, TenantEffects};
 use crate::env::Env;
 use crate::ids::ConnKey;
 use crate::tenant::Tenant;
@@ -39,6 +39,8 @@ impl Tenant {
         for status in reached {
             quota.told.retain(|(meter, _)| *meter != status.meter);
             quota.told.push((status.meter, today));
+            let reached = RouterFact::AllowanceReached(status.meter);
+            fx.push(TenantEffect::Note(reached));
             let sockets = self.members.connections();
             let sockets = sockets.filter(|(_, conn)| conn.capabilities.lasts);
             let owners = sockets.filter(|(_, conn)| conn.grant.client().is_none());
