@@ -109,8 +109,8 @@ constants! {
     /// How long after its end an hour of the usage ledger takes records, milliseconds: time for a node to
     /// come back that could not reach Redis, or was killed and is started again.
     USAGE_CLOSE_MS: u64 = 10 * 60 * 1000;
-    /// Hours of usage that the ledger keeps: 62 days, so that the whole month before can be billed to the end
-    /// of the month.
+    /// Hours of usage that the ledger keeps unless `usage_keep` says otherwise: 62 days, so that the whole month
+    /// before can be billed to the end of the month.
     USAGE_KEEP_HOURS: u32 = 62 * 24;
     /// Maximum number of hours of one request for usage.
     USAGE_RANGE_HOURS: u32 = 62 * 24;

@@ -56,6 +56,13 @@ impl MemoryStore {
         })
     }
 
+    /// The same, with a ledger that keeps each hour for so many hours.
+    #[must_use]
+    pub fn keep_usage(self, hours: u32) -> Self {
+        self.state().model.keep_usage(hours);
+        self
+    }
+
     /// Answers a request. A changed policy is in the file before the answer is given; if it cannot
     /// be written it holds all the same, and [`Self::unsaved_policies`] says why.
     pub fn execute(&self, request: StoreRequest) -> StoreResult {

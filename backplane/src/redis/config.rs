@@ -19,6 +19,8 @@ pub struct RedisConfig {
     pub prefix: String,
     /// Believe whatever certificate a `rediss` server shows.
     pub insecure: bool,
+    /// How long the usage ledger keeps an hour, hours.
+    pub usage_keep_hours: u32,
     /// Whose time counts.
     pub clock: StoreClock,
 }

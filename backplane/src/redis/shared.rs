@@ -78,6 +78,11 @@ impl RedisShared {
         }
     }
 
+    /// How long the usage ledger keeps an hour, hours.
+    pub(crate) fn usage_keep_hours(&self) -> u32 {
+        self.place.usage_keep_hours
+    }
+
     /// The failure of an answer about a key that is none.
     pub(crate) fn misread_key(&self, key: &str) -> CommandFailure {
         let problem = format!("the key {key} was not understood");

@@ -12,6 +12,8 @@ mod full;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod ledger;
+#[cfg(test)]
 mod link;
 #[cfg(test)]
 mod order;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use backplane::{Backplane, RedisConfig, StoreClock};
+use protocol::limits::USAGE_KEEP_HOURS;
 
 /// Nothing takes so long unless it hangs.
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -13,6 +14,7 @@ pub fn config(url: &str, clock: StoreClock) -> RedisConfig {
         url: url.to_owned().into(),
         prefix: "t2b".into(),
         insecure: false,
+        usage_keep_hours: USAGE_KEEP_HOURS,
         clock,
     }
 }

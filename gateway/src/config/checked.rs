@@ -89,6 +89,8 @@ pub struct Config {
     pub usage_flush: Duration,
     /// How often usage that is not booked is written to the state directory; zero: never.
     pub usage_journal: Duration,
+    /// How long the usage ledger keeps an hour, hours.
+    pub usage_keep_hours: u32,
     /// Most tenants with series of their own.
     pub tenant_series_max: usize,
     /// Most memory of this process, the kernel's buffers of its sockets included, bytes.
@@ -121,6 +123,7 @@ impl Config {
             url: url.clone(),
             prefix: self.redis_prefix.clone(),
             insecure: self.redis_insecure,
+            usage_keep_hours: self.usage_keep_hours,
             clock: StoreClock::Server,
         })
     }

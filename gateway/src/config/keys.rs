@@ -141,6 +141,7 @@ keys! {
     cluster_name      = "t2b", KeyKind::Text, Since::Now, "Name of this cluster in the ids of usage rows. Two clusters whose usage goes to one billing system need different names. All nodes of a cluster need the same. If you change it, the ids of all rows change";
     usage_flush       = "10s", KeyKind::Duration, Since::Now, "How often a node books the usage of each tenant in the ledger, from 1s to 5m";
     usage_journal     = "100ms", KeyKind::Duration, Since::Now, "How often a node writes usage that is not booked to the state directory, from 10ms to 10s; 0 = never. A node that is killed loses at most the usage of this time, or of usage_flush without a journal";
+    usage_keep        = "62d", KeyKind::Duration, Since::Now, "How long the ledger keeps each hour of usage, from 32d to 400d. A change counts for hours in which nothing is booked yet";
     tenant_series_max = "2000", KeyKind::Count, Since::Now, "Maximum number of tenants with series of their own at /metrics/tenants; 0 = /metrics/tenants is off. The first tenants that a process meets have series until it ends; all others share the series tenant=\"_other\"";
     memory_max        = "", KeyKind::Size, Since::Now, "The most memory that this process may use, the kernel's buffers of its sockets included; at least 128MiB. Unset: the container's limit, or the machine's memory if there is none";
     store_bytes       = "", KeyKind::Size, Since::Now, "The most memory that the memory store may use, at most half of memory_max. Unset: 256MiB, or a quarter of memory_max if that is less";

@@ -23,7 +23,7 @@ use super::setting_reader::SettingReader;
 use super::sources::ConfigSources;
 use super::values::{
     address, base_path, cluster_name, count, fraction, log_format, path, patience, readable,
-    redis_prefix, redis_url, switch, usage_flush, usage_journal,
+    redis_prefix, redis_url, switch, usage_flush, usage_journal, usage_keep_hours,
 };
 use crate::machine;
 use crate::memory::{MEMORY_BYTES_MIN, MEMORY_BYTES_UNKNOWN, MemoryDivision};
@@ -118,6 +118,7 @@ fn load(sources: ConfigSources) -> Result<Config, ConfigError> {
         heartbeat,
         cluster_name: said.required("cluster_name", cluster_name)?,
         usage_flush: said.required("usage_flush", usage_flush)?,
+        usage_keep_hours: said.required("usage_keep", usage_keep_hours)?,
         usage_journal: said.required("usage_journal", usage_journal)?,
         tenant_series_max: usize::try_from(said.required("tenant_series_max", count)?)
             .unwrap_or(usize::MAX),

@@ -84,6 +84,16 @@ pub(super) fn usage_flush(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// How long the ledger keeps an hour, whole hours. Allowances and bills need a whole month.
+pub(super) fn usage_keep_hours(text: &str) -> Result<u32, String> {
+    const DAY_H: u64 = 24;
+    let hours = parse_duration(text)?.as_secs() / 3600;
+    match (32 * DAY_H..=400 * DAY_H).contains(&hours) {
+        true => Ok(hours as u32),
+        false => Err("must be from 32d to 400d".to_owned()),
+    }
+}
+
 /// How often the journal of usage is written; zero: never.
 pub(super) fn usage_journal(text: &str) -> Result<Duration, String> {
     let time = parse_duration(text)?;

@@ -26,6 +26,7 @@ pub(super) async fn store(
 ) -> Result<(Backplane, Option<mpsc::Receiver<InboundMessage>>), StartError> {
     let Some(redis) = config.redis() else {
         let memory = MemoryStore::open(config.store_bytes, config.state_dir.as_deref())?;
+        let memory = memory.keep_usage(config.usage_keep_hours);
         if let Err(error) = memory.check_file() {
             tracing::warn!(
                 %error,

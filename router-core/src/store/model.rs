@@ -40,6 +40,11 @@ impl Model {
         }
     }
 
+    /// Keeps each hour of usage for so many hours, and not for [`USAGE_KEEP_HOURS`].
+    pub fn keep_usage(&mut self, hours: u32) {
+        self.usage.keep(hours);
+    }
+
     /// Bytes in use, by an estimate that counts every text and a fixed overhead a record.
     pub fn bytes(&self) -> u64 {
         self.budget.used() + self.usage.bytes()

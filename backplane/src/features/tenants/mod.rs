@@ -5,7 +5,6 @@ mod scripts;
 
 use std::collections::BTreeMap;
 
-use protocol::limits::USAGE_KEEP_HOURS;
 use protocol::{TenantId, UsageHour};
 use redis::Value;
 use router_core::Millis;
@@ -40,7 +39,7 @@ pub(crate) async fn forget(
     now_ms: Millis,
 ) -> Result<(), CommandFailure> {
     let session = store.session()?;
-    let kept = UsageHour::of(now_ms).minus(USAGE_KEEP_HOURS);
+    let kept = UsageHour::of(now_ms).minus(store.usage_keep_hours());
     let call = call(store, &scripts::FORGET, tenant, &kept.day_text());
     session.run(&call).await.map(drop)
 }

@@ -6,7 +6,7 @@ mod scripts;
 
 use std::sync::Arc;
 
-use protocol::limits::{USAGE_CLOSE_MS, USAGE_KEEP_HOURS};
+use protocol::limits::USAGE_CLOSE_MS;
 use protocol::{TenantId, UsageHour};
 use router_core::Millis;
 use router_core::store::usage::{TenantIndex, first_open_hour};
@@ -123,7 +123,7 @@ impl TenantLedger<'_> {
             true => "",
             false => LATE_PREFIX,
         };
-        let expires_s = hour.plus(USAGE_KEEP_HOURS + 1).end_ms() / 1000;
+        let expires_s = hour.plus(self.store.usage_keep_hours() + 1).end_ms() / 1000;
         let head = [
             record.boot.to_string(),
             record.seq.to_string(),
@@ -152,7 +152,7 @@ impl TenantLedger<'_> {
             day: hour.day(),
             part: UsageIndexQuery::part_of(self.tenant),
         };
-        let kept_ms = u64::from(USAGE_KEEP_HOURS + 2 * UsageHour::PER_DAY) * HOUR_MS;
+        let kept_ms = u64::from(self.store.usage_keep_hours() + 2 * UsageHour::PER_DAY) * HOUR_MS;
         let call = ScriptCall {
             script: &scripts::INDEX,
             keys: vec![keys::index(self.store.names(), &query)],

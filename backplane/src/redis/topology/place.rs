@@ -18,6 +18,8 @@ pub(crate) struct RedisPlace {
     pub(in crate::redis) sentinels: [RedisDialer; 2],
     pub(in crate::redis) insecure: bool,
     pub(crate) clock: StoreClock,
+    /// How long the usage ledger keeps an hour, hours.
+    pub(crate) usage_keep_hours: u32,
     /// Every script of the features.
     pub(in crate::redis) scripts: Vec<&'static LuaScript>,
 }
@@ -61,6 +63,7 @@ impl RedisPlace {
             sentinels,
             insecure: config.insecure,
             clock: config.clock,
+            usage_keep_hours: config.usage_keep_hours,
             scripts,
         })
     }

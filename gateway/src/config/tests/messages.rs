@@ -26,6 +26,10 @@ fn an_error_in_the_file_names_line_key_value_and_rule() {
             "store_bytes (FILE:1): expected a size with its unit, like 512B, 64KiB or 1MiB; got \"5MB\"",
         ),
         (
+            "usage_keep = \"31d\"",
+            "usage_keep (FILE:1): must be from 32d to 400d; got \"31d\"",
+        ),
+        (
             "memory_max = \"127MiB\"",
             "memory_max (FILE:1): must be at least 128MiB; got \"127MiB\"",
         ),

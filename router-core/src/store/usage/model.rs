@@ -23,6 +23,8 @@ const STORE_PART: u64 = 4;
 pub(in crate::store) struct UsageModel {
     bytes: u64,
     bytes_max: u64,
+    /// How long an hour is kept, hours.
+    keep_hours: u32,
     hours: BTreeMap<UsageHour, BTreeMap<TenantId, HourUsage>>,
     seen: BTreeMap<TenantId, BTreeMap<BootId, SeenBoot>>,
 }
@@ -41,9 +43,15 @@ impl UsageModel {
         Self {
             bytes: 0,
             bytes_max: store_bytes / STORE_PART,
+            keep_hours: USAGE_KEEP_HOURS,
             hours: BTreeMap::new(),
             seen: BTreeMap::new(),
         }
+    }
+
+    /// Keeps each hour for so many hours.
+    pub(in crate::store) fn keep(&mut self, hours: u32) {
+        self.keep_hours = hours;
     }
 
     /// Bytes in use.
@@ -127,7 +135,7 @@ impl UsageModel {
 
     /// Drops the hours that are kept no longer, and the oldest ones while there is too much.
     fn bound(&mut self, now: UsageHour) {
-        let kept = now.minus(USAGE_KEEP_HOURS);
+        let kept = now.minus(self.keep_hours);
         while let Some(mut oldest) = self.hours.first_entry()
             && (*oldest.key() < kept || self.bytes > self.bytes_max)
         {
