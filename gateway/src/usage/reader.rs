@@ -3,7 +3,7 @@
 use backplane::Backplane;
 use protocol::http::{UsagePage, UsageRow, UsageStep};
 use protocol::{TenantId, UsageHour, UsageMeter};
-use router_core::store::usage::is_read_closed;
+use router_core::store::usage::{is_read_closed, read_closed_until};
 use router_core::store::{
     HourUsage, StoreFailure, StoreRequest, StoreResult, UsageIndexQuery, UsageQuery, UsageReply,
 };
@@ -66,6 +66,7 @@ impl<'a> UsageReader<'a> {
         let end = self.walk(window, &mut page).await?;
         Ok(UsagePage {
             as_of: rfc3339_ms(page.as_of_ms),
+            closed_until: read_closed_until(self.now_ms, self.flushed).rfc3339(),
             rows: page.rows,
             next_cursor: end.map(|end| end.text(window.query_number())),
         })

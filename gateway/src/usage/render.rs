@@ -12,6 +12,9 @@ const NEXT: HeaderName = HeaderName::from_static("t2b-next-cursor");
 /// The header with the time of the ledger.
 const AS_OF: HeaderName = HeaderName::from_static("t2b-as-of");
 
+/// The header with the first hour that may still change.
+const CLOSED_UNTIL: HeaderName = HeaderName::from_static("t2b-closed-until");
+
 /// How a page is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PageFormat {
@@ -56,6 +59,7 @@ impl PageFormat {
         let headers = response.headers_mut();
         for (name, value) in [
             (AS_OF, Some(&page.as_of)),
+            (CLOSED_UNTIL, Some(&page.closed_until)),
             (NEXT, page.next_cursor.as_ref()),
         ] {
             let value = value.and_then(|value| HeaderValue::from_str(value).ok());

@@ -222,6 +222,11 @@ async fn pages_have_every_row_once_in_each_format() {
         let rows = answer.body.lines().filter(|line| line.contains("t2b:"));
         assert_eq!(rows.count(), ids.len());
         assert!(answer.head.contains("t2b-as-of: 20"), "{}", answer.head);
+        assert!(
+            answer.head.contains("t2b-closed-until: 20"),
+            "{}",
+            answer.head
+        );
     }
 }
 

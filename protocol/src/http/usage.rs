@@ -25,6 +25,14 @@ impl UsageStep {
             Self::Day => UsageHour::PER_DAY,
         }
     }
+
+    /// The first hour of the period that an hour is in.
+    pub const fn start_of(self, hour: UsageHour) -> UsageHour {
+        match self {
+            Self::Hour => hour,
+            Self::Day => hour.day(),
+        }
+    }
 }
 
 /// How much a tenant used of one meter in one period.
@@ -103,6 +111,9 @@ fn number(meter: UsageMeter, amount: u64) -> Number {
 pub struct UsagePage {
     /// What time it was in the ledger, RFC 3339.
     pub as_of: String,
+    /// The first hour that may still change, RFC 3339. If it is not before the end of the range, the page has all
+    /// rows that it will ever have, and none of them changes.
+    pub closed_until: String,
     /// In the order of day, tenant, period and meter, where tenants come in an order of the ledger's own.
     pub rows: Vec<UsageRow>,
     /// Asks for the next page; absent on the last one. A page that has one may have fewer rows than `limit`.

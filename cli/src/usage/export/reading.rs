@@ -1,5 +1,4 @@
-//! Rows of a plan, page by page. Open rows are among them: without them, a row that is not shown as closed yet could not
-//! be told from one that does not exist.
+//! Rows of a plan, page by page, open rows too.
 
 use gateway::config::Config;
 use protocol::UsageHour;
@@ -15,6 +14,8 @@ pub(super) struct RowPage {
     pub(super) rows: Vec<(RowKey, UsageRow)>,
     /// What time it was in the ledger, RFC 3339.
     pub(super) as_of: String,
+    /// The first hour that may still change.
+    pub(super) closed_until: UsageHour,
     /// `None`: it is the last page.
     pub(super) cursor: Option<String>,
     /// The cluster and step of the rows. `None`: the page has none.
@@ -39,6 +40,9 @@ pub(super) async fn read(
         cursor,
     )
     .await?;
+    let closed_until = UsageHour::parse_time(&page.closed_until).ok_or_else(|| {
+        CommandFailure::failed("admin", format!("no hour: {}", page.closed_until))
+    })?;
     let mut rows = Vec::new();
     let mut space: Option<RowSpace> = None;
     for row in page.rows {
@@ -59,6 +63,7 @@ pub(super) async fn read(
     Ok(RowPage {
         rows,
         as_of: page.as_of,
+        closed_until,
         cursor: page.next_cursor,
         space,
     })

@@ -1,9 +1,7 @@
 //! The first pass over the ledger, in which nothing is sent.
 //!
-//! It finds rows without a customer before any row is sent. It also finds which hours are closed for certain. An hour can
-//! be closed between two pages: then a page that was read before has open rows of it, or lacks a row that was booked since.
-//! But once a row of an hour was seen closed, this hour and all hours before it are closed, and a second pass sees all
-//! their rows.
+//! It finds rows without a customer before any row is sent. It also finds up to which hour the ledger is closed, so that
+//! a second pass sees all rows before this hour.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +24,7 @@ const NAMED_USERS: usize = 10;
 pub(super) struct LedgerSurvey {
     /// The cluster of the rows. `None`: there are no rows.
     pub(super) space: Option<RowSpace>,
-    /// Every hour before it is closed for certain.
+    /// Every period before it is closed.
     pub(super) closed_to: UsageHour,
 }
 
@@ -44,15 +42,16 @@ impl LedgerSurvey {
     ) -> Result<Self, CommandFailure> {
         let mut survey = Self {
             space: None,
-            closed_to: plan.from,
+            closed_to: plan.to,
         };
         let mut unknown: BTreeSet<TenantId> = BTreeSet::new();
         let mut cursor = None;
         loop {
             let page = read(config, plan, (plan.from, plan.to), cursor.as_deref()).await?;
             survey.add_space(page.space)?;
+            let closed_until = plan.step.start_of(page.closed_until);
+            survey.closed_to = survey.closed_to.min(closed_until);
             for (key, _) in page.rows.into_iter().filter(|(_, row)| row.closed) {
-                survey.closed_to = survey.closed_to.max(key.from.plus(plan.step.hours()));
                 let is_done = state.is_some_and(|state| state.is_acknowledged(&key));
                 if !skip_unknown && !is_done && customers.of(&key.tenant).is_none() {
                     unknown.extend(is_sendable(plan, &key).then_some(key.tenant));
@@ -62,6 +61,10 @@ impl LedgerSurvey {
             if cursor.is_none() {
                 break;
             }
+        }
+        if survey.space.is_none() {
+            // Whose rows these would be is not known.
+            survey.closed_to = plan.from;
         }
         match unknown.is_empty() {
             true => Ok(survey),

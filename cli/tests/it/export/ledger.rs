@@ -129,6 +129,7 @@ impl LedgerContent {
         let end = rows.len().min(start + PAGE_ROWS);
         let page = UsagePage {
             as_of: self.open_from.rfc3339(),
+            closed_until: self.open_from.rfc3339(),
             next_cursor: (end < rows.len()).then(|| end.to_string()),
             rows: rows[start.min(end)..end].to_vec(),
         };

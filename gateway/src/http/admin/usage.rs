@@ -1,7 +1,7 @@
 //! `GET /admin/v1/usage`: the usage of tenants, a row for each tenant, meter and period.
 //!
 //! ```json
-//! {"as_of": "2026-11-28T10:20:00.000Z", "rows": [
+//! {"as_of": "2026-11-28T10:20:00.000Z", "closed_until": "2026-11-28T10:00:00Z", "rows": [
 //!   {"id": "t2b:alice:messages_accepted:2026112809", "tenant": "alice", "meter": "messages_accepted",
 //!    "from": "2026-11-28T09:00:00Z", "to": "2026-11-28T10:00:00Z", "value": 12, "closed": true}],
 //!  "next_cursor": "…"}
@@ -13,8 +13,8 @@
 //! {"hours": 24, "faults": [{"tenant": "alice", "hour": "2026-11-28T09:00:00Z", "what": "…"}]}
 //! ```
 //!
-//! `Accept: application/x-ndjson` gives a row a line, and `text/csv` a table; then the headers `T2b-As-Of` and
-//! `T2b-Next-Cursor` have the rest.
+//! `Accept: application/x-ndjson` gives a row a line, and `text/csv` a table; then the headers `T2b-As-Of`,
+//! `T2b-Closed-Until` and `T2b-Next-Cursor` have the rest.
 
 use std::sync::Arc;
 

@@ -20,6 +20,13 @@ pub const fn is_read_closed(hour: UsageHour, now_ms: Millis, flushed: UsageHour)
     now_ms >= closed_ms && hour.number() < flushed.number()
 }
 
+/// The first hour that a reader must expect to change. All rows before it are closed to [`is_read_closed`], also if
+/// it asks a Redis server whose clock differs from `now_ms`, which is the node's time.
+pub fn read_closed_until(now_ms: Millis, flushed: UsageHour) -> UsageHour {
+    let closed_ms = now_ms.saturating_sub(USAGE_CLOSE_MS + 2 * CLOCK_SKEW_MAX_MS);
+    UsageHour::of(closed_ms).min(flushed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,5 +45,18 @@ mod tests {
         ));
         assert!(is_read_closed(hour, closes_ms + CLOCK_SKEW_MAX_MS, flushed));
         assert!(!is_read_closed(hour, Millis::MAX, hour));
+    }
+
+    #[test]
+    fn all_hours_before_the_first_open_one_are_closed_by_every_clock() {
+        let hour = UsageHour::parse("2026112809").unwrap();
+        let far = hour.plus(9);
+        for now_ms in (hour.start_ms()..hour.plus(3).start_ms()).step_by(10_000) {
+            let until = read_closed_until(now_ms, far);
+            let slowest_ms = now_ms - CLOCK_SKEW_MAX_MS;
+            assert!(is_read_closed(until.minus(1), slowest_ms, far), "{now_ms}");
+            assert!(until.end_ms() + USAGE_CLOSE_MS + 2 * CLOCK_SKEW_MAX_MS > now_ms);
+        }
+        assert_eq!(read_closed_until(Millis::MAX, hour), hour);
     }
 }
