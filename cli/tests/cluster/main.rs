@@ -115,6 +115,8 @@ const CASES: &[(&str, &str, ClusterCase)] = cases![
     beside takeovers::a_socket_keeps_its_other_bots,
     alone killed::a_killed_node_leaves_no_ghosts,
     alone ledger::the_ledger_is_what_clients_saw,
+    beside ledger::series::series_of_all_nodes_add_up_to_the_ledger,
+    alone ledger::without_journals_the_ledger_lacks_a_flush,
     alone stopped::a_stopped_node_comes_back_with_its_sockets,
     beside muted_subscription::a_node_reconnects_and_receives_again,
     beside redis_trouble::troubles_heal_unseen,
