@@ -1,16 +1,13 @@
 //! The system clock of a node is two hours off, and is then set right: of one of two nodes, and of a node
 //! alone. A node of a cluster that is off at its start does not start.
-//!
-//! libfaketime stands between that node and its clock; a file says how far off it is.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use fixtures::{pass_until, skip, until};
+use fixtures::{pass_until, until};
 use serde_json::{Value, json};
 
 use crate::cluster::{ClusterSetup, TestCluster};
-use crate::gateway::NodeEnvironment;
+use crate::fake_clock::FakeClock;
 use crate::socket::TestSocket;
 
 const HEARTBEAT: Duration = Duration::from_secs(2);
@@ -38,39 +35,20 @@ pub async fn a_node_alone_follows_its_clock() -> String {
 }
 
 async fn in_both_directions(setup: fn() -> ClusterSetup) -> String {
-    let Some(library) = library() else {
-        return "skipped: no libfaketime".to_owned();
-    };
     for wrong in ["-2h", "+2h"] {
-        set_right(library.clone(), wrong, setup()).await;
+        let Some(clock) = FakeClock::new() else {
+            return "skipped: no libfaketime".to_owned();
+        };
+        set_right(&clock, wrong, setup()).await;
     }
     "set by two hours in both directions".to_owned()
 }
 
-/// libfaketime for programs of many threads, where Debian puts it. Panics: it has to be there and is
-/// not.
-fn library() -> Option<PathBuf> {
-    let folders = std::fs::read_dir("/usr/lib").unwrap().flatten();
-    let places = folders.map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"));
-    let found = places.into_iter().find(|path| path.exists());
-    if found.is_none() {
-        skip("no libfaketime: make tools");
-    }
-    found
-}
-
-async fn set_right(library: PathBuf, wrong: &str, setup: ClusterSetup) {
-    let place = tempfile::tempdir().unwrap();
-    let file = place.path().join("clock");
+async fn set_right(clock: &FakeClock, wrong: &str, setup: ClusterSetup) {
     // A node that has a Redis starts with the right time only.
     let at_first = if setup.alone { wrong } else { "+0" };
-    std::fs::write(&file, at_first).unwrap();
-    let first: NodeEnvironment = vec![
-        ("LD_PRELOAD", library.display().to_string()),
-        ("FAKETIME_TIMESTAMP_FILE", file.display().to_string()),
-        ("FAKETIME_NO_CACHE", "1".to_owned()),
-        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
-    ];
+    clock.set(at_first);
+    let first = clock.environment();
     let environment = vec![("T2B_HEARTBEAT", format!("{}s", HEARTBEAT.as_secs()))];
     let alone = setup.alone;
     let cluster = TestCluster::start(ClusterSetup {
@@ -79,7 +57,7 @@ async fn set_right(library: PathBuf, wrong: &str, setup: ClusterSetup) {
         ..setup
     })
     .await;
-    std::fs::write(&file, wrong).unwrap();
+    clock.set(wrong);
     until("new connections are told the wrong time", async || {
         let mut newcomer = cluster.socket(0, "alice", "newcomer").await;
         (pong(&mut newcomer).await.abs_diff(unix_ms()) > 3600 * 1000).then_some(())
@@ -102,7 +80,7 @@ async fn set_right(library: PathBuf, wrong: &str, setup: ClusterSetup) {
     let public = &cluster.nodes[0].public;
     let mut tablet = TestSocket::connect(public, &long, "tablet").await.unwrap();
 
-    std::fs::write(&file, "+0").unwrap();
+    clock.set("+0");
     let is_right = |ms: u64| ms.abs_diff(unix_ms()) < EXACT_MS;
     until("new connections are told the right time", async || {
         let mut newcomer = cluster.socket(0, "alice", "newcomer").await;

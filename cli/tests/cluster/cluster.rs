@@ -49,6 +49,8 @@ pub struct ClusterSetup {
     pub environment: NodeEnvironment,
     /// More of the environment of the first node.
     pub first: NodeEnvironment,
+    /// More of the environment of Redis.
+    pub redis_environment: NodeEnvironment,
 }
 
 impl Default for ClusterSetup {
@@ -62,6 +64,7 @@ impl Default for ClusterSetup {
             for_previous: false,
             environment: Vec::new(),
             first: Vec::new(),
+            redis_environment: Vec::new(),
         }
     }
 }
@@ -82,6 +85,7 @@ impl TestCluster {
         let place = tempfile::tempdir().unwrap();
         let options = RedisOptions {
             appendonly: setup.appendonly,
+            environment: setup.redis_environment,
             ..RedisOptions::default()
         };
         let redis = RedisServer::start_with(options).expect("the test looked for the program");

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use fixtures::{DEADLINE, LoggedProcess, http_exchange, last_lines, until};
+use protocol::UsageHour;
 use serde_json::Value;
 
 /// How long an HTTP answer may take.
@@ -106,6 +107,33 @@ impl GatewayNode {
     /// What `t2b usage check` prints of it: it finds nothing wrong.
     pub async fn usage_check(&self) -> String {
         self.ask(&["usage", "check"]).await.trim().to_owned()
+    }
+
+    /// What it prints of the hours from this one on.
+    pub async fn usage_check_from(&self, hour: UsageHour) -> String {
+        let (from, to) = (hour.rfc3339(), hour.plus(2).rfc3339());
+        let args = ["usage", "check", "--from", &from, "--to", &to];
+        self.ask(&args).await.trim().to_owned()
+    }
+
+    /// What `t2b usage export` prints of an hour.
+    pub async fn usage_export(&self, hour: UsageHour) -> String {
+        let (from, to) = (hour.rfc3339(), hour.plus(1).rfc3339());
+        let args = [
+            "usage", "export", "--as", "csv", "--from", &from, "--to", &to,
+        ];
+        self.ask(&args).await
+    }
+
+    /// How long the journals of its state directory are, in all.
+    pub fn journal_bytes(&self) -> u64 {
+        let entries = std::fs::read_dir(self.home.join("state/usage")).into_iter();
+        let files = entries.flatten().flatten();
+        let journals =
+            files.filter(|file| file.path().extension().is_some_and(|it| it == "journal"));
+        journals
+            .filter_map(|file| Some(file.metadata().ok()?.len()))
+            .sum()
     }
 
     async fn ask(&self, args: &[&str]) -> String {

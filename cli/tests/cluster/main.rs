@@ -33,6 +33,8 @@ mod builds;
 #[cfg(test)]
 mod clocks;
 #[cfg(test)]
+mod closed_hour;
+#[cfg(test)]
 mod cluster;
 #[cfg(test)]
 mod collector;
@@ -40,6 +42,8 @@ mod collector;
 mod delivery_check;
 #[cfg(test)]
 mod directory_lag;
+#[cfg(test)]
+mod fake_clock;
 #[cfg(test)]
 mod false_events;
 #[cfg(test)]
@@ -115,6 +119,7 @@ const CASES: &[(&str, &str, ClusterCase)] = cases![
     beside takeovers::a_socket_keeps_its_other_bots,
     alone killed::a_killed_node_leaves_no_ghosts,
     alone ledger::the_ledger_is_what_clients_saw,
+    beside closed_hour::a_closed_hour_never_changes,
     beside ledger::series::series_of_all_nodes_add_up_to_the_ledger,
     alone ledger::without_journals_the_ledger_lacks_a_flush,
     alone stopped::a_stopped_node_comes_back_with_its_sockets,

@@ -49,7 +49,7 @@ const LONG: LedgerPlan = LedgerPlan {
     kills: 20,
     redis_kills: 5,
     outages: (3, Duration::from_secs(30)),
-    pause: Duration::from_secs(12),
+    pause: Duration::from_secs(17),
     journal: Some(JOURNAL),
 };
 
