@@ -82,6 +82,12 @@ async fn a_hard_allowance_refuses_with_meter_and_reset() {
     assert_eq!(quota["data"]["type"], "quota");
     assert_eq!(quota["data"]["used"], 3);
 
+    let (path, bearer) = ("/admin/v1/tenants/alice/why", server.admin_bearer());
+    let why = server.admin("GET", path, &bearer).await.json();
+    let limits = why["limits"].as_array().unwrap();
+    let month = json!({"limit": "month.messages_accepted", "used": 3, "most": 3, "reached": true});
+    assert!(limits.contains(&month), "{why}");
+
     let mut other = server.bot("bob", "bot_a").await;
     let mut friend = server.client("bob", "phone").await;
     friend.tell("bot_a", "hello").await;

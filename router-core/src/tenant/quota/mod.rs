@@ -168,6 +168,20 @@ impl MonthQuota {
         })
     }
 
+    /// The hard allowances: of which meter, how much of it is used, and how much may be. In the unit of the
+    /// ledger.
+    pub fn hard<'a>(
+        &'a self,
+        env: &Env<'_>,
+        meter: &'a TenantMeter,
+    ) -> impl Iterator<Item = (UsageMeter, u64, u64)> + 'a {
+        let is_over = env.unix_ms >= self.resets_ms();
+        self.allowances.iter().filter_map(move |(of, allowance)| {
+            let used = if is_over { 0 } else { self.used(meter, of) };
+            Some((of, used, allowance.hard?))
+        })
+    }
+
     fn used(&self, meter: &TenantMeter, of: UsageMeter) -> u64 {
         let booked = self.closed[of].saturating_add(self.open[of]);
         booked.saturating_add(meter.unbooked(self.month, of))
