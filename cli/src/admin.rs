@@ -80,13 +80,21 @@ async fn ask(
             Err(CommandFailure::refused("unauthorized", text).or_next("t2b gateway config"))
         }
         other => {
-            let text = String::from_utf8_lossy(&body);
+            let text = problem_text(&body);
             Err(CommandFailure::failed(
                 "admin",
                 format!("{other}: {}", text.trim()),
             ))
         }
     }
+}
+
+/// What a refusal says: the detail of a problem, or a line of text.
+fn problem_text(body: &[u8]) -> String {
+    let problem: Option<Value> = serde_json::from_slice(body).ok();
+    let member = |name: &str| Some(problem.as_ref()?[name].as_str()?.to_owned());
+    let text = member("detail").or_else(|| member("title"));
+    text.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned())
 }
 
 /// Where the token is from, in words.

@@ -91,9 +91,11 @@ impl EventFeed {
                     meter,
                     used,
                     allowed,
-                    ..
+                    hard,
+                    resets_at: _,
                 } = quota;
-                tell!("{used} of {allowed} {meter} of this month are used");
+                let hard = hard.map_or(String::new(), |hard| format!(", refused from {hard} on"));
+                tell!("this month: {used} {meter} used, soft allowance {allowed}{hard}");
             }
             ClientEvent::Connected(_)
             | ClientEvent::Bots(_)

@@ -529,6 +529,10 @@ used: number,
  */
 allowed: number,
 /**
+ * The hard allowance, in the unit of the meter, if there is one.
+ */
+hard?: number,
+/**
  * When the next month begins, Unix milliseconds.
  */
 resetsAt: number, };

@@ -214,6 +214,26 @@ impl Refusal {
         }
     }
 
+    /// Whether the same request may succeed soon. An allowance is whole again next month only.
+    pub fn retryable(&self) -> bool {
+        self.spent.is_none() && self.code.retryable()
+    }
+
+    /// What is wrong besides the row, if that is known: with a member, or with an allowance.
+    pub fn detail(&self) -> Option<String> {
+        let fault = self.fault.map(Fault::sentence);
+        let spent = || self.spent.map(|spent| spent.to_string());
+        fault.or_else(spent)
+    }
+
+    /// What a person is told: the sentence of the row, and behind it what is wrong.
+    pub fn message(&self) -> String {
+        match self.detail() {
+            Some(detail) => format!("{}: {detail}", self.code.text()),
+            None => self.code.text().to_owned(),
+        }
+    }
+
     /// The same refusal, of this message.
     #[must_use]
     pub fn of(self, message_id: Option<MessageId>) -> Self {

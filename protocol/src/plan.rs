@@ -1,6 +1,7 @@
 //! Plans: what a tenant may use of each meter in a calendar month.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,13 @@ pub struct SpentAllowance {
     pub resets_ms: u64,
 }
 
+impl fmt::Display for SpentAllowance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let meter = self.meter;
+        write!(f, "the monthly allowance of {meter} is used up")
+    }
+}
+
 /// The data of `status{quota}`: a tenant has reached a soft allowance of its plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(rename_all = "camelCase")]
@@ -66,6 +74,10 @@ pub struct QuotaStatus {
     /// The soft allowance, in the unit of the meter.
     #[ts(type = "number")]
     pub allowed: u64,
+    /// The hard allowance, in the unit of the meter, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub hard: Option<u64>,
     /// When the next month begins, Unix milliseconds.
     #[ts(type = "number")]
     pub resets_at: u64,

@@ -87,12 +87,13 @@ rules! {
     Scope           "scope"          "must be [\"chat\"] or [\"bot\"]";
     TtlSeconds      "ttlSeconds"     "must be an integer of 1 to 2592000";
     UsageFrom       "from"           "must be a day like 2026-11-28, or with step hour a whole hour like 2026-11-28T09:00:00Z";
-    UsageTo         "to"             "must be of the same kind as `from`, later, and at most 62 days later";
+    UsageTo         "to"             "must be a time like `from`, later than it, and at most 62 days later";
     UsageStep       "step"           "must be hour or day";
-    UsageMeter      "meter"          "must be the name of a meter";
+    UsageMeter      "meter"          "must be the name of a meter, like messages_accepted";
     UsageTenant     "tenant"         "must be a tenant id";
     UsageOpen       "open"           "must be true or false";
     UsageCursor     "cursor"         "must be the next_cursor of a page of the same query";
+    UsageQuery      "query"          "must have no other members than from, to, step, meter, open, limit, cursor and, for operators, tenant, each once";
 }
 
 impl Rule {
@@ -175,17 +176,10 @@ impl Fault {
     }
 }
 
-/// What a person is told: the sentence of the code, and behind it what is wrong.
-pub fn message(code: ErrorCode, fault: Option<Fault>) -> String {
-    match fault {
-        Some(fault) => format!("{}: {}", code.text(), fault.sentence()),
-        None => code.text().to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Refusal;
     use crate::limits::{
         BOT_NAME_BYTES_MAX, BOT_TYPE_BYTES_MAX, CAPABILITIES_MAX, CAPABILITY_BYTES_MAX,
         CONFIG_BYTES_MAX, DESCRIPTION_BYTES_MAX, FRAME_ID_BYTES_MAX, INSTANCE_BYTES_MAX, LIST_MAX,
@@ -208,7 +202,7 @@ mod tests {
     fn a_message_is_the_sentence_of_its_code_and_then_the_fault() {
         let fault = Fault::of(Rule::To);
         for code in ErrorCode::ALL {
-            let told = message(*code, Some(fault));
+            let told = Refusal::over(*code, Rule::To).message();
             let (text, sentence) = told.split_once(": ").unwrap();
             assert_eq!((text, Fault::told(sentence)), (code.text(), Some(fault)));
         }

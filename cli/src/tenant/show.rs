@@ -1,9 +1,9 @@
 //! `tenant show`: what holds for a user.
 
 use gateway::config::{Config, ConfigPurpose};
-use protocol::TenantId;
-use protocol::UsageHour;
 use protocol::http::TenantInfo;
+use protocol::limits::Limits;
+use protocol::{TenantId, UsageHour};
 use serde_json::{Value, json};
 
 use super::orders::warn_if_not_persisted;
@@ -79,13 +79,19 @@ fn lines(info: &TenantInfo) -> Vec<String> {
         let next = UsageHour::of(info.resets_at).rfc3339();
         lines.push(format!("            the next month begins at {next}"));
     }
-    let (limits, assigned) = (json!(info.limits), json!(info.assigned.limits));
+    let facts = (
+        json!(info.limits),
+        json!(info.assigned.limits),
+        json!(Limits::default()),
+    );
+    let (limits, assigned, defaults) = facts;
     for (name, number) in limits.as_object().into_iter().flatten() {
-        let mark = match assigned[name].is_null() {
-            true => "",
-            false => ", assigned",
-        };
-        lines.push(format!("limit       {name} {number}{mark}"));
+        match (assigned[name].is_null(), defaults[name] == *number) {
+            (false, _) => lines.push(format!("limit       {name} {number}, assigned")),
+            (true, false) => lines.push(format!("limit       {name} {number}")),
+            (true, true) => {}
+        }
     }
+    lines.push("            all other limits have their defaults; --json shows them".to_owned());
     lines
 }

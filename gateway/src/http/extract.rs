@@ -39,6 +39,19 @@ impl<'a> QueryMembers<'a> {
             .find_map(|(key, value)| (key == name).then(|| value.into_owned()))
     }
 
+    /// Errors: a member has none of these names, or comes twice. For routes on which a member that is not understood
+    /// would give a wrong answer.
+    pub(crate) fn only(&self, names: &[&str]) -> Result<(), Refusal> {
+        let mut seen: Vec<String> = Vec::new();
+        for (key, _) in form_urlencoded::parse(self.0.as_bytes()) {
+            if !names.contains(&&*key) || seen.iter().any(|name| *name == key) {
+                return Err(Refusal::over(ErrorCode::BadRequest, Rule::UsageQuery));
+            }
+            seen.push(key.into_owned());
+        }
+        Ok(())
+    }
+
     /// The member that a rule is about, a number. Errors: it is none.
     pub(crate) fn number<N: FromStr>(&self, rule: Rule) -> Result<Option<N>, Refusal> {
         let number = self.text(rule.field()).map(|text| text.parse());

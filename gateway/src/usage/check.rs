@@ -34,15 +34,18 @@ struct LedgerFault {
     what: String,
 }
 
+/// A day without any hour is a fault if it is not older, days: the ledger keeps hours for at least 32.
+const WHOLE_DAYS: u32 = 31;
+
 /// Faults while they are gathered.
-#[derive(Default)]
-struct FaultFinder {
+struct FaultFinder<'a> {
+    window: &'a UsageWindow,
     hours: usize,
     faults: Vec<LedgerFault>,
     tenants: Vec<TenantId>,
 }
 
-impl PageMaker for FaultFinder {
+impl PageMaker for FaultFinder<'_> {
     fn take(
         &mut self,
         tenant: &TenantId,
@@ -50,6 +53,18 @@ impl PageMaker for FaultFinder {
         read: HoursRead,
     ) -> Option<UsageCursor> {
         self.tenants.push(tenant.clone());
+        let oldest = UsageHour::of(read.as_of_ms).minus(WHOLE_DAYS * UsageHour::PER_DAY);
+        if read.hours.is_empty() && self.window.has_day(day) && day > oldest {
+            // Who asks for one tenant has not read the index.
+            self.faults.extend(self.window.tenant.is_none().then(|| {
+                LedgerFault {
+                    tenant: tenant.clone(),
+                    hour: Some(day.rfc3339()),
+                    what: "the index has the tenant on this day, and the ledger has no hour of it"
+                        .to_owned(),
+                }
+            }));
+        }
         for (hour, usage) in read.hours {
             self.hours += 1;
             let mut fault = |what: String| {
@@ -77,7 +92,12 @@ impl PageMaker for FaultFinder {
 impl UsageReader<'_> {
     /// Checks the hours of a window. Errors: as the store answers.
     pub(crate) async fn check(&self, node: &Node, window: &UsageWindow) -> StoreResult<CheckPage> {
-        let mut found = FaultFinder::default();
+        let mut found = FaultFinder {
+            window,
+            hours: 0,
+            faults: Vec::new(),
+            tenants: Vec::new(),
+        };
         let end = self.walk(window, &mut found).await?;
         let mut tenants = std::mem::take(&mut found.tenants);
         tenants.sort_unstable();

@@ -8,6 +8,9 @@ use router_core::store::UsageIndexQuery;
 use super::cursor::UsageCursor;
 use crate::http::QueryMembers;
 
+/// The members of a query.
+const OWNER_MEMBERS: &[&str] = &["from", "to", "step", "meter", "open", "limit", "cursor"];
+
 /// A range of the ledger, and which of its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UsageWindow {
@@ -28,13 +31,14 @@ pub(crate) struct UsageWindow {
 }
 
 impl UsageWindow {
-    /// Reads the members of a query: `from`, `to`, `step`, `tenant`, `meter`, `open`, `limit`, `cursor`. Without
+    /// Reads the members of a query, which may have these names and no others. Without
     /// `from` and `to` it is the time from the beginning of the month. `now`: the present hour.
     ///
     /// # Errors
     ///
     /// `bad_request` with the member and its rule.
-    pub(crate) fn of(query: &QueryMembers<'_>, now: UsageHour) -> Result<Self, Refusal> {
+    fn of(query: &QueryMembers<'_>, names: &[&str], now: UsageHour) -> Result<Self, Refusal> {
+        query.only(names)?;
         let wrong = |rule| Refusal::over(ErrorCode::BadRequest, rule);
         let step = match query.text("step").as_deref() {
             None | Some("hour") => UsageStep::Hour,
@@ -89,12 +93,28 @@ impl UsageWindow {
         Ok(window)
     }
 
+    /// What an operator asks for. Errors: `bad_request` with the member and its rule.
+    pub(crate) fn of_operator(query: &QueryMembers<'_>, now: UsageHour) -> Result<Self, Refusal> {
+        Self::of(query, &[OWNER_MEMBERS, &["tenant"]].concat(), now)
+    }
+
+    /// What the owner of an account asks for: it may not name a tenant. Errors: `bad_request` with the member and its
+    /// rule.
+    pub(crate) fn of_owner(query: &QueryMembers<'_>, now: UsageHour) -> Result<Self, Refusal> {
+        Self::of(query, OWNER_MEMBERS, now)
+    }
+
     /// The same rows, of one tenant only.
     pub(crate) fn of_tenant(self, tenant: TenantId) -> Self {
         Self {
             tenant: Some(tenant),
             ..self
         }
+    }
+
+    /// Whether the whole day is in the range.
+    pub(super) fn has_day(&self, day: UsageHour) -> bool {
+        self.from <= day && day.plus(UsageHour::PER_DAY) <= self.to
     }
 
     /// The day and part of the index that the page begins with.
@@ -165,7 +185,7 @@ mod tests {
 
     fn read(query: &str) -> Result<UsageWindow, &'static str> {
         let now = UsageHour::parse("2026112809").unwrap();
-        let window = UsageWindow::of(&QueryMembers::new(query), now);
+        let window = UsageWindow::of_operator(&QueryMembers::new(query), now);
         window.map_err(|refusal| refusal.fault.map_or("", |fault| fault.field()))
     }
 

@@ -61,6 +61,7 @@ async fn a_hard_allowance_refuses_with_meter_and_reset() {
         .refused(message("bot_a", "hello"), "quota_exceeded")
         .await;
     assert_eq!(refused["data"]["meter"], "messages_accepted");
+    assert_eq!(refused["data"]["retryable"], false);
     let resets_ms = refused["data"]["resetsAt"].as_u64().unwrap();
     assert_eq!(resets_ms % 86_400_000, 0, "a month begins with a day");
 
@@ -70,12 +71,16 @@ async fn a_hard_allowance_refuses_with_meter_and_reset() {
     let problem: Value = serde_json::from_str(&problem.body).unwrap();
     assert_eq!(problem["reason"], "quota_exceeded");
     assert_eq!(problem["meter"], "messages_accepted");
+    assert_eq!(
+        problem["detail"],
+        "the monthly allowance of messages_accepted is used up"
+    );
     assert_eq!(problem["resetsAt"], json!(resets_ms));
 
     let listed = call(&server, "GET", "/v1/bots", None).await;
     assert_eq!(listed.status, 200, "what is no message is answered");
     let resets_s = resets_ms / 1000;
-    let told = format!("messages_accepted;used=3;allowed=2;resets={resets_s}");
+    let told = format!("messages_accepted;used=3;allowed=2;hard=3;resets={resets_s}");
     assert_eq!(quota_header(&listed), Some(told.as_str()));
     let mut newcomer = server.client("alice", "tablet").await;
     let quota = newcomer.expect("status").await;

@@ -147,7 +147,10 @@ async fn the_allowances_of_a_plan_hold_from_the_order_on() {
 async fn what_is_wrong_is_named_and_changes_nothing() {
     let server = server().await;
     for (body, told) in [
-        (r#"{"plan":"gold"}"#, "plan: there is no such plan"),
+        (
+            r#"{"plan":"gold"}"#,
+            "plan: there is no plan gold, there are: ",
+        ),
         (r#"{"limits":{"mails":1}}"#, "limits.mails: no such limit"),
         (
             r#"{"limits":{"messages_burst":0}}"#,

@@ -137,9 +137,12 @@ async fn the_owner_sees_the_rows_of_the_own_account() {
     assert_eq!(own.rows.len(), 1);
     assert_eq!(own.rows[0].tenant, "alice");
     assert_eq!(own.rows[0].amount(), Some(right[&UsageMeter::MessagesSent]));
-    // The tenant is that of the credential, whatever is asked for.
+    // The tenant is that of the credential: nobody may ask for another one.
     let other = usage(server.key("alice"), "tenant=bob&meter=messages_sent").await;
-    assert_eq!(other.json()["rows"], answer.json()["rows"]);
+    assert_eq!(
+        (other.status, &other.json()["field"]),
+        (400, &serde_json::json!("query"))
+    );
     let token = server.token("alice", "phone", TokenScope::Chat, None, 60);
     let refused = usage(token, "").await;
     assert_eq!(
@@ -159,6 +162,8 @@ async fn what_is_wrong_is_a_problem_that_names_the_member() {
         ("from=2026-01-01&to=2026-12-01", "to"),
         ("limit=0", "limit"),
         ("cursor=abc", "cursor"),
+        ("opne=true", "query"),
+        ("limit=1&limit=2", "query"),
     ] {
         for path in ["usage", "usage/check"] {
             let answer = ask(&server, &format!("{path}?{query}")).await;

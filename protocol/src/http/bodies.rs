@@ -8,7 +8,6 @@ use crate::ids::MessageId;
 use crate::message::AckStatus;
 use crate::outbound::Refusal;
 use crate::presence::BotInfo;
-use crate::rule::Fault;
 use crate::secret::Secret;
 use crate::t2b::frames::Delivered;
 use crate::usage::UsageMeter;
@@ -22,7 +21,7 @@ pub struct Problem {
     pub kind: String,
     /// A sentence for a person: the same for every problem of a reason.
     pub title: String,
-    /// What is wrong with the member that is to blame, if one is.
+    /// What is wrong with the member that is to blame, or which allowance is used up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// The member that is to blame, if one is: of the body, of the query, or a header.
@@ -59,11 +58,11 @@ impl Problem {
         Self {
             kind: format!("urn:t2b:error:{reason}"),
             title: reason.text().to_owned(),
-            detail: fault.map(Fault::sentence),
+            detail: refusal.detail(),
             field: fault.map(|fault| fault.field().to_owned()),
             status: reason.status(),
             reason,
-            retryable: reason.retryable(),
+            retryable: refusal.retryable(),
             retry_after_ms,
             meter: spent.map(|spent| spent.meter),
             resets_at: spent.map(|spent| spent.resets_ms),

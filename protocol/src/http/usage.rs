@@ -85,15 +85,26 @@ impl UsageRow {
     /// The amount in the unit of the ledger: milliseconds where the meter's unit is seconds. `None`: the
     /// value is not one that a gateway writes.
     pub fn amount(&self) -> Option<u64> {
-        if let Some(whole) = self.value.as_u64() {
-            let factor = if self.meter.is_seconds() { 1000 } else { 1 };
-            return whole.checked_mul(factor);
-        }
-        let seconds = self.value.as_f64()?;
-        let is_amount = self.meter.is_seconds() && (0.0..9e12).contains(&seconds);
-        // Three decimals are exact in this range.
-        is_amount.then(|| (seconds * 1000.0).round() as u64)
+        amount(self.meter, &self.value)
     }
+
+    /// What of it is late, in the unit of the ledger. `None`: as for [`Self::amount`].
+    pub fn late_amount(&self) -> Option<u64> {
+        let late = self.late.as_ref();
+        late.map_or(Some(0), |late| amount(self.meter, late))
+    }
+}
+
+/// A number of JSON in the unit of the ledger.
+fn amount(meter: UsageMeter, value: &Number) -> Option<u64> {
+    if let Some(whole) = value.as_u64() {
+        let factor = if meter.is_seconds() { 1000 } else { 1 };
+        return whole.checked_mul(factor);
+    }
+    let seconds = value.as_f64()?;
+    let is_amount = meter.is_seconds() && (0.0..9e12).contains(&seconds);
+    // Three decimals are exact in this range.
+    is_amount.then(|| (seconds * 1000.0).round() as u64)
 }
 
 /// An amount as JSON.

@@ -86,7 +86,11 @@ pub async fn export(args: ExportUsageArgs) -> Result<(), CommandFailure> {
         .run(&config, &survey, &mut outlet, state.as_mut())
         .await;
     let (sent, skipped) = (delivery.delivered, delivery.skipped);
-    tell!("{} exported", out::count(sent, "row"));
+    let until = survey.closed_to.min(plan.to).rfc3339();
+    tell!(
+        "{} exported; hours until {until} are closed",
+        out::count(sent, "row")
+    );
     if skipped > 0 {
         let text = format!(
             "{} left out: their users are not in --customers",

@@ -62,10 +62,6 @@ impl LedgerSurvey {
                 break;
             }
         }
-        if survey.space.is_none() {
-            // Whose rows these would be is not known.
-            survey.closed_to = plan.from;
-        }
         match unknown.is_empty() {
             true => Ok(survey),
             false => Err(no_customer(&unknown)),

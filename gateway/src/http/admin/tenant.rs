@@ -22,7 +22,7 @@ use axum::routing::any;
 use axum::{Extension, Router};
 use http::StatusCode;
 use protocol::http::{AllowanceInfo, AssignedInfo, TenantInfo, TenantOrder};
-use protocol::{TenantId, TenantLabels, UsageCounts, UsageHour};
+use protocol::{PlanName, TenantId, TenantLabels, UsageCounts, UsageHour};
 use router_core::store::{
     AssignedTerms, LabelsQuery, LabelsReply, PolicyQuery, PolicyReply, StoreReply, UsageQuery,
     UsageReply,
@@ -138,9 +138,18 @@ fn check(
     assigned: &AssignedTerms,
 ) -> Result<(), PlainRefusal> {
     let settings = &admin.node.settings;
-    let plan = assigned.plan.as_ref();
-    if plan.is_some_and(|plan| !settings.plans.contains_key(plan)) {
-        return Err(PlainRefusal::bad_request("plan: there is no such plan"));
+    if let Some(plan) = &assigned.plan
+        && !settings.plans.contains_key(plan)
+    {
+        let known: Vec<&str> = settings.plans.keys().map(PlanName::as_str).collect();
+        let text = match known.is_empty() {
+            true => format!("plan: there is no plan {plan}: the configuration has no plans"),
+            false => format!(
+                "plan: there is no plan {plan}, there are: {}",
+                known.join(", ")
+            ),
+        };
+        return Err(PlainRefusal::bad_request(text));
     }
     let limits = settings.terms_of(tenant, Some(assigned)).limits;
     if limits.frame_bytes > limits.outbound_bytes {

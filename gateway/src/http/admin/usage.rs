@@ -44,7 +44,7 @@ async fn page(
 ) -> Result<Response, ProblemResponse> {
     let node = &admin.node;
     let members = QueryMembers::new(query.as_deref().unwrap_or_default());
-    let window = UsageWindow::of(&members, UsageHour::of(node.unix_ms()))?;
+    let window = UsageWindow::of_operator(&members, UsageHour::of(node.unix_ms()))?;
     let page = UsageReader::new(node).page(&window).await;
     let page = page.map_err(|_| ErrorCode::StoreUnavailable)?;
     Ok(PageFormat::of(&headers).answer(&page))
@@ -56,7 +56,7 @@ async fn check(
 ) -> Result<Response, ProblemResponse> {
     let node = &admin.node;
     let members = QueryMembers::new(query.as_deref().unwrap_or_default());
-    let window = UsageWindow::of(&members, UsageHour::of(node.unix_ms()))?;
+    let window = UsageWindow::of_operator(&members, UsageHour::of(node.unix_ms()))?;
     let page = UsageReader::new(node).check(node, &window).await;
     let page = page.map_err(|_| ErrorCode::StoreUnavailable)?;
     let page = serde_json::to_vec(&page).map_err(|_| ErrorCode::Internal)?;

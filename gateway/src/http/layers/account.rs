@@ -70,15 +70,17 @@ pub(in crate::http) async fn account(
     response
 }
 
-/// As in `messages_accepted;used=8100;allowed=8000;resets=1764547200`, in seconds. Source: RFC 9651.
+/// As in `messages_accepted;used=8100;allowed=8000;hard=10000;resets=1764547200`, in seconds. Source: RFC 9651.
 fn quota_header(quota: &QuotaStatus) -> HeaderValue {
     let QuotaStatus {
         meter,
         used,
         allowed,
+        hard,
         resets_at,
     } = quota;
     let resets = resets_at / 1000;
-    let text = format!("{meter};used={used};allowed={allowed};resets={resets}");
+    let hard = hard.map_or(String::new(), |hard| format!(";hard={hard}"));
+    let text = format!("{meter};used={used};allowed={allowed}{hard};resets={resets}");
     HeaderValue::try_from(text).expect("names of meters and numbers are ASCII")
 }

@@ -22,7 +22,6 @@ use super::frames::{ErrorData, ServerMessage, Status, TypedStatus};
 use crate::dialect::DialectKind;
 use crate::ids::FrameId;
 use crate::outbound::{Answer, Outbound, Refusal};
-use crate::rule;
 use crate::shared::Shared;
 
 /// The frame that tells a connection this.
@@ -76,10 +75,10 @@ pub fn error(refusal: &Refusal, id: Option<&FrameId>, now_ms: u64) -> Bytes {
     let error = ErrorData {
         code: code.status(),
         reason: code,
-        message: rule::message(code, fault),
+        message: refusal.message(),
         field: fault.map(|fault| fault.field().to_owned()),
         message_id,
-        retryable: code.retryable(),
+        retryable: refusal.retryable(),
         retry_after_ms: retry_ms,
         meter: spent.map(|spent| spent.meter),
         resets_at: spent.map(|spent| spent.resets_ms),

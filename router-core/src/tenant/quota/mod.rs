@@ -163,6 +163,7 @@ impl MonthQuota {
                 meter: of,
                 used: of.whole(used),
                 allowed: of.whole(soft),
+                hard: allowance.hard.map(|hard| of.whole(hard)),
                 resets_at: self.resets_ms(),
             })
         })
