@@ -163,6 +163,8 @@ pub enum RouterFact {
     BotOffline(Box<BotDeparture>),
     /// A bot's home was taken by another connection, of this node or of another one.
     Takeover(Box<BotTakeover>),
+    /// A node is dead that held bots of the tenant.
+    NodeLost(Box<LostHomes>),
     /// The store has less of a tenant than this node remembers.
     StoreLostData,
     /// The tenant reached a soft allowance of this meter, and was told; at most once a day.
@@ -229,6 +231,17 @@ pub struct BotTakeover {
     pub id: Option<ConnectionId>,
     /// Who holds it now, if anybody does.
     pub by: Option<BotHolder>,
+}
+
+/// Bots of a tenant lost their homes with their node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostHomes {
+    /// Whose bots.
+    pub tenant: TenantId,
+    /// The node.
+    pub boot: BootId,
+    /// The bots.
+    pub bots: Vec<BotId>,
 }
 
 /// A connection may not register or unregister a bot.

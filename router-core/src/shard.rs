@@ -199,7 +199,7 @@ impl Shard {
                 }
             }
             ShardInput::NodeEvicted(boot) => {
-                self.for_each(env, |tenant| tenant.node_evicted(env, boot))
+                self.for_each(env, |tenant| tenant.node_evicted(env, boot, fx))
             }
             ShardInput::Rejoined => self.for_each(env, |tenant| tenant.rejoined(env, fx)),
             ShardInput::Resync => self.for_each(env, |tenant| tenant.compare_soon(env)),

@@ -29,7 +29,7 @@ fn line(event: &Value) -> String {
 /// What else an event says, as `name=value`.
 fn details(event: &Value) -> String {
     let mut details = Vec::new();
-    for name in ["bot", "client", "connection", "source", "code"] {
+    for name in ["bot", "client", "connection", "source", "code", "node"] {
         let value = &event[name];
         match (value.as_str(), value.as_u64()) {
             (Some(text), _) => details.push(format!("{name}={text}")),

@@ -24,7 +24,7 @@ pub(super) fn sentences(answer: &Value) -> Vec<String> {
         sentences.push("The store does not answer: this is what this node remembers.".to_owned());
     }
     let bots = answer["bots"].as_array().into_iter().flatten();
-    sentences.extend(bots.map(|bot| about_bot(user, bot, &answer["node"])));
+    sentences.extend(bots.map(|bot| about_bot(user, bot, answer)));
     match answer["bots_left_out"].as_u64() {
         Some(0) | None if sentences.is_empty() => {
             sentences.push(format!("{user} has no bots."));
@@ -36,18 +36,25 @@ pub(super) fn sentences(answer: &Value) -> Vec<String> {
     sentences
 }
 
-fn about_bot(user: &str, bot: &Value, node: &Value) -> String {
+fn about_bot(user: &str, bot: &Value, answer: &Value) -> String {
+    let node = &answer["node"];
     let (name, since) = (text(&bot["bot"]), text(&bot["since"]));
     let last = &bot["last_here"];
     match text(&bot["state"]) {
         "online" => {
             let place = place(&bot["node"], node);
             let connection = text(&bot["connection"]);
-            format!("{name} of {user} is online since {since}, on {place}: {connection}.")
+            let taken = match last["lost"]["cause"] == "taken_over" {
+                true => format!(" It was taken over from {}.", text(&last["connection"])),
+                false => String::new(),
+            };
+            format!("{name} of {user} is online since {since}, on {place}: {connection}.{taken}")
         }
         "offline" => {
-            let why = why_it_ended(last, node);
-            format!("{name} of {user} is offline since {since}: {why}.")
+            let lost = lost_with_node(bot, answer);
+            let why = lost.unwrap_or_else(|| why_it_ended(last, node));
+            let next = what_helps(user, &last["closed"]);
+            format!("{name} of {user} is offline since {since}: {why}.{next}")
         }
         "not_listed" if last["lost"]["cause"] == "unregistered" => {
             let at = text(&last["lost"]["at"]);
@@ -60,6 +67,30 @@ fn about_bot(user: &str, bot: &Value, node: &Value) -> String {
             let why = why_it_ended(last, node);
             format!("Whether {name} of {user} is online is not known: {why}.")
         }
+    }
+}
+
+/// That the node of a bot died, if this is the newest that is known of it.
+fn lost_with_node(bot: &Value, answer: &Value) -> Option<String> {
+    let (name, lost) = (&bot["bot"], &bot["lost_node"]);
+    let mut events = answer["events"].as_array().into_iter().flatten();
+    let newest = events.find(|event| event["bot"] == *name);
+    let newest = newest.filter(|event| event["what"] == "node_lost");
+    let boot = newest.map_or(lost, |event| &event["node"]);
+    let place = boot.is_string().then(|| place(boot, &answer["node"]))?;
+    Some(format!("it was connected to {place}"))
+}
+
+/// What an operator or the owner can do, if the close says it; a sentence.
+fn what_helps(user: &str, closed: &Value) -> String {
+    match (closed["by"].as_str(), closed["code"].as_u64()) {
+        (Some("gateway"), Some(4401)) => format!(
+            " Its key or token is not valid any more. For a new key: `t2b keys issue {user}`."
+        ),
+        (Some("gateway"), Some(4403)) => {
+            " A bot does not come back by itself after a resume: start it again.".to_owned()
+        }
+        _ => String::new(),
     }
 }
 
@@ -166,7 +197,7 @@ mod tests {
         for (closed, expected) in [
             (
                 json!({"by": "gateway", "code": 4403, "reason": "tenant_suspended", "at": "U"}),
-                "the gateway closed its socket with 4403 tenant_suspended at U",
+                "the gateway closed its socket with 4403 tenant_suspended at U. A bot does not come back by itself after a resume: start it again",
             ),
             (
                 json!({"by": "peer", "code": 1000, "reason": null, "at": "U"}),

@@ -251,6 +251,12 @@ impl PipedProcess {
         send_signal(signal, pids.last().expect("there is the first"));
     }
 
+    /// Ends it as a power cut does.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Asks it to end, as a supervisor would.
     pub fn terminate(self) -> EndedProcess {
         self.signal("-TERM");

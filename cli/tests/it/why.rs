@@ -114,6 +114,19 @@ fn each_node_of_a_cluster_says_where_the_bot_is_and_what_it_saw() {
     ];
     why_until(&home_a, &asks_a, &words);
     why_until(&home_b, &asks_b, &["offline since 20", "its socket"]);
+
+    // Another bot is on the node that is killed, and a client of the tenant on the other one.
+    let third = home_b.echo_bot("bot_third", &b.url, &key);
+    let asks_third = ["alice", "bot_third", "--admin-listen", &a.admin];
+    let chat = ["chat", "bot_third", "--text", "hi", "--url", &a.url];
+    home_a.run_with(&chat, &key).with(0);
+    b.process.kill();
+    let words = [
+        "offline since 20",
+        "it was connected to node ",
+        ", which is gone",
+    ];
+    why_until(&home_a, &asks_third, &words);
+    drop(third);
     a.process.terminate().with(0);
-    b.process.terminate().with(0);
 }

@@ -1,6 +1,6 @@
 //! One thing that happened to a tenant on this node.
 
-use protocol::{BotId, ClientId, ConnectionId, ErrorCode};
+use protocol::{BootId, BotId, ClientId, ConnectionId, ErrorCode};
 use router_core::Millis;
 use router_core::auth::Source;
 use router_core::store::BotHolder;
@@ -41,6 +41,8 @@ pub(crate) enum EventKind {
     Unregistered,
     /// A connection of this node lost a bot to another connection.
     TakenOver { by: Option<Box<BotHolder>> },
+    /// A bot went offline with its node, another one.
+    NodeLost(BootId),
     /// A request was refused.
     Refused(ErrorCode),
     /// A credential failed. Its name and its reasons are those of `t2b_auth_failures_total`.
@@ -70,6 +72,7 @@ impl EventKind {
             Self::Registered { .. } => "registered",
             Self::Unregistered => "unregistered",
             Self::TakenOver { .. } => "taken_over",
+            Self::NodeLost(_) => "node_lost",
             Self::Refused(_) => "refused",
             Self::CredentialFailed { .. } => "credential_failed",
         }
@@ -88,16 +91,18 @@ impl EventKind {
             Self::Connected
             | Self::Registered { .. }
             | Self::Unregistered
-            | Self::TakenOver { .. } => None,
+            | Self::TakenOver { .. }
+            | Self::NodeLost(_) => None,
         }
     }
 
     pub(super) const fn class(&self) -> EventClass {
         match self {
             Self::Connected | Self::Disconnected { .. } => EventClass::Connection,
-            Self::Registered { .. } | Self::Unregistered | Self::TakenOver { .. } => {
-                EventClass::Bot
-            }
+            Self::Registered { .. }
+            | Self::Unregistered
+            | Self::TakenOver { .. }
+            | Self::NodeLost(_) => EventClass::Bot,
             Self::Refused(_) => EventClass::Refusal,
             Self::CredentialFailed {
                 is_verified: true, ..
@@ -115,6 +120,7 @@ impl EventKind {
             Self::Connected
             | Self::Disconnected { .. }
             | Self::Unregistered
+            | Self::NodeLost(_)
             | Self::Refused(_)
             | Self::CredentialFailed { .. } => return 0,
         };

@@ -26,4 +26,4 @@ mod tests;
 pub(crate) use bot::{BotConnection, BotLoss, ConnectionClose, LossCause};
 pub(crate) use event::{CountedEvent, EventKind, HistoryEvent};
 pub(crate) use table::HistoryTable;
-pub(crate) use tenant::{ReasonCount, TenantHistory};
+pub(crate) use tenant::{BOTS_MAX, ReasonCount, TenantHistory};

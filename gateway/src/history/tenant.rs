@@ -14,7 +14,7 @@ pub(super) const EVENTS_MAX: usize = 50;
 /// entries.
 pub(super) const JOIN_REACH: usize = 8;
 /// Bots of a tenant whose last connection is remembered.
-pub(super) const BOTS_MAX: usize = 32;
+pub(crate) const BOTS_MAX: usize = 32;
 
 impl EventClass {
     /// How many of a tenant's events may be of this class. Beyond that the oldest of the class goes, so

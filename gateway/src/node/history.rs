@@ -4,18 +4,22 @@
 //! | --- | --- |
 //! | `access_lines.rs` | a socket connected, a socket is gone |
 //! | `perform/`, with each [`RouterFact`] of a connection | a refusal, a bot that came, left or was taken over |
+//! | `perform/facts.rs` | another node died that held bots |
 //! | `failures.rs` | a credential that failed |
 
 use protocol::{ErrorCode, TenantId};
 use router_core::auth::Source;
-use router_core::effect::{BotArrival, BotDeparture, BotTakeover, DepartureCause, RouterFact};
+use router_core::effect::{
+    BotArrival, BotDeparture, BotTakeover, DepartureCause, LostHomes, RouterFact,
+};
 use router_core::store::BotHolder;
 use router_core::{ConnKey, Millis, Session};
 
 use super::core::Node;
 use super::entry::ConnectionEntry;
 use crate::history::{
-    BotConnection, BotLoss, ConnectionClose, EventKind, HistoryEvent, LossCause, TenantHistory,
+    BOTS_MAX, BotConnection, BotLoss, ConnectionClose, EventKind, HistoryEvent, LossCause,
+    TenantHistory,
 };
 use crate::ws::ConnectionEnd;
 
@@ -32,6 +36,7 @@ pub(super) fn connection_of(fact: &RouterFact) -> Option<ConnKey> {
         | RouterFact::Duplicate
         | RouterFact::BestEffortDropped
         | RouterFact::Unpaid
+        | RouterFact::NodeLost(_)
         | RouterFact::StoreLostData
         | RouterFact::AllowanceReached(_)
         | RouterFact::UsageBooked { .. }
@@ -136,6 +141,7 @@ impl Node {
             | RouterFact::Duplicate
             | RouterFact::BestEffortDropped
             | RouterFact::Unpaid
+            | RouterFact::NodeLost(_)
             | RouterFact::StoreLostData
             | RouterFact::AllowanceReached(_)
             | RouterFact::UsageBooked { .. }
@@ -143,6 +149,22 @@ impl Node {
             | RouterFact::DirectoryRead
             | RouterFact::ReadDeferred(_) => {}
         }
+    }
+
+    /// A node is dead that held bots of a tenant.
+    pub(super) fn remember_lost_node(&self, lost: &LostHomes) {
+        self.remember(&lost.tenant, |history, now_ms| {
+            for bot in lost.bots.iter().take(BOTS_MAX) {
+                let event = HistoryEvent {
+                    kind: EventKind::NodeLost(lost.boot),
+                    source: None,
+                    connection: None,
+                    client: None,
+                    bot: Some(bot.clone()),
+                };
+                history.add(event, now_ms);
+            }
+        });
     }
 
     /// A refusal of a credential is told as its failure.

@@ -1,12 +1,12 @@
 //! What this node can say of a tenant now, for operators: from its memory, or else from the store.
 
-use protocol::{BotId, TenantId};
+use protocol::{BootId, BotId, TenantId};
+use router_core::Millis;
 use router_core::shard::{LimitUse, Replica};
 use router_core::store::{
     BotHolder, DirectoryQuery, DirectoryReply, DirectorySnapshot, StoreFailure, StoreReply,
     StoreRequest, StoreResult,
 };
-use router_core::{Millis, NodeView};
 
 use super::core::Node;
 
@@ -32,6 +32,8 @@ pub(crate) struct ListedHome {
     pub(crate) bot: BotId,
     /// Absent while it is offline.
     pub(crate) holder: Option<BotHolder>,
+    /// The dead node that held it, as long as the store has not forgotten that.
+    pub(crate) lost_node: Option<BootId>,
     /// Since when it is online or offline, Unix milliseconds.
     pub(crate) since_ms: Millis,
 }
@@ -77,6 +79,7 @@ impl Node {
         let bots = bots.into_iter().map(|bot| ListedHome {
             bot: bot.id,
             holder: bot.holder,
+            lost_node: None,
             since_ms: bot.since_ms,
         });
         Some(TenantView {
@@ -102,10 +105,15 @@ impl Node {
         let nodes = self.view();
         let (generation, is_suspended) = self.settings.policy_of(tenant);
         let policy = snapshot.policy;
-        let bots = snapshot.bots.into_iter().map(|record| ListedHome {
-            holder: live_holder(record.holder, &nodes),
-            bot: record.info.id,
-            since_ms: record.info.since,
+        let bots = snapshot.bots.into_iter().map(|record| {
+            let is_dead = |holder: &BotHolder| nodes.is_dead(holder.boot);
+            let lost_node = record.holder.as_ref().filter(|holder| is_dead(holder));
+            ListedHome {
+                bot: record.info.id,
+                lost_node: lost_node.map(|holder| holder.boot),
+                holder: record.holder.filter(|holder| !is_dead(holder)),
+                since_ms: record.info.since,
+            }
         });
         let bots: Vec<ListedHome> = bots.collect();
         TenantView {
@@ -117,9 +125,4 @@ impl Node {
             limits: Vec::new(),
         }
     }
-}
-
-/// What an evicted node left holds nothing.
-fn live_holder(holder: Option<BotHolder>, nodes: &NodeView) -> Option<BotHolder> {
-    holder.filter(|holder| !nodes.is_dead(holder.boot))
 }

@@ -5,13 +5,13 @@ use protocol::BootId;
 use super::Tenant;
 use super::context::TenantContext;
 use super::directory::outbox::PendingAssert;
-use crate::effect::TenantEffects;
+use crate::effect::{LostHomes, RouterFact, TenantEffect, TenantEffects};
 use crate::env::Env;
 use crate::store::{DirectoryReply, StoreResult};
 
 impl Tenant {
     /// A node is dead: what it held here is gone at once, and soon in the store.
-    pub(crate) fn node_evicted(&mut self, env: &Env<'_>, boot: BootId) {
+    pub(crate) fn node_evicted(&mut self, env: &Env<'_>, boot: BootId, fx: &mut TenantEffects) {
         let ctx = TenantContext::new(env, &self.receipts, &self.limits);
         let bots = self.bots.held_by(boot);
         let had_conns = self.members.remove_node(boot, env.unix_ms);
@@ -19,12 +19,17 @@ impl Tenant {
             return;
         }
         self.directory.release_evicted_soon(&ctx);
-        for id in bots {
-            if let Some(bot) = self.bots.lose_home(&id, env.unix_ms) {
+        for id in &bots {
+            if let Some(bot) = self.bots.lose_home(id, env.unix_ms) {
                 self.presence.changed(&bot.details.info, env.now_ms);
             }
         }
         self.bound_clients();
+        if !bots.is_empty() {
+            let tenant = self.id().clone();
+            let lost = LostHomes { tenant, boot, bots };
+            fx.push(TenantEffect::Note(RouterFact::NodeLost(Box::new(lost))));
+        }
     }
 
     /// This node goes on under a new name: all that it holds is reasserted.

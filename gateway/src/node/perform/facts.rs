@@ -30,6 +30,7 @@ impl Node {
             RouterFact::BotMoved(_) => {}
             RouterFact::BotOffline(_) => metrics.bots_online.decrement(1.0),
             RouterFact::Takeover(_) => metrics.takeovers.increment(1),
+            RouterFact::NodeLost(lost) => self.remember_lost_node(lost),
             RouterFact::StoreLostData => metrics.cluster.healed.increment(1),
             RouterFact::AllowanceReached(meter) => {
                 metrics.usage.allowances_reached[*meter as usize].increment(1);

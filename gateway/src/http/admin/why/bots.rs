@@ -65,6 +65,7 @@ impl BotsAnswer {
                 "node": holder.map(|holder| holder.boot),
                 "here": holder.is_some_and(|holder| holder.boot == own),
                 "connection": holder.map(|holder| holder.conn),
+                "lost_node": found.listed.and_then(|home| home.lost_node),
                 "last_here": found.last.map(describe_connection),
             })
         });

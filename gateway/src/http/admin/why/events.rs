@@ -73,6 +73,7 @@ fn describe_event(known: &CountedEvent) -> Value {
         EventKind::TakenOver { by } => {
             described["by"] = by.as_deref().map(describe_holder).into();
         }
+        EventKind::NodeLost(boot) => described["node"] = json!(boot),
         EventKind::CredentialFailed { is_verified, .. } => {
             described["verified"] = (*is_verified).into();
         }
