@@ -93,7 +93,7 @@ macro_rules! meters {
 
 meters! {
     MessagesSent "messages_sent" Messages,
-        "A `message` that the gateway took and decided: accepted, duplicate or refused. It is counted together with its outcome",
+        "A `message` that the gateway took and gave an outcome: accepted, duplicate or refused. It is counted together with its outcome",
         "A frame that is not valid in shape; a partial; a message whose node was killed before it was decided";
     MessagesAccepted "messages_accepted" Messages,
         "A `message` that got `delivered` or `queued`. It counts once, however many devices receive it",

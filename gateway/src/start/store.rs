@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::error::StartError;
-use super::warnings::warn_of_loss;
+use super::warnings::{warn_of_allowances_in_memory, warn_of_loss};
 use crate::config::Config;
 use crate::http::admin_endpoint::AdminEndpoint;
 
@@ -34,6 +34,7 @@ pub(super) async fn store(
                  written by state_dir"
             );
         }
+        warn_of_allowances_in_memory(config);
         return Ok((Backplane::memory(memory), None));
     };
     if redis.insecure {

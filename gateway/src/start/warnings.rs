@@ -1,5 +1,6 @@
 //! What a start warns of.
 
+use crate::config::Config;
 use crate::memory::MemoryDivision;
 
 /// Fewer sockets than this are warned about.
@@ -23,6 +24,20 @@ pub(super) fn warn_of_little_memory(sockets_max: usize, memory: &MemoryDivision)
             sockets_max,
             has_room_for,
             "memory_max has no room for so many sockets"
+        );
+    }
+}
+
+/// Says that usage does not outlive this process, of a gateway without Redis.
+pub(super) fn warn_of_allowances_in_memory(config: &Config) {
+    let has_allowances = config
+        .plans
+        .values()
+        .any(|plan| !plan.allowances.is_empty());
+    if has_allowances {
+        tracing::warn!(
+            "plans have monthly allowances, and without Redis usage is kept in memory: after a restart, all usage is \
+             lost and every allowance starts again at 0; set redis_url to a Redis that persists"
         );
     }
 }

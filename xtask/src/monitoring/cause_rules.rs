@@ -114,7 +114,8 @@ const CAUSES: &[CauseRow] = &[
     CauseRow {
         name: "T2bUsageLate",
         severity: "ticket",
-        expr: "sum by (job, instance) (increase(t2b_usage_flush_total{result=\"late\"}[1h])) > 0",
+        // A new node books journals before its first scrape: then the counter never rises.
+        expr: "sum by (job, instance) (increase(t2b_usage_flush_total{result=\"late\"}[1h])) > 0 or sum by (job, instance) (t2b_usage_flush_total{result=\"late\"} unless t2b_usage_flush_total{result=\"late\"} offset 1h) > 0",
         hold: "1m",
         summary: "{{ $labels.instance }} booked usage of hours that are closed",
         description: "{{ $value | humanize }} records within an hour were booked into a later hour than their own. No usage is lost.",

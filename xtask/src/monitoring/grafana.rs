@@ -9,6 +9,9 @@ const WIDTH: usize = 8;
 const HEIGHT: usize = 8;
 const COLUMNS: usize = 24 / WIDTH;
 
+/// How often Prometheus asks for the series of tenants: docs/slo.md. Rates need several values.
+const TENANT_INTERVAL: &str = "60s";
+
 /// The version of Grafana's format: that of Grafana 10.
 const SCHEMA: u32 = 38;
 
@@ -27,6 +30,7 @@ pub(super) fn json(dashboard: &DashboardTable) -> String {
     let file = json!({
         "uid": dashboard.uid,
         "title": dashboard.title,
+        "description": dashboard.shows,
         "tags": ["t2b"],
         "schemaVersion": SCHEMA,
         "editable": false,
@@ -47,6 +51,7 @@ fn choice(choice: PanelChoice) -> Value {
     } = choice;
     let mut variable = json!({
         "name": label,
+        "label": label,
         "type": "query",
         "datasource": source(),
         "query": format!("label_values({metric}, {label})"),
@@ -71,7 +76,7 @@ fn panel(at: usize, row: &PanelRow) -> Value {
             "legendFormat": legend,
         })
     });
-    json!({
+    let mut panel = json!({
         "id": at + 1,
         "type": "timeseries",
         "title": row.title,
@@ -92,7 +97,15 @@ fn panel(at: usize, row: &PanelRow) -> Value {
             "tooltip": { "mode": "multi", "sort": "desc" },
         },
         "targets": targets.collect::<Vec<_>>(),
-    })
+    });
+    if row
+        .queries
+        .iter()
+        .any(|(expr, _)| expr.contains("t2b_tenant_"))
+    {
+        panel["interval"] = json!(TENANT_INTERVAL);
+    }
+    panel
 }
 
 fn source() -> Value {

@@ -9,6 +9,8 @@ pub(super) struct DashboardTable {
     pub uid: &'static str,
     /// Its heading.
     pub title: &'static str,
+    /// What it is for, in a sentence.
+    pub shows: &'static str,
     /// What the reader chooses at the top.
     pub choice: Option<PanelChoice>,
     /// Its panels, three in a row.

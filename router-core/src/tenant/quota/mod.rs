@@ -8,7 +8,7 @@
 //!
 //! The ledger is read only while nothing of this node is on its way to it, so nothing is in both terms. What
 //! other nodes book is seen with the next reading: a tenant exceeds an allowance by what each of them counts
-//! in one `usage_flush`, and by messages that are under way.
+//! in two `usage_flush`, and by messages that are not answered yet.
 //!
 //! A tenant without allowances has no [`MonthQuota`], and pays one comparison a message.
 //!

@@ -7,6 +7,7 @@ pub(super) const NODE: DashboardTable = DashboardTable {
     path: "deploy/grafana/node.json",
     uid: "t2b-node",
     title: "T2B / Node",
+    shows: "One node, or several side by side: its connections, messages, memory and delays.",
     choice: Some(PanelChoice::NODES),
     panels: &[
         panel(
@@ -196,7 +197,7 @@ pub(super) const NODE: DashboardTable = DashboardTable {
         panel(
             "Clock",
             Seconds,
-            "The system clock less that of Redis.",
+            "The system clock minus the clock of Redis.",
             &[(
                 "t2b_clock_skew_seconds{instance=~\"$instance\"}",
                 "{{instance}}",

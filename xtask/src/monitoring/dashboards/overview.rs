@@ -7,6 +7,7 @@ pub(super) const OVERVIEW: DashboardTable = DashboardTable {
     path: "deploy/grafana/overview.json",
     uid: "t2b-overview",
     title: "T2B / Overview",
+    shows: "The whole cluster: whether its objectives hold, and how much it carries.",
     choice: None,
     panels: &[
         panel(

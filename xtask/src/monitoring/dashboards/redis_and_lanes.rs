@@ -7,6 +7,7 @@ pub(super) const REDIS_AND_LANES: DashboardTable = DashboardTable {
     path: "deploy/grafana/redis-and-lanes.json",
     uid: "t2b-redis-and-lanes",
     title: "T2B / Redis and lanes",
+    shows: "The shared store and the messages between nodes.",
     choice: Some(PanelChoice::NODES),
     panels: &[
         panel(
@@ -151,7 +152,7 @@ pub(super) const REDIS_AND_LANES: DashboardTable = DashboardTable {
             ],
         ),
         panel(
-            "Lanes: troubles",
+            "Lanes: errors",
             PerSecond,
             "Messages published again, lanes that failed, packets dropped, and packets that were not understood.",
             &[

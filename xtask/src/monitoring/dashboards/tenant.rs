@@ -7,6 +7,7 @@ pub(super) const TENANT: DashboardTable = DashboardTable {
     path: "deploy/grafana/tenant.json",
     uid: "t2b-tenant",
     title: "T2B / Tenant",
+    shows: "What one tenant does: its messages, refusals, bytes and connections.",
     choice: Some(PanelChoice {
         label: "tenant",
         metric: "t2b_tenant_http_requests_total",
@@ -79,7 +80,7 @@ pub(super) const TENANT: DashboardTable = DashboardTable {
         panel(
             "Share of all messages",
             Ratio,
-            "How much of what all tenants send is of this one.",
+            "Share of this tenant in the messages of all tenants.",
             &[(
                 "sum(rate(t2b_tenant_messages_total{tenant=\"$tenant\"}[$__rate_interval])) / sum(rate(t2b_tenant_messages_total[$__rate_interval]))",
                 "messages",
@@ -88,7 +89,7 @@ pub(super) const TENANT: DashboardTable = DashboardTable {
         panel(
             "Share of all bytes",
             Ratio,
-            "How much of the bytes of all tenants is of this one.",
+            "Share of this tenant in the bytes of all tenants.",
             &[(
                 "sum by (direction) (rate(t2b_tenant_bytes_total{tenant=\"$tenant\"}[$__rate_interval])) / sum by (direction) (rate(t2b_tenant_bytes_total[$__rate_interval]))",
                 "{{direction}}",

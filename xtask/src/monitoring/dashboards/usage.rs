@@ -7,6 +7,7 @@ pub(super) const USAGE: DashboardTable = DashboardTable {
     path: "deploy/grafana/usage.json",
     uid: "t2b-usage",
     title: "T2B / Usage",
+    shows: "Which tenants use most, and whether all usage gets into the ledger.",
     choice: None,
     panels: &[
         panel(
@@ -30,7 +31,7 @@ pub(super) const USAGE: DashboardTable = DashboardTable {
         panel(
             "Most refusals",
             PerSecond,
-            "The eight tenants of which the most messages are refused.",
+            "The eight tenants with the most refused messages.",
             &[(
                 "topk(8, sum by (tenant) (rate(t2b_tenant_refusals_total{tenant!=\"_other\"}[$__rate_interval])))",
                 "{{tenant}}",
@@ -178,7 +179,7 @@ pub(super) const USAGE: DashboardTable = DashboardTable {
         panel(
             "Clock",
             Seconds,
-            "The clock of each node less that of Redis. A node beyond 30 s does not start.",
+            "The clock of each node minus the clock of Redis. A node beyond 30 s does not start.",
             &[("max by (instance) (t2b_clock_skew_seconds)", "{{instance}}")],
         ),
     ],
