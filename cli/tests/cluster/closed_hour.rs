@@ -80,7 +80,7 @@ pub async fn a_closed_hour_never_changes() -> String {
     }
     let next = page(&cluster.nodes[1], hour.plus(1), true).await.rows;
     assert_eq!(accepted(&next), Some((UNBOOKED, UNBOOKED)));
-    let checked = cluster.nodes[1].usage_check_from(hour).await;
+    let checked = cluster.nodes[1].usage_check_hours(hour).await;
     assert!(checked.contains(" 0 things wrong"), "{checked}");
     let lines = csv.lines().count();
     format!("{lines} lines of the hour stay, {UNBOOKED} messages are late in the next; {checked}")

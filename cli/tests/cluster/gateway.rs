@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use fixtures::{DEADLINE, LoggedProcess, http_exchange, last_lines, until};
@@ -110,7 +110,7 @@ impl GatewayNode {
     }
 
     /// What it prints of the hours from this one on.
-    pub async fn usage_check_from(&self, hour: UsageHour) -> String {
+    pub async fn usage_check_hours(&self, hour: UsageHour) -> String {
         let (from, to) = (hour.rfc3339(), hour.plus(2).rfc3339());
         let args = ["usage", "check", "--from", &from, "--to", &to];
         self.ask(&args).await.trim().to_owned()
@@ -136,14 +136,25 @@ impl GatewayNode {
             .sum()
     }
 
+    /// The exit code of `t2b usage check --from FROM`, and what it prints.
+    pub async fn usage_check_from(&self, from: &str) -> (Option<i32>, String) {
+        let output = self.output(&["usage", "check", "--from", from]).await;
+        let printed = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), printed)
+    }
+
     async fn ask(&self, args: &[&str]) -> String {
-        let mut command = self.command(&own_program(), args);
-        command.env("T2B_ADMIN_LISTEN", &self.admin);
-        let output = tokio::process::Command::from(command).output();
-        let output = output.await.unwrap();
+        let output = self.output(args).await;
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{args:?}: {stderr}");
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    async fn output(&self, args: &[&str]) -> Output {
+        let mut command = self.command(&own_program(), args);
+        command.env("T2B_ADMIN_LISTEN", &self.admin);
+        let output = tokio::process::Command::from(command).output();
+        output.await.unwrap()
     }
 
     /// Everything that it printed since it was started.
@@ -184,13 +195,23 @@ impl GatewayNode {
 
     /// `GET` on the admin listener; the status and the body. `None`: no answer.
     pub async fn get(&self, path: &str) -> Option<(u16, String)> {
-        self.admin_request("GET", path).await
+        self.admin_request("GET", path, "").await
+    }
+
+    /// `PUT` of JSON on the admin listener, which has to be taken.
+    pub async fn put(&self, path: &str, body: &Value) -> Value {
+        self.taken("PUT", path, &body.to_string()).await
     }
 
     /// An order to the admin listener, which has to be taken.
     pub async fn order(&self, path: &str) -> Value {
-        let (status, body) = self.admin_request("POST", path).await.expect("an answer");
-        assert_eq!(status, 200, "{path}: {body}");
+        self.taken("POST", path, "").await
+    }
+
+    async fn taken(&self, method: &str, path: &str, body: &str) -> Value {
+        let answer = self.admin_request(method, path, body).await;
+        let (status, body) = answer.expect("an answer");
+        assert_eq!(status, 200, "{method} {path}: {body}");
         serde_json::from_str(&body).unwrap()
     }
 
@@ -211,11 +232,11 @@ impl GatewayNode {
             .collect()
     }
 
-    async fn admin_request(&self, method: &str, path: &str) -> Option<(u16, String)> {
+    async fn admin_request(&self, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
         let token = std::fs::read_to_string(self.home.join("state/admin-token")).ok()?;
         let authorization = format!("Authorization: Bearer {}\r\n", token.trim());
         let head = format!("{method} {path} HTTP/1.1\r\n{authorization}");
-        exchange(&self.admin, &head, "").await
+        exchange(&self.admin, &head, body).await
     }
 
     /// A request to the HTTP API with a key; the status and the body.

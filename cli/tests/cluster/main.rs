@@ -73,6 +73,8 @@ mod only_publish;
 #[cfg(test)]
 mod paused;
 #[cfg(test)]
+mod planted_leaks;
+#[cfg(test)]
 mod redis_gone;
 #[cfg(test)]
 mod redis_trouble;
@@ -122,6 +124,7 @@ const CASES: &[(&str, &str, ClusterCase)] = cases![
     beside closed_hour::a_closed_hour_never_changes,
     beside ledger::series::series_of_all_nodes_add_up_to_the_ledger,
     alone ledger::without_journals_the_ledger_lacks_a_flush,
+    beside planted_leaks::the_check_finds_a_leak_in_each_meter,
     alone stopped::a_stopped_node_comes_back_with_its_sockets,
     beside muted_subscription::a_node_reconnects_and_receives_again,
     beside redis_trouble::troubles_heal_unseen,

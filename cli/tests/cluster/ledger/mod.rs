@@ -15,7 +15,8 @@ use fixtures::{pass_until, until};
 use protocol::units::duration_text;
 use tokio::task::JoinSet;
 
-use self::compare::{compare, read_ledger};
+use self::compare::compare;
+pub use self::compare::read_ledger;
 use self::seen::SeenUsage;
 use crate::cluster::{ClusterSetup, TestCluster};
 
