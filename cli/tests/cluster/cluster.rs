@@ -111,18 +111,36 @@ impl TestCluster {
                 url = proxy.url();
                 cluster.proxies.push(proxy);
             }
-            let home = cluster.place.path().join(format!("node-{number}"));
-            let config = cluster.place.path().join("t2b.toml");
             let mut environment = setup.environment.clone();
             if number == 0 {
                 environment.extend(setup.first.iter().cloned());
             }
             let url = (!setup.alone).then_some(url);
-            let node = GatewayNode::start(home, &config, url, environment).await;
+            let node = cluster.node(number, url, environment).await;
             cluster.nodes.push(node);
         }
         cluster.is_whole().await;
         cluster
+    }
+
+    /// Starts a node with a home of its own, and waits until it listens.
+    pub async fn node(
+        &self,
+        number: usize,
+        redis_url: Option<String>,
+        environment: NodeEnvironment,
+    ) -> GatewayNode {
+        let config = self.place.path().join("t2b.toml");
+        GatewayNode::start(self.home(number), &config, redis_url, environment).await
+    }
+
+    /// The state directory of a node, also of one that never started.
+    pub fn state(&self, number: usize) -> PathBuf {
+        self.home(number).join("state")
+    }
+
+    fn home(&self, number: usize) -> PathBuf {
+        self.place.path().join(format!("node-{number}"))
     }
 
     /// Waits until every node is ready and knows every other, and no more than those.

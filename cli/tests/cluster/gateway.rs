@@ -224,7 +224,16 @@ impl GatewayNode {
 
     /// Every series of `/metrics` by its name, labels included.
     pub async fn metrics(&self) -> BTreeMap<String, f64> {
-        let (_, body) = self.get("/metrics").await.expect("an answer");
+        self.series("/metrics").await
+    }
+
+    /// As [`Self::metrics`], of `/metrics/tenants`.
+    pub async fn tenant_metrics(&self) -> BTreeMap<String, f64> {
+        self.series("/metrics/tenants").await
+    }
+
+    async fn series(&self, page: &str) -> BTreeMap<String, f64> {
+        let (_, body) = self.get(page).await.expect("an answer");
         let series = body.lines().filter(|line| !line.starts_with('#'));
         let series = series.filter_map(|line| line.rsplit_once(' '));
         series

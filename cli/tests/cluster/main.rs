@@ -23,12 +23,17 @@
 //! | `collector.rs` | who takes their traces |
 //! | `socket.rs`, `flow.rs`, `load.rs`, `many_bots.rs` | who talks: one, again and again, as fast as it goes, thousands |
 //! | `relogin.rs` | which load sockets reconnect after a close and repeat what was not answered |
+//! | `counted.rs`, `booking_proxy.rs` | whose peers count what they use; a proxy that sends each record of usage twice |
 //! | `delivery_check.rs` | what must have become of each message |
 //! | the others | the cases |
 
 // `cfg(test)` is always true here; it tells clippy that helpers of tests may unwrap.
 #[cfg(test)]
 mod across;
+#[cfg(test)]
+mod booked_once;
+#[cfg(test)]
+mod booking_proxy;
 mod builds;
 #[cfg(test)]
 mod clocks;
@@ -38,6 +43,8 @@ mod closed_hour;
 mod cluster;
 #[cfg(test)]
 mod collector;
+#[cfg(test)]
+mod counted;
 #[cfg(test)]
 mod delivery_check;
 #[cfg(test)]
@@ -124,6 +131,8 @@ const CASES: &[(&str, &str, ClusterCase)] = cases![
     beside closed_hour::a_closed_hour_never_changes,
     beside ledger::series::series_of_all_nodes_add_up_to_the_ledger,
     alone ledger::without_journals_the_ledger_lacks_a_flush,
+    beside booked_once::records_that_come_twice_count_once,
+    beside booked_once::a_journal_that_two_nodes_find_counts_once,
     beside planted_leaks::the_check_finds_a_leak_in_each_meter,
     alone stopped::a_stopped_node_comes_back_with_its_sockets,
     beside muted_subscription::a_node_reconnects_and_receives_again,
