@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use protocol::Allowances;
+
 use super::Tenant;
 use super::context::TenantContext;
 use super::quota::MonthQuota;
@@ -111,10 +113,26 @@ impl Tenant {
             }
         }
         let known = self.quota.as_ref().map(|quota| quota.allowances());
-        if known.map_or(!allowances.is_empty(), |known| *known != *allowances) {
-            self.quota = MonthQuota::new(env, &allowances);
+        if known.map_or(!allowances.is_empty(), |known| *known != allowances) {
+            self.replace_allowances(env, &allowances, fx);
+        }
+    }
+
+    fn replace_allowances(
+        &mut self,
+        env: &Env<'_>,
+        allowances: &Arc<Allowances>,
+        fx: &mut TenantEffects,
+    ) {
+        match self.quota.as_mut().filter(|_| !allowances.is_empty()) {
+            Some(quota) => quota.set_allowances(allowances),
+            None => self.quota = MonthQuota::new(env, allowances),
+        }
+        // A record that is on its way to the ledger would count twice. The month is read when it is booked.
+        if self.meter.is_booked() {
             self.read_month(env, fx);
         }
+        self.apply_quota(env, fx);
     }
 
     /// Ends the sockets that the policy does not allow.

@@ -91,7 +91,8 @@ impl Tenant {
         }
     }
 
-    fn apply_quota(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
+    /// Tells sockets of allowances that are reached, and closes those that spent ones do not allow.
+    pub(super) fn apply_quota(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
         self.tell_quota(env, fx);
         self.expel_spent(env, fx);
     }

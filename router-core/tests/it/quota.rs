@@ -7,7 +7,9 @@ use protocol::{
 };
 use router_core::auth::TokenScope;
 use router_core::capabilities::Capabilities;
-use router_core::store::{StoreFailure, StoreQuery, StoreRequest, UsageQuery, UsageRecord};
+use router_core::store::{
+    AssignedTerms, PolicyQuery, StoreFailure, StoreQuery, StoreRequest, UsageQuery, UsageRecord,
+};
 use router_core::terms::Plan;
 use router_core::{ConnKey, Settings};
 use serde_json::{Value, json};
@@ -47,6 +49,33 @@ impl World {
         Self::new(Settings {
             plans: [(name.clone(), plan)].into(),
             default_plan: Some(name),
+            ..Settings::default()
+        })
+    }
+
+    /// An operator assigns a plan which allows so many messages: one of those of [`Self::of_two_plans`], or none.
+    fn assign(&mut self, plan: Option<&str>) {
+        let terms = plan.map(|plan| AssignedTerms {
+            plan: Some(PlanName::parse(plan).unwrap()),
+            ..AssignedTerms::default()
+        });
+        let assign = PolicyQuery::Assign(terms.map(Arc::new));
+        self.policy(&alice(), assign);
+    }
+
+    /// A world with the plans `large` and `small`, which allow six and four messages.
+    fn of_two_plans() -> Self {
+        let plan = |amount| Plan {
+            allowances: Arc::new(
+                [(UsageMeter::MessagesAccepted, hard(amount))]
+                    .into_iter()
+                    .collect(),
+            ),
+            ..Plan::default()
+        };
+        let name = |text| PlanName::parse(text).unwrap();
+        Self::new(Settings {
+            plans: [(name("large"), plan(6)), (name("small"), plan(4))].into(),
             ..Settings::default()
         })
     }
@@ -295,6 +324,44 @@ fn sockets_end_when_their_seconds_are_used_up() {
             }
         }
     }
+}
+
+#[test]
+fn another_plan_does_not_forget_what_was_used() {
+    let mut w = World::of_two_plans();
+    w.assign(Some("large"));
+    w.join_bot(&["bot_a"]);
+    let phone = w.join(None);
+    assert_eq!(w.says_hello(phone, 5), ["delivered"; 5]);
+    w.pass_alive(2 * FLUSH_MS);
+    // Nobody answers, so what is used of the small plan is what was read for the large one.
+    w.prompt = false;
+    w.assign(Some("small"));
+    assert_eq!(w.says_hello(phone, 1), ["quota_exceeded"]);
+    w.assign(Some("large"));
+    assert_eq!(w.says_hello(phone, 2), ["delivered", "quota_exceeded"]);
+}
+
+#[test]
+fn an_answer_from_before_a_plan_is_not_taken_for_its_own() {
+    let mut w = World::of_two_plans();
+    w.join_bot(&["bot_a"]);
+    let phone = w.join(None);
+    w.prompt = false;
+    w.assign(Some("large"));
+    w.assign(None);
+    w.pass_alive(1);
+    w.assign(Some("large"));
+    // The month is read for the first plan, then another node books, then it is read for the second one.
+    let now = UsageHour::of(w.unix_ms());
+    let mut is_first = true;
+    while w.asks.get(&alice()).is_some_and(|asks| !asks.is_empty()) {
+        w.answer_with(&alice(), |model, request| model.execute(request).0);
+        if std::mem::take(&mut is_first) {
+            w.other_node_books(1, now, UsageMeter::MessagesAccepted, 6);
+        }
+    }
+    assert_eq!(w.says_hello(phone, 1), ["quota_exceeded"]);
 }
 
 #[test]

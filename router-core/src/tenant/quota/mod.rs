@@ -92,12 +92,13 @@ struct LedgerReading {
 }
 
 impl LedgerReading {
-    /// Nothing of a month was read.
-    fn new(month: UsageHour) -> Self {
+    /// Nothing of a month was read. The numbers begin with the time, so that no answer to a reading before these
+    /// allowances is taken for one of these readings.
+    fn new(env: &Env<'_>, month: UsageHour) -> Self {
         Self {
             from: month,
             asked: None,
-            last_number: 0,
+            last_number: env.now_ms,
         }
     }
 }
@@ -112,15 +113,21 @@ impl MonthQuota {
                 month,
                 closed: UsageCounts::default(),
                 open: UsageCounts::default(),
-                reading: LedgerReading::new(month),
+                reading: LedgerReading::new(env, month),
                 told: Vec::new(),
             })
         };
         (!allowances.is_empty()).then(new)
     }
 
+    /// Takes other allowances. What is known of the month's use does not depend on them, and stays.
+    pub fn set_allowances(&mut self, allowances: &Arc<Allowances>) {
+        self.allowances = Arc::clone(allowances);
+        self.told.clear();
+    }
+
     /// The allowances.
-    pub fn allowances(&self) -> &Allowances {
+    pub fn allowances(&self) -> &Arc<Allowances> {
         &self.allowances
     }
 
