@@ -203,6 +203,11 @@ impl GatewayNode {
         self.taken("PUT", path, &body.to_string()).await
     }
 
+    /// `DELETE` on the admin listener, which has to be taken.
+    pub async fn delete(&self, path: &str) -> Value {
+        self.taken("DELETE", path, "").await
+    }
+
     /// An order to the admin listener, which has to be taken.
     pub async fn order(&self, path: &str) -> Value {
         self.taken("POST", path, "").await

@@ -31,6 +31,8 @@
 #[cfg(test)]
 mod across;
 #[cfg(test)]
+mod assigned_plan;
+#[cfg(test)]
 mod booked_once;
 #[cfg(test)]
 mod booking_proxy;
@@ -131,6 +133,7 @@ const CASES: &[(&str, &str, ClusterCase)] = cases![
     beside closed_hour::a_closed_hour_never_changes,
     beside ledger::series::series_of_all_nodes_add_up_to_the_ledger,
     alone ledger::without_journals_the_ledger_lacks_a_flush,
+    beside assigned_plan::an_assigned_plan_holds_on_every_node,
     beside booked_once::records_that_come_twice_count_once,
     beside booked_once::a_journal_that_two_nodes_find_counts_once,
     beside planted_leaks::the_check_finds_a_leak_in_each_meter,
