@@ -53,6 +53,8 @@ pub enum AgendaEvent {
     Look,
     /// A process writes its journal of usage.
     Gather(MachineProcess),
+    /// An operator assigns terms to a tenant.
+    Assign,
 }
 
 /// A question to Redis.

@@ -13,11 +13,13 @@
 //! | `world.rs` | the whole run; `agenda.rs` its queue, `dice.rs` its chance |
 //! | `machine/` | one process: the shell's part, without threads |
 //! | `outside.rs`, `redis.rs`, `faults.rs` | network and store, and what is wrong with them |
+//! | `assignment.rs` | what operators assign to tenants |
 //! | `profile.rs`, `trouble.rs` | what a seed is about, and which faults it has |
 //! | `peers/`, `said.rs` | bots and clients, and what they send |
 //! | `checks/` | the guarantees, one file each |
 
 mod agenda;
+mod assignment;
 mod checks;
 mod dice;
 mod faults;
@@ -50,6 +52,10 @@ pub struct SeedOutcome {
     pub refused_to_noisy: u64,
     /// Refusals to the tenant whose allowance is used up, if the seed has one.
     pub refused_to_frugal: u64,
+    /// How often operators assigned terms.
+    pub assignments: u64,
+    /// Refusals for an allowance that was assigned.
+    pub refused_to_assigned: u64,
     /// The last events, if they were traced.
     pub trace: Vec<String>,
 }
@@ -76,6 +82,8 @@ pub fn run(seed: u64, seconds: u64, tracing: bool) -> SeedOutcome {
         frames: observer.frames,
         refused_to_noisy: observer.refused_to_noisy,
         refused_to_frugal: observer.refused_to_frugal,
+        assignments: observer.assignments,
+        refused_to_assigned: observer.refused_to_assigned,
         trace: std::mem::take(&mut observer.traced).into(),
     }
 }

@@ -6,6 +6,7 @@ use router_core::membership::DEAD_MS;
 use router_core::store::{PolicyQuery, StoreRequest};
 
 use crate::agenda::{AgendaEvent, MachineProcess, ProcessArrival};
+use crate::assignment;
 use crate::dice::SeededDice;
 use crate::faults::{FaultKind, TroubleKind};
 use crate::machine::SimMachine;
@@ -253,6 +254,21 @@ impl RunTroubles {
             | FaultKind::Revoke(_) => {}
         }
     }
+}
+
+/// An operator assigns terms to one of the tenants, and later others.
+pub(crate) fn assign(outside: &mut OutsideWorld, tenants: &[TenantId]) {
+    let at = outside.dice.below(tenants.len() as u64) as usize;
+    let assigned = assignment::draw(&mut outside.dice);
+    let now_ms = outside.now_ms;
+    let observer = &mut outside.observer;
+    observer.trace(now_ms, || {
+        format!("operator assigns to tenant {at}: {assigned:?}")
+    });
+    observer.assigned(at, assigned.clone());
+    tell(outside, &tenants[at], PolicyQuery::Assign(assigned));
+    let again_ms = outside.dice.between(500, 9000);
+    outside.later(again_ms, AgendaEvent::Assign);
 }
 
 fn drop_all_links(outside: &mut OutsideWorld, machines: &[SimMachine]) {

@@ -21,6 +21,7 @@ use router_core::terms::TenantSettings;
 use router_core::{Millis, Settings};
 
 use crate::agenda::{AgendaEvent, EventAgenda, MachineProcess, ProcessArrival};
+use crate::assignment;
 use crate::checks::RunObserver;
 use crate::dice::SeededDice;
 use crate::faults::{ActiveFaults, FaultKind};
@@ -30,7 +31,7 @@ use crate::outside::OutsideWorld;
 use crate::peers::SimPeers;
 use crate::profile::{FRUGAL_TENANT, NOISY_TENANT, RunProfile, frugal_plan, noisy_limits};
 use crate::redis::Redis;
-use crate::trouble::RunTroubles;
+use crate::trouble::{RunTroubles, assign};
 
 /// The hour of usage that ends while a run goes on, or is closed.
 const HOUR: UsageHour = UsageHour::of(1_763_695_000_000);
@@ -90,6 +91,9 @@ fn settings(dice: &mut SeededDice, profile: &RunProfile, tenants: &[TenantId]) -
             ..TenantSettings::default()
         };
         settings.tenants.insert(tenants[NOISY_TENANT].clone(), own);
+    }
+    if profile.is_assigned {
+        settings.plans = assignment::plans(&limits);
     }
     settings.limits = Arc::new(limits);
     if profile.is_frugal {
@@ -154,6 +158,9 @@ impl RunWorld {
             outside.later(after_ms, AgendaEvent::Act(at));
         }
         outside.later(4000, AgendaEvent::NextFault);
+        if profile.is_assigned {
+            outside.later(3000, AgendaEvent::Assign);
+        }
         outside.later(1000, AgendaEvent::Replicate);
         outside.later(LOOK_MS, AgendaEvent::Look);
         let mut world = Self {
@@ -278,6 +285,8 @@ impl RunWorld {
                 outside.later(next_ms, AgendaEvent::Replicate);
             }
             AgendaEvent::Look => self.look(),
+            AgendaEvent::Assign if self.peers.busy => assign(outside, &self.peers.tenants),
+            AgendaEvent::Assign => {}
             AgendaEvent::Gather(process) => {
                 if let Some(machine) = running(&mut self.machines, process) {
                     machine.gather(outside);

@@ -1,5 +1,7 @@
 //! A tenant on this node as operators and tests see it.
 
+use std::sync::Arc;
+
 use protocol::{BootId, BotId, ConnectionId};
 
 use super::Tenant;
@@ -7,6 +9,7 @@ use super::bots::bot::Home;
 use crate::env::Millis;
 use crate::membership::NodeView;
 use crate::store::BotHolder;
+use crate::terms::TenantTerms;
 
 /// How much replicas of directories hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,6 +38,8 @@ pub struct Replica {
     pub key_generation: u64,
     /// Whether the tenant is suspended.
     pub is_suspended: bool,
+    /// What the tenant may use.
+    pub terms: TenantTerms,
     /// Every listed bot, in id order.
     pub bots: Vec<ReplicaBot>,
     /// Connections of all nodes that the directory knows, in id order.
@@ -107,6 +112,13 @@ impl Tenant {
             ver: self.directory.ver(),
             key_generation: self.members.key_generation(),
             is_suspended: self.members.is_suspended(),
+            terms: TenantTerms {
+                limits: Arc::clone(&self.limits),
+                allowances: self
+                    .quota
+                    .as_ref()
+                    .map_or_else(Arc::default, |quota| Arc::clone(quota.allowances())),
+            },
             bots: bots.collect(),
             conns,
             deliveries: self.delivery.pending_count(),

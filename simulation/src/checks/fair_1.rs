@@ -28,6 +28,10 @@ impl RunObserver {
             self.refused_to_frugal += 1;
             return;
         }
+        if heard.reason == "quota_exceeded" && self.terms.ever_limited.contains(&tenant) {
+            self.refused_to_assigned += 1;
+            return;
+        }
         let (kind, reason) = (&heard.kind, &heard.reason);
         let what = format!("{key:?} of tenant {tenant} got {kind} {reason}, and asks for little");
         self.fail("FAIR-1", &what);

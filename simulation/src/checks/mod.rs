@@ -14,6 +14,7 @@ mod ord_1;
 mod quota;
 mod records;
 mod seen_usage;
+mod terms;
 mod use_1;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -24,7 +25,7 @@ use router_core::{ConnKey, Millis};
 
 use crate::agenda::MachineProcess;
 use crate::said::SaidRecord;
-use records::{ArrivalOrder, EpochHomes, IdempotencyKeys};
+use records::{AcceptedMessages, ArrivalOrder, EpochHomes, IdempotencyKeys, SeenTerms};
 use seen_usage::SeenUsage;
 
 /// Events of the trace that a failure prints.
@@ -103,8 +104,8 @@ pub struct SentMessage {
     pub answers: Vec<String>,
     /// Whose queues it is in.
     pub queued: Vec<ConnKey>,
-    /// Whether its process had accepted as many of its tenant as are allowed when it took this one.
-    pub over_allowance: bool,
+    /// The allowance, if its process had accepted as many messages of its tenant when it took this one.
+    pub over_allowance: Option<u64>,
 }
 
 /// A socket.
@@ -160,8 +161,14 @@ pub struct RunObserver {
     pub is_frugal: bool,
     /// How often it was refused for that.
     pub refused_to_frugal: u64,
-    /// How many of its messages each process accepted since that had to read the ledger.
-    accepted_of_frugal: BTreeMap<MachineProcess, u64>,
+    /// What processes accepted of what they may.
+    quota: AcceptedMessages,
+    /// What operators assigned.
+    terms: SeenTerms,
+    /// How often they assigned something.
+    pub assignments: u64,
+    /// How often a tenant was refused for an allowance that was assigned.
+    pub refused_to_assigned: u64,
 }
 
 impl RunObserver {

@@ -76,7 +76,7 @@ impl RunObserver {
     pub(crate) fn use_1_lost(&mut self) {
         self.usage.is_lossy = true;
         self.usage.closed.clear();
-        self.accepted_of_frugal.clear();
+        self.quota.accepted.clear();
     }
 
     /// Looks at a tenant's hours, while things happen. `flushed`: what the readers of the ledger know.

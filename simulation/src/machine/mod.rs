@@ -32,6 +32,7 @@ use router_core::store::nodes::NodeHello;
 use router_core::{ConnKey, Millis, Settings};
 
 use crate::agenda::{AgendaEvent, MachineProcess, ProcessArrival};
+use crate::assignment::TermsFigures;
 use crate::older::OLDER_WIRE;
 use crate::outside::OutsideWorld;
 use lane_ends::Lane;
@@ -205,15 +206,22 @@ impl SimMachine {
     fn take(&mut self, outside: &mut OutsideWorld, arrival: ProcessArrival) {
         match arrival {
             ProcessArrival::Replied(ticket, reply) => {
-                let at = self.shard_of(&ticket.tenant);
+                let tenant = ticket.tenant.clone();
+                let at = self.shard_of(&tenant);
                 self.shard(outside, at, ShardInput::Reply { ticket, reply });
+                self.tell_terms(outside, &tenant);
             }
             ProcessArrival::NodeReplied(ask, reply) => {
                 self.node_input(outside, NodeInput::Answered { ask, reply });
             }
             ProcessArrival::Told(tenant, event) => {
                 let at = self.shard_of(&tenant);
-                self.shard(outside, at, ShardInput::Event { tenant, event });
+                let told = ShardInput::Event {
+                    tenant: tenant.clone(),
+                    event,
+                };
+                self.shard(outside, at, told);
+                self.tell_terms(outside, &tenant);
             }
             ProcessArrival::Packet(bytes) => self.packet(outside, &bytes),
             ProcessArrival::Probe(number) => self.node_input(outside, NodeInput::Probe { number }),
@@ -229,6 +237,18 @@ impl SimMachine {
             ProcessArrival::Text(key, text, said) => self.text(outside, key, text, said),
             ProcessArrival::Gone(key) => self.gone(outside, key),
             ProcessArrival::Booked(is_booked) => self.recovered(is_booked),
+        }
+    }
+
+    /// Tells the checks which allowance it applies to a tenant. Only answers and events of the store change it.
+    fn tell_terms(&self, outside: &mut OutsideWorld, tenant: &TenantId) {
+        if outside.observer.assignments == 0 {
+            return;
+        }
+        if let Some(replica) = self.replica(tenant) {
+            let allowed = TermsFigures::applied(&replica.terms).messages;
+            let observer = &mut outside.observer;
+            observer.quota_applied(self.process, tenant, allowed);
         }
     }
 

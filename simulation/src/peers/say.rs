@@ -208,7 +208,7 @@ impl SimPeers {
             said_ms: None,
             answers: Vec::new(),
             queued: Vec::new(),
-            over_allowance: false,
+            over_allowance: None,
         });
         self.say(outside, i, frame.to_string(), SaidRecord::Message { tag });
         Some(tag)

@@ -45,6 +45,26 @@ impl RunWorld {
             }
         }
         self.outside.observer.ack_1_all(now_ms - 1000);
+        if self.outside.observer.assignments > 0 {
+            self.look_at_terms();
+        }
+    }
+
+    /// What operators assigned to tenants holds on every node that has them.
+    fn look_at_terms(&mut self) {
+        let outside = &mut self.outside;
+        for (at, tenant) in self.peers.tenants.iter().enumerate() {
+            let stored = outside.redis.snapshot(tenant, outside.now_ms);
+            let stored = stored.policy.assigned.as_deref();
+            outside.observer.terms_stored(at, stored);
+            for machine in &self.machines {
+                if let Some(replica) = machine.replica(tenant) {
+                    let node = (machine.process.machine, at);
+                    let observer = &mut outside.observer;
+                    observer.terms_applied(node, stored, &replica.terms);
+                }
+            }
+        }
     }
 
     /// Waits until all usage is booked, and compares the ledger with what happened.

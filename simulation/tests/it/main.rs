@@ -35,6 +35,19 @@ fn a_tenant_whose_allowance_is_used_up_is_refused() {
 }
 
 #[test]
+fn what_operators_assign_is_applied() {
+    let assigned = simulation::run(1, SECONDS, false);
+    assert!(assigned.failure.is_none(), "{:?}", assigned.failure);
+    assert!(assigned.assignments >= 5, "{}", assigned.assignments);
+    assert!(
+        assigned.refused_to_assigned > 20,
+        "{}",
+        assigned.refused_to_assigned
+    );
+    assert_eq!(simulation::run(2, SECONDS, false).assignments, 0);
+}
+
+#[test]
 fn seeds_differ() {
     let hashes = [1, 2].map(|seed| simulation::run(seed, 25, false).hash);
     assert_ne!(hashes[0], hashes[1]);
