@@ -1,8 +1,9 @@
 //! How a connection joins its tenant.
 //!
 //! ```text
-//!  join ─▶ the directory is loaded ─▶ enter ─▶ admitted ─▶ Ask(Enter) ─▶ welcome: greeting, Joined
-//!    └─ it is not: waits                  └─ refused          └─ nobody need know, or can be told now
+//!  join ─▶ the directory is loaded, and    ─▶ enter ─▶ admitted ─▶ Ask(Enter) ─▶ welcome: greeting, Joined
+//!    │     the month's use of allowances                └─ refused          └─ nobody need know, or can be told now
+//!    └─ they are not: waits
 //! ```
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use super::members::connection::Connection;
 use super::members::newcomers::NewConnection;
 use super::members::survey::as_count;
 use super::presence::watch::BotWatch;
-use super::quota::QuotaUse;
+use super::quota::{MonthQuota, QuotaUse};
 use crate::effect::{RouterFact, TenantEffect, TenantEffects};
 use crate::env::Env;
 use crate::ids::ConnKey;
@@ -32,34 +33,58 @@ const FEATURES: [&str; 2] = ["message", "partial"];
 impl Tenant {
     pub(crate) fn join(&mut self, env: &Env<'_>, join: JoinRequest, fx: &mut TenantEffects) {
         self.over_ms = None;
+        if self.is_ready(env) {
+            return self.enter(env, join, fx);
+        }
+        if !self.members.may_wait(&self.limits) {
+            self.count_call(env, &join);
+            return refuse_join(&join, ErrorCode::QuotaExceeded.into(), fx);
+        }
+        self.members.wait_for_load(join);
+        if !self.directory.is_loaded() {
+            self.read(env, fx);
+        }
+    }
+
+    /// Whether it is known who is here, and what is used of the allowances.
+    fn is_ready(&self, env: &Env<'_>) -> bool {
+        let is_known = |quota: &MonthQuota| quota.is_known() || env.nodes.degraded;
+        self.directory.is_loaded() && self.quota.as_deref().is_none_or(is_known)
+    }
+
+    /// Lets those enter that waited, if enough is known.
+    pub(super) fn let_in(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
+        if self.is_ready(env) {
+            for join in self.members.take_waiting() {
+                self.enter(env, join, fx);
+            }
+        }
+    }
+
+    /// Counts a call of the HTTP API, whatever its answer is.
+    pub(super) fn count_call(&mut self, env: &Env<'_>, join: &JoinRequest) {
+        if !join.capabilities.lasts {
+            self.meter.counts(env)[UsageMeter::HttpRequests] += 1;
+        }
+    }
+
+    fn enter(&mut self, env: &Env<'_>, join: JoinRequest, fx: &mut TenantEffects) {
         let asked = match join.capabilities.lasts {
             true => QuotaUse::ClientSocket,
             false => QuotaUse::Calling,
         };
+        // What is used before this one.
         let spent = self.spent(env, asked);
-        if !join.capabilities.lasts {
-            self.meter.counts(env)[UsageMeter::HttpRequests] += 1;
-        }
-        if let Some(spent) = spent {
-            return refuse_join(&join, Refusal::quota(spent), fx);
-        }
-        if self.directory.is_loaded() {
-            return self.enter(env, join, fx);
-        }
-        if !self.members.may_wait(&self.limits) {
-            return refuse_join(&join, ErrorCode::QuotaExceeded.into(), fx);
-        }
-        self.members.wait_for_load(join);
-        self.read(env, fx);
-    }
-
-    pub(super) fn enter(&mut self, env: &Env<'_>, join: JoinRequest, fx: &mut TenantEffects) {
+        self.count_call(env, &join);
         let ctx = TenantContext::new(env, &self.receipts, &self.limits);
         let newcomer = NewConnection::new(join);
         let is_bot = self.bots.reserves(newcomer.client.as_str());
         let name = (&newcomer.client, is_bot);
         if let Err(refusal) = self.members.admit(&ctx, &newcomer.join, name) {
             return refuse_join(&newcomer.join, refusal, fx);
+        }
+        if let Some(spent) = spent {
+            return refuse_join(&newcomer.join, Refusal::quota(spent), fx);
         }
         if !env.nodes.shared || !newcomer.join.capabilities.is_listed() {
             return self.welcome(env, newcomer, false, fx);

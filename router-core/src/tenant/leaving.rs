@@ -16,7 +16,9 @@ use crate::terms::TenantTerms;
 
 impl Tenant {
     pub(crate) fn leave(&mut self, env: &Env<'_>, key: ConnKey, fx: &mut TenantEffects) {
-        self.members.stop_waiting(key);
+        if let Some(join) = self.members.stop_waiting(key) {
+            self.count_call(env, &join);
+        }
         let outbox = self.directory.outbox_mut();
         if let Some(gone) = self.members.remove_newcomer(key) {
             outbox.release_conn(gone.join.id);

@@ -44,10 +44,13 @@ impl Tenant {
     /// Has its usage booked, if that is due.
     pub(super) fn flush_usage_due(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
         let is_due = self.meter.flush_due(env, self.receipts.tenant(), fx);
-        if let Some(quota) = self.quota.as_mut().filter(|_| is_due) {
+        let Some(quota) = self.quota.as_mut().filter(|_| is_due) else {
+            return;
+        };
+        if !self.meter.is_booked() {
             quota.overtake_reading();
-            self.apply_quota(env, fx);
         }
+        self.apply_quota(env, fx);
     }
 
     /// Takes the store's answer to a record, and then reads what the ledger has of the month.
@@ -61,8 +64,13 @@ impl Tenant {
         let booked = self
             .meter
             .answered(env, (self.receipts.tenant(), number), reply, fx);
-        let (Some(quota), Some(record)) = (&mut self.quota, booked) else {
+        let Some(quota) = &mut self.quota else {
             return;
+        };
+        let Some(record) = booked else {
+            // The month is read when it is booked: nobody waits for that while the store is away.
+            quota.give_up();
+            return self.let_in(env, fx);
         };
         quota.booked(&record);
         if self.meter.is_booked() {
@@ -88,6 +96,7 @@ impl Tenant {
         if let Some(quota) = &mut self.quota {
             quota.answered(number, reply);
             self.apply_quota(env, fx);
+            self.let_in(env, fx);
         }
     }
 

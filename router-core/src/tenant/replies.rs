@@ -59,11 +59,8 @@ impl Tenant {
     }
 
     fn loaded(&mut self, env: &Env<'_>, snapshot: DirectorySnapshot, fx: &mut TenantEffects) {
-        let waiting = self.members.take_waiting();
         self.replace(env, snapshot, fx);
-        for join in waiting {
-            self.enter(env, join, fx);
-        }
+        self.let_in(env, fx);
         self.linger(env);
     }
 
@@ -74,6 +71,7 @@ impl Tenant {
             return;
         }
         for join in self.members.take_waiting() {
+            self.count_call(env, &join);
             refuse_join(&join, code.into(), fx);
         }
         // Whoever comes next asks the store again.

@@ -5,6 +5,7 @@
 //! | `world.rs`, `perform.rs` | the node that the machines live in |
 //! | `lane_world.rs` | two nodes with a lossy network between them |
 //! | `talk.rs` | how a scenario speaks with it |
+//! | `allowances.rs` | worlds in which tenants have monthly allowances |
 //! | `nodes.rs` | several node machines and their store |
 //! | `script.rs`, `words.rs`, `hostile.rs` | what random tenants do to it, and how often: `strategies.rs` |
 //!
@@ -28,6 +29,8 @@ mod talk;
 mod words;
 mod world;
 
+#[cfg(test)]
+mod allowances;
 mod answers;
 mod bots_change_hands;
 mod call_tokens;
@@ -50,6 +53,8 @@ mod other_nodes;
 mod policy;
 mod presence_coalesced;
 mod quota;
+#[cfg(test)]
+mod quota_joins;
 mod status;
 mod token_weights;
 mod weights;

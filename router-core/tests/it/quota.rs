@@ -1,125 +1,13 @@
 //! Monthly allowances: what is used of them, what is refused, and who is told.
 
-use std::sync::Arc;
-
-use protocol::{
-    Allowance, Allowances, BootId, CloseCode, PlanName, UsageCounts, UsageHour, UsageMeter,
-};
+use protocol::{UsageHour, UsageMeter};
 use router_core::auth::TokenScope;
-use router_core::capabilities::Capabilities;
-use router_core::store::{
-    AssignedTerms, PolicyQuery, StoreFailure, StoreQuery, StoreRequest, UsageQuery, UsageRecord,
-};
-use router_core::terms::Plan;
-use router_core::{ConnKey, Settings};
-use serde_json::{Value, json};
+use router_core::store::{StoreFailure, StoreQuery, UsageQuery};
+use serde_json::json;
 
+use crate::allowances::{FLUSH_MS, hard, resets_ms, soft};
 use crate::talk::{alice, key, message, register, token};
 use crate::world::{START_MS, World};
-
-/// One flush of a tenant's usage, and a little more, milliseconds.
-const FLUSH_MS: u64 = 10_001;
-
-fn soft(amount: u64) -> Allowance {
-    Allowance {
-        soft: Some(amount),
-        hard: None,
-    }
-}
-
-fn hard(amount: u64) -> Allowance {
-    Allowance {
-        soft: None,
-        hard: Some(amount),
-    }
-}
-
-fn resets_ms() -> u64 {
-    UsageHour::of(START_MS).next_month().start_ms()
-}
-
-impl World {
-    /// A world in which every tenant has these allowances.
-    fn allowing(allowances: &[(UsageMeter, Allowance)]) -> Self {
-        let plan = Plan {
-            allowances: Arc::new(allowances.iter().copied().collect::<Allowances>()),
-            ..Plan::default()
-        };
-        let name = PlanName::parse("free").unwrap();
-        Self::new(Settings {
-            plans: [(name.clone(), plan)].into(),
-            default_plan: Some(name),
-            ..Settings::default()
-        })
-    }
-
-    /// An operator assigns a plan which allows so many messages: one of those of [`Self::of_two_plans`], or none.
-    fn assign(&mut self, plan: Option<&str>) {
-        let terms = plan.map(|plan| AssignedTerms {
-            plan: Some(PlanName::parse(plan).unwrap()),
-            ..AssignedTerms::default()
-        });
-        let assign = PolicyQuery::Assign(terms.map(Arc::new));
-        self.policy(&alice(), assign);
-    }
-
-    /// A world with the plans `large` and `small`, which allow six and four messages.
-    fn of_two_plans() -> Self {
-        let plan = |amount| Plan {
-            allowances: Arc::new(
-                [(UsageMeter::MessagesAccepted, hard(amount))]
-                    .into_iter()
-                    .collect(),
-            ),
-            ..Plan::default()
-        };
-        let name = |text| PlanName::parse(text).unwrap();
-        Self::new(Settings {
-            plans: [(name("large"), plan(6)), (name("small"), plan(4))].into(),
-            ..Settings::default()
-        })
-    }
-
-    /// Sends as many messages to `bot_a`; how each was answered.
-    fn says_hello(&mut self, from: ConnKey, count: usize) -> Vec<String> {
-        // What it was told before is no answer.
-        self.take(from);
-        let mut told = Vec::new();
-        for _ in 0..count {
-            told.extend(self.ask(from, message("bot_a", "hello")));
-        }
-        told
-    }
-
-    /// Another node books what it counted of a meter.
-    fn other_node_books(&mut self, seq: u64, hour: UsageHour, meter: UsageMeter, amount: u64) {
-        let counts: UsageCounts = [(meter, amount)].into_iter().collect();
-        let record = UsageRecord {
-            boot: BootId::from_bits(2),
-            seq,
-            hour,
-            counts,
-        };
-        let query = UsageQuery::Book {
-            record: Box::new(record),
-            is_first_of_day: true,
-        };
-        let request = StoreRequest {
-            tenant: alice(),
-            now_ms: self.unix_ms(),
-            query: StoreQuery::Usage(query),
-        };
-        assert!(self.model.execute(request).0.is_ok());
-    }
-
-    /// The status frames about allowances that a socket was told since it last took.
-    fn quotas(&mut self, conn: ConnKey) -> Vec<Value> {
-        let frames = self.take(conn).into_iter();
-        let statuses = frames.filter(|frame| frame["type"] == "status");
-        let quotas = statuses.filter(|frame| frame["data"]["type"] == "quota");
-        quotas.map(|frame| frame["data"].clone()).collect()
-    }
-}
 
 #[test]
 fn what_is_not_booked_counts_at_once_and_the_refusal_names_the_meter_and_the_reset() {
@@ -140,7 +28,11 @@ fn what_is_not_booked_counts_at_once_and_the_refusal_names_the_meter_and_the_res
     w.pass_alive(2 * FLUSH_MS);
     assert_eq!(w.says_hello(phone, 1), ["quota_exceeded"], "booked by now");
     w.wall_ms = (resets_ms() - w.now_ms) as i64;
-    assert_eq!(w.says_hello(phone, 3), ["delivered"; 3], "another month");
+    assert_eq!(
+        w.says_hello(phone, 4),
+        ["delivered", "delivered", "delivered", "quota_exceeded"],
+        "another month counts from its first moment"
+    );
     w.pass_alive(FLUSH_MS);
     assert_eq!(w.says_hello(phone, 1), ["quota_exceeded"]);
 }
@@ -274,56 +166,6 @@ fn a_soft_allowance_is_told_once_a_day_and_to_who_comes() {
     w.wall_ms += 24 * 3_600_000;
     w.pass_alive(FLUSH_MS);
     assert_eq!(w.quotas(phone).len(), 1, "another day");
-}
-
-#[test]
-fn http_requests_are_refused_and_sockets_are_not() {
-    let mut w = World::allowing(&[(UsageMeter::HttpRequests, hard(2))]);
-    w.join_bot(&["bot_a"]);
-    for _ in 0..2 {
-        let call = w.calls(Capabilities::call(), None);
-        assert_eq!(w.closed(call), None);
-        w.drop_conn(call);
-    }
-    let call = w.calls(Capabilities::call(), None);
-    assert!(w.told(call).contains(&"quota_exceeded".to_owned()));
-    assert_eq!(w.closed(call), Some(CloseCode::TryLater));
-    let phone = w.join(None);
-    assert_eq!(w.says_hello(phone, 1), ["delivered"]);
-}
-
-#[test]
-fn sockets_end_when_their_seconds_are_used_up() {
-    let seconds = 15_000;
-    for (meter, bot_stays, phone_stays) in [
-        (UsageMeter::ConnectionSecondsClient, true, false),
-        (UsageMeter::ConnectionSecondsBot, false, true),
-    ] {
-        let mut w = World::allowing(&[(meter, hard(seconds))]);
-        let bot = w.join_bot(&["bot_a"]);
-        let phone = w.join(None);
-        w.pass_alive(FLUSH_MS);
-        assert_eq!((w.closed(bot), w.closed(phone)), (None, None), "{meter}");
-        w.take(phone);
-        w.take(bot);
-        w.pass_alive(2 * FLUSH_MS);
-        let stays = [w.closed(bot), w.closed(phone)].map(|it| it.is_none());
-        assert_eq!(stays, [bot_stays, phone_stays], "{meter}");
-        let gone = if bot_stays { phone } else { bot };
-        assert_eq!(w.closed(gone), Some(CloseCode::TryLater));
-        let told = w.take(gone);
-        let last = told.last().unwrap();
-        assert_eq!(last["data"]["meter"], json!(meter.name()));
-
-        let next = w.arrive(Some(key("alice", 0)), None);
-        match bot_stays {
-            true => assert_eq!(w.closed(next), Some(CloseCode::TryLater)),
-            false => {
-                w.take(next);
-                assert_eq!(w.ask(next, register("bot_b")), ["quota_exceeded"]);
-            }
-        }
-    }
 }
 
 #[test]

@@ -184,9 +184,10 @@ impl Members {
         std::mem::take(&mut self.waiting)
     }
 
-    /// One that may wait for the directory is gone.
-    pub fn stop_waiting(&mut self, key: ConnKey) {
-        self.waiting.retain(|join| join.conn != key);
+    /// One that may wait for the directory is gone; it, if it waited.
+    pub fn stop_waiting(&mut self, key: ConnKey) -> Option<JoinRequest> {
+        let place = self.waiting.iter().position(|join| join.conn == key)?;
+        Some(self.waiting.remove(place))
     }
 
     /// Whether nobody is a member of this node, or about to be.

@@ -89,6 +89,8 @@ struct LedgerReading {
     /// The reading whose answer counts; absent: none is under way, or it was overtaken.
     asked: Option<u64>,
     last_number: u64,
+    /// Whether one was answered, or failed.
+    is_over: bool,
 }
 
 impl LedgerReading {
@@ -99,6 +101,7 @@ impl LedgerReading {
             from: month,
             asked: None,
             last_number: env.now_ms,
+            is_over: false,
         }
     }
 }
@@ -139,21 +142,11 @@ impl MonthQuota {
         meter: &TenantMeter,
         asked: QuotaUse,
     ) -> Option<SpentAllowance> {
-        let resets_ms = self.resets_ms();
-        if env.unix_ms >= resets_ms {
-            return None;
-        }
-        let mut hard = self.allowances.iter();
-        let (spent, _) = hard.find(|(of, allowance)| {
-            QuotaUse::of(*of) == asked
-                && allowance
-                    .hard
-                    .is_some_and(|hard| self.used(meter, *of) >= hard)
-        })?;
-        Some(SpentAllowance {
-            meter: spent,
-            resets_ms,
-        })
+        let mut hard = self.hard(env, meter);
+        let (meter, ..) =
+            hard.find(|(of, used, hard)| QuotaUse::of(*of) == asked && used >= hard)?;
+        let resets_ms = self.resets_ms(env);
+        Some(SpentAllowance { meter, resets_ms })
     }
 
     /// The soft allowances that are reached.
@@ -162,16 +155,15 @@ impl MonthQuota {
         env: &Env<'_>,
         meter: &'a TenantMeter,
     ) -> impl Iterator<Item = QuotaStatus> + 'a {
-        let is_over = env.unix_ms >= self.resets_ms();
-        let soft = self.allowances.iter().filter(move |_| !is_over);
-        soft.filter_map(|(of, allowance)| {
-            let (soft, used) = (allowance.soft?, self.used(meter, of));
+        let (month, resets_at) = (self.month_at(env), self.resets_ms(env));
+        self.allowances.iter().filter_map(move |(of, allowance)| {
+            let (soft, used) = (allowance.soft?, self.used(month, meter, of));
             (used >= soft).then(|| QuotaStatus {
                 meter: of,
                 used: of.whole(used),
                 allowed: of.whole(soft),
                 hard: allowance.hard.map(|hard| of.whole(hard)),
-                resets_at: self.resets_ms(),
+                resets_at,
             })
         })
     }
@@ -183,20 +175,39 @@ impl MonthQuota {
         env: &Env<'_>,
         meter: &'a TenantMeter,
     ) -> impl Iterator<Item = (UsageMeter, u64, u64)> + 'a {
-        let is_over = env.unix_ms >= self.resets_ms();
-        self.allowances.iter().filter_map(move |(of, allowance)| {
-            let used = if is_over { 0 } else { self.used(meter, of) };
-            Some((of, used, allowance.hard?))
+        let month = self.month_at(env);
+        let allowances = self.allowances.iter();
+        allowances.filter_map(move |(of, allowance)| {
+            Some((of, self.used(month, meter, of), allowance.hard?))
         })
     }
 
-    fn used(&self, meter: &TenantMeter, of: UsageMeter) -> u64 {
-        let booked = self.closed[of].saturating_add(self.open[of]);
-        booked.saturating_add(meter.unbooked(self.month, of))
+    /// What is used of a month. Of one that has begun since the ledger was read, that is what this node counted.
+    fn used(&self, month: UsageHour, meter: &TenantMeter, of: UsageMeter) -> u64 {
+        let booked = match month == self.month {
+            true => self.closed[of].saturating_add(self.open[of]),
+            false => 0,
+        };
+        booked.saturating_add(meter.unbooked(month, of))
+    }
+
+    /// The month that it is. A clock that is set back does not begin an old one again.
+    fn month_at(&self, env: &Env<'_>) -> UsageHour {
+        self.month.max(UsageHour::of(env.unix_ms).month())
     }
 
     /// When the next month begins, Unix milliseconds.
-    fn resets_ms(&self) -> Millis {
-        self.month.next_month().start_ms()
+    fn resets_ms(&self, env: &Env<'_>) -> Millis {
+        self.month_at(env).next_month().start_ms()
+    }
+
+    /// Whether the ledger said what was used of the month, or could not. Until then, a tenant lets nobody in.
+    pub const fn is_known(&self) -> bool {
+        self.reading.is_over
+    }
+
+    /// The ledger could not be read.
+    pub fn give_up(&mut self) {
+        self.reading.is_over = true;
     }
 }

@@ -21,7 +21,7 @@ impl MonthQuota {
 
     /// Reads the hours that may still change. Nothing of this node may be on its way to the ledger.
     pub fn read(&mut self, env: &Env<'_>, id: &TenantId, fx: &mut TenantEffects) {
-        self.begin_month(env);
+        self.begin_month(UsageHour::of(env.unix_ms).month());
         let reading = &mut self.reading;
         reading.last_number += 1;
         reading.asked = Some(reading.last_number);
@@ -49,6 +49,7 @@ impl MonthQuota {
 
     /// The ledger has a record, and the meter has it no more.
     pub fn booked(&mut self, record: &UsageRecord) {
+        self.begin_month(record.hour.month());
         if record.hour >= self.month {
             self.open.add(&record.counts);
         }
@@ -60,6 +61,7 @@ impl MonthQuota {
             return;
         }
         self.reading.asked = None;
+        self.reading.is_over = true;
         let Ok(UsageReply::Hours { as_of_ms, hours }) = reply.and_then(StoreReply::into_usage)
         else {
             return;
@@ -79,9 +81,8 @@ impl MonthQuota {
         self.reading.from = self.reading.from.max(first_open.min(next_month));
     }
 
-    /// Begins the month that it is. A clock that is set back does not begin an old one again.
-    fn begin_month(&mut self, env: &Env<'_>) {
-        let month = UsageHour::of(env.unix_ms).month();
+    /// Begins a month, unless it is an old one.
+    fn begin_month(&mut self, month: UsageHour) {
         if month <= self.month {
             return;
         }
