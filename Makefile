@@ -42,7 +42,7 @@ STAGES := system fmt-check tools+compile layers tidy promtool deny plugin unit d
 SEEDS ?= 0..500
 SECONDS ?= 60
 
-.PHONY: help peers run cluster dashboards neighbours test check generate simulate simulate-bugs bench bench-relay bench-idle bench-instructions bench-tenants bench-criterion fmt pure plugin-build nightly builds ledger clippy nodes cold \
+.PHONY: help peers run cluster dashboards neighbours test check generate simulate simulate-bugs bench bench-relay bench-idle bench-instructions bench-tenants bench-usage bench-criterion fmt pure plugin-build nightly builds ledger clippy nodes cold \
 	$(subst +, ,$(STAGES))
 
 help: ## lists the targets
@@ -81,7 +81,7 @@ simulate: ## a cluster under SEEDS=A..B for SECONDS each, or REPLAY=seed; see si
 simulate-bugs: ## plants the bugs of simulation/bugs, and counts the seeds that catch each
 	@scripts/simulate-bugs.sh $(BUG_SEEDS)
 
-bench: bench-instructions bench-tenants bench-criterion bench-idle bench-relay ## all benchmarks, 25 minutes; see benches/README.md
+bench: bench-instructions bench-tenants bench-usage bench-criterion bench-idle bench-relay ## all benchmarks, 30 minutes; see benches/README.md
 
 bench-relay: peers ## the gateway against raw relays and peers, in turns; 18 minutes, or ONLY=one,two/64x16
 	$(CARGO) run --release -p benches -- relay $(if $(ONLY),--only $(ONLY))
@@ -94,6 +94,9 @@ bench-criterion: ## time of each step of a message's way, and of the store's scr
 
 bench-tenants: ## a node of 100,000 tenants against one of 100; 20 seconds
 	$(CARGO) run --release -p benches -- tenants
+
+bench-usage: ## scrapes of many tenants, and what it costs to book their usage; 6 minutes
+	$(CARGO) run --release -p benches -- usage
 
 bench-idle: ## memory and CPU of 10,000 idle sockets; 2 minutes
 	$(CARGO) run --release -p benches -- idle

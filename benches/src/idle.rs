@@ -4,6 +4,7 @@
 //! owner, and each of an owner of its own.
 
 use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,9 @@ pub struct IdleOptions {
     /// How long they are silent; a heartbeat is 25 s
     #[arg(long, default_value_t = 60)]
     seconds: u64,
+    /// Two gateways over Redis, with all sockets on one of them
+    #[arg(long)]
+    redis: bool,
 }
 
 /// Handshakes under way at once; a source may have 256.
@@ -75,7 +79,11 @@ struct IdleFigures {
 
 fn measure(options: &IdleOptions, owners: usize) -> Result<IdleFigures> {
     let sockets = options.sockets;
-    let servers = RunningServers::start(ServerKind::Gateway)?;
+    let kind = match options.redis {
+        true => ServerKind::GatewayRedis,
+        false => ServerKind::Gateway,
+    };
+    let servers = RunningServers::start(kind)?;
     let address = servers.clients;
     let server = servers.ids()[0];
     thread::sleep(SETTLE);
@@ -85,21 +93,7 @@ fn measure(options: &IdleOptions, owners: usize) -> Result<IdleFigures> {
         .map(|owner| key_of(&format!("owner-{owner}")))
         .collect::<Result<_>>()?;
     let start = Instant::now();
-    let mut open = Vec::with_capacity(sockets);
-    while open.len() < sockets {
-        let from = open.len();
-        let to = sockets.min(from + AT_ONCE);
-        let asked = (from..to).map(|index| {
-            let path = format!("/ws?clientId=client-{index}");
-            BlockingSocket::connect(address, &path, Some(&keys[index % owners]))
-        });
-        let mut asked: Vec<BlockingSocket> = asked.collect::<Result<_>>()?;
-        for socket in &mut asked {
-            socket.upgraded()?;
-            socket.expect(r#""bots_list""#)?;
-        }
-        open.append(&mut asked);
-    }
+    let open = open_sockets(address, sockets, &keys)?;
     let accepts_per_s = sockets as f64 / start.elapsed().as_secs_f64();
     let cpu_open = cpu_of(server)?;
 
@@ -121,10 +115,34 @@ fn measure(options: &IdleOptions, owners: usize) -> Result<IdleFigures> {
     })
 }
 
+/// Opens so many sockets, with the keys in turns. Each has heard which bots there are.
+pub(crate) fn open_sockets(
+    address: SocketAddr,
+    count: usize,
+    keys: &[String],
+) -> Result<Vec<BlockingSocket>> {
+    let mut open = Vec::with_capacity(count);
+    while open.len() < count {
+        let from = open.len();
+        let to = count.min(from + AT_ONCE);
+        let asked = (from..to).map(|index| {
+            let path = format!("/ws?clientId=client-{index}");
+            BlockingSocket::connect(address, &path, Some(&keys[index % keys.len()]))
+        });
+        let mut asked: Vec<BlockingSocket> = asked.collect::<Result<_>>()?;
+        for socket in &mut asked {
+            socket.upgraded()?;
+            socket.expect(r#""bots_list""#)?;
+        }
+        open.append(&mut asked);
+    }
+    Ok(open)
+}
+
 /// Answers pings for a while, then looks, with all sockets still open.
 ///
 /// Errors: the server hung up on one, or a socket got no ping although a heartbeat has passed.
-fn be_silent<T>(
+pub(crate) fn be_silent<T>(
     sockets: Vec<BlockingSocket>,
     time: Duration,
     look: impl FnOnce() -> Result<T>,

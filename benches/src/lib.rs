@@ -8,6 +8,8 @@
 //!  idle  ─┬─ core 0: a gateway
 //!         └─ any:    holds the sockets, answers pings
 //!  tenants:      the machines of `bare`, with many tenants and with few
+//!  usage ─┬─ core 0: a gateway, Redis
+//!         └─ core 1: sockets, scrapes, bookings
 //!  instructions: valgrind around the steps of `work`, on the machines of `bare`
 //! ```
 //!
@@ -24,4 +26,5 @@ mod report;
 pub mod servers;
 mod stats;
 pub mod tenants;
+pub mod usage;
 pub mod work;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use benches::servers::{gateway, raw, raw_redis};
-use benches::{builds, idle, instructions, load, relay, tenants};
+use benches::{builds, idle, instructions, load, relay, tenants, usage};
 use clap::{Parser, Subcommand};
 
 /// The one of the program that users get: what is measured here is that.
@@ -28,6 +28,8 @@ enum BenchCommand {
     Idle(idle::IdleOptions),
     /// Compares a node of many tenants with one of few
     Tenants(tenants::TenantsOptions),
+    /// Measures scrapes of tenants' series, and what booking usage costs
+    Usage(usage::UsageOptions),
     /// Counts the instructions of a message, and compares them with those on file
     Instructions(instructions::CountOptions),
     /// Repeats one step of a message's way (started by `instructions`)
@@ -57,6 +59,7 @@ fn main() -> anyhow::Result<()> {
         BenchCommand::Builds(options) => builds::run(&options),
         BenchCommand::Idle(options) => idle::run(&options),
         BenchCommand::Tenants(options) => tenants::run(&options),
+        BenchCommand::Usage(options) => usage::run(&options),
         BenchCommand::Instructions(options) => instructions::run(&options),
         BenchCommand::RunStep(options) => instructions::run_step(&options),
         BenchCommand::ServeRaw => raw::serve(),

@@ -2,7 +2,7 @@
 //! that nothing here reaches.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -45,23 +45,55 @@ pub fn start(
     name: &str,
     redis: Option<SocketAddr>,
 ) -> Result<(ServerProcess, SocketAddr)> {
+    start_with(program, folder, name, &GatewayText::of(redis))
+}
+
+/// Starts one whose configuration says more.
+pub(crate) fn start_with(
+    program: &Path,
+    folder: &TempDir,
+    name: &str,
+    text: &GatewayText<'_>,
+) -> Result<(ServerProcess, SocketAddr)> {
     let mut command = pinned(SERVER_CORE, program);
-    command
-        .arg("serve-gateway")
-        .arg(configure(folder, name, redis)?);
+    command.arg("serve-gateway").arg(write(folder, name, text)?);
     ServerProcess::announced(command)
+}
+
+/// What configurations differ in.
+pub(crate) struct GatewayText<'a> {
+    pub redis: Option<SocketAddr>,
+    /// Where probes and metrics are.
+    pub admin: SocketAddr,
+    /// More lines.
+    pub more: &'a str,
+}
+
+impl GatewayText<'_> {
+    fn of(redis: Option<SocketAddr>) -> Self {
+        Self {
+            redis,
+            admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            more: "",
+        }
+    }
 }
 
 /// Writes a configuration and returns its file; the folder takes the gateway's state too.
 pub fn configure(folder: &TempDir, name: &str, redis: Option<SocketAddr>) -> Result<PathBuf> {
+    write(folder, name, &GatewayText::of(redis))
+}
+
+fn write(folder: &TempDir, name: &str, text: &GatewayText<'_>) -> Result<PathBuf> {
+    let GatewayText { redis, admin, more } = text;
     let file = folder.path().join(format!("{name}.toml"));
     let state = folder.path().join(name);
     let store = redis.map_or(String::new(), |address| {
         format!("redis_url = \"redis://{address}\"\n")
     });
     let text = format!(
-        "listen = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\nsecrets = [\"{SECRET}\"]\n\
-         state_dir = \"{}\"\nstart_grace = \"0s\"\nlog = \"warn\"\n{store}{LIMITS}",
+        "listen = \"127.0.0.1:0\"\nadmin_listen = \"{admin}\"\nsecrets = [\"{SECRET}\"]\n\
+         state_dir = \"{}\"\nstart_grace = \"0s\"\nlog = \"warn\"\n{store}{more}{LIMITS}",
         state.display()
     );
     fs::write(&file, text)?;
