@@ -117,9 +117,7 @@ impl UsageHour {
 
     /// The day of the hour: `20261128`.
     pub fn day_text(self) -> String {
-        let date = self.date_time().date();
-        let (year, month, day) = date.to_calendar_date();
-        format!("{year:04}{:02}{day:02}", u8::from(month))
+        format!("{:08}", self.day_number())
     }
 
     /// When it begins, as RFC 3339 has it: `2026-11-28T09:00:00Z`.
@@ -127,6 +125,12 @@ impl UsageHour {
         let (year, month, day) = self.date_time().date().to_calendar_date();
         let hour = self.0 % Self::PER_DAY;
         format!("{year:04}-{:02}-{day:02}T{hour:02}:00:00Z", u8::from(month))
+    }
+
+    /// The digits of [`day_text`](Self::day_text) as a number.
+    fn day_number(self) -> u32 {
+        let (year, month, day) = self.date_time().date().to_calendar_date();
+        year.unsigned_abs() * 10_000 + u32::from(u8::from(month)) * 100 + u32::from(day)
     }
 
     fn date_time(self) -> OffsetDateTime {
@@ -137,7 +141,8 @@ impl UsageHour {
 
 impl fmt::Display for UsageHour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{:02}", self.day_text(), self.0 % Self::PER_DAY)
+        let digits = u64::from(self.day_number()) * 100 + u64::from(self.0 % Self::PER_DAY);
+        write!(f, "{digits:010}")
     }
 }
 

@@ -4,8 +4,8 @@
 -- ARGV   [1] boot id; [2] seq; [3] when the hour is closed, Unix ms; [4] when it expires, Unix s;
 --        [5] "late:" if the record was counted in an earlier hour, else ""; [6] check number;
 --        [7] what time it is, Unix ms, or 0: the time of this server; then meters and amounts
--- Reply  {"booked", whether the hour was empty, 0 or 1}; {"seen"}: it was booked before;
---        {"closed", Unix ms of now}: the hour takes nothing any more, and nothing was written
+-- Reply  a number. 0: it was booked before; 1: it is booked; 2: it is booked, and the hour was empty;
+--        a larger one: the hour is closed, nothing was written, and it is this time, Unix ms
 --
 -- Atomic, because a record that is added and not noted, or noted and not added, would count twice or
 -- never. The time is that of the server: so an hour that is closed here is closed for every node.
@@ -22,10 +22,10 @@ local now_hour = math.floor(now_ms / HOUR_MS)
 local seen = redis.call('HGET', KEYS[1], ARGV[1])
 local last = seen and tonumber(string.match(seen, '^%d+'))
 if last and tonumber(ARGV[2]) <= last then
-  return { 'seen' }
+  return 0
 end
 if now_ms >= tonumber(ARGV[3]) then
-  return { 'closed', string.format('%.0f', now_ms) }
+  return now_ms
 end
 
 -- What is added to which field.
@@ -60,4 +60,4 @@ if is_empty then
     end
   end
 end
-return { 'booked', is_empty and 1 or 0 }
+return is_empty and 2 or 1

@@ -27,17 +27,15 @@ pub(super) fn amounts(counts: &UsageCounts) -> impl Iterator<Item = Vec<u8>> {
 
 /// The answer to a record.
 pub(super) fn book_answer(value: Value) -> Option<BookAnswer> {
-    let mut words = texts(value)?.into_iter();
-    match words.next()?.as_str() {
-        "booked" => Some(BookAnswer::Booked {
-            was_empty: words.next()? == "1",
-        }),
-        "seen" => Some(BookAnswer::Seen),
-        "closed" => Some(BookAnswer::Closed {
-            now_ms: words.next()?.parse().ok()?,
-        }),
-        _ => None,
-    }
+    let Value::Int(number) = value else {
+        return None;
+    };
+    Some(match u64::try_from(number).ok()? {
+        0 => BookAnswer::Seen,
+        1 => BookAnswer::Booked { was_empty: false },
+        2 => BookAnswer::Booked { was_empty: true },
+        now_ms => BookAnswer::Closed { now_ms },
+    })
 }
 
 /// The hours that have something, and what time it is there. `first`: the hour of the first key.
