@@ -28,6 +28,11 @@ pub(crate) struct DeferredWork {
 }
 
 impl DeferredWork {
+    /// Whether no socket is to be written, and no session told anything.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.touched.is_empty() && self.told.is_empty()
+    }
+
     pub(super) fn touch(&mut self, entry: &Arc<ConnectionEntry>) {
         // A burst to one peer is one entry here; others flushed twice find nothing to write.
         if self
