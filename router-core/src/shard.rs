@@ -266,7 +266,7 @@ impl Shard {
         let Some(tenant) = self.tenants.find(&id) else {
             return;
         };
-        tenant.alarm_ms = None;
+        tenant.alarm_ms = Millis::MAX;
         if tenant.is_over(env) {
             self.tenants.remove(&id);
             fx.push(TenantEffect::Unload(id));
@@ -321,10 +321,12 @@ fn reschedule(alarms: &mut BTreeSet<(Millis, TenantId)>, tenant: &mut Tenant) {
         return;
     }
     tenant.alarm_ms = new;
-    if let Some(old) = old {
-        alarms.remove(&(old, tenant.id().clone()));
-    }
-    if let Some(new) = new {
-        alarms.insert((new, tenant.id().clone()));
-    }
+    let id = tenant.id().clone();
+    match old {
+        Millis::MAX => alarms.insert((new, id)),
+        _ => {
+            alarms.remove(&(old, id.clone()));
+            alarms.insert((new, id))
+        }
+    };
 }

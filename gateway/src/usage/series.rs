@@ -4,9 +4,9 @@
 //! series `_other`: so no counter ever goes back, no amount is in two series, and the sum of all is what the
 //! node counted.
 
-use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
+use foldhash::{HashMap, HashMapExt};
 use protocol::{TenantId, UsageCounts, UsageMeter};
 use router_core::shard::{SocketCounts, UsageReport};
 
@@ -16,11 +16,9 @@ const OTHERS: &str = "_other";
 /// What each tenant used since the process started.
 pub(crate) struct TenantSeries {
     most: usize,
-    own: BTreeMap<TenantId, TenantTotals>,
+    own: HashMap<TenantId, TenantTotals>,
+    /// All others together; nothing is kept of each.
     others: TenantTotals,
-    /// The sockets of those that have no series of their own, by tenant: a report says how many there are,
-    /// not how many came.
-    other_sockets: HashMap<TenantId, SocketCounts>,
 }
 
 /// What a tenant used, and how many sockets it has.
@@ -35,9 +33,8 @@ impl TenantSeries {
     pub(crate) fn new(most: usize) -> Self {
         Self {
             most,
-            own: BTreeMap::new(),
+            own: HashMap::new(),
             others: TenantTotals::default(),
-            other_sockets: HashMap::new(),
         }
     }
 
@@ -51,20 +48,18 @@ impl TenantSeries {
         if self.is_off() {
             return;
         }
-        let has_place = self.own.len() < self.most || self.own.contains_key(&report.tenant);
-        if has_place {
-            let totals = self.own.entry(report.tenant.clone()).or_default();
-            totals.counts.add(&report.added);
-            totals.sockets = report.unbooked.sockets;
+        let (before, now) = (report.sockets_before, report.unbooked.sockets);
+        let has_place = self.own.len() < self.most;
+        let own = match self.own.get_mut(&report.tenant) {
+            None if has_place => Some(self.own.entry(report.tenant.clone()).or_default()),
+            own => own,
+        };
+        if let Some(own) = own {
+            own.counts.add(&report.added);
+            own.sockets = now;
             return;
         }
         self.others.counts.add(&report.added);
-        let now = report.unbooked.sockets;
-        let before = match now == SocketCounts::default() {
-            true => self.other_sockets.remove(&report.tenant),
-            false => self.other_sockets.insert(report.tenant.clone(), now),
-        };
-        let before = before.unwrap_or_default();
         let sockets = &mut self.others.sockets;
         sockets.bots = sockets.bots + now.bots - before.bots;
         sockets.clients = sockets.clients + now.clients - before.clients;
@@ -73,8 +68,11 @@ impl TenantSeries {
     /// The page, in the text format of Prometheus.
     pub(crate) fn render(&self) -> String {
         let own = self.own.iter();
-        let own = own.map(|(tenant, totals)| (tenant.as_str(), totals));
-        let all: Vec<(&str, &TenantTotals)> = own.chain([(OTHERS, &self.others)]).collect();
+        let mut all: Vec<(&str, &TenantTotals)> = own
+            .map(|(tenant, totals)| (tenant.as_str(), totals))
+            .collect();
+        all.sort_unstable_by_key(|(tenant, _)| *tenant);
+        all.push((OTHERS, &self.others));
         let mut page = String::with_capacity(all.len() * 1024);
         for family in FAMILIES {
             family.render(&all, &mut page);
@@ -224,5 +222,80 @@ impl TenantFamily {
             }
         }
         page.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use router_core::shard::UnbookedUsage;
+
+    use super::*;
+
+    /// A tenant used as much, and has so many sockets that hold a bot, before and now.
+    fn report(tenant: usize, amount: u64, [before, now]: [u32; 2]) -> UsageReport {
+        let sockets = |bots| SocketCounts { bots, clients: 1 };
+        let mut added = UsageCounts::default();
+        added[UsageMeter::BytesIn] = amount;
+        added[UsageMeter::ConnectionSecondsBot] = 10 * amount;
+        UsageReport {
+            tenant: TenantId::parse(&format!("owner-{tenant}")).unwrap(),
+            added,
+            sockets_before: sockets(before),
+            unbooked: UnbookedUsage {
+                records: Default::default(),
+                next_seq: 1,
+                sockets: sockets(now),
+                timed_unix_ms: 0,
+            },
+        }
+    }
+
+    fn values(series: &TenantSeries) -> BTreeMap<String, f64> {
+        let page = series.render();
+        let lines = page.lines().filter(|line| line.starts_with("t2b_"));
+        let values = lines.map(|line| line.rsplit_once(' ').unwrap());
+        values
+            .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
+            .collect()
+    }
+
+    fn sum(values: &BTreeMap<String, f64>, name: &str, label: &str) -> f64 {
+        let own = values
+            .iter()
+            .filter(|(series, _)| series.starts_with(name) && series.contains(label));
+        own.map(|(_, value)| value).sum()
+    }
+
+    #[test]
+    fn no_counter_goes_back_and_all_series_add_up_to_what_was_counted() {
+        let mut series = TenantSeries::new(3);
+        let (mut bytes, mut bots, mut before) = (0, [0; 10], BTreeMap::<String, f64>::new());
+        for step in 0..300 {
+            let tenant = (step * 7 + step / 10) % 10;
+            let amount = step as u64 % 13;
+            let bots_before = std::mem::replace(&mut bots[tenant], step as u32 % 4);
+            bytes += amount;
+            series.add(&report(tenant, amount, [bots_before, bots[tenant]]));
+            let now = values(&series);
+            for (name, old) in &before {
+                let is_counter = name.contains("_total{");
+                assert!(
+                    !is_counter || now[name] >= *old,
+                    "{name}: {} < {old}",
+                    now[name]
+                );
+            }
+            let received = sum(&now, "t2b_tenant_bytes_total", "direction=\"in\"");
+            assert_eq!(received, bytes as f64);
+            let open = sum(&now, "t2b_tenant_connections", "kind=\"bot\"");
+            assert_eq!(open, f64::from(bots.iter().sum::<u32>()));
+            before = now;
+        }
+        let named = before.keys().filter(|name| name.contains("http"));
+        assert_eq!(named.count(), 3 + 1);
+        let seconds = sum(&before, "t2b_tenant_connection_seconds_total", "bot");
+        assert!((seconds * 100.0 - bytes as f64).abs() < 1e-6);
     }
 }

@@ -21,7 +21,7 @@ use super::members::survey::as_count;
 use super::presence::watch::BotWatch;
 use super::quota::{MonthQuota, QuotaUse};
 use crate::effect::{RouterFact, TenantEffect, TenantEffects};
-use crate::env::Env;
+use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::permit::Grant;
 use crate::request::{JoinRequest, ListRequest, SessionNotice};
@@ -32,7 +32,7 @@ const FEATURES: [&str; 2] = ["message", "partial"];
 
 impl Tenant {
     pub(crate) fn join(&mut self, env: &Env<'_>, join: JoinRequest, fx: &mut TenantEffects) {
-        self.over_ms = None;
+        self.over_ms = Millis::MAX;
         if self.is_ready(env) {
             return self.enter(env, join, fx);
         }

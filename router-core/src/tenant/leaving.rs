@@ -8,7 +8,7 @@ use super::Tenant;
 use super::context::TenantContext;
 use super::quota::MonthQuota;
 use crate::effect::{BotDeparture, DepartureCause, RouterFact, TenantEffect, TenantEffects};
-use crate::env::Env;
+use crate::env::{Env, Millis};
 use crate::ids::ConnKey;
 use crate::request::SessionNotice;
 use crate::store::{Fence, TenantPolicy};
@@ -69,10 +69,8 @@ impl Tenant {
     /// Starts or stops the minute after which an empty tenant is forgotten.
     pub(super) fn linger(&mut self, env: &Env<'_>) {
         self.over_ms = match self.members.is_deserted() {
-            true => self
-                .over_ms
-                .or(Some(env.now_ms + env.settings.tenant_linger_ms)),
-            false => None,
+            true => self.over_ms.min(env.now_ms + env.settings.tenant_linger_ms),
+            false => Millis::MAX,
         };
     }
 

@@ -96,10 +96,15 @@ pub(crate) struct Tenant {
     presence: Presence,
     directory: Directory,
     sweep_ms: Millis,
-    over_ms: Option<Millis>,
-    /// The alarm that the shard keeps for this tenant.
-    pub(crate) alarm_ms: Option<Millis>,
+    /// When it may be forgotten; [`Millis::MAX`]: it is needed.
+    over_ms: Millis,
+    /// The alarm that the shard keeps for this tenant; [`Millis::MAX`]: none.
+    pub(crate) alarm_ms: Millis,
 }
+
+/// The allocator gives out 1,280 or 1,536 bytes, and nothing between: every tenant would pay for a byte more.
+const TENANT_BYTES_MAX: usize = 1280;
+const _: () = assert!(size_of::<Tenant>() <= TENANT_BYTES_MAX);
 
 impl Tenant {
     /// A tenant that this node had not: it asks the store who it is.
@@ -121,8 +126,8 @@ impl Tenant {
             presence: Presence::new(&terms.limits),
             directory: Directory::default(),
             sweep_ms: env.now_ms + SWEEP_MS,
-            over_ms: None,
-            alarm_ms: None,
+            over_ms: Millis::MAX,
+            alarm_ms: Millis::MAX,
             limits: terms.limits,
         };
         tenant.read(env, fx);
@@ -136,26 +141,23 @@ impl Tenant {
     }
 
     /// When it wants to be woken, Unix milliseconds.
-    pub(crate) fn next_wakeup(&self) -> Option<Millis> {
-        Some(
-            self.sweep_ms
-                .min(self.presence.next_wakeup())
-                .min(self.directory.next_wakeup())
-                .min(self.meter.next_wakeup())
-                .min(self.over_ms.unwrap_or(Millis::MAX)),
-        )
+    pub(crate) fn next_wakeup(&self) -> Millis {
+        self.sweep_ms
+            .min(self.presence.next_wakeup())
+            .min(self.directory.next_wakeup())
+            .min(self.meter.next_wakeup())
+            .min(self.over_ms)
     }
 
     /// Whether nothing has needed it for a minute, and the store certainly knows all that it must, its usage
     /// too, so that it may be forgotten.
     pub(crate) fn is_over(&self, env: &Env<'_>) -> bool {
-        let is_over = self.over_ms.is_some_and(|over_ms| env.now_ms >= over_ms);
-        is_over && self.directory.is_settled(env) && self.meter.is_settled()
+        env.now_ms >= self.over_ms && self.directory.is_settled(env) && self.meter.is_settled()
     }
 
     pub(crate) fn wake(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
-        if self.over_ms.is_some_and(|over_ms| env.now_ms >= over_ms) {
-            self.over_ms = Some(env.now_ms + env.settings.tenant_linger_ms);
+        if env.now_ms >= self.over_ms {
+            self.over_ms = env.now_ms + env.settings.tenant_linger_ms;
         }
         if env.now_ms >= self.sweep_ms {
             self.sweep_ms = env.now_ms + SWEEP_MS;

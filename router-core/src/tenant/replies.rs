@@ -75,7 +75,7 @@ impl Tenant {
             refuse_join(&join, code.into(), fx);
         }
         // Whoever comes next asks the store again.
-        self.over_ms = Some(env.now_ms);
+        self.over_ms = env.now_ms;
     }
 
     /// The store's number; absent: it could not say. If it could, it takes what waits in the outbox.

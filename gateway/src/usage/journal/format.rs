@@ -1,12 +1,12 @@
 //! The blocks of a journal.
 
-use std::collections::BTreeMap;
 use std::hash::Hasher;
 
+use foldhash::HashMap;
 use protocol::{BootId, TenantId, UsageCounts, UsageHour, UsageMeter};
 use router_core::shard::{SocketCounts, UnbookedUsage, UsageReport};
 use router_core::store::UsageRecord;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use siphasher::sip::SipHasher13;
 
 /// What a journal begins with.
@@ -28,8 +28,8 @@ pub(super) struct JournalHead {
     pub meters: Vec<String>,
 }
 
-/// Every other block.
-#[derive(Debug, Serialize, Deserialize)]
+/// Every other block, as it is read.
+#[derive(Debug, Deserialize)]
 pub(super) struct JournalWrite {
     /// The boot that the node had then.
     pub boot: String,
@@ -62,40 +62,48 @@ pub(super) struct RecordEntry {
 
 /// What the next write has: the last word about each tenant.
 #[derive(Debug, Default)]
-pub(crate) struct JournalBuffer(BTreeMap<TenantId, TenantEntry>);
+pub(crate) struct JournalBuffer(HashMap<TenantId, UnbookedUsage>);
 
 impl JournalBuffer {
     /// Adds a report, in place of an earlier one of the tenant.
     pub(crate) fn add(&mut self, report: UsageReport) {
-        let UnbookedUsage {
-            records,
-            next_seq,
-            sockets,
-            timed_unix_ms,
-        } = report.unbooked;
-        let records = records.iter().map(|record| RecordEntry {
-            boot: record.boot.to_string(),
-            seq: record.seq,
-            hour: record.hour,
-            amounts: amounts(&record.counts),
-        });
-        let entry = TenantEntry {
-            next_seq,
-            bots: sockets.bots,
-            clients: sockets.clients,
-            timed_unix_ms,
-            records: records.collect(),
-            tenant: report.tenant.clone(),
-        };
-        self.0.insert(report.tenant, entry);
+        self.0.insert(report.tenant, report.unbooked);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
 
-    pub(super) fn entries(&self) -> Vec<TenantEntry> {
-        self.0.values().cloned().collect()
+/// A [`JournalWrite`] that is not bytes yet.
+#[derive(Debug, Serialize)]
+pub(super) struct NewWrite<'a> {
+    pub boot: String,
+    pub unix_ms: u64,
+    pub tenants: &'a JournalBuffer,
+}
+
+impl Serialize for JournalBuffer {
+    /// As the list of a [`JournalWrite`], one tenant after the other.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|(tenant, usage)| entry(tenant, usage)))
+    }
+}
+
+fn entry(tenant: &TenantId, usage: &UnbookedUsage) -> TenantEntry {
+    let records = usage.records.iter().map(|record| RecordEntry {
+        boot: record.boot.to_string(),
+        seq: record.seq,
+        hour: record.hour,
+        amounts: amounts(&record.counts),
+    });
+    TenantEntry {
+        tenant: tenant.clone(),
+        next_seq: usage.next_seq,
+        bots: usage.sockets.bots,
+        clients: usage.sockets.clients,
+        timed_unix_ms: usage.timed_unix_ms,
+        records: records.collect(),
     }
 }
 

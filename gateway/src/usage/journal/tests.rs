@@ -33,8 +33,9 @@ fn report(name: &str, records: &[UsageRecord], bots: u32) -> UsageReport {
     UsageReport {
         tenant: tenant(name),
         added: UsageCounts::default(),
+        sockets_before: SocketCounts::default(),
         unbooked: UnbookedUsage {
-            records: records.iter().cloned().collect(),
+            records: records.to_vec(),
             next_seq: 100,
             sockets: SocketCounts { bots, clients: 0 },
             timed_unix_ms: NOW_MS,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use protocol::BootId;
 
 use super::folder::{journal_path, lock_path};
-use super::format::{JournalBuffer, JournalHead, JournalWrite, MAGIC, block};
+use super::format::{JournalBuffer, JournalHead, MAGIC, NewWrite, block};
 
 /// The file begins anew when it is longer than this, bytes…
 const LONG_BYTES: u64 = 4 * 1024 * 1024;
@@ -105,10 +105,10 @@ impl JournalWriter {
 }
 
 fn write_block(boot: BootId, unix_ms: u64, buffer: &JournalBuffer) -> Vec<u8> {
-    block(&JournalWrite {
+    block(&NewWrite {
         boot: boot.to_string(),
         unix_ms,
-        tenants: buffer.entries(),
+        tenants: buffer,
     })
 }
 

@@ -10,6 +10,7 @@ use super::record::{HourUsage, UsageRecord};
 use super::reply::{TenantIndex, UsageReply};
 use super::request::{UsageIndexQuery, UsageQuery};
 use crate::env::Millis;
+use crate::small::SmallMap;
 use crate::store::reply::StoreResult;
 use crate::store::tenants::TenantPart;
 
@@ -26,7 +27,7 @@ pub(in crate::store) struct UsageModel {
     /// How long an hour is kept, hours.
     keep_hours: u32,
     hours: BTreeMap<UsageHour, BTreeMap<TenantId, HourUsage>>,
-    seen: BTreeMap<TenantId, BTreeMap<BootId, SeenBoot>>,
+    seen: BTreeMap<TenantId, SmallMap<BootId, SeenBoot, 1>>,
 }
 
 /// The last record of a boot.
@@ -70,7 +71,7 @@ impl UsageModel {
             UsageQuery::Book { record, .. } => Ok(self.book(tenant, now_ms, &record)),
             UsageQuery::Read { from, to } => Ok(self.read(tenant, now_ms, from..to)),
             UsageQuery::Seen => {
-                let boots = self.seen.get(tenant).into_iter().flatten();
+                let boots = self.seen.get(tenant).into_iter().flat_map(SmallMap::iter);
                 let boots = boots.map(|(boot, seen)| (*boot, seen.seq));
                 Ok(UsageReply::Seen(boots.collect()))
             }

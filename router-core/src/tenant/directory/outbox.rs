@@ -25,11 +25,18 @@ pub(in crate::tenant) struct Outbox {
     releasing: bool,
     /// When to send again what was not taken.
     retry_ms: Option<Millis>,
-    reassert_bots: BTreeSet<BotId>,
-    reassert_conns: BTreeSet<ConnKey>,
+    /// Absent while there are none: the store seldom loses something.
+    lost: Option<Box<LostEntries>>,
     /// The store has a lower key generation than was known here.
     reassert_generation: bool,
     asserting: bool,
+}
+
+/// Entries of this node that the store lost.
+#[derive(Debug, Default)]
+struct LostEntries {
+    bots: BTreeSet<BotId>,
+    conns: BTreeSet<ConnKey>,
 }
 
 /// A step of reasserting, for when it is lost.
@@ -43,7 +50,8 @@ pub(in crate::tenant) struct PendingAssert {
 impl Outbox {
     pub fn len(&self) -> usize {
         let releases = self.bots.len() + self.conns.len() + self.seen.len();
-        releases + self.reassert_bots.len() + self.reassert_conns.len()
+        let lost = self.lost.as_ref();
+        releases + lost.map_or(0, |lost| lost.bots.len() + lost.conns.len())
     }
 
     /// Whether it has nothing that nobody else could tell.
@@ -123,12 +131,12 @@ impl Outbox {
 
     /// A bot that is at home here must be told to the store again.
     pub fn reassert_bot(&mut self, bot: BotId) {
-        self.reassert_bots.insert(bot);
+        self.lost.get_or_insert_default().bots.insert(bot);
     }
 
     /// The same for a connection.
     pub fn reassert_conn(&mut self, conn: ConnKey) {
-        self.reassert_conns.insert(conn);
+        self.lost.get_or_insert_default().conns.insert(conn);
     }
 
     /// The same for the key generation: even who holds nothing must not let revoked keys back in.
@@ -138,15 +146,27 @@ impl Outbox {
 
     /// A connection is gone, so there is nothing to reassert.
     pub fn forget_conn(&mut self, key: ConnKey) {
-        self.reassert_conns.remove(&key);
+        if let Some(lost) = &mut self.lost {
+            lost.conns.remove(&key);
+        }
     }
 
     /// Takes what the next step reasserts, unless one is under way. If there is anything to tell,
     /// [`begin_assert`](Self::begin_assert) follows.
     pub fn take_assert(&mut self) -> Option<PendingAssert> {
-        (!self.asserting).then(|| PendingAssert {
-            bots: take(&mut self.reassert_bots, DIRECTORY_STEP_MAX),
-            conns: take(&mut self.reassert_conns, DIRECTORY_STEP_MAX),
+        if self.asserting {
+            return None;
+        }
+        let (mut bots, mut conns) = (Vec::new(), Vec::new());
+        if let Some(lost) = &mut self.lost {
+            bots = take(&mut lost.bots, DIRECTORY_STEP_MAX);
+            conns = take(&mut lost.conns, DIRECTORY_STEP_MAX);
+        }
+        self.lost
+            .take_if(|lost| lost.bots.is_empty() && lost.conns.is_empty());
+        Some(PendingAssert {
+            bots,
+            conns,
             generation: std::mem::take(&mut self.reassert_generation),
         })
     }
@@ -164,8 +184,11 @@ impl Outbox {
     /// It was not.
     pub fn not_asserted(&mut self, step: PendingAssert, now_ms: Millis) {
         self.asserting = false;
-        self.reassert_bots.extend(step.bots);
-        self.reassert_conns.extend(step.conns);
+        if !step.bots.is_empty() || !step.conns.is_empty() {
+            let lost = self.lost.get_or_insert_default();
+            lost.bots.extend(step.bots);
+            lost.conns.extend(step.conns);
+        }
         self.reassert_generation |= step.generation;
         self.retry_ms = Some(now_ms + RETRY_MS);
     }

@@ -2,7 +2,7 @@
 
 use protocol::{TenantId, UsageHour, UsageMeter};
 
-use super::{MeterRecord, TenantMeter};
+use super::TenantMeter;
 use crate::effect::{RouterFact, TenantEffect, TenantEffects, Ticket};
 use crate::env::{Env, Millis};
 use crate::store::{
@@ -22,25 +22,21 @@ impl TenantMeter {
     /// Whether everything that was counted is booked.
     pub fn is_settled(&self) -> bool {
         let open = self.open.as_ref();
-        self.waiting.is_none() && open.is_none_or(|open| open.record.counts.is_zero())
+        self.is_booked() && open.is_none_or(|open| open.record.counts.is_zero())
     }
 
     /// The first hour that has something which is not booked; absent if there is nothing.
     pub fn oldest_unbooked(&self, env: &Env<'_>) -> Option<UsageHour> {
-        let waiting = self.waiting.as_ref().and_then(|waiting| waiting.front());
-        let oldest = waiting.or(self.open.as_deref());
         // The time of open sockets since they were timed is in no record yet.
         let timed = (!self.sockets.is_zero()).then(|| UsageHour::of(self.timed_unix_ms(env)));
-        let recorded = oldest.map(|oldest| oldest.record.hour);
+        let recorded = self.oldest().map(|oldest| oldest.record.hour);
         recorded.into_iter().chain(timed).min()
     }
 
     /// When the oldest amount that is not booked was counted, on the clock of [`Env::now_ms`]; absent: all is
     /// booked.
     pub fn unbooked_since(&self) -> Option<Millis> {
-        let waiting = self.waiting.as_ref().and_then(|waiting| waiting.front());
-        let oldest = waiting.or(self.open.as_deref());
-        oldest.map(|oldest| oldest.begun_ms)
+        self.oldest().map(|oldest| oldest.begun_ms)
     }
 
     /// Flushes if that is due. Says whether it was.
@@ -55,13 +51,12 @@ impl TenantMeter {
 
     /// Whether nothing is on its way to the store.
     pub fn is_booked(&self) -> bool {
-        self.waiting.is_none()
+        self.waiting().is_empty()
     }
 
     /// What of a meter is not booked, of the hours from `from` on.
     pub fn unbooked(&self, from: UsageHour, meter: UsageMeter) -> u64 {
-        let waiting = self.waiting.iter().flat_map(|waiting| waiting.iter());
-        let all = waiting.chain(self.open.as_deref());
+        let all = self.waiting().iter().chain(&self.open);
         let all = all.filter(|it| it.record.hour >= from);
         all.map(|it| it.record.counts[meter]).sum()
     }
@@ -70,7 +65,7 @@ impl TenantMeter {
     pub fn flush(&mut self, env: &Env<'_>, id: &TenantId, fx: &mut TenantEffects) {
         self.count_time(env);
         // While a record waits, what comes is gathered in the next one: one a tenant, and one an hour.
-        if self.waiting.is_none() {
+        if self.is_booked() {
             self.complete();
         }
         self.ask(env, id, fx);
@@ -84,8 +79,8 @@ impl TenantMeter {
     }
 
     fn ask(&mut self, env: &Env<'_>, id: &TenantId, fx: &mut TenantEffects) {
-        let waiting = self.waiting.as_ref().and_then(|waiting| waiting.front());
-        let Some(first) = waiting.filter(|_| !self.is_asking) else {
+        let first = self.waiting().first();
+        let Some(first) = first.filter(|_| !self.is_asking) else {
             return;
         };
         let ticket = Ticket {
@@ -119,8 +114,8 @@ impl TenantMeter {
         reply: StoreResult,
         fx: &mut TenantEffects,
     ) -> Option<UsageRecord> {
-        let waiting = self.waiting.as_mut()?;
-        if TICKET_BIT | waiting.front()?.record.seq != number {
+        let backlog = self.backlog.as_mut()?;
+        if TICKET_BIT | backlog.waiting.first()?.record.seq != number {
             return None;
         }
         self.is_asking = false;
@@ -133,18 +128,10 @@ impl TenantMeter {
             }
         };
         fx.push(TenantEffect::Note(fact));
-        let MeterRecord {
-            record, reported, ..
-        } = waiting.pop_front()?;
-        if waiting.is_empty() {
-            self.waiting = None;
-        }
+        let record = backlog.take_booked();
+        self.backlog.take_if(|backlog| backlog.is_empty());
         self.indexed = Some(record.hour.day());
         self.booked_seq = record.seq;
-        if record.counts != reported {
-            let unreported = self.unreported.get_or_insert_default();
-            unreported.add(&record.counts.since(&reported));
-        }
         self.changed = true;
         self.ask(env, id, fx);
         Some(record)

@@ -13,38 +13,38 @@
 //! | file | has |
 //! | --- | --- |
 //! | `mod.rs` | the counts, and what of them is not booked |
+//! | `backlog.rs` | records that wait, and amounts that were booked early |
 //! | `messages.rs`, `sockets.rs` | what a message counts as; the time for which sockets are open |
 //! | `flushing.rs` | records on their way to the store |
 //! | `report.rs` | what the journal and the metrics are told |
 
+mod backlog;
 mod flushing;
 pub(super) mod messages;
 mod report;
 mod socket_counts;
 mod sockets;
 
-use std::collections::VecDeque;
-
 use protocol::{TenantId, UsageCounts, UsageHour};
 
 use crate::env::{Env, Millis};
 use crate::store::UsageRecord;
 
+use backlog::{MeterBacklog, MeterRecord};
 pub use report::{UnbookedUsage, UsageReport};
 pub use socket_counts::SocketCounts;
 
-/// Records that wait to be booked. Beyond that the oldest ones are joined: they are for closed hours, and
-/// would be booked into one hour anyway.
-const WAITING_MAX: usize = 24;
-
 /// What a tenant used on this node since its last record was booked.
+///
+/// Every tenant pays for it, so it is small, and a tenant that is silent between two flushes has nothing
+/// besides it.
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct TenantMeter {
     /// What is being counted; absent while nothing is.
     open: Option<Box<MeterRecord>>,
-    /// When the hour of `open` ends, Unix milliseconds. It never goes back, even if the clock does.
-    hour_end_ms: Millis,
+    /// The hour of `open`. It never goes back, even if the clock does.
+    hour: UsageHour,
     /// Messages that are not decided yet.
     undecided: u32,
     /// Whether there is something to report.
@@ -54,8 +54,10 @@ pub(super) struct TenantMeter {
     /// Whether the first waiting record is with the store.
     is_asking: bool,
     sockets: SocketCounts,
-    /// What was booked before it was reported; absent if nothing was.
-    unreported: Option<Box<UsageCounts>>,
+    /// How many the last report said.
+    reported_sockets: SocketCounts,
+    /// Absent while nothing waits.
+    backlog: Option<Box<MeterBacklog>>,
     /// Up to when the time of `sockets` is counted, on the clock of [`Env::now_ms`].
     timed_ms: Millis,
     /// The `seq` of the next record. It is never used twice by a boot and tenant, see [`TenantMeter::new`].
@@ -65,21 +67,6 @@ pub(super) struct TenantMeter {
     flush_ms: Millis,
     /// The last day for which the store has put the tenant into its index.
     indexed: Option<UsageHour>,
-    /// Records that are complete, the oldest first; absent while there are none.
-    #[expect(
-        clippy::box_collection,
-        reason = "most have none, and all pay for its place"
-    )]
-    waiting: Option<Box<VecDeque<MeterRecord>>>,
-}
-
-/// A record, and how much of it was reported.
-#[derive(Debug)]
-struct MeterRecord {
-    record: UsageRecord,
-    reported: UsageCounts,
-    /// When it began, on the clock of [`Env::now_ms`].
-    begun_ms: Millis,
 }
 
 impl TenantMeter {
@@ -92,26 +79,26 @@ impl TenantMeter {
         let spread_ms = env.settings.usage_flush_ms as f64 * env.jitter_of(id);
         Self {
             open: None,
-            hour_end_ms: UsageHour::of(env.unix_ms).end_ms(),
+            hour: UsageHour::of(env.unix_ms),
             undecided: 0,
             changed: false,
             listed: false,
             is_asking: false,
             sockets: SocketCounts::default(),
-            unreported: None,
+            reported_sockets: SocketCounts::default(),
+            backlog: None,
             timed_ms: env.now_ms,
             next_seq: env.now_ms + 1,
             booked_seq: 0,
             flush_ms: env.now_ms + spread_ms as Millis,
             indexed: None,
-            waiting: None,
         }
     }
 
     /// The amounts of this hour, to add to.
     #[inline]
     pub fn counts(&mut self, env: &Env<'_>) -> &mut UsageCounts {
-        if env.unix_ms >= self.hour_end_ms {
+        if env.unix_ms >= self.hour.end_ms() {
             self.begin_hour(env);
         }
         self.changed = true;
@@ -130,7 +117,7 @@ impl TenantMeter {
 
     #[inline]
     fn open_record(&mut self, env: &Env<'_>) -> &mut UsageRecord {
-        let (hour_end_ms, next_seq) = (self.hour_end_ms, &mut self.next_seq);
+        let (hour, next_seq) = (self.hour, &mut self.next_seq);
         let open = self.open.get_or_insert_with(|| {
             let seq = *next_seq;
             *next_seq += 1;
@@ -139,7 +126,7 @@ impl TenantMeter {
                 record: UsageRecord {
                     boot: env.nodes.own,
                     seq,
-                    hour: UsageHour::of(hour_end_ms - 1),
+                    hour,
                     counts: UsageCounts::default(),
                 },
                 reported: UsageCounts::default(),
@@ -154,7 +141,7 @@ impl TenantMeter {
     fn begin_hour(&mut self, env: &Env<'_>) {
         self.count_hour(env);
         self.complete();
-        self.hour_end_ms = UsageHour::of(env.unix_ms).end_ms();
+        self.hour = UsageHour::of(env.unix_ms);
     }
 
     /// Completes the open record, if it has something: nothing is added to it any more.
@@ -166,16 +153,19 @@ impl TenantMeter {
             return;
         }
         self.changed = true;
-        let waiting = self.waiting.get_or_insert_default();
-        waiting.push_back(*open);
-        // The first one may be booked already without our knowledge: it must stay as it is.
-        if waiting.len() > WAITING_MAX
-            && let Some(old) = waiting.remove(1)
-            && let Some(next) = waiting.get_mut(1)
-        {
-            next.record.counts.add(&old.record.counts);
-            next.reported.add(&old.reported);
-        }
+        self.backlog.get_or_insert_default().push(open);
+    }
+
+    /// Records that are complete, the oldest first.
+    fn waiting(&self) -> &[Box<MeterRecord>] {
+        let backlog = self.backlog.as_ref();
+        backlog.map_or(&[], |backlog| &backlog.waiting)
+    }
+
+    /// The oldest record that is not booked, complete or not.
+    fn oldest(&self) -> Option<&MeterRecord> {
+        let oldest = self.waiting().first().or(self.open.as_ref());
+        oldest.map(|oldest| &**oldest)
     }
 }
 

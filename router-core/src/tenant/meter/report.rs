@@ -1,7 +1,6 @@
 //! What the journal and the metrics are told of a tenant.
 
 use protocol::{BootId, TenantId, UsageCounts, UsageHour, UsageMeter};
-use smallvec::SmallVec;
 
 use super::{SocketCounts, TenantMeter};
 use crate::env::{Env, Millis};
@@ -14,6 +13,8 @@ pub struct UsageReport {
     pub tenant: TenantId,
     /// What was counted since the last report.
     pub added: UsageCounts,
+    /// How many sockets the last report said; at the first, none.
+    pub sockets_before: SocketCounts,
     /// What a journal keeps, in place of what it has of the tenant.
     pub unbooked: UnbookedUsage,
 }
@@ -22,7 +23,7 @@ pub struct UsageReport {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnbookedUsage {
     /// Every record as it is now, the oldest first. More may be added to the last one.
-    pub records: SmallVec<[UsageRecord; 2]>,
+    pub records: Vec<UsageRecord>,
     /// The `seq` of the next record.
     pub next_seq: u64,
     /// How many sockets are open.
@@ -73,20 +74,25 @@ impl TenantMeter {
     /// What is to be reported now.
     pub fn report(&mut self, env: &Env<'_>, id: &TenantId) -> UsageReport {
         (self.changed, self.listed) = (false, false);
-        let unreported = self.unreported.take();
-        let mut added = unreported.map_or_else(UsageCounts::default, |counts| *counts);
-        let waiting = self.waiting.iter_mut();
-        let waiting = waiting.flat_map(|waiting| waiting.iter_mut());
-        let records = waiting.chain(self.open.as_deref_mut());
+        let mut added = UsageCounts::default();
+        if let Some(backlog) = &mut self.backlog {
+            added = std::mem::take(&mut backlog.unreported);
+        }
+        self.backlog.take_if(|backlog| backlog.is_empty());
+        let waiting = self.backlog.iter_mut();
+        let waiting = waiting.flat_map(|backlog| &mut backlog.waiting);
+        let records = waiting.chain(&mut self.open);
         let records = records.map(|it| {
             added.add(&it.record.counts.since(&it.reported));
             it.reported = it.record.counts;
             it.record.clone()
         });
         let records = records.collect();
+        let sockets_before = std::mem::replace(&mut self.reported_sockets, self.sockets);
         UsageReport {
             tenant: id.clone(),
             added,
+            sockets_before,
             unbooked: UnbookedUsage {
                 records,
                 next_seq: self.next_seq,

@@ -24,7 +24,7 @@ impl TenantMeter {
 
     /// Counts the time until now.
     pub(super) fn count_time(&mut self, env: &Env<'_>) {
-        if env.unix_ms >= self.hour_end_ms {
+        if env.unix_ms >= self.hour.end_ms() {
             self.begin_hour(env);
         }
         self.add_time_until(env, env.now_ms);

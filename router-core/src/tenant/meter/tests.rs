@@ -2,14 +2,16 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use protocol::{BootId, RefusalClass, TenantId, UsageCounts, UsageHour, UsageMeter};
 
+use super::backlog::WAITING_MAX;
 use super::messages::MessageFate;
-use super::{SocketCounts, TenantMeter, WAITING_MAX};
+use super::{SocketCounts, TenantMeter};
 use crate::effect::{TenantEffect, TenantEffects};
 use crate::env::{Env, Millis, Settings};
 use crate::membership::NodeView;
 use crate::store::{
     StoreFailure, StoreQuery, StoreReply, StoreResult, UsageQuery, UsageRecord, UsageReply,
 };
+use crate::tenant::quota::MonthQuota;
 
 const BOOKED: StoreResult = Ok(StoreReply::Usage(UsageReply::Booked { is_late: false }));
 const LOST: StoreResult = Err(StoreFailure::Lost);
@@ -157,6 +159,23 @@ fn an_hour_has_a_record_of_its_own_and_time_is_divided() {
 }
 
 #[test]
+fn metering_takes_at_most_128_bytes_of_an_idle_tenant() {
+    let mut rig = Rig::new();
+    rig.with(|meter, env| meter.set_sockets(env, BOT));
+    rig.pass(10_000);
+    let record = rig.flush().unwrap();
+    rig.answer(&record, BOOKED);
+    let id = rig.id.clone();
+    let report = rig.with(|meter, env| meter.report(env, &id));
+    assert_eq!(report.added, record.counts);
+    let meter = &rig.meter;
+    assert!(meter.open.is_none() && meter.backlog.is_none());
+    // The tenant has a place for its quota too, and its members count the sockets.
+    let others = size_of::<Option<Box<MonthQuota>>>() + size_of::<SocketCounts>();
+    assert!(size_of::<TenantMeter>() + others <= 128);
+}
+
+#[test]
 fn hours_without_a_store_are_bounded_and_nothing_is_lost() {
     let mut rig = Rig::new();
     let hours = WAITING_MAX as u64 + 10;
@@ -165,7 +184,7 @@ fn hours_without_a_store_are_bounded_and_nothing_is_lost() {
         rig.pass(3_600_000);
     }
     let mut record = rig.flush().unwrap();
-    assert_eq!(rig.meter.waiting.as_ref().unwrap().len(), WAITING_MAX);
+    assert_eq!(rig.meter.waiting().len(), WAITING_MAX);
     assert_eq!(
         record.counts[UsageMeter::BytesIn],
         1,
