@@ -94,7 +94,7 @@ impl Server {
         };
         let handler = node.connect(
             Dialect::Line(LineDialect::default()),
-            |limits| Connection::new(write, limits, Counter::noop()),
+            |limits| Connection::new(write, limits, Arc::new(Counter::noop())),
             (Source::of(LOOPBACK), open),
             opened,
         );

@@ -121,7 +121,7 @@ fn converse(
     node.metrics.handshake("upgraded");
     let handler = node.connect(
         Dialect::T2b,
-        |limits| Connection::new(write, limits, node.metrics.sent_bytes.clone()),
+        |limits| Connection::new(write, limits, Arc::clone(&node.metrics.sent_bytes)),
         peer,
         opened,
     );

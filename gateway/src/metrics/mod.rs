@@ -17,7 +17,7 @@ mod text;
 mod traffic;
 mod usage;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use ::metrics::{Counter, Gauge};
 use metrics_exporter_prometheus::{
@@ -69,7 +69,7 @@ pub(crate) struct Metrics {
     /// Sockets that the first secret verified, and those that another did.
     pub(crate) by_secret: [Gauge; 2],
     /// What sockets count the bytes with that they write.
-    pub(crate) sent_bytes: Counter,
+    pub(crate) sent_bytes: Arc<Counter>,
     frames: Counter,
     received_bytes: Counter,
     delivered: Counter,
@@ -137,7 +137,7 @@ impl Metrics {
             build: OnceLock::new(),
             latency,
             saturation: SaturationMetrics::new(&make),
-            sent_bytes: make.counter("t2b_sent_bytes_total", None),
+            sent_bytes: Arc::new(make.counter("t2b_sent_bytes_total", None)),
             cluster: ClusterMetrics::new(&make),
             usage: UsageMetrics::new(&make),
             http_waits: make.gauge("t2b_http_waits", None),

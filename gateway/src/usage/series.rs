@@ -16,7 +16,7 @@ const OTHERS: &str = "_other";
 /// What each tenant used since the process started.
 pub(crate) struct TenantSeries {
     most: usize,
-    own: HashMap<TenantId, TenantTotals>,
+    own: HashMap<TenantId, Box<TenantTotals>>,
     /// All others together; nothing is kept of each.
     others: TenantTotals,
 }
@@ -69,7 +69,7 @@ impl TenantSeries {
     pub(crate) fn render(&self) -> String {
         let own = self.own.iter();
         let mut all: Vec<(&str, &TenantTotals)> = own
-            .map(|(tenant, totals)| (tenant.as_str(), totals))
+            .map(|(tenant, totals)| (tenant.as_str(), &**totals))
             .collect();
         all.sort_unstable_by_key(|(tenant, _)| *tenant);
         all.push((OTHERS, &self.others));

@@ -48,10 +48,15 @@ pub struct Connection {
     is_quiet: AtomicBool,
 }
 
+/// The allocator gives out 384 or 448 bytes, and nothing between: every socket would pay for a byte more. An `Arc` takes
+/// two words beside.
+const CONNECTION_BYTES_MAX: usize = 384 - 2 * size_of::<usize>();
+const _: () = assert!(size_of::<Connection>() <= CONNECTION_BYTES_MAX);
+
 impl Connection {
     /// Makes the handle of a connection that writes to `half`. `written`: what counts the bytes that the
     /// socket takes.
-    pub fn new(half: WriteHalf, limits: WriteLimits, written: Counter) -> Arc<Self> {
+    pub fn new(half: WriteHalf, limits: WriteLimits, written: Arc<Counter>) -> Arc<Self> {
         Arc::new(Self {
             queue: SharedQueue::new(limits),
             writer: Mutex::new(FrameWriter::new(half, written)),

@@ -5,6 +5,7 @@
 //! This file is the writing itself; who may write when is `connection.rs`.
 
 use std::io::{self, IoSlice};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use ::metrics::Counter;
@@ -27,8 +28,8 @@ pub(super) struct FrameWriter {
     pub(super) half: Option<WriteHalf>,
     /// The task that waits for the socket; while it lives nobody else may write.
     pub(super) flusher: Option<AbortHandle>,
-    /// Of all sockets of the node: the bytes that they took.
-    written: Counter,
+    /// Of all sockets of the node: the bytes that they took. Absent without a socket.
+    written: Option<Arc<Counter>>,
     chunks: WriteChunks,
     /// Bytes of the first chunk that are written.
     sent: u32,
@@ -70,10 +71,10 @@ pub(super) enum DrainOutcome {
 
 impl FrameWriter {
     /// `written`: what counts the bytes that the socket takes.
-    pub(super) fn new(half: WriteHalf, written: Counter) -> Self {
+    pub(super) fn new(half: WriteHalf, written: Arc<Counter>) -> Self {
         Self {
             half: Some(half),
-            written,
+            written: Some(written),
             ..Self::local()
         }
     }
@@ -83,7 +84,7 @@ impl FrameWriter {
         Self {
             half: None,
             flusher: None,
-            written: Counter::noop(),
+            written: None,
             chunks: WriteChunks::new(),
             sent: 0,
             closed: false,
@@ -120,7 +121,9 @@ impl FrameWriter {
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.written.increment(written as u64);
+            if let Some(counter) = &self.written {
+                counter.increment(written as u64);
+            }
             let done = advance(&mut self.chunks, &mut self.sent, written);
             self.closed |= done.close;
             self.made_room |= queue.written(written, done.frames, done.bytes);

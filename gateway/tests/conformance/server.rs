@@ -143,7 +143,11 @@ fn upgrade(
             assembly: setup.assembly.clone(),
         };
         let reader = FrameReader::new(read, &buffered, limits);
-        let connection = Connection::new(write, setup.write.clone(), metrics::Counter::noop());
+        let connection = Connection::new(
+            write,
+            setup.write.clone(),
+            Arc::new(metrics::Counter::noop()),
+        );
         // The test may not be interested.
         let _ = opened.send(connection.clone());
         let echo = Echo {

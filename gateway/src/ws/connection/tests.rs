@@ -27,7 +27,7 @@ async fn pair() -> (TcpStream, Arc<Connection>, Arc<AtomicU64>) {
     let counter = Counter::from_arc(Arc::clone(&written));
     (
         peer.unwrap(),
-        Connection::new(half, limits, counter),
+        Connection::new(half, limits, Arc::new(counter)),
         written,
     )
 }

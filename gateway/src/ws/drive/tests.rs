@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -63,7 +64,7 @@ fn speak<H: SocketHandler + 'static>(
             frames: 4096,
             budget,
         },
-        ::metrics::Counter::noop(),
+        Arc::new(::metrics::Counter::noop()),
     );
     let task = tokio::spawn(drive(reader, connection.clone(), handler, 20));
     (peer, connection, task)
