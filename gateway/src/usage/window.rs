@@ -31,7 +31,7 @@ pub(crate) struct UsageWindow {
 }
 
 impl UsageWindow {
-    /// Reads the members of a query, which may have these names and no others. Without
+    /// Reads the members of a query but its cursor. It may have these names and no others. Without
     /// `from` and `to` it is the time from the beginning of the month. `now`: the present hour.
     ///
     /// # Errors
@@ -75,7 +75,7 @@ impl UsageWindow {
         if limit.is_some_and(|limit| !(1..=LIST_MAX).contains(&limit)) {
             return Err(wrong(Rule::Limit));
         }
-        let mut window = Self {
+        Ok(Self {
             from,
             to,
             step,
@@ -84,32 +84,41 @@ impl UsageWindow {
             open,
             limit: limit.unwrap_or(LIST_MAX) as usize,
             after: None,
+        })
+    }
+
+    /// The rows behind a cursor. Errors: `bad_request`, it is none of this query.
+    fn behind(self, cursor: Option<String>) -> Result<Self, Refusal> {
+        let Some(text) = cursor else {
+            return Ok(self);
         };
-        if let Some(text) = query.text("cursor") {
-            let cursor = UsageCursor::parse(&text, window.query_number());
-            let cursor = cursor.filter(|cursor| (from.day()..to).contains(&cursor.day));
-            window.after = Some(cursor.ok_or_else(|| wrong(Rule::UsageCursor))?);
+        let cursor = UsageCursor::parse(&text, self.query_number());
+        let cursor = cursor.filter(|cursor| (self.from.day()..self.to).contains(&cursor.day));
+        match cursor {
+            Some(cursor) => Ok(Self {
+                after: Some(cursor),
+                ..self
+            }),
+            None => Err(Refusal::over(ErrorCode::BadRequest, Rule::UsageCursor)),
         }
-        Ok(window)
     }
 
     /// What an operator asks for. Errors: `bad_request` with the member and its rule.
     pub(crate) fn of_operator(query: &QueryMembers<'_>, now: UsageHour) -> Result<Self, Refusal> {
-        Self::of(query, &[OWNER_MEMBERS, &["tenant"]].concat(), now)
+        let window = Self::of(query, &[OWNER_MEMBERS, &["tenant"]].concat(), now)?;
+        window.behind(query.text("cursor"))
     }
 
     /// What the owner of an account asks for: it may not name a tenant. Errors: `bad_request` with the member and its
     /// rule.
-    pub(crate) fn of_owner(query: &QueryMembers<'_>, now: UsageHour) -> Result<Self, Refusal> {
-        Self::of(query, OWNER_MEMBERS, now)
-    }
-
-    /// The same rows, of one tenant only.
-    pub(crate) fn of_tenant(self, tenant: TenantId) -> Self {
-        Self {
-            tenant: Some(tenant),
-            ..self
-        }
+    pub(crate) fn of_owner(
+        query: &QueryMembers<'_>,
+        now: UsageHour,
+    ) -> Result<OwnerWindow, Refusal> {
+        Ok(OwnerWindow {
+            window: Self::of(query, OWNER_MEMBERS, now)?,
+            cursor: query.text("cursor"),
+        })
     }
 
     /// Whether the whole day is in the range.
@@ -176,6 +185,24 @@ impl UsageWindow {
         text.bytes().fold(0x811c_9dc5, |hash, byte| {
             (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
         })
+    }
+}
+
+/// What the owner of an account asks for, before it is known which account that is.
+pub(crate) struct OwnerWindow {
+    window: UsageWindow,
+    /// It is of the query of one tenant, so it is read once the tenant is known.
+    cursor: Option<String>,
+}
+
+impl OwnerWindow {
+    /// The rows of the owner's tenant. Errors: `bad_request`, the cursor is none of this query and tenant.
+    pub(crate) fn of_tenant(self, tenant: TenantId) -> Result<UsageWindow, Refusal> {
+        let window = UsageWindow {
+            tenant: Some(tenant),
+            ..self.window
+        };
+        window.behind(self.cursor)
     }
 }
 

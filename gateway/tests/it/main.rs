@@ -78,4 +78,6 @@ mod upstream;
 #[cfg(test)]
 mod usage;
 #[cfg(test)]
+mod usage_pages;
+#[cfg(test)]
 mod why;

@@ -12,32 +12,32 @@ use router_core::auth::TokenScope;
 use crate::harness::{Server, eventually, message};
 use crate::http::{Answer, exchange};
 
-const FLUSH: Duration = Duration::from_secs(1);
+pub const FLUSH: Duration = Duration::from_secs(1);
 
-async fn server() -> Server {
+pub async fn server() -> Server {
     Server::start_with(|config| config.usage_flush = FLUSH).await
 }
 
-async fn ask(server: &Server, path: &str) -> Answer {
+pub async fn ask(server: &Server, path: &str) -> Answer {
     let path = format!("/admin/v1/{path}");
     server.admin("GET", &path, &server.admin_bearer()).await
 }
 
-async fn call(server: &Server, path: &str, credential: &str) -> Answer {
+pub async fn call(server: &Server, path: &str, credential: &str) -> Answer {
     let request = format!(
         "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: Bearer {credential}\r\n\r\n"
     );
     exchange(server.addresses.public, request.as_bytes()).await
 }
 
-async fn page(server: &Server, query: &str) -> UsagePage {
+pub async fn page(server: &Server, query: &str) -> UsagePage {
     let answer = ask(server, &format!("usage?{query}")).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     serde_json::from_str(&answer.body).unwrap()
 }
 
 /// Each meter of a tenant, once everything is booked.
-async fn booked(server: &Server, tenant: &str) -> BTreeMap<UsageMeter, u64> {
+pub async fn booked(server: &Server, tenant: &str) -> BTreeMap<UsageMeter, u64> {
     eventually("all usage is booked", async || {
         let metrics = server.admin("GET", "/metrics", "").await.body;
         metrics.contains("t2b_usage_unflushed_seconds 0\n")
@@ -54,7 +54,7 @@ async fn booked(server: &Server, tenant: &str) -> BTreeMap<UsageMeter, u64> {
 }
 
 /// Three messages are delivered, and one is refused.
-async fn talk(server: &Server, tenant: &str) {
+pub async fn talk(server: &Server, tenant: &str) {
     let mut bot = server.bot(tenant, "bot_a").await;
     let mut phone = server.client(tenant, "phone").await;
     for _ in 0..3 {
