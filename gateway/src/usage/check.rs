@@ -1,7 +1,7 @@
 //! Checks the ledger: the sums that hold for every tenant and hour, and what this node knows of its own
 //! records.
 
-use protocol::{BootId, TenantId, UsageHour};
+use protocol::{BootId, TenantId, UsageHour, UsageMeter};
 use router_core::store::{StoreFailure, StoreResult, UsageQuery, UsageReply};
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use super::reader::{HoursRead, PageMaker, UsageReader};
 use super::window::UsageWindow;
 use crate::node::Node;
 
-/// Faults of one page; more are not looked for.
+/// A page ends behind the day of a tenant with which it has so many faults.
 const FAULTS_MAX: usize = 1000;
 
 /// What was checked, and what is wrong.
@@ -52,6 +52,11 @@ impl PageMaker for FaultFinder<'_> {
         (day, part): (UsageHour, u8),
         read: HoursRead,
     ) -> Option<UsageCursor> {
+        // The page before ended behind the last hour of a tenant's day.
+        let last = (day.plus(UsageHour::PER_DAY - 1), UsageMeter::ALL[0]);
+        if self.window.has_passed(tenant, last.0, last.1) {
+            return None;
+        }
         self.tenants.push(tenant.clone());
         let oldest = UsageHour::of(read.as_of_ms).minus(WHOLE_DAYS * UsageHour::PER_DAY);
         if read.hours.is_empty() && self.window.has_day(day) && day > oldest {
@@ -81,10 +86,10 @@ impl PageMaker for FaultFinder<'_> {
                 fault("an amount was changed or lost: the check number is wrong".to_owned());
             }
         }
-        (self.faults.len() >= FAULTS_MAX).then_some(UsageCursor {
+        (self.faults.len() >= FAULTS_MAX).then(|| UsageCursor {
             day,
-            part: part + 1,
-            row: None,
+            part,
+            row: Some((tenant.clone(), last.0, last.1.index())),
         })
     }
 }

@@ -78,6 +78,8 @@ mod upstream;
 #[cfg(test)]
 mod usage;
 #[cfg(test)]
+mod usage_check;
+#[cfg(test)]
 mod usage_pages;
 #[cfg(test)]
 mod why;

@@ -1,0 +1,116 @@
+//! What `GET /admin/v1/usage/check` finds in a real Redis.
+
+use std::collections::BTreeSet;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use fixtures::{RedisServer, RespClient};
+use protocol::{Secret, TenantId, UsageHour};
+use router_core::store::UsageIndexQuery;
+use serde_json::Value;
+
+use crate::harness::Server;
+use crate::usage::{FLUSH, ask};
+
+/// Tenants of one part of the index: enough for several pages of faults.
+const TENANTS: usize = 50;
+/// What is wrong with each hour that is planted: the sum, and the check number.
+const FAULTS: usize = 2;
+
+async fn server_on(redis: &RedisServer) -> Server {
+    let url = redis.url();
+    Server::start_with(move |config| {
+        config.usage_flush = FLUSH;
+        config.redis_url = Some(Secret::new(url));
+    })
+    .await
+}
+
+fn now() -> UsageHour {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    UsageHour::of(since.as_millis() as u64)
+}
+
+/// What a walk over all pages of the check gives.
+struct FoundFaults {
+    hours: u64,
+    faults: Vec<Value>,
+    pages: usize,
+}
+
+impl FoundFaults {
+    async fn of(server: &Server, query: &str) -> Self {
+        let mut found = Self {
+            hours: 0,
+            faults: Vec::new(),
+            pages: 0,
+        };
+        let mut cursor = String::new();
+        loop {
+            let answer = ask(server, &format!("usage/check?{query}{cursor}")).await;
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            let mut page = answer.json();
+            found.hours += page["hours"].as_u64().unwrap();
+            found.pages += 1;
+            let Value::Array(faults) = page["faults"].take() else {
+                panic!("{page}");
+            };
+            found.faults.extend(faults);
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return found,
+            }
+        }
+    }
+
+    /// What it says, each text once.
+    fn distinct(&self) -> BTreeSet<String> {
+        self.faults.iter().map(Value::to_string).collect()
+    }
+}
+
+/// An hour whose amounts nobody booked.
+fn plant(redis: &mut RespClient, tenant: &str, hour: UsageHour) {
+    let key = format!("t2b:{{{tenant}}}:usage:{hour}");
+    let fields = ["HSET", &key, "sum", "1", "messages_sent", "1"];
+    redis.command(&fields).unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_ledger_is_walked_to_its_end() {
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
+    let server = server_on(&redis).await;
+    let mut client = redis.client();
+    let day = now().day().minus(UsageHour::PER_DAY);
+    let names = (0..).map(|number| format!("t{number}"));
+    let mut names =
+        names.filter(|name| UsageIndexQuery::part_of(&TenantId::parse(name).unwrap()) == 7);
+    let index = format!("t2b:usage:{}:7", day.day_text());
+    for name in names.by_ref().take(TENANTS) {
+        client.command(&["HSET", &index, &name, ""]).unwrap();
+        for hour in 0..UsageHour::PER_DAY {
+            plant(&mut client, &name, day.plus(hour));
+        }
+    }
+    let range = format!("from={}&to={}", day.rfc3339(), day.plus(24).rfc3339());
+    let found = FoundFaults::of(&server, &range).await;
+    let hours = TENANTS * UsageHour::PER_DAY as usize;
+    assert_eq!(found.hours, hours as u64);
+    assert_eq!(found.faults.len(), FAULTS * hours);
+    assert_eq!(found.distinct().len(), FAULTS * hours);
+    assert!(found.pages > 1);
+
+    // The days of one tenant.
+    let (from, days) = (day.minus(40 * UsageHour::PER_DAY), 40);
+    let hours = days * UsageHour::PER_DAY;
+    for hour in 0..hours {
+        plant(&mut client, "solo", from.plus(hour));
+    }
+    let range = format!("tenant=solo&from={}&to={}", from.rfc3339(), day.rfc3339());
+    let found = FoundFaults::of(&server, &range).await;
+    assert_eq!(found.hours, u64::from(hours));
+    assert_eq!(found.faults.len(), FAULTS * hours as usize);
+    assert_eq!(found.distinct().len(), FAULTS * hours as usize);
+    assert!(found.pages > 1);
+}
