@@ -1,6 +1,7 @@
 //! Where a page of usage ends.
 
 use protocol::{TenantId, UsageHour};
+use router_core::store::UsageIndexQuery;
 
 /// The last row of a page: the next page begins behind it.
 ///
@@ -10,7 +11,7 @@ use protocol::{TenantId, UsageHour};
 pub(super) struct UsageCursor {
     /// The first hour of the day.
     pub day: UsageHour,
-    /// The part of the day's index.
+    /// The part of the day's index: below [`UsageIndexQuery::PARTS`].
     pub part: u8,
     /// The tenant, period and meter of the last row; absent: the part has none left.
     pub row: Option<(TenantId, UsageHour, usize)>,
@@ -33,7 +34,8 @@ impl UsageCursor {
         let mut words = text.splitn(6, '.');
         let own = u32::from_str_radix(words.next()?, 16).ok()?;
         let day = UsageHour::parse(words.next()?)?;
-        let part = words.next()?.parse().ok()?;
+        let part = words.next()?.parse::<u8>().ok();
+        let part = part.filter(|part| *part < UsageIndexQuery::PARTS)?;
         let row = match words.next() {
             None => None,
             Some(hour) => {
@@ -64,6 +66,8 @@ mod tests {
             "",
             "x",
             "0000004d.2026112801.5",
+            "0000004d.2026112800.64",
+            "0000004d.2026112800.255",
             "0000004d.2026112800.999",
             "0000004d.2026112800.5.2026112803.7",
         ] {

@@ -1,12 +1,12 @@
 //! Walks over pages of usage, and cursors that do not fit.
 
-use protocol::UsageMeter;
 use protocol::http::UsagePage;
+use protocol::{UsageHour, UsageMeter};
 use serde_json::json;
 
 use crate::harness::Server;
 use crate::http::Answer;
-use crate::usage::{booked, call, server, talk};
+use crate::usage::{ask, booked, call, page, server, talk};
 
 /// What the owner is answered with a key.
 async fn own(server: &Server, tenant: &str, query: &str) -> Answer {
@@ -49,4 +49,32 @@ async fn the_owner_reads_every_page() {
         query = format!("limit=1&cursor={cursor}");
     }
     assert_eq!(paged, all);
+}
+
+#[tokio::test]
+async fn a_cursor_of_a_part_that_is_none_is_refused() {
+    let server = Server::start().await;
+    let range = "from=2020-01-01&to=2020-03-01";
+    let cursor = page(&server, range).await.next_cursor.unwrap();
+    let (head, part) = cursor.rsplit_once('.').unwrap();
+    assert!(part.parse::<u8>().unwrap() < 64, "{cursor}");
+    for part in ["64", "255", "256"] {
+        for path in ["usage", "usage/check"] {
+            let answer = ask(&server, &format!("{path}?{range}&cursor={head}.{part}")).await;
+            assert_eq!(answer.status, 400, "{part}: {}", answer.body);
+            assert_eq!(answer.json()["field"], "cursor");
+        }
+    }
+    // A cursor of all tenants is none of one tenant, whatever it says.
+    let day = UsageHour::parse("2020010100").unwrap().rfc3339();
+    let answer = own(
+        &server,
+        "alice",
+        &format!("from={day}&to=2020-03-01&cursor={cursor}"),
+    )
+    .await;
+    assert_eq!(
+        (answer.status, &answer.json()["field"]),
+        (400, &json!("cursor"))
+    );
 }
