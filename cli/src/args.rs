@@ -117,7 +117,7 @@ pub enum UsageCommand {
     Check(Box<CheckUsageArgs>),
 }
 
-/// Which rows of usage a command is about.
+/// Whose hours of usage a command is about.
 #[derive(Args)]
 pub struct UsageRange {
     /// The user's id [default: all users]
@@ -128,6 +128,13 @@ pub struct UsageRange {
     /// The first day or hour after the range, at most 62 days after --from [default: the end of this hour or day]
     #[arg(long, value_name = "TIME")]
     pub to: Option<String>,
+}
+
+/// Which rows of usage a command is about.
+#[derive(Args)]
+pub struct UsageRows {
+    #[command(flatten)]
+    pub range: UsageRange,
     /// The meter [default: all meters]
     #[arg(long)]
     pub meter: Option<String>,
@@ -136,7 +143,7 @@ pub struct UsageRange {
 #[derive(Args)]
 pub struct ShowUsageArgs {
     #[command(flatten)]
-    pub range: UsageRange,
+    pub rows: UsageRows,
     /// Shows each period of this length, instead of the sum
     #[arg(long, value_parser = ["hour", "day"])]
     pub step: Option<String>,

@@ -5,19 +5,19 @@ use gateway::config::Config;
 use protocol::http::{UsagePage, UsageRow};
 
 use crate::admin;
-use crate::args::UsageRange;
+use crate::args::UsageRows;
 use crate::failure::CommandFailure;
 
 /// Asks for rows until there are none left, and hands each page over.
 pub(super) async fn each_page(
     config: &Config,
-    range: &UsageRange,
+    rows: &UsageRows,
     (step, open): (&str, bool),
     mut take: impl FnMut(Vec<UsageRow>) -> Result<(), CommandFailure>,
 ) -> Result<(), CommandFailure> {
     let mut cursor = None;
     loop {
-        let page = one_page(config, range, (step, open), cursor.as_deref()).await?;
+        let page = one_page(config, rows, (step, open), cursor.as_deref()).await?;
         take(page.rows)?;
         cursor = page.next_cursor;
         if cursor.is_none() {
@@ -29,28 +29,25 @@ pub(super) async fn each_page(
 /// Asks for one page: the first, or the one that a cursor names.
 pub(super) async fn one_page(
     config: &Config,
-    range: &UsageRange,
+    rows: &UsageRows,
     (step, open): (&str, bool),
     cursor: Option<&str>,
 ) -> Result<UsagePage, CommandFailure> {
-    let query = query(range, (step, open), cursor);
+    let query = query(rows, (step, open), cursor);
     let page = admin::get(config, &format!("usage?{query}")).await?;
     serde_json::from_value(page).map_err(|error| CommandFailure::failed("admin", error))
 }
 
 /// The query of a page.
-pub(super) fn query(
-    range: &UsageRange,
-    (step, open): (&str, bool),
-    cursor: Option<&str>,
-) -> String {
+pub(super) fn query(rows: &UsageRows, (step, open): (&str, bool), cursor: Option<&str>) -> String {
+    let UsageRows { range, meter } = rows;
     let mut query = Serializer::new(String::new());
     query.append_pair("step", step);
     query.append_pair("open", if open { "true" } else { "false" });
     let members = [
         ("from", range.from.as_deref()),
         ("to", range.to.as_deref()),
-        ("meter", range.meter.as_deref()),
+        ("meter", meter.as_deref()),
         ("tenant", range.user.as_ref().map(|user| user.as_str())),
         ("cursor", cursor),
     ];

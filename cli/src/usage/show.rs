@@ -27,7 +27,7 @@ pub async fn show(args: ShowUsageArgs) -> Result<(), CommandFailure> {
     let config = args.config.load(ConfigPurpose::Admin)?;
     let mut sums: BTreeMap<UsageKey, BTreeMap<UsageMeter, UsageSum>> = BTreeMap::new();
     let step = args.step.as_deref().unwrap_or("day");
-    each_page(&config, &args.range, (step, true), |rows| {
+    each_page(&config, &args.rows, (step, true), |rows| {
         for row in rows {
             let (amount, late) = (row.amount(), row.late_amount());
             let period = args.step.as_ref().map(|_| row.from.clone());

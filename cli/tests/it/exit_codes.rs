@@ -49,6 +49,9 @@ fn wrong_usage_is_64_and_help_is_0() {
         .with(64);
     home.run(&["bots", "--url", "ws://gateway.invalid/ws"])
         .with(64);
+    // The sums and the check number are of an hour and all its meters.
+    home.run(&["usage", "check", "--meter", "bytes_in"])
+        .with(64);
     home.run(&["--help"]).with(0);
 }
 

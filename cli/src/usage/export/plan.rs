@@ -9,7 +9,7 @@ use protocol::{TenantId, UsageHour, UsageMeter};
 use super::row_key::step_name;
 use super::rules::{self, ReceiverRules};
 use super::state::{ExportWay, StateFile, StateHead};
-use crate::args::UsageRange;
+use crate::args::{UsageRange, UsageRows};
 use crate::export_args::ExportUsageArgs;
 use crate::failure::CommandFailure;
 use crate::out;
@@ -90,11 +90,13 @@ impl ExportPlan {
     }
 
     /// The part of the range that is asked of the gateway.
-    pub(super) fn query(&self, from: UsageHour, to: UsageHour) -> UsageRange {
-        UsageRange {
-            user: self.user.clone(),
-            from: Some(from.rfc3339()),
-            to: Some(to.rfc3339()),
+    pub(super) fn query(&self, from: UsageHour, to: UsageHour) -> UsageRows {
+        UsageRows {
+            range: UsageRange {
+                user: self.user.clone(),
+                from: Some(from.rfc3339()),
+                to: Some(to.rfc3339()),
+            },
             // The API takes one meter or all.
             meter: match self.meters[..] {
                 [meter] => Some(meter.name().to_owned()),
