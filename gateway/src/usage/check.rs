@@ -113,7 +113,7 @@ impl UsageReader<'_> {
         Ok(CheckPage {
             hours: found.hours,
             faults: found.faults,
-            next_cursor: end.map(|end| end.text(window.query_number())),
+            next_cursor: end.map(|end| end.text(window.cursor_query())),
         })
     }
 

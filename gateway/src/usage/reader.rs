@@ -68,7 +68,7 @@ impl<'a> UsageReader<'a> {
             as_of: rfc3339_ms(page.as_of_ms),
             closed_until: read_closed_until(self.now_ms, self.flushed).rfc3339(),
             rows: page.rows,
-            next_cursor: end.map(|end| end.text(window.query_number())),
+            next_cursor: end.map(|end| end.text(window.cursor_query())),
         })
     }
 

@@ -5,7 +5,7 @@ use protocol::limits::{LIST_MAX, USAGE_RANGE_HOURS};
 use protocol::{ErrorCode, Refusal, Rule, TenantId, UsageHour, UsageMeter};
 use router_core::store::UsageIndexQuery;
 
-use super::cursor::UsageCursor;
+use super::cursor::{CursorQuery, UsageCursor};
 use crate::http::QueryMembers;
 
 /// The members of a query.
@@ -18,6 +18,8 @@ pub(crate) struct UsageWindow {
     pub(super) from: UsageHour,
     /// The hour after the last.
     pub(super) to: UsageHour,
+    /// Whether the query has `from`, and `to`.
+    has_range: [bool; 2],
     pub(super) step: UsageStep,
     /// Absent: all tenants.
     pub(super) tenant: Option<TenantId>,
@@ -31,8 +33,9 @@ pub(crate) struct UsageWindow {
 }
 
 impl UsageWindow {
-    /// Reads the members of a query but its cursor. It may have these names and no others. Without
-    /// `from` and `to` it is the time from the beginning of the month. `now`: the present hour.
+    /// Reads the members of a query but its cursor. It may have these names and no others. Without `from` and
+    /// `to` the range is that of the cursor, and without a cursor the time from the beginning of the month.
+    /// `now`: the present hour.
     ///
     /// # Errors
     ///
@@ -52,13 +55,15 @@ impl UsageWindow {
                 .map(Some)
                 .ok_or_else(|| wrong(rule)),
         };
-        let next = match step {
-            UsageStep::Hour => now.plus(1),
-            UsageStep::Day => now.day().plus(UsageHour::PER_DAY),
+        let given = (time("from", Rule::UsageFrom)?, time("to", Rule::UsageTo)?);
+        let (from, to) = match query.text("cursor") {
+            Some(text) => range_of(&text, given, step).ok_or_else(|| wrong(Rule::UsageCursor))?,
+            None => {
+                let (from, to) = default_range(step, now);
+                (given.0.unwrap_or(from), given.1.unwrap_or(to))
+            }
         };
-        let from = time("from", Rule::UsageFrom)?.unwrap_or_else(|| now.month());
-        let to = time("to", Rule::UsageTo)?.unwrap_or(next);
-        if to <= from || to > from.plus(USAGE_RANGE_HOURS) {
+        if !is_range(from, to) {
             return Err(wrong(Rule::UsageTo));
         }
         let tenant = query.text("tenant");
@@ -78,6 +83,7 @@ impl UsageWindow {
         Ok(Self {
             from,
             to,
+            has_range: [given.0.is_some(), given.1.is_some()],
             step,
             tenant: tenant.map_err(|_| wrong(Rule::UsageTenant))?,
             meter: meter.transpose()?,
@@ -92,9 +98,7 @@ impl UsageWindow {
         let Some(text) = cursor else {
             return Ok(self);
         };
-        let cursor = UsageCursor::parse(&text, self.query_number());
-        let cursor = cursor.filter(|cursor| (self.from.day()..self.to).contains(&cursor.day));
-        match cursor {
+        match UsageCursor::parse(&text, self.cursor_query()) {
             Some(cursor) => Ok(Self {
                 after: Some(cursor),
                 ..self
@@ -170,22 +174,55 @@ impl UsageWindow {
         ((after.day, after.part) == (day, part)).then_some(row)
     }
 
-    /// A number that tells this query from others, whatever the page: FNV-1a of what is asked.
-    pub(super) fn query_number(&self) -> u32 {
+    /// What tells this query from others, whatever the page: FNV-1a of what is asked, and the range.
+    pub(super) fn cursor_query(&self) -> CursorQuery {
         let Self {
             from,
             to,
+            has_range,
             step,
             tenant,
             meter,
             open,
             ..
         } = self;
-        let text = format!("{from} {to} {step:?} {tenant:?} {meter:?} {open}");
-        text.bytes().fold(0x811c_9dc5, |hash, byte| {
+        let text = format!("{from} {to} {has_range:?} {step:?} {tenant:?} {meter:?} {open}");
+        let number = text.bytes().fold(0x811c_9dc5, |hash, byte| {
             (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-        })
+        });
+        CursorQuery {
+            number,
+            from: *from,
+            to: *to,
+        }
     }
+}
+
+/// This month until the end of the present hour or day.
+fn default_range(step: UsageStep, now: UsageHour) -> (UsageHour, UsageHour) {
+    let to = match step {
+        UsageStep::Hour => now.plus(1),
+        UsageStep::Day => now.day().plus(UsageHour::PER_DAY),
+    };
+    (now.month(), to)
+}
+
+/// The range with which the walk of a cursor began. `None`: it is no range, or not the given one.
+fn range_of(
+    cursor: &str,
+    (from, to): (Option<UsageHour>, Option<UsageHour>),
+    step: UsageStep,
+) -> Option<(UsageHour, UsageHour)> {
+    let began = CursorQuery::parse(cursor)?;
+    let is_given = from.is_none_or(|from| from == began.from) && to.is_none_or(|to| to == began.to);
+    let is_whole = |hour: UsageHour| step == UsageStep::Hour || hour == hour.day();
+    let is_range = is_range(began.from, began.to) && is_whole(began.from) && is_whole(began.to);
+    (is_given && is_range).then_some((began.from, began.to))
+}
+
+/// Whether a request may ask for so much.
+fn is_range(from: UsageHour, to: UsageHour) -> bool {
+    from < to && to <= from.plus(USAGE_RANGE_HOURS)
 }
 
 /// What the owner of an account asks for, before it is known which account that is.
@@ -241,6 +278,12 @@ mod tests {
             ("limit=1001", "limit"),
             ("limit=x", "limit"),
             ("cursor=x", "cursor"),
+            ("cursor=0.2026112800.2026112800.2026112800.0", "cursor"),
+            ("cursor=0.2026090100.2026112800.2026112800.0", "cursor"),
+            (
+                "step=day&cursor=0.2026112801.2026112900.2026112800.0",
+                "cursor",
+            ),
         ] {
             assert_eq!(read(query), Err(field), "{query}");
         }
@@ -254,15 +297,44 @@ mod tests {
             part: 3,
             row: None,
         };
-        let text = cursor.text(window.query_number());
+        let text = cursor.text(window.cursor_query());
         let next = |query: &str| read(&format!("{query}&cursor={text}"));
         let again = next("from=2026-11-27&to=2026-11-28&limit=7").unwrap();
         assert_eq!(again.after, Some(cursor));
         for other in [
             "from=2026-11-26&to=2026-11-28",
             "from=2026-11-27&to=2026-11-28&open=true",
+            "from=2026-11-27&to=2026-11-28&step=day",
+            "from=2026-11-27&to=2026-11-28&tenant=a",
+            "from=2026-11-27",
+            "to=2026-11-28",
+            "",
         ] {
             assert_eq!(next(other), Err("cursor"), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_walk_over_pages_sees_one_range() {
+        let read = |query: &str, now: &str| {
+            let now = UsageHour::parse(now).unwrap();
+            UsageWindow::of_operator(&QueryMembers::new(query), now)
+        };
+        for (query, began, later) in [
+            ("", "2026112809", "2026112810"),
+            ("step=day", "2026112823", "2026112900"),
+            ("from=2026-11-28", "2026113023", "2026120100"),
+            ("", "2026113023", "2026120100"),
+        ] {
+            let window = read(query, began).unwrap();
+            let cursor = UsageCursor {
+                day: window.from.day(),
+                part: 3,
+                row: None,
+            };
+            let text = cursor.text(window.cursor_query());
+            let next = read(&format!("{query}&cursor={text}"), later).unwrap();
+            assert_eq!((next.from, next.to), (window.from, window.to), "{query}");
         }
     }
 }
