@@ -5,6 +5,7 @@
 //! | `journal/` | usage that is not booked, in a file |
 //! | `series.rs` | `/metrics/tenants` |
 //! | `window.rs` | which rows a request asks for |
+//! | `range.rs` | the range of a request, and of the pages behind its first one |
 //! | `cursor.rs` | where a page ends |
 //! | `reader.rs` | the rows of a page |
 //! | `check.rs` | what is wrong with the ledger |
@@ -16,6 +17,7 @@
 mod check;
 mod cursor;
 mod journal;
+mod range;
 mod reader;
 mod render;
 mod series;

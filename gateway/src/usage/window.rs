@@ -1,11 +1,12 @@
 //! Which rows a request asks for.
 
 use protocol::http::UsageStep;
-use protocol::limits::{LIST_MAX, USAGE_RANGE_HOURS};
+use protocol::limits::LIST_MAX;
 use protocol::{ErrorCode, Refusal, Rule, TenantId, UsageHour, UsageMeter};
 use router_core::store::UsageIndexQuery;
 
 use super::cursor::{CursorQuery, UsageCursor};
+use super::range::{default_range, is_range, range_of};
 use crate::http::QueryMembers;
 
 /// The members of a query.
@@ -198,33 +199,6 @@ impl UsageWindow {
     }
 }
 
-/// This month until the end of the present hour or day.
-fn default_range(step: UsageStep, now: UsageHour) -> (UsageHour, UsageHour) {
-    let to = match step {
-        UsageStep::Hour => now.plus(1),
-        UsageStep::Day => now.day().plus(UsageHour::PER_DAY),
-    };
-    (now.month(), to)
-}
-
-/// The range with which the walk of a cursor began. `None`: it is no range, or not the given one.
-fn range_of(
-    cursor: &str,
-    (from, to): (Option<UsageHour>, Option<UsageHour>),
-    step: UsageStep,
-) -> Option<(UsageHour, UsageHour)> {
-    let began = CursorQuery::parse(cursor)?;
-    let is_given = from.is_none_or(|from| from == began.from) && to.is_none_or(|to| to == began.to);
-    let is_whole = |hour: UsageHour| step == UsageStep::Hour || hour == hour.day();
-    let is_range = is_range(began.from, began.to) && is_whole(began.from) && is_whole(began.to);
-    (is_given && is_range).then_some((began.from, began.to))
-}
-
-/// Whether a request may ask for so much.
-fn is_range(from: UsageHour, to: UsageHour) -> bool {
-    from < to && to <= from.plus(USAGE_RANGE_HOURS)
-}
-
 /// What the owner of an account asks for, before it is known which account that is.
 pub(crate) struct OwnerWindow {
     window: UsageWindow,
@@ -245,6 +219,8 @@ impl OwnerWindow {
 
 #[cfg(test)]
 mod tests {
+    use protocol::limits::USAGE_RANGE_HOURS;
+
     use super::*;
 
     fn read(query: &str) -> Result<UsageWindow, &'static str> {
@@ -278,12 +254,6 @@ mod tests {
             ("limit=1001", "limit"),
             ("limit=x", "limit"),
             ("cursor=x", "cursor"),
-            ("cursor=0.2026112800.2026112800.2026112800.0", "cursor"),
-            ("cursor=0.2026090100.2026112800.2026112800.0", "cursor"),
-            (
-                "step=day&cursor=0.2026112801.2026112900.2026112800.0",
-                "cursor",
-            ),
         ] {
             assert_eq!(read(query), Err(field), "{query}");
         }
@@ -311,6 +281,30 @@ mod tests {
             "",
         ] {
             assert_eq!(next(other), Err("cursor"), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_has_a_range_that_a_query_may_have() {
+        let window = read("step=day").unwrap();
+        let (day, next, wrong) = (window.from, window.to, Err("cursor"));
+        for (from, to, expected) in [
+            (day, next, Ok(Some(3))),
+            (day.plus(1), next, wrong),
+            (day, next.minus(1), wrong),
+            (day, day, wrong),
+            (day, day.plus(USAGE_RANGE_HOURS + 24), wrong),
+        ] {
+            let window = UsageWindow {
+                from,
+                to,
+                ..window.clone()
+            };
+            let (day, part, row) = (day, 3, None);
+            let text = UsageCursor { day, part, row }.text(window.cursor_query());
+            let next = read(&format!("step=day&cursor={text}"));
+            let part = next.map(|next| next.after.map(|after| after.part));
+            assert_eq!(part, expected, "{from} {to}");
         }
     }
 
