@@ -3,6 +3,7 @@
 //! The shard only finds the tenant and keeps its alarm clock; everything of a tenant is inside
 //! [`Tenant`], so isolation, limits and forgetting a tenant are the same boundary.
 
+mod booked_memory;
 mod input;
 mod tenant_table;
 
@@ -19,11 +20,12 @@ use crate::membership::NodeView;
 use crate::request::{LeaveRequest, SentUsage};
 use crate::tenant::Tenant;
 
+use booked_memory::BookedMemory;
 pub use input::ShardInput;
 use tenant_table::TenantTable;
 
 pub use crate::tenant::{
-    Entries, LimitUse, Replica, ReplicaBot, SocketCounts, UnbookedUsage, UsageReport,
+    BookedRecord, Entries, LimitUse, Replica, ReplicaBot, SocketCounts, UnbookedUsage, UsageReport,
 };
 
 /// Some of a node's tenants.
@@ -33,6 +35,8 @@ pub struct Shard {
     alarms: BTreeSet<(Millis, TenantId)>,
     /// Tenants that have usage to report, each once.
     unreported: Vec<TenantId>,
+    /// Of tenants that are forgotten.
+    booked: BookedMemory,
     keys: HashKeys,
 }
 
@@ -43,6 +47,7 @@ impl Shard {
             tenants: TenantTable::new(TableKeys::new(keys)),
             alarms: BTreeSet::new(),
             unreported: Vec::new(),
+            booked: BookedMemory::default(),
             keys,
         }
     }
@@ -122,10 +127,13 @@ impl Shard {
         tenants.filter_map(|tenant| tenant.unbooked_since()).min()
     }
 
-    /// The number of the last record of a tenant that the store has, by its answer; `None`: the tenant is not
-    /// here, or booked nothing yet.
-    pub fn booked_seq(&self, tenant: &TenantId) -> Option<u64> {
-        self.tenants.get(tenant)?.booked_seq()
+    /// The last record of each tenant that the store has, by its answer; in no order. Of tenants that are
+    /// forgotten, only the last 512 are known.
+    pub fn booked(&self) -> impl Iterator<Item = (&TenantId, &BookedRecord)> {
+        let here = self.tenants.iter();
+        let here = here.filter_map(|tenant| Some((tenant.id(), tenant.booked()?)));
+        let newer = |id| self.tenants.get(id).and_then(Tenant::booked).is_some();
+        here.chain(self.booked.iter().filter(move |(id, _)| !newer(id)))
     }
 
     /// Whether there is usage that is not booked, the time of open sockets left out.
@@ -268,6 +276,9 @@ impl Shard {
         };
         tenant.alarm_ms = Millis::MAX;
         if tenant.is_over(env) {
+            if let Some(booked) = tenant.booked() {
+                self.booked.insert(id.clone(), *booked);
+            }
             self.tenants.remove(&id);
             fx.push(TenantEffect::Unload(id));
             return;

@@ -35,8 +35,9 @@ pub async fn check(args: CheckUsageArgs) -> Result<(), CommandFailure> {
     } else {
         for fault in &faults {
             let text = |name: &str| fault[name].as_str().unwrap_or_default().to_owned();
-            let (user, hour, what) = (text("tenant"), text("hour"), text("what"));
-            say!("{user} {hour}: {what}")?;
+            let place = [text("tenant"), text("hour")];
+            let place: Vec<String> = place.into_iter().filter(|word| !word.is_empty()).collect();
+            say!("{}: {}", place.join(" "), text("what"))?;
         }
         let checked = out::count(hours, "hour");
         say!(

@@ -82,4 +82,4 @@ pub(crate) use secrets::UsingOld;
 pub(crate) use source::SourceResolver;
 pub(crate) use store_queue::StoreWork;
 pub(crate) use tenant_view::{ListedHome, TenantView};
-pub(crate) use usage::NodeUsage;
+pub(crate) use usage::{NodeUsage, StoreLoss};

@@ -1,14 +1,18 @@
 //! Checks the ledger: the sums that hold for every tenant and hour, and what this node knows of its own
 //! records.
 
+use std::ops::Range;
+
+use protocol::limits::USAGE_SEEN_HOURS;
 use protocol::{BootId, TenantId, UsageHour, UsageMeter};
-use router_core::store::{StoreFailure, StoreResult, UsageQuery, UsageReply};
+use router_core::shard::BookedRecord;
+use router_core::store::{StoreFailure, StoreResult, UsageIndexQuery, UsageQuery, UsageReply};
 use serde::Serialize;
 
 use super::cursor::UsageCursor;
 use super::reader::{HoursRead, PageMaker, UsageReader};
 use super::window::UsageWindow;
-use crate::node::Node;
+use crate::node::{Node, StoreLoss};
 
 /// A page ends behind the day of a tenant with which it has so many faults.
 const FAULTS_MAX: usize = 1000;
@@ -24,13 +28,14 @@ pub(crate) struct CheckPage {
     next_cursor: Option<String>,
 }
 
-/// Something that is wrong with a tenant's ledger.
+/// Something that is wrong with the ledger.
 #[derive(Debug, Serialize)]
 struct LedgerFault {
-    tenant: TenantId,
-    /// The hour, RFC 3339; absent: it is about no hour.
+    /// Absent: it is about all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    hour: Option<String>,
+    tenant: Option<TenantId>,
+    /// The hour, RFC 3339; if the store lost something, the last hour of which it may lack something.
+    hour: String,
     what: String,
 }
 
@@ -42,7 +47,22 @@ struct FaultFinder<'a> {
     window: &'a UsageWindow,
     hours: usize,
     faults: Vec<LedgerFault>,
-    tenants: Vec<TenantId>,
+}
+
+impl FaultFinder<'_> {
+    /// Whether the store lost what it had of the range: on the first page, so that it is said once.
+    fn find_loss(&mut self, loss: Option<StoreLoss>) {
+        let is_first = self.window.after.is_none();
+        let loss = loss.filter(|loss| is_first && self.window.from <= loss.hour);
+        self.faults.extend(loss.map(|loss| LedgerFault {
+            tenant: None,
+            hour: loss.hour.rfc3339(),
+            what: format!(
+                "the store lost its data: its generation changed from {} to {}",
+                loss.old, loss.new
+            ),
+        }));
+    }
 }
 
 impl PageMaker for FaultFinder<'_> {
@@ -57,14 +77,13 @@ impl PageMaker for FaultFinder<'_> {
         if self.window.has_passed(tenant, last.0, last.1) {
             return None;
         }
-        self.tenants.push(tenant.clone());
         let oldest = UsageHour::of(read.as_of_ms).minus(WHOLE_DAYS * UsageHour::PER_DAY);
         if read.hours.is_empty() && self.window.has_day(day) && day > oldest {
             // Who asks for one tenant has not read the index.
             self.faults.extend(self.window.tenant.is_none().then(|| {
                 LedgerFault {
-                    tenant: tenant.clone(),
-                    hour: Some(day.rfc3339()),
+                    tenant: Some(tenant.clone()),
+                    hour: day.rfc3339(),
                     what: "the index has the tenant on this day, and the ledger has no hour of it"
                         .to_owned(),
                 }
@@ -74,8 +93,8 @@ impl PageMaker for FaultFinder<'_> {
             self.hours += 1;
             let mut fault = |what: String| {
                 self.faults.push(LedgerFault {
-                    tenant: tenant.clone(),
-                    hour: Some(hour.rfc3339()),
+                    tenant: Some(tenant.clone()),
+                    hour: hour.rfc3339(),
                     what,
                 });
             };
@@ -101,14 +120,12 @@ impl UsageReader<'_> {
             window,
             hours: 0,
             faults: Vec::new(),
-            tenants: Vec::new(),
         };
+        found.find_loss(node.usage.loss.last());
         let end = self.walk(window, &mut found).await?;
-        let mut tenants = std::mem::take(&mut found.tenants);
-        tenants.sort_unstable();
-        tenants.dedup();
-        for tenant in tenants {
-            found.faults.extend(self.check_own(node, tenant).await?);
+        for (tenant, record) in booked_records(node, window, end.as_ref()) {
+            let fault = self.check_own(tenant, record).await?;
+            found.faults.extend(fault);
         }
         Ok(CheckPage {
             hours: found.hours,
@@ -118,23 +135,61 @@ impl UsageReader<'_> {
     }
 
     /// Whether the ledger still has the last record that it answered this node for.
-    async fn check_own(&self, node: &Node, tenant: TenantId) -> StoreResult<Option<LedgerFault>> {
-        // First what is known here: the ledger may have more by the time it answers, never less.
-        let Some((boot, seq)) = node.booked_seq(&tenant) else {
-            return Ok(None);
-        };
+    async fn check_own(
+        &self,
+        tenant: TenantId,
+        record: BookedRecord,
+    ) -> StoreResult<Option<LedgerFault>> {
+        // What is known here was known before: the ledger may have more by the time it answers, never less.
         let UsageReply::Seen(seen) = self.ask(&tenant, UsageQuery::Seen).await? else {
             return Err(StoreFailure::Lost);
         };
+        let BookedRecord { boot, seq, hour } = record;
         let last = last_of(boot, &seen);
         Ok((last < seq).then(|| LedgerFault {
-            tenant,
-            hour: None,
+            tenant: Some(tenant),
+            hour: hour.rfc3339(),
             what: format!(
                 "the store lost records: its last one of the boot {boot} is {last}, and it answered {seq}"
             ),
         }))
     }
+}
+
+/// What this node knows of the tenants whose parts of the index a page begins with, so that each is checked once.
+/// `end`: of the page. In the order of the tenants.
+fn booked_records(
+    node: &Node,
+    window: &UsageWindow,
+    end: Option<&UsageCursor>,
+) -> Vec<(TenantId, BookedRecord)> {
+    let parts = parts_begun(window, end);
+    // The store forgets what a boot booked 7 days ago. One day less, since the answer may have come later.
+    let oldest = UsageHour::of(node.unix_ms()).minus(USAGE_SEEN_HOURS - UsageHour::PER_DAY);
+    let mut records = node.booked_records(|tenant, record| {
+        let part = match &window.tenant {
+            Some(wanted) if wanted == tenant => 0,
+            Some(_) => return false,
+            None => UsageIndexQuery::part_of(tenant),
+        };
+        // If the last record is lost, what was booked before it may be, too.
+        parts.contains(&part) && record.hour >= window.from.max(oldest)
+    });
+    records.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    records
+}
+
+/// The parts of the first day that a page begins. A page that ends within a part has begun it.
+fn parts_begun(window: &UsageWindow, end: Option<&UsageCursor>) -> Range<u8> {
+    let begun = |cursor: &UsageCursor| {
+        let is_first = cursor.day == window.from.day();
+        match is_first {
+            true => cursor.part + u8::from(cursor.row.is_some()),
+            false => UsageIndexQuery::PARTS,
+        }
+    };
+    let first = window.after.as_ref().map_or(0, begun);
+    first..end.map_or(UsageIndexQuery::PARTS, begun)
 }
 
 fn last_of(boot: BootId, seen: &[(BootId, u64)]) -> u64 {

@@ -8,8 +8,8 @@ use protocol::{Secret, TenantId, UsageHour};
 use router_core::store::UsageIndexQuery;
 use serde_json::Value;
 
-use crate::harness::Server;
-use crate::usage::{FLUSH, ask};
+use crate::harness::{Server, eventually};
+use crate::usage::{FLUSH, ask, booked, talk};
 
 /// Tenants of one part of the index: enough for several pages of faults.
 const TENANTS: usize = 50;
@@ -66,6 +66,13 @@ impl FoundFaults {
     fn distinct(&self) -> BTreeSet<String> {
         self.faults.iter().map(Value::to_string).collect()
     }
+
+    fn has(&self, tenant: Option<&str>, what: &str) -> bool {
+        let mut faults = self.faults.iter();
+        faults.any(|fault| {
+            fault["tenant"].as_str() == tenant && fault["what"].as_str().unwrap().contains(what)
+        })
+    }
 }
 
 /// An hour whose amounts nobody booked.
@@ -112,5 +119,53 @@ async fn a_damaged_ledger_is_walked_to_its_end() {
     assert_eq!(found.hours, u64::from(hours));
     assert_eq!(found.faults.len(), FAULTS * hours as usize);
     assert_eq!(found.distinct().len(), FAULTS * hours as usize);
+    assert!(found.pages > 1);
+}
+
+#[tokio::test]
+async fn a_store_that_lost_its_data_is_noticed() {
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
+    let server = server_on(&redis).await;
+    for tenant in ["alice", "bob"] {
+        talk(&server, tenant).await;
+        booked(&server, tenant).await;
+    }
+    let lost = "the store lost records";
+    let generation = "the store lost its data: its generation changed from ";
+    let before = now();
+    assert_eq!(FoundFaults::of(&server, "").await.faults, [Value::Null; 0]);
+
+    redis.command(&["FLUSHALL"]);
+    let found = FoundFaults::of(&server, "").await;
+    for tenant in ["alice", "bob"] {
+        assert!(found.has(Some(tenant), lost), "{:?}", found.faults);
+    }
+    let one = FoundFaults::of(&server, "tenant=bob").await;
+    assert!(one.has(Some("bob"), lost) && !one.has(Some("alice"), lost));
+    eventually("the generation is another one", async || {
+        FoundFaults::of(&server, "").await.has(None, generation)
+    })
+    .await;
+
+    // The store has the last record of alice again, and what came before it is lost.
+    talk(&server, "alice").await;
+    booked(&server, "alice").await;
+    let found = FoundFaults::of(&server, "").await;
+    assert!(!found.has(Some("alice"), lost), "{:?}", found.faults);
+    assert!(found.has(None, generation) && found.has(Some("bob"), lost));
+    assert_eq!(found.distinct().len(), found.faults.len());
+    // Hours after the loss lack nothing.
+    let after = now().plus(1);
+    let range = format!("from={}&to={}", after.rfc3339(), after.plus(1).rfc3339());
+    assert!(!FoundFaults::of(&server, &range).await.has(None, generation));
+    let range = format!("from={}", before.minus(1).rfc3339());
+    assert!(FoundFaults::of(&server, &range).await.has(None, generation));
+    // A walk over several pages says each thing once.
+    let range = format!("from={}", before.minus(40 * UsageHour::PER_DAY).rfc3339());
+    let found = FoundFaults::of(&server, &range).await;
+    assert!(found.has(None, generation) && found.has(Some("bob"), lost));
+    assert_eq!(found.distinct().len(), found.faults.len());
     assert!(found.pages > 1);
 }

@@ -3,7 +3,7 @@
 use protocol::{UsageHour, UsageMeter};
 
 use super::Tenant;
-use super::meter::UsageReport;
+use super::meter::{BookedRecord, UsageReport};
 use crate::effect::TenantEffects;
 use crate::env::{Env, Millis};
 use crate::request::{FrameUsage, SentUsage};
@@ -132,9 +132,9 @@ impl Tenant {
         self.meter.unbooked_since()
     }
 
-    /// The number of the last record of this boot that the store has.
-    pub(crate) fn booked_seq(&self) -> Option<u64> {
-        self.meter.booked_seq()
+    /// The last record that the store has, by its answer.
+    pub(crate) fn booked(&self) -> Option<&BookedRecord> {
+        self.meter.booked()
     }
 
     /// Whether it has usage that is not booked.

@@ -69,7 +69,7 @@ use directory::queries::PendingQuery;
 pub use limit_use::LimitUse;
 use members::Members;
 use meter::TenantMeter;
-pub use meter::{SocketCounts, UnbookedUsage, UsageReport};
+pub use meter::{BookedRecord, SocketCounts, UnbookedUsage, UsageReport};
 use presence::Presence;
 use quota::MonthQuota;
 pub use replica::{Entries, Replica, ReplicaBot};

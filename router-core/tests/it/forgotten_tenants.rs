@@ -3,10 +3,13 @@
 
 use std::sync::Arc;
 
+use protocol::BootId;
 use protocol::limits::TENANT_LINGER_MS;
 use router_core::NodeView;
 use router_core::shard::ShardInput;
-use router_core::store::{Model, StoreFailure, StoreQuery};
+use router_core::store::{
+    Model, StoreFailure, StoreQuery, StoreReply, StoreRequest, UsageQuery, UsageReply,
+};
 
 use crate::other_nodes::OTHER;
 use crate::talk::{alice, key};
@@ -35,6 +38,31 @@ impl World {
         let stored = self.snapshot(&alice());
         let held = stored.bots.iter().filter(|bot| bot.holder.is_some());
         (stored.conns.len(), held.count())
+    }
+
+    /// What the shard knows of the records that the store has.
+    fn known_records(&self) -> Vec<(BootId, u64)> {
+        let known = self.shard.booked();
+        let known = known.map(|(tenant, record)| {
+            assert_eq!(*tenant, alice());
+            (record.boot, record.seq)
+        });
+        known.collect()
+    }
+
+    /// The last record of each boot that the store has of the tenant: of one boot.
+    fn stored_records(&mut self) -> Vec<(BootId, u64)> {
+        let request = StoreRequest {
+            tenant: alice(),
+            now_ms: self.now_ms,
+            query: UsageQuery::Seen.into(),
+        };
+        let (reply, _) = self.model.execute(request);
+        let Ok(UsageReply::Seen(seen)) = reply.and_then(StoreReply::into_usage) else {
+            panic!("the store answers with the last records")
+        };
+        assert_eq!(seen.len(), 1, "{seen:?}");
+        seen
     }
 }
 
@@ -134,4 +162,23 @@ fn a_tenant_whose_directory_was_never_read_is_forgotten_at_once() {
     w.answer(&alice(), true);
     w.pass(1);
     assert_eq!(w.unloaded, [alice()]);
+}
+
+#[test]
+fn the_last_booked_record_of_a_forgotten_tenant_is_known() {
+    let (mut w, _) = scene();
+    for _ in 0..2 {
+        w.pass(3 * TENANT_LINGER_MS);
+        assert_eq!(w.unloaded.pop(), Some(alice()));
+        assert!(!w.shard.has(&alice()));
+        assert_eq!(w.known_records(), w.stored_records());
+        // It comes back, and books more: the newer record takes the place of the older one.
+        let phone = w.join(Some("phone"));
+        assert_eq!(w.known_records(), w.stored_records());
+        w.pass(60_000);
+        w.drop_conn(phone);
+        w.pass(30_000);
+        assert!(w.shard.has(&alice()));
+        assert_eq!(w.known_records(), w.stored_records());
+    }
 }

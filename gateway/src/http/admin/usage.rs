@@ -13,6 +13,8 @@
 //! {"hours": 24, "faults": [{"tenant": "alice", "hour": "2026-11-28T09:00:00Z", "what": "…"}]}
 //! ```
 //!
+//! A fault without a tenant is about all of them.
+//!
 //! `Accept: application/x-ndjson` gives a row a line, and `text/csv` a table; then the headers `T2b-As-Of`,
 //! `T2b-Closed-Until` and `T2b-Next-Cursor` have the rest.
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backplane::InboundMessage;
-use protocol::BootId;
+use protocol::{BootId, UsageHour};
 use router_core::membership::{MembershipMachine as Machine, NodeEffect, NodeInput};
 use router_core::shard::ShardInput;
 use router_core::store::nodes::{NodeHello, NodeQuery};
@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::identity::NodeIdentity;
 use crate::node::core::Node;
+use crate::node::usage::StoreLoss;
 use crate::node::vital::VitalTask;
 
 /// Inputs of the node machine that wait; more are dropped, and it asks again.
@@ -96,6 +97,7 @@ impl Node {
     fn act(&self, machine: &mut Machine, input: NodeInput, inputs: &mpsc::Sender<NodeInput>) {
         let mut effects = Vec::new();
         machine.handle(self.now_ms(), fastrand::u128(..), input, &mut effects);
+        let known = self.view().generation;
         // Always, as its counters move without a word.
         self.membership.set_view(machine.view().clone());
         for effect in effects {
@@ -148,6 +150,10 @@ impl Node {
                 }
                 NodeEffect::GenerationChanged => {
                     tracing::warn!("the store lost its data");
+                    if let (Some(old), Some(new)) = (known, machine.view().generation) {
+                        let hour = UsageHour::of(self.unix_ms());
+                        self.usage.loss.note(StoreLoss { old, new, hour });
+                    }
                     self.resync();
                 }
             }

@@ -11,11 +11,13 @@
 //! | --- | --- |
 //! | `gathering.rs` | takes the reports of the shards; writes the journal |
 //! | `watermark.rs` | says up to which hour everything is booked |
+//! | `loss.rs` | remembers that the store lost its data |
 //! | `recovery.rs` | books what the journals of dead boots have |
 //! | `ending.rs` | books what is left when the node ends |
 
 mod ending;
 mod gathering;
+mod loss;
 mod recovery;
 mod watermark;
 
@@ -26,6 +28,9 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::usage::{JournalBuffer, JournalWriter, TenantSeries};
+
+use loss::LossMemory;
+pub(crate) use loss::StoreLoss;
 
 /// How usage is kept until it is booked, and what is known of all of it.
 pub(crate) struct NodeUsage {
@@ -44,6 +49,7 @@ pub(crate) struct NodeUsage {
     flushed: AtomicU32,
     /// The first hour of the journals that are not booked yet; `u32::MAX`: all are.
     recovering: AtomicU32,
+    pub(crate) loss: LossMemory,
 }
 
 /// How often reports are gathered without a journal: for metrics only.
@@ -67,6 +73,7 @@ impl NodeUsage {
             flushed: AtomicU32::new(0),
             // Until the journals are read, nobody knows.
             recovering: AtomicU32::new(if folder.is_some() { 0 } else { u32::MAX }),
+            loss: LossMemory::default(),
         }
     }
 }

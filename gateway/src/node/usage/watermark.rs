@@ -2,15 +2,25 @@
 
 use std::sync::atomic::Ordering;
 
-use protocol::{BootId, TenantId, UsageHour};
+use protocol::{TenantId, UsageHour};
+use router_core::shard::BookedRecord;
 
 use crate::node::core::Node;
 
 impl Node {
-    /// The number of the last record of a tenant that the store answered for, and under which boot.
-    pub(crate) fn booked_seq(&self, tenant: &TenantId) -> Option<(BootId, u64)> {
-        let seq = self.shards.lock_of(tenant).shard.booked_seq(tenant)?;
-        Some((self.view().own, seq))
+    /// The last record that the store answered for, of each tenant that is wanted; in no order.
+    pub(crate) fn booked_records(
+        &self,
+        is_wanted: impl Fn(&TenantId, &BookedRecord) -> bool,
+    ) -> Vec<(TenantId, BookedRecord)> {
+        let mut records = Vec::new();
+        for cell in self.shards.cells() {
+            let state = cell.lock();
+            let booked = state.shard.booked();
+            let wanted = booked.filter(|(tenant, record)| is_wanted(tenant, record));
+            records.extend(wanted.map(|(tenant, record)| (tenant.clone(), *record)));
+        }
+        records
     }
 
     /// Looks whether everything of the hours that are over is booked, and says so in the next beat. Once it

@@ -2,7 +2,7 @@
 
 use protocol::{TenantId, UsageHour, UsageMeter};
 
-use super::TenantMeter;
+use super::{BookedRecord, TenantMeter};
 use crate::effect::{RouterFact, TenantEffect, TenantEffects, Ticket};
 use crate::env::{Env, Millis};
 use crate::store::{
@@ -131,7 +131,15 @@ impl TenantMeter {
         let record = backlog.take_booked();
         self.backlog.take_if(|backlog| backlog.is_empty());
         self.indexed = Some(record.hour.day());
-        self.booked_seq = record.seq;
+        let booked = BookedRecord {
+            boot: record.boot,
+            seq: record.seq,
+            hour: UsageHour::of(env.unix_ms),
+        };
+        match &mut self.booked {
+            Some(last) => **last = booked,
+            None => self.booked = Some(Box::new(booked)),
+        }
         self.changed = true;
         self.ask(env, id, fx);
         Some(record)

@@ -15,10 +15,12 @@
 //! | `mod.rs` | the counts, and what of them is not booked |
 //! | `backlog.rs` | records that wait, and amounts that were booked early |
 //! | `messages.rs`, `sockets.rs` | what a message counts as; the time for which sockets are open |
+//! | `booked.rs` | the last record that the store answered for |
 //! | `flushing.rs` | records on their way to the store |
 //! | `report.rs` | what the journal and the metrics are told |
 
 mod backlog;
+mod booked;
 mod flushing;
 pub(super) mod messages;
 mod report;
@@ -31,6 +33,7 @@ use crate::env::{Env, Millis};
 use crate::store::UsageRecord;
 
 use backlog::{MeterBacklog, MeterRecord};
+pub use booked::BookedRecord;
 pub use report::{UnbookedUsage, UsageReport};
 pub use socket_counts::SocketCounts;
 
@@ -62,8 +65,8 @@ pub(super) struct TenantMeter {
     timed_ms: Millis,
     /// The `seq` of the next record. It is never used twice by a boot and tenant, see [`TenantMeter::new`].
     next_seq: u64,
-    /// The last record that the store has, by its answer; 0: none.
-    booked_seq: u64,
+    /// The last record that the store has, by its answer; absent: none.
+    booked: Option<Box<BookedRecord>>,
     flush_ms: Millis,
     /// The last day for which the store has put the tenant into its index.
     indexed: Option<UsageHour>,
@@ -89,7 +92,7 @@ impl TenantMeter {
             backlog: None,
             timed_ms: env.now_ms,
             next_seq: env.now_ms + 1,
-            booked_seq: 0,
+            booked: None,
             flush_ms: env.now_ms + spread_ms as Millis,
             indexed: None,
         }
@@ -105,9 +108,9 @@ impl TenantMeter {
         &mut self.open_record(env).counts
     }
 
-    /// The `seq` of the last record that the store has; absent: none.
-    pub fn booked_seq(&self) -> Option<u64> {
-        (self.booked_seq > 0).then_some(self.booked_seq)
+    /// The last record that the store has, by its answer; absent: none.
+    pub fn booked(&self) -> Option<&BookedRecord> {
+        self.booked.as_deref()
     }
 
     /// How many messages are not decided yet.

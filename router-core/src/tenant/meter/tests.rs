@@ -230,6 +230,7 @@ fn an_evicted_node_books_under_the_boot_that_counted() {
     assert_eq!(record.boot, BootId::from_bits(1));
     assert_eq!(*reported.unbooked.records, [record.clone()][..]);
     rig.answer(&record, BOOKED);
+    assert_eq!(rig.meter.booked().unwrap().boot, record.boot);
     rig.count(1);
     assert_eq!(rig.flush().unwrap().boot, BootId::from_bits(2));
 }
