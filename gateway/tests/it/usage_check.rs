@@ -18,11 +18,17 @@ const FAULTS: usize = 2;
 
 async fn server_on(redis: &RedisServer) -> Server {
     let url = redis.url();
-    Server::start_with(move |config| {
+    let server = Server::start_with(move |config| {
         config.usage_flush = FLUSH;
         config.redis_url = Some(Secret::new(url));
     })
-    .await
+    .await;
+    // Until then it refuses messages.
+    eventually("the node knows the store", async || {
+        ask(&server, "nodes").await.json()["degraded"] == false
+    })
+    .await;
+    server
 }
 
 fn now() -> UsageHour {
