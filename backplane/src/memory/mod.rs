@@ -11,7 +11,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use router_core::store::tenants::{ListedTenant, TenantPart};
 use router_core::store::usage::TenantIndex;
-use router_core::store::{Model, StoreReply, StoreRequest, StoreResult, UsageIndexQuery};
+use router_core::store::{
+    Model, PolicyQuery, StoreQuery, StoreRequest, StoreResult, UsageIndexQuery,
+};
 
 use self::policy_file::FILE;
 
@@ -66,9 +68,13 @@ impl MemoryStore {
     /// Answers a request. A changed policy is in the file before the answer is given; if it cannot
     /// be written it holds all the same, and [`Self::unsaved_policies`] says why.
     pub fn execute(&self, request: StoreRequest) -> StoreResult {
+        let is_change = match &request.query {
+            StoreQuery::Policy(request) => request.query != PolicyQuery::Read,
+            StoreQuery::Directory(_) | StoreQuery::Labels(_) | StoreQuery::Usage(_) => false,
+        };
         let mut state = self.state();
         let (reply, _) = state.model.execute(request);
-        if matches!(reply, Ok(StoreReply::Policy(_))) {
+        if is_change && reply.is_ok() {
             self.save(&mut state);
         }
         reply
@@ -136,7 +142,7 @@ mod tests {
 
     use protocol::TenantId;
     use router_core::store::{
-        DirectoryQuery, DirectoryReply, PolicyQuery, PolicyReply, StoreQuery, TenantPolicy,
+        DirectoryQuery, DirectoryReply, PolicyReply, StoreReply, TenantPolicy,
     };
 
     use super::*;
@@ -207,6 +213,19 @@ mod tests {
         assert_eq!(memory.unsaved_policies(), None);
         let kept = MemoryStore::open(1 << 20, Some(&file)).unwrap();
         assert_eq!(order(&kept, PolicyQuery::Suspend(false)), policy);
+    }
+
+    #[test]
+    fn only_a_change_writes_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let memory = MemoryStore::open(1 << 20, Some(dir.path())).unwrap();
+        let policy = order(&memory, PolicyQuery::Suspend(true));
+        let file = dir.path().join(FILE);
+        fs::remove_file(&file).unwrap();
+        assert_eq!(order(&memory, PolicyQuery::Read), policy);
+        assert!(!file.exists());
+        order(&memory, PolicyQuery::Suspend(true));
+        assert!(file.exists());
     }
 
     #[test]
