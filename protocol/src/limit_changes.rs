@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::limits::Limits;
@@ -11,8 +12,7 @@ use crate::limits::Limits;
 /// Limits that differ from those that hold otherwise.
 ///
 /// Shape: `{"messages_per_second": 10, "frame_bytes": 65536}`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "BTreeMap<String, u64>")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct LimitChanges(BTreeMap<String, u64>);
 
 /// Which rule a limit breaks.
@@ -34,14 +34,6 @@ impl fmt::Display for LimitRule {
             Self::AtMost => write!(f, "must be at most {}", u32::MAX),
         }
     }
-}
-
-/// A limit that breaks a rule, by its name.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("limits.{name}: {rule}")]
-pub struct LimitError {
-    name: String,
-    rule: LimitRule,
 }
 
 impl LimitChanges {
@@ -84,14 +76,31 @@ fn fields(limits: &Limits) -> Value {
     serde_json::to_value(limits).expect("limits are numbers")
 }
 
-impl TryFrom<BTreeMap<String, u64>> for LimitChanges {
-    type Error = LimitError;
+impl<'de> Deserialize<'de> for LimitChanges {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ChangesVisitor)
+    }
+}
 
-    fn try_from(numbers: BTreeMap<String, u64>) -> Result<Self, LimitError> {
-        let mut changes = Self::default();
-        for (name, number) in numbers {
-            let set = changes.set(&name, number);
-            set.map_err(|rule| LimitError { name, rule })?;
+/// Reads a map of names and numbers. A name that is given twice is refused: which number is meant is unknown.
+struct ChangesVisitor;
+
+impl<'de> Visitor<'de> for ChangesVisitor {
+    type Value = LimitChanges;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("limits, each a name and a number")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<LimitChanges, A::Error> {
+        let mut changes = LimitChanges::default();
+        while let Some((name, number)) = map.next_entry::<String, u64>()? {
+            let wrong =
+                |rule: &dyn fmt::Display| A::Error::custom(format_args!("limits.{name}: {rule}"));
+            if changes.0.contains_key(&name) {
+                return Err(wrong(&"given twice"));
+            }
+            changes.set(&name, number).map_err(|rule| wrong(&rule))?;
         }
         Ok(changes)
     }
@@ -130,11 +139,17 @@ mod tests {
             assert_eq!(changes.set(name, number), Err(rule), "{name}");
         }
         assert!(changes.is_empty());
-        let read = serde_json::from_str::<LimitChanges>(r#"{"frame_bytes":1,"x":2}"#);
-        assert!(
-            read.unwrap_err()
-                .to_string()
-                .starts_with("limits.x: no such limit")
-        );
+        for (text, told) in [
+            (r#"{"frame_bytes":1,"x":2}"#, "limits.x: no such limit"),
+            (
+                r#"{"frame_bytes":1,"frame_bytes":1}"#,
+                "limits.frame_bytes: given twice",
+            ),
+            (r#"{"frame_bytes":-1}"#, "invalid value: integer `-1`"),
+            (r#"["frame_bytes"]"#, "expected limits, each a name"),
+        ] {
+            let error = serde_json::from_str::<LimitChanges>(text).unwrap_err();
+            assert!(error.to_string().contains(told), "{text}: {error}");
+        }
     }
 }

@@ -164,6 +164,10 @@ async fn what_is_wrong_is_named_and_changes_nothing() {
             r#"{"limits":{"outbound_bytes":1000}}"#,
             "limits.frame_bytes: a frame of that size would not fit",
         ),
+        (
+            r#"{"limits":{"bots_per_socket":1,"bots_per_socket":2}}"#,
+            "limits.bots_per_socket: given twice",
+        ),
         (r#"{"labels":{"a b":"c"}}"#, "labels: a name must be"),
         (r#"{"price":5}"#, "the body must be {\"plan\":NAME"),
         (r#"{"plan":"a b"}"#, "not a valid plan name"),
