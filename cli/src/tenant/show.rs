@@ -48,11 +48,7 @@ pub(super) fn print(info: &TenantInfo, as_json: bool) -> Result<(), CommandFailu
 }
 
 fn lines(info: &TenantInfo) -> Vec<String> {
-    let plan = match (&info.plan, &info.assigned.plan) {
-        (Some(plan), Some(_)) => format!("{plan}, assigned"),
-        (Some(plan), None) => format!("{plan}, of the configuration"),
-        (None, _) => "none".to_owned(),
-    };
+    let plan = plan(info);
     let suspended = if info.suspended { "yes" } else { "no" };
     let mut lines = vec![
         format!("user        {}", info.tenant),
@@ -94,4 +90,18 @@ fn lines(info: &TenantInfo) -> Vec<String> {
     }
     lines.push("            all other limits have their defaults; --json shows them".to_owned());
     lines
+}
+
+/// Which plan holds, and which one is assigned in vain.
+fn plan(info: &TenantInfo) -> String {
+    let assigned = info.assigned.plan.as_ref();
+    let mut plan = match &info.plan {
+        Some(plan) if assigned == Some(plan) => return format!("{plan}, assigned"),
+        Some(plan) => format!("{plan}, of the configuration"),
+        None => "none".to_owned(),
+    };
+    if let Some(assigned) = assigned {
+        plan += &format!("; {assigned} is assigned, and the configuration does not have it");
+    }
+    plan
 }

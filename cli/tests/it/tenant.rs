@@ -118,6 +118,40 @@ fn an_operator_assigns_a_plan_and_sees_what_holds() {
 }
 
 #[test]
+fn a_plan_that_left_the_configuration_stays_assigned() {
+    let home = TestHome::new();
+    let config = home.path().join("t2b.toml").to_str().unwrap().to_owned();
+    fs::write(&config, PLANS).unwrap();
+    let settings = [("T2B_CONFIG", &*config)];
+    let gateway = home.gateway(&settings);
+    let of = |gateway: &RunningGateway, args: &[&str]| {
+        let config = config.clone();
+        let home = &home;
+        TenantCommands {
+            home,
+            gateway,
+            config,
+        }
+        .text(args, 0)
+    };
+    of(&gateway, &["set", "alice", "--plan", "pro"]);
+    gateway.process.signal("-TERM");
+    gateway.process.wait().with(0);
+    fs::write(&config, PLANS.replace("plans.pro", "plans.max")).unwrap();
+    let gateway = home.gateway(&settings);
+    let said = of(&gateway, &["set", "alice", "--label", "region=eu-1"]);
+    for line in [
+        "plan        none; pro is assigned, and the configuration does not have it",
+        "label       region=eu-1",
+    ] {
+        assert!(
+            said.lines().any(|said| said == line),
+            "no {line:?} in {said}"
+        );
+    }
+}
+
+#[test]
 fn a_change_that_breaks_a_rule_is_refused_and_named() {
     let home = TestHome::new();
     let gateway = home.gateway(&[]);

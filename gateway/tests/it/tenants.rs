@@ -200,6 +200,30 @@ async fn what_is_assigned_outlives_the_process() {
     assert_eq!(info.limits.bots_per_socket, 3);
 }
 
+#[tokio::test]
+async fn an_assigned_plan_that_left_the_configuration_may_stay() {
+    let settings = |config: &mut gateway::config::Config| {
+        let small = plan(&config.limits, "bots_per_tenant", 7);
+        config.plans = [(PlanName::parse("small").unwrap(), small)].into();
+    };
+    let mut first = Server::start_with(settings).await;
+    put(&first, "alice", json!({"plan": "small"})).await;
+    first.shutdown.begin();
+    (&mut first.running).await.unwrap().unwrap();
+    let second = Server::start_in(Arc::clone(&first.dir), |_| (), None).await;
+    let order = json!({"plan": "small", "labels": {"region": "eu"}});
+    let info = put(&second, "alice", order.clone()).await;
+    assert_eq!(info.plan, None, "it is ignored");
+    assert_eq!(info.assigned.plan.unwrap().as_str(), "small");
+    assert!(!info.labels.is_empty());
+    let told = "plan: there is no plan small";
+    let other = ask(&second, "PUT", "bob", &order.to_string()).await;
+    assert!(other.body.starts_with(told), "{}", other.body);
+    put(&second, "alice", json!({})).await;
+    let gone = ask(&second, "PUT", "alice", &order.to_string()).await;
+    assert!(gone.body.starts_with(told), "{}", gone.body);
+}
+
 /// Each tenant of the list, page by page, with what its row says.
 async fn list(server: &Server, limit: usize) -> Vec<Value> {
     let (mut all, mut after) = (Vec::new(), String::new());

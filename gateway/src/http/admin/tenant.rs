@@ -23,6 +23,7 @@ use axum::{Extension, Router};
 use http::StatusCode;
 use protocol::http::{AllowanceInfo, AssignedInfo, TenantInfo, TenantOrder};
 use protocol::{PlanName, TenantId, TenantLabels, UsageCounts, UsageHour};
+use router_core::Settings;
 use router_core::store::{
     AssignedTerms, LabelsQuery, LabelsReply, PolicyQuery, PolicyReply, StoreReply, UsageQuery,
     UsageReply,
@@ -69,8 +70,8 @@ async fn replace(
         plan: order.plan,
         limits: order.limits,
     };
-    check(&admin, &tenant, &assigned)?;
     let turn = admin.orders.lock().await;
+    check(&admin, &tenant, &assigned).await?;
     let assign = PolicyQuery::Assign(assigned.non_empty());
     apply(&admin, &tenant, ("assign", assign), peer.address).await?;
     match order.suspended {
@@ -130,9 +131,9 @@ async fn apply(
     order.apply(admin, tenant).await.map(drop)
 }
 
-/// Whether this node can carry out what is assigned. Errors: the plan is not in its configuration; a frame that
-/// no queue, or no lane to another node, could hold.
-fn check(
+/// Whether this node can carry out what is assigned. Errors: the plan is not in its configuration, and is not the
+/// one that is assigned already; a frame that no queue, or no lane to another node, could hold.
+async fn check(
     admin: &AdminContext,
     tenant: &TenantId,
     assigned: &AssignedTerms,
@@ -140,16 +141,9 @@ fn check(
     let settings = &admin.node.settings;
     if let Some(plan) = &assigned.plan
         && !settings.plans.contains_key(plan)
+        && assigned_plan(admin, tenant).await?.as_ref() != Some(plan)
     {
-        let known: Vec<&str> = settings.plans.keys().map(PlanName::as_str).collect();
-        let text = match known.is_empty() {
-            true => format!("plan: there is no plan {plan}: the configuration has no plans"),
-            false => format!(
-                "plan: there is no plan {plan}, there are: {}",
-                known.join(", ")
-            ),
-        };
-        return Err(PlainRefusal::bad_request(text));
+        return Err(PlainRefusal::bad_request(no_plan(plan, settings)));
     }
     let limits = settings.terms_of(tenant, Some(assigned)).limits;
     if limits.frame_bytes > limits.outbound_bytes {
@@ -164,6 +158,29 @@ fn check(
         return Err(PlainRefusal::bad_request(text));
     }
     Ok(())
+}
+
+/// The plan that is assigned to a tenant. It may have left the configuration since.
+async fn assigned_plan(
+    admin: &AdminContext,
+    tenant: &TenantId,
+) -> Result<Option<PlanName>, PlainRefusal> {
+    let access = StoreAccess::Reads;
+    let policy = access.ask(admin, tenant, PolicyQuery::Read, StoreReply::into_policy);
+    let PolicyReply::Changed(policy) = policy.await?;
+    Ok(policy.assigned.and_then(|terms| terms.plan.clone()))
+}
+
+/// That a plan is not in the configuration.
+fn no_plan(plan: &PlanName, settings: &Settings) -> String {
+    let known: Vec<&str> = settings.plans.keys().map(PlanName::as_str).collect();
+    match known.is_empty() {
+        true => format!("plan: there is no plan {plan}: the configuration has no plans"),
+        false => format!(
+            "plan: there is no plan {plan}, there are: {}",
+            known.join(", ")
+        ),
+    }
 }
 
 async fn answer(admin: &AdminContext, tenant: TenantId) -> Result<Response, PlainRefusal> {
