@@ -146,9 +146,9 @@ impl PostRetries {
                     return Err(CommandFailure::failed("receiver_refused", text));
                 }
                 BatchVerdict::Later(text, wait) => (text, wait),
-                BatchVerdict::InDoubt(text) => {
+                BatchVerdict::InDoubt(text, wait) => {
                     batch.is_in_doubt = true;
-                    (text, None)
+                    (text, wait)
                 }
             };
             attempt += 1;

@@ -2,7 +2,8 @@
 
 use super::billing::MockKind;
 use super::receiver::ReceiverFault::{
-    self, Busy, Garbage, GarbageOfProxy, LateAnswer, LostAnswer, LostRequest, None as Fine, Status,
+    self, Busy, Garbage, GarbageOfProxy, LateAnswer, LostAnswer, LostRequest, None as Fine,
+    Status, Unavailable,
 };
 use super::stage::ExportStage;
 
@@ -66,11 +67,19 @@ fn what_fails_for_long_ends_with_75() {
 
 #[test]
 fn a_receiver_that_asks_for_a_long_wait_is_left_alone() {
-    let stage = ExportStage::with_hours(MockKind::Orb, 1);
-    stage.receiver.fail(&[Busy(301)]);
-    let said = stage.export(&[]).with(75);
-    assert!(said.contains("429"), "{said}");
-    assert_eq!(stage.receiver.requests().len(), 1);
+    for (fault, status) in [
+        (Busy(301), "429"),
+        (Unavailable("301"), "503"),
+        (Unavailable("Fri, 31 Dec 9999 23:59:59 GMT"), "503"),
+    ] {
+        let stage = ExportStage::with_hours(MockKind::Orb, 1);
+        stage.receiver.fail(&[fault]);
+        let said = stage.export(&[]).with(75);
+        assert!(said.contains(status), "{said}");
+        assert_eq!(stage.receiver.requests().len(), 1);
+        stage.export(&[]).with(0);
+        stage.check(status);
+    }
 }
 
 #[test]

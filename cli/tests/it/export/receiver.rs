@@ -27,6 +27,8 @@ pub enum ReceiverFault {
     Status(u16),
     /// It is not taken: 429 with a `Retry-After` in seconds.
     Busy(u64),
+    /// It is not taken: 503 with a `Retry-After`, in seconds or as a date.
+    Unavailable(&'static str),
     /// The exporter is killed when its request has come, before it is taken.
     KillBefore,
     /// The exporter is killed when its request is taken, before the answer.
@@ -165,6 +167,10 @@ impl ReceiverShared {
             ReceiverFault::Busy(seconds) => {
                 let header = format!("retry-after: {seconds}\r\n");
                 return MockReply::Answer(429, header, String::new());
+            }
+            ReceiverFault::Unavailable(retry_after) => {
+                let header = format!("retry-after: {retry_after}\r\n");
+                return MockReply::Answer(503, header, String::new());
             }
             ReceiverFault::GarbageOfProxy => return garbage(),
             ReceiverFault::KillBefore => {

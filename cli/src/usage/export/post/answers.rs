@@ -7,7 +7,7 @@
 //! | Lago: 422 that has `value_already_exist` at some indexes and nothing else | these are acknowledged, the rest was rolled back |
 //! | Stripe: 400 that says that the identifier exists | acknowledged |
 //! | 429 | the receiver has none of the rows, later it takes them |
-//! | 408, 425, 5xx, no answer | in doubt |
+//! | 408, 425, 5xx, no answer | in doubt; the receiver may say when to try again |
 //! | no connection | the receiver has none of the rows |
 //! | any other | refused: the receiver has none of the rows, and never takes them like this |
 
@@ -27,8 +27,8 @@ pub(in super::super) enum BatchVerdict {
     Rest(Vec<usize>),
     /// The receiver has none of the rows. It may take them later, after a time that it may have said.
     Later(String, Option<Duration>),
-    /// The receiver may have the rows or not.
-    InDoubt(String),
+    /// The receiver may have the rows or not. It may have said after which time to try again.
+    InDoubt(String, Option<Duration>),
     /// The receiver had the rows at these indexes before. It refuses the others.
     Refused(String, Vec<usize>),
 }
@@ -43,16 +43,16 @@ impl BatchVerdict {
     ) -> Self {
         let answer = match outcome {
             PostOutcome::NotSent(error) => return Self::Later(error.clone(), None),
-            PostOutcome::NoAnswer(error) => return Self::InDoubt(error.clone()),
+            PostOutcome::NoAnswer(error) => return Self::InDoubt(error.clone(), None),
             PostOutcome::Answer(answer) => answer,
         };
         let text = format!("{}: {}", answer.status, shown(&answer.body));
         let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
         match answer.status.as_u16() {
             200..300 if is_own(kind, (ids, is_batch), answer, body.as_ref()) => Self::Acknowledged,
-            200..300 => Self::InDoubt(format!("unexpected answer, {text}")),
+            200..300 => Self::InDoubt(format!("unexpected answer, {text}"), None),
             429 => Self::Later(text, answer.retry_after),
-            408 | 425 | 500..600 => Self::InDoubt(text),
+            408 | 425 | 500..600 => Self::InDoubt(text, answer.retry_after),
             status => match (kind, status, &body) {
                 (ReceiverKind::Lago, 422, Some(body)) => of_lago(body, ids.len(), text),
                 (ReceiverKind::Stripe, 400 | 409, Some(body)) if !is_batch && is_known(body) => {
@@ -142,7 +142,8 @@ mod tests {
             BatchVerdict::Acknowledged => "acknowledged".to_owned(),
             BatchVerdict::Rest(known) => format!("rest {known:?}"),
             BatchVerdict::Later(_, wait) => format!("later {wait:?}"),
-            BatchVerdict::InDoubt(_) => "in doubt".to_owned(),
+            BatchVerdict::InDoubt(_, None) => "in doubt".to_owned(),
+            BatchVerdict::InDoubt(_, wait) => format!("in doubt {wait:?}"),
             BatchVerdict::Refused(_, known) => format!("refused {known:?}"),
         };
         assert_eq!(found, expected, "{kind:?} {answer:?}");
@@ -164,7 +165,9 @@ mod tests {
             check(kind, is_batch, (status, body), "acknowledged");
             check(kind, is_batch, (200, "<html>Log in</html>"), "in doubt");
             check(kind, is_batch, (302, body), "refused []");
-            check(kind, is_batch, (500, body), "in doubt");
+            for status in [408, 500, 503] {
+                check(kind, is_batch, (status, body), "in doubt Some(7s)");
+            }
             check(kind, is_batch, (429, body), "later Some(7s)");
             check(kind, is_batch, (401, body), "refused []");
         }

@@ -3,12 +3,13 @@
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
+use http::header::{ACCEPT, CONTENT_TYPE, DATE, HOST, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
+use httpdate::parse_http_date;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -193,10 +194,20 @@ async fn exchange(
     Ok((answer, sender))
 }
 
-/// The seconds of `Retry-After`. Its other form, a date, counts as absent: the usual wait is right for it too.
+/// The wait of `Retry-After`, which is seconds or a date. A date counts from the receiver's `Date`, because its
+/// clock may differ from that of this machine. `None`: absent, no wait, or neither form.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
-    text.trim().parse().ok().map(Duration::from_secs)
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let now = headers.get(DATE).and_then(|date| date.to_str().ok());
+    let now = now.and_then(|date| parse_http_date(date).ok());
+    let until = parse_http_date(text).ok()?;
+    let wait = until
+        .duration_since(now.unwrap_or_else(SystemTime::now))
+        .ok();
+    wait.filter(|wait| !wait.is_zero())
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -243,13 +254,34 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_read_in_seconds() {
-        let read = |text: &'static str| {
-            let header = (RETRY_AFTER, HeaderValue::from_static(text));
-            retry_after(&HeaderMap::from_iter([header]))
+    fn retry_after_is_seconds_or_a_date() {
+        const NOON: &str = "Sat, 28 Nov 2026 12:00:00 GMT";
+        let read = |text: &'static str, date: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(text));
+            if let Some(date) = date {
+                headers.insert(DATE, HeaderValue::from_static(date));
+            }
+            retry_after(&headers)
         };
-        assert_eq!(read("7"), Some(Duration::from_secs(7)));
-        assert_eq!(read("Fri, 28 Nov 2026 10:00:00 GMT"), None);
+        let seconds = |number| Some(Duration::from_secs(number));
+        assert_eq!(read("7", None), seconds(7));
+        assert_eq!(
+            read("Sat, 28 Nov 2026 12:01:30 GMT", Some(NOON)),
+            seconds(90)
+        );
+        // The other two forms of a date.
+        assert_eq!(
+            read("Saturday, 28-Nov-26 12:00:05 GMT", Some(NOON)),
+            seconds(5)
+        );
+        assert_eq!(read("Sat Nov 28 12:00:05 2026", Some(NOON)), seconds(5));
+        // Without the receiver's clock, that of this machine counts.
+        let far = read("Fri, 31 Dec 9999 23:59:59 GMT", None).unwrap();
+        assert!(far > Duration::from_secs(1 << 30), "{far:?}");
+        for text in [NOON, "Sat, 28 Nov 2026 11:59:59 GMT", "soon", "-1", ""] {
+            assert_eq!(read(text, Some(NOON)), None, "{text}");
+        }
         assert_eq!(retry_after(&HeaderMap::new()), None);
     }
 }
