@@ -1,6 +1,8 @@
 //! The state file: one export at a time, one receiver, and never overwritten if it is anything else.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use protocol::UsageMeter;
 
@@ -78,6 +80,39 @@ fn a_damaged_file_is_refused_and_left_alone() {
     fs::write(stage.state(), &good).unwrap();
     stage.export(&[]).with(0);
     assert_eq!(stage.receiver.requests().len(), requests);
+}
+
+/// Nothing is read of what is no file, or too large to be a state.
+#[test]
+fn what_is_no_state_file_is_not_read() {
+    let stage = ExportStage::with_hours(MockKind::Orb, 1);
+    let folder = stage.home.path().join("folder");
+    fs::create_dir(&folder).unwrap();
+    let pipe = stage.home.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let huge = stage.home.path().join("huge");
+    let file = fs::File::create(&huge).unwrap();
+    file.set_len((1 << 30) + 1).unwrap();
+    for (path, told) in [
+        (Path::new("/dev/full"), "is not a regular file"),
+        (Path::new("/dev/zero"), "is not a regular file"),
+        (&folder, "is not a regular file"),
+        (&pipe, "is not a regular file"),
+        (&huge, "has more than 1 GiB"),
+    ] {
+        let mut args = stage.args(&["--from", &stage.first.rfc3339()]);
+        let own = stage.state();
+        let state = args.iter_mut().find(|arg| **arg == own.to_str().unwrap());
+        *state.unwrap() = path.to_str().unwrap().to_owned();
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let variables = [("T2B_ADMIN_TOKEN", super::ledger::TOKEN)];
+        let said = stage.home.run_with(&args, &variables).with(1);
+        assert!(said.contains(told), "{}: {said}", path.display());
+        let lock = format!("{}.lock", path.display());
+        assert!(!Path::new(&lock).exists(), "{lock}");
+    }
+    assert_eq!(stage.receiver.requests().len(), 0);
 }
 
 /// What is not acknowledged is not covered: an hour that comes late is sent, and so are meters that come later.

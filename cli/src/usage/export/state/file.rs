@@ -4,23 +4,22 @@
 //! | --- | --- |
 //! | the process is killed while it writes a record | a last line without an end, which the next export cuts off |
 //! | it is killed while it creates or compacts the file | the file as it was, and `FILE.new`, which the next one replaces |
+//! | it is no regular file, or has more than 1 GiB | it is refused, and nothing is read of it |
 //! | any other difference from what was written | the file is refused, and stays as it is |
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use protocol::{UsageHour, UsageMeter};
 
 use super::chain::LineChain;
+use super::place::{BYTES_MAX, beside, check, check_bytes, is_state, writable};
 use super::records::{StateHead, StateRecord};
 use super::rows::StateRows;
 use crate::failure::CommandFailure;
 use crate::usage::export::row_key::{RowKey, RowSpace};
 
-/// The file holds ids of users.
-const MODE: u32 = 0o600;
 /// Most rows of a record when the file is compacted.
 const RECORD_ROWS: usize = 100;
 /// The file is compacted when it has more than twice the bytes that it had after the last time, and this.
@@ -57,6 +56,8 @@ impl StateFile {
         // Two names of one file have one lock.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let failed = |error: &dyn std::fmt::Display| failure(&path, error);
+        // Before anything is created beside it.
+        is_state(&path).map_err(|error| failed(&error))?;
         let lock = writable().open(beside(&path, "lock"));
         let lock = lock.map_err(|error| failed(&error))?;
         match lock.try_lock() {
@@ -67,10 +68,9 @@ impl StateFile {
             }
             Err(TryLockError::Error(error)) => return Err(failed(&error)),
         }
-        let log = match fs::metadata(&path) {
-            Ok(_) => Some(StateLog::load(&path).map_err(|error| failed(&error))?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(failed(&error)),
+        let log = match is_state(&path).map_err(|error| failed(&error))? {
+            true => Some(StateLog::load(&path).map_err(|error| failed(&error))?),
+            false => None,
         };
         Ok(Self {
             path,
@@ -227,8 +227,16 @@ impl StateFile {
 impl StateLog {
     /// Reads a file and checks every line.
     fn load(path: &Path) -> io::Result<Self> {
+        let file = writable()
+            .create(false)
+            .read(true)
+            .append(true)
+            .open(path)?;
+        // What was opened, which may be another one than what was found before.
+        check(&file.metadata()?)?;
         let mut bytes = Vec::new();
-        File::open(path)?.read_to_end(&mut bytes)?;
+        let read = (&file).take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
+        check_bytes(read as u64)?;
         // A record whose write was cut off: nothing was sent after it.
         let whole = bytes.iter().rposition(|byte| *byte == b'\n');
         bytes.truncate(whole.map_or(0, |end| end + 1));
@@ -252,7 +260,6 @@ impl StateLog {
             is_fine.then_some(()).ok_or_else(|| damaged(index + 2))?;
         }
         let bytes = bytes.len() as u64;
-        let file = OpenOptions::new().append(true).open(path)?;
         if file.metadata()?.len() > bytes {
             file.set_len(bytes)?;
         }
@@ -309,20 +316,6 @@ fn space_of(head: &StateHead) -> RowSpace {
         cluster: head.cluster.clone(),
         step: head.step,
     }
-}
-
-/// A file of this name and another ending.
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(ending);
-    name.into()
-}
-
-fn writable() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).mode(MODE);
-    options
 }
 
 /// A new name is durable when its folder is.

@@ -9,6 +9,7 @@
 //! | `coverage.rs` | the ranges of time of which every row is acknowledged |
 //! | `rows.rs` | the state that the records add up to |
 //! | `file.rs` | the file: lock, load, append, compact |
+//! | `place.rs` | what may be at the place of the file |
 //!
 //! The file is a log and not a database: the rows of a run are written once and read once, and a damaged file must be
 //! recognised before anything is written to it. SQLite has no checksums over its pages by default, and redb repairs a file
@@ -17,6 +18,7 @@
 mod chain;
 mod coverage;
 mod file;
+mod place;
 mod records;
 mod rows;
 #[cfg(test)]
