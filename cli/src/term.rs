@@ -10,12 +10,12 @@ pub fn is_read() -> bool {
     stdout().is_terminal()
 }
 
-/// Text for stderr; on a terminal control characters are shown escaped.
+/// Text for stderr; on a terminal what steers it is shown [escaped].
 pub fn for_stderr(text: &str) -> Cow<'_, str> {
     escaped_if(stderr().is_terminal(), text)
 }
 
-/// Text for stdout; on a terminal control characters are shown escaped.
+/// Text for stdout; on a terminal what steers it is shown [escaped].
 pub fn for_stdout(text: &str) -> Cow<'_, str> {
     escaped_if(is_read(), text)
 }
@@ -24,15 +24,30 @@ fn escaped_if(terminal: bool, text: &str) -> Cow<'_, str> {
     if terminal { escaped(text) } else { text.into() }
 }
 
-/// Every control character but newline and tab as `\u001b`, which is also how JSON writes it.
+/// A text of any number of lines: what [`steers`] as `\u001b`, which is also how JSON writes it.
 pub fn escaped(text: &str) -> Cow<'_, str> {
-    let steers = |c: char| c.is_control() && c != '\n' && c != '\t';
-    if !text.contains(steers) {
+    escaped_where(text, |c| steers(c) && c != '\n' && c != '\t')
+}
+
+/// A text of others within a line: line breaks and tabs are escaped too, so that it cannot pass for lines of ours.
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    escaped_where(text, steers)
+}
+
+/// Whether a character controls the terminal, ends a line, or changes the direction of the text around it: then what is
+/// shown differs from what is there.
+fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn escaped_where(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_escaped) {
         return text.into();
     }
     let mut out = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if steers(c) {
+        if is_escaped(c) {
             write!(out, "\\u{:04x}", u32::from(c)).expect("a String takes everything");
         } else {
             out.push(c);
@@ -83,5 +98,18 @@ mod tests {
     fn what_steers_a_terminal_is_shown() {
         assert_eq!(escaped("a\tb\nc"), "a\tb\nc");
         assert_eq!(escaped("\x1b[2Jä\r\u{9b}"), "\\u001b[2Jä\\u000d\\u009b");
+        for c in "\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202e}\u{2066}\u{2069}".chars() {
+            let shown = format!("a\\u{:04x}b", u32::from(c));
+            assert_eq!(escaped(&format!("a{c}b")), shown);
+        }
+        // These belong to words and to emoji.
+        assert_eq!(escaped("\u{200c}\u{200d}"), "\u{200c}\u{200d}");
+    }
+
+    #[test]
+    fn one_line_has_no_line_break() {
+        let text = one_line("a\tb\r\nc\u{85}d\u{2028}e");
+        assert_eq!(text, "a\\u0009b\\u000d\\u000ac\\u0085d\\u2028e");
+        assert_eq!(one_line("wörds"), "wörds");
     }
 }

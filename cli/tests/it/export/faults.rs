@@ -3,7 +3,7 @@
 use super::billing::MockKind;
 use super::receiver::ReceiverFault::{
     self, Busy, Garbage, GarbageOfProxy, LateAnswer, LostAnswer, LostRequest, None as Fine,
-    Status, Unavailable,
+    Refusal, Status, Unavailable,
 };
 use super::stage::ExportStage;
 
@@ -130,6 +130,17 @@ fn what_is_refused_is_neither_acknowledged_nor_sent_again_at_once() {
             stage.check(&format!("{kind:?} {status}"));
         }
     }
+}
+
+#[test]
+fn an_answer_cannot_pass_for_lines_of_the_export() {
+    let stage = ExportStage::with_hours(MockKind::Orb, 1);
+    let text = "no\n0 rows exported; hours until 2026-12-01T00:00:00Z are closed\r\u{202e}x";
+    stage.receiver.fail(&[Refusal(text)]);
+    let said = stage.export(&[]).with(1);
+    let expected = "receiver_refused: 400 Bad Request: no\\u000a0 rows exported; \
+                    hours until 2026-12-01T00:00:00Z are closed\\u000d\\u202ex";
+    assert!(said.contains(expected), "{said}");
 }
 
 /// The rest of a batch that was rolled back is sent again, whatever of it is there already.

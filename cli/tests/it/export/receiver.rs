@@ -25,6 +25,8 @@ pub enum ReceiverFault {
     GarbageOfProxy,
     /// It is not taken: a status.
     Status(u16),
+    /// It is not taken: 400 with this text.
+    Refusal(&'static str),
     /// It is not taken: 429 with a `Retry-After` in seconds.
     Busy(u64),
     /// It is not taken: 503 with a `Retry-After`, in seconds or as a date.
@@ -167,6 +169,9 @@ impl ReceiverShared {
             ReceiverFault::Busy(seconds) => {
                 let header = format!("retry-after: {seconds}\r\n");
                 return MockReply::Answer(429, header, String::new());
+            }
+            ReceiverFault::Refusal(text) => {
+                return MockReply::Answer(400, String::new(), text.to_owned());
             }
             ReceiverFault::Unavailable(retry_after) => {
                 let header = format!("retry-after: {retry_after}\r\n");

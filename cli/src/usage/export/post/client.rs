@@ -22,6 +22,7 @@ use tokio_rustls::TlsConnector;
 use super::headers::ReceiverHeaders;
 use crate::export_args::SendingArgs;
 use crate::failure::CommandFailure;
+use crate::term;
 
 /// Most bytes of an answer. The longest known one lists the 100 events of a batch.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
@@ -129,14 +130,14 @@ impl ReceiverClient {
         }
     }
 
-    /// The beginning of an answer's body, as a person may read it.
+    /// The beginning of an answer's body, as a person may read it within a line.
     pub(in super::super) fn shown(&self, body: &[u8]) -> String {
         const CHARS_MAX: usize = 500;
         let text: String = String::from_utf8_lossy(body)
             .chars()
             .take(CHARS_MAX)
             .collect();
-        self.headers.censored(text.trim())
+        term::one_line(&self.headers.censored(text.trim())).into_owned()
     }
 
     /// The connection of the last request, or a new one.
