@@ -18,10 +18,10 @@ pub(crate) const BOTS_MAX: usize = 32;
 
 impl EventClass {
     /// How many of a tenant's events may be of this class. Beyond that the oldest of the class goes, so
-    /// that a flood of refusals leaves the ends of sockets in place, and strangers leave both.
+    /// that a flood of sockets or of refusals leaves the other events in place, and strangers leave both.
     const fn share(self) -> usize {
         match self {
-            Self::Connection => EVENTS_MAX,
+            Self::Connection => 30,
             Self::Bot => 25,
             Self::Refusal => 20,
             Self::Claim => 8,

@@ -47,6 +47,14 @@ fn connected(number: usize) -> HistoryEvent {
     }
 }
 
+fn registered(number: usize) -> HistoryEvent {
+    let kind = EventKind::Registered { from: None };
+    HistoryEvent {
+        bot: Some(bot(number).bot),
+        ..HistoryEvent::new(kind, source(1))
+    }
+}
+
 fn bot(number: usize) -> BotConnection {
     BotConnection {
         bot: BotId::parse(&format!("bot_{number}")).unwrap(),
@@ -106,14 +114,30 @@ fn an_event_far_back_is_not_joined() {
 #[test]
 fn the_oldest_of_fifty_goes() {
     let mut history = TenantHistory::default();
-    (0..EVENTS_MAX + 3).for_each(|i| history.add(connected(i), i as u64));
+    (0..30).for_each(|i| history.add(connected(i), i as u64));
+    (0..23).for_each(|i| history.add(registered(i), 30 + i as u64));
     assert_eq!(history.events().count(), EVENTS_MAX);
     assert_eq!(history.events().last().unwrap().first_ms, 3);
+    let counts = history.counts().iter().map(|it| it.count);
     assert_eq!(
-        history.counts()[0].count,
-        53,
+        counts.collect::<Vec<_>>(),
+        [30, 23],
         "counts know what is forgotten"
     );
+}
+
+#[test]
+fn a_flood_of_sockets_leaves_the_other_events() {
+    let mut history = TenantHistory::default();
+    (0..10).for_each(|i| history.add(registered(i), 1));
+    (0..10).for_each(|i| history.add(refused(ErrorCode::BotOffline, i), 2));
+    (0..200).for_each(|i| history.add(connected(i), 3));
+    let of = |name: &str| {
+        let all = shown(&history);
+        all.iter().filter(|(known, _)| *known == name).count()
+    };
+    let counts = ["connected", "registered", "bot_offline"].map(of);
+    assert_eq!(counts, [30, 10, 10]);
 }
 
 #[test]
@@ -270,14 +294,18 @@ fn a_tenant_takes_less_than_36_kib() {
         history.add(HistoryEvent::new(kind, source(1)), 1);
     }
     for i in 0..200 {
-        history.add(
-            HistoryEvent {
-                client: Some(client.clone()),
-                bot: Some(name(i)),
-                ..connected(i)
-            },
-            1,
-        );
+        // No class alone fills the history.
+        for event in [connected(i), registered(i)] {
+            let (client, bot) = (Some(client.clone()), Some(name(i)));
+            history.add(
+                HistoryEvent {
+                    client,
+                    bot,
+                    ..event
+                },
+                1,
+            );
+        }
         history.bot_arrived(BotConnection {
             bot: name(i),
             client: client.clone(),
