@@ -80,6 +80,8 @@ mod usage;
 #[cfg(test)]
 mod usage_check;
 #[cfg(test)]
+mod usage_journal;
+#[cfg(test)]
 mod usage_pages;
 #[cfg(test)]
 mod why;

@@ -1,9 +1,7 @@
 //! What tenants used, over the admin API, the HTTP API and `/metrics/tenants`.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use protocol::UsageMeter;
 use protocol::http::UsagePage;
@@ -233,81 +231,6 @@ async fn pages_have_every_row_once_in_each_format() {
             answer.head
         );
     }
-}
-
-#[tokio::test]
-async fn what_a_gateway_has_not_booked_is_booked_by_the_next_one() {
-    let dir = Arc::new(tempfile::tempdir().unwrap());
-    let slow = |config: &mut gateway::config::Config| {
-        config.usage_flush = Duration::from_secs(300);
-        config.usage_journal = Duration::from_millis(10);
-    };
-    let server = Server::start_in(Arc::clone(&dir), slow, None).await;
-    talk(&server, "alice").await;
-    let folder = dir.path().join("usage");
-    let journals = || {
-        let entries = fs::read_dir(&folder).unwrap().flatten();
-        let paths = entries.map(|entry| entry.path());
-        paths.filter(|path| path.extension().is_some_and(|end| end == "journal"))
-    };
-    // It is written as long as a socket is open, or something is new.
-    let last = Mutex::new((0, Instant::now()));
-    eventually("the journal has all", async || {
-        let length: u64 = journals()
-            .map(|path| fs::metadata(path).unwrap().len())
-            .sum();
-        let is_quiet = {
-            let mut last = last.lock().unwrap();
-            if length != last.0 {
-                *last = (length, Instant::now());
-            }
-            last.1.elapsed() > Duration::from_millis(200)
-        };
-        is_quiet && server.metric("t2b_connections").await == 0.0
-    })
-    .await;
-    let before_end = server
-        .metric(r#"t2b_usage_flush_total{result="booked"}"#)
-        .await;
-    assert_eq!(before_end, 0.0);
-    let before = journals().next().unwrap();
-    server.running.abort();
-    eventually("the gateway is gone", async || {
-        let lock = File::open(before.with_extension("lock")).unwrap();
-        lock.try_lock().is_ok()
-    })
-    .await;
-    let second = Server::start_in(dir, |config| config.usage_flush = FLUSH, None).await;
-    eventually("the journal is booked", async || !before.exists()).await;
-    let booked = booked(&second, "alice").await;
-    assert_eq!(booked[&UsageMeter::MessagesSent], 4);
-    assert_eq!(booked[&UsageMeter::MessagesAccepted], 3);
-}
-
-#[tokio::test]
-async fn a_journal_that_cannot_be_begun_is_begun_later() {
-    let dir = Arc::new(tempfile::tempdir().unwrap());
-    let folder = dir.path().join("usage");
-    fs::write(&folder, "not a folder").unwrap();
-    let slow = |config: &mut gateway::config::Config| {
-        config.usage_flush = Duration::from_secs(300);
-        config.usage_journal = Duration::from_millis(10);
-    };
-    let server = Server::start_in(Arc::clone(&dir), slow, None).await;
-    let failures = async || server.metric("t2b_usage_journal_failures_total").await;
-    eventually("failures are counted again and again", async || {
-        failures().await >= 2.0
-    })
-    .await;
-    talk(&server, "alice").await;
-    fs::remove_file(&folder).unwrap();
-    eventually("the journal has what was counted before it", async || {
-        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
-        let texts = entries.filter_map(|entry| fs::read(entry.path()).ok());
-        let mut texts = texts.map(|text| String::from_utf8_lossy(&text).into_owned());
-        texts.any(|text| text.contains("alice"))
-    })
-    .await;
 }
 
 #[tokio::test]

@@ -108,8 +108,8 @@ impl Node {
         }
     }
 
-    /// Writes what was gathered. When the file has grown or is damaged, it begins anew with what all tenants
-    /// have. Says whether nothing failed.
+    /// Writes what was gathered. When the file has grown, is damaged or is gone, it begins anew with what all
+    /// tenants have. Says whether nothing failed.
     pub(super) async fn write_journal(&self) -> bool {
         let folder = self.usage.folder.as_deref();
         let writer = lock(&self.usage.journal).take();
@@ -121,14 +121,14 @@ impl Node {
         let mut buffer = std::mem::take(&mut *lock(&self.usage.buffer));
         if begins_anew {
             buffer = self.all_usage();
-        } else if buffer.is_empty() && self.connections.count() == 0 {
-            *lock(&self.usage.journal) = Some(writer);
-            return true;
         }
+        let is_idle = buffer.is_empty() && self.connections.count() == 0;
         let written = tokio::task::spawn_blocking(move || {
-            let written = match begins_anew {
-                true => writer.begin_anew(own, unix_ms, &buffer),
-                false => writer.append(own, unix_ms, &buffer),
+            let written = match (begins_anew, is_idle) {
+                (true, _) => writer.begin_anew(own, unix_ms, &buffer),
+                (false, false) => writer.append(own, unix_ms, &buffer),
+                // It may have records that are not booked, and somebody may delete it now too.
+                (false, true) => writer.check_place(),
             };
             (writer, written)
         });

@@ -1,6 +1,8 @@
 //! The journal: usage that is not booked, in a file, so that it survives the process.
 //!
-//! A node has one journal, `<boot>.journal`, and holds a lock on `<boot>.lock` as long as it lives. Each write
+//! A node has one journal, `<boot>.journal`, and holds a lock on it and on `<boot>.lock` as long as it lives: so a
+//! journal stays locked if somebody deletes `<boot>.lock`. Before each write the node looks whether the journal is still
+//! in its place; one that was deleted or replaced begins anew. Each write
 //! says of each tenant that changed *all* that it has: the last word about a tenant counts. When the file has
 //! grown, it begins anew with what all tenants have. No write is followed by fsync: the journal survives the
 //! process, not the machine.

@@ -1,5 +1,6 @@
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use protocol::limits::USAGE_SEEN_HOURS;
 use protocol::{BootId, TenantId, UsageCounts, UsageHour, UsageMeter};
@@ -189,6 +190,68 @@ fn what_must_not_be_booked_is_kept_aside() {
     fs::write(folder.path().join("x.journal"), "not a journal").unwrap();
     assert!(dead_journals(folder.path(), OTHER, CLUSTER, NOW_MS).is_empty());
     assert_eq!(names(folder.path()), ["x.kept"]);
+}
+
+#[test]
+fn only_regular_files_are_journals() {
+    let folder = tempdir().unwrap();
+    let pipe = folder.path().join("0.journal");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    fs::create_dir(folder.path().join("1.journal")).unwrap();
+    let mut journal = JournalWriter::open(folder.path(), OWN, CLUSTER).unwrap();
+    write(&mut journal, NOW_MS, &[report("a", &[record(1, 5)], 0)]);
+    drop(journal);
+    assert_eq!(found(folder.path()), [("a".to_owned(), 1, 5)]);
+    assert!(pipe.exists());
+}
+
+#[test]
+fn a_journal_is_locked_even_if_its_lock_file_is_deleted() {
+    let folder = tempdir().unwrap();
+    let mut journal = JournalWriter::open(folder.path(), OWN, CLUSTER).unwrap();
+    let lock = folder.path().join(format!("{OWN}.lock"));
+    for seq in 1..=2 {
+        write(&mut journal, NOW_MS, &[report("a", &[record(seq, 5)], 0)]);
+        fs::remove_file(&lock).unwrap();
+        assert_eq!(found(folder.path()), [], "its node lives");
+        let mut all = JournalBuffer::default();
+        all.add(report("a", &[record(seq, 5)], 0));
+        journal.begin_anew(OWN, NOW_MS, &all).unwrap();
+    }
+    drop(journal);
+    assert_eq!(found(folder.path()), [("a".to_owned(), 2, 5)]);
+}
+
+#[test]
+fn a_journal_that_was_deleted_or_replaced_begins_anew() {
+    let root = tempdir().unwrap();
+    let folder = root.path().join("usage");
+    let mut journal = JournalWriter::open(&folder, OWN, CLUSTER).unwrap();
+    let path = folder.join(format!("{OWN}.journal"));
+    let mut all = JournalBuffer::default();
+    all.add(report("a", &[record(1, 5)], 0));
+    let deletes: [&dyn Fn(); 3] = [
+        &|| fs::remove_file(&path).unwrap(),
+        &|| fs::remove_dir_all(&folder).unwrap(),
+        &|| {
+            fs::rename(&path, folder.join("moved")).unwrap();
+            fs::write(&path, "of somebody else").unwrap();
+        },
+    ];
+    for delete in deletes {
+        journal.append(OWN, NOW_MS, &all).unwrap();
+        journal.check_place().unwrap();
+        delete();
+        assert!(journal.check_place().is_err());
+        assert!(journal.must_begin_anew());
+        assert!(journal.append(OWN, NOW_MS, &all).is_err());
+        journal.begin_anew(OWN, NOW_MS, &all).unwrap();
+        journal.check_place().unwrap();
+    }
+    assert_eq!(found(&folder), [], "its node lives");
+    drop(journal);
+    assert_eq!(found(&folder), [("a".to_owned(), 1, 5)]);
 }
 
 #[test]
