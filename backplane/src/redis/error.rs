@@ -161,7 +161,8 @@ pub(super) fn wrong_type(error: &RedisError, key: &str) -> Option<String> {
 impl From<CommandFailure> for StoreFailure {
     fn from(failure: CommandFailure) -> Self {
         match failure {
-            CommandFailure::Lost | CommandFailure::Misread => Self::Lost,
+            CommandFailure::Lost => Self::Lost,
+            CommandFailure::Misread => Self::Damaged,
             CommandFailure::Refused(code) => Self::Refused(code),
         }
     }

@@ -2,11 +2,13 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use gateway::config::Config;
 use protocol::UsageMeter;
+use router_core::store::{StoreFailure, StoreQuery, StoreRequest, UsageQuery, UsageRecord};
 
 use crate::harness::{Server, eventually};
 use crate::usage::{FLUSH, booked, talk};
@@ -21,6 +23,17 @@ fn often(config: &mut Config) {
 fn slow(config: &mut Config) {
     often(config);
     config.usage_flush = Duration::from_secs(300);
+}
+
+/// The record that a request is to book.
+fn record_of(request: &StoreRequest) -> Option<&UsageRecord> {
+    match &request.query {
+        StoreQuery::Usage(UsageQuery::Book { record, .. }) => Some(record),
+        StoreQuery::Usage(UsageQuery::Read { .. } | UsageQuery::Seen)
+        | StoreQuery::Directory(_)
+        | StoreQuery::Policy(_)
+        | StoreQuery::Labels(_) => None,
+    }
 }
 
 fn journals(folder: &Path) -> impl Iterator<Item = PathBuf> {
@@ -124,4 +137,54 @@ async fn a_journal_that_is_deleted_is_begun_anew() {
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn damaged_usage_of_one_tenant_holds_no_other_back() {
+    let dir = Arc::new(tempfile::tempdir().unwrap());
+    let is_flushed = Arc::new(AtomicBool::new(false));
+    let noted = Arc::clone(&is_flushed);
+    let books_nothing = Box::new(move |request: &StoreRequest| {
+        record_of(request)?;
+        noted.store(true, Ordering::Relaxed);
+        Some(Err(StoreFailure::Lost))
+    });
+    let server = Server::start_in(Arc::clone(&dir), often, Some(books_nothing)).await;
+    talk(&server, "alice").await;
+    eventually("a record waits to be booked", async || {
+        is_flushed.load(Ordering::Relaxed)
+    })
+    .await;
+    // This is in a second record.
+    talk(&server, "alice").await;
+    talk(&server, "bob").await;
+    let journal = kill(server).await;
+
+    let is_damaged = Arc::new(AtomicBool::new(true));
+    let first = Mutex::new(None);
+    let damage = Arc::clone(&is_damaged);
+    let damages_first = Box::new(move |request: &StoreRequest| {
+        let record = record_of(request)?;
+        if request.tenant.as_str() != "alice" || !damage.load(Ordering::Relaxed) {
+            return None;
+        }
+        // A later record of the tenant could be booked. Then the ledger would ignore this one for good.
+        let is_first = *first.lock().unwrap().get_or_insert(record.seq) == record.seq;
+        is_first.then_some(Err(StoreFailure::Damaged))
+    });
+    let second = Server::start_in(dir, often, Some(damages_first)).await;
+    let sent = async |tenant| {
+        let booked = booked(&second, tenant).await;
+        booked.get(&UsageMeter::MessagesSent).copied()
+    };
+    eventually("bob's usage is booked", async || {
+        sent("bob").await == Some(4)
+    })
+    .await;
+    assert_eq!(sent("alice").await, None);
+    assert!(journal.exists());
+    is_damaged.store(false, Ordering::Relaxed);
+    eventually("the journal is booked", async || !journal.exists()).await;
+    assert_eq!(sent("alice").await, Some(8));
+    assert_eq!(sent("bob").await, Some(4));
 }

@@ -64,6 +64,9 @@ pub enum StoreFailure {
     Refused(ErrorCode),
     /// No answer came: it may have been executed or not.
     Lost,
+    /// It may have been executed, and what the store has of the tenant is damaged: repeated, it fails again until
+    /// somebody repairs that.
+    Damaged,
 }
 
 /// An answer, or why there is none.

@@ -246,7 +246,7 @@ impl Tenant {
             }
             (_, Err(StoreFailure::Refused(code))) => code,
             // It may have been done: what the directory says of this node then is released again.
-            (_, Err(StoreFailure::Lost)) => ErrorCode::StoreUnavailable,
+            (_, Err(StoreFailure::Lost | StoreFailure::Damaged)) => ErrorCode::StoreUnavailable,
             (
                 _,
                 Ok(

@@ -38,7 +38,7 @@ impl Tenant {
             (PendingQuery::Load, Err(StoreFailure::Refused(code))) => {
                 self.not_loaded(env, code, fx)
             }
-            (PendingQuery::Load, Err(StoreFailure::Lost)) => {
+            (PendingQuery::Load, Err(StoreFailure::Lost | StoreFailure::Damaged)) => {
                 self.not_loaded(env, ErrorCode::StoreUnavailable, fx);
             }
             (PendingQuery::Load, _) => self.not_loaded(env, ErrorCode::Internal, fx),

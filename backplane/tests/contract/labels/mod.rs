@@ -84,7 +84,7 @@ fn what_is_no_labels_is_not_read_and_can_be_replaced() {
         // A map with a number as a value; no map; a map that is cut off.
         for stored in ["\u{1}x", "x", "\u{7f}"] {
             redis.command(&["SET", "t2b:{alice}:labels", stored]);
-            assert_eq!(ask(LabelsQuery::Get).await, Err(StoreFailure::Lost));
+            assert_eq!(ask(LabelsQuery::Get).await, Err(StoreFailure::Damaged));
             let error = node.state().last_error.unwrap_or_default();
             assert!(error.contains("the tenant alice"), "{error}");
         }
@@ -93,7 +93,7 @@ fn what_is_no_labels_is_not_read_and_can_be_replaced() {
         assert_eq!(replaced, Ok(StoreReply::Labels(right)));
         redis.command(&["FLUSHALL"]);
         redis.command(&["LPUSH", "t2b:{alice}:labels", "x"]);
-        assert_eq!(ask(LabelsQuery::Get).await, Err(StoreFailure::Lost));
+        assert_eq!(ask(LabelsQuery::Get).await, Err(StoreFailure::Damaged));
         let error = node.state().last_error.unwrap_or_default();
         assert!(error.contains("t2b:{alice}:labels"), "{error}");
     });

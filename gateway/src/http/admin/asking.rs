@@ -45,11 +45,11 @@ impl StoreAccess {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the store is not available",
             ),
-            (StoreFailure::Lost, Self::Writes) => (
+            (StoreFailure::Lost | StoreFailure::Damaged, Self::Writes) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the store did not answer: it may have taken it",
             ),
-            (StoreFailure::Lost, Self::Reads) => (
+            (StoreFailure::Lost | StoreFailure::Damaged, Self::Reads) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the store gave no answer that could be read",
             ),

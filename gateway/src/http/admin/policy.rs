@@ -95,7 +95,9 @@ impl PolicyOrder {
         let reply = reply.and_then(StoreReply::into_policy);
         let PolicyReply::Changed(policy) = reply.map_err(|failure| {
             let text = match failure {
-                StoreFailure::Lost => "the store did not answer: it may have taken it",
+                StoreFailure::Lost | StoreFailure::Damaged => {
+                    "the store did not answer: it may have taken it"
+                }
                 StoreFailure::Refused(_) => "the store did not take it",
             };
             PlainRefusal(StatusCode::SERVICE_UNAVAILABLE, text.into())

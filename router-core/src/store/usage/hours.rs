@@ -27,6 +27,14 @@ pub fn read_closed_until(now_ms: Millis, flushed: UsageHour) -> UsageHour {
     UsageHour::of(closed_ms).min(flushed)
 }
 
+/// Whether usage that cannot be booked, because what the store has of its tenant is damaged, still keeps its hours from
+/// reading as closed. `since_ms`: since when; both on the same clock.
+///
+/// Only a person can repair it. Without an end, one damaged tenant would hold back the bills of all.
+pub const fn damage_holds_hours(since_ms: Millis, now_ms: Millis) -> bool {
+    now_ms.saturating_sub(since_ms) < USAGE_CLOSE_MS
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

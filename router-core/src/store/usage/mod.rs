@@ -13,7 +13,7 @@ mod record;
 mod reply;
 mod request;
 
-pub use hours::{first_open_hour, is_read_closed, read_closed_until};
+pub use hours::{damage_holds_hours, first_open_hour, is_read_closed, read_closed_until};
 pub use record::{HourUsage, UsageRecord};
 pub use reply::{TenantIndex, UsageReply};
 pub use request::{UsageIndexQuery, UsageQuery};

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 
 use crate::env::Millis;
 use crate::store::UsageRecord;
+use crate::store::usage::damage_holds_hours;
 
 /// Records that wait to be booked. Beyond that the oldest ones are joined: they are for closed hours, and
 /// would be booked into one hour anyway.
@@ -26,6 +27,11 @@ pub(super) struct MeterBacklog {
     pub waiting: SmallVec<[Box<MeterRecord>; 1]>,
     /// What was booked before it was reported.
     pub unreported: UsageCounts,
+    /// Since when the store says that what it has of the tenant is damaged, on the clock of
+    /// [`Env::now_ms`](crate::env::Env::now_ms); absent: it does not.
+    damaged_ms: Option<Millis>,
+    /// Whether the damage has lasted for too long.
+    is_released: bool,
 }
 
 impl MeterBacklog {
@@ -47,7 +53,20 @@ impl MeterBacklog {
             record, reported, ..
         } = *self.waiting.remove(0);
         self.unreported.add(&record.counts.since(&reported));
+        self.damaged_ms = None;
+        self.is_released &= !self.waiting.is_empty();
         record
+    }
+
+    /// The store could not book the first record: what it has of the tenant is damaged.
+    pub fn note_damage(&mut self, now_ms: Millis) {
+        let since_ms = *self.damaged_ms.get_or_insert(now_ms);
+        self.is_released |= !damage_holds_hours(since_ms, now_ms);
+    }
+
+    /// Whether what waits holds no hour any more. It does not begin to hold one again before all of it is booked.
+    pub const fn is_released(&self) -> bool {
+        self.is_released
     }
 
     /// Whether nothing waits.

@@ -25,8 +25,16 @@ impl TenantMeter {
         self.is_booked() && open.is_none_or(|open| open.record.counts.is_zero())
     }
 
-    /// The first hour that has something which is not booked; absent if there is nothing.
+    /// The first hour that has something which is not booked; absent if there is nothing, or only what the damaged
+    /// usage of the store keeps from being booked: that is late once it is repaired.
     pub fn oldest_unbooked(&self, env: &Env<'_>) -> Option<UsageHour> {
+        if self
+            .backlog
+            .as_ref()
+            .is_some_and(|backlog| backlog.is_released())
+        {
+            return None;
+        }
         // The time of open sockets since they were timed is in no record yet.
         let timed = (!self.sockets.is_zero()).then(|| UsageHour::of(self.timed_unix_ms(env)));
         let recorded = self.oldest().map(|oldest| oldest.record.hour);
@@ -123,6 +131,11 @@ impl TenantMeter {
             Ok(UsageReply::Booked { is_late }) => RouterFact::UsageBooked { is_late },
             Ok(UsageReply::Hours { .. } | UsageReply::Seen(_))
             | Err(StoreFailure::Refused(_) | StoreFailure::Lost) => {
+                fx.push(TenantEffect::Note(RouterFact::UsageNotBooked));
+                return None;
+            }
+            Err(StoreFailure::Damaged) => {
+                backlog.note_damage(env.now_ms);
                 fx.push(TenantEffect::Note(RouterFact::UsageNotBooked));
                 return None;
             }

@@ -40,7 +40,7 @@ pub use socket_counts::SocketCounts;
 /// What a tenant used on this node since its last record was booked.
 ///
 /// Every tenant pays for it, so it is small, and a tenant that is silent between two flushes has nothing
-/// besides it.
+/// besides it but its last booked record.
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct TenantMeter {

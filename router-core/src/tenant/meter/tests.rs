@@ -13,6 +13,8 @@ use crate::store::{
 };
 use crate::tenant::quota::MonthQuota;
 
+mod damage;
+
 const BOOKED: StoreResult = Ok(StoreReply::Usage(UsageReply::Booked { is_late: false }));
 const LOST: StoreResult = Err(StoreFailure::Lost);
 const BOT: SocketCounts = SocketCounts {
@@ -62,6 +64,11 @@ impl Rig {
 
     fn pass(&mut self, ms: Millis) {
         self.now_ms += ms;
+    }
+
+    /// The hour that is held.
+    fn oldest(&mut self) -> Option<UsageHour> {
+        self.with(|meter, env| meter.oldest_unbooked(env))
     }
 
     /// Flushes, and returns the record that the store is asked to book.
