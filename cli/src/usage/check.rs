@@ -3,23 +3,19 @@
 use gateway::config::ConfigPurpose;
 use serde_json::{Value, json};
 
-use super::pages::query;
+use super::pages::range_query;
 use crate::admin;
-use crate::args::{CheckUsageArgs, UsageRows};
+use crate::args::CheckUsageArgs;
 use crate::failure::CommandFailure;
 use crate::out::{self, say};
 
 /// Checks the hours of a range. Errors: something is wrong, which is printed.
 pub async fn check(args: CheckUsageArgs) -> Result<(), CommandFailure> {
     let config = args.config.load(ConfigPurpose::Admin)?;
-    let rows = UsageRows {
-        range: args.range,
-        meter: None,
-    };
     let (mut hours, mut faults) = (0, Vec::new());
     let mut cursor: Option<String> = None;
     loop {
-        let query = query(&rows, ("hour", true), cursor.as_deref());
+        let query = range_query(&args.range, cursor.as_deref()).finish();
         let mut page = admin::get(&config, &format!("usage/check?{query}")).await?;
         hours += page["hours"].as_u64().unwrap_or(0);
         if let Value::Array(more) = page["faults"].take() {

@@ -5,7 +5,7 @@ use gateway::config::Config;
 use protocol::http::{UsagePage, UsageRow};
 
 use crate::admin;
-use crate::args::UsageRows;
+use crate::args::{UsageRange, UsageRows};
 use crate::failure::CommandFailure;
 
 /// Asks for rows until there are none left, and hands each page over.
@@ -33,21 +33,23 @@ pub(super) async fn one_page(
     (step, open): (&str, bool),
     cursor: Option<&str>,
 ) -> Result<UsagePage, CommandFailure> {
-    let query = query(rows, (step, open), cursor);
+    let mut query = range_query(&rows.range, cursor);
+    query.append_pair("step", step);
+    query.append_pair("open", if open { "true" } else { "false" });
+    if let Some(meter) = &rows.meter {
+        query.append_pair("meter", meter);
+    }
+    let query = query.finish();
     let page = admin::get(config, &format!("usage?{query}")).await?;
     serde_json::from_value(page).map_err(|error| CommandFailure::failed("admin", error))
 }
 
-/// The query of a page.
-pub(super) fn query(rows: &UsageRows, (step, open): (&str, bool), cursor: Option<&str>) -> String {
-    let UsageRows { range, meter } = rows;
+/// The query of a page: its range, and where it begins.
+pub(super) fn range_query(range: &UsageRange, cursor: Option<&str>) -> Serializer<'static, String> {
     let mut query = Serializer::new(String::new());
-    query.append_pair("step", step);
-    query.append_pair("open", if open { "true" } else { "false" });
     let members = [
         ("from", range.from.as_deref()),
         ("to", range.to.as_deref()),
-        ("meter", meter.as_deref()),
         ("tenant", range.user.as_ref().map(|user| user.as_str())),
         ("cursor", cursor),
     ];
@@ -56,5 +58,5 @@ pub(super) fn query(rows: &UsageRows, (step, open): (&str, bool), cursor: Option
             query.append_pair(name, value);
         }
     }
-    query.finish()
+    query
 }

@@ -11,6 +11,7 @@ use crate::http::QueryMembers;
 
 /// The members of a query.
 const OWNER_MEMBERS: &[&str] = &["from", "to", "step", "meter", "open", "limit", "cursor"];
+const CHECK_MEMBERS: &[&str] = &["from", "to", "tenant", "cursor"];
 
 /// A range of the ledger, and which of its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,6 +112,13 @@ impl UsageWindow {
     /// What an operator asks for. Errors: `bad_request` with the member and its rule.
     pub(crate) fn of_operator(query: &QueryMembers<'_>, now: UsageHour) -> Result<Self, Refusal> {
         let window = Self::of(query, &[OWNER_MEMBERS, &["tenant"]].concat(), now)?;
+        window.behind(query.text("cursor"))
+    }
+
+    /// What an operator has checked: whole hours, with all their meters. Errors: `bad_request` with the member and
+    /// its rule.
+    pub(crate) fn of_check(query: &QueryMembers<'_>, now: UsageHour) -> Result<Self, Refusal> {
+        let window = Self::of(query, CHECK_MEMBERS, now)?;
         window.behind(query.text("cursor"))
     }
 

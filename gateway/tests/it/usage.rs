@@ -159,11 +159,15 @@ async fn what_is_wrong_is_a_problem_that_names_the_member() {
         ("from=2026-11-28&to=2026-11-28", "to"),
         ("from=2026-01-01&to=2026-12-01", "to"),
         ("limit=0", "limit"),
+        ("meter=bytes_in&limit=0", "limit"),
         ("cursor=abc", "cursor"),
         ("opne=true", "query"),
         ("limit=1&limit=2", "query"),
     ] {
-        for path in ["usage", "usage/check"] {
+        // A check is of whole hours and all their meters.
+        let has_none = ["meter", "step", "limit"].contains(&field);
+        let of_check = if has_none { "query" } else { field };
+        for (path, field) in [("usage", field), ("usage/check", of_check)] {
             let answer = ask(&server, &format!("{path}?{query}")).await;
             let problem = answer.json();
             assert_eq!(answer.status, 400, "{query}");

@@ -7,7 +7,7 @@
 //!  "next_cursor": "…"}
 //! ```
 //!
-//! `GET /admin/v1/usage/check` checks the hours of the same query:
+//! `GET /admin/v1/usage/check` checks the hours of a range:
 //!
 //! ```json
 //! {"hours": 24, "faults": [{"tenant": "alice", "hour": "2026-11-28T09:00:00Z", "what": "…"}]}
@@ -58,7 +58,7 @@ async fn check(
 ) -> Result<Response, ProblemResponse> {
     let node = &admin.node;
     let members = QueryMembers::new(query.as_deref().unwrap_or_default());
-    let window = UsageWindow::of_operator(&members, UsageHour::of(node.unix_ms()))?;
+    let window = UsageWindow::of_check(&members, UsageHour::of(node.unix_ms()))?;
     let page = UsageReader::new(node).check(node, &window).await;
     let page = page.map_err(|_| ErrorCode::StoreUnavailable)?;
     let page = serde_json::to_vec(&page).map_err(|_| ErrorCode::Internal)?;
