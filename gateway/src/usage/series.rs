@@ -245,7 +245,7 @@ mod tests {
             sockets_before: sockets(before),
             unbooked: UnbookedUsage {
                 records: Default::default(),
-                next_seq: 1,
+                time_seq: 1,
                 sockets: sockets(now),
                 timed_unix_ms: 0,
             },

@@ -32,7 +32,7 @@ impl SimJournal {
     /// A journal with one record of a boot that ended before the run.
     pub fn of(boot: BootId, tenant: TenantId, record: UsageRecord) -> Self {
         let unbooked = UnbookedUsage {
-            next_seq: record.seq + 1,
+            time_seq: record.seq + 1,
             timed_unix_ms: record.hour.start_ms(),
             records: [record].into_iter().collect(),
             sockets: Default::default(),

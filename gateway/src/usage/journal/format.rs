@@ -42,7 +42,8 @@ pub(super) struct JournalWrite {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct TenantEntry {
     pub tenant: TenantId,
-    pub next_seq: u64,
+    /// The number of the record that the time of these sockets is added to.
+    pub time_seq: u64,
     pub bots: u32,
     pub clients: u32,
     /// Up to when the time of these sockets is in the records, Unix milliseconds.
@@ -99,7 +100,7 @@ fn entry(tenant: &TenantId, usage: &UnbookedUsage) -> TenantEntry {
     });
     TenantEntry {
         tenant: tenant.clone(),
-        next_seq: usage.next_seq,
+        time_seq: usage.time_seq,
         bots: usage.sockets.bots,
         clients: usage.sockets.clients,
         timed_unix_ms: usage.timed_unix_ms,
@@ -130,7 +131,7 @@ impl JournalHead {
         let records = entry.records.iter();
         UnbookedUsage {
             records: records.filter_map(|record| self.record(record)).collect(),
-            next_seq: entry.next_seq,
+            time_seq: entry.time_seq,
             sockets: SocketCounts {
                 bots: entry.bots,
                 clients: entry.clients,

@@ -37,7 +37,7 @@ fn report(name: &str, records: &[UsageRecord], bots: u32) -> UsageReport {
         sockets_before: SocketCounts::default(),
         unbooked: UnbookedUsage {
             records: records.to_vec(),
-            next_seq: 100,
+            time_seq: 100,
             sockets: SocketCounts { bots, clients: 0 },
             timed_unix_ms: NOW_MS,
         },

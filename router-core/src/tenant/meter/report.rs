@@ -1,6 +1,6 @@
 //! What the journal and the metrics are told of a tenant.
 
-use protocol::{BootId, TenantId, UsageCounts, UsageHour, UsageMeter};
+use protocol::{BootId, TenantId, UsageCounts, UsageHour};
 
 use super::{SocketCounts, TenantMeter};
 use crate::env::{Env, Millis};
@@ -24,8 +24,9 @@ pub struct UsageReport {
 pub struct UnbookedUsage {
     /// Every record as it is now, the oldest first. More may be added to the last one.
     pub records: Vec<UsageRecord>,
-    /// The `seq` of the next record.
-    pub next_seq: u64,
+    /// The `seq` of the record that the time of the sockets is added to: the last one, if more may be added to
+    /// it, or else the next one.
+    pub time_seq: u64,
     /// How many sockets are open.
     pub sockets: SocketCounts,
     /// Up to when their time is in the records, Unix milliseconds.
@@ -36,29 +37,45 @@ impl UnbookedUsage {
     /// What is to be booked once the boot is gone, which was there until `last_unix_ms` at least.
     ///
     /// The records keep their boots and numbers: one that the boot booked without noting it is not booked
-    /// again. The time of open sockets since it was counted gets the number of the next record: if the boot
-    /// booked that one, it has the time.
+    /// again. The time of open sockets since it was counted is in the record to which the meter adds it: if the
+    /// boot booked that one, it has the time.
     pub fn recovered(
-        self,
+        mut self,
         boot: BootId,
         last_unix_ms: Millis,
     ) -> impl Iterator<Item = UsageRecord> {
-        let ms = last_unix_ms.saturating_sub(self.timed_unix_ms);
-        let SocketCounts { bots, clients } = self.sockets;
-        let counts: UsageCounts = [
-            (UsageMeter::ConnectionSecondsBot, u64::from(bots) * ms),
-            (UsageMeter::ConnectionSecondsClient, u64::from(clients) * ms),
-        ]
-        .into_iter()
-        .collect();
-        let rest = UsageRecord {
-            boot,
-            seq: self.next_seq,
-            hour: UsageHour::of(last_unix_ms),
-            counts,
-        };
-        let all = self.records.into_iter().chain([rest]);
-        all.filter(|record| !record.counts.is_zero())
+        let timed_ms = self.timed_unix_ms;
+        let hour_ms = UsageHour::of(last_unix_ms).start_ms();
+        // When an hour ends, the meter completes the record with the time until then.
+        let before_ms = last_unix_ms.min(hour_ms).saturating_sub(timed_ms);
+        let since_ms = last_unix_ms.saturating_sub(timed_ms.max(hour_ms));
+        self.add_time(boot, UsageHour::of(timed_ms), before_ms);
+        self.add_time(boot, UsageHour::of(last_unix_ms), since_ms);
+        let records = self.records.into_iter();
+        records.filter(|record| !record.counts.is_zero())
+    }
+
+    /// Adds so much time to the record that is for it, and completes that.
+    fn add_time(&mut self, boot: BootId, hour: UsageHour, ms: Millis) {
+        if ms == 0 {
+            return;
+        }
+        if self
+            .records
+            .last()
+            .is_none_or(|last| last.seq < self.time_seq)
+        {
+            self.records.push(UsageRecord {
+                boot,
+                seq: self.time_seq,
+                hour,
+                counts: UsageCounts::default(),
+            });
+        }
+        if let Some(record) = self.records.last_mut() {
+            record.counts.add(&self.sockets.time(ms));
+        }
+        self.time_seq += 1;
     }
 }
 
@@ -88,6 +105,7 @@ impl TenantMeter {
             it.record.clone()
         });
         let records = records.collect();
+        let open_seq = self.open.as_ref().map(|open| open.record.seq);
         let sockets_before = std::mem::replace(&mut self.reported_sockets, self.sockets);
         UsageReport {
             tenant: id.clone(),
@@ -95,7 +113,7 @@ impl TenantMeter {
             sockets_before,
             unbooked: UnbookedUsage {
                 records,
-                next_seq: self.next_seq,
+                time_seq: open_seq.unwrap_or(self.next_seq),
                 sockets: self.sockets,
                 timed_unix_ms: self.timed_unix_ms(env),
             },

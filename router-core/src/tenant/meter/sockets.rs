@@ -1,6 +1,6 @@
 //! The time for which sockets are open.
 
-use protocol::{UsageHour, UsageMeter};
+use protocol::UsageHour;
 
 use super::TenantMeter;
 use super::socket_counts::SocketCounts;
@@ -43,10 +43,8 @@ impl TenantMeter {
         if self.sockets.is_zero() || ms == 0 {
             return;
         }
-        let SocketCounts { bots, clients } = self.sockets;
         self.changed = true;
-        let counts = &mut self.open_record(env).counts;
-        counts[UsageMeter::ConnectionSecondsBot] += u64::from(bots) * ms;
-        counts[UsageMeter::ConnectionSecondsClient] += u64::from(clients) * ms;
+        let time = self.sockets.time(ms);
+        self.open_record(env).counts.add(&time);
     }
 }

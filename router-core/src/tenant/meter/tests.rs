@@ -4,7 +4,7 @@ use protocol::{BootId, RefusalClass, TenantId, UsageCounts, UsageHour, UsageMete
 
 use super::backlog::WAITING_MAX;
 use super::messages::MessageFate;
-use super::{SocketCounts, TenantMeter};
+use super::{SocketCounts, TenantMeter, UnbookedUsage};
 use crate::effect::{TenantEffect, TenantEffects};
 use crate::env::{Env, Millis, Settings};
 use crate::membership::NodeView;
@@ -321,18 +321,24 @@ proptest! {
         let (mut ledger, mut asked) = (Ledger::default(), None::<UsageRecord>);
         // Bytes that were counted and reported, and those since the last report.
         let (mut reported, mut since, mut added) = (0, 0, UsageCounts::default());
-        let (mut journal, mut boots) = (None, 1u128);
+        // The time that sockets were open until now, and until the last write of the journal.
+        let (mut bots, mut open_ms, mut written_ms) = (0, 0, 0);
+        let (mut journal, mut boots) = (None::<(UnbookedUsage, Millis)>, 1u128);
         for act in acts {
             match act {
                 Act::Count(amount) => {
                     rig.count(amount);
                     since += amount;
                 }
-                Act::Sockets(bots) => {
+                Act::Sockets(now) => {
+                    bots = now;
                     let sockets = SocketCounts { bots, clients: 0 };
                     rig.with(|meter, env| meter.set_sockets(env, sockets));
                 }
-                Act::Pass(ms) => rig.pass(ms),
+                Act::Pass(ms) => {
+                    rig.pass(ms);
+                    open_ms += u64::from(bots) * ms;
+                }
                 Act::Flush => asked = rig.flush().or(asked),
                 Act::Answer(is_lost) => {
                     if let Some(record) = asked.take() {
@@ -342,11 +348,18 @@ proptest! {
                     }
                 }
                 Act::Report => {
-                    let id = rig.id.clone();
-                    let report = rig.with(|meter, env| meter.report(env, &id));
-                    added.add(&report.added);
-                    reported += std::mem::take(&mut since);
-                    journal = Some((report.unbooked, rig.unix_ms + rig.now_ms));
+                    // A journal keeps the last word of a tenant that did not change.
+                    if rig.meter.take_unlisted() {
+                        let id = rig.id.clone();
+                        let report = rig.with(|meter, env| meter.report(env, &id));
+                        added.add(&report.added);
+                        reported += std::mem::take(&mut since);
+                        journal = Some((report.unbooked, 0));
+                    }
+                    if let Some((_, last_ms)) = &mut journal {
+                        *last_ms = rig.unix_ms + rig.now_ms;
+                        written_ms = open_ms;
+                    }
                 }
                 Act::Crash => {
                     // What is with the store may be booked before the journal is, and counts as reported then.
@@ -357,7 +370,10 @@ proptest! {
                     }
                     let bytes = ledger.counts[UsageMeter::BytesIn];
                     prop_assert!(bytes >= reported && bytes <= reported + since);
+                    let ms = ledger.counts[UsageMeter::ConnectionSecondsBot];
+                    prop_assert!(ms >= written_ms && ms <= open_ms, "{written_ms}..{open_ms}: {ms}");
                     (reported, since, asked) = (bytes, 0, None);
+                    (bots, open_ms, written_ms) = (0, ms, ms);
                     boots += 1;
                     rig.nodes.own = BootId::from_bits(boots);
                     let env = env_at((&rig.settings, &rig.nodes), rig.now_ms, rig.unix_ms);
@@ -371,6 +387,7 @@ proptest! {
         }
         prop_assert!(rig.meter.is_settled());
         prop_assert_eq!(ledger.counts[UsageMeter::BytesIn], reported + since);
+        prop_assert_eq!(ledger.counts[UsageMeter::ConnectionSecondsBot], open_ms);
         let id = rig.id.clone();
         added.add(&rig.with(|meter, env| meter.report(env, &id)).added);
         prop_assert!(added[UsageMeter::BytesIn] <= reported + since);
