@@ -46,11 +46,18 @@ impl SimMachine {
     pub(super) fn tell_unreported(&mut self, outside: &mut OutsideWorld) {
         let (settings, nodes) = (Arc::clone(&self.settings), Arc::clone(&self.nodes));
         let env = self.env(outside, &settings, &nodes);
+        let mut last = self.disk.own.tenants.clone();
         for shard in &mut self.shards {
             shard.report_usage(&env, |report| {
                 let observer = &mut outside.observer;
                 observer.use_1_unreported(&report.tenant, &report.added);
+                last.insert(report.tenant, report.unbooked);
             });
+        }
+        for (tenant, unbooked) in &last {
+            let ms = env.unix_ms.saturating_sub(unbooked.timed_unix_ms);
+            let time = unbooked.sockets.time(ms);
+            outside.observer.use_1_unreported(tenant, &time);
         }
     }
 

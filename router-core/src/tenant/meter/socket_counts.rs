@@ -19,7 +19,7 @@ impl SocketCounts {
     }
 
     /// What they use while they are open for so long.
-    pub(super) fn time(self, ms: Millis) -> UsageCounts {
+    pub fn time(self, ms: Millis) -> UsageCounts {
         let mut counts = UsageCounts::default();
         counts[UsageMeter::ConnectionSecondsBot] = u64::from(self.bots) * ms;
         counts[UsageMeter::ConnectionSecondsClient] = u64::from(self.clients) * ms;
