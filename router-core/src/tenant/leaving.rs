@@ -81,6 +81,8 @@ impl Tenant {
         self.members.take_order(&ctx, policy);
         self.expel_strangers(env, fx);
         self.apply_terms(env, fx);
+        // A plan without allowances has no month that they would wait for.
+        self.let_in(env, fx);
     }
 
     /// Takes the policy of a snapshot, and ends the sockets that it no longer allows.
@@ -129,8 +131,9 @@ impl Tenant {
             None => self.quota = MonthQuota::new(env, allowances),
         }
         // A record that is on its way to the ledger would count twice. The month is read when it is booked.
-        if self.meter.is_booked() {
-            self.read_month(env, fx);
+        match self.meter.is_booked() {
+            true => self.read_month(env, fx),
+            false => self.meter.flush(env, self.receipts.tenant(), fx),
         }
         self.apply_quota(env, fx);
     }

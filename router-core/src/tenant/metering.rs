@@ -43,6 +43,13 @@ impl Tenant {
 
     /// Has its usage booked, if that is due.
     pub(super) fn flush_usage_due(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
+        let is_reading = self
+            .quota
+            .as_ref()
+            .is_some_and(|quota| quota.is_reading(env));
+        if is_reading && self.meter.postpone_flush(env) {
+            return;
+        }
         let is_due = self.meter.flush_due(env, self.receipts.tenant(), fx);
         let Some(quota) = self.quota.as_mut().filter(|_| is_due) else {
             return;

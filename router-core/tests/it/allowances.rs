@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use protocol::{Allowance, Allowances, BootId, PlanName, UsageCounts, UsageHour, UsageMeter};
 use router_core::store::{
-    AssignedTerms, PolicyQuery, StoreQuery, StoreRequest, UsageQuery, UsageRecord,
+    AssignedTerms, PolicyQuery, StoreQuery, StoreReply, StoreRequest, UsageQuery, UsageRecord,
+    UsageReply,
 };
 use router_core::terms::Plan;
 use router_core::{ConnKey, Settings};
@@ -113,6 +114,31 @@ impl World {
             query: StoreQuery::Usage(query),
         };
         assert!(self.model.execute(request).0.is_ok());
+    }
+
+    /// What the ledger has of an hour.
+    pub fn booked(&mut self, hour: UsageHour) -> UsageCounts {
+        let query = UsageQuery::Read {
+            from: hour,
+            to: hour.plus(1),
+        };
+        let request = StoreRequest {
+            tenant: alice(),
+            now_ms: self.unix_ms(),
+            query: StoreQuery::Usage(query),
+        };
+        let reply = self
+            .model
+            .execute(request)
+            .0
+            .and_then(StoreReply::into_usage);
+        let Ok(UsageReply::Hours { hours, .. }) = reply else {
+            panic!("the store answers with hours: {reply:?}")
+        };
+        hours
+            .first()
+            .map(|(_, usage)| usage.counts)
+            .unwrap_or_default()
     }
 
     /// The status frames about allowances that a socket was told since it last took.

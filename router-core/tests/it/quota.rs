@@ -239,3 +239,18 @@ fn tenants_have_allowances_of_their_own() {
     w.take(phone);
     assert_eq!(w.says_hello(phone, 1), ["delivered"]);
 }
+
+#[test]
+fn an_assigned_plan_reads_the_month_also_when_an_hour_has_just_ended() {
+    let mut w = World::of_two_plans();
+    w.join_bot(&["bot_a"]);
+    let phone = w.join(None);
+    assert_eq!(w.says_hello(phone, 1), ["delivered"]);
+    w.wall_ms += 3_600_000;
+    // The record of the hour before is complete, and waits for the next flush.
+    assert_eq!(w.says_hello(phone, 1), ["delivered"]);
+    let now = UsageHour::of(w.unix_ms());
+    w.other_node_books(1, now, UsageMeter::MessagesAccepted, 4);
+    w.assign(Some("small"));
+    assert_eq!(w.says_hello(phone, 1), ["quota_exceeded"]);
+}

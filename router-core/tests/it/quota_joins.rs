@@ -6,7 +6,7 @@ use protocol::limits::Limits;
 use protocol::{CloseCode, UsageHour, UsageMeter};
 use router_core::ConnKey;
 use router_core::capabilities::Capabilities;
-use router_core::store::StoreFailure;
+use router_core::store::{StoreFailure, StoreQuery, StoreRequest, UsageQuery};
 use router_core::terms::Plan;
 use serde_json::json;
 
@@ -118,4 +118,56 @@ fn sockets_end_when_their_seconds_are_used_up() {
             }
         }
     }
+}
+
+#[test]
+fn a_plan_without_allowances_lets_those_in_that_waited() {
+    let mut w = World::of_two_plans();
+    w.prompt = false;
+    let first = w.arrive(Some(key("alice", 0)), None);
+    w.answer(&alice(), false);
+    assert_eq!(w.told(first), ["connected", "auth_ok", "bots_list"]);
+    w.assign(Some("small"));
+    let second = w.arrive(Some(key("alice", 0)), None);
+    assert_eq!(w.told(second), ["connected"], "the month is not read yet");
+    w.assign(None);
+    assert_eq!(w.told(second), ["auth_ok", "bots_list"]);
+}
+
+#[test]
+fn a_flush_waits_while_the_month_is_read() {
+    let mut w = World::of_two_plans();
+    let settings = Arc::make_mut(&mut w.settings);
+    settings.usage_flush_ms = 1000;
+    w.join_bot(&["bot_a"]);
+    let phone = w.join(None);
+    let now = UsageHour::of(w.unix_ms());
+    w.other_node_books(1, now, UsageMeter::MessagesAccepted, 4);
+    // The store takes longer for the month than there is between two flushes.
+    w.prompt = false;
+    w.assign(Some("small"));
+    w.pass_alive(5000);
+    w.answer(&alice(), false);
+    assert_eq!(w.says_hello(phone, 1), ["quota_exceeded"]);
+    w.prompt = true;
+    w.pass_alive(1000);
+    let booked = w.booked(now);
+    assert!(
+        booked[UsageMeter::ConnectionSecondsBot] > 5000,
+        "{booked:?}"
+    );
+}
+
+#[test]
+fn a_store_that_never_answers_for_the_month_holds_no_flush_back_for_good() {
+    let mut w = World::of_two_plans();
+    w.join_bot(&["bot_a"]);
+    w.prompt = false;
+    w.assign(Some("small"));
+    w.pass_alive(3 * FLUSH_MS);
+    let asks = w.asks.remove(&alice()).unwrap_or_default();
+    let is_record = |request: &StoreRequest| {
+        matches!(&request.query, StoreQuery::Usage(UsageQuery::Book { .. }))
+    };
+    assert!(asks.iter().any(|(_, request)| is_record(request)));
 }

@@ -12,6 +12,8 @@ use crate::store::{
 
 /// Distinguishes the tickets of records from those of the directory's questions, which count from 1.
 const TICKET_BIT: u64 = 1 << 63;
+/// How long a flush is put off at a time.
+const POSTPONED_MS: Millis = 100;
 
 impl TenantMeter {
     /// When it wants [`flush`](Self::flush_due).
@@ -45,6 +47,15 @@ impl TenantMeter {
     /// booked.
     pub fn unbooked_since(&self) -> Option<Millis> {
         self.oldest().map(|oldest| oldest.begun_ms)
+    }
+
+    /// Puts off a flush that is due. Says whether one was.
+    pub fn postpone_flush(&mut self, env: &Env<'_>) -> bool {
+        let is_due = env.now_ms >= self.flush_ms;
+        if is_due {
+            self.flush_ms = env.now_ms + POSTPONED_MS;
+        }
+        is_due
     }
 
     /// Flushes if that is due. Says whether it was.

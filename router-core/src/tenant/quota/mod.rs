@@ -88,6 +88,8 @@ struct LedgerReading {
     from: UsageHour,
     /// The reading whose answer counts; absent: none is under way, or it was overtaken.
     asked: Option<u64>,
+    /// When it was asked for, on the clock of [`Env::now_ms`].
+    asked_ms: Millis,
     last_number: u64,
     /// Whether one was answered, or failed.
     is_over: bool,
@@ -100,6 +102,7 @@ impl LedgerReading {
         Self {
             from: month,
             asked: None,
+            asked_ms: 0,
             last_number: env.now_ms,
             is_over: false,
         }

@@ -4,7 +4,7 @@ use protocol::{TenantId, UsageCounts, UsageHour};
 
 use super::MonthQuota;
 use crate::effect::{TenantEffect, TenantEffects, Ticket};
-use crate::env::Env;
+use crate::env::{Env, Millis};
 use crate::store::usage::first_open_hour;
 use crate::store::{
     StoreQuery, StoreReply, StoreRequest, StoreResult, UsageQuery, UsageRecord, UsageReply,
@@ -12,6 +12,9 @@ use crate::store::{
 
 /// Distinguishes the tickets of readings from those of records and of the directory's questions.
 const TICKET_BIT: u64 = 1 << 62;
+/// For how long a flush waits for a reading. Without that, a store that takes longer for a month than there is
+/// between two flushes would never have a reading answered in time.
+const READING_MAX_MS: Millis = 10_000;
 
 impl MonthQuota {
     /// Whether a ticket is that of a reading.
@@ -25,6 +28,7 @@ impl MonthQuota {
         let reading = &mut self.reading;
         reading.last_number += 1;
         reading.asked = Some(reading.last_number);
+        reading.asked_ms = env.now_ms;
         let ticket = Ticket {
             tenant: id.clone(),
             number: TICKET_BIT | reading.last_number,
@@ -40,6 +44,11 @@ impl MonthQuota {
         };
         let request = Box::new(request);
         fx.push(TenantEffect::Ask { ticket, request });
+    }
+
+    /// Whether a reading is under way, and may be answered still. A record would overtake it.
+    pub fn is_reading(&self, env: &Env<'_>) -> bool {
+        self.reading.asked.is_some() && env.now_ms < self.reading.asked_ms + READING_MAX_MS
     }
 
     /// A record is on its way to the ledger: whether a reading that is under way has it is unknown.
