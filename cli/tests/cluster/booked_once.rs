@@ -1,7 +1,8 @@
 //! Every record of usage comes to Redis twice, and counts once.
 //!
-//! In one case proxies make the records come twice. In the other one, two gateways find the journal of a third one
-//! that was killed, and book it at the same time. The ledger then has what peers counted, and what nodes counted.
+//! In one case proxies make the records come twice. In another one, two gateways find the journal of a third one
+//! that was killed, and book it at the same time. The ledger then has what peers counted, and what nodes counted. In the
+//! last one a node is killed after a flush, and its journal is from before: it adds nothing to the ledger.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -20,6 +21,8 @@ const TENANTS: usize = 8;
 const RECORDS: usize = 3;
 /// After so long without a write, a journal has everything. Many times as long as from one write to the next.
 const STILL: Duration = Duration::from_millis(500);
+/// How many records a gateway booked.
+const BOOKED: &str = "t2b_usage_flush_total{result=\"booked\"}";
 /// What a gateway says when it has booked a journal.
 const RECOVERED: &str = "usage of a boot that ended without booking it is booked";
 
@@ -113,6 +116,63 @@ pub async fn a_journal_that_two_nodes_find_counts_once() -> String {
     )
 }
 
+pub async fn a_journal_from_before_a_flush_adds_nothing() -> String {
+    let mut cluster = cluster_without_nodes().await;
+    let url = cluster.redis.url();
+    // Between two writes of the journal there are some flushes.
+    let talking = vec![
+        ("T2B_USAGE_FLUSH", "3s".to_owned()),
+        ("T2B_USAGE_JOURNAL", "10s".to_owned()),
+    ];
+    for (number, environment) in [(0, talking), (1, NodeEnvironment::new())] {
+        let node = cluster.node(number, Some(url.clone()), environment).await;
+        cluster.nodes.push(node);
+    }
+    cluster.is_whole().await;
+    let mut tenants = gather(&cluster, 1).await;
+    let folder = cluster.state(0).join("usage");
+    let begun = bytes_in(&folder);
+    // So each tenant has a record to which more is added when the journal is written.
+    until("the journal is written", async || {
+        for tenant in &mut tenants {
+            tenant.talk().await;
+        }
+        (bytes_in(&folder) > begun).then_some(())
+    })
+    .await;
+    let written = read_ledger(&cluster.nodes[1]).await;
+    let booked = cluster.nodes[0].metrics().await[BOOKED];
+    until("each tenant is booked once", async || {
+        for tenant in &mut tenants {
+            tenant.talk().await;
+        }
+        let now = cluster.nodes[0].metrics().await[BOOKED];
+        (now >= booked + TENANTS as f64).then_some(())
+    })
+    .await;
+
+    cluster.nodes[0].kill();
+    let before = read_ledger(&cluster.nodes[1]).await;
+    close(tenants);
+    cluster.nodes[0].restart().await;
+    let records = recovered(&cluster.nodes[0]).await;
+    let after = read_ledger(&cluster.nodes[1]).await;
+    // What was not booked since the journal was written is booked now.
+    let known = before
+        .iter()
+        .filter(|(name, booked)| written.get(*name) != Some(booked));
+    let known: Vec<&String> = known.map(|(name, _)| name).collect();
+    assert!(known.len() > TENANTS / 2, "{known:?} were booked");
+    for name in &known {
+        assert_eq!(after[*name], before[*name], "{name}");
+    }
+    let checked = cluster.nodes[1].usage_check().await;
+    format!(
+        "{records} records of {} tenants that were booked before add nothing; {checked}",
+        known.len()
+    )
+}
+
 async fn cluster_without_nodes() -> TestCluster {
     TestCluster::start(ClusterSetup {
         nodes: 0,
@@ -150,14 +210,19 @@ async fn is_booked(node: &GatewayNode) {
 async fn is_still(folder: &Path) {
     let (mut length, mut since) = (0, Instant::now());
     until("the journal has everything", async || {
-        let files = std::fs::read_dir(folder).unwrap().flatten();
-        let now = files.map(|file| file.metadata().unwrap().len()).sum();
+        let now = bytes_in(folder);
         if now != length {
             (length, since) = (now, Instant::now());
         }
         (length > 0 && since.elapsed() > STILL).then_some(())
     })
     .await;
+}
+
+/// How long the files of a folder are together.
+fn bytes_in(folder: &Path) -> u64 {
+    let files = std::fs::read_dir(folder).unwrap().flatten();
+    files.map(|file| file.metadata().unwrap().len()).sum()
 }
 
 fn copy_folder(from: &Path, to: &Path) {

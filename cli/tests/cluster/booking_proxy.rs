@@ -20,6 +20,10 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// What ends the key of a tenant's last records. A booking has this key and that of an hour.
 const SEEN_KEY: &str = ":usage:seen";
+/// What Redis answers when it booked a record, into an hour that had something or nothing.
+const BOOKED: [&[u8]; 2] = [b":1\r\n", b":2\r\n"];
+/// What it answers when it has the record.
+const SEEN: &[u8] = b":0\r\n";
 /// What a gateway hears instead of an answer. It does not say whether the command was executed.
 const LOST: &[u8] = b"-LOST the answer is lost\r\n";
 
@@ -161,8 +165,7 @@ impl ProxyShared {
                 Some(AnswerFate::Booking(record)) => (record, false),
                 Some(AnswerFate::Copy(record)) => (record, true),
             };
-            let says = |word: &str| String::from_utf8_lossy(&answer).contains(word);
-            let (is_booked, is_seen) = (says("booked"), says("seen"));
+            let (is_booked, is_seen) = (BOOKED.contains(&&*answer), answer == SEEN);
             self.note(&record, |story| {
                 story.booked += u32::from(is_booked);
                 story.seen += u32::from(is_seen);

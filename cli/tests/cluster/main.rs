@@ -136,6 +136,7 @@ const CASES: &[(&str, &str, ClusterCase)] = cases![
     beside assigned_plan::an_assigned_plan_holds_on_every_node,
     beside booked_once::records_that_come_twice_count_once,
     beside booked_once::a_journal_that_two_nodes_find_counts_once,
+    beside booked_once::a_journal_from_before_a_flush_adds_nothing,
     beside planted_leaks::the_check_finds_a_leak_in_each_meter,
     alone stopped::a_stopped_node_comes_back_with_its_sockets,
     beside muted_subscription::a_node_reconnects_and_receives_again,
