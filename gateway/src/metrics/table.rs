@@ -130,7 +130,7 @@ metric_rows! {
     Counter "t2b_directory_reads_total" [] "Times that a tenant's directory was read from the store.";
     Counter "t2b_directory_reads_deferred_total" [] "Reads of a directory that waited, because the last one was a moment before.";
     Counter "t2b_usage_flush_total" ["result"] "Records of usage, those of journals that the node found included: `booked`; `late`, as their hour was closed; `failed`, as the store did not answer, so that they are repeated.";
-    Counter "t2b_allowances_reached_total" ["meter"] "Times that a tenant had reached a soft allowance, at most once a day for each tenant, meter and node.";
+    Counter "t2b_allowances_reached_total" ["meter"] "Times that a tenant had reached a soft allowance, once a day for each tenant, meter and node; on the same day again if the node loaded the tenant again, or an operator assigned it other allowances.";
     Gauge "t2b_usage_unflushed_seconds" [] "Age of the oldest usage that is not booked. It is below `usage_flush` while the store answers.";
     Counter "t2b_usage_journal_failures_total" [] "Times that the journal of usage could not be begun or written.";
     Counter "process_cpu_seconds_total" [] "Seconds of CPU that the process has used, in user space and in the kernel.";

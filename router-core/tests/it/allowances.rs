@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use protocol::{Allowance, Allowances, BootId, PlanName, UsageCounts, UsageHour, UsageMeter};
+use router_core::effect::RouterFact;
 use router_core::store::{
     AssignedTerms, PolicyQuery, StoreQuery, StoreReply, StoreRequest, UsageQuery, UsageRecord,
     UsageReply,
@@ -139,6 +140,13 @@ impl World {
             .first()
             .map(|(_, usage)| usage.counts)
             .unwrap_or_default()
+    }
+
+    /// How often it was noted that a soft allowance is reached.
+    pub fn times_reached(&self) -> usize {
+        let facts = self.facts.iter();
+        let reached = facts.filter(|fact| matches!(fact, RouterFact::AllowanceReached(_)));
+        reached.count()
     }
 
     /// The status frames about allowances that a socket was told since it last took.

@@ -169,6 +169,32 @@ fn a_soft_allowance_is_told_once_a_day_and_to_who_comes() {
 }
 
 #[test]
+fn a_soft_allowance_is_told_and_counted_once_when_a_month_begins() {
+    let mut w = World::allowing(&[(UsageMeter::MessagesAccepted, soft(2))]);
+    w.join_bot(&["bot_a"]);
+    let phone = w.join(None);
+    assert_eq!(w.says_hello(phone, 4), ["delivered"; 4]);
+    w.pass_alive(2 * FLUSH_MS);
+    assert_eq!((w.quotas(phone).len(), w.times_reached()), (1, 1));
+    w.wall_ms = (resets_ms() - w.now_ms) as i64;
+    assert_eq!(w.says_hello(phone, 4), ["delivered"; 4]);
+    w.pass_alive(3 * FLUSH_MS);
+    assert_eq!((w.quotas(phone).len(), w.times_reached()), (1, 2));
+}
+
+#[test]
+fn who_connects_before_the_next_flush_is_told_once() {
+    let mut w = World::allowing(&[(UsageMeter::MessagesAccepted, soft(2))]);
+    w.join_bot(&["bot_a"]);
+    let phone = w.join(None);
+    assert_eq!(w.says_hello(phone, 3), ["delivered"; 3]);
+    let late = w.arrive(Some(key("alice", 0)), None);
+    w.pass_alive(2 * FLUSH_MS);
+    assert_eq!((w.quotas(late).len(), w.quotas(phone).len()), (1, 1));
+    assert_eq!(w.times_reached(), 1);
+}
+
+#[test]
 fn another_plan_does_not_forget_what_was_used() {
     let mut w = World::of_two_plans();
     w.assign(Some("large"));

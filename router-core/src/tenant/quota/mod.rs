@@ -77,7 +77,7 @@ pub(super) struct MonthQuota {
     /// What it has of the others.
     open: UsageCounts,
     reading: LedgerReading,
-    /// The day on which the sockets were told last, by meter.
+    /// The day on which the sockets were told last, by meter. A new month begins with another day.
     told: Vec<(UsageMeter, UsageHour)>,
 }
 

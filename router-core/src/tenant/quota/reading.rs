@@ -100,6 +100,5 @@ impl MonthQuota {
         self.open = UsageCounts::default();
         self.reading.from = month;
         self.reading.asked = None;
-        self.told.clear();
     }
 }

@@ -10,13 +10,15 @@ use crate::ids::ConnKey;
 use crate::tenant::Tenant;
 
 impl Tenant {
-    /// Tells a connection with an API key of all soft allowances that are reached.
+    /// Tells a newcomer with an API key of all soft allowances that are reached, and first the sockets that are
+    /// here: else the next flush would tell the newcomer again.
     pub(in crate::tenant) fn tell_reached(
-        &self,
+        &mut self,
         env: &Env<'_>,
         conn: ConnKey,
         fx: &mut TenantEffects,
     ) {
+        self.tell_quota(env, fx);
         let Some(quota) = &self.quota else {
             return;
         };
