@@ -1,7 +1,8 @@
 //! Extractors: query members, path members, credential and body of a request to the HTTP API.
 //!
 //! The order of a handler's arguments is the order of its checks: query and headers (400) stand before
-//! [`HttpExchange`] (401), and the body is read once the caller has joined its tenant.
+//! [`HttpExchange`] (401), and the body is read once the caller has joined its tenant. A handler refuses nothing between
+//! the two: a request whose credential is valid counts when it joins.
 
 use std::str::FromStr;
 use std::sync::Arc;

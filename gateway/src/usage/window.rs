@@ -122,16 +122,18 @@ impl UsageWindow {
         window.behind(query.text("cursor"))
     }
 
-    /// What the owner of an account asks for: it may not name a tenant. Errors: `bad_request` with the member and its
-    /// rule.
+    /// What the owner of a tenant's account asks for: it may not name a tenant. Errors: `bad_request` with the member
+    /// and its rule.
     pub(crate) fn of_owner(
         query: &QueryMembers<'_>,
         now: UsageHour,
-    ) -> Result<OwnerWindow, Refusal> {
-        Ok(OwnerWindow {
-            window: Self::of(query, OWNER_MEMBERS, now)?,
-            cursor: query.text("cursor"),
-        })
+        tenant: TenantId,
+    ) -> Result<Self, Refusal> {
+        let window = Self {
+            tenant: Some(tenant),
+            ..Self::of(query, OWNER_MEMBERS, now)?
+        };
+        window.behind(query.text("cursor"))
     }
 
     /// Whether the whole day is in the range.
@@ -204,24 +206,6 @@ impl UsageWindow {
             from: *from,
             to: *to,
         }
-    }
-}
-
-/// What the owner of an account asks for, before it is known which account that is.
-pub(crate) struct OwnerWindow {
-    window: UsageWindow,
-    /// It is of the query of one tenant, so it is read once the tenant is known.
-    cursor: Option<String>,
-}
-
-impl OwnerWindow {
-    /// The rows of the owner's tenant. Errors: `bad_request`, the cursor is none of this query and tenant.
-    pub(crate) fn of_tenant(self, tenant: TenantId) -> Result<UsageWindow, Refusal> {
-        let window = UsageWindow {
-            tenant: Some(tenant),
-            ..self.window
-        };
-        window.behind(self.cursor)
     }
 }
 

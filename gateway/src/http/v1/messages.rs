@@ -10,7 +10,7 @@ use http::request::Parts;
 use protocol::http::decode_message;
 use protocol::limits::WAIT_MS_MAX;
 use protocol::message::{AckStatus, Send};
-use protocol::{ErrorCode, MessageId, Refusal, Rule};
+use protocol::{ClientId, ErrorCode, MessageId, Refusal, Rule};
 use router_core::Capabilities;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -94,7 +94,14 @@ async fn send(
         Some(_) => Capabilities::waiting_call(),
     };
     let input_ended = exchange.input_ended();
-    let (mut caller, body) = exchange.join(capabilities, query.client).await?;
+    // Joins without a client id that is none, so that the request counts, and is refused then.
+    let is_id = |client: &String| ClientId::parse(client).is_ok();
+    let has_wrong_id = query.client.as_ref().is_some_and(|client| !is_id(client));
+    let client = query.client.filter(is_id);
+    let (mut caller, body) = exchange.join(capabilities, client).await?;
+    if has_wrong_id {
+        return Err(Refusal::over(ErrorCode::InvalidId, Rule::ClientId).into());
+    }
     let send = read(body, &caller.limits, key).await?;
     let (message_id, status) = caller.send(send).await?;
     let Some(wait) = query.wait else {

@@ -10,7 +10,8 @@
 //! | `GET /v1/openapi.json` | 200, all of this for programs |
 //!
 //! Order of the checks: `Host` (421), `Origin` (403), path (404), method (405), query and
-//! `Idempotency-Key` (400), credential (401), then the body and the rules of the route. Every refusal is a row of the error table as
+//! `Idempotency-Key` (400), credential (401), then ids, cursors, the query of `/v1/usage`, the body and the rules of the route. What is refused
+//! behind the credential counts in the meter `http_requests`. Every refusal is a row of the error table as
 //! `application/problem+json` and echoes nothing of the request. Sessions and tenants decide about permissions, as they do for sockets. HEAD is GET
 //! without its body. A connection is kept alive only after a request that joined a tenant, and counts as one of the tenant's sockets.
 //!

@@ -43,10 +43,10 @@ async fn usage(
     exchange: HttpExchange,
 ) -> CallAnswer {
     let node = &context.node;
-    let members = QueryMembers::new(query.as_deref().unwrap_or_default());
-    let window = UsageWindow::of_owner(&members, UsageHour::of(node.unix_ms()))?;
     let (caller, _unread) = exchange.join(Capabilities::call(), None).await?;
-    let window = window.of_tenant(caller.account()?)?;
+    let tenant = caller.account()?;
+    let members = QueryMembers::new(query.as_deref().unwrap_or_default());
+    let window = UsageWindow::of_owner(&members, UsageHour::of(node.unix_ms()), tenant)?;
     let page = UsageReader::new(node).page(&window).await;
     let page = page.map_err(|_| ErrorCode::StoreUnavailable)?;
     Ok(PageFormat::Json.answer(&page))

@@ -45,7 +45,9 @@ async fn who_joined_nobody_keeps_no_connection() {
         (&key, "OPTIONS /v1/bots", 204),
         (&key, "GET /v1/openapi.json", 200),
         (&key, "GET /v1/bots?limit=many", 400),
-        (&key, "POST /v1/messages?clientId=-", 400),
+        (wrong, "POST /v1/messages?clientId=-", 401),
+        (wrong, "GET /v1/usage?cursor=zz", 401),
+        (&key, "POST /v1/messages?waitMs=-1", 400),
     ] {
         let mut wire = server.wire().await;
         wire.call(credential, request, "").await;

@@ -1,6 +1,7 @@
 //! The HTTP API as programs meet it.
 
 mod connections;
+mod counted;
 mod messages;
 mod pages;
 mod refusals;
