@@ -85,9 +85,14 @@ impl RedisShared {
 
     /// The failure of an answer about a key that is none.
     pub(crate) fn misread_key(&self, key: &str) -> CommandFailure {
+        self.note_misread_key(key);
+        CommandFailure::Misread
+    }
+
+    /// A key is not what it should be, and the request goes on without it.
+    pub(crate) fn note_misread_key(&self, key: &str) {
         let problem = format!("the key {key} was not understood");
         self.intake.counters.misread(problem);
-        CommandFailure::Misread
     }
 
     /// This machine's time less the server's, milliseconds. `None`: there is no answer in time.

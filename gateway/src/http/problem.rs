@@ -7,28 +7,46 @@ use protocol::http::Problem;
 use protocol::{ErrorCode, Refusal};
 
 use super::answer::typed;
+use crate::usage::PageFailure;
 
 /// When a client that a draining node refuses may ask another node, milliseconds.
 const DRAINING_RETRY_MS: u64 = 1000;
 
 /// A refusal of the HTTP API. Handlers and extractors return it as their error.
 #[derive(Debug)]
-pub(super) struct ProblemResponse(Refusal);
+pub(super) struct ProblemResponse {
+    refusal: Refusal,
+    /// Why there is no page of usage, if that is refused.
+    page: Option<Box<PageFailure>>,
+}
 
 impl<R: Into<Refusal>> From<R> for ProblemResponse {
     fn from(refusal: R) -> Self {
-        Self(refusal.into())
+        Self {
+            refusal: refusal.into(),
+            page: None,
+        }
+    }
+}
+
+impl From<PageFailure> for ProblemResponse {
+    fn from(failure: PageFailure) -> Self {
+        Self {
+            refusal: ErrorCode::StoreUnavailable.into(),
+            page: Some(Box::new(failure)),
+        }
     }
 }
 
 impl IntoResponse for ProblemResponse {
     fn into_response(self) -> Response {
-        let mut refusal = self.0;
+        let Self { mut refusal, page } = self;
         let code = refusal.code;
         if code == ErrorCode::Draining {
             refusal.retry_ms = refusal.retry_ms.or(Some(DRAINING_RETRY_MS));
         }
-        let problem = Problem::of(&refusal);
+        let mut problem = Problem::of(&refusal);
+        problem.detail = problem.detail.or(page.and_then(|page| page.detail()));
         let text = serde_json::to_vec(&problem).expect("a problem has string keys only");
         let status = StatusCode::from_u16(code.status()).expect("the table has HTTP statuses");
         let mut response = typed(status, "application/problem+json", text);

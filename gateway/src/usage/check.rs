@@ -6,16 +6,20 @@ use std::ops::Range;
 use protocol::limits::USAGE_SEEN_HOURS;
 use protocol::{BootId, TenantId, UsageHour, UsageMeter};
 use router_core::shard::BookedRecord;
-use router_core::store::{StoreFailure, StoreResult, UsageIndexQuery, UsageQuery, UsageReply};
+use router_core::store::{StoreFailure, UsageIndexQuery, UsageQuery, UsageReply};
 use serde::Serialize;
 
 use super::cursor::UsageCursor;
+use super::failure::PageFailure;
 use super::reader::{HoursRead, PageMaker, UsageReader};
 use super::window::UsageWindow;
 use crate::node::{Node, StoreLoss};
 
 /// A page ends behind the day of a tenant with which it has so many faults.
 const FAULTS_MAX: usize = 1000;
+
+/// What is said of an hour that is damaged.
+const DAMAGED: &str = "the hour cannot be read: its key is no hash, or an amount is no number";
 
 /// What was checked, and what is wrong.
 #[derive(Debug, Serialize)]
@@ -71,11 +75,11 @@ impl PageMaker for FaultFinder<'_> {
         tenant: &TenantId,
         (day, part): (UsageHour, u8),
         read: HoursRead,
-    ) -> Option<UsageCursor> {
+    ) -> Result<Option<UsageCursor>, PageFailure> {
         // The page before ended behind the last hour of a tenant's day.
         let last = (day.plus(UsageHour::PER_DAY - 1), UsageMeter::ALL[0]);
         if self.window.has_passed(tenant, last.0, last.1) {
-            return None;
+            return Ok(None);
         }
         let oldest = UsageHour::of(read.as_of_ms).minus(WHOLE_DAYS * UsageHour::PER_DAY);
         if read.hours.is_empty() && self.window.has_day(day) && day > oldest {
@@ -98,6 +102,10 @@ impl PageMaker for FaultFinder<'_> {
                     what,
                 });
             };
+            if usage.is_damaged {
+                fault(DAMAGED.to_owned());
+                continue;
+            }
             if let Err(sum) = usage.counts.conserve() {
                 fault(sum.to_string());
             }
@@ -105,17 +113,21 @@ impl PageMaker for FaultFinder<'_> {
                 fault("an amount was changed or lost: the check number is wrong".to_owned());
             }
         }
-        (self.faults.len() >= FAULTS_MAX).then(|| UsageCursor {
+        Ok((self.faults.len() >= FAULTS_MAX).then(|| UsageCursor {
             day,
             part,
             row: Some((tenant.clone(), last.0, last.1.index())),
-        })
+        }))
     }
 }
 
 impl UsageReader<'_> {
     /// Checks the hours of a window. Errors: as the store answers.
-    pub(crate) async fn check(&self, node: &Node, window: &UsageWindow) -> StoreResult<CheckPage> {
+    pub(crate) async fn check(
+        &self,
+        node: &Node,
+        window: &UsageWindow,
+    ) -> Result<CheckPage, PageFailure> {
         let mut found = FaultFinder {
             window,
             hours: 0,
@@ -139,19 +151,28 @@ impl UsageReader<'_> {
         &self,
         tenant: TenantId,
         record: BookedRecord,
-    ) -> StoreResult<Option<LedgerFault>> {
-        // What is known here was known before: the ledger may have more by the time it answers, never less.
-        let UsageReply::Seen(seen) = self.ask(&tenant, UsageQuery::Seen).await? else {
-            return Err(StoreFailure::Lost);
-        };
+    ) -> Result<Option<LedgerFault>, PageFailure> {
         let BookedRecord { boot, seq, hour } = record;
-        let last = last_of(boot, &seen);
-        Ok((last < seq).then(|| LedgerFault {
+        // What is known here was known before: the ledger may have more by the time it answers, never less.
+        let what = match self.ask(&tenant, UsageQuery::Seen).await {
+            Ok(UsageReply::Seen(seen)) => {
+                let last = last_of(boot, &seen);
+                (last < seq).then(|| {
+                    format!(
+                        "the store lost records: its last one of the boot {boot} is {last}, and it answered {seq}"
+                    )
+                })
+            }
+            Ok(_) => return Err(StoreFailure::Lost.into()),
+            Err(StoreFailure::Damaged) => {
+                Some("which records are booked cannot be read".to_owned())
+            }
+            Err(failure) => return Err(failure.into()),
+        };
+        Ok(what.map(|what| LedgerFault {
             tenant: Some(tenant),
             hour: hour.rfc3339(),
-            what: format!(
-                "the store lost records: its last one of the boot {boot} is {last}, and it answered {seq}"
-            ),
+            what,
         }))
     }
 }

@@ -8,6 +8,7 @@
 //! | `range.rs` | the range of a request, and of the pages behind its first one |
 //! | `cursor.rs` | where a page ends |
 //! | `reader.rs` | the rows of a page |
+//! | `failure.rs` | why there is no page |
 //! | `check.rs` | what is wrong with the ledger |
 //! | `render.rs` | a page as JSON, NDJSON or CSV |
 //!
@@ -16,6 +17,7 @@
 
 mod check;
 mod cursor;
+mod failure;
 mod journal;
 mod range;
 mod reader;
@@ -23,6 +25,7 @@ mod render;
 mod series;
 mod window;
 
+pub(crate) use failure::PageFailure;
 pub(crate) use journal::{DeadJournal, JournalBuffer, JournalWriter, dead_journals};
 pub(crate) use reader::{UsageReader, rfc3339_ms};
 pub(crate) use render::PageFormat;

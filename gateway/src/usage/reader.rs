@@ -9,9 +9,12 @@ use router_core::store::{
 };
 
 use super::cursor::UsageCursor;
+use super::failure::PageFailure;
 use super::window::UsageWindow;
 use crate::node::Node;
 
+/// With it, all rows of a period are passed.
+const LAST_METER: UsageMeter = UsageMeter::ALL[UsageMeter::COUNT - 1];
 /// Parts of the index that are read for one page: a page of a range without usage ends, too.
 const PARTS_MAX: usize = 640;
 
@@ -27,13 +30,13 @@ pub(crate) struct UsageReader<'a> {
 /// What a page is made of, tenant by tenant and day by day.
 pub(super) trait PageMaker {
     /// Takes the hours of a tenant and day that have something. `day`: the day, and the part of its index.
-    /// Returns where the page ends, if it is full.
+    /// Returns where the page ends, if it is full. Errors: there is no page.
     fn take(
         &mut self,
         tenant: &TenantId,
         day: (UsageHour, u8),
         read: HoursRead,
-    ) -> Option<UsageCursor>;
+    ) -> Result<Option<UsageCursor>, PageFailure>;
 }
 
 /// What the ledger said of a tenant and day.
@@ -54,8 +57,8 @@ impl<'a> UsageReader<'a> {
         }
     }
 
-    /// One page of rows. Errors: as the store answers.
-    pub(crate) async fn page(&self, window: &UsageWindow) -> StoreResult<UsagePage> {
+    /// One page of rows. Errors: as the store answers; it would have rows of a damaged hour.
+    pub(crate) async fn page(&self, window: &UsageWindow) -> Result<UsagePage, PageFailure> {
         let mut page = RowPage {
             window,
             cluster: self.cluster,
@@ -78,7 +81,7 @@ impl<'a> UsageReader<'a> {
         &self,
         window: &UsageWindow,
         maker: &mut impl PageMaker,
-    ) -> StoreResult<Option<UsageCursor>> {
+    ) -> Result<Option<UsageCursor>, PageFailure> {
         let mut next = Some(window.first_part());
         for _ in 0..PARTS_MAX {
             let Some((day, part)) = next else { break };
@@ -87,7 +90,7 @@ impl<'a> UsageReader<'a> {
                     continue;
                 }
                 let read = self.read(window, day, &tenant).await?;
-                let end = maker.take(&tenant, (day, part), read);
+                let end = maker.take(&tenant, (day, part), read)?;
                 if end.is_some() {
                     return Ok(end);
                 }
@@ -162,14 +165,21 @@ impl PageMaker for RowPage<'_> {
         tenant: &TenantId,
         (day, part): (UsageHour, u8),
         read: HoursRead,
-    ) -> Option<UsageCursor> {
+    ) -> Result<Option<UsageCursor>, PageFailure> {
         let window = self.window;
         self.as_of_ms = self.as_of_ms.min(read.as_of_ms);
+        let damaged = read.hours.iter().filter(|(_, usage)| usage.is_damaged);
+        let damaged: Vec<UsageHour> = damaged.map(|(hour, _)| *hour).collect();
         for (period, usage) in periods(window.step, day, read.hours) {
             let last = period.plus(window.step.hours() - 1);
             let closed = is_read_closed(last, read.as_of_ms, self.flushed);
             if !closed && !window.open {
                 continue;
+            }
+            let is_of_page = !window.has_passed(tenant, period, LAST_METER);
+            let mut damaged = damaged.iter().filter(|hour| (period..=last).contains(hour));
+            if let Some(hour) = damaged.next().filter(|_| is_of_page) {
+                return Err(PageFailure::DamagedHour(tenant.clone(), *hour));
             }
             for meter in UsageMeter::ALL.iter().copied() {
                 let is_wanted = window.meter.is_none_or(|wanted| wanted == meter);
@@ -184,15 +194,15 @@ impl PageMaker for RowPage<'_> {
                     closed,
                 ));
                 if self.rows.len() == window.limit {
-                    return Some(UsageCursor {
+                    return Ok(Some(UsageCursor {
                         day,
                         part,
                         row: Some((tenant.clone(), period, meter.index())),
-                    });
+                    }));
                 }
             }
         }
-        None
+        Ok(None)
     }
 }
 

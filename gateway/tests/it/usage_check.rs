@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fixtures::{RedisServer, RespClient};
-use protocol::{Secret, TenantId, UsageHour};
+use protocol::{Secret, TenantId, UsageCounts, UsageHour, UsageMeter};
 use router_core::store::UsageIndexQuery;
 use serde_json::Value;
 
 use crate::harness::{Server, eventually};
-use crate::usage::{FLUSH, ask, booked, talk};
+use crate::usage::{FLUSH, ask, booked, call, page, talk};
 
 /// Tenants of one part of the index: enough for several pages of faults.
 const TENANTS: usize = 50;
@@ -126,6 +126,114 @@ async fn a_damaged_ledger_is_walked_to_its_end() {
     assert_eq!(found.faults.len(), FAULTS * hours as usize);
     assert_eq!(found.distinct().len(), FAULTS * hours as usize);
     assert!(found.pages > 1);
+}
+
+/// An hour that is right, and the index of its day.
+fn plant_right(redis: &mut RespClient, tenant: &str, hour: UsageHour) {
+    let counts: UsageCounts = [(UsageMeter::HttpRequests, 7)].into_iter().collect();
+    let sum = counts.check_number().to_string();
+    let key = format!("t2b:{{{tenant}}}:usage:{hour}");
+    let fields = ["HSET", &key, "sum", &sum, "http_requests", "7"];
+    redis.command(&fields).unwrap();
+    let part = UsageIndexQuery::part_of(&TenantId::parse(tenant).unwrap());
+    let index = format!("t2b:usage:{}:{part}", hour.day().day_text());
+    redis.command(&["HSET", &index, tenant, ""]).unwrap();
+}
+
+/// The ways in which somebody else damages an hour.
+fn damages(key: &str) -> [Vec<&str>; 2] {
+    [
+        vec!["HSET", key, "bytes_in", "banana"],
+        vec!["SET", key, "x"],
+    ]
+}
+
+#[tokio::test]
+async fn a_damaged_hour_is_found_and_hides_nothing_else() {
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
+    let server = server_on(&redis).await;
+    let mut client = redis.client();
+    let day = now().day().minus(UsageHour::PER_DAY);
+    let hour = day.plus(9);
+    let range = format!("from={}&to={}", day.rfc3339(), day.plus(24).rfc3339());
+    let key = format!("t2b:{{alice}}:usage:{hour}");
+    for damage in damages(&key) {
+        for (tenant, hour) in [("alice", day), ("alice", hour), ("bob", hour)] {
+            plant_right(&mut client, tenant, hour);
+        }
+        let found = FoundFaults::of(&server, &range).await;
+        assert_eq!(found.faults, [Value::Null; 0]);
+        assert_eq!(found.hours, 3);
+
+        client.command(&damage).unwrap();
+        for (of, hours) in [("", 3), ("&tenant=alice", 2)] {
+            let found = FoundFaults::of(&server, &format!("{range}{of}")).await;
+            assert_eq!((found.hours, found.faults.len()), (hours, 1));
+            assert_eq!(found.faults[0]["hour"], hour.rfc3339());
+            assert!(found.has(Some("alice"), "the hour cannot be read: "));
+        }
+        client.command(&["DEL", &key]).unwrap();
+    }
+
+    // Neither does a damaged list of the records that are booked.
+    talk(&server, "carol").await;
+    booked(&server, "carol").await;
+    client
+        .command(&["SET", "t2b:{carol}:usage:seen", "x"])
+        .unwrap();
+    let found = FoundFaults::of(&server, "").await;
+    assert_eq!(found.faults.len(), 1, "{:?}", found.faults);
+    assert!(found.has(Some("carol"), "which records are booked cannot be read"));
+}
+
+#[tokio::test]
+async fn no_row_is_made_of_a_damaged_hour() {
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
+    let server = server_on(&redis).await;
+    let mut client = redis.client();
+    let day = now().day().minus(UsageHour::PER_DAY);
+    let hour = day.plus(9);
+    let from = format!("open=true&from={}", day.rfc3339());
+    let range = format!("{from}&to={}", day.plus(24).rfc3339());
+    let key = format!("t2b:{{alice}}:usage:{hour}");
+    let detail = format!(
+        "the usage of the tenant alice in the hour {} cannot be read",
+        hour.rfc3339()
+    );
+    for damage in damages(&key) {
+        for (tenant, hour) in [("alice", day), ("alice", hour), ("bob", hour)] {
+            plant_right(&mut client, tenant, hour);
+        }
+        assert_eq!(page(&server, &range).await.rows.len(), 3);
+        client.command(&damage).unwrap();
+        let own = format!("/v1/usage?{range}");
+        for answer in [
+            ask(&server, &format!("usage?{range}")).await,
+            ask(&server, &format!("usage?{range}&step=day&tenant=alice")).await,
+            ask(&server, &format!("usage?{range}&meter=http_requests")).await,
+            call(&server, &own, &server.key("alice")).await,
+        ] {
+            let problem = answer.json();
+            assert_eq!(answer.status, 503, "{problem}");
+            assert_eq!(problem["reason"], "store_unavailable");
+            assert_eq!(problem["detail"], detail);
+        }
+        let bob = page(&server, &format!("{range}&tenant=bob")).await;
+        assert_eq!(bob.rows.len(), 1);
+        let before = page(&server, &format!("{from}&to={}", hour.rfc3339())).await;
+        assert_eq!(before.rows.len(), 1);
+        // A page that ends before it has its rows, and the next one names it.
+        let pages = format!("{range}&tenant=alice&limit=1");
+        let first = page(&server, &pages).await;
+        assert_eq!(first.rows[0].from, day.rfc3339());
+        let next = format!("usage?{pages}&cursor={}", first.next_cursor.unwrap());
+        assert_eq!(ask(&server, &next).await.json()["detail"], detail);
+        client.command(&["DEL", &key]).unwrap();
+    }
 }
 
 #[tokio::test]

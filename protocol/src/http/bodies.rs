@@ -21,7 +21,7 @@ pub struct Problem {
     pub kind: String,
     /// A sentence for a person: the same for every problem of a reason.
     pub title: String,
-    /// What is wrong with the member that is to blame, or which allowance is used up.
+    /// What is wrong with the member that is to blame, which allowance is used up, or which hour of usage is damaged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// The member that is to blame, if one is: of the body, of the query, or a header.

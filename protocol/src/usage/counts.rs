@@ -27,6 +27,13 @@ impl UsageCounts {
         }
     }
 
+    /// Takes each amount of others that is larger.
+    pub fn raise(&mut self, other: &Self) {
+        for (own, more) in self.0.iter_mut().zip(other.0) {
+            *own = more.max(*own);
+        }
+    }
+
     /// The amounts that came since `earlier`; 0 where there are fewer now.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {

@@ -149,6 +149,22 @@ impl World {
         reached.count()
     }
 
+    /// The store answers everything that is asked. An hour is damaged: how many messages it has cannot be read.
+    pub fn answer_damaged(&mut self, damaged: UsageHour) {
+        while self.asks.get(&alice()).is_some_and(|asks| !asks.is_empty()) {
+            self.answer_with(&alice(), |model, request| {
+                let mut reply = model.execute(request).0;
+                if let Ok(StoreReply::Usage(UsageReply::Hours { hours, .. })) = &mut reply {
+                    let found = hours.iter_mut().find(|(hour, _)| *hour == damaged);
+                    let (_, usage) = found.expect("the hour is read");
+                    usage.counts[UsageMeter::MessagesAccepted] = 0;
+                    usage.is_damaged = true;
+                }
+                reply
+            });
+        }
+    }
+
     /// The status frames about allowances that a socket was told since it last took.
     pub fn quotas(&mut self, conn: ConnKey) -> Vec<Value> {
         let frames = self.take(conn).into_iter();

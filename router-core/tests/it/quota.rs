@@ -233,6 +233,68 @@ fn an_answer_from_before_a_plan_is_not_taken_for_its_own() {
 }
 
 #[test]
+fn a_damaged_hour_hides_no_other_hour_of_the_month() {
+    let mut w = World::of_two_plans();
+    let now = UsageHour::of(START_MS);
+    let (start_ms, damaged) = (w.now_ms, now.minus(5));
+    w.now_ms = damaged.start_ms();
+    w.other_node_books(1, damaged, UsageMeter::MessagesAccepted, 2);
+    w.now_ms = start_ms;
+    w.other_node_books(2, now, UsageMeter::MessagesAccepted, 3);
+    w.join_bot(&["bot_a"]);
+    let phone = w.join(None);
+    w.prompt = false;
+    w.assign(Some("large"));
+    w.answer_damaged(damaged);
+    assert_eq!(w.says_hello(phone, 1), ["delivered"], "4 of 6 are known");
+    w.pass_alive(FLUSH_MS);
+    w.answer_damaged(damaged);
+    assert_eq!(w.says_hello(phone, 1), ["delivered"], "5 of 6 are known");
+    // Nobody has the tenant in memory any more.
+    w.assign(None);
+    w.answer_damaged(damaged);
+    w.assign(Some("large"));
+    w.answer_damaged(damaged);
+    assert_eq!(
+        w.says_hello(phone, 2),
+        ["delivered", "quota_exceeded"],
+        "6 of 6"
+    );
+}
+
+#[test]
+fn what_was_known_of_an_hour_counts_when_it_is_damaged() {
+    let mut w = World::of_two_plans();
+    w.assign(Some("small"));
+    w.join_bot(&["bot_a"]);
+    let phone = w.join(None);
+    assert_eq!(w.says_hello(phone, 4), ["delivered"; 4]);
+    w.pass_alive(2 * FLUSH_MS);
+    w.prompt = false;
+    let damaged = UsageHour::of(w.unix_ms());
+    for _ in 0..3 {
+        w.pass_alive(FLUSH_MS);
+        w.answer_damaged(damaged);
+        assert_eq!(w.says_hello(phone, 1), ["quota_exceeded"]);
+    }
+    // It closes, and is still not taken for one without usage.
+    for _ in 0..3 {
+        w.wall_ms += 3_600_000;
+        w.pass_alive(FLUSH_MS);
+        w.answer_damaged(damaged);
+        assert_eq!(w.says_hello(phone, 1), ["quota_exceeded"]);
+    }
+    // It is repaired, and counts once.
+    w.prompt = true;
+    w.pass_alive(FLUSH_MS);
+    w.assign(Some("large"));
+    assert_eq!(
+        w.says_hello(phone, 3),
+        ["delivered", "delivered", "quota_exceeded"]
+    );
+}
+
+#[test]
 fn without_allowances_the_ledger_is_not_read() {
     let mut w = World::plain();
     w.join_bot(&["bot_a"]);

@@ -46,16 +46,26 @@ pub(super) fn hours(value: Value, first: UsageHour) -> Option<(u64, Vec<(UsageHo
     let mut hours = Vec::new();
     while let Some(place) = words.next() {
         let place: u32 = redis::from_redis_value(place).ok()?;
-        hours.push((first.plus(place), usage(texts(words.next()?)?)?));
+        hours.push((first.plus(place), usage(words.next()?)));
     }
     Some((now.parse().ok()?, hours))
 }
 
-/// The usage of an hour. Fields of meters that this build does not know are passed over.
-fn usage(words: Vec<String>) -> Option<HourUsage> {
+/// The usage of an hour. Fields of meters that this build does not know are passed over. What is no number, or no
+/// hash, damages the hour and nothing else.
+fn usage(value: Value) -> HourUsage {
     let mut usage = HourUsage::default();
-    for (field, amount) in pairs(words) {
-        let amount: u64 = amount.parse().ok()?;
+    let Value::Array(words) = value else {
+        usage.is_damaged = true;
+        return usage;
+    };
+    let mut words = words.into_iter();
+    while let (Some(field), Some(amount)) = (words.next(), words.next()) {
+        let amount = text(amount).and_then(|amount| amount.parse().ok());
+        let (Some(field), Some(amount)) = (text(field), amount) else {
+            usage.is_damaged = true;
+            continue;
+        };
         if field == CHECK_FIELD {
             usage.check_number = amount;
         } else if let Some(meter) = field.strip_prefix(LATE_PREFIX) {
@@ -66,7 +76,7 @@ fn usage(words: Vec<String>) -> Option<HourUsage> {
             usage.counts[meter] = amount;
         }
     }
-    Some(usage)
+    usage
 }
 
 /// The last record of each boot.
@@ -83,6 +93,10 @@ pub(super) fn tenants(value: Value) -> Option<Vec<TenantId>> {
     let tenants = pairs(texts(value)?).into_keys();
     let tenants = tenants.map(|tenant| TenantId::parse(&tenant).ok());
     tenants.collect()
+}
+
+fn text(value: Value) -> Option<String> {
+    redis::from_redis_value(value).ok()
 }
 
 fn texts(value: Value) -> Option<Vec<String>> {

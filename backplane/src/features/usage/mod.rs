@@ -182,6 +182,10 @@ impl TenantLedger<'_> {
             let value = self.session.run(&call).await?;
             let read = codec::hours(value, first);
             let (now_ms, some) = read.ok_or_else(|| self.store.misread(self.tenant))?;
+            for (hour, _) in some.iter().filter(|(_, usage)| usage.is_damaged) {
+                let key = keys::hour(names, self.tenant, *hour);
+                self.store.note_misread_key(&key);
+            }
             as_of_ms = as_of_ms.min(now_ms);
             hours.extend(some);
             first = last;

@@ -2,7 +2,7 @@
 
 use fixtures::RedisServer;
 use protocol::{TenantId, UsageMeter};
-use router_core::store::{StoreFailure, UsageQuery, UsageReply};
+use router_core::store::{HourUsage, StoreFailure, UsageQuery, UsageReply};
 
 use super::{book, hour, read};
 use crate::harness::{at, connect, request, run, url_of};
@@ -37,13 +37,70 @@ fn an_amount_that_was_changed_is_noticed() {
             assert!(!is_intact().await, "{meter}");
             redis.command(&["HINCRBY", &key, meter.name(), "-1"]);
         }
-        // A meter of a later build is passed over, and no amount stops the reading.
+        // A meter of a later build is passed over.
         redis.command(&["HSET", &key, "later_meter", "7"]);
-        assert!(ask(read()).await.is_ok());
-        redis.command(&["HSET", &key, "bytes_in", "x"]);
-        assert_eq!(ask(read()).await, Err(StoreFailure::Damaged));
-        let error = node.state().last_error.unwrap_or_default();
-        assert!(error.contains("the tenant alice"), "{error}");
+        assert!(is_intact().await);
+        let error = node.state().last_error;
+        assert_eq!(error, None);
+    });
+}
+
+#[test]
+fn a_damaged_hour_hides_no_other_amount() {
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
+    let url = url_of(&redis);
+    run(async {
+        let node = connect(&url).await;
+        let alice = TenantId::parse("alice").unwrap();
+        let ask = async |query| {
+            let now_ms = hour().start_ms();
+            let reply = node.execute(request(&alice, at(now_ms, query))).await;
+            reply.and_then(|reply| reply.into_usage())
+        };
+        let hours = async || match ask(read()).await {
+            Ok(UsageReply::Hours { hours, .. }) => hours,
+            other => panic!("{other:?}"),
+        };
+        ask(book(1, 1, hour(), 5)).await.unwrap();
+        ask(book(1, 2, hour().plus(1), 7)).await.unwrap();
+        let both = hours().await;
+        let key = format!("t2b:{{alice}}:usage:{}", hour());
+        for (field, value) in [
+            (&b"bytes_in"[..], &b"banana"[..]),
+            (b"bytes_in", b""),
+            (b"bytes_in", b"-1"),
+            (b"bytes_in", b"1.5"),
+            (b"bytes_in", b"\xff"),
+            (b"bytes_in", b"99999999999999999999999"),
+            (b"later_meter", b"x"),
+            (b"\xff", b"1"),
+        ] {
+            let mut client = redis.client();
+            client
+                .command(&[b"HSET", key.as_bytes(), field, value])
+                .unwrap();
+            let found = hours().await;
+            let (of, usage) = found[0];
+            assert_eq!((of, usage.is_damaged), (hour(), true), "{value:?}");
+            let seconds = usage.counts[UsageMeter::ConnectionSecondsBot];
+            assert_eq!(seconds, 15, "{value:?}");
+            assert_eq!(found[1..], both[1..], "{value:?}");
+            let error = node.state().last_error.unwrap_or_default();
+            assert!(error.contains(&format!("the key {key} was")), "{error}");
+            client.command(&[b"HDEL", key.as_bytes(), field]).unwrap();
+            client.command(&["HSET", &key, "bytes_in", "5"]).unwrap();
+            assert_eq!(hours().await, both);
+        }
+        redis.command(&["SET", &key, "x"]);
+        let found = hours().await;
+        let nothing = HourUsage {
+            is_damaged: true,
+            ..HourUsage::default()
+        };
+        assert_eq!(found[0], (hour(), nothing));
+        assert_eq!(found[1..], both[1..]);
     });
 }
 

@@ -47,8 +47,7 @@ async fn page(
     let node = &admin.node;
     let members = QueryMembers::new(query.as_deref().unwrap_or_default());
     let window = UsageWindow::of_operator(&members, UsageHour::of(node.unix_ms()))?;
-    let page = UsageReader::new(node).page(&window).await;
-    let page = page.map_err(|_| ErrorCode::StoreUnavailable)?;
+    let page = UsageReader::new(node).page(&window).await?;
     Ok(PageFormat::of(&headers).answer(&page))
 }
 
@@ -59,8 +58,7 @@ async fn check(
     let node = &admin.node;
     let members = QueryMembers::new(query.as_deref().unwrap_or_default());
     let window = UsageWindow::of_check(&members, UsageHour::of(node.unix_ms()))?;
-    let page = UsageReader::new(node).check(node, &window).await;
-    let page = page.map_err(|_| ErrorCode::StoreUnavailable)?;
+    let page = UsageReader::new(node).check(node, &window).await?;
     let page = serde_json::to_vec(&page).map_err(|_| ErrorCode::Internal)?;
     Ok(json(StatusCode::OK, page))
 }

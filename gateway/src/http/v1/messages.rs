@@ -94,7 +94,7 @@ async fn send(
         Some(_) => Capabilities::waiting_call(),
     };
     let input_ended = exchange.input_ended();
-    // Joins without a client id that is none, so that the request counts, and is refused then.
+    // A client id that is not valid is refused once the request has joined, so that it counts.
     let is_id = |client: &String| ClientId::parse(client).is_ok();
     let has_wrong_id = query.client.as_ref().is_some_and(|client| !is_id(client));
     let client = query.client.filter(is_id);

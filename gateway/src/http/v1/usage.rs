@@ -1,7 +1,7 @@
 //! What the caller's tenant used.
 
 use axum::extract::{RawQuery, State};
-use protocol::{ErrorCode, UsageHour};
+use protocol::UsageHour;
 use router_core::Capabilities;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
@@ -47,7 +47,6 @@ async fn usage(
     let tenant = caller.account()?;
     let members = QueryMembers::new(query.as_deref().unwrap_or_default());
     let window = UsageWindow::of_owner(&members, UsageHour::of(node.unix_ms()), tenant)?;
-    let page = UsageReader::new(node).page(&window).await;
-    let page = page.map_err(|_| ErrorCode::StoreUnavailable)?;
+    let page = UsageReader::new(node).page(&window).await?;
     Ok(PageFormat::Json.answer(&page))
 }

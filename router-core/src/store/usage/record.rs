@@ -25,6 +25,9 @@ pub struct HourUsage {
     /// The sum of the check numbers of the records, modulo 2^53: equal to that of `counts`, unless
     /// something was lost.
     pub check_number: u64,
+    /// Whether somebody else wrote what is no usage into the hour: then the amounts are those that can be read, and
+    /// the others are 0.
+    pub is_damaged: bool,
 }
 
 impl HourUsage {
@@ -40,6 +43,6 @@ impl HourUsage {
 
     /// Whether nothing was lost or changed between the records and the amounts.
     pub fn is_intact(&self) -> bool {
-        self.check_number == self.counts.check_number()
+        !self.is_damaged && self.check_number == self.counts.check_number()
     }
 }

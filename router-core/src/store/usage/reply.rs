@@ -17,7 +17,7 @@ pub enum UsageReply {
     Hours {
         /// The store's time, Unix milliseconds.
         as_of_ms: Millis,
-        /// Each hour once.
+        /// Each hour once, damaged ones among them.
         hours: Vec<(UsageHour, HourUsage)>,
     },
     /// The last record of each boot, in no order. Boots that booked nothing for 7 days are left out.

@@ -75,19 +75,30 @@ impl MonthQuota {
         else {
             return;
         };
-        let next_month = self.month.next_month();
+        let (from, next_month) = (self.reading.from, self.month.next_month());
+        let of_month = hours.into_iter();
+        let of_month: Vec<_> = of_month
+            .filter(|(hour, _)| (from..next_month).contains(hour))
+            .collect();
+        let mut damaged = of_month.iter().filter(|(_, usage)| usage.is_damaged);
+        let damaged = damaged.next().map(|(hour, _)| *hour);
+        // A damaged hour is read again, as it may be repaired.
         let first_open = first_open_hour(as_of_ms);
+        let first_unread = first_open.min(damaged.unwrap_or(next_month));
+        let mut known = self.closed;
+        known.add(&self.open);
         self.open = UsageCounts::default();
-        for (hour, usage) in hours {
-            if hour < self.reading.from || hour >= next_month {
-                continue;
-            }
-            match hour < first_open {
+        for (hour, usage) in of_month {
+            match hour < first_unread {
                 true => self.closed.add(&usage.counts),
                 false => self.open.add(&usage.counts),
             }
         }
-        self.reading.from = self.reading.from.max(first_open.min(next_month));
+        if damaged.is_some() {
+            // What was known of a damaged hour still counts.
+            self.open.raise(&known.since(&self.closed));
+        }
+        self.reading.from = from.max(first_unread);
     }
 
     /// Begins a month, unless it is an old one.
