@@ -75,7 +75,10 @@ impl Tenant {
         };
         // What is used before this one.
         let spent = self.spent(env, asked);
-        self.count_call(env, &join);
+        // Whoever has a revoked key uses nothing up.
+        if join.grant.generation == self.members.key_generation() {
+            self.count_call(env, &join);
+        }
         let ctx = TenantContext::new(env, &self.receipts, &self.limits);
         let newcomer = NewConnection::new(join);
         let is_bot = self.bots.reserves(newcomer.client.as_str());

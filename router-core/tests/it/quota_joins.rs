@@ -6,7 +6,7 @@ use protocol::limits::Limits;
 use protocol::{CloseCode, UsageHour, UsageMeter};
 use router_core::ConnKey;
 use router_core::capabilities::Capabilities;
-use router_core::store::{StoreFailure, StoreQuery, StoreRequest, UsageQuery};
+use router_core::store::{PolicyQuery, StoreFailure, StoreQuery, StoreRequest, UsageQuery};
 use router_core::terms::Plan;
 use serde_json::json;
 
@@ -170,4 +170,19 @@ fn a_store_that_never_answers_for_the_month_holds_no_flush_back_for_good() {
         matches!(&request.query, StoreQuery::Usage(UsageQuery::Book { .. }))
     };
     assert!(asks.iter().any(|(_, request)| is_record(request)));
+}
+
+#[test]
+fn a_revoked_key_uses_up_no_requests() {
+    let mut w = World::allowing(&[(UsageMeter::HttpRequests, hard(3))]);
+    w.join_bot(&["bot_a"]);
+    w.policy(&alice(), PolicyQuery::Revoke);
+    for generation in [0, 0, 0, 0, 1, 1, 1] {
+        let call = w.calls_with(key("alice", generation), Capabilities::call(), None);
+        let expected = (generation == 0).then_some(CloseCode::Unauthorized);
+        assert_eq!(w.closed(call), expected);
+        w.drop_conn(call);
+    }
+    let call = w.calls_with(key("alice", 1), Capabilities::call(), None);
+    assert!(w.told(call).contains(&"quota_exceeded".to_owned()));
 }
