@@ -43,9 +43,6 @@ struct LedgerFault {
     what: String,
 }
 
-/// A day without any hour is a fault if it is not older, days: the ledger keeps hours for at least 32.
-const WHOLE_DAYS: u32 = 31;
-
 /// Faults while they are gathered.
 struct FaultFinder<'a> {
     window: &'a UsageWindow,
@@ -81,18 +78,7 @@ impl PageMaker for FaultFinder<'_> {
         if self.window.has_passed(tenant, last.0, last.1) {
             return Ok(None);
         }
-        let oldest = UsageHour::of(read.as_of_ms).minus(WHOLE_DAYS * UsageHour::PER_DAY);
-        if read.hours.is_empty() && self.window.has_day(day) && day > oldest {
-            // Who asks for one tenant has not read the index.
-            self.faults.extend(self.window.tenant.is_none().then(|| {
-                LedgerFault {
-                    tenant: Some(tenant.clone()),
-                    hour: day.rfc3339(),
-                    what: "the index has the tenant on this day, and the ledger has no hour of it"
-                        .to_owned(),
-                }
-            }));
-        }
+        // A day may have the tenant in its index and no hour: its usage was late, or waits to be booked.
         for (hour, usage) in read.hours {
             self.hours += 1;
             let mut fault = |what: String| {

@@ -136,11 +136,6 @@ impl UsageWindow {
         window.behind(query.text("cursor"))
     }
 
-    /// Whether the whole day is in the range.
-    pub(super) fn has_day(&self, day: UsageHour) -> bool {
-        self.from <= day && day.plus(UsageHour::PER_DAY) <= self.to
-    }
-
     /// The day and part of the index that the page begins with.
     pub(super) fn first_part(&self) -> (UsageHour, u8) {
         let after = self.after.as_ref();

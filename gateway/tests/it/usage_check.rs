@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use backplane::{Backplane, Redis, RedisConfig, StoreClock};
 use fixtures::{RedisServer, RespClient};
-use protocol::{Secret, TenantId, UsageCounts, UsageHour, UsageMeter};
-use router_core::store::UsageIndexQuery;
+use protocol::limits::USAGE_KEEP_HOURS;
+use protocol::{BootId, Secret, TenantId, UsageCounts, UsageHour, UsageMeter};
+use router_core::store::{StoreRequest, UsageIndexQuery, UsageQuery, UsageRecord, UsageReply};
 use serde_json::Value;
 
 use crate::harness::{Server, eventually};
@@ -138,6 +140,46 @@ fn plant_right(redis: &mut RespClient, tenant: &str, hour: UsageHour) {
     let part = UsageIndexQuery::part_of(&TenantId::parse(tenant).unwrap());
     let index = format!("t2b:usage:{}:{part}", hour.day().day_text());
     redis.command(&["HSET", &index, tenant, ""]).unwrap();
+}
+
+#[tokio::test]
+async fn a_day_whose_usage_is_booked_late_lacks_nothing() {
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
+    let server = server_on(&redis).await;
+    let yesterday = now().day().minus(1);
+    let counts: UsageCounts = [(UsageMeter::HttpRequests, 7)].into_iter().collect();
+    let request = StoreRequest {
+        tenant: TenantId::parse("alice").unwrap(),
+        now_ms: yesterday.end_ms(),
+        query: UsageQuery::Book {
+            record: Box::new(UsageRecord {
+                boot: BootId::from_bits(7),
+                seq: 1,
+                // Closed, whatever time it is.
+                hour: yesterday.minus(1),
+                counts,
+            }),
+            is_first_of_day: true,
+        }
+        .into(),
+    };
+    let store = Redis::connect(RedisConfig {
+        url: Secret::new(redis.url()),
+        prefix: "t2b".to_owned(),
+        insecure: false,
+        usage_keep_hours: USAGE_KEEP_HOURS,
+        clock: StoreClock::Server,
+    });
+    let store = Backplane::redis(store.await.unwrap());
+    let reply = store.execute(request).await;
+    let booked = reply.and_then(|reply| reply.into_usage());
+    assert_eq!(booked, Ok(UsageReply::Booked { is_late: true }));
+    let range = format!("from={}", yesterday.day().rfc3339());
+    let found = FoundFaults::of(&server, &range).await;
+    assert_eq!(found.faults, [Value::Null; 0]);
+    assert_eq!(found.hours, 1);
 }
 
 /// The ways in which somebody else damages an hour.
