@@ -35,6 +35,8 @@ pub struct Shard {
     alarms: BTreeSet<(Millis, TenantId)>,
     /// Tenants that have usage to report, each once.
     unreported: Vec<TenantId>,
+    /// What tenants had to report that are forgotten.
+    last_reports: Vec<UsageReport>,
     /// Of tenants that are forgotten.
     booked: BookedMemory,
     keys: HashKeys,
@@ -47,6 +49,7 @@ impl Shard {
             tenants: TenantTable::new(TableKeys::new(keys)),
             alarms: BTreeSet::new(),
             unreported: Vec::new(),
+            last_reports: Vec::new(),
             booked: BookedMemory::default(),
             keys,
         }
@@ -98,6 +101,9 @@ impl Shard {
 
     /// Reports the usage of each tenant of which something changed since its last report.
     pub fn report_usage(&mut self, env: &Env<'_>, mut report: impl FnMut(UsageReport)) {
+        for last in std::mem::take(&mut self.last_reports) {
+            report(last);
+        }
         for id in std::mem::take(&mut self.unreported) {
             if let Some(tenant) = self.tenants.find(&id) {
                 report(tenant.report_usage(env));
@@ -108,6 +114,9 @@ impl Shard {
     /// Reports the usage of every tenant that has something which is not booked, or sockets; in no order.
     pub fn report_all_usage(&mut self, env: &Env<'_>, mut report: impl FnMut(UsageReport)) {
         self.unreported.clear();
+        for last in std::mem::take(&mut self.last_reports) {
+            report(last);
+        }
         for tenant in self.tenants.iter_mut() {
             report(tenant.report_usage(env));
         }
@@ -278,6 +287,9 @@ impl Shard {
         if tenant.is_over(env) {
             if let Some(booked) = tenant.booked() {
                 self.booked.insert(id.clone(), *booked);
+            }
+            if tenant.has_report() {
+                self.last_reports.push(tenant.report_usage(env));
             }
             self.tenants.remove(&id);
             fx.push(TenantEffect::Unload(id));

@@ -124,6 +124,11 @@ impl Tenant {
         self.meter.take_unlisted()
     }
 
+    /// Whether there is usage to report.
+    pub(crate) fn has_report(&self) -> bool {
+        self.meter.has_report()
+    }
+
     /// What the tenant used since the last report, and what of it is not booked.
     pub(crate) fn report_usage(&mut self, env: &Env<'_>) -> UsageReport {
         self.meter.report(env, self.receipts.tenant())

@@ -3,17 +3,17 @@
 
 use std::sync::Arc;
 
-use protocol::BootId;
 use protocol::limits::TENANT_LINGER_MS;
-use router_core::NodeView;
+use protocol::{BootId, UsageHour};
 use router_core::shard::ShardInput;
 use router_core::store::{
     Model, StoreFailure, StoreQuery, StoreReply, StoreRequest, UsageQuery, UsageReply,
 };
+use router_core::{Env, NodeView};
 
 use crate::other_nodes::OTHER;
 use crate::talk::{alice, key};
-use crate::world::World;
+use crate::world::{START_MS, World};
 
 impl World {
     /// Time passes, and the store says nothing of the directory. The usage is booked.
@@ -181,4 +181,26 @@ fn the_last_booked_record_of_a_forgotten_tenant_is_known() {
         assert!(w.shard.has(&alice()));
         assert_eq!(w.known_records(), w.stored_records());
     }
+}
+
+#[test]
+fn what_a_forgotten_tenant_used_is_reported() {
+    let (mut w, _) = scene();
+    w.pass(3 * TENANT_LINGER_MS);
+    assert!(!w.shard.has(&alice()));
+    let (settings, nodes) = (Arc::clone(&w.settings), Arc::clone(&w.nodes));
+    let env = Env {
+        now_ms: w.now_ms,
+        unix_ms: w.unix_ms(),
+        entropy: 0,
+        settings: &settings,
+        nodes: &nodes,
+        round_ms: 0,
+    };
+    let mut reports = Vec::new();
+    w.shard.report_usage(&env, |report| reports.push(report));
+    assert_eq!(reports.len(), 1);
+    assert_eq!(reports[0].added, w.booked(UsageHour::of(START_MS)));
+    assert!(reports[0].unbooked.records.is_empty());
+    w.shard.report_usage(&env, |report| panic!("{report:?}"));
 }

@@ -88,6 +88,11 @@ impl TenantMeter {
         is_unlisted
     }
 
+    /// Whether there is something to report.
+    pub fn has_report(&self) -> bool {
+        self.changed
+    }
+
     /// What is to be reported now.
     pub fn report(&mut self, env: &Env<'_>, id: &TenantId) -> UsageReport {
         (self.changed, self.listed) = (false, false);
