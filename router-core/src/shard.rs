@@ -35,9 +35,9 @@ pub struct Shard {
     alarms: BTreeSet<(Millis, TenantId)>,
     /// Tenants that have usage to report, each once.
     unreported: Vec<TenantId>,
-    /// What tenants had to report that are forgotten.
+    /// Reports of tenants that were forgotten before they were reported.
     last_reports: Vec<UsageReport>,
-    /// Of tenants that are forgotten.
+    /// The last booked records of tenants that were forgotten.
     booked: BookedMemory,
     keys: HashKeys,
 }

@@ -27,7 +27,7 @@ impl UsageCounts {
         }
     }
 
-    /// Takes each amount of others that is larger.
+    /// Raises each amount to that of `other`, where that is larger.
     pub fn raise(&mut self, other: &Self) {
         for (own, more) in self.0.iter_mut().zip(other.0) {
             *own = more.max(*own);

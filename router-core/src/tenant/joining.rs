@@ -75,7 +75,7 @@ impl Tenant {
         };
         // What is used before this one.
         let spent = self.spent(env, asked);
-        // Whoever has a revoked key uses nothing up.
+        // A request with a revoked key is not charged to the tenant.
         if join.grant.generation == self.members.key_generation() {
             self.count_call(env, &join);
         }

@@ -81,7 +81,7 @@ impl Tenant {
         self.members.take_order(&ctx, policy);
         self.expel_strangers(env, fx);
         self.apply_terms(env, fx);
-        // A plan without allowances has no month that they would wait for.
+        // If the new plan has no allowances, nothing is left to wait for.
         self.let_in(env, fx);
     }
 

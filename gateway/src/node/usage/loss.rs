@@ -17,7 +17,7 @@ pub(crate) struct StoreLoss {
     pub(crate) hour: UsageHour,
 }
 
-/// The last loss that this node saw. It is enough: no other one is about later hours.
+/// The last loss that this node saw. One is enough: earlier losses concern earlier hours.
 #[derive(Debug, Default)]
 pub(crate) struct LossMemory(Mutex<Option<StoreLoss>>);
 

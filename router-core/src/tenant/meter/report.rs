@@ -55,7 +55,7 @@ impl UnbookedUsage {
         records.filter(|record| !record.counts.is_zero())
     }
 
-    /// Adds so much time to the record that is for it, and completes that.
+    /// Adds this much time to the record to which the meter would add it, and completes that record.
     fn add_time(&mut self, boot: BootId, hour: UsageHour, ms: Millis) {
         if ms == 0 {
             return;

@@ -18,7 +18,7 @@ impl SocketCounts {
         self == Self::default()
     }
 
-    /// What they use while they are open for so long.
+    /// What they use in this time.
     pub fn time(self, ms: Millis) -> UsageCounts {
         let mut counts = UsageCounts::default();
         counts[UsageMeter::ConnectionSecondsBot] = u64::from(self.bots) * ms;

@@ -194,7 +194,7 @@ impl MonthQuota {
         booked.saturating_add(meter.unbooked(month, of))
     }
 
-    /// The month that it is. A clock that is set back does not begin an old one again.
+    /// The present month. A clock that is set back does not begin an old one again.
     fn month_at(&self, env: &Env<'_>) -> UsageHour {
         self.month.max(UsageHour::of(env.unix_ms).month())
     }
