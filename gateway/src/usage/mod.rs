@@ -7,6 +7,7 @@
 //! | `window.rs` | which rows a request asks for |
 //! | `range.rs` | the range of a request, and of the pages behind its first one |
 //! | `cursor.rs` | where a page ends |
+//! | `closed_mark.rs` | up to which hour this node has answered that usage is closed |
 //! | `reader.rs` | the rows of a page |
 //! | `failure.rs` | why there is no page |
 //! | `check.rs` | what is wrong with the ledger |
@@ -16,6 +17,7 @@
 //! `node/usage/`.
 
 mod check;
+mod closed_mark;
 mod cursor;
 mod failure;
 mod journal;
@@ -25,6 +27,7 @@ mod render;
 mod series;
 mod window;
 
+pub(crate) use closed_mark::ClosedMark;
 pub(crate) use failure::PageFailure;
 pub(crate) use journal::{DeadJournal, JournalBuffer, JournalWriter, dead_journals};
 pub(crate) use reader::{UsageReader, rfc3339_ms};

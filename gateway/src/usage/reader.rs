@@ -23,7 +23,7 @@ pub(crate) struct UsageReader<'a> {
     backplane: &'a Backplane,
     cluster: &'a str,
     now_ms: u64,
-    /// The first hour of which some node may still have usage that is not booked.
+    /// The first hour of which some node may still book usage.
     flushed: UsageHour,
 }
 
@@ -49,11 +49,12 @@ pub(super) struct HoursRead {
 impl<'a> UsageReader<'a> {
     /// A reader of a node's ledger.
     pub(crate) fn new(node: &'a Node) -> Self {
+        let now_ms = node.unix_ms();
         Self {
             backplane: &node.backplane,
             cluster: &node.usage.cluster_name,
-            now_ms: node.unix_ms(),
-            flushed: node.view().flushed(),
+            now_ms,
+            flushed: node.usage.closed.flushed(now_ms, node.view().flushed()),
         }
     }
 

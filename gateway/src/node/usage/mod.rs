@@ -27,7 +27,7 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::usage::{JournalBuffer, JournalWriter, TenantSeries};
+use crate::usage::{ClosedMark, JournalBuffer, JournalWriter, TenantSeries};
 
 use loss::LossMemory;
 pub(crate) use loss::StoreLoss;
@@ -49,6 +49,8 @@ pub(crate) struct NodeUsage {
     flushed: AtomicU32,
     /// The first hour of the journals that are not booked yet; `u32::MAX`: all are.
     recovering: AtomicU32,
+    /// What readers were told.
+    pub(crate) closed: ClosedMark,
     pub(crate) loss: LossMemory,
 }
 
@@ -73,6 +75,7 @@ impl NodeUsage {
             flushed: AtomicU32::new(0),
             // Until the journals are read, nobody knows.
             recovering: AtomicU32::new(if folder.is_some() { 0 } else { u32::MAX }),
+            closed: ClosedMark::default(),
             loss: LossMemory::default(),
         }
     }
