@@ -6,6 +6,7 @@ use std::sync::Arc;
 use backplane::InboundMessage;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::http::admin::context::AdminContext;
 use crate::http::admin_endpoint::AdminEndpoint;
@@ -57,8 +58,8 @@ impl Gateway {
 
     /// Serves until it is shut down. Dropping the future closes every connection without a drain.
     ///
-    /// Errors: a part of it failed. It ends then, as it could neither serve nor say so: whoever
-    /// supervises it starts it anew.
+    /// Errors: a part of it failed, so that it can neither serve nor say so, and whoever supervises it must start it
+    /// anew; or its drain was cut short.
     pub async fn run(self) -> Result<(), RunError> {
         let Self {
             node,
@@ -87,28 +88,31 @@ impl Gateway {
         tokio::select! {
             () = calls.reached(1) => {}
             // None of them ends by itself.
-            Some(_) = background.join_next() => return Err(RunError),
-            () = node.failed() => return Err(RunError),
+            Some(_) = background.join_next() => return Err(RunError::PartFailed),
+            () = node.failed() => return Err(RunError::PartFailed),
         }
-        tracing::info!("shutting down: clients are told, requests under way are answered");
-        node.begin_drain();
-        accepting.abort();
-        let end = async {
-            node.drain().await;
-            node.book_rest().await;
+        let deadline = node.drain_deadline();
+        let reason = tokio::select! {
+            () = node.leave(|| accepting.abort()) => return Ok(()),
+            () = sleep(deadline) => "drain_deadline is over",
+            () = calls.reached(2) => "the second signal",
         };
-        tokio::select! {
-            () = end => {}
-            () = calls.reached(2) => {}
-        }
-        Ok(())
+        let connections = node.connections();
+        tracing::warn!(reason, connections, "the drain is cut short");
+        Err(RunError::CutShort(reason))
     }
 }
 
-/// A task that a gateway cannot do without ended: it panicked, as the log says.
+/// Why a gateway ended before its time.
 #[derive(Debug, thiserror::Error)]
-#[error("a part of the gateway failed")]
-pub struct RunError;
+pub enum RunError {
+    /// A task that it cannot do without ended: it panicked, as the log says.
+    #[error("a part of the gateway failed")]
+    PartFailed,
+    /// It was ended before all its connections were closed.
+    #[error("the drain is cut short: {0}")]
+    CutShort(&'static str),
+}
 
 /// However serving ends, no connection outlives it for long: each is a task of its own.
 struct CloseAll(Arc<Node>);

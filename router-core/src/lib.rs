@@ -21,6 +21,7 @@
 //! | `effect.rs` | what sessions and tenants want done: a closed list for each |
 //! | `dispatch.rs` | the loop that has it done |
 //! | `terms.rs` | plans, and what a tenant may use by its plan |
+//! | `pace.rs` | how fast connections are asked to move to other nodes |
 //! | `gcra.rs`, `invariant.rs`, `env.rs` | rates, named guarantees, time and entropy |
 //! | `small.rs` | a map that costs next to nothing while it is small |
 
@@ -34,6 +35,7 @@ pub mod ids;
 pub mod invariant;
 pub mod lane;
 pub mod membership;
+pub mod pace;
 pub mod permit;
 pub mod request;
 pub mod session;

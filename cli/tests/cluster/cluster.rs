@@ -29,6 +29,11 @@ takeovers_per_minute = 0
 const NEW_LIMITS: &str = "bytes_per_second = 4294967295
 bytes_burst = 4294967295
 ";
+/// How a node goes away, which the previous release does not know either: the traffic of most cases does not move by
+/// itself, and is closed after the shortest time.
+const DRAIN: &str = "drain_wait = \"100ms\"
+drain_window = \"5s\"
+";
 /// Lines of each log that are shown when a case fails.
 const TAIL: usize = 25;
 
@@ -45,6 +50,8 @@ pub struct ClusterSetup {
     pub config: &'static str,
     /// Whether the previous release reads the configuration too.
     pub for_previous: bool,
+    /// How a node goes away, TOML.
+    pub drain: &'static str,
     /// More of the environment of each node.
     pub environment: NodeEnvironment,
     /// More of the environment of the first node.
@@ -62,6 +69,7 @@ impl Default for ClusterSetup {
             appendonly: false,
             config: "",
             for_previous: false,
+            drain: DRAIN,
             environment: Vec::new(),
             first: Vec::new(),
             redis_environment: Vec::new(),
@@ -94,8 +102,12 @@ impl TestCluster {
         std::fs::write(file("secrets"), secret.reveal()).unwrap();
         let secrets = file("secrets").display().to_string();
         let text = format!("secrets_file = {secrets:?}\nstart_grace = \"0\"\nlog = \"info\"\n");
-        let new_limits = if setup.for_previous { "" } else { NEW_LIMITS };
-        std::fs::write(file("t2b.toml"), text + LIMITS + new_limits + setup.config).unwrap();
+        let (drain, new_limits) = match setup.for_previous {
+            true => ("", ""),
+            false => (setup.drain, NEW_LIMITS),
+        };
+        let text = text + drain + LIMITS + new_limits + setup.config;
+        std::fs::write(file("t2b.toml"), text).unwrap();
 
         let mut cluster = Self {
             nodes: Vec::new(),

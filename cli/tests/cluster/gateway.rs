@@ -5,12 +5,22 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use fixtures::{DEADLINE, LoggedProcess, http_exchange, last_lines, until};
+use fixtures::{LoggedProcess, http_exchange, last_lines, until};
 use protocol::UsageHour;
 use serde_json::Value;
 
 /// How long an HTTP answer may take.
 const ANSWER: Duration = Duration::from_secs(3);
+
+/// Longest time for a node to end: the default of `drain_deadline`, and a little more.
+const DRAIN: Duration = Duration::from_secs(65);
+
+/// What became of a node's sockets when it went away.
+#[derive(Debug)]
+pub struct DrainedSockets {
+    pub asked: u64,
+    pub moved: u64,
+}
 
 /// Names and values.
 pub type NodeEnvironment = Vec<(&'static str, String)>;
@@ -59,13 +69,32 @@ impl GatewayNode {
 
     /// Starts it anew, on other ports.
     pub async fn restart(&mut self) {
+        self.start_on("127.0.0.1:0", "127.0.0.1:0").await;
+    }
+
+    /// Starts it anew, where it was before.
+    pub async fn restart_in_place(&mut self) {
+        let (public, admin) = (self.public.clone(), self.admin.clone());
+        self.start_on(&public, &admin).await;
+    }
+
+    /// The ports of the public and the admin listener.
+    pub fn ports(&self) -> (u16, u16) {
+        let port = |address: &str| {
+            let address: std::net::SocketAddr = address.parse().unwrap();
+            address.port()
+        };
+        (port(&self.public), port(&self.admin))
+    }
+
+    async fn start_on(&mut self, listen: &str, admin_listen: &str) {
         self.starts += 1;
         let mut command = self.command(&self.program, &["gateway", "run"]);
         command.envs(self.environment.iter().cloned()).args([
             "--listen",
-            "127.0.0.1:0",
+            listen,
             "--admin-listen",
-            "127.0.0.1:0",
+            admin_listen,
         ]);
         let process = LoggedProcess::spawn(command, &self.log());
         let addresses = until("the gateway listens", async || process.listening()).await;
@@ -176,10 +205,27 @@ impl GatewayNode {
         drop(self.process.take().expect("it runs"));
     }
 
+    /// How many sockets it asked to move, and what came of it, once it has ended.
+    pub fn drained(&self) -> DrainedSockets {
+        let printed = self.printed();
+        let line = printed.lines().rfind(|line| line.contains("drain ended"));
+        let line = line.expect("it says that the drain ended");
+        let number = |name: &str| {
+            let (_, rest) = line.split_once(&format!(" {name}="))?;
+            let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+            digits.parse().ok()
+        };
+        let number = |name| number(name).unwrap_or_else(|| panic!("no {name} in {line}"));
+        DrainedSockets {
+            asked: number("asked"),
+            moved: number("moved"),
+        }
+    }
+
     /// Ends it as its operator does, and waits until it ended. Panics: it says that it failed.
     pub async fn stop(&mut self) {
         let process = self.process.take().expect("it runs");
-        let status = process.terminate(DEADLINE).await;
+        let status = process.terminate(DRAIN).await;
         assert!(status.success(), "{status}: {}", self.last_lines(10));
     }
 

@@ -15,6 +15,7 @@
 //! | `TEST_CASE=million` | runs the cases whose name contains that word |
 //! | `TEST_PLACE=alone` | runs the cases with that place |
 //! | `TEST_MESSAGES=1000000` | sets how many messages the large cases send |
+//! | `TEST_DRAIN=long` | has 3,000 sockets in the case of the rolling restart |
 //! | `TEST_LEDGER=long` | runs the case of the usage ledger for ten minutes |
 //!
 //! | file | holds |
@@ -22,6 +23,7 @@
 //! | `cluster.rs`, `gateway.rs` | the processes |
 //! | `collector.rs` | who takes their traces |
 //! | `socket.rs`, `flow.rs`, `load.rs`, `many_bots.rs` | who talks: one, again and again, as fast as it goes, thousands |
+//! | `front.rs`, `moving_load.rs` | haproxy, and owners and bots that move when a node asks them to |
 //! | `relogin.rs` | which load sockets reconnect after a close and repeat what was not answered |
 //! | `counted.rs`, `booking_proxy.rs` | whose peers count what they use; a proxy that sends each record of usage twice |
 //! | `delivery_check.rs` | what must have become of each message |
@@ -52,6 +54,8 @@ mod delivery_check;
 #[cfg(test)]
 mod directory_lag;
 #[cfg(test)]
+mod drained;
+#[cfg(test)]
 mod fake_clock;
 #[cfg(test)]
 mod false_events;
@@ -59,6 +63,8 @@ mod false_events;
 mod first_crossing;
 #[cfg(test)]
 mod flow;
+#[cfg(test)]
+mod front;
 #[cfg(test)]
 mod gateway;
 #[cfg(test)]
@@ -75,6 +81,8 @@ mod many_bots;
 mod measured;
 #[cfg(test)]
 mod million;
+#[cfg(test)]
+mod moving_load;
 #[cfg(test)]
 mod muted_subscription;
 #[cfg(test)]
@@ -153,6 +161,7 @@ const CASES: &[(&str, &str, ClusterCase)] = cases![
     beside rotation::the_wrong_order_is_harmless,
     beside rotation::no_common_secret_is_named,
     beside incompatible_node::an_incompatible_node_is_named,
+    beside drained::a_rolling_restart_loses_nothing,
     alone builds::two_builds_are_one_cluster,
 ];
 

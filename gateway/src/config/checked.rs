@@ -14,6 +14,7 @@ use router_core::env::{Millis, Settings};
 use router_core::terms::{Plan, TenantSettings};
 
 use super::cidr::Cidr;
+use super::drain::DrainTimes;
 use super::effective_line::EffectiveLine;
 use super::hosts::{HostPattern, OriginPattern};
 use super::log_format::LogFormat;
@@ -81,6 +82,8 @@ pub struct Config {
     pub handshake_timeout: Duration,
     /// How often a socket is pinged.
     pub heartbeat: Duration,
+    /// How the node goes away.
+    pub(crate) drain: DrainTimes,
     /// How long after the start unknown bots are `bot_offline`; zero = not at all.
     pub start_grace: Duration,
     /// Name of the cluster in the ids of usage rows.

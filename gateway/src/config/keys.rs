@@ -131,9 +131,9 @@ keys! {
     trace_sample      = "0.01", KeyKind::Fraction, Since::Now, "Fraction of the messages that are traced. Traces need the environment variable OTEL_EXPORTER_OTLP_ENDPOINT, the URL of a collector of OTLP over HTTP";
     handshake_timeout = "10s", KeyKind::Duration, Since::Now, "Time limit for each of these: TLS and the request head together; the first credential; each 4 KiB of an HTTP request body or answer; a kept-alive connection that is idle";
     heartbeat         = "25s", KeyKind::Duration, Since::Now, "How often the gateway pings a socket, from 1s to 24h. It closes a socket from which it receives nothing, not even a TCP acknowledgement, for two periods";
-    drain_wait        = "5s", KeyKind::Duration, Since::Reserved("drain"), "How long the node stays reachable after it says that it is not ready";
-    drain_window      = "30s", KeyKind::Duration, Since::Reserved("drain"), "The time over which the node asks its sockets to move";
-    drain_deadline    = "60s", KeyKind::Duration, Since::Reserved("drain"), "The time after which the node ends in any case";
+    drain_wait        = "5s", KeyKind::Duration, Since::Now, "How long a node that shuts down still takes new sockets after /readyz says 503, so that load balancers notice. A node without other nodes does not wait";
+    drain_window      = "30s", KeyKind::Duration, Since::Now, "The time over which a node that shuts down asks its sockets to move to other nodes, and closes those that stay; it is longer if the other nodes cannot take them so fast";
+    drain_deadline    = "60s", KeyKind::Duration, Since::Now, "The time after which a node that shuts down ends in any case, with exit code 1; at least drain_wait + drain_window";
     ready_when_degraded = "true", KeyKind::Switch, Since::Now, "Whether a node that cannot reach Redis reports ready. With false, a Redis outage takes all nodes out of the load balancer at once";
     isolate_after     = "60s", KeyKind::Duration, Since::Reserved("isolation"), "How long a node that cannot reach Redis keeps its bots";
     start_grace       = "60s", KeyKind::Duration, Since::Now, "How long after its start a node without redis_url answers every unknown name with bot_offline, because bots may still be reconnecting; 0 = never";

@@ -12,6 +12,7 @@ use protocol::{Limits, Secret};
 use super::bootstrap;
 use super::checked::{Config, TlsFiles};
 use super::cidr::Cidr;
+use super::drain::DrainTimes;
 use super::effective_line::EffectiveLine;
 use super::environment::{default_state_dir, raise_file_limit};
 use super::hosts::{HostPattern, OriginPattern};
@@ -122,6 +123,7 @@ fn load(sources: ConfigSources) -> Result<Config, ConfigError> {
         usage_journal: said.required("usage_journal", usage_journal)?,
         tenant_series_max: usize::try_from(said.required("tenant_series_max", count)?)
             .unwrap_or(usize::MAX),
+        drain: DrainTimes::read(&said)?,
         start_grace: said.required("start_grace", parse_duration)?,
         memory_max,
         store_bytes: store_bytes(&said, memory_max, &memory)?,

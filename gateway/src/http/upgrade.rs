@@ -23,6 +23,7 @@ use super::headers::bearer;
 use super::peer::PeerSocket;
 use crate::dialect::Dialect;
 use crate::gate::OpenGuard;
+use crate::node::DrainPhase;
 use crate::node::Node;
 use crate::ws::handshake::{UpgradePolicy, UpgradeRefusal, judge};
 use crate::ws::{Connection, ConnectionEnd, FrameReader, drive, split_upgraded};
@@ -47,7 +48,7 @@ pub(super) fn accept(
         hosts: context.hosts.as_deref(),
     };
     let accepted = judge(&parts, &policy)?;
-    if context.node.is_draining() {
+    if context.node.drain_phase() >= DrainPhase::Moving {
         return Err(UpgradeRefusal::retry_after(
             StatusCode::SERVICE_UNAVAILABLE,
             RETRY_AFTER_S,

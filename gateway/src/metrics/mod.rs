@@ -9,6 +9,7 @@ mod cluster;
 mod facts;
 mod handles;
 mod latency;
+mod moves;
 mod peers;
 mod process;
 mod saturation;
@@ -29,6 +30,7 @@ use cluster::ClusterMetrics;
 pub(crate) use facts::{BuildFacts, COMMIT_UNKNOWN, ScrapeFacts};
 use handles::{MetricHandles, increment};
 pub(crate) use latency::{LatencyMetrics, MessagePath, OTHER_ROUTE};
+pub(crate) use moves::{MoveMetrics, MoveOutcome};
 pub(crate) use saturation::RuntimeBusy;
 use saturation::SaturationMetrics;
 pub use table::{MetricKind, MetricRow, TABLE};
@@ -55,6 +57,7 @@ pub(crate) struct Metrics {
     pub(crate) tenants: Gauge,
     pub(crate) bots_online: Gauge,
     pub(crate) draining: Gauge,
+    pub(crate) moves: MoveMetrics,
     pub(crate) store_bytes: Gauge,
     pub(crate) outbound_bytes: Gauge,
     pub(crate) outbound_kernel_bytes: Gauge,
@@ -146,6 +149,7 @@ impl Metrics {
             tenants: make.gauge("t2b_tenants", None),
             bots_online: make.gauge("t2b_bots_online", None),
             draining: make.gauge("t2b_draining", None),
+            moves: MoveMetrics::new(&make),
             store_bytes: make.gauge("t2b_store_bytes", None),
             outbound_bytes: make.gauge("t2b_outbound_bytes", None),
             outbound_kernel_bytes: make.gauge("t2b_outbound_kernel_bytes", None),

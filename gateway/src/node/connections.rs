@@ -46,6 +46,10 @@ impl ConnectionTable {
         lock(self.slot(key)).remove(&key);
     }
 
+    pub(super) fn contains(&self, key: ConnKey) -> bool {
+        lock(self.slot(key)).contains_key(&key)
+    }
+
     pub(super) fn count(&self) -> usize {
         self.slots.iter().map(|slot| lock(slot).len()).sum()
     }

@@ -16,7 +16,7 @@ use super::clock::NodeClock;
 use super::clock_steps::ClockSteps;
 use super::connections::ConnectionTable;
 use super::credentials::CredentialCheck;
-use super::drain_state::DrainState;
+use super::drain::DrainState;
 use super::lanes::{LaneHost, LaneTable};
 use super::membership::Membership;
 use super::message_sample::UndecidedSamples;
@@ -27,6 +27,7 @@ use super::shed_log::ShedLog;
 use super::store_queue::StoreWork;
 use super::usage::NodeUsage;
 use crate::access_log::AccessLog;
+use crate::config::DrainTimes;
 use crate::history::HistoryTable;
 use crate::memory::MemoryDivision;
 use crate::metrics::Metrics;
@@ -73,6 +74,8 @@ pub(crate) struct NodeTools {
     pub(crate) metrics: Arc<Metrics>,
     /// What its tenants use.
     pub(crate) usage: NodeUsage,
+    /// How it goes away.
+    pub(crate) drain: DrainTimes,
 }
 
 impl Node {
@@ -114,7 +117,7 @@ impl Node {
                 shards,
                 membership: Membership::new(nodes),
                 lanes: LaneTable::new(host, tools.lane_keys, frame_bytes_max, hash_keys),
-                drain: DrainState::default(),
+                drain: DrainState::new(tools.drain),
                 usage: tools.usage,
                 usage_line: RateLimitedLine::default(),
                 samples: UndecidedSamples::default(),

@@ -25,7 +25,7 @@
 //! | `ticker.rs`, `socket_looks.rs` | what happens by the clock |
 //! | `usage/` | what becomes of the usage that tenants count |
 //! | `history.rs`, `tenant_view.rs` | what each tenant's history is told; a tenant for operators |
-//! | `drain.rs` | going away |
+//! | `drain/` | going away |
 //!
 //! Locks, in this order: a session, then a shard, then one leaf (an outbound queue, the throttle, a lane, a
 //! slot of the connection table, the state of a dialect, a part of the history). Nobody holds two sessions or two shards.
@@ -39,7 +39,6 @@ mod connections;
 mod core;
 mod credentials;
 mod drain;
-mod drain_state;
 mod enter;
 mod entry;
 mod failures;
@@ -76,6 +75,7 @@ mod work;
 
 pub(crate) use self::core::{Node, NodeTools};
 pub(crate) use call::CallConnection;
+pub(crate) use drain::DrainPhase;
 pub(crate) use lanes::LaneTotals;
 pub(crate) use membership::{MISREAD, NodeIdentity, key_list};
 pub(crate) use secrets::UsingOld;

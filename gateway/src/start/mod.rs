@@ -157,6 +157,7 @@ impl StartingGateway {
             tracer: config.tracer(),
             metrics: self.metrics,
             usage: NodeUsage::new(&config),
+            drain: config.drain,
         };
         let settings = config.settings(unix_ms());
         let (node, work) = Node::new(settings, tools, backplane, &memory, config.sockets_max);

@@ -3,17 +3,19 @@
 use std::time::{Duration, Instant};
 
 use backplane::StoreFault;
+use gateway::RunError;
 use tokio::time::timeout;
 
 use crate::harness::{SOON, Server, message};
 use crate::stalled::fill;
 
 async fn ended(server: &mut Server) {
-    timeout(SOON, &mut server.running)
-        .await
-        .expect("within 5 s")
-        .unwrap()
-        .unwrap();
+    result(server).await.unwrap();
+}
+
+async fn result(server: &mut Server) -> Result<(), RunError> {
+    let ended = timeout(SOON, &mut server.running).await;
+    ended.expect("within 5 s").unwrap()
 }
 
 #[tokio::test]
@@ -93,7 +95,11 @@ async fn the_second_signal_ends_it_now() {
     phone.expect("migrate").await;
     let begun = Instant::now();
     server.shutdown.begin();
-    ended(&mut server).await;
+    let error = result(&mut server).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the drain is cut short: the second signal"
+    );
     assert!(
         begun.elapsed() < Duration::from_millis(500),
         "{:?}",

@@ -78,6 +78,8 @@ pub enum NodeInput {
     Hello(NodeHello),
     /// All usage of this node of the hours before this one is booked.
     Flushed(UsageHour),
+    /// This node ends: it removes its own entry, so that nobody has to watch it die. [`NodeEffect::Left`] follows.
+    Leave,
 }
 
 /// What the machine wants done. In order; a [`ViewChanged`](NodeEffect::ViewChanged) comes first.
@@ -114,6 +116,8 @@ pub enum NodeEffect {
     Degraded(bool),
     /// The store lost its data. A hint: what a tenant lost is judged by its own counter.
     GenerationChanged,
+    /// This node beats no more. `true`: its entry is removed; `false`: the others will see it stand still.
+    Left(bool),
 }
 
 /// The node machine.
@@ -135,6 +139,18 @@ pub struct MembershipMachine {
     /// When the last successful beat began, if the time since then may count as healthy.
     healthy_from_ms: Option<Millis>,
     probe_due_ms: Millis,
+    departure: Departure,
+}
+
+/// How far this node is with leaving the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Departure {
+    /// It stays.
+    Staying,
+    /// It begins no beat any more, and waits for the answer to the last one.
+    Due,
+    /// It has asked for its own eviction, or is evicted.
+    Begun,
 }
 
 impl MembershipMachine {
@@ -156,6 +172,7 @@ impl MembershipMachine {
             beat_out_ms: None,
             healthy_from_ms: None,
             probe_due_ms: now_ms,
+            departure: Departure::Staying,
         }
     }
 
@@ -166,8 +183,9 @@ impl MembershipMachine {
 
     /// When it wants [`NodeInput::Wake`], Unix milliseconds.
     pub fn next_wakeup(&self) -> Millis {
-        let beat = self.beat_out_ms.is_none().then_some(self.beat_due_ms);
-        let hello = (!self.hello_out).then_some(self.hello_due_ms);
+        let stays = self.departure == Departure::Staying;
+        let beat = (stays && self.beat_out_ms.is_none()).then_some(self.beat_due_ms);
+        let hello = (stays && !self.hello_out).then_some(self.hello_due_ms);
         let others = [beat, hello, self.health.next_wakeup()];
         let others = others.into_iter().flatten();
         others.fold(self.probe_due_ms, Millis::min)
@@ -199,6 +217,7 @@ impl MembershipMachine {
             NodeInput::Evicted => self.look_again(now_ms, LOOK_AGAIN_MS),
             NodeInput::Hello(hello) => self.on_hello(now_ms, hello),
             NodeInput::Flushed(hour) => self.view.own_flushed = hour,
+            NodeInput::Leave => self.on_leave(),
         }
         self.judge(now_ms, fx);
         self.do_what_is_due(now_ms, entropy, fx);
@@ -231,6 +250,9 @@ impl MembershipMachine {
     ) {
         match ask {
             NodeQuery::Beat { .. } => self.on_beat_answer(now_ms, entropy, reply, fx),
+            NodeQuery::Evict { boot, .. } if boot == self.view.own => {
+                fx.push(NodeEffect::Left(reply == NodeReply::Evict(true)));
+            }
             NodeQuery::Evict { boot, .. } => {
                 if reply == NodeReply::Evict(true) {
                     self.on_evicted(now_ms, boot, fx);
@@ -282,7 +304,7 @@ impl MembershipMachine {
                 self.on_beats(now_ms, began_ms, generation, beats, fx);
                 self.view.note_flushed(&flushed);
             }
-            NodeReply::AskerEvicted => self.rejoin(now_ms, entropy, fx),
+            NodeReply::AskerEvicted => self.on_own_eviction(now_ms, entropy, fx),
             NodeReply::Evict(_)
             | NodeReply::Done
             | NodeReply::Hello(_)
@@ -304,6 +326,23 @@ impl MembershipMachine {
         }
     }
 
+    fn on_own_eviction(&mut self, now_ms: Millis, entropy: u128, fx: &mut Vec<NodeEffect>) {
+        match self.departure {
+            Departure::Staying => self.rejoin(now_ms, entropy, fx),
+            Departure::Due => {
+                self.departure = Departure::Begun;
+                fx.push(NodeEffect::Left(true));
+            }
+            Departure::Begun => {}
+        }
+    }
+
+    fn on_leave(&mut self) {
+        if self.departure == Departure::Staying {
+            self.departure = Departure::Due;
+        }
+    }
+
     fn rejoin(&mut self, now_ms: Millis, entropy: u128, fx: &mut Vec<NodeEffect>) {
         let old = self.view.own;
         let new = BootId::from_bits(Ulid::from_parts(now_ms, entropy).into());
@@ -317,7 +356,8 @@ impl MembershipMachine {
     }
 
     fn do_what_is_due(&mut self, now_ms: Millis, entropy: u128, fx: &mut Vec<NodeEffect>) {
-        if !self.hello_out && now_ms >= self.hello_due_ms {
+        let stays = self.departure == Departure::Staying;
+        if stays && !self.hello_out && now_ms >= self.hello_due_ms {
             self.hello_out = true;
             self.hello_due_ms = now_ms + HELLO_MS;
             fx.push(NodeEffect::Ask(NodeQuery::Hello {
@@ -325,7 +365,7 @@ impl MembershipMachine {
                 hello: self.hello.clone(),
             }));
         }
-        if self.beat_out_ms.is_none() && now_ms >= self.beat_due_ms {
+        if stays && self.beat_out_ms.is_none() && now_ms >= self.beat_due_ms {
             self.view.beat += 1;
             self.beat_out_ms = Some(now_ms);
             self.beat_due_ms = now_ms + BEAT_MS;
@@ -336,6 +376,14 @@ impl MembershipMachine {
                 known_generation: self.known_generation,
                 fresh_generation: (entropy >> 64) as u64,
                 flushed: self.view.own_flushed,
+            }));
+        }
+        if self.departure == Departure::Due && self.beat_out_ms.is_none() {
+            // Not while a beat is out: one that comes behind the eviction would write the entry anew.
+            self.departure = Departure::Begun;
+            fx.push(NodeEffect::Ask(NodeQuery::Evict {
+                boot: self.view.own,
+                beat: self.view.beat,
             }));
         }
         if now_ms >= self.probe_due_ms {

@@ -34,6 +34,8 @@ pub enum SessionInput {
     Verified(Result<Grant, AuthError>),
     /// Word from the tenant.
     Notice(SessionNotice),
+    /// The client should connect to another node; until it does, all goes on.
+    Moving(Migrate),
     /// The node goes: tell the client, take no new messages.
     Draining(Migrate),
     /// [`Session::next_wakeup`](super::Session::next_wakeup) is due.

@@ -171,6 +171,7 @@ impl Session {
             SessionInput::Notice(SessionNotice::Refused(refusal)) => {
                 self.refused_by_tenant(*refusal, fx);
             }
+            SessionInput::Moving(migrate) => fx.answer(None, Answer::Migrate(migrate)),
             SessionInput::Draining(migrate) => {
                 self.draining = true;
                 fx.answer(None, Answer::Migrate(migrate));

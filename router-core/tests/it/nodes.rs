@@ -272,6 +272,7 @@ impl World {
                 | NodeEffect::Described(_)
                 | NodeEffect::RenewLink
                 | NodeEffect::GenerationChanged
+                | NodeEffect::Left(_)
                 | NodeEffect::ViewChanged => {}
             }
         }

@@ -329,7 +329,7 @@ impl SimMachine {
                     self.resync(outside);
                 }
             }
-            NodeEffect::RenewLink | NodeEffect::Described(_) => {}
+            NodeEffect::RenewLink | NodeEffect::Described(_) | NodeEffect::Left(_) => {}
             NodeEffect::GenerationChanged => self.resync(outside),
         }
     }

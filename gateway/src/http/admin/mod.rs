@@ -3,6 +3,7 @@
 //! | request | answer |
 //! | --- | --- |
 //! | `GET /admin/v1/status` | version, uptime, counts, store |
+//! | `POST /admin/v1/drain`, `…/undrain` | the sockets of this node move to others; it takes sockets again |
 //! | `GET /admin/v1/nodes` | the other nodes, the lanes to them, the shared store |
 //! | `GET /admin/v1/keys/using-old` | tenants whose open sockets an old secret verified |
 //! | `GET /admin/v1/usage?from&to&step&tenant&meter` | what tenants used |
@@ -21,6 +22,7 @@
 mod asking;
 mod body;
 pub(crate) mod context;
+mod drain;
 mod keys;
 mod labels;
 mod nodes;
@@ -49,6 +51,7 @@ use super::ops_context::OpsContext;
 /// The router of all requests of which [`has`] is true, once the node serves.
 pub(super) fn router(admin: Arc<AdminContext>, ops: Arc<OpsContext>) -> Router {
     Router::new()
+        .merge(drain::routes())
         .merge(keys::routes())
         .merge(labels::routes())
         .merge(nodes::routes())

@@ -31,6 +31,7 @@ async fn status(State(admin): State<Arc<AdminContext>>) -> Response {
         "connections": node.connections(),
         "tenants": node.tenants(),
         "draining": node.is_draining(),
+        "drain": super::drain::facts(node),
         "store": store,
     });
     json(StatusCode::OK, status.to_string())

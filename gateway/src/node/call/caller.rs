@@ -21,6 +21,7 @@ use super::waiting::WaitingCall;
 use crate::dialect::Dialect;
 use crate::gate::OpenGuard;
 use crate::node::core::Node;
+use crate::node::drain::DrainPhase;
 use crate::node::member::NodeMember;
 use crate::ws::{Budget, LocalConnection, LocalEvent, ReadLimits};
 
@@ -41,7 +42,7 @@ impl CallConnection {
         (source, open): (Source, OpenGuard),
         opened: OpenedConnection,
     ) -> Result<Self, Refusal> {
-        if node.is_draining() {
+        if node.drain_phase() == DrainPhase::Ending {
             return Err(ErrorCode::Draining.into());
         }
         let mut local = None;

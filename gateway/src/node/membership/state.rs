@@ -19,6 +19,10 @@ pub(in crate::node) struct Membership {
     pub(super) inputs: OnceLock<mpsc::Sender<NodeInput>>,
     /// Told when another node is discovered.
     pub(in crate::node) joined: Notify,
+    /// Told when what the node says of itself has changed.
+    pub(in crate::node) said_anew: Notify,
+    /// Told when the node beats no more.
+    pub(super) left: Notify,
     /// Whether the store was ever there.
     was_well: AtomicBool,
     pub(super) misread: Mutex<MisreadLog>,
@@ -32,6 +36,8 @@ impl Membership {
             view: ArcSwap::from_pointee(nodes),
             inputs: OnceLock::new(),
             joined: Notify::new(),
+            said_anew: Notify::new(),
+            left: Notify::new(),
             was_well: AtomicBool::new(false),
             misread: Mutex::default(),
             skew_line: RateLimitedLine::default(),

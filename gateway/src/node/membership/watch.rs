@@ -19,6 +19,8 @@ use crate::node::vital::VitalTask;
 const INPUTS_WAITING: usize = 1024;
 /// A difference between the system clock and that of the store that is worth a warning, milliseconds.
 const SKEW_MS: i64 = 5000;
+/// Longest wait for the store when the node leaves.
+const LEAVE_WAIT: Duration = Duration::from_secs(2);
 /// How often the node says how many connections it has, and compares its clock with the store's.
 const HELLO: Duration = Duration::from_secs(10);
 
@@ -62,6 +64,7 @@ impl Node {
                     self.spawn(&inputs, |node| async move { node.look_at_skew().await });
                     NodeInput::Hello(self.hello(&identity))
                 }
+                () = self.membership.said_anew.notified() => NodeInput::Hello(self.hello(&identity)),
                 () = tokio::time::sleep(Duration::from_millis(wait_ms)) => NodeInput::Wake,
             };
             self.act(&mut machine, input, &inputs);
@@ -148,6 +151,14 @@ impl Node {
                         self.resync();
                     }
                 }
+                NodeEffect::Left(is_removed) => {
+                    if !is_removed {
+                        tracing::warn!(
+                            "the entry of this node is not removed: the others wait until it stands still"
+                        );
+                    }
+                    self.membership.left.notify_one();
+                }
                 NodeEffect::GenerationChanged => {
                     tracing::warn!("the store lost its data");
                     if let (Some(old), Some(new)) = (known, machine.view().generation) {
@@ -171,6 +182,22 @@ impl Node {
             None
         });
         self.tell_shards(|| ShardInput::Rejoined);
+    }
+
+    /// Leaves the cluster: its entry is removed. At most 2 s.
+    pub(in crate::node) async fn leave_cluster(&self) {
+        if !self.view().shared {
+            return;
+        }
+        self.membership.hint(NodeInput::Leave);
+        if tokio::time::timeout(LEAVE_WAIT, self.membership.left.notified())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "the store does not answer: the others wait until this node stands still"
+            );
+        }
     }
 
     /// Does something that takes time, and hands the machine what comes of it.

@@ -3,6 +3,7 @@
 mod beats;
 mod deaths;
 mod degraded;
+mod leaving;
 mod lives;
 mod terms;
 mod unknown;

@@ -1,4 +1,4 @@
-//! The short form of going away: tell everybody, write what waits, close.
+//! The end of what is left: everybody is told, what waits is written, and all is closed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,44 +8,30 @@ use protocol::connect::Migrate;
 use router_core::session::SessionInput;
 use tokio::time::{Instant, sleep};
 
-use super::core::Node;
-use super::drain_state::PendingAnswer;
-use super::entry::ConnectionEntry;
-use super::work::DeferredWork;
+use super::MOVE_REASON;
+use crate::node::core::Node;
+use crate::node::entry::ConnectionEntry;
+use crate::node::work::DeferredWork;
 
 /// Longest wait for queues to be read after `migrate`.
 const FLUSH_WAIT: Duration = Duration::from_secs(2);
 /// Longest wait for closing handshakes after that; together well within 5 s.
 const CLOSE_WAIT: Duration = Duration::from_millis(2500);
+/// Longest wait for the lanes: after that long without an acknowledgement, a lane gives up by itself.
+const LANES_WAIT: Duration = Duration::from_millis(7500);
 /// Between two looks at what is left.
 const POLL: Duration = Duration::from_millis(20);
 /// Within how many milliseconds clients are asked to come back, each at a random time.
 const RECONNECT_WITHIN_MS: u64 = 5000;
 
 impl Node {
-    /// From now on it is not ready and takes no new messages.
-    pub(crate) fn begin_drain(&self) {
-        self.drain.begin();
-        self.metrics.draining.set(1.0);
-    }
-
-    /// Whether it is shutting down.
-    pub(crate) fn is_draining(&self) -> bool {
-        self.drain.has_begun()
-    }
-
-    /// Counts a request whose answer a drain waits for, until what this returns is dropped.
-    pub(crate) fn answering(&self) -> PendingAnswer {
-        self.drain.answering()
-    }
-
     /// Ends every connection: `migrate`, the rest of its queue, 1012. At most 5 s.
-    pub(crate) async fn drain(&self) {
+    pub(super) async fn end_connections(&self) {
         let mut work = DeferredWork::default();
         self.connections.for_each(|entry| {
             let reconnect_within_ms = RECONNECT_WITHIN_MS;
             let migrate = Migrate {
-                reason: "restart".to_owned(),
+                reason: MOVE_REASON.to_owned(),
                 reconnect_within_ms,
             };
             self.input(entry, SessionInput::Draining(migrate), &mut work);
@@ -75,6 +61,19 @@ impl Node {
             if all_done {
                 return;
             }
+            sleep(POLL).await;
+        }
+    }
+
+    /// Waits until the other nodes have decided about everything that was sent to them. At most 7.5 s.
+    pub(super) async fn settle_lanes(&self) {
+        let deadline = Instant::now() + LANES_WAIT;
+        let owes = || {
+            let lanes = self.lane_status();
+            let mut lanes = lanes.iter().map(|(_, lane)| lane);
+            lanes.any(|lane| lane.unacked_bytes > 0 || lane.waiting_bytes > 0)
+        };
+        while owes() && Instant::now() < deadline {
             sleep(POLL).await;
         }
     }
