@@ -13,6 +13,10 @@ pub struct StoreState {
     pub skipped_records: u64,
     /// Times that a connection was held back because the node was behind.
     pub full_waits: u64,
+    /// Commands that a server refused because it has no memory left.
+    pub full_refusals: u64,
+    /// Whether that happened within the last minute.
+    pub is_full: bool,
     /// Commands that were sent: scripts, PUBLISH, all others.
     pub commands: [u64; 3],
     /// Whether the last answer about the nodes was not understood: their key is not as this program
@@ -39,6 +43,8 @@ impl StoreState {
             reconnects: 0,
             skipped_records: 0,
             full_waits: 0,
+            full_refusals: 0,
+            is_full: false,
             commands: [0; 3],
             misread_nodes: false,
             last_error: None,

@@ -42,6 +42,21 @@ pub async fn delete(config: &Config, path: &str) -> Result<Value, CommandFailure
     ask(config, Method::DELETE, path, "").await
 }
 
+/// Whether the gateway's process answers, whatever it can do. Errors: exit 69.
+pub async fn is_alive(config: &Config) -> Result<(), CommandFailure> {
+    let address = reachable(config.admin_listen);
+    let request = Request::builder()
+        .uri("/healthz")
+        .header(HOST, address.to_string())
+        .body(Full::default())
+        .map_err(|error| CommandFailure::failed("admin", error))?;
+    let (status, _) = answered(address, request).await?;
+    match status {
+        StatusCode::OK => Ok(()),
+        other => Err(CommandFailure::unavailable("admin", other)),
+    }
+}
+
 async fn ask(
     config: &Config,
     method: Method,
@@ -65,11 +80,7 @@ async fn ask(
         .header(AUTHORIZATION, bearer)
         .body(Full::from(body.to_owned()))
         .map_err(|error| CommandFailure::failed("admin", error))?;
-    let (status, body) = timeout(DEADLINE, exchange(address, request))
-        .await
-        .map_err(|_| {
-            CommandFailure::unavailable("timeout", format!("{address} does not answer"))
-        })??;
+    let (status, body) = answered(address, request).await?;
     match status {
         StatusCode::OK => {
             serde_json::from_slice(&body).map_err(|error| CommandFailure::failed("admin", error))
@@ -114,6 +125,15 @@ fn token_source(config: &Config, token: &Secret<String>) -> String {
         ),
         None => "from admin_token or admin_token_file".to_owned(),
     }
+}
+
+async fn answered(
+    address: SocketAddr,
+    request: Request<Full<Bytes>>,
+) -> Result<(StatusCode, Bytes), CommandFailure> {
+    let answer = timeout(DEADLINE, exchange(address, request)).await;
+    let silent = |_| CommandFailure::unavailable("timeout", format!("{address} does not answer"));
+    answer.map_err(silent)?
 }
 
 async fn exchange(

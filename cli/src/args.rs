@@ -69,12 +69,41 @@ pub enum GatewayCommand {
     /// Runs a gateway until SIGTERM or Ctrl-C
     #[command(after_help = BY_KEYS)]
     Run(AllKeys),
-    /// Shows the status of the running gateway
+    /// Shows the status of the running gateway. Exits with 2 if the gateway cannot reach its store
     #[command(after_help = BY_TOKEN)]
-    Status(AdminArgs),
+    Status(StatusArgs),
+    /// Sends the sockets of the running gateway to the other nodes, without ending it
+    #[command(after_help = BY_TOKEN)]
+    Drain(DrainArgs),
+    /// Lets the running gateway take sockets again after `t2b gateway drain`
+    #[command(after_help = BY_TOKEN)]
+    Undrain(AdminArgs),
     /// Prints the effective configuration. Credentials are masked
     #[command(after_help = BY_KEYS)]
     Config(InspectArgs),
+}
+
+#[derive(Args)]
+pub struct StatusArgs {
+    /// Prints nothing and needs no token. Exits with 0 if the process answers, also while it starts or cannot reach
+    /// its store
+    #[arg(long, conflicts_with = "json")]
+    pub quiet: bool,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    #[command(flatten)]
+    pub config: HiddenKeys,
+}
+
+#[derive(Args)]
+pub struct DrainArgs {
+    /// Returns when no socket is left
+    #[arg(long)]
+    pub wait: bool,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    #[command(flatten)]
+    pub config: HiddenKeys,
 }
 
 /// The help of commands that make or check keys.

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | 0 | whoever reads stdout has enough: see `out.rs` |
 //! | 1 | failed |
+//! | 2 | `gateway status`: the gateway is degraded |
 //! | 64 | wrong usage or configuration |
 //! | 69 | not reachable, offline, or too late |
 //! | 75 | not done yet: the same command succeeds later |
@@ -16,6 +17,7 @@ use gateway::config::{ConfigError, KeyError};
 use gateway::{ConnectError, StartError};
 
 const FAILED: u8 = 1;
+const DEGRADED: u8 = 2;
 /// Exit code of wrong usage or configuration.
 pub const USAGE: u8 = 64;
 const UNAVAILABLE: u8 = 69;
@@ -56,6 +58,11 @@ impl CommandFailure {
     /// It did not work, which was told when it was seen.
     pub fn failed_as_told() -> Self {
         Self::silent(FAILED)
+    }
+
+    /// The gateway is degraded, which was told.
+    pub fn degraded_as_told() -> Self {
+        Self::silent(DEGRADED)
     }
 
     /// It was tried and did not work.

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `args.rs`, `{common,config,export,tenant}_args.rs` | what can be said on the command line |
 //! | `signals.rs` | what ends the commands that serve |
-//! | `serve.rs` | `gateway run`, `status`, `config` |
+//! | `serve.rs`, `status.rs`, `drain.rs` | `gateway run`, `config`; `status`; `drain`, `undrain` |
 //! | `admin.rs` | requests to the running gateway |
 //! | `tenant/` | `tenant …`, `keys revoke` |
 //! | `usage/`, `why/` | `usage …`, `why` |
@@ -27,6 +27,7 @@ mod common_args;
 mod config_args;
 mod connect;
 mod demo;
+mod drain;
 mod export_args;
 mod failure;
 mod feed;
@@ -37,6 +38,7 @@ mod out;
 mod report;
 mod serve;
 mod signals;
+mod status;
 mod tenant;
 mod tenant_args;
 mod term;
@@ -81,7 +83,9 @@ fn main() -> ExitCode {
 async fn run(command: CliCommand) -> Result<(), CommandFailure> {
     match command {
         CliCommand::Gateway(GatewayCommand::Run(config)) => serve::run(config).await,
-        CliCommand::Gateway(GatewayCommand::Status(config)) => serve::status(config).await,
+        CliCommand::Gateway(GatewayCommand::Status(asked)) => status::status(asked).await,
+        CliCommand::Gateway(GatewayCommand::Drain(asked)) => drain::drain(asked).await,
+        CliCommand::Gateway(GatewayCommand::Undrain(asked)) => drain::undrain(asked).await,
         CliCommand::Gateway(GatewayCommand::Config(config)) => serve::show_config(config),
         CliCommand::Keys(KeysCommand::Issue(issue)) => keys::issue(issue).await,
         CliCommand::Keys(KeysCommand::Revoke(args)) => tenant::revoke(args).await,

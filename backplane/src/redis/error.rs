@@ -98,6 +98,8 @@ pub(crate) enum CommandFailure {
 const WRONG_KEY: &str = "WRONGKEY";
 /// What Redis says to a command on a key of another type.
 const WRONG_TYPE: &str = "WRONGTYPE";
+/// What Redis says if it has no memory left.
+const FULL: &str = "OOM";
 /// What Redis says before it begins: nothing was executed. Every script declares what it is
 /// (see [`script`](crate::script)), so that this holds for scripts too.
 const BEFORE: [&str; 15] = [
@@ -112,7 +114,7 @@ const BEFORE: [&str; 15] = [
     "NOPERM",
     "NOREPLICAS",
     "NOSCRIPT",
-    "OOM",
+    FULL,
     "READONLY",
     "TRYAGAIN",
     WRONG_KEY,
@@ -131,7 +133,7 @@ impl CommandFailure {
         let code = error.code().filter(|code| BEFORE.contains(code) && !within);
         match code {
             None if error.code() == Some(WRONG_TYPE) => Self::Misread,
-            Some("OOM") => Self::Refused(ErrorCode::QuotaExceeded),
+            Some(FULL) => Self::Refused(ErrorCode::QuotaExceeded),
             Some(_) => Self::UNAVAILABLE,
             None => Self::Lost,
         }
@@ -144,6 +146,11 @@ pub(super) fn is_elsewhere(error: &RedisError) -> bool {
     use ServerErrorKind::{ClusterDown, MasterDown, Moved, ReadOnly};
     let kinds = [Moved, ReadOnly, MasterDown, ClusterDown].map(ErrorKind::Server);
     kinds.contains(&error.kind())
+}
+
+/// Whether an error means that the server has no memory left.
+pub(super) fn is_full(error: &RedisError) -> bool {
+    error.code() == Some(FULL)
 }
 
 /// Whether an error means that `key`, or the key that it names, is of another type: nothing that the

@@ -190,6 +190,7 @@ impl Redis {
     pub fn state(&self) -> StoreState {
         let session = self.shared.current.load_full();
         let counters = &self.shared.intake.counters;
+        let (full_refusals, is_full) = counters.fullness();
         StoreState {
             kind: match &self.shared.place.kind {
                 RedisKind::Single => "redis",
@@ -200,6 +201,8 @@ impl Redis {
             reconnects: counters.reconnects.load(Relaxed),
             skipped_records: counters.skipped.load(Relaxed),
             full_waits: counters.full_waits.load(Relaxed),
+            full_refusals,
+            is_full,
             commands: counters.commands(),
             misread_nodes: counters.misread_nodes.load(Relaxed),
             last_error: counters.last_error(),

@@ -54,6 +54,8 @@ async fn what_would_grow_is_refused_and_leaves_nothing() {
     assert_eq!(node.ask("alice", claim("bot", 12)).await, FULL);
     assert_eq!(node.ask("alice", enter(12, "anna")).await, FULL);
     assert_eq!(stored(&redis), before);
+    let state = node.backplane.state();
+    assert_eq!((state.full_refusals, state.is_full), (2, true));
     redis.command(&["CONFIG", "SET", "maxmemory", "0"]);
     claimed(&node, "bot", 12).await;
 }

@@ -4,11 +4,12 @@
 
 use std::time::{Duration, Instant};
 
-use fixtures::pass_until;
+use fixtures::{pass_until, until};
 
 use crate::cluster::{ClusterSetup, TestCluster};
 use crate::front::HaproxyFront;
 use crate::moving_load::{LoadSize, OwnerTraffic};
+use crate::socket::TestSocket;
 
 /// What is judged without the long run: haproxy looks each second.
 const SHORT: (&str, LoadSize) = (
@@ -98,4 +99,54 @@ pub async fn a_rolling_restart_loses_nothing() -> String {
         outcome.delivered,
         moves.join("; ")
     )
+}
+
+pub async fn an_operator_drains_a_node_and_takes_it_back() -> String {
+    let cluster = TestCluster::start(ClusterSetup {
+        nodes: 2,
+        ..ClusterSetup::default()
+    })
+    .await;
+    let [node, other] = &cluster.nodes[..] else {
+        unreachable!("there are two");
+    };
+    let mut stays = cluster.socket(0, "alice", "stays").await;
+    until(
+        "the node knows for certain that the other one runs",
+        async || {
+            let seen = node.nodes().await?;
+            let beat = seen["nodes"][0]["beat"].as_u64()?;
+            (beat >= 3).then_some(())
+        },
+    )
+    .await;
+    let began = Instant::now();
+    let told = async {
+        let migrate = stays.expect("migrate").await;
+        (migrate["data"]["reason"].clone(), stays.closed().await)
+    };
+    let (printed, told) = tokio::join!(node.drain(), told);
+    let took = began.elapsed();
+    assert_eq!(told, ("restart".into(), 1012));
+    assert_eq!(
+        printed.trim(),
+        "drained: 0 connections are open; 1 asked to move, 0 moved, 1 closed"
+    );
+    assert_eq!(node.get("/readyz").await.unwrap().0, 503);
+    assert_eq!(node.get("/healthz").await.unwrap().0, 200);
+    let (code, status) = node.status_code().await;
+    assert_eq!(code, Some(0));
+    assert!(
+        status.contains("draining: drained, 0 connections left"),
+        "{status}"
+    );
+    let refused = TestSocket::connect(&node.public, &cluster.key("alice"), "late").await;
+    assert!(refused.is_err(), "it takes no new sockets");
+
+    let printed = node.undrain().await;
+    assert!(printed.starts_with("serving: 0 connections"), "{printed}");
+    assert_eq!(node.get("/readyz").await.unwrap().0, 200);
+    cluster.socket(0, "alice", "again").await;
+    assert_eq!(other.get("/readyz").await.unwrap().0, 200);
+    format!("drained after {:.1} s, and back", took.as_secs_f32())
 }

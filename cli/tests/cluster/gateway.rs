@@ -128,6 +128,25 @@ impl GatewayNode {
         self.ask(&["gateway", "status"]).await
     }
 
+    /// The exit code of `t2b gateway status`, and what it prints.
+    pub async fn status_code(&self) -> (Option<i32>, String) {
+        let output = self.output(&["gateway", "status"]).await;
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).unwrap(),
+        )
+    }
+
+    /// What `t2b gateway drain --wait` prints, once no socket is left.
+    pub async fn drain(&self) -> String {
+        self.ask(&["gateway", "drain", "--wait"]).await
+    }
+
+    /// What `t2b gateway undrain` prints.
+    pub async fn undrain(&self) -> String {
+        self.ask(&["gateway", "undrain"]).await
+    }
+
     /// What `t2b keys using-old` prints of it.
     pub async fn using_old(&self) -> String {
         self.ask(&["keys", "using-old"]).await

@@ -162,6 +162,7 @@ const CASES: &[(&str, &str, ClusterCase)] = cases![
     beside rotation::no_common_secret_is_named,
     beside incompatible_node::an_incompatible_node_is_named,
     beside drained::a_rolling_restart_loses_nothing,
+    beside drained::an_operator_drains_a_node_and_takes_it_back,
     alone builds::two_builds_are_one_cluster,
 ];
 

@@ -38,6 +38,7 @@ pub async fn nodes_stand_without_redis() -> String {
     let down = Instant::now();
     let degraded = is_degraded(&cluster, down).await;
     let refused = claim_is_refused(&mut late).await;
+    status_names_the_cause(&cluster).await;
     pass_until(gone + AWAY).await;
 
     cluster.redis.restart();
@@ -146,4 +147,17 @@ fn is_answered(flow: &MessageFlow, from: Instant, to: Instant) -> Duration {
     assert!(refused > 0, "nothing was refused");
     assert!(slowest <= ANSWERED, "an answer took {slowest:?}");
     slowest
+}
+
+/// `t2b gateway status` says why the node is degraded, and exits with 2.
+async fn status_names_the_cause(cluster: &TestCluster) {
+    let (code, status) = cluster.nodes[0].status_code().await;
+    assert_eq!(code, Some(2), "{status}");
+    let is_named = [
+        "the store does not answer",
+        "the subscription is not connected",
+    ]
+    .iter()
+    .any(|cause| status.contains(&format!("degraded: {cause}")));
+    assert!(is_named, "{status}");
 }

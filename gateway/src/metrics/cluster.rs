@@ -41,6 +41,7 @@ pub(crate) struct ClusterMetrics {
     redis_commands: [Counter; 3],
     redis_reconnects: Counter,
     redis_skipped: Counter,
+    redis_full: Counter,
     /// Counters of tenants that were repaired.
     pub repaired: Counter,
 }
@@ -78,6 +79,7 @@ impl ClusterMetrics {
                 .map(|kind| make.counter("t2b_redis_commands_total", Some(kind.into()))),
             redis_reconnects: counter("t2b_redis_reconnects_total"),
             redis_skipped: counter("t2b_redis_skipped_total"),
+            redis_full: counter("t2b_redis_full_total"),
             repaired: counter("t2b_redis_repaired_total"),
         }
     }
@@ -129,6 +131,7 @@ impl ClusterMetrics {
         if state.kind != "memory" {
             self.redis_reconnects.absolute(state.reconnects);
             self.redis_skipped.absolute(state.skipped_records);
+            self.redis_full.absolute(state.full_refusals);
             for (counter, count) in self.redis_commands.iter().zip(state.commands) {
                 counter.absolute(count);
             }

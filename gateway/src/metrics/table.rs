@@ -109,6 +109,7 @@ metric_rows! {
     Counter "t2b_redis_commands_total" ["kind"] "Commands sent to Redis: `script`, `publish`, or `other`.";
     Counter "t2b_redis_reconnects_total" [] "Times that all connections to Redis were replaced.";
     Counter "t2b_redis_skipped_total" [] "Records, events and entries of nodes in Redis that could not be read.";
+    Counter "t2b_redis_full_total" [] "Commands that Redis refused because it has no memory left (`maxmemory`).";
     Counter "t2b_redis_repaired_total" [] "Times that a tenant's counter in Redis was not a valid timestamp and was repaired.";
     Gauge "t2b_directory_bots" [] "Listed bots of the tenants in this node's memory, wherever they are.";
     Gauge "t2b_directory_connections" [] "Connections of those tenants, on all nodes.";

@@ -12,6 +12,31 @@
 use super::times::{DEGRADED_MS, PROBES_LOST_MAX};
 use crate::env::Millis;
 
+/// Why a node is degraded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DegradedCause {
+    /// The store has not answered for 2 s.
+    StoreSilent,
+    /// The subscription's connection is down.
+    LinkDown,
+    /// The subscription is connected, and nothing has come for 2 s.
+    LinkDeaf,
+    /// Store and subscription are well, and have to answer once more to prove it.
+    Recovering,
+}
+
+impl DegradedCause {
+    /// For the log and the admin API.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::StoreSilent => "the store does not answer",
+            Self::LinkDown => "the subscription is not connected",
+            Self::LinkDeaf => "the subscription delivers nothing",
+            Self::Recovering => "the store has to answer once more",
+        }
+    }
+}
+
 /// What is known of the own links. All times Unix milliseconds.
 #[derive(Debug)]
 pub(super) struct LinkHealth {
@@ -83,20 +108,25 @@ impl LinkHealth {
         self.failing_ms = None;
     }
 
-    /// Looks at the clock. Returns whether the node is degraded now.
-    pub(super) fn judge(&mut self, now_ms: Millis) -> bool {
+    /// Looks at the clock. Returns why the node is degraded now, if it is.
+    pub(super) fn judge(&mut self, now_ms: Millis) -> Option<DegradedCause> {
         let over = |since_ms: Millis| now_ms >= since_ms + DEGRADED_MS;
-        let sick =
-            !self.link || self.heard_ms.is_none_or(over) || self.failing_ms.is_some_and(over);
-        self.degraded_ms = match self.degraded_ms {
-            None => sick.then_some(now_ms),
-            Some(since_ms) => {
-                let heard = self.heard_ms >= Some(since_ms);
-                let beaten = self.beaten_ms >= Some(since_ms);
-                (sick || !heard || !beaten).then_some(since_ms)
-            }
+        let sick = if self.failing_ms.is_some_and(over) {
+            Some(DegradedCause::StoreSilent)
+        } else if !self.link {
+            Some(DegradedCause::LinkDown)
+        } else if self.heard_ms.is_none_or(over) {
+            Some(DegradedCause::LinkDeaf)
+        } else {
+            None
         };
-        self.degraded_ms.is_some()
+        let recovering = self.degraded_ms.and_then(|since_ms| {
+            let is_proved = self.heard_ms >= Some(since_ms) && self.beaten_ms >= Some(since_ms);
+            (!is_proved).then_some(DegradedCause::Recovering)
+        });
+        let cause = sick.or(recovering);
+        self.degraded_ms = cause.map(|_| self.degraded_ms.unwrap_or(now_ms));
+        cause
     }
 
     /// When silence will make it degraded.

@@ -20,6 +20,7 @@
 //! | `beats.rs` | what follows from the others' beats |
 //! | `health.rs` | DEGRADED |
 //! | `dead.rs` | the evicted nodes |
+//! | `departure.rs` | how this node leaves |
 //! | `unknown.rs` | who is named and was never seen |
 //!
 //! It is not what follows from a death: directories and lanes hear of that by
@@ -27,6 +28,7 @@
 
 mod beats;
 mod dead;
+mod departure;
 mod health;
 #[cfg(test)]
 mod tests;
@@ -42,10 +44,12 @@ use ulid::Ulid;
 use crate::env::Millis;
 use crate::store::nodes::{NodeHello, NodeQuery, NodeReply};
 use dead::DeadNodes;
+use departure::Departure;
 use health::LinkHealth;
 use times::{BEAT_MS, HELLO_MS, LOOK_AGAIN_MS, PROBE_MS};
 use unknown::UnknownNodes;
 
+pub use health::DegradedCause;
 pub use times::{DEAD_MS, DEGRADED_MS};
 pub use view::{NodeView, PeerNode, PeerState, SecretGap};
 
@@ -142,17 +146,6 @@ pub struct MembershipMachine {
     departure: Departure,
 }
 
-/// How far this node is with leaving the cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Departure {
-    /// It stays.
-    Staying,
-    /// It begins no beat any more, and waits for the answer to the last one.
-    Due,
-    /// It has asked for its own eviction, or is evicted.
-    Begun,
-}
-
 impl MembershipMachine {
     /// A node that starts now, degraded until it heard of store and subscription. Wake it at once.
     pub fn new(boot: BootId, now_ms: Millis, hello: NodeHello) -> Self {
@@ -183,7 +176,7 @@ impl MembershipMachine {
 
     /// When it wants [`NodeInput::Wake`], Unix milliseconds.
     pub fn next_wakeup(&self) -> Millis {
-        let stays = self.departure == Departure::Staying;
+        let stays = self.departure.stays();
         let beat = (stays && self.beat_out_ms.is_none()).then_some(self.beat_due_ms);
         let hello = (stays && !self.hello_out).then_some(self.hello_due_ms);
         let others = [beat, hello, self.health.next_wakeup()];
@@ -217,7 +210,7 @@ impl MembershipMachine {
             NodeInput::Evicted => self.look_again(now_ms, LOOK_AGAIN_MS),
             NodeInput::Hello(hello) => self.on_hello(now_ms, hello),
             NodeInput::Flushed(hour) => self.view.own_flushed = hour,
-            NodeInput::Leave => self.on_leave(),
+            NodeInput::Leave => self.departure.begin(),
         }
         self.judge(now_ms, fx);
         self.do_what_is_due(now_ms, entropy, fx);
@@ -228,7 +221,8 @@ impl MembershipMachine {
     }
 
     fn judge(&mut self, now_ms: Millis, fx: &mut Vec<NodeEffect>) {
-        let degraded = self.health.judge(now_ms);
+        self.view.degraded_cause = self.health.judge(now_ms);
+        let degraded = self.view.degraded_cause.is_some();
         if degraded == self.view.degraded {
             return;
         }
@@ -304,7 +298,10 @@ impl MembershipMachine {
                 self.on_beats(now_ms, began_ms, generation, beats, fx);
                 self.view.note_flushed(&flushed);
             }
-            NodeReply::AskerEvicted => self.on_own_eviction(now_ms, entropy, fx),
+            NodeReply::AskerEvicted if self.departure.stays() => self.rejoin(now_ms, entropy, fx),
+            NodeReply::AskerEvicted => {
+                fx.extend(self.departure.ends().then_some(NodeEffect::Left(true)));
+            }
             NodeReply::Evict(_)
             | NodeReply::Done
             | NodeReply::Hello(_)
@@ -326,23 +323,6 @@ impl MembershipMachine {
         }
     }
 
-    fn on_own_eviction(&mut self, now_ms: Millis, entropy: u128, fx: &mut Vec<NodeEffect>) {
-        match self.departure {
-            Departure::Staying => self.rejoin(now_ms, entropy, fx),
-            Departure::Due => {
-                self.departure = Departure::Begun;
-                fx.push(NodeEffect::Left(true));
-            }
-            Departure::Begun => {}
-        }
-    }
-
-    fn on_leave(&mut self) {
-        if self.departure == Departure::Staying {
-            self.departure = Departure::Due;
-        }
-    }
-
     fn rejoin(&mut self, now_ms: Millis, entropy: u128, fx: &mut Vec<NodeEffect>) {
         let old = self.view.own;
         let new = BootId::from_bits(Ulid::from_parts(now_ms, entropy).into());
@@ -356,7 +336,7 @@ impl MembershipMachine {
     }
 
     fn do_what_is_due(&mut self, now_ms: Millis, entropy: u128, fx: &mut Vec<NodeEffect>) {
-        let stays = self.departure == Departure::Staying;
+        let stays = self.departure.stays();
         if stays && !self.hello_out && now_ms >= self.hello_due_ms {
             self.hello_out = true;
             self.hello_due_ms = now_ms + HELLO_MS;
@@ -378,13 +358,9 @@ impl MembershipMachine {
                 flushed: self.view.own_flushed,
             }));
         }
-        if self.departure == Departure::Due && self.beat_out_ms.is_none() {
-            // Not while a beat is out: one that comes behind the eviction would write the entry anew.
-            self.departure = Departure::Begun;
-            fx.push(NodeEffect::Ask(NodeQuery::Evict {
-                boot: self.view.own,
-                beat: self.view.beat,
-            }));
+        if self.departure.asks(self.beat_out_ms.is_some()) {
+            let (boot, beat) = (self.view.own, self.view.beat);
+            fx.push(NodeEffect::Ask(NodeQuery::Evict { boot, beat }));
         }
         if now_ms >= self.probe_due_ms {
             self.probe_due_ms = now_ms + PROBE_MS;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use protocol::lane::{KeyId, LaneTerms, TermsMismatch};
 use protocol::{BootId, UsageHour};
 
+use super::health::DegradedCause;
 use super::times::SUSPECT_MS;
 use crate::env::Millis;
 use crate::store::nodes::NodeHello;
@@ -32,6 +33,8 @@ pub struct NodeView {
     pub dead: Arc<[BootId]>,
     /// Whether the store or the own subscription does not answer. True until both did once.
     pub degraded: bool,
+    /// Why it is degraded; `None` also before it was judged for the first time. It moves without a word.
+    pub degraded_cause: Option<DegradedCause>,
     /// How old the store's data is; `None` before the first answer.
     pub generation: Option<u64>,
     /// The first hour of which this node may still have usage that is not booked. It moves without a word.
@@ -86,6 +89,7 @@ impl NodeView {
             running: 1,
             dead: Arc::default(),
             degraded: false,
+            degraded_cause: None,
             generation: None,
             own_flushed: UsageHour::default(),
         }

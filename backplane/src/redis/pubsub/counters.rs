@@ -8,6 +8,8 @@ use tokio::time::Instant;
 
 /// How long a problem of the store's content is not logged again.
 const QUIET: Duration = Duration::from_secs(10 * 60);
+/// How long a server counts as full after it refused something for that.
+const FULL_PERIOD: Duration = Duration::from_secs(60);
 /// Such problems that are logged within that time; each is a tenant's, or the nodes'.
 const PROBLEMS: usize = 16;
 
@@ -28,6 +30,9 @@ pub(crate) struct RedisCounters {
     pub(crate) reconnects: AtomicU64,
     pub(crate) skipped: AtomicU64,
     pub(crate) full_waits: AtomicU64,
+    /// Commands refused because a server has no memory left.
+    full: AtomicU64,
+    last_full: Mutex<Option<Instant>>,
     /// By [`CommandKind`].
     commands: [AtomicU64; 3],
     last_error: Mutex<Option<String>>,
@@ -55,6 +60,30 @@ impl RedisCounters {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         *last = Some(text);
+    }
+
+    /// A server refused a command because it has no memory left. The log has it once in ten minutes.
+    pub(crate) fn full(&self, problem: &str) {
+        self.full.fetch_add(1, Relaxed);
+        *self
+            .last_full
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        let text = "a server has no memory left, and refuses everything that needs some";
+        if self.is_due(text) {
+            tracing::warn!(problem, "redis: {text}");
+        }
+        self.error(problem.to_owned());
+    }
+
+    /// How often a command was refused for that, and whether one was within the last minute.
+    pub(crate) fn fullness(&self) -> (u64, bool) {
+        let last = *self
+            .last_full
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let is_full = last.is_some_and(|at| at.elapsed() < FULL_PERIOD);
+        (self.full.load(Relaxed), is_full)
     }
 
     /// Keeps and logs what in the store is not as this program writes it. Such a problem stays until

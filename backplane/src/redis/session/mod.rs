@@ -19,7 +19,7 @@ use tokio::time::sleep;
 use self::end::SessionEnd;
 use self::eval::{eval_sha, eval_text};
 use self::links::MasterLinks;
-use super::error::{CommandFailure, ConnectError, is_elsewhere, wrong_type};
+use super::error::{CommandFailure, ConnectError, is_elsewhere, is_full, wrong_type};
 use super::pubsub::counters::CommandKind;
 use super::pubsub::intake::MessageIntake;
 use super::topology::address::ServerAddress;
@@ -228,6 +228,8 @@ impl RedisSession {
             self.intake.counters.misread(problem);
         } else if is_elsewhere(error) {
             self.end.because(error);
+        } else if is_full(error) {
+            self.intake.counters.full(&error.to_string());
         } else {
             self.intake.counters.error(error.to_string());
         }

@@ -21,7 +21,7 @@ use protocol::envelope::WIRE;
 use protocol::lane::TermsMismatch;
 use router_core::NodeView;
 use router_core::lane::LaneStatus;
-use router_core::membership::{PeerNode, PeerState};
+use router_core::membership::{DegradedCause, PeerNode, PeerState};
 use serde_json::{Value, json};
 
 use super::context::AdminContext;
@@ -53,6 +53,7 @@ fn describe(node: &Node) -> Value {
         "secrets": key_list(&view.keys),
         "shared": view.shared,
         "degraded": view.degraded,
+        "degraded_cause": view.degraded_cause.map(DegradedCause::reason),
         // As text: it is 64 random bits, more than a JSON number holds everywhere.
         "generation": view.generation.map(|generation| generation.to_string()),
         "nodes": nodes.collect::<Vec<_>>(),
@@ -75,6 +76,7 @@ fn describe_store(state: &StoreState) -> Value {
         "reconnects": state.reconnects,
         "skipped_records": state.skipped_records,
         "full_waits": state.full_waits,
+        "full": state.is_full,
         "last_error": state.last_error,
         "version": state.version,
         "persistent": state.persistent,

@@ -28,6 +28,8 @@ const MOVE_WITHIN_MS: u64 = 1000;
 /// How long a connection may stay after it was asked to move: that second, a handshake that is slow, and the answers
 /// to what it has sent.
 pub(super) const MOVE_WAIT: Duration = Duration::from_secs(5);
+/// Longest wait for the closing handshakes of those that were closed.
+const CLOSE_WAIT: Duration = Duration::from_secs(5);
 /// Between two looks at who is due.
 const TICK: Duration = Duration::from_millis(20);
 /// Between two lines about how far it is.
@@ -73,6 +75,11 @@ impl<'a> ConnectionMover<'a> {
             self.pass_time().await;
         }
         self.settle(Millis::MAX);
+        // The last ones have to answer the Close frame.
+        let deadline = Instant::now() + CLOSE_WAIT;
+        while self.node.has_sockets() && Instant::now() < deadline {
+            sleep(TICK).await;
+        }
     }
 
     /// The sockets that were not asked yet, in random order: those of one tenant shall not all move at once.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use backplane::InboundMessage;
 use protocol::{BootId, UsageHour};
-use router_core::membership::{MembershipMachine as Machine, NodeEffect, NodeInput};
+use router_core::membership::{DegradedCause, MembershipMachine as Machine, NodeEffect, NodeInput};
 use router_core::shard::ShardInput;
 use router_core::store::nodes::{NodeHello, NodeQuery};
 use tokio::sync::mpsc;
@@ -143,8 +143,12 @@ impl Node {
                                 "what the store has of the nodes is not understood: degraded"
                             );
                         }
-                        true => tracing::warn!("the store does not answer: degraded"),
-                        false => tracing::info!("the store answers"),
+                        true => tracing::warn!(
+                            cause = machine.view().degraded_cause.map(DegradedCause::reason),
+                            last_error = self.backplane.state().last_error,
+                            "degraded"
+                        ),
+                        false => tracing::info!("not degraded any more: the store answers"),
                     }
                     if !degraded {
                         self.membership.note_well();

@@ -1,5 +1,6 @@
 //! Who was cut off or stopped evicts nobody.
 
+use super::DegradedCause::{LinkDeaf, LinkDown, Recovering, StoreSilent};
 use super::*;
 
 #[test]
@@ -8,6 +9,7 @@ fn it_is_degraded_until_probe_and_beat_came_back() {
     deaf.probes_return = false;
     deaf.pass(5000);
     assert!(deaf.node.view().degraded, "no probe came back");
+    assert_eq!(deaf.node.view().degraded_cause, Some(LinkDeaf));
     deaf.probes_return = true;
     deaf.pass(1000);
     assert!(!deaf.node.view().degraded);
@@ -16,9 +18,11 @@ fn it_is_degraded_until_probe_and_beat_came_back() {
     cut_off.fate = |_| Fate::Lost;
     cut_off.pass(5000);
     assert!(cut_off.node.view().degraded, "no beat succeeded");
+    assert_eq!(cut_off.node.view().degraded_cause, Some(StoreSilent));
     cut_off.fate = |_| Fate::Answered;
     cut_off.pass(1000);
     assert!(!cut_off.node.view().degraded);
+    assert_eq!(cut_off.node.view().degraded_cause, None);
 
     let mut well = Rig::new();
     well.pass(60_000);
@@ -43,6 +47,7 @@ fn who_was_stopped_for_20_s_buries_nobody() {
     let number = rig.now_ms;
     rig.raw(NodeInput::Probe { number });
     assert!(rig.node.view().degraded, "no beat of today succeeded yet");
+    assert_eq!(rig.node.view().degraded_cause, Some(Recovering));
     let reply = rig.execute(&ask);
     rig.give(NodeInput::Answered { ask, reply });
     rig.pass(5500);
@@ -226,4 +231,19 @@ fn who_stood_still_is_not_deaf() {
     rig.now_ms += 60_000;
     let fx = rig.raw(NodeInput::Wake);
     assert!(!fx.contains(&NodeEffect::RenewLink));
+}
+
+#[test]
+fn the_cause_follows_what_happens() {
+    let mut rig = Rig::with_x();
+    rig.now_ms += 10;
+    rig.raw(NodeInput::LinkDown);
+    let cause = |rig: &Rig| rig.node.view().degraded_cause;
+    assert_eq!(cause(&rig), Some(LinkDown));
+    rig.now_ms += 100;
+    rig.raw(NodeInput::LinkUp);
+    assert_eq!(cause(&rig), Some(LinkDeaf));
+    let number = rig.now_ms;
+    rig.raw(NodeInput::Probe { number });
+    assert_eq!(cause(&rig), Some(Recovering), "no beat since");
 }
