@@ -11,6 +11,8 @@ mod redis;
 mod script;
 mod state;
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use protocol::{BootId, TenantId};
 use router_core::Millis;
@@ -188,6 +190,14 @@ impl Backplane {
         match &self.kind {
             BackplaneKind::Memory(_) => None,
             BackplaneKind::Redis(redis) => redis.clock_skew().await,
+        }
+    }
+
+    /// The address of this machine towards the store that all share. `None`: a node alone, or no connection yet.
+    pub fn local_ip(&self) -> Option<IpAddr> {
+        match &self.kind {
+            BackplaneKind::Memory(_) => None,
+            BackplaneKind::Redis(redis) => redis.local_ip(),
         }
     }
 

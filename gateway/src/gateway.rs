@@ -12,7 +12,7 @@ use crate::http::admin::context::AdminContext;
 use crate::http::admin_endpoint::AdminEndpoint;
 use crate::http::public_endpoint::PublicEndpoint;
 use crate::listener::Listener;
-use crate::node::{Node, NodeIdentity, StoreWork};
+use crate::node::{Node, NodeIdentity, PeerDatagrams, StoreWork};
 use crate::shutdown::GatewayShutdown;
 
 /// Where a gateway listens.
@@ -24,11 +24,18 @@ pub struct ListenAddresses {
     pub admin: SocketAddr,
 }
 
+/// What a gateway needs to be one of several.
+pub(crate) struct ClusterPart {
+    pub(crate) identity: NodeIdentity,
+    pub(crate) inbound: mpsc::Receiver<InboundMessage>,
+    pub(crate) peers: PeerDatagrams,
+}
+
 /// A gateway that listens. Nothing but probes is served before [`run`](Self::run).
 pub struct Gateway {
     pub(crate) node: Arc<Node>,
     pub(crate) work: Vec<StoreWork>,
-    pub(crate) cluster: Option<(NodeIdentity, mpsc::Receiver<InboundMessage>)>,
+    pub(crate) cluster: Option<ClusterPart>,
     pub(crate) public: (Listener, Arc<PublicEndpoint>),
     pub(crate) admin: (Arc<AdminEndpoint>, AdminContext),
     /// Serves the admin listener already.
@@ -79,8 +86,13 @@ impl Gateway {
         for work in work {
             background.spawn(Arc::clone(&node).answer(work));
         }
-        if let Some((identity, inbound)) = cluster {
+        if let Some(cluster) = cluster {
+            let (identity, inbound) = (cluster.identity, cluster.inbound);
             background.spawn(Arc::clone(&node).take_part(identity, inbound));
+            background.spawn(Arc::clone(&node).guard_isolation(cluster.peers));
+            if node.rebalances {
+                background.spawn(Arc::clone(&node).rebalance());
+            }
         }
         let accepting = background.spawn(public.0.serve(public.1));
         admin_endpoint.serves(admin);

@@ -495,7 +495,7 @@ status: AckStatus, };
  */
 export type Migrate = {
 /**
- * Why: `restart`.
+ * Why: `restart`, `isolated` or `rebalance`.
  */
 reason: string,
 /**

@@ -144,7 +144,7 @@ pub struct AuthError {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct Migrate {
-    /// Why: `restart`.
+    /// Why: `restart`, `isolated` or `rebalance`.
     pub reason: String,
     /// Reconnect at a random time within this many milliseconds.
     #[ts(type = "number")]

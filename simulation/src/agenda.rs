@@ -74,7 +74,7 @@ pub enum ProcessArrival {
     /// The store's answer to a tenant.
     Replied(Ticket, StoreResult),
     /// The store's answer to the node machine.
-    NodeReplied(NodeQuery, NodeReply),
+    NodeReplied(Box<(NodeQuery, NodeReply)>),
     /// A step of a directory, pushed.
     Told(TenantId, DirectoryEvent),
     /// A packet, pushed.

@@ -106,7 +106,7 @@ impl OutsideWorld {
                 .add(executed_ms, AgendaEvent::Execute(from, question, back_ms));
         }
         if !is_true {
-            let arrival = ProcessArrival::NodeReplied(ask, NodeReply::Unavailable);
+            let arrival = ProcessArrival::NodeReplied(Box::new((ask, NodeReply::Unavailable)));
             self.agenda.add(at_ms, AgendaEvent::Arrive(from, arrival));
         }
     }
@@ -203,7 +203,7 @@ impl OutsideWorld {
                         ProcessArrival::Replied(ticket, Err(StoreFailure::Lost))
                     }
                     StoreQuestion::Node(ask) => {
-                        ProcessArrival::NodeReplied(ask, NodeReply::Unavailable)
+                        ProcessArrival::NodeReplied(Box::new((ask, NodeReply::Unavailable)))
                     }
                     StoreQuestion::Book(..) => ProcessArrival::Booked(false),
                 };
@@ -236,7 +236,7 @@ impl OutsideWorld {
             }
             StoreQuestion::Node(ask) => {
                 let reply = self.redis.nodes.execute(self.now_ms, &ask);
-                ProcessArrival::NodeReplied(ask, reply)
+                ProcessArrival::NodeReplied(Box::new((ask, reply)))
             }
             StoreQuestion::Book(tenant, record) => {
                 let is_booked = self.redis.book(&tenant, record, self.now_ms);

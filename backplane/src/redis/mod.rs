@@ -27,6 +27,7 @@ pub(crate) mod shared;
 mod topology;
 mod turns;
 
+use std::net::IpAddr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -184,6 +185,12 @@ impl Redis {
     pub async fn clock_skew(&self) -> Option<i64> {
         let session = self.shared.current.load_full()?;
         self.shared.compare_clocks(&session).await
+    }
+
+    /// The address of this machine towards Redis, as of the last connection.
+    pub fn local_ip(&self) -> Option<IpAddr> {
+        let local_ip = self.shared.place.dialer.local_ip.lock();
+        *local_ip.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What operators are shown.

@@ -124,6 +124,7 @@ async fn nodes_go_on(node: &Node) {
         hello: NodeHello {
             name: "a".into(),
             address: "b".into(),
+            peer_address: "127.0.0.1:9464".into(),
             version: "c".into(),
             wire: [1, 1],
             keys: [].into(),

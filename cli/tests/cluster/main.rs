@@ -70,6 +70,8 @@ mod gateway;
 #[cfg(test)]
 mod incompatible_node;
 #[cfg(test)]
+mod isolated;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod ledger;
@@ -91,6 +93,8 @@ mod only_publish;
 mod paused;
 #[cfg(test)]
 mod planted_leaks;
+#[cfg(test)]
+mod rebalanced;
 #[cfg(test)]
 mod redis_gone;
 #[cfg(test)]
@@ -163,6 +167,9 @@ const CASES: &[(&str, &str, ClusterCase)] = cases![
     beside incompatible_node::an_incompatible_node_is_named,
     beside drained::a_rolling_restart_loses_nothing,
     beside drained::an_operator_drains_a_node_and_takes_it_back,
+    beside isolated::a_node_that_is_cut_off_alone_gives_up_its_sockets,
+    beside isolated::nodes_that_all_lose_redis_keep_their_sockets,
+    beside rebalanced::a_full_node_gives_sockets_to_an_empty_one,
     alone builds::two_builds_are_one_cluster,
 ];
 

@@ -82,6 +82,10 @@ pub struct Config {
     pub handshake_timeout: Duration,
     /// How often a socket is pinged.
     pub heartbeat: Duration,
+    /// After which time without Redis and without answers of other nodes a node gives up its sockets; zero: never.
+    pub isolate_after: Duration,
+    /// Whether a node gives sockets to nodes that have fewer.
+    pub rebalance: bool,
     /// How the node goes away.
     pub(crate) drain: DrainTimes,
     /// How long after the start unknown bots are `bot_offline`; zero = not at all.

@@ -135,7 +135,8 @@ keys! {
     drain_window      = "30s", KeyKind::Duration, Since::Now, "The time over which a node that shuts down asks its sockets to move to other nodes, and closes those that stay; it is longer if the other nodes cannot take them so fast";
     drain_deadline    = "60s", KeyKind::Duration, Since::Now, "The time after which a node that shuts down ends in any case, with exit code 1; at least drain_wait + drain_window";
     ready_when_degraded = "true", KeyKind::Switch, Since::Now, "Whether a node that cannot reach Redis reports ready. With false, a Redis outage takes all nodes out of the load balancer at once";
-    isolate_after     = "60s", KeyKind::Duration, Since::Reserved("isolation"), "How long a node that cannot reach Redis keeps its bots";
+    isolate_after     = "60s", KeyKind::Duration, Since::Now, "How long a node that cannot reach Redis keeps its sockets if no other node answers it. If most of the others answer that they reach Redis, it gives up its sockets within 10 s. 0 = it keeps them in any case";
+    rebalance         = "false", KeyKind::Switch, Since::Now, "Whether a node with over 20 % more sockets than the average of all nodes asks some to move to other nodes: 0.5 % of the average per second";
     start_grace       = "60s", KeyKind::Duration, Since::Now, "How long after its start a node without redis_url answers every unknown name with bot_offline, because bots may still be reconnecting; 0 = never";
     default_plan      = "", KeyKind::Text, Since::Now, "The plan of every tenant that has no other: a name of [plans]. Unset: tenants have no plan unless you give them one";
     cluster_name      = "t2b", KeyKind::Text, Since::Now, "Name of this cluster in the ids of usage rows. Two clusters whose usage goes to one billing system need different names. All nodes of a cluster need the same. If you change it, the ids of all rows change";

@@ -123,6 +123,8 @@ fn load(sources: ConfigSources) -> Result<Config, ConfigError> {
         usage_journal: said.required("usage_journal", usage_journal)?,
         tenant_series_max: usize::try_from(said.required("tenant_series_max", count)?)
             .unwrap_or(usize::MAX),
+        isolate_after: said.required("isolate_after", parse_duration)?,
+        rebalance: said.required("rebalance", switch)?,
         drain: DrainTimes::read(&said)?,
         start_grace: said.required("start_grace", parse_duration)?,
         memory_max,

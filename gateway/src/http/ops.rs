@@ -3,7 +3,7 @@
 //! | path | while the node starts | then |
 //! | --- | --- | --- |
 //! | `/healthz` | 200 | 200 |
-//! | `/readyz` | 503 with what it waits for | 200, or 503 `degraded`, `draining` |
+//! | `/readyz` | 503 with what it waits for | 200, or 503 `degraded`, `isolated`, `draining` |
 //! | `/metrics` | zeros, and what the process takes | the metrics of the node |
 //! | `/metrics/tenants` | 404 | what each tenant used; 404 with `tenant_series_max` 0 |
 //! | `/admin/v1/…` | 503 | see `admin/` |
@@ -23,6 +23,7 @@ use axum::routing::any;
 use http::StatusCode;
 use protocol::BootId;
 use router_core::NodeView;
+use router_core::membership::IsolationState;
 use tower_http::compression::CompressionLayer;
 
 use super::admin;
@@ -69,11 +70,16 @@ async fn readyz(State(context): State<Arc<OpsContext>>) -> Response {
     else {
         return context.starting();
     };
-    match (node.is_draining(), node.is_ready(*ready_when_degraded)) {
-        (false, true) => text(StatusCode::OK, "ready\n"),
-        (false, false) => text(StatusCode::SERVICE_UNAVAILABLE, "degraded\n"),
-        (true, _) => text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
-    }
+    let reason = if node.is_draining() {
+        "draining\n"
+    } else if node.isolation() != IsolationState::Staying {
+        "isolated\n"
+    } else if !node.is_ready(*ready_when_degraded) {
+        "degraded\n"
+    } else {
+        return text(StatusCode::OK, "ready\n");
+    };
+    text(StatusCode::SERVICE_UNAVAILABLE, reason)
 }
 
 async fn metrics(State(context): State<Arc<OpsContext>>) -> Response {

@@ -29,6 +29,8 @@ pub(crate) struct ClusterMetrics {
     gap_here: Gauge,
     beats: Counter,
     degraded: Gauge,
+    /// Whether this node alone is cut off.
+    pub isolated: Gauge,
     /// Tenants of which the store lost something.
     pub healed: Counter,
     /// Reads of a tenant's directory.
@@ -69,6 +71,7 @@ impl ClusterMetrics {
             nodes_suspect: nodes("suspect"),
             beats: counter("t2b_beats_total"),
             degraded: gauge("t2b_degraded"),
+            isolated: gauge("t2b_isolated"),
             healed: counter("t2b_tenants_healed_total"),
             directory_reads: counter("t2b_directory_reads_total"),
             reads_deferred: counter("t2b_directory_reads_deferred_total"),

@@ -91,6 +91,7 @@ mod tests {
             peer.hello = Some(NodeHello {
                 name: format!("pod \"{bits}\"").into(),
                 address: "10.0.0.1:3000".into(),
+                peer_address: "127.0.0.1:9464".into(),
                 version: "0.1.0".into(),
                 wire: [1, 1],
                 keys: [].into(),

@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use backplane::Backplane;
 use protocol::BootId;
@@ -17,6 +18,7 @@ use super::clock_steps::ClockSteps;
 use super::connections::ConnectionTable;
 use super::credentials::CredentialCheck;
 use super::drain::DrainState;
+use super::isolation::NodeIsolation;
 use super::lanes::{LaneHost, LaneTable};
 use super::membership::Membership;
 use super::message_sample::UndecidedSamples;
@@ -50,6 +52,9 @@ pub(crate) struct Node {
     pub(super) membership: Membership,
     pub(super) lanes: LaneTable,
     pub(super) drain: DrainState,
+    pub(super) isolation: NodeIsolation,
+    /// Whether it gives connections to nodes that have fewer.
+    pub(crate) rebalances: bool,
     pub(crate) usage: NodeUsage,
     /// About a journal of usage that cannot be written.
     pub(super) usage_line: RateLimitedLine,
@@ -76,6 +81,10 @@ pub(crate) struct NodeTools {
     pub(crate) usage: NodeUsage,
     /// How it goes away.
     pub(crate) drain: DrainTimes,
+    /// After which time without the store and without answers of others it gives up its connections; zero: never.
+    pub(crate) isolate_after: Duration,
+    /// Whether it gives connections to nodes that have fewer.
+    pub(crate) rebalances: bool,
 }
 
 impl Node {
@@ -118,6 +127,8 @@ impl Node {
                 membership: Membership::new(nodes),
                 lanes: LaneTable::new(host, tools.lane_keys, frame_bytes_max, hash_keys),
                 drain: DrainState::new(tools.drain),
+                isolation: NodeIsolation::new(tools.isolate_after),
+                rebalances: tools.rebalances,
                 usage: tools.usage,
                 usage_line: RateLimitedLine::default(),
                 samples: UndecidedSamples::default(),

@@ -25,7 +25,7 @@
 //! | `ticker.rs`, `socket_looks.rs` | what happens by the clock |
 //! | `usage/` | what becomes of the usage that tenants count |
 //! | `history.rs`, `tenant_view.rs` | what each tenant's history is told; a tenant for operators |
-//! | `drain/` | going away |
+//! | `drain/`, `isolation/`, `rebalance.rs` | going away; what a node does that alone cannot reach the store, or that has more connections than the others |
 //!
 //! Locks, in this order: a session, then a shard, then one leaf (an outbound queue, the throttle, a lane, a
 //! slot of the connection table, the state of a dialect, a part of the history). Nobody holds two sessions or two shards.
@@ -44,6 +44,7 @@ mod entry;
 mod failures;
 mod handler;
 mod history;
+mod isolation;
 mod lanes;
 mod lock;
 mod member;
@@ -53,6 +54,7 @@ mod moment;
 mod perform;
 mod pools;
 mod rate_limited_line;
+mod rebalance;
 mod reserved_place;
 mod scrape;
 mod secrets;
@@ -76,6 +78,7 @@ mod work;
 pub(crate) use self::core::{Node, NodeTools};
 pub(crate) use call::CallConnection;
 pub(crate) use drain::DrainPhase;
+pub(crate) use isolation::PeerDatagrams;
 pub(crate) use lanes::LaneTotals;
 pub(crate) use membership::{MISREAD, NodeIdentity, key_list};
 pub(crate) use secrets::UsingOld;

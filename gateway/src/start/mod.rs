@@ -26,7 +26,7 @@ use self::store::store;
 use self::warnings::{warn_of_few_sockets, warn_of_little_memory};
 use crate::config::Config;
 use crate::gate::{Gate, GateLimits};
-use crate::gateway::{Gateway, ListenAddresses};
+use crate::gateway::{ClusterPart, Gateway, ListenAddresses};
 use crate::http::admin::context::AdminContext;
 use crate::http::admin_endpoint::AdminEndpoint;
 use crate::http::context::{BasePath, PublicContext};
@@ -35,13 +35,15 @@ use crate::http::v1;
 use crate::listener::{BoundSocket, Listener};
 use crate::memory::MemoryDivision;
 use crate::metrics::{BuildFacts, COMMIT_UNKNOWN, Metrics};
-use crate::node::{Node, NodeIdentity, NodeTools, NodeUsage, SourceResolver};
+use crate::node::{Node, NodeIdentity, NodeTools, NodeUsage, PeerDatagrams, SourceResolver};
 use crate::shutdown::GatewayShutdown;
 use crate::tls;
 
 /// The configuration keys of the two addresses, for errors.
 const PUBLIC_KEY: &str = "listen";
 const ADMIN_KEY: &str = "admin_listen";
+/// That of the address where other nodes ask: the admin listener's, for datagrams.
+const PEER_KEY: &str = "admin_listen, UDP";
 
 /// A gateway that answers probes and does not serve yet. Dropped, it frees its ports.
 pub struct StartingGateway {
@@ -158,16 +160,33 @@ impl StartingGateway {
             metrics: self.metrics,
             usage: NodeUsage::new(&config),
             drain: config.drain,
+            isolate_after: config.isolate_after,
+            rebalances: config.rebalance,
         };
         let settings = config.settings(unix_ms());
         let (node, work) = Node::new(settings, tools, backplane, &memory, config.sockets_max);
         let gate = Gate::new(GateLimits::public(config.sockets_max));
         let listener = listen((PUBLIC_KEY, self.public), self.tls, &config, gate)?;
         let public = self.addresses.public;
+        let address = self.addresses.admin;
+        let peers = inbound.is_some().then(|| PeerDatagrams::bind(address));
+        let peers = peers.transpose().map_err(|source| StartError::Listen {
+            key: PEER_KEY,
+            address,
+            source,
+        })?;
+        let local_ip = node.backplane.local_ip();
+        let peer_address = peers.as_ref().and_then(|it| it.public_address(local_ip));
         let identity = NodeIdentity {
             name: host_name().unwrap_or_else(|| public.to_string()),
             address: public.to_string(),
+            peer_address: peer_address.map_or(String::new(), |address| address.to_string()),
         };
+        let cluster = inbound.zip(peers).map(|(inbound, peers)| ClusterPart {
+            identity,
+            inbound,
+            peers,
+        });
         let admin = AdminContext {
             node: Arc::clone(&node),
             token: config.admin_token.clone(),
@@ -179,7 +198,7 @@ impl StartingGateway {
         Ok(Gateway {
             node,
             work,
-            cluster: inbound.map(|inbound| (identity, inbound)),
+            cluster,
             public: (listener, Arc::new(public_endpoint)),
             admin: (endpoint, admin),
             background: self.background,

@@ -20,6 +20,11 @@ impl BootId {
     pub const fn from_bits(bits: u128) -> Self {
         Self(bits)
     }
+
+    /// Its bits, as [`from_bits`](Self::from_bits) takes them.
+    pub const fn bits(self) -> u128 {
+        self.0
+    }
 }
 
 impl fmt::Display for BootId {

@@ -19,6 +19,7 @@ mod head;
 mod key_id;
 mod keys;
 mod packet;
+mod peer_message;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -28,5 +29,6 @@ pub use error::PacketError;
 pub use key_id::KeyId;
 pub use keys::LaneKeys;
 pub use packet::{BatchItem, LaneAck, LaneBatch, Packet, charge};
+pub use peer_message::{PeerMessage, PeerWord};
 pub use terms::{LaneTerms, TermsMismatch};
 pub use verdict::Verdict;

@@ -174,8 +174,10 @@ impl MembershipMachine {
         let peers = self.view.peers.iter();
         let wanted = peers.filter(|(_, peer)| {
             let does_fit = peer.terms.is_ok() && !self.view.secret_gap(peer).is_wrong_order();
-            let is_old = now_ms >= peer.described_ms + DESCRIBE_AGAIN_MS;
-            peer.hello.is_none() || (!does_fit && is_old)
+            let age_ms = now_ms.saturating_sub(peer.described_ms);
+            let is_old = age_ms >= DESCRIBE_AGAIN_MS;
+            let is_followed = age_ms >= self.describe_again_ms;
+            peer.hello.is_none() || (if does_fit { is_followed } else { is_old })
         });
         fx.extend(wanted.map(|(boot, _)| NodeEffect::Ask(NodeQuery::Describe(*boot))));
     }

@@ -19,6 +19,8 @@
 //! | `times.rs` | how often and how long |
 //! | `beats.rs` | what follows from the others' beats |
 //! | `health.rs` | DEGRADED |
+//! | `isolation.rs` | whether this node alone is cut off |
+//! | `balance.rs` | how many connections a node gives to others |
 //! | `dead.rs` | the evicted nodes |
 //! | `departure.rs` | how this node leaves |
 //! | `unknown.rs` | who is named and was never seen |
@@ -26,10 +28,12 @@
 //! It is not what follows from a death: directories and lanes hear of that by
 //! [`NodeEffect::Evicted`] and the view. Source: cluster.md §§3, 8.
 
+pub mod balance;
 mod beats;
 mod dead;
 mod departure;
 mod health;
+mod isolation;
 #[cfg(test)]
 mod tests;
 mod times;
@@ -50,6 +54,7 @@ use times::{BEAT_MS, HELLO_MS, LOOK_AGAIN_MS, PROBE_MS};
 use unknown::UnknownNodes;
 
 pub use health::DegradedCause;
+pub use isolation::{IsolationState, IsolationWatch};
 pub use times::{DEAD_MS, DEGRADED_MS};
 pub use view::{NodeView, PeerNode, PeerState, SecretGap};
 
@@ -144,6 +149,8 @@ pub struct MembershipMachine {
     healthy_from_ms: Option<Millis>,
     probe_due_ms: Millis,
     departure: Departure,
+    /// How often peers are described again, milliseconds.
+    describe_again_ms: Millis,
 }
 
 impl MembershipMachine {
@@ -166,7 +173,13 @@ impl MembershipMachine {
             healthy_from_ms: None,
             probe_due_ms: now_ms,
             departure: Departure::Staying,
+            describe_again_ms: Millis::MAX,
         }
+    }
+
+    /// Has all peers described again as often as they say anew how many connections they have.
+    pub fn follow_connections(&mut self) {
+        self.describe_again_ms = HELLO_MS;
     }
 
     /// The nodes as this one sees them now.

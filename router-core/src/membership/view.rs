@@ -322,6 +322,7 @@ mod tests {
             peer.hello = Some(NodeHello {
                 name: "a".into(),
                 address: "a:1".into(),
+                peer_address: "127.0.0.1:9464".into(),
                 version: "1".into(),
                 wire: [1, 1],
                 keys: theirs.into(),

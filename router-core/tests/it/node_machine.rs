@@ -32,6 +32,7 @@ impl Machine {
         let hello = NodeHello {
             name: name.into(),
             address: "127.0.0.1:1".into(),
+            peer_address: "127.0.0.1:9464".into(),
             version: "0.1.0".into(),
             wire: [1, 2],
             keys: [KeyId::from_bits(1)].into(),

@@ -211,7 +211,8 @@ impl SimMachine {
                 self.shard(outside, at, ShardInput::Reply { ticket, reply });
                 self.tell_terms(outside, &tenant);
             }
-            ProcessArrival::NodeReplied(ask, reply) => {
+            ProcessArrival::NodeReplied(answer) => {
+                let (ask, reply) = *answer;
                 self.node_input(outside, NodeInput::Answered { ask, reply });
             }
             ProcessArrival::Told(tenant, event) => {
@@ -372,6 +373,7 @@ fn hello(machine: usize) -> NodeHello {
     NodeHello {
         name: format!("node-{machine}").into(),
         address: "127.0.0.1:1".into(),
+        peer_address: "127.0.0.1:9464".into(),
         version: "0.1.0".into(),
         wire: match is_older(machine) {
             true => OLDER_WIRE,

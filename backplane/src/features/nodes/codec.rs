@@ -15,9 +15,10 @@ const KEYS_MAX: usize = 16;
 /// The arguments that say what a node says of itself.
 pub(super) fn hello_args(hello: &NodeHello) -> Vec<String> {
     let keys: Vec<String> = hello.keys.iter().map(KeyId::to_string).collect();
-    let fields: [(&str, String); 8] = [
+    let fields: [(&str, String); 9] = [
         ("name", hello.name.to_string()),
         ("address", hello.address.to_string()),
+        ("peer", hello.peer_address.to_string()),
         ("version", hello.version.to_string()),
         ("wire_min", hello.wire[0].to_string()),
         ("wire_max", hello.wire[1].to_string()),
@@ -137,6 +138,8 @@ fn hello(value: Value) -> Option<NodeHello> {
     Some(NodeHello {
         name: field("name")?.into(),
         address: field("address")?.into(),
+        // Builds before this one have none.
+        peer_address: field("peer").unwrap_or_default().into(),
         version: field("version")?.into(),
         wire: [
             field("wire_min")?.parse().ok()?,

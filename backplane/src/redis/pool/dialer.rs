@@ -2,8 +2,9 @@
 //! `pubsub/listener.rs`), with redis-rs on it.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -39,6 +40,8 @@ pub(in crate::redis) struct RedisDialer {
     pub(in crate::redis) login: RedisLogin,
     pub(in crate::redis) database: i64,
     pub(in crate::redis) tls: Option<Arc<rustls::ClientConfig>>,
+    /// The address that this machine has towards Redis, as of the last connection.
+    pub(in crate::redis) local_ip: Arc<Mutex<Option<IpAddr>>>,
 }
 
 /// A connection for many commands at once. Dropped, it closes.
@@ -120,6 +123,8 @@ impl RedisDialer {
     async fn stream(&self, address: &ServerAddress) -> io::Result<Pin<Box<dyn SocketIo>>> {
         let stream = TcpStream::connect((address.host.as_str(), address.port)).await?;
         stream.set_nodelay(true)?;
+        let local_ip = stream.local_addr()?.ip();
+        *self.local_ip.lock().unwrap_or_else(PoisonError::into_inner) = Some(local_ip);
         let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(30));
         SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
         let Some(tls) = &self.tls else {

@@ -1,5 +1,7 @@
 //! Where Redis is, and how a node uses it.
 
+use std::sync::Arc;
+
 use super::address::ServerAddress;
 use super::url::{self, RedisKind};
 use crate::redis::config::{RedisConfig, StoreClock};
@@ -50,11 +52,13 @@ impl RedisPlace {
             login: target.login,
             database: target.database,
             tls,
+            local_ip: Arc::default(),
         };
         let sentinels = [url::NOBODY, dialer.login.clone()].map(|login| RedisDialer {
             login,
             database: 0,
             tls: dialer.tls.clone(),
+            local_ip: Arc::clone(&dialer.local_ip),
         });
         Ok(Self {
             kind: target.kind,

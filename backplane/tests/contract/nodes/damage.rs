@@ -150,6 +150,7 @@ fn what_a_node_says_is_read_past_a_field_that_is_none() {
         let hello = NodeHello {
             name: "a".into(),
             address: "10.0.0.1:8080".into(),
+            peer_address: "127.0.0.1:9464".into(),
             version: "0.1.0".into(),
             wire: [1, 1],
             keys: [].into(),

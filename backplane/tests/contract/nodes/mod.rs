@@ -30,6 +30,7 @@ fn nodes() {
     let hello = NodeHello {
         name: "a b".into(),
         address: "10.0.0.1:8080".into(),
+        peer_address: "127.0.0.1:9464".into(),
         version: "0.1.0".into(),
         wire: [1, 3],
         keys: [1, u32::MAX].map(KeyId::from_bits).into(),

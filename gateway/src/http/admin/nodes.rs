@@ -53,6 +53,7 @@ fn describe(node: &Node) -> Value {
         "secrets": key_list(&view.keys),
         "shared": view.shared,
         "degraded": view.degraded,
+        "isolation": node.isolation().name(),
         "degraded_cause": view.degraded_cause.map(DegradedCause::reason),
         // As text: it is 64 random bits, more than a JSON number holds everywhere.
         "generation": view.generation.map(|generation| generation.to_string()),

@@ -30,7 +30,7 @@ use tokio::time::sleep;
 use super::core::Node;
 use crate::metrics::MoveOutcome;
 use counts::MoveCounts;
-use moving::ConnectionMover;
+pub(super) use moving::ConnectionMover;
 
 pub(super) use state::DrainState;
 pub(crate) use state::{DrainPhase, PendingAnswer};

@@ -36,7 +36,7 @@ const TICK: Duration = Duration::from_millis(20);
 const LOG_PERIOD: Duration = Duration::from_secs(5);
 
 /// Asks connections to move, and closes those that stay.
-pub(super) struct ConnectionMover<'a> {
+pub(in crate::node) struct ConnectionMover<'a> {
     node: &'a Node,
     reason: &'static str,
     /// Everybody who was asked.
@@ -48,7 +48,7 @@ pub(super) struct ConnectionMover<'a> {
 
 impl<'a> ConnectionMover<'a> {
     /// Nobody is asked yet. `reason`: what `migrate` tells them.
-    pub(super) fn new(node: &'a Node, reason: &'static str) -> Self {
+    pub(in crate::node) fn new(node: &'a Node, reason: &'static str) -> Self {
         Self {
             node,
             reason,
@@ -60,7 +60,7 @@ impl<'a> ConnectionMover<'a> {
 
     /// Moves every socket of the node, those too that open meanwhile. `window`: how long that takes, if others can
     /// take them so fast.
-    pub(super) async fn move_all(&mut self, window: Duration) {
+    pub(in crate::node) async fn move_all(&mut self, window: Duration) {
         // The last one that is asked has its time, too.
         let mut window = window.saturating_sub(MOVE_WAIT);
         loop {
@@ -80,6 +80,23 @@ impl<'a> ConnectionMover<'a> {
         while self.node.has_sockets() && Instant::now() < deadline {
             sleep(TICK).await;
         }
+    }
+
+    /// Asks this many sockets that were not asked yet.
+    pub(in crate::node) fn ask_some(&mut self, count: usize) {
+        for entry in self.not_asked().into_iter().take(count) {
+            self.ask(entry);
+        }
+    }
+
+    /// Closes who is still here although its time is over.
+    pub(in crate::node) fn settle_now(&mut self) {
+        self.settle(self.node.now_ms());
+    }
+
+    /// Whether nobody is moving.
+    pub(in crate::node) fn is_idle(&self) -> bool {
+        self.moving.is_empty()
     }
 
     /// The sockets that were not asked yet, in random order: those of one tenant shall not all move at once.

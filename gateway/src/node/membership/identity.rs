@@ -7,4 +7,6 @@ pub(crate) struct NodeIdentity {
     pub name: String,
     /// Where bots and clients connect.
     pub address: String,
+    /// Where other nodes ask it whether its store answers; empty: nowhere.
+    pub peer_address: String,
 }

@@ -54,6 +54,9 @@ impl Node {
     ) {
         let own = self.view().own;
         let mut machine = Machine::new(own, self.now_ms(), self.hello(&identity));
+        if self.rebalances {
+            machine.follow_connections();
+        }
         self.act(&mut machine, NodeInput::Wake, &inputs);
         let mut hello = tokio::time::interval(HELLO);
         loop {
@@ -89,6 +92,7 @@ impl Node {
         NodeHello {
             name: identity.name.as_str().into(),
             address: identity.address.as_str().into(),
+            peer_address: identity.peer_address.as_str().into(),
             version: env!("CARGO_PKG_VERSION").into(),
             wire: protocol::envelope::WIRE,
             keys: self.lanes.keys().ids().into(),

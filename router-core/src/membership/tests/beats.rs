@@ -130,3 +130,21 @@ fn more_peers_than_its_bound_are_passed_over() {
     rig.pass(2000);
     assert_eq!(rig.node.view().others(), PEERS_MAX);
 }
+
+#[test]
+fn connections_of_others_are_followed_only_if_they_are_wanted() {
+    let is_describe = |ask: &NodeQuery| matches!(ask, NodeQuery::Describe(_));
+    for (is_wanted, expected) in [(false, 0), (true, 6)] {
+        let mut rig = Rig::with_x();
+        let hello = hello(7);
+        rig.store
+            .execute(rig.now_ms, &NodeQuery::Hello { boot: X, hello });
+        rig.pass(2000);
+        rig.effects.clear();
+        if is_wanted {
+            rig.node.follow_connections();
+        }
+        rig.pass(60_000);
+        assert_eq!(rig.asked(is_describe), expected);
+    }
+}

@@ -164,6 +164,7 @@ fn hello(connections: u64) -> NodeHello {
     NodeHello {
         name: "a".into(),
         address: "127.0.0.1:1".into(),
+        peer_address: "127.0.0.1:9464".into(),
         version: "0.1.0".into(),
         wire: [1, 3],
         keys: [KeyId::from_bits(1)].into(),

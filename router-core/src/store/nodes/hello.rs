@@ -17,6 +17,8 @@ pub struct NodeHello {
     pub name: SmolStr,
     /// Where operators reach it.
     pub address: SmolStr,
+    /// Where other nodes ask it whether its store answers, `IP:PORT`. Empty: nowhere.
+    pub peer_address: SmolStr,
     /// Its build.
     pub version: SmolStr,
     /// The wire versions that it reads and writes: `[min, max]`.

@@ -137,6 +137,7 @@ mod tests {
         let hello = NodeHello {
             name: "a".into(),
             address: "10.0.0.1:8080".into(),
+            peer_address: "127.0.0.1:9464".into(),
             version: "0.1.0".into(),
             wire: [1, 1],
             keys: [KeyId::from_bits(7)].into(),
