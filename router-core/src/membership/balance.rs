@@ -37,7 +37,8 @@ mod tests {
             // A new node among two.
             (3000, &[3000, 0], 10),
             // Among few, chance makes such differences.
-            (29, &[0, 0], 0),
+            (28, &[0, 0], 0),
+            (29, &[0, 0], 1),
             (40, &[0, 0], 1),
             (5000, &[], 0),
             (0, &[0], 0),
@@ -53,18 +54,11 @@ mod tests {
         let mut nodes = [6000_u64, 6000, 0];
         let mut seconds = 0;
         loop {
-            let given: u64 = (0..2)
-                .map(|at| {
-                    let others = (0..3).filter(|other| *other != at);
-                    let given = given_per_second(nodes[at], others.map(|other| nodes[other]));
-                    nodes[at] -= given;
-                    given
-                })
-                .sum();
+            let given = given_per_second(nodes[0], nodes[1..].iter().copied());
             if given == 0 {
                 break;
             }
-            nodes[2] += given;
+            nodes = [nodes[0] - given, nodes[1] - given, nodes[2] + 2 * given];
             seconds += 1;
         }
         assert_eq!((nodes, seconds), ([4800, 4800, 2400], 60));
