@@ -42,11 +42,16 @@ STAGES := system fmt-check tools+compile layers tidy promtool deny plugin unit d
 SEEDS ?= 0..500
 SECONDS ?= 60
 
-.PHONY: help peers run cluster dashboards neighbours test check generate simulate simulate-bugs bench bench-relay bench-idle bench-instructions bench-tenants bench-usage bench-criterion fmt pure plugin-build nightly builds ledger clippy nodes cold \
+.PHONY: help image peers run cluster dashboards neighbours test check generate simulate simulate-bugs bench bench-relay bench-idle bench-instructions bench-tenants bench-usage bench-criterion fmt pure plugin-build nightly builds ledger clippy nodes cold \
 	$(subst +, ,$(STAGES))
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+image: ## builds the image around a quick build, without a registry, and checks it
+	@scripts/tools.sh system image
+	@$(CARGO) build $(QUICK)
+	@deploy/image/check.sh "$${CARGO_TARGET_DIR:-target}/quick/t2b"
 
 run: ## a gateway, an echo bot and a client in one process: the main job
 	@$(CARGO) run $(QUICK) -- demo

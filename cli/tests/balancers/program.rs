@@ -30,7 +30,7 @@ pub struct BalancerProgram {
 /// `{place}` a folder, `{public}` and `{admin}` the ports of the gateways.
 const REPLACED: &[(&str, &str)] = &[
     ("/etc/t2b/tls", "{certificates}"),
-    ("10.0.0.", NETWORK),
+    ("10.77.0.", NETWORK),
     ("3000", "{public}"),
     ("9464", "{admin}"),
 ];

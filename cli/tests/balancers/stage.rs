@@ -19,7 +19,7 @@ use crate::node::{Node, NodeSetup};
 
 /// The name of the site in all files of `deploy/balancers`.
 pub const SITE: &str = "bots.example.org";
-/// What stands for `10.0.0.` of those files.
+/// What stands for `10.77.0.` of those files.
 pub const NETWORK: &str = "127.0.0.";
 /// The last numbers of the addresses of the nodes in those files.
 const NODES: [u8; 2] = [11, 12];
