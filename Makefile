@@ -42,7 +42,7 @@ STAGES := system fmt-check tools+compile layers tidy promtool deny plugin unit d
 SEEDS ?= 0..500
 SECONDS ?= 60
 
-.PHONY: help image peers run cluster dashboards neighbours test check generate simulate simulate-bugs bench bench-relay bench-idle bench-instructions bench-tenants bench-usage bench-criterion fmt pure plugin-build nightly builds ledger clippy nodes cold \
+.PHONY: help image compose-check systemd-check release-check peers run cluster dashboards neighbours test check generate simulate simulate-bugs bench bench-relay bench-idle bench-instructions bench-tenants bench-usage bench-criterion fmt pure plugin-build nightly builds ledger clippy nodes cold \
 	$(subst +, ,$(STAGES))
 
 help: ## lists the targets
@@ -52,6 +52,14 @@ image: ## builds the image around a quick build, without a registry, and checks 
 	@scripts/tools.sh system image
 	@$(CARGO) build $(QUICK)
 	@deploy/image/check.sh "$${CARGO_TARGET_DIR:-target}/quick/t2b"
+
+compose-check: image ## deploy/compose.yaml and deploy/valkey, run without a registry; needs root
+	@scripts/tools.sh redis prometheus haproxy compose
+	@deploy/compose/check.sh "$${CARGO_TARGET_DIR:-target}/quick/t2b"
+
+systemd-check: ## deploy/systemd, by systemd-analyze; needs systemd 252
+	@$(CARGO) build $(QUICK)
+	@deploy/systemd/check.sh "$${CARGO_TARGET_DIR:-target}/quick/t2b"
 
 run: ## a gateway, an echo bot and a client in one process: the main job
 	@$(CARGO) run $(QUICK) -- demo

