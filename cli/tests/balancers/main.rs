@@ -2,8 +2,8 @@
 //! gateways.
 //!
 //! ```text
-//!  sockets, HTTP ──TLS──▶ haproxy | nginx | caddy | envoy | traefik ──▶ t2b gateway run ──▶ proxy ──▶ redis-server
-//!  each from an address                                          └──▶ t2b gateway run ──▶ proxy ──┘
+//!  sockets, HTTP ──TLS──▶ haproxy | nginx | caddy | envoy | traefik ──▶ t2b gateway run ──▶ redis-server
+//!  each from an address                                          └──▶ t2b gateway run ──┘
 //!  of its own
 //! ```
 //!
@@ -14,7 +14,7 @@
 //! | --- | --- | --- |
 //! | chat | a bot and a phone, on different nodes | messages pass; the node sees the client's own address |
 //! | idle | 70 s with pings only; an HTTP request waits for 50 s | the socket stays; the request is answered |
-//! | unready | the first node answers 503 on `/readyz` | new sockets go to the other node; old sockets stay |
+//! | unready | the first node drains (`POST /admin/v1/drain`), so `/readyz` answers 503; then `undrain` | new sockets go to the other node; old sockets stay |
 //! | stopped | the first node does not run (SIGSTOP) | new sockets go to the other node; haproxy closes the old ones |
 //! | drained | the first node ends (SIGTERM) | its sockets get `migrate` and 1012; no new socket is refused |
 //!
@@ -83,10 +83,10 @@ async fn the_shipped_files_do_what_they_say() {
     join_all(passages.iter_mut().map(Passage::wait_over_http)).await;
 
     let node = &stage.nodes()[TROUBLED];
-    stage.proxies[TROUBLED].stall(true);
+    node.order("drain").await;
     until("the node is not ready", async || node.answers(503).await).await;
     join_all(passages.iter_mut().map(Passage::unready)).await;
-    stage.proxies[TROUBLED].stall(false);
+    node.order("undrain").await;
     until("the node is ready again", async || node.answers(200).await).await;
     join_all(passages.iter_mut().map(Passage::back)).await;
 

@@ -1,6 +1,6 @@
 //! A gateway process behind the load balancers.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ const PROBE: Duration = Duration::from_secs(1);
 pub struct Node {
     /// Its address, without a port.
     address: String,
+    /// Where it keeps its admin token.
+    home: PathBuf,
     admin_port: u16,
     process: Mutex<LoggedProcess>,
 }
@@ -49,6 +51,7 @@ impl Node {
         let process = LoggedProcess::spawn(command, &home.join("log"));
         let node = Self {
             address,
+            home,
             admin_port,
             process: Mutex::new(process),
         };
@@ -58,10 +61,25 @@ impl Node {
 
     /// `Some` if `/readyz` answers with this status.
     pub async fn answers(&self, status: u16) -> Option<()> {
+        let answered = self.ask("GET /readyz", "").await?;
+        (answered == status).then_some(())
+    }
+
+    /// `POST /admin/v1/drain` or `undrain`, which has to be taken.
+    pub async fn order(&self, what: &str) {
+        let token = std::fs::read_to_string(self.home.join("admin-token")).unwrap();
+        let head = format!("Authorization: Bearer {}\r\n", token.trim());
+        let answered = self.ask(&format!("POST /admin/v1/{what}"), &head).await;
+        assert_eq!(answered, Some(200), "{what}");
+    }
+
+    async fn ask(&self, request: &str, head: &str) -> Option<u16> {
         let address = (self.address.as_str(), self.admin_port);
-        let request = b"GET /readyz HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n";
-        let answer = http_exchange(address, request, PROBE).await?;
-        (answer.status == status).then_some(())
+        let host = &self.address;
+        let request =
+            format!("{request} HTTP/1.1\r\nHost: {host}\r\n{head}Connection: close\r\n\r\n");
+        let answer = http_exchange(address, request.as_bytes(), PROBE).await?;
+        Some(answer.status)
     }
 
     /// The line of its access log that says who opened this connection.

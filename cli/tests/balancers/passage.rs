@@ -25,6 +25,8 @@ const IN_A_ROW: usize = 5;
 const TRIES: usize = 20;
 /// A load balancer with checks closes the sockets of a stopped node after at most so long.
 const CUT: Duration = Duration::from_secs(15);
+/// A load balancer notices within so many seconds that a node is not ready: the default of `drain_wait`.
+const NOTICED: f32 = 5.0;
 /// Between two new sockets while a node drains.
 const PACE: Duration = Duration::from_millis(200);
 
@@ -149,6 +151,7 @@ impl Passage {
     pub async fn unready(&mut self) {
         if self.program.has_checks {
             let out = self.is_out().await;
+            assert!(out <= NOTICED, "{}: {out} s", self.program.name);
             self.figures
                 .push(format!("not ready: out after {out:.1} s"));
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use fixtures::{RedisProxy, RedisServer, free_port};
+use fixtures::{RedisServer, free_port};
 use gateway::config::{Config, ConfigSources, new_secret};
 use protocol::TenantId;
 use rcgen::{CertificateParams, KeyPair};
@@ -23,10 +23,11 @@ pub const SITE: &str = "bots.example.org";
 pub const NETWORK: &str = "127.0.0.";
 /// The last numbers of the addresses of the nodes in those files.
 const NODES: [u8; 2] = [11, 12];
+/// Long enough for the load balancers to notice, and for a look at the old sockets, before those are moved.
+const DRAIN_WAIT: &str = "10s";
+const DRAIN_WINDOW: &str = "3s";
 
 pub struct Stage {
-    /// Between each node and Redis.
-    pub proxies: Vec<RedisProxy>,
     shared: Arc<SharedStage>,
     public_port: u16,
     admin_port: u16,
@@ -50,7 +51,7 @@ pub struct StageAddresses<'a> {
 }
 
 impl Stage {
-    /// Starts Redis and the gateways. The first gateway is not ready while it cannot reach Redis.
+    /// Starts Redis and the gateways.
     pub async fn start() -> Self {
         let place = tempfile::tempdir().unwrap();
         let redis = RedisServer::start().expect("the test looked for the program");
@@ -59,22 +60,20 @@ impl Stage {
         let secrets = file("secrets").display().to_string();
         let config = format!(
             "secrets_file = {secrets:?}\nallowed_hosts = [\"{SITE}\"]\ntrusted_proxies = [\"127.0.0.1\"]\n\
-             ready_when_degraded = false\n"
+             drain_wait = \"{DRAIN_WAIT}\"\ndrain_window = \"{DRAIN_WINDOW}\"\n"
         );
         fs::write(file("t2b.toml"), config).unwrap();
         let tls = certificate(place.path());
         let (public_port, admin_port) = (free_port(), free_port());
-        let (mut proxies, mut nodes) = (Vec::new(), Vec::new());
+        let mut nodes = Vec::new();
         for last in NODES {
-            let proxy = RedisProxy::start(redis.port(), u64::from(last));
             let setup = NodeSetup {
                 address: format!("{NETWORK}{last}"),
                 public_port,
                 admin_port,
-                redis_url: proxy.url(),
+                redis_url: redis.url(),
             };
             nodes.push(Node::start(setup, place.path()).await);
-            proxies.push(proxy);
         }
         let shared = SharedStage {
             nodes,
@@ -83,7 +82,6 @@ impl Stage {
             sources: AtomicU16::new(0),
         };
         Self {
-            proxies,
             shared: Arc::new(shared),
             public_port,
             admin_port,
