@@ -57,6 +57,11 @@ compose-check: image ## deploy/compose.yaml and deploy/valkey, run without a reg
 	@scripts/tools.sh redis prometheus haproxy compose
 	@deploy/compose/check.sh "$${CARGO_TARGET_DIR:-target}/quick/t2b"
 
+release-check: ## what can be done of a release without GitHub
+	@scripts/tools.sh system release
+	@[ ! -d helm/t2b ] || scripts/tools.sh helm
+	@deploy/release/check.sh
+
 systemd-check: ## deploy/systemd, by systemd-analyze; needs systemd 252
 	@$(CARGO) build $(QUICK)
 	@deploy/systemd/check.sh "$${CARGO_TARGET_DIR:-target}/quick/t2b"

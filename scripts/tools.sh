@@ -3,7 +3,7 @@
 # missing. What it installs stays in .cache/, except Debian packages, which need root.
 #
 # Usage: scripts/tools.sh [TOOL...]   TOOL: system deny python redis prometheus haproxy balancers image
-#   compose faketime charts openclaw; none: all but haproxy, balancers, image, compose and charts
+#   compose release faketime charts openclaw; none: all but haproxy, balancers, image, compose, release and charts
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,6 +18,8 @@ envoy=1.40.0
 hadolint=2.15.1
 podman_compose=1.6.0
 compose_spec=0.2.1
+cargo_auditable=0.7.7
+zizmor=1.32.0
 
 has() { command -v "$1" >/dev/null 2>&1; }
 fail() { printf 'tools: %s\n' "$1" >&2; exit 1; }
@@ -192,6 +194,21 @@ tool_compose() {
     python3 -m venv .cache/compose
     "$python" -m pip install --quiet --disable-pip-version-check \
         "podman-compose==$podman_compose" "compose-spec==$compose_spec"
+}
+
+# cargo-auditable, which writes the list of dependencies into a program, and zizmor, which reads workflows.
+tool_release() {
+    if ! grep -qs "^\"cargo-auditable $cargo_auditable " .cache/tools/.crates.toml; then
+        echo "tools: building cargo-auditable $cargo_auditable (half a minute)"
+        env -u CARGO_TARGET_DIR cargo install cargo-auditable --version "$cargo_auditable" --locked --quiet --force \
+            --root .cache/tools
+    fi
+    .cache/release/bin/python -c "from importlib.metadata import version as v; \
+        assert v('zizmor') == '$zizmor'" 2>/dev/null && return 0
+    echo "tools: installing zizmor $zizmor"
+    rm -rf .cache/release
+    python3 -m venv .cache/release
+    .cache/release/bin/python -m pip install --quiet --disable-pip-version-check "zizmor==$zizmor"
 }
 
 # libfaketime, for the test that sets a node's clock.

@@ -85,8 +85,8 @@ same "programs of others" "$shells" ""
 "$1" keys secret | head -c 40 >"$work/secrets/admin-token"
 chmod 0444 "$work"/secrets/*
 
-# As the policy "restricted" of Kubernetes: a read-only root, no capability, no new privileges, no network; once
-# as the user of the image, once as a user that no file knows.
+# The command of the health check succeeds. The rest is as the policy "restricted" of Kubernetes: a read-only root, no
+# capability, no new privileges, no network; once as the user of the image, once as a user that no file knows.
 for user in 65532:65532 1000650000:0; do
     container=$(podman run --detach --no-healthcheck --read-only --read-only-tmpfs=false --cap-drop ALL --network none \
         --security-opt no-new-privileges --user "$user" --memory 256m --volume "$work/secrets:/secrets:ro" \
@@ -94,7 +94,7 @@ for user in 65532:65532 1000650000:0; do
     containers+=("$container")
     serves=
     for _ in $(seq 100); do
-        if podman exec "$container" /t2b gateway status >"$work/status" 2>&1; then
+        if podman exec "$container" /t2b gateway status --quiet >"$work/status" 2>&1; then
             serves=yes
             break
         fi
