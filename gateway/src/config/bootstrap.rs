@@ -1,4 +1,5 @@
-//! The secrets and the admin token: given, or kept in the state directory and made there once.
+//! The credentials: the URL of Redis, given; the secrets and the admin token, given, or kept in the
+//! state directory and made there once.
 //!
 //! Only what a command needs is read or made: a command that needs nothing of it works without a
 //! state directory.
@@ -15,13 +16,37 @@ use super::raw::ConfigError;
 use super::secrets::{ADMIN_TOKEN_FILE, SECRET_FILE, kept_in};
 use super::setting_reader::SettingReader;
 use super::sources::ConfigPurpose;
-use super::values::path;
+use super::values::{self, path};
 
 /// Fewest bytes of an admin token: more than anybody tries over a network.
 const ADMIN_TOKEN_BYTES_MIN: usize = 16;
 
 const TOKEN_RULE: &str =
     "an admin token must be at least 16 printable ASCII characters without spaces";
+
+/// The URL of Redis; none: this node stands alone. Errors: it is given twice, its file cannot be read,
+/// or it is no such URL.
+pub(super) fn redis_url(
+    said: &SettingReader<'_>,
+    purpose: ConfigPurpose,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Secret<String>>, ConfigError> {
+    const KEY: &str = "redis_url_file";
+    let given = said.one("redis_url", values::redis_url)?;
+    let Some(file) = said.one(KEY, path)? else {
+        return Ok(given.map(Secret::new));
+    };
+    if given.is_some() {
+        return Err(said.conflict(KEY, "redis_url is set too"));
+    }
+    if !purpose.reads_redis_url() {
+        return Ok(None);
+    }
+    let url = only_line(said, KEY, &file, "URL", warnings)?;
+    let wrong = |problem| said.conflict(KEY, format!("{}: {problem}", file.display()));
+    values::redis_url(url.reveal()).map_err(wrong)?;
+    Ok(Some(url))
+}
 
 /// Sets `secrets`. Errors: they are weak, cannot be read or made, or have to be given.
 pub(super) fn secrets(
@@ -111,11 +136,7 @@ pub(super) fn admin_token(
         }
         (None, Some(file)) => {
             let key = "admin_token_file";
-            let mut tokens = credentials(said, key, &file, &mut config.warnings)?;
-            let (Some(token), true) = (tokens.pop(), tokens.is_empty()) else {
-                let problem = format!("{}: expected one token", file.display());
-                return Err(said.conflict(key, problem));
-            };
+            let token = only_line(said, key, &file, "token", &mut config.warnings)?;
             (token, key)
         }
         (None, None) if config.admin_listen.ip().is_loopback() && purpose.makes_admin_token() => {
@@ -148,6 +169,22 @@ fn credentials(
     let file = CredentialFile::read(path).map_err(|problem| said.conflict(key, problem))?;
     warnings.extend(file.warnings);
     Ok(file.credentials)
+}
+
+/// The credential of a file that holds one. `what`: its name in the error.
+fn only_line(
+    said: &SettingReader<'_>,
+    key: &'static str,
+    path: &Path,
+    what: &str,
+    warnings: &mut Vec<String>,
+) -> Result<Secret<String>, ConfigError> {
+    let mut lines = credentials(said, key, path, warnings)?;
+    let (Some(line), true) = (lines.pop(), lines.is_empty()) else {
+        let problem = format!("{}: expected one {what}", path.display());
+        return Err(said.conflict(key, problem));
+    };
+    Ok(line)
 }
 
 /// A credential of the state directory. Errors: it cannot be read or made; with the key that

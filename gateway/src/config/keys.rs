@@ -115,7 +115,8 @@ keys! {
     secrets_file      = "", KeyKind::Path, Since::Now, "File that holds the secrets, one per line; lines that begin with # are comments";
     state_dir         = "", KeyKind::Path, Since::Now, "Folder of the secret, the admin token and, without Redis, the key generations and suspensions. Unset: ~/.local/state/t2b";
     data_dir          = "", KeyKind::Path, Since::Reserved("stored messages"), "Folder for stored messages";
-    redis_url         = "", KeyKind::Secret, Since::Now, "The Redis (7 or newer) that the nodes of a cluster share: redis://, redis+sentinel:// or redis+cluster://; with rediss instead of redis it uses TLS. Unset: a single node. --redis is an alias of --redis-url. If the URL has a password, prefer T2B_REDIS_URL or the configuration file, because other users of the machine can read a flag";
+    redis_url         = "", KeyKind::Secret, Since::Now, "The Redis (7 or newer) that the nodes of a cluster share: redis://, redis+sentinel:// or redis+cluster://; with rediss instead of redis it uses TLS. Unset: a single node. --redis is an alias of --redis-url. If the URL has a password, prefer redis_url_file, because other users of the machine can read a flag";
+    redis_url_file    = "", KeyKind::Path, Since::Now, "File that holds the Redis URL, alone on a line; lines that begin with # are comments";
     redis_prefix      = "t2b", KeyKind::Text, Since::Now, "Prefix of every key and channel in Redis. Two clusters on one Redis need different prefixes";
     redis_insecure    = "false", KeyKind::Switch, Since::Now, "Skips verification of the Redis server's certificate. For a private CA, set the environment variable SSL_CERT_FILE instead; the CAs in that file replace the system's CAs";
     base_path         = "", KeyKind::Text, Since::Now, "Path prefix of the public listener, like /t2b: WebSockets then connect to /t2b/ws, and the HTTP API is below /t2b/v1";

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::str::FromStr;
 
+use protocol::Limits;
 use protocol::error::Since;
 use protocol::units::{parse_duration, parse_size, size_text};
-use protocol::{Limits, Secret};
 
 use super::bootstrap;
 use super::checked::{Config, TlsFiles};
@@ -24,7 +24,7 @@ use super::setting_reader::SettingReader;
 use super::sources::ConfigSources;
 use super::values::{
     address, base_path, cluster_name, count, fraction, log_format, path, patience, readable,
-    redis_prefix, redis_url, switch, usage_flush, usage_journal, usage_keep_hours,
+    redis_prefix, switch, usage_flush, usage_journal, usage_keep_hours,
 };
 use crate::machine;
 use crate::memory::{MEMORY_BYTES_MIN, MEMORY_BYTES_UNKNOWN, MemoryDivision};
@@ -100,7 +100,7 @@ fn load(sources: ConfigSources) -> Result<Config, ConfigError> {
         secrets: Vec::new(),
         secret_made_in: None,
         state_dir,
-        redis_url: said.one("redis_url", redis_url)?.map(Secret::new),
+        redis_url: None,
         redis_prefix: said.required("redis_prefix", redis_prefix)?,
         redis_insecure: said.required("redis_insecure", switch)?,
         ready_when_degraded: said.required("ready_when_degraded", switch)?,
@@ -136,6 +136,7 @@ fn load(sources: ConfigSources) -> Result<Config, ConfigError> {
         warnings: Vec::new(),
         effective: Vec::new(),
     };
+    config.redis_url = bootstrap::redis_url(&said, purpose, &mut config.warnings)?;
     // Last, as they may make files: nothing is made for a configuration that is wrong elsewhere.
     bootstrap::secrets(&said, purpose, &mut config)?;
     config.admin_token = bootstrap::admin_token(&said, purpose, &mut config)?;

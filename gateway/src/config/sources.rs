@@ -48,6 +48,11 @@ impl ConfigPurpose {
         }
     }
 
+    /// Keys are issued and verified with the generation that Redis holds; a running gateway asks it itself.
+    pub(super) fn reads_redis_url(self) -> bool {
+        self.reads_secrets()
+    }
+
     pub(super) fn makes_secrets(self) -> bool {
         self.reads_secrets() && self != ConfigPurpose::Show
     }

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use super::*;
 
 const OTHER: &str = "zyxwvutsrqponmlkjihgfedcba9876543210";
+const URL: &str = "rediss://bot:hunter2@redis.example:6380/1";
 const TOKEN: &str = "an-admin-token-of-mine";
 
 #[track_caller]
@@ -48,6 +49,82 @@ fn the_file_of_the_admin_token_is_read_the_same_way() {
 }
 
 #[test]
+fn the_file_of_the_redis_url_is_read_the_same_way() {
+    let home = Home::new();
+    let path = home.0.path().join("redis");
+    let file = [
+        ("redis_url_file", path.to_str().unwrap()),
+        ("secrets", SECRET),
+    ];
+    let content = format!("\u{feff}# of the operator\r\n\r\n{URL}\r\n");
+    fs::write(&path, content).unwrap();
+    let config = home.load(&file, &[], None).unwrap();
+    assert_eq!(config.redis_url.as_ref().unwrap().reveal(), URL);
+    assert!(config.redis().is_some());
+    let shown = format!("{} {config:?}", config.effective_toml());
+    assert!(shown.contains("redis_url_file = "), "{shown}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+
+    let both = [&file[..], &[("redis_url", URL)]].concat();
+    let error = home.load(&both, &[], None).unwrap_err();
+    let expected = ("redis_url_file", "redis_url is set too");
+    assert_eq!((&*error.key, &*error.problem), expected);
+    let without_secrets = home.load(&file[..1], &[], None).unwrap_err();
+    assert_eq!(without_secrets.key, "secrets", "it is a cluster");
+}
+
+#[test]
+fn a_file_that_holds_no_redis_url_is_refused_without_being_repeated() {
+    for (content, rule) in [
+        (format!("{URL}\n{URL}1\n"), "credentials: expected one URL"),
+        (
+            "http://:hunter2@h\n".to_owned(),
+            "credentials: the Redis URL is not valid: ",
+        ),
+        (
+            "hunter2\n".to_owned(),
+            "credentials: the Redis URL is not valid: ",
+        ),
+        (
+            format!("{URL} hunter2\n"),
+            "credentials: line 1 has a space",
+        ),
+    ] {
+        let error = load_file("redis_url_file", &content).unwrap_err();
+        assert_eq!(error.key, "redis_url_file");
+        let error = error.to_string();
+        assert!(error.contains(rule), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn who_asks_a_running_gateway_does_not_read_the_file_of_the_redis_url() {
+    let home = Home::new();
+    let load = |purpose| {
+        let mut flags = GivenSettings::default();
+        flags.set_flag(ConfigKey::of("redis_url_file").unwrap(), "/nonexistent/url");
+        let state_dir = home.0.path().to_str().unwrap();
+        flags.set_flag(ConfigKey::of("state_dir").unwrap(), state_dir);
+        Config::load(ConfigSources {
+            flags,
+            file_limit: 4096,
+            purpose,
+            ..ConfigSources::default()
+        })
+    };
+    assert!(load(ConfigPurpose::Admin).is_ok());
+    for purpose in [
+        ConfigPurpose::Serve,
+        ConfigPurpose::Keys,
+        ConfigPurpose::Show,
+    ] {
+        let error = load(purpose).unwrap_err().to_string();
+        assert!(error.contains("/nonexistent/url: "), "{error}");
+    }
+}
+
+#[test]
 fn a_line_that_looks_like_prose_is_refused_by_its_number() {
     for (content, line) in [
         (format!("{SECRET}\nthe old secret is {OTHER}\n"), "line 2"),
@@ -69,7 +146,7 @@ fn a_line_that_looks_like_prose_is_refused_by_its_number() {
 #[test]
 fn a_file_without_a_credential_or_with_two_tokens_is_refused() {
     for content in ["", "# nothing\n", "\u{feff}\r\n"] {
-        for key in ["secrets_file", "admin_token_file"] {
+        for key in ["secrets_file", "admin_token_file", "redis_url_file"] {
             let error = load_file(key, content).unwrap_err();
             assert_eq!(error.key, key, "{content:?}");
             assert!(error.problem.contains("credentials: "), "{error}");
