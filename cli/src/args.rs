@@ -13,9 +13,9 @@ use protocol::{BotId, ClientId, TenantId};
 use crate::common_args::{AdminArgs, BY_TOKEN, OutputArgs, TenantArgs};
 use crate::config_args::{AllKeys, HiddenKeys};
 use crate::export_args::ExportUsageArgs;
-use crate::failure::USAGE;
-use crate::out;
+use crate::failure::{CommandFailure, USAGE};
 use crate::tenant_args::TenantCommand;
+use crate::{out, report};
 
 /// Runs the Tunnels-to-Bots gateway, and talks with its bots.
 #[derive(Parser)]
@@ -337,6 +337,9 @@ pub fn parse() -> Result<CliCommand, ExitCode> {
     CommandLine::try_parse()
         .map(|cli| cli.command)
         .map_err(|said| {
+            if said.use_stderr() && report::is_json() {
+                return CommandFailure::usage("usage", said.render()).report();
+            }
             let printed = said.print();
             if said.use_stderr() {
                 // Nobody is left to tell if this cannot be printed.

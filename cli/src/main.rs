@@ -62,6 +62,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 const THREADS_WAIT: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
+    report::begin();
     let command = match args::parse() {
         Ok(command) => command,
         Err(code) => return code,

@@ -7,7 +7,7 @@ use crate::args::InspectArgs;
 use crate::config_args::AllKeys;
 use crate::failure::CommandFailure;
 use crate::out::{self, say};
-use crate::signals;
+use crate::{report, signals};
 
 /// The commit that this program was built from; `unknown`, if the build did not know it.
 pub const COMMIT: &str = env!("BUILD_COMMIT");
@@ -18,6 +18,9 @@ pub async fn run(config: AllKeys) -> Result<(), CommandFailure> {
     let Some(config) = loaded(config, &shutdown).await? else {
         return Ok(());
     };
+    if config.log_format == LogFormat::Json {
+        report::in_json();
+    }
     let telemetry =
         telemetry::init(&config).map_err(|error| CommandFailure::usage("config", error))?;
     for warning in &config.warnings {

@@ -18,7 +18,7 @@
 //! | `node/` | sessions and shards, and `perform`: the one place where effects become I/O |
 //! | `history/` | what happened to each tenant on this node lately |
 //! | `usage/` | the journal and the rows of usage |
-//! | `metrics.rs`, `access_log.rs`, `telemetry.rs` | the one table of metrics; what is logged of each source; where logs go |
+//! | `metrics.rs`, `access_log.rs`, `telemetry.rs`, `json_log.rs` | the one table of metrics; what is logged of each source; where logs go |
 
 mod access_log;
 mod collector;
@@ -28,6 +28,7 @@ mod gate;
 mod gateway;
 mod history;
 mod http;
+mod json_log;
 mod listener;
 pub mod machine;
 pub mod memory;
@@ -47,6 +48,8 @@ pub mod ws;
 pub use backplane::ConnectError;
 
 pub use self::usage::tenant_families;
+
+pub use self::json_log::error_line;
 
 pub use self::gateway::{Gateway, ListenAddresses, RunError};
 pub use self::shutdown::GatewayShutdown;

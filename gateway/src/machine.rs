@@ -1,7 +1,7 @@
 //! What the machine gives this process.
 
 use std::num::NonZero;
-use std::{fs, io, thread};
+use std::{fmt, fs, io, thread};
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -32,6 +32,16 @@ fn least(meminfo: Option<&str>, memory_max: Option<&str>) -> Option<u64> {
     let machine = kilobytes.map(|kilobytes| kilobytes * 1024);
     let container = memory_max.and_then(|text| text.trim().parse::<u64>().ok());
     machine.into_iter().chain(container).min()
+}
+
+/// What a node is called: the machine's name, which in Kubernetes is the pod's; `otherwise` where there is
+/// none.
+pub fn node_name(otherwise: impl fmt::Display) -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => otherwise.to_string(),
+        name => name.to_owned(),
+    }
 }
 
 #[cfg(test)]

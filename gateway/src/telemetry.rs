@@ -24,6 +24,8 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::collector::CollectorClient;
 use crate::config::{Config, LogFormat, OtlpExport};
+use crate::json_log::NodeLines;
+use crate::machine;
 use crate::trace::TARGET;
 
 /// Why logs or traces cannot be set up.
@@ -152,7 +154,10 @@ where
     let layer = tracing_subscriber::fmt::layer().with_writer(stderr);
     match config.log_format {
         LogFormat::Text => layer.with_ansi(io::stderr().is_terminal()).boxed(),
-        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+        LogFormat::Json => {
+            let node = machine::node_name(config.listen);
+            layer.json().event_format(NodeLines::new(&node)).boxed()
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The program as people meet it: several processes on this machine, and what they print.
 
 #[cfg(test)]
+mod another_user;
+#[cfg(test)]
 mod chat;
 #[cfg(test)]
 mod conversation;
@@ -22,6 +24,8 @@ mod full_stderr;
 mod harness;
 #[cfg(test)]
 mod json;
+#[cfg(test)]
+mod json_log;
 #[cfg(test)]
 mod local_key;
 #[cfg(test)]

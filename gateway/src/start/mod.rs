@@ -33,6 +33,7 @@ use crate::http::context::{BasePath, PublicContext};
 use crate::http::public_endpoint::PublicEndpoint;
 use crate::http::v1;
 use crate::listener::{BoundSocket, Listener};
+use crate::machine;
 use crate::memory::MemoryDivision;
 use crate::metrics::{BuildFacts, COMMIT_UNKNOWN, Metrics};
 use crate::node::{Node, NodeIdentity, NodeTools, NodeUsage, PeerDatagrams, SourceResolver};
@@ -178,7 +179,7 @@ impl StartingGateway {
         let local_ip = node.backplane.local_ip();
         let peer_address = peers.as_ref().and_then(|it| it.public_address(local_ip));
         let identity = NodeIdentity {
-            name: host_name().unwrap_or_else(|| public.to_string()),
+            name: machine::node_name(public),
             address: public.to_string(),
             peer_address: peer_address.map_or(String::new(), |address| address.to_string()),
         };
@@ -255,12 +256,6 @@ fn listen(
         address,
         source,
     })
-}
-
-/// The machine's name: in Kubernetes, the pod's.
-fn host_name() -> Option<String> {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
-    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 fn unix_ms() -> u64 {

@@ -28,7 +28,7 @@ impl Node {
         tracing::warn!(
             %error,
             boot = src.map(tracing::field::display),
-            node = hello.map(|hello| hello.name.as_str()),
+            name = hello.map(|hello| hello.name.as_str()),
             address = hello.map(|hello| hello.address.as_str()),
             version = hello.map(|hello| hello.version.as_str()),
             "a packet of another node is not understood"
@@ -41,11 +41,11 @@ impl Node {
             return;
         };
         let Some(hello) = &peer.hello else { return };
-        let (node, address) = (hello.name.as_str(), hello.address.as_str());
+        let (name, address) = (hello.name.as_str(), hello.address.as_str());
         let (ours, theirs) = (key_list(&view.keys), key_list(&hello.keys));
         if let Err(reason) = peer.terms {
             tracing::warn!(
-                %boot, node, address, %reason,
+                %boot, name, address, %reason,
                 version = %hello.version, wire = ?hello.wire, secrets = theirs, own_secrets = ours,
                 "a node cannot be reached: messages for it are refused"
             );
@@ -54,7 +54,7 @@ impl Node {
         let gap = view.secret_gap(peer);
         if gap.is_wrong_order() {
             tracing::warn!(
-                %boot, node, address, secrets = theirs, own_secrets = ours,
+                %boot, name, address, secrets = theirs, own_secrets = ours,
                 refuses_ours = gap.ours_unknown_there, we_refuse_theirs = gap.theirs_unknown_here,
                 "secrets are rotated in the wrong order: credentials of one node are refused by another"
             );
