@@ -23,7 +23,7 @@ use router_core::store::{StoreRequest, StoreResult, UsageIndexQuery};
 use tokio::sync::mpsc;
 
 pub use self::redis::{
-    ConnectError, InboundMessage, Redis, RedisConfig, ServerAddress, StoreClock,
+    ClientCertificate, ConnectError, InboundMessage, Redis, RedisConfig, ServerAddress, StoreClock,
 };
 pub use memory::{MemoryStore, OpenError};
 pub use state::StoreState;

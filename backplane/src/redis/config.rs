@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use protocol::Secret;
 
+use super::pool::client_certificate::ClientCertificate;
+
 /// How long an answer may take.
 pub(super) const RESPONSE: Duration = Duration::from_millis(500);
 /// How long a connection may take.
@@ -19,6 +21,8 @@ pub struct RedisConfig {
     pub prefix: String,
     /// Believe whatever certificate a `rediss` server shows.
     pub insecure: bool,
+    /// What is shown to a `rediss` server that asks its clients for a certificate.
+    pub client: Option<ClientCertificate>,
     /// How long the usage ledger keeps an hour, hours.
     pub usage_keep_hours: u32,
     /// Whose time counts.

@@ -53,6 +53,7 @@ use crate::state::StoreState;
 
 pub use self::config::{RedisConfig, StoreClock};
 pub use self::error::ConnectError;
+pub use self::pool::client_certificate::ClientCertificate;
 pub use self::pubsub::inbound::InboundMessage;
 pub use self::topology::address::ServerAddress;
 

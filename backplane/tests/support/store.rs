@@ -14,6 +14,7 @@ pub fn config(url: &str, clock: StoreClock) -> RedisConfig {
         url: url.to_owned().into(),
         prefix: "t2b".into(),
         insecure: false,
+        client: None,
         usage_keep_hours: USAGE_KEEP_HOURS,
         clock,
     }

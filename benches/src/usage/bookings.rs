@@ -133,6 +133,7 @@ impl Ledger {
             url: Secret::new(format!("redis://{address}")),
             prefix: "bench".to_owned(),
             insecure: false,
+            client: None,
             usage_keep_hours: protocol::limits::USAGE_KEEP_HOURS,
             clock: StoreClock::Server,
         };

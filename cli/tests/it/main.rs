@@ -35,6 +35,8 @@ mod proxy;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
+mod redis_tls;
+#[cfg(test)]
 mod settings;
 #[cfg(test)]
 mod start;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backplane::{RedisConfig, StoreClock};
+use backplane::{ClientCertificate, RedisConfig, StoreClock};
 use protocol::lane::LaneKeys;
 use protocol::{Limits, PlanName, Secret, TenantId};
 use router_core::auth::Keyring;
@@ -52,6 +52,8 @@ pub struct Config {
     pub redis_prefix: String,
     /// Whether the certificate of a `rediss://` server is not checked.
     pub redis_insecure: bool,
+    /// What is shown to a Redis that asks its clients for a certificate.
+    pub redis_client: Option<ClientCertificate>,
     /// Whether a node whose Redis does not answer is ready.
     pub ready_when_degraded: bool,
     /// What the paths of the public listener begin with, like `/t2b`; empty: nothing.
@@ -130,6 +132,7 @@ impl Config {
             url: url.clone(),
             prefix: self.redis_prefix.clone(),
             insecure: self.redis_insecure,
+            client: self.redis_client.clone(),
             usage_keep_hours: self.usage_keep_hours,
             clock: StoreClock::Server,
         })

@@ -119,6 +119,8 @@ keys! {
     redis_url_file    = "", KeyKind::Path, Since::Now, "File that holds the Redis URL, alone on a line; lines that begin with # are comments";
     redis_prefix      = "t2b", KeyKind::Text, Since::Now, "Prefix of every key and channel in Redis. Two clusters on one Redis need different prefixes";
     redis_insecure    = "false", KeyKind::Switch, Since::Now, "Skips verification of the Redis server's certificate. For a private CA, set the environment variable SSL_CERT_FILE instead; the CAs in that file replace the system's CAs";
+    redis_client_cert = "", KeyKind::Path, Since::Now, "Certificate chain that the gateway shows to a Redis that asks its clients for one, PEM. Requires redis_client_key and a rediss URL. The gateway reads both files when it starts";
+    redis_client_key  = "", KeyKind::Path, Since::Now, "Private key of redis_client_cert, PEM. Requires redis_client_cert";
     base_path         = "", KeyKind::Text, Since::Now, "Path prefix of the public listener, like /t2b: WebSockets then connect to /t2b/ws, and the HTTP API is below /t2b/v1";
     tls_cert          = "", KeyKind::Path, Since::Now, "Certificate chain of the public listener, PEM. Requires tls_key";
     tls_key           = "", KeyKind::Path, Since::Now, "Private key of the public listener, PEM. Requires tls_cert";

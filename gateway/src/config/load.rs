@@ -10,7 +10,7 @@ use protocol::error::Since;
 use protocol::units::{parse_duration, parse_size, size_text};
 
 use super::bootstrap;
-use super::checked::{Config, TlsFiles};
+use super::checked::Config;
 use super::cidr::Cidr;
 use super::drain::DrainTimes;
 use super::effective_line::EffectiveLine;
@@ -22,9 +22,10 @@ use super::otlp::OtlpExport;
 use super::raw::{ConfigError, GivenSettings, Setting, SettingPlace};
 use super::setting_reader::SettingReader;
 use super::sources::ConfigSources;
+use super::tls;
 use super::values::{
-    address, base_path, cluster_name, count, fraction, log_format, path, patience, readable,
-    redis_prefix, switch, usage_flush, usage_journal, usage_keep_hours,
+    address, base_path, cluster_name, count, fraction, log_format, path, patience, redis_prefix,
+    switch, usage_flush, usage_journal, usage_keep_hours,
 };
 use crate::machine;
 use crate::memory::{MEMORY_BYTES_MIN, MEMORY_BYTES_UNKNOWN, MemoryDivision};
@@ -88,7 +89,7 @@ fn load(sources: ConfigSources) -> Result<Config, ConfigError> {
         default_plan: default_plan.as_ref(),
     };
     let tenants = super::tenants::read(&terms, &raw.tenants)?;
-    let tls = tls(&said)?;
+    let tls = tls::public(&said)?;
     let memory_max = memory_max(&said)?;
     let memory = MemoryDivision::of(memory_max);
     let sockets_max = sockets_max(&said, file_limit, &memory)?;
@@ -103,6 +104,7 @@ fn load(sources: ConfigSources) -> Result<Config, ConfigError> {
         redis_url: None,
         redis_prefix: said.required("redis_prefix", redis_prefix)?,
         redis_insecure: said.required("redis_insecure", switch)?,
+        redis_client: None,
         ready_when_degraded: said.required("ready_when_degraded", switch)?,
         base_path: said.one("base_path", base_path)?.unwrap_or_default(),
         tls,
@@ -137,6 +139,7 @@ fn load(sources: ConfigSources) -> Result<Config, ConfigError> {
         effective: Vec::new(),
     };
     config.redis_url = bootstrap::redis_url(&said, purpose, &mut config.warnings)?;
+    config.redis_client = tls::redis_client(&said, config.redis_url.as_ref())?;
     // Last, as they may make files: nothing is made for a configuration that is wrong elsewhere.
     bootstrap::secrets(&said, purpose, &mut config)?;
     config.admin_token = bootstrap::admin_token(&said, purpose, &mut config)?;
@@ -158,18 +161,6 @@ fn refuse_reserved(raw: &GivenSettings) -> Result<(), ConfigError> {
         }
     }
     Ok(())
-}
-
-fn tls(said: &SettingReader<'_>) -> Result<Option<TlsFiles>, ConfigError> {
-    match (
-        said.one("tls_cert", readable)?,
-        said.one("tls_key", readable)?,
-    ) {
-        (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
-        (Some(_), None) => Err(said.conflict("tls_key", "is needed with tls_cert")),
-        (None, Some(_)) => Err(said.conflict("tls_cert", "is needed with tls_key")),
-        (None, None) => Ok(None),
-    }
 }
 
 /// What this process may take, if it says so or the system does.

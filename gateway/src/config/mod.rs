@@ -33,6 +33,7 @@ mod secrets;
 mod setting_reader;
 mod sources;
 mod tenants;
+mod tls;
 mod values;
 
 #[cfg(test)]

@@ -169,6 +169,7 @@ async fn a_day_whose_usage_is_booked_late_lacks_nothing() {
         url: Secret::new(redis.url()),
         prefix: "t2b".to_owned(),
         insecure: false,
+        client: None,
         usage_keep_hours: USAGE_KEEP_HOURS,
         clock: StoreClock::Server,
     });

@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use deadpool_redis::{Manager, Pool, PoolError, Runtime};
-use redis::{AsyncConnectionConfig, Cmd, ConnectionAddr, FromRedisValue, IntoConnectionInfo};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, FromRedisValue,
+    IntoConnectionInfo, RedisResult, TlsCertificates,
+};
 
+use super::client_certificate::ClientCertificate;
 use super::dialer::RedisDialer;
 use crate::redis::config::{CONNECT, RESPONSE};
 use crate::redis::error::ConnectError;
@@ -24,21 +28,22 @@ impl AdminPool {
     pub(in crate::redis) fn new(
         dialer: &RedisDialer,
         address: &ServerAddress,
-        insecure: bool,
     ) -> Result<Self, ConnectError> {
         let refused = |reason: String| refused(address, reason);
         let (host, port) = (address.host.clone(), address.port);
-        let connection = match dialer.tls {
+        let connection = match &dialer.tls {
             None => ConnectionAddr::Tcp(host, port),
-            Some(_) => ConnectionAddr::TcpTls {
+            Some(tls) => ConnectionAddr::TcpTls {
                 host,
                 port,
-                insecure,
+                insecure: tls.insecure,
                 tls_params: None,
             },
         };
+        let client = dialer.tls.as_ref().and_then(|tls| tls.client.as_ref());
         let info = connection
             .into_connection_info()
+            .and_then(|info| with_certificate(info, client))
             .map_err(|error| refused(error.to_string()))?
             .set_redis_settings(dialer.settings());
         let config = AsyncConnectionConfig::new()
@@ -75,6 +80,22 @@ impl AdminPool {
         let answer = command.query_async(&mut connection).await;
         answer.map_err(|error| ConnectError::of(&self.address, &error))
     }
+}
+
+/// redis-rs takes a client's certificate only where it makes a client of its own.
+fn with_certificate(
+    info: ConnectionInfo,
+    certificate: Option<&ClientCertificate>,
+) -> RedisResult<ConnectionInfo> {
+    let Some(certificate) = certificate else {
+        return Ok(info);
+    };
+    let certificates = TlsCertificates {
+        client_tls: Some(certificate.pem.clone()),
+        root_cert: None,
+    };
+    let client = Client::build_with_tls(info, certificates)?;
+    Ok(client.get_connection_info().clone())
 }
 
 fn refused(address: &ServerAddress, reason: String) -> ConnectError {

@@ -22,6 +22,7 @@ use tokio_rustls::TlsConnector;
 use tokio_util::codec::{Decoder, Framed};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::tls::RedisTls;
 use crate::redis::config::{CONNECT, RESPONSE};
 use crate::redis::session::end::SessionEnd;
 use crate::redis::topology::address::ServerAddress;
@@ -39,7 +40,7 @@ pub(in crate::redis) type SocketFrames = Framed<Pin<Box<dyn SocketIo>>, ValueCod
 pub(in crate::redis) struct RedisDialer {
     pub(in crate::redis) login: RedisLogin,
     pub(in crate::redis) database: i64,
-    pub(in crate::redis) tls: Option<Arc<rustls::ClientConfig>>,
+    pub(in crate::redis) tls: Option<RedisTls>,
     /// The address that this machine has towards Redis, as of the last connection.
     pub(in crate::redis) local_ip: Arc<Mutex<Option<IpAddr>>>,
 }
@@ -131,7 +132,7 @@ impl RedisDialer {
             return Ok(Box::pin(stream));
         };
         let name = ServerName::try_from(address.host.clone()).map_err(io::Error::other)?;
-        let connector = TlsConnector::from(tls.clone());
+        let connector = TlsConnector::from(Arc::clone(&tls.config));
         Ok(Box::pin(connector.connect(name, stream).await?))
     }
 }

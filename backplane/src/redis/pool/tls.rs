@@ -5,27 +5,58 @@ use std::sync::Arc;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{self, CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
+use super::client_certificate::ClientCertificate;
 use crate::redis::error::ConnectError;
 
-/// How to speak TLS. `insecure`: the certificate is not checked.
-pub(in crate::redis) fn config(insecure: bool) -> Result<Arc<ClientConfig>, ConnectError> {
+/// How to speak TLS.
+#[derive(Clone)]
+pub(in crate::redis) struct RedisTls {
+    pub(in crate::redis) config: Arc<ClientConfig>,
+    /// The server's certificate is not checked.
+    pub(in crate::redis) insecure: bool,
+    /// What is shown to a server that asks.
+    pub(in crate::redis) client: Option<ClientCertificate>,
+}
+
+impl RedisTls {
+    /// Errors: the system has no certificates to check the server's with.
+    pub(in crate::redis) fn new(
+        insecure: bool,
+        client: Option<ClientCertificate>,
+    ) -> Result<Self, ConnectError> {
+        Ok(Self {
+            config: config(insecure, client.as_ref())?,
+            insecure,
+            client,
+        })
+    }
+}
+
+fn config(
+    insecure: bool,
+    client: Option<&ClientCertificate>,
+) -> Result<Arc<ClientConfig>, ConnectError> {
     let provider = Arc::new(crypto::ring::default_provider());
     let algorithms = provider.signature_verification_algorithms;
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| ConnectError::Tls(error.to_string()))?;
-    let config = match insecure {
+    let builder = match insecure {
         true => builder
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AnyCertificate(algorithms)))
-            .with_no_client_auth(),
-        false => builder
-            .with_root_certificates(system_roots()?)
-            .with_no_client_auth(),
+            .with_custom_certificate_verifier(Arc::new(AnyCertificate(algorithms))),
+        false => builder.with_root_certificates(system_roots()?),
     };
-    Ok(Arc::new(config))
+    Ok(Arc::new(match client {
+        Some(client) => {
+            let shown = SingleCertAndKey::from(Arc::clone(&client.key));
+            builder.with_client_cert_resolver(Arc::new(shown))
+        }
+        None => builder.with_no_client_auth(),
+    }))
 }
 
 /// Lets redis-rs, which takes the process's provider, find one.

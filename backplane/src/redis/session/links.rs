@@ -42,7 +42,7 @@ impl MasterLinks {
             address: address.clone(),
             reason: error.to_string(),
         };
-        let admin = AdminPool::new(&place.dialer, address, place.insecure)?;
+        let admin = AdminPool::new(&place.dialer, address)?;
         let info = server::look(&admin, address, &place.kind).await?;
         let commands = place.dialer.commands(address, end.clone());
         let publishes = place.dialer.frames(address);

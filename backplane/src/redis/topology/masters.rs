@@ -103,7 +103,7 @@ async fn by_sentinel(
     command.arg("get-master-addr-by-name").arg(name);
     let mut reason = String::new();
     for dialer in &place.sentinels {
-        let sentinel = AdminPool::new(dialer, address, place.insecure)?;
+        let sentinel = AdminPool::new(dialer, address)?;
         match sentinel.ask::<Option<(String, u16)>>(&command).await {
             Ok(Some((host, port))) => return Ok(vec![alone(ServerAddress { host, port })]),
             Ok(None) => reason = format!("{address} has no master of that name"),
@@ -121,7 +121,7 @@ async fn by_cluster(
     address: &ServerAddress,
 ) -> Result<Vec<RedisMaster>, ConnectError> {
     let asked = async {
-        let node = AdminPool::new(&place.dialer, address, place.insecure)?;
+        let node = AdminPool::new(&place.dialer, address)?;
         // One that was away, or is cut off from the others, still names the masters of then.
         server::is_well(&node, address).await?;
         node.ask::<Vec<Value>>(redis::cmd("CLUSTER").arg("SLOTS"))

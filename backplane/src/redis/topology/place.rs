@@ -7,7 +7,7 @@ use super::url::{self, RedisKind};
 use crate::redis::config::{RedisConfig, StoreClock};
 use crate::redis::error::ConnectError;
 use crate::redis::pool::dialer::RedisDialer;
-use crate::redis::pool::tls;
+use crate::redis::pool::tls::{self, RedisTls};
 use crate::script::LuaScript;
 
 /// Where Redis is, and how a node uses it: it never changes.
@@ -18,7 +18,6 @@ pub(crate) struct RedisPlace {
     /// For sentinels, which have no databases: without a login, since most have no password and then
     /// refuse any; and with the login.
     pub(in crate::redis) sentinels: [RedisDialer; 2],
-    pub(in crate::redis) insecure: bool,
     pub(crate) clock: StoreClock,
     /// How long the usage ledger keeps an hour, hours.
     pub(crate) usage_keep_hours: u32,
@@ -44,7 +43,7 @@ impl RedisPlace {
         let tls = match target.tls {
             true => {
                 tls::install_provider();
-                Some(tls::config(config.insecure)?)
+                Some(RedisTls::new(config.insecure, config.client.clone())?)
             }
             false => None,
         };
@@ -65,7 +64,6 @@ impl RedisPlace {
             addresses: target.addresses,
             dialer,
             sentinels,
-            insecure: config.insecure,
             clock: config.clock,
             usage_keep_hours: config.usage_keep_hours,
             scripts,

@@ -1,0 +1,55 @@
+//! Certificates and their keys, which are set in pairs.
+
+use std::path::PathBuf;
+
+use backplane::ClientCertificate;
+use protocol::Secret;
+
+use super::bounded_file::{PEM_BYTES_MAX, read_bytes};
+use super::checked::TlsFiles;
+use super::raw::ConfigError;
+use super::setting_reader::SettingReader;
+use super::values::readable;
+
+/// That of the public listener.
+pub(super) fn public(said: &SettingReader<'_>) -> Result<Option<TlsFiles>, ConfigError> {
+    pair(said, ["tls_cert", "tls_key"])
+}
+
+/// That which a Redis is shown; none without a `rediss` URL to show it to.
+pub(super) fn redis_client(
+    said: &SettingReader<'_>,
+    url: Option<&Secret<String>>,
+) -> Result<Option<ClientCertificate>, ConfigError> {
+    const CERT: &str = "redis_client_cert";
+    const KEY: &str = "redis_client_key";
+    let (Some(files), Some(url)) = (pair(said, [CERT, KEY])?, url) else {
+        return Ok(None);
+    };
+    if !url.reveal().starts_with("rediss") {
+        let problem = "needs a Redis URL that begins with rediss: only TLS has certificates";
+        return Err(said.conflict(CERT, problem));
+    }
+    let read = |key, path: &PathBuf| {
+        let bytes = read_bytes(path, PEM_BYTES_MAX);
+        bytes.map_err(|error| said.wrong(key, error))
+    };
+    let certificate = ClientCertificate::from_pem(read(CERT, &files.cert)?, read(KEY, &files.key)?);
+    certificate
+        .map(Some)
+        .map_err(|error| said.wrong(CERT, error))
+}
+
+/// Both files of a certificate and its key, or neither.
+fn pair(
+    said: &SettingReader<'_>,
+    [cert_key, key_key]: [&'static str; 2],
+) -> Result<Option<TlsFiles>, ConfigError> {
+    let missing = |key, other| Err(said.conflict(key, format!("is needed with {other}")));
+    match (said.one(cert_key, readable)?, said.one(key_key, readable)?) {
+        (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
+        (Some(_), None) => missing(key_key, cert_key),
+        (None, Some(_)) => missing(cert_key, key_key),
+        (None, None) => Ok(None),
+    }
+}
