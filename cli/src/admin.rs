@@ -1,5 +1,6 @@
 //! Requests to the running gateway, over its admin listener.
 
+use std::error::Error;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -14,9 +15,12 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use protocol::Secret;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 
+use crate::admin_tls;
 use crate::failure::CommandFailure;
 
 /// An admin request is a matter of milliseconds.
@@ -50,7 +54,7 @@ pub async fn is_alive(config: &Config) -> Result<(), CommandFailure> {
         .header(HOST, address.to_string())
         .body(Full::default())
         .map_err(|error| CommandFailure::failed("admin", error))?;
-    let (status, _) = answered(address, request).await?;
+    let (status, _) = answered(config, address, request).await?;
     match status {
         StatusCode::OK => Ok(()),
         other => Err(CommandFailure::unavailable("admin", other)),
@@ -80,7 +84,7 @@ async fn ask(
         .header(AUTHORIZATION, bearer)
         .body(Full::from(body.to_owned()))
         .map_err(|error| CommandFailure::failed("admin", error))?;
-    let (status, body) = answered(address, request).await?;
+    let (status, body) = answered(config, address, request).await?;
     match status {
         StatusCode::OK => {
             serde_json::from_slice(&body).map_err(|error| CommandFailure::failed("admin", error))
@@ -128,37 +132,60 @@ fn token_source(config: &Config, token: &Secret<String>) -> String {
 }
 
 async fn answered(
+    config: &Config,
     address: SocketAddr,
     request: Request<Full<Bytes>>,
 ) -> Result<(StatusCode, Bytes), CommandFailure> {
-    let answer = timeout(DEADLINE, exchange(address, request)).await;
+    let tls = config.admin_peer.as_ref().map(admin_tls::connector);
+    let asked = exchange(address, tls.transpose()?, request);
+    let answer = timeout(DEADLINE, asked).await;
     let silent = |_| CommandFailure::unavailable("timeout", format!("{address} does not answer"));
     answer.map_err(silent)?
 }
 
 async fn exchange(
     address: SocketAddr,
+    tls: Option<TlsConnector>,
     request: Request<Full<Bytes>>,
 ) -> Result<(StatusCode, Bytes), CommandFailure> {
-    let unreachable = |error: &dyn std::fmt::Display| {
+    let stream = TcpStream::connect(address).await;
+    let stream = stream.map_err(|error| {
         CommandFailure::unavailable("not_reachable", format!("{address}: {error}"))
             .or_next("t2b gateway run")
+    })?;
+    let answered = match tls {
+        None => answer(stream, request).await,
+        Some(tls) => match tls.connect(address.ip().into(), stream).await {
+            Ok(stream) => answer(stream, request).await,
+            Err(error) => Err(error.into()),
+        },
     };
-    let stream = TcpStream::connect(address)
-        .await
-        .map_err(|error| unreachable(&error))?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| unreachable(&error))?;
+    answered.map_err(|error| {
+        CommandFailure::unavailable("not_reachable", format!("{address}: {}", whole(&*error)))
+    })
+}
+
+/// An error and what is behind it: that of HTTP does not say what TLS refused.
+fn whole(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+async fn answer(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: Request<Full<Bytes>>,
+) -> Result<(StatusCode, Bytes), Box<dyn Error + Send + Sync>> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let response = sender.send_request(request).await;
-    let response = response.map_err(|error| unreachable(&error))?;
+    let response = sender.send_request(request).await?;
     let status = response.status();
-    let body = response.into_body().collect().await;
-    Ok((
-        status,
-        body.map_err(|error| unreachable(&error))?.to_bytes(),
-    ))
+    Ok((status, response.into_body().collect().await?.to_bytes()))
 }
 
 /// An address that means "all of this machine" is asked on loopback.

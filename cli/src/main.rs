@@ -5,7 +5,7 @@
 //! | `args.rs`, `{common,config,export,tenant}_args.rs` | what can be said on the command line |
 //! | `signals.rs` | what ends the commands that serve |
 //! | `serve.rs`, `status.rs`, `drain.rs` | `gateway run`, `config`; `status`; `drain`, `undrain` |
-//! | `admin.rs` | requests to the running gateway |
+//! | `admin.rs`, `admin_tls.rs` | requests to the running gateway |
 //! | `tenant/` | `tenant …`, `keys revoke` |
 //! | `usage/`, `why/` | `usage …`, `why` |
 //! | `keys.rs`, `old_keys.rs` | `keys issue`, `verify`, `secret`; `keys using-old` |
@@ -19,6 +19,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod admin;
+mod admin_tls;
 mod args;
 mod bot;
 mod bots;

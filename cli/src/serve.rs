@@ -75,6 +75,7 @@ pub fn show_config(inspect: InspectArgs) -> Result<(), CommandFailure> {
 /// What the start line needs of a configuration that the gateway takes over.
 struct StartFacts {
     scheme: &'static str,
+    admin_scheme: &'static str,
     base_path: String,
     secret_file: Option<String>,
     json: bool,
@@ -85,6 +86,11 @@ impl StartFacts {
         let path = config.secret_made_in.as_ref();
         Self {
             scheme: if config.tls.is_some() { "wss" } else { "ws" },
+            admin_scheme: if config.admin_tls.is_some() {
+                "https"
+            } else {
+                "http"
+            },
             base_path: config.base_path.clone(),
             secret_file: path.map(|path| path.display().to_string()),
             json: config.log_format == LogFormat::Json,
@@ -101,6 +107,7 @@ impl StartFacts {
             return Ok(());
         }
         let secret = secret_file.map_or(String::new(), |path| format!(", secret in {path}"));
-        say!("listening: {url}, admin http://{admin}{secret}")
+        let scheme = self.admin_scheme;
+        say!("listening: {url}, admin {scheme}://{admin}{secret}")
     }
 }

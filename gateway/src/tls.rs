@@ -1,18 +1,22 @@
-//! TLS of the public listener, from a certificate and a key in files.
+//! TLS of a listener, from a certificate and a key in files.
 
+use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::config::{PEM_BYTES_MAX, TlsFiles, read_bytes};
 use crate::start::StartError;
 
-/// What the public listener speaks TLS with.
+/// What a listener speaks TLS with.
 pub(crate) struct TlsSetup {
     pub(crate) acceptor: TlsAcceptor,
     /// When the first certificate of the chain to expire does, Unix seconds; absent if the chain cannot be
@@ -35,10 +39,18 @@ pub(crate) fn setup(files: &TlsFiles) -> Result<TlsSetup, StartError> {
     let expiry_s = expiry_s(&certs);
     // Named, as another crate of the process may have brought another provider.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(|error| tls(error.to_string()))?
-        .with_no_client_auth()
+        .map_err(|error| tls(error.to_string()))?;
+    let builder = match &files.client_ca {
+        None => builder.with_no_client_auth(),
+        Some(path) => {
+            let clients = client_verifier(&read(path)?, provider);
+            let clients = clients.map_err(|error| tls(format!("{}: {error}", path.display())))?;
+            builder.with_client_cert_verifier(clients)
+        }
+    };
+    let mut config = builder
         .with_single_cert(certs, key)
         .map_err(|error| tls(error.to_string()))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -46,6 +58,19 @@ pub(crate) fn setup(files: &TlsFiles) -> Result<TlsSetup, StartError> {
         acceptor: TlsAcceptor::from(Arc::new(config)),
         expiry_s,
     })
+}
+
+/// Lets in who has a certificate of one of these authorities, PEM.
+fn client_verifier(
+    pem: &[u8],
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, Box<dyn Error>> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        roots.add(certificate?)?;
+    }
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    Ok(verifier.build()?)
 }
 
 fn expiry_s(chain: &[CertificateDer<'_>]) -> Option<i64> {
@@ -63,7 +88,11 @@ mod tests {
     #[test]
     fn a_file_without_end_is_refused() {
         let [cert, key] = ["/dev/zero", "/dev/zero"].map(Into::into);
-        let Err(StartError::Tls(problem)) = setup(&TlsFiles { cert, key }) else {
+        let Err(StartError::Tls(problem)) = setup(&TlsFiles {
+            cert,
+            key,
+            client_ca: None,
+        }) else {
             panic!("it is no PEM");
         };
         assert_eq!(problem, "/dev/zero: is longer than 1048576 bytes");

@@ -1,6 +1,8 @@
 //! The program as people meet it: several processes on this machine, and what they print.
 
 #[cfg(test)]
+mod admin_tls;
+#[cfg(test)]
 mod another_user;
 #[cfg(test)]
 mod chat;

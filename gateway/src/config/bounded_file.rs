@@ -10,10 +10,10 @@ pub(super) const CREDENTIAL_BYTES_MAX: u64 = 64 * 1024;
 /// Most bytes of the TOML file: some ten thousand tenants with limits of their own.
 pub(super) const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Most bytes of a PEM file: hundreds of certificates.
-pub(crate) const PEM_BYTES_MAX: u64 = 1024 * 1024;
+pub const PEM_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The bytes of a file. Errors: it cannot be read, or is longer than `bytes_max`.
-pub(crate) fn read_bytes(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+pub fn read_bytes(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = File::open(path)?
         .take(bytes_max + 1)

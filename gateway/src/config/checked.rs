@@ -21,13 +21,25 @@ use super::log_format::LogFormat;
 use super::otlp::OtlpExport;
 use crate::trace::FrameTracer;
 
-/// Where the public listener's certificate lies.
+/// Where the certificate of a listener or of a client lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
     /// Certificate chain, PEM.
     pub cert: PathBuf,
     /// Private key, PEM.
     pub key: PathBuf,
+    /// Certificates of the authorities that clients of a listener need a certificate of, PEM; none: clients
+    /// need none.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// How a command speaks TLS with the admin listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminPeer {
+    /// Certificate chain of the listener, PEM.
+    pub cert: PathBuf,
+    /// What the command shows.
+    pub client: Option<TlsFiles>,
 }
 
 /// A checked configuration. See [`KEYS`](super::KEYS) for what each key means.
@@ -60,6 +72,10 @@ pub struct Config {
     pub base_path: String,
     /// TLS of the public listener, if wanted.
     pub tls: Option<TlsFiles>,
+    /// TLS of the admin listener, if wanted.
+    pub admin_tls: Option<TlsFiles>,
+    /// The same for a command that asks it.
+    pub admin_peer: Option<AdminPeer>,
     /// Origins that may connect beside the gateway's own.
     pub allowed_origins: Vec<OriginPattern>,
     /// Hosts that are answered beside IP addresses and localhost.

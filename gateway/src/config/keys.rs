@@ -124,6 +124,11 @@ keys! {
     base_path         = "", KeyKind::Text, Since::Now, "Path prefix of the public listener, like /t2b: WebSockets then connect to /t2b/ws, and the HTTP API is below /t2b/v1";
     tls_cert          = "", KeyKind::Path, Since::Now, "Certificate chain of the public listener, PEM. Requires tls_key";
     tls_key           = "", KeyKind::Path, Since::Now, "Private key of the public listener, PEM. Requires tls_cert";
+    admin_tls_cert    = "", KeyKind::Path, Since::Now, "Certificate chain of the admin listener, PEM. Requires admin_tls_key. The t2b commands that ask a running gateway need this key too: they accept this certificate, and for the address in admin_listen those that a CA of this file or of the system has issued";
+    admin_tls_key     = "", KeyKind::Path, Since::Now, "Private key of the admin listener, PEM. Requires admin_tls_cert";
+    admin_client_ca   = "", KeyKind::Path, Since::Now, "CA certificates, PEM. If set, the admin listener accepts only clients with a certificate that one of these CAs has issued, also for probes and metrics. Requires admin_tls_cert";
+    admin_client_cert = "", KeyKind::Path, Since::Now, "Certificate chain that the t2b commands show to an admin listener with admin_client_ca, PEM. Requires admin_client_key. The gateway itself does not use it";
+    admin_client_key  = "", KeyKind::Path, Since::Now, "Private key of admin_client_cert, PEM. Requires admin_client_cert";
     allowed_origins   = "", KeyKind::List, Since::Now, "Origins of web pages that may connect and use the HTTP API in addition to the gateway's own, like https://app.example.org or https://*.example.org; null = pages without an origin; * = all";
     allowed_hosts     = "", KeyKind::List, Since::Now, "Values of Host that the gateway accepts in addition to IP addresses and localhost, like bots.example.org, *.example.org or bots.example.org:8443; * = all. The public listener checks Host only if listen is loopback; the admin listener always checks it";
     trusted_proxies   = "", KeyKind::List, Since::Now, "Addresses or networks whose X-Forwarded-For is trusted";

@@ -21,7 +21,7 @@ use super::log_filter::log_filter;
 use super::otlp::OtlpExport;
 use super::raw::{ConfigError, GivenSettings, Setting, SettingPlace};
 use super::setting_reader::SettingReader;
-use super::sources::ConfigSources;
+use super::sources::{ConfigPurpose, ConfigSources};
 use super::tls;
 use super::values::{
     address, base_path, cluster_name, count, fraction, log_format, path, patience, redis_prefix,
@@ -90,6 +90,11 @@ fn load(sources: ConfigSources) -> Result<Config, ConfigError> {
     };
     let tenants = super::tenants::read(&terms, &raw.tenants)?;
     let tls = tls::public(&said)?;
+    let (admin_tls, admin_peer) = match purpose {
+        ConfigPurpose::Serve | ConfigPurpose::Show => (tls::admin(&said)?, None),
+        ConfigPurpose::Admin => (None, tls::admin_peer(&said)?),
+        ConfigPurpose::Keys => (None, None),
+    };
     let memory_max = memory_max(&said)?;
     let memory = MemoryDivision::of(memory_max);
     let sockets_max = sockets_max(&said, file_limit, &memory)?;
@@ -108,6 +113,8 @@ fn load(sources: ConfigSources) -> Result<Config, ConfigError> {
         ready_when_degraded: said.required("ready_when_degraded", switch)?,
         base_path: said.one("base_path", base_path)?.unwrap_or_default(),
         tls,
+        admin_tls,
+        admin_peer,
         allowed_origins: said.list("allowed_origins", OriginPattern::from_str)?,
         allowed_hosts: said.list("allowed_hosts", HostPattern::from_str)?,
         trusted_proxies: said.list("trusted_proxies", Cidr::from_str)?,

@@ -39,8 +39,8 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use bounded_file::{PEM_BYTES_MAX, read_bytes};
-pub use checked::{Config, TlsFiles};
+pub use bounded_file::{PEM_BYTES_MAX, read_bytes};
+pub use checked::{AdminPeer, Config, TlsFiles};
 pub use cidr::Cidr;
 pub use credentials::{KeyError, KeyOwner, local_key};
 pub(crate) use drain::DrainTimes;

@@ -6,7 +6,7 @@ use backplane::ClientCertificate;
 use protocol::Secret;
 
 use super::bounded_file::{PEM_BYTES_MAX, read_bytes};
-use super::checked::TlsFiles;
+use super::checked::{AdminPeer, TlsFiles};
 use super::raw::ConfigError;
 use super::setting_reader::SettingReader;
 use super::values::readable;
@@ -14,6 +14,24 @@ use super::values::readable;
 /// That of the public listener.
 pub(super) fn public(said: &SettingReader<'_>) -> Result<Option<TlsFiles>, ConfigError> {
     pair(said, ["tls_cert", "tls_key"])
+}
+
+/// That of the admin listener.
+pub(super) fn admin(said: &SettingReader<'_>) -> Result<Option<TlsFiles>, ConfigError> {
+    const CA: &str = "admin_client_ca";
+    let client_ca = said.one(CA, readable)?;
+    let files = pair(said, ["admin_tls_cert", "admin_tls_key"])?;
+    if files.is_none() && client_ca.is_some() {
+        return Err(said.conflict(CA, "needs admin_tls_cert"));
+    }
+    Ok(files.map(|files| TlsFiles { client_ca, ..files }))
+}
+
+/// What a command expects of the admin listener, and shows to it; none: no TLS.
+pub(super) fn admin_peer(said: &SettingReader<'_>) -> Result<Option<AdminPeer>, ConfigError> {
+    let cert = said.one("admin_tls_cert", readable)?;
+    let client = pair(said, ["admin_client_cert", "admin_client_key"])?;
+    Ok(cert.map(|cert| AdminPeer { cert, client }))
 }
 
 /// That which a Redis is shown; none without a `rediss` URL to show it to.
@@ -47,7 +65,11 @@ fn pair(
 ) -> Result<Option<TlsFiles>, ConfigError> {
     let missing = |key, other| Err(said.conflict(key, format!("is needed with {other}")));
     match (said.one(cert_key, readable)?, said.one(key_key, readable)?) {
-        (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
+        (Some(cert), Some(key)) => Ok(Some(TlsFiles {
+            cert,
+            key,
+            client_ca: None,
+        })),
         (Some(_), None) => missing(key_key, cert_key),
         (None, Some(_)) => missing(cert_key, key_key),
         (None, None) => Ok(None),

@@ -18,7 +18,7 @@ mod text;
 mod traffic;
 mod usage;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ::metrics::{Counter, Gauge};
 use metrics_exporter_prometheus::{
@@ -27,7 +27,9 @@ use metrics_exporter_prometheus::{
 use protocol::{CloseCode, ErrorCode};
 
 use cluster::ClusterMetrics;
-pub(crate) use facts::{BuildFacts, COMMIT_UNKNOWN, ScrapeFacts};
+
+use facts::TlsExpiries;
+pub(crate) use facts::{COMMIT_UNKNOWN, ScrapeFacts};
 use handles::{MetricHandles, increment};
 pub(crate) use latency::{LatencyMetrics, MessagePath, OTHER_ROUTE};
 pub(crate) use moves::{MoveMetrics, MoveOutcome};
@@ -50,7 +52,8 @@ const STATUS_CLASSES: [&str; 3] = ["2xx", "4xx", "5xx"];
 /// The handles of a node.
 pub(crate) struct Metrics {
     handle: PrometheusHandle,
-    build: OnceLock<BuildFacts>,
+    commit: OnceLock<&'static str>,
+    tls_expiries: Mutex<TlsExpiries>,
     pub(crate) latency: LatencyMetrics,
     pub(crate) saturation: SaturationMetrics,
     pub(crate) connections: Gauge,
@@ -137,7 +140,8 @@ impl Metrics {
             (route, classes)
         });
         Self {
-            build: OnceLock::new(),
+            commit: OnceLock::new(),
+            tls_expiries: Mutex::default(),
             latency,
             saturation: SaturationMetrics::new(&make),
             sent_bytes: Arc::new(make.counter("t2b_sent_bytes_total", None)),
@@ -190,16 +194,32 @@ impl Metrics {
     /// The text that Prometheus scrapes.
     pub(crate) fn render(&self, facts: &ScrapeFacts<'_>) -> String {
         let mut text = self.handle.render();
-        let build = self.build.get().copied().unwrap_or_default();
-        facts::render(facts, build, &mut text);
+        let commit = self.commit.get().copied().unwrap_or(COMMIT_UNKNOWN);
+        facts::render(facts, commit, &self.expiries(), &mut text);
         peers::render(facts.nodes, facts.lanes, &mut text);
         process::render(&mut text);
         text
     }
 
-    /// Says what the process was built from and listens with. The first call counts.
-    pub(crate) fn set_build(&self, build: BuildFacts) {
-        let _ = self.build.set(build);
+    /// Says what commit the process was built from. The first call counts.
+    pub(crate) fn set_build(&self, commit: &'static str) {
+        let _ = self.commit.set(commit);
+    }
+
+    /// Says when the certificate of a listener expires, Unix seconds; none: it cannot be read, or there is no
+    /// TLS.
+    pub(crate) fn set_tls_expiry(&self, listener: &'static str, expiry_s: Option<i64>) {
+        let mut expiries = self.expiries();
+        match expiry_s {
+            Some(expiry_s) => expiries.insert(listener, expiry_s),
+            None => expiries.remove(listener),
+        };
+    }
+
+    fn expiries(&self) -> MutexGuard<'_, TlsExpiries> {
+        self.tls_expiries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds up what the histograms have measured, which would take more and more memory while nobody
@@ -276,10 +296,8 @@ mod tests {
     #[test]
     fn every_row_of_the_table_is_there_from_the_start() {
         let metrics = Metrics::new(Vec::new());
-        metrics.set_build(BuildFacts {
-            commit: "0123456789ab",
-            tls_expiry_s: Some(1_900_000_000),
-        });
+        metrics.set_build("0123456789ab");
+        metrics.set_tls_expiry("public", Some(1_900_000_000));
         let text = render(&metrics, Some(true));
         for row in TABLE {
             let endings: &[&str] = match row.kind {

@@ -101,7 +101,7 @@ metric_rows! {
     Counter "t2b_log_lines_dropped_total" [] "Log lines dropped because stderr did not accept them in time.";
     Gauge "t2b_runtime_lag_seconds" [] "The most that the 50 ms timer of this node was late within the last 10 to 20 s.";
     Gauge "t2b_runtime_busy_ratio" [] "Share of the last 5 s in which the worker threads of the async runtime were busy, from 0 to 1.";
-    Gauge "t2b_tls_expiry_timestamp_seconds" [] if "TLS" "When the certificate of the public listener expires, Unix seconds.";
+    Gauge "t2b_tls_expiry_timestamp_seconds" ["listener"] if "TLS" "When the certificate of a listener expires, Unix seconds: `public`, `admin`.";
     Gauge "t2b_nodes" ["state"] "Other nodes of the cluster: live, or suspect while their beat stands still.";
     Gauge "t2b_degraded" [] "1 while the shared store is down or slow, or its subscription delivers nothing.";
     Gauge "t2b_isolated" [] "1 while this node, degraded, gives up its sockets: other nodes reach the store, or none has answered for `isolate_after`.";

@@ -35,7 +35,7 @@ use crate::http::v1;
 use crate::listener::{BoundSocket, Listener};
 use crate::machine;
 use crate::memory::MemoryDivision;
-use crate::metrics::{BuildFacts, COMMIT_UNKNOWN, Metrics};
+use crate::metrics::{COMMIT_UNKNOWN, Metrics};
 use crate::node::{Node, NodeIdentity, NodeTools, NodeUsage, PeerDatagrams, SourceResolver};
 use crate::shutdown::GatewayShutdown;
 use crate::tls;
@@ -79,6 +79,7 @@ impl StartingGateway {
     ) -> Result<Self, StartError> {
         warn_of_few_sockets(config.sockets_max);
         let tls = config.tls.as_ref().map(tls::setup).transpose()?;
+        let admin_tls = config.admin_tls.as_ref().map(tls::setup).transpose()?;
         let bind = |key, address| {
             let bound = BoundSocket::bind(address, 2 * config.heartbeat);
             bound.map_err(|source| StartError::Listen {
@@ -95,14 +96,15 @@ impl StartingGateway {
         };
         let metrics = Arc::new(Metrics::new(v1::paths()));
         metrics.memory_max_bytes.set(config.memory_max as f64);
-        metrics.set_build(BuildFacts {
-            commit,
-            tls_expiry_s: tls.as_ref().and_then(|tls| tls.expiry_s),
-        });
+        metrics.set_build(commit);
+        for (listener, tls) in [("public", &tls), ("admin", &admin_tls)] {
+            metrics.set_tls_expiry(listener, tls.as_ref().and_then(|tls| tls.expiry_s));
+        }
         let endpoint = AdminEndpoint::new(config.allowed_hosts.clone(), Arc::clone(&metrics));
         let endpoint = Arc::new(endpoint);
         let gate = Gate::new(GateLimits::admin());
-        let admin = listen((ADMIN_KEY, admin), None, &config, gate)?;
+        let admin_tls = admin_tls.map(|tls| tls.acceptor);
+        let admin = listen((ADMIN_KEY, admin), admin_tls, &config, gate)?;
         let mut background = JoinSet::new();
         background.spawn(admin.serve(Arc::clone(&endpoint)));
         Ok(Self {

@@ -31,6 +31,7 @@ async fn start(handshake_timeout: Duration) -> (Server, TlsConnector) {
     let tls = TlsFiles {
         cert: write("cert.pem", made.cert.pem()),
         key: write("key.pem", made.signing_key.serialize_pem()),
+        client_ca: None,
     };
     let change = |config: &mut gateway::config::Config| {
         config.tls = Some(tls);
@@ -64,7 +65,9 @@ async fn open(server: &Server, tls: &TlsConnector) -> WebSocketStream<TlsStream<
 async fn the_end_of_the_certificate_is_told() {
     let (server, _) = start(Duration::from_secs(5)).await;
     // rcgen's certificates are valid until 4096-01-01.
-    let expiry_s = server.metric("t2b_tls_expiry_timestamp_seconds ").await;
+    let expiry_s = server
+        .metric(r#"t2b_tls_expiry_timestamp_seconds{listener="public"} "#)
+        .await;
     assert_eq!(expiry_s, 67_090_118_400.0);
 }
 
@@ -124,6 +127,7 @@ async fn a_certificate_that_is_not_one_is_named() {
     config.tls = Some(TlsFiles {
         cert: missing.clone(),
         key: missing,
+        client_ca: None,
     });
     let error = gateway::Gateway::bind(config)
         .await
