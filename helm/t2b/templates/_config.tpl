@@ -52,7 +52,6 @@
 {{- range $key, $value := .table }}
 {{- if kindIs "map" $value }}
 {{- $name := printf "%s%s" $path (include "t2b.tomlKey" $key) }}
-
 [{{ $name }}]
 {{- include "t2b.tomlTable" (dict "table" $value "path" (printf "%s." $name)) }}
 {{- end }}
