@@ -36,7 +36,9 @@ def default(value):
         return ""
     text = yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False)
     text = text.removesuffix("...\n").strip()
-    return "" if text in ("''", "{}", "[]") else f"`{text}`"
+    if text in ("''", "{}", "[]"):
+        return ""
+    return f"`{text}`" if len(text) <= 70 else "see [values.yaml](values.yaml)"
 
 
 def values_table(text):
