@@ -155,8 +155,9 @@ promtool: tools compile ## rules and their tests, and the metrics of a running g
 MANIFESTS_PYTHON := .cache/manifests/bin/python
 
 chart: export T2B_PROGRAM ?= $(or $(CARGO_TARGET_DIR),target)/debug/t2b
+chart: export TEST_REDIS := $(CURDIR)/.cache/redis/redis-server
 chart: ## the Helm chart and k8s/: schemas, policies, bad values, what is rendered; needs a built t2b
-	@scripts/tools.sh manifests helm
+	@scripts/tools.sh redis manifests helm
 	$(MANIFESTS_PYTHON) -m unittest discover --start-directory helm/tests
 
 manifests: ## writes the copies in the chart, its table of values, its snapshots and k8s/
