@@ -157,11 +157,11 @@ MANIFESTS_PYTHON := .cache/manifests/bin/python
 chart: export T2B_PROGRAM ?= $(or $(CARGO_TARGET_DIR),target)/debug/t2b
 chart: export TEST_REDIS := $(CURDIR)/.cache/redis/redis-server
 chart: ## the Helm chart and k8s/: schemas, policies, bad values, what is rendered; needs a built t2b
-	@scripts/tools.sh redis manifests helm
+	@scripts/tools.sh system redis manifests helm
 	$(MANIFESTS_PYTHON) -m unittest discover --start-directory helm/tests
 
 manifests: ## writes the copies in the chart, its table of values, its snapshots and k8s/
-	@scripts/tools.sh manifests helm
+	@scripts/tools.sh system manifests helm
 	$(MANIFESTS_PYTHON) helm/generate.py
 
 dashboards: ## draws the dashboards of two gateways under load into target/dashboards/; 3 minutes

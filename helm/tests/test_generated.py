@@ -6,6 +6,8 @@ import subprocess
 import sys
 import unittest
 
+import yaml
+
 import chart
 import overlays
 import table
@@ -52,6 +54,16 @@ class Generated(unittest.TestCase):
         version = cargo.split('\nversion = "')[1].split('"')[0]
         meta = chart.parse((chart.CHART / "Chart.yaml").read_text())[0]
         self.assertEqual(meta["appVersion"], version)
+
+    def test_rules_and_dashboards_arrive_as_they_are(self):
+        items = chart.objects("everything")
+        rules = yaml.load((chart.ROOT / "deploy" / "prometheus" / "rules.yaml").read_text(), Loader=chart.LOADER)
+        self.assertEqual(chart.of_kind(items, "PrometheusRule")[0]["spec"], rules)
+        paths = list((chart.ROOT / "deploy" / "grafana").glob("*.json"))
+        self.assertNotEqual(paths, [])
+        for path in paths:
+            data = chart.of_kind(items, "ConfigMap", f"bots-{path.stem}")[0]["data"]
+            self.assertEqual(data[path.name].strip(), path.read_text().strip())
 
     def test_names_and_immutable_fields_are_as_before(self):
         before = json.loads(FIXED.read_text())

@@ -44,6 +44,8 @@ BAD = [
     ({**REDIS, "maxSurge": 0}, "maxSurge 0 stops every rollout"),
     ({**REDIS, "image": {"tag": "latest"}}, "/image/tag"),
     ({**REDIS, "ipFamily": "ipv5"}, "/ipFamily"),
+    ({**REDIS, "podLabels": {"app.kubernetes.io/name": "x"}}, "podLabels has the label app.kubernetes.io/name"),
+    ({**REDIS, "commonLabels": {"helm.sh/chart": "x"}}, "commonLabels has the label helm.sh/chart"),
     ({**REDIS, "colour": "red"}, "'colour' not allowed"),
     ({**REDIS, "ingress": {"colour": "red"}}, "'colour' not allowed"),
     ({**REDIS, "config": {"colour": "red"}}, "'colour' not allowed"),
@@ -60,6 +62,7 @@ GOOD = [
     {**REDIS, "config": {"drain_window": "5m", "drain_deadline": "6m"}},
     {**REDIS, "resources": {"limits": None}, "config": {"memory_max": "1GiB"}},
     {**SECRET, "replicaCount": 1},
+    {**REDIS, "httpRoute": {"enabled": True, "parentRefs": [{"name": "a"}], "timeouts": None}},
     {**REDIS, "global": {"anything": {"goes": 1}}, "enabled": False},
 ]
 

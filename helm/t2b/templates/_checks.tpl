@@ -100,7 +100,9 @@ admin_client_ca: leave it out, because the kubelet has no client certificate for
 {{- end -}}
 
 {{- $stores := list -}}
-{{- range $name, $set := dict "redis.url" $v.redis.url "redis.existingSecret" $v.redis.existingSecret "valkey.enabled" $v.valkey.enabled "externalSecret.redisUrl" (and $external.enabled $external.redisUrl) -}}
+{{- $named := dict "redis.url" $v.redis.url "redis.existingSecret" $v.redis.existingSecret "valkey.enabled" $v.valkey.enabled -}}
+{{- $_ := set $named "externalSecret.redisUrl" (and $external.enabled $external.redisUrl) -}}
+{{- range $name, $set := $named -}}
 {{- if $set }}{{ $stores = append $stores $name }}{{ end -}}
 {{- end -}}
 {{- if gt (len $stores) 1 -}}
@@ -179,6 +181,13 @@ admin_client_ca: leave it out, because the kubelet has no client certificate for
 {{- end -}}
 {{- if not (or (dig "limits" "memory" "" $v.resources) $v.config.memory_max) -}}
 {{- $bad = append $bad "a gateway without a memory limit takes that of the whole machine: set resources.limits.memory or config.memory_max" -}}
+{{- end -}}
+{{- range $field := list "commonLabels" "podLabels" -}}
+{{- range $label, $_ := index $v $field -}}
+{{- if regexMatch "^(app\\.kubernetes\\.io|helm\\.sh)/" $label -}}
+{{- $bad = append $bad (printf "%s has the label %s, which the chart sets itself: choose another name" $field $label) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- if has (toString $v.maxSurge) (list "0" "0%") -}}
 {{- $bad = append $bad "maxSurge 0 stops every rollout, because no gateway may be missing: set it to 1 or more" -}}
