@@ -202,6 +202,21 @@ class Invariants(unittest.TestCase):
                 backend = item["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]
                 self.assertIn(backend["port"]["name"], [port["name"] for port in services[backend["name"]]])
 
+    def test_an_ingress_has_the_timeouts_of_its_controller(self):
+        keys = {
+            "nginx": "nginx.ingress.kubernetes.io/proxy-read-timeout",
+            "haproxy": "haproxy.org/timeout-tunnel",
+            "contour": "projectcontour.io/response-timeout",
+            "alb": "alb.ingress.kubernetes.io/load-balancer-attributes",
+        }
+        for controller, key in keys.items():
+            for own in ({}, {key: "mine"}):
+                with self.subTest(f"{controller} {own}"):
+                    values = {"enabled": True, "hosts": ["a.example"], "controller": controller, "annotations": own}
+                    ingress = chart.of_kind(chart.render({"existingSecret": "t2b", "ingress": values}), "Ingress")[0]
+                    self.assertIn(key, ingress["metadata"]["annotations"])
+                    self.assertEqual(ingress["metadata"]["annotations"][key] == "mine", bool(own))
+
     def test_monitors_read_both_pages(self):
         pages = {name: [one["path"] for one in item["spec"].get("podMetricsEndpoints") or item["spec"]["endpoints"]]
                  for name, item in each() if item["kind"] in ("PodMonitor", "ServiceMonitor")}
