@@ -143,6 +143,7 @@ tool_charts() {
 
 # kubernetes-validate has the schemas of Kubernetes, checkov the rules for manifests; both bring PyYAML and jsonschema.
 tool_manifests() {
+    has openssl || install openssl
     .cache/manifests/bin/python -c "from importlib.metadata import version as v; \
         assert (v('kubernetes-validate'), v('checkov')) == ('$kubernetes_validate', '$checkov')" 2>/dev/null && return 0
     echo "tools: installing kubernetes-validate $kubernetes_validate and checkov $checkov (a minute)"

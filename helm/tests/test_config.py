@@ -79,8 +79,8 @@ def effective(items):
         for name, text in FILES.items():
             write(root / "etc" / name, text)
         text = chart.toml(items).replace("/etc/t2b/", f"{folder}/etc/").replace("/var/lib/t2b", f"{folder}/state")
-        for path in re.findall(rf'"({re.escape(folder)}/etc/[^"]+\.(?:crt|key))"', text):
-            write(pathlib.Path(path), "")
+        for path in re.findall(rf'"({re.escape(folder)}/etc/[^"]+)\.crt"', text):
+            write_certificate(pathlib.Path(path))
         write(root / "t2b.toml", text)
         done = subprocess.run(
             [program(), "gateway", "config"],
@@ -88,6 +88,14 @@ def effective(items):
             capture_output=True, text=True, timeout=30,
         )
         return done.returncode, done.stdout + done.stderr
+
+
+def write_certificate(path):
+    """A certificate for itself and its key: PATH.crt and PATH.key."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=t2b"]
+    made += ["-keyout", f"{path}.key", "-out", f"{path}.crt"]
+    subprocess.run(made, check=True, capture_output=True)
 
 
 def write(path, text):

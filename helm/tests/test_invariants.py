@@ -237,6 +237,15 @@ class Invariants(unittest.TestCase):
                 ports = {port["containerPort"] for one in template["spec"]["containers"] for port in one["ports"]}
                 self.assertEqual(covered, ports, f"{name}: {chart.label(owner)}")
 
+    def test_gateways_may_ask_each_other_by_datagrams(self):
+        items = chart.objects("ha")
+        policies = [item["spec"] for item in chart.of_kind(items, "NetworkPolicy")]
+        asked = {"port": 9464, "protocol": "UDP"}
+        for way, peers in (("ingress", "from"), ("egress", "to")):
+            rules = [rule for policy in policies for rule in policy[way] if asked in rule["ports"]]
+            self.assertEqual(len(rules), 1, way)
+            self.assertTrue(all("podSelector" in peer for peer in rules[0][peers]), way)
+
     def test_a_change_of_the_chart_alone_restarts_no_gateway(self):
         """The pod template names no version of the chart, and the checksum is of the configuration only."""
         for where, owner, template in each_pod():
