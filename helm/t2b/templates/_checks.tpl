@@ -51,8 +51,8 @@ tls_key: use tls.enabled
 admin_tls_cert: use adminTls.existingSecret
 admin_tls_key: use adminTls.existingSecret
 admin_client_ca: leave it out, because the kubelet has no client certificate for the probes; use networkPolicy.adminFrom
-admin_client_cert: leave it out, because only commands use it, and the admin listener asks for no certificate
-admin_client_key: leave it out, because only commands use it, and the admin listener asks for no certificate
+admin_client_cert: leave it out, because it is for the commands of operators; use networkPolicy.adminFrom
+admin_client_key: leave it out, because it is for the commands of operators; use networkPolicy.adminFrom
 {{- end -}}
 
 {{/* Not empty if the values have this path. */}}
