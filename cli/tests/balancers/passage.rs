@@ -23,6 +23,8 @@ const WAIT_MS: u64 = 50_000;
 const IN_A_ROW: usize = 5;
 /// So many sockets are opened at most until both nodes have one.
 const TRIES: usize = 20;
+/// How long a new socket may take that may be tried again. A node that does not run accepts connections and says nothing.
+const OPENING: Duration = Duration::from_secs(3);
 /// A load balancer with checks closes the sockets of a stopped node after at most so long.
 const CUT: Duration = Duration::from_secs(15);
 /// A load balancer notices within so many seconds that a node is not ready: the default of `drain_wait`.
@@ -71,7 +73,7 @@ impl Passage {
     /// A new socket, and the node that has it, which saw the client's own address.
     async fn open(&self, client: &str) -> Result<(ClientSocket, usize), String> {
         let place = self.place();
-        let socket = place.open(client).await?;
+        let socket = place.open(client, OPENING).await?;
         let what = format!("{}: a line of {}", self.program.name, socket.connection);
         let found = until(&what, async || self.stage.find(&socket.connection)).await;
         let (node, line) = found;
@@ -230,7 +232,7 @@ impl Passage {
         let mut opened = 0;
         let mut next = Instant::now();
         while !self.stage.nodes[TROUBLED].has_ended() {
-            let socket = self.place().open("new").await;
+            let socket = self.place().open("new", DEADLINE).await;
             drop(self.sure(socket));
             opened += 1;
             next += PACE;

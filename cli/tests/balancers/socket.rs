@@ -23,8 +23,6 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::stage::SITE;
 
-/// How long opening a socket may take. A node that does not run accepts connections and says nothing.
-const OPENING: Duration = Duration::from_secs(3);
 /// A header that no load balancer may pass on as it is.
 const FORGED: &str = "203.0.113.7";
 
@@ -71,9 +69,9 @@ impl ClientPlace {
         connecting.await.map_err(|error| format!("TLS: {error}"))
     }
 
-    /// Opens a WebSocket and reads the greeting. Errors: what went wrong.
-    pub async fn open(&self, client: &str) -> Result<ClientSocket, String> {
-        let opening = timeout(OPENING, self.open_now(client)).await;
+    /// Opens a WebSocket and reads the greeting. Errors: what went wrong, or it took longer than `within`.
+    pub async fn open(&self, client: &str, within: Duration) -> Result<ClientSocket, String> {
+        let opening = timeout(within, self.open_now(client)).await;
         opening.unwrap_or_else(|_| Err("no greeting in time".to_owned()))
     }
 
