@@ -216,7 +216,7 @@ neighbours-short: ## noisy-neighbour tests, short version; part of make test
 neighbours: tools ## noisy-neighbour tests in full; times must pass, so it needs an idle machine
 	TEST_FULL=1 $(CARGO) test --profile quick --no-default-features -p cli --test neighbours -- --nocapture
 
-nightly: builds ledger ## the tests that are too slow for every push
+nightly: builds ledger image compose-check systemd-check release-check ## the tests that are too slow for every push
 
 ledger: export TEST_REQUIRE_TOOLS := 1
 ledger: export TEST_REDIS := $(CURDIR)/.cache/redis/redis-server

@@ -125,7 +125,7 @@ echo "compose: gateway-1 ended with 0, and the bot answers through gateway-2"
 
 # A gateway that finds the primary by the Sentinel example, each with the rights that the files name.
 mkdir "$work/primary" "$work/sentinel"
-password=$(sed -n 's|.*//t2b:\(.*\)@.*|\1|p' "$place/compose/secrets/t2b.toml")
+password=$(sed -n 's|.*//t2b:\(.*\)@.*|\1|p' "$place/compose/secrets/redis-url")
 {
     cat "$place/compose/secrets/users.acl"
     sed -n 's/^#   \(user [a-z]* on >.*\)/\1/p' "$place/valkey/sentinel.conf"

@@ -15,11 +15,11 @@ new() { [ ! -e "secrets/$1" ]; }
 
 if new secrets; then random >secrets/secrets; fi
 if new admin-token; then random >secrets/admin-token; fi
-if new users.acl || new t2b.toml; then
+if new users.acl || new redis-url; then
     password=$(random)
     hash=$(printf %s "$password" | openssl dgst -sha256 -r | cut -c1-64)
     sed "s/PASSWORD_SHA256/$hash/" ../valkey/users.acl >secrets/users.acl
-    printf 'redis_url = "redis://t2b:%s@valkey:6379"\n' "$password" >secrets/t2b.toml
+    echo "redis://t2b:$password@valkey:6379" >secrets/redis-url
 fi
 if new both.pem; then
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 -subj /CN=localhost \
