@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | `config/` | from flags, environment and file to values that are ready to use |
 //! | `start/`, `gateway.rs`, `shutdown.rs` | from a configuration to a gateway that listens; what is waited for |
-//! | `listener.rs`, `gate/`, `tls.rs`, `machine.rs` | the accept loop and who it lets in; what the machine gives |
+//! | `listener.rs`, `gate/`, `tls/`, `machine.rs` | the accept loop and who it lets in; what the machine gives |
 //! | `progress/` | how long a peer may take for heads and answers |
 //! | `memory.rs` | how the memory is divided |
 //! | `socket_options.rs`, `sock_diag.rs` | bounds of the kernel's buffers; what it holds in them |

@@ -29,10 +29,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
-use tokio_rustls::TlsAcceptor;
 
 use crate::gate::{EnteredSocket, Gate, OpenGuard};
 use crate::progress::{ConnectionTurns, PacedStream, Transport};
+use crate::tls::ListenerTls;
 use crate::ws::SocketEnds;
 
 /// Wait after an accept that failed, so that a node without file descriptors does not spin; it
@@ -106,7 +106,7 @@ impl BoundSocket {
 /// One listening address.
 pub(crate) struct Listener {
     tcp: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<ListenerTls>>,
     handshake_timeout: Duration,
     gate: Arc<Gate>,
     /// Refusals that are being written. Beyond their limit connections are closed without an answer.
@@ -117,7 +117,7 @@ impl Listener {
     /// Listens. Errors: another one listens there since the address was taken.
     pub(crate) fn listen(
         bound: BoundSocket,
-        tls: Option<TlsAcceptor>,
+        tls: Option<Arc<ListenerTls>>,
         handshake_timeout: Duration,
         gate: Arc<Gate>,
     ) -> io::Result<Self> {
@@ -176,7 +176,8 @@ impl Listener {
             service.displaced(source);
         }
         crate::socket_options::for_http(&stream);
-        let (tls, service) = (self.tls.clone(), Arc::clone(service));
+        let tls = self.tls.as_ref().map(|tls| tls.acceptor());
+        let service = Arc::clone(service);
         let limit = self.handshake_timeout;
         let ends = stream.local_addr().ok();
         let ends = ends.map(|ours| SocketEnds::new(ours, peer));

@@ -49,4 +49,6 @@ mod tenant;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]
+mod tls_reload;
+#[cfg(test)]
 mod why;

@@ -19,7 +19,6 @@ use backplane::{Backplane, InboundMessage, StoreFault};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 
 pub use self::error::StartError;
 use self::store::store;
@@ -38,7 +37,7 @@ use crate::memory::MemoryDivision;
 use crate::metrics::{COMMIT_UNKNOWN, Metrics};
 use crate::node::{Node, NodeIdentity, NodeTools, NodeUsage, PeerDatagrams, SourceResolver};
 use crate::shutdown::GatewayShutdown;
-use crate::tls;
+use crate::tls::{ListenerTls, TlsReloader};
 
 /// The configuration keys of the two addresses, for errors.
 const PUBLIC_KEY: &str = "listen";
@@ -49,7 +48,7 @@ const PEER_KEY: &str = "admin_listen, UDP";
 /// A gateway that answers probes and does not serve yet. Dropped, it frees its ports.
 pub struct StartingGateway {
     config: Config,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<ListenerTls>>,
     metrics: Arc<Metrics>,
     public: BoundSocket,
     endpoint: Arc<AdminEndpoint>,
@@ -78,8 +77,12 @@ impl StartingGateway {
         commit: &'static str,
     ) -> Result<Self, StartError> {
         warn_of_few_sockets(config.sockets_max);
-        let tls = config.tls.as_ref().map(tls::setup).transpose()?;
-        let admin_tls = config.admin_tls.as_ref().map(tls::setup).transpose()?;
+        let metrics = Arc::new(Metrics::new(v1::paths()));
+        metrics.memory_max_bytes.set(config.memory_max as f64);
+        metrics.set_build(commit);
+        let mut reloader = TlsReloader::new(&metrics);
+        let tls = reloader.open("public", config.tls.as_ref())?;
+        let admin_tls = reloader.open("admin", config.admin_tls.as_ref())?;
         let bind = |key, address| {
             let bound = BoundSocket::bind(address, 2 * config.heartbeat);
             bound.map_err(|source| StartError::Listen {
@@ -94,22 +97,16 @@ impl StartingGateway {
             public: public.address(),
             admin: admin.address(),
         };
-        let metrics = Arc::new(Metrics::new(v1::paths()));
-        metrics.memory_max_bytes.set(config.memory_max as f64);
-        metrics.set_build(commit);
-        for (listener, tls) in [("public", &tls), ("admin", &admin_tls)] {
-            metrics.set_tls_expiry(listener, tls.as_ref().and_then(|tls| tls.expiry_s));
-        }
         let endpoint = AdminEndpoint::new(config.allowed_hosts.clone(), Arc::clone(&metrics));
         let endpoint = Arc::new(endpoint);
         let gate = Gate::new(GateLimits::admin());
-        let admin_tls = admin_tls.map(|tls| tls.acceptor);
         let admin = listen((ADMIN_KEY, admin), admin_tls, &config, gate)?;
         let mut background = JoinSet::new();
         background.spawn(admin.serve(Arc::clone(&endpoint)));
+        background.spawn(Arc::new(reloader).watch());
         Ok(Self {
             config,
-            tls: tls.map(|tls| tls.acceptor),
+            tls,
             metrics,
             public,
             endpoint,
@@ -247,7 +244,7 @@ fn public_endpoint(config: Config, node: Arc<Node>, address: SocketAddr) -> Publ
 
 fn listen(
     (key, bound): (&'static str, BoundSocket),
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<ListenerTls>>,
     config: &Config,
     gate: Arc<Gate>,
 ) -> Result<Listener, StartError> {

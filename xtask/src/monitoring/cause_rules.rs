@@ -134,7 +134,7 @@ const CAUSES: &[CauseRow] = &[
         expr: "t2b_tls_expiry_timestamp_seconds - time() < 14 * 86400",
         hold: "1h",
         summary: "The certificate of the {{ $labels.listener }} listener of {{ $labels.instance }} expires in {{ $value | humanizeDuration }}",
-        description: "Clients cannot connect once it has expired. The gateway reads the certificate when it starts.",
+        description: "Clients cannot connect once it has expired. The gateway reads the files again when they change.",
     },
 ];
 
