@@ -182,10 +182,20 @@ async fn answer(
     request: Request<Full<Bytes>>,
 ) -> Result<(StatusCode, Bytes), Box<dyn Error + Send + Sync>> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    let response = sender.send_request(request).await?;
-    let status = response.status();
-    Ok((status, response.into_body().collect().await?.to_bytes()))
+    let connection = tokio::spawn(connection);
+    let answered = async {
+        let response = sender.send_request(request).await?;
+        let status = response.status();
+        Ok((status, response.into_body().collect().await?.to_bytes()))
+    };
+    match answered.await {
+        // The connection knows why it ended: TLS that is refused, for one.
+        Err(error) => match connection.await {
+            Ok(Err(cause)) => Err(cause.into()),
+            Ok(Ok(())) | Err(_) => Err(error),
+        },
+        answered => answered,
+    }
 }
 
 /// An address that means "all of this machine" is asked on loopback.
