@@ -3,7 +3,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `args.rs`, `{common,config,export,tenant}_args.rs` | what can be said on the command line |
-//! | `signals.rs` | what ends the commands that serve |
+//! | `signals.rs`, `supervisor.rs` | what ends the commands that serve; what `gateway run` tells systemd |
 //! | `serve.rs`, `status.rs`, `drain.rs` | `gateway run`, `config`; `status`; `drain`, `undrain` |
 //! | `admin.rs`, `admin_tls.rs` | requests to the running gateway |
 //! | `tenant/` | `tenant …`, `keys revoke` |
@@ -40,6 +40,7 @@ mod report;
 mod serve;
 mod signals;
 mod status;
+mod supervisor;
 mod tenant;
 mod tenant_args;
 mod term;

@@ -7,6 +7,7 @@ use crate::args::InspectArgs;
 use crate::config_args::AllKeys;
 use crate::failure::CommandFailure;
 use crate::out::{self, say};
+use crate::supervisor::{self, Supervisor};
 use crate::{report, signals};
 
 /// The commit that this program was built from; `unknown`, if the build did not know it.
@@ -33,6 +34,7 @@ pub async fn run(config: AllKeys) -> Result<(), CommandFailure> {
 
 async fn serve(config: Config, shutdown: GatewayShutdown) -> Result<(), CommandFailure> {
     let said = StartFacts::of(&config);
+    let supervisor = Supervisor::find(&shutdown);
     let starting = StartingGateway::begin(config, shutdown, COMMIT)?;
     let Some(gateway) = starting.finish().await? else {
         return Ok(());
@@ -41,6 +43,7 @@ async fn serve(config: Config, shutdown: GatewayShutdown) -> Result<(), CommandF
     if let Err(failure) = said.announce(gateway.addresses()) {
         tracing::warn!("the line that says where it listens cannot be printed: {failure}");
     }
+    supervisor.tell(supervisor::READY);
     let ended = gateway.run().await;
     ended.map_err(|error| CommandFailure::failed("gateway", error))
 }

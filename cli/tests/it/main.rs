@@ -45,6 +45,8 @@ mod start;
 #[cfg(test)]
 mod state_dir;
 #[cfg(test)]
+mod supervisor;
+#[cfg(test)]
 mod tenant;
 #[cfg(test)]
 mod tls;
