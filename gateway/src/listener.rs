@@ -89,6 +89,10 @@ impl BoundSocket {
             Some(socket2::Protocol::TCP),
         )?;
         socket.set_reuse_address(true)?;
+        if address.is_ipv6() {
+            // `[::]` takes IPv4 too, whatever the system's default (net.ipv6.bindv6only).
+            socket.set_only_v6(false)?;
+        }
         socket.set_nonblocking(true)?;
         crate::socket_options::set(&socket, user_timeout)?;
         socket.bind(&address.into())?;

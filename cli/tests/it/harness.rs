@@ -230,6 +230,15 @@ impl PipedProcess {
         }
     }
 
+    /// Waits until each of these was printed, in any order, since the start.
+    pub fn wait_for_all(&mut self, texts: &[&str]) {
+        for text in texts {
+            if !self.stdout.contains(text) && !self.stderr.contains(text) {
+                self.wait_for(text);
+            }
+        }
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()

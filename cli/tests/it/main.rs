@@ -13,6 +13,8 @@ mod credentials;
 #[cfg(test)]
 mod echo;
 #[cfg(test)]
+mod environments;
+#[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod exec;

@@ -3,7 +3,7 @@
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
-use fixtures::DEADLINE;
+use fixtures::{DEADLINE, blocking_until};
 
 use crate::harness::{LOOPBACK, PipedProcess, TestHome, http};
 
@@ -57,7 +57,10 @@ fn a_supervisor_hears_that_it_serves_lives_and_ends() {
     let line = process.wait_for("listening");
     let (_, admin) = line.split_once("http://").unwrap();
     let admin = admin.split(',').next().unwrap();
-    assert!(http(admin, "GET /readyz HTTP/1.1").contains(" 200 "));
+    blocking_until(DEADLINE, "it is ready", || {
+        let ready = http(admin, "GET /readyz HTTP/1.1");
+        ready.contains(" 200 ").then_some(())
+    });
     for _ in 0..5 {
         assert_eq!(listener.hears(), "WATCHDOG=1");
     }

@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 
 pub use self::error::StartError;
 use self::store::store;
-use self::warnings::{warn_of_few_sockets, warn_of_little_memory};
+use self::warnings::{warn_of_few_sockets, warn_of_little_memory, warn_of_no_journal};
 use crate::config::Config;
 use crate::gate::{Gate, GateLimits};
 use crate::gateway::{ClusterPart, Gateway, ListenAddresses};
@@ -153,6 +153,7 @@ impl StartingGateway {
         } = self;
         let memory = MemoryDivision::of(config.memory_max);
         warn_of_little_memory(config.sockets_max, &memory);
+        warn_of_no_journal(&config);
         let tools = NodeTools {
             keyring: config.keyring(),
             lane_keys: config.lane_keys(),

@@ -28,6 +28,17 @@ pub(super) fn warn_of_little_memory(sockets_max: usize, memory: &MemoryDivision)
     }
 }
 
+/// Says that a node without a state directory has no journal of usage. One that it cannot write is told of when
+/// it is begun.
+pub(super) fn warn_of_no_journal(config: &Config) {
+    if config.state_dir.is_none() && !config.usage_journal.is_zero() {
+        tracing::warn!(
+            "there is no journal of usage, as state_dir is not set and there is no HOME: a killed node loses what it \
+             has not booked; set state_dir, or usage_journal to 0"
+        );
+    }
+}
+
 /// Says that usage does not outlive this process, of a gateway without Redis.
 pub(super) fn warn_of_allowances_in_memory(config: &Config) {
     let has_allowances = config
