@@ -42,7 +42,7 @@ STAGES := system fmt-check tools+compile layers tidy promtool chart deny plugin 
 SEEDS ?= 0..500
 SECONDS ?= 60
 
-.PHONY: help image compose-check systemd-check release-check peers run cluster dashboards neighbours test check generate simulate simulate-bugs bench bench-relay bench-idle bench-instructions bench-tenants bench-usage bench-criterion fmt pure plugin-build nightly builds ledger clippy nodes cold manifests \
+.PHONY: help image compose-check systemd-check release-check peers run cluster dashboards neighbours test check generate simulate simulate-bugs bench bench-relay bench-idle bench-instructions bench-tenants bench-usage bench-criterion fmt pure plugin-build nightly builds ledger rolling clippy nodes cold manifests \
 	$(subst +, ,$(STAGES))
 
 help: ## lists the targets
@@ -216,13 +216,20 @@ neighbours-short: ## noisy-neighbour tests, short version; part of make test
 neighbours: tools ## noisy-neighbour tests in full; times must pass, so it needs an idle machine
 	TEST_FULL=1 $(CARGO) test --profile quick --no-default-features -p cli --test neighbours -- --nocapture
 
-nightly: builds ledger image compose-check systemd-check release-check ## the tests that are too slow for every push
+nightly: builds ledger rolling image compose-check systemd-check release-check ## the tests that are too slow for every push
 
 ledger: export TEST_REQUIRE_TOOLS := 1
 ledger: export TEST_REDIS := $(CURDIR)/.cache/redis/redis-server
 ledger: export TEST_CASE := ledger
 ledger: export TEST_LEDGER := long
 ledger: tools ## ten minutes of killed gateways and Redis: the usage ledger is what clients saw
+	$(LINTED_CARGO) test --workspace --test cluster -- --nocapture
+
+rolling: export TEST_REQUIRE_TOOLS := 1
+rolling: export TEST_REDIS := $(CURDIR)/.cache/redis/redis-server
+rolling: export TEST_CASE := rolling_restart
+rolling: export TEST_DRAIN := long
+rolling: tools ## 3,000 sockets move while three gateways behind haproxy restart in turn
 	$(LINTED_CARGO) test --workspace --test cluster -- --nocapture
 
 builds: export TEST_REQUIRE_TOOLS := 1

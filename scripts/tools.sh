@@ -3,8 +3,8 @@
 # missing. What it installs stays in .cache/, except Debian packages, which need root.
 #
 # Usage: scripts/tools.sh [TOOL...]   TOOL: system deny python redis prometheus haproxy balancers image
-#   compose release faketime charts openclaw manifests helm; none: all but haproxy, balancers, image, compose,
-#   release and charts
+#   compose release faketime charts openclaw manifests helm; none: all but balancers, image, compose, release
+#   and charts
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -185,7 +185,7 @@ UNPACK
     "$dir/helm" version --short | grep -q "^$helm" || fail "$dir/helm is not $helm"
 }
 
-# haproxy, for the cluster to play with.
+# haproxy, for the cluster to play with, and for the test that restarts its nodes.
 tool_haproxy() {
     has haproxy || [ -x /usr/sbin/haproxy ] || install haproxy
 }
@@ -270,7 +270,7 @@ tool_openclaw() {
     scripts/openclaw.sh
 }
 
-[ $# -gt 0 ] || set -- system deny python redis prometheus faketime openclaw manifests helm
+[ $# -gt 0 ] || set -- system deny python redis prometheus haproxy faketime openclaw manifests helm
 for tool in "$@"; do
     declare -F "tool_$tool" >/dev/null || fail "unknown tool: $tool"
     "tool_$tool"
