@@ -47,6 +47,22 @@ const CAUSES: &[CauseRow] = &[
         description: "The shared store is down or slow for the node, or its subscription delivers nothing.",
     },
     CauseRow {
+        name: "T2bNodeIsolated",
+        severity: "page",
+        expr: "t2b_isolated == 1",
+        hold: "1m",
+        summary: "{{ $labels.instance }} cannot reach the store, and gives its sockets to other nodes",
+        description: "Most of the other nodes reach the store, or none of them answers this node.",
+    },
+    CauseRow {
+        name: "T2bRedisFull",
+        severity: "page",
+        expr: "sum by (job) (increase(t2b_redis_full_total[5m])) > 0",
+        hold: "1m",
+        summary: "Redis has no memory left",
+        description: "It refused {{ $value | humanize }} commands within 5 minutes. New connections and bots get quota_exceeded.",
+    },
+    CauseRow {
         name: "T2bStoreFull",
         severity: "page",
         expr: "increase(t2b_store_full_total[5m]) > 0",
