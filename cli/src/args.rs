@@ -78,6 +78,9 @@ pub enum GatewayCommand {
     /// Lets the running gateway take sockets again after `t2b gateway drain`
     #[command(after_help = BY_TOKEN)]
     Undrain(AdminArgs),
+    /// Makes the running gateway read its configuration again. No socket closes
+    #[command(after_help = BY_TOKEN)]
+    Reload(ReloadArgs),
     /// Prints the effective configuration. Credentials are masked
     #[command(after_help = BY_KEYS)]
     Config(InspectArgs),
@@ -100,6 +103,17 @@ pub struct DrainArgs {
     /// Returns when no socket is left
     #[arg(long)]
     pub wait: bool,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    #[command(flatten)]
+    pub config: HiddenKeys,
+}
+
+#[derive(Args)]
+pub struct ReloadArgs {
+    /// Applies new secrets also if open sockets or other nodes use only those that are left out
+    #[arg(long)]
+    pub force: bool,
     #[command(flatten)]
     pub output: OutputArgs,
     #[command(flatten)]

@@ -27,7 +27,8 @@ const NO_TERMINAL: &str =
 
 /// Shows a conversation. On a terminal the gateway and the bot stay until Ctrl-C.
 pub async fn run() -> Result<(), CommandFailure> {
-    let shutdown = signals::handle()?;
+    // It has no configuration file: SIGHUP changes nothing.
+    let shutdown = signals::handle()?.shutdown;
     let config = config()?;
     let _telemetry =
         telemetry::init(&config).map_err(|error| CommandFailure::usage("config", error))?;

@@ -36,6 +36,7 @@ mod keys;
 mod manual;
 mod old_keys;
 mod out;
+mod reload;
 mod report;
 mod serve;
 mod signals;
@@ -89,6 +90,7 @@ async fn run(command: CliCommand) -> Result<(), CommandFailure> {
         CliCommand::Gateway(GatewayCommand::Status(asked)) => status::status(asked).await,
         CliCommand::Gateway(GatewayCommand::Drain(asked)) => drain::drain(asked).await,
         CliCommand::Gateway(GatewayCommand::Undrain(asked)) => drain::undrain(asked).await,
+        CliCommand::Gateway(GatewayCommand::Reload(asked)) => reload::reload(asked).await,
         CliCommand::Gateway(GatewayCommand::Config(config)) => serve::show_config(config),
         CliCommand::Keys(KeysCommand::Issue(issue)) => keys::issue(issue).await,
         CliCommand::Keys(KeysCommand::Revoke(args)) => tenant::revoke(args).await,

@@ -7,16 +7,17 @@ use crate::args::InspectArgs;
 use crate::config_args::AllKeys;
 use crate::failure::CommandFailure;
 use crate::out::{self, say};
+use crate::report;
+use crate::signals::{self, SignalRequests};
 use crate::supervisor::{self, Supervisor};
-use crate::{report, signals};
 
 /// The commit that this program was built from; `unknown`, if the build did not know it.
 pub const COMMIT: &str = env!("BUILD_COMMIT");
 
 /// Serves until SIGTERM or Ctrl-C; a second one ends it now. Redis is waited for as long as it takes.
 pub async fn run(config: AllKeys) -> Result<(), CommandFailure> {
-    let shutdown = signals::handle()?;
-    let Some(config) = loaded(config, &shutdown).await? else {
+    let signals = signals::handle()?;
+    let Some(config) = loaded(config, &signals.shutdown).await? else {
         return Ok(());
     };
     if config.log_format == LogFormat::Json {
@@ -27,18 +28,19 @@ pub async fn run(config: AllKeys) -> Result<(), CommandFailure> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let ended = serve(config, shutdown).await;
+    let ended = serve(config, signals).await;
     telemetry.end().await;
     ended
 }
 
-async fn serve(config: Config, shutdown: GatewayShutdown) -> Result<(), CommandFailure> {
+async fn serve(config: Config, signals: SignalRequests) -> Result<(), CommandFailure> {
     let said = StartFacts::of(&config);
-    let supervisor = Supervisor::find(&shutdown);
-    let starting = StartingGateway::begin(config, shutdown, COMMIT)?;
-    let Some(gateway) = starting.finish().await? else {
+    let supervisor = Supervisor::find(&signals.shutdown);
+    let starting = StartingGateway::begin(config, signals.shutdown, COMMIT)?;
+    let Some(mut gateway) = starting.finish().await? else {
         return Ok(());
     };
+    gateway.reload_at(signals.reloads);
     // The log has the reason, if the line cannot be printed: it serves on.
     if let Err(failure) = said.announce(gateway.addresses()) {
         tracing::warn!("the line that says where it listens cannot be printed: {failure}");

@@ -3,40 +3,53 @@
 //! | signal | does |
 //! | --- | --- |
 //! | SIGTERM, SIGINT (Ctrl-C) | the first begins the drain, or ends a start; the second ends the process |
-//! | SIGHUP | one line of the log: the configuration is not read again |
+//! | SIGHUP | the gateway reads its configuration again; while it starts, once it serves |
 //!
 //! They are handled before anything else is done. The first process of a container (PID 1) has no
 //! default actions: a signal that nobody handles is lost there.
 
-use gateway::GatewayShutdown;
-use tokio::signal::unix::{SignalKind, signal};
+use gateway::{GatewayShutdown, ReloadRequests};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::failure::CommandFailure;
 
+/// What the signals ask for.
+#[derive(Default)]
+pub struct SignalRequests {
+    pub shutdown: GatewayShutdown,
+    pub reloads: ReloadRequests,
+}
+
 /// Handles them from now on. To be called inside the runtime.
-pub fn handle() -> Result<GatewayShutdown, CommandFailure> {
-    let shutdown = GatewayShutdown::default();
-    pass_to(&shutdown)?;
-    Ok(shutdown)
+pub fn handle() -> Result<SignalRequests, CommandFailure> {
+    let requests = SignalRequests::default();
+    pass_to(&requests.shutdown)?;
+    let mut hangup = listen(SignalKind::hangup())?;
+    let reloads = requests.reloads.clone();
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            reloads.request();
+        }
+    });
+    Ok(requests)
 }
 
 /// Lets the signals from now on end this too.
 pub fn pass_to(shutdown: &GatewayShutdown) -> Result<(), CommandFailure> {
-    let listen = |kind| signal(kind).map_err(|error| CommandFailure::failed("signals", error));
     let mut terminate = listen(SignalKind::terminate())?;
     let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut hangup = listen(SignalKind::hangup())?;
     let begins = shutdown.clone();
     tokio::spawn(async move {
         loop {
             tokio::select! {
                 _ = terminate.recv() => begins.begin(),
                 _ = interrupt.recv() => begins.begin(),
-                _ = hangup.recv() => tracing::warn!(
-                    "SIGHUP: the configuration is not read again; restart the gateway to change it"
-                ),
             }
         }
     });
     Ok(())
+}
+
+fn listen(kind: SignalKind) -> Result<Signal, CommandFailure> {
+    signal(kind).map_err(|error| CommandFailure::failed("signals", error))
 }

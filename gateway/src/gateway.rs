@@ -13,6 +13,7 @@ use crate::http::admin_endpoint::AdminEndpoint;
 use crate::http::public_endpoint::PublicEndpoint;
 use crate::listener::Listener;
 use crate::node::{Node, NodeIdentity, PeerDatagrams, StoreWork};
+use crate::reload::ReloadRequests;
 use crate::shutdown::GatewayShutdown;
 
 /// Where a gateway listens.
@@ -42,6 +43,7 @@ pub struct Gateway {
     pub(crate) background: JoinSet<()>,
     pub(crate) addresses: ListenAddresses,
     pub(crate) shutdown: GatewayShutdown,
+    pub(crate) reloads: ReloadRequests,
 }
 
 impl std::fmt::Debug for Gateway {
@@ -63,6 +65,11 @@ impl Gateway {
         self.shutdown.clone()
     }
 
+    /// Reads its configuration again at each of these requests.
+    pub fn reload_at(&mut self, requests: ReloadRequests) {
+        self.reloads = requests;
+    }
+
     /// Serves until it is shut down. Dropping the future closes every connection without a drain.
     ///
     /// Errors: a part of it failed, so that it can neither serve nor say so, and whoever supervises it must start it
@@ -76,6 +83,7 @@ impl Gateway {
             admin: (admin_endpoint, admin),
             mut background,
             shutdown,
+            reloads,
             ..
         } = self;
         let _last = CloseAll(Arc::clone(&node));
@@ -95,6 +103,7 @@ impl Gateway {
             }
         }
         let accepting = background.spawn(public.0.serve(public.1));
+        background.spawn(Arc::clone(&admin.reloader).serve(reloads));
         admin_endpoint.serves(admin);
 
         tokio::select! {

@@ -35,6 +35,7 @@ pub mod memory;
 pub mod metrics;
 mod node;
 mod progress;
+mod reload;
 mod shutdown;
 mod sock_diag;
 mod socket_options;
@@ -52,6 +53,7 @@ pub use self::usage::tenant_families;
 pub use self::json_log::error_line;
 
 pub use self::gateway::{Gateway, ListenAddresses, RunError};
+pub use self::reload::{ReloadEffect, ReloadRequests, effect_of};
 pub use self::shutdown::GatewayShutdown;
 pub use self::start::{StartError, StartingGateway};
 

@@ -20,7 +20,7 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
+use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
 use crate::collector::CollectorClient;
 use crate::config::{Config, LogFormat, OtlpExport};
@@ -64,6 +64,20 @@ const GRPC_PORT: u16 = 4317;
 /// Counts the lines that were dropped; the process has one log.
 static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
 
+/// Changes the filter of the log; the process has one log.
+static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
+
+/// Logs what this filter lets through from now on. A process without a log goes on without one. Errors: it is no
+/// filter.
+pub(crate) fn set_filter(text: &str) -> Result<(), TelemetryError> {
+    let filter = EnvFilter::builder().parse(text)?;
+    if let Some(handle) = FILTER.get() {
+        // It fails only if the log is gone, and nobody is left to read of it.
+        let _ = handle.reload(filter);
+    }
+    Ok(())
+}
+
 /// Lines of the log that were dropped since the start, because stderr did not take them.
 pub(crate) fn dropped_lines() -> u64 {
     let dropped = DROPPED.get().map_or(0, ErrorCounter::dropped_lines);
@@ -99,6 +113,7 @@ pub fn init(config: &Config) -> Result<Telemetry, TelemetryError> {
     let provider = provider.map(|endpoint| exporter(endpoint, &config.otlp));
     let provider = provider.transpose()?;
     let (stderr, log) = stderr();
+    let (filter, handle) = reload::Layer::new(filter);
     let layer = logs(config, stderr).with_filter(filter);
     let registry = tracing_subscriber::registry().with(layer);
     let traces = provider.as_ref().map(|provider| {
@@ -111,6 +126,7 @@ pub fn init(config: &Config) -> Result<Telemetry, TelemetryError> {
     });
     let done = registry.with(traces).try_init();
     done.map_err(|_| TelemetryError::Twice)?;
+    FILTER.get_or_init(|| handle);
     if endpoint.is_some_and(|endpoint| endpoint.port_u16() == Some(GRPC_PORT)) {
         tracing::warn!(
             "OTEL_EXPORTER_OTLP_ENDPOINT: collectors expect gRPC on port 4317; \

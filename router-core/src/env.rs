@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use protocol::lane::KeyId;
 use protocol::limits::TENANT_LINGER_MS;
 use protocol::{ConnectionId, Limits, MessageId, PlanName, TenantId};
 use ulid::{ULID_LEN, Ulid};
@@ -80,6 +81,8 @@ pub struct Settings {
     pub default_plan: Option<PlanName>,
     /// Tenants with settings of their own.
     pub tenants: BTreeMap<TenantId, TenantSettings>,
+    /// The id of the secret that signs keys and tokens: who used another is counted.
+    pub first_secret: KeyId,
     /// How often a socket is pinged, milliseconds.
     pub heartbeat_ms: Millis,
     /// How long a socket may stay without a credential, milliseconds.
@@ -100,6 +103,7 @@ impl Default for Settings {
             plans: BTreeMap::new(),
             default_plan: None,
             tenants: BTreeMap::new(),
+            first_secret: KeyId::from_bits(0),
             heartbeat_ms: 25_000,
             handshake_timeout_ms: 10_000,
             grace_until_ms: 0,

@@ -15,6 +15,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use protocol::lane::KeyId;
 use protocol::{BotId, ClientId, ErrorCode, Kind, Name, TenantId};
 
 use crate::env::Millis;
@@ -38,8 +39,8 @@ pub enum Scope {
 #[repr(C)]
 pub struct Grant {
     pub(crate) scope: Scope,
-    /// Whether a secret other than the first verified it.
-    pub(crate) old_secret: bool,
+    /// Names the secret that verified it.
+    pub(crate) secret: KeyId,
     /// A token's; a key has none. Apart, since two copies of a grant lie with each socket.
     pub(crate) terms: Option<Arc<TokenTerms>>,
     pub(crate) tenant: TenantId,
@@ -198,7 +199,7 @@ mod tests {
         Grant {
             tenant,
             scope,
-            old_secret: false,
+            secret: KeyId::from_bits(0),
             generation: 0,
             terms: (scope != Scope::Key).then(|| Arc::new(terms)),
         }

@@ -220,6 +220,7 @@ impl Shard {
             }
             ShardInput::Rejoined => self.for_each(env, |tenant| tenant.rejoined(env, fx)),
             ShardInput::Resync => self.for_each(env, |tenant| tenant.compare_soon(env)),
+            ShardInput::Reconfigured => self.for_each(env, |tenant| tenant.reconfigured(env, fx)),
             ShardInput::FlushUsage => self.for_each(env, |tenant| tenant.flush_usage(env, fx)),
             ShardInput::Wake => self.wake(env, fx),
         }

@@ -2,7 +2,7 @@
 
 use gateway::config::KEYS;
 use gateway::metrics::TABLE;
-use gateway::tenant_families;
+use gateway::{ReloadEffect, effect_of, tenant_families};
 use protocol::error::Since;
 use protocol::{CloseCode, ErrorCode, Limits};
 
@@ -102,10 +102,17 @@ pub(crate) fn config_markdown() -> String {
             Since::Now => String::new(),
             Since::Reserved(part) => format!(" *(later: {part})*"),
         };
-        format!("| `{}` | {default} | {}{later} |\n", key.name, key.help)
+        let reload = match effect_of(key.name) {
+            ReloadEffect::Applies => "yes",
+            ReloadEffect::NeedsRestart => "",
+        };
+        format!(
+            "| `{}` | {default} | {reload} | {}{later} |\n",
+            key.name, key.help
+        )
     });
     format!(
-        "| key | default | meaning |\n| --- | --- | --- |\n{}",
+        "| key | default | reload | meaning |\n| --- | --- | --- | --- |\n{}",
         rows.collect::<String>()
     )
 }

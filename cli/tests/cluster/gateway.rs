@@ -278,6 +278,11 @@ impl GatewayNode {
         self.taken("POST", path, "").await
     }
 
+    /// An order to the admin listener; the status and the text. `None`: no answer.
+    pub async fn try_order(&self, path: &str) -> Option<(u16, String)> {
+        self.admin_request("POST", path, "").await
+    }
+
     async fn taken(&self, method: &str, path: &str, body: &str) -> Value {
         let answer = self.admin_request(method, path, body).await;
         let (status, body) = answer.expect("an answer");

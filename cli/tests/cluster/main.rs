@@ -100,6 +100,8 @@ mod redis_gone;
 #[cfg(test)]
 mod redis_trouble;
 #[cfg(test)]
+mod reloaded;
+#[cfg(test)]
 mod relogin;
 #[cfg(test)]
 mod rotation;
@@ -162,6 +164,8 @@ const CASES: &[(&str, &str, ClusterCase)] = cases![
     beside clocks::a_node_alone_follows_its_clock,
     beside paused::after_a_pause_only_the_dead_are_closed,
     alone rotation::secrets_are_rotated_under_load,
+    alone reloaded::secrets_are_reloaded_under_load,
+    beside reloaded::the_only_secret_of_a_peer_is_not_dropped,
     beside rotation::the_wrong_order_is_harmless,
     beside rotation::no_common_secret_is_named,
     beside incompatible_node::an_incompatible_node_is_named,

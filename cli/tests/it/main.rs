@@ -41,6 +41,8 @@ mod readme;
 #[cfg(test)]
 mod redis_tls;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod settings;
 #[cfg(test)]
 mod start;

@@ -17,6 +17,7 @@ use super::cidr::Cidr;
 use super::drain::DrainTimes;
 use super::effective_line::EffectiveLine;
 use super::hosts::{HostPattern, OriginPattern};
+use super::kept_sources::KeptSources;
 use super::log_format::LogFormat;
 use super::otlp::OtlpExport;
 use crate::trace::FrameTracer;
@@ -134,6 +135,8 @@ pub struct Config {
     pub warnings: Vec<String>,
     /// What each key came to, and where from; credentials masked.
     pub(super) effective: Vec<EffectiveLine>,
+    /// What it was made from.
+    pub(super) sources: KeptSources,
 }
 
 impl Config {
@@ -160,6 +163,11 @@ impl Config {
         FrameTracer::new(if exports { self.trace_sample } else { 0.0 })
     }
 
+    /// What it was made from.
+    pub(crate) fn sources(&self) -> KeptSources {
+        self.sources.clone()
+    }
+
     /// What signs the packets between nodes.
     pub fn lane_keys(&self) -> LaneKeys {
         LaneKeys::new(&self.secrets)
@@ -177,6 +185,7 @@ impl Config {
             plans: self.plans.clone(),
             default_plan: self.default_plan.clone(),
             tenants: self.tenants.clone(),
+            first_secret: self.keyring().first_id(),
             heartbeat_ms: ms(self.heartbeat),
             handshake_timeout_ms: ms(self.handshake_timeout),
             grace_until_ms,

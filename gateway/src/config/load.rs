@@ -16,6 +16,7 @@ use super::drain::DrainTimes;
 use super::effective_line::EffectiveLine;
 use super::environment::{default_state_dir, raise_file_limit};
 use super::hosts::{HostPattern, OriginPattern};
+use super::kept_sources::KeptSources;
 use super::keys::{ConfigKey, KEYS};
 use super::log_filter::log_filter;
 use super::otlp::OtlpExport;
@@ -64,6 +65,7 @@ impl Config {
 }
 
 fn load(sources: ConfigSources) -> Result<Config, ConfigError> {
+    let kept = KeptSources::new(&sources);
     let (file_limit, purpose) = (sources.file_limit, sources.purpose);
     let home = default_state_dir(&sources.environment);
     let otlp = OtlpExport::of(&sources.environment);
@@ -91,7 +93,9 @@ fn load(sources: ConfigSources) -> Result<Config, ConfigError> {
     let tenants = super::tenants::read(&terms, &raw.tenants)?;
     let tls = tls::public(&said)?;
     let (admin_tls, admin_peer) = match purpose {
-        ConfigPurpose::Serve | ConfigPurpose::Show => (tls::admin(&said)?, None),
+        ConfigPurpose::Serve | ConfigPurpose::Show | ConfigPurpose::Reload => {
+            (tls::admin(&said)?, None)
+        }
         ConfigPurpose::Admin => (None, tls::admin_peer(&said)?),
         ConfigPurpose::Keys => (None, None),
     };
@@ -144,6 +148,7 @@ fn load(sources: ConfigSources) -> Result<Config, ConfigError> {
         tenants,
         warnings: Vec::new(),
         effective: Vec::new(),
+        sources: kept,
     };
     config.redis_url = bootstrap::redis_url(&said, purpose, &mut config.warnings)?;
     config.redis_client = tls::redis_client(&said, config.redis_url.as_ref())?;

@@ -88,6 +88,7 @@ impl Setting {
 pub(super) type RawLimits = BTreeMap<String, Setting>;
 
 /// A `[plans.<name>]` table.
+#[derive(Clone)]
 pub(super) struct RawPlan {
     pub place: SettingPlace,
     pub limits: RawLimits,
@@ -96,6 +97,7 @@ pub(super) struct RawPlan {
 }
 
 /// A table of `[plans.<name>.month]`.
+#[derive(Clone)]
 pub(super) struct RawAllowance {
     pub place: SettingPlace,
     pub soft: Option<Setting>,
@@ -103,6 +105,7 @@ pub(super) struct RawAllowance {
 }
 
 /// A `[tenants.<id>]` table.
+#[derive(Clone)]
 pub(super) struct RawTenant {
     pub place: SettingPlace,
     pub limits: RawLimits,
@@ -112,7 +115,7 @@ pub(super) struct RawTenant {
 }
 
 /// All settings that were given, in one or more places.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct GivenSettings {
     pub(super) settings: BTreeMap<&'static str, Setting>,
     pub(super) limits: RawLimits,

@@ -38,12 +38,17 @@ pub enum ConfigPurpose {
     Admin,
     /// Prints the configuration: what is given is checked, and nothing is made.
     Show,
+    /// A running gateway reads its configuration again: as [`Serve`](Self::Serve), but nothing is made.
+    Reload,
 }
 
 impl ConfigPurpose {
     pub(super) fn reads_secrets(self) -> bool {
         match self {
-            ConfigPurpose::Serve | ConfigPurpose::Keys | ConfigPurpose::Show => true,
+            ConfigPurpose::Serve
+            | ConfigPurpose::Keys
+            | ConfigPurpose::Show
+            | ConfigPurpose::Reload => true,
             ConfigPurpose::Admin => false,
         }
     }
@@ -54,23 +59,30 @@ impl ConfigPurpose {
     }
 
     pub(super) fn makes_secrets(self) -> bool {
-        self.reads_secrets() && self != ConfigPurpose::Show
+        self.reads_secrets() && self.makes_files()
     }
 
     pub(super) fn reads_admin_token(self) -> bool {
         match self {
-            ConfigPurpose::Serve | ConfigPurpose::Admin | ConfigPurpose::Show => true,
+            ConfigPurpose::Serve
+            | ConfigPurpose::Admin
+            | ConfigPurpose::Show
+            | ConfigPurpose::Reload => true,
             ConfigPurpose::Keys => false,
         }
     }
 
     pub(super) fn makes_admin_token(self) -> bool {
-        self.reads_admin_token() && self != ConfigPurpose::Show
+        self.reads_admin_token() && self.makes_files()
+    }
+
+    fn makes_files(self) -> bool {
+        !matches!(self, ConfigPurpose::Show | ConfigPurpose::Reload)
     }
 }
 
 /// Everything that configuration is made from.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct ConfigSources {
     /// What the command line says.
     pub flags: GivenSettings,

@@ -15,8 +15,8 @@ use tower_service::Service as _;
 use super::admin::context::AdminContext;
 use super::ops_context::OpsContext;
 use super::peer::PeerSocket;
+use super::request_settings::LiveRequestSettings;
 use super::{admin, ops};
-use crate::config::HostPattern;
 use crate::gate::OpenGuard;
 use crate::listener::ListenerService;
 use crate::metrics::Metrics;
@@ -30,9 +30,9 @@ pub(crate) struct AdminEndpoint {
 }
 
 impl AdminEndpoint {
-    /// The endpoint of a node that starts. `hosts`: the names that a `Host` may have.
-    pub(crate) fn new(hosts: Vec<HostPattern>, metrics: Arc<Metrics>) -> Self {
-        let context = Arc::new(OpsContext::new(hosts, metrics));
+    /// The endpoint of a node that starts.
+    pub(crate) fn new(settings: LiveRequestSettings, metrics: Arc<Metrics>) -> Self {
+        let context = Arc::new(OpsContext::new(settings, metrics));
         Self {
             ops: ops::router(Arc::clone(&context)),
             context,

@@ -41,7 +41,7 @@ impl UnreadBody {
             headers,
             body,
             call,
-            pace: Duration::from_millis(node.settings.handshake_timeout_ms),
+            pace: Duration::from_millis(node.settings().handshake_timeout_ms),
         }
     }
 

@@ -6,21 +6,31 @@ use bytes::Bytes;
 use http::Uri;
 use http::uri::PathAndQuery;
 
-use crate::config::{HostPattern, OriginPattern};
-use crate::node::{Node, SourceResolver};
+use super::request_settings::{LiveRequestSettings, RequestSettings};
+use crate::config::HostPattern;
+use crate::node::Node;
 
 /// The settings of the public listener, and the node that it serves.
 pub(crate) struct PublicContext {
     pub(crate) node: Arc<Node>,
-    pub(crate) sources: SourceResolver,
-    pub(crate) allowed_origins: Vec<OriginPattern>,
-    /// Absent: any, as behind a balancer on a public address.
-    pub(crate) hosts: Option<Vec<HostPattern>>,
-    pub(crate) query_keys: bool,
-    pub(crate) control_per_second: u32,
+    pub(crate) settings: LiveRequestSettings,
+    /// False: any `Host` is answered, as behind a balancer on a public address.
+    pub(crate) checks_host: bool,
     pub(crate) paths: BasePath,
     /// The OpenAPI document of this gateway.
     pub(crate) openapi: Bytes,
+}
+
+impl PublicContext {
+    /// What holds now. It is not to be held while something is waited for.
+    pub(super) fn settings(&self) -> arc_swap::Guard<Arc<RequestSettings>> {
+        self.settings.load()
+    }
+
+    /// The names that a `Host` may have; absent: any.
+    pub(super) fn hosts<'a>(&self, settings: &'a RequestSettings) -> Option<&'a [HostPattern]> {
+        self.checks_host.then_some(&settings.hosts)
+    }
 }
 
 /// The path below which the public listener has its routes.

@@ -19,6 +19,7 @@
 //! | `problem.rs`, `answer.rs` | refusals as `application/problem+json`; answers in text and JSON |
 //! | `headers.rs`, `authority.rs`, `origin.rs` | headers that may be given once; the rules of `Host` and `Origin` |
 //! | `context.rs`, `ops_context.rs`, `call_context.rs`, `peer.rs` | what the routes of a listener, the layers of a request and a connection share |
+//! | `request_settings.rs` | what a reload may change of how requests are answered |
 //! | `openapi.rs` | the OpenAPI document, made of the routes; only `cargo xtask generate` needs it |
 //!
 //! The routers are axum's. Of tower-http two layers are used; `docs/adr/0013-http-on-axum.md` says why not more.
@@ -41,6 +42,7 @@ pub(crate) mod origin;
 mod peer;
 mod problem;
 pub(crate) mod public_endpoint;
+pub(crate) mod request_settings;
 mod upgrade;
 pub(crate) mod v1;
 

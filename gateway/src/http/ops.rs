@@ -62,19 +62,14 @@ async fn healthz() -> Response {
 
 /// Whether the node may take traffic.
 async fn readyz(State(context): State<Arc<OpsContext>>) -> Response {
-    let Some(AdminContext {
-        node,
-        ready_when_degraded,
-        ..
-    }) = context.serving()
-    else {
+    let Some(AdminContext { node, settings, .. }) = context.serving() else {
         return context.starting();
     };
     let reason = if node.is_draining() {
         "draining\n"
     } else if node.isolation() != IsolationState::Staying {
         "isolated\n"
-    } else if !node.is_ready(*ready_when_degraded) {
+    } else if !node.is_ready(settings.load().ready_when_degraded) {
         "degraded\n"
     } else {
         return text(StatusCode::OK, "ready\n");

@@ -8,12 +8,12 @@ use http::{HeaderMap, StatusCode, Uri};
 use super::admin::context::AdminContext;
 use super::answer::text;
 use super::authority::{host_is_ours, host_of};
-use crate::config::HostPattern;
+use super::request_settings::LiveRequestSettings;
 use crate::metrics::Metrics;
 
 /// The state that probes report.
 pub(super) struct OpsContext {
-    hosts: Vec<HostPattern>,
+    settings: LiveRequestSettings,
     pub(super) metrics: Arc<Metrics>,
     /// The reason why the node does not serve yet, as text.
     waits_for: Mutex<String>,
@@ -22,10 +22,10 @@ pub(super) struct OpsContext {
 }
 
 impl OpsContext {
-    /// The state of a node that starts. `hosts`: the names that a `Host` may have.
-    pub(super) fn new(hosts: Vec<HostPattern>, metrics: Arc<Metrics>) -> Self {
+    /// The state of a node that starts.
+    pub(super) fn new(settings: LiveRequestSettings, metrics: Arc<Metrics>) -> Self {
         Self {
-            hosts,
+            settings,
             metrics,
             waits_for: Mutex::new("waiting for the store".to_owned()),
             serving: OnceLock::new(),
@@ -52,7 +52,7 @@ impl OpsContext {
     /// Whether the `Host` of a request is one of the admin listener.
     pub(super) fn is_called_by(&self, target: &Uri, headers: &HeaderMap) -> bool {
         let host = host_of(target, headers);
-        host.is_some_and(|host| host_is_ours(&host, Some(&self.hosts)))
+        host.is_some_and(|host| host_is_ours(&host, Some(&self.settings.load().hosts)))
     }
 
     /// 503 with what the start waits for.

@@ -59,8 +59,9 @@ impl PublicEndpoint {
             }
             _ => {
                 let host = host_of(request.uri(), request.headers());
-                let is_ours =
-                    host.is_some_and(|host| host_is_ours(&host, context.hosts.as_deref()));
+                let settings = context.settings();
+                let hosts = context.hosts(&settings);
+                let is_ours = host.is_some_and(|host| host_is_ours(&host, hosts));
                 Err(UpgradeRefusal::new(match is_ours {
                     true => StatusCode::NOT_FOUND,
                     false => StatusCode::MISDIRECTED_REQUEST,
@@ -96,7 +97,10 @@ impl ListenerService for PublicEndpoint {
         open: OpenGuard,
     ) -> Response {
         let context = &self.context;
-        let source = context.sources.source_of(address.ip(), request.headers());
+        let source = context
+            .settings()
+            .sources
+            .source_of(address.ip(), request.headers());
         let is_crowded = open.comes_from(source).is_err();
         let peer = PeerSocket {
             address,
@@ -127,7 +131,7 @@ impl ListenerService for PublicEndpoint {
     }
 
     fn is_crowd(&self, peer: IpAddr) -> bool {
-        self.context.sources.trusts(peer)
+        self.context.settings().sources.trusts(peer)
     }
 
     fn turned_away(&self, peer: IpAddr, result: &str) {

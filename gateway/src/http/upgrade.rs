@@ -42,10 +42,11 @@ pub(super) fn accept(
 ) -> Result<Response, UpgradeRefusal> {
     let upgraded = hyper::upgrade::on(&mut request);
     let (parts, _no_body) = request.into_parts();
+    let settings = context.settings();
     let policy = UpgradePolicy {
         subprotocols: &[SUBPROTOCOL],
-        allowed_origins: &context.allowed_origins,
-        hosts: context.hosts.as_deref(),
+        allowed_origins: &settings.allowed_origins,
+        hosts: context.hosts(&settings),
     };
     let accepted = judge(&parts, &policy)?;
     if context.node.drain_phase() >= DrainPhase::Moving {
@@ -54,9 +55,9 @@ pub(super) fn accept(
             RETRY_AFTER_S,
         ));
     }
-    let opened = opened(context, &parts)?;
+    let opened = opened(settings.query_keys, &parts)?;
     let node = Arc::clone(&context.node);
-    let control_per_second = context.control_per_second;
+    let control_per_second = settings.control_per_second;
     let PeerSocket { source, open, .. } = peer.clone();
     // In a box that is freed when the conversation begins: the task lives as long as the conversation.
     let held = open.clone();
@@ -85,7 +86,7 @@ pub(super) fn accept(
 }
 
 /// The options of a session, from the request. Errors: 400 for an `acks` that is neither `all` nor `errors`.
-fn opened(context: &PublicContext, parts: &Parts) -> Result<OpenedConnection, UpgradeRefusal> {
+fn opened(query_keys: bool, parts: &Parts) -> Result<OpenedConnection, UpgradeRefusal> {
     let query = parts.uri.query().unwrap_or_default();
     let mut opened = OpenedConnection::default();
     let mut in_query = None;
@@ -93,7 +94,7 @@ fn opened(context: &PublicContext, parts: &Parts) -> Result<OpenedConnection, Up
         match (&*key, &*value) {
             ("token", token) if in_query.is_none() => {
                 // With `query_keys = false` no credential in a query is good, whatever it is.
-                let token = if context.query_keys { token } else { "" };
+                let token = if query_keys { token } else { "" };
                 in_query = Some(Credential::from_bearer(token));
             }
             ("clientId", client) => opened.client = Some(client.to_owned()),

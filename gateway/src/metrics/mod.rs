@@ -12,6 +12,7 @@ mod latency;
 mod moves;
 mod peers;
 mod process;
+mod reloads;
 mod saturation;
 mod table;
 mod text;
@@ -33,6 +34,7 @@ pub(crate) use facts::{COMMIT_UNKNOWN, ScrapeFacts};
 use handles::{MetricHandles, increment};
 pub(crate) use latency::{LatencyMetrics, MessagePath, OTHER_ROUTE};
 pub(crate) use moves::{MoveMetrics, MoveOutcome};
+pub(crate) use reloads::{ReloadMetrics, ReloadResult};
 pub(crate) use saturation::RuntimeBusy;
 use saturation::SaturationMetrics;
 pub use table::{MetricKind, MetricRow, TABLE};
@@ -61,6 +63,7 @@ pub(crate) struct Metrics {
     pub(crate) bots_online: Gauge,
     pub(crate) draining: Gauge,
     pub(crate) moves: MoveMetrics,
+    pub(crate) reloads: ReloadMetrics,
     pub(crate) store_bytes: Gauge,
     pub(crate) outbound_bytes: Gauge,
     pub(crate) outbound_kernel_bytes: Gauge,
@@ -154,6 +157,7 @@ impl Metrics {
             bots_online: make.gauge("t2b_bots_online", None),
             draining: make.gauge("t2b_draining", None),
             moves: MoveMetrics::new(&make),
+            reloads: ReloadMetrics::new(&make),
             store_bytes: make.gauge("t2b_store_bytes", None),
             outbound_bytes: make.gauge("t2b_outbound_bytes", None),
             outbound_kernel_bytes: make.gauge("t2b_outbound_kernel_bytes", None),

@@ -64,6 +64,8 @@ metric_rows! {
     Gauge "t2b_bots_online" [] "Bots whose home is this node.";
     Gauge "t2b_draining" [] "1 while this node drains: it shuts down, or an operator drains it.";
     Counter "t2b_moves_total" ["outcome"] "Sockets that this node sent to other nodes: `asked` to move; `moved`, gone in time; `closed`, because they stayed.";
+    Counter "t2b_reloads_total" ["result"] "Reloads of the configuration: `changed`, something applies now; `unchanged`; `refused`, the configuration is wrong or would cut somebody off.";
+    Gauge "t2b_config_loaded_timestamp_seconds" [] "When the configuration was last read without an error, Unix seconds.";
     Gauge "t2b_store_bytes" [] "Bytes that the memory store holds, as it estimates them.";
     Gauge "t2b_outbound_bytes" [] "Bytes that wait until the peers read them, of all sockets, in queues and in the kernel.";
     Gauge "t2b_outbound_bytes_max" [] "Most that `t2b_outbound_bytes` may be: a quarter of `memory_max`.";

@@ -4,6 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use backplane::Backplane;
 use protocol::BootId;
 use protocol::lane::LaneKeys;
@@ -37,11 +38,11 @@ use crate::trace::FrameTracer;
 
 /// One process's share of the product.
 pub(crate) struct Node {
-    pub(crate) settings: Settings,
+    pub(super) settings: ArcSwap<Settings>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) access_log: AccessLog,
     pub(crate) history: HistoryTable,
-    pub(super) tracer: FrameTracer,
+    pub(super) tracer: ArcSwap<FrameTracer>,
     pub(super) clock: NodeClock,
     pub(super) clock_steps: ClockSteps,
     pub(crate) backplane: Backplane,
@@ -108,15 +109,16 @@ impl Node {
         saturation.sockets_max.set(sockets_max as f64);
         saturation.outbound_bytes_max.set(memory.outbound as f64);
         let frame_bytes_max = settings.largest_frame() as usize;
-        let (shards, work) = ShardTable::new(random, hash_keys);
+        let settings = Arc::new(settings);
+        let (shards, work) = ShardTable::new(random, hash_keys, &settings);
         let node = Arc::new_cyclic(|me: &Weak<Self>| {
             let host: Weak<dyn LaneHost> = me.clone();
             Self {
-                settings,
+                settings: ArcSwap::new(settings),
                 metrics: tools.metrics,
                 access_log: AccessLog::default(),
                 history: HistoryTable::new(memory.history),
-                tracer: tools.tracer,
+                tracer: ArcSwap::from_pointee(tools.tracer),
                 clock,
                 clock_steps: ClockSteps::default(),
                 backplane,

@@ -1,7 +1,8 @@
 //! What credentials are verified with, and how often they failed.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
+use arc_swap::ArcSwap;
 use protocol::Secret;
 use router_core::Millis;
 use router_core::auth::{
@@ -13,16 +14,21 @@ use super::lock::lock;
 
 /// The keys of the node, and the throttle of failures.
 pub(super) struct CredentialCheck {
-    keyring: Keyring,
+    keyring: ArcSwap<Keyring>,
     throttle: Mutex<FailureThrottle>,
 }
 
 impl CredentialCheck {
     pub(super) fn new(keyring: Keyring) -> Self {
         Self {
-            keyring,
+            keyring: ArcSwap::from_pointee(keyring),
             throttle: Mutex::default(),
         }
+    }
+
+    /// Verifies and signs with these secrets from now on.
+    pub(super) fn set_keyring(&self, keyring: Keyring) {
+        self.keyring.store(Arc::new(keyring));
     }
 
     pub(super) fn verify(
@@ -30,7 +36,7 @@ impl CredentialCheck {
         credential: &Credential,
         unix_ms: Millis,
     ) -> Result<VerifiedCredential, AuthError> {
-        self.keyring.verify(credential, unix_ms)
+        self.keyring.load().verify(credential, unix_ms)
     }
 
     /// Counts a failure; says whether there are too many.
@@ -39,6 +45,6 @@ impl CredentialCheck {
     }
 
     pub(super) fn issue_token(&self, claims: &TokenClaims) -> Secret<String> {
-        self.keyring.issue_token(claims)
+        self.keyring.load().issue_token(claims)
     }
 }

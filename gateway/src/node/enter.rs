@@ -37,12 +37,12 @@ impl Node {
         source: Source,
         open: OpenGuard,
     ) -> NodeMember {
-        let view = self.view();
-        let env = self.env(&view);
+        let snapshot = self.snapshot();
+        let env = self.env(&snapshot);
         let key = self.connections.new_key();
         let limits = WriteLimits {
             bytes: OUTBOUND_UNAUTHENTICATED,
-            frames: self.settings.limits.outbound_frames,
+            frames: env.settings.limits.outbound_frames,
             budget: self.pools.strangers_outbound.clone(),
         };
         let session = Session::new(key, &env);

@@ -26,6 +26,7 @@
 //! | `usage/` | what becomes of the usage that tenants count |
 //! | `history.rs`, `tenant_view.rs` | what each tenant's history is told; a tenant for operators |
 //! | `drain/`, `isolation/`, `rebalance.rs` | going away; what a node does that alone cannot reach the store, or that has more connections than the others |
+//! | `reconfigure.rs` | a reload of the configuration |
 //!
 //! Locks, in this order: a session, then a shard, then one leaf (an outbound queue, the throttle, a lane, a
 //! slot of the connection table, the state of a dialect, a part of the history). Nobody holds two sessions or two shards.
@@ -55,6 +56,7 @@ mod perform;
 mod pools;
 mod rate_limited_line;
 mod rebalance;
+mod reconfigure;
 mod reserved_place;
 mod scrape;
 mod secrets;

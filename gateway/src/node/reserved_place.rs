@@ -19,7 +19,7 @@ impl Node {
     /// A place for a connection that is kept; none: its tenant has as many sockets as it may.
     pub(crate) fn keep_for(self: &Arc<Self>, tenant: &TenantId) -> Option<ReservedPlace> {
         let mut state = self.shards.lock_of(tenant);
-        let own = state.budgets_of(&self.settings, &self.pools, tenant);
+        let own = state.budgets_of(&self.pools, tenant);
         let most = own.limits.sockets_per_tenant as usize;
         let has_place = own.sockets + own.kept < most;
         let place = has_place.then(|| own.places.place()).flatten();

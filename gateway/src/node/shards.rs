@@ -42,6 +42,8 @@ pub(super) struct ShardCell {
 /// What the lock of a shard guards.
 pub(super) struct ShardState {
     pub(super) shard: Shard,
+    /// What holds for its tenants. A reload changes it under the lock.
+    pub(super) settings: Arc<Settings>,
     /// Nobody chooses these keys: they are counted up.
     pub(super) connections: foldhash::HashMap<ConnKey, Arc<ConnectionEntry>>,
     pub(super) budgets: HashMap<TenantId, Box<TenantBudgets>>,
@@ -49,7 +51,11 @@ pub(super) struct ShardState {
 
 impl ShardTable {
     /// Shards without tenants, and what their store workers work on.
-    pub(super) fn new(random: RandomState, hash_keys: HashKeys) -> (Self, Vec<StoreWork>) {
+    pub(super) fn new(
+        random: RandomState,
+        hash_keys: HashKeys,
+        settings: &Arc<Settings>,
+    ) -> (Self, Vec<StoreWork>) {
         let mut work = Vec::with_capacity(SHARDS);
         let cells = (0..SHARDS).map(|shard| {
             let (store, queues) = store_queues(shard);
@@ -57,6 +63,7 @@ impl ShardTable {
             ShardCell {
                 state: Mutex::new(ShardState {
                     shard: Shard::new(hash_keys),
+                    settings: Arc::clone(settings),
                     connections: foldhash::HashMap::default(),
                     budgets: HashMap::new(),
                 }),
@@ -143,12 +150,12 @@ impl ShardState {
     /// False: its tenant has no place for it, or not even what waits already fits its budget.
     pub(super) fn enter(
         &mut self,
-        (settings, pools): (&Settings, &MemoryPools),
+        pools: &MemoryPools,
         tenant: &TenantId,
         client: ClientHash,
         entry: &Arc<ConnectionEntry>,
     ) -> bool {
-        let own = self.budgets_of(settings, pools, tenant);
+        let own = self.budgets_of(pools, tenant);
         own.sockets += 1;
         let place = own.places.place();
         let has_place = place.is_some();
@@ -176,14 +183,13 @@ impl ShardState {
     /// What a tenant's sockets share; made with the first of them.
     pub(super) fn budgets_of(
         &mut self,
-        settings: &Settings,
         pools: &MemoryPools,
         tenant: &TenantId,
     ) -> &mut TenantBudgets {
         let own = self.budgets.entry(tenant.clone());
         own.or_insert_with(|| {
             // What an operator assigned is known when the tenant lets a socket in.
-            let limits = settings.terms_of(tenant, None).limits;
+            let limits = self.settings.terms_of(tenant, None).limits;
             Box::new(TenantBudgets::new(tenant, limits, pools))
         })
     }

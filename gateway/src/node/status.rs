@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use protocol::limits::COMPARE_MS;
 use router_core::shard::Entries;
-use router_core::{Env, Millis, NodeView};
+use router_core::{Env, Millis, NodeView, Settings};
 
 use super::core::Node;
-use super::moment::EnvMoment;
+use super::moment::{EnvMoment, NodeSnapshot};
 use super::work::DeferredWork;
 
 impl Node {
@@ -52,8 +52,25 @@ impl Node {
         self.membership.view()
     }
 
-    pub(super) fn env<'a>(&'a self, nodes: &'a NodeView) -> Env<'a> {
-        self.env_of(nodes, self.clock.now_ms())
+    /// What the operator chose, as it holds now.
+    pub(crate) fn settings(&self) -> arc_swap::Guard<Arc<Settings>> {
+        self.settings.load()
+    }
+
+    /// The same, for work that waits.
+    pub(crate) fn whole_settings(&self) -> Arc<Settings> {
+        self.settings.load_full()
+    }
+
+    pub(super) fn snapshot(&self) -> NodeSnapshot {
+        NodeSnapshot {
+            nodes: self.view(),
+            settings: self.settings(),
+        }
+    }
+
+    pub(super) fn env<'a>(&'a self, now: &'a NodeSnapshot) -> Env<'a> {
+        self.env_of(&now.nodes, &now.settings, self.clock.now_ms())
     }
 
     /// What time it is for all of this work. Give it back to the work when it is used.
@@ -62,6 +79,7 @@ impl Node {
             let at = Instant::now();
             EnvMoment {
                 nodes: self.membership.whole_view(),
+                settings: self.settings.load_full(),
                 now_ms: self.clock.at_ms(at),
                 at,
             }
@@ -69,15 +87,20 @@ impl Node {
     }
 
     pub(super) fn env_at<'a>(&'a self, moment: &'a EnvMoment) -> Env<'a> {
-        self.env_of(&moment.nodes, moment.now_ms)
+        self.env_of(&moment.nodes, &moment.settings, moment.now_ms)
     }
 
-    fn env_of<'a>(&'a self, nodes: &'a NodeView, now_ms: Millis) -> Env<'a> {
+    fn env_of<'a>(
+        &'a self,
+        nodes: &'a NodeView,
+        settings: &'a Settings,
+        now_ms: Millis,
+    ) -> Env<'a> {
         Env {
             now_ms,
             unix_ms: self.clock.unix_ms(now_ms),
             entropy: fastrand::u128(..),
-            settings: &self.settings,
+            settings,
             nodes,
             round_ms: self.shards.round_ms(),
         }

@@ -30,7 +30,7 @@ impl Node {
         in_order(work.requests, execute, |ticket, reply| {
             let input = ShardInput::Reply { ticket, reply };
             let mut done = DeferredWork::default();
-            self.in_shard(&self.env(&self.view()), work.shard, input, &mut done);
+            self.in_shard(&self.env(&self.snapshot()), work.shard, input, &mut done);
             self.finish(&mut done);
         })
         .await;

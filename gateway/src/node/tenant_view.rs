@@ -63,11 +63,11 @@ impl Node {
     }
 
     fn loaded_view(&self, tenant: &TenantId) -> Option<TenantView> {
-        let nodes = self.view();
-        let env = self.env(&nodes);
+        let snapshot = self.snapshot();
+        let env = self.env(&snapshot);
         let (replica, limits) = {
             let state = self.shards.lock_of(tenant);
-            let replica = state.shard.replica(tenant, &nodes)?;
+            let replica = state.shard.replica(tenant, &snapshot.nodes)?;
             (replica, state.shard.limit_uses(&env, tenant))
         };
         let Replica {
@@ -103,7 +103,7 @@ impl Node {
 
     fn stored_view(&self, tenant: &TenantId, snapshot: DirectorySnapshot) -> TenantView {
         let nodes = self.view();
-        let (generation, is_suspended) = self.settings.policy_of(tenant);
+        let (generation, is_suspended) = self.settings().policy_of(tenant);
         let policy = snapshot.policy;
         let bots = snapshot.bots.into_iter().map(|record| {
             let is_dead = |holder: &BotHolder| nodes.is_dead(holder.boot);

@@ -81,7 +81,12 @@ impl Node {
                         break;
                     }
                     let mut work = DeferredWork::default();
-                    self.in_shard(&self.env(&self.view()), index, ShardInput::Wake, &mut work);
+                    self.in_shard(
+                        &self.env(&self.snapshot()),
+                        index,
+                        ShardInput::Wake,
+                        &mut work,
+                    );
                     quiet = if work.is_quiet() {
                         quiet + 1
                     } else {

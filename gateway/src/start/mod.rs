@@ -12,7 +12,6 @@ mod error;
 mod store;
 mod warnings;
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use backplane::{Backplane, InboundMessage, StoreFault};
@@ -30,12 +29,14 @@ use crate::http::admin::context::AdminContext;
 use crate::http::admin_endpoint::AdminEndpoint;
 use crate::http::context::{BasePath, PublicContext};
 use crate::http::public_endpoint::PublicEndpoint;
+use crate::http::request_settings::LiveRequestSettings;
 use crate::http::v1;
 use crate::listener::{BoundSocket, Listener};
 use crate::machine;
 use crate::memory::MemoryDivision;
 use crate::metrics::{COMMIT_UNKNOWN, Metrics};
-use crate::node::{Node, NodeIdentity, NodeTools, NodeUsage, PeerDatagrams, SourceResolver};
+use crate::node::{Node, NodeIdentity, NodeTools, NodeUsage, PeerDatagrams};
+use crate::reload::{ReloadRequests, Reloader};
 use crate::shutdown::GatewayShutdown;
 use crate::tls::{ListenerTls, TlsReloader};
 
@@ -52,6 +53,7 @@ pub struct StartingGateway {
     metrics: Arc<Metrics>,
     public: BoundSocket,
     endpoint: Arc<AdminEndpoint>,
+    requests: LiveRequestSettings,
     addresses: ListenAddresses,
     /// Serves the admin listener.
     background: JoinSet<()>,
@@ -97,7 +99,8 @@ impl StartingGateway {
             public: public.address(),
             admin: admin.address(),
         };
-        let endpoint = AdminEndpoint::new(config.allowed_hosts.clone(), Arc::clone(&metrics));
+        let requests = LiveRequestSettings::new(&config);
+        let endpoint = AdminEndpoint::new(requests.clone(), Arc::clone(&metrics));
         let endpoint = Arc::new(endpoint);
         let gate = Gate::new(GateLimits::admin());
         let admin = listen((ADMIN_KEY, admin), admin_tls, &config, gate)?;
@@ -110,6 +113,7 @@ impl StartingGateway {
             metrics,
             public,
             endpoint,
+            requests,
             addresses,
             background,
             shutdown,
@@ -149,7 +153,10 @@ impl StartingGateway {
         inbound: Option<mpsc::Receiver<InboundMessage>>,
     ) -> Result<Gateway, StartError> {
         let Self {
-            config, endpoint, ..
+            config,
+            endpoint,
+            requests,
+            ..
         } = self;
         let memory = MemoryDivision::of(config.memory_max);
         warn_of_little_memory(config.sockets_max, &memory);
@@ -188,14 +195,21 @@ impl StartingGateway {
             inbound,
             peers,
         });
+        let reloader = Reloader::new(&config, Arc::clone(&node), requests.clone());
         let admin = AdminContext {
             node: Arc::clone(&node),
-            token: config.admin_token.clone(),
-            ready_when_degraded: config.ready_when_degraded,
+            settings: requests.clone(),
+            reloader: Arc::new(reloader),
             orders: tokio::sync::Mutex::default(),
             throttle: Mutex::default(),
         };
-        let public_endpoint = public_endpoint(config, Arc::clone(&node), public);
+        let public_endpoint = PublicEndpoint::new(PublicContext {
+            node: Arc::clone(&node),
+            settings: requests,
+            checks_host: public.ip().is_loopback(),
+            openapi: Bytes::from(v1::openapi::document(&config.base_path)),
+            paths: BasePath::new(config.base_path),
+        });
         Ok(Gateway {
             node,
             work,
@@ -205,6 +219,7 @@ impl StartingGateway {
             background: self.background,
             addresses: self.addresses,
             shutdown: self.shutdown,
+            reloads: ReloadRequests::default(),
         })
     }
 }
@@ -227,20 +242,6 @@ impl Gateway {
         let bound = starting.finish_with(fault).await?;
         Ok(bound.expect("nobody else has its shutdown"))
     }
-}
-
-fn public_endpoint(config: Config, node: Arc<Node>, address: SocketAddr) -> PublicEndpoint {
-    let is_loopback = address.ip().is_loopback();
-    PublicEndpoint::new(PublicContext {
-        node,
-        sources: SourceResolver::new(config.trusted_proxies),
-        allowed_origins: config.allowed_origins,
-        hosts: is_loopback.then_some(config.allowed_hosts),
-        query_keys: config.query_keys,
-        control_per_second: config.limits.control_per_second,
-        openapi: Bytes::from(v1::openapi::document(&config.base_path)),
-        paths: BasePath::new(config.base_path),
-    })
 }
 
 fn listen(

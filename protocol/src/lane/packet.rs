@@ -74,6 +74,22 @@ impl LaneAck {
 }
 
 impl Packet {
+    /// A packet that carries nothing: what its source says of itself has changed. Builds that do not know this pass
+    /// over it.
+    pub fn empty(src: BootId, dst: BootId) -> Packet {
+        Packet {
+            src,
+            dst,
+            data: None,
+            ack: None,
+        }
+    }
+
+    /// Whether it carries nothing.
+    pub fn is_empty(&self) -> bool {
+        self.data.is_none() && self.ack.is_none()
+    }
+
     /// What its source is told if that is evicted: nothing that it carries is handled. Absent: it
     /// carries nothing.
     pub fn answer_to_evicted(&self) -> Option<Packet> {

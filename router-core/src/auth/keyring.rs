@@ -1,6 +1,7 @@
 //! The secrets of a gateway, and what they sign and verify.
 
 use hmac::Hmac;
+use protocol::lane::{KeyId, LaneKeys};
 use protocol::{Secret, TenantId};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
@@ -23,6 +24,7 @@ pub struct VerifiedCredential {
 }
 
 struct KeySecret {
+    id: KeyId,
     keys: Hmac<Sha256>,
     tokens: Hmac<Sha256>,
 }
@@ -44,7 +46,8 @@ impl Keyring {
         if secrets.is_empty() {
             return Err(WeakSecret::None);
         }
-        let secrets = secrets.iter().map(|secret| {
+        let ids = LaneKeys::new(secrets).ids();
+        let secrets = secrets.iter().zip(ids).map(|(secret, id)| {
             let bytes = secret.reveal().as_bytes();
             if bytes.len() < SECRET_BYTES_MIN {
                 return Err(WeakSecret::Short);
@@ -55,6 +58,7 @@ impl Keyring {
                 return Err(WeakSecret::Uniform);
             }
             Ok(KeySecret {
+                id,
                 keys: keyed(bytes),
                 tokens: keyed(secret.derive("t2b/client-token/v1").reveal()),
             })
@@ -62,6 +66,11 @@ impl Keyring {
         Ok(Self {
             secrets: secrets.collect::<Result<_, _>>()?,
         })
+    }
+
+    /// The id of the secret that signs.
+    pub fn first_id(&self) -> KeyId {
+        self.secrets[0].id
     }
 
     /// The API key of a tenant and generation, signed with the first secret.
@@ -98,16 +107,14 @@ impl Keyring {
                 .as_bytes()
                 .ct_eq(tag.as_bytes())
         });
-        let used = used.ok_or(AuthError::Invalid)?;
-        let old_secret = used > 0;
-        let grant = Grant {
+        let secret = used.ok_or(AuthError::Invalid)?;
+        Ok(self.verified(Grant {
             tenant,
             scope: Scope::Key,
-            old_secret,
+            secret,
             generation,
             terms: None,
-        };
-        Ok(VerifiedCredential { grant, old_secret })
+        }))
     }
 
     fn verify_token(&self, token: &str, now_ms: Millis) -> Result<VerifiedCredential, AuthError> {
@@ -115,20 +122,24 @@ impl Keyring {
         let used = self.first_match(|secret| {
             mac(&secret.tokens, parts.signed.as_bytes()).ct_eq(&parts.signature)
         });
-        let used = used.ok_or(AuthError::Invalid)?;
-        let old_secret = used > 0;
-        let grant = Grant {
-            old_secret,
+        let secret = used.ok_or(AuthError::Invalid)?;
+        Ok(self.verified(Grant {
+            secret,
             ..token::grant_of(&parts, now_ms)?
-        };
-        Ok(VerifiedCredential { grant, old_secret })
+        }))
     }
 
-    fn first_match(&self, matches: impl Fn(&KeySecret) -> subtle::Choice) -> Option<usize> {
+    fn verified(&self, grant: Grant) -> VerifiedCredential {
+        let old_secret = grant.secret != self.first_id();
+        VerifiedCredential { grant, old_secret }
+    }
+
+    /// The id of the first secret that fits.
+    fn first_match(&self, matches: impl Fn(&KeySecret) -> subtle::Choice) -> Option<KeyId> {
         let mut found = None;
-        for (i, secret) in self.secrets.iter().enumerate() {
+        for secret in &self.secrets {
             if bool::from(matches(secret)) && found.is_none() {
-                found = Some(i);
+                found = Some(secret.id);
             }
         }
         found

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::Hmac;
+use protocol::lane::KeyId;
 use protocol::limits::{TOKEN_BYTES_MAX, TOKEN_LEEWAY_S, TOKEN_TTL_MAX_S};
 use protocol::token::TokenScope;
 use protocol::{BotId, ClientId, TenantId};
@@ -109,7 +110,8 @@ pub(super) fn grant_of(parts: &TokenParts<'_>, now_ms: Millis) -> Result<Grant, 
     Ok(Grant {
         tenant: claims.tenant,
         scope,
-        old_secret: false,
+        // Whoever verified the signature knows it.
+        secret: KeyId::from_bits(0),
         generation: claims.g,
         terms: Some(Arc::new(terms)),
     })

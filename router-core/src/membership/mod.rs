@@ -19,6 +19,7 @@
 //! | `times.rs` | how often and how long |
 //! | `beats.rs` | what follows from the others' beats |
 //! | `health.rs` | DEGRADED |
+//! | `hello.rs` | what this node and the others say of themselves |
 //! | `isolation.rs` | whether this node alone is cut off |
 //! | `balance.rs` | how many connections a node gives to others |
 //! | `dead.rs` | the evicted nodes |
@@ -33,6 +34,7 @@ mod beats;
 mod dead;
 mod departure;
 mod health;
+mod hello;
 mod isolation;
 #[cfg(test)]
 mod tests;
@@ -81,6 +83,8 @@ pub enum NodeInput {
     LinkUp,
     /// Something of a node that is not in the view: an entry in a directory, or a packet.
     Discovered(BootId),
+    /// Another node says that what it says of itself has changed.
+    SaidAnew(BootId),
     /// Another node says that this one is evicted. The store knows: it is asked soon.
     Evicted,
     /// This node is now as said here.
@@ -111,6 +115,8 @@ pub enum NodeEffect {
     /// It is known what a peer that certainly runs says of itself; anew each minute if that does not fit this
     /// node.
     Described(BootId),
+    /// What this node says of itself has changed, and the store has it: tell the peers to read it.
+    SayAnew,
     /// A node was evicted, by whomever, or was dead before this one began: drop what it held, fail its
     /// lane.
     Evicted(BootId),
@@ -137,6 +143,8 @@ pub struct MembershipMachine {
     hello: NodeHello,
     hello_due_ms: Millis,
     hello_out: bool,
+    /// How often the peers are still to be told of it, once the store has it.
+    hello_news: u8,
     health: LinkHealth,
     dead: DeadNodes,
     unknown: UnknownNodes,
@@ -164,6 +172,7 @@ impl MembershipMachine {
             hello,
             hello_due_ms: now_ms,
             hello_out: false,
+            hello_news: 0,
             health: LinkHealth::new(now_ms),
             dead: DeadNodes::default(),
             unknown: UnknownNodes::default(),
@@ -220,6 +229,7 @@ impl MembershipMachine {
                 self.beat_due_ms = now_ms;
             }
             NodeInput::Discovered(boot) => self.on_discovered(now_ms, boot),
+            NodeInput::SaidAnew(boot) => self.on_said_anew(boot, fx),
             NodeInput::Evicted => self.look_again(now_ms, LOOK_AGAIN_MS),
             NodeInput::Hello(hello) => self.on_hello(now_ms, hello),
             NodeInput::Flushed(hour) => self.view.own_flushed = hour,
@@ -271,24 +281,11 @@ impl MembershipMachine {
             }
             NodeQuery::Describe(boot) => {
                 // Who is still unknown is asked for again with the next beat.
-                if let NodeReply::Hello(Some(hello)) = reply
-                    && let Some(peer) = self.view.peers.get_mut(&boot)
-                {
-                    peer.terms = self.hello.terms_for(&hello);
-                    peer.hello = Some(hello);
-                    peer.described_ms = now_ms;
-                    self.view_changed = true;
-                    if peer.has_moved {
-                        fx.push(NodeEffect::Described(boot));
-                    }
+                if let NodeReply::Hello(Some(hello)) = reply {
+                    self.on_described(now_ms, boot, hello, fx);
                 }
             }
-            NodeQuery::Hello { .. } => {
-                self.hello_out = false;
-                if reply != NodeReply::Done {
-                    self.hello_due_ms = self.hello_due_ms.min(now_ms + BEAT_MS);
-                }
-            }
+            NodeQuery::Hello { .. } => self.on_hello_answer(now_ms, &reply, fx),
         }
     }
 
@@ -326,14 +323,6 @@ impl MembershipMachine {
     fn look_again(&mut self, now_ms: Millis, after_ms: Millis) {
         let soon_ms = (self.beat_due_ms + after_ms).saturating_sub(BEAT_MS);
         self.beat_due_ms = self.beat_due_ms.min(soon_ms.max(now_ms));
-    }
-
-    fn on_hello(&mut self, now_ms: Millis, hello: NodeHello) {
-        let connections = hello.connections;
-        let old = std::mem::replace(&mut self.hello, hello);
-        if self.hello != (NodeHello { connections, ..old }) {
-            self.hello_due_ms = now_ms;
-        }
     }
 
     fn rejoin(&mut self, now_ms: Millis, entropy: u128, fx: &mut Vec<NodeEffect>) {

@@ -70,6 +70,8 @@ pub enum ShardInput {
     Rejoined,
     /// The link to the store is back, and what happened meanwhile was not told.
     Resync,
+    /// The settings are others, those in [`Env`](crate::Env).
+    Reconfigured,
     /// A session answered a frame without its tenant.
     Answered(FrameUsage),
     /// The node ends: all usage is to be booked.
@@ -97,6 +99,7 @@ impl ShardInput {
             Self::NodeEvicted(_)
             | Self::Rejoined
             | Self::Resync
+            | Self::Reconfigured
             | Self::FlushUsage
             | Self::Wake => None,
         }

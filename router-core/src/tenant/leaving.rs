@@ -102,6 +102,18 @@ impl Tenant {
         self.apply_terms(env, fx);
     }
 
+    /// Takes what the changed configuration says, and ends the sockets that its policy no longer allows.
+    pub(crate) fn reconfigured(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
+        let ctx = TenantContext::new(env, &self.receipts, &self.limits);
+        self.members.take_file_policy(&ctx);
+        self.members.set_first_secret(env.settings.first_secret);
+        self.meter.flush_within(env);
+        self.expel_strangers(env, fx);
+        self.apply_terms(env, fx);
+        // As after an order.
+        self.let_in(env, fx);
+    }
+
     /// Takes over what follows from the plan and the limits that are assigned to the tenant.
     fn apply_terms(&mut self, env: &Env<'_>, fx: &mut TenantEffects) {
         let id = self.receipts.tenant();

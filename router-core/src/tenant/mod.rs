@@ -121,7 +121,7 @@ impl Tenant {
             quota: MonthQuota::new(env, &terms.allowances),
             receipts: ReceiptCounter::new(id),
             delivery: Delivery::new(keys),
-            members: Members::new(policy),
+            members: Members::new(policy, env.settings.first_secret),
             bots: Bots::default(),
             presence: Presence::new(&terms.limits),
             directory: Directory::default(),

@@ -55,6 +55,8 @@ mod presence_coalesced;
 mod quota;
 #[cfg(test)]
 mod quota_joins;
+#[cfg(test)]
+mod reconfigured;
 mod status;
 mod token_weights;
 mod weights;

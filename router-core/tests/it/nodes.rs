@@ -270,6 +270,7 @@ impl World {
                 }
                 NodeEffect::Degraded(_)
                 | NodeEffect::Described(_)
+                | NodeEffect::SayAnew
                 | NodeEffect::RenewLink
                 | NodeEffect::GenerationChanged
                 | NodeEffect::Left(_)

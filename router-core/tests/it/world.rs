@@ -288,6 +288,13 @@ impl World {
         self.run();
     }
 
+    /// An operator changes the settings.
+    pub fn reconfigure(&mut self, change: impl FnOnce(&mut Settings)) {
+        change(Arc::make_mut(&mut self.settings));
+        self.shard(ShardInput::Reconfigured);
+        self.run();
+    }
+
     /// Bytes of the frames sent since the log had this length.
     pub fn frame_bytes(&self, from: usize) -> usize {
         let bytes = |event: &Event| match event {

@@ -330,7 +330,11 @@ impl SimMachine {
                     self.resync(outside);
                 }
             }
-            NodeEffect::RenewLink | NodeEffect::Described(_) | NodeEffect::Left(_) => {}
+            // A machine of the simulation never says anything else of itself.
+            NodeEffect::RenewLink
+            | NodeEffect::Described(_)
+            | NodeEffect::SayAnew
+            | NodeEffect::Left(_) => {}
             NodeEffect::GenerationChanged => self.resync(outside),
         }
     }

@@ -21,7 +21,7 @@ pub(super) async fn read_body(
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(bad());
     }
-    let pace = Duration::from_millis(admin.node.settings.handshake_timeout_ms);
+    let pace = Duration::from_millis(admin.node.settings().handshake_timeout_ms);
     match timeout(pace, to_bytes(body, bytes_max)).await {
         Ok(body) => body.map_err(|_| bad()),
         Err(_) => Err(PlainRefusal(

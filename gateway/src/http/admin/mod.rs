@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `GET /admin/v1/status` | version, uptime, counts, store |
 //! | `POST /admin/v1/drain`, `…/undrain` | the sockets of this node move to others; it takes sockets again |
+//! | `POST /admin/v1/reload?force` | the configuration is read again |
 //! | `GET /admin/v1/nodes` | the other nodes, the lanes to them, the shared store |
 //! | `GET /admin/v1/keys/using-old` | tenants whose open sockets an old secret verified |
 //! | `GET /admin/v1/usage?from&to&step&tenant&meter` | what tenants used |
@@ -29,6 +30,7 @@ mod nodes;
 mod page_query;
 mod policy;
 mod refusal;
+mod reload;
 mod status;
 mod tenant;
 mod tenant_path;
@@ -56,6 +58,7 @@ pub(super) fn router(admin: Arc<AdminContext>, ops: Arc<OpsContext>) -> Router {
         .merge(labels::routes())
         .merge(nodes::routes())
         .merge(policy::routes())
+        .merge(reload::routes())
         .merge(status::routes())
         .merge(tenant::routes())
         .merge(tenants::routes())

@@ -59,7 +59,7 @@ async fn answer(
 ) -> Result<Response, PlainRefusal> {
     let _turn = admin.orders.lock().await;
     let policy = order.apply(admin, &tenant).await?;
-    let (file_generation, file_suspended) = admin.node.settings.policy_of(&tenant);
+    let (file_generation, file_suspended) = admin.node.settings().policy_of(&tenant);
     let answer = json!({
         "tenant": tenant,
         "generation": policy.generation.max(file_generation),

@@ -138,12 +138,12 @@ async fn check(
     tenant: &TenantId,
     assigned: &AssignedTerms,
 ) -> Result<(), PlainRefusal> {
-    let settings = &admin.node.settings;
+    let settings = admin.node.whole_settings();
     if let Some(plan) = &assigned.plan
         && !settings.plans.contains_key(plan)
         && assigned_plan(admin, tenant).await?.as_ref() != Some(plan)
     {
-        return Err(PlainRefusal::bad_request(no_plan(plan, settings)));
+        return Err(PlainRefusal::bad_request(no_plan(plan, &settings)));
     }
     let limits = settings.terms_of(tenant, Some(assigned)).limits;
     if limits.frame_bytes > limits.outbound_bytes {
@@ -199,7 +199,8 @@ async fn info(admin: &AdminContext, tenant: TenantId) -> Result<TenantInfo, Plai
     let labels = reads.ask(admin, &tenant, LabelsQuery::Get, StoreReply::into_labels);
     let LabelsReply::Labels(labels) = labels.await?;
     let assigned = policy.assigned.as_deref();
-    let terms = node.settings.terms_of(&tenant, assigned);
+    let settings = node.whole_settings();
+    let terms = settings.terms_of(&tenant, assigned);
     let month = UsageHour::of(node.unix_ms()).month();
     let booked = match terms.allowances.is_empty() {
         true => UsageCounts::default(),
@@ -214,9 +215,9 @@ async fn info(admin: &AdminContext, tenant: TenantId) -> Result<TenantInfo, Plai
             hard: allowance.hard.map(|hard| meter.whole(hard)),
             used: meter.whole(booked[meter]),
         });
-    let (file_generation, file_suspended) = node.settings.policy_of(&tenant);
+    let (file_generation, file_suspended) = settings.policy_of(&tenant);
     Ok(TenantInfo {
-        plan: node.settings.plan_of(&tenant, assigned).cloned(),
+        plan: settings.plan_of(&tenant, assigned).cloned(),
         assigned: assigned.map_or_else(AssignedInfo::default, |assigned| AssignedInfo {
             plan: assigned.plan.clone(),
             limits: assigned.limits.clone(),

@@ -75,7 +75,8 @@ async fn part_of(
 ) -> Result<Vec<ListedTenant>, PlainRefusal> {
     let listed = admin.node.backplane.tenants(part).await;
     let mut listed = listed.map_err(|failure| StoreAccess::Reads.failed(failure))?;
-    let of_file = admin.node.settings.tenants.keys();
+    let settings = admin.node.settings();
+    let of_file = settings.tenants.keys();
     for tenant in of_file.filter(|tenant| TenantPart::of(tenant) == part) {
         let place = listed.binary_search_by(|it| it.tenant.cmp(tenant));
         if let Err(place) = place {
@@ -89,9 +90,9 @@ async fn part_of(
 
 async fn row(admin: &AdminContext, listed: &ListedTenant) -> Result<Value, PlainRefusal> {
     let ListedTenant { tenant, last_used } = listed;
-    let settings = &admin.node.settings;
     let policy = StoreAccess::Reads.ask(admin, tenant, PolicyQuery::Read, StoreReply::into_policy);
     let PolicyReply::Changed(policy) = policy.await?;
+    let settings = admin.node.settings();
     let (file_generation, file_suspended) = settings.policy_of(tenant);
     Ok(json!({
         "tenant": tenant,

@@ -21,10 +21,12 @@ pub(in crate::http) async fn api_host(
     request: Request,
     next: Next,
 ) -> Response {
-    let code = match host_of(request.uri(), request.headers()) {
+    let host = host_of(request.uri(), request.headers());
+    let is_ours = |host| host_is_ours(&host, context.hosts(&context.settings()));
+    let code = match host.map(is_ours) {
         None => ErrorCode::BadRequest,
-        Some(host) if !host_is_ours(&host, context.hosts.as_deref()) => ErrorCode::Misdirected,
-        Some(_) => return next.run(request).await,
+        Some(false) => ErrorCode::Misdirected,
+        Some(true) => return next.run(request).await,
     };
     foreign(ProblemResponse::from(code))
 }

@@ -41,7 +41,11 @@ pub(in crate::http) async fn api_pages(
     request: Request,
     next: Next,
 ) -> Response {
-    let page = page_of(request.uri(), request.headers(), &context.allowed_origins);
+    let page = page_of(
+        request.uri(),
+        request.headers(),
+        &context.settings().allowed_origins,
+    );
     let page = match page {
         Ok(None) => return next.run(request).await,
         Ok(Some(page)) => page,

@@ -23,11 +23,12 @@ pub(in crate::http) async fn admin_token(
     request: Request,
     next: Next,
 ) -> Response {
-    let Some(token) = &admin.token else {
+    let token = admin.settings.load().admin_token.clone();
+    let Some(token) = token else {
         return not_found().await;
     };
     let headers = request.headers();
-    if !is_bearer_of(headers, token) {
+    if !is_bearer_of(headers, &token) {
         let is_wrong = headers.contains_key(AUTHORIZATION);
         return refuse(&admin, Source::of(peer.address.ip()), is_wrong);
     }

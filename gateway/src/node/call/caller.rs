@@ -134,8 +134,8 @@ impl CallConnection {
     /// expelled while its body was on the way.
     pub(crate) fn issue(&self, asked: TokenRequest) -> Result<TokenIssued, Refusal> {
         let node = &self.member.node;
-        let view = node.view();
-        let env = node.env(&view);
+        let snapshot = node.snapshot();
+        let env = node.env(&snapshot);
         let claims = self.member.ask(|session| session.claims(&env, asked));
         let claims = claims.map_err(|(code, fault)| Refusal {
             fault,

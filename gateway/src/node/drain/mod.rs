@@ -61,7 +61,7 @@ impl Node {
 
     /// After which time the process ends in any case.
     pub(crate) fn drain_deadline(&self) -> Duration {
-        self.drain.times.deadline
+        self.drain.times().deadline
     }
 
     /// Goes away, to the end. `stop_accepting`: closes the public listener.
@@ -94,7 +94,7 @@ impl Node {
     /// Is not ready from now on. Returns when balancers know.
     async fn announce(&self) {
         if self.reach(DrainPhase::Announced) {
-            sleep(self.drain.times.wait).await;
+            sleep(self.drain.times().wait).await;
         }
     }
 
@@ -102,7 +102,7 @@ impl Node {
     async fn move_sockets(&self) {
         self.reach(DrainPhase::Moving);
         let mut mover = ConnectionMover::new(self, MOVE_REASON);
-        mover.move_all(self.drain.times.window).await;
+        mover.move_all(self.drain.times().window).await;
     }
 
     /// Goes on to a phase. False: it was there already.

@@ -49,7 +49,7 @@ impl DrainPhase {
 /// How far the node is with going away.
 #[derive(Debug)]
 pub(in crate::node) struct DrainState {
-    pub(super) times: DrainTimes,
+    times: Mutex<DrainTimes>,
     pub(super) moves: MoveCounts,
     phase: AtomicU8,
     /// The drain that an operator began, and that can be taken back.
@@ -65,12 +65,22 @@ pub(crate) struct PendingAnswer(Arc<AtomicUsize>);
 impl DrainState {
     pub(in crate::node) fn new(times: DrainTimes) -> Self {
         Self {
-            times,
+            times: Mutex::new(times),
             moves: MoveCounts::default(),
             phase: AtomicU8::new(DrainPhase::Serving as u8),
             ordered: Mutex::default(),
             answering: Arc::default(),
         }
+    }
+
+    /// How long its phases take.
+    pub(super) fn times(&self) -> DrainTimes {
+        *lock(&self.times)
+    }
+
+    /// The phases that begin from now on take so long.
+    pub(in crate::node) fn set_times(&self, times: DrainTimes) {
+        *lock(&self.times) = times;
     }
 
     pub(super) fn phase(&self) -> DrainPhase {

@@ -68,7 +68,7 @@ impl Node {
             nonce,
         };
         let signer = view.terms(boot).ok().and_then(|terms| terms.key);
-        let bytes = question.to_bytes(self.lanes.keys(), signer);
+        let bytes = question.to_bytes(&self.lanes.keys(), signer);
         if let Err(error) = socket.socket.send_to(&bytes, address).await {
             tracing::debug!(%boot, %address, %error, "a node cannot be asked");
         }
@@ -87,7 +87,7 @@ impl Node {
                     continue;
                 }
             };
-            let read = PeerMessage::from_bytes(&bytes[..length], self.lanes.keys());
+            let read = PeerMessage::from_bytes(&bytes[..length], &self.lanes.keys());
             let Some((message, signer)) = read else {
                 continue;
             };
@@ -98,7 +98,7 @@ impl Node {
                         boot: self.view().own,
                         nonce: message.nonce,
                     };
-                    let answer = answer.to_bytes(self.lanes.keys(), Some(signer));
+                    let answer = answer.to_bytes(&self.lanes.keys(), Some(signer));
                     // A lost answer is asked for again.
                     let _ = socket.socket.send_to(&answer, from).await;
                     continue;

@@ -27,7 +27,7 @@ impl Node {
             }
         };
         let moment = self.moment_of(work);
-        let span = self.tracer.go_on(moment.nodes.own, &envelope);
+        let span = self.tracer.load().go_on(moment.nodes.own, &envelope);
         let _span = span.map(tracing::Span::entered);
         let index = self.shards.index_of(&envelope.tenant);
         let input = ShardInput::Inbound(Box::new(envelope));

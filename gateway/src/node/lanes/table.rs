@@ -1,8 +1,9 @@
 //! The lanes of a node, by the node at the other end.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
+use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use protocol::lane::{LaneKeys, Packet, PacketError};
 use protocol::{BootId, TenantId};
@@ -34,9 +35,9 @@ pub(in crate::node) trait LaneHost: Send + Sync {
 pub(in crate::node) struct LaneTable {
     lanes: RwLock<foldhash::HashMap<BootId, Arc<Lane>>>,
     host: Weak<dyn LaneHost>,
-    keys: LaneKeys,
+    keys: ArcSwap<LaneKeys>,
     /// Largest frame of any tenant, bytes: what a packet of another node may carry.
-    frame_bytes_max: usize,
+    frame_bytes_max: AtomicUsize,
     hash_keys: HashKeys,
     /// Of those that ended.
     past: Mutex<LaneTotals>,
@@ -53,8 +54,8 @@ impl LaneTable {
         Self {
             lanes: RwLock::default(),
             host,
-            keys,
-            frame_bytes_max,
+            keys: ArcSwap::from_pointee(keys),
+            frame_bytes_max: AtomicUsize::new(frame_bytes_max),
             hash_keys,
             past: Mutex::default(),
             ended: CancellationToken::new(),
@@ -62,13 +63,25 @@ impl LaneTable {
     }
 
     /// What packets are signed with.
-    pub fn keys(&self) -> &LaneKeys {
-        &self.keys
+    pub fn keys(&self) -> Guard<Arc<LaneKeys>> {
+        self.keys.load()
+    }
+
+    /// Signs and verifies packets with these from now on.
+    pub fn set_keys(&self, keys: LaneKeys) {
+        self.keys.store(Arc::new(keys));
+    }
+
+    /// Some tenant may send frames of so many bytes. Fewer than before change nothing: other nodes may send larger
+    /// ones still.
+    pub fn allow_frames_of(&self, bytes: usize) {
+        self.frame_bytes_max.fetch_max(bytes, Ordering::Relaxed);
     }
 
     /// Reads a packet of another node. Errors: it is not understood.
     pub fn read(&self, bytes: &Bytes) -> Result<Packet, PacketError> {
-        Packet::from_bytes(bytes, &self.keys, self.frame_bytes_max)
+        let frame_bytes_max = self.frame_bytes_max.load(Ordering::Relaxed);
+        Packet::from_bytes(bytes, &self.keys(), frame_bytes_max)
     }
 
     /// Puts a message onto a lane. Returns it as settled if there is no room, or no such node.

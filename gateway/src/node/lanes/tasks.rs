@@ -94,7 +94,7 @@ async fn publish(node: Arc<Node>, lane: Arc<Lane>) {
             if let Some(batch) = &packet.data {
                 lock(&lane.ack_timer).published(batch);
             }
-            let bytes = packet.to_bytes_at(node.lanes.keys(), terms);
+            let bytes = packet.to_bytes_at(&node.lanes.keys(), terms);
             node.metrics.cluster.published(bytes.len());
             match next.is_data {
                 true => busy.data = true,

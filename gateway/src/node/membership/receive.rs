@@ -6,6 +6,7 @@ use backplane::InboundMessage;
 use bytes::Bytes;
 use protocol::BootId;
 use protocol::lane::{LaneTerms, Packet};
+use router_core::NodeView;
 use router_core::membership::NodeInput;
 use router_core::shard::ShardInput;
 use tokio::sync::mpsc;
@@ -64,6 +65,9 @@ impl Node {
         if packet.data.is_some() && !view.hears(packet.src) {
             self.discover(packet.src);
         }
+        if packet.is_empty() {
+            return self.membership.hint(NodeInput::SaidAnew(packet.src));
+        }
         if packet.ack.as_ref().is_some_and(|ack| ack.evicted) {
             self.membership.hint(NodeInput::Evicted);
         }
@@ -78,13 +82,30 @@ impl Node {
         self.membership.hint(NodeInput::Discovered(boot));
     }
 
+    /// Tells the peers to read again what this node says of itself.
+    pub(super) fn say_anew(&self, view: &NodeView) {
+        let packets = view.peers.iter().filter_map(|(peer, it)| {
+            let packet = Packet::empty(view.own, *peer);
+            Some((
+                *peer,
+                packet.to_bytes_at(&self.lanes.keys(), it.terms.ok()?),
+            ))
+        });
+        for (peer, bytes) in packets {
+            let Some(node) = self.me.upgrade() else {
+                return;
+            };
+            tokio::spawn(async move { node.backplane.publish(peer, bytes).await });
+        }
+    }
+
     /// Nothing of an evicted node is handled, and it is told why.
     fn tell_evicted(&self, packet: &Packet) {
         let (Some(answer), Some(node)) = (packet.answer_to_evicted(), self.me.upgrade()) else {
             return;
         };
         // Of a dead node nothing is known any more.
-        let bytes = answer.to_bytes_at(self.lanes.keys(), LaneTerms::UNKNOWN);
+        let bytes = answer.to_bytes_at(&self.lanes.keys(), LaneTerms::UNKNOWN);
         tokio::spawn(async move { node.backplane.publish(answer.dst, bytes).await });
     }
 }

@@ -20,8 +20,7 @@ impl Node {
 
     pub(super) fn tell_shard(&self, index: usize, input: ShardInput) {
         let mut work = DeferredWork::default();
-        let view = self.view();
-        self.in_shard(&self.env(&view), index, input, &mut work);
+        self.in_shard(&self.env(&self.snapshot()), index, input, &mut work);
         self.finish(&mut work);
     }
 }

@@ -133,6 +133,7 @@ impl Node {
                     self.lanes.to(machine.view().own, boot);
                     self.membership.joined.notify_waiters();
                 }
+                NodeEffect::SayAnew => self.say_anew(machine.view()),
                 NodeEffect::Described(boot) => self.report_described(machine.view(), boot),
                 NodeEffect::Evicted(boot) => {
                     tracing::info!(%boot, "a node is gone");

@@ -39,7 +39,7 @@ impl Node {
             work,
         };
         dispatch::session(&env, input, &mut hold);
-        let wake_ms = session.next_wakeup(self.settings.heartbeat_ms);
+        let wake_ms = session.next_wakeup(env.settings.heartbeat_ms);
         entry
             .wake_ms
             .store(wake_ms.unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -85,7 +85,7 @@ impl Node {
         };
         let (tenant, conn) = (owner.tenant().clone(), entry.key);
         let input = ShardInput::Room { tenant, conn };
-        self.in_shard(&self.env(&self.view()), index, input, work);
+        self.in_shard(&self.env(&self.snapshot()), index, input, work);
     }
 
     /// Hands a shard one input and performs what it wants, inside its critical section. Returns what
@@ -109,7 +109,7 @@ impl Node {
             policy,
         };
         self.in_shard(
-            &self.env(&self.view()),
+            &self.env(&self.snapshot()),
             self.shards.index_of(tenant),
             input,
             &mut work,
@@ -117,7 +117,7 @@ impl Node {
         self.finish(&mut work);
     }
 
-    pub(super) fn handle(
+    pub(in crate::node) fn handle(
         &self,
         env: &Env<'_>,
         index: usize,
@@ -126,6 +126,12 @@ impl Node {
         work: &mut DeferredWork,
     ) -> Option<Option<Verdict>> {
         let cell = self.shards.cell(index);
+        // Those of the caller may be from before a reload that this shard has seen.
+        let settings = Arc::clone(&state.settings);
+        let env = &Env {
+            settings: &settings,
+            ..*env
+        };
         let mut hold = ShardHold {
             node: self,
             env,

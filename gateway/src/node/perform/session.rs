@@ -62,14 +62,11 @@ impl SessionPerformer for SessionHold<'_> {
         let index = node.shards.index_of(tenant);
         self.entry.set_shard(index);
         let mut state = node.shards.cell(index).lock();
-        let sources = (&node.settings, &node.pools);
         let client = node.shards.client_hash(&join.client_id());
-        if !state.enter(sources, tenant, client, self.entry) {
+        if !state.enter(&node.pools, tenant, client, self.entry) {
             close_socket(self.entry, CloseCode::TryLater, self.work);
         }
-        join.kept = state
-            .budgets_of(&node.settings, &node.pools, join.tenant())
-            .kept;
+        join.kept = state.budgets_of(&node.pools, join.tenant()).kept;
         node.handle(
             self.env,
             index,
@@ -80,7 +77,11 @@ impl SessionPerformer for SessionHold<'_> {
     }
 
     fn route(&mut self, mut route: Box<RouteRequest>) {
-        let span = self.node.tracer.begin(self.env.nodes.own, &mut route);
+        let span = self
+            .node
+            .tracer
+            .load()
+            .begin(self.env.nodes.own, &mut route);
         let _span = span.map(tracing::Span::entered);
         if route.kind() == SendKind::Message {
             self.work.sample = MessageSample::choose(self.env.entropy, self.read_at);

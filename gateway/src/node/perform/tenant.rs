@@ -79,7 +79,7 @@ impl TenantPerformer for ShardHold<'_> {
         match &notice {
             // It entered with what the configuration says.
             SessionNotice::Joined { limits, .. } => {
-                if !Arc::ptr_eq(limits, &self.node.settings.limits) {
+                if !self.has_limits(entry, limits) {
                     self.limit(entry, limits);
                 }
             }
@@ -118,6 +118,13 @@ impl TenantPerformer for ShardHold<'_> {
 }
 
 impl ShardHold<'_> {
+    /// Whether a socket's tenant is held to these limits already.
+    fn has_limits(&self, entry: &ConnectionEntry, limits: &Arc<Limits>) -> bool {
+        let tenant = entry.owner.get().map(|owner| owner.tenant());
+        let own = tenant.and_then(|tenant| self.budgets.get(tenant));
+        own.is_some_and(|own| Arc::ptr_eq(&own.limits, limits))
+    }
+
     /// Holds a socket and its tenant to these limits.
     fn limit(&mut self, entry: &Arc<ConnectionEntry>, limits: &Arc<Limits>) {
         let Some(owner) = entry.owner.get() else {

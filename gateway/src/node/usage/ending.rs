@@ -18,10 +18,15 @@ const POLL: Duration = Duration::from_millis(10);
 impl Node {
     /// Has all usage booked, once no connection is left. At most 2 s.
     pub(crate) async fn book_rest(&self) {
-        let view = self.view();
+        let snapshot = self.snapshot();
         for index in 0..self.shards.cells().len() {
             let mut work = DeferredWork::default();
-            self.in_shard(&self.env(&view), index, ShardInput::FlushUsage, &mut work);
+            self.in_shard(
+                &self.env(&snapshot),
+                index,
+                ShardInput::FlushUsage,
+                &mut work,
+            );
             self.finish(&mut work);
         }
         let deadline = Instant::now() + WAIT;

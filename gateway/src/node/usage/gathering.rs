@@ -92,9 +92,9 @@ impl Node {
             series,
             ..
         } = &self.usage;
-        let view = self.view();
+        let snapshot = self.snapshot();
         for cell in self.shards.cells() {
-            let env = self.env(&view);
+            let env = self.env(&snapshot);
             let mut state = cell.lock();
             // In this order everywhere: the shard, then these two.
             let (mut buffer, mut series) = (lock(buffer), lock(series));
@@ -146,9 +146,9 @@ impl Node {
     /// What every tenant has that is not booked.
     fn all_usage(&self) -> JournalBuffer {
         let mut all = JournalBuffer::default();
-        let view = self.view();
+        let snapshot = self.snapshot();
         for cell in self.shards.cells() {
-            let env = self.env(&view);
+            let env = self.env(&snapshot);
             let mut state = cell.lock();
             let mut series = lock(&self.usage.series);
             state.shard.report_all_usage(&env, |report| {

@@ -31,8 +31,8 @@ impl Node {
         if flushed >= now {
             return;
         }
-        let view = self.view();
-        let env = self.env(&view);
+        let snapshot = self.snapshot();
+        let env = self.env(&snapshot);
         let cells = self.shards.cells().iter();
         let oldest = cells.filter_map(|cell| cell.lock().shard.oldest_unbooked(&env));
         let oldest = oldest.map(UsageHour::number).min().unwrap_or(now);

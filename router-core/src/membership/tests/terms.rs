@@ -99,3 +99,68 @@ fn who_does_not_fit_is_unreachable_and_described_each_minute() {
         assert!(rig.did(&NodeEffect::ViewChanged));
     }
 }
+
+#[test]
+fn a_node_whose_secrets_change_says_so_and_writes_by_the_new_ones() {
+    let own = hello(0).keys[0];
+    let mut rig = rig_with(NodeHello {
+        keys: [own, OTHER].into(),
+        ..hello(0)
+    });
+    rig.effects.clear();
+    rig.give(NodeInput::Hello(hello(7)));
+    assert!(!rig.did(&NodeEffect::SayAnew), "connections are no news");
+    rig.give(NodeInput::Hello(NodeHello {
+        keys: [OTHER].into(),
+        ..hello(7)
+    }));
+    assert_eq!(*rig.node.view().keys, [OTHER]);
+    let terms = rig.node.view().terms(X).map(|terms| terms.key);
+    assert_eq!(terms, Ok(Some(OTHER)));
+    let said = |rig: &Rig| {
+        let effects = rig.effects.iter();
+        effects.filter(|it| **it == NodeEffect::SayAnew).count()
+    };
+    assert_eq!(said(&rig), 1, "the store has it");
+    rig.pass(3 * HELLO_MS);
+    assert_eq!(said(&rig), 2, "a message may have been lost");
+}
+
+#[test]
+fn peers_are_told_once_the_store_has_it() {
+    let mut rig = rig_with(hello(0));
+    rig.effects.clear();
+    rig.fate = |ask| match is_hello(ask) {
+        true => Fate::Lost,
+        false => Fate::Answered,
+    };
+    let changed = NodeHello {
+        serving: false,
+        ..hello(0)
+    };
+    rig.give(NodeInput::Hello(changed));
+    assert!(!rig.did(&NodeEffect::SayAnew));
+    rig.fate = |_| Fate::Answered;
+    rig.pass(BEAT_MS);
+    assert!(rig.did(&NodeEffect::SayAnew));
+}
+
+#[test]
+fn what_a_peer_says_anew_is_read_again() {
+    let mut rig = rig_with(hello(0));
+    say(
+        &mut rig,
+        NodeHello {
+            keys: [OTHER].into(),
+            ..hello(0)
+        },
+    );
+    rig.pass(2000);
+    assert!(rig.node.view().terms(X).is_ok(), "it is not known yet");
+    rig.give(NodeInput::SaidAnew(X));
+    assert_eq!(rig.node.view().terms(X), Err(TermsMismatch::Key));
+    rig.effects.clear();
+    rig.give(NodeInput::SaidAnew(BootId::from_bits(77)));
+    let descriptions = rig.asked(|ask| matches!(ask, NodeQuery::Describe(_)));
+    assert_eq!(descriptions, 0, "nobody knows that node");
+}

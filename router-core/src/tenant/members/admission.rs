@@ -28,6 +28,7 @@ impl Members {
     pub fn take_order(&mut self, ctx: &TenantContext<'_>, policy: TenantPolicy) {
         let (file_generation, file_suspended) = ctx.env.settings.policy_of(ctx.id);
         let known = self.policy.generation.max(file_generation);
+        self.stored_suspended = policy.suspended;
         self.policy = TenantPolicy {
             generation: policy.generation.max(known),
             suspended: policy.suspended || file_suspended,
@@ -51,9 +52,17 @@ impl Members {
         let (_, file_suspended) = ctx.env.settings.policy_of(ctx.id);
         self.policy.generation = self.policy.generation.max(policy.generation);
         if !is_outdated {
+            self.stored_suspended = policy.suspended;
             self.policy.suspended = policy.suspended || file_suspended;
             self.policy.assigned = policy.assigned;
         }
+    }
+
+    /// Takes what a changed configuration file says. A key generation never falls.
+    pub fn take_file_policy(&mut self, ctx: &TenantContext<'_>) {
+        let (file_generation, file_suspended) = ctx.env.settings.policy_of(ctx.id);
+        self.policy.generation = self.policy.generation.max(file_generation);
+        self.policy.suspended = self.stored_suspended || file_suspended;
     }
 
     /// The connections that the policy does not allow, and with which code they are closed.
@@ -99,8 +108,7 @@ impl Members {
         if sockets >= limits.sockets_per_tenant as usize {
             return Err(ErrorCode::QuotaExceeded.into());
         }
-        let waits_max = limits.waits_per_tenant as usize;
-        if join.capabilities.awaits_reply() && self.waits >= waits_max {
+        if join.capabilities.awaits_reply() && self.waits >= limits.waits_per_tenant {
             return Err(ErrorCode::QuotaExceeded.into());
         }
         if is_bot {

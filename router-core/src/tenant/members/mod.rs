@@ -10,6 +10,7 @@ mod rates;
 mod remote;
 pub(super) mod survey;
 
+use protocol::lane::KeyId;
 use protocol::{BootId, BotId, ClientId, ConnectionId};
 
 use crate::env::Millis;
@@ -32,9 +33,13 @@ pub(super) struct Members {
     connections: SmallMap<ConnKey, Box<Connection>, 2>,
     remote: RemoteConnections,
     /// How many connections wait for a reply.
-    waits: usize,
-    /// Sockets by the secret that verified their credential: the first, or another.
-    sockets_by_secret: [u32; 2],
+    waits: u32,
+    /// Sockets whose credential a secret other than the first verified.
+    old_secrets: u32,
+    /// Names the first secret.
+    first_secret: KeyId,
+    /// Whether the store has the tenant as suspended, whatever the configuration file says.
+    stored_suspended: bool,
     /// Sockets that are open, for the meter.
     sockets: SocketCounts,
     by_id: SmallMap<ConnectionId, ConnKey, 1>,
@@ -47,13 +52,15 @@ pub(super) struct Members {
 
 impl Members {
     /// No members yet, under the policy of the configuration file.
-    pub fn new(policy: TenantPolicy) -> Self {
+    pub fn new(policy: TenantPolicy, first_secret: KeyId) -> Self {
         Self {
             rates: TenantRates::default(),
             connections: SmallMap::default(),
             remote: RemoteConnections::default(),
             waits: 0,
-            sockets_by_secret: [0, 0],
+            old_secrets: 0,
+            first_secret,
+            stored_suspended: false,
             sockets: SocketCounts::default(),
             by_id: SmallMap::default(),
             clients: ClientList::default(),
@@ -109,7 +116,19 @@ impl Members {
 
     /// How many sockets the first secret verified, and how many another.
     pub fn sockets_by_secret(&self) -> [u32; 2] {
-        self.sockets_by_secret
+        let SocketCounts { bots, clients } = self.sockets;
+        [bots + clients - self.old_secrets, self.old_secrets]
+    }
+
+    /// Another secret is the first from now on.
+    pub fn set_first_secret(&mut self, first: KeyId) {
+        if self.first_secret == first {
+            return;
+        }
+        self.first_secret = first;
+        let sockets = self.connections();
+        let old = sockets.map(|(_, conn)| u32::from(self.has_old_secret(conn)));
+        self.old_secrets = old.sum();
     }
 
     /// Notes what a connection has in its queue, if it waits for a reply.
@@ -127,10 +146,8 @@ impl Members {
     pub fn insert(&mut self, key: ConnKey, conn: Connection) {
         self.clients.join(key, &conn);
         self.by_id.insert(conn.id, key);
-        self.waits += usize::from(conn.capabilities.awaits_reply());
-        if let Some(count) = self.count_by_secret(&conn) {
-            *count += 1;
-        }
+        self.waits += u32::from(conn.capabilities.awaits_reply());
+        self.old_secrets += u32::from(self.has_old_secret(&conn));
         if let Some(count) = self.count_by_kind(&conn) {
             *count += 1;
         }
@@ -141,10 +158,8 @@ impl Members {
     pub fn remove(&mut self, key: ConnKey, now_ms: Millis) -> Option<(Connection, bool)> {
         let conn = *self.connections.remove(&key)?;
         self.by_id.remove(&conn.id);
-        self.waits -= usize::from(conn.capabilities.awaits_reply());
-        if let Some(count) = self.count_by_secret(&conn) {
-            *count -= 1;
-        }
+        self.waits -= u32::from(conn.capabilities.awaits_reply());
+        self.old_secrets -= u32::from(self.has_old_secret(&conn));
         if let Some(count) = self.count_by_kind(&conn) {
             *count -= 1;
         }
@@ -152,9 +167,9 @@ impl Members {
         Some((conn, was_last))
     }
 
-    fn count_by_secret(&mut self, conn: &Connection) -> Option<&mut u32> {
-        let is_socket = conn.capabilities.lasts;
-        is_socket.then(|| &mut self.sockets_by_secret[usize::from(conn.grant.old_secret)])
+    /// Whether it is a socket whose credential a secret other than the first verified.
+    fn has_old_secret(&self, conn: &Connection) -> bool {
+        conn.capabilities.lasts && conn.grant.secret != self.first_secret
     }
 }
 
@@ -261,7 +276,7 @@ impl Members {
 
     /// How many connections wait for a reply.
     pub fn wait_count(&self) -> usize {
-        self.waits
+        self.waits as usize
     }
 
     /// Nodes that have connections of the tenant, this one included.

@@ -58,6 +58,11 @@ impl TenantMeter {
         is_due
     }
 
+    /// Flushes within the time between two flushes, which may have become shorter.
+    pub fn flush_within(&mut self, env: &Env<'_>) {
+        self.flush_ms = self.flush_ms.min(env.now_ms + env.settings.usage_flush_ms);
+    }
+
     /// Flushes if that is due. Says whether it was.
     pub fn flush_due(&mut self, env: &Env<'_>, id: &TenantId, fx: &mut TenantEffects) -> bool {
         let is_due = env.now_ms >= self.flush_ms;
