@@ -15,14 +15,9 @@ use crate::socket::TestSocket;
 const KNOWN: Duration = Duration::from_secs(5);
 /// Messages that have to be delivered between two steps.
 const BETWEEN: usize = 200;
-/// A file of secrets for each node, in its folder.
-const FILE: &str = "T2B_SECRETS_FILE";
 
-/// A cluster of which each node has a file of secrets of its own.
-struct ReloadedCluster {
-    cluster: TestCluster,
-    files: Vec<String>,
-}
+/// A cluster whose nodes read their secrets from one file, each when it is reloaded.
+struct ReloadedCluster(TestCluster);
 
 impl ReloadedCluster {
     async fn start(nodes: usize) -> Self {
@@ -30,38 +25,32 @@ impl ReloadedCluster {
             nodes,
             ..ClusterSetup::default()
         };
-        let mut cluster = TestCluster::start(setup).await;
-        let secret = cluster.first_secret();
-        let mut files = Vec::new();
-        for node in 0..nodes {
-            let file = cluster.write_secrets(&format!("secrets-{node}"), &[&secret]);
-            cluster.nodes[node].stop().await;
-            cluster.nodes[node].set(FILE, file.clone());
-            cluster.nodes[node].restart().await;
-            files.push(file);
-        }
-        cluster.is_whole().await;
-        Self { cluster, files }
+        Self(TestCluster::start(setup).await)
+    }
+
+    /// Writes the file.
+    fn write(&self, secrets: &[&str]) {
+        self.0.write_secrets("secrets", secrets);
     }
 
     /// Each node in turn reads these secrets.
     /// Returns how long it took after the last reload until all nodes knew of all reloads.
     async fn reload(&self, secrets: &[&str], traffic: &RotatingTraffic) -> Duration {
         let mut reloaded = Instant::now();
-        for (node, file) in self.files.iter().enumerate() {
-            std::fs::write(file, secrets.join("\n")).unwrap();
-            let report = self.cluster.nodes[node].order("/admin/v1/reload").await;
+        self.write(secrets);
+        for (number, node) in self.0.nodes.iter().enumerate() {
+            let report = node.order("/admin/v1/reload").await;
             assert_eq!(report["changed"], json!(["secrets_file"]));
             reloaded = Instant::now();
-            if node + 1 < self.files.len() {
+            if number + 1 < self.0.nodes.len() {
                 flows(traffic).await;
             }
         }
         until_within(KNOWN, "all nodes list the same secrets", async || {
             let mut lists = Vec::new();
-            for node in &self.cluster.nodes {
+            for node in &self.0.nodes {
                 let seen = node.nodes().await?;
-                lists.push(seen["self"]["secrets"].clone());
+                lists.push(seen["secrets"].clone());
                 let others = seen["nodes"].as_array()?.iter();
                 lists.extend(others.map(|other| other["secrets"].clone()));
             }
@@ -76,7 +65,7 @@ impl ReloadedCluster {
 
     async fn sum(&self, family: &str) -> f64 {
         let mut sum = 0.0;
-        for node in &self.cluster.nodes {
+        for node in &self.0.nodes {
             let metrics = node.metrics().await;
             let series = metrics.iter().filter(|(name, _)| name.starts_with(family));
             sum += series.map(|(_, value)| value).sum::<f64>();
@@ -96,7 +85,7 @@ async fn flows(traffic: &RotatingTraffic) {
 
 pub async fn secrets_are_reloaded_under_load() -> String {
     let reloaded = ReloadedCluster::start(3).await;
-    let cluster = &reloaded.cluster;
+    let cluster = &reloaded.0;
     let (old, new) = (cluster.first_secret(), new_secret().unwrap());
     let new = new.reveal().as_str();
     let addresses = cluster.nodes.iter().map(|node| node.public.clone());
@@ -150,14 +139,14 @@ pub async fn secrets_are_reloaded_under_load() -> String {
 
 pub async fn the_only_secret_of_a_peer_is_not_dropped() -> String {
     let reloaded = ReloadedCluster::start(2).await;
-    let node = &reloaded.cluster.nodes[0];
+    let node = &reloaded.0.nodes[0];
     let new = new_secret().unwrap();
-    std::fs::write(&reloaded.files[0], new.reveal()).unwrap();
+    reloaded.write(&[new.reveal()]);
     let (status, text) = node.try_order("/admin/v1/reload").await.unwrap();
     assert_eq!(status, 409, "{text}");
     assert!(text.contains("has none of the new secrets"), "{text}");
     let unreachable = async || -> Option<Value> {
-        let seen = reloaded.cluster.nodes[1].nodes().await?;
+        let seen = reloaded.0.nodes[1].nodes().await?;
         Some(seen["nodes"][0]["unreachable"].clone())
     };
     assert_eq!(unreachable().await, Some(Value::Null));

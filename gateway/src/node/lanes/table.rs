@@ -36,6 +36,8 @@ pub(in crate::node) struct LaneTable {
     lanes: RwLock<foldhash::HashMap<BootId, Arc<Lane>>>,
     host: Weak<dyn LaneHost>,
     keys: ArcSwap<LaneKeys>,
+    /// What they were before they changed.
+    former_keys: ArcSwap<LaneKeys>,
     /// Largest frame of any tenant, bytes: what a packet of another node may carry.
     frame_bytes_max: AtomicUsize,
     hash_keys: HashKeys,
@@ -54,6 +56,7 @@ impl LaneTable {
         Self {
             lanes: RwLock::default(),
             host,
+            former_keys: ArcSwap::from_pointee(keys.clone()),
             keys: ArcSwap::from_pointee(keys),
             frame_bytes_max: AtomicUsize::new(frame_bytes_max),
             hash_keys,
@@ -67,9 +70,14 @@ impl LaneTable {
         self.keys.load()
     }
 
+    /// What packets were signed with before the last change.
+    pub fn former_keys(&self) -> Guard<Arc<LaneKeys>> {
+        self.former_keys.load()
+    }
+
     /// Signs and verifies packets with these from now on.
     pub fn set_keys(&self, keys: LaneKeys) {
-        self.keys.store(Arc::new(keys));
+        self.former_keys.store(self.keys.swap(Arc::new(keys)));
     }
 
     /// Some tenant may send frames of so many bytes. Fewer than before change nothing: other nodes may send larger

@@ -84,12 +84,14 @@ impl Node {
 
     /// Tells the peers to read again what this node says of itself.
     pub(super) fn say_anew(&self, view: &NodeView) {
-        let packets = view.peers.iter().filter_map(|(peer, it)| {
+        let packets = view.peers.iter().map(|(peer, it)| {
             let packet = Packet::empty(view.own, *peer);
-            Some((
-                *peer,
-                packet.to_bytes_at(&self.lanes.keys(), it.terms.ok()?),
-            ))
+            let bytes = match it.terms {
+                Ok(terms) => packet.to_bytes_at(&self.lanes.keys(), terms),
+                // It knows none of the new secrets, and one of those before.
+                Err(_) => packet.to_bytes_at(&self.lanes.former_keys(), LaneTerms::UNKNOWN),
+            };
+            (*peer, bytes)
         });
         for (peer, bytes) in packets {
             let Some(node) = self.me.upgrade() else {
