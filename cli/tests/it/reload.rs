@@ -42,6 +42,10 @@ impl ReloadRig {
             ("T2B_SECRETS_FILE", &path("secrets")),
             ("T2B_ADMIN_TOKEN_FILE", &path("token")),
         ]);
+        blocking_until(DEADLINE, "it is ready", || {
+            let ready = http(&gateway.admin, "GET /readyz HTTP/1.1");
+            ready.contains(" 200 ").then_some(())
+        });
         Self { gateway, home }
     }
 
