@@ -27,7 +27,22 @@ const CHANGES: &[(&str, &[&str])] = &[
     (r#"admin_listen = "127.0.0.1:4001""#, &["admin_listen"]),
     (r#"state_dir = "DIR/other""#, &["state_dir"]),
     (r#"redis_url = "redis://127.0.0.1:1""#, &["redis_url"]),
+    (r#"redis_url_file = "DIR/redis""#, &["redis_url_file"]),
     (r#"redis_prefix = "other""#, &["redis_prefix"]),
+    (
+        "redis_client_cert = \"DIR/secrets\"\nredis_client_key = \"DIR/secrets\"",
+        &["redis_client_cert", "redis_client_key"],
+    ),
+    (
+        "admin_tls_cert = \"DIR/token\"\nadmin_tls_key = \"DIR/token\"\nadmin_client_ca = \"DIR/token\"",
+        &["admin_client_ca", "admin_tls_cert", "admin_tls_key"],
+    ),
+    (
+        "admin_client_cert = \"DIR/token\"\nadmin_client_key = \"DIR/token\"",
+        &["admin_client_cert", "admin_client_key"],
+    ),
+    (r#"isolate_after = "61s""#, &["isolate_after"]),
+    ("rebalance = true", &["rebalance"]),
     ("redis_insecure = true", &["redis_insecure"]),
     (r#"base_path = "/t2b""#, &["base_path"]),
     (
@@ -92,6 +107,7 @@ fn folder() -> tempfile::TempDir {
     let secret = "0123456789abcdef0123456789abcdef";
     std::fs::write(dir.path().join("secrets"), secret).unwrap();
     std::fs::write(dir.path().join("token"), "0123456789abcdef").unwrap();
+    std::fs::write(dir.path().join("redis"), "redis://127.0.0.1:1").unwrap();
     dir
 }
 
