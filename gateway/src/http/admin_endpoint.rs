@@ -48,10 +48,10 @@ impl AdminEndpoint {
     /// The node serves from now on.
     pub(crate) fn serves(&self, admin: AdminContext) {
         let admin = Arc::new(admin);
-        self.context.serves(Arc::clone(&admin));
-        let router = admin::router(admin, Arc::clone(&self.context));
-        // It starts once.
+        let router = admin::router(Arc::clone(&admin), Arc::clone(&self.context));
+        // It starts once. Before probes say that it is ready: whoever sees that may ask.
         let _ = self.admin.set(router);
+        self.context.serves(admin);
     }
 }
 
