@@ -14,27 +14,37 @@ use crate::http::request_settings::LiveRequestSettings;
 use crate::metrics::ReloadResult;
 use crate::node::Node;
 use crate::telemetry;
+use crate::tls::TlsReloader;
 
 /// Longest wait for the files.
 const READ: Duration = Duration::from_secs(5);
+/// The name in a report of what the TLS files hold.
+const CERTIFICATES: &str = "certificates";
 
 /// Reloads the configuration of a gateway that serves.
 pub(crate) struct Reloader {
     sources: KeptSources,
     node: Arc<Node>,
     requests: LiveRequestSettings,
+    certificates: Arc<TlsReloader>,
     /// What holds now. Held for the time of a reload, so that one follows the other.
     facts: Mutex<ConfigFacts>,
 }
 
 impl Reloader {
     /// `config`: what the node was started with.
-    pub(crate) fn new(config: &Config, node: Arc<Node>, requests: LiveRequestSettings) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        node: Arc<Node>,
+        requests: LiveRequestSettings,
+        certificates: Arc<TlsReloader>,
+    ) -> Self {
         Self {
             sources: config.sources(),
             facts: Mutex::new(ConfigFacts::of(config)),
             node,
             requests,
+            certificates,
         }
     }
 
@@ -98,11 +108,15 @@ impl Reloader {
         {
             return Err(ReloadRefusal::CutsOff(problem));
         }
+        let are_renewed = self.renew_certificates().await?;
         if !report.changed.is_empty() {
             self.apply(&config);
         }
         for name in &report.changed {
             facts.adopt(name, &new);
+        }
+        if are_renewed {
+            report.changed.push(CERTIFICATES.to_owned());
         }
         Ok(report)
     }
@@ -114,6 +128,17 @@ impl Reloader {
         match timeout(READ, read).await {
             Ok(Ok(config)) => Ok(config?),
             // It took too long, or the runtime ends.
+            Ok(Err(_)) | Err(_) => Err(ReloadRefusal::Slow),
+        }
+    }
+
+    /// Takes over the TLS files of the listeners if what they hold has changed, and says whether it has.
+    async fn renew_certificates(&self) -> Result<bool, ReloadRefusal> {
+        let certificates = Arc::clone(&self.certificates);
+        let renewed = tokio::task::spawn_blocking(move || certificates.reload());
+        match timeout(READ, renewed).await {
+            Ok(Ok(renewed)) => Ok(renewed?),
+            // As for the configuration.
             Ok(Err(_)) | Err(_) => Err(ReloadRefusal::Slow),
         }
     }

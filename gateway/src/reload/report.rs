@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 
 use crate::config::ConfigError;
+use crate::start::StartError;
 
 /// Who wants a reload.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +64,9 @@ pub(crate) enum ReloadRefusal {
     /// The configuration is wrong.
     #[error(transparent)]
     Wrong(#[from] ConfigError),
+    /// The TLS files cannot be used.
+    #[error(transparent)]
+    Certificates(#[from] StartError),
     /// A file of it is a pipe that nobody writes, or on a disk that is away.
     #[error("the configuration could not be read within 5 s")]
     Slow,

@@ -54,6 +54,7 @@ pub struct StartingGateway {
     public: BoundSocket,
     endpoint: Arc<AdminEndpoint>,
     requests: LiveRequestSettings,
+    certificates: Arc<TlsReloader>,
     addresses: ListenAddresses,
     /// Serves the admin listener.
     background: JoinSet<()>,
@@ -82,9 +83,9 @@ impl StartingGateway {
         let metrics = Arc::new(Metrics::new(v1::paths()));
         metrics.memory_max_bytes.set(config.memory_max as f64);
         metrics.set_build(commit);
-        let mut reloader = TlsReloader::new(&metrics);
-        let tls = reloader.open("public", config.tls.as_ref())?;
-        let admin_tls = reloader.open("admin", config.admin_tls.as_ref())?;
+        let mut certificates = TlsReloader::new(&metrics);
+        let tls = certificates.open("public", config.tls.as_ref())?;
+        let admin_tls = certificates.open("admin", config.admin_tls.as_ref())?;
         let bind = |key, address| {
             let bound = BoundSocket::bind(address, 2 * config.heartbeat);
             bound.map_err(|source| StartError::Listen {
@@ -106,7 +107,8 @@ impl StartingGateway {
         let admin = listen((ADMIN_KEY, admin), admin_tls, &config, gate)?;
         let mut background = JoinSet::new();
         background.spawn(admin.serve(Arc::clone(&endpoint)));
-        background.spawn(Arc::new(reloader).watch());
+        let certificates = Arc::new(certificates);
+        background.spawn(Arc::clone(&certificates).watch());
         Ok(Self {
             config,
             tls,
@@ -114,6 +116,7 @@ impl StartingGateway {
             public,
             endpoint,
             requests,
+            certificates,
             addresses,
             background,
             shutdown,
@@ -195,7 +198,12 @@ impl StartingGateway {
             inbound,
             peers,
         });
-        let reloader = Reloader::new(&config, Arc::clone(&node), requests.clone());
+        let reloader = Reloader::new(
+            &config,
+            Arc::clone(&node),
+            requests.clone(),
+            self.certificates,
+        );
         let admin = AdminContext {
             node: Arc::clone(&node),
             settings: requests.clone(),

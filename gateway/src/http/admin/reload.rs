@@ -41,7 +41,9 @@ async fn reload(
         Ok(report) => Ok(json(StatusCode::OK, report.to_json().to_string())),
         Err(refusal) => {
             let status = match refusal {
-                ReloadRefusal::Wrong(_) | ReloadRefusal::Slow => StatusCode::UNPROCESSABLE_ENTITY,
+                ReloadRefusal::Wrong(_) | ReloadRefusal::Certificates(_) | ReloadRefusal::Slow => {
+                    StatusCode::UNPROCESSABLE_ENTITY
+                }
                 ReloadRefusal::CutsOff(_) => StatusCode::CONFLICT,
             };
             Err(PlainRefusal(status, refusal.to_string().into()))
