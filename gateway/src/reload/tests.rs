@@ -29,22 +29,22 @@ const CHANGES: &[(&str, &[&str])] = &[
     (r#"redis_url = "redis://127.0.0.1:1""#, &["redis_url"]),
     (r#"redis_url_file = "DIR/redis""#, &["redis_url_file"]),
     (r#"redis_prefix = "other""#, &["redis_prefix"]),
+    ("redis_insecure = true", &["redis_insecure"]),
+    (r#"base_path = "/t2b""#, &["base_path"]),
+    (r#"isolate_after = "61s""#, &["isolate_after"]),
+    ("rebalance = true", &["rebalance"]),
     (
-        "redis_client_cert = \"DIR/secrets\"\nredis_client_key = \"DIR/secrets\"",
-        &["redis_client_cert", "redis_client_key"],
+        "redis_client_cert = \"DIR/cert\"\nredis_client_key = \"DIR/key\"\nredis_url = \"rediss://127.0.0.1:1\"",
+        &["redis_client_cert", "redis_client_key", "redis_url"],
     ),
     (
-        "admin_tls_cert = \"DIR/token\"\nadmin_tls_key = \"DIR/token\"\nadmin_client_ca = \"DIR/token\"",
+        "admin_tls_cert = \"DIR/secrets\"\nadmin_tls_key = \"DIR/secrets\"\nadmin_client_ca = \"DIR/secrets\"",
         &["admin_client_ca", "admin_tls_cert", "admin_tls_key"],
     ),
     (
-        "admin_client_cert = \"DIR/token\"\nadmin_client_key = \"DIR/token\"",
+        "admin_client_cert = \"DIR/secrets\"\nadmin_client_key = \"DIR/secrets\"",
         &["admin_client_cert", "admin_client_key"],
     ),
-    (r#"isolate_after = "61s""#, &["isolate_after"]),
-    ("rebalance = true", &["rebalance"]),
-    ("redis_insecure = true", &["redis_insecure"]),
-    (r#"base_path = "/t2b""#, &["base_path"]),
     (
         "tls_cert = \"DIR/secrets\"\ntls_key = \"DIR/secrets\"",
         &["tls_cert", "tls_key"],
@@ -108,6 +108,9 @@ fn folder() -> tempfile::TempDir {
     std::fs::write(dir.path().join("secrets"), secret).unwrap();
     std::fs::write(dir.path().join("token"), "0123456789abcdef").unwrap();
     std::fs::write(dir.path().join("redis"), "redis://127.0.0.1:1").unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(dir.path().join("cert"), made.cert.pem()).unwrap();
+    std::fs::write(dir.path().join("key"), made.signing_key.serialize_pem()).unwrap();
     dir
 }
 
