@@ -41,12 +41,7 @@ impl Node {
         if view.degraded || self.is_draining() || self.isolation() != IsolationState::Staying {
             return 0;
         }
-        let peers = view.peers.values().filter(|peer| peer.is_sure());
-        let hellos = peers.filter_map(|peer| peer.hello.as_ref());
-        let serving = hellos.filter(|hello| hello.serving);
-        balance::given_per_second(
-            self.connections() as u64,
-            serving.map(|hello| hello.connections),
-        )
+        let others = view.takers().map(|hello| hello.connections);
+        balance::given_per_second(self.connections() as u64, others)
     }
 }

@@ -174,6 +174,13 @@ impl NodeView {
         }
     }
 
+    /// What the other nodes say of themselves that certainly run and take sockets.
+    pub fn takers(&self) -> impl Iterator<Item = &NodeHello> {
+        let peers = self.peers.values().filter(|peer| peer.is_sure());
+        let hellos = peers.filter_map(|peer| peer.hello.as_ref());
+        hellos.filter(|hello| hello.serving)
+    }
+
     /// How many live nodes there are besides this one.
     pub fn others(&self) -> usize {
         self.peers.len()

@@ -88,7 +88,7 @@ impl Node {
     /// Whether another node can take its sockets.
     fn can_hand_over(&self) -> bool {
         let view = self.view();
-        view.shared && view.running > 1
+        view.shared && view.takers().next().is_some()
     }
 
     /// Is not ready from now on. Returns when balancers know.

@@ -112,7 +112,7 @@ impl<'a> ConnectionMover<'a> {
     }
 
     async fn ask_all(&mut self, sockets: Vec<Arc<ConnectionEntry>>, window: Duration) {
-        let others = self.node.view().others();
+        let others = self.node.view().takers().count();
         let window_ms = window.as_millis() as Millis;
         let pace = MovePace::over(self.node.now_ms(), sockets.len(), window_ms, others);
         let mut sockets = sockets.into_iter();

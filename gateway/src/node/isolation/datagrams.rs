@@ -12,6 +12,7 @@ use std::time::Duration;
 use protocol::BootId;
 use protocol::lane::{PeerMessage, PeerWord};
 use router_core::NodeView;
+use socket2::{Domain, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::time::sleep;
 
@@ -35,10 +36,15 @@ impl PeerDatagrams {
     ///
     /// Errors: another process has it.
     pub(crate) fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = std::net::UdpSocket::bind(address)?;
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+        if address.is_ipv6() {
+            // `[::]` reaches nodes by IPv4 too, whatever the system's default is.
+            socket.set_only_v6(false)?;
+        }
         socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
         Ok(Self {
-            socket: UdpSocket::from_std(socket)?,
+            socket: UdpSocket::from_std(socket.into())?,
             address,
             asked: Mutex::default(),
         })
@@ -127,5 +133,36 @@ impl Node {
             true => PeerWord::Unwell,
             false => PeerWord::Well,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_of_every_address_speaks_with_one_of_ipv4() {
+        let every = PeerDatagrams::bind("[::]:0".parse().unwrap()).unwrap();
+        let one = PeerDatagrams::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let to = one.socket.local_addr().unwrap();
+        every.socket.send_to(b"?", to).await.unwrap();
+        let mut bytes = [0; 2];
+        let (length, from) = one.socket.recv_from(&mut bytes).await.unwrap();
+        assert_eq!(&bytes[..length], b"?");
+        one.socket.send_to(b"!", from).await.unwrap();
+        let (length, _) = every.socket.recv_from(&mut bytes).await.unwrap();
+        assert_eq!(&bytes[..length], b"!");
+    }
+
+    #[tokio::test]
+    async fn a_socket_of_every_address_is_named_by_the_way_to_redis() {
+        let every = PeerDatagrams::bind("0.0.0.0:0".parse().unwrap()).unwrap();
+        let port = every.address.port();
+        assert_eq!(every.public_address(None), None);
+        let ip = "10.0.0.7".parse().unwrap();
+        let named = every.public_address(Some(ip));
+        assert_eq!(named, Some(SocketAddr::new(ip, port)));
+        let one = PeerDatagrams::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        assert_eq!(one.public_address(Some(ip)), Some(one.address));
     }
 }
