@@ -31,6 +31,7 @@ use super::core::Node;
 use crate::metrics::MoveOutcome;
 use counts::MoveCounts;
 pub(super) use moving::ConnectionMover;
+use moving::MOVE_WAIT;
 
 pub(super) use state::DrainState;
 pub(crate) use state::{DrainPhase, PendingAnswer};
@@ -66,7 +67,7 @@ impl Node {
 
     /// Goes away, to the end. `stop_accepting`: closes the public listener.
     ///
-    /// It takes `drain_wait` + `drain_window` and up to 17 s, whatever the peers and the store do.
+    /// It takes `drain_wait` + `drain_window` and up to 22 s, whatever the peers and the store do.
     pub(crate) async fn leave(&self, stop_accepting: impl FnOnce()) {
         self.drain.stop_ordered();
         self.log_drain("drain begins");
@@ -102,7 +103,9 @@ impl Node {
     async fn move_sockets(&self) {
         self.reach(DrainPhase::Moving);
         let mut mover = ConnectionMover::new(self, MOVE_REASON);
-        mover.move_all(self.drain.times().window).await;
+        // All are closed within the window, so the last one is asked before its end.
+        let window = self.drain.times().window.saturating_sub(MOVE_WAIT);
+        mover.move_all(window).await;
     }
 
     /// Goes on to a phase. False: it was there already.

@@ -58,11 +58,9 @@ impl<'a> ConnectionMover<'a> {
         }
     }
 
-    /// Moves every socket of the node, those too that open meanwhile. `window`: how long that takes, if others can
-    /// take them so fast.
-    pub(in crate::node) async fn move_all(&mut self, window: Duration) {
-        // The last one that is asked has its time, too.
-        let mut window = window.saturating_sub(MOVE_WAIT);
+    /// Moves every socket of the node, those too that open meanwhile. `window`: over which time they are asked, if
+    /// others can take them so fast. The last one has [`MOVE_WAIT`] after that.
+    pub(in crate::node) async fn move_all(&mut self, mut window: Duration) {
         loop {
             let sockets = self.not_asked();
             if sockets.is_empty() {
