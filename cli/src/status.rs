@@ -145,7 +145,15 @@ fn health(nodes: &Value) -> String {
     match (nodes["degraded"].as_bool(), unreachable.count()) {
         (Some(false), 0) => term::green("healthy"),
         (Some(false), number) => format!("{} unreachable", out::count(number as u64, "node")),
-        (Some(true) | None, _) => "degraded: the store does not answer".to_owned(),
+        (Some(true) | None, _) => {
+            let cause = nodes["degraded_cause"].as_str();
+            let cause = cause.unwrap_or("the node has not reached the store yet");
+            let moving = match nodes["isolation"].as_str() {
+                Some("cut_off" | "overdue") => "; its sockets move to other nodes",
+                Some(_) | None => "",
+            };
+            format!("degraded: {cause}{moving}")
+        }
     }
 }
 
@@ -173,7 +181,10 @@ mod tests {
     #[track_caller]
     fn check(degraded: bool, unreachable: [Value; 2], expected: &str) {
         let nodes = unreachable.map(|reason| json!({"boot": "b", "unreachable": reason}));
-        let nodes = json!({"degraded": degraded, "nodes": nodes});
+        let cause = "the subscription delivers nothing";
+        let nodes = json!({
+            "degraded": degraded, "degraded_cause": cause, "isolation": "cut_off", "nodes": nodes
+        });
         assert!(health(&nodes).contains(expected), "{}", health(&nodes));
     }
 
@@ -183,6 +194,8 @@ mod tests {
         check(false, [Value::Null, Value::Null], "healthy");
         check(false, [Value::Null, no_secret()], "1 node unreachable");
         check(false, [no_secret(), no_secret()], "2 nodes unreachable");
-        check(true, [no_secret(), no_secret()], "degraded");
+        let degraded =
+            "degraded: the subscription delivers nothing; its sockets move to other nodes";
+        check(true, [no_secret(), no_secret()], degraded);
     }
 }

@@ -23,6 +23,6 @@ echo 'listen = "0.0.0.0:3000"' >"$work/t2b.toml"
 "$t2b" keys secret >"$work/secrets"
 "$t2b" keys secret | head -c 40 >"$work/admin-token"
 chmod 0600 "$work"/*
-env -i $(sed -n -e 's/^Environment=//p' "$unit" | sed -e "s|%d|$work|" -e "s|%S|$work|") "$t2b" gateway config >"$work/config"
+env -i $(sed -n -e 's/^Environment=//p' "$unit" | sed -e "s|%d\|/etc/t2b|$work|" -e "s|%S|$work|") "$t2b" gateway config >"$work/config"
 grep -q '^listen = "0.0.0.0:3000"' "$work/config" || fail "the configuration is not read"
 echo "systemd: $(tail -n 1 "$work/security" | grep -o 'Overall.*[0-9] [A-Z]*'), and the gateway takes its environment"

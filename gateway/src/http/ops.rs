@@ -67,7 +67,8 @@ async fn readyz(State(context): State<Arc<OpsContext>>) -> Response {
     };
     let reason = if node.is_draining() {
         "draining\n"
-    } else if node.isolation() != IsolationState::Staying {
+    } else if node.isolation() == IsolationState::CutOff {
+        // Not if nobody answers: then the store may be down for all, and all nodes would leave the balancer at once.
         "isolated\n"
     } else if !node.is_ready(settings.load().ready_when_degraded) {
         "degraded\n"

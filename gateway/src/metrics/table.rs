@@ -106,7 +106,7 @@ metric_rows! {
     Gauge "t2b_tls_expiry_timestamp_seconds" ["listener"] if "TLS" "When the certificate of a listener expires, Unix seconds: `public`, `admin`.";
     Gauge "t2b_nodes" ["state"] "Other nodes of the cluster: live, or suspect while their beat stands still.";
     Gauge "t2b_degraded" [] "1 while the shared store is down or slow, or its subscription delivers nothing.";
-    Gauge "t2b_isolated" [] "1 while this node, degraded, gives up its sockets: other nodes reach the store, or none has answered for `isolate_after`.";
+    Gauge "t2b_isolated" [] "1 while this node, degraded, asks its sockets to move: most other nodes reach the store, or none has answered for `isolate_after`.";
     Counter "t2b_beats_total" [] "Beats that this node began: one a second.";
     Gauge "t2b_redis_connected" [] if "Redis" "1 while there is a connection to every Redis master.";
     Counter "t2b_redis_commands_total" ["kind"] "Commands sent to Redis: `script`, `publish`, or `other`.";

@@ -4,7 +4,7 @@
 //!               degraded        most peers are well, for 3 s
 //!  Staying ───────▶ asks every second ─────────────▶ CutOff: not ready, connections move
 //!     ▲                 │ nobody answers, for isolate_after
-//!     │                 └──────────────────────────▶ Overdue: the same, more slowly
+//!     │                 └──────────────────────────▶ Overdue: ready, connections move slowly
 //!     └── the store answers, or most peers say that theirs does not either
 //! ```
 //!

@@ -60,24 +60,30 @@ impl<'a> ConnectionMover<'a> {
 
     /// Moves every socket of the node, those too that open meanwhile. `window`: over which time they are asked, if
     /// others can take them so fast. The last one has [`MOVE_WAIT`] after that.
-    pub(in crate::node) async fn move_all(&mut self, mut window: Duration) {
-        loop {
-            let sockets = self.not_asked();
-            if sockets.is_empty() {
-                break;
-            }
-            self.ask_all(sockets, window).await;
+    pub(super) async fn move_all(&mut self, mut window: Duration) {
+        while self.ask_present(window).await {
             window = Duration::ZERO;
         }
-        while !self.moving.is_empty() && self.node.has_sockets() {
-            self.pass_time().await;
-        }
-        self.settle(Millis::MAX);
+        self.settle_all().await;
         // The last ones have to answer the Close frame.
         let deadline = Instant::now() + CLOSE_WAIT;
         while self.node.has_sockets() && Instant::now() < deadline {
             sleep(TICK).await;
         }
+    }
+
+    /// Moves every socket that the node has now. `window`: as for [`move_all`](Self::move_all).
+    pub(in crate::node) async fn move_present(&mut self, window: Duration) {
+        self.ask_present(window).await;
+        self.settle_all().await;
+    }
+
+    /// Waits until everybody who was asked is gone or closed.
+    async fn settle_all(&mut self) {
+        while !self.moving.is_empty() && self.node.has_sockets() {
+            self.pass_time().await;
+        }
+        self.settle(Millis::MAX);
     }
 
     /// Asks this many sockets that were not asked yet.
@@ -109,7 +115,12 @@ impl<'a> ConnectionMover<'a> {
         sockets
     }
 
-    async fn ask_all(&mut self, sockets: Vec<Arc<ConnectionEntry>>, window: Duration) {
+    /// Asks those that were not asked yet. False: there are none.
+    async fn ask_present(&mut self, window: Duration) -> bool {
+        let sockets = self.not_asked();
+        if sockets.is_empty() {
+            return false;
+        }
         let others = self.node.view().takers().count();
         let window_ms = window.as_millis() as Millis;
         let pace = MovePace::over(self.node.now_ms(), sockets.len(), window_ms, others);
@@ -123,6 +134,7 @@ impl<'a> ConnectionMover<'a> {
             asked = due;
             self.pass_time().await;
         }
+        true
     }
 
     /// Asks a connection to move.

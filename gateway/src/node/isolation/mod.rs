@@ -76,8 +76,8 @@ impl Node {
                 "only this node cannot reach the store: it is not ready, and its sockets move to other nodes"
             ),
             IsolationState::Overdue => tracing::warn!(
-                "this node has not reached the store for isolate_after, and no other node answers: it is not ready, \
-                 and its sockets move to other nodes"
+                "this node has not reached the store for isolate_after, and no other node answers: its sockets move \
+                 to other nodes, slowly"
             ),
             IsolationState::Staying => tracing::info!("this node keeps its sockets again"),
         }
@@ -91,7 +91,9 @@ impl Node {
                 Some(window_ms) if !self.is_draining() => {
                     let mut mover = ConnectionMover::new(self, MOVE_REASON);
                     let window = Duration::from_millis(window_ms);
-                    let moving = mover.move_all(window);
+                    // Sockets that come meanwhile are asked in a window of their own: they may come back for as long as all
+                    // nodes are degraded.
+                    let moving = mover.move_present(window);
                     tokio::select! {
                         () = moving => {}
                         () = self.is_no_longer(state) => {}

@@ -58,7 +58,6 @@ impl Membership {
         self.view.store(Arc::new(nodes));
     }
 
-    /// Tells the machine what the store will tell it later. What cannot be told now comes again.
     /// All usage of the hours before this one is booked: says so in the next beat. False: it cannot be said
     /// now.
     pub(in crate::node) fn note_flushed(&self, hour: UsageHour) -> bool {
@@ -75,6 +74,7 @@ impl Membership {
         true
     }
 
+    /// Tells the machine something. What cannot be told now, the store tells it later.
     pub(super) fn hint(&self, input: NodeInput) {
         if let Some(inputs) = self.inputs.get() {
             drop(inputs.try_send(input));
